@@ -1,0 +1,179 @@
+"""Every error of ours. What the caller may do is in the class; which sentence a person reads is in the code.
+
+PodJobsError
+├── SettingsError              the program must not start; lists every fault
+├── NotFound                   no such video, task, user … (HTTP 404)
+├── Refused                    the request is understood and not allowed in this state (HTTP 409)
+├── PermanentError             a retry cannot help: report it and stop
+│   ├── BadSource              the uploaded file; each code of SENTENCES that starts with "source-"
+│   ├── FfmpegFailed           ffmpeg ended with an error that the source does not explain
+│   ├── StatementRejected      an LRS refused a statement for good
+│   └── ResultRejected         the catalog refused a result for good (for instance of an old generation)
+├── TransientError             a retry can help: back off, try again
+│   ├── ServiceUnavailable     catalog, key-value server, LRS or database away or answering 5xx
+│   ├── FfmpegKilled           ffmpeg ended by a signal or a limit that was not ours to set
+│   └── DiskFull               no space left on the work or media folder
+└── Stopped                    not a fault: somebody wanted it
+    ├── Cancelled              a person cancelled the task
+    ├── Interrupted            the worker was told to stop; the job goes back to the front of its queue
+    └── Superseded             another generation of the task exists; this run has nothing left to do
+"""
+
+# code -> the sentence for a lecturer; {names} are filled from the error's facts.
+# Each has a French twin in web/translations; tests/test_prose.py holds them together.
+SENTENCES: dict[str, str] = {
+    "source-empty": "The file is empty.",
+    "source-not-media": "This file is not a video or a sound recording.",
+    "source-playlist": "This file is a playlist that points to other files; upload the recording itself.",
+    "source-unreadable": "The file cannot be read as a video or a sound recording; it may be damaged or incomplete.",
+    "source-no-streams": "The file contains neither picture nor sound.",
+    "source-protected": "The file is protected against copying and cannot be encoded.",
+    "source-too-large": "The file is larger than the allowed {limit}.",
+    "source-too-long": "The recording is longer than the allowed {limit}.",
+    "source-too-many-pixels": "The picture is larger than the allowed {limit}.",
+    "source-too-many-streams": "The file holds more tracks than the allowed {limit}.",
+    "source-unsupported-codec": "The file uses a format that is not supported ({codec}).",
+    "source-damaged": "The file is damaged; no part of it could be encoded.",
+    "source-missing": "The uploaded file is no longer there; please upload it again.",
+    "encode-failed": "The encoding failed. The video team can see the reason below.",
+    "encode-stalled": "The encoding stopped advancing and was ended.",
+    "encode-too-slow": "The encoding took longer than its limit and was ended.",
+    "encode-killed": "The encoding was ended by the system, perhaps for lack of memory.",
+    "worker-died-twice": "The encoding brought its worker down twice and was stopped; the video team has to look at it.",
+    "disk-full": "The server's disk is full. Nothing is lost: the work goes on when there is room again.",
+    "service-unavailable": "A service is away for the moment. Nothing is lost: the work goes on when it is back.",
+    "result-rejected": "The result was refused by the catalog.",
+    "statement-rejected": "A learning trace was refused by the record store.",
+    "settings": "The settings have faults.",
+    "not-found": "There is no such page or object.",
+    "refused": "This cannot be done in the present state.",
+    "cancelled": "The task was cancelled.",
+    "interrupted": "The task was interrupted and will go on.",
+    "superseded": "A newer run of this task exists.",
+    "internal": "Something unexpected went wrong. The video team can see the reason below.",
+}
+
+REASON_LIMIT = 2000  # characters of a technical reason that are kept: the end of ffmpeg's words fits, a log does not
+
+
+class PodJobsError(Exception):
+    """Base of all. `reason` is technical text for the log and the "details" of a page; `code` picks the sentence.
+
+    `facts` are plain values that the sentence names (units included, ready for reading: {"limit": "10 h"}).
+    """
+
+    code = "internal"
+
+    def __init__(self, reason: str, *, code: str | None = None, **facts: str) -> None:
+        super().__init__(reason)
+        self.reason = reason[-REASON_LIMIT:]
+        self.code = code or self.code
+        self.facts = facts
+        if self.code not in SENTENCES:
+            raise ValueError(f"no sentence for the error code {self.code!r}")
+
+    @property
+    def sentence(self) -> str:
+        """The English sentence for a person."""
+        return sentence(self.code, self.facts)
+
+
+def sentence(code: str, facts: dict[str, str]) -> str:
+    """The English sentence of `code`; facts that are missing stay visible as "?"; an unknown code reads as internal."""
+    template = SENTENCES.get(code, SENTENCES["internal"])
+    return template.format_map(_Facts(facts))
+
+
+class _Facts(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class SettingsError(PodJobsError):
+    """The settings have faults; `reason` holds one line per fault, each with its key."""
+
+    code = "settings"
+
+
+class NotFound(PodJobsError):
+    """No such object, or none that this person may know of."""
+
+    code = "not-found"
+
+
+class Refused(PodJobsError):
+    """The object exists and its state forbids the request: a cancel of a finished task, a second upload at an offset."""
+
+    code = "refused"
+
+
+class PermanentError(PodJobsError):
+    """A retry cannot help."""
+
+
+class BadSource(PermanentError):
+    """The source file cannot be encoded. Always give a code that starts with "source-"."""
+
+    code = "source-unreadable"
+
+
+class FfmpegFailed(PermanentError):
+    """ffmpeg failed and the source does not explain it; the reason ends with its last words."""
+
+    code = "encode-failed"
+
+
+class StatementRejected(PermanentError):
+    """The LRS refused one statement for good."""
+
+    code = "statement-rejected"
+
+
+class ResultRejected(PermanentError):
+    """The catalog refused a result for good."""
+
+    code = "result-rejected"
+
+
+class TransientError(PodJobsError):
+    """A retry can help."""
+
+
+class ServiceUnavailable(TransientError):
+    """Something outside this process did not answer, or answered 5xx."""
+
+    code = "service-unavailable"
+
+
+class FfmpegKilled(TransientError):
+    """ffmpeg ended by a signal that we did not send: the OOM killer, an administrator."""
+
+    code = "encode-killed"
+
+
+class DiskFull(TransientError):
+    """ENOSPC or EDQUOT, from us or in ffmpeg's words."""
+
+    code = "disk-full"
+
+
+class Stopped(PodJobsError):
+    """Somebody wanted the work to end."""
+
+
+class Cancelled(Stopped):
+    """A person cancelled the task."""
+
+    code = "cancelled"
+
+
+class Interrupted(Stopped):
+    """The worker is stopping; the job must run again soon, elsewhere or here."""
+
+    code = "interrupted"
+
+
+class Superseded(Stopped):
+    """The catalog knows a newer generation of this task, or has its result already."""
+
+    code = "superseded"

@@ -1,0 +1,89 @@
+"""Imports go down only: the layers of docs/architecture.md, checked on the source."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "pod_jobs"
+
+# module prefix -> what it may never import (prefixes); the longest matching prefix counts
+FOREIGN = ("rq", "redis", "flask", "peewee", "requests", "playhouse")
+LIBRARIES = ("pod_jobs.media", "pod_jobs.speech", "pod_jobs.xapi", "pod_jobs.catalog")
+ABOVE_LIBRARIES = (
+    "pod_jobs.settings",
+    "pod_jobs.jobs",
+    "pod_jobs.janitor",
+    "pod_jobs.web",
+    "pod_jobs.cli",
+    "pod_jobs.processes",
+)
+
+
+def others(own: str) -> tuple[str, ...]:
+    return tuple(library for library in LIBRARIES if library != own)
+
+
+FORBIDDEN: dict[str, tuple[str, ...]] = {
+    "pod_jobs.errors": ("pod_jobs", *FOREIGN),
+    "pod_jobs.media": (*ABOVE_LIBRARIES, *others("pod_jobs.media"), *FOREIGN),
+    "pod_jobs.speech": (*ABOVE_LIBRARIES, *others("pod_jobs.speech"), *FOREIGN),
+    "pod_jobs.xapi": (*ABOVE_LIBRARIES, *others("pod_jobs.xapi"), "rq", "redis", "flask", "peewee"),
+    "pod_jobs.catalog": (*ABOVE_LIBRARIES, *others("pod_jobs.catalog"), "rq", "redis", "flask"),
+    "pod_jobs.settings": (*LIBRARIES, *ABOVE_LIBRARIES[1:], *FOREIGN),
+    "pod_jobs.jobs": (
+        "flask",
+        "peewee",
+        "pod_jobs.catalog.models",
+        "pod_jobs.catalog.store",
+        "pod_jobs.janitor",
+        "pod_jobs.web",
+        "pod_jobs.cli",
+        "pod_jobs.processes",
+    ),
+    "pod_jobs.web": ("pod_jobs.media", "subprocess", "rq.registry", "pod_jobs.cli", "pod_jobs.processes"),
+}
+
+
+def imports(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def under(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + ".")
+
+
+def faults(module: str, source: str) -> list[str]:
+    rules = [rule for prefix, rule in sorted(FORBIDDEN.items()) if under(module, prefix)]
+    return [
+        f"{module} imports {name}"
+        for rule in rules[-1:]
+        for name in sorted(imports(source))
+        if any(under(name, forbidden) for forbidden in rule)
+    ]
+
+
+def test_imports_go_down_only() -> None:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        found += faults(module, path.read_text())
+    assert found == []
+
+
+def test_the_check_itself_can_fail() -> None:
+    assert faults("pod_jobs.media.probe", "from redis import Redis") == [
+        "pod_jobs.media.probe imports redis",
+        "pod_jobs.media.probe imports redis.Redis",
+    ]
+    assert faults("pod_jobs.jobs.encode", "import pod_jobs.catalog.store")
+    assert not faults("pod_jobs.jobs.encode", "from pod_jobs.catalog.client import CatalogClient")
+
+
+def test_files_stay_short_enough_to_read() -> None:
+    long = {str(p): n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 300}
+    assert long == {}
