@@ -1,0 +1,101 @@
+"""Opening the catalog's database and running transactions on it: SQLite (WAL), PostgreSQL or MariaDB."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from peewee import Database, InterfaceError, MySQLDatabase, OperationalError, PostgresqlDatabase, SqliteDatabase
+from playhouse.migrations import Runner
+
+from pod_jobs.catalog import models
+from pod_jobs.errors import ServiceUnavailable, SettingsError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT_S = 15  # how long SQLite waits for another writer
+CONNECT_TIMEOUT_S = 5
+LOCK_WAIT_S = 15  # how long a server's statement may wait for a row
+
+
+def connect(url: str) -> Database:
+    """The database of `url` (sqlite:///PATH, postgresql://…, mysql://… also for MariaDB), bound to the models.
+
+    Nothing is opened yet: each thread opens its own connection at its first `with database.connection_context()`.
+    Errors: SettingsError for a URL of another kind.
+    """
+    database = _build(url)
+    models.database.initialize(database)
+    return database
+
+
+def migrate(database: Database) -> list[str]:
+    """Apply what is missing of catalog/migrations; returns the names applied. Errors: ServiceUnavailable."""
+    try:
+        with database.connection_context():
+            names: list[str] = Runner(database, directory=str(MIGRATIONS)).up()
+            return names
+    except (OperationalError, InterfaceError) as error:
+        raise ServiceUnavailable(f"database: {error}") from error
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """All or nothing, and nobody writes between what is read here and what is written.
+
+    SQLite: BEGIN IMMEDIATE, because a plain transaction that first reads and then writes fails when another process
+    wrote in between. The servers: row locks, see `locked`.
+    """
+    database = models.database.obj
+    with database.atomic("IMMEDIATE") if isinstance(database, SqliteDatabase) else database.atomic():
+        yield
+
+
+def locked(query: Any) -> Any:
+    """`query` with its rows locked until the transaction ends, where the database has row locks."""
+    return query if isinstance(models.database.obj, SqliteDatabase) else query.for_update()
+
+
+def _build(url: str) -> Database:
+    parts = urlsplit(url)
+    scheme = parts.scheme.split("+")[0]
+    if scheme == "sqlite":
+        pragmas = {
+            "journal_mode": "wal",
+            "synchronous": "full",
+            "foreign_keys": 1,
+            "busy_timeout": BUSY_TIMEOUT_S * 1000,
+        }
+        path = url.partition(":///")[2]  # not urlsplit's: a folder may be named "a?b#c"
+        return SqliteDatabase(path, pragmas=pragmas, timeout=BUSY_TIMEOUT_S)
+    name = parts.path.lstrip("/")
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    where: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": _text(parts.username),
+        "password": _text(parts.password),
+    }
+    where = {key: value for key, value in where.items() if value is not None}
+    if scheme in ("postgresql", "postgres"):
+        session = f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_S * 1000}"
+        return PostgresqlDatabase(
+            name, prefer_psycopg3=True, connect_timeout=CONNECT_TIMEOUT_S, options=session, **where, **options
+        )
+    if scheme in ("mysql", "mariadb"):
+        return MySQLDatabase(
+            name,
+            mariadb=True,
+            charset="utf8mb4",
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=30,
+            write_timeout=30,
+            init_command=f"SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_S}, tx_isolation='READ-COMMITTED'",
+            **where,
+            **options,
+        )
+    raise SettingsError(f"database.url: {scheme or 'no scheme'}: give sqlite:///, postgresql:// or mysql://")
+
+
+def _text(part: str | None) -> str | None:
+    return None if part is None else unquote(part)

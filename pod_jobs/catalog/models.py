@@ -1,0 +1,249 @@
+"""The tables of the catalog, and nothing else: queries and state changes live in catalog/store.
+
+Instants are stored as integer microseconds since 1970 UTC: MariaDB's DATETIME drops the microseconds, SQLite has no dates,
+and no server's time zone may touch them. JSON is stored as text for the same reason: three databases, one behaviour.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    DatabaseProxy,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+database = DatabaseProxy()  # bound once per process by catalog.database.connect
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+ROLES = ("lecturer", "team", "admin", "worker")  # worker: the system user whose token the workers carry
+TASK_STATES = ("waiting", "running", "done", "error", "cancelled")
+OUTCOMES = ("done", "error", "retry", "interrupted", "cancelled", "killed", "lost")
+
+
+class InstantField(BigIntegerField):
+    """An aware UTC datetime."""
+
+    def db_value(self, value: datetime | None) -> int | None:
+        return None if value is None else (value - EPOCH) // MICROSECOND
+
+    def python_value(self, value: int | None) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(microseconds=int(value))
+
+
+class JsonField(TextField):
+    """Plain JSON values."""
+
+    def db_value(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def python_value(self, value: str | None) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class Table(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class User(Table):
+    """A person, or the workers' system user."""
+
+    id = AutoField()
+    uuid = CharField(36, unique=True)  # random; the base of the pseudonym in learning traces
+    name = CharField(100, unique=True)  # log-in name
+    password_hash = CharField(255, null=True)  # null = only one-time links and tokens work
+    role = CharField(10)  # one of ROLES
+    language = CharField(5, default="")  # "" = the browser's
+    active = BooleanField(default=True)
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "app_user"  # "user" is a reserved word in PostgreSQL
+
+
+class SignInLink(Table):
+    """A link that signs one user in, once."""
+
+    id = AutoField()
+    user_id: int
+    user = ForeignKeyField(User, on_delete="CASCADE", backref="links")
+    token_hash = CharField(64, unique=True)  # SHA-256, hex
+    expires_at = InstantField()
+    used_at = InstantField(null=True)
+
+
+class ApiToken(Table):
+    """A key for `Authorization: Token …`; only its hash is kept."""
+
+    id = AutoField()
+    user_id: int
+    user = ForeignKeyField(User, on_delete="CASCADE", backref="tokens")
+    label = CharField(100)
+    token_hash = CharField(64, unique=True)  # SHA-256, hex
+    created_at = InstantField()
+    last_used_at = InstantField(null=True)
+    revoked_at = InstantField(null=True)
+
+
+class Video(Table):
+    """A recording: its source, and which run's outputs are published."""
+
+    id = AutoField()
+    owner_id: int
+    owner = ForeignKeyField(User, on_delete="CASCADE", backref="videos")
+    title = CharField(250)
+    source_name = CharField(250)  # the uploader's file name: data for people, never a path
+    source_path = CharField(250)  # relative to the media folder
+    source_bytes = BigIntegerField()
+    duration_s = FloatField(null=True)
+    is_video = BooleanField(null=True)  # False = sound only; null = not known yet
+    facts = JsonField(default=dict)  # what the probe found, for people
+    warnings = JsonField(default=list)  # [{"code": …, "reason": …}] of the published run
+    published_folder = CharField(250, null=True)  # relative to the media folder; null = nothing to play yet
+    created_at = InstantField(index=True)
+    deleted_at = InstantField(null=True, index=True)
+
+
+class Task(Table):
+    """Something to do: one encode of a video by one template, one transcription, or a periodic task of no video."""
+
+    id = AutoField()
+    video_id: int | None
+    video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks", null=True)
+    kind = CharField(20)  # a job type's kind
+    template = CharField(40, default="")
+    state = CharField(10, index=True)  # one of TASK_STATES
+    generation = IntegerField(default=1)  # only a run of this generation may report; each new run order raises it
+    author_id: int | None
+    author = ForeignKeyField(User, on_delete="SET NULL", null=True)
+    cancel_requested = BooleanField(default=False)
+    deaths = IntegerField(default=0)  # attempts that brought their worker down since a person last asked for a run
+    failures = IntegerField(default=0)  # attempts that failed for a passing reason since then
+    created_at = InstantField(index=True)
+    queued_at = InstantField()  # of this generation
+    started_at = InstantField(null=True)  # of the latest attempt
+    ended_at = InstantField(null=True)
+    retry_at = InstantField(null=True)  # when the next attempt is due, after a passing fault
+    infos = JsonField(default=dict)  # figures of the finished run: first_playable_s, wall_s, cpu_s, peak_mb …
+    error_code = CharField(40, null=True)  # of pod_jobs.errors.SENTENCES
+    error_facts = JsonField(default=dict)
+    error_reason = TextField(null=True)
+
+
+class Attempt(Table):
+    """One run of a task by one worker."""
+
+    id = AutoField()
+    task_id: int
+    task = ForeignKeyField(Task, on_delete="CASCADE", backref="attempts")
+    generation = IntegerField()
+    number = IntegerField()  # 1, 2, … over all generations of the task
+    worker = CharField(100)
+    host = CharField(100)
+    pid = IntegerField()
+    started_at = InstantField()
+    ended_at = InstantField(null=True)
+    outcome = CharField(12, null=True)  # one of OUTCOMES; null = running
+    exit_code = IntegerField(null=True)  # of ffmpeg or the horse
+    signal = IntegerField(null=True)
+    cpu_s = FloatField(null=True)
+    peak_mb = FloatField(null=True)
+    error_code = CharField(40, null=True)
+    reason = TextField(null=True)  # technical; ends with the last words of ffmpeg
+
+    class Meta:
+        indexes = ((("task", "number"), True),)
+
+
+class Output(Table):
+    """A file that a finished task published."""
+
+    id = AutoField()
+    video_id: int
+    video = ForeignKeyField(Video, on_delete="CASCADE", backref="outputs")
+    task_id: int
+    task = ForeignKeyField(Task, on_delete="CASCADE", backref="outputs")
+    folder = CharField(250)  # relative to the media folder
+    name = CharField(250)  # file name in the folder
+    kind = CharField(20)  # hls, playlist, mp4, mp3, m4a, thumbnail, storyboard, captions, chapters, log
+    rendition = CharField(20, default="")
+    language = CharField(10, default="")
+    mime = CharField(60)
+    bytes = BigIntegerField()
+    width_px = IntegerField(null=True)
+    height_px = IntegerField(null=True)
+
+    class Meta:
+        indexes = ((("video", "kind"), False),)
+
+
+class Outbox(Table):
+    """A job that must be enqueued: commits with the row that wants it, is deleted once RQ has it."""
+
+    id = AutoField()
+    job_id = CharField(100, unique=True)
+    kind = CharField(20)
+    payload = JsonField()
+    created_at = InstantField()
+
+
+class Periodic(Table):
+    """How far a periodic task of the settings has been fired."""
+
+    name = CharField(40, primary_key=True)
+    fired_until = InstantField()  # ticks up to here are dealt with
+    task_id: int | None
+    task = ForeignKeyField(Task, on_delete="SET NULL", null=True)  # the latest run
+
+
+class Upload(Table):
+    """A tus upload; how far it got is the size of its file."""
+
+    id = CharField(32, primary_key=True)  # random hex
+    user_id: int
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    name = CharField(250)
+    title = CharField(250, default="")
+    bytes = BigIntegerField()  # announced size
+    created_at = InstantField()
+    touched_at = InstantField(index=True)
+    video_id: int | None
+    video = ForeignKeyField(Video, on_delete="SET NULL", null=True)  # set when it is complete
+
+
+class Audit(Table):
+    """Who did what, for the team."""
+
+    id = AutoField()
+    at = InstantField(index=True)
+    who = CharField(100)
+    action = CharField(40)
+    subject = CharField(100)
+    details = TextField(default="")
+
+
+TABLES: tuple[type[Table], ...] = (
+    User,
+    SignInLink,
+    ApiToken,
+    Video,
+    Task,
+    Attempt,
+    Output,
+    Outbox,
+    Periodic,
+    Upload,
+    Audit,
+)

@@ -1,0 +1,202 @@
+"""The life of a task: ordered, started, reported, ordered again. The catalog decides, workers only ask and report.
+
+A task is `waiting` with an outbox row from the very commit that orders it; a worker's `start` makes it `running`; a
+report makes it `done`, `error` or `cancelled`, or `waiting` again. `generation` fences: each new order raises it, and
+whatever a run of an older one still says is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from peewee import JOIN, fn
+
+from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
+from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
+
+OPEN = ("waiting", "running")
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Who runs an attempt: RQ's worker name, host name, process id of the horse."""
+
+    worker: str
+    host: str
+    pid: int
+
+
+def job_id(kind: str, task_id: int, generation: int) -> str:
+    """RQ's id of a task's run. Deterministic, so that enqueuing twice is once."""
+    return f"{kind}-{task_id}-g{generation}"
+
+
+def order(video: Video | None, kind: str, author: User | None, now: datetime, template: str = "") -> Task:
+    """A new task with its outbox row. Call inside a transaction."""
+    task = Task.create(
+        video=video, kind=kind, template=template, state="waiting", author=author, created_at=now, queued_at=now
+    )
+    _post(task, now)
+    return task
+
+
+def order_again(task_id: int, now: datetime) -> Task:
+    """A new generation of a task that has ended, asked for by a person. Errors: NotFound, Refused while it is open."""
+    with transaction():
+        task = get_locked(task_id)
+        if task.state in OPEN:
+            raise Refused(f"task {task_id} is {task.state}; cancel it first")
+        if _is_deleted(task):
+            raise Refused(f"the video of task {task_id} is deleted")
+        task.deaths = task.failures = 0
+        task.cancel_requested = False
+        renew(task, now)
+    return task
+
+
+def renew(task: Task, now: datetime) -> None:
+    """Give `task` a new generation and put it into the outbox. Call inside a transaction."""
+    Outbox.delete().where(Outbox.job_id == job_id(task.kind, task.id, task.generation)).execute()
+    task.generation += 1
+    task.state = "waiting"
+    task.queued_at = now
+    task.ended_at = task.retry_at = task.error_code = task.error_reason = None
+    task.error_facts = {}
+    task.save()
+    _post(task, now)
+
+
+def post_again(task_id: int, generation: int, now: datetime) -> None:
+    """RQ lost the job of a waiting task: put it into the outbox once more, if the task still is what it was."""
+    with transaction():
+        task = get_locked(task_id)
+        wanted = job_id(task.kind, task.id, task.generation)
+        if task.generation == generation and task.state == "waiting":
+            if not Outbox.select().where(Outbox.job_id == wanted).exists():
+                _post(task, now)
+
+
+def start(task_id: int, generation: int, runner: Runner, now: datetime) -> tuple[Task, Attempt]:
+    """A worker begins a run. An attempt still open from before ended without a word: it is closed as lost.
+
+    Errors: NotFound; Superseded for another generation or an ended task; Cancelled when a person cancelled it.
+    A task in `error` starts again: somebody requeued its job with RQ's own tools.
+    """
+    with transaction():
+        task = get_locked(task_id)
+        if task.generation != generation or task.state in ("done", "cancelled"):
+            raise Superseded(f"task {task_id} is at generation {task.generation} and {task.state}")
+        Attempt.update(outcome="lost", ended_at=now).where(Attempt.task == task, Attempt.outcome.is_null()).execute()
+        cancelled = task.cancel_requested or _is_deleted(task)
+        attempt = None if cancelled else _new_attempt(task, runner, now)
+        if attempt is None:
+            end(task, "cancelled", now)
+    if attempt is None:  # raised out here, or the transaction would be undone
+        raise Cancelled(f"task {task_id} was cancelled before it started")
+    return task, attempt
+
+
+def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
+    last = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task).scalar() or 0
+    task.state = "running"
+    task.started_at = now
+    task.ended_at = task.retry_at = task.error_code = task.error_reason = None
+    task.save()
+    return Attempt.create(
+        task=task,
+        generation=task.generation,
+        number=last + 1,
+        worker=runner.worker,
+        host=runner.host,
+        pid=runner.pid,
+        started_at=now,
+    )
+
+
+def cancel(task_id: int, now: datetime) -> Task:
+    """A person's wish to end the task. A waiting one ends at once; a running one when its worker hears of it."""
+    with transaction():
+        task = get_locked(task_id)
+        if task.state not in OPEN:
+            raise Refused(f"task {task_id} is {task.state} already")
+        task.cancel_requested = True
+        if task.state == "waiting":
+            end(task, "cancelled", now)
+        else:
+            task.save()
+    return task
+
+
+def get(task_id: int) -> Task:
+    """Errors: NotFound."""
+    task = Task.get_or_none(Task.id == task_id)
+    if task is None:
+        raise NotFound(f"task {task_id}")
+    return task
+
+
+def get_locked(task_id: int) -> Task:
+    """The task, so that nobody changes it until the transaction ends. Errors: NotFound."""
+    task = locked(Task.select().where(Task.id == task_id)).get_or_none()
+    if task is None:
+        raise NotFound(f"task {task_id}")
+    return task
+
+
+def list_tasks(
+    states: Sequence[str] = (), kind: str = "", owner: User | None = None, limit: int = 100, before: int | None = None
+) -> list[Task]:
+    """Newest first, with their videos; `before` is the id to go on from. With an `owner`: of his videos only."""
+    query = Task.select(Task, Video).join(Video, JOIN.LEFT_OUTER).where(Video.deleted_at.is_null())
+    if states:
+        query = query.where(Task.state.in_(states))
+    if kind:
+        query = query.where(Task.kind == kind)
+    if owner is not None:
+        query = query.where(Video.owner == owner)
+    if before is not None:
+        query = query.where(Task.id < before)
+    return list(query.order_by(Task.id.desc()).limit(limit))
+
+
+def open_tasks() -> list[Task]:
+    """Every task that is waiting or running, oldest first."""
+    return list(Task.select().where(Task.state.in_(OPEN)).order_by(Task.id))
+
+
+def tasks_of(videos: Sequence[Video]) -> dict[int, list[Task]]:
+    """Video id -> its tasks, newest first."""
+    found: dict[int, list[Task]] = {video.id: [] for video in videos}
+    for task in Task.select().where(Task.video.in_(list(found))).order_by(Task.id.desc()):
+        found[task.video_id or 0].append(task)
+    return found
+
+
+def attempts_of(task: Task) -> list[Attempt]:
+    """Oldest first."""
+    return list(Attempt.select().where(Attempt.task == task).order_by(Attempt.number))
+
+
+def open_attempts() -> list[Attempt]:
+    """The attempts that nobody has ended, with their tasks."""
+    return list(Attempt.select(Attempt, Task).join(Task).where(Attempt.outcome.is_null()))
+
+
+def _is_deleted(task: Task) -> bool:
+    return task.video is not None and task.video.deleted_at is not None
+
+
+def _post(task: Task, now: datetime) -> None:
+    payload: dict[str, Any] = {"task": task.id, "generation": task.generation}
+    Outbox.create(job_id=job_id(task.kind, task.id, task.generation), kind=task.kind, payload=payload, created_at=now)
+
+
+def end(task: Task, state: str, now: datetime) -> None:
+    """`task` has ended. Call inside a transaction."""
+    task.state = state
+    task.ended_at = now
+    task.retry_at = None
+    task.save()
+    Outbox.delete().where(Outbox.job_id == job_id(task.kind, task.id, task.generation)).execute()

@@ -1,0 +1,120 @@
+"""People, their log-in, their API tokens, and the audit of what they did."""
+
+import hashlib
+import secrets
+import uuid
+from datetime import datetime, timedelta
+
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import ROLES, ApiToken, Audit, SignInLink, User
+from pod_jobs.errors import NotFound, Refused
+
+TOUCH_EVERY = timedelta(minutes=5)  # a token's last use is written at most this often
+
+
+def hash_token(token: str) -> str:
+    """Tokens are long and random, so one round of SHA-256 is enough to keep them."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def create(name: str, role: str, password_hash: str | None, now: datetime) -> User:
+    """Errors: Refused for a name that exists or a role that does not."""
+    if role not in ROLES:
+        raise Refused(f"role {role!r} is none of {', '.join(ROLES)}")
+    with transaction():
+        if not name.strip() or User.select().where(User.name == name).exists():
+            raise Refused(f"the user name {name!r} is taken or empty")
+        return User.create(uuid=str(uuid.uuid4()), name=name, role=role, password_hash=password_hash, created_at=now)
+
+
+def get(user_id: int) -> User:
+    """Errors: NotFound, also for a user who was switched off."""
+    user = User.get_or_none(User.id == user_id, User.active == True)  # noqa: E712  # peewee builds SQL from ==
+    if user is None:
+        raise NotFound(f"user {user_id}")
+    return user
+
+
+def find(name: str) -> User:
+    """The active user of that log-in name. Errors: NotFound."""
+    user = User.get_or_none(User.name == name, User.active == True)  # noqa: E712
+    if user is None:
+        raise NotFound(f"user {name!r}")
+    return user
+
+
+def list_users() -> list[User]:
+    """By name."""
+    return list(User.select().order_by(User.name))
+
+
+def set_password(user: User, password_hash: str) -> None:
+    user.password_hash = password_hash
+    user.save(only=[User.password_hash])
+
+
+def any_administrator() -> bool:
+    return User.select().where(User.role == "admin", User.active == True).exists()  # noqa: E712
+
+
+def create_link(user: User, valid_for: timedelta, now: datetime) -> str:
+    """The secret part of a new one-time sign-in link."""
+    token = secrets.token_urlsafe(24)
+    SignInLink.create(user=user, token_hash=hash_token(token), expires_at=now + valid_for)
+    return token
+
+
+def use_link(token: str, now: datetime) -> User:
+    """Errors: NotFound when it is unknown, used or expired."""
+    used = (
+        SignInLink.update(used_at=now)
+        .where(SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now)
+        .execute()
+    )
+    link = SignInLink.get_or_none(SignInLink.token_hash == hash_token(token)) if used else None
+    if link is None or not link.user.active:
+        raise NotFound("a sign-in link that is valid")
+    return link.user
+
+
+def create_token(user: User, label: str, now: datetime, token: str | None = None) -> str:
+    """A new API token; it is shown this once. `token` gives its text instead of a random one."""
+    token = token or secrets.token_urlsafe(32)
+    ApiToken.create(user=user, label=label[:100], token_hash=hash_token(token), created_at=now)
+    return token
+
+
+def find_by_token(token: str, now: datetime) -> User:
+    """Errors: NotFound when it is unknown or revoked, or its user switched off."""
+    row = (
+        ApiToken.select(ApiToken, User)
+        .join(User)
+        .where(ApiToken.token_hash == hash_token(token), ApiToken.revoked_at.is_null(), User.active == True)  # noqa: E712
+        .first()
+    )
+    if row is None:
+        raise NotFound("such a token")
+    if row.last_used_at is None or now - row.last_used_at > TOUCH_EVERY:
+        ApiToken.update(last_used_at=now).where(ApiToken.id == row.id).execute()
+    return row.user
+
+
+def list_tokens() -> list[ApiToken]:
+    """With their users, newest first."""
+    return list(ApiToken.select(ApiToken, User).join(User).order_by(ApiToken.id.desc()))
+
+
+def revoke_token(token_id: int, now: datetime) -> None:
+    """Errors: NotFound."""
+    if not ApiToken.update(revoked_at=now).where(ApiToken.id == token_id, ApiToken.revoked_at.is_null()).execute():
+        raise NotFound(f"token {token_id}")
+
+
+def note(who: str, action: str, subject: str, now: datetime, details: str = "") -> None:
+    """Enter into the audit. No secrets in `details`."""
+    Audit.create(at=now, who=who[:100], action=action[:40], subject=subject[:100], details=details[:1000])
+
+
+def list_audit(limit: int = 200) -> list[Audit]:
+    """Newest first."""
+    return list(Audit.select().order_by(Audit.id.desc()).limit(limit))

@@ -1,0 +1,97 @@
+"""Videos: created with their first task in one commit, listed, renamed, deleted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import Output, Task, User, Video
+from pod_jobs.catalog.store import tasks
+from pod_jobs.errors import NotFound, Refused
+
+
+@dataclass(frozen=True)
+class Source:
+    """A stored source file: the uploader's name for it, its path relative to the media folder, its size in bytes."""
+
+    name: str
+    path: str
+    bytes: int
+
+
+def create(owner: User, title: str, source: Source, now: datetime) -> tuple[Video, Task]:
+    """A video and the encode that makes it playable."""
+    with transaction():
+        video = Video.create(
+            owner=owner,
+            title=title[:250] or source.name[:250] or "?",
+            source_name=source.name[:250],
+            source_path=source.path,
+            source_bytes=source.bytes,
+            created_at=now,
+        )
+        task = tasks.order(video, "encode", owner, now)
+    return video, task
+
+
+def get(video_id: int, user: User | None = None) -> Video:
+    """The video, if `user` may see it (None = no check). Errors: NotFound, also for what is deleted or another's."""
+    video = Video.select(Video, User).join(User).where(Video.id == video_id, Video.deleted_at.is_null()).first()
+    if video is None or (user is not None and not may_see(user, video)):
+        raise NotFound(f"video {video_id}")
+    return video
+
+
+def may_see(user: User, video: Video) -> bool:
+    """Lecturers see their own videos; the team, administrators and workers all."""
+    return user.role != "lecturer" or video.owner_id == user.id
+
+
+def list_videos(user: User, limit: int = 50, before: int | None = None, text: str = "") -> list[Video]:
+    """What `user` may see, newest first; `before` is the id to go on from; `text` is looked for in the title."""
+    query = Video.select(Video, User).join(User).where(Video.deleted_at.is_null())
+    if user.role == "lecturer":
+        query = query.where(Video.owner == user)
+    if before is not None:
+        query = query.where(Video.id < before)
+    if text:
+        query = query.where(Video.title.contains(text))
+    return list(query.order_by(Video.id.desc()).limit(limit))
+
+
+def order_encode(video_id: int, author: User, now: datetime) -> Task:
+    """Encode once more, as a new task; what is published stays until then. Errors: Refused while one is open."""
+    with transaction():
+        video = get(video_id, author)
+        if Task.select().where(Task.video == video, Task.kind == "encode", Task.state.in_(tasks.OPEN)).exists():
+            raise Refused(f"an encode of video {video_id} is under way")
+        return tasks.order(video, "encode", author, now)
+
+
+def rename(video_id: int, title: str, user: User) -> Video:
+    """Errors: NotFound, Refused for an empty title."""
+    video = get(video_id, user)
+    if not title.strip():
+        raise Refused("an empty title")
+    video.title = title.strip()[:250]
+    video.save(only=[Video.title])
+    return video
+
+
+def delete(video_id: int, user: User, now: datetime) -> list[Task]:
+    """Mark as deleted and cancel what is open; the janitor removes the files. Returns the tasks that were open."""
+    with transaction():
+        video = get(video_id, user)
+        still_open = list(Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN)))
+        for task in still_open:
+            tasks.cancel(task.id, now)
+        Video.update(deleted_at=now).where(Video.id == video_id).execute()
+    return still_open
+
+
+def outputs_of(videos: Sequence[Video]) -> dict[int, list[Output]]:
+    """Video id -> its published outputs, in the order they were made."""
+    found: dict[int, list[Output]] = {video.id: [] for video in videos}
+    for output in Output.select().where(Output.video.in_(list(found))).order_by(Output.id):
+        found[output.video_id].append(output)
+    return found

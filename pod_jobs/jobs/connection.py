@@ -1,0 +1,47 @@
+"""Connections to the key-value server: a patient one for workers and the janitor, an impatient one for web pages."""
+
+from typing import Any
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+RETRY_CAP_S = 5
+RETRY_BASE_S = 0.5
+RETRIES = 240  # with the cap: about 20 minutes of outage in which no worker gives up
+WEB_TIMEOUT_S = 2
+HEALTH_CHECK_S = 30
+
+
+class PatientRedis(Redis):
+    """Waits out an outage instead of failing: RQ's worker exits, and its job doubles, at the first lost connection.
+
+    RQ builds its connection with `from_url` of the class that RQ_CONNECTION_CLASS names, so the patience must be put there.
+    """
+
+    @classmethod
+    def from_url(cls, url: str, **kwargs: Any) -> "PatientRedis":
+        """Takes what redis.Redis.from_url takes."""
+        patience = {
+            "retry": Retry(ExponentialBackoff(cap=RETRY_CAP_S, base=RETRY_BASE_S), RETRIES),
+            "retry_on_error": [RedisConnectionError, RedisTimeoutError],
+            "health_check_interval": HEALTH_CHECK_S,
+        }
+        if not url.startswith("unix:"):
+            patience["socket_keepalive"] = True
+        connection = super().from_url(url, **{**patience, **kwargs})
+        assert isinstance(connection, PatientRedis)  # noqa: S101  # for the type checker
+        return connection
+
+
+def connect_for_web(url: str) -> Redis:
+    """Fails fast, so that a page can say so: 2 s to connect, 2 s to answer, one retry."""
+    return Redis.from_url(
+        url,
+        socket_timeout=WEB_TIMEOUT_S,
+        socket_connect_timeout=WEB_TIMEOUT_S,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), 1),
+        health_check_interval=HEALTH_CHECK_S,
+    )

@@ -1,0 +1,121 @@
+"""The only producer of RQ jobs, and the only reader of RQ's queues for pages and the command line.
+
+A job is a kind and a small payload of ids, as JSON. Its id is deterministic, and enqueuing an id that RQ knows is no
+error. Keys of ours:
+
+    pod_jobs:progress:<task>   string, TTL 20 s: the running attempt's Progress as JSON, at most 2 writes a second
+    pod_jobs:cancel:<task>     string, TTL 7 days: a person wants the task to end; the running job polls it
+    pod_jobs:reports           hash: report id -> report waiting to be delivered to the catalog
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+from rq.utils import as_text
+
+from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.jobs.rq_classes import PodJob, PodQueue
+
+PERFORM = "pod_jobs.jobs.runtime.perform"
+PROGRESS_TTL_S = 20  # longer than any pause between two writes: its absence means that nobody works
+CANCEL_TTL_S = 7 * 86400
+RESULT_TTL_S = 7 * 86400  # how long a finished job shows in rq-dashboard; the catalog keeps the task much longer
+DELIVERY_RESULT_TTL_S = 3600
+FOR_EVER = (
+    -1
+)  # a failed job with an expiry keeps it when it is requeued, and vanishes while it waits; the janitor purges
+
+
+def open_queue(redis: Redis, name: str) -> PodQueue:
+    """The RQ queue `name`, with our classes and serializer."""
+    return PodQueue(name, connection=redis)
+
+
+def enqueue(redis: Redis, job_id: str, payload: dict[str, Any], *, at_front: bool = False) -> bool:
+    """Put a job into its kind's queue. False when RQ knows the id already. Errors: ServiceUnavailable."""
+    from pod_jobs.jobs.table import JOB_TYPES
+
+    kind = job_id.split("-", 1)[0]
+    job_type = JOB_TYPES[kind]
+    try:
+        open_queue(redis, job_type.queue).enqueue_call(
+            PERFORM,
+            args=(kind, payload),
+            job_id=job_id,
+            unique=True,
+            description=job_id,
+            timeout=job_type.timeout_s,
+            result_ttl=RESULT_TTL_S if job_type.of_task else DELIVERY_RESULT_TTL_S,
+            failure_ttl=FOR_EVER,
+            at_front=at_front,
+        )
+    except DuplicateJobError:
+        return False
+    except RedisError as error:
+        raise ServiceUnavailable(f"key-value server: {error}") from error
+    return True
+
+
+def fetch(redis: Redis, job_id: str) -> PodJob | None:
+    """The RQ job, or None when RQ does not know it."""
+    try:
+        return PodJob.fetch(job_id, connection=redis, serializer=JSONSerializer)
+    except NoSuchJobError:
+        return None
+
+
+def remove(redis: Redis, job_id: str) -> None:
+    """Forget a job, wherever RQ has it; one that runs goes on and finds its task superseded or cancelled."""
+    job = fetch(redis, job_id)
+    if job is not None:
+        job.delete()
+
+
+def forget_failure(redis: Redis, job_id: str) -> None:
+    """Take a job out of RQ's failed list: a newer run stands for it."""
+    job = fetch(redis, job_id)
+    if job is not None and job.is_failed:
+        FailedJobRegistry(queue=open_queue(redis, job.origin)).remove(job, delete_job=True)
+
+
+def positions(redis: Redis, queue_name: str) -> dict[str, int]:
+    """Job id -> place in the queue, 1 = next."""
+    ids = redis.lrange(f"rq:queue:{queue_name}", 0, -1)
+    return {as_text(job_id): place for place, job_id in enumerate(ids, 1)}
+
+
+def write_progress(redis: Redis, task_id: int, progress: dict[str, Any]) -> None:
+    redis.set(f"pod_jobs:progress:{task_id}", json.dumps(progress), ex=PROGRESS_TTL_S)
+
+
+def clear_progress(redis: Redis, task_id: int) -> None:
+    redis.delete(f"pod_jobs:progress:{task_id}")
+
+
+def read_progress(redis: Redis, task_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Task id -> what its running attempt last said: step, fraction (0..1), speed, eta_s, folder, worker, host, at …"""
+    ids = list(task_ids)
+    if not ids:
+        return {}
+    values = redis.mget([f"pod_jobs:progress:{task_id}" for task_id in ids])
+    return {task_id: json.loads(value) for task_id, value in zip(ids, values, strict=True) if value}
+
+
+def request_cancel(redis: Redis, task_id: int) -> None:
+    """Tell the running attempt to end; the catalog's row says the same, should this get lost."""
+    redis.set(f"pod_jobs:cancel:{task_id}", "1", ex=CANCEL_TTL_S)
+
+
+def is_cancel_requested(redis: Redis, task_id: int) -> bool:
+    return bool(redis.exists(f"pod_jobs:cancel:{task_id}"))
+
+
+def clear_cancel(redis: Redis, task_id: int) -> None:
+    """Before a new run is ordered."""
+    redis.delete(f"pod_jobs:cancel:{task_id}")

@@ -1,0 +1,279 @@
+"""Settings: settings.toml, then <home>/settings.toml, then POD_JOBS_… variables, into one frozen object.
+
+The only reader of the environment. Loaded once per process by `load` and passed down; there is no global object.
+Units are in the names; settings.toml says what each one does and holds the only defaults.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import croniter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from pod_jobs.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+QUEUES = ("encoding", "transcripting", "xapi", "catalog")
+
+Count = Annotated[int, Field(ge=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Crf = Annotated[int, Field(ge=0, le=51)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RedisSettings(Section):
+    url: str
+    accept_unsafe: bool
+
+
+class DatabaseSettings(Section):
+    url: str
+
+
+class FfmpegSettings(Section):
+    path: str
+    sandbox: Literal["auto", "bwrap", "none"]
+
+
+class WebSettings(Section):
+    host: str
+    port: Port
+    public_url: str
+    processes: PositiveInt
+    threads: PositiveInt
+    session_days: PositiveInt
+    behind_proxy: Count
+
+
+class UploadSettings(Section):
+    max_gb: PositiveFloat
+    free_gb: Annotated[float, Field(ge=0)]
+    expire_h: PositiveInt
+
+
+class WorkersSettings(Section):
+    encoding: Count
+    transcripting: Count
+    xapi: Count
+    catalog: Count
+
+
+class WorkerSettings(Section):
+    heartbeat_s: PositiveInt
+    stop_s: PositiveFloat
+    catalog_url: str
+
+
+class EncodeSettings(Section):
+    segment_s: PositiveInt
+    keyframe_s: PositiveInt
+    mp3_kbps: PositiveInt
+    max_duration_h: PositiveFloat
+    max_megapixels: PositiveFloat
+    wall_factor: PositiveFloat
+    stall_s: PositiveInt
+    memory_mb: PositiveInt
+
+    @model_validator(mode="after")
+    def _grid(self) -> "EncodeSettings":
+        if self.segment_s % self.keyframe_s:
+            raise ValueError("segment_s must be a multiple of keyframe_s, or segments could not start on key frames")
+        return self
+
+
+class RenditionSettings(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]
+    height_px: Annotated[int, Field(ge=90, le=4320)]
+    crf: Crf
+    preset: Preset
+    maxrate_kbps: PositiveInt
+    audio_kbps: Annotated[int, Field(ge=32, le=512)]
+    mp4: bool
+
+
+class RetrySettings(Section):
+    base_s: PositiveFloat
+    cap_s: PositiveFloat
+    attempts: PositiveInt
+    deaths: PositiveInt
+
+
+class JanitorSettings(Section):
+    tick_s: PositiveFloat
+    registries_s: PositiveInt
+    reconcile_s: PositiveInt
+    lost_s: PositiveInt
+
+
+class PeriodicSettings(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    kind: str
+    cron: str = ""
+    every_min: Count = 0
+    time_zone: str = "UTC"
+    missed: Literal["skip", "once"]
+
+    @model_validator(mode="after")
+    def _has_one_rhythm(self) -> "PeriodicSettings":
+        if bool(self.cron) == bool(self.every_min):
+            raise ValueError("give either cron or every_min")
+        if self.cron and not croniter.is_valid(self.cron):
+            raise ValueError(f"cron: {self.cron!r} is not minute hour day month weekday")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"time_zone: {self.time_zone!r} is unknown, give one like Europe/Paris") from error
+        return self
+
+
+class RetentionSettings(Section):
+    tasks_days: Count
+    old_outputs_days: Count
+    failures_days: Count
+    audit_days: Count
+
+
+class Settings(BaseSettings):
+    """Everything, plus `home`: the instance folder (absolute), which holds database, media, logs, secrets and socket."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="POD_JOBS_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    home: Path
+    redis: RedisSettings
+    database: DatabaseSettings
+    ffmpeg: FfmpegSettings
+    web: WebSettings
+    upload: UploadSettings
+    workers: WorkersSettings
+    worker: WorkerSettings
+    encode: EncodeSettings
+    rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1)]
+    retry: RetrySettings
+    janitor: JanitorSettings
+    periodic: tuple[PeriodicSettings, ...] = ()
+    retention: RetentionSettings
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Settings":
+        for section, what in (("rendition", "name"), ("rendition", "height_px"), ("periodic", "name")):
+            seen = [getattr(entry, what) for entry in getattr(self, section)]
+            if len(set(seen)) < len(seen):
+                raise ValueError(f"{section}: two entries have the same {what}")
+        return self
+
+    @property
+    def media_folder(self) -> Path:
+        return self.home / "media"
+
+    @property
+    def public_url(self) -> str:
+        """The address of the web app for people, without a slash at the end."""
+        host = "127.0.0.1" if self.web.host in ("0.0.0.0", "::") else self.web.host  # noqa: S104
+        return (self.web.public_url or f"http://{host}:{self.web.port}").rstrip("/")
+
+    @property
+    def catalog_url(self) -> str:
+        """The address of the web app for workers, without a slash at the end."""
+        return (self.worker.catalog_url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
+
+    @property
+    def redis_socket(self) -> Path:
+        """Socket of the embedded server. A path over 107 bytes cannot be a socket, so long homes get one in /tmp."""
+        inside = self.home / "run" / "redis.sock"
+        if len(os.fsencode(inside)) < 104:
+            return inside
+        return Path("/tmp") / f"pod_jobs-{os.getuid()}-{self.home.stat().st_ino}" / "redis.sock"  # noqa: S108
+
+    @property
+    def redis_url(self) -> str:
+        return self.redis.url or f"unix://{self.redis_socket}"
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.home / 'catalog.sqlite3'}"
+
+    def secret(self, name: str) -> str:
+        """Content of <home>/secrets/<name>, without white space around it. Errors: SettingsError when it is missing."""
+        path = self.home / "secrets" / name
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"secrets/{name}: cannot be read in {self.home}: {error.strerror}") from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        home = Path(init_settings()["home"])
+        files = [ROOT / "settings.toml", home / "settings.toml"]
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, files, deep_merge=True)
+
+
+def find_home(given: str | Path | None = None) -> Path:
+    """The instance folder, absolute: `given`, else POD_JOBS_HOME, else ./var of the repository."""
+    return Path(given or os.environ.get("POD_JOBS_HOME") or ROOT / "var").expanduser().absolute()
+
+
+def load(home: str | Path | None = None) -> Settings:
+    """All settings for the instance folder `home` (see `find_home`).
+
+    Errors: SettingsError whose reason has one line per fault: "web.port: Input should be …".
+    """
+    folder = find_home(home)
+    faults = _unknown_variables()
+    try:
+        settings = Settings(home=folder)  # type: ignore[call-arg]  # the other fields come from the sources
+    except ValidationError as error:
+        faults = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors()] + faults
+    except tomllib.TOMLDecodeError as error:
+        faults = [f"settings.toml: {error}"]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The environment for a process of ours that `exec` starts: this one's, with POD_JOBS_HOME and `more`."""
+    return {**os.environ, "POD_JOBS_HOME": str(home), **more}
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "settings"
+
+
+def _unknown_variables() -> list[str]:
+    known = {*(f"POD_JOBS_{name.upper()}" for name in Settings.model_fields)}
+    return [
+        f"{name}: no such setting"
+        for name in sorted(os.environ)
+        if name.startswith("POD_JOBS_") and name.split("__")[0] not in known and not name.startswith("POD_JOBS_TEST_")
+    ]
+
+
+def as_plain(settings: Settings) -> dict[str, Any]:
+    """The settings as nested plain values, without what may hold a secret (URLs with passwords)."""
+    plain = settings.model_dump(mode="json")
+    plain["redis"].pop("url")
+    plain["database"].pop("url")
+    return plain
