@@ -15,9 +15,10 @@ from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, PodJobsError
 from pod_jobs.jobs import work_folder
 from pod_jobs.jobs.job_type import Context
-from pod_jobs.media.encode import EncodePlan, Progress, encode
+from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.guard import Limits
 from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.progress import Progress
 from pod_jobs.media.tools import find_tools
 from pod_jobs.settings import Settings
 
