@@ -230,6 +230,11 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "POD_JOBS_HOME": str(home), **more}
 
 
+def is_procfile_line() -> bool:
+    """Whether honcho started this process as a line of the Procfile."""
+    return "HONCHO_PROCESS_NAME" in os.environ
+
+
 def _key(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location) or "settings"
 
