@@ -69,7 +69,12 @@ def _build(url: str) -> Database:
         return SqliteDatabase(path, pragmas=pragmas, timeout=BUSY_TIMEOUT_S)
     name = parts.path.lstrip("/")
     options = dict(parse_qsl(parts.query))
-    where = {"host": parts.hostname, "port": parts.port, "user": _text(parts.username), "password": _text(parts.password)}
+    where = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": _text(parts.username),
+        "password": _text(parts.password),
+    }
     where = {key: value for key, value in where.items() if value is not None}
     if scheme in ("postgresql", "postgres"):
         session = f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_S * 1000}"
