@@ -211,15 +211,15 @@ def find_home(given: str | Path | None = None) -> Path:
     return Path(given or os.environ.get("POD_JOBS_HOME") or ROOT / "var").expanduser().absolute()
 
 
-def load(home: str | Path | None = None) -> Settings:
-    """All settings for the instance folder `home` (see `find_home`).
+def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
+    """All settings for the instance folder `home` (see `find_home`); `first` goes before all sources: web={"port": 9000}.
 
     Errors: SettingsError whose reason has one line per fault: "web.port: Input should be …".
     """
     folder = find_home(home)
     faults = _unknown_variables()
     try:
-        settings = Settings(home=folder)  # type: ignore[call-arg]  # the other fields come from the sources
+        settings = Settings(home=folder, **first)  # type: ignore[arg-type]  # the other fields come from the sources
     except ValidationError as error:
         faults = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors()] + faults
     except tomllib.TOMLDecodeError as error:

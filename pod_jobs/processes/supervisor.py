@@ -42,6 +42,7 @@ class Line:
     stop_s: float = 4.0
     before_stop: Callable[[], None] | None = None
     watch_starter: bool = False  # end when parent or grandparent is gone: honcho, and its reader of this line
+    holds: object = None  # a file whose lock lasts as long as the line
 
 
 @dataclass
