@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import as_text
 
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
@@ -86,7 +87,7 @@ def forget_failure(redis: Redis, job_id: str) -> None:
 def positions(redis: Redis, queue_name: str) -> dict[str, int]:
     """Job id -> place in the queue, 1 = next."""
     ids = redis.lrange(f"rq:queue:{queue_name}", 0, -1)
-    return {job_id.decode(): place for place, job_id in enumerate(ids, 1)}
+    return {as_text(job_id): place for place, job_id in enumerate(ids, 1)}
 
 
 def write_progress(redis: Redis, task_id: int, progress: dict[str, Any]) -> None:

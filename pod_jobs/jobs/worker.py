@@ -57,7 +57,7 @@ class PodWorker(Worker):
 
     def setup_work_horse_signals(self) -> None:
         parent = self.pid
-        super().setup_work_horse_signals()
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before prctl was called
             os._exit(1)
@@ -69,7 +69,7 @@ class PodWorker(Worker):
             timer = threading.Timer(self.stop_s, self.kill_horse)
             timer.daemon = True
             timer.start()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def handle_work_horse_killed(self, job: Any, retpid: int, ret_val: int, rusage: Any) -> None:
         """Tell the catalog. `killed` counts against the task; a horse that we killed at our own stop is only `lost`."""

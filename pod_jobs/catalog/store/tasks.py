@@ -88,25 +88,31 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime) -> tuple
         task = get_locked(task_id)
         if task.generation != generation or task.state in ("done", "cancelled"):
             raise Superseded(f"task {task_id} is at generation {task.generation} and {task.state}")
-        if task.cancel_requested or task.video.deleted_at is not None:
-            end(task, "cancelled", now)
-            raise Cancelled(f"task {task_id} was cancelled before it started")
         Attempt.update(outcome="lost", ended_at=now).where(Attempt.task == task, Attempt.outcome.is_null()).execute()
-        last = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task).scalar() or 0
-        attempt = Attempt.create(
-            task=task,
-            generation=generation,
-            number=last + 1,
-            worker=runner.worker,
-            host=runner.host,
-            pid=runner.pid,
-            started_at=now,
-        )
-        task.state = "running"
-        task.started_at = now
-        task.ended_at = task.retry_at = task.error_code = task.error_reason = None
-        task.save()
+        cancelled = task.cancel_requested or task.video.deleted_at is not None
+        attempt = None if cancelled else _new_attempt(task, runner, now)
+        if attempt is None:
+            end(task, "cancelled", now)
+    if attempt is None:  # raised out here, or the transaction would be undone
+        raise Cancelled(f"task {task_id} was cancelled before it started")
     return task, attempt
+
+
+def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
+    last = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task).scalar() or 0
+    task.state = "running"
+    task.started_at = now
+    task.ended_at = task.retry_at = task.error_code = task.error_reason = None
+    task.save()
+    return Attempt.create(
+        task=task,
+        generation=task.generation,
+        number=last + 1,
+        worker=runner.worker,
+        host=runner.host,
+        pid=runner.pid,
+        started_at=now,
+    )
 
 
 def cancel(task_id: int, now: datetime) -> Task:
