@@ -5,6 +5,7 @@ Units are in the names; settings.toml says what each one does and holds the only
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -170,9 +171,13 @@ class Settings(BaseSettings):
 
     @property
     def redis_socket(self) -> Path:
-        """Socket of the embedded server. A path over 107 bytes cannot be a socket, so long homes get one in /tmp."""
+        """Socket of the embedded server: in the instance folder where that makes a short and plain path, else in /tmp.
+
+        A socket's path has at most 107 bytes; and redis-py cannot read CLIENT INFO, which RQ asks for, nor a unix: URL,
+        with a space, "=", "%" or "?" in it.
+        """
         inside = self.home / "run" / "redis.sock"
-        if len(os.fsencode(inside)) < 104:
+        if re.fullmatch(r"[A-Za-z0-9/_.,+@-]{1,103}", str(inside)):
             return inside
         return Path("/tmp") / f"pod_jobs-{os.getuid()}-{self.home.stat().st_ino}" / "redis.sock"  # noqa: S108
 
