@@ -1,12 +1,12 @@
 """The instance folder: its parts, who may run it, who uses its embedded key-value server. Opens no database.
 
-    <home>/settings.toml    optional: only what differs from the program's settings.toml
-    <home>/catalog.sqlite3  the database, unless database.url names another
-    <home>/media/           sources and outputs
-    <home>/redis/           append-only file of the embedded key-value server
-    <home>/logs/            what `./run up` printed, rotated
-    <home>/run/             locks, and the embedded server's socket
-    <home>/secrets/         one file per secret, readable by the instance's own user only
+<home>/settings.toml    optional: only what differs from the program's settings.toml
+<home>/catalog.sqlite3  the database, unless database.url names another
+<home>/media/           sources and outputs
+<home>/redis/           append-only file of the embedded key-value server
+<home>/logs/            what `./run up` printed, rotated
+<home>/run/             locks, and the embedded server's socket
+<home>/secrets/         one file per secret, readable by the instance's own user only
 """
 
 import fcntl

@@ -41,7 +41,9 @@ def migrate(database: Database) -> list[str]:
 
 def pending(database: Database) -> list[str]:
     """The migrations that are not applied. Needs an open connection."""
-    return [migration.name for migration in Runner(database, directory=str(MIGRATIONS)).status() if not migration.applied]
+    return [
+        migration.name for migration in Runner(database, directory=str(MIGRATIONS)).status() if not migration.applied
+    ]
 
 
 @contextmanager

@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 def examine(settings: Settings, names: Iterable[str] = tuple(CHECKS)) -> list[Finding]:
     """The findings of those checks, in that order."""
+    if not settings.home.is_dir():
+        remedy = f"./run up --home '{settings.home}'"
+        return [Finding("folders", "fault", f"there is no instance in {settings.home}", remedy)]
     return [finding for name in names for finding in CHECKS[name](settings)]
 
 

@@ -82,7 +82,9 @@ def check_catalog(settings: Settings) -> Iterator[Finding]:
     url = f"{settings.catalog_url}/api/v1/me"
     try:
         token = settings.secret("worker_token")
-        answer = requests.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy of the environment
+            answer = session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
     except PodJobsError as error:
         yield Finding("catalog", "fault", error.reason, "pod-jobs token add workers, on the web host")
         return

