@@ -19,8 +19,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def encode(file: Path, outdir: Path, as_json: bool) -> None:
     """Encode FILE into the empty folder OUTDIR, as the encoding worker would."""
     from pod_jobs.jobs.encode import build_plan
-    from pod_jobs.media.encode import Progress
     from pod_jobs.media.encode import encode as run
+    from pod_jobs.media.progress import Progress
     from pod_jobs.media.tools import find_tools
 
     settings = load_settings()
