@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from pod_jobs.cli.base import Fault
+from pod_jobs.cli.base import Fault, demand_instance
 from pod_jobs.settings import Settings
 
 CONNECT_TIMEOUT_S = 3
@@ -17,12 +17,11 @@ class Api:
     """One session to /api/v1. Errors: Fault with the app's own sentence, or one that says that it is not there."""
 
     def __init__(self, settings: Settings) -> None:
+        demand_instance(settings)
         self.url = f"{settings.catalog_url}/api/v1"
         self._home = settings.home
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc of the environment between us and the app
-        if not settings.home.is_dir():
-            raise Fault(f"There is no instance in {settings.home}.", f"./run up --home '{settings.home}' starts one")
         self._session.headers["Authorization"] = f"Token {settings.secret('cli_token')}"
 
     def get(self, path: str, **query: object) -> Any:

@@ -68,6 +68,12 @@ def load_settings(**first: dict[str, Any]) -> Settings:
     return load(context.ensure_object(dict).get("home"), **first)
 
 
+def demand_instance(settings: Settings) -> None:
+    """Errors: Fault when nothing was ever started in this folder."""
+    if not (settings.home / "secrets" / "cli_token").exists():
+        raise Fault(f"There is no instance in {settings.home}.", f"./run up --home '{settings.home}' starts one")
+
+
 def echo_json(value: object) -> None:
     """One line, so that several are easy to read one by one."""
     click.echo(json.dumps(value, ensure_ascii=False))

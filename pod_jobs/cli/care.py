@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from pod_jobs.cli.base import InstanceCommand, echo_json, load_settings
+from pod_jobs.cli.base import InstanceCommand, demand_instance, echo_json, load_settings
 from pod_jobs.errors import SettingsError
 from pod_jobs.settings import environment
 
@@ -51,6 +51,7 @@ def doctor(as_json: bool) -> None:
 def rq(arguments: tuple[str, ...]) -> None:
     """RQ's own command line on our jobs: rq info, rq requeue --queue encoding --all …"""
     settings = load_settings()
+    demand_instance(settings)
     patient = bool(arguments) and arguments[0].startswith("worker")
     variables = environment(
         settings.home,

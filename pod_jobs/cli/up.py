@@ -1,7 +1,9 @@
 """pod-jobs up: everything, in the foreground."""
 
 import errno
+import signal
 import socket
+import sys
 
 import click
 
@@ -18,6 +20,8 @@ def up(port: int | None) -> None:
     from pod_jobs.instance import first_sign_in_link, prepare
     from pod_jobs.processes.launcher import launch
 
+    for signum in (signal.SIGINT, signal.SIGTERM):  # until honcho listens
+        signal.signal(signum, lambda *_: sys.exit(0))
     settings = load_settings(web={"port": port}) if port is not None else load_settings()
     make_folders(settings)
     claimed = claim(settings)
