@@ -6,7 +6,7 @@ The properties are described in parts.py; here they are put together, with what 
 from typing import Any
 
 from pod_jobs.xapi import parts
-from pod_jobs.xapi.checkers import Checker, array_of, shape, timestamp, uuid, version
+from pod_jobs.xapi.checkers import Checker, array_of, shape, text, timestamp, uuid, version
 from pod_jobs.xapi.verdicts import Fault, Faults, Path, Rule, Severity
 
 HELD, INVALID = Severity.HELD, Severity.INVALID
@@ -101,4 +101,4 @@ _more: dict[str, Checker] = {
 }
 _stamps: dict[str, Checker] = {"id": uuid, "stored": timestamp, "authority": parts.authority, "version": version}
 _statement_shape = shape(_core, _more | _stamps, rule="required")
-_sub_shape = shape(_core, _more | {"objectType": parts.text}, rule="required")
+_sub_shape = shape(_core, _more | {"objectType": text}, rule="required")
