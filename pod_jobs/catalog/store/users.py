@@ -68,9 +68,7 @@ def use_link(token: str, now: datetime) -> User:
     """Errors: NotFound when it is unknown, used or expired."""
     used = (
         SignInLink.update(used_at=now)
-        .where(
-            SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now
-        )
+        .where(SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now)
         .execute()
     )
     link = SignInLink.get_or_none(SignInLink.token_hash == hash_token(token)) if used else None
