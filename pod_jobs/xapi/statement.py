@@ -4,7 +4,7 @@ What is frozen is sent as it is, now and at each resend: an LRS compares a resen
 instant in another zone, or a key more, is a conflict. So the server sets here, once and for all, the actor, the id and
 the timestamp, and takes away what only an LRS may say (stored, authority, version).
 
-From a page (Origin.trusted is False) nothing is believed: another's actor is refused, voiding is refused, and an id
+From a page nothing is believed: another's actor is refused, voiding is refused, and an id
 only serves to know a resend. It is mapped to one that depends on the actor too, so nobody can occupy an id that another
 one will use; the session-id, which must be the id of the session's initialized, is mapped the same way.
 """
@@ -37,14 +37,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Who hands a statement in: the actor that the server knows them by, and whether they may name another.
-
-    `trusted`: an application that writes for many people; its actors and ids are kept as they are.
-    """
+class Page:
+    """A browser hands statements in: `actor` is whom the server knows behind it."""
 
     actor: Actor
-    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Application:
+    """A trusted program that writes for many people: its actors and ids are kept as they are."""
+
+
+Origin = Page | Application
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ def _bad_text(text: str) -> str:
 
 def _presumptuous(raw: dict[str, Any], origin: Origin) -> Problem | None:
     """What a page may not say."""
-    if origin.trusted:
+    if isinstance(origin, Application):
         return None
     if "actor" in raw and raw["actor"] != origin.actor:
         return Problem("actor", "$.actor", "the server names the actor; leave it out")
@@ -195,15 +199,17 @@ def _timestamp(raw: dict[str, Any], now: datetime, limits: Limits) -> datetime |
 def _stamped(raw: dict[str, Any], origin: Origin, timestamp: datetime, new_id: Callable[[], UUID]) -> dict[str, Any]:
     """A copy of `raw` with actor, id and timestamp. What else is wrong with it stays for the checks."""
     statement = {**raw, "timestamp": formats.format_timestamp(timestamp)}
-    statement.setdefault("actor", origin.actor)
     if "id" not in raw:
         statement["id"] = str(new_id())
-    elif not origin.trusted:
-        statement["id"] = mapped_id(origin.actor, raw["id"])
     elif isinstance(raw["id"], str):
         statement["id"] = raw["id"].lower()
+    if isinstance(origin, Application):
+        return statement
+    statement["actor"] = origin.actor
+    if "id" in raw:
+        statement["id"] = mapped_id(origin.actor, raw["id"])
     session_id = value_at(raw, "context", "extensions", SESSION_ID)
-    if not origin.trusted and isinstance(session_id, str) and formats.is_uuid(session_id):
+    if isinstance(session_id, str) and formats.is_uuid(session_id):
         extensions = {**raw["context"]["extensions"], SESSION_ID: mapped_id(origin.actor, session_id)}
         statement["context"] = {**raw["context"], "extensions": extensions}
     return statement

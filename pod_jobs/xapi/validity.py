@@ -69,6 +69,9 @@ def _sub_statement(value: Any, path: Path, faults: Faults) -> None:
 def _statement(value: Any, path: Path, faults: Faults) -> None:
     _statement_shape(value, path, faults)
     if isinstance(value, dict):
+        for name in _core:
+            if name in value and not isinstance(value[name], dict):
+                faults.add("required", (*path, name), "not an object")
         _between(value, path, faults)
 
 
