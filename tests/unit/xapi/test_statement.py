@@ -11,9 +11,11 @@ from pod_jobs.xapi import profile, session
 from pod_jobs.xapi.actors import build_actor
 from pod_jobs.xapi.formats import format_timestamp
 from pod_jobs.xapi.statement import (
+    Application,
     Frozen,
     Limits,
     Origin,
+    Page,
     Problem,
     accept,
     canonical,
