@@ -134,6 +134,7 @@ class StrictLrs:
 
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for the client's delayed acknowledgement
     lrs: StrictLrs
 
     def setup(self) -> None:
