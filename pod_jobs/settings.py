@@ -124,7 +124,11 @@ class Settings(BaseSettings):
     """Everything, plus `home`: the instance folder (absolute), which holds database, media, logs, secrets and socket."""
 
     model_config = SettingsConfigDict(
-        env_prefix="POD_JOBS_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="POD_JOBS_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     home: Path

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from peewee import Database, InterfaceError, MySQLDatabase, OperationalError, PostgresqlDatabase, SqliteDatabase
@@ -50,7 +51,7 @@ def transaction() -> Iterator[None]:
         yield
 
 
-def locked(query):  # type: ignore[no-untyped-def]  # peewee's queries have no useful static type
+def locked(query: Any) -> Any:
     """`query` with its rows locked until the transaction ends, where the database has row locks."""
     return query if isinstance(models.database.obj, SqliteDatabase) else query.for_update()
 
@@ -68,8 +69,13 @@ def _build(url: str) -> Database:
         path = url.partition(":///")[2]  # not urlsplit's: a folder may be named "a?b#c"
         return SqliteDatabase(path, pragmas=pragmas, timeout=BUSY_TIMEOUT_S)
     name = parts.path.lstrip("/")
-    options = dict(parse_qsl(parts.query))
-    where = {"host": parts.hostname, "port": parts.port, "user": _text(parts.username), "password": _text(parts.password)}
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    where: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": _text(parts.username),
+        "password": _text(parts.password),
+    }
     where = {key: value for key, value in where.items() if value is not None}
     if scheme in ("postgresql", "postgres"):
         session = f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_S * 1000}"
@@ -84,7 +90,7 @@ def _build(url: str) -> Database:
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=30,
             write_timeout=30,
-            init_command=f"SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_S}, TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            init_command=f"SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_S}, tx_isolation='READ-COMMITTED'",
             **where,
             **options,
         )

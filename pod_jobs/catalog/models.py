@@ -77,6 +77,7 @@ class SignInLink(Table):
     """A link that signs one user in, once."""
 
     id = AutoField()
+    user_id: int
     user = ForeignKeyField(User, on_delete="CASCADE", backref="links")
     token_hash = CharField(64, unique=True)  # SHA-256, hex
     expires_at = InstantField()
@@ -87,6 +88,7 @@ class ApiToken(Table):
     """A key for `Authorization: Token …`; only its hash is kept."""
 
     id = AutoField()
+    user_id: int
     user = ForeignKeyField(User, on_delete="CASCADE", backref="tokens")
     label = CharField(100)
     token_hash = CharField(64, unique=True)  # SHA-256, hex
@@ -99,6 +101,7 @@ class Video(Table):
     """A recording: its source, and which run's outputs are published."""
 
     id = AutoField()
+    owner_id: int
     owner = ForeignKeyField(User, on_delete="CASCADE", backref="videos")
     title = CharField(250)
     source_name = CharField(250)  # the uploader's file name: data for people, never a path
@@ -117,11 +120,13 @@ class Task(Table):
     """Something to do for a video: one encode by one template, one transcription …"""
 
     id = AutoField()
+    video_id: int
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks")
     kind = CharField(20)  # a job type's kind
     template = CharField(40, default="")
     state = CharField(10, index=True)  # one of TASK_STATES
     generation = IntegerField(default=1)  # only a run of this generation may report; each new run order raises it
+    author_id: int | None
     author = ForeignKeyField(User, on_delete="SET NULL", null=True)
     cancel_requested = BooleanField(default=False)
     deaths = IntegerField(default=0)  # attempts that brought their worker down since a person last asked for a run
@@ -141,6 +146,7 @@ class Attempt(Table):
     """One run of a task by one worker."""
 
     id = AutoField()
+    task_id: int
     task = ForeignKeyField(Task, on_delete="CASCADE", backref="attempts")
     generation = IntegerField()
     number = IntegerField()  # 1, 2, … over all generations of the task
@@ -165,7 +171,9 @@ class Output(Table):
     """A file that a finished task published."""
 
     id = AutoField()
+    video_id: int
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="outputs")
+    task_id: int
     task = ForeignKeyField(Task, on_delete="CASCADE", backref="outputs")
     folder = CharField(250)  # relative to the media folder
     name = CharField(250)  # file name in the folder
@@ -195,12 +203,14 @@ class Upload(Table):
     """A tus upload; how far it got is the size of its file."""
 
     id = CharField(32, primary_key=True)  # random hex
+    user_id: int
     user = ForeignKeyField(User, on_delete="CASCADE")
     name = CharField(250)
     title = CharField(250, default="")
     bytes = BigIntegerField()  # announced size
     created_at = InstantField()
     touched_at = InstantField(index=True)
+    video_id: int | None
     video = ForeignKeyField(Video, on_delete="SET NULL", null=True)  # set when it is complete
 
 

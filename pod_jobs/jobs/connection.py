@@ -31,7 +31,9 @@ class PatientRedis(Redis):
         }
         if not url.startswith("unix:"):
             patience["socket_keepalive"] = True
-        return super().from_url(url, **{**patience, **kwargs})
+        connection = super().from_url(url, **{**patience, **kwargs})
+        assert isinstance(connection, PatientRedis)  # noqa: S101  # for the type checker
+        return connection
 
 
 def connect_for_web(url: str) -> Redis:

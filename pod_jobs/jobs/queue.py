@@ -1,8 +1,9 @@
 """The only producer of RQ jobs, and the only reader of RQ's queues for pages and the command line.
 
-A job is a kind and a small payload of ids, as JSON; its id is deterministic, and enqueuing an id that RQ knows is no error. Keys of ours:
+A job is a kind and a small payload of ids, as JSON. Its id is deterministic, and enqueuing an id that RQ knows is no
+error. Keys of ours:
 
-    pod_jobs:progress:<task>   hash, TTL 60 s: the running attempt's Progress as JSON, at most 2 writes a second
+    pod_jobs:progress:<task>   string, TTL 20 s: the running attempt's Progress as JSON, at most 2 writes a second
     pod_jobs:cancel:<task>     string, TTL 7 days: a person wants the task to end; the running job polls it
     pod_jobs:reports           hash: report id -> report waiting to be delivered to the catalog
 """
@@ -16,15 +17,19 @@ from redis.exceptions import RedisError
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import as_text
 
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 
 PERFORM = "pod_jobs.jobs.runtime.perform"
-PROGRESS_TTL_S = 60
+PROGRESS_TTL_S = 20  # longer than any pause between two writes: its absence means that nobody works
 CANCEL_TTL_S = 7 * 86400
 RESULT_TTL_S = 7 * 86400  # how long a finished job shows in rq-dashboard; the catalog keeps the task much longer
-FOR_EVER = -1  # a failed job with an expiry keeps it when it is requeued, and vanishes while it waits; the janitor purges
+DELIVERY_RESULT_TTL_S = 3600
+FOR_EVER = (
+    -1
+)  # a failed job with an expiry keeps it when it is requeued, and vanishes while it waits; the janitor purges
 
 
 def open_queue(redis: Redis, name: str) -> PodQueue:
@@ -46,7 +51,7 @@ def enqueue(redis: Redis, job_id: str, payload: dict[str, Any], *, at_front: boo
             unique=True,
             description=job_id,
             timeout=job_type.timeout_s,
-            result_ttl=RESULT_TTL_S,
+            result_ttl=RESULT_TTL_S if job_type.of_task else DELIVERY_RESULT_TTL_S,
             failure_ttl=FOR_EVER,
             at_front=at_front,
         )
@@ -66,9 +71,9 @@ def fetch(redis: Redis, job_id: str) -> PodJob | None:
 
 
 def remove(redis: Redis, job_id: str) -> None:
-    """Forget a job that has not started."""
+    """Forget a job, wherever RQ has it; one that runs goes on and finds its task superseded or cancelled."""
     job = fetch(redis, job_id)
-    if job is not None and not job.is_started:
+    if job is not None:
         job.delete()
 
 
@@ -82,7 +87,7 @@ def forget_failure(redis: Redis, job_id: str) -> None:
 def positions(redis: Redis, queue_name: str) -> dict[str, int]:
     """Job id -> place in the queue, 1 = next."""
     ids = redis.lrange(f"rq:queue:{queue_name}", 0, -1)
-    return {job_id.decode(): place for place, job_id in enumerate(ids, 1)}
+    return {as_text(job_id): place for place, job_id in enumerate(ids, 1)}
 
 
 def write_progress(redis: Redis, task_id: int, progress: dict[str, Any]) -> None:
@@ -94,7 +99,7 @@ def clear_progress(redis: Redis, task_id: int) -> None:
 
 
 def read_progress(redis: Redis, task_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Task id -> what its running attempt last said: step, fraction (0..1), speed, eta_s, first_playable, folder, worker, host, at."""
+    """Task id -> what its running attempt last said: step, fraction (0..1), speed, eta_s, folder, worker, host, at …"""
     ids = list(task_ids)
     if not ids:
         return {}

@@ -22,7 +22,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             legacy_table_names = False
 
     class User(Table):
-
         id = AutoField()
         uuid = CharField(36, unique=True)
         name = CharField(100, unique=True)
@@ -36,7 +35,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             table_name = "app_user"
 
     class SignInLink(Table):
-
         id = AutoField()
         user = ForeignKeyField(User, on_delete="CASCADE")
         token_hash = CharField(64, unique=True)
@@ -44,7 +42,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         used_at = BigIntegerField(null=True)
 
     class ApiToken(Table):
-
         id = AutoField()
         user = ForeignKeyField(User, on_delete="CASCADE")
         label = CharField(100)
@@ -54,7 +51,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         revoked_at = BigIntegerField(null=True)
 
     class Video(Table):
-
         id = AutoField()
         owner = ForeignKeyField(User, on_delete="CASCADE")
         title = CharField(250)
@@ -70,7 +66,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         deleted_at = BigIntegerField(null=True, index=True)
 
     class Task(Table):
-
         id = AutoField()
         video = ForeignKeyField(Video, on_delete="CASCADE")
         kind = CharField(20)
@@ -92,7 +87,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         error_reason = TextField(null=True)
 
     class Attempt(Table):
-
         id = AutoField()
         task = ForeignKeyField(Task, on_delete="CASCADE")
         generation = IntegerField()
@@ -114,7 +108,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             indexes = ((("task", "number"), True),)
 
     class Output(Table):
-
         id = AutoField()
         video = ForeignKeyField(Video, on_delete="CASCADE")
         task = ForeignKeyField(Task, on_delete="CASCADE")
@@ -132,7 +125,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             indexes = ((("video", "kind"), False),)
 
     class Outbox(Table):
-
         id = AutoField()
         job_id = CharField(100, unique=True)
         kind = CharField(20)
@@ -140,7 +132,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         created_at = BigIntegerField()
 
     class Upload(Table):
-
         id = CharField(32, primary_key=True)
         user = ForeignKeyField(User, on_delete="CASCADE")
         name = CharField(250)
@@ -151,7 +142,6 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         video = ForeignKeyField(Video, on_delete="SET NULL", null=True)
 
     class Audit(Table):
-
         id = AutoField()
         at = BigIntegerField(index=True)
         who = CharField(100)

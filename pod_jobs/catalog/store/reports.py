@@ -1,7 +1,7 @@
 """What a worker, or the janitor in a dead worker's name, says of an attempt; and what becomes of the task.
 
-Safe to deliver twice, late, or out of order: an attempt is closed once, only the latest attempt of the current generation moves the
-task, and a finished result moves it whenever the task is still open in that generation.
+Safe to deliver twice, late, or out of order: an attempt is closed once, only the latest attempt of the current
+generation moves the task, and a finished result moves it whenever the task is still open in that generation.
 """
 
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from typing import Any
 
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
-from pod_jobs.catalog.store.tasks import OPEN, _end, get_locked, renew
-from pod_jobs.errors import SENTENCES, REASON_LIMIT, ResultRejected, Superseded
+from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
+from pod_jobs.errors import REASON_LIMIT, SENTENCES, ResultRejected, Superseded
 
 INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "commands")  # figures of a result that the task keeps
 
@@ -21,7 +21,8 @@ class Report:
     """One attempt's end.
 
     `attempt` is its number, or None when only the worker's name is known (its horse was killed).
-    `result` goes with "done": {"folder": …, "outputs": [{"kind", "name", "bytes", "mime", …}], "duration_s", "is_video", "facts", "warnings", …}.
+    `result` goes with "done": {"folder": …, "outputs": [{"kind", "name", "bytes", "mime", …}], "duration_s", "is_video",
+    "facts", "warnings", …}.
     `retry_in_s` goes with "retry".
     """
 
@@ -46,15 +47,18 @@ class Report:
             raise ResultRejected(f"error_code {self.error_code!r} is unknown")
 
 
-def accept(task_id: int, report: Report, deaths_allowed: int, now: datetime) -> Task:
-    """Enter `report`. Errors: NotFound; Superseded when the task is at another generation (the attempt is closed all the same)."""
+def accept(task_id: int, report: Report, deaths_allowed: int, now: datetime, *, by_janitor: bool = False) -> Task:
+    """Enter `report`. Errors: NotFound; Superseded for another generation (the attempt is closed all the same).
+
+    The janitor reports of the latest attempt of the generation, whichever it is, or of none.
+    """
     with transaction():
         task = get_locked(task_id)
-        attempt = _attempt_of(task, report)
+        attempt = _latest_open(task, report.generation) if by_janitor else _attempt_of(task, report)
         if attempt is not None and attempt.outcome is None:
             _close(attempt, report, now)
         current = report.generation == task.generation
-        if current and task.state in OPEN and _may_move(task, attempt, report):
+        if current and task.state in OPEN and (by_janitor or _may_move(task, attempt, report)):
             _move(task, report, deaths_allowed, now)
     if not current:
         raise Superseded(f"task {task_id} is at generation {task.generation}, the report is of {report.generation}")
@@ -65,7 +69,14 @@ def _attempt_of(task: Task, report: Report) -> Attempt | None:
     query = Attempt.select().where(Attempt.task == task, Attempt.generation == report.generation)
     if report.attempt is not None:
         return query.where(Attempt.number == report.attempt).first()
-    return query.where(Attempt.worker == report.worker, Attempt.outcome.is_null()).order_by(Attempt.number.desc()).first()
+    return (
+        query.where(Attempt.worker == report.worker, Attempt.outcome.is_null()).order_by(Attempt.number.desc()).first()
+    )
+
+
+def _latest_open(task: Task, generation: int) -> Attempt | None:
+    query = Attempt.select().where(Attempt.task == task, Attempt.generation == generation, Attempt.outcome.is_null())
+    return query.order_by(Attempt.number.desc()).first()
 
 
 def _may_move(task: Task, attempt: Attempt | None, report: Report) -> bool:
@@ -91,11 +102,11 @@ def _move(task: Task, report: Report, deaths_allowed: int, now: datetime) -> Non
     match report.outcome:
         case "done":
             _publish(task, report.result)
-            _end(task, "done", now)
+            end(task, "done", now)
         case "error":
             _fail(task, report, now)
         case "cancelled":
-            _end(task, "cancelled", now)
+            end(task, "cancelled", now)
         case "retry" | "interrupted":
             _wait_again(task, report, now)
         case "killed" | "lost":
@@ -105,7 +116,7 @@ def _move(task: Task, report: Report, deaths_allowed: int, now: datetime) -> Non
 def _wait_again(task: Task, report: Report, now: datetime) -> None:
     """RQ has the job of this generation already, in a queue or scheduled."""
     if task.cancel_requested:
-        _end(task, "cancelled", now)
+        end(task, "cancelled", now)
         return
     task.state = "waiting"
     task.queued_at = now
@@ -118,13 +129,13 @@ def _wait_again(task: Task, report: Report, now: datetime) -> None:
 
 def _after_death(task: Task, report: Report, deaths_allowed: int, now: datetime) -> None:
     if task.cancel_requested:
-        _end(task, "cancelled", now)
+        end(task, "cancelled", now)
         return
     if report.outcome == "killed":
         task.deaths += 1
     if task.deaths >= deaths_allowed:
         task.error_code, task.error_facts, task.error_reason = "worker-died-twice", {}, report.reason
-        _end(task, "error", now)
+        end(task, "error", now)
     else:
         renew(task, now)
 
@@ -133,7 +144,7 @@ def _fail(task: Task, report: Report, now: datetime) -> None:
     task.error_code = report.error_code or "internal"
     task.error_facts = report.error_facts
     task.error_reason = report.reason[-REASON_LIMIT:] if report.reason else None
-    _end(task, "error", now)
+    end(task, "error", now)
 
 
 def _publish(task: Task, result: dict[str, Any]) -> None:
@@ -143,7 +154,9 @@ def _publish(task: Task, result: dict[str, Any]) -> None:
         rows = [_output_row(task, folder, output) for output in outputs]
     except (KeyError, TypeError) as error:
         raise ResultRejected(f"the result lacks {error}") from error
-    older = Task.select(Task.id).where(Task.video == task.video_id, Task.kind == task.kind, Task.template == task.template)
+    older = Task.select(Task.id).where(
+        Task.video == task.video_id, Task.kind == task.kind, Task.template == task.template
+    )
     Output.delete().where(Output.task.in_(older)).execute()
     if rows:
         Output.insert_many(rows).execute()

@@ -1,8 +1,8 @@
 """The life of a task: ordered, started, reported, ordered again. The catalog decides, workers only ask and report.
 
-A task is `waiting` with an outbox row from the very commit that orders it; a worker's `start` makes it `running`; a report
-makes it `done`, `error` or `cancelled`, or `waiting` again. `generation` fences: each new order raises it, and whatever a run of an older
-one still says is refused.
+A task is `waiting` with an outbox row from the very commit that orders it; a worker's `start` makes it `running`; a
+report makes it `done`, `error` or `cancelled`, or `waiting` again. `generation` fences: each new order raises it, and
+whatever a run of an older one still says is refused.
 """
 
 from collections.abc import Sequence
@@ -68,6 +68,16 @@ def renew(task: Task, now: datetime) -> None:
     _post(task, now)
 
 
+def post_again(task_id: int, generation: int, now: datetime) -> None:
+    """RQ lost the job of a waiting task: put it into the outbox once more, if the task still is what it was."""
+    with transaction():
+        task = get_locked(task_id)
+        wanted = job_id(task.kind, task.id, task.generation)
+        if task.generation == generation and task.state == "waiting":
+            if not Outbox.select().where(Outbox.job_id == wanted).exists():
+                _post(task, now)
+
+
 def start(task_id: int, generation: int, runner: Runner, now: datetime) -> tuple[Task, Attempt]:
     """A worker begins a run. An attempt still open from before ended without a word: it is closed as lost.
 
@@ -78,25 +88,31 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime) -> tuple
         task = get_locked(task_id)
         if task.generation != generation or task.state in ("done", "cancelled"):
             raise Superseded(f"task {task_id} is at generation {task.generation} and {task.state}")
-        if task.cancel_requested or task.video.deleted_at is not None:
-            _end(task, "cancelled", now)
-            raise Cancelled(f"task {task_id} was cancelled before it started")
         Attempt.update(outcome="lost", ended_at=now).where(Attempt.task == task, Attempt.outcome.is_null()).execute()
-        last = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task).scalar() or 0
-        attempt = Attempt.create(
-            task=task,
-            generation=generation,
-            number=last + 1,
-            worker=runner.worker,
-            host=runner.host,
-            pid=runner.pid,
-            started_at=now,
-        )
-        task.state = "running"
-        task.started_at = now
-        task.ended_at = task.retry_at = task.error_code = task.error_reason = None
-        task.save()
+        cancelled = task.cancel_requested or task.video.deleted_at is not None
+        attempt = None if cancelled else _new_attempt(task, runner, now)
+        if attempt is None:
+            end(task, "cancelled", now)
+    if attempt is None:  # raised out here, or the transaction would be undone
+        raise Cancelled(f"task {task_id} was cancelled before it started")
     return task, attempt
+
+
+def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
+    last = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task).scalar() or 0
+    task.state = "running"
+    task.started_at = now
+    task.ended_at = task.retry_at = task.error_code = task.error_reason = None
+    task.save()
+    return Attempt.create(
+        task=task,
+        generation=task.generation,
+        number=last + 1,
+        worker=runner.worker,
+        host=runner.host,
+        pid=runner.pid,
+        started_at=now,
+    )
 
 
 def cancel(task_id: int, now: datetime) -> Task:
@@ -107,7 +123,7 @@ def cancel(task_id: int, now: datetime) -> Task:
             raise Refused(f"task {task_id} is {task.state} already")
         task.cancel_requested = True
         if task.state == "waiting":
-            _end(task, "cancelled", now)
+            end(task, "cancelled", now)
         else:
             task.save()
     return task
@@ -170,12 +186,11 @@ def open_attempts() -> list[Attempt]:
 
 def _post(task: Task, now: datetime) -> None:
     payload: dict[str, Any] = {"task": task.id, "generation": task.generation}
-    Outbox.create(
-        job_id=job_id(task.kind, task.id, task.generation), kind=task.kind, payload=payload, created_at=now
-    )
+    Outbox.create(job_id=job_id(task.kind, task.id, task.generation), kind=task.kind, payload=payload, created_at=now)
 
 
-def _end(task: Task, state: str, now: datetime) -> None:
+def end(task: Task, state: str, now: datetime) -> None:
+    """`task` has ended. Call inside a transaction."""
     task.state = state
     task.ended_at = now
     task.retry_at = None

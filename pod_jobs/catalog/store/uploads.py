@@ -30,7 +30,7 @@ def finish(upload: Upload, source: videos.Source, now: datetime) -> tuple[Video,
     """The upload is complete and its file lies at `source`: make the video, or give back the one made before."""
     with transaction():
         row = Upload.get_or_none(Upload.id == upload.id)
-        if row is not None and row.video_id is not None:
+        if row is not None and row.video is not None:
             video = row.video
             return video, Task.select().where(Task.video == video).order_by(Task.id).first()
         video, task = videos.create(upload.user, upload.title, source, now)

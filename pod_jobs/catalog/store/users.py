@@ -64,13 +64,22 @@ def create_link(user: User, valid_for: timedelta, now: datetime) -> str:
     return token
 
 
+def peek_link(token: str, now: datetime) -> User:
+    """Whose link it is, without using it. Errors: NotFound when it is unknown, used or expired."""
+    link = SignInLink.get_or_none(
+        SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now
+    )
+    if link is None or not link.user.active:
+        raise NotFound("a sign-in link that is valid")
+    found: User = link.user
+    return found
+
+
 def use_link(token: str, now: datetime) -> User:
     """Errors: NotFound when it is unknown, used or expired."""
     used = (
         SignInLink.update(used_at=now)
-        .where(
-            SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now
-        )
+        .where(SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now)
         .execute()
     )
     link = SignInLink.get_or_none(SignInLink.token_hash == hash_token(token)) if used else None

@@ -60,7 +60,7 @@ def list_videos(user: User, limit: int = 50, before: int | None = None, text: st
 
 
 def order_encode(video_id: int, author: User, now: datetime) -> Task:
-    """Encode once more, as a new task; what is published stays until the new outputs are there. Errors: Refused while one is open."""
+    """Encode once more, as a new task; what is published stays until then. Errors: Refused while one is open."""
     with transaction():
         video = get(video_id, author)
         if Task.select().where(Task.video == video, Task.kind == "encode", Task.state.in_(tasks.OPEN)).exists():

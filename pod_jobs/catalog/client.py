@@ -1,0 +1,84 @@
+"""The catalog as a worker sees it: its REST API. Workers have no other way to it, so they can live on another host."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from pod_jobs.errors import Cancelled, NotFound, PodJobsError, Refused, ResultRejected, ServiceUnavailable, Superseded
+
+CONNECT_TIMEOUT_S = 3
+READ_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `start` answers: the run of a task that this worker may do.
+
+    Paths are relative to the media folder. `failures` counts the earlier attempts that failed for a passing reason.
+    """
+
+    task: int
+    generation: int
+    attempt: int
+    failures: int
+    kind: str
+    template: str
+    video: int
+    title: str
+    source: str
+    folder: str
+
+
+class CatalogClient:
+    """One session to the catalog at `url` (no slash at the end), with the workers' token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = f"{url}/api/v1"
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Token {token}"
+        self._session.trust_env = False  # no proxy or .netrc of the environment stands between us and the catalog
+
+    def start(self, task_id: int, generation: int, worker: str, host: str, pid: int) -> Order:
+        """Begin a run. Errors: Superseded, Cancelled, NotFound: nothing to do; ServiceUnavailable: later."""
+        answer = self._post(
+            f"/tasks/{task_id}/start", {"generation": generation, "worker": worker, "host": host, "pid": pid}
+        )
+        return Order(**{name: answer[name] for name in Order.__dataclass_fields__})
+
+    def report(self, task_id: int, report: dict[str, Any]) -> None:
+        """Deliver an attempt's end. Errors: Superseded, NotFound, ResultRejected: for good; ServiceUnavailable: later."""
+        self._post(f"/tasks/{task_id}/report", report)
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = self._session.post(
+                self._url + path, json=body, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), allow_redirects=False
+            )
+            if response.ok:
+                answer: dict[str, Any] = response.json()
+                return answer
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"catalog {self._url}{path}: {type(error).__name__}: {error}") from error
+        raise _error_of(response, path)
+
+
+def _error_of(response: requests.Response, path: str) -> PodJobsError:
+    try:
+        problem = response.json()
+    except requests.JSONDecodeError:
+        problem = {}
+    reason = f"catalog {path}: {response.status_code} {problem.get('detail') or problem.get('title') or ''}".strip()
+    match response.status_code, problem.get("code"):
+        case 404, "not-found":
+            return NotFound(reason)
+        case 409, "superseded":
+            return Superseded(reason)
+        case 409, "cancelled":
+            return Cancelled(reason)
+        case 409, _:
+            return Refused(reason)
+        case ((400 | 413 | 422), _):
+            return ResultRejected(reason)
+        case _:  # 5xx; also 401, 403 and a foreign 404: somebody has to mend that, and meanwhile nothing may be dropped
+            return ServiceUnavailable(reason)

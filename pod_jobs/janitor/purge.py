@@ -1,0 +1,52 @@
+"""Retention: what is deleted, replaced or too old leaves the disk and the tables. Never a file that a row points to."""
+
+import logging
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pod_jobs.catalog.store import retention, uploads
+from pod_jobs.settings import Settings
+
+log = logging.getLogger(__name__)
+
+UNCLAIMED_H = 24  # hours after which a video folder that no row knows is garbage of a crashed upload
+
+
+def purge(settings: Settings, now: datetime) -> None:
+    """One round over everything; cheap when there is nothing to do."""
+    _purge_uploads(settings, now)
+    for video in retention.deleted_videos():
+        folder = settings.media_folder / f"videos/{video.id:06d}"
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            retention.forget_video(video.id)
+            log.info("video %s: purged", video.id)
+    if settings.retention.old_outputs_days:
+        _purge_old_outputs(settings.media_folder, now - timedelta(days=settings.retention.old_outputs_days), now)
+    if settings.retention.tasks_days:
+        retention.forget_tasks(now - timedelta(days=settings.retention.tasks_days))
+    if settings.retention.audit_days:
+        retention.forget_audit(now - timedelta(days=settings.retention.audit_days))
+
+
+def _purge_uploads(settings: Settings, now: datetime) -> None:
+    for upload in uploads.untouched_since(now - timedelta(hours=settings.upload.expire_h)):
+        (settings.media_folder / "uploads" / upload.id).unlink(missing_ok=True)
+        uploads.delete(upload)
+
+
+def _purge_old_outputs(media: Path, limit: datetime, now: datetime) -> None:
+    """Output folders that are not published, not of an open task, and untouched since `limit`."""
+    for video_folder in (media / "videos").glob("[0-9]*"):
+        if not video_folder.name.isdigit():
+            continue
+        used = retention.folders_in_use(int(video_folder.name))
+        for folder in video_folder.iterdir():
+            if folder.is_dir() and str(folder.relative_to(media)) not in used and _age(folder, limit):
+                shutil.rmtree(folder, ignore_errors=True)
+                log.info("%s: purged", folder.name)
+
+
+def _age(folder: Path, limit: datetime) -> bool:
+    return folder.stat().st_mtime < limit.timestamp()

@@ -1,0 +1,144 @@
+"""Compare the catalog's open tasks with RQ, and repair: no single signal of RQ covers every way to die.
+
+`judge` is the whole table of cases, without side effects; `reconcile` feeds it and carries out what it says.
+"""
+
+import logging
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from redis import Redis
+
+from pod_jobs.catalog.models import Attempt, Task
+from pod_jobs.catalog.store import outbox, reports, tasks
+from pod_jobs.errors import Superseded
+from pod_jobs.jobs import queue, snapshot
+from pod_jobs.jobs.report import waiting_reports
+
+log = logging.getLogger(__name__)
+
+Verdict = Literal["fine", "suspect", "enqueue", "lost", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One open task, as it shows in RQ and on this host."""
+
+    state: str  # waiting or running
+    status: str | None  # RQ's word for the job of the current generation; None = RQ does not know it
+    placed: bool  # in a queue, handed over, scheduled, or started with a sign of life
+    ordered: bool  # in the outbox: the relay will enqueue it
+    reported: bool  # a report of this generation waits to be delivered
+    progressing: bool  # wrote progress within the last 20 s
+    worker_dead: bool  # its worker ran on this host and is gone
+
+
+def judge(sight: Sight) -> Verdict:
+    """What to do. "suspect" = wrong, if it stays so for `janitor.lost_s`: `when_confirmed` says what follows."""
+    if sight.ordered or sight.reported:
+        return "fine"
+    if (
+        sight.state == "running"
+        and sight.worker_dead
+        and not (sight.placed and sight.status in ("queued", "scheduled"))
+    ):
+        return "lost"
+    if sight.placed or sight.progressing:
+        return "fine"
+    return "suspect"
+
+
+def when_confirmed(sight: Sight) -> Verdict:
+    """A suspect task that stayed suspect."""
+    if sight.status in ("stopped", "canceled"):
+        return "cancelled"  # by RQ's own tools
+    if sight.state == "waiting" and sight.status not in ("failed", "finished"):
+        return "enqueue"
+    return "lost"
+
+
+class Reconciler:
+    """Keeps since when each task has been suspect."""
+
+    def __init__(self, redis: Redis, queue_names: tuple[str, ...], lost_s: float, deaths_allowed: int) -> None:
+        self._redis = redis
+        self._queue_names = queue_names
+        self._lost_s = lost_s
+        self._deaths_allowed = deaths_allowed
+        self._suspect_since: dict[tuple[int, int], float] = {}
+
+    def reconcile(self, now: datetime) -> dict[str, int]:
+        """One comparison. Returns how many verdicts of each kind were carried out."""
+        counts: dict[str, int] = {}
+        suspects: dict[tuple[int, int], float] = {}
+        for task, sight in self._sights():
+            verdict = judge(sight)
+            if verdict == "suspect":
+                key = (task.id, task.generation)
+                since = suspects[key] = self._suspect_since.get(key, time.monotonic())
+                if time.monotonic() - since < self._lost_s:
+                    continue
+                verdict = when_confirmed(sight)
+                del suspects[key]
+            if verdict != "fine":
+                log.warning("task %s g%s: %s (%s)", task.id, task.generation, verdict, sight)
+                self._carry_out(verdict, task, now)
+                counts[verdict] = counts.get(verdict, 0) + 1
+        self._suspect_since = suspects
+        return counts
+
+    def _sights(self) -> list[tuple[Task, Sight]]:
+        open_tasks = tasks.open_tasks()
+        job_ids = {task.id: tasks.job_id(task.kind, task.id, task.generation) for task in open_tasks}
+        ordered = {row.job_id for row in outbox.pending(limit=100_000)}
+        shot = snapshot.take(self._redis, self._queue_names, list(job_ids.values()))
+        progress = queue.read_progress(self._redis, job_ids)
+        # Read last: a report that leaves for the catalog after this line finds the row still open and is "reported" here.
+        reported = {(entry["task"], entry["report"]["generation"]) for entry in waiting_reports(self._redis).values()}
+        dead = {attempt.task_id for attempt in tasks.open_attempts() if _worker_is_dead(attempt)}
+        return [
+            (
+                task,
+                Sight(
+                    state=task.state,
+                    status=shot.status[job_ids[task.id]],
+                    placed=shot.placed(job_ids[task.id]),
+                    ordered=job_ids[task.id] in ordered,
+                    reported=(task.id, task.generation) in reported,
+                    progressing=task.id in progress,
+                    worker_dead=task.id in dead,
+                ),
+            )
+            for task in open_tasks
+        ]
+
+    def _carry_out(self, verdict: Verdict, task: Task, now: datetime) -> None:
+        queue.remove(self._redis, tasks.job_id(task.kind, task.id, task.generation))
+        if verdict == "enqueue":
+            tasks.post_again(task.id, task.generation, now)
+            return
+        outcome = "cancelled" if verdict == "cancelled" else "lost"
+        queue.clear_progress(self._redis, task.id)
+        try:
+            report = reports.Report(task.generation, outcome, reason="its worker is gone, or RQ lost the job")
+            reports.accept(task.id, report, self._deaths_allowed, now, by_janitor=True)
+        except Superseded:
+            log.info("task %s moved on by itself meanwhile", task.id)
+
+
+def _worker_is_dead(attempt: Attempt) -> bool:
+    """Was the attempt's worker a process of this host, and is it gone? The name says which: queue.host.pid."""
+    pid = attempt.worker.rpartition(".")[2]
+    if attempt.host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,88 @@
+"""RQ's own house-keeping, done by one process for all queues: workers do it only when idle, and doubly when two do it at once."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from redis import Redis, WatchError
+from rq.registry import FailedJobRegistry, ScheduledJobRegistry, clean_registries
+from rq.utils import as_text
+from rq.worker_registration import clean_worker_registry
+
+from pod_jobs.jobs.queue import open_queue
+from pod_jobs.jobs.rq_classes import PodJob, PodQueue
+
+HAND_OVER_S = 15.0  # a worker begins a popped job within milliseconds; later it is dead
+
+FirstSeen = dict[str, float]  # job id -> monotonic instant
+
+
+def start_due(redis: Redis, queue_names: tuple[str, ...]) -> None:
+    """Scheduled jobs whose time has come -> their queues. Each move is one transaction: none is lost or doubled."""
+    for name in queue_names:
+        queue = open_queue(redis, name)
+        registry = ScheduledJobRegistry(queue=queue)
+        for job_id in registry.get_jobs_to_schedule():
+            _start(redis, queue, registry, job_id)
+
+
+def clean(redis: Redis, queue_names: tuple[str, ...]) -> None:
+    """Jobs of dead workers -> failed; expired entries and workers -> gone."""
+    for name in queue_names:
+        queue = open_queue(redis, name)
+        clean_registries(queue)
+        clean_worker_registry(queue)
+
+
+def return_handed_over(redis: Redis, queue_names: tuple[str, ...], seen: FirstSeen) -> None:
+    """A worker died between taking a job and beginning it: the job goes back to the front of its queue.
+
+    `seen` is kept between calls: a job must have been seen for 15 s.
+    """
+    now = time.monotonic()
+    present: set[str] = set()
+    for name in queue_names:
+        queue = open_queue(redis, name)
+        for raw in redis.lrange(queue.intermediate_queue_key, 0, -1):
+            job_id = as_text(raw)
+            present.add(job_id)
+            if now - seen.setdefault(job_id, now) > HAND_OVER_S:
+                with redis.pipeline() as pipeline:
+                    pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
+                    pipeline.lrem(queue.key, 0, job_id)
+                    pipeline.lpush(queue.key, job_id)
+                    pipeline.execute()
+                present.discard(job_id)
+    for gone in set(seen) - present:
+        del seen[gone]
+
+
+def purge_failures(redis: Redis, queue_names: tuple[str, ...], older_than: timedelta) -> int:
+    """Forget failed jobs that ended longer ago; RQ keeps them for ever, see jobs/queue.py. Returns how many."""
+    limit = datetime.now(UTC) - older_than
+    purged = 0
+    for name in queue_names:
+        registry = FailedJobRegistry(queue=open_queue(redis, name), job_class=PodJob)
+        for job_id in registry.get_job_ids(cleanup=False):
+            job = registry.job_class.fetch(job_id, connection=redis) if redis.exists(f"rq:job:{job_id}") else None
+            if job is None:
+                redis.zrem(registry.key, job_id)
+            elif job.ended_at is not None and job.ended_at < limit:
+                job.delete()
+                purged += 1
+    return purged
+
+
+def _start(redis: Redis, queue: PodQueue, registry: ScheduledJobRegistry, job_id: str) -> None:
+    job = PodJob.fetch(job_id, connection=redis) if redis.exists(f"rq:job:{job_id}") else None
+    with redis.pipeline() as pipeline:
+        try:
+            pipeline.watch(registry.key)
+            if pipeline.zscore(registry.key, job_id) is None:
+                return
+            pipeline.multi()
+            pipeline.zrem(registry.key, job_id)
+            if job is not None:
+                queue._enqueue_job(job, pipeline=pipeline, at_front=bool(job.should_enqueue_at_front()))
+            pipeline.execute()
+        except WatchError:
+            return  # something else was scheduled meanwhile; the next round is near

@@ -1,0 +1,50 @@
+"""Enqueue what a commit or a report ordered and RQ does not have: a process died or Redis was away in between."""
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from redis import Redis
+
+from pod_jobs.catalog.store import outbox
+from pod_jobs.jobs import queue, snapshot
+from pod_jobs.jobs.report import waiting_reports
+
+log = logging.getLogger(__name__)
+
+HEAD_START = timedelta(seconds=1)  # the web app enqueues right after its commit; leave it that long
+
+
+def relay_outbox(redis: Redis, now: datetime) -> int:
+    """Outbox rows -> RQ. Returns how many."""
+    rows = [row for row in outbox.pending() if now - row.created_at > HEAD_START or row.created_at > now]
+    for row in rows:
+        queue.enqueue(redis, row.job_id, row.payload)  # False = RQ has it: sent all the same
+        outbox.sent(row.job_id)
+    if rows:
+        log.info("enqueued %s job(s) from the outbox", len(rows))
+    return len(rows)
+
+
+class ReportRelay:
+    """Enqueues the jobs of waiting reports again when RQ will not run them any more; keeps since when each is missing."""
+
+    def __init__(self, redis: Redis, queue_names: tuple[str, ...], lost_s: float) -> None:
+        self._redis = redis
+        self._queue_names = queue_names
+        self._lost_s = lost_s
+        self._missing_since: dict[str, float] = {}
+
+    def relay(self) -> int:
+        """Returns how many were enqueued."""
+        reports = {f"report-{report_id}": report_id for report_id in waiting_reports(self._redis)}
+        shot = snapshot.take(self._redis, self._queue_names, list(reports))
+        now = time.monotonic()
+        missing = {job_id: self._missing_since.get(job_id, now) for job_id in reports if not shot.placed(job_id)}
+        due = [job_id for job_id, since in missing.items() if now - since >= self._lost_s]
+        for job_id in due:
+            queue.remove(self._redis, job_id)
+            queue.enqueue(self._redis, job_id, {"report": reports[job_id]})
+            del missing[job_id]
+        self._missing_since = missing
+        return len(due)

@@ -1,0 +1,99 @@
+"""Which duty runs when. A duty that fails is logged and tried again in its next turn; the others go on."""
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from peewee import PeeweeException
+from redis import Redis
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog import database as catalog_database
+from pod_jobs.errors import PodJobsError
+from pod_jobs.janitor import purge, registries, relay
+from pod_jobs.janitor.leader import LOCK_TTL_S, Leadership
+from pod_jobs.janitor.reconcile import Reconciler
+from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.settings import QUEUES, Settings
+
+log = logging.getLogger(__name__)
+
+ALIVE_KEY = "pod_jobs:janitor"  # string, TTL 20 s: host:pid of the leading janitor; /healthz reads it
+PURGE_S = 600.0
+
+
+@dataclass
+class Duty:
+    """Something to do every `every_s` seconds."""
+
+    name: str
+    every_s: float
+    do: Callable[[datetime], object]
+    next_at: float = 0.0
+
+
+def run(settings: Settings) -> None:
+    """Do the rounds until SIGTERM. The connection is an impatient one: an outage costs a round, not twenty minutes."""
+    stopping: list[int] = []
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda number, _frame: stopping.append(number))
+    database = catalog_database.connect(settings.database_url)
+    redis = connect_for_web(settings.redis_url)
+    leadership = Leadership(redis)
+    duties = build_duties(settings, redis)
+    while not stopping:
+        began = time.monotonic()
+        try:
+            with database.connection_context():
+                do_round(duties, redis, leadership)
+        except (RedisError, PeeweeException, PodJobsError) as error:
+            log.warning("a round failed: %s: %s", type(error).__name__, error)
+        while not stopping and time.monotonic() - began < settings.janitor.tick_s:
+            time.sleep(0.05)
+    try:
+        leadership.release()
+    except RedisError:
+        log.info("the lock will expire by itself")
+
+
+def do_round(duties: list[Duty], redis: Redis, leadership: Leadership) -> None:
+    """Every duty whose turn it is, as long as we lead."""
+    for duty in duties:
+        if time.monotonic() < duty.next_at:
+            continue
+        if not leadership.hold():
+            return
+        redis.set(ALIVE_KEY, f"{socket.gethostname()}:{os.getpid()}", ex=LOCK_TTL_S)
+        duty.next_at = time.monotonic() + duty.every_s
+        try:
+            duty.do(datetime.now(UTC))
+        except (RedisError, PeeweeException, PodJobsError, OSError) as error:
+            log.warning("%s failed: %s: %s", duty.name, type(error).__name__, error)
+
+
+def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
+    """In the order in which they help each other."""
+    times, retention = settings.janitor, settings.retention
+    reconciler = Reconciler(redis, QUEUES, times.lost_s, settings.retry.deaths)
+    report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
+    handed_over: registries.FirstSeen = {}
+    failures_days = retention.failures_days or 36500
+    return [
+        Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now)),
+        Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES)),
+        Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
+        Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES, handed_over)),
+        Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
+        Duty("reconcile", times.reconcile_s, reconciler.reconcile),
+        Duty("purge", PURGE_S, lambda now: purge.purge(settings, now)),
+        Duty(
+            "purge failures",
+            PURGE_S,
+            lambda _: registries.purge_failures(redis, QUEUES, timedelta(days=failures_days)),
+        ),
+    ]

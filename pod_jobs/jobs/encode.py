@@ -1,0 +1,62 @@
+"""Encode a video: the source becomes HLS, MP4, MP3, thumbnails and a storyboard.
+
+1. Take the video's lock: no two encodes of one video at once.
+2. An earlier run of this task may have finished and died before it could say so: its marker is the result.
+3. Encode into the work folder of this generation; its playlists are watchable while it grows.
+4. Write the marker, rename the folder: published. The catalog hears of it by the report.
+A failed run leaves only its log.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.catalog.client import Order
+from pod_jobs.errors import BadSource, PodJobsError
+from pod_jobs.jobs import work_folder
+from pod_jobs.jobs.job_type import Context
+from pod_jobs.media.encode import EncodePlan, Progress, encode
+from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.tools import find_tools
+from pod_jobs.settings import Settings
+
+
+def run_encode(context: Context, order: Order) -> dict[str, Any]:
+    """The result for store.reports. Errors: BadSource, FfmpegFailed; FfmpegKilled, DiskFull, ServiceUnavailable; Stopped."""
+    media = context.settings.media_folder
+    video_folder = media / order.folder
+    with work_folder.only_worker_on(video_folder, lambda: context.tick(order, {"step": "waiting", "fraction": 0.0})):
+        done = work_folder.find_done(video_folder, order.kind, order.task)
+        if done is not None:
+            return done
+        work = work_folder.begin(video_folder, order)
+        try:
+            result = _encode_into(work, media, context, order)
+            work_folder.publish(work, result)
+        except PodJobsError:
+            work_folder.keep_only_log(work)
+            raise
+    return result
+
+
+def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dict[str, Any]:
+    source = media / order.source
+    if not source.is_file():
+        raise BadSource(f"{order.source} is not there", code="source-missing")
+    folder = str(work_folder.published(work).relative_to(media))
+    ffmpeg = context.settings.ffmpeg
+
+    def tick(progress: Progress) -> None:
+        context.tick(order, {**asdict(progress), "folder": folder})
+
+    with work_folder.translated_os_errors():
+        encoded = encode(source, work, build_plan(context.settings), find_tools(ffmpeg.path, ffmpeg.sandbox), tick)
+    return {**asdict(encoded), "folder": folder}
+
+
+def build_plan(settings: Settings) -> EncodePlan:
+    """The media library's plain values from the settings."""
+    raise NotImplementedError  # until the media library is merged
+
+
+__all__ = ["Rendition", "build_plan", "run_encode"]

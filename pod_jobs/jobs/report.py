@@ -1,0 +1,52 @@
+"""Deliveries of attempts' ends to the catalog.
+
+1. `send_report` writes the report into the Redis hash pod_jobs:reports and enqueues a small job with its id.
+2. `run_report`, on the queue `catalog`, posts it. While the catalog is away the job is repeated, up to 15 min apart, for ever.
+3. Once the catalog took or refused it for good, it leaves the hash. What is in the hash is what waits to be delivered.
+4. Should Redis lose the job, the janitor enqueues it again from the hash; should it lose the hash, the janitor finds a
+   task that runs no more, orders another run, and that one finds the done-marker and reports again.
+"""
+
+import json
+import logging
+from typing import Any
+
+from redis import Redis
+from rq.utils import as_text
+
+from pod_jobs.catalog.client import CatalogClient
+from pod_jobs.errors import NotFound, Refused, ResultRejected, Superseded
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.job_type import Context, Payload
+
+log = logging.getLogger(__name__)
+
+REPORTS_KEY = "pod_jobs:reports"
+
+
+def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, Any]) -> None:
+    """Keep `report` (the fields of store.reports.Report) until the catalog has it. Errors: ServiceUnavailable."""
+    redis.hset(REPORTS_KEY, report_id, json.dumps({"task": task_id, "report": report}))
+    queue.enqueue(redis, f"report-{report_id}", {"report": report_id})
+
+
+def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
+    """Report id -> {"task": …, "report": …}: what waits to be delivered."""
+    return {as_text(key): json.loads(value) for key, value in redis.hgetall(REPORTS_KEY).items()}
+
+
+def run_report(context: Context, payload: Payload) -> None:
+    deliver(context.redis, context.catalog, payload["report"])
+
+
+def deliver(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
+    """Post one waiting report. Errors: ServiceUnavailable: it stays."""
+    value = redis.hget(REPORTS_KEY, report_id)
+    if value is None:
+        return  # delivered before, by a run that died before it could say so
+    entry = json.loads(value)
+    try:
+        catalog.report(entry["task"], entry["report"])
+    except (Superseded, NotFound, ResultRejected, Refused) as error:
+        log.warning("report %s was refused and is dropped: %s", report_id, error.reason)
+    redis.hdel(REPORTS_KEY, report_id)

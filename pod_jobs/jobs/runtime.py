@@ -1,0 +1,151 @@
+"""The one function that RQ calls, and what becomes of a job that fails.
+
+The life of a task's job:
+ 1. RQ's worker forks; the child calls `perform(kind, payload)`.
+ 2. The catalog is asked to `start` the run. It refuses what is cancelled, done, or of an older generation: nothing to do.
+ 3. The job type's `run` does the work and returns a result, or raises.
+ 4. Its end goes to the catalog as a report, by a job of its own (jobs/report.py), so that a catalog which is away costs nothing.
+ 5. Done: RQ sees success. Cancelled: too. A permanent error is raised again, so that RQ lists the job as failed and
+    `rq requeue` can run it anew. A transient one returns `Retry` until its attempts are used up. Interrupted by the worker's
+    stop: `Retry` at the front of the queue.
+A delivery (not of a task) has only step 3: transient errors are repeated for ever.
+"""
+
+import logging
+import os
+import random
+import socket
+import traceback
+from typing import Any
+
+from rq import Retry, get_current_job
+from rq.timeouts import JobTimeoutException
+
+from pod_jobs.catalog.client import CatalogClient, Order
+from pod_jobs.errors import (
+    REASON_LIMIT,
+    Cancelled,
+    FfmpegFailed,
+    Interrupted,
+    NotFound,
+    PermanentError,
+    PodJobsError,
+    Stopped,
+    Superseded,
+    TransientError,
+)
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.connection import PatientRedis, connect_for_web
+from pod_jobs.jobs.job_type import Context, JobType, Payload, StopSignal
+from pod_jobs.jobs.report import send_report
+from pod_jobs.settings import Settings, load
+
+log = logging.getLogger(__name__)
+
+FOR_EVER = 10**6  # RQ wants a number of retries; who may retry, and how often, is decided here
+
+
+def perform(kind: str, payload: Payload) -> Retry | None:
+    """Run one job. Errors: what made it fail for good."""
+    from pod_jobs.jobs.table import JOB_TYPES
+
+    stop = StopSignal()
+    stop.install()
+    job_type = JOB_TYPES[kind]
+    context = _open_context(load(), stop)
+    if job_type.of_task:
+        return _perform_task(job_type, context, payload["task"], payload["generation"])
+    return _perform_delivery(job_type, context, payload)
+
+
+def delay_s(tries: int, base_s: float, cap_s: float) -> float:
+    """Seconds to wait after the `tries`-th failure (1, 2, …): doubling, with jitter so that many do not come back at once."""
+    return min(cap_s, base_s * 2.0 ** min(tries - 1, 30)) * random.uniform(0.5, 1.0)
+
+
+def _open_context(settings: Settings, stop: StopSignal) -> Context:
+    job = get_current_job()
+    return Context(
+        settings=settings,
+        redis=job.connection if job else PatientRedis.from_url(settings.redis_url),
+        brisk_redis=connect_for_web(settings.redis_url),
+        catalog=CatalogClient(settings.catalog_url, settings.secret("worker_token")),
+        worker=(job.worker_name or "") if job else "",
+        host=socket.gethostname(),
+        stop=stop,
+    )
+
+
+def _perform_delivery(job_type: JobType, context: Context, payload: Payload) -> Retry | None:
+    try:
+        job_type.run(context, payload)
+    except TransientError as error:
+        return _retry(context, _tries_so_far() + 1, error)
+    return None
+
+
+def _perform_task(job_type: JobType, context: Context, task_id: int, generation: int) -> Retry | None:
+    try:
+        order = context.catalog.start(task_id, generation, context.worker, context.host, os.getpid())
+    except (Stopped, NotFound) as error:
+        log.info("task %s g%s: nothing to do: %s", task_id, generation, error.reason)
+        return None
+    except TransientError as error:
+        return _retry(context, _tries_so_far() + 1, error)
+    log.info("task %s g%s attempt %s: %s of video %s", task_id, generation, order.attempt, job_type.kind, order.video)
+    try:
+        result = job_type.run(context, order)
+    except PodJobsError as error:
+        return _after_error(context, order, error)
+    except JobTimeoutException as error:
+        return _after_error(context, order, FfmpegFailed(str(error), code="encode-too-slow"))
+    except Exception as error:  # a bug of ours: the task must end all the same, and show where
+        reason = "".join(traceback.format_exception(error))[-REASON_LIMIT:]
+        _send(context, order, "error", error_code="internal", reason=reason)
+        raise
+    _send(context, order, "done", result=result, **_measured(result))
+    log.info("task %s g%s: done", task_id, generation)
+    return None
+
+
+def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry | None:
+    said = {"error_code": error.code, "error_facts": error.facts, "reason": error.reason}
+    match error:
+        case Interrupted():
+            _send(context, order, "interrupted", reason=error.reason)
+            log.info("task %s g%s: interrupted, back to the front of the queue", order.task, order.generation)
+            return Retry(max=FOR_EVER, interval=0, enqueue_at_front=True)
+        case Cancelled():
+            _send(context, order, "cancelled", reason=error.reason)
+            return None
+        case Superseded():
+            return None
+        case TransientError() if order.failures + 1 < context.settings.retry.attempts:
+            retry = _retry(context, order.failures + 1, error)
+            _send(context, order, "retry", retry_in_s=retry.intervals[0], **said)
+            return retry
+        case _:
+            _send(context, order, "error", **said)
+            log.error("task %s g%s: gave up: %s: %s", order.task, order.generation, error.code, error.reason)
+            raise error
+
+
+def _retry(context: Context, tries: int, error: PermanentError | TransientError) -> Retry:
+    wait_s = max(1, round(delay_s(tries, context.settings.retry.base_s, context.settings.retry.cap_s)))
+    log.warning("try %s failed, again in %s s: %s", tries, wait_s, error.reason)
+    return Retry(max=FOR_EVER, interval=wait_s)
+
+
+def _tries_so_far() -> int:
+    job = get_current_job()
+    return (job.number_of_retries or 0) if job else 0
+
+
+def _send(context: Context, order: Order, outcome: str, **more: Any) -> None:
+    report = {"generation": order.generation, "attempt": order.attempt, "outcome": outcome, **more}
+    queue.clear_progress(context.redis, order.task)
+    send_report(context.redis, f"{order.task}-g{order.generation}-a{order.attempt}", order.task, report)
+
+
+def _measured(result: dict[str, Any]) -> dict[str, float]:
+    return {name: result[name] for name in ("cpu_s", "peak_mb") if result.get(name) is not None}

@@ -1,0 +1,53 @@
+"""Where every job of ours stands in RQ at one moment: what the janitor compares the catalog with."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+from rq.registry import ScheduledJobRegistry, StartedJobRegistry
+from rq.utils import as_text
+
+from pod_jobs.jobs.queue import open_queue
+
+CHUNK = 500
+
+
+@dataclass
+class Snapshot:
+    """Sets of job ids. `started` holds only jobs whose worker gave a sign of life in time."""
+
+    listed: set[str] = field(default_factory=set)  # waiting in a queue
+    handed_over: set[str] = field(default_factory=set)  # popped, and not yet begun
+    scheduled: set[str] = field(default_factory=set)
+    started: set[str] = field(default_factory=set)
+    status: dict[str, str | None] = field(default_factory=dict)  # RQ's word per job asked for; None = unknown to RQ
+
+    def placed(self, job_id: str) -> bool:
+        """Will RQ bring this job to an end by itself?"""
+        return job_id in self.listed or job_id in self.handed_over or job_id in self.scheduled or job_id in self.started
+
+
+def take(redis: Redis, queue_names: tuple[str, ...], job_ids: list[str]) -> Snapshot:
+    """Read queues and registries (cleaning nothing), and the status of each of `job_ids`."""
+    snapshot = Snapshot()
+    for name in queue_names:
+        queue = open_queue(redis, name)
+        snapshot.listed |= _texts(redis.lrange(queue.key, 0, -1))
+        snapshot.handed_over |= _texts(redis.lrange(queue.intermediate_queue_key, 0, -1))
+        snapshot.scheduled |= _texts(redis.zrange(ScheduledJobRegistry(queue=queue).key, 0, -1))
+        alive = redis.zrangebyscore(StartedJobRegistry(queue=queue).key, time.time(), "+inf")
+        snapshot.started |= {composite.rpartition(":")[0] for composite in _texts(alive)}
+    for start in range(0, len(job_ids), CHUNK):
+        part = job_ids[start : start + CHUNK]
+        with redis.pipeline(transaction=False) as pipeline:
+            for job_id in part:
+                pipeline.hget(f"rq:job:{job_id}", "status")
+            answers = pipeline.execute()
+        snapshot.status |= {job_id: answer and as_text(answer) for job_id, answer in zip(part, answers, strict=True)}
+    return snapshot
+
+
+def _texts(values: Iterable[Any]) -> set[str]:
+    return {as_text(value) for value in values}

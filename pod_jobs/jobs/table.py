@@ -1,0 +1,13 @@
+"""Every job type, one line each. A new one: a file beside this one, and its line here."""
+
+from pod_jobs.jobs.encode import run_encode
+from pod_jobs.jobs.job_type import JobType
+from pod_jobs.jobs.report import run_report
+
+JOB_TYPES: dict[str, JobType] = {
+    job_type.kind: job_type
+    for job_type in (
+        JobType("encode", queue="encoding", run=run_encode),
+        JobType("report", queue="catalog", run=run_report, of_task=False),
+    )
+}

@@ -1,0 +1,114 @@
+"""Our RQ worker: one queue, a forked horse per job, no cleaning (that is the janitor's), nobody left behind.
+
+What RQ's own worker does not do, and this one does:
+- the horse dies with its parent (PR_SET_PDEATHSIG), and so does its ffmpeg (media/run.py);
+- on SIGTERM the horse is told too, ends its job, and the job goes back to the front of the queue within `worker.stop_s`;
+- a horse that is killed is reported to the catalog, which RQ tells nobody.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+from types import FrameType
+from typing import Any
+
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
+from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.jobs import runtime, table  # noqa: F401  # imported here so that no horse has to
+from pod_jobs.jobs.connection import PatientRedis
+from pod_jobs.jobs.queue import open_queue
+from pod_jobs.jobs.report import send_report
+from pod_jobs.jobs.rq_classes import PodJob, PodQueue
+from pod_jobs.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1
+IDLE_TTL_S = 60  # an idle worker that was killed shows in RQ's list for so long
+
+
+class PodWorker(Worker):
+    """RQ's forking worker with the habits above."""
+
+    job_class = PodJob
+    queue_class: type[Queue] = PodQueue
+    stop_s = 4.0
+
+    def run_maintenance_tasks(self) -> None:
+        """Two cleaners at the same time enqueue an abandoned job twice; the janitor is the only one."""
+
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        return False
+
+    def fork_work_horse(self, job: Any, queue: Any) -> None:
+        """As RQ's; a SIGTERM that comes before the job listens for it waits instead of killing the horse."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            super().fork_work_horse(job, queue)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def setup_work_horse_signals(self) -> None:
+        parent = self.pid
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before prctl was called
+            os._exit(1)
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Stop after the present job, which is told to end now; a deaf one is killed after `stop_s`."""
+        if self.horse_pid:
+            os.kill(self.horse_pid, signal.SIGTERM)
+            timer = threading.Timer(self.stop_s, self.kill_horse)
+            timer.daemon = True
+            timer.start()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def handle_work_horse_killed(self, job: Any, retpid: int, ret_val: int, rusage: Any) -> None:
+        """Tell the catalog. `killed` counts against the task; a horse that we killed at our own stop is only `lost`."""
+        payload = job.args[1]
+        if "task" not in payload:
+            return  # a delivery: the janitor sees that its report still waits
+        report = {
+            "generation": payload["generation"],
+            "worker": self.name,
+            "outcome": "lost" if self._stop_requested else "killed",
+            "signal": os.WTERMSIG(ret_val) if ret_val and os.WIFSIGNALED(ret_val) else None,
+            "exit_code": os.WEXITSTATUS(ret_val) if ret_val and os.WIFEXITED(ret_val) else None,
+            "reason": f"the worker's child for this job ended unexpectedly (wait status {ret_val})",
+            "cpu_s": round(rusage.ru_utime + rusage.ru_stime, 3) if rusage else None,
+            "peak_mb": round(rusage.ru_maxrss / 1024, 1) if rusage else None,
+        }
+        report_id = f"{payload['task']}-g{payload['generation']}-x{uuid.uuid4().hex[:8]}"
+        try:
+            send_report(self.connection, report_id, payload["task"], report)
+        except ServiceUnavailable as error:
+            log.error("task %s: its death could not be reported: %s", payload["task"], error.reason)
+
+
+def worker_name(queue_name: str) -> str:
+    """Unique while the process lives, and tells where it is: the janitor reads host and pid from it."""
+    return f"{queue_name}.{socket.gethostname()}.{os.getpid()}"
+
+
+def run_worker(settings: Settings, queue_name: str) -> None:
+    """Take jobs of one queue until SIGTERM. One queue only: with two, RQ pops without a hand-over list."""
+    redis = PatientRedis.from_url(settings.redis_url)
+    worker = PodWorker(
+        [open_queue(redis, queue_name)],
+        name=worker_name(queue_name),
+        connection=redis,
+        serializer=JSONSerializer,
+        job_monitoring_interval=settings.worker.heartbeat_s,
+        worker_ttl=IDLE_TTL_S,
+        log_job_description=False,
+    )
+    worker.stop_s = settings.worker.stop_s
+    worker.work()

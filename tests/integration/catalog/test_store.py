@@ -1,0 +1,271 @@
+"""The life of a task as the catalog keeps it, on all three databases."""
+
+import threading
+from typing import Any
+
+import pytest
+from peewee import Database
+
+from pod_jobs.catalog import models
+from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
+from pod_jobs.catalog.store import outbox, reports, retention, tasks, uploads, users, videos
+from pod_jobs.catalog.store.reports import Report
+from pod_jobs.catalog.store.tasks import Runner
+from pod_jobs.errors import Cancelled, NotFound, Refused, ResultRejected, Superseded
+from tests.integration.catalog.conftest import NOW, later
+
+SOURCE = videos.Source("Cours n° 1 – été.mp4", "videos/000001/source", 12_345_678_901)
+WORKER = Runner("encoding.host.12", "host", 12)
+RESULT: dict[str, Any] = {
+    "folder": "videos/000001/encode-1-g1",
+    "outputs": [
+        {"kind": "hls", "name": "master.m3u8", "mime": "application/vnd.apple.mpegurl", "bytes": 300},
+        {"kind": "mp4", "name": "360p.mp4", "mime": "video/mp4", "bytes": 5_000_000_000, "rendition": "360p"},
+    ],
+    "duration_s": 10.5,
+    "is_video": True,
+    "facts": {"codec": "h264"},
+    "wall_s": 3.5,
+}
+
+
+@pytest.fixture
+def task(lecturer: User) -> Task:
+    return videos.create(lecturer, "Été 🎓", SOURCE, NOW)[1]
+
+
+def start(task: Task, runner: Runner = WORKER) -> Attempt:
+    return tasks.start(task.id, tasks.get(task.id).generation, runner, later(5))[1]
+
+
+def report(task: Task, outcome: str, **more: Any) -> Task:
+    more.setdefault("attempt", 1)
+    more.setdefault("generation", 1)
+    return reports.accept(task.id, Report(outcome=outcome, **more), 2, later(9))
+
+
+def test_what_was_written_comes_back(task: Task) -> None:
+    video = Video.get_by_id(task.video_id)
+    assert (video.title, video.source_bytes, video.created_at, video.facts) == ("Été 🎓", SOURCE.bytes, NOW, {})
+
+
+def test_ordering_commits_the_outbox_row_too(task: Task) -> None:
+    (row,) = outbox.pending()
+    assert (row.job_id, row.payload) == (f"encode-{task.id}-g1", {"task": task.id, "generation": 1})
+    assert outbox.oldest() == NOW
+    outbox.sent(row.job_id)
+    assert outbox.pending() == []
+
+
+def test_a_run_that_ends_well_publishes(task: Task) -> None:
+    attempt = start(task)
+    assert tasks.get(task.id).state == "running"
+    report(task, "done", result=RESULT, cpu_s=9.5)
+    video = videos.get(task.video_id)
+    assert (video.published_folder, video.duration_s, video.is_video) == (RESULT["folder"], 10.5, True)
+    assert [o.bytes for o in videos.outputs_of([video])[video.id]] == [300, 5_000_000_000]
+    done = tasks.get(task.id)
+    assert (done.state, done.infos, done.ended_at) == ("done", {"wall_s": 3.5}, later(9))
+    assert Attempt.get_by_id(attempt.id).cpu_s == 9.5
+
+
+def test_a_report_that_comes_twice_changes_nothing(task: Task) -> None:
+    start(task)
+    report(task, "done", result=RESULT)
+    report(task, "done", result={**RESULT, "folder": "elsewhere"})
+    report(task, "error", error_code="internal")
+    assert tasks.get(task.id).state == "done"
+    assert videos.get(task.video_id).published_folder == RESULT["folder"]
+
+
+def test_an_older_generation_is_refused(task: Task) -> None:
+    start(task)
+    report(task, "error", error_code="encode-failed", reason="x")
+    tasks.order_again(task.id, later(20))
+    with pytest.raises(Superseded):
+        tasks.start(task.id, 1, WORKER, later(21))
+    with pytest.raises(Superseded):
+        report(task, "done", result=RESULT)
+    again = tasks.get(task.id)
+    assert (again.state, again.generation, again.error_code) == ("waiting", 2, None)
+    assert [row.job_id for row in outbox.pending()] == [f"encode-{task.id}-g2"]
+
+
+def test_a_late_word_of_an_earlier_attempt_does_not_move_the_task(task: Task) -> None:
+    start(task)
+    start(task)
+    assert [attempt.outcome for attempt in tasks.attempts_of(task)] == ["lost", None]
+    report(task, "error", attempt=1, error_code="internal")
+    assert tasks.get(task.id).state == "running"
+    report(task, "done", attempt=1, result=RESULT)
+    assert tasks.get(task.id).state == "done"
+
+
+def test_a_passing_fault_waits_and_counts(task: Task) -> None:
+    start(task)
+    report(task, "retry", retry_in_s=60.0, error_code="disk-full", reason="no space")
+    waiting = tasks.get(task.id)
+    assert (waiting.state, waiting.failures, waiting.retry_at, waiting.error_code) == (
+        "waiting",
+        1,
+        later(69),
+        "disk-full",
+    )
+    start(task)
+    assert tasks.get(task.id).error_code is None
+
+
+def test_two_deaths_stop_a_task_and_a_person_may_order_it_again(task: Task) -> None:
+    start(task)
+    report(task, "killed", attempt=None, worker=WORKER.worker, signal=9)
+    again = tasks.get(task.id)
+    assert (again.state, again.generation, again.deaths) == ("waiting", 2, 1)
+    start(task)
+    report(task, "killed", attempt=None, worker=WORKER.worker, generation=2, signal=9)
+    stopped = tasks.get(task.id)
+    assert (stopped.state, stopped.error_code) == ("error", "worker-died-twice")
+    assert [attempt.signal for attempt in tasks.attempts_of(task)] == [9, 9]
+    assert tasks.order_again(task.id, later(30)).deaths == 0
+
+
+def test_a_lost_worker_does_not_count_against_the_task(task: Task) -> None:
+    for generation in range(1, 5):
+        start(task)
+        lost = Report(outcome="lost", generation=generation)
+        reports.accept(task.id, lost, 2, later(9), by_janitor=True)
+    assert (tasks.get(task.id).state, tasks.get(task.id).generation) == ("waiting", 5)
+    assert {attempt.outcome for attempt in tasks.attempts_of(task)} == {"lost"}
+
+
+def test_cancel_of_a_waiting_and_of_a_running_task(task: Task, lecturer: User) -> None:
+    start(task)
+    assert tasks.cancel(task.id, later(6)).state == "running"
+    report(task, "cancelled")
+    assert tasks.get(task.id).state == "cancelled"
+    with pytest.raises(Refused):
+        tasks.cancel(task.id, later(7))
+    waiting = videos.order_encode(task.video_id, lecturer, later(8))
+    assert tasks.cancel(waiting.id, later(9)).state == "cancelled"
+    assert Outbox.select().where(Outbox.job_id == f"encode-{waiting.id}-g1").count() == 0
+    with pytest.raises(Superseded):
+        start(waiting)
+
+
+def test_a_cancelled_run_whose_worker_dies_stays_cancelled(task: Task) -> None:
+    start(task)
+    tasks.cancel(task.id, later(6))
+    report(task, "killed", attempt=None, worker=WORKER.worker)
+    assert tasks.get(task.id).state == "cancelled"
+
+
+def test_a_cancel_between_enqueue_and_start_is_heard(task: Task) -> None:
+    Task.update(cancel_requested=True).where(Task.id == task.id).execute()
+    with pytest.raises(Cancelled):
+        start(task)
+    assert tasks.get(task.id).state == "cancelled"
+
+
+def test_rq_requeue_of_a_failed_task_starts_it_again(task: Task) -> None:
+    start(task)
+    report(task, "error", error_code="encode-failed")
+    start(task)
+    assert tasks.get(task.id).state == "running"
+
+
+def test_one_encode_of_a_video_at_a_time(task: Task, lecturer: User) -> None:
+    with pytest.raises(Refused):
+        videos.order_encode(task.video_id, lecturer, later(1))
+
+
+@pytest.mark.parametrize("wrong", [{"outcome": "fine"}, {"outcome": "error", "error_code": "nonsense"}])
+def test_a_report_of_another_shape_is_rejected(wrong: dict[str, str]) -> None:
+    with pytest.raises(ResultRejected):
+        Report(generation=1, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_result_without_its_parts_is_rejected_and_changes_nothing(task: Task) -> None:
+    start(task)
+    with pytest.raises(ResultRejected):
+        report(task, "done", result={"outputs": []})
+    assert tasks.get(task.id).state == "running"
+
+
+def test_lecturers_see_their_own_videos_and_the_team_sees_all(task: Task) -> None:
+    other = users.create("max", "lecturer", None, NOW)
+    team = users.create("ann", "team", None, NOW)
+    assert videos.list_videos(other) == []
+    with pytest.raises(NotFound):
+        videos.get(task.video_id, other)
+    assert [v.id for v in videos.list_videos(team, text="été")] in (
+        [task.video_id],
+        [],
+    )  # case rules differ by database
+    assert videos.get(task.video_id, team).id == task.video_id
+
+
+def test_deleting_cancels_and_forgets_only_when_nothing_runs(task: Task, lecturer: User) -> None:
+    start(task)
+    assert [t.id for t in videos.delete(task.video_id, lecturer, later(6))] == [task.id]
+    assert retention.deleted_videos() == []
+    report(task, "cancelled")
+    (gone,) = retention.deleted_videos()
+    retention.forget_video(gone.id)
+    assert Task.select().count() == 0
+
+
+def test_folders_in_use_hold_what_is_published_and_what_runs(task: Task, lecturer: User) -> None:
+    start(task)
+    report(task, "done", result=RESULT)
+    newer = videos.order_encode(task.video_id, lecturer, later(20))
+    used = retention.folders_in_use(task.video_id)
+    assert {RESULT["folder"], f"videos/{task.video_id:06d}/encode-{newer.id}-g1.part"} <= used
+
+
+def test_finishing_an_upload_twice_makes_one_video(lecturer: User) -> None:
+    upload = uploads.create("a" * 32, lecturer, "é.mp4", "", 5, NOW)
+    first = uploads.finish(upload, SOURCE, later(1))
+    second = uploads.finish(upload, SOURCE, later(2))
+    assert first[0].id == second[0].id and first[1].id == second[1].id
+    assert Video.select().count() == 1
+
+
+def test_a_link_works_once_and_a_token_until_it_is_revoked(lecturer: User) -> None:
+    link = users.create_link(lecturer, later(60) - NOW, NOW)
+    assert users.use_link(link, later(1)) == lecturer
+    for moment in (2, 100):
+        with pytest.raises(NotFound):
+            users.use_link(link, later(moment))
+    token = users.create_token(lecturer, "curl", NOW)
+    assert users.find_by_token(token, later(1)) == lecturer
+    users.revoke_token(users.list_tokens()[0].id, later(2))
+    with pytest.raises(NotFound):
+        users.find_by_token(token, later(3))
+
+
+def test_twenty_workers_start_one_task_and_attempts_stay_numbered(task: Task, catalog: Database) -> None:
+    faults: list[BaseException] = []
+
+    def run(pid: int) -> None:
+        try:
+            with catalog.connection_context():
+                tasks.start(task.id, 1, Runner(f"encoding.host.{pid}", "host", pid), later(5))
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=run, args=(pid,)) for pid in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    attempts = tasks.attempts_of(task)
+    assert [attempt.number for attempt in attempts] == list(range(1, 21))
+    assert [attempt.outcome for attempt in attempts].count(None) == 1
+
+
+def test_the_migrations_make_the_tables_that_the_models_describe(catalog: Database) -> None:
+    for table in models.TABLES:
+        columns = {column.name: column.null for column in catalog.get_columns(table._meta.table_name)}
+        assert columns == {field.column_name: field.null for field in table._meta.sorted_fields}, table
+        wanted = {tuple(index.columns) for index in catalog.get_indexes(table._meta.table_name)}
+        assert {(f.column_name,) for f in table._meta.sorted_fields if f.index or f.unique} <= wanted

