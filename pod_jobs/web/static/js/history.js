@@ -1,5 +1,5 @@
 // The table of attempts, for the team: who ran what, when, and how it ended.
-import { call } from "./api.js";
+import { call, root } from "./api.js";
 import { toastProblem } from "./notices.js";
 import { LABELS } from "./state.js";
 import { _, clock, shortDate } from "./words.js";
@@ -27,7 +27,7 @@ function rowOf(task, attempt) {
     seconds(attempt.started_at, attempt.ended_at),
     [attempt.worker, attempt.host].filter(Boolean).join(" @ "),
     ending.filter(Boolean).join(", "),
-    attempt.reason ?? "",
+    attempt.error?.reason ?? "",
   ];
   const row = document.createElement("tr");
   row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
@@ -38,7 +38,7 @@ function rowOf(task, attempt) {
 /** Fill `body` (a tbody) with the attempts of `tasks`, newest first. */
 export async function fillHistory(body, tasks) {
   try {
-    const full = await Promise.all(tasks.map(({ id }) => call("GET", `/api/v1/tasks/${id}`)));
+    const full = await Promise.all(tasks.map(({ id }) => call("GET", `${root}api/v1/tasks/${id}`)));
     const rows = full.flatMap((task) => task.attempts.toReversed().map((attempt) => rowOf(task, attempt)));
     body.replaceChildren(...rows);
     body.closest("table").hidden = rows.length === 0;

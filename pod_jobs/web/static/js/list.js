@@ -1,5 +1,5 @@
 // The list of videos: kept alive by polling, changed in place so that focus and reading position stay.
-import { call, watch } from "./api.js";
+import { call, root, watch } from "./api.js";
 import { say, showConnection, toastProblem } from "./notices.js";
 import { describe, isOpen } from "./state.js";
 import { _, ago, bytes, clock, date } from "./words.js";
@@ -18,7 +18,7 @@ const shown = new Map(); // id -> {element, state}: what the rows show now
 const text = () => search.value.trim();
 const liveRows = () => Math.min(LIVE, Math.max(PAGE, shown.size));
 const address = (limit, before) =>
-  "/api/v1/videos?" + new URLSearchParams({ limit, ...(text() && { text: text() }), ...(before && { before }) });
+  `${root}api/v1/videos?` + new URLSearchParams({ limit, ...(text() && { text: text() }), ...(before && { before }) });
 
 /** Write only what differs: untouched nodes keep focus, selection and calm. */
 function put(element, value) {
@@ -30,7 +30,7 @@ function fill(element, video) {
   const { state, label, words, fraction } = describe(video);
   element.dataset.state = state;
   put(part("title"), video.title);
-  part("title").href = new URL(video.page_url).pathname;
+  part("title").href = new URL(video.page_url, location.href).pathname;
   put(part("state"), label);
   put(part("words"), words);
   part("words").title = words;

@@ -227,7 +227,7 @@ export class Player {
     this.element.classList.toggle("is-muted", volume === 0);
     this.part("volume").value = String(volume);
     this.part("volume").style.setProperty("--played", `${volume * 100}%`);
-    this.label("mute", volume === 0 ? _("Sound on") : _("Sound off"));
+    this.label("mute", volume === 0 ? _("Unmute") : _("Mute"));
     store("volume", String(this.media.volume));
   }
 
@@ -261,7 +261,7 @@ export class Player {
     try {
       await this.media.play();
     } catch (error) {
-      if (error.name === "NotAllowedError") toast(_("The browser does not allow to play now; press the button once more."));
+      if (error.name === "NotAllowedError") toast(_("The browser did not allow playback; press play once more."));
     }
   }
 

@@ -12,13 +12,13 @@ export const LABELS = {
 
 const STEPS = {
   start: _("Starting"),
-  wait: _("Waiting for another run to end"),
+  waiting: _("Waiting for another encode of this video"),
   probe: _("Reading the file"),
   encode: _("Encoding"),
   mp4: _("Writing the downloads"),
   mp3: _("Writing the sound file"),
   pictures: _("Making the pictures"),
-  captions: _("Taking the captions"),
+  captions: _("Extracting the captions"),
   publish: _("Publishing"),
 };
 
@@ -48,6 +48,7 @@ function waitingWords(task) {
 
 /** What an open task is doing. */
 export function openWords(task) {
+  if (task.state === "running" && task.cancel_requested) return _("Stopping");
   return task.state === "running" ? runningWords(task.progress) : waitingWords(task);
 }
 
@@ -57,7 +58,7 @@ export function describe(video) {
   const open = isOpen(task);
   let words = open ? openWords(task) : "";
   if (video.state === "error") words = task?.error?.sentence ?? "";
-  if (open && video.state === "ready") words = `${_("Being encoded again")} · ${words}`;
+  if (open && video.state === "ready") words = [_("Being encoded again"), words].join(" · ");
   if (!open && video.state === "ready" && task?.state === "error") words = _("The last encode failed; the one before is shown.");
   return {
     state: video.state,

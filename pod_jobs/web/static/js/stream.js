@@ -11,7 +11,7 @@ export async function openStream(media, play, fail) {
   if (play.master && globalThis.ManagedMediaSource === undefined && globalThis.MediaSource === undefined) {
     if (media.canPlayType(NATIVE_HLS)) return plain(media, [{ url: play.master, label: "" }], fail);
   } else if (play.master) {
-    const { default: Hls } = await import("/vendor/hls.js/hls.min.mjs");
+    const { default: Hls } = await import("../../vendor/hls.js/hls.min.mjs");
     if (Hls.isSupported()) return hls(Hls, media, play, fail);
   }
   return plain(media, files(play), fail);
@@ -23,7 +23,7 @@ const files = (play) =>
 function hls(Hls, media, play, fail) {
   const player = new Hls({
     startPosition: 0, // a growing recording is not a broadcast: begin at its beginning
-    workerPath: "/vendor/hls.js/hls.worker.js",
+    workerPath: new URL("../../vendor/hls.js/hls.worker.js", import.meta.url).href,
     backBufferLength: 60,
     maxBufferLength: 30,
     capLevelToPlayerSize: true,

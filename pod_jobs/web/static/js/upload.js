@@ -1,6 +1,6 @@
 // Uploads by tus: dropped or chosen files go up two at a time, can be paused, and go on after a reload or a cut line.
-import "/vendor/tus-js-client/tus.min.js"; // sets globalThis.tus
-import { csrfToken, problem } from "./api.js";
+import "../../vendor/tus-js-client/tus.min.js"; // sets globalThis.tus
+import { csrfToken, problem, root } from "./api.js";
 import { refresh } from "./list.js";
 import { say } from "./notices.js";
 import { _, bytes, percent, span } from "./words.js";
@@ -9,7 +9,7 @@ const { tus } = globalThis;
 const AT_ONCE = 2;
 const RETRY_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15000, 30000, 30000, 60000, 60000];
 const SPEED_WINDOW_MS = 5_000;
-const ENDPOINT = "/api/v1/uploads";
+const ENDPOINT = `${root}api/v1/uploads`;
 
 const zone = document.getElementById("drop-zone");
 const picker = document.getElementById("file-picker");
@@ -122,7 +122,7 @@ class FileUpload extends Row {
   shouldRetry(status) {
     this.retries += 1;
     const passing = status === 0 || status === 409 || status === 423 || status === 429 || status >= 500;
-    if (passing && status !== 507) this.show("sending", _("The line is cut; trying again…"));
+    if (passing && status !== 507) this.show("sending", _("Connection lost; trying again…"));
     return passing && status !== 507;
   }
 
@@ -208,7 +208,7 @@ async function hint(entry) {
   const line = new Row(decodeURIComponent(name));
   line.print = entry.print;
   line.part("bar").value = sent / Number(size);
-  line.show("unfinished", _("{percent} uploaded. Choose the same file again to go on.", { percent: percent(sent / Number(size)) }));
+  line.show("unfinished", _("{percent} uploaded. Choose the same file again to resume.", { percent: percent(sent / Number(size)) }));
   line.part("cancel").addEventListener("click", async () => {
     await fetch(entry.uploadUrl, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0", ...headers() } }).catch(() => {});
     await forget();

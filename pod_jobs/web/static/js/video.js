@@ -1,5 +1,5 @@
 // A video's page: player, progress, facts, downloads, and what can be done with it.
-import { call, watch } from "./api.js";
+import { call, root, watch } from "./api.js";
 import { downloads, sourceFacts } from "./facts.js";
 import { fillHistory } from "./history.js";
 import { say, showConnection, toast, toastProblem } from "./notices.js";
@@ -8,7 +8,7 @@ import { describe, isOpen, stepName } from "./state.js";
 import { _, ago, clock, date, factor, percent, span } from "./words.js";
 
 const page = document.getElementById("video-page");
-const path = `/api/v1/videos/${page.dataset.id}`;
+const path = `${root}api/v1/videos/${page.dataset.id}`;
 const byId = (id) => document.getElementById(id);
 const player = new Player(byId("player"));
 const nearest = document.title.split(" · ").slice(1); // what follows the title
@@ -62,8 +62,7 @@ const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.ur
 function showPlayer(before) {
   const { play, playable } = video;
   byId("player").hidden = !playable;
-  byId("no-player").hidden = playable;
-  put(byId("no-player-words"), isOpen(video.task) ? _("The video can be watched here a few seconds after its encode begins.") : "");
+  byId("no-player").hidden = playable || !isOpen(video.task);
   if (!playable) return;
   const folder = folderOf(play);
   const changed = playing !== "" && folder !== playing;
@@ -78,16 +77,17 @@ function showPlayer(before) {
 function showState(before) {
   const { state, label, words, fraction } = describe(video);
   const { task } = video;
+  const running = task?.state === "running" && !task.cancel_requested;
   byId("state").dataset.state = state;
   put(byId("state-label"), label);
-  put(byId("state-words"), state === "error" ? "" : words);
-  const running = task?.state === "running";
+  const left = running && task.progress?.eta_s > 0 && _("about {time} left", { time: span(task.progress.eta_s) });
+  put(byId("state-words"), running && fraction ? [percent(fraction), left].filter(Boolean).join(" · ") : words);
   const bar = byId("progress");
   bar.hidden = fraction === null;
   bar.value = fraction ?? 0;
   byId("watch-already").hidden = !(running && video.playable && video.state !== "ready");
-  fillList(byId("state-facts"), running ? runningFacts(task) : endedFacts(task));
-  byId("state").hidden = state === "ready" && !isOpen(task) && !words;
+  fillList(byId("state-facts"), task?.state === "running" ? runningFacts(task) : waitingFacts(task));
+  byId("state").hidden = !isOpen(task) && (state === "error" || (state === "ready" && !words));
   if (before && before.state !== video.state) {
     say(_("{title}: {state}", { title: video.title, state: label }));
   }
@@ -99,18 +99,16 @@ function runningFacts({ progress, started_at: started }) {
     [_("Step"), stepName(progress)],
     [_("Speed"), progress?.speed > 0 && _("{factor} real time", { factor: factor(progress.speed) })],
     [_("Elapsed"), elapsed > 0 && clock(elapsed)],
-    [_("Left"), progress?.eta_s > 0 && _("about {time}", { time: span(progress.eta_s) })],
     [_("Worker"), progress?.worker && [progress.worker, progress.host].filter(Boolean).join(" @ ")],
   ];
   return lines.filter(([, words]) => words);
 }
 
-function endedFacts(task) {
+function waitingFacts(task) {
   if (task?.state !== "waiting") return [];
   const lines = [
-    [_("Place in the queue"), task.queue_position && String(task.queue_position)],
     [_("Waiting since"), task.queued_at && ago(task.queued_at)],
-    [_("Last fault"), task.error?.sentence],
+    [_("Last error"), task.error?.sentence],
   ];
   return lines.filter(([, words]) => words);
 }
@@ -132,8 +130,8 @@ function showFacts() {
   fillList(byId("source-facts"), sourceFacts(video));
   const { infos, state } = video.task ?? {};
   const lines = [
-    [_("Queued for"), video.task?.queued_s >= 1 && span(video.task.queued_s)],
-    [_("First picture after"), infos?.first_playable_s && span(infos.first_playable_s)],
+    [_("Waited"), video.task?.queued_s >= 1 && span(video.task.queued_s)],
+    [_("Watchable after"), infos?.first_playable_s && span(infos.first_playable_s)],
     [_("Encoded in"), infos?.wall_s && [span(infos.wall_s), video.duration_s && `(${factor(video.duration_s / infos.wall_s)})`].filter(Boolean).join(" ")],
   ];
   const known = state === "done" ? lines.filter(([, words]) => words) : [];
@@ -170,14 +168,14 @@ async function act(button, work) {
 const refresh = watch(() => path, { show, isOpen: (document) => isOpen(document.task), fail: failed });
 
 function failed(problem) {
-  if (problem?.status === 404) location.assign("/");
+  if (problem?.status === 404) location.assign(root);
   else showConnection(problem);
 }
 
 byId("encode").addEventListener("click", ({ currentTarget }) =>
   act(currentTarget, async () => {
     await call("POST", `${path}/encode`);
-    toast(_("The encode is ordered."));
+    toast(_("The encode is queued."));
     await refresh();
     byId("cancel").focus();
   }),
@@ -185,7 +183,7 @@ byId("encode").addEventListener("click", ({ currentTarget }) =>
 
 byId("cancel").addEventListener("click", ({ currentTarget }) =>
   act(currentTarget, async () => {
-    const task = await call("POST", `/api/v1/tasks/${video.task.id}/cancel`);
+    const task = await call("POST", `${root}api/v1/tasks/${video.task.id}/cancel`);
     toast(isOpen(task) ? _("The encode will stop within seconds.") : _("The encode is cancelled."));
     await refresh();
   }),
@@ -200,7 +198,7 @@ confirmation.addEventListener("close", () => {
   if (confirmation.returnValue !== "delete") return;
   act(byId("delete"), async () => {
     await call("DELETE", path);
-    location.assign("/");
+    location.assign(root);
   });
 });
 

@@ -1,5 +1,5 @@
 // Words, figures and times in the language of the page.
-import french from "/words.js";
+import french from "../../words.js";
 
 const language = document.documentElement.lang || "en";
 
