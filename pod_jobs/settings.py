@@ -8,7 +8,9 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -113,6 +115,27 @@ class JanitorSettings(Section):
     lost_s: PositiveInt
 
 
+class PeriodicSettings(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    kind: str
+    cron: str = ""
+    every_min: Count = 0
+    time_zone: str = "UTC"
+    missed: Literal["skip", "once"]
+
+    @model_validator(mode="after")
+    def _has_one_rhythm(self) -> "PeriodicSettings":
+        if bool(self.cron) == bool(self.every_min):
+            raise ValueError("give either cron or every_min")
+        if self.cron and not croniter.is_valid(self.cron):
+            raise ValueError(f"cron: {self.cron!r} is not minute hour day month weekday")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"time_zone: {self.time_zone!r} is unknown, give one like Europe/Paris") from error
+        return self
+
+
 class RetentionSettings(Section):
     tasks_days: Count
     old_outputs_days: Count
@@ -143,14 +166,15 @@ class Settings(BaseSettings):
     rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1)]
     retry: RetrySettings
     janitor: JanitorSettings
+    periodic: tuple[PeriodicSettings, ...] = ()
     retention: RetentionSettings
 
     @model_validator(mode="after")
-    def _rungs_differ(self) -> "Settings":
-        for what in ("name", "height_px"):
-            seen = [getattr(rung, what) for rung in self.rendition]
+    def _names_differ(self) -> "Settings":
+        for section, what in (("rendition", "name"), ("rendition", "height_px"), ("periodic", "name")):
+            seen = [getattr(entry, what) for entry in getattr(self, section)]
             if len(set(seen)) < len(seen):
-                raise ValueError(f"rendition: two entries have the same {what}")
+                raise ValueError(f"{section}: two entries have the same {what}")
         return self
 
     @property

@@ -151,11 +151,6 @@ def _create_postgresql(folder: Path) -> None:
 
 
 def _create_mariadb(folder: Path) -> bool:
-    import pymysql
-
-    try:
-        with pymysql.connect(unix_socket=f"{folder}/db.sock", user="root") as connection:
-            connection.cursor().execute("create database if not exists catalog character set utf8mb4")
-            return True
-    except pymysql.OperationalError:
-        return False
+    sql = "create database if not exists catalog character set utf8mb4"
+    client = ["mariadb", "--no-defaults", f"--socket={folder}/db.sock", "-uroot", "-e", sql]
+    return subprocess.run(client, stderr=subprocess.DEVNULL).returncode == 0

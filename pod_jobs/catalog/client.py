@@ -15,7 +15,8 @@ READ_TIMEOUT_S = 20
 class Order:
     """What `start` answers: the run of a task that this worker may do.
 
-    Paths are relative to the media folder. `failures` counts the earlier attempts that failed for a passing reason.
+    Paths are relative to the media folder; without a video they are "". `failures` counts the earlier attempts that
+    failed for a passing reason.
     """
 
     task: int
@@ -24,7 +25,7 @@ class Order:
     failures: int
     kind: str
     template: str
-    video: int
+    video: int | None
     title: str
     source: str
     folder: str

@@ -117,11 +117,11 @@ class Video(Table):
 
 
 class Task(Table):
-    """Something to do for a video: one encode by one template, one transcription …"""
+    """Something to do: one encode of a video by one template, one transcription, or a periodic task of no video."""
 
     id = AutoField()
-    video_id: int
-    video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks")
+    video_id: int | None
+    video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks", null=True)
     kind = CharField(20)  # a job type's kind
     template = CharField(40, default="")
     state = CharField(10, index=True)  # one of TASK_STATES
@@ -199,6 +199,15 @@ class Outbox(Table):
     created_at = InstantField()
 
 
+class Periodic(Table):
+    """How far a periodic task of the settings has been fired."""
+
+    name = CharField(40, primary_key=True)
+    fired_until = InstantField()  # ticks up to here are dealt with
+    task_id: int | None
+    task = ForeignKeyField(Task, on_delete="SET NULL", null=True)  # the latest run
+
+
 class Upload(Table):
     """A tus upload; how far it got is the size of its file."""
 
@@ -234,6 +243,7 @@ TABLES: tuple[type[Table], ...] = (
     Attempt,
     Output,
     Outbox,
+    Periodic,
     Upload,
     Audit,
 )

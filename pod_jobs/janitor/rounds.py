@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.errors import PodJobsError
-from pod_jobs.janitor import purge, registries, relay
+from pod_jobs.janitor import periodic, purge, registries, relay
 from pod_jobs.janitor.leader import LOCK_TTL_S, Leadership
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs.connection import connect_for_web
@@ -90,6 +90,7 @@ def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
         Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES, handed_over)),
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),
+        Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now)),
         Duty("purge", PURGE_S, lambda now: purge.purge(settings, now)),
         Duty(
             "purge failures",

@@ -27,18 +27,21 @@ _roles_of_view: dict[Callable[..., Any], Roles | None] = {}
 _roles_of_prefix: dict[str, Roles] = {"/rq/": ("admin",)}  # rq-dashboard's views are not ours to mark
 
 
-class HeaderOrForm(CSRFProtect):  # type: ignore[misc]  # flask_wtf has no types
+class HeaderOrForm(CSRFProtect):
     """Looks for the token in the header first: looking into the form would receive the whole body of an upload."""
 
     def _get_csrf_token(self) -> str | None:
         header = request.headers.get("X-CSRFToken")
         if header or request.path.startswith("/api/"):
             return header
-        return super()._get_csrf_token()  # type: ignore[no-any-return]
+        form: str | None = super()._get_csrf_token()
+        return form
 
 
 def register(app: Flask) -> None:
-    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)  # checked below; lasts as long as the session
+    app.config.update(
+        WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None
+    )  # checked below; lasts as long as the session
     HeaderOrForm(app)
     app.before_request(_check)
     app.register_error_handler(CSRFError, lambda error: problems.answer(Forbidden(str(error), code="page-outdated")))
@@ -150,4 +153,4 @@ def _ask_to_sign_in() -> ResponseReturnValue:
 def link_base() -> str:
     """What to put before a path in an answer. Programs get whole addresses, from the settings and never from the Host header;
     a browser gets paths, which work under whatever name it reached us."""
-    return site().settings.public_url if by_token() else ""
+    return site().settings.public_url if by_token() else request.script_root

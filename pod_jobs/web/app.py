@@ -32,7 +32,8 @@ def create_app(settings: Settings) -> Flask:
         BABEL_DEFAULT_LOCALE=LANGUAGES[0],
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    install(app, Site(settings, database.connect(settings.database_url), connect_for_web(settings.redis_url)))
+    own = Site(settings, database.connect(settings.database_url), connect_for_web(settings.redis_url))
+    install(app, own)
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
@@ -44,7 +45,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in (pages.blueprint, account.blueprint, browser_files.blueprint, sign_in.blueprint, uploads.blueprint, media_files.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
     api.register(app)
-    dashboard.register(app)
+    dashboard.register(app, own.redis)
     return app
 
 

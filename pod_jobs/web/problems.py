@@ -48,7 +48,9 @@ def register(app: Flask) -> None:
     for foreign in (OperationalError, InterfaceError, RedisError):
         app.register_error_handler(foreign, _of_service)
     app.register_error_handler(NoSuchJobError, lambda error: answer(errors.NotFound(str(error))))
-    app.register_error_handler(InvalidJobOperation, lambda error: answer(errors.Refused(f"RQ: {error or 'not failed'}")))
+    app.register_error_handler(
+        InvalidJobOperation, lambda error: answer(errors.Refused(f"RQ: {error or 'not failed'}"))
+    )
 
 
 def status_of(error: PodJobsError) -> int:
@@ -122,5 +124,5 @@ def _of_service(error: Exception) -> Response:
 def _of_system(error: OSError) -> Response:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return answer(errors.DiskFull(str(error)))
-    log.exception("%s %s", request.method, request.path, exc_info=error)
+    log.error("%s %s", request.method, request.path, exc_info=error)
     return _answer(PodJobsError("see the log of the web app"), 500)

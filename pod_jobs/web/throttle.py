@@ -11,7 +11,11 @@ from redis import Redis
 from pod_jobs.errors import Refused
 
 WINDOW_S = 15 * 60
-TRIES = {"both": 5, "address": 40, "name": 60}  # a whole room may sit behind one address; nobody can lock a name out cheaply
+TRIES = {
+    "both": 5,
+    "address": 40,
+    "name": 60,
+}  # a whole room may sit behind one address; nobody can lock a name out cheaply
 
 
 def enter(redis: Redis, name: str, address: str) -> None:
@@ -44,7 +48,8 @@ def _keys(name: str, address: str) -> dict[str, str]:
     network = _network(address)
     parts = {"both": f"{name.casefold()}\n{network}", "address": network, "name": name.casefold()}
     return {
-        what: f"pod_jobs:sign-in:{what}:{hashlib.sha256(text.encode()).hexdigest()[:24]}" for what, text in parts.items()
+        what: f"pod_jobs:sign-in:{what}:{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+        for what, text in parts.items()
     }
 
 

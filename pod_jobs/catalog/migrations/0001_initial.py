@@ -67,7 +67,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
 
     class Task(Table):
         id = AutoField()
-        video = ForeignKeyField(Video, on_delete="CASCADE")
+        video = ForeignKeyField(Video, on_delete="CASCADE", null=True)
         kind = CharField(20)
         template = CharField(40)
         state = CharField(10, index=True)
@@ -131,6 +131,11 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         payload = TextField()
         created_at = BigIntegerField()
 
+    class Periodic(Table):
+        name = CharField(40, primary_key=True)
+        fired_until = BigIntegerField()
+        task = ForeignKeyField(Task, on_delete="SET NULL", null=True)
+
     class Upload(Table):
         id = CharField(32, primary_key=True)
         user = ForeignKeyField(User, on_delete="CASCADE")
@@ -159,6 +164,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             Attempt,
             Output,
             Outbox,
+            Periodic,
             Upload,
             Audit,
         ]

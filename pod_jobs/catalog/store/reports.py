@@ -149,19 +149,19 @@ def _fail(task: Task, report: Report, now: datetime) -> None:
 
 def _publish(task: Task, result: dict[str, Any]) -> None:
     """The result's outputs become the video's; those of earlier tasks of this kind go (their files: janitor, later)."""
+    task.infos = {key: result[key] for key in INFOS if key in result} | result.get("infos", {})
+    task.error_code = task.error_reason = None
+    if task.video_id is None:
+        return
     try:
         folder, outputs = result["folder"], result["outputs"]
         rows = [_output_row(task, folder, output) for output in outputs]
     except (KeyError, TypeError) as error:
         raise ResultRejected(f"the result lacks {error}") from error
-    older = Task.select(Task.id).where(
-        Task.video == task.video_id, Task.kind == task.kind, Task.template == task.template
-    )
-    Output.delete().where(Output.task.in_(older)).execute()
+    same = (Task.video == task.video_id, Task.kind == task.kind, Task.template == task.template)
+    Output.delete().where(Output.task.in_(Task.select(Task.id).where(*same))).execute()
     if rows:
         Output.insert_many(rows).execute()
-    task.infos = {key: result[key] for key in INFOS if key in result}
-    task.error_code = task.error_reason = None
     if task.kind == "encode":
         Video.update(
             published_folder=folder,

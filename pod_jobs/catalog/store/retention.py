@@ -2,21 +2,19 @@
 
 from datetime import datetime
 
-from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Audit, Output, Task, Video
 from pod_jobs.catalog.store.tasks import OPEN
 
 
 def deleted_videos() -> list[Video]:
     """Deleted by a person, with no run under way."""
-    still_open = Task.select(Task.video).where(Task.state.in_(OPEN))
+    still_open = Task.select(Task.video).where(Task.state.in_(OPEN), Task.video.is_null(False))
     return list(Video.select().where(Video.deleted_at.is_null(False), Video.id.not_in(still_open)))
 
 
 def forget_video(video_id: int) -> None:
     """Its row and all that hangs on it. The files must be gone before."""
-    with transaction():
-        Video.get_by_id(video_id).delete_instance(recursive=True)
+    Video.delete().where(Video.id == video_id).execute()
 
 
 def folders_in_use(video_id: int) -> set[str]:

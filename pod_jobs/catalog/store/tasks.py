@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
@@ -33,7 +33,7 @@ def job_id(kind: str, task_id: int, generation: int) -> str:
     return f"{kind}-{task_id}-g{generation}"
 
 
-def order(video: Video, kind: str, author: User | None, now: datetime, template: str = "") -> Task:
+def order(video: Video | None, kind: str, author: User | None, now: datetime, template: str = "") -> Task:
     """A new task with its outbox row. Call inside a transaction."""
     task = Task.create(
         video=video, kind=kind, template=template, state="waiting", author=author, created_at=now, queued_at=now
@@ -48,7 +48,7 @@ def order_again(task_id: int, now: datetime) -> Task:
         task = get_locked(task_id)
         if task.state in OPEN:
             raise Refused(f"task {task_id} is {task.state}; cancel it first")
-        if task.video.deleted_at is not None:
+        if _is_deleted(task):
             raise Refused(f"the video of task {task_id} is deleted")
         task.deaths = task.failures = 0
         task.cancel_requested = False
@@ -89,7 +89,7 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime) -> tuple
         if task.generation != generation or task.state in ("done", "cancelled"):
             raise Superseded(f"task {task_id} is at generation {task.generation} and {task.state}")
         Attempt.update(outcome="lost", ended_at=now).where(Attempt.task == task, Attempt.outcome.is_null()).execute()
-        cancelled = task.cancel_requested or task.video.deleted_at is not None
+        cancelled = task.cancel_requested or _is_deleted(task)
         attempt = None if cancelled else _new_attempt(task, runner, now)
         if attempt is None:
             end(task, "cancelled", now)
@@ -148,8 +148,8 @@ def get_locked(task_id: int) -> Task:
 def list_tasks(
     states: Sequence[str] = (), kind: str = "", owner: User | None = None, limit: int = 100, before: int | None = None
 ) -> list[Task]:
-    """Newest first, with their videos; `before` is the id to go on from."""
-    query = Task.select(Task, Video).join(Video).where(Video.deleted_at.is_null())
+    """Newest first, with their videos; `before` is the id to go on from. With an `owner`: of his videos only."""
+    query = Task.select(Task, Video).join(Video, JOIN.LEFT_OUTER).where(Video.deleted_at.is_null())
     if states:
         query = query.where(Task.state.in_(states))
     if kind:
@@ -170,7 +170,7 @@ def tasks_of(videos: Sequence[Video]) -> dict[int, list[Task]]:
     """Video id -> its tasks, newest first."""
     found: dict[int, list[Task]] = {video.id: [] for video in videos}
     for task in Task.select().where(Task.video.in_(list(found))).order_by(Task.id.desc()):
-        found[task.video_id].append(task)
+        found[task.video_id or 0].append(task)
     return found
 
 
@@ -182,6 +182,10 @@ def attempts_of(task: Task) -> list[Attempt]:
 def open_attempts() -> list[Attempt]:
     """The attempts that nobody has ended, with their tasks."""
     return list(Attempt.select(Attempt, Task).join(Task).where(Attempt.outcome.is_null()))
+
+
+def _is_deleted(task: Task) -> bool:
+    return task.video is not None and task.video.deleted_at is not None
 
 
 def _post(task: Task, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The life of a task as the catalog keeps it, on all three databases."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,13 +8,13 @@ from peewee import Database
 
 from pod_jobs.catalog import models
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
-from pod_jobs.catalog.store import outbox, reports, retention, tasks, uploads, users, videos
+from pod_jobs.catalog.store import outbox, periodic, reports, retention, tasks, uploads, users, videos
 from pod_jobs.catalog.store.reports import Report
 from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import Cancelled, NotFound, Refused, ResultRejected, Superseded
 from tests.integration.catalog.conftest import NOW, later
 
-SOURCE = videos.Source("Cours n° 1 – été.mp4", "videos/000001/source", 12_345_678_901)
+SOURCE = videos.Source("Cours n° 1 – été.mp4", 12_345_678_901)
 WORKER = Runner("encoding.host.12", "host", 12)
 RESULT: dict[str, Any] = {
     "folder": "videos/000001/encode-1-g1",
@@ -29,9 +29,13 @@ RESULT: dict[str, Any] = {
 }
 
 
+def placed_nowhere(path: str) -> None:
+    assert path.startswith("videos/") and path.endswith("/source")
+
+
 @pytest.fixture
 def task(lecturer: User) -> Task:
-    return videos.create(lecturer, "Été 🎓", SOURCE, NOW)[1]
+    return videos.create(lecturer, "Été 🎓", SOURCE, NOW, placed_nowhere)[1]
 
 
 def start(task: Task, runner: Runner = WORKER) -> Attempt:
@@ -209,8 +213,11 @@ def test_deleting_cancels_and_forgets_only_when_nothing_runs(task: Task, lecture
     assert retention.deleted_videos() == []
     report(task, "cancelled")
     (gone,) = retention.deleted_videos()
+    periodic.fire("verify", "verify", later(0), later(0), run=True)
+    periodic.fire("verify", "verify", later(60), later(60), run=True)  # an open task of no video hides nothing
+    assert [video.id for video in retention.deleted_videos()] == [gone.id]
     retention.forget_video(gone.id)
-    assert Task.select().count() == 0
+    assert Task.select().where(Task.kind == "encode").count() == Attempt.select().count() == 0
 
 
 def test_folders_in_use_hold_what_is_published_and_what_runs(task: Task, lecturer: User) -> None:
@@ -223,14 +230,24 @@ def test_folders_in_use_hold_what_is_published_and_what_runs(task: Task, lecture
 
 def test_finishing_an_upload_twice_makes_one_video(lecturer: User) -> None:
     upload = uploads.create("a" * 32, lecturer, "é.mp4", "", 5, NOW)
-    first = uploads.finish(upload, SOURCE, later(1))
-    second = uploads.finish(upload, SOURCE, later(2))
+    first = uploads.finish(upload, later(1), placed_nowhere)
+    second = uploads.finish(upload, later(2), pytest.fail)
     assert first[0].id == second[0].id and first[1].id == second[1].id
     assert Video.select().count() == 1
 
 
+def test_no_video_without_its_source_file(lecturer: User) -> None:
+    def fail(path: str) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        videos.create(lecturer, "", SOURCE, NOW, fail)
+    assert Video.select().count() == Task.select().count() == Outbox.select().count() == 0
+
+
 def test_a_link_works_once_and_a_token_until_it_is_revoked(lecturer: User) -> None:
     link = users.create_link(lecturer, later(60) - NOW, NOW)
+    assert users.peek_link(link, later(1)) == lecturer
     assert users.use_link(link, later(1)) == lecturer
     for moment in (2, 100):
         with pytest.raises(NotFound):
@@ -243,21 +260,12 @@ def test_a_link_works_once_and_a_token_until_it_is_revoked(lecturer: User) -> No
 
 
 def test_twenty_workers_start_one_task_and_attempts_stay_numbered(task: Task, catalog: Database) -> None:
-    faults: list[BaseException] = []
-
     def run(pid: int) -> None:
-        try:
-            with catalog.connection_context():
-                tasks.start(task.id, 1, Runner(f"encoding.host.{pid}", "host", pid), later(5))
-        except BaseException as error:
-            faults.append(error)
+        with catalog.connection_context():
+            tasks.start(task.id, 1, Runner(f"encoding.host.{pid}", "host", pid), later(5))
 
-    threads = [threading.Thread(target=run, args=(pid,)) for pid in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert faults == []
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(run, range(20)))
     attempts = tasks.attempts_of(task)
     assert [attempt.number for attempt in attempts] == list(range(1, 21))
     assert [attempt.outcome for attempt in attempts].count(None) == 1
@@ -269,3 +277,21 @@ def test_the_migrations_make_the_tables_that_the_models_describe(catalog: Databa
         assert columns == {field.column_name: field.null for field in table._meta.sorted_fields}, table
         wanted = {tuple(index.columns) for index in catalog.get_indexes(table._meta.table_name)}
         assert {(f.column_name,) for f in table._meta.sorted_fields if f.index or f.unique} <= wanted
+
+
+def test_a_periodic_tick_fires_once_whoever_asks(catalog: Database) -> None:
+    def fire(tick: float, run: bool = True) -> Task | None:
+        with catalog.connection_context():
+            return periodic.fire("verify", "verify", later(tick), later(tick), run=run)
+
+    assert fire(0) is None  # new: it starts with its next tick
+    with ThreadPoolExecutor(8) as pool:
+        fired = [task for task in pool.map(fire, [60.0] * 8) if task]
+    assert len(fired) == 1 and fired[0].video_id is None
+    assert fire(120) is None  # the last run is still open
+    tasks.start(fired[0].id, 1, WORKER, later(121))
+    reports.accept(fired[0].id, Report(1, "done", attempt=1, result={"infos": {"folders": 3}}), 2, later(122))
+    assert tasks.get(fired[0].id).infos == {"folders": 3}
+    assert fire(180, run=False) is None  # missed, and the policy says skip
+    assert fire(180) is None
+    assert fire(240) is not None

@@ -1,0 +1,28 @@
+"""Firing of periodic tasks: exactly once per tick, whoever asks, however many ask."""
+
+from datetime import datetime
+
+from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.models import Periodic, Task
+from pod_jobs.catalog.store import tasks
+
+
+def fire(name: str, kind: str, tick: datetime, now: datetime, *, run: bool) -> Task | None:
+    """Deal with the ticks of `name` up to `tick`: order a task if `run` and none of them was dealt with before.
+
+    None when the tick was dealt with already, when the periodic task is new (it starts with its next tick), when its last
+    task is still open, or when `run` is False (a missed tick that the policy skips).
+    """
+    with transaction():
+        row = locked(Periodic.select().where(Periodic.name == name)).get_or_none()
+        if row is None:
+            Periodic.insert(name=name, fired_until=now).on_conflict_ignore().execute()
+            return None
+        if tick <= row.fired_until:
+            return None
+        row.fired_until = tick
+        still_open = row.task is not None and row.task.state in tasks.OPEN
+        if run and not still_open:
+            row.task = tasks.order(None, kind, None, now)
+        row.save()
+        return row.task if run and not still_open else None

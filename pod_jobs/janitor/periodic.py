@@ -1,0 +1,42 @@
+"""Work by the clock: turns [[periodic]] of the settings into tasks.
+
+Ticks are instants that follow from the clock alone, and the catalog keeps up to which one each was fired: two janitors, a
+restart or an outage in between change nothing.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from pod_jobs.catalog.store import periodic
+from pod_jobs.settings import PeriodicSettings
+
+log = logging.getLogger(__name__)
+
+ON_TIME = timedelta(minutes=2)  # a tick dealt with later than this was missed
+
+
+def fire_due(entries: Sequence[PeriodicSettings], now: datetime) -> int:
+    """Fire what is due. Returns how many tasks were ordered."""
+    fired = 0
+    for entry in entries:
+        tick = latest_tick(entry, now)
+        on_time = now - tick <= ON_TIME
+        task = periodic.fire(entry.name, entry.kind, tick, now, run=on_time or entry.missed == "once")
+        if task is not None:
+            log.info("periodic %s: task %s for %s", entry.name, task.id, tick.isoformat())
+            fired += 1
+    return fired
+
+
+def latest_tick(entry: PeriodicSettings, now: datetime) -> datetime:
+    """The last instant up to `now` at which `entry` was due, in UTC."""
+    if entry.every_min:
+        period_s = entry.every_min * 60
+        return datetime.fromtimestamp(int(now.timestamp()) // period_s * period_s, UTC)
+    local = now.astimezone(ZoneInfo(entry.time_zone)) + timedelta(seconds=1)  # get_prev gives what is before, not now
+    tick: datetime = croniter(entry.cron, local).get_prev(datetime)
+    return tick.astimezone(UTC)

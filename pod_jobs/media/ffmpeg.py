@@ -1,0 +1,161 @@
+"""Argument lists for ffmpeg. Pure: source facts and a plan in, lists of strings out. Opens nothing.
+
+One pass decodes the source once, encodes each rendition once and the sound once (and once more as MP3), and writes fMP4
+HLS that can be watched while it grows. MP4 downloads are the same frames in another container.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pod_jobs.media import guard
+from pod_jobs.media.guard import Limits
+from pod_jobs.media.ladder import PlannedRendition
+from pod_jobs.media.probe import AudioTrack, VideoTrack
+from pod_jobs.media.tools import Tools
+
+AUDIO = "audio"  # the name of the sound's files: audio.m3u8, audio.m4s, audio.mp3, audio.m4a
+HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscale
+AAC_DELAY = 1024  # samples that the encoder puts before the first one
+AAC_RATES = (44_100, 48_000)  # Hz that stay; all others become 48,000
+ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5")
+NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The picture part of a pass. `rate` None keeps the time stamps of the source. Renditions lowest first."""
+
+    track: VideoTrack
+    renditions: tuple[PlannedRendition, ...]
+    rate: Fraction | None
+    keyframe_s: int
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The sound part of a pass: one AAC for all renditions, one MP3."""
+
+    track: AudioTrack
+    aac_kbps: int
+    mp3_kbps: int
+
+    @property
+    def channels(self) -> int:
+        return min(self.track.channels, 2)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return self.track.sample_rate_hz if self.track.sample_rate_hz in AAC_RATES else 48_000
+
+
+def build_encode(
+    tools: Tools, limits: Limits, source: str, picture: Picture | None, sound: Sound | None, segment_s: int
+) -> list[str]:
+    """The one pass, run in the output folder; `source` is a path. At least one of `picture` and `sound`."""
+    graphs = ([video_graph(picture)] if picture else []) + ([audio_graph(sound)] if sound else [])
+    upright = picture is None or picture.track.rotation_deg % 90 == 0
+    return [
+        tools.ffmpeg,
+        *ALWAYS,
+        *guard.input_options(tools.demuxers, tools.decoders, limits),
+        *(() if upright else ("-noautorotate",)),  # ffmpeg would turn by 3 degrees and leave black corners
+        *("-i", f"file:{source}"),
+        *("-filter_complex", ";".join(graphs)),
+        *NO_TAGS,
+        *(_video_options(picture) if picture else ()),
+        *(_aac_options(sound) if sound else ()),
+        *_hls_options(picture, sound, segment_s),
+        *(_mp3_options(sound) if sound else ()),
+    ]
+
+
+def video_graph(picture: Picture) -> str:
+    """[0:n] -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
+    track, last = picture.track, picture.renditions[-1]
+    prepare = [
+        *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
+        *([f"fps={picture.rate.numerator}/{picture.rate.denominator}:start_time=0"] if picture.rate else []),
+        *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
+        f"split={len(picture.renditions)}",
+    ]
+    full = ":out_range=tv" if track.full_range and not track.hdr else ""
+    outs = "".join(f"[s{n}]" for n in range(len(picture.renditions)))
+    scales = [
+        f"[s{n}]scale={one.width_px}:{one.height_px}{full},format=yuv420p,setsar=1[v{n}]"
+        for n, one in enumerate(picture.renditions)
+    ]
+    return ";".join([f"[0:{track.index}]{','.join(prepare)}{outs}", *scales])
+
+
+def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
+    """HDR to SDR, after scaling down (it works on 32-bit floats) and before the split."""
+    return [
+        f"scale={width_px}:{height_px}",
+        f"zscale=tin={HDR_TRANSFERS[track.hdr]}:pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl=100",
+        "format=gbrpf32le",
+        "zscale=p=bt709",
+        "tonemap=hable:desat=0",
+        "zscale=t=bt709:m=bt709:r=tv",
+        "format=yuv420p",
+    ]
+
+
+def audio_graph(sound: Sound) -> str:
+    """[0:n] -> [a0] for AAC, [a1] for MP3: from time 0 without holes, mono or stereo, never shorter than 0.2 s.
+
+    The AAC loses as many samples as its encoder puts in front: sound and picture then agree without an edit list, which
+    players of segments ignore.
+    """
+    layout = "mono" if sound.channels == 1 else "stereo"
+    return (
+        f"[0:{sound.track.index}]aresample=async=1:first_pts=0,"
+        f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={layout},apad=whole_dur=0.2,"
+        f"asplit=2[a][a1];[a]atrim=start_sample={AAC_DELAY}[a0]"
+    )
+
+
+def _video_options(picture: Picture) -> list[str]:
+    options: list[str] = []
+    for n in range(len(picture.renditions)):
+        options += ["-map", f"[v{n}]"]
+    options += ["-c:v", "libx264", "-profile:v", "high", "-fps_mode", "vfr"]
+    options += ["-sc_threshold", "0", "-forced-idr", "1"]
+    options += ["-force_key_frames", f"expr:gte(t,n_forced*{picture.keyframe_s})"]  # one grid for all renditions
+    for n, one in enumerate(picture.renditions):
+        rung = one.rung
+        options += [f"-preset:v:{n}", rung.preset, f"-crf:v:{n}", f"{rung.crf:g}"]
+        options += [f"-maxrate:v:{n}", f"{rung.maxrate_kbps}k", f"-bufsize:v:{n}", f"{2 * rung.maxrate_kbps}k"]
+    return options
+
+
+def _aac_options(sound: Sound) -> list[str]:
+    return ["-map", "[a0]", "-c:a", "aac", "-b:a", f"{sound.aac_kbps}k"]
+
+
+def _mp3_options(sound: Sound) -> list[str]:
+    return ["-map", "[a1]", *NO_TAGS, "-c:a", "libmp3lame", "-b:a", f"{sound.mp3_kbps}k", f"{AUDIO}.mp3"]
+
+
+def _hls_options(picture: Picture | None, sound: Sound | None, segment_s: int) -> list[str]:
+    streams = [f"v:{n},name:{one.name}" for n, one in enumerate(picture.renditions)] if picture else []
+    streams += [f"a:0,name:{AUDIO}"] if sound else []
+    return [
+        *("-max_muxing_queue_size", "9999"),  # a track that starts minutes late
+        *("-f", "hls", "-hls_time", str(segment_s), "-hls_segment_type", "fmp4", "-hls_playlist_type", "event"),
+        *("-hls_flags", "single_file+independent_segments"),  # with temp_file the playlists name x.m4s.tmp
+        *("-hls_segment_options", "use_editlist=0:movflags=+negative_cts_offsets"),  # every track begins at 0, for MSE
+        *("-hls_segment_filename", "%v.m4s", "-var_stream_map", " ".join(streams), "%v.m3u8"),
+    ]
+
+
+def build_package(tools: Tools, names: Sequence[str], with_sound: bool) -> list[str]:
+    """Downloads from what the pass wrote, without encoding: NAME.mp4 for each of `names`; without names audio.m4a."""
+    argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
+    for name in [*names, *([AUDIO] if with_sound else [])]:
+        argv += ["-i", f"file:{name}.m4s"]
+    copy = [*NO_TAGS, "-c", "copy", "-movflags", "+faststart"]
+    sound = ["-map", f"{len(names)}:a:0"] if with_sound else []
+    for n, name in enumerate(names):
+        argv += ["-map", f"{n}:v:0", *sound, *copy, f"{name}.mp4"]
+    return argv if names else [*argv, *sound, *copy, f"{AUDIO}.m4a"]

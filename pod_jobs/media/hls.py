@@ -1,0 +1,117 @@
+"""HLS playlists: reading what ffmpeg wrote, writing the master playlist. Pure. RFC 8216.
+
+The master is ours because ffmpeg's announces the bit rate it was asked for (140 kb/s for 3.9 Mb/s in 5.1), and players
+choose by that number.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+RANGE = re.compile(r"(\d+)@(\d+)")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment: seconds, bytes, where it begins in its file."""
+
+    duration_s: float
+    bytes: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class MediaPlaylist:
+    """A playlist of one rendition: `init_bytes` at the start of the file describe it, then the segments."""
+
+    init_bytes: int
+    segments: tuple[Segment, ...]
+    ended: bool
+
+    @property
+    def duration_s(self) -> float:
+        return sum(segment.duration_s for segment in self.segments)
+
+    @property
+    def end(self) -> int:
+        """Bytes of the file that the playlist speaks of."""
+        return max((segment.offset + segment.bytes for segment in self.segments), default=self.init_bytes)
+
+    @property
+    def peak_bps(self) -> int:
+        """RFC 8216, 4.3.4.2: the highest bit rate of any segment (of 1 s at least: the last can be one frame)."""
+        rates = [8 * s.bytes / s.duration_s for s in self.segments if s.duration_s >= 1.0]
+        return int(max(rates, default=self.average_bps))
+
+    @property
+    def average_bps(self) -> int:
+        return int(8 * sum(segment.bytes for segment in self.segments) / max(self.duration_s, 0.001))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One rendition as the master announces it; bit rates without the sound's. `codecs`: "avc1.64001f"."""
+
+    name: str
+    width_px: int
+    height_px: int
+    fps: float
+    codecs: str
+    peak_bps: int
+    average_bps: int
+
+
+@dataclass(frozen=True)
+class AudioRendition:
+    """The sound as the master announces it."""
+
+    name: str
+    codecs: str
+    channels: int
+    peak_bps: int
+    average_bps: int
+
+
+def parse_playlist(text: str) -> MediaPlaylist:
+    """A playlist with byte ranges, finished or growing; ValueError for anything else."""
+    segments, duration_s, init_bytes = [], 0.0, 0
+    if not text.startswith("#EXTM3U"):
+        raise ValueError("no playlist")
+    for line in text.splitlines():
+        tag, _, value = line.partition(":")
+        if tag == "#EXT-X-MAP" and (found := RANGE.search(value)):
+            init_bytes = int(found[1])
+        elif tag == "#EXTINF":
+            duration_s = float(value.split(",")[0])
+        elif tag == "#EXT-X-BYTERANGE" and (found := RANGE.fullmatch(value)):
+            segments.append(Segment(duration_s, int(found[1]), int(found[2])))
+    return MediaPlaylist(init_bytes, tuple(segments), "#EXT-X-ENDLIST" in text)
+
+
+def build_master(variants: Sequence[Variant], audio: AudioRendition | None) -> str:
+    """The master playlist; without variants one for sound alone."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    if audio and variants:
+        lines.append(
+            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="{audio.name}",DEFAULT=YES,AUTOSELECT=YES,'
+            f'CHANNELS="{audio.channels}",URI="{audio.name}.m3u8"'
+        )
+    for one in variants:
+        lines += [_variant(one, audio), f"{one.name}.m3u8"]
+    if audio and not variants:
+        rates = f"BANDWIDTH={audio.peak_bps},AVERAGE-BANDWIDTH={audio.average_bps}"
+        lines += [f'#EXT-X-STREAM-INF:{rates},CODECS="{audio.codecs}"', f"{audio.name}.m3u8"]
+    return "\n".join(lines) + "\n"
+
+
+def _variant(one: Variant, audio: AudioRendition | None) -> str:
+    codecs = ",".join([one.codecs, *([audio.codecs] if audio else [])])
+    attributes = [
+        f"BANDWIDTH={one.peak_bps + (audio.peak_bps if audio else 0)}",
+        f"AVERAGE-BANDWIDTH={one.average_bps + (audio.average_bps if audio else 0)}",
+        f"RESOLUTION={one.width_px}x{one.height_px}",
+        f"FRAME-RATE={one.fps:.3f}",
+        f'CODECS="{codecs}"',
+        *(['AUDIO="sound"'] if audio else []),
+    ]
+    return "#EXT-X-STREAM-INF:" + ",".join(attributes)

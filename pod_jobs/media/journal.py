@@ -1,0 +1,69 @@
+"""Runs the commands of one job and writes each of them, with what it cost and how it ended, to encoding.log."""
+
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pod_jobs.errors import DiskFull, FfmpegFailed, PodJobsError
+from pod_jobs.media import exits, guard
+from pod_jobs.media.run import Bounds, Finished, run
+from pod_jobs.media.tools import Tools
+
+LOG_NAME = "encoding.log"
+NO_SPACE_MB = 16  # with less free, a failure that ffmpeg does not explain is one of space
+
+
+@dataclass
+class Journal:
+    """The commands of one job. `cpu_s` adds up, `peak_mb` is the highest of any command."""
+
+    folder: Path
+    tools: Tools
+    cpu_s: float = 0.0
+    peak_mb: float = 0.0
+    commands: list[str] = field(default_factory=list)
+
+    def run(
+        self,
+        title: str,
+        argv: Sequence[str],
+        bounds: Bounds,
+        on_line: Callable[[str], None],
+        tick: Callable[[], None],
+        source: Path | None = None,
+    ) -> Finished:
+        """Run `argv` in the folder, behind the sandbox; raises what the exit means and what `tick` raises."""
+        locked_in = guard.sandboxed(self.tools.sandbox, argv, source, self.folder)
+        command = shlex.join(argv)
+        self.commands.append(command)
+        self.note(f"{title} (sandbox: {self.tools.sandbox.kind})\n$ {command}")
+        try:
+            finished = run(locked_in, self.folder, bounds, on_line, tick)
+        except PodJobsError as error:
+            self.note(f"ended by us: {error.reason}")
+            raise
+        self.cpu_s += finished.cpu_s
+        self.peak_mb = max(self.peak_mb, finished.peak_mb)
+        self.note(
+            f"exit code {finished.returncode} after {finished.wall_s:.2f} s, {finished.cpu_s:.2f} s of processor time,"
+            f" {finished.peak_mb:.0f} MB\n{finished.stderr.strip()}"
+        )
+        failure = exits.error_of(finished, behind_bwrap=self.tools.sandbox.kind == "bwrap")
+        if failure:
+            raise self.explained(failure)
+        return finished
+
+    def explained(self, error: PodJobsError) -> PodJobsError:
+        """`error`, or DiskFull where a failure of no clear cause meets a full disk."""
+        free_mb = shutil.disk_usage(self.folder).free / 1_000_000
+        if isinstance(error, FfmpegFailed) and free_mb < NO_SPACE_MB:
+            return DiskFull(f"{free_mb:.0f} MB free; {error.reason}")
+        return error
+
+    def note(self, text: str) -> None:
+        """One paragraph of the log, with the time; readable while the job runs."""
+        with open(self.folder / LOG_NAME, "a", encoding="utf-8") as log:
+            log.write(f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S}] {text.strip()}\n\n")

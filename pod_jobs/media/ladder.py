@@ -1,0 +1,95 @@
+"""Which renditions suit a source. Pure.
+
+A rung counts lines on the short side, so that a portrait phone video gets 360 x 640 and not 202 x 360. Nothing is
+scaled up, every side is even, and every source gets at least one rendition: its own size, under the lowest rung's name.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pod_jobs.errors import SettingsError
+from pod_jobs.media.probe import VideoTrack
+
+NEARLY = 0.95  # a source that lacks a few lines of a rung (1072 of 1080, 352 of 360) still gets it, at its own size
+LONGEST_ASPECT = 4  # a 16,000 x 200 banner becomes 1440 x 18 at 360p, not 28,800 x 360
+SMALLEST_PX = 16
+RATES = tuple(Fraction(*pair) for pair in ((15, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1))) + tuple(
+    Fraction(*pair) for pair in ((48, 1), (50, 1), (60000, 1001), (60, 1))
+)
+LATE_S = 0.02  # a picture that starts later than the file is filled up with its first frame: sound and picture agree
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """One rung of the settings. `height_px` is the short side; `name` becomes file names; `mp4`: a download too."""
+
+    name: str
+    height_px: int
+    crf: float
+    preset: str
+    maxrate_kbps: int
+    audio_kbps: int
+    mp4: bool
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,20}", self.name) or self.name == "audio":
+            raise SettingsError(f"rendition.name: {self.name!r} must be letters, digits, - or _, and not 'audio'")
+
+
+@dataclass(frozen=True)
+class PlannedRendition:
+    """A rung for one source: the rung, and the size of its picture."""
+
+    rung: Rendition
+    width_px: int
+    height_px: int
+
+    @property
+    def name(self) -> str:
+        return self.rung.name
+
+
+# Esup-Pod's three; a slow preset where it is cheap, a fast one where it decides the time. Figures: ./run bench ladder
+DEFAULT_LADDER = (
+    Rendition("360p", 360, crf=18, preset="medium", maxrate_kbps=1200, audio_kbps=96, mp4=True),
+    Rendition("720p", 720, crf=19, preset="faster", maxrate_kbps=3500, audio_kbps=128, mp4=True),
+    Rendition("1080p", 1080, crf=20, preset="veryfast", maxrate_kbps=6000, audio_kbps=192, mp4=False),
+)
+
+
+def build_ladder(video: VideoTrack, renditions: Sequence[Rendition]) -> tuple[PlannedRendition, ...]:
+    """The rungs that suit `video`, lowest first; never empty (`renditions` must not be)."""
+    width, height = video.display_size
+    short = min(width, height)
+    rungs = sorted(renditions, key=lambda rung: rung.height_px)
+    fitting = [rung for rung in rungs if rung.height_px * NEARLY <= short] or rungs[:1]
+    return tuple(PlannedRendition(rung, *_size(width, height, min(rung.height_px, short))) for rung in fitting)
+
+
+def _size(width: int, height: int, short: int) -> tuple[int, int]:
+    """The picture with its short side brought to `short`, or smaller for a very long picture. Even numbers."""
+    scale = min(short / min(width, height), short * LONGEST_ASPECT / max(width, height))
+    return _even(width * scale), _even(height * scale)
+
+
+def _even(pixels: float) -> int:
+    return max(SMALLEST_PX, round(pixels / 2) * 2)
+
+
+def constant_rate(video: VideoTrack, max_fps: int) -> Fraction | None:
+    """The frame rate to bring the picture to, or None to keep the time stamps of the source.
+
+    They are kept when the finest grid they suggest is near the measured rate: the encoder rounds them to that grid, and
+    computes its H.264 level from it. Screen recorders and Matroska suggest 600 or 90,000 frames per second.
+    """
+    honest = 0.9 * video.fps <= video.base_fps <= 1.6 * video.fps
+    if honest and video.base_fps <= max_fps + 0.01 and not video.interlaced and video.start_s <= LATE_S:
+        return None
+    wanted = min(video.fps, float(max_fps))
+    near = min(RATES, key=lambda rate: abs(rate - Fraction(wanted)))
+    if math.isclose(near, wanted, rel_tol=0.02):
+        return near
+    return next((rate for rate in RATES if rate >= wanted), Fraction(max_fps))

@@ -1,0 +1,94 @@
+"""The master playlist of one folder: early with estimates, to watch while it encodes; in the end measured."""
+
+import os
+from pathlib import Path
+
+from pod_jobs.media.ffmpeg import AUDIO, Picture, Sound
+from pod_jobs.media.hls import AudioRendition, MediaPlaylist, Variant, build_master, parse_playlist
+from pod_jobs.media.mp4 import AAC_LC, read_tracks
+from pod_jobs.media.results import Rendered
+
+NAME = "master.m3u8"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all, for readers of the folder."""
+    aside = path.with_name(path.name + ".tmp")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+class EarlyMaster:
+    """Writes the master as soon as each rendition has a first segment. Bit rates: the ceiling each was given."""
+
+    def __init__(self, folder: Path, picture: Picture | None, sound: Sound | None) -> None:
+        self.written = False
+        self._folder = folder
+        self._picture = picture
+        self._sound = sound
+
+    def write_when_ready(self) -> bool:
+        """True once it is there. Cheap: reads a few short files, and nothing more after that."""
+        if not self.written and (text := self._text()):
+            write_text(self._folder / NAME, text)
+            self.written = True
+        return self.written
+
+    def _text(self) -> str | None:
+        renditions = self._picture.renditions if self._picture else ()
+        names = [*(one.name for one in renditions), *([AUDIO] if self._sound else [])]
+        playlists = {name: playlist for name in names if (playlist := self._started(name))}
+        if len(playlists) < len(names):
+            return None
+        variants = [
+            Variant(
+                name=one.name,
+                width_px=one.width_px,
+                height_px=one.height_px,
+                fps=_fps(self._picture),
+                codecs=self._codecs(one.name, playlists[one.name]),
+                peak_bps=max(one.rung.maxrate_kbps * 1000, playlists[one.name].peak_bps),
+                average_bps=playlists[one.name].average_bps,
+            )
+            for one in renditions
+        ]
+        audio = _audio(self._sound, playlists[AUDIO]) if self._sound else None
+        return build_master(variants, audio)
+
+    def _started(self, name: str) -> MediaPlaylist | None:
+        try:
+            playlist = parse_playlist((self._folder / f"{name}.m3u8").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return playlist if playlist.segments else None
+
+    def _codecs(self, name: str, playlist: MediaPlaylist) -> str:
+        return read_tracks(self._folder / f"{name}.m4s", playlist.init_bytes)[0].codecs
+
+
+def write_measured(folder: Path, picture: Picture | None, sound: Sound | None, found: dict[str, Rendered]) -> None:
+    """The final master, from the segments as they are."""
+    variants = [
+        Variant(
+            name=one.name,
+            width_px=one.width_px,
+            height_px=one.height_px,
+            fps=found[one.name].track.samples / max(found[one.name].track.duration_s, 0.001),
+            codecs=found[one.name].track.codecs,
+            peak_bps=found[one.name].playlist.peak_bps,
+            average_bps=found[one.name].playlist.average_bps,
+        )
+        for one in (picture.renditions if picture else ())
+    ]
+    audio = _audio(sound, found[AUDIO].playlist) if sound else None
+    write_text(folder / NAME, build_master(variants, audio))
+
+
+def _fps(picture: Picture | None) -> float:
+    if picture is None:
+        return 0.0
+    return float(picture.rate) if picture.rate else picture.track.fps
+
+
+def _audio(sound: Sound, playlist: MediaPlaylist) -> AudioRendition:
+    return AudioRendition(AUDIO, AAC_LC, sound.channels, playlist.peak_bps, playlist.average_bps)

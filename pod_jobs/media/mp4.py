@@ -1,0 +1,111 @@
+"""Reads the boxes of MP4 files that we wrote: what is in them, how long, how complete. Takes milliseconds; not for
+foreign files (those go to the probe's child). ISO/IEC 14496-12; CODECS strings after RFC 6381.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
+AAC_LC = "mp4a.40.2"
+
+
+@dataclass
+class Track:
+    """One track; `kind` is "vide" or "soun"."""
+
+    kind: str = ""
+    codecs: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    timescale: int = 1
+    samples: int = 0
+    duration_s: float = 0.0
+    default_ticks: int = field(default=0, repr=False)
+
+
+class _Reader:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.tracks: dict[int, Track] = {}
+        self.track = Track()  # the one whose boxes are being read
+
+    def read(self, begin: int, end: int) -> None:
+        for kind, start, stop in self.boxes(begin, end):
+            if kind == b"trak":
+                self.track = Track()
+            if kind in CONTAINERS:
+                self.read(start, stop)
+            elif take := getattr(self, f"take_{kind.decode('ascii', 'replace')}", None):
+                self.file.seek(start)
+                take(self.file.read(min(stop - start, 64_000_000)))
+
+    def boxes(self, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+        """(type, start of the content, end) of the boxes between two offsets; ValueError when one is cut off."""
+        while begin + 8 <= end:
+            self.file.seek(begin)
+            size, kind = struct.unpack(">I4s", self.file.read(8))
+            start = begin + 8
+            if size == 1:
+                (size,), start = struct.unpack(">Q", self.file.read(8)), begin + 16
+            stop = begin + size if size else end
+            if stop > end or stop < start:
+                raise ValueError(f"box {kind!r} at {begin} ends at {stop}, after its parent's {end}")
+            yield kind, start, stop
+            begin = stop
+
+    def take_tkhd(self, box: bytes) -> None:
+        (number,) = struct.unpack_from(">I", box, 20 if box[0] else 12)
+        self.tracks[number] = self.track
+
+    def take_mdhd(self, box: bytes) -> None:
+        self.track.timescale, ticks = struct.unpack_from(*((">IQ", box, 20) if box[0] else (">II", box, 12)))
+        self.track.duration_s = ticks / self.track.timescale
+
+    def take_hdlr(self, box: bytes) -> None:
+        self.track.kind = self.track.kind or box[8:12].decode("ascii", "replace")
+
+    def take_stsd(self, box: bytes) -> None:
+        entry = box[12:16]
+        self.track.codecs = AAC_LC if entry == b"mp4a" else entry.decode("ascii", "replace")
+        if entry == b"avc1":
+            self.track.width_px, self.track.height_px = struct.unpack_from(">HH", box, 40)
+            at = box.index(b"avcC") + 5  # after the version: profile, compatibility, level
+            self.track.codecs = f"avc1.{box[at : at + 3].hex()}"
+
+    def take_stsz(self, box: bytes) -> None:
+        (self.track.samples,) = struct.unpack_from(">I", box, 8)
+
+    def take_tfhd(self, box: bytes) -> None:
+        flags, number = struct.unpack_from(">II", box, 0)
+        self.track = self.tracks[number]
+        at = 8 + 8 * bool(flags & 0x01) + 4 * bool(flags & 0x02)
+        if flags & 0x08:
+            (self.track.default_ticks,) = struct.unpack_from(">I", box, at)
+
+    def take_trun(self, box: bytes) -> None:
+        """Samples of one fragment; which fields each has is in the flags, the duration is always the first."""
+        flags, count = struct.unpack_from(">II", box, 0)
+        self.track.samples += count
+        ticks = count * self.track.default_ticks
+        if flags & 0x100:
+            at = 8 + 4 * bool(flags & 0x01) + 4 * bool(flags & 0x04)
+            width = sum(bool(flags & bit) for bit in (0x100, 0x200, 0x400, 0x800))
+            ticks = sum(struct.unpack_from(f">{width * count}I", box, at)[::width])
+        self.track.duration_s += ticks / self.track.timescale
+
+
+def read_tracks(path: Path, end: int | None = None) -> tuple[Track, ...]:
+    """The tracks of a plain or fragmented MP4 of ours, up to the offset `end` (a file that is still being written).
+
+    ValueError for a file that is cut off or makes no sense.
+    """
+    with open(path, "rb") as file:
+        reader = _Reader(file)
+        try:
+            reader.read(0, path.stat().st_size if end is None else end)
+        except (struct.error, KeyError) as error:
+            raise ValueError(f"{path.name}: {error}") from error
+    return tuple(reader.tracks.values())

@@ -1,0 +1,60 @@
+"""What a finished folder holds, as plain values for the catalog."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pod_jobs.media.ffmpeg import AUDIO, Picture
+from pod_jobs.media.journal import LOG_NAME
+from pod_jobs.media.ladder import PlannedRendition
+
+PLAYLIST_MIME = "application/vnd.apple.mpegurl"
+
+# end of the name -> (kind, MIME type); the first that fits counts
+KINDS = (
+    ("master.m3u8", "hls", PLAYLIST_MIME),
+    (".m3u8", "playlist", PLAYLIST_MIME),
+    (f"{AUDIO}.m4s", "segments", "audio/mp4"),
+    (".m4s", "segments", "video/mp4"),
+    (".mp4", "mp4", "video/mp4"),
+    (".m4a", "m4a", "audio/mp4"),
+    (".mp3", "mp3", "audio/mpeg"),
+    ("storyboard.vtt", "storyboard", "text/vtt"),
+    (LOG_NAME, "log", "text/plain"),
+)
+PICTURES = (("thumbnail", "thumbnail"), ("storyboard", "sheet"))  # start of the name -> kind
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file. `kind`: hls (the master), playlist, segments, mp4, mp3, m4a, thumbnail, storyboard (its WebVTT), sheet
+    (a picture of the storyboard), log. `rendition` and the size are set for what belongs to one rendition."""
+
+    kind: str
+    name: str
+    bytes: int
+    mime: str
+    rendition: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    language: str = ""
+
+
+def list_outputs(folder: Path, picture: Picture | None) -> tuple[Output, ...]:
+    """The files of a finished folder, by name."""
+    renditions = {one.name: one for one in picture.renditions} if picture else {}
+    return tuple(_output(path, renditions.get(path.stem)) for path in sorted(folder.iterdir()))
+
+
+def _output(path: Path, rendition: PlannedRendition | None) -> Output:
+    kind, mime = _kind(path.name)
+    if rendition is None:
+        return Output(kind, path.name, path.stat().st_size, mime)
+    size = (rendition.width_px, rendition.height_px)
+    return Output(kind, path.name, path.stat().st_size, mime, rendition.name, *size)
+
+
+def _kind(name: str) -> tuple[str, str]:
+    for end, kind, mime in KINDS:
+        if name.endswith(end):
+            return kind, mime
+    return next(kind for start, kind in PICTURES if name.startswith(start)), "image/jpeg"

@@ -1,0 +1,260 @@
+"""What is in a file: MediaInfo, read by a child process that may crash (probe_child.py), and judged here.
+
+Nothing the container says is believed where the packets or the first decoded frame can say it: HDR files whose
+container says SDR, frame rates of 90,000 per second, durations of 40 hours in 100 kB, tracks without a single packet.
+"""
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.errors import BadSource, FfmpegFailed, FfmpegKilled
+from pod_jobs.media import guard
+from pod_jobs.media.guard import Limits
+from pod_jobs.media.run import Bounds, capture
+from pod_jobs.media.tools import Tools
+
+CHILD = Path(__file__).with_name("probe_child.py")
+TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
+PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")
+LEAST_SHARE = (
+    0.1  # of the announced duration: with less the upload is taken for a broken one, not for a short recording
+)
+
+
+@dataclass(frozen=True)
+class VideoTrack:
+    """The chosen picture track. Sizes as stored, before `sar` and `rotation_deg` (counter-clockwise)."""
+
+    index: int
+    codec: str
+    profile: str
+    width_px: int
+    height_px: int
+    sar: tuple[int, int]
+    rotation_deg: int
+    pix_fmt: str
+    hdr: str  # "", "pq" or "hlg"
+    primaries: int  # H.273
+    matrix: int  # H.273
+    full_range: bool
+    interlaced: bool
+    fps: float  # measured on the packets
+    base_fps: float  # the finest grid that the container's time stamps suggest; lies
+    start_s: float  # after the start of the file
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height as seen: square pixels, upright."""
+        width, height = round(self.width_px * self.sar[0] / self.sar[1]), self.height_px
+        return (height, width) if self.rotation_deg % 180 == 90 else (width, height)
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """A sound track that decodes. `language` is what the file says: untrusted."""
+
+    index: int
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    language: str
+    default: bool
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A file that can be encoded: at least a picture or a sound track that decodes.
+
+    `duration_s` is measured on the packets; `claimed_s` is what the container says (None: nothing);
+    `undecodable`: (kind, codec) of tracks that had to be left out, kind "video" or "audio".
+    """
+
+    container: str
+    bytes: int
+    duration_s: float
+    claimed_s: float | None
+    video: VideoTrack | None
+    audio: tuple[AudioTrack, ...]
+    cover_index: int | None
+    undecodable: tuple[tuple[str, str], ...]
+
+    @property
+    def is_video(self) -> bool:
+        return self.video is not None
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Noticeably less is there than the file announces."""
+        return self.claimed_s is not None and self.duration_s < self.claimed_s - max(2.0, self.claimed_s / 50)
+
+
+def probe(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None] = lambda: None) -> MediaInfo:
+    """Read and judge `source`. BadSource says why it cannot be encoded; never takes longer than `limits.probe_s`."""
+    size = _check_file(source)
+    return judge(_look(source, tools, limits, tick), size, limits)
+
+
+def _check_file(source: Path) -> int:
+    """Bytes of a regular file that begins like a recording."""
+    try:
+        facts = source.lstat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise BadSource(f"not a regular file (mode {stat.filemode(facts.st_mode)})", code="source-not-media")
+        with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            guard.sniff(file.read(guard.HEAD_BYTES))
+    except FileNotFoundError as error:
+        raise BadSource(str(error), code="source-missing") from error
+    return facts.st_size
+
+
+def _look(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None]) -> dict[str, Any]:
+    request = {
+        "path": str(source),
+        "demuxers": tools.demuxers,
+        "decoders": tools.decoders,
+        "max_streams": limits.max_streams,
+        "max_pixels": limits.max_pixels,
+        "scan_s": limits.probe_s / 2,
+    }
+    argv = [sys.executable, "-I", str(CHILD), json.dumps(request)]
+    folder = source.parent
+    bounds = Bounds(wall_s=limits.probe_s, memory_mb=limits.memory_mb, file_mb=1, grace_s=0.2)
+    try:
+        finished, text = capture(guard.sandboxed(tools.sandbox, argv, source, None), folder, bounds, tick)
+    except FfmpegFailed as error:
+        raise BadSource(f"probe: {error.reason}") from error
+    if finished.returncode in (-9, 137):
+        raise FfmpegKilled(f"the probe was killed: {finished.stderr}")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise BadSource(f"the probe ended with {finished.returncode}: {finished.stderr}") from None
+    assert isinstance(found, dict)  # noqa: S101  (our own program)
+    return found
+
+
+def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
+    """What the child saw -> what we make of it. Pure."""
+    if "fault" in found:
+        raise BadSource(found["reason"])
+    streams = found["streams"]
+    if len(streams) > limits.max_streams:
+        raise BadSource(f"{len(streams)} streams", code="source-too-many-streams", limit=str(limits.max_streams))
+    tracks = [s for s in streams if s["kind"] in ("video", "audio") and not s["attached"]]
+    if not tracks:
+        raise BadSource(f"{len(streams)} streams, none of them picture or sound", code="source-no-streams")
+    if any(s["codec_tag"] in PROTECTED_TAGS for s in tracks):
+        raise BadSource("encrypted samples", code="source-protected")
+    _check_size(tracks, limits)
+    usable = [s for s in tracks if s["frame"]]
+    if not usable:
+        _raise_nothing_decodes(tracks)
+    media = MediaInfo(
+        container=found["container"],
+        bytes=size,
+        duration_s=round(max(found["end_s"] - found["start_s"], 0.0), 3),
+        claimed_s=found["claimed_s"],
+        video=_video([s for s in usable if s["kind"] == "video"], found["start_s"]),
+        audio=tuple(_audio(s) for s in usable if s["kind"] == "audio"),
+        cover_index=next((s["index"] for s in streams if s["attached"] and s["frame"]), None),
+        undecodable=tuple((s["kind"], s["codec"]) for s in tracks if not s["frame"] and s["packets"]),
+    )
+    _check_duration(media, limits)
+    return media
+
+
+def _check_size(tracks: list[dict[str, Any]], limits: Limits) -> None:
+    for track in tracks:
+        width, height = track["width_px"], track["height_px"]
+        if width * height > limits.max_pixels or max(width, height) > limits.max_side_px:
+            limit = f"{limits.max_pixels // 1_000_000} megapixels or {limits.max_side_px} pixels a side"
+            raise BadSource(f"{width} x {height} pixels", code="source-too-many-pixels", limit=limit)
+
+
+def _raise_nothing_decodes(tracks: list[dict[str, Any]]) -> None:
+    reasons = "; ".join(f"track {s['index']} ({s['codec'] or '?'}): {s['fault'] or 'no packets'}" for s in tracks)
+    unknown = next((s["codec"] for s in tracks if "not found" in s["fault"] or not s["codec"]), None)
+    if unknown:
+        raise BadSource(reasons, code="source-unsupported-codec", codec=unknown)
+    raise BadSource(reasons, code="source-damaged")
+
+
+def _check_duration(media: MediaInfo, limits: Limits) -> None:
+    if media.claimed_s and media.duration_s < media.claimed_s * LEAST_SHARE:
+        raise BadSource(
+            f"the container says {media.claimed_s:.1f} s, its packets end at {media.duration_s:.1f} s",
+            code="source-incomplete",
+            claimed=clock(media.claimed_s),
+            present=clock(media.duration_s),
+        )
+    if media.duration_s > limits.max_duration_s:
+        raise BadSource(f"{media.duration_s:.0f} s", code="source-too-long", limit=clock(limits.max_duration_s))
+
+
+def clock(seconds: float) -> str:
+    """83.4 -> "1:23", 7265 -> "2:01:05"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
+    if not tracks:
+        return None
+    track = max(tracks, key=lambda s: (s["default"], s["width_px"] * s["height_px"], -s["index"]))
+    frame = track["frame"]
+    fps = _fps(track)
+    return VideoTrack(
+        index=track["index"],
+        codec=track["codec"],
+        profile=track["profile"],
+        width_px=frame["width_px"],
+        height_px=frame["height_px"],
+        sar=(track["sar"][0], track["sar"][1]),
+        rotation_deg=frame["rotation_deg"],
+        pix_fmt=frame["pix_fmt"],
+        hdr=TRANSFERS.get(frame["transfer"], ""),
+        primaries=frame["primaries"],
+        matrix=frame["matrix"],
+        full_range=frame["full_range"] or frame["pix_fmt"].startswith("yuvj"),
+        interlaced=frame["interlaced"],
+        fps=fps,
+        base_fps=track["base_fps"] or fps,
+        start_s=max(0.0, (track["first_s"] or 0.0) - start_s),
+    )
+
+
+def _fps(track: dict[str, Any]) -> float:
+    """Frames of the whole track over its duration where the index gives them, else measured on the first packets
+    (which are fields, and twice as many, in some interlaced files)."""
+    if track["frame"]["interlaced"] and track["average_fps"]:
+        return round(float(track["average_fps"]), 3)
+    if track["frames"] and track["duration_s"]:
+        return round(float(track["frames"] / track["duration_s"]), 3)
+    return round(float(track["measured_fps"] or track["average_fps"] or 25.0), 3)
+
+
+def _audio(track: dict[str, Any]) -> AudioTrack:
+    frame = track["frame"]
+    return AudioTrack(
+        index=track["index"],
+        codec=track["codec"],
+        channels=frame["channels"],
+        sample_rate_hz=frame["sample_rate_hz"],
+        language=track["language"],
+        default=track["default"],
+    )
+
+
+def facts_of(media: MediaInfo) -> dict[str, Any]:
+    """What a person wants to read about the source, as plain values."""
+    shown = {"container": media.container, "bytes": media.bytes, "duration_s": media.duration_s}
+    shown["video"] = {**asdict(media.video), "display_size": media.video.display_size} if media.video else None
+    shown["audio"] = [asdict(track) for track in media.audio]
+    return shown

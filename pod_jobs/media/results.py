@@ -1,0 +1,95 @@
+"""Are the files what they should be? An exit code of 0 proves nothing: a full disk, a flipped bit or an absurd duration
+"succeeds". What is compared here are our own files with each other; encode.py compares them with the source.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pod_jobs.errors import FfmpegFailed
+from pod_jobs.media.ffmpeg import AUDIO, Picture, Sound
+from pod_jobs.media.hls import MediaPlaylist, parse_playlist
+from pod_jobs.media.ladder import PlannedRendition
+from pod_jobs.media.mp4 import Track, read_tracks
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One HLS rendition as found on disk."""
+
+    playlist: MediaPlaylist
+    track: Track
+
+
+def tolerance_s(duration_s: float) -> float:
+    """How far two durations of the same thing may lie apart: 1 s or 1 %."""
+    return max(1.0, duration_s / 100)
+
+
+def check_hls(folder: Path, picture: Picture | None, sound: Sound | None) -> dict[str, Rendered]:
+    """The HLS files of a pass by name (`AUDIO` for the sound); FfmpegFailed says which of them is wrong."""
+    renditions = picture.renditions if picture else ()
+    found = {name: _rendered(folder, name) for name in [*(r.name for r in renditions), *([AUDIO] if sound else [])]}
+    for one in renditions:
+        track = found[one.name].track
+        _expect(track.kind == "vide", f"{one.name} holds no picture")
+        size = (track.width_px, track.height_px)
+        _expect(size == (one.width_px, one.height_px), f"{one.name} is {size}, not {one.width_px} x {one.height_px}")
+        frames, first = track.samples, found[renditions[0].name].track.samples
+        _expect(frames == first, f"{one.name} has {frames} frames, {renditions[0].name} {first}")
+    return found
+
+
+def _rendered(folder: Path, name: str) -> Rendered:
+    try:
+        playlist = parse_playlist((folder / f"{name}.m3u8").read_text(encoding="utf-8"))
+        tracks = read_tracks(folder / f"{name}.m4s")
+    except (OSError, ValueError) as error:
+        raise FfmpegFailed(f"result check: {name}: {error}") from error
+    size = (folder / f"{name}.m4s").stat().st_size
+    _expect(len(tracks) == 1, f"{name}.m4s has {len(tracks)} tracks")
+    _expect(playlist.ended and bool(playlist.segments), f"{name}.m3u8 is not complete")
+    _expect(playlist.end <= size, f"{name}.m4s has {size} bytes, its playlist speaks of {playlist.end}")
+    _expect(_near(playlist.duration_s, tracks[0].duration_s), f"{name}: playlist and track differ in duration")
+    return Rendered(playlist, tracks[0])
+
+
+def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str, Rendered]) -> None:
+    """A download against the HLS it was copied from: same size, same frames, same sound. None: sound alone."""
+    try:
+        tracks = {track.kind: track for track in read_tracks(path)}
+    except (OSError, ValueError) as error:
+        raise FfmpegFailed(f"result check: {path.name}: {error}") from error
+    wanted = {"vide": rendered[rendition.name].track} if rendition else {}
+    if AUDIO in rendered:
+        wanted["soun"] = rendered[AUDIO].track
+    _expect(tracks.keys() == wanted.keys(), f"{path.name} has the tracks {sorted(tracks)}")
+    for kind, track in wanted.items():
+        copy = tracks[kind]
+        _expect(copy.samples == track.samples, f"{path.name} has {copy.samples} of {track.samples} {kind} samples")
+        _expect((copy.width_px, copy.height_px) == (track.width_px, track.height_px), f"{path.name}: size")
+        _expect(_near(copy.duration_s, track.duration_s), f"{path.name}: duration")
+
+
+def check_mp3(path: Path, kbps: int, duration_s: float) -> None:
+    """A constant bit rate makes the size a clock."""
+    size = path.stat().st_size if path.exists() else 0
+    _expect(
+        size > 0 and _near(size * 8 / kbps / 1000, duration_s), f"{path.name} has {size} bytes for {duration_s:.1f} s"
+    )
+
+
+def check_pictures(folder: Path, names: Sequence[str]) -> None:
+    """JPEG files from the first to the last byte."""
+    for name in names:
+        jpeg = (folder / name).read_bytes() if (folder / name).exists() else b""
+        _expect(jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9", f"{name} is no complete JPEG")
+
+
+def _near(one_s: float, other_s: float) -> bool:
+    return abs(one_s - other_s) <= tolerance_s(other_s)
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise FfmpegFailed(f"result check: {otherwise}")

@@ -1,0 +1,129 @@
+"""Real RQ workers in processes of their own, a real key-value server, and a catalog that is a small HTTP server on a thread."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from pod_jobs.jobs import table
+from pod_jobs.jobs.job_type import JobType
+from pod_jobs.jobs.worker import run_worker
+from pod_jobs.settings import Settings, load
+from tests.servers import wait_until
+
+
+@dataclass
+class SmallCatalog:
+    """Answers `start` and keeps `report`s; `status` other than 200 plays a fault."""
+
+    url: str = ""
+    status: int = 200
+    problem: dict[str, Any] = field(default_factory=dict)
+    starts: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    failures: int = 0
+
+    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        task = int(path.split("/")[4])
+        if self.status != 200:
+            return self.status, self.problem
+        if path.endswith("/report"):
+            self.reports.append({"task": task, **body})
+            return 200, {}
+        self.starts.append({"task": task, **body})
+        order = {"task": task, "generation": body["generation"], "attempt": len(self.starts), "failures": self.failures}
+        place = {"video": 3, "title": "t", "source": "videos/000003/source", "folder": "videos/000003"}
+        return 200, {**order, **place, "kind": "encode", "template": ""}
+
+
+@pytest.fixture
+def small_catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
+    catalog = SmallCatalog()
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.headers["Authorization"] == "Token worker-token-of-the-tests"
+            status, answer = catalog.answer(self.path, body)
+            raw = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    catalog.url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("POD_JOBS_WORKER__CATALOG_URL", catalog.url)
+    yield catalog
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def settings(home: Path, small_catalog: SmallCatalog, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Quick retries; the key-value server is empty."""
+    monkeypatch.setenv("POD_JOBS_RETRY__BASE_S", "1")
+    monkeypatch.setenv("POD_JOBS_WORKER__STOP_S", "2")
+    return load()
+
+
+@dataclass
+class WorkerProcess:
+    """A worker in a forked process; `pid` is the worker's, the horses are its children."""
+
+    pid: int
+
+    def signal(self, signum: int) -> None:
+        os.kill(self.pid, signum)
+
+    def wait(self) -> int:
+        """Exit status; the process must end by itself soon."""
+        found: list[tuple[int, int]] = []
+
+        def ended() -> bool:
+            found.append(os.waitpid(self.pid, os.WNOHANG))
+            return found[-1][0] == self.pid
+
+        wait_until(ended, 15, "the worker ended")
+        return found[-1][1]
+
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def start_worker(settings: Settings) -> Iterator[StartWorker]:
+    """start_worker(queue, encode=function): a worker whose encode job type runs `function`."""
+    started: list[WorkerProcess] = []
+
+    def start(queue_name: str = "encoding", encode: Callable[..., Any] | None = None) -> WorkerProcess:
+        pid = os.fork()
+        if pid == 0:
+            if encode is not None:
+                table.JOB_TYPES["encode"] = JobType("encode", queue="encoding", run=encode)
+            run_worker(settings, queue_name)
+            os._exit(0)
+        started.append(WorkerProcess(pid))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        try:
+            worker.signal(signal.SIGKILL)
+            os.waitpid(worker.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass

@@ -1,0 +1,260 @@
+"""The janitor's duties against a real key-value server, a real catalog on SQLite, and real RQ data."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
+
+from pod_jobs.catalog import database as catalog_database
+from pod_jobs.catalog.models import Outbox, Task
+from pod_jobs.catalog.store import outbox, reports, retention, tasks, uploads, users, videos
+from pod_jobs.janitor import purge, registries
+from pod_jobs.janitor.leader import Leadership
+from pod_jobs.janitor.reconcile import Reconciler
+from pod_jobs.janitor.relay import ReportRelay, relay_outbox
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.report import send_report, waiting_reports
+from pod_jobs.settings import QUEUES, load
+from tests.servers import wait_until
+
+HOST = os.uname().nodename
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Iterator[Task]:
+    database = catalog_database.connect(f"sqlite:///{tmp_path / 'catalog.sqlite3'}")
+    catalog_database.migrate(database)
+    with database.connection_context():
+        owner = users.create("léa", "lecturer", None, now())
+        yield videos.create(owner, "t", videos.Source("a.mp4", "videos/000001/source", 5), now())[1]
+
+
+@pytest.fixture
+def reconciler(redis: Redis) -> Reconciler:
+    return Reconciler(redis, QUEUES, lost_s=0.0, deaths_allowed=2)
+
+
+def relayed(redis: Redis) -> None:
+    relay_outbox(redis, now() + timedelta(seconds=5))
+
+
+def started(redis: Redis, task: Task, worker: str = f"encoding.{HOST}.{2**22 + 1}", host: str = HOST) -> None:
+    """As if a worker had taken the job and begun its attempt."""
+    job_id = tasks.job_id(task.kind, task.id, task.generation)
+    rq_queue = queue.open_queue(redis, "encoding")
+    redis.lrem(rq_queue.key, 0, job_id)
+    redis.hset(f"rq:job:{job_id}", "status", "started")
+    redis.zadd(StartedJobRegistry(queue=rq_queue).key, {f"{job_id}:x": time.time() + 70})
+    tasks.start(task.id, task.generation, tasks.Runner(worker, host, 1), now())
+
+
+def state(task: Task) -> tuple[str, int]:
+    fresh = tasks.get(task.id)
+    return fresh.state, fresh.generation
+
+
+def test_what_was_committed_and_not_enqueued_is_relayed(redis: Redis, task: Task) -> None:
+    assert relay_outbox(redis, now()) == 0  # the web app has a second to do it itself
+    relayed(redis)
+    assert queue.positions(redis, "encoding") == {f"encode-{task.id}-g1": 1}
+    assert outbox.pending() == []
+
+
+def test_a_relay_that_died_before_it_took_note_enqueues_nothing_twice(redis: Redis, task: Task) -> None:
+    (row,) = outbox.pending()
+    queue.enqueue(redis, row.job_id, row.payload)
+    relayed(redis)
+    assert len(redis.lrange("rq:queue:encoding", 0, -1)) == 1
+
+
+def test_an_empty_key_value_server_gets_its_waiting_jobs_back(redis: Redis, task: Task, reconciler: Reconciler) -> None:
+    relayed(redis)
+    redis.flushall()
+    reconciler.reconcile(now())
+    reconciler.reconcile(now())
+    relayed(redis)
+    assert queue.positions(redis, "encoding") == {f"encode-{task.id}-g1": 1}
+
+
+def test_a_running_task_without_a_sign_of_life_gets_a_new_generation(
+    redis: Redis, task: Task, reconciler: Reconciler
+) -> None:
+    relayed(redis)
+    started(redis, task, worker="encoding.elsewhere.5", host="elsewhere")
+    assert reconciler.reconcile(now()) == {}
+    redis.flushall()
+    queue.write_progress(redis, task.id, {"step": "encode"})
+    assert reconciler.reconcile(now()) == {}  # it works on: its progress says so
+    queue.clear_progress(redis, task.id)
+    reconciler.reconcile(now())
+    assert state(task) == ("waiting", 2)
+    assert [attempt.outcome for attempt in tasks.attempts_of(task)] == ["lost"]
+
+
+def test_a_dead_worker_of_this_host_is_seen_at_once(redis: Redis, task: Task, reconciler: Reconciler) -> None:
+    relayed(redis)
+    queue.write_progress(redis, task.id, {"step": "encode"})
+    started(redis, task)
+    assert reconciler.reconcile(now()) == {"lost": 1}
+    assert state(task) == ("waiting", 2)
+    assert queue.fetch(redis, f"encode-{task.id}-g1") is None
+    relayed(redis)
+    assert queue.positions(redis, "encoding") == {f"encode-{task.id}-g2": 1}
+
+
+def test_what_waits_to_be_reported_is_left_alone(redis: Redis, task: Task, reconciler: Reconciler) -> None:
+    relayed(redis)
+    started(redis, task)
+    send_report(redis, "1-g1-a1", task.id, {"generation": 1, "attempt": 1, "outcome": "done", "result": {}})
+    redis.delete(f"rq:job:encode-{task.id}-g1")
+    assert reconciler.reconcile(now()) == {}
+
+
+def test_suspicion_needs_time(redis: Redis, task: Task) -> None:
+    patient = Reconciler(redis, QUEUES, lost_s=0.3, deaths_allowed=2)
+    Outbox.delete().execute()
+    assert patient.reconcile(now()) == {}
+    assert patient.reconcile(now()) == {}
+    wait_until(lambda: patient.reconcile(now()) == {"enqueue": 1}, 2)
+
+
+def test_rqs_own_stop_is_a_cancel(redis: Redis, task: Task, reconciler: Reconciler) -> None:
+    relayed(redis)
+    started(redis, task, worker="encoding.elsewhere.5", host="elsewhere")
+    redis.hset(f"rq:job:encode-{task.id}-g1", "status", "stopped")
+    redis.delete("rq:wip:encoding")
+    reconciler.reconcile(now())
+    assert state(task)[0] == "cancelled"
+
+
+def test_two_dead_workers_do_not_fill_the_queue_twice(redis: Redis, task: Task, reconciler: Reconciler) -> None:
+    relayed(redis)
+    started(redis, task)
+    redis.zadd("rq:wip:encoding", {f"encode-{task.id}-g1:x": time.time() - 1})
+    registries.clean(redis, QUEUES)  # RQ calls it failed …
+    assert FailedJobRegistry(queue=queue.open_queue(redis, "encoding")).get_job_ids(cleanup=False)
+    reconciler.reconcile(now())  # … and the catalog orders another run
+    reconciler.reconcile(now())
+    relayed(redis)
+    assert queue.positions(redis, "encoding") == {f"encode-{task.id}-g2": 1}
+    assert not FailedJobRegistry(queue=queue.open_queue(redis, "encoding")).get_job_ids(cleanup=False)
+
+
+def test_a_report_whose_job_is_lost_is_enqueued_again(redis: Redis) -> None:
+    relay = ReportRelay(redis, QUEUES, lost_s=0.0)
+    send_report(redis, "1-g1-a1", 1, {"generation": 1, "outcome": "error"})
+    assert relay.relay() == 0
+    queue.remove(redis, "report-1-g1-a1")
+    assert relay.relay() == 1
+    assert queue.positions(redis, "catalog") == {"report-1-g1-a1": 1}
+    redis.hset("rq:job:report-1-g1-a1", "status", "failed")
+    redis.delete("rq:queue:catalog")
+    assert relay.relay() == 1
+    assert list(waiting_reports(redis)) == ["1-g1-a1"]
+
+
+def test_due_jobs_start_once_and_early_ones_do_not(redis: Redis) -> None:
+    rq_queue = queue.open_queue(redis, "encoding")
+    for number, seconds in ((1, -1), (2, 3600)):
+        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+        job = queue.fetch(redis, f"encode-{number}-g1")
+        redis.delete(rq_queue.key)
+        ScheduledJobRegistry(queue=rq_queue).schedule(job, now() + timedelta(seconds=seconds))
+    registries.start_due(redis, QUEUES)
+    registries.start_due(redis, QUEUES)
+    assert queue.positions(redis, "encoding") == {"encode-1-g1": 1}
+    assert ScheduledJobRegistry(queue=rq_queue).get_job_ids(cleanup=False) == ["encode-2-g1"]
+
+
+def test_a_job_popped_by_a_worker_that_died_comes_back_first(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registries, "HAND_OVER_S", 0.1)
+    rq_queue = queue.open_queue(redis, "encoding")
+    for number in (1, 2):
+        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+    redis.lmove(rq_queue.key, rq_queue.intermediate_queue_key, "LEFT", "RIGHT")
+    seen: registries.FirstSeen = {}
+    registries.return_handed_over(redis, QUEUES, seen)
+    assert queue.positions(redis, "encoding") == {"encode-2-g1": 1}
+
+    def came_back() -> bool:
+        registries.return_handed_over(redis, QUEUES, seen)
+        return queue.positions(redis, "encoding") == {"encode-1-g1": 1, "encode-2-g1": 2}
+
+    wait_until(came_back, 2)
+    assert redis.llen(rq_queue.intermediate_queue_key) == 0
+
+
+def test_one_janitor_leads_and_a_sleeper_learns_that_it_lost(redis: Redis) -> None:
+    first, second = Leadership(redis), Leadership(redis)
+    assert first.hold() and first.hold()
+    assert not second.hold()
+    redis.delete("pod_jobs:janitor:lock")  # it expired while the first one slept
+    assert second.hold()
+    assert not first.hold()
+    assert first.token is None and second.token == 2
+    second.release()
+    assert first.hold() and first.token == 3
+
+
+def test_only_old_failures_are_purged(redis: Redis) -> None:
+    rq_queue = queue.open_queue(redis, "encoding")
+    for number, days in ((1, 100), (2, 1)):
+        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+        job = queue.fetch(redis, f"encode-{number}-g1")
+        assert job is not None
+        job.ended_at = now() - timedelta(days=days)
+        job.save()
+        FailedJobRegistry(queue=rq_queue).add(job, ttl=-1)
+    assert registries.purge_failures(redis, QUEUES, timedelta(days=90)) == 1
+    assert queue.fetch(redis, "encode-1-g1") is None
+    assert queue.fetch(redis, "encode-2-g1") is not None
+
+
+def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redis: Redis, task: Task) -> None:
+    settings = load()
+    folder = settings.media_folder / "videos" / f"{task.video_id:06d}"
+    for name in ("encode-1-g1", "encode-1-g9", "encode-9-g1.part", "encode-1-g2"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "x").write_text("x")
+    (folder / "source").write_text("source")
+    tasks.start(task.id, 1, tasks.Runner("encoding.h.1", "h", 1), now())
+    result: dict[str, Any] = {"folder": f"videos/{task.video_id:06d}/encode-1-g1", "outputs": []}
+    reports.accept(task.id, reports.Report(1, "done", attempt=1, result=result), 2, now())
+    old = time.time() - 10 * 86400
+    for name in ("encode-1-g1", "encode-1-g9", "encode-9-g1.part"):
+        os.utime(folder / name, (old, old))
+    (settings.media_folder / "uploads").mkdir()
+    upload = uploads.create("b" * 32, tasks.get(task.id).video.owner, "x", "", 9, now() - timedelta(days=9))
+    (settings.media_folder / "uploads" / upload.id).write_text("half")
+    purge.purge(settings, now())
+    assert sorted(path.name for path in folder.iterdir()) == ["encode-1-g1", "encode-1-g2", "source"]
+    assert list((settings.media_folder / "uploads").iterdir()) == []
+    videos.delete(task.video_id, tasks.get(task.id).video.owner, now())
+    purge.purge(settings, now())
+    assert not folder.exists() and retention.deleted_videos() == []
+
+
+def test_the_janitor_process_leads_relays_and_ends_on_sigterm(home: Path, redis: Redis, task: Task) -> None:
+    pid = os.fork()
+    if pid == 0:
+        from pod_jobs import janitor
+
+        os.environ["POD_JOBS_DATABASE__URL"] = f"sqlite:///{home.parent / 'catalog.sqlite3'}"
+        janitor.run(load())
+        os._exit(0)
+    wait_until(lambda: queue.positions(redis, "encoding") == {f"encode-{task.id}-g1": 1})
+    assert redis.get("pod_jobs:janitor")
+    os.kill(pid, signal.SIGTERM)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert redis.get("pod_jobs:janitor:lock") is None

@@ -1,0 +1,267 @@
+"""What becomes of a job, by how it ends: real workers, real forks, real signals."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from rq.registry import FailedJobRegistry, ScheduledJobRegistry
+
+from pod_jobs.catalog.client import Order
+from pod_jobs.errors import BadSource, DiskFull
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.report import waiting_reports
+from pod_jobs.jobs.runtime import delay_s
+from tests.integration.jobs.conftest import SmallCatalog, StartWorker
+from tests.servers import wait_until
+
+PAYLOAD = {"task": 7, "generation": 1}
+RESULT = {"folder": "f", "outputs": [], "cpu_s": 1.5}
+
+
+def enqueue(redis: Redis) -> None:
+    assert queue.enqueue(redis, "encode-7-g1", PAYLOAD)
+
+
+def status(redis: Redis, job_id: str = "encode-7-g1") -> str | None:
+    job = queue.fetch(redis, job_id)
+    return None if job is None else str(job.get_status().value)
+
+
+def keep_working(context: Context, order: Order) -> dict[str, Any]:
+    while True:
+        context.tick(order, {"step": "encode", "fraction": 0.5})
+        time.sleep(0.02)
+
+
+def working(redis: Redis) -> bool:
+    return 7 in queue.read_progress(redis, [7])
+
+
+def horse_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_job_that_ends_well_is_reported_by_a_job_of_its_own(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    start_worker(encode=lambda context, order: RESULT)
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "finished")
+    assert small_catalog.reports == []
+    assert list(waiting_reports(redis)) == ["7-g1-a1"]
+    start_worker("catalog")
+    wait_until(lambda: small_catalog.reports)
+    expected = {"task": 7, "generation": 1, "attempt": 1, "outcome": "done", "result": RESULT, "cpu_s": 1.5}
+    assert small_catalog.reports == [expected]
+    wait_until(lambda: waiting_reports(redis) == {})
+
+
+def test_an_id_enqueued_twice_runs_once(redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog) -> None:
+    enqueue(redis)
+    assert not queue.enqueue(redis, "encode-7-g1", PAYLOAD)
+    start_worker(encode=lambda context, order: RESULT)
+    wait_until(lambda: status(redis) == "finished")
+    assert not queue.enqueue(redis, "encode-7-g1", PAYLOAD)
+    assert len(small_catalog.starts) == 1
+
+
+def test_redis_holds_ids_only(redis: Redis) -> None:
+    enqueue(redis)
+    job = queue.fetch(redis, "encode-7-g1")
+    assert job is not None
+    assert (job.description, list(job.args)) == ("encode-7-g1", ["encode", PAYLOAD])
+    stored = json.loads(zlib.decompress(redis.hget("rq:job:encode-7-g1", "data")))  # JSON, no pickle
+    assert stored == ["pod_jobs.jobs.runtime.perform", None, ["encode", PAYLOAD], {}]
+    assert redis.ttl("rq:job:encode-7-g1") == -1
+
+
+def test_a_permanent_error_is_reported_and_can_be_requeued_by_rq(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    def fail(context: Context, order: Order) -> dict[str, Any]:
+        if order.attempt > 1:
+            return RESULT
+        raise BadSource("moov atom not found", code="source-unreadable")
+
+    start_worker(encode=fail)
+    start_worker("catalog")
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "failed")
+    wait_until(lambda: small_catalog.reports)
+    report = small_catalog.reports[0]
+    assert (report["outcome"], report["error_code"], report["reason"]) == (
+        "error",
+        "source-unreadable",
+        "moov atom not found",
+    )
+    assert redis.ttl("rq:job:encode-7-g1") == -1  # or it could vanish while it waits again
+    FailedJobRegistry(queue=queue.open_queue(redis, "encoding")).requeue("encode-7-g1")
+    wait_until(lambda: status(redis) == "finished")
+
+
+def test_a_bug_of_ours_ends_as_an_error_that_shows_where(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    def broken(context: Context, order: Order) -> dict[str, Any]:
+        raise KeyError("surprise")
+
+    start_worker(encode=broken)
+    start_worker("catalog")
+    enqueue(redis)
+    wait_until(lambda: small_catalog.reports)
+    assert small_catalog.reports[0]["error_code"] == "internal"
+    assert "in broken" in small_catalog.reports[0]["reason"]
+
+
+def test_a_transient_error_is_scheduled_again_until_its_attempts_are_used_up(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    def full(context: Context, order: Order) -> dict[str, Any]:
+        raise DiskFull("ENOSPC")
+
+    start_worker(encode=full)
+    start_worker("catalog")
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "scheduled")
+    assert ScheduledJobRegistry(queue=queue.open_queue(redis, "encoding")).get_job_ids(cleanup=False) == ["encode-7-g1"]
+    wait_until(lambda: small_catalog.reports)
+    assert small_catalog.reports[0]["outcome"] == "retry"
+    assert small_catalog.reports[0]["retry_in_s"] >= 1
+
+    small_catalog.failures = 4
+    assert queue.enqueue(redis, "encode-7-g2", {"task": 7, "generation": 2})
+    wait_until(lambda: status(redis, "encode-7-g2") == "failed")
+    wait_until(lambda: len(small_catalog.reports) == 2)
+    assert (small_catalog.reports[1]["outcome"], small_catalog.reports[1]["error_code"]) == ("error", "disk-full")
+
+
+@pytest.mark.parametrize("code", ["superseded", "cancelled"])
+def test_what_the_catalog_refuses_is_not_run(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog, code: str
+) -> None:
+    small_catalog.status, small_catalog.problem = 409, {"code": code}
+    start_worker(encode=keep_working)
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "finished")
+    assert waiting_reports(redis) == {}
+
+
+def test_a_catalog_that_is_away_costs_no_attempt(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    small_catalog.status = 503
+    start_worker(encode=lambda context, order: RESULT)
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "scheduled")
+    assert waiting_reports(redis) == {}
+
+
+def test_a_report_waits_until_the_catalog_is_back(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    start_worker(encode=lambda context, order: RESULT)
+    enqueue(redis)
+    wait_until(lambda: waiting_reports(redis))
+    small_catalog.status = 500
+    start_worker("catalog")
+    wait_until(lambda: status(redis, "report-7-g1-a1") == "scheduled")
+    assert list(waiting_reports(redis)) == ["7-g1-a1"]
+
+
+def test_a_cancel_stops_the_run(redis: Redis, start_worker: StartWorker) -> None:
+    start_worker(encode=keep_working)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    queue.request_cancel(redis, 7)
+    wait_until(lambda: status(redis) == "finished", 5)
+    (entry,) = waiting_reports(redis).values()
+    assert entry["report"]["outcome"] == "cancelled"
+    assert not working(redis)
+
+
+def test_sigterm_puts_the_job_back_at_the_front(redis: Redis, start_worker: StartWorker) -> None:
+    worker = start_worker(encode=keep_working)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    queue.enqueue(redis, "encode-8-g1", {"task": 8, "generation": 1})
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert queue.positions(redis, "encoding") == {"encode-7-g1": 1, "encode-8-g1": 2}
+    assert next(iter(waiting_reports(redis).values()))["report"]["outcome"] == "interrupted"
+
+
+def test_a_deaf_job_does_not_hold_up_the_stop(redis: Redis, start_worker: StartWorker) -> None:
+    def deaf(context: Context, order: Order) -> dict[str, Any]:
+        queue.write_progress(context.redis, order.task, {"step": "deaf"})
+        while True:
+            time.sleep(0.05)
+
+    worker = start_worker(encode=deaf)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    began = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    worker.wait()
+    assert time.monotonic() - began < 5
+    assert next(iter(waiting_reports(redis).values()))["report"]["outcome"] == "lost"
+
+
+def test_a_killed_horse_is_reported(redis: Redis, start_worker: StartWorker) -> None:
+    worker = start_worker(encode=keep_working)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    os.kill(horse_of(worker.pid), signal.SIGKILL)
+    wait_until(lambda: waiting_reports(redis))
+    report = next(iter(waiting_reports(redis).values()))["report"]
+    assert (report["outcome"], report["signal"], report["generation"]) == ("killed", 9, 1)
+    assert report["worker"].endswith(f".{worker.pid}")
+
+
+def test_a_killed_worker_takes_its_horse_and_the_horses_children_along(redis: Redis, start_worker: StartWorker) -> None:
+    worker = start_worker(encode=keep_working)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    horse = horse_of(worker.pid)
+    worker.signal(signal.SIGKILL)
+    wait_until(lambda: not alive(horse), 5, "the horse died with its worker")
+
+
+def test_a_worker_and_its_job_outlive_an_outage_of_the_key_value_server(
+    home: Path, small_catalog: SmallCatalog, start_worker: StartWorker, redis: Redis, key_value_server: Any
+) -> None:
+    def work(context: Context, order: Order) -> dict[str, Any]:
+        for _ in range(60):
+            context.tick(order, {"step": "encode"})
+            time.sleep(0.05)
+        return RESULT
+
+    start_worker(encode=work)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    key_value_server.stop()
+    subprocess.run(["sleep", "4"], check=True)  # the job ends inside the outage
+    key_value_server.start()
+    wait_until(lambda: status(redis) == "finished", 30)
+    assert [entry["report"]["outcome"] for entry in waiting_reports(redis).values()] == ["done"]
+    assert len(small_catalog.starts) == 1
+
+
+def test_delays_double_up_to_the_cap_with_jitter() -> None:
+    for tries, full in ((1, 5), (2, 10), (3, 20), (10, 900), (10_000, 900)):
+        delays = [delay_s(tries, 5, 900) for _ in range(200)]
+        assert full / 2 <= min(delays) < max(delays) <= full
