@@ -52,14 +52,13 @@ const KINDS = {
 };
 const DOWNLOADS = Object.keys(KINDS);
 
-/** Outputs a person may want as a file: [{url, name, words}]. */
+/** Outputs a person may want as a file: [{url, title, words}]. */
 export function downloads(video) {
   return video.outputs
     .filter((output) => DOWNLOADS.includes(output.kind))
     .sort((a, b) => DOWNLOADS.indexOf(a.kind) - DOWNLOADS.indexOf(b.kind))
     .map((output) => ({
-      url: output.url,
-      name: output.name,
+      url: `${output.url}?download`,
       title: [KINDS[output.kind], output.rendition, output.language && languageName(output.language)].filter(Boolean).join(" "),
       words: [
         output.name.split(".").at(-1).toUpperCase(),

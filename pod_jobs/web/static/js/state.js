@@ -11,15 +11,11 @@ export const LABELS = {
 };
 
 const STEPS = {
-  start: _("Starting"),
   waiting: _("Waiting for another encode of this video"),
   probe: _("Reading the file"),
   encode: _("Encoding"),
-  mp4: _("Writing the downloads"),
-  mp3: _("Writing the sound file"),
+  package: _("Writing the downloads"),
   pictures: _("Making the pictures"),
-  captions: _("Extracting the captions"),
-  publish: _("Publishing"),
 };
 
 export const isOpen = (task) => task?.state === "waiting" || task?.state === "running";

@@ -113,16 +113,21 @@ function waitingFacts(task) {
   return lines.filter(([, words]) => words);
 }
 
+/** A failed run leaves its log where its outputs would be. */
+const logOf = ({ kind, id, generation }) => `${root}media/${page.dataset.id}/${kind}-${id}-g${generation}/encoding.log`;
+
 function showFault() {
   const error = video.task?.state === "error" ? video.task.error : null;
   byId("fault").hidden = !error;
   put(byId("fault-sentence"), error?.sentence ?? "");
   put(byId("fault-reason"), error?.reason ?? "");
   byId("fault-details").hidden = !error?.reason;
+  byId("fault-log").hidden = !error || !video.task.started_at;
+  if (error) byId("fault-log").querySelector("a").href = logOf(video.task);
   const warnings = video.warnings ?? [];
   byId("warnings").hidden = warnings.length === 0;
   byId("warnings-list").replaceChildren(
-    ...warnings.map(({ sentence, reason, code }) => Object.assign(document.createElement("li"), { textContent: sentence ?? reason ?? code })),
+    ...warnings.map(({ sentence, reason }) => Object.assign(document.createElement("li"), { textContent: sentence, title: reason })),
   );
 }
 
@@ -144,12 +149,11 @@ function showFacts() {
   if (list.dataset.shown === key) return;
   list.dataset.shown = key;
   list.replaceChildren(
-    ...files.map(({ url, name, title, words }) => {
+    ...files.map(({ url, title, words }) => {
       const item = byId("download").content.firstElementChild.cloneNode(true);
-      const link = item.querySelector("a");
-      Object.assign(link, { href: url, download: name });
-      link.querySelector("b").textContent = title;
-      link.querySelector("span").textContent = words;
+      item.querySelector("a").href = url;
+      item.querySelector("b").textContent = title;
+      item.querySelector("span").textContent = words;
       return item;
     }),
   );
