@@ -57,7 +57,15 @@ def create_app(settings: Settings) -> Flask:
     problems.register(app)
     access.register(app)
     headers.register(app, settings)
-    for blueprint in (pages.blueprint, account.blueprint, browser_files.blueprint, sign_in.blueprint, uploads.blueprint, media_files.blueprint, health.blueprint):
+    for blueprint in (
+        pages.blueprint,
+        account.blueprint,
+        browser_files.blueprint,
+        sign_in.blueprint,
+        uploads.blueprint,
+        media_files.blueprint,
+        health.blueprint,
+    ):
         app.register_blueprint(blueprint)
     api.register(app)
     dashboard.register(app, own.redis)
