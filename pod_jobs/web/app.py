@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from babel import negotiate_locale
 from flask import Flask, request
-from flask_babel import Babel
+from flask_babel import Babel, get_locale
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pod_jobs.catalog import database
@@ -39,6 +40,7 @@ def create_app(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
     _open_database_per_request(app)
     Babel(app, locale_selector=_language)
+    app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user)
     problems.register(app)
     access.register(app)
     headers.register(app, settings)
@@ -65,4 +67,5 @@ def _language() -> str:
     """The user's choice, else the one made before signing in, else what the browser asks for."""
     user = access.current_user()
     chosen = (user.language if user is not None else "") or request.cookies.get("language", "")
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    wanted = [chosen, *request.accept_languages.values()]
+    return negotiate_locale(wanted, LANGUAGES, sep="-") or LANGUAGES[0]
