@@ -55,6 +55,7 @@ SENTENCES: dict[str, str] = {
     "statement-rejected": "A learning trace was refused by the record store.",
     "settings": "The settings have faults.",
     "not-found": "There is no such page or object.",
+    "instance-running": "This instance is running already.",
     "refused": "This cannot be done in the present state.",
     "malformed": "The request could not be understood.",
     "unauthorized": "Please sign in.",

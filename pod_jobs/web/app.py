@@ -10,7 +10,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from pod_jobs.catalog import database
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.settings import Settings
-from pod_jobs.web import access, account, api, browser_files, dashboard, headers, health, media_files, pages, problems, sign_in, uploads
+from pod_jobs.web import (
+    access,
+    account,
+    api,
+    browser_files,
+    dashboard,
+    headers,
+    health,
+    media_files,
+    pages,
+    problems,
+    sign_in,
+    uploads,
+)
 from pod_jobs.web.site import Site, install, site
 
 LANGUAGES = ("en", "fr")  # the first is for everybody else
@@ -44,7 +57,15 @@ def create_app(settings: Settings) -> Flask:
     problems.register(app)
     access.register(app)
     headers.register(app, settings)
-    for blueprint in (pages.blueprint, account.blueprint, browser_files.blueprint, sign_in.blueprint, uploads.blueprint, media_files.blueprint, health.blueprint):
+    for blueprint in (
+        pages.blueprint,
+        account.blueprint,
+        browser_files.blueprint,
+        sign_in.blueprint,
+        uploads.blueprint,
+        media_files.blueprint,
+        health.blueprint,
+    ):
         app.register_blueprint(blueprint)
     api.register(app)
     dashboard.register(app, own.redis)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from babel.units import format_unit
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from babel.units import format_unit
 from flask_babel import get_locale
 
 from pod_jobs.catalog.store import videos

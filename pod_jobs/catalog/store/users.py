@@ -62,6 +62,13 @@ def any_administrator() -> bool:
     return User.select().where(User.role == "admin", User.active == True).exists()  # noqa: E712
 
 
+def administrator_has_access() -> bool:
+    """An administrator has a password, or has signed in by a link. System users have neither."""
+    entered = SignInLink.select(SignInLink.user).where(SignInLink.used_at.is_null(False))
+    way_in = User.password_hash.is_null(False) | User.id.in_(entered)
+    return User.select().where(User.role == "admin", User.active == True, way_in).exists()  # noqa: E712
+
+
 def create_link(user: User, valid_for: timedelta, now: datetime) -> str:
     """The secret part of a new one-time sign-in link."""
     token = secrets.token_urlsafe(24)

@@ -59,7 +59,16 @@ def test_over_https_the_cookie_is_secure(
 
 @pytest.mark.parametrize(
     "wanted",
-    ["//evil.test", "https://evil.test", "/\\evil.test", "/\t/evil.test", "evil", "javascript:alert(1)", "/a\nb", "///x"],
+    [
+        "//evil.test",
+        "https://evil.test",
+        "/\\evil.test",
+        "/\t/evil.test",
+        "evil",
+        "javascript:alert(1)",
+        "/a\nb",
+        "///x",
+    ],
 )
 def test_signing_in_never_leads_to_another_site(browser: Browser, wanted: str) -> None:
     assert browser.sign_in("léa", next=wanted).location == "/"
@@ -169,7 +178,9 @@ def test_errors_speak_the_language_of_the_browser(app: Flask) -> None:
     assert '<html lang="en' in page.text
 
 
-def test_without_redis_signing_in_says_so(settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_signing_in_says_so(
+    settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POD_JOBS_REDIS__URL", "unix:///nowhere/redis.sock")
     response = Browser(create_app(load(settings.home))).sign_in("léa", PASSWORD)
     assert response.status_code == 503 and "A service is away" in response.text

@@ -141,7 +141,12 @@ def test_what_is_no_recording_is_refused_and_forgotten(tus: Client, settings: Se
 
 @pytest.mark.parametrize(
     ("length", "status", "code"),
-    [("0", 422, "source-empty"), ("20000000001", 413, "source-too-large"), ("-1", 400, "malformed"), ("", 400, "malformed")],
+    [
+        ("0", 422, "source-empty"),
+        ("20000000001", 413, "source-too-large"),
+        ("-1", 400, "malformed"),
+        ("", 400, "malformed"),
+    ],
 )
 def test_sizes_that_cannot_be(tus: Client, length: str, status: int, code: str) -> None:
     problem(tus.request("POST", "/api/v1/uploads", {"Upload-Length": length}), status, code)
@@ -174,7 +179,9 @@ def test_nobody_sees_anothers_upload(tus: Client, callers: dict[str, Caller]) ->
             problem(response, 404, "not-found")
 
 
-def test_no_room_refuses_at_the_start(settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_refuses_at_the_start(
+    settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POD_JOBS_UPLOAD__FREE_GB", "9000000")
     caller = Caller(create_app(load(settings.home)).test_client(), tokens["léa"])
     response = Client(caller).request("POST", "/api/v1/uploads", {"Upload-Length": "10"})
@@ -192,7 +199,9 @@ def small_files() -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, action)
 
 
-def test_a_file_that_cannot_grow_keeps_what_it_could_take(tmp_path: Path, settings: Settings, small_files: None) -> None:
+def test_a_file_that_cannot_grow_keeps_what_it_could_take(
+    tmp_path: Path, settings: Settings, small_files: None
+) -> None:
     with (tmp_path / "file").open("ab", buffering=0) as file, pytest.raises(OSError) as caught:
         storage.receive(io.BytesIO(CLIP), file, settings, len(CLIP))
     assert caught.value.errno == errno.EFBIG

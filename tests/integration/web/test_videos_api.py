@@ -46,7 +46,9 @@ def test_a_form_does_as_well_with_its_fields_before_or_behind_the_file(lea: Call
         video = lea("POST", "/api/v1/videos", data=form, content_type="multipart/form-data").get_json()
         assert (video["title"], video["source"]["name"], video["source"]["bytes"]) == ("T", "x.mp4", len(CLIP))
     assert (settings.media_folder / "videos/000002/source").read_bytes() == CLIP
-    problem(lea("POST", "/api/v1/videos", data={"title": "no file"}, content_type="multipart/form-data"), 400, "malformed")
+    problem(
+        lea("POST", "/api/v1/videos", data={"title": "no file"}, content_type="multipart/form-data"), 400, "malformed"
+    )
     broken = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + CLIP
     problem(
         lea("POST", "/api/v1/videos", data=broken, content_type="multipart/form-data; boundary=x"), 400, "malformed"
