@@ -8,8 +8,6 @@ views are replaced in the app's own table. Who may come in at all is said in acc
 
 import re
 import secrets
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask, Response, g, jsonify, request, url_for
@@ -18,6 +16,7 @@ from redis import Redis
 from rq import Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
 from rq_dashboard import web as rq_dashboard
 
 from pod_jobs.errors import Forbidden, NotFound, Refused
@@ -33,6 +32,17 @@ PAGES_AROUND = 5  # links to pages on each side of the present one
 JOB_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 LISTS = (workforce.QUEUED, *workforce.REGISTRIES)
 ALLOWED: dict[str, tuple[str, ...]] = {"queue_name": QUEUES, "registry_name": LISTS, "order": ("asc", "dsc")}
+
+
+class SeenWorker(Worker):
+    """A worker to look at. RQ would raise the time-outs of the connection it comes from to seven minutes."""
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        return connection
+
+    @classmethod
+    def all(cls, connection: Redis | None = None, *_: Any, **__: Any) -> list[BaseWorker]:
+        return super().all(connection, PodJob, PodQueue, serializer=JSONSerializer)
 
 
 def register(app: Flask, redis: Redis) -> None:
@@ -81,18 +91,20 @@ def _guard() -> None:
     if not (request.endpoint or "").startswith("rq_dashboard."):
         return
     g.nonce = secrets.token_urlsafe(16)
-    changes = request.endpoint in ("rq_dashboard.requeue_all",) or request.method not in SAFE_METHODS
+    changes = request.endpoint == "rq_dashboard.requeue_all" or request.method not in SAFE_METHODS
     if changes and request.method != "POST":
         raise Forbidden("re-queuing takes a POST")
     if changes and request.headers.get("Sec-Fetch-Site") != "same-origin":
         raise Forbidden("the browser did not say that the call comes from this site")
     arguments = request.view_args or {}
+    if "queue_name" in arguments and arguments["queue_name"] is None:
+        arguments["queue_name"] = QUEUES[0]  # it would show RQ's queue "default", which nobody here uses
     _check_arguments(arguments)
     for name, most in (("per_page", MAX_PER_PAGE), ("page", 10**6)):
         if name in arguments:
             arguments[name] = min(max(_number(arguments[name]), 1), most)
-    if changes and "job_id" in arguments:
-        _refuse_to_delete_running(arguments["job_id"])
+    if changes:
+        _refuse_to_delete_running(arguments)
 
 
 def _check_arguments(arguments: dict[str, Any]) -> None:
@@ -105,11 +117,12 @@ def _check_arguments(arguments: dict[str, Any]) -> None:
         raise NotFound("such a job")
 
 
-def _refuse_to_delete_running(job_id: str) -> None:
-    """Deleting would leave the job running, and the catalog waiting for it."""
-    job = PodJob.fetch(job_id, connection=site().redis)
-    if job.is_started:
-        raise Refused(f"{job_id} is running; cancel it on the page of its video")
+def _refuse_to_delete_running(arguments: dict[str, Any]) -> None:
+    """Deleting would leave the job running, and the catalog waiting for it. Errors: Refused; NoSuchJobError."""
+    job_id = arguments.get("job_id")
+    is_running = job_id is not None and PodJob.fetch(job_id, connection=site().redis).is_started
+    if is_running or arguments.get("registry_name") == "started":
+        raise Refused("it is running; cancel it on the page of its video")
 
 
 def _number(text: Any) -> int:
@@ -138,9 +151,7 @@ def _content_security_policy(response: Response) -> Response:
 
 def _read_jobs_as_json() -> None:
     """rq-dashboard has one setting for the serializer and forgets it in places; this reaches those too."""
-    all_workers = partial(Worker.all, job_class=PodJob, queue_class=PodQueue, serializer=JSONSerializer)
-    ours: dict[str, Any] = {"Job": PodJob, "requeue_job": _requeue, "Worker": SimpleNamespace(all=all_workers)}
-    vars(rq_dashboard).update(ours)
+    vars(rq_dashboard).update(Job=PodJob, requeue_job=_requeue, Worker=SeenWorker)
     vars(rq_dashboard.config).update(serializer=JSONSerializer)
 
 

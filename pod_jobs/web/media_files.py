@@ -21,7 +21,7 @@ from pod_jobs.web.storage import PIECE_BYTES
 
 blueprint = Blueprint("media_files", __name__)
 
-TYPES = {
+TYPES = {  # text is in UTF-8
     ".m3u8": "application/vnd.apple.mpegurl",
     ".m4s": "video/mp4",
     ".mp4": "video/mp4",
@@ -29,8 +29,8 @@ TYPES = {
     ".m4a": "audio/mp4",
     ".jpg": "image/jpeg",
     ".png": "image/png",
-    ".vtt": "text/vtt; charset=utf-8",
-    ".log": "text/plain; charset=utf-8",
+    ".vtt": "text/vtt",
+    ".log": "text/plain",
     ".json": "application/json",
 }
 LOG = "encoding.log"
@@ -120,4 +120,4 @@ def _pieces(file: BinaryIO, left: int):  # type: ignore[no-untyped-def]
 
 def _file_name(title: str) -> str:
     """`title` without what file systems and shells trip over."""
-    return re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]+', " ", title).strip(" .")[:120] or "video"
+    return re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*\s]+', " ", title).strip(" .")[:120] or "video"

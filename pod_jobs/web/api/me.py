@@ -1,6 +1,6 @@
 """/me, and the document that describes the API."""
 
-from flask import Blueprint, send_from_directory
+from flask import Blueprint, current_app, send_from_directory
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.web import access
@@ -19,4 +19,4 @@ def me() -> ResponseReturnValue:
 @blueprint.get("/openapi.yaml")
 @access.public
 def openapi() -> ResponseReturnValue:
-    return send_from_directory(blueprint.root_path, "../openapi.yaml", mimetype="application/yaml")
+    return send_from_directory(current_app.root_path, "openapi.yaml", mimetype="application/yaml")

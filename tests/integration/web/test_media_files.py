@@ -1,0 +1,170 @@
+"""Who gets which bytes of which file, finished or growing."""
+
+import pytest
+
+from pod_jobs.web.media_files import listed_extent
+from tests.integration.web.conftest import OUTPUT_FILES, Caller, Worker, problem
+
+PLAYLIST = b"""#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-PLAYLIST-TYPE:EVENT
+#EXT-X-MAP:URI="360p.m4s",BYTERANGE="100@0"
+#EXTINF:4.0,
+#EXT-X-BYTERANGE:400@100
+360p.m4s
+#EXTINF:4.0,
+#EXT-X-BYTERANGE:300@500
+360p.m4s
+"""
+MEDIA = bytes(range(250)) * 8  # 2000 bytes, of which 800 are listed
+
+
+@pytest.fixture
+def published(lea: Caller, worker: Worker) -> str:
+    order = worker.start(lea.upload(title="Été: «5/3»")["task"])
+    worker.finish(order)
+    return f"/media/{order['video']}/encode-{order['task']}-g1"
+
+
+@pytest.fixture
+def growing(lea: Caller, worker: Worker) -> str:
+    order = worker.start(lea.upload()["task"])
+    worker.write(order, {"master.m3u8": b"#EXTM3U\n", "360p.m3u8": PLAYLIST, "360p.m4s": MEDIA}, part=True)
+    return f"/media/{order['video']}/encode-{order['task']}-g1"
+
+
+def test_finished_files_have_our_types_and_stay_for_ever(lea: Caller, published: str) -> None:
+    types = {
+        "master.m3u8": "application/vnd.apple.mpegurl",
+        "360p.mp4": "video/mp4",
+        "audio.mp3": "audio/mpeg",
+        "storyboard.vtt": "text/vtt; charset=utf-8",
+        "thumbnail_1.jpg": "image/jpeg",
+        "encoding.log": "text/plain; charset=utf-8",
+    }
+    for name, mime in types.items():
+        response = lea("GET", f"{published}/{name}")
+        assert (response.status_code, response.data) == (200, OUTPUT_FILES[name])
+        assert response.headers["Content-Type"] == mime
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "immutable" in response.headers["Cache-Control"] and "private" in response.headers["Cache-Control"]
+        again = lea("GET", f"{published}/{name}", headers={"If-None-Match": response.headers["ETag"]})
+        assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "content_range"),
+    [
+        ("bytes=0-9", 206, "bytes 0-9/4096"),
+        ("bytes=4090-", 206, "bytes 4090-4095/4096"),
+        ("bytes=-6", 206, "bytes 4090-4095/4096"),
+        ("bytes=4090-9999", 206, "bytes 4090-4095/4096"),
+        ("bytes=4096-", 416, "bytes */4096"),
+        ("bytes=0-1,4-5", 416, "bytes */4096"),
+    ],
+)
+def test_ranges_of_a_finished_file(lea: Caller, published: str, wanted: str, status: int, content_range: str) -> None:
+    response = lea("GET", f"{published}/360p.mp4", headers={"Range": wanted})
+    assert (response.status_code, response.headers["Content-Range"]) == (status, content_range)
+    if status == 206:
+        start, stop = content_range.removeprefix("bytes ").split("/")[0].split("-")
+        assert response.data == OUTPUT_FILES["360p.mp4"][int(start) : int(stop) + 1]
+
+
+def test_a_download_is_named_like_the_video(lea: Caller, published: str) -> None:
+    disposition = lea("GET", f"{published}/360p.mp4?download").headers["Content-Disposition"]
+    assert disposition.startswith("attachment; ")
+    assert "filename*=UTF-8''%C3%89t%C3%A9%20%C2%AB5%203%C2%BB%20%28360p%29.mp4" in disposition, disposition
+
+
+def test_only_who_may_see_the_video_gets_its_files(callers: dict[str, Caller], published: str, growing: str) -> None:
+    for path in (f"{published}/360p.mp4", f"{published}/encoding.log", f"{growing}/360p.m3u8"):
+        problem(callers["max"]("GET", path), 404, "not-found")
+        assert callers["tina"]("GET", path).status_code == 200
+        assert callers["léa"].client.get(path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../source",
+        "..%2fsource",
+        "%2e%2e/source",
+        "done.json%00.mp4",
+        ".hidden.mp4",
+        "source",
+        "lock",
+        "360p.exe",
+        "none.mp4",
+    ],
+)
+def test_names_that_are_no_output(lea: Caller, worker: Worker, published: str, name: str) -> None:
+    folder = worker.media / published.replace("/media/1/", "videos/000001/")
+    (folder / ".hidden.mp4").write_bytes(b"x")
+    (folder / "360p.exe").write_bytes(b"x")
+    assert lea("GET", f"{published}/{name}").status_code == 404
+
+
+def test_folders_that_are_not_this_videos(lea: Caller, published: str, growing: str) -> None:
+    for folder in ("..", "encode-1-g1.part", "encode-1-g2", "encode-2-g1", "transcribe-1-g1", "lock"):
+        assert lea("GET", f"/media/1/{folder}/360p.mp4").status_code == 404
+    assert lea("GET", f"{growing.replace('/media/2/', '/media/1/')}/360p.m3u8").status_code == 404
+
+
+def test_growing_playlists_are_never_kept(lea: Caller, growing: str) -> None:
+    for name in ("master.m3u8", "360p.m3u8"):
+        response = lea("GET", f"{growing}/{name}")
+        assert response.status_code == 200 and response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "content_range"),
+    [
+        ("bytes=0-99", "bytes 0-99/*"),
+        ("bytes=100-499", "bytes 100-499/*"),
+        ("bytes=500-799", "bytes 500-799/*"),
+        ("bytes=600-", "bytes 600-799/*"),
+        ("bytes=500-800", None),
+        ("bytes=800-", None),
+        ("bytes=-100", None),
+        ("bytes=0-1,5-6", None),
+        ("lines=0-1", None),
+        ("", None),
+    ],
+)
+def test_of_a_growing_file_only_what_is_listed(
+    lea: Caller, growing: str, wanted: str, content_range: str | None
+) -> None:
+    response = lea("GET", f"{growing}/360p.m4s", headers={"Range": wanted})
+    assert response.status_code == (206 if content_range else 416)
+    if content_range:
+        start, stop = content_range.removeprefix("bytes ").removesuffix("/*").split("-")
+        assert response.headers["Content-Range"] == content_range
+        assert response.data == MEDIA[int(start) : int(stop) + 1]
+        assert response.content_length == len(response.data) and response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_address_stays_the_same_over_the_rename(lea: Caller, worker: Worker, growing: str) -> None:
+    folder = worker.media / growing.replace("/media/1/", "videos/000001/")
+    folder.with_name(folder.name + ".part").rename(folder)
+    response = lea("GET", f"{growing}/360p.m4s", headers={"Range": "bytes=1000-1999"})
+    assert (response.status_code, response.data) == (206, MEDIA[1000:])
+    assert "immutable" in response.headers["Cache-Control"]
+
+
+def test_a_run_that_ended_shows_its_log_and_nothing_else(lea: Caller, worker: Worker) -> None:
+    order = worker.start(lea.upload()["task"])
+    worker.write(order, {"encoding.log": b"$ ffmpeg\n", "360p.m3u8": PLAYLIST}, part=True)
+    worker.report(order, "error", error_code="source-damaged", reason="x")
+    assert lea("GET", "/media/1/encode-1-g1/encoding.log").data == b"$ ffmpeg\n"
+    assert lea("GET", "/media/1/encode-1-g1/360p.m3u8").status_code == 404
+
+
+def test_a_deleted_video_is_gone_at_once(lea: Caller, published: str) -> None:
+    lea("DELETE", "/api/v1/videos/1")
+    assert lea("GET", f"{published}/360p.mp4").status_code == 404
+
+
+def test_what_a_playlist_lists() -> None:
+    assert listed_extent(PLAYLIST.decode()) == 800
+    assert listed_extent("#EXTM3U\n#EXTINF:4.0,\n") == 0
