@@ -88,8 +88,19 @@ def sign_in(page: Page, name: str = "admin") -> None:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: Site) -> Iterator[Page]:
+def opened(chromium: Browser, site: Site) -> Iterator[tuple[Page, Faults]]:
+    with visitor(chromium, site) as (_, page, faults):
+        sign_in(page)
+        yield page, faults
+
+
+@pytest.fixture
+def page(opened: tuple[Page, Faults]) -> Page:
     """Signed in as the administrator."""
-    with visitor(chromium, site) as (_, opened, _faults):
-        sign_in(opened)
-        yield opened
+    return opened[0]
+
+
+@pytest.fixture
+def faults(opened: tuple[Page, Faults]) -> Faults:
+    """Those of `page`."""
+    return opened[1]
