@@ -8,6 +8,7 @@
 import errno
 import os
 import shutil
+import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
+from flask import Request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 from pod_jobs.errors import BadSource, DiskFull, Malformed
@@ -103,11 +106,13 @@ def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: in
         until_check -= len(piece)
 
 
-def limit_silence(environ: dict[str, object]) -> None:
-    """Let a read of the request's body fail after READ_TIMEOUT_S instead of waiting for ever on a dead connection."""
-    socket = environ.get("gunicorn.socket")
+def expect_large_body(request: Request) -> None:
+    """Lift the app's limit for bodies; `receive` has another one. And let a read fail after READ_TIMEOUT_S of silence instead of
+    waiting for ever on a dead connection."""
+    request.max_content_length = sys.maxsize
+    socket = request.environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(READ_TIMEOUT_S)  # type: ignore[attr-defined]  # a socket, by gunicorn's word
+        socket.settimeout(READ_TIMEOUT_S)
 
 
 @contextmanager
@@ -150,7 +155,7 @@ def _pieces(stream: Stream) -> Iterator[bytes]:
     while True:
         try:
             piece = stream.read(PIECE_BYTES)
-        except (OSError, ClientDisconnected) as error:
+        except (OSError, ClientDisconnected, ParseException) as error:
             raise CutOff(str(error)) from error
         if not piece:
             return

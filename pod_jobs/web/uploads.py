@@ -127,8 +127,7 @@ def _receive(upload: Upload, file: IO[bytes]) -> None:
     """The request's body into `file`. A client that goes away is no error: it comes back and goes on."""
     settings, missing = site().settings, upload.bytes - file.tell()
     storage.check_room(settings, missing)
-    request.max_content_length = None
-    storage.limit_silence(request.environ)
+    storage.expect_large_body(request)
     site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
     try:
         storage.receive(request.stream, file, settings, missing)

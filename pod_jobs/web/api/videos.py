@@ -30,10 +30,9 @@ def list_videos() -> ResponseReturnValue:
 def upload() -> ResponseReturnValue:
     """The file is the body (?name=, ?title=), or the part `file` of a form (and its field `title`). PUT is for curl -T."""
     settings, user = site().settings, require_user()
-    request.max_content_length = None  # the limit of files is another one
     storage.check_size(settings, 1 if request.content_length is None else request.content_length)
     storage.check_room(settings, request.content_length or 0)
-    storage.limit_silence(request.environ)
+    storage.expect_large_body(request)
     site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
     with storage.temporary(settings) as file:
         name, title = _receive(settings, file)

@@ -1,0 +1,179 @@
+"""Uploads through a real gunicorn: memory stays flat, cut and silent lines lose nothing, refusals arrive."""
+
+import http.client
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pod_jobs.settings import ROOT, Settings
+from tests import servers
+from tests.integration.web.conftest import MP4_HEAD
+
+MB = 1024 * 1024
+TUS = {"Tus-Resumable": "1.0.0"}
+BODY = "application/offset+octet-stream"
+
+
+@dataclass
+class Server:
+    port: int
+    pid: int
+    token: str
+
+    def request(self, method: str, path: str, headers: dict[str, str], body: object = None) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        chunked = "Transfer-Encoding" in headers
+        signed = {"Authorization": f"Token {self.token}", **headers}
+        connection.request(method, path, body, signed, encode_chunked=chunked)  # type: ignore[arg-type]
+        response = connection.getresponse()
+        response.body = response.read()  # type: ignore[attr-defined]
+        connection.close()
+        return response
+
+    def peak_mb(self) -> float:
+        """The most memory that one of gunicorn's workers ever had."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        statuses = [Path(f"/proc/{child}/status").read_text() for child in children]
+        return max(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) for status in statuses) / 1024
+
+    def create_upload(self, size: int) -> str:
+        response = self.request("POST", "/api/v1/uploads", {**TUS, "Upload-Length": str(size)})
+        assert response.status == 201
+        return response.headers["Location"].removeprefix("http://pod.test")
+
+    def offset(self, path: str) -> int:
+        return int(self.request("HEAD", path, TUS).headers["Upload-Offset"])
+
+    def go_on(self, path: str, content: bytes) -> int:
+        """Send the rest of `content`, as a client that comes back does; gives the status."""
+        offset = self.offset(path)
+        headers = {**TUS, "Content-Type": BODY, "Upload-Offset": str(offset)}
+        return self.request("PATCH", path, headers, content[offset:]).status
+
+    def open_patch(self, path: str, offset: int, length: int, content: bytes) -> socket.socket:
+        """A PATCH that announces `length` bytes and sends `content`."""
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        headers = {**TUS, "Authorization": f"Token {self.token}", "Content-Type": BODY, "Host": "pod.test"}
+        headers |= {"Upload-Offset": str(offset), "Content-Length": str(length)}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        line.sendall(f"PATCH {path} HTTP/1.1\r\n{head}\r\n".encode() + content)
+        return line
+
+
+@pytest.fixture
+def server(settings: Settings, tokens: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    arguments = [
+        "-k",
+        "gthread",
+        "--threads",
+        "8",
+        "-b",
+        f"127.0.0.1:{port}",
+        "--no-control-socket",
+        "--graceful-timeout",
+        "1",
+    ]
+    log = (tmp_path / "gunicorn.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *arguments, "tests.integration.web.served:app()"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "no-such-folder")},
+        stderr=log,
+    )
+    found = Server(port, process.pid, tokens["léa"])
+
+    def answers() -> bool:
+        assert process.poll() is None, (tmp_path / "gunicorn.log").read_text()
+        with socket.socket() as line:
+            return line.connect_ex(("127.0.0.1", port)) == 0
+
+    servers.wait_until(answers, 30, "gunicorn answers")
+    yield found
+    process.terminate()
+    process.wait(10)
+    log.close()
+
+
+def large_file(size: int) -> Iterator[bytes]:
+    yield MP4_HEAD.ljust(MB, b"\0")
+    for _ in range(size // MB - 1):
+        yield bytes(MB)
+
+
+def test_memory_stays_flat_whatever_the_size(server: Server, settings: Settings) -> None:
+    size = 64 * MB
+    server.request("GET", "/api/v1/videos", {})
+    before = server.peak_mb()
+    plain = {"Content-Length": str(size)}
+    assert server.request("POST", "/api/v1/videos?name=a.mp4", plain, large_file(size)).status == 201
+
+    opening = b'--x\r\nContent-Disposition: form-data; name="file"; filename="b.mp4"\r\n\r\n'
+    closing = b"\r\n--x--\r\n"
+    form = {
+        "Content-Type": "multipart/form-data; boundary=x",
+        "Content-Length": str(len(opening) + size + len(closing)),
+    }
+    body = (piece for part in ([opening], large_file(size), [closing]) for piece in part)
+    assert server.request("POST", "/api/v1/videos", form, body).status == 201
+
+    upload = server.create_upload(size)
+    patch = {**TUS, "Content-Type": BODY, "Upload-Offset": "0", "Content-Length": str(size)}
+    assert server.request("PATCH", upload, patch, large_file(size)).headers["Video-Id"] == "3"
+
+    for number in (1, 2, 3):
+        assert (settings.media_folder / f"videos/{number:06d}/source").stat().st_size == size
+    assert server.peak_mb() - before < 25, (before, server.peak_mb())
+
+
+def test_a_chunked_body_without_a_length_will_do(server: Server, settings: Settings) -> None:
+    response = server.request("PUT", "/api/v1/videos?name=a.mp4", {"Transfer-Encoding": "chunked"}, large_file(3 * MB))
+    assert response.status == 201
+    assert (settings.media_folder / "videos/000001/source").stat().st_size == 3 * MB
+
+
+@pytest.mark.parametrize("abruptly", [False, True])
+def test_a_cut_line_loses_nothing_that_arrived(server: Server, settings: Settings, abruptly: bool) -> None:
+    content = MP4_HEAD + os.urandom(5 * MB)
+    upload = server.create_upload(len(content))
+    line = server.open_patch(upload, 0, len(content), content[: 3 * MB])
+    servers.wait_until(lambda: server.offset(upload) >= 2 * MB, 10, "bytes arrive")
+    if abruptly:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    line.close()
+    servers.wait_until(lambda: server.go_on(upload, content) == 204, 15, "the upload is free again")
+    assert (settings.media_folder / "videos/000001/source").read_bytes() == content
+
+
+def test_a_silent_line_does_not_hold_the_upload_for_ever(server: Server, settings: Settings) -> None:
+    """The phone left the network: nobody closes the connection, and the same upload comes again over another one."""
+    content = MP4_HEAD + os.urandom(MB)
+    upload = server.create_upload(len(content))
+    line = server.open_patch(upload, 0, len(content), content[: MB // 2])
+    servers.wait_until(lambda: server.offset(upload) >= MB // 4, 10, "bytes arrive")
+    assert server.go_on(upload, content) == 423
+    servers.wait_until(lambda: server.go_on(upload, content) == 204, 10, "the upload is free again")
+    assert (settings.media_folder / "videos/000001/source").read_bytes() == content
+    line.close()
+
+
+def test_a_refusal_in_the_middle_of_a_body_reaches_the_client(server: Server, tmp_path: Path) -> None:
+    curl = shutil.which("curl")
+    servers.need(curl, "curl")
+    text = tmp_path / "text.mp4"
+    text.write_bytes(b"only words " * (8 * MB))
+    address = f"http://127.0.0.1:{server.port}/api/v1/videos?name=text.mp4"
+    headers = ["-H", f"Authorization: Token {server.token}"]
+    ended = subprocess.run(
+        [str(curl), "-sS", *headers, "-T", str(text), address], capture_output=True, text=True, timeout=60
+    )
+    assert '"source-not-media"' in ended.stdout, ended.stderr
