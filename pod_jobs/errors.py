@@ -62,6 +62,8 @@ SENTENCES: dict[str, str] = {
     "forbidden": "You are not allowed to do this.",
     "page-outdated": "This page has been open for too long; please reload it and try again.",
     "sign-in-failed": "The name or the password is wrong.",
+    "password-wrong": "The present password is wrong.",
+    "password-short": "A password needs at least {count} characters.",
     "sign-in-link": "This sign-in link was used already or has expired.",
     "too-many-attempts": "Too many attempts. Please try again in {minutes} minutes.",
     "upload-offset": "The upload goes on from another place.",

@@ -30,6 +30,8 @@ from pod_jobs.media.progress import Pace, Position, Progress
 from pod_jobs.media.run import Bounds
 from pod_jobs.media.tools import Tools
 
+__all__ = ["EncodePlan", "Encoded", "Progress", "Remark", "encode"]
+
 LEAST_WALL_S = 600  # of a wall limit, however short the source
 MONO_SHARE = 2 / 3  # of a stereo bit rate
 
@@ -38,7 +40,7 @@ MONO_SHARE = 2 / 3  # of a stereo bit rate
 class EncodePlan:
     """What to make of a source. Times in seconds; `segment_s` a multiple of `keyframe_s`."""
 
-    renditions: tuple[Rendition, ...] = ladder.DEFAULT_LADDER
+    renditions: tuple[Rendition, ...]
     limits: Limits = field(default_factory=Limits)
     segment_s: int = 4
     keyframe_s: int = 2

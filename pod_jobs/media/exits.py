@@ -16,9 +16,7 @@ STOPPED_BY_SIGNAL = 255  # ffmpeg's own code after a signal that it caught
 TOO_MANY_ERRORS = 69  # more than two thirds of the frames did not decode
 
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
-UNSUPPORTED = re.compile(
-    r"codec (\S+) is not on the whitelist|not in the codec whitelist|Decoder \(codec (\S+)\) not found"
-)
+UNSUPPORTED = re.compile(r"Codec \((\S+)\) not on whitelist|Decoder \(codec (\S+)\) not found")
 DAMAGED = re.compile(
     r"Invalid data found|moov atom not found|Error while decoding|Error submitting packet to decoder"
     r"|Nothing was written|does not contain any stream|could not find codec parameters|Cannot determine format"

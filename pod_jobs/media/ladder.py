@@ -52,14 +52,6 @@ class PlannedRendition:
         return self.rung.name
 
 
-# Esup-Pod's three; a slow preset where it is cheap, a fast one where it decides the time. Figures: ./run bench ladder
-DEFAULT_LADDER = (
-    Rendition("360p", 360, crf=18, preset="medium", maxrate_kbps=1200, audio_kbps=96, mp4=True),
-    Rendition("720p", 720, crf=19, preset="faster", maxrate_kbps=3500, audio_kbps=128, mp4=True),
-    Rendition("1080p", 1080, crf=20, preset="veryfast", maxrate_kbps=6000, audio_kbps=192, mp4=False),
-)
-
-
 def build_ladder(video: VideoTrack, renditions: Sequence[Rendition]) -> tuple[PlannedRendition, ...]:
     """The rungs that suit `video`, lowest first; never empty (`renditions` must not be)."""
     width, height = video.display_size

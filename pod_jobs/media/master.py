@@ -29,9 +29,14 @@ class EarlyMaster:
 
     def write_when_ready(self) -> bool:
         """True once it is there. Cheap: reads a few short files, and nothing more after that."""
-        if not self.written and (text := self._text()):
-            write_text(self._folder / NAME, text)
-            self.written = True
+        if not self.written:
+            try:
+                text = self._text()
+            except ValueError:  # a file that is cut off, on a full disk: the pass itself will say so
+                text = None
+            if text:
+                write_text(self._folder / NAME, text)
+                self.written = True
         return self.written
 
     def _text(self) -> str | None:

@@ -117,7 +117,7 @@ def _look(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None]) 
     request = {
         "path": str(source),
         "demuxers": tools.demuxers,
-        "decoders": tools.decoders,
+        "decoders": sorted({*tools.decoders, *(name for name in guard.DECODERS if "*" not in name)}),
         "max_streams": limits.max_streams,
         "max_pixels": limits.max_pixels,
         "scan_s": limits.probe_s / 2,
@@ -179,9 +179,9 @@ def _check_size(tracks: list[dict[str, Any]], limits: Limits) -> None:
 
 def _raise_nothing_decodes(tracks: list[dict[str, Any]]) -> None:
     reasons = "; ".join(f"track {s['index']} ({s['codec'] or '?'}): {s['fault'] or 'no packets'}" for s in tracks)
-    unknown = next((s["codec"] for s in tracks if "not found" in s["fault"] or not s["codec"]), None)
+    unknown = [s["codec"] or "unknown" for s in tracks if s["fault"] == "unsupported"]
     if unknown:
-        raise BadSource(reasons, code="source-unsupported-codec", codec=unknown)
+        raise BadSource(reasons, code="source-unsupported-codec", codec=", ".join(unknown))
     raise BadSource(reasons, code="source-damaged")
 
 

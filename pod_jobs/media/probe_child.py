@@ -27,13 +27,14 @@ LONGEST_FRAME_S = 60.0  # a last frame that claims to be longer is not believed
 class Seen:
     """What the packets and the first frame of one track showed. Times in seconds, None while unknown."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, decoders: frozenset[str]) -> None:
+        codec = stream.codec_context.codec if stream.codec_context else None
         self.stream = stream
+        self.fault = "" if codec and {codec.name, codec.canonical_name} & decoders else "unsupported"
         self.packets = 0
         self.first_s: float | None = None
         self.times: list[float] = []
         self.frame: dict[str, Any] | None = None
-        self.fault = ""
 
     def take(self, packet: "av.Packet[Any]") -> None:
         self.packets += 1
@@ -42,7 +43,7 @@ class Seen:
             self.first_s = at_s if self.first_s is None else min(self.first_s, at_s)
             if len(self.times) < RATE_FRAMES:
                 self.times.append(at_s)
-        if self.frame is None and self.packets <= HOPELESS_PACKETS:
+        if self.frame is None and self.fault != "unsupported" and self.packets <= HOPELESS_PACKETS:
             try:
                 for frame in packet.decode():
                     self.frame = frame_facts(frame)
@@ -53,7 +54,8 @@ class Seen:
     @property
     def satisfied(self) -> bool:
         enough = self.stream.type != "video" or len(self.times) >= RATE_FRAMES or attached(self.stream)
-        return enough and (self.frame is not None or self.packets > HOPELESS_PACKETS)
+        hopeless = self.fault == "unsupported" or self.packets > HOPELESS_PACKETS
+        return hopeless or (enough and self.frame is not None)
 
 
 def seconds(packet: "av.Packet[Any]", value: int | None) -> float | None:
@@ -164,15 +166,16 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         container = av.open("file:" + request["path"], options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         return {"fault": "unreadable", "reason": str(error)}
+    decoders = frozenset(request["decoders"])
     tracks = [s for s in container.streams if s.type in ("video", "audio") and s.codec_context]
-    seen = {stream.index: Seen(stream) for stream in tracks if not too_large(stream, request["max_pixels"])}
+    seen = {stream.index: Seen(stream, decoders) for stream in tracks if not too_large(stream, request["max_pixels"])}
     if seen:
         first_look(container, seen)
     claimed_s = container.duration / 1_000_000 if container.duration else None
     start_s = (container.start_time or 0) / 1_000_000
     end_s, known = find_end(container, claimed_s, start_s, request["scan_s"]) if seen else (start_s, True)
     for stream in container.streams:
-        seen.setdefault(stream.index, Seen(stream))
+        seen.setdefault(stream.index, Seen(stream, decoders))
     return {
         "container": container.format.name,
         "claimed_s": claimed_s,

@@ -34,7 +34,7 @@ class HeaderOrForm(CSRFProtect):
         header = request.headers.get("X-CSRFToken")
         if header or request.path.startswith("/api/"):
             return header
-        form: str | None = super()._get_csrf_token()
+        form: str | None = super()._get_csrf_token()  # type: ignore[no-untyped-call]
         return form
 
 
@@ -42,7 +42,7 @@ def register(app: Flask) -> None:
     app.config.update(
         WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None
     )  # checked below; lasts as long as the session
-    HeaderOrForm(app)
+    HeaderOrForm(app)  # type: ignore[no-untyped-call]
     app.before_request(_check)
     app.register_error_handler(CSRFError, lambda error: problems.answer(Forbidden(str(error), code="page-outdated")))
 

@@ -2,14 +2,28 @@
 
 from datetime import timedelta
 
+from babel import negotiate_locale
 from flask import Flask, request
-from flask_babel import Babel
+from flask_babel import Babel, get_locale
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pod_jobs.catalog import database
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.settings import Settings
-from pod_jobs.web import access, api, dashboard, headers, health, media_files, pages, problems, sign_in, uploads
+from pod_jobs.web import (
+    access,
+    account,
+    api,
+    browser_files,
+    dashboard,
+    headers,
+    health,
+    media_files,
+    pages,
+    problems,
+    sign_in,
+    uploads,
+)
 from pod_jobs.web.site import Site, install, site
 
 LANGUAGES = ("en", "fr")  # the first is for everybody else
@@ -39,10 +53,19 @@ def create_app(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
     _open_database_per_request(app)
     Babel(app, locale_selector=_language)
+    app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user)
     problems.register(app)
     access.register(app)
     headers.register(app, settings)
-    for blueprint in (pages.blueprint, sign_in.blueprint, uploads.blueprint, media_files.blueprint, health.blueprint):
+    for blueprint in (
+        pages.blueprint,
+        account.blueprint,
+        browser_files.blueprint,
+        sign_in.blueprint,
+        uploads.blueprint,
+        media_files.blueprint,
+        health.blueprint,
+    ):
         app.register_blueprint(blueprint)
     api.register(app)
     dashboard.register(app, own.redis)
@@ -62,7 +85,8 @@ def _open_database_per_request(app: Flask) -> None:
 
 
 def _language() -> str:
-    """The user's choice, else what the browser asks for."""
+    """The user's choice, else the one made before signing in, else what the browser asks for."""
     user = access.current_user()
-    chosen = user.language if user is not None else ""
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    chosen = (user.language if user is not None else "") or request.cookies.get("language", "")
+    wanted = [chosen, *request.accept_languages.values()]
+    return negotiate_locale(wanted, LANGUAGES, sep="-") or LANGUAGES[0]

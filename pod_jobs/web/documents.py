@@ -102,7 +102,7 @@ def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], 
         "duration_s": row.duration_s,
         "is_video": row.is_video,
         "facts": row.facts,
-        "warnings": row.warnings,
+        "warnings": [_warning(remark) for remark in row.warnings],
         "created_at": instant(row.created_at),
         "page_url": f"{base}/videos/{row.id}",
         "play": _play(base, row, outputs, growing),
@@ -203,6 +203,10 @@ def _attempt(row: Attempt) -> Document:
         "peak_mb": row.peak_mb,
         "error": _error(row.error_code, {}, row.reason),
     }
+
+
+def _warning(remark: Document) -> Document:
+    return {**remark, "sentence": translated(remark["code"], remark.get("facts") or {})}
 
 
 def _error(code: str | None, facts: dict[str, str], reason: str | None) -> Document | None:

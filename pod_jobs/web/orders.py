@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
-from pod_jobs.errors import Refused, ServiceUnavailable
+from pod_jobs.errors import NotFound, Refused, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.web.site import now, site
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 def add_video(user: User, title: str, source: videos.Source, place: Callable[[str], None]) -> Video:
     """A video of the file that `place` puts into the media folder, and its encode."""
     video, task = videos.create(user, title, source, now(), place)
-    _ordered(user, "upload", video, task)
+    _ordered(user, "upload", task)
     return video
 
 
@@ -30,14 +30,14 @@ def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> V
     is_new = upload.video_id is None
     video, task = uploads.finish(upload, now(), place)
     if is_new:
-        _ordered(user, "upload", video, task)
+        _ordered(user, "upload", task)
     return video
 
 
 def encode_again(user: User, video_id: int) -> Task:
     """Errors: NotFound; Refused while an encode is open."""
     task = videos.order_encode(video_id, user, now())
-    _ordered(user, "encode", task.video, task)
+    _ordered(user, "encode", task)
     return task
 
 
@@ -53,7 +53,7 @@ def run_again(user: User, task_id: int) -> Task:
     before = tasks.job_id(task.kind, task.id, task.generation)
     task = tasks.order_again(task_id, now())
     _if_redis_is_there(lambda: queue.forget_failure(redis, before))
-    _ordered(user, "requeue", task.video, task)
+    _ordered(user, "requeue", task)
     return task
 
 
@@ -75,9 +75,12 @@ def delete_video(user: User, video_id: int) -> None:
 
 
 def task_seen_by(user: User, task_id: int) -> Task:
-    """Errors: NotFound, also for a task of another's video."""
+    """Errors: NotFound, also for a task of another's video. Tasks of no video are the team's."""
     task = tasks.get(task_id)
-    videos.get(task.video_id, user)
+    if task.video_id is not None:
+        videos.get(task.video_id, user)
+    elif user.role == "lecturer":
+        raise NotFound(f"task {task_id}")
     return task
 
 
@@ -92,8 +95,8 @@ def dispatch(task: Task) -> None:
     outbox.sent(job_id)
 
 
-def _ordered(user: User, action: str, video: Video, task: Task) -> None:
-    users.note(user.name, action, f"video {video.id}", now(), f"task {task.id} g{task.generation}")
+def _ordered(user: User, action: str, task: Task) -> None:
+    users.note(user.name, action, f"video {task.video_id or '-'}", now(), f"task {task.id} g{task.generation}")
     dispatch(task)
 
 

@@ -26,7 +26,6 @@ PIECE_BYTES = 128 * 1024
 ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is looked at again after so many bytes
 READ_TIMEOUT_S = 30  # a client that sends nothing for so long is gone; its upload must be free for its next try
 NAME_CHARACTERS = 200
-REFUSED = {"playlist": "source-playlist", "unknown": None, "media": None}  # every other nature: source-not-media
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
@@ -79,7 +78,7 @@ def check_room(settings: Settings, coming_bytes: int) -> None:
 
 
 def check_nature(path: Path) -> None:
-    """Errors: BadSource for a file that is certainly not a recording."""
+    """Errors: BadSource for a file whose first bytes are not those of a recording."""
     with path.open("rb") as file:
         _check_head(file.read(SNIFF_BYTES))
 
@@ -114,12 +113,11 @@ def limit_silence(environ: dict[str, object]) -> None:
 @contextmanager
 def temporary(settings: Settings) -> Iterator[IO[bytes]]:
     """A file for one request; gone at the end, unless it got another name."""
-    handle, name = tempfile.mkstemp(prefix="post-", dir=folder(settings))
-    try:
-        with os.fdopen(handle, "wb", buffering=0) as file:
+    with tempfile.NamedTemporaryFile("wb", buffering=0, prefix="post-", dir=folder(settings), delete=False) as file:
+        try:
             yield file
-    finally:
-        Path(name).unlink(missing_ok=True)
+        finally:
+            Path(file.name).unlink(missing_ok=True)
 
 
 def placer(settings: Settings, path: Path) -> Callable[[str], None]:
@@ -143,9 +141,9 @@ def placer(settings: Settings, path: Path) -> Callable[[str], None]:
 
 def _check_head(head: bytes) -> None:
     nature = sniff(head)
-    code = REFUSED.get(nature, "source-not-media")
-    if code is not None:
-        raise BadSource(f"the file begins like {nature}: {head[:16]!r}", code=code)
+    if nature != "media":
+        code = "source-playlist" if nature == "playlist" else "source-not-media"
+        raise BadSource(f"begins with {head[:16]!r}: {nature}", code=code)
 
 
 def _pieces(stream: Stream) -> Iterator[bytes]:

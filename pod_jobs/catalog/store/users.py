@@ -53,6 +53,11 @@ def set_password(user: User, password_hash: str) -> None:
     user.save(only=[User.password_hash])
 
 
+def set_language(user: User, language: str) -> None:
+    user.language = language
+    user.save(only=[User.language])
+
+
 def any_administrator() -> bool:
     return User.select().where(User.role == "admin", User.active == True).exists()  # noqa: E712
 
@@ -122,9 +127,18 @@ def list_tokens() -> list[ApiToken]:
     return list(ApiToken.select(ApiToken, User).join(User).order_by(ApiToken.id.desc()))
 
 
-def revoke_token(token_id: int, now: datetime) -> None:
-    """Errors: NotFound."""
-    if not ApiToken.update(revoked_at=now).where(ApiToken.id == token_id, ApiToken.revoked_at.is_null()).execute():
+def list_valid_tokens(user: User) -> list[ApiToken]:
+    """Those of `user` that were not revoked, newest first."""
+    valid = ApiToken.select().where(ApiToken.user == user, ApiToken.revoked_at.is_null())
+    return list(valid.order_by(ApiToken.id.desc()))
+
+
+def revoke_token(token_id: int, now: datetime, user: User | None = None) -> None:
+    """`user` = only if it is theirs. Errors: NotFound."""
+    query = ApiToken.update(revoked_at=now).where(ApiToken.id == token_id, ApiToken.revoked_at.is_null())
+    if user is not None:
+        query = query.where(ApiToken.user == user)
+    if not query.execute():
         raise NotFound(f"token {token_id}")
 
 

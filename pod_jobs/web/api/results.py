@@ -28,6 +28,7 @@ def start(task_id: int) -> ResponseReturnValue:
         answers.field(said, "worker", str), answers.field(said, "host", str), answers.field(said, "pid", int)
     )
     task, attempt = tasks.start(task_id, answers.field(said, "generation", int), runner, now())
+    video = task.video  # None for a periodic task
     return {
         "task": task.id,
         "generation": task.generation,
@@ -36,9 +37,9 @@ def start(task_id: int) -> ResponseReturnValue:
         "kind": task.kind,
         "template": task.template,
         "video": task.video_id,
-        "title": task.video.title,
-        "source": task.video.source_path,
-        "folder": videos.folder_of(task.video_id),
+        "title": video.title if video else "",
+        "source": video.source_path if video else "",
+        "folder": videos.folder_of(video.id) if video else "",
     }
 
 
@@ -68,6 +69,8 @@ def _parse(document: dict[str, Any]) -> reports.Report:
 
 def _check_result(task: Task, result: dict[str, Any]) -> None:
     """A result may only point into its own task's folders. Errors: ResultRejected."""
+    if task.video_id is None:
+        return
     own = re.escape(f"{videos.folder_of(task.video_id)}/{task.kind}-{task.id}-g") + r"\d+"
     if not re.fullmatch(own, str(result.get("folder"))):
         raise ResultRejected(f"folder {result.get('folder')!r} is not one of task {task.id}")
