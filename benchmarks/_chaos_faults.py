@@ -54,7 +54,7 @@ class Faults:
         if name == "disk full":
             return self.instance.has_tmpfs
         if name == "move clock":
-            return self.instance.has_faketime
+            return self.instance.has_clock
         return True
 
     def inject(self, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -19,7 +18,6 @@ import requests
 from benchmarks._proxy import Proxy
 
 ROOT = Path(__file__).parent.parent
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 TMPFS_MB = 256
 
 
@@ -39,7 +37,9 @@ def wait_for(condition: Callable[[], object], timeout_s: float, what: str) -> No
 class Instance:
     """`lines` are Procfile names; `module` runs each ("pod_jobs.processes" is the product itself)."""
 
-    def __init__(self, lines: tuple[str, ...], module: str, encoding_workers: int, *, faketime: bool = False) -> None:
+    def __init__(
+        self, lines: tuple[str, ...], module: str, encoding_workers: int, *, movable_clock: bool = False
+    ) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="pod-jobs-bench-"))
         self.lines = lines
         self.module = module
@@ -61,16 +61,11 @@ class Instance:
             "POD_JOBS_WORKERS__ENCODING": str(encoding_workers),
             "POD_JOBS_UPLOAD__FREE_GB": "0",
         }
-        self.clock_file = self.home / "clock"
-        self.has_faketime = faketime and FAKETIME.exists()
-        if self.has_faketime:
+        self.clock = self.home / "clock"
+        self.has_clock = movable_clock and self._build_clock()
+        if self.has_clock:
             self.move_clock(0)
-            self.environment |= {
-                "LD_PRELOAD": str(FAKETIME),
-                "FAKETIME_TIMESTAMP_FILE": str(self.clock_file),
-                "FAKETIME_CACHE_DURATION": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }
+            self.environment |= {"LD_PRELOAD": str(self.home / "clock.so"), "CHAOS_CLOCK": str(self.clock)}
 
     def start(self) -> None:
         self.start_redis()
@@ -109,9 +104,9 @@ class Instance:
             shutil.rmtree(self.home / "redis" / "appendonlydir", ignore_errors=True)
 
     def move_clock(self, seconds: int) -> None:
-        fresh = self.clock_file.with_suffix(f".{secrets.token_hex(4)}")
-        fresh.write_text(f"{seconds:+d}")
-        fresh.rename(self.clock_file)
+        """Move the wall clock of all lines by `seconds` from the true time."""
+        with self.clock.open("r+b" if self.clock.exists() else "wb") as file:
+            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
 
     def api(self, method: str, path: str, **more: Any) -> requests.Response:
         token = (self.home / "secrets" / "cli_token").read_text().strip()
@@ -159,6 +154,21 @@ class Instance:
         if self.has_tmpfs:
             subprocess.run(["umount", "-l", str(self.home / "media")], check=False)
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def _build_clock(self) -> bool:
+        compiler = shutil.which("cc") or shutil.which("gcc")
+        if compiler is None:
+            return False
+        command = [
+            compiler,
+            "-shared",
+            "-fPIC",
+            "-O2",
+            "-o",
+            str(self.home / "clock.so"),
+            str(ROOT / "benchmarks/_clock.c"),
+        ]
+        return subprocess.run(command, check=False).returncode == 0
 
     def _mount_media(self) -> bool:
         media = self.home / "media"

@@ -53,7 +53,7 @@ class Load(threading.Thread):
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    instance = Instance(LINES, "benchmarks._chaos_line", encoding_workers=2, faketime=True)
+    instance = Instance(LINES, "benchmarks._chaos_line", encoding_workers=2, movable_clock=True)
     kept = False
     try:
         figures = run(instance, options)
@@ -69,7 +69,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
     instance.start()
-    say(f"instance in {instance.home}, tmpfs {instance.has_tmpfs}, faketime {instance.has_faketime}")
+    say(f"instance in {instance.home}, tmpfs {instance.has_tmpfs}, movable clock {instance.has_clock}")
     load = Load(instance, make_clip())
     load.start()
     wait_for(lambda: load.accepted, 60, "a first upload")
