@@ -4,6 +4,9 @@ PodJobsError
 ├── SettingsError              the program must not start; lists every fault
 ├── NotFound                   no such video, task, user … (HTTP 404)
 ├── Refused                    the request is understood and not allowed in this state (HTTP 409)
+├── Malformed                  the request cannot be understood (HTTP 400)
+├── Unauthorized               nobody is signed in, or the token is no good (HTTP 401)
+├── Forbidden                  this person may not do that, or the request came from another site (HTTP 403)
 ├── PermanentError             a retry cannot help: report it and stop
 │   ├── BadSource              the uploaded file; each code of SENTENCES that starts with "source-"
 │   ├── FfmpegFailed           ffmpeg ended with an error that the source does not explain
@@ -52,7 +55,19 @@ SENTENCES: dict[str, str] = {
     "statement-rejected": "A learning trace was refused by the record store.",
     "settings": "The settings have faults.",
     "not-found": "There is no such page or object.",
+    "instance-running": "This instance is running already.",
     "refused": "This cannot be done in the present state.",
+    "malformed": "The request could not be understood.",
+    "unauthorized": "Please sign in.",
+    "forbidden": "You are not allowed to do this.",
+    "page-outdated": "This page has been open for too long; please reload it and try again.",
+    "sign-in-failed": "The name or the password is wrong.",
+    "password-wrong": "The present password is wrong.",
+    "password-short": "A password needs at least {count} characters.",
+    "sign-in-link": "This sign-in link was used already or has expired.",
+    "too-many-attempts": "Too many attempts. Please try again in {minutes} minutes.",
+    "upload-offset": "The upload goes on from another place.",
+    "upload-busy": "This upload is being received over another connection.",
     "cancelled": "The task was cancelled.",
     "interrupted": "The task was interrupted and will go on.",
     "superseded": "A newer run of this task exists.",
@@ -86,7 +101,11 @@ class PodJobsError(Exception):
 
 def sentence(code: str, facts: dict[str, str]) -> str:
     """The English sentence of `code`; facts that are missing stay visible as "?"; an unknown code reads as internal."""
-    template = SENTENCES.get(code, SENTENCES["internal"])
+    return fill(SENTENCES.get(code, SENTENCES["internal"]), facts)
+
+
+def fill(template: str, facts: dict[str, str]) -> str:
+    """A sentence, or its translation, with its {names} filled."""
     return template.format_map(_Facts(facts))
 
 
@@ -111,6 +130,24 @@ class Refused(PodJobsError):
     """The object exists and its state forbids the request: a cancel of a finished task, a second upload at an offset."""
 
     code = "refused"
+
+
+class Malformed(PodJobsError):
+    """A field is missing or has a wrong type; the reason names it."""
+
+    code = "malformed"
+
+
+class Unauthorized(PodJobsError):
+    """The request carries no session and no valid token."""
+
+    code = "unauthorized"
+
+
+class Forbidden(PodJobsError):
+    """The role forbids it, or the request lacks the proof that it comes from a page of ours."""
+
+    code = "forbidden"
 
 
 class PermanentError(PodJobsError):

@@ -5,6 +5,7 @@ Units are in the names; settings.toml says what each one does and holds the only
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -194,9 +195,13 @@ class Settings(BaseSettings):
 
     @property
     def redis_socket(self) -> Path:
-        """Socket of the embedded server. A path over 107 bytes cannot be a socket, so long homes get one in /tmp."""
+        """Socket of the embedded server: in the instance folder where that makes a short and plain path, else in /tmp.
+
+        A socket's path has at most 107 bytes; and redis-py cannot read CLIENT INFO, which RQ asks for, nor a unix: URL,
+        with a space, "=", "%" or "?" in it.
+        """
         inside = self.home / "run" / "redis.sock"
-        if len(os.fsencode(inside)) < 104:
+        if re.fullmatch(r"[A-Za-z0-9/_.,+@-]{1,103}", str(inside)):
             return inside
         return Path("/tmp") / f"pod_jobs-{os.getuid()}-{self.home.stat().st_ino}" / "redis.sock"  # noqa: S108
 
@@ -235,15 +240,15 @@ def find_home(given: str | Path | None = None) -> Path:
     return Path(given or os.environ.get("POD_JOBS_HOME") or ROOT / "var").expanduser().absolute()
 
 
-def load(home: str | Path | None = None) -> Settings:
-    """All settings for the instance folder `home` (see `find_home`).
+def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
+    """All settings for the instance folder `home` (see `find_home`); `first` goes before all sources: web={"port": 9000}.
 
     Errors: SettingsError whose reason has one line per fault: "web.port: Input should be …".
     """
     folder = find_home(home)
     faults = _unknown_variables()
     try:
-        settings = Settings(home=folder)  # type: ignore[call-arg]  # the other fields come from the sources
+        settings = Settings(home=folder, **first)  # type: ignore[arg-type]  # the other fields come from the sources
     except ValidationError as error:
         faults = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors()] + faults
     except tomllib.TOMLDecodeError as error:
@@ -256,6 +261,11 @@ def load(home: str | Path | None = None) -> Settings:
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The environment for a process of ours that `exec` starts: this one's, with POD_JOBS_HOME and `more`."""
     return {**os.environ, "POD_JOBS_HOME": str(home), **more}
+
+
+def is_procfile_line() -> bool:
+    """Whether honcho started this process as a line of the Procfile."""
+    return "HONCHO_PROCESS_NAME" in os.environ
 
 
 def _key(location: tuple[int | str, ...]) -> str:

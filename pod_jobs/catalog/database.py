@@ -39,6 +39,13 @@ def migrate(database: Database) -> list[str]:
         raise ServiceUnavailable(f"database: {error}") from error
 
 
+def pending(database: Database) -> list[str]:
+    """The migrations that are not applied. Needs an open connection."""
+    return [
+        migration.name for migration in Runner(database, directory=str(MIGRATIONS)).status() if not migration.applied
+    ]
+
+
 @contextmanager
 def transaction() -> Iterator[None]:
     """All or nothing, and nobody writes between what is read here and what is written.

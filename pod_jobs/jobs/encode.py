@@ -15,8 +15,10 @@ from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, PodJobsError
 from pod_jobs.jobs import work_folder
 from pod_jobs.jobs.job_type import Context
-from pod_jobs.media.encode import EncodePlan, Progress, encode
+from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.guard import Limits
 from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.progress import Progress
 from pod_jobs.media.tools import find_tools
 from pod_jobs.settings import Settings
 
@@ -56,7 +58,18 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
 
 def build_plan(settings: Settings) -> EncodePlan:
     """The media library's plain values from the settings."""
-    raise NotImplementedError  # until the media library is merged
-
-
-__all__ = ["Rendition", "build_plan", "run_encode"]
+    encode_settings = settings.encode
+    limits = Limits(
+        max_duration_s=int(encode_settings.max_duration_h * 3600),
+        max_pixels=int(encode_settings.max_megapixels * 1_000_000),
+        wall_factor=encode_settings.wall_factor,
+        stall_s=encode_settings.stall_s,
+        memory_mb=encode_settings.memory_mb,
+    )
+    return EncodePlan(
+        renditions=tuple(Rendition(**rung.model_dump()) for rung in settings.rendition),
+        limits=limits,
+        segment_s=encode_settings.segment_s,
+        keyframe_s=encode_settings.keyframe_s,
+        mp3_kbps=encode_settings.mp3_kbps,
+    )

@@ -1,8 +1,9 @@
 """tus uploads under way. How far one got is the size of its file; the row holds who, what and how much."""
 
+from collections.abc import Callable
 from datetime import datetime
 
-from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.store import videos
 from pod_jobs.errors import NotFound
@@ -23,17 +24,23 @@ def get(upload_id: str, user: User) -> Upload:
 
 
 def touch(upload: Upload, now: datetime) -> None:
+    """It is still wanted: its expiry counts from now."""
+    upload.touched_at = now
     Upload.update(touched_at=now).where(Upload.id == upload.id).execute()
 
 
-def finish(upload: Upload, source: videos.Source, now: datetime) -> tuple[Video, Task]:
-    """The upload is complete and its file lies at `source`: make the video, or give back the one made before."""
+def finish(upload: Upload, now: datetime, place: Callable[[str], None]) -> tuple[Video, Task]:
+    """All bytes are there: make the video, or give back the one made before. `place`: see videos.create.
+
+    Errors: NotFound when the upload was deleted, or its video purged.
+    """
     with transaction():
-        row = Upload.get_or_none(Upload.id == upload.id)
-        if row is not None and row.video is not None:
-            video = row.video
-            return video, Task.select().where(Task.video == video).order_by(Task.id).first()
-        video, task = videos.create(upload.user, upload.title, source, now)
+        row = locked(Upload.select().where(Upload.id == upload.id)).get_or_none()
+        if row is None:
+            raise NotFound(f"upload {upload.id}")
+        if row.video_id is not None:
+            return row.video, Task.select().where(Task.video == row.video_id).order_by(Task.id).first()
+        video, task = videos.create(upload.user, row.title, videos.Source(row.name, row.bytes), now, place)
         Upload.update(video=video, touched_at=now).where(Upload.id == upload.id).execute()
         return video, task
 

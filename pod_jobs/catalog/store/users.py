@@ -53,8 +53,20 @@ def set_password(user: User, password_hash: str) -> None:
     user.save(only=[User.password_hash])
 
 
+def set_language(user: User, language: str) -> None:
+    user.language = language
+    user.save(only=[User.language])
+
+
 def any_administrator() -> bool:
     return User.select().where(User.role == "admin", User.active == True).exists()  # noqa: E712
+
+
+def administrator_has_access() -> bool:
+    """An administrator has a password, or has signed in by a link. System users have neither."""
+    entered = SignInLink.select(SignInLink.user).where(SignInLink.used_at.is_null(False))
+    way_in = User.password_hash.is_null(False) | User.id.in_(entered)
+    return User.select().where(User.role == "admin", User.active == True, way_in).exists()  # noqa: E712
 
 
 def create_link(user: User, valid_for: timedelta, now: datetime) -> str:
@@ -62,6 +74,17 @@ def create_link(user: User, valid_for: timedelta, now: datetime) -> str:
     token = secrets.token_urlsafe(24)
     SignInLink.create(user=user, token_hash=hash_token(token), expires_at=now + valid_for)
     return token
+
+
+def peek_link(token: str, now: datetime) -> User:
+    """Whose link it is, without using it. Errors: NotFound when it is unknown, used or expired."""
+    link = SignInLink.get_or_none(
+        SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now
+    )
+    if link is None or not link.user.active:
+        raise NotFound("a sign-in link that is valid")
+    found: User = link.user
+    return found
 
 
 def use_link(token: str, now: datetime) -> User:
@@ -104,9 +127,18 @@ def list_tokens() -> list[ApiToken]:
     return list(ApiToken.select(ApiToken, User).join(User).order_by(ApiToken.id.desc()))
 
 
-def revoke_token(token_id: int, now: datetime) -> None:
-    """Errors: NotFound."""
-    if not ApiToken.update(revoked_at=now).where(ApiToken.id == token_id, ApiToken.revoked_at.is_null()).execute():
+def list_valid_tokens(user: User) -> list[ApiToken]:
+    """Those of `user` that were not revoked, newest first."""
+    valid = ApiToken.select().where(ApiToken.user == user, ApiToken.revoked_at.is_null())
+    return list(valid.order_by(ApiToken.id.desc()))
+
+
+def revoke_token(token_id: int, now: datetime, user: User | None = None) -> None:
+    """`user` = only if it is theirs. Errors: NotFound."""
+    query = ApiToken.update(revoked_at=now).where(ApiToken.id == token_id, ApiToken.revoked_at.is_null())
+    if user is not None:
+        query = query.where(ApiToken.user == user)
+    if not query.execute():
         raise NotFound(f"token {token_id}")
 
 

@@ -1,6 +1,6 @@
 """Videos: created with their first task in one commit, listed, renamed, deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,25 +12,36 @@ from pod_jobs.errors import NotFound, Refused
 
 @dataclass(frozen=True)
 class Source:
-    """A stored source file: the uploader's name for it, its path relative to the media folder, its size in bytes."""
+    """An uploaded file: the uploader's name for it, its size in bytes."""
 
     name: str
-    path: str
     bytes: int
 
 
-def create(owner: User, title: str, source: Source, now: datetime) -> tuple[Video, Task]:
-    """A video and the encode that makes it playable."""
+def folder_of(video_id: int) -> str:
+    """Where a video's files live, relative to the media folder."""
+    return f"videos/{video_id:06d}"
+
+
+def create(owner: User, title: str, source: Source, now: datetime, place: Callable[[str], None]) -> tuple[Video, Task]:
+    """A video and the encode that makes it playable.
+
+    `place(path)` puts the source file at `path` (relative to the media folder). It is called before the commit: no row
+    ever points to a file that is not there; a file that no row points to is found by the janitor.
+    """
     with transaction():
         video = Video.create(
             owner=owner,
             title=title[:250] or source.name[:250] or "?",
             source_name=source.name[:250],
-            source_path=source.path,
+            source_path="",
             source_bytes=source.bytes,
             created_at=now,
         )
+        video.source_path = f"{folder_of(video.id)}/source"
+        video.save(only=[Video.source_path])
         task = tasks.order(video, "encode", owner, now)
+        place(video.source_path)
     return video, task
 
 

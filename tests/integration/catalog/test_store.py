@@ -14,7 +14,7 @@ from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import Cancelled, NotFound, Refused, ResultRejected, Superseded
 from tests.integration.catalog.conftest import NOW, later
 
-SOURCE = videos.Source("Cours n° 1 – été.mp4", "videos/000001/source", 12_345_678_901)
+SOURCE = videos.Source("Cours n° 1 – été.mp4", 12_345_678_901)
 WORKER = Runner("encoding.host.12", "host", 12)
 RESULT: dict[str, Any] = {
     "folder": "videos/000001/encode-1-g1",
@@ -29,9 +29,13 @@ RESULT: dict[str, Any] = {
 }
 
 
+def placed_nowhere(path: str) -> None:
+    assert path.startswith("videos/") and path.endswith("/source")
+
+
 @pytest.fixture
 def task(lecturer: User) -> Task:
-    return videos.create(lecturer, "Été 🎓", SOURCE, NOW)[1]
+    return videos.create(lecturer, "Été 🎓", SOURCE, NOW, placed_nowhere)[1]
 
 
 def start(task: Task, runner: Runner = WORKER) -> Attempt:
@@ -226,14 +230,24 @@ def test_folders_in_use_hold_what_is_published_and_what_runs(task: Task, lecture
 
 def test_finishing_an_upload_twice_makes_one_video(lecturer: User) -> None:
     upload = uploads.create("a" * 32, lecturer, "é.mp4", "", 5, NOW)
-    first = uploads.finish(upload, SOURCE, later(1))
-    second = uploads.finish(upload, SOURCE, later(2))
+    first = uploads.finish(upload, later(1), placed_nowhere)
+    second = uploads.finish(upload, later(2), pytest.fail)
     assert first[0].id == second[0].id and first[1].id == second[1].id
     assert Video.select().count() == 1
 
 
+def test_no_video_without_its_source_file(lecturer: User) -> None:
+    def fail(path: str) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        videos.create(lecturer, "", SOURCE, NOW, fail)
+    assert Video.select().count() == Task.select().count() == Outbox.select().count() == 0
+
+
 def test_a_link_works_once_and_a_token_until_it_is_revoked(lecturer: User) -> None:
     link = users.create_link(lecturer, later(60) - NOW, NOW)
+    assert users.peek_link(link, later(1)) == lecturer
     assert users.use_link(link, later(1)) == lecturer
     for moment in (2, 100):
         with pytest.raises(NotFound):

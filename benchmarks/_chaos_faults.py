@@ -1,0 +1,214 @@
+"""The faults of the chaos run, by name: what each one does, and how often it is drawn."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks._instance import ROOT, Instance, children_of
+
+# name -> weight. Outages are rare because they are long, not because they are harmless.
+FAULTS: dict[str, float] = {
+    "kill horse": 20,
+    "kill worker": 15,
+    "kill ffmpeg": 10,
+    "kill janitor": 8,
+    "kill web": 8,
+    "kill report worker": 6,
+    "sigterm all": 4,
+    "freeze worker": 3,
+    "cut key-value server": 5,
+    "hang key-value server": 4,
+    "stop key-value server 5 s": 3,
+    "stop key-value server 35 s": 0.5,
+    "stop key-value server 100 s": 0.2,
+    "kill key-value server": 3,
+    "empty key-value server": 1.5,
+    "catalog 500": 5,
+    "catalog hangs": 3,
+    "catalog down": 4,
+    "disk full": 3,
+    "move clock": 2,
+    "rq requeue": 3,
+    "dashboard requeue": 2,
+}
+
+
+class Faults:
+    """Injects; remembers in `kills` which process that worked on a job was killed when (monotonic)."""
+
+    def __init__(self, instance: Instance, dice: random.Random) -> None:
+        self.instance = instance
+        self.dice = dice
+        self.kills: dict[int, float] = {}
+        self._healing: list[threading.Timer] = []
+
+    def possible(self, name: str) -> bool:
+        """Can this fault be played on this machine?"""
+        if name == "disk full":
+            return self.instance.has_tmpfs
+        if name == "move clock":
+            return self.instance.has_faketime
+        return True
+
+    def inject(self, name: str) -> bool:
+        """Play one. False when there was nothing to hit, for instance no horse at work."""
+        actions: dict[str, Callable[[], bool]] = {
+            "kill horse": lambda: self._kill(self._horses("encoding")),
+            "kill worker": lambda: self._kill_worker("encoding"),
+            "kill ffmpeg": lambda: self._kill(self._ffmpegs()),
+            "kill janitor": lambda: self._kill(self.instance.children("janitor")),
+            "kill web": self._kill_web,
+            "kill report worker": lambda: self._kill_worker("catalog"),
+            "sigterm all": self._sigterm_all,
+            "freeze worker": self._freeze,
+            "cut key-value server": lambda: self._proxy("redis_proxy", "cut", 2),
+            "hang key-value server": lambda: self._proxy("redis_proxy", "hang", 4),
+            "stop key-value server 5 s": lambda: self._outage(5),
+            "stop key-value server 35 s": lambda: self._outage(35),
+            "stop key-value server 100 s": lambda: self._outage(100),
+            "kill key-value server": lambda: self._outage(0.2, kill=True),
+            "empty key-value server": lambda: self._outage(0.5, kill=True, empty=True),
+            "catalog 500": lambda: self._proxy("catalog_proxy", "http500", 3),
+            "catalog hangs": lambda: self._proxy("catalog_proxy", "hang", 4),
+            "catalog down": lambda: self._proxy("catalog_proxy", "cut", 4),
+            "disk full": self._fill_disk,
+            "move clock": self._move_clock,
+            "rq requeue": self._rq_requeue,
+            "dashboard requeue": self._dashboard_requeue,
+        }
+        return actions[name]()
+
+    def heal(self) -> None:
+        """End what lasts."""
+        for timer in self._healing:
+            timer.join()
+        self.instance.redis_proxy.mode = self.instance.catalog_proxy.mode = "pass"
+
+    def stray_ffmpegs(self) -> list[str]:
+        """ffmpegs of the instance whose parent is not a process of the instance."""
+        ours = {pid for pid, _ in self.instance.ours()}
+        return [command for pid, command in self.instance.ours() if "ffmpeg" in command and _parent(pid) not in ours]
+
+    def _horses(self, line: str) -> list[int]:
+        return [horse for worker in self.instance.children(line) for horse in children_of(worker)]
+
+    def _ffmpegs(self) -> list[int]:
+        return [child for horse in self._horses("encoding") for child in children_of(horse)]
+
+    def _kill(self, pids: list[int]) -> bool:
+        if not pids:
+            return False
+        pid = self.dice.choice(sorted(pids))
+        self._note(pid)
+        return _signal(pid, signal.SIGKILL)
+
+    def _kill_worker(self, line: str) -> bool:
+        workers = sorted(self.instance.children(line))
+        if not workers:
+            return False
+        worker = self.dice.choice(workers)
+        for horse in children_of(worker):
+            self._note(horse)
+        return _signal(worker, signal.SIGKILL)
+
+    def _note(self, pid: int) -> None:
+        self.kills[pid] = time.monotonic()
+
+    def _kill_web(self) -> bool:
+        masters = self.instance.children("web")
+        return self._kill(masters + [child for master in masters for child in children_of(master)])
+
+    def _sigterm_all(self) -> bool:
+        pids = [pid for line in self.instance.lines for pid in self.instance.children(line)]
+        return sum(_signal(pid, signal.SIGTERM) for pid in pids) > 0
+
+    def _freeze(self) -> bool:
+        pids = sorted(self.instance.children("encoding") + self._horses("encoding"))
+        if not pids:
+            return False
+        pid = self.dice.choice(pids)
+        self._later(self.dice.uniform(2, 25), lambda: _signal(pid, signal.SIGCONT))
+        return _signal(pid, signal.SIGSTOP)
+
+    def _proxy(self, name: str, mode: str, seconds: float) -> bool:
+        proxy = getattr(self.instance, name)
+        proxy.mode = mode
+        self._later(seconds, lambda: setattr(proxy, "mode", "pass"))
+        return True
+
+    def _outage(self, seconds: float, *, kill: bool = False, empty: bool = False) -> bool:
+        self.instance.stop_redis(kill=kill, empty=empty)
+        time.sleep(seconds)
+        self.instance.start_redis()
+        return True
+
+    def _fill_disk(self) -> bool:
+        filler = self.instance.home / "media" / "filler"
+        with suppress(OSError), filler.open("ab") as handle:
+            while True:
+                handle.write(b"\0" * 1_000_000)
+        self._later(4, lambda: filler.unlink(missing_ok=True))
+        return True
+
+    def _move_clock(self) -> bool:
+        self.instance.move_clock(self.dice.choice((-300, 300)))
+        self._later(6, lambda: self.instance.move_clock(0))
+        return True
+
+    def _rq_requeue(self) -> bool:
+        for queue in ("encoding", "catalog"):
+            command = [sys.executable, "-m", "pod_jobs.cli", "rq", "requeue", "--queue", queue, "--all"]
+            with suppress(subprocess.TimeoutExpired):
+                subprocess.run(
+                    command,
+                    cwd=ROOT,
+                    env=self.instance.environment,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    timeout=20,
+                    check=False,
+                )
+        return True
+
+    def _dashboard_requeue(self) -> bool:
+        """What its button does, for the whole failed list, without the browser."""
+        from redis import Redis
+        from redis.exceptions import RedisError
+        from rq.exceptions import NoSuchJobError
+        from rq.registry import FailedJobRegistry
+
+        from pod_jobs.jobs.queue import open_queue
+        from pod_jobs.jobs.rq_classes import PodJob
+
+        with suppress(RedisError, NoSuchJobError), Redis(port=self.instance.redis_port, socket_timeout=2) as redis:
+            registry = FailedJobRegistry(queue=open_queue(redis, "encoding"), job_class=PodJob)
+            for job_id in registry.get_job_ids(cleanup=False):
+                registry.requeue(job_id)
+        return True
+
+    def _later(self, seconds: float, heal: Callable[[], object]) -> None:
+        timer = threading.Timer(seconds, heal)
+        timer.daemon = True
+        timer.start()
+        self._healing = [known for known in self._healing if known.is_alive()] + [timer]
+
+
+def _signal(pid: int, signum: int) -> bool:
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0

@@ -1,0 +1,106 @@
+"""One Procfile line of the chaos run: the real line, whose encodes are recorded, and three of four made by a stub.
+
+The stub takes some seconds and writes small files; everything around it (queue, lock, folders, reports) is the product's.
+Events go to the file in CHAOS_EVENTS, one JSON object per line: begin, end, publish, overlap.
+"""
+
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.processes import lines
+
+from pod_jobs.jobs import encode as encode_job
+from pod_jobs.jobs import work_folder
+from pod_jobs.media.encode import Encoded, EncodePlan
+from pod_jobs.media.outputs import Output
+from pod_jobs.media.progress import Progress
+from pod_jobs.media.tools import Tools
+
+REAL_EVERY = 4
+real_encode = encode_job.encode
+real_publish = work_folder.publish
+
+
+def record(event: str, work: Path, **more: Any) -> None:
+    _, task, generation = work.name.removesuffix(".part").split("-")
+    line = {"event": event, "at": real_time(), "video": work.parent.name, "task": int(task), "pid": os.getpid()}
+    line |= {"generation": int(generation[1:]), **more}
+    handle = os.open(os.environ["CHAOS_EVENTS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(handle, (json.dumps(line) + "\n").encode())
+    os.close(handle)
+
+
+def real_time() -> float:
+    """Seconds that no fault moves: the monotonic clock is the same in all processes of a machine."""
+    return time.monotonic()
+
+
+def stub(source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None]) -> Encoded:
+    ends = time.monotonic() + random.uniform(1, 5)
+    while time.monotonic() < ends:
+        tick(Progress("encode", 0.5, 1.0, 3, False, "stub"))
+        time.sleep(0.05)
+    outputs = []
+    for name in ("master.m3u8", "360p.mp4"):
+        (folder / name).write_bytes(os.urandom(100_000))
+        outputs.append(Output("mp4", name, 100_000, "video/mp4", "360p", 640, 360, None))
+    return Encoded(tuple(outputs), 1.0, True, {}, (), 1.0, 1.0, 1.0, 1.0, ())
+
+
+def recorded_encode(
+    source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None]
+) -> Encoded:
+    for other in others_at_work(folder):
+        record("overlap", folder, other=other)
+    record("begin", folder, started=start_ticks(os.getpid()))
+    outcome = "killed"
+    try:
+        work = real_encode if int(folder.parent.name) % REAL_EVERY == 0 else stub
+        encoded = work(source, folder, plan, tools, tick)
+        outcome = "ok"
+        return encoded
+    except BaseException as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        record("end", folder, outcome=outcome)
+
+
+def others_at_work(folder: Path) -> list[int]:
+    """Processes that have begun on this video, not ended, and are alive."""
+    begun: dict[int, int] = {}
+    events = Path(os.environ["CHAOS_EVENTS"])
+    for line in events.read_text().splitlines() if events.exists() else []:
+        event = json.loads(line)
+        if event["video"] == folder.parent.name and event["pid"] != os.getpid():
+            if event["event"] == "begin":
+                begun[event["pid"]] = event["started"]
+            elif event["event"] == "end":
+                begun.pop(event["pid"], None)
+    return [pid for pid, started in begun.items() if start_ticks(pid) == started]
+
+
+def start_ticks(pid: int) -> int:
+    """When the process started, in the kernel's ticks; 0 for none and for a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] == "Z" else int(fields[19])
+
+
+def recorded_publish(work: Path, result: dict[str, Any]) -> None:
+    real_publish(work, result)
+    record("publish", work)
+
+
+if __name__ == "__main__":
+    encode_job.encode = recorded_encode
+    work_folder.publish = recorded_publish
+    sys.exit(lines.main(sys.argv[1]))

@@ -1,0 +1,197 @@
+"""Nothing lost, nothing twice: a real instance under load while a seeded schedule of faults runs.
+
+lost     an accepted video that the catalog does not know, or one called ready whose files are not there
+doubled  two encodes of one generation published, or two of one video alive at the same time
+stuck    a task that is neither done nor visibly failed 300 s after the last fault
+orphans  processes of the instance that outlive its stop, or an ffmpeg whose parent is gone
+"""
+
+import argparse
+import json
+import random
+import sqlite3
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import closing, suppress
+from typing import Any
+
+import requests
+
+from benchmarks._chaos_faults import FAULTS, Faults
+from benchmarks._instance import Instance, wait_for
+
+SUMMARY = "faults injected into a running instance: lost, doubled, stuck, orphans, slowest recovery"
+LINES = ("web", "encoding", "catalog", "janitor")
+SETTLE_S = 300
+MEAN_PAUSE_S = 0.8
+UPLOAD_EVERY_S = 1.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--faults", type=int, default=30, help="how many (30)")
+    parser.add_argument("--seed", type=int, default=1, help="of the schedule (1)")
+    parser.add_argument("--keep", action="store_true", help="leave the instance folder for a look")
+
+
+class Load(threading.Thread):
+    """Uploads a small clip every 1.5 s; `accepted` are the videos that the API said it has."""
+
+    def __init__(self, instance: Instance, clip: bytes) -> None:
+        super().__init__(daemon=True)
+        self.instance, self.clip = instance, clip
+        self.accepted: list[int] = []
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(UPLOAD_EVERY_S):
+            with suppress(requests.RequestException, ValueError):
+                answer = self.instance.api("POST", "/videos?name=clip.mp4", data=self.clip)
+                if answer.status_code == 201:
+                    self.accepted.append(answer.json()["id"])
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    instance = Instance(LINES, "benchmarks._chaos_line", encoding_workers=2, faketime=True)
+    kept = False
+    try:
+        figures = run(instance, options)
+        kept = options.keep or any(figures[name] for name in ("lost", "doubled", "stuck", "orphans"))
+        return figures
+    finally:
+        instance.stop()
+        if kept:
+            say(f"the instance folder is kept: {instance.home}")
+        else:
+            instance.remove()
+
+
+def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
+    instance.start()
+    say(f"instance in {instance.home}, tmpfs {instance.has_tmpfs}, faketime {instance.has_faketime}")
+    load = Load(instance, make_clip())
+    load.start()
+    wait_for(lambda: load.accepted, 60, "a first upload")
+    dice = random.Random(options.seed)
+    faults = Faults(instance, dice)
+    names = [name for name in FAULTS if faults.possible(name)]
+    weights = [FAULTS[name] for name in names]
+    counts: Counter[str] = Counter()
+    began = time.monotonic()
+    for number in range(1, options.faults + 1):
+        time.sleep(dice.expovariate(1 / MEAN_PAUSE_S))
+        name = dice.choices(names, weights)[0]
+        counts[name] += faults.inject(name)
+        if number % 25 == 0 or number == options.faults:
+            say(f"{number} faults, {len(load.accepted)} videos accepted, {time.monotonic() - began:.0f} s")
+    load.over.set()
+    load.join()
+    faults.heal()
+    with suppress(TimeoutError):
+        wait_for(lambda: not open_tasks(instance), SETTLE_S, "every task ended")
+    stray = faults.stray_ffmpegs()
+    figures = count(instance, load.accepted, faults.kills)
+    left = instance.stop()
+    if left or stray:
+        say(f"left over: {left} {stray}")
+    figures |= {"orphans": len(left) + len(stray), "seed": options.seed, "injected": dict(counts)}
+    return {"faults": options.faults, **figures, "wall_s": round(time.monotonic() - began)}
+
+
+def count(instance: Instance, accepted: list[int], kills: dict[int, float]) -> dict[str, Any]:
+    """The figures from the catalog, the events and the media folder."""
+    events = [json.loads(line) for line in instance.events.read_text().splitlines()]
+    with closing(sqlite3.connect(instance.home / "catalog.sqlite3")) as catalog:
+        videos = dict(catalog.execute("select id, published_folder from video").fetchall())
+        tasks = catalog.execute("select id, video_id, state from task where kind = 'encode'").fetchall()
+    done = {video for _, video, state in tasks if state == "done"}
+    missing = [video for video in accepted if video not in videos]
+    hollow = [
+        video
+        for video in done
+        if not videos[video] or not (instance.home / "media" / videos[video] / "done.json").is_file()
+    ]
+    published = Counter((event["task"], event["generation"]) for event in events if event["event"] == "publish")
+    twice = [key for key, times in published.items() if times > 1]
+    overlaps = [event for event in events if event["event"] == "overlap"]
+    stuck = open_tasks(instance)
+    for what, found in (
+        ("missing", missing),
+        ("hollow", hollow),
+        ("twice", twice),
+        ("overlap", overlaps),
+        ("stuck", stuck),
+    ):
+        if found:
+            say(f"{what}: {found}")
+    states = Counter(state for _, _, state in tasks)
+    return {
+        "tasks": len(tasks),
+        "lost": len(missing) + len(hollow),
+        "doubled": len(twice) + len(overlaps),
+        "stuck": len(stuck),
+        "slowest_recovery_s": round(slowest_recovery_s(events, kills), 1),
+        "states": dict(states),
+    }
+
+
+def slowest_recovery_s(events: list[dict[str, Any]], kills: dict[int, float]) -> float:
+    """From the kill of a run to the next run of its task, over all kills; other faults in between included."""
+    slowest = 0.0
+    for pid, killed_at in kills.items():
+        for task in {event["task"] for event in events if event["pid"] == pid and event["event"] == "begin"}:
+            later = [
+                event["at"]
+                for event in events
+                if event["task"] == task and event["event"] == "begin" and event["at"] > killed_at
+            ]
+            if later:
+                slowest = max(slowest, min(later) - killed_at)
+    return slowest
+
+
+def open_tasks(instance: Instance) -> list[tuple[int, str]]:
+    with closing(sqlite3.connect(instance.home / "catalog.sqlite3", timeout=15)) as catalog:
+        return catalog.execute(
+            "select id, state from task where kind = 'encode' and state in ('waiting', 'running')"
+        ).fetchall()
+
+
+def make_clip() -> bytes:
+    """One second of moving test picture and tone, as MP4."""
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
+    import imageio_ffmpeg
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        inputs = ["-f", "lavfi", "-i", "testsrc2=s=320x180:d=1", "-f", "lavfi", "-i", "sine=d=1"]
+        command = [
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            "-v",
+            "error",
+            *inputs,
+            "-pix_fmt",
+            "yuv420p",
+            "-shortest",
+            str(path),
+        ]
+        subprocess.run(command, check=True)
+        return path.read_bytes()
+
+
+def table(figures: dict[str, Any]) -> str:
+    lines = [f"  {name:24} {times}" for name, times in sorted(figures["injected"].items())]
+    lines += [f"states {figures['states']} · {figures['wall_s']} s"]
+    lines += [
+        "faults {faults} · tasks {tasks} · lost {lost} · doubled {doubled} · stuck {stuck} · orphans {orphans} · "
+        "slowest recovery {slowest_recovery_s} s · seed {seed}".format(**figures)
+    ]
+    return "\n".join(lines)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

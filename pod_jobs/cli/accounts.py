@@ -1,0 +1,151 @@
+"""pod-jobs user … and pod-jobs token …: who may sign in, and with what. Works on the database itself, on the web host."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+
+from pod_jobs.cli.base import InstanceGroup, echo_json, echo_table, load_settings
+from pod_jobs.settings import Settings
+
+ROLES = ("lecturer", "team", "admin")
+SHORTEST_PASSWORD = 8
+
+
+@click.group(cls=InstanceGroup)
+def user() -> None:
+    """People who may sign in."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), default="lecturer", show_default=True)
+@click.option("--link", is_flag=True, help="Print a one-time sign-in link instead of asking for a password.")
+def add_user(name: str, role: str, link: bool) -> None:
+    """Create a person. The password is asked for, or read from standard input."""
+    from pod_jobs.catalog.store import users
+    from pod_jobs.instance import sign_in_link
+
+    password_hash = None if link else _ask_password_hash()
+    with _catalog() as settings:
+        users.create(name, role, password_hash, datetime.now(UTC))
+        users.note("command-line", "user add", name, datetime.now(UTC), role)
+        click.echo(sign_in_link(settings, name) if link else f"{name} may sign in at {settings.public_url}")
+
+
+@user.command("passwd")
+@click.argument("name")
+@click.option("--link", is_flag=True, help="Print a one-time sign-in link instead of setting a password.")
+def set_password(name: str, link: bool) -> None:
+    """Give a person a new password. It is asked for, or read from standard input."""
+    from pod_jobs.catalog.store import users
+    from pod_jobs.instance import sign_in_link
+
+    with _catalog() as settings:
+        found = users.find(name)
+        if link:
+            click.echo(sign_in_link(settings, name))
+        else:
+            users.set_password(found, _ask_password_hash())
+            click.echo(f"{name} has a new password.")
+        users.note("command-line", "user passwd", name, datetime.now(UTC))
+
+
+@user.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def list_users(as_json: bool) -> None:
+    """Everybody, with their role."""
+    from pod_jobs.catalog.store import users
+
+    with _catalog():
+        found = [{"name": one.name, "role": one.role, "active": one.active} for one in users.list_users()]
+    if as_json:
+        echo_json(found)
+    else:
+        echo_table(
+            [(one["name"], one["role"], "yes" if one["active"] else "no") for one in found], ("NAME", "ROLE", "ACTIVE")
+        )
+
+
+@click.group(cls=InstanceGroup)
+def token() -> None:
+    """Keys for the REST API."""
+
+
+@token.command("add")
+@click.argument("name")
+@click.option("--label", default="", help="What it is for.")
+def add_token(name: str, label: str) -> None:
+    """Create a key that acts as the user NAME and print it, this once."""
+    from pod_jobs.catalog.store import users
+
+    with _catalog():
+        text = users.create_token(users.find(name), label, datetime.now(UTC))
+        users.note("command-line", "token add", name, datetime.now(UTC), label)
+    click.echo(text)
+
+
+@token.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def list_tokens(as_json: bool) -> None:
+    """Every key, without its text."""
+    from pod_jobs.catalog.store import users
+
+    with _catalog():
+        found = [
+            {
+                "id": one.id,
+                "user": one.user.name,
+                "label": one.label,
+                "last_used_at": one.last_used_at and one.last_used_at.isoformat(timespec="minutes"),
+                "revoked": one.revoked_at is not None,
+            }
+            for one in users.list_tokens()
+        ]
+    if as_json:
+        echo_json(found)
+        return
+    rows = [
+        (one["id"], one["user"], one["label"], one["last_used_at"] or "never", "yes" if one["revoked"] else "no")
+        for one in found
+    ]
+    echo_table(rows, ("ID", "USER", "LABEL", "LAST USED", "REVOKED"))
+
+
+@token.command("revoke")
+@click.argument("token_id", type=int)
+def revoke_token(token_id: int) -> None:
+    """Make the key of that id (see token list) worthless."""
+    from pod_jobs.catalog.store import users
+
+    with _catalog():
+        users.revoke_token(token_id, datetime.now(UTC))
+        users.note("command-line", "token revoke", f"token {token_id}", datetime.now(UTC))
+    click.echo(f"Token {token_id} is revoked.")
+
+
+@contextmanager
+def _catalog() -> Iterator[Settings]:
+    """The instance's database, prepared and open."""
+    from pod_jobs.catalog import database
+    from pod_jobs.instance import prepare
+
+    settings = load_settings()
+    prepare(settings)
+    with database.connect(settings.database_url).connection_context():
+        yield settings
+
+
+def _ask_password_hash() -> str:
+    """Never from an argument: other users of the machine see those."""
+    from werkzeug.security import generate_password_hash
+
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if len(password) < SHORTEST_PASSWORD:
+        raise click.UsageError(f"A password has at least {SHORTEST_PASSWORD} characters.")
+    return generate_password_hash(password)

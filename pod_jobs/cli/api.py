@@ -1,0 +1,65 @@
+"""The running web app as the command line sees it: its REST API, with the instance's own token."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+from pod_jobs.cli.base import Fault, demand_instance
+from pod_jobs.settings import Settings
+
+CONNECT_TIMEOUT_S = 3
+READ_TIMEOUT_S = 30
+PAGE = 200
+
+
+class Api:
+    """One session to /api/v1. Errors: Fault with the app's own sentence, or one that says that it is not there."""
+
+    def __init__(self, settings: Settings) -> None:
+        demand_instance(settings)
+        self.url = f"{settings.catalog_url}/api/v1"
+        self._home = settings.home
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy and no .netrc of the environment between us and the app
+        self._session.headers["Authorization"] = f"Token {settings.secret('cli_token')}"
+
+    def get(self, path: str, **query: object) -> Any:
+        """The JSON of GET `path`."""
+        return self.call("GET", path, params={name: value for name, value in query.items() if value}).json()
+
+    def post(self, path: str) -> Any:
+        """The JSON of POST `path` without a body."""
+        return self.call("POST", path).json()
+
+    def pages(self, path: str, name: str, **query: object) -> Iterator[dict[str, Any]]:
+        """Every item of the list `name` that `path` gives in pages."""
+        before = None
+        while True:
+            answer = self.get(path, limit=PAGE, before=before, **query)
+            yield from answer[name]
+            before = answer.get("next")
+            if before is None:
+                return
+
+    def call(self, method: str, path: str, *, read_s: float = READ_TIMEOUT_S, **options: Any) -> requests.Response:
+        """Any request; options as for requests."""
+        try:
+            answer = self._session.request(
+                method, self.url + path, timeout=(CONNECT_TIMEOUT_S, read_s), allow_redirects=False, **options
+            )
+        except requests.RequestException as error:
+            hint = f"Is it up? (./run up --home '{self._home}')"
+            raise Fault(f"The web app at {self.url} does not answer.", f"{type(error).__name__}. {hint}") from error
+        if not answer.ok:
+            raise _fault_of(answer)
+        return answer
+
+
+def _fault_of(answer: requests.Response) -> Fault:
+    try:
+        problem = answer.json()
+    except requests.JSONDecodeError:
+        problem = {}
+    sentence = problem.get("title") or f"The web app answered {answer.status_code}."
+    return Fault(sentence, problem.get("detail") or "")

@@ -1,0 +1,87 @@
+"""What every command shares: --home, the settings, how an error looks, columns.
+
+Exit codes: 0, 1 = a fault, 2 = the command line cannot be understood.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from pod_jobs.errors import PodJobsError
+from pod_jobs.settings import Settings, load
+
+
+class Fault(click.ClickException):
+    """An error of ours, for a person: the sentence, then the reason."""
+
+    def __init__(self, sentence: str, reason: str = "") -> None:
+        lines = [sentence, *(f"  {line}" for line in reason.splitlines())]
+        super().__init__("\n".join(lines))
+
+
+def _remember_home(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        context.ensure_object(dict)["home"] = value
+
+
+def home_option() -> click.Option:
+    """--home, which works before and after a command's name."""
+    return click.Option(
+        ["--home"],
+        metavar="DIR",
+        help="Instance folder; default: $POD_JOBS_HOME, else ./var of the program's folder.",
+        expose_value=False,
+        callback=_remember_home,
+    )
+
+
+class InstanceCommand(click.Command):
+    """A command that has --home."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(home_option())
+
+
+class InstanceGroup(click.Group):
+    """Commands with --home, whose errors of ours end in words, not in a traceback."""
+
+    command_class = InstanceCommand
+    group_class = type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(home_option())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PodJobsError as error:
+            raise Fault(error.sentence, error.reason) from error
+
+
+def load_settings(**first: dict[str, Any]) -> Settings:
+    """Of the instance that --home names. Errors: SettingsError."""
+    context = click.get_current_context()
+    return load(context.ensure_object(dict).get("home"), **first)
+
+
+def demand_instance(settings: Settings) -> None:
+    """Errors: Fault when nothing was ever started in this folder."""
+    if not (settings.home / "secrets" / "cli_token").exists():
+        raise Fault(f"There is no instance in {settings.home}.", f"./run up --home '{settings.home}' starts one")
+
+
+def echo_json(value: object) -> None:
+    """One line, so that several are easy to read one by one."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def echo_table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:
+    """Aligned columns under a head; the last column is as wide as it likes."""
+    table = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in [list(head), *table]) for column in range(len(head))]
+    for row in [list(head), *table]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

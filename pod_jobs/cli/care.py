@@ -1,0 +1,62 @@
+"""pod-jobs doctor and pod-jobs rq: looking after an instance."""
+
+import dataclasses
+import os
+import sys
+
+import click
+
+from pod_jobs.cli.base import InstanceCommand, demand_instance, echo_json, load_settings
+from pod_jobs.errors import SettingsError
+from pod_jobs.settings import environment
+
+SIGNS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "fault": ("FAULT", "red")}
+RQ_CLASSES = {
+    "RQ_JOB_CLASS": "pod_jobs.jobs.rq_classes.PodJob",
+    "RQ_QUEUE_CLASS": "pod_jobs.jobs.rq_classes.PodQueue",
+    "RQ_WORKER_CLASS": "pod_jobs.jobs.worker.PodWorker",
+}
+RQ_PATIENT = "pod_jobs.jobs.connection.PatientRedis"  # for `rq worker`, which must outlive an outage
+RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for everything else: a person waits for the answer
+
+
+@click.command(cls=InstanceCommand)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def doctor(as_json: bool) -> None:
+    """Check all that the instance needs, a line each; exit code 1 on a fault."""
+    from pod_jobs.doctor import Finding, examine, faults
+
+    try:
+        settings = load_settings()
+        found = [Finding("settings", "ok", "no fault"), *examine(settings)]
+    except SettingsError as error:
+        found = [Finding("settings", "fault", line) for line in error.reason.splitlines()]
+    if as_json:
+        echo_json([dataclasses.asdict(finding) for finding in found])
+    else:
+        width = max(len(finding.check) for finding in found)
+        for finding in found:
+            word, colour = SIGNS[finding.state]
+            remedy = f"  →  {finding.remedy}" if finding.remedy else ""
+            click.echo(f"{click.style(f'{word:8}', fg=colour)}{finding.check:{width}}  {finding.text}{remedy}")
+    sys.exit(1 if faults(found) else 0)
+
+
+@click.command(
+    cls=InstanceCommand,
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def rq(arguments: tuple[str, ...]) -> None:
+    """RQ's own command line on our jobs: rq info, rq requeue --queue encoding --all …"""
+    settings = load_settings()
+    demand_instance(settings)
+    patient = bool(arguments) and arguments[0].startswith("worker")
+    variables = environment(
+        settings.home,
+        RQ_REDIS_URL=settings.redis_url,
+        RQ_CONNECTION_CLASS=RQ_PATIENT if patient else RQ_PROMPT,
+        **RQ_CLASSES,
+    )
+    os.execve(sys.executable, [sys.executable, "-m", "rq.cli", *arguments], variables)  # noqa: S606  # no shell is wanted

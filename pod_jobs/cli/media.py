@@ -1,0 +1,70 @@
+"""pod-jobs encode and pod-jobs probe: the media library alone, without a server. For scripts and benchmarks."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.words import clock, size
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(cls=InstanceCommand)
+@click.argument("file", type=FILE)
+@click.argument("outdir", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: outputs, wall_s, cpu_s, first_playable_s …")
+def encode(file: Path, outdir: Path, as_json: bool) -> None:
+    """Encode FILE into the empty folder OUTDIR, as the encoding worker would."""
+    from pod_jobs.jobs.encode import build_plan
+    from pod_jobs.media.encode import encode as run
+    from pod_jobs.media.progress import Progress
+    from pod_jobs.media.tools import find_tools
+
+    settings = load_settings()
+    outdir.mkdir(parents=True, exist_ok=True)
+    if any(outdir.iterdir()):
+        raise Fault(f"{outdir} is not empty.")
+    terminal = sys.stderr
+
+    def tick(progress: Progress) -> None:
+        if terminal.isatty():
+            click.echo(f"\r\x1b[K{progress.step} {progress.fraction:.0%}", nl=False, file=terminal)
+
+    tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)
+    encoded = run(file, outdir, build_plan(settings), tools, tick)
+    if terminal.isatty():
+        click.echo("\r\x1b[K", nl=False, file=terminal)
+    outputs = [{**asdict(output), "path": str((outdir / output.name).absolute())} for output in encoded.outputs]
+    if as_json:
+        echo_json({**asdict(encoded), "outputs": outputs})
+        return
+    echo_table([(one["kind"], size(one["bytes"]), one["path"]) for one in outputs], ("OUTPUT", "SIZE", "PATH"))
+    click.echo(f"\n{clock(encoded.duration_s)} encoded in {encoded.wall_s:.1f} s, {encoded.cpu_s:.1f} s of CPU")
+
+
+@click.command(cls=InstanceCommand)
+@click.argument("file", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def probe(file: Path, as_json: bool) -> None:
+    """What is in FILE, as the encoding worker sees it; the sentence of a refusal when it would refuse it."""
+    from pod_jobs.jobs.encode import build_plan
+    from pod_jobs.media.probe import facts_of
+    from pod_jobs.media.probe import probe as run
+    from pod_jobs.media.tools import find_tools
+
+    settings = load_settings()
+    tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)
+    facts = facts_of(run(file.absolute(), tools, build_plan(settings).limits))
+    if as_json:
+        echo_json(facts)
+        return
+    video = facts["video"]
+    click.echo(f"{facts['container']}, {size(facts['bytes'])}, {clock(facts['duration_s'])}")
+    if video:
+        click.echo(f"picture: {video['codec']} {video['width_px']}x{video['height_px']}, {video['fps']:.5g} pictures/s")
+    for track in facts["audio"]:
+        language = f", {track['language']}" if track["language"] else ""
+        click.echo(f"sound: {track['codec']}, {track['channels']} channels, {track['sample_rate_hz']} Hz{language}")

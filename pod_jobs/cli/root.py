@@ -1,0 +1,27 @@
+"""All commands in one group."""
+
+import click
+
+from pod_jobs.cli.accounts import token, user
+from pod_jobs.cli.base import InstanceGroup
+from pod_jobs.cli.care import doctor, rq
+from pod_jobs.cli.media import encode, probe
+from pod_jobs.cli.tasks import active, cancel, requeue, waiting
+from pod_jobs.cli.up import up
+from pod_jobs.cli.videos import list_videos, show, submit
+
+
+@click.group(cls=InstanceGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+def root() -> None:
+    """Jobs for university video: send recordings, follow and steer their encodes, look after the instance."""
+
+
+COMMANDS = (
+    *(up, doctor, rq),
+    *(submit, list_videos, show),
+    *(active, waiting, requeue, cancel),
+    *(encode, probe),
+    *(user, token),
+)
+for command in COMMANDS:
+    root.add_command(command)

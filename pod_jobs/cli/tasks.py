@@ -1,0 +1,107 @@
+"""pod-jobs active, waiting, requeue, cancel: the tasks of videos.
+
+An ID is a video's number, or one of its tasks: t12, or RQ's name for it, encode-12-g1.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pod_jobs.cli.api import Api
+from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.words import describe_task, local_time
+
+OPEN = ("waiting", "running")
+AGAIN = ("error", "cancelled")
+TASK_ID = re.compile(r"(?:t|[a-z_]+-)(\d+)(?:-g\d+)?")
+
+
+@click.command(cls=InstanceCommand)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
+def active(as_json: bool) -> None:
+    """Tasks that a worker is running."""
+    found = list(Api(load_settings()).pages("/tasks", "tasks", state="running"))
+    if as_json:
+        echo_json(found)
+        return
+    rows = [
+        (f"t{one['id']}", one["video"], one["kind"], local_time(one["started_at"]), _worker(one), describe_task(one))
+        for one in found
+    ]
+    echo_table(rows, ("TASK", "VIDEO", "KIND", "STARTED", "WORKER", "STATE"))
+
+
+@click.command(cls=InstanceCommand)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
+def waiting(as_json: bool) -> None:
+    """Tasks that wait for a worker, the next one first."""
+    found = sorted(Api(load_settings()).pages("/tasks", "tasks", state="waiting"), key=_turn)
+    if as_json:
+        echo_json(found)
+        return
+    rows = [
+        (f"t{one['id']}", one["video"], one["kind"], local_time(one["queued_at"]), describe_task(one)) for one in found
+    ]
+    echo_table(rows, ("TASK", "VIDEO", "KIND", "QUEUED", "STATE"))
+
+
+@click.command(cls=InstanceCommand)
+@click.argument("ids", nargs=-1, metavar="ID…")
+@click.option("--all-failed", is_flag=True, help="Every task that ended in an error.")
+def requeue(ids: tuple[str, ...], all_failed: bool) -> None:
+    """Run failed or cancelled tasks again. ID: a video's number, or a task: t12."""
+    if bool(ids) == all_failed:
+        raise click.UsageError("give IDs or --all-failed")
+    api = Api(load_settings())
+    chosen = list(api.pages("/tasks", "tasks", state="error")) if all_failed else _choose(api, ids, AGAIN)
+    _order_each(api, chosen, "requeue")
+    click.echo(f"{len(chosen)} {'task runs' if len(chosen) == 1 else 'tasks run'} again.")
+
+
+@click.command(cls=InstanceCommand)
+@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+def cancel(ids: tuple[str, ...]) -> None:
+    """End waiting or running tasks. ID: a video's number, or a task: t12."""
+    api = Api(load_settings())
+    chosen = _choose(api, ids, OPEN)
+    _order_each(api, chosen, "cancel")
+    click.echo(f"{len(chosen)} {'task is' if len(chosen) == 1 else 'tasks are'} cancelled.")
+
+
+def _choose(api: Api, ids: Sequence[str], states: Sequence[str]) -> list[dict[str, Any]]:
+    """The tasks that `ids` name; of a video, those in `states`. Errors: Fault when one has none."""
+    chosen: list[dict[str, Any]] = []
+    for name in ids:
+        if name.isdigit():
+            of_video = [task for task in api.get(f"/videos/{name}")["tasks"] if task["state"] in states]
+            if not of_video:
+                raise Fault(f"Video {name} has no task that is {' or '.join(states)}.")
+            chosen += of_video
+        elif match := TASK_ID.fullmatch(name):
+            chosen.append(api.get(f"/tasks/{match[1]}"))
+        else:
+            raise click.UsageError(f"{name} is neither a video's number nor a task like t12")
+    return chosen
+
+
+def _order_each(api: Api, tasks: Sequence[dict[str, Any]], verb: str) -> None:
+    """One refusal does not stop the others; it is told at the end."""
+    refused = []
+    for task in tasks:
+        try:
+            api.post(f"/tasks/{task['id']}/{verb}")
+        except Fault as fault:
+            refused.append(f"t{task['id']}: {fault.message}")
+    if refused:
+        raise Fault(f"{len(refused)} of {len(tasks)} were refused.", "\n".join(refused))
+
+
+def _worker(task: dict[str, Any]) -> str:
+    return (task["progress"] or {}).get("worker") or "-"
+
+
+def _turn(task: dict[str, Any]) -> tuple[str, int, str]:
+    """Sorts by queue, place in it, and time for what RQ does not have yet."""
+    return task["kind"], task["queue_position"] or 10**9, task["queued_at"]

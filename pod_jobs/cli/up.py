@@ -1,0 +1,61 @@
+"""pod-jobs up: everything, in the foreground."""
+
+import errno
+import signal
+import socket
+import sys
+
+import click
+
+from pod_jobs import doctor
+from pod_jobs.cli.base import Fault, InstanceCommand, load_settings
+from pod_jobs.home import claim, make_folders
+from pod_jobs.settings import Settings
+
+
+@click.command(cls=InstanceCommand)
+@click.option("--port", type=int, help="TCP port of the web app; default: [web] port of settings.toml.")
+def up(port: int | None) -> None:
+    """Start everything; Ctrl-C stops it."""
+    from pod_jobs.instance import first_sign_in_link, prepare
+    from pod_jobs.processes.launcher import launch
+
+    for signum in (signal.SIGINT, signal.SIGTERM):  # until honcho listens
+        signal.signal(signum, lambda *_: sys.exit(0))
+    settings = load_settings(web={"port": port}) if port is not None else load_settings()
+    make_folders(settings)
+    claimed = claim(settings)
+    _demand_free_port(settings)
+    prepare(settings)
+    _demand_soundness(settings)
+    link = first_sign_in_link(settings)
+    click.echo(f"pod_jobs at {settings.public_url}  (instance folder: {settings.home})")
+    if link:
+        click.echo(f"First administrator, sign in once within 24 h: {link}")
+    click.echo("Ctrl-C stops everything.")
+    code = launch(settings)
+    if claimed:
+        claimed.close()
+    if code:
+        raise Fault("A process ended by itself, and took the others along.", f"see {settings.home / 'logs'}")
+
+
+def _demand_free_port(settings: Settings) -> None:
+    web = settings.web
+    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((web.host, web.port))
+        except OSError as error:
+            hint = "another program listens there; --port N takes another" if error.errno == errno.EADDRINUSE else ""
+            raise Fault(f"Cannot listen on {web.host}, port {web.port}.", hint or str(error)) from error
+
+
+def _demand_soundness(settings: Settings) -> None:
+    names = [*doctor.BEFORE_START, *(["key-value server"] if settings.redis.url else [])]
+    found = doctor.faults(doctor.examine(settings, names))
+    if found:
+        raise Fault("Not started.", "\n".join(map(str, found)))
+    for weak in doctor.faults(doctor.examine(settings, ["free space"])):
+        click.secho(f"Warning: {weak}", fg="yellow", err=True)

@@ -1,0 +1,163 @@
+"""pod-jobs submit, list, show: recordings and what became of them."""
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pod_jobs.cli.api import Api
+from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.words import clock, describe_task, local_time, size
+from pod_jobs.settings import Settings
+
+POLL_S = 0.5
+PIECE_BYTES = 256 * 1024
+UPLOAD_TIMEOUT_S = 600  # from the last byte to the answer: the server writes the file through to the disk
+OPEN = ("waiting", "running")
+LIST_LIMIT = 50
+
+
+@click.command(cls=InstanceCommand)
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE…"
+)
+@click.option("--title", help="Title of the video; default: from the file name. Only with one file.")
+@click.option("--wait", is_flag=True, help="Follow the encode to its end; exit code 1 when one failed.")
+@click.option("--json", "as_json", is_flag=True, help="One line per file, each a JSON object.")
+def submit(files: tuple[Path, ...], title: str | None, wait: bool, as_json: bool) -> None:
+    """Send recordings to be encoded."""
+    if title and len(files) > 1:
+        raise click.UsageError("--title goes with one file")
+    settings = load_settings()
+    api = Api(settings)
+    sent = [_upload(api, file, title or "") for file in files]
+    failed = False
+    for video in sent:
+        if wait:
+            video = _follow(api, video["id"])
+            failed = failed or video["task"]["state"] != "done"
+        if as_json:
+            echo_json(summary(settings, video))
+        else:
+            click.echo(f"{video['id']}  {describe_task(video['task'])}  {video['page_url']}")
+    if failed:
+        raise SystemExit(1)
+
+
+@click.command("list", cls=InstanceCommand)
+@click.option("--all", "whole", is_flag=True, help=f"Every video, not only the newest {LIST_LIMIT}.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
+def list_videos(whole: bool, as_json: bool) -> None:
+    """Videos, newest first."""
+    api = Api(load_settings())
+    found = list(api.pages("/videos", "videos")) if whole else api.get("/videos", limit=LIST_LIMIT)["videos"]
+    if as_json:
+        echo_json(found)
+        return
+    rows = [
+        (one["id"], one["state"], clock(one["duration_s"]), one["owner"], local_time(one["created_at"]), one["title"])
+        for one in found
+    ]
+    echo_table(rows, ("ID", "STATE", "LENGTH", "OWNER", "CREATED", "TITLE"))
+
+
+@click.command(cls=InstanceCommand)
+@click.argument("video_id", type=int, metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="The JSON object of the REST API, with each output's local path.")
+def show(video_id: int, as_json: bool) -> None:
+    """One video: its tasks, errors and outputs."""
+    settings = load_settings()
+    video = Api(settings).get(f"/videos/{video_id}")
+    if as_json:
+        echo_json({**video, "outputs": outputs_with_paths(settings, video)})
+        return
+    click.echo(f"{video['title']}\n{video['page_url']}")
+    click.echo(
+        f"{video['state']}, {clock(video['duration_s'])}, of {video['owner']}, {size(video['source']['bytes'])}\n"
+    )
+    for task in video["tasks"]:
+        click.echo(f"t{task['id']}  {task['kind']}: {describe_task(task)}")
+    for warning in video["warnings"]:
+        click.echo(f"warning: {warning.get('sentence') or warning['code']}")
+    click.echo()
+    echo_table(
+        [(one["kind"], size(one["bytes"]), settings.media_folder / one["path"]) for one in video["outputs"]],
+        ("OUTPUT", "SIZE", "PATH"),
+    )
+
+
+def summary(settings: Settings, video: dict[str, Any]) -> dict[str, Any]:
+    """What `submit --json` prints. Seconds are null until known: `queued_s` in the queue, then from the start of the
+    run `first_playable_s` to the first segments and `encoded_s` to the end.
+    """
+    task = video["task"]
+    return {
+        "id": video["id"],
+        "title": video["title"],
+        "state": video["state"],
+        "error": task["error"],
+        "page_url": video["page_url"],
+        "task": task["id"],
+        "outputs": outputs_with_paths(settings, video),
+        "queued_s": task["queued_s"],
+        "first_playable_s": task["infos"].get("first_playable_s"),
+        "encoded_s": _seconds(task["started_at"], task["ended_at"]) if task["state"] == "done" else None,
+    }
+
+
+def outputs_with_paths(settings: Settings, video: dict[str, Any]) -> list[dict[str, Any]]:
+    """The outputs with absolute paths on this host."""
+    return [{**one, "path": str(settings.media_folder / one["path"])} for one in video.get("outputs", [])]
+
+
+def _upload(api: Api, file: Path, title: str) -> dict[str, Any]:
+    length, terminal = file.stat().st_size, sys.stderr  # standard output is for results
+    with (
+        file.open("rb") as stream,
+        click.progressbar(length=length, label=file.name, hidden=not terminal.isatty(), file=terminal) as bar,
+    ):
+        body = _Watched(stream, length, bar.update)
+        answer = api.call(
+            "POST", "/videos", params={"name": file.name, "title": title}, data=body, read_s=UPLOAD_TIMEOUT_S
+        )
+    video: dict[str, Any] = answer.json()
+    return video
+
+
+class _Watched:
+    """A file for requests to stream, that tells how much was read."""
+
+    def __init__(self, stream: Any, length: int, on_bytes: Callable[[int], None]) -> None:
+        self._stream, self._length, self._on_bytes = stream, length, on_bytes
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, _size: int = -1) -> bytes:
+        piece: bytes = self._stream.read(PIECE_BYTES)
+        self._on_bytes(len(piece))
+        return piece
+
+
+def _follow(api: Api, video_id: int) -> dict[str, Any]:
+    """Show the encode's progress until it has ended."""
+    terminal = sys.stderr
+    while True:
+        video: dict[str, Any] = api.get(f"/videos/{video_id}")
+        still_open = video["task"]["state"] in OPEN
+        if terminal.isatty():
+            line = f"{video['title']}: {describe_task(video['task'])}"[:110] if still_open else ""
+            click.echo(f"\r\x1b[K{line}", nl=False, file=terminal)
+        if not still_open:
+            return video
+        time.sleep(POLL_S)
+
+
+def _seconds(start: str | None, end: str | None) -> float | None:
+    if not start or not end:
+        return None
+    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 3)

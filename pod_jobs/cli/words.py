@@ -1,0 +1,57 @@
+"""Values in words, for a terminal."""
+
+from datetime import datetime
+from typing import Any
+
+
+def clock(seconds: float | None) -> str:
+    """93.4 -> "1:33"; unknown -> "-"."""
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def local_time(instant: str | None) -> str:
+    """An ISO instant in this machine's zone, to the minute."""
+    return datetime.fromisoformat(instant).astimezone().strftime("%Y-%m-%d %H:%M") if instant else "-"
+
+
+def describe_task(task: dict[str, Any]) -> str:
+    """The state of a task of the REST API, with what matters in that state."""
+    match task["state"]:
+        case "waiting":
+            return _waiting(task)
+        case "running":
+            return _running(task["progress"] or {})
+        case "error" if task["error"]:
+            return f"error: {task['error']['sentence']} ({task['error']['code']})"
+        case state:
+            return str(state)
+
+
+def _waiting(task: dict[str, Any]) -> str:
+    if task["retry_at"]:
+        return f"waiting, next try {local_time(task['retry_at'])}"
+    return f"waiting, place {task['queue_position']}" if task["queue_position"] else "waiting"
+
+
+def _running(progress: dict[str, Any]) -> str:
+    words = ["running"]
+    if progress.get("step"):
+        words.append(f"{progress['step']} {progress.get('fraction') or 0:.0%}")
+    if progress.get("speed"):
+        words.append(f"{progress['speed']:.1f}x")
+    if progress.get("eta_s") is not None:
+        words.append(f"{clock(progress['eta_s'])} left")
+    return ", ".join(words)

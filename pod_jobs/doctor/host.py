@@ -1,0 +1,75 @@
+"""Checks of this machine and of the instance folder."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from pod_jobs.doctor.finding import Finding
+from pod_jobs.errors import PodJobsError
+from pod_jobs.home import FOLDERS, PRIVATE_FOLDERS
+from pod_jobs.settings import ROOT, Settings
+
+GB = 10**9
+SECRETS = ("session_key", "worker_token", "cli_token")
+
+
+def check_folders(settings: Settings) -> Iterator[Finding]:
+    """Each folder takes a file."""
+    for name in ("", *FOLDERS, *PRIVATE_FOLDERS):
+        folder = settings.home / name
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            yield Finding("folders", "fault", f"{folder} cannot be written: {error.strerror}")
+            return
+    yield Finding("folders", "ok", f"{settings.home} can be written")
+
+
+def check_secrets(settings: Settings) -> Iterator[Finding]:
+    """They exist, and nobody else can read them."""
+    for name in SECRETS:
+        try:
+            settings.secret(name)
+        except PodJobsError as error:
+            yield Finding("secrets", "fault", error.reason)
+            return
+        path = settings.home / "secrets" / name
+        if path.stat().st_mode & 0o077:
+            yield Finding("secrets", "fault", f"others may read {path}", f"chmod 600 '{path}'")
+            return
+    yield Finding("secrets", "ok", "there, and readable by this user only")
+
+
+def check_space(settings: Settings) -> Iterator[Finding]:
+    """More than upload.free_gb is left for media."""
+    try:
+        free_gb = shutil.disk_usage(settings.media_folder).free / GB
+    except OSError as error:
+        yield Finding("free space", "fault", f"{settings.media_folder}: {error.strerror}")
+        return
+    least_gb = settings.upload.free_gb
+    text = f"{free_gb:.1f} GB on the media disk; upload.free_gb is {least_gb:g}"
+    yield Finding("free space", "ok" if free_gb > least_gb else "fault", text)
+
+
+def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
+    """The program, its encoders and filters, the sandbox."""
+    from pod_jobs.media.tools import find_tools  # here: most workers never need it
+
+    try:
+        tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)
+    except PodJobsError as error:
+        yield Finding("ffmpeg", "fault", error.reason, "[ffmpeg] in settings.toml")
+        return
+    yield Finding("ffmpeg", "ok", f"{tools.ffmpeg} {tools.version}, nothing lacks, sandbox: {tools.sandbox.kind}")
+
+
+def check_browser_files(_settings: Settings) -> Iterator[Finding]:
+    """What package.json asks for is installed."""
+    wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    missing = [name for name in wanted if not (ROOT / "node_modules" / name).is_dir()]
+    if missing:
+        yield Finding("browser files", "fault", f"not installed: {', '.join(missing)}", "./run install")
+    else:
+        yield Finding("browser files", "ok", f"{len(wanted)} packages")

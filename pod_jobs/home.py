@@ -1,0 +1,100 @@
+"""The instance folder: its parts, who may run it, who uses its embedded key-value server. Opens no database.
+
+<home>/settings.toml    optional: only what differs from the program's settings.toml
+<home>/catalog.sqlite3  the database, unless database.url names another
+<home>/media/           sources and outputs
+<home>/redis/           append-only file of the embedded key-value server
+<home>/logs/            what `./run up` printed, rotated
+<home>/run/             locks, and the embedded server's socket
+<home>/secrets/         one file per secret, readable by the instance's own user only
+"""
+
+import fcntl
+import os
+import stat
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import IO
+
+from pod_jobs.errors import Refused, SettingsError
+from pod_jobs.settings import Settings
+
+FOLDERS = ("media", "logs")
+PRIVATE_FOLDERS = ("redis", "run", "secrets")
+POLL_S = 0.02
+
+
+def make_folders(settings: Settings) -> None:
+    """Errors: SettingsError when the place cannot be written."""
+    try:
+        for name in FOLDERS + PRIVATE_FOLDERS:
+            (settings.home / name).mkdir(parents=True, exist_ok=True)
+        for name in PRIVATE_FOLDERS:
+            (settings.home / name).chmod(0o700)
+        if settings.redis_socket.parent != settings.home / "run":
+            _make_socket_folder(settings.redis_socket.parent)
+    except OSError as error:
+        raise SettingsError(f"home: {error.filename or settings.home}: {error.strerror}") from error
+
+
+def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:
+    """Make this process the one that runs the instance, for as long as the returned file is open, here or in a fork.
+
+    None when a process of `family` is that one. Errors: Refused when a stranger is.
+    """
+    file = (settings.home / "run" / "lock").open("a+", encoding="ascii")
+    if _lock_now(file):
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        return file
+    with file:
+        file.seek(0)
+        holder = file.read().strip()
+    if holder.isdigit() and int(holder) in family:
+        return None
+    raise Refused(f"{settings.home} is in use by process {holder or '?'}", code="instance-running")
+
+
+def join_clients(settings: Settings) -> IO[str]:
+    """Count this process, and all that it forks, among the embedded server's clients until they end."""
+    file = (settings.home / "run" / "clients.lock").open("a", encoding="ascii")
+    fcntl.flock(file, fcntl.LOCK_SH)
+    return file
+
+
+def wait_for_clients(settings: Settings, longest_s: float) -> bool:
+    """Wait until no client is left. False when some still are after `longest_s`."""
+    deadline = monotonic() + longest_s
+    with (settings.home / "run" / "clients.lock").open("a", encoding="ascii") as file:
+        while not _lock_now(file):
+            if monotonic() > deadline:
+                return False
+            sleep(POLL_S)
+    return True
+
+
+@contextmanager
+def alone(settings: Settings, name: str) -> Iterator[None]:
+    """One process at a time in here, by the lock <home>/run/<name>.lock; waits."""
+    with (settings.home / "run" / f"{name}.lock").open("a", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _lock_now(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _make_socket_folder(folder: Path) -> None:
+    """A folder in /tmp that nobody else can have prepared for us."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise SettingsError(f"home: {folder}, the place of the key-value server's socket, belongs to somebody else")

@@ -1,0 +1,93 @@
+"""Starts the Procfile through honcho, in this process, and keeps its output in a rotated file too.
+
+honcho ends all lines when one ends, and sends SIGKILL a while after SIGTERM; our lines only end when told to (supervisor.py).
+"""
+
+import logging.handlers
+import os
+import signal
+import sys
+from collections import deque
+from pathlib import Path
+from typing import TextIO
+
+import honcho.manager
+from honcho.environ import Env, expand_processes
+from honcho.manager import SYSTEM_PRINTER_NAME, Manager
+from honcho.printer import Message, Printer
+
+from pod_jobs.settings import ROOT, Settings, environment
+
+KILL_MARGIN_S = 5.0  # over worker.stop_s
+LOG_BYTES = 10_000_000
+LOG_FILES = 5
+
+
+def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
+    """Run every line until SIGTERM, SIGINT or SIGHUP: 0. Returns 1 when a line ended by itself and took the others along."""
+    honcho.manager.KILL_WAIT = settings.worker.stop_s + KILL_MARGIN_S
+    manager = InstanceManager(LoggingPrinter(sys.stdout, settings.home / "logs" / "pod_jobs.log"))
+    env = Env({"app_root": str(procfile.parent), "procfile": procfile.name})
+    for line in expand_processes(env.load_procfile().processes):
+        variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env)
+        manager.add_process(line.name, line.cmd, env=variables, cwd=str(procfile.parent))
+    logging.raiseExceptions = False  # a full disk must not fill the terminal with log's own tracebacks
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    manager.loop()
+    return 0 if manager.asked else 1
+
+
+class InstanceManager(Manager):  # type: ignore[misc]  # honcho has no types
+    """honcho's manager, with two repairs.
+
+    A stop that comes before all lines have started is remembered (honcho raises KeyError), and the time until SIGKILL
+    counts from the stop, not from the first line that ends.
+    """
+
+    def __init__(self, printer: Printer) -> None:
+        super().__init__(printer)
+        self.asked = False  # a signal ended it, not a line
+
+    def terminate(self) -> None:
+        self.asked = self.asked or not super()._any_stopped()
+        if self._all_started():
+            super().terminate()
+
+    def _any_stopped(self) -> bool:
+        return self.asked or bool(super()._any_stopped())
+
+
+class LoggingPrinter(Printer):  # type: ignore[misc]
+    """Prints to the terminal, as long as there is one, and to a rotated file; safe to call from a signal handler.
+
+    honcho's own remarks (which line has which pid, who was sent what) go to the file only.
+    """
+
+    def __init__(self, terminal: TextIO, path: Path) -> None:
+        super().__init__(terminal)
+        self._waiting: deque[Message] = deque()
+        self._busy = False
+        file = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._file = file
+
+    def write(self, message: Message) -> None:
+        self._waiting.append(message)
+        if self._busy:  # a signal handler interrupted the loop below, which will get to it
+            return
+        self._busy = True
+        while self._waiting:
+            self._emit(self._waiting.popleft())
+        self._busy = False
+
+    def _emit(self, message: Message) -> None:
+        text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
+        for line in text.splitlines():
+            words = f"{message.name} | {line}"
+            self._file.emit(logging.LogRecord("honcho", logging.INFO, "", 0, words, None, None))
+        if message.name != SYSTEM_PRINTER_NAME:
+            try:
+                super().write(message)
+            except OSError:  # the terminal was closed; the file goes on
+                self.output = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

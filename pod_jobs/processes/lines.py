@@ -1,0 +1,85 @@
+"""The lines of the Procfile: each loads the settings, makes or awaits what it needs, and supervises its children.
+
+The supervisor itself imports little; Flask, RQ and peewee are imported by the children.
+"""
+
+import logging
+import sys
+from functools import partial
+
+from pod_jobs import home
+from pod_jobs.errors import PodJobsError
+from pod_jobs.parentage import parent_and_grandparent
+from pod_jobs.processes import key_value_server
+from pod_jobs.processes.supervisor import Line, supervise
+from pod_jobs.settings import QUEUES, Settings, is_procfile_line, load
+
+NAMES = ("server", "web", *QUEUES, "janitor")
+
+# Over worker.stop_s (4 s): all of it ends before a plain `honcho start` sends SIGKILL, 5 s after its SIGTERM.
+CLIENT_MARGIN_S = 0.4
+SERVER_MARGIN_S = 0.6
+SERVER_STOP_S = 5.0  # for Valkey to write its file; it takes milliseconds
+
+
+def main(name: str) -> int:
+    """Run the line `name` until it is told to stop. Returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = load()
+        home.make_folders(settings)
+        supervise(_server_line(settings) if name == "server" else _client_line(settings, name))
+    except PodJobsError as error:  # of the supervisor, or of a child
+        print(f"{error.sentence} {error.reason}", file=sys.stderr)  # noqa: T201  # logging would add nothing
+        return 1
+    return 0
+
+
+def _server_line(settings: Settings) -> Line:
+    """It stands for the instance, also when the key-value server is another one and there is nothing to run."""
+    longest_s = settings.worker.stop_s + SERVER_MARGIN_S
+    return Line(
+        "server",
+        partial(key_value_server.become_server, settings),
+        count=0 if settings.redis.url else 1,
+        stop_s=SERVER_STOP_S,
+        before_stop=partial(key_value_server.let_clients_end, settings, longest_s),
+        watch_starter=is_procfile_line(),
+        holds=home.claim(settings, parent_and_grandparent()),
+    )
+
+
+def _client_line(settings: Settings, name: str) -> Line:
+    runs = {"web": _run_web, "janitor": _run_janitor}
+    return Line(
+        name,
+        partial(runs[name], settings) if name in runs else partial(_run_worker, settings, name),
+        count=1 if name in runs else getattr(settings.workers, name),
+        stop_s=settings.worker.stop_s + CLIENT_MARGIN_S,
+        watch_starter=is_procfile_line(),
+        holds=home.join_clients(settings),
+    )
+
+
+def _run_web(settings: Settings) -> None:
+    from pod_jobs.instance import prepare
+    from pod_jobs.processes.web_server import WebServer
+
+    prepare(settings)
+    WebServer(settings).run()
+
+
+def _run_janitor(settings: Settings) -> None:
+    from pod_jobs import janitor
+    from pod_jobs.instance import prepare
+
+    prepare(settings)
+    janitor.run(settings)
+
+
+def _run_worker(settings: Settings, queue_name: str) -> None:
+    from pod_jobs.doctor import wait_until_sound
+    from pod_jobs.jobs.worker import run_worker
+
+    wait_until_sound(settings, queue_name)
+    run_worker(settings, queue_name)

@@ -1,0 +1,40 @@
+"""gunicorn with the web app: few processes, many threads (an upload or a slow client holds one each)."""
+
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from pod_jobs.settings import Settings
+
+GRACEFUL_S = 3  # what requests get to end at a stop
+SILENCE_S = 60  # a gunicorn worker that gives no sign of life for so long is replaced
+
+
+class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """Each gunicorn worker makes its own app after the fork: no connection is ever shared between processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        web = self.settings.web
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        for name, value in {
+            "bind": f"{host}:{web.port}",
+            "worker_class": "gthread",
+            "workers": web.processes,
+            "threads": web.threads,
+            "timeout": SILENCE_S,
+            "graceful_timeout": GRACEFUL_S,
+            "keepalive": 15,
+            "control_socket_disable": True,
+            "loglevel": "warning",
+            "proc_name": "pod_jobs web",
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from pod_jobs.web.app import create_app  # in the worker, after the fork
+
+        return create_app(self.settings)

@@ -1,0 +1,97 @@
+"""What the first bytes of a file say it is. Pure; asked before anything else looks into a file that somebody uploaded.
+
+"media" is an allow list: the containers that the encoder opens. The other words only choose the sentence.
+"""
+
+from typing import Literal
+
+Nature = Literal["media", "playlist", "text", "document", "image", "archive", "executable", "unknown"]
+
+SNIFF_BYTES = 4096  # what `sniff` wants to see; less is fine when the file is shorter
+TS_PACKETS = (
+    188,
+    192,
+    204,
+)  # bytes of a transport stream's packet: plain, with time code (AVCHD), with error correction
+_TEXT = bytes({7, 8, 9, 10, 12, 13, 27, *range(0x20, 0x7F), *range(0x80, 0x100)})
+
+# MP4 and QuickTime: a box's name after its size; and its brands that are pictures
+_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+_IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
+
+_PLAYLISTS = (b"#ext", b"[playlist]", b"ffconcat", b"<?xml", b"<mpd", b"<smil", b"<asx", b"v=0\n", b"v=0\r")
+_PREFIXES: tuple[tuple[bytes, Nature], ...] = (
+    (b"\x1aE\xdf\xa3", "media"),  # Matroska, WebM
+    (b"OggS", "media"),
+    (b"fLaC", "media"),
+    (b"ID3", "media"),  # MP3, AAC
+    (b"FLV\x01", "media"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "media"),  # ASF: WMV, WMA
+    (b"\x00\x00\x01\xba", "media"),  # MPEG program stream
+    (b"\x00\x00\x01\xb3", "media"),  # MPEG video
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "media"),  # MXF
+    (b"riff\x2e\x91\xcf\x11", "media"),  # Wave64
+    (b"#!AMR", "media"),
+    (b"caff", "media"),
+    (b"\x1f\x07\x00", "media"),  # raw DV
+    (b"\x0b\x77", "media"),  # AC-3
+    (b"%PDF-", "document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "document"),  # old Office
+    (b"{\\rtf", "document"),
+    (b"\x89PNG\r\n", "image"),
+    (b"\xff\xd8\xff", "image"),
+    (b"GIF8", "image"),
+    (b"BM", "image"),
+    (b"II*\x00", "image"),
+    (b"MM\x00*", "image"),
+    (b"PK\x03\x04", "archive"),  # also new Office
+    (b"\x1f\x8b", "archive"),
+    (b"BZh", "archive"),
+    (b"7z\xbc\xaf\x27\x1c", "archive"),
+    (b"\xfd7zXZ\x00", "archive"),
+    (b"Rar!\x1a\x07", "archive"),
+    (b"\x28\xb5\x2f\xfd", "archive"),  # Zstandard
+    (b"\x7fELF", "executable"),
+    (b"MZ", "executable"),
+    (b"#!", "executable"),
+)
+_CHUNKED: dict[bytes, dict[bytes, Nature]] = {  # container -> what it says it holds, after its size
+    b"RIFF": {b"WAVE": "media", b"AVI ": "media", b"WEBP": "image"},
+    b"RF64": {b"WAVE": "media"},
+    b"FORM": {b"AIFF": "media", b"AIFC": "media"},
+}
+
+
+def sniff(head: bytes) -> Nature:
+    """The nature of a file that begins with `head` (its first SNIFF_BYTES). An empty file is "unknown"."""
+    if head[4:8] in _BOXES:
+        return "image" if head[4:8] == b"ftyp" and head[8:12] in _IMAGE_BRANDS else "media"
+    if head[:4] in _CHUNKED:
+        return _CHUNKED[head[:4]].get(head[8:12], "unknown")
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PLAYLISTS):  # players forgive what comes before
+        return "playlist"
+    for prefix, nature in _PREFIXES:
+        if head.startswith(prefix):
+            return nature
+    if _is_mpeg_audio(head) or _is_transport_stream(head):
+        return "media"
+    return "text" if head and not head.translate(None, _TEXT) else "unknown"
+
+
+def _is_mpeg_audio(head: bytes) -> bool:
+    """MP3 or AAC without a tag: eleven set bits, then a version, layer and rate that exist. Zeros before are common."""
+    frame = head.lstrip(b"\0")[:4]
+    if len(frame) < 4 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
+        return False
+    is_adts = frame[1] & 0xF6 == 0xF0
+    return is_adts or (frame[1] & 0x18 != 0x08 and frame[1] & 0x06 != 0 and frame[2] & 0xF0 != 0xF0)
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """0x47 again and again at the distance of a packet; the first packet may be cut."""
+    return any(
+        all(head[start + n * size] == 0x47 for n in range(5))
+        for size in TS_PACKETS
+        for start in range(size)
+        if start + 4 * size < len(head)
+    )

@@ -1,0 +1,88 @@
+"""What people set for themselves: password, API tokens, language."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from pod_jobs.catalog.store import users
+from pod_jobs.errors import Refused
+from pod_jobs.web import access, problems, sign_in, throttle
+from pod_jobs.web.site import now, site
+
+blueprint = Blueprint("account", __name__)
+
+LANGUAGES = ("en", "fr")
+MIN_PASSWORD_LENGTH = 10
+YEAR_S = 365 * 86400
+
+
+@blueprint.get("/account")
+def show() -> ResponseReturnValue:
+    return _page()
+
+
+@blueprint.post("/account/password")
+def change_password() -> ResponseReturnValue:
+    """Every other session of this person ends; this one goes on."""
+    user = access.require_user()
+    new = request.form.get("new", "")
+    try:
+        if user.password_hash is not None:
+            _check_present(user.name, user.password_hash, request.form.get("present", ""))
+        if len(new) < MIN_PASSWORD_LENGTH:
+            raise Refused(f"{len(new)} characters", code="password-short", count=str(MIN_PASSWORD_LENGTH))
+    except Refused as error:
+        return _page(fault=problems.translated(error.code, error.facts)), problems.status_of(error)
+    users.set_password(user, generate_password_hash(new))
+    users.note(user.name, "password", f"user {user.id}", now())
+    access.sign_in(user)
+    return _page(done=gettext("The password is set."))
+
+
+@blueprint.post("/account/tokens")
+def create_token() -> ResponseReturnValue:
+    user = access.require_user()
+    label = request.form.get("label", "").strip() or "?"
+    token = users.create_token(user, label, now())
+    users.note(user.name, "token add", f"user {user.id}", now(), label)
+    return _page(token=token)
+
+
+@blueprint.post("/account/tokens/<int:token_id>/revoke")
+def revoke_token(token_id: int) -> ResponseReturnValue:
+    """Errors: NotFound, also for another's."""
+    user = access.require_user()
+    users.revoke_token(token_id, now(), user)
+    users.note(user.name, "token revoke", f"token {token_id}", now())
+    return _page(done=gettext("The token is revoked."))
+
+
+@blueprint.post("/language")
+@access.public
+def language() -> ResponseReturnValue:
+    """Remembered with the person, and in a cookie for the pages before the sign-in."""
+    chosen = request.form.get("language", "")
+    response = redirect(sign_in.safe_path(request.form.get("next", "")), 303)
+    if chosen in LANGUAGES:
+        user = access.current_user()
+        if user is not None:
+            users.set_language(user, chosen)
+        response.set_cookie("language", chosen, max_age=YEAR_S, samesite="Lax")
+    return response
+
+
+def _check_present(name: str, kept: str, given: str) -> None:
+    """Errors: Refused. Counted like a sign-in: a borrowed session must not serve to guess the password."""
+    redis, address = site().redis, request.remote_addr or ""
+    throttle.enter(redis, name, address)
+    if not check_password_hash(kept, given):
+        raise Refused("the present password", code="password-wrong")
+    throttle.succeed(redis, name, address)
+
+
+def _page(**more: Any) -> str:
+    tokens = users.list_valid_tokens(access.require_user())
+    return render_template("account.html", tokens=tokens, min_length=MIN_PASSWORD_LENGTH, **more)

@@ -1,0 +1,13 @@
+"""The REST API, /api/v1; openapi.yaml describes it, and a test holds the two together. One file per noun."""
+
+from flask import Flask
+
+from pod_jobs.web.api import me, results, tasks, videos
+
+BLUEPRINTS = (videos.blueprint, tasks.blueprint, results.blueprint, me.blueprint)
+PREFIX = "/api/v1"
+
+
+def register(app: Flask) -> None:
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint, url_prefix=PREFIX)

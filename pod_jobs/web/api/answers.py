@@ -1,0 +1,53 @@
+"""What the API's views share: reading a request strictly, answering with an ETag so that polling costs little."""
+
+from typing import Any, TypeVar
+
+from flask import Response, jsonify, request
+
+from pod_jobs.errors import Malformed
+
+T = TypeVar("T")
+MAX_LIMIT = 200
+
+
+def fresh(document: Any) -> Response:
+    """`document` as JSON; 304 without a body when the client has it already."""
+    response = jsonify(document)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def body() -> dict[str, Any]:
+    """The request's JSON object. Errors: Malformed."""
+    document = request.get_json(silent=True)
+    if not isinstance(document, dict):
+        raise Malformed("a JSON object is needed")
+    return document
+
+
+def field(document: dict[str, Any], name: str, kind: type[T]) -> T:
+    """A required field of `document`. Errors: Malformed."""
+    value = document.get(name)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise Malformed(f"{name}: {kind.__name__} is needed")
+    return value
+
+
+def page() -> tuple[int, int | None]:
+    """?limit= and ?before= of a list. Errors: Malformed."""
+    limit, before = _number("limit") or 50, _number("before")
+    return min(max(limit, 1), MAX_LIMIT), before
+
+
+def next_of(rows: list[Any], limit: int) -> int | None:
+    """The `before` of the next page, or None at the end."""
+    return rows[-1].id if len(rows) == limit else None
+
+
+def _number(name: str) -> int | None:
+    text = request.args.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 18):
+        raise Malformed(f"{name}: a number is needed")
+    return int(text) if text else None

@@ -1,0 +1,22 @@
+"""/me, and the document that describes the API."""
+
+from flask import Blueprint, send_from_directory
+from flask.typing import ResponseReturnValue
+
+from pod_jobs.web import access
+from pod_jobs.web.access import require_user
+
+blueprint = Blueprint("api_me", __name__)
+
+
+@blueprint.get("/me")
+@access.only(*access.PEOPLE, "worker")
+def me() -> ResponseReturnValue:
+    user = require_user()
+    return {"id": user.id, "name": user.name, "role": user.role, "language": user.language}
+
+
+@blueprint.get("/openapi.yaml")
+@access.public
+def openapi() -> ResponseReturnValue:
+    return send_from_directory(blueprint.root_path, "../openapi.yaml", mimetype="application/yaml")

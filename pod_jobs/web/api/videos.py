@@ -1,0 +1,87 @@
+"""/videos: list, upload in one request, show, rename, delete, encode again."""
+
+from pathlib import Path
+from typing import IO
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from pod_jobs.catalog.store import videos
+from pod_jobs.errors import Malformed
+from pod_jobs.settings import Settings
+from pod_jobs.web import documents, orders, storage
+from pod_jobs.web.access import link_base, require_user
+from pod_jobs.web.api import answers
+from pod_jobs.web.forms import Form
+from pod_jobs.web.site import site
+
+blueprint = Blueprint("api_videos", __name__)
+
+
+@blueprint.get("/videos")
+def list_videos() -> ResponseReturnValue:
+    limit, before = answers.page()
+    rows = videos.list_videos(require_user(), limit, before, request.args.get("text", ""))
+    listed = documents.video_list(site().redis, link_base(), rows)
+    return answers.fresh({"videos": listed, "next": answers.next_of(rows, limit)})
+
+
+@blueprint.route("/videos", methods=["POST", "PUT"])
+def upload() -> ResponseReturnValue:
+    """The file is the body (?name=, ?title=), or the part `file` of a form (and its field `title`). PUT is for curl -T."""
+    settings, user = site().settings, require_user()
+    request.max_content_length = None  # the limit of files is another one
+    storage.check_size(settings, 1 if request.content_length is None else request.content_length)
+    storage.check_room(settings, request.content_length or 0)
+    storage.limit_silence(request.environ)
+    site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
+    with storage.temporary(settings) as file:
+        name, title = _receive(settings, file)
+        path = Path(file.name)
+        size_bytes = path.stat().st_size
+        storage.check_size(settings, size_bytes)
+        storage.check_nature(path)
+        source = videos.Source(storage.clean_name(name), size_bytes)
+        video = orders.add_video(user, storage.title_of(title, source.name), source, storage.placer(settings, path))
+    document = documents.video(site().redis, link_base(), videos.get(video.id))
+    return jsonify(document), 201, {"Location": f"{link_base()}{request.path}/{video.id}"}
+
+
+def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str]:
+    """The body into `file`; returns file name and title as the client gave them. Errors: Malformed when it broke off."""
+    limit_bytes = int(settings.upload.max_gb * storage.GB)
+    try:
+        if request.mimetype != "multipart/form-data":
+            storage.receive(request.stream, file, settings, limit_bytes)
+            return request.args.get("name", ""), request.args.get("title", "")
+        form = Form(request.stream, request.mimetype_params.get("boundary", ""))
+        name = form.open_file("file")
+        storage.receive(form, file, settings, limit_bytes)
+        form.finish()
+        return request.args.get("name", name), form.fields.get("title", "")
+    except storage.CutOff as error:
+        raise Malformed("the body broke off before its end") from error
+
+
+@blueprint.get("/videos/<int:video_id>")
+def show(video_id: int) -> ResponseReturnValue:
+    row = videos.get(video_id, require_user())
+    return answers.fresh(documents.video(site().redis, link_base(), row))
+
+
+@blueprint.patch("/videos/<int:video_id>")
+def rename(video_id: int) -> ResponseReturnValue:
+    title = storage.title_of(answers.field(answers.body(), "title", str), "")
+    row = videos.rename(video_id, title, require_user())
+    return documents.video(site().redis, link_base(), row)
+
+
+@blueprint.delete("/videos/<int:video_id>")
+def delete(video_id: int) -> ResponseReturnValue:
+    orders.delete_video(require_user(), video_id)
+    return "", 204
+
+
+@blueprint.post("/videos/<int:video_id>/encode")
+def encode(video_id: int) -> ResponseReturnValue:
+    return documents.task(site().redis, orders.encode_again(require_user(), video_id)), 202

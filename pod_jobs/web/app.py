@@ -1,0 +1,92 @@
+"""The web app: pages, REST API, uploads, media, rq-dashboard. Made by create_app, served by gunicorn (web.py)."""
+
+from datetime import timedelta
+
+from babel import negotiate_locale
+from flask import Flask, request
+from flask_babel import Babel, get_locale
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from pod_jobs.catalog import database
+from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.settings import Settings
+from pod_jobs.web import (
+    access,
+    account,
+    api,
+    browser_files,
+    dashboard,
+    headers,
+    health,
+    media_files,
+    pages,
+    problems,
+    sign_in,
+    uploads,
+)
+from pod_jobs.web.site import Site, install, site
+
+LANGUAGES = ("en", "fr")  # the first is for everybody else
+MAX_BODY_BYTES = 4_000_000  # of any request but an upload
+WITHOUT_DATABASE = ("static", "health.healthz")
+
+
+def create_app(settings: Settings) -> Flask:
+    """The app for one instance. Opens no connection yet. Errors: SettingsError for a missing secret or a wrong URL."""
+    app = Flask(__name__)
+    is_https = settings.public_url.startswith("https://")
+    app.config.update(
+        SECRET_KEY=settings.secret("session_key"),
+        SESSION_COOKIE_NAME=f"pod_jobs_{settings.web.port}",  # cookies know no ports, and two instances may share a host
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https,
+        PERMANENT_SESSION_LIFETIME=timedelta(days=settings.web.session_days),
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        BABEL_DEFAULT_LOCALE=LANGUAGES[0],
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
+    own = Site(settings, database.connect(settings.database_url), connect_for_web(settings.redis_url))
+    install(app, own)
+    if settings.web.behind_proxy:
+        hops = settings.web.behind_proxy
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
+    _open_database_per_request(app)
+    Babel(app, locale_selector=_language)
+    app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user)
+    problems.register(app)
+    access.register(app)
+    headers.register(app, settings)
+    for blueprint in (
+        pages.blueprint,
+        account.blueprint,
+        browser_files.blueprint,
+        sign_in.blueprint,
+        uploads.blueprint,
+        media_files.blueprint,
+        health.blueprint,
+    ):
+        app.register_blueprint(blueprint)
+    api.register(app)
+    dashboard.register(app, own.redis)
+    return app
+
+
+def _open_database_per_request(app: Flask) -> None:
+    @app.before_request
+    def open_database() -> None:
+        if request.endpoint not in WITHOUT_DATABASE:
+            site().database.connect(reuse_if_open=True)
+
+    @app.teardown_request
+    def close_database(_: BaseException | None) -> None:
+        if not site().database.is_closed():
+            site().database.close()
+
+
+def _language() -> str:
+    """The user's choice, else the one made before signing in, else what the browser asks for."""
+    user = access.current_user()
+    chosen = (user.language if user is not None else "") or request.cookies.get("language", "")
+    wanted = [chosen, *request.accept_languages.values()]
+    return negotiate_locale(wanted, LANGUAGES, sep="-") or LANGUAGES[0]

@@ -1,0 +1,42 @@
+"""Headers on every answer that keep a browser from being used against us."""
+
+from flask import Flask, Response, g, request
+
+from pod_jobs.settings import Settings
+
+# hls.js plays through blob: URLs and works in a blob: worker; the style sheet draws its small icons as data: images.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def register(app: Flask, settings: Settings) -> None:
+    fixed = {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",  # other sites must not see a path; the CSRF check over https wants to
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    }
+    if settings.public_url.startswith("https://"):
+        fixed["Strict-Transport-Security"] = "max-age=31536000"
+
+    def put(response: Response) -> Response:
+        for name, value in fixed.items():
+            response.headers.setdefault(name, value)
+        if "Cache-Control" not in response.headers and request.endpoint != "static":
+            response.headers["Cache-Control"] = "no-store" if g.get("user") is None else "private, no-cache"
+        return response
+
+    app.after_request(put)

@@ -1,0 +1,47 @@
+"""/healthz: is every part of the instance there? For load balancers, monitoring and `pod-jobs up`; so without a sign-in,
+and without details that help a stranger."""
+
+from typing import Any
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from peewee import InterfaceError, OperationalError
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.store import users
+from pod_jobs.jobs import workforce
+from pod_jobs.settings import QUEUES
+from pod_jobs.web import access
+from pod_jobs.web.site import Site, site
+
+blueprint = Blueprint("health", __name__)
+
+JANITOR_KEY = "pod_jobs:janitor"  # written by the janitor with a short expiry: its host and process
+
+
+@blueprint.get("/healthz")
+@access.public
+def healthz() -> ResponseReturnValue:
+    parts = {"database": _database(site()), **_redis(site())}
+    healthy = all(part["ok"] for part in parts.values())
+    return jsonify(ok=healthy, parts=parts), 200 if healthy else 503, {"Cache-Control": "no-store"}
+
+
+def _database(of: Site) -> dict[str, Any]:
+    try:
+        with of.database.connection_context():
+            users.any_administrator()
+    except (OperationalError, InterfaceError):
+        return {"ok": False}
+    return {"ok": True}
+
+
+def _redis(of: Site) -> dict[str, dict[str, Any]]:
+    try:
+        alive = workforce.count_workers(of.redis, QUEUES)
+        janitor = bool(of.redis.exists(JANITOR_KEY))
+    except RedisError:
+        return {"redis": {"ok": False}}
+    wanted = of.settings.workers.model_dump()
+    workers = {f"workers.{name}": {"ok": alive[name] > 0 or wanted[name] == 0, "alive": alive[name]} for name in QUEUES}
+    return {"redis": {"ok": True}, "janitor": {"ok": janitor}, **workers}

@@ -1,0 +1,117 @@
+"""What people may order: encode again, run again, cancel, delete. For the API and the pages alike.
+
+The catalog commits first, with an outbox row; RQ is told right after. Should Redis be away, the janitor tells it later.
+"""
+
+import logging
+from collections.abc import Callable
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.models import Task, Upload, User, Video
+from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
+from pod_jobs.errors import NotFound, Refused, ServiceUnavailable
+from pod_jobs.jobs import queue
+from pod_jobs.web.site import now, site
+
+log = logging.getLogger(__name__)
+
+
+def add_video(user: User, title: str, source: videos.Source, place: Callable[[str], None]) -> Video:
+    """A video of the file that `place` puts into the media folder, and its encode."""
+    video, task = videos.create(user, title, source, now(), place)
+    _ordered(user, "upload", task)
+    return video
+
+
+def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> Video:
+    """The same for a complete tus upload; a second call gives back the same video."""
+    is_new = upload.video_id is None
+    video, task = uploads.finish(upload, now(), place)
+    if is_new:
+        _ordered(user, "upload", task)
+    return video
+
+
+def encode_again(user: User, video_id: int) -> Task:
+    """Errors: NotFound; Refused while an encode is open."""
+    task = videos.order_encode(video_id, user, now())
+    _ordered(user, "encode", task)
+    return task
+
+
+def run_again(user: User, task_id: int) -> Task:
+    """A new generation of a task that has ended. Errors: NotFound; Refused while it is open; ServiceUnavailable."""
+    task = task_seen_by(user, task_id)
+    if task.state in tasks.OPEN:
+        raise Refused(f"task {task_id} is {task.state}; cancel it first")
+    redis = site().redis
+    queue.clear_cancel(
+        redis, task_id
+    )  # or the new run would hear the old wish; so this one thing cannot wait for Redis
+    before = tasks.job_id(task.kind, task.id, task.generation)
+    task = tasks.order_again(task_id, now())
+    _if_redis_is_there(lambda: queue.forget_failure(redis, before))
+    _ordered(user, "requeue", task)
+    return task
+
+
+def cancel(user: User, task_id: int) -> Task:
+    """Errors: NotFound; Refused when it has ended."""
+    task_seen_by(user, task_id)
+    task = tasks.cancel(task_id, now())
+    users.note(user.name, "cancel", f"task {task_id}", now())
+    _tell_to_end(site().redis, task)
+    return task
+
+
+def delete_video(user: User, video_id: int) -> None:
+    """Errors: NotFound."""
+    still_open = videos.delete(video_id, user, now())
+    users.note(user.name, "delete", f"video {video_id}", now())
+    for task in still_open:
+        _tell_to_end(site().redis, tasks.get(task.id))
+
+
+def task_seen_by(user: User, task_id: int) -> Task:
+    """Errors: NotFound, also for a task of another's video. Tasks of no video are the team's."""
+    task = tasks.get(task_id)
+    if task.video_id is not None:
+        videos.get(task.video_id, user)
+    elif user.role == "lecturer":
+        raise NotFound(f"task {task_id}")
+    return task
+
+
+def dispatch(task: Task) -> None:
+    """Enqueue what the task's outbox row asks for, if Redis is there."""
+    job_id = tasks.job_id(task.kind, task.id, task.generation)
+    try:
+        queue.enqueue(site().redis, job_id, {"task": task.id, "generation": task.generation})
+    except ServiceUnavailable as error:
+        log.warning("%s waits for the janitor: %s", job_id, error.reason)
+        return
+    outbox.sent(job_id)
+
+
+def _ordered(user: User, action: str, task: Task) -> None:
+    users.note(user.name, action, f"video {task.video_id or '-'}", now(), f"task {task.id} g{task.generation}")
+    dispatch(task)
+
+
+def _tell_to_end(redis: Redis, task: Task) -> None:
+    def tell() -> None:
+        if task.state == "running":
+            queue.request_cancel(redis, task.id)
+        else:
+            queue.remove(redis, tasks.job_id(task.kind, task.id, task.generation))
+
+    _if_redis_is_there(tell)
+
+
+def _if_redis_is_there(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except RedisError as error:
+        log.warning("left to the janitor: %s", error)

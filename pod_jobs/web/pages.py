@@ -1,0 +1,51 @@
+"""The pages for people: the list of videos and a video's page. What moves in them comes from the API, by static/js."""
+
+from typing import Any
+
+from babel.units import format_unit
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+
+from pod_jobs.catalog.store import videos
+from pod_jobs.web import access
+from pod_jobs.web.site import site
+
+blueprint = Blueprint("pages", __name__)
+
+THEMES = ("light", "dark")
+
+
+@blueprint.app_context_processor
+def on_every_page() -> dict[str, Any]:
+    """What base.html shows: who is signed in, the language, and the chosen theme ("" = the system's)."""
+    theme = request.cookies.get("theme", "")
+    return {
+        "person": access.current_user(),
+        "language": str(get_locale() or "en"),
+        "theme": theme if theme in THEMES else "",
+    }
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    limit_gb = site().settings.upload.max_gb
+    return render_template(
+        "videos.html",
+        owners=_shows_owners(),
+        text=request.args.get("text", ""),
+        limit_bytes=int(limit_gb * 1e9),
+        limit=format_unit(limit_gb, "digital-gigabyte", "short", locale=get_locale()),
+    )
+
+
+@blueprint.get("/videos/<int:video_id>")
+def video(video_id: int) -> ResponseReturnValue:
+    """Errors: NotFound, also for another lecturer's."""
+    found = videos.get(video_id, access.require_user())
+    return render_template("video.html", video=found, owners=_shows_owners())
+
+
+def _shows_owners() -> bool:
+    """Lecturers see only their own videos; whose one is matters to the others."""
+    return access.require_user().role != "lecturer"

@@ -1,0 +1,128 @@
+"""Errors as answers: a problem document (RFC 9457) for programs, a page for people; the sentence in their language."""
+
+import errno
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request
+from flask_babel import gettext
+from peewee import InterfaceError, OperationalError
+from redis.exceptions import RedisError
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from pod_jobs import errors
+from pod_jobs.errors import SENTENCES, PodJobsError
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
+STATUS_OF_CODE = {
+    "source-too-large": 413,
+    "source-not-media": 415,
+    "source-playlist": 415,
+    "sign-in-failed": 401,
+    "sign-in-link": 410,
+    "too-many-attempts": 429,
+    "upload-busy": 423,
+}
+STATUS_OF_CLASS: tuple[tuple[type[PodJobsError], int], ...] = (
+    (errors.NotFound, 404),
+    (errors.Refused, 409),
+    (errors.Malformed, 400),
+    (errors.Unauthorized, 401),
+    (errors.Forbidden, 403),
+    (errors.DiskFull, 507),
+    (errors.ServiceUnavailable, 503),
+    (errors.Stopped, 409),
+    (errors.PermanentError, 422),
+)
+CODE_OF_STATUS = {401: "unauthorized", 403: "forbidden", 404: "not-found"}
+
+
+def register(app: Flask) -> None:
+    """Every error of a view becomes an answer here, and nowhere else."""
+    app.register_error_handler(PodJobsError, answer)
+    app.register_error_handler(HTTPException, _of_werkzeug)
+    app.register_error_handler(OSError, _of_system)
+    for foreign in (OperationalError, InterfaceError, RedisError):
+        app.register_error_handler(foreign, _of_service)
+    app.register_error_handler(NoSuchJobError, lambda error: answer(errors.NotFound(str(error))))
+    app.register_error_handler(
+        InvalidJobOperation, lambda error: answer(errors.Refused(f"RQ: {error or 'not failed'}"))
+    )
+
+
+def status_of(error: PodJobsError) -> int:
+    """The HTTP status for `error`."""
+    by_class = next((status for kind, status in STATUS_OF_CLASS if isinstance(error, kind)), 500)
+    return STATUS_OF_CODE.get(error.code, by_class)
+
+
+def translated(code: str, facts: dict[str, str]) -> str:
+    """The sentence of an error code in the language of this request."""
+    known = code if code in SENTENCES else "internal"
+    return errors.fill(gettext(SENTENCES[known]), facts)
+
+
+def answer(error: PodJobsError) -> Response:
+    """The response that says `error`."""
+    return _answer(error, status_of(error))
+
+
+def wants_json() -> bool:
+    """Is the client of this request a program?"""
+    return request.path.startswith(("/api/", "/media/", "/healthz"))
+
+
+def _answer(error: PodJobsError, status: int) -> Response:
+    if status >= 500:
+        log.error("%s %s: %s", request.method, request.path, error.reason)
+    document = _document(error, status)
+    if wants_json():
+        response = jsonify(document)
+        response.mimetype = "application/problem+json"
+    else:
+        response = Response(render_template("error.html", problem=document), mimetype="text/html")
+    response.status_code = status
+    if status == 401 and wants_json():
+        response.headers["WWW-Authenticate"] = "Token"
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _document(error: PodJobsError, status: int) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": translated(error.code, error.facts),
+        "status": status,
+        "detail": error.reason,
+        "code": error.code,
+    }
+
+
+def _of_werkzeug(error: HTTPException) -> Response:
+    """Redirects pass; the cause of a 500 is in the log, its text is not for everybody."""
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response()  # type: ignore[return-value]  # a werkzeug response that Flask accepts
+    code = CODE_OF_STATUS.get(error.code, "internal" if error.code >= 500 else "malformed")
+    reason = "see the log of the web app" if isinstance(error, InternalServerError) else error.description or error.name
+    response = _answer(PodJobsError(reason, code=code), error.code)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Content-Range", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _of_service(error: Exception) -> Response:
+    what = "key-value server" if isinstance(error, RedisError) else "database"
+    return answer(errors.ServiceUnavailable(f"{what}: {type(error).__name__}"))
+
+
+def _of_system(error: OSError) -> Response:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return answer(errors.DiskFull(str(error)))
+    log.error("%s %s", request.method, request.path, exc_info=error)
+    return _answer(PodJobsError("see the log of the web app"), 500)

@@ -1,0 +1,101 @@
+// Calls to /api/v1: JSON in and out, faults as a Problem with a sentence for the person.
+import { _ } from "./words.js";
+
+export const root = new URL("../../", import.meta.url).pathname; // of the app: "/" unless a proxy puts it deeper
+const TIMEOUT_MS = 20_000;
+export const csrfToken = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+
+export class Problem extends Error {
+  /** `message` is the sentence for the person, `detail` the technical reason, `status` 0 when nobody answered. */
+  constructor(status, message, detail = "") {
+    super(message);
+    Object.assign(this, { status, detail });
+  }
+}
+
+/** The Problem of a fault's response body, which may be a problem document, a proxy's page or nothing. */
+export function problem(status, text) {
+  let document = {};
+  try {
+    document = JSON.parse(text) ?? {};
+  } catch {
+    // not ours: the status must do
+  }
+  if (status === 401) return new Problem(status, _("Your sign-in has ended. Please sign in again."));
+  return new Problem(status, document.title ?? _("The server answered with an error ({status}).", { status }), document.detail);
+}
+
+async function send(method, path, body, headers = {}) {
+  try {
+    return await fetch(path, {
+      method,
+      headers: {
+        Accept: "application/json",
+        ...(method === "GET" ? {} : { "X-CSRFToken": csrfToken }),
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: "no-store",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch (error) {
+    throw new Problem(0, _("The server cannot be reached."), String(error));
+  }
+}
+
+/** Call the API; gives the JSON of the answer, or null when it has none. Throws Problem. */
+export async function call(method, path, body) {
+  const response = await send(method, path, body);
+  const text = await response.text();
+  if (!response.ok) throw problem(response.status, text);
+  return text ? JSON.parse(text) : null;
+}
+
+/**
+ * Keep asking for `path()` and give each new answer to `show`: every 2 s while `isOpen(answer)`, else every 15 s, and slowly while
+ * the page is hidden. Faults go to `fail(problem or null)`; null = all well again.
+ * Returns a function that asks at once.
+ */
+export function watch(path, { show, isOpen, fail }) {
+  let timer, etag, lastPath, open = false, faults = 0, asking = false, again = false;
+
+  async function ask() {
+    clearTimeout(timer);
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
+    const current = path();
+    try {
+      const response = await send("GET", current, undefined, etag && current === lastPath ? { "If-None-Match": etag } : {});
+      if (response.status !== 304) {
+        const text = await response.text();
+        if (!response.ok) throw problem(response.status, text);
+        const answer = JSON.parse(text);
+        if (current === path()) {
+          [etag, lastPath, open] = [response.headers.get("ETag"), current, isOpen(answer)];
+          show(answer);
+        }
+      }
+      if (faults) fail(null);
+      faults = 0;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      faults += 1;
+      fail(error);
+      if ([401, 403, 404].includes(error.status)) return; // asking again cannot help
+    } finally {
+      asking = false;
+    }
+    const rest = faults ? Math.min(2 ** faults, 30) : document.hidden ? 30 : open ? 2 : 15;
+    timer = setTimeout(ask, again ? 0 : rest * 1000);
+    again = false;
+  }
+
+  document.addEventListener("visibilitychange", () => document.hidden || ask());
+  addEventListener("online", ask);
+  ask();
+  return ask;
+}

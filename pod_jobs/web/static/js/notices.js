@@ -1,0 +1,32 @@
+// Short messages: toasts, the "connection lost" line, and what screen readers are told.
+
+const area = document.getElementById("toasts");
+const spoken = document.getElementById("spoken");
+const connection = document.getElementById("connection");
+const STAY_MS = 6_000;
+
+/** Show `text` for a while; an error stays until it is closed. */
+export function toast(text, { error = false, detail = "" } = {}) {
+  const box = document.getElementById("toast").content.firstElementChild.cloneNode(true);
+  box.classList.toggle("toast-error", error);
+  box.setAttribute("role", error ? "alert" : "status");
+  box.querySelector(".toast-text").textContent = text;
+  box.querySelector(".toast-detail").textContent = detail;
+  box.querySelector("button").addEventListener("click", () => box.remove());
+  area.append(box);
+  if (!error) setTimeout(() => box.remove(), STAY_MS);
+}
+
+export const toastProblem = (problem) => toast(problem.message, { error: true, detail: problem.detail });
+
+/** Tell screen readers, politely. */
+export function say(text) {
+  spoken.textContent = text;
+}
+
+/** Show or (null) hide the line on top that says the page is out of touch. */
+export function showConnection(problem) {
+  connection.hidden = problem === null;
+  connection.querySelector("span").textContent = problem?.message ?? "";
+  connection.querySelector("a").hidden = problem?.status !== 401;
+}

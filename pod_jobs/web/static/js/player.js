@@ -1,0 +1,314 @@
+// The player: our controls over a <video>. Every control is a native button, range or select, so keyboard and screen readers just work.
+import { toast } from "./notices.js";
+import { fetchStoryboard, showTile } from "./storyboard.js";
+import { openStream } from "./stream.js";
+import { _, clock, languageName, spoken } from "./words.js";
+
+const TILE_WIDTH_PX = 160;
+const HIDE_AFTER_MS = 2_500;
+const STEP_S = 10;
+const SHORTCUTS = {
+  " ": "playPause", k: "playPause", j: "back", l: "forward", ArrowLeft: "backShort", ArrowRight: "forwardShort",
+  ArrowUp: "louder", ArrowDown: "quieter", m: "mute", f: "fullscreen", c: "captions", Home: "begin", End: "end",
+};
+
+export class Player {
+  cues = [];
+  expected = 0; // seconds that the whole recording has, also while only a part of it is encoded
+
+  constructor(element) {
+    this.element = element;
+    this.media = element.querySelector("video");
+    this.seek = this.part("seek");
+    this.wireMedia();
+    this.wireControls();
+    this.wireSeek();
+    this.wireKeys();
+    this.wireHiding();
+    this.restoreChoices();
+  }
+
+  part(name) {
+    return this.element.querySelector(`.player-${name}`);
+  }
+
+  /** Show `play` (addresses of the API). Asked again with the same addresses it changes nothing: position and picture stay. */
+  async open(play, { isVideo, duration_s: duration }) {
+    this.expected = duration ?? 0;
+    this.element.classList.toggle("is-sound", isVideo === false);
+    if (play.poster && !this.media.poster && isVideo !== false) this.media.poster = play.poster;
+    this.addTracks(play);
+    if (play.storyboard && !this.cues.length) this.cues = await fetchStoryboard(play.storyboard);
+    const source = play.master ?? [...play.mp4, ...play.audio].at(-1)?.url;
+    if (source === this.source) return;
+    this.source = source;
+    this.stream?.stop();
+    this.stream = await openStream(this.media, play, () => this.fail());
+  }
+
+  /** Something has begun to play and is not at its end: better not to change it under the viewer. */
+  get inUse() {
+    return this.media.currentTime > 0 && !this.media.ended;
+  }
+
+  get failed() {
+    return this.element.classList.contains("has-failed");
+  }
+
+  fail() {
+    this.element.classList.add("has-failed");
+    this.element.classList.remove("is-waiting");
+  }
+
+  addTracks(play) {
+    for (const { language, url } of play.captions) this.addTrack("captions", url, language);
+    if (play.chapters) this.addTrack("chapters", play.chapters, "");
+    this.part("captions").hidden = play.captions.length === 0;
+  }
+
+  addTrack(kind, url, language) {
+    if (this.media.querySelector(`track[src="${CSS.escape(url)}"]`)) return;
+    const track = Object.assign(document.createElement("track"), { kind, src: url, srclang: language });
+    if (language) track.label = languageName(language);
+    if (kind === "chapters") track.addEventListener("load", () => this.showChapters(track.track));
+    this.media.append(track);
+    if (kind === "chapters") track.track.mode = "hidden";
+  }
+
+  showChapters(track) {
+    const list = document.getElementById("chapters");
+    if (!list || !track.cues?.length) return;
+    list.querySelector("ol").replaceChildren(
+      ...Array.from(track.cues, (cue) => {
+        const button = Object.assign(document.createElement("button"), { type: "button", className: "chapter" });
+        const time = Object.assign(document.createElement("span"), { className: "chapter-time", textContent: clock(cue.startTime) });
+        button.append(time, " ", cue.text);
+        button.addEventListener("click", () => {
+          this.media.currentTime = cue.startTime;
+          this.media.play();
+        });
+        const item = document.createElement("li");
+        item.append(button);
+        return item;
+      }),
+    );
+    list.hidden = false;
+  }
+
+  wireMedia() {
+    const on = (names, act) => names.split(" ").forEach((name) => this.media.addEventListener(name, act));
+    on("play pause ended", () => {
+      const paused = this.media.paused;
+      this.element.classList.toggle("is-paused", paused);
+      this.label("play", paused ? _("Play") : _("Pause"));
+      this.stir();
+    });
+    on("timeupdate durationchange seeking loadedmetadata progress", () => this.showTime());
+    on("volumechange", () => this.showVolume());
+    on("waiting seeking", () => this.element.classList.add("is-waiting"));
+    on("playing canplay seeked pause", () => this.element.classList.remove("is-waiting"));
+    on("loadedmetadata", () => this.showLevels());
+    on("click", () => this.playPause());
+    on("dblclick", () => this.fullscreen());
+  }
+
+  wireControls() {
+    const click = (name, act) => this.part(name).addEventListener("click", act);
+    click("play", () => this.playPause());
+    click("start", () => this.playPause());
+    click("back", () => this.jump(-STEP_S));
+    click("forward", () => this.jump(STEP_S));
+    click("mute", () => this.mute());
+    click("captions", () => this.captions());
+    click("fullscreen", () => this.fullscreen());
+    click("pip", () => this.pictureInPicture());
+    this.part("pip").hidden = !document.pictureInPictureEnabled;
+    this.part("fullscreen").hidden = !document.fullscreenEnabled && !this.media.webkitEnterFullscreen;
+    this.part("volume").addEventListener("input", ({ target }) => {
+      this.media.volume = Number(target.value);
+      this.media.muted = this.media.volume === 0;
+    });
+    this.part("rate").addEventListener("change", ({ target }) => (this.media.playbackRate = Number(target.value)));
+    this.part("quality").addEventListener("change", ({ target }) => this.stream?.setLevel(Number(target.value)));
+  }
+
+  wireSeek() {
+    this.seek.addEventListener("input", () => {
+      this.media.currentTime = Math.min(Number(this.seek.value), this.playable);
+      this.preview(Number(this.seek.value));
+    });
+    this.seek.addEventListener("pointermove", (event) => {
+      const box = this.seek.getBoundingClientRect();
+      const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+      this.preview(share * this.whole);
+    });
+    for (const name of ["pointerleave", "blur", "change"]) {
+      this.seek.addEventListener(name, () => (this.part("preview").hidden = true));
+    }
+  }
+
+  wireKeys() {
+    this.element.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      const { target } = event;
+      const own = target.matches("select, input") ? key.length > 1 || key === " " : target.matches("button") && key === " ";
+      if (own && !(target === this.seek && key === " ")) return; // the control's own use of the key
+      if (/^\d$/.test(key)) this.media.currentTime = (this.playable * Number(key)) / 10;
+      else if (SHORTCUTS[key]) this[SHORTCUTS[key]]();
+      else return;
+      event.preventDefault();
+      this.stir();
+    });
+  }
+
+  /** Controls fade while the picture plays and nothing moves. */
+  wireHiding() {
+    for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) {
+      this.element.addEventListener(name, () => this.stir());
+    }
+    document.addEventListener("fullscreenchange", () => {
+      const full = document.fullscreenElement === this.element;
+      this.element.classList.toggle("is-full", full);
+      this.label("fullscreen", full ? _("Leave full screen") : _("Full screen"));
+    });
+  }
+
+  stir() {
+    clearTimeout(this.quiet);
+    this.element.classList.remove("is-quiet");
+    if (!this.media.paused) this.quiet = setTimeout(() => this.hideControls(), HIDE_AFTER_MS);
+  }
+
+  hideControls() {
+    const keyboard = this.element.querySelector(".player-bar :focus-visible");
+    if (!this.media.paused && !keyboard) this.element.classList.add("is-quiet");
+  }
+
+  /** Seconds that can be played by now; and seconds that the time line shows. */
+  get playable() {
+    return Number.isFinite(this.media.duration) ? this.media.duration : this.media.seekable.length ? this.media.seekable.end(0) : 0;
+  }
+
+  get whole() {
+    // an encode that is nearly the announced length is complete: no sliver of "not yet" at the end
+    return this.expected > this.playable + 1 ? this.expected : this.playable;
+  }
+
+  showTime() {
+    const { currentTime, buffered } = this.media;
+    const { whole, playable } = this;
+    this.seek.max = String(whole || 1);
+    this.seek.value = String(currentTime);
+    this.seek.setAttribute("aria-valuetext", _("{time} of {whole}", { time: spoken(currentTime), whole: spoken(whole) }));
+    let loaded = 0;
+    for (let i = 0; i < buffered.length; i++) if (buffered.start(i) <= currentTime) loaded = Math.max(loaded, buffered.end(i));
+    const share = (seconds) => `${whole ? (100 * Math.min(seconds, whole)) / whole : 0}%`;
+    this.seek.style.setProperty("--played", share(currentTime));
+    this.seek.style.setProperty("--loaded", share(Math.max(loaded, currentTime)));
+    this.seek.style.setProperty("--encoded", share(playable));
+    this.part("time").textContent = `${clock(currentTime)} / ${clock(whole)}`;
+  }
+
+  preview(time) {
+    const box = this.part("preview");
+    const rail = this.seek.getBoundingClientRect();
+    const width = this.cues.length ? TILE_WIDTH_PX : 60;
+    const centre = this.whole ? (time / this.whole) * rail.width : 0;
+    showTile(box.querySelector(".player-tile"), this.cues, time, TILE_WIDTH_PX);
+    box.querySelector(".player-when").textContent =
+      time > this.playable + 1 ? _("{time} · not yet encoded", { time: clock(time) }) : clock(time);
+    box.style.left = `${Math.min(Math.max(centre - width / 2, 0), Math.max(0, rail.width - width))}px`;
+    box.hidden = false;
+  }
+
+  showVolume() {
+    const volume = this.media.muted ? 0 : this.media.volume;
+    this.element.classList.toggle("is-muted", volume === 0);
+    this.part("volume").value = String(volume);
+    this.part("volume").style.setProperty("--played", `${volume * 100}%`);
+    this.label("mute", volume === 0 ? _("Unmute") : _("Mute"));
+    store("volume", String(this.media.volume));
+  }
+
+  showLevels() {
+    const select = this.part("quality");
+    const levels = this.stream?.levels() ?? [];
+    const wanted = levels.map(({ label }) => label).join();
+    this.part("quality-field").hidden = levels.length < 2;
+    if (select.dataset.levels === wanted) return;
+    select.dataset.levels = wanted;
+    const automatic = this.stream.level === -1 ? [new Option(_("Auto"), "-1")] : [];
+    select.replaceChildren(...automatic, ...levels.map(({ index, label }) => new Option(label, String(index))).reverse());
+    select.value = String(this.stream.level);
+  }
+
+  restoreChoices() {
+    const volume = Number(localStorage.getItem("pod_jobs.volume") ?? 1);
+    if (volume >= 0 && volume <= 1) this.media.volume = volume;
+    this.showVolume();
+  }
+
+  label(name, text) {
+    this.part(name).setAttribute("aria-label", text);
+    this.part(name).title = text;
+  }
+
+  // what buttons and keys do
+
+  async playPause() {
+    if (!this.media.paused) return this.media.pause();
+    try {
+      await this.media.play();
+    } catch (error) {
+      if (error.name === "NotAllowedError") toast(_("The browser did not allow playback; press play once more."));
+    }
+  }
+
+  jump(seconds) {
+    this.media.currentTime = Math.min(Math.max(0, this.media.currentTime + seconds), this.playable);
+  }
+
+  back = () => this.jump(-STEP_S);
+  forward = () => this.jump(STEP_S);
+  backShort = () => this.jump(-STEP_S / 2);
+  forwardShort = () => this.jump(STEP_S / 2);
+  begin = () => (this.media.currentTime = 0);
+  end = () => (this.media.currentTime = this.playable);
+  louder = () => this.changeVolume(0.1);
+  quieter = () => this.changeVolume(-0.1);
+  mute = () => (this.media.muted = !this.media.muted);
+
+  changeVolume(step) {
+    this.media.muted = false;
+    this.media.volume = Math.min(1, Math.max(0, this.media.volume + step));
+  }
+
+  /** Off, first language, second language … */
+  captions() {
+    const tracks = Array.from(this.media.textTracks).filter((track) => track.kind === "captions");
+    const next = tracks.findIndex((track) => track.mode === "showing") + 1;
+    tracks.forEach((track, index) => (track.mode = index === next ? "showing" : "disabled"));
+    this.part("captions").setAttribute("aria-pressed", String(next < tracks.length));
+    toast(tracks[next] ? _("Captions: {language}", { language: tracks[next].label }) : _("Captions off"));
+  }
+
+  async fullscreen() {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else if (this.element.requestFullscreen) await this.element.requestFullscreen().catch(() => {});
+    else this.media.webkitEnterFullscreen?.(); // iPhone: only the picture itself can fill the screen
+  }
+
+  async pictureInPicture() {
+    if (document.pictureInPictureElement) await document.exitPictureInPicture();
+    else await this.media.requestPictureInPicture().catch(() => {});
+  }
+}
+
+function store(name, value) {
+  try {
+    localStorage.setItem(`pod_jobs.${name}`, value);
+  } catch {
+    // private windows may keep nothing
+  }
+}

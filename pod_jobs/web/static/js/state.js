@@ -1,0 +1,65 @@
+// The state of a video and its task, in words. Used by the list and by the video's page.
+import { _, factor, percent, span } from "./words.js";
+
+export const LABELS = {
+  waiting: _("Waiting"),
+  running: _("Encoding"),
+  ready: _("Ready"),
+  done: _("Done"),
+  error: _("Failed"),
+  cancelled: _("Cancelled"),
+};
+
+const STEPS = {
+  waiting: _("Waiting for another encode of this video"),
+  probe: _("Reading the file"),
+  encode: _("Encoding"),
+  package: _("Writing the downloads"),
+  pictures: _("Making the pictures"),
+};
+
+export const isOpen = (task) => task?.state === "waiting" || task?.state === "running";
+export const stepName = (progress) => STEPS[progress?.step] ?? progress?.step ?? _("Starting");
+
+/** "Encoding · 42 % · 1.8× · about 3 min left"; the parts that are known. */
+function runningWords(progress) {
+  if (!progress) return _("Starting");
+  return [
+    stepName(progress),
+    progress.fraction > 0 && percent(progress.fraction),
+    progress.speed > 0 && factor(progress.speed),
+    progress.eta_s > 0 && _("about {time} left", { time: span(progress.eta_s) }),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function waitingWords(task) {
+  const left = task.retry_at ? (Date.parse(task.retry_at) - Date.now()) / 1000 : 0;
+  if (left > 0) return _("Next try in {time}", { time: span(left) });
+  if (task.queue_position === 1) return _("Next in the queue");
+  if (task.queue_position > 1) return _("Number {place} in the queue", { place: task.queue_position });
+  return _("Starts soon");
+}
+
+/** What an open task is doing. */
+export function openWords(task) {
+  if (task.state === "running" && task.cancel_requested) return _("Stopping");
+  return task.state === "running" ? runningWords(task.progress) : waitingWords(task);
+}
+
+/** {state, label, words, fraction}: fraction is null when there is no bar to show. */
+export function describe(video) {
+  const task = video.task;
+  const open = isOpen(task);
+  let words = open ? openWords(task) : "";
+  if (video.state === "error") words = task?.error?.sentence ?? "";
+  if (open && video.state === "ready") words = [_("Being encoded again"), words].join(" · ");
+  if (!open && video.state === "ready" && task?.state === "error") words = _("The last encode failed; the one before is shown.");
+  return {
+    state: video.state,
+    label: LABELS[video.state] ?? video.state,
+    words,
+    fraction: open && task.state === "running" ? (task.progress?.fraction ?? 0) : null,
+  };
+}

@@ -1,0 +1,237 @@
+// A video's page: player, progress, facts, downloads, and what can be done with it.
+import { call, root, watch } from "./api.js";
+import { downloads, sourceFacts } from "./facts.js";
+import { fillHistory } from "./history.js";
+import { say, showConnection, toast, toastProblem } from "./notices.js";
+import { Player } from "./player.js";
+import { describe, isOpen, stepName } from "./state.js";
+import { _, ago, clock, date, factor, percent, span } from "./words.js";
+
+const page = document.getElementById("video-page");
+const path = `${root}api/v1/videos/${page.dataset.id}`;
+const byId = (id) => document.getElementById(id);
+const player = new Player(byId("player"));
+const nearest = document.title.split(" · ").slice(1); // what follows the title
+
+let video;
+let playing = ""; // the published folder, or the running one, that the player shows
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function fillList(list, pairs) {
+  const key = JSON.stringify(pairs);
+  if (list.dataset.shown === key) return;
+  list.dataset.shown = key;
+  list.replaceChildren(
+    ...pairs.map(([name, words]) => {
+      const [box, term, text] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
+      term.textContent = name;
+      text.textContent = words;
+      box.append(term, text);
+      return box;
+    }),
+  );
+}
+
+function show(next) {
+  const before = video;
+  video = next;
+  showTitle();
+  showPlayer(before);
+  showState(before);
+  showFault();
+  showFacts();
+  byId("encode").hidden = isOpen(video.task);
+  byId("cancel").hidden = !isOpen(video.task);
+  page.removeAttribute("aria-busy");
+}
+
+function showTitle() {
+  put(byId("title"), video.title);
+  const title = [isOpen(video.task) && video.task.progress ? percent(video.task.progress.fraction ?? 0) : "", video.title, ...nearest];
+  document.title = title.filter(Boolean).join(" · ");
+  const facts = [page.dataset.owners && video.owner, _("uploaded {ago}", { ago: ago(video.created_at) }), video.duration_s && clock(video.duration_s)];
+  put(byId("byline"), facts.filter(Boolean).join(" · "));
+  byId("byline").title = date(video.created_at);
+}
+
+const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.url ?? "").replace(/\/[^/]*$/, "");
+
+function showPlayer(before) {
+  const { play, playable } = video;
+  byId("player").hidden = !playable;
+  byId("no-player").hidden = playable || !isOpen(video.task);
+  if (!playable) return;
+  const folder = folderOf(play);
+  const changed = playing !== "" && folder !== playing;
+  byId("new-version").hidden = !(changed && player.inUse && !player.failed);
+  if (!byId("new-version").hidden) return;
+  playing = folder;
+  const duration_s = video.duration_s ?? video.facts?.duration_s ?? video.task?.progress?.duration_s;
+  player.open(play, { isVideo: video.is_video, duration_s });
+  if (before && !before.playable) say(_("The video can be watched now."));
+}
+
+function showState(before) {
+  const { state, label, words, fraction } = describe(video);
+  const { task } = video;
+  const running = task?.state === "running" && !task.cancel_requested;
+  byId("state").dataset.state = state;
+  put(byId("state-label"), label);
+  const left = running && task.progress?.eta_s > 0 && _("about {time} left", { time: span(task.progress.eta_s) });
+  put(byId("state-words"), running && fraction ? [percent(fraction), left].filter(Boolean).join(" · ") : words);
+  const bar = byId("progress");
+  bar.hidden = fraction === null;
+  bar.value = fraction ?? 0;
+  byId("watch-already").hidden = !(running && video.playable && video.state !== "ready");
+  fillList(byId("state-facts"), task?.state === "running" ? runningFacts(task) : waitingFacts(task));
+  byId("state").hidden = !isOpen(task) && (state === "error" || (state === "ready" && !words));
+  if (before && before.state !== video.state) {
+    say(_("{title}: {state}", { title: video.title, state: label }));
+  }
+}
+
+function runningFacts({ progress, started_at: started }) {
+  const elapsed = started ? (Date.now() - Date.parse(started)) / 1000 : 0;
+  const lines = [
+    [_("Step"), stepName(progress)],
+    [_("Speed"), progress?.speed > 0 && _("{factor} real time", { factor: factor(progress.speed) })],
+    [_("Elapsed"), elapsed > 0 && clock(elapsed)],
+    [_("Worker"), progress?.worker && [progress.worker, progress.host].filter(Boolean).join(" @ ")],
+  ];
+  return lines.filter(([, words]) => words);
+}
+
+function waitingFacts(task) {
+  if (task?.state !== "waiting") return [];
+  const lines = [
+    [_("Waiting since"), task.queued_at && ago(task.queued_at)],
+    [_("Last error"), task.error?.sentence],
+  ];
+  return lines.filter(([, words]) => words);
+}
+
+/** A failed run leaves its log where its outputs would be. */
+const logOf = ({ kind, id, generation }) => `${root}media/${page.dataset.id}/${kind}-${id}-g${generation}/encoding.log`;
+
+function showFault() {
+  const error = video.task?.state === "error" ? video.task.error : null;
+  byId("fault").hidden = !error;
+  put(byId("fault-sentence"), error?.sentence ?? "");
+  put(byId("fault-reason"), error?.reason ?? "");
+  byId("fault-details").hidden = !error?.reason;
+  byId("fault-log").hidden = !error || !video.task.started_at;
+  if (error) byId("fault-log").querySelector("a").href = logOf(video.task);
+  const warnings = video.warnings ?? [];
+  byId("warnings").hidden = warnings.length === 0;
+  byId("warnings-list").replaceChildren(
+    ...warnings.map(({ sentence, reason }) => Object.assign(document.createElement("li"), { textContent: sentence, title: reason })),
+  );
+}
+
+function showFacts() {
+  fillList(byId("source-facts"), sourceFacts(video));
+  const { infos, state } = video.task ?? {};
+  const lines = [
+    [_("Waited"), video.task?.queued_s >= 1 && span(video.task.queued_s)],
+    [_("Watchable after"), infos?.first_playable_s && span(infos.first_playable_s)],
+    [_("Encoded in"), infos?.wall_s && [span(infos.wall_s), video.duration_s && `(${factor(video.duration_s / infos.wall_s)})`].filter(Boolean).join(" ")],
+  ];
+  const known = state === "done" ? lines.filter(([, words]) => words) : [];
+  byId("encode-facts-card").hidden = known.length === 0;
+  fillList(byId("encode-facts"), known);
+  const files = downloads(video);
+  byId("downloads-card").hidden = files.length === 0;
+  const list = byId("downloads");
+  const key = JSON.stringify(files);
+  if (list.dataset.shown === key) return;
+  list.dataset.shown = key;
+  list.replaceChildren(
+    ...files.map(({ url, title, words }) => {
+      const item = byId("download").content.firstElementChild.cloneNode(true);
+      item.querySelector("a").href = url;
+      item.querySelector("b").textContent = title;
+      item.querySelector("span").textContent = words;
+      return item;
+    }),
+  );
+}
+
+async function act(button, work) {
+  button.disabled = true;
+  try {
+    await work();
+  } catch (problem) {
+    toastProblem(problem);
+  }
+  button.disabled = false;
+}
+
+const refresh = watch(() => path, { show, isOpen: (document) => isOpen(document.task), fail: failed });
+
+function failed(problem) {
+  if (problem?.status === 404) location.assign(root);
+  else showConnection(problem);
+}
+
+byId("encode").addEventListener("click", ({ currentTarget }) =>
+  act(currentTarget, async () => {
+    await call("POST", `${path}/encode`);
+    toast(_("The encode is queued."));
+    await refresh();
+    byId("cancel").focus();
+  }),
+);
+
+byId("cancel").addEventListener("click", ({ currentTarget }) =>
+  act(currentTarget, async () => {
+    const task = await call("POST", `${root}api/v1/tasks/${video.task.id}/cancel`);
+    toast(isOpen(task) ? _("The encode will stop within seconds.") : _("The encode is cancelled."));
+    await refresh();
+  }),
+);
+
+const confirmation = byId("confirm-delete");
+byId("delete").addEventListener("click", () => {
+  put(byId("confirm-title"), video?.title ?? byId("title").textContent);
+  confirmation.showModal();
+});
+confirmation.addEventListener("close", () => {
+  if (confirmation.returnValue !== "delete") return;
+  act(byId("delete"), async () => {
+    await call("DELETE", path);
+    location.assign(root);
+  });
+});
+
+const titleForm = byId("title-form");
+const titleField = byId("title-field");
+function editTitle(on) {
+  titleForm.hidden = !on;
+  byId("title-row").hidden = on;
+  if (on) {
+    titleField.value = byId("title").textContent;
+    titleField.focus();
+    titleField.select();
+  } else byId("rename").focus();
+}
+byId("rename").addEventListener("click", () => editTitle(true));
+byId("rename-cancel").addEventListener("click", () => editTitle(false));
+titleForm.addEventListener("keydown", (event) => event.key === "Escape" && editTitle(false));
+titleForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  act(byId("rename-save"), async () => {
+    show(await call("PATCH", path, { title: titleField.value }));
+    editTitle(false);
+  });
+});
+
+byId("use-new-version").addEventListener("click", () => {
+  playing = "";
+  showPlayer(video);
+});
+
+const history = byId("history");
+history?.addEventListener("toggle", () => history.open && fillHistory(byId("history-rows"), video.tasks ?? [video.task]));

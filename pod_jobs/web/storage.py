@@ -1,0 +1,171 @@
+"""Uploaded bytes on their way to the media folder. All of it works in small pieces: memory stays flat whatever the size.
+
+<media>/uploads/<upload id>     a tus upload under way
+<media>/uploads/post-<random>   a file that arrives in one request; nobody can go on with it, so it never stays
+<media>/videos/000003/source    where both end up, by hard link: the bytes are never copied, and never without a name
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+from werkzeug.exceptions import ClientDisconnected
+
+from pod_jobs.errors import BadSource, DiskFull, Malformed
+from pod_jobs.settings import Settings
+from pod_jobs.sniff import SNIFF_BYTES, sniff
+
+GB = 10**9
+PIECE_BYTES = 128 * 1024
+ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is looked at again after so many bytes
+READ_TIMEOUT_S = 30  # a client that sends nothing for so long is gone; its upload must be free for its next try
+NAME_CHARACTERS = 200
+NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
+
+
+class Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class CutOff(Exception):
+    """The client went away in the middle of the body; what arrived is kept."""
+
+
+def folder(settings: Settings) -> Path:
+    """Where uploads wait, made if need be. Errors: OSError."""
+    path = settings.media_folder / "uploads"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def clean_name(name: str) -> str:
+    """The uploader's file name as data for people: no path, no control characters, not too long."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    printable = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C")
+    stem, dot, extension = printable.strip().rpartition(".")
+    if dot and len(extension) <= 10:
+        return f"{stem[: NAME_CHARACTERS - len(extension) - 1]}.{extension}"
+    return printable.strip()[:NAME_CHARACTERS]
+
+
+def title_of(title: str, name: str) -> str:
+    """`title` cleaned, or what the file name says without its extension."""
+    cleaned = "".join(c for c in title if unicodedata.category(c)[0] != "C").strip()
+    stem = name.rpartition(".")[0] or name
+    return (cleaned or stem.replace("_", " ").strip() or name)[:250]
+
+
+def check_size(settings: Settings, size_bytes: int) -> None:
+    """Errors: BadSource for an empty or too large file."""
+    if size_bytes == 0:
+        raise BadSource("0 bytes", code="source-empty")
+    if size_bytes > settings.upload.max_gb * GB:
+        limit = f"{settings.upload.max_gb:g} GB"
+        raise BadSource(f"{size_bytes} bytes", code="source-too-large", limit=limit)
+
+
+def check_room(settings: Settings, coming_bytes: int) -> None:
+    """Errors: DiskFull when `coming_bytes` more would leave less free space than the settings want."""
+    free = shutil.disk_usage(folder(settings)).free
+    if free - coming_bytes < settings.upload.free_gb * GB:
+        raise DiskFull(f"{free} bytes free in {settings.media_folder}, {coming_bytes} bytes to come")
+
+
+def check_nature(path: Path) -> None:
+    """Errors: BadSource for a file whose first bytes are not those of a recording."""
+    with path.open("rb") as file:
+        _check_head(file.read(SNIFF_BYTES))
+
+
+def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
+    """Append the body to `file` (unbuffered) until it ends. What arrived stays in it, whatever happens.
+
+    Errors: CutOff; DiskFull; BadSource as soon as the first bytes say so; Malformed when more than `limit_bytes` come.
+    """
+    received, until_check = 0, 0
+    for piece in _pieces(stream):
+        if until_check <= 0:
+            check_room(settings, 0)
+            until_check = ROOM_CHECK_BYTES
+        if received + len(piece) > limit_bytes:
+            check_size(settings, file.tell() + len(piece))
+            raise Malformed(f"more than the announced {limit_bytes} bytes came")
+        if file.tell() == 0 and len(piece) >= SNIFF_BYTES:
+            _check_head(piece[:SNIFF_BYTES])
+        _write(file, piece)
+        received += len(piece)
+        until_check -= len(piece)
+
+
+def limit_silence(environ: dict[str, object]) -> None:
+    """Let a read of the request's body fail after READ_TIMEOUT_S instead of waiting for ever on a dead connection."""
+    socket = environ.get("gunicorn.socket")
+    if socket is not None:
+        socket.settimeout(READ_TIMEOUT_S)  # type: ignore[attr-defined]  # a socket, by gunicorn's word
+
+
+@contextmanager
+def temporary(settings: Settings) -> Iterator[IO[bytes]]:
+    """A file for one request; gone at the end, unless it got another name."""
+    with tempfile.NamedTemporaryFile("wb", buffering=0, prefix="post-", dir=folder(settings), delete=False) as file:
+        try:
+            yield file
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+
+
+def placer(settings: Settings, path: Path) -> Callable[[str], None]:
+    """For store.videos.create: gives the complete file at `path` its second name, durably. The first one stays."""
+
+    def place(relative: str) -> None:
+        target = settings.media_folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)  # left by a try that crashed before its commit
+        try:
+            os.link(path, target)
+        except OSError as error:
+            if error.errno not in NO_HARD_LINKS:
+                raise
+            path.rename(target)  # a share without hard links: a crash right now would leave a file without a row
+        for changed in (target, target.parent, target.parent.parent):
+            _sync(changed)
+
+    return place
+
+
+def _check_head(head: bytes) -> None:
+    nature = sniff(head)
+    if nature != "media":
+        code = "source-playlist" if nature == "playlist" else "source-not-media"
+        raise BadSource(f"begins with {head[:16]!r}: {nature}", code=code)
+
+
+def _pieces(stream: Stream) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = stream.read(PIECE_BYTES)
+        except (OSError, ClientDisconnected) as error:
+            raise CutOff(str(error)) from error
+        if not piece:
+            return
+        yield piece
+
+
+def _write(file: IO[bytes], piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:  # on a disk that is nearly full the first write takes a part, and the second one fails
+        rest = rest[file.write(rest) :]
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,62 @@
+"""Slows down guessing of passwords: a few tries per name and address, more per name and per address alone.
+
+Keys: pod_jobs:sign-in:<what>:<hash>, a count that lasts WINDOW_S from its first try. Tries that succeed are taken back.
+"""
+
+import hashlib
+import ipaddress
+
+from redis import Redis
+
+from pod_jobs.errors import Refused
+
+WINDOW_S = 15 * 60
+TRIES = {
+    "both": 5,
+    "address": 40,
+    "name": 60,
+}  # a whole room may sit behind one address; nobody can lock a name out cheaply
+
+
+def enter(redis: Redis, name: str, address: str) -> None:
+    """Count a try before the password is looked at, so that tries in parallel count too. Errors: Refused."""
+    keys = _keys(name, address)
+    with redis.pipeline() as pipe:
+        for key in keys.values():
+            pipe.incr(key)
+            pipe.expire(key, WINDOW_S, nx=True)
+            pipe.ttl(key)
+        answers = pipe.execute()
+    counts = dict(zip(keys, answers[0::3], strict=True))
+    if any(counts[what] > TRIES[what] for what in keys):
+        wait_s = max(ttl for what, ttl in zip(keys, answers[2::3], strict=True) if counts[what] > TRIES[what])
+        raise Refused(f"more than {TRIES}", code="too-many-attempts", minutes=str(max(1, -(-wait_s // 60))))
+
+
+def succeed(redis: Redis, name: str, address: str) -> None:
+    """The password was right: forget this person's tries, and take this one back from the shared counts."""
+    keys = _keys(name, address)
+    with redis.pipeline() as pipe:
+        pipe.delete(keys["both"])
+        for what in ("address", "name"):
+            pipe.decr(keys[what])
+            pipe.expire(keys[what], WINDOW_S, nx=True)
+        pipe.execute()
+
+
+def _keys(name: str, address: str) -> dict[str, str]:
+    network = _network(address)
+    parts = {"both": f"{name.casefold()}\n{network}", "address": network, "name": name.casefold()}
+    return {
+        what: f"pod_jobs:sign-in:{what}:{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+        for what, text in parts.items()
+    }
+
+
+def _network(address: str) -> str:
+    """One household has one IPv4 address, or 2^64 of IPv6."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return "?"
+    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)

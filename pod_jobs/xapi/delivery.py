@@ -1,0 +1,267 @@
+"""One batch to one LRS: what becomes of each statement, whatever the LRS answers.
+
+The life of a batch that is not simply stored:
+
+1. 400, 413, 422 or 409: some statement of it is the reason. The batch is cut in halves, and they in halves, until the
+   good ones are stored and the bad ones stand alone (one bad in a hundred: at most 15 requests).
+2. A 409 may also mean that the statement is there already, from a send whose answer was lost. The LRS is asked for it
+   by id: the same is stored, another is a dead letter. A stretch whose ends are there is asked for one by one.
+3. A statement that was refused alone is a dead letter only if something else of the batch was stored. When nothing was,
+   not the statements are to blame but the set-up, and nothing is dead. (One that breaks xAPI itself is a dead letter
+   all the same if the LRS understands a question of ours.)
+4. No answer, 429, 503 …: what has no verdict yet stays as it is, to be sent again later, the same bytes.
+5. A 500 again and again, while others pass, is a statement that upsets the LRS: then a 500 is treated as in 1.
+6. 401, 403, 404, 3xx …: the lane stops, everything stays.
+
+Every send is safe to repeat, because ids and bytes never change. Nothing here sleeps, counts time, or keeps state.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pod_jobs.xapi.comparison import are_equivalent
+from pod_jobs.xapi.lrs import (
+    Answer,
+    Conflict,
+    Found,
+    Misconfigured,
+    PartlyStored,
+    Refused,
+    Stored,
+    Transient,
+)
+
+POISON_UPSETS = 3  # 500s on a statement, with others stored in between, before its batch is cut
+HOPELESS_SERVER_ERRORS = 15  # 500s in one run without anything stored: it is the LRS, not a statement
+CONFIRM_TRIES = 10  # sends that ended in a 409 for an id that the LRS then does not know
+
+
+class Fate(StrEnum):
+    STORED = "stored"
+    DEAD = "dead"
+    LATER = "later"
+
+
+@dataclass(frozen=True)
+class Sendable:
+    """A frozen statement and what is known of earlier sends to this LRS."""
+
+    id: str
+    body: bytes
+    suspect: bool = False  # it breaks xAPI itself (statement.Frozen.suspect)
+    tries: int = 0  # sends before this one that ended without a verdict
+    upsets: int = 0  # those of them that ended in a 500, with another statement stored since the one before
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`code` of a dead one: rejected, too-large, conflict or poison; of a later one: server-error or "".
+
+    `reason` is the LRS's own text: it may echo the statement, so it does not belong into a log.
+    """
+
+    id: str
+    fate: Fate
+    code: str = ""
+    reason: str = ""
+
+
+class LaneState(StrEnum):
+    OPEN = "open"  # go on
+    HOLD = "hold"  # the LRS is away or busy: wait
+    STOPPED = "stopped"  # the set-up is wrong: tell somebody, ask again now and then
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An outcome for each statement, in the batch's order, and what it says of the lane.
+
+    `wait_s` is what the LRS asked for; None leaves the wait to the caller.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    lane: LaneState
+    reason: str
+    wait_s: float | None
+    requests: int
+
+
+class Lrs(Protocol):
+    """What of lrs.LrsClient is used here."""
+
+    def post_statements(self, bodies: Sequence[bytes]) -> Answer: ...
+    def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured: ...
+
+
+def deliver(batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], None] = lambda: None) -> Delivery:
+    """Send `batch` (no id twice in it) and follow up until each statement has a verdict or has to wait.
+
+    `before_request` is called before each request, one at a time; it may renew a lease, or raise to give up.
+    """
+    run = _Run(batch, lrs, before_request)
+    while run.parts and run.halt is None:
+        run.send(run.parts.popleft())
+    run.judge()
+    halt = run.halt
+    state = LaneState.OPEN
+    if halt is not None:
+        state = LaneState.STOPPED if isinstance(halt, Misconfigured) else LaneState.HOLD
+    return Delivery(
+        outcomes=tuple(run.outcome(statement) for statement in batch),
+        lane=state,
+        reason=halt.reason if halt else "",
+        wait_s=halt.retry_after_s if isinstance(halt, Transient) else None,
+        requests=run.requests,
+    )
+
+
+class _Run:
+    """One call of `deliver`: parts to send, and what is known so far."""
+
+    def __init__(self, batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], None]) -> None:
+        self.parts: deque[list[Sendable]] = deque([list(batch)] if batch else [])  # largest first
+        self.halt: Transient | Misconfigured | None = None
+        self.requests = 0
+        self._lrs = lrs
+        self._before_request = before_request
+        self._alone = len(batch) == 1
+        self._cut_on_500 = min((statement.upsets for statement in batch), default=0) >= POISON_UPSETS
+        self._outcomes: dict[str, Outcome] = {}
+        self._refused: list[tuple[Sendable, Outcome]] = []  # alone in a request: dead if the set-up proves right
+        self._found: dict[str, Found] = {}
+        self._server_errors = 0
+        self._passed = False  # something of this batch is stored
+
+    def send(self, part: list[Sendable]) -> None:
+        """One request, and what follows from its answer."""
+        self._count()
+        answer = self._lrs.post_statements([statement.body for statement in part])
+        match answer:
+            case Stored():
+                self._store(part)
+            case PartlyStored():
+                self._partly(part, answer)
+            case Refused():
+                self._cut(part, "too-large" if answer.status == 413 else "rejected", answer.reason)
+            case Conflict():
+                self._conflict(part, answer)
+            case Transient(server_error=True) if self._cut_on_500:
+                self._upset(part, answer)
+            case Transient() | Misconfigured():
+                self.halt = answer
+
+    def judge(self) -> None:
+        """Decide on those that were refused alone, now that it is known whether others passed."""
+        acquitted = [outcome for statement, outcome in self._refused if not self._convict(statement, outcome)]
+        if acquitted and self.halt is None:
+            reason = acquitted[0].reason
+            if acquitted[0].code == "poison":
+                self.halt = Transient(reason, server_error=True)
+            else:
+                self.halt = Misconfigured(f"every statement was refused, the first with: {reason}")
+
+    def outcome(self, statement: Sendable) -> Outcome:
+        if statement.id in self._outcomes:
+            return self._outcomes[statement.id]
+        upset = isinstance(self.halt, Transient) and self.halt.server_error
+        return Outcome(statement.id, Fate.LATER, "server-error" if upset else "", self.halt.reason if self.halt else "")
+
+    def _convict(self, statement: Sendable, outcome: Outcome) -> bool:
+        """Whether a refusal is this statement's fault; then it is dead."""
+        if outcome.code == "poison":
+            guilty = self._passed or self._alone
+        else:
+            guilty = self._passed or (statement.suspect and self._is_understood(statement))
+        if guilty:
+            self._outcomes[statement.id] = outcome
+        return guilty
+
+    def _store(self, part: Sequence[Sendable]) -> None:
+        self._passed = self._passed or bool(part)
+        for statement in part:
+            self._outcomes[statement.id] = Outcome(statement.id, Fate.STORED)
+
+    def _cut(self, part: list[Sendable], code: str, reason: str) -> None:
+        """Send the halves; or take note of one that was refused alone."""
+        if len(part) == 1:
+            self._refused.append((part[0], Outcome(part[0].id, Fate.DEAD, code, reason)))
+        else:
+            middle = len(part) // 2
+            self.parts += [part[:middle], part[middle:]]
+
+    def _upset(self, part: list[Sendable], answer: Transient) -> None:
+        self._server_errors += 1
+        if self._passed or self._server_errors < HOPELESS_SERVER_ERRORS:
+            self._cut(part, "poison", answer.reason)
+        else:
+            self.halt = answer
+
+    def _partly(self, part: list[Sendable], answer: PartlyStored) -> None:
+        """Its positions are not trusted, only its ids; who is not among them is sent again."""
+        stored = [statement for statement in part if statement.id in answer.ids or answer.rejected == 0]
+        left = [statement for statement in part if statement.id not in answer.ids and answer.rejected]
+        self._store(stored)
+        if left and stored:
+            self.parts.append(left)
+        elif left:
+            self._cut(left, "rejected", answer.reason)
+
+    def _conflict(self, part: list[Sendable], answer: Conflict) -> None:
+        """A stretch whose ends are there is there: ask for each. Else cut."""
+        if any(self._fetch(statement) is None for statement in (part[0], part[-1])) and self.halt is None:
+            if len(part) > 1:
+                self._cut(part, "conflict", answer.reason)
+            else:
+                self._unconfirmed(part[0], answer)
+            return
+        missing = []
+        for statement in part:
+            if self.halt is not None:
+                return
+            found = self._fetch(statement)
+            if found is None:
+                missing.append(statement)
+            else:
+                self._compare(statement, found, answer)
+        if missing:
+            self.parts.append(missing)
+
+    def _compare(self, statement: Sendable, found: dict[str, Any], answer: Conflict) -> None:
+        if are_equivalent(json.loads(statement.body), found):
+            self._store([statement])
+        else:
+            self._outcomes[statement.id] = Outcome(statement.id, Fate.DEAD, "conflict", answer.reason)
+
+    def _unconfirmed(self, statement: Sendable, answer: Conflict) -> None:
+        """409 for an id that the LRS then does not know: voided, or not yet to be seen."""
+        fate = Fate.DEAD if statement.tries >= CONFIRM_TRIES else Fate.LATER
+        self._outcomes[statement.id] = Outcome(statement.id, fate, "conflict", answer.reason)
+
+    def _fetch(self, statement: Sendable) -> dict[str, Any] | None:
+        """What the LRS has under the id. When it cannot say, `halt` is set."""
+        if statement.id in self._found:
+            return self._found[statement.id].statement
+        if self.halt is not None:
+            return None
+        self._count()
+        answer = self._lrs.fetch_statement(statement.id)
+        if not isinstance(answer, Found):
+            self.halt = answer
+            return None
+        if answer.statement is not None:  # an absence may end: it is asked anew
+            self._found[statement.id] = answer
+        return answer.statement
+
+    def _is_understood(self, statement: Sendable) -> bool:
+        """Whether the LRS answers a question of ours as an LRS does: then address, login and version are right."""
+        if self.halt is None:
+            self._fetch(statement)
+        return self.halt is None
+
+    def _count(self) -> None:
+        self._before_request()
+        self.requests += 1

@@ -1,0 +1,89 @@
+"""The formats that xAPI 1.0.3 takes from elsewhere. Pure: text in, yes or no out."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f<>\"{}|\\^`]+")
+UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
+MAILTO = re.compile(r"mailto:[^\s@<>:]+@[^\s@<>:]+")
+SHA1 = re.compile(r"[0-9A-Fa-f]{40}")
+SHA2 = re.compile(r"[0-9A-Fa-f]{56,128}")
+VERSION = re.compile(r"1\.0(\.\d+)?")
+MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;\s*[\w!#$&^.+-]+=(\"[^\"]*\"|[\w!#$&^.+-]+))*", re.ASCII)
+
+# RFC 5646, section 2.1: language, script, region, variants, extensions, private use; or the grandfathered "i-…"
+LANGUAGE = re.compile(
+    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4}|[a-z]{5,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|\d{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|\d[a-z0-9]{3}))*(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?"
+    r"|x(?:-[a-z0-9]{1,8})+|i-[a-z]{2,8}",
+    re.IGNORECASE | re.ASCII,
+)
+
+# ISO 8601 4.4.3.2: weeks alone, or parts of a date and of a time with at least one number
+_N = r"\d+(?:[.,]\d+)?"
+DURATION = re.compile(
+    rf"P(?:{_N}W|(?=\d|T\d)(?:{_N}Y)?(?:{_N}M)?(?:{_N}D)?(?:T(?=\d)(?:{_N}H)?(?:{_N}M)?(?:{_N}S)?)?)", re.ASCII
+)
+
+# RFC 3339 as ISO 8601 allows it; an unknown offset ("-00", "-0000", "-00:00") is what xAPI forbids
+TIMESTAMP = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+)
+UNKNOWN_OFFSET = re.compile(r"-00(:?00)?")
+
+
+def is_iri(text: str) -> bool:
+    """An absolute IRI: a scheme and something behind it."""
+    return IRI.fullmatch(text) is not None
+
+
+def is_irl(text: str) -> bool:
+    """An IRI that can be followed: with an authority."""
+    try:
+        return is_iri(text) and urlsplit(text).netloc != ""
+    except ValueError:  # "http://[half-an-ipv6"
+        return False
+
+
+def is_uuid(text: str) -> bool:
+    return UUID.fullmatch(text) is not None
+
+
+def is_language(text: str) -> bool:
+    return LANGUAGE.fullmatch(text) is not None
+
+
+def is_duration(text: str) -> bool:
+    return DURATION.fullmatch(text) is not None
+
+
+def parse_timestamp(text: str) -> datetime | None:
+    """The instant of an ISO 8601 date and time, in UTC; without offset it is read as UTC. None when it is none."""
+    match = TIMESTAMP.fullmatch(text)
+    if match is None or UNKNOWN_OFFSET.fullmatch(match[8] or ""):
+        return None
+    seconds = 59 if match[6] == "60" else int(match[6] or 0)  # a leap second has no place in Python's clock
+    micros = int(((match[7] or "") + "000000")[:6])
+    try:
+        local = datetime(
+            int(match[1]), int(match[2]), int(match[3]), int(match[4]), int(match[5]), seconds, micros, UTC
+        )
+        return local - _offset(match[8])
+    except (ValueError, OverflowError):  # the 31st of February; the year 0
+        return None
+
+
+def format_timestamp(instant: datetime) -> str:
+    """UTC with milliseconds: the one spelling of an instant that we send, so that a resend is the same bytes."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _offset(text: str | None) -> timedelta:
+    """Errors: ValueError for a day or more."""
+    if text is None or text in "Zz":
+        return timedelta(0)
+    hours, minutes = int(text[1:3]), int(text[-2:]) if len(text) > 3 else 0
+    if hours > 23 or minutes > 59:
+        raise ValueError(text)
+    return timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1)

@@ -1,0 +1,245 @@
+"""The client of a Learning Record Store: statements out, and its answer read as one of six things.
+
+Three real ones were asked what they say. The same resend gets 204 (Ralph), 200 (Learning Locker), 409 (ADL LRS). Ralph
+with partial success answers 200 with `rejected` (a number), and 400 with `rejected` 0 when all was there already. A 200
+with a page of HTML is a portal that ate the request. What an answer means for each statement is up to delivery.py.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+
+REASON_LIMIT = 500  # characters kept of an answer: an LRS echoes the statement, and a statement is about somebody
+ANSWER_LIMIT = 1_000_000  # bytes read of an answer: 100 ids are 4 kB, 100 statements at most 256 kB
+RETRY_AFTER_LIMIT_S = 3600.0  # a longer "come back later" is asked again after this
+BATCH_STATEMENTS = 100
+BATCH_BYTES = 256_000
+
+TRANSIENT = (408, 425, 429)  # and 5xx
+SUSPECT = (400, 413, 422)
+UNSENDABLE = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where and how. `url` is used byte for byte: a slash more is a 404 on ADL LRS, a slash less one on others."""
+
+    url: str  # of the statements resource
+    login: str = ""
+    password: str = ""
+    version: str = "1.0.3"  # X-Experience-API-Version; servers of 1.0 refuse 2.0.0, and without it most refuse all
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 30.0
+    ca_file: str = ""  # certificates to trust; "" = those of the system's Python
+    proxy_url: str = ""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All of the batch is there."""
+
+
+@dataclass(frozen=True)
+class PartlyStored:
+    """Those ids are there; of the others `rejected` were refused, and the rest had been there before."""
+
+    ids: frozenset[str]
+    rejected: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """400, 413, 422: a statement of the batch, or all of it, is not to the LRS's taste."""
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """409: an id of the batch is in use, perhaps by the very same statement."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Transient:
+    """No answer, 5xx, 429 …: the batch may have been stored or not; send the same again.
+
+    `server_error`: it was a 500, which may also mean that one statement upsets the LRS.
+    `retry_after_s`: the LRS asked to be left alone for so long.
+    """
+
+    reason: str
+    server_error: bool = False
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Misconfigured:
+    """Wrong password, address, certificate or service: nothing that any statement could change."""
+
+    reason: str
+
+
+Answer = Stored | PartlyStored | Refused | Conflict | Transient | Misconfigured
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the LRS has under an id; None when it has nothing."""
+
+    statement: dict[str, Any] | None
+
+
+class LrsClient:
+    """One LRS over one kept connection. Not for several threads."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._session = requests.Session()
+        self._session.trust_env = False  # no ~/.netrc; a proxy is a setting
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._session.headers["X-Experience-API-Version"] = endpoint.version
+        self._session.auth = (
+            HTTPBasicAuth(endpoint.login.encode(), endpoint.password.encode()) if endpoint.login else None
+        )
+        self._session.verify = endpoint.ca_file or True
+        if endpoint.proxy_url:
+            self._session.proxies = {"http": endpoint.proxy_url, "https": endpoint.proxy_url}
+
+    def close(self) -> None:
+        self._session.close()
+
+    def post_statements(self, bodies: Sequence[bytes]) -> Answer:
+        """Send one batch of frozen statements: at most BATCH_STATEMENTS and BATCH_BYTES. No errors, only answers."""
+        body = b"[" + b",".join(bodies) + b"]"
+        answer = self._exchange("POST", self._endpoint.url, body)
+        return answer if isinstance(answer, Transient | Misconfigured) else classify_post(*answer)
+
+    def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured:
+        """What the LRS has under this id."""
+        joint = "&" if "?" in self._endpoint.url else "?"
+        answer = self._exchange("GET", f"{self._endpoint.url}{joint}statementId={quote(statement_id)}", None)
+        return answer if isinstance(answer, Transient | Misconfigured) else classify_get(*answer)
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | None
+    ) -> "tuple[int, Any, bytes] | Transient | Misconfigured":
+        """Status, headers and content of an answer; or what kept it from coming."""
+        limits_s = (self._endpoint.connect_timeout_s, self._endpoint.read_timeout_s)
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            with self._session.request(
+                method, url, data=body, headers=headers, timeout=limits_s, allow_redirects=False, stream=True
+            ) as response:
+                return response.status_code, response.headers, self._content(response)
+        except requests.exceptions.SSLError as error:
+            return Misconfigured(_shortened(f"TLS: {error}"))
+        except UNSENDABLE as error:
+            return Misconfigured(_shortened(f"address: {error}"))
+        except requests.RequestException as error:  # refused, reset, cut off, too slow, unknown host …
+            return Transient(_shortened(f"{type(error).__name__}: {error}"))
+        except OSError as error:  # requests' word for a ca_file that is not there
+            return Misconfigured(_shortened(f"TLS: {error}"))
+
+    def _content(self, response: requests.Response) -> bytes:
+        """The body, within ANSWER_LIMIT and the read time-out as a whole: a server may also drip.
+
+        Errors: requests.RequestException.
+        """
+        deadline = time.monotonic() + self._endpoint.read_timeout_s
+        content = b""
+        for piece in response.iter_content(16_384):
+            content += piece
+            if len(content) > ANSWER_LIMIT:
+                raise requests.exceptions.ContentDecodingError(f"an answer of more than {ANSWER_LIMIT} bytes")
+            if time.monotonic() > deadline:
+                raise requests.exceptions.ReadTimeout("the answer took too long to arrive")
+        return content
+
+
+def classify_post(status: int, headers: Any, content: bytes) -> Answer:
+    """What the answer to a batch means. Pure."""
+    reason = f"{status} {_text(content)}".strip()
+    report = _json(content)
+    if status in (200, 400) and isinstance(report, dict) and isinstance(report.get("rejected"), int):
+        return _partly(report, reason)
+    if status == 204 or (status == 200 and isinstance(report, list)):
+        return Stored()
+    if status == 409:
+        return Conflict(reason)
+    if status in SUSPECT:
+        return Refused(status, reason)
+    return _other(status, headers, reason)
+
+
+def classify_get(status: int, headers: Any, content: bytes) -> Found | Transient | Misconfigured:
+    """What the answer to a question for one id means: the bare statement, with some LRSs a list of it. Pure."""
+    value = _json(content)
+    if status == 404:
+        return Found(None)
+    if status == 200 and isinstance(value, dict):
+        if "statements" not in value:
+            return Found(value)
+        statements = value["statements"] if isinstance(value["statements"], list) else []
+        return Found(next((item for item in statements if isinstance(item, dict)), None))
+    return _other(status, headers, f"{status} {_text(content)}".strip())
+
+
+def parse_retry_after(text: str | None, now: datetime) -> float | None:
+    """Seconds to wait: a number, or a date; at most RETRY_AFTER_LIMIT_S. None for nothing sensible."""
+    if text is None:
+        return None
+    try:
+        seconds = float(text) if text.strip().isdigit() else (parsedate_to_datetime(text) - now).total_seconds()
+    except (ValueError, TypeError):  # no date; a date without zone
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_S)
+
+
+def _partly(report: dict[str, Any], reason: str) -> Answer:
+    ids = report.get("ids")
+    stored = frozenset(str(one).lower() for one in ids) if isinstance(ids, list) else frozenset()
+    return PartlyStored(stored, report["rejected"], reason)
+
+
+def _other(status: int, headers: Any, reason: str) -> Transient | Misconfigured:
+    if status >= 500 or status in TRANSIENT:
+        wait_s = parse_retry_after(headers.get("Retry-After"), datetime.now(UTC))
+        return Transient(_shortened(reason), server_error=status == 500, retry_after_s=wait_s)
+    if 300 <= status < 400:
+        return Misconfigured(_shortened(f"{status} redirect to {headers.get('Location')}"))
+    return Misconfigured(_shortened(reason))
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(content: bytes) -> str:
+    return content[: 4 * REASON_LIMIT].decode(errors="replace")[:REASON_LIMIT]
+
+
+def _shortened(reason: str) -> str:
+    return reason[:REASON_LIMIT]

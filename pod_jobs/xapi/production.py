@@ -1,0 +1,97 @@
+"""What the video platform itself did: uploaded, encoded, transcribed, published. Pure.
+
+The id of each is a UUIDv5 of video, event and generation, so a task that runs twice cannot report twice.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from pod_jobs.xapi import formats
+from pod_jobs.xapi.actors import Actor, build_system_actor
+from pod_jobs.xapi.profile import VIDEO
+
+UPLOADED = "https://w3id.org/xapi/netc/verbs/uploaded"
+COMPLETED = "http://activitystrea.ms/complete"
+ATTACHED = "http://activitystrea.ms/attach"
+SUBMITTED = "http://activitystrea.ms/submit"
+PROCESS = "http://activitystrea.ms/process"
+FILE = "http://activitystrea.ms/file"
+
+Statement = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class VideoActivity:
+    """A video as the LRS knows it: `home_page` is the institution's IRI without a slash at its end."""
+
+    home_page: str
+    video_id: int
+    title: str
+    language: str = "und"  # of the title, RFC 5646
+
+    @property
+    def iri(self) -> str:
+        """Stable: neither the title nor the page's address is in it."""
+        return f"{self.home_page}/xapi/activities/video/{self.video_id}"
+
+    def build(self) -> dict[str, Any]:
+        return _activity(self.iri, VIDEO, {self.language: self.title})
+
+
+def build_uploaded(video: VideoActivity, person: Actor, at: datetime) -> Statement:
+    """A person uploaded the video."""
+    return _statement(video, ("uploaded", 1), person, (UPLOADED, "uploaded"), video.build(), at)
+
+
+def build_encoded(video: VideoActivity, generation: int, success: bool, duration_s: float, at: datetime) -> Statement:
+    """The encode of this generation ended, well or not."""
+    process = _activity(f"{video.iri}/encode/{generation}", PROCESS, {"en": "encode", "fr": "encodage"})
+    actor = build_system_actor(video.home_page, "encode")
+    statement = _statement(video, ("encoded", generation), actor, (COMPLETED, "completed"), process, at)
+    statement["result"] = {"success": success, "duration": format_duration(duration_s)}
+    return statement
+
+
+def build_transcribed(video: VideoActivity, generation: int, language: str, at: datetime) -> Statement:
+    """Captions of a language were made and attached to the video."""
+    captions = _activity(f"{video.iri}/captions/{language}", FILE, {"en": "captions", "fr": "sous-titres"})
+    actor = build_system_actor(video.home_page, "transcribe")
+    return _statement(video, (f"transcribed-{language}", generation), actor, (ATTACHED, "attached"), captions, at)
+
+
+def build_published(video: VideoActivity, generation: int, at: datetime) -> Statement:
+    """The video can be watched: the outputs of this generation are in place."""
+    actor = build_system_actor(video.home_page, "publish")
+    return _statement(video, ("published", generation), actor, (SUBMITTED, "submitted"), video.build(), at)
+
+
+def format_duration(seconds: float) -> str:
+    """ISO 8601, to the hundredth: 75.5 -> "PT75.5S"."""
+    return f"PT{seconds:.2f}".rstrip("0").rstrip(".") + "S"
+
+
+def _statement(
+    video: VideoActivity,
+    event: tuple[str, int],
+    actor: Actor,
+    verb: tuple[str, str],
+    target: dict[str, Any],
+    at: datetime,
+) -> Statement:
+    """`event`: name and generation; `verb`: IRI and English word. A target other than the video has it as parent."""
+    statement: Statement = {
+        "id": str(uuid5(NAMESPACE_URL, f"{video.iri}#{event[0]}-{event[1]}")),
+        "actor": actor,
+        "verb": {"id": verb[0], "display": {"en": verb[1]}},
+        "object": target,
+        "timestamp": formats.format_timestamp(at),
+    }
+    if target["id"] != video.iri:
+        statement["context"] = {"contextActivities": {"parent": [video.build()]}}
+    return statement
+
+
+def _activity(iri: str, kind: str, name: dict[str, str]) -> dict[str, Any]:
+    return {"objectType": "Activity", "id": iri, "definition": {"type": kind, "name": name}}

@@ -1,0 +1,52 @@
+"""Watched segments: "0[.]12.5[,]20[.]33" of the Video Profile, and the arithmetic on them. Pure; seconds."""
+
+from collections.abc import Iterable, Sequence
+
+Segment = tuple[float, float]  # from, to; from <= to
+
+FROM_TO = "[.]"  # the profile's separators: a decimal comma or point inside a number cannot be taken for one
+BETWEEN = "[,]"
+
+
+def parse_segments(text: str) -> list[Segment] | None:
+    """The segments in the order given; [] for "", None when the text is no list of segments."""
+    found = []
+    for part in text.split(BETWEEN) if text else []:
+        begin, separator, end = part.partition(FROM_TO)
+        try:
+            segment = float(begin), float(end)
+        except ValueError:
+            return None
+        if not separator or not 0 <= segment[0] <= segment[1] < float("inf"):
+            return None
+        found.append(segment)
+    return found
+
+
+def format_segments(segments: Iterable[Segment]) -> str:
+    return BETWEEN.join(f"{_number(begin)}{FROM_TO}{_number(end)}" for begin, end in segments)
+
+
+def union(segments: Iterable[Segment], gap_s: float = 0.0) -> list[Segment]:
+    """The same seconds as sorted segments that do not overlap; those at most `gap_s` apart are joined."""
+    joined: list[Segment] = []
+    for begin, end in sorted(segments):
+        if joined and begin <= joined[-1][1] + gap_s:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def watched_s(segments: Sequence[Segment]) -> float:
+    """Seconds of the video seen at least once."""
+    return sum(end - begin for begin, end in union(segments))
+
+
+def outside_s(segments: Sequence[Segment], of: Sequence[Segment]) -> float:
+    """Seconds of `segments` that are not in `of`."""
+    return watched_s([*segments, *of]) - watched_s(of)
+
+
+def _number(seconds: float) -> str:
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,153 @@
+"""The Video Profile for the statements of one registration: their order, and sums that no single statement can prove.
+
+A registration is one learner's attempt at one video; each opening of the page is a session in it, named by session-id.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from pod_jobs.xapi import formats
+from pod_jobs.xapi.checkers import is_number
+from pod_jobs.xapi.profile import COMPLETED, INITIALIZED, PAUSED, PLAYED, SEEKED, TERMINATED, extension
+from pod_jobs.xapi.segments import Segment, outside_s, parse_segments
+from pod_jobs.xapi.verdicts import Faults, Path, Rule, Severity, Verdict, value_at
+
+MUST, SHOULD = Severity.PROFILE, Severity.ADVICE
+RULES: dict[str, Rule] = {
+    "one-attempt": Rule(MUST, "all have the same registration, actor and object"),
+    "initialized-first": Rule(MUST, "a session begins with initialized, and has it once; its id is the session-id"),
+    "terminated-last": Rule(MUST, "a session ends with terminated, and has it once"),
+    "completed-once": Rule(MUST, "completed comes at most once in a registration"),
+    "progress-grows": Rule(MUST, "progress never falls within a registration"),
+    "as-watched": Rule(MUST, "the segments are those between played and paused, seeked or terminated"),
+    "order": Rule(SHOULD, "the statements are listed in the order of their timestamps"),
+}
+
+WATCHED_SLACK_S = 1.0  # per pause or seek: players report their clock some hundred milliseconds late
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """One statement with its place in the list."""
+
+    index: int
+    statement: dict[str, Any]
+    verb: Any
+    session_id: Any
+    timestamp: str  # canonical: sorts as text
+
+    @property
+    def path(self) -> Path:
+        return (self.index,)
+
+
+def verdicts(statements: Sequence[dict[str, Any]]) -> list[Verdict]:
+    """Every rule of a registration, kept or broken; the paths begin with the statement's index in the list.
+
+    Each statement is an object; profile.verdicts says what is wrong inside it.
+    """
+    found = Faults(RULES)
+    moments = [_moment(index, statement) for index, statement in enumerate(statements)]
+    _one_attempt(moments, found)
+    ordered = sorted(moments, key=lambda moment: moment.timestamp)  # stable: equal instants keep the list's order
+    for listed, wanted in zip(moments, ordered, strict=True):
+        if listed.timestamp != wanted.timestamp:
+            found.add("order", (*listed.path, "timestamp"), "not in its place")
+            break
+    by_session = sorted(ordered, key=lambda moment: str(moment.session_id))
+    for session_id, session in groupby(by_session, key=lambda moment: moment.session_id):
+        _frame(session_id, list(session), found)
+    _growth(ordered, found)
+    _as_watched(ordered, found)
+    return [Verdict(n, r.severity, r.text, tuple(f for f in found.found if f.rule == n)) for n, r in RULES.items()]
+
+
+def _moment(index: int, statement: dict[str, Any]) -> _Moment:
+    instant = formats.parse_timestamp(str(statement.get("timestamp")))
+    verb = value_at(statement, "verb", "id")
+    session_id = extension(statement, "context", "session-id")
+    if session_id is None and verb == INITIALIZED:
+        session_id = statement.get("id")
+    return _Moment(index, statement, verb, session_id, formats.format_timestamp(instant) if instant else "")
+
+
+def _one_attempt(moments: list[_Moment], found: Faults) -> None:
+    for moment in moments[1:]:
+        for name in ("actor", "object", "registration"):
+            if _subject(moment, name) != _subject(moments[0], name):
+                found.add("one-attempt", (*moment.path, name), "differs from the first statement's")
+
+
+def _subject(moment: _Moment, name: str) -> Any:
+    keys = {"registration": ("context", "registration"), "object": ("object", "id"), "actor": ("actor",)}[name]
+    return value_at(moment.statement, *keys)
+
+
+def _frame(session_id: Any, session: list[_Moment], found: Faults) -> None:
+    first, last = session[0], session[-1]
+    if first.verb != INITIALIZED:
+        found.add("initialized-first", first.path, "the session does not begin with initialized")
+    elif first.statement.get("id") != session_id:
+        found.add("initialized-first", (*first.path, "id"), "not the session-id")
+    if last.verb != TERMINATED:
+        found.add("terminated-last", last.path, "the session does not end with terminated")
+    for moment in session[1:]:
+        if moment.verb == INITIALIZED:
+            found.add("initialized-first", moment.path, "initialized again")
+    for moment in session[:-1]:
+        if moment.verb == TERMINATED:
+            found.add("terminated-last", moment.path, "something follows")
+
+
+def _growth(ordered: list[_Moment], found: Faults) -> None:
+    completed = [moment for moment in ordered if moment.verb == COMPLETED]
+    for moment in completed[1:]:
+        found.add("completed-once", moment.path, "completed again")
+    reached = 0.0
+    for moment in ordered:
+        progress = extension(moment.statement, "result", "progress")
+        if is_number(progress):
+            if progress < reached:
+                found.add("progress-grows", moment.path, f"{progress} after {reached}")
+            reached = max(reached, progress)
+
+
+def _as_watched(ordered: list[_Moment], found: Faults) -> None:
+    """Replay the session's statements as a player would, and compare with the segments that they claim."""
+    watched: list[Segment] = []
+    playing_from: float | None = None
+    slack_s = WATCHED_SLACK_S
+    for moment in ordered:
+        here = _seconds(moment, "time-from" if moment.verb == SEEKED else "time")
+        if moment.verb == INITIALIZED:
+            playing_from = None  # what a lost session left open was never closed, so nobody can claim it
+        if playing_from is not None and here is not None and moment.verb != PLAYED:
+            watched.append((min(playing_from, here), here))
+            playing_from = here
+        if moment.verb == PLAYED:
+            playing_from = here
+        elif moment.verb == SEEKED:
+            playing_from = None if playing_from is None else _seconds(moment, "time-to")
+            slack_s += WATCHED_SLACK_S
+        elif moment.verb in (PAUSED, TERMINATED):
+            playing_from = None
+            slack_s += WATCHED_SLACK_S
+        _compare(moment, watched, slack_s, found)
+
+
+def _compare(moment: _Moment, watched: list[Segment], slack_s: float, found: Faults) -> None:
+    text = extension(moment.statement, "result", "played-segments")
+    claimed = parse_segments(text) if isinstance(text, str) else None
+    if claimed is None:
+        return
+    if (extra_s := outside_s(claimed, watched)) > slack_s:
+        found.add("as-watched", moment.path, f"{extra_s:.1f} s of the segments were not played")
+    if (left_out_s := outside_s(watched, claimed)) > slack_s:
+        found.add("as-watched", moment.path, f"{left_out_s:.1f} s that were played are not in the segments")
+
+
+def _seconds(moment: _Moment, name: str) -> float | None:
+    value = extension(moment.statement, "result", name)
+    return float(value) if is_number(value) else None

@@ -1,0 +1,232 @@
+"""Acceptance: from whatever a browser or an application sent to the frozen bytes that every LRS gets. Pure.
+
+What is frozen is sent as it is, now and at each resend: an LRS compares a resend with what it stored, and the same
+instant in another zone, or a key more, is a conflict. So the server sets here, once and for all, the actor, the id and
+the timestamp, and takes away what only an LRS may say (stored, authority, version).
+
+From a page nothing is believed: another's actor is refused, voiding is refused, and an id
+only serves to know a resend. It is mapped to one that depends on the actor too, so nobody can occupy an id that another
+one will use; the session-id, which must be the id of the session's initialized, is mapped the same way.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from pod_jobs.xapi import formats, profile, validity
+from pod_jobs.xapi.actors import Actor
+from pod_jobs.xapi.verdicts import Fault, Path, Severity, json_path, value_at
+
+EXACT_INTEGER = 2**53 - 1  # beyond it a JSON number is no longer the same everywhere (RFC 7493, section 2.2)
+OF_THE_LRS = ("stored", "authority", "version")
+SESSION_ID = profile.EXTENSION + "session-id"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one statement may be."""
+
+    statement_bytes: int = 65_536  # of the frozen body
+    depth: int = 32  # objects and arrays inside each other
+    future_s: float = 300.0  # how far a clock may be ahead; such a statement is dated now
+
+
+@dataclass(frozen=True)
+class Page:
+    """A browser hands statements in: `actor` is whom the server knows behind it."""
+
+    actor: Actor
+
+
+@dataclass(frozen=True)
+class Application:
+    """A trusted program that writes for many people: its actors and ids are kept as they are."""
+
+
+Origin = Page | Application
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """An accepted statement. `body` never changes again.
+
+    `labels`: names of broken rules (validity.RULES, profile.RULES; advice left out), in their order there.
+    """
+
+    id: str
+    timestamp: datetime
+    body: bytes
+    verb: str
+    registration: str | None
+    of_profile: bool  # it claims the Video Profile
+    labels: tuple[str, ...]
+    suspect: bool  # it breaks xAPI itself: an LRS may refuse it, so it travels apart from the others
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a statement was not accepted: a rule's name, the JSON path of the fault, the reason."""
+
+    rule: str
+    path: str
+    reason: str
+
+
+def parse_request(body: bytes) -> list[Any] | Problem:
+    """The raw statements of a request's body: an array of them, or one object. NaN and the like are for `accept`."""
+    try:
+        value = json.loads(body)
+    except RecursionError:
+        return Problem("depth", "$", "nested too deeply")
+    except ValueError as error:  # no JSON, no UTF-8; or a number of thousands of digits
+        if not isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+            return Problem("number", "$", "a number is too long")
+        return Problem("json", "$", str(error)[:200])
+    return value if isinstance(value, list) else [value]
+
+
+def accept(
+    raw: Any,
+    origin: Origin,
+    now: datetime,
+    limits: Limits | None = None,
+    new_id: Callable[[], UUID] = uuid4,
+) -> Frozen | Problem:
+    """Freeze one raw statement, or say why not. `raw` itself is not changed."""
+    limits = limits or Limits()
+    if not isinstance(raw, dict):
+        return Problem("type", "$", "a statement is an object")
+    problem = _unsafe(raw, limits) or _presumptuous(raw, origin)
+    if problem:
+        return problem
+    timestamp = _timestamp(raw, now, limits)
+    if isinstance(timestamp, Problem):
+        return timestamp
+    statement = _stamped(raw, origin, timestamp, new_id)
+    faults = validity.faults(statement)
+    held = next((fault for fault in faults if fault.severity is Severity.HELD), None)
+    if held:
+        return Problem(held.rule, held.path, held.reason)
+    for name in OF_THE_LRS:
+        statement.pop(name, None)
+    return _frozen(statement, timestamp, faults, limits)
+
+
+def is_resend(raw: Any, origin: Origin, stored: Frozen, limits: Limits | None = None) -> bool:
+    """Whether `raw`, whose id is in use already, is that very statement again: a page that missed our answer."""
+    again = accept(raw, origin, stored.timestamp, limits)
+    return isinstance(again, Frozen) and again.body == stored.body
+
+
+def canonical(statement: Any) -> bytes:
+    """The one spelling of a JSON value. Errors: ValueError for what JSON or UTF-8 cannot hold."""
+    text = json.dumps(statement, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    return text.encode()
+
+
+def mapped_id(actor: Actor, client_id: str) -> str:
+    """The statement id for an id that a page made up: the same for a resend, another one for another actor."""
+    digest = hashlib.sha256(b"v1|" + canonical(actor) + b"|" + client_id.lower().encode()).digest()
+    return str(UUID(bytes=digest[:16], version=4))
+
+
+def _unsafe(raw: dict[str, Any], limits: Limits) -> Problem | None:
+    """What no part of a statement may hold, wherever it stands."""
+    waiting: list[tuple[Any, Path]] = [(raw, ())]
+    while waiting:
+        value, path = waiting.pop()
+        if isinstance(value, dict | list):
+            if len(path) >= limits.depth:
+                return Problem(
+                    "depth", json_path(path), f"more than {limits.depth} objects and arrays inside each other"
+                )
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in items:
+                if isinstance(key, str) and (reason := _bad_text(key)):
+                    return Problem("text", json_path((*path, key)), reason)
+                waiting.append((item, (*path, key)))
+        elif isinstance(value, str):
+            if reason := _bad_text(value):
+                return Problem("text", json_path(path), reason)
+        elif isinstance(value, int | float) and not _exact(value):
+            return Problem("number", json_path(path), "not a number that JSON carries exactly")
+    return None
+
+
+def _exact(value: float) -> bool:
+    return math.isfinite(value) if isinstance(value, float) else abs(value) <= EXACT_INTEGER
+
+
+def _bad_text(text: str) -> str:
+    if "\0" in text:
+        return "a NUL character"
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        return "half a surrogate pair"
+    return ""
+
+
+def _presumptuous(raw: dict[str, Any], origin: Origin) -> Problem | None:
+    """What a page may not say."""
+    if isinstance(origin, Application):
+        return None
+    if "actor" in raw and raw["actor"] != origin.actor:
+        return Problem("actor", "$.actor", "the server names the actor; leave it out")
+    if value_at(raw, "verb", "id") == validity.VOIDED:
+        return Problem("voiding", "$.verb.id", "a page cannot void statements")
+    if "id" in raw and not (isinstance(raw["id"], str) and formats.is_uuid(raw["id"])):
+        return Problem("uuid", "$.id", "not a UUID")
+    return None
+
+
+def _timestamp(raw: dict[str, Any], now: datetime, limits: Limits) -> datetime | Problem:
+    """When it happened, to the millisecond and never after `now`."""
+    instant = now
+    if "timestamp" in raw:
+        given = formats.parse_timestamp(raw["timestamp"]) if isinstance(raw["timestamp"], str) else None
+        if given is None:
+            return Problem("timestamp", "$.timestamp", "not an ISO 8601 instant with a known offset")
+        if given > now + timedelta(seconds=limits.future_s):
+            return Problem("timestamp", "$.timestamp", "in the future")
+        instant = min(given, now)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def _stamped(raw: dict[str, Any], origin: Origin, timestamp: datetime, new_id: Callable[[], UUID]) -> dict[str, Any]:
+    """A copy of `raw` with actor, id and timestamp. What else is wrong with it stays for the checks."""
+    statement = {**raw, "timestamp": formats.format_timestamp(timestamp)}
+    if "id" not in raw:
+        statement["id"] = str(new_id())
+    elif isinstance(raw["id"], str):
+        statement["id"] = raw["id"].lower()
+    if isinstance(origin, Application):
+        return statement
+    statement["actor"] = origin.actor
+    if "id" in raw:
+        statement["id"] = mapped_id(origin.actor, raw["id"])
+    session_id = value_at(raw, "context", "extensions", SESSION_ID)
+    if isinstance(session_id, str) and formats.is_uuid(session_id):
+        extensions = {**raw["context"]["extensions"], SESSION_ID: mapped_id(origin.actor, session_id)}
+        statement["context"] = {**raw["context"], "extensions": extensions}
+    return statement
+
+
+def _frozen(statement: dict[str, Any], timestamp: datetime, faults: list[Fault], limits: Limits) -> Frozen | Problem:
+    body = canonical(statement)
+    if len(body) > limits.statement_bytes:
+        return Problem("size", "$", f"{len(body)} bytes; the limit is {limits.statement_bytes}")
+    broken = [f for f in [*faults, *profile.faults(statement)] if f.severity is not Severity.ADVICE]
+    return Frozen(
+        id=statement["id"],
+        timestamp=timestamp,
+        body=body,
+        verb=statement["verb"]["id"],
+        registration=value_at(statement, "context", "registration"),
+        of_profile=profile.claims_profile(statement),
+        labels=tuple(dict.fromkeys(fault.rule for fault in broken)),
+        suspect=any(fault.severity is Severity.INVALID for fault in broken),
+    )

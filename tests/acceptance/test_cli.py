@@ -1,0 +1,160 @@
+"""The command line against a real instance, as a script would use it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from pod_jobs.media.tools import find_tools
+from tests.acceptance.instance import ROOT, Instance, clear_away
+from tests.servers import short_folder, wait_until
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Instance]:
+    with short_folder() as folder:
+        made = Instance(folder / "home", folder / "words.txt")
+        made.up()
+        try:
+            made.wait_until_up()
+            yield made
+        finally:
+            clear_away(made)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of picture and sound."""
+    path = tmp_path_factory.mktemp("clip") / "a clip, très court.mp4"
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=3"]
+    sound = ["-f", "lavfi", "-i", "sine=duration=3"]
+    command = [find_tools("", "none").ffmpeg, "-v", "error", *picture, *sound, "-preset", "ultrafast", str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+def pod_jobs(instance: Instance, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pod_jobs.cli", *arguments, "--home", str(instance.home)]
+    return subprocess.run(
+        command, cwd=ROOT, env=instance.environment(), input=stdin, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_submit_wait_json(instance: Instance, clip: Path) -> None:
+    done = pod_jobs(instance, "submit", str(clip), "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    video = json.loads(done.stdout)
+    assert (video["state"], video["title"]) == ("ready", "a clip, très court")
+    assert 0 <= video["queued_s"]
+    assert 0 < video["first_playable_s"] <= video["encoded_s"]
+    for output in video["outputs"]:
+        assert Path(output["path"]).stat().st_size == output["bytes"]
+    master = next(output for output in video["outputs"] if output["name"] == "master.m3u8")
+    headers = {"Authorization": f"Token {(instance.home / 'secrets' / 'cli_token').read_text()}"}
+    assert requests.get(master["url"], headers=headers, timeout=5).text == Path(master["path"]).read_text()
+
+
+def test_several_files_give_a_line_each_and_one_failure_fails_the_whole(instance: Instance, clip: Path) -> None:
+    broken = clip.with_name("broken.mp4")
+    broken.write_bytes(clip.read_bytes()[:2000])
+    done = pod_jobs(instance, "submit", str(broken), str(clip), "--wait", "--json")
+    assert done.returncode == 1
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["state"], second["state"]) == ("error", "ready")
+    assert first["error"]["sentence"].endswith(".")
+    listed = json.loads(pod_jobs(instance, "list", "--json").stdout)
+    assert {first["id"], second["id"]} <= {video["id"] for video in listed}
+    shown = pod_jobs(instance, "show", str(first["id"]))
+    assert first["error"]["sentence"] in shown.stdout
+
+
+def test_failed_tasks_run_again(instance: Instance, clip: Path) -> None:
+    broken = clip.with_name("broken again.mp4")
+    broken.write_bytes(clip.read_bytes()[:2000])
+    video = json.loads(pod_jobs(instance, "submit", str(broken), "--wait", "--json").stdout)
+    again = pod_jobs(instance, "requeue", str(video["id"]))
+    assert again.stdout == "1 task runs again.\n", again.stderr
+    wait_until(lambda: _task(instance, video["id"])["state"] == "error", what="the second run ended too")
+    assert _task(instance, video["id"])["generation"] == 2
+    assert "again." in pod_jobs(instance, "requeue", "--all-failed").stdout
+    assert _task(instance, video["id"])["generation"] == 3
+
+
+def test_what_is_not_open_cannot_be_cancelled(instance: Instance, clip: Path) -> None:
+    video = json.loads(pod_jobs(instance, "submit", str(clip), "--wait", "--json").stdout)
+    refused = pod_jobs(instance, "cancel", str(video["id"]))
+    assert refused.returncode == 1
+    assert "has no task that is waiting or running" in refused.stderr
+    assert json.loads(pod_jobs(instance, "active", "--json").stdout) == []
+    assert json.loads(pod_jobs(instance, "waiting", "--json").stdout) == []
+
+
+def test_a_refused_upload_says_why(instance: Instance, tmp_path: Path) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("not a recording\n" * 1000)
+    refused = pod_jobs(instance, "submit", str(text))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "This file is not a video or a sound recording." in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_doctor_finds_a_running_instance_sound(instance: Instance) -> None:
+    done = pod_jobs(instance, "doctor", "--json")
+    found = json.loads(done.stdout)
+    assert {finding["state"] for finding in found} == {"ok"}, found
+    assert done.returncode == 0
+
+
+def test_people_and_tokens(instance: Instance) -> None:
+    assert pod_jobs(instance, "user", "add", "ada", "--role", "team", stdin="long enough\n").returncode == 0
+    twice = pod_jobs(instance, "user", "add", "ada", stdin="long enough\n")
+    assert (twice.returncode, "Traceback" in twice.stderr) == (1, False)
+    assert pod_jobs(instance, "user", "passwd", "ada", stdin="short\n").returncode == 2
+    token = pod_jobs(instance, "token", "add", "ada", "--label", "a script").stdout.strip()
+    me = f"http://127.0.0.1:{instance.port}/api/v1/me"
+    headers = {"Authorization": f"Token {token}"}
+    assert requests.get(me, headers=headers, timeout=5).json()["name"] == "ada"
+    listed = json.loads(pod_jobs(instance, "token", "list", "--json").stdout)
+    (own,) = [one for one in listed if one["label"] == "a script"]
+    assert pod_jobs(instance, "token", "revoke", str(own["id"])).returncode == 0
+    assert requests.get(me, headers=headers, timeout=5).status_code == 401
+
+
+def test_rq_has_our_connection_and_classes(instance: Instance) -> None:
+    command = [sys.executable, "-m", "pod_jobs.cli", "--home", str(instance.home), "rq", "info", "--raw"]
+    done = subprocess.run(command, cwd=ROOT, env=instance.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "workers" in done.stdout or "worker" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["rq", "info"], ["doctor"]])
+def test_without_an_instance_there_is_a_sentence(tmp_path: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "pod_jobs.cli", "--home", str(tmp_path / "no where"), *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert (done.stdout + done.stderr).strip()
+
+
+def test_encode_and_probe_need_no_instance(tmp_path: Path, clip: Path) -> None:
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "pod_jobs.cli", "--home", str(tmp_path / "none"), *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    facts = json.loads(run("probe", str(clip), "--json").stdout)
+    assert facts["video"]["height_px"] == 180
+    made = json.loads(run("encode", str(clip), str(tmp_path / "out"), "--json").stdout)
+    assert made["wall_s"] > 0 and made["cpu_s"] > 0
+    assert {Path(output["path"]) for output in made["outputs"]} == set((tmp_path / "out").iterdir())
+    again = run("encode", str(clip), str(tmp_path / "out"))
+    assert (again.returncode, again.stdout) == (1, "")
+    assert not (tmp_path / "none").exists()
+
+
+def _task(instance: Instance, video_id: int) -> dict[str, object]:
+    task: dict[str, object] = json.loads(pod_jobs(instance, "show", str(video_id), "--json").stdout)["task"]
+    return task

@@ -1,0 +1,195 @@
+"""Who gets in, and who stays out."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from redis import Redis
+from werkzeug.security import generate_password_hash
+
+from pod_jobs.catalog import database
+from pod_jobs.catalog.store import users
+from pod_jobs.settings import Settings, load
+from pod_jobs.web import throttle
+from pod_jobs.web.app import create_app
+from tests.integration.web.conftest import PASSWORD, Browser, Caller, problem
+
+
+def test_every_address_but_a_few_wants_a_sign_in(app: Flask) -> None:
+    """A view that forgets to say who may call it must not be open."""
+    client = app.test_client()
+    open_to_all = set()
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:int:)?(\w+)>", lambda m: "1" if m[1] != "folder" else "encode-1-g1", rule.rule)
+        for method in rule.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}:
+            response = client.open(path, method=method, headers={"Tus-Resumable": "1.0.0"})
+            sent_away = response.status_code == 302 and response.location.startswith("/sign-in")
+            if response.status_code not in (401, 403) and not sent_away:
+                open_to_all.add(f"{method} {rule.rule}")
+    assert open_to_all == {
+        "GET /static/<path:filename>",
+        "GET /sign-in",
+        "GET /sign-in/<token>",
+        "GET /healthz",
+        "GET /api/v1/openapi.yaml",
+    }
+
+
+def test_a_password_opens_a_session_and_signing_out_ends_it(browser: Browser) -> None:
+    response = browser.get("/?a=1")
+    assert response.location == "/sign-in?next=/?a%3D1"
+    assert browser.sign_in("léa", next="/?a=1").location == "/?a=1"
+    cookie = browser.client.get_cookie("pod_jobs_8000")
+    assert cookie is not None and cookie.http_only and cookie.same_site == "Lax" and not cookie.secure
+    me = browser.get("/api/v1/me").get_json()
+    assert (me["name"], me["role"]) == ("léa", "lecturer")
+    assert browser.send("POST", "/sign-out").location == "/sign-in"
+    problem(browser.get("/api/v1/me"), 401, "unauthorized")
+
+
+def test_over_https_the_cookie_is_secure(
+    settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POD_JOBS_WEB__PUBLIC_URL", "https://pod.test")
+    response = create_app(load(settings.home)).test_client().get("/sign-in")
+    assert "; Secure;" in response.headers["Set-Cookie"]
+    assert response.headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "//evil.test",
+        "https://evil.test",
+        "/\\evil.test",
+        "/\t/evil.test",
+        "evil",
+        "javascript:alert(1)",
+        "/a\nb",
+        "///x",
+    ],
+)
+def test_signing_in_never_leads_to_another_site(browser: Browser, wanted: str) -> None:
+    assert browser.sign_in("léa", next=wanted).location == "/"
+
+
+def test_an_old_session_does_not_live_on_in_a_new_one(browser: Browser) -> None:
+    with browser.client.session_transaction() as session:
+        session["planted"] = "x"
+    before = browser.csrf_token()
+    browser.sign_in("léa")
+    with browser.client.session_transaction() as session:
+        assert "planted" not in session and "csrf_token" not in session
+    stale = browser.client.post("/sign-out", data={"csrf_token": before})
+    assert stale.status_code == 403
+
+
+def test_a_new_password_ends_the_sessions(browser: Browser, settings: Settings) -> None:
+    browser.sign_in("léa")
+    with database.connect(settings.database_url).connection_context():
+        users.set_password(users.find("léa"), generate_password_hash("another"))
+    problem(browser.get("/api/v1/me"), 401, "unauthorized")
+
+
+def test_guessing_is_slowed_down_for_the_guesser_only(browser: Browser, app: Flask) -> None:
+    for _ in range(throttle.TRIES["both"]):
+        assert browser.sign_in("léa", "wrong").status_code == 401
+    refused = browser.sign_in("léa")
+    assert refused.status_code == 429 and "15 minutes" in refused.text
+    assert browser.sign_in("max").status_code == 303
+    elsewhere = Browser(app)
+    elsewhere.client.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+    assert elsewhere.sign_in("léa").status_code == 303
+
+
+def test_right_passwords_use_nothing_up_and_counts_expire(browser: Browser, app: Flask, redis: Redis) -> None:
+    for _ in range(throttle.TRIES["address"] + 1):
+        browser.client.delete_cookie("pod_jobs_8000")
+        assert browser.sign_in("léa").status_code == 303
+    keys = list(redis.scan_iter("pod_jobs:sign-in:*"))
+    assert keys and all(0 < redis.ttl(key) <= throttle.WINDOW_S for key in keys)
+
+
+def test_an_unknown_name_reads_like_a_wrong_password(browser: Browser) -> None:
+    answers = [browser.sign_in(name, "wrong") for name in ("nobody", "léa")]
+    assert [a.status_code for a in answers] == [401, 401]
+    assert all("The name or the password is wrong." in a.text for a in answers)
+
+
+def test_workers_have_no_way_to_the_pages(browser: Browser) -> None:
+    assert browser.sign_in("workers").status_code == 401
+
+
+def test_a_link_signs_in_once_and_only_when_a_person_says_so(browser: Browser, settings: Settings) -> None:
+    with database.connect(settings.database_url).connection_context():
+        token = users.create_link(users.find("ada"), timedelta(hours=1), datetime.now(UTC))
+    for _ in range(3):  # a mail program's preview
+        assert "ada" in browser.get(f"/sign-in/{token}").text
+    assert browser.client.post(f"/sign-in/{token}").status_code == 403
+    form = {"csrf_token": browser.csrf_token()}
+    assert browser.client.post(f"/sign-in/{token}", data=form).location == "/"
+    assert browser.get("/api/v1/me").get_json()["role"] == "admin"
+    for gone in (browser.get(f"/sign-in/{token}"), browser.get("/sign-in/made-up")):
+        assert gone.status_code == 410 and "used already or has expired" in gone.text
+
+
+def test_a_session_alone_changes_nothing_and_a_token_alone_does(browser: Browser, lea: Caller) -> None:
+    browser.sign_in("léa")
+    problem(browser.client.delete("/api/v1/videos/1"), 403, "page-outdated")
+    problem(browser.client.post("/api/v1/videos", data={"csrf_token": browser.csrf_token()}), 403, "page-outdated")
+    problem(browser.send("DELETE", "/api/v1/videos/1"), 404, "not-found")
+    problem(lea("DELETE", "/api/v1/videos/1"), 404, "not-found")
+
+
+def test_a_bad_token_is_refused_whatever_the_cookie_says(browser: Browser) -> None:
+    browser.sign_in("léa")
+    response = browser.get("/api/v1/me", headers={"Authorization": "Token wrong"})
+    problem(response, 401, "unauthorized")
+    assert response.headers["WWW-Authenticate"] == "Token"
+    assert browser.get("/api/v1/me", headers={"Authorization": "Basic bGE6bGE="}).status_code == 200
+
+
+def test_worker_routes_are_for_workers_and_workers_have_no_others(callers: dict[str, Caller]) -> None:
+    for name in ("léa", "tina", "ada"):
+        problem(callers[name]("POST", "/api/v1/tasks/1/start", json={}), 403, "forbidden")
+    for method, path in (("GET", "/api/v1/videos"), ("POST", "/api/v1/videos"), ("POST", "/api/v1/tasks/1/cancel")):
+        problem(callers["workers"](method, path), 403, "forbidden")
+    assert callers["workers"]("GET", "/api/v1/me").status_code == 200
+
+
+def test_headers_that_protect_are_on_every_answer(browser: Browser) -> None:
+    for path in ("/sign-in", "/nowhere", "/api/v1/me", "/healthz"):
+        headers = browser.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "unsafe" not in policy and "default-src 'self'" in policy and "frame-ancestors 'none'" in policy
+        assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "same-origin"
+
+
+def test_addresses_come_from_the_settings_and_not_from_the_request(lea: Caller) -> None:
+    document = lea("GET", f"/api/v1/videos/{lea.upload()['id']}", headers={"Host": "evil.test"}).get_json()
+    assert document["page_url"] == f"http://pod.test/videos/{document['id']}"
+
+
+def test_errors_speak_the_language_of_the_browser(app: Flask) -> None:
+    page = app.test_client().get("/sign-in/none", headers={"Accept-Language": "fr-CH, en;q=0.3"})
+    assert '<html lang="fr' in page.text
+    page = app.test_client().get("/sign-in/none", headers={"Accept-Language": "de"})
+    assert '<html lang="en' in page.text
+
+
+def test_without_redis_signing_in_says_so(
+    settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POD_JOBS_REDIS__URL", "unix:///nowhere/redis.sock")
+    response = Browser(create_app(load(settings.home))).sign_in("léa", PASSWORD)
+    assert response.status_code == 503 and "A service is away" in response.text
+    assert response.headers["Retry-After"]
+
+
+def test_without_its_database_the_app_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_JOBS_DATABASE__URL", "sqlite:////nowhere/at/all.sqlite3")
+    client = create_app(load(settings.home)).test_client()
+    problem(client.get("/api/v1/me", headers={"Authorization": "Token x"}), 503, "service-unavailable")
+    health = client.get("/healthz")
+    assert health.status_code == 503 and not health.get_json()["parts"]["database"]["ok"]

@@ -1,0 +1,171 @@
+"""The supervisor with real processes: each test runs a small script that supervises."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pod_jobs.processes.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, STABLE_S, Place
+from tests.servers import wait_until
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = """
+import os, pathlib, signal, sys, time
+from pod_jobs.processes.supervisor import Line, supervise
+folder = pathlib.Path(sys.argv[1])
+def run():
+    (folder / f"{{os.getpid()}}.child").touch()
+{body}
+supervise(Line("test", run, {options}))
+"""
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """start(body, options): a process that supervises children with that body; its folder is tmp_path."""
+    started = []
+
+    def _start(body: str, options: str = "", before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+        script = SCRIPT.format(body=textwrap.indent(textwrap.dedent(body), "    "), options=options)
+        process = subprocess.Popen(
+            [*before, sys.executable, "-c", script, str(tmp_path)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield _start
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=10)
+    wait_until(lambda: not any(lives(pid) for pid in children(tmp_path)), what="the children are gone")
+
+
+def children(folder: Path) -> list[int]:
+    """The pids of all children so far, in the order of their start."""
+    return [int(path.stem) for path in sorted(folder.glob("*.child"), key=lambda path: path.stat().st_mtime_ns)]
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_wait_doubles_up_to_a_limit_and_a_minute_of_life_resets_it() -> None:
+    place = Place()
+    waits = []
+    for _ in range(10):
+        place.started_at = 100.0
+        place.vacate(100.0 + STABLE_S - 1)
+        waits.append(place.due_at - 100.0 - STABLE_S + 1)
+    assert waits[:3] == pytest.approx([FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S])
+    assert waits[-1] == LONGEST_WAIT_S
+    place.vacate(100.0 + STABLE_S)
+    assert place.due_at == pytest.approx(100.0 + STABLE_S + FIRST_WAIT_S)
+
+
+def test_a_child_that_ends_is_started_again(start: Start, tmp_path: Path) -> None:
+    start("sys.exit(3)")
+    wait_until(lambda: len(children(tmp_path)) >= 3, what="three children, one after the other")
+
+
+def test_each_of_several_children_is_kept(start: Start, tmp_path: Path) -> None:
+    start("time.sleep(60)", "count=3")
+    wait_until(lambda: len(children(tmp_path)) == 3, what="three children at once")
+    victim = children(tmp_path)[0]
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(children(tmp_path)) == 4, what="another one in its place")
+    assert sum(map(lives, children(tmp_path))) == 3
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_ends_the_children_in_order_and_quietly(start: Start, tmp_path: Path, signum: int) -> None:
+    supervisor = start("time.sleep(60)", "count=2")
+    wait_until(lambda: len(children(tmp_path)) == 2)
+    supervisor.send_signal(signum)
+    _, words = supervisor.communicate(timeout=10)
+    assert supervisor.returncode == 0
+    assert words == ""
+    assert not any(map(lives, children(tmp_path)))
+
+
+def test_a_deaf_child_and_what_it_started_are_killed_in_time(start: Start, tmp_path: Path) -> None:
+    supervisor = start(
+        """
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.fork() == 0:
+            (folder / f"{os.getpid()}.child").touch()
+        time.sleep(60)
+        """,
+        "stop_s=0.3",
+    )
+    wait_until(lambda: len(children(tmp_path)) == 2)
+    supervisor.terminate()
+    _, words = supervisor.communicate(timeout=5)
+    assert supervisor.returncode == 0
+    assert "did not end within 0.3 s" in words
+    wait_until(lambda: not any(map(lives, children(tmp_path))), 5)
+
+
+def test_what_a_killed_child_leaves_is_killed_before_the_next_one_starts(start: Start, tmp_path: Path) -> None:
+    start(
+        """
+        if os.fork() == 0:
+            (folder / f"{os.getpid()}.child").touch()
+        time.sleep(60)
+        """
+    )
+    wait_until(lambda: len(children(tmp_path)) == 2)
+    leader, follower = children(tmp_path)
+    os.kill(leader, signal.SIGKILL)
+    wait_until(lambda: len(children(tmp_path)) == 4, what="the next child and its follower")
+    assert not lives(follower)
+
+
+def test_children_die_with_a_killed_supervisor(start: Start, tmp_path: Path) -> None:
+    supervisor = start("time.sleep(60)", "count=2")
+    wait_until(lambda: len(children(tmp_path)) == 2)
+    supervisor.kill()
+    wait_until(lambda: not any(map(lives, children(tmp_path))), 5, "the kernel tells the children")
+
+
+def test_a_line_ends_when_its_starter_is_killed(start: Start, tmp_path: Path) -> None:
+    starter = start("time.sleep(60)", "watch_starter=True", before=("sh", "-c", '"$@"; true', "sh"))
+    wait_until(lambda: len(children(tmp_path)) == 1)
+    starter.kill()
+    wait_until(lambda: not any(map(lives, children(tmp_path))), 5, "the line noticed")
+
+
+def test_a_line_without_children_waits_for_its_stop(start: Start, tmp_path: Path) -> None:
+    idle = start("", "count=0, before_stop=(folder / 'stopping').touch")
+    with pytest.raises(subprocess.TimeoutExpired):
+        idle.wait(1)
+    idle.terminate()
+    assert idle.wait(5) == 0
+    assert (tmp_path / "stopping").exists()
+
+
+def test_the_terminals_ctrl_c_reaches_the_children_only_through_the_supervisor(start: Start, tmp_path: Path) -> None:
+    supervisor = start(
+        """
+        signal.signal(signal.SIGINT, lambda *_: (folder / "interrupted").touch())
+        while True:
+            time.sleep(60)
+        """
+    )
+    wait_until(lambda: len(children(tmp_path)) == 1)
+    os.killpg(supervisor.pid, signal.SIGINT)
+    assert supervisor.wait(10) == 0
+    assert not (tmp_path / "interrupted").exists()

@@ -1,0 +1,71 @@
+from collections.abc import Callable
+
+import pytest
+
+from pod_jobs.xapi import session
+from pod_jobs.xapi.profile import EXTENSION, PAUSED, PLAYED, TERMINATED
+from tests.unit.xapi import samples
+from tests.unit.xapi.samples import Statement, of_video, watched
+
+Change = Callable[[list[Statement]], list[Statement]]
+
+
+def broken(statements: list[Statement]) -> set[str]:
+    return {verdict.rule for verdict in session.verdicts(statements) if verdict.faults}
+
+
+def claim(statement: Statement, segments: str) -> Statement:
+    statement["result"]["extensions"][EXTENSION + "played-segments"] = segments
+    return statement
+
+
+def test_a_good_session_breaks_nothing() -> None:
+    assert broken(samples.session()) == set()
+    assert broken([]) == set()
+
+
+def test_a_second_session_of_the_same_registration() -> None:
+    again = "9e1f5d3a-44f7-4c1c-8d5b-7d1b3c1d2e3f"
+    second = [
+        of_video("http://adlnet.gov/expapi/verbs/initialized", 100, None, {"session_id": again}, id=again),
+        of_video(PLAYED, 101, {"time": 20}, {"session_id": again}),
+        of_video(TERMINATED, 121, watched(40, 1, "0[.]60.5"), {"session_id": again}),
+    ]
+    assert broken(samples.session() + second) == set()
+
+
+def test_a_seek_while_paused_watches_nothing() -> None:
+    statements = samples.session()
+    statements.insert(3, of_video("https://w3id.org/xapi/video/verbs/seeked", 11, {"time_from": 10, "time_to": 10}))
+    assert broken(statements) == set()
+
+
+CHANGES: list[tuple[str, Change]] = [
+    ("one-attempt", lambda s: [*s[:-1], s[-1] | {"actor": {"mbox": "mailto:another@univ.example"}}]),
+    ("one-attempt", lambda s: [*s[:-1], s[-1] | {"object": {"id": "https://univ.example/xapi/activities/video/4"}}]),
+    ("initialized-first", lambda s: s[1:]),
+    ("initialized-first", lambda s: [s[0], *s]),
+    ("initialized-first", lambda s: [s[0] | {"id": "7ccd3322-e1a5-411a-a67d-6a735c76f119"}, *s[1:]]),
+    ("terminated-last", lambda s: s[:-1]),
+    ("terminated-last", lambda s: [*s, of_video(PLAYED, 50, {"time": 1})]),
+    ("completed-once", lambda s: [*s[:6], s[5], *s[6:]]),
+    ("progress-grows", lambda s: [*s[:-1], of_video(TERMINATED, 45, watched(60.5, 0.5, "0[.]20[,]40[.]60.5"))]),
+    ("as-watched", lambda s: [*s[:-1], claim(s[-1], "0[.]60.5")]),
+    ("as-watched", lambda s: [*s[:-1], claim(s[-1], "0[.]5")]),
+    ("as-watched", lambda s: [s[0], of_video(PAUSED, 1, watched(10, 0.165, "0[.]10")), s[-1]]),
+    ("order", lambda s: [*s[:2], s[3], s[2], *s[4:]]),
+]
+
+
+@pytest.mark.parametrize(("rule", "change"), CHANGES, ids=[rule for rule, _ in CHANGES])
+def test_each_rule(rule: str, change: Change) -> None:
+    assert rule in broken(change(samples.session()))
+
+
+def test_every_rule_can_be_broken_here() -> None:
+    assert {rule for rule, _ in CHANGES} == set(session.RULES)
+
+
+@pytest.mark.parametrize("junk", [{}, {"verb": 3, "context": [], "timestamp": 7, "result": "x"}, {"verb": {"id": []}}])
+def test_junk_is_judged_not_stumbled_over(junk: Statement) -> None:
+    assert broken([junk, *samples.session(), junk])
