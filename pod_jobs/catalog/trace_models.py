@@ -93,7 +93,7 @@ class Straggler(Table):
 
 
 class TraceCount(Table):
-    """Statements of a day by verb and label; the label "" counts them all."""
+    """Statements of a day by verb and label; the label "" counts them all, "conform" those without a broken rule."""
 
     day = CharField(10)  # 2026-03-01, UTC
     verb = CharField(250)

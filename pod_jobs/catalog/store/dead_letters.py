@@ -6,7 +6,7 @@ from datetime import datetime
 
 from peewee import fn
 
-from pod_jobs.catalog.store import lane_pace, lanes, statements
+from pod_jobs.catalog.store import lane_pace, lanes
 from pod_jobs.catalog.trace_models import Lane, Statement, Straggler
 from pod_jobs.errors import NotFound
 
@@ -24,7 +24,7 @@ class LaneSight:
 
 def overview(names: Sequence[str], now: datetime) -> list[LaneSight]:
     """The lanes of `names`, in that order; those that never had a statement begin now."""
-    last = statements.last_number()
+    last = lanes.last_number()
     lanes.ensure(names, last, now)
     rows = {lane.name: lane for lane in Lane.select().where(Lane.name.in_(list(names)))}
     return [_sight(rows[name], last, now) for name in names]

@@ -33,6 +33,7 @@ class Parcel:
     id: str
     body: str
     suspect: bool
+    again: bool  # a straggler: the cursor has passed it
     tries: int  # sends before this one that ended without a verdict
     upsets: int
 
@@ -67,6 +68,10 @@ class Settlement:
     limit: int = 0
 
 
+def last_number() -> int:
+    return StatementCounter.select(StatementCounter.number).scalar() or 0
+
+
 def ensure(names: Sequence[str], cursor: int, now: datetime) -> None:
     """Rows for lanes that have none; they begin behind the number `cursor`."""
     known = {row.name for row in Lane.select(Lane.name).where(Lane.name.in_(list(names)))} if names else set()
@@ -98,6 +103,11 @@ def renew(name: str, fence: int, lease_s: float, now: datetime) -> None:
         lane.save(only=[Lane.lease_until])
 
 
+def release(name: str, fence: int) -> None:
+    """Let another worker have the lane. A lease that is not ours any more stays."""
+    Lane.update(lease_until=None).where(Lane.name == name, Lane.fence == fence).execute()
+
+
 def fetch(name: str, limit: int, flush_s: float, now: datetime) -> list[Parcel]:
     """What is due: stragglers whose time has come, then the next statements; of those, fewer than a batch only when the
     first has waited for `flush_s`. A stopped lane gets a few, to find out. Errors: NotFound."""
@@ -106,12 +116,12 @@ def fetch(name: str, limit: int, flush_s: float, now: datetime) -> list[Parcel]:
         limit = min(limit, PROBE * 2 ** min(lane.failures - 1, 10))
     again = _due_stragglers(name, now, limit)
     upsets = lane.upsets if lane.upsets >= UPSETS_BEFORE_CUT else 0
-    rows = [(row, tries) for row, tries in again]
+    rows = [(row, True, tries) for row, tries in again]
     if _is_due(lane, flush_s, now):
-        rows += [(row, 0) for row in _next(lane, limit - len(again))]
+        rows += [(row, False, 0) for row in _next(lane, limit - len(again))]
     if len(rows) == 1:
         upsets = 0  # alone, it cannot be told from an LRS that fails on everything
-    return [Parcel(row.number, row.id, row.body, row.suspect, tries, upsets) for row, tries in rows]
+    return [Parcel(row.number, row.id, row.body, row.suspect, late, tries, upsets) for row, late, tries in rows]
 
 
 def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> None:
@@ -132,7 +142,7 @@ def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> 
 
 def due(names: Sequence[str], flush_s: float, now: datetime) -> list[tuple[str, int]]:
     """Name and fence of the lanes that a worker should take now."""
-    ensure(names, _last_number(), now)
+    ensure(names, last_number(), now)
     found = []
     for lane in Lane.select().where(Lane.name.in_(list(names))):
         busy = lane.lease_until is not None and lane.lease_until > now
@@ -180,16 +190,12 @@ def _is_due(lane: Lane, flush_s: float, now: datetime) -> bool:
     if oldest is None:
         return False
     waited = now - oldest.received_at >= timedelta(seconds=flush_s)
-    return waited or lane.not_before is not None or _last_number() - lane.cursor >= BATCH
+    return waited or lane.not_before is not None or last_number() - lane.cursor >= BATCH
 
 
 def _next(lane: Lane, limit: int) -> list[Statement]:
     query = Statement.select().where(Statement.number > lane.cursor).order_by(Statement.number)
     return list(query.limit(limit)) if limit > 0 else []
-
-
-def _last_number() -> int:
-    return StatementCounter.select(StatementCounter.number).scalar() or 0
 
 
 def _due_stragglers(name: str, now: datetime, limit: int) -> list[tuple[Statement, int]]:

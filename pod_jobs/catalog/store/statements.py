@@ -15,6 +15,7 @@ from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, Str
 
 INSERT_ROWS = 50  # SQLite takes 32,766 values in one command, older ones 999
 VERB_CHARACTERS = 250
+CONFORM = "conform"  # the label of what has none
 PURGE_ROWS = 20_000  # in one transaction
 
 
@@ -56,17 +57,6 @@ def add(new: Sequence[NewStatement], lane_names: Sequence[str], now: datetime) -
     return known
 
 
-def last_number() -> int:
-    """The number of the latest statement; 0 before the first."""
-    return StatementCounter.select(StatementCounter.number).scalar() or 0
-
-
-def bodies(numbers: Sequence[int]) -> dict[int, str]:
-    """Number -> body, of those that are still there."""
-    rows = Statement.select(Statement.number, Statement.body).where(Statement.number.in_(list(numbers)))
-    return {row.number: row.body for row in rows}
-
-
 def of_registration(registration: str, limit: int = 1000) -> list[Statement]:
     """Oldest first."""
     query = Statement.select().where(Statement.registration == registration)
@@ -105,7 +95,7 @@ def label_counts(first_day: str) -> list[TraceCount]:
 def purge(limit: datetime, lane_names: Sequence[str]) -> int:
     """Forget what is older than `limit` and decided on every lane of `lane_names`. Returns how many; call until 0."""
     if not lane_names:
-        decided = last_number()
+        decided = lanes.last_number()
     else:
         decided = Lane.select(fn.MIN(Lane.cursor)).where(Lane.name.in_(list(lane_names))).scalar() or 0
     wanted = Straggler.select(Straggler.number)
@@ -158,7 +148,7 @@ def _row(one: NewStatement, number: int, now: datetime) -> dict[str, object]:
 
 def _count(fresh: Sequence[NewStatement], now: datetime) -> None:
     """Add to the day's sums. Under the counter's lock, so nobody else is at these rows."""
-    sums = Counter((one.verb[:VERB_CHARACTERS], label) for one in fresh for label in ("", *one.labels))
+    sums = Counter((one.verb[:VERB_CHARACTERS], label) for one in fresh for label in ("", *(one.labels or (CONFORM,))))
     day = now.strftime("%Y-%m-%d")
     rows = [{"day": day, "verb": verb, "label": label, "statements": n} for (verb, label), n in sorted(sums.items())]
     query = TraceCount.insert_many(rows)
