@@ -287,7 +287,9 @@ def test_the_janitor_enqueues_a_due_lane_once(site: Site, relay: Relay, redis: R
     assert (relay(), relay()) == (2, 0)
     assert sorted(queue.positions(redis, "xapi")) == ["deliver_statements-one-0", "deliver_statements-two-0"]
     job = queue.fetch(redis, "deliver_statements-one-0")
-    assert job is not None and list(job.args) == ["deliver_statements", {"lane": "one"}], "no statement goes through Redis"
+    assert job is not None and list(job.args) == ["deliver_statements", {"lane": "one"}], (
+        "no statement goes through Redis"
+    )
     redis.flushall()
     assert relay() == 2, "RQ lost both"
     redis.delete("rq:queue:xapi")

@@ -114,7 +114,6 @@ class Tracer {
 
   seekRests() {
     if (this.seekFrom === undefined) return;
-    this.seekTo = this.media.currentTime;
     clearTimeout(this.seekTimer);
     this.seekTimer = setTimeout(() => this.settleSeek(), SEEK_REST_MS);
   }
