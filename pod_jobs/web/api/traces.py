@@ -110,10 +110,10 @@ def list_sessions() -> ResponseReturnValue:
     return answers.fresh({"sessions": [trace_documents.session_line(*row) for row in rows]})
 
 
-@blueprint.get("/xapi/sessions/<uuid:registration>")
-def show_session(registration: object) -> ResponseReturnValue:
+@blueprint.get("/xapi/sessions/<registration>")
+def show_session(registration: str) -> ResponseReturnValue:
     """One attempt: its statements as they came, and what the rules say. Errors: NotFound."""
-    rows = statements.of_registration(str(registration))
+    rows = statements.of_registration(registration)
     if not rows or rows[0].video is None:
         raise NotFound(f"attempt {registration}")
     video_seen_by(require_user(), rows[0].video)
