@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext
+
 from pod_jobs.catalog.store.dead_letters import LaneSight
 from pod_jobs.catalog.trace_models import Statement, Straggler, TraceCount
 from pod_jobs.web.documents import instant
@@ -38,16 +40,17 @@ def lane(sight: LaneSight) -> Document:
 
 
 def dead_letter(row: Straggler, statement: Statement) -> Document:
+    body = json.loads(statement.body)
     return {
         "number": row.number,
         "id": statement.id,
         "verb": statement.verb,
         "code": row.code,
-        "reason": row.reason,
+        "reason": _masked(row.reason, body),
         "at": instant(row.at),
         "received_at": instant(statement.received_at),
         "labels": statement.labels,
-        "body": without_names(json.loads(statement.body)),
+        "body": without_names(body),
     }
 
 
@@ -82,6 +85,20 @@ def session(rows: Sequence[Statement]) -> Document:
     }
 
 
+def names_in(value: Any, *, of_person: bool = False) -> set[str]:
+    """What `without_names` hides in a statement."""
+    if isinstance(value, list):
+        return {name for item in value for name in names_in(item, of_person=of_person)}
+    if not isinstance(value, dict):
+        return set()
+    shown = without_names(value, of_person=of_person)
+    found = {value[key] for key in value if shown[key] == HIDDEN and isinstance(value[key], str)}
+    for key, item in value.items():
+        is_account = key == "account" and isinstance(item, dict) and shown[key].get("name") == HIDDEN
+        found |= {item["name"]} if is_account else names_in(item, of_person=key in PEOPLE or key == "member")
+    return found - {HIDDEN}
+
+
 def without_names(value: Any, *, of_person: bool = False) -> Any:
     """A copy of a statement (or a part) in which nobody can be recognised."""
     if isinstance(value, list):
@@ -98,6 +115,13 @@ def without_names(value: Any, *, of_person: bool = False) -> Any:
         else:
             shown[key] = without_names(item, of_person=key in PEOPLE or (of_person and key == "member"))
     return shown
+
+
+def _masked(reason: str, body: Document) -> str:
+    """An LRS's words without the names of the statement that it may echo."""
+    for name in sorted(names_in(body), key=len, reverse=True):
+        reason = reason.replace(name, HIDDEN)
+    return reason
 
 
 def _moment(row: Statement, body: Document) -> Document:
@@ -123,7 +147,7 @@ def _extensions(body: Document, part: str) -> Document:
 def _verdict(verdict: Verdict) -> Document:
     return {
         "rule": verdict.rule,
-        "text": verdict.text,
+        "text": gettext(verdict.text),
         "word": verdict.word,
         "advice": verdict.severity is Severity.ADVICE,
         "faults": [f"{fault.path}: {fault.reason}" for fault in verdict.faults],

@@ -173,3 +173,10 @@ def test_names_are_hidden_where_statements_are_shown(site: Site) -> None:
     )
     shown = json.dumps(without_names(statement), ensure_ascii=False)
     assert "Zoé" not in shown and "zoe@" not in shown and ACTOR["account"]["name"] not in shown and "Film" in shown
+
+
+def test_what_an_lrs_echoes_is_masked_too() -> None:
+    from pod_jobs.web.trace_documents import names_in
+
+    member = {"objectType": "Agent", "name": "Zoé", "mbox": "mailto:zoe@univ.example"}
+    assert names_in(plain(context={"instructor": member})) == {"abcdef", "Zoé", "mailto:zoe@univ.example"}
