@@ -50,10 +50,10 @@ def watched(site: Site) -> str:
 def test_answers_fit_their_schemas(site: Site, deliver: Deliver, lrs: StrictLrs, watched: str) -> None:
     lrs.refuses = lambda statement: statement["object"]["id"] == REFUSED
     mixed = [
-        numbered(1),
-        numbered(2, object={"id": REFUSED}),
-        numbered(3, verb=None),
-        numbered(4, result={"success": "x"}),
+        numbered(1001),
+        numbered(1002, object={"id": REFUSED}),
+        numbered(1003, verb=None),
+        numbered(1004, result={"success": "x"}),
     ]
     entries = fits(site, "moodle", "POST", "/statements", 200, json=mixed)["statements"]
     assert [entry["accepted"] for entry in entries] == [True, True, False, True]
