@@ -1,6 +1,7 @@
 """The pages in a real browser: signing in, uploading, the list, the account."""
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ __all__ = ["chromium", "faults", "opened", "outputs", "page", "site"]
 
 SLOW_BYTES_S = 2_000_000
 SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": SLOW_BYTES_S}
+DROPPED = """bytes => {
+  const files = new DataTransfer();
+  files.items.add(new File([new Uint8Array(bytes)], "Dropped.mp4"));
+  return files;
+}"""
 FAST = {**SLOW, "uploadThroughput": -1}
 
 
@@ -72,10 +78,7 @@ def test_a_stranger_signs_in_and_out(chromium: Browser, site: Site) -> None:
 def test_a_link_signs_in_once(chromium: Browser, site: Site) -> None:
     catalog = database.connect(load(site.home).database_url)
     with catalog.connection_context():
-        from datetime import UTC, datetime, timedelta
-
-        now = datetime.now(UTC)
-        token = users.create_link(users.find("lea"), timedelta(hours=1), now)
+        token = users.create_link(users.find("lea"), timedelta(hours=1), datetime.now(UTC))
     with visitor(chromium, site) as (_, page, faults):
         page.goto(f"/sign-in/{token}")
         page.get_by_role("button", name="Sign in as lea").click()
@@ -95,8 +98,7 @@ def test_several_files_are_uploaded_by_choosing_and_dropping(page: Page, clip: P
         expect(row(page, title).locator(".row-state")).to_have_text("Waiting")
     expect(page.locator(".upload")).to_have_count(0)
     expect(page.get_by_text("Nothing here yet")).to_be_hidden()
-    drop = "bytes => { const files = new DataTransfer(); files.items.add(new File([new Uint8Array(bytes)], 'Dropped.mp4')); return files }"
-    files = page.evaluate_handle(drop, list(clip.read_bytes()))
+    files = page.evaluate_handle(DROPPED, list(clip.read_bytes()))
     page.dispatch_event("#drop-zone", "drop", {"dataTransfer": files})
     expect(row(page, "Dropped")).to_be_visible()
 
@@ -145,9 +147,12 @@ def test_an_upload_survives_a_cut_line(chromium: Browser, site: Site, big_clip: 
         line.cut()
         expect(page.locator(".upload-words")).to_contain_text("Connection lost")
         expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+        offsets: list[int] = []
+        page.on("request", lambda r: offsets.append(int(r.headers["upload-offset"])) if r.method == "PATCH" else None)
         line.mend()
         throttle(page, FAST)
         expect(row(page, "big")).to_be_visible(timeout=30_000)
+        assert offsets[0] > 500_000, "what had arrived was kept"
         expect(page.get_by_text("The server cannot be reached.")).to_be_hidden()
         faults.forgive("net::ERR_")
 
@@ -188,7 +193,9 @@ def test_the_list_lives(page: Page, site: Site, clip: Path, outputs: Outputs) ->
     assert page.evaluate("window.kept === document.activeElement"), "the focus stayed"
     failing = StandIn(site, second, outputs)
     failing.end("error", error_code="source-damaged", reason="a technical reason")
-    expect(row(page, "Second").locator(".row-words")).to_have_text("The file is damaged; no part of it could be encoded.")
+    expect(row(page, "Second").locator(".row-words")).to_have_text(
+        "The file is damaged; no part of it could be encoded."
+    )
 
 
 def test_search_and_more(page: Page, site: Site, clip: Path) -> None:
