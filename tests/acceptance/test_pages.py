@@ -10,11 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import users
 from pod_jobs.settings import load
-from tests.acceptance.browser import Faults, chromium, faults, opened, outputs, page, sign_in, site, visitor
+from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.site import PASSWORD, Line, Outputs, Site, StandIn, make_clip
 from tests.servers import wait_until
-
-__all__ = ["chromium", "faults", "opened", "outputs", "page", "site"]
 
 SLOW_BYTES_S = 2_000_000
 SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": SLOW_BYTES_S}
@@ -70,7 +68,7 @@ def test_a_stranger_signs_in_and_out(chromium: Browser, site: Site) -> None:
         expect(page.get_by_role("heading", name="There is no such page or object.")).to_be_visible()
         faults.forgive("status of 404")
         assert page.url == f"{site.url}/videos/1?x=1"
-        page.get_by_label("Account").click()
+        page.locator(".menu summary").click()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
@@ -233,10 +231,10 @@ def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
     with visitor(chromium, site, locale="fr-FR") as (_, page, faults):
         page.goto("/sign-in")
         expect(page.locator("html")).to_have_attribute("lang", "fr")
-        page.get_by_role("button", name="Switch to English").click()
+        page.get_by_role("button", name="EN: switch to English").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         sign_in(page, "lea")
-        page.get_by_label("Account").click()
+        page.locator(".menu summary").click()
         page.get_by_role("link", name="Password and tokens").click()
         page.get_by_label("Current password").fill("wrong")
         page.get_by_label("New password").fill("a new password for tests")
@@ -256,7 +254,7 @@ def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
         expect(page.get_by_text("The token is revoked.")).to_be_visible()
         gone = site.session.get(f"{site.url}/api/v1/me", headers={"Authorization": f"Token {token}"}, timeout=10)
         assert gone.status_code == 401
-        page.get_by_role("button", name="Passer en français").click()
+        page.get_by_role("button", name="FR : passer en français").click()
         expect(page.get_by_role("heading", name="Mot de passe et jetons")).to_be_visible()
         page.goto("/")
         expect(page.get_by_text("Rien ici pour l’instant")).to_be_visible()

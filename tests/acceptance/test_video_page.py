@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.browser import chromium, faults, opened, outputs, page, sign_in, site, visitor
+from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, make_clip
 from tests.servers import wait_until
-
-__all__ = ["chromium", "faults", "opened", "outputs", "page", "site"]
 
 
 @pytest.fixture(scope="module")
