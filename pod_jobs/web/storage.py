@@ -87,23 +87,14 @@ def check_nature(path: Path) -> None:
 
 
 def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
-    """Append the body to `file` (unbuffered) until it ends. What arrived stays in it, whatever happens.
+    """Append the body to `file` (unbuffered) until it ends. What arrived stays in it, durably, whatever happens.
 
     Errors: CutOff; DiskFull; BadSource as soon as the first bytes say so; Malformed when more than `limit_bytes` come.
     """
-    received, until_check = 0, 0
-    for piece in _pieces(stream):
-        if until_check <= 0:
-            check_room(settings, 0)
-            until_check = ROOM_CHECK_BYTES
-        if received + len(piece) > limit_bytes:
-            check_size(settings, file.tell() + len(piece))
-            raise Malformed(f"more than the announced {limit_bytes} bytes came")
-        if file.tell() == 0 and len(piece) >= SNIFF_BYTES:
-            _check_head(piece[:SNIFF_BYTES])
-        _write(file, piece)
-        received += len(piece)
-        until_check -= len(piece)
+    try:
+        _append(stream, file, settings, limit_bytes)
+    finally:
+        os.fsync(file.fileno())  # here and not when the video is made: that happens inside a transaction
 
 
 def expect_large_body(request: Request) -> None:
@@ -149,6 +140,22 @@ def _check_head(head: bytes) -> None:
     if nature != "media":
         code = "source-playlist" if nature == "playlist" else "source-not-media"
         raise BadSource(f"begins with {head[:16]!r}: {nature}", code=code)
+
+
+def _append(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
+    received, until_check = 0, 0
+    for piece in _pieces(stream):
+        if until_check <= 0:
+            check_room(settings, 0)
+            until_check = ROOM_CHECK_BYTES
+        if received + len(piece) > limit_bytes:
+            check_size(settings, file.tell() + len(piece))
+            raise Malformed(f"more than the announced {limit_bytes} bytes came")
+        if file.tell() == 0 and len(piece) >= SNIFF_BYTES:
+            _check_head(piece[:SNIFF_BYTES])
+        _write(file, piece)
+        received += len(piece)
+        until_check -= len(piece)
 
 
 def _pieces(stream: Stream) -> Iterator[bytes]:
