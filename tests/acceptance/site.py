@@ -125,6 +125,9 @@ class StandIn:
         progress |= {"detail": "", "folder": self.folder, "worker": "encoding-1", "host": "video-host", "attempt": 1}
         queue.write_progress(self.site.redis, self.order.task, progress | more)
 
+    def fall_silent(self) -> None:
+        queue.clear_progress(self.site.redis, self.order.task)
+
     def grow(self, segments: int) -> None:
         """The folder as it looks when `segments` of 4 s are encoded."""
         if not self.growing.exists():
