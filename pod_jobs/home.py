@@ -58,6 +58,19 @@ def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:
     raise Refused(f"{settings.home} is in use by process {holder or '?'}", code="instance-running")
 
 
+def note_port(settings: Settings) -> None:
+    """Let the command line find the web app of this folder, whatever `--port` it was started with."""
+    (settings.home / "run" / "port").write_text(str(settings.web.port), encoding="ascii")
+
+
+def noted_port(home: Path) -> int | None:
+    """The port of the latest start in the instance folder `home`."""
+    try:
+        return int((home / "run" / "port").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
 def join_clients(settings: Settings) -> IO[str]:
     """Count this process, and all that it forks, among the embedded server's clients until they end."""
     file = (settings.home / "run" / "clients.lock").open("a", encoding="ascii")

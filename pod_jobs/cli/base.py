@@ -5,12 +5,14 @@ Exit codes: 0, 1 = a fault, 2 = the command line cannot be understood.
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from pod_jobs.errors import PodJobsError
-from pod_jobs.settings import Settings, load
+from pod_jobs.home import noted_port
+from pod_jobs.settings import Settings, find_home, load
 
 
 class Fault(click.ClickException):
@@ -62,10 +64,16 @@ class InstanceGroup(click.Group):
             raise Fault(error.sentence, error.reason) from error
 
 
-def load_settings(**first: dict[str, Any]) -> Settings:
-    """Of the instance that --home names. Errors: SettingsError."""
-    context = click.get_current_context()
-    return load(context.ensure_object(dict).get("home"), **first)
+def chosen_home() -> Path:
+    """The instance folder that --home or the environment names."""
+    return find_home(click.get_current_context().ensure_object(dict).get("home"))
+
+
+def load_settings() -> Settings:
+    """Of that instance, with the port that it runs on. Errors: SettingsError."""
+    home = chosen_home()
+    port = noted_port(home)
+    return load(home, web={"port": port}) if port else load(home)
 
 
 def demand_instance(settings: Settings) -> None:

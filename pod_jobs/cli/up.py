@@ -8,9 +8,9 @@ import sys
 import click
 
 from pod_jobs import doctor
-from pod_jobs.cli.base import Fault, InstanceCommand, load_settings
+from pod_jobs.cli.base import Fault, InstanceCommand, chosen_home
 from pod_jobs.home import claim, make_folders
-from pod_jobs.settings import Settings
+from pod_jobs.settings import Settings, load
 
 
 @click.command(cls=InstanceCommand)
@@ -22,7 +22,7 @@ def up(port: int | None) -> None:
 
     for signum in (signal.SIGINT, signal.SIGTERM):  # until honcho listens
         signal.signal(signum, lambda *_: sys.exit(0))
-    settings = load_settings(web={"port": port}) if port is not None else load_settings()
+    settings = load(chosen_home(), web={"port": port}) if port is not None else load(chosen_home())
     make_folders(settings)
     claimed = claim(settings)
     _demand_free_port(settings)

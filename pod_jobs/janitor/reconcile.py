@@ -4,8 +4,6 @@
 """
 
 import logging
-import os
-import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +11,11 @@ from typing import Literal
 
 from redis import Redis
 
-from pod_jobs.catalog.models import Attempt, Task
+from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import outbox, reports, tasks
 from pod_jobs.errors import Superseded
 from pod_jobs.jobs import queue, snapshot
+from pod_jobs.jobs.inheritance import is_dead_here
 from pod_jobs.jobs.report import waiting_reports
 
 log = logging.getLogger(__name__)
@@ -99,7 +98,7 @@ class Reconciler:
         progress = queue.read_progress(self._redis, job_ids)
         # Read last: a report that leaves for the catalog after this line finds the row still open and is "reported" here.
         reported = {(entry["task"], entry["report"]["generation"]) for entry in waiting_reports(self._redis).values()}
-        dead = {attempt.task_id for attempt in tasks.open_attempts() if _worker_is_dead(attempt)}
+        dead = {attempt.task_id for attempt in tasks.open_attempts() if is_dead_here(attempt.worker)}
         return [
             (
                 task,
@@ -128,17 +127,3 @@ class Reconciler:
             reports.accept(task.id, report, self._deaths_allowed, now, by_janitor=True)
         except Superseded:
             log.info("task %s moved on by itself meanwhile", task.id)
-
-
-def _worker_is_dead(attempt: Attempt) -> bool:
-    """Was the attempt's worker a process of this host, and is it gone? The name says which: queue.host.pid."""
-    pid = attempt.worker.rpartition(".")[2]
-    if attempt.host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

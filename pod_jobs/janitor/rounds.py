@@ -19,6 +19,7 @@ from pod_jobs.janitor import periodic, purge, registries, relay
 from pod_jobs.janitor.leader import LOCK_TTL_S, Leadership
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
 from pod_jobs.settings import QUEUES, Settings
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
         Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now)),
         Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
+        Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),
         Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES, handed_over)),
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),

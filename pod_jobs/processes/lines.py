@@ -25,6 +25,9 @@ SERVER_STOP_S = 5.0  # for Valkey to write its file; it takes milliseconds
 def main(name: str) -> int:
     """Run the line `name` until it is told to stop. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("rq.worker").setLevel(
+        logging.WARNING
+    )  # it says five things about each job; ours say what matters
     try:
         settings = load()
         home.make_folders(settings)
@@ -66,6 +69,7 @@ def _run_web(settings: Settings) -> None:
     from pod_jobs.processes.web_server import WebServer
 
     prepare(settings)
+    home.note_port(settings)
     WebServer(settings).run()
 
 

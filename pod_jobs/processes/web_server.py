@@ -1,10 +1,13 @@
 """gunicorn with the web app: few processes, many threads (an upload or a slow client holds one each)."""
 
+import logging
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
 from pod_jobs.settings import Settings
+
+log = logging.getLogger(__name__)
 
 GRACEFUL_S = 3  # what requests get to end at a stop
 SILENCE_S = 60  # a gunicorn worker that gives no sign of life for so long is replaced
@@ -30,6 +33,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "keepalive": 15,
             "control_socket_disable": True,
             "loglevel": "warning",
+            "when_ready": lambda _server: log.info("ready at %s", self.settings.public_url),
             "proc_name": "pod_jobs web",
         }.items():
             self.cfg.set(name, value)

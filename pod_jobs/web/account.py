@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -39,7 +39,7 @@ def change_password() -> ResponseReturnValue:
     users.set_password(user, generate_password_hash(new))
     users.note(user.name, "password", f"user {user.id}", now())
     access.sign_in(user)
-    return _page(done=gettext("The password is set."))
+    return _done(gettext("The password is set."))
 
 
 @blueprint.post("/account/tokens")
@@ -57,7 +57,7 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
     user = access.require_user()
     users.revoke_token(token_id, now(), user)
     users.note(user.name, "token revoke", f"token {token_id}", now())
-    return _page(done=gettext("The token is revoked."))
+    return _done(gettext("The token is revoked."))
 
 
 @blueprint.post("/language")
@@ -81,6 +81,12 @@ def _check_present(name: str, kept: str, given: str) -> None:
     if not check_password_hash(kept, given):
         raise Refused("the present password", code="password-wrong")
     throttle.succeed(redis, name, address)
+
+
+def _done(text: str) -> ResponseReturnValue:
+    """Back to the page by a GET, so that a reload does nothing twice."""
+    flash(text)
+    return redirect(url_for("account.show"), 303)
 
 
 def _page(**more: Any) -> str:

@@ -24,6 +24,7 @@ from pod_jobs.xapi.verdicts import Fault, Path, Severity, json_path, value_at
 
 EXACT_INTEGER = 2**53 - 1  # beyond it a JSON number is no longer the same everywhere (RFC 7493, section 2.2)
 OF_THE_LRS = ("stored", "authority", "version")
+CANONICAL = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 SESSION_ID = profile.EXTENSION + "session-id"
 
 
@@ -125,8 +126,7 @@ def is_resend(raw: Any, origin: Origin, stored: Frozen, limits: Limits | None = 
 
 def canonical(statement: Any) -> bytes:
     """The one spelling of a JSON value. Errors: ValueError for what JSON or UTF-8 cannot hold."""
-    text = json.dumps(statement, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
-    return text.encode()
+    return CANONICAL.encode(statement).encode()
 
 
 def mapped_id(actor: Actor, client_id: str) -> str:

@@ -86,4 +86,6 @@ def value_at(value: Any, *keys: str) -> Any:
 def _quoted(key: str) -> str:
     """At most 200 characters of a key, safe to print and to encode."""
     shown = key[:200].replace("\\", "\\\\").replace("'", "\\'")
-    return "'" + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown) + "'"
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown)
+    return f"'{shown}'"

@@ -40,7 +40,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pod_jobs(instance: Instance, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pod_jobs.cli", *arguments, "--home", str(instance.home)]
     return subprocess.run(
-        command, cwd=ROOT, env=instance.environment(), input=stdin, capture_output=True, text=True, timeout=60
+        command,
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,  # --home is enough, --port is known
     )
 
 
@@ -126,7 +131,7 @@ def test_people_and_tokens(instance: Instance) -> None:
 
 def test_rq_has_our_connection_and_classes(instance: Instance) -> None:
     command = [sys.executable, "-m", "pod_jobs.cli", "--home", str(instance.home), "rq", "info", "--raw"]
-    done = subprocess.run(command, cwd=ROOT, env=instance.environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "workers" in done.stdout or "worker" in done.stdout
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from rq.executions import Execution
+from rq.job import JobStatus
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
 from pod_jobs.catalog import database as catalog_database
@@ -20,6 +22,7 @@ from pod_jobs.janitor.leader import Leadership
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import ReportRelay, relay_outbox
 from pod_jobs.jobs import queue
+from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
 from pod_jobs.jobs.report import send_report, waiting_reports
 from pod_jobs.settings import QUEUES, load
 from tests.servers import wait_until
@@ -37,7 +40,7 @@ def task(tmp_path: Path) -> Iterator[Task]:
     catalog_database.migrate(database)
     with database.connection_context():
         owner = users.create("léa", "lecturer", None, now())
-        yield videos.create(owner, "t", videos.Source("a.mp4", "videos/000001/source", 5), now())[1]
+        yield videos.create(owner, "t", videos.Source("a.mp4", 5), now(), lambda path: None)[1]
 
 
 @pytest.fixture
@@ -235,11 +238,16 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     for name in ("encode-1-g1", "encode-1-g9", "encode-9-g1.part"):
         os.utime(folder / name, (old, old))
     (settings.media_folder / "uploads").mkdir()
+    nobodys = [folder.with_name("000900"), folder.with_name("000901")]
+    for path in nobodys:
+        path.mkdir()
+    os.utime(nobodys[0], (old, old))
     upload = uploads.create("b" * 32, tasks.get(task.id).video.owner, "x", "", 9, now() - timedelta(days=9))
     (settings.media_folder / "uploads" / upload.id).write_text("half")
     purge.purge(settings, now())
     assert sorted(path.name for path in folder.iterdir()) == ["encode-1-g1", "encode-1-g2", "source"]
     assert list((settings.media_folder / "uploads").iterdir()) == []
+    assert [path.exists() for path in nobodys] == [False, True]
     videos.delete(task.video_id, tasks.get(task.id).video.owner, now())
     purge.purge(settings, now())
     assert not folder.exists() and retention.deleted_videos() == []
@@ -258,3 +266,26 @@ def test_the_janitor_process_leads_relays_and_ends_on_sigterm(home: Path, redis:
     os.kill(pid, signal.SIGTERM)
     assert os.waitpid(pid, 0)[1] == 0
     assert redis.get("pod_jobs:janitor:lock") is None
+
+
+def test_the_job_of_a_killed_worker_goes_back_at_once_and_once(redis: Redis) -> None:
+    """Its successor finds it; RQ itself would wait for 70 s and more."""
+    rq_queue = queue.open_queue(redis, "encoding")
+    for number in (1, 2):
+        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+    job = queue.fetch(redis, "encode-1-g1")
+    dead, other_host = f"encoding.{HOST}.{2**22 + 1}", "encoding.elsewhere.7"
+    for worker in (dead, other_host):
+        redis.hset(f"rq:worker:{worker}", "birth", "x")
+        redis.sadd("rq:workers:encoding", f"rq:worker:{worker}")
+    with redis.pipeline() as pipeline:
+        Execution.create(job, 70, pipeline, worker_name=dead)
+        pipeline.execute()
+    job.set_status(JobStatus.STARTED)
+    redis.lrem(rq_queue.key, 0, "encode-1-g1")
+
+    assert put_back_jobs_of_the_dead(redis, "encoding") == 1
+    assert put_back_jobs_of_the_dead(redis, "encoding") == 0
+    assert queue.positions(redis, "encoding") == {"encode-1-g1": 1, "encode-2-g1": 2}
+    assert job.get_status() == "queued"
+    assert redis.smembers("rq:workers:encoding") == {f"rq:worker:{other_host}".encode()}

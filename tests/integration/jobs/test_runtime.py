@@ -241,6 +241,18 @@ def test_a_killed_worker_takes_its_horse_and_the_horses_children_along(redis: Re
     wait_until(lambda: not alive(horse), 5, "the horse died with its worker")
 
 
+def test_a_killed_workers_job_runs_again_as_soon_as_another_worker_starts(
+    redis: Redis, start_worker: StartWorker
+) -> None:
+    worker = start_worker(encode=keep_working)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+    start_worker(encode=lambda context, order: RESULT)
+    wait_until(lambda: status(redis) == "finished", 5)
+
+
 def test_a_worker_and_its_job_outlive_an_outage_of_the_key_value_server(
     home: Path, small_catalog: SmallCatalog, start_worker: StartWorker, redis: Redis, key_value_server: Any
 ) -> None:

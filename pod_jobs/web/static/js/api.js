@@ -53,7 +53,7 @@ export async function call(method, path, body) {
 }
 
 /**
- * Keep asking for `path()` and give each new answer to `show`: every 2 s while `isOpen(answer)`, else every 15 s, and slowly while
+ * Keep asking for `path()` and give each new answer to `show`: every 2 s while `isOpen(answer)`, else every 5 s, and slowly while
  * the page is hidden. Faults go to `fail(problem or null)`; null = all well again.
  * Returns a function that asks at once.
  */
@@ -89,7 +89,7 @@ export function watch(path, { show, isOpen, fail }) {
     } finally {
       asking = false;
     }
-    const rest = faults ? Math.min(2 ** faults, 30) : document.hidden ? 30 : open ? 2 : 15;
+    const rest = faults ? Math.min(2 ** faults, 30) : document.hidden ? 30 : open ? 2 : 5;
     timer = setTimeout(ask, again ? 0 : rest * 1000);
     again = false;
   }

@@ -8,6 +8,9 @@ import { _, bytes, percent, span } from "./words.js";
 const { tus } = globalThis;
 const AT_ONCE = 2;
 const RETRY_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15000, 30000, 30000, 60000, 60000];
+const PASSING = [0, 409, 423, 429]; // HTTP statuses that a retry can change, as 5xx; 0 = no answer
+const FINAL = [400, 413, 415, 422]; // the server has dropped the upload
+const FULL = 507; // only people can help: the upload waits for its "resume"
 const SPEED_WINDOW_MS = 5_000;
 const ENDPOINT = `${root}api/v1/uploads`;
 
@@ -24,7 +27,7 @@ const uploads = new Set(); // rows of this page that have a file
 const headers = () => ({ "X-CSRFToken": csrfToken });
 
 /** The same file of the same person goes on where it stopped. */
-const fingerprint = (file) => Promise.resolve(["pod_jobs", person, encodeURIComponent(file.name), file.size, file.lastModified].join("|"));
+const fingerprint = (file) => ["pod_jobs", person, encodeURIComponent(file.name), file.size, file.lastModified].join("|");
 
 /** One row of the list of uploads. */
 class Row {
@@ -41,6 +44,7 @@ class Row {
   }
 
   show(state, words) {
+    if (state === "sending") this.part("words").removeAttribute("role");
     this.element.dataset.state = state;
     this.part("words").textContent = words;
     for (const name of ["pause", "resume"]) this.part(name).hidden = true;
@@ -58,17 +62,16 @@ class Row {
 
 class FileUpload extends Row {
   samples = []; // [instant in ms, bytes sent] of the last seconds
-  retries = 0;
 
-  constructor(file) {
+  constructor(file, print) {
     super(file.name);
-    this.file = file;
+    Object.assign(this, { file, print });
     this.part("pause").addEventListener("click", () => this.pause());
     this.part("resume").addEventListener("click", () => this.queue());
     this.part("cancel").addEventListener("click", () => this.cancel());
     this.upload = new tus.Upload(file, {
       endpoint: ENDPOINT,
-      fingerprint,
+      fingerprint: () => Promise.resolve(print),
       metadata: { filename: file.name, filetype: file.type },
       retryDelays: RETRY_DELAYS_MS,
       removeFingerprintOnSuccess: true,
@@ -114,16 +117,16 @@ class FileUpload extends Row {
   async cancel() {
     uploads.delete(this);
     this.wanted = false;
-    await this.upload.abort(true).catch(() => {}); // the server forgets unfinished uploads by itself
+    // what fails here is no matter: the server forgets unfinished uploads by itself
+    await this.upload.abort(!this.refused).catch(() => {});
     this.remove();
     this.end();
   }
 
   shouldRetry(status) {
-    this.retries += 1;
-    const passing = status === 0 || status === 409 || status === 423 || status === 429 || status >= 500;
-    if (passing && status !== 507) this.show("sending", _("Connection lost; trying again…"));
-    return passing && status !== 507;
+    const passing = status !== FULL && (PASSING.includes(status) || status >= 500);
+    if (passing && this.wanted) this.show("sending", _("Connection lost; trying again…"));
+    return passing;
   }
 
   progress(sent, total) {
@@ -155,12 +158,26 @@ class FileUpload extends Row {
   }
 
   fail(error) {
-    this.show("failed", faultSentence(error));
-    this.cut = Boolean(error.originalRequest) && !error.originalResponse;
-    this.part("words").setAttribute("role", "alert");
+    const status = error.originalResponse?.getStatus() ?? 0;
+    this.cut = status === 0 && Boolean(error.originalRequest);
+    if (FINAL.includes(status)) this.refuse(faultSentence(error));
+    else this.warn("failed", faultSentence(error));
     this.end();
   }
+
+  refuse(sentence) {
+    this.refused = true;
+    if (this.upload.url) storage.findUploadsByFingerprint(this.print).then(forgetAll);
+    this.warn("refused", sentence);
+  }
+
+  warn(state, sentence) {
+    this.part("words").setAttribute("role", "alert");
+    this.show(state, sentence);
+  }
 }
+
+const forgetAll = (entries) => entries.forEach(({ urlStorageKey }) => storage.removeUpload(urlStorageKey));
 
 function faultSentence(error) {
   const response = error.originalResponse;
@@ -174,23 +191,18 @@ function startNext() {
   for (const upload of waiting.slice(0, Math.max(0, free))) upload.start();
 }
 
-async function add(files) {
+function add(files) {
   for (const file of files) {
-    const print = await fingerprint(file);
-    if ([...uploads].some((upload) => upload.print === print)) continue;
+    const print = fingerprint(file);
+    const before = [...uploads].find((upload) => upload.print === print);
+    if (before && !before.refused) continue;
+    before?.cancel();
     for (const hint of hints) if (hint.print === print) hint.remove();
-    const upload = new FileUpload(file);
-    upload.print = print;
-    if (file.size === 0) refuse(upload, _("The file is empty."));
-    else if (file.size > limitBytes) refuse(upload, _("The file is larger than the allowed {limit}.", { limit: bytes(limitBytes) }));
+    const upload = new FileUpload(file, print);
+    if (file.size === 0) upload.refuse(_("The file is empty."));
+    else if (file.size > limitBytes) upload.refuse(_("The file is larger than the allowed {limit}.", { limit: bytes(limitBytes) }));
     else upload.queue();
   }
-}
-
-function refuse(upload, sentence) {
-  uploads.delete(upload);
-  upload.show("refused", sentence);
-  upload.part("words").setAttribute("role", "alert");
 }
 
 /** What an earlier visit left unfinished: a line each, with how far it got. */

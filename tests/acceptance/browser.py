@@ -1,0 +1,108 @@
+"""Chromium for page tests. A page that logs an error, throws, or breaks the Content-Security-Policy fails its test."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.acceptance.site import PASSWORD, Outputs, Site, serve
+from tests.servers import KeyValueServer, need, short_folder
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+ARGUMENTS += ["--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
+WATCH_POLICY = (
+    "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
+)
+
+
+@pytest.fixture(scope="module")
+def outputs() -> Iterator[Outputs]:
+    with short_folder() as folder:
+        yield Outputs(folder)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with short_folder() as folder:
+        server = KeyValueServer(folder)
+        server.start()
+        try:
+            with serve(folder / "home", server) as served:
+                yield served
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    need(CHROMIUM.exists(), "Chromium")
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS + as_root)
+        yield browser
+        browser.close()
+
+
+class Faults:
+    """What went wrong in a page, but for what its test wants to happen."""
+
+    def __init__(self, page: Page) -> None:
+        self._seen: list[str] = []
+        self._wanted: list[str] = []
+        page.on("console", lambda message: self._seen.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self._seen.append(str(error)))
+
+    def forgive(self, text: str) -> None:
+        """Faults that hold `text`, before and after this."""
+        self._wanted.append(text)
+
+    @property
+    def unwanted(self) -> list[str]:
+        return [fault for fault in self._seen if not any(text in fault for text in self._wanted)]
+
+
+@contextmanager
+def visitor(chromium: Browser, site: Site, **options: object) -> Iterator[tuple[BrowserContext, Page, Faults]]:
+    """A fresh browser profile with one page; at the end its faults are none."""
+    settings = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, "base_url": site.url, **options}
+    context = chromium.new_context(**settings)  # type: ignore[arg-type]
+    context.set_default_timeout(15_000)
+    context.add_init_script(WATCH_POLICY)
+    page = context.new_page()
+    faults = Faults(page)
+    try:
+        yield context, page, faults
+        assert not faults.unwanted, faults.unwanted
+    finally:
+        context.close()
+
+
+def sign_in(page: Page, name: str = "admin") -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+
+
+@pytest.fixture
+def opened(chromium: Browser, site: Site) -> Iterator[tuple[Page, Faults]]:
+    with visitor(chromium, site) as (_, page, faults):
+        sign_in(page)
+        yield page, faults
+
+
+@pytest.fixture
+def page(opened: tuple[Page, Faults]) -> Page:
+    """Signed in as the administrator."""
+    return opened[0]
+
+
+@pytest.fixture
+def faults(opened: tuple[Page, Faults]) -> Faults:
+    """Those of `page`."""
+    return opened[1]

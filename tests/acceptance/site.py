@@ -1,0 +1,211 @@
+"""A real web app for page tests: gunicorn on a free port, and a stand-in for the workers that speaks their API.
+
+The stand-in publishes real HLS, MP4 and pictures: made once per session by the media library, copied for every video.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from flask import Flask
+from redis import Redis
+from werkzeug.security import generate_password_hash
+
+from pod_jobs.catalog import database
+from pod_jobs.catalog.client import CatalogClient, Order
+from pod_jobs.catalog.store import users
+from pod_jobs.jobs import queue
+from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.tools import find_tools
+from pod_jobs.settings import ROOT, load
+from tests.servers import KeyValueServer, wait_until
+
+PASSWORD = "a password for tests"
+CLIP_S = 16
+
+
+def make_app() -> Flask:
+    """What gunicorn serves; POD_JOBS_… variables say with which settings."""
+    from pod_jobs.web.app import create_app
+
+    return create_app(load())
+
+
+def make_clip(path: Path, seconds: int = CLIP_S, size: str = "640x360") -> Path:
+    """A lecture nobody would sit through: test pattern and a tone."""
+    sources = [f"testsrc2=s={size}:r=25:d={seconds}", f"sine=440:d={seconds}"]
+    inputs = [argument for source in sources for argument in ("-f", "lavfi", "-i", source)]
+    codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    ffmpeg = str(find_tools("", "none").ffmpeg)
+    subprocess.run([ffmpeg, "-v", "error", "-y", *inputs, *codecs, str(path)], check=True)
+    return path
+
+
+class Line:
+    """A TCP line to `port` that can be cut: every connection breaks, and new ones are refused until it is mended."""
+
+    def __init__(self, port: int) -> None:
+        self._target = ("127.0.0.1", port)
+        self._open: set[socket.socket] = set()
+        self._whole = True
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self._whole = False
+        for end in list(self._open):
+            self._close(end)
+
+    def mend(self) -> None:
+        self._whole = True
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self._listener.accept()
+            if not self._whole:
+                near.close()
+                continue
+            far = socket.create_connection(self._target)
+            self._open |= {near, far}
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=self._copy, args=ends, daemon=True).start()
+
+    def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := source.recv(65536):
+                target.sendall(piece)
+        self._close(source)
+        self._close(target)
+
+    def _close(self, end: socket.socket) -> None:
+        self._open.discard(end)
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+
+
+class Outputs:
+    """One real encode of `make_clip`: a folder of files, and the result a worker would report."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "encoded"
+        self.folder.mkdir()
+        source = make_clip(folder / "clip.mp4")
+        rung = Rendition("360p", 360, crf=28, preset="ultrafast", maxrate_kbps=1200, audio_kbps=96, mp4=True)
+        encoded = encode(source, self.folder, EncodePlan((rung,)), find_tools("", "none"), lambda progress: None)
+        self.result: dict[str, Any] = asdict(encoded)
+
+
+class StandIn:
+    """A worker that runs one task of one video by hand."""
+
+    def __init__(self, site: "Site", video_id: int, outputs: Outputs) -> None:
+        self.site, self.outputs = site, outputs
+        task = site.api("GET", f"videos/{video_id}")["task"]
+        self.order: Order = site.workers.start(task["id"], task["generation"], "encoding-1", "video-host", 1)
+        self.folder = f"{self.order.folder}/encode-{self.order.task}-g{self.order.generation}"
+        self.complete = site.home / "media" / self.folder
+        self.growing = self.complete.with_name(self.complete.name + ".part")
+
+    def say(self, fraction: float, *, first_playable: bool = False, **more: Any) -> None:
+        """Progress, as a running job writes it."""
+        progress = {"step": "encode", "fraction": fraction, "speed": 1.8, "eta_s": 95, "first_playable": first_playable}
+        progress |= {"detail": "", "folder": self.folder, "worker": "encoding-1", "host": "video-host", "attempt": 1}
+        queue.write_progress(self.site.redis, self.order.task, progress | more)
+
+    def grow(self, segments: int) -> None:
+        """The folder as it looks when `segments` of 4 s are encoded."""
+        if not self.growing.exists():
+            shutil.copytree(self.outputs.folder, self.growing)
+        for playlist in ("360p.m3u8", "audio.m3u8"):
+            lines = (self.outputs.folder / playlist).read_text().splitlines(keepends=True)
+            starts = [number for number, line in enumerate(lines) if line.startswith("#EXTINF")]
+            (self.growing / playlist).write_text("".join(lines[: starts[segments]]))
+
+    def publish(self) -> None:
+        shutil.rmtree(self.growing, ignore_errors=True)
+        shutil.copytree(self.outputs.folder, self.complete)
+        self.end("done", result={**self.outputs.result, "folder": self.folder})
+
+    def end(self, outcome: str, **more: Any) -> None:
+        report = {"generation": self.order.generation, "attempt": self.order.attempt, "outcome": outcome, **more}
+        self.site.workers.report(self.order.task, report)
+
+
+class Site:
+    """The running app: its address, its API as the administrator, and what workers may call."""
+
+    def __init__(self, home: Path, port: int, redis: Redis, tokens: dict[str, str]) -> None:
+        self.home, self.port, self.redis = home, port, redis
+        self.url = f"http://127.0.0.1:{port}"
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers["Authorization"] = f"Token {tokens['admin']}"
+        self.workers = CatalogClient(self.url, tokens["workers"])
+
+    def api(self, method: str, path: str, **more: Any) -> Any:
+        response = self.session.request(method, f"{self.url}/api/v1/{path}", timeout=10, **more)
+        assert response.ok, response.text
+        return response.json() if response.content else None
+
+    def upload(self, name: str, clip: Path) -> int:
+        """Id of a new video."""
+        document = self.api("POST", "videos", params={"name": name}, data=clip.read_bytes())
+        return int(document["id"])
+
+    def answers(self) -> bool:
+        try:
+            return self.session.get(self.url + "/healthz", timeout=5).status_code in (200, 503)
+        except requests.RequestException:
+            return False
+
+
+@contextmanager
+def serve(home: Path, server: KeyValueServer) -> Iterator[Site]:
+    """An app on its own instance folder, with the people "admin", "lea" (a lecturer) and "workers"."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (home / "secrets").mkdir(parents=True)
+    (home / "media").mkdir()
+    (home / "secrets" / "session_key").write_text("a session key of the tests")
+    environment = {**os.environ, "POD_JOBS_HOME": str(home), "POD_JOBS_REDIS__URL": server.url}
+    environment |= {"POD_JOBS_WEB__PORT": str(port), "POD_JOBS_UPLOAD__FREE_GB": "0", "PYTHONPATH": str(ROOT)}
+    tokens = _people(home)
+    gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", "1", "--threads", "16"]
+    gunicorn += ["--graceful-timeout", "1", "--no-control-socket", "tests.acceptance.site:make_app()"]
+    log = (home / "web.log").open("wb")
+    process = subprocess.Popen(gunicorn, env=environment, stdout=log, stderr=log)
+    try:
+        with Redis.from_url(server.url) as redis:
+            site = Site(home, port, redis, tokens)
+            wait_until(site.answers, 20, f"the web app answers, see {home}/web.log")
+            yield site
+    finally:
+        process.terminate()
+        process.wait(10)
+        log.close()
+
+
+def _people(home: Path) -> dict[str, str]:
+    """Name -> API token."""
+    catalog = database.connect(load(home).database_url)
+    database.migrate(catalog)
+    now = datetime.now(UTC)
+    with catalog.connection_context():
+        people = [users.create("admin", "admin", generate_password_hash(PASSWORD), now)]
+        people += [users.create("lea", "lecturer", generate_password_hash(PASSWORD), now)]
+        people += [users.create("workers", "worker", None, now)]
+        return {user.name: users.create_token(user, "tests", now) for user in people}

@@ -1,0 +1,46 @@
+from typing import Any
+
+import pytest
+
+from pod_jobs.cli.words import clock, describe_task, size
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "-"), (0, "0:00"), (59.6, "1:00"), (93.4, "1:33"), (3599.9, "1:00:00"), (36061, "10:01:01")],
+)
+def test_clock(seconds: float | None, words: str) -> None:
+    assert clock(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2_500_000, "2.5 MB"), (3.2e12, "3.2 TB")]
+)
+def test_size(count: float, words: str) -> None:
+    assert size(count) == words
+
+
+def task(state: str, **fields: Any) -> dict[str, Any]:
+    return {"state": state, "progress": None, "error": None, "retry_at": None, "queue_position": None, **fields}
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        (task("waiting"), "waiting"),
+        (task("waiting", queue_position=3), "waiting, place 3"),
+        (task("running"), "running"),
+        (
+            task("running", progress={"step": "encode", "fraction": 0.426, "speed": 3.21, "eta_s": 75}),
+            "running, encode 43%, 3.2x, 1:15 left",
+        ),
+        (
+            task("running", progress={"step": "probe", "fraction": 0.0, "speed": None, "eta_s": None}),
+            "running, probe 0%",
+        ),
+        (task("error", error={"code": "disk-full", "sentence": "Full."}), "error: Full. (disk-full)"),
+        (task("done"), "done"),
+    ],
+)
+def test_a_task_in_words(shown: dict[str, Any], words: str) -> None:
+    assert describe_task(shown) == words
