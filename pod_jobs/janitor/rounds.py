@@ -83,10 +83,11 @@ def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
     reconciler = Reconciler(redis, QUEUES, times.lost_s, settings.retry.deaths)
     report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
     handed_over: registries.FirstSeen = {}
+    due: registries.DueAt = {}
     failures_days = retention.failures_days or 36500
     return [
         Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now)),
-        Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES)),
+        Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES, due)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
         Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),
         Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES, handed_over)),

@@ -174,10 +174,29 @@ def test_due_jobs_start_once_and_early_ones_do_not(redis: Redis) -> None:
         job = queue.fetch(redis, f"encode-{number}-g1")
         redis.delete(rq_queue.key)
         ScheduledJobRegistry(queue=rq_queue).schedule(job, now() + timedelta(seconds=seconds))
-    registries.start_due(redis, QUEUES)
-    registries.start_due(redis, QUEUES)
+    due: registries.DueAt = {}
+    registries.start_due(redis, QUEUES, due)
+    registries.start_due(redis, QUEUES, due)
     assert queue.positions(redis, "encoding") == {"encode-1-g1": 1}
     assert ScheduledJobRegistry(queue=rq_queue).get_job_ids(cleanup=False) == ["encode-2-g1"]
+
+
+def test_a_job_scheduled_by_a_wrong_clock_does_not_wait_for_that_clock(redis: Redis) -> None:
+    queue.enqueue(redis, "encode-1-g1", {"task": 1, "generation": 1})
+    rq_queue = queue.open_queue(redis, "encoding")
+    redis.delete(rq_queue.key)
+    registry = ScheduledJobRegistry(queue=rq_queue)
+    registry.schedule(queue.fetch(redis, "encode-1-g1"), now() + timedelta(seconds=2))
+    due: registries.DueAt = {}
+    registries.start_due(redis, QUEUES, due)
+    redis.zadd(registry.key, {"encode-1-g1": time.time() + 300})  # as it looks once the clock is put back by 5 min
+
+    def started() -> bool:
+        registries.start_due(redis, QUEUES, due)
+        return queue.positions(redis, "encoding") == {"encode-1-g1": 1}
+
+    assert not started()
+    wait_until(started, 5)
 
 
 def test_a_job_popped_by_a_worker_that_died_comes_back_first(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
