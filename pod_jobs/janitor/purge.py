@@ -32,9 +32,14 @@ def purge(settings: Settings, now: datetime) -> None:
 
 
 def _purge_uploads(settings: Settings, now: datetime) -> None:
-    for upload in uploads.untouched_since(now - timedelta(hours=settings.upload.expire_h)):
+    """Uploads that nobody went on with, and files that no row knows: of a form upload that broke off, or a crash."""
+    limit = now - timedelta(hours=settings.upload.expire_h)
+    for upload in uploads.untouched_since(limit):
         (settings.media_folder / "uploads" / upload.id).unlink(missing_ok=True)
         uploads.delete(upload)
+    for path in (settings.media_folder / "uploads").glob("*"):
+        if _is_older(path, limit):
+            path.unlink(missing_ok=True)
 
 
 def _purge_unclaimed(media: Path, limit: datetime) -> None:

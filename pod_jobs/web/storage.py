@@ -22,7 +22,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from pod_jobs.errors import BadSource, DiskFull, Malformed
 from pod_jobs.settings import Settings
-from pod_jobs.sniff import SNIFF_BYTES, sniff
+from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
 
 GB = 10**9
 PIECE_BYTES = 128 * 1024
@@ -83,7 +83,7 @@ def check_room(settings: Settings, coming_bytes: int) -> None:
 def check_nature(path: Path) -> None:
     """Errors: BadSource for a file whose first bytes are not those of a recording."""
     with path.open("rb") as file:
-        _check_head(file.read(SNIFF_BYTES))
+        refuse_unless_media(file.read(SNIFF_BYTES))
 
 
 def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
@@ -135,13 +135,6 @@ def placer(settings: Settings, path: Path) -> Callable[[str], None]:
     return place
 
 
-def _check_head(head: bytes) -> None:
-    nature = sniff(head)
-    if nature != "media":
-        code = "source-playlist" if nature == "playlist" else "source-not-media"
-        raise BadSource(f"begins with {head[:16]!r}: {nature}", code=code)
-
-
 def _append(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
     received, until_check = 0, 0
     for piece in _pieces(stream):
@@ -152,7 +145,7 @@ def _append(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: in
             check_size(settings, file.tell() + len(piece))
             raise Malformed(f"more than the announced {limit_bytes} bytes came")
         if file.tell() == 0 and len(piece) >= SNIFF_BYTES:
-            _check_head(piece[:SNIFF_BYTES])
+            refuse_unless_media(piece[:SNIFF_BYTES])
         _write(file, piece)
         received += len(piece)
         until_check -= len(piece)
