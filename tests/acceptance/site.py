@@ -115,7 +115,9 @@ class StandIn:
         self.site, self.outputs = site, outputs
         task = site.api("GET", f"videos/{video_id}")["task"]
         self.order: Order = site.workers.start(task["id"], task["generation"], "encoding-1", "video-host", 1)
-        self.folder = f"{self.order.folder}/encode-{self.order.task}-g{self.order.generation}"
+        run = f"encode-{self.order.task}-g{self.order.generation}"
+        queue.remove(site.redis, run)  # a real worker would have taken it from the queue
+        self.folder = f"{self.order.folder}/{run}"
         self.complete = site.home / "media" / self.folder
         self.growing = self.complete.with_name(self.complete.name + ".part")
 
