@@ -8,6 +8,7 @@ latency   from the commit of an order to the attempt's start, worker idle, one o
 
 import argparse
 import contextlib
+import gc
 import os
 import sqlite3
 import statistics
@@ -92,11 +93,15 @@ def our_jobs(redis: Redis, jobs: int) -> None:
     from pod_jobs.jobs.job_type import JobType
     from pod_jobs.jobs.table import JOB_TYPES
     from pod_jobs.jobs.worker import PodWorker
+    from pod_jobs.settings import load
 
     JOB_TYPES["noop"] = JobType("noop", queue="plain", run=lambda context, payload: None, of_task=False)
     for number in range(jobs):
         queue.enqueue(redis, f"noop-{number}", {"number": number})
-    PodWorker([queue.open_queue(redis, "plain")], connection=redis).work(burst=True)
+    worker = PodWorker([queue.open_queue(redis, "plain")], connection=redis)
+    worker.settings = load()
+    gc.freeze()
+    worker.work(burst=True)
 
 
 def through_the_instance(instance: Instance, jobs: int) -> tuple[float, list[float]]:

@@ -23,7 +23,7 @@ PodJobsError
 """
 
 # code -> the sentence for a lecturer; {names} are filled from the error's facts.
-# Each has a French twin in web/translations; tests/test_prose.py holds them together.
+# Each has a French twin in web/translations; tests/test_translations.py holds them together.
 SENTENCES: dict[str, str] = {
     "source-empty": "The file is empty.",
     "source-not-media": "This file is not a video or a sound recording.",

@@ -9,9 +9,13 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from pod_jobs.settings import Settings
+
 
 class PodJob(Job):
     """An RQ job read and written as JSON, whatever serializer the caller forgot to give."""
+
+    settings: Settings | None = None  # the worker's, while it performs this job
 
     def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None) -> None:
         super().__init__(id, connection=connection, serializer=JSONSerializer)

@@ -7,6 +7,7 @@ What RQ's own worker does not do, and this one does:
 """
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -39,6 +40,12 @@ class PodWorker(Worker):
     job_class = PodJob
     queue_class: type[Queue] = PodQueue
     stop_s = 4.0
+    settings: Settings | None = None
+
+    def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
+        """As RQ's; the job carries the settings that the worker has read already."""
+        job.settings = self.settings
+        return bool(super().perform_job(job, queue, execution))
 
     def run_maintenance_tasks(self) -> None:
         """Two cleaners at the same time enqueue an abandoned job twice; the janitor is the only one."""
@@ -109,5 +116,7 @@ def run_worker(settings: Settings, queue_name: str) -> None:
         worker_ttl=IDLE_TTL_S,
         log_job_description=False,
     )
+    worker.settings = settings
     worker.stop_s = settings.worker.stop_s
+    gc.freeze()  # or the collector's marks make every horse copy the pages of all that is imported here
     worker.work()
