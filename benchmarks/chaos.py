@@ -57,7 +57,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     kept = False
     try:
         figures = run(instance, options)
-        kept = options.keep or any(figures[name] for name in ("lost", "doubled", "stuck", "orphans"))
+        kept = options.keep or failed(figures)
         return figures
     finally:
         instance.stop()
@@ -181,6 +181,10 @@ def make_clip() -> bytes:
         ]
         subprocess.run(command, check=True)
         return path.read_bytes()
+
+
+def failed(figures: dict[str, Any]) -> bool:
+    return any(figures[name] for name in ("lost", "doubled", "stuck", "orphans"))
 
 
 def table(figures: dict[str, Any]) -> str:

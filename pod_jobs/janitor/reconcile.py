@@ -48,6 +48,8 @@ def judge(sight: Sight) -> Verdict:
         return "lost"
     if sight.placed or sight.progressing:
         return "fine"
+    if sight.state == "running" and sight.status in ("started", "failed"):
+        return "lost"  # its worker has been silent for a minute, or RQ has given it up for that: no need to wait longer
     return "suspect"
 
 
