@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from pod_jobs.web.api import me, results, tasks, videos
+from pod_jobs.web.api import deliveries, me, results, tasks, videos
 
-BLUEPRINTS = (videos.blueprint, tasks.blueprint, results.blueprint, me.blueprint)
+BLUEPRINTS = (videos.blueprint, tasks.blueprint, deliveries.blueprint, results.blueprint, me.blueprint)
 PREFIX = "/api/v1"
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from pod_jobs.jobs import queue
 from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
 from pod_jobs.jobs.report import send_report, waiting_reports
 from pod_jobs.settings import QUEUES, load
+from tests import servers
 from tests.servers import wait_until
 
 HOST = os.uname().nodename
@@ -308,3 +310,27 @@ def test_the_job_of_a_killed_worker_goes_back_at_once_and_once(redis: Redis) -> 
     assert queue.positions(redis, "encoding") == {"encode-1-g1": 1, "encode-2-g1": 2}
     assert job.get_status() == "queued"
     assert redis.smembers("rq:workers:encoding") == {f"rq:worker:{other_host}".encode()}
+
+
+def test_the_janitor_outlives_an_outage_and_starts_what_came_due_in_it(
+    home: Path, redis: Redis, task: Task, key_value_server: servers.KeyValueServer
+) -> None:
+    """RQ's scheduler dies in a 5 s outage, and a delayed retry then waits for ever."""
+    rq_queue = queue.open_queue(redis, "encoding")
+    queue.enqueue(redis, "encode-9-g1", {"task": 9, "generation": 1})
+    redis.delete(rq_queue.key)
+    ScheduledJobRegistry(queue=rq_queue).schedule(queue.fetch(redis, "encode-9-g1"), now() + timedelta(seconds=3))
+    pid = os.fork()
+    if pid == 0:
+        from pod_jobs import janitor
+
+        os.environ["POD_JOBS_DATABASE__URL"] = f"sqlite:///{home.parent / 'catalog.sqlite3'}"
+        janitor.run(load())
+        os._exit(0)
+    wait_until(lambda: redis.get("pod_jobs:janitor"))
+    key_value_server.stop()
+    subprocess.run(["sleep", "5"], check=True)
+    key_value_server.start()
+    wait_until(lambda: "encode-9-g1" in queue.positions(redis, "encoding"), 15)
+    os.kill(pid, signal.SIGTERM)
+    assert os.waitpid(pid, 0)[1] == 0
