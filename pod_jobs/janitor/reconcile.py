@@ -87,8 +87,12 @@ class Reconciler:
                 del suspects[key]
             if verdict != "fine":
                 log.warning("task %s g%s: %s (%s)", task.id, task.generation, verdict, sight)
-                self._carry_out(verdict, task, now)
-                counts[verdict] = counts.get(verdict, 0) + 1
+                try:
+                    self._carry_out(verdict, task, now)
+                except Exception:  # noqa: BLE001  # one odd task must not hide all the others for ever
+                    log.exception("task %s g%s: %s failed", task.id, task.generation, verdict)
+                else:
+                    counts[verdict] = counts.get(verdict, 0) + 1
         self._suspect_since = suspects
         return counts
 

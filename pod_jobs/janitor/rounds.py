@@ -75,6 +75,8 @@ def do_round(duties: list[Duty], redis: Redis, leadership: Leadership) -> None:
             duty.do(datetime.now(UTC))
         except (RedisError, PeeweeException, PodJobsError, OSError) as error:
             log.warning("%s failed: %s: %s", duty.name, type(error).__name__, error)
+        except Exception:  # noqa: BLE001  # a fault in one duty must not keep the others, or the next round, from their work
+            log.exception("%s failed", duty.name)
 
 
 def build_duties(settings: Settings, redis: Redis) -> list[Duty]:

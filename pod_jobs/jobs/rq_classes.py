@@ -26,6 +26,14 @@ class PodJob(Job):
         assert isinstance(job, PodJob)  # noqa: S101  # for the type checker: RQ builds `cls`
         return job
 
+    def delete(self, pipeline: Any = None, remove_from_queue: bool = True, delete_dependents: bool = False) -> None:
+        """As RQ's, which raises ValueError when an execution of the job has expired: just when its worker fell silent."""
+        registry = self.execution_registry
+        for execution_id in registry.get_execution_ids():
+            if not self.connection.exists(f"rq:execution:{self.id}:{execution_id}"):
+                self.connection.zrem(registry.key, execution_id)
+        super().delete(pipeline, remove_from_queue, delete_dependents)
+
 
 class PodQueue(Queue):
     """An RQ queue whose jobs are PodJobs, as JSON."""

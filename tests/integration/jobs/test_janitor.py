@@ -334,3 +334,17 @@ def test_the_janitor_outlives_an_outage_and_starts_what_came_due_in_it(
     wait_until(lambda: "encode-9-g1" in queue.positions(redis, "encoding"), 15)
     os.kill(pid, signal.SIGTERM)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_job_whose_execution_expired_can_still_be_removed(redis: Redis, task: Task, reconciler: Reconciler) -> None:
+    """RQ's own delete raises then, and a silent host's task would never have come back."""
+    relayed(redis)
+    started(redis, task, worker="encoding.elsewhere.5", host="elsewhere")
+    job = queue.fetch(redis, f"encode-{task.id}-g1")
+    with redis.pipeline() as pipeline:
+        execution = Execution.create(job, 70, pipeline, worker_name="encoding.elsewhere.5")
+        pipeline.execute()
+    redis.delete(execution.key, "rq:wip:encoding")
+    assert reconciler.reconcile(now()) == {"lost": 1}
+    assert state(task) == ("waiting", 2)
+    assert queue.fetch(redis, f"encode-{task.id}-g1") is None
