@@ -53,6 +53,8 @@ SENTENCES: dict[str, str] = {
     "service-unavailable": "A service is away for the moment. Nothing is lost: the work goes on when it is back.",
     "result-rejected": "The result was refused by the catalog.",
     "statement-rejected": "A learning trace was refused by the record store.",
+    "statement-refused": "This learning trace was not accepted.",
+    "trace-limit": "Too many learning traces at once; the rest can be sent in a moment.",
     "settings": "The settings have faults.",
     "not-found": "There is no such page or object.",
     "instance-running": "This instance is running already.",

@@ -7,6 +7,7 @@ from pod_jobs.cli.base import InstanceGroup
 from pod_jobs.cli.care import doctor, rq
 from pod_jobs.cli.media import encode, probe
 from pod_jobs.cli.tasks import active, cancel, deliveries, requeue, waiting
+from pod_jobs.cli.traces import xapi
 from pod_jobs.cli.up import up
 from pod_jobs.cli.videos import list_videos, show, submit
 
@@ -22,6 +23,7 @@ COMMANDS = (
     *(active, waiting, requeue, cancel, deliveries),
     *(encode, probe),
     *(user, token),
+    xapi,
 )
 for command in COMMANDS:
     root.add_command(command)

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.errors import PodJobsError
-from pod_jobs.janitor import periodic, purge, registries, relay
+from pod_jobs.janitor import periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Leadership
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs.connection import connect_for_web
@@ -84,6 +84,7 @@ def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
     times, retention = settings.janitor, settings.retention
     reconciler = Reconciler(redis, QUEUES, times.lost_s, settings.retry.deaths)
     report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
+    lane_relay = traces.LaneRelay(redis, settings)
     handed_over: registries.FirstSeen = {}
     due: registries.DueAt = {}
     failures_days = retention.failures_days or 36500
@@ -96,6 +97,9 @@ def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),
         Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now)),
+        Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now)),
+        Duty("lanes", times.tick_s, lane_relay.relay),
+        Duty("purge traces", PURGE_S, lambda now: traces.purge(settings, now)),
         Duty("purge", PURGE_S, lambda now: purge.purge(settings, now)),
         Duty(
             "purge failures",

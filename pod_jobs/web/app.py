@@ -22,6 +22,7 @@ from pod_jobs.web import (
     pages,
     problems,
     sign_in,
+    trace_pages,
     uploads,
 )
 from pod_jobs.web.site import Site, install, site
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> Flask:
         browser_files.blueprint,
         sign_in.blueprint,
         uploads.blueprint,
+        trace_pages.blueprint,
         media_files.blueprint,
         health.blueprint,
     ):
