@@ -149,7 +149,7 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
     tracks = [s for s in streams if s["kind"] in ("video", "audio") and not s["attached"]]
     if not tracks:
         raise BadSource(f"{len(streams)} streams, none of them picture or sound", code="source-no-streams")
-    if any(s["codec_tag"] in PROTECTED_TAGS for s in tracks):
+    if any(s["codec_tag"] in PROTECTED_TAGS for s in tracks) or found.get("encrypted"):
         raise BadSource("encrypted samples", code="source-protected")
     _check_size(tracks, limits)
     usable = [s for s in tracks if s["frame"]]

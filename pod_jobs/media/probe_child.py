@@ -2,12 +2,14 @@
 its process because the libraries it calls parse hostile bytes and may crash.  python -I probe_child.py REQUEST
 
 REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s"}
-prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "streams": [{…}]} or {"fault", "reason"}
+prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "encrypted", "streams": [{…}]} or {"fault", "reason"}
 
 It imports nothing of ours, so that the sandbox has to show it nothing of ours.
 """
 
 import json
+import os
+import re
 import sys
 import time
 from typing import Any
@@ -20,6 +22,7 @@ from av.video.stream import VideoStream
 FIRST_LOOK_S = 5.0  # for a track that starts late or is empty; others are seen within milliseconds
 HOPELESS_PACKETS = 300  # a track that decoded none of that many is given up
 RATE_FRAMES = 120  # packets of the video that its frame rate is measured on
+INDEX_BYTES = 4_000_000
 TAIL_S = 10.0  # the end is looked for from this far before the claimed end
 LONGEST_FRAME_S = 60.0  # a last frame that claims to be longer is not believed
 
@@ -158,7 +161,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(request["demuxers"]),
         "codec_whitelist": ",".join(request["decoders"]),
-        "max_streams": str(request["max_streams"]),
+        "max_streams": str(request["max_streams"] + 1),  # so that one too many is seen as such
         "probesize": "20000000",
         "analyzeduration": "20000000",
     }
@@ -182,12 +185,22 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "start_s": start_s,
         "end_s": end_s,
         "end_is_known": known,
+        "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "streams": [stream_facts(one) for _, one in sorted(seen.items())],
     }
 
 
 def too_large(stream: Stream, max_pixels: int) -> bool:
     return isinstance(stream, VideoStream) and stream.width * stream.height > max_pixels
+
+
+def is_encrypted(path: str) -> bool:
+    """A "sinf" box that hides a codec's name, near the start or the end, where MP4 has its index (ISO/IEC 14496-12, 8.12);
+    libavformat shows such a track under its hidden name, and decodes noise."""
+    with open(path, "rb") as file:
+        head = file.read(INDEX_BYTES)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - INDEX_BYTES))
+        return any(re.search(rb"sinf....frma", part, re.DOTALL) for part in (head, file.read(INDEX_BYTES)))
 
 
 def main() -> None:
