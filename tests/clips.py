@@ -144,6 +144,47 @@ def _text(path: Path) -> None:
     path.write_text("Dear colleague, please find the video in the attachment.\n" * 50)
 
 
+def _spoilt(path: Path) -> None:
+    """40 s with a few wrong bits between the middle and the next key frames."""
+    _make_long(whole := path.with_name("unspoilt.mkv"))
+    data = bytearray(whole.read_bytes())
+    for n in range(40):
+        data[len(data) // 2 + 997 * n] ^= 0x10
+    path.write_bytes(data)
+
+
+def _make_long(path: Path) -> None:
+    ffmpeg(*pattern("640x360", seconds=40), *tone(40), *H264, "-g", "25", *AAC, str(path))
+
+
+def _joined(*parts: tuple[str, ...]) -> Callable[[Path], None]:
+    """Transport streams, one after the other."""
+
+    def maker(path: Path) -> None:
+        names = [path.with_suffix(f".{n}.ts") for n in range(len(parts))]
+        for name, part in zip(names, parts, strict=True):
+            ffmpeg(*part, str(name))
+        path.write_bytes(b"".join(name.read_bytes() for name in names))
+
+    return maker
+
+
+def _copied(transform: tuple[str, ...], *made: str) -> Callable[[Path], None]:
+    """A clip made first, then copied with options that only say how to show it."""
+
+    def maker(path: Path) -> None:
+        plain = path.with_name("as_made_" + path.name)
+        ffmpeg(*made, str(plain))
+        ffmpeg(*transform, "-i", str(plain), "-c", "copy", str(path))
+
+    return maker
+
+
+def _empty_track(path: Path) -> None:
+    """An MP4 whose second picture track has a header and not one frame."""
+    ffmpeg(*pattern(), *pattern(), "-map", "0", "-map", "1", *H264, "-frames:v:1", "0", str(path))
+
+
 def _args(*arguments: str) -> Callable[[Path], None]:
     return lambda path: ffmpeg(*arguments, str(path))
 
@@ -177,6 +218,45 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "storyboard.mp4": _args(*pattern(rate="5", seconds=21), *H264),
     "long.mp4": _args(*pattern("640x360", seconds=40), *tone(40), *H264, *AAC),
     "incomplete.mkv": _incomplete,
+    "spoilt.mkv": _spoilt,
+    "mirrored.mp4": _copied(("-display_hflip",), *corner(), *H264),
+    "upside_down.mp4": _copied(("-display_rotation", "180"), *corner(), *H264),
+    "tilted.mp4": _copied(("-display_rotation", "3"), *corner(), *H264),
+    "hlg.mkv": _args(
+        *corner(),
+        *("-vf", "scale=out_color_matrix=bt2020,format=yuv420p10le", "-c:v", "ffv1"),
+        *("-color_trc", "arib-std-b67", "-color_primaries", "bt2020", "-colorspace", "bt2020nc"),
+    ),
+    "sdr_10bit.mkv": _args(*corner(), "-c:v", "ffv1", "-pix_fmt", "yuv420p10le"),
+    "422.mov": _args(*corner(), "-c:v", "prores", "-pix_fmt", "yuv422p10le"),
+    "resized.ts": _joined((*pattern("320x180"), *H264), (*pattern("640x360"), *H264)),
+    "restarted.ts": _joined((*pattern(), *tone(), *H264, *AAC), (*pattern(), *tone(), *H264, *AAC)),
+    "an_hour_late.ts": _args(*pattern(), *tone(), *H264, *AAC, "-output_ts_offset", "3600"),
+    "an_hour_late.mkv": _args(*pattern(), *tone(), *H264, *AAC, "-output_ts_offset", "3600"),
+    "two_pictures.mkv": _args(
+        *pattern("160x90"),
+        *corner(2),
+        "-map",
+        "0",
+        "-map",
+        "1",
+        *H264,
+        "-disposition:v:0",
+        "0",
+        "-disposition:v:1",
+        "default",
+    ),
+    "silent_six.mp4": _args(*pattern(), "-f", "lavfi", "-i", "anullsrc=cl=5.1:d=2", "-t", "2", *H264, *AAC),
+    "lying_rate.mkv": _args(
+        *pattern(rate="24000/1001"), *H264, "-enc_time_base", "1/90000", "-fps_mode", "passthrough"
+    ),
+    "lossless.avi": _args(*corner(), "-c:v", "huffyuv"),
+    "old.avi": _args(*pattern(), *tone(), "-c:v", "mpeg4", "-vtag", "DIVX", "-c:a", "mp2"),
+    "old.wmv": _args(*pattern(), *tone(), "-c:v", "wmv2", "-c:a", "wmav2"),
+    "old.flv": _args(*pattern(), *tone(1, 44_100), "-c:v", "flv1", "-c:a", "libmp3lame"),
+    "camera.mxf": _args(*pattern(), *tone(), "-c:v", "mpeg2video", "-c:a", "pcm_s16le"),
+    "opus.ogg": _args(*tone(), "-c:a", "libopus"),
+    "mjpeg.avi": _args(*corner(), "-c:v", "mjpeg", "-pix_fmt", "yuvj422p"),
 }
 BAD_MAKERS: dict[str, tuple[Callable[[Path], None], str]] = {  # name -> maker, error code
     "empty.mp4": (lambda path: path.write_bytes(b"") and None, "source-empty"),

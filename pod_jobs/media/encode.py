@@ -25,7 +25,7 @@ from pod_jobs.media.guard import Limits
 from pod_jobs.media.journal import Journal
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.outputs import Output, list_outputs
-from pod_jobs.media.probe import LEAST_SHARE, MediaInfo, clock, facts_of, probe
+from pod_jobs.media.probe import LEAST_SHARE, MediaInfo, clock, facts_of, find_damage, probe
 from pod_jobs.media.progress import Pace, Position, Progress
 from pod_jobs.media.run import Bounds
 from pod_jobs.media.tools import Tools
@@ -106,6 +106,7 @@ class _Encoding:
         self.journal = Journal(folder, tools)
         self.remarks: list[Remark] = []
         self.first_playable_s: float | None = None
+        self.damaged_s: float | None = None  # where the first fault of the source is
 
     def run(self) -> Encoded:
         media = self.probe()
@@ -169,9 +170,12 @@ class _Encoding:
 
         argv = build_encode(self.tools, limits, str(self.source), picture, sound, self.plan.segment_s)
         names = [one.name for one in picture.renditions] if picture else [AUDIO]
-        self.journal.run(
-            f"encode {' '.join(names)}", argv, self.bounds(media, picture), position.read, watch, self.source
-        )
+        self.journal.run(f"encode {' '.join(names)}", argv, self.bounds(media, picture), position, watch, self.source)
+        if position.heard_of_damage:
+            index = picture.track.index if picture else sound.track.index if sound else 0
+            self.damaged_s = find_damage(
+                self.source, index, self.tools, limits, lambda: self.report("encode", 1.0, position.seconds)
+            )
 
     def bounds(self, media: MediaInfo, picture: Picture | None) -> Bounds:
         """Limits that only a runaway meets: time by duration and renditions, file size by bit rate."""
@@ -196,7 +200,10 @@ class _Encoding:
         if present_s < whole_s * LEAST_SHARE:
             raise BadSource(f"{present_s:.1f} s of {whole_s:.1f} s could be decoded", code="source-damaged")
         if present_s < whole_s - results.tolerance_s(whole_s):
-            self.remark("warning-damaged", "", present=clock(present_s), whole=clock(whole_s))
+            at_s = present_s if self.damaged_s is None else min(self.damaged_s, present_s)
+            self.remark("warning-damaged", "", at=clock(at_s), present=clock(present_s), whole=clock(whole_s))
+        elif self.damaged_s is not None:
+            self.remark("warning-faults", "", at=clock(self.damaged_s), present=clock(present_s))
         master.write_measured(self.folder, picture, sound, found)
         return found
 
@@ -252,7 +259,7 @@ class _Encoding:
             position.check()
             self.report(step, (position.seconds or 0.0) / max(duration_s, 0.1))
 
-        self.journal.run(step, argv, bounds, position.read, watch, source)
+        self.journal.run(step, argv, bounds, position, watch, source)
 
     def report(self, step: str, share: float, position_s: float | None = None) -> None:
         self.tick(self.pace.at(step, share, position_s, self.first_playable_s is not None))

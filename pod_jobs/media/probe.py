@@ -100,6 +100,19 @@ def probe(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None] =
     return judge(_look(source, tools, limits, tick), size, limits)
 
 
+def find_damage(
+    source: Path, index: int, tools: Tools, limits: Limits, tick: Callable[[], None] = lambda: None
+) -> float | None:
+    """Seconds from the start to the first frame of a track that does not decode cleanly; None when none was found in time.
+
+    Faults in the first second do not count: recordings that begin in mid-stream have them.
+    """
+    try:
+        return _look(source, tools, limits, tick, decode=index).get("damage_s")
+    except BadSource:
+        return None
+
+
 def _check_file(source: Path) -> int:
     """Bytes of a regular file that begins like a recording."""
     try:
@@ -113,8 +126,11 @@ def _check_file(source: Path) -> int:
     return facts.st_size
 
 
-def _look(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None]) -> dict[str, Any]:
+def _look(
+    source: Path, tools: Tools, limits: Limits, tick: Callable[[], None], decode: int | None = None
+) -> dict[str, Any]:
     request = {
+        "decode": decode,
         "path": str(source),
         "demuxers": tools.demuxers,
         "decoders": sorted({*tools.decoders, *(name for name in guard.DECODERS if "*" not in name)}),

@@ -1,8 +1,9 @@
 """Reads one media file with PyAV and prints what it saw as one JSON object. A program, started by probe.py, alone in
 its process because the libraries it calls parse hostile bytes and may crash.  python -I probe_child.py REQUEST
 
-REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s"}
+REQUEST  {"decode": null or the index of a track to decode whole, "path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s"}
 prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "encrypted", "streams": [{…}]} or {"fault", "reason"}
+         with "decode": {"damage_s"}
 
 It imports nothing of ours, so that the sandbox has to show it nothing of ours.
 """
@@ -23,6 +24,7 @@ FIRST_LOOK_S = 5.0  # for a track that starts late or is empty; others are seen 
 HOPELESS_PACKETS = 300  # a track that decoded none of that many is given up
 RATE_FRAMES = 120  # packets of the video that its frame rate is measured on
 INDEX_BYTES = 4_000_000
+FAULTS_FROM_S = 1.0  # recordings that begin in mid-stream have harmless faults at their first frames
 TAIL_S = 10.0  # the end is looked for from this far before the claimed end
 LONGEST_FRAME_S = 60.0  # a last frame that claims to be longer is not believed
 
@@ -42,10 +44,11 @@ class Seen:
     def take(self, packet: "av.Packet[Any]") -> None:
         self.packets += 1
         at_s = seconds(packet, packet.pts)
+        decoded_s = at_s if packet.dts is None else seconds(packet, packet.dts)
+        if decoded_s is not None and len(self.times) < RATE_FRAMES:
+            self.times.append(decoded_s)
         if at_s is not None:
             self.first_s = at_s if self.first_s is None else min(self.first_s, at_s)
-            if len(self.times) < RATE_FRAMES:
-                self.times.append(at_s)
         if self.frame is None and self.fault != "unsupported" and self.packets <= HOPELESS_PACKETS:
             try:
                 for frame in packet.decode():
@@ -107,10 +110,14 @@ def last_packet_s(container: InputContainer, deadline: float) -> tuple[float, bo
     return end_s, True
 
 
-def find_end(container: InputContainer, claimed_s: float | None, start_s: float, scan_s: float) -> tuple[float, bool]:
-    """The real end on the file's own clock: near the claimed one if that is true, else by reading it all."""
-    deadline = time.monotonic() + scan_s
+def find_end(request: dict[str, Any], claimed_s: float | None, start_s: float) -> tuple[float, bool]:
+    """The real end on the file's own clock: near the claimed one if that is true, else by reading it all.
+
+    Each look has a container of its own: some cannot go back (FLV without an index).
+    """
+    deadline = time.monotonic() + request["scan_s"]
     if claimed_s is not None:
+        container = opened(request)
         target_s = start_s + claimed_s
         try:
             container.seek(int(max(start_s, target_s - TAIL_S) * 1_000_000))
@@ -119,17 +126,29 @@ def find_end(container: InputContainer, claimed_s: float | None, start_s: float,
             end_s, known = 0.0, False
         if known and abs(end_s - target_s) <= max(1.0, claimed_s / 100):
             return end_s, True
-    try:
-        container.seek(0)
-    except av.FFmpegError:
-        return 0.0, False
-    return last_packet_s(container, deadline)
+    return last_packet_s(opened(request), deadline)
+
+
+def first_damage_s(container: InputContainer, index: int, scan_s: float) -> float | None:
+    """Seconds to the first fault of a track after its first second; None for none."""
+    deadline = time.monotonic() + scan_s
+    start_s = (container.start_time or 0) / 1_000_000
+    for packet in container.demux(container.streams[index]):
+        at_s = seconds(packet, packet.pts if packet.pts is not None else packet.dts)
+        try:
+            clean = not any(frame.is_corrupt for frame in packet.decode())
+        except av.FFmpegError:
+            clean = False
+        if not clean and at_s is not None and at_s - start_s > FAULTS_FROM_S:
+            return at_s - start_s
+        if time.monotonic() > deadline:
+            break
+    return None
 
 
 def stream_facts(one: Seen) -> dict[str, Any]:
     stream, codec = one.stream, one.stream.codec_context
     rates = (stream.average_rate, stream.base_rate) if stream.type == "video" else (None, None)
-    spread_s = max(one.times) - min(one.times) if len(one.times) > 1 else 0.0
     picture = stream if isinstance(stream, VideoStream) else None
     sar = picture.sample_aspect_ratio if picture else None
     return {
@@ -145,7 +164,7 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "frames": stream.frames,
         "duration_s": float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
         "first_s": one.first_s,
-        "measured_fps": (len(one.times) - 1) / spread_s if spread_s > 0 else None,
+        "measured_fps": rate_of(one.times),
         "average_fps": float(rates[0]) if rates[0] else None,
         "base_fps": float(rates[1]) if rates[1] else None,
         "sar": [sar.numerator, sar.denominator] if sar else [1, 1],
@@ -156,7 +175,7 @@ def stream_facts(one: Seen) -> dict[str, Any]:
     }
 
 
-def look(request: dict[str, Any]) -> dict[str, Any]:
+def opened(request: dict[str, Any]) -> InputContainer:
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(request["demuxers"]),
@@ -165,18 +184,26 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "probesize": "20000000",
         "analyzeduration": "20000000",
     }
+    return av.open("file:" + request["path"], options=options, metadata_errors="replace")
+
+
+def look(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        container = av.open("file:" + request["path"], options=options, metadata_errors="replace")
+        container = opened(request)
     except av.FFmpegError as error:
         return {"fault": "unreadable", "reason": str(error)}
+    if request["decode"] is not None:
+        return {"damage_s": first_damage_s(container, request["decode"], request["scan_s"])}
     decoders = frozenset(request["decoders"])
     tracks = [s for s in container.streams if s.type in ("video", "audio") and s.codec_context]
     seen = {stream.index: Seen(stream, decoders) for stream in tracks if not too_large(stream, request["max_pixels"])}
     if seen:
         first_look(container, seen)
-    claimed_s = container.duration / 1_000_000 if container.duration else None
     start_s = (container.start_time or 0) / 1_000_000
-    end_s, known = find_end(container, claimed_s, start_s, request["scan_s"]) if seen else (start_s, True)
+    claimed_s = container.duration / 1_000_000 if container.duration else None
+    if claimed_s is not None and container.format.name.startswith("matroska"):  # which announces where it ends
+        claimed_s = max(claimed_s - start_s, 0.0)
+    end_s, known = find_end(request, claimed_s, start_s) if seen else (start_s, True)
     for stream in container.streams:
         seen.setdefault(stream.index, Seen(stream, decoders))
     return {
@@ -188,6 +215,13 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "streams": [stream_facts(one) for _, one in sorted(seen.items())],
     }
+
+
+def rate_of(times: list[float]) -> float | None:
+    """Frames per second from times in decoding order; a clock that is set anew in mid-file does not count."""
+    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    good = [step for step in steps if 0 < step < LONGEST_FRAME_S]
+    return len(good) / sum(good) if good else None
 
 
 def too_large(stream: Stream, max_pixels: int) -> bool:

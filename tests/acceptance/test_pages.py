@@ -188,9 +188,7 @@ def test_the_list_lives(page: Page, site: Site, clip: Path, outputs: Outputs) ->
     assert page.evaluate("window.kept === document.activeElement"), "the focus stayed"
     failing = StandIn(site, second, outputs)
     failing.end("error", error_code="source-damaged", reason="a technical reason")
-    expect(row(page, "Second").locator(".row-words")).to_have_text(
-        "The file is damaged; no part of it could be encoded."
-    )
+    expect(row(page, "Second").locator(".row-words")).to_have_text("The file is damaged; no part of it could be encoded.")
 
 
 def test_search_and_more(page: Page, site: Site, clip: Path) -> None:
