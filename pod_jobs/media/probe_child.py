@@ -1,7 +1,8 @@
 """Reads one media file with PyAV and prints what it saw as one JSON object. A program, started by probe.py, alone in
 its process because the libraries it calls parse hostile bytes and may crash.  python -I probe_child.py REQUEST
 
-REQUEST  {"decode": null or the index of a track to decode whole, "path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s"}
+REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s", "decode"}; decode: null, or the index of a
+         track to decode whole
 prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "encrypted", "streams": [{…}]} or {"fault", "reason"}
          with "decode": {"damage_s"}
 
@@ -136,7 +137,7 @@ def first_damage_s(container: InputContainer, index: int, scan_s: float) -> floa
     for packet in container.demux(container.streams[index]):
         at_s = seconds(packet, packet.pts if packet.pts is not None else packet.dts)
         try:
-            clean = not any(frame.is_corrupt for frame in packet.decode())
+            clean = not any(getattr(frame, "is_corrupt", False) for frame in packet.decode())
         except av.FFmpegError:
             clean = False
         if not clean and at_s is not None and at_s - start_s > FAULTS_FROM_S:
@@ -184,7 +185,8 @@ def opened(request: dict[str, Any]) -> InputContainer:
         "probesize": "20000000",
         "analyzeduration": "20000000",
     }
-    return av.open("file:" + request["path"], options=options, metadata_errors="replace")
+    container: InputContainer = av.open("file:" + request["path"], options=options, metadata_errors="replace")
+    return container
 
 
 def look(request: dict[str, Any]) -> dict[str, Any]:

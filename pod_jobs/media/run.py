@@ -202,10 +202,10 @@ class _Streams:
         if not chunk:
             self._selector.unregister(fd)
             return
+        *lines, self._rests[fd] = (self._rests[fd] + chunk).split(b"\n")
         if fd != self._stdout_fd:
             self.stderr = (self.stderr + chunk)[-STDERR_BYTES:]
-        *lines, rest = (self._rests[fd] + chunk).split(b"\n")
-        self._rests[fd] = rest[-STDERR_BYTES:]
+            self._rests[fd] = self._rests[fd][-STDERR_BYTES:]  # no end of words without an end of line
         for line in lines:
             self._hearers[fd](line.decode(errors="replace"))
 
