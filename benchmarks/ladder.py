@@ -21,9 +21,10 @@ import imageio_ffmpeg
 
 from pod_jobs.media.encode import EncodePlan, Progress, encode
 from pod_jobs.media.ffmpeg import Picture, Sound, build_encode
-from pod_jobs.media.guard import Limits
+from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.ladder import PlannedRendition, Rendition, build_ladder, constant_rate
-from pod_jobs.media.probe import MediaInfo, probe
+from pod_jobs.media.media_info import MediaInfo
+from pod_jobs.media.probe import probe
 from pod_jobs.media.run import Bounds, run
 from pod_jobs.media.tools import Tools, find_tools
 
@@ -145,9 +146,9 @@ def bare_command(source: Path, media: MediaInfo, ladder: Sequence[PlannedRenditi
     assert media.video
     picture = Picture(media.video, tuple(ladder), constant_rate(media.video, 60), 2)
     kbps = max(one.rung.audio_kbps for one in ladder)
-    sound = Sound(media.audio[0], kbps, 128) if media.audio else None
-    argv = build_encode(tools, Limits(), str(source), picture, sound, 4)
-    return [argv[0], "-nostdin", "-v", "error", *argv[argv.index("-i") :]]
+    sounds = [Sound(track, kbps, 128) for track in media.audio[:1]]
+    argv = build_encode(tools, Limits(), Source(str(source), media.demuxer), picture, sounds, 4)
+    return [argv[0], "-nostdin", "-v", "error", *argv[argv.index("-f") :]]
 
 
 def bare(source: Path, folder: Path, media: MediaInfo, ladder: Sequence[PlannedRendition], tools: Tools) -> Row:

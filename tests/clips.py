@@ -185,6 +185,69 @@ def _empty_track(path: Path) -> None:
     ffmpeg(*pattern(), *pattern(), "-map", "0", "-map", "1", *H264, "-frames:v:1", "0", str(path))
 
 
+SRT = "1\n00:00:00,500 --> 00:00:01,000\n<i>Hello</i> & welcome\n\n2\n00:00:01,200 --> 00:00:01,800\n<script>{word}</script>\n"
+
+
+def _talk(path: Path) -> None:
+    """Two sounds and three subtitle tracks, two of them in one language, and two chapters."""
+    texts = []
+    for word in ("one", "two", "three"):
+        srt = path.with_name(f"{word}.srt")
+        srt.write_text(SRT.replace("{word}", word))
+        texts += ["-i", str(srt)]
+    chapters = path.with_name("chapters.txt")
+    head = ";FFMETADATA1\n"
+    parts = [f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={n}000\nEND={n + 1}000\ntitle=Part <{n}>\n" for n in (0, 1)]
+    chapters.write_text(head + "".join(parts))
+    tracks = [word for n in range(6) for word in ("-map", str(n))]
+    languages = [f"-metadata:s:{n}" for n in range(1, 6)]
+    spoken = [
+        word
+        for pair in zip(languages, ("fre", "eng", "fre", "fre", "xx"), strict=True)
+        for word in (pair[0], f"language={pair[1]}")
+    ]
+    sounds = (*tone(), "-f", "lavfi", "-i", "sine=f=2000:d=2:r=48000")
+    text_codec = "mov_text" if path.suffix == ".mp4" else "srt"
+    ffmpeg(
+        *pattern("160x90"),
+        *sounds,
+        *texts,
+        "-f",
+        "ffmetadata",
+        "-i",
+        str(chapters),
+        *tracks,
+        "-map_chapters",
+        "6",
+        *H264,
+        *AAC,
+        "-c:s",
+        text_codec,
+        *spoken,
+        str(path),
+    )
+
+
+def _picture_captions(path: Path) -> None:
+    """CEA-608 inside the picture (ATSC A/53 in an SEI message): "HI" from the first second on."""
+    raw = path.with_suffix(".h264")
+    ffmpeg(*pattern("160x90", seconds=4), *H264, "-x264-params", "aud=1:bframes=0", str(raw))
+    pairs = dict(enumerate(("1420", "1420", "142e", "142e", "1470", "1470", "4849", "142f", "142f"), 25))
+    pairs |= {75: "142c", 76: "142c"}
+    units = [unit.rstrip(b"\0") for unit in raw.read_bytes().split(b"\0\0\1")[1:]]
+    joined, frame = b"", -1
+    for unit in units:
+        if unit[0] & 31 == 9:
+            frame += 1
+        elif unit[0] & 31 in (1, 5) and frame in pairs:
+            pair = bytes(byte | 0x80 * (byte.bit_count() % 2 == 0) for byte in bytes.fromhex(pairs[frame]))
+            body = b"\xb5\0\x31GA94\3\x41\xff\xfc" + pair + b"\xff"
+            joined += b"\0\0\0\1\6\4" + bytes([len(body)]) + body + b"\x80"
+        joined += b"\0\0\0\1" + unit
+    raw.write_bytes(joined)
+    ffmpeg("-r", "25", "-i", str(raw), "-c", "copy", str(path))
+
+
 def _args(*arguments: str) -> Callable[[Path], None]:
     return lambda path: ffmpeg(*arguments, str(path))
 
@@ -219,6 +282,12 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "long.mp4": _args(*pattern("640x360", seconds=40), *tone(40), *H264, *AAC),
     "incomplete.mkv": _incomplete,
     "spoilt.mkv": _spoilt,
+    "talk.mkv": _talk,
+    "talk.mp4": _talk,
+    "picture_captions.mp4": _picture_captions,
+    "quiet.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=-20dB"),
+    "loud.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=16dB"),
+    "silent.wav": _args("-f", "lavfi", "-i", "anullsrc=d=3:r=48000"),
     "mirrored.mp4": _copied(("-display_hflip",), *corner(), *H264),
     "upside_down.mp4": _copied(("-display_rotation", "180"), *corner(), *H264),
     "tilted.mp4": _copied(("-display_rotation", "3"), *corner(), *H264),

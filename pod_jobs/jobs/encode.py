@@ -72,4 +72,5 @@ def build_plan(settings: Settings) -> EncodePlan:
         segment_s=encode_settings.segment_s,
         keyframe_s=encode_settings.keyframe_s,
         mp3_kbps=encode_settings.mp3_kbps,
+        level_lufs=encode_settings.audio_level_lufs or None,
     )

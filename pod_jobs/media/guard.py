@@ -37,6 +37,9 @@ DECODERS = tuple(
     """.split()
 )
 
+# Decoders of subtitles that are text; only for the processes that extract one
+TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
+
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<MPD", b"<?xml", b"<smil", b"<asx", b"v=0", b"#EXT")
 
 # offset -> the bytes of a container that we let ffmpeg open
@@ -78,6 +81,18 @@ class Limits:
     stall_s: int = 120  # without any progress
     memory_mb: int = 6000  # x264 at 1080p maps 2 GB and uses 600 MB
     grace_s: float = 3.0  # between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True)
+class Source:
+    """A foreign file, and the demuxer that the probe opened it with: builds guess differently, and must not."""
+
+    path: str
+    demuxer: str
+
+    @property
+    def opening(self) -> list[str]:
+        return ["-f", self.demuxer, "-i", f"file:{self.path}"]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@ its process because the libraries it calls parse hostile bytes and may crash.  p
 
 REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s", "decode"}; decode: null, or the index of a
          track to decode whole
-prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "encrypted", "streams": [{…}]} or {"fault", "reason"}
+prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "encrypted", "chapters",
+         "streams": [{…}]} or {"fault", "reason"}
          with "decode": {"damage_s"}
 
 It imports nothing of ours, so that the sandbox has to show it nothing of ours.
@@ -24,6 +25,8 @@ from av.video.stream import VideoStream
 FIRST_LOOK_S = 5.0  # for a track that starts late or is empty; others are seen within milliseconds
 HOPELESS_PACKETS = 300  # a track that decoded none of that many is given up
 RATE_FRAMES = 120  # packets of the video that its frame rate is measured on
+CEA_608 = b"GA94\x03"  # ATSC A/53: closed captions among the user bytes of a picture
+MOST_CHAPTERS = 500
 INDEX_BYTES = 4_000_000
 FAULTS_FROM_S = 1.0  # recordings that begin in mid-stream have harmless faults at their first frames
 TAIL_S = 10.0  # the end is looked for from this far before the claimed end
@@ -40,6 +43,7 @@ class Seen:
         self.packets = 0
         self.first_s: float | None = None
         self.times: list[float] = []
+        self.cea608 = False
         self.frame: dict[str, Any] | None = None
 
     def take(self, packet: "av.Packet[Any]") -> None:
@@ -48,6 +52,8 @@ class Seen:
         decoded_s = at_s if packet.dts is None else seconds(packet, packet.dts)
         if decoded_s is not None and len(self.times) < RATE_FRAMES:
             self.times.append(decoded_s)
+        if stream_is_picture(self.stream) and not self.cea608:
+            self.cea608 = CEA_608 in bytes(packet)
         if at_s is not None:
             self.first_s = at_s if self.first_s is None else min(self.first_s, at_s)
         if self.frame is None and self.fault != "unsupported" and self.packets <= HOPELESS_PACKETS:
@@ -67,6 +73,10 @@ class Seen:
 
 def seconds(packet: "av.Packet[Any]", value: int | None) -> float | None:
     return None if value is None or packet.time_base is None else float(value * packet.time_base)
+
+
+def stream_is_picture(stream: Stream) -> bool:
+    return bool(stream.type == "video") and not attached(stream)
 
 
 def attached(stream: Stream) -> bool:
@@ -159,6 +169,7 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "profile": (stream.profile or "") if codec else "",
         "codec_tag": str(codec.codec_tag) if codec else "",
         "language": (stream.language or "")[:8],
+        "cea608": one.cea608,
         "default": bool(stream.disposition & av.stream.Disposition.default),
         "attached": attached(stream),
         "packets": one.packets,
@@ -215,8 +226,14 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "end_s": end_s,
         "end_is_known": known,
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
+        "chapters": [chapter_facts(one, start_s) for one in container.chapters()[:MOST_CHAPTERS]],
         "streams": [stream_facts(one) for _, one in sorted(seen.items())],
     }
+
+
+def chapter_facts(chapter: Any, start_s: float) -> dict[str, Any]:
+    begin, end = (float(chapter[edge] * chapter["time_base"]) - start_s for edge in ("start", "end"))
+    return {"start_s": begin, "end_s": end, "title": str(chapter["metadata"].get("title", ""))[:500]}
 
 
 def rate_of(times: list[float]) -> float | None:

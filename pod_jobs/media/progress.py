@@ -10,7 +10,7 @@ from pod_jobs.errors import FfmpegFailed
 
 # Where each step ends, as a share of the whole: measured on lectures of 10 s to 6 min (./run bench ladder); the encode
 # takes nine tenths of every one of them.
-STEP_ENDS = {"probe": 0.01, "encode": 0.95, "package": 0.97, "pictures": 1.0}
+STEP_ENDS = {"probe": 0.01, "encode": 0.95, "package": 0.97, "captions": 0.98, "pictures": 1.0}
 ETA_AFTER_SHARE, ETA_AFTER_S = 0.05, 10.0  # earlier, a time left is a guess
 FAULT = re.compile(r"corrupt|error while decoding|error submitting|invalid data", re.IGNORECASE)
 WINDOW_S = 30.0  # the pace is that of the last half minute

@@ -26,10 +26,11 @@ def tolerance_s(duration_s: float) -> float:
     return max(1.0, duration_s / 100)
 
 
-def check_hls(folder: Path, picture: Picture | None, sound: Sound | None) -> dict[str, Rendered]:
-    """The HLS files of a pass by name (`AUDIO` for the sound); FfmpegFailed says which of them is wrong."""
+def check_hls(folder: Path, picture: Picture | None, sounds: Sequence[Sound]) -> dict[str, Rendered]:
+    """The HLS files of a pass by name (`AUDIO` for the first sound); FfmpegFailed says which of them is wrong."""
     renditions = picture.renditions if picture else ()
-    found = {name: _rendered(folder, name) for name in [*(r.name for r in renditions), *([AUDIO] if sound else [])]}
+    names = [*(one.name for one in renditions), *(one.name for one in sounds)]
+    found = {name: _rendered(folder, name) for name in names}
     for one in renditions:
         track = found[one.name].track
         _expect(track.kind == "vide", f"{one.name} holds no picture")
