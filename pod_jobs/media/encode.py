@@ -12,10 +12,12 @@ Each command is in encoding.log. The caller owns the folder: publishes it by ren
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from pod_jobs.errors import BadSource, DiskFull
+from pod_jobs.errors import BadSource, DiskFull, PermanentError
 from pod_jobs.media import extras, ladder, loudness, master, results
+from pod_jobs.media.copying import may_copy
 from pod_jobs.media.ffmpeg import AUDIO, Picture, Sound, build_encode, build_package
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import AudioTrack, MediaInfo
@@ -57,8 +59,14 @@ def _disk_full() -> Iterator[None]:
 def _run(work: Work) -> Encoded:
     media = _probe(work)
     picture, sounds = _arrange(work, media)
-    damaged_s = _pass(work, media, picture, sounds)
-    found = _check(work, media, picture, sounds, damaged_s)
+    try:
+        found = _render(work, media, picture, sounds)
+    except PermanentError as error:
+        if picture is None or not picture.copies_top:
+            raise
+        work.start_again(f"the picture cannot be copied after all: {error.reason}")
+        picture = replace(picture, copies_top=False)
+        found = _render(work, media, picture, sounds)
     _package(work, picture, sounds, found)
     duration_s = max(one.playlist.duration_s for one in found.values())
     extras.write_texts(work, media, picture, duration_s)
@@ -76,6 +84,13 @@ def _run(work: Work) -> Encoded:
         peak_mb=round(work.journal.peak_mb, 1),
         commands=tuple(work.journal.commands),
     )
+
+
+def _render(
+    work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound]
+) -> dict[str, results.Rendered]:
+    damaged_s = _pass(work, media, picture, sounds)
+    return _check(work, media, picture, sounds, damaged_s)
 
 
 def _probe(work: Work) -> MediaInfo:
@@ -98,7 +113,9 @@ def _arrange(work: Work, media: MediaInfo) -> tuple[Picture | None, tuple[Sound,
     if media.video:
         renditions = ladder.build_ladder(media.video, plan.renditions)
         rungs = tuple(one.rung for one in renditions)
-        picture = Picture(media.video, renditions, ladder.constant_rate(media.video, plan.max_fps), plan.keyframe_s)
+        rate = ladder.constant_rate(media.video, plan.max_fps)
+        copies = plan.copy_top and may_copy(media, renditions[-1], rate, plan.segment_s)
+        picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies)
     tracks = sorted(media.audio, key=lambda track: not track.default)[:MOST_SOUNDS]
     labels = _labels(tracks)
     kbps, level_lufs = max(rung.audio_kbps for rung in rungs), plan.level_lufs

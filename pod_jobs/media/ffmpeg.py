@@ -31,6 +31,11 @@ class Picture:
     renditions: tuple[PlannedRendition, ...]
     rate: Fraction | None
     keyframe_s: int
+    copies_top: bool = False  # the last rendition is the source's picture as it is
+
+    @property
+    def encoded(self) -> tuple[PlannedRendition, ...]:
+        return self.renditions[:-1] if self.copies_top else self.renditions
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def build_encode(
     tools: Tools, limits: Limits, source: Source, picture: Picture | None, sounds: Sequence[Sound], segment_s: int
 ) -> list[str]:
     """The one pass, run in the output folder. At least one of `picture` and `sounds`."""
-    graphs = [video_graph(picture)] if picture else []
+    graphs = [video_graph(picture)] if picture and picture.encoded else []
     graphs += [audio_graph(sound, n) for n, sound in enumerate(sounds)]
     upright = picture is None or picture.track.rotation_deg % 90 == 0
     return [
@@ -68,7 +73,7 @@ def build_encode(
         *guard.input_options(tools.demuxers, tools.decoders, limits),
         *(() if upright else ("-noautorotate",)),  # ffmpeg would turn by 3 degrees and leave black corners
         *source.opening,
-        *("-filter_complex", ";".join(graphs)),
+        *(("-filter_complex", ";".join(graphs)) if graphs else ()),
         *NO_TAGS,
         *(_video_options(picture) if picture else ()),
         *_aac_options(sounds),
@@ -79,18 +84,18 @@ def build_encode(
 
 def video_graph(picture: Picture) -> str:
     """[0:n] -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
-    track, last = picture.track, picture.renditions[-1]
+    track, last = picture.track, picture.encoded[-1]
     prepare = [
         *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
         *([f"fps={picture.rate.numerator}/{picture.rate.denominator}:start_time=0"] if picture.rate else []),
         *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
-        f"split={len(picture.renditions)}",
+        f"split={len(picture.encoded)}",
     ]
     full = ":out_range=tv" if track.full_range and not track.hdr else ""
-    outs = "".join(f"[s{n}]" for n in range(len(picture.renditions)))
+    outs = "".join(f"[s{n}]" for n in range(len(picture.encoded)))
     scales = [
         f"[s{n}]scale={one.width_px}:{one.height_px}{full},format=yuv420p,setsar=1[v{n}]"
-        for n, one in enumerate(picture.renditions)
+        for n, one in enumerate(picture.encoded)
     ]
     return ";".join([f"[0:{track.index}]{','.join(prepare)}{outs}", *scales])
 
@@ -126,13 +131,18 @@ def audio_graph(sound: Sound, number: int = 0) -> str:
 
 def _video_options(picture: Picture) -> list[str]:
     options: list[str] = []
-    for n in range(len(picture.renditions)):
+    for n in range(len(picture.encoded)):
         options += ["-map", f"[v{n}]"]
-    options += ["-c:v", "libx264", "-profile:v", "high", "-fps_mode", "vfr"]
-    options += ["-sc_threshold", "0", "-forced-idr", "1"]
+    if picture.copies_top:
+        options += ["-map", f"0:{picture.track.index}"]
+    if not picture.encoded:
+        return [*options, "-c:v", "copy"]
+    options += [f"-c:v:{len(picture.encoded)}", "copy"] if picture.copies_top else []
+    options += ["-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"]
     options += ["-force_key_frames", f"expr:gte(t,n_forced*{picture.keyframe_s})"]  # one grid for all renditions
-    for n, one in enumerate(picture.renditions):
+    for n, one in enumerate(picture.encoded):
         rung = one.rung
+        options += [f"-c:v:{n}", "libx264", f"-profile:v:{n}", "high"]
         options += [f"-preset:v:{n}", rung.preset, f"-crf:v:{n}", f"{rung.crf:g}"]
         options += [f"-maxrate:v:{n}", f"{rung.maxrate_kbps}k", f"-bufsize:v:{n}", f"{2 * rung.maxrate_kbps}k"]
     return options

@@ -23,6 +23,10 @@ class VideoTrack:
     fps: float  # measured on the packets
     base_fps: float  # the finest grid that the container's time stamps suggest; lies
     start_s: float  # after the start of the file
+    mirrored: bool = False
+    level: int = 0  # of H.264, 41 for 4.1; 0 = not known
+    longest_gap_s: float = 0.0  # between key frames, by the container's index; 0 = not known
+    kbps: float = 0.0  # by the index; 0 = not known
 
     @property
     def display_size(self) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from pod_jobs.media.outputs import Output
 @dataclass(frozen=True)
 class EncodePlan:
     """What to make of a source. Times in seconds; `segment_s` a multiple of `keyframe_s`; `level_lufs`: the loudness to
-    bring the sound to (EBU R 128), None leaves it."""
+    bring the sound to (EBU R 128), None leaves it; `copy_top`: a source
+    that browsers play as it is becomes the top rendition without being encoded."""
 
     renditions: tuple[Rendition, ...]
     limits: Limits = field(default_factory=Limits)
@@ -20,6 +21,7 @@ class EncodePlan:
     mp3_kbps: int = 128
     max_fps: int = 60
     level_lufs: float | None = None
+    copy_top: bool = False
 
 
 @dataclass(frozen=True)

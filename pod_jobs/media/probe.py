@@ -184,6 +184,10 @@ def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
         fps=fps,
         base_fps=track["base_fps"] or fps,
         start_s=max(0.0, (track["first_s"] or 0.0) - start_s),
+        mirrored=frame.get("mirrored", False),
+        level=track.get("level", 0),
+        longest_gap_s=track.get("longest_gap_s", 0.0),
+        kbps=track.get("kbps", 0.0),
     )
 
 

@@ -13,11 +13,13 @@ It imports nothing of ours, so that the sandbox has to show it nothing of ours.
 import json
 import os
 import re
+import struct
 import sys
 import time
 from typing import Any
 
 import av
+import av.sidedata.sidedata
 from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -92,11 +94,21 @@ def frame_facts(frame: Any) -> dict[str, Any]:
         "pix_fmt": frame.format.name,
         "interlaced": bool(frame.interlaced_frame),
         "rotation_deg": int(frame.rotation),
+        "mirrored": is_mirrored(frame),
         "transfer": int(frame.color_trc),
         "primaries": int(frame.color_primaries),
         "matrix": int(frame.colorspace),
         "full_range": int(frame.color_range) == 2,
     }
+
+
+def is_mirrored(frame: Any) -> bool:
+    """Whether the display matrix (16.16 fixed point) turns the picture round like a mirror: its determinant is negative."""
+    matrix = next((bytes(one) for one in frame.side_data if one.type == av.sidedata.sidedata.Type.DISPLAYMATRIX), b"")
+    if len(matrix) < 20:
+        return False
+    a, b, _, c, d = struct.unpack_from("=5i", matrix)
+    return bool(a * d - b * c < 0)
 
 
 def first_look(container: InputContainer, seen: dict[int, Seen]) -> None:
@@ -184,6 +196,7 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "height_px": picture.height if picture else 0,
         "fault": one.fault,
         "frame": one.frame,
+        **(index_facts(picture) if picture and not attached(stream) else {}),
     }
 
 
@@ -228,6 +241,22 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "chapters": [chapter_facts(one, start_s) for one in container.chapters()[:MOST_CHAPTERS]],
         "streams": [stream_facts(one) for _, one in sorted(seen.items())],
+    }
+
+
+def index_facts(stream: VideoStream) -> dict[str, Any]:
+    """What the index of an MP4 tells of every frame of an H.264 track; nothing for others."""
+    extra = stream.codec_context.extradata or b""
+    entries = stream.index_entries
+    if extra[:1] != b"\x01" or len(entries) < stream.frames or not stream.duration or not stream.time_base:
+        return {}
+    duration_s = float(stream.duration * stream.time_base)
+    keys = [float(entry.timestamp * stream.time_base) for entry in entries if entry.is_keyframe]
+    ends = [*keys[1:], keys[0] + duration_s] if keys else []
+    return {
+        "level": extra[3],  # of the avcC box, ISO/IEC 14496-15
+        "longest_gap_s": max((end - key for key, end in zip(keys, ends, strict=True)), default=0.0),
+        "kbps": sum(entry.size for entry in entries) * 8 / 1000 / duration_s if duration_s else 0.0,
     }
 
 

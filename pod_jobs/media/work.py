@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed, PermanentError
 from pod_jobs.media.guard import Source
-from pod_jobs.media.journal import Journal
+from pod_jobs.media.journal import LOG_NAME, Journal
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.plan import EncodePlan, Remark
 from pod_jobs.media.progress import Pace, Position, Progress
@@ -58,6 +58,14 @@ class Work:
             self.report(step, (position.seconds or 0.0) / max(duration_s, 0.1))
 
         return self.journal.run(step, argv, bounds, position, watch, source)
+
+    def start_again(self, reason: str) -> None:
+        """Empty the folder but for the log; what was playable is not any more."""
+        self.journal.note(reason)
+        for path in self.folder.iterdir():
+            if path.name != LOG_NAME:
+                path.unlink()
+        self.first_playable_s = None
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -28,9 +28,11 @@ def test_the_whole_pass() -> None:
         "[0:1]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=stereo,apad=whole_dur=0.2,"
         "asplit=2[a][mp3];[a]atrim=start_sample=1024[a0]",
         *("-map_metadata", "-1", "-map_chapters", "-1", "-map", "[v0]", "-map", "[v1]"),
-        *("-c:v", "libx264", "-profile:v", "high", "-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"),
+        *("-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"),
         *("-force_key_frames", "expr:gte(t,n_forced*2)"),
+        *("-c:v:0", "libx264", "-profile:v:0", "high"),
         *("-preset:v:0", "medium", "-crf:v:0", "18", "-maxrate:v:0", "1000k", "-bufsize:v:0", "2000k"),
+        *("-c:v:1", "libx264", "-profile:v:1", "high"),
         *("-preset:v:1", "faster", "-crf:v:1", "19", "-maxrate:v:1", "3000k", "-bufsize:v:1", "6000k"),
         *("-map", "[a0]", "-c:a", "aac", "-b:a:0", "128k", "-max_muxing_queue_size", "9999"),
         *("-f", "hls", "-hls_time", "4", "-hls_segment_type", "fmp4", "-hls_playlist_type", "event"),
