@@ -41,13 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ffmpeg", default="", help='path; "" = the ffmpeg of the package')
     parser.add_argument("--sandbox", default="auto", choices=("auto", "bwrap", "none"))
     parser.add_argument("--repeat", type=int, default=2, help="runs of each way; the fastest counts")
+    parser.add_argument("--copy", action="store_true", help="ours copies a web-safe source, as the settings have it")
     parser.add_argument("--quick", action="store_true", help="only ours and bare, no VMAF")
 
 
 def measure(options: argparse.Namespace) -> Row:
     tools = find_tools(options.ffmpeg, options.sandbox)
     source = options.file.absolute()
-    plan = EncodePlan(ladder_of_settings())
+    plan = EncodePlan(ladder_of_settings(), copy_top=options.copy)
     media = probe(source, tools, Limits())
     if media.video is None:
         sys.exit("a benchmark of ladders needs a picture")

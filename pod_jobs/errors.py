@@ -38,6 +38,7 @@ SENTENCES: dict[str, str] = {
     "source-unsupported-codec": "The file uses a format that is not supported ({codec}).",
     "source-incomplete": "The file is incomplete: it announces {claimed} and holds {present}. Please upload it again.",
     "source-damaged": "The file is damaged; no part of it could be encoded.",
+    "source-cut-empty": "Nothing is left of the recording after the cut, or more than {limit} pieces.",
     "source-missing": "The uploaded file is no longer there; please upload it again.",
     "warning-incomplete": "The file is shorter than it announces: {present} of {claimed} are there.",
     "warning-damaged": "The file is damaged at {at}: {present} of {whole} could be encoded.",

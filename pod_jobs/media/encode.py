@@ -18,6 +18,7 @@ from pathlib import Path
 from pod_jobs.errors import BadSource, DiskFull, PermanentError
 from pod_jobs.media import extras, ladder, loudness, master, results
 from pod_jobs.media.copying import may_copy
+from pod_jobs.media.cut import place, plan_ranges
 from pod_jobs.media.ffmpeg import AUDIO, Picture, Sound, build_encode, build_package
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import AudioTrack, MediaInfo
@@ -57,7 +58,10 @@ def _disk_full() -> Iterator[None]:
 
 
 def _run(work: Work) -> Encoded:
-    media = _probe(work)
+    source = _probe(work)
+    work.ranges = plan_ranges(work.plan.keep, source.duration_s)
+    kept_s = sum(one.duration_s for one in work.ranges) or source.duration_s
+    media = replace(source, duration_s=kept_s)
     picture, sounds = _arrange(work, media)
     try:
         found = _render(work, media, picture, sounds)
@@ -76,7 +80,7 @@ def _run(work: Work) -> Encoded:
         outputs=list_outputs(work.folder, picture),
         duration_s=round(duration_s, 3),
         is_video=picture is not None,
-        facts=facts_of(media),
+        facts=facts_of(source),
         warnings=tuple(work.remarks),
         first_playable_s=round(work.first_playable_s or work.elapsed_s, 2),
         wall_s=round(work.elapsed_s, 2),
@@ -114,7 +118,7 @@ def _arrange(work: Work, media: MediaInfo) -> tuple[Picture | None, tuple[Sound,
         renditions = ladder.build_ladder(media.video, plan.renditions)
         rungs = tuple(one.rung for one in renditions)
         rate = ladder.constant_rate(media.video, plan.max_fps)
-        copies = plan.copy_top and may_copy(media, renditions[-1], rate, plan.segment_s)
+        copies = plan.copy_top and not work.ranges and may_copy(media, renditions[-1], rate, plan.segment_s)
         picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies)
     tracks = sorted(media.audio, key=lambda track: not track.default)[:MOST_SOUNDS]
     labels = _labels(tracks)
@@ -157,13 +161,16 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
             work.first_playable_s = work.elapsed_s
         work.report("encode", _share(position, media, picture), position.seconds)
 
-    argv = build_encode(work.tools, limits, work.foreign(media), picture, sounds, work.plan.segment_s)
+    source = replace(work.foreign(media), ranges=work.ranges)
+    argv = build_encode(work.tools, limits, source, picture, sounds, work.plan.segment_s)
     names = [one.name for one in picture.renditions] if picture else [AUDIO]
     work.journal.run(f"encode {' '.join(names)}", argv, _bounds(work, media, picture), position, watch, work.source)
     if not position.heard_of_damage:
         return None
     index = picture.track.index if picture else sounds[0].track.index
-    return find_damage(work.source, index, work.tools, limits, lambda: work.report("encode", 1.0, position.seconds))
+    at_s = find_damage(work.source, index, work.tools, limits, lambda: work.report("encode", 1.0, position.seconds))
+    places = [] if at_s is None else place(work.ranges, at_s, at_s + 0.001)
+    return places[0][0] if places else None
 
 
 def _bounds(work: Work, media: MediaInfo, picture: Picture | None) -> Bounds:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pod_jobs.media import guard
+from pod_jobs.media.cut import Range
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.media_info import AudioTrack, VideoTrack
@@ -64,15 +65,20 @@ def build_encode(
     tools: Tools, limits: Limits, source: Source, picture: Picture | None, sounds: Sequence[Sound], segment_s: int
 ) -> list[str]:
     """The one pass, run in the output folder. At least one of `picture` and `sounds`."""
-    graphs = [video_graph(picture)] if picture and picture.encoded else []
-    graphs += [audio_graph(sound, n) for n, sound in enumerate(sounds)]
+    joins = len(source.ranges) > 1
+    graphs = [join_graph(source.ranges, picture, sounds)] if joins else []
+    graphs += [video_graph(picture, joined=joins)] if picture and picture.encoded else []
+    graphs += [audio_graph(sound, n, joined=joins) for n, sound in enumerate(sounds)]
     upright = picture is None or picture.track.rotation_deg % 90 == 0
+    opening = [
+        *guard.input_options(tools.demuxers, tools.decoders, limits),
+        *(() if upright else ("-noautorotate",)),  # ffmpeg would turn by 3 degrees and leave black corners
+    ]
+    windows = [["-ss", f"{one.start_s:.3f}", "-t", f"{one.duration_s:.3f}"] for one in source.ranges] or [[]]
     return [
         tools.ffmpeg,
         *ALWAYS,
-        *guard.input_options(tools.demuxers, tools.decoders, limits),
-        *(() if upright else ("-noautorotate",)),  # ffmpeg would turn by 3 degrees and leave black corners
-        *source.opening,
+        *(word for window in windows for word in (*opening, *window, *source.opening)),
         *(("-filter_complex", ";".join(graphs)) if graphs else ()),
         *NO_TAGS,
         *(_video_options(picture) if picture else ()),
@@ -82,8 +88,22 @@ def build_encode(
     ]
 
 
-def video_graph(picture: Picture) -> str:
-    """[0:n] -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
+def join_graph(ranges: Sequence[Range], picture: Picture | None, sounds: Sequence[Sound]) -> str:
+    """[0:n] [1:n] … -> [jv] [j0] [j1] …: the kept ranges one after the other, sound and picture cut at the same places."""
+    pieces, labels = [], []
+    for number in range(len(ranges)):
+        if picture:
+            labels.append(f"[{number}:{picture.track.index}]")
+        for n, sound in enumerate(sounds):
+            pieces.append(f"[{number}:{sound.track.index}]aresample=async=1:first_pts=0[p{number}_{n}]")
+            labels.append(f"[p{number}_{n}]")
+    outs = ("[jv]" if picture else "") + "".join(f"[j{n}]" for n in range(len(sounds)))
+    concat = f"concat=n={len(ranges)}:v={int(picture is not None)}:a={len(sounds)}"
+    return ";".join([*pieces, f"{''.join(labels)}{concat}{outs}"])
+
+
+def video_graph(picture: Picture, *, joined: bool = False) -> str:
+    """[0:n] (or [jv]) -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
     track, last = picture.track, picture.encoded[-1]
     prepare = [
         *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
@@ -97,7 +117,8 @@ def video_graph(picture: Picture) -> str:
         f"[s{n}]scale={one.width_px}:{one.height_px}{full},format=yuv420p,setsar=1[v{n}]"
         for n, one in enumerate(picture.encoded)
     ]
-    return ";".join([f"[0:{track.index}]{','.join(prepare)}{outs}", *scales])
+    begin = "[jv]" if joined else f"[0:{track.index}]"
+    return ";".join([f"{begin}{','.join(prepare)}{outs}", *scales])
 
 
 def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
@@ -113,16 +134,17 @@ def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
     ]
 
 
-def audio_graph(sound: Sound, number: int = 0) -> str:
-    """[0:n] -> [a0] for AAC, of the first sound also [mp3]: from time 0 without holes, mono or stereo, at least 0.2 s long.
+def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
+    """[0:n] (or [j0]) -> [a0] for AAC, of the first sound also [mp3]: from time 0, without holes, mono or stereo, 0.2 s at least.
 
     The AAC loses as many samples as its encoder puts in front: sound and picture then agree without an edit list, which
     players of segments ignore.
     """
     layout = "mono" if sound.channels == 1 else "stereo"
     gain = "" if sound.gain_db is None else f"volume={sound.gain_db:.1f}dB,alimiter=limit={PEAK}:level=disabled,"
+    begin = f"[j{number}]" if joined else f"[0:{sound.track.index}]"
     prepared = (
-        f"[0:{sound.track.index}]aresample=async=1:first_pts=0,"
+        f"{begin}aresample=async=1:first_pts=0,"
         f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={layout},{gain}apad=whole_dur=0.2"
     )
     mp3 = ",asplit=2[a][mp3];[a]" if number == 0 else ","

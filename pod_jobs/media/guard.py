@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.errors import BadSource
+from pod_jobs.media.cut import Range
 
 DEMUXERS = tuple(
     """
@@ -85,10 +86,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Source:
-    """A foreign file, and the demuxer that the probe opened it with: builds guess differently, and must not."""
+    """A foreign file, and the demuxer that the probe opened it with: builds guess differently, and must not.
+
+    `ranges` are the parts to read, (): all of it. Each is an input of its own, so that nothing else is decoded.
+    """
 
     path: str
     demuxer: str
+    ranges: tuple[Range, ...] = ()
 
     @property
     def opening(self) -> list[str]:

@@ -10,9 +10,11 @@ from pod_jobs.media.outputs import Output
 
 @dataclass(frozen=True)
 class EncodePlan:
-    """What to make of a source. Times in seconds; `segment_s` a multiple of `keyframe_s`; `level_lufs`: the loudness to
-    bring the sound to (EBU R 128), None leaves it; `copy_top`: a source
-    that browsers play as it is becomes the top rendition without being encoded."""
+    """What to make of a source. Times in seconds; `segment_s` is a multiple of `keyframe_s`.
+
+    `level_lufs`: the loudness to bring the sound to (EBU R 128), None leaves it. `copy_top`: a source that browsers play
+    as it is becomes the top rendition without being encoded. `keep`: the parts to keep, from and to; (): everything.
+    """
 
     renditions: tuple[Rendition, ...]
     limits: Limits = field(default_factory=Limits)
@@ -22,6 +24,7 @@ class EncodePlan:
     max_fps: int = 60
     level_lufs: float | None = None
     copy_top: bool = False
+    keep: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

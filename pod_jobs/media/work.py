@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed, PermanentError
+from pod_jobs.media.cut import Range
 from pod_jobs.media.guard import Source
 from pod_jobs.media.journal import LOG_NAME, Journal
 from pod_jobs.media.media_info import MediaInfo
@@ -27,6 +28,7 @@ class Work:
         self.started = time.monotonic()
         self.journal = Journal(folder, tools)
         self.remarks: list[Remark] = []
+        self.ranges: tuple[Range, ...] = ()  # of the source that are kept; (): all
         self.first_playable_s: float | None = None
         self._tick = tick
         self._pace = Pace()

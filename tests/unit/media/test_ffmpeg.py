@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from pod_jobs.media.cut import Range
 from pod_jobs.media.ffmpeg import Picture, Sound, audio_graph, build_encode, build_package, video_graph
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.media_info import AudioTrack
@@ -124,3 +125,23 @@ def test_two_sounds_and_a_gain() -> None:
         ";[0:2]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=mono,"
         "volume=-3.2dB,alimiter=limit=0.89:level=disabled,apad=whole_dur=0.2,atrim=start_sample=1024[a1]"
     )
+
+
+def test_one_kept_range_is_a_window_on_the_input() -> None:
+    source = Source("/s", "mov", (Range(10, 20.5),))
+    argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
+    at = argv.index("-ss")
+    assert argv[at : at + 8] == ["-ss", "10.000", "-t", "10.500", "-f", "mov", "-i", "file:/s"]
+    assert "concat" not in argv[argv.index("-filter_complex") + 1]
+
+
+def test_several_kept_ranges_are_joined_before_anything_else() -> None:
+    source = Source("/s", "mov", (Range(0, 5), Range(10, 20)))
+    argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
+    assert argv.count("-i") == argv.count("-codec_whitelist") == 2
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph.startswith(
+        "[0:1]aresample=async=1:first_pts=0[p0_0];[1:1]aresample=async=1:first_pts=0[p1_0];"
+        "[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]split=2[s0][s1];"
+    )
+    assert ";[j0]aresample=async=1" in graph
