@@ -84,4 +84,6 @@ def build_plan(settings: Settings) -> EncodePlan:
         segment_s=encode_settings.segment_s,
         keyframe_s=encode_settings.keyframe_s,
         mp3_kbps=encode_settings.mp3_kbps,
+        copy_top=encode_settings.copy_top,
+        level_lufs=encode_settings.audio_level_lufs or None,
     )

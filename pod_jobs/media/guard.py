@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pod_jobs.media.cut import Range
+
 DEMUXERS = tuple(
     """
     mov mp4 matroska webm avi asf flv mpeg mpegts mpegvideo ogg wav w64 mp3 aac flac aiff caf mxf ac3 eac3 amr dv
@@ -35,6 +37,9 @@ DECODERS = tuple(
     """.split()
 )
 
+# Decoders of subtitles that are text; only for the processes that extract one
+TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -49,6 +54,22 @@ class Limits:
     stall_s: int = 120  # without any progress
     memory_mb: int = 6000  # x264 at 1080p maps 2 GB and uses 600 MB
     grace_s: float = 3.0  # between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True)
+class Source:
+    """A foreign file, and the demuxer that the probe opened it with: builds guess differently, and must not.
+
+    `ranges` are the parts to read, (): all of it. Each is an input of its own, so that nothing else is decoded.
+    """
+
+    path: str
+    demuxer: str
+    ranges: tuple[Range, ...] = ()
+
+    @property
+    def opening(self) -> list[str]:
+        return ["-f", self.demuxer, "-i", f"file:{self.path}"]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ const STEPS = {
   probe: _("Reading the file"),
   encode: _("Encoding"),
   package: _("Writing the downloads"),
+  captions: _("Reading the subtitles"),
   pictures: _("Making the pictures"),
 };
 
