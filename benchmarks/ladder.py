@@ -21,9 +21,10 @@ import imageio_ffmpeg
 
 from pod_jobs.media.encode import EncodePlan, Progress, encode
 from pod_jobs.media.ffmpeg import Picture, Sound, build_encode
-from pod_jobs.media.guard import Limits
+from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.ladder import PlannedRendition, Rendition, build_ladder, constant_rate
-from pod_jobs.media.probe import MediaInfo, probe
+from pod_jobs.media.media_info import MediaInfo
+from pod_jobs.media.probe import probe
 from pod_jobs.media.run import Bounds, run
 from pod_jobs.media.tools import Tools, find_tools
 
@@ -40,13 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ffmpeg", default="", help='path; "" = the ffmpeg of the package')
     parser.add_argument("--sandbox", default="auto", choices=("auto", "bwrap", "none"))
     parser.add_argument("--repeat", type=int, default=2, help="runs of each way; the fastest counts")
+    parser.add_argument("--copy", action="store_true", help="ours copies a web-safe source, as the settings have it")
     parser.add_argument("--quick", action="store_true", help="only ours and bare, no VMAF")
 
 
 def measure(options: argparse.Namespace) -> Row:
     tools = find_tools(options.ffmpeg, options.sandbox)
     source = options.file.absolute()
-    plan = EncodePlan(ladder_of_settings())
+    plan = EncodePlan(ladder_of_settings(), copy_top=options.copy)
     media = probe(source, tools, Limits())
     if media.video is None:
         sys.exit("a benchmark of ladders needs a picture")
@@ -145,9 +147,9 @@ def bare_command(source: Path, media: MediaInfo, ladder: Sequence[PlannedRenditi
     assert media.video
     picture = Picture(media.video, tuple(ladder), constant_rate(media.video, 60), 2)
     kbps = max(one.rung.audio_kbps for one in ladder)
-    sound = Sound(media.audio[0], kbps, 128) if media.audio else None
-    argv = build_encode(tools, Limits(), str(source), picture, sound, 4)
-    return [argv[0], "-nostdin", "-v", "error", *argv[argv.index("-i") :]]
+    sounds = [Sound(track, kbps, 128) for track in media.audio[:1]]
+    argv = build_encode(tools, Limits(), Source(str(source), media.demuxer), picture, sounds, 4)
+    return [argv[0], "-nostdin", "-v", "error", *argv[argv.index("-f") :]]
 
 
 def bare(source: Path, folder: Path, media: MediaInfo, ladder: Sequence[PlannedRendition], tools: Tools) -> Row:

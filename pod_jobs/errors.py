@@ -23,7 +23,7 @@ PodJobsError
 """
 
 # code -> the sentence for a lecturer; {names} are filled from the error's facts.
-# Each has a French twin in web/translations; tests/test_prose.py holds them together.
+# Each has a French twin in web/translations; tests/test_translations.py holds them together.
 SENTENCES: dict[str, str] = {
     "source-empty": "The file is empty.",
     "source-not-media": "This file is not a video or a sound recording.",
@@ -38,11 +38,14 @@ SENTENCES: dict[str, str] = {
     "source-unsupported-codec": "The file uses a format that is not supported ({codec}).",
     "source-incomplete": "The file is incomplete: it announces {claimed} and holds {present}. Please upload it again.",
     "source-damaged": "The file is damaged; no part of it could be encoded.",
+    "source-cut-empty": "Nothing is left of the recording after the cut, or more than {limit} pieces.",
     "source-missing": "The uploaded file is no longer there; please upload it again.",
     "warning-incomplete": "The file is shorter than it announces: {present} of {claimed} are there.",
-    "warning-damaged": "The file is damaged: {present} of {whole} could be encoded.",
+    "warning-damaged": "The file is damaged at {at}: {present} of {whole} could be encoded.",
+    "warning-faults": "The file is damaged near {at}: all {present} were encoded, with faults in picture or sound there.",
     "warning-no-picture": "The picture could not be read; only the sound was encoded.",
     "warning-no-sound": "The sound could not be read; the video is silent.",
+    "warning-captions": "One of the subtitle tracks could not be read.",
     "warning-pictures": "The preview pictures could not be made.",
     "encode-failed": "The encoding failed. The video team can see the reason below.",
     "encode-stalled": "The encoding stopped advancing and was ended.",

@@ -74,6 +74,8 @@ class EncodeSettings(Section):
     segment_s: PositiveInt
     keyframe_s: PositiveInt
     mp3_kbps: PositiveInt
+    copy_top: bool
+    audio_level_lufs: Annotated[float, Field(ge=-40, le=0)]
     max_duration_h: PositiveFloat
     max_megapixels: PositiveFloat
     wall_factor: PositiveFloat

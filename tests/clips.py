@@ -144,6 +144,110 @@ def _text(path: Path) -> None:
     path.write_text("Dear colleague, please find the video in the attachment.\n" * 50)
 
 
+def _spoilt(path: Path) -> None:
+    """40 s with a few wrong bits between the middle and the next key frames."""
+    _make_long(whole := path.with_name("unspoilt.mkv"))
+    data = bytearray(whole.read_bytes())
+    for n in range(40):
+        data[len(data) // 2 + 997 * n] ^= 0x10
+    path.write_bytes(data)
+
+
+def _make_long(path: Path) -> None:
+    ffmpeg(*pattern("640x360", seconds=40), *tone(40), *H264, "-g", "25", *AAC, str(path))
+
+
+def _joined(*parts: tuple[str, ...]) -> Callable[[Path], None]:
+    """Transport streams, one after the other."""
+
+    def maker(path: Path) -> None:
+        names = [path.with_suffix(f".{n}.ts") for n in range(len(parts))]
+        for name, part in zip(names, parts, strict=True):
+            ffmpeg(*part, str(name))
+        path.write_bytes(b"".join(name.read_bytes() for name in names))
+
+    return maker
+
+
+def _copied(transform: tuple[str, ...], *made: str) -> Callable[[Path], None]:
+    """A clip made first, then copied with options that only say how to show it."""
+
+    def maker(path: Path) -> None:
+        plain = path.with_name("as_made_" + path.name)
+        ffmpeg(*made, str(plain))
+        ffmpeg(*transform, "-i", str(plain), "-c", "copy", str(path))
+
+    return maker
+
+
+def _empty_track(path: Path) -> None:
+    """An MP4 whose second picture track has a header and not one frame."""
+    ffmpeg(*pattern(), *pattern(), "-map", "0", "-map", "1", *H264, "-frames:v:1", "0", str(path))
+
+
+SRT = "1\n00:00:00,500 --> 00:00:01,000\n<i>Hello</i> & welcome\n\n2\n00:00:01,200 --> 00:00:01,800\n<script>{word}</script>\n"
+
+
+def _talk(path: Path) -> None:
+    """Two sounds and three subtitle tracks, two of them in one language, and two chapters."""
+    texts = []
+    for word in ("one", "two", "three"):
+        srt = path.with_name(f"{word}.srt")
+        srt.write_text(SRT.replace("{word}", word))
+        texts += ["-i", str(srt)]
+    chapters = path.with_name("chapters.txt")
+    head = ";FFMETADATA1\n"
+    parts = [f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={n}000\nEND={n + 1}000\ntitle=Part <{n}>\n" for n in (0, 1)]
+    chapters.write_text(head + "".join(parts))
+    tracks = [word for n in range(6) for word in ("-map", str(n))]
+    languages = [f"-metadata:s:{n}" for n in range(1, 6)]
+    spoken = [
+        word
+        for pair in zip(languages, ("fre", "eng", "fre", "fre", "xx"), strict=True)
+        for word in (pair[0], f"language={pair[1]}")
+    ]
+    sounds = (*tone(), "-f", "lavfi", "-i", "sine=f=2000:d=2:r=48000")
+    text_codec = "mov_text" if path.suffix == ".mp4" else "srt"
+    ffmpeg(
+        *pattern("160x90"),
+        *sounds,
+        *texts,
+        "-f",
+        "ffmetadata",
+        "-i",
+        str(chapters),
+        *tracks,
+        "-map_chapters",
+        "6",
+        *H264,
+        *AAC,
+        "-c:s",
+        text_codec,
+        *spoken,
+        str(path),
+    )
+
+
+def _picture_captions(path: Path) -> None:
+    """CEA-608 inside the picture (ATSC A/53 in an SEI message): "HI" from the first second on."""
+    raw = path.with_suffix(".h264")
+    ffmpeg(*pattern("160x90", seconds=4), *H264, "-x264-params", "aud=1:bframes=0", str(raw))
+    pairs = dict(enumerate(("1420", "1420", "142e", "142e", "1470", "1470", "4849", "142f", "142f"), 25))
+    pairs |= {75: "142c", 76: "142c"}
+    units = [unit.rstrip(b"\0") for unit in raw.read_bytes().split(b"\0\0\1")[1:]]
+    joined, frame = b"", -1
+    for unit in units:
+        if unit[0] & 31 == 9:
+            frame += 1
+        elif unit[0] & 31 in (1, 5) and frame in pairs:
+            pair = bytes(byte | 0x80 * (byte.bit_count() % 2 == 0) for byte in bytes.fromhex(pairs[frame]))
+            body = b"\xb5\0\x31GA94\3\x41\xff\xfc" + pair + b"\xff"
+            joined += b"\0\0\0\1\6\4" + bytes([len(body)]) + body + b"\x80"
+        joined += b"\0\0\0\1" + unit
+    raw.write_bytes(joined)
+    ffmpeg("-r", "25", "-i", str(raw), "-c", "copy", str(path))
+
+
 def _args(*arguments: str) -> Callable[[Path], None]:
     return lambda path: ffmpeg(*arguments, str(path))
 
@@ -177,6 +281,52 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "storyboard.mp4": _args(*pattern(rate="5", seconds=21), *H264),
     "long.mp4": _args(*pattern("640x360", seconds=40), *tone(40), *H264, *AAC),
     "incomplete.mkv": _incomplete,
+    "spoilt.mkv": _spoilt,
+    "talk.mkv": _talk,
+    "talk.mp4": _talk,
+    "picture_captions.mp4": _picture_captions,
+    "web.mp4": _args(*flash(), "-c:v", "libx264", "-g", "50", "-profile:v", "high", *AAC),
+    "quiet.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=-20dB"),
+    "loud.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=16dB"),
+    "silent.wav": _args("-f", "lavfi", "-i", "anullsrc=d=3:r=48000"),
+    "mirrored.mp4": _copied(("-display_hflip",), *corner(), *H264),
+    "upside_down.mp4": _copied(("-display_rotation", "180"), *corner(), *H264),
+    "tilted.mp4": _copied(("-display_rotation", "3"), *corner(), *H264),
+    "hlg.mkv": _args(
+        *corner(),
+        *("-vf", "scale=out_color_matrix=bt2020,format=yuv420p10le", "-c:v", "ffv1"),
+        *("-color_trc", "arib-std-b67", "-color_primaries", "bt2020", "-colorspace", "bt2020nc"),
+    ),
+    "sdr_10bit.mkv": _args(*corner(), "-c:v", "ffv1", "-pix_fmt", "yuv420p10le"),
+    "422.mov": _args(*corner(), "-c:v", "prores", "-pix_fmt", "yuv422p10le"),
+    "resized.ts": _joined((*pattern("320x180"), *H264), (*pattern("640x360"), *H264)),
+    "restarted.ts": _joined((*pattern(), *tone(), *H264, *AAC), (*pattern(), *tone(), *H264, *AAC)),
+    "an_hour_late.ts": _args(*pattern(), *tone(), *H264, *AAC, "-output_ts_offset", "3600"),
+    "an_hour_late.mkv": _args(*pattern(), *tone(), *H264, *AAC, "-output_ts_offset", "3600"),
+    "two_pictures.mkv": _args(
+        *pattern("160x90"),
+        *corner(2),
+        "-map",
+        "0",
+        "-map",
+        "1",
+        *H264,
+        "-disposition:v:0",
+        "0",
+        "-disposition:v:1",
+        "default",
+    ),
+    "silent_six.mp4": _args(*pattern(), "-f", "lavfi", "-i", "anullsrc=cl=5.1:d=2", "-t", "2", *H264, *AAC),
+    "lying_rate.mkv": _args(
+        *pattern(rate="24000/1001"), *H264, "-enc_time_base", "1/90000", "-fps_mode", "passthrough"
+    ),
+    "lossless.avi": _args(*corner(), "-c:v", "huffyuv"),
+    "old.avi": _args(*pattern(), *tone(), "-c:v", "mpeg4", "-vtag", "DIVX", "-c:a", "mp2"),
+    "old.wmv": _args(*pattern(), *tone(), "-c:v", "wmv2", "-c:a", "wmav2"),
+    "old.flv": _args(*pattern(), *tone(1, 44_100), "-c:v", "flv1", "-c:a", "libmp3lame"),
+    "camera.mxf": _args(*pattern(), *tone(), "-c:v", "mpeg2video", "-c:a", "pcm_s16le"),
+    "opus.ogg": _args(*tone(), "-c:a", "libopus"),
+    "mjpeg.avi": _args(*corner(), "-c:v", "mjpeg", "-pix_fmt", "yuvj422p"),
 }
 BAD_MAKERS: dict[str, tuple[Callable[[Path], None], str]] = {  # name -> maker, error code
     "empty.mp4": (lambda path: path.write_bytes(b"") and None, "source-empty"),

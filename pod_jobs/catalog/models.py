@@ -197,6 +197,7 @@ class Outbox(Table):
     job_id = CharField(100, unique=True)
     kind = CharField(20)
     payload = JsonField()
+    at_front = BooleanField(default=False)  # a run that somebody waits for already: its worker died
     created_at = InstantField()
 
 

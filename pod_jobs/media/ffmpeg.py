@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pod_jobs.media import guard
-from pod_jobs.media.guard import Limits
+from pod_jobs.media.cut import Range
+from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.ladder import PlannedRendition
-from pod_jobs.media.probe import AudioTrack, VideoTrack
+from pod_jobs.media.media_info import AudioTrack, VideoTrack
 from pod_jobs.media.tools import Tools
 
 AUDIO = "audio"  # the name of the sound's files: audio.m3u8, audio.m4s, audio.mp3, audio.m4a
 HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscale
 AAC_DELAY = 1024  # samples that the encoder puts before the first one
+PEAK = 0.89  # of full scale, about -1 dBFS: the encoder overshoots a little
 AAC_RATES = (44_100, 48_000)  # Hz that stay; all others become 48,000
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5")
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
@@ -30,15 +32,25 @@ class Picture:
     renditions: tuple[PlannedRendition, ...]
     rate: Fraction | None
     keyframe_s: int
+    copies_top: bool = False  # the last rendition is the source's picture as it is
+
+    @property
+    def encoded(self) -> tuple[PlannedRendition, ...]:
+        return self.renditions[:-1] if self.copies_top else self.renditions
 
 
 @dataclass(frozen=True)
 class Sound:
-    """The sound part of a pass: one AAC for all renditions, one MP3."""
+    """One sound of a pass: an AAC for all renditions; of the first sound also an MP3. `name` becomes file names, `label` is
+    for people, `language` a code of languages.py or "". `gain_db` None leaves the level."""
 
     track: AudioTrack
     aac_kbps: int
     mp3_kbps: int
+    name: str = AUDIO
+    label: str = "1"
+    language: str = ""
+    gain_db: float | None = None
 
     @property
     def channels(self) -> int:
@@ -50,42 +62,63 @@ class Sound:
 
 
 def build_encode(
-    tools: Tools, limits: Limits, source: str, picture: Picture | None, sound: Sound | None, segment_s: int
+    tools: Tools, limits: Limits, source: Source, picture: Picture | None, sounds: Sequence[Sound], segment_s: int
 ) -> list[str]:
-    """The one pass, run in the output folder; `source` is a path. At least one of `picture` and `sound`."""
-    graphs = ([video_graph(picture)] if picture else []) + ([audio_graph(sound)] if sound else [])
+    """The one pass, run in the output folder. At least one of `picture` and `sounds`."""
+    joins = len(source.ranges) > 1
+    graphs = [join_graph(source.ranges, picture, sounds)] if joins else []
+    graphs += [video_graph(picture, joined=joins)] if picture and picture.encoded else []
+    graphs += [audio_graph(sound, n, joined=joins) for n, sound in enumerate(sounds)]
     upright = picture is None or picture.track.rotation_deg % 90 == 0
+    opening = [
+        *guard.input_options(tools.demuxers, tools.decoders, limits),
+        *(() if upright else ("-noautorotate",)),  # ffmpeg would turn by 3 degrees and leave black corners
+    ]
+    windows = [["-ss", f"{one.start_s:.3f}", "-t", f"{one.duration_s:.3f}"] for one in source.ranges] or [[]]
     return [
         tools.ffmpeg,
         *ALWAYS,
-        *guard.input_options(tools.demuxers, tools.decoders, limits),
-        *(() if upright else ("-noautorotate",)),  # ffmpeg would turn by 3 degrees and leave black corners
-        *("-i", f"file:{source}"),
-        *("-filter_complex", ";".join(graphs)),
+        *(word for window in windows for word in (*opening, *window, *source.opening)),
+        *(("-filter_complex", ";".join(graphs)) if graphs else ()),
         *NO_TAGS,
         *(_video_options(picture) if picture else ()),
-        *(_aac_options(sound) if sound else ()),
-        *_hls_options(picture, sound, segment_s),
-        *(_mp3_options(sound) if sound else ()),
+        *_aac_options(sounds),
+        *_hls_options(picture, sounds, segment_s),
+        *(_mp3_options(sounds[0]) if sounds else ()),
     ]
 
 
-def video_graph(picture: Picture) -> str:
-    """[0:n] -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
-    track, last = picture.track, picture.renditions[-1]
+def join_graph(ranges: Sequence[Range], picture: Picture | None, sounds: Sequence[Sound]) -> str:
+    """[0:n] [1:n] … -> [jv] [j0] [j1] …: the kept ranges one after the other, sound and picture cut at the same places."""
+    pieces, labels = [], []
+    for number in range(len(ranges)):
+        if picture:
+            labels.append(f"[{number}:{picture.track.index}]")
+        for n, sound in enumerate(sounds):
+            pieces.append(f"[{number}:{sound.track.index}]aresample=async=1:first_pts=0[p{number}_{n}]")
+            labels.append(f"[p{number}_{n}]")
+    outs = ("[jv]" if picture else "") + "".join(f"[j{n}]" for n in range(len(sounds)))
+    concat = f"concat=n={len(ranges)}:v={int(picture is not None)}:a={len(sounds)}"
+    return ";".join([*pieces, f"{''.join(labels)}{concat}{outs}"])
+
+
+def video_graph(picture: Picture, *, joined: bool = False) -> str:
+    """[0:n] (or [jv]) -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
+    track, last = picture.track, picture.encoded[-1]
     prepare = [
         *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
         *([f"fps={picture.rate.numerator}/{picture.rate.denominator}:start_time=0"] if picture.rate else []),
         *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
-        f"split={len(picture.renditions)}",
+        f"split={len(picture.encoded)}",
     ]
     full = ":out_range=tv" if track.full_range and not track.hdr else ""
-    outs = "".join(f"[s{n}]" for n in range(len(picture.renditions)))
+    outs = "".join(f"[s{n}]" for n in range(len(picture.encoded)))
     scales = [
         f"[s{n}]scale={one.width_px}:{one.height_px}{full},format=yuv420p,setsar=1[v{n}]"
-        for n, one in enumerate(picture.renditions)
+        for n, one in enumerate(picture.encoded)
     ]
-    return ";".join([f"[0:{track.index}]{','.join(prepare)}{outs}", *scales])
+    begin = "[jv]" if joined else f"[0:{track.index}]"
+    return ";".join([f"{begin}{','.join(prepare)}{outs}", *scales])
 
 
 def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
@@ -101,45 +134,55 @@ def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
     ]
 
 
-def audio_graph(sound: Sound) -> str:
-    """[0:n] -> [a0] for AAC, [a1] for MP3: from time 0 without holes, mono or stereo, never shorter than 0.2 s.
+def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
+    """[0:n] (or [j0]) -> [a0] for AAC, of the first sound also [mp3]: from time 0, without holes, mono or stereo, 0.2 s at least.
 
     The AAC loses as many samples as its encoder puts in front: sound and picture then agree without an edit list, which
     players of segments ignore.
     """
     layout = "mono" if sound.channels == 1 else "stereo"
-    return (
-        f"[0:{sound.track.index}]aresample=async=1:first_pts=0,"
-        f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={layout},apad=whole_dur=0.2,"
-        f"asplit=2[a][a1];[a]atrim=start_sample={AAC_DELAY}[a0]"
+    gain = "" if sound.gain_db is None else f"volume={sound.gain_db:.1f}dB,alimiter=limit={PEAK}:level=disabled,"
+    begin = f"[j{number}]" if joined else f"[0:{sound.track.index}]"
+    prepared = (
+        f"{begin}aresample=async=1:first_pts=0,"
+        f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={layout},{gain}apad=whole_dur=0.2"
     )
+    mp3 = ",asplit=2[a][mp3];[a]" if number == 0 else ","
+    return f"{prepared}{mp3}atrim=start_sample={AAC_DELAY}[a{number}]"
 
 
 def _video_options(picture: Picture) -> list[str]:
     options: list[str] = []
-    for n in range(len(picture.renditions)):
+    for n in range(len(picture.encoded)):
         options += ["-map", f"[v{n}]"]
-    options += ["-c:v", "libx264", "-profile:v", "high", "-fps_mode", "vfr"]
-    options += ["-sc_threshold", "0", "-forced-idr", "1"]
+    if picture.copies_top:
+        options += ["-map", f"0:{picture.track.index}"]
+    if not picture.encoded:
+        return [*options, "-c:v", "copy"]
+    options += [f"-c:v:{len(picture.encoded)}", "copy"] if picture.copies_top else []
+    options += ["-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"]
     options += ["-force_key_frames", f"expr:gte(t,n_forced*{picture.keyframe_s})"]  # one grid for all renditions
-    for n, one in enumerate(picture.renditions):
+    for n, one in enumerate(picture.encoded):
         rung = one.rung
+        options += [f"-c:v:{n}", "libx264", f"-profile:v:{n}", "high"]
         options += [f"-preset:v:{n}", rung.preset, f"-crf:v:{n}", f"{rung.crf:g}"]
         options += [f"-maxrate:v:{n}", f"{rung.maxrate_kbps}k", f"-bufsize:v:{n}", f"{2 * rung.maxrate_kbps}k"]
     return options
 
 
-def _aac_options(sound: Sound) -> list[str]:
-    return ["-map", "[a0]", "-c:a", "aac", "-b:a", f"{sound.aac_kbps}k"]
+def _aac_options(sounds: Sequence[Sound]) -> list[str]:
+    options = [word for n in range(len(sounds)) for word in ("-map", f"[a{n}]")]
+    options += ["-c:a", "aac"] if sounds else []
+    return options + [word for n, sound in enumerate(sounds) for word in (f"-b:a:{n}", f"{sound.aac_kbps}k")]
 
 
 def _mp3_options(sound: Sound) -> list[str]:
-    return ["-map", "[a1]", *NO_TAGS, "-c:a", "libmp3lame", "-b:a", f"{sound.mp3_kbps}k", f"{AUDIO}.mp3"]
+    return ["-map", "[mp3]", *NO_TAGS, "-c:a", "libmp3lame", "-b:a", f"{sound.mp3_kbps}k", f"{AUDIO}.mp3"]
 
 
-def _hls_options(picture: Picture | None, sound: Sound | None, segment_s: int) -> list[str]:
+def _hls_options(picture: Picture | None, sounds: Sequence[Sound], segment_s: int) -> list[str]:
     streams = [f"v:{n},name:{one.name}" for n, one in enumerate(picture.renditions)] if picture else []
-    streams += [f"a:0,name:{AUDIO}"] if sound else []
+    streams += [f"a:{n},name:{sound.name}" for n, sound in enumerate(sounds)]
     return [
         *("-max_muxing_queue_size", "9999"),  # a track that starts minutes late
         *("-f", "hls", "-hls_time", str(segment_s), "-hls_segment_type", "fmp4", "-hls_playlist_type", "event"),

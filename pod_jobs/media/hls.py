@@ -63,9 +63,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class AudioRendition:
-    """The sound as the master announces it."""
+    """A sound as the master announces it; the first one is the default. `label` is for people, `language` "fr" or ""."""
 
     name: str
+    label: str
+    language: str
     codecs: str
     channels: int
     peak_bps: int
@@ -88,30 +90,45 @@ def parse_playlist(text: str) -> MediaPlaylist:
     return MediaPlaylist(init_bytes, tuple(segments), "#EXT-X-ENDLIST" in text)
 
 
-def build_master(variants: Sequence[Variant], audio: AudioRendition | None) -> str:
+def build_master(variants: Sequence[Variant], sounds: Sequence[AudioRendition]) -> str:
     """The master playlist; without variants one for sound alone."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    if audio and variants:
-        lines.append(
-            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="{audio.name}",DEFAULT=YES,AUTOSELECT=YES,'
-            f'CHANNELS="{audio.channels}",URI="{audio.name}.m3u8"'
-        )
-    for one in variants:
-        lines += [_variant(one, audio), f"{one.name}.m3u8"]
-    if audio and not variants:
-        rates = f"BANDWIDTH={audio.peak_bps},AVERAGE-BANDWIDTH={audio.average_bps}"
-        lines += [f'#EXT-X-STREAM-INF:{rates},CODECS="{audio.codecs}"', f"{audio.name}.m3u8"]
+    if variants or len(sounds) > 1:
+        lines += [_sound(one, default=n == 0) for n, one in enumerate(sounds)]
+    for variant in variants:
+        lines += [_variant(variant, sounds), f"{variant.name}.m3u8"]
+    if not variants:
+        rates = f"BANDWIDTH={_peak(sounds)},AVERAGE-BANDWIDTH={_average(sounds)}"
+        group = ',AUDIO="sound"' if len(sounds) > 1 else ""
+        lines += [f'#EXT-X-STREAM-INF:{rates},CODECS="{sounds[0].codecs}"{group}', f"{sounds[0].name}.m3u8"]
     return "\n".join(lines) + "\n"
 
 
-def _variant(one: Variant, audio: AudioRendition | None) -> str:
-    codecs = ",".join([one.codecs, *([audio.codecs] if audio else [])])
+def _sound(one: AudioRendition, *, default: bool) -> str:
+    language = f'LANGUAGE="{one.language}",' if one.language else ""
+    chosen = "DEFAULT=YES,AUTOSELECT=YES" if default else "DEFAULT=NO,AUTOSELECT=YES" if language else "DEFAULT=NO"
+    return (
+        f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="{one.label}",{language}{chosen},'
+        f'CHANNELS="{one.channels}",URI="{one.name}.m3u8"'
+    )
+
+
+def _peak(sounds: Sequence[AudioRendition]) -> int:
+    return max((one.peak_bps for one in sounds), default=0)
+
+
+def _average(sounds: Sequence[AudioRendition]) -> int:
+    return max((one.average_bps for one in sounds), default=0)
+
+
+def _variant(one: Variant, sounds: Sequence[AudioRendition]) -> str:
+    codecs = ",".join([one.codecs, *(sound.codecs for sound in sounds[:1])])
     attributes = [
-        f"BANDWIDTH={one.peak_bps + (audio.peak_bps if audio else 0)}",
-        f"AVERAGE-BANDWIDTH={one.average_bps + (audio.average_bps if audio else 0)}",
+        f"BANDWIDTH={one.peak_bps + _peak(sounds)}",
+        f"AVERAGE-BANDWIDTH={one.average_bps + _average(sounds)}",
         f"RESOLUTION={one.width_px}x{one.height_px}",
         f"FRAME-RATE={one.fps:.3f}",
         f'CODECS="{codecs}"',
-        *(['AUDIO="sound"'] if audio else []),
+        *(['AUDIO="sound"'] if sounds else []),
     ]
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pod_jobs.media import guard
 from pod_jobs.media.ffmpeg import ALWAYS
-from pod_jobs.media.guard import Limits
+from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.tools import Tools
 
@@ -107,14 +107,24 @@ def _storyboard_graph(board: Storyboard) -> str:
     )
 
 
-def build_cover(tools: Tools, limits: Limits, source: str, index: int, name: str) -> list[str]:
+def build_cover(tools: Tools, limits: Limits, source: Source, index: int, name: str) -> list[str]:
     """The picture attached to a recording (an album cover), as a JPEG of at most 1280 pixels in width."""
     return [
         tools.ffmpeg,
         *ALWAYS,
         *guard.input_options(tools.demuxers, tools.decoders, limits),
-        *("-i", f"file:{source}", "-map", f"0:{index}", "-frames:v", "1"),
+        *source.opening,
+        *("-map", f"0:{index}", "-frames:v", "1"),
         *("-vf", f"scale=w='min(1280,iw)':h=-2:{TO_JPEG}", *JPEG, "-map_metadata", "-1", "-update", "1", name),
+    ]
+
+
+def build_wave(tools: Tools, sound: str, name: str) -> list[str]:
+    """The wave of a sound file that we wrote, as a JPEG."""
+    wave = "[0:a:0]aformat=channel_layouts=mono,showwavespic=s=1280x360:colors=0x5a8fc8"
+    return [
+        *(tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file", "-i", f"file:{sound}"),
+        *("-filter_complex", f"{wave},scale={TO_JPEG}", "-frames:v", "1", *JPEG, "-update", "1", name),
     ]
 
 

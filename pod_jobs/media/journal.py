@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pod_jobs.errors import DiskFull, FfmpegFailed, PodJobsError
 from pod_jobs.media import exits, guard
+from pod_jobs.media.progress import Position
 from pod_jobs.media.run import Bounds, Finished, run
 from pod_jobs.media.tools import Tools
 
@@ -31,7 +32,7 @@ class Journal:
         title: str,
         argv: Sequence[str],
         bounds: Bounds,
-        on_line: Callable[[str], None],
+        position: Position,
         tick: Callable[[], None],
         source: Path | None = None,
     ) -> Finished:
@@ -41,7 +42,7 @@ class Journal:
         self.commands.append(command)
         self.note(f"{title} (sandbox: {self.tools.sandbox.kind})\n$ {command}")
         try:
-            finished = run(locked_in, self.folder, bounds, on_line, tick)
+            finished = run(locked_in, self.folder, bounds, position.read, tick, position.hear)
         except PodJobsError as error:
             self.note(f"ended by us: {error.reason}")
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pod_jobs.errors import SettingsError
-from pod_jobs.media.probe import VideoTrack
+from pod_jobs.media.media_info import VideoTrack
 
 NEARLY = 0.95  # a source that lacks a few lines of a rung (1072 of 1080, 352 of 360) still gets it, at its own size
 LONGEST_ASPECT = 4  # a 16,000 x 200 banner becomes 1440 x 18 at 360p, not 28,800 x 360

@@ -1,9 +1,10 @@
 """The master playlist of one folder: early with estimates, to watch while it encodes; in the end measured."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from pod_jobs.media.ffmpeg import AUDIO, Picture, Sound
+from pod_jobs.media.ffmpeg import Picture, Sound
 from pod_jobs.media.hls import AudioRendition, MediaPlaylist, Variant, build_master, parse_playlist
 from pod_jobs.media.mp4 import AAC_LC, read_tracks
 from pod_jobs.media.results import Rendered
@@ -21,11 +22,11 @@ def write_text(path: Path, text: str) -> None:
 class EarlyMaster:
     """Writes the master as soon as each rendition has a first segment. Bit rates: the ceiling each was given."""
 
-    def __init__(self, folder: Path, picture: Picture | None, sound: Sound | None) -> None:
+    def __init__(self, folder: Path, picture: Picture | None, sounds: Sequence[Sound]) -> None:
         self.written = False
         self._folder = folder
         self._picture = picture
-        self._sound = sound
+        self._sounds = sounds
 
     def write_when_ready(self) -> bool:
         """True once it is there. Cheap: reads a few short files, and nothing more after that."""
@@ -41,7 +42,7 @@ class EarlyMaster:
 
     def _text(self) -> str | None:
         renditions = self._picture.renditions if self._picture else ()
-        names = [*(one.name for one in renditions), *([AUDIO] if self._sound else [])]
+        names = [*(one.name for one in renditions), *(one.name for one in self._sounds)]
         playlists = {name: playlist for name in names if (playlist := self._started(name))}
         if len(playlists) < len(names):
             return None
@@ -57,8 +58,7 @@ class EarlyMaster:
             )
             for one in renditions
         ]
-        audio = _audio(self._sound, playlists[AUDIO]) if self._sound else None
-        return build_master(variants, audio)
+        return build_master(variants, [_audio(one, playlists[one.name]) for one in self._sounds])
 
     def _started(self, name: str) -> MediaPlaylist | None:
         try:
@@ -71,7 +71,7 @@ class EarlyMaster:
         return read_tracks(self._folder / f"{name}.m4s", playlist.init_bytes)[0].codecs
 
 
-def write_measured(folder: Path, picture: Picture | None, sound: Sound | None, found: dict[str, Rendered]) -> None:
+def write_measured(folder: Path, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, Rendered]) -> None:
     """The final master, from the segments as they are."""
     variants = [
         Variant(
@@ -85,8 +85,7 @@ def write_measured(folder: Path, picture: Picture | None, sound: Sound | None, f
         )
         for one in (picture.renditions if picture else ())
     ]
-    audio = _audio(sound, found[AUDIO].playlist) if sound else None
-    write_text(folder / NAME, build_master(variants, audio))
+    write_text(folder / NAME, build_master(variants, [_audio(one, found[one.name].playlist) for one in sounds]))
 
 
 def _fps(picture: Picture | None) -> float:
@@ -96,4 +95,6 @@ def _fps(picture: Picture | None) -> float:
 
 
 def _audio(sound: Sound, playlist: MediaPlaylist) -> AudioRendition:
-    return AudioRendition(AUDIO, AAC_LC, sound.channels, playlist.peak_bps, playlist.average_bps)
+    return AudioRendition(
+        sound.name, sound.label, sound.language, AAC_LC, sound.channels, playlist.peak_bps, playlist.average_bps
+    )

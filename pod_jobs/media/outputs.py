@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pod_jobs.media import captions
 from pod_jobs.media.ffmpeg import AUDIO, Picture
 from pod_jobs.media.journal import LOG_NAME
 from pod_jobs.media.ladder import PlannedRendition
@@ -13,12 +14,13 @@ PLAYLIST_MIME = "application/vnd.apple.mpegurl"
 KINDS = (
     ("master.m3u8", "hls", PLAYLIST_MIME),
     (".m3u8", "playlist", PLAYLIST_MIME),
-    (f"{AUDIO}.m4s", "segments", "audio/mp4"),
     (".m4s", "segments", "video/mp4"),
     (".mp4", "mp4", "video/mp4"),
     (".m4a", "m4a", "audio/mp4"),
     (".mp3", "mp3", "audio/mpeg"),
     ("storyboard.vtt", "storyboard", "text/vtt"),
+    ("chapters.vtt", "chapters", "text/vtt"),
+    (".vtt", "captions", "text/vtt"),
     (LOG_NAME, "log", "text/plain"),
 )
 PICTURES = (("thumbnail", "thumbnail"), ("storyboard", "sheet"))  # start of the name -> kind
@@ -27,7 +29,7 @@ PICTURES = (("thumbnail", "thumbnail"), ("storyboard", "sheet"))  # start of the
 @dataclass(frozen=True)
 class Output:
     """One file. `kind`: hls (the master), playlist, segments, mp4, mp3, m4a, thumbnail, storyboard (its WebVTT), sheet
-    (a picture of the storyboard), log. `rendition` and the size are set for what belongs to one rendition."""
+    (a picture of the storyboard), captions, chapters, log. `rendition` and the size are set for what belongs to one rendition."""
 
     kind: str
     name: str
@@ -47,8 +49,11 @@ def list_outputs(folder: Path, picture: Picture | None) -> tuple[Output, ...]:
 
 def _output(path: Path, rendition: PlannedRendition | None) -> Output:
     kind, mime = _kind(path.name)
+    if kind == "segments" and path.name.startswith(AUDIO):
+        mime = "audio/mp4"
     if rendition is None:
-        return Output(kind, path.name, path.stat().st_size, mime)
+        language = captions.language_of(path.name) if kind == "captions" else ""
+        return Output(kind, path.name, path.stat().st_size, mime, language=language)
     size = (rendition.width_px, rendition.height_px)
     return Output(kind, path.name, path.stat().st_size, mime, rendition.name, *size)
 

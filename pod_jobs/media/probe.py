@@ -9,95 +9,45 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pod_jobs.errors import BadSource, FfmpegFailed, FfmpegKilled
 from pod_jobs.media import guard
 from pod_jobs.media.guard import Limits
+from pod_jobs.media.media_info import AudioTrack, Chapter, MediaInfo, SubtitleTrack, VideoTrack
 from pod_jobs.media.run import Bounds, capture
 from pod_jobs.media.tools import Tools
+from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
 
 CHILD = Path(__file__).with_name("probe_child.py")
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")
+TEXT_CODECS = ("ass", "ssa", "subrip", "srt", "mov_text", "text", "webvtt", "eia_608")  # subtitles that can become text
+MOST_TEXTS = 16
 LEAST_SHARE = (
     0.1  # of the announced duration: with less the upload is taken for a broken one, not for a short recording
 )
-
-
-@dataclass(frozen=True)
-class VideoTrack:
-    """The chosen picture track. Sizes as stored, before `sar` and `rotation_deg` (counter-clockwise)."""
-
-    index: int
-    codec: str
-    profile: str
-    width_px: int
-    height_px: int
-    sar: tuple[int, int]
-    rotation_deg: int
-    pix_fmt: str
-    hdr: str  # "", "pq" or "hlg"
-    primaries: int  # H.273
-    matrix: int  # H.273
-    full_range: bool
-    interlaced: bool
-    fps: float  # measured on the packets
-    base_fps: float  # the finest grid that the container's time stamps suggest; lies
-    start_s: float  # after the start of the file
-
-    @property
-    def display_size(self) -> tuple[int, int]:
-        """Width and height as seen: square pixels, upright."""
-        width, height = round(self.width_px * self.sar[0] / self.sar[1]), self.height_px
-        return (height, width) if self.rotation_deg % 180 == 90 else (width, height)
-
-
-@dataclass(frozen=True)
-class AudioTrack:
-    """A sound track that decodes. `language` is what the file says: untrusted."""
-
-    index: int
-    codec: str
-    channels: int
-    sample_rate_hz: int
-    language: str
-    default: bool
-
-
-@dataclass(frozen=True)
-class MediaInfo:
-    """A file that can be encoded: at least a picture or a sound track that decodes.
-
-    `duration_s` is measured on the packets; `claimed_s` is what the container says (None: nothing);
-    `undecodable`: (kind, codec) of tracks that had to be left out, kind "video" or "audio".
-    """
-
-    container: str
-    bytes: int
-    duration_s: float
-    claimed_s: float | None
-    video: VideoTrack | None
-    audio: tuple[AudioTrack, ...]
-    cover_index: int | None
-    undecodable: tuple[tuple[str, str], ...]
-
-    @property
-    def is_video(self) -> bool:
-        return self.video is not None
-
-    @property
-    def is_cut_short(self) -> bool:
-        """Noticeably less is there than the file announces."""
-        return self.claimed_s is not None and self.duration_s < self.claimed_s - max(2.0, self.claimed_s / 50)
 
 
 def probe(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None] = lambda: None) -> MediaInfo:
     """Read and judge `source`. BadSource says why it cannot be encoded; never takes longer than `limits.probe_s`."""
     size = _check_file(source)
     return judge(_look(source, tools, limits, tick), size, limits)
+
+
+def find_damage(
+    source: Path, index: int, tools: Tools, limits: Limits, tick: Callable[[], None] = lambda: None
+) -> float | None:
+    """Seconds from the start to the first frame of a track that does not decode cleanly; None when none was found in time.
+
+    Faults in the first second do not count: recordings that begin in mid-stream have them.
+    """
+    try:
+        return _look(source, tools, limits, tick, decode=index).get("damage_s")
+    except BadSource:
+        return None
 
 
 def _check_file(source: Path) -> int:
@@ -107,14 +57,17 @@ def _check_file(source: Path) -> int:
         if not stat.S_ISREG(facts.st_mode):
             raise BadSource(f"not a regular file (mode {stat.filemode(facts.st_mode)})", code="source-not-media")
         with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            guard.sniff(file.read(guard.HEAD_BYTES))
+            refuse_unless_media(file.read(SNIFF_BYTES))
     except FileNotFoundError as error:
         raise BadSource(str(error), code="source-missing") from error
     return facts.st_size
 
 
-def _look(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None]) -> dict[str, Any]:
+def _look(
+    source: Path, tools: Tools, limits: Limits, tick: Callable[[], None], decode: int | None = None
+) -> dict[str, Any]:
     request = {
+        "decode": decode,
         "path": str(source),
         "demuxers": tools.demuxers,
         "decoders": sorted({*tools.decoders, *(name for name in guard.DECODERS if "*" not in name)}),
@@ -149,7 +102,7 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
     tracks = [s for s in streams if s["kind"] in ("video", "audio") and not s["attached"]]
     if not tracks:
         raise BadSource(f"{len(streams)} streams, none of them picture or sound", code="source-no-streams")
-    if any(s["codec_tag"] in PROTECTED_TAGS for s in tracks):
+    if any(s["codec_tag"] in PROTECTED_TAGS for s in tracks) or found.get("encrypted"):
         raise BadSource("encrypted samples", code="source-protected")
     _check_size(tracks, limits)
     usable = [s for s in tracks if s["frame"]]
@@ -164,6 +117,11 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         audio=tuple(_audio(s) for s in usable if s["kind"] == "audio"),
         cover_index=next((s["index"] for s in streams if s["attached"] and s["frame"]), None),
         undecodable=tuple((s["kind"], s["codec"]) for s in tracks if not s["frame"] and s["packets"]),
+        subtitles=tuple(_subtitle(s) for s in streams if s["kind"] == "subtitle" and s["codec"] in TEXT_CODECS)[
+            :MOST_TEXTS
+        ],
+        has_cea608=any(s.get("cea608") for s in usable),
+        chapters=tuple(Chapter(**one) for one in found.get("chapters", ())),
     )
     _check_duration(media, limits)
     return media
@@ -227,6 +185,10 @@ def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
         fps=fps,
         base_fps=track["base_fps"] or fps,
         start_s=max(0.0, (track["first_s"] or 0.0) - start_s),
+        mirrored=frame.get("mirrored", False),
+        level=track.get("level", 0),
+        longest_gap_s=track.get("longest_gap_s", 0.0),
+        kbps=track.get("kbps", 0.0),
     )
 
 
@@ -252,9 +214,14 @@ def _audio(track: dict[str, Any]) -> AudioTrack:
     )
 
 
+def _subtitle(track: dict[str, Any]) -> SubtitleTrack:
+    return SubtitleTrack(track["index"], track["codec"], track["language"])
+
+
 def facts_of(media: MediaInfo) -> dict[str, Any]:
     """What a person wants to read about the source, as plain values."""
     shown = {"container": media.container, "bytes": media.bytes, "duration_s": media.duration_s}
     shown["video"] = {**asdict(media.video), "display_size": media.video.display_size} if media.video else None
     shown["audio"] = [asdict(track) for track in media.audio]
+    shown["subtitles"] = [asdict(track) for track in media.subtitles]
     return shown

@@ -1,18 +1,25 @@
 """Reads one media file with PyAV and prints what it saw as one JSON object. A program, started by probe.py, alone in
 its process because the libraries it calls parse hostile bytes and may crash.  python -I probe_child.py REQUEST
 
-REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s"}
-prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "streams": [{…}]} or {"fault", "reason"}
+REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s", "decode"}; decode: null, or the index of a
+         track to decode whole
+prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "encrypted", "chapters",
+         "streams": [{…}]} or {"fault", "reason"}
+         with "decode": {"damage_s"}
 
 It imports nothing of ours, so that the sandbox has to show it nothing of ours.
 """
 
 import json
+import os
+import re
+import struct
 import sys
 import time
 from typing import Any
 
 import av
+import av.sidedata.sidedata
 from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -20,6 +27,10 @@ from av.video.stream import VideoStream
 FIRST_LOOK_S = 5.0  # for a track that starts late or is empty; others are seen within milliseconds
 HOPELESS_PACKETS = 300  # a track that decoded none of that many is given up
 RATE_FRAMES = 120  # packets of the video that its frame rate is measured on
+CEA_608 = b"GA94\x03"  # ATSC A/53: closed captions among the user bytes of a picture
+MOST_CHAPTERS = 500
+INDEX_BYTES = 4_000_000
+FAULTS_FROM_S = 1.0  # recordings that begin in mid-stream have harmless faults at their first frames
 TAIL_S = 10.0  # the end is looked for from this far before the claimed end
 LONGEST_FRAME_S = 60.0  # a last frame that claims to be longer is not believed
 
@@ -34,15 +45,19 @@ class Seen:
         self.packets = 0
         self.first_s: float | None = None
         self.times: list[float] = []
+        self.cea608 = False
         self.frame: dict[str, Any] | None = None
 
     def take(self, packet: "av.Packet[Any]") -> None:
         self.packets += 1
         at_s = seconds(packet, packet.pts)
+        decoded_s = at_s if packet.dts is None else seconds(packet, packet.dts)
+        if decoded_s is not None and len(self.times) < RATE_FRAMES:
+            self.times.append(decoded_s)
+        if stream_is_picture(self.stream) and not self.cea608:
+            self.cea608 = CEA_608 in bytes(packet)
         if at_s is not None:
             self.first_s = at_s if self.first_s is None else min(self.first_s, at_s)
-            if len(self.times) < RATE_FRAMES:
-                self.times.append(at_s)
         if self.frame is None and self.fault != "unsupported" and self.packets <= HOPELESS_PACKETS:
             try:
                 for frame in packet.decode():
@@ -62,6 +77,10 @@ def seconds(packet: "av.Packet[Any]", value: int | None) -> float | None:
     return None if value is None or packet.time_base is None else float(value * packet.time_base)
 
 
+def stream_is_picture(stream: Stream) -> bool:
+    return bool(stream.type == "video") and not attached(stream)
+
+
 def attached(stream: Stream) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
@@ -75,11 +94,21 @@ def frame_facts(frame: Any) -> dict[str, Any]:
         "pix_fmt": frame.format.name,
         "interlaced": bool(frame.interlaced_frame),
         "rotation_deg": int(frame.rotation),
+        "mirrored": is_mirrored(frame),
         "transfer": int(frame.color_trc),
         "primaries": int(frame.color_primaries),
         "matrix": int(frame.colorspace),
         "full_range": int(frame.color_range) == 2,
     }
+
+
+def is_mirrored(frame: Any) -> bool:
+    """Whether the display matrix (16.16 fixed point) turns the picture round like a mirror: its determinant is negative."""
+    matrix = next((bytes(one) for one in frame.side_data if one.type == av.sidedata.sidedata.Type.DISPLAYMATRIX), b"")
+    if len(matrix) < 20:
+        return False
+    a, b, _, c, d = struct.unpack_from("=5i", matrix)
+    return bool(a * d - b * c < 0)
 
 
 def first_look(container: InputContainer, seen: dict[int, Seen]) -> None:
@@ -104,10 +133,14 @@ def last_packet_s(container: InputContainer, deadline: float) -> tuple[float, bo
     return end_s, True
 
 
-def find_end(container: InputContainer, claimed_s: float | None, start_s: float, scan_s: float) -> tuple[float, bool]:
-    """The real end on the file's own clock: near the claimed one if that is true, else by reading it all."""
-    deadline = time.monotonic() + scan_s
+def find_end(request: dict[str, Any], claimed_s: float | None, start_s: float) -> tuple[float, bool]:
+    """The real end on the file's own clock: near the claimed one if that is true, else by reading it all.
+
+    Each look has a container of its own: some cannot go back (FLV without an index).
+    """
+    deadline = time.monotonic() + request["scan_s"]
     if claimed_s is not None:
+        container = opened(request)
         target_s = start_s + claimed_s
         try:
             container.seek(int(max(start_s, target_s - TAIL_S) * 1_000_000))
@@ -116,17 +149,29 @@ def find_end(container: InputContainer, claimed_s: float | None, start_s: float,
             end_s, known = 0.0, False
         if known and abs(end_s - target_s) <= max(1.0, claimed_s / 100):
             return end_s, True
-    try:
-        container.seek(0)
-    except av.FFmpegError:
-        return 0.0, False
-    return last_packet_s(container, deadline)
+    return last_packet_s(opened(request), deadline)
+
+
+def first_damage_s(container: InputContainer, index: int, scan_s: float) -> float | None:
+    """Seconds to the first fault of a track after its first second; None for none."""
+    deadline = time.monotonic() + scan_s
+    start_s = (container.start_time or 0) / 1_000_000
+    for packet in container.demux(container.streams[index]):
+        at_s = seconds(packet, packet.pts if packet.pts is not None else packet.dts)
+        try:
+            clean = not any(getattr(frame, "is_corrupt", False) for frame in packet.decode())
+        except av.FFmpegError:
+            clean = False
+        if not clean and at_s is not None and at_s - start_s > FAULTS_FROM_S:
+            return at_s - start_s
+        if time.monotonic() > deadline:
+            break
+    return None
 
 
 def stream_facts(one: Seen) -> dict[str, Any]:
     stream, codec = one.stream, one.stream.codec_context
     rates = (stream.average_rate, stream.base_rate) if stream.type == "video" else (None, None)
-    spread_s = max(one.times) - min(one.times) if len(one.times) > 1 else 0.0
     picture = stream if isinstance(stream, VideoStream) else None
     sar = picture.sample_aspect_ratio if picture else None
     return {
@@ -136,13 +181,14 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "profile": (stream.profile or "") if codec else "",
         "codec_tag": str(codec.codec_tag) if codec else "",
         "language": (stream.language or "")[:8],
+        "cea608": one.cea608,
         "default": bool(stream.disposition & av.stream.Disposition.default),
         "attached": attached(stream),
         "packets": one.packets,
         "frames": stream.frames,
         "duration_s": float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
         "first_s": one.first_s,
-        "measured_fps": (len(one.times) - 1) / spread_s if spread_s > 0 else None,
+        "measured_fps": rate_of(one.times),
         "average_fps": float(rates[0]) if rates[0] else None,
         "base_fps": float(rates[1]) if rates[1] else None,
         "sar": [sar.numerator, sar.denominator] if sar else [1, 1],
@@ -150,30 +196,40 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "height_px": picture.height if picture else 0,
         "fault": one.fault,
         "frame": one.frame,
+        **(index_facts(picture) if picture and not attached(stream) else {}),
     }
 
 
-def look(request: dict[str, Any]) -> dict[str, Any]:
+def opened(request: dict[str, Any]) -> InputContainer:
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(request["demuxers"]),
         "codec_whitelist": ",".join(request["decoders"]),
-        "max_streams": str(request["max_streams"]),
+        "max_streams": str(request["max_streams"] + 1),  # so that one too many is seen as such
         "probesize": "20000000",
         "analyzeduration": "20000000",
     }
+    container: InputContainer = av.open("file:" + request["path"], options=options, metadata_errors="replace")
+    return container
+
+
+def look(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        container = av.open("file:" + request["path"], options=options, metadata_errors="replace")
+        container = opened(request)
     except av.FFmpegError as error:
         return {"fault": "unreadable", "reason": str(error)}
+    if request["decode"] is not None:
+        return {"damage_s": first_damage_s(container, request["decode"], request["scan_s"])}
     decoders = frozenset(request["decoders"])
     tracks = [s for s in container.streams if s.type in ("video", "audio") and s.codec_context]
     seen = {stream.index: Seen(stream, decoders) for stream in tracks if not too_large(stream, request["max_pixels"])}
     if seen:
         first_look(container, seen)
-    claimed_s = container.duration / 1_000_000 if container.duration else None
     start_s = (container.start_time or 0) / 1_000_000
-    end_s, known = find_end(container, claimed_s, start_s, request["scan_s"]) if seen else (start_s, True)
+    claimed_s = container.duration / 1_000_000 if container.duration else None
+    if claimed_s is not None and container.format.name.startswith("matroska"):  # which announces where it ends
+        claimed_s = max(claimed_s - start_s, 0.0)
+    end_s, known = find_end(request, claimed_s, start_s) if seen else (start_s, True)
     for stream in container.streams:
         seen.setdefault(stream.index, Seen(stream, decoders))
     return {
@@ -182,12 +238,51 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "start_s": start_s,
         "end_s": end_s,
         "end_is_known": known,
+        "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
+        "chapters": [chapter_facts(one, start_s) for one in container.chapters()[:MOST_CHAPTERS]],
         "streams": [stream_facts(one) for _, one in sorted(seen.items())],
     }
 
 
+def index_facts(stream: VideoStream) -> dict[str, Any]:
+    """What the index of an MP4 tells of every frame of an H.264 track; nothing for others."""
+    extra = stream.codec_context.extradata or b""
+    entries = stream.index_entries
+    if extra[:1] != b"\x01" or len(entries) < stream.frames or not stream.duration or not stream.time_base:
+        return {}
+    duration_s = float(stream.duration * stream.time_base)
+    keys = [float(entry.timestamp * stream.time_base) for entry in entries if entry.is_keyframe]
+    ends = [*keys[1:], keys[0] + duration_s] if keys else []
+    return {
+        "level": extra[3],  # of the avcC box, ISO/IEC 14496-15
+        "longest_gap_s": max((end - key for key, end in zip(keys, ends, strict=True)), default=0.0),
+        "kbps": sum(entry.size for entry in entries) * 8 / 1000 / duration_s if duration_s else 0.0,
+    }
+
+
+def chapter_facts(chapter: Any, start_s: float) -> dict[str, Any]:
+    begin, end = (float(chapter[edge] * chapter["time_base"]) - start_s for edge in ("start", "end"))
+    return {"start_s": begin, "end_s": end, "title": str(chapter["metadata"].get("title", ""))[:500]}
+
+
+def rate_of(times: list[float]) -> float | None:
+    """Frames per second from times in decoding order; a clock that is set anew in mid-file does not count."""
+    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    good = [step for step in steps if 0 < step < LONGEST_FRAME_S]
+    return len(good) / sum(good) if good else None
+
+
 def too_large(stream: Stream, max_pixels: int) -> bool:
     return isinstance(stream, VideoStream) and stream.width * stream.height > max_pixels
+
+
+def is_encrypted(path: str) -> bool:
+    """A "sinf" box that hides a codec's name, near the start or the end, where MP4 has its index (ISO/IEC 14496-12, 8.12);
+    libavformat shows such a track under its hidden name, and decodes noise."""
+    with open(path, "rb") as file:
+        head = file.read(INDEX_BYTES)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - INDEX_BYTES))
+        return any(re.search(rb"sinf....frma", part, re.DOTALL) for part in (head, file.read(INDEX_BYTES)))
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """How far a job is: ffmpeg's -progress lines, read; a share of the whole job, a speed, a time left."""
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from pod_jobs.errors import FfmpegFailed
 
 # Where each step ends, as a share of the whole: measured on lectures of 10 s to 6 min (./run bench ladder); the encode
 # takes nine tenths of every one of them.
-STEP_ENDS = {"probe": 0.01, "encode": 0.95, "package": 0.97, "pictures": 1.0}
+STEP_ENDS = {"probe": 0.01, "encode": 0.95, "package": 0.97, "captions": 0.98, "pictures": 1.0}
 ETA_AFTER_SHARE, ETA_AFTER_S = 0.05, 10.0  # earlier, a time left is a guess
+FAULT = re.compile(r"corrupt|error while decoding|error submitting|invalid data", re.IGNORECASE)
 WINDOW_S = 30.0  # the pace is that of the last half minute
 
 
@@ -32,6 +34,7 @@ class Position:
     def __init__(self, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds: float | None = None
         self.frames = 0
+        self.heard_of_damage = False
         self._seen: dict[str, str] = {}
         self._stall_s = stall_s
         self._clock = clock
@@ -48,6 +51,10 @@ class Position:
             self.frames = int(value)
         elif key == "out_time_us" and value.strip().isdigit():
             self.seconds = int(value) / 1_000_000
+
+    def hear(self, line: str) -> None:
+        """One line of ffmpeg's words."""
+        self.heard_of_damage = self.heard_of_damage or FAULT.search(line) is not None
 
     def check(self) -> None:
         """FfmpegFailed (encode-stalled) after `stall_s` without any advance."""

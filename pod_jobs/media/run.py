@@ -52,13 +52,23 @@ class Finished:
     peak_mb: float
 
 
+def _ignore(line: str) -> None:
+    pass
+
+
 def run(
-    argv: Sequence[str], folder: Path, bounds: Bounds, on_line: Callable[[str], None], tick: Callable[[], None]
+    argv: Sequence[str],
+    folder: Path,
+    bounds: Bounds,
+    on_line: Callable[[str], None],
+    tick: Callable[[], None],
+    on_word: Callable[[str], None] = _ignore,
 ) -> Finished:
-    """Run to the end, in `folder`. Raises what `tick` or `on_line` raise, and FfmpegFailed (encode-too-slow)."""
+    """Run to the end, in `folder`; `on_word` hears the lines of stderr. Raises what the three raise, and FfmpegFailed
+    (encode-too-slow)."""
     started = time.monotonic()
     process = _start(argv, folder, bounds)
-    streams = _Streams(process, on_line)
+    streams = _Streams(process, on_line, on_word)
     try:
         while (usage := _reap(process)) is None:
             streams.read(TICK_S)
@@ -157,12 +167,14 @@ def _stop(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
 class _Streams:
     """stdout by lines, the tail of stderr; never blocks longer than asked."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", on_line: Callable[[str], None], on_word: Callable[[str], None]
+    ) -> None:
         assert process.stdout and process.stderr  # noqa: S101  (both are PIPE)
         self._pipes = (process.stdout, process.stderr)
-        self._on_line = on_line
-        self._stdout_fd = process.stdout.fileno()
-        self._line = b""
+        self._stdout_fd, stderr_fd = process.stdout.fileno(), process.stderr.fileno()
+        self._hearers = {self._stdout_fd: on_line, stderr_fd: on_word}
+        self._rests = {self._stdout_fd: b"", stderr_fd: b""}
         self.stderr = b""
         self._selector = selectors.DefaultSelector()
         for pipe in self._pipes:
@@ -181,19 +193,21 @@ class _Streams:
         while self._selector.get_map() and (ready := self._selector.select(0)):
             for key, _ in ready:
                 self._take(key.fd)
-        if self._line:
-            self._on_line(self._line.decode(errors="replace"))
+        for fd, rest in self._rests.items():
+            if rest:
+                self._hearers[fd](rest.decode(errors="replace"))
 
     def _take(self, fd: int) -> None:
         chunk = os.read(fd, 65_536)
         if not chunk:
             self._selector.unregister(fd)
-        elif fd == self._stdout_fd:
-            *lines, self._line = (self._line + chunk).split(b"\n")
-            for line in lines:
-                self._on_line(line.decode(errors="replace"))
-        else:
+            return
+        *lines, self._rests[fd] = (self._rests[fd] + chunk).split(b"\n")
+        if fd != self._stdout_fd:
             self.stderr = (self.stderr + chunk)[-STDERR_BYTES:]
+            self._rests[fd] = self._rests[fd][-STDERR_BYTES:]  # no end of words without an end of line
+        for line in lines:
+            self._hearers[fd](line.decode(errors="replace"))
 
     def close(self) -> None:
         self._selector.close()

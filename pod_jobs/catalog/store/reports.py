@@ -139,7 +139,7 @@ def _after_death(task: Task, report: Report, deaths_allowed: int, now: datetime)
         task.error_code, task.error_facts, task.error_reason = "worker-died-twice", {}, report.reason
         end(task, "error", now)
     else:
-        renew(task, now)
+        renew(task, now, at_front=True)
 
 
 def _fail(task: Task, report: Report, now: datetime) -> None:

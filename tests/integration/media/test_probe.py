@@ -8,7 +8,8 @@ import pytest
 
 from pod_jobs.errors import BadSource
 from pod_jobs.media.guard import Limits
-from pod_jobs.media.probe import MediaInfo, probe
+from pod_jobs.media.media_info import MediaInfo
+from pod_jobs.media.probe import probe
 from pod_jobs.media.tools import Tools, find_tools
 from tests.clips import BAD_MAKERS, Clips
 

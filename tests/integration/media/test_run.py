@@ -46,6 +46,24 @@ def test_lines_exit_code_and_the_tail_of_stderr(tmp_path: Path) -> None:
     assert len(stderr) < 20_000
 
 
+def test_a_long_line_arrives_whole(tmp_path: Path) -> None:
+    assert (
+        len(
+            python(
+                "import time; print('x' * 60_000, end='', flush=True); time.sleep(0.3); print('x' * 40_000)", tmp_path
+            )[1]
+        )
+        == 100_000
+    )
+
+
+def test_words_are_heard_while_it_runs(tmp_path: Path) -> None:
+    heard: list[str] = []
+    code = "import sys; sys.stderr.write('one\\ntwo'); print('three')"
+    run([PYTHON, "-I", "-c", code], tmp_path, BOUNDS, nothing, nothing, heard.append)
+    assert heard == ["one", "two"]
+
+
 def test_bytes_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
     assert python("import os; os.write(1, b'\\xff\\xfe\\n')", tmp_path)[1] == "\ufffd\ufffd"
 

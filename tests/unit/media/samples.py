@@ -5,7 +5,7 @@ from typing import Any
 
 from pod_jobs.media.guard import Sandbox
 from pod_jobs.media.ladder import PlannedRendition, Rendition
-from pod_jobs.media.probe import AudioTrack, VideoTrack
+from pod_jobs.media.media_info import AudioTrack, VideoTrack
 from pod_jobs.media.tools import Tools
 
 LADDER = (

@@ -4,9 +4,10 @@ from fractions import Fraction
 
 import pytest
 
+from pod_jobs.media.cut import Range
 from pod_jobs.media.ffmpeg import Picture, Sound, audio_graph, build_encode, build_package, video_graph
-from pod_jobs.media.guard import Limits
-from pod_jobs.media.probe import AudioTrack
+from pod_jobs.media.guard import Limits, Source
+from pod_jobs.media.media_info import AudioTrack
 from tests.unit.media.samples import SOUND_TRACK, TOOLS, planned, video
 
 TWO = (planned(0, 640, 360), planned(1, 1280, 720))
@@ -15,37 +16,39 @@ SOUND = Sound(SOUND_TRACK, aac_kbps=128, mp3_kbps=192)
 
 def test_the_whole_pass() -> None:
     picture = Picture(video(1280, 720), TWO, rate=None, keyframe_s=2)
-    assert build_encode(TOOLS, Limits(), "/media/source", picture, SOUND, segment_s=4) == [
+    assert build_encode(TOOLS, Limits(), Source("/media/source", "mov"), picture, [SOUND], segment_s=4) == [
         "/usr/bin/ffmpeg",
         *("-nostdin", "-hide_banner", "-loglevel", "warning"),
         *("-progress", "pipe:1", "-nostats", "-stats_period", "0.5"),
         *("-protocol_whitelist", "file", "-format_whitelist", "mov,mp4", "-codec_whitelist", "aac,h264"),
         *("-max_streams", "64", "-max_pixels", "36000000", "-probesize", "20M", "-analyzeduration", "20M"),
-        *("-i", "file:/media/source"),
+        *("-f", "mov", "-i", "file:/media/source"),
         "-filter_complex",
         "[0:0]split=2[s0][s1];[s0]scale=640:360,format=yuv420p,setsar=1[v0];"
         "[s1]scale=1280:720,format=yuv420p,setsar=1[v1];"
         "[0:1]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=stereo,apad=whole_dur=0.2,"
-        "asplit=2[a][a1];[a]atrim=start_sample=1024[a0]",
+        "asplit=2[a][mp3];[a]atrim=start_sample=1024[a0]",
         *("-map_metadata", "-1", "-map_chapters", "-1", "-map", "[v0]", "-map", "[v1]"),
-        *("-c:v", "libx264", "-profile:v", "high", "-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"),
+        *("-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"),
         *("-force_key_frames", "expr:gte(t,n_forced*2)"),
+        *("-c:v:0", "libx264", "-profile:v:0", "high"),
         *("-preset:v:0", "medium", "-crf:v:0", "18", "-maxrate:v:0", "1000k", "-bufsize:v:0", "2000k"),
+        *("-c:v:1", "libx264", "-profile:v:1", "high"),
         *("-preset:v:1", "faster", "-crf:v:1", "19", "-maxrate:v:1", "3000k", "-bufsize:v:1", "6000k"),
-        *("-map", "[a0]", "-c:a", "aac", "-b:a", "128k", "-max_muxing_queue_size", "9999"),
+        *("-map", "[a0]", "-c:a", "aac", "-b:a:0", "128k", "-max_muxing_queue_size", "9999"),
         *("-f", "hls", "-hls_time", "4", "-hls_segment_type", "fmp4", "-hls_playlist_type", "event"),
         *("-hls_flags", "single_file+independent_segments"),
         *("-hls_segment_options", "use_editlist=0:movflags=+negative_cts_offsets"),
         *("-hls_segment_filename", "%v.m4s"),
         *("-var_stream_map", "v:0,name:360p v:1,name:720p a:0,name:audio", "%v.m3u8"),
-        *("-map", "[a1]", "-map_metadata", "-1", "-map_chapters", "-1"),
+        *("-map", "[mp3]", "-map_metadata", "-1", "-map_chapters", "-1"),
         *("-c:a", "libmp3lame", "-b:a", "192k", "audio.mp3"),
     ]
 
 
 def test_sound_alone_and_picture_alone() -> None:
-    sound = build_encode(TOOLS, Limits(), "/s", None, SOUND, 4)
-    picture = build_encode(TOOLS, Limits(), "/s", Picture(video(), TWO, None, 2), None, 4)
+    sound = build_encode(TOOLS, Limits(), Source("/s", "mov"), None, [SOUND], 4)
+    picture = build_encode(TOOLS, Limits(), Source("/s", "mov"), Picture(video(), TWO, None, 2), [], 4)
     assert sound[sound.index("-var_stream_map") + 1] == "a:0,name:audio"
     assert "libx264" not in sound
     assert picture[picture.index("-var_stream_map") + 1] == "v:0,name:360p v:1,name:720p"
@@ -55,7 +58,7 @@ def test_sound_alone_and_picture_alone() -> None:
 @pytest.mark.parametrize(("degrees", "left_alone"), [(0, False), (90, False), (-90, False), (180, False), (3, True)])
 def test_only_quarter_turns_are_made(degrees: int, left_alone: bool) -> None:
     picture = Picture(video(rotation_deg=degrees), TWO, None, 2)
-    assert ("-noautorotate" in build_encode(TOOLS, Limits(), "/s", picture, None, 4)) == left_alone
+    assert ("-noautorotate" in build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, [], 4)) == left_alone
 
 
 @pytest.mark.parametrize(
@@ -109,3 +112,36 @@ def test_downloads() -> None:
     alone = build_package(TOOLS, [], with_sound=True)
     assert alone[12:] == ["-i", "file:audio.m4s", "-map", "0:a:0", *copy, "audio.m4a"]
     assert build_package(TOOLS, ["360p"], with_sound=False)[14:] == ["-map", "0:v:0", *copy, "360p.mp4"]
+
+
+def test_two_sounds_and_a_gain() -> None:
+    other = Sound(AudioTrack(2, "aac", 1, 48_000, "eng", False), 64, 128, name="audio_2", gain_db=-3.25)
+    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), None, [SOUND, other], 4)
+    assert "a:0,name:audio a:1,name:audio_2" in argv
+    assert argv[argv.index("-b:a:1") + 1] == "64k"
+    assert argv.count("libmp3lame") == 1
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph.endswith(
+        ";[0:2]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=mono,"
+        "volume=-3.2dB,alimiter=limit=0.89:level=disabled,apad=whole_dur=0.2,atrim=start_sample=1024[a1]"
+    )
+
+
+def test_one_kept_range_is_a_window_on_the_input() -> None:
+    source = Source("/s", "mov", (Range(10, 20.5),))
+    argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
+    at = argv.index("-ss")
+    assert argv[at : at + 8] == ["-ss", "10.000", "-t", "10.500", "-f", "mov", "-i", "file:/s"]
+    assert "concat" not in argv[argv.index("-filter_complex") + 1]
+
+
+def test_several_kept_ranges_are_joined_before_anything_else() -> None:
+    source = Source("/s", "mov", (Range(0, 5), Range(10, 20)))
+    argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
+    assert argv.count("-i") == argv.count("-codec_whitelist") == 2
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph.startswith(
+        "[0:1]aresample=async=1:first_pts=0[p0_0];[1:1]aresample=async=1:first_pts=0[p1_0];"
+        "[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]split=2[s0][s1];"
+    )
+    assert ";[j0]aresample=async=1" in graph

@@ -14,7 +14,7 @@ GROWING = """#EXTM3U
 #EXT-X-BYTERANGE:100000@249106
 360p.m4s
 """
-AUDIO = AudioRendition("audio", "mp4a.40.2", channels=2, peak_bps=130_000, average_bps=128_000)
+AUDIO = AudioRendition("audio", "Français", "fr", "mp4a.40.2", channels=2, peak_bps=130_000, average_bps=128_000)
 LOW = Variant("360p", 640, 360, 27.4166, "avc1.64001e", peak_bps=900_000, average_bps=500_000)
 
 
@@ -46,17 +46,26 @@ def test_no_playlist(text: str) -> None:
 
 
 def test_the_master_of_a_video() -> None:
-    assert build_master([LOW], AUDIO) == (
+    assert build_master([LOW], [AUDIO]) == (
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
-        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"\n'
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Français",LANGUAGE="fr",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"\n'
         "#EXT-X-STREAM-INF:BANDWIDTH=1030000,AVERAGE-BANDWIDTH=628000,RESOLUTION=640x360,FRAME-RATE=27.417,"
         'CODECS="avc1.64001e,mp4a.40.2",AUDIO="sound"\n360p.m3u8\n'
     )
 
 
 def test_the_master_without_sound_and_without_picture() -> None:
-    silent, sound = build_master([LOW], None), build_master([], AUDIO)
+    silent, sound = build_master([LOW], []), build_master([], [AUDIO])
     assert 'CODECS="avc1.64001e"\n' in silent
     assert "AUDIO" not in silent
     assert '#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS="mp4a.40.2"\naudio.m3u8\n' in sound
     assert "EXT-X-MEDIA" not in sound
+
+
+def test_a_second_sound_is_an_alternative_and_never_the_default() -> None:
+    other = AudioRendition("audio_2", "2", "", "mp4a.40.2", channels=1, peak_bps=200_000, average_bps=100_000)
+    for variants in ([LOW], []):
+        master = build_master(variants, [AUDIO, other])
+        assert 'NAME="2",DEFAULT=NO,CHANNELS="1",URI="audio_2.m3u8"' in master
+        assert master.count("DEFAULT=YES") == 1
+        assert 'AUDIO="sound"' in master

@@ -63,6 +63,7 @@ const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.ur
 
 function showPlayer(before) {
   const { play, playable } = video;
+  if (!playable && playing) return; // a worker that is silent for a while takes no picture away
   byId("player").hidden = !playable;
   byId("no-player").hidden = playable || !isOpen(video.task);
   if (!playable) return;

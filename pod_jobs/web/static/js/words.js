@@ -66,7 +66,7 @@ export function spoken(seconds) {
 export function ago(instant) {
   const seconds = (Date.parse(instant) - Date.now()) / 1000;
   const steps = [["day", 86400], ["hour", 3600], ["minute", 60]];
-  const [name, length] = steps.find(([, length]) => -seconds >= length) ?? ["minute", 60];
+  const [name, length] = steps.find(([, length]) => -seconds >= length) ?? ["second", Infinity]; // the first minute is "now"
   return formats.ago.format(Math.min(0, Math.ceil(seconds / length)), name);
 }
 

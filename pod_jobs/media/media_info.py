@@ -1,0 +1,100 @@
+"""What a file holds, as the probe found it. Plain values."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class VideoTrack:
+    """The chosen picture track. Sizes as stored, before `sar` and `rotation_deg` (counter-clockwise)."""
+
+    index: int
+    codec: str
+    profile: str
+    width_px: int
+    height_px: int
+    sar: tuple[int, int]
+    rotation_deg: int
+    pix_fmt: str
+    hdr: str  # "", "pq" or "hlg"
+    primaries: int  # H.273
+    matrix: int  # H.273
+    full_range: bool
+    interlaced: bool
+    fps: float  # measured on the packets
+    base_fps: float  # the finest grid that the container's time stamps suggest; lies
+    start_s: float  # after the start of the file
+    mirrored: bool = False
+    level: int = 0  # of H.264, 41 for 4.1; 0 = not known
+    longest_gap_s: float = 0.0  # between key frames, by the container's index; 0 = not known
+    kbps: float = 0.0  # by the index; 0 = not known
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height as seen: square pixels, upright."""
+        width, height = round(self.width_px * self.sar[0] / self.sar[1]), self.height_px
+        return (height, width) if self.rotation_deg % 180 == 90 else (width, height)
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """A sound track that decodes. `language` is what the file says: untrusted."""
+
+    index: int
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    language: str
+    default: bool
+
+
+@dataclass(frozen=True)
+class SubtitleTrack:
+    """A subtitle track that can become text. `language` is what the file says: untrusted."""
+
+    index: int
+    codec: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter as the file has it, in seconds from its start; the title is untrusted."""
+
+    start_s: float
+    end_s: float
+    title: str
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A file that can be encoded: at least a picture or a sound track that decodes.
+
+    `duration_s` is measured on the packets; `claimed_s` is what the container says (None: nothing);
+    `undecodable`: (kind, codec) of tracks that had to be left out, kind "video" or "audio".
+    """
+
+    container: str
+    bytes: int
+    duration_s: float
+    claimed_s: float | None
+    video: VideoTrack | None
+    audio: tuple[AudioTrack, ...]
+    cover_index: int | None
+    undecodable: tuple[tuple[str, str], ...]
+    subtitles: tuple[SubtitleTrack, ...] = ()
+    has_cea608: bool = False
+    chapters: tuple[Chapter, ...] = ()
+
+    @property
+    def demuxer(self) -> str:
+        """ffmpeg's name for the container: "mov,mp4,m4a" is "mov"."""
+        return self.container.partition(",")[0]
+
+    @property
+    def is_video(self) -> bool:
+        return self.video is not None
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Noticeably less is there than the file announces."""
+        return self.claimed_s is not None and self.duration_s < self.claimed_s - max(2.0, self.claimed_s / 50)

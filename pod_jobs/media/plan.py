@@ -1,0 +1,52 @@
+"""What goes into an encode and what comes out of it, as plain values."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pod_jobs.media.guard import Limits
+from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.outputs import Output
+
+
+@dataclass(frozen=True)
+class EncodePlan:
+    """What to make of a source. Times in seconds; `segment_s` is a multiple of `keyframe_s`.
+
+    `level_lufs`: the loudness to bring the sound to (EBU R 128), None leaves it. `copy_top`: a source that browsers play
+    as it is becomes the top rendition without being encoded. `keep`: the parts to keep, from and to; (): everything.
+    """
+
+    renditions: tuple[Rendition, ...]
+    limits: Limits = field(default_factory=Limits)
+    segment_s: int = 4
+    keyframe_s: int = 2
+    mp3_kbps: int = 128
+    max_fps: int = 60
+    level_lufs: float | None = None
+    copy_top: bool = False
+    keep: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What the lecturer should know about a video that is ready nevertheless; `code` is one of errors.SENTENCES."""
+
+    code: str
+    reason: str
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What came of a source. `facts` are those of the source; plain values throughout (dataclasses.asdict, JSON)."""
+
+    outputs: tuple[Output, ...]
+    duration_s: float
+    is_video: bool
+    facts: dict[str, Any]
+    warnings: tuple[Remark, ...]
+    first_playable_s: float
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    commands: tuple[str, ...]

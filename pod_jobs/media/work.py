@@ -1,0 +1,88 @@
+"""One encode under way: where, with what, how far; shared by its steps."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pod_jobs.errors import FfmpegFailed, PermanentError
+from pod_jobs.media.cut import Range
+from pod_jobs.media.guard import Source
+from pod_jobs.media.journal import LOG_NAME, Journal
+from pod_jobs.media.media_info import MediaInfo
+from pod_jobs.media.plan import EncodePlan, Remark
+from pod_jobs.media.progress import Pace, Position, Progress
+from pod_jobs.media.run import Bounds, Finished
+from pod_jobs.media.tools import Tools
+
+LEAST_WALL_S = 600  # of a wall limit, however short the source
+
+
+class Work:
+    """What the steps of one encode know in common, and the two ways in which they fail."""
+
+    def __init__(
+        self, source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None]
+    ) -> None:
+        self.source, self.folder, self.plan, self.tools = source, folder, plan, tools
+        self.started = time.monotonic()
+        self.journal = Journal(folder, tools)
+        self.remarks: list[Remark] = []
+        self.ranges: tuple[Range, ...] = ()  # of the source that are kept; (): all
+        self.first_playable_s: float | None = None
+        self._tick = tick
+        self._pace = Pace()
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.started
+
+    def foreign(self, media: MediaInfo) -> Source:
+        """The source, to be opened as the probe did."""
+        return Source(str(self.source), media.demuxer)
+
+    def report(self, step: str, share: float, position_s: float | None = None) -> None:
+        """Progress: `share` 0..1 of the step. Raises what ends the work."""
+        self._tick(self._pace.at(step, share, position_s, self.first_playable_s is not None))
+
+    def remark(self, code: str, reason: str, **facts: str) -> None:
+        self.remarks.append(Remark(code, reason, facts))
+        self.journal.note(f"{code} {reason} {facts or ''}")
+
+    def side(self, step: str, argv: list[str], duration_s: float, source: Path | None = None) -> Finished:
+        """A command beside the pass: short, but not without limits. `source`: it reads that; else only what we wrote."""
+        limits = self.plan.limits
+        position = Position(limits.stall_s)
+        bounds = Bounds(LEAST_WALL_S + duration_s, limits.memory_mb, int(1000 + duration_s * 5), limits.grace_s)
+
+        def watch() -> None:
+            position.check()
+            self.report(step, (position.seconds or 0.0) / max(duration_s, 0.1))
+
+        return self.journal.run(step, argv, bounds, position, watch, source)
+
+    def start_again(self, reason: str) -> None:
+        """Empty the folder but for the log; what was playable is not any more."""
+        self.journal.note(reason)
+        for path in self.folder.iterdir():
+            if path.name != LOG_NAME:
+                path.unlink()
+        self.first_playable_s = None
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """A result check that fails on a full disk is a full disk."""
+        try:
+            yield
+        except FfmpegFailed as error:
+            self.journal.note(error.reason)
+            raise self.journal.explained(error) from error
+
+    @contextmanager
+    def forgiven(self, code: str) -> Iterator[None]:
+        """A permanent failure of an extra is the remark `code`; a full disk or a cancel is not."""
+        try:
+            with self.explained():
+                yield
+        except PermanentError as error:
+            self.remark(code, error.reason)

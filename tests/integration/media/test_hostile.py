@@ -1,0 +1,145 @@
+"""The hostile corpus (tests/hostile.py): each input ends ready or refused with its sentence, in time, within its memory,
+and nothing outside its folder was opened or called. Once per ffmpeg build, once per kind of sandbox.
+"""
+
+import ctypes
+import os
+import resource
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pod_jobs.errors import BadSource
+from pod_jobs.media import guard
+from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.guard import Limits
+from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.run import Bounds, run
+from pod_jobs.media.tools import Tools, find_tools
+from tests.clips import builds
+from tests.hostile import CORPUS, READY, SECRET_TEXT, TEXTS, Ground, plant_secrets
+
+LOW = Rendition("90p", 90, crf=35, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=False)
+PLAN = EncodePlan((LOW,), limits=Limits(memory_mb=3000, probe_s=30, stall_s=30), mp3_kbps=64)
+LIMIT_S = 30
+LIMIT_MB = 700
+IN_ACCESS, IN_OPEN, IN_ISDIR = 0x01, 0x20, 0x40000000
+
+
+class Watch:
+    """Hears (inotify) of every file of a folder that anybody opens or reads."""
+
+    def __init__(self, folder: Path) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.handle = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert self.handle >= 0
+        assert libc.inotify_add_watch(self.handle, str(folder).encode(), IN_ACCESS | IN_OPEN) >= 0
+
+    def opened(self) -> list[str]:
+        """The names since the last call."""
+        if not select.select([self.handle], [], [], 0)[0]:
+            return []
+        names, events = [], os.read(self.handle, 65_536)
+        while events:
+            _, mask, _, length = struct.unpack_from("iIII", events)
+            name, events = events[16 : 16 + length].rstrip(b"\0").decode(), events[16 + length :]
+            names += [] if mask & IN_ISDIR else [name]
+        return names
+
+
+class Outside:
+    """What hostile files must not reach: a folder of secrets, a port that listens."""
+
+    def __init__(self, folder: Path) -> None:
+        plant_secrets(folder / "secrets")
+        self.watch = Watch(folder / "secrets")
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.server.setblocking(False)
+        (folder / "uploads").mkdir()
+        self.ground = Ground(folder / "uploads", folder / "secrets", f"http://127.0.0.1:{self.server.getsockname()[1]}")
+
+    def reached(self) -> list[str]:
+        calls = ["the network"] if select.select([self.server], [], [], 0)[0] else []
+        return [*self.watch.opened(), *calls]
+
+    def source(self, name: str) -> Path:
+        folder = self.ground.folder / f"{list(CORPUS).index(name):03}"
+        folder.mkdir(exist_ok=True)
+        if not os.path.lexists(folder / name):
+            CORPUS[name][0](folder / name, self.ground)
+        return folder / name
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    place = Outside(tmp_path_factory.mktemp("hostile"))
+    yield place
+    place.server.close()
+    os.close(place.watch.handle)
+
+
+@pytest.fixture(scope="module", params=[("wheel", "none"), ("system", "bwrap")], ids="-".join)
+def locked_tools(request: pytest.FixtureRequest) -> Tools:
+    """Both builds and both kinds of sandbox, in two turns and not in four."""
+    build, sandbox = request.param
+    if build not in builds():
+        pytest.skip("this machine has no ffmpeg of its own")
+    tools = find_tools(builds()[build], "auto" if sandbox == "bwrap" else "none")
+    if tools.sandbox.kind != sandbox:
+        pytest.skip("bubblewrap does not work here")
+    return tools
+
+
+def test_the_watch_can_see(outside: Outside) -> None:
+    (outside.ground.secrets / "marks.txt").read_text()
+    socket.create_connection(outside.server.getsockname()).close()
+    assert set(outside.reached()) == {"marks.txt", "the network"}
+    outside.server.accept()[0].close()
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(CORPUS) >= 60
+
+
+@pytest.mark.parametrize("name", CORPUS, ids=[ascii(name) for name in CORPUS])
+def test_hostile_inputs_end_tidily(locked_tools: Tools, outside: Outside, name: str, tmp_path: Path) -> None:
+    source = outside.source(name)
+    outside.reached()  # what making the file has read
+    started = time.monotonic()
+    ended = end_of(source, tmp_path, locked_tools)
+    assert ended in CORPUS[name][1]
+    assert time.monotonic() - started < LIMIT_S
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000 < LIMIT_MB
+    assert outside.reached() == []
+    for path in tmp_path.iterdir():
+        assert SECRET_TEXT.encode() not in path.read_bytes(), path.name
+        assert b"<script>" not in path.read_bytes(), path.name
+
+
+def end_of(source: Path, folder: Path, tools: Tools) -> str:
+    """ "ready", or the code of the sentence."""
+    try:
+        result = encode(source, folder, PLAN, tools, lambda progress: None)
+    except BadSource as error:
+        assert "?" not in error.sentence
+        return error.code
+    assert result.duration_s > 0
+    assert all((folder / one.name).stat().st_size == one.bytes for one in result.outputs)
+    return READY
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_second_net_holds_alone(locked_tools: Tools, outside: Outside, name: str, tmp_path: Path) -> None:
+    """Should the look at the first bytes miss a playlist: ffmpeg itself, with our white lists, does not follow it."""
+    source = outside.source(name)
+    outside.reached()
+    options = guard.input_options(locked_tools.demuxers, locked_tools.decoders, Limits())
+    argv = [locked_tools.ffmpeg, "-nostdin", "-v", "error", *options, "-i", f"file:{source}", "-t", "1", "out.mkv"]
+    finished = run(argv, tmp_path, Bounds(wall_s=20, memory_mb=3000), lambda line: None, lambda: None)
+    assert finished.returncode != 0
+    assert outside.reached() == []

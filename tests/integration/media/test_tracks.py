@@ -1,0 +1,101 @@
+"""Tracks beside the first: subtitles, chapters, further sounds, loudness; and a picture for sound."""
+
+import re
+from array import array
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import pytest
+
+from pod_jobs.media.encode import Encoded, EncodePlan, encode
+from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.mp4 import read_tracks
+from pod_jobs.media.tools import Tools
+from tests.clips import Clips, real_media
+
+LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
+PLAN = EncodePlan((LOW,), mp3_kbps=64)
+
+
+def encoded(source: Path, folder: Path, tools: Tools, plan: EncodePlan = PLAN) -> Encoded:
+    folder.mkdir(exist_ok=True)
+    return encode(source, folder, plan, tools, lambda progress: None)
+
+
+@pytest.mark.parametrize("name", ["talk.mkv", "talk.mp4"])
+def test_subtitles_chapters_and_sounds(clips: Clips, tools: Tools, tmp_path: Path, name: str) -> None:
+    result = encoded(clips.path(name), tmp_path, tools)
+    assert result.warnings == ()
+    captions = {one.name: one.language for one in result.outputs if one.kind == "captions"}
+    assert captions == {"captions_fr.vtt": "fr", "captions_fr_2.vtt": "fr", "captions_und.vtt": ""}
+    for number, word in ((0, "one"), (1, "two"), (2, "three")):
+        text = (tmp_path / sorted(captions)[number]).read_text()
+        assert re.search(r"00:00:00\.5\d\d --> 00:00:01\.0\d\d\n<i>Hello</i> &amp; welcome\n", text)
+        assert "<script" not in text
+        assert word in text
+    chapters = (tmp_path / "chapters.vtt").read_text()
+    assert "00:00:00.000 --> 00:00:01.000\nPart &lt;0&gt;\n" in chapters
+    assert [one.kind for one in result.outputs if one.name == "chapters.vtt"] == ["chapters"]
+    master = (tmp_path / "master.m3u8").read_text()
+    assert 'NAME="Français",LANGUAGE="fr",DEFAULT=YES,AUTOSELECT=YES' in master
+    assert 'NAME="English",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=YES' in master
+    for sound, hertz in (("audio", 440), ("audio_2", 2000)):
+        assert main_hertz(tmp_path / f"{sound}.m4s") == pytest.approx(hertz, rel=0.05)
+    assert len(read_tracks(tmp_path / "90p.mp4")) == 2
+
+
+def main_hertz(path: Path) -> float:
+    """Of a pure tone, by counting where it crosses zero."""
+    samples = [x for frame in heard(path)[10:50] for x in frame]
+    crossings = sum(1 for a, b in zip(samples, samples[1:], strict=False) if a < 0 <= b)
+    return crossings * 48_000 / len(samples)
+
+
+def test_captions_inside_the_picture(clips: Clips, tools: Tools, tmp_path: Path) -> None:
+    result = encoded(clips.path("picture_captions.mp4"), tmp_path, tools)
+    assert result.warnings == ()
+    assert [one.name for one in result.outputs if one.kind == "captions"] == ["captions_und.vtt"]
+    text = (tmp_path / "captions_und.vtt").read_text()
+    assert text.count("-->") == 1
+    assert "HI" in text
+
+
+@pytest.mark.skipif(real_media() is None, reason="no folder of real recordings")
+def test_bitmap_subtitles_fail_nothing(tools: Tools, tmp_path: Path) -> None:
+    folder = real_media()
+    assert folder
+    result = encoded(folder / "subs_pgs_bitmap.mkv", tmp_path, tools)
+    assert result.warnings == ()
+    assert not [one for one in result.outputs if one.kind == "captions"]
+
+
+@pytest.mark.parametrize("name", ["quiet.wav", "loud.wav"])
+def test_the_level_is_brought_to_the_target(clips: Clips, tools: Tools, tmp_path: Path, name: str) -> None:
+    """A mono sine of 997 Hz at full scale has -3 LUFS (EBU Tech 3341): at -20 LUFS its peak is 17 dB lower."""
+    encoded(clips.path(name), tmp_path, tools, replace(PLAN, level_lufs=-20.0))
+    assert peak(tmp_path / "audio.m4s") == pytest.approx(0.141, rel=0.15)
+
+
+def test_silence_and_no_target_change_nothing(clips: Clips, tools: Tools, tmp_path: Path) -> None:
+    encoded(clips.path("silent.wav"), tmp_path / "silent", tools, replace(PLAN, level_lufs=-20.0))
+    assert "volume=" not in (tmp_path / "silent" / "encoding.log").read_text()
+    assert len(encoded(clips.path("quiet.wav"), tmp_path / "quiet", tools).commands) == 3
+
+
+def peak(path: Path) -> float:
+    return max(abs(x) for frame in heard(path)[50:-20] for x in frame)
+
+
+def heard(path: Path) -> "list[array[float]]":
+    """The samples of the first channel, by frames."""
+    with av.open(str(path)) as container:
+        return [array("f", bytes(frame.planes[0]))[: frame.samples] for frame in container.decode(audio=0)]
+
+
+def test_sound_alone_has_its_wave_for_a_picture(clips: Clips, tools: Tools, tmp_path: Path) -> None:
+    result = encoded(clips.path("quiet.wav"), tmp_path, tools)
+    assert [one.name for one in result.outputs if one.kind == "thumbnail"] == ["thumbnail_1.jpg"]
+    (picture,) = av.open(str(tmp_path / "thumbnail_1.jpg")).decode(video=0)
+    assert (picture.width, picture.height) == (1280, 360)
+    assert len(set(picture.to_image().convert("L").tobytes())) > 10

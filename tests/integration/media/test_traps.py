@@ -1,0 +1,107 @@
+"""What phones, cameras, recorders and browsers make, and most encoders get wrong: generated clips, encoded whole."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import pytest
+
+from pod_jobs.media.encode import Encoded, EncodePlan, encode
+from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.mp4 import read_tracks
+from pod_jobs.media.tools import Tools
+from tests.clips import Clips
+
+LOW = Rendition("90p", 90, crf=25, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
+PLAN = EncodePlan((LOW,), mp3_kbps=64)
+
+Encode = Callable[[str], tuple[Encoded, Path]]
+
+
+@pytest.fixture(scope="module")
+def encoded(tools: Tools, clips: Clips, tmp_path_factory: pytest.TempPathFactory) -> Encode:
+    """Encodes a clip by name, once per build."""
+    done: dict[str, tuple[Encoded, Path]] = {}
+
+    def once(name: str) -> tuple[Encoded, Path]:
+        if name not in done:
+            folder = tmp_path_factory.mktemp("out")
+            done[name] = encode(clips.path(name), folder, PLAN, tools, lambda progress: None), folder
+        return done[name]
+
+    return once
+
+
+def frames(path: Path) -> Iterator[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        yield from container.decode(video=0)
+
+
+def corners(path: Path) -> str:
+    """The colours of a picture's corners, by line: "rb/bb" has red above left."""
+    picture = next(frames(path)).to_image()
+    places = [
+        [picture.getpixel((int(x * picture.width), int(y * picture.height))) for x in (0.1, 0.9)] for y in (0.1, 0.9)
+    ]
+    return "/".join("".join("r" if r > b else "b" for r, _, b in line) for line in places)
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("mirrored.mp4", "br/bb"),
+        ("upside_down.mp4", "bb/br"),
+        ("tilted.mp4", "rb/bb"),
+        ("hlg.mkv", "rb/bb"),
+        ("sdr_10bit.mkv", "rb/bb"),
+        ("422.mov", "rb/bb"),
+        ("lossless.avi", "rb/bb"),
+        ("mjpeg.avi", "rb/bb"),
+        ("two_pictures.mkv", "rb/bb"),  # the larger one
+    ],
+)
+def test_pictures_are_as_seen(encoded: Encode, name: str, seen: str) -> None:
+    result, folder = encoded(name)
+    assert result.warnings == ()
+    assert corners(folder / "90p.mp4") == seen
+    assert next(frames(folder / "90p.mp4")).format.name == "yuv420p"
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("resized.ts", 4),
+        ("restarted.ts", 4),
+        ("an_hour_late.ts", 2),
+        ("an_hour_late.mkv", 2),
+        ("silent_six.mp4", 2),
+        ("lying_rate.mkv", 2),
+        ("old.avi", 2),
+        ("old.wmv", 2),
+        ("old.flv", 2),
+        ("camera.mxf", 2),
+        ("opus.ogg", 2),
+    ],
+)
+def test_times_are_as_seen(encoded: Encode, name: str, seconds: float) -> None:
+    result, folder = encoded(name)
+    assert result.warnings == ()
+    assert result.duration_s == pytest.approx(seconds, abs=0.15)
+    if result.is_video:
+        (track,) = read_tracks(folder / "90p.m4s")
+        assert track.samples == pytest.approx(seconds * (24 if name == "lying_rate.mkv" else 25), abs=3)
+
+
+def test_silent_six_channels_become_two(encoded: Encode) -> None:
+    with av.open(str(encoded("silent_six.mp4")[1] / "90p.mp4")) as mp4:
+        assert [stream.channels for stream in mp4.streams.audio] == [2]
+
+
+def test_damage_is_placed_and_what_was_saved_is_said(encoded: Encode) -> None:
+    result, _ = encoded("spoilt.mkv")
+    (warning,) = result.warnings
+    assert warning.code in ("warning-faults", "warning-damaged")
+    minutes, seconds = map(int, warning.facts["at"].split(":"))
+    assert minutes == 0
+    assert 1 <= seconds <= 40
+    assert warning.facts["present"] == "0:40"
