@@ -9,6 +9,7 @@ from babel.messages.pofile import read_po
 
 from pod_jobs.errors import SENTENCES
 from pod_jobs.settings import ROOT
+from pod_jobs.xapi import session
 
 FRENCH = ROOT / "pod_jobs" / "web" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
 BARE_MARK = re.compile(r"(?<![\u00a0\u202f])[;!?»]|(?<=\w) ?:(?= |$)|« ")  # without a no-break space beside it
@@ -18,7 +19,8 @@ def texts() -> set[str]:
     with (ROOT / "babel.cfg").open() as config:
         mapping, options = parse_mapping_cfg(config)
     found = {message for _, _, message, _, _ in extract_from_dir(str(ROOT), mapping, options)}
-    return {text for text in found if isinstance(text, str)} | set(SENTENCES.values())
+    rules = {rule.text for rule in session.RULES.values()}
+    return {text for text in found if isinstance(text, str)} | set(SENTENCES.values()) | rules
 
 
 def french() -> dict[str, str]:
