@@ -131,7 +131,8 @@ class Task(Table):
     author = ForeignKeyField(User, on_delete="SET NULL", null=True)
     cancel_requested = BooleanField(default=False)
     deaths = IntegerField(default=0)  # attempts that brought their worker down since a person last asked for a run
-    failures = IntegerField(default=0)  # attempts that failed for a passing reason since then
+    losses = IntegerField(default=0)  # attempts whose whole worker vanished, in a row
+    failures = IntegerField(default=0)  # attempts whose ffmpeg was killed by the system since then
     created_at = InstantField(index=True)
     queued_at = InstantField()  # of this generation
     started_at = InstantField(null=True)  # of the latest attempt

@@ -88,7 +88,9 @@ def dispatch(task: Task) -> None:
     """Enqueue what the task's outbox row asks for, if Redis is there."""
     job_id = tasks.job_id(task.kind, task.id, task.generation)
     try:
-        queue.enqueue(site().redis, job_id, {"task": task.id, "generation": task.generation})
+        row = outbox.of_job(job_id)
+        if row is not None:
+            queue.enqueue(site().redis, job_id, row.payload, at_front=row.at_front)
     except ServiceUnavailable as error:
         log.warning("%s waits for the janitor: %s", job_id, error.reason)
         return

@@ -20,7 +20,7 @@ from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from pod_jobs.errors import BadSource, DiskFull, Malformed
+from pod_jobs.errors import BadSource, DiskFull, Malformed, ServiceUnavailable
 from pod_jobs.settings import Settings
 from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
 
@@ -122,6 +122,10 @@ def placer(settings: Settings, path: Path) -> Callable[[str], None]:
     def place(relative: str) -> None:
         target = settings.media_folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
+        if any(path.name not in ("source", "lock") for path in target.parent.iterdir()):
+            raise ServiceUnavailable(
+                f"{relative}: there is another recording; is this database that of this media folder?"
+            )
         target.unlink(missing_ok=True)  # left by a try that crashed before its commit
         try:
             os.link(path, target)

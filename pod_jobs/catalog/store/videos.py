@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.errors import NotFound, Refused
@@ -74,6 +74,7 @@ def list_videos(user: User, limit: int = 50, before: int | None = None, text: st
 def order_encode(video_id: int, author: User, now: datetime) -> Task:
     """Encode once more, as a new task; what is published stays until then. Errors: Refused while one is open."""
     with transaction():
+        locked(Video.select().where(Video.id == video_id)).get_or_none()  # two clicks, one encode
         video = get(video_id, author)
         if Task.select().where(Task.video == video, Task.kind == "encode", Task.state.in_(tasks.OPEN)).exists():
             raise Refused(f"an encode of video {video_id} is under way")
