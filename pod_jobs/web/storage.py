@@ -98,12 +98,16 @@ def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: in
 
 
 def expect_large_body(request: Request) -> None:
-    """Lift the app's limit for bodies; `receive` has another one. And let a read fail after READ_TIMEOUT_S of silence instead of
-    waiting for ever on a dead connection."""
+    """Lift the app's limit for bodies; `receive` has another one."""
     request.max_content_length = sys.maxsize
+    limit_silence(request, READ_TIMEOUT_S)
+
+
+def limit_silence(request: Request, seconds: float) -> None:
+    """Let a read of the body fail after so much silence, instead of holding a thread for a dead or an idle client."""
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(READ_TIMEOUT_S)
+        socket.settimeout(seconds)
 
 
 @contextmanager
