@@ -5,6 +5,7 @@ A benchmark is a module of this folder with
     add_arguments(parser)      its options
     measure(options) -> dict   the figures, plain JSON values; says what it is doing on stderr
     table(figures) -> str      the same for people
+    failed(figures) -> bool    optional: does this count as a failure (exit code 1)?
 """
 
 import argparse
@@ -29,7 +30,7 @@ def main() -> int:
     options = parser.parse_args(sys.argv[2:])
     figures = module.measure(options)
     print(json.dumps(figures) if options.json else module.table(figures))
-    return 0
+    return int(getattr(module, "failed", lambda _: False)(figures))
 
 
 if __name__ == "__main__":

@@ -13,14 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pod_jobs.processes import lines
-
 from pod_jobs.jobs import encode as encode_job
 from pod_jobs.jobs import work_folder
 from pod_jobs.media.encode import Encoded, EncodePlan
 from pod_jobs.media.outputs import Output
 from pod_jobs.media.progress import Progress
 from pod_jobs.media.tools import Tools
+from pod_jobs.processes import lines
 
 REAL_EVERY = 4
 real_encode = encode_job.encode
@@ -42,7 +41,7 @@ def real_time() -> float:
 
 
 def stub(source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None]) -> Encoded:
-    ends = time.monotonic() + random.uniform(1, 5)
+    ends = time.monotonic() + float(os.environ.get("CHAOS_STUB_S") or random.uniform(1, 5))
     while time.monotonic() < ends:
         tick(Progress("encode", 0.5, 1.0, 3, False, "stub"))
         time.sleep(0.05)

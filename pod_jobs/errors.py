@@ -23,7 +23,7 @@ PodJobsError
 """
 
 # code -> the sentence for a lecturer; {names} are filled from the error's facts.
-# Each has a French twin in web/translations; tests/test_prose.py holds them together.
+# Each has a French twin in web/translations; tests/test_translations.py holds them together.
 SENTENCES: dict[str, str] = {
     "source-empty": "The file is empty.",
     "source-not-media": "This file is not a video or a sound recording.",
@@ -56,6 +56,8 @@ SENTENCES: dict[str, str] = {
     "service-unavailable": "A service is away for the moment. Nothing is lost: the work goes on when it is back.",
     "result-rejected": "The result was refused by the catalog.",
     "statement-rejected": "A learning trace was refused by the record store.",
+    "statement-refused": "This learning trace was not accepted.",
+    "trace-limit": "Too many learning traces at once; the rest can be sent in a moment.",
     "settings": "The settings have faults.",
     "not-found": "There is no such page or object.",
     "instance-running": "This instance is running already.",

@@ -12,6 +12,7 @@ from pod_jobs.home import alone, make_folders
 from pod_jobs.settings import Settings
 
 SESSION_KEY = "session_key"
+XAPI_KEY = "xapi_key"  # of the learners' pseudonyms: a new one makes everybody a new learner
 SYSTEM_USERS = {  # token's file in secrets -> user name, role
     "worker_token": ("workers", "worker"),
     "cli_token": ("command-line", "admin"),
@@ -27,7 +28,7 @@ def prepare(settings: Settings) -> None:
     """
     make_folders(settings)
     with alone(settings, "prepare"):
-        for name in (SESSION_KEY, *SYSTEM_USERS):
+        for name in (SESSION_KEY, XAPI_KEY, *SYSTEM_USERS):
             _make_secret(settings.home / "secrets" / name)
         catalog = database.connect(settings.database_url)
         database.migrate(catalog)

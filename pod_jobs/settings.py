@@ -12,24 +12,19 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pod_jobs.errors import SettingsError
+from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
+from pod_jobs.xapi_settings import XapiSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 QUEUES = ("encoding", "transcripting", "xapi", "catalog")
 
-Count = Annotated[int, Field(ge=0)]
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
 Crf = Annotated[int, Field(ge=0, le=51)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class RedisSettings(Section):
@@ -144,6 +139,7 @@ class RetentionSettings(Section):
     old_outputs_days: Count
     failures_days: Count
     audit_days: Count
+    statements_days: Count
 
 
 class Settings(BaseSettings):
@@ -171,6 +167,7 @@ class Settings(BaseSettings):
     janitor: JanitorSettings
     periodic: tuple[PeriodicSettings, ...] = ()
     retention: RetentionSettings
+    xapi: XapiSettings
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Settings":
@@ -194,6 +191,16 @@ class Settings(BaseSettings):
     def catalog_url(self) -> str:
         """The address of the web app for workers, without a slash at the end."""
         return (self.worker.catalog_url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
+
+    @property
+    def xapi_home_page(self) -> str:
+        """The IRI that learners' accounts and activities hang on, without a slash at the end."""
+        return self.xapi.home_page or self.public_url
+
+    def lrs_password(self, lane: str) -> str:
+        """From POD_JOBS_XAPI__PASSWORDS__<LANE>, else secrets/lrs_<lane>. Errors: SettingsError when there is neither."""
+        given = self.xapi.passwords.get(lane)
+        return self.secret(f"lrs_{lane}") if given is None else given
 
     @property
     def redis_socket(self) -> Path:
@@ -288,4 +295,5 @@ def as_plain(settings: Settings) -> dict[str, Any]:
     plain = settings.model_dump(mode="json")
     plain["redis"].pop("url")
     plain["database"].pop("url")
+    plain["xapi"].pop("passwords")
     return plain

@@ -5,14 +5,12 @@
 
 from typing import Literal
 
+from pod_jobs.errors import BadSource
+
 Nature = Literal["media", "playlist", "text", "document", "image", "archive", "executable", "unknown"]
 
 SNIFF_BYTES = 4096  # what `sniff` wants to see; less is fine when the file is shorter
-TS_PACKETS = (
-    188,
-    192,
-    204,
-)  # bytes of a transport stream's packet: plain, with time code (AVCHD), with error correction
+TS_PACKETS = (188, 192, 204)  # bytes: plain, with time code (AVCHD), with error correction
 _TEXT = bytes({7, 8, 9, 10, 12, 13, 27, *range(0x20, 0x7F), *range(0x80, 0x100)})
 
 # MP4 and QuickTime: a box's name after its size; and its brands that are pictures
@@ -76,6 +74,16 @@ def sniff(head: bytes) -> Nature:
     if _is_mpeg_audio(head) or _is_transport_stream(head):
         return "media"
     return "text" if head and not head.translate(None, _TEXT) else "unknown"
+
+
+def refuse_unless_media(head: bytes) -> None:
+    """BadSource, with the fitting sentence, when a file that begins with `head` is no container that we open."""
+    if not head:
+        raise BadSource("0 bytes", code="source-empty")
+    nature = sniff(head)
+    if nature != "media":
+        code = "source-playlist" if nature == "playlist" else "source-not-media"
+        raise BadSource(f"begins with {head[:16]!r}: {nature}", code=code)
 
 
 def _is_mpeg_audio(head: bytes) -> bool:

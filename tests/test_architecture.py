@@ -24,6 +24,7 @@ def others(own: str) -> tuple[str, ...]:
 
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "pod_jobs.errors": ("pod_jobs", *FOREIGN),
+    "pod_jobs.sniff": (*ABOVE_LIBRARIES, *LIBRARIES, *FOREIGN),
     "pod_jobs.media": (*ABOVE_LIBRARIES, *others("pod_jobs.media"), *FOREIGN),
     "pod_jobs.speech": (*ABOVE_LIBRARIES, *others("pod_jobs.speech"), *FOREIGN),
     "pod_jobs.xapi": (*ABOVE_LIBRARIES, *others("pod_jobs.xapi"), "rq", "redis", "flask", "peewee"),

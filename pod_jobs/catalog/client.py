@@ -5,6 +5,7 @@ from typing import Any
 
 import requests
 
+from pod_jobs.catalog.lanes_client import LanesClient
 from pod_jobs.errors import Cancelled, NotFound, PodJobsError, Refused, ResultRejected, ServiceUnavailable, Superseded
 
 CONNECT_TIMEOUT_S = 3
@@ -40,6 +41,7 @@ class CatalogClient:
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Token {token}"
         self._session.trust_env = False  # no proxy or .netrc of the environment stands between us and the catalog
+        self.lanes = LanesClient(self._post)
 
     def start(self, task_id: int, generation: int, worker: str, host: str, pid: int) -> Order:
         """Begin a run. Errors: Superseded, Cancelled, NotFound: nothing to do; ServiceUnavailable: later."""

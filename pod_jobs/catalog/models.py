@@ -26,7 +26,8 @@ database = DatabaseProxy()  # bound once per process by catalog.database.connect
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-ROLES = ("lecturer", "team", "admin", "worker")  # worker: the system user whose token the workers carry
+# worker: the system user whose token the workers carry; application: a program that hands in learning traces of many people
+ROLES = ("lecturer", "team", "admin", "worker", "application")
 TASK_STATES = ("waiting", "running", "done", "error", "cancelled")
 OUTCOMES = ("done", "error", "retry", "interrupted", "cancelled", "killed", "lost")
 
@@ -199,6 +200,7 @@ class Outbox(Table):
     job_id = CharField(100, unique=True)
     kind = CharField(20)
     payload = JsonField()
+    at_front = BooleanField(default=False)  # a run that somebody waits for already: its worker died
     created_at = InstantField()
 
 

@@ -10,7 +10,7 @@ import click
 from pod_jobs.cli.base import InstanceGroup, echo_json, echo_table, load_settings
 from pod_jobs.settings import Settings
 
-ROLES = ("lecturer", "team", "admin")
+ROLES = ("lecturer", "team", "admin", "application")
 SHORTEST_PASSWORD = 8
 
 

@@ -6,7 +6,8 @@ from pod_jobs.cli.accounts import token, user
 from pod_jobs.cli.base import InstanceGroup
 from pod_jobs.cli.care import doctor, rq
 from pod_jobs.cli.media import encode, probe
-from pod_jobs.cli.tasks import active, cancel, requeue, waiting
+from pod_jobs.cli.tasks import active, cancel, deliveries, requeue, waiting
+from pod_jobs.cli.traces import xapi
 from pod_jobs.cli.up import up
 from pod_jobs.cli.videos import list_videos, show, submit
 
@@ -19,9 +20,10 @@ def root() -> None:
 COMMANDS = (
     *(up, doctor, rq),
     *(submit, list_videos, show),
-    *(active, waiting, requeue, cancel),
+    *(active, waiting, requeue, cancel, deliveries),
     *(encode, probe),
     *(user, token),
+    xapi,
 )
 for command in COMMANDS:
     root.add_command(command)

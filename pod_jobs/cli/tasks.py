@@ -70,6 +70,24 @@ def cancel(ids: tuple[str, ...]) -> None:
     click.echo(f"{len(chosen)} {'task is' if len(chosen) == 1 else 'tasks are'} cancelled.")
 
 
+@click.command(cls=InstanceCommand)
+@click.option("--push", is_flag=True, help="Try them all now instead of at their time.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
+def deliveries(push: bool, as_json: bool) -> None:
+    """Ends of runs that the catalog does not have yet: they wait until it is back."""
+    api = Api(load_settings())
+    if push:
+        click.echo(f"{api.post('/deliveries/push')['pushed']} tried again now.", err=as_json)
+    found = api.get("/deliveries")["deliveries"]
+    if as_json:
+        echo_json(found)
+        return
+    rows = [
+        (one["report"], f"t{one['task']}", one["outcome"], one["tries"], local_time(one["next_at"])) for one in found
+    ]
+    echo_table(rows, ("REPORT", "TASK", "OUTCOME", "TRIES", "NEXT TRY"))
+
+
 def _choose(api: Api, ids: Sequence[str], states: Sequence[str]) -> list[dict[str, Any]]:
     """The tasks that `ids` name; of a video, those in `states`. Errors: Fault when one has none."""
     chosen: list[dict[str, Any]] = []

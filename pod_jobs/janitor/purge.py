@@ -22,8 +22,9 @@ def purge(settings: Settings, now: datetime) -> None:
         if not folder.exists():
             retention.forget_video(video.id)
             log.info("video %s: purged", video.id)
+    _purge_unclaimed(settings.media_folder, now - timedelta(hours=UNCLAIMED_H))
     if settings.retention.old_outputs_days:
-        _purge_old_outputs(settings.media_folder, now - timedelta(days=settings.retention.old_outputs_days), now)
+        _purge_old_outputs(settings.media_folder, now - timedelta(days=settings.retention.old_outputs_days))
     if settings.retention.tasks_days:
         retention.forget_tasks(now - timedelta(days=settings.retention.tasks_days))
     if settings.retention.audit_days:
@@ -31,22 +32,36 @@ def purge(settings: Settings, now: datetime) -> None:
 
 
 def _purge_uploads(settings: Settings, now: datetime) -> None:
-    for upload in uploads.untouched_since(now - timedelta(hours=settings.upload.expire_h)):
+    """Uploads that nobody went on with, and files that no row knows: of a form upload that broke off, or a crash."""
+    limit = now - timedelta(hours=settings.upload.expire_h)
+    for upload in uploads.untouched_since(limit):
         (settings.media_folder / "uploads" / upload.id).unlink(missing_ok=True)
         uploads.delete(upload)
+    for path in (settings.media_folder / "uploads").glob("*"):
+        if _is_older(path, limit):
+            path.unlink(missing_ok=True)
 
 
-def _purge_old_outputs(media: Path, limit: datetime, now: datetime) -> None:
+def _purge_unclaimed(media: Path, limit: datetime) -> None:
+    """An upload puts its file in place before it commits; where the commit never came, the folder belongs to nobody."""
+    folders = {int(folder.name): folder for folder in (media / "videos").glob("[0-9]*") if folder.name.isdigit()}
+    for video_id in folders.keys() - retention.known_videos():
+        if _is_older(folders[video_id], limit):
+            shutil.rmtree(folders[video_id], ignore_errors=True)
+            log.info("%s: nobody's, purged", folders[video_id].name)
+
+
+def _purge_old_outputs(media: Path, limit: datetime) -> None:
     """Output folders that are not published, not of an open task, and untouched since `limit`."""
     for video_folder in (media / "videos").glob("[0-9]*"):
         if not video_folder.name.isdigit():
             continue
         used = retention.folders_in_use(int(video_folder.name))
         for folder in video_folder.iterdir():
-            if folder.is_dir() and str(folder.relative_to(media)) not in used and _age(folder, limit):
+            if folder.is_dir() and str(folder.relative_to(media)) not in used and _is_older(folder, limit):
                 shutil.rmtree(folder, ignore_errors=True)
                 log.info("%s: purged", folder.name)
 
 
-def _age(folder: Path, limit: datetime) -> bool:
+def _is_older(folder: Path, limit: datetime) -> bool:
     return folder.stat().st_mtime < limit.timestamp()

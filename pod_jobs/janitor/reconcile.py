@@ -4,8 +4,6 @@
 """
 
 import logging
-import os
-import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +11,11 @@ from typing import Literal
 
 from redis import Redis
 
-from pod_jobs.catalog.models import Attempt, Task
+from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import outbox, reports, tasks
 from pod_jobs.errors import Superseded
 from pod_jobs.jobs import queue, snapshot
+from pod_jobs.jobs.inheritance import is_dead_here
 from pod_jobs.jobs.report import waiting_reports
 
 log = logging.getLogger(__name__)
@@ -49,6 +48,8 @@ def judge(sight: Sight) -> Verdict:
         return "lost"
     if sight.placed or sight.progressing:
         return "fine"
+    if sight.state == "running" and sight.status in ("started", "failed"):
+        return "lost"  # its worker has been silent for a minute, or RQ has given it up for that: no need to wait longer
     return "suspect"
 
 
@@ -86,8 +87,12 @@ class Reconciler:
                 del suspects[key]
             if verdict != "fine":
                 log.warning("task %s g%s: %s (%s)", task.id, task.generation, verdict, sight)
-                self._carry_out(verdict, task, now)
-                counts[verdict] = counts.get(verdict, 0) + 1
+                try:
+                    self._carry_out(verdict, task, now)
+                except Exception:  # noqa: BLE001  # one odd task must not hide all the others for ever
+                    log.exception("task %s g%s: %s failed", task.id, task.generation, verdict)
+                else:
+                    counts[verdict] = counts.get(verdict, 0) + 1
         self._suspect_since = suspects
         return counts
 
@@ -99,7 +104,7 @@ class Reconciler:
         progress = queue.read_progress(self._redis, job_ids)
         # Read last: a report that leaves for the catalog after this line finds the row still open and is "reported" here.
         reported = {(entry["task"], entry["report"]["generation"]) for entry in waiting_reports(self._redis).values()}
-        dead = {attempt.task_id for attempt in tasks.open_attempts() if _worker_is_dead(attempt)}
+        dead = {attempt.task_id for attempt in tasks.open_attempts() if is_dead_here(attempt.worker)}
         return [
             (
                 task,
@@ -128,17 +133,3 @@ class Reconciler:
             reports.accept(task.id, report, self._deaths_allowed, now, by_janitor=True)
         except Superseded:
             log.info("task %s moved on by itself meanwhile", task.id)
-
-
-def _worker_is_dead(attempt: Attempt) -> bool:
-    """Was the attempt's worker a process of this host, and is it gone? The name says which: queue.host.pid."""
-    pid = attempt.worker.rpartition(".")[2]
-    if attempt.host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from redis import Redis, WatchError
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, clean_registries
@@ -14,15 +15,28 @@ from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 HAND_OVER_S = 15.0  # a worker begins a popped job within milliseconds; later it is dead
 
 FirstSeen = dict[str, float]  # job id -> monotonic instant
+DueAt = dict[str, float]  # the same
 
 
-def start_due(redis: Redis, queue_names: tuple[str, ...]) -> None:
-    """Scheduled jobs whose time has come -> their queues. Each move is one transaction: none is lost or doubled."""
+def start_due(redis: Redis, queue_names: tuple[str, ...], due: DueAt) -> None:
+    """Scheduled jobs whose time has come -> their queues. Each move is one transaction: none is lost or doubled.
+
+    `due` is kept between calls. A job starts when its wall-clock time has come, or when the wait that it had left at first
+    sight is over: a clock that was wrong when the job was scheduled, and put right since, must not hold it up.
+    """
+    present: set[str] = set()
     for name in queue_names:
         queue = open_queue(redis, name)
         registry = ScheduledJobRegistry(queue=queue)
-        for job_id in registry.get_jobs_to_schedule():
-            _start(redis, queue, registry, job_id)
+        scheduled = cast(list[tuple[bytes, float]], redis.zrange(registry.key, 0, -1, withscores=True))
+        for raw, at in scheduled:
+            job_id = as_text(raw)
+            present.add(job_id)
+            wait_s = at - time.time()
+            if wait_s <= 0 or time.monotonic() >= due.setdefault(job_id, time.monotonic() + wait_s):
+                _start(redis, queue, registry, job_id)
+    for gone in due.keys() - present:
+        del due[gone]
 
 
 def clean(redis: Redis, queue_names: tuple[str, ...]) -> None:

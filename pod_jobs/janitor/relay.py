@@ -19,7 +19,7 @@ def relay_outbox(redis: Redis, now: datetime) -> int:
     """Outbox rows -> RQ. Returns how many."""
     rows = [row for row in outbox.pending() if now - row.created_at > HEAD_START or row.created_at > now]
     for row in rows:
-        queue.enqueue(redis, row.job_id, row.payload)  # False = RQ has it: sent all the same
+        queue.enqueue(redis, row.job_id, row.payload, at_front=row.at_front)  # False = RQ has it: sent all the same
         outbox.sent(row.job_id)
     if rows:
         log.info("enqueued %s job(s) from the outbox", len(rows))

@@ -15,10 +15,11 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.errors import PodJobsError
-from pod_jobs.janitor import periodic, purge, registries, relay
+from pod_jobs.janitor import periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Leadership
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
 from pod_jobs.settings import QUEUES, Settings
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,8 @@ def do_round(duties: list[Duty], redis: Redis, leadership: Leadership) -> None:
             duty.do(datetime.now(UTC))
         except (RedisError, PeeweeException, PodJobsError, OSError) as error:
             log.warning("%s failed: %s: %s", duty.name, type(error).__name__, error)
+        except Exception:  # noqa: BLE001  # a fault in one duty must not keep the others, or the next round, from their work
+            log.exception("%s failed", duty.name)
 
 
 def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
@@ -81,16 +84,22 @@ def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
     times, retention = settings.janitor, settings.retention
     reconciler = Reconciler(redis, QUEUES, times.lost_s, settings.retry.deaths)
     report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
+    lane_relay = traces.LaneRelay(redis, settings)
     handed_over: registries.FirstSeen = {}
+    due: registries.DueAt = {}
     failures_days = retention.failures_days or 36500
     return [
         Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now)),
-        Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES)),
+        Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES, due)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
+        Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),
         Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES, handed_over)),
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),
         Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now)),
+        Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now)),
+        Duty("lanes", times.tick_s, lane_relay.relay),
+        Duty("purge traces", PURGE_S, lambda now: traces.purge(settings, now)),
         Duty("purge", PURGE_S, lambda now: purge.purge(settings, now)),
         Duty(
             "purge failures",

@@ -8,8 +8,9 @@ A failed run leaves only its log.
 """
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, PodJobsError
@@ -19,8 +20,19 @@ from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.guard import Limits
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.progress import Progress
-from pod_jobs.media.tools import find_tools
+from pod_jobs.media.tools import Tools, find_tools
 from pod_jobs.settings import Settings
+
+
+@cache
+def tools_of(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "none"]) -> Tools:
+    """Asking ffmpeg what it can do takes up to half a second: once per worker."""
+    return find_tools(ffmpeg_path, sandbox)
+
+
+def prepare_encode(settings: Settings) -> None:
+    """Errors: SettingsError when there is no fitting ffmpeg."""
+    tools_of(settings.ffmpeg.path, settings.ffmpeg.sandbox)
 
 
 def run_encode(context: Context, order: Order) -> dict[str, Any]:
@@ -52,9 +64,8 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
         context.tick(order, {**asdict(progress), "folder": folder})
 
     with work_folder.translated_os_errors():
-        encoded = encode(
-            source, work, build_plan(context.settings, order.options), find_tools(ffmpeg.path, ffmpeg.sandbox), tick
-        )
+        plan = build_plan(context.settings, order.options)
+        encoded = encode(source, work, plan, tools_of(ffmpeg.path, ffmpeg.sandbox), tick)
     return {**asdict(encoded), "folder": folder}
 
 

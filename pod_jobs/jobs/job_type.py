@@ -31,6 +31,7 @@ class JobType:
     Of a task: `run(context, order)` returns the result that is reported to the catalog, which knows of each run.
     Not of a task (a delivery): `run(context, payload)` returns nothing, and is repeated until it raises nothing or a
     PermanentError. Both raise the errors of pod_jobs.errors; runtime decides what follows.
+    `prepare(settings)` is called once in the worker, before it forks: what it keeps in memory, every run finds.
     `timeout_s` ends a run that no limit inside it ended; the limits of media/run.py are much narrower.
     """
 
@@ -38,6 +39,7 @@ class JobType:
     queue: str
     run: Callable[..., Any]
     of_task: bool = True
+    prepare: Callable[[Settings], object] | None = None
     timeout_s: int = 72 * HOUR_S
 
 

@@ -9,6 +9,7 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
@@ -33,6 +34,39 @@ def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, An
 def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
     """Report id -> {"task": …, "report": …}: what waits to be delivered."""
     return {as_text(key): json.loads(value) for key, value in redis.hgetall(REPORTS_KEY).items()}
+
+
+def tasks_to_deliver(redis: Redis) -> set[int]:
+    """Tasks of which a report waits; from the ids alone, cheap enough for a page."""
+    return {int(as_text(key).partition("-")[0]) for key in redis.hkeys(REPORTS_KEY)}
+
+
+def deliveries(redis: Redis) -> list[dict[str, Any]]:
+    """Per waiting report: {"report", "task", "generation", "outcome", "tries", "next_at"}; next_at is ISO or None = now."""
+    found = []
+    for report_id, entry in sorted(waiting_reports(redis).items()):
+        job = queue.fetch(redis, f"report-{report_id}")
+        due = redis.zscore("rq:scheduled:catalog", f"report-{report_id}")
+        found.append(
+            {
+                "report": report_id,
+                "task": entry["task"],
+                "generation": entry["report"]["generation"],
+                "outcome": entry["report"]["outcome"],
+                "tries": (job.number_of_retries or 0) if job else 0,
+                "next_at": datetime.fromtimestamp(due, UTC).isoformat().replace("+00:00", "Z") if due else None,
+            }
+        )
+    return found
+
+
+def push_now(redis: Redis) -> int:
+    """Try every waiting report at once instead of at its time. Returns how many. Errors: ServiceUnavailable."""
+    waiting = list(waiting_reports(redis))
+    for report_id in waiting:
+        queue.remove(redis, f"report-{report_id}")
+        queue.enqueue(redis, f"report-{report_id}", {"report": report_id}, at_front=True)
+    return len(waiting)
 
 
 def run_report(context: Context, payload: Payload) -> None:

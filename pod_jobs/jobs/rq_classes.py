@@ -9,9 +9,13 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from pod_jobs.settings import Settings
+
 
 class PodJob(Job):
     """An RQ job read and written as JSON, whatever serializer the caller forgot to give."""
+
+    settings: Settings | None = None  # the worker's, while it performs this job
 
     def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None) -> None:
         super().__init__(id, connection=connection, serializer=JSONSerializer)
@@ -21,6 +25,14 @@ class PodJob(Job):
         job = super().fetch(id, connection=connection, serializer=JSONSerializer)
         assert isinstance(job, PodJob)  # noqa: S101  # for the type checker: RQ builds `cls`
         return job
+
+    def delete(self, pipeline: Any = None, remove_from_queue: bool = True, delete_dependents: bool = False) -> None:
+        """As RQ's, which raises ValueError when an execution of the job has expired: just when its worker fell silent."""
+        registry = self.execution_registry
+        for execution_id in registry.get_execution_ids():
+            if not self.connection.exists(f"rq:execution:{self.id}:{execution_id}"):
+                self.connection.zrem(registry.key, execution_id)
+        super().delete(pipeline, remove_from_queue, delete_dependents)
 
 
 class PodQueue(Queue):

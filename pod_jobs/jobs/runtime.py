@@ -38,7 +38,8 @@ from pod_jobs.jobs import queue
 from pod_jobs.jobs.connection import PatientRedis, connect_for_web
 from pod_jobs.jobs.job_type import Context, JobType, Payload, StopSignal
 from pod_jobs.jobs.report import send_report
-from pod_jobs.settings import Settings, load
+from pod_jobs.jobs.rq_classes import PodJob
+from pod_jobs.settings import load
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def perform(kind: str, payload: Payload) -> Retry | None:
     stop = StopSignal()
     stop.install()
     job_type = JOB_TYPES[kind]
-    context = _open_context(load(), stop)
+    context = _open_context(stop)
     if job_type.of_task:
         return _perform_task(job_type, context, payload["task"], payload["generation"])
     return _perform_delivery(job_type, context, payload)
@@ -63,8 +64,9 @@ def delay_s(tries: int, base_s: float, cap_s: float) -> float:
     return min(cap_s, base_s * 2.0 ** min(tries - 1, 30)) * random.uniform(0.5, 1.0)
 
 
-def _open_context(settings: Settings, stop: StopSignal) -> Context:
+def _open_context(stop: StopSignal) -> Context:
     job = get_current_job()
+    settings = (job.settings if isinstance(job, PodJob) else None) or load()
     return Context(
         settings=settings,
         redis=job.connection if job else PatientRedis.from_url(settings.redis_url),

@@ -7,10 +7,10 @@ What RQ's own worker does not do, and this one does:
 """
 
 import ctypes
+import gc
 import logging
 import os
 import signal
-import socket
 import threading
 import uuid
 from types import FrameType
@@ -22,6 +22,7 @@ from rq.serializers import JSONSerializer
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs import runtime, table  # noqa: F401  # imported here so that no horse has to
 from pod_jobs.jobs.connection import PatientRedis
+from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead, worker_name
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
@@ -39,6 +40,12 @@ class PodWorker(Worker):
     job_class = PodJob
     queue_class: type[Queue] = PodQueue
     stop_s = 4.0
+    settings: Settings | None = None
+
+    def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
+        """As RQ's; the job carries the settings that the worker has read already."""
+        job.settings = self.settings
+        return bool(super().perform_job(job, queue, execution))
 
     def run_maintenance_tasks(self) -> None:
         """Two cleaners at the same time enqueue an abandoned job twice; the janitor is the only one."""
@@ -93,14 +100,13 @@ class PodWorker(Worker):
             log.error("task %s: its death could not be reported: %s", payload["task"], error.reason)
 
 
-def worker_name(queue_name: str) -> str:
-    """Unique while the process lives, and tells where it is: the janitor reads host and pid from it."""
-    return f"{queue_name}.{socket.gethostname()}.{os.getpid()}"
-
-
 def run_worker(settings: Settings, queue_name: str) -> None:
     """Take jobs of one queue until SIGTERM. One queue only: with two, RQ pops without a hand-over list."""
+    for job_type in table.JOB_TYPES.values():
+        if job_type.queue == queue_name and job_type.prepare is not None:
+            job_type.prepare(settings)
     redis = PatientRedis.from_url(settings.redis_url)
+    put_back_jobs_of_the_dead(redis, queue_name)
     worker = PodWorker(
         [open_queue(redis, queue_name)],
         name=worker_name(queue_name),
@@ -110,5 +116,7 @@ def run_worker(settings: Settings, queue_name: str) -> None:
         worker_ttl=IDLE_TTL_S,
         log_job_description=False,
     )
+    worker.settings = settings
     worker.stop_s = settings.worker.stop_s
+    gc.freeze()  # or the collector's marks make every horse copy the pages of all that is imported here
     worker.work()

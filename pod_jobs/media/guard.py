@@ -3,7 +3,7 @@
 An upload is hostile until proven otherwise: a text file named x.mp4 makes a bare ffmpeg read other users' files, ask
 the network, or walk into a decoder nobody has looked at for ten years. Three nets:
 
-1. `sniff`: the first bytes must be those of a container we know. Playlists, scripts, archives never reach ffmpeg.
+1. pod_jobs.sniff: the first bytes must be those of a container we know. Playlists, scripts, archives never reach ffmpeg.
 2. `input_options`: protocols, demuxers and decoders by white list, and ceilings on streams, pixels and analysis.
 3. `sandboxed`: bubblewrap, where it works: no network, read-only /usr, one input, one output folder.
 """
@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pod_jobs.errors import BadSource
 from pod_jobs.media.cut import Range
 
 DEMUXERS = tuple(
@@ -40,33 +39,6 @@ DECODERS = tuple(
 
 # Decoders of subtitles that are text; only for the processes that extract one
 TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
-
-PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<MPD", b"<?xml", b"<smil", b"<asx", b"v=0", b"#EXT")
-
-# offset -> the bytes of a container that we let ffmpeg open
-MAGIC: tuple[tuple[int, bytes], ...] = (
-    *((4, box) for box in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),  # MP4, QuickTime
-    (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
-    (8, b"AVI "),
-    (8, b"WAVE"),
-    (0, b"riff\x2e\x91\xcf\x11"),  # Wave64
-    (0, b"OggS"),
-    (0, b"fLaC"),
-    (0, b"ID3"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # ASF, WMV
-    (0, b"FLV\x01"),
-    (0, b"\x00\x00\x01\xba"),  # MPEG programme stream
-    (0, b"\x00\x00\x01\xb3"),  # MPEG video
-    (8, b"AIFF"),
-    (8, b"AIFC"),
-    (0, b"caff"),
-    (0, b"\x06\x0e\x2b\x34\x02\x05\x01\x01"),  # MXF
-    (0, b"#!AMR"),
-    (0, b"\x1f\x07\x00"),  # raw DV
-    (0, b"\x0b\x77"),  # AC-3
-)
-HEAD_BYTES = 4096  # `sniff` needs no more
-TS_PACKETS = (188, 192, 204)  # bytes: plain, with time code (AVCHD), with error correction
 
 
 @dataclass(frozen=True)
@@ -106,37 +78,6 @@ class Sandbox:
 
     kind: str
     bwrap: str = ""
-
-
-def sniff(head: bytes) -> None:
-    """Refuse what does not begin like a container of ours (`head`: the first HEAD_BYTES). BadSource says why."""
-    if not head:
-        raise BadSource("0 bytes", code="source-empty")
-    text = head.lstrip(b"\xef\xbb\xbf\r\n\t ")
-    if text.startswith(PLAYLISTS):
-        raise BadSource(f"begins with {bytes(text[:16])!r}", code="source-playlist")
-    known = any(head[at : at + len(magic)] == magic for at, magic in MAGIC)
-    if not (known or _mpeg_audio(head) or _transport_stream(head)):
-        raise BadSource(f"begins with {head[:16]!r}: no container that we open", code="source-not-media")
-
-
-def _mpeg_audio(head: bytes) -> bool:
-    """MP3 or ADTS AAC: eleven set bits, a layer and a rate that exist; zeros before them are common."""
-    frame = head.lstrip(b"\0")[:4]
-    if len(frame) < 4 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
-        return False
-    adts = frame[1] & 0xF6 == 0xF0
-    return adts or (frame[1] & 0x06 != 0 and frame[1] & 0x18 != 0x08 and frame[2] & 0xF0 != 0xF0)
-
-
-def _transport_stream(head: bytes) -> bool:
-    """0x47 again and again at the distance of a packet."""
-    return any(
-        all(head[at + n * size] == 0x47 for n in range(5))
-        for size in TS_PACKETS
-        for at in range(size)
-        if at + 4 * size < len(head)
-    )
 
 
 def allowed(patterns: Iterable[str], existing: Iterable[str]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from pod_jobs.media.guard import Limits
 from pod_jobs.media.media_info import AudioTrack, Chapter, MediaInfo, SubtitleTrack, VideoTrack
 from pod_jobs.media.run import Bounds, capture
 from pod_jobs.media.tools import Tools
+from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
 
 CHILD = Path(__file__).with_name("probe_child.py")
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
@@ -56,7 +57,7 @@ def _check_file(source: Path) -> int:
         if not stat.S_ISREG(facts.st_mode):
             raise BadSource(f"not a regular file (mode {stat.filemode(facts.st_mode)})", code="source-not-media")
         with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            guard.sniff(file.read(guard.HEAD_BYTES))
+            refuse_unless_media(file.read(SNIFF_BYTES))
     except FileNotFoundError as error:
         raise BadSource(str(error), code="source-missing") from error
     return facts.st_size

@@ -9,7 +9,7 @@ from typing import Literal
 
 import imageio_ffmpeg
 
-from pod_jobs.errors import PodJobsError, SettingsError
+from pod_jobs.errors import FfmpegKilled, PodJobsError, SettingsError
 from pod_jobs.media import guard
 from pod_jobs.media.run import Bounds, capture
 
@@ -85,6 +85,8 @@ def _listed(ffmpeg: str, option: str) -> tuple[str, ...]:
 
 def _ask(argv: list[str]) -> str:
     finished, text = capture(argv, Path("/"), ASK, lambda: None)
+    if finished.returncode < 0:
+        raise FfmpegKilled(f"{argv[0]} {argv[-1]} was ended by signal {-finished.returncode}")
     if finished.returncode:
         raise SettingsError(f"{argv[0]} {argv[-1]} ended with {finished.returncode}: {finished.stderr.strip()[-300:]}")
     return text

@@ -4,7 +4,7 @@ Life of a line:
 1. The line's process is this supervisor: small, one thread, no signal handler (signals are blocked and waited for). It forks its
    children. Each leads a process group of its own, so that what a terminal or honcho sends to the line's group
    reaches the supervisor alone.
-2. A child that ends, for whatever reason, is started again after 0.2 s, 0.4 s … 30 s; a minute of life resets the
+2. A child that ends, for whatever reason, is started again after 0.2 s, 0.4 s … 10 s; a minute of life resets the
    wait. What it left in its process group is killed first.
 3. SIGTERM, SIGINT, or the one who started the line is gone: `before_stop` runs, the children get SIGTERM and `stop_s` seconds,
    then what is left gets SIGKILL, and the supervisor exits 0. It never exits otherwise: honcho would end everything.
@@ -23,7 +23,7 @@ from time import monotonic
 from pod_jobs.parentage import die_with_parent, parent_and_grandparent
 
 FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S = 10.0
 STABLE_S = 60.0  # a child that lived so long starts again after the first wait
 WATCH_S = 0.5  # how often the supervisor looks whether its own starter is alive
 STOP = frozenset({signal.SIGTERM, signal.SIGINT})

@@ -22,6 +22,7 @@ from pod_jobs.web import (
     pages,
     problems,
     sign_in,
+    trace_pages,
     uploads,
 )
 from pod_jobs.web.site import Site, install, site
@@ -42,6 +43,7 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
         PERMANENT_SESSION_LIFETIME=timedelta(days=settings.web.session_days),
+        SESSION_REFRESH_EACH_REQUEST=False,  # or the answer to a poll under way would sign in again who just signed out
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         BABEL_DEFAULT_LOCALE=LANGUAGES[0],
     )
@@ -63,6 +65,7 @@ def create_app(settings: Settings) -> Flask:
         browser_files.blueprint,
         sign_in.blueprint,
         uploads.blueprint,
+        trace_pages.blueprint,
         media_files.blueprint,
         health.blueprint,
     ):

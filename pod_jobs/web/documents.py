@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Attempt, Output, Task, Video
 from pod_jobs.catalog.store import tasks, videos
-from pod_jobs.jobs import queue
+from pod_jobs.jobs import queue, report
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.problems import translated
 
@@ -29,10 +29,12 @@ SOUND = ("mp3", "m4a")
 
 @dataclass(frozen=True)
 class Live:
-    """What Redis knows: task id -> progress of its running attempt, job id -> place in its queue (1 = next)."""
+    """What Redis knows: task id -> progress of its running attempt, job id -> place in its queue (1 = next), and the
+    tasks whose end is on its way to the catalog."""
 
     progress: dict[int, Document]
     places: dict[str, int]
+    delivering: set[int]
 
 
 def video_list(redis: Redis, base: str, rows: Sequence[Video]) -> list[Document]:
@@ -72,10 +74,11 @@ def read_live(redis: Redis, rows: Iterable[Task]) -> Live:
     try:
         progress = queue.read_progress(redis, [row.id for row in rows if row.state == "running"])
         places = {job: place for name in queues for job, place in queue.positions(redis, name).items()}
+        delivering = report.tasks_to_deliver(redis) if any(row.state == "running" for row in rows) else set()
     except RedisError as error:
         log.warning("no progress to show: %s", error)
-        return Live({}, {})
-    return Live(progress, places)
+        return Live({}, {}, set())
+    return Live(progress, places, delivering)
 
 
 def instant(value: datetime | None) -> str | None:
@@ -175,6 +178,7 @@ def _task(row: Task, live: Live) -> Document:
         "state": row.state,
         "generation": row.generation,
         "cancel_requested": row.cancel_requested,
+        "delivering": row.state == "running" and row.id in live.delivering,
         "queue_position": live.places.get(tasks.job_id(row.kind, row.id, row.generation)),
         "progress": live.progress.get(row.id),
         "error": _error(row.error_code, row.error_facts, row.error_reason),

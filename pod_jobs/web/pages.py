@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from pod_jobs.catalog.store import videos
-from pod_jobs.web import access
+from pod_jobs.web import access, tracing
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("pages", __name__)
@@ -43,7 +43,7 @@ def home() -> ResponseReturnValue:
 def video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for another lecturer's."""
     found = videos.get(video_id, access.require_user())
-    return render_template("video.html", video=found, owners=_shows_owners())
+    return render_template("video.html", video=found, owners=_shows_owners(), traces=tracing.of_page(found))
 
 
 def _shows_owners() -> bool:

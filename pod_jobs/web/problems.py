@@ -24,6 +24,7 @@ STATUS_OF_CODE = {
     "sign-in-failed": 401,
     "sign-in-link": 410,
     "too-many-attempts": 429,
+    "trace-limit": 429,
     "upload-busy": 423,
 }
 STATUS_OF_CLASS: tuple[tuple[type[PodJobsError], int], ...] = (

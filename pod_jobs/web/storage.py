@@ -22,7 +22,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from pod_jobs.errors import BadSource, DiskFull, Malformed
 from pod_jobs.settings import Settings
-from pod_jobs.sniff import SNIFF_BYTES, sniff
+from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
 
 GB = 10**9
 PIECE_BYTES = 128 * 1024
@@ -83,27 +83,18 @@ def check_room(settings: Settings, coming_bytes: int) -> None:
 def check_nature(path: Path) -> None:
     """Errors: BadSource for a file whose first bytes are not those of a recording."""
     with path.open("rb") as file:
-        _check_head(file.read(SNIFF_BYTES))
+        refuse_unless_media(file.read(SNIFF_BYTES))
 
 
 def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
-    """Append the body to `file` (unbuffered) until it ends. What arrived stays in it, whatever happens.
+    """Append the body to `file` (unbuffered) until it ends. What arrived stays in it, durably, whatever happens.
 
     Errors: CutOff; DiskFull; BadSource as soon as the first bytes say so; Malformed when more than `limit_bytes` come.
     """
-    received, until_check = 0, 0
-    for piece in _pieces(stream):
-        if until_check <= 0:
-            check_room(settings, 0)
-            until_check = ROOM_CHECK_BYTES
-        if received + len(piece) > limit_bytes:
-            check_size(settings, file.tell() + len(piece))
-            raise Malformed(f"more than the announced {limit_bytes} bytes came")
-        if file.tell() == 0 and len(piece) >= SNIFF_BYTES:
-            _check_head(piece[:SNIFF_BYTES])
-        _write(file, piece)
-        received += len(piece)
-        until_check -= len(piece)
+    try:
+        _append(stream, file, settings, limit_bytes)
+    finally:
+        os.fsync(file.fileno())  # here and not when the video is made: that happens inside a transaction
 
 
 def expect_large_body(request: Request) -> None:
@@ -144,11 +135,20 @@ def placer(settings: Settings, path: Path) -> Callable[[str], None]:
     return place
 
 
-def _check_head(head: bytes) -> None:
-    nature = sniff(head)
-    if nature != "media":
-        code = "source-playlist" if nature == "playlist" else "source-not-media"
-        raise BadSource(f"begins with {head[:16]!r}: {nature}", code=code)
+def _append(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
+    received, until_check = 0, 0
+    for piece in _pieces(stream):
+        if until_check <= 0:
+            check_room(settings, 0)
+            until_check = ROOM_CHECK_BYTES
+        if received + len(piece) > limit_bytes:
+            check_size(settings, file.tell() + len(piece))
+            raise Malformed(f"more than the announced {limit_bytes} bytes came")
+        if file.tell() == 0 and len(piece) >= SNIFF_BYTES:
+            refuse_unless_media(piece[:SNIFF_BYTES])
+        _write(file, piece)
+        received += len(piece)
+        until_check -= len(piece)
 
 
 def _pieces(stream: Stream) -> Iterator[bytes]:

@@ -9,7 +9,6 @@ The last byte makes the video, and a client that did not hear of it learns it fr
 import base64
 import binascii
 import fcntl
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,7 +136,6 @@ def _receive(upload: Upload, file: IO[bytes]) -> None:
         _forget(upload)
         raise
     finally:
-        os.fsync(file.fileno())
         uploads.touch(upload, now())
 
 

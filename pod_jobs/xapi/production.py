@@ -1,6 +1,6 @@
 """What the video platform itself did: uploaded, encoded, transcribed, published. Pure.
 
-The id of each is a UUIDv5 of video, event and generation, so a task that runs twice cannot report twice.
+The id of each is a UUIDv5 of video, event and run ("12-g1": task and run), so a run that reports twice is told once.
 """
 
 from dataclasses import dataclass
@@ -42,29 +42,29 @@ class VideoActivity:
 
 def build_uploaded(video: VideoActivity, person: Actor, at: datetime) -> Statement:
     """A person uploaded the video."""
-    return _statement(video, ("uploaded", 1), person, (UPLOADED, "uploaded"), video.build(), at)
+    return _statement(video, ("uploaded", "1"), person, (UPLOADED, "uploaded"), video.build(), at)
 
 
-def build_encoded(video: VideoActivity, generation: int, success: bool, duration_s: float, at: datetime) -> Statement:
-    """The encode of this generation ended, well or not."""
-    process = _activity(f"{video.iri}/encode/{generation}", PROCESS, {"en": "encode", "fr": "encodage"})
+def build_encoded(video: VideoActivity, run: str, success: bool, duration_s: float, at: datetime) -> Statement:
+    """This encode ended, well or not."""
+    process = _activity(f"{video.iri}/encode/{run}", PROCESS, {"en": "encode", "fr": "encodage"})
     actor = build_system_actor(video.home_page, "encode")
-    statement = _statement(video, ("encoded", generation), actor, (COMPLETED, "completed"), process, at)
+    statement = _statement(video, ("encoded", run), actor, (COMPLETED, "completed"), process, at)
     statement["result"] = {"success": success, "duration": format_duration(duration_s)}
     return statement
 
 
-def build_transcribed(video: VideoActivity, generation: int, language: str, at: datetime) -> Statement:
+def build_transcribed(video: VideoActivity, run: str, language: str, at: datetime) -> Statement:
     """Captions of a language were made and attached to the video."""
     captions = _activity(f"{video.iri}/captions/{language}", FILE, {"en": "captions", "fr": "sous-titres"})
     actor = build_system_actor(video.home_page, "transcribe")
-    return _statement(video, (f"transcribed-{language}", generation), actor, (ATTACHED, "attached"), captions, at)
+    return _statement(video, (f"transcribed-{language}", run), actor, (ATTACHED, "attached"), captions, at)
 
 
-def build_published(video: VideoActivity, generation: int, at: datetime) -> Statement:
-    """The video can be watched: the outputs of this generation are in place."""
+def build_published(video: VideoActivity, run: str, at: datetime) -> Statement:
+    """The video can be watched: the outputs of this run are in place."""
     actor = build_system_actor(video.home_page, "publish")
-    return _statement(video, ("published", generation), actor, (SUBMITTED, "submitted"), video.build(), at)
+    return _statement(video, ("published", run), actor, (SUBMITTED, "submitted"), video.build(), at)
 
 
 def format_duration(seconds: float) -> str:
@@ -74,13 +74,13 @@ def format_duration(seconds: float) -> str:
 
 def _statement(
     video: VideoActivity,
-    event: tuple[str, int],
+    event: tuple[str, str],
     actor: Actor,
     verb: tuple[str, str],
     target: dict[str, Any],
     at: datetime,
 ) -> Statement:
-    """`event`: name and generation; `verb`: IRI and English word. A target other than the video has it as parent."""
+    """`event`: name and run; `verb`: IRI and English word. A target other than the video has it as parent."""
     statement: Statement = {
         "id": str(uuid5(NAMESPACE_URL, f"{video.iri}#{event[0]}-{event[1]}")),
         "actor": actor,

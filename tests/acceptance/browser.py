@@ -1,48 +1,19 @@
 """Chromium for page tests. A page that logs an error, throws, or breaks the Content-Security-Policy fails its test."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.acceptance.site import PASSWORD, Outputs, Site, serve
-from tests.servers import KeyValueServer, need, short_folder
+from tests.acceptance.site import PASSWORD, Site
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ARGUMENTS += ["--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
-WATCH_POLICY = "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
-
-
-@pytest.fixture(scope="module")
-def outputs() -> Iterator[Outputs]:
-    with short_folder() as folder:
-        yield Outputs(folder)
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with short_folder() as folder:
-        server = KeyValueServer(folder)
-        server.start()
-        try:
-            with serve(folder / "home", server) as served:
-                yield served
-        finally:
-            server.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    need(CHROMIUM.exists(), "Chromium")
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS + as_root)
-        yield browser
-        browser.close()
+WATCH_POLICY = (
+    "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
+)
 
 
 class Faults:
@@ -81,26 +52,7 @@ def visitor(chromium: Browser, site: Site, **options: object) -> Iterator[tuple[
 
 def sign_in(page: Page, name: str = "admin") -> None:
     page.goto("/sign-in")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.locator("[name=name]").fill(name)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").press("Enter")
     page.wait_for_url("**/")
-
-
-@pytest.fixture
-def opened(chromium: Browser, site: Site) -> Iterator[tuple[Page, Faults]]:
-    with visitor(chromium, site) as (_, page, faults):
-        sign_in(page)
-        yield page, faults
-
-
-@pytest.fixture
-def page(opened: tuple[Page, Faults]) -> Page:
-    """Signed in as the administrator."""
-    return opened[0]
-
-
-@pytest.fixture
-def faults(opened: tuple[Page, Faults]) -> Faults:
-    """Those of `page`."""
-    return opened[1]

@@ -115,7 +115,9 @@ class StandIn:
         self.site, self.outputs = site, outputs
         task = site.api("GET", f"videos/{video_id}")["task"]
         self.order: Order = site.workers.start(task["id"], task["generation"], "encoding-1", "video-host", 1)
-        self.folder = f"{self.order.folder}/encode-{self.order.task}-g{self.order.generation}"
+        run = f"encode-{self.order.task}-g{self.order.generation}"
+        queue.remove(site.redis, run)  # a real worker would have taken it from the queue
+        self.folder = f"{self.order.folder}/{run}"
         self.complete = site.home / "media" / self.folder
         self.growing = self.complete.with_name(self.complete.name + ".part")
 
@@ -124,6 +126,9 @@ class StandIn:
         progress = {"step": "encode", "fraction": fraction, "speed": 1.8, "eta_s": 95, "first_playable": first_playable}
         progress |= {"detail": "", "folder": self.folder, "worker": "encoding-1", "host": "video-host", "attempt": 1}
         queue.write_progress(self.site.redis, self.order.task, progress | more)
+
+    def fall_silent(self) -> None:
+        queue.clear_progress(self.site.redis, self.order.task)
 
     def grow(self, segments: int) -> None:
         """The folder as it looks when `segments` of 4 s are encoded."""

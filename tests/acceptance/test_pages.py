@@ -1,6 +1,7 @@
 """The pages in a real browser: signing in, uploading, the list, the account."""
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,17 @@ from playwright.sync_api import Browser, Page, expect
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import users
 from pod_jobs.settings import load
-from tests.acceptance.browser import Faults, chromium, faults, opened, outputs, page, sign_in, site, visitor
+from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.site import PASSWORD, Line, Outputs, Site, StandIn, make_clip
 from tests.servers import wait_until
 
-__all__ = ["chromium", "faults", "opened", "outputs", "page", "site"]
-
 SLOW_BYTES_S = 2_000_000
 SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": SLOW_BYTES_S}
+DROPPED = """bytes => {
+  const files = new DataTransfer();
+  files.items.add(new File([new Uint8Array(bytes)], "Dropped.mp4"));
+  return files;
+}"""
 FAST = {**SLOW, "uploadThroughput": -1}
 
 
@@ -64,7 +68,7 @@ def test_a_stranger_signs_in_and_out(chromium: Browser, site: Site) -> None:
         expect(page.get_by_role("heading", name="There is no such page or object.")).to_be_visible()
         faults.forgive("status of 404")
         assert page.url == f"{site.url}/videos/1?x=1"
-        page.get_by_label("Account").click()
+        page.locator(".menu summary").click()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
@@ -72,10 +76,7 @@ def test_a_stranger_signs_in_and_out(chromium: Browser, site: Site) -> None:
 def test_a_link_signs_in_once(chromium: Browser, site: Site) -> None:
     catalog = database.connect(load(site.home).database_url)
     with catalog.connection_context():
-        from datetime import UTC, datetime, timedelta
-
-        now = datetime.now(UTC)
-        token = users.create_link(users.find("lea"), timedelta(hours=1), now)
+        token = users.create_link(users.find("lea"), timedelta(hours=1), datetime.now(UTC))
     with visitor(chromium, site) as (_, page, faults):
         page.goto(f"/sign-in/{token}")
         page.get_by_role("button", name="Sign in as lea").click()
@@ -95,8 +96,7 @@ def test_several_files_are_uploaded_by_choosing_and_dropping(page: Page, clip: P
         expect(row(page, title).locator(".row-state")).to_have_text("Waiting")
     expect(page.locator(".upload")).to_have_count(0)
     expect(page.get_by_text("Nothing here yet")).to_be_hidden()
-    drop = "bytes => { const files = new DataTransfer(); files.items.add(new File([new Uint8Array(bytes)], 'Dropped.mp4')); return files }"
-    files = page.evaluate_handle(drop, list(clip.read_bytes()))
+    files = page.evaluate_handle(DROPPED, list(clip.read_bytes()))
     page.dispatch_event("#drop-zone", "drop", {"dataTransfer": files})
     expect(row(page, "Dropped")).to_be_visible()
 
@@ -145,9 +145,12 @@ def test_an_upload_survives_a_cut_line(chromium: Browser, site: Site, big_clip: 
         line.cut()
         expect(page.locator(".upload-words")).to_contain_text("Connection lost")
         expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+        offsets: list[int] = []
+        page.on("request", lambda r: offsets.append(int(r.headers["upload-offset"])) if r.method == "PATCH" else None)
         line.mend()
         throttle(page, FAST)
         expect(row(page, "big")).to_be_visible(timeout=30_000)
+        assert offsets[0] > 500_000, "what had arrived was kept"
         expect(page.get_by_text("The server cannot be reached.")).to_be_hidden()
         faults.forgive("net::ERR_")
 
@@ -188,7 +191,9 @@ def test_the_list_lives(page: Page, site: Site, clip: Path, outputs: Outputs) ->
     assert page.evaluate("window.kept === document.activeElement"), "the focus stayed"
     failing = StandIn(site, second, outputs)
     failing.end("error", error_code="source-damaged", reason="a technical reason")
-    expect(row(page, "Second").locator(".row-words")).to_have_text("The file is damaged; no part of it could be encoded.")
+    expect(row(page, "Second").locator(".row-words")).to_have_text(
+        "The file is damaged; no part of it could be encoded."
+    )
 
 
 def test_search_and_more(page: Page, site: Site, clip: Path) -> None:
@@ -226,10 +231,10 @@ def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
     with visitor(chromium, site, locale="fr-FR") as (_, page, faults):
         page.goto("/sign-in")
         expect(page.locator("html")).to_have_attribute("lang", "fr")
-        page.get_by_role("button", name="Switch to English").click()
+        page.get_by_role("button", name="EN: switch to English").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         sign_in(page, "lea")
-        page.get_by_label("Account").click()
+        page.locator(".menu summary").click()
         page.get_by_role("link", name="Password and tokens").click()
         page.get_by_label("Current password").fill("wrong")
         page.get_by_label("New password").fill("a new password for tests")
@@ -249,7 +254,7 @@ def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
         expect(page.get_by_text("The token is revoked.")).to_be_visible()
         gone = site.session.get(f"{site.url}/api/v1/me", headers={"Authorization": f"Token {token}"}, timeout=10)
         assert gone.status_code == 401
-        page.get_by_role("button", name="Passer en français").click()
+        page.get_by_role("button", name="FR : passer en français").click()
         expect(page.get_by_role("heading", name="Mot de passe et jetons")).to_be_visible()
         page.goto("/")
         expect(page.get_by_text("Rien ici pour l’instant")).to_be_visible()

@@ -10,19 +10,24 @@ from peewee import (
     ForeignKeyField,
     IntegerField,
     Model,
+    SqliteDatabase,
     TextField,
 )
 from playhouse.migrate import SchemaMigrator
+from playhouse.sqlite_ext import AutoIncrementField
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
+    # SQLite gives a deleted row's number out again unless told otherwise; a job's id is made of its task's number.
+    Id = AutoIncrementField if isinstance(db, SqliteDatabase) else AutoField
+
     class Table(Model):
         class Meta:
             database = db
             legacy_table_names = False
 
     class User(Table):
-        id = AutoField()
+        id = Id()
         uuid = CharField(36, unique=True)
         name = CharField(100, unique=True)
         password_hash = CharField(255, null=True)
@@ -35,14 +40,14 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             table_name = "app_user"
 
     class SignInLink(Table):
-        id = AutoField()
+        id = Id()
         user = ForeignKeyField(User, on_delete="CASCADE")
         token_hash = CharField(64, unique=True)
         expires_at = BigIntegerField()
         used_at = BigIntegerField(null=True)
 
     class ApiToken(Table):
-        id = AutoField()
+        id = Id()
         user = ForeignKeyField(User, on_delete="CASCADE")
         label = CharField(100)
         token_hash = CharField(64, unique=True)
@@ -51,7 +56,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         revoked_at = BigIntegerField(null=True)
 
     class Video(Table):
-        id = AutoField()
+        id = Id()
         owner = ForeignKeyField(User, on_delete="CASCADE")
         title = CharField(250)
         source_name = CharField(250)
@@ -66,7 +71,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         deleted_at = BigIntegerField(null=True, index=True)
 
     class Task(Table):
-        id = AutoField()
+        id = Id()
         video = ForeignKeyField(Video, on_delete="CASCADE", null=True)
         kind = CharField(20)
         template = CharField(40)
@@ -87,7 +92,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         error_reason = TextField(null=True)
 
     class Attempt(Table):
-        id = AutoField()
+        id = Id()
         task = ForeignKeyField(Task, on_delete="CASCADE")
         generation = IntegerField()
         number = IntegerField()
@@ -108,7 +113,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             indexes = ((("task", "number"), True),)
 
     class Output(Table):
-        id = AutoField()
+        id = Id()
         video = ForeignKeyField(Video, on_delete="CASCADE")
         task = ForeignKeyField(Task, on_delete="CASCADE")
         folder = CharField(250)
@@ -125,10 +130,11 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             indexes = ((("video", "kind"), False),)
 
     class Outbox(Table):
-        id = AutoField()
+        id = Id()
         job_id = CharField(100, unique=True)
         kind = CharField(20)
         payload = TextField()
+        at_front = BooleanField()
         created_at = BigIntegerField()
 
     class Periodic(Table):
@@ -147,7 +153,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         video = ForeignKeyField(Video, on_delete="SET NULL", null=True)
 
     class Audit(Table):
-        id = AutoField()
+        id = Id()
         at = BigIntegerField(index=True)
         who = CharField(100)
         action = CharField(40)

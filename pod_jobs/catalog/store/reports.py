@@ -10,6 +10,7 @@ from typing import Any
 
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
+from pod_jobs.catalog.store import events
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
 from pod_jobs.errors import REASON_LIMIT, SENTENCES, ResultRejected, Superseded
 
@@ -60,6 +61,7 @@ def accept(task_id: int, report: Report, deaths_allowed: int, now: datetime, *, 
         current = report.generation == task.generation
         if current and task.state in OPEN and (by_janitor or _may_move(task, attempt, report)):
             _move(task, report, deaths_allowed, now)
+            events.ended(task, report.result, now)
     if not current:
         raise Superseded(f"task {task_id} is at generation {task.generation}, the report is of {report.generation}")
     return task
@@ -137,7 +139,7 @@ def _after_death(task: Task, report: Report, deaths_allowed: int, now: datetime)
         task.error_code, task.error_facts, task.error_reason = "worker-died-twice", {}, report.reason
         end(task, "error", now)
     else:
-        renew(task, now)
+        renew(task, now, at_front=True)
 
 
 def _fail(task: Task, report: Report, now: datetime) -> None:

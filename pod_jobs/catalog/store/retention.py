@@ -12,6 +12,11 @@ def deleted_videos() -> list[Video]:
     return list(Video.select().where(Video.deleted_at.is_null(False), Video.id.not_in(still_open)))
 
 
+def known_videos() -> set[int]:
+    """Every id that has a row, deleted ones included."""
+    return {row.id for row in Video.select(Video.id)}
+
+
 def forget_video(video_id: int) -> None:
     """Its row and all that hangs on it. The files must be gone before."""
     Video.delete().where(Video.id == video_id).execute()

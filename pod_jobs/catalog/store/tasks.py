@@ -58,7 +58,7 @@ def order_again(task_id: int, now: datetime) -> Task:
     return task
 
 
-def renew(task: Task, now: datetime) -> None:
+def renew(task: Task, now: datetime, *, at_front: bool = False) -> None:
     """Give `task` a new generation and put it into the outbox. Call inside a transaction."""
     Outbox.delete().where(Outbox.job_id == job_id(task.kind, task.id, task.generation)).execute()
     task.generation += 1
@@ -67,7 +67,7 @@ def renew(task: Task, now: datetime) -> None:
     task.ended_at = task.retry_at = task.error_code = task.error_reason = None
     task.error_facts = {}
     task.save()
-    _post(task, now)
+    _post(task, now, at_front=at_front)
 
 
 def post_again(task_id: int, generation: int, now: datetime) -> None:
@@ -77,7 +77,7 @@ def post_again(task_id: int, generation: int, now: datetime) -> None:
         wanted = job_id(task.kind, task.id, task.generation)
         if task.generation == generation and task.state == "waiting":
             if not Outbox.select().where(Outbox.job_id == wanted).exists():
-                _post(task, now)
+                _post(task, now, at_front=True)
 
 
 def start(task_id: int, generation: int, runner: Runner, now: datetime) -> tuple[Task, Attempt]:
@@ -190,9 +190,10 @@ def _is_deleted(task: Task) -> bool:
     return task.video is not None and task.video.deleted_at is not None
 
 
-def _post(task: Task, now: datetime) -> None:
+def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
+    wanted = job_id(task.kind, task.id, task.generation)
     payload: dict[str, Any] = {"task": task.id, "generation": task.generation}
-    Outbox.create(job_id=job_id(task.kind, task.id, task.generation), kind=task.kind, payload=payload, created_at=now)
+    Outbox.create(job_id=wanted, kind=task.kind, payload=payload, at_front=at_front, created_at=now)
 
 
 def end(task: Task, state: str, now: datetime) -> None:

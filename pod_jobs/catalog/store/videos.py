@@ -7,7 +7,7 @@ from typing import Any
 
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
-from pod_jobs.catalog.store import tasks
+from pod_jobs.catalog.store import events, tasks
 from pod_jobs.errors import NotFound, Refused
 
 
@@ -42,6 +42,7 @@ def create(owner: User, title: str, source: Source, now: datetime, place: Callab
         video.source_path = f"{folder_of(video.id)}/source"
         video.save(only=[Video.source_path])
         task = tasks.order(video, "encode", owner, now)
+        events.uploaded(video, now)
         place(video.source_path)
     return video, task
 

@@ -2,9 +2,17 @@
 
 from flask import Flask
 
-from pod_jobs.web.api import me, results, tasks, videos
+from pod_jobs.web.api import deliveries, lanes, me, results, tasks, traces, videos
 
-BLUEPRINTS = (videos.blueprint, tasks.blueprint, results.blueprint, me.blueprint)
+BLUEPRINTS = (
+    videos.blueprint,
+    tasks.blueprint,
+    deliveries.blueprint,
+    results.blueprint,
+    me.blueprint,
+    traces.blueprint,
+    lanes.blueprint,
+)
 PREFIX = "/api/v1"
 
 

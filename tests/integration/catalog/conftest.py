@@ -7,6 +7,7 @@ import pytest
 from peewee import Database
 
 from pod_jobs.catalog import database as catalog_database
+from pod_jobs.catalog import trace_models
 from pod_jobs.catalog.models import TABLES, User
 from pod_jobs.catalog.store import users
 from tests import servers
@@ -33,7 +34,7 @@ def catalog(database_url: str, tmp_path: Path) -> Iterator[Database]:
     database = catalog_database.connect(database_url)
     catalog_database.migrate(database)
     with database.connection_context():
-        for table in reversed(TABLES):
+        for table in reversed((*TABLES, *trace_models.TABLES)):
             table.delete().execute()
         yield database
 

@@ -295,3 +295,11 @@ def test_a_periodic_tick_fires_once_whoever_asks(catalog: Database) -> None:
     assert fire(180, run=False) is None  # missed, and the policy says skip
     assert fire(180) is None
     assert fire(240) is not None
+
+
+def test_numbers_are_never_given_out_again(lecturer: User) -> None:
+    """A job's id is made of its task's number; RQ remembers ids."""
+    first = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)[1]
+    retention.forget_video(first.video_id or 0)
+    second = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)[1]
+    assert second.id > first.id

@@ -78,6 +78,7 @@ def settings(home: Path, small_catalog: SmallCatalog, redis: Redis, monkeypatch:
     """Quick retries; the key-value server is empty."""
     monkeypatch.setenv("POD_JOBS_RETRY__BASE_S", "1")
     monkeypatch.setenv("POD_JOBS_WORKER__STOP_S", "2")
+    monkeypatch.setenv("POD_JOBS_WORKER__HEARTBEAT_S", "1")
     return load()
 
 

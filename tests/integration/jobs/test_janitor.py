@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from rq.executions import Execution
+from rq.job import JobStatus
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
 from pod_jobs.catalog import database as catalog_database
@@ -20,8 +23,10 @@ from pod_jobs.janitor.leader import Leadership
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import ReportRelay, relay_outbox
 from pod_jobs.jobs import queue
+from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
 from pod_jobs.jobs.report import send_report, waiting_reports
 from pod_jobs.settings import QUEUES, load
+from tests import servers
 from tests.servers import wait_until
 
 HOST = os.uname().nodename
@@ -37,7 +42,7 @@ def task(tmp_path: Path) -> Iterator[Task]:
     catalog_database.migrate(database)
     with database.connection_context():
         owner = users.create("léa", "lecturer", None, now())
-        yield videos.create(owner, "t", videos.Source("a.mp4", "videos/000001/source", 5), now())[1]
+        yield videos.create(owner, "t", videos.Source("a.mp4", 5), now(), lambda path: None)[1]
 
 
 @pytest.fixture
@@ -171,10 +176,29 @@ def test_due_jobs_start_once_and_early_ones_do_not(redis: Redis) -> None:
         job = queue.fetch(redis, f"encode-{number}-g1")
         redis.delete(rq_queue.key)
         ScheduledJobRegistry(queue=rq_queue).schedule(job, now() + timedelta(seconds=seconds))
-    registries.start_due(redis, QUEUES)
-    registries.start_due(redis, QUEUES)
+    due: registries.DueAt = {}
+    registries.start_due(redis, QUEUES, due)
+    registries.start_due(redis, QUEUES, due)
     assert queue.positions(redis, "encoding") == {"encode-1-g1": 1}
     assert ScheduledJobRegistry(queue=rq_queue).get_job_ids(cleanup=False) == ["encode-2-g1"]
+
+
+def test_a_job_scheduled_by_a_wrong_clock_does_not_wait_for_that_clock(redis: Redis) -> None:
+    queue.enqueue(redis, "encode-1-g1", {"task": 1, "generation": 1})
+    rq_queue = queue.open_queue(redis, "encoding")
+    redis.delete(rq_queue.key)
+    registry = ScheduledJobRegistry(queue=rq_queue)
+    registry.schedule(queue.fetch(redis, "encode-1-g1"), now() + timedelta(seconds=2))
+    due: registries.DueAt = {}
+    registries.start_due(redis, QUEUES, due)
+    redis.zadd(registry.key, {"encode-1-g1": time.time() + 300})  # as it looks once the clock is put back by 5 min
+
+    def started() -> bool:
+        registries.start_due(redis, QUEUES, due)
+        return queue.positions(redis, "encoding") == {"encode-1-g1": 1}
+
+    assert not started()
+    wait_until(started, 5)
 
 
 def test_a_job_popped_by_a_worker_that_died_comes_back_first(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,11 +259,16 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     for name in ("encode-1-g1", "encode-1-g9", "encode-9-g1.part"):
         os.utime(folder / name, (old, old))
     (settings.media_folder / "uploads").mkdir()
+    nobodys = [folder.with_name("000900"), folder.with_name("000901")]
+    for path in nobodys:
+        path.mkdir()
+    os.utime(nobodys[0], (old, old))
     upload = uploads.create("b" * 32, tasks.get(task.id).video.owner, "x", "", 9, now() - timedelta(days=9))
     (settings.media_folder / "uploads" / upload.id).write_text("half")
     purge.purge(settings, now())
     assert sorted(path.name for path in folder.iterdir()) == ["encode-1-g1", "encode-1-g2", "source"]
     assert list((settings.media_folder / "uploads").iterdir()) == []
+    assert [path.exists() for path in nobodys] == [False, True]
     videos.delete(task.video_id, tasks.get(task.id).video.owner, now())
     purge.purge(settings, now())
     assert not folder.exists() and retention.deleted_videos() == []
@@ -258,3 +287,64 @@ def test_the_janitor_process_leads_relays_and_ends_on_sigterm(home: Path, redis:
     os.kill(pid, signal.SIGTERM)
     assert os.waitpid(pid, 0)[1] == 0
     assert redis.get("pod_jobs:janitor:lock") is None
+
+
+def test_the_job_of_a_killed_worker_goes_back_at_once_and_once(redis: Redis) -> None:
+    """Its successor finds it; RQ itself would wait for 70 s and more."""
+    rq_queue = queue.open_queue(redis, "encoding")
+    for number in (1, 2):
+        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+    job = queue.fetch(redis, "encode-1-g1")
+    dead, other_host = f"encoding.{HOST}.{2**22 + 1}", "encoding.elsewhere.7"
+    for worker in (dead, other_host):
+        redis.hset(f"rq:worker:{worker}", "birth", "x")
+        redis.sadd("rq:workers:encoding", f"rq:worker:{worker}")
+    with redis.pipeline() as pipeline:
+        Execution.create(job, 70, pipeline, worker_name=dead)
+        pipeline.execute()
+    job.set_status(JobStatus.STARTED)
+    redis.lrem(rq_queue.key, 0, "encode-1-g1")
+
+    assert put_back_jobs_of_the_dead(redis, "encoding") == 1
+    assert put_back_jobs_of_the_dead(redis, "encoding") == 0
+    assert queue.positions(redis, "encoding") == {"encode-1-g1": 1, "encode-2-g1": 2}
+    assert job.get_status() == "queued"
+    assert redis.smembers("rq:workers:encoding") == {f"rq:worker:{other_host}".encode()}
+
+
+def test_the_janitor_outlives_an_outage_and_starts_what_came_due_in_it(
+    home: Path, redis: Redis, task: Task, key_value_server: servers.KeyValueServer
+) -> None:
+    """RQ's scheduler dies in a 5 s outage, and a delayed retry then waits for ever."""
+    rq_queue = queue.open_queue(redis, "encoding")
+    queue.enqueue(redis, "encode-9-g1", {"task": 9, "generation": 1})
+    redis.delete(rq_queue.key)
+    ScheduledJobRegistry(queue=rq_queue).schedule(queue.fetch(redis, "encode-9-g1"), now() + timedelta(seconds=3))
+    pid = os.fork()
+    if pid == 0:
+        from pod_jobs import janitor
+
+        os.environ["POD_JOBS_DATABASE__URL"] = f"sqlite:///{home.parent / 'catalog.sqlite3'}"
+        janitor.run(load())
+        os._exit(0)
+    wait_until(lambda: redis.get("pod_jobs:janitor"))
+    key_value_server.stop()
+    subprocess.run(["sleep", "5"], check=True)
+    key_value_server.start()
+    wait_until(lambda: "encode-9-g1" in queue.positions(redis, "encoding"), 15)
+    os.kill(pid, signal.SIGTERM)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_job_whose_execution_expired_can_still_be_removed(redis: Redis, task: Task, reconciler: Reconciler) -> None:
+    """RQ's own delete raises then, and a silent host's task would never have come back."""
+    relayed(redis)
+    started(redis, task, worker="encoding.elsewhere.5", host="elsewhere")
+    job = queue.fetch(redis, f"encode-{task.id}-g1")
+    with redis.pipeline() as pipeline:
+        execution = Execution.create(job, 70, pipeline, worker_name="encoding.elsewhere.5")
+        pipeline.execute()
+    redis.delete(execution.key, "rq:wip:encoding")
+    assert reconciler.reconcile(now()) == {"lost": 1}
+    assert state(task) == ("waiting", 2)
+    assert queue.fetch(redis, f"encode-{task.id}-g1") is None

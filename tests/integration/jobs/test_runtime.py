@@ -241,6 +241,18 @@ def test_a_killed_worker_takes_its_horse_and_the_horses_children_along(redis: Re
     wait_until(lambda: not alive(horse), 5, "the horse died with its worker")
 
 
+def test_a_killed_workers_job_runs_again_as_soon_as_another_worker_starts(
+    redis: Redis, start_worker: StartWorker
+) -> None:
+    worker = start_worker(encode=keep_working)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+    start_worker(encode=lambda context, order: RESULT)
+    wait_until(lambda: status(redis) == "finished", 5)
+
+
 def test_a_worker_and_its_job_outlive_an_outage_of_the_key_value_server(
     home: Path, small_catalog: SmallCatalog, start_worker: StartWorker, redis: Redis, key_value_server: Any
 ) -> None:
@@ -265,3 +277,36 @@ def test_delays_double_up_to_the_cap_with_jitter() -> None:
     for tries, full in ((1, 5), (2, 10), (3, 20), (10, 900), (10_000, 900)):
         delays = [delay_s(tries, 5, 900) for _ in range(200)]
         assert full / 2 <= min(delays) < max(delays) <= full
+
+
+def test_a_job_over_its_time_ends_as_an_error_and_not_as_success(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    """RQ's time-out is an ordinary exception: a job that catches everything would swallow it and end "finished"."""
+    queue.open_queue(redis, "encoding").enqueue_call(
+        queue.PERFORM, args=("encode", PAYLOAD), job_id="encode-7-g1", timeout=2, failure_ttl=-1
+    )
+    start_worker(encode=keep_working)
+    wait_until(lambda: status(redis) == "failed", 10)
+    report = next(iter(waiting_reports(redis).values()))["report"]
+    assert (report["outcome"], report["error_code"]) == ("error", "encode-too-slow")
+
+
+def test_workers_leave_the_registries_alone(redis: Redis, start_worker: StartWorker) -> None:
+    """Two cleaners at the same time enqueue an abandoned job twice; the janitor is the only one."""
+    redis.hset("rq:job:encode-9-g1", mapping={"status": "started", "created_at": "2026-01-01T00:00:00.000000Z"})
+    redis.zadd("rq:wip:encoding", {"encode-9-g1:x": time.time() - 100})
+    start_worker(encode=lambda context, order: RESULT)
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "finished")
+    wait_until(lambda: redis.zscore("rq:wip:encoding", "encode-7-g1") is None)
+    assert redis.zscore("rq:wip:encoding", "encode-9-g1:x") is not None
+
+
+def test_what_is_finished_stays_visible_for_a_week_and_what_failed_until_the_janitor_says_so(
+    redis: Redis, start_worker: StartWorker
+) -> None:
+    start_worker(encode=lambda context, order: RESULT)
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "finished")
+    assert redis.ttl("rq:job:encode-7-g1") > 6 * 86400

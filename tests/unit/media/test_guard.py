@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.errors import BadSource
-from pod_jobs.media.guard import DECODERS, Sandbox, allowed, sandboxed, sniff
+from pod_jobs.media.guard import DECODERS, Sandbox, allowed, sandboxed
+from pod_jobs.sniff import refuse_unless_media
 
 TS = b"\x47" + bytes(187)
 
@@ -36,7 +37,7 @@ TS = b"\x47" + bytes(187)
     ],
 )
 def test_containers_pass(head: bytes) -> None:
-    sniff(head)
+    refuse_unless_media(head)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_containers_pass(head: bytes) -> None:
 )
 def test_everything_else_does_not(head: bytes, code: str) -> None:
     with pytest.raises(BadSource) as caught:
-        sniff(head)
+        refuse_unless_media(head)
     assert caught.value.code == code
 
 

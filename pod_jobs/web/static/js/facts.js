@@ -48,21 +48,21 @@ export function sourceFacts(video) {
 
 const KINDS = {
   mp4: _("Video"), mp3: _("Sound"), m4a: _("Sound"), captions: _("Captions"), chapters: _("Chapters"), thumbnail: _("Picture"),
-  storyboard: _("Preview pictures"), log: _("Log of the encode"),
+  log: _("Log of the encode"),
 };
 const DOWNLOADS = Object.keys(KINDS);
 
 /** Outputs a person may want as a file: [{url, title, words}]. */
 export function downloads(video) {
   return video.outputs
-    .filter((output) => DOWNLOADS.includes(output.kind))
+    .filter(({ kind, name }) => DOWNLOADS.includes(kind) && (kind !== "thumbnail" || name.includes("_1.")))
     .sort((a, b) => DOWNLOADS.indexOf(a.kind) - DOWNLOADS.indexOf(b.kind))
     .map((output) => ({
       url: `${output.url}?download`,
       title: [KINDS[output.kind], output.rendition, output.language && languageName(output.language)].filter(Boolean).join(" "),
       words: [
         output.name.split(".").at(-1).toUpperCase(),
-        output.width_px && output.kind !== "storyboard" && `${output.width_px} × ${output.height_px}`,
+        output.width_px && `${output.width_px} × ${output.height_px}`,
         bytes(output.bytes),
       ]
         .filter(Boolean)

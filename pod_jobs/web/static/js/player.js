@@ -39,7 +39,7 @@ export class Player {
     if (play.poster && !this.media.poster && isVideo !== false) this.media.poster = play.poster;
     this.addTracks(play);
     if (play.storyboard && !this.cues.length) this.cues = await fetchStoryboard(play.storyboard);
-    const source = play.master ?? [...play.mp4, ...play.audio].at(-1)?.url;
+    const source = play.master ?? play.mp4[0]?.url ?? play.audio[0]?.url;
     if (source === this.source) return;
     this.source = source;
     this.stream?.stop();

@@ -46,6 +46,7 @@ function waitingWords(task) {
 /** What an open task is doing. */
 export function openWords(task) {
   if (task.state === "running" && task.cancel_requested) return _("Stopping");
+  if (task.delivering) return _("The result is on its way to the catalog");
   return task.state === "running" ? runningWords(task.progress) : waitingWords(task);
 }
 

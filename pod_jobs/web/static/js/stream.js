@@ -17,8 +17,8 @@ export async function openStream(media, play, fail) {
   return plain(media, files(play), fail);
 }
 
-const files = (play) =>
-  [...play.mp4, ...play.audio].map(({ url, height_px: height }) => ({ url, label: height ? `${height}p` : "" }));
+/** What plays without HLS: the MP4s, smallest first; the sound when there is no picture. */
+const files = ({ mp4, audio }) => (mp4.length ? mp4.map(({ url, rendition }) => ({ url, label: rendition })) : audio.slice(0, 1));
 
 function hls(Hls, media, play, fail) {
   const player = new Hls({

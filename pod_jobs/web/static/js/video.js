@@ -5,12 +5,14 @@ import { fillHistory } from "./history.js";
 import { say, showConnection, toast, toastProblem } from "./notices.js";
 import { Player } from "./player.js";
 import { describe, isOpen, stepName } from "./state.js";
+import { trace } from "./xapi.js";
 import { _, ago, clock, date, factor, percent, span } from "./words.js";
 
 const page = document.getElementById("video-page");
 const path = `${root}api/v1/videos/${page.dataset.id}`;
 const byId = (id) => document.getElementById(id);
 const player = new Player(byId("player"));
+if (page.dataset.traces) trace(player, JSON.parse(page.dataset.traces));
 const nearest = document.title.split(" · ").slice(1); // what follows the title
 
 let video;
@@ -61,6 +63,7 @@ const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.ur
 
 function showPlayer(before) {
   const { play, playable } = video;
+  if (!playable && playing) return; // a worker that is silent for a while takes no picture away
   byId("player").hidden = !playable;
   byId("no-player").hidden = playable || !isOpen(video.task);
   if (!playable) return;

@@ -16,6 +16,8 @@ const formats = {
   factor: new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
   ago: new Intl.RelativeTimeFormat(language, { numeric: "auto" }),
   date: new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }),
+  time: new Intl.DateTimeFormat(language, { timeStyle: "medium" }),
+  number: new Intl.NumberFormat(language),
   short: new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" }),
   bytes: ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, power) => unit(name, power > 1 ? 1 : 0)),
   spans: { second: unit("second"), minute: unit("minute"), hour: unit("hour") },
@@ -64,11 +66,13 @@ export function spoken(seconds) {
 export function ago(instant) {
   const seconds = (Date.parse(instant) - Date.now()) / 1000;
   const steps = [["day", 86400], ["hour", 3600], ["minute", 60]];
-  const [name, length] = steps.find(([, length]) => -seconds >= length) ?? ["minute", 60];
+  const [name, length] = steps.find(([, length]) => -seconds >= length) ?? ["second", Infinity]; // the first minute is "now"
   return formats.ago.format(Math.min(0, Math.ceil(seconds / length)), name);
 }
 
 export const date = (instant) => formats.date.format(new Date(instant));
+export const time = (instant) => formats.time.format(new Date(instant));
+export const number = (count) => formats.number.format(count);
 export const shortDate = (instant) => formats.short.format(new Date(instant));
 
 /** "fra" or "fr" -> "français" (in the page's language); the code itself when nobody knows it. */

@@ -1,0 +1,144 @@
+"""What a job costs beside its work, and how soon an idle worker begins one.
+
+rq        RQ's own worker, forking, with a function that does nothing
+ours      our worker and runtime, with a job that does nothing
+task      the same with all that a task needs: the catalog asked to start it, lock, folder, marker, report sent
+latency   from the commit of an order to the attempt's start, worker idle, one order at a time, through the real web app
+"""
+
+import argparse
+import contextlib
+import gc
+import os
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from redis import Redis
+
+from benchmarks._instance import Instance, wait_for
+from benchmarks.chaos import make_clip
+
+SUMMARY = "cost of a job beside its work, against RQ's own; time until an idle worker begins"
+LINES = ("web", "encoding", "catalog", "janitor")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=int, default=60, help="jobs per way (60)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns; the best counts (3)")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    instance = Instance(LINES, "benchmarks._noop_line", encoding_workers=1)
+    try:
+        instance.start()
+        wait_for(lambda: instance.children("encoding"), 30, "the encoding worker")
+        url = f"redis://127.0.0.1:{instance.redis_port}/1"  # beside the instance's own database 0
+        own_rq, ours = [], []
+        for _ in range(options.rounds):
+            own_rq.append(burst_ms(url, options.jobs, rq_jobs))
+            ours.append(burst_ms(url, options.jobs, our_jobs))
+        task_ms, latencies_ms = through_the_instance(instance, options.jobs)
+        cuts = statistics.quantiles(latencies_ms, n=20)
+        return {
+            "jobs": options.jobs,
+            "rq_ms": round(min(own_rq), 1),
+            "ours_ms": round(min(ours), 1),
+            "task_ms": round(task_ms, 1),
+            "ratio_ours_to_rq": round(min(ours) / min(own_rq), 2),
+            "ratio_task_to_rq": round(task_ms / min(own_rq), 2),
+            "latency_p50_ms": round(statistics.median(latencies_ms), 1),
+            "latency_p95_ms": round(cuts[18], 1),
+        }
+    finally:
+        instance.stop()
+        instance.remove()
+
+
+def burst_ms(url: str, jobs: int, work: Callable[[Redis, int], None]) -> float:
+    """Milliseconds per job of one worker that empties a full queue, in a process of its own."""
+    with Redis.from_url(url) as redis:
+        redis.flushdb()
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        began = time.perf_counter()
+        with Redis.from_url(url) as redis:
+            work(redis, jobs)
+            os.write(writing, str(time.perf_counter() - began).encode())
+        os._exit(0)
+    os.wait()
+    took_s = float(os.read(reading, 100))
+    os.close(reading)
+    os.close(writing)
+    return took_s / jobs * 1000
+
+
+def rq_jobs(redis: Redis, jobs: int) -> None:
+    from rq import Queue, Worker
+
+    queue = Queue("plain", connection=redis)
+    for _ in range(jobs):
+        queue.enqueue(os.getpid)
+    Worker([queue], connection=redis).work(burst=True)
+
+
+def our_jobs(redis: Redis, jobs: int) -> None:
+    from pod_jobs.jobs import queue
+    from pod_jobs.jobs.job_type import JobType
+    from pod_jobs.jobs.table import JOB_TYPES
+    from pod_jobs.jobs.worker import PodWorker
+    from pod_jobs.settings import load
+
+    JOB_TYPES["noop"] = JobType("noop", queue="plain", run=lambda context, payload: None, of_task=False)
+    for number in range(jobs):
+        queue.enqueue(redis, f"noop-{number}", {"number": number})
+    worker = PodWorker([queue.open_queue(redis, "plain")], connection=redis)
+    worker.settings = load()
+    gc.freeze()
+    worker.work(burst=True)
+
+
+def through_the_instance(instance: Instance, jobs: int) -> tuple[float, list[float]]:
+    """Milliseconds per task in a full queue; and the start latencies of lone ones."""
+    clip = make_clip()
+    for _ in range(jobs):
+        instance.api("POST", "/videos?name=clip.mp4", data=clip).raise_for_status()
+        wait_for(lambda: not unfinished(instance), 30, "the task ended")
+    latencies_ms = rows(
+        instance, "select (a.started_at - t.queued_at) / 1000.0 from attempt a join task t on t.id = a.task_id"
+    )
+    instance.api("POST", "/videos?name=clip.mp4", data=clip).raise_for_status()
+    with contextlib.suppress(ProcessLookupError):
+        for worker in instance.children("encoding"):
+            os.kill(worker, 19)  # SIGSTOP: fill the queue first
+    videos = rows(instance, "select id from video")[:jobs]
+    for video in videos:
+        instance.api("POST", f"/videos/{video}/encode")
+    for worker in instance.children("encoding"):
+        os.kill(worker, 18)
+    wait_for(lambda: not unfinished(instance), 120, "the queue is empty")
+    query = "select (max(started_at) - min(started_at)) / 1000.0 from attempt where task_id > ?"
+    (span_ms,) = rows(instance, query, len(latencies_ms) + 1)
+    return span_ms / (len(videos) - 1), latencies_ms
+
+
+def unfinished(instance: Instance) -> list[Any]:
+    return rows(instance, "select id from task where kind = 'encode' and state in ('waiting', 'running')")
+
+
+def rows(instance: Instance, query: str, *values: Any) -> list[Any]:
+    with closing(sqlite3.connect(instance.home / "catalog.sqlite3", timeout=15)) as catalog:
+        return [row[0] for row in catalog.execute(query, values).fetchall()]
+
+
+def table(figures: dict[str, Any]) -> str:
+    return (
+        "per job      rq {rq_ms} ms · ours {ours_ms} ms ({ratio_ours_to_rq}x) · a whole task {task_ms} ms ({ratio_task_to_rq}x)\n"
+        "an idle worker begins after  p50 {latency_p50_ms} ms · p95 {latency_p95_ms} ms"
+    ).format(**figures)

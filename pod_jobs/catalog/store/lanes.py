@@ -1,0 +1,252 @@
+"""The lanes: one per LRS, each worked by one worker at a time.
+
+A worker claims a lane for `lease_s` and gets its first statements; each report of outcomes renews the lease and gives the
+next ones; the last one lets go. The lease is longer than any request, because an LRS that gets one id twice at the same
+time may store it twice: a killed worker's lane waits until its lease has expired. `fence` grows with every claim, and an
+older one is refused.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.store import lane_pace
+from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, Straggler
+from pod_jobs.errors import NotFound, Refused, Superseded
+
+BATCH = 100  # as many as one request takes: they need not wait for `flush_s`
+PROBE = 10  # statements in the first probe of a stopped lane; each further one has twice as many
+UPSETS_BEFORE_CUT = 3  # 500s on one batch, after which it is cut into halves
+HOLD_CAP_S, HOLD_BASE_S = 300.0, 2.0
+PROBE_EARLY_S, PROBE_LATE_S, EARLY_PROBES = 60.0, 300.0, 10
+STRAGGLER_CAP_S, STRAGGLER_BASE_S = 600.0, 5.0
+REASON_CHARACTERS = 500
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A statement on its way to an LRS."""
+
+    number: int
+    id: str
+    body: str
+    suspect: bool
+    again: bool  # a straggler: the cursor has passed it
+    tries: int  # sends before this one that ended without a verdict
+    upsets: int
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A statement that was not stored; `fate` is later or dead."""
+
+    number: int
+    fate: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What a worker found out about the statements it had.
+
+    `through` is the cursor's new place (0 = as it was); `gone` are stragglers that were stored.
+    `limit` is how many it wants next; 0 lets go of the lane.
+    """
+
+    fence: int
+    through: int
+    stored: int
+    gone: tuple[int, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+    state: str = "open"  # one of LANE_STATES
+    reason: str = ""
+    wait_s: float | None = None  # what the LRS asked for
+    server_error: bool = False
+    limit: int = 0
+
+
+def last_number() -> int:
+    return StatementCounter.select(StatementCounter.number).scalar() or 0
+
+
+def ensure(names: Sequence[str], cursor: int, now: datetime) -> None:
+    """Rows for lanes that have none; they begin behind the number `cursor`."""
+    known = {row.name for row in Lane.select(Lane.name).where(Lane.name.in_(list(names)))} if names else set()
+    for name in names:
+        if name not in known:
+            Lane.insert(name=name, cursor=cursor, since=now).on_conflict_ignore().execute()
+
+
+def claim(name: str, holder: str, lease_s: float, now: datetime) -> int:
+    """A lease. Returns its fence. Errors: NotFound; Refused while another worker has it, or it has to wait."""
+    with transaction():
+        lane = _get_locked(name)
+        if lane.lease_until is not None and lane.lease_until > now:
+            raise Refused(f"lane {name} is worked by {lane.holder} until {lane.lease_until.isoformat()}")
+        if lane.not_before is not None and lane.not_before > now:
+            raise Refused(f"lane {name} waits until {lane.not_before.isoformat()}")
+        lane.fence += 1
+        lane.holder = holder[:100]
+        lane.lease_until = now + timedelta(seconds=lease_s)
+        lane.save()
+    return lane.fence
+
+
+def renew(name: str, fence: int, lease_s: float, now: datetime) -> None:
+    """Errors: NotFound, Superseded."""
+    with transaction():
+        lane = _held(name, fence)
+        lane.lease_until = now + timedelta(seconds=lease_s)
+        lane.save(only=[Lane.lease_until])
+
+
+def release(name: str, fence: int) -> None:
+    """Let another worker have the lane. A lease that is not ours any more stays."""
+    Lane.update(lease_until=None).where(Lane.name == name, Lane.fence == fence).execute()
+
+
+def fetch(name: str, limit: int, flush_s: float, now: datetime) -> list[Parcel]:
+    """What is due: stragglers whose time has come, then the next statements; of those, fewer than a batch only when the
+    first has waited for `flush_s`. A stopped lane gets a few, to find out. Errors: NotFound."""
+    lane = _get(name)
+    if lane.state == "stopped":
+        limit = min(limit, PROBE * 2 ** min(lane.failures - 1, 10))
+    again = _due_stragglers(name, now, limit)
+    upsets = lane.upsets if lane.upsets >= UPSETS_BEFORE_CUT else 0
+    rows = [(row, True, tries) for row, tries in again]
+    if _is_due(lane, flush_s, now):
+        rows += [(row, False, 0) for row in _next(lane, limit - len(again))]
+    if len(rows) == 1:
+        upsets = 0  # alone, it cannot be told from an LRS that fails on everything
+    return [Parcel(row.number, row.id, row.body, row.suspect, late, tries, upsets) for row, late, tries in rows]
+
+
+def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> None:
+    """Enter what became of the statements; renew the lease, or let go. Errors: NotFound, Superseded."""
+    with transaction():
+        lane = _held(name, settlement.fence)
+        _enter_leftovers(name, settlement, now)
+        lane.cursor = max(lane.cursor, settlement.through)
+        if settlement.stored:
+            lane.stored += settlement.stored
+            lane.last_stored_at = now
+            lane_pace.add(name, settlement.stored, now)
+        _enter_state(lane, settlement, now)
+        goes_on = settlement.limit > 0 and settlement.state == "open"
+        lane.lease_until = now + timedelta(seconds=lease_s) if goes_on else None
+        lane.save()
+
+
+def due(names: Sequence[str], flush_s: float, now: datetime) -> list[tuple[str, int]]:
+    """Name and fence of the lanes that a worker should take now."""
+    ensure(names, last_number(), now)
+    found = []
+    for lane in Lane.select().where(Lane.name.in_(list(names))):
+        busy = lane.lease_until is not None and lane.lease_until > now
+        waits = lane.not_before is not None and lane.not_before > now
+        if not busy and not waits and (_due_stragglers(lane.name, now, 1) or _is_due(lane, flush_s, now)):
+            found.append((lane.name, lane.fence))
+    return found
+
+
+def hurry(name: str, now: datetime) -> Lane:
+    """A person wants it tried now, whatever it waits for. Errors: NotFound."""
+    with transaction():
+        lane = _get_locked(name)
+        lane.not_before = now - timedelta(seconds=1)
+        lane.save(only=[Lane.not_before])
+        Straggler.update(not_before=now).where(Straggler.lane == name, Straggler.fate == "later").execute()
+    return lane
+
+
+def _get(name: str) -> Lane:
+    lane = Lane.get_or_none(Lane.name == name)
+    if lane is None:
+        raise NotFound(f"lane {name}")
+    return lane
+
+
+def _get_locked(name: str) -> Lane:
+    lane = locked(Lane.select().where(Lane.name == name)).get_or_none()
+    if lane is None:
+        raise NotFound(f"lane {name}")
+    return lane
+
+
+def _held(name: str, fence: int) -> Lane:
+    lane = _get_locked(name)
+    if lane.fence != fence:
+        raise Superseded(f"lane {name} is at fence {lane.fence}, this is {fence}")
+    return lane
+
+
+def _is_due(lane: Lane, flush_s: float, now: datetime) -> bool:
+    """Does enough wait behind the cursor, or long enough? After a wait (`not_before`) what is there goes out."""
+    first = Statement.select(Statement.received_at).where(Statement.number > lane.cursor)
+    oldest = first.order_by(Statement.number).first()
+    if oldest is None:
+        return False
+    waited = now - oldest.received_at >= timedelta(seconds=flush_s)
+    return waited or lane.not_before is not None or last_number() - lane.cursor >= BATCH
+
+
+def _next(lane: Lane, limit: int) -> list[Statement]:
+    query = Statement.select().where(Statement.number > lane.cursor).order_by(Statement.number)
+    return list(query.limit(limit)) if limit > 0 else []
+
+
+def _due_stragglers(name: str, now: datetime, limit: int) -> list[tuple[Statement, int]]:
+    """With their tries; the longest waiting first."""
+    query = Straggler.select().where(Straggler.lane == name, Straggler.fate == "later", Straggler.not_before <= now)
+    tries = {row.number: row.tries for row in query.order_by(Straggler.not_before).limit(limit)}
+    if not tries:
+        return []
+    rows = Statement.select().where(Statement.number.in_(list(tries))).order_by(Statement.number)
+    return [(row, tries[row.number]) for row in rows]
+
+
+def _enter_leftovers(name: str, settlement: Settlement, now: datetime) -> None:
+    mine = Straggler.lane == name
+    numbers = [one.number for one in settlement.leftovers]
+    before = {row.number: row.tries for row in Straggler.select().where(mine, Straggler.number.in_(numbers))}
+    Straggler.delete().where(mine, Straggler.number.in_([*numbers, *settlement.gone])).execute()
+    for one in settlement.leftovers:
+        tries = before.get(one.number, 0) + (1 if one.code else 0)  # without a code it was not its own fault
+        wait_s = min(STRAGGLER_CAP_S, STRAGGLER_BASE_S * 2.0**tries) if one.code else 0.0
+        Straggler.create(
+            lane=name,
+            number=one.number,
+            fate=one.fate,
+            code=one.code,
+            reason=one.reason[:REASON_CHARACTERS],
+            tries=tries,
+            not_before=now + timedelta(seconds=wait_s),
+            at=now,
+        )
+
+
+def _enter_state(lane: Lane, settlement: Settlement, now: datetime) -> None:
+    if settlement.stored or settlement.state == "open":
+        lane.failures = lane.upsets = 0
+    if settlement.state == "open":
+        wait_s = None
+    else:
+        lane.failures += 1
+        lane.upsets += settlement.server_error
+        wait_s = _wait_s(lane.failures, settlement)
+    if lane.state != settlement.state:
+        lane.state, lane.since = settlement.state, now
+    lane.reason = settlement.reason[:REASON_CHARACTERS]
+    lane.not_before = None if wait_s is None else now + timedelta(seconds=wait_s)
+
+
+def _wait_s(failures: int, settlement: Settlement) -> float:
+    """Until the next try: what the LRS asked for, else longer each time, with jitter."""
+    if settlement.wait_s is not None:
+        return settlement.wait_s
+    if settlement.state == "stopped":
+        return PROBE_EARLY_S if failures < EARLY_PROBES else PROBE_LATE_S
+    return min(HOLD_CAP_S, HOLD_BASE_S * 2.0 ** min(failures - 1, 30)) * random.uniform(0.75, 1.0)

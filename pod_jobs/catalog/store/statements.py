@@ -1,0 +1,161 @@
+"""Accepted statements: added under rising numbers, counted by label, looked up, purged."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from peewee import EXCLUDED, MySQLDatabase, fn
+
+from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.models import User, database
+from pod_jobs.catalog.store import lanes
+from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, Straggler, TraceCount, TraceOptOut
+
+INSERT_ROWS = 50  # SQLite takes 32,766 values in one command, older ones 999
+VERB_CHARACTERS = 250
+CONFORM = "conform"  # the label of what has none
+PURGE_ROWS = 20_000  # in one transaction
+
+
+@dataclass(frozen=True)
+class NewStatement:
+    """What pod_jobs.xapi.statement.Frozen holds, as the tables keep it."""
+
+    id: str
+    body: str
+    verb: str
+    registration: str | None
+    labels: tuple[str, ...]
+    suspect: bool
+    of_profile: bool
+    video: int | None = None
+
+
+def add(new: Sequence[NewStatement], lane_names: Sequence[str], now: datetime) -> dict[str, str]:
+    """Keep those whose id is unknown, all or none. Returns id -> body of those whose id was in use; they are unchanged.
+
+    No id twice in `new`. Numbers follow the order of the commits: the counter's row stays locked until then. Lanes
+    that the table does not know begin with these statements.
+    """
+    with transaction():
+        last = _lock_counter()
+        lanes.ensure(lane_names, last, now)
+        known = {
+            row.id: row.body
+            for row in Statement.select(Statement.id, Statement.body).where(Statement.id.in_([one.id for one in new]))
+        }
+        fresh = [one for one in new if one.id not in known]
+        if not fresh:
+            return known
+        rows = [_row(one, number, now) for number, one in enumerate(fresh, last + 1)]
+        for start in range(0, len(rows), INSERT_ROWS):
+            Statement.insert_many(rows[start : start + INSERT_ROWS]).execute()
+        StatementCounter.update(number=last + len(fresh)).execute()
+        _count(fresh, now)
+    return known
+
+
+def of_registration(registration: str, limit: int = 1000) -> list[Statement]:
+    """Oldest first."""
+    query = Statement.select().where(Statement.registration == registration)
+    return list(query.order_by(Statement.number).limit(limit))
+
+
+def latest_registrations(video: int | None, limit: int = 20) -> list[tuple[str, int, int, datetime]]:
+    """The latest sessions (of a video): registration, video, number of statements, when the last one came."""
+    where = [Statement.registration.is_null(False), Statement.video.is_null(False)]
+    if video is not None:
+        where.append(Statement.video == video)
+    newest = fn.MAX(Statement.number)
+    query = (
+        Statement.select(
+            Statement.registration,
+            fn.MAX(Statement.video).alias("of_video"),
+            fn.COUNT(Statement.number).alias("statements"),
+            fn.MAX(Statement.received_at).alias("last_at"),
+        )
+        .where(*where)
+        .group_by(Statement.registration)
+        .order_by(newest.desc())
+        .limit(limit)
+    )
+    rows: list[Any] = list(query)
+    return [(row.registration, row.of_video, row.statements, row.last_at) for row in rows]
+
+
+def label_counts(first_day: str) -> list[TraceCount]:
+    """Sums from `first_day` (2026-03-01) on, one row per verb and label."""
+    total = fn.SUM(TraceCount.statements).alias("statements")
+    query = TraceCount.select(TraceCount.verb, TraceCount.label, total).where(TraceCount.day >= first_day)
+    return list(query.group_by(TraceCount.verb, TraceCount.label).order_by(TraceCount.verb, TraceCount.label))
+
+
+def purge(limit: datetime, lane_names: Sequence[str]) -> int:
+    """Forget what is older than `limit` and decided on every lane of `lane_names`. Returns how many; call until 0."""
+    if not lane_names:
+        decided = lanes.last_number()
+    else:
+        decided = Lane.select(fn.MIN(Lane.cursor)).where(Lane.name.in_(list(lane_names))).scalar() or 0
+    wanted = Straggler.select(Straggler.number)
+    old = Statement.select(Statement.number).where(
+        Statement.number <= decided, Statement.received_at < limit, Statement.number.not_in(wanted)
+    )
+    numbers = [row.number for row in old.order_by(Statement.number).limit(PURGE_ROWS)]
+    for start in range(0, len(numbers), 500):
+        Statement.delete().where(Statement.number.in_(numbers[start : start + 500])).execute()
+    return len(numbers)
+
+
+def opt_out(user: User, out: bool, now: datetime) -> None:
+    """Whether this person's traces are kept from now on."""
+    if out:
+        TraceOptOut.insert(user=user, at=now).on_conflict_ignore().execute()
+    else:
+        TraceOptOut.delete().where(TraceOptOut.user == user).execute()
+
+
+def is_out(user_id: int) -> bool:
+    """Does this person want no traces?"""
+    return TraceOptOut.select().where(TraceOptOut.user == user_id).exists()
+
+
+def _lock_counter() -> int:
+    """The latest number, which nobody else will raise until the transaction ends."""
+    query = StatementCounter.select()
+    row = locked(query).get_or_none()
+    if row is None:
+        StatementCounter.insert(id=1, number=0).on_conflict_ignore().execute()
+        row = locked(query).get()
+    return row.number
+
+
+def _row(one: NewStatement, number: int, now: datetime) -> dict[str, object]:
+    return {
+        "number": number,
+        "id": one.id,
+        "body": one.body,
+        "verb": one.verb[:VERB_CHARACTERS],
+        "registration": one.registration,
+        "labels": list(one.labels),
+        "suspect": one.suspect,
+        "of_profile": one.of_profile,
+        "video": one.video,
+        "received_at": now,
+    }
+
+
+def _count(fresh: Sequence[NewStatement], now: datetime) -> None:
+    """Add to the day's sums. Under the counter's lock, so nobody else is at these rows."""
+    sums = Counter((one.verb[:VERB_CHARACTERS], label) for one in fresh for label in ("", *(one.labels or (CONFORM,))))
+    day = now.strftime("%Y-%m-%d")
+    rows = [{"day": day, "verb": verb, "label": label, "statements": n} for (verb, label), n in sorted(sums.items())]
+    query = TraceCount.insert_many(rows)
+    if isinstance(database.obj, MySQLDatabase):
+        more = {TraceCount.statements: TraceCount.statements + fn.VALUES(TraceCount.statements)}
+        query.on_conflict(update=more).execute()
+    else:
+        more = {TraceCount.statements: TraceCount.statements + EXCLUDED.statements}
+        keys = (TraceCount.day, TraceCount.verb, TraceCount.label)
+        query.on_conflict(conflict_target=keys, update=more).execute()

@@ -1,0 +1,135 @@
+"""The tables of the learning traces (docs/xapi.md); queries live in catalog/store/statements.py, lanes.py and events.py.
+
+A statement has one row, however many LRSs get it. How far a lane has come is a number, and only exceptions have rows of
+their own: an outage of hours writes nothing.
+"""
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from pod_jobs.catalog.models import InstantField, JsonField, Table, User
+
+LANE_STATES = ("open", "hold", "stopped")
+
+
+class StatementCounter(Table):
+    """One row: the number of the latest statement. Locked by whoever adds statements, so numbers follow the commits."""
+
+    id = IntegerField(primary_key=True)
+    number = BigIntegerField()
+
+
+class Statement(Table):
+    """An accepted statement as it was frozen. Never changed."""
+
+    number = BigIntegerField(primary_key=True)  # from StatementCounter: a lower one never commits later
+    id = CharField(36, unique=True)  # UUID in lower case
+    body = TextField()  # canonical JSON; what every LRS gets, byte for byte
+    verb = CharField(250)  # the beginning of its IRI
+    registration = CharField(36, null=True)
+    labels = JsonField()  # names of broken rules
+    suspect = BooleanField()  # an LRS may refuse it: sent apart from the others
+    of_profile = BooleanField()  # it claims the Video Profile
+    video = IntegerField(null=True)  # id of a video of ours; no foreign key: traces outlive it
+    received_at = InstantField(index=True)
+
+    class Meta:
+        indexes = ((("registration", "number"), False), (("video", "number"), False))
+
+
+class Lane(Table):
+    """One LRS and how far it has come."""
+
+    name = CharField(40, primary_key=True)  # of [[xapi.lane]]
+    cursor = BigIntegerField()  # every statement up to this number is decided, or a straggler
+    state = CharField(10, default="open")  # one of LANE_STATES
+    reason = TextField(default="")  # of a state that is not open
+    since = InstantField()  # of the state
+    not_before = InstantField(null=True)  # when to try again
+    failures = IntegerField(default=0)  # rounds since something was stored
+    upsets = IntegerField(default=0)  # those of them that ended in a 500
+    stored = BigIntegerField(default=0)
+    last_stored_at = InstantField(null=True)
+    holder = CharField(100, default="")  # the worker with the lease
+    fence = IntegerField(default=0)  # raised by each lease; an older one is not heard any more
+    lease_until = InstantField(null=True)
+
+
+class LaneMinute(Table):
+    """How many statements a lane delivered in a minute (of Unix time)."""
+
+    lane = CharField(40)
+    minute = BigIntegerField()
+    stored = IntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("lane", "minute")
+
+
+class Straggler(Table):
+    """A statement at or below its lane's cursor that the LRS does not have."""
+
+    lane = CharField(40)
+    number = BigIntegerField()
+    fate = CharField(10)  # later; dead = only a person sends it again
+    code = CharField(20)  # of pod_jobs.xapi.delivery.Outcome
+    reason = TextField()  # the LRS's words: may echo the statement
+    tries = IntegerField(default=0)
+    not_before = InstantField()
+    at = InstantField()
+
+    class Meta:
+        primary_key = CompositeKey("lane", "number")
+        indexes = ((("lane", "fate", "not_before"), False),)
+
+
+class TraceCount(Table):
+    """Statements of a day by verb and label; the label "" counts them all, "conform" those without a broken rule."""
+
+    day = CharField(10)  # 2026-03-01, UTC
+    verb = CharField(250)
+    label = CharField(40)
+    statements = IntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("day", "verb", "label")
+
+
+class TraceOptOut(Table):
+    """A person who wants no learning traces."""
+
+    user_id: int
+    user = ForeignKeyField(User, on_delete="CASCADE", primary_key=True)
+    at = InstantField()
+
+
+class ProductionEvent(Table):
+    """Something the platform did, until the janitor makes a statement of it. Commits with the change it tells of."""
+
+    id = AutoField()
+    kind = CharField(20)  # uploaded, encoded, published, transcribed
+    video = IntegerField()
+    run = CharField(40)  # "12-g1": task and generation; "" for uploaded
+    facts = JsonField()  # title; person (id of the uploader); success, duration_s; language
+    at = InstantField()
+
+
+TABLES: tuple[type[Model], ...] = (
+    StatementCounter,
+    Statement,
+    Lane,
+    LaneMinute,
+    Straggler,
+    TraceCount,
+    TraceOptOut,
+    ProductionEvent,
+)

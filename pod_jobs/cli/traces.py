@@ -1,0 +1,138 @@
+"""pod-jobs xapi: the lanes to the LRSs, their dead letters, and the checker."""
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pod_jobs.cli.api import Api
+from pod_jobs.cli.base import Fault, InstanceCommand, InstanceGroup, echo_json, echo_table, load_settings
+from pod_jobs.cli.words import local_time
+from pod_jobs.xapi import profile, session
+from pod_jobs.xapi.verdicts import Verdict, value_at
+
+COLOURS = {"ok": "green", "label": "yellow", "held": "red"}
+REASON_SHOWN = 80
+
+
+@click.group(cls=InstanceGroup)
+def xapi() -> None:
+    """Learning traces: lanes to the record stores, dead letters, a checker of statements."""
+
+
+@xapi.command(cls=InstanceCommand)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
+def status(as_json: bool) -> None:
+    """The lanes: state, what waits, what was delivered. Exit code 1 when one is stopped."""
+    found = Api(load_settings()).get("/xapi/lanes")["lanes"]
+    if as_json:
+        echo_json(found)
+    elif not found:
+        click.echo("No lane is configured: [[xapi.lane]] of settings.toml.")
+    else:
+        rows = [
+            (
+                *(lane["name"], lane["state"], lane["waiting"], local_time(lane["oldest_at"]), lane["dead"]),
+                *(lane["stored"], lane["per_minute"][-2], lane["reason"][:REASON_SHOWN] or "-"),
+            )
+            for lane in found
+        ]
+        echo_table(rows, ("LANE", "STATE", "WAITING", "OLDEST", "DEAD", "STORED", "PER MINUTE", "REASON"))
+    sys.exit(1 if any(lane["state"] == "stopped" for lane in found) else 0)
+
+
+@xapi.command(cls=InstanceCommand)
+@click.argument("lanes", nargs=-1, metavar="[LANE…]")
+def flush(lanes: tuple[str, ...]) -> None:
+    """Try lanes now, whatever they wait for. Without a name: all of them."""
+    api = Api(load_settings())
+    for name in lanes or _names(api):
+        api.post(f"/xapi/lanes/{name}/flush")
+        click.echo(f"{name} is tried now.")
+
+
+@xapi.command(cls=InstanceCommand)
+@click.argument("lane")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def dead(lane: str, as_json: bool) -> None:
+    """Statements that a record store refused for good, the latest first."""
+    found = Api(load_settings()).pages(f"/xapi/lanes/{lane}/dead", "dead")
+    if as_json:
+        for letter in found:
+            echo_json(letter)
+        return
+    rows = [
+        (one["number"], local_time(one["at"]), one["code"], one["verb"], " ".join(one["reason"].split())[:REASON_SHOWN])
+        for one in found
+    ]
+    echo_table(rows, ("NUMBER", "AT", "CODE", "VERB", "REASON"))
+
+
+@xapi.command(cls=InstanceCommand)
+@click.argument("lane")
+@click.argument("numbers", nargs=-1, type=int, metavar="NUMBER…")
+@click.option("--all", "everything", is_flag=True, help="Every dead letter of the lane.")
+@click.option("--drop", is_flag=True, help="Give them up instead.")
+def resend(lane: str, numbers: tuple[int, ...], everything: bool, drop: bool) -> None:
+    """Send dead letters of a lane again (NUMBER as `dead` shows it)."""
+    if bool(numbers) == everything:
+        raise click.UsageError("give NUMBERs or --all")
+    wanted: dict[str, Any] = {"all": True} if everything else {"numbers": list(numbers)}
+    verb = "drop" if drop else "resend"
+    count = Api(load_settings()).call("POST", f"/xapi/lanes/{lane}/dead/{verb}", json=wanted).json()["count"]
+    click.echo(f"{count} {'given up' if drop else 'sent again'}.")
+
+
+@xapi.command(cls=InstanceCommand)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--all", "everything", is_flag=True, help="Also the rules that are kept.")
+def check(file: Path, everything: bool) -> None:
+    """Judge the statements of FILE (JSON, an array, or one per line; - = standard input) by xAPI and the Video Profile.
+
+    Exit code 1 when a "must" is broken. Needs no instance.
+    """
+    statements = _read(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
+    broken = 0
+    attempts: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for index, statement in enumerate(statements):
+        verb = value_at(statement, "verb", "id")
+        broken += _show(f"statement {index + 1}: {verb or '?'}", profile.verdicts(statement), everything)
+        registration = value_at(statement, "context", "registration")
+        if isinstance(registration, str) and profile.claims_profile(statement):
+            attempts[registration].append(statement)
+    for registration, of_attempt in attempts.items():
+        broken += _show(f"attempt {registration}", session.verdicts(of_attempt), everything)
+    click.echo(f"{len(statements)} statements, {broken} broken rules")
+    sys.exit(1 if broken else 0)
+
+
+def _names(api: Api) -> list[str]:
+    return [lane["name"] for lane in api.get("/xapi/lanes")["lanes"]]
+
+
+def _read(text: str) -> list[Any]:
+    """Errors: Fault."""
+    try:
+        value = json.loads(text)
+        return value if isinstance(value, list) else [value]
+    except json.JSONDecodeError:
+        pass
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except json.JSONDecodeError as error:
+        raise Fault("The file is no JSON.", str(error)) from error
+
+
+def _show(title: str, verdicts: list[Verdict], everything: bool) -> int:
+    """Print what is broken (or everything). Returns how many "must" rules are."""
+    shown = [verdict for verdict in verdicts if everything or verdict.faults]
+    click.echo(title + ("" if shown else "  ok"))
+    for verdict in shown:
+        word = "advice" if verdict.faults and verdict.severity == "advice" else verdict.word
+        click.echo(f"  {click.style(f'{word:7}', fg=COLOURS.get(word, 'blue'))} {verdict.rule}: {verdict.text}")
+        for fault in verdict.faults:
+            click.echo(f"          {fault.path}: {fault.reason}")
+    return sum(bool(verdict.faults) and verdict.severity != "advice" for verdict in verdicts)

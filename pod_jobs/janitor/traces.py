@@ -1,0 +1,92 @@
+"""The janitor's part in the learning traces: lanes that are due get a job, events become statements, old ones go."""
+
+import logging
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from pod_jobs import traces
+from pod_jobs.catalog.models import User
+from pod_jobs.catalog.store import events, lanes, statements
+from pod_jobs.catalog.store.statements import NewStatement
+from pod_jobs.catalog.trace_models import ProductionEvent
+from pod_jobs.jobs import queue, snapshot
+from pod_jobs.jobs.deliver_statements import job_id
+from pod_jobs.settings import Settings
+from pod_jobs.xapi import production
+from pod_jobs.xapi.statement import Application, Frozen, accept
+
+log = logging.getLogger(__name__)
+
+QUEUE = "xapi"
+
+
+class LaneRelay:
+    """Enqueues lanes that are due, and once more when RQ lost the job or it ended without a claim."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._idle_since: dict[str, float] = {}
+
+    def relay(self, now: datetime) -> int:
+        """Returns how many were enqueued."""
+        xapi = self._settings.xapi
+        due = {job_id(*lane): lane[0] for lane in lanes.due(xapi.lane_names, xapi.flush_s, now)}
+        refused = [job for job, lane in due.items() if not queue.enqueue(self._redis, job, {"lane": lane})]
+        shot = snapshot.take(self._redis, (QUEUE,), refused)
+        instant = time.monotonic()
+        idle = {job: self._idle_since.get(job, instant) for job in refused if not shot.placed(job)}
+        for job, since in idle.items():
+            if instant - since >= self._settings.janitor.lost_s:
+                queue.remove(self._redis, job)  # the next round enqueues it
+        self._idle_since = idle
+        return len(due) - len(refused)
+
+
+def tell_events(settings: Settings, now: datetime) -> int:
+    """What the platform did becomes statements; without a lane it is forgotten. Returns how many events."""
+    found = events.pending()
+    if not found:
+        return 0
+    rows = [_as_row(settings, event, now) for event in found] if settings.xapi.lane_names else []
+    events.replace(found, [row for row in rows if row is not None], list(settings.xapi.lane_names), now)
+    return len(found)
+
+
+def purge(settings: Settings, now: datetime) -> None:
+    """Statements that every LRS has, once they are old enough."""
+    days = settings.retention.statements_days
+    if days:
+        while statements.purge(now - timedelta(days=days), settings.xapi.lane_names):
+            pass
+
+
+def _as_row(settings: Settings, event: ProductionEvent, now: datetime) -> NewStatement | None:
+    raw = _statement(settings, event)
+    frozen = None if raw is None else accept(raw, Application(), now, traces.LIMITS)
+    if not isinstance(frozen, Frozen):
+        log.warning("event %s of video %s makes no statement: %s", event.kind, event.video, frozen)
+        return None
+    return traces.as_row(settings, frozen, traces.activity_of(settings, event.video, "").iri)
+
+
+def _statement(settings: Settings, event: ProductionEvent) -> dict[str, Any] | None:
+    """None when its person is gone or wants no traces."""
+    facts = event.facts
+    video = traces.activity_of(settings, event.video, facts["title"])
+    at = event.at
+    match event.kind:
+        case "uploaded":
+            person = User.get_or_none(User.id == facts["person"])
+            if person is None or statements.is_out(person.id):
+                return None
+            return production.build_uploaded(video, traces.actor_of(settings, person), at)
+        case "encoded":
+            return production.build_encoded(video, event.run, facts["success"], facts["duration_s"], at)
+        case "transcribed":
+            return production.build_transcribed(video, event.run, facts["language"], at)
+        case _:
+            return production.build_published(video, event.run, at)

@@ -1,0 +1,167 @@
+"""Deliver the waiting statements of one lane to its LRS.
+
+1. Claim the lane: a lease with a fence, and the first statements. Another worker has it, or it has to wait: nothing to do.
+2. Send them in batches (those that break xAPI apart from the others); xapi/delivery.py finds out what becomes of each.
+   The lease is renewed before requests, so that no other worker sends the same id at the same time.
+3. Report the outcomes and get the next statements, until none is due, the LRS wants a rest, or a minute is over.
+4. Killed anywhere in between: the lease ends after `xapi.lease_s`, and what had no outcome is sent again, the same bytes.
+
+The job carries the lane's name only. Address and password are the worker's own settings. It never fails for a passing
+reason: the janitor enqueues the lane again as long as something is due.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from pod_jobs.catalog.lanes_client import Claim, Parcel, Settlement
+from pod_jobs.errors import Interrupted, NotFound, Refused, ServiceUnavailable, SettingsError, Superseded
+from pod_jobs.jobs.job_type import Context, Payload
+from pod_jobs.settings import Settings
+from pod_jobs.xapi.delivery import Delivery, Fate, LaneState, Outcome, Sendable, deliver
+from pod_jobs.xapi.lrs import BATCH_BYTES, BATCH_STATEMENTS, Endpoint, LrsClient
+
+log = logging.getLogger(__name__)
+
+FETCH = 500  # statements at a time
+RUN_S = 60.0  # then another lane's job may have the worker
+SETTLE_AGAIN_S = 1.0  # between two tries to report, while the catalog is away
+
+
+def job_id(lane: str, fence: int) -> str:
+    """Of the run that follows the claim `fence`: at most one waits."""
+    return f"deliver_statements-{lane}-{fence}"
+
+
+def run_deliver(context: Context, payload: Payload) -> None:
+    name = payload["lane"]
+    try:
+        claim = context.catalog.lanes.claim(name, context.worker, FETCH)
+    except (Refused, NotFound, ServiceUnavailable) as error:
+        log.info("lane %s: nothing to do: %s", name, error.reason)
+        return
+    run = _Run(context, name, claim)
+    try:
+        run.work(claim.statements)
+    except (Superseded, NotFound, ServiceUnavailable) as error:
+        log.warning("lane %s: given up, the next one goes on: %s", name, error.reason)
+
+
+class _Run:
+    """One worker's time with a lane."""
+
+    def __init__(self, context: Context, name: str, claim: Claim) -> None:
+        self._context = context
+        self._name = name
+        self._fence = claim.fence
+        self._lease_s = claim.lease_s
+        self._renewed = time.monotonic()
+
+    def work(self, parcels: Sequence[Parcel]) -> None:
+        """Errors: Superseded, NotFound, ServiceUnavailable."""
+        try:
+            endpoint = build_endpoint(self._context.settings, self._name)
+        except SettingsError as error:
+            self._settle(Settlement(self._fence, state=LaneState.STOPPED, reason=f"this worker: {error.reason}"))
+            return
+        ends = time.monotonic() + RUN_S
+        with closing(LrsClient(endpoint)) as lrs:
+            while parcels:
+                settlement = self._send(parcels, lrs)
+                more = not self._must_stop() and time.monotonic() < ends
+                parcels = self._settle(settlement, FETCH if more else 0)
+
+    def _send(self, parcels: Sequence[Parcel], lrs: LrsClient) -> Settlement:
+        """Batch after batch, until all are sent or the LRS (or our worker) wants an end."""
+        outcomes: dict[str, Outcome] = {}
+        last = Delivery((), LaneState.OPEN, "", None, 0)
+        try:
+            for batch in batches(parcels):
+                last = deliver(batch, lrs, self._keep)
+                outcomes |= {outcome.id: outcome for outcome in last.outcomes}
+                if last.lane is not LaneState.OPEN:
+                    break
+        except Interrupted:
+            pass
+        return settle_up(self._fence, parcels, outcomes, last)
+
+    def _keep(self) -> None:
+        """Before each request: still ours? Errors: Interrupted, Superseded, NotFound, ServiceUnavailable."""
+        if self._must_stop():
+            raise Interrupted("the worker is stopping")
+        if time.monotonic() - self._renewed > self._lease_s / 3:
+            began = time.monotonic()
+            self._context.catalog.lanes.renew(self._name, self._fence)
+            self._renewed = began
+
+    def _settle(self, settlement: Settlement, limit: int = 0) -> Sequence[Parcel]:
+        """Report, also through a restart of the web app, as long as the lease lasts; get the next statements."""
+        while True:
+            began = time.monotonic()
+            try:
+                following = self._context.catalog.lanes.settle(self._name, settlement, limit)
+            except ServiceUnavailable:
+                if self._must_stop() or began - self._renewed > self._lease_s:
+                    raise
+                time.sleep(SETTLE_AGAIN_S)
+            else:
+                self._renewed = began
+                return following
+
+    def _must_stop(self) -> bool:
+        return self._context.stop.caught or os.getppid() != self._context.parent_pid
+
+
+def build_endpoint(settings: Settings, name: str) -> Endpoint:
+    """Errors: SettingsError when this worker's settings lack the lane or its password."""
+    lane = next((lane for lane in settings.xapi.lane if lane.name == name), None)
+    if lane is None:
+        raise SettingsError(f"xapi.lane: none is named {name}")
+    password = settings.lrs_password(name) if lane.login else ""
+    return Endpoint(password=password, **lane.model_dump(exclude={"name"}))
+
+
+def batches(parcels: Sequence[Parcel]) -> Iterator[list[Sendable]]:
+    """At most BATCH_STATEMENTS and BATCH_BYTES each; those that an LRS may refuse travel among themselves."""
+    for suspect in (False, True):
+        batch: list[Sendable] = []
+        size = 0
+        for parcel in (parcel for parcel in parcels if parcel.suspect is suspect):
+            body = parcel.body.encode()
+            if batch and (len(batch) == BATCH_STATEMENTS or size + len(body) > BATCH_BYTES):
+                yield batch
+                batch, size = [], 0
+            batch.append(Sendable(parcel.id, body, suspect, parcel.tries, parcel.upsets))
+            size += len(body) + 1
+        if batch:
+            yield batch
+
+
+def settle_up(fence: int, parcels: Sequence[Parcel], outcomes: dict[str, Outcome], last: Delivery) -> Settlement:
+    """What the catalog shall know: the cursor passes whatever is decided, and the undecided below it become stragglers."""
+    undecided = Outcome("", Fate.LATER)
+    pairs = [(parcel, outcomes.get(parcel.id, undecided)) for parcel in parcels]
+    own_fault = [pair for pair in pairs if pair[1].fate is Fate.LATER and pair[1].code == "conflict"]
+    decided = [pair for pair in pairs if pair[1].fate is not Fate.LATER] + own_fault
+    through = max((parcel.number for parcel, _ in decided if not parcel.again), default=0)
+    leftovers = []
+    for parcel, outcome in pairs:
+        is_own_fault = outcome.fate is Fate.DEAD or outcome.code == "conflict"
+        passed_over = not parcel.again and parcel.number <= through
+        if outcome.fate is not Fate.STORED and (is_own_fault or passed_over):
+            code = outcome.code if is_own_fault else ""
+            leftovers.append({"number": parcel.number, "fate": outcome.fate, "code": code, "reason": outcome.reason})
+    stored = [parcel for parcel, outcome in decided if outcome.fate is Fate.STORED]
+    return Settlement(
+        fence=fence,
+        through=through,
+        stored=len(stored),
+        gone=[parcel.number for parcel in stored if parcel.again],
+        leftovers=leftovers,
+        state=last.lane,
+        reason=last.reason,
+        wait_s=last.wait_s,
+        server_error=any(outcome.code == "server-error" for outcome in last.outcomes),
+    )

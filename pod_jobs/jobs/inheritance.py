@@ -1,0 +1,79 @@
+"""A worker that was killed leaves its job in RQ's hands, which wait 70 s and more; its successor on the host need not.
+
+A worker's name says where it lives: queue.host.pid. When that process is gone from this host, so is its horse
+(PR_SET_PDEATHSIG), and the job can go back to the front of its queue at once. Every worker looks when it starts, the janitor
+every few seconds. Workers of other hosts are left to RQ's heartbeats.
+"""
+
+import logging
+import os
+import socket
+
+from redis import Redis, WatchError
+from rq.executions import Execution
+from rq.job import JobStatus
+from rq.registry import StartedJobRegistry
+from rq.utils import as_text
+
+from pod_jobs.jobs.queue import fetch, open_queue
+
+log = logging.getLogger(__name__)
+
+
+def worker_name(queue_name: str) -> str:
+    """Of this process; unique while it lives."""
+    return f"{queue_name}.{socket.gethostname()}.{os.getpid()}"
+
+
+def is_dead_here(worker: str) -> bool:
+    """Was this worker a process of this host, and is it gone? False in doubt: a number may have been given out again."""
+    place, _, pid = worker.rpartition(".")
+    if place.partition(".")[2] != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def put_back_jobs_of_the_dead(redis: Redis, queue_name: str) -> int:
+    """Returns how many jobs went back. Safe to do twice, also by two processes at the same time."""
+    put_back = 0
+    for key in redis.smembers(f"rq:workers:{queue_name}"):
+        worker = as_text(key).removeprefix("rq:worker:")
+        if not is_dead_here(worker):
+            continue
+        for composite in redis.smembers(f"rq:worker:{worker}:executions"):
+            put_back += _put_back(redis, queue_name, as_text(composite), worker)
+        with redis.pipeline() as pipeline:
+            pipeline.srem(f"rq:workers:{queue_name}", key)
+            pipeline.srem("rq:workers", key)
+            pipeline.delete(key, f"rq:worker:{worker}:executions")
+            pipeline.execute()
+    return put_back
+
+
+def _put_back(redis: Redis, queue_name: str, composite: str, worker: str) -> bool:
+    queue = open_queue(redis, queue_name)
+    started = StartedJobRegistry(queue=queue)
+    job_id, _, execution_id = composite.rpartition(":")
+    with redis.pipeline() as pipeline:
+        try:
+            pipeline.watch(started.key)
+            job = fetch(redis, job_id)
+            if job is None or pipeline.zscore(started.key, composite) is None:
+                return False
+            pipeline.multi()
+            Execution(execution_id, job_id, redis, worker_name=worker).delete(job, pipeline)
+            job.set_status(JobStatus.QUEUED, pipeline=pipeline)
+            pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
+            pipeline.lrem(queue.key, 0, job_id)
+            pipeline.lpush(queue.key, job_id)
+            pipeline.execute()
+        except WatchError:
+            return False  # somebody moved a job meanwhile; the janitor's next round is near
+    log.warning("%s: its worker %s is gone; back to the front of %s", job_id, worker, queue_name)
+    return True

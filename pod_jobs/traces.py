@@ -1,0 +1,53 @@
+"""Learning traces of this instance: the settings put into the words of pod_jobs/xapi, and its values into the catalog's.
+
+For the web app (what people and programs hand in) and the janitor (what the platform did itself).
+"""
+
+import re
+from uuid import UUID
+
+from pod_jobs.catalog.models import User
+from pod_jobs.catalog.store.statements import NewStatement
+from pod_jobs.settings import Settings
+from pod_jobs.xapi.actors import Actor, build_actor, pseudonym
+from pod_jobs.xapi.production import VideoActivity
+from pod_jobs.xapi.statement import Frozen, Limits
+from pod_jobs.xapi.verdicts import value_at
+
+KEY = "xapi_key"  # secret of the pseudonyms
+LIMITS = Limits(statement_bytes=65_000)  # what MariaDB's TEXT holds
+
+
+def actor_of(settings: Settings, user: User) -> Actor:
+    """The person as an LRS knows him or her. Errors: SettingsError when the key of the pseudonyms is missing."""
+    xapi = settings.xapi
+    if xapi.anonymize:
+        name = pseudonym(settings.secret(KEY).encode(), UUID(user.uuid), xapi.salt)
+    else:
+        name = user.name if xapi.authenticated_name == "username" else user.uuid
+    return build_actor(settings.xapi_home_page, name)
+
+
+def activity_of(settings: Settings, video_id: int, title: str) -> VideoActivity:
+    return VideoActivity(settings.xapi_home_page, video_id, title)
+
+
+def as_row(settings: Settings, frozen: Frozen, object_id: object) -> NewStatement:
+    """`object_id`: the IRI that the statement, or its parent activity, is about."""
+    own = re.escape(f"{settings.xapi_home_page}/xapi/activities/video/") + r"(\d{1,9})(/.*)?"
+    match = re.fullmatch(own, object_id) if isinstance(object_id, str) else None
+    return NewStatement(
+        id=frozen.id,
+        body=frozen.body.decode(),
+        verb=frozen.verb,
+        registration=frozen.registration,
+        labels=frozen.labels,
+        suspect=frozen.suspect,
+        of_profile=frozen.of_profile,
+        video=int(match[1]) if match else None,
+    )
+
+
+def object_id(statement: object) -> object:
+    """The IRI of the statement's object, if it has one."""
+    return value_at(statement, "object", "id")

@@ -1,0 +1,76 @@
+"""What a worker of the queue `xapi` says: that it takes a lane, what became of its statements. See catalog/store/lanes.py."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from pod_jobs.catalog.store import lanes
+from pod_jobs.catalog.trace_models import LANE_STATES
+from pod_jobs.errors import Malformed, NotFound
+from pod_jobs.web import access
+from pod_jobs.web.api import answers
+from pod_jobs.web.site import now, site
+from pod_jobs.xapi_settings import XapiSettings
+
+blueprint = Blueprint("api_lanes", __name__)
+
+MOST = 1000  # statements at a time
+
+
+@blueprint.post("/xapi/lanes/<name>/claim")
+@access.only("worker")
+def claim(name: str) -> ResponseReturnValue:
+    """Errors: NotFound; Refused: nothing to do now."""
+    said, xapi = answers.body(), _known(name)
+    holder, limit = answers.field(said, "holder", str), answers.field(said, "limit", int)
+    lanes.ensure(xapi.lane_names, lanes.last_number(), now())
+    fence = lanes.claim(name, holder, xapi.lease_s, now())
+    return {"fence": fence, "lease_s": xapi.lease_s, "statements": _next(name, fence, limit)}
+
+
+@blueprint.post("/xapi/lanes/<name>/renew")
+@access.only("worker")
+def renew(name: str) -> ResponseReturnValue:
+    """Errors: NotFound; Superseded: another worker has the lane."""
+    said, xapi = answers.body(), _known(name)
+    lanes.renew(name, answers.field(said, "fence", int), xapi.lease_s, now())
+    return {"lease_s": xapi.lease_s}
+
+
+@blueprint.post("/xapi/lanes/<name>/outcomes")
+@access.only("worker")
+def outcomes(name: str) -> ResponseReturnValue:
+    """Errors: NotFound, Superseded, Malformed."""
+    xapi, settlement = _known(name), _parse(answers.body())
+    lanes.settle(name, settlement, xapi.lease_s, now())
+    goes_on = settlement.state == "open" and settlement.limit > 0
+    return {"statements": _next(name, settlement.fence, settlement.limit) if goes_on else []}
+
+
+def _known(name: str) -> XapiSettings:
+    xapi = site().settings.xapi
+    if name not in xapi.lane_names:
+        raise NotFound(f"lane {name} in the settings")
+    return xapi
+
+
+def _next(name: str, fence: int, limit: int) -> list[dict[str, Any]]:
+    """What the worker shall send next; with nothing, it has let go."""
+    parcels = lanes.fetch(name, min(limit, MOST), site().settings.xapi.flush_s, now())
+    if not parcels:
+        lanes.release(name, fence)
+    return [asdict(parcel) for parcel in parcels]
+
+
+def _parse(said: dict[str, Any]) -> lanes.Settlement:
+    """Errors: Malformed."""
+    try:
+        leftovers = tuple(lanes.Leftover(**one) for one in said.pop("leftovers", []))
+        settlement = lanes.Settlement(**{**said, "leftovers": leftovers, "gone": tuple(said.pop("gone", []))})
+    except TypeError as error:
+        raise Malformed(str(error)) from error
+    if settlement.state not in LANE_STATES or any(one.fate not in ("later", "dead") for one in leftovers):
+        raise Malformed("state or fate: none of those known")
+    return settlement

@@ -1,0 +1,160 @@
+"""/xapi: learning traces in; lanes, dead letters, labels and sessions for people."""
+
+import math
+from datetime import timedelta
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from pod_jobs.catalog.store import dead_letters, lanes, statements, users
+from pod_jobs.errors import Malformed, NotFound, Refused
+from pod_jobs.web import acceptance, access, problems, trace_documents
+from pod_jobs.web.access import require_user
+from pod_jobs.web.api import answers
+from pod_jobs.web.site import now, site
+from pod_jobs.web.trace_orders import flush, video_seen_by
+from pod_jobs.xapi.statement import Problem, parse_request
+
+blueprint = Blueprint("api_traces", __name__)
+
+TEAM = ("team", "admin")
+DAYS = 30
+
+
+@blueprint.post("/xapi/statements")
+@access.only(*access.PEOPLE, "application")
+def accept() -> ResponseReturnValue:
+    """One statement or an array of them. 204: traces are switched off here, or this person wants none."""
+    user, settings = require_user(), site().settings
+    trusted = access.by_token() and user.role in acceptance.TRUSTED_ROLES
+    if (request.content_length or 0) > acceptance.REQUEST_BYTES:
+        return _refused(Problem("size", "$", f"more than {acceptance.REQUEST_BYTES} bytes"))
+    request.max_content_length = acceptance.REQUEST_BYTES
+    raws = parse_request(request.get_data(cache=False))
+    if isinstance(raws, Problem):
+        return _refused(raws)
+    if len(raws) > acceptance.REQUEST_STATEMENTS:
+        return _refused(Problem("size", "$", f"more than {acceptance.REQUEST_STATEMENTS} statements"))
+    if not settings.xapi.lane_names or (not trusted and statements.is_out(user.id)):
+        return "", 204
+    wait_s = 0.0 if trusted else acceptance.allowances(settings).wait_s(user.id, len(raws))
+    if wait_s:
+        return _too_many(wait_s)
+    entries = [entry.document() for entry in acceptance.take_in(raws, settings, user, trusted, now())]
+    if entries and not any(entry["accepted"] for entry in entries):
+        return _problem({**entries[0]["problem"], "statements": entries})
+    return {"statements": entries}
+
+
+@blueprint.get("/xapi/lanes")
+@access.only(*TEAM)
+def list_lanes() -> ResponseReturnValue:
+    sights = dead_letters.overview(site().settings.xapi.lane_names, now())
+    return answers.fresh({"lanes": [trace_documents.lane(sight) for sight in sights]})
+
+
+@blueprint.post("/xapi/lanes/<name>/flush")
+@access.only(*TEAM)
+def try_now(name: str) -> ResponseReturnValue:
+    """Try the lane now, whatever it waits for."""
+    _check_lane(name)
+    flush(name)
+    users.note(require_user().name, "xapi flush", f"lane {name}", now())
+    return {"lane": name}, 202
+
+
+@blueprint.get("/xapi/lanes/<name>/dead")
+@access.only(*TEAM)
+def list_dead(name: str) -> ResponseReturnValue:
+    _check_lane(name)
+    limit, before = answers.page()
+    rows = dead_letters.dead_letters(name, limit, before)
+    following = rows[-1][0].number if len(rows) == limit else None
+    return answers.fresh({"dead": [trace_documents.dead_letter(*row) for row in rows], "next": following})
+
+
+@blueprint.post("/xapi/lanes/<name>/dead/resend")
+@access.only(*TEAM)
+def resend(name: str) -> ResponseReturnValue:
+    """Send dead letters again: {"numbers": [...]} or {"all": true}. Errors: NotFound."""
+    _check_lane(name)
+    count = dead_letters.resend(name, _numbers(), now())
+    flush(name)
+    return _decided(name, "resend", count)
+
+
+@blueprint.post("/xapi/lanes/<name>/dead/drop")
+@access.only(*TEAM)
+def drop(name: str) -> ResponseReturnValue:
+    """Give dead letters up: {"numbers": [...]} or {"all": true}. Errors: NotFound."""
+    _check_lane(name)
+    return _decided(name, "drop", dead_letters.drop(name, _numbers()))
+
+
+@blueprint.get("/xapi/labels")
+@access.only(*TEAM)
+def labels() -> ResponseReturnValue:
+    """Of the last 30 days: how many statements there were of each verb, and how many broke which rule."""
+    first_day = (now() - timedelta(days=DAYS)).strftime("%Y-%m-%d")
+    return answers.fresh(trace_documents.labels(statements.label_counts(first_day)))
+
+
+@blueprint.get("/xapi/sessions")
+def list_sessions() -> ResponseReturnValue:
+    """The latest attempts at a video (?video=). Errors: NotFound, also for another lecturer's video."""
+    video = request.args.get("video", "")
+    if not (video.isascii() and video.isdigit() and len(video) < 10):
+        raise Malformed("video: a number is needed")
+    video_seen_by(require_user(), int(video))
+    rows = statements.latest_registrations(int(video))
+    return answers.fresh({"sessions": [trace_documents.session_line(*row) for row in rows]})
+
+
+@blueprint.get("/xapi/sessions/<registration>")
+def show_session(registration: str) -> ResponseReturnValue:
+    """One attempt: its statements as they came, and what the rules say. Errors: NotFound."""
+    rows = statements.of_registration(registration)
+    if not rows or rows[0].video is None:
+        raise NotFound(f"attempt {registration}")
+    video_seen_by(require_user(), rows[0].video)
+    return answers.fresh(trace_documents.session(rows))
+
+
+def _check_lane(name: str) -> None:
+    settings = site().settings.xapi
+    if name not in settings.lane_names:
+        raise NotFound(f"lane {name}")
+    lanes.ensure(settings.lane_names, lanes.last_number(), now())
+
+
+def _numbers() -> list[int] | None:
+    """Which dead letters; None = all. Errors: Malformed."""
+    said = answers.body()
+    if said.get("all") is True:
+        return None
+    numbers = answers.field(said, "numbers", list)
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+        raise Malformed("numbers: a list of whole numbers is needed")
+    return numbers
+
+
+def _decided(name: str, verb: str, count: int) -> ResponseReturnValue:
+    users.note(require_user().name, f"xapi {verb}", f"lane {name}", now(), f"{count} dead letter(s)")
+    return {"lane": name, "count": count}
+
+
+def _refused(fault: Problem) -> Response:
+    return _problem(acceptance.problem(fault))
+
+
+def _problem(document: acceptance.Document) -> Response:
+    response = jsonify(document)
+    response.mimetype = "application/problem+json"
+    response.status_code = document["status"]
+    return response
+
+
+def _too_many(wait_s: float) -> Response:
+    response = problems.answer(Refused(f"more than {site().settings.xapi.per_minute} a minute", code="trace-limit"))
+    response.headers["Retry-After"] = str(math.ceil(wait_s))
+    return response

@@ -1,0 +1,289 @@
+// What a viewer does, as statements of the xAPI Video Profile 1.0.3 (https://w3id.org/xapi/video).
+// The server names the actor, maps the ids and checks all of it; see docs/xapi.md.
+import { Outbox } from "./outbox.js";
+import { format, rounded, union, watched } from "./segments.js";
+
+const PROFILE = "https://w3id.org/xapi/video";
+const EXTENSION = `${PROFILE}/extensions/`;
+const ADL = "http://adlnet.gov/expapi/verbs/";
+const VERBS = {
+  initialized: `${ADL}initialized`,
+  played: `${PROFILE}/verbs/played`,
+  paused: `${PROFILE}/verbs/paused`,
+  seeked: `${PROFILE}/verbs/seeked`,
+  interacted: `${ADL}interacted`,
+  completed: `${ADL}completed`,
+  terminated: `${ADL}terminated`,
+};
+const SEEK_REST_MS = 400; // a slider seeks many times on its way; where it rests counts
+const CHANGE_REST_MS = 500; // the same for volume
+const SMALL_SEEK_S = 0.3; // the player's own: over a gap between two segments, to the very first picture
+
+/** Record what happens in `player`; `settings` come from the page: {person, activity, title, threshold, screen, now}. */
+export function trace(player, settings) {
+  return new Tracer(player, settings);
+}
+
+class Tracer {
+  constructor(player, settings) {
+    Object.assign(this, { player, media: player.media, settings, outbox: new Outbox(settings.person) });
+    const navigation = performance.getEntriesByType("navigation")[0];
+    this.clockOffset = settings.now - (navigation?.responseStart ?? performance.now());
+    this.lastInstant = 0;
+    this.wireMedia();
+    this.wireChoices();
+    addEventListener("pagehide", () => this.leave());
+    addEventListener("pageshow", (event) => event.persisted && this.begin());
+    document.addEventListener("visibilitychange", () => document.hidden && this.outbox.soon(0));
+    this.begin();
+  }
+
+  wireMedia() {
+    const on = (name, act) => this.media.addEventListener(name, act);
+    on("loadedmetadata", () => this.begin());
+    on("durationchange", () => this.begin());
+    on("play", () => this.play());
+    on("timeupdate", () => this.advance());
+    on("seeking", () => this.seekBegins());
+    on("seeked", () => this.seekRests());
+    on("pause", () => this.pause());
+    on("emptied", () => this.pause());
+  }
+
+  wireChoices() {
+    const { media, player } = this;
+    media.addEventListener("volumechange", () => {
+      clearTimeout(this.volumeTimer);
+      this.volumeTimer = setTimeout(() => {
+        if (this.volume !== this.shownVolume()) this.interact({ volume: (this.volume = this.shownVolume()) });
+      }, CHANGE_REST_MS);
+    });
+    media.addEventListener("ratechange", () => this.interact({ speed: `${rounded(media.playbackRate)}x` }));
+    media.textTracks.addEventListener("change", () => this.captionsChange());
+    player.part("quality").addEventListener("change", ({ target }) => {
+      this.interact({ quality: target.selectedOptions[0]?.textContent ?? "" });
+    });
+    if (this.settings.screen) document.addEventListener("fullscreenchange", () => this.interact(this.screen()));
+  }
+
+  /** A session: from the moment the length is known until the viewer leaves. */
+  begin() {
+    if (this.sessionId || !(this.player.whole > 0)) return;
+    this.length = rounded(this.player.whole);
+    this.sessionId = crypto.randomUUID?.() ?? uuid();
+    this.began = performance.now();
+    this.attempt = this.storedAttempt();
+    this.position = this.media.currentTime;
+    this.playingFrom = null;
+    this.volume = this.shownVolume();
+    const offered = { volume: this.volume, speed: `${rounded(this.media.playbackRate)}x`, "cc-enabled": Boolean(this.caption()) };
+    this.state({ id: this.sessionId, verb: "initialized", context: { ...this.threshold(), ...offered } });
+    if (!this.media.paused) this.play();
+  }
+
+  play() {
+    if (!this.sessionId || this.playingFrom !== null) return;
+    this.settleSeek();
+    this.position = this.media.currentTime;
+    this.playingFrom = this.here();
+    this.state({ verb: "played", result: { time: this.here() } });
+  }
+
+  pause() {
+    this.settleSeek();
+    if (!this.sessionId || this.playingFrom === null) return;
+    if (this.media.readyState) this.position = this.media.currentTime;
+    this.complete();
+    this.close();
+    this.playingFrom = null;
+    this.state({ verb: "paused", result: this.reached(), context: this.threshold() });
+  }
+
+  advance() {
+    if (this.seekFrom !== undefined || this.media.seeking) return;
+    this.position = this.media.currentTime;
+    this.positionAt = performance.now();
+    this.complete();
+  }
+
+  seekBegins() {
+    clearTimeout(this.seekTimer);
+    this.seekFrom ??= this.estimated();
+    this.seekTo = this.media.currentTime;
+  }
+
+  seekRests() {
+    if (this.seekFrom === undefined) return;
+    clearTimeout(this.seekTimer);
+    this.seekTimer = setTimeout(() => this.settleSeek(), SEEK_REST_MS);
+  }
+
+  /** A seek closes the segment where it began and opens one where it ended. */
+  settleSeek() {
+    clearTimeout(this.seekTimer);
+    const [from, to] = [this.seekFrom, this.seekTo];
+    this.seekFrom = undefined;
+    if (!this.sessionId || from === undefined) return;
+    this.position = from;
+    if (Math.abs(to - from) >= SMALL_SEEK_S) {
+      const wasPlaying = this.playingFrom !== null;
+      this.close();
+      const times = { "time-from": this.here(), "time-to": this.clamped(to) };
+      const { progress, "played-segments": segments } = this.reached();
+      this.state({ verb: "seeked", result: { ...times, progress, "played-segments": segments }, context: this.threshold() });
+      if (wasPlaying) this.playingFrom = this.clamped(to);
+    }
+    this.position = to;
+    this.positionAt = performance.now();
+  }
+
+  interact(context) {
+    if (this.sessionId) this.state({ verb: "interacted", result: { time: this.here() }, context });
+  }
+
+  captionsChange() {
+    const language = this.caption();
+    if (language === this.language) return;
+    const shown = language || this.language || "und";
+    this.language = language;
+    this.interact({ "cc-enabled": Boolean(language), "cc-subtitle-lang": shown });
+  }
+
+  /** Once in an attempt, as soon as enough of the video was watched. */
+  complete() {
+    if (!this.sessionId || this.playingFrom === null || this.attempt.completed) return;
+    if (this.progress([...this.attempt.segments, this.open()]) < this.settings.threshold) return;
+    this.close();
+    this.attempt.completed = true;
+    this.storeAttempt();
+    const took = Math.max(0, (performance.now() - this.began) / 1000);
+    const result = { completion: true, duration: `PT${took.toFixed(2)}S` };
+    this.state({ verb: "completed", result: this.reached(), context: this.threshold(), more: result });
+  }
+
+  leave() {
+    this.settleSeek();
+    if (!this.sessionId) return;
+    if (!this.media.seeking && this.media.readyState) this.position = this.media.currentTime;
+    this.complete();
+    this.close();
+    this.state({ verb: "terminated", result: this.reached(), context: this.threshold() });
+    this.sessionId = undefined;
+    this.outbox.last();
+  }
+
+  // places and segments
+
+  clamped(seconds) {
+    return rounded(Math.min(Math.max(0, seconds), this.length));
+  }
+
+  here() {
+    return this.clamped(this.position);
+  }
+
+  /** Where the picture was a moment ago: `currentTime` already says where it goes. */
+  estimated() {
+    const since = this.playingFrom === null || !this.positionAt ? 0 : Math.min(0.5, (performance.now() - this.positionAt) / 1000);
+    return (this.position ?? 0) + since * this.media.playbackRate;
+  }
+
+  open() {
+    return [Math.min(this.playingFrom, this.here()), this.here()];
+  }
+
+  /** What played until now is watched; the segment goes on from here. */
+  close() {
+    if (this.playingFrom === null) return;
+    this.attempt.segments = union([...this.attempt.segments, this.open()].filter(([begin, end]) => end > begin));
+    this.playingFrom = this.here();
+    this.storeAttempt();
+  }
+
+  progress(segments) {
+    return rounded(Math.min(1, watched(segments) / this.length));
+  }
+
+  reached() {
+    const { segments } = this.attempt;
+    return { time: this.here(), progress: this.progress(segments), "played-segments": format(segments) };
+  }
+
+  threshold() {
+    return { "completion-threshold": this.settings.threshold };
+  }
+
+  shownVolume() {
+    return this.media.muted ? 0 : rounded(this.media.volume);
+  }
+
+  caption() {
+    const shown = Array.from(this.media.textTracks).find((track) => track.kind === "captions" && track.mode === "showing");
+    return shown ? shown.language || "und" : "";
+  }
+
+  screen() {
+    const { clientWidth, clientHeight } = this.media;
+    return {
+      "full-screen": Boolean(document.fullscreenElement),
+      "screen-size": `${screen.width}x${screen.height}`,
+      "video-playback-size": `${clientWidth}x${clientHeight}`,
+    };
+  }
+
+  /** The attempt (registration) lasts as long as the tab; so does what was watched in it. */
+  storedAttempt() {
+    const fresh = { registration: crypto.randomUUID?.() ?? uuid(), segments: [], completed: false };
+    try {
+      const stored = JSON.parse(sessionStorage.getItem(this.attemptKey()));
+      return stored?.length === this.length ? stored : fresh;
+    } catch {
+      return fresh;
+    }
+  }
+
+  storeAttempt() {
+    try {
+      sessionStorage.setItem(this.attemptKey(), JSON.stringify({ ...this.attempt, length: this.length }));
+    } catch {
+      // then the next page begins a new attempt
+    }
+  }
+
+  attemptKey() {
+    return `pod_jobs.attempt.${this.settings.person}.${this.settings.activity}`;
+  }
+
+  /** Hand a statement to the outbox. The clock is the server's: a viewer's may be years away. */
+  state({ id, verb, result, context = {}, more = {} }) {
+    const instant = Math.max(this.lastInstant + 1, Math.round(this.clockOffset + performance.now()));
+    this.lastInstant = instant;
+    const { activity, title } = this.settings;
+    this.outbox.add({
+      id: id ?? crypto.randomUUID?.() ?? uuid(),
+      timestamp: new Date(instant).toISOString(),
+      verb: { id: VERBS[verb], display: { en: verb } },
+      object: { objectType: "Activity", id: activity, definition: { type: `${PROFILE}/activity-type/video`, name: { und: title } } },
+      ...(result && { result: { ...more, extensions: extensions(result) } }),
+      context: {
+        registration: this.attempt.registration,
+        contextActivities: { category: [{ id: PROFILE }] },
+        extensions: extensions({ "session-id": this.sessionId, length: this.length, ...context }),
+      },
+    });
+    if (verb === "initialized") this.storeAttempt();
+  }
+}
+
+function extensions(values) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [EXTENSION + name, value]));
+}
+
+/** For pages over plain HTTP, where crypto.randomUUID is missing. */
+function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}

@@ -1,0 +1,58 @@
+"""What page tests share: one web app and one Chromium for all of them."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.acceptance.browser import ARGUMENTS, CHROMIUM, Faults, sign_in, visitor
+from tests.acceptance.site import Outputs, Site, serve
+from tests.servers import KeyValueServer, need, short_folder
+
+
+@pytest.fixture(scope="session")
+def outputs() -> Iterator[Outputs]:
+    with short_folder() as folder:
+        yield Outputs(folder)
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    with short_folder() as folder:
+        server = KeyValueServer(folder)
+        server.start()
+        try:
+            with serve(folder / "home", server) as served:
+                yield served
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    need(CHROMIUM.exists(), "Chromium")
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS + as_root)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Browser, site: Site) -> Iterator[tuple[Page, Faults]]:
+    with visitor(chromium, site) as (_, page, faults):
+        sign_in(page)
+        yield page, faults
+
+
+@pytest.fixture
+def page(opened: tuple[Page, Faults]) -> Page:
+    """Signed in as the administrator."""
+    return opened[0]
+
+
+@pytest.fixture
+def faults(opened: tuple[Page, Faults]) -> Faults:
+    """Those of `page`."""
+    return opened[1]

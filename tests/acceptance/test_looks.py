@@ -1,0 +1,98 @@
+"""What people see: both themes, a phone and a desk, nothing cut off, nothing nameless, colours that can be read.
+
+Pictures of the pages are kept where POD_JOBS_TEST_SHOTS says, for human eyes.
+"""
+
+import itertools
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pod_jobs.settings import ROOT
+from tests.acceptance.browser import sign_in, visitor
+from tests.acceptance.site import Outputs, Site, StandIn, make_clip
+
+BASE_CSS = (ROOT / "pod_jobs" / "web" / "static" / "css" / "base.css").read_text()
+COLOURS = dict(re.findall(r"--([\w-]+): light-dark\((#\w{6}, #\w{6})\)", BASE_CSS))
+TEXTS = [(ink, ground) for ink in ("ink", "soft", "accent", "bad", "good", "warn") for ground in ("ground", "card")]
+TEXTS += [("on-accent", "accent"), ("on-accent", "accent-deep"), ("soft", "sunken"), ("ink", "sunken")]
+TEXTS += [("accent-deep", "accent-pale"), ("ink", "accent-pale")]
+TEXTS += [("good", "good-pale"), ("bad", "bad-pale"), ("warn", "warn-pale")]
+
+SHOTS = os.environ.get("POD_JOBS_TEST_SHOTS")
+EVERY_VIEW = list(itertools.product(("light", "dark"), (390, 1280), ("en-GB", "fr-FR")))
+VIEWS = EVERY_VIEW if SHOTS else [("light", 1280, "en-GB"), ("dark", 390, "fr-FR")]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of "#rrggbb", WCAG 2.2."""
+    channels = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_colours_can_be_read(theme: int) -> None:
+    ratios = {pair: contrast(*(COLOURS[name].split(", ")[theme] for name in pair)) for pair in TEXTS}
+    assert {pair: ratio for pair, ratio in ratios.items() if ratio < 4.5} == {}
+    borders = contrast(*(COLOURS[name].split(", ")[theme] for name in ("field", "card")))
+    assert borders >= 3
+
+
+@pytest.fixture(scope="module")
+def addresses(site: Site, outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Name of a picture -> path of its page: a site on a working day."""
+    clip = make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=2)
+    titles = ("Introduction à la physique", "Soutenance de thèse, amphi B", "IMG_4412", "Séminaire " * 15)
+    ready, running, failed, waiting = (site.upload(f"{title}.mp4", clip) for title in titles)
+    StandIn(site, ready, outputs).publish()
+    StandIn(site, failed, outputs).end("error", error_code="source-unreadable", reason="moov atom not found " * 20)
+    worker = StandIn(site, running, outputs)
+    worker.grow(2)
+    worker.say(0.42, first_playable=True)
+    videos = {"ready": ready, "running": running, "failed": failed, "waiting": waiting}
+    return {"list": "/", "account": "/account", "missing": "/nowhere"} | {
+        name: f"/videos/{video}" for name, video in videos.items()
+    }
+
+
+def nameless(page: Page) -> list[str]:
+    """Controls that a screen reader could only call "button"."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary, progress')]
+          .filter(one => one.checkVisibility() && !one.closest('[aria-hidden=true]'))
+          .filter(one => ![one.ariaLabel, one.labels?.[0]?.textContent, one.textContent].some(text => text?.trim()))
+          .map(one => one.outerHTML)"""
+    )
+    return found
+
+
+@pytest.mark.parametrize(("theme", "width", "language"), VIEWS)
+def test_pages_fit(
+    chromium: Browser, site: Site, addresses: dict[str, str], theme: str, width: int, language: str
+) -> None:
+    options = {"viewport": {"width": width, "height": 844}, "color_scheme": theme, "locale": language}
+    with visitor(chromium, site, **options) as (_, page, faults):
+        faults.forgive("status of 404")
+        sign_in(page)
+        for name, path in addresses.items():
+            page.goto(path)
+            expect(page.locator("[aria-busy]")).to_have_count(0)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+            assert nameless(page) == []
+            keep_picture(page, f"{name}-{theme}-{width}-{language[:2]}")
+
+
+def keep_picture(page: Page, name: str) -> None:
+    if SHOTS:
+        Path(SHOTS).mkdir(parents=True, exist_ok=True)
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)

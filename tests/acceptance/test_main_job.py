@@ -1,0 +1,171 @@
+"""The main job, end to end: `./run up`, a browser, real encodes, and what dies in between."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from pod_jobs.media.tools import find_tools
+from tests.acceptance.browser import WATCH_POLICY, Faults
+from tests.acceptance.instance import Instance, clear_away
+from tests.servers import short_folder, wait_until
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Instance]:
+    with short_folder() as folder:
+        made = Instance(folder / "une instance é", folder / "words.txt")
+        made.up()
+        try:
+            made.wait_until_up()
+            yield made
+        finally:
+            clear_away(made)
+
+
+@pytest.fixture(scope="module")
+def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a minute of 720p with a lot of movement: several seconds of encoding."""
+    path = tmp_path_factory.mktemp("clips") / "Cours d'été n° 1.mp4"
+    inputs = [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=1280x720:rate=25:duration=35",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=35",
+    ]
+    command = [find_tools("", "none").ffmpeg, "-v", "error", *inputs, "-preset", "ultrafast", "-crf", "30", str(path)]
+    subprocess.run(command, check=True, timeout=120)
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser, instance: Instance) -> Iterator[Page]:
+    """A browser that came in by the one-time link that `up` printed."""
+    link = re.search(r"http://\S+/sign-in/\S+", instance.words())
+    assert link is not None
+    context = chromium.new_context(locale="en-GB", base_url=f"http://127.0.0.1:{instance.port}")
+    context.add_init_script(WATCH_POLICY)
+    page = context.new_page()
+    faults = Faults(page)
+    page.goto(link.group())
+    page.get_by_role("button").last.click()
+    page.wait_for_url("**/")
+    yield page
+    assert faults.unwanted == []
+    context.close()
+
+
+def api(instance: Instance, method: str, path: str, **more: Any) -> Any:
+    token = (instance.home / "secrets" / "cli_token").read_text().strip()
+    url = f"http://127.0.0.1:{instance.port}/api/v1{path}"
+    answer = requests.request(method, url, headers={"Authorization": f"Token {token}"}, timeout=30, **more)
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
+
+
+def upload(instance: Instance, path: Path) -> int:
+    with path.open("rb") as file:
+        return int(api(instance, "POST", f"/videos?name={path.name}", data=file)["id"])
+
+
+def video(instance: Instance, video_id: int) -> dict[str, Any]:
+    found: dict[str, Any] = api(instance, "GET", f"/videos/{video_id}")
+    return found
+
+
+def wait_for_state(instance: Instance, video_id: int, state: str, timeout_s: float = 100) -> dict[str, Any]:
+    wait_until(lambda: video(instance, video_id)["state"] == state, timeout_s, f"video {video_id} is {state}")
+    return video(instance, video_id)
+
+
+def ffmpegs(instance: Instance) -> list[int]:
+    return [pid for pid, command in _all_processes() if "ffmpeg" in command and str(instance.home) in command]
+
+
+def _all_processes() -> list[tuple[int, str]]:
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            found.append((int(pid), Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_lecture_dropped_on_the_page_plays_while_it_encodes(page: Page, instance: Instance, lecture: Path) -> None:
+    page.goto("/")
+    page.locator("#file-picker").set_input_files(lecture)
+    row = page.locator("#videos li").first
+    expect(row).to_contain_text("Cours d'été n° 1", timeout=30_000)
+    row.get_by_role("link").first.click()
+    expect(page.get_by_text("You can watch already")).to_be_visible(timeout=60_000)
+    video_id = int(page.url.rpartition("/")[2])
+    page.get_by_role("button", name="Play").click()
+    wait_until(lambda: page.locator("video").evaluate("media => media.currentTime") > 0.5, 30, "it plays")
+    task = video(instance, video_id)["task"]
+    assert task["state"] == "running", "the encode was over before the test could watch it"
+    shares = {task["progress"]["fraction"]}
+    wait_until(lambda: len(shares) > 2 or shares.add(_share(instance, video_id)), 60, "the progress moves")
+    wait_for_state(instance, video_id, "ready")
+    expect(page.locator("#state")).to_be_hidden(timeout=20_000)
+    page.locator("video").evaluate("media => { media.currentTime = 31 }")
+    wait_until(lambda: page.locator("video").evaluate("media => media.currentTime") > 31.3, 30, "its end plays too")
+
+
+def _share(instance: Instance, video_id: int) -> float:
+    return float((video(instance, video_id)["task"]["progress"] or {"fraction": -1})["fraction"])
+
+
+def test_a_killed_worker_in_mid_encode_still_ends_in_a_ready_video(instance: Instance, lecture: Path) -> None:
+    video_id = upload(instance, lecture)
+    wait_until(lambda: video(instance, video_id)["playable"], 60, "it encodes")
+    (attempt,) = api(instance, "GET", f"/tasks/{video(instance, video_id)['task']['id']}")["attempts"]
+    os.kill(int(attempt["worker"].rpartition(".")[2]), signal.SIGKILL)
+    wait_until(lambda: not ffmpegs(instance) or _attempts(instance, video_id) > 1, 5, "its ffmpeg died with it")
+    ready = wait_for_state(instance, video_id, "ready")
+    wait_until(lambda: video(instance, video_id)["task"]["state"] == "done", 60, "the task is done")
+    assert _attempts(instance, video_id) == 2
+    assert {output["kind"] for output in ready["outputs"]} >= {"hls", "mp4", "mp3", "thumbnail", "storyboard", "log"}
+
+
+def _attempts(instance: Instance, video_id: int) -> int:
+    return len(api(instance, "GET", f"/tasks/{video(instance, video_id)['task']['id']}")["attempts"])
+
+
+def test_a_cancel_ends_ffmpeg_within_ten_seconds(instance: Instance, lecture: Path) -> None:
+    video_id = upload(instance, lecture)
+    wait_until(lambda: ffmpegs(instance), 60, "it encodes")
+    wait_until(lambda: video(instance, video_id)["task"]["progress"], 30)
+    began = time.monotonic()
+    api(instance, "POST", f"/tasks/{video(instance, video_id)['task']['id']}/cancel")
+    wait_until(lambda: not ffmpegs(instance), 10, "no ffmpeg is left")
+    wait_for_state(instance, video_id, "cancelled", 30)
+    assert time.monotonic() - began < 30
+    folder = instance.home / "media" / "videos" / f"{video_id:06d}"
+    assert {path.name for path in folder.rglob("*") if path.is_file()} <= {"source", "lock", "encoding.log"}
+
+
+def test_a_file_that_cannot_be_encoded_says_so_in_a_sentence(page: Page, instance: Instance, tmp_path: Path) -> None:
+    broken = tmp_path / "Broken.mp4"
+    broken.write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(5000))
+    video_id = upload(instance, broken)
+    wait_for_state(instance, video_id, "error", 60)
+    page.goto(f"/videos/{video_id}")
+    expect(page.locator("#fault-sentence")).to_contain_text("cannot be read as a video or a sound recording")
+    page.locator("#fault-details summary").click()
+    expect(page.locator("#fault-reason")).not_to_be_empty()
+    assert (
+        api(instance, "GET", f"/tasks/{video(instance, video_id)['task']['id']}")["attempts"][0]["outcome"] == "error"
+    )

@@ -1,0 +1,198 @@
+"""A video's page in a real browser: watching while it encodes, faults in words, and what can be done with a video."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.browser import sign_in, visitor
+from tests.acceptance.site import Outputs, Site, StandIn, make_clip
+from tests.servers import wait_until
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=2)
+
+
+@pytest.fixture
+def video(site: Site, clip: Path) -> int:
+    """Id of a video that waits for its encode."""
+    return site.upload("Thermodynamique.mp4", clip)
+
+
+def at(page: Page) -> float:
+    """Where the player is, in seconds."""
+    return float(page.locator("video").evaluate("media => media.currentTime"))
+
+
+def plays_past(page: Page, seconds: float) -> None:
+    wait_until(lambda: at(page) > seconds, 30, f"{seconds} s are played")
+
+
+def test_a_video_plays_while_it_encodes_and_goes_on(page: Page, site: Site, video: int, outputs: Outputs) -> None:
+    page.goto(f"/videos/{video}")
+    expect(page.get_by_text("can be watched here a few seconds after")).to_be_visible()
+    worker = StandIn(site, video, outputs)
+    worker.grow(1)
+    worker.say(0.3, first_playable=True)
+    expect(page.get_by_text("You can watch already")).to_be_visible()
+    expect(page.locator("#state")).to_contain_text("30%")
+    expect(page.locator("#state-facts")).to_contain_text("encoding-1 @ video-host")
+    page.evaluate("window.sameDocument = true")
+    page.get_by_role("button", name="Play").click()
+    plays_past(page, 0.3)
+    worker.fall_silent()
+    expect(page.locator("#state-facts")).not_to_contain_text("encoding-1")
+    expect(page.locator("#player")).to_be_visible()
+    worker.grow(3)
+    worker.say(0.8, first_playable=True)
+    plays_past(page, 4.5)
+    before = at(page)
+    worker.publish()
+    expect(page.locator("#state")).to_be_hidden()
+    expect(page.locator(".player-time")).to_contain_text("/ 0:16")
+    assert at(page) >= before, "the position stays"
+    page.locator("video").evaluate("media => media.currentTime = 13")
+    plays_past(page, 13.3)
+    assert page.evaluate("window.sameDocument"), "no reload"
+    heard = page.locator("video").evaluate("media => media.webkitAudioDecodedByteCount")
+    assert heard > 0, "the sound comes from its own playlist"
+
+
+def test_a_ready_video_offers_everything(page: Page, site: Site, video: int, outputs: Outputs) -> None:
+    StandIn(site, video, outputs).publish()
+    page.goto(f"/videos/{video}")
+    expect(page.locator("#source-facts")).to_contain_text("640 × 360, H.264, 25 frames/s")
+    expect(page.locator("#source-facts")).to_contain_text("AAC, mono, 44.1 kHz")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Video 360p").click()
+    assert download.value.suggested_filename == "Thermodynamique (360p).mp4"
+    seek = page.get_by_label("Position")
+    box = seek.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
+    expect(page.locator(".player-when")).to_contain_text("0:1")
+    tile = page.locator(".player-tile")
+    expect(tile).to_be_visible()
+    assert "storyboard" in tile.evaluate("tile => getComputedStyle(tile).backgroundImage")
+    page.get_by_label("Speed").select_option("1.5")
+    assert page.locator("video").evaluate("media => media.playbackRate") == 1.5
+    history = page.locator("#history")
+    history.locator("summary").click()
+    expect(history.get_by_role("row")).to_have_count(2)
+    expect(history).to_contain_text("Done")
+
+
+def test_a_failed_encode_says_why_and_can_be_repeated(page: Page, site: Site, video: int, outputs: Outputs) -> None:
+    page.goto(f"/videos/{video}")
+    worker = StandIn(site, video, outputs)
+    worker.growing.mkdir(parents=True)
+    (worker.growing / "encoding.log").write_text("ffmpeg's last words")
+    worker.end("error", error_code="source-unreadable", reason="moov atom not found")
+    expect(page.locator("#fault-sentence")).to_contain_text("cannot be read as a video")
+    page.get_by_text("Technical reason").first.click()
+    expect(page.get_by_text("moov atom not found")).to_be_visible()
+    with page.context.expect_page() as log:
+        page.get_by_role("link", name="Log of the encode").click()
+    expect(log.value.locator("body")).to_contain_text("ffmpeg's last words")
+    page.get_by_role("button", name="Encode again").click()
+    expect(page.locator("#state-label")).to_have_text("Waiting")
+    expect(page.locator("#fault")).to_be_hidden()
+    page.get_by_role("button", name="Stop the encode").click()
+    expect(page.locator("#state-label")).to_have_text("Cancelled")
+
+
+def test_a_running_encode_is_stopped(page: Page, site: Site, video: int, outputs: Outputs) -> None:
+    worker = StandIn(site, video, outputs)
+    worker.say(0.2)
+    page.goto(f"/videos/{video}")
+    page.get_by_role("button", name="Stop the encode").click()
+    expect(page.locator("#state-words")).to_have_text("Stopping")
+    worker.end("cancelled")
+    expect(page.locator("#state-label")).to_have_text("Cancelled")
+
+
+def test_a_new_version_waits_for_the_viewer(page: Page, site: Site, video: int, outputs: Outputs) -> None:
+    StandIn(site, video, outputs).publish()
+    page.goto(f"/videos/{video}")
+    page.get_by_role("button", name="Play").click()
+    plays_past(page, 0.2)
+    page.get_by_role("button", name="Encode again").click()
+    expect(page.locator("#state-words")).to_contain_text("Being encoded again")
+    StandIn(site, video, outputs).publish()
+    page.get_by_role("button", name="Show it").click()
+    expect(page.locator("#new-version")).to_be_hidden()
+
+
+def test_rename_and_delete_by_keyboard(page: Page, site: Site, video: int) -> None:
+    page.goto(f"/videos/{video}")
+    page.get_by_role("button", name="Change the title").press("Enter")
+    expect(page.get_by_label("Title", exact=True)).to_be_focused()
+    page.keyboard.type("Énergie & entropie <b>")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Énergie & entropie <b>")
+    expect(page.get_by_role("button", name="Change the title")).to_be_focused()
+    assert site.api("GET", f"videos/{video}")["title"] == "Énergie & entropie <b>"
+    page.get_by_role("button", name="Delete").press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Delete").press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    expect(page.get_by_role("link", name="Énergie & entropie <b>")).to_have_count(0)
+
+
+def test_the_player_by_keyboard(page: Page, site: Site, video: int, outputs: Outputs) -> None:
+    StandIn(site, video, outputs).publish()
+    page.goto("/")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "row-title":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/videos/{video}")
+    expect(page.locator(".player-time")).to_contain_text("0:16")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className").startswith("player-play"):
+            break
+    page.keyboard.press("k")
+    plays_past(page, 0.2)
+    page.keyboard.press("k")
+    expect(page.locator("#player")).to_contain_class("is-paused")
+    page.keyboard.press("5")
+    assert at(page) == pytest.approx(8, abs=0.3)
+    page.keyboard.press("ArrowRight")
+    assert at(page) == pytest.approx(13, abs=0.3)
+    page.keyboard.press("j")
+    assert at(page) == pytest.approx(3, abs=0.3)
+    page.keyboard.press("m")
+    assert page.locator("video").evaluate("media => media.muted")
+    seek = page.get_by_label("Position")
+    seek.focus()
+    page.keyboard.press("Home")
+    assert at(page) == 0
+    expect(seek).to_have_attribute("aria-valuetext", "0 seconds of 16 seconds")
+
+
+NO_MEDIA_SOURCE = "delete window.MediaSource; delete window.ManagedMediaSource;"
+PLAYS_HLS = "document.createElement('video').canPlayType('application/vnd.apple.mpegurl')"
+NO_HLS = "HTMLMediaElement.prototype.canPlayType = () => '';"
+
+
+@pytest.mark.parametrize(("lacking", "file"), [(NO_MEDIA_SOURCE, ".m3u8"), (NO_MEDIA_SOURCE + NO_HLS, "360p.mp4")])
+def test_other_browsers(chromium: Browser, site: Site, video: int, outputs: Outputs, lacking: str, file: str) -> None:
+    """Without Media Source Extensions the browser's own HLS plays; without that, the MP4."""
+    StandIn(site, video, outputs).publish()
+    with visitor(chromium, site) as (context, page, _):
+        sign_in(page)
+        context.add_init_script(lacking)
+        page.goto(f"/videos/{video}")
+        if file == ".m3u8" and not page.evaluate(PLAYS_HLS):
+            pytest.skip("this Chromium plays no HLS by itself")
+        page.get_by_role("button", name="Play").click()
+        plays_past(page, 0.3)
+        assert page.locator("video").evaluate("media => media.currentSrc").endswith(file)

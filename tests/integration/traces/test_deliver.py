@@ -1,0 +1,330 @@
+"""The delivery job against LRSs and networks in every mood: everything arrives, once, in every lane."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from pod_jobs.catalog import database
+from pod_jobs.catalog.store import lanes, videos
+from pod_jobs.catalog.trace_models import Lane
+from pod_jobs.janitor import traces as duties
+from pod_jobs.jobs import queue
+from pod_jobs.xapi.production import ATTACHED, COMPLETED, SUBMITTED, UPLOADED
+from tests.integration.traces.conftest import Deliver, Site
+from tests.integration.xapi.strict_lrs import LOSE_ANSWER, RESET, Mischief, StrictLrs
+from tests.unit.xapi.samples import numbered
+
+BAD = {"result": {"success": "true"}}  # breaks xAPI: the strict LRS answers 400
+
+
+def fill(site: Site, count: int, first: int = 0, **changes: dict[int, Any]) -> list[dict[str, Any]]:
+    """Hand in `count` statements; `changes` maps places to what is different there."""
+    different = changes.get("different", {})
+    sent = [numbered(first + i, **different.get(i, {})) for i in range(count)]
+    for start in range(0, count, 200):
+        assert all(entry["accepted"] for entry in site.send(*sent[start : start + 200]))
+    return sent
+
+
+def has_all(lrs: StrictLrs, sent: list[dict[str, Any]]) -> bool:
+    return {k: {**v, "stored": ""} for k, v in lrs.statements.items()} == {s["id"]: {**s, "stored": ""} for s in sent}
+
+
+def test_every_lane_gets_everything_in_batches(
+    site: Site, deliver: Deliver, lrs: StrictLrs, second_lrs: StrictLrs
+) -> None:
+    sent = fill(site, 750)
+    for name, server in (("one", lrs), ("two", second_lrs)):
+        deliver(name)
+        assert has_all(server, sent) and server.count("POST") == 8
+        assert server.most_in_flight == 1 and server.connections == 1
+    for sight in site.lanes().values():
+        assert (sight.waiting, sight.dead, sight.lane.stored, sight.lane.lease_until) == (0, 0, 750, None)
+    deliver("one")
+    assert lrs.count("POST") == 8, "nothing left to do"
+
+
+@pytest.mark.parametrize(
+    "mischief",
+    [
+        [LOSE_ANSWER],
+        [RESET],
+        [Mischief(status=503)],
+        [Mischief(status=500)] * 4,
+        [Mischief(wait_s=2.5)],
+        [Mischief(status=429, headers=(("Retry-After", "1"),))],
+        [LOSE_ANSWER, RESET, Mischief(status=502), LOSE_ANSWER],
+    ],
+    ids=["answer lost", "reset", "503", "500 four times", "slow", "429", "one after the other"],
+)
+def test_faults_lose_and_double_nothing(site: Site, deliver: Deliver, lrs: StrictLrs, mischief: list[Mischief]) -> None:
+    sent = fill(site, 150)
+    lrs.mischief.extend(mischief)
+    deliver(times=len(mischief))
+    assert site.lanes()["one"].lane.state in ("hold", "open")
+    assert site.lanes()["one"].dead == 0
+    deliver(times=2)
+    site.hurry("one")
+    deliver()
+    assert has_all(lrs, sent)
+    [sight] = [sight for name, sight in site.lanes().items() if name == "one"]
+    assert (sight.waiting, sight.dead, sight.lane.state) == (0, 0, "open")
+
+
+def test_retry_after_holds_the_lane(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    fill(site, 5)
+    lrs.mischief.append(Mischief(status=429, headers=(("Retry-After", "120"),)))
+    deliver()
+    waits = site.lanes()["one"].lane.not_before
+    assert waits is not None and timedelta(seconds=110) < waits - datetime.now(UTC) < timedelta(seconds=120)
+    deliver()
+    assert len(lrs.requests) == 1, "it is left alone"
+
+
+def test_an_outage_writes_nothing_and_drains_after(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    sent = fill(site, 600)
+    lrs.mischief.extend([RESET] * 3)
+    deliver(times=3)
+    lane = site.lanes()["one"].lane
+    assert (lane.cursor, lane.failures, lane.state) == (0, 3, "hold")
+    site.hurry("one")
+    deliver()
+    assert has_all(lrs, sent)
+
+
+@pytest.mark.parametrize("place", [0, 50, 99])
+def test_one_bad_in_a_hundred_is_a_dead_letter(site: Site, deliver: Deliver, lrs: StrictLrs, place: int) -> None:
+    lrs.refuses = lambda statement: statement["object"]["id"] == "https://a.b/refused"
+    sent = fill(site, 100, different={place: {"object": {"id": "https://a.b/refused"}}})
+    deliver()
+    assert has_all(lrs, sent[:place] + sent[place + 1 :])
+    assert len(lrs.requests) <= 40
+    [letter] = site.call("tina", "GET", "/lanes/one/dead").json()["dead"]
+    assert (letter["id"], letter["code"], site.lanes()["one"].waiting) == (sent[place]["id"], "rejected", 0)
+    assert letter["reason"].startswith("400")
+
+
+def test_poison_in_a_hundred(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    lrs.upset_by = lambda statement: statement["object"]["id"] == "https://a.b/poison"
+    sent = fill(site, 100, different={42: {"object": {"id": "https://a.b/poison"}}})
+    deliver(times=4)
+    assert has_all(lrs, sent[:42] + sent[43:])
+    assert len(lrs.requests) <= 40
+    assert (site.lanes()["one"].dead, site.lanes()["one"].waiting) == (1, 0)
+
+
+def test_an_lrs_that_answers_500_to_everything_kills_nothing(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    sent = fill(site, 30)
+    lrs.upset_by = lambda statement: True
+    deliver(times=8)
+    assert (site.lanes()["one"].dead, site.lanes()["one"].waiting) == (0, 30)
+    lrs.upset_by = lambda statement: False
+    site.hurry("one")
+    deliver(times=2)
+    assert has_all(lrs, sent)
+
+
+def test_those_that_break_xapi_travel_apart(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    sent = fill(site, 20, different={3: BAD, 7: BAD})
+    deliver()
+    assert has_all(lrs, [s for i, s in enumerate(sent) if i not in (3, 7)])
+    assert json.loads(lrs.requests[0].body) == [s for i, s in enumerate(sent) if i not in (3, 7)]
+    assert site.lanes()["one"].dead == 2
+
+
+def test_a_wrong_password_stops_the_lane_which_recovers_by_itself(
+    site: Site, deliver: Deliver, lrs: StrictLrs, second_lrs: StrictLrs
+) -> None:
+    right, lrs.password = lrs.password, "another"
+    sent = fill(site, 120)
+    for _ in range(12):  # an hour of probes
+        deliver()
+        site.hurry("one")
+    [sight] = [sight for name, sight in site.lanes().items() if name == "one"]
+    assert (sight.lane.state, sight.dead, sight.waiting) == ("stopped", 0, 120)
+    assert sight.lane.reason.startswith("401")
+    deliver("two")
+    assert has_all(second_lrs, sent)
+    lrs.password = right
+    deliver(times=2)
+    assert has_all(lrs, sent)
+    assert site.lanes()["one"].lane.state == "open"
+
+
+@pytest.mark.parametrize("change", [{"url": "/"}, {"version": "2.0.0"}, {"url": "nowhere"}])
+def test_a_wrong_set_up_keeps_everything(site: Site, deliver: Deliver, lrs: StrictLrs, change: dict[str, str]) -> None:
+    sent = fill(site, 12)
+    [one, two] = site.settings.xapi.lane
+    if "url" in change:
+        change = {"url": lrs.url + "/" if change["url"] == "/" else "http://nowhere.invalid/xAPI"}
+    wrong = site.settings.xapi.model_copy(update={"lane": (one.model_copy(update=change), two)})
+    deliver(settings=site.settings.model_copy(update={"xapi": wrong}))
+    assert site.lanes()["one"].lane.state in ("stopped", "hold")
+    assert (site.lanes()["one"].dead, site.lanes()["one"].waiting) == (0, 12)
+    site.hurry("one")
+    deliver(times=2)
+    assert has_all(lrs, sent)
+
+
+def test_a_worker_without_the_lanes_password_says_so(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    fill(site, 1)
+    (site.settings.home / "secrets" / "lrs_one").unlink()
+    deliver()
+    lane = site.lanes()["one"].lane
+    assert lane.state == "stopped" and "lrs_one" in lane.reason
+    assert lrs.requests == []
+
+
+def test_413_for_a_batch_costs_requests_not_statements(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    lrs.max_bytes = 10_000
+    sent = fill(site, 100)
+    deliver()
+    assert has_all(lrs, sent)
+
+
+def test_a_stop_in_the_middle_lets_go_of_the_lane(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    sent = fill(site, 300)
+    context = site.context()
+
+    def stop_at_second(statement: dict[str, Any]) -> bool:
+        context.stop.caught = context.stop.caught or len(lrs.requests) >= 2
+        return False
+
+    lrs.refuses = stop_at_second
+    from pod_jobs.jobs.deliver_statements import run_deliver
+
+    run_deliver(context, {"lane": "one"})
+    lane = site.lanes()["one"].lane
+    assert (lane.cursor, lane.lease_until, lane.state) == (200, None, "open")
+    deliver()
+    assert has_all(lrs, sent) and lrs.count("POST") == 3
+
+
+def test_what_a_dead_worker_had_is_sent_again_after_its_lease(
+    site: Site, deliver: Deliver, lrs: StrictLrs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = fill(site, 120)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pod_jobs.catalog.lanes_client.LanesClient.settle", die)
+        with pytest.raises(Killed):
+            deliver()
+    assert len(lrs.statements) == 120, "stored, and nobody knows"
+    deliver()
+    assert site.lanes()["one"].waiting == 120, "the lease still lives"
+    with database.connect(site.settings.database_url).connection_context():
+        Lane.update(lease_until=datetime.now(UTC)).where(Lane.name == "one").execute()
+    deliver()
+    assert has_all(lrs, sent)
+    assert (site.lanes()["one"].waiting, site.lanes()["one"].dead) == (0, 0)
+
+
+def test_a_worker_that_lost_its_lease_reports_nothing(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    sent = fill(site, 10)
+
+    def another_claims(statement: dict[str, Any]) -> bool:
+        if not stolen:
+            with database.connect(site.settings.database_url).connection_context():
+                Lane.update(lease_until=None).where(Lane.name == "one").execute()
+                stolen.append(lanes.claim("one", "xapi.other.2", 90, datetime.now(UTC)))
+        return False
+
+    stolen: list[int] = []
+    lrs.refuses = another_claims
+    deliver()
+    lane = site.lanes()["one"].lane
+    assert (lane.fence, lane.cursor, lane.holder) == (stolen[0], 0, "xapi.other.2")
+    assert has_all(lrs, sent)
+
+
+def test_dead_letters_are_sent_again_and_dropped(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    lrs.refuses = lambda statement: statement["object"]["id"] == "https://a.b/refused"
+    sent = fill(site, 10, different={i: {"object": {"id": "https://a.b/refused"}} for i in (3, 4)})
+    deliver()
+    letters = site.call("tina", "GET", "/lanes/one/dead?limit=1").json()
+    assert len(letters["dead"]) == 1 and letters["next"] is not None
+    assert letters["dead"][0]["body"]["actor"]["account"]["name"] == "…"
+    lrs.refuses = lambda statement: False
+    number = letters["dead"][0]["number"]
+    assert site.call("tina", "POST", "/lanes/one/dead/resend", json={"numbers": [number]}).json()["count"] == 1
+    deliver()
+    assert len(lrs.statements) == 9
+    assert site.call("tina", "POST", "/lanes/one/dead/drop", json={"all": True}).json()["count"] == 1
+    assert site.call("tina", "POST", "/lanes/one/dead/drop", json={"all": True}).status_code == 404
+    assert site.call("tina", "POST", "/lanes/one/dead/resend", json={"numbers": ["x"]}).status_code == 400
+    assert site.lanes()["one"].dead == 0
+    assert len({s["id"] for s in sent} - set(lrs.statements)) == 1
+
+
+Relay = Callable[[], int]
+
+
+@pytest.fixture
+def relay(site: Site, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Relay:
+    janitor = site.settings.janitor.model_copy(update={"lost_s": 0})
+    relay = duties.LaneRelay(redis, site.settings.model_copy(update={"janitor": janitor}))
+
+    def once() -> int:
+        with database.connect(site.settings.database_url).connection_context():
+            return relay.relay(datetime.now(UTC) + timedelta(seconds=1))
+
+    return once
+
+
+def test_the_janitor_enqueues_a_due_lane_once(site: Site, relay: Relay, redis: Redis, deliver: Deliver) -> None:
+    assert relay() == 0
+    fill(site, 3)
+    assert (relay(), relay()) == (2, 0)
+    assert sorted(queue.positions(redis, "xapi")) == ["deliver_statements-one-0", "deliver_statements-two-0"]
+    job = queue.fetch(redis, "deliver_statements-one-0")
+    assert job is not None and list(job.args) == ["deliver_statements", {"lane": "one"}], (
+        "no statement goes through Redis"
+    )
+    redis.flushall()
+    assert relay() == 2, "RQ lost both"
+    redis.delete("rq:queue:xapi")
+    assert (relay(), relay()) == (0, 2), "their hashes are there, and no queue holds them"
+    deliver()
+    deliver("two")
+    assert relay() == 0
+
+
+def test_what_the_platform_did_arrives_as_statements(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    from pod_jobs.catalog.store import reports, tasks
+
+    person = site.user("léa")
+    now = datetime.now(UTC)
+    with database.connect(site.settings.database_url).connection_context():
+        video, task = videos.create(person, "Été", videos.Source("a.mp4", 1), now, lambda path: None)
+        tasks.start(task.id, 1, tasks.Runner("w", "h", 1), now)
+        result = {"folder": "f", "outputs": []}
+        reports.accept(task.id, reports.Report(1, "done", 1, result=result), 2, now)
+        assert duties.tell_events(site.settings, now) == 3
+        assert duties.tell_events(site.settings, now) == 0
+    deliver()
+    assert {statement["verb"]["id"] for statement in lrs.statements.values()} == {UPLOADED, COMPLETED, SUBMITTED}
+    assert ATTACHED not in str(lrs.statements)
+    for statement in lrs.statements.values():
+        assert statement["actor"]["account"]["homePage"] == "https://univ.example"
+    published = next(s for s in lrs.statements.values() if s["verb"]["id"] == SUBMITTED)
+    assert published["object"]["id"] == f"https://univ.example/xapi/activities/video/{video.id}"
+    assert site.call("tina", "GET", "/labels").json()["statements"] == 3
+    without = site.settings.model_copy(update={"xapi": replace_enabled(site)})
+    with database.connect(site.settings.database_url).connection_context():
+        videos.create(person, "t", videos.Source("a.mp4", 1), now, lambda path: None)
+        assert duties.tell_events(without, now) == 1, "forgotten"
+        assert lanes.last_number() == 3
+
+
+def replace_enabled(site: Site) -> Any:
+    return site.settings.xapi.model_copy(update={"enabled": False})
