@@ -125,6 +125,9 @@ class Task(Table):
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks", null=True)
     kind = CharField(20)  # a job type's kind
     template = CharField(40, default="")
+    options = JsonField(
+        null=True
+    )  # what it was ordered with: {"keep": [[from, to], …]} in seconds; null = nothing special
     state = CharField(10, index=True)  # one of TASK_STATES
     generation = IntegerField(default=1)  # only a run of this generation may report; each new run order raises it
     author_id: int | None

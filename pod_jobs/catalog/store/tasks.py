@@ -33,10 +33,12 @@ def job_id(kind: str, task_id: int, generation: int) -> str:
     return f"{kind}-{task_id}-g{generation}"
 
 
-def order(video: Video | None, kind: str, author: User | None, now: datetime, template: str = "") -> Task:
+def order(
+    video: Video | None, kind: str, author: User | None, now: datetime, options: dict[str, Any] | None = None
+) -> Task:
     """A new task with its outbox row. Call inside a transaction."""
     task = Task.create(
-        video=video, kind=kind, template=template, state="waiting", author=author, created_at=now, queued_at=now
+        video=video, kind=kind, options=options, state="waiting", author=author, created_at=now, queued_at=now
     )
     _post(task, now)
     return task

@@ -40,6 +40,7 @@ def start(task_id: int) -> ResponseReturnValue:
         "title": video.title if video else "",
         "source": video.source_path if video else "",
         "folder": videos.folder_of(video.id) if video else "",
+        "options": task.options or {},
     }
 
 
