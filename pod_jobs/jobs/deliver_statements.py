@@ -70,6 +70,8 @@ class _Run:
         with closing(LrsClient(endpoint)) as lrs:
             while parcels:
                 settlement = self._send(parcels, lrs)
+                if settlement.state is LaneState.STOPPED:  # the reason may echo a statement, so it is not for the log
+                    log.error("lane %s: stopped, `pod-jobs xapi status` says why", self._name)
                 more = not self._must_stop() and time.monotonic() < ends
                 parcels = self._settle(settlement, FETCH if more else 0)
 

@@ -1,6 +1,5 @@
 """What a worker of the queue `xapi` says: that it takes a lane, what became of its statements. See catalog/store/lanes.py."""
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint
@@ -61,7 +60,7 @@ def _next(name: str, fence: int, limit: int) -> list[dict[str, Any]]:
     parcels = lanes.fetch(name, min(limit, MOST), site().settings.xapi.flush_s, now())
     if not parcels:
         lanes.release(name, fence)
-    return [asdict(parcel) for parcel in parcels]
+    return [vars(parcel) for parcel in parcels]  # asdict would copy each value: half of the call
 
 
 def _parse(said: dict[str, Any]) -> lanes.Settlement:
