@@ -17,14 +17,12 @@ from pod_jobs.xapi import profile
 from pod_jobs.xapi import session as session_rules
 from pod_jobs.xapi.segments import parse_segments
 from pod_jobs.xapi.verdicts import Severity
-from tests.acceptance.browser import chromium, outputs, sign_in, visitor
+from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Line, Outputs, Site, StandIn, make_clip, serve
 from tests.integration.xapi.ralph import PASSWORD as RALPH_PASSWORD
 from tests.integration.xapi.ralph import Ralph, is_installed, running_ralph
 from tests.integration.xapi.strict_lrs import LOGIN, PASSWORD, StrictLrs, running_lrs
 from tests.servers import REQUIRED, KeyValueServer, short_folder, wait_until
-
-__all__ = ["chromium", "outputs"]
 
 Statement = dict[str, Any]
 LANE = '[[xapi.lane]]\nname = "{name}"\nurl = "{url}"\nlogin = "{login}"\n'
