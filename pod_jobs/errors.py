@@ -92,7 +92,7 @@ class PodJobsError(Exception):
 
     def __init__(self, reason: str, *, code: str | None = None, **facts: str) -> None:
         super().__init__(reason)
-        self.reason = reason[-REASON_LIMIT:]
+        self.reason = reason.replace("\0", "")[-REASON_LIMIT:]
         self.code = code or self.code
         self.facts = facts
         if self.code not in SENTENCES:

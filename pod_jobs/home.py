@@ -29,6 +29,9 @@ POLL_S = 0.02
 def make_folders(settings: Settings) -> None:
     """Errors: SettingsError when the place cannot be written."""
     try:
+        if not settings.home.exists():
+            settings.home.mkdir(parents=True)
+            settings.home.chmod(0o750)  # the database holds password hashes
         for name in FOLDERS + PRIVATE_FOLDERS:
             (settings.home / name).mkdir(parents=True, exist_ok=True)
         for name in PRIVATE_FOLDERS:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from croniter import croniter
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as SourceError
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
@@ -104,6 +105,7 @@ class RetrySettings(Section):
     cap_s: PositiveFloat
     attempts: PositiveInt
     deaths: PositiveInt
+    losses: PositiveInt
 
 
 class JanitorSettings(Section):
@@ -115,7 +117,7 @@ class JanitorSettings(Section):
 
 class PeriodicSettings(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
-    kind: str
+    kind: Literal["verify"]  # a job type of no video
     cron: str = ""
     every_min: Count = 0
     time_zone: str = "UTC"
@@ -259,7 +261,9 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
     try:
         settings = Settings(home=folder, **first)  # type: ignore[arg-type]  # the other fields come from the sources
     except ValidationError as error:
-        faults = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors()] + faults
+        faults = [f"{_key(fault['loc'])}: {_words(fault)}" for fault in error.errors()] + faults
+    except SourceError as error:
+        faults = [f"environment: {error}"]
     except tomllib.TOMLDecodeError as error:
         faults = [f"settings.toml: {error}"]
     if faults:
@@ -275,6 +279,10 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def is_procfile_line() -> bool:
     """Whether honcho started this process as a line of the Procfile."""
     return "HONCHO_PROCESS_NAME" in os.environ
+
+
+def _words(fault: Any) -> str:
+    return "no such setting" if fault["type"] == "extra_forbidden" else str(fault["msg"])
 
 
 def _key(location: tuple[int | str, ...]) -> str:

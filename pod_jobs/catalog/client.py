@@ -1,6 +1,6 @@
 """The catalog as a worker sees it: its REST API. Workers have no other way to it, so they can live on another host."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -30,6 +30,7 @@ class Order:
     title: str
     source: str
     folder: str
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class CatalogClient:
@@ -47,7 +48,7 @@ class CatalogClient:
         answer = self._post(
             f"/tasks/{task_id}/start", {"generation": generation, "worker": worker, "host": host, "pid": pid}
         )
-        return Order(**{name: answer[name] for name in Order.__dataclass_fields__})
+        return Order(**{name: answer[name] for name in Order.__dataclass_fields__ if name in answer})
 
     def report(self, task_id: int, report: dict[str, Any]) -> None:
         """Deliver an attempt's end. Errors: Superseded, NotFound, ResultRejected: for good; ServiceUnavailable: later."""

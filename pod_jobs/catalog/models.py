@@ -125,13 +125,17 @@ class Task(Table):
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks", null=True)
     kind = CharField(20)  # a job type's kind
     template = CharField(40, default="")
+    options = JsonField(
+        null=True
+    )  # what it was ordered with: {"keep": [[from, to], …]} in seconds; null = nothing special
     state = CharField(10, index=True)  # one of TASK_STATES
     generation = IntegerField(default=1)  # only a run of this generation may report; each new run order raises it
     author_id: int | None
     author = ForeignKeyField(User, on_delete="SET NULL", null=True)
     cancel_requested = BooleanField(default=False)
     deaths = IntegerField(default=0)  # attempts that brought their worker down since a person last asked for a run
-    failures = IntegerField(default=0)  # attempts that failed for a passing reason since then
+    losses = IntegerField(default=0)  # attempts whose whole worker vanished, in a row
+    failures = IntegerField(default=0)  # attempts whose ffmpeg was killed by the system since then
     created_at = InstantField(index=True)
     queued_at = InstantField()  # of this generation
     started_at = InstantField(null=True)  # of the latest attempt

@@ -4,11 +4,9 @@ The lock expires on its own, so a dead leader is replaced; the token grows with 
 lock's expiry learns so before each duty and stops.
 """
 
-import secrets
-
 from redis import Redis
 
-LOCK_KEY = "pod_jobs:janitor:lock"  # value: the holder's random name; expires
+LOCK_KEY = "pod_jobs:janitor:lock"  # value: the holder's fencing token; expires
 FENCE_KEY = "pod_jobs:janitor:fence"  # counter: the number of leaderships so far
 LOCK_TTL_S = 20
 
@@ -27,22 +25,24 @@ class Leadership:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._name = secrets.token_hex(16)
         self.token: int | None = None  # fencing token while leading
 
     def hold(self) -> bool:
         """Renew or take the lock. False: somebody else leads, or we lost it; then stop what was begun."""
         if self.token is not None:
-            if self._redis.eval(RENEW, 1, LOCK_KEY, self._name, LOCK_TTL_S * 1000):
+            if self._redis.eval(RENEW, 1, LOCK_KEY, str(self.token), LOCK_TTL_S * 1000):
                 return True
             self.token = None
-        if self._redis.set(LOCK_KEY, self._name, nx=True, ex=LOCK_TTL_S):
-            self.token = int(self._redis.incr(FENCE_KEY))
+        if self._redis.exists(LOCK_KEY):
+            return False
+        token = int(self._redis.incr(FENCE_KEY))
+        if self._redis.set(LOCK_KEY, token, nx=True, ex=LOCK_TTL_S):
+            self.token = token
             return True
         return False
 
     def release(self) -> None:
         """Let another one take over at once."""
         if self.token is not None:
-            self._redis.eval(RELEASE, 1, LOCK_KEY, self._name)
+            self._redis.eval(RELEASE, 1, LOCK_KEY, str(self.token))
             self.token = None

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from pod_jobs.settings import Settings
 
 log = logging.getLogger(__name__)
 
+REPLACED_MARK = "replaced"  # file in an output folder: since when nothing points to it
 UNCLAIMED_H = 24  # hours after which a video folder that no row knows is garbage of a crashed upload
 
 
 def purge(settings: Settings, now: datetime) -> None:
-    """One round over everything; cheap when there is nothing to do."""
+    """One round over everything."""
     _purge_uploads(settings, now)
     for video in retention.deleted_videos():
         folder = settings.media_folder / f"videos/{video.id:06d}"
@@ -24,7 +26,7 @@ def purge(settings: Settings, now: datetime) -> None:
             log.info("video %s: purged", video.id)
     _purge_unclaimed(settings.media_folder, now - timedelta(hours=UNCLAIMED_H))
     if settings.retention.old_outputs_days:
-        _purge_old_outputs(settings.media_folder, now - timedelta(days=settings.retention.old_outputs_days))
+        _purge_old_outputs(settings.media_folder, timedelta(days=settings.retention.old_outputs_days))
     if settings.retention.tasks_days:
         retention.forget_tasks(now - timedelta(days=settings.retention.tasks_days))
     if settings.retention.audit_days:
@@ -43,24 +45,33 @@ def _purge_uploads(settings: Settings, now: datetime) -> None:
 
 
 def _purge_unclaimed(media: Path, limit: datetime) -> None:
-    """An upload puts its file in place before it commits; where the commit never came, the folder belongs to nobody."""
-    folders = {int(folder.name): folder for folder in (media / "videos").glob("[0-9]*") if folder.name.isdigit()}
-    for video_id in folders.keys() - retention.known_videos():
-        if _is_older(folders[video_id], limit):
-            shutil.rmtree(folders[video_id], ignore_errors=True)
-            log.info("%s: nobody's, purged", folders[video_id].name)
+    """An upload puts its file in place before it commits; where the commit never came, the folder belongs to nobody.
 
-
-def _purge_old_outputs(media: Path, limit: datetime) -> None:
-    """Output folders that are not published, not of an open task, and untouched since `limit`."""
-    for video_folder in (media / "videos").glob("[0-9]*"):
-        if not video_folder.name.isdigit():
+    Only a bare source is such a thing, and only under a number that the catalog has passed: an empty, older or wrong
+    database must never cost a recording.
+    """
+    known = retention.known_videos()
+    for folder in (media / "videos").glob("[0-9]*"):
+        if not folder.name.isdigit() or int(folder.name) in known or int(folder.name) > max(known, default=0):
             continue
-        used = retention.folders_in_use(int(video_folder.name))
-        for folder in video_folder.iterdir():
-            if folder.is_dir() and str(folder.relative_to(media)) not in used and _is_older(folder, limit):
-                shutil.rmtree(folder, ignore_errors=True)
-                log.info("%s: purged", folder.name)
+        bare = {path.name for path in folder.iterdir()} <= {"source", "lock"}
+        if bare and _is_older(folder, limit):
+            shutil.rmtree(folder, ignore_errors=True)
+            log.info("%s: nobody's, purged", folder.name)
+
+
+def _purge_old_outputs(media: Path, keep: timedelta) -> None:
+    """Output folders that are not published and not of an open task, `keep` after they were first found so."""
+    used = retention.folders_in_use()
+    for folder in (media / "videos").glob("[0-9]*/*-g[0-9]*"):
+        mark = folder / REPLACED_MARK
+        if str(folder.relative_to(media)) in used:
+            mark.unlink(missing_ok=True)
+        elif not mark.exists():
+            mark.touch()
+        elif time.time() - mark.stat().st_mtime > keep.total_seconds():
+            shutil.rmtree(folder, ignore_errors=True)
+            log.info("%s: purged", folder.relative_to(media))
 
 
 def _is_older(folder: Path, limit: datetime) -> bool:

@@ -20,6 +20,8 @@ from pod_jobs.jobs.report import waiting_reports
 
 log = logging.getLogger(__name__)
 
+SILENT_S = 12.0  # after an outage a live job writes its progress again within 5 s, its worker within 5 s more
+
 Verdict = Literal["fine", "suspect", "enqueue", "lost", "cancelled"]
 
 
@@ -48,9 +50,12 @@ def judge(sight: Sight) -> Verdict:
         return "lost"
     if sight.placed or sight.progressing:
         return "fine"
-    if sight.state == "running" and sight.status in ("started", "failed"):
-        return "lost"  # its worker has been silent for a minute, or RQ has given it up for that: no need to wait longer
     return "suspect"
+
+
+def is_silent(sight: Sight) -> bool:
+    """Its worker has given no sign of life for a minute, or RQ has given it up for that: little more doubt is left."""
+    return sight.state == "running" and sight.status in ("started", "failed")
 
 
 def when_confirmed(sight: Sight) -> Verdict:
@@ -65,15 +70,16 @@ def when_confirmed(sight: Sight) -> Verdict:
 class Reconciler:
     """Keeps since when each task has been suspect."""
 
-    def __init__(self, redis: Redis, queue_names: tuple[str, ...], lost_s: float, deaths_allowed: int) -> None:
+    def __init__(self, redis: Redis, queue_names: tuple[str, ...], lost_s: float, allowed: reports.Allowed) -> None:
         self._redis = redis
         self._queue_names = queue_names
         self._lost_s = lost_s
-        self._deaths_allowed = deaths_allowed
+        self._allowed = allowed
         self._suspect_since: dict[tuple[int, int], float] = {}
 
     def reconcile(self, now: datetime) -> dict[str, int]:
         """One comparison. Returns how many verdicts of each kind were carried out."""
+        self._remind_of_cancels()
         counts: dict[str, int] = {}
         suspects: dict[tuple[int, int], float] = {}
         for task, sight in self._sights():
@@ -81,7 +87,7 @@ class Reconciler:
             if verdict == "suspect":
                 key = (task.id, task.generation)
                 since = suspects[key] = self._suspect_since.get(key, time.monotonic())
-                if time.monotonic() - since < self._lost_s:
+                if time.monotonic() - since < (SILENT_S if is_silent(sight) else self._lost_s):
                     continue
                 verdict = when_confirmed(sight)
                 del suspects[key]
@@ -95,6 +101,12 @@ class Reconciler:
                     counts[verdict] = counts.get(verdict, 0) + 1
         self._suspect_since = suspects
         return counts
+
+    def _remind_of_cancels(self) -> None:
+        """The word to the running job may have been lost, or never sent while Redis was away; the row remembers."""
+        for task in tasks.open_tasks():
+            if task.cancel_requested:
+                queue.request_cancel(self._redis, task.id)
 
     def _sights(self) -> list[tuple[Task, Sight]]:
         open_tasks = tasks.open_tasks()
@@ -130,6 +142,6 @@ class Reconciler:
         queue.clear_progress(self._redis, task.id)
         try:
             report = reports.Report(task.generation, outcome, reason="its worker is gone, or RQ lost the job")
-            reports.accept(task.id, report, self._deaths_allowed, now, by_janitor=True)
+            reports.accept(task.id, report, self._allowed, now, by_janitor=True)
         except Superseded:
             log.info("task %s moved on by itself meanwhile", task.id)

@@ -14,6 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
+from pod_jobs.catalog.store import reports
 from pod_jobs.errors import PodJobsError
 from pod_jobs.janitor import periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Leadership
@@ -25,7 +26,7 @@ from pod_jobs.settings import QUEUES, Settings
 log = logging.getLogger(__name__)
 
 ALIVE_KEY = "pod_jobs:janitor"  # string, TTL 20 s: host:pid of the leading janitor; /healthz reads it
-PURGE_S = 600.0
+PURGE_S = 3600.0
 
 
 @dataclass
@@ -82,7 +83,7 @@ def do_round(duties: list[Duty], redis: Redis, leadership: Leadership) -> None:
 def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
     """In the order in which they help each other."""
     times, retention = settings.janitor, settings.retention
-    reconciler = Reconciler(redis, QUEUES, times.lost_s, settings.retry.deaths)
+    reconciler = Reconciler(redis, QUEUES, times.lost_s, reports.Allowed(settings.retry.deaths, settings.retry.losses))
     report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
     lane_relay = traces.LaneRelay(redis, settings)
     handed_over: registries.FirstSeen = {}

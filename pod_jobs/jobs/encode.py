@@ -64,12 +64,13 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
         context.tick(order, {**asdict(progress), "folder": folder})
 
     with work_folder.translated_os_errors():
-        encoded = encode(source, work, build_plan(context.settings), tools_of(ffmpeg.path, ffmpeg.sandbox), tick)
+        plan = build_plan(context.settings, order.options)
+        encoded = encode(source, work, plan, tools_of(ffmpeg.path, ffmpeg.sandbox), tick)
     return {**asdict(encoded), "folder": folder}
 
 
-def build_plan(settings: Settings) -> EncodePlan:
-    """The media library's plain values from the settings."""
+def build_plan(settings: Settings, options: dict[str, Any] | None = None) -> EncodePlan:
+    """The media library's plain values from the settings and from what the task was ordered with."""
     encode_settings = settings.encode
     limits = Limits(
         max_duration_s=int(encode_settings.max_duration_h * 3600),
@@ -84,6 +85,7 @@ def build_plan(settings: Settings) -> EncodePlan:
         segment_s=encode_settings.segment_s,
         keyframe_s=encode_settings.keyframe_s,
         mp3_kbps=encode_settings.mp3_kbps,
+        keep=tuple((start_s, end_s) for start_s, end_s in (options or {}).get("keep", ())),
         copy_top=encode_settings.copy_top,
         level_lufs=encode_settings.audio_level_lufs or None,
     )

@@ -46,8 +46,11 @@ def put_back_jobs_of_the_dead(redis: Redis, queue_name: str) -> int:
         worker = as_text(key).removeprefix("rq:worker:")
         if not is_dead_here(worker):
             continue
-        for composite in redis.smembers(f"rq:worker:{worker}:executions"):
-            put_back += _put_back(redis, queue_name, as_text(composite), worker)
+        try:
+            for composite in redis.smembers(f"rq:worker:{worker}:executions"):
+                put_back += _put_back(redis, queue_name, as_text(composite), worker)
+        except WatchError:
+            continue  # somebody moved a job meanwhile; the next look finds this worker again
         with redis.pipeline() as pipeline:
             pipeline.srem(f"rq:workers:{queue_name}", key)
             pipeline.srem("rq:workers", key)
@@ -61,19 +64,16 @@ def _put_back(redis: Redis, queue_name: str, composite: str, worker: str) -> boo
     started = StartedJobRegistry(queue=queue)
     job_id, _, execution_id = composite.rpartition(":")
     with redis.pipeline() as pipeline:
-        try:
-            pipeline.watch(started.key)
-            job = fetch(redis, job_id)
-            if job is None or pipeline.zscore(started.key, composite) is None:
-                return False
-            pipeline.multi()
-            Execution(execution_id, job_id, redis, worker_name=worker).delete(job, pipeline)
-            job.set_status(JobStatus.QUEUED, pipeline=pipeline)
-            pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
-            pipeline.lrem(queue.key, 0, job_id)
-            pipeline.lpush(queue.key, job_id)
-            pipeline.execute()
-        except WatchError:
-            return False  # somebody moved a job meanwhile; the janitor's next round is near
+        pipeline.watch(started.key)
+        job = fetch(redis, job_id)
+        if job is None or pipeline.zscore(started.key, composite) is None:
+            return False
+        pipeline.multi()
+        Execution(execution_id, job_id, redis, worker_name=worker).delete(job, pipeline)
+        job.set_status(JobStatus.QUEUED, pipeline=pipeline)
+        pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
+        pipeline.lrem(queue.key, 0, job_id)
+        pipeline.lpush(queue.key, job_id)
+        pipeline.execute()
     log.warning("%s: its worker %s is gone; back to the front of %s", job_id, worker, queue_name)
     return True

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq.utils import as_text
 
 from pod_jobs.catalog.client import CatalogClient
-from pod_jobs.errors import NotFound, Refused, ResultRejected, Superseded
+from pod_jobs.errors import NotFound, Refused, ResultRejected, ServiceUnavailable, Superseded
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Context, Payload
 
@@ -27,7 +28,10 @@ REPORTS_KEY = "pod_jobs:reports"
 
 def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, Any]) -> None:
     """Keep `report` (the fields of store.reports.Report) until the catalog has it. Errors: ServiceUnavailable."""
-    redis.hset(REPORTS_KEY, report_id, json.dumps({"task": task_id, "report": report}))
+    try:
+        redis.hset(REPORTS_KEY, report_id, json.dumps({"task": task_id, "report": report}))
+    except RedisError as error:
+        raise ServiceUnavailable(f"key-value server: {error}") from error
     queue.enqueue(redis, f"report-{report_id}", {"report": report_id})
 
 
@@ -81,6 +85,18 @@ def deliver(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
     entry = json.loads(value)
     try:
         catalog.report(entry["task"], entry["report"])
-    except (Superseded, NotFound, ResultRejected, Refused) as error:
+    except ResultRejected as error:
+        log.error("report %s was refused: %s", report_id, error.reason)
+        _report_refusal(catalog, entry["task"], entry["report"], error)
+    except (Superseded, NotFound, Refused) as error:
         log.warning("report %s was refused and is dropped: %s", report_id, error.reason)
     redis.hdel(REPORTS_KEY, report_id)
+
+
+def _report_refusal(catalog: CatalogClient, task_id: int, report: dict[str, Any], refusal: ResultRejected) -> None:
+    """A result of a shape that the catalog does not take must show as an error, or the task would run again for ever."""
+    plain = {name: report[name] for name in ("generation", "attempt", "worker") if report.get(name) is not None}
+    try:
+        catalog.report(task_id, {**plain, "outcome": "error", "error_code": refusal.code, "reason": refusal.reason})
+    except (Superseded, NotFound, Refused, ResultRejected) as error:
+        log.error("task %s: its refused report could not be told either: %s", task_id, error.reason)

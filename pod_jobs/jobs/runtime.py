@@ -6,8 +6,8 @@ The life of a task's job:
  3. The job type's `run` does the work and returns a result, or raises.
  4. Its end goes to the catalog as a report, by a job of its own (jobs/report.py), so that a catalog which is away costs nothing.
  5. Done: RQ sees success. Cancelled: too. A permanent error is raised again, so that RQ lists the job as failed and
-    `rq requeue` can run it anew. A transient one returns `Retry` until its attempts are used up. Interrupted by the worker's
-    stop: `Retry` at the front of the queue.
+    `rq requeue` can run it anew. A transient one returns `Retry`, for ever; only kills of ffmpeg are counted. Interrupted by
+    the worker's stop: `Retry` at the front of the queue.
 A delivery (not of a task) has only step 3: transient errors are repeated for ever.
 """
 
@@ -26,6 +26,7 @@ from pod_jobs.errors import (
     REASON_LIMIT,
     Cancelled,
     FfmpegFailed,
+    FfmpegKilled,
     Interrupted,
     NotFound,
     PermanentError,
@@ -122,14 +123,19 @@ def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry |
             return None
         case Superseded():
             return None
-        case TransientError() if order.failures + 1 < context.settings.retry.attempts:
-            retry = _retry(context, order.failures + 1, error)
+        case TransientError() if _may_try_again(context, order, error):
+            retry = _retry(context, _tries_so_far() + 1, error)
             _send(context, order, "retry", retry_in_s=retry.intervals[0], **said)
             return retry
         case _:
             _send(context, order, "error", **said)
             log.error("task %s g%s: gave up: %s: %s", order.task, order.generation, error.code, error.reason)
             raise error
+
+
+def _may_try_again(context: Context, order: Order, error: TransientError) -> bool:
+    """What is away comes back, however late; only an ffmpeg that is killed again and again may be the recording's fault."""
+    return not isinstance(error, FfmpegKilled) or order.failures + 1 < context.settings.retry.attempts
 
 
 def _retry(context: Context, tries: int, error: PermanentError | TransientError) -> Retry:

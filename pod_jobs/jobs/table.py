@@ -10,7 +10,7 @@ JOB_TYPES: dict[str, JobType] = {
     job_type.kind: job_type
     for job_type in (
         JobType("encode", queue="encoding", run=run_encode, prepare=prepare_encode),
-        JobType("verify", queue="catalog", run=run_verify),
+        JobType("verify", queue="transcripting", run=run_verify),  # reports must not wait for it
         JobType("report", queue="catalog", run=run_report, of_task=False),
         JobType("deliver_statements", queue="xapi", run=run_deliver, of_task=False, timeout_s=900),
     )

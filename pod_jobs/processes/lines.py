@@ -4,6 +4,7 @@ The supervisor itself imports little; Flask, RQ and peewee are imported by the c
 """
 
 import logging
+import os
 import sys
 from functools import partial
 
@@ -28,6 +29,7 @@ def main(name: str) -> int:
     logging.getLogger("rq.worker").setLevel(
         logging.WARNING
     )  # it says five things about each job; ours say what matters
+    os.umask(0o027)  # recordings and the database are not for everybody on the host
     try:
         settings = load()
         home.make_folders(settings)

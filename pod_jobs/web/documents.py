@@ -174,6 +174,7 @@ def _task(row: Task, live: Live) -> Document:
         "video": row.video_id,
         "kind": row.kind,
         "template": row.template,
+        "options": row.options or {},
         "state": row.state,
         "generation": row.generation,
         "cancel_requested": row.cancel_requested,

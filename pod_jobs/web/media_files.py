@@ -82,8 +82,10 @@ def _complete(path: Path, mime: str, video: Video) -> Response:
 def _growing(path: Path, mime: str) -> Response:
     if path.suffix == ".m4s":
         response = _listed_part(path, mime)
-    else:
+    elif path.suffix == ".m3u8" or path.name == LOG:
         response = Response(path.read_bytes(), mimetype=mime)
+    else:
+        raise NotFound(f"{path.name} is not finished")  # it may be large, and half of it is of no use to anybody
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -5,6 +5,7 @@ The catalog commits first, with an outbox row; RQ is told right after. Should Re
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -34,9 +35,9 @@ def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> V
     return video
 
 
-def encode_again(user: User, video_id: int) -> Task:
-    """Errors: NotFound; Refused while an encode is open."""
-    task = videos.order_encode(video_id, user, now())
+def encode_again(user: User, video_id: int, options: dict[str, Any]) -> Task:
+    """`options` of web/options.py. Errors: NotFound; Refused while an encode is open."""
+    task = videos.order_encode(video_id, user, now(), options)
     _ordered(user, "encode", task)
     return task
 
@@ -88,7 +89,9 @@ def dispatch(task: Task) -> None:
     """Enqueue what the task's outbox row asks for, if Redis is there."""
     job_id = tasks.job_id(task.kind, task.id, task.generation)
     try:
-        queue.enqueue(site().redis, job_id, {"task": task.id, "generation": task.generation})
+        row = outbox.of_job(job_id)
+        if row is not None:
+            queue.enqueue(site().redis, job_id, row.payload, at_front=row.at_front)
     except ServiceUnavailable as error:
         log.warning("%s waits for the janitor: %s", job_id, error.reason)
         return

@@ -20,7 +20,7 @@ from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from pod_jobs.errors import BadSource, DiskFull, Malformed
+from pod_jobs.errors import BadSource, DiskFull, Malformed, ServiceUnavailable
 from pod_jobs.settings import Settings
 from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
 
@@ -98,12 +98,16 @@ def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: in
 
 
 def expect_large_body(request: Request) -> None:
-    """Lift the app's limit for bodies; `receive` has another one. And let a read fail after READ_TIMEOUT_S of silence instead of
-    waiting for ever on a dead connection."""
+    """Lift the app's limit for bodies; `receive` has another one."""
     request.max_content_length = sys.maxsize
+    limit_silence(request, READ_TIMEOUT_S)
+
+
+def limit_silence(request: Request, seconds: float) -> None:
+    """Let a read of the body fail after so much silence, instead of holding a thread for a dead or an idle client."""
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(READ_TIMEOUT_S)
+        socket.settimeout(seconds)
 
 
 @contextmanager
@@ -122,6 +126,10 @@ def placer(settings: Settings, path: Path) -> Callable[[str], None]:
     def place(relative: str) -> None:
         target = settings.media_folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
+        if any(path.name not in ("source", "lock") for path in target.parent.iterdir()):
+            raise ServiceUnavailable(
+                f"{relative}: there is another recording; is this database that of this media folder?"
+            )
         target.unlink(missing_ok=True)  # left by a try that crashed before its commit
         try:
             os.link(path, target)

@@ -11,16 +11,18 @@ from redis import Redis
 from pod_jobs.errors import Refused
 
 WINDOW_S = 15 * 60
-TRIES = {
-    "both": 5,
-    "address": 40,
-    "name": 60,
-}  # a whole room may sit behind one address; nobody can lock a name out cheaply
+# A whole room may sit behind one address; and to lock a name out takes a dozen addresses.
+TRIES = {"both": 5, "address": 40, "name": 60}
 
 
 def enter(redis: Redis, name: str, address: str) -> None:
     """Count a try before the password is looked at, so that tries in parallel count too. Errors: Refused."""
     keys = _keys(name, address)
+    _count(redis, {"both": keys["both"]})  # alone: an address refused for a name must not fill that name
+    _count(redis, {what: keys[what] for what in ("address", "name")})
+
+
+def _count(redis: Redis, keys: dict[str, str]) -> None:
     with redis.pipeline() as pipe:
         for key in keys.values():
             pipe.incr(key)

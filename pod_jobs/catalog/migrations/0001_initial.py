@@ -80,6 +80,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         author = ForeignKeyField(User, on_delete="SET NULL", null=True)
         cancel_requested = BooleanField()
         deaths = IntegerField()
+        losses = IntegerField()
         failures = IntegerField()
         created_at = BigIntegerField(index=True)
         queued_at = BigIntegerField()

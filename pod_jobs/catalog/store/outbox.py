@@ -10,6 +10,11 @@ def pending(limit: int = 500) -> list[Outbox]:
     return list(Outbox.select().order_by(Outbox.id).limit(limit))
 
 
+def of_job(job_id: str) -> Outbox | None:
+    """The row that waits for this job, if there still is one."""
+    return Outbox.get_or_none(Outbox.job_id == job_id)
+
+
 def sent(job_id: str) -> None:
     """RQ has the job."""
     Outbox.delete().where(Outbox.job_id == job_id).execute()

@@ -12,7 +12,7 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
 from pod_jobs.catalog.store import events
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
-from pod_jobs.errors import REASON_LIMIT, SENTENCES, ResultRejected, Superseded
+from pod_jobs.errors import REASON_LIMIT, SENTENCES, FfmpegKilled, ResultRejected, Superseded
 
 INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "commands")  # figures of a result that the task keeps
 
@@ -44,11 +44,20 @@ class Report:
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
             raise ResultRejected(f"outcome {self.outcome!r} is none of {', '.join(OUTCOMES)}")
-        if self.error_code is not None and self.error_code not in SENTENCES:
-            raise ResultRejected(f"error_code {self.error_code!r} is unknown")
+        if self.error_code is not None and self.error_code not in SENTENCES:  # of a newer worker: keep what it says
+            object.__setattr__(self, "reason", f"{self.error_code}: {self.reason or ''}")
+            object.__setattr__(self, "error_code", "internal")
 
 
-def accept(task_id: int, report: Report, deaths_allowed: int, now: datetime, *, by_janitor: bool = False) -> Task:
+@dataclass(frozen=True)
+class Allowed:
+    """How often a task's runs may die before it is stopped and shown (settings.retry)."""
+
+    deaths: int
+    losses: int
+
+
+def accept(task_id: int, report: Report, allowed: Allowed, now: datetime, *, by_janitor: bool = False) -> Task:
     """Enter `report`. Errors: NotFound; Superseded for another generation (the attempt is closed all the same).
 
     The janitor reports of the latest attempt of the generation, whichever it is, or of none.
@@ -59,8 +68,11 @@ def accept(task_id: int, report: Report, deaths_allowed: int, now: datetime, *, 
         if attempt is not None and attempt.outcome is None:
             _close(attempt, report, now)
         current = report.generation == task.generation
-        if current and task.state in OPEN and (by_janitor or _may_move(task, attempt, report)):
-            _move(task, report, deaths_allowed, now)
+        is_open = task.state in OPEN or (
+            task.state == "error" and report.outcome == "done"
+        )  # another run gave up too early
+        if current and is_open and (by_janitor or _may_move(task, attempt, report)):
+            _move(task, report, allowed, now)
             events.ended(task, report.result, now)
     if not current:
         raise Superseded(f"task {task_id} is at generation {task.generation}, the report is of {report.generation}")
@@ -90,17 +102,22 @@ def _may_move(task: Task, attempt: Attempt | None, report: Report) -> bool:
     return attempt.id == newest.id
 
 
+def kept(reason: str | None) -> str | None:
+    """A reason as it is stored: its end, without NUL, which PostgreSQL refuses."""
+    return reason.replace("\0", "")[-REASON_LIMIT:] if reason else None
+
+
 def _close(attempt: Attempt, report: Report, now: datetime) -> None:
     attempt.ended_at = now
     attempt.outcome = report.outcome
     attempt.exit_code, attempt.signal = report.exit_code, report.signal
     attempt.cpu_s, attempt.peak_mb = report.cpu_s, report.peak_mb
     attempt.error_code = report.error_code
-    attempt.reason = report.reason[-REASON_LIMIT:] if report.reason else None
+    attempt.reason = kept(report.reason)
     attempt.save()
 
 
-def _move(task: Task, report: Report, deaths_allowed: int, now: datetime) -> None:
+def _move(task: Task, report: Report, allowed: Allowed, now: datetime) -> None:
     match report.outcome:
         case "done":
             _publish(task, report.result)
@@ -112,7 +129,7 @@ def _move(task: Task, report: Report, deaths_allowed: int, now: datetime) -> Non
         case "retry" | "interrupted":
             _wait_again(task, report, now)
         case "killed" | "lost":
-            _after_death(task, report, deaths_allowed, now)
+            _after_death(task, report, allowed, now)
 
 
 def _wait_again(task: Task, report: Report, now: datetime) -> None:
@@ -122,21 +139,26 @@ def _wait_again(task: Task, report: Report, now: datetime) -> None:
         return
     task.state = "waiting"
     task.queued_at = now
+    task.losses = 0
     if report.outcome == "retry":
-        task.failures += 1
+        task.failures += report.error_code == FfmpegKilled.code
         task.retry_at = now + timedelta(seconds=report.retry_in_s or 0)
-        task.error_code, task.error_facts, task.error_reason = report.error_code, report.error_facts, report.reason
+        task.error_code, task.error_facts, task.error_reason = (
+            report.error_code,
+            report.error_facts,
+            kept(report.reason),
+        )
     task.save()
 
 
-def _after_death(task: Task, report: Report, deaths_allowed: int, now: datetime) -> None:
+def _after_death(task: Task, report: Report, allowed: Allowed, now: datetime) -> None:
     if task.cancel_requested:
         end(task, "cancelled", now)
         return
-    if report.outcome == "killed":
-        task.deaths += 1
-    if task.deaths >= deaths_allowed:
-        task.error_code, task.error_facts, task.error_reason = "worker-died-twice", {}, report.reason
+    task.deaths += report.outcome == "killed"
+    task.losses += report.outcome == "lost"
+    if task.deaths >= allowed.deaths or task.losses >= allowed.losses:
+        task.error_code, task.error_facts, task.error_reason = "worker-died-twice", {}, kept(report.reason)
         end(task, "error", now)
     else:
         renew(task, now, at_front=True)
@@ -145,7 +167,7 @@ def _after_death(task: Task, report: Report, deaths_allowed: int, now: datetime)
 def _fail(task: Task, report: Report, now: datetime) -> None:
     task.error_code = report.error_code or "internal"
     task.error_facts = report.error_facts
-    task.error_reason = report.reason[-REASON_LIMIT:] if report.reason else None
+    task.error_reason = kept(report.reason)
     end(task, "error", now)
 
 

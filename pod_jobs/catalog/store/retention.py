@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from peewee import fn
+
 from pod_jobs.catalog.models import Audit, Output, Task, Video
 from pod_jobs.catalog.store.tasks import OPEN
 
@@ -22,24 +24,27 @@ def forget_video(video_id: int) -> None:
     Video.delete().where(Video.id == video_id).execute()
 
 
-def folders_in_use(video_id: int) -> set[str]:
-    """Folders (relative to the media folder) that the published outputs, or an open task's runs, may be in."""
-    used = {row.folder for row in Output.select(Output.folder).where(Output.video == video_id).distinct()}
-    video = Video.get_or_none(Video.id == video_id)
-    if video is not None and video.published_folder:
-        used.add(video.published_folder)
-    for task in Task.select().where(Task.video == video_id, Task.state.in_(OPEN)):
+def folders_in_use() -> set[str]:
+    """Folders (relative to the media folder) that published outputs, or an open task's runs, may be in."""
+    used = {row.folder for row in Output.select(Output.folder).distinct()}
+    used |= {
+        str(row.published_folder)
+        for row in Video.select(Video.published_folder).where(Video.published_folder.is_null(False))
+    }
+    for task in Task.select().where(Task.state.in_(OPEN), Task.video.is_null(False)):
         for generation in range(1, task.generation + 1):
-            name = f"videos/{video_id:06d}/{task.kind}-{task.id}-g{generation}"
+            name = f"videos/{task.video_id:06d}/{task.kind}-{task.id}-g{generation}"
             used |= {name, f"{name}.part"}
     return used
 
 
 def forget_tasks(limit: datetime) -> int:
-    """Ended tasks older than `limit` whose outputs are not in use. Returns how many."""
+    """Ended tasks older than `limit`, but those whose outputs are in use and the latest of each video. Returns how many."""
     used = Output.select(Output.task)
-    query = Task.delete().where(Task.state.not_in(OPEN), Task.ended_at < limit, Task.id.not_in(used))
-    return int(query.execute())
+    latest = Task.select(fn.MAX(Task.id)).where(Task.video.is_null(False)).group_by(Task.video)
+    old = Task.select(Task.id).where(Task.state.not_in(OPEN), Task.ended_at < limit)
+    gone = [row.id for row in old.where(Task.id.not_in(used), Task.id.not_in(latest))]
+    return sum(int(Task.delete().where(Task.id.in_(gone[at : at + 500])).execute()) for at in range(0, len(gone), 500))
 
 
 def forget_audit(limit: datetime) -> int:

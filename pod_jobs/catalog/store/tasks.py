@@ -33,27 +33,40 @@ def job_id(kind: str, task_id: int, generation: int) -> str:
     return f"{kind}-{task_id}-g{generation}"
 
 
-def order(video: Video | None, kind: str, author: User | None, now: datetime, template: str = "") -> Task:
+def order(
+    video: Video | None, kind: str, author: User | None, now: datetime, options: dict[str, Any] | None = None
+) -> Task:
     """A new task with its outbox row. Call inside a transaction."""
     task = Task.create(
-        video=video, kind=kind, template=template, state="waiting", author=author, created_at=now, queued_at=now
+        video=video, kind=kind, options=options, state="waiting", author=author, created_at=now, queued_at=now
     )
     _post(task, now)
     return task
 
 
 def order_again(task_id: int, now: datetime) -> Task:
-    """A new generation of a task that has ended, asked for by a person. Errors: NotFound, Refused while it is open."""
+    """A new generation of a task that failed or was cancelled, asked for by a person. Errors: NotFound, Refused."""
     with transaction():
         task = get_locked(task_id)
         if task.state in OPEN:
             raise Refused(f"task {task_id} is {task.state}; cancel it first")
+        if task.state == "done":
+            raise Refused(f"task {task_id} is done; order a new encode of its video instead")
+        _refuse_beside_others(task)
         if _is_deleted(task):
             raise Refused(f"the video of task {task_id} is deleted")
-        task.deaths = task.failures = 0
+        task.deaths = task.losses = task.failures = 0
         task.cancel_requested = False
         renew(task, now)
     return task
+
+
+def _refuse_beside_others(task: Task) -> None:
+    """A newer task of the same kind and template may be under way, or its good result must not be replaced by an old order."""
+    same = (Task.video == task.video_id, Task.kind == task.kind, Task.template == task.template, Task.id != task.id)
+    newer = (Task.state == "done") & (Task.id > task.id)
+    if task.video_id is not None and Task.select().where(*same, Task.state.in_(OPEN) | newer).exists():
+        raise Refused(f"another {task.kind} of video {task.video_id} is open, or newer than task {task.id} and done")
 
 
 def renew(task: Task, now: datetime, *, at_front: bool = False) -> None:
@@ -78,7 +91,9 @@ def post_again(task_id: int, generation: int, now: datetime) -> None:
                 _post(task, now, at_front=True)
 
 
-def start(task_id: int, generation: int, runner: Runner, now: datetime) -> tuple[Task, Attempt]:
+def start(
+    task_id: int, generation: int, runner: Runner, now: datetime, losses_allowed: int = 10
+) -> tuple[Task, Attempt]:
     """A worker begins a run. An attempt still open from before ended without a word: it is closed as lost.
 
     Errors: NotFound; Superseded for another generation or an ended task; Cancelled when a person cancelled it.
@@ -88,14 +103,20 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime) -> tuple
         task = get_locked(task_id)
         if task.generation != generation or task.state in ("done", "cancelled"):
             raise Superseded(f"task {task_id} is at generation {task.generation} and {task.state}")
-        Attempt.update(outcome="lost", ended_at=now).where(Attempt.task == task, Attempt.outcome.is_null()).execute()
+        open_ones = (Attempt.task == task, Attempt.outcome.is_null())
+        task.losses += Attempt.update(outcome="lost", ended_at=now).where(*open_ones).execute()
         cancelled = task.cancel_requested or _is_deleted(task)
-        attempt = None if cancelled else _new_attempt(task, runner, now)
+        worn_out = task.losses >= losses_allowed
+        attempt = None if cancelled or worn_out else _new_attempt(task, runner, now)
         if attempt is None:
-            end(task, "cancelled", now)
-    if attempt is None:  # raised out here, or the transaction would be undone
-        raise Cancelled(f"task {task_id} was cancelled before it started")
-    return task, attempt
+            task.error_code = "worker-died-twice" if worn_out else None
+            end(task, "error" if worn_out else "cancelled", now)
+    if attempt is not None:
+        return task, attempt
+    # raised out here, or the transaction would be undone
+    if worn_out:
+        raise Superseded(f"task {task_id} lost its worker {task.losses} times in a row and is stopped")
+    raise Cancelled(f"task {task_id} was cancelled before it started")
 
 
 def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:

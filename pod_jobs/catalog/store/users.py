@@ -49,8 +49,10 @@ def list_users() -> list[User]:
 
 
 def set_password(user: User, password_hash: str) -> None:
+    """Links that were made before end with it: whoever changes a password may fear that somebody holds one."""
     user.password_hash = password_hash
     user.save(only=[User.password_hash])
+    SignInLink.delete().where(SignInLink.user == user).execute()
 
 
 def set_language(user: User, language: str) -> None:

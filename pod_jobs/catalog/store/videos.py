@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.errors import NotFound, Refused
@@ -71,13 +72,14 @@ def list_videos(user: User, limit: int = 50, before: int | None = None, text: st
     return list(query.order_by(Video.id.desc()).limit(limit))
 
 
-def order_encode(video_id: int, author: User, now: datetime) -> Task:
-    """Encode once more, as a new task; what is published stays until then. Errors: Refused while one is open."""
+def order_encode(video_id: int, author: User, now: datetime, options: dict[str, Any] | None = None) -> Task:
+    """Encode once more, as a new task with `options`; what is published stays until then. Errors: Refused while one is open."""
     with transaction():
+        locked(Video.select().where(Video.id == video_id)).get_or_none()  # two clicks, one encode
         video = get(video_id, author)
         if Task.select().where(Task.video == video, Task.kind == "encode", Task.state.in_(tasks.OPEN)).exists():
             raise Refused(f"an encode of video {video_id} is under way")
-        return tasks.order(video, "encode", author, now)
+        return tasks.order(video, "encode", author, now, options or None)
 
 
 def rename(video_id: int, title: str, user: User) -> Video:

@@ -27,7 +27,7 @@ def start(task_id: int) -> ResponseReturnValue:
     runner = tasks.Runner(
         answers.field(said, "worker", str), answers.field(said, "host", str), answers.field(said, "pid", int)
     )
-    task, attempt = tasks.start(task_id, answers.field(said, "generation", int), runner, now())
+    task, attempt = tasks.start(task_id, answers.field(said, "generation", int), runner, now(), _allowed().losses)
     video = task.video  # None for a periodic task
     return {
         "task": task.id,
@@ -40,6 +40,7 @@ def start(task_id: int) -> ResponseReturnValue:
         "title": video.title if video else "",
         "source": video.source_path if video else "",
         "folder": videos.folder_of(video.id) if video else "",
+        "options": task.options or {},
     }
 
 
@@ -50,7 +51,7 @@ def report(task_id: int) -> ResponseReturnValue:
     said = _parse(answers.body())
     if said.outcome == "done":
         _check_result(tasks.get(task_id), said.result)
-    task = reports.accept(task_id, said, site().settings.retry.deaths, now())
+    task = reports.accept(task_id, said, _allowed(), now())
     if task.state == "waiting" and task.generation > said.generation:
         orders.dispatch(task)
     return {"task": task.id, "state": task.state, "generation": task.generation}
@@ -80,3 +81,8 @@ def _check_result(task: Task, result: dict[str, Any]) -> None:
     for output in outputs:
         if not isinstance(output, dict) or not FILE_NAME.fullmatch(str(output.get("name"))):
             raise ResultRejected(f"outputs: {output!r} has no acceptable name")
+
+
+def _allowed() -> reports.Allowed:
+    retry = site().settings.retry
+    return reports.Allowed(retry.deaths, retry.losses)

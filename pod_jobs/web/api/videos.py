@@ -13,6 +13,7 @@ from pod_jobs.web import documents, orders, storage
 from pod_jobs.web.access import link_base, require_user
 from pod_jobs.web.api import answers
 from pod_jobs.web.forms import Form
+from pod_jobs.web.options import read_options
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_videos", __name__)
@@ -83,4 +84,8 @@ def delete(video_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/videos/<int:video_id>/encode")
 def encode(video_id: int) -> ResponseReturnValue:
-    return documents.task(site().redis, orders.encode_again(require_user(), video_id)), 202
+    """The body is optional: see web/options.py. Errors: Malformed, NotFound, Refused while an encode is open."""
+    user = require_user()
+    videos.get(video_id, user)
+    options = read_options(answers.body() if request.content_length else None)
+    return documents.task(site().redis, orders.encode_again(user, video_id, options)), 202

@@ -19,6 +19,8 @@ from tests.integration.catalog.conftest import NOW, later
 LEASE_S = 90.0
 VERB = "https://w3id.org/xapi/video/verbs/played"
 
+ALLOWED = reports.Allowed(deaths=2, losses=5)
+
 
 def new(index: int, **changes: Any) -> NewStatement:
     one = NewStatement(
@@ -251,14 +253,14 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
     tasks.start(task.id, 1, tasks.Runner("w", "h", 1), later(5))
     result = {"folder": f"videos/{task.video_id:06d}/encode-{task.id}-g1", "outputs": []}
     for _ in range(2):
-        reports.accept(task.id, reports.Report(1, "done", 1, result=result), 2, later(65))
+        reports.accept(task.id, reports.Report(1, "done", 1, result=result), ALLOWED, later(65))
     found = [(event.kind, event.run, event.facts["title"]) for event in events.pending()]
     run = f"{task.id}-g1"
     assert found == [("uploaded", "", "Été"), ("encoded", run, "Été"), ("published", run, "Été")]
     assert events.pending()[1].facts["duration_s"] == 60
     events.replace(events.pending(), [new(1)], ["ralph"], NOW)
     assert (events.pending(), lanes.last_number()) == ([], 1)
-    tasks.order_again(task.id, later(70))
-    tasks.start(task.id, 2, tasks.Runner("w", "h", 1), later(75))
-    reports.accept(task.id, reports.Report(2, "error", 2, error_code="disk-full"), 2, later(80))
+    again = videos.order_encode(task.video_id, task.author, later(70))
+    tasks.start(again.id, 1, tasks.Runner("w", "h", 1), later(75))
+    reports.accept(again.id, reports.Report(1, "error", 1, error_code="disk-full"), ALLOWED, later(80))
     assert [(event.kind, event.facts["success"]) for event in events.pending()] == [("encoded", False)]

@@ -14,7 +14,7 @@ from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, DiskFull
+from pod_jobs.errors import BadSource, DiskFull, FfmpegKilled
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Context
 from pod_jobs.jobs.report import waiting_reports
@@ -128,26 +128,35 @@ def test_a_bug_of_ours_ends_as_an_error_that_shows_where(
     assert "in broken" in small_catalog.reports[0]["reason"]
 
 
-def test_a_transient_error_is_scheduled_again_until_its_attempts_are_used_up(
+def test_an_outage_is_waited_out_however_often_it_was_met(
     redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
 ) -> None:
     def full(context: Context, order: Order) -> dict[str, Any]:
         raise DiskFull("ENOSPC")
 
+    small_catalog.failures = 100
     start_worker(encode=full)
     start_worker("catalog")
     enqueue(redis)
     wait_until(lambda: status(redis) == "scheduled")
     assert ScheduledJobRegistry(queue=queue.open_queue(redis, "encoding")).get_job_ids(cleanup=False) == ["encode-7-g1"]
     wait_until(lambda: small_catalog.reports)
-    assert small_catalog.reports[0]["outcome"] == "retry"
+    assert (small_catalog.reports[0]["outcome"], small_catalog.reports[0]["error_code"]) == ("retry", "disk-full")
     assert small_catalog.reports[0]["retry_in_s"] >= 1
 
+
+def test_an_ffmpeg_that_is_killed_again_and_again_ends_the_task(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    def killed(context: Context, order: Order) -> dict[str, Any]:
+        raise FfmpegKilled("ended by SIGKILL")
+
     small_catalog.failures = 4
-    assert queue.enqueue(redis, "encode-7-g2", {"task": 7, "generation": 2})
-    wait_until(lambda: status(redis, "encode-7-g2") == "failed")
-    wait_until(lambda: len(small_catalog.reports) == 2)
-    assert (small_catalog.reports[1]["outcome"], small_catalog.reports[1]["error_code"]) == ("error", "disk-full")
+    start_worker(encode=killed)
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "failed")
+    report = next(iter(waiting_reports(redis).values()))["report"]
+    assert (report["outcome"], report["error_code"]) == ("error", "encode-killed")
 
 
 @pytest.mark.parametrize("code", ["superseded", "cancelled"])
@@ -310,3 +319,22 @@ def test_what_is_finished_stays_visible_for_a_week_and_what_failed_until_the_jan
     enqueue(redis)
     wait_until(lambda: status(redis) == "finished")
     assert redis.ttl("rq:job:encode-7-g1") > 6 * 86400
+
+
+def test_a_report_that_the_catalog_refuses_ends_as_an_error(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    """Dropped, it would leave the task open, and the janitor would order the same run for ever."""
+    answer = small_catalog.answer
+
+    def refusing(path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if body.get("outcome") == "done":
+            return 422, {"code": "result-rejected", "detail": "no folder"}
+        return answer(path, body)
+
+    small_catalog.answer = refusing  # type: ignore[method-assign]
+    start_worker(encode=lambda context, order: RESULT)
+    start_worker("catalog")
+    enqueue(redis)
+    wait_until(lambda: small_catalog.reports)
+    assert (small_catalog.reports[0]["outcome"], small_catalog.reports[0]["error_code"]) == ("error", "result-rejected")

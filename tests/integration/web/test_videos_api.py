@@ -184,6 +184,33 @@ def test_encoding_again_keeps_what_is_published_until_then(lea: Caller, worker: 
     assert "-1-g1/" in video["play"]["master"] and len(video["tasks"]) == 2
 
 
+def test_a_cut_is_ordered_and_handed_to_the_worker(lea: Caller, worker: Worker) -> None:
+    video = lea.upload()
+    order = worker.start(video["task"])
+    assert order["options"] == {}
+    worker.finish(order)
+    address = f"/api/v1/videos/{video['id']}/encode"
+    for wrong in (
+        [],
+        {"keep": [[5, 1]]},
+        {"keep": [[1]]},
+        {"keep": [[-1, 5]]},
+        {"keep": [["1", "5"]]},
+        {"keep": [[True, 5]]},
+        {"keep": "1-5"},
+        {"keep": [[n, n + 1] for n in range(51)]},
+        {"cut": [[1, 5]]},
+    ):
+        problem(lea("POST", address, json=wrong), 400, "malformed")
+    task = lea("POST", address, json={"keep": [[1, 5.5], [9, 12]]}).get_json()
+    assert task["options"] == {"keep": [[1.0, 5.5], [9.0, 12.0]]}
+    order = worker.start(task)
+    assert order["options"] == task["options"]
+    worker.report(order, "error", error_code="source-damaged")
+    again = lea("POST", f"/api/v1/tasks/{task['id']}/requeue").get_json()
+    assert worker.start(again)["options"] == task["options"]
+
+
 def test_renaming_and_deleting(lea: Caller, worker: Worker, redis: Redis) -> None:
     video = lea.upload()
     address = f"/api/v1/videos/{video['id']}"

@@ -25,13 +25,13 @@ WAITING = replace(RUNNING, state="waiting", status="queued", progressing=False)
         (WAITING, "fine"),
         (replace(WAITING, status="scheduled"), "fine"),
         (replace(WAITING, status=None, placed=False, ordered=True), "fine"),  # the relay enqueues it
-        (replace(RUNNING, status="failed", placed=False, progressing=False), "lost"),  # RQ's word for the same
+        (replace(RUNNING, status="failed", placed=False, progressing=False), "suspect"),  # RQ's word for the same
         (replace(RUNNING, status="finished", placed=False, reported=True), "fine"),  # the report is on its way
         (replace(RUNNING, status=None, placed=False), "fine"),  # Redis came back empty, the horse works on
         (replace(RUNNING, status="failed", placed=False), "fine"),  # a clock jumped: RQ gave it up, it still advances
         (replace(RUNNING, worker_dead=True), "lost"),  # kill -9 of the worker on this host: at once
         (replace(RUNNING, worker_dead=True, status="queued"), "fine"),  # it put the job back before it went
-        (replace(RUNNING, status="started", placed=False, progressing=False), "lost"),  # silent for a minute
+        (replace(RUNNING, status="started", placed=False, progressing=False), "suspect"),  # silent for a minute
         (replace(RUNNING, status="finished", placed=False, progressing=False), "suspect"),
         (replace(RUNNING, status=None, placed=False, progressing=False), "suspect"),
         (replace(WAITING, status=None, placed=False), "suspect"),
