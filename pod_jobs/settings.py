@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as SourceError
 
+from pod_jobs.encode_settings import EncodeSettings, RenditionSettings
 from pod_jobs.errors import SettingsError
 from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
 from pod_jobs.xapi_settings import XapiSettings
@@ -23,9 +24,7 @@ from pod_jobs.xapi_settings import XapiSettings
 ROOT = Path(__file__).resolve().parent.parent
 QUEUES = ("encoding", "transcripting", "xapi", "catalog")
 
-Crf = Annotated[int, Field(ge=0, le=51)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
 
 class RedisSettings(Section):
@@ -69,35 +68,6 @@ class WorkerSettings(Section):
     heartbeat_s: PositiveInt
     stop_s: PositiveFloat
     catalog_url: str
-
-
-class EncodeSettings(Section):
-    segment_s: PositiveInt
-    keyframe_s: PositiveInt
-    mp3_kbps: PositiveInt
-    copy_top: bool
-    audio_level_lufs: Annotated[float, Field(ge=-40, le=0)]
-    max_duration_h: PositiveFloat
-    max_megapixels: PositiveFloat
-    wall_factor: PositiveFloat
-    stall_s: PositiveInt
-    memory_mb: PositiveInt
-
-    @model_validator(mode="after")
-    def _grid(self) -> "EncodeSettings":
-        if self.segment_s % self.keyframe_s:
-            raise ValueError("segment_s must be a multiple of keyframe_s, or segments could not start on key frames")
-        return self
-
-
-class RenditionSettings(Section):
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]
-    height_px: Annotated[int, Field(ge=90, le=4320)]
-    crf: Crf
-    preset: Preset
-    maxrate_kbps: PositiveInt
-    audio_kbps: Annotated[int, Field(ge=32, le=512)]
-    mp4: bool
 
 
 class RetrySettings(Section):
