@@ -107,7 +107,7 @@ def video_graph(picture: Picture, *, joined: bool = False) -> str:
     track, last = picture.track, picture.encoded[-1]
     prepare = [
         *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
-        *([f"fps={picture.rate.numerator}/{picture.rate.denominator}:start_time=0"] if picture.rate else []),
+        *(_thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
         *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
         f"split={len(picture.encoded)}",
     ]
@@ -119,6 +119,12 @@ def video_graph(picture: Picture, *, joined: bool = False) -> str:
     ]
     begin = "[jv]" if joined else f"[0:{track.index}]"
     return ";".join([f"{begin}{','.join(prepare)}{outs}", *scales])
+
+
+def _thinned(rate: Fraction) -> list[str]:
+    """Drops frames that the rate has no room for, before they cost anything. It never makes one: the filter fps would fill a
+    gap of the time stamps with thousands of pictures at once, all of them in memory; -r repeats them at the encoder."""
+    return [f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{float(0.9 / rate):.6f})'"]
 
 
 def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
@@ -160,7 +166,11 @@ def _video_options(picture: Picture) -> list[str]:
     if not picture.encoded:
         return [*options, "-c:v", "copy"]
     options += [f"-c:v:{len(picture.encoded)}", "copy"] if picture.copies_top else []
-    options += ["-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"]
+    options += (
+        ["-r", f"{picture.rate.numerator}/{picture.rate.denominator}", "-fps_mode", "cfr"] if picture.rate else []
+    )
+    options += [] if picture.rate else ["-fps_mode", "vfr"]
+    options += ["-sc_threshold", "0", "-forced-idr", "1"]
     options += ["-force_key_frames", f"expr:gte(t,n_forced*{picture.keyframe_s})"]  # one grid for all renditions
     for n, one in enumerate(picture.encoded):
         rung = one.rung

@@ -1,5 +1,6 @@
 """What phones, cameras, recorders and browsers make, and most encoders get wrong: generated clips, encoded whole."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -105,3 +106,27 @@ def test_damage_is_placed_and_what_was_saved_is_said(encoded: Encode) -> None:
     assert minutes == 0
     assert 1 <= seconds <= 40
     assert warning.facts["present"] == "0:40"
+
+
+def test_a_pause_of_the_time_stamps_costs_no_memory(tools: Tools, tmp_path: Path) -> None:
+    """A recorder that writes no frame while nothing moves: filled up in a filter, ten minutes of pause are gigabytes."""
+    source, folder = tmp_path / "pause.mp4", tmp_path / "out"
+    folder.mkdir()
+    filters = "setpts='(PTS+if(gt(T,2),600/TB,0))+random(1)*0.06/TB'"
+    picture = ["-f", "lavfi", "-i", "testsrc=s=640x360:r=15:d=4", "-vf", filters, "-enc_time_base", "1:90000"]
+    command = [
+        tools.ffmpeg,
+        "-v",
+        "error",
+        *picture,
+        "-fps_mode",
+        "passthrough",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+    ]
+    subprocess.run([*command, "-video_track_timescale", "90000", str(source)], check=True, timeout=60)
+    made = encode(source, folder, PLAN, tools, lambda progress: None)
+    assert 600 < made.duration_s < 610
+    assert made.peak_mb < 400

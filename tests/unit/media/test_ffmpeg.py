@@ -67,9 +67,9 @@ def test_only_quarter_turns_are_made(degrees: int, left_alone: bool) -> None:
         (
             {"interlaced": True},
             Fraction(25),
-            "[0:0]bwdif=mode=send_frame:deint=interlaced,fps=25/1:start_time=0,split=2",
+            "[0:0]bwdif=mode=send_frame:deint=interlaced,split=2",
         ),
-        ({}, Fraction(30000, 1001), "[0:0]fps=30000/1001:start_time=0,split=2"),
+        ({}, Fraction(30000, 1001), "[0:0]split=2"),
         ({"index": 3}, None, "[0:3]split=2"),
     ],
 )
