@@ -1,14 +1,13 @@
 """What page tests share: one web app and one Chromium for all of them."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.acceptance.browser import ARGUMENTS, CHROMIUM, Faults, sign_in, visitor
+from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.site import Outputs, Site, serve
-from tests.servers import KeyValueServer, need, short_folder
+from tests.servers import KeyValueServer, short_folder
 
 
 @pytest.fixture(scope="session")
@@ -27,16 +26,6 @@ def site() -> Iterator[Site]:
                 yield served
         finally:
             server.stop()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    need(CHROMIUM.exists(), "Chromium")
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS + as_root)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

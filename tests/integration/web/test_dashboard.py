@@ -2,13 +2,14 @@
 
 import json
 import re
-import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser as Chromium
 from redis import Redis
 from rq import Worker
 from rq.executions import Execution
@@ -22,7 +23,6 @@ from werkzeug.test import TestResponse
 from pod_jobs.jobs.connection import WEB_TIMEOUT_S, connect_for_web
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.rq_classes import PodJob
-from tests import servers
 from tests.integration.web.conftest import Browser, problem
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
@@ -240,21 +240,18 @@ def address(app: Flask) -> Iterator[str]:
     server.server_close()
 
 
-def test_hostile_text_stays_text_in_a_real_browser(admin: Browser, redis: Redis, address: str) -> None:
+def test_hostile_text_stays_text_in_a_real_browser(
+    admin: Browser, redis: Redis, address: str, chromium: Chromium
+) -> None:
     """Description, meta, traceback, and the names of queues and workers are shown as they are, on every page."""
-    chromium = shutil.which("chromium")
-    servers.need(chromium, "chromium")
-    from playwright.sync_api import sync_playwright
-
     add_failed(redis, "encode-1-g1", XSS)
     redis.sadd("rq:queues", f"rq:queue:{XSS}")
     redis.sadd("rq:workers", f"rq:worker:{XSS}")
     redis.hset(f"rq:worker:{XSS}", mapping={"queues": "encoding", "state": "idle"})
     cookie = admin.client.get_cookie("pod_jobs_8000")
     assert cookie is not None
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
+    with closing(chromium.new_context()) as context:
+        page = context.new_page()
         page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": address}])
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -271,7 +268,6 @@ def test_hostile_text_stays_text_in_a_real_browser(admin: Browser, redis: Redis,
             page.click("#requeue-job-btn")
         assert answered.value.status == 200
         assert faults == []
-        browser.close()
     assert open_queue(redis, "encoding").get_job_ids() == ["encode-1-g1"]
 
 
