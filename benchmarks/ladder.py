@@ -20,12 +20,13 @@ from typing import Any
 import imageio_ffmpeg
 
 from pod_jobs.media.encode import EncodePlan, Progress, encode
-from pod_jobs.media.ffmpeg import Picture, Sound, build_encode
+from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.ladder import PlannedRendition, Rendition, build_ladder, constant_rate
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.probe import probe
 from pod_jobs.media.run import Bounds, run
+from pod_jobs.media.streams import Picture, Sound
 from pod_jobs.media.tools import Tools, find_tools
 
 SUMMARY = "the ladder of one source: ours, the bare command, one run per rendition, two passes; with VMAF"

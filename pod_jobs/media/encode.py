@@ -19,7 +19,7 @@ from pod_jobs.errors import BadSource, DiskFull, PermanentError
 from pod_jobs.media import extras, ladder, loudness, master, results
 from pod_jobs.media.copying import may_copy
 from pod_jobs.media.cut import place, plan_ranges
-from pod_jobs.media.ffmpeg import AUDIO, Picture, Sound, build_encode, build_package
+from pod_jobs.media.ffmpeg import build_encode, build_package
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import AudioTrack, MediaInfo
 from pod_jobs.media.outputs import list_outputs
@@ -27,6 +27,7 @@ from pod_jobs.media.plan import Encoded, EncodePlan, Remark
 from pod_jobs.media.probe import LEAST_SHARE, clock, facts_of, find_damage, probe
 from pod_jobs.media.progress import Position, Progress
 from pod_jobs.media.run import Bounds
+from pod_jobs.media.streams import AUDIO, Picture, Sound
 from pod_jobs.media.tools import Tools
 from pod_jobs.media.work import LEAST_WALL_S, Work
 

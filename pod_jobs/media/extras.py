@@ -4,9 +4,9 @@ import os
 
 from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media import captions, images, master, results
-from pod_jobs.media.ffmpeg import AUDIO, Picture
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.results import Rendered
+from pod_jobs.media.streams import AUDIO, Picture
 from pod_jobs.media.work import Work
 
 RAW = "captions.raw"  # ffmpeg's WebVTT of one track, before ours

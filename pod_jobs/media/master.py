@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pod_jobs.media.ffmpeg import Picture, Sound
 from pod_jobs.media.hls import AudioRendition, MediaPlaylist, Variant, build_master, parse_playlist
 from pod_jobs.media.mp4 import AAC_LC, read_tracks
 from pod_jobs.media.results import Rendered
+from pod_jobs.media.streams import Picture, Sound
 
 NAME = "master.m3u8"
 

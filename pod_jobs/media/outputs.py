@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.media import captions
-from pod_jobs.media.ffmpeg import AUDIO, Picture
 from pod_jobs.media.journal import LOG_NAME
 from pod_jobs.media.ladder import PlannedRendition
+from pod_jobs.media.streams import AUDIO, Picture
 
 PLAYLIST_MIME = "application/vnd.apple.mpegurl"
 

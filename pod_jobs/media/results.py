@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
-from pod_jobs.media.ffmpeg import AUDIO, Picture, Sound
 from pod_jobs.media.hls import MediaPlaylist, parse_playlist
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.mp4 import Track, read_tracks
+from pod_jobs.media.streams import AUDIO, Picture, Sound
 
 COPY_FRAMES = 3  # a copied picture may hold at its ends what a decoder does not show
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from pod_jobs.media.copying import may_copy
-from pod_jobs.media.ffmpeg import Picture, build_encode
+from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.media_info import MediaInfo
+from pod_jobs.media.streams import Picture
 from tests.unit.media.samples import TOOLS, planned, video
 
 TOP = planned(2, 1920, 1080)

@@ -5,9 +5,11 @@ from fractions import Fraction
 import pytest
 
 from pod_jobs.media.cut import Range
-from pod_jobs.media.ffmpeg import Picture, Sound, audio_graph, build_encode, build_package, video_graph
+from pod_jobs.media.ffmpeg import build_encode, build_package
+from pod_jobs.media.graph import audio_graph, video_graph
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.media_info import AudioTrack
+from pod_jobs.media.streams import Picture, Sound
 from tests.unit.media.samples import SOUND_TRACK, TOOLS, planned, video
 
 TWO = (planned(0, 640, 360), planned(1, 1280, 720))

@@ -1,0 +1,81 @@
+"""The filter graph of the pass, as text: source tracks in, one labelled stream per rendition and sound out. Pure."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from pod_jobs.media.cut import Range
+from pod_jobs.media.media_info import VideoTrack
+from pod_jobs.media.streams import Picture, Sound
+
+HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscale
+AAC_DELAY = 1024  # samples that the encoder puts before the first one
+PEAK = 0.89  # of full scale, about -1 dBFS: the encoder overshoots a little
+
+
+def join_graph(ranges: Sequence[Range], picture: Picture | None, sounds: Sequence[Sound]) -> str:
+    """[0:n] [1:n] … -> [jv] [j0] [j1] …: the kept ranges one after the other, sound and picture cut at the same places."""
+    pieces, labels = [], []
+    for number in range(len(ranges)):
+        if picture:
+            labels.append(f"[{number}:{picture.track.index}]")
+        for n, sound in enumerate(sounds):
+            pieces.append(f"[{number}:{sound.track.index}]aresample=async=1:first_pts=0[p{number}_{n}]")
+            labels.append(f"[p{number}_{n}]")
+    outs = ("[jv]" if picture else "") + "".join(f"[j{n}]" for n in range(len(sounds)))
+    concat = f"concat=n={len(ranges)}:v={int(picture is not None)}:a={len(sounds)}"
+    return ";".join([*pieces, f"{''.join(labels)}{concat}{outs}"])
+
+
+def video_graph(picture: Picture, *, joined: bool = False) -> str:
+    """[0:n] (or [jv]) -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
+    track, last = picture.track, picture.encoded[-1]
+    prepare = [
+        *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
+        *(_thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
+        *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
+        f"split={len(picture.encoded)}",
+    ]
+    full = ":out_range=tv" if track.full_range and not track.hdr else ""
+    outs = "".join(f"[s{n}]" for n in range(len(picture.encoded)))
+    scales = [
+        f"[s{n}]scale={one.width_px}:{one.height_px}{full},format=yuv420p,setsar=1[v{n}]"
+        for n, one in enumerate(picture.encoded)
+    ]
+    begin = "[jv]" if joined else f"[0:{track.index}]"
+    return ";".join([f"{begin}{','.join(prepare)}{outs}", *scales])
+
+
+def _thinned(rate: Fraction) -> list[str]:
+    """Drops frames that the rate has no room for, before they cost anything. It never makes one: the filter fps would fill a
+    gap of the time stamps with thousands of pictures at once, all of them in memory; -r repeats them at the encoder."""
+    return [f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{float(0.9 / rate):.6f})'"]
+
+
+def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
+    """HDR to SDR, after scaling down (it works on 32-bit floats) and before the split."""
+    return [
+        f"scale={width_px}:{height_px}",
+        f"zscale=tin={HDR_TRANSFERS[track.hdr]}:pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl=100",
+        "format=gbrpf32le",
+        "zscale=p=bt709",
+        "tonemap=hable:desat=0",
+        "zscale=t=bt709:m=bt709:r=tv",
+        "format=yuv420p",
+    ]
+
+
+def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
+    """[0:n] (or [j0]) -> [a0] for AAC, of the first sound also [mp3]: from time 0, without holes, mono or stereo, 0.2 s at least.
+
+    The AAC loses as many samples as its encoder puts in front: sound and picture then agree without an edit list, which
+    players of segments ignore.
+    """
+    layout = "mono" if sound.channels == 1 else "stereo"
+    gain = "" if sound.gain_db is None else f"volume={sound.gain_db:.1f}dB,alimiter=limit={PEAK}:level=disabled,"
+    begin = f"[j{number}]" if joined else f"[0:{sound.track.index}]"
+    prepared = (
+        f"{begin}aresample=async=1:first_pts=0,"
+        f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={layout},{gain}apad=whole_dur=0.2"
+    )
+    mp3 = ",asplit=2[a][mp3];[a]" if number == 0 else ","
+    return f"{prepared}{mp3}atrim=start_sample={AAC_DELAY}[a{number}]"

@@ -1,0 +1,47 @@
+"""What one pass makes: a picture in several renditions, and sounds. Plain values."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pod_jobs.media.ladder import PlannedRendition
+from pod_jobs.media.media_info import AudioTrack, VideoTrack
+
+AUDIO = "audio"  # the name of the sound's files: audio.m3u8, audio.m4s, audio.mp3, audio.m4a
+AAC_RATES = (44_100, 48_000)  # Hz that stay; all others become 48,000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The picture part of a pass. `rate` None keeps the time stamps of the source. Renditions lowest first."""
+
+    track: VideoTrack
+    renditions: tuple[PlannedRendition, ...]
+    rate: Fraction | None
+    keyframe_s: int
+    copies_top: bool = False  # the last rendition is the source's picture as it is
+
+    @property
+    def encoded(self) -> tuple[PlannedRendition, ...]:
+        return self.renditions[:-1] if self.copies_top else self.renditions
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One sound of a pass: an AAC for all renditions; of the first sound also an MP3. `name` becomes file names, `label` is
+    for people, `language` a code of languages.py or "". `gain_db` None leaves the level."""
+
+    track: AudioTrack
+    aac_kbps: int
+    mp3_kbps: int
+    name: str = AUDIO
+    label: str = "1"
+    language: str = ""
+    gain_db: float | None = None
+
+    @property
+    def channels(self) -> int:
+        return min(self.track.channels, 2)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return self.track.sample_rate_hz if self.track.sample_rate_hz in AAC_RATES else 48_000
