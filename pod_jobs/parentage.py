@@ -7,6 +7,7 @@ import ctypes
 import os
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+_libc = ctypes.CDLL(None, use_errno=True)  # now: between fork and exec the loader's lock may be another thread's
 
 
 def die_with_parent(parent_pid: int, signal_number: int) -> None:
@@ -14,8 +15,7 @@ def die_with_parent(parent_pid: int, signal_number: int) -> None:
 
     The signal comes when the forking *thread* ends, so fork from the main one. Errors: OSError.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
+    if _libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent_pid:  # it ended before the call, and no signal will come
         os.kill(os.getpid(), signal_number)

@@ -1,8 +1,9 @@
 """A worker that was killed leaves its job in RQ's hands, which wait 70 s and more; its successor on the host need not.
 
-A worker's name says where it lives: queue.host.pid. When that process is gone from this host, so is its horse
-(PR_SET_PDEATHSIG), and the job can go back to the front of its queue at once. Every worker looks when it starts, the janitor
-every few seconds. Workers of other hosts are left to RQ's heartbeats.
+A worker's name says who it is: queue.host.pid for people, then place and start time (identity.py), for the first three may
+come again. When that process is gone from this place, so is its horse (PR_SET_PDEATHSIG), and the job can go back to the
+front of its queue at once. Every worker looks when it starts, the janitor every few seconds. Workers of other places are left
+to RQ's heartbeats.
 """
 
 import logging
@@ -15,28 +16,29 @@ from rq.job import JobStatus
 from rq.registry import StartedJobRegistry
 from rq.utils import as_text
 
+from pod_jobs import identity
 from pod_jobs.jobs.queue import fetch, open_queue
 
 log = logging.getLogger(__name__)
 
+HOST_CHARACTERS = 40  # of a worker's name, which the catalog keeps in 100
+ELSEWHERE = "unknown"  # never the place of the one who asks
+
 
 def worker_name(queue_name: str) -> str:
-    """Of this process; unique while it lives."""
-    return f"{queue_name}.{socket.gethostname()}.{os.getpid()}"
+    """Of this process; no other one ever has it."""
+    pid = os.getpid()
+    host = socket.gethostname()[:HOST_CHARACTERS]
+    return f"{queue_name}.{host}.{pid}.{identity.here() or ELSEWHERE}.{identity.start_ticks(pid)}"
 
 
 def is_dead_here(worker: str) -> bool:
-    """Was this worker a process of this host, and is it gone? False in doubt: a number may have been given out again."""
-    place, _, pid = worker.rpartition(".")
-    if place.partition(".")[2] != socket.gethostname() or not pid.isdigit():
+    """Was this worker a process of this kernel and container, and is it gone? False in doubt."""
+    _, *numbers = worker.rsplit(".", 3)
+    if len(numbers) != 3:
         return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+    pid, place, started = numbers
+    return pid.isdigit() and started.isdigit() and identity.has_ended(place, int(pid), int(started))
 
 
 def put_back_jobs_of_the_dead(redis: Redis, queue_name: str) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
+from pod_jobs.durable import sync
 from pod_jobs.errors import DiskFull, ServiceUnavailable
 
 LOCK_WAIT_S = 30.0  # another run of this video ends within its stop time, unless something is very wrong
@@ -84,10 +85,10 @@ def publish(work: Path, result: dict[str, Any]) -> None:
         marker = work / DONE_MARKER
         marker.write_text(json.dumps(result, ensure_ascii=False, indent=1))
         for path in work.iterdir():
-            _sync(path)
-        _sync(work)
+            sync(path)
+        sync(work)
         work.rename(published(work))
-        _sync(work.parent)
+        sync(work.parent)
 
 
 def keep_only_log(work: Path) -> None:
@@ -110,14 +111,6 @@ def translated_os_errors() -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(str(error)) from error
         raise ServiceUnavailable(f"media folder: {error}") from error
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _generation(folder: Path) -> int:

@@ -6,7 +6,6 @@ What RQ's own worker does not do, and this one does:
 - a horse that is killed is reported to the catalog, which RQ tells nobody.
 """
 
-import ctypes
 import gc
 import logging
 import os
@@ -26,11 +25,11 @@ from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead, worker_name
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
+from pod_jobs.parentage import die_with_parent
 from pod_jobs.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PR_SET_PDEATHSIG = 1
 IDLE_TTL_S = 60  # an idle worker that was killed shows in RQ's list for so long
 
 
@@ -63,11 +62,8 @@ class PodWorker(Worker):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def setup_work_horse_signals(self) -> None:
-        parent = self.pid
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before prctl was called
-            os._exit(1)
+        die_with_parent(self.pid or 0, signal.SIGKILL)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the present job, which is told to end now; a deaf one is killed after `stop_s`."""

@@ -11,7 +11,6 @@ The life of one process:
    is said by exits.py.
 """
 
-import ctypes
 import os
 import resource
 import selectors
@@ -23,12 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed, FfmpegKilled, SettingsError
+from pod_jobs.parentage import die_with_parent
 
 TICK_S = 0.25
 STDERR_BYTES = 16_384
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C", "HOME": "/nonexistent", "AV_LOG_FORCE_NOCOLOR": "1"}
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -102,9 +100,7 @@ def _start(argv: Sequence[str], folder: Path, bounds: Bounds) -> "subprocess.Pop
     limits = _limits(bounds)
 
     def before_exec() -> None:  # in the child: only calls that need no lock of another thread
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+        die_with_parent(parent, signal.SIGKILL)
         for what, value in limits:
             resource.setrlimit(what, (value, value))
 

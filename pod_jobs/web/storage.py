@@ -20,6 +20,7 @@ from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
+from pod_jobs.durable import sync
 from pod_jobs.errors import BadSource, DiskFull, Malformed, ServiceUnavailable
 from pod_jobs.settings import Settings
 from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
@@ -138,7 +139,7 @@ def placer(settings: Settings, path: Path) -> Callable[[str], None]:
                 raise
             path.rename(target)  # a share without hard links: a crash right now would leave a file without a row
         for changed in (target, target.parent, target.parent.parent):
-            _sync(changed)
+            sync(changed)
 
     return place
 
@@ -174,11 +175,3 @@ def _write(file: IO[bytes], piece: bytes) -> None:
     rest = memoryview(piece)
     while rest:  # on a disk that is nearly full the first write takes a part, and the second one fails
         rest = rest[file.write(rest) :]
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

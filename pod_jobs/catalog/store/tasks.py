@@ -91,9 +91,7 @@ def post_again(task_id: int, generation: int, now: datetime) -> None:
                 _post(task, now, at_front=True)
 
 
-def start(
-    task_id: int, generation: int, runner: Runner, now: datetime, losses_allowed: int = 10
-) -> tuple[Task, Attempt]:
+def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_allowed: int) -> tuple[Task, Attempt]:
     """A worker begins a run. An attempt still open from before ended without a word: it is closed as lost.
 
     Errors: NotFound; Superseded for another generation or an ended task; Cancelled when a person cancelled it.

@@ -250,7 +250,7 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
         videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, fail)
     assert events.pending() == []
     _, task = videos.create(lecturer, "Été", videos.Source("a.mp4", 1), NOW, lambda path: None)
-    tasks.start(task.id, 1, tasks.Runner("w", "h", 1), later(5))
+    tasks.start(task.id, 1, tasks.Runner("w", "h", 1), later(5), 10)
     result = {"folder": f"videos/{task.video_id:06d}/encode-{task.id}-g1", "outputs": []}
     for _ in range(2):
         reports.accept(task.id, reports.Report(1, "done", 1, result=result), ALLOWED, later(65))
@@ -261,6 +261,6 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
     events.replace(events.pending(), [new(1)], ["ralph"], NOW)
     assert (events.pending(), lanes.last_number()) == ([], 1)
     again = videos.order_encode(task.video_id, task.author, later(70))
-    tasks.start(again.id, 1, tasks.Runner("w", "h", 1), later(75))
+    tasks.start(again.id, 1, tasks.Runner("w", "h", 1), later(75), 10)
     reports.accept(again.id, reports.Report(1, "error", 1, error_code="disk-full"), ALLOWED, later(80))
     assert [(event.kind, event.facts["success"]) for event in events.pending()] == [("encoded", False)]

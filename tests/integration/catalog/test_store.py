@@ -29,6 +29,7 @@ RESULT: dict[str, Any] = {
 }
 
 ALLOWED = reports.Allowed(deaths=2, losses=5)
+LOSSES = 10  # more than any test here has
 
 
 def placed_nowhere(path: str) -> None:
@@ -41,7 +42,7 @@ def task(lecturer: User) -> Task:
 
 
 def start(task: Task, runner: Runner = WORKER) -> Attempt:
-    return tasks.start(task.id, tasks.get(task.id).generation, runner, later(5))[1]
+    return tasks.start(task.id, tasks.get(task.id).generation, runner, later(5), LOSSES)[1]
 
 
 def report(task: Task, outcome: str, **more: Any) -> Task:
@@ -89,7 +90,7 @@ def test_an_older_generation_is_refused(task: Task) -> None:
     report(task, "error", error_code="encode-failed", reason="x")
     tasks.order_again(task.id, later(20))
     with pytest.raises(Superseded):
-        tasks.start(task.id, 1, WORKER, later(21))
+        tasks.start(task.id, 1, WORKER, later(21), LOSSES)
     with pytest.raises(Superseded):
         report(task, "done", result=RESULT)
     again = tasks.get(task.id)
@@ -165,7 +166,7 @@ def test_an_old_order_does_not_run_beside_or_after_a_newer_one(task: Task, lectu
     newer = videos.order_encode(task.video_id, lecturer, later(20))
     with pytest.raises(Refused):
         tasks.order_again(task.id, later(21))
-    tasks.start(newer.id, 1, WORKER, later(22))
+    tasks.start(newer.id, 1, WORKER, later(22), LOSSES)
     reports.accept(newer.id, Report(1, "done", attempt=1, result=RESULT), ALLOWED, later(23))
     for old in (task, newer):
         with pytest.raises(Refused):
@@ -329,7 +330,7 @@ def test_a_periodic_tick_fires_once_whoever_asks(catalog: Database) -> None:
         fired = [task for task in pool.map(fire, [60.0] * 8) if task]
     assert len(fired) == 1 and fired[0].video_id is None
     assert fire(120) is None  # the last run is still open
-    tasks.start(fired[0].id, 1, WORKER, later(121))
+    tasks.start(fired[0].id, 1, WORKER, later(121), LOSSES)
     reports.accept(fired[0].id, Report(1, "done", attempt=1, result={"infos": {"folders": 3}}), ALLOWED, later(122))
     assert tasks.get(fired[0].id).infos == {"folders": 3}
     assert fire(180, run=False) is None  # missed, and the policy says skip

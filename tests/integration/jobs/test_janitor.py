@@ -16,6 +16,7 @@ from rq.executions import Execution
 from rq.job import JobStatus
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
+from pod_jobs import identity
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.models import Outbox, Task
 from pod_jobs.catalog.store import outbox, reports, retention, tasks, uploads, users, videos
@@ -31,6 +32,7 @@ from tests import servers
 from tests.servers import wait_until
 
 HOST = os.uname().nodename
+DEAD = f"encoding.{HOST}.{2**22 + 1}.{identity.here()}.5"  # a worker of this place, and no such process
 
 ALLOWED = reports.Allowed(deaths=2, losses=5)
 
@@ -57,14 +59,14 @@ def relayed(redis: Redis) -> None:
     relay_outbox(redis, now() + timedelta(seconds=5))
 
 
-def started(redis: Redis, task: Task, worker: str = f"encoding.{HOST}.{2**22 + 1}", host: str = HOST) -> None:
+def started(redis: Redis, task: Task, worker: str = DEAD, host: str = HOST) -> None:
     """As if a worker had taken the job and begun its attempt."""
     job_id = tasks.job_id(task.kind, task.id, task.generation)
     rq_queue = queue.open_queue(redis, "encoding")
     redis.lrem(rq_queue.key, 0, job_id)
     redis.hset(f"rq:job:{job_id}", "status", "started")
     redis.zadd(StartedJobRegistry(queue=rq_queue).key, {f"{job_id}:x": time.time() + 70})
-    tasks.start(task.id, task.generation, tasks.Runner(worker, host, 1), now())
+    tasks.start(task.id, task.generation, tasks.Runner(worker, host, 1), now(), ALLOWED.losses)
 
 
 def state(task: Task) -> tuple[str, int]:
@@ -255,7 +257,7 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
         (folder / name).mkdir(parents=True)
         (folder / name / "x").write_text("x")
     (folder / "source").write_text("source")
-    tasks.start(task.id, 1, tasks.Runner("encoding.h.1", "h", 1), now())
+    tasks.start(task.id, 1, tasks.Runner("encoding.h.1", "h", 1), now(), ALLOWED.losses)
     result: dict[str, Any] = {"folder": f"videos/{task.video_id:06d}/encode-1-g1", "outputs": []}
     reports.accept(task.id, reports.Report(1, "done", attempt=1, result=result), ALLOWED, now())
     old = time.time() - 10 * 86400
@@ -296,12 +298,12 @@ def test_the_job_of_a_killed_worker_goes_back_at_once_and_once(redis: Redis) -> 
     for number in (1, 2):
         queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
     job = queue.fetch(redis, "encode-1-g1")
-    dead, other_host = f"encoding.{HOST}.{2**22 + 1}", "encoding.elsewhere.7"
-    for worker in (dead, other_host):
+    other_host = "encoding.elsewhere.7.000000000000.5"
+    for worker in (DEAD, other_host):
         redis.hset(f"rq:worker:{worker}", "birth", "x")
         redis.sadd("rq:workers:encoding", f"rq:worker:{worker}")
     with redis.pipeline() as pipeline:
-        Execution.create(job, 70, pipeline, worker_name=dead)
+        Execution.create(job, 70, pipeline, worker_name=DEAD)
         pipeline.execute()
     job.set_status(JobStatus.STARTED)
     redis.lrem(rq_queue.key, 0, "encode-1-g1")
