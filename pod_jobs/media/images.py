@@ -78,8 +78,8 @@ def build_pictures(
     source = thumbnail_source(renditions)
     argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
     for share in THUMBNAILS_AT:
-        seek = ["-noaccurate_seek", "-ss", f"{share * duration_s:.3f}"]  # the key frame before, or none is left
-        argv += [*seek, "-skip_frame", "nokey", "-i", f"file:{source.name}.m4s"]
+        seek = ["-noaccurate_seek", "-ss", f"{share * duration_s:.3f}"]  # the key frame before is the first that comes
+        argv += [*seek, "-i", f"file:{source.name}.m4s"]
     if board:
         argv += ["-skip_frame", "nokey", "-i", f"file:{renditions[0].name}.m4s"]
     still = ["-frames:v", "1", "-fps_mode", "passthrough", "-vf", f"scale={TO_JPEG}", *JPEG, "-update", "1"]
