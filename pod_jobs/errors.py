@@ -60,6 +60,7 @@ SENTENCES: dict[str, str] = {
     "trace-limit": "Too many learning traces at once; the rest can be sent in a moment.",
     "settings": "The settings have faults.",
     "not-found": "There is no such page or object.",
+    "user-unknown": "There is no user {name}.",
     "instance-running": "This instance is running already.",
     "refused": "This cannot be done in the present state.",
     "malformed": "The request could not be understood.",

@@ -85,6 +85,19 @@ class SignInLink(Table):
     used_at = InstantField(null=True)
 
 
+class Session(Table):
+    """Somebody signed in with a browser. Signing out deletes the row."""
+
+    id = AutoField()
+    user_id: int
+    user = ForeignKeyField(User, on_delete="CASCADE", backref="sessions")
+    key_hash = CharField(64, unique=True)  # SHA-256, hex
+    expires_at = InstantField(index=True)
+
+    class Meta:
+        table_name = "app_session"
+
+
 class ApiToken(Table):
     """A key for `Authorization: Token …`; only its hash is kept."""
 
@@ -243,6 +256,7 @@ class Audit(Table):
 TABLES: tuple[type[Table], ...] = (
     User,
     SignInLink,
+    Session,
     ApiToken,
     Video,
     Task,

@@ -11,7 +11,6 @@ from pod_jobs.cli.base import InstanceGroup, echo_json, echo_table, load_setting
 from pod_jobs.settings import Settings
 
 ROLES = ("lecturer", "team", "admin", "application")
-SHORTEST_PASSWORD = 8
 
 
 @click.group(cls=InstanceGroup)
@@ -38,8 +37,9 @@ def add_user(name: str, role: str, link: bool) -> None:
 @user.command("passwd")
 @click.argument("name")
 @click.option("--link", is_flag=True, help="Print a one-time sign-in link instead of setting a password.")
-def set_password(name: str, link: bool) -> None:
-    """Give a person a new password. It is asked for, or read from standard input."""
+@click.option("--revoke-tokens", is_flag=True, help="Also make this person's API tokens worthless.")
+def set_password(name: str, link: bool, revoke_tokens: bool) -> None:
+    """Give a person a new password. It is asked for, or read from standard input. Open sessions end."""
     from pod_jobs.catalog.store import users
     from pod_jobs.instance import sign_in_link
 
@@ -50,7 +50,36 @@ def set_password(name: str, link: bool) -> None:
         else:
             users.set_password(found, _ask_password_hash())
             click.echo(f"{name} has a new password.")
+        if revoke_tokens:
+            click.echo(f"Tokens revoked: {users.revoke_all(found, datetime.now(UTC))}")
         users.note("command-line", "user passwd", name, datetime.now(UTC))
+
+
+@user.command("off")
+@click.argument("name")
+def switch_off(name: str) -> None:
+    """Switch a person off: password, open sessions and links, API tokens all stop working at once."""
+    from pod_jobs.catalog.store import users
+    from pod_jobs.instance import SYSTEM_USERS
+
+    if name in {system_name for system_name, _ in SYSTEM_USERS.values()}:
+        raise click.UsageError(f"{name} is the program's own user")
+    with _catalog():
+        users.switch_off(name, datetime.now(UTC))
+        users.note("command-line", "user off", name, datetime.now(UTC))
+    click.echo(f"{name} is switched off; the tokens are revoked.")
+
+
+@user.command("on")
+@click.argument("name")
+def switch_on(name: str) -> None:
+    """Let a person who was switched off sign in again. Tokens have to be made anew."""
+    from pod_jobs.catalog.store import users
+
+    with _catalog():
+        users.switch_on(name)
+        users.note("command-line", "user on", name, datetime.now(UTC))
+    click.echo(f"{name} is switched on.")
 
 
 @user.command("list")
@@ -142,10 +171,11 @@ def _ask_password_hash() -> str:
     """Never from an argument: other users of the machine see those."""
     from werkzeug.security import generate_password_hash
 
+    from pod_jobs.catalog.store import users
+
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\n")
-    if len(password) < SHORTEST_PASSWORD:
-        raise click.UsageError(f"A password has at least {SHORTEST_PASSWORD} characters.")
+    users.check_password_length(password)
     return generate_password_hash(password)

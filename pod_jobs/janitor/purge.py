@@ -6,7 +6,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pod_jobs.catalog.store import retention, uploads
+from pod_jobs.catalog.store import retention, sessions, uploads
 from pod_jobs.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ UNCLAIMED_H = 24  # hours after which a video folder that no row knows is garbag
 def purge(settings: Settings, now: datetime) -> None:
     """One round over everything."""
     _purge_uploads(settings, now)
+    sessions.forget_expired(now)
     for video in retention.deleted_videos():
         folder = settings.media_folder / f"videos/{video.id:06d}"
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,6 @@ A request carries `Authorization: Token …` or a session cookie. A cookie trave
 something must also prove that it comes from a page of ours (CSRF token); a token header proves it by being there.
 """
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from pod_jobs.catalog.models import User
-from pod_jobs.catalog.store import users
+from pod_jobs.catalog.store import sessions, users
 from pod_jobs.errors import Forbidden, NotFound, Unauthorized
 from pod_jobs.web import problems
 from pod_jobs.web.site import now, site
@@ -84,13 +83,16 @@ def by_token() -> bool:
 
 def sign_in(user: User) -> None:
     """Begin a session. Nothing of an older one survives, least of all a CSRF token that somebody else may know."""
-    session.clear()
+    sign_out()
     session.permanent = True
-    session.update(user=user.id, stamp=_stamp(user))
+    session["key"] = sessions.begin(user, current_app.permanent_session_lifetime, now())
     g.user = user
 
 
 def sign_out() -> None:
+    """This session is over, for every copy of its cookie too."""
+    if "key" in session:
+        sessions.end(session["key"])
     session.clear()
     g.user = None
 
@@ -126,21 +128,13 @@ def _identify() -> tuple[User | None, bool]:
             return users.find_by_token(token.strip(), now()), True
         except NotFound as error:
             raise Unauthorized("unknown or revoked token") from error
-    if "user" not in session:
+    if "key" not in session:
         return None, False
     try:
-        user = users.get(session["user"])
+        return sessions.user_of(session["key"], now()), False
     except NotFound:
-        user = None
-    if user is None or session.get("stamp") != _stamp(user):
         session.clear()
         return None, False
-    return user, False
-
-
-def _stamp(user: User) -> str:
-    """Changes with the password, and with it every session of the user ends."""
-    return hashlib.sha256(f"{user.uuid}:{user.password_hash}".encode()).hexdigest()[:16]
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:

@@ -15,7 +15,6 @@ from pod_jobs.web.site import now, site
 blueprint = Blueprint("account", __name__)
 
 LANGUAGES = ("en", "fr")
-MIN_PASSWORD_LENGTH = 10
 YEAR_S = 365 * 86400
 
 
@@ -26,20 +25,30 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("/account/password")
 def change_password() -> ResponseReturnValue:
-    """Every other session of this person ends; this one goes on."""
+    """Every other session of this person ends; this one goes on. API tokens end if the person says so."""
     user = access.require_user()
     new = request.form.get("new", "")
     try:
         if user.password_hash is not None:
             _check_present(user.name, user.password_hash, request.form.get("present", ""))
-        if len(new) < MIN_PASSWORD_LENGTH:
-            raise Refused(f"{len(new)} characters", code="password-short", count=str(MIN_PASSWORD_LENGTH))
+        users.check_password_length(new)
     except Refused as error:
         return _page(fault=problems.translated(error.code, error.facts)), problems.status_of(error)
     users.set_password(user, generate_password_hash(new))
-    users.note(user.name, "password", f"user {user.id}", now())
+    revoked = users.revoke_all(user, now()) if request.form.get("revoke") else 0
+    users.note(user.name, "password", f"user {user.id}", now(), f"{revoked} tokens revoked" if revoked else "")
     access.sign_in(user)
     return _done(gettext("The password is set."))
+
+
+@blueprint.post("/account/sign-out-everywhere")
+def sign_out_everywhere() -> ResponseReturnValue:
+    """This browser stays signed in."""
+    user = access.require_user()
+    users.sign_out_everywhere(user)
+    users.note(user.name, "sign-out everywhere", f"user {user.id}", now())
+    access.sign_in(user)
+    return _done(gettext("You are signed out everywhere else."))
 
 
 @blueprint.post("/account/tokens")
@@ -91,4 +100,4 @@ def _done(text: str) -> ResponseReturnValue:
 
 def _page(**more: Any) -> str:
     tokens = users.list_valid_tokens(access.require_user())
-    return render_template("account.html", tokens=tokens, min_length=MIN_PASSWORD_LENGTH, **more)
+    return render_template("account.html", tokens=tokens, min_length=users.SHORTEST_PASSWORD, **more)

@@ -118,7 +118,8 @@ def test_people_and_tokens(instance: Instance) -> None:
     assert pod_jobs(instance, "user", "add", "ada", "--role", "team", stdin="long enough\n").returncode == 0
     twice = pod_jobs(instance, "user", "add", "ada", stdin="long enough\n")
     assert (twice.returncode, "Traceback" in twice.stderr) == (1, False)
-    assert pod_jobs(instance, "user", "passwd", "ada", stdin="short\n").returncode == 2
+    short = pod_jobs(instance, "user", "passwd", "ada", stdin="short\n")
+    assert short.returncode == 1 and "A password needs at least 10 characters." in short.stderr
     token = pod_jobs(instance, "token", "add", "ada", "--label", "a script").stdout.strip()
     me = f"http://127.0.0.1:{instance.port}/api/v1/me"
     headers = {"Authorization": f"Token {token}"}
@@ -127,6 +128,22 @@ def test_people_and_tokens(instance: Instance) -> None:
     (own,) = [one for one in listed if one["label"] == "a script"]
     assert pod_jobs(instance, "token", "revoke", str(own["id"])).returncode == 0
     assert requests.get(me, headers=headers, timeout=5).status_code == 401
+    for command in (["token", "add"], ["user", "off"], ["user", "on"]):
+        unknown = pod_jobs(instance, *command, "nobody")
+        assert unknown.returncode == 1 and "There is no user nobody." in unknown.stderr
+
+
+def test_switching_off_ends_tokens_at_once_but_not_the_program_itself(instance: Instance) -> None:
+    assert pod_jobs(instance, "user", "add", "bob", stdin="long enough\n").returncode == 0
+    headers = {"Authorization": f"Token {pod_jobs(instance, 'token', 'add', 'bob').stdout.strip()}"}
+    me = f"http://127.0.0.1:{instance.port}/api/v1/me"
+    assert requests.get(me, headers=headers, timeout=5).status_code == 200
+    assert pod_jobs(instance, "user", "off", "bob").returncode == 0
+    assert requests.get(me, headers=headers, timeout=5).status_code == 401
+    people = {one["name"]: one["active"] for one in json.loads(pod_jobs(instance, "user", "list", "--json").stdout)}
+    assert people["bob"] is False
+    assert pod_jobs(instance, "user", "on", "bob").returncode == 0
+    assert pod_jobs(instance, "user", "off", "command-line").returncode == 2
 
 
 def test_rq_has_our_connection_and_classes(instance: Instance) -> None:

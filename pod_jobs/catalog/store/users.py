@@ -6,10 +6,15 @@ import uuid
 from datetime import datetime, timedelta
 
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import ROLES, ApiToken, Audit, SignInLink, User
+from pod_jobs.catalog.models import ROLES, ApiToken, Audit, Session, SignInLink, User
 from pod_jobs.errors import NotFound, Refused
 
+SHORTEST_PASSWORD = 10  # characters
 TOUCH_EVERY = timedelta(minutes=5)  # a token's last use is written at most this often
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound("none of that name, or switched off", code="user-unknown", name=name)
 
 
 def hash_token(token: str) -> str:
@@ -27,19 +32,11 @@ def create(name: str, role: str, password_hash: str | None, now: datetime) -> Us
         return User.create(uuid=str(uuid.uuid4()), name=name, role=role, password_hash=password_hash, created_at=now)
 
 
-def get(user_id: int) -> User:
-    """Errors: NotFound, also for a user who was switched off."""
-    user = User.get_or_none(User.id == user_id, User.active == True)  # noqa: E712  # peewee builds SQL from ==
-    if user is None:
-        raise NotFound(f"user {user_id}")
-    return user
-
-
 def find(name: str) -> User:
-    """The active user of that log-in name. Errors: NotFound."""
-    user = User.get_or_none(User.name == name, User.active == True)  # noqa: E712
+    """The active user of that log-in name. Errors: NotFound (user-unknown)."""
+    user = User.get_or_none(User.name == name, User.active == True)  # noqa: E712  # peewee builds SQL from ==
     if user is None:
-        raise NotFound(f"user {name!r}")
+        raise _unknown(name)
     return user
 
 
@@ -48,10 +45,47 @@ def list_users() -> list[User]:
     return list(User.select().order_by(User.name))
 
 
+def check_password_length(password: str) -> None:
+    """Errors: Refused."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise Refused(f"{len(password)} characters", code="password-short", count=str(SHORTEST_PASSWORD))
+
+
 def set_password(user: User, password_hash: str) -> None:
-    """Links that were made before end with it: whoever changes a password may fear that somebody holds one."""
-    user.password_hash = password_hash
-    user.save(only=[User.password_hash])
+    """Sessions and links that were made before end with it: whoever changes a password may fear that somebody holds one.
+
+    API tokens stay: programs carry them, and a password that is changed by the calendar must not stop them (revoke_all).
+    """
+    with transaction():
+        user.password_hash = password_hash
+        user.save(only=[User.password_hash])
+        sign_out_everywhere(user)
+
+
+def switch_off(name: str, now: datetime) -> None:
+    """Nothing of this person works from now on: password, sessions, links, tokens. What they made stays.
+
+    Errors: NotFound; Refused for the last administrator who can sign in.
+    """
+    with transaction():
+        user = find(name)
+        User.update(active=False).where(User.id == user.id).execute()
+        sign_out_everywhere(user)
+        revoke_all(user, now)
+        if user.role == "admin" and not administrator_has_access():
+            raise Refused(f"{name} is the last administrator who can sign in")
+
+
+def switch_on(name: str) -> None:
+    """The password works again; links and tokens have to be made anew. Errors: NotFound."""
+    if not User.select().where(User.name == name).exists():
+        raise _unknown(name)
+    User.update(active=True).where(User.name == name).execute()
+
+
+def sign_out_everywhere(user: User) -> None:
+    """Every session ends, and no open link begins another."""
+    Session.delete().where(Session.user == user).execute()
     SignInLink.delete().where(SignInLink.user == user).execute()
 
 
@@ -90,15 +124,19 @@ def peek_link(token: str, now: datetime) -> User:
 
 
 def use_link(token: str, now: datetime) -> User:
-    """Errors: NotFound when it is unknown, used or expired."""
-    used = (
-        SignInLink.update(used_at=now)
-        .where(SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now)
-        .execute()
-    )
-    link = SignInLink.get_or_none(SignInLink.token_hash == hash_token(token)) if used else None
-    if link is None or not link.user.active:
-        raise NotFound("a sign-in link that is valid")
+    """Ends every other open link of that person too. Errors: NotFound when it is unknown, used or expired."""
+    with transaction():
+        used = (
+            SignInLink.update(used_at=now)
+            .where(
+                SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now
+            )
+            .execute()
+        )
+        link = SignInLink.get_or_none(SignInLink.token_hash == hash_token(token)) if used else None
+        if link is None or not link.user.active:
+            raise NotFound("a sign-in link that is valid")
+        SignInLink.delete().where(SignInLink.user == link.user, SignInLink.used_at.is_null()).execute()
     return link.user
 
 
@@ -142,6 +180,11 @@ def revoke_token(token_id: int, now: datetime, user: User | None = None) -> None
         query = query.where(ApiToken.user == user)
     if not query.execute():
         raise NotFound(f"token {token_id}")
+
+
+def revoke_all(user: User, now: datetime) -> int:
+    """Every API token of `user`. Returns how many."""
+    return int(ApiToken.update(revoked_at=now).where(ApiToken.user == user, ApiToken.revoked_at.is_null()).execute())
 
 
 def note(who: str, action: str, subject: str, now: datetime, details: str = "") -> None:

@@ -7,8 +7,8 @@ import pytest
 from peewee import Database
 
 from pod_jobs.catalog import models
-from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
-from pod_jobs.catalog.store import outbox, periodic, reports, retention, tasks, uploads, users, videos
+from pod_jobs.catalog.models import Attempt, Outbox, Session, Task, User, Video
+from pod_jobs.catalog.store import outbox, periodic, reports, retention, sessions, tasks, uploads, users, videos
 from pod_jobs.catalog.store.reports import Report
 from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import Cancelled, NotFound, Refused, ResultRejected, Superseded
@@ -298,6 +298,17 @@ def test_a_link_works_once_and_a_token_until_it_is_revoked(lecturer: User) -> No
     users.revoke_token(users.list_tokens()[0].id, later(2))
     with pytest.raises(NotFound):
         users.find_by_token(token, later(3))
+
+
+def test_a_session_lasts_its_time_and_then_leaves_the_table(lecturer: User) -> None:
+    key = sessions.begin(lecturer, later(60) - NOW, NOW)
+    assert sessions.user_of(key, later(59)) == lecturer
+    with pytest.raises(NotFound):
+        sessions.user_of(key, later(60))
+    sessions.forget_expired(later(59))
+    assert Session.select().count() == 1
+    sessions.forget_expired(later(61))
+    assert Session.select().count() == 0
 
 
 def test_twenty_workers_start_one_task_and_attempts_stay_numbered(task: Task, catalog: Database) -> None:

@@ -10,6 +10,7 @@ from werkzeug.security import generate_password_hash
 
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import users
+from pod_jobs.errors import Refused
 from pod_jobs.settings import Settings, load
 from pod_jobs.web import throttle
 from pod_jobs.web.app import create_app
@@ -48,6 +49,80 @@ def test_a_password_opens_a_session_and_signing_out_ends_it(browser: Browser) ->
     assert (me["name"], me["role"]) == ("léa", "lecturer")
     assert browser.send("POST", "/sign-out").location == "/sign-in"
     problem(browser.get("/api/v1/me"), 401, "unauthorized")
+
+
+def copied(app: Flask, browser: Browser) -> Browser:
+    """Another browser with the very cookie of this one."""
+    cookie = browser.client.get_cookie("pod_jobs_8000")
+    assert cookie is not None
+    other = Browser(app)
+    other.client.set_cookie("pod_jobs_8000", cookie.value)
+    assert other.get("/api/v1/me").status_code == 200
+    return other
+
+
+def test_signing_out_ends_a_copied_cookie_too_and_no_other_session(browser: Browser, app: Flask) -> None:
+    elsewhere = Browser(app)
+    elsewhere.sign_in("léa")
+    browser.sign_in("léa")
+    thief = copied(app, browser)
+    browser.send("POST", "/sign-out")
+    problem(thief.get("/api/v1/me"), 401, "unauthorized")
+    assert elsewhere.get("/api/v1/me").status_code == 200
+
+
+def test_signing_in_again_ends_the_session_before(browser: Browser, app: Flask) -> None:
+    browser.sign_in("léa")
+    thief = copied(app, browser)
+    form = {"name": "léa", "password": PASSWORD, "csrf_token": browser.csrf_token()}
+    assert browser.client.post("/sign-in", data=form).status_code == 303
+    problem(thief.get("/api/v1/me"), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("revoke", [False, True])
+def test_a_new_password_ends_the_other_sessions_and_tokens_if_wanted(
+    browser: Browser, app: Flask, lea: Caller, revoke: bool
+) -> None:
+    browser.sign_in("léa")
+    thief = copied(app, browser)
+    form = {"present": PASSWORD, "new": "a new and longer one", **({"revoke": "on"} if revoke else {})}
+    assert browser.send("POST", "/account/password", data=form).location == "/account"
+    assert browser.get("/api/v1/me").status_code == 200
+    problem(thief.get("/api/v1/me"), 401, "unauthorized")
+    assert lea("GET", "/api/v1/me").status_code == (401 if revoke else 200)
+
+
+def test_signing_out_everywhere_leaves_this_browser(browser: Browser, app: Flask) -> None:
+    browser.sign_in("léa")
+    thief = copied(app, browser)
+    assert browser.send("POST", "/account/sign-out-everywhere").location == "/account"
+    assert "signed out everywhere else" in browser.get("/account").text
+    problem(thief.get("/api/v1/me"), 401, "unauthorized")
+
+
+def test_who_is_switched_off_is_out_at_once_and_may_come_back(
+    browser: Browser, lea: Caller, settings: Settings
+) -> None:
+    browser.sign_in("léa")
+    now = datetime.now(UTC)
+    with database.connect(settings.database_url).connection_context():
+        link = users.create_link(users.find("léa"), timedelta(hours=1), now)
+        users.switch_off("léa", now)
+    problem(browser.get("/api/v1/me"), 401, "unauthorized")
+    problem(lea("GET", "/api/v1/me"), 401, "unauthorized")
+    assert browser.get(f"/sign-in/{link}").status_code == 410
+    assert browser.sign_in("léa").status_code == 401
+    with database.connect(settings.database_url).connection_context():
+        users.switch_on("léa")
+    assert browser.sign_in("léa").status_code == 303
+    assert lea("GET", "/api/v1/me").status_code == 401
+
+
+def test_the_last_administrator_cannot_be_switched_off(settings: Settings, tokens: dict[str, str]) -> None:
+    with database.connect(settings.database_url).connection_context():
+        with pytest.raises(Refused, match="last administrator"):
+            users.switch_off("ada", datetime.now(UTC))
+        assert users.find("ada").active
 
 
 def test_over_https_the_cookie_is_secure(
@@ -125,14 +200,14 @@ def test_workers_have_no_way_to_the_pages(browser: Browser) -> None:
 
 def test_a_link_signs_in_once_and_only_when_a_person_says_so(browser: Browser, settings: Settings) -> None:
     with database.connect(settings.database_url).connection_context():
-        token = users.create_link(users.find("ada"), timedelta(hours=1), datetime.now(UTC))
+        token, other = (users.create_link(users.find("ada"), timedelta(hours=1), datetime.now(UTC)) for _ in range(2))
     for _ in range(3):  # a mail program's preview
         assert "ada" in browser.get(f"/sign-in/{token}").text
     assert browser.client.post(f"/sign-in/{token}").status_code == 403
     form = {"csrf_token": browser.csrf_token()}
     assert browser.client.post(f"/sign-in/{token}", data=form).location == "/"
     assert browser.get("/api/v1/me").get_json()["role"] == "admin"
-    for gone in (browser.get(f"/sign-in/{token}"), browser.get("/sign-in/made-up")):
+    for gone in (browser.get(f"/sign-in/{name}") for name in (token, other, "made-up")):
         assert gone.status_code == 410 and "used already or has expired" in gone.text
 
 

@@ -1,0 +1,38 @@
+"""Who is signed in where. A cookie holds a session's key; without its row the key is worth nothing, whoever copied it."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from pod_jobs.catalog.models import Session, User
+from pod_jobs.catalog.store.users import hash_token
+from pod_jobs.errors import NotFound
+
+
+def begin(user: User, valid_for: timedelta, now: datetime) -> str:
+    """The key of a new session."""
+    key = secrets.token_urlsafe(24)
+    Session.create(user=user, key_hash=hash_token(key), expires_at=now + valid_for)
+    return key
+
+
+def user_of(key: str, now: datetime) -> User:
+    """Errors: NotFound when the session has ended, or its user is switched off."""
+    row = (
+        Session.select(Session, User)
+        .join(User)
+        .where(Session.key_hash == hash_token(key), Session.expires_at > now, User.active == True)  # noqa: E712  # SQL
+        .first()
+    )
+    if row is None:
+        raise NotFound("such a session")
+    found: User = row.user
+    return found
+
+
+def end(key: str) -> None:
+    """Of one browser, and of whoever has a copy of its cookie."""
+    Session.delete().where(Session.key_hash == hash_token(key)).execute()
+
+
+def forget_expired(now: datetime) -> None:
+    Session.delete().where(Session.expires_at < now).execute()
