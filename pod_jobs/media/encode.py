@@ -227,5 +227,4 @@ def _share(position: Position, media: MediaInfo, picture: Picture | None) -> flo
     by_time = (position.seconds or 0.0) / duration_s
     if picture is None:
         return by_time
-    frames = duration_s * (float(picture.rate) if picture.rate else picture.track.fps)
-    return min(position.frames / max(frames, 1.0), by_time) if position.seconds is not None else 0.0
+    return min(position.frames / max(duration_s * picture.fps, 1.0), by_time) if position.seconds is not None else 0.0

@@ -56,13 +56,9 @@ def _video_options(picture: Picture) -> list[str]:
         ["-r", f"{picture.rate.numerator}/{picture.rate.denominator}", "-fps_mode", "cfr"] if picture.rate else []
     )
     options += [] if picture.rate else ["-fps_mode", "vfr"]
-    options += ["-sc_threshold", "0", "-forced-idr", "1"]
-    options += ["-force_key_frames", f"expr:gte(t,n_forced*{picture.keyframe_s})"]  # one grid for all renditions
+    options += picture.encoder.grid(picture.keyframe_s, picture.fps)
     for n, one in enumerate(picture.encoded):
-        rung = one.rung
-        options += [f"-c:v:{n}", "libx264", f"-profile:v:{n}", "high"]
-        options += [f"-preset:v:{n}", rung.preset, f"-crf:v:{n}", f"{rung.crf:g}"]
-        options += [f"-maxrate:v:{n}", f"{rung.maxrate_kbps}k", f"-bufsize:v:{n}", f"{2 * rung.maxrate_kbps}k"]
+        options += picture.encoder.stream_options(n, one.rung)
     return options
 
 

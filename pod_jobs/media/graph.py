@@ -38,7 +38,7 @@ def video_graph(picture: Picture, *, joined: bool = False) -> str:
     full = ":out_range=tv" if track.full_range and not track.hdr else ""
     outs = "".join(f"[s{n}]" for n in range(len(picture.encoded)))
     scales = [
-        f"[s{n}]scale={one.width_px}:{one.height_px}{full},format=yuv420p,setsar=1[v{n}]"
+        f"[s{n}]scale={one.width_px}:{one.height_px}{full},{picture.encoder.ending}[v{n}]"
         for n, one in enumerate(picture.encoded)
     ]
     begin = "[jv]" if joined else f"[0:{track.index}]"

@@ -42,6 +42,7 @@ class EarlyMaster:
 
     def _text(self) -> str | None:
         renditions = self._picture.renditions if self._picture else ()
+        fps = self._picture.fps if self._picture else 0.0
         names = [*(one.name for one in renditions), *(one.name for one in self._sounds)]
         playlists = {name: playlist for name in names if (playlist := self._started(name))}
         if len(playlists) < len(names):
@@ -51,7 +52,7 @@ class EarlyMaster:
                 name=one.name,
                 width_px=one.width_px,
                 height_px=one.height_px,
-                fps=_fps(self._picture),
+                fps=fps,
                 codecs=self._codecs(one.name, playlists[one.name]),
                 peak_bps=max(one.rung.maxrate_kbps * 1000, playlists[one.name].peak_bps),
                 average_bps=playlists[one.name].average_bps,
@@ -86,12 +87,6 @@ def write_measured(folder: Path, picture: Picture | None, sounds: Sequence[Sound
         for one in (picture.renditions if picture else ())
     ]
     write_text(folder / NAME, build_master(variants, [_audio(one, found[one.name].playlist) for one in sounds]))
-
-
-def _fps(picture: Picture | None) -> float:
-    if picture is None:
-        return 0.0
-    return float(picture.rate) if picture.rate else picture.track.fps
 
 
 def _audio(sound: Sound, playlist: MediaPlaylist) -> AudioRendition:

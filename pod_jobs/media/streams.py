@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pod_jobs.media.codecs import LIBX264, Encoder
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.media_info import AudioTrack, VideoTrack
 
@@ -19,10 +20,15 @@ class Picture:
     rate: Fraction | None
     keyframe_s: int
     copies_top: bool = False  # the last rendition is the source's picture as it is
+    encoder: Encoder = LIBX264
 
     @property
     def encoded(self) -> tuple[PlannedRendition, ...]:
         return self.renditions[:-1] if self.copies_top else self.renditions
+
+    @property
+    def fps(self) -> float:
+        return float(self.rate) if self.rate else self.track.fps
 
 
 @dataclass(frozen=True)
