@@ -1,4 +1,4 @@
-"""One source, several ways to make its ladder: wall and processor seconds, memory, bytes, VMAF.
+"""One source (or several), several ways to make its ladder: wall and processor seconds, memory, bytes, VMAF.
 
 ours           encode() of pod_jobs/media: probe, guards, sandbox, the pass, checks, downloads, pictures
 bare           only the one ffmpeg command of the same plan, without guards: the limit of what ours can reach
@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 import imageio_ffmpeg
@@ -34,11 +35,19 @@ REPOSITORY = Path(__file__).parent.parent
 DEFAULT_FILE = "pod_1080p_vfr_talk.mp4"
 BOUNDS = Bounds(wall_s=7200, memory_mb=64_000, file_mb=100_000)
 Row = dict[str, Any]
+COMBINED: dict[str, Callable[[Sequence[float]], float]] = {  # the figures of one file, and what those of several become
+    "ratio_to_bare": geometric_mean,
+    "speedup_vs_two_pass": geometric_mean,
+    "vmaf_delta_min": min,
+    "bytes_ratio": geometric_mean,
+    "first_playable_s": max,
+    "peak_mb": max,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     media = os.environ.get("POD_JOBS_TEST_MEDIA", REPOSITORY.parent / "shared" / "media")
-    parser.add_argument("file", nargs="?", type=Path, default=Path(media) / DEFAULT_FILE)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", default=[Path(media) / DEFAULT_FILE])
     parser.add_argument("--ffmpeg", default="", help='path; "" = the ffmpeg of the package')
     parser.add_argument("--sandbox", default="auto", choices=("auto", "bwrap", "none"))
     parser.add_argument("--repeat", type=int, default=2, help="runs of each way; the fastest counts")
@@ -48,7 +57,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> Row:
     tools = find_tools(options.ffmpeg, options.sandbox)
-    source = options.file.absolute()
+    found = [measure_file(path.absolute(), tools, options) for path in options.files]
+    return found[0] if len(found) == 1 else overall(found)
+
+
+def overall(found: Sequence[Row]) -> Row:
+    """Geometric means of the ratios, the worst of the rest."""
+    figures: Row = {"files": list(found)}
+    for name, combine in COMBINED.items():
+        values = [one[name] for one in found if name in one]
+        if values:
+            figures[name] = round(combine(values), 3)
+    return figures
+
+
+def measure_file(source: Path, tools: Tools, options: argparse.Namespace) -> Row:
     plan = EncodePlan(ladder_of_settings(), copy_top=options.copy)
     media = probe(source, tools, Limits())
     if media.video is None:
@@ -97,20 +120,23 @@ def summary(source: Path, tools: Tools, best: dict[str, Row]) -> Row:
     if two:
         deltas = [one["vmaf"][name] - two["vmaf"][name] for name in one["vmaf"]]
         figures["speedup_vs_two_pass"] = round(two["wall_s"] / one["wall_s"], 2)
-        figures["vmaf_delta_min"] = round(min(deltas), 2)
+        if deltas:
+            figures["vmaf_delta_min"] = round(min(deltas), 2)
         figures["bytes_ratio"] = round(one["bytes"] / two["bytes"], 3)
     return figures
 
 
 def table(figures: Row) -> str:
+    if "files" in figures:
+        totals = [f"{name} = {figures[name]}" for name in COMBINED if name in figures]
+        return "\n\n".join([*map(table, figures["files"]), "\n".join([f"all {len(figures['files'])}", *totals])])
     lines = [f"{figures['file']}, ffmpeg {figures['ffmpeg']}, sandbox {figures['sandbox']}", ""]
     lines.append(f"{'way':14} {'wall s':>8} {'cpu s':>8} {'MB RAM':>8} {'MB':>8}   VMAF")
     for row in figures["rows"]:
         quality = " / ".join(f"{name} {value:.1f}" for name, value in row.get("vmaf", {}).items())
         numbers = f"{row['wall_s']:8.2f} {row['cpu_s']:8.2f} {row['peak_mb']:8.0f} {row['bytes'] / 1e6:8.2f}"
         lines.append(f"{row['way']:14} {numbers}   {quality}")
-    names = ("ratio_to_bare", "speedup_vs_two_pass", "vmaf_delta_min", "bytes_ratio", "first_playable_s", "peak_mb")
-    return "\n".join([*lines, "", *(f"{name} = {figures[name]}" for name in names if name in figures)])
+    return "\n".join([*lines, "", *(f"{name} = {figures[name]}" for name in COMBINED if name in figures)])
 
 
 def ours(source: Path, folder: Path, plan: EncodePlan, tools: Tools) -> Row:
