@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -188,21 +189,24 @@ def test_no_room_refuses_at_the_start(
     assert "the work goes on when there is room again" in problem(response, 507, "disk-full")["title"]
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow over 6000 bytes: the write that reaches it is cut short, the next one fails, as on a full disk."""
+    """No file may grow over 6000 bytes: the write that reaches it is cut short, the next one fails, as on a full disk.
+
+    As short as can be: what pytest itself writes falls under it too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     action = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (6000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, action)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, action)
 
 
-def test_a_file_that_cannot_grow_keeps_what_it_could_take(
-    tmp_path: Path, settings: Settings, small_files: None
-) -> None:
-    with (tmp_path / "file").open("ab", buffering=0) as file, pytest.raises(OSError) as caught:
+def test_a_file_that_cannot_grow_keeps_what_it_could_take(tmp_path: Path, settings: Settings) -> None:
+    with (tmp_path / "file").open("ab", buffering=0) as file, pytest.raises(OSError) as caught, small_files():
         storage.receive(io.BytesIO(CLIP), file, settings, len(CLIP))
     assert caught.value.errno == errno.EFBIG
     assert (tmp_path / "file").read_bytes() == CLIP[:6000]
