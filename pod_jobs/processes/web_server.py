@@ -4,13 +4,26 @@ import logging
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from pod_jobs.settings import Settings
+from pod_jobs.web import pace
 
 log = logging.getLogger(__name__)
 
 GRACEFUL_S = 3  # what requests get to end at a stop
 SILENCE_S = 60  # a gunicorn worker that gives no sign of life for so long is replaced
+
+
+class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's threads, for clients that keep up (web/pace.py)."""
+
+    def handle(self, conn: Any) -> Any:
+        """A request on the connection `conn`, new or kept alive."""
+        if not isinstance(conn.sock, pace.PacedSocket):
+            conn.sock = pace.PacedSocket(fileno=conn.sock.detach())
+        conn.sock.follow(pace.HEAD)
+        return super().handle(conn)
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -25,7 +38,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         host = f"[{web.host}]" if ":" in web.host else web.host
         for name, value in {
             "bind": f"{host}:{web.port}",
-            "worker_class": "gthread",
+            "worker_class": PacedWorker,
             "workers": web.processes,
             "threads": web.threads,
             "timeout": SILENCE_S,

@@ -19,17 +19,16 @@ from pod_jobs.web import (
     headers,
     health,
     media_files,
+    pace,
     pages,
     problems,
     sign_in,
-    storage,
     trace_pages,
     uploads,
 )
 from pod_jobs.web.site import Site, install, site
 
 LANGUAGES = ("en", "fr")  # the first is for everybody else
-SMALL_BODY_SILENCE_S = 5  # forms and JSON come at once; uploads have their own, longer limit
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
 WITHOUT_DATABASE = ("static", "health.healthz")
 
@@ -55,7 +54,7 @@ def create_app(settings: Settings) -> Flask:
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    app.before_request(lambda: storage.limit_silence(request, SMALL_BODY_SILENCE_S))
+    app.before_request(lambda: pace.expect(request, pace.SMALL_BODY))
     _open_database_per_request(app)
     Babel(app, locale_selector=_language)
     app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user)

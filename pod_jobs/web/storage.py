@@ -24,11 +24,11 @@ from pod_jobs.durable import sync
 from pod_jobs.errors import BadSource, DiskFull, Malformed, ServiceUnavailable
 from pod_jobs.settings import Settings
 from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
+from pod_jobs.web import pace
 
 GB = 10**9
 PIECE_BYTES = 128 * 1024
 ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is looked at again after so many bytes
-READ_TIMEOUT_S = 30  # a client that sends nothing for so long is gone; its upload must be free for its next try
 NAME_CHARACTERS = 200
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
@@ -99,16 +99,9 @@ def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: in
 
 
 def expect_large_body(request: Request) -> None:
-    """Lift the app's limit for bodies; `receive` has another one."""
+    """Lift the app's limits for bodies; `receive` has another one."""
     request.max_content_length = sys.maxsize
-    limit_silence(request, READ_TIMEOUT_S)
-
-
-def limit_silence(request: Request, seconds: float) -> None:
-    """Let a read of the body fail after so much silence, instead of holding a thread for a dead or an idle client."""
-    socket = request.environ.get("gunicorn.socket")
-    if socket is not None:
-        socket.settimeout(seconds)
+    pace.expect(request, pace.UPLOAD)
 
 
 @contextmanager

@@ -3,10 +3,14 @@
 from flask import Flask
 
 from pod_jobs.settings import load
-from pod_jobs.web import storage
+from pod_jobs.web import pace
 from pod_jobs.web.app import create_app
+from pod_jobs.web.pace import Pace
 
 
 def app() -> Flask:
-    storage.READ_TIMEOUT_S = 1  # a test cannot wait as long as a lecturer's train stays in a tunnel
+    # a test cannot wait as long as a lecturer's train stays in a tunnel
+    pace.HEAD = Pace(1, 1, float("inf"))
+    pace.SMALL_BODY = Pace(1, 1, 20_000)
+    pace.UPLOAD = Pace(1, 2, 50_000)
     return create_app(load())

@@ -3,11 +3,15 @@
 import http.client
 import os
 import re
+import select
 import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +36,10 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         chunked = "Transfer-Encoding" in headers
         signed = {"Authorization": f"Token {self.token}", **headers}
-        connection.request(method, path, body, signed, encode_chunked=chunked)  # type: ignore[arg-type]
-        response = connection.getresponse()
-        response.body = response.read()  # type: ignore[attr-defined]
-        connection.close()
+        with closing(connection):
+            connection.request(method, path, body, signed, encode_chunked=chunked)  # type: ignore[arg-type]
+            response = connection.getresponse()
+            response.body = response.read()  # type: ignore[attr-defined]
         return response
 
     def peak_mb(self) -> float:
@@ -74,7 +78,7 @@ def server(settings: Settings, tokens: dict[str, str], tmp_path: Path) -> Iterat
         port = probe.getsockname()[1]
     arguments = [
         "-k",
-        "gthread",
+        "pod_jobs.processes.web_server.PacedWorker",
         "--threads",
         "8",
         "-b",
@@ -177,3 +181,76 @@ def test_a_refusal_in_the_middle_of_a_body_reaches_the_client(server: Server, tm
         [str(curl), "-sS", *headers, "-T", str(text), address], capture_output=True, text=True, timeout=60
     )
     assert '"source-not-media"' in ended.stdout, ended.stderr
+
+
+class Dribbler:
+    """A client that sends `head` and then a byte five times a second, for ever."""
+
+    def __init__(self, server: Server, head: str) -> None:
+        self.line = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        self.line.sendall(head.encode())
+        self.answer = b""
+
+    def is_cut_off(self) -> bool:
+        """One more byte, and a fifth of a second to hear what the server says to that."""
+        self.line.settimeout(0.2)
+        try:
+            self.line.sendall(b"x")
+            piece = self.line.recv(65_536)
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+        self.answer += piece
+        return not piece
+
+
+def test_clients_that_dribble_hold_no_threads(server: Server, settings: Settings) -> None:
+    """Twice as many as there are threads; somebody else is served all the same, and soon they are all cut off."""
+    signed = f"Host: x\r\nAuthorization: Token {server.token}\r\n"
+    upload = server.create_upload(MB)
+    tus = f"Tus-Resumable: 1.0.0\r\nContent-Type: {BODY}\r\nUpload-Offset: 0\r\n"
+    heads = [
+        *["GET / HTTP/1.1\r\nHost: x\r\nX: "] * 8,
+        *[f"PATCH /api/v1/videos/1 HTTP/1.1\r\n{signed}Content-Type: application/json\r\nContent-Length: 999\r\n\r\n"]
+        * 4,
+        *[f"PATCH {upload} HTTP/1.1\r\n{signed}{tus}Content-Length: {MB}\r\n\r\nfirst bytes"] * 4,
+    ]
+    dribblers = [Dribbler(server, head) for head in heads]
+    assert server.request("GET", "/api/v1/me", {}).status == 200
+    with ThreadPoolExecutor(len(dribblers)) as pool:
+        for dribbler in dribblers:
+            pool.submit(servers.wait_until, dribbler.is_cut_off, 20, "it is cut off")
+    assert all(dribbler.is_cut_off() for dribbler in dribblers)
+    assert {d.answer.split(b"\r\n")[0] for d in dribblers[8:12]} == {b"HTTP/1.1 400 BAD REQUEST"}
+    assert server.offset(upload) > 0, "what came of the upload is kept"
+    for dribbler in dribblers:
+        dribbler.line.close()
+    content = MP4_HEAD.ljust(MB, b"x")
+    assert server.request("DELETE", upload, TUS).status == 204
+    assert server.go_on(server.create_upload(MB), content) == 204
+
+
+def test_a_slow_line_that_keeps_the_pace_is_served(server: Server, settings: Settings) -> None:
+    """It takes longer than the grace, because it brings enough."""
+    content = MP4_HEAD.ljust(400_000, b"x")
+    upload = server.create_upload(len(content))
+    began = time.monotonic()
+    with server.open_patch(upload, 0, len(content), b"") as line:
+        for at in range(0, len(content), 20_000):
+            assert select.select([line], [], [], 0.15)[0] == [], "no answer before the end"
+            line.sendall(content[at : at + 20_000])
+        assert b" 204 " in line.recv(4096)
+    assert time.monotonic() - began > 2.5
+    assert (settings.media_folder / "videos/000001/source").read_bytes() == content
+
+
+def test_a_body_that_is_no_upload_has_a_limit_with_or_without_a_length(server: Server) -> None:
+    server.request("POST", "/api/v1/videos?name=a.mp4", {}, MP4_HEAD)
+    for headers in ({"Transfer-Encoding": "chunked"}, {"Content-Length": str(6 * MB)}):
+        body = (b'{"title": "' + b"x" * MB if number == 0 else b"x" * MB for number in range(6))
+        with suppress(ConnectionError):  # it may hang up while we are still talking
+            answer = server.request("PATCH", "/api/v1/videos/1", {"Content-Type": "application/json", **headers}, body)
+            assert answer.status in (400, 413)
+    title = server.request("GET", "/api/v1/videos/1", {}).body  # type: ignore[attr-defined]
+    assert b"xxx" not in title
