@@ -30,6 +30,7 @@ SENTENCES: dict[str, str] = {
     "source-playlist": "This file is a playlist that points to other files; upload the recording itself.",
     "source-unreadable": "The file cannot be read as a video or a sound recording; it may be damaged or incomplete.",
     "source-no-streams": "The file contains neither picture nor sound.",
+    "source-no-sound": "The recording has no sound.",
     "source-protected": "The file is protected against copying and cannot be encoded.",
     "source-too-large": "The file is larger than the allowed {limit}.",
     "source-too-long": "The recording is longer than the allowed {limit}.",

@@ -1,9 +1,16 @@
-"""Video encoders, and what a rung means to each of them. Pure."""
+"""Encoders, and what a rung of the settings means to each of them. Pure.
 
-from collections.abc import Callable
+A rung's `crf` and `preset` are in the words of its codec: x264's for H.264, SVT-AV1's numbers for AV1, libvpx's `cpu-used`
+for VP9.
+"""
+
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from pod_jobs.errors import SettingsError
 from pod_jobs.media.ladder import Rendition
+
+CPU_USED_MOST = 8  # libaom's scale ends there, SVT-AV1's at 13
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,33 @@ class Encoder:
         return options
 
 
+@dataclass(frozen=True)
+class SoundEncoder:
+    """One of ffmpeg's audio encoders. `delay` samples stand before the first one; rates other than `rates_hz` become 48,000."""
+
+    name: str
+    delay: int
+    rates_hz: tuple[int, ...]
+
+
 def _forced(keyframe_s: int) -> list[str]:
     return ["-force_key_frames", f"expr:gte(t,n_forced*{keyframe_s})"]
 
 
+def _counted(keyframe_s: int, fps: float) -> list[str]:
+    """For encoders that do not take orders about single frames (SVT-AV1) or add key frames of their own."""
+    frames = str(max(1, round(keyframe_s * fps)))
+    return ["-g", frames, "-keyint_min", frames]
+
+
 def _ceiling(rung: Rendition) -> dict[str, str]:
     return {"maxrate": f"{rung.maxrate_kbps}k", "bufsize": f"{2 * rung.maxrate_kbps}k"}
+
+
+def _constrained(rung: Rendition) -> dict[str, str]:
+    """libvpx and libaom: the wanted quality, and `b` as its ceiling."""
+    speed = min(int(rung.preset), CPU_USED_MOST)
+    return {"cpu-used": str(speed), "row-mt": "1", "crf": f"{rung.crf:g}", "b": f"{rung.maxrate_kbps}k"}
 
 
 LIBX264 = Encoder(
@@ -40,3 +68,21 @@ LIBX264 = Encoder(
     grid=lambda keyframe_s, _fps: ["-sc_threshold", "0", "-forced-idr", "1", *_forced(keyframe_s)],
     quality=lambda rung: {"profile": "high", "preset": rung.preset, "crf": f"{rung.crf:g}", **_ceiling(rung)},
 )
+LIBSVTAV1 = Encoder(
+    "libsvtav1", _counted, quality=lambda rung: {"preset": rung.preset, "crf": f"{rung.crf:g}", **_ceiling(rung)}
+)
+LIBAOM = Encoder("libaom-av1", _counted, _constrained)
+LIBVPX_VP9 = Encoder("libvpx-vp9", _counted, quality=lambda rung: {"deadline": "good", **_constrained(rung)})
+
+ENCODERS = {"h264": (LIBX264,), "av1": (LIBSVTAV1, LIBAOM), "vp9": (LIBVPX_VP9,)}  # the first that a build has is taken
+
+AAC = SoundEncoder("aac", 1024, (44_100, 48_000))
+OPUS = SoundEncoder("libopus", 312, (48_000,))
+
+
+def find_encoder(codec: str, existing: Collection[str]) -> Encoder:
+    """The encoder of `codec` among the names `existing`. Errors: SettingsError when this build of ffmpeg has none."""
+    for encoder in ENCODERS[codec]:
+        if encoder.name in existing:
+            return encoder
+    raise SettingsError(f"this ffmpeg has no {' or '.join(encoder.name for encoder in ENCODERS[codec])}")

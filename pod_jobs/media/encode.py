@@ -4,7 +4,7 @@
 2. One ffmpeg pass: all renditions as HLS that can be watched while it grows, each sound once, the MP3.
    The master playlist appears with the first segments.
 3. Check what the pass wrote, write the master playlist again from measured sizes.
-4. Downloads by copying frames into MP4; checked against the HLS.
+4. Downloads by copying frames into MP4 or WebM; checked against the HLS, which goes where only downloads are wanted.
 5. Captions, chapters, thumbnails, storyboard; a failure here is a warning.
 Each command is in encoding.log. The caller owns the folder: publishes it by renaming, or throws it away.
 """
@@ -17,12 +17,15 @@ from pathlib import Path
 
 from pod_jobs.errors import BadSource, DiskFull, PermanentError
 from pod_jobs.media import extras, ladder, loudness, master, results
+from pod_jobs.media.codecs import find_encoder
+from pod_jobs.media.containers import CONTAINERS
 from pod_jobs.media.copying import may_copy
 from pod_jobs.media.cut import place, plan_ranges
-from pod_jobs.media.ffmpeg import build_encode, build_package
+from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import AudioTrack, MediaInfo
 from pod_jobs.media.outputs import list_outputs
+from pod_jobs.media.package import make_downloads
 from pod_jobs.media.plan import Encoded, EncodePlan, Remark
 from pod_jobs.media.probe import LEAST_SHARE, clock, facts_of, find_damage, probe
 from pod_jobs.media.progress import Position, Progress
@@ -72,10 +75,11 @@ def _run(work: Work) -> Encoded:
         work.start_again(f"the picture cannot be copied after all: {error.reason}")
         picture = replace(picture, copies_top=False)
         found = _render(work, media, picture, sounds)
-    _package(work, picture, sounds, found)
+    make_downloads(work, picture, found)
     duration_s = max(one.playlist.duration_s for one in found.values())
-    extras.write_texts(work, media, picture, duration_s)
-    extras.make_pictures(work, media, picture, found)
+    if work.plan.with_extras:
+        extras.write_texts(work, media, picture, duration_s)
+        extras.make_pictures(work, media, picture, found)
     work.journal.note(f"ready after {work.elapsed_s:.2f} s")
     return Encoded(
         outputs=list_outputs(work.folder, picture),
@@ -114,27 +118,32 @@ def _probe(work: Work) -> MediaInfo:
 def _arrange(work: Work, media: MediaInfo) -> tuple[Picture | None, tuple[Sound, ...]]:
     """Which tracks become what."""
     plan, picture = work.plan, None
-    rungs = plan.renditions
-    if media.video:
+    container, rungs = CONTAINERS[plan.container], plan.renditions
+    if media.video and container.with_picture:
         renditions = ladder.build_ladder(media.video, plan.renditions)
         rungs = tuple(one.rung for one in renditions)
         rate = ladder.constant_rate(media.video, plan.max_fps)
-        copies = plan.copy_top and not work.ranges and may_copy(media, renditions[-1], rate, plan.segment_s)
-        picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies)
+        copies = plan.codec == "h264" and plan.copy_top and not work.ranges
+        copies = copies and may_copy(media, renditions[-1], rate, plan.segment_s)
+        encoder = find_encoder(plan.codec, work.tools.encoders)
+        picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies, encoder)
+    elif not media.audio:
+        raise BadSource(f"{plan.container} holds sound alone", code="source-no-sound")
     tracks = sorted(media.audio, key=lambda track: not track.default)[:MOST_SOUNDS]
     labels = _labels(tracks)
-    kbps, level_lufs = max(rung.audio_kbps for rung in rungs), plan.level_lufs
+    kbps = max((rung.audio_kbps for rung in rungs), default=plan.audio_kbps)
     sounds = []
     for number, track in enumerate(tracks):
         language = find_language(track.language)
         sound = Sound(
             track,
-            aac_kbps=kbps if track.channels > 1 else int(kbps * MONO_SHARE),
+            kbps=kbps if track.channels > 1 else int(kbps * MONO_SHARE),
             mp3_kbps=plan.mp3_kbps,
             name=f"{AUDIO}_{number + 1}" if number else AUDIO,
             label=labels[number],
             language=language.code if language else "",
-            gain_db=None if level_lufs is None else loudness.find_gain_db(work, media, track, level_lufs),
+            gain_db=None if plan.level_lufs is None else loudness.find_gain_db(work, media, track, plan.level_lufs),
+            encoder=container.sound,
         )
         sounds.append(sound)
     return picture, tuple(sounds)
@@ -155,10 +164,11 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
     limits = work.plan.limits
     early = master.EarlyMaster(work.folder, picture, sounds)
     position = Position(limits.stall_s)
+    is_watchable = CONTAINERS[work.plan.container].keeps_stream
 
     def watch() -> None:
         position.check()
-        if early.write_when_ready() and work.first_playable_s is None:
+        if is_watchable and early.write_when_ready() and work.first_playable_s is None:
             work.first_playable_s = work.elapsed_s
         work.report("encode", _share(position, media, picture), position.seconds)
 
@@ -192,7 +202,7 @@ def _check(
     """The files of the pass against each other and against the source; then the final master."""
     with work.explained():
         found = results.check_hls(work.folder, picture, sounds)
-        if sounds:
+        if sounds and sounds[0].mp3_kbps:
             results.check_mp3(work.folder / f"{AUDIO}.mp3", work.plan.mp3_kbps, found[AUDIO].track.duration_s)
     present_s = max(one.playlist.duration_s for one in found.values())
     whole_s = media.duration_s
@@ -205,20 +215,6 @@ def _check(
         work.remark("warning-faults", "", at=clock(damaged_s), present=clock(present_s))
     master.write_measured(work.folder, picture, sounds, found)
     return found
-
-
-def _package(work: Work, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, results.Rendered]) -> None:
-    """Downloads with the first sound."""
-    wanted = [one for one in picture.renditions if one.rung.mp4] if picture else []
-    if picture and not wanted:
-        return
-    argv = build_package(work.tools, [one.name for one in wanted], bool(sounds))
-    work.side("package", argv, max(one.playlist.duration_s for one in found.values()))
-    with work.explained():
-        for one in wanted:
-            results.check_mp4(work.folder / f"{one.name}.mp4", one, found)
-        if not picture:
-            results.check_mp4(work.folder / f"{AUDIO}.m4a", None, found)
 
 
 def _share(position: Position, media: MediaInfo, picture: Picture | None) -> float:

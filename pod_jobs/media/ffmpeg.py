@@ -37,9 +37,9 @@ def build_encode(
         *(("-filter_complex", ";".join(graphs)) if graphs else ()),
         *NO_TAGS,
         *(_video_options(picture) if picture else ()),
-        *_aac_options(sounds),
+        *_sound_options(sounds),
         *_hls_options(picture, sounds, segment_s),
-        *(_mp3_options(sounds[0]) if sounds else ()),
+        *(_mp3_options(sounds[0]) if sounds and sounds[0].mp3_kbps else ()),
     ]
 
 
@@ -62,10 +62,10 @@ def _video_options(picture: Picture) -> list[str]:
     return options
 
 
-def _aac_options(sounds: Sequence[Sound]) -> list[str]:
+def _sound_options(sounds: Sequence[Sound]) -> list[str]:
     options = [word for n in range(len(sounds)) for word in ("-map", f"[a{n}]")]
-    options += ["-c:a", "aac"] if sounds else []
-    return options + [word for n, sound in enumerate(sounds) for word in (f"-b:a:{n}", f"{sound.aac_kbps}k")]
+    options += ["-c:a", sounds[0].encoder.name] if sounds else []
+    return options + [word for n, sound in enumerate(sounds) for word in (f"-b:a:{n}", f"{sound.kbps}k")]
 
 
 def _mp3_options(sound: Sound) -> list[str]:
@@ -84,13 +84,14 @@ def _hls_options(picture: Picture | None, sounds: Sequence[Sound], segment_s: in
     ]
 
 
-def build_package(tools: Tools, names: Sequence[str], with_sound: bool) -> list[str]:
-    """Downloads from what the pass wrote, without encoding: NAME.mp4 for each of `names`; without names audio.m4a."""
+def build_package(tools: Tools, names: Sequence[str], with_sound: bool, ending: str) -> list[str]:
+    """Downloads from what the pass wrote, without encoding: one file for each of `names`; without names one of the sound."""
     argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
     for name in [*names, *([AUDIO] if with_sound else [])]:
         argv += ["-i", f"file:{name}.m4s"]
-    copy = [*NO_TAGS, "-c", "copy", "-movflags", "+faststart"]
+    index_first = ["-cues_to_front", "1"] if ending == "webm" else ["-movflags", "+faststart"]
+    copy = [*NO_TAGS, "-c", "copy", *index_first]
     sound = ["-map", f"{len(names)}:a:0"] if with_sound else []
     for n, name in enumerate(names):
-        argv += ["-map", f"{n}:v:0", *sound, *copy, f"{name}.mp4"]
-    return argv if names else [*argv, *sound, *copy, f"{AUDIO}.m4a"]
+        argv += ["-map", f"{n}:v:0", *sound, *copy, f"{name}.{ending}"]
+    return argv if names else [*argv, *sound, *copy, f"{AUDIO}.{ending}"]

@@ -8,7 +8,6 @@ from pod_jobs.media.media_info import VideoTrack
 from pod_jobs.media.streams import Picture, Sound
 
 HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscale
-AAC_DELAY = 1024  # samples that the encoder puts before the first one
 PEAK = 0.89  # of full scale, about -1 dBFS: the encoder overshoots a little
 
 
@@ -65,10 +64,9 @@ def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
 
 
 def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
-    """[0:n] (or [j0]) -> [a0] for AAC, of the first sound also [mp3]: from time 0, without holes, mono or stereo, 0.2 s at least.
-
-    The AAC loses as many samples as its encoder puts in front: sound and picture then agree without an edit list, which
-    players of segments ignore.
+    """[0:n] (or [j0]) -> [a0], of the first sound also [mp3] if one is wanted: from time 0, without holes, mono or stereo,
+    0.2 s at least. It loses as many samples as its encoder puts in front: sound and picture then agree without an edit list,
+    which players of segments ignore.
     """
     layout = "mono" if sound.channels == 1 else "stereo"
     gain = "" if sound.gain_db is None else f"volume={sound.gain_db:.1f}dB,alimiter=limit={PEAK}:level=disabled,"
@@ -77,5 +75,5 @@ def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
         f"{begin}aresample=async=1:first_pts=0,"
         f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={layout},{gain}apad=whole_dur=0.2"
     )
-    mp3 = ",asplit=2[a][mp3];[a]" if number == 0 else ","
-    return f"{prepared}{mp3}atrim=start_sample={AAC_DELAY}[a{number}]"
+    mp3 = ",asplit=2[a][mp3];[a]" if number == 0 and sound.mp3_kbps else ","
+    return f"{prepared}{mp3}atrim=start_sample={sound.encoder.delay}[a{number}]"

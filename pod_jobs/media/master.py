@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pod_jobs.media.hls import AudioRendition, MediaPlaylist, Variant, build_master, parse_playlist
-from pod_jobs.media.mp4 import AAC_LC, read_tracks
+from pod_jobs.media.mp4 import CODECS_OF_SOUND, read_tracks
 from pod_jobs.media.results import Rendered
 from pod_jobs.media.streams import Picture, Sound
 
@@ -90,6 +90,7 @@ def write_measured(folder: Path, picture: Picture | None, sounds: Sequence[Sound
 
 
 def _audio(sound: Sound, playlist: MediaPlaylist) -> AudioRendition:
+    codecs = CODECS_OF_SOUND[sound.encoder.name]
     return AudioRendition(
-        sound.name, sound.label, sound.language, AAC_LC, sound.channels, playlist.peak_bps, playlist.average_bps
+        sound.name, sound.label, sound.language, codecs, sound.channels, playlist.peak_bps, playlist.average_bps
     )

@@ -3,13 +3,39 @@ foreign files (those go to the probe's child). ISO/IEC 14496-12; CODECS strings 
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
-AAC_LC = "mp4a.40.2"
+CODECS_OF_SOUND = {"aac": "mp4a.40.2", "libopus": "opus"}  # by encoder
+
+
+def _avc1(record: bytes) -> str:
+    """ISO/IEC 14496-15: after the version come profile, compatibility and level."""
+    return f"avc1.{record[1:4].hex()}"
+
+
+def _av01(record: bytes) -> str:
+    """AV1 in ISO base media, 2.3.3: profile in 3 bits and level in 5, then tier and depth in one bit each, and two more."""
+    profile, level, flags = record[1] >> 5, record[1] & 31, record[2]
+    depth = 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
+    return f"av01.{profile}.{level:02}{'H' if flags & 0x80 else 'M'}.{depth:02}"
+
+
+def _vp09(record: bytes) -> str:
+    """VP codecs in ISO base media: after version and flags come profile, level, and the depth in 4 bits."""
+    return f"vp09.{record[4]:02}.{record[5]:02}.{record[6] >> 4:02}"
+
+
+# a sample entry -> the box that configures its decoder, and how that box reads
+CONFIGURATIONS: dict[bytes, tuple[bytes, Callable[[bytes], str]]] = {
+    b"avc1": (b"avcC", _avc1),
+    b"av01": (b"av1C", _av01),
+    b"vp09": (b"vpcC", _vp09),
+}
+SOUNDS = {b"mp4a": CODECS_OF_SOUND["aac"], b"Opus": CODECS_OF_SOUND["libopus"]}
 
 
 @dataclass
@@ -69,11 +95,12 @@ class _Reader:
 
     def take_stsd(self, box: bytes) -> None:
         entry = box[12:16]
-        self.track.codecs = AAC_LC if entry == b"mp4a" else entry.decode("ascii", "replace")
-        if entry == b"avc1":
+        if entry in CONFIGURATIONS:
             self.track.width_px, self.track.height_px = struct.unpack_from(">HH", box, 40)
-            at = box.index(b"avcC") + 5  # after the version: profile, compatibility, level
-            self.track.codecs = f"avc1.{box[at : at + 3].hex()}"
+            name, codecs = CONFIGURATIONS[entry]
+            self.track.codecs = codecs(box[box.index(name) + 4 :])
+        else:
+            self.track.codecs = SOUNDS.get(entry, entry.decode("ascii", "replace"))
 
     def take_stsz(self, box: bytes) -> None:
         (self.track.samples,) = struct.unpack_from(">I", box, 8)

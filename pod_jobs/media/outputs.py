@@ -17,6 +17,8 @@ KINDS = (
     (".m4s", "segments", "video/mp4"),
     (".mp4", "mp4", "video/mp4"),
     (".m4a", "m4a", "audio/mp4"),
+    (f"{AUDIO}.webm", "webm", "audio/webm"),
+    (".webm", "webm", "video/webm"),
     (".mp3", "mp3", "audio/mpeg"),
     ("storyboard.vtt", "storyboard", "text/vtt"),
     ("chapters.vtt", "chapters", "text/vtt"),
@@ -28,7 +30,7 @@ PICTURES = (("thumbnail", "thumbnail"), ("storyboard", "sheet"))  # start of the
 
 @dataclass(frozen=True)
 class Output:
-    """One file. `kind`: hls (the master), playlist, segments, mp4, mp3, m4a, thumbnail, storyboard (its WebVTT), sheet
+    """One file. `kind`: hls (the master), playlist, segments, mp4, webm, mp3, m4a, thumbnail, storyboard (its WebVTT), sheet
     (a picture of the storyboard), captions, chapters, log. `rendition` and the size are set for what belongs to one rendition."""
 
     kind: str

@@ -14,6 +14,8 @@ class EncodePlan:
 
     `level_lufs`: the loudness to bring the sound to (EBU R 128), None leaves it. `copy_top`: a source that browsers play
     as it is becomes the top rendition without being encoded. `keep`: the parts to keep, from and to; (): everything.
+    `container` is one of containers.py, `codec` of the picture one of codecs.py. `audio_kbps` counts where `renditions` say
+    nothing: in containers of sound alone. `mp3_kbps` 0: no MP3. `with_extras`: captions, chapters, pictures.
     """
 
     renditions: tuple[Rendition, ...]
@@ -25,6 +27,10 @@ class EncodePlan:
     level_lufs: float | None = None
     copy_top: bool = False
     keep: tuple[tuple[float, float], ...] = ()
+    container: str = "hls"
+    codec: str = "h264"
+    audio_kbps: int = 128
+    with_extras: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media.hls import MediaPlaylist, parse_playlist
 from pod_jobs.media.ladder import PlannedRendition
+from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.mp4 import Track, read_tracks
 from pod_jobs.media.streams import AUDIO, Picture, Sound
 
@@ -73,6 +74,17 @@ def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str
         _expect(copy.samples == track.samples, f"{path.name} has {copy.samples} of {track.samples} {kind} samples")
         _expect((copy.width_px, copy.height_px) == (track.width_px, track.height_px), f"{path.name}: size")
         _expect(_near(copy.duration_s, track.duration_s), f"{path.name}: duration")
+
+
+def check_download(
+    name: str, media: MediaInfo, rendition: PlannedRendition | None, rendered: dict[str, Rendered]
+) -> None:
+    """A download that is no MP4, as the probe saw it, against the HLS it was copied from. None: sound alone."""
+    size = media.video.display_size if media.video else None
+    _expect(size == (rendition and (rendition.width_px, rendition.height_px)), f"{name} has a picture of {size}")
+    _expect(len(media.audio) == (AUDIO in rendered), f"{name} has {len(media.audio)} sounds")
+    whole_s = max(one.playlist.duration_s for one in rendered.values())
+    _expect(_near(media.duration_s, whole_s), f"{name} lasts {media.duration_s:.1f} of {whole_s:.1f} s")
 
 
 def check_mp3(path: Path, kbps: int, duration_s: float) -> None:

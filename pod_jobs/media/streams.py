@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pod_jobs.media.codecs import LIBX264, Encoder
+from pod_jobs.media.codecs import AAC, LIBX264, Encoder, SoundEncoder
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.media_info import AudioTrack, VideoTrack
 
 AUDIO = "audio"  # the name of the sound's files: audio.m3u8, audio.m4s, audio.mp3, audio.m4a
-AAC_RATES = (44_100, 48_000)  # Hz that stay; all others become 48,000
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sound:
-    """One sound of a pass: an AAC for all renditions; of the first sound also an MP3. `name` becomes file names, `label` is
-    for people, `language` a code of languages.py or "". `gain_db` None leaves the level."""
+    """One sound of a pass, for all renditions; of the first sound also an MP3, if `mp3_kbps` is not 0. `name` becomes file
+    names, `label` is for people, `language` a code of languages.py or "". `gain_db` None leaves the level."""
 
     track: AudioTrack
-    aac_kbps: int
+    kbps: int
     mp3_kbps: int
     name: str = AUDIO
     label: str = "1"
     language: str = ""
     gain_db: float | None = None
+    encoder: SoundEncoder = AAC
 
     @property
     def channels(self) -> int:
@@ -50,4 +50,4 @@ class Sound:
 
     @property
     def sample_rate_hz(self) -> int:
-        return self.track.sample_rate_hz if self.track.sample_rate_hz in AAC_RATES else 48_000
+        return self.track.sample_rate_hz if self.track.sample_rate_hz in self.encoder.rates_hz else 48_000

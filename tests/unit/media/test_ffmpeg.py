@@ -13,7 +13,7 @@ from pod_jobs.media.streams import Picture, Sound
 from tests.unit.media.samples import SOUND_TRACK, TOOLS, planned, video
 
 TWO = (planned(0, 640, 360), planned(1, 1280, 720))
-SOUND = Sound(SOUND_TRACK, aac_kbps=128, mp3_kbps=192)
+SOUND = Sound(SOUND_TRACK, kbps=128, mp3_kbps=192)
 
 
 def test_the_whole_pass() -> None:
@@ -106,14 +106,14 @@ def test_sound_layouts(channels: int, rate: int, expected: str) -> None:
 
 def test_downloads() -> None:
     copy = ["-map_metadata", "-1", "-map_chapters", "-1", "-c", "copy", "-movflags", "+faststart"]
-    assert build_package(TOOLS, ["360p", "720p"], with_sound=True)[12:] == [
+    assert build_package(TOOLS, ["360p", "720p"], True, "mp4")[12:] == [
         *("-i", "file:360p.m4s", "-i", "file:720p.m4s", "-i", "file:audio.m4s"),
         *("-map", "0:v:0", "-map", "2:a:0", *copy, "360p.mp4"),
         *("-map", "1:v:0", "-map", "2:a:0", *copy, "720p.mp4"),
     ]
-    alone = build_package(TOOLS, [], with_sound=True)
+    alone = build_package(TOOLS, [], True, "m4a")
     assert alone[12:] == ["-i", "file:audio.m4s", "-map", "0:a:0", *copy, "audio.m4a"]
-    assert build_package(TOOLS, ["360p"], with_sound=False)[14:] == ["-map", "0:v:0", *copy, "360p.mp4"]
+    assert build_package(TOOLS, ["360p"], False, "mp4")[14:] == ["-map", "0:v:0", *copy, "360p.mp4"]
 
 
 def test_two_sounds_and_a_gain() -> None:
