@@ -19,7 +19,8 @@ PodJobsError
 └── Stopped                    not a fault: somebody wanted it
     ├── Cancelled              a person cancelled the task
     ├── Interrupted            the worker was told to stop; the job goes back to the front of its queue
-    └── Superseded             another generation of the task exists; this run has nothing left to do
+    ├── Superseded             another generation of the task exists; this run has nothing left to do
+    └── Deposed                another janitor leads; this one must change nothing more
 """
 
 # code -> the sentence for a lecturer; {names} are filled from the error's facts.
@@ -225,5 +226,11 @@ class Interrupted(Stopped):
 
 class Superseded(Stopped):
     """The catalog knows a newer generation of this task, or has its result already."""
+
+    code = "superseded"
+
+
+class Deposed(Stopped):
+    """Another janitor leads since: this one must change nothing more."""
 
     code = "superseded"

@@ -227,6 +227,13 @@ class Periodic(Table):
     task = ForeignKeyField(Task, on_delete="SET NULL", null=True)  # the latest run
 
 
+class Leadership(Table):
+    """One row: the number of the janitor that leads. Whoever began an earlier term may write no more."""
+
+    id = IntegerField(primary_key=True)
+    term = BigIntegerField()
+
+
 class Upload(Table):
     """A tus upload; how far it got is the size of its file."""
 
@@ -264,6 +271,7 @@ TABLES: tuple[type[Table], ...] = (
     Output,
     Outbox,
     Periodic,
+    Leadership,
     Upload,
     Audit,
 )

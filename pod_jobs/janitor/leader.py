@@ -1,48 +1,56 @@
-"""One janitor at a time, even over several hosts and through outages: a lock in Redis with a fencing token.
+"""One janitor at a time, even over several hosts and through outages: a lock in Redis, and a fencing token in the catalog.
 
-The lock expires on its own, so a dead leader is replaced; the token grows with every new leader, so one that slept through its
-lock's expiry learns so before each duty and stops.
+The lock expires on its own, so a dead leader is replaced. One that slept through its lock's expiry, even in the middle of a
+duty, is stopped by the fence: every change it makes to the catalog is a transaction that asks whether its term still lasts.
 """
+
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from redis import Redis
 
-LOCK_KEY = "pod_jobs:janitor:lock"  # value: the holder's fencing token; expires
-FENCE_KEY = "pod_jobs:janitor:fence"  # counter: the number of leaderships so far
+from pod_jobs.catalog.store import leadership
+
+LOCK_KEY = "pod_jobs:janitor:lock"  # value: random, its holder's; expires
 LOCK_TTL_S = 20
 
-RENEW = """
-if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
-return 0
+HOLD = """
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
+return 1
 """
 RELEASE = """
 if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end
 return 0
 """
 
+Fence = Callable[[], AbstractContextManager[None]]  # a transaction on the catalog; Errors: Deposed
 
-class Leadership:
-    """The wish to be the one janitor; `hold` says whether it is fulfilled at this moment."""
+
+class Leader:
+    """The wish to be the one janitor; `hold` says whether it is fulfilled at this moment. Needs an open database."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self.token: int | None = None  # fencing token while leading
+        self._name = uuid.uuid4().hex
+        self.term: int | None = None  # fencing token while leading
 
     def hold(self) -> bool:
-        """Renew or take the lock. False: somebody else leads, or we lost it; then stop what was begun."""
-        if self.token is not None:
-            if self._redis.eval(RENEW, 1, LOCK_KEY, str(self.token), LOCK_TTL_S * 1000):
-                return True
-            self.token = None
-        if self._redis.exists(LOCK_KEY):
+        """Renew or take the lock. False: somebody else leads."""
+        if not self._redis.eval(HOLD, 1, LOCK_KEY, self._name, LOCK_TTL_S * 1000):
+            self.term = None
             return False
-        token = int(self._redis.incr(FENCE_KEY))
-        if self._redis.set(LOCK_KEY, token, nx=True, ex=LOCK_TTL_S):
-            self.token = token
-            return True
-        return False
+        if self.term is None:
+            self.term = leadership.begin()
+        return True
+
+    def writing(self) -> AbstractContextManager[None]:
+        """The transaction for a change to the catalog: see store.leadership.fenced. Errors: Deposed."""
+        return leadership.fenced(self.term)
 
     def release(self) -> None:
         """Let another one take over at once."""
-        if self.token is not None:
-            self._redis.eval(RELEASE, 1, LOCK_KEY, str(self.token))
-            self.token = None
+        self.term = None
+        self._redis.eval(RELEASE, 1, LOCK_KEY, self._name)

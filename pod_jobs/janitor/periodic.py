@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from croniter import croniter
 
 from pod_jobs.catalog.store import periodic
+from pod_jobs.janitor.leader import Fence
 from pod_jobs.settings import PeriodicSettings
 
 log = logging.getLogger(__name__)
@@ -19,13 +20,14 @@ log = logging.getLogger(__name__)
 ON_TIME = timedelta(minutes=2)  # a tick dealt with later than this was missed
 
 
-def fire_due(entries: Sequence[PeriodicSettings], now: datetime) -> int:
-    """Fire what is due. Returns how many tasks were ordered."""
+def fire_due(entries: Sequence[PeriodicSettings], now: datetime, fence: Fence) -> int:
+    """Fire what is due. Returns how many tasks were ordered. Errors: Deposed."""
     fired = 0
     for entry in entries:
         tick = latest_tick(entry, now)
         on_time = now - tick <= ON_TIME
-        task = periodic.fire(entry.name, entry.kind, tick, now, run=on_time or entry.missed == "once")
+        with fence():
+            task = periodic.fire(entry.name, entry.kind, tick, now, run=on_time or entry.missed == "once")
         if task is not None:
             log.info("periodic %s: task %s for %s", entry.name, task.id, tick.isoformat())
             fired += 1

@@ -13,7 +13,8 @@ from redis import Redis
 
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import outbox, reports, tasks
-from pod_jobs.errors import Superseded
+from pod_jobs.errors import Deposed
+from pod_jobs.janitor.leader import Fence
 from pod_jobs.jobs import queue, snapshot
 from pod_jobs.jobs.inheritance import is_dead_here
 from pod_jobs.jobs.report import waiting_reports
@@ -36,6 +37,7 @@ class Sight:
     reported: bool  # a report of this generation waits to be delivered
     progressing: bool  # wrote progress within the last 20 s
     worker_dead: bool  # its worker ran on this host and is gone
+    attempt: int | None = None  # the run that all this is about, by the catalog's number; None = none under way
 
 
 def judge(sight: Sight) -> Verdict:
@@ -70,11 +72,14 @@ def when_confirmed(sight: Sight) -> Verdict:
 class Reconciler:
     """Keeps since when each task has been suspect."""
 
-    def __init__(self, redis: Redis, queue_names: tuple[str, ...], lost_s: float, allowed: reports.Allowed) -> None:
+    def __init__(
+        self, redis: Redis, queue_names: tuple[str, ...], lost_s: float, allowed: reports.Allowed, fence: Fence
+    ) -> None:
         self._redis = redis
         self._queue_names = queue_names
         self._lost_s = lost_s
         self._allowed = allowed
+        self._fence = fence
         self._suspect_since: dict[tuple[int, int], float] = {}
 
     def reconcile(self, now: datetime) -> dict[str, int]:
@@ -94,7 +99,9 @@ class Reconciler:
             if verdict != "fine":
                 log.warning("task %s g%s: %s (%s)", task.id, task.generation, verdict, sight)
                 try:
-                    self._carry_out(verdict, task, now)
+                    self._carry_out(verdict, task, sight, now)
+                except Deposed:
+                    raise
                 except Exception:  # noqa: BLE001  # one odd task must not hide all the others for ever
                     log.exception("task %s g%s: %s failed", task.id, task.generation, verdict)
                 else:
@@ -106,17 +113,17 @@ class Reconciler:
         """The word to the running job may have been lost, or never sent while Redis was away; the row remembers."""
         for task in tasks.open_tasks():
             if task.cancel_requested:
-                queue.request_cancel(self._redis, task.id)
+                queue.request_cancel(self._redis, task.id, task.generation)
 
     def _sights(self) -> list[tuple[Task, Sight]]:
         open_tasks = tasks.open_tasks()
+        runs = tasks.runs_under_way()  # before RQ is asked about them
         job_ids = {task.id: tasks.job_id(task.kind, task.id, task.generation) for task in open_tasks}
         ordered = {row.job_id for row in outbox.pending(limit=100_000)}
         shot = snapshot.take(self._redis, self._queue_names, list(job_ids.values()))
         progress = queue.read_progress(self._redis, job_ids)
         # Read last: a report that leaves for the catalog after this line finds the row still open and is "reported" here.
         reported = {(entry["task"], entry["report"]["generation"]) for entry in waiting_reports(self._redis).values()}
-        dead = {attempt.task_id for attempt in tasks.open_attempts() if is_dead_here(attempt.worker)}
         return [
             (
                 task,
@@ -127,21 +134,25 @@ class Reconciler:
                     ordered=job_ids[task.id] in ordered,
                     reported=(task.id, task.generation) in reported,
                     progressing=task.id in progress,
-                    worker_dead=task.id in dead,
+                    worker_dead=task.id in runs and is_dead_here(runs[task.id].worker),
+                    attempt=runs[task.id].number if task.id in runs else None,
                 ),
             )
             for task in open_tasks
         ]
 
-    def _carry_out(self, verdict: Verdict, task: Task, now: datetime) -> None:
-        queue.remove(self._redis, tasks.job_id(task.kind, task.id, task.generation))
-        if verdict == "enqueue":
-            tasks.post_again(task.id, task.generation, now)
-            return
-        outcome = "cancelled" if verdict == "cancelled" else "lost"
-        queue.clear_progress(self._redis, task.id)
-        try:
-            report = reports.Report(task.generation, outcome, reason="its worker is gone, or RQ lost the job")
-            reports.accept(task.id, report, self._allowed, now, by_janitor=True)
-        except Superseded:
-            log.info("task %s moved on by itself meanwhile", task.id)
+    def _carry_out(self, verdict: Verdict, task: Task, sight: Sight, now: datetime) -> None:
+        """The catalog decides by what it holds now. RQ's side is part of it: the next leader finds both done, or neither."""
+        with self._fence():
+            if verdict == "enqueue":
+                changed = tasks.post_again(task.id, task.generation, now)
+            else:
+                outcome = "cancelled" if verdict == "cancelled" else "lost"
+                reason = "its worker is gone, or RQ lost the job"
+                report = reports.Report(task.generation, outcome, sight.attempt, reason=reason)
+                changed = reports.bury(task.id, report, self._allowed, now)
+            if changed:
+                queue.remove(self._redis, tasks.job_id(task.kind, task.id, task.generation))
+                queue.clear_progress(self._redis, task.id)
+            else:
+                log.info("task %s moved on by itself meanwhile", task.id)

@@ -1,6 +1,7 @@
 """RQ's own house-keeping, done by one process for all queues: workers do it only when idle, and doubly when two do it at once."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -13,6 +14,13 @@ from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 
 HAND_OVER_S = 15.0  # a worker begins a popped job within milliseconds; later it is dead
+
+# A worker that was only slow may have begun the job since it was looked at: then it is in the first list no more.
+RETURN = """
+if redis.call('lrem', KEYS[1], 0, ARGV[1]) == 0 then return 0 end
+redis.call('lrem', KEYS[2], 0, ARGV[1])
+return redis.call('lpush', KEYS[2], ARGV[1])
+"""
 
 FirstSeen = dict[str, float]  # job id -> monotonic instant
 DueAt = dict[str, float]  # the same
@@ -60,20 +68,15 @@ def return_handed_over(redis: Redis, queue_names: tuple[str, ...], seen: FirstSe
             job_id = as_text(raw)
             present.add(job_id)
             if now - seen.setdefault(job_id, now) > HAND_OVER_S:
-                with redis.pipeline() as pipeline:
-                    pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
-                    pipeline.lrem(queue.key, 0, job_id)
-                    pipeline.lpush(queue.key, job_id)
-                    pipeline.execute()
+                redis.eval(RETURN, 2, queue.intermediate_queue_key, queue.key, job_id)
                 present.discard(job_id)
     for gone in set(seen) - present:
         del seen[gone]
 
 
-def purge_failures(redis: Redis, queue_names: tuple[str, ...], older_than: timedelta) -> int:
-    """Forget failed jobs that ended longer ago; RQ keeps them for ever, see jobs/queue.py. Returns how many."""
+def purge_failures(redis: Redis, queue_names: tuple[str, ...], older_than: timedelta) -> Iterator[None]:
+    """Forget failed jobs that ended longer ago; RQ keeps them for ever, see jobs/queue.py. Yields after each."""
     limit = datetime.now(UTC) - older_than
-    purged = 0
     for name in queue_names:
         registry = FailedJobRegistry(queue=open_queue(redis, name), job_class=PodJob)
         for job_id in registry.get_job_ids(cleanup=False):
@@ -82,8 +85,7 @@ def purge_failures(redis: Redis, queue_names: tuple[str, ...], older_than: timed
                 redis.zrem(registry.key, job_id)
             elif job.ended_at is not None and job.ended_at < limit:
                 job.delete()
-                purged += 1
-    return purged
+            yield
 
 
 def _start(redis: Redis, queue: PodQueue, registry: ScheduledJobRegistry, job_id: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from redis import Redis
 
 from pod_jobs.catalog.store import outbox
+from pod_jobs.janitor.leader import Fence
 from pod_jobs.jobs import queue, snapshot
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.table import JOB_TYPES
@@ -16,15 +17,16 @@ log = logging.getLogger(__name__)
 HEAD_START = timedelta(seconds=1)  # the web app enqueues right after its commit; leave it that long
 
 
-def relay_outbox(redis: Redis, now: datetime) -> int:
-    """Outbox rows -> RQ. Returns how many."""
+def relay_outbox(redis: Redis, now: datetime, fence: Fence) -> int:
+    """Outbox rows -> RQ. Returns how many. Errors: Deposed."""
     rows = [row for row in outbox.pending() if now - row.created_at > HEAD_START or row.created_at > now]
     for row in rows:
         if row.kind not in JOB_TYPES:
             log.error("%s: this version knows no job type %s; the row waits", row.job_id, row.kind)
             continue
         queue.enqueue(redis, row.job_id, row.payload, at_front=row.at_front)  # False = RQ has it: sent all the same
-        outbox.sent(row.job_id)
+        with fence():
+            outbox.sent(row.job_id)
     if rows:
         log.info("enqueued %s job(s) from the outbox", len(rows))
     return len(rows)

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,9 +15,9 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.store import reports
-from pod_jobs.errors import PodJobsError
+from pod_jobs.errors import Deposed, PodJobsError
 from pod_jobs.janitor import periodic, purge, registries, relay, traces
-from pod_jobs.janitor.leader import LOCK_TTL_S, Leadership
+from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
@@ -27,16 +27,35 @@ log = logging.getLogger(__name__)
 
 ALIVE_KEY = "pod_jobs:janitor"  # string, TTL 20 s: host:pid of the leading janitor; /healthz reads it
 PURGE_S = 3600.0
+SLICE_S = 0.2  # how long a purge may keep the others waiting in one round
+UNFINISHED = object()
 
 
 @dataclass
 class Duty:
-    """Something to do every `every_s` seconds."""
+    """Something to do every `every_s` seconds; in the next round already when it returns UNFINISHED."""
 
     name: str
     every_s: float
     do: Callable[[datetime], object]
     next_at: float = 0.0
+
+
+class InSlices:
+    """A long duty, a slice in each round: `begin(now)` yields wherever it may be left for a while."""
+
+    def __init__(self, begin: Callable[[datetime], Iterator[None]]) -> None:
+        self._begin = begin
+        self._rest: Iterator[None] | None = None
+
+    def __call__(self, now: datetime) -> object:
+        rest, self._rest = self._rest or self._begin(now), None  # after an error the next turn begins anew
+        until = time.monotonic() + SLICE_S
+        for _ in rest:
+            if time.monotonic() >= until:
+                self._rest = rest
+                return UNFINISHED
+        return None
 
 
 def run(settings: Settings) -> None:
@@ -46,65 +65,71 @@ def run(settings: Settings) -> None:
         signal.signal(signum, lambda number, _frame: stopping.append(number))
     database = catalog_database.connect(settings.database_url)
     redis = connect_for_web(settings.redis_url)
-    leadership = Leadership(redis)
-    duties = build_duties(settings, redis)
+    leader = Leader(redis)
+    duties = build_duties(settings, redis, leader.writing)
     while not stopping:
         began = time.monotonic()
         try:
             with database.connection_context():
-                do_round(duties, redis, leadership)
+                do_round(duties, redis, leader)
         except (RedisError, PeeweeException, PodJobsError) as error:
             log.warning("a round failed: %s: %s", type(error).__name__, error)
         while not stopping and time.monotonic() - began < settings.janitor.tick_s:
             time.sleep(0.05)
     try:
-        leadership.release()
+        leader.release()
     except RedisError:
         log.info("the lock will expire by itself")
 
 
-def do_round(duties: list[Duty], redis: Redis, leadership: Leadership) -> None:
+def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
     """Every duty whose turn it is, as long as we lead."""
     for duty in duties:
         if time.monotonic() < duty.next_at:
             continue
-        if not leadership.hold():
+        if not leader.hold():
             return
         redis.set(ALIVE_KEY, f"{socket.gethostname()}:{os.getpid()}", ex=LOCK_TTL_S)
         duty.next_at = time.monotonic() + duty.every_s
         try:
-            duty.do(datetime.now(UTC))
+            if duty.do(datetime.now(UTC)) is UNFINISHED:
+                duty.next_at = 0.0
+        except Deposed as error:
+            log.warning("%s: %s", duty.name, error.reason)
+            leader.release()
+            return
         except (RedisError, PeeweeException, PodJobsError, OSError) as error:
             log.warning("%s failed: %s: %s", duty.name, type(error).__name__, error)
         except Exception:  # noqa: BLE001  # a fault in one duty must not keep the others, or the next round, from their work
             log.exception("%s failed", duty.name)
 
 
-def build_duties(settings: Settings, redis: Redis) -> list[Duty]:
+def build_duties(settings: Settings, redis: Redis, fence: Fence) -> list[Duty]:
     """In the order in which they help each other."""
     times, retention = settings.janitor, settings.retention
-    reconciler = Reconciler(redis, QUEUES, times.lost_s, reports.Allowed(settings.retry.deaths, settings.retry.losses))
+    allowed = reports.Allowed(settings.retry.deaths, settings.retry.losses)
+    reconciler = Reconciler(redis, QUEUES, times.lost_s, allowed, fence)
     report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
     lane_relay = traces.LaneRelay(redis, settings)
     handed_over: registries.FirstSeen = {}
     due: registries.DueAt = {}
     failures_days = retention.failures_days or 36500
     return [
-        Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now)),
+        Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now, fence)),
         Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES, due)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
         Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),
         Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES, handed_over)),
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),
-        Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now)),
-        Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now)),
+        Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now, fence)),
+        Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now, fence)),
         Duty("lanes", times.tick_s, lane_relay.relay),
-        Duty("purge traces", PURGE_S, lambda now: traces.purge(settings, now)),
-        Duty("purge", PURGE_S, lambda now: purge.purge(settings, now)),
+        Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
+        Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
         Duty(
             "purge failures",
             PURGE_S,
-            lambda _: registries.purge_failures(redis, QUEUES, timedelta(days=failures_days)),
+            InSlices(lambda _: registries.purge_failures(redis, QUEUES, timedelta(days=failures_days))),
         ),
     ]

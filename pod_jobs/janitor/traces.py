@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import events, lanes, statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
+from pod_jobs.janitor.leader import Fence
 from pod_jobs.jobs import queue, snapshot
 from pod_jobs.jobs.deliver_statements import job_id
 from pod_jobs.settings import Settings
@@ -46,22 +48,25 @@ class LaneRelay:
         return len(due) - len(refused)
 
 
-def tell_events(settings: Settings, now: datetime) -> int:
+def tell_events(settings: Settings, now: datetime, fence: Fence) -> int:
     """What the platform did becomes statements; without a lane it is forgotten. Returns how many events."""
     found = events.pending()
     if not found:
         return 0
     rows = [_as_row(settings, event, now) for event in found] if settings.xapi.lane_names else []
-    events.replace(found, [row for row in rows if row is not None], list(settings.xapi.lane_names), now)
+    with fence():
+        events.replace(found, [row for row in rows if row is not None], list(settings.xapi.lane_names), now)
     return len(found)
 
 
-def purge(settings: Settings, now: datetime) -> None:
-    """Statements that every LRS has, once they are old enough."""
+def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
+    """Statements that every LRS has, once they are old enough. Yields where it may be left for a while."""
     days = settings.retention.statements_days
-    if days:
-        while statements.purge(now - timedelta(days=days), settings.xapi.lane_names):
-            pass
+    gone = days
+    while gone:
+        with fence():
+            gone = statements.purge(now - timedelta(days=days), settings.xapi.lane_names)
+        yield
 
 
 def _as_row(settings: Settings, event: ProductionEvent, now: datetime) -> NewStatement | None:

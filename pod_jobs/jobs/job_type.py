@@ -85,7 +85,7 @@ class Context:
         who = {"worker": self.worker, "host": self.host, "attempt": order.attempt, "at": at}
         try:
             queue.write_progress(self.brisk_redis, order.task, {**progress, **who})
-            cancelled = queue.is_cancel_requested(self.brisk_redis, order.task)
+            cancelled = queue.is_cancel_requested(self.brisk_redis, order.task, order.generation)
         except RedisError:
             self._next_tick = time.monotonic() + SILENCE_S
             return

@@ -4,7 +4,7 @@ A job is a kind and a small payload of ids, as JSON. Its id is deterministic, an
 error. Keys of ours:
 
     pod_jobs:progress:<task>   string, TTL 20 s: the running attempt's Progress as JSON, at most 2 writes a second
-    pod_jobs:cancel:<task>     string, TTL 7 days: a person wants the task to end; the running job polls it
+    pod_jobs:cancel:<task>     string, TTL 7 days: the generation that a person wants to end; the running job polls it
     pod_jobs:reports           hash: report id -> report waiting to be delivered to the catalog
 """
 
@@ -107,15 +107,11 @@ def read_progress(redis: Redis, task_ids: Iterable[int]) -> dict[int, dict[str, 
     return {task_id: json.loads(value) for task_id, value in zip(ids, values, strict=True) if value}
 
 
-def request_cancel(redis: Redis, task_id: int) -> None:
-    """Tell the running attempt to end; the catalog's row says the same, should this get lost."""
-    redis.set(f"pod_jobs:cancel:{task_id}", "1", ex=CANCEL_TTL_S)
+def request_cancel(redis: Redis, task_id: int, generation: int) -> None:
+    """Tell the running attempt to end; the catalog's row says the same, should this get lost. Later generations do not mind."""
+    redis.set(f"pod_jobs:cancel:{task_id}", generation, ex=CANCEL_TTL_S)
 
 
-def is_cancel_requested(redis: Redis, task_id: int) -> bool:
-    return bool(redis.exists(f"pod_jobs:cancel:{task_id}"))
-
-
-def clear_cancel(redis: Redis, task_id: int) -> None:
-    """Before a new run is ordered."""
-    redis.delete(f"pod_jobs:cancel:{task_id}")
+def is_cancel_requested(redis: Redis, task_id: int, generation: int) -> bool:
+    value = redis.get(f"pod_jobs:cancel:{task_id}")
+    return value is not None and int(value) == generation

@@ -19,7 +19,7 @@ def run_verify(context: Context, order: Order) -> dict[str, Any]:
     media = context.settings.media_folder
     faults: list[str] = []
     with translated_os_errors():
-        markers = sorted(media.glob(f"videos/*/*/{DONE_MARKER}"))
+        markers = sorted(media.glob(f"videos/[0-9]*/*/{DONE_MARKER}"))
     for number, marker in enumerate(markers):
         context.tick(order, {"step": "verify", "fraction": number / len(markers)})
         try:

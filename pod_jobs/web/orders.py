@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
-from pod_jobs.errors import NotFound, Refused, ServiceUnavailable
+from pod_jobs.errors import NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.web.site import now, site
 
@@ -43,17 +43,11 @@ def encode_again(user: User, video_id: int, options: dict[str, Any]) -> Task:
 
 
 def run_again(user: User, task_id: int) -> Task:
-    """A new generation of a task that has ended. Errors: NotFound; Refused while it is open; ServiceUnavailable."""
+    """A new generation of a task that has ended. Errors: NotFound; Refused while it is open."""
     task = task_seen_by(user, task_id)
-    if task.state in tasks.OPEN:
-        raise Refused(f"task {task_id} is {task.state}; cancel it first")
-    redis = site().redis
-    queue.clear_cancel(
-        redis, task_id
-    )  # or the new run would hear the old wish; so this one thing cannot wait for Redis
     before = tasks.job_id(task.kind, task.id, task.generation)
     task = tasks.order_again(task_id, now())
-    _if_redis_is_there(lambda: queue.forget_failure(redis, before))
+    _if_redis_is_there(lambda: queue.forget_failure(site().redis, before))
     _ordered(user, "requeue", task)
     return task
 
@@ -106,7 +100,7 @@ def _ordered(user: User, action: str, task: Task) -> None:
 def _tell_to_end(redis: Redis, task: Task) -> None:
     def tell() -> None:
         if task.state == "running":
-            queue.request_cancel(redis, task.id)
+            queue.request_cancel(redis, task.id, task.generation)
         else:
             queue.remove(redis, tasks.job_id(task.kind, task.id, task.generation))
 

@@ -57,26 +57,41 @@ class Allowed:
     losses: int
 
 
-def accept(task_id: int, report: Report, allowed: Allowed, now: datetime, *, by_janitor: bool = False) -> Task:
-    """Enter `report`. Errors: NotFound; Superseded for another generation (the attempt is closed all the same).
-
-    The janitor reports of the latest attempt of the generation, whichever it is, or of none.
-    """
+def accept(task_id: int, report: Report, allowed: Allowed, now: datetime) -> Task:
+    """Enter `report`. Errors: NotFound; Superseded for another generation (the attempt is closed all the same)."""
     with transaction():
         task = get_locked(task_id)
-        attempt = _latest_open(task, report.generation) if by_janitor else _attempt_of(task, report)
+        attempt = _attempt_of(task, report)
         if attempt is not None and attempt.outcome is None:
             _close(attempt, report, now)
         current = report.generation == task.generation
         is_open = task.state in OPEN or (
             task.state == "error" and report.outcome == "done"
         )  # another run gave up too early
-        if current and is_open and (by_janitor or _may_move(task, attempt, report)):
+        if current and is_open and _may_move(task, attempt, report):
             _move(task, report, allowed, now)
             events.ended(task, report.result, now)
     if not current:
         raise Superseded(f"task {task_id} is at generation {task.generation}, the report is of {report.generation}")
     return task
+
+
+def bury(task_id: int, report: Report, allowed: Allowed, now: datetime) -> bool:
+    """The janitor's report of a run that can speak no more. Errors: NotFound.
+
+    False, and nothing is changed, when the task has moved on since it was looked at: another generation, another run.
+    """
+    with transaction():
+        task = get_locked(task_id)
+        attempt = _latest_open(task, report.generation)
+        unchanged = task.generation == report.generation and task.state in OPEN
+        if not unchanged or (attempt and attempt.number) != report.attempt:
+            return False
+        if attempt is not None:
+            _close(attempt, report, now)
+        _move(task, report, allowed, now)
+        events.ended(task, report.result, now)
+    return True
 
 
 def _attempt_of(task: Task, report: Report) -> Attempt | None:

@@ -1,6 +1,8 @@
 """What may go, and what must stay: the queries behind the janitor's purge."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from peewee import fn
 
@@ -14,9 +16,14 @@ def deleted_videos() -> list[Video]:
     return list(Video.select().where(Video.deleted_at.is_null(False), Video.id.not_in(still_open)))
 
 
-def known_videos() -> set[int]:
-    """Every id that has a row, deleted ones included."""
-    return {row.id for row in Video.select(Video.id)}
+def known_videos(ids: Sequence[int]) -> set[int]:
+    """Those of `ids` that have a row, deleted ones included."""
+    return {row.id for row in Video.select(Video.id).where(Video.id.in_(ids))}
+
+
+def newest_video() -> int:
+    """The highest id; 0 = there is none."""
+    return int(Video.select(fn.MAX(Video.id)).scalar() or 0)
 
 
 def forget_video(video_id: int) -> None:
@@ -24,29 +31,34 @@ def forget_video(video_id: int) -> None:
     Video.delete().where(Video.id == video_id).execute()
 
 
-def folders_in_use() -> set[str]:
-    """Folders (relative to the media folder) that published outputs, or an open task's runs, may be in."""
-    used = {row.folder for row in Output.select(Output.folder).distinct()}
-    used |= {
-        str(row.published_folder)
-        for row in Video.select(Video.published_folder).where(Video.published_folder.is_null(False))
-    }
-    for task in Task.select().where(Task.state.in_(OPEN), Task.video.is_null(False)):
+def folders_in_use(videos: Sequence[int]) -> set[str]:
+    """Folders (relative to the media folder) of these videos that published outputs, or an open task's runs, may be in."""
+    used = {row.folder for row in Output.select(Output.folder).where(Output.video.in_(videos)).distinct()}
+    published = Video.select(Video.published_folder).where(Video.id.in_(videos))
+    used |= {str(row.published_folder) for row in published if row.published_folder}
+    for task in Task.select().where(Task.state.in_(OPEN), Task.video.in_(videos)):
         for generation in range(1, task.generation + 1):
             name = f"videos/{task.video_id:06d}/{task.kind}-{task.id}-g{generation}"
             used |= {name, f"{name}.part"}
     return used
 
 
-def forget_tasks(limit: datetime) -> int:
-    """Ended tasks older than `limit`, but those whose outputs are in use and the latest of each video. Returns how many."""
+def forget_tasks(limit: datetime, count: int = 200) -> int:
+    """Ended tasks older than `limit`, but those whose outputs are in use and the latest of each video.
+
+    Returns how many went: at most `count`, call until 0.
+    """
     used = Output.select(Output.task)
     latest = Task.select(fn.MAX(Task.id)).where(Task.video.is_null(False)).group_by(Task.video)
     old = Task.select(Task.id).where(Task.state.not_in(OPEN), Task.ended_at < limit)
-    gone = [row.id for row in old.where(Task.id.not_in(used), Task.id.not_in(latest))]
-    return sum(int(Task.delete().where(Task.id.in_(gone[at : at + 500])).execute()) for at in range(0, len(gone), 500))
+    return _delete(Task, old.where(Task.id.not_in(used), Task.id.not_in(latest)), count)
 
 
-def forget_audit(limit: datetime) -> int:
-    """Returns how many lines went."""
-    return int(Audit.delete().where(Audit.at < limit).execute())
+def forget_audit(limit: datetime, count: int = 500) -> int:
+    """Returns how many lines went: at most `count`, call until 0."""
+    return _delete(Audit, Audit.select(Audit.id).where(Audit.at < limit), count)
+
+
+def _delete(table: type[Task | Audit], query: Any, count: int) -> int:
+    gone = [row.id for row in query.limit(count)]
+    return int(table.delete().where(table.id.in_(gone)).execute()) if gone else 0

@@ -16,7 +16,7 @@ from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, Str
 INSERT_ROWS = 50  # SQLite takes 32,766 values in one command, older ones 999
 VERB_CHARACTERS = 250
 CONFORM = "conform"  # the label of what has none
-PURGE_ROWS = 20_000  # in one transaction
+PURGE_ROWS = 2_000  # in one transaction
 
 
 @dataclass(frozen=True)

@@ -81,14 +81,16 @@ def renew(task: Task, now: datetime, *, at_front: bool = False) -> None:
     _post(task, now, at_front=at_front)
 
 
-def post_again(task_id: int, generation: int, now: datetime) -> None:
-    """RQ lost the job of a waiting task: put it into the outbox once more, if the task still is what it was."""
+def post_again(task_id: int, generation: int, now: datetime) -> bool:
+    """RQ lost the job of a waiting task: put it into the outbox once more. False when the task is no more what it was."""
     with transaction():
         task = get_locked(task_id)
         wanted = job_id(task.kind, task.id, task.generation)
-        if task.generation == generation and task.state == "waiting":
-            if not Outbox.select().where(Outbox.job_id == wanted).exists():
-                _post(task, now, at_front=True)
+        if task.generation != generation or task.state != "waiting":
+            return False
+        if not Outbox.select().where(Outbox.job_id == wanted).exists():
+            _post(task, now, at_front=True)
+        return True
 
 
 def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_allowed: int) -> tuple[Task, Attempt]:
@@ -198,9 +200,10 @@ def attempts_of(task: Task) -> list[Attempt]:
     return list(Attempt.select().where(Attempt.task == task).order_by(Attempt.number))
 
 
-def open_attempts() -> list[Attempt]:
-    """The attempts that nobody has ended, with their tasks."""
-    return list(Attempt.select(Attempt, Task).join(Task).where(Attempt.outcome.is_null()))
+def runs_under_way() -> dict[int, Attempt]:
+    """Task id -> the attempt of its current generation that nobody has ended; the latest one."""
+    query = Attempt.select().join(Task).where(Attempt.outcome.is_null(), Attempt.generation == Task.generation)
+    return {attempt.task_id: attempt for attempt in query.order_by(Attempt.number)}
 
 
 def _is_deleted(task: Task) -> bool:

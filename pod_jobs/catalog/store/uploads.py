@@ -49,6 +49,16 @@ def delete(upload: Upload) -> None:
     upload.delete_instance()
 
 
+def forget_untouched(upload: Upload, limit: datetime) -> bool:
+    """Delete its row, unless somebody went on with it since. False then."""
+    return bool(Upload.delete().where(Upload.id == upload.id, Upload.touched_at < limit).execute())
+
+
+def is_known(upload_id: str) -> bool:
+    """Is there a row of it?"""
+    return Upload.select().where(Upload.id == upload_id).exists()
+
+
 def untouched_since(instant: datetime) -> list[Upload]:
     """Oldest first; finished ones too."""
     return list(Upload.select().where(Upload.touched_at < instant).order_by(Upload.touched_at))

@@ -176,8 +176,8 @@ def test_an_old_order_does_not_run_beside_or_after_a_newer_one(task: Task, lectu
 def test_a_lost_worker_counts_only_when_it_happens_again_and_again(task: Task) -> None:
     for generation in range(1, 5):
         start(task)
-        lost = Report(outcome="lost", generation=generation)
-        reports.accept(task.id, lost, ALLOWED, later(9), by_janitor=True)
+        lost = Report(outcome="lost", generation=generation, attempt=generation)
+        assert reports.bury(task.id, lost, ALLOWED, later(9))
     assert (tasks.get(task.id).state, tasks.get(task.id).generation) == ("waiting", 5)
     assert {attempt.outcome for attempt in tasks.attempts_of(task)} == {"lost"}
 
@@ -265,7 +265,7 @@ def test_folders_in_use_hold_what_is_published_and_what_runs(task: Task, lecture
     start(task)
     report(task, "done", result=RESULT)
     newer = videos.order_encode(task.video_id, lecturer, later(20))
-    used = retention.folders_in_use()
+    used = retention.folders_in_use([task.video_id or 0])
     assert {RESULT["folder"], f"videos/{task.video_id:06d}/encode-{newer.id}-g1.part"} <= used
 
 

@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,18 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegis
 
 from pod_jobs import identity
 from pod_jobs.catalog import database as catalog_database
-from pod_jobs.catalog.models import Outbox, Task
+from pod_jobs.catalog.models import Outbox, Periodic, Task
 from pod_jobs.catalog.store import outbox, reports, retention, tasks, uploads, users, videos
-from pod_jobs.janitor import purge, registries
-from pod_jobs.janitor.leader import Leadership
+from pod_jobs.errors import Deposed
+from pod_jobs.janitor import periodic, purge, registries, rounds
+from pod_jobs.janitor.leader import LOCK_KEY, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import ReportRelay, relay_outbox
+from pod_jobs.janitor.rounds import UNFINISHED, Duty, InSlices, do_round
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
 from pod_jobs.jobs.report import send_report, waiting_reports
-from pod_jobs.settings import QUEUES, load
+from pod_jobs.settings import QUEUES, PeriodicSettings, Settings, load
 from tests import servers
 from tests.servers import wait_until
 
@@ -52,11 +55,11 @@ def task(tmp_path: Path) -> Iterator[Task]:
 
 @pytest.fixture
 def reconciler(redis: Redis) -> Reconciler:
-    return Reconciler(redis, QUEUES, lost_s=0.0, allowed=ALLOWED)
+    return Reconciler(redis, QUEUES, lost_s=0.0, allowed=ALLOWED, fence=nullcontext)
 
 
 def relayed(redis: Redis) -> None:
-    relay_outbox(redis, now() + timedelta(seconds=5))
+    relay_outbox(redis, now() + timedelta(seconds=5), nullcontext)
 
 
 def started(redis: Redis, task: Task, worker: str = DEAD, host: str = HOST) -> None:
@@ -69,13 +72,18 @@ def started(redis: Redis, task: Task, worker: str = DEAD, host: str = HOST) -> N
     tasks.start(task.id, task.generation, tasks.Runner(worker, host, 1), now(), ALLOWED.losses)
 
 
+def purged(settings: Settings) -> int:
+    """Returns in how many steps."""
+    return len(list(purge.purge(settings, now(), nullcontext)))
+
+
 def state(task: Task) -> tuple[str, int]:
     fresh = tasks.get(task.id)
     return fresh.state, fresh.generation
 
 
 def test_what_was_committed_and_not_enqueued_is_relayed(redis: Redis, task: Task) -> None:
-    assert relay_outbox(redis, now()) == 0  # the web app has a second to do it itself
+    assert relay_outbox(redis, now(), nullcontext) == 0  # the web app has a second to do it itself
     relayed(redis)
     assert queue.positions(redis, "encoding") == {f"encode-{task.id}-g1": 1}
     assert outbox.pending() == []
@@ -132,7 +140,7 @@ def test_what_waits_to_be_reported_is_left_alone(redis: Redis, task: Task, recon
 
 
 def test_suspicion_needs_time(redis: Redis, task: Task) -> None:
-    patient = Reconciler(redis, QUEUES, lost_s=0.3, allowed=ALLOWED)
+    patient = Reconciler(redis, QUEUES, lost_s=0.3, allowed=ALLOWED, fence=nullcontext)
     Outbox.delete().execute()
     assert patient.reconcile(now()) == {}
     assert patient.reconcile(now()) == {}
@@ -224,16 +232,69 @@ def test_a_job_popped_by_a_worker_that_died_comes_back_first(redis: Redis, monke
     assert redis.llen(rq_queue.intermediate_queue_key) == 0
 
 
-def test_one_janitor_leads_and_a_sleeper_learns_that_it_lost(redis: Redis) -> None:
-    first, second = Leadership(redis), Leadership(redis)
+def test_one_janitor_leads_and_a_sleeper_learns_that_it_lost(redis: Redis, task: Task) -> None:
+    first, second = Leader(redis), Leader(redis)
     assert first.hold() and first.hold()
     assert not second.hold()
-    redis.delete("pod_jobs:janitor:lock")  # it expired while the first one slept
+    redis.delete(LOCK_KEY)  # it expired while the first one slept
     assert second.hold()
     assert not first.hold()
-    assert first.token is None and second.token == 2
+    assert first.term is None and second.term == 2
     second.release()
-    assert first.hold() and first.token == 3
+    assert first.hold() and first.term == 3
+
+
+def slept_into_a_new_term(redis: Redis) -> Leader:
+    """A janitor that led, slept in mid-duty, and wakes up after another one has come and even gone."""
+    sleeper, other = Leader(redis), Leader(redis)
+    assert sleeper.hold()
+    redis.delete(LOCK_KEY)
+    assert other.hold()
+    other.release()
+    return sleeper
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_former_leader_can_change_nothing_even_after_an_empty_restart(redis: Redis, task: Task, empty: bool) -> None:
+    relayed(redis)
+    started(redis, task)
+    Outbox.create(job_id="encode-99-g1", kind="encode", payload={"task": 99, "generation": 1}, created_at=now())
+    sleeper = slept_into_a_new_term(redis)
+    if empty:
+        redis.flushall()  # a token counted there would begin at 1 again
+    writes: list[Callable[[Fence], object]] = [
+        lambda fence: relay_outbox(redis, now() + timedelta(seconds=5), fence),
+        lambda fence: Reconciler(redis, QUEUES, 0.0, ALLOWED, fence).reconcile(now()),
+        lambda fence: list(purge.purge(load(), now() + timedelta(days=4000), fence)),
+        lambda fence: periodic.fire_due(
+            [PeriodicSettings(name="v", kind="verify", every_min=1, missed="once")], now(), fence
+        ),
+    ]
+    for write in writes:
+        with pytest.raises(Deposed):
+            write(sleeper.writing)
+    assert state(task) == ("running", 1)
+    assert [row.job_id for row in outbox.pending()] == ["encode-99-g1"]
+    assert Periodic.select().count() == 0
+    sleeper.release()
+    assert sleeper.hold(), "nobody leads: it may begin a new term"
+    relay_outbox(redis, now() + timedelta(seconds=5), sleeper.writing)
+    assert outbox.pending() == []
+
+
+def test_a_round_ends_where_the_leader_learns_that_it_is_deposed(redis: Redis, task: Task) -> None:
+    leader = slept_into_a_new_term(redis)
+    done: list[str] = []
+
+    def write(_: datetime) -> None:
+        with leader.writing():
+            done.append("write")
+
+    duties = [Duty("write", 0.0, write), Duty("next", 0.0, lambda _: done.append("next"))]
+    do_round(duties, redis, leader)
+    assert done == []
+    do_round(duties, redis, leader)
+    assert done == ["write", "next"]
 
 
 def test_only_old_failures_are_purged(redis: Redis) -> None:
@@ -245,7 +306,7 @@ def test_only_old_failures_are_purged(redis: Redis) -> None:
         job.ended_at = now() - timedelta(days=days)
         job.save()
         FailedJobRegistry(queue=rq_queue).add(job, ttl=-1)
-    assert registries.purge_failures(redis, QUEUES, timedelta(days=90)) == 1
+    list(registries.purge_failures(redis, QUEUES, timedelta(days=90)))
     assert queue.fetch(redis, "encode-1-g1") is None
     assert queue.fetch(redis, "encode-2-g1") is not None
 
@@ -266,14 +327,14 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     (settings.media_folder / "uploads").mkdir()
     upload = uploads.create("b" * 32, tasks.get(task.id).video.owner, "x", "", 9, now() - timedelta(days=9))
     (settings.media_folder / "uploads" / upload.id).write_text("half")
-    purge.purge(settings, now())
+    purged(settings)
     assert len(list(folder.iterdir())) == 4, "replaced just now, for all the janitor knows: somebody may be watching"
     assert list((settings.media_folder / "uploads").iterdir()) == []
     os.utime(folder / "encode-9-g1" / "replaced", (old, old))
-    purge.purge(settings, now())
+    purged(settings)
     assert sorted(path.name for path in folder.iterdir()) == ["encode-1-g1", "encode-1-g2.part", "source"]
     videos.delete(task.video_id, tasks.get(task.id).video.owner, now())
-    purge.purge(settings, now())
+    purged(settings)
     assert not folder.exists() and retention.deleted_videos() == []
 
 
@@ -365,12 +426,12 @@ def test_an_empty_or_older_database_costs_no_recording(home: Path, redis: Redis,
         for name in names:
             (folder / name).mkdir() if "-g" in name else (folder / name).write_text("x")
         os.utime(folder, (old, old))
-    purge.purge(settings, now())
+    purged(settings)
     assert len(list(folders.iterdir())) == 3
     bare = folders / "000000" / "encode-1-g1"
     shutil.rmtree(bare)
     os.utime(bare.parent, (old, old))
-    purge.purge(settings, now())
+    purged(settings)
     assert not bare.parent.exists(), "a bare source under a number that the catalog has passed: of a crashed upload"
 
 
@@ -386,4 +447,83 @@ def test_a_cancel_that_redis_never_heard_of_is_told_again(redis: Redis, task: Ta
     started(redis, task, worker="encoding.elsewhere.5", host="elsewhere")
     tasks.cancel(task.id, now())
     reconciler.reconcile(now())
-    assert queue.is_cancel_requested(redis, task.id)
+    assert queue.is_cancel_requested(redis, task.id, 1)
+    assert not queue.is_cancel_requested(redis, task.id, 2), "the wish was about that run"
+
+
+def test_a_run_that_began_meanwhile_is_not_buried_with_the_one_before(
+    redis: Redis, task: Task, reconciler: Reconciler
+) -> None:
+    """The janitor sees a dead worker; before it acts, the job goes back, and another worker begins it."""
+    relayed(redis)
+    started(redis, task)
+    (seen, sight), *_ = reconciler._sights()
+    started(redis, task, worker="encoding.elsewhere.5", host="elsewhere")
+    reconciler._carry_out("lost", seen, sight, now())
+    assert state(task) == ("running", 1)
+    assert queue.fetch(redis, f"encode-{task.id}-g1") is not None
+    assert [attempt.outcome for attempt in tasks.attempts_of(task)] == ["lost", None]
+
+
+def test_a_job_that_a_slow_worker_began_after_all_is_not_handed_back(redis: Redis) -> None:
+    rq_queue = queue.open_queue(redis, "encoding")
+    assert redis.eval(registries.RETURN, 2, rq_queue.intermediate_queue_key, rq_queue.key, "encode-1-g1") == 0
+    assert queue.positions(redis, "encoding") == {}
+
+
+def test_a_large_purge_leaves_time_for_the_other_duties(
+    home: Path, redis: Redis, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load()
+    trash = settings.media_folder / purge.TRASH
+    for folder in range(20):
+        (trash / str(folder)).mkdir(parents=True)
+        for number in range(50):
+            (trash / str(folder) / str(number)).touch()
+    monkeypatch.setattr(rounds, "SLICE_S", 0.001)
+    leader, relays, purging_rounds = Leader(redis), 0, 0
+
+    def count_relay(_: datetime) -> None:
+        nonlocal relays
+        relays += 1
+
+    duty = Duty("purge", 3600.0, InSlices(lambda at: purge.purge(settings, at, leader.writing)))
+    duties = [Duty("relay", 0.0, count_relay), duty]
+    while duty.next_at == 0.0:
+        do_round(duties, redis, leader)
+        purging_rounds += 1
+    assert relays == purging_rounds > 3
+    assert list(trash.iterdir()) == []
+
+
+def test_a_purge_that_failed_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "SLICE_S", 0.0)
+    begun: list[int] = []
+
+    def failing(_: datetime) -> Iterator[None]:
+        begun.append(1)
+        yield
+        raise OSError("the share is away")
+
+    slices = InSlices(failing)
+    assert slices(now()) is UNFINISHED
+    with pytest.raises(OSError, match="away"):
+        slices(now())
+    assert slices(now()) is UNFINISHED
+    assert len(begun) == 2
+
+
+def test_outputs_that_come_into_use_again_while_a_purge_waits_stay(
+    home: Path, redis: Redis, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old task is run again and finds what it had made long ago, just when the purge has judged it."""
+    settings = load()
+    folder = settings.media_folder / "videos" / f"{task.video_id:06d}" / "encode-77-g1"
+    folder.mkdir(parents=True)
+    (folder / purge.REPLACED_MARK).touch()
+    os.utime(folder / purge.REPLACED_MARK, (1, 1))
+    name = str(folder.relative_to(settings.media_folder))
+    answers = iter([set(), {name}])
+    monkeypatch.setattr(retention, "folders_in_use", lambda videos: next(answers))
+    purged(settings)
+    assert folder.exists()

@@ -139,7 +139,8 @@ def test_an_outage_is_waited_out_however_often_it_was_met(
     start_worker("catalog")
     enqueue(redis)
     wait_until(lambda: status(redis) == "scheduled")
-    assert ScheduledJobRegistry(queue=queue.open_queue(redis, "encoding")).get_job_ids(cleanup=False) == ["encode-7-g1"]
+    scheduled = ScheduledJobRegistry(queue=queue.open_queue(redis, "encoding"))
+    wait_until(lambda: scheduled.get_job_ids(cleanup=False) == ["encode-7-g1"])
     wait_until(lambda: small_catalog.reports)
     assert (small_catalog.reports[0]["outcome"], small_catalog.reports[0]["error_code"]) == ("retry", "disk-full")
     assert small_catalog.reports[0]["retry_in_s"] >= 1
@@ -196,7 +197,7 @@ def test_a_cancel_stops_the_run(redis: Redis, start_worker: StartWorker) -> None
     start_worker(encode=keep_working)
     enqueue(redis)
     wait_until(lambda: working(redis))
-    queue.request_cancel(redis, 7)
+    queue.request_cancel(redis, 7, 1)
     wait_until(lambda: status(redis) == "finished", 5)
     (entry,) = waiting_reports(redis).values()
     assert entry["report"]["outcome"] == "cancelled"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -309,8 +310,8 @@ def test_what_the_platform_did_arrives_as_statements(site: Site, deliver: Delive
         tasks.start(task.id, 1, tasks.Runner("w", "h", 1), now, 10)
         result = {"folder": "f", "outputs": []}
         reports.accept(task.id, reports.Report(1, "done", 1, result=result), reports.Allowed(2, 5), now)
-        assert duties.tell_events(site.settings, now) == 3
-        assert duties.tell_events(site.settings, now) == 0
+        assert duties.tell_events(site.settings, now, nullcontext) == 3
+        assert duties.tell_events(site.settings, now, nullcontext) == 0
     deliver()
     assert {statement["verb"]["id"] for statement in lrs.statements.values()} == {UPLOADED, COMPLETED, SUBMITTED}
     assert ATTACHED not in str(lrs.statements)
@@ -322,7 +323,7 @@ def test_what_the_platform_did_arrives_as_statements(site: Site, deliver: Delive
     without = site.settings.model_copy(update={"xapi": replace_enabled(site)})
     with database.connect(site.settings.database_url).connection_context():
         videos.create(person, "t", videos.Source("a.mp4", 1), now, lambda path: None)
-        assert duties.tell_events(without, now) == 1, "forgotten"
+        assert duties.tell_events(without, now, nullcontext) == 1, "forgotten"
         assert lanes.last_number() == 3
 
 
