@@ -23,7 +23,7 @@ def need(found: object, what: str) -> None:
         (pytest.fail if REQUIRED else pytest.skip)(f"{what} is missing here")
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 20, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 60, what: str = "") -> None:
     """Poll until `condition` is true; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -20,5 +20,5 @@ def of_page(video: Video) -> dict[str, Any] | None:
         "title": video.title,
         "threshold": settings.xapi.completion_threshold,
         "screen": settings.xapi.screen,
-        "now": round(now().timestamp() * 1000),
+        "now": int(now().timestamp() * 1000),
     }

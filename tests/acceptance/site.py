@@ -196,7 +196,7 @@ def serve(home: Path, server: KeyValueServer) -> Iterator[Site]:
     try:
         with Redis.from_url(server.url) as redis:
             site = Site(home, port, redis, tokens)
-            wait_until(site.answers, 20, f"the web app answers, see {home}/web.log")
+            wait_until(site.answers, 60, f"the web app answers, see {home}/web.log")
             yield site
     finally:
         process.terminate()

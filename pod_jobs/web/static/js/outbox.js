@@ -12,37 +12,56 @@ const TIMEOUT_MS = 20_000;
 const LONGEST_WAIT_MS = 60_000;
 
 export class Outbox {
-  /** `person` keeps the statements of people at one computer apart: the server writes them to whoever is signed in. */
+  /**
+   * `person` keeps the statements of people at one computer apart: the server writes them to whoever is signed in. Each has
+   * a key of its own, so two tabs never write over each other's.
+   */
   constructor(person) {
-    this.key = `pod_jobs.traces.${person}`;
-    this.memory = []; // private windows may keep nothing
+    this.prefix = `pod_jobs.traces.${person}.`;
+    this.memory = new Map(); // by id: what the browser does not keep, in a private window or when it is full
     this.faults = 0;
     this.ended = false; // the server wants none, or no more from this page
     addEventListener("online", () => this.soon(0));
     if (this.all().length) this.soon(0);
   }
 
+  /** What waits, of all tabs, in the order in which it happened. */
   all() {
+    const found = [...this.memory.values()];
     try {
-      return JSON.parse(localStorage.getItem(this.key)) ?? [];
+      for (const key of Object.keys(localStorage)) {
+        if (key.startsWith(this.prefix)) found.push(JSON.parse(localStorage.getItem(key)));
+      }
     } catch {
-      return this.memory;
+      // forbidden: the memory must do
+    }
+    return found.filter(Boolean).sort((one, other) => one.timestamp.localeCompare(other.timestamp));
+  }
+
+  keep(statement) {
+    try {
+      localStorage.setItem(this.prefix + statement.id, JSON.stringify(statement));
+    } catch {
+      this.memory.set(statement.id, statement);
     }
   }
 
-  keep(statements) {
-    this.memory = statements.slice(-KEPT);
-    try {
-      localStorage.setItem(this.key, JSON.stringify(this.memory));
-    } catch {
-      // full or forbidden: the memory must do
+  forget(statements) {
+    for (const { id } of statements) {
+      this.memory.delete(id);
+      try {
+        localStorage.removeItem(this.prefix + id);
+      } catch {
+        // it was in the memory only
+      }
     }
   }
 
   add(statement) {
     if (this.ended) return;
-    const all = [...this.all(), statement];
-    this.keep(all);
+    this.keep(statement);
+    const all = this.all();
+    this.forget(all.slice(0, -KEPT));
     if (!this.faults) this.soon(all.length >= BATCH ? 0 : SEND_AFTER_MS);
   }
 
@@ -58,7 +77,7 @@ export class Outbox {
     if (this.sending) return;
     this.sending = true;
     try {
-      if (navigator.locks) await navigator.locks.request(this.key, () => this.sendAll());
+      if (navigator.locks) await navigator.locks.request(this.prefix, () => this.sendAll());
       else await this.sendAll();
     } finally {
       this.sending = false;
@@ -87,9 +106,8 @@ export class Outbox {
     if (response.status === 429) return 1000 * (Number(response.headers.get("Retry-After")) || 10);
     if (response.status >= 500) return this.backOff();
     this.faults = 0;
-    const done = new Set(batch.map(({ id }) => id)); // accepted, or refused for good
-    this.keep(this.all().filter(({ id }) => !done.has(id)));
-    if (response.status === 204) this.ended = true;
+    this.ended = response.status === 204;
+    this.forget(this.ended ? this.all() : batch); // accepted, or refused for good
     return null;
   }
 
@@ -103,7 +121,7 @@ export class Outbox {
     if (this.ended) return;
     const all = this.all();
     let size = 0;
-    const first = all.findLastIndex((statement) => (size += JSON.stringify(statement).length + 1) > KEEPALIVE_BYTES);
+    const first = all.findLastIndex((statement) => (size += bytes(statement) + 1) > KEEPALIVE_BYTES);
     const batch = all.slice(first + 1).slice(-MOST);
     if (batch.length) this.fetch(batch, { keepalive: true }).catch(() => {});
   }
@@ -112,4 +130,8 @@ export class Outbox {
     const headers = { "Content-Type": "application/json", "X-CSRFToken": csrfToken };
     return fetch(URL, { method: "POST", headers, body: JSON.stringify(batch), ...options });
   }
+}
+
+function bytes(statement) {
+  return new TextEncoder().encode(JSON.stringify(statement)).length;
 }

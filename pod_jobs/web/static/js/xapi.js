@@ -18,6 +18,7 @@ const VERBS = {
 const SEEK_REST_MS = 400; // a slider seeks many times on its way; where it rests counts
 const CHANGE_REST_MS = 500; // the same for volume
 const SMALL_SEEK_S = 0.3; // the player's own: over a gap between two segments, to the very first picture
+const SAME_LENGTH_S = 1; // a length grows by milliseconds while its last segment loads: still the same video
 
 /** Record what happens in `player`; `settings` come from the page: {person, activity, title, threshold, screen, now}. */
 export function trace(player, settings) {
@@ -69,10 +70,10 @@ class Tracer {
   /** A session: from the moment the length is known until the viewer leaves. */
   begin() {
     if (this.sessionId || !(this.player.whole > 0)) return;
-    this.length = rounded(this.player.whole);
     this.sessionId = crypto.randomUUID?.() ?? uuid();
     this.began = performance.now();
-    this.attempt = this.storedAttempt();
+    this.attempt = this.storedAttempt(rounded(this.player.whole));
+    this.length = this.attempt.length;
     this.position = this.media.currentTime;
     this.playingFrom = null;
     this.volume = this.shownVolume();
@@ -182,10 +183,21 @@ class Tracer {
     return this.clamped(this.position);
   }
 
-  /** Where the picture was a moment ago: `currentTime` already says where it goes. */
+  /** Where the picture was a moment ago: `currentTime` already says where it goes. A picture that stood still stays there. */
   estimated() {
-    const since = this.playingFrom === null || !this.positionAt ? 0 : Math.min(0.5, (performance.now() - this.positionAt) / 1000);
-    return (this.position ?? 0) + since * this.media.playbackRate;
+    const { position = 0, positionAt } = this;
+    if (this.playingFrom === null || !positionAt) return position;
+    const since = Math.min(0.5, (performance.now() - positionAt) / 1000);
+    return Math.max(position, Math.min(position + since * this.media.playbackRate, this.shownUntil(position)));
+  }
+
+  /** The end of what the browser says it has shown around `position`. */
+  shownUntil(position) {
+    const { played } = this.media;
+    for (let i = 0; i < played.length; i++) {
+      if (played.start(i) <= position + SMALL_SEEK_S && played.end(i) >= position) return played.end(i);
+    }
+    return position;
   }
 
   open() {
@@ -232,11 +244,11 @@ class Tracer {
   }
 
   /** The attempt (registration) lasts as long as the tab; so does what was watched in it. */
-  storedAttempt() {
-    const fresh = { registration: crypto.randomUUID?.() ?? uuid(), segments: [], completed: false };
+  storedAttempt(length) {
+    const fresh = { registration: crypto.randomUUID?.() ?? uuid(), segments: [], completed: false, length };
     try {
       const stored = JSON.parse(sessionStorage.getItem(this.attemptKey()));
-      return stored?.length === this.length ? stored : fresh;
+      return Math.abs(stored?.length - length) < SAME_LENGTH_S ? stored : fresh;
     } catch {
       return fresh;
     }
@@ -244,7 +256,7 @@ class Tracer {
 
   storeAttempt() {
     try {
-      sessionStorage.setItem(this.attemptKey(), JSON.stringify({ ...this.attempt, length: this.length }));
+      sessionStorage.setItem(this.attemptKey(), JSON.stringify(this.attempt));
     } catch {
       // then the next page begins a new attempt
     }
