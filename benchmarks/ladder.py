@@ -76,7 +76,7 @@ def measure_file(source: Path, tools: Tools, options: argparse.Namespace) -> Row
     media = probe(source, tools, Limits())
     if media.video is None:
         sys.exit("a benchmark of ladders needs a picture")
-    ladder = build_ladder(media.video, plan.renditions)
+    ladder = build_ladder(media.video.display_size, plan.renditions)
     ways: dict[str, Callable[[Path], Row]] = {
         "ours": lambda folder: ours(source, folder, plan, tools),
         "bare": lambda folder: bare(source, folder, media, ladder, tools),

@@ -23,6 +23,8 @@ PodJobsError
     └── Deposed                another janitor leads; this one must change nothing more
 """
 
+from collections.abc import Callable
+
 # code -> the sentence for a lecturer; {names} are filled from the error's facts.
 # Each has a French twin in web/translations; tests/test_translations.py holds them together.
 SENTENCES: dict[str, str] = {
@@ -42,6 +44,13 @@ SENTENCES: dict[str, str] = {
     "source-damaged": "The file is damaged; no part of it could be encoded.",
     "source-cut-empty": "Nothing is left of the recording after the cut, or more than {limit} pieces.",
     "source-missing": "The uploaded file is no longer there; please upload it again.",
+    "source-no-picture": "The recording has no picture.",
+    "source-not-picture": "The file is not a PNG or JPEG picture that can be read.",
+    "source-second": "The second recording cannot be used. {cause}",
+    "source-opening": "The opening credits cannot be used. {cause}",
+    "source-ending": "The ending credits cannot be used. {cause}",
+    "source-watermark": "The watermark cannot be used. {cause}",
+    "warning-not-dressed": "The recording has no picture, so nothing was put around or over it.",
     "warning-incomplete": "The file is shorter than it announces: {present} of {claimed} are there.",
     "warning-damaged": "The file is damaged at {at}: {present} of {whole} could be encoded.",
     "warning-faults": "The file is damaged near {at}: all {present} were encoded, with faults in picture or sound there.",
@@ -109,12 +118,15 @@ class PodJobsError(Exception):
 
 def sentence(code: str, facts: dict[str, str]) -> str:
     """The English sentence of `code`; facts that are missing stay visible as "?"; an unknown code reads as internal."""
-    return fill(SENTENCES.get(code, SENTENCES["internal"]), facts)
+    return told(code, facts, lambda words: words)
 
 
-def fill(template: str, facts: dict[str, str]) -> str:
-    """A sentence, or its translation, with its {names} filled."""
-    return template.format_map(_Facts(facts))
+def told(code: str, facts: dict[str, str], translate: Callable[[str], str]) -> str:
+    """The sentence in another language. The fact `cause` is a code itself: the sentence goes on with that one's."""
+    if "cause" in facts:
+        rest = {name: value for name, value in facts.items() if name != "cause"}
+        facts = {**rest, "cause": told(facts["cause"], rest, translate)}
+    return translate(SENTENCES.get(code, SENTENCES["internal"])).format_map(_Facts(facts))
 
 
 class _Facts(dict[str, str]):

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pod_jobs.media import guard
-from pod_jobs.media.cut import Range, place
+from pod_jobs.media.cut import Timeline
 from pod_jobs.media.ffmpeg import ALWAYS
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import Chapter
 from pod_jobs.media.tools import Tools
 
+WHOLE = Timeline()
 TIMING = re.compile(r"((?:\d+:)?\d\d:\d\d\.\d{3})\s+-->\s+((?:\d+:)?\d\d:\d\d\.\d{3})")
 TAG = re.compile(r"<(/?)([a-z]+|(?=[\d:]))([^<>]*)>", re.IGNORECASE)
 ASS_COMMAND = re.compile(r"\{\\[^{}]*\}")
@@ -66,18 +67,18 @@ def language_of(name: str) -> str:
     return "" if code == "und" else code
 
 
-def clean(vtt: str, duration_s: float, ranges: Sequence[Range] = ()) -> str:
+def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:
     """WebVTT written anew, for what is kept of the source; "" when no cue with words is within the duration."""
-    cues = sorted((*at, words) for start, end, words in _cues(vtt) for at in place(ranges, start, end))
+    cues = sorted((*at, words) for start, end, words in _cues(vtt) for at in timeline.place(start, end))
     lines = [
         f"{_time(start)} --> {_time(min(end, duration_s))}\n{words}" for start, end, words in cues if start < duration_s
     ]
     return "\n\n".join(["WEBVTT", *lines]) + "\n" if lines else ""
 
 
-def build_chapters(chapters: Sequence[Chapter], duration_s: float, ranges: Sequence[Range] = ()) -> str:
+def build_chapters(chapters: Sequence[Chapter], duration_s: float, timeline: Timeline = WHOLE) -> str:
     """Chapters as WebVTT, for what is kept of the source; "" for none."""
-    placed = [Chapter(*at, one.title) for one in chapters for at in place(ranges, one.start_s, one.end_s)]
+    placed = [Chapter(*at, one.title) for one in chapters for at in timeline.place(one.start_s, one.end_s)]
     inside = [one for one in placed if 0 <= one.start_s < duration_s and one.end_s > one.start_s][:MOST_CHAPTERS]
     cues = [
         f"{_time(one.start_s)} --> {_time(min(one.end_s, duration_s))}\n{_title(one.title) or f'{number}'}"

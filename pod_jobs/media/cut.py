@@ -1,4 +1,4 @@
-"""Keeping only parts of a recording: ranges of the source, and where they come to lie in the result. Pure."""
+"""Keeping only parts of a recording: ranges of the source, and where moments of it come to lie in the result. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,8 +40,20 @@ def plan_ranges(wanted: Sequence[tuple[float, float]], duration_s: float) -> tup
     return () if kept == [Range(0.0, duration_s)] else tuple(kept)
 
 
+@dataclass(frozen=True)
+class Timeline:
+    """Where moments of the source come to lie in the result: `ranges` are kept, (): all; `offset_s`: what goes before."""
+
+    ranges: tuple[Range, ...] = ()
+    offset_s: float = 0.0
+
+    def place(self, start_s: float, end_s: float) -> list[tuple[float, float]]:
+        """Of a cue or a chapter of the source; see `place`."""
+        return [(self.offset_s + start, self.offset_s + end) for start, end in place(self.ranges, start_s, end_s)]
+
+
 def place(ranges: Sequence[Range], start_s: float, end_s: float) -> list[tuple[float, float]]:
-    """Where a cue or a chapter of the source comes to lie in the result; nowhere, once, or cut in pieces that touch."""
+    """Where a part of the source comes to lie in what is kept of it; nowhere, once, or in pieces, which do not touch."""
     if not ranges:
         return [(start_s, end_s)]
     pieces: list[tuple[float, float]] = []

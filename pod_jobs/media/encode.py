@@ -20,7 +20,8 @@ from pod_jobs.media import extras, ladder, loudness, master, results
 from pod_jobs.media.codecs import find_encoder
 from pod_jobs.media.containers import CONTAINERS
 from pod_jobs.media.copying import may_copy
-from pod_jobs.media.cut import place, plan_ranges
+from pod_jobs.media.cut import Timeline, plan_ranges
+from pod_jobs.media.feeds import gather
 from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import AudioTrack, MediaInfo
@@ -30,6 +31,7 @@ from pod_jobs.media.plan import Encoded, EncodePlan, Remark
 from pod_jobs.media.probe import LEAST_SHARE, clock, facts_of, find_damage, probe
 from pod_jobs.media.progress import Position, Progress
 from pod_jobs.media.run import Bounds
+from pod_jobs.media.scene import Cast, Feed, plan_scene
 from pod_jobs.media.streams import AUDIO, Picture, Sound
 from pod_jobs.media.tools import Tools
 from pod_jobs.media.work import LEAST_WALL_S, Work
@@ -63,10 +65,13 @@ def _disk_full() -> Iterator[None]:
 
 def _run(work: Work) -> Encoded:
     source = _probe(work)
-    work.ranges = plan_ranges(work.plan.keep, source.duration_s)
-    kept_s = sum(one.duration_s for one in work.ranges) or source.duration_s
-    media = replace(source, duration_s=kept_s)
-    picture, sounds = _arrange(work, media)
+    cast = gather(work, source) if CONTAINERS[work.plan.container].with_picture else None
+    recorded_s = cast.recorded_s if cast else source.duration_s
+    ranges = plan_ranges(work.plan.keep, recorded_s)
+    work.timeline = Timeline(ranges, cast.opening_s if cast else 0.0)
+    kept_s = sum(one.duration_s for one in ranges) or recorded_s
+    media = replace(source, duration_s=kept_s + (cast.credits_s if cast else 0.0))
+    picture, sounds = _arrange(work, media, cast)
     try:
         found = _render(work, media, picture, sounds)
     except PermanentError as error:
@@ -115,23 +120,34 @@ def _probe(work: Work) -> MediaInfo:
     return media
 
 
-def _arrange(work: Work, media: MediaInfo) -> tuple[Picture | None, tuple[Sound, ...]]:
+def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture | None, tuple[Sound, ...]]:
     """Which tracks become what."""
     plan, picture = work.plan, None
     container, rungs = CONTAINERS[plan.container], plan.renditions
     if media.video and container.with_picture:
-        renditions = ladder.build_ladder(media.video, plan.renditions)
+        renditions = ladder.build_ladder(cast.size if cast else media.video.display_size, plan.renditions)
         rungs = tuple(one.rung for one in renditions)
-        rate = ladder.constant_rate(media.video, plan.max_fps)
-        copies = plan.codec == "h264" and plan.copy_top and not work.ranges
+        rate = cast.rate(plan.max_fps) if cast else ladder.constant_rate(media.video, plan.max_fps)
+        copies = plan.codec == "h264" and plan.copy_top and cast is None and not work.timeline.ranges
         copies = copies and may_copy(media, renditions[-1], rate, plan.segment_s)
         encoder = find_encoder(plan.codec, work.tools.encoders)
         picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies, encoder)
     elif not media.audio:
         raise BadSource(f"{plan.container} holds sound alone", code="source-no-sound")
-    tracks = sorted(media.audio, key=lambda track: not track.default)[:MOST_SOUNDS]
-    labels = _labels(tracks)
     kbps = max((rung.audio_kbps for rung in rungs), default=plan.audio_kbps)
+    sounds = _sounds(work, cast.speaker if cast else Feed(work.source, media), kbps)
+    if picture and cast and picture.rate:
+        top, heard = picture.renditions[-1], [(sound.track, sound.gain_db) for sound in sounds]
+        size = (top.width_px, top.height_px)
+        picture = replace(picture, scene=plan_scene(cast, work.timeline.ranges, size, picture.rate, heard))
+    return picture, sounds
+
+
+def _sounds(work: Work, speaker: Feed, kbps: int) -> tuple[Sound, ...]:
+    """`kbps` of a stereo sound."""
+    plan = work.plan
+    tracks = sorted(speaker.media.audio, key=lambda track: not track.default)[:MOST_SOUNDS]
+    labels = _labels(tracks)
     sounds = []
     for number, track in enumerate(tracks):
         language = find_language(track.language)
@@ -142,11 +158,11 @@ def _arrange(work: Work, media: MediaInfo) -> tuple[Picture | None, tuple[Sound,
             name=f"{AUDIO}_{number + 1}" if number else AUDIO,
             label=labels[number],
             language=language.code if language else "",
-            gain_db=None if plan.level_lufs is None else loudness.find_gain_db(work, media, track, plan.level_lufs),
-            encoder=container.sound,
+            gain_db=None if plan.level_lufs is None else loudness.find_gain_db(work, speaker, track, plan.level_lufs),
+            encoder=CONTAINERS[plan.container].sound,
         )
         sounds.append(sound)
-    return picture, tuple(sounds)
+    return tuple(sounds)
 
 
 def _labels(tracks: Sequence[AudioTrack]) -> list[str]:
@@ -172,15 +188,15 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
             work.first_playable_s = work.elapsed_s
         work.report("encode", _share(position, media, picture), position.seconds)
 
-    source = replace(work.foreign(media), ranges=work.ranges)
+    source = replace(work.foreign(media), ranges=work.timeline.ranges)
     argv = build_encode(work.tools, limits, source, picture, sounds, work.plan.segment_s)
     names = [one.name for one in picture.renditions] if picture else [AUDIO]
-    work.journal.run(f"encode {' '.join(names)}", argv, _bounds(work, media, picture), position, watch, work.source)
+    work.journal.run(f"encode {' '.join(names)}", argv, _bounds(work, media, picture), position, watch, work.sources)
     if not position.heard_of_damage:
         return None
     index = picture.track.index if picture else sounds[0].track.index
     at_s = find_damage(work.source, index, work.tools, limits, lambda: work.report("encode", 1.0, position.seconds))
-    places = [] if at_s is None else place(work.ranges, at_s, at_s + 0.001)
+    places = [] if at_s is None else work.timeline.place(at_s, at_s + 0.001)
     return places[0][0] if places else None
 
 

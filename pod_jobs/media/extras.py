@@ -4,6 +4,7 @@ import os
 
 from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media import captions, images, master, results
+from pod_jobs.media.cut import Timeline
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.results import Rendered
 from pod_jobs.media.streams import AUDIO, Picture
@@ -59,7 +60,7 @@ def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_
         with work.forgiven("warning-captions"):
             argv = captions.build_cea608(work.tools, f"{picture.renditions[0].name}.m4s", RAW)
             _captions(work, argv, duration_s, captions.file_name("", taken), from_source=False)
-    chapters = captions.build_chapters(media.chapters, duration_s, work.ranges)
+    chapters = captions.build_chapters(media.chapters, duration_s, work.timeline)
     if chapters:
         master.write_text(work.folder / "chapters.vtt", chapters)
 
@@ -70,7 +71,9 @@ def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from
         work.side("captions", argv, duration_s, work.source if from_source else None)
         if not raw.exists() or raw.stat().st_size > MOST_CAPTION_BYTES:
             raise FfmpegFailed(f"{name}: no captions, or more than {MOST_CAPTION_BYTES} bytes")
-        text = captions.clean(raw.read_text("utf-8", "replace"), duration_s, work.ranges if from_source else ())
+        text = captions.clean(
+            raw.read_text("utf-8", "replace"), duration_s, work.timeline if from_source else Timeline()
+        )
     finally:
         raw.unlink(missing_ok=True)
     if text:

@@ -5,10 +5,12 @@ HLS that can be watched while it grows. MP4 downloads are the same frames in ano
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pod_jobs.media import guard
 from pod_jobs.media.graph import audio_graph, join_graph, video_graph
 from pod_jobs.media.guard import Limits, Source
+from pod_jobs.media.scene_graph import scene_graph
 from pod_jobs.media.streams import AUDIO, Picture, Sound
 from pod_jobs.media.tools import Tools
 
@@ -20,20 +22,22 @@ def build_encode(
     tools: Tools, limits: Limits, source: Source, picture: Picture | None, sounds: Sequence[Sound], segment_s: int
 ) -> list[str]:
     """The one pass, run in the output folder. At least one of `picture` and `sounds`."""
-    joins = len(source.ranges) > 1
-    graphs = [join_graph(source.ranges, picture, sounds)] if joins else []
+    scene = picture.scene if picture else None
+    joins = scene is not None or len(source.ranges) > 1
+    graphs = []
+    if scene:
+        graphs.append(scene_graph(scene, sounds))
+        sounds = [replace(sound, gain_db=None) for sound in sounds]  # the scene has levelled each of its voices
+    elif joins:
+        graphs.append(join_graph(source.ranges, picture, sounds))
     graphs += [video_graph(picture, joined=joins)] if picture and picture.encoded else []
     graphs += [audio_graph(sound, n, joined=joins) for n, sound in enumerate(sounds)]
     upright = picture is None or picture.track.rotation_deg % 90 == 0
-    opening = [
-        *guard.input_options(tools.demuxers, tools.decoders, limits),
-        *(() if upright else ("-noautorotate",)),  # ffmpeg would turn by 3 degrees and leave black corners
-    ]
-    windows = [["-ss", f"{one.start_s:.3f}", "-t", f"{one.duration_s:.3f}"] for one in source.ranges] or [[]]
+    inputs = scene.inputs if scene else (replace(source, autorotate=upright),)
     return [
         tools.ffmpeg,
         *ALWAYS,
-        *(word for window in windows for word in (*opening, *window, *source.opening)),
+        *(word for one in inputs for word in _input(tools, limits, one, in_scene=scene is not None)),
         *(("-filter_complex", ";".join(graphs)) if graphs else ()),
         *NO_TAGS,
         *(_video_options(picture) if picture else ()),
@@ -41,6 +45,17 @@ def build_encode(
         *_hls_options(picture, sounds, segment_s),
         *(_mp3_options(sounds[0]) if sounds and sounds[0].mp3_kbps else ()),
     ]
+
+
+def _input(tools: Tools, limits: Limits, source: Source, *, in_scene: bool) -> list[str]:
+    """A foreign file with all that stands before its -i; once for each range that is read."""
+    still = guard.PICTURES.get(source.demuxer)
+    demuxers, decoders = ((source.demuxer,), (still,)) if still else (tools.demuxers, tools.decoders)
+    before = guard.input_options(demuxers, decoders, limits)
+    before += [] if source.autorotate else ["-noautorotate"]  # ffmpeg would turn by 3 degrees and leave black corners
+    before += ["-reinit_filter:v", "0"] if in_scene else []  # a new size in mid-stream must not begin the scene again
+    windows = [["-ss", f"{one.start_s:.3f}", "-t", f"{one.duration_s:.3f}"] for one in source.ranges] or [[]]
+    return [word for window in windows for word in (*before, *window, *source.opening)]
 
 
 def _video_options(picture: Picture) -> list[str]:

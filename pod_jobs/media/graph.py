@@ -27,24 +27,29 @@ def join_graph(ranges: Sequence[Range], picture: Picture | None, sounds: Sequenc
 
 def video_graph(picture: Picture, *, joined: bool = False) -> str:
     """[0:n] (or [jv]) -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
-    track, last = picture.track, picture.encoded[-1]
-    prepare = [
-        *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
-        *(_thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
-        *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
-        f"split={len(picture.encoded)}",
-    ]
-    full = ":out_range=tv" if track.full_range and not track.hdr else ""
+    prepare = [] if picture.scene else _prepared(picture)
+    prepare.append(f"split={len(picture.encoded)}")
+    full = ":out_range=tv" if picture.track.full_range and not picture.track.hdr and not picture.scene else ""
     outs = "".join(f"[s{n}]" for n in range(len(picture.encoded)))
     scales = [
         f"[s{n}]scale={one.width_px}:{one.height_px}{full},{picture.encoder.ending}[v{n}]"
         for n, one in enumerate(picture.encoded)
     ]
-    begin = "[jv]" if joined else f"[0:{track.index}]"
+    begin = "[jv]" if joined else f"[0:{picture.track.index}]"
     return ";".join([f"{begin}{','.join(prepare)}{outs}", *scales])
 
 
-def _thinned(rate: Fraction) -> list[str]:
+def _prepared(picture: Picture) -> list[str]:
+    """What is done once, before the split; a scene has done it for each of its inputs."""
+    track, last = picture.track, picture.encoded[-1]
+    return [
+        *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
+        *(thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
+        *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
+    ]
+
+
+def thinned(rate: Fraction) -> list[str]:
     """Drops frames that the rate has no room for, before they cost anything. It never makes one: the filter fps would fill a
     gap of the time stamps with thousands of pictures at once, all of them in memory; -r repeats them at the encoder."""
     return [f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{float(0.9 / rate):.6f})'"]
@@ -68,12 +73,15 @@ def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
     0.2 s at least. It loses as many samples as its encoder puts in front: sound and picture then agree without an edit list,
     which players of segments ignore.
     """
-    layout = "mono" if sound.channels == 1 else "stereo"
-    gain = "" if sound.gain_db is None else f"volume={sound.gain_db:.1f}dB,alimiter=limit={PEAK}:level=disabled,"
     begin = f"[j{number}]" if joined else f"[0:{sound.track.index}]"
     prepared = (
         f"{begin}aresample=async=1:first_pts=0,"
-        f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={layout},{gain}apad=whole_dur=0.2"
+        f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={sound.layout}{level(sound.gain_db)},apad=whole_dur=0.2"
     )
     mp3 = ",asplit=2[a][mp3];[a]" if number == 0 and sound.mp3_kbps else ","
     return f"{prepared}{mp3}atrim=start_sample={sound.encoder.delay}[a{number}]"
+
+
+def level(gain_db: float | None) -> str:
+    """The filters of a gain, behind others."""
+    return "" if gain_db is None else f",volume={gain_db:.1f}dB,alimiter=limit={PEAK}:level=disabled"

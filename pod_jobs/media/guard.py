@@ -5,7 +5,7 @@ the network, or walk into a decoder nobody has looked at for ten years. Three ne
 
 1. pod_jobs.sniff: the first bytes must be those of a container we know. Playlists, scripts, archives never reach ffmpeg.
 2. `input_options`: protocols, demuxers and decoders by white list, and ceilings on streams, pixels and analysis.
-3. `sandboxed`: bubblewrap, where it works: no network, read-only /usr, one input, one output folder.
+3. `sandboxed`: bubblewrap, where it works: no network, read-only /usr, the inputs, one output folder.
 """
 
 import fnmatch
@@ -37,6 +37,9 @@ DECODERS = tuple(
     """.split()
 )
 
+# Still pictures, by the demuxer that has to be named: only for the processes that read a watermark
+PICTURES = {"png_pipe": "png", "jpeg_pipe": "mjpeg"}
+
 # Decoders of subtitles that are text; only for the processes that extract one
 TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
 
@@ -66,6 +69,7 @@ class Source:
     path: str
     demuxer: str
     ranges: tuple[Range, ...] = ()
+    autorotate: bool = True
 
     @property
     def opening(self) -> list[str]:
@@ -98,8 +102,8 @@ def input_options(demuxers: Sequence[str], decoders: Sequence[str], limits: Limi
     ]
 
 
-def sandboxed(sandbox: Sandbox, argv: Sequence[str], source: Path | None, folder: Path | None) -> list[str]:
-    """`argv` behind the sandbox: /usr, the program, `source` read-only, `folder` writable, nothing else, no network.
+def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], folder: Path | None) -> list[str]:
+    """`argv` behind the sandbox: /usr, the program, `sources` read-only, `folder` writable, nothing else, no network.
 
     As process 1 of its own, so that bubblewrap waits for the program itself and its processor time is counted.
     """
@@ -110,7 +114,7 @@ def sandboxed(sandbox: Sandbox, argv: Sequence[str], source: Path | None, folder
         binds += ["--ro-bind-try", path, path]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         binds += ["--symlink", f"usr/{name}", f"/{name}"] if os.path.islink(f"/{name}") else _bind_root(name)
-    if source is not None:
+    for source in sources:
         binds += ["--ro-bind", str(source), str(source)]
     if folder is not None:
         binds += ["--bind", str(folder), str(folder), "--chdir", str(folder)]

@@ -34,10 +34,10 @@ class Journal:
         bounds: Bounds,
         position: Position,
         tick: Callable[[], None],
-        source: Path | None = None,
+        sources: Sequence[Path] = (),
     ) -> Finished:
         """Run `argv` in the folder, behind the sandbox; raises what the exit means and what `tick` raises."""
-        locked_in = guard.sandboxed(self.tools.sandbox, argv, source, self.folder)
+        locked_in = guard.sandboxed(self.tools.sandbox, argv, sources, self.folder)
         command = shlex.join(argv)
         self.commands.append(command)
         self.note(f"{title} (sandbox: {self.tools.sandbox.kind})\n$ {command}")

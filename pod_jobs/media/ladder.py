@@ -52,9 +52,9 @@ class PlannedRendition:
         return self.rung.name
 
 
-def build_ladder(video: VideoTrack, renditions: Sequence[Rendition]) -> tuple[PlannedRendition, ...]:
-    """The rungs that suit `video`, lowest first; never empty (`renditions` must not be)."""
-    width, height = video.display_size
+def build_ladder(size: tuple[int, int], renditions: Sequence[Rendition]) -> tuple[PlannedRendition, ...]:
+    """The rungs that suit a picture of `size` as seen, lowest first; never empty (`renditions` must not be)."""
+    width, height = size
     short = min(width, height)
     rungs = sorted(renditions, key=lambda rung: rung.height_px)
     fitting = [rung for rung in rungs if rung.height_px * NEARLY <= short] or rungs[:1]
@@ -80,7 +80,12 @@ def constant_rate(video: VideoTrack, max_fps: int) -> Fraction | None:
     honest = 0.9 * video.fps <= video.base_fps <= 1.6 * video.fps
     if honest and video.base_fps <= max_fps + 0.01 and not video.interlaced and video.start_s <= LATE_S:
         return None
-    wanted = min(video.fps, float(max_fps))
+    return nearest_rate(video.fps, max_fps)
+
+
+def nearest_rate(fps: float, max_fps: int) -> Fraction:
+    """The usual rate next to a measured one."""
+    wanted = min(fps, float(max_fps))
     near = min(RATES, key=lambda rate: abs(rate - Fraction(wanted)))
     if math.isclose(near, wanted, rel_tol=0.02):
         return near

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from pod_jobs.media.dressing import Dressing, Studio
 from pod_jobs.media.guard import Limits
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.outputs import Output
@@ -16,6 +17,7 @@ class EncodePlan:
     as it is becomes the top rendition without being encoded. `keep`: the parts to keep, from and to; (): everything.
     `container` is one of containers.py, `codec` of the picture one of codecs.py. `audio_kbps` counts where `renditions` say
     nothing: in containers of sound alone. `mp3_kbps` 0: no MP3. `with_extras`: captions, chapters, pictures.
+    `dressing`, `studio`: other files that go into the picture.
     """
 
     renditions: tuple[Rendition, ...]
@@ -31,6 +33,8 @@ class EncodePlan:
     codec: str = "h264"
     audio_kbps: int = 128
     with_extras: bool = True
+    dressing: Dressing = Dressing()
+    studio: Studio | None = None
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _look(
     folder = source.parent
     bounds = Bounds(wall_s=limits.probe_s, memory_mb=limits.memory_mb, file_mb=1, grace_s=0.2)
     try:
-        finished, text = capture(guard.sandboxed(tools.sandbox, argv, source, None), folder, bounds, tick)
+        finished, text = capture(guard.sandboxed(tools.sandbox, argv, (source,), None), folder, bounds, tick)
     except FfmpegFailed as error:
         raise BadSource(f"probe: {error.reason}") from error
     if finished.returncode in (-9, 137):

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pod_jobs.media.codecs import AAC, LIBX264, Encoder, SoundEncoder
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.media_info import AudioTrack, VideoTrack
+from pod_jobs.media.scene import Scene
 
 AUDIO = "audio"  # the name of the sound's files: audio.m3u8, audio.m4s, audio.mp3, audio.m4a
 
@@ -20,6 +21,7 @@ class Picture:
     keyframe_s: int
     copies_top: bool = False  # the last rendition is the source's picture as it is
     encoder: Encoder = LIBX264
+    scene: Scene | None = None  # put together from several files, on a canvas of the last rendition's size
 
     @property
     def encoded(self) -> tuple[PlannedRendition, ...]:
@@ -47,6 +49,11 @@ class Sound:
     @property
     def channels(self) -> int:
         return min(self.track.channels, 2)
+
+    @property
+    def layout(self) -> str:
+        """ffmpeg's name for the channels."""
+        return "mono" if self.channels == 1 else "stereo"
 
     @property
     def sample_rate_hz(self) -> int:

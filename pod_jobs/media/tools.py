@@ -100,7 +100,7 @@ def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
         sandbox = guard.Sandbox("bwrap", bwrap)
         with tempfile.TemporaryDirectory() as folder:
             try:
-                _ask(guard.sandboxed(sandbox, [ffmpeg, "-version"], None, Path(folder)))
+                _ask(guard.sandboxed(sandbox, [ffmpeg, "-version"], (), Path(folder)))
                 return sandbox
             except PodJobsError as error:
                 reason = error.reason

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed, PermanentError
-from pod_jobs.media.cut import Range
+from pod_jobs.media.cut import Timeline
 from pod_jobs.media.guard import Source
 from pod_jobs.media.journal import LOG_NAME, Journal
 from pod_jobs.media.media_info import MediaInfo
@@ -28,7 +28,8 @@ class Work:
         self.started = time.monotonic()
         self.journal = Journal(folder, tools)
         self.remarks: list[Remark] = []
-        self.ranges: tuple[Range, ...] = ()  # of the source that are kept; (): all
+        self.timeline = Timeline()
+        self.sources: tuple[Path, ...] = (source,)  # that the pass reads
         self.first_playable_s: float | None = None
         self._tick = tick
         self._pace = Pace()
@@ -59,7 +60,7 @@ class Work:
             position.check()
             self.report(step, (position.seconds or 0.0) / max(duration_s, 0.1))
 
-        return self.journal.run(step, argv, bounds, position, watch, source)
+        return self.journal.run(step, argv, bounds, position, watch, (source,) if source else ())
 
     def start_again(self, reason: str) -> None:
         """Empty the folder but for the log; what was playable is not any more."""

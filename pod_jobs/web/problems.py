@@ -12,7 +12,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from pod_jobs import errors
-from pod_jobs.errors import SENTENCES, PodJobsError
+from pod_jobs.errors import PodJobsError
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,7 @@ def status_of(error: PodJobsError) -> int:
 
 def translated(code: str, facts: dict[str, str]) -> str:
     """The sentence of an error code in the language of this request."""
-    known = code if code in SENTENCES else "internal"
-    return errors.fill(gettext(SENTENCES[known]), facts)
+    return errors.told(code, facts, gettext)
 
 
 def answer(error: PodJobsError) -> Response:

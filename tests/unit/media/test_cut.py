@@ -3,7 +3,7 @@
 import pytest
 
 from pod_jobs.errors import BadSource
-from pod_jobs.media.cut import Range, place, plan_ranges
+from pod_jobs.media.cut import Range, Timeline, place, plan_ranges
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,8 @@ def test_places(cue: tuple[float, float], pieces: list[tuple[float, float]]) -> 
 
 def test_without_a_cut_all_stays() -> None:
     assert place((), 3, 4) == [(3, 4)]
+
+
+def test_what_goes_before_moves_everything() -> None:
+    assert Timeline((Range(10, 20), Range(40, 50)), 5.0).place(15, 42) == [(10, 17)]
+    assert Timeline(offset_s=2.0).place(3, 4) == [(5, 6)]

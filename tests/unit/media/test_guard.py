@@ -70,17 +70,20 @@ def test_white_lists_hold_only_what_the_build_has() -> None:
 
 
 def test_without_sandbox_nothing_changes() -> None:
-    assert sandboxed(Sandbox("none"), ["ffmpeg", "-i", "x"], Path("/s"), Path("/out")) == ["ffmpeg", "-i", "x"]
+    assert sandboxed(Sandbox("none"), ["ffmpeg", "-i", "x"], [Path("/s")], Path("/out")) == ["ffmpeg", "-i", "x"]
 
 
-def test_the_sandbox_shows_one_input_and_one_folder() -> None:
+def test_the_sandbox_shows_its_inputs_and_one_folder() -> None:
     argv = sandboxed(
-        Sandbox("bwrap", "/usr/bin/bwrap"), ["/opt/ffmpeg", "-i", "x"], Path("/m/7/source"), Path("/m/7/out")
+        Sandbox("bwrap", "/usr/bin/bwrap"),
+        ["/opt/ffmpeg", "-i", "x"],
+        [Path("/m/7/source"), Path("/logo")],
+        Path("/m/7/out"),
     )
     text = " ".join(argv)
     assert argv[0] == "/usr/bin/bwrap"
     assert argv[-4:] == ["--", "/opt/ffmpeg", "-i", "x"]
     assert "--unshare-all" in argv
-    assert "--ro-bind /m/7/source /m/7/source --bind /m/7/out /m/7/out --chdir /m/7/out" in text
+    assert "--ro-bind /m/7/source /m/7/source --ro-bind /logo /logo --bind /m/7/out /m/7/out --chdir /m/7/out" in text
     assert "--ro-bind-try /opt/ffmpeg /opt/ffmpeg" in text
     assert [argv[n + 1] for n, word in enumerate(argv) if word == "--bind"] == ["/m/7/out"]

@@ -28,14 +28,14 @@ from tests.unit.media.samples import LADDER, video
     ],
 )
 def test_renditions(source, expected) -> None:
-    assert [(one.name, one.width_px, one.height_px) for one in build_ladder(source, LADDER)] == expected
+    assert [(one.name, one.width_px, one.height_px) for one in build_ladder(source.display_size, LADDER)] == expected
 
 
 @given(st.integers(1, 8000), st.integers(1, 8000), st.sampled_from([0, 90, 180, -90]))
 def test_whatever_the_source(width: int, height: int, rotation: int) -> None:
     """Even sides, never larger than the source nor than the rung, the order of the rungs, at least one."""
     source = video(width, height, rotation_deg=rotation)
-    ladder = build_ladder(source, LADDER)
+    ladder = build_ladder(source.display_size, LADDER)
     shorts = [min(one.width_px, one.height_px) for one in ladder]
     assert ladder
     assert shorts == sorted(shorts)
