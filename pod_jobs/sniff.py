@@ -83,7 +83,13 @@ def refuse_unless_media(head: bytes) -> None:
     nature = sniff(head)
     if nature != "media":
         code = "source-playlist" if nature == "playlist" else "source-not-media"
-        raise BadSource(f"begins with {head[:16]!r}: {nature}", code=code)
+        raise BadSource(f"begins with {_shown(head[:16])}: {nature}", code=code)
+
+
+def _shown(head: bytes) -> str:
+    """As text where it is some, else as hexadecimal numbers."""
+    text = head.decode("ascii", "replace")
+    return f"“{text}”" if text.isascii() and text.isprintable() else head.hex(" ")
 
 
 def _is_mpeg_audio(head: bytes) -> bool:

@@ -62,7 +62,12 @@ def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
     except PodJobsError as error:
         yield Finding("ffmpeg", "fault", error.reason, "[ffmpeg] in settings.toml")
         return
-    yield Finding("ffmpeg", "ok", f"{tools.ffmpeg} {tools.version}, nothing lacks, sandbox: {tools.sandbox.kind}")
+    yield Finding("ffmpeg", "ok", f"{tools.ffmpeg} {tools.version}, nothing lacks")
+    if tools.sandbox.lacking:
+        text = f"none: a hostile file meets only ffmpeg's own defences ({tools.sandbox.lacking})"
+        yield Finding("sandbox", "warning", text, "apt install bubblewrap, or let it make user namespaces")
+    else:
+        yield Finding("sandbox", "ok", "none, as set" if tools.sandbox.kind == "none" else "bubblewrap")
 
 
 def check_browser_files(_settings: Settings) -> Iterator[Finding]:

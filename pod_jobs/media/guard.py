@@ -78,10 +78,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How processes are locked in. `kind` "none" starts them as they are."""
+    """How processes are locked in. `kind` "none" starts them as they are; `lacking` says why, if nobody wanted that."""
 
     kind: str
     bwrap: str = ""
+    lacking: str = ""
 
 
 def allowed(patterns: Iterable[str], existing: Iterable[str]) -> tuple[str, ...]:
@@ -103,7 +104,8 @@ def input_options(demuxers: Sequence[str], decoders: Sequence[str], limits: Limi
 
 
 def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], folder: Path | None) -> list[str]:
-    """`argv` behind the sandbox: /usr, the program, `sources` read-only, `folder` writable, nothing else, no network.
+    """`argv` behind the sandbox: /usr, the program, `sources` read-only, `folder` writable, nothing else, no network, no
+    capability even as root, no terminal.
 
     As process 1 of its own, so that bubblewrap waits for the program itself and its processor time is counted.
     """
@@ -118,8 +120,12 @@ def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], fo
         binds += ["--ro-bind", str(source), str(source)]
     if folder is not None:
         binds += ["--bind", str(folder), str(folder), "--chdir", str(folder)]
-    locks = ["--unshare-all", "--die-with-parent", "--as-pid-1", "--proc", "/proc", "--dev", "/dev"]
-    return [sandbox.bwrap, *locks, *binds, "--", *argv]
+    locks = ["--unshare-all", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1"]
+    kernel = ["--proc", "/proc", "--dev", "/dev"]
+    read_only = [
+        word for place in ("/proc", "/dev", "/") for word in ("--remount-ro", place)
+    ]  # last: binds are made there
+    return [sandbox.bwrap, *locks, *kernel, *binds, *read_only, "--", *argv]
 
 
 def _bind_root(name: str) -> list[str]:

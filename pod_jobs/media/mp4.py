@@ -78,7 +78,7 @@ class _Reader:
                 (size,), start = struct.unpack(">Q", self.file.read(8)), begin + 16
             stop = begin + size if size else end
             if stop > end or stop < start:
-                raise ValueError(f"box {kind!r} at {begin} ends at {stop}, after its parent's {end}")
+                raise ValueError(f"box {kind.hex()} at {begin} ends at {stop}, after its parent's {end}")
             yield kind, start, stop
             begin = stop
 

@@ -108,4 +108,4 @@ def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
         reason = "the program bwrap is not installed"
     if wanted == "bwrap":
         raise SettingsError(f"ffmpeg.sandbox is bwrap and that does not work here: {reason}")
-    return guard.Sandbox("none")
+    return guard.Sandbox("none", lacking=reason)

