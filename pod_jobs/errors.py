@@ -85,6 +85,8 @@ SENTENCES: dict[str, str] = {
     "too-many-attempts": "Too many attempts. Please try again in {minutes} minutes.",
     "upload-offset": "The upload goes on from another place.",
     "upload-busy": "This upload is being received over another connection.",
+    "uploads-limit": "You have {count} unfinished uploads; finish or cancel some first. Forgotten ones end after {hours} h.",
+    "waiting-limit": "{count} of your tasks are waiting for their turn already; more can be ordered when some of them are done.",
     "cancelled": "The task was cancelled.",
     "interrupted": "The task was interrupted and will go on.",
     "superseded": "A newer run of this task exists.",

@@ -57,6 +57,11 @@ class UploadSettings(Section):
     expire_h: PositiveInt
 
 
+class LimitsSettings(Section):
+    uploads: Count
+    waiting: Count
+
+
 class WorkersSettings(Section):
     encoding: Count
     transcripting: Count
@@ -131,6 +136,7 @@ class Settings(BaseSettings):
     ffmpeg: FfmpegSettings
     web: WebSettings
     upload: UploadSettings
+    limits: LimitsSettings
     workers: WorkersSettings
     worker: WorkerSettings
     encode: EncodeSettings

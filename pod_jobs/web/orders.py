@@ -14,6 +14,7 @@ from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
 from pod_jobs.errors import NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
+from pod_jobs.web import limits
 from pod_jobs.web.site import now, site
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> V
 
 
 def encode_again(user: User, video_id: int, options: dict[str, Any]) -> Task:
-    """`options` of web/options.py. Errors: NotFound; Refused while an encode is open."""
+    """`options` of web/options.py. Errors: NotFound; Refused while an encode is open, or when enough waits."""
+    limits.check_waiting(site().settings, user)
     task = videos.order_encode(video_id, user, now(), options)
     _ordered(user, "encode", task)
     return task
@@ -45,6 +47,7 @@ def encode_again(user: User, video_id: int, options: dict[str, Any]) -> Task:
 def run_again(user: User, task_id: int) -> Task:
     """A new generation of a task that has ended. Errors: NotFound; Refused while it is open."""
     task = task_seen_by(user, task_id)
+    limits.check_waiting(site().settings, user)
     before = tasks.job_id(task.kind, task.id, task.generation)
     task = tasks.order_again(task_id, now())
     _if_redis_is_there(lambda: queue.forget_failure(site().redis, before))

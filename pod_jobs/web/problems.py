@@ -25,6 +25,8 @@ STATUS_OF_CODE = {
     "sign-in-link": 410,
     "too-many-attempts": 429,
     "trace-limit": 429,
+    "uploads-limit": 429,
+    "waiting-limit": 429,
     "upload-busy": 423,
 }
 STATUS_OF_CLASS: tuple[tuple[type[PodJobsError], int], ...] = (

@@ -24,7 +24,7 @@ from werkzeug.http import http_date
 from pod_jobs.catalog.models import Upload
 from pod_jobs.catalog.store import uploads
 from pod_jobs.errors import BadSource, Malformed, NotFound, Refused
-from pod_jobs.web import access, orders, storage
+from pod_jobs.web import access, limits, orders, storage
 from pod_jobs.web.access import link_base, require_user
 from pod_jobs.web.site import now, site
 
@@ -58,8 +58,7 @@ def describe() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     size_bytes = _number("Upload-Length")
     settings = site().settings
-    storage.check_size(settings, size_bytes)
-    storage.check_room(settings, size_bytes)
+    limits.check_upload(settings, require_user(), size_bytes, by_tus=True)
     said = _metadata(request.headers.get("Upload-Metadata", ""))
     name = storage.clean_name(said.get("filename") or said.get("name", ""))
     upload_id = secrets.token_hex(16)

@@ -187,6 +187,11 @@ def open_tasks() -> list[Task]:
     return list(Task.select().where(Task.state.in_(OPEN)).order_by(Task.id))
 
 
+def count_waiting(author: User) -> int:
+    """How many that `author` ordered wait for a worker."""
+    return int(Task.select().where(Task.author == author, Task.state == "waiting").count())
+
+
 def tasks_of(videos: Sequence[Video]) -> dict[int, list[Task]]:
     """Video id -> its tasks, newest first."""
     found: dict[int, list[Task]] = {video.id: [] for video in videos}

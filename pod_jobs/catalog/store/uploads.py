@@ -45,6 +45,11 @@ def finish(upload: Upload, now: datetime, place: Callable[[str], None]) -> tuple
         return video, task
 
 
+def open_uploads() -> list[Upload]:
+    """Everybody's that are not complete."""
+    return list(Upload.select().where(Upload.video.is_null()))
+
+
 def delete(upload: Upload) -> None:
     upload.delete_instance()
 

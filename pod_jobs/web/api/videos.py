@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.store import videos
 from pod_jobs.errors import Malformed
 from pod_jobs.settings import Settings
-from pod_jobs.web import documents, orders, storage
+from pod_jobs.web import documents, limits, orders, storage
 from pod_jobs.web.access import link_base, require_user
 from pod_jobs.web.api import answers
 from pod_jobs.web.forms import Form
@@ -31,8 +31,8 @@ def list_videos() -> ResponseReturnValue:
 def upload() -> ResponseReturnValue:
     """The file is the body (?name=, ?title=), or the part `file` of a form (and its field `title`). PUT is for curl -T."""
     settings, user = site().settings, require_user()
-    storage.check_size(settings, 1 if request.content_length is None else request.content_length)
-    storage.check_room(settings, request.content_length or 0)
+    announced = 1 if request.content_length is None else request.content_length
+    limits.check_upload(settings, user, announced, by_tus=False)
     storage.expect_large_body(request)
     site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
     with storage.temporary(settings) as file:

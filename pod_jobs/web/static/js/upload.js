@@ -8,7 +8,7 @@ import { _, bytes, percent, span } from "./words.js";
 const { tus } = globalThis;
 const AT_ONCE = 2;
 const RETRY_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15000, 30000, 30000, 60000, 60000];
-const PASSING = [0, 409, 423, 429]; // HTTP statuses that a retry can change, as 5xx; 0 = no answer
+const PASSING = [0, 409, 423]; // HTTP statuses that a retry can change, as 5xx; 0 = no answer
 const FINAL = [400, 413, 415, 422]; // the server has dropped the upload
 const FULL = 507; // only people can help: the upload waits for its "resume"
 const SPEED_WINDOW_MS = 5_000;
