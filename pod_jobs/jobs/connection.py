@@ -14,6 +14,8 @@ RETRIES = 240  # with the cap: about 20 minutes of outage in which no worker giv
 WEB_TIMEOUT_S = 2
 HEALTH_CHECK_S = 30
 
+# driver_info None: else each new connection, and so each horse, looks up redis-py's version among the installed packages (2 ms).
+
 
 class PatientRedis(Redis):
     """Waits out an outage instead of failing: RQ's worker exits, and its job doubles, at the first lost connection.
@@ -28,6 +30,7 @@ class PatientRedis(Redis):
             "retry": Retry(ExponentialBackoff(cap=RETRY_CAP_S, base=RETRY_BASE_S), RETRIES),
             "retry_on_error": [RedisConnectionError, RedisTimeoutError],
             "health_check_interval": HEALTH_CHECK_S,
+            "driver_info": None,
         }
         if not url.startswith("unix:"):
             patience["socket_keepalive"] = True
@@ -47,6 +50,7 @@ class PromptRedis(Redis):
             "socket_connect_timeout": WEB_TIMEOUT_S,
             "retry": Retry(ExponentialBackoff(cap=0.2, base=0.05), 1),
             "health_check_interval": HEALTH_CHECK_S,
+            "driver_info": None,
         }
         connection = super().from_url(url, **{**promptness, **kwargs})
         assert isinstance(connection, PromptRedis)  # noqa: S101  # for the type checker

@@ -101,8 +101,15 @@ def run_worker(settings: Settings, queue_name: str) -> None:
     for job_type in table.JOB_TYPES.values():
         if job_type.queue == queue_name and job_type.prepare is not None:
             job_type.prepare(settings)
+    worker = build_worker(settings, queue_name)
+    put_back_jobs_of_the_dead(worker.connection, queue_name)
+    gc.freeze()  # or the collector's marks make every horse copy the pages of all that is imported here
+    worker.work()
+
+
+def build_worker(settings: Settings, queue_name: str) -> PodWorker:
+    """A worker of this process. Nothing is taken before its `work`."""
     redis = PatientRedis.from_url(settings.redis_url)
-    put_back_jobs_of_the_dead(redis, queue_name)
     worker = PodWorker(
         [open_queue(redis, queue_name)],
         name=worker_name(queue_name),
@@ -114,5 +121,4 @@ def run_worker(settings: Settings, queue_name: str) -> None:
     )
     worker.settings = settings
     worker.stop_s = settings.worker.stop_s
-    gc.freeze()  # or the collector's marks make every horse copy the pages of all that is imported here
-    worker.work()
+    return worker
