@@ -7,7 +7,7 @@ PACKAGE = Path(__file__).parent.parent / "pod_jobs"
 
 # module prefix -> what it may never import (prefixes); the longest matching prefix counts
 FOREIGN = ("rq", "redis", "flask", "peewee", "requests", "playhouse")
-LIBRARIES = ("pod_jobs.media", "pod_jobs.speech", "pod_jobs.xapi", "pod_jobs.catalog")
+LIBRARIES = ("pod_jobs.media", "pod_jobs.xapi", "pod_jobs.catalog")
 ABOVE_LIBRARIES = (
     "pod_jobs.settings",
     "pod_jobs.jobs",
@@ -15,7 +15,9 @@ ABOVE_LIBRARIES = (
     "pod_jobs.web",
     "pod_jobs.cli",
     "pod_jobs.processes",
+    "pod_jobs.doctor",
 )
+FOR_ANY_LAYER = ("pod_jobs.errors", "pod_jobs.identity", "pod_jobs.parentage", "pod_jobs.durable")
 
 
 def others(own: str) -> tuple[str, ...]:
@@ -23,10 +25,9 @@ def others(own: str) -> tuple[str, ...]:
 
 
 FORBIDDEN: dict[str, tuple[str, ...]] = {
-    "pod_jobs.errors": ("pod_jobs", *FOREIGN),
+    **dict.fromkeys(FOR_ANY_LAYER, ("pod_jobs", *FOREIGN)),
     "pod_jobs.sniff": (*ABOVE_LIBRARIES, *LIBRARIES, *FOREIGN),
     "pod_jobs.media": (*ABOVE_LIBRARIES, *others("pod_jobs.media"), *FOREIGN),
-    "pod_jobs.speech": (*ABOVE_LIBRARIES, *others("pod_jobs.speech"), *FOREIGN),
     "pod_jobs.xapi": (*ABOVE_LIBRARIES, *others("pod_jobs.xapi"), "rq", "redis", "flask", "peewee"),
     "pod_jobs.catalog": (*ABOVE_LIBRARIES, *others("pod_jobs.catalog"), "rq", "redis", "flask"),
     "pod_jobs.settings": (*LIBRARIES, *ABOVE_LIBRARIES[1:], *FOREIGN),
@@ -39,8 +40,27 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
         "pod_jobs.web",
         "pod_jobs.cli",
         "pod_jobs.processes",
+        "pod_jobs.doctor",
     ),
-    "pod_jobs.web": ("pod_jobs.media", "subprocess", "rq.registry", "pod_jobs.cli", "pod_jobs.processes"),
+    "pod_jobs.janitor": (
+        "flask",
+        "pod_jobs.media",
+        "pod_jobs.web",
+        "pod_jobs.cli",
+        "pod_jobs.processes",
+        "pod_jobs.doctor",
+    ),
+    "pod_jobs.doctor": ("flask", "rq", "pod_jobs.janitor", "pod_jobs.web", "pod_jobs.cli", "pod_jobs.processes"),
+    "pod_jobs.web": (
+        "pod_jobs.media",
+        "subprocess",
+        "rq.registry",
+        "pod_jobs.janitor",
+        "pod_jobs.cli",
+        "pod_jobs.processes",
+    ),
+    "pod_jobs.processes": (*LIBRARIES, *FOREIGN, "pod_jobs.cli"),
+    "pod_jobs.cli": ("rq", "redis", "flask", "peewee", "subprocess", "pod_jobs.janitor"),
 }
 
 

@@ -1,6 +1,7 @@
 """The shape of a job: what the table lists, and what a job's function gets."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from pod_jobs.settings import Settings
 HOUR_S = 3600
 TICK_S = 0.5  # progress is written, and a cancel looked for, at most this often
 SILENCE_S = 5.0  # after a failed write of progress, Redis is left alone for so long: an outage must not slow the job
+
+KIND = re.compile(r"[a-z][a-z0-9_]{0,19}")  # a job's id begins with it and "-"; the catalog keeps 20 characters
 
 Payload = dict[str, Any]
 
@@ -41,6 +44,10 @@ class JobType:
     of_task: bool = True
     prepare: Callable[[Settings], object] | None = None
     timeout_s: int = 72 * HOUR_S
+
+    def __post_init__(self) -> None:
+        if not KIND.fullmatch(self.kind):
+            raise ValueError(f"{self.kind!r} is no kind: {KIND.pattern}")
 
 
 class StopSignal:
