@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as SourceError
 
-from pod_jobs.encode_settings import EncodeSettings, RenditionSettings
+from pod_jobs.encode_settings import WEB, EncodeSettings, RenditionSettings, TemplateSettings, web_template
 from pod_jobs.errors import SettingsError
 from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
 from pod_jobs.xapi_settings import XapiSettings
@@ -141,6 +141,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings
     encode: EncodeSettings
     rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1)]
+    template: tuple[TemplateSettings, ...] = ()
     retry: RetrySettings
     janitor: JanitorSettings
     periodic: tuple[PeriodicSettings, ...] = ()
@@ -149,11 +150,32 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Settings":
-        for section, what in (("rendition", "name"), ("rendition", "height_px"), ("periodic", "name")):
+        unique = (("rendition", "name"), ("rendition", "height_px"), ("template", "name"), ("periodic", "name"))
+        for section, what in unique:
             seen = [getattr(entry, what) for entry in getattr(self, section)]
             if len(set(seen)) < len(seen):
                 raise ValueError(f"{section}: two entries have the same {what}")
         return self
+
+    @model_validator(mode="after")
+    def _templates_fit(self) -> "Settings":
+        rungs = {one.name for one in self.rendition}
+        faults = [
+            f"template {one.name}: there is no rendition {name!r}"
+            for one in self.template
+            for name in one.ladder
+            if name not in rungs
+        ]
+        if any(one.name == WEB for one in self.template):
+            faults.append(f"template {WEB} is always there: change it by [[rendition]] and [encode]")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def templates(self) -> dict[str, TemplateSettings]:
+        """What a video can be encoded by, by name; the web's first."""
+        return {one.name: one for one in (web_template(self.rendition), *self.template)}
 
     @property
     def media_folder(self) -> Path:

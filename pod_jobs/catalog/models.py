@@ -27,6 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 # worker: the system user whose token the workers carry; application: a program that hands in learning traces of many people
+WEB = "web"  # the template whose outputs make a video ready; the others add downloads
 ROLES = ("lecturer", "team", "admin", "worker", "application")
 TASK_STATES = ("waiting", "running", "done", "error", "cancelled")
 OUTCOMES = ("done", "error", "retry", "interrupted", "cancelled", "killed", "lost")
@@ -137,7 +138,7 @@ class Task(Table):
     video_id: int | None
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks", null=True)
     kind = CharField(20)  # a job type's kind
-    template = CharField(40, default="")
+    template = CharField(40, default="")  # of an encode: WEB or another name of the settings; of other kinds ""
     options = JsonField(
         null=True
     )  # what it was ordered with: {"keep": [[from, to], …]} in seconds; null = nothing special

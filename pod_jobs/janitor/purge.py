@@ -85,7 +85,7 @@ def _purge_unclaimed(folders: list[Path], limit: datetime, media: Path, fence: F
     for folder in folders:
         if int(folder.name) in known or int(folder.name) > newest:
             continue
-        bare = {path.name for path in folder.iterdir()} <= {"source", "lock"}
+        bare = all(path.name == "source" or path.name.startswith("lock") for path in folder.iterdir())
         if bare and _is_older(folder, limit):
             with fence():
                 _throw_away(folder, media)

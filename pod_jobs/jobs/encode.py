@@ -1,6 +1,6 @@
-"""Encode a video: the source becomes HLS, MP4, MP3, thumbnails and a storyboard.
+"""Encode a video by one template; by the web's, the source becomes HLS, MP4, MP3, thumbnails and a storyboard.
 
-1. Take the video's lock: no two encodes of one video at once.
+1. Take the video's lock for this template: no two of these encodes at once.
 2. An earlier run of this task may have finished and died before it could say so: its marker is the result.
 3. Encode into the work folder of this generation; its playlists are watchable while it grows.
 4. Write the marker, rename the folder: published. The catalog hears of it by the report.
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, PodJobsError
+from pod_jobs.encode_settings import WEB
+from pod_jobs.errors import BadSource, PodJobsError, SettingsError
 from pod_jobs.jobs import work_folder
 from pod_jobs.jobs.job_type import Context
 from pod_jobs.media.encode import EncodePlan, encode
@@ -39,7 +40,11 @@ def run_encode(context: Context, order: Order) -> dict[str, Any]:
     """The result for store.reports. Errors: BadSource, FfmpegFailed; FfmpegKilled, DiskFull, ServiceUnavailable; Stopped."""
     media = context.settings.media_folder
     video_folder = media / order.folder
-    with work_folder.only_worker_on(video_folder, lambda: context.tick(order, {"step": "waiting", "fraction": 0.0})):
+
+    def wait() -> None:
+        context.tick(order, {"step": "waiting", "fraction": 0.0})
+
+    with work_folder.only_worker_on(video_folder, order.template, wait):
         done = work_folder.find_done(video_folder, order.kind, order.task)
         if done is not None:
             return done
@@ -64,14 +69,21 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
         context.tick(order, {**asdict(progress), "folder": folder})
 
     with work_folder.translated_os_errors():
-        plan = build_plan(context.settings, order.options)
+        plan = build_plan(context.settings, order.options, order.template)
         encoded = encode(source, work, plan, tools_of(ffmpeg.path, ffmpeg.sandbox), tick)
     return {**asdict(encoded), "folder": folder}
 
 
-def build_plan(settings: Settings, options: dict[str, Any] | None = None) -> EncodePlan:
-    """The media library's plain values from the settings and from what the task was ordered with."""
+def build_plan(settings: Settings, options: dict[str, Any] | None = None, template: str = WEB) -> EncodePlan:
+    """The media library's plain values from the settings and from what the task was ordered with.
+
+    Errors: SettingsError for a template that these settings lack.
+    """
     encode_settings = settings.encode
+    if template not in settings.templates:
+        raise SettingsError(f"there is no template {template} in the settings of this worker")
+    wanted = settings.templates[template]
+    ladder = [rung for rung in settings.rendition if rung.name in wanted.ladder]
     limits = Limits(
         max_duration_s=int(encode_settings.max_duration_h * 3600),
         max_pixels=int(encode_settings.max_megapixels * 1_000_000),
@@ -80,11 +92,15 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None) -> Enc
         memory_mb=encode_settings.memory_mb,
     )
     return EncodePlan(
-        renditions=tuple(Rendition(**rung.model_dump()) for rung in settings.rendition),
+        renditions=tuple(Rendition(**rung.model_dump()) for rung in (*ladder, *wanted.rendition)),
+        container=wanted.container,
+        codec=wanted.codec,
         limits=limits,
         segment_s=encode_settings.segment_s,
         keyframe_s=encode_settings.keyframe_s,
-        mp3_kbps=encode_settings.mp3_kbps,
+        audio_kbps=wanted.audio_kbps or 0,  # 0: the renditions say it
+        mp3_kbps=encode_settings.mp3_kbps if template == WEB else wanted.mp3_kbps,
+        with_extras=template == WEB,
         keep=tuple((start_s, end_s) for start_s, end_s in (options or {}).get("keep", ())),
         copy_top=encode_settings.copy_top,
         level_lufs=encode_settings.audio_level_lufs or None,

@@ -1,6 +1,6 @@
-"""Where a job of a video works: one folder per generation, one worker per video, published by one rename.
+"""Where a job of a video works: one folder per generation, one worker per video and template, published by one rename.
 
-videos/000003/lock                 flock: who holds it is the only one that works on this video; dies with its process
+videos/000003/lock-web             flock: who holds it is the only one that works on this for the video; dies with its process
 videos/000003/encode-7-g2.part/    work under way; readable while it grows
 videos/000003/encode-7-g2/         published; holds done.json, the result as it is reported, written last
 """
@@ -20,19 +20,23 @@ from pod_jobs.catalog.client import Order
 from pod_jobs.durable import sync
 from pod_jobs.errors import DiskFull, ServiceUnavailable
 
-LOCK_WAIT_S = 30.0  # another run of this video ends within its stop time, unless something is very wrong
+LOCK_WAIT_S = 30.0  # another run of the same ends within its stop time, unless something is very wrong
 LOCK_POLL_S = 0.25
 DONE_MARKER = "done.json"
 LOG_NAME = "encoding.log"
 PART = ".part"
+LOCK = "lock-"
 
 
 @contextmanager
-def only_worker_on(video_folder: Path, tick: Callable[[], None]) -> Iterator[None]:
-    """Hold the video's lock. Errors: ServiceUnavailable when another run keeps it for 30 s; DiskFull; what `tick` raises."""
+def only_worker_on(video_folder: Path, what: str, tick: Callable[[], None]) -> Iterator[None]:
+    """Hold the video's lock for `what`: a template, or another kind of work.
+
+    Errors: ServiceUnavailable when another run keeps it for 30 s; DiskFull; what `tick` raises.
+    """
     with translated_os_errors():
         video_folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(video_folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = os.open(video_folder / f"{LOCK}{what}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         deadline = time.monotonic() + LOCK_WAIT_S
         while True:
@@ -41,9 +45,7 @@ def only_worker_on(video_folder: Path, tick: Callable[[], None]) -> Iterator[Non
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise ServiceUnavailable(
-                        f"{video_folder.name}: another run of this video is still at work"
-                    ) from None
+                    raise ServiceUnavailable(f"{video_folder.name}: another run is still at work for {what}") from None
             tick()
             time.sleep(LOCK_POLL_S)
         yield

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from redis import Redis
 from redis.exceptions import RedisError
 
-from pod_jobs.catalog.models import Attempt, Output, Task, Video
+from pod_jobs.catalog.models import WEB, Attempt, Output, Task, Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.jobs import queue, report
 from pod_jobs.settings import QUEUES
@@ -92,7 +92,7 @@ def media_path(row: Video, folder: str, name: str) -> str:
 
 
 def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], live: Live) -> Document:
-    latest = next((task for task in own_tasks if task.kind == "encode"), None)
+    latest = next((task for task in own_tasks if task.kind == "encode" and task.template == WEB), None)
     progress = live.progress.get(latest.id) if latest is not None else None
     growing = progress["folder"] if progress and progress.get("first_playable") and progress.get("folder") else None
     return {
@@ -108,7 +108,7 @@ def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], 
         "warnings": [_warning(remark) for remark in row.warnings],
         "created_at": instant(row.created_at),
         "page_url": f"{base}/videos/{row.id}",
-        "play": _play(base, row, outputs, growing),
+        "play": _play(base, row, [one for one in outputs if _is_played(one)], growing),
         "task": None if latest is None else _task(latest, live),
     }
 
@@ -117,6 +117,11 @@ def _video_state(row: Video, latest: Task | None) -> str:
     if row.published_folder is not None or (latest is not None and latest.state == "done"):
         return "ready"
     return "waiting" if latest is None else latest.state
+
+
+def _is_played(output: Output) -> bool:
+    """Downloads of other templates are not the player's: they may be of another cut."""
+    return output.task.kind != "encode" or output.task.template == WEB
 
 
 def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> Document:
@@ -154,6 +159,7 @@ def _rendition(output: Output, url: str) -> Document:
 
 def _output(base: str, row: Video, output: Output) -> Document:
     return {
+        "template": output.task.template,
         "kind": output.kind,
         "name": output.name,
         "rendition": output.rendition,

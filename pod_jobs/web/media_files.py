@@ -25,6 +25,7 @@ TYPES = {  # text is in UTF-8
     ".m3u8": "application/vnd.apple.mpegurl",
     ".m4s": "video/mp4",
     ".mp4": "video/mp4",
+    ".webm": "video/webm",
     ".mp3": "audio/mpeg",
     ".m4a": "audio/mp4",
     ".jpg": "image/jpeg",

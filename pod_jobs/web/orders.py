@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
-from pod_jobs.errors import NotFound, ServiceUnavailable
+from pod_jobs.errors import Malformed, NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.web import limits
 from pod_jobs.web.site import now, site
@@ -21,25 +21,31 @@ log = logging.getLogger(__name__)
 
 
 def add_video(user: User, title: str, source: videos.Source, place: Callable[[str], None]) -> Video:
-    """A video of the file that `place` puts into the media folder, and its encode."""
-    video, task = videos.create(user, title, source, now(), place)
-    _ordered(user, "upload", task)
+    """A video of the file that `place` puts into the media folder, and its encodes."""
+    video, encodes = videos.create(user, title, source, now(), place, _automatic())
+    for task in encodes:
+        _ordered(user, "upload", task)
     return video
 
 
 def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> Video:
     """The same for a complete tus upload; a second call gives back the same video."""
-    is_new = upload.video_id is None
-    video, task = uploads.finish(upload, now(), place)
-    if is_new:
+    video, encodes = uploads.finish(upload, now(), place, _automatic())
+    for task in encodes:
         _ordered(user, "upload", task)
     return video
 
 
-def encode_again(user: User, video_id: int, options: dict[str, Any]) -> Task:
-    """`options` of web/options.py. Errors: NotFound; Refused while an encode is open, or when enough waits."""
+def encode_again(user: User, video_id: int, template: str, options: dict[str, Any]) -> Task:
+    """`options` of web/options.py.
+
+    Errors: NotFound; Malformed for an unknown template; Refused while such an encode is open, or when enough waits.
+    """
     limits.check_waiting(site().settings, user)
-    task = videos.order_encode(video_id, user, now(), options)
+    known = site().settings.templates
+    if template not in known:
+        raise Malformed(f"template: {template!r} is none of {', '.join(known)}")
+    task = videos.order_encode(video_id, user, now(), template, options)
     _ordered(user, "encode", task)
     return task
 
@@ -93,6 +99,11 @@ def dispatch(task: Task) -> None:
         log.warning("%s waits for the janitor: %s", job_id, error.reason)
         return
     outbox.sent(job_id)
+
+
+def _automatic() -> list[str]:
+    """The templates of every upload."""
+    return [one.name for one in site().settings.templates.values() if one.automatic]
 
 
 def _ordered(user: User, action: str, task: Task) -> None:

@@ -120,7 +120,7 @@ def placer(settings: Settings, path: Path) -> Callable[[str], None]:
     def place(relative: str) -> None:
         target = settings.media_folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
-        if any(path.name not in ("source", "lock") for path in target.parent.iterdir()):
+        if any(path.name != "source" and not path.name.startswith("lock") for path in target.parent.iterdir()):
             raise ServiceUnavailable(
                 f"{relative}: there is another recording; is this database that of this media folder?"
             )

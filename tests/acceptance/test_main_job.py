@@ -154,7 +154,7 @@ def test_a_cancel_ends_ffmpeg_within_ten_seconds(instance: Instance, lecture: Pa
     wait_for_state(instance, video_id, "cancelled", 30)
     assert time.monotonic() - began < 30
     folder = instance.home / "media" / "videos" / f"{video_id:06d}"
-    assert {path.name for path in folder.rglob("*") if path.is_file()} <= {"source", "lock", "encoding.log"}
+    assert {path.name for path in folder.rglob("*") if path.is_file()} <= {"source", "lock-web", "encoding.log"}
 
 
 def test_a_file_that_cannot_be_encoded_says_so_in_a_sentence(page: Page, instance: Instance, tmp_path: Path) -> None:

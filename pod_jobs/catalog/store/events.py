@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import Task, Video
+from pod_jobs.catalog.models import WEB, Task, Video
 from pod_jobs.catalog.store import statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
@@ -24,6 +24,8 @@ def ended(task: Task, result: dict[str, Any], now: datetime) -> None:
         return
     success = FINAL[task.state]
     run = f"{task.id}-g{task.generation}"
+    if task.kind == "encode" and task.template != WEB:
+        return  # a download more is no event of the video
     if task.kind == "encode":
         started = task.started_at or now
         took_s = max(0.0, (now - started).total_seconds())

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
+from pod_jobs.catalog.models import OUTCOMES, WEB, Attempt, Output, Task, Video
 from pod_jobs.catalog.store import events
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
 from pod_jobs.errors import REASON_LIMIT, SENTENCES, FfmpegKilled, ResultRejected, Superseded
@@ -187,7 +187,7 @@ def _fail(task: Task, report: Report, now: datetime) -> None:
 
 
 def _publish(task: Task, result: dict[str, Any]) -> None:
-    """The result's outputs become the video's; those of earlier tasks of this kind go (their files: janitor, later)."""
+    """The result's outputs become the video's; those of earlier tasks of this sort go (their files: janitor, later)."""
     task.infos = {key: result[key] for key in INFOS if key in result} | result.get("infos", {})
     task.error_code = task.error_reason = None
     if task.video_id is None:
@@ -201,7 +201,7 @@ def _publish(task: Task, result: dict[str, Any]) -> None:
     Output.delete().where(Output.task.in_(Task.select(Task.id).where(*same))).execute()
     if rows:
         Output.insert_many(rows).execute()
-    if task.kind == "encode":
+    if task.kind == "encode" and task.template == WEB:
         Video.update(
             published_folder=folder,
             duration_s=result.get("duration_s"),

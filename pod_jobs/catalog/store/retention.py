@@ -44,12 +44,13 @@ def folders_in_use(videos: Sequence[int]) -> set[str]:
 
 
 def forget_tasks(limit: datetime, count: int = 200) -> int:
-    """Ended tasks older than `limit`, but those whose outputs are in use and the latest of each video.
+    """Ended tasks older than `limit`, but those whose outputs are in use and the latest of each sort of each video.
 
     Returns how many went: at most `count`, call until 0.
     """
     used = Output.select(Output.task)
-    latest = Task.select(fn.MAX(Task.id)).where(Task.video.is_null(False)).group_by(Task.video)
+    sort = (Task.video, Task.kind, Task.template)
+    latest = Task.select(fn.MAX(Task.id)).where(Task.video.is_null(False)).group_by(*sort)
     old = Task.select(Task.id).where(Task.state.not_in(OPEN), Task.ended_at < limit)
     return _delete(Task, old.where(Task.id.not_in(used), Task.id.not_in(latest)), count)
 

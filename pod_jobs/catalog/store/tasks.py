@@ -33,13 +33,9 @@ def job_id(kind: str, task_id: int, generation: int) -> str:
     return f"{kind}-{task_id}-g{generation}"
 
 
-def order(
-    video: Video | None, kind: str, author: User | None, now: datetime, options: dict[str, Any] | None = None
-) -> Task:
-    """A new task with its outbox row. Call inside a transaction."""
-    task = Task.create(
-        video=video, kind=kind, options=options, state="waiting", author=author, created_at=now, queued_at=now
-    )
+def order(video: Video | None, kind: str, author: User | None, now: datetime, **more: Any) -> Task:
+    """A new task with its outbox row; `more`: its template and options. Call inside a transaction."""
+    task = Task.create(video=video, kind=kind, state="waiting", author=author, created_at=now, queued_at=now, **more)
     _post(task, now)
     return task
 

@@ -1,10 +1,10 @@
 """tus uploads under way. How far one got is the size of its file; the row holds who, what and how much."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pod_jobs.catalog.database import locked, transaction
-from pod_jobs.catalog.models import Task, Upload, User, Video
+from pod_jobs.catalog.models import WEB, Task, Upload, User, Video
 from pod_jobs.catalog.store import videos
 from pod_jobs.errors import NotFound
 
@@ -29,8 +29,10 @@ def touch(upload: Upload, now: datetime) -> None:
     Upload.update(touched_at=now).where(Upload.id == upload.id).execute()
 
 
-def finish(upload: Upload, now: datetime, place: Callable[[str], None]) -> tuple[Video, Task]:
-    """All bytes are there: make the video, or give back the one made before. `place`: see videos.create.
+def finish(
+    upload: Upload, now: datetime, place: Callable[[str], None], templates: Sequence[str] = (WEB,)
+) -> tuple[Video, list[Task]]:
+    """All bytes are there: make the video, or give back the one made before, without tasks. `place`: see videos.create.
 
     Errors: NotFound when the upload was deleted, or its video purged.
     """
@@ -39,10 +41,11 @@ def finish(upload: Upload, now: datetime, place: Callable[[str], None]) -> tuple
         if row is None:
             raise NotFound(f"upload {upload.id}")
         if row.video_id is not None:
-            return row.video, Task.select().where(Task.video == row.video_id).order_by(Task.id).first()
-        video, task = videos.create(upload.user, row.title, videos.Source(row.name, row.bytes), now, place)
+            return row.video, []
+        source = videos.Source(row.name, row.bytes)
+        video, ordered = videos.create(upload.user, row.title, source, now, place, templates)
         Upload.update(video=video, touched_at=now).where(Upload.id == upload.id).execute()
-        return video, task
+        return video, ordered
 
 
 def open_uploads() -> list[Upload]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pod_jobs.catalog.database import locked, transaction
-from pod_jobs.catalog.models import Output, Task, User, Video
+from pod_jobs.catalog.models import WEB, Output, Task, User, Video
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.errors import NotFound, Refused
 
@@ -24,8 +24,15 @@ def folder_of(video_id: int) -> str:
     return f"videos/{video_id:06d}"
 
 
-def create(owner: User, title: str, source: Source, now: datetime, place: Callable[[str], None]) -> tuple[Video, Task]:
-    """A video and the encode that makes it playable.
+def create(
+    owner: User,
+    title: str,
+    source: Source,
+    now: datetime,
+    place: Callable[[str], None],
+    templates: Sequence[str] = (WEB,),
+) -> tuple[Video, list[Task]]:
+    """A video and its encodes, one for each of `templates`, in that order.
 
     `place(path)` puts the source file at `path` (relative to the media folder). It is called before the commit: no row
     ever points to a file that is not there; a file that no row points to is found by the janitor.
@@ -41,10 +48,10 @@ def create(owner: User, title: str, source: Source, now: datetime, place: Callab
         )
         video.source_path = f"{folder_of(video.id)}/source"
         video.save(only=[Video.source_path])
-        task = tasks.order(video, "encode", owner, now)
+        ordered = [tasks.order(video, "encode", owner, now, template=template) for template in templates]
         events.uploaded(video, now)
         place(video.source_path)
-    return video, task
+    return video, ordered
 
 
 def get(video_id: int, user: User | None = None) -> Video:
@@ -72,14 +79,17 @@ def list_videos(user: User, limit: int = 50, before: int | None = None, text: st
     return list(query.order_by(Video.id.desc()).limit(limit))
 
 
-def order_encode(video_id: int, author: User, now: datetime, options: dict[str, Any] | None = None) -> Task:
-    """Encode once more, as a new task with `options`; what is published stays until then. Errors: Refused while one is open."""
+def order_encode(
+    video_id: int, author: User, now: datetime, template: str = WEB, options: dict[str, Any] | None = None
+) -> Task:
+    """Encode once more, as a new task; what this template published stays until then. Errors: Refused while one is open."""
     with transaction():
         locked(Video.select().where(Video.id == video_id)).get_or_none()  # two clicks, one encode
         video = get(video_id, author)
-        if Task.select().where(Task.video == video, Task.kind == "encode", Task.state.in_(tasks.OPEN)).exists():
-            raise Refused(f"an encode of video {video_id} is under way")
-        return tasks.order(video, "encode", author, now, options or None)
+        same = (Task.video == video, Task.kind == "encode", Task.template == template)
+        if Task.select().where(*same, Task.state.in_(tasks.OPEN)).exists():
+            raise Refused(f"an encode of video {video_id} by the template {template} is under way")
+        return tasks.order(video, "encode", author, now, template=template, options=options or None)
 
 
 def rename(video_id: int, title: str, user: User) -> Video:
@@ -104,8 +114,8 @@ def delete(video_id: int, user: User, now: datetime) -> list[Task]:
 
 
 def outputs_of(videos: Sequence[Video]) -> dict[int, list[Output]]:
-    """Video id -> its published outputs, in the order they were made."""
+    """Video id -> its published outputs, each with its task, in the order they were made."""
     found: dict[int, list[Output]] = {video.id: [] for video in videos}
-    for output in Output.select().where(Output.video.in_(list(found))).order_by(Output.id):
+    for output in Output.select(Output, Task).join(Task).where(Output.video.in_(list(found))).order_by(Output.id):
         found[output.video_id].append(output)
     return found

@@ -6,6 +6,7 @@ from typing import IO
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from pod_jobs.catalog.models import WEB
 from pod_jobs.catalog.store import videos
 from pod_jobs.errors import Malformed
 from pod_jobs.settings import Settings
@@ -84,8 +85,10 @@ def delete(video_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/videos/<int:video_id>/encode")
 def encode(video_id: int) -> ResponseReturnValue:
-    """The body is optional: see web/options.py. Errors: Malformed, NotFound, Refused while an encode is open."""
+    """The body is optional: `template`, and web/options.py. Errors: Malformed, NotFound, Refused while an encode is open."""
     user = require_user()
     videos.get(video_id, user)
-    options = read_options(answers.body() if request.content_length else None)
-    return documents.task(site().redis, orders.encode_again(user, video_id, options)), 202
+    document = answers.body() if request.content_length else {}
+    template = answers.field({"template": document.pop("template", WEB)}, "template", str)
+    task = orders.encode_again(user, video_id, template, read_options(document))
+    return documents.task(site().redis, task), 202

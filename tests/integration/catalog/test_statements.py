@@ -249,7 +249,7 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
     with pytest.raises(OSError):
         videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, fail)
     assert events.pending() == []
-    _, task = videos.create(lecturer, "Été", videos.Source("a.mp4", 1), NOW, lambda path: None)
+    _, (task,) = videos.create(lecturer, "Été", videos.Source("a.mp4", 1), NOW, lambda path: None)
     tasks.start(task.id, 1, tasks.Runner("w", "h", 1), later(5), 10)
     result = {"folder": f"videos/{task.video_id:06d}/encode-{task.id}-g1", "outputs": []}
     for _ in range(2):

@@ -41,7 +41,7 @@ class SmallCatalog:
         self.starts.append({"task": task, **body})
         order = {"task": task, "generation": body["generation"], "attempt": len(self.starts), "failures": self.failures}
         place = {"video": 3, "title": "t", "source": "videos/000003/source", "folder": "videos/000003"}
-        return 200, {**order, **place, "kind": "encode", "template": ""}
+        return 200, {**order, **place, "kind": "encode", "template": "web"}
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def task(tmp_path: Path) -> Iterator[Task]:
     catalog_database.migrate(database)
     with database.connection_context():
         owner = users.create("léa", "lecturer", None, now())
-        yield videos.create(owner, "t", videos.Source("a.mp4", 5), now(), lambda path: None)[1]
+        yield videos.create(owner, "t", videos.Source("a.mp4", 5), now(), lambda path: None)[1][0]
 
 
 @pytest.fixture

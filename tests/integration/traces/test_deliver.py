@@ -306,7 +306,7 @@ def test_what_the_platform_did_arrives_as_statements(site: Site, deliver: Delive
     person = site.user("léa")
     now = datetime.now(UTC)
     with database.connect(site.settings.database_url).connection_context():
-        video, task = videos.create(person, "Été", videos.Source("a.mp4", 1), now, lambda path: None)
+        video, (task,) = videos.create(person, "Été", videos.Source("a.mp4", 1), now, lambda path: None)
         tasks.start(task.id, 1, tasks.Runner("w", "h", 1), now, 10)
         result = {"folder": "f", "outputs": []}
         reports.accept(task.id, reports.Report(1, "done", 1, result=result), reports.Allowed(2, 5), now)

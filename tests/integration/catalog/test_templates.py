@@ -1,0 +1,101 @@
+"""What one template publishes is nothing to the others, on all three databases."""
+
+from typing import Any
+
+import pytest
+
+from pod_jobs.catalog.models import Task, User, Video
+from pod_jobs.catalog.store import reports, retention, tasks, videos
+from pod_jobs.catalog.store.reports import Report
+from pod_jobs.catalog.trace_models import ProductionEvent
+from pod_jobs.errors import Refused
+from tests.integration.catalog.conftest import NOW, later
+
+WORKER = tasks.Runner("encoding.host.12", "host", 12)
+ALLOWED = reports.Allowed(deaths=2, losses=5)
+
+
+@pytest.fixture
+def encodes(lecturer: User) -> list[Task]:
+    """Of a new video: the web's and the archive's."""
+    source = videos.Source("a.mp4", 5)
+    return videos.create(lecturer, "Été", source, NOW, lambda path: None, ("web", "archive"))[1]
+
+
+def folder_of(task: Task) -> str:
+    return f"{videos.folder_of(task.video_id or 0)}/encode-{task.id}-g1"
+
+
+def finish(task: Task, name: str, outcome: str = "done", **more: Any) -> None:
+    tasks.start(task.id, 1, WORKER, later(1), 10)
+    output = {"kind": "mp4", "name": name, "mime": "video/mp4", "bytes": 7}
+    result = {
+        "folder": folder_of(task),
+        "outputs": [output],
+        "duration_s": 10.5,
+        "is_video": True,
+        "facts": {"by": name},
+    }
+    reports.accept(task.id, Report(1, outcome, attempt=1, result=result, **more), ALLOWED, later(2))
+
+
+def published(video_id: int | None) -> dict[str, str]:
+    rows = videos.outputs_of([Video.get_by_id(video_id)])[video_id or 0]
+    return {row.task.template: row.name for row in rows}
+
+
+def test_an_upload_orders_one_task_for_each_template(encodes: list[Task]) -> None:
+    assert [(task.kind, task.template, task.state) for task in encodes] == [
+        ("encode", "web", "waiting"),
+        ("encode", "archive", "waiting"),
+    ]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_only_the_web_makes_a_video_ready_whichever_ends_first(encodes: list[Task], order: tuple[int, int]) -> None:
+    for place in order:
+        finish(encodes[place], f"{encodes[place].template}.mp4")
+    video = Video.get_by_id(encodes[0].video_id)
+    assert (video.published_folder, video.facts) == (folder_of(encodes[0]), {"by": "web.mp4"})
+    assert published(video.id) == {"web": "web.mp4", "archive": "archive.mp4"}
+    assert [event.kind for event in ProductionEvent.select()] == ["uploaded", "encoded", "published"]
+
+
+def test_an_archive_alone_leaves_the_video_unpublished(encodes: list[Task]) -> None:
+    finish(encodes[1], "archive.mp4")
+    assert Video.get_by_id(encodes[0].video_id).published_folder is None
+
+
+@pytest.mark.parametrize("again", ["web", "archive"])
+def test_a_new_encode_replaces_what_its_own_template_published(encodes: list[Task], lecturer: User, again: str) -> None:
+    for task in encodes:
+        finish(task, f"{task.template}.mp4")
+    newer = videos.order_encode(encodes[0].video_id or 0, lecturer, later(3), again)
+    finish(newer, "newer.mp4")
+    assert published(newer.video_id) == {"web": "web.mp4", "archive": "archive.mp4", again: "newer.mp4"}
+    replaced = next(task for task in encodes if task.template == again)
+    used = retention.folders_in_use([newer.video_id or 0])
+    assert {folder_of(task) for task in (*encodes, newer)} - used == {folder_of(replaced)}
+
+
+def test_a_failed_archive_leaves_the_video_ready(encodes: list[Task]) -> None:
+    finish(encodes[0], "web.mp4")
+    finish(encodes[1], "", "error", error_code="encode-failed")
+    assert Video.get_by_id(encodes[0].video_id).published_folder == folder_of(encodes[0])
+    assert tasks.get(encodes[1].id).state == "error"
+    assert published(encodes[0].video_id) == {"web": "web.mp4"}
+
+
+def test_templates_are_open_and_run_again_each_by_itself(encodes: list[Task], lecturer: User) -> None:
+    web, archive = encodes
+    with pytest.raises(Refused):
+        videos.order_encode(archive.video_id or 0, lecturer, later(1), "archive")
+    finish(archive, "", "error", error_code="encode-failed")
+    assert tasks.order_again(archive.id, later(3)).generation == 2  # while the web's is still open
+    assert videos.order_encode(web.video_id or 0, lecturer, later(3), "audio").template == "audio"
+
+
+def test_the_latest_task_of_each_template_is_remembered(encodes: list[Task]) -> None:
+    for task in encodes:
+        finish(task, "", "error", error_code="encode-failed")
+    assert retention.forget_tasks(later(1000)) == 0
