@@ -9,15 +9,14 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import croniter
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as SourceError
 
 from pod_jobs.encode_settings import WEB, EncodeSettings, RenditionSettings, TemplateSettings, web_template
 from pod_jobs.errors import SettingsError
+from pod_jobs.periodic_settings import PeriodicSettings
 from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
 from pod_jobs.xapi_settings import XapiSettings
 
@@ -88,27 +87,6 @@ class JanitorSettings(Section):
     registries_s: PositiveInt
     reconcile_s: PositiveInt
     lost_s: PositiveInt
-
-
-class PeriodicSettings(Section):
-    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
-    kind: Literal["verify"]  # a job type of no video
-    cron: str = ""
-    every_min: Count = 0
-    time_zone: str = "UTC"
-    missed: Literal["skip", "once"]
-
-    @model_validator(mode="after")
-    def _has_one_rhythm(self) -> "PeriodicSettings":
-        if bool(self.cron) == bool(self.every_min):
-            raise ValueError("give either cron or every_min")
-        if self.cron and not croniter.is_valid(self.cron):
-            raise ValueError(f"cron: {self.cron!r} is not minute hour day month weekday")
-        try:
-            ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"time_zone: {self.time_zone!r} is unknown, give one like Europe/Paris") from error
-        return self
 
 
 class RetentionSettings(Section):

@@ -28,9 +28,9 @@ class Api:
         """The JSON of GET `path`."""
         return self.call("GET", path, params={name: value for name, value in query.items() if value}).json()
 
-    def post(self, path: str) -> Any:
-        """The JSON of POST `path` without a body."""
-        return self.call("POST", path).json()
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The JSON of POST `path`."""
+        return self.call("POST", path, json=body).json()
 
     def pages(self, path: str, name: str, **query: object) -> Iterator[dict[str, Any]]:
         """Every item of the list `name` that `path` gives in pages."""

@@ -8,6 +8,7 @@ import click
 
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import clock, size
+from pod_jobs.encode_settings import WEB
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -16,8 +17,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("file", type=FILE)
 @click.argument("outdir", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--keep", "keep", multiple=True, metavar="FROM-TO", help="Keep only this part, for instance 1:30-12:00.")
+@click.option("--template", default=WEB, show_default=True, help="By which template of the settings.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: outputs, wall_s, cpu_s, first_playable_s …")
-def encode(file: Path, outdir: Path, keep: tuple[str, ...], as_json: bool) -> None:
+def encode(file: Path, outdir: Path, keep: tuple[str, ...], template: str, as_json: bool) -> None:
     """Encode FILE into the empty folder OUTDIR, as the encoding worker would."""
     from pod_jobs.jobs.encode import build_plan
     from pod_jobs.media.encode import encode as run
@@ -25,6 +27,8 @@ def encode(file: Path, outdir: Path, keep: tuple[str, ...], as_json: bool) -> No
     from pod_jobs.media.tools import find_tools
 
     settings = load_settings()
+    if template not in settings.templates:
+        raise click.UsageError(f"--template {template} is none of {', '.join(settings.templates)}")
     outdir.mkdir(parents=True, exist_ok=True)
     if any(outdir.iterdir()):
         raise Fault(f"{outdir} is not empty.")
@@ -35,7 +39,7 @@ def encode(file: Path, outdir: Path, keep: tuple[str, ...], as_json: bool) -> No
             click.echo(f"\r\x1b[K{progress.step} {progress.fraction:.0%}", nl=False, file=terminal)
 
     tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)
-    plan = replace(build_plan(settings), keep=tuple(_range(words) for words in keep))
+    plan = replace(build_plan(settings, None, template), keep=tuple(_range(words) for words in keep))
     encoded = run(file, outdir, plan, tools, tick)
     if terminal.isatty():
         click.echo("\r\x1b[K", nl=False, file=terminal)

@@ -50,11 +50,15 @@ def waiting(as_json: bool) -> None:
 @click.command(cls=InstanceCommand)
 @click.argument("ids", nargs=-1, metavar="ID…")
 @click.option("--all-failed", is_flag=True, help="Every task that ended in an error.")
-def requeue(ids: tuple[str, ...], all_failed: bool) -> None:
+@click.option("--template", help="Encode these videos by this template, whether they were before or not.")
+def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> None:
     """Run failed or cancelled tasks again. ID: a video's number, or a task: t12."""
     if bool(ids) == all_failed:
         raise click.UsageError("give IDs or --all-failed")
     api = Api(load_settings())
+    if template:
+        _encode_each(api, ids, template)
+        return
     chosen = list(api.pages("/tasks", "tasks", state="error")) if all_failed else _choose(api, ids, AGAIN)
     _order_each(api, chosen, "requeue")
     click.echo(f"{len(chosen)} {'task runs' if len(chosen) == 1 else 'tasks run'} again.")
@@ -105,15 +109,26 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str]) -> list[dict[st
 
 
 def _order_each(api: Api, tasks: Sequence[dict[str, Any]], verb: str) -> None:
-    """One refusal does not stop the others; it is told at the end."""
+    _post_each(api, {f"t{task['id']}": f"/tasks/{task['id']}/{verb}" for task in tasks})
+
+
+def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
+    if not ids or not all(name.isdigit() for name in ids):
+        raise click.UsageError("--template goes with the numbers of videos")
+    _post_each(api, {f"video {name}": f"/videos/{name}/encode" for name in ids}, {"template": template})
+    click.echo(f"{len(ids)} {'encode is' if len(ids) == 1 else 'encodes are'} queued.")
+
+
+def _post_each(api: Api, paths: dict[str, str], body: dict[str, Any] | None = None) -> None:
+    """`paths` by what a person calls them. One refusal does not stop the others; it is told at the end."""
     refused = []
-    for task in tasks:
+    for name, path in paths.items():
         try:
-            api.post(f"/tasks/{task['id']}/{verb}")
+            api.post(path, body)
         except Fault as fault:
-            refused.append(f"t{task['id']}: {fault.message}")
+            refused.append(f"{name}: {fault.message}")
     if refused:
-        raise Fault(f"{len(refused)} of {len(tasks)} were refused.", "\n".join(refused))
+        raise Fault(f"{len(refused)} of {len(paths)} were refused.", "\n".join(refused))
 
 
 def _worker(task: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import click
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import clock, describe_task, local_time, size
+from pod_jobs.encode_settings import WEB
 from pod_jobs.settings import Settings
 
 POLL_S = 0.5
@@ -26,20 +27,23 @@ LIST_LIMIT = 50
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE…"
 )
 @click.option("--title", help="Title of the video; default: from the file name. Only with one file.")
+@click.option("--template", "templates", multiple=True, help="Also encode by this template of the settings.")
 @click.option("--wait", is_flag=True, help="Follow the encode to its end; exit code 1 when one failed.")
 @click.option("--json", "as_json", is_flag=True, help="One line per file, each a JSON object.")
-def submit(files: tuple[Path, ...], title: str | None, wait: bool, as_json: bool) -> None:
+def submit(files: tuple[Path, ...], title: str | None, templates: tuple[str, ...], wait: bool, as_json: bool) -> None:
     """Send recordings to be encoded."""
     if title and len(files) > 1:
         raise click.UsageError("--title goes with one file")
     settings = load_settings()
+    if unknown := set(templates) - set(settings.templates):
+        raise click.UsageError(f"--template {sorted(unknown)[0]} is none of {', '.join(settings.templates)}")
     api = Api(settings)
-    sent = [_upload(api, file, title or "") for file in files]
+    sent = [_order(api, _upload(api, file, title or ""), templates) for file in files]
     failed = False
     for video in sent:
         if wait:
-            video = _follow(api, video["id"])
-            failed = failed or video["task"]["state"] != "done"
+            video = _follow(api, video["id"], templates)
+            failed = failed or any(task["state"] != "done" for task in _encodes(video, templates))
         if as_json:
             echo_json(summary(settings, video))
         else:
@@ -80,13 +84,16 @@ def show(video_id: int, as_json: bool) -> None:
         f"{video['state']}, {clock(video['duration_s'])}, of {video['owner']}, {size(video['source']['bytes'])}\n"
     )
     for task in video["tasks"]:
-        click.echo(f"t{task['id']}  {task['kind']}: {describe_task(task)}")
+        click.echo(f"t{task['id']}  {task['kind']} {task['template']}: {describe_task(task)}")
     for warning in video["warnings"]:
         click.echo(f"warning: {warning.get('sentence') or warning['code']}")
     click.echo()
     echo_table(
-        [(one["kind"], size(one["bytes"]), settings.media_folder / one["path"]) for one in video["outputs"]],
-        ("OUTPUT", "SIZE", "PATH"),
+        [
+            (one["template"], one["kind"], size(one["bytes"]), settings.media_folder / one["path"])
+            for one in video["outputs"]
+        ],
+        ("TEMPLATE", "OUTPUT", "SIZE", "PATH"),
     )
 
 
@@ -128,6 +135,21 @@ def _upload(api: Api, file: Path, title: str) -> dict[str, Any]:
     return video
 
 
+def _order(api: Api, video: dict[str, Any], templates: Sequence[str]) -> dict[str, Any]:
+    """The encodes that no upload orders by itself."""
+    ordered = {task["template"] for task in video["tasks"]}
+    for template in templates:
+        if template not in ordered:
+            api.post(f"/videos/{video['id']}/encode", {"template": template})
+    return video
+
+
+def _encodes(video: dict[str, Any], templates: Sequence[str]) -> list[dict[str, Any]]:
+    """The web's encode and those by `templates`, the latest of each."""
+    latest = {task["template"]: task for task in reversed(video["tasks"]) if task["kind"] == "encode"}
+    return [latest[name] for name in dict.fromkeys((WEB, *templates))]
+
+
 class _Watched:
     """A file for requests to stream, that tells how much was read."""
 
@@ -143,14 +165,14 @@ class _Watched:
         return piece
 
 
-def _follow(api: Api, video_id: int) -> dict[str, Any]:
-    """Show the encode's progress until it has ended."""
+def _follow(api: Api, video_id: int, templates: Sequence[str]) -> dict[str, Any]:
+    """Show the progress until the web's encode and those by `templates` have ended."""
     terminal = sys.stderr
     while True:
         video: dict[str, Any] = api.get(f"/videos/{video_id}")
-        still_open = video["task"]["state"] in OPEN
+        still_open = [task for task in _encodes(video, templates) if task["state"] in OPEN]
         if terminal.isatty():
-            line = f"{video['title']}: {describe_task(video['task'])}"[:110] if still_open else ""
+            line = f"{video['title']}: {describe_task(still_open[0])}"[:110] if still_open else ""
             click.echo(f"\r\x1b[K{line}", nl=False, file=terminal)
         if not still_open:
             return video

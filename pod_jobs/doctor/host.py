@@ -54,13 +54,15 @@ def check_space(settings: Settings) -> Iterator[Finding]:
 
 
 def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
-    """The program, its encoders and filters, the sandbox."""
-    from pod_jobs.media.tools import find_tools  # here: most workers never need it
+    """The program, its filters, the encoders of every template, the sandbox."""
+    from pod_jobs.jobs.encode import check_templates  # here: most workers never need it
+    from pod_jobs.media.tools import find_tools
 
     try:
         tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)
+        check_templates(settings, tools)
     except PodJobsError as error:
-        yield Finding("ffmpeg", "fault", error.reason, "[ffmpeg] in settings.toml")
+        yield Finding("ffmpeg", "fault", error.reason, "[ffmpeg] and [[template]] in settings.toml")
         return
     yield Finding("ffmpeg", "ok", f"{tools.ffmpeg} {tools.version}, nothing lacks")
     if tools.sandbox.lacking:

@@ -17,6 +17,7 @@ from pod_jobs.encode_settings import WEB
 from pod_jobs.errors import BadSource, PodJobsError, SettingsError
 from pod_jobs.jobs import work_folder
 from pod_jobs.jobs.job_type import Context
+from pod_jobs.media.containers import find_lacks
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.guard import Limits
 from pod_jobs.media.ladder import Rendition
@@ -33,7 +34,18 @@ def tools_of(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "none"]) -> Too
 
 def prepare_encode(settings: Settings) -> None:
     """Errors: SettingsError when there is no fitting ffmpeg."""
-    tools_of(settings.ffmpeg.path, settings.ffmpeg.sandbox)
+    check_templates(settings, tools_of(settings.ffmpeg.path, settings.ffmpeg.sandbox))
+
+
+def check_templates(settings: Settings, tools: Tools) -> None:
+    """Errors: SettingsError that names each template and what this ffmpeg lacks for it."""
+    faults = [
+        f"template {one.name}: {tools.ffmpeg} has no {lack}"
+        for one in settings.templates.values()
+        for lack in find_lacks(one.container, one.codec, tools.encoders)
+    ]
+    if faults:
+        raise SettingsError("\n".join(faults))
 
 
 def run_encode(context: Context, order: Order) -> dict[str, Any]:

@@ -4,9 +4,10 @@ Every pass writes HLS, because that is what can be watched while it grows, cut i
 of its frames. A container that is not HLS keeps its downloads only.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from pod_jobs.media.codecs import AAC, OPUS, SoundEncoder
+from pod_jobs.media.codecs import AAC, ENCODERS, OPUS, SoundEncoder
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,10 @@ CONTAINERS = {
     "m4a": Container(AAC, "", "m4a"),
     "mp3": Container(AAC, "", ""),  # the MP3 is written by the pass itself
 }
+
+
+def find_lacks(container: str, codec: str, existing: Collection[str]) -> list[str]:
+    """What is not among the encoders `existing` and needed: ["libsvtav1 or libaom-av1", "libopus"]."""
+    needed = [[encoder.name for encoder in ENCODERS[codec]]] if codec else []
+    needed.append([CONTAINERS[container].sound.name])
+    return [" or ".join(names) for names in needed if not {*names} & {*existing}]

@@ -12,7 +12,10 @@ from redis import Redis
 
 from pod_jobs import doctor
 from pod_jobs.doctor import Finding
+from pod_jobs.errors import SettingsError
 from pod_jobs.instance import prepare
+from pod_jobs.jobs.encode import prepare_encode
+from pod_jobs.media.tools import find_tools
 from pod_jobs.settings import Settings, load
 from tests.servers import KeyValueServer, need, short_folder, wait_until
 
@@ -130,6 +133,18 @@ def test_too_little_space_and_a_missing_ffmpeg(settings: Settings) -> None:
     poor = changed(settings, upload={"free_gb": 1e9}, ffmpeg={"path": "/no/such/ffmpeg"})
     assert state(poor, "free space").state == "fault"
     assert "/no/such/ffmpeg" in state(poor, "ffmpeg").text
+
+
+def test_a_template_whose_encoder_this_ffmpeg_lacks(settings: Settings, tmp_path: Path) -> None:
+    real = find_tools("", "none").ffmpeg
+    poor = tmp_path / "ffmpeg"
+    poor.write_text(f'#!/bin/sh\n{real} "$@" | grep -v -e svtav1 -e libaom\n')
+    poor.chmod(0o755)
+    found = state(changed(settings, ffmpeg={"path": str(poor), "sandbox": "none"}), "ffmpeg")
+    assert (found.state, found.text) == ("fault", f"template av1: {poor} has no libsvtav1 or libaom-av1")
+    assert "[[template]]" in found.remedy
+    with pytest.raises(SettingsError, match="template av1"):
+        prepare_encode(load(settings.home, ffmpeg={"path": str(poor), "sandbox": "none"}))
 
 
 def test_a_home_that_nobody_started(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pod_jobs.janitor.periodic import latest_tick
-from pod_jobs.settings import PeriodicSettings
+from pod_jobs.periodic_settings import PeriodicSettings
 
 
 def at(text: str) -> datetime:

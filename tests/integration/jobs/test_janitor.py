@@ -30,7 +30,8 @@ from pod_jobs.janitor.rounds import UNFINISHED, Duty, InSlices, do_round
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
 from pod_jobs.jobs.report import send_report, waiting_reports
-from pod_jobs.settings import QUEUES, PeriodicSettings, Settings, load
+from pod_jobs.periodic_settings import PeriodicSettings
+from pod_jobs.settings import QUEUES, Settings, load
 from tests import servers
 from tests.servers import wait_until
 
