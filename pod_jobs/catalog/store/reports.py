@@ -62,13 +62,14 @@ def accept(task_id: int, report: Report, allowed: Allowed, now: datetime) -> Tas
     with transaction():
         task = get_locked(task_id)
         attempt = _attempt_of(task, report)
-        if attempt is not None and attempt.outcome is None:
+        is_new = attempt is None or attempt.outcome is None  # else it was delivered before
+        if attempt is not None and is_new:
             _close(attempt, report, now)
         current = report.generation == task.generation
         is_open = task.state in OPEN or (
             task.state == "error" and report.outcome == "done"
         )  # another run gave up too early
-        if current and is_open and _may_move(task, attempt, report):
+        if current and is_open and (report.outcome == "done" or is_new and _may_move(task, attempt)):
             _move(task, report, allowed, now)
             events.ended(task, report.result, now)
     if not current:
@@ -108,9 +109,7 @@ def _latest_open(task: Task, generation: int) -> Attempt | None:
     return query.order_by(Attempt.number.desc()).first()
 
 
-def _may_move(task: Task, attempt: Attempt | None, report: Report) -> bool:
-    if report.outcome == "done":
-        return True
+def _may_move(task: Task, attempt: Attempt | None) -> bool:
     newest = Attempt.select().where(Attempt.task == task).order_by(Attempt.number.desc()).first()
     if newest is None or attempt is None:
         return newest is None or newest.generation < task.generation  # it died before it could even start an attempt

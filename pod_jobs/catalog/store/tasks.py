@@ -100,7 +100,9 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_a
         if task.generation != generation or task.state in ("done", "cancelled"):
             raise Superseded(f"task {task_id} is at generation {task.generation} and {task.state}")
         open_ones = (Attempt.task == task, Attempt.outcome.is_null())
-        task.losses += Attempt.update(outcome="lost", ended_at=now).where(*open_ones).execute()
+        # a worker that is here again has not vanished: the answer to its last start got lost
+        task.losses += Attempt.select().where(*open_ones, Attempt.worker != runner.worker).count()
+        Attempt.update(outcome="lost", ended_at=now).where(*open_ones).execute()
         cancelled = task.cancel_requested or _is_deleted(task)
         worn_out = task.losses >= losses_allowed
         attempt = None if cancelled or worn_out else _new_attempt(task, runner, now)

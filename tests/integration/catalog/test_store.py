@@ -355,3 +355,18 @@ def test_numbers_are_never_given_out_again(lecturer: User) -> None:
     retention.forget_video(first.video_id or 0)
     second = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)[1][0]
     assert second.id > first.id
+
+
+def test_a_report_that_comes_twice_counts_once(task: Task) -> None:
+    start(task)
+    for _ in range(2):
+        report(task, "retry", error_code="encode-killed", retry_in_s=5)
+    assert (tasks.get(task.id).failures, tasks.get(task.id).state) == (1, "waiting")
+
+
+def test_a_start_whose_answer_got_lost_is_no_lost_worker(task: Task) -> None:
+    for _ in range(3):
+        start(task)
+    assert tasks.get(task.id).losses == 0
+    start(task, Runner("encoding.other.12", "other", 12))
+    assert tasks.get(task.id).losses == 1
