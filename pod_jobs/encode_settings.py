@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pod_jobs.section import PositiveFloat, PositiveInt, Section
 
@@ -17,6 +17,12 @@ SCALES = {  # codec -> highest crf, presets
 }
 SOUND_ALONE = ("m4a", "mp3")
 Kbps = Annotated[int, Field(ge=32, le=512)]
+
+
+def _names_no_sound(name: str) -> str:
+    if name == "audio":
+        raise ValueError("audio is the name of the sound's own files")
+    return name
 
 
 class EncodeSettings(Section):
@@ -39,7 +45,7 @@ class EncodeSettings(Section):
 
 
 class Rung(Section):
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$"), AfterValidator(_names_no_sound)]
     height_px: Annotated[int, Field(ge=90, le=4320)]
     maxrate_kbps: PositiveInt
     audio_kbps: Kbps

@@ -237,7 +237,8 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
     try:
         settings = Settings(home=folder, **first)  # type: ignore[arg-type]  # the other fields come from the sources
     except ValidationError as error:
-        faults = [f"{_key(fault['loc'])}: {_words(fault)}" for fault in error.errors()] + faults
+        found = error.errors()
+        faults = [f"{_key(one['loc'])}: {_words(one)}" for one in found if not _is_echo(one, found)] + faults
     except SourceError as error:
         faults = [f"environment: {error}"]
     except tomllib.TOMLDecodeError as error:
@@ -255,6 +256,14 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def is_procfile_line() -> bool:
     """Whether honcho started this process as a line of the Procfile."""
     return "HONCHO_PROCESS_NAME" in os.environ
+
+
+def _is_echo(fault: Any, faults: list[Any]) -> bool:
+    """pydantic calls a list too short when its only entry has a fault of its own."""
+    own = fault["loc"]
+    return fault["type"] == "too_short" and any(
+        len(one["loc"]) > len(own) == 1 and one["loc"][:1] == own for one in faults
+    )
 
 
 def _words(fault: Any) -> str:

@@ -4,15 +4,19 @@ Exit codes: 0, 1 = a fault, 2 = the command line cannot be understood.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pod_jobs.cli.words import harmless
 from pod_jobs.errors import PodJobsError
 from pod_jobs.home import noted_port
 from pod_jobs.settings import Settings, find_home, load
+
+C1 = re.compile(r"[\x7f-\x9f]")
 
 
 class Fault(click.ClickException):
@@ -20,7 +24,7 @@ class Fault(click.ClickException):
 
     def __init__(self, sentence: str, reason: str = "") -> None:
         lines = [sentence, *(f"  {line}" for line in reason.splitlines())]
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(map(harmless, lines)))
 
 
 def _remember_home(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
@@ -84,12 +88,13 @@ def demand_instance(settings: Settings) -> None:
 
 def echo_json(value: object) -> None:
     """One line, so that several are easy to read one by one."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)  # leaves DEL and the C1 controls as they are
+    click.echo(C1.sub(lambda found: rf"\u{ord(found[0]):04x}", text))
 
 
 def echo_table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:
     """Aligned columns under a head; the last column is as wide as it likes."""
-    table = [[str(cell) for cell in row] for row in rows]
+    table = [[harmless(str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(head), *table]) for column in range(len(head))]
     for row in [list(head), *table]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

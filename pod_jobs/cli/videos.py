@@ -11,7 +11,7 @@ import click
 
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
-from pod_jobs.cli.words import clock, describe_task, local_time, size
+from pod_jobs.cli.words import clock, describe_task, harmless, local_time, size
 from pod_jobs.encode_settings import WEB
 from pod_jobs.settings import Settings
 
@@ -79,14 +79,14 @@ def show(video_id: int, as_json: bool) -> None:
     if as_json:
         echo_json({**video, "outputs": outputs_with_paths(settings, video)})
         return
-    click.echo(f"{video['title']}\n{video['page_url']}")
+    click.echo(f"{harmless(video['title'])}\n{video['page_url']}")
     click.echo(
-        f"{video['state']}, {clock(video['duration_s'])}, of {video['owner']}, {size(video['source']['bytes'])}\n"
+        f"{video['state']}, {clock(video['duration_s'])}, of {harmless(video['owner'])}, {size(video['source']['bytes'])}\n"
     )
     for task in video["tasks"]:
         click.echo(f"t{task['id']}  {task['kind']} {task['template']}: {describe_task(task)}")
     for warning in video["warnings"]:
-        click.echo(f"warning: {warning.get('sentence') or warning['code']}")
+        click.echo(harmless(f"warning: {warning.get('sentence') or warning['code']}"))
     click.echo()
     echo_table(
         [
@@ -172,7 +172,7 @@ def _follow(api: Api, video_id: int, templates: Sequence[str]) -> dict[str, Any]
         video: dict[str, Any] = api.get(f"/videos/{video_id}")
         still_open = [task for task in _encodes(video, templates) if task["state"] in OPEN]
         if terminal.isatty():
-            line = f"{video['title']}: {describe_task(still_open[0])}"[:110] if still_open else ""
+            line = f"{harmless(video['title'])}: {describe_task(still_open[0])}"[:110] if still_open else ""
             click.echo(f"\r\x1b[K{line}", nl=False, file=terminal)
         if not still_open:
             return video

@@ -1,7 +1,13 @@
 """Values in words, for a terminal."""
 
+import unicodedata
 from datetime import datetime
 from typing import Any
+
+
+def harmless(text: str) -> str:
+    """`text` without what a terminal would obey instead of show: people choose titles, labels and names."""
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
 
 
 def clock(seconds: float | None) -> str:
@@ -35,7 +41,7 @@ def describe_task(task: dict[str, Any]) -> str:
         case "running":
             return _running(task["progress"] or {})
         case "error" if task["error"]:
-            return f"error: {task['error']['sentence']} ({task['error']['code']})"
+            return harmless(f"error: {task['error']['sentence']} ({task['error']['code']})")
         case state:
             return str(state)
 

@@ -19,11 +19,11 @@ from typing import Any
 from pod_jobs.catalog.client import Order
 from pod_jobs.durable import sync
 from pod_jobs.errors import DiskFull, ServiceUnavailable
+from pod_jobs.media_names import LOG_NAME, run_folder
 
 LOCK_WAIT_S = 30.0  # another run of the same ends within its stop time, unless something is very wrong
 LOCK_POLL_S = 0.25
 DONE_MARKER = "done.json"
-LOG_NAME = "encoding.log"
 PART = ".part"
 LOCK = "lock-"
 
@@ -73,7 +73,7 @@ def begin(video_folder: Path, order: Order) -> Path:
     with translated_os_errors():
         for left in video_folder.glob(f"{order.kind}-{order.task}-g*{PART}"):
             shutil.rmtree(left)
-        work = video_folder / f"{order.kind}-{order.task}-g{order.generation}{PART}"
+        work = video_folder / (run_folder(order.kind, order.task, order.generation) + PART)
         final = published(work)
         if final.exists():  # it has no valid marker, or find_done would have returned it
             shutil.rmtree(final)

@@ -72,6 +72,7 @@ def _run(work: Work) -> Encoded:
     kept_s = sum(one.duration_s for one in ranges) or recorded_s
     media = replace(source, duration_s=kept_s + (cast.credits_s if cast else 0.0))
     picture, sounds = _arrange(work, media, cast)
+    work.duration_s, work.is_video = round(media.duration_s, 3), picture is not None
     try:
         found = _render(work, media, picture, sounds)
     except PermanentError as error:

@@ -12,8 +12,8 @@ from pod_jobs.media import exits, guard
 from pod_jobs.media.progress import Position
 from pod_jobs.media.run import Bounds, Finished, run
 from pod_jobs.media.tools import Tools
+from pod_jobs.media_names import LOG_NAME
 
-LOG_NAME = "encoding.log"
 NO_SPACE_MB = 16  # with less free, a failure that ffmpeg does not explain is one of space
 
 

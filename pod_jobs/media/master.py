@@ -8,8 +8,7 @@ from pod_jobs.media.hls import AudioRendition, MediaPlaylist, Variant, build_mas
 from pod_jobs.media.mp4 import CODECS_OF_SOUND, read_tracks
 from pod_jobs.media.results import Rendered
 from pod_jobs.media.streams import Picture, Sound
-
-NAME = "master.m3u8"
+from pod_jobs.media_names import MASTER_NAME
 
 
 def write_text(path: Path, text: str) -> None:
@@ -36,7 +35,7 @@ class EarlyMaster:
             except ValueError:  # a file that is cut off, on a full disk: the pass itself will say so
                 text = None
             if text:
-                write_text(self._folder / NAME, text)
+                write_text(self._folder / MASTER_NAME, text)
                 self.written = True
         return self.written
 
@@ -86,7 +85,7 @@ def write_measured(folder: Path, picture: Picture | None, sounds: Sequence[Sound
         )
         for one in (picture.renditions if picture else ())
     ]
-    write_text(folder / NAME, build_master(variants, [_audio(one, found[one.name].playlist) for one in sounds]))
+    write_text(folder / MASTER_NAME, build_master(variants, [_audio(one, found[one.name].playlist) for one in sounds]))
 
 
 def _audio(sound: Sound, playlist: MediaPlaylist) -> AudioRendition:

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.media import captions
-from pod_jobs.media.journal import LOG_NAME
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.streams import AUDIO, Picture
+from pod_jobs.media_names import LOG_NAME, MASTER_NAME
 
 PLAYLIST_MIME = "application/vnd.apple.mpegurl"
 
 # end of the name -> (kind, MIME type); the first that fits counts
 KINDS = (
-    ("master.m3u8", "hls", PLAYLIST_MIME),
+    (MASTER_NAME, "hls", PLAYLIST_MIME),
     (".m3u8", "playlist", PLAYLIST_MIME),
     (".m4s", "segments", "video/mp4"),
     (".mp4", "mp4", "video/mp4"),

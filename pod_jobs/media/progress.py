@@ -26,6 +26,8 @@ class Progress:
     eta_s: int | None
     first_playable: bool
     detail: str
+    duration_s: float | None = None  # of the result, about; None as long as the source is not known
+    is_video: bool | None = None
 
 
 class Position:

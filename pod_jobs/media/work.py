@@ -3,17 +3,19 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed, PermanentError
 from pod_jobs.media.cut import Timeline
 from pod_jobs.media.guard import Source
-from pod_jobs.media.journal import LOG_NAME, Journal
+from pod_jobs.media.journal import Journal
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.plan import EncodePlan, Remark
 from pod_jobs.media.progress import Pace, Position, Progress
 from pod_jobs.media.run import Bounds, Finished
 from pod_jobs.media.tools import Tools
+from pod_jobs.media_names import LOG_NAME
 
 LEAST_WALL_S = 600  # of a wall limit, however short the source
 
@@ -31,6 +33,8 @@ class Work:
         self.timeline = Timeline()
         self.sources: tuple[Path, ...] = (source,)  # that the pass reads
         self.first_playable_s: float | None = None
+        self.duration_s: float | None = None  # of the result, about; None: not known yet
+        self.is_video: bool | None = None
         self._tick = tick
         self._pace = Pace()
 
@@ -44,7 +48,8 @@ class Work:
 
     def report(self, step: str, share: float, position_s: float | None = None) -> None:
         """Progress: `share` 0..1 of the step. Raises what ends the work."""
-        self._tick(self._pace.at(step, share, position_s, self.first_playable_s is not None))
+        progress = self._pace.at(step, share, position_s, self.first_playable_s is not None)
+        self._tick(replace(progress, duration_s=self.duration_s, is_video=self.is_video))
 
     def remark(self, code: str, reason: str, **facts: str) -> None:
         self.remarks.append(Remark(code, reason, facts))

@@ -5,6 +5,7 @@ honcho ends all lines when one ends, and sends SIGKILL a while after SIGTERM; ou
 
 import logging.handlers
 import os
+import re
 import signal
 import sys
 from collections import deque
@@ -21,6 +22,9 @@ from pod_jobs.settings import ROOT, Settings, environment
 KILL_MARGIN_S = 5.0  # over worker.stop_s
 LOG_BYTES = 10_000_000
 LOG_FILES = 5
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Valkey says at each start, in five lines' length, what concerns machines that are short of memory (docs/administration.md).
+ONLY_FOR_THE_FILE = re.compile("overcommit_memory")
 
 
 def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
@@ -70,7 +74,7 @@ class LoggingPrinter(Printer):  # type: ignore[misc]
         self._busy = False
         file = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        self._file = file
+        self.file = file
 
     def write(self, message: Message) -> None:
         self._waiting.append(message)
@@ -83,11 +87,13 @@ class LoggingPrinter(Printer):  # type: ignore[misc]
 
     def _emit(self, message: Message) -> None:
         text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
-        for line in text.splitlines():
+        lines = [CONTROL.sub("\ufffd", line) for line in text.splitlines()]  # an address or a name may hold any
+        for line in lines:
             words = f"{message.name} | {line}"
-            self._file.emit(logging.LogRecord("honcho", logging.INFO, "", 0, words, None, None))
-        if message.name != SYSTEM_PRINTER_NAME:
+            self.file.emit(logging.LogRecord("honcho", logging.INFO, "", 0, words, None, None))
+        shown = [line for line in lines if not ONLY_FOR_THE_FILE.search(line)]
+        if message.name != SYSTEM_PRINTER_NAME and shown:
             try:
-                super().write(message)
+                super().write(message._replace(data="\n".join(shown) + "\n"))
             except OSError:  # the terminal was closed; the file goes on
                 self.output = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

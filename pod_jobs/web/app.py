@@ -6,6 +6,7 @@ from babel import negotiate_locale
 from flask import Flask, request
 from flask_babel import Babel, get_locale
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from pod_jobs.catalog import database
 from pod_jobs.jobs.connection import connect_for_web
@@ -48,6 +49,7 @@ def create_app(settings: Settings) -> Flask:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         BABEL_DEFAULT_LOCALE=LANGUAGES[0],
     )
+    app.url_map.converters["int"] = Number
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     own = Site(settings, database.connect(settings.database_url), connect_for_web(settings.redis_url))
     install(app, own)
@@ -75,6 +77,12 @@ def create_app(settings: Settings) -> Flask:
     api.register(app)
     dashboard.register(app, own.redis)
     return app
+
+
+class Number(IntegerConverter):
+    """In an address: an id that a database can hold; anything longer is no address of ours."""
+
+    regex = r"\d{1,18}"
 
 
 def _open_database_per_request(app: Flask) -> None:

@@ -17,13 +17,13 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.models import WEB, Attempt, Output, Task, Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.jobs import queue, report
+from pod_jobs.media_names import LOG_NAME, MASTER_NAME, run_folder
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.problems import translated
 
 log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
-MASTER = "master.m3u8"
 SOUND = ("mp3", "m4a")
 
 
@@ -52,19 +52,19 @@ def video(redis: Redis, base: str, row: Video) -> Document:
     return {
         **_video(base, row, own_tasks, outputs, live),
         "outputs": [_output(base, row, output) for output in outputs],
-        "tasks": [_task(task, live) for task in own_tasks],
+        "tasks": [_task(base, task, live) for task in own_tasks],
     }
 
 
-def task_list(redis: Redis, rows: Sequence[Task]) -> list[Document]:
+def task_list(redis: Redis, base: str, rows: Sequence[Task]) -> list[Document]:
     live = read_live(redis, rows)
-    return [_task(row, live) for row in rows]
+    return [_task(base, row, live) for row in rows]
 
 
-def task(redis: Redis, row: Task) -> Document:
+def task(redis: Redis, base: str, row: Task) -> Document:
     """One task with its attempts."""
     attempts = [_attempt(attempt) for attempt in tasks.attempts_of(row)]
-    return {**_task(row, read_live(redis, [row])), "attempts": attempts}
+    return {**_task(base, row, read_live(redis, [row])), "attempts": attempts}
 
 
 def read_live(redis: Redis, rows: Iterable[Task]) -> Live:
@@ -102,14 +102,14 @@ def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], 
         "source": {"name": row.source_name, "bytes": row.source_bytes},
         "state": _video_state(row, latest),
         "playable": row.published_folder is not None or growing is not None,
-        "duration_s": row.duration_s,
-        "is_video": row.is_video,
+        "duration_s": row.duration_s if row.duration_s is not None else (progress or {}).get("duration_s"),
+        "is_video": row.is_video if row.is_video is not None else (progress or {}).get("is_video"),
         "facts": row.facts,
         "warnings": [_warning(remark) for remark in row.warnings],
         "created_at": instant(row.created_at),
         "page_url": f"{base}/videos/{row.id}",
         "play": _play(base, row, [one for one in outputs if _is_played(one)], growing),
-        "task": None if latest is None else _task(latest, live),
+        "task": None if latest is None else _task(base, latest, live),
     }
 
 
@@ -133,9 +133,9 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
     def first(kind: str, suffix: str = "") -> str | None:
         return next((address(o) for o in outputs if o.kind == kind and o.name.endswith(suffix)), None)
 
-    master = next((address(o) for o in outputs if o.name == MASTER), None)
+    master = next((address(o) for o in outputs if o.name == MASTER_NAME), None)
     if master is None and growing is not None:
-        master = base + media_path(row, growing, MASTER)
+        master = base + media_path(row, growing, MASTER_NAME)
     return {
         "master": master,
         "mp4": [_rendition(output, address(output)) for output in outputs if output.kind == "mp4"],
@@ -173,7 +173,7 @@ def _output(base: str, row: Video, output: Output) -> Document:
     }
 
 
-def _task(row: Task, live: Live) -> Document:
+def _task(base: str, row: Task, live: Live) -> Document:
     waited = row.started_at is not None and row.started_at >= row.queued_at
     return {
         "id": row.id,
@@ -195,7 +195,13 @@ def _task(row: Task, live: Live) -> Document:
         "ended_at": instant(row.ended_at),
         "queued_s": (row.started_at - row.queued_at).total_seconds() if waited else None,
         "infos": row.infos,
+        "log_url": base + _log_path(row) if waited and row.video_id is not None else None,
     }
+
+
+def _log_path(row: Task) -> str:
+    """Of the present run. A failed one leaves its log where its outputs would be."""
+    return f"/media/{row.video_id}/{run_folder(row.kind, row.id, row.generation)}/{LOG_NAME}"
 
 
 def _attempt(row: Attempt) -> Document:

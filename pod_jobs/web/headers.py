@@ -19,6 +19,13 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
+def _redirect_by_path(response: Response) -> None:
+    """werkzeug corrects an address with a whole URL made of the Host header, which anybody may have written."""
+    here = request.host_url
+    if response.status_code in (301, 302, 303, 307, 308) and (response.location or "").startswith(here):
+        response.location = "/" + response.location[len(here) :].lstrip("/\\")
+
+
 def register(app: Flask, settings: Settings) -> None:
     fixed = {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -33,6 +40,7 @@ def register(app: Flask, settings: Settings) -> None:
         fixed["Strict-Transport-Security"] = "max-age=31536000"
 
     def put(response: Response) -> Response:
+        _redirect_by_path(response)
         for name, value in fixed.items():
             response.headers.setdefault(name, value)
         if "Cache-Control" not in response.headers and request.endpoint != "static":

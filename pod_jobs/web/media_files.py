@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
+from pod_jobs.media_names import LOG_NAME
 from pod_jobs.web.access import require_user
 from pod_jobs.web.site import site
 from pod_jobs.web.storage import PIECE_BYTES
@@ -34,11 +35,11 @@ TYPES = {  # text is in UTF-8
     ".log": "text/plain",
     ".json": "application/json",
 }
-LOG = "encoding.log"
 FOLDER = re.compile(r"([a-z]+)-(\d{1,18})-g(\d{1,9})")  # kind, task, generation
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")(\d+)@(\d+)')
-FOR_EVER = "private, max-age=31536000, immutable"
+# On a shared computer the next person must not watch from the cache what the last one could see: ask first, 304 is cheap.
+ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
 
 
 @blueprint.get("/media/<int:video_id>/<folder>/<name>")
@@ -68,7 +69,7 @@ def _check_run(video: Video, name: str, kind: str, task_id: str, generation: str
     task = tasks.get(int(task_id))
     is_own = task.video_id == video.id and task.kind == kind
     is_present = task.state == "running" and task.generation == int(generation)
-    if not is_own or not (is_present or name == LOG):
+    if not is_own or not (is_present or name == LOG_NAME):
         raise NotFound(f"run {generation} of task {task_id}")
 
 
@@ -76,14 +77,14 @@ def _complete(path: Path, mime: str, video: Video) -> Response:
     wanted = "download" in request.args
     download_name = f"{_file_name(video.title)} ({path.stem}){path.suffix}" if wanted else None
     response = send_file(path, mimetype=mime, conditional=True, as_attachment=wanted, download_name=download_name)
-    response.headers["Cache-Control"] = FOR_EVER
+    response.headers.update(ASK_FIRST)
     return response
 
 
 def _growing(path: Path, mime: str) -> Response:
     if path.suffix == ".m4s":
         response = _listed_part(path, mime)
-    elif path.suffix == ".m3u8" or path.name == LOG:
+    elif path.suffix == ".m3u8" or path.name == LOG_NAME:
         response = Response(path.read_bytes(), mimetype=mime)
     else:
         raise NotFound(f"{path.name} is not finished")  # it may be large, and half of it is of no use to anybody

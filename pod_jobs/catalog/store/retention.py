@@ -8,6 +8,8 @@ from peewee import fn
 
 from pod_jobs.catalog.models import Audit, Output, Task, Video
 from pod_jobs.catalog.store.tasks import OPEN
+from pod_jobs.catalog.store.videos import folder_of
+from pod_jobs.media_names import run_folder
 
 
 def deleted_videos() -> list[Video]:
@@ -38,7 +40,7 @@ def folders_in_use(videos: Sequence[int]) -> set[str]:
     used |= {str(row.published_folder) for row in published if row.published_folder}
     for task in Task.select().where(Task.state.in_(OPEN), Task.video.in_(videos)):
         for generation in range(1, task.generation + 1):
-            name = f"videos/{task.video_id:06d}/{task.kind}-{task.id}-g{generation}"
+            name = f"{folder_of(task.video_id or 0)}/{run_folder(task.kind, task.id, generation)}"
             used |= {name, f"{name}.part"}
     return used
 

@@ -21,7 +21,10 @@ def fresh(document: Any) -> Response:
 
 def body() -> dict[str, Any]:
     """The request's JSON object. Errors: Malformed."""
-    document = request.get_json(silent=True)
+    try:
+        document = request.get_json(silent=True)
+    except RecursionError as error:
+        raise Malformed("the JSON is nested too deeply") from error
     if not isinstance(document, dict):
         raise Malformed("a JSON object is needed")
     return document

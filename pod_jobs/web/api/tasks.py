@@ -7,7 +7,7 @@ from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.store import tasks
 from pod_jobs.errors import Malformed
 from pod_jobs.web import documents, orders
-from pod_jobs.web.access import require_user
+from pod_jobs.web.access import link_base, require_user
 from pod_jobs.web.api import answers
 from pod_jobs.web.site import site
 
@@ -24,20 +24,22 @@ def list_tasks() -> ResponseReturnValue:
         raise Malformed(f"state: {unknown[0]!r} is none of {', '.join(TASK_STATES)}")
     owner = user if user.role == "lecturer" else None
     rows = tasks.list_tasks(states, request.args.get("kind", ""), owner, limit, before)
-    return answers.fresh({"tasks": documents.task_list(site().redis, rows), "next": answers.next_of(rows, limit)})
+    return answers.fresh(
+        {"tasks": documents.task_list(site().redis, link_base(), rows), "next": answers.next_of(rows, limit)}
+    )
 
 
 @blueprint.get("/tasks/<int:task_id>")
 def show(task_id: int) -> ResponseReturnValue:
     row = orders.task_seen_by(require_user(), task_id)
-    return answers.fresh(documents.task(site().redis, row))
+    return answers.fresh(documents.task(site().redis, link_base(), row))
 
 
 @blueprint.post("/tasks/<int:task_id>/cancel")
 def cancel(task_id: int) -> ResponseReturnValue:
-    return documents.task(site().redis, orders.cancel(require_user(), task_id)), 202
+    return documents.task(site().redis, link_base(), orders.cancel(require_user(), task_id)), 202
 
 
 @blueprint.post("/tasks/<int:task_id>/requeue")
 def requeue(task_id: int) -> ResponseReturnValue:
-    return documents.task(site().redis, orders.run_again(require_user(), task_id)), 202
+    return documents.task(site().redis, link_base(), orders.run_again(require_user(), task_id)), 202

@@ -91,4 +91,4 @@ def encode(video_id: int) -> ResponseReturnValue:
     document = answers.body() if request.content_length else {}
     template = answers.field({"template": document.pop("template", WEB)}, "template", str)
     task = orders.encode_again(user, video_id, template, read_options(document))
-    return documents.task(site().redis, task), 202
+    return documents.task(site().redis, link_base(), task), 202

@@ -274,6 +274,8 @@ def test_one_can_watch_while_it_encodes(tools: Tools, clips: Clips, tmp_path: Pa
     result = encode(clips.path("long.mp4"), tmp_path, EncodePlan((slow,)), tools, tick)
     assert looks == [True]
     assert result.first_playable_s < result.wall_s
+    assert {p.is_video for p in seen if p.step == "encode"} == {True}
+    assert all(abs(p.duration_s - result.duration_s) < 0.1 for p in seen if p.step == "encode" and p.duration_s)
     fractions = [progress.fraction for progress in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] > 0.9

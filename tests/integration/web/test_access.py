@@ -270,3 +270,24 @@ def test_without_its_database_the_app_says_so(settings: Settings, monkeypatch: p
     problem(client.get("/api/v1/me", headers={"Authorization": "Token x"}), 503, "service-unavailable")
     health = client.get("/healthz")
     assert health.status_code == 503 and not health.get_json()["parts"]["database"]["ok"]
+
+
+@pytest.mark.parametrize("path", ["/rq", "//sign-in", "/rq?x=1"])
+def test_redirects_go_nowhere_that_the_host_header_names(app: Flask, path: str) -> None:
+    response = app.test_client().get(path, headers={"Host": "evil.test"})
+    assert response.status_code == 308 and "evil" not in response.location
+    assert response.location.startswith("/") and not response.location.startswith("//")
+
+
+@pytest.mark.parametrize("path", ["/videos/{}", "/api/v1/videos/{}", "/api/v1/tasks/{}", "/media/{}/encode-1-g1/a.mp4"])
+def test_an_id_that_no_database_holds_is_not_found(lea: Caller, path: str) -> None:
+    for digits in ("9" * 18, "9" * 40):
+        assert lea("GET", path.format(digits)).status_code == 404
+
+
+@pytest.mark.parametrize("depth", [100_000, 1_900_000])
+def test_deep_json_is_a_fault_of_the_request(lea: Caller, depth: int) -> None:
+    video = lea.upload()["id"]
+    for method, path in (("PATCH", f"videos/{video}"), ("POST", f"videos/{video}/encode"), ("POST", "xapi/statements")):
+        response = lea(method, f"/api/v1/{path}", data="[" * depth + "]" * depth, content_type="application/json")
+        assert response.status_code in (400, 413, 422), (path, response.text)

@@ -130,8 +130,9 @@ def test_a_running_encode_is_playable_from_its_first_segments_on(lea: Caller, wo
     shown = lea("GET", f"/api/v1/videos/{video['id']}").get_json()
     assert shown["task"]["progress"]["fraction"] == 0.25
     assert (shown["playable"], shown["play"]["master"]) == (False, None)
-    queue.write_progress(redis, order["task"], {**said, "first_playable": True})
+    queue.write_progress(redis, order["task"], {**said, "first_playable": True, "duration_s": 95.5, "is_video": True})
     shown = lea("GET", f"/api/v1/videos/{video['id']}").get_json()
+    assert (shown["duration_s"], shown["is_video"]) == (95.5, True), "the time line shows the whole from the start"
     assert shown["playable"] and shown["play"]["master"].endswith(f"/encode-{order['task']}-g1/master.m3u8")
 
 
@@ -140,8 +141,10 @@ def test_an_error_is_told_in_words_and_the_task_can_run_again(lea: Caller, worke
     order = worker.start(video["task"])
     facts = {"error_code": "source-too-long", "error_facts": {"limit": "12 h"}, "reason": "duration 144000 s"}
     worker.report(order, "error", **facts)
+    assert video["task"]["log_url"] is None
     video = lea("GET", f"/api/v1/videos/{video['id']}").get_json()
     assert video["state"] == "error"
+    assert video["task"]["log_url"] == f"http://pod.test/media/{video['id']}/encode-{order['task']}-g1/encoding.log"
     assert video["task"]["error"] == {
         "code": "source-too-long",
         "sentence": "The recording is longer than the allowed 12 h.",

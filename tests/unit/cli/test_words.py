@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from pod_jobs.cli.base import Fault, echo_json, echo_table
 from pod_jobs.cli.words import clock, describe_task, size
 
 
@@ -44,3 +45,13 @@ def task(state: str, **fields: Any) -> dict[str, Any]:
 )
 def test_a_task_in_words(shown: dict[str, Any], words: str) -> None:
     assert describe_task(shown) == words
+
+
+def test_what_people_chose_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "caf\u00e9 \x1b]0;title\x07\x9b2J\r\n\x00 \U0001f3a5"
+    echo_table([(1, evil)], ("ID", "TITLE"))
+    Fault(f"There is no user {evil}.", evil).show()
+    echo_json({"title": evil})
+    said = "".join(capsys.readouterr()).replace("\n", "")
+    assert said.isprintable() and said.count("caf\u00e9") == 4
+    assert describe_task(task("error", error={"code": "x", "sentence": evil})).isprintable()

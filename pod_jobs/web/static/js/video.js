@@ -72,8 +72,7 @@ function showPlayer(before) {
   byId("new-version").hidden = !(changed && player.inUse && !player.failed);
   if (!byId("new-version").hidden) return;
   playing = folder;
-  const duration_s = video.duration_s ?? video.facts?.duration_s ?? video.task?.progress?.duration_s;
-  player.open(play, { isVideo: video.is_video, duration_s });
+  player.open(play, { isVideo: video.is_video, duration_s: video.duration_s });
   if (before && !before.playable) say(_("The video can be watched now."));
 }
 
@@ -116,17 +115,14 @@ function waitingFacts(task) {
   return lines.filter(([, words]) => words);
 }
 
-/** A failed run leaves its log where its outputs would be. */
-const logOf = ({ kind, id, generation }) => `${root}media/${page.dataset.id}/${kind}-${id}-g${generation}/encoding.log`;
-
 function showFault() {
   const error = video.task?.state === "error" ? video.task.error : null;
   byId("fault").hidden = !error;
   put(byId("fault-sentence"), error?.sentence ?? "");
   put(byId("fault-reason"), error?.reason ?? "");
   byId("fault-details").hidden = !error?.reason;
-  byId("fault-log").hidden = !error || !video.task.started_at;
-  if (error) byId("fault-log").querySelector("a").href = logOf(video.task);
+  byId("fault-log").hidden = !error || !video.task.log_url;
+  if (error) byId("fault-log").querySelector("a").href = video.task.log_url ?? "";
   const warnings = video.warnings ?? [];
   byId("warnings").hidden = warnings.length === 0;
   byId("warnings-list").replaceChildren(
