@@ -7,6 +7,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
+from pod_jobs.catalog.models import WEB
 from pod_jobs.catalog.store import videos
 from pod_jobs.web import access, tracing
 from pod_jobs.web.site import site
@@ -43,7 +44,16 @@ def home() -> ResponseReturnValue:
 def video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for another lecturer's."""
     found = videos.get(video_id, access.require_user())
-    return render_template("video.html", video=found, owners=_shows_owners(), traces=tracing.of_page(found))
+    return render_template(
+        "video.html", video=found, owners=_shows_owners(), traces=tracing.of_page(found), versions=_versions()
+    )
+
+
+def _versions() -> list[dict[str, str]]:
+    """What a video can be made into beside what its player needs: {"name", "title"}."""
+    language = "fr" if str(get_locale()) == "fr" else "en"
+    others = [one for one in site().settings.templates.values() if one.name != WEB]
+    return [{"name": one.name, "title": getattr(one.title, language)} for one in others]
 
 
 def _shows_owners() -> bool:

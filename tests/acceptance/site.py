@@ -99,21 +99,24 @@ class Line:
 class Outputs:
     """One real encode of `make_clip`: a folder of files, and the result a worker would report."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, plan: EncodePlan | None = None) -> None:
         self.folder = folder / "encoded"
         self.folder.mkdir()
         source = make_clip(folder / "clip.mp4")
         rung = Rendition("360p", 360, crf=28, preset="ultrafast", maxrate_kbps=1200, audio_kbps=96, mp4=True)
-        encoded = encode(source, self.folder, EncodePlan((rung,)), find_tools("", "none"), lambda progress: None)
+        encoded = encode(
+            source, self.folder, plan or EncodePlan((rung,)), find_tools("", "none"), lambda progress: None
+        )
         self.result: dict[str, Any] = asdict(encoded)
 
 
 class StandIn:
-    """A worker that runs one task of one video by hand."""
+    """A worker that runs one task of one video by hand: the latest of `template`."""
 
-    def __init__(self, site: "Site", video_id: int, outputs: Outputs) -> None:
+    def __init__(self, site: "Site", video_id: int, outputs: Outputs, template: str = "web") -> None:
         self.site, self.outputs = site, outputs
-        task = site.api("GET", f"videos/{video_id}")["task"]
+        tasks = site.api("GET", f"videos/{video_id}")["tasks"]
+        task = next(one for one in tasks if one["template"] == template)
         self.order: Order = site.workers.start(task["id"], task["generation"], "encoding-1", "video-host", 1)
         run = f"encode-{self.order.task}-g{self.order.generation}"
         queue.remove(site.redis, run)  # a real worker would have taken it from the queue

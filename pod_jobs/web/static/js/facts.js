@@ -47,14 +47,15 @@ export function sourceFacts(video) {
 }
 
 const KINDS = {
-  mp4: _("Video"), mp3: _("Sound"), m4a: _("Sound"), captions: _("Captions"), chapters: _("Chapters"), thumbnail: _("Picture"),
+  mp4: _("Video"), webm: _("Video"), mp3: _("Sound"), m4a: _("Sound"), captions: _("Captions"), chapters: _("Chapters"), thumbnail: _("Picture"),
   log: _("Log of the encode"),
 };
 const DOWNLOADS = Object.keys(KINDS);
 
-/** Outputs a person may want as a file: [{url, title, words}]. */
-export function downloads(video) {
+/** Outputs of one template that a person may want as a file: [{url, title, words}]. */
+export function downloads(video, wanted = "web") {
   return video.outputs
+    .filter(({ template }) => (template || "web") === wanted)
     .filter(({ kind, name }) => DOWNLOADS.includes(kind) && (kind !== "thumbnail" || name.includes("_1.")))
     .sort((a, b) => DOWNLOADS.indexOf(a.kind) - DOWNLOADS.indexOf(b.kind))
     .map((output) => ({

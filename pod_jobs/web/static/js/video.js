@@ -5,6 +5,7 @@ import { fillHistory } from "./history.js";
 import { say, showConnection, toast, toastProblem } from "./notices.js";
 import { Player } from "./player.js";
 import { describe, isOpen, stepName } from "./state.js";
+import { fill, makeVersions, showVersions } from "./versions.js";
 import { trace } from "./xapi.js";
 import { _, ago, clock, date, factor, percent, span } from "./words.js";
 
@@ -45,6 +46,7 @@ function show(next) {
   showState(before);
   showFault();
   showFacts();
+  showVersions(video);
   byId("encode").hidden = isOpen(video.task);
   byId("cancel").hidden = !isOpen(video.task);
   page.removeAttribute("aria-busy");
@@ -143,19 +145,7 @@ function showFacts() {
   fillList(byId("encode-facts"), known);
   const files = downloads(video);
   byId("downloads-card").hidden = files.length === 0;
-  const list = byId("downloads");
-  const key = JSON.stringify(files);
-  if (list.dataset.shown === key) return;
-  list.dataset.shown = key;
-  list.replaceChildren(
-    ...files.map(({ url, title, words }) => {
-      const item = byId("download").content.firstElementChild.cloneNode(true);
-      item.querySelector("a").href = url;
-      item.querySelector("b").textContent = title;
-      item.querySelector("span").textContent = words;
-      return item;
-    }),
-  );
+  fill(byId("downloads"), files);
 }
 
 async function act(button, work) {
@@ -168,7 +158,14 @@ async function act(button, work) {
   button.disabled = false;
 }
 
-const refresh = watch(() => path, { show, isOpen: (document) => isOpen(document.task), fail: failed });
+const refresh = watch(() => path, { show, isOpen: ({ tasks }) => tasks.some(isOpen), fail: failed });
+
+makeVersions(path, (button, work) =>
+  act(button, async () => {
+    await work();
+    await refresh();
+  }),
+);
 
 function failed(problem) {
   if (problem?.status === 404) location.assign(root);

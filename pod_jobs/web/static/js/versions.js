@@ -1,0 +1,66 @@
+// What a video can be made into beside what the player needs: one line for each template of the settings.
+import { call } from "./api.js";
+import { downloads } from "./facts.js";
+import { isOpen, openWords } from "./state.js";
+import { _ } from "./words.js";
+
+const card = document.getElementById("versions-card");
+const lines = new Map(); // template -> its line
+
+/** The page's `order(button, work)` runs `work` and shows what came of it; `path` is the video's in the API. */
+export function makeVersions(path, order) {
+  for (const { name, title } of JSON.parse(card?.dataset.templates ?? "[]")) {
+    const line = document.getElementById("version").content.firstElementChild.cloneNode(true);
+    const [make, stop] = line.querySelectorAll("button");
+    line.querySelector("b").textContent = title;
+    make.addEventListener("click", () => order(make, () => call("POST", `${path}/encode`, { ...line.options, template: name })));
+    stop.addEventListener("click", () => order(stop, () => call("POST", `${path.replace(/videos\/\d+$/, "tasks")}/${line.task.id}/cancel`)));
+    lines.set(name, line);
+  }
+  document.getElementById("versions")?.replaceChildren(...lines.values());
+}
+
+/** A version is made of the parts that the player shows: what was cut out stays out. */
+export function showVersions(video) {
+  const shown = video.tasks.find(({ template, state }) => template === "web" && state === "done") ?? video.task;
+  for (const [name, line] of lines) {
+    const task = video.tasks.find(({ template }) => template === name);
+    const made = video.tasks.find(({ template, state }) => template === name && state === "done");
+    const files = downloads(video, name);
+    const [make, stop] = line.querySelectorAll("button");
+    line.task = task;
+    line.options = shown?.options ?? {};
+    make.hidden = isOpen(task);
+    make.querySelector("span").textContent = task ? _("Make it again") : _("Make it");
+    stop.hidden = !isOpen(task) || task.cancel_requested;
+    line.querySelector(".version-words").textContent = words(task, made, line.options);
+    line.dataset.state = task?.state ?? "";
+    const bar = line.querySelector("progress");
+    bar.hidden = task?.state !== "running";
+    bar.value = task?.progress?.fraction ?? 0;
+    fill(line.querySelector("ul"), files);
+  }
+}
+
+function words(task, made, options) {
+  if (isOpen(task)) return openWords(task);
+  if (task?.state === "error") return task.error.sentence;
+  if (made && JSON.stringify(made.options) !== JSON.stringify(options)) return _("Made of other parts than the player shows.");
+  return "";
+}
+
+/** Links to `files`; untouched when they are those already shown. */
+export function fill(list, files) {
+  const key = JSON.stringify(files);
+  if (list.dataset.shown === key) return;
+  list.dataset.shown = key;
+  list.replaceChildren(
+    ...files.map(({ url, title, words }) => {
+      const item = document.getElementById("download").content.firstElementChild.cloneNode(true);
+      item.querySelector("a").href = url;
+      item.querySelector("b").textContent = title;
+      item.querySelector("span").textContent = words;
+      return item;
+    }),
+  );
+}
