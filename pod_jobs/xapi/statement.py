@@ -12,6 +12,7 @@ one will use; the session-id, which must be the id of the session's initialized,
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from pod_jobs.xapi.verdicts import Fault, Path, Severity, json_path, value_at
 EXACT_INTEGER = 2**53 - 1  # beyond it a JSON number is no longer the same everywhere (RFC 7493, section 2.2)
 OF_THE_LRS = ("stored", "authority", "version")
 CANONICAL = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+LONG_NUMBER = re.compile(rb"\d{16}")  # EXACT_INTEGER has 16 digits
 SESSION_ID = profile.EXTENSION + "session-id"
 
 
@@ -102,20 +104,20 @@ def accept(
     limits = limits or Limits()
     if not isinstance(raw, dict):
         return Problem("type", "$", "a statement is an object")
-    problem = _unsafe(raw, limits) or _presumptuous(raw, origin)
-    if problem:
+    if problem := _presumptuous(raw, origin):
         return problem
     timestamp = _timestamp(raw, now, limits)
     if isinstance(timestamp, Problem):
         return timestamp
     statement = _stamped(raw, origin, timestamp, new_id)
+    body = _frozen_body({name: value for name, value in statement.items() if name not in OF_THE_LRS}, limits)
+    if isinstance(body, Problem):
+        return body
     faults = validity.faults(statement)
     held = next((fault for fault in faults if fault.severity is Severity.HELD), None)
     if held:
         return Problem(held.rule, held.path, held.reason)
-    for name in OF_THE_LRS:
-        statement.pop(name, None)
-    return _frozen(statement, timestamp, faults, limits)
+    return _frozen(statement, timestamp, body, faults)
 
 
 def is_resend(raw: Any, origin: Origin, stored: Frozen, limits: Limits | None = None) -> bool:
@@ -133,6 +135,22 @@ def mapped_id(actor: Actor, client_id: str) -> str:
     """The statement id for an id that a page made up: the same for a resend, another one for another actor."""
     digest = hashlib.sha256(b"v1|" + canonical(actor) + b"|" + client_id.lower().encode()).digest()
     return str(UUID(bytes=digest[:16], version=4))
+
+
+def _frozen_body(statement: dict[str, Any], limits: Limits) -> bytes | Problem:
+    """The bytes, which also clear nearly every statement; what they do not clear is walked through by `_unsafe`."""
+    try:
+        body = canonical(statement)
+    except (ValueError, RecursionError) as error:  # NaN, half a surrogate pair; nested without end
+        return _unsafe(statement, limits) or Problem("json", "$", str(error)[:200])
+    nodes = body.count(b"{") + body.count(b"[")
+    if nodes > limits.depth or b"\\u0000" in body or LONG_NUMBER.search(body):
+        problem = _unsafe(statement, limits)
+        if problem:
+            return problem
+    if len(body) > limits.statement_bytes:
+        return Problem("size", "$", f"{len(body)} bytes; the limit is {limits.statement_bytes}")
+    return body
 
 
 def _unsafe(raw: dict[str, Any], limits: Limits) -> Problem | None:
@@ -215,10 +233,7 @@ def _stamped(raw: dict[str, Any], origin: Origin, timestamp: datetime, new_id: C
     return statement
 
 
-def _frozen(statement: dict[str, Any], timestamp: datetime, faults: list[Fault], limits: Limits) -> Frozen | Problem:
-    body = canonical(statement)
-    if len(body) > limits.statement_bytes:
-        return Problem("size", "$", f"{len(body)} bytes; the limit is {limits.statement_bytes}")
+def _frozen(statement: dict[str, Any], timestamp: datetime, body: bytes, faults: list[Fault]) -> Frozen:
     broken = [f for f in [*faults, *profile.faults(statement)] if f.severity is not Severity.ADVICE]
     return Frozen(
         id=statement["id"],

@@ -79,7 +79,9 @@ def json_path(path: Path) -> str:
 def value_at(value: Any, *keys: str) -> Any:
     """The value under these keys; None where there is none, or something that is no object."""
     for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
     return value
 
 

@@ -42,16 +42,13 @@ def add(new: Sequence[NewStatement], lane_names: Sequence[str], now: datetime) -
     with transaction():
         last = _lock_counter()
         lanes.ensure(lane_names, last, now)
-        known = {
-            row.id: row.body
-            for row in Statement.select(Statement.id, Statement.body).where(Statement.id.in_([one.id for one in new]))
-        }
+        known = _bodies([one.id for one in new])
         fresh = [one for one in new if one.id not in known]
         if not fresh:
             return known
         rows = [_row(one, number, now) for number, one in enumerate(fresh, last + 1)]
         for start in range(0, len(rows), INSERT_ROWS):
-            Statement.insert_many(rows[start : start + INSERT_ROWS]).execute()
+            _insert(rows[start : start + INSERT_ROWS])
         StatementCounter.update(number=last + len(fresh)).execute()
         _count(fresh, now)
     return known
@@ -129,6 +126,23 @@ def _lock_counter() -> int:
         StatementCounter.insert(id=1, number=0).on_conflict_ignore().execute()
         row = locked(query).get()
     return row.number
+
+
+def _bodies(ids: Sequence[str]) -> dict[str, str]:
+    """Id -> body of those that are there."""
+    own = database.obj
+    marks = ", ".join([own.param] * len(ids))
+    return dict(own.execute_sql(f"SELECT id, body FROM statement WHERE id IN ({marks})", list(ids)))  # noqa: S608
+
+
+def _insert(rows: Sequence[dict[str, object]]) -> None:
+    """What Statement.insert_many(rows) does, for a third of its time: peewee builds a tree of each value."""
+    own = database.obj
+    fields = [Statement._meta.fields[name] for name in rows[0]]  # type: ignore[attr-defined]
+    names = ", ".join(field.column_name for field in fields)
+    place = f"({', '.join([own.param] * len(fields))})"
+    values = [field.db_value(row[field.name]) for row in rows for field in fields]
+    own.execute_sql(f"INSERT INTO statement ({names}) VALUES {', '.join([place] * len(rows))}", values)  # noqa: S608
 
 
 def _row(one: NewStatement, number: int, now: datetime) -> dict[str, object]:
