@@ -48,10 +48,13 @@ class RalphProcess:
         with closing(sqlite3.connect(self.ralph.store, timeout=30)) as connection:
             return int(connection.execute("SELECT count(*) FROM statement").fetchone()[0])
 
-    def bodies(self) -> dict[str, str]:
-        """Id -> statement as JSON text. The id is the table's key: Ralph's store itself would refuse a double."""
+    def bodies(self) -> dict[str, list[str]]:
+        """Id -> each statement that the store has under it, as JSON text."""
+        found: dict[str, list[str]] = {}
         with closing(sqlite3.connect(self.ralph.store, timeout=30)) as connection:
-            return dict(connection.execute("SELECT id, body FROM statement"))
+            for statement_id, body in connection.execute("SELECT id, body FROM statement"):
+                found.setdefault(statement_id, []).append(body)
+        return found
 
     def _answers(self) -> bool:
         try:

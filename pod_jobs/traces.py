@@ -11,7 +11,7 @@ from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.settings import Settings
 from pod_jobs.xapi.actors import Actor, build_actor, pseudonym
 from pod_jobs.xapi.production import VideoActivity
-from pod_jobs.xapi.statement import Frozen, Limits
+from pod_jobs.xapi.statement import Frozen, Limits, plain_name
 from pod_jobs.xapi.verdicts import value_at
 
 KEY = "xapi_key"  # secret of the pseudonyms
@@ -29,7 +29,7 @@ def actor_of(settings: Settings, user: User) -> Actor:
 
 
 def activity_of(settings: Settings, video_id: int, title: str) -> VideoActivity:
-    return VideoActivity(settings.xapi_home_page, video_id, title)
+    return VideoActivity(settings.xapi_home_page, video_id, plain_name(title))
 
 
 def as_row(settings: Settings, frozen: Frozen, object_id: object) -> NewStatement:

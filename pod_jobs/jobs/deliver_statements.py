@@ -20,7 +20,7 @@ from pod_jobs.catalog.lanes_client import Claim, Parcel, Settlement
 from pod_jobs.errors import Interrupted, NotFound, Refused, ServiceUnavailable, SettingsError, Superseded
 from pod_jobs.jobs.job_type import Context, Payload
 from pod_jobs.settings import Settings
-from pod_jobs.xapi.delivery import Delivery, Fate, LaneState, Outcome, Sendable, deliver
+from pod_jobs.xapi.delivery import Delivery, Fate, LaneState, Outcome, Sendable, convict_refused, deliver
 from pod_jobs.xapi.lrs import BATCH_BYTES, BATCH_STATEMENTS, Endpoint, LrsClient
 
 log = logging.getLogger(__name__)
@@ -76,18 +76,19 @@ class _Run:
                 parcels = self._settle(settlement, FETCH if more else 0)
 
     def _send(self, parcels: Sequence[Parcel], lrs: LrsClient) -> Settlement:
-        """Batch after batch, until all are sent or the LRS (or our worker) wants an end."""
-        outcomes: dict[str, Outcome] = {}
+        """Batch after batch, until all are sent or the LRS (or our worker) wants an end. After a batch that was refused whole
+        the next one is tried: if it passes, it was not the set-up."""
+        outcomes: list[Outcome] = []
         last = Delivery((), LaneState.OPEN, "", None, 0)
         try:
             for batch in batches(parcels):
                 last = deliver(batch, lrs, self._keep)
-                outcomes |= {outcome.id: outcome for outcome in last.outcomes}
-                if last.lane is not LaneState.OPEN:
+                outcomes += last.outcomes
+                if last.lane is not LaneState.OPEN and not last.all_refused:
                     break
         except Interrupted:
             pass
-        return settle_up(self._fence, parcels, outcomes, last)
+        return settle_up(self._fence, parcels, {one.id: one for one in convict_refused(outcomes)}, last)
 
     def _keep(self) -> None:
         """Before each request: still ours? Errors: Interrupted, Superseded, NotFound, ServiceUnavailable."""

@@ -7,6 +7,7 @@ from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import statements
 from pod_jobs.web.access import require_user
 from pod_jobs.web.site import now, site
+from pod_jobs.xapi.statement import plain_name
 
 
 def of_page(video: Video) -> dict[str, Any] | None:
@@ -17,7 +18,7 @@ def of_page(video: Video) -> dict[str, Any] | None:
     return {
         "person": person.uuid,
         "activity": traces.activity_of(settings, video.id, "").iri,
-        "title": video.title,
+        "title": plain_name(video.title),
         "threshold": settings.xapi.completion_threshold,
         "screen": settings.xapi.screen,
         "now": int(now().timestamp() * 1000),

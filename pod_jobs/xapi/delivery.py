@@ -7,8 +7,8 @@ The life of a batch that is not simply stored:
 2. A 409 may also mean that the statement is there already, from a send whose answer was lost. The LRS is asked for it
    by id: the same is stored, another is a dead letter. A stretch whose ends are there is asked for one by one.
 3. A statement that was refused alone is a dead letter only if something else of the batch was stored. When nothing was,
-   not the statements are to blame but the set-up, and nothing is dead. (One that breaks xAPI itself is a dead letter
-   all the same if the LRS understands a question of ours.)
+   not the statements are to blame but the set-up, and nothing is dead, unless a later batch passes: `convict_refused`.
+   (One that breaks xAPI itself is a dead letter all the same if the LRS understands a question of ours.)
 4. No answer, 429, 503 …: what has no verdict yet stays as it is, to be sent again later, the same bytes.
 5. A 500 again and again, while others pass, is a statement that upsets the LRS: then a 500 is treated as in 1.
 6. 401, 403, 404, 3xx …: the lane stops, everything stays.
@@ -19,7 +19,7 @@ Every send is safe to repeat, because ids and bytes never change. Nothing here s
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -59,7 +59,7 @@ class Sendable:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code` of a dead one: rejected, too-large, conflict or poison; of a later one: server-error or "".
+    """`code` of a dead one: rejected, too-large, conflict or poison; of a later one: server-error, refused or "".
 
     `reason` is the LRS's own text: it may echo the statement, so it does not belong into a log.
     """
@@ -89,6 +89,11 @@ class Delivery:
     wait_s: float | None
     requests: int
 
+    @property
+    def all_refused(self) -> bool:
+        """Each was refused by itself and none passed: the set-up is to blame, or there are many of a kind it dislikes."""
+        return self.lane is LaneState.STOPPED and all(outcome.code == "refused" for outcome in self.outcomes)
+
 
 class Lrs(Protocol):
     """What of lrs.LrsClient is used here."""
@@ -117,6 +122,15 @@ def deliver(batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], No
         wait_s=halt.retry_after_s if isinstance(halt, Transient) else None,
         requests=run.requests,
     )
+
+
+def convict_refused(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes of several batches in the order they were sent: what was refused before others passed is dead."""
+    last_stored = max((index for index, one in enumerate(outcomes) if one.fate is Fate.STORED), default=-1)
+    return [
+        replace(one, fate=Fate.DEAD, code="rejected") if one.code == "refused" and index < last_stored else one
+        for index, one in enumerate(outcomes)
+    ]
 
 
 class _Run:
@@ -158,6 +172,9 @@ class _Run:
         """Decide on those that were refused alone, now that it is known whether others passed."""
         acquitted = [outcome for statement, outcome in self._refused if not self._convict(statement, outcome)]
         if acquitted and self.halt is None:
+            for refused in acquitted:
+                if refused.code != "poison":
+                    self._outcomes[refused.id] = replace(refused, fate=Fate.LATER, code="refused")
             reason = acquitted[0].reason
             if acquitted[0].code == "poison":
                 self.halt = Transient(reason, server_error=True)

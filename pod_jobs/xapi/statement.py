@@ -26,6 +26,9 @@ from pod_jobs.xapi.verdicts import Fault, Path, Severity, json_path, value_at
 EXACT_INTEGER = 2**53 - 1  # beyond it a JSON number is no longer the same everywhere (RFC 7493, section 2.2)
 OF_THE_LRS = ("stored", "authority", "version")
 CANONICAL = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+SCRIPT = re.compile(r"</script|<\w+\b[^<>]*\s(?:on\w+|src)\s*=", re.IGNORECASE)
+PERHAPS_SCRIPT = re.compile(rb"</script|<\w[^<>]*(?:on|src)", re.IGNORECASE)  # in JSON, where a line's end is "\\n"
+NAMES = ("name", "display")  # what pages of others show
 LONG_NUMBER = re.compile(rb"\d{16}")  # EXACT_INTEGER has 16 digits
 SESSION_ID = profile.EXTENSION + "session-id"
 
@@ -144,7 +147,7 @@ def _frozen_body(statement: dict[str, Any], limits: Limits) -> bytes | Problem:
     except (ValueError, RecursionError) as error:  # NaN, half a surrogate pair; nested without end
         return _unsafe(statement, limits) or Problem("json", "$", str(error)[:200])
     nodes = body.count(b"{") + body.count(b"[")
-    if nodes > limits.depth or b"\\u0000" in body or LONG_NUMBER.search(body):
+    if nodes > limits.depth or b"\\u0000" in body or LONG_NUMBER.search(body) or PERHAPS_SCRIPT.search(body):
         problem = _unsafe(statement, limits)
         if problem:
             return problem
@@ -169,7 +172,7 @@ def _unsafe(raw: dict[str, Any], limits: Limits) -> Problem | None:
                     return Problem("text", json_path((*path, key)), reason)
                 waiting.append((item, (*path, key)))
         elif isinstance(value, str):
-            if reason := _bad_text(value):
+            if reason := _bad_text(value) or _bad_name(value, path):
                 return Problem("text", json_path(path), reason)
         elif isinstance(value, int | float) and not _exact(value):
             return Problem("number", json_path(path), "not a number that JSON carries exactly")
@@ -186,6 +189,16 @@ def _bad_text(text: str) -> str:
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         return "half a surrogate pair"
     return ""
+
+
+def _bad_name(text: str, path: Path) -> str:
+    """An answer may hold a script, to a question about scripts; a name has no use for one."""
+    return "a script in a name" if any(name in path for name in NAMES) and SCRIPT.search(text) else ""
+
+
+def plain_name(text: str) -> str:
+    """A title that is let in: with a script in it, its angle brackets are put into others."""
+    return text.replace("<", "‹").replace(">", "›") if SCRIPT.search(text) else text
 
 
 def _presumptuous(raw: dict[str, Any], origin: Origin) -> Problem | None:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.store import lane_pace
@@ -23,6 +24,14 @@ HOLD_CAP_S, HOLD_BASE_S = 300.0, 2.0
 PROBE_EARLY_S, PROBE_LATE_S, EARLY_PROBES = 60.0, 300.0, 10
 STRAGGLER_CAP_S, STRAGGLER_BASE_S = 600.0, 5.0
 REASON_CHARACTERS = 500
+
+Frozen = tuple[int, str, str, bool]
+FROZEN = (
+    Statement.number,
+    Statement.id,
+    Statement.body,
+    Statement.suspect,
+)  # as tuples: a model each costs twice as much
 
 
 @dataclass(frozen=True)
@@ -116,12 +125,11 @@ def fetch(name: str, limit: int, flush_s: float, now: datetime) -> list[Parcel]:
         limit = min(limit, PROBE * 2 ** min(lane.failures - 1, 10))
     again = _due_stragglers(name, now, limit)
     upsets = lane.upsets if lane.upsets >= UPSETS_BEFORE_CUT else 0
-    rows = [(row, True, tries) for row, tries in again]
-    if _is_due(lane, flush_s, now):
-        rows += [(row, False, 0) for row in _next(lane, limit - len(again))]
-    if len(rows) == 1:
+    following = _next(lane, limit - len(again)) if _is_due(lane, flush_s, now) else []
+    if len(again) + len(following) == 1:
         upsets = 0  # alone, it cannot be told from an LRS that fails on everything
-    return [Parcel(row.number, row.id, row.body, row.suspect, late, tries, upsets) for row, late, tries in rows]
+    parcels = [Parcel(*frozen, again=True, tries=tries, upsets=upsets) for frozen, tries in again]
+    return parcels + [Parcel(*frozen, again=False, tries=0, upsets=upsets) for frozen in following]
 
 
 def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> None:
@@ -193,19 +201,21 @@ def _is_due(lane: Lane, flush_s: float, now: datetime) -> bool:
     return waited or lane.not_before is not None or last_number() - lane.cursor >= BATCH
 
 
-def _next(lane: Lane, limit: int) -> list[Statement]:
-    query = Statement.select().where(Statement.number > lane.cursor).order_by(Statement.number)
-    return list(query.limit(limit)) if limit > 0 else []
+def _next(lane: Lane, limit: int) -> list[Frozen]:
+    query = Statement.select(*FROZEN).where(Statement.number > lane.cursor).order_by(Statement.number)
+    rows: Any = query.limit(limit).tuples()
+    return list(rows) if limit > 0 else []
 
 
-def _due_stragglers(name: str, now: datetime, limit: int) -> list[tuple[Statement, int]]:
+def _due_stragglers(name: str, now: datetime, limit: int) -> list[tuple[Frozen, int]]:
     """With their tries; the longest waiting first."""
-    query = Straggler.select().where(Straggler.lane == name, Straggler.fate == "later", Straggler.not_before <= now)
-    tries = {row.number: row.tries for row in query.order_by(Straggler.not_before).limit(limit)}
+    due = Straggler.select().where(Straggler.lane == name, Straggler.fate == "later", Straggler.not_before <= now)
+    tries = {row.number: row.tries for row in due.order_by(Straggler.not_before).limit(limit)}
     if not tries:
         return []
-    rows = Statement.select().where(Statement.number.in_(list(tries))).order_by(Statement.number)
-    return [(row, tries[row.number]) for row in rows]
+    query = Statement.select(*FROZEN).where(Statement.number.in_(list(tries))).order_by(Statement.number)
+    rows: Any = query.tuples()
+    return [(row, tries[row[0]]) for row in rows]
 
 
 def _enter_leftovers(name: str, settlement: Settlement, now: datetime) -> None:

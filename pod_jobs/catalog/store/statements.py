@@ -138,7 +138,7 @@ def _bodies(ids: Sequence[str]) -> dict[str, str]:
 def _insert(rows: Sequence[dict[str, object]]) -> None:
     """What Statement.insert_many(rows) does, for a third of its time: peewee builds a tree of each value."""
     own = database.obj
-    fields = [Statement._meta.fields[name] for name in rows[0]]  # type: ignore[attr-defined]
+    fields = [Statement._meta.fields[name] for name in rows[0]]
     names = ", ".join(field.column_name for field in fields)
     place = f"({', '.join([own.param] * len(fields))})"
     values = [field.db_value(row[field.name]) for row in rows for field in fields]

@@ -23,6 +23,7 @@ from pod_jobs.jobs.job_type import Context, StopSignal
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
 from tests.integration.xapi.strict_lrs import LOGIN, PASSWORD, StrictLrs, running_lrs
+from tests.unit.xapi.samples import numbered
 
 HOME_PAGE = "https://univ.example"
 PEOPLE = {
@@ -84,7 +85,7 @@ class Site:
         return requests.request(method, f"{self.url}/api/v1/xapi{path}", headers=headers, timeout=20, **options)
 
     def send(self, *statements: object, who: str = "moodle") -> list[dict[str, Any]]:
-        response = self.call(who, "POST", "/statements", json=statements)
+        response = self.call(who, "POST", "/statements", data=json.dumps(statements))
         assert response.status_code == 200, response.text
         entries: list[dict[str, Any]] = response.json()["statements"]
         return entries
@@ -141,3 +142,16 @@ def deliver(site: Site, monkeypatch: pytest.MonkeyPatch) -> Deliver:
             run_deliver(site.context(settings), {"lane": name})
 
     return run
+
+
+def fill(site: Site, count: int, first: int = 0, **changes: dict[int, Any]) -> list[dict[str, Any]]:
+    """Hand in `count` statements; `changes` maps places to what is different there."""
+    different = changes.get("different", {})
+    sent = [numbered(first + i, **different.get(i, {})) for i in range(count)]
+    for start in range(0, count, 200):
+        assert all(entry["accepted"] for entry in site.send(*sent[start : start + 200]))
+    return sent
+
+
+def has_all(lrs: StrictLrs, sent: list[dict[str, Any]]) -> bool:
+    return {k: {**v, "stored": ""} for k, v in lrs.statements.items()} == {s["id"]: {**s, "stored": ""} for s in sent}

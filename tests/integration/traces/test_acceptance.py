@@ -25,7 +25,7 @@ def own(statement: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def refused(site: Site, who: str, *raw: Any, **options: Any) -> dict[str, Any]:
-    options = options or {"json": list(raw)}
+    options = options or {"data": json.dumps(raw)}
     response = site.call(who, "POST", "/statements", **options)
     assert response.headers["Content-Type"] == "application/problem+json", response.text
     document: dict[str, Any] = response.json()
@@ -76,11 +76,16 @@ DEEP: Any = []
 for _ in range(40):
     DEEP = [DEEP]
 
+SCRIPT = "<script>alert(1)</script>"
 BAD = {
     "a date in 2099": (plain(timestamp="2099-01-01T00:00:00Z"), "$.timestamp"),
     "NUL": (plain(result={"response": "a\0b"}), "$.result.response"),
     "half a surrogate": (plain(result={"response": "\ud800"}), "$.result.response"),
     "deep": (plain(result={"extensions": {"https://a.b/c": DEEP}}), "$.result.extensions['https://a.b/c']"),
+    "NaN": (plain(result={"score": {"raw": float("nan")}}), "$.result.score.raw"),
+    "40 digits": (plain(result={"score": {"raw": 10**40}}), "$.result.score.raw"),
+    "a script": (plain(verb={"id": "https://a.b/c", "display": {"en": SCRIPT}}), "$.verb.display.en"),
+    "a script's source": (plain(actor={**ACTOR, "name": "<img src=x onerror=alert(1)>"}), "$.actor.name"),
     "no verb": (plain(verb=None), "$.verb"),
     "no UUID": (plain(id="7"), "$.id"),
     "no object": ("statement", "$"),
@@ -111,10 +116,13 @@ def test_bodies_that_are_no_json_or_too_much(site: Site) -> None:
     assert kept(site) == []
 
 
-def test_a_script_in_a_name_stays_text(site: Site) -> None:
-    site.send(plain(verb={"id": "https://a.b/c", "display": {"en": "<script>alert(1)</script>"}}))
-    [letter] = kept(site)
-    assert letter["verb"]["display"]["en"] == "<script>alert(1)</script>"
+def test_a_script_in_an_answer_and_a_tag_in_a_name_stay_text(site: Site) -> None:
+    sent = plain(
+        verb={"id": "https://a.b/c", "display": {"en": "used <script> & <b>"}},
+        result={"response": "<script>alert(1)</script>"},
+    )
+    site.send(sent)
+    assert kept(site) == [sent]
 
 
 def test_opting_out_keeps_nothing(site: Site) -> None:

@@ -15,24 +15,10 @@ from pod_jobs.catalog.trace_models import Lane
 from pod_jobs.janitor import traces as duties
 from pod_jobs.jobs import queue
 from pod_jobs.xapi.production import ATTACHED, COMPLETED, SUBMITTED, UPLOADED
-from tests.integration.traces.conftest import Deliver, Site
+from tests.integration.traces.conftest import Deliver, Site, fill, has_all
 from tests.integration.xapi.strict_lrs import LOSE_ANSWER, RESET, Mischief, StrictLrs
-from tests.unit.xapi.samples import numbered
 
 BAD = {"result": {"success": "true"}}  # breaks xAPI: the strict LRS answers 400
-
-
-def fill(site: Site, count: int, first: int = 0, **changes: dict[int, Any]) -> list[dict[str, Any]]:
-    """Hand in `count` statements; `changes` maps places to what is different there."""
-    different = changes.get("different", {})
-    sent = [numbered(first + i, **different.get(i, {})) for i in range(count)]
-    for start in range(0, count, 200):
-        assert all(entry["accepted"] for entry in site.send(*sent[start : start + 200]))
-    return sent
-
-
-def has_all(lrs: StrictLrs, sent: list[dict[str, Any]]) -> bool:
-    return {k: {**v, "stored": ""} for k, v in lrs.statements.items()} == {s["id"]: {**s, "stored": ""} for s in sent}
 
 
 def test_every_lane_gets_everything_in_batches(
@@ -135,49 +121,6 @@ def test_those_that_break_xapi_travel_apart(site: Site, deliver: Deliver, lrs: S
     assert has_all(lrs, [s for i, s in enumerate(sent) if i not in (3, 7)])
     assert json.loads(lrs.requests[0].body) == [s for i, s in enumerate(sent) if i not in (3, 7)]
     assert site.lanes()["one"].dead == 2
-
-
-def test_a_wrong_password_stops_the_lane_which_recovers_by_itself(
-    site: Site, deliver: Deliver, lrs: StrictLrs, second_lrs: StrictLrs
-) -> None:
-    right, lrs.password = lrs.password, "another"
-    sent = fill(site, 120)
-    for _ in range(12):  # an hour of probes
-        deliver()
-        site.hurry("one")
-    [sight] = [sight for name, sight in site.lanes().items() if name == "one"]
-    assert (sight.lane.state, sight.dead, sight.waiting) == ("stopped", 0, 120)
-    assert sight.lane.reason.startswith("401")
-    deliver("two")
-    assert has_all(second_lrs, sent)
-    lrs.password = right
-    deliver(times=2)
-    assert has_all(lrs, sent)
-    assert site.lanes()["one"].lane.state == "open"
-
-
-@pytest.mark.parametrize("change", [{"url": "/"}, {"version": "2.0.0"}, {"url": "nowhere"}])
-def test_a_wrong_set_up_keeps_everything(site: Site, deliver: Deliver, lrs: StrictLrs, change: dict[str, str]) -> None:
-    sent = fill(site, 12)
-    [one, two] = site.settings.xapi.lane
-    if "url" in change:
-        change = {"url": lrs.url + "/" if change["url"] == "/" else "http://nowhere.invalid/xAPI"}
-    wrong = site.settings.xapi.model_copy(update={"lane": (one.model_copy(update=change), two)})
-    deliver(settings=site.settings.model_copy(update={"xapi": wrong}))
-    assert site.lanes()["one"].lane.state in ("stopped", "hold")
-    assert (site.lanes()["one"].dead, site.lanes()["one"].waiting) == (0, 12)
-    site.hurry("one")
-    deliver(times=2)
-    assert has_all(lrs, sent)
-
-
-def test_a_worker_without_the_lanes_password_says_so(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
-    fill(site, 1)
-    (site.settings.home / "secrets" / "lrs_one").unlink()
-    deliver()
-    lane = site.lanes()["one"].lane
-    assert lane.state == "stopped" and "lrs_one" in lane.reason
-    assert lrs.requests == []
 
 
 def test_413_for_a_batch_costs_requests_not_statements(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:

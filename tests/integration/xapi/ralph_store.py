@@ -22,7 +22,9 @@ class SqliteStore(BaseLRSBackend[BaseLRSBackendSettings]):
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         self.connection.execute("PRAGMA journal_mode = wal")
         self.connection.execute("PRAGMA synchronous = normal")
-        self.connection.execute("CREATE TABLE IF NOT EXISTS statement (id TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID")
+        # no unique key, as in Ralph's own stores: what is sent twice at the same time is there twice, and can be counted
+        self.connection.execute("CREATE TABLE IF NOT EXISTS statement (id TEXT, body TEXT)")
+        self.connection.execute("CREATE INDEX IF NOT EXISTS by_id ON statement (id)")
 
     def status(self):
         return DataBackendStatus.OK

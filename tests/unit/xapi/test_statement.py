@@ -22,6 +22,7 @@ from pod_jobs.xapi.statement import (
     is_resend,
     mapped_id,
     parse_request,
+    plain_name,
 )
 from pod_jobs.xapi.validity import VOIDED
 from tests.unit.xapi import samples
@@ -153,11 +154,17 @@ def test_nesting() -> None:
     assert frozen(with_extension(value), limits=Limits(depth=50))
 
 
-def test_a_script_in_a_name_is_kept_as_text() -> None:
-    name = "<script>alert(1)</script> ünï 🎓 \u2028"
-    accepted = frozen(plain(object={"id": "http://a.example/o", "definition": {"name": {"fr": name}}}))
-    assert json.loads(accepted.body)["object"]["definition"]["name"]["fr"] == name
-    assert accepted.labels == ()
+def test_a_script_in_a_name_is_refused_and_a_tag_is_text() -> None:
+    def named(name: str) -> dict[str, Any]:
+        return plain(object={"id": "http://a.example/o", "definition": {"name": {"fr": name}}})
+
+    text = "Les balises <script> et <b> ünï 🎓 \u2028"
+    assert json.loads(frozen(named(text)).body)["object"]["definition"]["name"]["fr"] == text
+    assert frozen(named(text)).labels == ()
+    for script in ("<script>alert(1)</script>", '<img alt="x"\nsrc=x>', "<svg/ OnLoad\n=alert(1)>"):
+        refusal = problem(named(script))
+        assert (refusal.rule, refusal.path) == ("text", "$.object.definition.name.fr")
+        assert isinstance(accept(named(plain_name(script)), PAGE, NOW), Frozen)
 
 
 def test_faults_that_an_lrs_may_live_with_are_labels() -> None:
