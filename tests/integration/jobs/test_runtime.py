@@ -41,6 +41,13 @@ def keep_working(context: Context, order: Order) -> dict[str, Any]:
         time.sleep(0.02)
 
 
+def deaf(context: Context, order: Order) -> dict[str, Any]:
+    """It hears neither a stop nor that its worker is gone."""
+    queue.write_progress(context.redis, order.task, {"step": "deaf"})
+    while True:
+        time.sleep(0.05)
+
+
 def working(redis: Redis) -> bool:
     return 7 in queue.read_progress(redis, [7])
 
@@ -216,11 +223,6 @@ def test_sigterm_puts_the_job_back_at_the_front(redis: Redis, start_worker: Star
 
 
 def test_a_deaf_job_does_not_hold_up_the_stop(redis: Redis, start_worker: StartWorker) -> None:
-    def deaf(context: Context, order: Order) -> dict[str, Any]:
-        queue.write_progress(context.redis, order.task, {"step": "deaf"})
-        while True:
-            time.sleep(0.05)
-
     worker = start_worker(encode=deaf)
     enqueue(redis)
     wait_until(lambda: working(redis))
@@ -243,7 +245,7 @@ def test_a_killed_horse_is_reported(redis: Redis, start_worker: StartWorker) -> 
 
 
 def test_a_killed_worker_takes_its_horse_and_the_horses_children_along(redis: Redis, start_worker: StartWorker) -> None:
-    worker = start_worker(encode=keep_working)
+    worker = start_worker(encode=deaf)
     enqueue(redis)
     wait_until(lambda: working(redis))
     horse = horse_of(worker.pid)
