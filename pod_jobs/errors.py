@@ -44,6 +44,7 @@ SENTENCES: dict[str, str] = {
     "source-damaged": "The file is damaged; no part of it could be encoded.",
     "source-cut-empty": "Nothing is left of the recording after the cut, or more than {limit} pieces.",
     "source-missing": "The uploaded file is no longer there; please upload it again.",
+    "source-no-dressing": "There is no dressing {name} any more.",
     "source-no-picture": "The recording has no picture.",
     "source-not-picture": "The file is not a PNG or JPEG picture that can be read.",
     "source-second": "The second recording cannot be used. {cause}",

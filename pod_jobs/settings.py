@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as SourceError
 
+from pod_jobs.dressing_settings import DressingSettings
 from pod_jobs.encode_settings import WEB, EncodeSettings, RenditionSettings, TemplateSettings, web_template
 from pod_jobs.errors import SettingsError
 from pod_jobs.periodic_settings import PeriodicSettings
@@ -122,13 +123,15 @@ class Settings(BaseSettings):
     template: tuple[TemplateSettings, ...] = ()
     retry: RetrySettings
     janitor: JanitorSettings
+    dressing: tuple[DressingSettings, ...] = ()
     periodic: tuple[PeriodicSettings, ...] = ()
     retention: RetentionSettings
     xapi: XapiSettings
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Settings":
-        unique = (("rendition", "name"), ("rendition", "height_px"), ("template", "name"), ("periodic", "name"))
+        unique = [("rendition", "height_px")]
+        unique += [(section, "name") for section in ("rendition", "template", "dressing", "periodic")]
         for section, what in unique:
             seen = [getattr(entry, what) for entry in getattr(self, section)]
             if len(set(seen)) < len(seen):
@@ -146,6 +149,15 @@ class Settings(BaseSettings):
         ]
         if any(one.name == WEB for one in self.template):
             faults.append(f"template {WEB} is always there: change it by [[rendition]] and [encode]")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @model_validator(mode="after")
+    def _dressings_fit(self) -> "Settings":
+        faults = [fault for one in self.dressing for fault in one.faults(self.home)]
+        if sum(one.automatic for one in self.dressing) > 1:
+            faults.append("dressing: only one can be automatic")
         if faults:
             raise ValueError("; ".join(faults))
         return self

@@ -16,7 +16,8 @@ READ_TIMEOUT_S = 20
 class Order:
     """What `start` answers: the run of a task that this worker may do.
 
-    Paths are relative to the media folder; without a video they are "". `failures` counts the earlier attempts that
+    Paths are relative to the media folder; without a video they are "". `others`: those of the videos that the options name,
+    by option. `failures` counts the earlier attempts that
     failed for a passing reason.
     """
 
@@ -31,6 +32,7 @@ class Order:
     source: str
     folder: str
     options: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
 
 
 class CatalogClient:

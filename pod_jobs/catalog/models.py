@@ -139,9 +139,7 @@ class Task(Table):
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks", null=True)
     kind = CharField(20)  # a job type's kind
     template = CharField(40, default="")  # of an encode: WEB or another name of the settings; of other kinds ""
-    options = JsonField(
-        null=True
-    )  # what it was ordered with: {"keep": [[from, to], …]} in seconds; null = nothing special
+    options = JsonField(null=True)  # what it was ordered with, see web/options.py; null = nothing special
     state = CharField(10, index=True)  # one of TASK_STATES
     generation = IntegerField(default=1)  # only a run of this generation may report; each new run order raises it
     author_id: int | None
@@ -244,6 +242,7 @@ class Upload(Table):
     name = CharField(250)
     title = CharField(250, default="")
     bytes = BigIntegerField()  # announced size
+    options = JsonField(null=True)  # what the encode will be ordered with
     created_at = InstantField()
     touched_at = InstantField(index=True)
     video_id: int | None

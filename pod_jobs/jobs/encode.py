@@ -16,6 +16,7 @@ from pod_jobs.catalog.client import Order
 from pod_jobs.encode_settings import WEB
 from pod_jobs.errors import BadSource, PodJobsError, SettingsError
 from pod_jobs.jobs import work_folder
+from pod_jobs.jobs.dress import dressed
 from pod_jobs.jobs.job_type import Context
 from pod_jobs.media.containers import find_lacks
 from pod_jobs.media.encode import EncodePlan, encode
@@ -81,7 +82,9 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
         context.tick(order, {**asdict(progress), "folder": folder})
 
     with work_folder.translated_os_errors():
+        others = {name: media / path for name, path in order.others.items()}
         plan = build_plan(context.settings, order.options, order.template)
+        plan = dressed(plan, context.settings, order.options, others)
         encoded = encode(source, work, plan, tools_of(ffmpeg.path, ffmpeg.sandbox), tick)
     return {**asdict(encoded), "folder": folder}
 

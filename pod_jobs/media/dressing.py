@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
-LAYOUTS = ("side", *(f"pip-{corner}" for corner in CORNERS))
-POD_LAYOUTS = {"mid": "side", "piph": "pip-top-right", "pipb": "pip-bottom-right"}  # Esup-Pod's `presenter`
+from pod_jobs.layouts import LAYOUTS
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,3 @@ class Studio:
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
             raise ValueError(f"layout {self.layout!r} is none of {', '.join(LAYOUTS)}")
-
-
-def layout_named(word: str) -> str | None:
-    """One of LAYOUTS, by its name or Esup-Pod's; None for another word."""
-    name = POD_LAYOUTS.get(word, word)
-    return name if name in LAYOUTS else None

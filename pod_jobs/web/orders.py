@@ -3,6 +3,7 @@
 The catalog commits first, with an outbox row; RQ is told right after. Should Redis be away, the janitor tells it later.
 """
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
 from pod_jobs.errors import Malformed, NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.web import limits
+from pod_jobs.web.options import read_options
 from pod_jobs.web.site import now, site
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,24 @@ def encode_again(user: User, video_id: int, template: str, options: dict[str, An
     task = videos.order_encode(video_id, user, now(), template, options)
     _ordered(user, "encode", task)
     return task
+
+
+def options_of(user: User, text: str) -> dict[str, Any]:
+    """What an upload brings with it as JSON: checked as the body of an order is. Errors: Malformed, NotFound."""
+    try:
+        document = json.loads(text) if text else None
+    except ValueError as error:
+        raise Malformed(f"options: {error}") from error
+    return checked_options(user, document)
+
+
+def checked_options(user: User, document: Any) -> dict[str, Any]:
+    """See web/options.py. Errors: Malformed; NotFound for a video that this person may not use."""
+    options = read_options(document, [one.name for one in site().settings.dressing])
+    for name in tasks.OTHERS:
+        if name in options:
+            videos.get(options[name], user)
+    return options
 
 
 def run_again(user: User, task_id: int) -> Task:

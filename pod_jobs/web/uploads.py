@@ -22,7 +22,7 @@ from werkzeug.exceptions import PreconditionFailed, UnsupportedMediaType
 from werkzeug.http import http_date
 
 from pod_jobs.catalog.models import Upload
-from pod_jobs.catalog.store import uploads
+from pod_jobs.catalog.store import uploads, videos
 from pod_jobs.errors import BadSource, Malformed, NotFound, Refused
 from pod_jobs.web import access, limits, orders, storage
 from pod_jobs.web.access import link_base, require_user
@@ -64,7 +64,8 @@ def create() -> ResponseReturnValue:
     upload_id = secrets.token_hex(16)
     (storage.folder(settings) / upload_id).touch(mode=0o640, exist_ok=False)
     title = storage.title_of(said.get("title", ""), name)
-    upload = uploads.create(upload_id, require_user(), name, title, size_bytes, now())
+    source = videos.Source(name, size_bytes, orders.options_of(require_user(), said.get("options", "")))
+    upload = uploads.create(upload_id, require_user(), title, source, now())
     return "", 201, {"Location": f"{link_base()}{request.path}/{upload_id}", "Upload-Expires": _expiry(upload)}
 
 

@@ -7,15 +7,17 @@ from typing import Any
 from peewee import fn
 
 from pod_jobs.catalog.models import Audit, Output, Task, Video
-from pod_jobs.catalog.store.tasks import OPEN
+from pod_jobs.catalog.store.tasks import OPEN, others_of
 from pod_jobs.catalog.store.videos import folder_of
 from pod_jobs.media_names import run_folder
 
 
 def deleted_videos() -> list[Video]:
-    """Deleted by a person, with no run under way."""
-    still_open = Task.select(Task.video).where(Task.state.in_(OPEN), Task.video.is_null(False))
-    return list(Video.select().where(Video.deleted_at.is_null(False), Video.id.not_in(still_open)))
+    """Deleted by a person, with no run under way that reads their source."""
+    still_open = Task.select().where(Task.state.in_(OPEN), Task.video.is_null(False))
+    needed = {number for task in still_open for number in (task.video_id, *others_of(task).values())}
+    deleted = Video.select().where(Video.deleted_at.is_null(False))
+    return [video for video in deleted if video.id not in needed]
 
 
 def known_videos(ids: Sequence[int]) -> set[int]:

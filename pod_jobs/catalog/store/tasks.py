@@ -17,6 +17,7 @@ from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
 
 OPEN = ("waiting", "running")
+OTHERS = ("opening", "ending", "second")  # options that name another video
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,11 @@ def open_tasks() -> list[Task]:
 def count_waiting(author: User) -> int:
     """How many that `author` ordered wait for a worker."""
     return int(Task.select().where(Task.author == author, Task.state == "waiting").count())
+
+
+def others_of(task: Task) -> dict[str, int]:
+    """The videos beside its own that a task reads, by the option that names them."""
+    return {name: task.options[name] for name in OTHERS if task.options and name in task.options}
 
 
 def tasks_of(videos: Sequence[Video]) -> dict[int, list[Task]]:

@@ -9,10 +9,9 @@ from pod_jobs.catalog.store import videos
 from pod_jobs.errors import NotFound
 
 
-def create(upload_id: str, user: User, name: str, title: str, size_bytes: int, now: datetime) -> Upload:
-    return Upload.create(
-        id=upload_id, user=user, name=name[:250], title=title[:250], bytes=size_bytes, created_at=now, touched_at=now
-    )
+def create(upload_id: str, user: User, title: str, source: videos.Source, now: datetime) -> Upload:
+    facts = {"name": source.name[:250], "title": title[:250], "bytes": source.bytes, "options": source.options}
+    return Upload.create(id=upload_id, user=user, created_at=now, touched_at=now, **facts)
 
 
 def get(upload_id: str, user: User) -> Upload:
@@ -42,7 +41,7 @@ def finish(
             raise NotFound(f"upload {upload.id}")
         if row.video_id is not None:
             return row.video, []
-        source = videos.Source(row.name, row.bytes)
+        source = videos.Source(row.name, row.bytes, row.options or {})
         video, ordered = videos.create(upload.user, row.title, source, now, place, templates)
         Upload.update(video=video, touched_at=now).where(Upload.id == upload.id).execute()
         return video, ordered

@@ -1,7 +1,7 @@
 """Videos: created with their first task in one commit, listed, renamed, deleted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +13,21 @@ from pod_jobs.errors import NotFound, Refused
 
 @dataclass(frozen=True)
 class Source:
-    """An uploaded file: the uploader's name for it, its size in bytes."""
+    """An uploaded file: the uploader's name for it, its size in bytes, what its encode is ordered with (web/options.py)."""
 
     name: str
     bytes: int
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def folder_of(video_id: int) -> str:
     """Where a video's files live, relative to the media folder."""
     return f"videos/{video_id:06d}"
+
+
+def source_of(video_id: int) -> str:
+    """Where a video's source lies, relative to the media folder."""
+    return f"{folder_of(video_id)}/source"
 
 
 def create(
@@ -46,9 +52,10 @@ def create(
             source_bytes=source.bytes,
             created_at=now,
         )
-        video.source_path = f"{folder_of(video.id)}/source"
+        video.source_path = source_of(video.id)
         video.save(only=[Video.source_path])
-        ordered = [tasks.order(video, "encode", owner, now, template=template) for template in templates]
+        more = {"options": source.options or None}
+        ordered = [tasks.order(video, "encode", owner, now, template=template, **more) for template in templates]
         events.uploaded(video, now)
         place(video.source_path)
     return video, ordered

@@ -41,6 +41,7 @@ def start(task_id: int) -> ResponseReturnValue:
         "source": video.source_path if video else "",
         "folder": videos.folder_of(video.id) if video else "",
         "options": task.options or {},
+        "others": {name: videos.source_of(number) for name, number in tasks.others_of(task).items()},
     }
 
 

@@ -14,7 +14,6 @@ from pod_jobs.web import documents, limits, orders, storage
 from pod_jobs.web.access import link_base, require_user
 from pod_jobs.web.api import answers
 from pod_jobs.web.forms import Form
-from pod_jobs.web.options import read_options
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_videos", __name__)
@@ -30,36 +29,39 @@ def list_videos() -> ResponseReturnValue:
 
 @blueprint.route("/videos", methods=["POST", "PUT"])
 def upload() -> ResponseReturnValue:
-    """The file is the body (?name=, ?title=), or the part `file` of a form (and its field `title`). PUT is for curl -T."""
+    """The file is the body (?name=, ?title=, ?options=), or the part `file` of a form (fields `title`, `options`).
+
+    PUT is for curl -T.
+    """
     settings, user = site().settings, require_user()
     announced = 1 if request.content_length is None else request.content_length
     limits.check_upload(settings, user, announced, by_tus=False)
     storage.expect_large_body(request)
     site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
     with storage.temporary(settings) as file:
-        name, title = _receive(settings, file)
+        name, title, options = _receive(settings, file)
         path = Path(file.name)
         size_bytes = path.stat().st_size
         storage.check_size(settings, size_bytes)
         storage.check_nature(path)
-        source = videos.Source(storage.clean_name(name), size_bytes)
+        source = videos.Source(storage.clean_name(name), size_bytes, orders.options_of(user, options))
         video = orders.add_video(user, storage.title_of(title, source.name), source, storage.placer(settings, path))
     document = documents.video(site().redis, link_base(), videos.get(video.id))
     return jsonify(document), 201, {"Location": f"{link_base()}{request.path}/{video.id}"}
 
 
-def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str]:
-    """The body into `file`; returns file name and title as the client gave them. Errors: Malformed when it broke off."""
-    limit_bytes = int(settings.upload.max_gb * storage.GB)
+def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str, str]:
+    """The body into `file`; returns file name, title and options as the client gave them. Errors: Malformed when it broke off."""
+    limit_bytes, options = int(settings.upload.max_gb * storage.GB), request.args.get("options", "")
     try:
         if request.mimetype != "multipart/form-data":
             storage.receive(request.stream, file, settings, limit_bytes)
-            return request.args.get("name", ""), request.args.get("title", "")
+            return request.args.get("name", ""), request.args.get("title", ""), options
         form = Form(request.stream, request.mimetype_params.get("boundary", ""))
         name = form.open_file("file")
         storage.receive(form, file, settings, limit_bytes)
         form.finish()
-        return request.args.get("name", name), form.fields.get("title", "")
+        return request.args.get("name", name), form.fields.get("title", ""), form.fields.get("options", options)
     except storage.CutOff as error:
         raise Malformed("the body broke off before its end") from error
 
@@ -90,5 +92,5 @@ def encode(video_id: int) -> ResponseReturnValue:
     videos.get(video_id, user)
     document = answers.body() if request.content_length else {}
     template = answers.field({"template": document.pop("template", WEB)}, "template", str)
-    task = orders.encode_again(user, video_id, template, read_options(document))
+    task = orders.encode_again(user, video_id, template, orders.checked_options(user, document))
     return documents.task(site().redis, link_base(), task), 202

@@ -270,7 +270,7 @@ def test_folders_in_use_hold_what_is_published_and_what_runs(task: Task, lecture
 
 
 def test_finishing_an_upload_twice_makes_one_video(lecturer: User) -> None:
-    upload = uploads.create("a" * 32, lecturer, "é.mp4", "", 5, NOW)
+    upload = uploads.create("a" * 32, lecturer, "", videos.Source("é.mp4", 5), NOW)
     first = uploads.finish(upload, later(1), placed_nowhere)
     second = uploads.finish(upload, later(2), pytest.fail)
     assert first[0].id == second[0].id and len(first[1]) == 1 and second[1] == []

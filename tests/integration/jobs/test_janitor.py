@@ -326,7 +326,9 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     for path in folder.iterdir():
         os.utime(path, (old, old))
     (settings.media_folder / "uploads").mkdir()
-    upload = uploads.create("b" * 32, tasks.get(task.id).video.owner, "x", "", 9, now() - timedelta(days=9))
+    upload = uploads.create(
+        "b" * 32, tasks.get(task.id).video.owner, "", videos.Source("x", 9), now() - timedelta(days=9)
+    )
     (settings.media_folder / "uploads" / upload.id).write_text("half")
     purged(settings)
     assert len(list(folder.iterdir())) == 4, "replaced just now, for all the janitor knows: somebody may be watching"

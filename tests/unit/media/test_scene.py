@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from pod_jobs.layouts import layout_named
 from pod_jobs.media.cut import Range
-from pod_jobs.media.dressing import Studio, Watermark, layout_named
+from pod_jobs.media.dressing import Studio, Watermark
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.scene import Box, Cast, Feed, fitted, plan_scene
 from tests.unit.media.samples import SOUND_TRACK, video

@@ -1,0 +1,46 @@
+"""Which dressing and which second recording an encode gets: from the settings and from its order."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.dressing_settings import DressingSettings
+from pod_jobs.errors import BadSource
+from pod_jobs.media.dressing import Dressing, Studio, Watermark
+from pod_jobs.media.plan import EncodePlan
+from pod_jobs.settings import Settings
+
+
+def dressed(plan: EncodePlan, settings: Settings, options: dict[str, Any], others: dict[str, Path]) -> EncodePlan:
+    """`plan` with what `options` say of web/options.py; `others`: where the videos are that they name.
+
+    Without the option `dressing` it is the automatic one. Errors: BadSource when there is no such dressing any more.
+    """
+    dressing = _named(settings, options["dressing"]) if "dressing" in options else _automatic(settings)
+    opening, ending = others.get("opening", dressing.opening), others.get("ending", dressing.ending)
+    plan = replace(plan, dressing=replace(dressing, opening=opening, ending=ending))
+    if "second" in others:
+        plan = replace(plan, studio=Studio(others["second"], options.get("layout", "side")))
+    return plan
+
+
+def _automatic(settings: Settings) -> Dressing:
+    return next((_read(settings.home, one) for one in settings.dressing if one.automatic), Dressing())
+
+
+def _named(settings: Settings, name: str) -> Dressing:
+    if not name:
+        return Dressing()
+    for one in settings.dressing:
+        if one.name == name:
+            return _read(settings.home, one)
+    raise BadSource(f"the settings of this worker have no dressing {name!r}", code="source-no-dressing", name=name)
+
+
+def _read(home: Path, settings: DressingSettings) -> Dressing:
+    watermark = None
+    if settings.watermark:
+        shares = (settings.opacity_percent / 100, settings.width_percent / 100)
+        watermark = Watermark(home / settings.watermark, settings.corner, *shares)
+    opening, ending = (home / name if name else None for name in (settings.opening, settings.ending))
+    return Dressing(watermark, opening, ending)
