@@ -45,7 +45,12 @@ def video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for another lecturer's."""
     found = videos.get(video_id, access.require_user())
     return render_template(
-        "video.html", video=found, owners=_shows_owners(), traces=tracing.of_page(found), versions=_versions()
+        "video.html",
+        video=found,
+        owners=_shows_owners(),
+        traces=tracing.of_page(found),
+        versions=_versions(),
+        dressings=site().settings.dressing,
     )
 
 

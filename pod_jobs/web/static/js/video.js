@@ -1,5 +1,6 @@
 // A video's page: player, progress, facts, downloads, and what can be done with it.
 import { call, root, watch } from "./api.js";
+import { prepareForm } from "./compose.js";
 import { downloads, sourceFacts } from "./facts.js";
 import { fillHistory } from "./history.js";
 import { say, showConnection, toast, toastProblem } from "./notices.js";
@@ -181,26 +182,13 @@ byId("encode").addEventListener("click", ({ currentTarget }) =>
   }),
 );
 
-/** "1:30-12:00, 15:00-20" as [[90, 720], [900, 1200]]; null when it is anything else. */
-function keptRanges(text) {
-  const seconds = (words) => (/^\d+(:\d{1,2}){0,2}(\.\d+)?$/.test(words) ? words.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) : NaN);
-  const ranges = text.split(",").map((range) => range.split(/[-–]/).map((words) => seconds(words.trim())));
-  return ranges.every((range) => range.length === 2 && range[0] < range[1]) ? ranges : null;
-}
-
-byId("cut-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const input = byId("cut-keep");
-  const keep = keptRanges(input.value);
-  input.setCustomValidity(keep ? "" : _("Write parts like 1:30-12:00, with commas between them."));
-  if (!event.target.reportValidity()) return;
-  act(event.submitter ?? event.target.querySelector("button"), async () => {
-    await call("POST", `${path}/encode`, { keep });
+prepareForm(byId("compose"), page.dataset.id, (button, options) =>
+  act(button, async () => {
+    await call("POST", `${path}/encode`, options);
     toast(_("The encode is queued."));
     await refresh();
-  });
-});
-byId("cut-keep").addEventListener("input", ({ currentTarget }) => currentTarget.setCustomValidity(""));
+  }),
+);
 
 byId("cancel").addEventListener("click", ({ currentTarget }) =>
   act(currentTarget, async () => {

@@ -1,0 +1,91 @@
+"""Options of the commands that order an encode: what is kept of a recording, what goes around, over and beside it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pod_jobs.layouts import CORNERS, LAYOUTS, POD_LAYOUTS, layout_named
+from pod_jobs.media.dressing import Watermark
+from pod_jobs.media.plan import EncodePlan
+from pod_jobs.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PERCENT = click.FloatRange(0, 100, min_open=True)
+LAYOUT = click.Choice((*LAYOUTS, *POD_LAYOUTS))
+
+KEEP = click.option("--keep", multiple=True, metavar="FROM-TO", help="Keep only this part, for instance 1:30-12:00.")
+DRESSING = click.option("--dressing", help="A [[dressing]] of the settings; '' is none, without it: the automatic one.")
+WHERE = click.option("--layout", type=LAYOUT, default="side", show_default=True, help="Where the second one is seen.")
+OF_FILES = (
+    KEEP,
+    DRESSING,
+    click.option("--watermark", type=FILE, help="PNG or JPEG over the recording."),
+    click.option("--corner", type=click.Choice(CORNERS), default="top-right", show_default=True, help="Of the watermark."),
+    click.option("--opacity", type=PERCENT, default=80.0, show_default=True, help="Of the watermark, in percent."),
+    click.option("--width", type=PERCENT, default=12.0, show_default=True, help="Of the watermark, in percent of the picture's."),
+    click.option("--opening", type=FILE, help="A recording to play before."),
+    click.option("--ending", type=FILE, help="A recording to play after."),
+    click.option("--second", type=FILE, help="A recording of the same time, to be seen beside the first."),
+    WHERE,
+)  # fmt: skip
+OF_VIDEOS = (
+    KEEP,
+    DRESSING,
+    click.option("--opening", type=int, metavar="ID", help="A video to play before."),
+    click.option("--ending", type=int, metavar="ID", help="A video to play after."),
+    click.option("--second", type=int, metavar="ID", help="A video of the same time, to be seen beside this one."),
+    WHERE,
+)
+
+
+def with_options(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
+    """All of `options` on one command."""
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def as_order(said: dict[str, Any]) -> dict[str, Any]:
+    """OF_VIDEOS as the API's options."""
+    order = {name: said[name] for name in ("dressing", "opening", "ending", "second") if said[name] is not None}
+    if said["keep"]:
+        order["keep"] = [_range(words) for words in said["keep"]]
+    return {**order, "layout": said["layout"]} if "second" in order else order
+
+
+def as_plan(plan: EncodePlan, settings: Settings, said: dict[str, Any]) -> EncodePlan:
+    """`plan` with OF_FILES."""
+    from pod_jobs.jobs.dress import dressed
+
+    others = {name: said[name].absolute() for name in ("opening", "ending", "second") if said[name]}
+    options = {"layout": layout_named(said["layout"])}
+    options |= {} if said["dressing"] is None else {"dressing": said["dressing"]}
+    plan = dressed(replace(plan, keep=tuple(_range(words) for words in said["keep"])), settings, options, others)
+    if said["watermark"]:
+        mark = Watermark(said["watermark"].absolute(), said["corner"], said["opacity"] / 100, said["width"] / 100)
+        plan = replace(plan, dressing=replace(plan.dressing, watermark=mark))
+    return plan
+
+
+def _range(words: str) -> tuple[float, float]:
+    """ "1:30-12:00" -> (90.0, 720.0)."""
+    start, _, end = words.partition("-")
+    try:
+        return _seconds(start), _seconds(end)
+    except ValueError:
+        raise click.BadParameter(f"{words} is not FROM-TO, like 1:30-12:00 or 90-720.5") from None
+
+
+def _seconds(words: str) -> float:
+    total = 0.0
+    for part in words.split(":"):
+        total = total * 60 + float(part)
+    return total
