@@ -1,25 +1,25 @@
 """pod-jobs encode and pod-jobs probe: the media library alone, without a server. For scripts and benchmarks."""
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.order_options import FILE, OF_FILES, as_plan, with_options
 from pod_jobs.cli.words import clock, size
 from pod_jobs.encode_settings import WEB
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(cls=InstanceCommand)
 @click.argument("file", type=FILE)
 @click.argument("outdir", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--keep", "keep", multiple=True, metavar="FROM-TO", help="Keep only this part, for instance 1:30-12:00.")
+@with_options(OF_FILES)
 @click.option("--template", default=WEB, show_default=True, help="By which template of the settings.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: outputs, wall_s, cpu_s, first_playable_s …")
-def encode(file: Path, outdir: Path, keep: tuple[str, ...], template: str, as_json: bool) -> None:
+def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) -> None:
     """Encode FILE into the empty folder OUTDIR, as the encoding worker would."""
     from pod_jobs.jobs.encode import build_plan
     from pod_jobs.media.encode import encode as run
@@ -39,7 +39,7 @@ def encode(file: Path, outdir: Path, keep: tuple[str, ...], template: str, as_js
             click.echo(f"\r\x1b[K{progress.step} {progress.fraction:.0%}", nl=False, file=terminal)
 
     tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)
-    plan = replace(build_plan(settings, None, template), keep=tuple(_range(words) for words in keep))
+    plan = as_plan(build_plan(settings, None, template), settings, template, said)
     encoded = run(file, outdir, plan, tools, tick)
     if terminal.isatty():
         click.echo("\r\x1b[K", nl=False, file=terminal)
@@ -49,22 +49,6 @@ def encode(file: Path, outdir: Path, keep: tuple[str, ...], template: str, as_js
         return
     echo_table([(one["kind"], size(one["bytes"]), one["path"]) for one in outputs], ("OUTPUT", "SIZE", "PATH"))
     click.echo(f"\n{clock(encoded.duration_s)} encoded in {encoded.wall_s:.1f} s, {encoded.cpu_s:.1f} s of CPU")
-
-
-def _range(words: str) -> tuple[float, float]:
-    """ "1:30-12:00" -> (90.0, 720.0)."""
-    start, _, end = words.partition("-")
-    try:
-        return _seconds(start), _seconds(end)
-    except ValueError:
-        raise click.BadParameter(f"{words} is not FROM-TO, like 1:30-12:00 or 90-720.5") from None
-
-
-def _seconds(words: str) -> float:
-    total = 0.0
-    for part in words.split(":"):
-        total = total * 60 + float(part)
-    return total
 
 
 @click.command(cls=InstanceCommand)

@@ -61,14 +61,15 @@ def as_order(said: dict[str, Any]) -> dict[str, Any]:
     return {**order, "layout": said["layout"]} if "second" in order else order
 
 
-def as_plan(plan: EncodePlan, settings: Settings, said: dict[str, Any]) -> EncodePlan:
-    """`plan` with OF_FILES."""
+def as_plan(plan: EncodePlan, settings: Settings, template: str, said: dict[str, Any]) -> EncodePlan:
+    """`plan` of that template with OF_FILES."""
     from pod_jobs.jobs.dress import dressed
 
     others = {name: said[name].absolute() for name in ("opening", "ending", "second") if said[name]}
     options = {"layout": layout_named(said["layout"])}
     options |= {} if said["dressing"] is None else {"dressing": said["dressing"]}
-    plan = dressed(replace(plan, keep=tuple(_range(words) for words in said["keep"])), settings, options, others)
+    plan = dressed(plan, settings, template, options, others)
+    plan = replace(plan, keep=tuple(_range(words) for words in said["keep"]))
     if said["watermark"]:
         mark = Watermark(said["watermark"].absolute(), said["corner"], said["opacity"] / 100, said["width"] / 100)
         plan = replace(plan, dressing=replace(plan.dressing, watermark=mark))

@@ -1,5 +1,6 @@
 """pod-jobs submit, list, show: recordings and what became of them."""
 
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ import click
 
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.order_options import OF_VIDEOS, as_order, with_options
 from pod_jobs.cli.words import clock, describe_task, harmless, local_time, size
 from pod_jobs.encode_settings import WEB
 from pod_jobs.settings import Settings
@@ -28,17 +30,21 @@ LIST_LIMIT = 50
 )
 @click.option("--title", help="Title of the video; default: from the file name. Only with one file.")
 @click.option("--template", "templates", multiple=True, help="Also encode by this template of the settings.")
+@with_options(OF_VIDEOS)
 @click.option("--wait", is_flag=True, help="Follow the encode to its end; exit code 1 when one failed.")
 @click.option("--json", "as_json", is_flag=True, help="One line per file, each a JSON object.")
-def submit(files: tuple[Path, ...], title: str | None, templates: tuple[str, ...], wait: bool, as_json: bool) -> None:
+def submit(
+    files: tuple[Path, ...], title: str | None, templates: tuple[str, ...], wait: bool, as_json: bool, **said: Any
+) -> None:
     """Send recordings to be encoded."""
     if title and len(files) > 1:
         raise click.UsageError("--title goes with one file")
     settings = load_settings()
     if unknown := set(templates) - set(settings.templates):
         raise click.UsageError(f"--template {sorted(unknown)[0]} is none of {', '.join(settings.templates)}")
-    api = Api(settings)
-    sent = [_order(api, _upload(api, file, title or ""), templates) for file in files]
+    api, options = Api(settings), as_order(said)
+    query = {"title": title, "options": json.dumps(options)}
+    sent = [_order(api, _upload(api, file, query), templates, options) for file in files]
     failed = False
     for video in sent:
         if wait:
@@ -121,26 +127,24 @@ def outputs_with_paths(settings: Settings, video: dict[str, Any]) -> list[dict[s
     return [{**one, "path": str(settings.media_folder / one["path"])} for one in video.get("outputs", [])]
 
 
-def _upload(api: Api, file: Path, title: str) -> dict[str, Any]:
+def _upload(api: Api, file: Path, query: dict[str, str | None]) -> dict[str, Any]:
     length, terminal = file.stat().st_size, sys.stderr  # standard output is for results
     with (
         file.open("rb") as stream,
         click.progressbar(length=length, label=file.name, hidden=not terminal.isatty(), file=terminal) as bar,
     ):
         body = _Watched(stream, length, bar.update)
-        answer = api.call(
-            "POST", "/videos", params={"name": file.name, "title": title}, data=body, read_s=UPLOAD_TIMEOUT_S
-        )
+        answer = api.call("POST", "/videos", params={"name": file.name, **query}, data=body, read_s=UPLOAD_TIMEOUT_S)
     video: dict[str, Any] = answer.json()
     return video
 
 
-def _order(api: Api, video: dict[str, Any], templates: Sequence[str]) -> dict[str, Any]:
+def _order(api: Api, video: dict[str, Any], templates: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     """The encodes that no upload orders by itself."""
     ordered = {task["template"] for task in video["tasks"]}
     for template in templates:
         if template not in ordered:
-            api.post(f"/videos/{video['id']}/encode", {"template": template})
+            api.post(f"/videos/{video['id']}/encode", {"template": template, **options})
     return video
 
 

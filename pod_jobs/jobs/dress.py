@@ -5,27 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from pod_jobs.dressing_settings import DressingSettings
+from pod_jobs.encode_settings import WEB
 from pod_jobs.errors import BadSource
 from pod_jobs.media.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.plan import EncodePlan
 from pod_jobs.settings import Settings
 
+Options = dict[str, Any]
 
-def dressed(plan: EncodePlan, settings: Settings, options: dict[str, Any], others: dict[str, Path]) -> EncodePlan:
+
+def dressed(
+    plan: EncodePlan, settings: Settings, template: str, options: Options, others: dict[str, Path]
+) -> EncodePlan:
     """`plan` with what `options` say of web/options.py; `others`: where the videos are that they name.
 
-    Without the option `dressing` it is the automatic one. Errors: BadSource when there is no such dressing any more.
+    Without the option `dressing` the web's encode gets the automatic one. Errors: BadSource when there is no such dressing.
     """
-    dressing = _named(settings, options["dressing"]) if "dressing" in options else _automatic(settings)
+    automatic = next((one.name for one in settings.dressing if one.automatic and template == WEB), "")
+    dressing = _named(settings, options.get("dressing", automatic))
     opening, ending = others.get("opening", dressing.opening), others.get("ending", dressing.ending)
     plan = replace(plan, dressing=replace(dressing, opening=opening, ending=ending))
     if "second" in others:
         plan = replace(plan, studio=Studio(others["second"], options.get("layout", "side")))
     return plan
-
-
-def _automatic(settings: Settings) -> Dressing:
-    return next((_read(settings.home, one) for one in settings.dressing if one.automatic), Dressing())
 
 
 def _named(settings: Settings, name: str) -> Dressing:

@@ -84,7 +84,7 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
     with work_folder.translated_os_errors():
         others = {name: media / path for name, path in order.others.items()}
         plan = build_plan(context.settings, order.options, order.template)
-        plan = dressed(plan, context.settings, order.options, others)
+        plan = dressed(plan, context.settings, order.template, order.options, others)
         encoded = encode(source, work, plan, tools_of(ffmpeg.path, ffmpeg.sandbox), tick)
     return {**asdict(encoded), "folder": folder}
 

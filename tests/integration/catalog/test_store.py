@@ -261,6 +261,14 @@ def test_deleting_cancels_and_forgets_only_when_nothing_runs(task: Task, lecture
     assert Task.select().where(Task.kind == "encode").count() == Attempt.select().count() == 0
 
 
+def test_a_source_that_another_task_needs_stays(task: Task, lecturer: User) -> None:
+    main, _ = videos.create(lecturer, "", videos.Source("a", 1, {"second": task.video_id}), later(1), lambda path: None)
+    videos.delete(task.video_id or 0, lecturer, later(2))
+    assert retention.deleted_videos() == []
+    videos.delete(main.id, lecturer, later(3))
+    assert {video.id for video in retention.deleted_videos()} == {task.video_id, main.id}
+
+
 def test_folders_in_use_hold_what_is_published_and_what_runs(task: Task, lecturer: User) -> None:
     start(task)
     report(task, "done", result=RESULT)

@@ -1,0 +1,101 @@
+"""What an encode can be ordered with: other videos that one may see, and dressings of the settings."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pod_jobs.settings import SettingsError, load
+from pod_jobs.web.app import create_app
+from tests.integration.web.conftest import CLIP, Caller, Worker, problem
+from tests.integration.web.test_uploads import Client
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
+
+
+def order(caller: Caller, video: dict[str, Any], **options: Any) -> Any:
+    caller("POST", f"/api/v1/tasks/{video['task']['id']}/cancel")
+    return caller("POST", f"/api/v1/videos/{video['id']}/encode", json=options)
+
+
+def test_other_videos_reach_the_worker_as_files(lea: Caller, worker: Worker) -> None:
+    main, camera, credits_ = (lea.upload(title=title) for title in "abc")
+    task = order(lea, main, second=camera["id"], layout="pipb", opening=credits_["id"], keep=[[1, 2]]).get_json()
+    options = {"keep": [[1, 2]], "second": 2, "layout": "pip-bottom-right", "opening": 3}
+    assert task["options"] == options
+    started = worker.start(task)
+    assert started["options"] == options
+    assert started["others"] == {"second": "videos/000002/source", "opening": "videos/000003/source"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"layout": "side"},
+        {"second": 1, "layout": "diagonal"},
+        {"second": 1, "layout": ["side"]},
+        {"second": "1"},
+        {"second": True},
+        {"opening": 0},
+        {"dressing": "none such"},
+        {"dressing": 5},
+        {"watermark": "/etc/passwd"},
+    ],
+)
+def test_what_is_no_option(lea: Caller, options: dict[str, Any]) -> None:
+    problem(order(lea, lea.upload(), **options), 400, "malformed")
+
+
+@pytest.mark.parametrize("name", ["second", "opening", "ending"])
+def test_anothers_video_is_not_found(callers: dict[str, Caller], lea: Caller, name: str) -> None:
+    hidden, own = callers["max"].upload(), lea.upload()
+    problem(order(lea, own, **{name: hidden["id"]}), 404, "not-found")
+    query = {"name": "a.mp4", "options": json.dumps({name: hidden["id"]})}
+    problem(lea("POST", "/api/v1/videos", query_string=query, data=CLIP), 404, "not-found")
+    assert order(callers["tina"], own, **{name: hidden["id"]}).status_code == 202
+
+
+def test_an_upload_brings_its_options_along(lea: Caller) -> None:
+    camera = lea.upload()
+    options = json.dumps({"second": camera["id"]})
+    wanted = {"second": camera["id"], "layout": "side"}
+    assert lea.upload(options=options)["task"]["options"] == wanted
+    tus = Client(lea)
+    path = tus.create(filename="b.mp4", options=options)
+    tus.send(path, 0, CLIP)
+    assert lea("GET", "/api/v1/videos/3").get_json()["task"]["options"] == wanted
+    problem(lea("POST", "/api/v1/videos?options={", data=CLIP), 400, "malformed")
+
+
+def test_dressings_come_from_the_settings(lea: Caller, home: Path, tokens: dict[str, str]) -> None:
+    (home / "logo.png").write_bytes(PNG)
+    (home / "settings.toml").write_text('[[dressing]]\nname = "Université"\nwatermark = "logo.png"\n')
+    caller = Caller(create_app(load(home)).test_client(use_cookies=False), tokens["léa"])
+    video = caller.upload()
+    assert order(caller, video, dressing="Université").get_json()["options"] == {"dressing": "Université"}
+    assert order(caller, caller.upload(), dressing="").get_json()["options"] == {"dressing": ""}
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ('watermark = "none.png"', "watermark: none.png is no file"),
+        ('watermark = "text.txt"', "is no PNG or JPEG picture"),
+        ('opening = "logo.png"', "opening: logo.png is no video"),
+        ('watermark = "logo.png"\nopacity_percent = 0', "greater than 0"),
+        ('watermark = "logo.png"\ncorner = "middle"', "top-left"),
+        ("", "give a watermark"),
+        ('watermark = "logo.png"\n[[dressing]]\nname = "a"\nwatermark = "logo.png"', "same name"),
+        (
+            'watermark = "logo.png"\nautomatic = true\n[[dressing]]\nname = "b"\nwatermark = "logo.png"\nautomatic = true',
+            "only one can be automatic",
+        ),
+    ],
+)
+def test_a_wrong_dressing_stops_the_start(home: Path, lines: str, fault: str) -> None:
+    (home / "logo.png").write_bytes(PNG)
+    (home / "text.txt").write_text("no picture")
+    (home / "settings.toml").write_text(f'[[dressing]]\nname = "a"\n{lines}\n')
+    with pytest.raises(SettingsError, match=fault):
+        load(home)
