@@ -1,6 +1,6 @@
 """[[dressing]] of settings.toml: what the video team offers to put around and over recordings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,13 +30,17 @@ class DressingSettings(Section):
             raise ValueError("give a watermark, an opening or an ending")
         return self
 
-    def faults(self, home: Path) -> Iterator[str]:
-        """What is wrong with the files; looked at from outside only."""
+
+def dressing_faults(dressings: Sequence[DressingSettings], home: Path) -> Iterator[str]:
+    """What is wrong with them and their files, which are looked at from outside only."""
+    for one in dressings:
         for key, nature in (("watermark", "image"), ("opening", "media"), ("ending", "media")):
-            name = getattr(self, key)
+            name = getattr(one, key)
             fault = _fault(home / name, nature) if name else ""
             if fault:
-                yield f"dressing {self.name}: {key}: {name} {fault}"
+                yield f"dressing {one.name}: {key}: {name} {fault}"
+    if sum(one.automatic for one in dressings) > 1:
+        yield "dressing: only one can be automatic"
 
 
 def _fault(path: Path, nature: str) -> str:

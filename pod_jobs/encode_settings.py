@@ -1,6 +1,6 @@
 """[encode], [[rendition]] and [[template]] of settings.toml."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
@@ -135,3 +135,12 @@ def web_template(renditions: tuple[RenditionSettings, ...]) -> TemplateSettings:
         codec="h264",
         ladder=tuple(one.name for one in renditions),
     )
+
+
+def template_faults(templates: Sequence[TemplateSettings], renditions: Sequence[RenditionSettings]) -> Iterator[str]:
+    """What is wrong with them together."""
+    rungs = {one.name for one in renditions}
+    for one in templates:
+        yield from (f"template {one.name}: there is no rendition {name!r}" for name in one.ladder if name not in rungs)
+        if one.name == WEB:
+            yield f"template {WEB} is always there: change it by [[rendition]] and [encode]"

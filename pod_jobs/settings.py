@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as SourceError
 
-from pod_jobs.dressing_settings import DressingSettings
-from pod_jobs.encode_settings import WEB, EncodeSettings, RenditionSettings, TemplateSettings, web_template
+from pod_jobs.dressing_settings import DressingSettings, dressing_faults
+from pod_jobs.encode_settings import EncodeSettings, RenditionSettings, TemplateSettings, template_faults, web_template
 from pod_jobs.errors import SettingsError
 from pod_jobs.periodic_settings import PeriodicSettings
 from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
@@ -139,25 +139,8 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _templates_fit(self) -> "Settings":
-        rungs = {one.name for one in self.rendition}
-        faults = [
-            f"template {one.name}: there is no rendition {name!r}"
-            for one in self.template
-            for name in one.ladder
-            if name not in rungs
-        ]
-        if any(one.name == WEB for one in self.template):
-            faults.append(f"template {WEB} is always there: change it by [[rendition]] and [encode]")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
-    @model_validator(mode="after")
-    def _dressings_fit(self) -> "Settings":
-        faults = [fault for one in self.dressing for fault in one.faults(self.home)]
-        if sum(one.automatic for one in self.dressing) > 1:
-            faults.append("dressing: only one can be automatic")
+    def _parts_fit(self) -> "Settings":
+        faults = [*template_faults(self.template, self.rendition), *dressing_faults(self.dressing, self.home)]
         if faults:
             raise ValueError("; ".join(faults))
         return self
