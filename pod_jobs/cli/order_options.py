@@ -80,9 +80,12 @@ def _range(words: str) -> tuple[float, float]:
     """ "1:30-12:00" -> (90.0, 720.0)."""
     start, _, end = words.partition("-")
     try:
-        return _seconds(start), _seconds(end)
+        found = _seconds(start), _seconds(end)
     except ValueError:
-        raise click.BadParameter(f"{words} is not FROM-TO, like 1:30-12:00 or 90-720.5") from None
+        found = 0.0, 0.0
+    if found[0] >= found[1]:
+        raise click.BadParameter(f"{words} is not FROM-TO, like 1:30-12:00 or 90-720.5")
+    return found
 
 
 def _seconds(words: str) -> float:

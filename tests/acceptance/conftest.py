@@ -6,8 +6,16 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.acceptance.browser import Faults, sign_in, visitor
+from tests.acceptance.instance import Instance, running
 from tests.acceptance.site import Outputs, Site, serve
 from tests.servers import KeyValueServer, short_folder
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Instance]:
+    """The whole product, as `./run up` starts it."""
+    with running() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

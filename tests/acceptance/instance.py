@@ -5,11 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
 
-from tests.servers import wait_until
+from tests.servers import short_folder, wait_until
 
 ROOT = Path(__file__).parents[2]
 START_S = 40
@@ -77,6 +79,20 @@ def _command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return "gone"
+
+
+@contextmanager
+def running(name: str = "une instance é", prepare: Callable[[Path], None] = lambda home: None) -> Iterator[Instance]:
+    """An instance that is up, in a folder of that name; `prepare(home)` comes before the start."""
+    with short_folder() as folder:
+        made = Instance(folder / name, folder / "words.txt")
+        prepare(made.home)
+        made.up()
+        try:
+            made.wait_until_up()
+            yield made
+        finally:
+            clear_away(made)
 
 
 def clear_away(instance: Instance) -> None:

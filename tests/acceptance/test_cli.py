@@ -3,38 +3,19 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from pod_jobs.media.tools import find_tools
-from tests.acceptance.instance import ROOT, Instance, clear_away
-from tests.servers import short_folder, wait_until
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Instance]:
-    with short_folder() as folder:
-        made = Instance(folder / "home", folder / "words.txt")
-        made.up()
-        try:
-            made.wait_until_up()
-            yield made
-        finally:
-            clear_away(made)
+from tests.acceptance.instance import ROOT, Instance
+from tests.acceptance.site import make_clip
+from tests.servers import wait_until
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three seconds of picture and sound."""
-    path = tmp_path_factory.mktemp("clip") / "a clip, très court.mp4"
-    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=3"]
-    sound = ["-f", "lavfi", "-i", "sine=duration=3"]
-    command = [find_tools("", "none").ffmpeg, "-v", "error", *picture, *sound, "-preset", "ultrafast", str(path)]
-    subprocess.run(command, check=True, timeout=60)
-    return path
+    return make_clip(tmp_path_factory.mktemp("clip") / "a clip, très court.mp4", seconds=3, size="320x180")
 
 
 def pod_jobs(instance: Instance, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
@@ -61,6 +42,17 @@ def test_submit_wait_json(instance: Instance, clip: Path) -> None:
     master = next(output for output in video["outputs"] if output["name"] == "master.m3u8")
     headers = {"Authorization": f"Token {(instance.home / 'secrets' / 'cli_token').read_text()}"}
     assert requests.get(master["url"], headers=headers, timeout=5).text == Path(master["path"]).read_text()
+
+
+def test_submit_keeps_only_what_it_is_told_to(instance: Instance, clip: Path) -> None:
+    keep = ["--keep", "0-1", "--keep", "0:01.5-0:02.5"]
+    done = pod_jobs(instance, "submit", str(clip), *keep, "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    video = json.loads(pod_jobs(instance, "show", str(json.loads(done.stdout)["id"]), "--json").stdout)
+    assert video["task"]["options"] == {"keep": [[0.0, 1.0], [1.5, 2.5]]}
+    assert abs(video["duration_s"] - 2) < 0.3
+    wrong = pod_jobs(instance, "submit", str(clip), "--keep", "2-1")
+    assert wrong.returncode == 2 and "2-1 is not FROM-TO" in wrong.stderr
 
 
 def test_several_files_give_a_line_each_and_one_failure_fails_the_whole(instance: Instance, clip: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,41 +12,16 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from pod_jobs.media.tools import find_tools
 from tests.acceptance.browser import WATCH_POLICY, Faults
-from tests.acceptance.instance import Instance, clear_away
-from tests.servers import short_folder, wait_until
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Instance]:
-    with short_folder() as folder:
-        made = Instance(folder / "une instance é", folder / "words.txt")
-        made.up()
-        try:
-            made.wait_until_up()
-            yield made
-        finally:
-            clear_away(made)
+from tests.acceptance.instance import Instance
+from tests.acceptance.site import make_clip
+from tests.servers import wait_until
 
 
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half a minute of 720p with a lot of movement: several seconds of encoding."""
-    path = tmp_path_factory.mktemp("clips") / "Cours d'été n° 1.mp4"
-    inputs = [
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc2=size=1280x720:rate=25:duration=35",
-        "-f",
-        "lavfi",
-        "-i",
-        "sine=duration=35",
-    ]
-    command = [find_tools("", "none").ffmpeg, "-v", "error", *inputs, "-preset", "ultrafast", "-crf", "30", str(path)]
-    subprocess.run(command, check=True, timeout=120)
-    return path
+    return make_clip(tmp_path_factory.mktemp("clips") / "Cours d'été n° 1.mp4", seconds=35, size="1280x720")
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +96,24 @@ def test_a_lecture_dropped_on_the_page_plays_while_it_encodes(page: Page, instan
     expect(page.locator("#state")).to_be_hidden(timeout=20_000)
     page.locator("video").evaluate("media => { media.currentTime = 31 }")
     wait_until(lambda: page.locator("video").evaluate("media => media.currentTime") > 31.3, 30, "its end plays too")
+
+
+def test_two_parts_cut_on_the_page_are_what_plays(page: Page, instance: Instance, lecture: Path) -> None:
+    """Of the video that is ready already: what is published stays until the cut one is there."""
+    (found,) = [one for one in api(instance, "GET", "/videos")["videos"] if one["state"] == "ready"]
+    page.goto(f"/videos/{found['id']}")
+    page.locator("#cut summary").click()
+    field = page.get_by_label("Keep only these parts")
+    field.fill("0:05-0:02")
+    page.get_by_role("button", name="Encode these parts").click()
+    assert "Write parts like" in field.evaluate("input => input.validationMessage")
+    field.fill("0:02-0:04, 0:10-0:13")
+    page.get_by_role("button", name="Encode these parts").click()
+    expect(page.get_by_text("The encode is queued.")).to_be_visible()
+    wait_until(lambda: abs(video(instance, found["id"])["duration_s"] - 5) < 0.3, 90, "the cut one is published")
+    page.reload()
+    wait_until(lambda: page.locator("video").evaluate("media => Math.abs(media.duration - 5) < 0.3"), 30, "5 s play")
+    expect(page.locator("#byline")).to_contain_text("0:05")
 
 
 def _share(instance: Instance, video_id: int) -> float:

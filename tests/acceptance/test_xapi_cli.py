@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.acceptance.instance import ROOT, Instance, clear_away
+from tests.acceptance.instance import ROOT, Instance, running
 from tests.integration.xapi.strict_lrs import LOGIN, PASSWORD, StrictLrs, running_lrs
-from tests.servers import short_folder, wait_until
+from tests.servers import wait_until
 from tests.unit.xapi.samples import numbered, session
 
 REFUSED = "https://univ.example/refused"
@@ -26,18 +26,14 @@ def lrs() -> Iterator[StrictLrs]:
 
 @pytest.fixture(scope="module")
 def instance(lrs: StrictLrs) -> Iterator[Instance]:
-    with short_folder() as folder:
-        made = Instance(folder / "home", folder / "words.txt")
-        (made.home / "secrets").mkdir(parents=True)
+    def prepare(home: Path) -> None:
+        (home / "secrets").mkdir(parents=True)
         lane = f'[[xapi.lane]]\nname = "strict"\nurl = "{lrs.url}"\nlogin = "{LOGIN}"\n'
-        (made.home / "settings.toml").write_text(f"[xapi]\nflush_s = 0.5\n{lane}")
-        (made.home / "secrets" / "lrs_strict").write_text(PASSWORD)
-        made.up()
-        try:
-            made.wait_until_up()
-            yield made
-        finally:
-            clear_away(made)
+        (home / "settings.toml").write_text(f"[xapi]\nflush_s = 0.5\n{lane}")
+        (home / "secrets" / "lrs_strict").write_text(PASSWORD)
+
+    with running("home", prepare) as made:
+        yield made
 
 
 def hand_in(instance: Instance, *statements: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,10 +1,12 @@
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from pod_jobs.media.encode import Encoded, encode
 from pod_jobs.media.tools import Tools, find_tools
 from tests.clips import Clips, builds
 
@@ -20,6 +22,23 @@ def tools(request: pytest.FixtureRequest) -> Tools:
     if request.param not in builds():
         pytest.skip("this machine has no ffmpeg of its own")
     return find_tools(builds()[request.param], "auto")
+
+
+EncodeOnce = Callable[[str], tuple[Encoded, Path]]
+
+
+@pytest.fixture(scope="module")
+def encoded(
+    request: pytest.FixtureRequest, tools: Tools, clips: Clips, tmp_path_factory: pytest.TempPathFactory
+) -> EncodeOnce:
+    """Encodes a clip by name with the module's PLAN, once per build; gives the result and its folder."""
+
+    @cache
+    def once(name: str) -> tuple[Encoded, Path]:
+        folder = tmp_path_factory.mktemp("out")
+        return encode(clips.path(name), folder, request.module.PLAN, tools, lambda progress: None), folder
+
+    return once
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pod_jobs.media.mp4 import read_tracks
 from pod_jobs.media.progress import Progress
 from pod_jobs.media.tools import Tools
 from tests.clips import Clips, real_media
+from tests.integration.media.conftest import EncodeOnce
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
 HIGH = Rendition("180p", 180, crf=30, preset="ultrafast", maxrate_kbps=600, audio_kbps=96, mp4=True)
@@ -33,22 +34,6 @@ MINUTES_OF_WORK = (
     "pod_noduration_vp8_opus.webm",
     "talk_720p_42s.mp4",
 )
-
-Encode = Callable[[str], tuple[Encoded, Path]]
-
-
-@pytest.fixture(scope="module")
-def encoded(tools: Tools, clips: Clips, tmp_path_factory: pytest.TempPathFactory) -> Encode:
-    """Encodes a clip by name, once per build."""
-    done: dict[str, tuple[Encoded, Path]] = {}
-
-    def once(name: str) -> tuple[Encoded, Path]:
-        if name not in done:
-            folder = tmp_path_factory.mktemp("out")
-            done[name] = encode(clips.path(name), folder, PLAN, tools, lambda progress: None), folder
-        return done[name]
-
-    return once
 
 
 def sizes(result: Encoded) -> dict[str, tuple[int, int]]:
@@ -78,7 +63,7 @@ def is_blue(colour: tuple[int, int, int]) -> bool:
     return colour[2] > 180 and colour[0] < 80
 
 
-def test_a_plain_video_gives_all_outputs(encoded: Encode) -> None:
+def test_a_plain_video_gives_all_outputs(encoded: EncodeOnce) -> None:
     result, folder = encoded("plain.mp4")
     assert sizes(result) == {"90p": (160, 90), "180p": (320, 180), "360p": (640, 360)}
     kinds = sorted(one.kind for one in result.outputs)
@@ -94,7 +79,7 @@ def test_a_plain_video_gives_all_outputs(encoded: Encode) -> None:
     assert json.loads(json.dumps(asdict(result)))["facts"]["video"]["codec"] == "h264"
 
 
-def test_the_log_has_every_command(encoded: Encode) -> None:
+def test_the_log_has_every_command(encoded: EncodeOnce) -> None:
     result, folder = encoded("plain.mp4")
     log = (folder / "encoding.log").read_text()
     assert len(result.commands) == 3
@@ -102,7 +87,7 @@ def test_the_log_has_every_command(encoded: Encode) -> None:
     assert log.count("exit code 0") == 3
 
 
-def test_downloads_hold_the_frames_of_the_stream(encoded: Encode) -> None:
+def test_downloads_hold_the_frames_of_the_stream(encoded: EncodeOnce) -> None:
     _, folder = encoded("plain.mp4")
     (hls,) = read_tracks(folder / "180p.m4s")
     video, sound = read_tracks(folder / "180p.mp4")
@@ -112,7 +97,7 @@ def test_downloads_hold_the_frames_of_the_stream(encoded: Encode) -> None:
     assert data.index(b"moov") < data.index(b"mdat")
 
 
-def test_key_frames_are_on_one_grid(encoded: Encode) -> None:
+def test_key_frames_are_on_one_grid(encoded: EncodeOnce) -> None:
     _, folder = encoded("storyboard.mp4")
     for name in ("90p", "180p"):
         playlist = parse_playlist((folder / f"{name}.m3u8").read_text())
@@ -121,7 +106,7 @@ def test_key_frames_are_on_one_grid(encoded: Encode) -> None:
         assert keys == pytest.approx([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
 
 
-def test_the_master_announces_what_was_measured(encoded: Encode) -> None:
+def test_the_master_announces_what_was_measured(encoded: EncodeOnce) -> None:
     _, folder = encoded("storyboard.mp4")
     master = (folder / "master.m3u8").read_text()
     playlist = parse_playlist((folder / "180p.m3u8").read_text())
@@ -130,7 +115,7 @@ def test_the_master_announces_what_was_measured(encoded: Encode) -> None:
     assert "AUDIO=" not in master
 
 
-def test_a_storyboard_and_its_text(encoded: Encode) -> None:
+def test_a_storyboard_and_its_text(encoded: EncodeOnce) -> None:
     result, folder = encoded("storyboard.mp4")
     assert [one.name for one in result.outputs if one.kind in ("storyboard", "sheet")] == [
         "storyboard.jpg",
@@ -163,7 +148,7 @@ def test_a_storyboard_and_its_text(encoded: Encode) -> None:
         ("rgb.mkv", ("180p", (320, 180))),
     ],
 )
-def test_awkward_pictures(encoded: Encode, name: str, top: tuple[str, tuple[int, int]]) -> None:
+def test_awkward_pictures(encoded: EncodeOnce, name: str, top: tuple[str, tuple[int, int]]) -> None:
     result, folder = encoded(name)
     assert list(sizes(result).items())[0 if top[0] == "180p" else -1] == top
     assert result.warnings == ()
@@ -173,13 +158,13 @@ def test_awkward_pictures(encoded: Encode, name: str, top: tuple[str, tuple[int,
 
 
 @pytest.mark.parametrize("name", ["corner.mp4", "full_range_mjpeg.mov", "rgb.mkv"])
-def test_colours_survive(encoded: Encode, name: str) -> None:
+def test_colours_survive(encoded: EncodeOnce, name: str) -> None:
     first = next(frames(encoded(name)[1] / "180p.mp4"))
     assert is_red(rgb(first, 0.1, 0.1)), rgb(first, 0.1, 0.1)
     assert is_blue(rgb(first, 0.9, 0.1)), rgb(first, 0.9, 0.1)
 
 
-def test_a_turned_phone_is_upright(encoded: Encode) -> None:
+def test_a_turned_phone_is_upright(encoded: EncodeOnce) -> None:
     """A quarter turn to the left brings the upper left corner to the lower left, in the MP4 and the thumbnail."""
     _, folder = encoded("portrait.mp4")
     for path in (folder / "180p.mp4", folder / "thumbnail_1.jpg"):
@@ -189,7 +174,7 @@ def test_a_turned_phone_is_upright(encoded: Encode) -> None:
         assert is_blue(rgb(first, 0.1, 0.1)), path.name
 
 
-def test_frame_rates(encoded: Encode) -> None:
+def test_frame_rates(encoded: EncodeOnce) -> None:
     """Fields become frames, 120 per second become 60, an irregular recording keeps its time."""
     for name, expected in (("interlaced.ts", 50), ("fast.mp4", 60), ("late_picture.mkv", 75)):
         (track,) = read_tracks(encoded(name)[1] / "180p.m4s")
@@ -198,7 +183,7 @@ def test_frame_rates(encoded: Encode) -> None:
     assert result.duration_s == pytest.approx(8, abs=0.3)
 
 
-def test_sound_and_picture_agree(encoded: Encode) -> None:
+def test_sound_and_picture_agree(encoded: EncodeOnce) -> None:
     """White and loud from 1.0 s: in the download, and in the segments, which every player starts at 0."""
     _, folder = encoded("flash.mp4")
     with av.open(str(folder / "180p.mp4")) as mp4:
@@ -230,14 +215,14 @@ def beep_s(container: av.container.InputContainer, from_first: bool = False) -> 
 @pytest.mark.parametrize(
     ("name", "seconds"), [("late_sound.mkv", 3.0), ("late_picture.mkv", 3.0), ("phone.wav", 2.0), ("blip.wav", 0.2)]
 )
-def test_sound_begins_at_zero_and_is_whole(encoded: Encode, name: str, seconds: float) -> None:
+def test_sound_begins_at_zero_and_is_whole(encoded: EncodeOnce, name: str, seconds: float) -> None:
     _, folder = encoded(name)
     (track,) = read_tracks(folder / "audio.m4s")
     assert track.duration_s == pytest.approx(seconds, abs=0.12)
 
 
 @pytest.mark.parametrize("name", ["cover.mp3", "phone.wav", "blip.wav"])
-def test_sound_alone(encoded: Encode, name: str) -> None:
+def test_sound_alone(encoded: EncodeOnce, name: str) -> None:
     result, folder = encoded(name)
     assert not result.is_video
     kinds = {one.kind for one in result.outputs}
@@ -246,12 +231,12 @@ def test_sound_alone(encoded: Encode, name: str) -> None:
     assert "mp4a.40.2" in (folder / "master.m3u8").read_text()
 
 
-def test_six_channels_become_two(encoded: Encode) -> None:
+def test_six_channels_become_two(encoded: EncodeOnce) -> None:
     with av.open(str(encoded("two_sounds.mkv")[1] / "180p.mp4")) as mp4:
         assert [stream.channels for stream in mp4.streams.audio] == [2]
 
 
-def test_half_a_file_gives_half_a_video_and_says_so(encoded: Encode) -> None:
+def test_half_a_file_gives_half_a_video_and_says_so(encoded: EncodeOnce) -> None:
     result, _ = encoded("incomplete.mkv")
     assert [warning.code for warning in result.warnings] == ["warning-incomplete"]
     assert result.warnings[0].facts["claimed"] == "0:40"

@@ -1,36 +1,20 @@
 """What phones, cameras, recorders and browsers make, and most encoders get wrong: generated clips, encoded whole."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
 
-from pod_jobs.media.encode import Encoded, EncodePlan, encode
+from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.mp4 import read_tracks
 from pod_jobs.media.tools import Tools
-from tests.clips import Clips
+from tests.integration.media.conftest import EncodeOnce
 
 LOW = Rendition("90p", 90, crf=25, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 PLAN = EncodePlan((LOW,), mp3_kbps=64)
-
-Encode = Callable[[str], tuple[Encoded, Path]]
-
-
-@pytest.fixture(scope="module")
-def encoded(tools: Tools, clips: Clips, tmp_path_factory: pytest.TempPathFactory) -> Encode:
-    """Encodes a clip by name, once per build."""
-    done: dict[str, tuple[Encoded, Path]] = {}
-
-    def once(name: str) -> tuple[Encoded, Path]:
-        if name not in done:
-            folder = tmp_path_factory.mktemp("out")
-            done[name] = encode(clips.path(name), folder, PLAN, tools, lambda progress: None), folder
-        return done[name]
-
-    return once
 
 
 def frames(path: Path) -> Iterator[av.VideoFrame]:
@@ -61,7 +45,7 @@ def corners(path: Path) -> str:
         ("two_pictures.mkv", "rb/bb"),  # the larger one
     ],
 )
-def test_pictures_are_as_seen(encoded: Encode, name: str, seen: str) -> None:
+def test_pictures_are_as_seen(encoded: EncodeOnce, name: str, seen: str) -> None:
     result, folder = encoded(name)
     assert result.warnings == ()
     assert corners(folder / "90p.mp4") == seen
@@ -84,7 +68,7 @@ def test_pictures_are_as_seen(encoded: Encode, name: str, seen: str) -> None:
         ("opus.ogg", 2),
     ],
 )
-def test_times_are_as_seen(encoded: Encode, name: str, seconds: float) -> None:
+def test_times_are_as_seen(encoded: EncodeOnce, name: str, seconds: float) -> None:
     result, folder = encoded(name)
     assert result.warnings == ()
     assert result.duration_s == pytest.approx(seconds, abs=0.15)
@@ -93,12 +77,12 @@ def test_times_are_as_seen(encoded: Encode, name: str, seconds: float) -> None:
         assert track.samples == pytest.approx(seconds * (24 if name == "lying_rate.mkv" else 25), abs=3)
 
 
-def test_silent_six_channels_become_two(encoded: Encode) -> None:
+def test_silent_six_channels_become_two(encoded: EncodeOnce) -> None:
     with av.open(str(encoded("silent_six.mp4")[1] / "90p.mp4")) as mp4:
         assert [stream.channels for stream in mp4.streams.audio] == [2]
 
 
-def test_damage_is_placed_and_what_was_saved_is_said(encoded: Encode) -> None:
+def test_damage_is_placed_and_what_was_saved_is_said(encoded: EncodeOnce) -> None:
     result, _ = encoded("spoilt.mkv")
     (warning,) = result.warnings
     assert warning.code in ("warning-faults", "warning-damaged")

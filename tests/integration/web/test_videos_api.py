@@ -351,3 +351,11 @@ def test_a_disk_without_hard_links_will_do(lea: Caller, settings: Settings, monk
     monkeypatch.setattr(os, "link", refuse)
     video = lea.upload()
     assert (settings.media_folder / f"videos/{video['id']:06d}/source").read_bytes() == CLIP
+
+
+def test_an_upload_can_say_what_its_encode_is_ordered_with(lea: Caller) -> None:
+    document = lea.upload(options='{"keep": [[1, 2.5]]}')
+    assert document["task"]["options"] == {"keep": [[1.0, 2.5]]}
+    for wrong in ("{", "[]", '{"keep": [[2, 1]]}', "[" * 50_000):
+        refused = lea("POST", "/api/v1/videos", query_string={"name": "a.mp4", "options": wrong}, data=CLIP)
+        problem(refused, 400, "malformed")
