@@ -56,7 +56,7 @@ def options_of(user: User, text: str) -> dict[str, Any]:
     """What an upload brings with it as JSON: checked as the body of an order is. Errors: Malformed, NotFound."""
     try:
         document = json.loads(text) if text else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"options: {error}") from error
     return checked_options(user, document)
 
