@@ -36,6 +36,8 @@ class EncodeSettings(Section):
     wall_factor: PositiveFloat
     stall_s: PositiveInt
     memory_mb: PositiveInt
+    hardware: Literal["none", "auto", "nvenc", "vaapi", "qsv"]
+    vaapi_device: Annotated[str, Field(pattern=r"^/dev/dri/[A-Za-z0-9_-]+$")]
 
     @model_validator(mode="after")
     def _grid(self) -> "EncodeSettings":

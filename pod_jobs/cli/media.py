@@ -21,10 +21,9 @@ from pod_jobs.encode_settings import WEB
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: outputs, wall_s, cpu_s, first_playable_s …")
 def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) -> None:
     """Encode FILE into the empty folder OUTDIR, as the encoding worker would."""
-    from pod_jobs.jobs.encode import build_plan
+    from pod_jobs.jobs.encode import build_plan, tools_of
     from pod_jobs.media.encode import encode as run
     from pod_jobs.media.progress import Progress
-    from pod_jobs.media.tools import find_tools
 
     settings = load_settings()
     if template not in settings.templates:
@@ -38,7 +37,7 @@ def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) 
         if terminal.isatty():
             click.echo(f"\r\x1b[K{progress.step} {progress.fraction:.0%}", nl=False, file=terminal)
 
-    tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)
+    tools = tools_of(settings)
     plan = as_plan(build_plan(settings, None, template), settings, template, said)
     encoded = run(file, outdir, plan, tools, tick)
     if terminal.isatty():

@@ -55,16 +55,20 @@ def check_space(settings: Settings) -> Iterator[Finding]:
 
 def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
     """The program, its filters, the encoders of every template, the sandbox."""
-    from pod_jobs.jobs.encode import check_templates  # here: most workers never need it
-    from pod_jobs.media.tools import find_tools
+    from pod_jobs.jobs.encode import check_templates, look_for_tools  # here: most workers never need it
 
     try:
-        tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)
+        tools = look_for_tools(settings.ffmpeg, settings.encode.hardware, settings.encode.vaapi_device)
         check_templates(settings, tools)
     except PodJobsError as error:
         yield Finding("ffmpeg", "fault", error.reason, "[ffmpeg] and [[template]] in settings.toml")
         return
     yield Finding("ffmpeg", "ok", f"{tools.ffmpeg} {tools.version}, nothing lacks")
+    if tools.hardware.lacking:
+        text = f"the processor encodes, no graphics card does: {tools.hardware.lacking}"
+        yield Finding("hardware", "warning", text, 'mend it, or write hardware = "none" under [encode]')
+    elif tools.hardware.encoder:
+        yield Finding("hardware", "ok", f"{tools.hardware.encoder.name} encodes H.264")
     if tools.sandbox.lacking:
         text = f"none: a hostile file meets only ffmpeg's own defences ({tools.sandbox.lacking})"
         yield Finding("sandbox", "warning", text, "apt install bubblewrap, or let it make user namespaces")

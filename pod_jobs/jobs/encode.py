@@ -7,10 +7,11 @@
 A failed run leaves only its log.
 """
 
+import logging
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.encode_settings import WEB
@@ -21,21 +22,34 @@ from pod_jobs.jobs.job_type import Context
 from pod_jobs.media.containers import find_lacks
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.guard import Limits
+from pod_jobs.media.hardware import equip
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.progress import Progress
 from pod_jobs.media.tools import Tools, find_tools
-from pod_jobs.settings import Settings
+from pod_jobs.settings import FfmpegSettings, Settings
+
+log = logging.getLogger(__name__)
 
 
-@cache
-def tools_of(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "none"]) -> Tools:
-    """Asking ffmpeg what it can do takes up to half a second: once per worker."""
-    return find_tools(ffmpeg_path, sandbox)
+def look_for_tools(ffmpeg: FfmpegSettings, hardware: str, vaapi_device: str) -> Tools:
+    """Errors: SettingsError."""
+    return equip(find_tools(ffmpeg.path, ffmpeg.sandbox), hardware, vaapi_device)
+
+
+_kept_tools = cache(look_for_tools)
+
+
+def tools_of(settings: Settings) -> Tools:
+    """Asking ffmpeg what it can do takes up to half a second, the trial of a graphics card longer: once per process."""
+    return _kept_tools(settings.ffmpeg, settings.encode.hardware, settings.encode.vaapi_device)
 
 
 def prepare_encode(settings: Settings) -> None:
     """Errors: SettingsError when there is no fitting ffmpeg."""
-    check_templates(settings, tools_of(settings.ffmpeg.path, settings.ffmpeg.sandbox))
+    tools = tools_of(settings)
+    check_templates(settings, tools)
+    if tools.hardware.lacking:
+        log.warning("the processor encodes: %s", tools.hardware.lacking)
 
 
 def check_templates(settings: Settings, tools: Tools) -> None:
@@ -76,7 +90,6 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
     if not source.is_file():
         raise BadSource(f"{order.source} is not there", code="source-missing")
     folder = str(work_folder.published(work).relative_to(media))
-    ffmpeg = context.settings.ffmpeg
 
     def tick(progress: Progress) -> None:
         context.tick(order, {**asdict(progress), "folder": folder})
@@ -85,7 +98,7 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
         others = {name: media / path for name, path in order.others.items()}
         plan = build_plan(context.settings, order.options, order.template)
         plan = dressed(plan, context.settings, order.template, order.options, others)
-        encoded = encode(source, work, plan, tools_of(ffmpeg.path, ffmpeg.sandbox), tick)
+        encoded = encode(source, work, plan, tools_of(context.settings), tick)
     return {**asdict(encoded), "folder": folder}
 
 

@@ -18,13 +18,17 @@ class Encoder:
     """One of ffmpeg's video encoders.
 
     `grid(keyframe_s, fps)` puts key frames on one grid for all renditions; `quality(rung)` gives the options of one of them,
-    without their stream's number. `ending` is how the filters hand a picture over.
+    without their stream's number. `ending` is how the filters hand a picture over. For graphics cards: `opening` stands
+    before the inputs, `devices` are patterns of what it opens; CUDA maps more address space than any limit allows.
     """
 
     name: str
     grid: Callable[[int, float], list[str]]
     quality: Callable[[Rendition], dict[str, str]]
     ending: str = "format=yuv420p,setsar=1"
+    opening: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    maps_everything: bool = False
 
     def stream_options(self, number: int, rung: Rendition) -> list[str]:
         """The options of the output's picture `number`."""
@@ -32,6 +36,14 @@ class Encoder:
         for name, value in self.quality(rung).items():
             options += [f"-{name}:v:{number}", value]
         return options
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What encodes H.264 here instead of the processor: `encoder`, if any. `lacking` says why a wanted one does not work."""
+
+    encoder: Encoder | None = None
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class SoundEncoder:
     rates_hz: tuple[int, ...]
 
 
-def _forced(keyframe_s: int) -> list[str]:
+def forced(keyframe_s: int) -> list[str]:
     return ["-force_key_frames", f"expr:gte(t,n_forced*{keyframe_s})"]
 
 
@@ -53,7 +65,7 @@ def _counted(keyframe_s: int, fps: float) -> list[str]:
     return ["-g", frames, "-keyint_min", frames]
 
 
-def _ceiling(rung: Rendition) -> dict[str, str]:
+def ceiling(rung: Rendition) -> dict[str, str]:
     return {"maxrate": f"{rung.maxrate_kbps}k", "bufsize": f"{2 * rung.maxrate_kbps}k"}
 
 
@@ -65,23 +77,27 @@ def _constrained(rung: Rendition) -> dict[str, str]:
 
 LIBX264 = Encoder(
     "libx264",
-    grid=lambda keyframe_s, _fps: ["-sc_threshold", "0", "-forced-idr", "1", *_forced(keyframe_s)],
-    quality=lambda rung: {"profile": "high", "preset": rung.preset, "crf": f"{rung.crf:g}", **_ceiling(rung)},
+    grid=lambda keyframe_s, _fps: ["-sc_threshold", "0", "-forced-idr", "1", *forced(keyframe_s)],
+    quality=lambda rung: {"profile": "high", "preset": rung.preset, "crf": f"{rung.crf:g}", **ceiling(rung)},
 )
 LIBSVTAV1 = Encoder(
-    "libsvtav1", _counted, quality=lambda rung: {"preset": rung.preset, "crf": f"{rung.crf:g}", **_ceiling(rung)}
+    "libsvtav1", _counted, quality=lambda rung: {"preset": rung.preset, "crf": f"{rung.crf:g}", **ceiling(rung)}
 )
 LIBAOM = Encoder("libaom-av1", _counted, _constrained)
 LIBVPX_VP9 = Encoder("libvpx-vp9", _counted, quality=lambda rung: {"deadline": "good", **_constrained(rung)})
 
 ENCODERS = {"h264": (LIBX264,), "av1": (LIBSVTAV1, LIBAOM), "vp9": (LIBVPX_VP9,)}  # the first that a build has is taken
 
+PROCESSOR = Hardware()
+
 AAC = SoundEncoder("aac", 1024, (44_100, 48_000))
 OPUS = SoundEncoder("libopus", 312, (48_000,))
 
 
-def find_encoder(codec: str, existing: Collection[str]) -> Encoder:
-    """The encoder of `codec` among the names `existing`. Errors: SettingsError when this build of ffmpeg has none."""
+def find_encoder(codec: str, existing: Collection[str], hardware: Hardware = PROCESSOR) -> Encoder:
+    """The hardware's for H.264, else the one of `codec` among the names `existing`. Errors: SettingsError when there is none."""
+    if codec == "h264" and hardware.encoder:
+        return hardware.encoder
     for encoder in ENCODERS[codec]:
         if encoder.name in existing:
             return encoder

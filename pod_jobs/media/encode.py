@@ -73,14 +73,12 @@ def _run(work: Work) -> Encoded:
     media = replace(source, duration_s=kept_s + (cast.credits_s if cast else 0.0))
     picture, sounds = _arrange(work, media, cast)
     work.duration_s, work.is_video = round(media.duration_s, 3), picture is not None
-    try:
-        found = _render(work, media, picture, sounds)
-    except PermanentError as error:
-        if picture is None or not picture.copies_top:
-            raise
-        work.start_again(f"the picture cannot be copied after all: {error.reason}")
-        picture = replace(picture, copies_top=False)
-        found = _render(work, media, picture, sounds)
+    while True:
+        try:
+            found = _render(work, media, picture, sounds)
+            break
+        except PermanentError as error:
+            picture = _plainer(work, picture, error)
     make_downloads(work, picture, found)
     duration_s = max(one.playlist.duration_s for one in found.values())
     if work.plan.with_extras:
@@ -99,6 +97,18 @@ def _run(work: Work) -> Encoded:
         peak_mb=round(work.journal.peak_mb, 1),
         commands=tuple(work.journal.commands),
     )
+
+
+def _plainer(work: Work, picture: Picture | None, error: PermanentError) -> Picture:
+    """The same picture by surer means: encoded instead of copied, by the processor. Raises `error` when none are left."""
+    if picture and picture.copies_top:
+        work.start_again(f"the picture cannot be copied after all: {error.reason}")
+        return replace(picture, copies_top=False)
+    if picture and picture.encoder == work.tools.hardware.encoder:
+        work.start_again(f"the graphics card failed: {error.reason}")
+        work.remark("warning-hardware", error.reason)
+        return replace(picture, encoder=find_encoder(work.plan.codec, work.tools.encoders))
+    raise error
 
 
 def _render(
@@ -131,7 +141,7 @@ def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture |
         rate = cast.rate(plan.max_fps) if cast else ladder.constant_rate(media.video, plan.max_fps)
         copies = plan.codec == "h264" and plan.copy_top and cast is None and not work.timeline.ranges
         copies = copies and may_copy(media, renditions[-1], rate, plan.segment_s)
-        encoder = find_encoder(plan.codec, work.tools.encoders)
+        encoder = find_encoder(plan.codec, work.tools.encoders, work.tools.hardware)
         picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies, encoder)
     elif not media.audio:
         raise BadSource(f"{plan.container} holds sound alone", code="source-no-sound")
@@ -207,7 +217,7 @@ def _bounds(work: Work, media: MediaInfo, picture: Picture | None) -> Bounds:
     kbps = max((rung.maxrate_kbps for rung in rungs), default=0) + 512
     return Bounds(
         wall_s=LEAST_WALL_S + limits.wall_factor * media.duration_s * max(len(rungs), 1),
-        memory_mb=limits.memory_mb,
+        memory_mb=0 if picture and picture.encoder.maps_everything else limits.memory_mb,
         file_mb=int(1000 + 2 * kbps / 8000 * media.duration_s),
         grace_s=limits.grace_s,
     )

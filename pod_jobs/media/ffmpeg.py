@@ -37,6 +37,7 @@ def build_encode(
     return [
         tools.ffmpeg,
         *ALWAYS,
+        *(picture.encoder.opening if picture else ()),
         *(word for one in inputs for word in _input(tools, limits, one, in_scene=scene is not None)),
         *(("-filter_complex", ";".join(graphs)) if graphs else ()),
         *NO_TAGS,

@@ -44,6 +44,9 @@ PICTURES = {"png_pipe": "png", "jpeg_pipe": "mjpeg"}
 TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
 
 
+CARDS_IN_SYS = ("/sys/dev/char", "/sys/devices")
+
+
 @dataclass(frozen=True)
 class Limits:
     """Ceilings for one source. Times in seconds, memory in MB (10^6) of address space."""
@@ -78,11 +81,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How processes are locked in. `kind` "none" starts them as they are; `lacking` says why, if nobody wanted that."""
+    """How processes are locked in. `kind` "none" starts them as they are; `lacking` says why, if nobody wanted that.
+    `devices` are those of a graphics card that encodes."""
 
     kind: str
     bwrap: str = ""
     lacking: str = ""
+    devices: tuple[str, ...] = ()
 
 
 def allowed(patterns: Iterable[str], existing: Iterable[str]) -> tuple[str, ...]:
@@ -116,6 +121,10 @@ def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], fo
         binds += ["--ro-bind-try", path, path]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         binds += ["--symlink", f"usr/{name}", f"/{name}"] if os.path.islink(f"/{name}") else _bind_root(name)
+    for device in sandbox.devices:
+        binds += ["--dev-bind-try", device, device]
+    for path in CARDS_IN_SYS if sandbox.devices else ():  # where drivers look up what a device is
+        binds += ["--ro-bind-try", path, path]
     for source in sources:
         binds += ["--ro-bind", str(source), str(source)]
     if folder is not None:

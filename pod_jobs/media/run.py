@@ -31,7 +31,7 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C", "HOME": "/no
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of one process: wall seconds, address space and size of one file in MB, seconds between TERM and KILL."""
+    """Limits of one process: wall seconds, address space (0: none) and size of one file in MB, seconds between TERM and KILL."""
 
     wall_s: float
     memory_mb: int
@@ -123,8 +123,9 @@ def _start(argv: Sequence[str], folder: Path, bounds: Bounds) -> "subprocess.Pop
 
 def _limits(bounds: Bounds) -> list[tuple[int, int]]:
     cpus = os.cpu_count() or 1
+    memory_mb = bounds.memory_mb + 128 * cpus  # each thread maps a stack and an arena
     wanted = (
-        (resource.RLIMIT_AS, (bounds.memory_mb + 128 * cpus) * 1_000_000),  # each thread maps a stack and an arena
+        (resource.RLIMIT_AS, memory_mb * 1_000_000 if bounds.memory_mb else resource.RLIM_INFINITY),
         (resource.RLIMIT_CPU, int(bounds.wall_s * cpus) + 1),
         (resource.RLIMIT_FSIZE, bounds.file_mb * 1_000_000),
         (resource.RLIMIT_NOFILE, 512),
@@ -135,7 +136,9 @@ def _limits(bounds: Bounds) -> list[tuple[int, int]]:
 
 def _within(what: int, value: int) -> int:
     hard = resource.getrlimit(what)[1]
-    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+    if resource.RLIM_INFINITY in (value, hard):
+        return hard if value == resource.RLIM_INFINITY else value
+    return min(value, hard)
 
 
 def _reap(process: "subprocess.Popen[bytes]") -> resource.struct_rusage | None:

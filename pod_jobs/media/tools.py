@@ -11,6 +11,7 @@ import imageio_ffmpeg
 
 from pod_jobs.errors import FfmpegKilled, PodJobsError, SettingsError
 from pod_jobs.media import guard
+from pod_jobs.media.codecs import PROCESSOR, Hardware
 from pod_jobs.media.run import Bounds, capture
 
 NEEDED_ENCODERS = ("libx264", "aac", "libmp3lame", "mjpeg")
@@ -30,6 +31,7 @@ class Tools:
     encoders: tuple[str, ...]
     filters: tuple[str, ...]
     sandbox: guard.Sandbox
+    hardware: Hardware = PROCESSOR
 
 
 def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "none"]) -> Tools:

@@ -147,6 +147,14 @@ def test_a_template_whose_encoder_this_ffmpeg_lacks(settings: Settings, tmp_path
         prepare_encode(load(settings.home, ffmpeg={"path": str(poor), "sandbox": "none"}))
 
 
+def test_a_card_that_is_not_there(settings: Settings) -> None:
+    found = state(
+        changed(settings, encode={"hardware": "vaapi", "vaapi_device": "/dev/dri/none"}), "ffmpeg", "hardware"
+    )
+    assert (found.state, "No VA display found" in found.text) == ("warning", True)
+    assert 'hardware = "none"' in found.remedy
+
+
 def test_a_home_that_nobody_started(tmp_path: Path) -> None:
     (found,) = doctor.examine(load(tmp_path / "a new one"))
     assert (found.check, found.state) == ("folders", "fault")
