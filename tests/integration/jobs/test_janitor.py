@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,22 @@ def task(tmp_path: Path) -> Iterator[Task]:
     with database.connection_context():
         owner = users.create("léa", "lecturer", None, now())
         yield videos.create(owner, "t", videos.Source("a.mp4", 5), now(), lambda path: None)[1][0]
+
+
+@pytest.fixture
+def janitor_process(home: Path, redis: Redis, task: Task) -> Iterator[int]:
+    """Its process id."""
+    pid = os.fork()
+    if pid == 0:
+        from pod_jobs import janitor
+
+        os.environ["POD_JOBS_DATABASE__URL"] = f"sqlite:///{home.parent / 'catalog.sqlite3'}"
+        janitor.run(load())
+        os._exit(0)
+    yield pid
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 @pytest.fixture
@@ -341,18 +357,11 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     assert not folder.exists() and retention.deleted_videos() == []
 
 
-def test_the_janitor_process_leads_relays_and_ends_on_sigterm(home: Path, redis: Redis, task: Task) -> None:
-    pid = os.fork()
-    if pid == 0:
-        from pod_jobs import janitor
-
-        os.environ["POD_JOBS_DATABASE__URL"] = f"sqlite:///{home.parent / 'catalog.sqlite3'}"
-        janitor.run(load())
-        os._exit(0)
+def test_the_janitor_process_leads_relays_and_ends_on_sigterm(redis: Redis, task: Task, janitor_process: int) -> None:
     wait_until(lambda: queue.positions(redis, "encoding") == {f"encode-{task.id}-g1": 1})
     assert redis.get("pod_jobs:janitor")
-    os.kill(pid, signal.SIGTERM)
-    assert os.waitpid(pid, 0)[1] == 0
+    os.kill(janitor_process, signal.SIGTERM)
+    assert os.waitpid(janitor_process, 0)[1] == 0
     assert redis.get("pod_jobs:janitor:lock") is None
 
 
@@ -380,27 +389,20 @@ def test_the_job_of_a_killed_worker_goes_back_at_once_and_once(redis: Redis) -> 
 
 
 def test_the_janitor_outlives_an_outage_and_starts_what_came_due_in_it(
-    home: Path, redis: Redis, task: Task, key_value_server: servers.KeyValueServer
+    redis: Redis, janitor_process: int, key_value_server: servers.KeyValueServer
 ) -> None:
     """RQ's scheduler dies in a 5 s outage, and a delayed retry then waits for ever."""
     rq_queue = queue.open_queue(redis, "encoding")
     queue.enqueue(redis, "encode-9-g1", {"task": 9, "generation": 1})
     redis.delete(rq_queue.key)
     ScheduledJobRegistry(queue=rq_queue).schedule(queue.fetch(redis, "encode-9-g1"), now() + timedelta(seconds=3))
-    pid = os.fork()
-    if pid == 0:
-        from pod_jobs import janitor
-
-        os.environ["POD_JOBS_DATABASE__URL"] = f"sqlite:///{home.parent / 'catalog.sqlite3'}"
-        janitor.run(load())
-        os._exit(0)
     wait_until(lambda: redis.get("pod_jobs:janitor"))
     key_value_server.stop()
     subprocess.run(["sleep", "5"], check=True)
     key_value_server.start()
     wait_until(lambda: "encode-9-g1" in queue.positions(redis, "encoding"), 15)
-    os.kill(pid, signal.SIGTERM)
-    assert os.waitpid(pid, 0)[1] == 0
+    os.kill(janitor_process, signal.SIGTERM)
+    assert os.waitpid(janitor_process, 0)[1] == 0
 
 
 def test_a_job_whose_execution_expired_can_still_be_removed(redis: Redis, task: Task, reconciler: Reconciler) -> None:
