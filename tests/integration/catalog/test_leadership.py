@@ -1,6 +1,7 @@
 """The janitor's fence, on all three databases."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from peewee import Database
@@ -43,3 +44,14 @@ def test_a_term_begins_only_between_the_writes_of_the_one_before(catalog: Databa
         assert begun == []
     successor.join(20)
     assert begun == [first + 1]
+
+
+def test_no_term_is_given_out_twice(catalog: Database) -> None:
+    def begin(_: int) -> int:
+        with catalog.connection_context():
+            return leadership.begin()
+
+    leadership.begin()
+    with ThreadPoolExecutor(8) as janitors:
+        terms = list(janitors.map(begin, range(40)))
+    assert len(set(terms)) == 40

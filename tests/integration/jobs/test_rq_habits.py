@@ -97,7 +97,6 @@ def test_what_a_job_needs_is_made_before_the_worker_forks(settings: Settings, mo
 
 
 def test_rqs_own_command_line_requeues_our_jobs(settings: Settings, redis: Redis) -> None:
-    """Without our classes it reads JSON as pickle."""
     job = enqueued(redis)
     redis.delete("rq:queue:encoding")
     job.set_status(JobStatus.FAILED)
