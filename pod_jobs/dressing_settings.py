@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pod_jobs.section import Section
-from pod_jobs.sniff import SNIFF_BYTES, sniff
+from pod_jobs.sniff import SNIFF_BYTES, picture_format, sniff
 
 Percent = Annotated[float, Field(gt=0, le=100)]
 
@@ -34,18 +34,20 @@ class DressingSettings(Section):
 def dressing_faults(dressings: Sequence[DressingSettings], home: Path) -> Iterator[str]:
     """What is wrong with them and their files, which are looked at from outside only."""
     for one in dressings:
-        for key, nature in (("watermark", "image"), ("opening", "media"), ("ending", "media")):
+        for key in ("watermark", "opening", "ending"):
             name = getattr(one, key)
-            fault = _fault(home / name, nature) if name else ""
+            fault = _fault(home / name, still=key == "watermark") if name else ""
             if fault:
                 yield f"dressing {one.name}: {key}: {name} {fault}"
     if sum(one.automatic for one in dressings) > 1:
         yield "dressing: only one can be automatic"
 
 
-def _fault(path: Path, nature: str) -> str:
+def _fault(path: Path, *, still: bool) -> str:
     if path.is_symlink() or not path.is_file():
         return f"is no file in {path.parent}"
     with path.open("rb") as file:
-        found = sniff(file.read(SNIFF_BYTES))
-    return "" if found == nature else f"is no {'PNG or JPEG picture' if nature == 'image' else 'video'}"
+        head = file.read(SNIFF_BYTES)
+    if still:
+        return "" if picture_format(head) else "is no PNG or JPEG picture"
+    return "" if sniff(head) == "media" else "is no video"

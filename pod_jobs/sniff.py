@@ -76,6 +76,13 @@ def sniff(head: bytes) -> Nature:
     return "text" if head and not head.translate(None, _TEXT) else "unknown"
 
 
+def picture_format(head: bytes) -> Literal["png", "jpeg", ""]:
+    """Of a file that begins with `head`; "" for everything else, other pictures too."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    return "jpeg" if head.startswith(b"\xff\xd8\xff") else ""
+
+
 def refuse_unless_media(head: bytes) -> None:
     """BadSource, with the fitting sentence, when a file that begins with `head` is no container that we open."""
     if not head:

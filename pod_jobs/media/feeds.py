@@ -14,8 +14,7 @@ from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.probe import probe
 from pod_jobs.media.scene import Cast, Feed
 from pod_jobs.media.work import Work
-
-SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe"}
+from pod_jobs.sniff import SNIFF_BYTES, picture_format
 
 
 def gather(work: Work, media: MediaInfo) -> Cast | None:
@@ -81,12 +80,11 @@ def _image(work: Work, watermark: Watermark) -> str:
 def _signed(path: Path) -> str:
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            head = file.read(8)
+            picture = picture_format(head := file.read(SNIFF_BYTES))
     except FileNotFoundError as error:
         raise BadSource(str(error), code="source-missing") from error
     except OSError as error:
         raise BadSource(str(error), code="source-not-picture") from error
-    for signature, demuxer in SIGNATURES.items():
-        if head.startswith(signature):
-            return demuxer
-    raise BadSource(f"begins with {head!r}", code="source-not-picture")
+    if not picture:
+        raise BadSource(f"begins with {head[:16]!r}", code="source-not-picture")
+    return f"{picture}_pipe"

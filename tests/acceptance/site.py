@@ -33,6 +33,7 @@ from tests.servers import KeyValueServer, wait_until
 
 PASSWORD = "a password for tests"
 CLIP_S = 16
+DRESSING = "Université"
 
 
 def make_app() -> Flask:
@@ -189,6 +190,8 @@ def serve(home: Path, server: KeyValueServer) -> Iterator[Site]:
     (home / "secrets").mkdir(parents=True)
     (home / "media").mkdir()
     (home / "secrets" / "session_key").write_text("a session key of the tests")
+    (home / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (home / "settings.toml").write_text(f'[[dressing]]\nname = "{DRESSING}"\nwatermark = "logo.png"\n')
     environment = {**os.environ, "POD_JOBS_HOME": str(home), "POD_JOBS_REDIS__URL": server.url}
     environment |= {"POD_JOBS_WEB__PORT": str(port), "POD_JOBS_UPLOAD__FREE_GB": "0", "PYTHONPATH": str(ROOT)}
     tokens = _people(home)
