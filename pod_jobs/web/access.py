@@ -99,10 +99,12 @@ def sign_out() -> None:
 
 def _check() -> ResponseReturnValue | None:
     view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or request.endpoint == "static":
+    if request.endpoint == "static":
+        return None
+    g.user, g.by_token = _identify()
+    if view is None:  # a page that does not exist, with the menu of who asks for it
         return None
     roles = _roles_for(view)
-    g.user, g.by_token = _identify()
     if roles is not None:
         if g.user is None:
             return _ask_to_sign_in()

@@ -64,6 +64,13 @@ def addresses(site: Site, outputs: Outputs, tmp_path_factory: pytest.TempPathFac
     }
 
 
+CARDS_IN_MAIN = """() => {
+  const main = document.querySelector('main');
+  const right = main.getBoundingClientRect().right - parseFloat(getComputedStyle(main).paddingRight);
+  return [...main.querySelectorAll('.card')].every((card) => card.getBoundingClientRect().right <= right + 1);
+}"""
+
+
 def nameless(page: Page) -> list[str]:
     """Controls that a screen reader could only call "button"."""
     found: list[str] = page.evaluate(
@@ -87,6 +94,7 @@ def test_pages_fit(
             page.goto(path)
             expect(page.locator("[aria-busy]")).to_have_count(0)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+            assert page.evaluate(CARDS_IN_MAIN), f"a card of {name} reaches into the margin"
             assert nameless(page) == []
             keep_picture(page, f"{name}-{theme}-{width}-{language[:2]}")
 

@@ -291,3 +291,11 @@ def test_deep_json_is_a_fault_of_the_request(lea: Caller, depth: int) -> None:
     for method, path in (("PATCH", f"videos/{video}"), ("POST", f"videos/{video}/encode"), ("POST", "xapi/statements")):
         response = lea(method, f"/api/v1/{path}", data="[" * depth + "]" * depth, content_type="application/json")
         assert response.status_code in (400, 413, 422), (path, response.text)
+
+
+def test_a_page_that_does_not_exist_keeps_the_menu_of_who_is_signed_in(browser: Browser, app: Flask) -> None:
+    browser.sign_in("léa")
+    page = browser.get("/nowhere")
+    assert page.status_code == 404 and "/account" in page.text
+    nobody = app.test_client().get("/nowhere")
+    assert nobody.status_code == 404 and "/account" not in nobody.text
