@@ -31,6 +31,8 @@ class EncodeSettings(Section):
     mp3_kbps: PositiveInt
     copy_top: bool
     audio_level_lufs: Annotated[float, Field(ge=-40, le=0)]
+    share_from_min: Annotated[float, Field(ge=0)]
+    chunk_s: PositiveInt
     max_duration_h: PositiveFloat
     max_megapixels: PositiveFloat
     wall_factor: PositiveFloat

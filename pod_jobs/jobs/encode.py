@@ -17,6 +17,7 @@ from pod_jobs.catalog.client import Order
 from pod_jobs.encode_settings import WEB
 from pod_jobs.errors import BadSource, PodJobsError, SettingsError
 from pod_jobs.jobs import work_folder
+from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.dress import dressed
 from pod_jobs.jobs.job_type import Context
 from pod_jobs.media.containers import find_lacks
@@ -98,7 +99,8 @@ def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dic
         others = {name: media / path for name, path in order.others.items()}
         plan = build_plan(context.settings, order.options, order.template)
         plan = dressed(plan, context.settings, order.template, order.options, others)
-        encoded = encode(source, work, plan, tools_of(context.settings), tick)
+        team = Colleagues(context, order, str(work.relative_to(media)))
+        encoded = encode(source, work, plan, tools_of(context.settings), tick, team)
     return {**asdict(encoded), "folder": folder}
 
 
@@ -131,5 +133,7 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
         with_extras=template == WEB,
         keep=tuple((start_s, end_s) for start_s, end_s in (options or {}).get("keep", ())),
         copy_top=encode_settings.copy_top,
+        share_from_s=encode_settings.share_from_min * 60,
+        chunk_s=encode_settings.chunk_s,
         level_lufs=encode_settings.audio_level_lufs or None,
     )

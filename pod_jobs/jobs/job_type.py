@@ -79,12 +79,16 @@ class Context:
     parent_pid: int = field(default_factory=os.getppid)
     _next_tick: float = 0.0
 
-    def tick(self, order: Order, progress: dict[str, Any]) -> None:
-        """Publish progress; to be called often. Errors: Interrupted, Cancelled: end now."""
+    def check_stop(self) -> None:
+        """Errors: Interrupted: end now."""
         if self.stop.caught:
             raise Interrupted("the worker is stopping")
         if os.getppid() != self.parent_pid:
             raise Interrupted("the worker is gone")
+
+    def tick(self, order: Order, progress: dict[str, Any]) -> None:
+        """Publish progress; to be called often. Errors: Interrupted, Cancelled: end now."""
+        self.check_stop()
         if time.monotonic() < self._next_tick:
             return
         self._next_tick = time.monotonic() + TICK_S

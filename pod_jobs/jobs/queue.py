@@ -22,6 +22,7 @@ from rq.utils import as_text
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 
+ASSIST = "assist"  # a kind that is no task and must keep none waiting
 PERFORM = "pod_jobs.jobs.runtime.perform"
 PROGRESS_TTL_S = 20  # longer than any pause between two writes: its absence means that nobody works
 CANCEL_TTL_S = 7 * 86400
@@ -85,9 +86,9 @@ def forget_failure(redis: Redis, job_id: str) -> None:
 
 
 def positions(redis: Redis, queue_name: str) -> dict[str, int]:
-    """Job id -> place in the queue, 1 = next."""
-    ids = redis.lrange(f"rq:queue:{queue_name}", 0, -1)
-    return {as_text(job_id): place for place, job_id in enumerate(ids, 1)}
+    """Job id -> place in the queue, 1 = next. Helpers make way and do not count."""
+    ids = [as_text(job_id) for job_id in redis.lrange(f"rq:queue:{queue_name}", 0, -1)]
+    return {job_id: place for place, job_id in enumerate((i for i in ids if not i.startswith(f"{ASSIST}-")), 1)}
 
 
 def write_progress(redis: Redis, task_id: int, progress: dict[str, Any]) -> None:

@@ -19,10 +19,12 @@ from typing import Any
 from pod_jobs.catalog.client import Order
 from pod_jobs.durable import sync
 from pod_jobs.errors import DiskFull, ServiceUnavailable
+from pod_jobs.media import chunks
 from pod_jobs.media_names import LOG_NAME, run_folder
 
 LOCK_WAIT_S = 30.0  # another run of the same ends within its stop time, unless something is very wrong
 LOCK_POLL_S = 0.25
+HELPERS_END_S = 10.0  # helpers of a run that died see it within a second, and end their ffmpeg
 DONE_MARKER = "done.json"
 PART = ".part"
 LOCK = "lock-"
@@ -53,6 +55,21 @@ def only_worker_on(video_folder: Path, what: str, tick: Callable[[], None]) -> I
         os.close(lock)
 
 
+def is_worked_on(video_folder: Path, what: str) -> bool:
+    """Does anybody hold the video's lock for `what`? Asking may make one that wants it wait a moment longer."""
+    try:
+        lock = os.open(video_folder / f"{LOCK}{what}", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def find_done(video_folder: Path, kind: str, task_id: int) -> dict[str, Any] | None:
     """The result of an earlier run of this task whose files are all there, in their sizes; the newest one."""
     folders = sorted(video_folder.glob(f"{kind}-{task_id}-g*"), key=_generation, reverse=True)
@@ -72,6 +89,7 @@ def begin(video_folder: Path, order: Order) -> Path:
     """An empty work folder for this run; what earlier runs of this task left half done goes. Call under the lock."""
     with translated_os_errors():
         for left in video_folder.glob(f"{order.kind}-{order.task}-g*{PART}"):
+            chunks.wait_until_free(left / chunks.FOLDER, HELPERS_END_S)
             shutil.rmtree(left)
         work = video_folder / (run_folder(order.kind, order.task, order.generation) + PART)
         final = published(work)

@@ -78,7 +78,7 @@ class PodWorker(Worker):
         """Tell the catalog. `killed` counts against the task; a horse that we killed at our own stop is only `lost`."""
         payload = job.args[1]
         if "task" not in payload:
-            return  # a delivery: the janitor sees that its report still waits
+            return  # a delivery: the janitor sees that its report still waits; or a helper: the owner does without
         report = {
             "generation": payload["generation"],
             "worker": self.name,

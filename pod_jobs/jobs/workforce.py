@@ -28,6 +28,15 @@ def count_workers(redis: Redis, queue_names: Iterable[str]) -> dict[str, int]:
     return {name: _count_alive(redis, redis.smembers(f"rq:workers:{name}")) for name in queue_names}
 
 
+def count_idle(redis: Redis, queue_name: str) -> int:
+    """Workers that wait for a job, less the jobs that wait for a worker."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in redis.smembers(f"rq:workers:{queue_name}"):
+            pipeline.hget(key, "state")
+        states = [state and as_text(state) for state in pipeline.execute()]
+    return max(0, states.count("idle") - int(redis.llen(f"rq:queue:{queue_name}")))
+
+
 def page_of_jobs(
     redis: Redis, queue_name: str, registry_name: str, start: int, count: int, *, newest_first: bool
 ) -> tuple[int, list[PodJob]]:

@@ -2,7 +2,7 @@
 
 1. Probe the source in a child process; refuse it with a sentence, or plan its ladder.
 2. One ffmpeg pass: all renditions as HLS that can be watched while it grows, each sound once, the MP3.
-   The master playlist appears with the first segments.
+   The master playlist appears with the first segments. (Of a long source in chunks, with idle workers: sharing.py.)
 3. Check what the pass wrote, write the master playlist again from measured sizes.
 4. Downloads by copying frames into MP4 or WebM; checked against the HLS, which goes where only downloads are wanted.
 5. Captions, chapters, thumbnails, storyboard; a failure here is a warning.
@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pod_jobs.errors import BadSource, DiskFull, PermanentError
-from pod_jobs.media import extras, ladder, loudness, master, results
+from pod_jobs.media import extras, ladder, loudness, master, results, sharing
 from pod_jobs.media.codecs import find_encoder
 from pod_jobs.media.containers import CONTAINERS
 from pod_jobs.media.copying import may_copy
@@ -30,11 +30,10 @@ from pod_jobs.media.package import make_downloads
 from pod_jobs.media.plan import Encoded, EncodePlan, Remark
 from pod_jobs.media.probe import LEAST_SHARE, clock, facts_of, find_damage, probe
 from pod_jobs.media.progress import Position, Progress
-from pod_jobs.media.run import Bounds
 from pod_jobs.media.scene import Cast, Feed, plan_scene
 from pod_jobs.media.streams import AUDIO, Picture, Sound
 from pod_jobs.media.tools import Tools
-from pod_jobs.media.work import LEAST_WALL_S, Work
+from pod_jobs.media.work import Work, pass_bounds
 
 __all__ = ["EncodePlan", "Encoded", "Progress", "Remark", "encode"]
 
@@ -42,15 +41,23 @@ MONO_SHARE = 2 / 3  # of a stereo bit rate
 MOST_SOUNDS = 8  # tracks of sound that are offered
 
 
-def encode(source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None]) -> Encoded:
+def encode(
+    source: Path,
+    folder: Path,
+    plan: EncodePlan,
+    tools: Tools,
+    tick: Callable[[Progress], None],
+    team: sharing.Team | None = None,
+) -> Encoded:
     """Encode `source` into the empty `folder`. `tick` is called at least twice a second; what it raises ends the work.
+    `team`: who may help with a long picture.
 
     BadSource, FfmpegFailed: a retry cannot help. FfmpegKilled, DiskFull: it can, in an empty folder.
     """
     if any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty")
     with _disk_full():
-        return _run(Work(source.absolute(), folder.absolute(), plan, tools, tick))
+        return _run(Work(source.absolute(), folder.absolute(), plan, tools, tick), team)
 
 
 @contextmanager
@@ -63,7 +70,7 @@ def _disk_full() -> Iterator[None]:
         raise
 
 
-def _run(work: Work) -> Encoded:
+def _run(work: Work, team: sharing.Team | None) -> Encoded:
     source = _probe(work)
     cast = gather(work, source) if CONTAINERS[work.plan.container].with_picture else None
     recorded_s = cast.recorded_s if cast else source.duration_s
@@ -73,10 +80,10 @@ def _run(work: Work) -> Encoded:
     media = replace(source, duration_s=kept_s + (cast.credits_s if cast else 0.0))
     picture, sounds = _arrange(work, media, cast)
     work.duration_s, work.is_video = round(media.duration_s, 3), picture is not None
-    while True:
+    found = _render_shared(work, media, picture, sounds, team)
+    while not found:
         try:
             found = _render(work, media, picture, sounds)
-            break
         except PermanentError as error:
             picture = _plainer(work, picture, error)
     make_downloads(work, picture, found)
@@ -109,6 +116,20 @@ def _plainer(work: Work, picture: Picture | None, error: PermanentError) -> Pict
         work.remark("warning-hardware", error.reason)
         return replace(picture, encoder=find_encoder(work.plan.codec, work.tools.encoders))
     raise error
+
+
+def _render_shared(
+    work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound], team: sharing.Team | None
+) -> dict[str, results.Rendered] | None:
+    """The pass with the help of idle workers; None when there is nobody, or when it has to be done whole after all."""
+    if team is None or picture is None or not sharing.can_share(work, media, picture):
+        return None
+    try:
+        if sharing.encode_shared(work, media, picture, sounds, team):
+            return _check(work, media, picture, sounds, None)
+    except PermanentError as error:
+        work.start_again(f"the source has to be encoded whole after all: {error.reason}")
+    return None
 
 
 def _render(
@@ -195,32 +216,20 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
 
     def watch() -> None:
         position.check()
-        if is_watchable and early.write_when_ready() and work.first_playable_s is None:
-            work.first_playable_s = work.elapsed_s
+        work.see(playable=is_watchable and early.write_when_ready())
         work.report("encode", _share(position, media, picture), position.seconds)
 
     source = replace(work.foreign(media), ranges=work.timeline.ranges)
     argv = build_encode(work.tools, limits, source, picture, sounds, work.plan.segment_s)
     names = [one.name for one in picture.renditions] if picture else [AUDIO]
-    work.journal.run(f"encode {' '.join(names)}", argv, _bounds(work, media, picture), position, watch, work.sources)
+    bounds = pass_bounds(limits, media.duration_s, picture)
+    work.journal.run(f"encode {' '.join(names)}", argv, bounds, position, watch, work.sources)
     if not position.heard_of_damage:
         return None
     index = picture.track.index if picture else sounds[0].track.index
     at_s = find_damage(work.source, index, work.tools, limits, lambda: work.report("encode", 1.0, position.seconds))
     places = [] if at_s is None else work.timeline.place(at_s, at_s + 0.001)
     return places[0][0] if places else None
-
-
-def _bounds(work: Work, media: MediaInfo, picture: Picture | None) -> Bounds:
-    """Limits that only a runaway meets: time by duration and renditions, file size by bit rate."""
-    limits, rungs = work.plan.limits, [one.rung for one in picture.renditions] if picture else []
-    kbps = max((rung.maxrate_kbps for rung in rungs), default=0) + 512
-    return Bounds(
-        wall_s=LEAST_WALL_S + limits.wall_factor * media.duration_s * max(len(rungs), 1),
-        memory_mb=0 if picture and picture.encoder.maps_everything else limits.memory_mb,
-        file_mb=int(1000 + 2 * kbps / 8000 * media.duration_s),
-        grace_s=limits.grace_s,
-    )
 
 
 def _check(

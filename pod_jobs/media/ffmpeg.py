@@ -6,8 +6,10 @@ HLS that can be watched while it grows. MP4 downloads are the same frames in ano
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from pod_jobs.media import guard
+from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.graph import audio_graph, join_graph, video_graph
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.scene_graph import scene_graph
@@ -33,7 +35,9 @@ def build_encode(
     graphs += [video_graph(picture, joined=joins)] if picture and picture.encoded else []
     graphs += [audio_graph(sound, n, joined=joins) for n, sound in enumerate(sounds)]
     upright = picture is None or picture.track.rotation_deg % 90 == 0
-    inputs = scene.inputs if scene else (replace(source, autorotate=upright),)
+    chunk = picture.chunk if picture else None
+    seek_s = chunk.start_s if chunk else 0.0
+    inputs = scene.inputs if scene else (replace(source, autorotate=upright, seek_s=seek_s),)
     return [
         tools.ffmpeg,
         *ALWAYS,
@@ -43,6 +47,7 @@ def build_encode(
         *NO_TAGS,
         *(_video_options(picture) if picture else ()),
         *_sound_options(sounds),
+        *(_chunk_options(chunk, picture.rate) if chunk and picture else ()),
         *_hls_options(picture, sounds, segment_s),
         *(_mp3_options(sounds[0]) if sounds and sounds[0].mp3_kbps else ()),
     ]
@@ -56,6 +61,7 @@ def _input(tools: Tools, limits: Limits, source: Source, *, in_scene: bool) -> l
     before += [] if source.autorotate else ["-noautorotate"]  # ffmpeg would turn by 3 degrees and leave black corners
     before += ["-reinit_filter:v", "0"] if in_scene else []  # a new size in mid-stream must not begin the scene again
     windows = [["-ss", f"{one.start_s:.3f}", "-t", f"{one.duration_s:.3f}"] for one in source.ranges] or [[]]
+    windows = [["-noaccurate_seek", "-ss", f"{source.seek_s:.6f}"]] if source.seek_s else windows
     return [word for window in windows for word in (*before, *window, *source.opening)]
 
 
@@ -78,6 +84,12 @@ def _video_options(picture: Picture) -> list[str]:
     return options
 
 
+def _chunk_options(chunk: Chunk, rate: Fraction | None) -> list[str]:
+    """Its end and its place, so that the bytes of its segments can follow those of the chunk before."""
+    end = ["-frames:v", str(chunk.frames)] if rate is not None and chunk.frames is not None else []
+    return [*end, *(["-output_ts_offset", f"{chunk.start_s:.6f}"] if chunk.number else [])]
+
+
 def _sound_options(sounds: Sequence[Sound]) -> list[str]:
     options = [word for n in range(len(sounds)) for word in ("-map", f"[a{n}]")]
     options += ["-c:a", sounds[0].encoder.name] if sounds else []
@@ -91,11 +103,14 @@ def _mp3_options(sound: Sound) -> list[str]:
 def _hls_options(picture: Picture | None, sounds: Sequence[Sound], segment_s: int) -> list[str]:
     streams = [f"v:{n},name:{one.name}" for n, one in enumerate(picture.renditions)] if picture else []
     streams += [f"a:{n},name:{sound.name}" for n, sound in enumerate(sounds)]
+    chunk, flags = picture.chunk if picture else None, "use_editlist=0:movflags=+negative_cts_offsets"
+    if chunk and chunk.number:
+        flags = f"fragment_index={chunk.first_segment + 1}:{flags}+frag_discont"  # its first time stamp is not 0
     return [
         *("-max_muxing_queue_size", "9999"),  # a track that starts minutes late
         *("-f", "hls", "-hls_time", str(segment_s), "-hls_segment_type", "fmp4", "-hls_playlist_type", "event"),
         *("-hls_flags", "single_file+independent_segments"),  # with temp_file the playlists name x.m4s.tmp
-        *("-hls_segment_options", "use_editlist=0:movflags=+negative_cts_offsets"),  # every track begins at 0, for MSE
+        *("-hls_segment_options", flags),  # every track begins at 0, for MSE
         *("-hls_segment_filename", "%v.m4s", "-var_stream_map", " ".join(streams), "%v.m3u8"),
     ]
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.cut import Range
 from pod_jobs.media.media_info import VideoTrack
 from pod_jobs.media.streams import Picture, Sound
 
 HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscale
+FAR_S = 10  # before its start a frame is of no chunk
 PEAK = 0.89  # of full scale, about -1 dBFS: the encoder overshoots a little
 
 
@@ -43,10 +45,27 @@ def _prepared(picture: Picture) -> list[str]:
     """What is done once, before the split; a scene has done it for each of its inputs."""
     track, last = picture.track, picture.encoded[-1]
     return [
+        *(_part(picture.chunk, picture.rate) if picture.chunk else []),
         *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
         *(thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
         *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
     ]
+
+
+def _part(chunk: Chunk, rate: Fraction | None) -> list[str]:
+    """Leaves out what is not of the chunk. Time 0 is its start; reading began at the key frame before that.
+
+    With a `rate`, the earlier frames stay, far away: the encoder drops them, but has the last one to repeat, should the
+    picture have stood still over the start; -frames:v is the end.
+    """
+    half_s, filters = chunk.half_frame_s, []
+    if rate is not None:
+        return [f"setpts='PTS-if(lt(T,{-half_s:.6f}),{FAR_S}/TB,0)'"] if chunk.number else []
+    if chunk.number:
+        filters.append(f"start={-half_s:.6f}")
+    if chunk.duration_s is not None:
+        filters.append(f"end={chunk.duration_s - half_s:.6f}")
+    return [f"trim={':'.join(filters)}"] if filters else []
 
 
 def thinned(rate: Fraction) -> list[str]:

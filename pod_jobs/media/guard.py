@@ -73,6 +73,7 @@ class Source:
     demuxer: str
     ranges: tuple[Range, ...] = ()
     autorotate: bool = True
+    seek_s: float = 0.0  # reading begins at a key frame before that instant, which is time 0
 
     @property
     def opening(self) -> list[str]:

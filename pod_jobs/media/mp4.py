@@ -49,6 +49,7 @@ class Track:
     timescale: int = 1
     samples: int = 0
     duration_s: float = 0.0
+    first_ticks: int | None = None  # decode time of the first fragment
     default_ticks: int = field(default=0, repr=False)
 
 
@@ -111,6 +112,10 @@ class _Reader:
         at = 8 + 8 * bool(flags & 0x01) + 4 * bool(flags & 0x02)
         if flags & 0x08:
             (self.track.default_ticks,) = struct.unpack_from(">I", box, at)
+
+    def take_tfdt(self, box: bytes) -> None:
+        if self.track.first_ticks is None:
+            (self.track.first_ticks,) = struct.unpack_from(">Q" if box[0] else ">I", box, 4)
 
     def take_trun(self, box: bytes) -> None:
         """Samples of one fragment; which fields each has is in the flags, the duration is always the first."""

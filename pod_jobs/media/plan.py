@@ -18,6 +18,7 @@ class EncodePlan:
     `container` is one of containers.py, `codec` of the picture one of codecs.py. `audio_kbps` counts where `renditions` say
     nothing: in containers of sound alone. `mp3_kbps` 0: no MP3. `with_extras`: captions, chapters, pictures.
     `dressing`, `studio`: other files that go into the picture.
+    `share_from_s`: a picture that lasts so long is shared among idle workers in chunks of `chunk_s`; 0: never.
     """
 
     renditions: tuple[Rendition, ...]
@@ -35,6 +36,8 @@ class EncodePlan:
     with_extras: bool = True
     dressing: Dressing = Dressing()
     studio: Studio | None = None
+    share_from_s: float = 0.0
+    chunk_s: int = 60
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,15 @@ WINDOW_S = 30.0  # the pace is that of the last half minute
 
 @dataclass(frozen=True)
 class Progress:
-    """What a person sees of a running job. `fraction` 0..1 of the whole; `speed` in seconds of source per second."""
+    """What a person sees of a running job. `fraction` 0..1 of the whole; `speed` in seconds of source per second;
+    `workers` encode it together."""
 
     step: str
     fraction: float
     speed: float | None
     eta_s: int | None
     first_playable: bool
-    detail: str
+    workers: int = 1
     duration_s: float | None = None  # of the result, about; None as long as the source is not known
     is_video: bool | None = None
 
@@ -74,7 +75,7 @@ class Pace:
         self._points: deque[tuple[float, float]] = deque([(self._started, 0.0)])
         self._fraction = 0.0
 
-    def at(self, step: str, share: float, position_s: float | None, first_playable: bool, detail: str = "") -> Progress:
+    def at(self, step: str, share: float, position_s: float | None, first_playable: bool, workers: int = 1) -> Progress:
         """`share` 0..1 of the step; never goes back."""
         names = list(STEP_ENDS)
         begin = STEP_ENDS[names[names.index(step) - 1]] if step != names[0] else 0.0
@@ -86,7 +87,7 @@ class Pace:
             self._points.popleft()
         elapsed = now - self._started
         speed = round(position_s / elapsed, 2) if position_s and elapsed > 1 else None
-        return Progress(step, round(self._fraction, 4), speed, self._eta_s(now), first_playable, detail)
+        return Progress(step, round(self._fraction, 4), speed, self._eta_s(now), first_playable, workers)
 
     def _eta_s(self, now: float) -> int | None:
         if self._fraction < ETA_AFTER_SHARE and now - self._started < ETA_AFTER_S:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.codecs import AAC, LIBX264, Encoder, SoundEncoder
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.media_info import AudioTrack, VideoTrack
@@ -22,6 +23,7 @@ class Picture:
     copies_top: bool = False  # the last rendition is the source's picture as it is
     encoder: Encoder = LIBX264
     scene: Scene | None = None  # put together from several files, on a canvas of the last rendition's size
+    chunk: Chunk | None = None  # only this part of it
 
     @property
     def encoded(self) -> tuple[PlannedRendition, ...]:

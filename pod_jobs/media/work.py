@@ -8,16 +8,29 @@ from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed, PermanentError
 from pod_jobs.media.cut import Timeline
-from pod_jobs.media.guard import Source
+from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.journal import Journal
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.plan import EncodePlan, Remark
 from pod_jobs.media.progress import Pace, Position, Progress
 from pod_jobs.media.run import Bounds, Finished
+from pod_jobs.media.streams import Picture
 from pod_jobs.media.tools import Tools
 from pod_jobs.media_names import LOG_NAME
 
 LEAST_WALL_S = 600  # of a wall limit, however short the source
+
+
+def pass_bounds(limits: Limits, duration_s: float, picture: Picture | None) -> Bounds:
+    """Limits that only a runaway meets: time by duration and renditions, file size by bit rate."""
+    rungs = [one.rung for one in picture.renditions] if picture else []
+    kbps = max((rung.maxrate_kbps for rung in rungs), default=0) + 512
+    return Bounds(
+        wall_s=LEAST_WALL_S + limits.wall_factor * duration_s * max(len(rungs), 1),
+        memory_mb=0 if picture and picture.encoder.maps_everything else limits.memory_mb,
+        file_mb=int(1000 + 2 * kbps / 8000 * duration_s),
+        grace_s=limits.grace_s,
+    )
 
 
 class Work:
@@ -46,10 +59,15 @@ class Work:
         """The source, to be opened as the probe did."""
         return Source(str(self.source), media.demuxer)
 
-    def report(self, step: str, share: float, position_s: float | None = None) -> None:
+    def report(self, step: str, share: float, position_s: float | None = None, workers: int = 1) -> None:
         """Progress: `share` 0..1 of the step. Raises what ends the work."""
-        progress = self._pace.at(step, share, position_s, self.first_playable_s is not None)
+        progress = self._pace.at(step, share, position_s, self.first_playable_s is not None, workers)
         self._tick(replace(progress, duration_s=self.duration_s, is_video=self.is_video))
+
+    def see(self, *, playable: bool) -> None:
+        """The beginning can be watched, or not yet."""
+        if playable and self.first_playable_s is None:
+            self.first_playable_s = self.elapsed_s
 
     def remark(self, code: str, reason: str, **facts: str) -> None:
         self.remarks.append(Remark(code, reason, facts))

@@ -128,7 +128,7 @@ class StandIn:
     def say(self, fraction: float, *, first_playable: bool = False, **more: Any) -> None:
         """Progress, as a running job writes it."""
         progress = {"step": "encode", "fraction": fraction, "speed": 1.8, "eta_s": 95, "first_playable": first_playable}
-        progress |= {"detail": "", "folder": self.folder, "worker": "encoding-1", "host": "video-host", "attempt": 1}
+        progress |= {"workers": 1, "folder": self.folder, "worker": "encoding-1", "host": "video-host", "attempt": 1}
         queue.write_progress(self.site.redis, self.order.task, progress | more)
 
     def fall_silent(self) -> None:

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.cut import Range
 from pod_jobs.media.ffmpeg import build_encode, build_package
 from pod_jobs.media.graph import audio_graph, video_graph
@@ -147,3 +148,27 @@ def test_several_kept_ranges_are_joined_before_anything_else() -> None:
         "[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]split=2[s0][s1];"
     )
     assert ";[j0]aresample=async=1" in graph
+
+
+def test_a_chunk_keeps_its_place_in_the_whole() -> None:
+    chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
+    picture = Picture(video(640, 360), TWO[:1], rate=None, keyframe_s=2, chunk=chunk)
+    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, (), 4)
+    assert argv[argv.index("-noaccurate_seek") : argv.index("-i")] == [
+        "-noaccurate_seek",
+        "-ss",
+        "12.000000",
+        "-f",
+        "mov",
+    ]
+    assert "[0:0]trim=start=-0.020000:end=15.980000,split=1" in argv[argv.index("-filter_complex") + 1]
+    assert argv[argv.index("-output_ts_offset") + 1] == "12.000000"
+    assert "fragment_index=4:" in argv[argv.index("-hls_segment_options") + 1]
+
+
+def test_a_chunk_at_a_constant_rate_ends_by_count_and_may_repeat_what_was_before_it() -> None:
+    chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
+    picture = Picture(video(640, 360), TWO[:1], rate=Fraction(25), keyframe_s=2, chunk=chunk)
+    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, (), 4)
+    assert "setpts='PTS-if(lt(T,-0.020000),10/TB,0)'" in argv[argv.index("-filter_complex") + 1]
+    assert argv[argv.index("-frames:v") + 1] == "400"

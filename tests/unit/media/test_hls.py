@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from pod_jobs.media.hls import AudioRendition, Segment, Variant, build_master, parse_playlist
+from pod_jobs.media.hls import AudioRendition, Segment, Variant, build_master, build_playlist, parse_playlist
 
 GROWING = """#EXTM3U
 #EXT-X-VERSION:7
@@ -69,3 +71,10 @@ def test_a_second_sound_is_an_alternative_and_never_the_default() -> None:
         assert 'NAME="2",DEFAULT=NO,CHANNELS="1",URI="audio_2.m3u8"' in master
         assert master.count("DEFAULT=YES") == 1
         assert 'AUDIO="sound"' in master
+
+
+def test_a_playlist_of_ours_reads_like_one_of_ffmpeg() -> None:
+    playlist = parse_playlist(GROWING)
+    assert parse_playlist(build_playlist("360p", playlist, 4)) == playlist
+    assert parse_playlist(build_playlist("360p", replace(playlist, ended=True), 4)).ended
+    assert "#EXT-X-TARGETDURATION:4\n" in build_playlist("360p", playlist, 4)

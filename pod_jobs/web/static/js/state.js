@@ -29,6 +29,7 @@ function runningWords(progress) {
     stepName(progress),
     progress.fraction > 0 && percent(progress.fraction),
     progress.speed > 0 && factor(progress.speed),
+    progress.workers > 1 && _("{count} workers", { count: progress.workers }),
     progress.eta_s > 0 && _("about {time} left", { time: span(progress.eta_s) }),
   ]
     .filter(Boolean)

@@ -105,6 +105,7 @@ function runningFacts({ progress, started_at: started }) {
     [_("Speed"), progress?.speed > 0 && _("{factor} real time", { factor: factor(progress.speed) })],
     [_("Elapsed"), elapsed > 0 && clock(elapsed)],
     [_("Worker"), progress?.worker && [progress.worker, progress.host].filter(Boolean).join(" @ ")],
+    [_("Together"), progress?.workers > 1 && _("{count} workers", { count: progress.workers })],
   ];
   return lines.filter(([, words]) => words);
 }

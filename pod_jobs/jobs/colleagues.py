@@ -1,0 +1,42 @@
+"""Workers of the queue `encoding` that have nothing to do, called to help with a long video (media/sharing.py)."""
+
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.client import Order
+from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.workforce import count_idle
+
+QUEUE = "encoding"
+
+
+@dataclass
+class Colleagues:
+    """The Team of one run. `folder`: of its work, relative to the media folder."""
+
+    context: Context
+    order: Order
+    folder: str
+    called: int = 0
+
+    def idle(self) -> int:
+        """Those for whom no job waits; 0 while Redis is away."""
+        try:
+            return count_idle(self.context.brisk_redis, QUEUE)
+        except RedisError:
+            return 0
+
+    def call(self, count: int) -> None:
+        """Enqueue so many helpers' jobs. Nobody misses one that is lost."""
+        order = self.order
+        run = {"helps": order.task, "generation": order.generation, "template": order.template, "folder": self.folder}
+        for _ in range(count):
+            self.called += 1
+            job_id = f"{queue.ASSIST}-{order.task}-g{order.generation}-a{order.attempt}-{self.called}"
+            try:
+                queue.enqueue(self.context.brisk_redis, job_id, run)
+            except ServiceUnavailable:
+                return

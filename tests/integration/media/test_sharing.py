@@ -1,0 +1,218 @@
+"""A long picture, encoded in chunks by several processes: the same frames as in one pass."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import av
+import pytest
+
+from pod_jobs.errors import Cancelled
+from pod_jobs.media import chunks
+from pod_jobs.media.encode import Encoded, EncodePlan, Progress, encode
+from pod_jobs.media.hls import parse_playlist
+from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.tools import Tools
+from tests.clips import AAC, H264, ffmpeg, pattern, tone
+
+LOW = Rendition("90p", 90, crf=23, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
+TOP = Rendition("180p", 180, crf=23, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=False)
+PLAN = EncodePlan((LOW, TOP), mp3_kbps=64, segment_s=2, share_from_s=10, chunk_s=4)
+SECONDS = 22
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Long enough to be shared, each with another frame rate; "gaps" stands still for seconds, over the start of chunks."""
+    folder = tmp_path_factory.mktemp("long")
+    made = {name: folder / name for name in ("even.mp4", "ntsc.mp4", "dropped.mp4", "gaps.mkv", "web.mp4")}
+    sound = tone(SECONDS)
+    bframes = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "130", "-bf", "3")
+    drop = "select='mod(n,7)*mod(n,11)'"
+    still = "select='lt(t,3)+between(t,9.3,11)+gt(t,15.7)',settb=1/1000"
+    ffmpeg(*pattern(seconds=SECONDS), *sound, *bframes, *AAC, "-shortest", str(made["even.mp4"]))
+    ffmpeg(*pattern(rate="30000/1001", seconds=SECONDS), *sound, *bframes, *AAC, str(made["ntsc.mp4"]))
+    ffmpeg(*pattern(seconds=SECONDS), "-vf", drop, "-fps_mode", "vfr", *bframes, str(made["dropped.mp4"]))
+    vfr = ("-vf", still, "-fps_mode", "passthrough", "-enc_time_base", "1/1000")
+    ffmpeg(*pattern(seconds=SECONDS), *sound, *vfr, *bframes, *AAC, str(made["gaps.mkv"]))
+    ffmpeg(*pattern(seconds=SECONDS), *sound, *H264, "-g", "50", *AAC, str(made["web.mp4"]))
+    return made
+
+
+@dataclass
+class Helpers:
+    """A team of forked processes. `damages`: each makes one chunk, whose bytes are not those it announces."""
+
+    folder: Path
+    tools: Tools
+    count: int = 2
+    damages: bool = False
+    pids: list[int] = field(default_factory=list)
+
+    def idle(self) -> int:
+        return self.count
+
+    def call(self, count: int) -> None:
+        for _ in range(count):
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    self.work()
+                finally:
+                    os._exit(0)
+            self.pids.append(pid)
+        self.count = 0
+
+    def work(self) -> None:
+        if self.damages:
+            chunks.checksum = lambda path: 1  # in this process only
+        chunks.help_out(self.folder, self.tools, lambda frames: None, lambda: not self.damages)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "shared"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def helpers(folder: Path, tools: Tools) -> Iterator[Helpers]:
+    team = Helpers(folder, tools)
+    yield team
+    for pid in team.pids:
+        os.waitpid(pid, 0)
+
+
+def quiet(progress: Progress) -> None:
+    pass
+
+
+def times(path: Path) -> list[float]:
+    """Seconds at which each frame of a rendition is shown, in order."""
+    with av.open(str(path)) as container:
+        stream = container.streams[0]
+        shown = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
+        assert stream.time_base is not None
+        return [round(float(pts * stream.time_base), 4) for pts in shown]
+
+
+def likeness(tools: Tools, one: Path, other: Path) -> float:
+    """The worst frame's PSNR in dB, of those at the same place in both."""
+    graph = "[0:v]settb=1/90000[a];[1:v]settb=1/90000[b];[a][b]psnr=stats_file=-"
+    argv = [
+        tools.ffmpeg,
+        "-nostdin",
+        "-v",
+        "error",
+        "-i",
+        str(one),
+        "-i",
+        str(other),
+        "-lavfi",
+        graph,
+        "-f",
+        "null",
+        "-",
+    ]
+    rows = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    assert rows
+    return min(float(row.split("psnr_y:")[1].split()[0].replace("inf", "99")) for row in rows)
+
+
+def log_of(folder: Path) -> str:
+    return (folder / "encoding.log").read_text()
+
+
+def was_shared(folder: Path, encoded: Encoded) -> bool:
+    left = {path.name for path in folder.iterdir()} - {one.name for one in encoded.outputs}
+    return "whole after all" not in log_of(folder) and "chunk 3 by" in log_of(folder) and not left
+
+
+@pytest.mark.parametrize("name", ["ntsc.mp4", "dropped.mp4", "gaps.mkv"])
+def test_the_result_is_that_of_one_pass(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers, tmp_path: Path, name: str
+) -> None:
+    whole, steady = tmp_path / "whole", name == "ntsc.mp4"
+    whole.mkdir()
+    shared = encode(sources[name], folder, PLAN, tools, quiet, helpers)
+    alone = encode(sources[name], whole, PLAN, tools, quiet)
+    assert was_shared(folder, shared), log_of(folder)
+    for rung in (LOW, TOP):
+        files = folder / f"{rung.name}.m4s", whole / f"{rung.name}.m4s"
+        one_by_one = zip(times(files[0]), times(files[1]), strict=steady)
+        late_s = 0.0 if steady else 0.081  # without a steady rate, ffmpeg is a frame off now and then, here or there
+        assert [(a, b) for a, b in one_by_one if abs(a - b) > late_s] == []
+        assert abs(len(times(files[0])) - len(times(files[1]))) <= (0 if steady else 1)
+        assert likeness(tools, *files) > (28 if steady else 18)  # a second too late is 15
+        ours, theirs = (parse_playlist(path.with_suffix(".m3u8").read_text()) for path in files)
+        assert (ours.init_bytes, len(ours.segments), ours.ended) == (theirs.init_bytes, len(theirs.segments), True)
+        with open(files[0], "rb") as one, open(files[1], "rb") as other:
+            assert one.read(ours.init_bytes) == other.read(theirs.init_bytes)
+    assert {one.name for one in shared.outputs} == {one.name for one in alone.outputs}
+    assert shared.duration_s == pytest.approx(alone.duration_s, abs=0.001 if steady else 0.081)
+    assert shared.warnings == alone.warnings == ()
+    if name != "dropped.mp4":
+        assert (folder / "audio.m4s").read_bytes() == (whole / "audio.m4s").read_bytes()
+        assert (folder / "audio.mp3").read_bytes() == (whole / "audio.mp3").read_bytes()
+
+
+def test_a_copied_top_rendition_is_not_cut(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers
+) -> None:
+    encoded = encode(sources["web.mp4"], folder, replace(PLAN, copy_top=True), tools, quiet, helpers)
+    assert was_shared(folder, encoded), log_of(folder)
+    assert [command.count("libx264") for command in encoded.commands[:2]] == [1, 0]
+    assert len(times(folder / "180p.m4s")) == len(times(folder / "90p.m4s")) == SECONDS * 25
+
+
+def test_a_chunk_that_is_damaged_on_disk_is_made_again(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers
+) -> None:
+    helpers.count, helpers.damages = 1, True
+    encoded = encode(sources["even.mp4"], folder, PLAN, tools, quiet, helpers)
+    assert "90p.m4s, 180p.m4s is not what was written" in log_of(folder)
+    assert was_shared(folder, encoded)
+    assert len(times(folder / "90p.m4s")) == SECONDS * 25
+
+
+def test_a_source_that_does_not_suit_is_encoded_whole(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged.mp4"
+    raw = bytearray(sources["even.mp4"].read_bytes())
+    for at in range(len(raw) // 3, len(raw) * 2 // 3, 200):
+        raw[at] ^= 0x55
+    damaged.write_bytes(raw)
+    encoded = encode(damaged, folder, PLAN, tools, quiet, helpers)
+    assert "whole after all" in log_of(folder)
+    assert [remark.code for remark in encoded.warnings] == ["warning-faults"]
+    assert {one.name for one in encoded.outputs} == {path.name for path in folder.iterdir()}
+
+
+def test_nobody_helps_with_a_short_source_or_a_cut_one(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers
+) -> None:
+    encode(sources["even.mp4"], folder, replace(PLAN, keep=((1.0, 4.0),)), tools, quiet, helpers)
+    assert helpers.pids == []
+
+
+def test_a_cancel_ends_it_and_the_progress_never_goes_back(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers
+) -> None:
+    seen: list[Progress] = []
+
+    def tick(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.fraction > 0.5:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        encode(sources["even.mp4"], folder, PLAN, tools, tick, helpers)
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert seen[-1].first_playable
+    shutil.rmtree(folder / chunks.FOLDER, ignore_errors=True)  # the caller's part; then the helpers end of themselves
