@@ -35,7 +35,7 @@ def hold_the_lock(video: Path) -> None:
 
 
 def test_two_runs_of_one_video_exclude_each_other_and_a_killed_one_lets_go(tmp_path: Path) -> None:
-    other = multiprocessing.get_context("fork").Process(target=hold_the_lock, args=(tmp_path,))
+    other = multiprocessing.get_context("fork").Process(target=hold_the_lock, args=(tmp_path,), daemon=True)
     other.start()
     wait_until((tmp_path / "held").exists)
 
