@@ -4,7 +4,8 @@ An ID is a video's number, or one of its tasks: t12, or RQ's name for it, encode
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import describe_task, local_time
+from pod_jobs.encode_settings import WEB
 
 OPEN = ("waiting", "running")
 AGAIN = ("error", "cancelled")
@@ -109,26 +111,34 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str]) -> list[dict[st
 
 
 def _order_each(api: Api, tasks: Sequence[dict[str, Any]], verb: str) -> None:
-    _post_each(api, {f"t{task['id']}": f"/tasks/{task['id']}/{verb}" for task in tasks})
+    _try_each({f"t{task['id']}": partial(api.post, f"/tasks/{task['id']}/{verb}") for task in tasks})
 
 
 def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
+    """Of what the player shows: what was cut out stays out."""
     if not ids or not all(name.isdigit() for name in ids):
         raise click.UsageError("--template goes with the numbers of videos")
-    _post_each(api, {f"video {name}": f"/videos/{name}/encode" for name in ids}, {"template": template})
+
+    def order(name: str) -> None:
+        video = api.get(f"/videos/{name}")
+        done = (task for task in video["tasks"] if (task["template"], task["state"]) == (WEB, "done"))
+        options = next(done, video["task"])["options"]
+        api.post(f"/videos/{name}/encode", {**options, "template": template})
+
+    _try_each({f"video {name}": partial(order, name) for name in ids})
     click.echo(f"{len(ids)} {'encode is' if len(ids) == 1 else 'encodes are'} queued.")
 
 
-def _post_each(api: Api, paths: dict[str, str], body: dict[str, Any] | None = None) -> None:
-    """`paths` by what a person calls them. One refusal does not stop the others; it is told at the end."""
+def _try_each(orders: dict[str, Callable[[], object]]) -> None:
+    """`orders` by what a person calls them. One refusal does not stop the others; it is told at the end."""
     refused = []
-    for name, path in paths.items():
+    for name, order in orders.items():
         try:
-            api.post(path, body)
+            order()
         except Fault as fault:
             refused.append(f"{name}: {fault.message}")
     if refused:
-        raise Fault(f"{len(refused)} of {len(paths)} were refused.", "\n".join(refused))
+        raise Fault(f"{len(refused)} of {len(orders)} were refused.", "\n".join(refused))
 
 
 def _worker(task: dict[str, Any]) -> str:

@@ -44,6 +44,20 @@ def test_submit_wait_json(instance: Instance, clip: Path) -> None:
     assert requests.get(master["url"], headers=headers, timeout=5).text == Path(master["path"]).read_text()
 
 
+def test_templates_beside_the_web_are_made_of_the_same_parts(instance: Instance, clip: Path) -> None:
+    done = pod_jobs(instance, "submit", str(clip), "--keep", "0-1", "--template", "audio", "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    video = json.loads(done.stdout)
+    assert {output["template"] for output in video["outputs"]} == {"web", "audio"}
+    ordered = pod_jobs(instance, "requeue", str(video["id"]), "--template", "archive")
+    assert ordered.stdout == "1 encode is queued.\n", ordered.stderr
+    shown = json.loads(pod_jobs(instance, "show", str(video["id"]), "--json").stdout)
+    assert {task["template"] for task in shown["tasks"]} == {"web", "audio", "archive"}
+    assert all(task["options"]["keep"] == [[0, 1]] for task in shown["tasks"])
+    unknown = pod_jobs(instance, "requeue", str(video["id"]), "--template", "gone")
+    assert unknown.returncode == 1 and "1 of 1 were refused" in unknown.stderr
+
+
 def test_submit_keeps_only_what_it_is_told_to(instance: Instance, clip: Path) -> None:
     keep = ["--keep", "0-1", "--keep", "0:01.5-0:02.5"]
     done = pod_jobs(instance, "submit", str(clip), *keep, "--wait", "--json")

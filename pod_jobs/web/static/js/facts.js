@@ -52,13 +52,14 @@ const KINDS = {
 };
 const DOWNLOADS = Object.keys(KINDS);
 
-/** Outputs of one template that a person may want as a file: [{url, title, words}]. */
+/** Outputs of one template that a person may want as a file: [{kind, url, title, words}]. */
 export function downloads(video, wanted = "web") {
   return video.outputs
     .filter(({ template }) => (template || "web") === wanted)
     .filter(({ kind, name }) => DOWNLOADS.includes(kind) && (kind !== "thumbnail" || name.includes("_1.")))
     .sort((a, b) => DOWNLOADS.indexOf(a.kind) - DOWNLOADS.indexOf(b.kind))
     .map((output) => ({
+      kind: output.kind,
       url: `${output.url}?download`,
       title: [KINDS[output.kind], output.rendition, output.language && languageName(output.language)].filter(Boolean).join(" "),
       words: [

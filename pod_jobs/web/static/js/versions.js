@@ -26,7 +26,9 @@ export function showVersions(video) {
   for (const [name, line] of lines) {
     const task = video.tasks.find(({ template }) => template === name);
     const made = video.tasks.find(({ template, state }) => template === name && state === "done");
-    const files = downloads(video, name);
+    const failed = task?.state === "error" && task.log_url;
+    const files = downloads(video, name).filter(({ kind }) => kind !== "log");
+    if (failed) files.push({ url: task.log_url, title: _("Log of the encode"), words: "" });
     const [make, stop] = line.querySelectorAll("button");
     line.task = task;
     line.options = shown?.options ?? {};
