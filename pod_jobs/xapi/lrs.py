@@ -152,11 +152,11 @@ class LrsClient:
             ) as response:
                 return response.status_code, response.headers, self._content(response)
         except requests.exceptions.SSLError as error:
-            return Misconfigured(_shortened(f"TLS: {error}"))
+            return Misconfigured(_shortened(f"TLS: {_cause(error)}"))
         except UNSENDABLE as error:
             return Misconfigured(_shortened(f"address: {error}"))
         except requests.RequestException as error:  # refused, reset, cut off, too slow, unknown host …
-            return Transient(_shortened(f"{type(error).__name__}: {error}"))
+            return Transient(_shortened(_cause(error)))
         except OSError as error:  # requests' word for a ca_file that is not there
             return Misconfigured(_shortened(f"TLS: {error}"))
 
@@ -239,6 +239,13 @@ def _json(content: bytes) -> Any:
 
 def _text(content: bytes) -> str:
     return content[: 4 * REASON_LIMIT].decode(errors="replace")[:REASON_LIMIT]
+
+
+def _cause(error: BaseException) -> str:
+    """What happened, without the three libraries that it passed through: "ConnectionRefusedError: [Errno 111] …"."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return f"{type(error).__name__}: {error}"
 
 
 def _shortened(reason: str) -> str:

@@ -1,0 +1,156 @@
+"""The pages of the learning traces as the team and a lecturer see them: lanes in every state, dead letters, a live view."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pod_jobs.jobs.deliver_statements import run_deliver
+from pod_jobs.jobs.job_type import Context, StopSignal
+from pod_jobs.settings import load
+from tests.acceptance.browser import sign_in, visitor
+from tests.acceptance.site import Outputs, Site, StandIn, make_clip, serve
+from tests.acceptance.test_looks import VIEWS, keep_picture, nameless
+from tests.integration.xapi.strict_lrs import LOGIN, PASSWORD, StrictLrs, running_lrs
+from tests.servers import KeyValueServer, short_folder
+from tests.unit.xapi.samples import numbered, of_video, session
+
+HOME_PAGE = "https://univ.example"
+REFUSED = "https://a.b/refused"
+LANES = ("moodle", "wrong", "away")
+
+
+@pytest.fixture(scope="module")
+def lrs() -> Iterator[StrictLrs]:
+    with running_lrs(refuses=lambda statement: statement["object"]["id"] == REFUSED) as strict:
+        yield strict
+
+
+@pytest.fixture(scope="module")
+def site(lrs: StrictLrs) -> Iterator[Site]:
+    """A lane that delivers, one with a wrong password, one whose LRS is away."""
+    urls = dict(zip(LANES, (lrs.url, lrs.url, "http://127.0.0.1:9/xAPI/statements"), strict=True))
+    lanes = "".join(f'[[xapi.lane]]\nname = "{n}"\nurl = "{url}"\nlogin = "{LOGIN}"\n' for n, url in urls.items())
+    with short_folder() as folder:
+        home = folder / "home"
+        home.mkdir()
+        (home / "settings.toml").write_text(f'[xapi]\nflush_s = 0.001\nhome_page = "{HOME_PAGE}"\n{lanes}')
+        server = KeyValueServer(folder)
+        server.start()
+        try:
+            with serve(home, server) as served:
+                (home / "secrets" / "xapi_key").write_text("a key")
+                for name in LANES:
+                    (home / "secrets" / f"lrs_{name}").write_text("wrong" if name == "wrong" else PASSWORD)
+                yield served
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def video(site: Site, outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """Somebody has watched it, and a page of another player has said something wrong."""
+    clip = make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", seconds=1)
+    number = site.upload("Introduction à la physique.mp4", clip)
+    StandIn(site, number, outputs).publish()
+    moments = [*session()[:-1], of_video("https://w3id.org/xapi/video/verbs/paused", 44, {"time": "60"}, id=None)]
+    for moment in moments:
+        moment["object"] = {**moment["object"], "id": f"{HOME_PAGE}/xapi/activities/video/{number}"}
+    hand_in(site, [{name: value for name, value in moment.items() if value is not None} for moment in moments])
+    hand_in(
+        site, [numbered(200 + i) for i in range(40)] + [numbered(100 + i, object={"id": REFUSED}) for i in range(3)]
+    )
+    return number
+
+
+@pytest.fixture
+def delivered(site: Site, video: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The video, when each lane has had its turn."""
+    monkeypatch.setattr("os.getppid", lambda: 0)
+    context = Context(load(site.home), site.redis, site.redis, site.workers, "xapi-1", "host", StopSignal(), 0)
+    for name in LANES:
+        run_deliver(context, {"lane": name})
+    return video
+
+
+def hand_in(site: Site, statements: list[dict[str, Any]]) -> None:
+    site.api("POST", "xapi/statements", data=json.dumps(statements))
+
+
+def tab_to(page: Page, name: str) -> None:
+    """With the keyboard alone."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if name in page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent"):
+            return
+    raise AssertionError(f"{name} cannot be reached with the Tab key")
+
+
+@pytest.mark.parametrize(("theme", "width", "language"), VIEWS)
+def test_pages_fit(chromium: Browser, site: Site, delivered: int, theme: str, width: int, language: str) -> None:
+    options = {"viewport": {"width": width, "height": 844}, "color_scheme": theme, "locale": language}
+    with visitor(chromium, site, **options) as (_, page, _):
+        sign_in(page)
+        for name, path in (("lanes", "/traces"), ("attempt", f"/videos/{delivered}/traces")):
+            page.goto(path)
+            expect(page.locator("[aria-busy]")).to_have_count(0)
+            if name == "lanes":
+                expect(page.locator(".lane")).to_have_count(3)
+                page.locator(".lane-dead:visible > summary").click()
+                page.locator(".letter summary").first.click()
+            else:
+                expect(page.locator("#moments tr")).to_have_count(8)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+            assert nameless(page) == []
+            keep_picture(page, f"traces-{name}-{theme}-{width}-{language[:2]}")
+
+
+def test_the_team_sees_what_is_wrong_and_settles_it_with_the_keyboard(
+    chromium: Browser, site: Site, delivered: int, lrs: StrictLrs
+) -> None:
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto("/traces")
+        lanes = {name: page.locator(f'.lane[data-name="{name}"]') for name in LANES}
+        expect(lanes["moodle"].locator(".pill")).to_have_text("In order")
+        expect(lanes["wrong"].locator(".pill")).to_have_text("Stopped: the set-up is wrong")
+        expect(lanes["wrong"].locator(".lane-fault")).to_contain_text("401")
+        expect(lanes["away"].locator(".pill")).to_have_text("Waiting for the record store")
+        expect(lanes["moodle"]).to_contain_text("Refused for good: 3")
+        tab_to(page, "Refused for good")
+        page.keyboard.press("Enter")
+        expect(page.locator(".letter")).to_have_count(3)
+        tab_to(page, "attended")
+        page.keyboard.press("Enter")
+        expect(page.locator(".letter-body").first).to_contain_text("attended")
+        expect(page.locator(".letter-body").first).not_to_contain_text("abcdef")
+        tab_to(page, "Give up")
+        page.keyboard.press("Enter")
+        expect(page.locator(".letter")).to_have_count(2)
+        page.get_by_role("button", name="Give all up").first.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator(".letter")).to_have_count(2)
+        page.get_by_role("button", name="Send all again").focus()
+        page.keyboard.press("Enter")
+        expect(lanes["moodle"].locator(".lane-dead")).to_be_hidden()
+        expect(page.locator("#labels-words")).to_contain_text("traces break no rule")
+
+
+def test_a_lecturer_sees_an_attempt_grow(chromium: Browser, site: Site, video: int) -> None:
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto(f"/videos/{video}/traces")
+        expect(page.locator("#rules .is-broken")).not_to_have_count(0)
+        rows = page.locator("#moments tr")
+        before = rows.count()
+        more = of_video(
+            "http://adlnet.gov/expapi/verbs/terminated", 46, {"time": 60.5}, id="0b9e9dc5-2b4f-4dd5-9b8a-4f6f0d1f3a11"
+        )
+        hand_in(site, [{**more, "object": {**more["object"], "id": f"{HOME_PAGE}/xapi/activities/video/{video}"}}])
+        expect(rows).to_have_count(before + 1)
+        expect(rows.last).to_contain_text("terminated")
+        assert "abcdef" not in page.content(), "nobody's pseudonym is shown"
