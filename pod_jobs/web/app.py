@@ -1,5 +1,6 @@
 """The web app: pages, REST API, uploads, media, rq-dashboard. Made by create_app, served by gunicorn (web.py)."""
 
+import weakref
 from datetime import timedelta
 
 from babel import negotiate_locale
@@ -31,6 +32,7 @@ from pod_jobs.web.site import Site, install, site
 
 LANGUAGES = ("en", "fr")  # the first is for everybody else
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
+HELD = "pod_jobs.held_database"
 WITHOUT_DATABASE = ("static", "health.healthz")
 
 
@@ -90,6 +92,8 @@ def _open_database_per_request(app: Flask) -> None:
     def open_database() -> None:
         if request.endpoint not in WITHOUT_DATABASE:
             site().database.connect(reuse_if_open=True)
+            if HELD not in app.extensions:  # at a request, because gunicorn forks before
+                app.extensions[HELD] = weakref.finalize(app, database.hold_open(site().database))
 
     @app.teardown_request
     def close_database(_: BaseException | None) -> None:
