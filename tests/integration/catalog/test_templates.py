@@ -1,8 +1,10 @@
 """What one template publishes is nothing to the others, on all three databases."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from peewee import Database
 
 from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.store import reports, retention, tasks, videos
@@ -99,3 +101,10 @@ def test_the_latest_task_of_each_template_is_remembered(encodes: list[Task]) -> 
     for task in encodes:
         finish(task, "", "error", error_code="encode-failed")
     assert retention.forget_tasks(later(1000)) == 0
+
+
+def test_encodes_from_before_templates_are_the_webs(encodes: list[Task], catalog: Database) -> None:
+    other = tasks.order(None, "verify", None, NOW)
+    Task.update(template="").where(Task.id == encodes[0].id).execute()
+    import_module("pod_jobs.catalog.migrations.0006_web_template").up(None, catalog)
+    assert [tasks.get(task.id).template for task in (*encodes, other)] == ["web", "archive", ""]

@@ -160,6 +160,19 @@ def test_the_result_is_that_of_one_pass(
         assert (folder / "audio.mp3").read_bytes() == (whole / "audio.mp3").read_bytes()
 
 
+@pytest.mark.parametrize(("container", "codec", "preset"), [("mp4", "av1", "12"), ("webm", "vp9", "8")])
+def test_downloads_in_other_codecs_are_shared_too(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers, container: str, codec: str, preset: str
+) -> None:
+    plan = replace(PLAN, renditions=(replace(LOW, crf=45, preset=preset),), container=container, codec=codec)
+    shared = encode(sources["ntsc.mp4"], folder, replace(plan, mp3_kbps=0, with_extras=False), tools, quiet, helpers)
+    assert was_shared(folder, shared), log_of(folder)
+    assert {one.name for one in shared.outputs} == {f"90p.{container}", "encoding.log"}
+    with av.open(str(folder / f"90p.{container}")) as made, av.open(str(sources["ntsc.mp4"])) as source:
+        assert made.streams.video[0].codec_context.codec.canonical_name == codec
+        assert sum(1 for _ in made.decode(video=0)) == sum(1 for _ in source.decode(video=0))
+
+
 def test_a_copied_top_rendition_is_not_cut(
     sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers
 ) -> None:
