@@ -199,7 +199,8 @@ class _Owner:
     def _watch(self, apart: _Apart) -> None:
         """All that goes on while chunks are encoded, here and elsewhere. Raises what ends the work."""
         self._apart_is_done(apart)
-        self._join()
+        while self._join_one():
+            pass
         self.work.see(playable=self.is_watchable and self.early.write_when_ready())
         now = time.monotonic()
         if now >= self._next_look:
@@ -219,14 +220,14 @@ class _Owner:
             self._hopeless = error
             raise
 
-    def _join(self) -> None:
+    def _join_one(self) -> bool:
         try:
             finished = self.joiner.append_next()
         except PermanentError as error:
             self._failed(self.joiner.joined, error)
-            return
+            return False
         if finished is None:
-            return
+            return False
         if finished.damaged:
             self._hopeless = FfmpegFailed("the source is damaged")
             raise self._hopeless
@@ -235,6 +236,7 @@ class _Owner:
             f"chunk {number} by {finished.worker}: {finished.wall_s:.2f} s, {finished.cpu_s:.2f} s of processor time"
         )
         self._add_costs(finished.cpu_s, finished.peak_mb, [] if number else [finished.command])
+        return True
 
     def _failed(self, number: int, error: PermanentError) -> None:
         """It is made again, by whoever is free; not for ever."""
