@@ -9,6 +9,7 @@ Helpers are forked here, not enqueued: how long a job waits for an idle worker i
 import argparse
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -154,6 +155,8 @@ def fixed_speed(whole: Path, speed: float) -> Iterator[None]:
 def overhead(folder: Path, tools: Tools, options: argparse.Namespace) -> dict[str, Any]:
     media = Path(os.environ.get("POD_JOBS_TEST_MEDIA", REPOSITORY.parent / "shared" / "media"))
     source = folder / "talks.mp4"
+    if not (media / TALK).exists():
+        sys.exit(f"no {TALK} in {media}: set POD_JOBS_TEST_MEDIA, or --talks 0")
     looped = ["-stream_loop", str(options.talks - 1), "-i", str(media / TALK), "-c", "copy", str(source)]
     run([tools.ffmpeg, "-nostdin", "-v", "error", *looped], folder, BOUNDS, lambda _: None, lambda: None)
     plan = EncodePlan(ladder_of_settings(), share_from_s=1, chunk_s=options.chunk_s, with_extras=False)

@@ -27,6 +27,7 @@ from pod_jobs.catalog.store import users
 from pod_jobs.jobs import queue
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.sharing import Team
 from pod_jobs.media.tools import find_tools
 from pod_jobs.settings import ROOT, load
 from tests.servers import KeyValueServer, wait_until
@@ -100,14 +101,13 @@ class Line:
 class Outputs:
     """One real encode of `make_clip`: a folder of files, and the result a worker would report."""
 
-    def __init__(self, folder: Path, plan: EncodePlan | None = None) -> None:
+    def __init__(self, folder: Path, plan: EncodePlan | None = None, team: Team | None = None) -> None:
         self.folder = folder / "encoded"
         self.folder.mkdir()
         source = make_clip(folder / "clip.mp4")
         rung = Rendition("360p", 360, crf=28, preset="ultrafast", maxrate_kbps=1200, audio_kbps=96, mp4=True)
-        encoded = encode(
-            source, self.folder, plan or EncodePlan((rung,)), find_tools("", "none"), lambda progress: None
-        )
+        plan = plan or EncodePlan((rung,), share_from_s=1, chunk_s=4)
+        encoded = encode(source, self.folder, plan, find_tools("", "none"), lambda progress: None, team)
         self.result: dict[str, Any] = asdict(encoded)
 
 

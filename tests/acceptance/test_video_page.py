@@ -15,6 +15,16 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=2)
 
 
+class Absent:
+    """A team that is called and does not come: the owner makes all chunks."""
+
+    def idle(self) -> int:
+        return 1
+
+    def call(self, count: int) -> None:
+        pass
+
+
 @pytest.fixture
 def video(site: Site, clip: Path) -> int:
     """Id of a video that waits for its encode."""
@@ -58,6 +68,26 @@ def test_a_video_plays_while_it_encodes_and_goes_on(page: Page, site: Site, vide
     assert page.evaluate("window.sameDocument"), "no reload"
     heard = page.locator("video").evaluate("media => media.webkitAudioDecodedByteCount")
     assert heard > 0, "the sound comes from its own playlist"
+
+
+def test_a_video_in_chunks_plays_over_their_joins_while_it_encodes(
+    page: Page, site: Site, video: int, tmp_path: Path
+) -> None:
+    chunked = Outputs(tmp_path, team=Absent())
+    assert "chunk 3 by" in (chunked.folder / "encoding.log").read_text()
+    worker = StandIn(site, video, chunked)
+    worker.grow(2)
+    worker.say(0.5, first_playable=True, workers=3)
+    page.goto(f"/videos/{video}")
+    expect(page.locator("#state-facts")).to_contain_text("3 workers")
+    page.get_by_role("button", name="Play").click()
+    plays_past(page, 4.5)
+    worker.grow(3)
+    plays_past(page, 8.5)
+    ranges = page.locator("video").evaluate(
+        "media => [media.buffered.length, media.buffered.start(0), media.buffered.end(0)]"
+    )
+    assert ranges == [1, 0, pytest.approx(12, abs=0.1)], "no gap at the joins"
 
 
 def test_a_ready_video_offers_everything(page: Page, site: Site, video: int, outputs: Outputs) -> None:
