@@ -261,11 +261,11 @@ class _Owner:
     def _workers(self, now: float) -> int:
         """That have noted an advance lately, and this one."""
         lively = {text.partition(" ")[2] for text, since in self._seen.values() if now - since < LIVELY_S}
-        return len(lively | {chunks.this_worker()})
+        return len((lively - {""}) | {chunks.this_worker()})
 
     def _stalled(self) -> int | None:
         """The next chunk to be joined, if whoever is at it does not advance: a frozen host."""
-        _, since = self._seen.setdefault(self.joiner.joined, ("0 nobody", time.monotonic()))
+        _, since = self._seen.setdefault(self.joiner.joined, ("0 ", time.monotonic()))
         return self.joiner.joined if time.monotonic() - since > self.work.plan.limits.stall_s else None
 
     def _call(self) -> None:
