@@ -1,0 +1,132 @@
+"""Retention: what goes, what stays, and how long it may take."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.store import reports, retention, tasks, uploads, videos
+from pod_jobs.janitor import purge, rounds
+from pod_jobs.janitor.leader import Leader
+from pod_jobs.janitor.rounds import UNFINISHED, Duty, InSlices, do_round
+from pod_jobs.settings import Settings, load
+from tests.integration.janitor.conftest import ALLOWED, now
+
+
+def purged(settings: Settings) -> int:
+    """Returns in how many steps."""
+    return len(list(purge.purge(settings, now(), nullcontext)))
+
+
+def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redis: Redis, task: Task) -> None:
+    settings = load()
+    folder = settings.media_folder / "videos" / f"{task.video_id:06d}"
+    for name in ("encode-1-g1", "encode-9-g1", "encode-1-g2.part"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "x").write_text("x")
+    (folder / "source").write_text("source")
+    tasks.start(task.id, 1, tasks.Runner("encoding.h.1", "h", 1), now(), ALLOWED.losses)
+    result: dict[str, Any] = {"folder": f"videos/{task.video_id:06d}/encode-1-g1", "outputs": []}
+    reports.accept(task.id, reports.Report(1, "done", attempt=1, result=result), ALLOWED, now())
+    old = time.time() - 10 * 86400
+    for path in folder.iterdir():
+        os.utime(path, (old, old))
+    (settings.media_folder / "uploads").mkdir()
+    upload = uploads.create(
+        "b" * 32, tasks.get(task.id).video.owner, "", videos.Source("x", 9), now() - timedelta(days=9)
+    )
+    (settings.media_folder / "uploads" / upload.id).write_text("half")
+    purged(settings)
+    assert len(list(folder.iterdir())) == 4, "replaced just now, for all the janitor knows: somebody may be watching"
+    assert list((settings.media_folder / "uploads").iterdir()) == []
+    os.utime(folder / "encode-9-g1" / "replaced", (old, old))
+    purged(settings)
+    assert sorted(path.name for path in folder.iterdir()) == ["encode-1-g1", "encode-1-g2.part", "source"]
+    videos.delete(task.video_id, tasks.get(task.id).video.owner, now())
+    purged(settings)
+    assert not folder.exists() and retention.deleted_videos() == []
+
+
+def test_an_empty_or_older_database_costs_no_recording(home: Path, redis: Redis, task: Task) -> None:
+    settings = load()
+    old = time.time() - 10 * 86400
+    folders = settings.media_folder / "videos"
+    for number, names in ((900, ["source"]), (0, ["source", "encode-1-g1"]), (task.video_id, ["source"])):
+        folder = folders / f"{number:06d}"
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / name).mkdir() if "-g" in name else (folder / name).write_text("x")
+        os.utime(folder, (old, old))
+    purged(settings)
+    assert len(list(folders.iterdir())) == 3
+    bare = folders / "000000" / "encode-1-g1"
+    shutil.rmtree(bare)
+    os.utime(bare.parent, (old, old))
+    purged(settings)
+    assert not bare.parent.exists(), "a bare source under a number that the catalog has passed: of a crashed upload"
+
+
+def test_a_large_purge_leaves_time_for_the_other_duties(
+    home: Path, redis: Redis, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load()
+    trash = settings.media_folder / purge.TRASH
+    for folder in range(20):
+        (trash / str(folder)).mkdir(parents=True)
+        for number in range(50):
+            (trash / str(folder) / str(number)).touch()
+    monkeypatch.setattr(rounds, "SLICE_S", 0.001)
+    leader, relays, purging_rounds = Leader(redis), 0, 0
+
+    def count_relay(_: datetime) -> None:
+        nonlocal relays
+        relays += 1
+
+    duty = Duty("purge", 3600.0, InSlices(lambda at: purge.purge(settings, at, leader.writing)))
+    duties = [Duty("relay", 0.0, count_relay), duty]
+    while duty.next_at == 0.0:
+        do_round(duties, redis, leader)
+        purging_rounds += 1
+    assert relays == purging_rounds > 3
+    assert list(trash.iterdir()) == []
+
+
+def test_a_purge_that_failed_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "SLICE_S", 0.0)
+    begun: list[int] = []
+
+    def failing(_: datetime) -> Iterator[None]:
+        begun.append(1)
+        yield
+        raise OSError("the share is away")
+
+    slices = InSlices(failing)
+    assert slices(now()) is UNFINISHED
+    with pytest.raises(OSError, match="away"):
+        slices(now())
+    assert slices(now()) is UNFINISHED
+    assert len(begun) == 2
+
+
+def test_outputs_that_come_into_use_again_while_a_purge_waits_stay(
+    home: Path, redis: Redis, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old task is run again and finds what it had made long ago, just when the purge has judged it."""
+    settings = load()
+    folder = settings.media_folder / "videos" / f"{task.video_id:06d}" / "encode-77-g1"
+    folder.mkdir(parents=True)
+    (folder / purge.REPLACED_MARK).touch()
+    os.utime(folder / purge.REPLACED_MARK, (1, 1))
+    name = str(folder.relative_to(settings.media_folder))
+    answers = iter([set(), {name}])
+    monkeypatch.setattr(retention, "folders_in_use", lambda videos: next(answers))
+    purged(settings)
+    assert folder.exists()
