@@ -121,6 +121,8 @@ def test_a_passing_fault_waits_and_counts(task: Task) -> None:
     assert waiting.error_reason == "no space"
     start(task)
     assert tasks.get(task.id).error_code is None
+    history = [(attempt.outcome, attempt.error_code, attempt.reason) for attempt in tasks.attempts_of(task)]
+    assert history == [("retry", "disk-full", "no space"), (None, None, None)]
 
 
 def test_two_deaths_stop_a_task_and_a_person_may_order_it_again(task: Task) -> None:
@@ -180,6 +182,17 @@ def test_a_lost_worker_counts_only_when_it_happens_again_and_again(task: Task) -
         assert reports.bury(task.id, lost, ALLOWED, later(9))
     assert (tasks.get(task.id).state, tasks.get(task.id).generation) == ("waiting", 5)
     assert {attempt.outcome for attempt in tasks.attempts_of(task)} == {"lost"}
+    start(task)
+    assert reports.bury(task.id, Report(outcome="lost", generation=5, attempt=5), ALLOWED, later(9))
+    assert (tasks.get(task.id).state, tasks.get(task.id).error_code) == ("error", "worker-died-twice")
+
+
+def test_lost_workers_count_in_a_row_only(task: Task) -> None:
+    start(task, Runner("encoding.other.9", "other", 9))
+    start(task)
+    assert tasks.get(task.id).losses == 1
+    report(task, "retry", attempt=2, retry_in_s=1.0)
+    assert tasks.get(task.id).losses == 0
 
 
 def test_cancel_of_a_waiting_and_of_a_running_task(task: Task, lecturer: User) -> None:

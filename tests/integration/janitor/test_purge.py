@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 
 from pod_jobs.catalog.models import Task
-from pod_jobs.catalog.store import reports, retention, tasks, uploads, videos
+from pod_jobs.catalog.store import reports, retention, tasks, uploads, users, videos
 from pod_jobs.janitor import purge, rounds
 from pod_jobs.janitor.leader import Leader
 from pod_jobs.janitor.rounds import UNFINISHED, Duty, InSlices, do_round
@@ -53,6 +53,28 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     videos.delete(task.video_id, tasks.get(task.id).video.owner, now())
     purged(settings)
     assert not folder.exists() and retention.deleted_videos() == []
+
+
+def test_an_upload_that_somebody_goes_on_with_keeps_its_file(home: Path, redis: Redis, task: Task) -> None:
+    """However old the file is, and even when the purge has listed it as left behind already."""
+    settings, long_ago = load(), now() - timedelta(days=9)
+    folder = settings.media_folder / "uploads"
+    folder.mkdir(parents=True)
+    made = []
+    for letter, hours in (("a", 0), ("b", 1), ("c", 2)):  # left behind; gone on with during the purge; and before it
+        at = long_ago + timedelta(hours=hours)
+        made.append(uploads.create(letter * 32, users.find("léa"), "", videos.Source("x", 9), at))
+        (folder / made[-1].id).write_text("half")
+        os.utime(folder / made[-1].id, (at.timestamp(), at.timestamp()))
+    left, meanwhile, before = made
+    uploads.touch(before, now())
+    steps = purge.purge(settings, now(), nullcontext)
+    next(steps)
+    assert not uploads.is_known(left.id)
+    uploads.touch(meanwhile, now())
+    list(steps)
+    assert {path.name for path in folder.iterdir()} == {meanwhile.id, before.id}
+    assert uploads.is_known(meanwhile.id) and uploads.is_known(before.id)
 
 
 def test_an_empty_or_older_database_costs_no_recording(home: Path, redis: Redis, task: Task) -> None:

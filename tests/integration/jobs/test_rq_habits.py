@@ -1,11 +1,12 @@
 """What we ask of RQ with each job and each worker, because its defaults lose or double work: docs/reliability.md."""
 
+import os
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from importlib.metadata import requires
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,10 +14,10 @@ from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 
 from pod_jobs.cli.care import RQ_CLASSES
-from pod_jobs.errors import SettingsError
 from pod_jobs.jobs import queue
+from pod_jobs.jobs.encode import prepare_encode
 from pod_jobs.jobs.table import JOB_TYPES
-from pod_jobs.jobs.worker import build_worker, run_worker
+from pod_jobs.jobs.worker import build_worker
 from pod_jobs.settings import QUEUES, Settings, environment
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
 from tests.integration.jobs.test_runtime import RESULT, enqueue, status
@@ -80,20 +81,19 @@ def test_a_pause_ends_no_worker(redis: Redis, start_worker: StartWorker, small_c
     wait_until(lambda: status(redis) == "finished")
 
 
-def test_what_a_job_needs_is_made_before_the_worker_forks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_job_needs_is_made_before_the_worker_forks(
+    start_worker: StartWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A horse that asks ffmpeg what it can do pays half a second each time."""
-    asked: list[Any] = []
+    assert JOB_TYPES["encode"].prepare is prepare_encode
+    made = tmp_path / "made by"
 
-    def prepare(of: Settings) -> None:
-        asked.append(of)
-        raise SettingsError("enough")
+    def prepare(_: Settings) -> None:
+        made.write_text(str(os.getpid()))
 
-    monkeypatch.setitem(
-        JOB_TYPES, "encode", JOB_TYPES["encode"].__class__("encode", "encoding", print, prepare=prepare)
-    )
-    with pytest.raises(SettingsError):
-        run_worker(settings, "encoding")
-    assert asked == [settings]
+    monkeypatch.setitem(JOB_TYPES, "encode", replace(JOB_TYPES["encode"], prepare=prepare))
+    worker = start_worker()
+    wait_until(lambda: made.exists() and made.read_text() == str(worker.pid), 20)
 
 
 def test_rqs_own_command_line_requeues_our_jobs(settings: Settings, redis: Redis) -> None:

@@ -1,0 +1,28 @@
+"""The encode job by a real worker; what it encodes is tested with the media library."""
+
+from redis import Redis
+
+from pod_jobs.catalog.client import Order
+from pod_jobs.jobs import work_folder
+from pod_jobs.settings import Settings
+from tests.integration.jobs.conftest import SmallCatalog, StartWorker
+from tests.integration.jobs.test_runtime import enqueue
+from tests.servers import wait_until
+
+
+def test_a_run_that_died_before_it_could_say_that_it_was_done_is_only_reported(
+    settings: Settings, redis: Redis, small_catalog: SmallCatalog, start_worker: StartWorker
+) -> None:
+    video_folder = settings.media_folder / "videos/000003"
+    video_folder.mkdir(parents=True)  # without a source: nothing could be encoded again
+    order = Order(7, 1, 1, 0, "encode", "web", 3, "t", "videos/000003/source", "videos/000003")
+    work = work_folder.begin(video_folder, order)
+    (work / "a.mp4").write_text("film")
+    result = {"folder": "videos/000003/encode-7-g1", "outputs": [{"name": "a.mp4", "bytes": 4}]}
+    work_folder.publish(work, result)
+    for queue_name in ("encoding", "catalog"):
+        start_worker(queue_name)
+    enqueue(redis)
+    wait_until(lambda: small_catalog.reports)
+    (report,) = small_catalog.reports
+    assert (report["outcome"], report.get("result")) == ("done", result)
