@@ -24,7 +24,6 @@ from pod_jobs.media_names import LOG_NAME, run_folder
 
 LOCK_WAIT_S = 30.0  # another run of the same ends within its stop time, unless something is very wrong
 LOCK_POLL_S = 0.25
-HELPERS_END_S = 10.0  # helpers of a run that died see it within a second, and end their ffmpeg
 DONE_MARKER = "done.json"
 PART = ".part"
 LOCK = "lock-"
@@ -89,7 +88,7 @@ def begin(video_folder: Path, order: Order) -> Path:
     """An empty work folder for this run; what earlier runs of this task left half done goes. Call under the lock."""
     with translated_os_errors():
         for left in video_folder.glob(f"{order.kind}-{order.task}-g*{PART}"):
-            chunks.wait_until_free(left / chunks.FOLDER, HELPERS_END_S)
+            chunks.clear(left / chunks.FOLDER)
             shutil.rmtree(left)
         work = video_folder / (run_folder(order.kind, order.task, order.generation) + PART)
         final = published(work)

@@ -42,6 +42,7 @@ NOTE = re.compile(r"\d+ \S+")
 ANYWHERE = {encoder.name: encoder for of_codec in ENCODERS.values() for encoder in of_codec}  # on any processor
 LAST_FRAME_S = 1.0  # without a constant rate, how long the last frame lasts is a guess
 NOTE_S = 1.0  # between two notes of how far a chunk is
+HELPERS_END_S = 10.0  # a helper whose folder is gone sees it at its next note, ends its ffmpeg and lets go within this
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,18 @@ def _lock(path: Path) -> int | None:
     return lock
 
 
-def wait_until_free(shared: Path, timeout_s: float) -> None:
-    """Until nobody is at a chunk any more, or the time is over: helpers of a run that died end within seconds."""
-    deadline = time.monotonic() + timeout_s
-    for path in shared.glob("*.lock"):
+def clear(shared: Path) -> None:
+    """Remove the shared folder, if it is there. Helpers see at once that nothing is left to do, and get the time to end."""
+    if not shared.exists():
+        return
+    gone = shared.rename(shared.with_name(f"{shared.name}.gone"))
+    deadline = time.monotonic() + HELPERS_END_S
+    for path in gone.glob("*.lock"):
         while (lock := _lock(path)) is None and time.monotonic() < deadline:
             time.sleep(0.1)
         if lock is not None:
             os.close(lock)
+    shutil.rmtree(gone)
 
 
 def encode_chunk(shared: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]) -> None:

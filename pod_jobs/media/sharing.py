@@ -38,7 +38,6 @@ MOST_TRIES = 2  # of one chunk
 CALL_S = 10.0  # between two looks for idle workers
 LIVELY_S = 10.0  # a helper that noted no advance for so long is not counted
 LOOK_S = 0.5  # between two looks at how far they are
-HELPERS_END_S = 10.0  # a helper that finds nothing left ends its ffmpeg and is gone within this
 POLL_S = 0.1
 
 
@@ -102,17 +101,10 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
     try:
         owner.run(_Apart(work, media, picture, sounds))
     except PermanentError:
-        _clear(shared)
+        chunks.clear(shared)
         raise
-    _clear(shared)
+    chunks.clear(shared)
     return True
-
-
-def _clear(shared: Path) -> None:
-    """Helpers see at once that there is nothing left to do, and are given the time to end."""
-    gone = shared.rename(shared.with_name(f"{shared.name}.gone"))
-    chunks.wait_until_free(gone, HELPERS_END_S)
-    shutil.rmtree(gone)
 
 
 class _Apart:
@@ -245,6 +237,7 @@ class _Owner:
         if self._tries[number] >= MOST_TRIES:
             self._hopeless = error
             raise error
+        self._seen.pop(number, None)  # whoever makes it again has not stalled yet
         shutil.rmtree(self.shared / chunks.name_of(number), ignore_errors=True)
 
     def _look(self, now: float) -> None:

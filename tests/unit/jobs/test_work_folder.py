@@ -5,6 +5,8 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import Cancelled, DiskFull, ServiceUnavailable
 from pod_jobs.jobs import work_folder
+from pod_jobs.media import chunks
 from tests.servers import wait_until
 
 
@@ -87,6 +90,26 @@ def test_a_new_run_clears_what_earlier_ones_left_half_done(tmp_path: Path) -> No
     (work / "a.mp4").write_text("film")
     work_folder.publish(work, {"outputs": []})
     assert json.loads((tmp_path / "encode-7-g3" / "done.json").read_text()) == {"outputs": []}
+
+
+def test_a_helper_of_the_run_before_sees_the_folder_go_and_is_awaited(tmp_path: Path) -> None:
+    shared = work_folder.begin(tmp_path, order(2)) / chunks.FOLDER
+    shared.mkdir()
+    at_work = threading.Event()
+
+    def help_out() -> None:
+        with chunks.claimed(shared, [0]):
+            at_work.set()
+            wait_until(lambda: not shared.exists(), chunks.HELPERS_END_S / 2)
+
+    helper = threading.Thread(target=help_out)
+    helper.start()
+    at_work.wait()
+    began = time.monotonic()
+    work_folder.begin(tmp_path, order(3))
+    assert time.monotonic() - began < chunks.HELPERS_END_S / 2
+    helper.join()
+    assert [path.name for path in tmp_path.iterdir()] == ["encode-7-g3.part"]
 
 
 def test_a_full_disk_and_a_share_that_is_away_are_passing_faults() -> None:
