@@ -37,7 +37,7 @@ def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
         _purge_unclaimed(folders, now - timedelta(hours=UNCLAIMED_H), media, fence)
         yield
         if days.old_outputs_days:
-            yield from _purge_old_outputs(folders, media, timedelta(days=days.old_outputs_days), fence)
+            yield from _purge_old_outputs(folders, media, now - timedelta(days=days.old_outputs_days), fence)
     yield from _empty(media / TRASH)
     if days.tasks_days:
         yield from _until_none(retention.forget_tasks, now - timedelta(days=days.tasks_days), fence)
@@ -92,16 +92,17 @@ def _purge_unclaimed(folders: list[Path], limit: datetime, media: Path, fence: F
             log.info("%s: nobody's, purged", folder.name)
 
 
-def _purge_old_outputs(folders: list[Path], media: Path, keep: timedelta, fence: Fence) -> Iterator[None]:
-    """Output folders that are not published and not of an open task, `keep` after they were first found so."""
+def _purge_old_outputs(folders: list[Path], media: Path, limit: datetime, fence: Fence) -> Iterator[None]:
+    """Output folders that are not published and not of an open task, and were found so before `limit`."""
     used = retention.folders_in_use([int(folder.name) for folder in folders])
     for folder in (output for video in folders for output in video.glob("*-g[0-9]*")):
         mark = folder / REPLACED_MARK
         if str(folder.relative_to(media)) in used:
             mark.unlink(missing_ok=True)
         elif not mark.exists():
-            mark.touch()
-        elif time.time() - mark.stat().st_mtime > keep.total_seconds():
+            with suppress(FileNotFoundError):  # a run that began since was published: the folder has its final name
+                mark.touch()
+        elif _is_older(mark, limit):
             with fence():
                 if str(folder.relative_to(media)) in retention.folders_in_use([int(folder.parent.name)]):
                     continue
@@ -136,4 +137,8 @@ def _until_none(forget: Callable[[datetime], int], limit: datetime, fence: Fence
 
 
 def _is_older(path: Path, limit: datetime) -> bool:
-    return path.stat().st_mtime < limit.timestamp()
+    """False for what went by itself since it was listed, a finished upload for instance."""
+    try:
+        return path.stat().st_mtime < limit.timestamp()
+    except FileNotFoundError:
+        return False

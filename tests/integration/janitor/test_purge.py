@@ -138,6 +138,18 @@ def test_a_purge_that_failed_begins_anew(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(begun) == 2
 
 
+def test_what_goes_by_itself_while_a_purge_looks_does_not_end_it(home: Path, redis: Redis, task: Task) -> None:
+    folder = load().media_folder / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("post-1", "post-2", "post-3"):
+        (folder / name).touch()
+        os.utime(folder / name, (1, 1))
+    for _ in purge.purge(load(), now(), nullcontext):
+        for path in folder.iterdir():
+            path.unlink()
+    assert list(folder.iterdir()) == []
+
+
 def test_outputs_that_come_into_use_again_while_a_purge_waits_stay(
     home: Path, redis: Redis, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
