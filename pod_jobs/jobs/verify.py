@@ -5,6 +5,8 @@
 """
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
@@ -23,14 +25,18 @@ def run_verify(context: Context, order: Order) -> dict[str, Any]:
     for number, marker in enumerate(markers):
         context.tick(order, {"step": "verify", "fraction": number / len(markers)})
         try:
-            outputs = json.loads(marker.read_text())["outputs"]
-        except (OSError, ValueError, KeyError) as error:
-            faults.append(f"{marker.relative_to(media)}: {error}")
-            continue
-        for output in outputs:
-            path = marker.parent / output["name"]
-            size = path.stat().st_size if path.is_file() else None
-            if size != output["bytes"]:
-                found = "missing" if size is None else f"{size} bytes instead of {output['bytes']}"
-                faults.append(f"{path.relative_to(media)}: {found}")
+            faults += [f"{marker.parent.relative_to(media)}/{fault}" for fault in _faults_beside(marker)]
+        except FileNotFoundError:
+            continue  # the janitor took the folder meanwhile
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            faults.append(f"{marker.relative_to(media)}: {type(error).__name__}: {error}")
     return {"infos": {"folders": len(markers), "faulty": len(faults), "faults": faults[:FAULTS_SHOWN]}}
+
+
+def _faults_beside(marker: Path) -> Iterator[str]:
+    for output in json.loads(marker.read_text())["outputs"]:
+        path = marker.with_name(output["name"])
+        size = path.stat().st_size if path.is_file() else None
+        if size != output["bytes"]:
+            found = "missing" if size is None else f"{size} bytes instead of {output['bytes']}"
+            yield f"{path.name}: {found}"
