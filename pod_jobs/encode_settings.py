@@ -5,9 +5,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pod_jobs.media_names import WEB
 from pod_jobs.section import PositiveFloat, PositiveInt, Section
-
-WEB = "web"  # the template that makes a video playable; [[rendition]] is its ladder
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 SCALES = {  # codec -> highest crf, presets

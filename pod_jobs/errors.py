@@ -10,8 +10,7 @@ PodJobsError
 ├── PermanentError             a retry cannot help: report it and stop
 │   ├── BadSource              the uploaded file; each code of SENTENCES that starts with "source-"
 │   ├── FfmpegFailed           ffmpeg ended with an error that the source does not explain
-│   ├── StatementRejected      an LRS refused a statement for good
-│   └── ResultRejected         the catalog refused a result for good (for instance of an old generation)
+│   └── ResultRejected         the catalog refused a result for good: its shape, not its generation (that is Superseded)
 ├── TransientError             a retry can help: back off, try again
 │   ├── ServiceUnavailable     catalog, key-value server, LRS or database away or answering 5xx
 │   ├── FfmpegKilled           ffmpeg ended by a signal or a limit that was not ours to set
@@ -68,7 +67,6 @@ SENTENCES: dict[str, str] = {
     "disk-full": "The server's disk is full. Nothing is lost: the work goes on when there is room again.",
     "service-unavailable": "A service is away for the moment. Nothing is lost: the work goes on when it is back.",
     "result-rejected": "The result was refused by the catalog.",
-    "statement-rejected": "A learning trace was refused by the record store.",
     "statement-refused": "This learning trace was not accepted.",
     "trace-limit": "Too many learning traces at once; the rest can be sent in a moment.",
     "settings": "The settings have faults.",
@@ -188,12 +186,6 @@ class FfmpegFailed(PermanentError):
     """ffmpeg failed and the source does not explain it; the reason ends with its last words."""
 
     code = "encode-failed"
-
-
-class StatementRejected(PermanentError):
-    """The LRS refused one statement for good."""
-
-    code = "statement-rejected"
 
 
 class ResultRejected(PermanentError):

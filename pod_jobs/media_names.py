@@ -1,5 +1,6 @@
-"""Names in the media folder that workers write and the web app reads. Imports nothing of ours."""
+"""Names that workers and the web app must agree on. Imports nothing of ours."""
 
+WEB = "web"  # the template whose outputs make a video ready; the others add downloads
 LOG_NAME = "encoding.log"
 MASTER_NAME = "master.m3u8"
 

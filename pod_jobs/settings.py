@@ -276,12 +276,3 @@ def _unknown_variables() -> list[str]:
         for name in sorted(os.environ)
         if name.startswith("POD_JOBS_") and name.split("__")[0] not in known and not name.startswith("POD_JOBS_TEST_")
     ]
-
-
-def as_plain(settings: Settings) -> dict[str, Any]:
-    """The settings as nested plain values, without what may hold a secret (URLs with passwords)."""
-    plain = settings.model_dump(mode="json")
-    plain["redis"].pop("url")
-    plain["database"].pop("url")
-    plain["xapi"].pop("passwords")
-    return plain

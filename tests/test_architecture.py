@@ -8,16 +8,34 @@ PACKAGE = Path(__file__).parent.parent / "pod_jobs"
 # module prefix -> what it may never import (prefixes); the longest matching prefix counts
 FOREIGN = ("rq", "redis", "flask", "peewee", "requests", "playhouse")
 LIBRARIES = ("pod_jobs.media", "pod_jobs.xapi", "pod_jobs.catalog")
-ABOVE_LIBRARIES = (
+SETTINGS = (
     "pod_jobs.settings",
+    "pod_jobs.section",
+    "pod_jobs.encode_settings",
+    "pod_jobs.dressing_settings",
+    "pod_jobs.periodic_settings",
+    "pod_jobs.xapi_settings",
+)
+ABOVE_SETTINGS = (
     "pod_jobs.jobs",
     "pod_jobs.janitor",
     "pod_jobs.web",
     "pod_jobs.cli",
     "pod_jobs.processes",
     "pod_jobs.doctor",
+    "pod_jobs.home",
+    "pod_jobs.instance",
+    "pod_jobs.traces",
 )
-FOR_ANY_LAYER = ("pod_jobs.errors", "pod_jobs.identity", "pod_jobs.parentage", "pod_jobs.durable")
+ABOVE_LIBRARIES = (*SETTINGS, *ABOVE_SETTINGS)
+FOR_ANY_LAYER = (
+    "pod_jobs.errors",
+    "pod_jobs.identity",
+    "pod_jobs.parentage",
+    "pod_jobs.durable",
+    "pod_jobs.media_names",
+    "pod_jobs.layouts",
+)
 
 
 def others(own: str) -> tuple[str, ...]:
@@ -30,12 +48,14 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "pod_jobs.media": (*ABOVE_LIBRARIES, *others("pod_jobs.media"), *FOREIGN),
     "pod_jobs.xapi": (*ABOVE_LIBRARIES, *others("pod_jobs.xapi"), "rq", "redis", "flask", "peewee"),
     "pod_jobs.catalog": (*ABOVE_LIBRARIES, *others("pod_jobs.catalog"), "rq", "redis", "flask"),
-    "pod_jobs.settings": (*LIBRARIES, *ABOVE_LIBRARIES[1:], *FOREIGN),
+    **dict.fromkeys(SETTINGS, (*LIBRARIES, *ABOVE_SETTINGS, *FOREIGN)),
     "pod_jobs.jobs": (
         "flask",
         "peewee",
         "pod_jobs.catalog.models",
         "pod_jobs.catalog.store",
+        "pod_jobs.traces",  # opens the database too
+        "pod_jobs.instance",
         "pod_jobs.janitor",
         "pod_jobs.web",
         "pod_jobs.cli",

@@ -16,9 +16,8 @@ READ_TIMEOUT_S = 20
 class Order:
     """What `start` answers: the run of a task that this worker may do.
 
-    Paths are relative to the media folder; without a video they are "". `others`: those of the videos that the options name,
-    by option. `failures` counts the earlier attempts that
-    failed for a passing reason.
+    Paths are relative to the media folder; without a video they are "". `others`: those of the videos that the options
+    name, by option. `failures` counts the earlier attempts whose ffmpeg was killed.
     """
 
     task: int

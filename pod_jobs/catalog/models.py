@@ -27,7 +27,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 # worker: the system user whose token the workers carry; application: a program that hands in learning traces of many people
-WEB = "web"  # the template whose outputs make a video ready; the others add downloads
 ROLES = ("lecturer", "team", "admin", "worker", "application")
 TASK_STATES = ("waiting", "running", "done", "error", "cancelled")
 OUTCOMES = ("done", "error", "retry", "interrupted", "cancelled", "killed", "lost")

@@ -10,7 +10,7 @@ import click
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.order_options import FILE, OF_FILES, as_plan, with_options
 from pod_jobs.cli.words import clock, size
-from pod_jobs.encode_settings import WEB
+from pod_jobs.media_names import WEB
 
 
 @click.command(cls=InstanceCommand)

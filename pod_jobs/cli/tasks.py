@@ -13,7 +13,7 @@ import click
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import describe_task, local_time
-from pod_jobs.encode_settings import WEB
+from pod_jobs.media_names import WEB
 
 OPEN = ("waiting", "running")
 AGAIN = ("error", "cancelled")

@@ -21,11 +21,11 @@ from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
+from pod_jobs.jobs.workforce import JANITOR_KEY
 from pod_jobs.settings import QUEUES, Settings
 
 log = logging.getLogger(__name__)
 
-ALIVE_KEY = "pod_jobs:janitor"  # string, TTL 20 s: host:pid of the leading janitor; /healthz reads it
 PURGE_S = 3600.0
 SLICE_S = 0.2  # how long a purge may keep the others waiting in one round
 UNFINISHED = object()
@@ -89,7 +89,7 @@ def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
             continue
         if not leader.hold():
             return
-        redis.set(ALIVE_KEY, f"{socket.gethostname()}:{os.getpid()}", ex=LOCK_TTL_S)
+        redis.set(JANITOR_KEY, f"{socket.gethostname()}:{os.getpid()}", ex=LOCK_TTL_S)
         duty.next_at = time.monotonic() + duty.every_s
         try:
             if duty.do(datetime.now(UTC)) is UNFINISHED:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from pod_jobs.dressing_settings import DressingSettings
-from pod_jobs.encode_settings import WEB
 from pod_jobs.errors import BadSource
 from pod_jobs.media.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.plan import EncodePlan
+from pod_jobs.media_names import WEB
 from pod_jobs.settings import Settings
 
 Options = dict[str, Any]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.encode_settings import WEB
 from pod_jobs.errors import BadSource, PodJobsError, SettingsError
 from pod_jobs.jobs import work_folder
 from pod_jobs.jobs.colleagues import Colleagues
@@ -27,6 +26,7 @@ from pod_jobs.media.hardware import equip
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.progress import Progress
 from pod_jobs.media.tools import Tools, find_tools
+from pod_jobs.media_names import WEB
 from pod_jobs.settings import FfmpegSettings, Settings
 
 log = logging.getLogger(__name__)

@@ -28,9 +28,7 @@ PROGRESS_TTL_S = 20  # longer than any pause between two writes: its absence mea
 CANCEL_TTL_S = 7 * 86400
 RESULT_TTL_S = 7 * 86400  # how long a finished job shows in rq-dashboard; the catalog keeps the task much longer
 DELIVERY_RESULT_TTL_S = 3600
-FOR_EVER = (
-    -1
-)  # a failed job with an expiry keeps it when it is requeued, and vanishes while it waits; the janitor purges
+FAILURE_TTL_S = -1  # none: a failed job would keep it when requeued, and vanish while it waits; the janitor purges
 
 
 def open_queue(redis: Redis, name: str) -> PodQueue:
@@ -53,7 +51,7 @@ def enqueue(redis: Redis, job_id: str, payload: dict[str, Any], *, at_front: boo
             description=job_id,
             timeout=job_type.timeout_s,
             result_ttl=RESULT_TTL_S if job_type.of_task else DELIVERY_RESULT_TTL_S,
-            failure_ttl=FOR_EVER,
+            failure_ttl=FAILURE_TTL_S,
             at_front=at_front,
         )
     except DuplicateJobError:

@@ -21,6 +21,7 @@ REGISTRIES: dict[str, type[BaseRegistry]] = {
     "canceled": registry.CanceledJobRegistry,
 }
 QUEUED = "queued"
+JANITOR_KEY = "pod_jobs:janitor"  # string, TTL 20 s: host:pid of the leading janitor; /healthz reads it
 
 
 def count_workers(redis: Redis, queue_names: Iterable[str]) -> dict[str, int]:

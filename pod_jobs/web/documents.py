@@ -14,10 +14,10 @@ from urllib.parse import quote
 from redis import Redis
 from redis.exceptions import RedisError
 
-from pod_jobs.catalog.models import WEB, Attempt, Output, Task, Video
+from pod_jobs.catalog.models import Attempt, Output, Task, Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.jobs import queue, report
-from pod_jobs.media_names import LOG_NAME, MASTER_NAME, run_folder
+from pod_jobs.media_names import LOG_NAME, MASTER_NAME, WEB, run_folder
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.problems import translated
 

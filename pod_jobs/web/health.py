@@ -16,8 +16,6 @@ from pod_jobs.web.site import Site, site
 
 blueprint = Blueprint("health", __name__)
 
-JANITOR_KEY = "pod_jobs:janitor"  # written by the janitor with a short expiry: its host and process
-
 
 @blueprint.get("/healthz")
 @access.public
@@ -39,7 +37,7 @@ def _database(of: Site) -> dict[str, Any]:
 def _redis(of: Site) -> dict[str, dict[str, Any]]:
     try:
         alive = workforce.count_workers(of.redis, QUEUES)
-        janitor = bool(of.redis.exists(JANITOR_KEY))
+        janitor = bool(of.redis.exists(workforce.JANITOR_KEY))
     except RedisError:
         return {"redis": {"ok": False}}
     wanted = of.settings.workers.model_dump()

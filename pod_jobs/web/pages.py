@@ -7,8 +7,8 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
-from pod_jobs.catalog.models import WEB
 from pod_jobs.catalog.store import videos
+from pod_jobs.media_names import WEB
 from pod_jobs.web import access, tracing
 from pod_jobs.web.site import site
 

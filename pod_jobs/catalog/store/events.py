@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import WEB, Task, Video
+from pod_jobs.catalog.models import Task, Video
 from pod_jobs.catalog.store import statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
+from pod_jobs.media_names import WEB
 
 FINAL = {"done": True, "error": False}  # states of a task that are told, and whether they are a success
 

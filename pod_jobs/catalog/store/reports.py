@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import OUTCOMES, WEB, Attempt, Output, Task, Video
+from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
 from pod_jobs.catalog.store import events
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
 from pod_jobs.errors import REASON_LIMIT, SENTENCES, FfmpegKilled, ResultRejected, Superseded
+from pod_jobs.media_names import WEB
 
 INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "commands")  # figures of a result that the task keeps
 
@@ -66,9 +67,8 @@ def accept(task_id: int, report: Report, allowed: Allowed, now: datetime) -> Tas
         if attempt is not None and is_new:
             _close(attempt, report, now)
         current = report.generation == task.generation
-        is_open = task.state in OPEN or (
-            task.state == "error" and report.outcome == "done"
-        )  # another run gave up too early
+        gave_up_early = task.state == "error" and report.outcome == "done"  # another run did
+        is_open = task.state in OPEN or gave_up_early
         if current and is_open and (report.outcome == "done" or is_new and _may_move(task, attempt)):
             _move(task, report, allowed, now)
             events.ended(task, report.result, now)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pod_jobs.catalog.database import locked, transaction
-from pod_jobs.catalog.models import WEB, Task, Upload, User, Video
+from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.store import videos
 from pod_jobs.errors import NotFound
+from pod_jobs.media_names import WEB
 
 
 def create(upload_id: str, user: User, title: str, source: videos.Source, now: datetime) -> Upload:

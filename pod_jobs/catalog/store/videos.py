@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from pod_jobs.catalog.database import locked, transaction
-from pod_jobs.catalog.models import WEB, Output, Task, User, Video
+from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.errors import NotFound, Refused
+from pod_jobs.media_names import WEB
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def delete(video_id: int, user: User, now: datetime) -> list[Task]:
     """Mark as deleted and cancel what is open; the janitor removes the files. Returns the tasks that were open."""
     with transaction():
         video = get(video_id, user)
-        still_open = list(Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN)))
+        open_ones = Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN))
+        still_open = list(locked(open_ones))  # one that ended between look and cancel would refuse it
         for task in still_open:
             tasks.cancel(task.id, now)
         Video.update(deleted_at=now).where(Video.id == video_id).execute()

@@ -6,9 +6,9 @@ from typing import IO
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from pod_jobs.catalog.models import WEB
 from pod_jobs.catalog.store import videos
 from pod_jobs.errors import Malformed
+from pod_jobs.media_names import WEB
 from pod_jobs.settings import Settings
 from pod_jobs.web import documents, limits, orders, storage
 from pod_jobs.web.access import link_base, require_user

@@ -8,8 +8,8 @@ from redis import Redis
 from rq import Worker
 
 from pod_jobs.jobs.queue import open_queue
+from pod_jobs.jobs.workforce import JANITOR_KEY
 from pod_jobs.settings import QUEUES
-from pod_jobs.web.health import JANITOR_KEY
 
 
 @pytest.fixture
