@@ -1,10 +1,16 @@
 """Names that workers and the web app must agree on. Imports nothing of ours."""
 
+import re
+
 WEB = "web"  # the template whose outputs make a video ready; the others add downloads
 LOG_NAME = "encoding.log"
 MASTER_NAME = "master.m3u8"
+KIND = re.compile(
+    r"[a-z][a-z0-9_]{0,19}"
+)  # of a job: its id and its folder begin with it; the catalog keeps 20 characters
+RUN_FOLDER = re.compile(rf"({KIND.pattern})-(\d{{1,18}})-g(\d{{1,9}})")  # kind, task, generation
 
 
 def run_folder(kind: str, task_id: int, generation: int) -> str:
-    """Where one run of a task publishes, in its video's folder."""
+    """Where one run of a task publishes, in its video's folder; see RUN_FOLDER."""
     return f"{kind}-{task_id}-g{generation}"

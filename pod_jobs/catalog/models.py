@@ -193,7 +193,7 @@ class Output(Table):
     task = ForeignKeyField(Task, on_delete="CASCADE", backref="outputs")
     folder = CharField(250)  # relative to the media folder
     name = CharField(250)  # file name in the folder
-    kind = CharField(20)  # hls, playlist, mp4, mp3, m4a, thumbnail, storyboard, captions, chapters, log
+    kind = CharField(20)  # media/outputs.py has them all
     rendition = CharField(20, default="")
     language = CharField(10, default="")
     mime = CharField(60)

@@ -13,11 +13,11 @@ import click
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import describe_task, local_time
-from pod_jobs.media_names import WEB
+from pod_jobs.media_names import KIND, WEB
 
 OPEN = ("waiting", "running")
 AGAIN = ("error", "cancelled")
-TASK_ID = re.compile(r"(?:t|[a-z_]+-)(\d+)(?:-g\d+)?")
+TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)(\d+)(?:-g\d+)?")
 
 
 @click.command(cls=InstanceCommand)

@@ -1,7 +1,6 @@
 """The shape of a job: what the table lists, and what a job's function gets."""
 
 import os
-import re
 import signal
 import time
 from collections.abc import Callable
@@ -16,13 +15,12 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.client import CatalogClient, Order
 from pod_jobs.errors import Cancelled, Interrupted
 from pod_jobs.jobs import queue
+from pod_jobs.media_names import KIND
 from pod_jobs.settings import Settings
 
 HOUR_S = 3600
 TICK_S = 0.5  # progress is written, and a cancel looked for, at most this often
 SILENCE_S = 5.0  # after a failed write of progress, Redis is left alone for so long: an outage must not slow the job
-
-KIND = re.compile(r"[a-z][a-z0-9_]{0,19}")  # a job's id begins with it and "-"; the catalog keeps 20 characters
 
 Payload = dict[str, Any]
 

@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
-from pod_jobs.media_names import LOG_NAME
+from pod_jobs.media_names import LOG_NAME, RUN_FOLDER
 from pod_jobs.web.access import require_user
 from pod_jobs.web.site import site
 from pod_jobs.web.storage import PIECE_BYTES
@@ -35,7 +35,6 @@ TYPES = {  # text is in UTF-8
     ".log": "text/plain",
     ".json": "application/json",
 }
-FOLDER = re.compile(r"([a-z]+)-(\d{1,18})-g(\d{1,9})")  # kind, task, generation
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")(\d+)@(\d+)')
 # On a shared computer the next person must not watch from the cache what the last one could see: ask first, 304 is cheap.
@@ -47,7 +46,7 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     """?download gives it a file name made from the title. Errors: NotFound, also for what is not this person's to see."""
     video = videos.get(video_id, require_user())
     mime = TYPES.get(Path(name).suffix)
-    kind_task_generation = FOLDER.fullmatch(folder)
+    kind_task_generation = RUN_FOLDER.fullmatch(folder)
     if mime is None or kind_task_generation is None or not FILE_NAME.fullmatch(name):
         raise NotFound(f"no file of ours is called {folder}/{name}")
     complete = site().settings.media_folder / videos.folder_of(video.id) / folder
