@@ -63,7 +63,7 @@ SENTENCES: dict[str, str] = {
     "encode-stalled": "The encoding stopped advancing and was ended.",
     "encode-too-slow": "The encoding took longer than its limit and was ended.",
     "encode-killed": "The encoding was ended by the system, perhaps for lack of memory.",
-    "worker-died-twice": "The encoding brought its worker down twice and was stopped; the video team has to look at it.",
+    "worker-died-twice": "This task brought its worker down again and again and was stopped; the video team has to look at it.",
     "disk-full": "The server's disk is full. Nothing is lost: the work goes on when there is room again.",
     "service-unavailable": "A service is away for the moment. Nothing is lost: the work goes on when it is back.",
     "result-rejected": "The result was refused by the catalog.",
