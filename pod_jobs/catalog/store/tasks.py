@@ -49,6 +49,7 @@ def order_again(task_id: int, now: datetime) -> Task:
             raise Refused(f"task {task_id} is {task.state}; cancel it first")
         if task.state == "done":
             raise Refused(f"task {task_id} is done; order a new encode of its video instead")
+        locked(Video.select().where(Video.id == task.video_id)).get_or_none()  # as videos.order_encode: one of the two
         _refuse_beside_others(task)
         if _is_deleted(task):
             raise Refused(f"the video of task {task_id} is deleted")

@@ -1,0 +1,60 @@
+"""Two changes at the same moment: the second one waits, and decides by what the first one left."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import pytest
+from peewee import Database
+
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import Task, User
+from pod_jobs.catalog.store import tasks, videos
+from pod_jobs.errors import Refused
+from tests.integration.catalog.conftest import NOW, later
+
+TIME_TO_GO_WRONG_S = 0.5
+
+
+@pytest.fixture
+def task(lecturer: User) -> Task:
+    return videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)[1][0]
+
+
+def both(catalog: Database, first: Callable[[], object], second: Callable[[], Any]) -> "Future[Any]":
+    """`second` begins when `first` is done and not committed yet."""
+
+    def run() -> Any:
+        with catalog.connection_context():
+            return second()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction():
+            first()
+            future = pool.submit(run)
+            wait([future], TIME_TO_GO_WRONG_S)
+        return future
+
+
+def test_a_video_is_deleted_in_the_moment_its_encode_ends(catalog: Database, task: Task, lecturer: User) -> None:
+    deleted = both(
+        catalog,
+        lambda: tasks.end(tasks.get_locked(task.id), "error", later(1)),
+        lambda: videos.delete(task.video_id or 0, lecturer, later(2)),
+    )
+    assert deleted.result() == [], "nothing is left to cancel"
+    assert tasks.get(task.id).state == "error"
+
+
+def test_a_failed_encode_is_not_run_again_beside_one_ordered_in_the_same_moment(
+    catalog: Database, task: Task, lecturer: User
+) -> None:
+    tasks.cancel(task.id, later(1))
+    again = both(
+        catalog,
+        lambda: videos.order_encode(task.video_id or 0, lecturer, later(2)),
+        lambda: tasks.order_again(task.id, later(2)),
+    )
+    with pytest.raises(Refused):
+        again.result()
+    assert [one.state for one in tasks.open_tasks()] == ["waiting"]
