@@ -28,7 +28,7 @@ from pod_jobs.media.media_info import AudioTrack, MediaInfo
 from pod_jobs.media.outputs import list_outputs
 from pod_jobs.media.package import make_downloads
 from pod_jobs.media.plan import Encoded, EncodePlan, Remark
-from pod_jobs.media.probe import LEAST_SHARE, clock, facts_of, find_damage, probe
+from pod_jobs.media.probe import LEAST_SHARE, check_duration, clock, facts_of, find_damage, probe
 from pod_jobs.media.progress import Position, Progress
 from pod_jobs.media.scene import Cast, Feed, plan_scene
 from pod_jobs.media.streams import AUDIO, Picture, Sound
@@ -78,6 +78,7 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
     work.timeline = Timeline(ranges, cast.opening_s if cast else 0.0)
     kept_s = sum(one.duration_s for one in ranges) or recorded_s
     media = replace(source, duration_s=kept_s + (cast.credits_s if cast else 0.0))
+    check_duration(media.duration_s, work.plan.limits)
     picture, sounds = _arrange(work, media, cast)
     work.duration_s, work.is_video = round(media.duration_s, 3), picture is not None
     found = _render_shared(work, media, picture, sounds, team)

@@ -151,8 +151,13 @@ def _check_duration(media: MediaInfo, limits: Limits) -> None:
             claimed=clock(media.claimed_s),
             present=clock(media.duration_s),
         )
-    if media.duration_s > limits.max_duration_s:
-        raise BadSource(f"{media.duration_s:.0f} s", code="source-too-long", limit=clock(limits.max_duration_s))
+    check_duration(media.duration_s, limits)
+
+
+def check_duration(duration_s: float, limits: Limits) -> None:
+    """Of a source, and of all that becomes one picture. Errors: BadSource."""
+    if duration_s > limits.max_duration_s:
+        raise BadSource(f"{duration_s:.0f} s", code="source-too-long", limit=clock(limits.max_duration_s))
 
 
 def clock(seconds: float) -> str:

@@ -72,7 +72,10 @@ def home() -> str:
 
 def safe_path(wanted: str) -> str:
     """`wanted` when it is a path on this site, else the first page. Browsers read "//x", "/\\x" and "/<tab>/x" as other sites."""
-    parts = urlsplit(wanted)
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return home()
     is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     return wanted if is_path and wanted.isprintable() and "\\" not in wanted else home()
 

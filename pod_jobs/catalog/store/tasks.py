@@ -53,6 +53,8 @@ def order_again(task_id: int, now: datetime) -> Task:
         _refuse_beside_others(task)
         if _is_deleted(task):
             raise Refused(f"the video of task {task_id} is deleted")
+        if name := gone_other(task):
+            raise Refused(f"task {task_id} reads as {name} a video that is deleted")
         task.deaths = task.losses = task.failures = 0
         task.cancel_requested = False
         renew(task, now)
@@ -195,6 +197,21 @@ def count_waiting(author: User) -> int:
 def others_of(task: Task) -> dict[str, int]:
     """The videos beside its own that a task reads, by the option that names them."""
     return {name: task.options[name] for name in OTHERS if task.options and name in task.options}
+
+
+def gone_other(task: Task) -> str:
+    """The option that names a deleted video; "" for none. What is deleted while a task waits is read all the same."""
+    named = others_of(task)
+    rows = Video.select(Video.id).where(Video.id.in_(list(named.values())), Video.deleted_at.is_null())
+    present = {row.id for row in rows} if named else set()
+    return next((name for name, number in named.items() if number not in present), "")
+
+
+def end_if_other_is_gone(task: Task, now: datetime) -> None:
+    """Instead of a run that would read a deleted video. Call inside a transaction."""
+    if name := gone_other(task):
+        task.error_code, task.error_facts = f"source-{name}", {"cause": "source-missing"}
+        end(task, "error", now)
 
 
 def tasks_of(videos: Sequence[Video]) -> dict[int, list[Task]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Task, Upload, User, Video
-from pod_jobs.catalog.store import videos
+from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
 from pod_jobs.media_names import WEB
 
@@ -34,6 +34,7 @@ def finish(
 ) -> tuple[Video, list[Task]]:
     """All bytes are there: make the video, or give back the one made before, without tasks. `place`: see videos.create.
 
+    A video that the options name may have been deleted meanwhile: the encode ends with an error that says so.
     Errors: NotFound when the upload was deleted, or its video purged.
     """
     with transaction():
@@ -44,6 +45,8 @@ def finish(
             return row.video, []
         source = videos.Source(row.name, row.bytes, row.options or {})
         video, ordered = videos.create(upload.user, row.title, source, now, place, templates)
+        for task in ordered:
+            tasks.end_if_other_is_gone(task, now)
         Upload.update(video=video, touched_at=now).where(Upload.id == upload.id).execute()
         return video, ordered
 

@@ -90,7 +90,7 @@ def encode(video_id: int) -> ResponseReturnValue:
     """The body is optional: `template`, and web/options.py. Errors: Malformed, NotFound, Refused while an encode is open."""
     user = require_user()
     videos.get(video_id, user)
-    document = answers.body() if request.content_length else {}
+    document = answers.body() if request.get_data() else {}  # a chunked body has no length
     template = answers.field({"template": document.pop("template", WEB)}, "template", str)
     task = orders.encode_again(user, video_id, template, orders.checked_options(user, document))
     return documents.task(site().redis, link_base(), task), 202

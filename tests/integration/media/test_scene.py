@@ -9,6 +9,7 @@ import pytest
 from pod_jobs.errors import BadSource
 from pod_jobs.media.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.guard import Limits
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.plan import Encoded
 from pod_jobs.media.tools import Tools
@@ -258,6 +259,13 @@ def test_another_file_is_refused_with_its_sentence(
         made(shelf.clip("blue"), plan)
     assert (caught.value.code, caught.value.facts["cause"]) == (f"source-{what}", cause)
     assert "?" not in caught.value.sentence and caught.value.sentence.count(".") == 2
+
+
+def test_all_together_may_last_no_longer_than_one_recording(made: Studioed, shelf: Shelf) -> None:
+    plan = replace(PLAN, limits=Limits(max_duration_s=3), dressing=Dressing(opening=shelf.clip("red")))
+    with pytest.raises(BadSource) as caught:
+        made(shelf.clip("blue"), plan)
+    assert (caught.value.code, caught.value.reason) == ("source-too-long", "4 s")
 
 
 def test_a_watermark_must_be_a_picture(made: Studioed, shelf: Shelf) -> None:

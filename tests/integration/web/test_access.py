@@ -145,6 +145,7 @@ def test_over_https_the_cookie_is_secure(
         "javascript:alert(1)",
         "/a\nb",
         "///x",
+        "//[",
     ],
 )
 def test_signing_in_never_leads_to_another_site(browser: Browser, wanted: str) -> None:

@@ -1,6 +1,7 @@
 """What an encode can be ordered with: other videos that one may see, and dressings of the settings."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,39 @@ def test_an_upload_brings_its_options_along(lea: Caller) -> None:
     tus.send(path, 0, CLIP)
     assert lea("GET", "/api/v1/videos/3").get_json()["task"]["options"] == wanted
     problem(lea("POST", "/api/v1/videos?options={", data=CLIP), 400, "malformed")
+
+
+def test_numbers_beyond_floats_and_none_at_all_are_malformed(lea: Caller) -> None:
+    path = f"/api/v1/videos/{lea.upload()['id']}/encode"
+    for number in ("1" + "0" * 400, "1e999", "Infinity", "NaN"):
+        for pair in (f"[0, {number}]", f"[{number}, 9]"):
+            answer = lea("POST", path, data=f'{{"keep": [{pair}]}}', content_type="application/json")
+            problem(answer, 400, "malformed")
+
+
+def test_an_order_without_a_length_counts(lea: Caller) -> None:
+    """A client that sends in chunks: a cut that was asked for must not be dropped."""
+    video = lea.upload()
+    lea("POST", f"/api/v1/tasks/{video['task']['id']}/cancel")
+    body = {"input_stream": BytesIO(b'{"keep": [[1, 2]]}'), "environ_overrides": {"wsgi.input_terminated": True}}
+    answer = lea("POST", f"/api/v1/videos/{video['id']}/encode", content_type="application/json", **body)
+    assert answer.get_json()["options"] == {"keep": [[1, 2]]}
+
+
+def test_a_deleted_video_is_not_shown_again_by_an_older_order(lea: Caller) -> None:
+    main, camera = lea.upload(), lea.upload()
+    task = order(lea, main, second=camera["id"]).get_json()
+    lea("POST", f"/api/v1/tasks/{task['id']}/cancel")
+    tus = Client(lea)
+    path = tus.create(filename="b.mp4", options=json.dumps({"second": camera["id"]}))
+    lea("DELETE", f"/api/v1/videos/{camera['id']}")
+    problem(lea("POST", f"/api/v1/tasks/{task['id']}/requeue"), 409, "refused")
+    tus.send(path, 0, CLIP)
+    uploaded = lea("GET", "/api/v1/videos/3").get_json()["task"]
+    assert (uploaded["state"], uploaded["error"]["code"]) == ("error", "source-second")
+    assert "?" not in uploaded["error"]["sentence"]
+    assert uploaded["queue_position"] is None
+    problem(lea("POST", f"/api/v1/tasks/{uploaded['id']}/requeue"), 409, "refused")
 
 
 def test_dressings_come_from_the_settings(lea: Caller, home: Path, tokens: dict[str, str]) -> None:
