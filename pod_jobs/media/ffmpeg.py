@@ -17,6 +17,7 @@ from pod_jobs.media.streams import AUDIO, Picture, Sound
 from pod_jobs.media.tools import Tools
 
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5")
+CROWD = 8  # with more inputs than that, a decoder's thread on each core is more stacks than the limit of memory has room for
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
 
 
@@ -38,11 +39,12 @@ def build_encode(
     chunk = picture.chunk if picture else None
     seek_s = chunk.start_s if chunk else 0.0
     inputs = scene.inputs if scene else (replace(source, autorotate=upright, seek_s=seek_s),)
+    is_crowd = sum(len(one.ranges) or 1 for one in inputs) > CROWD
     return [
         tools.ffmpeg,
         *ALWAYS,
         *(picture.encoder.opening if picture else ()),
-        *(word for one in inputs for word in _input(tools, limits, one, in_scene=scene is not None)),
+        *(word for one in inputs for word in _input(tools, limits, one, in_scene=scene is not None, is_crowd=is_crowd)),
         *(("-filter_complex", ";".join(graphs)) if graphs else ()),
         *NO_TAGS,
         *(_video_options(picture) if picture else ()),
@@ -53,13 +55,14 @@ def build_encode(
     ]
 
 
-def _input(tools: Tools, limits: Limits, source: Source, *, in_scene: bool) -> list[str]:
+def _input(tools: Tools, limits: Limits, source: Source, *, in_scene: bool, is_crowd: bool) -> list[str]:
     """A foreign file with all that stands before its -i; once for each range that is read."""
     still = guard.PICTURES.get(source.demuxer)
     demuxers, decoders = ((source.demuxer,), (still,)) if still else (tools.demuxers, tools.decoders)
     before = guard.input_options(demuxers, decoders, limits)
     before += [] if source.autorotate else ["-noautorotate"]  # ffmpeg would turn by 3 degrees and leave black corners
     before += ["-reinit_filter:v", "0"] if in_scene else []  # a new size in mid-stream must not begin the scene again
+    before += ["-threads", "2"] if is_crowd else []
     windows = [["-ss", f"{one.start_s:.3f}", "-t", f"{one.duration_s:.3f}"] for one in source.ranges] or [[]]
     windows = [["-noaccurate_seek", "-ss", f"{source.seek_s:.6f}"]] if source.seek_s else windows
     return [word for window in windows for word in (*before, *window, *source.opening)]

@@ -22,6 +22,7 @@ Roles = tuple[str, ...]
 
 PEOPLE: Roles = ("lecturer", "team", "admin")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+STRANGERS_BODY_BYTES = 16_000  # a name and a password; megabytes at the least pace would hold a thread for minutes
 _roles_of_view: dict[Callable[..., Any], Roles | None] = {}
 _roles_of_prefix: dict[str, Roles] = {"/rq/": ("admin",)}  # rq-dashboard's views are not ours to mark
 
@@ -110,6 +111,8 @@ def _check() -> ResponseReturnValue | None:
             return _ask_to_sign_in()
         if g.user.role not in roles:
             raise Forbidden(f"for {', '.join(roles)} only; this is {g.user.role}")
+    if g.user is None:
+        request.max_content_length = STRANGERS_BODY_BYTES
     if request.method not in SAFE_METHODS and not g.by_token:
         current_app.extensions["csrf"].protect()
     return None

@@ -286,6 +286,11 @@ def test_an_id_that_no_database_holds_is_not_found(lea: Caller, path: str) -> No
         assert lea("GET", path.format(digits)).status_code == 404
 
 
+def test_who_is_not_signed_in_sends_little(app: Flask) -> None:
+    answer = app.test_client().post("/sign-in", data={"name": "x" * 20_000})
+    assert answer.status_code == 413
+
+
 @pytest.mark.parametrize("depth", [100_000, 1_900_000])
 def test_deep_json_is_a_fault_of_the_request(lea: Caller, depth: int) -> None:
     video = lea.upload()["id"]

@@ -138,6 +138,15 @@ def test_one_kept_range_is_a_window_on_the_input() -> None:
     assert "concat" not in argv[argv.index("-filter_complex") + 1]
 
 
+def test_decoders_of_many_ranges_share_the_room_for_threads() -> None:
+    """On 16 cores 50 decoders would start 800 threads, and fail under the limit of memory."""
+    picture = Picture(video(1280, 720), TWO, rate=None, keyframe_s=2)
+    for count, limited in ((8, 0), (50, 50)):
+        ranges = tuple(Range(float(n), n + 0.5) for n in range(count))
+        argv = build_encode(TOOLS, Limits(), Source("/media/source", "mov", ranges), picture, [SOUND], segment_s=4)
+        assert argv.count("-threads") == limited
+
+
 def test_several_kept_ranges_are_joined_before_anything_else() -> None:
     source = Source("/s", "mov", (Range(0, 5), Range(10, 20)))
     argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
