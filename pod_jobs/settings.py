@@ -237,7 +237,7 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
     except SourceError as error:
         faults = [f"environment: {error}"]
     except tomllib.TOMLDecodeError as error:
-        faults = [f"settings.toml: {error}"]
+        faults = [f"settings.toml of {folder} or of the program: {error}"]
     if faults:
         raise SettingsError("\n".join(faults))
     return settings

@@ -93,14 +93,13 @@ def show(video_id: int, as_json: bool) -> None:
         click.echo(f"t{task['id']}  {task['kind']} {task['template']}: {describe_task(task)}")
     for warning in video["warnings"]:
         click.echo(harmless(f"warning: {warning.get('sentence') or warning['code']}"))
-    click.echo()
-    echo_table(
-        [
-            (one["template"], one["kind"], size(one["bytes"]), settings.media_folder / one["path"])
-            for one in video["outputs"]
-        ],
-        ("TEMPLATE", "OUTPUT", "SIZE", "PATH"),
-    )
+    rows = [
+        (one["template"], one["kind"], size(one["bytes"]), settings.media_folder / one["path"])
+        for one in video["outputs"]
+    ]
+    if rows:
+        click.echo()
+        echo_table(rows, ("TEMPLATE", "OUTPUT", "SIZE", "PATH"))
 
 
 def summary(settings: Settings, video: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ def harmless(text: str) -> str:
 
 
 def clock(seconds: float | None) -> str:
-    """93.4 -> "1:33"; unknown -> "-"."""
+    """93.9 -> "1:33", as the pages say it; unknown -> "-"."""
     if seconds is None:
         return "-"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 

@@ -18,7 +18,7 @@ from typing import Any
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
-from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.errors import BadSource, ServiceUnavailable
 from pod_jobs.jobs import runtime, table  # noqa: F401  # imported here so that no horse has to
 from pod_jobs.jobs.connection import PatientRedis
 from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead, worker_name
@@ -45,6 +45,11 @@ class PodWorker(Worker):
         """As RQ's; the job carries the settings that the worker has read already."""
         job.settings = self.settings
         return bool(super().perform_job(job, queue, execution))
+
+    def handle_exception(self, job: Any, *exc_info: Any) -> None:
+        """As RQ's, which logs a traceback: of a broken recording `runtime` has said all that matters, in one line."""
+        if not issubclass(exc_info[0], BadSource):
+            super().handle_exception(job, *exc_info)
 
     def run_maintenance_tasks(self) -> None:
         """Two cleaners at the same time enqueue an abandoned job twice; the janitor is the only one."""

@@ -33,7 +33,7 @@ export function prepareForm(card, own, order) {
     listed = true;
     try {
       const { videos } = await call("GET", `${root}api/v1/videos?limit=${LISTED}`);
-      const others = videos.filter(({ id }) => String(id) !== own);
+      const others = videos.filter(({ id, state }) => String(id) !== own && state !== "error");
       for (const name of ["opening", "ending", "second"]) form.elements[name].append(...others.map(({ id, title }) => new Option(title, id)));
     } catch (problem) {
       listed = false;

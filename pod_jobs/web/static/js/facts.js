@@ -1,12 +1,12 @@
 // What a source is made of, and what came of it, in words.
-import { _, bytes, clock, languageName } from "./words.js";
+import { _, bytes, clock, languageName, number } from "./words.js";
 
 const CODECS = {
   h264: "H.264", hevc: "HEVC", h265: "HEVC", vp8: "VP8", vp9: "VP9", av1: "AV1", mpeg2video: "MPEG-2", mpeg4: "MPEG-4",
   mjpeg: "Motion JPEG", prores: "ProRes", aac: "AAC", mp3: "MP3", opus: "Opus", vorbis: "Vorbis", flac: "FLAC", ac3: "AC-3",
 };
 const codec = (name) => CODECS[name] ?? name?.toUpperCase();
-const rounded = (number) => String(Math.round(number * 100) / 100);
+const rounded = (value) => number(Math.round(value * 100) / 100);
 const join = (...parts) => parts.filter(Boolean).join(", ");
 
 function channels(count) {

@@ -22,6 +22,7 @@ export function makeVersions(path, order) {
 
 /** A version is made of the parts that the player shows: what was cut out stays out. */
 export function showVersions(video) {
+  if (card) card.hidden = video.state === "error" && video.tasks.every(({ template }) => template === "web"); // nothing can be made of a broken file
   const shown = video.tasks.find(({ template, state }) => template === "web" && state === "done") ?? video.task;
   for (const [name, line] of lines) {
     const task = video.tasks.find(({ template }) => template === name);

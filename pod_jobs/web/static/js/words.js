@@ -19,7 +19,7 @@ const formats = {
   time: new Intl.DateTimeFormat(language, { timeStyle: "medium" }),
   number: new Intl.NumberFormat(language),
   short: new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" }),
-  bytes: ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, power) => unit(name, power > 1 ? 1 : 0)),
+  bytes: ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, power) => unit(name, power > 1 ? 1 : 0, power ? "short" : "long")),
   spans: { second: unit("second"), minute: unit("minute"), hour: unit("hour") },
   long: { second: unit("second", 0, "long"), minute: unit("minute", 0, "long"), hour: unit("hour", 0, "long") },
 };
