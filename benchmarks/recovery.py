@@ -55,7 +55,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def worker_killed_s(instance: Instance) -> float:
     task, worker, _ = running(instance)[0]
     killed_at = time.monotonic()
-    os.kill(int(worker.rpartition(".")[2]), signal.SIGKILL)
+    os.kill(int(worker.rsplit(".", 3)[1]), signal.SIGKILL)
     return begun_again_s(instance, task, killed_at)
 
 

@@ -191,7 +191,8 @@ def serve(home: Path, server: KeyValueServer) -> Iterator[Site]:
     (home / "media").mkdir()
     (home / "secrets" / "session_key").write_text("a session key of the tests")
     (home / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    (home / "settings.toml").write_text(f'[[dressing]]\nname = "{DRESSING}"\nwatermark = "logo.png"\n')
+    with (home / "settings.toml").open("a", encoding="utf-8") as file:  # a test may have written some
+        file.write(f'[[dressing]]\nname = "{DRESSING}"\nwatermark = "logo.png"\n')
     environment = {**os.environ, "POD_JOBS_HOME": str(home), "POD_JOBS_REDIS__URL": server.url}
     environment |= {"POD_JOBS_WEB__PORT": str(port), "POD_JOBS_UPLOAD__FREE_GB": "0", "PYTHONPATH": str(ROOT)}
     tokens = _people(home)

@@ -102,13 +102,13 @@ def test_two_parts_cut_on_the_page_are_what_plays(page: Page, instance: Instance
     """Of the video that is ready already: what is published stays until the cut one is there."""
     (found,) = [one for one in api(instance, "GET", "/videos")["videos"] if one["state"] == "ready"]
     page.goto(f"/videos/{found['id']}")
-    page.locator("#cut summary").click()
+    page.locator("#compose summary").click()
     field = page.get_by_label("Keep only these parts")
     field.fill("0:05-0:02")
-    page.get_by_role("button", name="Encode these parts").click()
+    page.get_by_role("button", name="Encode this way").click()
     assert "Write parts like" in field.evaluate("input => input.validationMessage")
     field.fill("0:02-0:04, 0:10-0:13")
-    page.get_by_role("button", name="Encode these parts").click()
+    page.get_by_role("button", name="Encode this way").click()
     expect(page.get_by_text("The encode is queued.")).to_be_visible()
     wait_until(lambda: abs(video(instance, found["id"])["duration_s"] - 5) < 0.3, 90, "the cut one is published")
     page.reload()
@@ -124,7 +124,8 @@ def test_a_killed_worker_in_mid_encode_still_ends_in_a_ready_video(instance: Ins
     video_id = upload(instance, lecture)
     wait_until(lambda: video(instance, video_id)["playable"], 60, "it encodes")
     (attempt,) = api(instance, "GET", f"/tasks/{video(instance, video_id)['task']['id']}")["attempts"]
-    os.kill(int(attempt["worker"].rpartition(".")[2]), signal.SIGKILL)
+    _, pid, _place, _start = attempt["worker"].rsplit(".", 3)
+    os.kill(int(pid), signal.SIGKILL)
     wait_until(lambda: not ffmpegs(instance) or _attempts(instance, video_id) > 1, 5, "its ffmpeg died with it")
     ready = wait_for_state(instance, video_id, "ready")
     wait_until(lambda: video(instance, video_id)["task"]["state"] == "done", 60, "the task is done")
