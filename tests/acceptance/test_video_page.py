@@ -70,6 +70,23 @@ def test_a_video_plays_while_it_encodes_and_goes_on(page: Page, site: Site, vide
     assert heard > 0, "the sound comes from its own playlist"
 
 
+def test_a_jump_behind_what_is_encoded_shows_its_last_seconds(
+    page: Page, site: Site, video: int, outputs: Outputs
+) -> None:
+    worker = StandIn(site, video, outputs)
+    worker.grow(2)
+    worker.say(0.5, first_playable=True, duration_s=16.0)
+    page.goto(f"/videos/{video}")
+    media = page.locator("video")
+    wait_until(lambda: media.evaluate("media => media.readyState") >= 2, 30, "there is a picture")
+    media.evaluate("media => media.currentTime = 14")
+    wait_until(lambda: at(page) == pytest.approx(5, abs=0.1), 10, "the jump ends before the end of what is there")
+    wait_until(lambda: media.evaluate("media => media.readyState") >= 2, 10, "there is a picture")
+    worker.grow(3)
+    page.get_by_role("button", name="Play").click()
+    plays_past(page, 9)
+
+
 def test_a_video_in_chunks_plays_over_their_joins_while_it_encodes(
     page: Page, site: Site, video: int, tmp_path: Path
 ) -> None:

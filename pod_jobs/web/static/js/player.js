@@ -7,6 +7,7 @@ import { _, clock, languageName, spoken } from "./words.js";
 const TILE_WIDTH_PX = 160;
 const HIDE_AFTER_MS = 2_500;
 const STEP_S = 10;
+const HOLD_BACK_S = 3; // a part of a segment, so there is a picture
 const SHORTCUTS = {
   " ": "playPause", k: "playPause", j: "back", l: "forward", ArrowLeft: "backShort", ArrowRight: "forwardShort",
   ArrowUp: "louder", ArrowDown: "quieter", m: "mute", f: "fullscreen", c: "captions", Home: "begin", End: "end",
@@ -105,6 +106,7 @@ export class Player {
     });
     on("timeupdate durationchange seeking loadedmetadata progress", () => this.showTime());
     on("volumechange", () => this.showVolume());
+    on("seeking", () => this.holdBack());
     on("waiting seeking", () => this.element.classList.add("is-waiting"));
     on("playing canplay seeked pause", () => this.element.classList.remove("is-waiting"));
     on("loadedmetadata", () => this.showLevels());
@@ -193,6 +195,12 @@ export class Player {
   get whole() {
     // an encode that is nearly the announced length is complete: no sliver of "not yet" at the end
     return this.expected > this.playable + 1 ? this.expected : this.playable;
+  }
+
+  /** At the very end of what is encoded by now there is no picture yet: go to a little before it. */
+  holdBack() {
+    const grows = this.whole > this.playable;
+    if (grows && this.media.currentTime > this.playable - 0.5) this.media.currentTime = Math.max(0, this.playable - HOLD_BACK_S);
   }
 
   showTime() {
