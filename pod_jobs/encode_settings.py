@@ -86,14 +86,17 @@ class TemplateSettings(Section):
     audio_kbps: Kbps | None = None
 
     @property
+    def is_sound(self) -> bool:
+        return self.container in SOUND_ALONE
+
+    @property
     def mp3_kbps(self) -> int:
         """0: no MP3."""
         return (self.audio_kbps or 0) if self.container == "mp3" else 0
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TemplateSettings":
-        is_sound = self.container in SOUND_ALONE
-        faults = [*self._sound_faults()] if is_sound else [*self._picture_faults(), *self._rung_faults()]
+        faults = [*self._sound_faults()] if self.is_sound else [*self._picture_faults(), *self._rung_faults()]
         if faults:
             raise ValueError(f"{self.name}: {'; '.join(faults)}")
         return self

@@ -24,7 +24,7 @@ class Range:
 def plan_ranges(wanted: Sequence[tuple[float, float]], duration_s: float) -> tuple[Range, ...]:
     """What is kept of a source of `duration_s`: in order, without overlaps, inside the source. () keeps everything.
 
-    Errors: BadSource (source-cut-empty) when nothing is left, or in more than MOST_RANGES pieces.
+    Errors: BadSource when nothing is left (source-cut-empty), or more than MOST_RANGES pieces (source-cut-pieces).
     """
     if not wanted:
         return ()
@@ -35,8 +35,10 @@ def plan_ranges(wanted: Sequence[tuple[float, float]], duration_s: float) -> tup
             kept[-1] = Range(kept[-1].start_s, max(kept[-1].end_s, end_s))
         elif end_s - start_s >= LEAST_S:
             kept.append(Range(start_s, end_s))
-    if not kept or len(kept) > MOST_RANGES:
-        raise BadSource(f"{len(kept)} ranges of {duration_s:.1f} s", code="source-cut-empty", limit=str(MOST_RANGES))
+    if not kept:
+        raise BadSource(f"the recording lasts {duration_s:.1f} s", code="source-cut-empty")
+    if len(kept) > MOST_RANGES:
+        raise BadSource(f"{len(kept)} ranges", code="source-cut-pieces", limit=str(MOST_RANGES))
     return () if kept == [Range(0.0, duration_s)] else tuple(kept)
 
 

@@ -13,8 +13,10 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
-from pod_jobs.errors import Malformed, NotFound, ServiceUnavailable
+from pod_jobs.encode_settings import TemplateSettings
+from pod_jobs.errors import BadSource, Malformed, NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
+from pod_jobs.media_names import WEB
 from pod_jobs.web import limits
 from pod_jobs.web.options import read_options
 from pod_jobs.web.site import now, site
@@ -41,12 +43,14 @@ def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> V
 def encode_again(user: User, video_id: int, template: str, options: dict[str, Any]) -> Task:
     """`options` of web/options.py.
 
-    Errors: NotFound; Malformed for an unknown template; Refused while such an encode is open, or when enough waits.
+    Errors: NotFound; Malformed for an unknown template; BadSource when it is known by now that nothing could come of it;
+    Refused while such an encode is open, or when enough waits.
     """
     limits.check_waiting(site().settings, user)
     known = site().settings.templates
     if template not in known:
         raise Malformed(f"template: {template!r} is none of {', '.join(known)}")
+    _demand_a_result(videos.get(video_id, user), known[template], options)
     task = videos.order_encode(video_id, user, now(), template, options)
     _ordered(user, "encode", task)
     return task
@@ -119,6 +123,21 @@ def dispatch(task: Task) -> None:
         log.warning("%s waits for the janitor: %s", job_id, error.reason)
         return
     outbox.sent(job_id)
+
+
+def _demand_a_result(video: Video, template: TemplateSettings, options: dict[str, Any]) -> None:
+    """Of a recording that was encoded before; of others nothing is known. Errors: BadSource."""
+    if video.is_video is False and template.name != WEB and not template.is_sound:
+        raise BadSource(f"{template.name} is a template of pictures", code="source-no-picture")
+    lasts = [one.facts.get("duration_s") for one in (video, *_seconds(options))]
+    keep = options.get("keep")
+    if keep and None not in lasts and all(start_s >= max(lasts) for start_s, _ in keep):
+        raise BadSource(f"the recording lasts {max(lasts):.1f} s", code="source-cut-empty")
+
+
+def _seconds(options: dict[str, Any]) -> list[Video]:
+    """The second recording: the picture lasts as long as the longer one."""
+    return [videos.get(options["second"])] if "second" in options else []
 
 
 def _automatic() -> list[str]:

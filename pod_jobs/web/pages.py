@@ -54,11 +54,11 @@ def video(video_id: int) -> ResponseReturnValue:
     )
 
 
-def _versions() -> list[dict[str, str]]:
-    """What a video can be made into beside what its player needs: {"name", "title"}."""
+def _versions() -> list[dict[str, Any]]:
+    """What a video can be made into beside what its player needs: {"name", "title", "is_sound"}."""
     language = "fr" if str(get_locale()) == "fr" else "en"
     others = [one for one in site().settings.templates.values() if one.name != WEB]
-    return [{"name": one.name, "title": getattr(one.title, language)} for one in others]
+    return [{"name": one.name, "title": getattr(one.title, language), "is_sound": one.is_sound} for one in others]
 
 
 def _shows_owners() -> bool:

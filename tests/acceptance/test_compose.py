@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.site import DRESSING, Site, make_clip
+from tests.acceptance.browser import Faults
+from tests.acceptance.site import DRESSING, Outputs, Site, StandIn, make_clip
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,19 @@ def test_everything_is_ordered_together(page: Page, site: Site, videos: list[int
         "second": camera,
         "layout": "pip-top-right",
     }
+
+
+def test_a_cut_behind_the_end_is_refused_at_once(
+    page: Page, faults: Faults, site: Site, clip: Path, outputs: Outputs
+) -> None:
+    video = site.upload("Talk.mp4", clip)
+    StandIn(site, video, outputs).publish()
+    open_form(page, video)
+    page.get_by_label("Keep only these parts").fill("1:00-2:00")
+    page.get_by_role("button", name="Encode this way").click()
+    expect(page.locator("#toasts")).to_contain_text("Nothing is left of the recording after the cut")
+    faults.forgive("status of 422")
+    assert site.api("GET", f"videos/{video}")["task"]["state"] == "done"
 
 
 def test_nothing_chosen_is_the_plain_recording(page: Page, site: Site, videos: list[int]) -> None:

@@ -69,6 +69,16 @@ def test_a_failed_version_says_why_beside_a_video_that_is_ready(
     expect(page.locator("#fault")).to_be_hidden()
 
 
+def test_sound_alone_is_offered_versions_of_sound(page: Page, site: Site, ready: int, outputs: Outputs) -> None:
+    task = site.api("POST", f"videos/{ready}/encode")["id"]
+    worker = StandIn(site, ready, outputs)
+    worker.end("done", result={**outputs.result, "outputs": [], "folder": worker.folder, "is_video": False})
+    assert site.api("GET", f"tasks/{task}")["state"] == "done"
+    page.goto(f"/videos/{ready}")
+    expect(page.locator("#versions > li:visible")).to_have_count(1)
+    expect(page.locator("#versions > li:visible")).to_contain_text("Sound alone")
+
+
 def test_a_version_can_be_stopped(page: Page, site: Site, ready: int) -> None:
     page.goto(f"/videos/{ready}")
     order(page, "Archive copy")

@@ -144,9 +144,9 @@ class Worker:
         for name, content in files.items():
             (folder / name).write_bytes(content)
 
-    def finish(self, order: dict[str, Any]) -> None:
+    def finish(self, order: dict[str, Any], **result: Any) -> None:
         self.write(order, OUTPUT_FILES)
-        self.report(order, "done", result={"folder": self.folder(order), "outputs": OUTPUTS, **RESULT})
+        self.report(order, "done", result={"folder": self.folder(order), "outputs": OUTPUTS, **RESULT, **result})
 
 
 OUTPUT_FILES = {

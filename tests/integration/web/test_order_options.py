@@ -86,6 +86,21 @@ def test_an_order_without_a_length_counts(lea: Caller) -> None:
     assert answer.get_json()["options"] == {"keep": [[1, 2]]}
 
 
+def test_a_cut_behind_the_end_is_refused_when_the_length_is_known(lea: Caller, worker: Worker) -> None:
+    """By the recording's own length: what is published may be cut shorter, or longer by credits."""
+    video, camera = lea.upload(), lea.upload()
+    path = f"/api/v1/videos/{video['id']}/encode"
+    for one, length_s in ((video, 10.0), (camera, 70.0)):
+        worker.finish(worker.start(one["task"]), duration_s=5.0, facts={"duration_s": length_s})
+    refused = problem(lea("POST", path, json={"keep": [[60, 120]]}), 422, "source-cut-empty")
+    assert "10.0 s" in refused["detail"]
+    assert lea("GET", f"/api/v1/videos/{video['id']}").get_json()["task"]["state"] == "done"
+    both = lea("POST", path, json={"keep": [[60, 120]], "second": camera["id"]})
+    assert both.status_code == 202
+    lea("POST", f"/api/v1/tasks/{both.get_json()['id']}/cancel")
+    assert lea("POST", path, json={"keep": [[60, 120], [9, 99]]}).status_code == 202
+
+
 def test_a_deleted_video_is_not_shown_again_by_an_older_order(lea: Caller) -> None:
     main, camera = lea.upload(), lea.upload()
     task = order(lea, main, second=camera["id"]).get_json()

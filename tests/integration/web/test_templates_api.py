@@ -60,6 +60,14 @@ def test_a_template_that_nobody_knows(lea: Caller) -> None:
     problem(encode(lea, video["id"], template=["archive"]), 400, "malformed")
 
 
+def test_sound_alone_has_no_versions_with_a_picture(lea: Caller, worker: Worker) -> None:
+    video = lea.upload()
+    worker.finish(worker.start(video["task"]), is_video=False)
+    problem(encode(lea, video["id"], template="archive"), 422, "source-no-picture")
+    assert encode(lea, video["id"], template="audio").status_code == 202
+    assert encode(lea, video["id"]).status_code == 202
+
+
 def test_an_upload_orders_the_automatic_ones_web_first(lea: Caller, settings: Settings) -> None:
     (settings.home / "settings.toml").write_text(
         '[[template]]\nname = "talk"\ntitle = {en = "Talk", fr = "Parole"}\nautomatic = true\ncontainer = "mp3"\n'

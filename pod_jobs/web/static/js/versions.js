@@ -9,12 +9,13 @@ const lines = new Map(); // template -> its line
 
 /** The page's `order(button, work)` runs `work` and shows what came of it; `path` is the video's in the API. */
 export function makeVersions(path, order) {
-  for (const { name, title } of JSON.parse(card?.dataset.templates ?? "[]")) {
+  for (const { name, title, is_sound: isSound } of JSON.parse(card?.dataset.templates ?? "[]")) {
     const line = document.getElementById("version").content.firstElementChild.cloneNode(true);
     const [make, stop] = line.querySelectorAll("button");
     line.querySelector("b").textContent = title;
     make.addEventListener("click", () => order(make, () => call("POST", `${path}/encode`, { ...line.options, template: name })));
     stop.addEventListener("click", () => order(stop, () => call("POST", `${path.replace(/videos\/\d+$/, "tasks")}/${line.task.id}/cancel`)));
+    line.isSound = isSound;
     lines.set(name, line);
   }
   document.getElementById("versions")?.replaceChildren(...lines.values());
@@ -22,7 +23,6 @@ export function makeVersions(path, order) {
 
 /** A version is made of the parts that the player shows: what was cut out stays out. */
 export function showVersions(video) {
-  if (card) card.hidden = video.state === "error" && video.tasks.every(({ template }) => template === "web"); // nothing can be made of a broken file
   const shown = video.tasks.find(({ template, state }) => template === "web" && state === "done") ?? video.task;
   for (const [name, line] of lines) {
     const task = video.tasks.find(({ template }) => template === name);
@@ -42,7 +42,10 @@ export function showVersions(video) {
     bar.hidden = task?.state !== "running";
     bar.value = task?.progress?.fraction ?? 0;
     fill(line.querySelector("ul"), files);
+    line.hidden = video.is_video === false && !line.isSound && !task; // a picture that is not there
   }
+  const broken = video.state === "error" && video.tasks.every(({ template }) => template === "web"); // nothing can be made of it
+  if (card) card.hidden = broken || [...lines.values()].every(({ hidden }) => hidden);
 }
 
 function words(task, made, options) {
