@@ -1,5 +1,6 @@
 """The running web app as the command line sees it: its REST API, with the instance's own token."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from pod_jobs.settings import Settings
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 30
 PAGE = 200
+NAMED = re.compile(r"(?:attempt|lane|task|token|video) \S+")  # what a 404 of ours says it looked for
 
 
 class Api:
@@ -62,4 +64,7 @@ def _fault_of(answer: requests.Response) -> Fault:
     except requests.JSONDecodeError:
         problem = {}
     sentence = problem.get("title") or f"The web app answered {answer.status_code}."
-    return Fault(sentence, problem.get("detail") or "")
+    reason = problem.get("detail") or ""
+    if problem.get("code") == "not-found" and NAMED.fullmatch(reason):
+        return Fault(f"There is no {reason}.")
+    return Fault(sentence, reason)

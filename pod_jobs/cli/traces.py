@@ -105,8 +105,12 @@ def check(file: Path, everything: bool) -> None:
             attempts[registration].append(statement)
     for registration, of_attempt in attempts.items():
         broken += _show(f"attempt {registration}", session.verdicts(of_attempt), everything)
-    click.echo(f"{len(statements)} statements, {broken} broken rules")
+    click.echo(f"{_count(len(statements), 'statement')}, {_count(broken, 'broken rule')}")
     sys.exit(1 if broken else 0)
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _names(api: Api) -> list[str]:

@@ -23,7 +23,7 @@ def form() -> ResponseReturnValue:
     wanted = safe_path(request.args.get("next", ""))
     if access.current_user() is not None:
         return redirect(wanted)
-    return render_template("sign_in.html", next=wanted, name="", fault=None)
+    return _form(wanted)
 
 
 @blueprint.post("/sign-in")
@@ -35,7 +35,7 @@ def with_password() -> ResponseReturnValue:
         user = _check(name, password)
     except Refused as error:
         fault = problems.translated(error.code, error.facts)
-        return render_template("sign_in.html", next=wanted, name=name, fault=fault), problems.status_of(error)
+        return _form(wanted, name, fault), problems.status_of(error)
     access.sign_in(user)
     users.note(user.name, "sign-in", f"user {user.id}", now(), request.remote_addr or "")
     return redirect(wanted, 303)
@@ -78,6 +78,11 @@ def safe_path(wanted: str) -> str:
         return home()
     is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     return wanted if is_path and wanted.isprintable() and "\\" not in wanted else home()
+
+
+def _form(wanted: str, name: str = "", fault: str | None = None) -> str:
+    first_start = not users.administrator_has_access()
+    return render_template("sign_in.html", next=wanted, name=name, fault=fault, first_start=first_start)
 
 
 def _check(name: str, password: str) -> User:

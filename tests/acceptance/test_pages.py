@@ -227,6 +227,16 @@ def test_a_lecturer_sees_only_own_videos(chromium: Browser, site: Site, clip: Pa
         faults.forgive("status of 404")
 
 
+def test_tokens_fit_a_phone(chromium: Browser, site: Site) -> None:
+    with visitor(chromium, site, locale="fr-FR", viewport={"width": 390, "height": 844}) as (_, page, _faults):
+        sign_in(page, "lea")
+        page.goto("/account")
+        page.get_by_label("Nom du nouveau jeton").fill("station d’enregistrement de l’amphi B")
+        page.get_by_role("button", name="Créer un jeton").click()
+        assert page.locator(".table-frame").evaluate("frame => frame.scrollWidth <= frame.clientWidth")
+        page.get_by_role("button", name="Révoquer station").click()
+
+
 def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
     with visitor(chromium, site, locale="fr-FR") as (_, page, faults):
         page.goto("/sign-in")

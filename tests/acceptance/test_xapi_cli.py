@@ -96,6 +96,6 @@ def test_the_checker_needs_no_instance(tmp_path: Path) -> None:
     statements = [numbered(1), numbered(2, verb={"id": "no iri"})]
     bad.write_text("\n".join(map(json.dumps, statements)))
     said = pod_jobs("check", str(bad), code=1)
-    assert "$.verb.id" in said and "2 statements, 1 broken rules" in said
+    assert "$.verb.id" in said and "2 statements, 1 broken rule\n" in said
     bad.write_text("no json")
     pod_jobs("check", str(bad), code=1)

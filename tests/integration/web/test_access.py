@@ -9,6 +9,7 @@ from redis import Redis
 from werkzeug.security import generate_password_hash
 
 from pod_jobs.catalog import database
+from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import Refused
 from pod_jobs.settings import Settings, load
@@ -305,3 +306,11 @@ def test_a_page_that_does_not_exist_keeps_the_menu_of_who_is_signed_in(browser: 
     assert page.status_code == 404 and "/account" in page.text
     nobody = app.test_client().get("/nowhere")
     assert nobody.status_code == 404 and "/account" not in nobody.text
+
+
+def test_a_first_start_says_where_the_way_in_is(app: Flask, settings: Settings) -> None:
+    hint = "one-time link in the terminal"
+    assert hint not in app.test_client().get("/sign-in").text
+    with database.connect(settings.database_url).connection_context():
+        User.update(password_hash=None).where(User.role == "admin").execute()
+    assert hint in app.test_client().get("/sign-in").text

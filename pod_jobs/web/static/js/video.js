@@ -32,7 +32,8 @@ function fillList(list, pairs) {
     ...pairs.map(([name, words]) => {
       const [box, term, text] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
       term.textContent = name;
-      text.textContent = words;
+      const parts = String(words).split(/(?=\.[a-z]\w{1,3}$)/i); // the ending of a file's name goes to the next line whole
+      text.append(...parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part])));
       box.append(term, text);
       return box;
     }),
