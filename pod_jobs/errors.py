@@ -88,6 +88,7 @@ SENTENCES: dict[str, str] = {
     "upload-busy": "This upload is being received over another connection.",
     "uploads-limit": "You have {count} unfinished uploads; finish or cancel some first. Forgotten ones end after {hours} h.",
     "waiting-limit": "{count} of your tasks are waiting for their turn already; more can be ordered when some of them are done.",
+    "media-limit": "Too many files are being read under your name at once; try again in a moment.",
     "cancelled": "The task was cancelled.",
     "interrupted": "The task was interrupted and will go on.",
     "superseded": "A newer run of this task exists.",

@@ -60,6 +60,7 @@ class UploadSettings(Section):
 class LimitsSettings(Section):
     uploads: Count
     waiting: Count
+    media: Count
 
 
 class WorkersSettings(Section):

@@ -17,6 +17,7 @@ from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
 from pod_jobs.media_names import LOG_NAME, RUN_FOLDER
 from pod_jobs.web.access import require_user
+from pod_jobs.web.seats import seated
 from pod_jobs.web.site import site
 from pod_jobs.web.storage import PIECE_BYTES
 
@@ -43,8 +44,10 @@ ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorizatio
 
 @blueprint.get("/media/<int:video_id>/<folder>/<name>")
 def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
-    """?download gives it a file name made from the title. Errors: NotFound, also for what is not this person's to see."""
-    video = videos.get(video_id, require_user())
+    """?download gives it a file name made from the title. Errors: NotFound, also for what is not this person's to see;
+    Refused while too many answers to this person are under way."""
+    user = require_user()
+    video = videos.get(video_id, user)
     mime = TYPES.get(Path(name).suffix)
     kind_task_generation = RUN_FOLDER.fullmatch(folder)
     if mime is None or kind_task_generation is None or not FILE_NAME.fullmatch(name):
@@ -53,11 +56,11 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     growing = complete.with_name(f"{folder}.part")
     for _ in range(2):  # the rename may come between the two looks
         if (complete / name).is_file():
-            return _complete(complete / name, mime, video)
+            return seated(_complete(complete / name, mime, video), user, site().settings)
         if (growing / name).is_file():
             _check_run(video, name, *kind_task_generation.groups())
             try:
-                return _growing(growing / name, mime)
+                return seated(_growing(growing / name, mime), user, site().settings)
             except FileNotFoundError:
                 continue
     raise NotFound(f"{folder}/{name} of video {video_id}")

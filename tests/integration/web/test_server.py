@@ -19,7 +19,7 @@ import pytest
 
 from pod_jobs.settings import ROOT, Settings
 from tests import servers
-from tests.integration.web.conftest import MP4_HEAD
+from tests.integration.web.conftest import MP4_HEAD, Caller, Worker
 
 MB = 1024 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -254,3 +254,43 @@ def test_a_body_that_is_no_upload_has_a_limit_with_or_without_a_length(server: S
             assert answer.status in (400, 413)
     title = server.request("GET", "/api/v1/videos/1", {}).body  # type: ignore[attr-defined]
     assert b"xxx" not in title
+
+
+@pytest.fixture
+def two_seats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_JOBS_LIMITS__MEDIA", "2")
+
+
+def sip(server: Server, path: str, headers: dict[str, str]) -> socket.socket:
+    """A reader that asks for a file and takes its first bytes only."""
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    line.settimeout(30)
+    line.connect(("127.0.0.1", server.port))
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "pod.test", **headers}.items())
+    line.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+    assert line.recv(12).startswith(b"HTTP/1.1 20")
+    return line
+
+
+@pytest.mark.usefixtures("two_seats")
+@pytest.mark.parametrize("part", [{}, {"Range": "bytes=1000-"}])
+def test_slow_readers_of_one_person_leave_threads_to_the_others(
+    server: Server, callers: dict[str, Caller], worker: Worker, settings: Settings, part: dict[str, str]
+) -> None:
+    order = worker.start(callers["léa"].upload()["task"])
+    worker.finish(order)
+    os.truncate(settings.media_folder / worker.folder(order) / "360p.mp4", 30 * MB)
+    path = f"/media/{order['video']}/encode-{order['task']}-g1/360p.mp4"
+    headers = {"Authorization": f"Token {server.token}", **part}
+    slow = [sip(server, path, headers) for _ in range(2)]
+    refused = server.request("GET", path, part)
+    assert (refused.status, b"media-limit" in refused.body) == (429, True)  # type: ignore[attr-defined]
+    assert int(refused.headers["Retry-After"]) > 0
+    others = {"Authorization": f"Token {callers['tina'].token}", "Range": "bytes=0-9"}
+    assert server.request("GET", path, others).status == 206
+    slow.pop().close()
+    servers.wait_until(lambda: server.request("HEAD", path, part).status in (200, 206), 10, "a place is free again")
+    for _ in range(3):
+        assert len(server.request("GET", path, part).body) >= 29 * MB, "an answer that ended gives its place back"  # type: ignore[attr-defined]
+    slow.pop().close()

@@ -1,0 +1,58 @@
+"""How many media answers one person is being given at once: each holds a thread for as long as the reader likes.
+
+`pace` ends only who takes nothing at all; a few dozen readers that sip would hold every thread of the web app.
+"""
+
+import threading
+import weakref
+from collections import Counter
+
+from flask import Response, current_app
+
+from pod_jobs.catalog.models import User
+from pod_jobs.errors import Refused
+from pod_jobs.settings import Settings
+
+EXTENSION = "pod_jobs.seats"
+
+
+class Seats:
+    """Of one web process: at most `most` for each person, 0 = any number."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, user_id: int) -> bool:
+        """False when this person has all of them."""
+        with self._lock:
+            if self._most and self._taken[user_id] >= self._most:
+                return False
+            self._taken[user_id] += 1
+            return True
+
+    def leave(self, user_id: int) -> None:
+        with self._lock:
+            self._taken[user_id] -= 1
+            if not self._taken[user_id]:
+                del self._taken[user_id]
+
+
+def seated(response: Response, user: User, settings: Settings) -> Response:
+    """`response`, counted as this person's until the server closes it. Errors: Refused, and it is closed."""
+    seats = current_app.extensions.setdefault(EXTENSION, Seats(settings.limits.media))
+    if user.role == "admin":
+        return response
+    if not seats.take(user.id):
+        response.close()
+        raise Refused(f"limits.media is {settings.limits.media}", code="media-limit")
+    body = response.response
+    sent = body if response.direct_passthrough else response
+    leave = weakref.finalize(sent, seats.leave, user.id)  # once, and also for an answer that is never sent
+    if response.direct_passthrough:  # the server is given the file itself, and closes only that
+        close = body.close  # type: ignore[union-attr]  # every kind of file wrapper has it
+        body.close = lambda: (close(), leave())  # type: ignore[union-attr]
+    else:
+        response.call_on_close(leave)
+    return response
