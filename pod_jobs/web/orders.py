@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 
 
 def add_video(user: User, title: str, source: videos.Source, place: Callable[[str], None]) -> Video:
-    """A video of the file that `place` puts into the media folder, and its encodes."""
-    video, encodes = videos.create(user, title, source, now(), place, _automatic())
+    """A video of the file that `place` puts into the media folder, and its encodes. Errors: Refused when enough waits."""
+    with limits.one_more_order(site().settings, user):
+        video, encodes = videos.create(user, title, source, now(), place, _automatic())
     for task in encodes:
         _ordered(user, "upload", task)
     return video
@@ -46,12 +47,12 @@ def encode_again(user: User, video_id: int, template: str, options: dict[str, An
     Errors: NotFound; Malformed for an unknown template; BadSource when it is known by now that nothing could come of it;
     Refused while such an encode is open, or when enough waits.
     """
-    limits.check_waiting(site().settings, user)
     known = site().settings.templates
     if template not in known:
         raise Malformed(f"template: {template!r} is none of {', '.join(known)}")
     _demand_a_result(videos.get(video_id, user), known[template], options)
-    task = videos.order_encode(video_id, user, now(), template, options)
+    with limits.one_more_order(site().settings, user):
+        task = videos.order_encode(video_id, user, now(), template, options)
     _ordered(user, "encode", task)
     return task
 
@@ -77,9 +78,9 @@ def checked_options(user: User, document: Any) -> dict[str, Any]:
 def run_again(user: User, task_id: int) -> Task:
     """A new generation of a task that has ended. Errors: NotFound; Refused while it is open."""
     task = task_seen_by(user, task_id)
-    limits.check_waiting(site().settings, user)
     before = tasks.job_id(task.kind, task.id, task.generation)
-    task = tasks.order_again(task_id, now())
+    with limits.one_more_order(site().settings, user):
+        task = tasks.order_again(task_id, now())
     _if_redis_is_there(lambda: queue.forget_failure(site().redis, before))
     _ordered(user, "requeue", task)
     return task

@@ -62,10 +62,11 @@ def create() -> ResponseReturnValue:
     said = _metadata(request.headers.get("Upload-Metadata", ""))
     name = storage.clean_name(said.get("filename") or said.get("name", ""))
     upload_id = secrets.token_hex(16)
-    (storage.folder(settings) / upload_id).touch(mode=0o640, exist_ok=False)
     title = storage.title_of(said.get("title", ""), name)
     source = videos.Source(name, size_bytes, orders.options_of(require_user(), said.get("options", "")))
-    upload = uploads.create(upload_id, require_user(), title, source, now())
+    with limits.one_more_upload(settings, require_user()):
+        upload = uploads.create(upload_id, require_user(), title, source, now())
+        _path(upload).touch(mode=0o640, exist_ok=False)
     return "", 201, {"Location": f"{link_base()}{request.path}/{upload_id}", "Upload-Expires": _expiry(upload)}
 
 

@@ -51,6 +51,11 @@ def finish(
         return video, ordered
 
 
+def count_unfinished(user: User) -> int:
+    """How many uploads of `user` are not complete."""
+    return int(Upload.select().where(Upload.user == user, Upload.video.is_null()).count())
+
+
 def open_uploads() -> list[Upload]:
     """Everybody's that are not complete."""
     return list(Upload.select().where(Upload.video.is_null()))

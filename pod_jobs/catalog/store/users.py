@@ -5,7 +5,7 @@ import secrets
 import uuid
 from datetime import datetime, timedelta
 
-from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import ROLES, ApiToken, Audit, Session, SignInLink, User
 from pod_jobs.errors import NotFound, Refused
 
@@ -38,6 +38,11 @@ def find(name: str) -> User:
     if user is None:
         raise _unknown(name)
     return user
+
+
+def lock(user: User) -> None:
+    """Until the transaction ends nobody else gets past this line for the same user: for counting and inserting as one."""
+    locked(User.select(User.id).where(User.id == user.id)).get()
 
 
 def list_users() -> list[User]:

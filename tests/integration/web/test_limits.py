@@ -2,8 +2,11 @@
 
 import re
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from flask import Flask
 
 from pod_jobs.catalog.models import Upload
 from pod_jobs.settings import Settings, load
@@ -35,6 +38,18 @@ def test_unfinished_uploads_have_a_limit_per_person(callers: dict[str, Caller]) 
     assert begin(callers["max"]).status_code == 201, "one person's limit is not another's"
     assert lea("DELETE", re.sub("^http://pod.test", "", first.location), headers=TUS).status_code == 204
     assert begin(lea).status_code == 201
+
+
+def test_requests_at_the_same_moment_find_the_limit_too(app: Flask, tokens: dict[str, str]) -> None:
+    together = threading.Barrier(12)
+
+    def one(_: int) -> int:
+        lea = Caller(app.test_client(use_cookies=False), tokens["léa"])
+        together.wait()
+        return begin(lea).status_code
+
+    with ThreadPoolExecutor(12) as threads:
+        assert sorted(threads.map(one, range(12))) == [201, 201, *[429] * 10]
 
 
 def test_waiting_tasks_have_a_limit_per_person(callers: dict[str, Caller], worker: Worker) -> None:
