@@ -89,6 +89,7 @@ SENTENCES: dict[str, str] = {
     "uploads-limit": "You have {count} unfinished uploads; finish or cancel some first. Forgotten ones end after {hours} h.",
     "waiting-limit": "{count} of your tasks are waiting for their turn already; more can be ordered when some of them are done.",
     "media-limit": "Too many files are being read under your name at once; try again in a moment.",
+    "too-many-ranges": "With a second recording at most {most} parts can be kept; keep fewer and longer ones.",
     "cancelled": "The task was cancelled.",
     "interrupted": "The task was interrupted and will go on.",
     "superseded": "A newer run of this task exists.",

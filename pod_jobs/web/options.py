@@ -1,6 +1,7 @@
 """What an encode can be ordered with, read strictly from a request.
 
-{"keep": [[90, 720.5], …]}       the parts of the recording to keep, from and to, in seconds; without it, or empty: everything
+{"keep": [[90, 720.5], …]}       the parts of the recording to keep, from and to, in seconds; without it, or empty: everything.
+                                 At most 50, with a second recording 12
 {"dressing": "name"}             a [[dressing]] of the settings; "" is none, without it: the automatic one
 {"opening": 12, "ending": 13}    videos to play before and after, instead of the dressing's
 {"second": 14, "layout": "side"} a video of the same time to be seen beside it, or with "pip-top-right" … in that corner
@@ -14,6 +15,7 @@ from pod_jobs.errors import Malformed
 from pod_jobs.layouts import LAYOUTS, POD_LAYOUTS, layout_named
 
 MOST_RANGES = 50
+MOST_RANGES_OF_TWO = 12  # each opens both recordings; at 1080p 25 outgrow the memory of an encode
 KNOWN = {"keep", "dressing", "layout", *OTHERS}
 
 
@@ -35,6 +37,9 @@ def read_options(document: Any, dressings: Sequence[str] = ()) -> dict[str, Any]
     options |= {name: _video(name, document[name]) for name in OTHERS if name in document}
     if "layout" in document or "second" in options:
         options["layout"] = _layout(document.get("layout", "side"), with_second="second" in options)
+    if "second" in options and len(keep) > MOST_RANGES_OF_TWO:
+        reason = f"keep: {len(keep)} ranges of two recordings"
+        raise Malformed(reason, code="too-many-ranges", most=str(MOST_RANGES_OF_TWO))
     return options
 
 
