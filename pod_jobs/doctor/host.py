@@ -55,10 +55,10 @@ def check_space(settings: Settings) -> Iterator[Finding]:
 
 def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
     """The program, its filters, the encoders of every template, the sandbox."""
-    from pod_jobs.jobs.encode import check_templates, look_for_tools  # here: most workers never need it
+    from pod_jobs.jobs.encode import check_templates, tools_of  # here: most workers never need it
 
     try:
-        tools = look_for_tools(settings.ffmpeg, settings.encode.hardware, settings.encode.vaapi_device)
+        tools = tools_of(settings)
         check_templates(settings, tools)
     except PodJobsError as error:
         yield Finding("ffmpeg", "fault", error.reason, "[ffmpeg] and [[template]] in settings.toml")

@@ -63,6 +63,8 @@ def _purge_uploads(settings: Settings, now: datetime, fence: Fence) -> Iterator[
 def _purge_deleted(media: Path, fence: Fence) -> Iterator[None]:
     for video in retention.deleted_videos():
         with fence():
+            if not retention.may_go(video.id):
+                continue
             _throw_away(media / f"videos/{video.id:06d}", media)
             retention.forget_video(video.id)
         log.info("video %s: purged", video.id)

@@ -113,8 +113,7 @@ def build_duties(settings: Settings, redis: Redis, fence: Fence) -> list[Duty]:
     lane_relay = traces.LaneRelay(redis, settings)
     handed_over: registries.FirstSeen = {}
     due: registries.DueAt = {}
-    failures_days = retention.failures_days or 36500
-    return [
+    duties = [
         Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now, fence)),
         Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES, due)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
@@ -127,9 +126,10 @@ def build_duties(settings: Settings, redis: Redis, fence: Fence) -> list[Duty]:
         Duty("lanes", times.tick_s, lane_relay.relay),
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
         Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
-        Duty(
-            "purge failures",
-            PURGE_S,
-            InSlices(lambda _: registries.purge_failures(redis, QUEUES, timedelta(days=failures_days))),
-        ),
     ]
+    if days := retention.failures_days:
+        old = timedelta(days=days)
+        duties.append(
+            Duty("purge failures", PURGE_S, InSlices(lambda _: registries.purge_failures(redis, QUEUES, old)))
+        )
+    return duties

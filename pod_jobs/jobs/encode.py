@@ -32,17 +32,15 @@ from pod_jobs.settings import FfmpegSettings, Settings
 log = logging.getLogger(__name__)
 
 
-def look_for_tools(ffmpeg: FfmpegSettings, hardware: str, vaapi_device: str) -> Tools:
-    """Errors: SettingsError."""
+@cache
+def _look_for_tools(ffmpeg: FfmpegSettings, hardware: str, vaapi_device: str) -> Tools:
     return equip(find_tools(ffmpeg.path, ffmpeg.sandbox), hardware, vaapi_device)
 
 
-_kept_tools = cache(look_for_tools)
-
-
 def tools_of(settings: Settings) -> Tools:
-    """Asking ffmpeg what it can do takes up to half a second, the trial of a graphics card longer: once per process."""
-    return _kept_tools(settings.ffmpeg, settings.encode.hardware, settings.encode.vaapi_device)
+    """Asking ffmpeg what it can do takes up to half a second, the trial of a graphics card longer: once per process, but
+    again after a fault. Errors: SettingsError."""
+    return _look_for_tools(settings.ffmpeg, settings.encode.hardware, settings.encode.vaapi_device)
 
 
 def prepare_encode(settings: Settings) -> None:

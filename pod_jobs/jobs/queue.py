@@ -36,6 +36,11 @@ def open_queue(redis: Redis, name: str) -> PodQueue:
     return PodQueue(name, connection=redis)
 
 
+def show(redis: Redis, names: Iterable[str]) -> None:
+    """List the queues in `rq info` and rq-dashboard; RQ itself lists one from its first job on."""
+    redis.sadd(PodQueue.redis_queues_keys, *(open_queue(redis, name).key for name in names))
+
+
 def enqueue(redis: Redis, job_id: str, payload: dict[str, Any], *, at_front: bool = False) -> bool:
     """Put a job into its kind's queue. False when RQ knows the id already. Errors: ServiceUnavailable."""
     from pod_jobs.jobs.table import JOB_TYPES

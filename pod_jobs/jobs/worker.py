@@ -22,11 +22,11 @@ from pod_jobs.errors import BadSource, ServiceUnavailable
 from pod_jobs.jobs import runtime, table  # noqa: F401  # imported here so that no horse has to
 from pod_jobs.jobs.connection import PatientRedis
 from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead, worker_name
-from pod_jobs.jobs.queue import open_queue
+from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 from pod_jobs.parentage import die_with_parent
-from pod_jobs.settings import Settings
+from pod_jobs.settings import QUEUES, Settings
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,7 @@ def run_worker(settings: Settings, queue_name: str) -> None:
         if job_type.queue == queue_name and job_type.prepare is not None:
             job_type.prepare(settings)
     worker = build_worker(settings, queue_name)
+    show(worker.connection, QUEUES)
     put_back_jobs_of_the_dead(worker.connection, queue_name)
     gc.freeze()  # or the collector's marks make every horse copy the pages of all that is imported here
     worker.work()

@@ -58,7 +58,9 @@ def test_a_sandbox_that_lacks_unwanted_is_a_warning_with_its_remedy(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no bwrap
-    found = state(settings, "ffmpeg", "sandbox")
+    own = tmp_path / "ffmpeg"
+    own.symlink_to(find_tools("", "none").ffmpeg)  # a process asks each ffmpeg once
+    found = state(changed(settings, ffmpeg={"path": str(own)}), "ffmpeg", "sandbox")
     assert found.state == "warning" and "bwrap is not installed" in found.text
     assert "apt install bubblewrap" in found.remedy
     as_set = state(changed(settings, ffmpeg={"sandbox": "none"}), "ffmpeg", "sandbox")
@@ -145,6 +147,20 @@ def test_a_template_whose_encoder_this_ffmpeg_lacks(settings: Settings, tmp_path
     assert "[[template]]" in found.remedy
     with pytest.raises(SettingsError, match="template av1"):
         prepare_encode(load(settings.home, ffmpeg={"path": str(poor), "sandbox": "none"}))
+
+
+def test_a_worker_asks_ffmpeg_and_tries_a_card_once(settings: Settings, tmp_path: Path) -> None:
+    """Its checks do, before it takes jobs; its first job finds the answers."""
+    counting, calls = tmp_path / "ffmpeg", tmp_path / "calls"
+    counting.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec {find_tools("", "none").ffmpeg} "$@"\n')
+    counting.chmod(0o755)
+    ffmpeg = {"path": str(counting), "sandbox": "none"}
+    own = changed(settings, ffmpeg=ffmpeg, encode={"hardware": "vaapi", "vaapi_device": "/dev/dri/none"})
+    assert state(own, "ffmpeg").state == "ok"
+    asked = calls.read_text()
+    assert asked.count("/dev/dri/none") == 1
+    prepare_encode(own)
+    assert calls.read_text() == asked
 
 
 def test_a_card_that_is_not_there(settings: Settings) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from peewee import fn
 
+from pod_jobs.catalog.database import locked
 from pod_jobs.catalog.models import Audit, Output, Task, Video
 from pod_jobs.catalog.store.tasks import OPEN, others_of
 from pod_jobs.catalog.store.videos import folder_of
@@ -14,10 +15,20 @@ from pod_jobs.media_names import run_folder
 
 def deleted_videos() -> list[Video]:
     """Deleted by a person, with no run under way that reads their source."""
-    still_open = Task.select().where(Task.state.in_(OPEN), Task.video.is_null(False))
-    needed = {number for task in still_open for number in (task.video_id, *others_of(task).values())}
+    needed = _videos_of_open_tasks()
     deleted = Video.select().where(Video.deleted_at.is_null(False))
     return [video for video in deleted if video.id not in needed]
+
+
+def may_go(video_id: int) -> bool:
+    """Is this still one of `deleted_videos`? Call inside a transaction."""
+    deleted = locked(Video.select().where(Video.id == video_id, Video.deleted_at.is_null(False))).get_or_none()
+    return deleted is not None and video_id not in _videos_of_open_tasks()
+
+
+def _videos_of_open_tasks() -> set[int]:
+    still_open = Task.select().where(Task.state.in_(OPEN), Task.video.is_null(False))
+    return {number for task in still_open for number in (task.video_id, *others_of(task).values())}
 
 
 def known_videos(ids: Sequence[int]) -> set[int]:

@@ -116,6 +116,8 @@ def delete(video_id: int, user: User, now: datetime) -> list[Task]:
         video = get(video_id, user)
         open_ones = Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN))
         still_open = list(locked(open_ones))  # one that ended between look and cancel would refuse it
+        locked(Video.select().where(Video.id == video_id)).get_or_none()  # after the tasks, as a report does
+        still_open += [task for task in open_ones.clone() if task not in still_open]  # ordered between the two locks
         for task in still_open:
             tasks.cancel(task.id, now)
         Video.update(deleted_at=now).where(Video.id == video_id).execute()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import Refused
+from pod_jobs.settings import load
+from pod_jobs.web import limits
 from tests.integration.catalog.conftest import NOW, later
 
 TIME_TO_GO_WRONG_S = 0.5
@@ -58,3 +61,31 @@ def test_a_failed_encode_is_not_run_again_beside_one_ordered_in_the_same_moment(
     with pytest.raises(Refused):
         again.result()
     assert [one.state for one in tasks.open_tasks()] == ["waiting"]
+
+
+def test_an_encode_ordered_in_the_moment_its_video_is_deleted_ends(
+    catalog: Database, task: Task, lecturer: User
+) -> None:
+    tasks.cancel(task.id, later(1))
+    deleted = both(
+        catalog,
+        lambda: videos.order_encode(task.video_id or 0, lecturer, later(2)),
+        lambda: videos.delete(task.video_id or 0, lecturer, later(2)),
+    )
+    assert [tasks.get(one.id).state for one in deleted.result()] == ["cancelled"]
+    assert tasks.open_tasks() == []
+
+
+def test_two_orders_of_one_person_do_not_find_the_same_room(
+    catalog: Database, task: Task, lecturer: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POD_JOBS_LIMITS__WAITING", "2")
+    settings = load(tmp_path)
+
+    def order() -> None:
+        with limits.one_more_order(settings, lecturer):
+            videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)
+
+    with pytest.raises(Refused):
+        both(catalog, order, order).result()
+    assert tasks.count_waiting(lecturer) == 2

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.models import Task, Video
 from pod_jobs.catalog.store import reports, retention, tasks, uploads, users, videos
 from pod_jobs.janitor import purge, rounds
 from pod_jobs.janitor.leader import Leader
@@ -53,6 +53,20 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     videos.delete(task.video_id, tasks.get(task.id).video.owner, now())
     purged(settings)
     assert not folder.exists() and retention.deleted_videos() == []
+
+
+def test_a_deleted_video_that_an_order_reads_meanwhile_stays(home: Path, redis: Redis, task: Task) -> None:
+    owner, media = users.find("léa"), load().media_folder
+    first, second = (videos.create(owner, "t", videos.Source("x", 1), now(), lambda path: None)[0] for _ in range(2))
+    for video in (first, second):
+        (media / videos.source_of(video.id)).parent.mkdir(parents=True)
+        videos.delete(video.id, owner, now())
+    steps = purge.purge(load(), now(), nullcontext)
+    next(steps)
+    Task.update(options={"second": second.id}).where(Task.id == task.id).execute()
+    list(steps)
+    assert not (media / videos.folder_of(first.id)).exists()
+    assert (media / videos.folder_of(second.id)).exists() and [video.id for video in Video.select()] == [1, second.id]
 
 
 def test_an_upload_that_somebody_goes_on_with_keeps_its_file(home: Path, redis: Redis, task: Task) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from rq import Queue
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 
@@ -68,6 +69,11 @@ def test_no_two_workers_have_the_same_name(settings: Settings, redis: Redis, sta
     for _ in range(2):
         start_worker("catalog")
     wait_until(lambda: redis.scard("rq:workers:catalog") == 2)
+
+
+def test_queues_that_had_no_job_yet_are_listed(redis: Redis, start_worker: StartWorker) -> None:
+    start_worker("catalog")
+    wait_until(lambda: {one.name for one in Queue.all(connection=redis)} == set(QUEUES))
 
 
 def test_a_pause_ends_no_worker(redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog) -> None:
