@@ -26,7 +26,7 @@ def may_go(video_id: int) -> bool:
     return deleted is not None and video_id not in _videos_of_open_tasks()
 
 
-def _videos_of_open_tasks() -> set[int]:
+def _videos_of_open_tasks() -> set[int | None]:
     still_open = Task.select().where(Task.state.in_(OPEN), Task.video.is_null(False))
     return {number for task in still_open for number in (task.video_id, *others_of(task).values())}
 
