@@ -18,6 +18,7 @@ from pod_jobs.jobs import work_folder
 from pod_jobs.media.encode import Encoded, EncodePlan
 from pod_jobs.media.outputs import Output
 from pod_jobs.media.progress import Progress
+from pod_jobs.media.sharing import Team
 from pod_jobs.media.tools import Tools
 from pod_jobs.processes import lines
 
@@ -40,10 +41,12 @@ def real_time() -> float:
     return time.monotonic()
 
 
-def stub(source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None]) -> Encoded:
+def stub(
+    source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None], team: Team | None
+) -> Encoded:
     ends = time.monotonic() + float(os.environ.get("CHAOS_STUB_S") or random.uniform(1, 5))
     while time.monotonic() < ends:
-        tick(Progress("encode", 0.5, 1.0, 3, False, "stub"))
+        tick(Progress("encode", 0.5, 1.0, 3, False))
         time.sleep(0.05)
     outputs = []
     for name in ("master.m3u8", "360p.mp4"):
@@ -53,7 +56,7 @@ def stub(source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Calla
 
 
 def recorded_encode(
-    source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None]
+    source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None], team: Team | None
 ) -> Encoded:
     for other in others_at_work(folder):
         record("overlap", folder, other=other)
@@ -61,7 +64,7 @@ def recorded_encode(
     outcome = "killed"
     try:
         work = real_encode if int(folder.parent.name) % REAL_EVERY == 0 else stub
-        encoded = work(source, folder, plan, tools, tick)
+        encoded = work(source, folder, plan, tools, tick, team)
         outcome = "ok"
         return encoded
     except BaseException as error:

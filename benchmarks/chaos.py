@@ -104,6 +104,8 @@ def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
 
 def count(instance: Instance, accepted: list[int], kills: dict[int, float]) -> dict[str, Any]:
     """The figures from the catalog, the events and the media folder."""
+    if not instance.events.exists():
+        sys.exit(f"no encode began: see the logs in {instance.home}")
     events = [json.loads(line) for line in instance.events.read_text().splitlines()]
     with closing(sqlite3.connect(instance.home / "catalog.sqlite3")) as catalog:
         videos = dict(catalog.execute("select id, published_folder from video").fetchall())
@@ -187,7 +189,9 @@ def make_clip() -> bytes:
 
 
 def failed(figures: dict[str, Any]) -> bool:
-    return any(figures[name] for name in ("lost", "doubled", "stuck", "orphans"))
+    """Also when most tasks ended in an error: visible, so neither lost nor stuck, but then the run shows nothing."""
+    hopeless = 2 * figures["states"].get("error", 0) > figures["tasks"]
+    return hopeless or any(figures[name] for name in ("lost", "doubled", "stuck", "orphans"))
 
 
 def table(figures: dict[str, Any]) -> str:
