@@ -49,6 +49,8 @@ def test_a_video_plays_while_it_encodes_and_goes_on(page: Page, site: Site, vide
     expect(page.get_by_text("You can watch already")).to_be_visible()
     expect(page.locator("#state")).to_contain_text("30%")
     expect(page.locator("#state-facts")).to_contain_text("encoding-1 @ video-host")
+    worker.say(0.1, worker="encoding.video-host.71.abcdef012345.99")
+    expect(page.locator("#state-facts")).to_contain_text("encoding 71 @ video-host")
     page.evaluate("window.sameDocument = true")
     page.get_by_role("button", name="Play").click()
     plays_past(page, 0.3)

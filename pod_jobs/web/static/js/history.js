@@ -1,7 +1,7 @@
 // The table of attempts, for the team: who ran what, when, and how it ended.
 import { call, root } from "./api.js";
 import { toastProblem } from "./notices.js";
-import { LABELS } from "./state.js";
+import { LABELS, workerName } from "./state.js";
 import { _, clock, shortDate } from "./words.js";
 
 const OUTCOMES = {
@@ -25,7 +25,7 @@ function rowOf(task, attempt) {
     String(attempt.number),
     shortDate(attempt.started_at),
     seconds(attempt.started_at, attempt.ended_at),
-    [attempt.worker, attempt.host].filter(Boolean).join(" @ "),
+    workerName(attempt),
     ending.filter(Boolean).join(", "),
     attempt.error?.reason ?? "",
   ];

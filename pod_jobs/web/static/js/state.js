@@ -66,3 +66,9 @@ export function describe(video) {
     fraction: open && task.state === "running" ? (task.progress?.fraction ?? 0) : null,
   };
 }
+
+/** Who runs it, as people know them: what tells a worker's name (queue.host.pid.place.start) from all others is not for them. */
+export function workerName({ worker, host }) {
+  const [queue, rest] = (worker ?? "").split(`.${host}.`);
+  return [rest ? `${queue} ${rest.split(".")[0]}` : worker, host].filter(Boolean).join(" @ ");
+}

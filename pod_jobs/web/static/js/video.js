@@ -5,7 +5,7 @@ import { downloads, sourceFacts } from "./facts.js";
 import { fillHistory } from "./history.js";
 import { say, showConnection, toast, toastProblem } from "./notices.js";
 import { Player } from "./player.js";
-import { describe, isOpen, stepName } from "./state.js";
+import { describe, isOpen, stepName, workerName } from "./state.js";
 import { fill, makeVersions, showVersions } from "./versions.js";
 import { trace } from "./xapi.js";
 import { _, ago, clock, date, factor, percent, span } from "./words.js";
@@ -105,7 +105,7 @@ function runningFacts({ progress, started_at: started }) {
     [_("Step"), stepName(progress)],
     [_("Speed"), progress?.speed > 0 && _("{factor} real time", { factor: factor(progress.speed) })],
     [_("Elapsed"), elapsed > 0 && clock(elapsed)],
-    [_("Worker"), progress?.worker && [progress.worker, progress.host].filter(Boolean).join(" @ ")],
+    [_("Worker"), progress?.worker && workerName(progress)],
     [_("Together"), progress?.workers > 1 && _("{count} workers", { count: progress.workers })],
   ];
   return lines.filter(([, words]) => words);
