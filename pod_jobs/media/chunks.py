@@ -1,10 +1,10 @@
 """One chunk of a long picture: encoded by whoever takes it, into the folder that all workers of the encode share.
 
-chunks/layout.json           what every worker must know
-chunks/0007.lock             flock: who holds it encodes chunk 7; dies with its process
-chunks/0007.frames           how far that is
-chunks/0007-host-123.part/   work under way
-chunks/0007/                 finished: 360p.m4s, 360p.m3u8 …, finished.json; appears by one rename
+chunks/layout.json               what every worker must know
+chunks/0007.lock                 flock: who holds it encodes chunk 7; dies with its process
+chunks/0007.frames               how far that is
+chunks/0007-host-123-place.part/ work under way
+chunks/0007/                     finished: 360p.m4s, 360p.m3u8 …, finished.json; appears by one rename
 """
 
 import fcntl
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from pod_jobs import identity
 from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media import results
 from pod_jobs.media.chunk_grid import Chunk
@@ -100,7 +101,8 @@ def read_layout(shared: Path) -> Layout | None:
 
 
 def this_worker() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}"
+    """Of all that share the folder: containers may have one host name, and their processes one number."""
+    return f"{socket.gethostname()}-{os.getpid()}-{identity.here()}"
 
 
 def read_note(path: Path) -> str:
