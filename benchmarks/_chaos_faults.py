@@ -38,6 +38,7 @@ FAULTS: dict[str, float] = {
     "rq requeue": 3,
     "dashboard requeue": 2,
 }
+AIM_S = 5.0  # a kill waits as long for something to hit
 
 
 class Faults:
@@ -60,10 +61,10 @@ class Faults:
     def inject(self, name: str) -> bool:
         """Play one. False when there was nothing to hit, for instance no horse at work."""
         actions: dict[str, Callable[[], bool]] = {
-            "kill horse": lambda: self._kill(self._horses("encoding")),
+            "kill horse": lambda: self._kill(lambda: self._horses("encoding")),
             "kill worker": lambda: self._kill_worker("encoding"),
-            "kill ffmpeg": lambda: self._kill(self._ffmpegs()),
-            "kill janitor": lambda: self._kill(self.instance.children("janitor")),
+            "kill ffmpeg": lambda: self._kill(self._ffmpegs),
+            "kill janitor": lambda: self._kill(lambda: self.instance.children("janitor")),
             "kill web": self._kill_web,
             "kill report worker": lambda: self._kill_worker("catalog"),
             "sigterm all": self._sigterm_all,
@@ -100,11 +101,15 @@ class Faults:
         return [horse for worker in self.instance.children(line) for horse in children_of(worker)]
 
     def _ffmpegs(self) -> list[int]:
-        return [child for horse in self._horses("encoding") for child in children_of(horse)]
+        return [pid for horse in self._horses("encoding") for pid in _descendants(horse) if _is_ffmpeg(pid)]
 
-    def _kill(self, pids: list[int]) -> bool:
-        if not pids:
-            return False
+    def _kill(self, find: Callable[[], list[int]]) -> bool:
+        """One of those that `find` sees, waiting a while for one: a run that hits nothing shows nothing."""
+        deadline = time.monotonic() + AIM_S
+        while not (pids := find()):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
         pid = self.dice.choice(sorted(pids))
         self._note(pid)
         return _signal(pid, signal.SIGKILL)
@@ -122,8 +127,11 @@ class Faults:
         self.kills[pid] = time.monotonic()
 
     def _kill_web(self) -> bool:
-        masters = self.instance.children("web")
-        return self._kill(masters + [child for master in masters for child in children_of(master)])
+        def processes() -> list[int]:
+            masters = self.instance.children("web")
+            return masters + [child for master in masters for child in children_of(master)]
+
+        return self._kill(processes)
 
     def _sigterm_all(self) -> bool:
         pids = [pid for line in self.instance.lines for pid in self.instance.children(line)]
@@ -206,6 +214,16 @@ def _signal(pid: int, signum: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _descendants(pid: int) -> list[int]:
+    return [found for child in children_of(pid) for found in (child, *_descendants(child))]
+
+
+def _is_ffmpeg(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().startswith("ffmpeg")
+    return False
 
 
 def _parent(pid: int) -> int:

@@ -82,12 +82,14 @@ def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
     weights = [FAULTS[name] for name in names]
     counts: Counter[str] = Counter()
     began = time.monotonic()
-    for number in range(1, options.faults + 1):
+    while counts.total() < options.faults:
         time.sleep(dice.expovariate(1 / MEAN_PAUSE_S))
         name = dice.choices(names, weights)[0]
-        counts[name] += faults.inject(name)
-        if number % 25 == 0 or number == options.faults:
-            say(f"{number} faults, {len(load.accepted)} videos accepted, {time.monotonic() - began:.0f} s")
+        if not faults.inject(name):
+            continue
+        counts[name] += 1
+        if counts.total() % 25 == 0 or counts.total() == options.faults:
+            say(f"{counts.total()} faults, {len(load.accepted)} videos accepted, {time.monotonic() - began:.0f} s")
     load.over.set()
     load.join()
     faults.heal()
@@ -164,7 +166,7 @@ def open_tasks(instance: Instance) -> list[tuple[int, str]]:
 
 
 def make_clip() -> bytes:
-    """One second of moving test picture and tone, as MP4."""
+    """Four seconds of moving test picture and tone, as MP4."""
     import subprocess
     import tempfile
     from pathlib import Path
@@ -173,7 +175,7 @@ def make_clip() -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        inputs = ["-f", "lavfi", "-i", "testsrc2=s=320x180:d=1", "-f", "lavfi", "-i", "sine=d=1"]
+        inputs = ["-f", "lavfi", "-i", "testsrc2=s=640x360:d=4", "-f", "lavfi", "-i", "sine=d=4"]
         command = [
             imageio_ffmpeg.get_ffmpeg_exe(),
             "-v",
