@@ -1,6 +1,6 @@
 """The lanes as a worker sees them: claimed, worked, reported over the catalog's REST API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -57,9 +57,11 @@ class LanesClient:
         """Errors: Superseded: another worker has it."""
         self._post(f"/xapi/lanes/{lane}/renew", {"fence": fence})
 
-    def settle(self, lane: str, settlement: Settlement, limit: int) -> tuple[Parcel, ...]:
-        """The next statements, at most `limit`; without any, or with 0, the lane is let go. Errors: Superseded."""
-        return _parcels(self._post(f"/xapi/lanes/{lane}/outcomes", {**asdict(settlement), "limit": limit}))
+    def settle(self, lane: str, settlement: Settlement, limit: int, in_hand: Sequence[int]) -> tuple[Parcel, ...]:
+        """The next statements, at most `limit`, without those `in_hand`, which are still to be reported. With none at all,
+        or with the limit 0, the lane is let go. Errors: Superseded."""
+        said = {**asdict(settlement), "limit": limit, "in_hand": in_hand}
+        return _parcels(self._post(f"/xapi/lanes/{lane}/outcomes", said))
 
 
 def _parcels(answer: dict[str, Any]) -> tuple[Parcel, ...]:

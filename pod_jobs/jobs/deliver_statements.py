@@ -3,7 +3,8 @@
 1. Claim the lane: a lease with a fence, and the first statements. Another worker has it, or it has to wait: nothing to do.
 2. Send them in batches (those that break xAPI apart from the others); xapi/delivery.py finds out what becomes of each.
    The lease is renewed before requests, so that no other worker sends the same id at the same time.
-3. Report the outcomes and get the next statements, until none is due, the LRS wants a rest, or a minute is over.
+3. Report the outcomes and get the next statements, while those got before are sent: the LRS need not wait for the
+   catalog. Until none is due, the LRS wants a rest, or a minute is over.
 4. Killed anywhere in between: the lease ends after `xapi.lease_s`, and what had no outcome is sent again, the same bytes.
 
 The job carries the lane's name only. Address and password are the worker's own settings. It never fails for a passing
@@ -14,6 +15,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from pod_jobs.catalog.lanes_client import Claim, Parcel, Settlement
@@ -25,7 +27,7 @@ from pod_jobs.xapi.lrs import BATCH_BYTES, BATCH_STATEMENTS, Endpoint, LrsClient
 
 log = logging.getLogger(__name__)
 
-FETCH = 500  # statements at a time
+FETCH = 500  # statements at a time; as many are sent, and as many are in hand
 RUN_S = 60.0  # then another lane's job may have the worker
 SETTLE_AGAIN_S = 1.0  # between two tries to report, while the catalog is away
 
@@ -38,7 +40,7 @@ def job_id(lane: str, fence: int) -> str:
 def run_deliver(context: Context, payload: Payload) -> None:
     name = payload["lane"]
     try:
-        claim = context.catalog.lanes.claim(name, context.worker, FETCH)
+        claim = context.catalog.lanes.claim(name, context.worker, 2 * FETCH)
     except (Refused, NotFound, ServiceUnavailable) as error:
         log.info("lane %s: nothing to do: %s", name, error.reason)
         return
@@ -67,13 +69,20 @@ class _Run:
             self._settle(Settlement(self._fence, state=LaneState.STOPPED, reason=f"this worker: {error.reason}"))
             return
         ends = time.monotonic() + RUN_S
-        with closing(LrsClient(endpoint)) as lrs:
-            while parcels:
-                settlement = self._send(parcels, lrs)
+        in_hand, report = parcels, None
+        with closing(LrsClient(endpoint)) as lrs, ThreadPoolExecutor(1) as beside:
+            while in_hand:
+                sending, in_hand = in_hand[:FETCH], in_hand[FETCH:]
+                settlement = self._send(sending, lrs)
+                if report is not None:  # one after the other: the cursor passes what is decided
+                    in_hand = report.result()
                 if settlement.state is LaneState.STOPPED:  # the reason may echo a statement, so it is not for the log
                     log.error("lane %s: stopped, `pod-jobs xapi status` says why", self._name)
-                more = not self._must_stop() and time.monotonic() < ends
-                parcels = self._settle(settlement, FETCH if more else 0)
+                more = settlement.state is LaneState.OPEN and not self._must_stop() and time.monotonic() < ends
+                if more and in_hand:
+                    report = beside.submit(self._settle, settlement, FETCH, [parcel.number for parcel in in_hand])
+                else:
+                    in_hand, report = self._settle(settlement, 2 * FETCH if more else 0), None
 
     def _send(self, parcels: Sequence[Parcel], lrs: LrsClient) -> Settlement:
         """Batch after batch, until all are sent or the LRS (or our worker) wants an end. After a batch that was refused whole
@@ -99,12 +108,12 @@ class _Run:
             self._context.catalog.lanes.renew(self._name, self._fence)
             self._renewed = began
 
-    def _settle(self, settlement: Settlement, limit: int = 0) -> Sequence[Parcel]:
+    def _settle(self, settlement: Settlement, limit: int = 0, in_hand: Sequence[int] = ()) -> Sequence[Parcel]:
         """Report, also through a restart of the web app, as long as the lease lasts; get the next statements."""
         while True:
             began = time.monotonic()
             try:
-                following = self._context.catalog.lanes.settle(self._name, settlement, limit)
+                following = self._context.catalog.lanes.settle(self._name, settlement, limit, in_hand)
             except ServiceUnavailable:
                 if self._must_stop() or began - self._renewed > self._lease_s:
                     raise

@@ -3,7 +3,7 @@
 A worker claims a lane for `lease_s` and gets its first statements; each report of outcomes renews the lease and gives the
 next ones; the last one lets go. The lease is longer than any request, because an LRS that gets one id twice at the same
 time may store it twice: a killed worker's lane waits until its lease has expired. `fence` grows with every claim, and an
-older one is refused.
+older one is refused. A worker may have statements in hand while it reports on others: those it is not given again.
 """
 
 import random
@@ -62,7 +62,7 @@ class Settlement:
     """What a worker found out about the statements it had.
 
     `through` is the cursor's new place (0 = as it was); `gone` are stragglers that were stored.
-    `limit` is how many it wants next; 0 lets go of the lane.
+    `limit` is how many it wants next; 0 lets go of the lane. `in_hand` are the numbers that it sends meanwhile.
     """
 
     fence: int
@@ -75,6 +75,7 @@ class Settlement:
     wait_s: float | None = None  # what the LRS asked for
     server_error: bool = False
     limit: int = 0
+    in_hand: tuple[int, ...] = ()
 
 
 def last_number() -> int:
@@ -117,15 +118,16 @@ def release(name: str, fence: int) -> None:
     Lane.update(lease_until=None).where(Lane.name == name, Lane.fence == fence).execute()
 
 
-def fetch(name: str, limit: int, flush_s: float, now: datetime) -> list[Parcel]:
-    """What is due: stragglers whose time has come, then the next statements; of those, fewer than a batch only when the
-    first has waited for `flush_s`. A stopped lane gets a few, to find out. Errors: NotFound."""
+def fetch(name: str, limit: int, flush_s: float, now: datetime, in_hand: Sequence[int] = ()) -> list[Parcel]:
+    """What is due and not in hand: stragglers whose time has come, then the next statements; of those, fewer than a batch
+    only when the first has waited for `flush_s`. A stopped lane gets a few, to find out. Errors: NotFound."""
     lane = _get(name)
     if lane.state == "stopped":
         limit = min(limit, PROBE * 2 ** min(lane.failures - 1, 10))
-    again = _due_stragglers(name, now, limit)
+    again = _due_stragglers(name, now, limit, in_hand)
+    through = max([lane.cursor, *in_hand])
     upsets = lane.upsets if lane.upsets >= UPSETS_BEFORE_CUT else 0
-    following = _next(lane, limit - len(again)) if _is_due(lane, flush_s, now) else []
+    following = _next(through, limit - len(again)) if _is_due(lane, through, flush_s, now) else []
     if len(again) + len(following) == 1:
         upsets = 0  # alone, it cannot be told from an LRS that fails on everything
     parcels = [Parcel(*frozen, again=True, tries=tries, upsets=upsets) for frozen, tries in again]
@@ -155,7 +157,7 @@ def due(names: Sequence[str], flush_s: float, now: datetime) -> list[tuple[str, 
     for lane in Lane.select().where(Lane.name.in_(list(names))):
         busy = lane.lease_until is not None and lane.lease_until > now
         waits = lane.not_before is not None and lane.not_before > now
-        if not busy and not waits and (_due_stragglers(lane.name, now, 1) or _is_due(lane, flush_s, now)):
+        if not busy and not waits and (_due_stragglers(lane.name, now, 1) or _is_due(lane, lane.cursor, flush_s, now)):
             found.append((lane.name, lane.fence))
     return found
 
@@ -191,25 +193,26 @@ def _held(name: str, fence: int) -> Lane:
     return lane
 
 
-def _is_due(lane: Lane, flush_s: float, now: datetime) -> bool:
-    """Does enough wait behind the cursor, or long enough? After a wait (`not_before`) what is there goes out."""
-    first = Statement.select(Statement.received_at).where(Statement.number > lane.cursor)
+def _is_due(lane: Lane, through: int, flush_s: float, now: datetime) -> bool:
+    """Does enough wait behind the number `through`, or long enough? After a wait (`not_before`) what is there goes out."""
+    first = Statement.select(Statement.received_at).where(Statement.number > through)
     oldest = first.order_by(Statement.number).first()
     if oldest is None:
         return False
     waited = now - oldest.received_at >= timedelta(seconds=flush_s)
-    return waited or lane.not_before is not None or last_number() - lane.cursor >= BATCH
+    return waited or lane.not_before is not None or last_number() - through >= BATCH
 
 
-def _next(lane: Lane, limit: int) -> list[Frozen]:
-    query = Statement.select(*FROZEN).where(Statement.number > lane.cursor).order_by(Statement.number)
+def _next(through: int, limit: int) -> list[Frozen]:
+    query = Statement.select(*FROZEN).where(Statement.number > through).order_by(Statement.number)
     rows: Any = query.limit(limit).tuples()
     return list(rows) if limit > 0 else []
 
 
-def _due_stragglers(name: str, now: datetime, limit: int) -> list[tuple[Frozen, int]]:
+def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int] = ()) -> list[tuple[Frozen, int]]:
     """With their tries; the longest waiting first."""
     due = Straggler.select().where(Straggler.lane == name, Straggler.fate == "later", Straggler.not_before <= now)
+    due = due.where(Straggler.number.not_in(list(in_hand)))
     tries = {row.number: row.tries for row in due.order_by(Straggler.not_before).limit(limit)}
     if not tries:
         return []

@@ -1,5 +1,6 @@
 """What a worker of the queue `xapi` says: that it takes a lane, what became of its statements. See catalog/store/lanes.py."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint
@@ -26,7 +27,7 @@ def claim(name: str) -> ResponseReturnValue:
     holder, limit = answers.field(said, "holder", str), answers.field(said, "limit", int)
     lanes.ensure(xapi.lane_names, lanes.last_number(), now())
     fence = lanes.claim(name, holder, xapi.lease_s, now())
-    return {"fence": fence, "lease_s": xapi.lease_s, "statements": _next(name, fence, limit)}
+    return {"fence": fence, "lease_s": xapi.lease_s, "statements": _next(name, fence, limit, ())}
 
 
 @blueprint.post("/xapi/lanes/<name>/renew")
@@ -45,7 +46,7 @@ def outcomes(name: str) -> ResponseReturnValue:
     xapi, settlement = _known(name), _parse(answers.body())
     lanes.settle(name, settlement, xapi.lease_s, now())
     goes_on = settlement.state == "open" and settlement.limit > 0
-    return {"statements": _next(name, settlement.fence, settlement.limit) if goes_on else []}
+    return {"statements": _next(name, settlement.fence, settlement.limit, settlement.in_hand) if goes_on else []}
 
 
 def _known(name: str) -> XapiSettings:
@@ -55,10 +56,10 @@ def _known(name: str) -> XapiSettings:
     return xapi
 
 
-def _next(name: str, fence: int, limit: int) -> list[dict[str, Any]]:
-    """What the worker shall send next; with nothing, it has let go."""
-    parcels = lanes.fetch(name, min(limit, MOST), site().settings.xapi.flush_s, now())
-    if not parcels:
+def _next(name: str, fence: int, limit: int, in_hand: Sequence[int]) -> list[dict[str, Any]]:
+    """What the worker shall send next; with nothing, also in hand, it has let go."""
+    parcels = lanes.fetch(name, min(limit, MOST), site().settings.xapi.flush_s, now(), in_hand)
+    if not parcels and not in_hand:
         lanes.release(name, fence)
     return [vars(parcel) for parcel in parcels]  # asdict would copy each value: half of the call
 
@@ -67,7 +68,7 @@ def _parse(said: dict[str, Any]) -> lanes.Settlement:
     """Errors: Malformed."""
     try:
         leftovers = tuple(lanes.Leftover(**one) for one in said.pop("leftovers", []))
-        settlement = lanes.Settlement(**{**said, "leftovers": leftovers, "gone": tuple(said.pop("gone", []))})
+        settlement = lanes.Settlement(**{**said, "leftovers": leftovers})
     except TypeError as error:
         raise Malformed(str(error)) from error
     if settlement.state not in LANE_STATES or any(one.fate not in ("later", "dead") for one in leftovers):

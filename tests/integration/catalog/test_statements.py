@@ -109,6 +109,15 @@ def test_few_statements_wait_and_many_do_not(catalog: Database) -> None:
     assert len(fetched(seconds=1)) == 101
 
 
+def test_what_a_worker_has_in_hand_is_not_given_again(fence: int) -> None:
+    later_ones = tuple(Leftover(number, "later", "", "") for number in (1, 2, 3))
+    settle(fence, through=4, stored=1, leftovers=later_ones, limit=3)
+    assert fetched(limit=5) == [1, 2, 3, 5, 6]
+    in_hand = [parcel.number for parcel in lanes.fetch("ralph", 2, 2.0, later(60), in_hand=(1, 3, 5, 6))]
+    assert in_hand == [2, 7]
+    assert lanes.fetch("ralph", 9, 2.0, later(60), in_hand=range(1, 11)) == []
+
+
 def test_one_worker_at_a_time(fence: int) -> None:
     with pytest.raises(Refused):
         lanes.claim("ralph", "xapi.host.2", LEASE_S, later(149))

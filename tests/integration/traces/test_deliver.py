@@ -35,6 +35,34 @@ def test_every_lane_gets_everything_in_batches(
     assert lrs.count("POST") == 8, "nothing left to do"
 
 
+FINE = Mischief()
+
+
+@pytest.mark.parametrize(
+    "mischief",
+    [
+        [],
+        [*[FINE] * 7, LOSE_ANSWER],
+        [*[FINE] * 5, Mischief(status=503), FINE, RESET],
+        [*[FINE] * 12, Mischief(status=401)],
+    ],
+    ids=["none", "answer lost", "away twice", "stopped"],
+)
+def test_reports_go_in_while_the_next_statements_are_sent(
+    site: Site, deliver: Deliver, lrs: StrictLrs, mischief: list[Mischief], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_jobs.jobs.deliver_statements.FETCH", 200)
+    refused = {place: {"object": {"id": "https://a.b/refused"}} for place in (150, 250, 850)}
+    lrs.refuses = lambda statement: statement["object"]["id"] == "https://a.b/refused"
+    sent = fill(site, 1_300, different=refused)
+    lrs.mischief.extend(mischief)
+    deliver(times=3)
+    assert has_all(lrs, [statement for place, statement in enumerate(sent) if place not in refused])
+    assert lrs.most_in_flight == 1
+    sight = site.lanes()["one"]
+    assert (sight.waiting, sight.dead, sight.lane.stored, sight.lane.lease_until) == (0, 3, 1_297, None)
+
+
 @pytest.mark.parametrize(
     "mischief",
     [
