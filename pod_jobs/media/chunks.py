@@ -3,7 +3,7 @@
 chunks/layout.json               what every worker must know
 chunks/0007.lock                 flock: who holds it encodes chunk 7; dies with its process
 chunks/0007.frames               how far that is
-chunks/0007-host-123-place.part/ work under way
+chunks/0007-host-place-123.part/ work under way
 chunks/0007/                     finished: 360p.m4s, 360p.m3u8 …, finished.json; appears by one rename
 """
 
@@ -102,7 +102,7 @@ def read_layout(shared: Path) -> Layout | None:
 
 def this_worker() -> str:
     """Of all that share the folder: containers may have one host name, and their processes one number."""
-    return f"{socket.gethostname()}-{os.getpid()}-{identity.here()}"
+    return f"{socket.gethostname()}-{identity.here()}-{os.getpid()}"
 
 
 def read_note(path: Path) -> str:
