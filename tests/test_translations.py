@@ -19,7 +19,7 @@ def texts() -> set[str]:
     with (ROOT / "babel.cfg").open() as config:
         mapping, options = parse_mapping_cfg(config)
     found = {message for _, _, message, _, _ in extract_from_dir(str(ROOT), mapping, options)}
-    rules = {rule.text for rule in session.RULES.values()}
+    rules = {rule.text for rule in session.RULES.values()} | {str(reason) for reason in session.Reason}
     return {text for text in found if isinstance(text, str)} | set(SENTENCES.values()) | rules
 
 

@@ -50,15 +50,21 @@ def video(video_id: int) -> ResponseReturnValue:
         owners=_shows_owners(),
         traces=tracing.of_page(found),
         versions=_versions(),
+        titles=_titles(),
         dressings=site().settings.dressing,
     )
 
 
 def _versions() -> list[dict[str, Any]]:
     """What a video can be made into beside what its player needs: {"name", "title", "is_sound"}."""
-    language = "fr" if str(get_locale()) == "fr" else "en"
     others = [one for one in site().settings.templates.values() if one.name != WEB]
-    return [{"name": one.name, "title": getattr(one.title, language), "is_sound": one.is_sound} for one in others]
+    return [{"name": one.name, "title": _titles()[one.name], "is_sound": one.is_sound} for one in others]
+
+
+def _titles() -> dict[str, str]:
+    """Of every template, in the page's language, by name."""
+    language = "fr" if str(get_locale()) == "fr" else "en"
+    return {one.name: getattr(one.title, language) for one in site().settings.templates.values()}
 
 
 def _shows_owners() -> bool:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext
+from flask_babel import format_decimal, gettext
 
 from pod_jobs.catalog.store.dead_letters import LaneSight
 from pod_jobs.catalog.trace_models import Statement, Straggler, TraceCount
 from pod_jobs.web.documents import instant
 from pod_jobs.xapi import session as session_rules
 from pod_jobs.xapi.profile import EXTENSION
-from pod_jobs.xapi.verdicts import Severity, Verdict
+from pod_jobs.xapi.verdicts import Fault, Severity, Verdict
 
 Document = dict[str, Any]
 PERSONAL = ("mbox", "mbox_sha1sum", "openid")
@@ -150,5 +150,11 @@ def _verdict(verdict: Verdict) -> Document:
         "text": gettext(verdict.text),
         "word": verdict.word,
         "advice": verdict.severity is Severity.ADVICE,
-        "faults": [f"{fault.path}: {fault.reason}" for fault in verdict.faults],
+        "faults": [_fault(fault) for fault in verdict.faults],
     }
+
+
+def _fault(fault: Fault) -> str:
+    """ "$[3].timestamp: not in its place", in the reader's language."""
+    figures = {name: format_decimal(figure) for name, figure in fault.figures.items()}
+    return gettext("{place}: {reason}").format(place=fault.path, reason=gettext(fault.template).format(**figures))

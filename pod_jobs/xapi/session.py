@@ -5,6 +5,7 @@ A registration is one learner's attempt at one video; each opening of the page i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
@@ -24,6 +25,23 @@ RULES: dict[str, Rule] = {
     "as-watched": Rule(MUST, "the segments are those between played and paused, seeked or terminated"),
     "order": Rule(SHOULD, "the statements are listed in the order of their timestamps"),
 }
+
+
+class Reason(StrEnum):
+    """What is wrong where a rule is broken. Pages translate it; names in braces are figures."""
+
+    NOT_IN_PLACE = "not in its place"
+    DIFFERS = "differs from the first statement's"
+    NO_BEGIN = "the session does not begin with initialized"
+    NOT_SESSION_ID = "not the session-id"
+    BEGINS_AGAIN = "initialized again"
+    NO_END = "the session does not end with terminated"
+    FOLLOWED = "something follows"
+    COMPLETED_AGAIN = "completed again"
+    FALLS = "{progress} after {reached}"
+    NOT_PLAYED = "{seconds} s of the segments were not played"
+    LEFT_OUT = "{seconds} s that were played are not in the segments"
+
 
 WATCHED_SLACK_S = 1.0  # per pause or seek: players report their clock some hundred milliseconds late
 
@@ -54,7 +72,7 @@ def verdicts(statements: Sequence[dict[str, Any]]) -> list[Verdict]:
     ordered = sorted(moments, key=lambda moment: moment.timestamp)  # stable: equal instants keep the list's order
     for listed, wanted in zip(moments, ordered, strict=True):
         if listed.timestamp != wanted.timestamp:
-            found.add("order", (*listed.path, "timestamp"), "not in its place")
+            found.add("order", (*listed.path, "timestamp"), Reason.NOT_IN_PLACE)
             break
     by_session = sorted(ordered, key=lambda moment: str(moment.session_id))
     for session_id, session in groupby(by_session, key=lambda moment: moment.session_id):
@@ -77,7 +95,7 @@ def _one_attempt(moments: list[_Moment], found: Faults) -> None:
     for moment in moments[1:]:
         for name in ("actor", "object", "registration"):
             if _subject(moment, name) != _subject(moments[0], name):
-                found.add("one-attempt", (*moment.path, name), "differs from the first statement's")
+                found.add("one-attempt", (*moment.path, name), Reason.DIFFERS)
 
 
 def _subject(moment: _Moment, name: str) -> Any:
@@ -88,29 +106,29 @@ def _subject(moment: _Moment, name: str) -> Any:
 def _frame(session_id: Any, session: list[_Moment], found: Faults) -> None:
     first, last = session[0], session[-1]
     if first.verb != INITIALIZED:
-        found.add("initialized-first", first.path, "the session does not begin with initialized")
+        found.add("initialized-first", first.path, Reason.NO_BEGIN)
     elif first.statement.get("id") != session_id:
-        found.add("initialized-first", (*first.path, "id"), "not the session-id")
+        found.add("initialized-first", (*first.path, "id"), Reason.NOT_SESSION_ID)
     if last.verb != TERMINATED:
-        found.add("terminated-last", last.path, "the session does not end with terminated")
+        found.add("terminated-last", last.path, Reason.NO_END)
     for moment in session[1:]:
         if moment.verb == INITIALIZED:
-            found.add("initialized-first", moment.path, "initialized again")
+            found.add("initialized-first", moment.path, Reason.BEGINS_AGAIN)
     for moment in session[:-1]:
         if moment.verb == TERMINATED:
-            found.add("terminated-last", moment.path, "something follows")
+            found.add("terminated-last", moment.path, Reason.FOLLOWED)
 
 
 def _growth(ordered: list[_Moment], found: Faults) -> None:
     completed = [moment for moment in ordered if moment.verb == COMPLETED]
     for moment in completed[1:]:
-        found.add("completed-once", moment.path, "completed again")
+        found.add("completed-once", moment.path, Reason.COMPLETED_AGAIN)
     reached = 0.0
     for moment in ordered:
         progress = extension(moment.statement, "result", "progress")
         if is_number(progress):
             if progress < reached:
-                found.add("progress-grows", moment.path, f"{progress} after {reached}")
+                found.add("progress-grows", moment.path, Reason.FALLS, progress=progress, reached=reached)
             reached = max(reached, progress)
 
 
@@ -143,9 +161,9 @@ def _compare(moment: _Moment, watched: list[Segment], slack_s: float, found: Fau
     if claimed is None:
         return
     if (extra_s := outside_s(claimed, watched)) > slack_s:
-        found.add("as-watched", moment.path, f"{extra_s:.1f} s of the segments were not played")
+        found.add("as-watched", moment.path, Reason.NOT_PLAYED, seconds=round(extra_s, 1))
     if (left_out_s := outside_s(watched, claimed)) > slack_s:
-        found.add("as-watched", moment.path, f"{left_out_s:.1f} s that were played are not in the segments")
+        found.add("as-watched", moment.path, Reason.LEFT_OUT, seconds=round(left_out_s, 1))
 
 
 def _seconds(moment: _Moment, name: str) -> float | None:

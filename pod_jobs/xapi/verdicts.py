@@ -26,12 +26,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Fault:
-    """A broken rule: its name, the JSON path of the place ("$.actor.account.name"), and what is wrong there."""
+    """A broken rule: its name, the JSON path of the place ("$.actor.account.name"), and what is wrong there, with the
+    figures that belong into its braces."""
 
     rule: str
     severity: Severity
     path: str
-    reason: str
+    template: str
+    figures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        return self.template.format(**self.figures) if self.figures else self.template
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,9 @@ class Faults:
     rules: dict[str, Rule]
     found: list[Fault] = field(default_factory=list)
 
-    def add(self, rule: str, path: Path, reason: str) -> None:
+    def add(self, rule: str, path: Path, template: str, **figures: float) -> None:
         if len(self.found) < FAULTS_LIMIT:
-            self.found.append(Fault(rule, self.rules[rule].severity, json_path(path), reason))
+            self.found.append(Fault(rule, self.rules[rule].severity, json_path(path), template, figures))
 
 
 def json_path(path: Path) -> str:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from pod_jobs.media.encode import EncodePlan
 from pod_jobs.media.ladder import Rendition
+from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, make_clip
 
 
@@ -54,6 +55,18 @@ def test_a_version_is_ordered_followed_and_downloaded(page: Page, site: Site, re
         line.get_by_role("link", name="Video small").click()
     assert download.value.suggested_filename == "Optique (small).webm"
     expect(page.locator("#downloads")).not_to_contain_text("WEBM")
+
+
+def test_attempts_are_named_in_the_page_s_language(chromium: Browser, site: Site, ready: int, vp9: Outputs) -> None:
+    site.api("POST", f"videos/{ready}/encode", json={"template": "vp9"})
+    StandIn(site, ready, vp9, "vp9").publish()
+    with visitor(chromium, site, locale="fr-FR") as (_, page, _):
+        sign_in(page)
+        page.goto(f"/videos/{ready}")
+        page.locator("#history summary").click()
+        rows = page.locator("#history-rows tr")
+        expect(rows.filter(has_text="Formats libres (WebM)")).to_contain_text("Encodage")
+        expect(rows.filter(has_text="Lecteur web")).to_contain_text("Encodage")
 
 
 def test_a_failed_version_says_why_beside_a_video_that_is_ready(

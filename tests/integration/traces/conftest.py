@@ -81,7 +81,7 @@ class Site:
     redis: Redis
 
     def call(self, who: str, method: str, path: str, **options: Any) -> requests.Response:
-        headers = {"Authorization": f"Token {self.tokens[who]}"}
+        headers = {"Authorization": f"Token {self.tokens[who]}", **options.pop("headers", {})}
         return requests.request(method, f"{self.url}/api/v1/xapi{path}", headers=headers, timeout=20, **options)
 
     def send(self, *statements: object, who: str = "moodle") -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pod_jobs.settings import ROOT
+from pod_jobs.xapi.profile import EXTENSION
 from tests.integration.traces.conftest import Deliver, Site
 from tests.integration.xapi.strict_lrs import StrictLrs
 from tests.unit.xapi.samples import numbered, session
@@ -79,6 +80,18 @@ def test_answers_fit_their_schemas(site: Site, deliver: Deliver, lrs: StrictLrs,
     shown = fits(site, "tina", "GET", f"/sessions/{watched}", 200)
     assert [verdict["faults"] for verdict in shown["verdicts"]] == [[]] * len(shown["verdicts"])
     assert "abcdef" not in str(shown), "no names"
+
+
+def test_what_is_wrong_with_a_session_is_said_in_french(site: Site) -> None:
+    statements = session()[:-2]
+    statements[2]["result"]["extensions"][EXTENSION + "played-segments"] = "0[.]25.5"
+    site.send(*statements)
+    registration = statements[0]["context"]["registration"]
+    shown = site.call("tina", "GET", f"/sessions/{registration}", headers={"Accept-Language": "fr"}).json()
+    assert [fault for verdict in shown["verdicts"] for fault in verdict["faults"]] == [
+        "$[5]\u00a0: la session ne se termine pas par terminated",
+        "$[2]\u00a0: 15,5\u00a0s des segments n’ont pas été lues",
+    ]
 
 
 def test_sessions_are_their_owners(site: Site, watched: str) -> None:

@@ -4,6 +4,7 @@ import { toastProblem } from "./notices.js";
 import { LABELS, workerName } from "./state.js";
 import { _, clock, shortDate } from "./words.js";
 
+const KINDS = { encode: _("Encode") };
 const OUTCOMES = {
   ...LABELS,
   retry: _("Will be tried again"),
@@ -14,14 +15,14 @@ const OUTCOMES = {
 
 const seconds = (from, to) => (from && to ? clock((Date.parse(to) - Date.parse(from)) / 1000) : "");
 
-function rowOf(task, attempt) {
+function rowOf(task, attempt, titles) {
   const ending = [
     OUTCOMES[attempt.outcome ?? "running"] ?? attempt.outcome,
     attempt.exit_code != null && _("exit code {code}", { code: attempt.exit_code }),
     attempt.signal != null && _("signal {number}", { number: attempt.signal }),
   ];
   const cells = [
-    `${task.kind} ${task.id}`,
+    [`${KINDS[task.kind] ?? task.kind} ${task.id}`, titles[task.template] ?? task.template].filter(Boolean).join(" · "),
     String(attempt.number),
     shortDate(attempt.started_at),
     seconds(attempt.started_at, attempt.ended_at),
@@ -35,11 +36,11 @@ function rowOf(task, attempt) {
   return row;
 }
 
-/** Fill `body` (a tbody) with the attempts of `tasks`, newest first. */
-export async function fillHistory(body, tasks) {
+/** Fill `body` (a tbody) with the attempts of `tasks`, newest first; `titles` of templates by their names. */
+export async function fillHistory(body, tasks, titles) {
   try {
     const full = await Promise.all(tasks.map(({ id }) => call("GET", `${root}api/v1/tasks/${id}`)));
-    const rows = full.flatMap((task) => task.attempts.toReversed().map((attempt) => rowOf(task, attempt)));
+    const rows = full.flatMap((task) => task.attempts.toReversed().map((attempt) => rowOf(task, attempt, titles)));
     body.replaceChildren(...rows);
     body.closest("table").hidden = rows.length === 0;
     document.getElementById("no-history").hidden = rows.length > 0;

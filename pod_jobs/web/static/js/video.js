@@ -241,4 +241,4 @@ byId("use-new-version").addEventListener("click", () => {
 });
 
 const history = byId("history");
-history?.addEventListener("toggle", () => history.open && fillHistory(byId("history-rows"), video.tasks ?? [video.task]));
+history?.addEventListener("toggle", () => history.open && fillHistory(byId("history-rows"), video.tasks, JSON.parse(history.dataset.titles)));
