@@ -156,7 +156,7 @@ def test_a_cancel_ends_owner_and_helper(
     queue.request_cancel(redis, 7, 1)
     wait_until(ended(redis), 15)
     wait_until(lambda: states(redis) == ["idle", "idle"], 15)
-    assert nobody_works_in(work.parent)
+    wait_until(lambda: nobody_works_in(work.parent), 5, "no ffmpeg is left")
     start_worker("catalog")
     wait_until(lambda: small_catalog.reports)
     assert [report["outcome"] for report in small_catalog.reports] == ["cancelled"]
