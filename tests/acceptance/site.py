@@ -143,10 +143,10 @@ class StandIn:
             starts = [number for number, line in enumerate(lines) if line.startswith("#EXTINF")]
             (self.growing / playlist).write_text("".join(lines[: starts[segments]]))
 
-    def publish(self) -> None:
+    def publish(self, **more: Any) -> None:
         shutil.rmtree(self.growing, ignore_errors=True)
         shutil.copytree(self.outputs.folder, self.complete)
-        self.end("done", result={**self.outputs.result, "folder": self.folder})
+        self.end("done", result={**self.outputs.result, "folder": self.folder, **more})
 
     def end(self, outcome: str, **more: Any) -> None:
         report = {"generation": self.order.generation, "attempt": self.order.attempt, "outcome": outcome, **more}

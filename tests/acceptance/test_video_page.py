@@ -133,6 +133,15 @@ def test_a_ready_video_offers_everything(page: Page, site: Site, video: int, out
     expect(history).to_contain_text("Done")
 
 
+def test_what_is_published_and_the_upload_each_have_their_own_length(
+    page: Page, site: Site, video: int, outputs: Outputs
+) -> None:
+    StandIn(site, video, outputs).publish(duration_s=63.0)  # with credits, say
+    page.goto(f"/videos/{video}")
+    expect(page.locator("#byline")).to_contain_text("1:03")
+    expect(page.locator("#source-facts")).to_contain_text("Duration0:16")
+
+
 def test_a_failed_encode_says_why_and_can_be_repeated(page: Page, site: Site, video: int, outputs: Outputs) -> None:
     page.goto(f"/videos/{video}")
     worker = StandIn(site, video, outputs)

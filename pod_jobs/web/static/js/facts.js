@@ -38,7 +38,7 @@ export function sourceFacts(video) {
   const lines = [
     [_("File"), video.source.name],
     [_("Size"), bytes(video.source.bytes)],
-    [_("Duration"), video.duration_s && clock(video.duration_s)],
+    [_("Duration"), facts?.duration_s && clock(facts.duration_s)], // of what is published: below the title
     [_("Picture"), facts?.video ? picture(facts.video) : video.is_video === false && _("none, sound only")],
     ...(facts?.audio ?? []).map((track) => [_("Sound"), sound(track)]),
   ];
