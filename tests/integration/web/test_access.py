@@ -190,6 +190,19 @@ def test_right_passwords_use_nothing_up_and_counts_expire(browser: Browser, app:
     assert keys and all(0 < redis.ttl(key) <= throttle.WINDOW_S for key in keys)
 
 
+def test_tries_are_counted_on_the_oldest_server_too(redis: Redis) -> None:
+    """Redis 6.2 refuses EXPIRE with NX, the one command here that came later."""
+    redis.acl_setuser("old", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-expire"])
+    path = redis.get_connection_kwargs()["path"]
+    with Redis(unix_socket_path=path, username="old", password="any") as old:
+        throttle.enter(old, "léa", "192.0.2.1")
+        throttle.succeed(old, "léa", "192.0.2.1")
+        for _ in range(throttle.TRIES["both"]):
+            throttle.enter(old, "léa", "192.0.2.1")
+        with pytest.raises(Refused):
+            throttle.enter(old, "léa", "192.0.2.1")
+
+
 def test_an_unknown_name_reads_like_a_wrong_password(browser: Browser) -> None:
     answers = [browser.sign_in(name, "wrong") for name in ("nobody", "léa")]
     assert [a.status_code for a in answers] == [401, 401]
