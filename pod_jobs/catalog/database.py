@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from peewee import Database, InterfaceError, MySQLDatabase, OperationalError, PostgresqlDatabase, SqliteDatabase
 from playhouse.migrations import Runner
@@ -16,7 +16,8 @@ from pod_jobs.errors import ServiceUnavailable, SettingsError
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 15  # how long SQLite waits for another writer
 CONNECT_TIMEOUT_S = 5
-LOCK_WAIT_S = 15  # how long a server's statement may wait for a row
+STATEMENT_S = 30  # how long a server may take for a statement
+LOCK_WAIT_S = 15  # … of which it may wait for a row
 
 
 def connect(url: str) -> Database:
@@ -89,33 +90,38 @@ def _build(url: str) -> Database:
         }
         path = url.partition(":///")[2]  # not urlsplit's: a folder may be named "a?b#c"
         return SqliteDatabase(path, pragmas=pragmas, timeout=BUSY_TIMEOUT_S)
-    name = parts.path.lstrip("/")
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
-    where: dict[str, Any] = {
-        "host": parts.hostname,
-        "port": parts.port,
-        "user": _text(parts.username),
-        "password": _text(parts.password),
-    }
-    where = {key: value for key, value in where.items() if value is not None}
+    name, options = parts.path.lstrip("/"), {**_where(parts), **_options(parts.query)}
     if scheme in ("postgresql", "postgres"):
-        session = f"-c statement_timeout=30000 -c lock_timeout={LOCK_WAIT_S * 1000}"
-        return PostgresqlDatabase(
-            name, prefer_psycopg3=True, connect_timeout=CONNECT_TIMEOUT_S, options=session, **where, **options
-        )
+        session = f"-c statement_timeout={STATEMENT_S * 1000} -c lock_timeout={LOCK_WAIT_S * 1000}"
+        ours: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "options": session}
+        return PostgresqlDatabase(name, prefer_psycopg3=True, **{**ours, **options})
     if scheme in ("mysql", "mariadb"):
-        return MySQLDatabase(
-            name,
-            mariadb=True,
-            charset="utf8mb4",
-            connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=30,
-            write_timeout=30,
-            init_command=f"SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_S}, tx_isolation='READ-COMMITTED'",
-            **where,
-            **options,
-        )
+        ours = {
+            "charset": "utf8mb4",
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "read_timeout": STATEMENT_S,
+            "write_timeout": STATEMENT_S,
+            "init_command": f"SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_S}, tx_isolation='READ-COMMITTED'",
+        }
+        return MySQLDatabase(name, mariadb=True, **{**ours, **options})
     raise SettingsError(f"database.url: {scheme or 'no scheme'}: give sqlite:///, postgresql:// or mysql://")
+
+
+def _where(parts: SplitResult) -> dict[str, Any]:
+    """Server and person, as far as they are given. Errors: SettingsError, which repeats nothing of the address."""
+    try:
+        port = parts.port
+    except ValueError:
+        raise SettingsError(
+            "database.url: the port is no number; is a / # or ? of the password not %-encoded?"
+        ) from None
+    where = {"host": parts.hostname, "port": port, "user": _text(parts.username), "password": _text(parts.password)}
+    return {key: value for key, value in where.items() if value is not None}
+
+
+def _options(query: str) -> dict[str, Any]:
+    """What a person adds to the address, for the driver: it goes before what we would say."""
+    return {key: int(value) if value.isdecimal() else value for key, value in parse_qsl(query)}
 
 
 def _text(part: str | None) -> str | None:

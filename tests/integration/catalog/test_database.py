@@ -2,7 +2,25 @@
 
 from pathlib import Path
 
+import pytest
+from peewee import Database
+
 from pod_jobs.catalog import database
+from pod_jobs.errors import SettingsError
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_options_in_the_address_go_before_ours(scheme: str) -> None:
+    made: Database = database.connect(f"{scheme}://pod:p%2Fw@db.example:3307/pod?connect_timeout=9&charset=utf8")
+    said = made.connect_params
+    assert (said["user"], said["password"], said["host"], said["port"]) == ("pod", "p/w", "db.example", 3307)
+    assert (said["connect_timeout"], said["charset"]) == (9, "utf8")
+
+
+def test_a_password_that_was_not_encoded_is_told_without_being_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        database.connect("postgresql://pod:hush/hush@db.example/pod")
+    assert "port" in caught.value.reason and "hush" not in caught.value.reason
 
 
 def test_a_connection_held_open_keeps_sqlites_log(tmp_path: Path) -> None:
