@@ -95,8 +95,11 @@ def names_in(value: Any, *, of_person: bool = False) -> set[str]:
     found = {value[key] for key in value if shown[key] == HIDDEN and isinstance(value[key], str)}
     for key, item in value.items():
         is_account = key == "account" and isinstance(item, dict) and shown[key].get("name") == HIDDEN
-        found |= {item["name"]} if is_account else names_in(item, of_person=key in PEOPLE or key == "member")
-    return found - {HIDDEN}
+        if not is_account:
+            found |= names_in(item, of_person=key in PEOPLE or key == "member")
+        elif isinstance(item.get("name"), str):  # an account that breaks xAPI may have none, or a number
+            found.add(item["name"])
+    return found - {HIDDEN, ""}
 
 
 def without_names(value: Any, *, of_person: bool = False) -> Any:

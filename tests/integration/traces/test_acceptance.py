@@ -1,6 +1,7 @@
 """The door: what is let in, what is not, and what is said about it."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import pytest
 from pod_jobs import traces
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import statements
-from pod_jobs.catalog.trace_models import Statement
+from pod_jobs.catalog.trace_models import Statement, Straggler
 from tests.integration.traces.conftest import Site
 from tests.unit.xapi.samples import ACTOR, corpus, numbered, plain, session
 
@@ -188,3 +189,21 @@ def test_what_an_lrs_echoes_is_masked_too() -> None:
 
     member = {"objectType": "Agent", "name": "Zoé", "mbox": "mailto:zoe@univ.example"}
     assert names_in(plain(context={"instructor": member})) == {"abcdef", "Zoé", "mailto:zoe@univ.example"}
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [
+        {"account": {"homePage": "https://univ.example"}},
+        {"account": {"homePage": "https://univ.example", "name": 5}},
+        {"account": {"homePage": "https://univ.example", "name": ["a"]}},
+        {"mbox": 5, "name": ""},
+    ],
+)
+def test_a_dead_letter_whose_actor_breaks_xapi_can_be_looked_at(actor: dict[str, Any]) -> None:
+    from pod_jobs.web.trace_documents import dead_letter
+
+    now = datetime.now(UTC)
+    row = Straggler(lane="ralph", number=1, code="rejected", reason="400: no such actor", at=now)
+    shown = dead_letter(row, Statement(number=1, body=json.dumps(plain(actor=actor)), received_at=now))
+    assert shown["reason"] == "400: no such actor"
