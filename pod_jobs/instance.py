@@ -5,18 +5,18 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pod_jobs import traces
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound
 from pod_jobs.home import alone, make_folders
 from pod_jobs.settings import Settings
 
-SESSION_KEY = "session_key"
-XAPI_KEY = "xapi_key"  # of the learners' pseudonyms: a new one makes everybody a new learner
 SYSTEM_USERS = {  # token's file in secrets -> user name, role
     "worker_token": ("workers", "worker"),
     "cli_token": ("command-line", "admin"),
 }
+SECRETS = ("session_key", traces.KEY, *SYSTEM_USERS)
 FIRST_ADMINISTRATOR = "admin"
 LINK_VALID_FOR = timedelta(hours=24)
 
@@ -28,7 +28,7 @@ def prepare(settings: Settings) -> None:
     """
     make_folders(settings)
     with alone(settings, "prepare"):
-        for name in (SESSION_KEY, XAPI_KEY, *SYSTEM_USERS):
+        for name in SECRETS:
             _make_secret(settings.home / "secrets" / name)
         catalog = database.connect(settings.database_url)
         database.migrate(catalog)

@@ -14,7 +14,7 @@ from pod_jobs.xapi.production import VideoActivity
 from pod_jobs.xapi.statement import Frozen, Limits, plain_name
 from pod_jobs.xapi.verdicts import value_at
 
-KEY = "xapi_key"  # secret of the pseudonyms
+KEY = "xapi_key"  # secret of the pseudonyms: a new one makes everybody a new learner
 LIMITS = Limits(statement_bytes=65_000)  # what MariaDB's TEXT holds
 
 

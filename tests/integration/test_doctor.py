@@ -12,6 +12,7 @@ from redis import Redis
 
 from pod_jobs import doctor
 from pod_jobs.doctor import Finding
+from pod_jobs.doctor.finding import State
 from pod_jobs.errors import SettingsError
 from pod_jobs.instance import prepare
 from pod_jobs.jobs.encode import prepare_encode
@@ -131,6 +132,12 @@ def test_secrets_that_others_may_read(settings: Settings) -> None:
     assert "cli_token" in state(settings, "secrets").text
 
 
+def test_the_key_of_the_pseudonyms_is_a_secret_too(settings: Settings) -> None:
+    path = settings.home / "secrets" / "xapi_key"
+    path.chmod(0o644)
+    assert state(settings, "secrets").remedy == f"chmod 600 '{path}'"
+
+
 def test_too_little_space_and_a_missing_ffmpeg(settings: Settings) -> None:
     poor = changed(settings, upload={"free_gb": 1e9}, ffmpeg={"path": "/no/such/ffmpeg"})
     assert state(poor, "free space").state == "fault"
@@ -175,6 +182,25 @@ def test_a_home_that_nobody_started(tmp_path: Path) -> None:
     (found,) = doctor.examine(load(tmp_path / "a new one"))
     assert (found.check, found.state) == ("folders", "fault")
     assert not (tmp_path / "a new one").exists()
+
+
+@pytest.mark.parametrize(("quiet_s", "words"), [(doctor.QUIET_S, []), (0.0, ["takes no job", "all is well now"])])
+def test_a_worker_says_nothing_of_what_a_common_start_brings_by_itself(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    quiet_s: float,
+    words: list[str],
+) -> None:
+    states: list[State] = ["ok", "fault", "fault"]
+    monkeypatch.setattr(doctor, "QUIET_S", quiet_s)
+    monkeypatch.setattr(doctor, "BEFORE_JOBS", ("late",))
+    monkeypatch.setitem(doctor.CHECKS, "late", lambda _: [Finding("late", states.pop(), "as yet")])
+    caplog.set_level("INFO", "pod_jobs.doctor")
+    doctor.wait_until_sound(settings, "catalog")
+    assert states == []
+    assert len(caplog.messages) == len(words)
+    assert all(word in message for word, message in zip(words, caplog.messages, strict=True))
 
 
 def test_a_worker_waits_until_all_is_well_and_says_what_is_not(tmp_path: Path) -> None:
