@@ -10,7 +10,7 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry, clean_registrie
 from rq.utils import as_text
 from rq.worker_registration import clean_worker_registry
 
-from pod_jobs.jobs.queue import open_queue
+from pod_jobs.jobs.queue import fetch, open_queue
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 
 HAND_OVER_S = 15.0  # a worker begins a popped job within milliseconds; later it is dead
@@ -80,7 +80,7 @@ def purge_failures(redis: Redis, queue_names: tuple[str, ...], older_than: timed
     for name in queue_names:
         registry = FailedJobRegistry(queue=open_queue(redis, name), job_class=PodJob)
         for job_id in registry.get_job_ids(cleanup=False):
-            job = registry.job_class.fetch(job_id, connection=redis) if redis.exists(f"rq:job:{job_id}") else None
+            job = fetch(redis, job_id)
             if job is None:
                 redis.zrem(registry.key, job_id)
             elif job.ended_at is not None and job.ended_at < limit:
@@ -89,7 +89,7 @@ def purge_failures(redis: Redis, queue_names: tuple[str, ...], older_than: timed
 
 
 def _start(redis: Redis, queue: PodQueue, registry: ScheduledJobRegistry, job_id: str) -> None:
-    job = PodJob.fetch(job_id, connection=redis) if redis.exists(f"rq:job:{job_id}") else None
+    job = fetch(redis, job_id)
     with redis.pipeline() as pipeline:
         try:
             pipeline.watch(registry.key)
