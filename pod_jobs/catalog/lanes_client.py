@@ -20,11 +20,13 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Claim:
-    """A lease of `lease_s` seconds. Without statements it is over already."""
+    """A lease of `lease_s` seconds. Without statements it is over already. `witnesses` are none of the statements to
+    report on, but newer ones: see store.lanes.newest."""
 
     fence: int
     lease_s: float
     statements: tuple[Parcel, ...]
+    witnesses: tuple[Parcel, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class LanesClient:
     def claim(self, lane: str, holder: str, limit: int) -> Claim:
         """Errors: Refused: another worker has it, or it has to wait."""
         answer = self._post(f"/xapi/lanes/{lane}/claim", {"holder": holder, "limit": limit})
-        return Claim(answer["fence"], answer["lease_s"], _parcels(answer))
+        return Claim(answer["fence"], answer["lease_s"], _parcels(answer["statements"]), _parcels(answer["witnesses"]))
 
     def renew(self, lane: str, fence: int) -> None:
         """Errors: Superseded: another worker has it."""
@@ -61,9 +63,9 @@ class LanesClient:
         """The next statements, at most `limit`, without those `in_hand`, which are still to be reported. With none at all,
         or with the limit 0, the lane is let go. Errors: Superseded."""
         said = {**asdict(settlement), "limit": limit, "in_hand": in_hand}
-        return _parcels(self._post(f"/xapi/lanes/{lane}/outcomes", said))
+        return _parcels(self._post(f"/xapi/lanes/{lane}/outcomes", said)["statements"])
 
 
-def _parcels(answer: dict[str, Any]) -> tuple[Parcel, ...]:
+def _parcels(listed: list[dict[str, Any]]) -> tuple[Parcel, ...]:
     names = Parcel.__dataclass_fields__
-    return tuple(Parcel(**{name: one[name] for name in names}) for one in answer["statements"])
+    return tuple(Parcel(**{name: one[name] for name in names}) for one in listed)

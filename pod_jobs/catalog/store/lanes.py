@@ -19,6 +19,7 @@ from pod_jobs.errors import NotFound, Refused, Superseded
 
 BATCH = 100  # as many as one request takes: they need not wait for `flush_s`
 PROBE = 10  # statements in the first probe of a stopped lane; each further one has twice as many
+WITNESSES = 10  # the newest statements: what an LRS says of them when it refuses all the others
 UPSETS_BEFORE_CUT = 3  # 500s on one batch, after which it is cut into halves
 HOLD_CAP_S, HOLD_BASE_S = 300.0, 2.0
 PROBE_EARLY_S, PROBE_LATE_S, EARLY_PROBES = 60.0, 300.0, 10
@@ -132,6 +133,15 @@ def fetch(name: str, limit: int, flush_s: float, now: datetime, in_hand: Sequenc
         upsets = 0  # alone, it cannot be told from an LRS that fails on everything
     parcels = [Parcel(*frozen, again=True, tries=tries, upsets=upsets) for frozen, tries in again]
     return parcels + [Parcel(*frozen, again=False, tries=0, upsets=upsets) for frozen in following]
+
+
+def newest(beyond: int) -> list[Parcel]:
+    """The last few statements behind the number `beyond`, without those that an LRS may refuse: when it refuses all that
+    a worker has, they tell whether it refuses everything."""
+    query = Statement.select(*FROZEN).where(Statement.number > beyond).order_by(Statement.number.desc())
+    rows: Any = query.limit(WITNESSES).tuples()
+    found: list[Frozen] = list(rows)
+    return [Parcel(*frozen, again=False, tries=0, upsets=0) for frozen in found if not frozen[-1]]
 
 
 def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> None:

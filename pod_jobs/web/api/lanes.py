@@ -27,7 +27,9 @@ def claim(name: str) -> ResponseReturnValue:
     holder, limit = answers.field(said, "holder", str), answers.field(said, "limit", int)
     lanes.ensure(xapi.lane_names, lanes.last_number(), now())
     fence = lanes.claim(name, holder, xapi.lease_s, now())
-    return {"fence": fence, "lease_s": xapi.lease_s, "statements": _next(name, fence, limit, ())}
+    statements = _next(name, fence, limit, ())
+    witnesses = [vars(parcel) for parcel in lanes.newest(statements[-1]["number"])] if statements else []
+    return {"fence": fence, "lease_s": xapi.lease_s, "statements": statements, "witnesses": witnesses}
 
 
 @blueprint.post("/xapi/lanes/<name>/renew")

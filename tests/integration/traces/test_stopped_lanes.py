@@ -64,10 +64,39 @@ def test_an_lrs_that_refuses_all_stops_the_lane_until_something_passes(
     assert sight.lane.reason.startswith("every statement was refused, the first with: 400")
     good = numbered(1000)
     site.send(good)
+    fill(site, 10, first=2000, different=dict.fromkeys(range(10), REFUSED))
     site.hurry("one")
     deliver(times=4)  # each probe is twice as long as the one before
     assert has_all(lrs, [good])
-    assert (site.lanes()["one"].dead, site.lanes()["one"].lane.state) == (130, "open")
+    assert (site.lanes()["one"].dead, site.lanes()["one"].lane.state) == (140, "open")
+
+
+def test_more_refused_in_a_row_than_a_worker_has_are_dead_when_the_newest_pass(
+    site: Site, deliver: Deliver, lrs: StrictLrs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_jobs.jobs.deliver_statements.FETCH", 40)
+    lrs.refuses = lambda statement: statement["object"]["id"] == REFUSED["object"]["id"]
+    sent = fill(site, 150, different=dict.fromkeys(range(130), REFUSED))
+    deliver()
+    assert has_all(lrs, sent[130:])
+    sight = site.lanes()["one"]
+    assert (sight.lane.state, sight.dead, sight.waiting, sight.lane.stored) == ("open", 130, 0, 20)
+
+
+def test_nothing_is_dead_when_the_newest_are_refused_too(
+    site: Site, deliver: Deliver, lrs: StrictLrs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_jobs.jobs.deliver_statements.FETCH", 40)
+    lrs.refuses = lambda statement: True
+    sent = fill(site, 150)
+    deliver(times=3)
+    assert any(sent[-1]["id"].encode() in request.body for request in lrs.requests), "they were asked"
+    sight = site.lanes()["one"]
+    assert (sight.lane.state, sight.dead, sight.waiting) == ("stopped", 0, 150)
+    lrs.refuses = lambda statement: False
+    deliver(times=2)
+    assert has_all(lrs, sent)
+    assert (site.lanes()["one"].dead, site.lanes()["one"].lane.stored) == (0, 150)
 
 
 @pytest.mark.parametrize("change", [{"url": "/"}, {"version": "2.0.0"}, {"url": "nowhere"}])
