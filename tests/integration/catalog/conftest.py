@@ -8,11 +8,12 @@ from peewee import Database
 
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog import trace_models
-from pod_jobs.catalog.models import TABLES, User
-from pod_jobs.catalog.store import users
+from pod_jobs.catalog.models import TABLES, Task, User
+from pod_jobs.catalog.store import users, videos
 from tests import servers
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+SOURCE = videos.Source("Cours n° 1 – été.mp4", 12_345_678_901)
 
 
 def later(seconds: float) -> datetime:
@@ -42,3 +43,13 @@ def catalog(database_url: str, tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def lecturer(catalog: Database) -> User:
     return users.create("léa", "lecturer", None, NOW)
+
+
+def placed_nowhere(path: str) -> None:
+    assert path.startswith("videos/") and path.endswith("/source")
+
+
+@pytest.fixture
+def task(lecturer: User) -> Task:
+    """The first encode of a new video."""
+    return videos.create(lecturer, "Été 🎓", SOURCE, NOW, placed_nowhere)[1][0]

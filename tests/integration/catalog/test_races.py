@@ -19,11 +19,6 @@ from tests.integration.catalog.conftest import NOW, later
 TIME_TO_GO_WRONG_S = 0.5
 
 
-@pytest.fixture
-def task(lecturer: User) -> Task:
-    return videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)[1][0]
-
-
 def both(catalog: Database, first: Callable[[], object], second: Callable[[], Any]) -> "Future[Any]":
     """`second` begins when `first` is done and not committed yet."""
 

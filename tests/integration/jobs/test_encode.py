@@ -6,7 +6,7 @@ from pod_jobs.catalog.client import Order
 from pod_jobs.jobs import work_folder
 from pod_jobs.settings import Settings
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
-from tests.integration.jobs.test_runtime import enqueue
+from tests.integration.jobs.small_jobs import enqueue
 from tests.servers import wait_until
 
 

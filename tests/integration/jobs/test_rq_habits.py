@@ -21,7 +21,7 @@ from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.jobs.worker import build_worker
 from pod_jobs.settings import QUEUES, Settings, environment
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
-from tests.integration.jobs.test_runtime import RESULT, enqueue, status
+from tests.integration.jobs.small_jobs import RESULT, enqueue, status
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parents[3]

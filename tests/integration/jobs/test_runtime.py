@@ -1,12 +1,7 @@
-"""What becomes of a job, by how it ends: real workers, real forks, real signals."""
+"""What becomes of a job, by how its own work ends: real workers, real forks."""
 
 import json
-import os
-import signal
-import subprocess
-import time
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,47 +15,8 @@ from pod_jobs.jobs.job_type import Context
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.runtime import delay_s
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
+from tests.integration.jobs.small_jobs import PAYLOAD, RESULT, enqueue, keep_working, status, working
 from tests.servers import wait_until
-
-PAYLOAD = {"task": 7, "generation": 1}
-RESULT = {"folder": "f", "outputs": [], "cpu_s": 1.5}
-
-
-def enqueue(redis: Redis) -> None:
-    assert queue.enqueue(redis, "encode-7-g1", PAYLOAD)
-
-
-def status(redis: Redis, job_id: str = "encode-7-g1") -> str | None:
-    job = queue.fetch(redis, job_id)
-    return None if job is None else str(job.get_status().value)
-
-
-def keep_working(context: Context, order: Order) -> dict[str, Any]:
-    while True:
-        context.tick(order, {"step": "encode", "fraction": 0.5})
-        time.sleep(0.02)
-
-
-def deaf(context: Context, order: Order) -> dict[str, Any]:
-    """It hears neither a stop nor that its worker is gone."""
-    queue.write_progress(context.redis, order.task, {"step": "deaf"})
-    while True:
-        time.sleep(0.05)
-
-
-def working(redis: Redis) -> bool:
-    return 7 in queue.read_progress(redis, [7])
-
-
-def horse_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_job_that_ends_well_is_reported_by_a_job_of_its_own(
@@ -211,80 +167,6 @@ def test_a_cancel_stops_the_run(redis: Redis, start_worker: StartWorker) -> None
     assert not working(redis)
 
 
-def test_sigterm_puts_the_job_back_at_the_front(redis: Redis, start_worker: StartWorker) -> None:
-    worker = start_worker(encode=keep_working)
-    enqueue(redis)
-    wait_until(lambda: working(redis))
-    queue.enqueue(redis, "encode-8-g1", {"task": 8, "generation": 1})
-    worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0
-    assert queue.positions(redis, "encoding") == {"encode-7-g1": 1, "encode-8-g1": 2}
-    assert next(iter(waiting_reports(redis).values()))["report"]["outcome"] == "interrupted"
-
-
-def test_a_deaf_job_does_not_hold_up_the_stop(redis: Redis, start_worker: StartWorker) -> None:
-    worker = start_worker(encode=deaf)
-    enqueue(redis)
-    wait_until(lambda: working(redis))
-    began = time.monotonic()
-    worker.signal(signal.SIGTERM)
-    worker.wait()
-    assert time.monotonic() - began < 5
-    assert next(iter(waiting_reports(redis).values()))["report"]["outcome"] == "lost"
-
-
-def test_a_killed_horse_is_reported(redis: Redis, start_worker: StartWorker) -> None:
-    worker = start_worker(encode=keep_working)
-    enqueue(redis)
-    wait_until(lambda: working(redis))
-    os.kill(horse_of(worker.pid), signal.SIGKILL)
-    wait_until(lambda: waiting_reports(redis))
-    report = next(iter(waiting_reports(redis).values()))["report"]
-    assert (report["outcome"], report["signal"], report["generation"]) == ("killed", 9, 1)
-    assert f".{worker.pid}." in report["worker"]
-
-
-def test_a_killed_worker_takes_its_horse_and_the_horses_children_along(redis: Redis, start_worker: StartWorker) -> None:
-    worker = start_worker(encode=deaf)
-    enqueue(redis)
-    wait_until(lambda: working(redis))
-    horse = horse_of(worker.pid)
-    worker.signal(signal.SIGKILL)
-    wait_until(lambda: not alive(horse), 5, "the horse died with its worker")
-
-
-def test_a_killed_workers_job_runs_again_as_soon_as_another_worker_starts(
-    redis: Redis, start_worker: StartWorker
-) -> None:
-    worker = start_worker(encode=keep_working)
-    enqueue(redis)
-    wait_until(lambda: working(redis))
-    worker.signal(signal.SIGKILL)
-    worker.wait()
-    start_worker(encode=lambda context, order: RESULT)
-    wait_until(lambda: status(redis) == "finished", 5)
-
-
-def test_a_worker_and_its_job_outlive_an_outage_of_the_key_value_server(
-    home: Path, small_catalog: SmallCatalog, start_worker: StartWorker, redis: Redis, key_value_server: Any
-) -> None:
-    def work(context: Context, order: Order) -> dict[str, Any]:
-        for _ in range(60):
-            context.tick(order, {"step": "encode"})
-            time.sleep(0.05)
-        return RESULT
-
-    start_worker(encode=work)
-    enqueue(redis)
-    wait_until(lambda: working(redis))
-    key_value_server.stop()
-    subprocess.run(["sleep", "4"], check=True)  # the job ends inside the outage
-    key_value_server.start()
-    wait_until(lambda: status(redis) == "finished", 30)
-    assert [entry["report"]["outcome"] for entry in waiting_reports(redis).values()] == ["done"]
-    assert len(small_catalog.starts) == 1
-
-
 def test_delays_double_up_to_the_cap_with_jitter() -> None:
     for tries, full in ((1, 5), (2, 10), (3, 20), (10, 900), (10_000, 900)):
         delays = [delay_s(tries, 5, 900) for _ in range(200)]
@@ -302,17 +184,6 @@ def test_a_job_over_its_time_ends_as_an_error_and_not_as_success(
     wait_until(lambda: status(redis) == "failed", 10)
     report = next(iter(waiting_reports(redis).values()))["report"]
     assert (report["outcome"], report["error_code"]) == ("error", "encode-too-slow")
-
-
-def test_workers_leave_the_registries_alone(redis: Redis, start_worker: StartWorker) -> None:
-    """Two cleaners at the same time enqueue an abandoned job twice; the janitor is the only one."""
-    redis.hset("rq:job:encode-9-g1", mapping={"status": "started", "created_at": "2026-01-01T00:00:00.000000Z"})
-    redis.zadd("rq:wip:encoding", {"encode-9-g1:x": time.time() - 100})
-    start_worker(encode=lambda context, order: RESULT)
-    enqueue(redis)
-    wait_until(lambda: status(redis) == "finished")
-    wait_until(lambda: redis.zscore("rq:wip:encoding", "encode-7-g1") is None)
-    assert redis.zscore("rq:wip:encoding", "encode-9-g1:x") is not None
 
 
 def test_what_is_finished_stays_visible_for_a_week_and_what_failed_until_the_janitor_says_so(
