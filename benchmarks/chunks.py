@@ -126,7 +126,7 @@ def fixed_speed(whole: Path, speed: float) -> Iterator[None]:
 
     def cut_out(
         folder: Path, layout: chunks.Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]
-    ) -> chunks.Finished:
+    ) -> chunks.FinishedChunk:
         duration_s = chunk.duration_s or layout.duration_s - chunk.start_s
         ready_at = time.monotonic() + duration_s / speed
         last = [one.first_segment for one in layout.chunks if one.number == chunk.number + 1] or [None]
@@ -143,7 +143,7 @@ def fixed_speed(whole: Path, speed: float) -> Iterator[None]:
         while (left_s := ready_at - time.monotonic()) > 0:
             tick(0)
             time.sleep(min(left_s, 0.25))
-        return chunks.Finished("stub", 0.0, 0.0, 0.0, "", False, {path.name: chunks.checksum(path)})
+        return chunks.FinishedChunk("stub", 0.0, 0.0, 0.0, "", False, {path.name: chunks.checksum(path)})
 
     chunks._run = cut_out
     try:

@@ -11,7 +11,7 @@ from rq.utils import as_text
 
 from pod_jobs.jobs.queue import open_queue
 
-CHUNK = 500
+ASKED_AT_ONCE = 500  # jobs in one round trip
 
 
 @dataclass
@@ -39,8 +39,8 @@ def take(redis: Redis, queue_names: tuple[str, ...], job_ids: list[str]) -> Snap
         snapshot.scheduled |= _texts(redis.zrange(ScheduledJobRegistry(queue=queue).key, 0, -1))
         alive = redis.zrangebyscore(StartedJobRegistry(queue=queue).key, time.time(), "+inf")
         snapshot.started |= {composite.rpartition(":")[0] for composite in _texts(alive)}
-    for start in range(0, len(job_ids), CHUNK):
-        part = job_ids[start : start + CHUNK]
+    for start in range(0, len(job_ids), ASKED_AT_ONCE):
+        part = job_ids[start : start + ASKED_AT_ONCE]
         with redis.pipeline(transaction=False) as pipeline:
             for job_id in part:
                 pipeline.hget(f"rq:job:{job_id}", "status")

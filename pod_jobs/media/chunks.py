@@ -68,7 +68,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedChunk:
     """What a chunk cost, who made it, and what its files must be. `checksums`: file name -> CRC-32."""
 
     worker: str
@@ -81,7 +81,7 @@ class Finished:
 
 
 _LAYOUT = TypeAdapter(Layout)
-_FINISHED = TypeAdapter(Finished)
+_FINISHED = TypeAdapter(FinishedChunk)
 
 
 def write_layout(shared: Path, layout: Layout) -> None:
@@ -201,7 +201,7 @@ def help_out(folder: Path, tools: Tools, tick: Callable[[int], None], may_go_on:
     return count
 
 
-def _run(folder: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]) -> Finished:
+def _run(folder: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]) -> FinishedChunk:
     began = time.monotonic()
     picture = replace(layout.picture, chunk=chunk)
     path = Path(os.path.normpath(folder.parent.parent / layout.source))
@@ -215,7 +215,7 @@ def _run(folder: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callabl
     bounds = pass_bounds(layout.limits, chunk.duration_s or layout.duration_s - chunk.start_s, picture)
     journal.run(f"chunk {chunk.number}", argv, bounds, position, watch, (path,))
     check_chunk(folder, layout, chunk)
-    return Finished(
+    return FinishedChunk(
         worker=folder.name.partition("-")[2].removesuffix(".part"),
         wall_s=round(time.monotonic() - began, 2),
         cpu_s=round(journal.cpu_s, 2),
@@ -254,7 +254,7 @@ def check_chunk(folder: Path, layout: Layout, chunk: Chunk) -> dict[str, results
     return found
 
 
-def read_finished(folder: Path) -> Finished:
+def read_finished(folder: Path) -> FinishedChunk:
     """Errors: FfmpegFailed when it is damaged on disk."""
     try:
         finished = _FINISHED.validate_json((folder / FINISHED).read_bytes())

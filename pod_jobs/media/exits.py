@@ -8,7 +8,7 @@ import re
 import signal
 
 from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, FfmpegKilled, PodJobsError
-from pod_jobs.media.run import Finished
+from pod_jobs.media.run import ProcessEnd
 
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS, signal.SIGTRAP}
 OWN_LIMITS = {signal.SIGXCPU: "encode-too-slow", signal.SIGXFSZ: "encode-failed"}
@@ -25,7 +25,7 @@ DAMAGED = re.compile(
 )
 
 
-def error_of(finished: Finished, *, behind_bwrap: bool) -> PodJobsError | None:
+def error_of(finished: ProcessEnd, *, behind_bwrap: bool) -> PodJobsError | None:
     """None for success; else the error to raise. `behind_bwrap`: a signal shows as 128 + its number."""
     code = finished.returncode
     if code == 0:

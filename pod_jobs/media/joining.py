@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
-from pod_jobs.media.chunks import Finished, Layout, check_chunk, name_of, read_finished
+from pod_jobs.media.chunks import FinishedChunk, Layout, check_chunk, name_of, read_finished
 from pod_jobs.media.hls import MediaPlaylist, build_playlist
 from pod_jobs.media.master import write_text
 
@@ -28,7 +28,7 @@ class Joiner:
     def complete(self) -> bool:
         return self.joined == len(self.layout.chunks)
 
-    def append_next(self) -> Finished | None:
+    def append_next(self) -> FinishedChunk | None:
         """The next chunk, if it is finished. FfmpegFailed: it is not what it should be, and nothing of it was taken."""
         folder = self.shared / name_of(self.joined)
         if self.complete or not folder.exists():

@@ -10,7 +10,7 @@ from pathlib import Path
 from pod_jobs.errors import DiskFull, FfmpegFailed, PodJobsError
 from pod_jobs.media import exits, guard
 from pod_jobs.media.progress import Position
-from pod_jobs.media.run import Bounds, Finished, run
+from pod_jobs.media.run import Bounds, ProcessEnd, run
 from pod_jobs.media.tools import Tools
 from pod_jobs.media_names import LOG_NAME
 
@@ -35,7 +35,7 @@ class Journal:
         position: Position,
         tick: Callable[[], None],
         sources: Sequence[Path] = (),
-    ) -> Finished:
+    ) -> ProcessEnd:
         """Run `argv` in the folder, behind the sandbox; raises what the exit means and what `tick` raises."""
         locked_in = guard.sandboxed(self.tools.sandbox, argv, sources, self.folder)
         command = shlex.join(argv)

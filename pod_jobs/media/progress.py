@@ -66,7 +66,7 @@ class Position:
             raise FfmpegFailed(f"no advance for {self._stall_s:.0f} s, at {at}", code="encode-stalled")
 
 
-class Pace:
+class ProgressMeter:
     """Turns shares of steps into a Progress. One per job."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -40,7 +40,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Finished:
+class ProcessEnd:
     """How a process ended. `returncode` is negative for a signal; peak_mb is resident memory."""
 
     returncode: int
@@ -61,7 +61,7 @@ def run(
     on_line: Callable[[str], None],
     tick: Callable[[], None],
     on_word: Callable[[str], None] = _ignore,
-) -> Finished:
+) -> ProcessEnd:
     """Run to the end, in `folder`; `on_word` hears the lines of stderr. Raises what the three raise, and FfmpegFailed
     (encode-too-slow)."""
     started = time.monotonic()
@@ -79,7 +79,7 @@ def run(
         raise
     finally:
         streams.close()
-    return Finished(
+    return ProcessEnd(
         returncode=process.returncode,
         stderr=streams.stderr.decode(errors="replace"),
         wall_s=time.monotonic() - started,
@@ -88,7 +88,7 @@ def run(
     )
 
 
-def capture(argv: Sequence[str], folder: Path, bounds: Bounds, tick: Callable[[], None]) -> tuple[Finished, str]:
+def capture(argv: Sequence[str], folder: Path, bounds: Bounds, tick: Callable[[], None]) -> tuple[ProcessEnd, str]:
     """Run to the end; its whole stdout comes back (the caller knows that it is small)."""
     lines: list[str] = []
     finished = run(argv, folder, bounds, lines.append, tick)

@@ -12,8 +12,8 @@ from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.journal import Journal
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.plan import EncodePlan, Remark
-from pod_jobs.media.progress import Pace, Position, Progress
-from pod_jobs.media.run import Bounds, Finished
+from pod_jobs.media.progress import Position, Progress, ProgressMeter
+from pod_jobs.media.run import Bounds, ProcessEnd
 from pod_jobs.media.streams import Picture
 from pod_jobs.media.tools import Tools
 from pod_jobs.media_names import LOG_NAME
@@ -49,7 +49,7 @@ class Work:
         self.duration_s: float | None = None  # of the result, about; None: not known yet
         self.is_video: bool | None = None
         self._tick = tick
-        self._pace = Pace()
+        self._meter = ProgressMeter()
 
     @property
     def elapsed_s(self) -> float:
@@ -61,7 +61,7 @@ class Work:
 
     def report(self, step: str, share: float, position_s: float | None = None, workers: int = 1) -> None:
         """Progress: `share` 0..1 of the step. Raises what ends the work."""
-        progress = self._pace.at(step, share, position_s, self.first_playable_s is not None, workers)
+        progress = self._meter.at(step, share, position_s, self.first_playable_s is not None, workers)
         self._tick(replace(progress, duration_s=self.duration_s, is_video=self.is_video))
 
     def see(self, *, playable: bool) -> None:
@@ -73,7 +73,7 @@ class Work:
         self.remarks.append(Remark(code, reason, facts))
         self.journal.note(f"{code} {reason} {facts or ''}")
 
-    def side(self, step: str, argv: list[str], duration_s: float, source: Path | None = None) -> Finished:
+    def side(self, step: str, argv: list[str], duration_s: float, source: Path | None = None) -> ProcessEnd:
         """A command beside the pass: short, but not without limits. `source`: it reads that; else only what we wrote."""
         limits = self.plan.limits
         position = Position(limits.stall_s)

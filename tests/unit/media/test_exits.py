@@ -4,11 +4,11 @@ import pytest
 
 from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, FfmpegKilled
 from pod_jobs.media.exits import error_of
-from pod_jobs.media.run import Finished
+from pod_jobs.media.run import ProcessEnd
 
 
-def finished(code: int, words: str = "") -> Finished:
-    return Finished(code, words, wall_s=1, cpu_s=1, peak_mb=1)
+def finished(code: int, words: str = "") -> ProcessEnd:
+    return ProcessEnd(code, words, wall_s=1, cpu_s=1, peak_mb=1)
 
 
 @pytest.mark.parametrize(

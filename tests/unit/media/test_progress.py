@@ -1,7 +1,7 @@
 import pytest
 
 from pod_jobs.errors import FfmpegFailed
-from pod_jobs.media.progress import Pace, Position
+from pod_jobs.media.progress import Position, ProgressMeter
 
 
 class Clock:
@@ -38,20 +38,20 @@ def test_a_stall_is_the_lack_of_change_not_of_words() -> None:
 
 
 def test_fractions_cover_the_job_and_never_go_back() -> None:
-    pace = Pace(Clock())
+    meter = ProgressMeter(Clock())
     asked = (("probe", 0.0), ("encode", 0.5), ("encode", 0.4), ("encode", 7.0), ("package", 0.0), ("pictures", 1.0))
-    assert [pace.at(step, share, None, False).fraction for step, share in asked] == [0, 0.48, 0.48, 0.95, 0.95, 1.0]
+    assert [meter.at(step, share, None, False).fraction for step, share in asked] == [0, 0.48, 0.48, 0.95, 0.95, 1.0]
 
 
 def test_time_left_follows_the_pace_of_the_last_half_minute() -> None:
     clock = Clock()
-    pace = Pace(clock)
-    assert pace.at("encode", 0.01, 1.0, False).eta_s is None  # too early to say
+    meter = ProgressMeter(clock)
+    assert meter.at("encode", 0.01, 1.0, False).eta_s is None  # too early to say
     clock.now += 50
-    first = pace.at("encode", 0.5, 60.0, False)
+    first = meter.at("encode", 0.5, 60.0, False)
     assert first.eta_s == pytest.approx(56, abs=1)
     assert first.speed == pytest.approx(1.2)
     for _ in range(40):
         clock.now += 1
-        last = pace.at("encode", 0.5, 60.0, False)
+        last = meter.at("encode", 0.5, 60.0, False)
     assert last.eta_s is None  # it stands still: no promise
