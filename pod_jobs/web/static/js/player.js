@@ -1,10 +1,10 @@
 // The player: our controls over a <video>. Every control is a native button, range or select, so keyboard and screen readers just work.
 import { toast } from "./notices.js";
-import { fetchStoryboard, showTile } from "./storyboard.js";
 import { openStream } from "./stream.js";
-import { _, clock, languageName, spoken } from "./words.js";
+import { Timeline } from "./timeline.js";
+import { Tracks } from "./tracks.js";
+import { _ } from "./words.js";
 
-const TILE_WIDTH_PX = 160;
 const HIDE_AFTER_MS = 2_500;
 const STEP_S = 10;
 const HOLD_BACK_S = 3; // a part of a segment, so there is a picture
@@ -14,16 +14,15 @@ const SHORTCUTS = {
 };
 
 export class Player {
-  cues = [];
   expected = 0; // seconds that the whole recording has, also while only a part of it is encoded
 
   constructor(element) {
     this.element = element;
     this.media = element.querySelector("video");
-    this.seek = this.part("seek");
+    this.timeline = new Timeline(this);
+    this.tracks = new Tracks(this);
     this.wireMedia();
     this.wireControls();
-    this.wireSeek();
     this.wireKeys();
     this.wireHiding();
     this.restoreChoices();
@@ -38,8 +37,8 @@ export class Player {
     this.expected = duration ?? 0;
     this.element.classList.toggle("is-sound", isVideo === false);
     if (play.poster && !this.media.poster && isVideo !== false) this.media.poster = play.poster;
-    this.addTracks(play);
-    if (play.storyboard && !this.cues.length) this.cues = await fetchStoryboard(play.storyboard);
+    this.tracks.add(play);
+    if (play.storyboard) await this.timeline.addPictures(play.storyboard);
     const source = play.master ?? play.mp4[0]?.url ?? play.audio[0]?.url;
     if (source === this.source) return;
     this.source = source;
@@ -61,41 +60,6 @@ export class Player {
     this.element.classList.remove("is-waiting");
   }
 
-  addTracks(play) {
-    for (const { language, url } of play.captions) this.addTrack("captions", url, language);
-    if (play.chapters) this.addTrack("chapters", play.chapters, "");
-    this.part("captions").hidden = play.captions.length === 0;
-  }
-
-  addTrack(kind, url, language) {
-    if (this.media.querySelector(`track[src="${CSS.escape(url)}"]`)) return;
-    const track = Object.assign(document.createElement("track"), { kind, src: url, srclang: language });
-    if (language) track.label = languageName(language);
-    if (kind === "chapters") track.addEventListener("load", () => this.showChapters(track.track));
-    this.media.append(track);
-    if (kind === "chapters") track.track.mode = "hidden";
-  }
-
-  showChapters(track) {
-    const list = document.getElementById("chapters");
-    if (!list || !track.cues?.length) return;
-    list.querySelector("ol").replaceChildren(
-      ...Array.from(track.cues, (cue) => {
-        const button = Object.assign(document.createElement("button"), { type: "button", className: "chapter" });
-        const time = Object.assign(document.createElement("span"), { className: "chapter-time", textContent: clock(cue.startTime) });
-        button.append(time, " ", cue.text);
-        button.addEventListener("click", () => {
-          this.media.currentTime = cue.startTime;
-          this.media.play();
-        });
-        const item = document.createElement("li");
-        item.append(button);
-        return item;
-      }),
-    );
-    list.hidden = false;
-  }
-
   wireMedia() {
     const on = (names, act) => names.split(" ").forEach((name) => this.media.addEventListener(name, act));
     on("play pause ended", () => {
@@ -104,7 +68,6 @@ export class Player {
       this.label("play", paused ? _("Play") : _("Pause"));
       this.stir();
     });
-    on("timeupdate durationchange seeking loadedmetadata progress", () => this.showTime());
     on("volumechange", () => this.showVolume());
     on("seeking", () => this.holdBack());
     on("waiting seeking", () => this.element.classList.add("is-waiting"));
@@ -121,7 +84,6 @@ export class Player {
     click("back", () => this.jump(-STEP_S));
     click("forward", () => this.jump(STEP_S));
     click("mute", () => this.mute());
-    click("captions", () => this.captions());
     click("fullscreen", () => this.fullscreen());
     click("pip", () => this.pictureInPicture());
     this.part("pip").hidden = !document.pictureInPictureEnabled;
@@ -134,28 +96,13 @@ export class Player {
     this.part("quality").addEventListener("change", ({ target }) => this.stream?.setLevel(Number(target.value)));
   }
 
-  wireSeek() {
-    this.seek.addEventListener("input", () => {
-      this.media.currentTime = Math.min(Number(this.seek.value), this.playable);
-      this.preview(Number(this.seek.value));
-    });
-    this.seek.addEventListener("pointermove", (event) => {
-      const box = this.seek.getBoundingClientRect();
-      const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-      this.preview(share * this.whole);
-    });
-    for (const name of ["pointerleave", "blur", "change"]) {
-      this.seek.addEventListener(name, () => (this.part("preview").hidden = true));
-    }
-  }
-
   wireKeys() {
     this.element.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       const { target } = event;
       const own = target.matches("select, input") ? key.length > 1 || key === " " : target.matches("button") && key === " ";
-      if (own && !(target === this.seek && key === " ")) return; // the control's own use of the key
+      if (own && !(target === this.part("seek") && key === " ")) return; // the control's own use of the key
       if (/^\d$/.test(key)) this.media.currentTime = (this.playable * Number(key)) / 10;
       else if (SHORTCUTS[key]) this[SHORTCUTS[key]]();
       else return;
@@ -201,33 +148,6 @@ export class Player {
   holdBack() {
     const grows = this.whole > this.playable;
     if (grows && this.media.currentTime > this.playable - 0.5) this.media.currentTime = Math.max(0, this.playable - HOLD_BACK_S);
-  }
-
-  showTime() {
-    const { currentTime, buffered } = this.media;
-    const { whole, playable } = this;
-    this.seek.max = String(whole || 1);
-    this.seek.value = String(currentTime);
-    this.seek.setAttribute("aria-valuetext", _("{time} of {whole}", { time: spoken(currentTime), whole: spoken(whole) }));
-    let loaded = 0;
-    for (let i = 0; i < buffered.length; i++) if (buffered.start(i) <= currentTime) loaded = Math.max(loaded, buffered.end(i));
-    const share = (seconds) => `${whole ? (100 * Math.min(seconds, whole)) / whole : 0}%`;
-    this.seek.style.setProperty("--played", share(currentTime));
-    this.seek.style.setProperty("--loaded", share(Math.max(loaded, currentTime)));
-    this.seek.style.setProperty("--encoded", share(playable));
-    this.part("time").textContent = `${clock(currentTime)} / ${clock(whole)}`;
-  }
-
-  preview(time) {
-    const box = this.part("preview");
-    const rail = this.seek.getBoundingClientRect();
-    const width = this.cues.length ? TILE_WIDTH_PX : 60;
-    const centre = this.whole ? (time / this.whole) * rail.width : 0;
-    showTile(box.querySelector(".player-tile"), this.cues, time, TILE_WIDTH_PX);
-    box.querySelector(".player-when").textContent =
-      time > this.playable + 1 ? _("{time} · not yet encoded", { time: clock(time) }) : clock(time);
-    box.style.left = `${Math.min(Math.max(centre - width / 2, 0), Math.max(0, rail.width - width))}px`;
-    box.hidden = false;
   }
 
   showVolume() {
@@ -285,20 +205,12 @@ export class Player {
   end = () => (this.media.currentTime = this.playable);
   louder = () => this.changeVolume(0.1);
   quieter = () => this.changeVolume(-0.1);
+  captions = () => this.tracks.next();
   mute = () => (this.media.muted = !this.media.muted);
 
   changeVolume(step) {
     this.media.muted = false;
     this.media.volume = Math.min(1, Math.max(0, this.media.volume + step));
-  }
-
-  /** Off, first language, second language … */
-  captions() {
-    const tracks = Array.from(this.media.textTracks).filter((track) => track.kind === "captions");
-    const next = tracks.findIndex((track) => track.mode === "showing") + 1;
-    tracks.forEach((track, index) => (track.mode = index === next ? "showing" : "disabled"));
-    this.part("captions").setAttribute("aria-pressed", String(next < tracks.length));
-    toast(tracks[next] ? _("Captions: {language}", { language: tracks[next].label }) : _("Captions off"));
   }
 
   async fullscreen() {

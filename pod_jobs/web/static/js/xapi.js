@@ -1,24 +1,12 @@
-// What a viewer does, as statements of the xAPI Video Profile 1.0.3 (https://w3id.org/xapi/video).
-// The server names the actor, maps the ids and checks all of it; see docs/xapi.md.
+// What a viewer does, as statements. The server names the actor, maps the ids and checks all of it; see docs/xapi.md.
+import { Attempt } from "./attempt.js";
 import { Outbox } from "./outbox.js";
-import { format, rounded, union, watched } from "./segments.js";
+import { rounded } from "./segments.js";
+import { buildStatement, uuid } from "./statement.js";
 
-const PROFILE = "https://w3id.org/xapi/video";
-const EXTENSION = `${PROFILE}/extensions/`;
-const ADL = "http://adlnet.gov/expapi/verbs/";
-const VERBS = {
-  initialized: `${ADL}initialized`,
-  played: `${PROFILE}/verbs/played`,
-  paused: `${PROFILE}/verbs/paused`,
-  seeked: `${PROFILE}/verbs/seeked`,
-  interacted: `${ADL}interacted`,
-  completed: `${ADL}completed`,
-  terminated: `${ADL}terminated`,
-};
 const SEEK_REST_MS = 400; // a slider seeks many times on its way; where it rests counts
 const CHANGE_REST_MS = 500; // the same for volume
 const SMALL_SEEK_S = 0.3; // the player's own: over a gap between two segments, to the very first picture
-const SAME_LENGTH_S = 1; // a length grows by milliseconds while its last segment loads: still the same video
 
 /** Record what happens in `player`; `settings` come from the page: {person, activity, title, threshold, screen, now}. */
 export function trace(player, settings) {
@@ -70,10 +58,9 @@ class Tracer {
   /** A session: from the moment the length is known until the viewer leaves. */
   begin() {
     if (this.sessionId || !(this.player.whole > 0)) return;
-    this.sessionId = crypto.randomUUID?.() ?? uuid();
+    this.sessionId = uuid();
     this.began = performance.now();
-    this.attempt = this.storedAttempt(rounded(this.player.whole));
-    this.length = this.attempt.length;
+    this.attempt = new Attempt(this.settings.person, this.settings.activity, rounded(this.player.whole));
     this.position = this.media.currentTime;
     this.playingFrom = null;
     this.volume = this.shownVolume();
@@ -130,8 +117,7 @@ class Tracer {
       const wasPlaying = this.playingFrom !== null;
       this.close();
       const times = { "time-from": this.here(), "time-to": this.clamped(to) };
-      const { progress, "played-segments": segments } = this.reached();
-      this.state({ verb: "seeked", result: { ...times, progress, "played-segments": segments }, context: this.threshold() });
+      this.state({ verb: "seeked", result: { ...times, ...this.attempt.watched() }, context: this.threshold() });
       if (wasPlaying) this.playingFrom = this.clamped(to);
     }
     this.position = to;
@@ -153,10 +139,9 @@ class Tracer {
   /** Once in an attempt, as soon as enough of the video was watched. */
   complete() {
     if (!this.sessionId || this.playingFrom === null || this.attempt.completed) return;
-    if (this.progress([...this.attempt.segments, this.open()]) < this.settings.threshold) return;
-    this.close();
+    if (this.attempt.progress(this.attempt.with(this.open())) < this.settings.threshold) return;
     this.attempt.completed = true;
-    this.storeAttempt();
+    this.close();
     const took = Math.max(0, (performance.now() - this.began) / 1000);
     const result = { completion: true, duration: `PT${took.toFixed(2)}S` };
     this.state({ verb: "completed", result: this.reached(), context: this.threshold(), more: result });
@@ -176,7 +161,7 @@ class Tracer {
   // places and segments
 
   clamped(seconds) {
-    return rounded(Math.min(Math.max(0, seconds), this.length));
+    return rounded(Math.min(Math.max(0, seconds), this.attempt.length));
   }
 
   here() {
@@ -207,18 +192,12 @@ class Tracer {
   /** What played until now is watched; the segment goes on from here. */
   close() {
     if (this.playingFrom === null) return;
-    this.attempt.segments = union([...this.attempt.segments, this.open()].filter(([begin, end]) => end > begin));
+    this.attempt.add(this.open());
     this.playingFrom = this.here();
-    this.storeAttempt();
-  }
-
-  progress(segments) {
-    return rounded(Math.min(1, watched(segments) / this.length));
   }
 
   reached() {
-    const { segments } = this.attempt;
-    return { time: this.here(), progress: this.progress(segments), "played-segments": format(segments) };
+    return { time: this.here(), ...this.attempt.watched() };
   }
 
   threshold() {
@@ -243,59 +222,14 @@ class Tracer {
     };
   }
 
-  /** The attempt (registration) lasts as long as the tab; so does what was watched in it. */
-  storedAttempt(length) {
-    const fresh = { registration: crypto.randomUUID?.() ?? uuid(), segments: [], completed: false, length };
-    try {
-      const stored = JSON.parse(sessionStorage.getItem(this.attemptKey()));
-      return Math.abs(stored?.length - length) < SAME_LENGTH_S ? stored : fresh;
-    } catch {
-      return fresh;
-    }
-  }
-
-  storeAttempt() {
-    try {
-      sessionStorage.setItem(this.attemptKey(), JSON.stringify(this.attempt));
-    } catch {
-      // then the next page begins a new attempt
-    }
-  }
-
-  attemptKey() {
-    return `pod_jobs.attempt.${this.settings.person}.${this.settings.activity}`;
-  }
-
   /** Hand a statement to the outbox. The clock is the server's: a viewer's may be years away. */
-  state({ id, verb, result, context = {}, more = {} }) {
+  state({ context = {}, ...said }) {
     const instant = Math.max(this.lastInstant + 1, Math.round(this.clockOffset + performance.now()));
     this.lastInstant = instant;
     const { activity, title } = this.settings;
-    this.outbox.add({
-      id: id ?? crypto.randomUUID?.() ?? uuid(),
-      timestamp: new Date(instant).toISOString(),
-      verb: { id: VERBS[verb], display: { en: verb } },
-      object: { objectType: "Activity", id: activity, definition: { type: `${PROFILE}/activity-type/video`, name: { und: title } } },
-      ...(result && { result: { ...more, extensions: extensions(result) } }),
-      context: {
-        registration: this.attempt.registration,
-        contextActivities: { category: [{ id: PROFILE }] },
-        extensions: extensions({ "session-id": this.sessionId, length: this.length, ...context }),
-      },
-    });
-    if (verb === "initialized") this.storeAttempt();
+    const { registration, length } = this.attempt;
+    const whole = { "session-id": this.sessionId, length, ...context };
+    this.outbox.add(buildStatement({ ...said, instant, activity, title, registration, context: whole }));
+    if (said.verb === "initialized") this.attempt.store();
   }
-}
-
-function extensions(values) {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [EXTENSION + name, value]));
-}
-
-/** For pages over plain HTTP, where crypto.randomUUID is missing. */
-function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

@@ -1,0 +1,54 @@
+// One person's attempt at a video (a registration): what was watched of it. It lasts as long as the tab.
+import { format, rounded, union, watched } from "./segments.js";
+import { uuid } from "./statement.js";
+
+const SAME_LENGTH_S = 1; // a length grows by milliseconds while its last segment loads: still the same video
+
+export class Attempt {
+  /** The tab's attempt at a video of `length` seconds; a new one when there is none, or it was of another length. */
+  constructor(person, activity, length) {
+    this.key = `pod_jobs.attempt.${person}.${activity}`;
+    const stored = this.stored();
+    const isSame = Math.abs(stored?.length - length) < SAME_LENGTH_S;
+    const { registration, segments, completed } = isSame ? stored : { registration: uuid(), segments: [], completed: false };
+    Object.assign(this, { registration, segments, completed, length: isSame ? stored.length : length });
+  }
+
+  stored() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.key));
+    } catch {
+      return null;
+    }
+  }
+
+  store() {
+    const { registration, segments, completed, length } = this;
+    try {
+      sessionStorage.setItem(this.key, JSON.stringify({ registration, segments, completed, length }));
+    } catch {
+      // then the next page begins a new attempt
+    }
+  }
+
+  /** Add a segment [begin, end] to what is watched. */
+  add(segment) {
+    this.segments = this.with(segment);
+    this.store();
+  }
+
+  /** The watched segments if `segment` were one of them. */
+  with(segment) {
+    return union([...this.segments, segment].filter(([begin, end]) => end > begin));
+  }
+
+  /** The share of the video that `segments` cover. */
+  progress(segments = this.segments) {
+    return rounded(Math.min(1, watched(segments) / this.length));
+  }
+
+  /** What paused, seeked, completed and terminated say of it. */
+  watched() {
+    return { progress: this.progress(), "played-segments": format(this.segments) };
+  }
+}
