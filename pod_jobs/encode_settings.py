@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pod_jobs.media_names import WEB
+from pod_jobs.media_names import RUNG, WEB
 from pod_jobs.section import PositiveFloat, PositiveInt, Section
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
@@ -18,9 +18,9 @@ SOUND_ALONE = ("m4a", "mp3")
 Kbps = Annotated[int, Field(ge=32, le=512)]
 
 
-def _names_no_sound(name: str) -> str:
-    if name == "audio":
-        raise ValueError("audio is the name of the sound's own files")
+def _is_rung(name: str) -> str:
+    if not RUNG.fullmatch(name):
+        raise ValueError("1 to 16 of a-z 0-9 are needed, and audio is the name of the sound's own files")
     return name
 
 
@@ -48,7 +48,7 @@ class EncodeSettings(Section):
 
 
 class Rung(Section):
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$"), AfterValidator(_names_no_sound)]
+    name: Annotated[str, AfterValidator(_is_rung)]
     height_px: Annotated[int, Field(ge=90, le=4320)]
     maxrate_kbps: PositiveInt
     audio_kbps: Kbps

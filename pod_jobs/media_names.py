@@ -5,10 +5,13 @@ import re
 WEB = "web"  # the template whose outputs make a video ready; the others add downloads
 LOG_NAME = "encoding.log"
 MASTER_NAME = "master.m3u8"
-KIND = re.compile(
-    r"[a-z][a-z0-9_]{0,19}"
-)  # of a job: its id and its folder begin with it; the catalog keeps 20 characters
+# Of a job: its id and its folder begin with it; the catalog keeps 20 characters
+KIND = re.compile(r"[a-z][a-z0-9_]{0,19}")
 RUN_FOLDER = re.compile(rf"({KIND.pattern})-(\d{{1,18}})-g(\d{{1,9}})")  # kind, task, generation
+FILE_NAME = re.compile(
+    r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}"
+)  # in such a folder: no other is taken into the catalog, or served
+RUNG = re.compile(r"(?!audio$)[a-z0-9]{1,16}")  # names a rendition and its files; "audio" names those of the sound
 
 
 def run_folder(kind: str, task_id: int, generation: int) -> str:

@@ -43,12 +43,9 @@ class XapiSettings(Section):
             raise ValueError("lane: two have the same name")
         for lane in self.lane:
             longest_s = lane.connect_timeout_s + lane.read_timeout_s
-            if (
-                self.lease_s < 1.5 * longest_s
-            ):  # it is renewed when a third is gone, and a request may begin right before
-                raise ValueError(
-                    f"lease_s: lane {lane.name} waits up to {longest_s:g} s, so give {1.5 * longest_s:g} or more"
-                )
+            least_s = 1.5 * longest_s  # it is renewed when a third is gone, and a request may begin right before
+            if self.lease_s < least_s:
+                raise ValueError(f"lease_s: lane {lane.name} waits up to {longest_s:g} s, so give {least_s:g} or more")
         return self
 
     @property

@@ -29,9 +29,7 @@ BEFORE_JOBS = ("folders", "free space", "key-value server", "clock", "catalog")
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
-QUIET_S = (
-    15.0  # at a common start, also of a loaded machine, all is there by then; until then a worker waits without a word
-)
+QUIET_S = 15.0  # a worker waits without a word: at a common start, also of a loaded machine, all is there by then
 
 log = logging.getLogger(__name__)
 

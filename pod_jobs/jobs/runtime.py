@@ -29,7 +29,6 @@ from pod_jobs.errors import (
     FfmpegKilled,
     Interrupted,
     NotFound,
-    PermanentError,
     PodJobsError,
     Stopped,
     Superseded,
@@ -138,7 +137,7 @@ def _may_try_again(context: Context, order: Order, error: TransientError) -> boo
     return not isinstance(error, FfmpegKilled) or order.failures + 1 < context.settings.retry.attempts
 
 
-def _retry(context: Context, tries: int, error: PermanentError | TransientError) -> Retry:
+def _retry(context: Context, tries: int, error: TransientError) -> Retry:
     wait_s = max(1, round(delay_s(tries, context.settings.retry.base_s, context.settings.retry.cap_s)))
     log.warning("try %s failed, again in %s s: %s", tries, wait_s, error.reason)
     return Retry(max=FOR_EVER, interval=wait_s)

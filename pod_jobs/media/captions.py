@@ -71,7 +71,9 @@ def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:
     """WebVTT written anew, for what is kept of the source; "" when no cue with words is within the duration."""
     cues = sorted((*at, words) for start, end, words in _cues(vtt) for at in timeline.place(start, end))
     lines = [
-        f"{_time(start)} --> {_time(min(end, duration_s))}\n{words}" for start, end, words in cues if start < duration_s
+        f"{vtt_time(start)} --> {vtt_time(min(end, duration_s))}\n{words}"
+        for start, end, words in cues
+        if start < duration_s
     ]
     return "\n\n".join(["WEBVTT", *lines]) + "\n" if lines else ""
 
@@ -81,7 +83,7 @@ def build_chapters(chapters: Sequence[Chapter], duration_s: float, timeline: Tim
     placed = [Chapter(*at, one.title) for one in chapters for at in timeline.place(one.start_s, one.end_s)]
     inside = [one for one in placed if 0 <= one.start_s < duration_s and one.end_s > one.start_s][:MOST_CHAPTERS]
     cues = [
-        f"{_time(one.start_s)} --> {_time(min(one.end_s, duration_s))}\n{_title(one.title) or f'{number}'}"
+        f"{vtt_time(one.start_s)} --> {vtt_time(min(one.end_s, duration_s))}\n{_title(one.title) or f'{number}'}"
         for number, one in enumerate(inside, 1)
     ]
     return "\n\n".join(["WEBVTT", *cues]) + "\n" if cues else ""
@@ -149,7 +151,8 @@ def _seconds(text: str) -> float:
     return (int(hours[0]) * 3600 if hours else 0) + int(minutes) * 60 + float(seconds)
 
 
-def _time(seconds: float) -> str:
+def vtt_time(seconds: float) -> str:
+    """3661.5 -> "01:01:01.500", as WebVTT writes it."""
     milliseconds = round(seconds * 1000)
     minutes, milliseconds = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"

@@ -132,9 +132,7 @@ def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], fo
         binds += ["--bind", str(folder), str(folder), "--chdir", str(folder)]
     locks = ["--unshare-all", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1"]
     kernel = ["--proc", "/proc", "--dev", "/dev"]
-    read_only = [
-        word for place in ("/proc", "/dev", "/") for word in ("--remount-ro", place)
-    ]  # last: binds are made there
+    read_only = ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]  # last: binds are made there
     return [sandbox.bwrap, *locks, *kernel, *binds, *read_only, "--", *argv]
 
 

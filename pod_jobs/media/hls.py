@@ -94,13 +94,8 @@ def build_playlist(name: str, playlist: MediaPlaylist, target_s: int) -> str:
     """The text that parse_playlist reads: a playlist of NAME.m4s that may grow. No segment is longer than `target_s`, rounded."""
     longest_s = max((round(segment.duration_s) for segment in playlist.segments), default=0)
     lines = [
-        *(
-            "#EXTM3U",
-            "#EXT-X-VERSION:7",
-            f"#EXT-X-TARGETDURATION:{max(target_s, longest_s)}",
-            "#EXT-X-MEDIA-SEQUENCE:0",
-        ),
-        *("#EXT-X-PLAYLIST-TYPE:EVENT", "#EXT-X-INDEPENDENT-SEGMENTS"),
+        *("#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{max(target_s, longest_s)}"),
+        *("#EXT-X-MEDIA-SEQUENCE:0", "#EXT-X-PLAYLIST-TYPE:EVENT", "#EXT-X-INDEPENDENT-SEGMENTS"),
         f'#EXT-X-MAP:URI="{name}.m4s",BYTERANGE="{playlist.init_bytes}@0"',
     ]
     for one in playlist.segments:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pod_jobs.media import guard
+from pod_jobs.media.captions import vtt_time
 from pod_jobs.media.ffmpeg import ALWAYS
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.ladder import PlannedRendition
@@ -86,16 +87,8 @@ def build_pictures(
     for n, name in enumerate(names):
         argv += ["-map", f"{n}:v:0", *still, name]
     if board:
-        argv += [
-            "-map",
-            f"{len(THUMBNAILS_AT)}:v:0",
-            "-vf",
-            _storyboard_graph(board),
-            "-fps_mode",
-            "passthrough",
-            *JPEG,
-        ]
-        argv += ["-frames:v", str(len(board.sheets)), "-start_number", "1", "storyboard_%d.jpg"]
+        argv += ["-map", f"{len(THUMBNAILS_AT)}:v:0", "-vf", _storyboard_graph(board), "-fps_mode", "passthrough"]
+        argv += [*JPEG, "-frames:v", str(len(board.sheets)), "-start_number", "1", "storyboard_%d.jpg"]
     return argv
 
 
@@ -136,11 +129,5 @@ def build_vtt(board: Storyboard) -> str:
         row, column = divmod(n % per_sheet, COLUMNS)
         begin, end = n * board.interval_s, min((n + 1) * board.interval_s, board.duration_s)
         where = f"{column * board.width_px},{row * board.height_px},{board.width_px},{board.height_px}"
-        cues.append(f"{_vtt_time(begin)} --> {_vtt_time(end)}\n{board.sheets[n // per_sheet]}#xywh={where}")
+        cues.append(f"{vtt_time(begin)} --> {vtt_time(end)}\n{board.sheets[n // per_sheet]}#xywh={where}")
     return "\n\n".join(cues) + "\n"
-
-
-def _vtt_time(seconds: float) -> str:
-    milliseconds = round(seconds * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"

@@ -5,13 +5,12 @@ scaled up, every side is even, and every source gets at least one rendition: its
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pod_jobs.errors import SettingsError
 from pod_jobs.media.media_info import VideoTrack
+from pod_jobs.media_names import RUNG
 
 NEARLY = 0.95  # a source that lacks a few lines of a rung (1072 of 1080, 352 of 360) still gets it, at its own size
 LONGEST_ASPECT = 4  # a 16,000 x 200 banner becomes 1440 x 18 at 360p, not 28,800 x 360
@@ -35,8 +34,8 @@ class Rendition:
     mp4: bool
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,20}", self.name) or self.name == "audio":
-            raise SettingsError(f"rendition.name: {self.name!r} must be letters, digits, - or _, and not 'audio'")
+        if not RUNG.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is no name of a rendition: {RUNG.pattern}")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class EncodePlan:
     limits: Limits = field(default_factory=Limits)
     segment_s: int = 4
     keyframe_s: int = 2
-    mp3_kbps: int = 128
+    mp3_kbps: int = 192
     max_fps: int = 60
     level_lufs: float | None = None
     copy_top: bool = False

@@ -108,6 +108,7 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
     usable = [s for s in tracks if s["frame"]]
     if not usable:
         _raise_nothing_decodes(tracks)
+    texts = [s for s in streams if s["kind"] == "subtitle" and s["codec"] in TEXT_CODECS]
     media = MediaInfo(
         container=found["container"],
         bytes=size,
@@ -117,9 +118,7 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         audio=tuple(_audio(s) for s in usable if s["kind"] == "audio"),
         cover_index=next((s["index"] for s in streams if s["attached"] and s["frame"]), None),
         undecodable=tuple((s["kind"], s["codec"]) for s in tracks if not s["frame"] and s["packets"]),
-        subtitles=tuple(_subtitle(s) for s in streams if s["kind"] == "subtitle" and s["codec"] in TEXT_CODECS)[
-            :MOST_TEXTS
-        ],
+        subtitles=tuple(_subtitle(s) for s in texts[:MOST_TEXTS]),
         has_cea608=any(s.get("cea608") for s in usable),
         chapters=tuple(Chapter(**one) for one in found.get("chapters", ())),
     )

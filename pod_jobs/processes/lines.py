@@ -26,9 +26,8 @@ SERVER_STOP_S = 5.0  # for Valkey to write its file; it takes milliseconds
 def main(name: str) -> int:
     """Run the line `name` until it is told to stop. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("rq.worker").setLevel(
-        logging.WARNING
-    )  # it says five things about each job; ours say what matters
+    # RQ's says five things about each job; ours say what matters
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)
     os.umask(0o027)  # recordings and the database are not for everybody on the host
     try:
         settings = load()

@@ -39,9 +39,8 @@ class HeaderOrForm(CSRFProtect):
 
 
 def register(app: Flask) -> None:
-    app.config.update(
-        WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None
-    )  # checked below; lasts as long as the session
+    # checked below; lasts as long as the session
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     HeaderOrForm(app)  # type: ignore[no-untyped-call]
     app.before_request(_check)
     app.register_error_handler(CSRFError, lambda error: problems.answer(Forbidden(str(error), code="page-outdated")))

@@ -14,7 +14,7 @@ from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("account", __name__)
 
-LANGUAGES = ("en", "fr")
+LANGUAGES = ("en", "fr")  # the first is for everybody else
 YEAR_S = 365 * 86400
 
 

@@ -30,7 +30,6 @@ from pod_jobs.web import (
 )
 from pod_jobs.web.site import Site, install, site
 
-LANGUAGES = ("en", "fr")  # the first is for everybody else
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
 HELD = "pod_jobs.held_database"
 WITHOUT_DATABASE = ("static", "health.healthz")
@@ -49,7 +48,7 @@ def create_app(settings: Settings) -> Flask:
         PERMANENT_SESSION_LIFETIME=timedelta(days=settings.web.session_days),
         SESSION_REFRESH_EACH_REQUEST=False,  # or the answer to a poll under way would sign in again who just signed out
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-        BABEL_DEFAULT_LOCALE=LANGUAGES[0],
+        BABEL_DEFAULT_LOCALE=account.LANGUAGES[0],
     )
     app.url_map.converters["int"] = Number
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
@@ -106,4 +105,4 @@ def _language() -> str:
     user = access.current_user()
     chosen = (user.language if user is not None else "") or request.cookies.get("language", "")
     wanted = [chosen, *request.accept_languages.values()]
-    return negotiate_locale(wanted, LANGUAGES, sep="-") or LANGUAGES[0]
+    return negotiate_locale(wanted, account.LANGUAGES, sep="-") or account.LANGUAGES[0]

@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
-from pod_jobs.media_names import LOG_NAME, RUN_FOLDER
+from pod_jobs.media_names import FILE_NAME, LOG_NAME, RUN_FOLDER
 from pod_jobs.web.access import require_user
 from pod_jobs.web.seats import seated
 from pod_jobs.web.site import site
@@ -36,7 +36,6 @@ TYPES = {  # text is in UTF-8
     ".log": "text/plain",
     ".json": "application/json",
 }
-FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")(\d+)@(\d+)')
 # On a shared computer the next person must not watch from the cache what the last one could see: ask first, 304 is cheap.
 ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}

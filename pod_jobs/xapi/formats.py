@@ -8,9 +8,7 @@ IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f<>\"{}|\\^`]+")
 UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 MAILTO = re.compile(r"mailto:[^\s@<>:]+@[^\s@<>:]+")
 SHA1 = re.compile(r"[0-9A-Fa-f]{40}")
-SHA2 = re.compile(r"[0-9A-Fa-f]{56,128}")
 VERSION = re.compile(r"1\.0(\.\d+)?")
-MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;\s*[\w!#$&^.+-]+=(\"[^\"]*\"|[\w!#$&^.+-]+))*", re.ASCII)
 
 # RFC 5646, section 2.1: language, script, region, variants, extensions, private use; or the grandfathered "i-…"
 LANGUAGE = re.compile(

@@ -10,13 +10,12 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import reports, tasks, videos
 from pod_jobs.errors import ResultRejected
+from pod_jobs.media_names import FILE_NAME
 from pod_jobs.web import access, orders
 from pod_jobs.web.api import answers
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("api_results", __name__)
-
-FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
 @blueprint.post("/tasks/<int:task_id>/start")

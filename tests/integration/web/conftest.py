@@ -1,6 +1,5 @@
 """A migrated instance with its web app, people with passwords and tokens, and a stand-in for the worker."""
 
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -181,10 +180,6 @@ def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(response.data)
     assert (document["status"], document["code"]) == (status, code), document
     return document
-
-
-def form_file(content: bytes, name: str) -> tuple[io.BytesIO, str]:
-    return io.BytesIO(content), name
 
 
 @pytest.fixture

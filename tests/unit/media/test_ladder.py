@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pod_jobs.errors import SettingsError
 from pod_jobs.media.ladder import LONGEST_ASPECT, SMALLEST_PX, Rendition, build_ladder, constant_rate
 from tests.unit.media.samples import LADDER, video
 
@@ -69,5 +68,5 @@ def test_frame_rates(source, expected) -> None:
 
 @pytest.mark.parametrize("name", ["", "audio", "../x", "a b", "720p,x", "é"])
 def test_a_name_that_cannot_be_a_file(name: str) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(ValueError, match="no name of a rendition"):
         Rendition(name, 360, crf=18, preset="medium", maxrate_kbps=1000, audio_kbps=96, mp4=True)
