@@ -213,6 +213,7 @@ class Outbox(Table):
     kind = CharField(20)
     payload = JsonField()
     at_front = BooleanField(default=False)  # a run that somebody waits for already: its worker died
+    makes_way = BooleanField(default=False)  # nobody waits to watch it: RQ gets it when its queue has nothing else
     created_at = InstantField()
 
 

@@ -119,7 +119,7 @@ class Reconciler:
         open_tasks = tasks.open_tasks()
         runs = tasks.runs_under_way()  # before RQ is asked about them
         job_ids = {task.id: tasks.job_id(task.kind, task.id, task.generation) for task in open_tasks}
-        ordered = {row.job_id for row in outbox.pending(limit=100_000)}
+        ordered = outbox.job_ids()
         shot = snapshot.take(self._redis, self._queue_names, list(job_ids.values()))
         progress = queue.read_progress(self._redis, job_ids)
         # Read last: a report that leaves for the catalog after this line finds the row still open and is "reported" here.

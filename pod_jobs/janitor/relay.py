@@ -2,13 +2,15 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from redis import Redis
 
+from pod_jobs.catalog.models import Outbox
 from pod_jobs.catalog.store import outbox
 from pod_jobs.janitor.leader import Fence
-from pod_jobs.jobs import queue, snapshot
+from pod_jobs.jobs import queue, snapshot, workforce
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.table import JOB_TYPES
 
@@ -19,17 +21,25 @@ HEAD_START = timedelta(seconds=1)  # the web app enqueues right after its commit
 
 def relay_outbox(redis: Redis, now: datetime, fence: Fence) -> int:
     """Outbox rows -> RQ. Returns how many. Errors: Deposed."""
-    rows = [row for row in outbox.pending() if now - row.created_at > HEAD_START or row.created_at > now]
-    for row in rows:
+    count = 0
+    for count, row in enumerate(_due(redis, now), 1):
         if row.kind not in JOB_TYPES:
             log.error("%s: this version knows no job type %s; the row waits", row.job_id, row.kind)
             continue
         queue.enqueue(redis, row.job_id, row.payload, at_front=row.at_front)  # False = RQ has it: sent all the same
         with fence():
             outbox.sent(row.job_id)
-    if rows:
-        log.info("enqueued %s job(s) from the outbox", len(rows))
-    return len(rows)
+    if count:
+        log.info("enqueued %s job(s) from the outbox", count)
+    return count
+
+
+def _due(redis: Redis, now: datetime) -> Iterator[Outbox]:
+    """All that the web app left, and then, once that is in RQ, one that makes way if nothing stands before it."""
+    yield from (row for row in outbox.pending() if now - row.created_at > HEAD_START or row.created_at > now)
+    row = outbox.next_to_make_way()
+    if row is not None and workforce.has_room(redis, JOB_TYPES[row.kind].queue):
+        yield row
 
 
 class ReportRelay:

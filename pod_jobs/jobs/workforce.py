@@ -31,11 +31,13 @@ def count_workers(redis: Redis, queue_names: Iterable[str]) -> dict[str, int]:
 
 def count_idle(redis: Redis, queue_name: str) -> int:
     """Workers that wait for a job, less the jobs that wait for a worker."""
-    with redis.pipeline(transaction=False) as pipeline:
-        for key in redis.smembers(f"rq:workers:{queue_name}"):
-            pipeline.hget(key, "state")
-        states = [state and as_text(state) for state in pipeline.execute()]
-    return max(0, states.count("idle") - int(redis.llen(f"rq:queue:{queue_name}")))
+    return max(0, _states(redis, queue_name).count("idle") - int(redis.llen(f"rq:queue:{queue_name}")))
+
+
+def has_room(redis: Redis, queue_name: str) -> bool:
+    """No job waits, and not every worker is busy. With no worker in sight (Redis lost them) one job may wait for one."""
+    states = _states(redis, queue_name)
+    return not redis.llen(f"rq:queue:{queue_name}") and (not states or any(state != "busy" for state in states))
 
 
 def page_of_jobs(
@@ -58,6 +60,14 @@ def page_of_jobs(
     ids = _ids(queue, registry_name, first, last)
     found = PodJob.fetch_many(ids[::-1] if newest_first else ids, connection=redis, serializer=JSONSerializer)
     return total, [job for job in found if isinstance(job, PodJob)]
+
+
+def _states(redis: Redis, queue_name: str) -> list[str]:
+    """RQ's word for what each worker does."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in redis.smembers(f"rq:workers:{queue_name}"):
+            pipeline.hget(key, "state")
+        return [as_text(state) for state in pipeline.execute() if state]
 
 
 def _count_alive(redis: Redis, worker_keys: set[bytes | str]) -> int:

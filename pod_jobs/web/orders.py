@@ -114,12 +114,13 @@ def task_seen_by(user: User, task_id: int) -> Task:
 
 
 def dispatch(task: Task) -> None:
-    """Enqueue what the task's outbox row asks for, if Redis is there."""
+    """Enqueue what the task's outbox row asks for, if Redis is there. What makes way is the janitor's, one at a time."""
     job_id = tasks.job_id(task.kind, task.id, task.generation)
     try:
         row = outbox.of_job(job_id)
-        if row is not None:
-            queue.enqueue(site().redis, job_id, row.payload, at_front=row.at_front)
+        if row is None or row.makes_way:
+            return
+        queue.enqueue(site().redis, job_id, row.payload, at_front=row.at_front)
     except ServiceUnavailable as error:
         log.warning("%s waits for the janitor: %s", job_id, error.reason)
         return

@@ -6,8 +6,19 @@ from pod_jobs.catalog.models import Outbox
 
 
 def pending(limit: int = 500) -> list[Outbox]:
-    """Oldest first."""
-    return list(Outbox.select().order_by(Outbox.id).limit(limit))
+    """What RQ should have at once, oldest first."""
+    return list(Outbox.select().where(~Outbox.makes_way).order_by(Outbox.id).limit(limit))
+
+
+def next_to_make_way() -> Outbox | None:
+    """What RQ gets when its queue has nothing else: one whose worker died, or the oldest."""
+    found: Outbox | None = Outbox.select().where(Outbox.makes_way).order_by(Outbox.at_front.desc(), Outbox.id).first()
+    return found
+
+
+def job_ids() -> set[str]:
+    """Of all that is pending or makes way."""
+    return {row.job_id for row in Outbox.select(Outbox.job_id)}
 
 
 def of_job(job_id: str) -> Outbox | None:

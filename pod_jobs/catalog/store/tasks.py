@@ -15,6 +15,7 @@ from peewee import JOIN, fn
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
+from pod_jobs.media_names import WEB
 
 OPEN = ("waiting", "running")
 OTHERS = ("opening", "ending", "second")  # options that name another video
@@ -240,7 +241,10 @@ def _is_deleted(task: Task) -> bool:
 def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
     wanted = job_id(task.kind, task.id, task.generation)
     payload: dict[str, Any] = {"task": task.id, "generation": task.generation}
-    Outbox.create(job_id=wanted, kind=task.kind, payload=payload, at_front=at_front, created_at=now)
+    makes_way = task.kind == "encode" and task.template != WEB
+    Outbox.create(
+        job_id=wanted, kind=task.kind, payload=payload, at_front=at_front, makes_way=makes_way, created_at=now
+    )
 
 
 def end(task: Task, state: str, now: datetime) -> None:

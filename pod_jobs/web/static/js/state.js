@@ -41,6 +41,7 @@ function waitingWords(task) {
   if (left > 0) return _("Next try in {time}", { time: span(left) });
   if (task.queue_position === 1) return _("Next in the queue");
   if (task.queue_position > 1) return _("Number {place} in the queue", { place: task.queue_position });
+  if (task.kind === "encode" && task.template !== "web") return _("In the queue behind new recordings");
   return _("Starts soon");
 }
 
