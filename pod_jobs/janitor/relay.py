@@ -22,13 +22,14 @@ HEAD_START = timedelta(seconds=1)  # the web app enqueues right after its commit
 def relay_outbox(redis: Redis, now: datetime, fence: Fence) -> int:
     """Outbox rows -> RQ. Returns how many. Errors: Deposed."""
     count = 0
-    for count, row in enumerate(_due(redis, now), 1):
+    for row in _due(redis, now):
         if row.kind not in JOB_TYPES:
             log.error("%s: this version knows no job type %s; the row waits", row.job_id, row.kind)
             continue
         queue.enqueue(redis, row.job_id, row.payload, at_front=row.at_front)  # False = RQ has it: sent all the same
         with fence():
             outbox.sent(row.job_id)
+        count += 1
     if count:
         log.info("enqueued %s job(s) from the outbox", count)
     return count
