@@ -23,7 +23,7 @@ from pod_jobs.media.tools import Tools
 from pod_jobs.processes import lines
 
 REAL_EVERY = 4
-real_encode = encode_job.encode
+real_encode = encode_job.encode  # type: ignore[attr-defined]
 real_publish = work_folder.publish
 
 
@@ -42,7 +42,12 @@ def real_time() -> float:
 
 
 def stub(
-    source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None], team: Team | None
+    source: Path,
+    folder: Path,
+    plan: EncodePlan,
+    tools: Tools,
+    tick: Callable[[Progress], None],
+    team: Team | None = None,
 ) -> Encoded:
     ends = time.monotonic() + float(os.environ.get("CHAOS_STUB_S") or random.uniform(1, 5))
     while time.monotonic() < ends:
@@ -51,12 +56,17 @@ def stub(
     outputs = []
     for name in ("master.m3u8", "360p.mp4"):
         (folder / name).write_bytes(os.urandom(100_000))
-        outputs.append(Output("mp4", name, 100_000, "video/mp4", "360p", 640, 360, None))
+        outputs.append(Output("mp4", name, 100_000, "video/mp4", "360p", 640, 360))
     return Encoded(tuple(outputs), 1.0, True, {}, (), 1.0, 1.0, 1.0, 1.0, ())
 
 
 def recorded_encode(
-    source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None], team: Team | None
+    source: Path,
+    folder: Path,
+    plan: EncodePlan,
+    tools: Tools,
+    tick: Callable[[Progress], None],
+    team: Team | None = None,
 ) -> Encoded:
     for other in others_at_work(folder):
         record("overlap", folder, other=other)
@@ -103,6 +113,6 @@ def recorded_publish(work: Path, result: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    encode_job.encode = recorded_encode
+    encode_job.encode = recorded_encode  # type: ignore[attr-defined]
     work_folder.publish = recorded_publish
     sys.exit(lines.main(sys.argv[1]))

@@ -39,12 +39,12 @@ class Proxy:
                 for connection in list(self._peer):
                     self._close(connection)
             for key, _ in self._selector.select(0.05):
-                connection = key.fileobj
-                assert isinstance(connection, socket.socket)
-                if connection is self._listener:
+                ready = key.fileobj
+                assert isinstance(ready, socket.socket)
+                if ready is self._listener:
                     self._accept()
                 else:
-                    self._forward(connection)
+                    self._forward(ready)
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()

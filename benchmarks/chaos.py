@@ -177,7 +177,7 @@ def make_clip() -> bytes:
         path = Path(folder) / "clip.mp4"
         inputs = ["-f", "lavfi", "-i", "testsrc2=s=640x360:d=4", "-f", "lavfi", "-i", "sine=d=4"]
         command = [
-            imageio_ffmpeg.get_ffmpeg_exe(),
+            imageio_ffmpeg.get_ffmpeg_exe(),  # type: ignore[attr-defined]
             "-v",
             "error",
             *inputs,

@@ -229,7 +229,7 @@ def vmaf(source: Path, folder: Path, media: MediaInfo, ladder: Sequence[PlannedR
             "[a][b]libvmaf=n_threads=4:n_subsample=2"
         )
         argv = [
-            imageio_ffmpeg.get_ffmpeg_exe(),
+            imageio_ffmpeg.get_ffmpeg_exe(),  # type: ignore[attr-defined]
             "-nostdin",
             "-i",
             str(encoded if encoded.exists() else encoded.with_suffix(".ts")),

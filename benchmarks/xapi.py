@@ -137,9 +137,12 @@ class Run:
     def accept(self, count: int, per_request: int) -> float:
         """Hand in `count` statements over two connections; seconds."""
         batches = [[statement() for _ in range(per_request)] for _ in range(count // per_request)]
-        halves = [
-            threading.Thread(target=lambda part: [self.hand_in(b) for b in part], args=(batches[i::2],)) for i in (0, 1)
-        ]
+
+        def hand_in_all(part: list[list[dict[str, Any]]]) -> None:
+            for batch in part:
+                self.hand_in(batch)
+
+        halves = [threading.Thread(target=hand_in_all, args=(batches[i::2],)) for i in (0, 1)]
         began = time.monotonic()
         for half in halves:
             half.start()
@@ -251,8 +254,8 @@ class Run:
             time.sleep(3)
         loader.join()
         say(f"killed {kills}; waiting for the rest")
-        for store in self.stores.values():
-            wait_for(lambda store=store: store.count() >= self.expected(store), DRAIN_S, "all are delivered")
+        stores = self.stores.values()
+        wait_for(lambda: all(store.count() >= self.expected(store) for store in stores), DRAIN_S, "all are delivered")
         return {"chaos": count, "chaos_s": round(time.monotonic() - began), "kills": kills}
 
     def load_slowly(self, count: int) -> None:

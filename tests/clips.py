@@ -27,7 +27,7 @@ def builds() -> dict[str, str]:
 
 def ffmpeg(*arguments: str, to: Path | None = None) -> None:
     """The wheel's ffmpeg, bare; `to` takes its stdout."""
-    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", *arguments]
+    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", *arguments]  # type: ignore[attr-defined]
     with open(to or os.devnull, "wb") as out:
         subprocess.run(argv, stdout=out, check=True, timeout=60)
 
@@ -328,8 +328,8 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "opus.ogg": _args(*tone(), "-c:a", "libopus"),
     "mjpeg.avi": _args(*corner(), "-c:v", "mjpeg", "-pix_fmt", "yuvj422p"),
 }
-BAD_MAKERS: dict[str, tuple[Callable[[Path], None], str]] = {  # name -> maker, error code
-    "empty.mp4": (lambda path: path.write_bytes(b"") and None, "source-empty"),
+BAD_MAKERS: dict[str, tuple[Callable[[Path], object], str]] = {  # name -> maker, error code
+    "empty.mp4": (lambda path: path.write_bytes(b""), "source-empty"),
     "text.mp4": (_text, "source-not-media"),
     "playlist.mp4": (_playlist, "source-playlist"),
     "no_moov.mp4": (_no_moov, "source-unreadable"),

@@ -48,7 +48,7 @@ class Ground:
         return _once(self.folder / "good.base.mkv", lambda p: _make(p, *SMALL, *TONE, *H264, "-g", "10", *AAC))
 
 
-Maker = Callable[[Path, Ground], None]
+Maker = Callable[[Path, Ground], object]
 SMALL, TONE = pattern("128x96", seconds=1), tone(1)
 
 
@@ -74,7 +74,7 @@ def made(*arguments: str) -> Maker:
 
 
 def written(content: bytes) -> Maker:
-    return lambda path, ground: path.write_bytes(content) and None
+    return lambda path, ground: path.write_bytes(content)
 
 
 def text(template: str, prefix: bytes = b"") -> Maker:
@@ -339,8 +339,8 @@ MADE: dict[str, tuple[Maker, tuple[str, ...]]] = {
     "starts_after_26_hours.ts": (made(*VIDEO, "-output_ts_offset", "95000"), (READY,)),
     "-i": (made(*VIDEO, "-f", "mp4"), (READY,)),
     "$(touch pwned);`id`.mp4": (made(*VIDEO), (READY,)),
-    "%d\n#EXTM3U\n%s.mp4": (lambda path, ground: path.write_bytes(ground.good.read_bytes()) and None, (READY,)),
-    "concat:a|b.mp4": (lambda path, ground: path.write_bytes(ground.good.read_bytes()) and None, (READY,)),
+    "%d\n#EXTM3U\n%s.mp4": (lambda path, ground: path.write_bytes(ground.good.read_bytes()), (READY,)),
+    "concat:a|b.mp4": (lambda path, ground: path.write_bytes(ground.good.read_bytes()), (READY,)),
     **{f"flipped_{n}.mp4": (flipped("good", n, 3000), ANY) for n in range(4)},
     **{f"flipped_{n}.mkv": (flipped("film", n, 3000), ANY) for n in range(4)},
     **{f"flipped_{n}.ts": (flipped("stream", n, 1000), ANY) for n in range(3)},

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -43,11 +44,11 @@ def empty(site: Site) -> None:
         site.api("DELETE", f"videos/{video['id']}")
 
 
-def row(page: Page, title: str):  # type: ignore[no-untyped-def]
+def row(page: Page, title: str):
     return page.locator(".row", has=page.get_by_role("link", name=title, exact=True))
 
 
-def throttle(page: Page, conditions: dict[str, object]) -> None:
+def throttle(page: Page, conditions: dict[str, Any]) -> None:
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", conditions)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -45,7 +46,7 @@ def state(settings: Settings, name: str, line: str = "") -> Finding:
     return found
 
 
-def changed(settings: Settings, **sections: dict[str, object]) -> Settings:
+def changed(settings: Settings, **sections: dict[str, Any]) -> Settings:
     return load(settings.home, **{"redis": {"url": settings.redis.url}, **sections})
 
 
@@ -161,7 +162,7 @@ def test_a_worker_asks_ffmpeg_and_tries_a_card_once(settings: Settings, tmp_path
     counting, calls = tmp_path / "ffmpeg", tmp_path / "calls"
     counting.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec {find_tools("", "none").ffmpeg} "$@"\n')
     counting.chmod(0o755)
-    ffmpeg = {"path": str(counting), "sandbox": "none"}
+    ffmpeg: dict[str, Any] = {"path": str(counting), "sandbox": "none"}
     own = changed(settings, ffmpeg=ffmpeg, encode={"hardware": "vaapi", "vaapi_device": "/dev/dri/none"})
     assert state(own, "ffmpeg").state == "ok"
     asked = calls.read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pod_jobs import home
-from pod_jobs.catalog import database
+from pod_jobs.catalog import database, models
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import Refused, SettingsError
 from pod_jobs.instance import first_sign_in_link, prepare
@@ -32,7 +32,7 @@ def test_preparing_twice_changes_nothing(settings: Settings) -> None:
     with database.connect(settings.database_url).connection_context():
         assert len(users.list_tokens()) == 2
         assert [user.name for user in users.list_users()] == ["command-line", "workers"]
-        assert database.pending(database.models.database.obj) == []
+        assert database.pending(models.database.obj) == []
 
 
 def test_secrets_are_for_this_user_only(settings: Settings) -> None:

@@ -48,7 +48,9 @@ def test_redis_holds_ids_only(redis: Redis) -> None:
     job = queue.fetch(redis, "encode-7-g1")
     assert job is not None
     assert (job.description, list(job.args)) == ("encode-7-g1", ["encode", PAYLOAD])
-    stored = json.loads(zlib.decompress(redis.hget("rq:job:encode-7-g1", "data")))  # JSON, no pickle
+    raw = redis.hget("rq:job:encode-7-g1", "data")
+    assert isinstance(raw, bytes)
+    stored = json.loads(zlib.decompress(raw))  # JSON, no pickle
     assert stored == ["pod_jobs.jobs.runtime.perform", None, ["encode", PAYLOAD], {}]
     assert redis.ttl("rq:job:encode-7-g1") == -1
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -27,7 +28,7 @@ Encode = Callable[..., tuple[Encoded, Path]]
 
 @pytest.fixture
 def make(tools: Tools, clips: Clips, tmp_path: Path) -> Encode:
-    def make(clip: str, container: str, codec: str = "h264", **more: object) -> tuple[Encoded, Path]:
+    def make(clip: str, container: str, codec: str = "h264", **more: Any) -> tuple[Encoded, Path]:
         plan = EncodePlan(RUNGS.get(codec, ()), container=container, codec=codec, mp3_kbps=0, with_extras=False)
         folder = tmp_path / f"{container}-{codec}"
         folder.mkdir()

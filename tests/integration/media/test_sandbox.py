@@ -10,7 +10,7 @@ from pod_jobs.media.tools import Tools
 
 
 @pytest.fixture
-def locked_in(tools: Tools, tmp_path: Path):  # type: ignore[no-untyped-def]
+def locked_in(tools: Tools, tmp_path: Path):
     """What a shell script prints in there; it works in the folder `out`."""
     if tools.sandbox.kind != "bwrap":
         pytest.skip("bubblewrap does not work here")
@@ -25,7 +25,7 @@ def locked_in(tools: Tools, tmp_path: Path):  # type: ignore[no-untyped-def]
     return run
 
 
-def test_only_the_folder_can_be_written(locked_in, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_only_the_folder_can_be_written(locked_in, tmp_path: Path) -> None:
     """/proc/sys most of all: root without any capability still owns the kernel's settings."""
     places = ["/x", "/usr/x", "/dev/x", "/dev/shm/x", "/etc/x", f"{tmp_path}/x", f"{tmp_path}/source"]
     places += ["/proc/sys/kernel/domainname", "/proc/sys/kernel/core_pattern"]
@@ -34,7 +34,7 @@ def test_only_the_folder_can_be_written(locked_in, tmp_path: Path) -> None:  # t
     assert (tmp_path / "out" / "made").read_text() == "yes\n"
 
 
-def test_no_capability_no_network_and_no_terminal_are_left(locked_in) -> None:  # type: ignore[no-untyped-def]
+def test_no_capability_no_network_and_no_terminal_are_left(locked_in) -> None:
     status = dict(line.split(":\t") for line in locked_in("cat /proc/self/status").splitlines() if ":\t" in line)
     assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
     assert status["NoNewPrivs"] == "1"

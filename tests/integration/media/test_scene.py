@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -66,7 +67,7 @@ class Studioed:
         self.tools, self.folder = tools, folder
         self.passes = 0
 
-    def __call__(self, source: Path, plan: EncodePlan = PLAN, **more: object) -> Encoded:
+    def __call__(self, source: Path, plan: EncodePlan = PLAN, **more: Any) -> Encoded:
         shares: list[float] = []
         plan = replace(plan, **more)
         encoded = encode(source, self.folder, plan, self.tools, lambda progress: shares.append(progress.fraction))
@@ -165,7 +166,7 @@ def test_side_by_side_at_the_height_of_the_smaller_one(made: Studioed, shelf: Sh
     encoded = made(shelf.clip("blue", seconds=1.5, rate="10"), studio=Studio(portrait))
     assert encoded.duration_s == pytest.approx(2.0, abs=0.12)
     width = 640 + 270 * 360 / 480
-    assert made.size() == (pytest.approx(width, abs=2), 360)
+    assert made.size() == pytest.approx((width, 360), abs=2)
     places = [x / width for x in (5, 320, 630, 650, 800, width - 5)]
     for at_s in (0.1, 1.0, 1.8):  # what ends first stays as it was
         assert [made.seen(at_s, x, 0.5) for x in places] == ["blue"] * 3 + ["red"] * 3
@@ -253,8 +254,8 @@ def test_another_file_is_refused_with_its_sentence(
     other = clips.path(content) if isinstance(content, str) else made.folder.with_name(f"other-{made.folder.name}")
     if isinstance(content, bytes):
         other.write_bytes(content)
-    plan = PLAN if what == "second" else replace(PLAN, dressing=Dressing(**{what: other}))
-    plan = replace(plan, studio=Studio(other)) if what == "second" else plan
+    named: dict[str, Any] = {what: other}
+    plan = replace(PLAN, studio=Studio(other)) if what == "second" else replace(PLAN, dressing=Dressing(**named))
     with pytest.raises(BadSource) as caught:
         made(shelf.clip("blue"), plan)
     assert (caught.value.code, caught.value.facts["cause"]) == (f"source-{what}", cause)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser as Chromium
 from redis import Redis
 from rq import Worker
 from rq.executions import Execution
-from rq.job import JobStatus
+from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.results import Result
 from rq.serializers import JSONSerializer
@@ -35,7 +35,7 @@ def admin(browser: Browser) -> Browser:
     return browser
 
 
-def add_failed(redis: Redis, job_id: str, text: str = "boom") -> PodJob:
+def add_failed(redis: Redis, job_id: str, text: str = "boom") -> Job:
     queue = open_queue(redis, "encoding")
     job = PodJob.create(
         "pod_jobs.jobs.runtime.perform",
@@ -101,21 +101,12 @@ def test_no_get_changes_anything(admin: Browser, redis: Redis, app: Flask) -> No
     add_failed(redis, "encode-1-g1")
     assert admin.get("/rq/requeue/encoding", headers=SAME_SITE).status_code == 403
     before = sorted((key, redis.dump(key)) for key in redis.scan_iter("rq:*"))
-    for rule in app.url_map.iter_rules():
-        if (
-            rule.endpoint.startswith("rq_dashboard.")
-            and "GET" in rule.methods
-            and rule.endpoint != "rq_dashboard.static"
-        ):
-            values = {
-                "instance_number": 0,
-                "queue_name": "encoding",
-                "registry_name": "failed",
-                "job_id": "encode-1-g1",
-            }
-            values |= {"per_page": 8, "order": "asc", "page": 1}
-            path = re.sub(r"<(?:int:)?(\w+)>", lambda m, v=values: str(v[m[1]]), rule.rule)
-            admin.get(path, headers=SAME_SITE)
+    values = {"instance_number": "0", "queue_name": "encoding", "registry_name": "failed", "job_id": "encode-1-g1"}
+    values |= {"per_page": "8", "order": "asc", "page": "1"}
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("rq_dashboard.")]
+    for rule in rules:
+        if "GET" in rule.methods and rule.endpoint != "rq_dashboard.static":
+            admin.get(re.sub(r"<(?:int:)?(\w+)>", lambda name: values[name[1]], rule.rule), headers=SAME_SITE)
     assert sorted((key, redis.dump(key)) for key in redis.scan_iter("rq:*")) == before
 
 

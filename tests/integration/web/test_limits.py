@@ -25,7 +25,7 @@ def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load(settings.home)
 
 
-def begin(caller: Caller, size: int = 1000):  # type: ignore[no-untyped-def]
+def begin(caller: Caller, size: int = 1000):
     return caller("POST", "/api/v1/uploads", headers={**TUS, "Upload-Length": str(size)})
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pod_jobs.settings import SettingsError, load
+from pod_jobs.errors import SettingsError
+from pod_jobs.settings import load
 from pod_jobs.web.app import create_app
 from tests.integration.web.conftest import CLIP, Caller, Worker, problem
 from tests.integration.web.test_uploads import Client

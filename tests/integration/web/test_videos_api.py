@@ -140,7 +140,11 @@ def test_a_running_encode_is_playable_from_its_first_segments_on(lea: Caller, wo
 def test_an_error_is_told_in_words_and_the_task_can_run_again(lea: Caller, worker: Worker, redis: Redis) -> None:
     video = lea.upload()
     order = worker.start(video["task"])
-    facts = {"error_code": "source-too-long", "error_facts": {"limit": "12 h"}, "reason": "duration 144000 s"}
+    facts: dict[str, Any] = {
+        "error_code": "source-too-long",
+        "error_facts": {"limit": "12 h"},
+        "reason": "duration 144000 s",
+    }
     worker.report(order, "error", **facts)
     assert video["task"]["log_url"] is None
     video = lea("GET", f"/api/v1/videos/{video['id']}").get_json()
@@ -194,7 +198,7 @@ def test_a_cut_is_ordered_and_handed_to_the_worker(lea: Caller, worker: Worker) 
     assert order["options"] == {}
     worker.finish(order)
     address = f"/api/v1/videos/{video['id']}/encode"
-    for wrong in (
+    wrongs: tuple[Any, ...] = (
         [],
         {"keep": [[5, 1]]},
         {"keep": [[1]]},
@@ -204,7 +208,8 @@ def test_a_cut_is_ordered_and_handed_to_the_worker(lea: Caller, worker: Worker) 
         {"keep": "1-5"},
         {"keep": [[n, n + 1] for n in range(51)]},
         {"cut": [[1, 5]]},
-    ):
+    )
+    for wrong in wrongs:
         problem(lea("POST", address, json=wrong), 400, "malformed")
     task = lea("POST", address, json={"keep": [[1, 5.5], [9, 12]]}).get_json()
     assert task["options"] == {"keep": [[1.0, 5.5], [9.0, 12.0]]}
@@ -306,7 +311,7 @@ def test_results_that_point_elsewhere_are_rejected(lea: Caller, worker: Worker) 
     order = worker.start(lea.upload()["task"])
     own = worker.folder(order)
     output = {"kind": "mp4", "mime": "video/mp4", "bytes": 1}
-    for result in (
+    results: tuple[dict[str, Any], ...] = (
         {"folder": "videos/000001/../../../etc", "outputs": []},
         {"folder": "videos/000002/encode-1-g1", "outputs": []},
         {"folder": own, "outputs": [{**output, "name": "../x"}]},
@@ -314,7 +319,8 @@ def test_results_that_point_elsewhere_are_rejected(lea: Caller, worker: Worker) 
         {"folder": own, "outputs": "all"},
         {"outputs": []},
         {},
-    ):
+    )
+    for result in results:
         assert worker.report(order, "done", 422, result=result)["code"] == "result-rejected"
     assert worker.report(order, "made-up", 422)["code"] == "result-rejected"
     assert worker.report({**order, "generation": "1"}, "done", 400)["code"] == "malformed"

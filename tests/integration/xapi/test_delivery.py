@@ -267,9 +267,8 @@ def test_each_statement_gets_what_it_deserves(kinds: list[str], resend_status: i
     lrs = StrictLrs(resend_status=resend_status, partial=partial, upset_by=is_poison)
     statements = []
     for i, kind in enumerate(kinds):
-        statement = numbered(
-            i, **{"bad": {"result": {"success": 1}}, "poison": {"object": {"id": POISON}}}.get(kind, {})
-        )
+        changes: dict[str, Any] = {"bad": {"result": {"success": 1}}, "poison": {"object": {"id": POISON}}}
+        statement = numbered(i, **changes.get(kind, {}))
         if kind in ("there", "differs"):
             there = statement if kind == "there" else statement | {"result": {"success": True}}
             lrs.statements[statement["id"]] = {**there, "stored": "2026-03-01T12:00:00Z"}

@@ -54,9 +54,9 @@ def test_a_session_and_what_the_platform_did_are_stored_as_they_were_frozen(ralp
     video = production.VideoActivity("https://univ.example", 3, "Cours n° 1", "fr")
     events = [
         production.build_uploaded(video, ACTOR, NOW),
-        production.build_encoded(video, 1, True, 75.5, NOW),
-        production.build_transcribed(video, 1, "fr", NOW),
-        production.build_published(video, 1, NOW),
+        production.build_encoded(video, "7-g1", True, 75.5, NOW),
+        production.build_transcribed(video, "7-g1", "fr", NOW),
+        production.build_published(video, "7-g1", NOW),
     ]
     statements = [fresh(statement) for statement in [*session(), *events]]
     delivery = deliver(statements, client)
