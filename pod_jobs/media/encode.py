@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pod_jobs.errors import BadSource, DiskFull, PermanentError
-from pod_jobs.media import extras, ladder, loudness, master, results, sharing
+from pod_jobs.media import damage, extras, ladder, loudness, master, results, sharing
 from pod_jobs.media.codecs import find_encoder
 from pod_jobs.media.containers import CONTAINERS
 from pod_jobs.media.copying import may_copy
@@ -28,7 +28,7 @@ from pod_jobs.media.media_info import AudioTrack, MediaInfo
 from pod_jobs.media.outputs import list_outputs
 from pod_jobs.media.package import make_downloads
 from pod_jobs.media.plan import Encoded, EncodePlan, Remark
-from pod_jobs.media.probe import LEAST_SHARE, check_duration, clock, facts_of, find_damage, probe
+from pod_jobs.media.probe import LEAST_SHARE, check_duration, clock, facts_of, probe
 from pod_jobs.media.progress import Position, Progress
 from pod_jobs.media.scene import Cast, Feed, plan_scene
 from pod_jobs.media.streams import AUDIO, Picture, Sound
@@ -224,13 +224,12 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
     argv = build_encode(work.tools, limits, source, picture, sounds, work.plan.segment_s)
     names = [one.name for one in picture.renditions] if picture else [AUDIO]
     bounds = pass_bounds(limits, media.duration_s, picture)
-    work.journal.run(f"encode {' '.join(names)}", argv, bounds, position, watch, work.sources)
-    if not position.heard_of_damage:
-        return None
     index = picture.track.index if picture else sounds[0].track.index
-    at_s = find_damage(work.source, index, work.tools, limits, lambda: work.report("encode", 1.0, position.seconds))
-    places = [] if at_s is None else work.timeline.place(at_s, at_s + 0.001)
-    return places[0][0] if places else None
+    try:
+        work.journal.run(f"encode {' '.join(names)}", argv, bounds, position, watch, work.sources)
+    except BadSource as error:
+        raise damage.blamed(work, index, error) from error
+    return damage.place_damage(work, index) if position.heard_of_damage else None
 
 
 def _check(

@@ -35,8 +35,9 @@ def gather(work: Work, media: MediaInfo) -> Cast | None:
         watermark=dressing.watermark,
         image=_image(work, dressing.watermark) if dressing.watermark else "",
     )
-    feeds = (cast.second, cast.opening, cast.ending)
-    paths = [feed.path for feed in feeds if feed] + ([cast.watermark.path] if cast.watermark else [])
+    feeds = {"second": cast.second, "opening": cast.opening, "ending": cast.ending}
+    work.others = {name: feed for name, feed in feeds.items() if feed}
+    paths = [feed.path for feed in work.others.values()] + ([cast.watermark.path] if cast.watermark else [])
     work.sources = (work.source, *paths)
     return cast
 

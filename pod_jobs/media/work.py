@@ -14,6 +14,7 @@ from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.plan import EncodePlan, Remark
 from pod_jobs.media.progress import Position, Progress, ProgressMeter
 from pod_jobs.media.run import Bounds, ProcessEnd
+from pod_jobs.media.scene import Feed
 from pod_jobs.media.streams import Picture
 from pod_jobs.media.tools import Tools
 from pod_jobs.media_names import LOG_NAME
@@ -45,6 +46,7 @@ class Work:
         self.remarks: list[Remark] = []
         self.timeline = Timeline()
         self.sources: tuple[Path, ...] = (source,)  # that the pass reads
+        self.others: dict[str, Feed] = {}  # recordings among them beside the source: second, opening, ending
         self.first_playable_s: float | None = None
         self.duration_s: float | None = None  # of the result, about; None: not known yet
         self.is_video: bool | None = None
