@@ -8,8 +8,8 @@ from pod_jobs.media.work import Work
 
 def place_damage(work: Work, index: int) -> float | None:
     """Seconds of the result at which the recording's track `index` is damaged, if it is. Other files become remarks."""
-    for name, at_s in _damaged_others(work).items():
-        work.remark(f"warning-{name}", "", at=clock(at_s))
+    for name, other_s in _damaged_others(work).items():
+        work.remark(f"warning-{name}", "", at=clock(other_s))
     at_s = _find(work, index)
     places = [] if at_s is None else work.timeline.place(at_s, at_s + 0.001)
     return places[0][0] if places else None
