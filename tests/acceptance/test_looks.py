@@ -6,12 +6,15 @@ Pictures of the pages are kept where POD_JOBS_TEST_SHOTS says, for human eyes.
 import itertools
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pod_jobs.settings import ROOT
+from pod_jobs.catalog import database
+from pod_jobs.catalog.store import users
+from pod_jobs.settings import ROOT, load
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, make_clip
 
@@ -93,10 +96,33 @@ def test_pages_fit(
         for name, path in addresses.items():
             page.goto(path)
             expect(page.locator("[aria-busy]")).to_have_count(0)
+            unfold(page)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
             assert page.evaluate(CARDS_IN_MAIN), f"a card of {name} reaches into the margin"
             assert nameless(page) == []
             keep_picture(page, f"{name}-{theme}-{width}-{language[:2]}")
+
+
+def unfold(page: Page) -> None:
+    """Open all that can be opened."""
+    for summary in page.locator("main details > summary").all():
+        if summary.is_visible():
+            summary.click()
+    history = page.locator("#history")
+    if history.count():
+        expect(history.locator("table:visible, p:visible")).to_have_count(1)
+
+
+def test_a_sign_in_link_fits_a_phone(chromium: Browser, site: Site) -> None:
+    name = "an.administrator.with.a.long.name"
+    catalog = database.connect(load(site.home).database_url)
+    with catalog.connection_context():
+        now = datetime.now(UTC)
+        token = users.create_link(users.create(name, "admin", None, now), timedelta(hours=1), now)
+    with visitor(chromium, site, viewport={"width": 390, "height": 844}) as (_, page, _):
+        page.goto(f"/sign-in/{token}")
+        expect(page.get_by_role("button", name=f"Sign in as {name}")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def keep_picture(page: Page, name: str) -> None:
