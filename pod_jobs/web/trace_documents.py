@@ -12,7 +12,7 @@ from pod_jobs.catalog.trace_models import Statement, Straggler, TraceCount
 from pod_jobs.web.documents import instant
 from pod_jobs.xapi import session as session_rules
 from pod_jobs.xapi.profile import EXTENSION
-from pod_jobs.xapi.verdicts import Fault, Severity, Verdict
+from pod_jobs.xapi.verdicts import Fault, Severity, Verdict, value_at
 
 Document = dict[str, Any]
 PERSONAL = ("mbox", "mbox_sha1sum", "openid")
@@ -136,15 +136,16 @@ def _moment(row: Statement, body: Document) -> Document:
         "labels": row.labels,
         "result": _extensions(body, "result"),
         "context": _extensions(body, "context"),
-        "completion": body.get("result", {}).get("completion"),
+        "completion": value_at(body, "result", "completion"),
         "body": without_names(body),
     }
 
 
 def _extensions(body: Document, part: str) -> Document:
-    """The profile's own, by their short names."""
-    found = body.get(part, {}).get("extensions") or {}
-    return {key.removeprefix(EXTENSION): value for key, value in found.items() if key.startswith(EXTENSION)}
+    """The profile's own, by their short names; none of a part that breaks xAPI."""
+    found = value_at(body, part, "extensions")
+    named = found.items() if isinstance(found, dict) else ()
+    return {key.removeprefix(EXTENSION): value for key, value in named if key.startswith(EXTENSION)}
 
 
 def _verdict(verdict: Verdict) -> Document:

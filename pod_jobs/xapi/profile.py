@@ -100,7 +100,7 @@ def claims_profile(statement: dict[str, Any]) -> bool:
     return (
         _names_profile(statement)
         or (isinstance(verb_id, str) and verb_id.startswith(PROFILE + "/"))
-        or (verb_id in TEMPLATES and value_at(statement, "object", "definition", "type") == VIDEO)
+        or (str(verb_id) in TEMPLATES and value_at(statement, "object", "definition", "type") == VIDEO)
     )
 
 

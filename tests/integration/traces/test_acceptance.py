@@ -167,6 +167,16 @@ def test_every_statement_that_lrss_accept_is_accepted(site: Site) -> None:
     assert [entry for entry in entries if not entry["accepted"]] == []
 
 
+@pytest.mark.parametrize("result", ["seen", [1], {"extensions": [1]}, {"extensions": None, "completion": 1}])
+def test_an_attempt_whose_result_breaks_xapi_can_be_looked_at(result: object) -> None:
+    from pod_jobs.web import trace_documents
+
+    now = datetime.now(UTC)
+    body = json.dumps({**plain(result=result), "timestamp": "2026-03-01T00:00:00.000Z"})
+    shown = trace_documents.session([Statement(number=1, body=body, video=3, received_at=now, labels=["type"])])
+    assert shown["statements"][0]["result"] == {}
+
+
 def test_names_are_hidden_where_statements_are_shown(site: Site) -> None:
     from pod_jobs.web.trace_documents import without_names
 

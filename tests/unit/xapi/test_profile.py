@@ -106,6 +106,11 @@ def test_junk_in_the_context_is_judged_not_stumbled_over(junk: Any) -> None:
 
 
 @pytest.mark.service
+@pytest.mark.parametrize("junk", [[], {}, 5, None])
+def test_a_verb_that_is_none_is_judged_not_stumbled_over(junk: Any) -> None:
+    assert "required" in {rule.rule for rule in profile.verdicts(plain(verb={"id": junk}))}
+
+
 def test_every_must_that_the_player_of_pod_breaks_is_found() -> None:
     cases = samples.corpus("pod_player.jsonl")
     assert len(cases) == 37
