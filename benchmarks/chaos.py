@@ -3,6 +3,7 @@
 lost     an accepted video that the catalog does not know, or one called ready whose files are not there
 doubled  two encodes of one generation published, or two of one video alive at the same time
 stuck    a task that is neither done nor visibly failed 300 s after the last fault
+recovery from the kill of a run to the next run of its task, or to its visible error
 orphans  processes of the instance that outlive its stop, or an ffmpeg whose parent is gone
 """
 
@@ -55,6 +56,23 @@ class Load(threading.Thread):
                     self.accepted.append(answer.json()["id"])
 
 
+class Errors(threading.Thread):
+    """Notes when a task's error became visible: (task, monotonic seconds) in `seen`, once for each time."""
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(daemon=True)
+        self.instance = instance
+        self.seen: list[tuple[int, float]] = []
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        before: set[int] = set()
+        while not self.over.wait(1):
+            failed = {task for task, _ in tasks_in(self.instance, "error")}
+            self.seen += [(task, time.monotonic()) for task in failed - before]
+            before = failed
+
+
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     instance = Instance(LINES, "benchmarks._chaos_line", encoding_workers=2, movable_clock=True)
     kept = False
@@ -74,7 +92,9 @@ def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
     instance.start()
     say(f"instance in {instance.home}, tmpfs {instance.has_tmpfs}, movable clock {instance.has_clock}")
     load = Load(instance, make_clip())
+    errors = Errors(instance)
     load.start()
+    errors.start()
     wait_for(lambda: load.accepted, 60, "a first upload")
     dice = random.Random(options.seed)
     faults = Faults(instance, dice)
@@ -95,8 +115,10 @@ def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
     faults.heal()
     with suppress(TimeoutError):
         wait_for(lambda: not open_tasks(instance), SETTLE_S, "every task ended")
+    errors.over.set()
+    errors.join()
     stray = faults.stray_ffmpegs()
-    figures = count(instance, load.accepted, faults.kills)
+    figures = count(instance, load.accepted, faults.kills, errors.seen)
     left = instance.stop()
     if left or stray:
         say(f"left over: {left} {stray}")
@@ -104,7 +126,9 @@ def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
     return {"faults": options.faults, **figures, "wall_s": round(time.monotonic() - began)}
 
 
-def count(instance: Instance, accepted: list[int], kills: dict[int, float]) -> dict[str, Any]:
+def count(
+    instance: Instance, accepted: list[int], kills: dict[int, float], errors: list[tuple[int, float]]
+) -> dict[str, Any]:
     """The figures from the catalog, the events and the media folder."""
     if not instance.events.exists():
         sys.exit(f"no encode began: see the logs in {instance.home}")
@@ -138,31 +162,32 @@ def count(instance: Instance, accepted: list[int], kills: dict[int, float]) -> d
         "lost": len(missing) + len(hollow),
         "doubled": len(twice) + len(overlaps),
         "stuck": len(stuck),
-        "slowest_recovery_s": round(slowest_recovery_s(events, kills), 1),
+        "slowest_recovery_s": round(slowest_recovery_s(events, kills, errors), 1),
         "states": dict(states),
     }
 
 
-def slowest_recovery_s(events: list[dict[str, Any]], kills: dict[int, float]) -> float:
-    """From the kill of a run to the next run of its task, over all kills; other faults in between included."""
+def slowest_recovery_s(events: list[dict[str, Any]], kills: dict[int, float], errors: list[tuple[int, float]]) -> float:
+    """Over all kills; other faults in between included."""
+    begins = [(event["task"], event["at"]) for event in events if event["event"] == "begin"]
     slowest = 0.0
     for pid, killed_at in kills.items():
-        for task in {event["task"] for event in events if event["pid"] == pid and event["event"] == "begin"}:
-            later = [
-                event["at"]
-                for event in events
-                if event["task"] == task and event["event"] == "begin" and event["at"] > killed_at
-            ]
+        for killed in {event["task"] for event in events if event["pid"] == pid and event["event"] == "begin"}:
+            later = [at for task, at in begins + errors if task == killed and at > killed_at]
             if later:
                 slowest = max(slowest, min(later) - killed_at)
     return slowest
 
 
 def open_tasks(instance: Instance) -> list[tuple[int, str]]:
+    return tasks_in(instance, "waiting", "running")
+
+
+def tasks_in(instance: Instance, *states: str) -> list[tuple[int, str]]:
+    """Encodes: (task, state)."""
+    query = f"select id, state from task where kind = 'encode' and state in ({', '.join('?' * len(states))})"  # noqa: S608
     with closing(sqlite3.connect(instance.home / "catalog.sqlite3", timeout=15)) as catalog:
-        return catalog.execute(
-            "select id, state from task where kind = 'encode' and state in ('waiting', 'running')"
-        ).fetchall()
+        return catalog.execute(query, states).fetchall()
 
 
 def make_clip() -> bytes:
