@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import gettext
-from peewee import InterfaceError, OperationalError
+from peewee import DataError, InterfaceError, OperationalError
 from redis.exceptions import RedisError
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -51,6 +51,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(OSError, _of_system)
     for foreign in (OperationalError, InterfaceError, RedisError):
         app.register_error_handler(foreign, _of_service)
+    app.register_error_handler(DataError, _of_value)
     app.register_error_handler(NoSuchJobError, lambda error: answer(errors.NotFound(str(error))))
     app.register_error_handler(
         InvalidJobOperation, lambda error: answer(errors.Refused(f"RQ: {error or 'not failed'}"))
@@ -122,6 +123,12 @@ def _of_werkzeug(error: HTTPException) -> Response:
 def _of_service(error: Exception) -> Response:
     what = "key-value server" if isinstance(error, RedisError) else "database"
     return answer(errors.ServiceUnavailable(f"{what}: {type(error).__name__}"))
+
+
+def _of_value(error: DataError) -> Response:
+    """A NUL, a number beyond its column: what comes from a worker must not be tried again for ever either."""
+    log.warning("%s %s: %s", request.method, request.path, error)
+    return answer(errors.Malformed("a text or a number that the database cannot hold"))
 
 
 def _of_system(error: OSError) -> Response:
