@@ -15,7 +15,7 @@ from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
 from pod_jobs.errors import REASON_LIMIT, SENTENCES, FfmpegKilled, ResultRejected, Superseded
 from pod_jobs.media_names import WEB
 
-INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "commands")  # figures of a result that the task keeps
+INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb")  # figures of a result that the task keeps
 
 
 @dataclass(frozen=True)

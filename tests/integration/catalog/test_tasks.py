@@ -34,6 +34,13 @@ def test_a_run_that_ends_well_publishes(task: Task) -> None:
     assert Attempt.get_by_id(attempt.id).cpu_s == 9.5
 
 
+def test_of_a_result_only_figures_are_kept(task: Task) -> None:
+    """The command of a cut into 50 parts has 71,000 characters, and MariaDB's TEXT takes 65,535 bytes; encoding.log has it."""
+    start(task)
+    report(task, "done", result={**RESULT, "commands": ["x" * 71_000]})
+    assert (tasks.get(task.id).state, tasks.get(task.id).infos) == ("done", {"wall_s": 3.5})
+
+
 def test_a_report_that_comes_twice_changes_nothing(task: Task) -> None:
     start(task)
     report(task, "done", result=RESULT)
