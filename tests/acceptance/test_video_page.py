@@ -142,6 +142,16 @@ def test_what_is_published_and_the_upload_each_have_their_own_length(
     expect(page.locator("#source-facts")).to_contain_text("Duration0:16")
 
 
+def test_captions_are_named_in_the_page_s_language(chromium: Browser, site: Site, video: int, outputs: Outputs) -> None:
+    files = outputs.result["outputs"]
+    captions = {**files[0], "name": "eng.vtt", "kind": "captions", "language": "eng", "mime": "text/vtt"}
+    StandIn(site, video, outputs).publish(outputs=[*files, captions])
+    with visitor(chromium, site, locale="fr-FR") as (_, page, _):
+        sign_in(page)
+        page.goto(f"/videos/{video}")
+        expect(page.locator("#downloads")).to_contain_text("Sous-titres anglais")
+
+
 def test_a_failed_encode_says_why_and_can_be_repeated(page: Page, site: Site, video: int, outputs: Outputs) -> None:
     page.goto(f"/videos/{video}")
     worker = StandIn(site, video, outputs)

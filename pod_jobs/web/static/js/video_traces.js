@@ -24,7 +24,7 @@ function showAttempts({ sessions }) {
   byId("attempts").replaceChildren(
     ...sessions.map(({ registration, statements, last_at: last }) => {
       const isShown = registration === (chosen || latest);
-      const words = element("small", { textContent: _("{count} reports", { count: number(statements) }) });
+      const words = element("small", { textContent: _("Reports: {count}", { count: number(statements) }) });
       const button = element("button", { type: "button" }, ago(last), words);
       button.dataset.registration = registration;
       button.setAttribute("aria-pressed", String(isShown));

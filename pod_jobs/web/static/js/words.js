@@ -78,8 +78,7 @@ export const shortDate = (instant) => formats.short.format(new Date(instant));
 /** "fra" or "fr" -> "français" (in the page's language); the code itself when nobody knows it. */
 export function languageName(code) {
   try {
-    const name = new Intl.DisplayNames(language, { type: "language" }).of(code);
-    return name.charAt(0).toLocaleUpperCase(language) + name.slice(1);
+    return new Intl.DisplayNames(language, { type: "language" }).of(code);
   } catch {
     return code;
   }
