@@ -1,8 +1,11 @@
 """A long picture, encoded in chunks by several processes: the same frames as in one pass."""
 
 import os
+import re
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,10 +16,12 @@ import pytest
 from pod_jobs.errors import Cancelled
 from pod_jobs.media import chunks
 from pod_jobs.media.encode import Encoded, EncodePlan, Progress, encode
+from pod_jobs.media.guard import Limits
 from pod_jobs.media.hls import parse_playlist
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.tools import Tools
 from tests.clips import AAC, H264, ffmpeg, pattern, tone
+from tests.servers import wait_until
 
 LOW = Rendition("90p", 90, crf=23, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 TOP = Rendition("180p", 180, crf=23, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=False)
@@ -44,32 +49,42 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @dataclass
 class Helpers:
-    """A team of forked processes. `damages`: each makes one chunk, whose bytes are not those it announces."""
+    """A team of forked processes. `damages`: each makes one chunk, whose bytes are not those it announces. `freezes`:
+    the one that was started beforehand (a frozen fork would keep what it inherits open) stops dead at its first chunk."""
 
     folder: Path
     tools: Tools
     count: int = 2
     damages: bool = False
+    freezes: bool = False
     pids: list[int] = field(default_factory=list)
 
     def idle(self) -> int:
         return self.count
 
     def call(self, count: int) -> None:
-        for _ in range(count):
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    self.work()
-                finally:
-                    os._exit(0)
-            self.pids.append(pid)
+        for _ in range(0 if self.freezes else count):
+            self.start()
         self.count = 0
 
+    def start(self) -> None:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.work()
+            finally:
+                os._exit(0)
+        self.pids.append(pid)
+
     def work(self) -> None:
+        wait_until((self.folder / chunks.FOLDER / chunks.LAYOUT).exists)
         if self.damages:
             chunks.checksum = lambda path: 1  # in this process only
-        chunks.help_out(self.folder, self.tools, lambda frames: None, lambda: not self.damages)
+        chunks.help_out(self.folder, self.tools, self.tick, lambda: not self.damages)
+
+    def tick(self, frames: int) -> None:
+        if self.freezes:
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 @pytest.fixture
@@ -84,6 +99,7 @@ def helpers(folder: Path, tools: Tools) -> Iterator[Helpers]:
     team = Helpers(folder, tools)
     yield team
     for pid in team.pids:
+        os.kill(pid, signal.SIGCONT)
         os.waitpid(pid, 0)
 
 
@@ -189,6 +205,25 @@ def test_a_chunk_that_is_damaged_on_disk_is_made_again(
     encoded = encode(sources["even.mp4"], folder, PLAN, tools, quiet, helpers)
     assert "90p.m4s, 180p.m4s is not what was written" in log_of(folder)
     assert was_shared(folder, encoded)
+    assert len(times(folder / "90p.m4s")) == SECONDS * 25
+
+
+def test_the_chunk_of_a_frozen_helper_is_taken_over(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "HELPERS_END_S", 0.5)  # it will not let go of its lock
+    helpers.count, helpers.freezes = 1, True
+    helpers.start()
+    deadline = time.monotonic() + 60
+
+    def tick(progress: Progress) -> None:
+        assert time.monotonic() < deadline, log_of(folder)
+
+    encoded = encode(sources["even.mp4"], folder, replace(PLAN, limits=Limits(stall_s=4)), tools, tick, helpers)
+    assert os.WIFSTOPPED(os.waitpid(helpers.pids[0], os.WUNTRACED | os.WNOHANG)[1])
+    assert was_shared(folder, encoded), log_of(folder)
+    makers = re.findall(r"chunk \d+ by (\S+):", log_of(folder))
+    assert len(makers) > 3 and {*makers} == {chunks.this_worker()}
     assert len(times(folder / "90p.m4s")) == SECONDS * 25
 
 
