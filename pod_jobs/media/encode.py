@@ -21,7 +21,7 @@ from pod_jobs.media.codecs import find_encoder
 from pod_jobs.media.containers import CONTAINERS
 from pod_jobs.media.copying import may_copy
 from pod_jobs.media.cut import Timeline, plan_ranges
-from pod_jobs.media.feeds import gather
+from pod_jobs.media.feeds import gather, heard_alone
 from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import AudioTrack, MediaInfo
@@ -72,7 +72,9 @@ def _disk_full() -> Iterator[None]:
 
 def _run(work: Work, team: sharing.Team | None) -> Encoded:
     source = _probe(work)
-    cast = gather(work, source) if CONTAINERS[work.plan.container].with_picture else None
+    with_picture = bool(CONTAINERS[work.plan.container].with_picture)
+    source = source if with_picture else heard_alone(work, source)
+    cast = gather(work, source) if with_picture else None
     recorded_s = cast.recorded_s if cast else source.duration_s
     ranges = plan_ranges(work.plan.keep, recorded_s)
     work.timeline = Timeline(ranges, cast.opening_s if cast else 0.0)

@@ -42,6 +42,15 @@ def gather(work: Work, media: MediaInfo) -> Cast | None:
     return cast
 
 
+def heard_alone(work: Work, media: MediaInfo) -> MediaInfo:
+    """For sound alone: `media`, or where that is silent and the second recording is not, that one as the work's source."""
+    studio = work.plan.studio
+    if media.audio or studio is None or not (second := _feed(work, "second", studio.second)).media.audio:
+        return media
+    work.source, work.sources = second.path, (second.path,)
+    return second.media
+
+
 @contextmanager
 def _as(what: str) -> Iterator[None]:
     """A refusal names the file that it is about."""

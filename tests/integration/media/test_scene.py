@@ -317,3 +317,17 @@ def test_a_pass_that_fails_for_another_file_names_it(made: Studioed, shelf: Shel
     except BadSource as error:  # ffmpeg 9 gives up where two thirds of a file's frames do not decode
         code = error.code
     assert code.endswith("-second")
+
+
+def test_sound_alone_is_that_of_the_second_recording_where_the_first_is_silent(
+    tools: Tools, tmp_path: Path, shelf: Shelf
+) -> None:
+    silent, speaking = shelf.clip("blue", tone=False), shelf.clip("red", seconds=1)
+    plan = EncodePlan((), container="m4a", mp3_kbps=0, with_extras=False, studio=Studio(speaking))
+    encoded = encode(silent, tmp_path, replace(plan, keep=((0.4, 2.0),)), tools, lambda progress: None)
+    assert [one.name for one in encoded.outputs] == ["audio.m4a", "encoding.log"]
+    assert encoded.duration_s == pytest.approx(0.6, abs=0.1)
+    with pytest.raises(BadSource) as caught:
+        (tmp_path / "none").mkdir()
+        encode(silent, tmp_path / "none", replace(plan, studio=Studio(silent)), tools, lambda progress: None)
+    assert caught.value.code == "source-no-sound"
