@@ -144,7 +144,7 @@ def test_what_is_published_and_the_upload_each_have_their_own_length(
 
 def test_captions_are_named_in_the_page_s_language(chromium: Browser, site: Site, video: int, outputs: Outputs) -> None:
     files = outputs.result["outputs"]
-    captions = {**files[0], "name": "eng.vtt", "kind": "captions", "language": "eng", "mime": "text/vtt"}
+    captions = {"name": "eng.vtt", "kind": "captions", "language": "eng", "mime": "text/vtt", "bytes": 50}
     StandIn(site, video, outputs).publish(outputs=[*files, captions])
     with visitor(chromium, site, locale="fr-FR") as (_, page, _):
         sign_in(page)
