@@ -159,15 +159,8 @@ class Instance:
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:
             return False
-        command = [
-            compiler,
-            "-shared",
-            "-fPIC",
-            "-O2",
-            "-o",
-            str(self.home / "clock.so"),
-            str(ROOT / "benchmarks/_clock.c"),
-        ]
+        source, library = ROOT / "benchmarks" / "_clock.c", self.home / "clock.so"
+        command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(source)]
         return subprocess.run(command, check=False).returncode == 0
 
     def _mount_media(self) -> bool:

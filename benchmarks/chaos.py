@@ -201,16 +201,8 @@ def make_clip() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         inputs = ["-f", "lavfi", "-i", "testsrc2=s=640x360:d=4", "-f", "lavfi", "-i", "sine=d=4"]
-        command = [
-            imageio_ffmpeg.get_ffmpeg_exe(),  # type: ignore[attr-defined]
-            "-v",
-            "error",
-            *inputs,
-            "-pix_fmt",
-            "yuv420p",
-            "-shortest",
-            str(path),
-        ]
+        ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()  # type: ignore[attr-defined]
+        command = [ffmpeg, "-v", "error", *inputs, "-pix_fmt", "yuv420p", "-shortest", str(path)]
         subprocess.run(command, check=True)
         return path.read_bytes()
 

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import gc
 import os
+import signal
 import sqlite3
 import statistics
 import time
@@ -123,12 +124,12 @@ def through_the_instance(instance: Instance, jobs: int) -> tuple[float, list[flo
     instance.api("POST", "/videos?name=clip.mp4", data=clip).raise_for_status()
     with contextlib.suppress(ProcessLookupError):
         for worker in instance.children("encoding"):
-            os.kill(worker, 19)  # SIGSTOP: fill the queue first
+            os.kill(worker, signal.SIGSTOP)  # fill the queue first
     videos = rows(instance, "select id from video")[:jobs]
     for video in videos:
         instance.api("POST", f"/videos/{video}/encode")
     for worker in instance.children("encoding"):
-        os.kill(worker, 18)
+        os.kill(worker, signal.SIGCONT)
     wait_for(lambda: not unfinished(instance), 120, "the queue is empty")
     query = "select (max(started_at) - min(started_at)) / 1000.0 from attempt where task_id > ?"
     (span_ms,) = rows(instance, query, len(latencies_ms) + 1)

@@ -67,14 +67,9 @@ def host_silent_s(instance: Instance) -> float | None:
     line = [sys.executable, "-m", instance.module, "encoding"]
     script = 'hostname elsewhere && exec "$@"'
     environment = {**instance.environment, "POD_JOBS_WORKERS__ENCODING": "1"}
-    with open(os.devnull, "wb") as nowhere:
-        other = subprocess.Popen(
-            [unshare, "--uts", "sh", "-c", script, "sh", *line],
-            cwd=ROOT,
-            env=environment,
-            stdout=nowhere,
-            stderr=nowhere,
-        )
+    command = [unshare, "--uts", "sh", "-c", script, "sh", *line]
+    silent = subprocess.DEVNULL
+    other = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=silent, stderr=silent)
     wait_for(lambda: on_host(instance, "elsewhere"), 90, "the other host has a task")
     task = on_host(instance, "elsewhere")[0]
     killed_at = time.monotonic()

@@ -68,11 +68,17 @@ class CatalogClient:
         raise _error_of(response, path)
 
 
-def _error_of(response: requests.Response, path: str) -> PodJobsError:
+def problem_in(response: requests.Response) -> dict[str, Any]:
+    """The problem document of an answer; {} when it has none, as those of a proxy in between."""
     try:
         problem = response.json()
     except requests.JSONDecodeError:
-        problem = {}
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _error_of(response: requests.Response, path: str) -> PodJobsError:
+    problem = problem_in(response)
     reason = f"catalog {path}: {response.status_code} {problem.get('detail') or problem.get('title') or ''}".strip()
     match response.status_code, problem.get("code"):
         case 404, "not-found":

@@ -6,12 +6,14 @@ from typing import Any
 
 import requests
 
+from pod_jobs.catalog.client import problem_in
 from pod_jobs.cli.base import Fault, demand_instance
 from pod_jobs.settings import Settings
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 30
 PAGE = 200
+OPEN = ("waiting", "running")  # states of a task that has not ended
 NAMED = re.compile(r"(?:attempt|lane|task|token|video) \S+")  # what a 404 of ours says it looked for
 
 
@@ -59,10 +61,7 @@ class Api:
 
 
 def _fault_of(answer: requests.Response) -> Fault:
-    try:
-        problem = answer.json()
-    except requests.JSONDecodeError:
-        problem = {}
+    problem = problem_in(answer)
     sentence = problem.get("title") or f"The web app answered {answer.status_code}."
     reason = problem.get("detail") or ""
     if problem.get("code") == "not-found" and NAMED.fullmatch(reason):

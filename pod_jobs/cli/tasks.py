@@ -10,12 +10,11 @@ from typing import Any
 
 import click
 
-from pod_jobs.cli.api import Api
+from pod_jobs.cli.api import OPEN, Api
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import describe_task, local_time
 from pod_jobs.media_names import KIND, WEB
 
-OPEN = ("waiting", "running")
 AGAIN = ("error", "cancelled")
 TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)(\d+)(?:-g\d+)?")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pod_jobs.cli.api import Api
+from pod_jobs.cli.api import OPEN, Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.order_options import OF_VIDEOS, as_order, with_options
 from pod_jobs.cli.words import clock, describe_task, harmless, local_time, size
@@ -20,7 +20,6 @@ from pod_jobs.settings import Settings
 POLL_S = 0.5
 PIECE_BYTES = 256 * 1024
 UPLOAD_TIMEOUT_S = 600  # from the last byte to the answer: the server writes the file through to the disk
-OPEN = ("waiting", "running")
 LIST_LIMIT = 50
 
 

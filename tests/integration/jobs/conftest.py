@@ -26,12 +26,12 @@ class SmallCatalog:
 
     url: str = ""
     status: int = 200
-    problem: dict[str, Any] = field(default_factory=dict)
+    problem: Any = None
     starts: list[dict[str, Any]] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
     failures: int = 0
 
-    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         task = int(path.split("/")[4])
         if self.status != 200:
             return self.status, self.problem

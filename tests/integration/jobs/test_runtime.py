@@ -8,8 +8,8 @@ import pytest
 from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
-from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, DiskFull, FfmpegKilled
+from pod_jobs.catalog.client import CatalogClient, Order
+from pod_jobs.errors import BadSource, DiskFull, FfmpegKilled, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Context
 from pod_jobs.jobs.report import waiting_reports
@@ -144,6 +144,14 @@ def test_a_catalog_that_is_away_costs_no_attempt(
     enqueue(redis)
     wait_until(lambda: status(redis) == "scheduled")
     assert waiting_reports(redis) == {}
+
+
+def test_a_proxys_own_words_are_no_answer_of_the_catalog(small_catalog: SmallCatalog) -> None:
+    client = CatalogClient(small_catalog.url, "worker-token-of-the-tests")
+    for words in ("bad gateway", ["bad gateway"], None):
+        small_catalog.status, small_catalog.problem = 502, words
+        with pytest.raises(ServiceUnavailable):
+            client.start(7, 1, "worker", "host", 1)
 
 
 def test_a_report_waits_until_the_catalog_is_back(
