@@ -29,14 +29,6 @@ def pseudonym(key: bytes, user_uuid: UUID, salt: str = "") -> str:
 
     `salt`, for instance "2026-autumn", gives a person another name each semester.
     """
-    return _keyed_name(key, "|".join((SCHEME, *([salt] if salt else []), str(user_uuid))))
-
-
-def visitor_pseudonym(key: bytes, visitor_id: UUID, salt: str = "") -> str:
-    """The name of somebody who is not logged in: `visitor_id` is random, made for traces only, kept by the browser."""
-    return "anonymous:" + _keyed_name(key, "|".join((SCHEME, "anonymous", *([salt] if salt else []), str(visitor_id))))
-
-
-def _keyed_name(key: bytes, message: str) -> str:
+    message = "|".join((SCHEME, *([salt] if salt else []), str(user_uuid)))
     digest = hmac.digest(key, message.encode(), "sha256")
     return base64.b32encode(digest).decode().rstrip("=").lower()

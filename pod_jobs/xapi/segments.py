@@ -23,10 +23,6 @@ def parse_segments(text: str) -> list[Segment] | None:
     return found
 
 
-def format_segments(segments: Iterable[Segment]) -> str:
-    return BETWEEN.join(f"{_number(begin)}{FROM_TO}{_number(end)}" for begin, end in segments)
-
-
 def union(segments: Iterable[Segment], gap_s: float = 0.0) -> list[Segment]:
     """The same seconds as sorted segments that do not overlap; those at most `gap_s` apart are joined."""
     joined: list[Segment] = []
@@ -46,7 +42,3 @@ def watched_s(segments: Sequence[Segment]) -> float:
 def outside_s(segments: Sequence[Segment], of: Sequence[Segment]) -> float:
     """Seconds of `segments` that are not in `of`."""
     return watched_s([*segments, *of]) - watched_s(of)
-
-
-def _number(seconds: float) -> str:
-    return f"{seconds:.3f}".rstrip("0").rstrip(".")

@@ -58,11 +58,8 @@ def test_pseudonyms() -> None:
         actors.pseudonym(b"1" * 32, USER),
         actors.pseudonym(KEY, UUID(int=1)),
         actors.pseudonym(KEY, USER, "2026-autumn"),
-        actors.visitor_pseudonym(KEY, USER),
-        actors.visitor_pseudonym(KEY, USER, "2026-autumn"),
     }
-    assert len(others | {name}) == 6
-    assert actors.visitor_pseudonym(KEY, USER).startswith("anonymous:")
+    assert len(others | {name}) == 4
 
 
 def test_a_pseudonym_is_the_hmac_that_an_analyst_can_compute_again() -> None:
