@@ -4,7 +4,6 @@
 """
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,6 +14,7 @@ from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import outbox, reports, tasks
 from pod_jobs.errors import Deposed
 from pod_jobs.janitor.leader import Fence
+from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs import queue, snapshot
 from pod_jobs.jobs.inheritance import is_dead_here
 from pod_jobs.jobs.report import waiting_reports
@@ -70,7 +70,7 @@ def when_confirmed(sight: Sight) -> Verdict:
 
 
 class Reconciler:
-    """Keeps since when each task has been suspect."""
+    """What is suspect for long enough is repaired."""
 
     def __init__(
         self, redis: Redis, queue_names: tuple[str, ...], lost_s: float, allowed: reports.Allowed, fence: Fence
@@ -80,22 +80,20 @@ class Reconciler:
         self._lost_s = lost_s
         self._allowed = allowed
         self._fence = fence
-        self._suspect_since: dict[tuple[int, int], float] = {}
+        self._suspects = Sightings(redis, "reconcile")
 
     def reconcile(self, now: datetime) -> dict[str, int]:
         """One comparison. Returns how many verdicts of each kind were carried out."""
         self._remind_of_cancels()
         counts: dict[str, int] = {}
-        suspects: dict[tuple[int, int], float] = {}
-        for task, sight in self._sights():
-            verdict = judge(sight)
+        judged = [(task, sight, judge(sight)) for task, sight in self._sights()]
+        suspect_s = self._suspects.look(_run(task) for task, _, verdict in judged if verdict == "suspect")
+        for task, sight, verdict in judged:
             if verdict == "suspect":
-                key = (task.id, task.generation)
-                since = suspects[key] = self._suspect_since.get(key, time.monotonic())
-                if time.monotonic() - since < (SILENT_S if is_silent(sight) else self._lost_s):
+                if suspect_s[_run(task)] < (SILENT_S if is_silent(sight) else self._lost_s):
                     continue
                 verdict = when_confirmed(sight)
-                del suspects[key]
+                self._suspects.forget(_run(task))
             if verdict != "fine":
                 log.warning("task %s g%s: %s (%s)", task.id, task.generation, verdict, sight)
                 try:
@@ -106,7 +104,6 @@ class Reconciler:
                     log.exception("task %s g%s: %s failed", task.id, task.generation, verdict)
                 else:
                     counts[verdict] = counts.get(verdict, 0) + 1
-        self._suspect_since = suspects
         return counts
 
     def _remind_of_cancels(self) -> None:
@@ -156,3 +153,7 @@ class Reconciler:
                 queue.clear_progress(self._redis, task.id)
             else:
                 log.info("task %s moved on by itself meanwhile", task.id)
+
+
+def _run(task: Task) -> str:
+    return f"{task.id}-g{task.generation}"

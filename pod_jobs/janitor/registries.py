@@ -10,6 +10,7 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry, clean_registrie
 from rq.utils import as_text
 from rq.worker_registration import clean_worker_registry
 
+from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs.queue import fetch, open_queue
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 
@@ -22,8 +23,7 @@ redis.call('lrem', KEYS[2], 0, ARGV[1])
 return redis.call('lpush', KEYS[2], ARGV[1])
 """
 
-FirstSeen = dict[str, float]  # job id -> monotonic instant
-DueAt = dict[str, float]  # the same
+DueAt = dict[str, float]  # job id -> monotonic instant
 
 
 def start_due(redis: Redis, queue_names: tuple[str, ...], due: DueAt) -> None:
@@ -55,23 +55,14 @@ def clean(redis: Redis, queue_names: tuple[str, ...]) -> None:
         clean_worker_registry(queue)
 
 
-def return_handed_over(redis: Redis, queue_names: tuple[str, ...], seen: FirstSeen) -> None:
-    """A worker died between taking a job and beginning it: the job goes back to the front of its queue.
-
-    `seen` is kept between calls: a job must have been seen for 15 s.
-    """
-    now = time.monotonic()
-    present: set[str] = set()
+def return_handed_over(redis: Redis, queue_names: tuple[str, ...]) -> None:
+    """A worker died between taking a job and beginning it: the job goes back to the front of its queue, after 15 s."""
     for name in queue_names:
         queue = open_queue(redis, name)
-        for raw in redis.lrange(queue.intermediate_queue_key, 0, -1):
-            job_id = as_text(raw)
-            present.add(job_id)
-            if now - seen.setdefault(job_id, now) > HAND_OVER_S:
+        handed_over = [as_text(raw) for raw in redis.lrange(queue.intermediate_queue_key, 0, -1)]
+        for job_id, seen_s in Sightings(redis, f"hand-overs:{name}").look(handed_over).items():
+            if seen_s > HAND_OVER_S:
                 redis.eval(RETURN, 2, queue.intermediate_queue_key, queue.key, job_id)
-                present.discard(job_id)
-    for gone in set(seen) - present:
-        del seen[gone]
 
 
 def purge_failures(redis: Redis, queue_names: tuple[str, ...], older_than: timedelta) -> Iterator[None]:

@@ -1,7 +1,6 @@
 """Enqueue what a commit or a report ordered and RQ does not have: a process died or Redis was away in between."""
 
 import logging
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -10,6 +9,7 @@ from redis import Redis
 from pod_jobs.catalog.models import Outbox
 from pod_jobs.catalog.store import outbox
 from pod_jobs.janitor.leader import Fence
+from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs import queue, snapshot, workforce
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.table import JOB_TYPES
@@ -44,24 +44,22 @@ def _due(redis: Redis, now: datetime) -> Iterator[Outbox]:
 
 
 class ReportRelay:
-    """Enqueues the jobs of waiting reports again when RQ will not run them any more; keeps since when each is missing."""
+    """Enqueues the jobs of waiting reports again when RQ will not run them any more."""
 
     def __init__(self, redis: Redis, queue_names: tuple[str, ...], lost_s: float) -> None:
         self._redis = redis
         self._queue_names = queue_names
         self._lost_s = lost_s
-        self._missing_since: dict[str, float] = {}
+        self._missing = Sightings(redis, "reports")
 
     def relay(self) -> int:
         """Returns how many were enqueued."""
         reports = {f"report-{report_id}": report_id for report_id in waiting_reports(self._redis)}
         shot = snapshot.take(self._redis, self._queue_names, list(reports))
-        now = time.monotonic()
-        missing = {job_id: self._missing_since.get(job_id, now) for job_id in reports if not shot.placed(job_id)}
-        due = [job_id for job_id, since in missing.items() if now - since >= self._lost_s]
+        missing_s = self._missing.look(job_id for job_id in reports if not shot.placed(job_id))
+        due = [job_id for job_id, seconds in missing_s.items() if seconds >= self._lost_s]
         for job_id in due:
             queue.remove(self._redis, job_id)
             queue.enqueue(self._redis, job_id, {"report": reports[job_id]})
-            del missing[job_id]
-        self._missing_since = missing
+            self._missing.forget(job_id)
         return len(due)

@@ -111,14 +111,13 @@ def build_duties(settings: Settings, redis: Redis, fence: Fence) -> list[Duty]:
     reconciler = Reconciler(redis, QUEUES, times.lost_s, allowed, fence)
     report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
     lane_relay = traces.LaneRelay(redis, settings)
-    handed_over: registries.FirstSeen = {}
     due: registries.DueAt = {}
     duties = [
         Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now, fence)),
         Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES, due)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
         Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),
-        Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES, handed_over)),
+        Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES)),
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),
         Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now, fence)),

@@ -1,7 +1,6 @@
 """The janitor's part in the learning traces: lanes that are due get a job, events become statements, old ones go."""
 
 import logging
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from pod_jobs.catalog.store import events, lanes, statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
 from pod_jobs.janitor.leader import Fence
+from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs import queue, snapshot
 from pod_jobs.jobs.deliver_statements import job_id
 from pod_jobs.settings import Settings
@@ -31,7 +31,7 @@ class LaneRelay:
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
         self._settings = settings
-        self._idle_since: dict[str, float] = {}
+        self._idle = Sightings(redis, "lanes")
 
     def relay(self, now: datetime) -> int:
         """Returns how many were enqueued."""
@@ -39,12 +39,9 @@ class LaneRelay:
         due = {job_id(*lane): lane[0] for lane in lanes.due(xapi.lane_names, xapi.flush_s, now)}
         refused = [job for job, lane in due.items() if not queue.enqueue(self._redis, job, {"lane": lane})]
         shot = snapshot.take(self._redis, (QUEUE,), refused)
-        instant = time.monotonic()
-        idle = {job: self._idle_since.get(job, instant) for job in refused if not shot.placed(job)}
-        for job, since in idle.items():
-            if instant - since >= self._settings.janitor.lost_s:
+        for job, idle_s in self._idle.look(job for job in refused if not shot.placed(job)).items():
+            if idle_s >= self._settings.janitor.lost_s:
                 queue.remove(self._redis, job)  # the next round enqueues it
-        self._idle_since = idle
         return len(due) - len(refused)
 
 

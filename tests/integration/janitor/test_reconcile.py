@@ -9,7 +9,7 @@ from rq.registry import FailedJobRegistry
 
 from pod_jobs.catalog.models import Outbox, Task
 from pod_jobs.catalog.store import tasks
-from pod_jobs.janitor import registries
+from pod_jobs.janitor import registries, sightings
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.report import send_report
@@ -69,6 +69,30 @@ def test_suspicion_needs_time(redis: Redis, task: Task) -> None:
     wait_until(lambda: patient.reconcile(now()) == {"enqueue": 1}, 2)
 
 
+def test_suspicion_outlives_the_janitor(redis: Redis, task: Task) -> None:
+    """Killed each second, they repair all the same."""
+
+    def one_look() -> dict[str, int]:
+        return Reconciler(redis, QUEUES, lost_s=0.5, allowed=ALLOWED, fence=nullcontext).reconcile(now())
+
+    Outbox.delete().execute()
+    assert one_look() == {}
+    assert 0 < redis.ttl("pod_jobs:janitor:sightings:reconcile") <= sightings.MEMORY_S
+    wait_until(lambda: one_look() == {"enqueue": 1}, 3)
+    Outbox.delete().execute()
+    assert one_look() == {}, "it counts anew"
+
+
+def test_suspicion_ends_when_all_is_well_for_a_moment(redis: Redis) -> None:
+    seen = sightings.Sightings(redis, "test")
+    assert seen.look(["a", "b"]) == {"a": 0.0, "b": 0.0}
+    wait_until(lambda: min(seen.look(["a", "b"]).values()) > 0.1, 2)
+    assert seen.look(["b"])["b"] > 0.1
+    assert seen.look(["a", "b"])["a"] == 0.0
+    seen.forget("b")
+    assert seen.look(["b"]) == {"b": 0.0}
+
+
 def test_rqs_own_stop_is_a_cancel(redis: Redis, task: Task, reconciler: Reconciler) -> None:
     relayed(redis)
     started(redis, task, worker="encoding.elsewhere.5", host="elsewhere")
@@ -101,7 +125,7 @@ def test_a_job_whose_execution_expired_can_still_be_removed(redis: Redis, task: 
         pipeline.execute()
     redis.delete(execution.key, "rq:wip:encoding")
     assert reconciler.reconcile(now()) == {}, "in doubt for some seconds more"
-    reconciler._suspect_since[(task.id, 1)] -= 60
+    redis.hincrbyfloat("pod_jobs:janitor:sightings:reconcile", f"{task.id}-g1", -60)
     assert reconciler.reconcile(now()) == {"lost": 1}
     assert state(task) == ("waiting", 2)
     assert queue.fetch(redis, f"encode-{task.id}-g1") is None

@@ -55,12 +55,11 @@ def test_a_job_popped_by_a_worker_that_died_comes_back_first(redis: Redis, monke
     for number in (1, 2):
         queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
     redis.lmove(rq_queue.key, rq_queue.intermediate_queue_key, "LEFT", "RIGHT")
-    seen: registries.FirstSeen = {}
-    registries.return_handed_over(redis, QUEUES, seen)
+    registries.return_handed_over(redis, QUEUES)
     assert queue.positions(redis, "encoding") == {"encode-2-g1": 1}
 
     def came_back() -> bool:
-        registries.return_handed_over(redis, QUEUES, seen)
+        registries.return_handed_over(redis, QUEUES)
         return queue.positions(redis, "encoding") == {"encode-1-g1": 1, "encode-2-g1": 2}
 
     wait_until(came_back, 2)

@@ -1,0 +1,35 @@
+"""Since when something looks wrong. In Redis, for a killed janitor's successor shall not have to count anew: where janitors
+live for half a minute only, nothing would ever be repaired."""
+
+from collections.abc import Iterable
+
+from redis import Redis
+from redis.utils import str_if_bytes
+
+MEMORY_S = 60  # without a look, all is forgotten
+
+
+class Sightings:
+    """Of one duty, by its name; one process at a time (the leader) looks."""
+
+    def __init__(self, redis: Redis, duty: str) -> None:
+        self._redis = redis
+        self._key = f"pod_jobs:janitor:sightings:{duty}"
+
+    def look(self, wrong: Iterable[str]) -> dict[str, float]:
+        """For each of `wrong`, the seconds since it was first among them without a break (by the clock of Redis)."""
+        seconds, microseconds = self._redis.time()
+        now = seconds + microseconds / 1e6
+        before = {str_if_bytes(name): float(at) for name, at in self._redis.hgetall(self._key).items()}
+        since = {name: min(now, before.get(name, now)) for name in wrong}
+        with self._redis.pipeline() as pipeline:
+            pipeline.delete(self._key)
+            if since:
+                pipeline.hset(self._key, mapping={name: str(at) for name, at in since.items()})
+                pipeline.expire(self._key, MEMORY_S)
+            pipeline.execute()
+        return {name: now - at for name, at in since.items()}
+
+    def forget(self, name: str) -> None:
+        """It was seen to: from the next look on it counts anew."""
+        self._redis.hdel(self._key, name)
