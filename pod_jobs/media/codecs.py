@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pod_jobs.errors import SettingsError
 from pod_jobs.media.ladder import Rendition
 
+WITHOUT_TRELLIS = (
+    "superfast",
+    "veryfast",
+)  # presets of x264; for their time it is the best they leave out (docs/media.md)
 CPU_USED_MOST = 8  # libaom's scale ends there, SVT-AV1's at 13
 
 
@@ -69,6 +73,11 @@ def ceiling(rung: Rendition) -> dict[str, str]:
     return {"maxrate": f"{rung.maxrate_kbps}k", "bufsize": f"{2 * rung.maxrate_kbps}k"}
 
 
+def _x264(rung: Rendition) -> dict[str, str]:
+    trellis = {"trellis": "1"} if rung.preset in WITHOUT_TRELLIS else {}
+    return {"profile": "high", "preset": rung.preset, "crf": f"{rung.crf:g}", **trellis, **ceiling(rung)}
+
+
 def _constrained(rung: Rendition) -> dict[str, str]:
     """libvpx and libaom: the wanted quality, and `b` as its ceiling."""
     speed = min(int(rung.preset), CPU_USED_MOST)
@@ -78,7 +87,7 @@ def _constrained(rung: Rendition) -> dict[str, str]:
 LIBX264 = Encoder(
     "libx264",
     grid=lambda keyframe_s, _fps: ["-sc_threshold", "0", "-forced-idr", "1", *forced(keyframe_s)],
-    quality=lambda rung: {"profile": "high", "preset": rung.preset, "crf": f"{rung.crf:g}", **ceiling(rung)},
+    quality=_x264,
 )
 LIBSVTAV1 = Encoder(
     "libsvtav1", _counted, quality=lambda rung: {"preset": rung.preset, "crf": f"{rung.crf:g}", **ceiling(rung)}
