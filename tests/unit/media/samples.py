@@ -10,7 +10,7 @@ from pod_jobs.media.tools import Tools
 
 LADDER = (
     Rendition("360p", 360, crf=18, preset="medium", maxrate_kbps=1000, audio_kbps=96, mp4=True),
-    Rendition("720p", 720, crf=19, preset="faster", maxrate_kbps=3000, audio_kbps=128, mp4=True),
+    Rendition("720p", 720, crf=19, preset="veryfast", maxrate_kbps=3000, audio_kbps=128, mp4=True),
     Rendition("1080p", 1080, crf=20, preset="veryfast", maxrate_kbps=4500, audio_kbps=192, mp4=False),
 )
 TOOLS = Tools(
