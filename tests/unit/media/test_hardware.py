@@ -31,7 +31,7 @@ def test_nvenc() -> None:
         *("-no-scenecut", "1", "-forced-idr", "1", "-force_key_frames", "expr:gte(t,n_forced*2)"),
         *("-c:v:0", "h264_nvenc", "-profile:v:0", "high", "-preset:v:0", "p5", "-rc:v:0", "vbr", "-cq:v:0", "18"),
         *("-b:v:0", "0", "-maxrate:v:0", "1000k", "-bufsize:v:0", "2000k"),
-        *("-c:v:1", "h264_nvenc", "-profile:v:1", "high", "-preset:v:1", "p3", "-rc:v:1", "vbr", "-cq:v:1", "19"),
+        *("-c:v:1", "h264_nvenc", "-profile:v:1", "high", "-preset:v:1", "p2", "-rc:v:1", "vbr", "-cq:v:1", "19"),
         *("-b:v:1", "0", "-maxrate:v:1", "3000k", "-bufsize:v:1", "6000k"),
     ]
     assert "-init_hw_device" not in words
