@@ -18,6 +18,12 @@ BUSY_TIMEOUT_S = 15  # how long SQLite waits for another writer
 CONNECT_TIMEOUT_S = 5
 STATEMENT_S = 30  # how long a server may take for a statement
 LOCK_WAIT_S = 15  # … of which it may wait for a row
+VANISHED = {  # libpq: a server that is silent is asked whether it is there, and left if it is not
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": STATEMENT_S * 1000,
+}
 
 
 def connect(url: str) -> Database:
@@ -93,7 +99,7 @@ def _build(url: str) -> Database:
     name, options = parts.path.lstrip("/"), {**_where(parts), **_options(parts.query)}
     if scheme in ("postgresql", "postgres"):
         session = f"-c statement_timeout={STATEMENT_S * 1000} -c lock_timeout={LOCK_WAIT_S * 1000}"
-        ours: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "options": session}
+        ours: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "options": session, **VANISHED}
         return PostgresqlDatabase(name, prefer_psycopg3=True, **{**ours, **options})
     if scheme in ("mysql", "mariadb"):
         ours = {
