@@ -56,6 +56,8 @@ def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str, str]:
     try:
         if request.mimetype != "multipart/form-data":
             storage.receive(request.stream, file, settings, limit_bytes)
+            if request.content_length not in (None, file.tell()):  # gunicorn hands on what broke off as if it had ended
+                raise storage.CutOff(f"{file.tell()} of {request.content_length} bytes came")
             return request.args.get("name", ""), request.args.get("title", ""), options
         form = Form(request.stream, request.mimetype_params.get("boundary", ""))
         name = form.open_file("file")
@@ -90,7 +92,8 @@ def encode(video_id: int) -> ResponseReturnValue:
     """The body is optional: `template`, and web/options.py. Errors: Malformed, NotFound, Refused while an encode is open."""
     user = require_user()
     videos.get(video_id, user)
-    document = answers.body() if request.get_data() else {}  # a chunked body has no length
+    # a chunked body has no length, and one that broke off has nothing but that
+    document = answers.body() if request.get_data() or request.content_length else {}
     template = answers.field({"template": document.pop("template", WEB)}, "template", str)
     task = orders.encode_again(user, video_id, template, orders.checked_options(user, document))
     return documents.task(site().redis, link_base(), task), 202

@@ -76,20 +76,18 @@ class Server:
 def server(settings: Settings, tokens: dict[str, str], tmp_path: Path) -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    arguments = [
-        "-k",
-        "pod_jobs.processes.web_server.PacedWorker",
-        "--threads",
-        "8",
-        "-b",
-        f"127.0.0.1:{port}",
-        "--no-control-socket",
-        "--graceful-timeout",
-        "1",
-    ]
+    worker = "-k pod_jobs.processes.web_server.PacedWorker --threads 8 --graceful-timeout 1 --no-control-socket"
     log = (tmp_path / "gunicorn.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", *arguments, "tests.integration.web.served:app()"],
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            *worker.split(),
+            "-b",
+            f"127.0.0.1:{port}",
+            "tests.integration.web.served:app()",
+        ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "no-such-folder")},
         stderr=log,
@@ -143,6 +141,16 @@ def test_a_chunked_body_without_a_length_will_do(server: Server, settings: Setti
     response = server.request("PUT", "/api/v1/videos?name=a.mp4", {"Transfer-Encoding": "chunked"}, large_file(3 * MB))
     assert response.status == 201
     assert (settings.media_folder / "videos/000001/source").stat().st_size == 3 * MB
+
+
+def test_a_body_that_breaks_off_makes_no_video(server: Server) -> None:
+    """A curl that was stopped, a proxy that gave up: half a lecture must not pass for a whole one."""
+    head = f"POST /api/v1/videos?name=a.mp4 HTTP/1.1\r\nHost: pod.test\r\nAuthorization: Token {server.token}\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+        line.sendall(f"{head}Content-Length: {2 * MB}\r\n\r\n".encode() + MP4_HEAD.ljust(MB, b"\0"))
+        line.shutdown(socket.SHUT_WR)
+        assert line.recv(MB).startswith(b"HTTP/1.1 400 ")
+    assert b'"videos":[]' in server.request("GET", "/api/v1/videos", {}).body  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("abruptly", [False, True])

@@ -366,3 +366,14 @@ def test_an_upload_can_say_what_its_encode_is_ordered_with(lea: Caller) -> None:
     for wrong in ("{", "[]", '{"keep": [[2, 1]]}', "[" * 50_000):
         refused = lea("POST", "/api/v1/videos", query_string={"name": "a.mp4", "options": wrong}, data=CLIP)
         problem(refused, 400, "malformed")
+
+
+def test_an_order_that_broke_off_before_its_body_is_none(lea: Caller, worker: Worker) -> None:
+    """It would encode the whole recording where a part was wanted."""
+    video = lea.upload()
+    worker.finish(worker.start(video["task"]))
+    broken = {
+        "environ_overrides": {"wsgi.input_terminated": True, "CONTENT_LENGTH": "20"},
+        "input_stream": io.BytesIO(),
+    }
+    problem(lea("POST", f"/api/v1/videos/{video['id']}/encode", **broken), 400, "malformed")
