@@ -238,7 +238,8 @@ def _json(content: bytes) -> Any:
 
 
 def _text(content: bytes) -> str:
-    return content[: 4 * REASON_LIMIT].decode(errors="replace")[:REASON_LIMIT]
+    """Without NUL, as an error page in UTF-16 has it: PostgreSQL would refuse the report, and the batch come again for ever."""
+    return content[: 4 * REASON_LIMIT].decode(errors="replace").replace("\0", "")[:REASON_LIMIT]
 
 
 def _cause(error: BaseException) -> str:

@@ -18,6 +18,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
         (200, b"", Misconfigured("200")),
         (409, b"differs", Conflict("409 differs")),
         (400, b"bad", Refused(400, "400 bad")),
+        (400, "bad".encode("utf-16-le"), Refused(400, "400 bad")),  # no NUL: PostgreSQL cannot hold one
         (413, b"", Refused(413, "413")),
         (422, b"bad", Refused(422, "422 bad")),
         (500, b"oops", Transient("500 oops", server_error=True)),
