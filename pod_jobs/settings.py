@@ -60,6 +60,7 @@ class UploadSettings(Section):
 class LimitsSettings(Section):
     uploads: Count
     waiting: Count
+    receiving: Count
     media: Count
 
 

@@ -1,11 +1,14 @@
-"""How many media answers one person is being given at once: each holds a thread for as long as the reader likes.
+"""How many recordings one person sends, and media answers one is given, at once: each holds a thread for as long as the
+client likes.
 
-`pace` ends only who takes nothing at all; a few dozen readers that sip would hold every thread of the web app.
+`pace` ends only who gives or takes next to nothing; a few dozen that sip would hold every thread of the web app.
 """
 
 import threading
 import weakref
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import Response, current_app
 
@@ -13,7 +16,7 @@ from pod_jobs.catalog.models import User
 from pod_jobs.errors import Refused
 from pod_jobs.settings import Settings
 
-EXTENSION = "pod_jobs.seats"
+EXTENSION = "pod_jobs.seats."
 
 
 class Seats:
@@ -39,9 +42,24 @@ class Seats:
                 del self._taken[user_id]
 
 
+@contextmanager
+def receiving(user: User, settings: Settings) -> Iterator[None]:
+    """One more recording comes from this person. Errors: Refused."""
+    if user.role == "admin":
+        yield
+        return
+    seats = _seats("receiving", settings.limits.receiving)
+    if not seats.take(user.id):
+        raise Refused(f"limits.receiving is {settings.limits.receiving}", code="receiving-limit")
+    try:
+        yield
+    finally:
+        seats.leave(user.id)
+
+
 def seated(response: Response, user: User, settings: Settings) -> Response:
     """`response`, counted as this person's until the server closes it. Errors: Refused, and it is closed."""
-    seats = current_app.extensions.setdefault(EXTENSION, Seats(settings.limits.media))
+    seats = _seats("media", settings.limits.media)
     if user.role == "admin":
         return response
     if not seats.take(user.id):
@@ -56,3 +74,10 @@ def seated(response: Response, user: User, settings: Settings) -> Response:
     else:
         response.call_on_close(leave)
     return response
+
+
+def _seats(what: str, most: int) -> Seats:
+    """Those of this web process."""
+    found = current_app.extensions.setdefault(EXTENSION + what, Seats(most))
+    assert isinstance(found, Seats)  # noqa: S101  # for the type checker
+    return found

@@ -14,6 +14,7 @@ from pod_jobs.web import documents, limits, orders, storage
 from pod_jobs.web.access import link_base, require_user
 from pod_jobs.web.api import answers
 from pod_jobs.web.forms import Form
+from pod_jobs.web.seats import receiving
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_videos", __name__)
@@ -38,7 +39,7 @@ def upload() -> ResponseReturnValue:
     limits.check_upload(settings, user, announced, by_tus=False)
     storage.expect_large_body(request)
     site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
-    with storage.temporary(settings) as file:
+    with receiving(user, settings), storage.temporary(settings) as file:
         name, title, options = _receive(settings, file)
         path = Path(file.name)
         size_bytes = path.stat().st_size

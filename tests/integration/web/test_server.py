@@ -71,6 +71,13 @@ class Server:
         line.sendall(f"PATCH {path} HTTP/1.1\r\n{head}\r\n".encode() + content)
         return line
 
+    def open_post(self, length: int, content: bytes) -> socket.socket:
+        """The same for a recording in one request."""
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        head = f"Host: pod.test\r\nAuthorization: Token {self.token}\r\nContent-Length: {length}\r\n"
+        line.sendall(f"POST /api/v1/videos?name=a.mp4 HTTP/1.1\r\n{head}\r\n".encode() + content)
+        return line
+
 
 @pytest.fixture
 def server(settings: Settings, tokens: dict[str, str], tmp_path: Path) -> Iterator[Server]:
@@ -145,9 +152,7 @@ def test_a_chunked_body_without_a_length_will_do(server: Server, settings: Setti
 
 def test_a_body_that_breaks_off_makes_no_video(server: Server) -> None:
     """A curl that was stopped, a proxy that gave up: half a lecture must not pass for a whole one."""
-    head = f"POST /api/v1/videos?name=a.mp4 HTTP/1.1\r\nHost: pod.test\r\nAuthorization: Token {server.token}\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
-        line.sendall(f"{head}Content-Length: {2 * MB}\r\n\r\n".encode() + MP4_HEAD.ljust(MB, b"\0"))
+    with server.open_post(2 * MB, MP4_HEAD.ljust(MB, b"\0")) as line:
         line.shutdown(socket.SHUT_WR)
         assert line.recv(MB).startswith(b"HTTP/1.1 400 ")
     assert b'"videos":[]' in server.request("GET", "/api/v1/videos", {}).body  # type: ignore[attr-defined]
@@ -267,6 +272,24 @@ def test_a_body_that_is_no_upload_has_a_limit_with_or_without_a_length(server: S
 @pytest.fixture
 def two_seats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POD_JOBS_LIMITS__MEDIA", "2")
+    monkeypatch.setenv("POD_JOBS_LIMITS__RECEIVING", "2")
+
+
+@pytest.mark.usefixtures("two_seats")
+def test_slow_uploads_of_one_person_leave_threads_to_the_others(
+    server: Server, callers: dict[str, Caller], settings: Settings
+) -> None:
+    slow = [server.open_post(MB, MP4_HEAD) for _ in range(2)]
+    servers.wait_until(lambda: len(list(settings.media_folder.glob("uploads/post-*"))) == 2, 10, "both are received")
+    refused = server.request("POST", "/api/v1/videos?name=a.mp4", {}, MP4_HEAD)
+    assert (refused.status, b"receiving-limit" in refused.body) == (429, True)  # type: ignore[attr-defined]
+    tina = {"Authorization": f"Token {callers['tina'].token}"}
+    assert server.request("POST", "/api/v1/videos?name=a.mp4", tina, MP4_HEAD).status == 201
+    for line in slow:
+        line.close()
+    servers.wait_until(
+        lambda: server.request("POST", "/api/v1/videos?name=a.mp4", {}, MP4_HEAD).status == 201, 10, "a seat is free"
+    )
 
 
 def sip(server: Server, path: str, headers: dict[str, str]) -> socket.socket:
@@ -299,6 +322,10 @@ def test_slow_readers_of_one_person_leave_threads_to_the_others(
     assert server.request("GET", path, others).status == 206
     slow.pop().close()
     servers.wait_until(lambda: server.request("HEAD", path, part).status in (200, 206), 10, "a place is free again")
-    for _ in range(3):
-        assert len(server.request("GET", path, part).body) >= 29 * MB, "an answer that ended gives its place back"  # type: ignore[attr-defined]
+
+    def is_whole() -> bool:
+        return len(server.request("GET", path, part).body) >= 29 * MB  # type: ignore[attr-defined]
+
+    for _ in range(3):  # its place is free a moment after its last byte
+        servers.wait_until(is_whole, 10, "an answer that ended gives its place back")
     slow.pop().close()
