@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,8 @@ from flask import current_app
 
 from pod_jobs import traces
 from pod_jobs.catalog.models import User
-from pod_jobs.catalog.store import statements
+from pod_jobs.catalog.store import statements, videos
+from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.settings import Settings
 from pod_jobs.web.problems import translated
 from pod_jobs.xapi import formats
@@ -60,6 +61,8 @@ def take_in(raws: Sequence[Any], settings: Settings, user: User, trusted: bool, 
         for entry in good.values()
         if isinstance(entry.outcome, Frozen)
     ]
+    if not trusted:
+        rows = _of_seen_videos(rows, user)
     known = statements.add(rows, settings.xapi.lane_names, now) if rows else {}
     for statement_id, body in known.items():
         entry = good[statement_id]
@@ -114,6 +117,12 @@ def _judge(raw: Any, actor: Actor, trusted: bool, now: datetime) -> Entry:
     if trusted and isinstance(raw, dict) and "actor" not in raw:
         raw = {**raw, "actor": actor}  # a program that speaks for its own user
     return Entry(raw, origin, accept(raw, origin, now, traces.LIMITS))
+
+
+def _of_seen_videos(rows: Sequence[NewStatement], user: User) -> list[NewStatement]:
+    """The attempts at a video show to its owner: who may not see it does not write into that list."""
+    seen = videos.seen_among(user, {row.video for row in rows if row.video is not None})
+    return [row if row.video in seen else replace(row, video=None) for row in rows]
 
 
 def _refuse_doubles(entries: Sequence[Entry]) -> None:

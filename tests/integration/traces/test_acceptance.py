@@ -9,9 +9,9 @@ import pytest
 
 from pod_jobs import traces
 from pod_jobs.catalog import database
-from pod_jobs.catalog.store import statements
+from pod_jobs.catalog.store import statements, videos
 from pod_jobs.catalog.trace_models import Statement, Straggler
-from tests.integration.traces.conftest import Site
+from tests.integration.traces.conftest import HOME_PAGE, Site
 from tests.unit.xapi.samples import ACTOR, corpus, numbered, plain, session
 
 
@@ -217,3 +217,16 @@ def test_a_dead_letter_whose_actor_breaks_xapi_can_be_looked_at(actor: dict[str,
     row = Straggler(lane="ralph", number=1, code="rejected", reason="400: no such actor", at=now)
     shown = dead_letter(row, Statement(number=1, body=json.dumps(plain(actor=actor)), received_at=now))
     assert shown["reason"] == "400: no such actor"
+
+
+def test_only_who_sees_a_video_writes_into_the_list_of_its_attempts(site: Site) -> None:
+    """Twenty attempts of anybody's would hide the true ones."""
+    person, registrations = site.user("max"), {"léa": str(uuid4()), "max": str(uuid4())}
+    with database.connect(site.settings.database_url).connection_context():
+        video, _ = videos.create(person, "t", videos.Source("a.mp4", 1), datetime.now(UTC), lambda path: None)
+    about = {"id": f"{HOME_PAGE}/xapi/activities/video/{video.id}"}
+    for who, registration in registrations.items():
+        statement = plain(object=about, context={"registration": registration})
+        site.send({name: value for name, value in statement.items() if name != "actor"}, who=who)
+    listed = site.call("max", "GET", f"/sessions?video={video.id}").json()["sessions"]
+    assert [attempt["registration"] for attempt in listed] == [registrations["max"]]
