@@ -74,6 +74,7 @@ SENTENCES: dict[str, str] = {
     "statement-refused": "This learning trace was not accepted.",
     "trace-limit": "Too many learning traces at once; the rest can be sent in a moment.",
     "settings": "The settings have faults.",
+    "settings-no-template": "The worker's settings have no template {name}.",
     "not-found": "There is no such page or object.",
     "user-unknown": "There is no user {name}.",
     "instance-running": "This instance is running already.",

@@ -8,7 +8,7 @@ import click
 
 from pod_jobs.cli.base import InstanceCommand, demand_instance, echo_json, load_settings
 from pod_jobs.errors import SettingsError
-from pod_jobs.settings import environment
+from pod_jobs.settings import QUEUES, environment
 
 SIGNS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "fault": ("FAULT", "red")}
 RQ_CLASSES = {
@@ -22,13 +22,15 @@ RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for everything else: a per
 
 @click.command(cls=InstanceCommand)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def doctor(as_json: bool) -> None:
+@click.option("--queue", type=click.Choice(QUEUES), help="Only what a worker of this queue needs.")
+def doctor(as_json: bool, queue: str | None) -> None:
     """Check all that the instance needs, a line each; exit code 1 on a fault."""
-    from pod_jobs.doctor import Finding, examine, faults
+    from pod_jobs.doctor import CHECKS, Finding, checks_before_jobs, examine, faults
 
     try:
         settings = load_settings()
-        found = [Finding("settings", "ok", "no fault"), *examine(settings)]
+        names = checks_before_jobs(queue) if queue else CHECKS
+        found = [Finding("settings", "ok", "no fault"), *examine(settings, names)]
     except SettingsError as error:
         found = [Finding("settings", "fault", line) for line in error.reason.splitlines()]
     if as_json:

@@ -11,7 +11,7 @@ from pod_jobs.doctor import host, services
 from pod_jobs.doctor.finding import Finding
 from pod_jobs.settings import Settings
 
-__all__ = ["CHECKS", "Finding", "examine", "faults", "wait_until_sound"]
+__all__ = ["CHECKS", "Finding", "checks_before_jobs", "examine", "faults", "wait_until_sound"]
 
 CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "folders": host.check_folders,
@@ -47,9 +47,14 @@ def faults(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.state == "fault"]
 
 
+def checks_before_jobs(queue_name: str) -> tuple[str, ...]:
+    """What a worker of that queue checks; it needs neither database nor session key, so it may be on another host."""
+    return ("ffmpeg", *BEFORE_JOBS) if queue_name == "encoding" else BEFORE_JOBS
+
+
 def wait_until_sound(settings: Settings, queue_name: str) -> None:
     """Return once every check of a worker of that queue is passed; say which ones are not, each time that changes."""
-    names = ("ffmpeg", *BEFORE_JOBS) if queue_name == "encoding" else BEFORE_JOBS
+    names = checks_before_jobs(queue_name)
     began, wait_s, said = time.monotonic(), FIRST_WAIT_S, ""
     while found := faults(examine(settings, names)):
         text = "; ".join(map(str, found))

@@ -109,7 +109,8 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
     """
     encode_settings = settings.encode
     if template not in settings.templates:
-        raise SettingsError(f"there is no template {template} in the settings of this worker")
+        reason = f"there is no [[template]] {template} in {settings.home}"
+        raise SettingsError(reason, code="settings-no-template", name=template)
     wanted = settings.templates[template]
     ladder = [rung for rung in settings.rendition if rung.name in wanted.ladder]
     limits = Limits(

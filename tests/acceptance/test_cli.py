@@ -1,6 +1,7 @@
 """The command line against a real instance, as a script would use it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from pod_jobs.home import FOLDERS, PRIVATE_FOLDERS
+from pod_jobs.settings import load
 from tests.acceptance.instance import ROOT, Instance
 from tests.acceptance.site import make_clip
 from tests.servers import wait_until
@@ -119,6 +122,22 @@ def test_doctor_finds_a_running_instance_sound(instance: Instance) -> None:
     found = json.loads(done.stdout)
     assert {finding["state"] for finding in found if finding["check"] != "sandbox"} == {"ok"}, found
     assert done.returncode == 0
+
+
+def test_doctor_of_a_host_that_has_only_workers(instance: Instance, tmp_path: Path) -> None:
+    """It has no database and no session key, and is sound without."""
+    for name in (*FOLDERS, *PRIVATE_FOLDERS):
+        (tmp_path / name).mkdir()
+    shutil.copy(instance.home / "secrets" / "worker_token", tmp_path / "secrets")
+    redis = f'redis.url = "{load(instance.home).redis_url}"'
+    (tmp_path / "settings.toml").write_text(f'{redis}\nworker.catalog_url = "http://127.0.0.1:{instance.port}"\n')
+    command = [sys.executable, "-m", "pod_jobs.cli", "doctor", "--home", str(tmp_path), "--json", "--queue", "encoding"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    found = json.loads(done.stdout)
+    assert [finding for finding in found if finding["state"] == "fault"] == []
+    assert done.returncode == 0
+    assert {"database", "secrets"}.isdisjoint(finding["check"] for finding in found)
+    assert {"ffmpeg", "key-value server", "catalog"} <= {finding["check"] for finding in found}
 
 
 def test_people_and_tokens(instance: Instance) -> None:

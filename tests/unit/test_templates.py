@@ -77,8 +77,9 @@ def test_only_the_web_has_pictures_captions_and_an_mp3_beside(tmp_path: Path) ->
     plans = {name: build_plan(settings, None, name) for name in settings.templates}
     assert [name for name, plan in plans.items() if plan.with_extras or plan.mp3_kbps] == ["web"]
     assert plans["web"].renditions == build_plan(settings).renditions
-    with pytest.raises(SettingsError, match="no template gone"):
+    with pytest.raises(SettingsError) as refused:
         build_plan(settings, None, "gone")
+    assert refused.value.sentence == "The worker's settings have no template gone."
 
 
 def test_what_a_build_of_ffmpeg_lacks() -> None:
