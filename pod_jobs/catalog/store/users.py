@@ -35,7 +35,7 @@ def create(name: str, role: str, password_hash: str | None, now: datetime) -> Us
 def find(name: str) -> User:
     """The active user of that log-in name. Errors: NotFound (user-unknown)."""
     user = User.get_or_none(User.name == name, User.active == True)  # noqa: E712  # peewee builds SQL from ==
-    if user is None:
+    if user is None or user.name != name:  # to MariaDB LÉA is lea, and each spelling would be counted as another name
         raise _unknown(name)
     return user
 

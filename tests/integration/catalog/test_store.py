@@ -78,6 +78,14 @@ def test_no_video_without_its_source_file(lecturer: User) -> None:
     assert Video.select().count() == Task.select().count() == Outbox.select().count() == 0
 
 
+@pytest.mark.parametrize("spelling", ["LÉA", "lea", "léa "])
+def test_a_name_is_found_as_it_is_written(lecturer: User, spelling: str) -> None:
+    """MariaDB sees no difference; to the throttle of the sign-in each spelling is another name."""
+    assert users.find("léa") == lecturer
+    with pytest.raises(NotFound):
+        users.find(spelling)
+
+
 def test_a_link_works_once_and_a_token_until_it_is_revoked(lecturer: User) -> None:
     link = users.create_link(lecturer, later(60) - NOW, NOW)
     assert users.peek_link(link, later(1)) == lecturer
