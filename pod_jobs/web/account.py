@@ -8,7 +8,7 @@ from flask_babel import gettext
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from pod_jobs.catalog.store import users
-from pod_jobs.errors import Refused
+from pod_jobs.errors import Forbidden, Refused
 from pod_jobs.web import access, problems, sign_in, throttle
 from pod_jobs.web.site import now, site
 
@@ -16,6 +16,13 @@ blueprint = Blueprint("account", __name__)
 
 LANGUAGES = ("en", "fr")  # the first is for everybody else
 YEAR_S = 365 * 86400
+
+
+@blueprint.before_request
+def refuse_tokens() -> None:
+    """Or whoever holds a token would make more of them, or a session, and stay when it is revoked. Errors: Forbidden."""
+    if access.by_token():
+        raise Forbidden("an account is looked after by its person, signed in")
 
 
 @blueprint.get("/account")

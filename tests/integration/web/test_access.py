@@ -93,6 +93,13 @@ def test_a_new_password_ends_the_other_sessions_and_tokens_if_wanted(
     assert lea("GET", "/api/v1/me").status_code == (401 if revoke else 200)
 
 
+@pytest.mark.parametrize("path", ["tokens", "password", "sign-out-everywhere"])
+def test_a_token_makes_no_other_way_in(lea: Caller, path: str) -> None:
+    """It would outlive the token's revocation."""
+    form = {"label": "more", "present": PASSWORD, "new": "a new and longer one"}
+    assert lea("POST", f"/account/{path}", data=form).status_code == 403
+
+
 def test_signing_out_everywhere_leaves_this_browser(browser: Browser, app: Flask) -> None:
     browser.sign_in("léa")
     thief = copied(app, browser)
