@@ -62,6 +62,19 @@ def test_a_cut_behind_the_end_is_refused_at_once(
     assert site.api("GET", f"videos/{video}")["task"]["state"] == "done"
 
 
+def test_encoding_again_brings_back_nothing_that_was_cut_out(page: Page, site: Site, videos: list[int]) -> None:
+    slides, camera, _ = videos
+    order = {"keep": [[0, 0.5]], "dressing": "", "second": camera, "layout": "side"}
+    first = site.api("POST", f"videos/{slides}/encode", json=order)
+    site.api("POST", f"tasks/{first['id']}/cancel")
+    page.goto(f"/videos/{slides}")
+    page.get_by_role("button", name="Encode again").click()
+    expect(page.locator("#state-label")).to_have_text("Waiting")
+    task = site.api("GET", f"videos/{slides}")["task"]
+    assert (task["id"] > first["id"], task["options"]) == (True, first["options"])
+    assert task["options"]["keep"] == [[0, 0.5]]
+
+
 def test_nothing_chosen_is_the_plain_recording(page: Page, site: Site, videos: list[int]) -> None:
     open_form(page, videos[0])
     page.get_by_label("Keep only these parts").fill("1:00")

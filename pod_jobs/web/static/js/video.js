@@ -177,7 +177,7 @@ function failed(problem) {
 
 byId("encode").addEventListener("click", ({ currentTarget }) =>
   act(currentTarget, async () => {
-    await call("POST", `${path}/encode`);
+    await call("POST", `${path}/encode`, video.task?.options ?? {}); // what was cut out stays out
     toast(_("The encode is queued."));
     await refresh();
     byId("cancel").focus();
