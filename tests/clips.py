@@ -269,6 +269,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "irregular.mkv": _args(
         *pattern(rate="30", seconds=8), "-vf", "select='not(mod(n,7))+lt(n,30)'", "-fps_mode", "vfr", *H264
     ),
+    "slowing.mkv": _args(
+        *pattern(rate="30", seconds=8), "-vf", "select='lt(n,120)+not(mod(n,10))'", "-fps_mode", "vfr", *H264
+    ),
     "late_sound.mkv": _args(*pattern(seconds=3), "-itsoffset", "1.5", *tone(1.5), *H264, *AAC),
     "late_picture.mkv": _args("-itsoffset", "1", *pattern(), *tone(3), *H264, *AAC),
     "flash.mp4": _args(*flash(), *H264, *AAC),

@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
@@ -55,8 +55,19 @@ def _rendered(folder: Path, name: str) -> Rendered:
     _expect(len(tracks) == 1, f"{name}.m4s has {len(tracks)} tracks")
     _expect(playlist.ended and bool(playlist.segments), f"{name}.m3u8 is not complete")
     _expect(playlist.end <= size, f"{name}.m4s has {size} bytes, its playlist speaks of {playlist.end}")
+    if playlist.end == size:
+        playlist = _lasting(playlist, tracks[0].duration_s)
     _expect(_near(playlist.duration_s, tracks[0].duration_s), f"{name}: playlist and track differ in duration")
     return Rendered(playlist, tracks[0])
+
+
+def _lasting(playlist: MediaPlaylist, track_s: float) -> MediaPlaylist:
+    """ffmpeg reckons the last segment by the nominal rate: where fewer frames came, it lasts longer, to the track's end."""
+    last = playlist.segments[-1]
+    lasts_s = track_s - (playlist.duration_s - last.duration_s)
+    return replace(
+        playlist, segments=(*playlist.segments[:-1], replace(last, duration_s=max(last.duration_s, lasts_s)))
+    )
 
 
 def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str, Rendered]) -> None:

@@ -140,6 +140,7 @@ def test_a_storyboard_and_its_text(encoded: EncodeOnce) -> None:
         ("interlaced.ts", ("180p", (320, 180))),
         ("fast.mp4", ("180p", (320, 180))),
         ("irregular.mkv", ("180p", (320, 180))),
+        ("slowing.mkv", ("180p", (320, 180))),  # its last segment lasts longer than its frames at the nominal rate
         ("no_duration.webm", ("180p", (320, 180))),
         ("late_sound.mkv", ("180p", (320, 180))),
         ("late_picture.mkv", ("180p", (320, 180))),
