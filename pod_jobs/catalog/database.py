@@ -40,10 +40,12 @@ def connect(url: str) -> Database:
 def migrate(database: Database) -> list[str]:
     """Apply what is missing of catalog/migrations; returns the names applied. Errors: ServiceUnavailable."""
     try:
+        if isinstance(database, SqliteDatabase):
+            Path(database.database).touch(mode=0o600)  # who watched what is not for all users of this host
         with database.connection_context():
             names: list[str] = Runner(database, directory=str(MIGRATIONS)).up()
             return names
-    except (OperationalError, InterfaceError) as error:
+    except (OSError, OperationalError, InterfaceError) as error:
         raise ServiceUnavailable(f"database: {error}") from error
 
 

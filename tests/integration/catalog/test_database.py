@@ -23,6 +23,16 @@ def test_a_password_that_was_not_encoded_is_told_without_being_repeated() -> Non
     assert "port" in caught.value.reason and "hush" not in caught.value.reason
 
 
+def test_a_new_catalog_is_for_its_owner_alone(tmp_path: Path) -> None:
+    catalog = database.connect(f"sqlite:///{tmp_path}/catalog.sqlite3")
+    database.migrate(catalog)
+    with catalog.connection_context():
+        catalog.execute_sql("SELECT 1 FROM video")
+        assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+            f"catalog.sqlite3{ending}": 0o600 for ending in ("", "-shm", "-wal")
+        }
+
+
 def test_a_connection_held_open_keeps_sqlites_log(tmp_path: Path) -> None:
     catalog = database.connect(f"sqlite:///{tmp_path}/catalog.sqlite3")
     database.migrate(catalog)
