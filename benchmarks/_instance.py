@@ -18,7 +18,7 @@ import requests
 from benchmarks._proxy import Proxy
 
 ROOT = Path(__file__).parent.parent
-TMPFS_MB = 256
+TMPFS_MB = 1024  # small enough to be filled in a second, with room for the videos of 1,000 faults
 
 
 def free_port() -> int:
