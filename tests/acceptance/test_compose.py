@@ -1,6 +1,8 @@
 """The form for another version of a video, in a real browser."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -28,6 +30,20 @@ def open_form(page: Page, video: int) -> None:
     page.get_by_text("Cut, dress, combine").click()
 
 
+def ordered_before(site: Site, video: int, **order: Any) -> Any:
+    """The task of an encode that was ordered and stopped."""
+    task = site.api("POST", f"videos/{video}/encode", json=order)
+    site.api("POST", f"tasks/{task['id']}/cancel")
+    return task
+
+
+def order_from_form(page: Page, site: Site, video: int) -> Any:
+    """The options of the encode that the form as it stands orders."""
+    page.get_by_role("button", name="Encode this way").click()
+    expect(page.locator("#state-label")).to_have_text("Waiting")
+    return site.api("GET", f"videos/{video}")["task"]["options"]
+
+
 def test_everything_is_ordered_together(page: Page, site: Site, videos: list[int]) -> None:
     slides, camera, credits_ = videos
     open_form(page, slides)
@@ -38,9 +54,7 @@ def test_everything_is_ordered_together(page: Page, site: Site, videos: list[int
     page.get_by_label("Second recording of the same time").select_option(str(camera))
     page.get_by_label("Where it is seen").select_option("In the upper right corner")
     assert page.locator(f"#compose-second option[value='{slides}']").count() == 0
-    page.get_by_role("button", name="Encode this way").click()
-    expect(page.locator("#state-label")).to_have_text("Waiting")
-    assert site.api("GET", f"videos/{slides}")["task"]["options"] == {
+    assert order_from_form(page, site, slides) == {
         "keep": [[10, 60.5], [120, 3600]],
         "dressing": DRESSING,
         "ending": credits_,
@@ -65,8 +79,7 @@ def test_a_cut_behind_the_end_is_refused_at_once(
 def test_encoding_again_brings_back_nothing_that_was_cut_out(page: Page, site: Site, videos: list[int]) -> None:
     slides, camera, _ = videos
     order = {"keep": [[0, 0.5]], "dressing": "", "second": camera, "layout": "side"}
-    first = site.api("POST", f"videos/{slides}/encode", json=order)
-    site.api("POST", f"tasks/{first['id']}/cancel")
+    first = ordered_before(site, slides, **order)
     page.goto(f"/videos/{slides}")
     page.get_by_role("button", name="Encode again").click()
     expect(page.locator("#state-label")).to_have_text("Waiting")
@@ -75,12 +88,32 @@ def test_encoding_again_brings_back_nothing_that_was_cut_out(page: Page, site: S
     assert task["options"]["keep"] == [[0, 0.5]]
 
 
+def test_the_form_begins_with_the_last_order(page: Page, site: Site, videos: list[int]) -> None:
+    slides, camera, credits_ = videos
+    keep = [[0.25, 60.5], [120, 3723.125]]
+    order = {"keep": keep, "opening": credits_, "ending": credits_, "second": camera, "layout": "pip-bottom-left"}
+    ordered_before(site, slides, dressing="", **order)
+    newest = re.compile(r"/videos\?limit=200$")
+    page.route(newest, lambda route: route.continue_(url=route.request.url.replace("200", "1")))  # without the camera
+    open_form(page, slides)
+    expect(page.get_by_label("Keep only these parts")).to_have_value("0:00.25-1:00.5, 2:00-1:02:03.125")
+    page.get_by_label("Dressing").select_option(DRESSING)
+    assert order_from_form(page, site, slides) == {"dressing": DRESSING, **order}
+
+
+def test_what_is_gone_is_not_ordered_again(page: Page, faults: Faults, site: Site, videos: list[int]) -> None:
+    slides, camera, credits_ = videos
+    ordered_before(site, slides, keep=[[0, 0.5]], dressing=DRESSING, second=camera, layout="side", ending=credits_)
+    site.api("DELETE", f"videos/{camera}")
+    open_form(page, slides)
+    assert order_from_form(page, site, slides) == {"keep": [[0, 0.5]], "dressing": DRESSING, "ending": credits_}
+    faults.forgive("status of 404")
+
+
 def test_nothing_chosen_is_the_plain_recording(page: Page, site: Site, videos: list[int]) -> None:
     open_form(page, videos[0])
     page.get_by_label("Keep only these parts").fill("1:00")
     page.get_by_role("button", name="Encode this way").click()
     assert "1:30-12:00" in page.locator("#compose-keep").evaluate("field => field.validationMessage")
     page.get_by_label("Keep only these parts").fill("")
-    page.get_by_role("button", name="Encode this way").click()
-    expect(page.locator("#state-label")).to_have_text("Waiting")
-    assert site.api("GET", f"videos/{videos[0]}")["task"]["options"] == {"dressing": ""}
+    assert order_from_form(page, site, videos[0]) == {"dressing": ""}

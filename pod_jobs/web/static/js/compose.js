@@ -1,9 +1,10 @@
 // The form that orders another version of a video: cut, dressed, or put together with a second recording.
 import { call, root } from "./api.js";
 import { toastProblem } from "./notices.js";
-import { _ } from "./words.js";
+import { _, clock } from "./words.js";
 
 const LISTED = 200; // videos to choose from, the newest
+const OTHERS = ["opening", "ending", "second"]; // options that name another video
 
 /** "1:30-12:00, 15:00-20" as [[90, 720], [900, 1200]], "" as []; null when it is anything else. */
 function keptRanges(text) {
@@ -13,30 +14,64 @@ function keptRanges(text) {
   return ranges.every((range) => range.length === 2 && range[0] < range[1]) ? ranges : null;
 }
 
+/** 3720.5 as "1:02:00.5", which keptRanges reads. */
+const written = (seconds) => clock(seconds) + (/\.\d+$/.exec(seconds)?.[0] ?? "");
+
 /** What the form says, as the API's options; "" of a select of videos is none. */
 function options(form, keep) {
   const { dressing, layout } = form.elements;
   const said = { keep };
   if (dressing) said.dressing = dressing.value;
-  for (const name of ["opening", "ending", "second"]) if (form.elements[name].value) said[name] = Number(form.elements[name].value);
+  for (const name of OTHERS) if (form.elements[name].value) said[name] = Number(form.elements[name].value);
   return said.second ? { ...said, layout: layout.value } : said;
+}
+
+/** Say in the form what `last`, the API's options, ordered; a choice that is no more stays as it was. */
+function fillIn({ elements }, last) {
+  elements.keep.value = (last.keep ?? []).map((range) => range.map(written).join("-")).join(", ");
+  for (const [name, value] of Object.entries(last)) {
+    const choice = [...(elements[name]?.options ?? [])].find((one) => one.value === String(value));
+    if (choice) choice.selected = true;
+  }
+  elements.layout.disabled = !elements.second.value;
+}
+
+/** The other videos to choose from: the newest, and those that `last` names, unless they are gone. */
+async function choices(own, last) {
+  const { videos } = await call("GET", `${root}api/v1/videos?limit=${LISTED}`);
+  const newest = videos.filter(({ id, state }) => id !== own && state !== "error");
+  const missing = new Set(OTHERS.map((name) => last[name]).filter((id) => id && !newest.some((video) => video.id === id)));
+  const named = await Promise.all([...missing].map(videoIfThere));
+  return [...newest, ...named.filter(Boolean)];
+}
+
+async function videoIfThere(id) {
+  try {
+    return await call("GET", `${root}api/v1/videos/${id}`);
+  } catch (problem) {
+    if (problem.status === 404) return null;
+    throw problem;
+  }
 }
 
 /** `order(button, options)` posts it. `own`: the id of the page's video. */
 export function prepareForm(card, own, order) {
   const form = card.querySelector("form");
-  const { keep, second, layout } = form.elements;
-  let listed = false;
+  const { fields, keep, second, layout } = form.elements;
+  let asked = false;
 
   card.addEventListener("toggle", async () => {
-    if (!card.open || listed) return;
-    listed = true;
+    if (!card.open || asked) return;
+    asked = true;
     try {
-      const { videos } = await call("GET", `${root}api/v1/videos?limit=${LISTED}`);
-      const others = videos.filter(({ id, state }) => String(id) !== own && state !== "error");
-      for (const name of ["opening", "ending", "second"]) form.elements[name].append(...others.map(({ id, title }) => new Option(title, id)));
+      const { id, task } = await call("GET", `${root}api/v1/videos/${own}`);
+      const last = task?.options ?? {};
+      const others = await choices(id, last);
+      for (const name of OTHERS) form.elements[name].append(...others.map((video) => new Option(video.title, video.id)));
+      fillIn(form, last);
+      fields.disabled = false; // not before: what is sent half filled would lose what was ordered
     } catch (problem) {
-      listed = false;
+      asked = false;
       toastProblem(problem);
     }
   });
