@@ -153,13 +153,13 @@ def _reap(process: "subprocess.Popen[bytes]") -> resource.struct_rusage | None:
 def _stop(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
     if process.returncode is not None or _reap(process):
         return
-    process.send_signal(signal.SIGTERM)
+    os.kill(process.pid, signal.SIGTERM)  # Popen's own way polls first, and takes an end away that is ours to reap
     deadline = time.monotonic() + grace_s
     while time.monotonic() < deadline:
         if _reap(process):
             return
         time.sleep(0.02)
-    process.kill()
+    os.kill(process.pid, signal.SIGKILL)
     process.returncode = os.waitstatus_to_exitcode(os.wait4(process.pid, 0)[1])
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.errors import Cancelled, FfmpegFailed, SettingsError
+from pod_jobs.media import run as run_module
 from pod_jobs.media.run import Bounds, capture, run
+from tests.servers import wait_until
 
 BOUNDS = Bounds(wall_s=20, memory_mb=4000)
 PYTHON = sys.executable
@@ -160,3 +162,21 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
         run(["/no/such/ffmpeg"], tmp_path, BOUNDS, nothing, nothing)
+
+
+@pytest.mark.parametrize("grace_s", [1.0, 0.0], ids=["asked", "killed"])
+def test_a_process_that_ends_just_before_it_is_stopped_keeps_its_end(
+    monkeypatch: pytest.MonkeyPatch, grace_s: float
+) -> None:
+    """Whoever polls in between takes the end away: the job would fail with ECHILD instead of what it was stopped for."""
+    process = subprocess.Popen([PYTHON, "-I", "-c", "raise SystemExit(3)"])
+    wait_until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z", 10)
+    real, calls = run_module._reap, []
+
+    def blind_at_first(process: "subprocess.Popen[bytes]") -> object:
+        calls.append(process)
+        return real(process) if len(calls) > 1 else None
+
+    monkeypatch.setattr(run_module, "_reap", blind_at_first)
+    run_module._stop(process, grace_s)
+    assert process.returncode == 3
