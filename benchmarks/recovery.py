@@ -67,7 +67,8 @@ def host_silent_s(instance: Instance) -> float | None:
     line = [sys.executable, "-m", instance.module, "encoding"]
     script = 'hostname elsewhere && exec "$@"'
     environment = {**instance.environment, "POD_JOBS_WORKERS__ENCODING": "1"}
-    command = [unshare, "--uts", "sh", "-c", script, "sh", *line]
+    place = ("--uts", "--pid", "--fork", "--mount-proc")  # in the same table of processes it would be known to be dead
+    command = [unshare, *place, "sh", "-c", script, "sh", *line]
     silent = subprocess.DEVNULL
     other = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=silent, stderr=silent)
     wait_for(lambda: on_host(instance, "elsewhere"), 90, "the other host has a task")

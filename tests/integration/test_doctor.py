@@ -1,5 +1,6 @@
 """The doctor on real services that are ill."""
 
+import shlex
 import subprocess
 import sys
 import time
@@ -148,7 +149,7 @@ def test_too_little_space_and_a_missing_ffmpeg(settings: Settings) -> None:
 def test_a_template_whose_encoder_this_ffmpeg_lacks(settings: Settings, tmp_path: Path) -> None:
     real = find_tools("", "none").ffmpeg
     poor = tmp_path / "ffmpeg"
-    poor.write_text(f'#!/bin/sh\n{real} "$@" | grep -v -e svtav1 -e libaom\n')
+    poor.write_text(f'#!/bin/sh\n{shlex.quote(real)} "$@" | grep -v -e svtav1 -e libaom\n')
     poor.chmod(0o755)
     found = state(changed(settings, ffmpeg={"path": str(poor), "sandbox": "none"}), "ffmpeg")
     assert (found.state, found.text) == ("fault", f"template av1: {poor} has no libsvtav1 or libaom-av1")
@@ -160,7 +161,8 @@ def test_a_template_whose_encoder_this_ffmpeg_lacks(settings: Settings, tmp_path
 def test_a_worker_asks_ffmpeg_and_tries_a_card_once(settings: Settings, tmp_path: Path) -> None:
     """Its checks do, before it takes jobs; its first job finds the answers."""
     counting, calls = tmp_path / "ffmpeg", tmp_path / "calls"
-    counting.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec {find_tools("", "none").ffmpeg} "$@"\n')
+    real = shlex.quote(find_tools("", "none").ffmpeg)
+    counting.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec {real} "$@"\n')
     counting.chmod(0o755)
     ffmpeg: dict[str, Any] = {"path": str(counting), "sandbox": "none"}
     own = changed(settings, ffmpeg=ffmpeg, encode={"hardware": "vaapi", "vaapi_device": "/dev/dri/none"})
