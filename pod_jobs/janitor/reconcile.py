@@ -87,13 +87,13 @@ class Reconciler:
         self._remind_of_cancels()
         counts: dict[str, int] = {}
         judged = [(task, sight, judge(sight)) for task, sight in self._sights()]
-        suspect_s = self._suspects.look(_run(task) for task, _, verdict in judged if verdict == "suspect")
+        suspect_s = self._suspects.look(_job_id(task) for task, _, verdict in judged if verdict == "suspect")
         for task, sight, verdict in judged:
             if verdict == "suspect":
-                if suspect_s[_run(task)] < (SILENT_S if is_silent(sight) else self._lost_s):
+                if suspect_s[_job_id(task)] < (SILENT_S if is_silent(sight) else self._lost_s):
                     continue
                 verdict = when_confirmed(sight)
-                self._suspects.forget(_run(task))
+                self._suspects.forget(_job_id(task))
             if verdict != "fine":
                 log.warning("task %s g%s: %s (%s)", task.id, task.generation, verdict, sight)
                 try:
@@ -115,7 +115,7 @@ class Reconciler:
     def _sights(self) -> list[tuple[Task, Sight]]:
         open_tasks = tasks.open_tasks()
         runs = tasks.runs_under_way()  # before RQ is asked about them
-        job_ids = {task.id: tasks.job_id(task.kind, task.id, task.generation) for task in open_tasks}
+        job_ids = {task.id: _job_id(task) for task in open_tasks}
         ordered = outbox.job_ids()
         shot = snapshot.take(self._redis, self._queue_names, list(job_ids.values()))
         progress = queue.read_progress(self._redis, job_ids)
@@ -149,11 +149,11 @@ class Reconciler:
                 report = reports.Report(task.generation, outcome, sight.attempt, reason=reason)
                 changed = reports.bury(task.id, report, self._allowed, now)
             if changed:
-                queue.remove(self._redis, tasks.job_id(task.kind, task.id, task.generation))
+                queue.remove(self._redis, _job_id(task))
                 queue.clear_progress(self._redis, task.id)
             else:
                 log.info("task %s moved on by itself meanwhile", task.id)
 
 
-def _run(task: Task) -> str:
-    return f"{task.id}-g{task.generation}"
+def _job_id(task: Task) -> str:
+    return tasks.job_id(task.kind, task.id, task.generation)

@@ -4,7 +4,7 @@ live for half a minute only, nothing would ever be repaired."""
 from collections.abc import Iterable
 
 from redis import Redis
-from redis.utils import str_if_bytes
+from rq.utils import as_text
 
 MEMORY_S = 60  # without a look, all is forgotten
 
@@ -20,14 +20,15 @@ class Sightings:
         """For each of `wrong`, the seconds since it was first among them without a break (by the clock of Redis)."""
         seconds, microseconds = self._redis.time()
         now = seconds + microseconds / 1e6
-        before = {str_if_bytes(name): float(at) for name, at in self._redis.hgetall(self._key).items()}
+        before = {as_text(name): float(at) for name, at in self._redis.hgetall(self._key).items()}
         since = {name: min(now, before.get(name, now)) for name in wrong}
-        with self._redis.pipeline() as pipeline:
-            pipeline.delete(self._key)
-            if since:
-                pipeline.hset(self._key, mapping={name: str(at) for name, at in since.items()})
-                pipeline.expire(self._key, MEMORY_S)
-            pipeline.execute()
+        if since or before:
+            with self._redis.pipeline() as pipeline:
+                pipeline.delete(self._key)
+                if since:
+                    pipeline.hset(self._key, mapping={name: str(at) for name, at in since.items()})
+                    pipeline.expire(self._key, MEMORY_S)
+                pipeline.execute()
         return {name: now - at for name, at in since.items()}
 
     def forget(self, name: str) -> None:

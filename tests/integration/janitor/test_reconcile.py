@@ -125,7 +125,7 @@ def test_a_job_whose_execution_expired_can_still_be_removed(redis: Redis, task: 
         pipeline.execute()
     redis.delete(execution.key, "rq:wip:encoding")
     assert reconciler.reconcile(now()) == {}, "in doubt for some seconds more"
-    redis.hincrbyfloat("pod_jobs:janitor:sightings:reconcile", f"{task.id}-g1", -60)
+    redis.hincrbyfloat("pod_jobs:janitor:sightings:reconcile", f"encode-{task.id}-g1", -60)
     assert reconciler.reconcile(now()) == {"lost": 1}
     assert state(task) == ("waiting", 2)
     assert queue.fetch(redis, f"encode-{task.id}-g1") is None
