@@ -60,21 +60,14 @@ def stub(
     return Encoded(tuple(outputs), 1.0, True, {}, (), 1.0, 1.0, 1.0, 1.0, ())
 
 
-def recorded_encode(
-    source: Path,
-    folder: Path,
-    plan: EncodePlan,
-    tools: Tools,
-    tick: Callable[[Progress], None],
-    team: Team | None = None,
-) -> Encoded:
+def recorded_encode(source: Path, folder: Path, *more: Any, **named: Any) -> Encoded:
     for other in others_at_work(folder):
         record("overlap", folder, other=other)
     record("begin", folder, started=start_ticks(os.getpid()))
     outcome = "killed"
     try:
         work = real_encode if int(folder.parent.name) % REAL_EVERY == 0 else stub
-        encoded = work(source, folder, plan, tools, tick, team)
+        encoded = work(source, folder, *more, **named)
         outcome = "ok"
         return encoded
     except BaseException as error:
