@@ -1,12 +1,18 @@
-"""Who started this process, and dying with it (Linux).
+"""Who started this process, dying with it, and outliving nobody (Linux).
 
 Imports nothing of ours, so that any layer may use it.
 """
 
 import ctypes
 import os
+import signal
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)  # now: between fork and exec the loader's lock may be another thread's
 
 
@@ -19,6 +25,43 @@ def die_with_parent(parent_pid: int, signal_number: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent_pid:  # it ended before the call, and no signal will come
         os.kill(os.getpid(), signal_number)
+
+
+def adopt_orphans() -> None:
+    """From now on a descendant whose parent has ended is a child of this process instead of process 1's, to be ended by
+    `end_adopted`. Children do not inherit that. Errors: OSError.
+
+    A process can be too young to die with its parent: bubblewrap's inner one, killed at a bad moment, waits for ever.
+    """
+    if _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def end_adopted(own: Collection[int] = (), patience_s: float = 0.0) -> int:
+    """Kill and reap all children of this process but `own`, and what comes to it when these end, for `patience_s`.
+
+    Returns how many have ended. Nothing is found on a kernel without lists of children (CONFIG_PROC_CHILDREN).
+    """
+    deadline = time.monotonic() + patience_s
+    ended = 0
+    while adopted := [pid for pid in _children() if pid not in own]:
+        for pid in adopted:
+            os.kill(pid, signal.SIGKILL)  # a zombie at the worst: only we reap
+        reaped = sum(os.waitpid(pid, os.WNOHANG)[0] == pid for pid in adopted)
+        ended += reaped
+        if not reaped:
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(0.005)
+    return ended
+
+
+def _children() -> list[int]:
+    found = []
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError):
+            found += [int(pid) for pid in (thread / "children").read_text(encoding="ascii").split()]
+    return found
 
 
 def parent_of(pid: int) -> int:

@@ -1,7 +1,7 @@
 """Our RQ worker: one queue, a forked horse per job, no cleaning (that is the janitor's), nobody left behind.
 
 What RQ's own worker does not do, and this one does:
-- the horse dies with its parent (PR_SET_PDEATHSIG), and so does its ffmpeg (media/run.py);
+- the horse dies with its parent (PR_SET_PDEATHSIG), and so does its ffmpeg (media/run.py); what a horse left is killed;
 - on SIGTERM the horse is told too, ends its job, and the job goes back to the front of the queue within `worker.stop_s`;
 - a horse that is killed is reported to the catalog, which RQ tells nobody.
 """
@@ -25,12 +25,13 @@ from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead, worker_name
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
-from pod_jobs.parentage import die_with_parent
+from pod_jobs.parentage import adopt_orphans, die_with_parent, end_adopted
 from pod_jobs.settings import QUEUES, Settings
 
 log = logging.getLogger(__name__)
 
 IDLE_TTL_S = 60  # an idle worker that was killed shows in RQ's list for so long
+LEFTOVERS_S = 2.0  # for the end of what a killed horse left; longer only on a file system that hangs
 
 
 class PodWorker(Worker):
@@ -69,6 +70,12 @@ class PodWorker(Worker):
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
         die_with_parent(self.pid or 0, signal.SIGKILL)
+
+    def monitor_work_horse(self, job: Any, queue: Any, execution: Any) -> None:
+        """As RQ's; nothing that the horse started outlives it. A worker has no other child."""
+        super().monitor_work_horse(job, queue, execution)
+        if left := end_adopted(patience_s=LEFTOVERS_S):
+            log.warning("job %s: %d processes that its dead child left were killed", job.id, left)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the present job, which is told to end now; a deaf one is killed after `stop_s`."""
@@ -109,6 +116,7 @@ def run_worker(settings: Settings, queue_name: str) -> None:
     worker = build_worker(settings, queue_name)
     show(worker.connection, QUEUES)
     put_back_jobs_of_the_dead(worker.connection, queue_name)
+    adopt_orphans()
     gc.freeze()  # or the collector's marks make every horse copy the pages of all that is imported here
     worker.work()
 

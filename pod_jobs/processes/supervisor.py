@@ -5,7 +5,7 @@ Life of a line:
    children. Each leads a process group of its own, so that what a terminal or honcho sends to the line's group
    reaches the supervisor alone.
 2. A child that ends, for whatever reason, is started again after 0.2 s, 0.4 s … 10 s; a minute of life resets the
-   wait. What it left in its process group is killed first.
+   wait. What it left, in its process group or out of it, is killed.
 3. SIGTERM, SIGINT, or the one who started the line is gone: `before_stop` runs, the children get SIGTERM and `stop_s` seconds,
    then what is left gets SIGKILL, and the supervisor exits 0. It never exits otherwise: honcho would end everything.
 4. The supervisor itself is killed: the kernel sends its children SIGTERM.
@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
-from pod_jobs.parentage import die_with_parent, parent_and_grandparent
+from pod_jobs.parentage import adopt_orphans, die_with_parent, end_adopted, parent_and_grandparent
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
@@ -68,6 +68,7 @@ class Place:
 def supervise(line: Line) -> None:
     """Run the line until it is told to stop. In each child: call `line.run`, then exit; nothing of the caller's runs there."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
+    adopt_orphans()
     places = [Place() for _ in range(line.count)]
     if _in_child(line, places):
         line.run()
@@ -97,6 +98,7 @@ def _in_child(line: Line, places: list[Place]) -> bool:
                 lived_s,
                 place.due_at - monotonic(),
             )
+        end_adopted(own=[place.pid for place in places])
 
 
 def _fill(places: list[Place]) -> bool:
@@ -151,6 +153,7 @@ def _stop(line: Line, places: list[Place]) -> None:
         log.warning("%s: process %d did not end within %.1f s; killed", line.name, place.pid, line.stop_s)
         _kill_group(place.pid)
         os.waitpid(place.pid, 0)
+    end_adopted(patience_s=WATCH_S)
 
 
 def _kill_group(leader: int) -> None:

@@ -24,7 +24,16 @@ def deaf(context: Context, order: Order) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def horse_of(pid: int) -> int:
+def leave_a_stray(context: Context, order: Order) -> dict[str, Any]:
+    """Its child is in a session of its own, and asked for no signal: bubblewrap's inner process before it begins."""
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(60)
+        os._exit(0)
+    return keep_working(context, order)
+
+
+def child_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
@@ -61,18 +70,28 @@ def test_a_killed_horse_is_reported(redis: Redis, start_worker: StartWorker) -> 
     worker = start_worker(encode=keep_working)
     enqueue(redis)
     wait_until(lambda: working(redis))
-    os.kill(horse_of(worker.pid), signal.SIGKILL)
+    os.kill(child_of(worker.pid), signal.SIGKILL)
     wait_until(lambda: waiting_reports(redis))
     report = next(iter(waiting_reports(redis).values()))["report"]
     assert (report["outcome"], report["signal"], report["generation"]) == ("killed", 9, 1)
     assert f".{worker.pid}." in report["worker"]
 
 
+def test_nothing_that_a_killed_horse_started_outlives_it(redis: Redis, start_worker: StartWorker) -> None:
+    worker = start_worker(encode=leave_a_stray)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    horse = child_of(worker.pid)
+    stray = child_of(horse)
+    os.kill(horse, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{stray}").exists(), 10, "killed and reaped")
+
+
 def test_a_killed_worker_takes_its_horse_and_the_horses_children_along(redis: Redis, start_worker: StartWorker) -> None:
     worker = start_worker(encode=deaf)
     enqueue(redis)
     wait_until(lambda: working(redis))
-    horse = horse_of(worker.pid)
+    horse = child_of(worker.pid)
     worker.signal(signal.SIGKILL)
     wait_until(lambda: not alive(horse), 5, "the horse died with its worker")
 

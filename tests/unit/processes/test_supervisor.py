@@ -135,6 +135,22 @@ def test_what_a_killed_child_leaves_is_killed_before_the_next_one_starts(start: 
     wait_until(lambda: not lives(follower), 5, "the kernel got round to it")
 
 
+def test_what_left_the_group_of_a_killed_child_is_killed_too(start: Start, tmp_path: Path) -> None:
+    """As bubblewrap's inner process, killed at the wrong moment: in a session of its own, and no signal told it."""
+    start(
+        """
+        if not list(folder.glob("*.stray")) and os.fork() == 0:
+            os.setsid()
+            (folder / f"{os.getpid()}.stray").touch()
+        time.sleep(60)
+        """
+    )
+    wait_until(lambda: children(tmp_path) and list(tmp_path.glob("*.stray")))
+    (stray,) = (int(path.stem) for path in tmp_path.glob("*.stray"))
+    os.kill(children(tmp_path)[0], signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{stray}").exists(), 5, "killed and reaped")
+
+
 def test_children_die_with_a_killed_supervisor(start: Start, tmp_path: Path) -> None:
     supervisor = start("time.sleep(60)", "count=2")
     wait_until(lambda: len(children(tmp_path)) == 2)
