@@ -4,7 +4,7 @@ lost     an accepted video that the catalog does not know, or one called ready w
 doubled  two encodes of one generation published, or two of one video alive at the same time
 stuck    a task that is neither done nor visibly failed 300 s after the last fault
 recovery from the kill of a run to the next run of its task, or to its visible error
-orphans  processes of the instance that outlive its stop, or an ffmpeg whose parent is gone
+orphans  an ffmpeg that runs on when every task has ended, and processes of the instance that outlive its stop
 """
 
 import argparse
@@ -26,6 +26,7 @@ from benchmarks._instance import Instance, wait_for
 SUMMARY = "faults injected into a running instance: lost, doubled, stuck, orphans, slowest recovery"
 LINES = ("web", "encoding", "catalog", "janitor")
 SETTLE_S = 300
+ENDING_S = 5  # a task has ended a moment before the last process of its run
 MEAN_PAUSE_S = 0.8
 UPLOAD_EVERY_S = 1.5
 MOST_OPEN = 12  # tasks: two workers under faults keep up with that
@@ -117,6 +118,8 @@ def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
         wait_for(lambda: not open_tasks(instance), SETTLE_S, "every task ended")
     errors.over.set()
     errors.join()
+    with suppress(TimeoutError):
+        wait_for(lambda: not faults.stray_ffmpegs(), ENDING_S, "every ffmpeg ended")
     stray = faults.stray_ffmpegs()
     figures = count(instance, load.accepted, faults.kills, errors.seen)
     left = instance.stop()
