@@ -97,6 +97,8 @@ def read_layout(shared: Path) -> Layout | None:
         layout = _LAYOUT.validate_json((shared / LAYOUT).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+    if layout.encoder not in ANYWHERE:
+        return None
     return replace(layout, picture=replace(layout.picture, encoder=ANYWHERE[layout.encoder]))
 
 
