@@ -1,4 +1,4 @@
-"""Names that workers and the web app must agree on. Imports nothing of ours."""
+"""What workers and the web app must agree on: names, and how often a recording is cut. Imports nothing of ours."""
 
 import re
 
@@ -11,6 +11,7 @@ RUN_FOLDER = re.compile(rf"({KIND.pattern})-(\d{{1,18}})-g(\d{{1,9}})")  # kind,
 FILE_NAME = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}"
 )  # in such a folder: no other is taken into the catalog, or served
+MOST_RANGES = 50  # parts to keep of a recording: each is one more opening of the source
 RUNG = re.compile(r"(?!audio$)[a-z0-9]{1,16}")  # names a rendition and its files; "audio" names those of the sound
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pod_jobs.errors import BadSource
+from pod_jobs.media_names import MOST_RANGES
 
 LEAST_S = 0.2  # a shorter range is dropped
-MOST_RANGES = 50  # each is one more opening of the source
 
 
 @dataclass(frozen=True)

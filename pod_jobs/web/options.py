@@ -13,8 +13,8 @@ from typing import Any
 from pod_jobs.catalog.store.tasks import OTHERS
 from pod_jobs.errors import Malformed
 from pod_jobs.layouts import LAYOUTS, POD_LAYOUTS, layout_named
+from pod_jobs.media_names import MOST_RANGES
 
-MOST_RANGES = 50
 MOST_RANGES_OF_TWO = 12  # each opens both recordings; at 1080p 25 outgrow the memory of an encode
 KNOWN = {"keep", "dressing", "layout", *OTHERS}
 
