@@ -83,7 +83,8 @@ def resend(lane: str, numbers: tuple[int, ...], everything: bool, drop: bool) ->
     wanted: dict[str, Any] = {"all": True} if everything else {"numbers": list(numbers)}
     verb = "drop" if drop else "resend"
     count = Api(load_settings()).call("POST", f"/xapi/lanes/{lane}/dead/{verb}", json=wanted).json()["count"]
-    click.echo(f"{count} {'given up' if drop else 'sent again'}.")
+    said = f"{count} {'given up' if drop else 'sent again'}."
+    click.echo(said if count else f"Lane {lane} has no dead letters.")
 
 
 @xapi.command(cls=InstanceCommand)

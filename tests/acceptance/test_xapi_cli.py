@@ -73,6 +73,7 @@ def test_statements_go_through_the_whole_product_and_are_looked_after(instance: 
     lrs.refuses = lambda statement: False
     assert "1 sent again." in pod_jobs("resend", "strict", str(letter["number"]), *home)
     wait_until(lambda: len(lrs.statements) == 50, 15, "the dead letter arrived")
+    assert pod_jobs("resend", "strict", "--all", *home) == "Lane strict has no dead letters.\n"
     lrs.password = "another"
     hand_in(instance, numbered(100))
     wait_until(lambda: json.loads(pod_jobs_any("status", "--json", *home))[0]["state"] == "stopped", 15, "it stops")

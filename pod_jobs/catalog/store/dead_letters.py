@@ -42,14 +42,14 @@ def dead_letters(lane: str, limit: int, before: int | None = None) -> list[tuple
 
 
 def resend(lane: str, numbers: Sequence[int] | None, now: datetime) -> int:
-    """Send dead letters of a lane again (None = all). Returns how many. Errors: NotFound when there is none."""
-    again = Straggler.update(fate="later", tries=0, not_before=now, at=now)
-    return _some(again.where(*_chosen(lane, numbers)).execute(), lane)
+    """Send dead letters of a lane again (None = all). Returns how many. Errors: NotFound when none has one of `numbers`."""
+    again = Straggler.update(fate="later", tries=0, not_before=now, at=now).where(*_chosen(lane, numbers))
+    return _some(again.execute(), lane, numbers)
 
 
 def drop(lane: str, numbers: Sequence[int] | None) -> int:
-    """Give dead letters of a lane up (None = all). Returns how many. Errors: NotFound when there is none."""
-    return _some(Straggler.delete().where(*_chosen(lane, numbers)).execute(), lane)
+    """Give dead letters of a lane up (None = all). Returns how many. Errors: NotFound when none has one of `numbers`."""
+    return _some(Straggler.delete().where(*_chosen(lane, numbers)).execute(), lane, numbers)
 
 
 def _chosen(lane: str, numbers: Sequence[int] | None) -> list[object]:
@@ -57,8 +57,8 @@ def _chosen(lane: str, numbers: Sequence[int] | None) -> list[object]:
     return chosen if numbers is None else [*chosen, Straggler.number.in_(list(numbers))]
 
 
-def _some(count: int, lane: str) -> int:
-    if not count:
+def _some(count: int, lane: str, numbers: Sequence[int] | None) -> int:
+    if not count and numbers is not None:
         raise NotFound(f"a dead letter of lane {lane}")
     return count
 

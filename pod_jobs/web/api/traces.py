@@ -79,7 +79,8 @@ def resend(name: str) -> ResponseReturnValue:
     """Send dead letters again: {"numbers": [...]} or {"all": true}. Errors: NotFound."""
     _check_lane(name)
     count = dead_letters.resend(name, _numbers(), now())
-    flush(name)
+    if count:
+        flush(name)
     return _decided(name, "resend", count)
 
 

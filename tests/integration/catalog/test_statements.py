@@ -176,8 +176,9 @@ def test_dead_letters_are_shown_sent_again_and_dropped(fence: int) -> None:
     again = lanes.claim("ralph", "w", LEASE_S, later(63))
     settle(again, 63, stored=1, gone=(3,))
     assert dead_letters.drop("ralph", None) == 1
+    assert (dead_letters.resend("ralph", None, later(64)), dead_letters.drop("ralph", None)) == (0, 0)
     with pytest.raises(NotFound):
-        dead_letters.resend("ralph", None, later(64))
+        dead_letters.resend("ralph", [7], later(64))
     assert Straggler.select().count() == 0
 
 

@@ -232,7 +232,10 @@ def test_dead_letters_are_sent_again_and_dropped(site: Site, deliver: Deliver, l
     deliver()
     assert len(lrs.statements) == 9
     assert site.call("tina", "POST", "/lanes/one/dead/drop", json={"all": True}).json()["count"] == 1
-    assert site.call("tina", "POST", "/lanes/one/dead/drop", json={"all": True}).status_code == 404
+    for verb in ("drop", "resend"):
+        nothing = site.call("tina", "POST", f"/lanes/one/dead/{verb}", json={"all": True})
+        assert (nothing.status_code, nothing.json()["count"]) == (200, 0)
+        assert site.call("tina", "POST", f"/lanes/one/dead/{verb}", json={"numbers": [number]}).status_code == 404
     assert site.call("tina", "POST", "/lanes/one/dead/resend", json={"numbers": ["x"]}).status_code == 400
     assert site.lanes()["one"].dead == 0
     assert len({s["id"] for s in sent} - set(lrs.statements)) == 1
