@@ -3,7 +3,7 @@
 1. Probe the source in a child process; refuse it with a sentence, or plan its ladder.
 2. One ffmpeg pass: all renditions as HLS that can be watched while it grows, each sound once, the MP3.
    The master playlist appears with the first segments. (Of a long source in chunks, with idle workers: sharing.py.)
-3. Check what the pass wrote, write the master playlist again from measured sizes.
+3. Check what the pass wrote, write its playlists and the master again, from what was measured.
 4. Downloads by copying frames into MP4 or WebM; checked against the HLS, which goes where only downloads are wanted.
 5. Captions, chapters, thumbnails, storyboard; a failure here is a warning.
 Each command is in encoding.log. The caller owns the folder: publishes it by renaming, or throws it away.
@@ -237,7 +237,7 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
 def _check(
     work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound], damaged_s: float | None
 ) -> dict[str, results.Rendered]:
-    """The files of the pass against each other and against the source; then the final master."""
+    """The files of the pass against each other and against the source; then the final playlists."""
     with work.explained():
         found = results.check_hls(work.folder, picture, sounds)
         if sounds and sounds[0].mp3_kbps:
@@ -251,7 +251,7 @@ def _check(
         work.remark("warning-damaged", "", at=clock(at_s), present=clock(present_s), whole=clock(whole_s))
     elif damaged_s is not None:
         work.remark("warning-faults", "", at=clock(damaged_s), present=clock(present_s))
-    master.write_measured(work.folder, picture, sounds, found)
+    master.write_measured(work.folder, picture, sounds, found, work.plan.segment_s)
     return found
 
 

@@ -1,10 +1,10 @@
-"""The master playlist of one folder: early with estimates, to watch while it encodes; in the end measured."""
+"""The master playlist of one folder: early with estimates, to watch while it encodes; in the end measured, as are all."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pod_jobs.media.hls import AudioRendition, MediaPlaylist, Variant, build_master, parse_playlist
+from pod_jobs.media.hls import AudioRendition, MediaPlaylist, Variant, build_master, build_playlist, parse_playlist
 from pod_jobs.media.mp4 import CODECS_OF_SOUND, read_tracks
 from pod_jobs.media.results import Rendered
 from pod_jobs.media.streams import Picture, Sound
@@ -71,8 +71,12 @@ class EarlyMaster:
         return read_tracks(self._folder / f"{name}.m4s", playlist.init_bytes)[0].codecs
 
 
-def write_measured(folder: Path, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, Rendered]) -> None:
-    """The final master, from the segments as they are."""
+def write_measured(
+    folder: Path, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, Rendered], segment_s: int
+) -> None:
+    """The final playlists, from the segments as they are; ffmpeg's may end too early."""
+    for name, one in found.items():
+        write_text(folder / f"{name}.m3u8", build_playlist(name, one.playlist, segment_s))
     variants = [
         Variant(
             name=one.name,

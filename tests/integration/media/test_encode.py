@@ -106,6 +106,16 @@ def test_key_frames_are_on_one_grid(encoded: EncodeOnce) -> None:
         assert keys == pytest.approx([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
 
 
+def test_playlists_last_as_long_as_their_segments(encoded: EncodeOnce) -> None:
+    """ffmpeg reckons the last segment by the nominal rate, and announces 0.4 s of these 3.7."""
+    result, folder = encoded("slowing.mkv")
+    assert result.duration_s == pytest.approx(7.7)
+    for name in ("90p", "180p"):
+        playlist = parse_playlist((folder / f"{name}.m3u8").read_text())
+        assert [segment.duration_s for segment in playlist.segments] == pytest.approx([4, 3.7])
+        assert playlist.ended
+
+
 def test_the_master_announces_what_was_measured(encoded: EncodeOnce) -> None:
     _, folder = encoded("storyboard.mp4")
     master = (folder / "master.m3u8").read_text()
@@ -140,7 +150,7 @@ def test_a_storyboard_and_its_text(encoded: EncodeOnce) -> None:
         ("interlaced.ts", ("180p", (320, 180))),
         ("fast.mp4", ("180p", (320, 180))),
         ("irregular.mkv", ("180p", (320, 180))),
-        ("slowing.mkv", ("180p", (320, 180))),  # its last segment lasts longer than its frames at the nominal rate
+        ("slowing.mkv", ("180p", (320, 180))),
         ("no_duration.webm", ("180p", (320, 180))),
         ("late_sound.mkv", ("180p", (320, 180))),
         ("late_picture.mkv", ("180p", (320, 180))),
