@@ -91,6 +91,7 @@ SENTENCES: dict[str, str] = {
     "upload-offset": "The upload goes on from another place.",
     "upload-busy": "This upload is being received over another connection.",
     "uploads-limit": "You have {count} unfinished uploads; finish or cancel some first. Forgotten ones end after {hours} h.",
+    "room-limit": "At present {limit} of the disk can be kept for all your uploads; finish or cancel some, or try again later.",
     "waiting-limit": "{count} of your tasks are waiting for their turn already; more can be ordered when some of them are done.",
     "receiving-limit": "You are sending too many recordings at once; try again when one of them has arrived.",
     "media-limit": "Too many files are being read under your name at once; try again in a moment.",

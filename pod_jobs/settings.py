@@ -59,6 +59,7 @@ class UploadSettings(Section):
 
 class LimitsSettings(Section):
     uploads: Count
+    room_percent: Annotated[int, Field(ge=0, le=100)]
     waiting: Count
     receiving: Count
     media: Count

@@ -1,10 +1,11 @@
 """What one person may have under way, and whether the disk takes one more recording.
 
-Asked before anything is received, and again by `one_more_upload` and `one_more_order`, in the transaction that inserts: there
-a person's requests come one after the other, or sixty at once would all find the same room.
+Before anything is received `check_upload` asks for what costs nothing to ask. What counts is `one_more_upload` and
+`one_more_order`, in the transaction that inserts: there a person's requests come one after the other, or sixty at once would
+all find the same room.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -19,22 +20,21 @@ from pod_jobs.web.site import now
 RESERVED_FOR = timedelta(hours=1)  # an upload that does not move gives its room to others
 
 
-def check_upload(settings: Settings, user: User, size_bytes: int, *, by_tus: bool) -> None:
-    """Errors: BadSource for an empty or too large file; Refused when `user` has enough under way; DiskFull."""
+def check_upload(settings: Settings, user: User, size_bytes: int) -> None:
+    """Errors: BadSource for an empty or too large file; Refused when enough tasks of `user` wait; DiskFull."""
     storage.check_size(settings, size_bytes)
     check_waiting(settings, user)
-    if by_tus:
-        _check_unfinished(settings, user)
     moving = [upload for upload in uploads.open_uploads() if now() - upload.touched_at < RESERVED_FOR]
     storage.check_room(settings, size_bytes + sum(_missing_bytes(settings, upload) for upload in moving))
 
 
 @contextmanager
-def one_more_upload(settings: Settings, user: User) -> Iterator[None]:
-    """A transaction for the row of an upload. Errors: Refused when `user` has enough under way."""
+def one_more_upload(settings: Settings, user: User, size_bytes: int) -> Iterator[None]:
+    """A transaction for the row of an upload by tus. Errors: Refused when `user` has enough under way."""
     with transaction():
         users.lock(user)
-        _check_unfinished(settings, user)
+        if user.role != "admin":
+            _check_unfinished(settings, uploads.open_uploads(user), size_bytes)
         yield
 
 
@@ -47,11 +47,17 @@ def one_more_order(settings: Settings, user: User) -> Iterator[None]:
         yield
 
 
-def _check_unfinished(settings: Settings, user: User) -> None:
-    most = settings.limits.uploads
-    if most and user.role != "admin" and (count := uploads.count_unfinished(user)) >= most:
+def _check_unfinished(settings: Settings, unfinished: Sequence[Upload], size_bytes: int) -> None:
+    """One person's, and `size_bytes` more. To announce costs nothing: without a share of the room, nobody else would get any."""
+    most, percent = settings.limits.uploads, settings.limits.room_percent
+    if most and len(unfinished) >= most:
         hours = str(settings.upload.expire_h)
-        raise Refused(f"limits.uploads is {most}", code="uploads-limit", count=str(count), hours=hours)
+        raise Refused(f"limits.uploads is {most}", code="uploads-limit", count=str(len(unfinished)), hours=hours)
+    share_bytes = storage.room_bytes(settings) * percent // 100
+    wanted_bytes = size_bytes + sum(_missing_bytes(settings, upload) for upload in unfinished)
+    if percent and wanted_bytes > share_bytes:
+        reason = f"limits.room_percent is {percent}: {share_bytes} bytes, {wanted_bytes} are to come"
+        raise Refused(reason, code="room-limit", limit=f"{share_bytes / storage.GB:.1f} GB")
 
 
 def check_waiting(settings: Settings, user: User) -> None:

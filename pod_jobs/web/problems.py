@@ -26,6 +26,7 @@ STATUS_OF_CODE = {
     "too-many-attempts": 429,
     "media-limit": 429,
     "receiving-limit": 429,
+    "room-limit": 429,
     "trace-limit": 429,
     "uploads-limit": 429,
     "waiting-limit": 429,

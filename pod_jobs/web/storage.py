@@ -74,11 +74,16 @@ def check_size(settings: Settings, size_bytes: int) -> None:
         raise BadSource(f"{size_bytes} bytes", code="source-too-large", limit=limit)
 
 
+def room_bytes(settings: Settings) -> int:
+    """What may still come: the free space of the media disk beyond what the settings want; below 0 when that is not there."""
+    return shutil.disk_usage(folder(settings)).free - int(settings.upload.free_gb * GB)
+
+
 def check_room(settings: Settings, coming_bytes: int) -> None:
-    """Errors: DiskFull when `coming_bytes` more would leave less free space than the settings want."""
-    free = shutil.disk_usage(folder(settings)).free
-    if free - coming_bytes < settings.upload.free_gb * GB:
-        raise DiskFull(f"{free} bytes free in {settings.media_folder}, {coming_bytes} bytes to come")
+    """Errors: DiskFull when there is no room for `coming_bytes` more."""
+    room = room_bytes(settings)
+    if coming_bytes > room:
+        raise DiskFull(f"room for {room} bytes in {settings.media_folder}, {coming_bytes} bytes to come")
 
 
 def check_nature(path: Path) -> None:

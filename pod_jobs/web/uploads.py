@@ -58,13 +58,13 @@ def describe() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     size_bytes = _number("Upload-Length")
     settings = site().settings
-    limits.check_upload(settings, require_user(), size_bytes, by_tus=True)
+    limits.check_upload(settings, require_user(), size_bytes)
     said = _metadata(request.headers.get("Upload-Metadata", ""))
     name = storage.clean_name(said.get("filename") or said.get("name", ""))
     upload_id = secrets.token_hex(16)
     title = storage.title_of(said.get("title", ""), name)
     source = videos.Source(name, size_bytes, orders.options_of(require_user(), said.get("options", "")))
-    with limits.one_more_upload(settings, require_user()):
+    with limits.one_more_upload(settings, require_user(), size_bytes):
         upload = uploads.create(upload_id, require_user(), title, source, now())
         _path(upload).touch(mode=0o640, exist_ok=False)
     return "", 201, {"Location": f"{link_base()}{request.path}/{upload_id}", "Upload-Expires": _expiry(upload)}

@@ -51,14 +51,10 @@ def finish(
         return video, ordered
 
 
-def count_unfinished(user: User) -> int:
-    """How many uploads of `user` are not complete."""
-    return int(Upload.select().where(Upload.user == user, Upload.video.is_null()).count())
-
-
-def open_uploads() -> list[Upload]:
-    """Everybody's that are not complete."""
-    return list(Upload.select().where(Upload.video.is_null()))
+def open_uploads(user: User | None = None) -> list[Upload]:
+    """Those that are not complete: of `user`, or everybody's."""
+    query = Upload.select().where(Upload.video.is_null())
+    return list(query if user is None else query.where(Upload.user == user))
 
 
 def delete(upload: Upload) -> None:

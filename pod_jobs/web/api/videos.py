@@ -36,7 +36,7 @@ def upload() -> ResponseReturnValue:
     """
     settings, user = site().settings, require_user()
     announced = 1 if request.content_length is None else request.content_length
-    limits.check_upload(settings, user, announced, by_tus=False)
+    limits.check_upload(settings, user, announced)
     storage.expect_large_body(request)
     site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
     with receiving(user, settings), storage.temporary(settings) as file:

@@ -77,6 +77,8 @@ def room(settings: Settings, callers: dict[str, Caller], monkeypatch: pytest.Mon
     free = shutil.disk_usage(settings.home).free
     room = min(free // 2, 10 * GB)
     monkeypatch.setenv("POD_JOBS_UPLOAD__FREE_GB", str((free - room) / GB))
+    monkeypatch.setenv("POD_JOBS_LIMITS__UPLOADS", "20")
+    monkeypatch.setenv("POD_JOBS_LIMITS__ROOM_PERCENT", "80")
     app = create_app(load(settings.home))
     for caller in callers.values():
         caller.client = app.test_client(use_cookies=False)
@@ -97,3 +99,22 @@ def test_an_upload_that_does_not_move_gives_its_room_away(callers: dict[str, Cal
     (upload,) = Upload.select()
     Upload.update(touched_at=upload.touched_at - limits.RESERVED_FOR).execute()
     assert begin(callers["max"], int(0.6 * room)).status_code == 201
+
+
+@pytest.mark.usefixtures("catalog")
+def test_nobody_keeps_all_the_room_by_announcing(callers: dict[str, Caller], room: int) -> None:
+    """Neither at once nor by waiting until the first ones count no more as moving."""
+    first = begin(callers["léa"], int(0.6 * room))
+    said = problem(begin(callers["léa"], int(0.3 * room)), 429, "room-limit")
+    assert "of the disk can be kept for all your uploads" in said["title"]
+    (upload,) = Upload.select()
+    Upload.update(touched_at=upload.touched_at - limits.RESERVED_FOR).execute()
+    problem(begin(callers["léa"], int(0.3 * room)), 429, "room-limit")
+    assert begin(callers["max"], int(0.3 * room)).status_code == 201, "one person's share is not another's"
+    assert callers["léa"]("DELETE", re.sub("^http://pod.test", "", first.location), headers=TUS).status_code == 204
+    assert begin(callers["léa"], int(0.3 * room)).status_code == 201
+
+
+def test_a_share_of_the_room_is_not_for_one_recording_either(callers: dict[str, Caller], room: int) -> None:
+    problem(begin(callers["léa"], int(0.9 * room)), 429, "room-limit")
+    assert begin(callers["ada"], int(0.9 * room)).status_code == 201, "administrators are exempt"

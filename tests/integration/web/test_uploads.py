@@ -17,6 +17,7 @@ from redis import Redis
 from werkzeug.test import TestResponse
 
 from pod_jobs.catalog.models import Upload, Video
+from pod_jobs.errors import DiskFull
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings, load
 from pod_jobs.web import orders, storage
@@ -187,6 +188,14 @@ def test_no_room_refuses_at_the_start(
     caller = Caller(create_app(load(settings.home)).test_client(), tokens["léa"])
     response = Client(caller).request("POST", "/api/v1/uploads", {"Upload-Length": "10"})
     assert "the work goes on when there is room again" in problem(response, 507, "disk-full")["title"]
+
+
+def test_what_must_stay_free_stays_free_while_a_body_comes(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POD_JOBS_UPLOAD__FREE_GB", "9000000")
+    with (tmp_path / "file").open("ab", buffering=0) as file, pytest.raises(DiskFull):
+        storage.receive(io.BytesIO(CLIP), file, load(settings.home), len(CLIP))
 
 
 @contextmanager
