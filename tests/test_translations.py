@@ -12,6 +12,8 @@ from pod_jobs.settings import ROOT
 from pod_jobs.xapi import session
 
 FRENCH = ROOT / "pod_jobs" / "web" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
+COUNTED = re.compile(r"\{(count|now|minutes)\}\s(de vos )?[^\W\d]+[sx]\b")  # a figure with a plural behind it
+NEVER_ONE = {"{count} channels", "{count} workers", "A password needs at least {count} characters."}
 BARE_MARK = re.compile(r"(?<![\u00a0\u202f])[;!?»]|(?<=\w) ?:(?= |$)|« ")  # without a no-break space beside it
 
 
@@ -45,6 +47,16 @@ def test_nothing_is_translated_in_vain() -> None:
 
 def test_the_names_in_braces_are_kept() -> None:
     assert {text: other for text, other in french().items() if names(text) != names(other)} == {}
+
+
+def test_no_text_speaks_of_several_where_it_may_be_one() -> None:
+    counted = {text for text, other in french().items() if COUNTED.search(text) or COUNTED.search(other)}
+    assert counted - {"{count} fps"} == NEVER_ONE
+    assert COUNTED.search("{count} traces") and COUNTED.search("{now} livrées")
+
+
+def test_apostrophes_are_set() -> None:
+    assert [text for text in french().values() if "'" in text] == []
 
 
 def test_no_break_spaces() -> None:

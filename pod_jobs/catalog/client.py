@@ -33,6 +33,11 @@ class Order:
     options: dict[str, Any] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """For the log: "encode of video 3", "verify"."""
+        return self.kind if self.video is None else f"{self.kind} of video {self.video}"
+
 
 class CatalogClient:
     """One session to the catalog at `url` (no slash at the end), with the workers' token."""

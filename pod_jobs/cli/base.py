@@ -93,8 +93,8 @@ def echo_json(value: object) -> None:
 
 
 def echo_table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:
-    """Aligned columns under a head; the last column is as wide as it likes."""
-    table = [[harmless(str(cell)) for cell in row] for row in rows]
+    """Aligned columns under a head; the last column is as wide as it likes. None is "-": a task without a video."""
+    table = [[harmless("-" if cell is None else str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(head), *table]) for column in range(len(head))]
     for row in [list(head), *table]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

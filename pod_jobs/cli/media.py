@@ -69,7 +69,7 @@ def probe(file: Path, as_json: bool) -> None:
     video = facts["video"]
     click.echo(f"{facts['container']}, {size(facts['bytes'])}, {clock(facts['duration_s'])}")
     if video:
-        click.echo(f"picture: {video['codec']} {video['width_px']}x{video['height_px']}, {video['fps']:.5g} frames/s")
+        click.echo(f"picture: {video['codec']} {video['width_px']}x{video['height_px']}, {video['fps']:.5g} fps")
     for track in facts["audio"]:
         language = f", {track['language']}" if track["language"] else ""
         channels = "mono" if track["channels"] == 1 else f"{track['channels']} channels"

@@ -16,6 +16,7 @@ from pod_jobs.cli.words import describe_task, local_time
 from pod_jobs.media_names import KIND, WEB
 
 AGAIN = ("error", "cancelled")
+ADJECTIVES = {"error": "failed"}  # of states, where they are none themselves
 TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)(\d+)(?:-g\d+)?")
 
 
@@ -100,7 +101,7 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str]) -> list[dict[st
         if name.isdigit():
             of_video = [task for task in api.get(f"/videos/{name}")["tasks"] if task["state"] in states]
             if not of_video:
-                raise Fault(f"Video {name} has no task that is {' or '.join(states)}.")
+                raise Fault(f"Video {name} has no {' or '.join(ADJECTIVES.get(one, one) for one in states)} task.")
             chosen += of_video
         elif match := TASK_ID.fullmatch(name):
             chosen.append(api.get(f"/tasks/{match[1]}"))

@@ -64,7 +64,7 @@ def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
     except PodJobsError as error:
         yield Finding("ffmpeg", "fault", error.reason, "[ffmpeg] and [[template]] in settings.toml")
         return
-    yield Finding("ffmpeg", "ok", f"{tools.ffmpeg} {tools.version}, nothing lacks")
+    yield Finding("ffmpeg", "ok", f"{tools.ffmpeg} {tools.version}, nothing is missing")
     if tools.hardware.lacking:
         text = f"the processor encodes, no graphics card does: {tools.hardware.lacking}"
         yield Finding("hardware", "warning", text, 'mend it, or write hardware = "none" under [encode]')

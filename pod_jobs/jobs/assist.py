@@ -40,7 +40,7 @@ def run_assist(context: Context, payload: Payload) -> None:
         count = 0
         if not _video_waits(context):
             count = help_out(folder, tools_of(context.settings), tick, lambda: not _video_waits(context))
-        log.info("task %s g%s: helped with %s chunks", task, generation, count)
+        log.info("task %s g%s: made %s of its chunks", task, generation, count)
     except (PodJobsError, OSError) as error:  # the owner makes this chunk itself
         log.warning("task %s g%s: help ended: %s", task, generation, error)
 

@@ -94,7 +94,7 @@ def _perform_task(job_type: JobType, context: Context, task_id: int, generation:
         return None
     except TransientError as error:
         return _retry(context, _tries_so_far() + 1, error)
-    log.info("task %s g%s attempt %s: %s of video %s", task_id, generation, order.attempt, job_type.kind, order.video)
+    log.info("task %s g%s attempt %s: %s", task_id, generation, order.attempt, order.words)
     try:
         result = job_type.run(context, order)
     except PodJobsError as error:

@@ -75,7 +75,7 @@ class PodWorker(Worker):
         """As RQ's; nothing that the horse started outlives it. A worker has no other child."""
         super().monitor_work_horse(job, queue, execution)
         if left := end_adopted(patience_s=LEFTOVERS_S):
-            log.warning("job %s: %d processes that its dead child left were killed", job.id, left)
+            log.warning("job %s: processes that its dead child left, and that were killed: %d", job.id, left)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the present job, which is told to end now; a deaf one is killed after `stop_s`."""

@@ -130,13 +130,13 @@ def _check_size(tracks: list[dict[str, Any]], limits: Limits) -> None:
     for track in tracks:
         width, height = track["width_px"], track["height_px"]
         if width * height > limits.max_pixels or max(width, height) > limits.max_side_px:
-            limit = f"{limits.max_pixels // 1_000_000} megapixels or {limits.max_side_px} pixels a side"
-            raise BadSource(f"{width} x {height} pixels", code="source-too-many-pixels", limit=limit)
+            allowed = {"megapixels": f"{limits.max_pixels / 1e6:g}", "side": str(limits.max_side_px)}
+            raise BadSource(f"{width} x {height} pixels", code="source-too-many-pixels", **allowed)
 
 
 def _raise_nothing_decodes(tracks: list[dict[str, Any]]) -> None:
     reasons = "; ".join(f"track {s['index']} ({s['codec'] or '?'}): {s['fault'] or 'no packets'}" for s in tracks)
-    unknown = [s["codec"] or "unknown" for s in tracks if s["fault"] == "unsupported"]
+    unknown = [s["codec"] or "?" for s in tracks if s["fault"] == "unsupported"]
     if unknown:
         raise BadSource(reasons, code="source-unsupported-codec", codec=", ".join(unknown))
     raise BadSource(reasons, code="source-damaged")

@@ -43,7 +43,7 @@ def change_password() -> ResponseReturnValue:
         return _page(fault=problems.translated(error.code, error.facts)), problems.status_of(error)
     users.set_password(user, generate_password_hash(new))
     revoked = users.revoke_all(user, now()) if request.form.get("revoke") else 0
-    users.note(user.name, "password", f"user {user.id}", now(), f"{revoked} tokens revoked" if revoked else "")
+    users.note(user.name, "password", f"user {user.id}", now(), f"tokens revoked: {revoked}" if revoked else "")
     access.sign_in(user)
     return _done(gettext("The password is set."))
 
@@ -95,7 +95,7 @@ def _check_present(name: str, kept: str, given: str) -> None:
     redis, address = site().redis, request.remote_addr or ""
     throttle.enter(redis, name, address)
     if not check_password_hash(kept, given):
-        raise Refused("the present password", code="password-wrong")
+        raise Refused("the current password", code="password-wrong")
     throttle.succeed(redis, name, address)
 
 

@@ -57,7 +57,7 @@ def _check_unfinished(settings: Settings, unfinished: Sequence[Upload], size_byt
     wanted_bytes = size_bytes + sum(_missing_bytes(settings, upload) for upload in unfinished)
     if percent and wanted_bytes > share_bytes:
         reason = f"limits.room_percent is {percent}: {share_bytes} bytes, {wanted_bytes} are to come"
-        raise Refused(reason, code="room-limit", limit=f"{share_bytes / storage.GB:.1f} GB")
+        raise Refused(reason, code="room-limit", limit=storage.in_words(round(share_bytes / storage.GB, 1)))
 
 
 def check_waiting(settings: Settings, user: User) -> None:

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from babel.units import format_unit
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from pod_jobs.catalog.store import videos
 from pod_jobs.media_names import WEB
-from pod_jobs.web import access, tracing
+from pod_jobs.web import access, storage, tracing
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("pages", __name__)
@@ -35,8 +34,8 @@ def home() -> ResponseReturnValue:
         "videos.html",
         owners=_shows_owners(),
         text=request.args.get("text", ""),
-        limit_bytes=int(limit_gb * 1e9),
-        limit=format_unit(limit_gb, "digital-gigabyte", "short", locale=get_locale()),
+        limit_bytes=int(limit_gb * storage.GB),
+        limit=storage.in_words(limit_gb),
     )
 
 

@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
+from babel.units import format_unit
 from flask import Request
+from flask_babel import get_locale
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
@@ -65,13 +67,17 @@ def title_of(title: str, name: str) -> str:
     return (cleaned or stem.replace("_", " ").strip() or name)[:250]
 
 
+def in_words(size_gb: float) -> str:
+    """20.0 -> "20 GB", "20 Go": in the language of this request."""
+    return format_unit(size_gb, "digital-gigabyte", "short", "#,##0.######", locale=get_locale())
+
+
 def check_size(settings: Settings, size_bytes: int) -> None:
     """Errors: BadSource for an empty or too large file."""
     if size_bytes == 0:
         raise BadSource("0 bytes", code="source-empty")
     if size_bytes > settings.upload.max_gb * GB:
-        limit = f"{settings.upload.max_gb:g} GB"
-        raise BadSource(f"{size_bytes} bytes", code="source-too-large", limit=limit)
+        raise BadSource(f"{size_bytes} bytes", code="source-too-large", limit=in_words(settings.upload.max_gb))
 
 
 def room_bytes(settings: Settings) -> int:

@@ -103,7 +103,7 @@ def test_what_is_not_open_cannot_be_cancelled(instance: Instance, clip: Path) ->
     refused = pod_jobs(instance, "cancel", str(video["id"]))
     assert refused.returncode == 1
     assert "There is no video 999." in pod_jobs(instance, "cancel", "999").stderr
-    assert "has no task that is waiting or running" in refused.stderr
+    assert "has no waiting or running task" in refused.stderr
     assert json.loads(pod_jobs(instance, "active", "--json").stdout) == []
     assert json.loads(pod_jobs(instance, "waiting", "--json").stdout) == []
 

@@ -250,7 +250,7 @@ def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
         page.get_by_label("Current password").fill("wrong")
         page.get_by_label("New password").fill("a new password for tests")
         page.get_by_role("button", name="Set the password").click()
-        expect(page.get_by_role("alert")).to_contain_text("The present password is wrong.")
+        expect(page.get_by_role("alert")).to_contain_text("The current password is wrong.")
         faults.forgive("status of 409")
         page.get_by_label("Current password").fill(PASSWORD)
         page.get_by_label("New password").fill(PASSWORD)

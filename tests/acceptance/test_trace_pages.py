@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from pod_jobs.jobs.deliver_statements import run_deliver
 from pod_jobs.jobs.job_type import Context, StopSignal
 from pod_jobs.settings import load
+from pod_jobs.xapi.production import ATTACHED
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, make_clip, serve
 from tests.acceptance.test_looks import VIEWS, keep_picture, nameless
@@ -59,6 +60,7 @@ def video(site: Site, outputs: Outputs, tmp_path_factory: pytest.TempPathFactory
     for moment in moments:
         moment["object"] = {**moment["object"], "id": f"{HOME_PAGE}/xapi/activities/video/{number}"}
     hand_in(site, [{name: value for name, value in moment.items() if value is not None} for moment in moments])
+    hand_in(site, [numbered(300, verb={"id": ATTACHED})])
     hand_in(
         site, [numbered(200 + i) for i in range(40)] + [numbered(100 + i, object={"id": REFUSED}) for i in range(3)]
     )
@@ -137,7 +139,8 @@ def test_the_team_sees_what_is_wrong_and_settles_it_with_the_keyboard(
         page.get_by_role("button", name="Send all again").focus()
         page.keyboard.press("Enter")
         expect(lanes["moodle"].locator(".lane-dead")).to_be_hidden()
-        expect(page.locator("#labels-words")).to_contain_text("traces break no rule")
+        expect(page.locator("#labels-words")).to_contain_text("Traces that break no rule: ")
+        expect(page.locator(f'#labels td[title="{ATTACHED}"]')).to_have_text("attached")
 
 
 def test_a_lecturer_sees_an_attempt_grow(chromium: Browser, site: Site, video: int) -> None:

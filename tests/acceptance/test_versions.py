@@ -107,7 +107,7 @@ def test_what_was_cut_out_stays_out(page: Page, site: Site, ready: int, outputs:
     site.api("POST", f"videos/{ready}/encode", json={"keep": [[1, 2]]})
     StandIn(site, ready, outputs).publish()
     page.goto(f"/videos/{ready}")
-    expect(page.locator("#versions > li", has_text="Archive copy")).to_contain_text("Made of other parts")
+    expect(page.locator("#versions > li", has_text="Archive copy")).to_contain_text("Made from other parts")
     order(page, "Archive copy")
     assert site.api("GET", f"videos/{ready}")["tasks"][0]["options"] == {"keep": [[1, 2]]}
 

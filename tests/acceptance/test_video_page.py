@@ -112,7 +112,7 @@ def test_a_video_in_chunks_plays_over_their_joins_while_it_encodes(
 def test_a_ready_video_offers_everything(page: Page, site: Site, video: int, outputs: Outputs) -> None:
     StandIn(site, video, outputs).publish()
     page.goto(f"/videos/{video}")
-    expect(page.locator("#source-facts")).to_contain_text("640 × 360, H.264, 25 frames/s")
+    expect(page.locator("#source-facts")).to_contain_text("640 × 360, H.264, 25 fps")
     expect(page.locator("#source-facts")).to_contain_text("AAC, mono, 44.1 kHz")
     with page.expect_download() as download:
         page.get_by_role("link", name="Video 360p").click()

@@ -53,7 +53,7 @@ def list_users() -> list[User]:
 def check_password_length(password: str) -> None:
     """Errors: Refused."""
     if len(password) < SHORTEST_PASSWORD:
-        raise Refused(f"{len(password)} characters", code="password-short", count=str(SHORTEST_PASSWORD))
+        raise Refused(f"its length is {len(password)}", code="password-short", count=str(SHORTEST_PASSWORD))
 
 
 def set_password(user: User, password_hash: str) -> None:

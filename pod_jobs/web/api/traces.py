@@ -140,7 +140,7 @@ def _numbers() -> list[int] | None:
 
 
 def _decided(name: str, verb: str, count: int) -> ResponseReturnValue:
-    users.note(require_user().name, f"xapi {verb}", f"lane {name}", now(), f"{count} dead letter(s)")
+    users.note(require_user().name, f"xapi {verb}", f"lane {name}", now(), f"dead letters: {count}")
     return {"lane": name, "count": count}
 
 

@@ -34,7 +34,7 @@ def test_unfinished_uploads_have_a_limit_per_person(callers: dict[str, Caller]) 
     first, second = begin(lea), begin(lea)
     assert (first.status_code, second.status_code) == (201, 201)
     said = problem(begin(lea), 429, "uploads-limit")
-    assert said["title"].startswith("You have 2 unfinished uploads") and "48 h" in said["title"]
+    assert said["title"].startswith("Too many uploads are unfinished (2)") and "48 h" in said["title"]
     assert begin(callers["max"]).status_code == 201, "one person's limit is not another's"
     assert lea("DELETE", re.sub("^http://pod.test", "", first.location), headers=TUS).status_code == 204
     assert begin(lea).status_code == 201
@@ -56,7 +56,7 @@ def test_waiting_tasks_have_a_limit_per_person(callers: dict[str, Caller], worke
     lea = callers["léa"]
     first, second = lea.upload(), lea.upload()
     for refused in (begin(lea), lea("POST", "/api/v1/videos?name=a.mp4", data=CLIP)):
-        assert problem(refused, 429, "waiting-limit")["title"].startswith("2 of your tasks are waiting")
+        assert problem(refused, 429, "waiting-limit")["title"].startswith("Too many of your tasks are waiting (2)")
     callers["max"].upload()
     worker.finish(worker.start(first["task"]))
     assert lea("POST", f"/api/v1/videos/{first['id']}/encode").status_code == 202

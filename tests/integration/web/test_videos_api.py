@@ -83,8 +83,9 @@ def test_a_file_over_the_limit_is_refused_announced_or_not(
 ) -> None:
     monkeypatch.setenv("POD_JOBS_UPLOAD__MAX_GB", "0.000001")
     caller = Caller(create_app(load(settings.home)).test_client(), tokens["léa"])
-    document = problem(caller("POST", "/api/v1/videos", data=CLIP), 413, "source-too-large")
-    assert "1e-06 GB" in document["title"]
+    for language, limit in (("en", "0.000001 GB"), ("fr", "0,000001\u202fGo")):
+        answer = caller("POST", "/api/v1/videos", data=CLIP, headers={"Accept-Language": language})
+        assert limit in problem(answer, 413, "source-too-large")["title"]
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     problem(caller("POST", "/api/v1/videos", data=CLIP, environ_overrides=chunked), 413, "source-too-large")
     assert list((settings.media_folder / "uploads").iterdir()) == []

@@ -55,3 +55,8 @@ def test_what_people_chose_does_not_command_the_terminal(capsys: pytest.CaptureF
     said = "".join(capsys.readouterr()).replace("\n", "")
     assert said.isprintable() and said.count("caf\u00e9") == 4
     assert describe_task(task("error", error={"code": "x", "sentence": evil})).isprintable()
+
+
+def test_what_is_not_there_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    echo_table([("t1", None, 0, "verify")], ("TASK", "VIDEO", "TRIES", "KIND"))
+    assert capsys.readouterr().out.splitlines()[1].split() == ["t1", "-", "0", "verify"]

@@ -1,6 +1,7 @@
 """Published files against what their run announced."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +11,11 @@ from pod_jobs.jobs.job_type import Context
 from pod_jobs.jobs.verify import run_verify
 
 ORDER = Order(9, 1, 1, 0, "verify", "", None, "", "", "")
+
+
+def test_the_log_calls_it_by_its_kind_alone() -> None:
+    assert ORDER.words == "verify"
+    assert replace(ORDER, kind="encode", video=3).words == "encode of video 3"
 
 
 def published(media: Path, name: str, marker: str) -> Path:

@@ -111,6 +111,13 @@ def test_refusals(tracks: list[dict[str, Any]], facts: dict[str, Any], code: str
     assert "?" not in error.sentence.replace("(?)", "")
 
 
+def test_a_picture_too_large_is_told_in_figures_alone() -> None:
+    """Words in the facts of an error would stay English in every language."""
+    assert refused(track(width_px=7000, height_px=6000)).facts == {"megapixels": "36", "side": "10000"}
+    unknown = refused(track(frame=None, codec="", fault="unsupported"))
+    assert unknown.facts == {"codec": "?"}
+
+
 def test_a_lie_is_told_in_words() -> None:
     error = refused(track(), end_s=3.0, claimed_s=144_000.0)
     assert error.sentence == ("The file is incomplete: it announces 40:00:00 and holds 0:03. Please upload it again.")

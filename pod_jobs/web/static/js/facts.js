@@ -20,7 +20,7 @@ function picture(track) {
   return join(
     `${width} × ${height}`,
     codec(track.codec),
-    track.fps > 0 && _("{count} frames/s", { count: rounded(track.fps) }),
+    track.fps > 0 && _("{count} fps", { count: rounded(track.fps) }),
     track.hdr && "HDR",
     track.interlaced && _("interlaced"),
     track.rotation_deg && _("turned by {degrees}°", { degrees: track.rotation_deg }),

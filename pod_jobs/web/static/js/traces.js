@@ -1,7 +1,7 @@
 // The lanes to the record stores, their dead letters, and how well the traces conform.
 import { call, root, watch } from "./api.js";
 import { showConnection, toast, toastProblem } from "./notices.js";
-import { _, ago, number, percent, shortDate, span } from "./words.js";
+import { _, ago, number, percent, shortDate, span, verbName } from "./words.js";
 
 const path = `${root}api/v1/xapi`;
 const PAGE = 50;
@@ -18,7 +18,6 @@ const cards = new Map();
 const confirmation = document.getElementById("confirm-drop");
 let dropping; // the card whose dead letters the dialog is about
 
-export const verbName = (iri) => iri.split("/").at(-1);
 const part = (card, name) => card.querySelector(`.${name}`);
 const copy = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
@@ -74,7 +73,7 @@ function showLane(card, lane) {
     }),
   );
   const perMinute = { now: number(lane.per_minute.at(-2)), most: number(most) };
-  card.querySelector("figcaption").textContent = _("{now} delivered in the last minute, at most {most} in the last half hour", perMinute);
+  card.querySelector("figcaption").textContent = _("Delivered in the last minute: {now}; in the busiest of the last half hour: {most}", perMinute);
   const dead = part(card, "lane-dead");
   dead.hidden = lane.dead === 0;
   dead.querySelector("summary").textContent = _("Refused for good: {count}", { count: number(lane.dead) });
@@ -144,7 +143,7 @@ async function attempt(button, act) {
 
 function showLabels({ statements, conform, verbs }) {
   const words = { share: percent(statements ? conform / statements : 0), count: number(statements) };
-  document.getElementById("labels-words").textContent = statements ? _("{share} of {count} traces break no rule.", words) : _("No traces yet.");
+  document.getElementById("labels-words").textContent = statements ? _("Traces that break no rule: {share} of {count}.", words) : _("No traces yet.");
   const table = document.getElementById("labels");
   table.hidden = statements === 0;
   table.tBodies[0].replaceChildren(
@@ -152,7 +151,7 @@ function showLabels({ statements, conform, verbs }) {
       const row = document.createElement("tr");
       const cells = [verbName(verb.verb), number(verb.statements), percent(verb.conform / verb.statements), ""];
       row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
-      row.cells[0].title = verb.verb;
+      Object.assign(row.cells[0], { title: verb.verb, lang: "en" });
       row.cells[1].className = row.cells[2].className = "number";
       row.cells[3].append(tags(Object.entries(verb.broken).map(([rule, count]) => `${rule} ${number(count)}`)));
       return row;

@@ -51,7 +51,7 @@ export function showVersions(video) {
 function words(task, made, options) {
   if (isOpen(task)) return openWords(task);
   if (task?.state === "error") return task.error.sentence;
-  if (made && JSON.stringify(made.options) !== JSON.stringify(options)) return _("Made of other parts than the player shows.");
+  if (made && JSON.stringify(made.options) !== JSON.stringify(options)) return _("Made from other parts than the player shows.");
   return "";
 }
 

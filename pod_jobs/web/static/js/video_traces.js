@@ -1,7 +1,7 @@
 // The attempts at a video, and one of them live: for a lecturer who tests a set-up.
 import { root, watch } from "./api.js";
 import { showConnection } from "./notices.js";
-import { _, ago, clock, number, percent, time } from "./words.js";
+import { _, ago, clock, number, percent, time, verbName } from "./words.js";
 
 const page = document.getElementById("video-traces");
 const path = `${root}api/v1/xapi/sessions`;
@@ -68,7 +68,7 @@ function momentRow({ verb, timestamp, result, context, labels }) {
     "tr",
     {},
     cell(time(timestamp)),
-    element("td", { textContent: verb.split("/").at(-1), title: verb }),
+    element("td", { textContent: verbName(verb), title: verb, lang: "en" }),
     cell(at === undefined ? "" : clock(at) + to),
     cell(result.progress === undefined ? "" : percent(result.progress), "number"),
     cell(said),

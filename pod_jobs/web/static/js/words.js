@@ -75,6 +75,14 @@ export const time = (instant) => formats.time.format(new Date(instant));
 export const number = (count) => formats.number.format(count);
 export const shortDate = (instant) => formats.short.format(new Date(instant));
 
+const PAST = { complete: "completed", attach: "attached", submit: "submitted" }; // Activity Streams names the bare verb
+
+/** What a statement's verb is called in xAPI, in English: ".../verbs/played" -> "played". */
+export function verbName(iri) {
+  const last = iri.split("/").at(-1);
+  return PAST[last] ?? last;
+}
+
 /** "fra" or "fr" -> "français" (in the page's language); the code itself when nobody knows it. */
 export function languageName(code) {
   try {
