@@ -142,6 +142,19 @@ def test_what_is_published_and_the_upload_each_have_their_own_length(
     expect(page.locator("#source-facts")).to_contain_text("Duration0:16")
 
 
+def test_a_cancelled_second_encode_leaves_the_figures_of_the_first(
+    page: Page, site: Site, video: int, outputs: Outputs
+) -> None:
+    StandIn(site, video, outputs).publish(wall_s=42.0)
+    page.goto(f"/videos/{video}")
+    figures, again = page.locator("#encode-facts"), page.get_by_role("button", name="Encode again")
+    expect(figures).to_contain_text("Encoded in45 sec")
+    again.click()
+    page.get_by_role("button", name="Stop the encode").click()
+    expect(again).to_be_visible()
+    expect(figures).to_contain_text("Encoded in45 sec")
+
+
 def test_captions_are_named_in_the_page_s_language(chromium: Browser, site: Site, video: int, outputs: Outputs) -> None:
     files = outputs.result["outputs"]
     captions = {"name": "eng.vtt", "kind": "captions", "language": "eng", "mime": "text/vtt", "bytes": 50}

@@ -20,6 +20,8 @@ const STEPS = {
 };
 
 export const isOpen = (task) => task?.state === "waiting" || task?.state === "running";
+/** The encode that the player shows, whatever was ordered since; undefined before the first is ready. */
+export const shownTask = ({ tasks }) => tasks.find(({ template, state }) => template === "web" && state === "done");
 export const stepName = (progress) => STEPS[progress?.step] ?? progress?.step ?? _("Starting");
 
 /** "Encoding · 42 % · 1.8× · about 3 min left"; the parts that are known. */

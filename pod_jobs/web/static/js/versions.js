@@ -1,7 +1,7 @@
 // What a video can be made into beside what the player needs: one line for each template of the settings.
 import { call } from "./api.js";
 import { downloads } from "./facts.js";
-import { isOpen, openWords } from "./state.js";
+import { isOpen, openWords, shownTask } from "./state.js";
 import { _ } from "./words.js";
 
 const card = document.getElementById("versions-card");
@@ -23,7 +23,7 @@ export function makeVersions(path, order) {
 
 /** A version is made of the parts that the player shows: what was cut out stays out. */
 export function showVersions(video) {
-  const shown = video.tasks.find(({ template, state }) => template === "web" && state === "done") ?? video.task;
+  const shown = shownTask(video) ?? video.task;
   for (const [name, line] of lines) {
     const task = video.tasks.find(({ template }) => template === name);
     const made = video.tasks.find(({ template, state }) => template === name && state === "done");

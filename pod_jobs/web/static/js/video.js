@@ -5,7 +5,7 @@ import { downloads, sourceFacts } from "./facts.js";
 import { fillHistory } from "./history.js";
 import { say, showConnection, toast, toastProblem } from "./notices.js";
 import { Player } from "./player.js";
-import { describe, isOpen, stepName, workerName } from "./state.js";
+import { describe, isOpen, shownTask, stepName, workerName } from "./state.js";
 import { fill, makeVersions, showVersions } from "./versions.js";
 import { trace } from "./xapi.js";
 import { _, ago, clock, date, factor, percent, span } from "./words.js";
@@ -137,13 +137,13 @@ function showFault() {
 
 function showFacts() {
   fillList(byId("source-facts"), sourceFacts(video));
-  const { infos, state } = video.task ?? {};
+  const { infos, queued_s: queued } = shownTask(video) ?? {};
   const lines = [
-    [_("Waited"), video.task?.queued_s >= 1 && span(video.task.queued_s)],
+    [_("Waited"), queued >= 1 && span(queued)],
     [_("Watchable after"), infos?.first_playable_s && span(infos.first_playable_s)],
     [_("Encoded in"), infos?.wall_s && [span(infos.wall_s), video.duration_s && `(${factor(video.duration_s / infos.wall_s)})`].filter(Boolean).join(" ")],
   ];
-  const known = state === "done" ? lines.filter(([, words]) => words) : [];
+  const known = lines.filter(([, words]) => words);
   byId("encode-facts-card").hidden = known.length === 0;
   fillList(byId("encode-facts"), known);
   const files = downloads(video);
