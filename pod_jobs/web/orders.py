@@ -67,11 +67,11 @@ def options_of(user: User, text: str) -> dict[str, Any]:
 
 
 def checked_options(user: User, document: Any) -> dict[str, Any]:
-    """See web/options.py. Errors: Malformed; NotFound for a video that this person may not use."""
+    """See web/options.py. Errors: Malformed; NotFound for a video that this person may not use; BadSource for sound alone."""
     options = read_options(document, [one.name for one in site().settings.dressing])
     for name in tasks.OTHERS:
-        if name in options:
-            videos.get(options[name], user)
+        if name in options and videos.get(options[name], user).is_video is False:
+            raise BadSource(f"video {options[name]} is sound alone", code=f"source-{name}", cause="source-no-picture")
     return options
 
 

@@ -110,6 +110,20 @@ def test_what_is_gone_is_not_ordered_again(page: Page, faults: Faults, site: Sit
     faults.forgive("status of 404")
 
 
+def test_sound_alone_is_not_to_be_chosen(
+    page: Page, site: Site, videos: list[int], clip: Path, outputs: Outputs
+) -> None:
+    slides, camera, _ = videos
+    podcast = site.upload("Podcast.mp4", clip)
+    ordered_before(site, slides, second=podcast)  # before anybody knew
+    StandIn(site, podcast, outputs).publish(is_video=False)
+    open_form(page, slides)
+    for name in ("opening", "ending", "second"):
+        choice = page.locator(f"#compose-{name}")
+        expect(choice.locator(f"option[value='{camera}']")).to_have_count(1)
+        expect(choice.locator(f"option[value='{podcast}']")).to_have_count(0)
+
+
 def test_nothing_chosen_is_the_plain_recording(page: Page, site: Site, videos: list[int]) -> None:
     open_form(page, videos[0])
     page.get_by_label("Keep only these parts").fill("1:00")

@@ -68,6 +68,15 @@ def test_anothers_video_is_not_found(callers: dict[str, Caller], lea: Caller, na
     assert order(callers["tina"], own, **{name: hidden["id"]}).status_code == 202
 
 
+@pytest.mark.parametrize("name", ["second", "opening", "ending"])
+def test_sound_alone_is_neither_credits_nor_a_second_picture(lea: Caller, worker: Worker, name: str) -> None:
+    sound, main = lea.upload(), lea.upload()
+    assert order(lea, main, **{name: sound["id"]}).status_code == 202, "nobody knows yet"
+    worker.finish(worker.start(sound["task"]), is_video=False)
+    said = problem(order(lea, lea.upload(), **{name: sound["id"]}), 422, f"source-{name}")
+    assert said["title"].endswith("cannot be used. The recording has no picture.")
+
+
 def test_an_upload_brings_its_options_along(lea: Caller) -> None:
     camera = lea.upload()
     options = json.dumps({"second": camera["id"]})

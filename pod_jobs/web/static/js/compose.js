@@ -36,13 +36,15 @@ function fillIn({ elements }, last) {
   elements.layout.disabled = !elements.second.value;
 }
 
-/** The other videos to choose from: the newest, and those that `last` names, unless they are gone. */
+const hasPicture = (video) => video.is_video !== false; // null: not known before its first encode
+
+/** The other videos to choose from: the newest, and those that `last` names, unless they are gone. Sound alone is of no use. */
 async function choices(own, last) {
   const { videos } = await call("GET", `${root}api/v1/videos?limit=${LISTED}`);
-  const newest = videos.filter(({ id, state }) => id !== own && state !== "error");
+  const newest = videos.filter((video) => video.id !== own && video.state !== "error" && hasPicture(video));
   const missing = new Set(OTHERS.map((name) => last[name]).filter((id) => id && !newest.some((video) => video.id === id)));
   const named = await Promise.all([...missing].map(videoIfThere));
-  return [...newest, ...named.filter(Boolean)];
+  return [...newest, ...named.filter((video) => video && hasPicture(video))];
 }
 
 async function videoIfThere(id) {
