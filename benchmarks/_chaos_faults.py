@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks._instance import ROOT, Instance, children_of
+from pod_jobs import identity
 
 # name -> weight. Outages are rare because they are long, not because they are harmless.
 FAULTS: dict[str, float] = {
@@ -38,16 +39,17 @@ FAULTS: dict[str, float] = {
     "rq requeue": 3,
     "dashboard requeue": 2,
 }
+Kills = dict[tuple[int, int], float]  # (pid, its start in ticks: ids come again) -> monotonic seconds
 AIM_S = 5.0  # a kill waits as long for something to hit
 
 
 class Faults:
-    """Injects; remembers in `kills` which process that worked on a job was killed when (monotonic)."""
+    """Injects; remembers in `kills` which process that worked on a job was killed when."""
 
     def __init__(self, instance: Instance, dice: random.Random) -> None:
         self.instance = instance
         self.dice = dice
-        self.kills: dict[int, float] = {}
+        self.kills: Kills = {}
         self._healing: list[threading.Timer] = []
 
     def possible(self, name: str) -> bool:
@@ -123,7 +125,8 @@ class Faults:
         return _signal(worker, signal.SIGKILL)
 
     def _note(self, pid: int) -> None:
-        self.kills[pid] = time.monotonic()
+        if started := identity.start_ticks(pid):
+            self.kills[pid, started] = time.monotonic()
 
     def _kill_web(self) -> bool:
         def processes() -> list[int]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pod_jobs import identity
 from pod_jobs.jobs import encode as encode_job
 from pod_jobs.jobs import work_folder
 from pod_jobs.media.encode import Encoded, EncodePlan
@@ -63,7 +64,7 @@ def stub(
 def recorded_encode(source: Path, folder: Path, *more: Any, **named: Any) -> Encoded:
     for other in others_at_work(folder):
         record("overlap", folder, other=other)
-    record("begin", folder, started=start_ticks(os.getpid()))
+    record("begin", folder, started=identity.start_ticks(os.getpid()))
     outcome = "killed"
     try:
         work = real_encode if int(folder.parent.name) % REAL_EVERY == 0 else stub
@@ -88,16 +89,7 @@ def others_at_work(folder: Path) -> list[int]:
                 begun[event["pid"]] = event["started"]
             elif event["event"] == "end":
                 begun.pop(event["pid"], None)
-    return [pid for pid, started in begun.items() if start_ticks(pid) == started]
-
-
-def start_ticks(pid: int) -> int:
-    """When the process started, in the kernel's ticks; 0 for none and for a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return 0 if fields[0] == "Z" else int(fields[19])
+    return [pid for pid, started in begun.items() if identity.start_ticks(pid) == started]
 
 
 def recorded_publish(work: Path, result: dict[str, Any]) -> None:

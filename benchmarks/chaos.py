@@ -20,7 +20,7 @@ from typing import Any
 
 import requests
 
-from benchmarks._chaos_faults import FAULTS, Faults
+from benchmarks._chaos_faults import FAULTS, Faults, Kills
 from benchmarks._instance import Instance, wait_for
 
 SUMMARY = "faults injected into a running instance: lost, doubled, stuck, orphans, slowest recovery"
@@ -129,9 +129,7 @@ def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
     return {"faults": options.faults, **figures, "wall_s": round(time.monotonic() - began)}
 
 
-def count(
-    instance: Instance, accepted: list[int], kills: dict[int, float], errors: list[tuple[int, float]]
-) -> dict[str, Any]:
+def count(instance: Instance, accepted: list[int], kills: Kills, errors: list[tuple[int, float]]) -> dict[str, Any]:
     """The figures from the catalog, the events and the media folder."""
     if not instance.events.exists():
         sys.exit(f"no encode began: see the logs in {instance.home}")
@@ -170,15 +168,15 @@ def count(
     }
 
 
-def slowest_recovery_s(events: list[dict[str, Any]], kills: dict[int, float], errors: list[tuple[int, float]]) -> float:
+def slowest_recovery_s(events: list[dict[str, Any]], kills: Kills, errors: list[tuple[int, float]]) -> float:
     """Over all kills; other faults in between included."""
     begins = [(event["task"], event["at"]) for event in events if event["event"] == "begin"]
     slowest = 0.0
-    for pid, killed_at in kills.items():
-        for killed in {event["task"] for event in events if event["pid"] == pid and event["event"] == "begin"}:
-            later = [at for task, at in begins + errors if task == killed and at > killed_at]
-            if later:
-                slowest = max(slowest, min(later) - killed_at)
+    task_of = {(event["pid"], event["started"]): event["task"] for event in events if event["event"] == "begin"}
+    for horse, killed_at in kills.items():
+        later = [at for task, at in begins + errors if task == task_of.get(horse) and at > killed_at]
+        if later:
+            slowest = max(slowest, min(later) - killed_at)
     return slowest
 
 
