@@ -18,8 +18,6 @@ from peewee import (
 
 from pod_jobs.catalog.models import InstantField, JsonField, Table, User
 
-LANE_STATES = ("open", "hold", "stopped")
-
 
 class StatementCounter(Table):
     """One row: the number of the latest statement. Locked by whoever adds statements, so numbers follow the commits."""
@@ -51,7 +49,7 @@ class Lane(Table):
 
     name = CharField(40, primary_key=True)  # of [[xapi.lane]]
     cursor = BigIntegerField()  # every statement up to this number is decided, or a straggler
-    state = CharField(10, default="open")  # one of LANE_STATES
+    state = CharField(10, default="open")  # open, hold, stopped
     reason = TextField(default="")  # of a state that is not open
     since = InstantField()  # of the state
     not_before = InstantField(null=True)  # when to try again

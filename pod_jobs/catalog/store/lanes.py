@@ -10,12 +10,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.store import lane_pace
 from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, Straggler
-from pod_jobs.errors import NotFound, Refused, Superseded
+from pod_jobs.errors import NotFound, Refused, ResultRejected, Superseded
 
 BATCH = 100  # as many as one request takes: they need not wait for `flush_s`
 PROBE = 10  # statements in the first probe of a stopped lane; each further one has twice as many
@@ -50,10 +51,10 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Leftover:
-    """A statement that was not stored; `fate` is later or dead."""
+    """A statement that was not stored."""
 
-    number: int
-    fate: str
+    number: Count
+    fate: Literal["later", "dead"]
     code: str
     reason: str
 
@@ -66,17 +67,17 @@ class Settlement:
     `limit` is how many it wants next; 0 lets go of the lane. `in_hand` are the numbers that it sends meanwhile.
     """
 
-    fence: int
-    through: int
-    stored: int
-    gone: tuple[int, ...] = ()
+    fence: Count
+    through: Count
+    stored: Count
+    gone: tuple[Count, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
-    state: str = "open"  # one of LANE_STATES
+    state: Literal["open", "hold", "stopped"] = "open"
     reason: str = ""
-    wait_s: float | None = None  # what the LRS asked for
+    wait_s: Amount | None = None  # what the LRS asked for
     server_error: bool = False
-    limit: int = 0
-    in_hand: tuple[int, ...] = ()
+    limit: Count = 0
+    in_hand: tuple[Count, ...] = ()
 
 
 def last_number() -> int:
@@ -145,11 +146,12 @@ def newest(beyond: int) -> list[Parcel]:
 
 
 def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> None:
-    """Enter what became of the statements; renew the lease, or let go. Errors: NotFound, Superseded."""
+    """Enter what became of the statements; renew the lease, or let go. Errors: NotFound, Superseded, ResultRejected."""
     with transaction():
         lane = _held(name, settlement.fence)
-        _enter_leftovers(name, settlement, now)
         lane.cursor = max(lane.cursor, settlement.through)
+        _check_numbers(lane.cursor, settlement)
+        _enter_leftovers(name, settlement, now)
         if settlement.stored:
             lane.stored += settlement.stored
             lane.last_stored_at = now
@@ -229,6 +231,17 @@ def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int]
     query = Statement.select(*FROZEN).where(Statement.number.in_(list(tries))).order_by(Statement.number)
     rows: Any = query.tuples()
     return [(row, tries[row[0]]) for row in rows]
+
+
+def _check_numbers(cursor: int, settlement: Settlement) -> None:
+    """A cursor beyond the last statement would pass over those to come; a straggler is a statement that the cursor has passed,
+    once. Errors: ResultRejected."""
+    numbers = [one.number for one in settlement.leftovers]
+    there = (
+        Statement.select().where(Statement.number.in_(numbers), Statement.number <= cursor).count() if numbers else 0
+    )
+    if settlement.through > last_number() or there != len(numbers):
+        raise ResultRejected(f"through {settlement.through}, left over {numbers}: not what the lane was given")
 
 
 def _enter_leftovers(name: str, settlement: Settlement, now: datetime) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
 from pod_jobs.catalog.store import events
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
@@ -28,19 +29,19 @@ class Report:
     `retry_in_s` goes with "retry".
     """
 
-    generation: int
+    generation: Count
     outcome: str  # one of OUTCOMES
-    attempt: int | None = None
+    attempt: Count | None = None
     worker: str = ""
     result: dict[str, Any] = field(default_factory=dict)
     error_code: str | None = None
     error_facts: dict[str, str] = field(default_factory=dict)
     reason: str | None = None
-    retry_in_s: float | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    cpu_s: float | None = None
-    peak_mb: float | None = None
+    retry_in_s: Amount | None = None
+    exit_code: Count | None = None
+    signal: Count | None = None
+    cpu_s: Amount | None = None
+    peak_mb: Amount | None = None
 
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:

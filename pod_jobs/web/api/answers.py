@@ -3,7 +3,9 @@
 from typing import Any, TypeVar
 
 from flask import Response, jsonify, request
+from pydantic import TypeAdapter, ValidationError
 
+from pod_jobs.catalog.figures import COUNT_LIMIT
 from pod_jobs.errors import Malformed
 
 T = TypeVar("T")
@@ -30,10 +32,20 @@ def body() -> dict[str, Any]:
     return document
 
 
+def body_as(shape: TypeAdapter[T]) -> T:
+    """The request's JSON object as a value of ours, each field of its very type; fields that it has not are dropped: a newer
+    worker may know more than we do. Errors: Malformed, and what the value's own checks raise."""
+    try:
+        return shape.validate_json(request.get_data(), strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        raise Malformed(": ".join((*map(str, fault["loc"]), fault["msg"]))) from error
+
+
 def field(document: dict[str, Any], name: str, kind: type[T]) -> T:
-    """A required field of `document`. Errors: Malformed."""
+    """A required field of `document`; as int, a count. Errors: Malformed."""
     value = document.get(name)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if not isinstance(value, kind) or (kind is int and not _is_count(value)):
         raise Malformed(f"{name}: {kind.__name__} is needed")
     return value
 
@@ -47,6 +59,10 @@ def page() -> tuple[int, int | None]:
 def next_of(rows: list[Any], limit: int) -> int | None:
     """The `before` of the next page, or None at the end."""
     return rows[-1].id if len(rows) == limit else None
+
+
+def _is_count(value: Any) -> bool:
+    return not isinstance(value, bool) and 0 <= value <= COUNT_LIMIT
 
 
 def _number(name: str) -> int | None:

@@ -5,10 +5,10 @@ from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from pydantic import TypeAdapter
 
 from pod_jobs.catalog.store import lanes
-from pod_jobs.catalog.trace_models import LANE_STATES
-from pod_jobs.errors import Malformed, NotFound
+from pod_jobs.errors import NotFound
 from pod_jobs.web import access
 from pod_jobs.web.api import answers
 from pod_jobs.web.site import now, site
@@ -17,6 +17,7 @@ from pod_jobs.xapi_settings import XapiSettings
 blueprint = Blueprint("api_lanes", __name__)
 
 MOST = 1000  # statements at a time
+SETTLEMENT = TypeAdapter(lanes.Settlement)
 
 
 @blueprint.post("/xapi/lanes/<name>/claim")
@@ -44,8 +45,8 @@ def renew(name: str) -> ResponseReturnValue:
 @blueprint.post("/xapi/lanes/<name>/outcomes")
 @access.only("worker")
 def outcomes(name: str) -> ResponseReturnValue:
-    """Errors: NotFound, Superseded, Malformed."""
-    xapi, settlement = _known(name), _parse(answers.body())
+    """Errors: NotFound, Superseded, Malformed, ResultRejected."""
+    xapi, settlement = _known(name), answers.body_as(SETTLEMENT)
     lanes.settle(name, settlement, xapi.lease_s, now())
     goes_on = settlement.state == "open" and settlement.limit > 0
     return {"statements": _next(name, settlement.fence, settlement.limit, settlement.in_hand) if goes_on else []}
@@ -64,15 +65,3 @@ def _next(name: str, fence: int, limit: int, in_hand: Sequence[int]) -> list[dic
     if not parcels and not in_hand:
         lanes.release(name, fence)
     return [vars(parcel) for parcel in parcels]  # asdict would copy each value: half of the call
-
-
-def _parse(said: dict[str, Any]) -> lanes.Settlement:
-    """Errors: Malformed."""
-    try:
-        leftovers = tuple(lanes.Leftover(**one) for one in said.pop("leftovers", []))
-        settlement = lanes.Settlement(**{**said, "leftovers": leftovers})
-    except TypeError as error:
-        raise Malformed(str(error)) from error
-    if settlement.state not in LANE_STATES or any(one.fate not in ("later", "dead") for one in leftovers):
-        raise Malformed("state or fate: none of those known")
-    return settlement

@@ -1,21 +1,80 @@
 """What workers say: that they start a run, and how it ended. The other side of catalog/client.py."""
 
 import re
-from dataclasses import fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from pydantic import TypeAdapter
 
+from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import reports, tasks, videos
-from pod_jobs.errors import ResultRejected
+from pod_jobs.errors import Malformed, ResultRejected
 from pod_jobs.media_names import FILE_NAME
 from pod_jobs.web import access, orders
 from pod_jobs.web.api import answers
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("api_results", __name__)
+
+
+@dataclass(frozen=True)
+class Output:
+    """As media.outputs.Output."""
+
+    kind: str
+    name: str
+    bytes: Count
+    mime: str
+    rendition: str = ""
+    language: str = ""
+    width_px: Count = 0
+    height_px: Count = 0
+
+
+@dataclass(frozen=True)
+class Remark:
+    """As media.plan.Remark."""
+
+    code: str
+    reason: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the catalog itself reads of the source's facts."""
+
+    duration_s: Amount | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the catalog reads of a result, to check it; what is stored: see store.reports."""
+
+    folder: str = ""
+    outputs: tuple[Output, ...] = ()
+    duration_s: Amount | None = None
+    is_video: bool | None = None
+    facts: Facts = Facts()
+    warnings: tuple[Remark, ...] = ()
+    infos: dict[str, Any] = field(default_factory=dict)
+    first_playable_s: Amount | None = None
+    wall_s: Amount | None = None
+    cpu_s: Amount | None = None
+    peak_mb: Amount | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """The part of a report that goes with "done"."""
+
+    result: Result
+
+
+REPORT, DONE = TypeAdapter(reports.Report), TypeAdapter(Done)
 
 
 @blueprint.post("/tasks/<int:task_id>/start")
@@ -47,40 +106,30 @@ def start(task_id: int) -> ResponseReturnValue:
 @blueprint.post("/tasks/<int:task_id>/report")
 @access.only("worker")
 def report(task_id: int) -> ResponseReturnValue:
-    """Errors: Superseded, NotFound, ResultRejected: for good."""
-    said = _parse(answers.body())
+    """Errors: Superseded, NotFound, Malformed, ResultRejected: for good."""
+    said = answers.body_as(REPORT)
     if said.outcome == "done":
-        _check_result(tasks.get(task_id), said.result)
+        _check_result(tasks.get(task_id))
     task = reports.accept(task_id, said, _allowed(), now())
     if task.state == "waiting" and task.generation > said.generation:
         orders.dispatch(task)
     return {"task": task.id, "state": task.state, "generation": task.generation}
 
 
-def _parse(document: dict[str, Any]) -> reports.Report:
-    """Unknown fields are dropped: a newer worker may know more than we do. Errors: Malformed, ResultRejected."""
-    answers.field(document, "generation", int)
-    answers.field(document, "outcome", str)
-    known = {field.name for field in fields(reports.Report)}
-    for name, kind in (("result", dict), ("error_facts", dict), ("worker", str)):
-        if document.get(name) is not None:
-            answers.field(document, name, kind)
-    return reports.Report(**{name: value for name, value in document.items() if name in known and value is not None})
-
-
-def _check_result(task: Task, result: dict[str, Any]) -> None:
+def _check_result(task: Task) -> None:
     """A result may only point into its own task's folders. Errors: ResultRejected."""
+    try:
+        result = answers.body_as(DONE).result
+    except Malformed as error:
+        raise ResultRejected(error.reason) from error
     if task.video_id is None:
         return
     own = re.escape(f"{videos.folder_of(task.video_id)}/{task.kind}-{task.id}-g") + r"\d+"
-    if not re.fullmatch(own, str(result.get("folder"))):
-        raise ResultRejected(f"folder {result.get('folder')!r} is not one of task {task.id}")
-    outputs = result.get("outputs")
-    if not isinstance(outputs, list):
-        raise ResultRejected("outputs: a list is needed")
-    for output in outputs:
-        if not isinstance(output, dict) or not FILE_NAME.fullmatch(str(output.get("name"))):
-            raise ResultRejected(f"outputs: {output!r} has no acceptable name")
+    if not re.fullmatch(own, result.folder):
+        raise ResultRejected(f"folder {result.folder!r} is not one of task {task.id}")
+    for output in result.outputs:
+        if not FILE_NAME.fullmatch(output.name):
+            raise ResultRejected(f"outputs: {output.name!r} is not an acceptable name")
 
 
 def _allowed() -> reports.Allowed:

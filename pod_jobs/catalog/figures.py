@@ -1,0 +1,9 @@
+"""Numbers that workers say, within what every database can hold."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+COUNT_LIMIT = 2**53  # exact in any JSON; below the largest integer of a database
+Count = Annotated[int, Field(ge=0, le=COUNT_LIMIT)]
+Amount = Annotated[float, Field(ge=0, le=1e9)]  # of seconds, 30 years; neither infinite nor NaN

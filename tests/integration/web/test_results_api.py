@@ -1,0 +1,91 @@
+"""What workers say: a worker on another host may be of another version, or mad. Nothing that it says is a 500, or kept."""
+
+import math
+from typing import Any
+
+import pytest
+
+from tests.integration.web.conftest import OUTPUTS, Caller, Worker, problem
+
+HUGE = 2**70
+
+
+@pytest.fixture
+def order(lea: Caller, worker: Worker) -> dict[str, Any]:
+    return worker.start(lea.upload()["task"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"generation": True},
+        {"generation": HUGE},
+        {"attempt": "1"},
+        {"attempt": -1},
+        {"attempt": HUGE},
+        {"worker": ["w"]},
+        {"result": []},
+        {"error_code": ["x"]},
+        {"error_facts": {"limit": 1}},
+        {"reason": 5},
+        {"reason": "\ud800"},
+        {"retry_in_s": "5"},
+        {"retry_in_s": 1e300},
+        {"retry_in_s": math.nan},
+        {"retry_in_s": math.inf},
+        {"exit_code": True},
+        {"signal": 9.5},
+        {"cpu_s": [1]},
+        {"peak_mb": math.nan},
+    ],
+)
+def test_a_report_of_wrong_types_is_refused(
+    lea: Caller, worker: Worker, order: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    generation = wrong.get("generation", order["generation"])
+    assert worker.report({**order, "generation": generation}, "retry", 400, **wrong)["code"] == "malformed"
+    task = lea("GET", f"/api/v1/tasks/{order['task']}").get_json()
+    assert (task["state"], task["attempts"][0]["outcome"]) == ("running", None)
+    worker.report(order, "retry", error_code="disk-full", retry_in_s=5, more="a newer worker says more")
+    assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"outputs": [{**OUTPUTS[0], "kind": ["mp4"]}]},
+        {"outputs": [{**OUTPUTS[0], "bytes": "8"}]},
+        {"outputs": [{**OUTPUTS[0], "height_px": HUGE}]},
+        {"outputs": [{"name": "a.mp4"}]},
+        {"duration_s": "long"},
+        {"duration_s": math.nan},
+        {"is_video": "yes"},
+        {"facts": []},
+        {"facts": {"duration_s": "long"}},
+        {"warnings": [{"reason": "without a code"}]},
+        {"warnings": [{"code": ["x"]}]},
+        {"warnings": [{"code": "warning-faults", "facts": {"at": 1}}]},
+        {"infos": []},
+        {"wall_s": {}},
+    ],
+)
+def test_a_result_of_wrong_types_is_rejected(
+    lea: Caller, worker: Worker, order: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    result = {"folder": worker.folder(order), "outputs": OUTPUTS, **wrong}
+    assert worker.report(order, "done", 422, result=result)["code"] == "result-rejected"
+    worker.finish(order)
+    assert lea("GET", f"/api/v1/videos/{order['video']}").get_json()["state"] == "ready"
+
+
+@pytest.mark.parametrize("wrong", [{"pid": HUGE}, {"pid": -1}, {"generation": HUGE}, {"worker": 1}, {"host": None}])
+def test_a_start_of_wrong_types_is_refused(callers: dict[str, Caller], wrong: dict[str, Any]) -> None:
+    task = callers["léa"].upload()["task"]
+    said = {"generation": 1, "worker": "w", "host": "h", "pid": 1, **wrong}
+    problem(callers["workers"]("POST", f"/api/v1/tasks/{task['id']}/start", json=said), 400, "malformed")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_object_is_refused(worker: Worker, order: dict[str, Any], body: bytes) -> None:
+    path = f"/api/v1/tasks/{order['task']}/report"
+    problem(worker.caller("POST", path, data=body, content_type="application/json"), 400, "malformed")
