@@ -61,7 +61,7 @@ SENTENCES: dict[str, str] = {
     "warning-no-picture": "The picture could not be read; only the sound was encoded.",
     "warning-no-sound": "The sound could not be read; the video is silent.",
     "warning-hardware": "The graphics card failed at this video; the processor encoded it instead.",
-    "warning-captions": "One of the subtitle tracks could not be read.",
+    "warning-captions": "Some of the subtitles could not be read.",
     "warning-pictures": "The preview pictures could not be made.",
     "encode-failed": "The encoding failed. The video team can see the reason below.",
     "encode-stalled": "The encoding stopped advancing and was ended.",

@@ -72,7 +72,9 @@ class Work:
             self.first_playable_s = self.elapsed_s
 
     def remark(self, code: str, reason: str, **facts: str) -> None:
-        self.remarks.append(Remark(code, reason, facts))
+        """For the person, once: a pass that starts again meets the same damage."""
+        if (code, facts) not in [(one.code, one.facts) for one in self.remarks]:
+            self.remarks.append(Remark(code, reason, facts))
         self.journal.note(f"{code} {reason} {facts or ''}")
 
     def side(self, step: str, argv: list[str], duration_s: float, source: Path | None = None) -> ProcessEnd:

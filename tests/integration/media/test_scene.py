@@ -9,6 +9,8 @@ import av
 import pytest
 
 from pod_jobs.errors import BadSource
+from pod_jobs.media import hardware
+from pod_jobs.media.codecs import LIBX264
 from pod_jobs.media.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.guard import Limits
@@ -309,6 +311,16 @@ def test_damage_is_told_of_the_file_that_has_it(
         shelf.clip("red", seconds=4), plan(shelf.spoilt(f"{name}.mp4", *H264, "-movflags", "+faststart", every=200))
     )
     assert [(one.code, one.facts) for one in encoded.warnings] == [(f"warning-{name}", {"at": "0:01"})]
+
+
+def test_what_two_passes_find_is_told_once(tools: Tools, tmp_path: Path, shelf: Shelf) -> None:
+    """A card that stops in mid-picture, here played by x264; the processor meets the same damage."""
+    card = replace(LIBX264, quality=lambda rung: {**LIBX264.quality(rung), "frames": "70"})
+    spoilt = shelf.spoilt("again.mp4", *H264, "-movflags", "+faststart", every=200)
+    plan = replace(PLAN, studio=Studio(spoilt, "side"))
+    equipped = hardware.with_hardware(tools, card)
+    encoded = encode(shelf.clip("red", seconds=4), tmp_path, plan, equipped, lambda progress: None)
+    assert [one.code for one in encoded.warnings] == ["warning-second", "warning-hardware"]
 
 
 def test_a_pass_that_fails_for_another_file_names_it(made: Studioed, shelf: Shelf) -> None:
