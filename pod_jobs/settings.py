@@ -19,6 +19,7 @@ from pod_jobs.encode_settings import EncodeSettings, RenditionSettings, Template
 from pod_jobs.errors import SettingsError
 from pod_jobs.periodic_settings import PeriodicSettings
 from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
+from pod_jobs.settings_faults import fault_lines, unreadable
 from pod_jobs.xapi_settings import XapiSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -216,8 +217,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         home = Path(init_settings()["home"])
-        files = [ROOT / "settings.toml", home / "settings.toml"]
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, files, deep_merge=True)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _files(home), deep_merge=True)
 
 
 def find_home(given: str | Path | None = None) -> Path:
@@ -228,22 +228,26 @@ def find_home(given: str | Path | None = None) -> Path:
 def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
     """All settings for the instance folder `home` (see `find_home`); `first` goes before all sources: web={"port": 9000}.
 
-    Errors: SettingsError whose reason has one line per fault: "web.port: Input should be …".
+    Errors: SettingsError whose reason has one line per fault: "web.port: Input should be … (/srv/pod/settings.toml)".
     """
     folder = find_home(home)
     faults = _unknown_variables()
     try:
         settings = Settings(home=folder, **first)  # type: ignore[arg-type]  # the other fields come from the sources
     except ValidationError as error:
-        found = error.errors()
-        faults = [f"{_key(one['loc'])}: {_words(one)}" for one in found if not _is_echo(one, found)] + faults
+        faults = [*fault_lines(error, first, os.environ, _files(folder)), *faults]
     except SourceError as error:
         faults = [f"environment: {error}"]
-    except tomllib.TOMLDecodeError as error:
-        faults = [f"settings.toml of {folder} or of the program: {error}"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        faults = [*unreadable(_files(folder))]
     if faults:
         raise SettingsError("\n".join(faults))
     return settings
+
+
+def _files(home: Path) -> list[Path]:
+    """The later wins."""
+    return [ROOT / "settings.toml", home / "settings.toml"]
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -254,22 +258,6 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def is_procfile_line() -> bool:
     """Whether honcho started this process as a line of the Procfile."""
     return "HONCHO_PROCESS_NAME" in os.environ
-
-
-def _is_echo(fault: Any, faults: list[Any]) -> bool:
-    """pydantic calls a list too short when its only entry has a fault of its own."""
-    own = fault["loc"]
-    return fault["type"] == "too_short" and any(
-        len(one["loc"]) > len(own) == 1 and one["loc"][:1] == own for one in faults
-    )
-
-
-def _words(fault: Any) -> str:
-    return "no such setting" if fault["type"] == "extra_forbidden" else str(fault["msg"])
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "settings"
 
 
 def _unknown_variables() -> list[str]:

@@ -10,6 +10,7 @@ FOREIGN = ("rq", "redis", "flask", "peewee", "requests", "playhouse")
 LIBRARIES = ("pod_jobs.media", "pod_jobs.xapi", "pod_jobs.catalog")
 SETTINGS = (
     "pod_jobs.settings",
+    "pod_jobs.settings_faults",
     "pod_jobs.section",
     "pod_jobs.encode_settings",
     "pod_jobs.dressing_settings",

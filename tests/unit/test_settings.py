@@ -1,12 +1,20 @@
 """Faults of the settings, all at once; and of the front door's own words."""
 
+import json
+import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from pod_jobs.dressing_settings import DressingSettings
+from pod_jobs.encode_settings import TemplateRenditionSettings, TemplateSettings
 from pod_jobs.errors import SettingsError
+from pod_jobs.periodic_settings import PeriodicSettings
+from pod_jobs.section import Section
 from pod_jobs.settings import ROOT, load
+from pod_jobs.xapi_settings import LaneSettings
 
 RUNG = """
 [[rendition]]
@@ -27,6 +35,54 @@ def test_a_rendition_named_like_the_sound_is_told_with_all_other_faults(tmp_path
     first, second = sorted(fault.value.reason.splitlines())
     assert first.startswith("rendition.0.name:") and "audio is the name of the sound" in first
     assert second.startswith("web.port:")
+
+
+def test_each_fault_names_what_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "settings.toml"
+    own.write_text('[web]\nport = 0\nprot = 1\n[[periodic]]\nname = "x"\n[encode]\nsegment_s = 5\n')
+    monkeypatch.setenv("POD_JOBS_RETRY__BASE_S", "-1")
+    with pytest.raises(SettingsError) as fault:
+        load(tmp_path, upload={"max_gb": -1})
+    places = dict(re.findall(r"^(\S+): .*?(?: \(([^()]*)\))?$", fault.value.reason, re.MULTILINE))
+    assert places == {
+        "web.port": str(own),
+        "web.prot": str(own),
+        "periodic.0.kind": str(own),
+        "periodic.0.missed": str(own),
+        "encode": str(own),
+        "retry.base_s": "POD_JOBS_RETRY__BASE_S",
+        "upload.max_gb": "",
+    }
+
+
+@pytest.mark.parametrize("content", [b"[web\n", b"[web]\nhost = '\xff'\n"])
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "settings.toml").write_bytes(content)
+    with pytest.raises(SettingsError) as fault:
+        load(tmp_path)
+    assert fault.value.reason.startswith(f"{tmp_path / 'settings.toml'}: ") and "\n" not in fault.value.reason
+
+
+@pytest.mark.parametrize(
+    ("section", "model"),
+    [
+        ("template", TemplateSettings),
+        ("template.rendition", TemplateRenditionSettings),
+        ("periodic", PeriodicSettings),
+        ("dressing", DressingSettings),
+        ("xapi.lane", LaneSettings),
+    ],
+)
+def test_settings_toml_shows_the_defaults_of_sections_that_repeat(section: str, model: type[Section]) -> None:
+    """As the example's value or in its comment. TOML has no word for None, nor for a list of sections that is empty."""
+    text = (ROOT / "settings.toml").read_text("utf-8")
+    example = re.split(rf"^(?:# )?\[\[{re.escape(section)}\]\]", text, flags=re.MULTILINE)[1]
+    shown = dict(reversed(re.findall(r"^(?:# )?(\w+) = (.*)", example, re.MULTILINE)))  # the first of a name counts
+    for key, field in model.model_fields.items():
+        if not field.is_required() and field.default is not None and key != "rendition":
+            default = json.dumps(field.default)
+            is_example = tomllib.loads(f"value = {shown[key]}")["value"] == json.loads(default)
+            assert is_example or f"efault {default}" in shown[key], key
 
 
 def test_run_names_a_command_that_it_does_not_have() -> None:
