@@ -4,7 +4,9 @@ import math
 from typing import Any
 
 import pytest
+from redis import Redis
 
+from pod_jobs.jobs import queue
 from tests.integration.web.conftest import OUTPUTS, Caller, Worker, problem
 
 HUGE = 2**70
@@ -89,3 +91,30 @@ def test_a_start_of_wrong_types_is_refused(callers: dict[str, Caller], wrong: di
 def test_what_is_no_json_object_is_refused(worker: Worker, order: dict[str, Any], body: bytes) -> None:
     path = f"/api/v1/tasks/{order['task']}/report"
     problem(worker.caller("POST", path, data=body, content_type="application/json"), 400, "malformed")
+
+
+def test_results_that_point_elsewhere_are_rejected(lea: Caller, worker: Worker) -> None:
+    order = worker.start(lea.upload()["task"])
+    own = worker.folder(order)
+    output = {"kind": "mp4", "mime": "video/mp4", "bytes": 1}
+    results: tuple[dict[str, Any], ...] = (
+        {"folder": "videos/000001/../../../etc", "outputs": []},
+        {"folder": "videos/000002/encode-1-g1", "outputs": []},
+        {"folder": own, "outputs": [{**output, "name": "../x"}]},
+        {"folder": own, "outputs": [{**output, "name": ".hidden"}]},
+        {"folder": own, "outputs": "all"},
+        {"outputs": []},
+        {},
+    )
+    for result in results:
+        assert worker.report(order, "done", 422, result=result)["code"] == "result-rejected"
+    assert worker.report(order, "made-up", 422)["code"] == "result-rejected"
+    assert worker.report({**order, "generation": "1"}, "done", 400)["code"] == "malformed"
+    assert worker.report({**order, "generation": 7}, "done", 409, result={"folder": own, "outputs": []})
+    worker.finish(order)
+
+
+def test_after_a_death_the_next_generation_is_enqueued_at_once(lea: Caller, worker: Worker, redis: Redis) -> None:
+    order = worker.start(lea.upload()["task"])
+    assert worker.report(order, "killed", reason="signal 9") == {"task": 1, "state": "waiting", "generation": 2}
+    assert queue.fetch(redis, "encode-1-g2") is not None
