@@ -5,6 +5,7 @@ const CODECS = {
   h264: "H.264", hevc: "HEVC", h265: "HEVC", vp8: "VP8", vp9: "VP9", av1: "AV1", mpeg2video: "MPEG-2", mpeg4: "MPEG-4",
   mjpeg: "Motion JPEG", prores: "ProRes", aac: "AAC", mp3: "MP3", opus: "Opus", vorbis: "Vorbis", flac: "FLAC", ac3: "AC-3",
 };
+const NO_BREAK = "\u00a0";
 const codec = (name) => CODECS[name] ?? name?.toUpperCase();
 const rounded = (value) => number(Math.round(value * 100) / 100);
 const join = (...parts) => parts.filter(Boolean).join(", ");
@@ -20,7 +21,7 @@ function picture(track) {
   return join(
     `${width} × ${height}`,
     codec(track.codec),
-    track.fps > 0 && _("{count} fps", { count: rounded(track.fps) }),
+    track.fps > 0 && _("{count} fps", { count: rounded(track.fps) }).replace(" ", NO_BREAK),
     track.hdr && "HDR",
     track.interlaced && _("interlaced"),
     track.rotation_deg && _("turned by {degrees}°", { degrees: track.rotation_deg }),
