@@ -105,6 +105,11 @@ def test_pages_fit(chromium: Browser, site: Site, delivered: int, theme: str, wi
             else:
                 expect(page.locator("#moments tr")).to_have_count(8)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+            expect(page.locator(".brand img")).to_be_visible()
+            header = page.locator(".top-inner")
+            assert header.evaluate("inner => inner.scrollWidth <= inner.clientWidth"), (
+                "the header reaches into the margin"
+            )
             assert nameless(page) == []
             keep_picture(page, f"traces-{name}-{theme}-{width}-{language[:2]}")
 
