@@ -24,11 +24,12 @@ def need(found: object, what: str) -> None:
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 60, what: str = "") -> None:
-    """Poll until `condition` is true; fail after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
+    """Poll until `condition` is true, ever less often (asking a server or a page costs it time); fail after `timeout_s`."""
+    began = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what or condition}"
-        time.sleep(0.02)
+        waited_s = time.monotonic() - began
+        assert waited_s < timeout_s, f"not within {timeout_s} s: {what or condition}"
+        time.sleep(min(0.02 + waited_s / 20, 0.1))
 
 
 class KeyValueServer:
