@@ -149,6 +149,7 @@ HEADS = {  # what passes the look at the first bytes; noise follows
 NOISE: dict[str, tuple[Maker, tuple[str, ...]]] = {
     f"noise.{suffix}": (written(head + _noise(number)), ANY) for number, (suffix, head) in enumerate(HEADS.items())
 }
+NOISE["noise.amr"] = (written(HEADS["amr"] + _noise(12, 10_000)), ANY)  # it decodes, and 60 kB are a minute
 
 
 def _nested(kind: bytes, depth: int) -> bytes:

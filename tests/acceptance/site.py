@@ -99,15 +99,17 @@ class Line:
 
 
 class Outputs:
-    """One real encode of `make_clip`: a folder of files, and the result a worker would report."""
+    """One real encode of `make_clip` (`source`: made already): a folder of files, and the result a worker would report."""
 
-    def __init__(self, folder: Path, plan: EncodePlan | None = None, team: Team | None = None) -> None:
+    def __init__(
+        self, folder: Path, plan: EncodePlan | None = None, team: Team | None = None, source: Path | None = None
+    ) -> None:
         self.folder = folder / "encoded"
         self.folder.mkdir()
-        source = make_clip(folder / "clip.mp4")
+        self.source = source or make_clip(folder / "clip.mp4")
         rung = Rendition("360p", 360, crf=28, preset="ultrafast", maxrate_kbps=1200, audio_kbps=96, mp4=True)
         plan = plan or EncodePlan((rung,), share_from_s=1, chunk_s=4)
-        encoded = encode(source, self.folder, plan, find_tools("", "none"), lambda progress: None, team)
+        encoded = encode(self.source, self.folder, plan, find_tools("", "none"), lambda progress: None, team)
         self.result: dict[str, Any] = asdict(encoded)
 
 

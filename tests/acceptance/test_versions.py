@@ -17,19 +17,24 @@ def small(container: str, codec: str, preset: str) -> EncodePlan:
 
 
 @pytest.fixture(scope="module")
-def vp9(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
-    return Outputs(tmp_path_factory.mktemp("vp9"), small("webm", "vp9", "8"))
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=2)
 
 
 @pytest.fixture(scope="module")
-def av1(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
-    return Outputs(tmp_path_factory.mktemp("av1"), small("mp4", "av1", "12"))
+def vp9(outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    return Outputs(tmp_path_factory.mktemp("vp9"), small("webm", "vp9", "8"), source=outputs.source)
+
+
+@pytest.fixture(scope="module")
+def av1(outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    return Outputs(tmp_path_factory.mktemp("av1"), small("mp4", "av1", "12"), source=outputs.source)
 
 
 @pytest.fixture
-def ready(site: Site, outputs: Outputs, tmp_path: Path) -> int:
+def ready(site: Site, outputs: Outputs, clip: Path) -> int:
     """Id of a video that can be watched."""
-    video = site.upload("Optique.mp4", make_clip(tmp_path / "clip.mp4", seconds=2))
+    video = site.upload("Optique.mp4", clip)
     StandIn(site, video, outputs).publish()
     return video
 

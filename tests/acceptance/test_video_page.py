@@ -90,9 +90,9 @@ def test_a_jump_behind_what_is_encoded_shows_its_last_seconds(
 
 
 def test_a_video_in_chunks_plays_over_their_joins_while_it_encodes(
-    page: Page, site: Site, video: int, tmp_path: Path
+    page: Page, site: Site, video: int, outputs: Outputs, tmp_path: Path
 ) -> None:
-    chunked = Outputs(tmp_path, team=Absent())
+    chunked = Outputs(tmp_path, team=Absent(), source=outputs.source)
     assert "chunk 3 by" in (chunked.folder / "encoding.log").read_text()
     worker = StandIn(site, video, chunked)
     worker.grow(2)

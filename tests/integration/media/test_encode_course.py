@@ -30,7 +30,7 @@ def test_one_can_watch_while_it_encodes(tools: Tools, clips: Clips, tmp_path: Pa
             assert "90p.m3u8" in (tmp_path / "master.m3u8").read_text()
             looks.append(playlist.end <= (tmp_path / "90p.m4s").stat().st_size)
 
-    slow = Rendition("90p", 90, crf=30, preset="placebo", maxrate_kbps=300, audio_kbps=64, mp4=False)
+    slow = Rendition("90p", 90, crf=30, preset="veryslow", maxrate_kbps=300, audio_kbps=64, mp4=False)
     result = encode(clips.path("long.mp4"), tmp_path, EncodePlan((slow,)), tools, tick)
     assert looks == [True]
     assert result.first_playable_s < result.wall_s

@@ -26,7 +26,7 @@ from tests.servers import wait_until
 LOW = Rendition("90p", 90, crf=23, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 TOP = Rendition("180p", 180, crf=23, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=False)
 PLAN = EncodePlan((LOW, TOP), mp3_kbps=64, segment_s=2, share_from_s=10, chunk_s=4)
-SECONDS = 22
+SECONDS = 18
 
 
 @pytest.fixture(scope="session")
