@@ -45,9 +45,14 @@ def body_as(shape: TypeAdapter[T]) -> T:
 def field(document: dict[str, Any], name: str, kind: type[T]) -> T:
     """A required field of `document`; as int, a count. Errors: Malformed."""
     value = document.get(name)
-    if not isinstance(value, kind) or (kind is int and not _is_count(value)):
+    if not isinstance(value, kind) or (kind is int and not is_count(value)):
         raise Malformed(f"{name}: {kind.__name__} is needed")
     return value
+
+
+def is_count(value: Any) -> bool:
+    """Is it a whole number that every database can hold?"""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_LIMIT
 
 
 def page() -> tuple[int, int | None]:
@@ -59,10 +64,6 @@ def page() -> tuple[int, int | None]:
 def next_of(rows: list[Any], limit: int) -> int | None:
     """The `before` of the next page, or None at the end."""
     return rows[-1].id if len(rows) == limit else None
-
-
-def _is_count(value: Any) -> bool:
-    return not isinstance(value, bool) and 0 <= value <= COUNT_LIMIT
 
 
 def _number(name: str) -> int | None:

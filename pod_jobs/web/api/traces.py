@@ -134,7 +134,7 @@ def _numbers() -> list[int] | None:
     if said.get("all") is True:
         return None
     numbers = answers.field(said, "numbers", list)
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+    if not all(map(answers.is_count, numbers)):
         raise Malformed("numbers: a list of whole numbers is needed")
     return numbers
 

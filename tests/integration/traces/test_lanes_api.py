@@ -1,4 +1,4 @@
-"""What the workers of a lane say: a worker on another host may be of another version, or mad."""
+"""What may be said of a lane: above all by its workers, who may be on another host, of another version, or mad."""
 
 import json
 import math
@@ -72,3 +72,9 @@ def test_a_claim_that_cannot_be_is_refused(site: Site, wrong: dict[str, Any]) ->
     answer = site.call("workers", "POST", "/lanes/one/claim", json={"holder": "w", "limit": 3, **wrong})
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
     assert site.lanes()["one"].lane.holder == ""
+
+
+@pytest.mark.parametrize("numbers", [["x"], [True], [-1], [2**70], 5])
+def test_dead_letters_are_named_by_numbers(site: Site, numbers: Any) -> None:
+    answer = site.call("tina", "POST", "/lanes/one/dead/resend", json={"numbers": numbers})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
