@@ -7,7 +7,6 @@ import sys
 
 import click
 
-from pod_jobs import doctor
 from pod_jobs.cli.base import Fault, InstanceCommand, chosen_home
 from pod_jobs.home import claim, make_folders
 from pod_jobs.settings import Settings, load
@@ -53,6 +52,8 @@ def _demand_free_port(settings: Settings) -> None:
 
 
 def _demand_soundness(settings: Settings) -> None:
+    from pod_jobs import doctor
+
     names = [*doctor.BEFORE_START, *(["key-value server"] if settings.redis.url else [])]
     found = doctor.faults(doctor.examine(settings, names))
     if found:

