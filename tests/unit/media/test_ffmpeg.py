@@ -27,8 +27,8 @@ def test_the_whole_pass() -> None:
         *("-max_streams", "64", "-max_pixels", "36000000", "-probesize", "20M", "-analyzeduration", "20M"),
         *("-f", "mov", "-i", "file:/media/source"),
         "-filter_complex",
-        "[0:0]split=2[s0][s1];[s0]scale=640:360,format=yuv420p,setsar=1[v0];"
-        "[s1]scale=1280:720,format=yuv420p,setsar=1[v1];"
+        "[0:0]split=2[s0][s1];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0];"
+        "[s1]zscale=1280:720:filter=spline36,format=yuv420p,setsar=1[v1];"
         "[0:1]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=stereo,apad=whole_dur=0.2,"
         "asplit=2[a][mp3];[a]atrim=start_sample=1024[a0]",
         *("-map_metadata", "-1", "-map_chapters", "-1", "-map", "[v0]", "-map", "[v1]"),
@@ -43,6 +43,8 @@ def test_the_whole_pass() -> None:
             "-crf:v:1",
             "19",
             "-trellis:v:1",
+            "1",
+            "-subq:v:1",
             "1",
             "-maxrate:v:1",
             "3000k",
@@ -93,12 +95,18 @@ def test_preparation(facts, rate, prepared) -> None:
 
 def test_full_range_becomes_limited() -> None:
     graph = video_graph(Picture(video(full_range=True, pix_fmt="yuvj420p"), TWO, None, 2))
+    assert "[s0]zscale=640:360:filter=spline36:range=limited,format=yuv420p,setsar=1[v0]" in graph
+
+
+@pytest.mark.parametrize("pix_fmt", ["gbrp", "bgr0", "pal8"])
+def test_rgb_is_nothing_for_zimg(pix_fmt) -> None:
+    graph = video_graph(Picture(video(pix_fmt=pix_fmt, full_range=True), TWO, None, 2))
     assert "[s0]scale=640:360:out_range=tv,format=yuv420p,setsar=1[v0]" in graph
 
 
 def test_hdr_is_scaled_first_and_mapped_once() -> None:
     graph = video_graph(Picture(video(3840, 2160, hdr="hlg"), TWO, None, 2))
-    assert graph.startswith("[0:0]scale=1280:720,zscale=tin=arib-std-b67:pin=bt2020:min=bt2020nc:rin=tv:t=linear")
+    assert graph.startswith("[0:0]zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc,zscale=tin=arib-std-b67:")
     assert graph.count("tonemap") == 1
     assert graph.index("tonemap") < graph.index("split=2")
 
