@@ -11,6 +11,7 @@ from pod_jobs.media.streams import Picture, Sound
 
 HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscale
 RESIZED = "filter=spline36"
+COARSE_CHROMA = ("yuv410p", "yuv411p", "yuvj411p")  # zimg fails at widths that are no multiple of 4
 FAR_S = 10  # before its start a frame is of no chunk
 PEAK = 0.89  # of full scale, about -1 dBFS: the encoder overshoots a little
 
@@ -43,7 +44,7 @@ def _resized(picture: Picture, one: PlannedRendition) -> str:
     """The picture at a rendition's size, of limited range. zimg takes a third of the time of ffmpeg's own, but no RGB."""
     track, size = picture.track, f"{one.width_px}:{one.height_px}"
     is_ours = bool(picture.scene or track.hdr)  # prepared: YUV of limited range
-    if is_ours or track.pix_fmt.startswith("yuv"):
+    if is_ours or track.pix_fmt.startswith("yuv") and track.pix_fmt not in COARSE_CHROMA:
         return f"zscale={size}:{RESIZED}" + (":range=limited" if track.full_range and not is_ours else "")
     return f"scale={size}" + (":out_range=tv" if track.full_range else "")
 

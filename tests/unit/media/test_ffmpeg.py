@@ -98,8 +98,8 @@ def test_full_range_becomes_limited() -> None:
     assert "[s0]zscale=640:360:filter=spline36:range=limited,format=yuv420p,setsar=1[v0]" in graph
 
 
-@pytest.mark.parametrize("pix_fmt", ["gbrp", "bgr0", "pal8"])
-def test_rgb_is_nothing_for_zimg(pix_fmt) -> None:
+@pytest.mark.parametrize("pix_fmt", ["gbrp", "bgr0", "pal8", "yuv410p", "yuvj411p"])
+def test_rgb_and_coarse_chroma_are_nothing_for_zimg(pix_fmt) -> None:
     graph = video_graph(Picture(video(pix_fmt=pix_fmt, full_range=True), TWO, None, 2))
     assert "[s0]scale=640:360:out_range=tv,format=yuv420p,setsar=1[v0]" in graph
 
