@@ -14,6 +14,7 @@ from peewee import (
     BooleanField,
     CharField,
     DatabaseProxy,
+    DataError,
     FloatField,
     ForeignKeyField,
     IntegerField,
@@ -43,10 +44,15 @@ class InstantField(BigIntegerField):
 
 
 class JsonField(TextField):
-    """Plain JSON values."""
+    """Plain JSON values. Errors: DataError for a NaN or an infinity, which Python's JSON takes and no browser's."""
 
     def db_value(self, value: Any) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        try:
+            return (
+                None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            )
+        except ValueError as error:
+            raise DataError(str(error)) from error
 
     def python_value(self, value: str | None) -> Any:
         return None if value is None else json.loads(value)

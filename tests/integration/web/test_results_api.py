@@ -80,6 +80,16 @@ def test_a_result_of_wrong_types_is_rejected(
     assert lea("GET", f"/api/v1/videos/{order['video']}").get_json()["state"] == "ready"
 
 
+@pytest.mark.parametrize("figure", [math.nan, math.inf])
+@pytest.mark.parametrize("name", ["infos", "facts"])
+def test_a_figure_that_no_browser_reads_is_rejected(
+    lea: Caller, worker: Worker, order: dict[str, Any], name: str, figure: float
+) -> None:
+    result = {"folder": worker.folder(order), "outputs": OUTPUTS, name: {"x": [figure]}}
+    assert worker.report(order, "done", 400, result=result)["code"] == "malformed"
+    assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "running"
+
+
 @pytest.mark.parametrize("wrong", [{"pid": HUGE}, {"pid": -1}, {"generation": HUGE}, {"worker": 1}, {"host": None}])
 def test_a_start_of_wrong_types_is_refused(callers: dict[str, Caller], wrong: dict[str, Any]) -> None:
     task = callers["léa"].upload()["task"]
