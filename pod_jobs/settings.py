@@ -6,7 +6,6 @@ Units are in the names; settings.toml says what each one does and holds the only
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,7 +18,7 @@ from pod_jobs.encode_settings import EncodeSettings, RenditionSettings, Template
 from pod_jobs.errors import SettingsError
 from pod_jobs.periodic_settings import PeriodicSettings
 from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
-from pod_jobs.settings_faults import fault_lines, unreadable
+from pod_jobs.settings_faults import UNREADABLE, fault_lines, unreadable
 from pod_jobs.xapi_settings import XapiSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -238,8 +237,8 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
         faults = [*fault_lines(error, first, os.environ, _files(folder)), *faults]
     except SourceError as error:
         faults = [f"environment: {error}"]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        faults = [*unreadable(_files(folder))]
+    except UNREADABLE as error:
+        faults = [*unreadable(_files(folder))] or [str(error)]
     if faults:
         raise SettingsError("\n".join(faults))
     return settings

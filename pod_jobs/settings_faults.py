@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 Location = tuple[int | str, ...]  # ("template", 0, "codec")
+UNREADABLE = (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError)
 
 
 def fault_lines(
@@ -16,7 +17,7 @@ def fault_lines(
 ) -> Iterator[str]:
     """ "web.port: Input should be … (/srv/pod/settings.toml)". What is `given` by the command line names no place; of the
     variables' names and the `files`, which parse, the one that wins is named: the last file."""
-    documents = {path: tomllib.loads(path.read_text("utf-8")) for path in reversed(files) if path.exists()}
+    documents = {path: _document(path) for path in reversed(files)}
     found = error.errors()
     for one in found:
         location = one["loc"]
@@ -28,12 +29,17 @@ def fault_lines(
 
 
 def unreadable(files: Sequence[Path]) -> Iterator[str]:
-    """A line for each file that is no TOML."""
+    """A line for each file that is no TOML, or not ours to read."""
     for path in files:
         try:
-            tomllib.loads(path.read_text("utf-8") if path.exists() else "")
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            yield f"{path}: {error}"
+            _document(path)
+        except UNREADABLE as error:
+            yield f"{path}: {error.strerror if isinstance(error, OSError) else error}"
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Errors: UNREADABLE."""
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 def _is_echo(own: Location, kind: str, locations: Sequence[Location]) -> bool:

@@ -63,6 +63,19 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
     assert fault.value.reason.startswith(f"{tmp_path / 'settings.toml'}: ") and "\n" not in fault.value.reason
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Another user's, say; root reads those too, but not its own first byte of memory."""
+    (tmp_path / "settings.toml").symlink_to("/proc/self/mem")
+    with pytest.raises(SettingsError, match=f"{tmp_path}/settings.toml: Input/output error"):
+        load(tmp_path)
+
+
+def test_a_folder_named_as_the_settings_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").mkdir()
+    with pytest.raises(SettingsError, match=r"^web.port: [^()]*$"):
+        load(tmp_path, web={"port": 0})
+
+
 @pytest.mark.parametrize(
     ("section", "model"),
     [
