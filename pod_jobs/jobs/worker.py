@@ -77,6 +77,11 @@ class PodWorker(Worker):
         if left := end_adopted(patience_s=LEFTOVERS_S):
             log.warning("job %s: processes that its dead child left, and that were killed: %d", job.id, left)
 
+    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        """As RQ's, which without a horse kills our own process group: the timer of `request_stop` may come that late."""
+        if self.horse_pid:
+            super().kill_horse(sig)
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the present job, which is told to end now; a deaf one is killed after `stop_s`."""
         if self.horse_pid:

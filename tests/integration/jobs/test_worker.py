@@ -11,7 +11,9 @@ from redis import Redis
 from pod_jobs.catalog.client import Order
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.report import waiting_reports
+from pod_jobs.jobs.worker import PodWorker
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
 from tests.integration.jobs.small_jobs import RESULT, enqueue, keep_working, status, working
 from tests.servers import wait_until
@@ -85,6 +87,15 @@ def test_nothing_that_a_killed_horse_started_outlives_it(redis: Redis, start_wor
     stray = child_of(horse)
     os.kill(horse, signal.SIGKILL)
     wait_until(lambda: not Path(f"/proc/{stray}").exists(), 10, "killed and reaped")
+
+
+def test_a_late_kill_of_a_horse_that_has_ended_does_not_hit_the_worker(redis: Redis) -> None:
+    if (pid := os.fork()) == 0:
+        os.setpgid(0, 0)
+        worker = PodWorker([open_queue(redis, "encoding")], connection=redis)
+        worker.kill_horse()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_a_killed_worker_takes_its_horse_and_the_horses_children_along(redis: Redis, start_worker: StartWorker) -> None:
