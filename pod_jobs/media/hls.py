@@ -92,7 +92,7 @@ def parse_playlist(text: str) -> MediaPlaylist:
 
 def build_playlist(name: str, playlist: MediaPlaylist, target_s: int) -> str:
     """The text that parse_playlist reads: a playlist of NAME.m4s that may grow. No segment is longer than `target_s`, rounded."""
-    longest_s = max((round(segment.duration_s) for segment in playlist.segments), default=0)
+    longest_s = int(max((segment.duration_s for segment in playlist.segments), default=0) + 0.5)  # round(4.5) is 4
     lines = [
         *("#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{max(target_s, longest_s)}"),
         *("#EXT-X-MEDIA-SEQUENCE:0", "#EXT-X-PLAYLIST-TYPE:EVENT", "#EXT-X-INDEPENDENT-SEGMENTS"),

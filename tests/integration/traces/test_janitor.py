@@ -20,7 +20,7 @@ Relay = Callable[[], int]
 
 
 @pytest.fixture
-def relay(site: Site, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Relay:
+def relay(site: Site, redis: Redis) -> Relay:
     janitor = site.settings.janitor.model_copy(update={"lost_s": 0})
     relay = duties.LaneRelay(redis, site.settings.model_copy(update={"janitor": janitor}))
 

@@ -78,5 +78,6 @@ def test_a_playlist_of_ours_reads_like_one_of_ffmpeg() -> None:
     assert parse_playlist(build_playlist("360p", playlist, 4)) == playlist
     assert parse_playlist(build_playlist("360p", replace(playlist, ended=True), 4)).ended
     assert "#EXT-X-TARGETDURATION:4\n" in build_playlist("360p", playlist, 4)
-    longer = replace(playlist, segments=(*playlist.segments, Segment(7.6, 1000, playlist.end)))
-    assert "#EXT-X-TARGETDURATION:8\n" in build_playlist("360p", longer, 4)
+    for lasts_s, target_s in ((7.6, 8), (4.5, 5)):
+        longer = replace(playlist, segments=(*playlist.segments, Segment(lasts_s, 1000, playlist.end)))
+        assert f"#EXT-X-TARGETDURATION:{target_s}\n" in build_playlist("360p", longer, 4)
