@@ -301,6 +301,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
         *("-color_trc", "arib-std-b67", "-color_primaries", "bt2020", "-colorspace", "bt2020nc"),
     ),
     "sdr_10bit.mkv": _args(*corner(), "-c:v", "ffv1", "-pix_fmt", "yuv420p10le"),
+    "411.mkv": _args(*corner(), "-vf", "scale=322:180,setsar=1", "-c:v", "ffv1", "-pix_fmt", "yuv411p"),
     "422.mov": _args(*corner(), "-c:v", "prores", "-pix_fmt", "yuv422p10le"),
     "resized.ts": _joined((*pattern("320x180"), *H264), (*pattern("640x360"), *H264)),
     "restarted.ts": _joined((*pattern(), *tone(), *H264, *AAC), (*pattern(), *tone(), *H264, *AAC)),

@@ -39,6 +39,7 @@ def corners(path: Path) -> str:
         ("tilted.mp4", "rb/bb"),
         ("hlg.mkv", "rb/bb"),
         ("sdr_10bit.mkv", "rb/bb"),
+        ("411.mkv", "rb/bb"),
         ("422.mov", "rb/bb"),
         ("lossless.avi", "rb/bb"),
         ("mjpeg.avi", "rb/bb"),
