@@ -53,11 +53,11 @@ def _check_unfinished(settings: Settings, unfinished: Sequence[Upload], size_byt
     if most and len(unfinished) >= most:
         hours = str(settings.upload.expire_h)
         raise Refused(f"limits.uploads is {most}", code="uploads-limit", count=str(len(unfinished)), hours=hours)
-    share_bytes = storage.room_bytes(settings) * percent // 100
+    share_bytes = max(storage.room_bytes(settings), 0) * percent // 100
     wanted_bytes = size_bytes + sum(_missing_bytes(settings, upload) for upload in unfinished)
     if percent and wanted_bytes > share_bytes:
         reason = f"limits.room_percent is {percent}: {share_bytes} bytes, {wanted_bytes} are to come"
-        raise Refused(reason, code="room-limit", limit=storage.in_words(round(share_bytes / storage.GB, 1)))
+        raise Refused(reason, code="room-limit", limit=storage.in_words(share_bytes))
 
 
 def check_waiting(settings: Settings, user: User) -> None:

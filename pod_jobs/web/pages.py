@@ -29,13 +29,13 @@ def on_every_page() -> dict[str, Any]:
 
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
-    limit_gb = site().settings.upload.max_gb
+    limit_bytes = int(site().settings.upload.max_gb * storage.GB)
     return render_template(
         "videos.html",
         owners=_shows_owners(),
         text=request.args.get("text", ""),
-        limit_bytes=int(limit_gb * storage.GB),
-        limit=storage.in_words(limit_gb),
+        limit_bytes=limit_bytes,
+        limit=storage.in_words(limit_bytes),
     )
 
 

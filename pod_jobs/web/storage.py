@@ -29,6 +29,7 @@ from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
 from pod_jobs.web import pace
 
 GB = 10**9
+UNITS = {"gigabyte": GB, "megabyte": 10**6}  # babel's names; what is smaller is said in kilobytes
 PIECE_BYTES = 128 * 1024
 ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is looked at again after so many bytes
 NAME_CHARACTERS = 200
@@ -67,9 +68,10 @@ def title_of(title: str, name: str) -> str:
     return (cleaned or stem.replace("_", " ").strip() or name)[:250]
 
 
-def in_words(size_gb: float) -> str:
-    """20.0 -> "20 GB", "20 Go": in the language of this request."""
-    return format_unit(size_gb, "digital-gigabyte", "short", "#,##0.######", locale=get_locale())
+def in_words(size_bytes: float) -> str:
+    """2e10 -> "20 GB", "20 Go"; 34.5e6 -> "34.5 MB": in the language of this request."""
+    name, unit = next((one for one in UNITS.items() if size_bytes >= one[1]), ("kilobyte", 1000))
+    return format_unit(size_bytes / unit, f"digital-{name}", "short", "#,##0.##", locale=get_locale())
 
 
 def check_size(settings: Settings, size_bytes: int) -> None:
@@ -77,7 +79,7 @@ def check_size(settings: Settings, size_bytes: int) -> None:
     if size_bytes == 0:
         raise BadSource("0 bytes", code="source-empty")
     if size_bytes > settings.upload.max_gb * GB:
-        raise BadSource(f"{size_bytes} bytes", code="source-too-large", limit=in_words(settings.upload.max_gb))
+        raise BadSource(f"{size_bytes} bytes", code="source-too-large", limit=in_words(settings.upload.max_gb * GB))
 
 
 def room_bytes(settings: Settings) -> int:

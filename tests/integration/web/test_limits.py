@@ -118,3 +118,16 @@ def test_nobody_keeps_all_the_room_by_announcing(callers: dict[str, Caller], roo
 def test_a_share_of_the_room_is_not_for_one_recording_either(callers: dict[str, Caller], room: int) -> None:
     problem(begin(callers["léa"], int(0.9 * room)), 429, "room-limit")
     assert begin(callers["ada"], int(0.9 * room)).status_code == 201, "administrators are exempt"
+
+
+def test_a_small_share_is_said_in_a_unit_that_shows_it(
+    settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = shutil.disk_usage(settings.home).free
+    monkeypatch.setenv("POD_JOBS_UPLOAD__FREE_GB", str((free - min(free // 2, 3 * GB)) / GB))
+    monkeypatch.setenv("POD_JOBS_LIMITS__ROOM_PERCENT", "1")
+    lea = Caller(create_app(load(settings.home)).test_client(use_cookies=False), tokens["léa"])
+    for language, unit in (("en", " MB"), ("fr", "\u202fMo")):
+        headers = {**TUS, "Upload-Length": str(GB // 10), "Accept-Language": language}
+        said = problem(lea("POST", "/api/v1/uploads", headers=headers), 429, "room-limit")
+        assert re.search(rf"\b[1-9]\d?([.,]\d+)?{unit}\b", said["title"]), said["title"]

@@ -75,7 +75,7 @@ def test_a_file_over_the_limit_is_refused_announced_or_not(
 ) -> None:
     monkeypatch.setenv("POD_JOBS_UPLOAD__MAX_GB", "0.000001")
     caller = Caller(create_app(load(settings.home)).test_client(), tokens["léa"])
-    for language, limit in (("en", "0.000001 GB"), ("fr", "0,000001\u202fGo")):
+    for language, limit in (("en", "1 kB"), ("fr", "1\u202fko")):
         answer = caller("POST", "/api/v1/videos", data=CLIP, headers={"Accept-Language": language})
         assert limit in problem(answer, 413, "source-too-large")["title"]
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
