@@ -1,7 +1,10 @@
 """Imports go down only: the layers of docs/architecture.md, checked on the source."""
 
 import ast
+import tomllib
 from pathlib import Path
+
+import pod_jobs
 
 PACKAGE = Path(__file__).parent.parent / "pod_jobs"
 
@@ -130,3 +133,8 @@ def test_files_stay_short_enough_to_read() -> None:
     files = (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"))
     long = {str(p): n for p in files if (n := len(p.read_text().splitlines())) > 300}
     assert long == {}
+
+
+def test_the_package_and_the_program_are_of_one_version() -> None:
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    assert project["version"] == pod_jobs.__version__

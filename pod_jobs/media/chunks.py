@@ -23,6 +23,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+import pod_jobs
 from pod_jobs import identity
 from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media import results
@@ -48,11 +49,13 @@ HELPERS_END_S = 10.0  # a helper whose folder is gone sees it at its next note, 
 
 @dataclass(frozen=True)
 class Layout:
-    """`source` is relative to the folder of the encode: hosts may have it at different places. `ffmpeg`: the version;
-    another one would look different. `picture`: of the renditions that are encoded; its encoder travels as a name."""
+    """`source` is relative to the folder of the encode: hosts may have it at different places. `program`, `ffmpeg`: our
+    version and ffmpeg's; with others a chunk would look different. `picture`: of the renditions that are encoded; its
+    encoder travels as a name."""
 
     source: str
     demuxer: str
+    program: str
     ffmpeg: str
     picture: Picture
     encoder: str
@@ -97,7 +100,7 @@ def read_layout(shared: Path) -> Layout | None:
         layout = _LAYOUT.validate_json((shared / LAYOUT).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
-    if layout.encoder not in ANYWHERE:
+    if layout.program != pod_jobs.__version__ or layout.encoder not in ANYWHERE:
         return None
     return replace(layout, picture=replace(layout.picture, encoder=ANYWHERE[layout.encoder]))
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import pod_jobs
 from pod_jobs.errors import FfmpegFailed, Interrupted, PermanentError
 from pod_jobs.media import chunks
 from pod_jobs.media.chunk_grid import grid_rate, plan_chunks
@@ -78,6 +79,7 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
     layout = chunks.Layout(
         source=os.path.relpath(work.source, work.folder),
         demuxer=media.demuxer,
+        program=pod_jobs.__version__,
         ffmpeg=work.tools.version,
         picture=replace(picture, renditions=picture.encoded, copies_top=False),
         encoder=picture.encoder.name,

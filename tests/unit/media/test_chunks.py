@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import pod_jobs
 from pod_jobs.media import chunks
 from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.guard import Limits
@@ -16,6 +17,7 @@ from tests.unit.media.samples import planned, video
 LAYOUT = chunks.Layout(
     source="../source",
     demuxer="mov",
+    program=pod_jobs.__version__,
     ffmpeg="5.1",
     picture=Picture(video(), (planned(0, 640, 360),), rate=Fraction(25), keyframe_s=2),
     encoder="libx264",
@@ -36,7 +38,7 @@ def test_a_helper_reads_what_the_owner_wrote(shared: Path) -> None:
     assert chunks.read_layout(shared) == LAYOUT
 
 
-@pytest.mark.parametrize("change", [{"encoder": "libx266"}, {"encoder": None}, {"picture": {}}])
+@pytest.mark.parametrize("change", [{"program": "0.0.9"}, {"program": None}, {"encoder": "libx266"}, {"picture": {}}])
 def test_the_layout_of_another_version_is_none_to_help_with(shared: Path, change: dict[str, Any]) -> None:
     path = shared / chunks.LAYOUT
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
