@@ -1,6 +1,9 @@
 """A video's page in a real browser: watching while it encodes, faults in words, and what can be done with a video."""
 
+import re
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -131,6 +134,25 @@ def test_a_ready_video_offers_everything(page: Page, site: Site, video: int, out
     history.locator("summary").click()
     expect(history.get_by_role("row")).to_have_count(2)
     expect(history).to_contain_text("Done")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
+def test_no_date_can_be_taken_for_another(
+    chromium: Browser, site: Site, video: int, outputs: Outputs, locale: str
+) -> None:
+    """The day, then the month in letters, then the time in the viewer's zone."""
+    StandIn(site, video, outputs).publish()
+    utc = datetime.fromisoformat(site.api("GET", f"videos/{video}")["created_at"])
+    local = utc.astimezone(ZoneInfo("Asia/Tokyo"))
+    month = r"[^\W\d]+\.?"
+    with visitor(chromium, site, locale=locale, timezone_id="Asia/Tokyo") as (_, page, _):
+        sign_in(page)
+        page.goto(f"/videos/{video}")
+        expect(page.locator("#byline")).to_have_attribute(
+            "title", re.compile(rf"^{local.day} {month} {local:%Y, %H:%M}$")
+        )
+        page.locator("#history summary").click()
+        expect(page.locator("#history-rows td").nth(2)).to_have_text(re.compile(rf"^\d+ {month} \d+, \d\d:\d\d:\d\d$"))
 
 
 def test_what_is_published_and_the_upload_each_have_their_own_length(

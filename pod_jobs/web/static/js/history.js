@@ -2,7 +2,7 @@
 import { call, root } from "./api.js";
 import { toastProblem } from "./notices.js";
 import { LABELS, workerName } from "./state.js";
-import { _, clock, shortDate } from "./words.js";
+import { _, clock, exactDate } from "./words.js";
 
 const KINDS = { encode: _("Encode") };
 const OUTCOMES = {
@@ -24,7 +24,7 @@ function rowOf(task, attempt, titles) {
   const cells = [
     [`${KINDS[task.kind] ?? task.kind} ${task.id}`, titles[task.template] ?? task.template].filter(Boolean).join(" · "),
     String(attempt.number),
-    shortDate(attempt.started_at),
+    exactDate(attempt.started_at),
     seconds(attempt.started_at, attempt.ended_at),
     workerName(attempt),
     ending.filter(Boolean).join(", "),

@@ -1,7 +1,7 @@
 // The lanes to the record stores, their dead letters, and how well the traces conform.
 import { call, root, watch } from "./api.js";
 import { showConnection, toast, toastProblem } from "./notices.js";
-import { _, ago, number, percent, shortDate, span, verbName } from "./words.js";
+import { _, ago, exactDate, number, percent, span, verbName } from "./words.js";
 
 const path = `${root}api/v1/xapi`;
 const PAGE = 50;
@@ -108,7 +108,7 @@ function letterRow(card, letter) {
   const row = copy("letter");
   row.dataset.number = letter.number;
   row.querySelector("b").textContent = CODES[letter.code] ?? letter.code;
-  row.querySelector("span").textContent = [verbName(letter.verb), shortDate(letter.at)].join(" · ");
+  row.querySelector("span").textContent = [verbName(letter.verb), exactDate(letter.at)].join(" · ");
   row.querySelector(".letter-reason").textContent = letter.reason || "–";
   row.querySelector(".letter-body").textContent = JSON.stringify(letter.body, null, 2);
   for (const verb of ["resend", "drop"]) {

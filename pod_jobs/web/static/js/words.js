@@ -2,6 +2,7 @@
 import french from "../../words.js";
 
 const language = document.documentElement.lang || "en";
+const calendar = language === "en" ? "en-GB" : language; // mere "en" is American: 11/22/26, 9:30 AM
 
 /** The page's word for an English text; {names} are filled from `values`. */
 export function _(text, values = {}) {
@@ -15,10 +16,10 @@ const formats = {
   percent: new Intl.NumberFormat(language, { style: "percent" }),
   factor: new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
   ago: new Intl.RelativeTimeFormat(language, { numeric: "auto" }),
-  date: new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }),
-  time: new Intl.DateTimeFormat(language, { timeStyle: "medium" }),
+  date: new Intl.DateTimeFormat(calendar, { dateStyle: "medium", timeStyle: "short" }),
+  exact: new Intl.DateTimeFormat(calendar, { dateStyle: "medium", timeStyle: "medium" }),
+  time: new Intl.DateTimeFormat(calendar, { timeStyle: "medium" }),
   number: new Intl.NumberFormat(language),
-  short: new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" }),
   bytes: ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, power) => unit(name, power > 1 ? 1 : 0, power ? "short" : "long")),
   spans: { second: unit("second"), minute: unit("minute"), hour: unit("hour") },
   long: { second: unit("second", 0, "long"), minute: unit("minute", 0, "long"), hour: unit("hour", 0, "long") },
@@ -70,10 +71,12 @@ export function ago(instant) {
   return formats.ago.format(Math.min(0, Math.ceil(seconds / length)), name);
 }
 
+/** "22 Nov 2026, 09:30" */
 export const date = (instant) => formats.date.format(new Date(instant));
+/** "22 Nov 2026, 09:30:05" */
+export const exactDate = (instant) => formats.exact.format(new Date(instant));
 export const time = (instant) => formats.time.format(new Date(instant));
 export const number = (count) => formats.number.format(count);
-export const shortDate = (instant) => formats.short.format(new Date(instant));
 
 const PAST = { complete: "completed", attach: "attached", submit: "submitted" }; // Activity Streams names the bare verb
 
