@@ -33,11 +33,26 @@ def ffmpeg(*arguments: str, to: Path | None = None) -> None:
 
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+SKIPPING = (
+    "-c:v",
+    "libx264",
+    "-preset",
+    "veryfast",
+    "-bf",
+    "0",
+    "-pix_fmt",
+    "yuv420p",
+)  # what stands still takes few bytes
 AAC = ("-c:a", "aac")
 
 
 def pattern(size: str = "320x180", rate: str = "25", seconds: float = 2) -> tuple[str, ...]:
     return ("-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}:d={seconds}")
+
+
+def standing(*parts: tuple[int, int]) -> tuple[str, ...]:
+    """The picture stands still from the first to the last frame of each part."""
+    return ("-vf", ",".join(f"loop={last - first + 1}:1:{first - 1}" for first, last in parts))
 
 
 def tone(seconds: float = 2, rate: int = 48_000) -> tuple[str, ...]:
@@ -282,6 +297,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "phone.wav": _args(*tone(2, 7350)),
     "blip.wav": _args(*tone(0.01)),
     "storyboard.mp4": _args(*pattern(rate="5", seconds=21), *H264),
+    "slides.mp4": _args(*pattern(seconds=12), *standing((40, 140), (170, 297)), "-t", "12", *SKIPPING),
     "long.mp4": _args(*pattern("640x360", seconds=40), *tone(40), *H264, *AAC),
     "incomplete.mkv": _incomplete,
     "spoilt.mkv": _spoilt,

@@ -31,6 +31,7 @@ from pod_jobs.media.plan import Encoded, EncodePlan, Remark
 from pod_jobs.media.probe import LEAST_SHARE, check_duration, clock, facts_of, probe
 from pod_jobs.media.progress import Position, Progress
 from pod_jobs.media.scene import Cast, Feed, plan_scene
+from pod_jobs.media.stillness import stands_still
 from pod_jobs.media.streams import AUDIO, Picture, Sound
 from pod_jobs.media.tools import Tools
 from pod_jobs.media.work import Work, pass_bounds
@@ -166,7 +167,8 @@ def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture |
         copies = plan.codec == "h264" and plan.copy_top and cast is None and not work.timeline.ranges
         copies = copies and may_copy(media, renditions[-1], rate, plan.segment_s)
         encoder = find_encoder(plan.codec, work.tools.encoders, work.tools.hardware)
-        picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies, encoder)
+        still_until_s = media.duration_s if cast is None and stands_still(media.video, rate, encoder) else None
+        picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies, encoder, still_until_s=still_until_s)
     elif not media.audio:
         raise BadSource(f"{plan.container} holds sound alone", code="source-no-sound")
     kbps = max((rung.audio_kbps for rung in rungs), default=plan.audio_kbps)
@@ -256,9 +258,9 @@ def _check(
 
 
 def _share(position: Position, media: MediaInfo, picture: Picture | None) -> float:
-    """Of the pass: frames over expected frames where there is a picture (sound runs ahead), else time."""
+    """Of the pass: frames over expected frames where there is a picture that has them all (sound runs ahead), else time."""
     duration_s = max(media.duration_s, 0.1)
     by_time = (position.seconds or 0.0) / duration_s
-    if picture is None:
+    if picture is None or picture.still_until_s:
         return by_time
     return min(position.frames / max(duration_s * picture.fps, 1.0), by_time) if position.seconds is not None else 0.0

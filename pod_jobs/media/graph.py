@@ -7,6 +7,7 @@ from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.cut import Range
 from pod_jobs.media.ladder import PlannedRendition
 from pod_jobs.media.media_info import VideoTrack
+from pod_jobs.media.stillness import without_repeats
 from pod_jobs.media.streams import Picture, Sound
 
 HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscale
@@ -57,6 +58,7 @@ def _prepared(picture: Picture) -> list[str]:
         *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
         *(thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
         *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
+        *without_repeats(picture),
     ]
 
 

@@ -14,7 +14,7 @@ NOTHING = MediaPlaylist(0, (), ended=False)
 
 @dataclass
 class Joiner:
-    """Appends to NAME.m4s and NAME.m3u8 in `folder`; `joined` chunks so far, with so many `frames`."""
+    """Appends to NAME.m4s and NAME.m3u8 in `folder`; `joined` chunks so far, with so many `frames` of the rate."""
 
     folder: Path
     shared: Path
@@ -39,7 +39,8 @@ class Joiner:
             self._check_init(name, folder / f"{name}.m4s", one.playlist.init_bytes)
         for name, one in found.items():
             self._append(name, folder / f"{name}.m4s", self._lasting_to_the_next(one.playlist))
-        self.frames += next(iter(found.values())).track.samples
+        chunk = self.layout.chunks[self.joined]
+        self.frames = self.layout.frames if chunk.frames is None else chunk.first_frame + chunk.frames
         self.joined += 1
         for path in folder.iterdir():  # the empty folder says that it is done
             path.unlink()

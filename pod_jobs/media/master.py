@@ -82,7 +82,7 @@ def write_measured(
             name=one.name,
             width_px=one.width_px,
             height_px=one.height_px,
-            fps=found[one.name].track.samples / max(found[one.name].track.duration_s, 0.001),
+            fps=picture.fps if picture else 0.0,
             codecs=found[one.name].track.codecs,
             peak_bps=found[one.name].playlist.peak_bps,
             average_bps=found[one.name].playlist.average_bps,

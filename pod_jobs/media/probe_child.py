@@ -32,6 +32,7 @@ MOST_CHAPTERS = 500
 INDEX_BYTES = 4_000_000
 FAULTS_FROM_S = 1.0  # recordings that begin in mid-stream have harmless faults at their first frames
 TAIL_S = 10.0  # the end is looked for from this far before the claimed end
+STILL_BYTES = 128  # of a frame that says "as before": 12 to 110, by encoder and number of slices
 LONGEST_FRAME_S = 60.0  # a last frame that claims to be longer is not believed
 
 
@@ -257,6 +258,7 @@ def index_facts(stream: VideoStream) -> dict[str, Any]:
         "level": extra[3],  # of the avcC box, ISO/IEC 14496-15
         "longest_gap_s": max((end - key for key, end in zip(keys, ends, strict=True)), default=0.0),
         "kbps": sum(entry.size for entry in entries) * 8 / 1000 / duration_s if duration_s else 0.0,
+        "still_share": sum(entry.size <= STILL_BYTES for entry in entries) / max(len(entries), 1),
     }
 
 

@@ -24,6 +24,7 @@ class Picture:
     encoder: Encoder = LIBX264
     scene: Scene | None = None  # put together from several files, on a canvas of the last rendition's size
     chunk: Chunk | None = None  # only this part of it
+    still_until_s: float | None = None  # where it ends, if it mostly stands still: then stillness.py leaves frames out
 
     @property
     def encoded(self) -> tuple[PlannedRendition, ...]:

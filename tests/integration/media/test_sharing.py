@@ -20,7 +20,7 @@ from pod_jobs.media.guard import Limits
 from pod_jobs.media.hls import parse_playlist
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.tools import Tools
-from tests.clips import AAC, H264, ffmpeg, pattern, tone
+from tests.clips import AAC, H264, SKIPPING, ffmpeg, pattern, standing, tone
 from tests.servers import wait_until
 
 LOW = Rendition("90p", 90, crf=23, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
@@ -33,7 +33,8 @@ SECONDS = 18
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Long enough to be shared, each with another frame rate; "gaps" stands still for seconds, over the start of chunks."""
     folder = tmp_path_factory.mktemp("long")
-    made = {name: folder / name for name in ("even.mp4", "ntsc.mp4", "dropped.mp4", "gaps.mkv", "web.mp4")}
+    names = ("even.mp4", "ntsc.mp4", "dropped.mp4", "gaps.mkv", "web.mp4", "slides.mp4")
+    made = {name: folder / name for name in names}
     sound = tone(SECONDS)
     bframes = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "130", "-bf", "3")
     drop = "select='mod(n,7)*mod(n,11)'"
@@ -44,6 +45,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     vfr = ("-vf", still, "-fps_mode", "passthrough", "-enc_time_base", "1/1000")
     ffmpeg(*pattern(seconds=SECONDS), *sound, *vfr, *bframes, *AAC, str(made["gaps.mkv"]))
     ffmpeg(*pattern(seconds=SECONDS), *sound, *H264, "-g", "50", *AAC, str(made["web.mp4"]))
+    slides = (*standing((30, 190), (220, 444)), "-t", str(SECONDS), *SKIPPING)
+    ffmpeg(*pattern(rate="30000/1001", seconds=SECONDS), *sound, *slides, *AAC, str(made["slides.mp4"]))
     return made
 
 
@@ -148,11 +151,11 @@ def was_shared(folder: Path, encoded: Encoded) -> bool:
     return "whole after all" not in log_of(folder) and "chunk 3 by" in log_of(folder) and not left
 
 
-@pytest.mark.parametrize("name", ["ntsc.mp4", "dropped.mp4", "gaps.mkv"])
+@pytest.mark.parametrize("name", ["ntsc.mp4", "dropped.mp4", "gaps.mkv", "slides.mp4"])
 def test_the_result_is_that_of_one_pass(
     sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers, tmp_path: Path, name: str
 ) -> None:
-    whole, steady = tmp_path / "whole", name == "ntsc.mp4"
+    whole, steady = tmp_path / "whole", name in ("ntsc.mp4", "slides.mp4")
     whole.mkdir()
     shared = encode(sources[name], folder, PLAN, tools, quiet, helpers)
     alone = encode(sources[name], whole, PLAN, tools, quiet)
