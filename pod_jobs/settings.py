@@ -6,19 +6,19 @@ Units are in the names; settings.toml says what each one does and holds the only
 
 import os
 import re
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-from pydantic_settings import SettingsError as SourceError
 
 from pod_jobs.dressing_settings import DressingSettings, dressing_faults
 from pod_jobs.encode_settings import EncodeSettings, RenditionSettings, TemplateSettings, template_faults, web_template
 from pod_jobs.errors import SettingsError
 from pod_jobs.periodic_settings import PeriodicSettings
-from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
+from pod_jobs.section import Count, Listed, PositiveFloat, PositiveInt, Section
 from pod_jobs.settings_faults import UNREADABLE, fault_lines, unreadable
+from pod_jobs.settings_sources import PREFIX, over, read_document, tree_of
 from pod_jobs.xapi_settings import XapiSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,16 +101,8 @@ class RetentionSettings(Section):
     statements_days: Count
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """Everything, plus `home`: the instance folder (absolute), which holds database, media, logs, secrets and socket."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="POD_JOBS_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
 
     home: Path
     redis: RedisSettings
@@ -122,12 +114,12 @@ class Settings(BaseSettings):
     workers: WorkersSettings
     worker: WorkerSettings
     encode: EncodeSettings
-    rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1)]
-    template: tuple[TemplateSettings, ...] = ()
+    rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1), Listed]
+    template: Annotated[tuple[TemplateSettings, ...], Listed] = ()
     retry: RetrySettings
     janitor: JanitorSettings
-    dressing: tuple[DressingSettings, ...] = ()
-    periodic: tuple[PeriodicSettings, ...] = ()
+    dressing: Annotated[tuple[DressingSettings, ...], Listed] = ()
+    periodic: Annotated[tuple[PeriodicSettings, ...], Listed] = ()
     retention: RetentionSettings
     xapi: XapiSettings
 
@@ -206,18 +198,6 @@ class Settings(BaseSettings):
         except OSError as error:
             raise SettingsError(f"secrets/{name}: cannot be read in {self.home}: {error.strerror}") from error
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        home = Path(init_settings()["home"])
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _files(home), deep_merge=True)
-
 
 def find_home(given: str | Path | None = None) -> Path:
     """The instance folder, absolute: `given`, else POD_JOBS_HOME, else ./var of the repository."""
@@ -232,11 +212,15 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
     folder = find_home(home)
     faults = _unknown_variables()
     try:
-        settings = Settings(home=folder, **first)  # type: ignore[arg-type]  # the other fields come from the sources
+        said = [
+            *map(read_document, _files(folder)),
+            tree_of(os.environ, Settings.model_fields),
+            first,
+            {"home": folder},
+        ]
+        settings = Settings.model_validate(reduce(over, said))
     except ValidationError as error:
         faults = [*fault_lines(error, first, os.environ, _files(folder)), *faults]
-    except SourceError as error:
-        faults = [f"environment: {error}"]
     except UNREADABLE as error:
         faults = [*unreadable(_files(folder))] or [str(error)]
     if faults:
@@ -260,9 +244,9 @@ def is_procfile_line() -> bool:
 
 
 def _unknown_variables() -> list[str]:
-    known = {*(f"POD_JOBS_{name.upper()}" for name in Settings.model_fields)}
+    known = {*(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
     return [
         f"{name}: no such setting"
         for name in sorted(os.environ)
-        if name.startswith("POD_JOBS_") and name.split("__")[0] not in known and not name.startswith("POD_JOBS_TEST_")
+        if name.startswith(PREFIX) and name.split("__")[0] not in known and not name.startswith(f"{PREFIX}TEST_")
     ]

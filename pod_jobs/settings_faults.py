@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pod_jobs.settings_sources import PREFIX, read_document
+
 Location = tuple[int | str, ...]  # ("template", 0, "codec")
 UNREADABLE = (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError)
 
@@ -17,7 +19,7 @@ def fault_lines(
 ) -> Iterator[str]:
     """ "web.port: Input should be … (/srv/pod/settings.toml)". What is `given` by the command line names no place; of the
     variables' names and the `files`, which parse, the one that wins is named: the last file."""
-    documents = {path: _document(path) for path in reversed(files)}
+    documents = {path: read_document(path) for path in reversed(files)}
     found = error.errors()
     for one in found:
         location = one["loc"]
@@ -32,14 +34,9 @@ def unreadable(files: Sequence[Path]) -> Iterator[str]:
     """A line for each file that is no TOML, or not ours to read."""
     for path in files:
         try:
-            _document(path)
+            read_document(path)
         except UNREADABLE as error:
             yield f"{path}: {error.strerror if isinstance(error, OSError) else error}"
-
-
-def _document(path: Path) -> dict[str, Any]:
-    """Errors: UNREADABLE."""
-    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 def _is_echo(own: Location, kind: str, locations: Sequence[Location]) -> bool:
@@ -62,7 +59,7 @@ def _says(document: Any, location: Location) -> bool:
 
 def _variable(location: Location, variables: Collection[str]) -> str:
     """The one that sets it, or what it is a part of."""
-    names = ("POD_JOBS_" + "__".join(map(str, location[:depth])).upper() for depth in range(len(location), 0, -1))
+    names = (PREFIX + "__".join(map(str, location[:depth])).upper() for depth in range(len(location), 0, -1))
     return next((name for name in names if name in variables), "")
 
 

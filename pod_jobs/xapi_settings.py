@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pod_jobs.section import Count, PositiveFloat, PositiveInt, Section
+from pod_jobs.section import Count, Listed, PositiveFloat, PositiveInt, Section
 
 LANE_NAME = r"^[a-z0-9]+(_[a-z0-9]+)*$"
 
@@ -34,7 +34,7 @@ class XapiSettings(Section):
     flush_s: PositiveFloat
     lease_s: PositiveInt
     passwords: dict[str, str] = {}
-    lane: tuple[LaneSettings, ...] = ()
+    lane: Annotated[tuple[LaneSettings, ...], Listed] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "XapiSettings":

@@ -14,6 +14,7 @@ LIBRARIES = ("pod_jobs.media", "pod_jobs.xapi", "pod_jobs.catalog")
 SETTINGS = (
     "pod_jobs.settings",
     "pod_jobs.settings_faults",
+    "pod_jobs.settings_sources",
     "pod_jobs.section",
     "pod_jobs.encode_settings",
     "pod_jobs.dressing_settings",

@@ -3,6 +3,7 @@
 honcho ends all lines when one ends, and sends SIGKILL a while after SIGTERM; our lines only end when told to (supervisor.py).
 """
 
+import gc
 import logging.handlers
 import os
 import re
@@ -38,6 +39,7 @@ def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
     logging.raiseExceptions = False  # a full disk must not fill the terminal with log's own tracebacks
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    gc.freeze()  # honcho forks a reader per line
     manager.loop()
     return 0 if manager.asked else 1
 

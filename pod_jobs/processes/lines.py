@@ -3,6 +3,7 @@
 The supervisor itself imports little; Flask, RQ and peewee are imported by the children.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -71,6 +72,7 @@ def _run_web(settings: Settings) -> None:
 
     prepare(settings)
     home.note_port(settings)
+    gc.freeze()  # before gunicorn forks
     WebServer(settings).run()
 
 
@@ -79,6 +81,7 @@ def _run_janitor(settings: Settings) -> None:
     from pod_jobs.instance import prepare
 
     prepare(settings)
+    gc.freeze()  # what is imported lives to the end
     janitor.run(settings)
 
 

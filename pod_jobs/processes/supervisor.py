@@ -11,6 +11,7 @@ Life of a line:
 4. The supervisor itself is killed: the kernel sends its children SIGTERM.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -69,6 +70,7 @@ def supervise(line: Line) -> None:
     """Run the line until it is told to stop. In each child: call `line.run`, then exit; nothing of the caller's runs there."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
     adopt_orphans()
+    gc.freeze()  # or the collector's marks make each child copy the pages of all that is imported here
     places = [Place() for _ in range(line.count)]
     if _in_child(line, places):
         line.run()

@@ -8,6 +8,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from pod_jobs.settings import Settings
 from pod_jobs.web import pace
+from pod_jobs.web.app import create_app
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,4 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        from pod_jobs.web.app import create_app  # in the worker, after the fork
-
         return create_app(self.settings)

@@ -55,6 +55,45 @@ def test_each_fault_names_what_says_it(tmp_path: Path, monkeypatch: pytest.Monke
     }
 
 
+def test_a_variable_goes_before_the_files_key_by_key_and_the_command_line_before_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.toml").write_text(
+        '[web]\nport = 1\nthreads = 5\n[xapi]\nsalt = "x"\n[[xapi.lane]]\nname = "old"\n'
+    )
+    lanes = '[{"name": "one", "url": "https://lrs.example"}]'
+    for name, text in (
+        ("WEB__PORT", "2"),
+        ("WEB__HOST", "[::1]"),
+        ("XAPI__PASSWORDS__ONE", "{p"),
+        ("XAPI__LANE", lanes),
+    ):
+        monkeypatch.setenv(f"POD_JOBS_{name}", text)
+    settings = load(tmp_path, web={"processes": 7, "host": "::"})
+    assert (settings.web.port, settings.web.threads, settings.web.processes, settings.web.host) == (2, 5, 7, "::")
+    assert [lane.name for lane in settings.xapi.lane] == ["one"]
+    assert (settings.xapi.salt, settings.lrs_password("one")) == ("x", "{p")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("POD_JOBS_RENDITION", "[{]", "rendition: "),
+        ("POD_JOBS_WEB", "9000", "web: "),
+        ("POD_JOBS_WEB__PROT", "9000", "web.prot: no such setting"),
+        ("POD_JOBS_WEBB__PORT", "9000", "POD_JOBS_WEBB__PORT: no such setting"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, fault: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SettingsError) as raised:
+        load(tmp_path)
+    assert raised.value.reason.startswith(fault) and name in raised.value.reason
+    assert "\n" not in raised.value.reason
+
+
 @pytest.mark.parametrize("content", [b"[web\n", b"[web]\nhost = '\xff'\n"])
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "settings.toml").write_bytes(content)
