@@ -24,7 +24,18 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not isinstance(conn.sock, pace.PacedSocket):
             conn.sock = pace.PacedSocket(fileno=conn.sock.detach())
         conn.sock.follow(pace.HEAD)
-        return super().handle(conn)
+        outcome = super().handle(conn)
+        if outcome and not conn.sock.is_over:
+            return outcome
+        conn.sock.part()  # here: gunicorn would do it in the one thread that accepts and hands out all connections
+        return False
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """One request, without what is left of its body."""
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            conn.sock.follow(pace.REST)
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

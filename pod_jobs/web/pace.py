@@ -6,10 +6,12 @@ gunicorn's limits count silence only, and a byte now and then breaks silence; th
 import errno
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import Request
 
+PART_BYTES = 65_536
 SEND_SILENCE_S = 30  # a client that takes nothing for so long is gone; a paused player comes back with a range request
 
 
@@ -27,6 +29,9 @@ HEAD = Pace(silence_s=10, grace_s=10, bytes_per_s=float("inf"))
 SMALL_BODY = Pace(silence_s=5, grace_s=10, bytes_per_s=20_000)  # forms and JSON come at once
 # A telephone in a tunnel is away for half a minute. Slower ones are cut off too: tus goes on where it stopped.
 UPLOAD = Pace(silence_s=30, grace_s=60, bytes_per_s=5_000)
+# What comes after the answer: a client that hears a refusal goes on for a moment. Closed with its bytes unread, the kernel would
+# take the answer back.
+REST = Pace(silence_s=2, grace_s=2, bytes_per_s=float("inf"))
 
 
 class PacedSocket(socket.socket):
@@ -35,7 +40,7 @@ class PacedSocket(socket.socket):
     _pace = HEAD
     _received = 0
     _began = 0.0
-    _over = False
+    is_over = False
 
     def follow(self, pace: Pace) -> None:
         """Count from now by `pace`."""
@@ -44,19 +49,28 @@ class PacedSocket(socket.socket):
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         allowed_s = self._pace.grace_s + self._received / self._pace.bytes_per_s
         left_s = self._began + allowed_s - time.monotonic()
-        if self._over or left_s <= 0:
-            self._over = True
+        if self.is_over or left_s <= 0:
+            self.is_over = True
             return b""
         self.settimeout(min(left_s, self._pace.silence_s))
         try:
             piece = super().recv(size, flags)
         except TimeoutError:
-            self._over = True
+            self.is_over = True
             return b""
         finally:
             self.settimeout(SEND_SILENCE_S)
         self._received += len(piece)
         return piece
+
+    def part(self) -> None:
+        """Say that no more is to come, and see the client out. Reads as gone from then on: whoever closes this waits no more."""
+        self.follow(REST)
+        with suppress(OSError):
+            self.shutdown(socket.SHUT_WR)
+            while self.recv(PART_BYTES):
+                pass
+        self.is_over = True
 
     def sendall(self, piece, flags: int = 0, /) -> None:  # type: ignore[no-untyped-def]  # any buffer
         try:

@@ -14,3 +14,7 @@ def app() -> Flask:
     pace.SMALL_BODY = Pace(1, 1, 20_000)
     pace.UPLOAD = Pace(1, 2, 50_000)
     return create_app(load())
+
+
+def app_at_real_pace() -> Flask:
+    return create_app(load())

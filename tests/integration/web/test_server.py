@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,13 @@ class Server:
 
 
 @pytest.fixture
-def server(settings: Settings, tokens: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+def served() -> str:
+    """The app of `served.py`."""
+    return "app"
+
+
+@pytest.fixture
+def server(settings: Settings, tokens: dict[str, str], tmp_path: Path, served: str) -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     worker = "-k pod_jobs.processes.web_server.PacedWorker --threads 8 --graceful-timeout 1 --no-control-socket"
@@ -93,7 +99,7 @@ def server(settings: Settings, tokens: dict[str, str], tmp_path: Path) -> Iterat
             *worker.split(),
             "-b",
             f"127.0.0.1:{port}",
-            "tests.integration.web.served:app()",
+            f"tests.integration.web.served:{served}()",
         ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "no-such-folder")},
@@ -242,6 +248,29 @@ def test_clients_that_dribble_hold_no_threads(server: Server, settings: Settings
     content = MP4_HEAD.ljust(MB, b"x")
     assert server.request("DELETE", upload, TUS).status == 204
     assert server.go_on(server.create_upload(MB), content) == 204
+
+
+LAST_WORDS = {
+    "after its last request": "GET /sign-in HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "refused, its recording unsent": (
+        "POST /api/v1/videos HTTP/1.1\r\nHost: x\r\nAuthorization: Token {token}\r\n"
+        "Content-Type: multipart/form-data\r\nContent-Length: 1000000\r\n\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("served", ["app_at_real_pace"])
+@pytest.mark.parametrize("words", LAST_WORDS)
+def test_clients_that_do_not_hang_up_delay_nobody(server: Server, words: str) -> None:
+    """As many as there are threads."""
+    began = time.monotonic()
+    with ExitStack() as lines:
+        for _ in range(8):
+            line = lines.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            line.sendall(LAST_WORDS[words].format(token=server.token).encode())
+            assert line.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 400")
+        assert server.request("GET", "/api/v1/me", {}).status == 200
+        assert time.monotonic() - began < 10
 
 
 def test_a_slow_line_that_keeps_the_pace_is_served(server: Server, settings: Settings) -> None:
