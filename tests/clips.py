@@ -320,6 +320,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "411.mkv": _args(*corner(), "-vf", "scale=322:180,setsar=1", "-c:v", "ffv1", "-pix_fmt", "yuv411p"),
     "422.mov": _args(*corner(), "-c:v", "prores", "-pix_fmt", "yuv422p10le"),
     "resized.ts": _joined((*pattern("320x180"), *H264), (*pattern("640x360"), *H264)),
+    "turning_rgb.ts": _joined((*corner(2), *H264), (*corner(2), "-c:v", "libx264rgb", "-preset", "ultrafast")),
     "restarted.ts": _joined((*pattern(), *tone(), *H264, *AAC), (*pattern(), *tone(), *H264, *AAC)),
     "an_hour_late.ts": _args(*pattern(), *tone(), *H264, *AAC, "-output_ts_offset", "3600"),
     "an_hour_late.mkv": _args(*pattern(), *tone(), *H264, *AAC, "-output_ts_offset", "3600"),

@@ -82,6 +82,8 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
     kept_s = sum(one.duration_s for one in ranges) or recorded_s
     media = replace(source, duration_s=kept_s + (cast.credits_s if cast else 0.0))
     check_duration(media.duration_s, work.plan.limits)
+    segment_s = ladder.segment_s(media.video, work.plan.segment_s, work.plan.keyframe_s)
+    work.plan = replace(work.plan, segment_s=segment_s)
     picture, sounds = _arrange(work, media, cast)
     work.duration_s, work.is_video = round(media.duration_s, 3), picture is not None
     found = _render_shared(work, media, picture, sounds, team)

@@ -42,18 +42,25 @@ def video_graph(picture: Picture, *, joined: bool = False) -> str:
 
 
 def _resized(picture: Picture, one: PlannedRendition) -> str:
-    """The picture at a rendition's size, of limited range. zimg takes a third of the time of ffmpeg's own, but no RGB."""
+    """The picture at a rendition's size, of limited range. zimg takes a third of the time of ffmpeg's own."""
     track, size = picture.track, f"{one.width_px}:{one.height_px}"
-    is_ours = bool(picture.scene or track.hdr)  # prepared: YUV of limited range
-    if is_ours or track.pix_fmt.startswith("yuv") and track.pix_fmt not in COARSE_CHROMA:
-        return f"zscale={size}:{RESIZED}" + (":range=limited" if track.full_range and not is_ours else "")
+    if picture.scene or track.hdr:  # prepared: YUV of limited range
+        return f"zscale={size}:{RESIZED}"
+    if _suits_zimg(track):
+        return f"zscale={size}:{RESIZED}" + (":range=limited" if track.full_range else "")
     return f"scale={size}" + (":out_range=tv" if track.full_range else "")
+
+
+def _suits_zimg(track: VideoTrack) -> bool:
+    """RGB it would leave as such."""
+    return track.pix_fmt.startswith("yuv") and track.pix_fmt not in COARSE_CHROMA
 
 
 def _prepared(picture: Picture) -> list[str]:
     """What is done once, before the split; a scene has done it for each of its inputs."""
     track, last = picture.track, picture.encoded[-1]
     return [
+        *([f"format={track.pix_fmt}"] if _suits_zimg(track) else []),  # whatever may follow in mid-stream
         *(_part(picture.chunk, picture.rate) if picture.chunk else []),
         *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
         *(thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
@@ -88,9 +95,8 @@ def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
     """HDR to SDR, after scaling down (it works on 32-bit floats) and before the split."""
     return [
         f"zscale={width_px}:{height_px}:{RESIZED}:min=bt2020nc:m=bt2020nc",
-        f"zscale=tin={HDR_TRANSFERS[track.hdr]}:pin=bt2020:rin=tv:t=linear:npl=100",
+        f"zscale=tin={HDR_TRANSFERS[track.hdr]}:pin=bt2020:rin=tv:t=linear:p=bt709:npl=100",
         "format=gbrpf32le",
-        "zscale=p=bt709",
         "tonemap=hable:desat=0",
         "zscale=t=bt709:m=bt709:r=tv",
         "format=yuv420p",

@@ -18,6 +18,7 @@ SMALLEST_PX = 16
 RATES = tuple(Fraction(*pair) for pair in ((15, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1))) + tuple(
     Fraction(*pair) for pair in ((48, 1), (50, 1), (60000, 1001), (60, 1))
 )
+HEAVY_PX = 2560 * 1440  # a larger picture takes two processor cores longer to encode than it lasts
 LATE_S = 0.02  # a picture that starts later than the file is filled up with its first frame: sound and picture agree
 
 
@@ -68,6 +69,12 @@ def _size(width: int, height: int, short: int) -> tuple[int, int]:
 
 def _even(pixels: float) -> int:
     return max(SMALLEST_PX, round(pixels / 2) * 2)
+
+
+def segment_s(video: VideoTrack | None, usual_s: int, keyframe_s: int) -> int:
+    """Seconds per segment: the least of a picture that encodes slowly, so that watching it begins soon nevertheless."""
+    is_heavy = video is not None and (bool(video.hdr) or video.width_px * video.height_px > HEAVY_PX)
+    return keyframe_s if is_heavy else usual_s
 
 
 def constant_rate(video: VideoTrack, max_fps: int) -> Fraction | None:

@@ -57,6 +57,7 @@ def test_pictures_are_as_seen(encoded: EncodeOnce, name: str, seen: str) -> None
     ("name", "seconds"),
     [
         ("resized.ts", 4),
+        ("turning_rgb.ts", 4),
         ("restarted.ts", 4),
         ("an_hour_late.ts", 2),
         ("an_hour_late.mkv", 2),

@@ -65,7 +65,7 @@ def test_the_copy_in_the_pass() -> None:
     picture = Picture(video(), (planned(0, 640, 360), TOP), None, 2, copies_top=True)
     argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, [], 4)
     graph = argv[argv.index("-filter_complex") + 1]
-    assert graph == "[0:0]split=1[s0];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0]"
+    assert graph == "[0:0]format=yuv420p,split=1[s0];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0]"
     at = argv.index("[v0]")
     assert argv[at + 1 : at + 3] == ["-map", "0:0"]
     assert argv[argv.index("-c:v:1") + 1] == "copy"

@@ -27,7 +27,7 @@ def test_the_whole_pass() -> None:
         *("-max_streams", "64", "-max_pixels", "36000000", "-probesize", "20M", "-analyzeduration", "20M"),
         *("-f", "mov", "-i", "file:/media/source"),
         "-filter_complex",
-        "[0:0]split=2[s0][s1];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0];"
+        "[0:0]format=yuv420p,split=2[s0][s1];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0];"
         "[s1]zscale=1280:720:filter=spline36,format=yuv420p,setsar=1[v1];"
         "[0:1]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=stereo,apad=whole_dur=0.2,"
         "asplit=2[a][mp3];[a]atrim=start_sample=1024[a0]",
@@ -83,10 +83,10 @@ def test_only_quarter_turns_are_made(degrees: int, left_alone: bool) -> None:
         (
             {"interlaced": True},
             Fraction(25),
-            "[0:0]bwdif=mode=send_frame:deint=interlaced,split=2",
+            "[0:0]format=yuv420p,bwdif=mode=send_frame:deint=interlaced,split=2",
         ),
-        ({}, Fraction(30000, 1001), "[0:0]split=2"),
-        ({"index": 3}, None, "[0:3]split=2"),
+        ({}, Fraction(30000, 1001), "[0:0]format=yuv420p,split=2"),
+        ({"index": 3}, None, "[0:3]format=yuv420p,split=2"),
     ],
 )
 def test_preparation(facts, rate, prepared) -> None:
@@ -105,8 +105,11 @@ def test_rgb_and_coarse_chroma_are_nothing_for_zimg(pix_fmt) -> None:
 
 
 def test_hdr_is_scaled_first_and_mapped_once() -> None:
-    graph = video_graph(Picture(video(3840, 2160, hdr="hlg"), TWO, None, 2))
-    assert graph.startswith("[0:0]zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc,zscale=tin=arib-std-b67:")
+    graph = video_graph(Picture(video(3840, 2160, hdr="hlg", pix_fmt="yuv420p10le"), TWO, None, 2))
+    prepared = (
+        "[0:0]format=yuv420p10le,zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc,zscale=tin=arib-std-b67:"
+    )
+    assert graph.startswith(prepared)
     assert graph.count("tonemap") == 1
     assert graph.index("tonemap") < graph.index("split=2")
 
@@ -173,7 +176,7 @@ def test_several_kept_ranges_are_joined_before_anything_else() -> None:
     graph = argv[argv.index("-filter_complex") + 1]
     assert graph.startswith(
         "[0:1]aresample=async=1:first_pts=0[p0_0];[1:1]aresample=async=1:first_pts=0[p1_0];"
-        "[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]split=2[s0][s1];"
+        "[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]format=yuv420p,split=2[s0][s1];"
     )
     assert ";[j0]aresample=async=1" in graph
 
@@ -189,7 +192,7 @@ def test_a_chunk_keeps_its_place_in_the_whole() -> None:
         "-f",
         "mov",
     ]
-    assert "[0:0]trim=start=-0.020000:end=15.980000,split=1" in argv[argv.index("-filter_complex") + 1]
+    assert "[0:0]format=yuv420p,trim=start=-0.020000:end=15.980000,split=1" in argv[argv.index("-filter_complex") + 1]
     assert argv[argv.index("-output_ts_offset") + 1] == "12.000000"
     assert "fragment_index=4:" in argv[argv.index("-hls_segment_options") + 1]
 

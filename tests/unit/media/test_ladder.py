@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pod_jobs.media.ladder import LONGEST_ASPECT, SMALLEST_PX, Rendition, build_ladder, constant_rate
+from pod_jobs.media.ladder import LONGEST_ASPECT, SMALLEST_PX, Rendition, build_ladder, constant_rate, segment_s
 from tests.unit.media.samples import LADDER, video
 
 
@@ -70,3 +70,17 @@ def test_frame_rates(source, expected) -> None:
 def test_a_name_that_cannot_be_a_file(name: str) -> None:
     with pytest.raises(ValueError, match="no name of a rendition"):
         Rendition(name, 360, crf=18, preset="medium", maxrate_kbps=1000, audio_kbps=96, mp4=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected_s"),
+    [
+        (None, 4),
+        (video(1920, 1080), 4),
+        (video(1080, 1920, fps=60.0), 4),
+        (video(3840, 2160), 2),
+        (video(1920, 1080, hdr="hlg"), 2),
+    ],
+)
+def test_what_encodes_slowly_gets_short_segments(source, expected_s: int) -> None:
+    assert segment_s(source, usual_s=4, keyframe_s=2) == expected_s
