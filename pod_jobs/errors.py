@@ -1,7 +1,7 @@
 """Every error of ours. What the caller may do is in the class; which sentence a person reads is in the code.
 
 PodJobsError
-├── SettingsError              the program must not start; lists every fault
+├── SettingsError              the program must not start; lists every fault. In a task's run: another host may do it
 ├── NotFound                   no such video, task, user … (HTTP 404)
 ├── Refused                    the request is understood and not allowed in this state (HTTP 409)
 ├── Malformed                  the request cannot be understood (HTTP 400)

@@ -6,8 +6,9 @@ The life of a task's job:
  3. The job type's `run` does the work and returns a result, or raises.
  4. Its end goes to the catalog as a report, by a job of its own (jobs/report.py), so that a catalog which is away costs nothing.
  5. Done: RQ sees success. Cancelled: too. A permanent error is raised again, so that RQ lists the job as failed and
-    `rq requeue` can run it anew. A transient one returns `Retry`, for ever; only kills of ffmpeg are counted. Interrupted by
-    the worker's stop: `Retry` at the front of the queue.
+    `rq requeue` can run it anew. A transient one returns `Retry`, for ever; only kills of ffmpeg are counted. So does a fault
+    in the settings of this host: another one may do it, or somebody mends them. Interrupted by the worker's stop: `Retry`
+    at the front of the queue.
 A delivery (not of a task) has only step 3: transient errors are repeated for ever.
 """
 
@@ -30,6 +31,7 @@ from pod_jobs.errors import (
     Interrupted,
     NotFound,
     PodJobsError,
+    SettingsError,
     Stopped,
     Superseded,
     TransientError,
@@ -122,7 +124,7 @@ def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry |
             return None
         case Superseded():
             return None
-        case TransientError() if _may_try_again(context, order, error):
+        case TransientError() | SettingsError() if _may_try_again(context, order, error):
             retry = _retry(context, _tries_so_far() + 1, error)
             _send(context, order, "retry", retry_in_s=retry.intervals[0], **said)
             return retry
@@ -132,12 +134,12 @@ def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry |
             raise error
 
 
-def _may_try_again(context: Context, order: Order, error: TransientError) -> bool:
+def _may_try_again(context: Context, order: Order, error: PodJobsError) -> bool:
     """What is away comes back, however late; only an ffmpeg that is killed again and again may be the recording's fault."""
     return not isinstance(error, FfmpegKilled) or order.failures + 1 < context.settings.retry.attempts
 
 
-def _retry(context: Context, tries: int, error: TransientError) -> Retry:
+def _retry(context: Context, tries: int, error: PodJobsError) -> Retry:
     wait_s = max(1, round(delay_s(tries, context.settings.retry.base_s, context.settings.retry.cap_s)))
     log.warning("try %s failed, again in %s s: %s", tries, wait_s, error.reason)
     return Retry(max=FOR_EVER, interval=wait_s)

@@ -106,6 +106,16 @@ def test_a_version_can_be_stopped(page: Page, site: Site, ready: int) -> None:
     assert site.api("GET", f"videos/{ready}")["state"] == "ready"
 
 
+def test_a_version_that_waits_for_another_try_says_why(page: Page, site: Site, ready: int, outputs: Outputs) -> None:
+    site.api("POST", f"videos/{ready}/encode", json={"template": "archive"})
+    lack = {"error_code": "settings-no-template", "error_facts": {"name": "archive"}}
+    StandIn(site, ready, outputs, "archive").end("retry", retry_in_s=300, **lack)
+    page.goto(f"/videos/{ready}")
+    line = page.locator("#versions > li", has_text="Archive copy")
+    expect(line).to_contain_text("Next try in 5 min · The worker's settings have no template archive.")
+    expect(line.get_by_role("button", name="Stop")).to_be_visible()
+
+
 def test_what_was_cut_out_stays_out(page: Page, site: Site, ready: int, outputs: Outputs) -> None:
     site.api("POST", f"videos/{ready}/encode", json={"template": "archive"})
     StandIn(site, ready, outputs, "archive").publish()

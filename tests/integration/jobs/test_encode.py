@@ -6,7 +6,7 @@ from pod_jobs.catalog.client import Order
 from pod_jobs.jobs import work_folder
 from pod_jobs.settings import Settings
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
-from tests.integration.jobs.small_jobs import enqueue
+from tests.integration.jobs.small_jobs import enqueue, status
 from tests.servers import wait_until
 
 
@@ -26,3 +26,25 @@ def test_a_run_that_died_before_it_could_say_that_it_was_done_is_only_reported(
     wait_until(lambda: small_catalog.reports)
     (report,) = small_catalog.reports
     assert (report["outcome"], report.get("result")) == ("done", result)
+
+
+def test_what_the_settings_of_one_host_lack_is_left_to_another(
+    settings: Settings, redis: Redis, small_catalog: SmallCatalog, start_worker: StartWorker
+) -> None:
+    """The catalog's host knows a template that this one has not heard of yet."""
+    small_catalog.template = "newest"
+    source = settings.media_folder / "videos/000003/source"
+    source.parent.mkdir(parents=True)
+    source.touch()
+    for queue_name in ("encoding", "catalog"):
+        start_worker(queue_name)
+    enqueue(redis)
+    wait_until(lambda: small_catalog.reports)
+    report = small_catalog.reports[0]
+    assert (report["outcome"], report["error_code"], report["error_facts"]) == (
+        "retry",
+        "settings-no-template",
+        {"name": "newest"},
+    )
+    assert report["retry_in_s"] >= 1
+    assert status(redis) == "scheduled"

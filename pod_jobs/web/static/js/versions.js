@@ -49,7 +49,7 @@ export function showVersions(video) {
 }
 
 function words(task, made, options) {
-  if (isOpen(task)) return openWords(task);
+  if (isOpen(task)) return [openWords(task), task.error?.sentence].filter(Boolean).join(" · ");
   if (task?.state === "error") return task.error.sentence;
   if (made && JSON.stringify(made.options) !== JSON.stringify(options)) return _("Made from other parts than the player shows.");
   return "";
