@@ -124,6 +124,22 @@ def test_sound_alone_is_not_to_be_chosen(
         expect(choice.locator(f"option[value='{podcast}']")).to_have_count(0)
 
 
+def test_sound_alone_can_be_cut_and_no_more(page: Page, site: Site, videos: list[int], outputs: Outputs) -> None:
+    podcast, camera, _ = videos
+    site.api("POST", f"videos/{podcast}/encode", json={"dressing": DRESSING, "second": camera})  # before anybody knew
+    open_form(page, podcast)
+    expect(page.get_by_label("Dressing")).to_be_visible()
+    StandIn(site, podcast, outputs).publish(is_video=False)
+    expect(page.get_by_text("Cut, dress, combine")).to_be_hidden()
+    form = page.get_by_role("group", name="Cut", exact=True)
+    expect(form.get_by_label("Keep only these parts")).to_be_visible()
+    expect(form.get_by_role("combobox")).to_have_count(0)
+    form.get_by_label("Keep only these parts").fill("0:01-0:10")
+    form.get_by_role("button", name="Encode this way").click()
+    expect(page.locator("#toasts")).to_contain_text("The encode is queued.")
+    assert site.api("GET", f"videos/{podcast}")["task"]["options"] == {"keep": [[1, 10]], "dressing": ""}
+
+
 def test_nothing_chosen_is_the_plain_recording(page: Page, site: Site, videos: list[int]) -> None:
     open_form(page, videos[0])
     page.get_by_label("Keep only these parts").fill("1:00")

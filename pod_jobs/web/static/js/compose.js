@@ -17,11 +17,13 @@ function keptRanges(text) {
 /** 3720.5 as "1:02:00.5", which keptRanges reads. */
 const written = (seconds) => clock(seconds) + (/\.\d+$/.exec(seconds)?.[0] ?? "");
 
-/** What the form says, as the API's options; "" of a select of videos is none. */
+/** What the form says, as the API's options; "" of a select of videos is none. Of sound alone only parts can be kept. */
 function options(form, keep) {
   const { dressing, layout } = form.elements;
+  const isSound = form.querySelector(".of-picture").hidden;
   const said = { keep };
-  if (dressing) said.dressing = dressing.value;
+  if (dressing) said.dressing = isSound ? "" : dressing.value;
+  if (isSound) return said;
   for (const name of OTHERS) if (form.elements[name].value) said[name] = Number(form.elements[name].value);
   return said.second ? { ...said, layout: layout.value } : said;
 }
@@ -54,6 +56,12 @@ async function videoIfThere(id) {
     if (problem.status === 404) return null;
     throw problem;
   }
+}
+
+/** Show what `video` can have: dressing and other recordings go with a picture. */
+export function fitForm(card, video) {
+  for (const part of card.querySelectorAll(".of-picture")) part.hidden = !hasPicture(video);
+  for (const part of card.querySelectorAll(".of-sound")) part.hidden = hasPicture(video);
 }
 
 /** `order(button, options)` posts it. `own`: the id of the page's video. */

@@ -1,6 +1,6 @@
 // A video's page: player, progress, facts, downloads, and what can be done with it.
 import { call, root, watch } from "./api.js";
-import { prepareForm } from "./compose.js";
+import { fitForm, prepareForm } from "./compose.js";
 import { downloads, sourceFacts } from "./facts.js";
 import { fillHistory } from "./history.js";
 import { say, showConnection, toast, toastProblem } from "./notices.js";
@@ -49,6 +49,7 @@ function show(next) {
   showFault();
   showFacts();
   showVersions(video);
+  fitForm(byId("compose"), video);
   byId("encode").hidden = isOpen(video.task);
   byId("cancel").hidden = !isOpen(video.task);
   page.removeAttribute("aria-busy");
