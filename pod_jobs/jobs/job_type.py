@@ -75,6 +75,7 @@ class Context:
     host: str
     stop: StopSignal
     parent_pid: int = field(default_factory=os.getppid)
+    source_s: float | None = None  # what the recording lasts, once the job has said so
     _next_tick: float = 0.0
 
     def check_stop(self) -> None:
@@ -86,6 +87,7 @@ class Context:
 
     def tick(self, order: Order, progress: dict[str, Any]) -> None:
         """Publish progress; to be called often. Errors: Interrupted, Cancelled: end now."""
+        self.source_s = progress.get("source_s")
         self.check_stop()
         if time.monotonic() < self._next_tick:
             return

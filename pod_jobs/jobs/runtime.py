@@ -152,6 +152,8 @@ def _tries_so_far() -> int:
 
 def _send(context: Context, order: Order, outcome: str, **more: Any) -> None:
     report = {"generation": order.generation, "attempt": order.attempt, "outcome": outcome, **more}
+    if context.source_s is not None:
+        report["source_s"] = context.source_s
     queue.clear_progress(context.redis, order.task)
     send_report(context.redis, f"{order.task}-g{order.generation}-a{order.attempt}", order.task, report)
 

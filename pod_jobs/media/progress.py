@@ -29,6 +29,7 @@ class Progress:
     workers: int = 1
     duration_s: float | None = None  # of the result, about; None as long as the source is not known
     is_video: bool | None = None
+    source_s: float | None = None  # what the source lasts, where the result tells it: nothing is cut out or added
 
 
 class Position:

@@ -64,7 +64,8 @@ class Work:
     def report(self, step: str, share: float, position_s: float | None = None, workers: int = 1) -> None:
         """Progress: `share` 0..1 of the step. Raises what ends the work."""
         progress = self._meter.at(step, share, position_s, self.first_playable_s is not None, workers)
-        self._tick(replace(progress, duration_s=self.duration_s, is_video=self.is_video))
+        source_s = None if self.timeline.ranges or self.others else self.duration_s
+        self._tick(replace(progress, duration_s=self.duration_s, is_video=self.is_video, source_s=source_s))
 
     def see(self, *, playable: bool) -> None:
         """The beginning can be watched, or not yet."""

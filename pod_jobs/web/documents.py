@@ -102,7 +102,7 @@ def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], 
         "source": {"name": row.source_name, "bytes": row.source_bytes},
         "state": _video_state(row, latest),
         "playable": row.published_folder is not None or growing is not None,
-        "duration_s": row.duration_s if row.duration_s is not None else (progress or {}).get("duration_s"),
+        "duration_s": _duration_s(row, progress or {}),
         "is_video": row.is_video if row.is_video is not None else (progress or {}).get("is_video"),
         "facts": row.facts,
         "warnings": [_warning(remark) for remark in row.warnings],
@@ -117,6 +117,12 @@ def _video_state(row: Video, latest: Task | None) -> str:
     if row.published_folder is not None or (latest is not None and latest.state == "done"):
         return "ready"
     return "waiting" if latest is None else latest.state
+
+
+def _duration_s(row: Video, progress: Document) -> float | None:
+    """Of what is published; else of what the running encode makes; else of the upload."""
+    known = (row.duration_s, progress.get("duration_s"), row.facts.get("duration_s"))
+    return next((seconds for seconds in known if seconds is not None), None)
 
 
 def _is_played(output: Output) -> bool:

@@ -26,7 +26,7 @@ class Report:
     `attempt` is its number, or None when only the worker's name is known (its horse was killed).
     `result` goes with "done": {"folder": …, "outputs": [{"kind", "name", "bytes", "mime", …}], "duration_s", "is_video",
     "facts", "warnings", …}.
-    `retry_in_s` goes with "retry".
+    `retry_in_s` goes with "retry". `source_s`: what the recording lasts, as far as the run has come to know.
     """
 
     generation: Count
@@ -42,6 +42,7 @@ class Report:
     signal: Count | None = None
     cpu_s: Amount | None = None
     peak_mb: Amount | None = None
+    source_s: Amount | None = None
 
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
@@ -133,6 +134,7 @@ def _close(attempt: Attempt, report: Report, now: datetime) -> None:
 
 
 def _move(task: Task, report: Report, allowed: Allowed, now: datetime) -> None:
+    _keep_length(task, report)
     match report.outcome:
         case "done":
             _publish(task, report.result)
@@ -145,6 +147,13 @@ def _move(task: Task, report: Report, allowed: Allowed, now: datetime) -> None:
             _wait_again(task, report, now)
         case "killed" | "lost":
             _after_death(task, report, allowed, now)
+
+
+def _keep_length(task: Task, report: Report) -> None:
+    """Of a recording of which nothing is published: all that a cancelled or failed encode leaves to be shown."""
+    if report.source_s is not None and task.kind == "encode" and task.template == WEB:
+        unpublished = (Video.id == task.video_id, Video.published_folder.is_null())
+        Video.update(facts={"duration_s": report.source_s}).where(*unpublished).execute()
 
 
 def _wait_again(task: Task, report: Report, now: datetime) -> None:

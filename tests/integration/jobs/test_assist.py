@@ -159,7 +159,8 @@ def test_a_cancel_ends_owner_and_helper(
     wait_until(lambda: nobody_works_in(work.parent), 5, "no ffmpeg is left")
     start_worker("catalog")
     wait_until(lambda: small_catalog.reports)
-    assert [report["outcome"] for report in small_catalog.reports] == ["cancelled"]
+    (report,) = small_catalog.reports
+    assert (report["outcome"], round(report["source_s"])) == ("cancelled", SECONDS)
 
 
 def test_helpers_make_way_for_a_video_that_waits(

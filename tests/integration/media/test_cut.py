@@ -7,7 +7,7 @@ import av
 import pytest
 
 from pod_jobs.errors import BadSource
-from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.encode import EncodePlan, Progress, encode
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.mp4 import read_tracks
 from pod_jobs.media.tools import Tools
@@ -63,6 +63,16 @@ def test_picture_and_sound_are_cut_together(
     assert heard[0] == pytest.approx(begins[0], abs=0.06)
     assert len(read_tracks(tmp_path / "90p.mp4")) == 2
     assert "-c:v copy" not in (tmp_path / "encoding.log").read_text()
+
+
+@pytest.mark.parametrize("keep", [(), ((0.5, 2.0),)])
+def test_only_a_whole_result_tells_the_length_of_its_source(
+    clips: Clips, tools: Tools, tmp_path: Path, keep: tuple[tuple[float, float], ...]
+) -> None:
+    seen: list[Progress] = []
+    encode(clips.path("flash.mp4"), tmp_path, replace(PLAN, keep=keep), tools, seen.append)
+    assert seen[0].source_s is None
+    assert seen[-1].source_s == (None if keep else pytest.approx(3.0, abs=0.1))
 
 
 def test_captions_and_chapters_move_along(clips: Clips, tools: Tools, tmp_path: Path) -> None:

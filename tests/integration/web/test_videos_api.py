@@ -96,6 +96,30 @@ def test_cancelling_a_running_task_tells_its_worker(lea: Caller, worker: Worker,
     assert worker.report(order, "cancelled")["state"] == "cancelled"
 
 
+@pytest.mark.parametrize("outcome", ["cancelled", "error"])
+def test_an_encode_that_makes_nothing_leaves_the_length_of_the_recording(
+    lea: Caller, worker: Worker, redis: Redis, outcome: str
+) -> None:
+    video = lea.upload()
+
+    def length() -> float | None:
+        return lea("GET", f"/api/v1/videos/{video['id']}").get_json()["duration_s"]
+
+    worker.report(worker.start(video["task"]), outcome, source_s=95.5)
+    assert length() == 95.5
+    cut = lea("POST", f"/api/v1/videos/{video['id']}/encode", json={"keep": [[0, 12.5]]}).get_json()
+    order = worker.start(cut)
+    queue.write_progress(redis, cut["id"], {"step": "encode", "fraction": 0.25, "duration_s": 12.5})
+    assert length() == 12.5, "the time line is that of what can be watched already"
+    worker.report(order, outcome)
+    queue.clear_progress(redis, cut["id"])
+    assert length() == 95.5
+    worker.finish(worker.start(lea("POST", f"/api/v1/videos/{video['id']}/encode").get_json()))
+    assert length() == 12.5
+    worker.report(worker.start(lea("POST", f"/api/v1/videos/{video['id']}/encode").get_json()), outcome, source_s=95.5)
+    assert length() == 12.5, "what is published stays what is shown"
+
+
 def test_encoding_again_keeps_what_is_published_until_then(lea: Caller, worker: Worker) -> None:
     video = lea.upload()
     problem(lea("POST", f"/api/v1/videos/{video['id']}/encode"), 409, "refused")
