@@ -23,17 +23,24 @@ def instance() -> Iterator[Instance]:
         clear_away(made)
 
 
-def test_up_a_second_start_and_ctrl_c(instance: Instance) -> None:
+def test_a_second_start_and_ctrl_c_beside_another_instance(instance: Instance) -> None:
+    other = Instance(instance.home.with_name("other"), instance.log.with_name("other.txt"))
     process = instance.up()
-    instance.wait_until_up()
-    assert f"http://127.0.0.1:{instance.port}/sign-in/" in instance.words()
-    second = subprocess.run(process.args, cwd=ROOT, capture_output=True, text=True, timeout=START_S)
-    assert second.returncode == 1
-    assert "This instance is running already." in second.stderr
-    assert instance.is_up()
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: honcho's readers of the lines get it too
-    assert process.wait(STOP_S) == 0
-    assert instance.processes() == {}
+    other.up()
+    try:
+        instance.wait_until_up()
+        other.wait_until_up()
+        assert f"http://127.0.0.1:{instance.port}/sign-in/" in instance.words()
+        second = subprocess.run(process.args, cwd=ROOT, capture_output=True, text=True, timeout=START_S)
+        assert second.returncode == 1
+        assert "This instance is running already." in second.stderr
+        assert instance.is_up()
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: honcho's readers of the lines get it too
+        assert process.wait(STOP_S) == 0
+        assert instance.processes() == {}
+        assert other.is_up()
+    finally:
+        clear_away(other)
     assert "Traceback" not in instance.words()
     assert "did not end" not in instance.words()
     assert "the next one starts" not in instance.words()
@@ -49,21 +56,6 @@ def test_a_stop_in_the_very_beginning(instance: Instance) -> None:
     assert "Traceback" not in instance.words()
 
 
-def test_two_instances_side_by_side(instance: Instance) -> None:
-    other = Instance(instance.home.with_name("other"), instance.log.with_name("other.txt"))
-    process = instance.up()
-    other.up()
-    try:
-        instance.wait_until_up()
-        other.wait_until_up()
-        process.terminate()
-        assert process.wait(STOP_S) == 0
-        assert instance.processes() == {}
-        assert other.is_up()
-    finally:
-        clear_away(other)
-
-
 def test_a_plain_honcho_start(instance: Instance) -> None:
     process = instance.honcho()
     instance.wait_until_up()
@@ -77,16 +69,13 @@ def test_a_plain_honcho_start(instance: Instance) -> None:
     assert "SIGKILL" not in instance.words()
 
 
-@pytest.mark.parametrize("start", ["up", "honcho"])
-def test_nothing_is_left_when_honcho_is_killed(instance: Instance, start: str) -> None:
-    process = getattr(instance, start)()
+def test_nothing_is_left_when_honcho_is_killed(instance: Instance) -> None:
+    instance.honcho()
     instance.wait_until_up()
-    process.kill()
-    process.wait()
-    wait_until(lambda: instance.processes() == {}, STOP_S, f"left: {instance.processes()}")
+    kill_the_starter(instance)
 
 
-def test_a_killed_line_member_is_replaced_and_the_others_go_on(instance: Instance) -> None:
+def test_a_killed_line_member_is_replaced_and_nothing_is_left_when_up_is_killed(instance: Instance) -> None:
     instance.up()
     instance.wait_until_up()
     others = {instance.one("web.py"), instance.one("processes janitor")}
@@ -96,6 +85,14 @@ def test_a_killed_line_member_is_replaced_and_the_others_go_on(instance: Instanc
         wait_until(lambda: instance.one(words) > victim, what=f"{words} is back")  # noqa: B023  # called in this round
     instance.wait_until_up()
     assert others <= set(instance.processes())
+    kill_the_starter(instance)
+
+
+def kill_the_starter(instance: Instance) -> None:
+    """Whatever it started must end too."""
+    instance.process.kill()
+    instance.process.wait()
+    wait_until(lambda: instance.processes() == {}, STOP_S, f"left: {instance.processes()}")
 
 
 def test_a_taken_port_is_said_before_anything_starts(instance: Instance) -> None:
