@@ -19,7 +19,7 @@ from tests.clips import AAC, H264, ffmpeg, pattern, tone
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker, WorkerProcess
 from tests.servers import wait_until
 
-SECONDS = 40
+SECONDS = 28
 JOB = "encode-7-g1"
 NOTE = re.compile(r"\d+ \S+-(\d+)")
 
@@ -34,7 +34,7 @@ def long_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch, long_source: Path) -> Settings:
     """Every video is long; video 3 has its source."""
-    for name, value in {"SHARE_FROM_MIN": "0.5", "CHUNK_S": "4", "SEGMENT_S": "2", "COPY_TOP": "false"}.items():
+    for name, value in {"SHARE_FROM_MIN": "0.4", "CHUNK_S": "4", "SEGMENT_S": "2", "COPY_TOP": "false"}.items():
         monkeypatch.setenv(f"POD_JOBS_ENCODE__{name}", value)
     video = settings.media_folder / "videos/000003"
     video.mkdir(parents=True)
