@@ -218,8 +218,8 @@ def _people(home: Path) -> dict[str, str]:
     catalog = database.connect(load(home).database_url)
     database.migrate(catalog)
     now = datetime.now(UTC)
+    password = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")  # quick: its strength is not what is tested
     with catalog.connection_context():
-        people = [users.create("admin", "admin", generate_password_hash(PASSWORD), now)]
-        people += [users.create("lea", "lecturer", generate_password_hash(PASSWORD), now)]
+        people = [users.create("admin", "admin", password, now), users.create("lea", "lecturer", password, now)]
         people += [users.create("workers", "worker", None, now)]
         return {user.name: users.create_token(user, "tests", now) for user in people}

@@ -91,6 +91,7 @@ def test_several_files_are_uploaded_by_choosing_and_dropping(page: Page, clip: P
     others = [clip.with_name(f"Lecture {number}.mp4") for number in (2, 3)]
     for other in others:
         other.write_bytes(clip.read_bytes() + other.name.encode())
+    page.goto("/")
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
     page.get_by_label("Choose files").set_input_files([clip, *others])
     for title in ("Cours d'été n° 1", "Lecture 2", "Lecture 3"):
@@ -107,6 +108,7 @@ def test_what_is_not_media_is_refused_in_words(chromium: Browser, site: Site, tm
     (tmp_path / "empty.mp4").touch()
     with visitor(chromium, site) as (_, page, faults):
         sign_in(page)
+        page.goto("/")
         page.get_by_label("Choose files").set_input_files([tmp_path / "notes.mp4", tmp_path / "empty.mp4"])
         notes = page.locator(".upload", has_text="notes.mp4")
         expect(notes.get_by_role("alert")).to_have_text("This file is not a video or a sound recording.")
@@ -118,6 +120,7 @@ def test_what_is_not_media_is_refused_in_words(chromium: Browser, site: Site, tm
 
 def test_an_upload_survives_a_reload(page: Page, big_clip: Path) -> None:
     page.on("dialog", lambda dialog: dialog.accept())
+    page.goto("/")
     throttle(page, SLOW)
     page.get_by_label("Choose files").set_input_files(big_clip)
     bar = page.get_by_role("progressbar", name="Upload of big.mp4")
@@ -139,6 +142,7 @@ def test_an_upload_survives_a_cut_line(chromium: Browser, site: Site, big_clip: 
     line = Line(site.port)
     with visitor(chromium, site, base_url=line.url) as (_, page, faults):
         sign_in(page)
+        page.goto("/")
         throttle(page, SLOW)
         page.get_by_label("Choose files").set_input_files(big_clip)
         bar = page.get_by_role("progressbar", name="Upload of big.mp4")
@@ -158,6 +162,7 @@ def test_an_upload_survives_a_cut_line(chromium: Browser, site: Site, big_clip: 
 
 def test_an_upload_can_be_paused_and_given_up(page: Page, faults: Faults, site: Site, big_clip: Path) -> None:
     faults.forgive("status of 423")  # the server may not have seen yet that the earlier request ended
+    page.goto("/")
     throttle(page, SLOW)
     page.get_by_label("Choose files").set_input_files(big_clip)
     expect(page.locator(".upload-words")).to_contain_text("%")
@@ -175,7 +180,7 @@ def test_an_upload_can_be_paused_and_given_up(page: Page, faults: Faults, site: 
 
 def test_the_list_lives(page: Page, site: Site, clip: Path, outputs: Outputs) -> None:
     first, second = site.upload("First.mp4", clip), site.upload("Second.mp4", clip)
-    page.reload()
+    page.goto("/")
     expect(row(page, "Second").locator(".row-words")).to_have_text("Number 2 in the queue")
     page.get_by_role("link", name="Second").focus()
     page.evaluate("window.kept = document.activeElement")
@@ -200,7 +205,7 @@ def test_the_list_lives(page: Page, site: Site, clip: Path, outputs: Outputs) ->
 def test_search_and_more(page: Page, site: Site, clip: Path) -> None:
     for number in range(53):
         site.upload(f"Lecture {number:02}.mp4", clip)
-    page.reload()
+    page.goto("/")
     expect(page.locator(".row")).to_have_count(50)
     page.get_by_role("button", name="Show more").click()
     expect(page.locator(".row")).to_have_count(53)
@@ -220,6 +225,7 @@ def test_a_lecturer_sees_only_own_videos(chromium: Browser, site: Site, clip: Pa
     foreign = site.upload("Foreign.mp4", clip)
     with visitor(chromium, site) as (_, page, faults):
         sign_in(page, "lea")
+        page.goto("/")
         page.get_by_label("Choose files").set_input_files(clip)
         expect(page.locator(".row")).to_have_count(1)
         expect(page.get_by_role("link", name="Jobs", exact=True)).to_have_count(0)
@@ -245,6 +251,7 @@ def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
         page.get_by_role("button", name="EN: switch to English").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         sign_in(page, "lea")
+        page.goto("/")
         page.locator(".menu summary").click()
         page.get_by_role("link", name="Password and tokens").click()
         page.get_by_label("Current password").fill("wrong")
