@@ -175,7 +175,7 @@ def timed(commands: Sequence[Sequence[str]], folder: Path) -> Row:
 def bare_command(source: Path, media: MediaInfo, ladder: Sequence[PlannedRendition], tools: Tools) -> list[str]:
     assert media.video
     rate = constant_rate(media.video, 60)
-    still_until_s = media.duration_s if stands_still(media.video, rate, LIBX264) else None
+    still_until_s = media.duration_s if stands_still(media, rate, LIBX264) else None
     picture = Picture(media.video, tuple(ladder), rate, 2, still_until_s=still_until_s)
     kbps = max(one.rung.audio_kbps for one in ladder)
     sounds = [Sound(track, kbps, 128) for track in media.audio[:1]]

@@ -33,16 +33,8 @@ def ffmpeg(*arguments: str, to: Path | None = None) -> None:
 
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
-SKIPPING = (
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-bf",
-    "0",
-    "-pix_fmt",
-    "yuv420p",
-)  # what stands still takes few bytes
+# what stands still takes few bytes
+SKIPPING = (*("-c:v", "libx264", "-preset", "veryfast"), *("-bf", "0", "-pix_fmt", "yuv420p"))
 AAC = ("-c:a", "aac")
 
 
@@ -53,6 +45,14 @@ def pattern(size: str = "320x180", rate: str = "25", seconds: float = 2) -> tupl
 def standing(*parts: tuple[int, int]) -> tuple[str, ...]:
     """The picture stands still from the first to the last frame of each part."""
     return ("-vf", ",".join(f"loop={last - first + 1}:1:{first - 1}" for first, last in parts))
+
+
+def specks(seconds: float) -> tuple[str, ...]:
+    """Gray, with 2 x 2 pixels of a corner in white for ten frames from 1, 3 and 5 s on; from 7 s on it is colour alone."""
+    corners = ((1, "0:0"), (3, "iw-2:0"), (5, "iw-2:ih-2"))
+    boxes = [f"drawbox={place}:2:2:white:fill:enable='between(t,{at},{at + 0.38})'" for at, place in corners]
+    tinted = "geq=lum='lum(X,Y)':cb='if(X+Y,cb(X,Y),200)':cr='cr(X,Y)':enable='between(t,7,7.38)'"
+    return ("-f", "lavfi", "-i", f"color=gray:s=320x180:r=25:d={seconds},format=yuv420p,{','.join(boxes)},{tinted}")
 
 
 def tone(seconds: float = 2, rate: int = 48_000) -> tuple[str, ...]:
@@ -298,6 +298,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "blip.wav": _args(*tone(0.01)),
     "storyboard.mp4": _args(*pattern(rate="5", seconds=21), *H264),
     "slides.mp4": _args(*pattern(seconds=12), *standing((40, 140), (170, 297)), "-t", "12", *SKIPPING),
+    "specks.mp4": _args(*specks(8), *SKIPPING, "-qp", "0"),
     "long.mp4": _args(*pattern("640x360", seconds=40), *tone(40), *H264, *AAC),
     "incomplete.mkv": _incomplete,
     "spoilt.mkv": _spoilt,

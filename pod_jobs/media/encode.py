@@ -169,7 +169,7 @@ def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture |
         copies = plan.codec == "h264" and plan.copy_top and cast is None and not work.timeline.ranges
         copies = copies and may_copy(media, renditions[-1], rate, plan.segment_s)
         encoder = find_encoder(plan.codec, work.tools.encoders, work.tools.hardware)
-        still_until_s = media.duration_s if cast is None and stands_still(media.video, rate, encoder) else None
+        still_until_s = media.duration_s if cast is None and stands_still(media, rate, encoder) else None
         picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies, encoder, still_until_s=still_until_s)
     elif not media.audio:
         raise BadSource(f"{plan.container} holds sound alone", code="source-no-sound")

@@ -24,7 +24,7 @@ class VideoTrack:
     base_fps: float  # the finest grid that the container's time stamps suggest; lies
     start_s: float  # after the start of the file
     mirrored: bool = False
-    level: int = 0  # of H.264, 41 for 4.1; 0 = not known
+    level: int = 0  # of H.264 alone, 41 for 4.1; 0 = not known
     longest_gap_s: float = 0.0  # between key frames, by the container's index; 0 = not known
     kbps: float = 0.0  # by the index; 0 = not known
     still_share: float = 0.0  # of its frames are so short that they may show what the one before did; by the index

@@ -246,7 +246,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def index_facts(stream: VideoStream) -> dict[str, Any]:
-    """What the index of an MP4 tells of every frame of an H.264 track; nothing for others."""
+    """What the index of an MP4 tells of every frame of an H.264 or HEVC track; nothing for others."""
     extra = stream.codec_context.extradata or b""
     entries = stream.index_entries
     if extra[:1] != b"\x01" or len(entries) < stream.frames or not stream.duration or not stream.time_base:
@@ -255,7 +255,7 @@ def index_facts(stream: VideoStream) -> dict[str, Any]:
     keys = [float(entry.timestamp * stream.time_base) for entry in entries if entry.is_keyframe]
     ends = [*keys[1:], keys[0] + duration_s] if keys else []
     return {
-        "level": extra[3],  # of the avcC box, ISO/IEC 14496-15
+        "level": extra[3],  # of avcC, ISO/IEC 14496-15; in HEVC's record another thing, which copying.py never looks at
         "longest_gap_s": max((end - key for key, end in zip(keys, ends, strict=True)), default=0.0),
         "kbps": sum(entry.size for entry in entries) * 8 / 1000 / duration_s if duration_s else 0.0,
         "still_share": sum(entry.size <= STILL_BYTES for entry in entries) / max(len(entries), 1),

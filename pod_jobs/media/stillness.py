@@ -8,29 +8,30 @@ the next segment after it.
 from fractions import Fraction
 
 from pod_jobs.media.codecs import Encoder
-from pod_jobs.media.media_info import VideoTrack
+from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.streams import Picture
 
 MOSTLY = 0.5  # of a track's frames: with fewer, looking for them may cost more than it saves
-AFTER, BEFORE = (
-    3,
-    4,
-)  # frames that stay, of a key frame on and before it: decoding times run two behind, and one to spare
-STRIP_PX = 8  # mpdecimate compares blocks of 8 x 8
+AFTER = 3  # frames that stay from a key frame on: decoding times run two behind, and one to spare
+BEFORE = 4  # and before it
+STRIP_PX = 8  # mpdecimate compares blocks of 8 x 8 …
+MARGIN_PX = 16  # … but never the first one of a line; of the colours, that is 16 pixels
 
 
-def stands_still(track: VideoTrack, rate: Fraction | None, encoder: Encoder) -> bool:
-    """`rate`: of ladder.constant_rate; a constant rate would bring the frames back. Odd sizes: the strip would cost a column."""
-    even = track.width_px % 2 == 0 and track.height_px % 2 == 0
-    plain = track.pix_fmt == "yuv420p" and not track.hdr and even
-    return track.still_share >= MOSTLY and rate is None and plain and not encoder.counts_frames
+def stands_still(media: MediaInfo, rate: Fraction | None, encoder: Encoder) -> bool:
+    """`rate`: of ladder.constant_rate; a constant rate would bring the frames back. Captions inside the picture would go
+    with its frames; of odd sizes the strip would cost a column."""
+    track = media.video
+    if track is None or track.still_share < MOSTLY or rate is not None or encoder.counts_frames or media.has_cea608:
+        return False
+    return track.pix_fmt == "yuv420p" and not track.hdr and track.width_px % 2 == 0 and track.height_px % 2 == 0
 
 
 def without_repeats(picture: Picture) -> list[str]:
     """The filters that do it, if the picture mostly stands still.
 
     mpdecimate drops what equals the last frame that stayed, and knows no clock. So a strip under the picture changes its
-    shade from frame to frame where they must stay, and goes after that.
+    shade from frame to frame where they must stay, and goes after that with the margin.
     """
     if picture.still_until_s is None:
         return []
@@ -41,8 +42,8 @@ def without_repeats(picture: Picture) -> list[str]:
     near_end = f"gte(t,{picture.still_until_s - start_s - before_s:.6f})"
     shade = f"mod(n+{first % 2},2)*({near_key}+{near_end})"
     return [
-        f"pad=iw+{STRIP_PX}:ih+{STRIP_PX}",
+        f"pad=iw+{MARGIN_PX + STRIP_PX}:ih+{STRIP_PX}:{MARGIN_PX}:0",
         f"drawbox=y=ih-{STRIP_PX}:h={STRIP_PX}:w=iw:t=fill:c=white:enable='{shade}'",
         "mpdecimate=hi=0:lo=0:frac=1",
-        f"crop=iw-{STRIP_PX}:ih-{STRIP_PX}:0:0",
+        f"crop=iw-{MARGIN_PX + STRIP_PX}:ih-{STRIP_PX}:{MARGIN_PX}:0",
     ]

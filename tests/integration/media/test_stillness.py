@@ -45,6 +45,13 @@ def test_each_change_is_shown_at_its_time(clips: Clips, encoded: EncodeOnce) -> 
             assert difference(seen, picture) < 4, f"{rung.name} at {time:.2f} s"
 
 
+def test_a_change_of_two_pixels_in_a_corner_is_one(encoded: EncodeOnce) -> None:
+    _, folder = encoded("specks.mp4")
+    times = {round(time * 25) for time, _ in shown(folder / "180p.mp4")}
+    assert {25, 35, 75, 85, 125, 135, 175, 185} <= times
+    assert len(times) < 80
+
+
 def test_key_frames_segments_and_duration_are_those_of_any_video(encoded: EncodeOnce) -> None:
     result, folder = encoded("slides.mp4")
     assert result.duration_s == pytest.approx(12, abs=0.3)

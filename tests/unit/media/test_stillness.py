@@ -7,13 +7,18 @@ import pytest
 
 from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.codecs import LIBSVTAV1, LIBX264
+from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.stillness import stands_still, without_repeats
 from pod_jobs.media.streams import Picture
 from tests.unit.media.samples import planned, video
 
 
+def media(has_cea608: bool = False, **facts: Any) -> MediaInfo:
+    return MediaInfo("mov,mp4", 1000, 60.0, 60.0, video(**facts), (), None, (), has_cea608=has_cea608)
+
+
 def test_a_picture_that_mostly_stands_still_is_one() -> None:
-    assert stands_still(video(still_share=0.5), None, LIBX264)
+    assert stands_still(media(still_share=0.5), None, LIBX264)
 
 
 @pytest.mark.parametrize(
@@ -23,17 +28,18 @@ def test_a_picture_that_mostly_stands_still_is_one() -> None:
         {"pix_fmt": "yuv420p10le"},
         {"pix_fmt": "rgb24"},
         {"hdr": "pq"},
-        {"width_px": 1919},
-        {"height_px": 1079},
+        {"width": 1919},
+        {"height": 1079},
+        {"has_cea608": True},
     ],
 )
 def test_others_are_not(facts: dict[str, Any]) -> None:
-    assert not stands_still(video(**{"still_share": 0.9, **facts}), None, LIBX264)
+    assert not stands_still(media(**{"still_share": 0.9, **facts}), None, LIBX264)
 
 
 def test_every_frame_stays_where_they_are_counted() -> None:
-    assert not stands_still(video(still_share=0.9), Fraction(25), LIBX264)
-    assert not stands_still(video(still_share=0.9), None, LIBSVTAV1)
+    assert not stands_still(media(still_share=0.9), Fraction(25), LIBX264)
+    assert not stands_still(media(still_share=0.9), None, LIBSVTAV1)
 
 
 def test_a_chunk_keeps_the_frames_that_the_whole_keeps() -> None:
