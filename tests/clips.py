@@ -306,6 +306,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "talk.mp4": _talk,
     "picture_captions.mp4": _picture_captions,
     "web.mp4": _args(*flash(), "-c:v", "libx264", "-g", "50", "-profile:v", "high", *AAC),
+    "moving.mp4": _args(*pattern(seconds=3), *tone(3), "-c:v", "libx264", "-g", "50", "-pix_fmt", "yuv420p", *AAC),
     "quiet.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=-20dB"),
     "loud.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=16dB"),
     "silent.wav": _args("-f", "lavfi", "-i", "anullsrc=d=3:r=48000"),

@@ -53,7 +53,7 @@ def test_a_copy_that_turns_out_wrong_is_encoded_after_all(
     clips: Clips, tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "COPY_FRAMES", -1)  # no copy is good enough
-    result = encode(clips.path("web.mp4"), tmp_path, PLAN, tools, lambda progress: None)
+    result = encode(clips.path("moving.mp4"), tmp_path, PLAN, tools, lambda progress: None)
     assert "cannot be copied after all" in (tmp_path / "encoding.log").read_text()
-    assert packets(tmp_path / "180p.mp4") != packets(clips.path("web.mp4"))
+    assert packets(tmp_path / "180p.mp4") != packets(clips.path("moving.mp4"))
     assert {one.name for one in result.outputs} == {path.name for path in tmp_path.iterdir()}
