@@ -258,6 +258,14 @@ def two_sizes(path: Path, ground: Ground) -> None:
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
 
 
+def less_than_a_pixel(path: Path, ground: Ground) -> None:
+    """A Matroska that has the aspect 1:255: at the height of its frames a third of a pixel wide."""
+    _make(path, *SMALL, "-vf", "setsar=1/100", *H264)
+    whole = path.read_bytes()
+    assert b"\x54\xba\x81\x4b" in whole  # DisplayHeight of the aspect 1:75
+    path.write_bytes(whole.replace(b"\x54\xba\x81\x4b", b"\x54\xba\x81\xff"))
+
+
 def tagged(path: Path, ground: Ground) -> None:
     """Words that would hurt in a playlist, a log, a page, a shell or a path."""
     nasty = "\n#EXT-X-ENDLIST\n\x1b[2J\"><script>alert(1)</script>';$(touch pwned)../../../etc/passwd" * 200
@@ -317,8 +325,9 @@ MADE: dict[str, tuple[Maker, tuple[str, ...]]] = {
     "one_frame.mp4": (made(*pattern("128x96", seconds=0.04), *H264), (READY,)),
     "two_pixels.mkv": (made(*pattern("16x16", seconds=0.2), "-vf", "crop=2:2", "-c:v", "ffv1"), (READY,)),
     "one_line.mkv": (made("-f", "lavfi", "-i", "color=s=9000x1:d=0.1,format=gray", "-c:v", "ffv1"), (READY,)),
-    "needle_pixels.mp4": (made(*SMALL, "-vf", "setsar=1/1000", *H264), (READY,)),
-    "slate_pixels.mp4": (made(*SMALL, "-vf", "setsar=1000", *H264), (READY,)),
+    "needle_pixels.mp4": (made(*SMALL, "-vf", "setsar=1/100", *H264), (READY,)),
+    "slate_pixels.mp4": (made(*SMALL, "-vf", "setsar=100", *H264), (READY,)),
+    "less_than_a_pixel.mkv": (less_than_a_pixel, (READY,)),
     "sixty_sounds.mkv": (many_sounds(60), (READY,)),
     "seventy_sounds.mkv": (many_sounds(70), ("source-too-many-streams",)),
     "magicyuv.mkv": (made(*SMALL, "-c:v", "magicyuv"), (UNSUPPORTED,)),

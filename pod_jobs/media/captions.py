@@ -17,8 +17,9 @@ from pod_jobs.media.media_info import Chapter
 from pod_jobs.media.tools import Tools
 
 WHOLE = Timeline()
-TIMING = re.compile(r"((?:\d+:)?\d\d:\d\d\.\d{3})\s+-->\s+((?:\d+:)?\d\d:\d\d\.\d{3})")
-TAG = re.compile(r"<(/?)([a-z]+|(?=[\d:]))([^<>]*)>", re.IGNORECASE)
+TIME = r"((?:\d{1,6}:)?\d\d:\d\d\.\d{3})"
+TIMING = re.compile(rf"{TIME}\s+-->\s+{TIME}")
+TAG = re.compile(r"<(/?)([a-z]++|(?=[\d:]))([^<>]*)>", re.IGNORECASE)
 ASS_COMMAND = re.compile(r"\{\\[^{}]*\}")
 UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
@@ -143,7 +144,7 @@ def _tag(tag: re.Match[str], open_tags: list[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(html.unescape(text), quote=False)
+    return html.escape(UNSEEN.sub("", html.unescape(text)), quote=False)
 
 
 def _seconds(text: str) -> float:

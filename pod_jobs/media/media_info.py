@@ -31,8 +31,8 @@ class VideoTrack:
 
     @property
     def display_size(self) -> tuple[int, int]:
-        """Width and height as seen: square pixels, upright."""
-        width, height = round(self.width_px * self.sar[0] / self.sar[1]), self.height_px
+        """Width and height as seen: square pixels, upright. At least one pixel: `sar` is what the file says."""
+        width, height = max(1, round(self.width_px * self.sar[0] / self.sar[1])), self.height_px
         return (height, width) if self.rotation_deg % 180 == 90 else (width, height)
 
 

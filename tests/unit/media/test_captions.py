@@ -1,5 +1,7 @@
 """Captions and chapters: untrusted text becomes plain WebVTT."""
 
+import time
+
 import pytest
 
 from pod_jobs.media.captions import build_chapters, clean, file_name, language_of
@@ -31,6 +33,7 @@ def words(text: str) -> str:
         ("a &lt;b&gt; &amp; c", "a &lt;b&gt; &amp; c"),
         ("{\\an8}top {kept}", "top {kept}"),
         ("tu\u202ern\x1b[2J", "turn[2J"),
+        ("tu&#x202e;rn&#13;&#13;NOTE", "turnNOTE"),
         ("<v A&quot; onclick=x>y</v>", '<v A" onclick=x>y</v>'),
         ("<i></i>", ""),
     ],
@@ -43,6 +46,21 @@ def test_cues_in_order_within_the_duration() -> None:
     vtt = "WEBVTT - x\n\nNOTE x\n\nSTYLE\n::cue{}\n\n7\n01:00.000 --> 02:00.000\nlate\n\n1\n00:01.000 --> 99:00:00.000\nlong\n"
     assert clean(vtt, 30) == "WEBVTT\n\n00:00:01.000 --> 00:00:30.000\nlong\n"
     assert clean(vtt, 90).index("long") < clean(vtt, 90).index("late")
+
+
+def test_words_that_look_like_a_time_are_no_time() -> None:
+    hours = "9" * 400
+    assert (
+        clean(f"WEBVTT\n\n{hours}:00:00.000 --> {hours}1:00:00.000\nx\n\n00:01.000 --> 00:02.000\ny\n", 60).count("-->")
+        == 1
+    )
+
+
+def test_a_tag_that_never_ends_takes_no_time() -> None:
+    cue = "00:01.000 --> 00:02.000\n<" + "a" * 999
+    started = time.process_time()
+    clean("WEBVTT\n\n" + "\n\n".join([cue] * 1000), 60)
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
