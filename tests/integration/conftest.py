@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from pod_jobs.catalog import database
 from tests import servers
 
 
@@ -15,6 +16,14 @@ def key_value_server() -> Iterator[servers.KeyValueServer]:
         server.start()
         yield server
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every migration, to be copied: a tenth of the work."""
+    path = tmp_path_factory.mktemp("catalog") / "catalog.sqlite3"
+    database.migrate(database.connect(f"sqlite:///{path}"))
+    return path
 
 
 @pytest.fixture

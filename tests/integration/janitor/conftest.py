@@ -1,6 +1,7 @@
 """A key-value server, a catalog on SQLite with one task, and what a worker would have done with it."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -31,9 +32,8 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def task(tmp_path: Path) -> Iterator[Task]:
-    database = catalog_database.connect(f"sqlite:///{tmp_path / 'catalog.sqlite3'}")
-    catalog_database.migrate(database)
+def task(tmp_path: Path, empty_catalog: Path) -> Iterator[Task]:
+    database = catalog_database.connect(f"sqlite:///{shutil.copy(empty_catalog, tmp_path)}")
     with database.connection_context():
         owner = users.create("léa", "lecturer", None, now())
         yield videos.create(owner, "t", videos.Source("a.mp4", 5), now(), lambda path: None)[1][0]

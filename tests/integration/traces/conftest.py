@@ -1,6 +1,7 @@
 """A web app on a real port with two lanes, strict LRSs behind them, and the delivery job run by hand."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -112,9 +113,9 @@ class Site:
 
 
 @pytest.fixture
-def site(settings: Settings, redis: Redis) -> Iterator[Site]:
+def site(settings: Settings, redis: Redis, empty_catalog: Path) -> Iterator[Site]:
+    shutil.copy(empty_catalog, settings.home)
     catalog = database.connect(settings.database_url)
-    database.migrate(catalog)
     now = datetime.now(UTC)
     with catalog.connection_context():
         tokens = {n: users.create_token(users.create(n, role, None, now), "tests", now) for n, role in PEOPLE.items()}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,10 +36,10 @@ def settings(home: Path, redis: object, monkeypatch: pytest.MonkeyPatch) -> Sett
 
 
 @pytest.fixture
-def tokens(settings: Settings) -> dict[str, str]:
+def tokens(settings: Settings, empty_catalog: Path) -> dict[str, str]:
     """Name -> API token; everybody has PASSWORD too."""
+    shutil.copy(empty_catalog, settings.home)
     catalog = database.connect(settings.database_url)
-    database.migrate(catalog)
     now = datetime.now(UTC)
     with catalog.connection_context():
         return {
