@@ -20,7 +20,9 @@ from typing import Any
 
 import imageio_ffmpeg
 
+from pod_jobs.media import stillness
 from pod_jobs.media.codecs import LIBX264
+from pod_jobs.media.cut import Timeline
 from pod_jobs.media.encode import EncodePlan, Progress, encode
 from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.guard import Limits, Source
@@ -28,7 +30,6 @@ from pod_jobs.media.ladder import PlannedRendition, Rendition, build_ladder, con
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.probe import probe
 from pod_jobs.media.run import Bounds, run
-from pod_jobs.media.stillness import stands_still
 from pod_jobs.media.streams import Picture, Sound
 from pod_jobs.media.tools import Tools, find_tools
 
@@ -175,7 +176,7 @@ def timed(commands: Sequence[Sequence[str]], folder: Path) -> Row:
 def bare_command(source: Path, media: MediaInfo, ladder: Sequence[PlannedRendition], tools: Tools) -> list[str]:
     assert media.video
     rate = constant_rate(media.video, 60)
-    still_until_s = media.duration_s if stands_still(media, rate, LIBX264) else None
+    still_until_s = stillness.until_s(media, Timeline(), rate, LIBX264)
     picture = Picture(media.video, tuple(ladder), rate, 2, still_until_s=still_until_s)
     kbps = max(one.rung.audio_kbps for one in ladder)
     sounds = [Sound(track, kbps, 128) for track in media.audio[:1]]

@@ -42,9 +42,10 @@ def pattern(size: str = "320x180", rate: str = "25", seconds: float = 2) -> tupl
     return ("-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}:d={seconds}")
 
 
-def standing(*parts: tuple[int, int]) -> tuple[str, ...]:
-    """The picture stands still from the first to the last frame of each part."""
-    return ("-vf", ",".join(f"loop={last - first + 1}:1:{first - 1}" for first, last in parts))
+def standing(*parts: tuple[int, int], of: int = 0) -> tuple[str, ...]:
+    """The picture stands still from the first to the last frame of each part; `of`: so many frames, 0: all that come."""
+    loops = [f"loop={last - first + 1}:1:{first - 1}" for first, last in parts]
+    return ("-vf", ",".join([*loops, *([f"trim=end_frame={of}"] if of else [])]))
 
 
 def specks(seconds: float) -> tuple[str, ...]:
@@ -299,6 +300,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "storyboard.mp4": _args(*pattern(rate="5", seconds=21), *H264),
     "slides.mp4": _args(*pattern(seconds=12), *standing((40, 140), (170, 297)), "-t", "12", *SKIPPING),
     "specks.mp4": _args(*specks(8), *SKIPPING, "-qp", "0"),
+    "outlasted.mp4": _args(*pattern(seconds=6), *tone(8), *standing((40, 300), of=140), *SKIPPING, "-g", "100", *AAC),
     "long.mp4": _args(*pattern("640x360", seconds=40), *tone(40), *H264, *AAC),
     "incomplete.mkv": _incomplete,
     "spoilt.mkv": _spoilt,

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pod_jobs.errors import BadSource, DiskFull, PermanentError
-from pod_jobs.media import damage, extras, ladder, loudness, master, results, sharing
+from pod_jobs.media import damage, extras, ladder, loudness, master, results, sharing, stillness
 from pod_jobs.media.codecs import find_encoder
 from pod_jobs.media.containers import CONTAINERS
 from pod_jobs.media.copying import may_copy
@@ -31,7 +31,6 @@ from pod_jobs.media.plan import Encoded, EncodePlan, Remark
 from pod_jobs.media.probe import LEAST_SHARE, check_duration, clock, facts_of, probe
 from pod_jobs.media.progress import Position, Progress
 from pod_jobs.media.scene import Cast, Feed, plan_scene
-from pod_jobs.media.stillness import stands_still
 from pod_jobs.media.streams import AUDIO, Picture, Sound
 from pod_jobs.media.tools import Tools
 from pod_jobs.media.work import Work, pass_bounds
@@ -169,7 +168,7 @@ def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture |
         copies = plan.codec == "h264" and plan.copy_top and cast is None and not work.timeline.ranges
         copies = copies and may_copy(media, renditions[-1], rate, plan.segment_s)
         encoder = find_encoder(plan.codec, work.tools.encoders, work.tools.hardware)
-        still_until_s = media.duration_s if cast is None and stands_still(media, rate, encoder) else None
+        still_until_s = None if cast else stillness.until_s(media, work.timeline, rate, encoder)
         picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies, encoder, still_until_s=still_until_s)
     elif not media.audio:
         raise BadSource(f"{plan.container} holds sound alone", code="source-no-sound")

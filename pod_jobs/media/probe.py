@@ -193,6 +193,7 @@ def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
         level=track.get("level", 0),
         longest_gap_s=track.get("longest_gap_s", 0.0),
         kbps=track.get("kbps", 0.0),
+        last_s=max(0.0, track.get("last_s", 0.0) - start_s),
         still_share=track.get("still_share", 0.0),
     )
 

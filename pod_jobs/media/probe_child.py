@@ -258,6 +258,7 @@ def index_facts(stream: VideoStream) -> dict[str, Any]:
         "level": extra[3],  # of avcC, ISO/IEC 14496-15; in HEVC's record another thing, which copying.py never looks at
         "longest_gap_s": max((end - key for key, end in zip(keys, ends, strict=True)), default=0.0),
         "kbps": sum(entry.size for entry in entries) * 8 / 1000 / duration_s if duration_s else 0.0,
+        "last_s": float(entries[-1].timestamp * stream.time_base) if entries else 0.0,
         "still_share": sum(entry.size <= STILL_BYTES for entry in entries) / max(len(entries), 1),
     }
 

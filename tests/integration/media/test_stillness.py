@@ -71,3 +71,11 @@ def test_a_copied_picture_keeps_its_frames(clips: Clips, tools: Tools, tmp_path:
     assert result.warnings == ()
     low, top = (read_tracks(tmp_path / f"{rung.name}.m4s")[0].samples for rung in (LOW, TOP))
     assert (low < 150, top) == (True, 300)
+
+
+def test_a_picture_that_ends_before_its_sound_ends_when_it_did(clips: Clips, tools: Tools, tmp_path: Path) -> None:
+    plan = replace(PLAN, copy_top=True, segment_s=8)
+    encode(clips.path("outlasted.mp4"), tmp_path, plan, tools, lambda _: None)
+    low, top, sound = (read_tracks(tmp_path / f"{name}.m4s")[0] for name in ("90p", "180p", "audio"))
+    assert (low.samples < 70, top.samples) == (True, 140)
+    assert [low.duration_s, top.duration_s, sound.duration_s] == pytest.approx([5.6, 5.6, 8], abs=0.1)

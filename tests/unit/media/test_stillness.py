@@ -6,19 +6,28 @@ from typing import Any
 import pytest
 
 from pod_jobs.media.chunk_grid import Chunk
-from pod_jobs.media.codecs import LIBSVTAV1, LIBX264
+from pod_jobs.media.codecs import LIBSVTAV1, LIBX264, Encoder
+from pod_jobs.media.cut import Range, Timeline
 from pod_jobs.media.media_info import MediaInfo
-from pod_jobs.media.stillness import stands_still, without_repeats
+from pod_jobs.media.stillness import until_s, without_repeats
 from pod_jobs.media.streams import Picture
 from tests.unit.media.samples import planned, video
 
-
-def media(has_cea608: bool = False, **facts: Any) -> MediaInfo:
-    return MediaInfo("mov,mp4", 1000, 60.0, 60.0, video(**facts), (), None, (), has_cea608=has_cea608)
+WHOLE = Timeline()
 
 
-def test_a_picture_that_mostly_stands_still_is_one() -> None:
-    assert stands_still(media(still_share=0.5), None, LIBX264)
+def until(
+    timeline: Timeline = WHOLE, rate: Fraction | None = None, encoder: Encoder = LIBX264, **facts: Any
+) -> float | None:
+    """Of a minute of sound under a picture whose last frame comes after 50 s, with `facts` of it or of the file changed."""
+    captions = facts.pop("has_cea608", False)
+    track = video(**{"still_share": 0.9, "last_s": 50.0, **facts})
+    media = MediaInfo("mov,mp4", 1000, 60.0, 60.0, track, (), None, (), has_cea608=captions)
+    return until_s(media, timeline, rate, encoder)
+
+
+def test_a_picture_that_mostly_stands_still_is_one_to_its_end() -> None:
+    assert until(still_share=0.5) == 50
 
 
 @pytest.mark.parametrize(
@@ -31,15 +40,17 @@ def test_a_picture_that_mostly_stands_still_is_one() -> None:
         {"width": 1919},
         {"height": 1079},
         {"has_cea608": True},
+        {"rate": Fraction(25)},
+        {"encoder": LIBSVTAV1},
     ],
 )
 def test_others_are_not(facts: dict[str, Any]) -> None:
-    assert not stands_still(media(**{"still_share": 0.9, **facts}), None, LIBX264)
+    assert until(**facts) is None
 
 
-def test_every_frame_stays_where_they_are_counted() -> None:
-    assert not stands_still(media(still_share=0.9), Fraction(25), LIBX264)
-    assert not stands_still(media(still_share=0.9), None, LIBSVTAV1)
+@pytest.mark.parametrize(("ranges", "end_s"), [([(10, 20), (45, 60)], 15), ([(10, 20), (30, 40)], 20), ([(52, 60)], 0)])
+def test_the_end_of_what_is_kept(ranges: list[tuple[float, float]], end_s: float) -> None:
+    assert until(Timeline(tuple(Range(*one) for one in ranges))) == end_s
 
 
 def test_a_chunk_keeps_the_frames_that_the_whole_keeps() -> None:
