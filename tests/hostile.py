@@ -350,6 +350,7 @@ MADE: dict[str, tuple[Maker, tuple[str, ...]]] = {
     "-i": (made(*VIDEO, "-f", "mp4"), (READY,)),
     "$(touch pwned);`id`.mp4": (made(*VIDEO), (READY,)),
     "%d\n#EXTM3U\n%s.mp4": (lambda path, ground: path.write_bytes(ground.good.read_bytes()), (READY,)),
+    "no_utf8_\udcff.mp4": (lambda path, ground: path.write_bytes(ground.good.read_bytes()), (READY,)),
     "concat:a|b.mp4": (lambda path, ground: path.write_bytes(ground.good.read_bytes()), (READY,)),
     **{f"flipped_{n}.mp4": (flipped("good", n, 3000), ANY) for n in range(4)},
     **{f"flipped_{n}.mkv": (flipped("film", n, 3000), ANY) for n in range(4)},

@@ -65,6 +65,6 @@ class Journal:
         return error
 
     def note(self, text: str) -> None:
-        """One paragraph of the log, with the time; readable while the job runs."""
-        with open(self.folder / LOG_NAME, "a", encoding="utf-8") as log:
+        """One paragraph of the log, with the time; readable while the job runs. File names may hold any bytes."""
+        with open(self.folder / LOG_NAME, "a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S}] {text.strip()}\n\n")

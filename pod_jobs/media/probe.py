@@ -117,7 +117,9 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         video=_video([s for s in usable if s["kind"] == "video"], found["start_s"]),
         audio=tuple(_audio(s) for s in usable if s["kind"] == "audio"),
         cover_index=next((s["index"] for s in streams if s["attached"] and s["frame"]), None),
-        undecodable=tuple((s["kind"], s["codec"]) for s in tracks if not s["frame"] and s["packets"]),
+        undecodable=tuple(
+            (s["kind"], s["codec"] or "?") for s in tracks if not s["frame"] and (s["packets"] or not s["codec"])
+        ),
         subtitles=tuple(_subtitle(s) for s in texts[:MOST_TEXTS]),
         has_cea608=any(s.get("cea608") for s in usable),
         chapters=tuple(Chapter(**one) for one in found.get("chapters", ())),

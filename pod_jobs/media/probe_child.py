@@ -3,8 +3,7 @@ its process because the libraries it calls parse hostile bytes and may crash.  p
 
 REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s", "decode"}; decode: null, or the index of a
          track to decode whole
-prints   {"container", "claimed_s", "start_s", "end_s", "end_is_known", "encrypted", "chapters",
-         "streams": [{…}]} or {"fault", "reason"}
+prints   {"container", "claimed_s", "start_s", "end_s", "encrypted", "chapters", "streams": [{…}]} or {"fault", "reason"}
          with "decode": {"damage_s"}
 
 It imports nothing of ours, so that the sandbox has to show it nothing of ours.
@@ -122,20 +121,23 @@ def first_look(container: InputContainer, seen: dict[int, Seen]) -> None:
             return
 
 
-def last_packet_s(container: InputContainer, deadline: float) -> tuple[float, bool]:
-    """The end of the last packet from where the container stands; False when the time ran out before the end."""
-    end_s = 0.0
+def last_packets_s(container: InputContainer, deadline: float) -> tuple[float, float, bool]:
+    """The last ends of picture or sound, and of any track, from where the container stands; False when the time ran out."""
+    end_s = any_s = 0.0
     for packet in container.demux():
         at_s = seconds(packet, packet.pts if packet.pts is not None else packet.dts)
         if at_s is not None and packet.size and not attached(packet.stream):
-            end_s = max(end_s, at_s + min(seconds(packet, packet.duration) or 0.0, LONGEST_FRAME_S))
+            after_s = at_s + min(seconds(packet, packet.duration) or 0.0, LONGEST_FRAME_S)
+            any_s = max(any_s, after_s)
+            end_s = max(end_s, after_s) if packet.stream.type in ("video", "audio") else end_s
         if time.monotonic() > deadline:
-            return end_s, False
-    return end_s, True
+            return end_s, any_s, False
+    return end_s, any_s, True
 
 
-def find_end(request: dict[str, Any], claimed_s: float | None, start_s: float) -> tuple[float, bool]:
-    """The real end on the file's own clock: near the claimed one if that is true, else by reading it all.
+def find_end(request: dict[str, Any], claimed_s: float | None, start_s: float) -> tuple[float, float]:
+    """The real end of picture and sound on the file's own clock: near the claimed one if that is true, else by reading it
+    all. And how long subtitles go on after it.
 
     Each look has a container of its own: some cannot go back (FLV without an index).
     """
@@ -145,12 +147,13 @@ def find_end(request: dict[str, Any], claimed_s: float | None, start_s: float) -
         target_s = start_s + claimed_s
         try:
             container.seek(int(max(start_s, target_s - TAIL_S) * 1_000_000))
-            end_s, known = last_packet_s(container, deadline)
+            end_s, _, known = last_packets_s(container, deadline)
         except av.FFmpegError:
             end_s, known = 0.0, False
         if known and abs(end_s - target_s) <= max(1.0, claimed_s / 100):
-            return end_s, True
-    return last_packet_s(opened(request), deadline)
+            return end_s, 0.0
+    end_s, any_s, _ = last_packets_s(opened(request), deadline)
+    return end_s, any_s - end_s
 
 
 def first_damage_s(container: InputContainer, index: int, scan_s: float) -> float | None:
@@ -173,7 +176,7 @@ def first_damage_s(container: InputContainer, index: int, scan_s: float) -> floa
 def stream_facts(one: Seen) -> dict[str, Any]:
     stream, codec = one.stream, one.stream.codec_context
     rates = (stream.average_rate, stream.base_rate) if stream.type == "video" else (None, None)
-    picture = stream if isinstance(stream, VideoStream) else None
+    picture = stream if isinstance(stream, VideoStream) and codec else None  # of an unknown codec PyAV knows no size
     sar = picture.sample_aspect_ratio if picture else None
     return {
         "index": stream.index,
@@ -230,7 +233,8 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     claimed_s = container.duration / 1_000_000 if container.duration else None
     if claimed_s is not None and container.format.name.startswith("matroska"):  # which announces where it ends
         claimed_s = max(claimed_s - start_s, 0.0)
-    end_s, known = find_end(request, claimed_s, start_s) if seen else (start_s, True)
+    end_s, beyond_s = find_end(request, claimed_s, start_s) if seen else (start_s, 0.0)
+    claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
     for stream in container.streams:
         seen.setdefault(stream.index, Seen(stream, decoders))
     return {
@@ -238,7 +242,6 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "claimed_s": claimed_s,
         "start_s": start_s,
         "end_s": end_s,
-        "end_is_known": known,
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "chapters": [chapter_facts(one, start_s) for one in container.chapters()[:MOST_CHAPTERS]],
         "streams": [stream_facts(one) for _, one in sorted(seen.items())],

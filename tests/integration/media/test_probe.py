@@ -11,7 +11,7 @@ from pod_jobs.media.guard import Limits
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.probe import probe
 from pod_jobs.media.tools import Tools, find_tools
-from tests.clips import BAD_MAKERS, Clips
+from tests.clips import BAD_MAKERS, H264, Clips, ffmpeg, pattern
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +53,27 @@ def test_a_file_without_duration_is_measured(clips: Clips, any_tools: Tools) -> 
     media = look(clips, any_tools, "no_duration.webm")
     assert media.claimed_s is None
     assert media.duration_s == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["long_words.mkv", "long_words.mp4"])
+def test_subtitles_that_go_on_make_nothing_longer(any_tools: Tools, tmp_path: Path, name: str) -> None:
+    (tmp_path / "words.srt").write_text(
+        "1\n00:00:00,500 --> 00:00:01,000\nHi\n\n2\n00:00:28,000 --> 00:00:30,000\nBye\n"
+    )
+    words = ("-i", str(tmp_path / "words.srt"), "-map", "0", "-map", "1")
+    ffmpeg(
+        *pattern("128x96"), *words, *H264, "-c:s", "mov_text" if name.endswith("mp4") else "srt", str(tmp_path / name)
+    )
+    media = probe(tmp_path / name, any_tools, Limits())
+    assert media.duration_s == pytest.approx(2, abs=0.1)
+    assert not media.is_cut_short
+
+
+def test_a_track_of_an_unknown_codec_is_left_out(clips: Clips, any_tools: Tools, tmp_path: Path) -> None:
+    (tmp_path / "new.mp4").write_bytes(clips.path("plain.mp4").read_bytes().replace(b"avc1", b"new1"))
+    media = probe(tmp_path / "new.mp4", any_tools, Limits())
+    assert (media.is_video, len(media.audio)) == (False, 1)
+    assert media.undecodable == (("video", "?"),)
 
 
 def test_a_cover_is_no_picture_track(clips: Clips, any_tools: Tools) -> None:
