@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"flask", "rq", "redis", "valkey", "peewee", "psycopg", "av"}
+HEAVY = {"asyncio", "flask", "rq", "redis", "valkey", "peewee", "psycopg", "av"}
 
 
 @pytest.mark.parametrize("module", ["pod_jobs.processes.lines", "pod_jobs.cli.root"])
