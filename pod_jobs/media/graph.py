@@ -6,7 +6,7 @@ from fractions import Fraction
 from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.cut import Range
 from pod_jobs.media.ladder import PlannedRendition
-from pod_jobs.media.media_info import VideoTrack
+from pod_jobs.media.media_info import AudioTrack, VideoTrack
 from pod_jobs.media.stillness import without_repeats
 from pod_jobs.media.streams import Picture, Sound
 
@@ -14,6 +14,8 @@ HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscal
 RESIZED = "filter=spline36"
 COARSE_CHROMA = ("yuv410p", "yuv411p", "yuvj411p")  # zimg fails at widths that are no multiple of 4
 FAR_S = 10  # before its start a frame is of no chunk
+MOST_PLACES = 8  # channels; 7.1 has that many
+MOST_CHANNELS = 64  # that ffmpeg's pan can name
 PEAK = 0.89  # of full scale, about -1 dBFS: the encoder overshoots a little
 
 
@@ -24,7 +26,7 @@ def join_graph(ranges: Sequence[Range], picture: Picture | None, sounds: Sequenc
         if picture:
             labels.append(f"[{number}:{picture.track.index}]")
         for n, sound in enumerate(sounds):
-            pieces.append(f"[{number}:{sound.track.index}]aresample=async=1:first_pts=0[p{number}_{n}]")
+            pieces.append(f"{heard(number, sound.track)}[p{number}_{n}]")
             labels.append(f"[p{number}_{n}]")
     outs = ("[jv]" if picture else "") + "".join(f"[j{n}]" for n in range(len(sounds)))
     concat = f"concat=n={len(ranges)}:v={int(picture is not None)}:a={len(sounds)}"
@@ -108,13 +110,23 @@ def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
     0.2 s at least. It loses as many samples as its encoder puts in front: sound and picture then agree without an edit list,
     which players of segments ignore.
     """
-    begin = f"[j{number}]" if joined else f"[0:{sound.track.index}]"
+    begin = f"[j{number}]aresample=async=1:first_pts=0" if joined else heard(0, sound.track)
     prepared = (
-        f"{begin}aresample=async=1:first_pts=0,"
+        f"{begin},"
         f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={sound.layout}{level(sound.gain_db)},apad=whole_dur=0.2"
     )
     mp3 = ",asplit=2[a][mp3];[a]" if number == 0 and sound.mp3_kbps else ","
     return f"{prepared}{mp3}atrim=start_sample={sound.encoder.delay}[a{number}]"
+
+
+def heard(number: int, track: AudioTrack) -> str:
+    """[n:m]: a sound track of input `number`, from time 0, without holes. The channels of a mixing desk, which stand for no
+    places in a room, are added up: ffmpeg knows no other way from them to stereo."""
+    mixed = ""
+    if track.channels > MOST_PLACES:
+        whole = "+".join(f"c{n}" for n in range(min(track.channels, MOST_CHANNELS)))
+        mixed = f"aformat=sample_fmts=fltp,pan=stereo|c0={whole}|c1={whole},alimiter=limit={PEAK}:level=disabled,"
+    return f"[{number}:{track.index}]{mixed}aresample=async=1:first_pts=0"
 
 
 def level(gain_db: float | None) -> str:

@@ -100,7 +100,7 @@ class Voice:
     """A sound track of an input."""
 
     input: int
-    index: int
+    track: AudioTrack
     gain_db: float | None
 
 
@@ -175,7 +175,7 @@ def _recording(
         inputs.append(_source(feed, (kept,) if kept else ()))
         layers.append(Layer(len(inputs) - 1, _video(feed), box))
         if feed is cast.speaker:
-            voices = tuple(Voice(len(inputs) - 1, track.index, gain_db) for track, gain_db in sounds)
+            voices = tuple(Voice(len(inputs) - 1, track, gain_db) for track, gain_db in sounds)
     return Segment(kept.duration_s if kept else cast.recorded_s, tuple(layers), voices, True)
 
 
@@ -183,7 +183,7 @@ def _credits(inputs: list[Source], feed: Feed, size: tuple[int, int], sounds: in
     duration_s = feed.media.duration_s
     inputs.append(_source(feed, (Range(0.0, duration_s),)))
     number = len(inputs) - 1
-    voice = Voice(number, feed.media.audio[0].index, feed.gain_db) if feed.media.audio else None
+    voice = Voice(number, feed.media.audio[0], feed.gain_db) if feed.media.audio else None
     layer = Layer(number, _video(feed), fitted(_size(feed), Box(0, 0, *size)))
     return Segment(duration_s, (layer,), (voice,) * sounds, False)
 

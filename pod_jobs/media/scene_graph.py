@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from pod_jobs.media.graph import level, thinned, tone_map
+from pod_jobs.media.graph import heard, level, thinned, tone_map
 from pod_jobs.media.media_info import VideoTrack
 from pod_jobs.media.scene import Box, Layer, Scene, Segment, Stamp
 from pod_jobs.media.streams import Sound
@@ -107,6 +107,6 @@ def _voices(segment: Segment, sounds: Sequence[Sound], number: int) -> list[str]
             chains.append(f"anullsrc=r={rate}:cl={layout}:d={segment.duration_s:.3f}[q{number}_{m}]")
             continue
         form = f"aformat=sample_rates={rate}:channel_layouts={layout}"
-        chain = f"[{voice.input}:{voice.index}]aresample=async=1:first_pts=0,{form}{level(voice.gain_db)}"
+        chain = f"{heard(voice.input, voice.track)},{form}{level(voice.gain_db)}"
         chains.append(f"{chain}[q{number}_{m}]")
     return chains

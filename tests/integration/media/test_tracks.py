@@ -1,6 +1,7 @@
 """Tracks beside the first: subtitles, chapters, further sounds, loudness; and a picture for sound."""
 
 import re
+import struct
 from array import array
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,20 @@ def test_the_level_is_brought_to_the_target(clips: Clips, tools: Tools, tmp_path
     """A mono sine of 997 Hz at full scale has -3 LUFS (EBU Tech 3341): at -20 LUFS its peak is 17 dB lower."""
     encoded(clips.path(name), tmp_path, tools, replace(PLAN, level_lufs=-20.0))
     assert peak(tmp_path / "audio.m4s") == pytest.approx(0.141, rel=0.15)
+
+
+@pytest.mark.parametrize("channels", [9, 32])
+@pytest.mark.parametrize("keep", [(), ((0.2, 1.9),)], ids=["whole", "cut"])
+def test_every_channel_of_a_mixing_desk_is_heard(
+    tools: Tools, tmp_path: Path, channels: int, keep: tuple[tuple[float, float], ...]
+) -> None:
+    """Such a WAV says nothing of where its channels are; only the last one is not silent."""
+    samples = array("h", [0] * (channels - 1) + [8000]) * 96_000
+    head = struct.pack("<HHIIHH", 1, channels, 48_000, 96_000 * channels, 2 * channels, 16)
+    body = b"WAVEfmt \x10\0\0\0" + head + struct.pack("<4sI", b"data", 2 * len(samples)) + samples.tobytes()
+    (tmp_path / "desk.wav").write_bytes(struct.pack("<4sI", b"RIFF", len(body)) + body)
+    encoded(tmp_path / "desk.wav", tmp_path / "out", tools, replace(PLAN, keep=keep))
+    assert peak(tmp_path / "out" / "audio.m4s") == pytest.approx(8000 / 32_768, rel=0.3)
 
 
 def test_silence_and_no_target_change_nothing(clips: Clips, tools: Tools, tmp_path: Path) -> None:
