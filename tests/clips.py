@@ -66,6 +66,12 @@ def corner(seconds: float = 1, size: str = "320x180") -> tuple[str, ...]:
     return ("-f", "lavfi", "-i", f"color=blue:s={size}:r=25:d={seconds},{box}")
 
 
+def hdr(transfer: str) -> tuple[str, ...]:
+    """The colours as they are, said to be of BT.2020 and `transfer`."""
+    said = f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"
+    return ("-vf", f"scale=out_color_matrix=bt2020,format=yuv420p10le,{said}", "-c:v", "ffv1")
+
+
 def flash(seconds: float = 3) -> tuple[str, ...]:
     """Black and silent but from 1.0 to 1.2 s: white, with a tone."""
     return (
@@ -299,6 +305,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "blip.wav": _args(*tone(0.01)),
     "storyboard.mp4": _args(*pattern(rate="5", seconds=21), *H264),
     "slides.mp4": _args(*pattern(seconds=12), *standing((40, 140), (170, 297)), "-t", "12", *SKIPPING),
+    "bars.mp4": _args("-f", "lavfi", "-i", "smptebars=s=320x180:r=25:d=20", *SKIPPING),
     "specks.mp4": _args(*specks(8), *SKIPPING, "-qp", "0"),
     "outlasted.mp4": _args(*pattern(seconds=6), *tone(8), *standing((40, 300), of=140), *SKIPPING, "-g", "100", *AAC),
     "long.mp4": _args(*pattern("640x360", seconds=40), *tone(40), *H264, *AAC),
@@ -315,11 +322,8 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "mirrored.mp4": _copied(("-display_hflip",), *corner(), *H264),
     "upside_down.mp4": _copied(("-display_rotation", "180"), *corner(), *H264),
     "tilted.mp4": _copied(("-display_rotation", "3"), *corner(), *H264),
-    "hlg.mkv": _args(
-        *corner(),
-        *("-vf", "scale=out_color_matrix=bt2020,format=yuv420p10le", "-c:v", "ffv1"),
-        *("-color_trc", "arib-std-b67", "-color_primaries", "bt2020", "-colorspace", "bt2020nc"),
-    ),
+    "hlg.mkv": _args(*corner(), *hdr("arib-std-b67")),
+    "green_pq.mkv": _args("-f", "lavfi", "-i", "color=0x667f4a:s=320x180:r=25:d=5,format=gbrp", *hdr("smpte2084")),
     "sdr_10bit.mkv": _args(*corner(), "-c:v", "ffv1", "-pix_fmt", "yuv420p10le"),
     "411.mkv": _args(*corner(), "-vf", "scale=322:180,setsar=1", "-c:v", "ffv1", "-pix_fmt", "yuv411p"),
     "422.mov": _args(*corner(), "-c:v", "prores", "-pix_fmt", "yuv422p10le"),

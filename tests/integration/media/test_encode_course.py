@@ -27,7 +27,8 @@ def test_one_can_watch_while_it_encodes(tools: Tools, clips: Clips, tmp_path: Pa
         seen.append(progress)
         if progress.first_playable and progress.step == "encode" and not looks:
             playlist = parse_playlist((tmp_path / "90p.m3u8").read_text())
-            assert "90p.m3u8" in (tmp_path / "master.m3u8").read_text()
+            master = (tmp_path / "master.m3u8").read_text()
+            assert "FRAME-RATE=25.000" in master and "90p.m3u8" in master
             looks.append(playlist.end <= (tmp_path / "90p.m4s").stat().st_size)
 
     slow = Rendition("90p", 90, crf=30, preset="veryslow", maxrate_kbps=300, audio_kbps=64, mp4=False)
@@ -39,7 +40,7 @@ def test_one_can_watch_while_it_encodes(tools: Tools, clips: Clips, tmp_path: Pa
     fractions = [progress.fraction for progress in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] > 0.9
-    assert {progress.step for progress in seen} == {"probe", "encode", "pictures"} | {p.step for p in seen}
+    assert {"probe", "encode", "pictures"} <= {progress.step for progress in seen}
 
 
 def test_a_cancel_ends_it_quickly(tools: Tools, clips: Clips, tmp_path: Path) -> None:

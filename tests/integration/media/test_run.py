@@ -112,6 +112,13 @@ def test_a_file_beyond_the_limit_ends_it(tmp_path: Path) -> None:
     assert (tmp_path / "big").stat().st_size <= 5_000_000
 
 
+def test_processor_time_open_files_and_core_dumps_are_limited(tmp_path: Path) -> None:
+    code = "import resource as r; print([r.getrlimit(what) for what in (r.RLIMIT_CPU, r.RLIMIT_NOFILE, r.RLIMIT_CORE)])"
+    _, text, _ = python(code, tmp_path, Bounds(wall_s=7, memory_mb=4000))
+    cpu_s = 7 * (os.cpu_count() or 1) + 1
+    assert text == f"[({cpu_s}, {cpu_s}), (512, 512), (0, 0)]"
+
+
 def test_the_wall_limit(tmp_path: Path) -> None:
     with pytest.raises(FfmpegFailed) as caught:
         run(["/bin/sleep", "60"], tmp_path, Bounds(wall_s=0.3, memory_mb=1000), nothing, nothing)

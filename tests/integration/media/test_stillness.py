@@ -64,6 +64,16 @@ def test_key_frames_segments_and_duration_are_those_of_any_video(encoded: Encode
     assert "FRAME-RATE=25.000" in (folder / "master.m3u8").read_text()
 
 
+def test_key_frames_keep_their_places_where_nothing_ever_moves(clips: Clips, tools: Tools, tmp_path: Path) -> None:
+    """Decoding times run ahead of frames that go both ways: too few of them, and they push the key frame away."""
+    plan = replace(PLAN, renditions=(LOW, replace(TOP, preset="medium")), with_extras=False)
+    encode(clips.path("bars.mp4"), tmp_path, plan, tools, lambda _: None)
+    for rung in (LOW, TOP):
+        with av.open(str(tmp_path / f"{rung.name}.mp4")) as container:
+            keys = [f.time for f in container.decode(video=0) if f.key_frame]
+        assert keys == pytest.approx([*range(0, 20, 2)])
+
+
 def test_a_copied_picture_keeps_its_frames(clips: Clips, tools: Tools, tmp_path: Path) -> None:
     result = encode(
         clips.path("slides.mp4"), tmp_path, replace(PLAN, copy_top=True, segment_s=8), tools, lambda _: None

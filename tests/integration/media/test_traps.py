@@ -8,6 +8,7 @@ import av
 import pytest
 
 from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.hls import parse_playlist
 from pod_jobs.media.ladder import Rendition
 from pod_jobs.media.mp4 import read_tracks
 from pod_jobs.media.tools import Tools
@@ -49,6 +50,7 @@ def corners(path: Path) -> str:
 def test_pictures_are_as_seen(encoded: EncodeOnce, name: str, seen: str) -> None:
     result, folder = encoded(name)
     assert result.warnings == ()
+    assert result.facts["video"]["hdr"] == ("hlg" if name == "hlg.mkv" else "")
     assert corners(folder / "90p.mp4") == seen
     assert next(frames(folder / "90p.mp4")).format.name == "yuv420p"
 
@@ -77,6 +79,16 @@ def test_times_are_as_seen(encoded: EncodeOnce, name: str, seconds: float) -> No
     if result.is_video:
         (track,) = read_tracks(folder / "90p.m4s")
         assert track.samples == pytest.approx(seconds * (24 if name == "lying_rate.mkv" else 25), abs=3)
+
+
+def test_hdr_becomes_sdr_of_the_same_colour_in_short_segments(encoded: EncodeOnce) -> None:
+    """The green of sRGB, at 100 cd/m2: in BT.2020 it has a third as much red; left there, it would be olive."""
+    result, folder = encoded("green_pq.mkv")
+    assert result.facts["video"]["hdr"] == "pq"
+    red, green, blue = next(frames(folder / "90p.mp4")).to_image().getpixel((80, 45))
+    assert (green > 120, red < 40, blue < 40) == (True, True, True), (red, green, blue)
+    segments = parse_playlist((folder / "90p.m3u8").read_text()).segments
+    assert [round(segment.duration_s, 2) for segment in segments] == [2, 2, 1]
 
 
 def test_silent_six_channels_become_two(encoded: EncodeOnce) -> None:
