@@ -15,7 +15,13 @@ from pod_jobs.media.codecs import PROCESSOR, Hardware
 from pod_jobs.media.run import Bounds, capture
 
 NEEDED_ENCODERS = ("libx264", "aac", "libmp3lame", "mjpeg")
-NEEDED_FILTERS = tuple("scale split asplit setsar format fps aresample aformat tile tpad bwdif zscale tonemap".split())
+NEEDED_FILTERS = tuple(
+    """
+    scale zscale tonemap format setsar setparams setpts split concat trim select bwdif crop pad drawbox mpdecimate overlay
+    colorchannelmixer transpose hflip vflip fps tpad tile
+    aresample aformat pan asplit atrim apad volume alimiter ebur128 anullsrc showwavespic movie
+    """.split()
+)
 OLDEST = (5, 1)
 ASK = Bounds(wall_s=20, memory_mb=2000, file_mb=1)
 

@@ -1,5 +1,6 @@
 """Arguments as lists: what a person would type for each sort of source."""
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -7,10 +8,11 @@ import pytest
 from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.cut import Range
 from pod_jobs.media.ffmpeg import build_encode, build_package
-from pod_jobs.media.graph import audio_graph, video_graph
+from pod_jobs.media.graph import audio_graph, join_graph, video_graph
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.media_info import AudioTrack
 from pod_jobs.media.streams import Picture, Sound
+from pod_jobs.media.tools import NEEDED_FILTERS
 from tests.unit.media.samples import SOUND_TRACK, TOOLS, planned, video
 
 TWO = (planned(0, 640, 360), planned(1, 1280, 720))
@@ -203,3 +205,21 @@ def test_a_chunk_at_a_constant_rate_ends_by_count_and_may_repeat_what_was_before
     argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, (), 4)
     assert "setpts='PTS-if(lt(T,-0.020000),10/TB,0)'" in argv[argv.index("-filter_complex") + 1]
     assert argv[argv.index("-frames:v") + 1] == "400"
+
+
+def test_every_filter_is_looked_for_at_the_start() -> None:
+    chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
+    pictures = (
+        Picture(video(interlaced=True, base_fps=120.0), TWO, Fraction(25), 2, chunk=chunk),
+        Picture(video(hdr="pq"), TWO, None, 2),
+        Picture(video(pix_fmt="rgb24"), TWO, None, 2, chunk=chunk),
+        Picture(video(), TWO, None, 2, still_until_s=60.0),
+    )
+    sounds = (SOUND, Sound(AudioTrack(2, "aac", 24, 48_000, "eng", False), 64, 128, gain_db=3.0))
+    graphs = [
+        *map(video_graph, pictures),
+        *map(audio_graph, sounds),
+        join_graph((Range(0, 5),) * 2, pictures[0], sounds),
+    ]
+    used = {*re.findall(r"(?:^|[\],;])([a-z]\w*)(?=[=,;\[]|$)", ";".join(graphs))}
+    assert {"mpdecimate", "trim", "setpts", "pan", "alimiter", "concat"} <= used <= {*NEEDED_FILTERS}
