@@ -85,7 +85,8 @@ def _stamps(scene: Scene) -> list[str]:
         return []
     stamp = scene.stamp
     numbers = [n for n, segment in enumerate(scene.segments) if segment.is_recording]
-    size = f"scale=w={stamp.width_px}:h={stamp.height_px}:force_original_aspect_ratio=decrease"
+    width, height = stamp.width_px, stamp.height_px
+    size = f"scale=w='max(1,min({width},{height}*a))':h='max(1,min({height},{width}/a))'"  # a line stays one pixel wide
     faded = f"format=rgba,colorchannelmixer=aa={stamp.opacity:g}"
     outs = "".join(f"[w{n}]" for n in numbers)
     return [f"[{stamp.input}:0]{size},{faded},split={len(numbers)}{outs}"]

@@ -58,9 +58,9 @@ class Shelf:
             path.write_bytes(raw)
         return path
 
-    def picture(self, name: str, colour: str = "red") -> Path:
+    def picture(self, name: str, colour: str = "red", size: str = "200x100") -> Path:
         path = self.folder / name
-        ffmpeg("-f", "lavfi", "-i", f"color={colour}:s=200x100:d=1", "-frames:v", "1", str(path))
+        ffmpeg("-f", "lavfi", "-i", f"color={colour}:s={size}:d=1", "-frames:v", "1", str(path))
         return path
 
 
@@ -173,6 +173,12 @@ def test_a_watermark_lets_the_recording_through(made: Studioed, shelf: Shelf) ->
         image = next(container.decode(video=0)).to_image().convert("L")
     assert image.getpixel((560, 40)) == pytest.approx(128, abs=12)
     assert image.getpixel((100, 300)) < 8
+
+
+@pytest.mark.parametrize("size", ["4000x1", "1x4000"])
+def test_a_watermark_that_is_a_line_stays_one(made: Studioed, shelf: Shelf, size: str) -> None:
+    line = Watermark(shelf.picture("line.png", size=size), width=0.1)
+    assert made(shelf.clip("blue", seconds=1), dressing=Dressing(line)).warnings == ()
 
 
 def test_side_by_side_at_the_height_of_the_smaller_one(made: Studioed, shelf: Shelf) -> None:
