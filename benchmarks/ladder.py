@@ -26,7 +26,7 @@ from pod_jobs.media.cut import Timeline
 from pod_jobs.media.encode import EncodePlan, Progress, encode
 from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.guard import Limits, Source
-from pod_jobs.media.ladder import PlannedRendition, Rendition, build_ladder, constant_rate
+from pod_jobs.media.ladder import PlannedRendition, Rendition, build_ladder, constant_rate, segment_s
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.probe import probe
 from pod_jobs.media.run import Bounds, run
@@ -180,7 +180,9 @@ def bare_command(source: Path, media: MediaInfo, ladder: Sequence[PlannedRenditi
     picture = Picture(media.video, tuple(ladder), rate, 2, still_until_s=still_until_s)
     kbps = max(one.rung.audio_kbps for one in ladder)
     sounds = [Sound(track, kbps, 128) for track in media.audio[:1]]
-    argv = build_encode(tools, Limits(), Source(str(source), media.demuxer), picture, sounds, 4)
+    argv = build_encode(
+        tools, Limits(), Source(str(source), media.demuxer), picture, sounds, segment_s(media.video, 4, 2)
+    )
     return [argv[0], "-nostdin", "-v", "error", *argv[argv.index("-f") :]]
 
 
