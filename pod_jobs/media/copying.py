@@ -39,4 +39,5 @@ def _plays_everywhere(video: VideoTrack) -> bool:
         and video.pix_fmt == "yuv420p"
         and video.sar == (1, 1)
         and video.start_s <= LATE_S
+        and not video.hides_frames
     )

@@ -27,6 +27,7 @@ class VideoTrack:
     level: int = 0  # of H.264 alone, 41 for 4.1; 0 = not known
     longest_gap_s: float = 0.0  # between key frames, by the container's index; 0 = not known
     kbps: float = 0.0  # by the index; 0 = not known
+    hides_frames: bool = False  # that an edit list leaves out; by the index
     last_s: float = 0.0  # when its last frame is decoded, after the start of the file; by the index
     still_share: float = 0.0  # of its frames are so short that they may show what the one before did; by the index
 

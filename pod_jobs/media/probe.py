@@ -195,19 +195,18 @@ def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
         level=track.get("level", 0),
         longest_gap_s=track.get("longest_gap_s", 0.0),
         kbps=track.get("kbps", 0.0),
+        hides_frames=track.get("hides_frames", False),
         last_s=max(0.0, track.get("last_s", 0.0) - start_s),
         still_share=track.get("still_share", 0.0),
     )
 
 
 def _fps(track: dict[str, Any]) -> float:
-    """Frames of the whole track over its duration where the index gives them, else measured on the first packets
-    (which are fields, and twice as many, in some interlaced files)."""
+    """Of the whole track where its index tells, else measured on the first packets (which are fields, and twice as many, in
+    some interlaced files)."""
     if track["frame"]["interlaced"] and track["average_fps"]:
         return round(float(track["average_fps"]), 3)
-    if track["frames"] and track["duration_s"]:
-        return round(float(track["frames"] / track["duration_s"]), 3)
-    return round(float(track["measured_fps"] or track["average_fps"] or 25.0), 3)
+    return round(float(track["index_fps"] or track["measured_fps"] or track["average_fps"] or 25.0), 3)
 
 
 def _audio(track: dict[str, Any]) -> AudioTrack:

@@ -54,15 +54,13 @@ class Seen:
         decoded_s = at_s if packet.dts is None else seconds(packet, packet.dts)
         if decoded_s is not None and len(self.times) < RATE_FRAMES:
             self.times.append(decoded_s)
-        if stream_is_picture(self.stream) and not self.cea608:
+        if self.stream.type == "video" and not attached(self.stream) and not self.cea608:
             self.cea608 = CEA_608 in bytes(packet)
         if at_s is not None:
             self.first_s = at_s if self.first_s is None else min(self.first_s, at_s)
         if self.frame is None and self.fault != "unsupported" and self.packets <= HOPELESS_PACKETS:
             try:
-                for frame in packet.decode():
-                    self.frame = frame_facts(frame)
-                    break
+                self.frame = next(map(frame_facts, packet.decode()), None)
             except (av.FFmpegError, ValueError) as error:
                 self.fault = str(error)
 
@@ -75,10 +73,6 @@ class Seen:
 
 def seconds(packet: "av.Packet[Any]", value: int | None) -> float | None:
     return None if value is None or packet.time_base is None else float(value * packet.time_base)
-
-
-def stream_is_picture(stream: Stream) -> bool:
-    return bool(stream.type == "video") and not attached(stream)
 
 
 def attached(stream: Stream) -> bool:
@@ -105,9 +99,7 @@ def frame_facts(frame: Any) -> dict[str, Any]:
 def is_mirrored(frame: Any) -> bool:
     """Whether the display matrix (16.16 fixed point) turns the picture round like a mirror: its determinant is negative."""
     matrix = next((bytes(one) for one in frame.side_data if one.type == av.sidedata.sidedata.Type.DISPLAYMATRIX), b"")
-    if len(matrix) < 20:
-        return False
-    a, b, _, c, d = struct.unpack_from("=5i", matrix)
+    a, b, _, c, d = struct.unpack_from("=5i", matrix.ljust(20, b"\0"))
     return bool(a * d - b * c < 0)
 
 
@@ -175,7 +167,6 @@ def first_damage_s(container: InputContainer, index: int, scan_s: float) -> floa
 
 def stream_facts(one: Seen) -> dict[str, Any]:
     stream, codec = one.stream, one.stream.codec_context
-    rates = (stream.average_rate, stream.base_rate) if stream.type == "video" else (None, None)
     picture = stream if isinstance(stream, VideoStream) and codec else None  # of an unknown codec PyAV knows no size
     sar = picture.sample_aspect_ratio if picture else None
     return {
@@ -189,12 +180,11 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "default": bool(stream.disposition & av.stream.Disposition.default),
         "attached": attached(stream),
         "packets": one.packets,
-        "frames": stream.frames,
-        "duration_s": float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
+        "index_fps": index_fps(picture) if picture else None,
         "first_s": one.first_s,
         "measured_fps": rate_of(one.times),
-        "average_fps": float(rates[0]) if rates[0] else None,
-        "base_fps": float(rates[1]) if rates[1] else None,
+        "average_fps": float(picture.average_rate) if picture and picture.average_rate else None,
+        "base_fps": float(picture.base_rate) if picture and picture.base_rate else None,
         "sar": [sar.numerator, sar.denominator] if sar else [1, 1],
         "width_px": picture.width if picture else 0,
         "height_px": picture.height if picture else 0,
@@ -248,6 +238,15 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def index_fps(stream: VideoStream) -> float | None:
+    """Frames per second of the whole track, or of what has been read of one in fragments. An edit list shortens a track and
+    leaves the count of its frames as it was: the index's times do not lie."""
+    entries = stream.index_entries
+    is_whole = len(entries) >= stream.frames > 1
+    lasts_s = float((entries[-1].timestamp - entries[0].timestamp) * (stream.time_base or 0)) if is_whole else 0.0
+    return (len(entries) - 1) / lasts_s if lasts_s > 0 else None
+
+
 def index_facts(stream: VideoStream) -> dict[str, Any]:
     """What the index of an MP4 tells of every frame of an H.264 or HEVC track; nothing for others."""
     extra = stream.codec_context.extradata or b""
@@ -261,6 +260,7 @@ def index_facts(stream: VideoStream) -> dict[str, Any]:
         "level": extra[3],  # of avcC, ISO/IEC 14496-15; in HEVC's record another thing, which copying.py never looks at
         "longest_gap_s": max((end - key for key, end in zip(keys, ends, strict=True)), default=0.0),
         "kbps": sum(entry.size for entry in entries) * 8 / 1000 / duration_s if duration_s else 0.0,
+        "hides_frames": any(entry.is_discard for entry in entries),
         "last_s": float(entries[-1].timestamp * stream.time_base) if entries else 0.0,
         "still_share": sum(entry.size <= STILL_BYTES for entry in entries) / max(len(entries), 1),
     }

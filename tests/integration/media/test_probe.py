@@ -49,6 +49,14 @@ def test_what_only_a_decoded_frame_tells(clips: Clips, any_tools: Tools) -> None
     assert (full.codec, full.full_range) == ("mjpeg", True)
 
 
+@pytest.mark.parametrize(("name", "hides"), [("fragments.mp4", False), ("trimmed.mp4", True), ("web.mp4", False)])
+def test_fragments_and_edit_lists_keep_their_frame_rate(clips: Clips, any_tools: Tools, name: str, hides: bool) -> None:
+    """The header of the one counts the frames of its first fragment alone, that of the other frames that are not shown."""
+    track = look(clips, any_tools, name).video
+    assert track
+    assert (round(track.fps, 2), track.hides_frames) == (25, hides)
+
+
 def test_a_file_without_duration_is_measured(clips: Clips, any_tools: Tools) -> None:
     media = look(clips, any_tools, "no_duration.webm")
     assert media.claimed_s is None

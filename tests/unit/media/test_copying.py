@@ -46,6 +46,7 @@ def test_a_web_safe_source_is_copied() -> None:
         {"kbps": 0.0},
         {"kbps": 4600.0},
         {"start_s": 0.5},
+        {"hides_frames": True},
         {"width_px": 2560, "height_px": 1440},
         {"width_px": 1919},
     ],
