@@ -212,3 +212,9 @@ def test_without_redis_signing_in_says_so(
     response = Browser(create_app(load(settings.home))).sign_in("léa", PASSWORD)
     assert response.status_code == 503 and "A service is away" in response.text
     assert response.headers["Retry-After"]
+
+
+def test_the_account_page_puts_the_day_before_the_month(browser: Browser, lea: Caller) -> None:
+    browser.sign_in("léa")
+    today = datetime.now(UTC)
+    assert f"<td>{today.day} {today:%b} {today.year}</td>" in browser.get("/account").text
