@@ -316,6 +316,11 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "picture_captions.mp4": _picture_captions,
     "web.mp4": _args(*flash(), "-c:v", "libx264", "-g", "50", "-profile:v", "high", *AAC),
     "moving.mp4": _args(*pattern(seconds=3), *tone(3), "-c:v", "libx264", "-g", "50", "-pix_fmt", "yuv420p", *AAC),
+    "green_709.mp4": _args(
+        *("-f", "lavfi", "-i", "color=0x3FD098:s=320x180:r=25:d=11"),
+        *("-vf", "scale=out_color_matrix=bt709,format=yuv420p", *H264),
+        *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
+    ),
     "quiet.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=-20dB"),
     "loud.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=16dB"),
     "silent.wav": _args("-f", "lavfi", "-i", "anullsrc=d=3:r=48000"),

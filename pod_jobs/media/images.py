@@ -23,7 +23,9 @@ COLUMNS, ROWS = 10, 10  # of a sheet: at most 1600 x 900 for 16:9
 LONG_S = 10  # interval that a storyboard of one sheet grows to before it gets more sheets
 MOST_SHEETS = 4
 JPEG = ("-q:v", "4", "-strict", "unofficial")
-TO_JPEG = "out_range=full,format=yuv420p"  # yuvj420p, which JPEG encoders ask for, is deprecated: hence -strict
+TO_JPEG = (
+    "out_range=full:out_color_matrix=bt601,format=yuv420p"  # as JFIF has it; yuvj420p is deprecated: hence -strict
+)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from array import array
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -170,6 +171,18 @@ def test_colours_survive(encoded: EncodeOnce, name: str) -> None:
     first = next(frames(encoded(name)[1] / "180p.mp4"))
     assert is_red(rgb(first, 0.1, 0.1)), rgb(first, 0.1, 0.1)
     assert is_blue(rgb(first, 0.9, 0.1)), rgb(first, 0.9, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("picture", "matrix"), [("180p.mp4", "bt709"), ("thumbnail_1.jpg", "bt601"), ("storyboard.jpg", "bt601")]
+)
+def test_pictures_have_the_colours_of_the_video(encoded: EncodeOnce, tools: Tools, picture: str, matrix: str) -> None:
+    """Read as browsers do: a JPEG is BT.601, most recordings are BT.709."""
+    path = encoded("green_709.mp4")[1] / picture
+    graph = ("-vf", f"scale=16:16:in_color_matrix={matrix},format=rgb24", "-frames:v", "1", "-f", "rawvideo", "-")
+    argv = (tools.ffmpeg, "-v", "error", "-i", str(path), *graph)
+    pixels = subprocess.run(argv, capture_output=True, check=True, timeout=30).stdout
+    assert list(pixels[:3]) == pytest.approx([0x3F, 0xD0, 0x98], abs=8)
 
 
 def test_a_turned_phone_is_upright(encoded: EncodeOnce) -> None:
