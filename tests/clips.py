@@ -321,6 +321,10 @@ MAKERS: dict[str, Callable[[Path], None]] = {
         *("-vf", "scale=out_color_matrix=bt709,format=yuv420p", *H264),
         *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
     ),
+    "red_at_the_end.mp4": _args(
+        *("-f", "lavfi", "-i", "color=blue:s=320x180:r=5:d=20.6"),
+        *("-vf", "drawbox=c=red:t=fill:enable='gte(t,20)'", *H264),
+    ),
     "quiet.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=-20dB"),
     "loud.wav": _args("-f", "lavfi", "-i", "sine=f=997:d=8:r=48000,volume=16dB"),
     "silent.wav": _args("-f", "lavfi", "-i", "anullsrc=d=3:r=48000"),

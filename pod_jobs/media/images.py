@@ -23,9 +23,8 @@ COLUMNS, ROWS = 10, 10  # of a sheet: at most 1600 x 900 for 16:9
 LONG_S = 10  # interval that a storyboard of one sheet grows to before it gets more sheets
 MOST_SHEETS = 4
 JPEG = ("-q:v", "4", "-strict", "unofficial")
-TO_JPEG = (
-    "out_range=full:out_color_matrix=bt601,format=yuv420p"  # as JFIF has it; yuvj420p is deprecated: hence -strict
-)
+# as JFIF has it; yuvj420p, which JPEG encoders ask for, is deprecated: hence -strict
+TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def build_pictures(
 def _storyboard_graph(board: Storyboard) -> str:
     """Exactly one frame per interval (the last one repeated, so that rounding never leaves a black tile)."""
     return (
-        f"fps=1/{board.interval_s}:start_time=0,tpad=stop=2:stop_mode=clone,trim=end_frame={board.tiles},"
+        f"fps=1/{board.interval_s}:start_time=0:eof_action=pass,tpad=stop=2:stop_mode=clone,trim=end_frame={board.tiles},"
         f"scale={board.width_px}:{board.height_px}:{TO_JPEG},tile={board.columns}x{board.rows}"
     )
 

@@ -136,6 +136,14 @@ def test_a_storyboard_and_its_text(encoded: EncodeOnce) -> None:
     assert (sheet.width, sheet.height) == (1600, 180)
 
 
+def test_the_last_tile_of_a_storyboard_is_of_its_time(encoded: EncodeOnce) -> None:
+    """Of the 11 tiles, one each 2 s, the last one is of 0.6 s."""
+    sheet = next(frames(encoded("red_at_the_end.mp4")[1] / "storyboard.jpg"))
+    assert (sheet.width, sheet.height) == (1600, 180)
+    assert is_blue(rgb(sheet, 0.95, 0.25))
+    assert is_red(rgb(sheet, 0.05, 0.75))
+
+
 @pytest.mark.parametrize(
     ("name", "top"),
     [
