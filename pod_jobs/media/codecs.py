@@ -32,7 +32,11 @@ class Encoder:
     opening: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     maps_everything: bool = False
-    counts_frames: bool = False  # its grid: then every frame of the rate has to come
+
+    @property
+    def counts_frames(self) -> bool:
+        """For its grid: then every frame of the rate has to come."""
+        return self.grid is _counted
 
     def stream_options(self, number: int, rung: Rendition) -> list[str]:
         """The options of the output's picture `number`."""
@@ -90,18 +94,10 @@ LIBX264 = Encoder(
     quality=_x264,
 )
 LIBSVTAV1 = Encoder(
-    "libsvtav1",
-    _counted,
-    quality=lambda rung: {"preset": rung.preset, "crf": f"{rung.crf:g}", **ceiling(rung)},
-    counts_frames=True,
+    "libsvtav1", _counted, quality=lambda rung: {"preset": rung.preset, "crf": f"{rung.crf:g}", **ceiling(rung)}
 )
-LIBAOM = Encoder("libaom-av1", _counted, _constrained, counts_frames=True)
-LIBVPX_VP9 = Encoder(
-    "libvpx-vp9",
-    _counted,
-    quality=lambda rung: {"deadline": "good", **_constrained(rung)},
-    counts_frames=True,
-)
+LIBAOM = Encoder("libaom-av1", _counted, _constrained)
+LIBVPX_VP9 = Encoder("libvpx-vp9", _counted, quality=lambda rung: {"deadline": "good", **_constrained(rung)})
 
 ENCODERS = {"h264": (LIBX264,), "av1": (LIBSVTAV1, LIBAOM), "vp9": (LIBVPX_VP9,)}  # the first that a build has is taken
 

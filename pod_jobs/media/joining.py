@@ -14,19 +14,23 @@ NOTHING = MediaPlaylist(0, (), ended=False)
 
 @dataclass
 class Joiner:
-    """Appends to NAME.m4s and NAME.m3u8 in `folder`; `joined` chunks so far, with so many `frames` of the rate."""
+    """Appends to NAME.m4s and NAME.m3u8 in `folder`; `joined` chunks so far."""
 
     folder: Path
     shared: Path
     layout: Layout
     joined: int = 0
-    frames: int = 0
     _inits: dict[str, bytes] = field(default_factory=dict)
     _playlists: dict[str, MediaPlaylist] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
         return self.joined == len(self.layout.chunks)
+
+    @property
+    def frames(self) -> int:
+        """Joined so far, of the rate: those before the next chunk."""
+        return self.layout.frames if self.complete else self.layout.chunks[self.joined].first_frame
 
     def append_next(self) -> FinishedChunk | None:
         """The next chunk, if it is finished. FfmpegFailed: it is not what it should be, and nothing of it was taken."""
@@ -39,8 +43,6 @@ class Joiner:
             self._check_init(name, folder / f"{name}.m4s", one.playlist.init_bytes)
         for name, one in found.items():
             self._append(name, folder / f"{name}.m4s", self._lasting_to_the_next(one.playlist))
-        chunk = self.layout.chunks[self.joined]
-        self.frames = self.layout.frames if chunk.frames is None else chunk.first_frame + chunk.frames
         self.joined += 1
         for path in folder.iterdir():  # the empty folder says that it is done
             path.unlink()
