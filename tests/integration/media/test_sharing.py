@@ -258,12 +258,11 @@ def test_a_cancel_ends_it_and_the_progress_never_goes_back(
 
     def tick(progress: Progress) -> None:
         seen.append(progress)
-        if progress.fraction > 0.5:
+        if progress.fraction > 0.5 and progress.first_playable:  # three chunks may be half done before the first is joined
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
         encode(sources["even.mp4"], folder, PLAN, tools, tick, helpers)
     fractions = [progress.fraction for progress in seen]
-    assert fractions == sorted(fractions)
-    assert seen[-1].first_playable
+    assert fractions == sorted(fractions) and fractions[-1] < 0.95
     shutil.rmtree(folder / chunks.FOLDER, ignore_errors=True)  # the caller's part; then the helpers end of themselves
