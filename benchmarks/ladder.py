@@ -179,7 +179,7 @@ def bare_command(source: Path, media: MediaInfo, ladder: Sequence[PlannedRenditi
     still_until_s = stillness.until_s(media, Timeline(), rate, LIBX264)
     picture = Picture(media.video, tuple(ladder), rate, 2, still_until_s=still_until_s)
     kbps = max(one.rung.audio_kbps for one in ladder)
-    sounds = [Sound(track, kbps, 128) for track in media.audio[:1]]
+    sounds = [Sound(track, kbps, EncodePlan.mp3_kbps) for track in media.audio[:1]]
     argv = build_encode(
         tools, Limits(), Source(str(source), media.demuxer), picture, sounds, segment_s(media.video, 4, 2)
     )

@@ -5,7 +5,7 @@
    The master playlist appears with the first segments. (Of a long source in chunks, with idle workers: sharing.py.)
 3. Check what the pass wrote, write its playlists and the master again, from what was measured.
 4. Downloads by copying frames into MP4 or WebM; checked against the HLS, which goes where only downloads are wanted.
-5. Captions, chapters, thumbnails, storyboard; a failure here is a warning.
+   Beside that, captions, chapters, thumbnails, storyboard; a failure of these is a warning.
 Each command is in encoding.log. The caller owns the folder: publishes it by renaming, or throws it away.
 """
 
@@ -91,11 +91,15 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
             found = _render(work, media, picture, sounds)
         except PermanentError as error:
             picture = _plainer(work, picture, error)
-    make_downloads(work, picture, found)
     duration_s = max(one.playlist.duration_s for one in found.values())
-    if work.plan.with_extras:
-        extras.write_texts(work, media, picture, duration_s)
-        extras.make_pictures(work, media, picture, found)
+
+    def add_extras(apart: Work) -> None:
+        if work.plan.with_extras:
+            extras.write_texts(apart, media, picture, duration_s)
+            extras.make_pictures(apart, media, picture, found)
+
+    with work.beside("captions", add_extras):
+        make_downloads(work, picture, found)
     work.journal.note(f"ready after {work.elapsed_s:.2f} s")
     return Encoded(
         outputs=list_outputs(work.folder, picture),

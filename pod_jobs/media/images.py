@@ -22,6 +22,8 @@ TILE_PX = 90  # short side of a tile
 COLUMNS, ROWS = 10, 10  # of a sheet: at most 1600 x 900 for 16:9
 LONG_S = 10  # interval that a storyboard of one sheet grows to before it gets more sheets
 MOST_SHEETS = 4
+OURS = ("-nofind_stream_info",)  # init segments of ours tell it all; ffmpeg would decode a frame of each input to see
+ONE_FRAME = ("-threads", "1")  # more threads decode more frames before the first comes out
 JPEG = ("-q:v", "4", "-strict", "unofficial")
 # as JFIF has it; yuvj420p, which JPEG encoders ask for, is deprecated: hence -strict
 TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
@@ -81,9 +83,9 @@ def build_pictures(
     argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
     for share in THUMBNAILS_AT:
         seek = ["-noaccurate_seek", "-ss", f"{share * duration_s:.3f}"]  # the key frame before is the first that comes
-        argv += [*seek, "-i", f"file:{source.name}.m4s"]
+        argv += [*seek, *ONE_FRAME, *OURS, "-i", f"file:{source.name}.m4s"]
     if board:
-        argv += ["-skip_frame", "nokey", "-i", f"file:{renditions[0].name}.m4s"]
+        argv += ["-skip_frame", "nokey", *OURS, "-i", f"file:{renditions[0].name}.m4s"]
     still = ["-frames:v", "1", "-fps_mode", "passthrough", "-vf", f"scale={TO_JPEG}", *JPEG, "-update", "1"]
     for n, name in enumerate(names):
         argv += ["-map", f"{n}:v:0", *still, name]

@@ -44,18 +44,23 @@ class Journal:
         try:
             finished = run(locked_in, self.folder, bounds, position.read, tick, position.hear)
         except PodJobsError as error:
-            self.note(f"ended by us: {error.reason}")
+            self.note(f"{title}: ended by us: {error.reason}")
             raise
-        self.cpu_s += finished.cpu_s
-        self.peak_mb = max(self.peak_mb, finished.peak_mb)
+        self.add(finished.cpu_s, finished.peak_mb, ())
         self.note(
-            f"exit code {finished.returncode} after {finished.wall_s:.2f} s, {finished.cpu_s:.2f} s of processor time,"
+            f"{title}: exit code {finished.returncode} after {finished.wall_s:.2f} s, {finished.cpu_s:.2f} s of processor time,"
             f" {finished.peak_mb:.0f} MB\n{finished.stderr.strip()}"
         )
         failure = exits.error_of(finished, behind_bwrap=self.tools.sandbox.kind == "bwrap")
         if failure:
             raise self.explained(failure)
         return finished
+
+    def add(self, cpu_s: float, peak_mb: float, commands: Sequence[str]) -> None:
+        """Costs of what ran elsewhere."""
+        self.cpu_s += cpu_s
+        self.peak_mb = max(self.peak_mb, peak_mb)
+        self.commands += commands
 
     def explained(self, error: PodJobsError) -> PodJobsError:
         """`error`, or DiskFull where a failure of no clear cause meets a full disk."""

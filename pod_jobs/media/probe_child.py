@@ -127,15 +127,14 @@ def last_packets_s(container: InputContainer, deadline: float) -> tuple[float, f
     return end_s, any_s, True
 
 
-def find_end(request: dict[str, Any], claimed_s: float | None, start_s: float) -> tuple[float, float]:
+def find_end(
+    container: InputContainer, request: dict[str, Any], claimed_s: float | None, start_s: float
+) -> tuple[float, float]:
     """The real end of picture and sound on the file's own clock: near the claimed one if that is true, else by reading it
-    all. And how long subtitles go on after it.
-
-    Each look has a container of its own: some cannot go back (FLV without an index).
+    all, opened anew: some cannot go back (FLV without an index). And how long subtitles go on after it.
     """
     deadline = time.monotonic() + request["scan_s"]
     if claimed_s is not None:
-        container = opened(request)
         target_s = start_s + claimed_s
         try:
             container.seek(int(max(start_s, target_s - TAIL_S) * 1_000_000))
@@ -223,7 +222,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     claimed_s = container.duration / 1_000_000 if container.duration else None
     if claimed_s is not None and container.format.name.startswith("matroska"):  # which announces where it ends
         claimed_s = max(claimed_s - start_s, 0.0)
-    end_s, beyond_s = find_end(request, claimed_s, start_s) if seen else (start_s, 0.0)
+    end_s, beyond_s = find_end(container, request, claimed_s, start_s) if seen else (start_s, 0.0)
     claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
     for stream in container.streams:
         seen.setdefault(stream.index, Seen(stream, decoders))
@@ -293,7 +292,8 @@ def is_encrypted(path: str) -> bool:
 
 def main() -> None:
     av.logging.set_level(av.logging.FATAL)
-    print(json.dumps(look(json.loads(sys.argv[1]))))  # noqa: T201
+    print(json.dumps(look(json.loads(sys.argv[1]))), flush=True)  # noqa: T201
+    os._exit(0)  # all is said: taking decoders of hostile bytes down takes time, and may crash
 
 
 if __name__ == "__main__":

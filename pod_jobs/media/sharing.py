@@ -10,24 +10,21 @@
 
 import os
 import shutil
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import pod_jobs
-from pod_jobs.errors import FfmpegFailed, Interrupted, PermanentError
+from pod_jobs.errors import FfmpegFailed, PermanentError
 from pod_jobs.media import chunks
 from pod_jobs.media.chunk_grid import grid_rate, plan_chunks
 from pod_jobs.media.containers import CONTAINERS
 from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.joining import Joiner
-from pod_jobs.media.journal import Journal
 from pod_jobs.media.master import EarlyMaster
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.progress import Position
@@ -101,7 +98,8 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
         is_watchable=CONTAINERS[work.plan.container].keeps_stream,
     )
     try:
-        owner.run(_Apart(work, media, picture, sounds))
+        with work.beside("encode", lambda apart: _encode_apart(apart, media, picture, sounds)) as apart:
+            owner.run(apart)
     except PermanentError:
         chunks.clear(shared)
         raise
@@ -109,48 +107,23 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
     return True
 
 
-class _Apart:
-    """The pass beside the chunks, on a thread: the kernel ends its ffmpeg with the thread, the thread ends with `running`."""
+def _encode_apart(work: Work, media: MediaInfo, picture: Picture, sounds: Sequence[Sound]) -> None:
+    """What is not cut into chunks: the sounds, and a picture that is copied."""
+    copied = replace(picture, renditions=picture.renditions[-1:]) if picture.copies_top else None
+    if not (sounds or copied):
+        return
+    limits = work.plan.limits
+    position = Position(limits.stall_s)
 
-    def __init__(self, work: Work, media: MediaInfo, picture: Picture, sounds: Sequence[Sound]) -> None:
-        self.journal = Journal(work.folder, work.tools)
-        self._work, self._duration_s = work, media.duration_s
-        self._copied = replace(picture, renditions=picture.renditions[-1:]) if picture.copies_top else None
-        limits, segment_s = work.plan.limits, work.plan.segment_s
-        self._argv: list[str] = []
-        if sounds or self._copied:
-            self._argv = build_encode(work.tools, limits, work.foreign(media), self._copied, sounds, segment_s)
-        self._stopping = threading.Event()
-        self._future: Future[None] = Future()
+    def watch() -> None:
+        position.check()
+        work.report("encode", 0.0)
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            self._future = pool.submit(self._run)
-            try:
-                yield
-            finally:
-                self._stopping.set()
-
-    def is_done(self) -> bool:
-        """Raises what it failed with."""
-        return self._future.done() and self._future.result() is None
-
-    def _run(self) -> None:
-        if not self._argv:
-            return
-        limits = self._work.plan.limits
-        position = Position(limits.stall_s)
-
-        def watch() -> None:
-            position.check()
-            if self._stopping.is_set():
-                raise Interrupted("the encode of the picture has ended")
-
-        bounds = pass_bounds(limits, self._duration_s, self._copied)
-        self.journal.run("encode apart", self._argv, bounds, position, watch, self._work.sources)
-        if position.heard_of_damage:
-            raise FfmpegFailed("the source is damaged")
+    argv = build_encode(work.tools, limits, work.foreign(media), copied, sounds, work.plan.segment_s)
+    bounds = pass_bounds(limits, media.duration_s, copied)
+    work.journal.run("encode apart", argv, bounds, position, watch, work.sources)
+    if position.heard_of_damage:
+        raise FfmpegFailed("the source is damaged")
 
 
 @dataclass
@@ -168,15 +141,13 @@ class _Owner:
     _next_call: float = 0.0
     _next_look: float = 0.0
 
-    def run(self, apart: _Apart) -> None:
-        with apart.running():
-            while not (self._apart_is_done(apart) and self.joiner.complete):
-                self._watch(apart)
-                if self.joiner.complete or not self._take_one(apart):
-                    time.sleep(POLL_S)
-        self._add_costs(apart.journal.cpu_s, apart.journal.peak_mb, apart.journal.commands)
+    def run(self, apart: Future[None]) -> None:
+        while not (self._is_done(apart) and self.joiner.complete):
+            self._watch(apart)
+            if self.joiner.complete or not self._take_one(apart):
+                time.sleep(POLL_S)
 
-    def _take_one(self, apart: _Apart) -> bool:
+    def _take_one(self, apart: Future[None]) -> bool:
         with chunks.claimed(self.shared, range(self.joiner.joined, len(self.layout.chunks))) as free:
             number = self._stalled() if free is None else free
             if number is None:
@@ -190,9 +161,9 @@ class _Owner:
                 self._failed(number, error)
         return True
 
-    def _watch(self, apart: _Apart) -> None:
+    def _watch(self, apart: Future[None]) -> None:
         """All that goes on while chunks are encoded, here and elsewhere. Raises what ends the work."""
-        self._apart_is_done(apart)
+        self._is_done(apart)
         while self._join_one():
             pass
         self.work.see(playable=self.is_watchable and self.early.write_when_ready())
@@ -207,9 +178,9 @@ class _Owner:
             self._next_call = now + CALL_S
             self._call()
 
-    def _apart_is_done(self, apart: _Apart) -> bool:
+    def _is_done(self, apart: Future[None]) -> bool:
         try:
-            return apart.is_done()
+            return apart.done() and apart.result() is None
         except PermanentError as error:
             self._hopeless = error
             raise
@@ -229,7 +200,7 @@ class _Owner:
         self.work.journal.note(
             f"chunk {number} by {finished.worker}: {finished.wall_s:.2f} s, {finished.cpu_s:.2f} s of processor time"
         )
-        self._add_costs(finished.cpu_s, finished.peak_mb, [] if number else [finished.command])
+        self.work.journal.add(finished.cpu_s, finished.peak_mb, [] if number else [finished.command])
         return True
 
     def _failed(self, number: int, error: PermanentError) -> None:
@@ -268,9 +239,3 @@ class _Owner:
         under_way = self._workers(time.monotonic())
         if left > under_way and (idle := self.team.idle()):
             self.team.call(min(idle, left - under_way))
-
-    def _add_costs(self, cpu_s: float, peak_mb: float, commands: Sequence[str]) -> None:
-        journal = self.work.journal
-        journal.cpu_s += cpu_s
-        journal.peak_mb = max(journal.peak_mb, peak_mb)
-        journal.commands += commands

@@ -1,12 +1,14 @@
 """One encode under way: where, with what, how far; shared by its steps."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pod_jobs.errors import FfmpegFailed, PermanentError
+from pod_jobs.errors import FfmpegFailed, Interrupted, PermanentError
 from pod_jobs.media.cut import Timeline
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.journal import Journal
@@ -20,6 +22,7 @@ from pod_jobs.media.tools import Tools
 from pod_jobs.media_names import LOG_NAME
 
 LEAST_WALL_S = 600  # of a wall limit, however short the source
+WAIT_S = 0.25  # between two reports while a step beside others ends
 
 
 def pass_bounds(limits: Limits, duration_s: float, picture: Picture | None) -> Bounds:
@@ -115,3 +118,40 @@ class Work:
                 yield
         except PermanentError as error:
             self.remark(code, error.reason)
+
+    @contextmanager
+    def beside(self, step: str, action: "Callable[[Work], None]") -> Iterator[Future[None]]:
+        """The body, and `action` beside it on a thread. Its costs and remarks are added; what it raises goes up when the body
+        has ended. A body that fails ends it.
+
+        The kernel ends a process with the thread that started it: the thread stays as long as its processes.
+        """
+        other = _Beside(self, step)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            future = pool.submit(action, other)
+            try:
+                yield future
+                while not future.done():
+                    wait([future], WAIT_S)
+                    self.report(*other.at)
+            except BaseException:
+                other.leaving.set()
+                raise
+        future.result()
+        self.journal.add(other.journal.cpu_s, other.journal.peak_mb, other.journal.commands)
+        self.remarks += other.remarks
+
+
+class _Beside(Work):
+    """The same work, seen from a thread: costs and remarks of its own, and the caller's tick is left to the main thread."""
+
+    def __init__(self, work: Work, step: str) -> None:
+        self.__dict__.update(vars(work))
+        self.journal, self.remarks = Journal(work.folder, work.tools), []
+        self.at = (step, 0.0)
+        self.leaving = threading.Event()
+
+    def report(self, step: str, share: float, position_s: float | None = None, workers: int = 1) -> None:
+        self.at = (step, share)
+        if self.leaving.is_set():
+            raise Interrupted("what it was beside has ended")

@@ -258,7 +258,7 @@ def test_a_cancel_ends_it_and_the_progress_never_goes_back(
 
     def tick(progress: Progress) -> None:
         seen.append(progress)
-        if progress.fraction > 0.5 and progress.first_playable:  # three chunks may be half done before the first is joined
+        if progress.fraction > 0.5 and progress.first_playable:  # three at it can be half done before a chunk is joined
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
