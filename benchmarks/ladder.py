@@ -88,8 +88,10 @@ def measure_file(source: Path, tools: Tools, options: argparse.Namespace) -> Row
         ways["per rendition"] = lambda folder: per_rendition(source, folder, media, ladder, tools)
         ways["two passes"] = lambda folder: two_passes(source, folder, ladder, tools)
     best: dict[str, Row] = {}
-    for _ in range(options.repeat):  # in turn, so that a busy minute of the machine hits all
-        for name, way in ways.items():
+    for n in range(
+        options.repeat
+    ):  # in turn, so that a busy minute of the machine hits all; there and back, so that no
+        for name, way in list(ways.items())[:: -1 if n % 2 else 1]:  # way always comes after the one that heats it most
             with tempfile.TemporaryDirectory() as folder:
                 row = {"way": name, **way(Path(folder))}
                 say(f"{name}: {row['wall_s']:.2f} s")

@@ -82,9 +82,9 @@ def _range(words: str) -> tuple[float, float]:
     try:
         found = _seconds(start), _seconds(end)
     except ValueError:
-        found = 0.0, 0.0
+        raise click.BadParameter(f"{words} is not FROM-TO, like 1:30-12:00 or 90-720.5") from None
     if found[0] >= found[1]:
-        raise click.BadParameter(f"{words} is not FROM-TO, like 1:30-12:00 or 90-720.5")
+        raise click.BadParameter(f"{words} ends before it begins")
     return found
 
 

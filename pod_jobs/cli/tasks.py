@@ -99,10 +99,13 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str]) -> list[dict[st
     chosen: list[dict[str, Any]] = []
     for name in ids:
         if name.isdigit():
-            of_video = [task for task in api.get(f"/videos/{name}")["tasks"] if task["state"] in states]
-            if not of_video:
-                raise Fault(f"Video {name} has no {' or '.join(ADJECTIVES.get(one, one) for one in states)} task.")
-            chosen += of_video
+            of_video = api.get(f"/videos/{name}")["tasks"]
+            fitting = [task for task in of_video if task["state"] in states]
+            if not fitting:
+                tasks = ", ".join(f"t{task['id']} ({task['kind']}, {describe_task(task)})" for task in of_video)
+                wanted = " or ".join(ADJECTIVES.get(one, one) for one in states)
+                raise Fault(f"Video {name} has no {wanted} task.", f"It has {tasks}. A task can be named, too.")
+            chosen += fitting
         elif match := TASK_ID.fullmatch(name):
             chosen.append(api.get(f"/tasks/{match[1]}"))
         else:

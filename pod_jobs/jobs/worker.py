@@ -75,7 +75,7 @@ class PodWorker(Worker):
         """As RQ's; nothing that the horse started outlives it. A worker has no other child."""
         super().monitor_work_horse(job, queue, execution)
         if left := end_adopted(patience_s=LEFTOVERS_S):
-            log.warning("job %s: processes that its dead child left, and that were killed: %d", job.id, left)
+            log.info("job %s: ended what its child had started and not waited for: %d", job.id, left)
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """As RQ's, which without a horse kills our own process group: the timer of `request_stop` may come that late."""

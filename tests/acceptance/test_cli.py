@@ -69,7 +69,7 @@ def test_submit_keeps_only_what_it_is_told_to(instance: Instance, clip: Path) ->
     assert video["task"]["options"] == {"keep": [[0.0, 1.0], [1.5, 2.5]]}
     assert abs(video["duration_s"] - 2) < 0.3
     wrong = pod_jobs(instance, "submit", str(clip), "--keep", "2-1")
-    assert wrong.returncode == 2 and "2-1 is not FROM-TO" in wrong.stderr
+    assert wrong.returncode == 2 and "2-1 ends before it begins" in wrong.stderr
 
 
 def test_several_files_give_a_line_each_and_one_failure_fails_the_whole(instance: Instance, clip: Path) -> None:
@@ -104,6 +104,8 @@ def test_what_is_not_open_cannot_be_cancelled(instance: Instance, clip: Path) ->
     assert refused.returncode == 1
     assert "There is no video 999." in pod_jobs(instance, "cancel", "999").stderr
     assert "has no waiting or running task" in refused.stderr
+    finished = pod_jobs(instance, "requeue", str(video["id"]))
+    assert f"t{_task(instance, video['id'])['id']} (" in finished.stderr and "done)" in finished.stderr
     assert json.loads(pod_jobs(instance, "active", "--json").stdout) == []
     assert json.loads(pod_jobs(instance, "waiting", "--json").stdout) == []
 
