@@ -13,7 +13,6 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
@@ -30,7 +29,7 @@ from pod_jobs.media.ladder import PlannedRendition, Rendition, build_ladder, con
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.probe import probe
 from pod_jobs.media.run import Bounds, run
-from pod_jobs.media.streams import Picture, Sound
+from pod_jobs.media.streams import AUDIO, Picture, Sound
 from pod_jobs.media.tools import Tools, find_tools
 
 SUMMARY = "the ladder of one source: ours, the bare command, one run per rendition, two passes; with VMAF"
@@ -80,18 +79,18 @@ def measure_file(source: Path, tools: Tools, options: argparse.Namespace) -> Row
     if media.video is None:
         sys.exit("a benchmark of ladders needs a picture")
     ladder = build_ladder(media.video.display_size, plan.renditions)
+    bare = bare_command(source, plan, tools)
     ways: dict[str, Callable[[Path], Row]] = {
         "ours": lambda folder: ours(source, folder, plan, tools),
-        "bare": lambda folder: bare(source, folder, media, ladder, tools),
+        "bare": lambda folder: timed([bare], folder),
     }
     if not options.quick:
         ways["per rendition"] = lambda folder: per_rendition(source, folder, media, ladder, tools)
         ways["two passes"] = lambda folder: two_passes(source, folder, ladder, tools)
     best: dict[str, Row] = {}
-    for n in range(
-        options.repeat
-    ):  # in turn, so that a busy minute of the machine hits all; there and back, so that no
-        for name, way in list(ways.items())[:: -1 if n % 2 else 1]:  # way always comes after the one that heats it most
+    for n in range(options.repeat):
+        # in turn, so that a busy minute of the machine hits all; there and back, so that none always follows the hottest
+        for name, way in list(ways.items())[:: -1 if n % 2 else 1]:
             with tempfile.TemporaryDirectory() as folder:
                 row = {"way": name, **way(Path(folder))}
                 say(f"{name}: {row['wall_s']:.2f} s")
@@ -144,10 +143,11 @@ def table(figures: Row) -> str:
     return "\n".join([*lines, "", *(f"{name} = {figures[name]}" for name in COMBINED if name in figures)])
 
 
-def ours(source: Path, folder: Path, plan: EncodePlan, tools: Tools) -> Row:
-    def ignore(progress: Progress) -> None:
-        pass
+def ignore(progress: Progress) -> None:
+    pass
 
+
+def ours(source: Path, folder: Path, plan: EncodePlan, tools: Tools) -> Row:
     encoded = encode(source, folder, plan, tools, ignore)
     return {
         "wall_s": encoded.wall_s,
@@ -175,28 +175,33 @@ def timed(commands: Sequence[Sequence[str]], folder: Path) -> Row:
     return {**row, "bytes": video_bytes(folder)}
 
 
-def bare_command(source: Path, media: MediaInfo, ladder: Sequence[PlannedRendition], tools: Tools) -> list[str]:
-    assert media.video
-    rate = constant_rate(media.video, 60)
-    still_until_s = stillness.until_s(media, Timeline(), rate, LIBX264)
-    picture = Picture(media.video, tuple(ladder), rate, 2, still_until_s=still_until_s)
-    kbps = max(one.rung.audio_kbps for one in ladder)
-    sounds = [Sound(track, kbps, EncodePlan.mp3_kbps) for track in media.audio[:1]]
-    argv = build_encode(
-        tools, Limits(), Source(str(source), media.demuxer), picture, sounds, segment_s(media.video, 4, 2)
-    )
+def unguarded(argv: Sequence[str]) -> list[str]:
     return [argv[0], "-nostdin", "-v", "error", *argv[argv.index("-f") :]]
 
 
-def bare(source: Path, folder: Path, media: MediaInfo, ladder: Sequence[PlannedRendition], tools: Tools) -> Row:
-    return timed([bare_command(source, media, ladder, tools)], folder)
+def bare_command(source: Path, plan: EncodePlan, tools: Tools) -> list[str]:
+    """The one command of the pass, as `encode` gives it."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = encode(source, Path(folder), plan, tools, ignore)
+    return unguarded(shlex.split(encoded.commands[0]))
 
 
 def per_rendition(
     source: Path, folder: Path, media: MediaInfo, ladder: Sequence[PlannedRendition], tools: Tools
 ) -> Row:
-    one_each = [replace(media, audio=media.audio if n == 0 else ()) for n in range(len(ladder))]
-    commands = [bare_command(source, one_each[n], [ladder[n]], tools) for n in range(len(ladder))]
+    """The sounds go with the first."""
+    assert media.video
+    rate = constant_rate(media.video, 60)
+    still_until_s = stillness.until_s(media, Timeline(), rate, LIBX264)
+    kbps = max(one.rung.audio_kbps for one in ladder)
+    sounds = [Sound(track, kbps, EncodePlan.mp3_kbps, f"{AUDIO}_{n}") for n, track in enumerate(media.audio)]
+    opened = Source(str(source), media.demuxer)
+    commands = []
+    for one in ladder:
+        picture = Picture(media.video, (one,), rate, EncodePlan.keyframe_s, still_until_s=still_until_s)
+        heard = sounds if one == ladder[0] else []
+        segments_s = segment_s(media.video, EncodePlan.segment_s, EncodePlan.keyframe_s)
+        commands.append(unguarded(build_encode(tools, Limits(), opened, picture, heard, segments_s)))
     return timed(commands, folder)
 
 
