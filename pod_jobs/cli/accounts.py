@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from pod_jobs.cli.base import InstanceGroup, echo_json, echo_table, load_settings
+from pod_jobs.cli.words import local_time
 from pod_jobs.settings import Settings
 
 ROLES = ("lecturer", "team", "admin", "application")
@@ -137,7 +138,7 @@ def list_tokens(as_json: bool) -> None:
         echo_json(found)
         return
     rows = [
-        (one["id"], one["user"], one["label"], one["last_used_at"] or "never", "yes" if one["revoked"] else "no")
+        (one["id"], one["user"], one["label"], local_time(one["last_used_at"]), "yes" if one["revoked"] else "no")
         for one in found
     ]
     echo_table(rows, ("ID", "USER", "LABEL", "LAST USED", "REVOKED"))

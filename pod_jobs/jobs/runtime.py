@@ -25,6 +25,7 @@ from rq.timeouts import JobTimeoutException
 from pod_jobs.catalog.client import CatalogClient, Order
 from pod_jobs.errors import (
     REASON_LIMIT,
+    BadSource,
     Cancelled,
     FfmpegFailed,
     FfmpegKilled,
@@ -130,7 +131,9 @@ def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry |
             return retry
         case _:
             _send(context, order, "error", **said)
-            log.error("task %s g%s: gave up: %s: %s", order.task, order.generation, error.code, error.reason)
+            # what is wrong with a recording is for its owner to mend, and told on its page
+            level = logging.WARNING if isinstance(error, BadSource) else logging.ERROR
+            log.log(level, "task %s g%s: gave up: %s: %s", order.task, order.generation, error.code, error.reason)
             raise error
 
 

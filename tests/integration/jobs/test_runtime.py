@@ -1,7 +1,9 @@
 """What becomes of a job, by how its own work ends: real workers, real forks."""
 
 import json
+import logging
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
 from pod_jobs.catalog.client import CatalogClient, Order
-from pod_jobs.errors import BadSource, DiskFull, FfmpegKilled, ServiceUnavailable
+from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, FfmpegKilled, PermanentError, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Context
 from pod_jobs.jobs.report import waiting_reports
@@ -77,6 +79,22 @@ def test_a_permanent_error_is_reported_and_can_be_requeued_by_rq(
     assert redis.ttl("rq:job:encode-7-g1") == -1  # or it could vanish while it waits again
     FailedJobRegistry(queue=queue.open_queue(redis, "encoding")).requeue("encode-7-g1")
     wait_until(lambda: status(redis) == "finished")
+
+
+@pytest.mark.parametrize(("error", "level"), [(BadSource, "WARNING"), (FfmpegFailed, "ERROR")])
+def test_a_faulty_recording_is_no_error_of_the_instance(
+    redis: Redis, start_worker: StartWorker, tmp_path: Path, error: type[PermanentError], level: str
+) -> None:
+    log = tmp_path / "log"
+
+    def fail(context: Context, order: Order) -> dict[str, Any]:
+        logging.basicConfig(filename=log, format="%(levelname)s %(message)s", force=True)
+        raise error("moov atom not found", code="encode-failed")
+
+    start_worker(encode=fail)
+    enqueue(redis)
+    wait_until(lambda: status(redis) == "failed")
+    assert f"{level} task 7 g1: gave up: encode-failed: moov atom not found" in log.read_text()
 
 
 def test_a_bug_of_ours_ends_as_an_error_that_shows_where(
