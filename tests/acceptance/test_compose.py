@@ -74,6 +74,10 @@ def test_a_cut_behind_the_end_is_refused_at_once(
     expect(page.locator("#toasts")).to_contain_text("Nothing is left of the recording after the cut")
     faults.forgive("status of 422")
     assert site.api("GET", f"videos/{video}")["task"]["state"] == "done"
+    page.get_by_label("Keep only these parts").fill("0:00-0:00.5")
+    page.get_by_role("button", name="Encode this way").click()
+    expect(page.locator("#toasts")).to_contain_text("The encode is queued.")
+    expect(page.locator("#toasts")).not_to_contain_text("Nothing is left")
 
 
 def test_encoding_again_brings_back_nothing_that_was_cut_out(page: Page, site: Site, videos: list[int]) -> None:

@@ -19,6 +19,9 @@ export function toast(text, { error = false, detail = "" } = {}) {
 
 export const toastProblem = (problem) => toast(problem.message, { error: true, detail: problem.detail });
 
+/** Errors are out of date once somebody tries again. */
+export const clearProblems = () => area.querySelectorAll(".toast-error").forEach((box) => box.remove());
+
 /** Tell screen readers, politely. */
 export function say(text) {
   spoken.textContent = text;

@@ -72,7 +72,10 @@ export class Player {
     on("seeking", () => this.holdBack());
     on("waiting seeking", () => this.element.classList.add("is-waiting"));
     on("playing canplay seeked pause", () => this.element.classList.remove("is-waiting"));
-    on("loadedmetadata", () => this.showLevels());
+    on("loadedmetadata", () => {
+      this.showLevels();
+      this.showSounds();
+    });
     on("click", () => this.playPause());
     on("dblclick", () => this.fullscreen());
   }
@@ -94,6 +97,7 @@ export class Player {
     });
     this.part("rate").addEventListener("change", ({ target }) => (this.media.playbackRate = Number(target.value)));
     this.part("quality").addEventListener("change", ({ target }) => this.stream?.setLevel(Number(target.value)));
+    this.part("sound").addEventListener("change", ({ target }) => this.stream?.setSound(Number(target.value)));
   }
 
   wireKeys() {
@@ -169,6 +173,14 @@ export class Player {
     const automatic = this.stream.level === -1 ? [new Option(_("Auto"), "-1")] : [];
     select.replaceChildren(...automatic, ...levels.map(({ index, label }) => new Option(label, String(index))).reverse());
     select.value = String(this.stream.level);
+  }
+
+  /** The sounds of a recording in several languages. */
+  showSounds() {
+    const sounds = this.stream?.sounds() ?? [];
+    this.part("sound-field").hidden = sounds.length < 2;
+    this.part("sound").replaceChildren(...sounds.map(({ index, label }) => new Option(label, String(index))));
+    this.part("sound").value = String(this.stream?.sound);
   }
 
   restoreChoices() {

@@ -5,7 +5,8 @@ const RETRY_MS = 3_000;
 
 /**
  * Play `play` (the API's document of addresses) in `media`; gives a Stream:
- * {levels(): [{index, label}], level, setLevel(index or -1 = automatic), stop()}. `fail()` is called when nothing can be played.
+ * {levels(): [{index, label}], level, setLevel(index or -1 = automatic), sounds(): [{index, label}], sound, setSound(index), stop()}.
+ * `fail()` is called when nothing can be played.
  */
 export async function openStream(media, play, fail) {
   if (play.master && globalThis.ManagedMediaSource === undefined && globalThis.MediaSource === undefined) {
@@ -49,6 +50,11 @@ function hls(Hls, media, play, fail) {
       return player.autoLevelEnabled ? -1 : player.nextLevel;
     },
     setLevel: (index) => (player.nextLevel = index),
+    sounds: () => player.audioTracks.map(({ name }, index) => ({ index, label: name })),
+    get sound() {
+      return player.audioTrack;
+    },
+    setSound: (index) => (player.audioTrack = index),
     stop: () => player.destroy(),
   };
 }
@@ -72,6 +78,7 @@ function plain(media, sources, fail) {
       media.currentTime = currentTime;
       if (!paused) media.play();
     },
+    sounds: () => [], // a file without HLS carries the first sound only
     stop() {
       media.removeEventListener("error", fail);
       media.removeAttribute("src");

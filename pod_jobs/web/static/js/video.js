@@ -3,7 +3,7 @@ import { call, root, watch } from "./api.js";
 import { fitForm, prepareForm } from "./compose.js";
 import { downloads, sourceFacts } from "./facts.js";
 import { fillHistory } from "./history.js";
-import { say, showConnection, toast, toastProblem } from "./notices.js";
+import { clearProblems, say, showConnection, toast, toastProblem } from "./notices.js";
 import { Player } from "./player.js";
 import { describe, isOpen, shownTask, stepName, workerName } from "./state.js";
 import { fill, makeVersions, showVersions } from "./versions.js";
@@ -142,7 +142,7 @@ function showFacts() {
   const lines = [
     [_("Waited"), queued >= 1 && span(queued)],
     [_("Watchable after"), infos?.first_playable_s && span(infos.first_playable_s)],
-    [_("Encoded in"), infos?.wall_s && [span(infos.wall_s), video.duration_s && `(${factor(video.duration_s / infos.wall_s)})`].filter(Boolean).join(" ")],
+    [_("Encoded in"), infos?.wall_s && [clock(Math.max(1, Math.round(infos.wall_s))), video.duration_s && `(${factor(video.duration_s / infos.wall_s)})`].filter(Boolean).join(" ")],
   ];
   const known = lines.filter(([, words]) => words);
   byId("encode-facts-card").hidden = known.length === 0;
@@ -153,6 +153,7 @@ function showFacts() {
 }
 
 async function act(button, work) {
+  clearProblems();
   button.disabled = true;
   try {
     await work();
