@@ -19,7 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)  # now: between fork and exec the load
 def die_with_parent(parent_pid: int, signal_number: int) -> None:
     """Let the kernel send us `signal_number` when `parent_pid`, which just forked us, ends. Survives exec, not fork.
 
-    The signal comes when the forking *thread* ends, so fork from the main one. Errors: OSError.
+    The signal comes when the forking *thread* ends, which must outlive its child. Errors: OSError.
     """
     if _libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")

@@ -334,6 +334,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "hlg.mkv": _args(*corner(), *hdr("arib-std-b67")),
     "green_pq.mkv": _args("-f", "lavfi", "-i", "color=0x667f4a:s=320x180:r=25:d=5,format=gbrp", *hdr("smpte2084")),
     "fragments.mp4": _args(*pattern(seconds=4), *H264, "-movflags", "+frag_keyframe", "-frag_duration", "1000000"),
+    "segment_index.mp4": _args(
+        *pattern(seconds=30), *H264, "-g", "25", "-movflags", "+frag_keyframe+global_sidx+default_base_moof"
+    ),
     "trimmed.mp4": _copied(("-ss", "1.3"), *pattern(seconds=4), *H264),
     "sdr_10bit.mkv": _args(*corner(), "-c:v", "ffv1", "-pix_fmt", "yuv420p10le"),
     "411.mkv": _args(*corner(), "-vf", "scale=322:180,setsar=1", "-c:v", "ffv1", "-pix_fmt", "yuv411p"),

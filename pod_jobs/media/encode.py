@@ -4,8 +4,8 @@
 2. One ffmpeg pass: all renditions as HLS that can be watched while it grows, each sound once, the MP3.
    The master playlist appears with the first segments. (Of a long source in chunks, with idle workers: sharing.py.)
 3. Check what the pass wrote, write its playlists and the master again, from what was measured.
-4. Downloads by copying frames into MP4 or WebM; checked against the HLS, which goes where only downloads are wanted.
-   Beside that, captions, chapters, thumbnails, storyboard; a failure of these is a warning.
+4. Downloads by copying frames into MP4 or WebM, checked against the HLS. Beside that, captions, chapters, thumbnails,
+   storyboard; a failure of these is a warning. Then the HLS goes, where only downloads are wanted.
 Each command is in encoding.log. The caller owns the folder: publishes it by renaming, or throws it away.
 """
 
@@ -26,7 +26,7 @@ from pod_jobs.media.ffmpeg import build_encode
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import AudioTrack, MediaInfo
 from pod_jobs.media.outputs import list_outputs
-from pod_jobs.media.package import make_downloads
+from pod_jobs.media.package import drop_stream, make_downloads
 from pod_jobs.media.plan import Encoded, EncodePlan, Remark
 from pod_jobs.media.probe import LEAST_SHARE, check_duration, clock, facts_of, probe
 from pod_jobs.media.progress import Position, Progress
@@ -100,6 +100,7 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
 
     with work.beside("captions", add_extras):
         make_downloads(work, picture, found)
+    drop_stream(work)  # not before the pictures were made of it
     work.journal.note(f"ready after {work.elapsed_s:.2f} s")
     return Encoded(
         outputs=list_outputs(work.folder, picture),

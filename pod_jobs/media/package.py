@@ -15,7 +15,7 @@ STREAM_ENDINGS = (".m3u8", ".m4s")
 
 
 def make_downloads(work: Work, picture: Picture | None, found: dict[str, results.Rendered]) -> None:
-    """The downloads that the plan wants, with the first sound. Then the stream goes, where only they are wanted."""
+    """The downloads that the plan wants, with the first sound."""
     container = CONTAINERS[work.plan.container]
     chosen: list[PlannedRendition | None] = [None]  # sound alone
     if picture:
@@ -28,7 +28,11 @@ def make_downloads(work: Work, picture: Picture | None, found: dict[str, results
         with work.explained():
             for one in chosen:
                 _check(work, work.folder / f"{one.name if one else AUDIO}.{ending}", one, found)
-    if not container.keeps_stream:
+
+
+def drop_stream(work: Work) -> None:
+    """The stream goes where only downloads are wanted."""
+    if not CONTAINERS[work.plan.container].keeps_stream:
         for path in work.folder.iterdir():
             if path.suffix in STREAM_ENDINGS:
                 path.unlink()

@@ -218,14 +218,14 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     seen = {stream.index: Seen(stream, decoders) for stream in tracks if not too_large(stream, request["max_pixels"])}
     if seen:
         first_look(container, seen)
+    # before the end is looked for: the index of fragments is what has been read, without what was jumped over
+    streams = [stream_facts(seen.get(one.index) or Seen(one, decoders)) for one in container.streams]
     start_s = (container.start_time or 0) / 1_000_000
     claimed_s = container.duration / 1_000_000 if container.duration else None
     if claimed_s is not None and container.format.name.startswith("matroska"):  # which announces where it ends
         claimed_s = max(claimed_s - start_s, 0.0)
     end_s, beyond_s = find_end(container, request, claimed_s, start_s) if seen else (start_s, 0.0)
     claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
-    for stream in container.streams:
-        seen.setdefault(stream.index, Seen(stream, decoders))
     return {
         "container": container.format.name,
         "claimed_s": claimed_s,
@@ -233,7 +233,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "end_s": end_s,
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "chapters": [chapter_facts(one, start_s) for one in container.chapters()[:MOST_CHAPTERS]],
-        "streams": [stream_facts(one) for _, one in sorted(seen.items())],
+        "streams": streams,
     }
 
 

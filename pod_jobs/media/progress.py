@@ -5,12 +5,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from pod_jobs.errors import FfmpegFailed
 
+Step = Literal["probe", "encode", "package", "captions", "pictures"]
 # Where each step ends, as a share of the whole: measured on lectures of 10 s to 6 min (./run bench ladder); the encode
 # takes nine tenths of every one of them.
-STEP_ENDS = {"probe": 0.01, "encode": 0.95, "package": 0.97, "captions": 0.98, "pictures": 1.0}
+STEP_ENDS: dict[Step, float] = {"probe": 0.01, "encode": 0.95, "package": 0.97, "captions": 0.98, "pictures": 1.0}
 ETA_AFTER_SHARE, ETA_AFTER_S = 0.05, 10.0  # earlier, a time left is a guess
 FAULT = re.compile(r"corrupt|error while decoding|error submitting|invalid data", re.IGNORECASE)
 WINDOW_S = 30.0  # the pace is that of the last half minute
@@ -76,7 +78,9 @@ class ProgressMeter:
         self._points: deque[tuple[float, float]] = deque([(self._started, 0.0)])
         self._fraction = 0.0
 
-    def at(self, step: str, share: float, position_s: float | None, first_playable: bool, workers: int = 1) -> Progress:
+    def at(
+        self, step: Step, share: float, position_s: float | None, first_playable: bool, workers: int = 1
+    ) -> Progress:
         """`share` 0..1 of the step; never goes back."""
         names = list(STEP_ENDS)
         begin = STEP_ENDS[names[names.index(step) - 1]] if step != names[0] else 0.0

@@ -98,7 +98,7 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
         is_watchable=CONTAINERS[work.plan.container].keeps_stream,
     )
     try:
-        with work.beside("encode", lambda apart: _encode_apart(apart, media, picture, sounds)) as apart:
+        with work.beside("encode", lambda other: _encode_apart(other, media, picture, sounds)) as apart:
             owner.run(apart)
     except PermanentError:
         chunks.clear(shared)

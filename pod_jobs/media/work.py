@@ -14,7 +14,7 @@ from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.journal import Journal
 from pod_jobs.media.media_info import MediaInfo
 from pod_jobs.media.plan import EncodePlan, Remark
-from pod_jobs.media.progress import Position, Progress, ProgressMeter
+from pod_jobs.media.progress import Position, Progress, ProgressMeter, Step
 from pod_jobs.media.run import Bounds, ProcessEnd
 from pod_jobs.media.scene import Feed
 from pod_jobs.media.streams import Picture
@@ -64,7 +64,7 @@ class Work:
         """The source, to be opened as the probe did."""
         return Source(str(self.source), media.demuxer)
 
-    def report(self, step: str, share: float, position_s: float | None = None, workers: int = 1) -> None:
+    def report(self, step: Step, share: float, position_s: float | None = None, workers: int = 1) -> None:
         """Progress: `share` 0..1 of the step. Raises what ends the work."""
         progress = self._meter.at(step, share, position_s, self.first_playable_s is not None, workers)
         source_s = None if self.timeline.ranges or self.others else self.duration_s
@@ -81,7 +81,7 @@ class Work:
             self.remarks.append(Remark(code, reason, facts))
         self.journal.note(f"{code} {reason} {facts or ''}")
 
-    def side(self, step: str, argv: list[str], duration_s: float, source: Path | None = None) -> ProcessEnd:
+    def side(self, step: Step, argv: list[str], duration_s: float, source: Path | None = None) -> ProcessEnd:
         """A command beside the pass: short, but not without limits. `source`: it reads that; else only what we wrote."""
         limits = self.plan.limits
         position = Position(limits.stall_s)
@@ -120,7 +120,7 @@ class Work:
             self.remark(code, error.reason)
 
     @contextmanager
-    def beside(self, step: str, action: "Callable[[Work], None]") -> Iterator[Future[None]]:
+    def beside(self, step: Step, action: "Callable[[Work], None]") -> Iterator[Future[None]]:
         """The body, and `action` beside it on a thread. Its costs and remarks are added; what it raises goes up when the body
         has ended. A body that fails ends it.
 
@@ -145,13 +145,13 @@ class Work:
 class _Beside(Work):
     """The same work, seen from a thread: costs and remarks of its own, and the caller's tick is left to the main thread."""
 
-    def __init__(self, work: Work, step: str) -> None:
+    def __init__(self, work: Work, step: Step) -> None:
         self.__dict__.update(vars(work))
         self.journal, self.remarks = Journal(work.folder, work.tools), []
-        self.at = (step, 0.0)
+        self.at: tuple[Step, float] = (step, 0.0)
         self.leaving = threading.Event()
 
-    def report(self, step: str, share: float, position_s: float | None = None, workers: int = 1) -> None:
+    def report(self, step: Step, share: float, position_s: float | None = None, workers: int = 1) -> None:
         self.at = (step, share)
         if self.leaving.is_set():
             raise Interrupted("what it was beside has ended")

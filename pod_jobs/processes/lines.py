@@ -27,8 +27,8 @@ SERVER_STOP_S = 5.0  # for Valkey to write its file; it takes milliseconds
 def main(name: str) -> int:
     """Run the line `name` until it is told to stop. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # RQ's says five things about each job; ours say what matters
-    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    for of_rq in ("rq.worker", "rq.job"):  # they say five things about each job; ours say what matters
+        logging.getLogger(of_rq).setLevel(logging.WARNING)
     os.umask(0o027)  # recordings and the database are not for everybody on the host
     try:
         settings = load()

@@ -54,6 +54,14 @@ def test_downloads_alone_in_another_container(make: Encode, container: str, code
         assert decoded["VideoFrame"].time == pytest.approx(1.96, abs=0.02)
 
 
+def test_pictures_are_made_before_the_stream_goes(make: Encode) -> None:
+    """Their subtitles keep them back: the downloads are ready earlier."""
+    result, folder = make("talk.mkv", "mp4", with_extras=True)
+    assert not result.warnings
+    assert {path.suffix for path in folder.iterdir()} == {".mp4", ".jpg", ".vtt", ".log"}
+    assert (folder / "thumbnail_3.jpg").exists()
+
+
 @pytest.mark.parametrize(("codec", "codecs"), [("av1", r"av01\.0\.\d\dM\.08"), ("vp9", r"vp09\.00\.\d\d\.08")])
 def test_a_stream_in_another_codec_is_announced_as_such(make: Encode, codec: str, codecs: str) -> None:
     result, folder = make("storyboard.mp4", "hls", codec)

@@ -49,9 +49,13 @@ def test_what_only_a_decoded_frame_tells(clips: Clips, any_tools: Tools) -> None
     assert (full.codec, full.full_range) == ("mjpeg", True)
 
 
-@pytest.mark.parametrize(("name", "hides"), [("fragments.mp4", False), ("trimmed.mp4", True), ("web.mp4", False)])
+@pytest.mark.parametrize(
+    ("name", "hides"),
+    [("fragments.mp4", False), ("segment_index.mp4", False), ("trimmed.mp4", True), ("web.mp4", False)],
+)
 def test_fragments_and_edit_lists_keep_their_frame_rate(clips: Clips, any_tools: Tools, name: str, hides: bool) -> None:
-    """The header of the one counts the frames of its first fragment alone, that of the other frames that are not shown."""
+    """The header of the ones counts the frames of their first fragment alone, that of the other frames that are not shown.
+    Of a segment index the reader jumps to the end, and would not know the frames between."""
     track = look(clips, any_tools, name).video
     assert track
     assert (round(track.fps, 2), track.hides_frames) == (25, hides)

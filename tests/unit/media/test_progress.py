@@ -1,7 +1,7 @@
 import pytest
 
 from pod_jobs.errors import FfmpegFailed
-from pod_jobs.media.progress import Position, ProgressMeter
+from pod_jobs.media.progress import Position, ProgressMeter, Step
 
 
 class Clock:
@@ -39,7 +39,14 @@ def test_a_stall_is_the_lack_of_change_not_of_words() -> None:
 
 def test_fractions_cover_the_job_and_never_go_back() -> None:
     meter = ProgressMeter(Clock())
-    asked = (("probe", 0.0), ("encode", 0.5), ("encode", 0.4), ("encode", 7.0), ("package", 0.0), ("pictures", 1.0))
+    asked: list[tuple[Step, float]] = [
+        ("probe", 0.0),
+        ("encode", 0.5),
+        ("encode", 0.4),
+        ("encode", 7.0),
+        ("package", 0.0),
+        ("pictures", 1.0),
+    ]
     assert [meter.at(step, share, None, False).fraction for step, share in asked] == [0, 0.48, 0.48, 0.95, 0.95, 1.0]
 
 
