@@ -234,12 +234,12 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
     argv = build_encode(work.tools, limits, source, picture, sounds, work.plan.segment_s)
     names = [one.name for one in picture.renditions] if picture else [AUDIO]
     bounds = pass_bounds(limits, media.duration_s, picture)
-    index = picture.track.index if picture else sounds[0].track.index
+    decoded = media if picture else replace(media, video=None)
     try:
         work.journal.run(f"encode {' '.join(names)}", argv, bounds, position, watch, work.sources)
     except BadSource as error:
-        raise damage.blamed(work, index, error) from error
-    return damage.place_damage(work, index) if position.heard_of_damage else None
+        raise damage.blamed(work, decoded, error) from error
+    return damage.place_damage(work, decoded) if position.heard_of_damage else None
 
 
 def _check(

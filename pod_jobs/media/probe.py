@@ -38,14 +38,15 @@ def probe(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None] =
 
 
 def find_damage(
-    source: Path, index: int, tools: Tools, limits: Limits, tick: Callable[[], None] = lambda: None
+    source: Path, media: MediaInfo, tools: Tools, limits: Limits, tick: Callable[[], None] = lambda: None
 ) -> float | None:
-    """Seconds from the start to the first frame of a track that does not decode cleanly; None when none was found in time.
+    """Seconds from the start to the first of picture or sound that does not decode cleanly; None when none was found in time.
 
     Faults in the first second do not count: recordings that begin in mid-stream have them.
     """
+    tracks = [*([media.video.index] if media.video else []), *(track.index for track in media.audio)]
     try:
-        return _look(source, tools, limits, tick, decode=index).get("damage_s")
+        return _look(source, tools, limits, tick, decode=tracks).get("damage_s")
     except BadSource:
         return None
 
@@ -64,7 +65,7 @@ def _check_file(source: Path) -> int:
 
 
 def _look(
-    source: Path, tools: Tools, limits: Limits, tick: Callable[[], None], decode: int | None = None
+    source: Path, tools: Tools, limits: Limits, tick: Callable[[], None], decode: list[int] | None = None
 ) -> dict[str, Any]:
     request = {
         "decode": decode,

@@ -1,8 +1,8 @@
 """Reads one media file with PyAV and prints what it saw as one JSON object. A program, started by probe.py, alone in
 its process because the libraries it calls parse hostile bytes and may crash.  python -I probe_child.py REQUEST
 
-REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s", "decode"}; decode: null, or the index of a
-         track to decode whole
+REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s", "decode"}; decode: null, or the indices of
+         tracks to decode whole
 prints   {"container", "claimed_s", "start_s", "end_s", "encrypted", "chapters", "streams": [{…}]} or {"fault", "reason"}
          with "decode": {"damage_s"}
 
@@ -147,11 +147,11 @@ def find_end(
     return end_s, any_s - end_s
 
 
-def first_damage_s(container: InputContainer, index: int, scan_s: float) -> float | None:
-    """Seconds to the first fault of a track after its first second; None for none."""
+def first_damage_s(container: InputContainer, indices: list[int], scan_s: float) -> float | None:
+    """Seconds to the first fault of any of these tracks after the first second; None for none."""
     deadline = time.monotonic() + scan_s
     start_s = (container.start_time or 0) / 1_000_000
-    for packet in container.demux(container.streams[index]):
+    for packet in container.demux([container.streams[index] for index in indices]):
         at_s = seconds(packet, packet.pts if packet.pts is not None else packet.dts)
         try:
             clean = not any(getattr(frame, "is_corrupt", False) for frame in packet.decode())

@@ -230,13 +230,17 @@ def test_the_chunk_of_a_frozen_helper_is_taken_over(
     assert len(times(folder / "90p.m4s")) == SECONDS * 25
 
 
-def test_a_source_that_does_not_suit_is_encoded_whole(
-    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers, tmp_path: Path
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_a_source_that_is_damaged_is_encoded_whole(
+    sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers, tmp_path: Path, kind: str
 ) -> None:
     damaged = tmp_path / "damaged.mp4"
     raw = bytearray(sources["even.mp4"].read_bytes())
-    for at in range(len(raw) // 3, len(raw) * 2 // 3, 200):
-        raw[at] ^= 0x55
+    with av.open(sources["even.mp4"]) as container:
+        packets = [packet for packet in container.demux(**{kind: 0}) if packet.size]
+    for packet in packets[len(packets) // 3 : len(packets) * 2 // 3 : 10]:
+        assert packet.pos is not None
+        raw[packet.pos : packet.pos + packet.size] = bytes(byte ^ 0x55 for byte in bytes(packet))
     damaged.write_bytes(raw)
     encoded = encode(damaged, folder, PLAN, tools, quiet, helpers)
     assert "whole after all" in log_of(folder)
