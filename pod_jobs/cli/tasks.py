@@ -17,6 +17,7 @@ from pod_jobs.media_names import KIND, WEB
 
 AGAIN = ("error", "cancelled")
 ADJECTIVES = {"error": "failed"}  # of states, where they are none themselves
+ENCODE_AGAIN = f" What is done is encoded again by: requeue --template {WEB} {{video}}"
 TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)(\d+)(?:-g\d+)?")
 
 
@@ -61,7 +62,7 @@ def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> Non
     if template:
         _encode_each(api, ids, template)
         return
-    chosen = list(api.pages("/tasks", "tasks", state="error")) if all_failed else _choose(api, ids, AGAIN)
+    chosen = list(api.pages("/tasks", "tasks", state="error")) if all_failed else _choose(api, ids, AGAIN, ENCODE_AGAIN)
     _order_each(api, chosen, "requeue")
     click.echo(f"{len(chosen)} {'task runs' if len(chosen) == 1 else 'tasks run'} again.")
 
@@ -94,7 +95,7 @@ def deliveries(push: bool, as_json: bool) -> None:
     echo_table(rows, ("REPORT", "TASK", "OUTCOME", "TRIES", "NEXT TRY"))
 
 
-def _choose(api: Api, ids: Sequence[str], states: Sequence[str]) -> list[dict[str, Any]]:
+def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "") -> list[dict[str, Any]]:
     """The tasks that `ids` name; of a video, those in `states`. Errors: Fault when one has none."""
     chosen: list[dict[str, Any]] = []
     for name in ids:
@@ -104,7 +105,7 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str]) -> list[dict[st
             if not fitting:
                 tasks = ", ".join(f"t{task['id']} ({task['kind']}, {describe_task(task)})" for task in of_video)
                 wanted = " or ".join(ADJECTIVES.get(one, one) for one in states)
-                raise Fault(f"Video {name} has no {wanted} task.", f"It has {tasks}. A task can be named, too.")
+                raise Fault(f"Video {name} has no {wanted} task.", f"It has {tasks}.{remedy.format(video=name)}")
             chosen += fitting
         elif match := TASK_ID.fullmatch(name):
             chosen.append(api.get(f"/tasks/{match[1]}"))

@@ -106,6 +106,8 @@ def test_what_is_not_open_cannot_be_cancelled(instance: Instance, clip: Path) ->
     assert "has no waiting or running task" in refused.stderr
     finished = pod_jobs(instance, "requeue", str(video["id"]))
     assert f"t{_task(instance, video['id'])['id']} (" in finished.stderr and "done)" in finished.stderr
+    assert pod_jobs(instance, *finished.stderr.split(": ")[-1].split()).stdout == "1 encode is queued.\n"
+    wait_until(lambda: _task(instance, video["id"])["state"] == "done", what="it is encoded again")
     assert json.loads(pod_jobs(instance, "active", "--json").stdout) == []
     assert json.loads(pod_jobs(instance, "waiting", "--json").stdout) == []
 
