@@ -23,6 +23,13 @@ def video(site: Site, clip: Path) -> int:
     return site.upload("Thermodynamique.mp4", clip)
 
 
+def test_milliseconds_change_no_clock(page: Page) -> None:
+    """An encode ends a few of them before or after its source."""
+    page.goto("/")
+    clock = "async seconds => (await import('/static/js/words.js')).clock(seconds)"
+    assert [page.evaluate(clock, seconds) for seconds in (10.998, 11, 59.98, 10.9)] == ["0:11", "0:11", "1:00", "0:10"]
+
+
 def test_the_player_by_keyboard(page: Page, site: Site, video: int, outputs: Outputs) -> None:
     StandIn(site, video, outputs).publish()
     page.goto("/")

@@ -36,9 +36,9 @@ export function bytes(count) {
   return formats.bytes[power].format(count / 1000 ** power);
 }
 
-/** Seconds as on a clock: 65 -> "1:05", 3661 -> "1:01:01". */
+/** Seconds as on a clock: 65 -> "1:05", 3661 -> "1:01:01". What was encoded ends some milliseconds beside its source: 10.998 is 11. */
 export function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
+  const whole = Math.max(0, Math.floor(seconds + 0.05));
   const two = (number) => String(number).padStart(2, "0");
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
