@@ -21,9 +21,8 @@ TIME = r"((?:\d{1,6}:)?\d\d:\d\d\.\d{3})"
 TIMING = re.compile(rf"{TIME}\s+-->\s+{TIME}")
 TAG = re.compile(r"<(/?)([a-z]++|(?=[\d:]))([^<>]*)>", re.IGNORECASE)
 ASS_COMMAND = re.compile(r"\{\\[^{}]*\}")
-UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)  # also what turns the writing round
+# also what turns the writing round
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 LONGEST_CUE = 1000  # characters
 LONGEST_TITLE = 200
 MOST_CHAPTERS = 500

@@ -1,7 +1,7 @@
 """Still pictures of a video: thumbnails, and a storyboard (a grid of small pictures and the WebVTT that says which part
 of the grid belongs to which seconds). Arguments and text; opens nothing.
 
-Both come from what the encoder wrote, decoding key frames only: ten minutes take half a second.
+Both come from what the encoder wrote, decoding key frames only: ten minutes take less than a second.
 """
 
 import math

@@ -57,7 +57,7 @@ class Journal:
         return finished
 
     def add(self, cpu_s: float, peak_mb: float, commands: Sequence[str]) -> None:
-        """Costs of what ran elsewhere."""
+        """Costs of commands; `commands` are those that ran elsewhere: `run` has noted its own."""
         self.cpu_s += cpu_s
         self.peak_mb = max(self.peak_mb, peak_mb)
         self.commands += commands

@@ -26,9 +26,7 @@ TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")
 TEXT_CODECS = ("ass", "ssa", "subrip", "srt", "mov_text", "text", "webvtt", "eia_608")  # subtitles that can become text
 MOST_TEXTS = 16
-LEAST_SHARE = (
-    0.1  # of the announced duration: with less the upload is taken for a broken one, not for a short recording
-)
+LEAST_SHARE = 0.1  # of the announced duration: with less the upload is a broken one, not a short recording
 
 
 def probe(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None] = lambda: None) -> MediaInfo:
