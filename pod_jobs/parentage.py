@@ -13,7 +13,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 PR_SET_CHILD_SUBREAPER = 36
-_libc = ctypes.CDLL(None, use_errno=True)  # now: between fork and exec the loader's lock may be another thread's
+_prctl = ctypes.CDLL(None, use_errno=True).prctl  # now: between fork and exec the loader's lock may be another thread's
 
 
 def die_with_parent(parent_pid: int, signal_number: int) -> None:
@@ -21,7 +21,7 @@ def die_with_parent(parent_pid: int, signal_number: int) -> None:
 
     The signal comes when the forking *thread* ends, which must outlive its child. Errors: OSError.
     """
-    if _libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
+    if _prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent_pid:  # it ended before the call, and no signal will come
         os.kill(os.getpid(), signal_number)
@@ -33,7 +33,7 @@ def adopt_orphans() -> None:
 
     A process can be too young to die with its parent: bubblewrap's inner one, killed at a bad moment, waits for ever.
     """
-    if _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    if _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 

@@ -20,7 +20,7 @@ class VideoTrack:
     matrix: int  # H.273
     full_range: bool
     interlaced: bool
-    fps: float  # measured on the packets
+    fps: float  # by the index, or measured on the first packets
     base_fps: float  # the finest grid that the container's time stamps suggest; lies
     start_s: float  # after the start of the file
     mirrored: bool = False
