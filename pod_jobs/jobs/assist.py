@@ -9,7 +9,7 @@ import time
 
 from redis.exceptions import RedisError
 
-from pod_jobs.errors import Cancelled, PodJobsError, Superseded
+from pod_jobs.errors import Cancelled, PodJobsError, Stopped, Superseded
 from pod_jobs.jobs import queue, work_folder
 from pod_jobs.jobs.colleagues import QUEUE
 from pod_jobs.jobs.encode import tools_of
@@ -41,6 +41,8 @@ def run_assist(context: Context, payload: Payload) -> None:
         if not _video_waits(context):
             count = help_out(folder, tools_of(context.settings), tick, lambda: not _video_waits(context))
         log.info("task %s g%s: made %s of its chunks", task, generation, count)
+    except (Stopped, FileNotFoundError) as error:  # a run that is over takes its folder away
+        log.info("task %s g%s: help ended: %s", task, generation, error)
     except (PodJobsError, OSError) as error:  # the owner makes this chunk itself
         log.warning("task %s g%s: help ended: %s", task, generation, error)
 

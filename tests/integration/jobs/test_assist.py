@@ -1,9 +1,10 @@
 """A long video shared by real workers, of which some die."""
 
+import logging
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,17 @@ def shared(redis: Redis, start_worker: StartWorker, work: Path) -> tuple[WorkerP
     assert owner is not None
     first = f".{workers[0].pid}." in str(owner.worker_name)
     return (workers[0], workers[1]) if first else (workers[1], workers[0])
+
+
+@pytest.fixture
+def warnings(tmp_path: Path) -> Iterator[Path]:
+    """What the workers that start after this log as a warning or worse."""
+    handler = logging.FileHandler(tmp_path / "warnings")
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    yield tmp_path / "warnings"
+    logging.getLogger().removeHandler(handler)
+    handler.close()
 
 
 def states(redis: Redis) -> list[str]:
@@ -147,6 +159,7 @@ def test_the_helper_of_a_killed_owner_ends_and_the_next_run_begins_anew(
 
 
 def test_a_cancel_ends_owner_and_helper(
+    warnings: Path,
     redis: Redis,
     shared: tuple[WorkerProcess, WorkerProcess],
     work: Path,
@@ -161,6 +174,7 @@ def test_a_cancel_ends_owner_and_helper(
     wait_until(lambda: small_catalog.reports)
     (report,) = small_catalog.reports
     assert (report["outcome"], round(report["source_s"])) == ("cancelled", SECONDS)
+    assert warnings.read_text() == ""
 
 
 def test_helpers_make_way_for_a_video_that_waits(
