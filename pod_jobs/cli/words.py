@@ -14,7 +14,7 @@ def clock(seconds: float | None) -> str:
     """93.9 -> "1:33", as the pages say it; unknown -> "-"."""
     if seconds is None:
         return "-"
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(int(seconds + 0.05), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 

@@ -161,8 +161,8 @@ def check_duration(duration_s: float, limits: Limits) -> None:
 
 
 def clock(seconds: float) -> str:
-    """83.4 -> "1:23", 7265 -> "2:01:05"."""
-    minutes, rest = divmod(int(seconds), 60)
+    """83.4 -> "1:23", 7265 -> "2:01:05"; 10.998 is 11, as the pages say it."""
+    minutes, rest = divmod(int(seconds + 0.05), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 

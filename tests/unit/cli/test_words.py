@@ -8,7 +8,15 @@ from pod_jobs.cli.words import clock, describe_task, size
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(None, "-"), (0, "0:00"), (59.6, "0:59"), (93.9, "1:33"), (3600.9, "1:00:00"), (36061, "10:01:01")],
+    [
+        (None, "-"),
+        (0, "0:00"),
+        (10.998, "0:11"),
+        (59.6, "0:59"),
+        (93.9, "1:33"),
+        (3600.9, "1:00:00"),
+        (36061, "10:01:01"),
+    ],
 )
 def test_clock(seconds: float | None, words: str) -> None:
     assert clock(seconds) == words

@@ -135,6 +135,8 @@ def test_hdr_is_in_the_frame(transfer: int, hdr: str) -> None:
     assert media.video and media.video.hdr == hdr
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (83.4, "1:23"), (7265, "2:01:05"), (144_000, "40:00:00")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (83.4, "1:23"), (10.998, "0:11"), (7265, "2:01:05"), (144_000, "40:00:00")]
+)
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
