@@ -37,10 +37,17 @@ def relay_outbox(redis: Redis, now: datetime, fence: Fence) -> int:
 
 def _due(redis: Redis, now: datetime) -> Iterator[Outbox]:
     """All that the web app left, and then, once that is in RQ, one that makes way if nothing stands before it."""
-    yield from (row for row in outbox.pending() if now - row.created_at > HEAD_START or row.created_at > now)
-    row = outbox.next_to_make_way()
-    if row is not None and workforce.has_room(redis, JOB_TYPES[row.kind].queue):
-        yield row
+    makes_way = outbox.next_to_make_way()  # looked for first: what was committed with it is pending by now, or in RQ
+    fresh_kinds = set()
+    for row in outbox.pending():
+        if timedelta() <= now - row.created_at <= HEAD_START:
+            fresh_kinds.add(row.kind)
+        else:
+            yield row
+    if makes_way is None or makes_way.kind in fresh_kinds:
+        return
+    if workforce.has_room(redis, JOB_TYPES[makes_way.kind].queue):
+        yield makes_way
 
 
 class ReportRelay:

@@ -48,6 +48,14 @@ def test_what_makes_a_video_watchable_is_never_behind_other_versions(
     assert outbox.job_ids() == set(versions)
 
 
+def test_other_versions_wait_for_what_the_web_app_is_about_to_enqueue(
+    redis: Redis, task: Task, versions: list[str]
+) -> None:
+    assert relay_outbox(redis, now(), nullcontext) == 0
+    assert waiting(redis) == []
+    assert {row.job_id for row in outbox.pending()} == {f"encode-{task.id}-g1"}
+
+
 def test_other_versions_are_enqueued_alone_and_oldest_first(redis: Redis, task: Task, versions: list[str]) -> None:
     order = []
     for _ in range(4):
