@@ -2,7 +2,7 @@
 
 1. Probe the source in a child process; refuse it with a sentence, or plan its ladder.
 2. One ffmpeg pass: all renditions as HLS that can be watched while it grows, each sound once, the MP3.
-    The master playlist appears with the first segments. (Of a long source in chunks, with idle workers: sharing.py.)
+   The master playlist appears with the first segments. (Of a long source in chunks, with idle workers: sharing.py.)
 3. Check what the pass wrote, write its playlists and the master again, from what was measured.
 4. Downloads by copying frames into MP4 or WebM, checked against the HLS. Beside that, captions, chapters, thumbnails,
    storyboard; a failure of these is a warning. Then the HLS goes, where only downloads are wanted.
