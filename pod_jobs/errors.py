@@ -77,6 +77,7 @@ SENTENCES: dict[str, str] = {
     "settings-no-template": "The worker's settings have no template {name}.",
     "not-found": "There is no such page or object.",
     "user-unknown": "There is no user {name}.",
+    "user-exists": "There is a user {name} already.",
     "instance-running": "This instance is running already.",
     "refused": "This cannot be done in the present state.",
     "malformed": "The request could not be understood.",

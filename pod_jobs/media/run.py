@@ -112,7 +112,6 @@ def _start(argv: Sequence[str], folder: Path, bounds: Bounds) -> "subprocess.Pop
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            umask=0o027,
             preexec_fn=before_exec,  # noqa: PLW1509  (the alternative is a second program)
         )
     except (FileNotFoundError, PermissionError) as error:

@@ -23,12 +23,14 @@ def hash_token(token: str) -> str:
 
 
 def create(name: str, role: str, password_hash: str | None, now: datetime) -> User:
-    """Errors: Refused for a name that exists or a role that does not."""
+    """Errors: Refused for a name that exists (user-exists) or is empty, or a role that does not exist."""
     if role not in ROLES:
         raise Refused(f"role {role!r} is none of {', '.join(ROLES)}")
     with transaction():
-        if not name.strip() or User.select().where(User.name == name).exists():
-            raise Refused(f"the user name {name!r} is taken or empty")
+        if not name.strip():
+            raise Refused("the user name is empty")
+        if User.select().where(User.name == name).exists():
+            raise Refused("perhaps switched off", code="user-exists", name=name)
         return User.create(uuid=str(uuid.uuid4()), name=name, role=role, password_hash=password_hash, created_at=now)
 
 

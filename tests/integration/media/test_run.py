@@ -187,3 +187,12 @@ def test_a_process_that_ends_just_before_it_is_stopped_keeps_its_end(
     monkeypatch.setattr(run_module, "_reap", blind_at_first)
     run_module._stop(process, grace_s)
     assert process.returncode == 3
+
+
+def test_files_are_readable_by_whom_the_caller_says(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        python("open('file', 'w')", tmp_path)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
