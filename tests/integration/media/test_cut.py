@@ -92,10 +92,10 @@ def test_nothing_left(clips: Clips, tools: Tools, tmp_path: Path) -> None:
     assert caught.value.code == "source-cut-empty"
 
 
-@pytest.mark.parametrize(("keep", "at"), [(((0.0, 3.0), (18.0, 24.0)), ["0:04"]), (((0.0, 3.0), (30.0, 33.0)), [])])
+@pytest.mark.parametrize(("keep", "at"), [(((0.0, 3.0), (18.0, 24.0)), ["0:05"]), (((0.0, 3.0), (30.0, 33.0)), [])])
 def test_damage_is_told_where_it_comes_to_lie(
     clips: Clips, tools: Tools, tmp_path: Path, keep: tuple[tuple[float, float], ...], at: list[str]
 ) -> None:
-    """The damage is at 19 s of the source."""
+    """The damage is at 19.96 s of the source."""
     made = encode(clips.path("spoilt.mkv"), tmp_path, replace(PLAN, keep=keep), tools, lambda progress: None)
     assert [(warning.code, warning.facts["at"]) for warning in made.warnings] == [("warning-faults", one) for one in at]
