@@ -83,20 +83,21 @@ def test_other_browsers(chromium: Browser, site: Site, video: int, outputs: Outp
         assert page.locator("video").evaluate("media => media.currentSrc").endswith(file)
 
 
-def test_a_recording_in_two_languages_lets_its_viewer_choose(
-    page: Page, site: Site, video: int, outputs: Outputs
+@pytest.mark.parametrize(("name", "shown"), [("Deutsch", "Deutsch"), ("2", "Sound 2")])
+def test_a_recording_with_two_sounds_lets_its_viewer_choose(
+    page: Page, site: Site, video: int, outputs: Outputs, name: str, shown: str
 ) -> None:
     worker = StandIn(site, video, outputs)
     shutil.copytree(outputs.folder, worker.complete)
     master = (worker.complete / "master.m3u8").read_text()
     [first] = [line for line in master.splitlines(keepends=True) if line.startswith("#EXT-X-MEDIA:TYPE=AUDIO")]
-    second = re.sub('NAME="[^"]*"', 'NAME="Deutsch"', first).replace("DEFAULT=YES", "DEFAULT=NO")
+    second = re.sub('NAME="[^"]*"', f'NAME="{name}"', first).replace("DEFAULT=YES", "DEFAULT=NO")
     second = second.replace("audio.m3u8", "audio_2.m3u8")
     (worker.complete / "master.m3u8").write_text(master.replace(first, first + second))
     shutil.copy(worker.complete / "audio.m3u8", worker.complete / "audio_2.m3u8")
     worker.end("done", result={**outputs.result, "folder": worker.folder})
     page.goto(f"/videos/{video}")
     with page.expect_response("**/audio_2.m3u8"):
-        page.get_by_label("Sound", exact=True).select_option("Deutsch")
+        page.get_by_label("Sound", exact=True).select_option(shown)
     page.get_by_role("button", name="Play").click()
     play_until(page, 0.3)

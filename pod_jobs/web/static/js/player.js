@@ -175,11 +175,12 @@ export class Player {
     select.value = String(this.stream.level);
   }
 
-  /** The sounds of a recording in several languages. */
+  /** The sounds of a recording in several languages; one whose language nobody knows has a number for a name. */
   showSounds() {
     const sounds = this.stream?.sounds() ?? [];
+    const words = (label) => (Number(label) ? `${_("Sound")} ${label}` : label);
     this.part("sound-field").hidden = sounds.length < 2;
-    this.part("sound").replaceChildren(...sounds.map(({ index, label }) => new Option(label, String(index))));
+    this.part("sound").replaceChildren(...sounds.map(({ index, label }) => new Option(words(label), String(index))));
     this.part("sound").value = String(this.stream?.sound);
   }
 
