@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ladder import BOUNDS, REPOSITORY, ladder_of_settings, say
+from benchmarks.ladder import BOUNDS, REPOSITORY, ladder_of_settings, say, there_and_back
 from pod_jobs.media import chunks, sharing
 from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.encode import Encoded, EncodePlan, encode
@@ -163,16 +163,15 @@ def overhead(folder: Path, tools: Tools, options: argparse.Namespace) -> dict[st
     plan = EncodePlan(ladder_of_settings(), share_from_s=1, chunk_s=options.chunk_s, with_extras=False)
     helpers = {"whole": 0, "shared": 1}
     best: dict[str, Encoded] = {}
-    for n in range(options.repeat):
-        for name in list(helpers)[:: -1 if n % 2 else 1]:  # there and back, so that a machine that slows down hits both
-            target = folder / name
-            shutil.rmtree(target, ignore_errors=True)
-            target.mkdir()
-            team = Forked(target, tools, helpers[name])
-            encoded = encode(source, target, plan, tools, lambda _: None, team)
-            team.end()
-            say(f"{options.talks} x 42 s of 720p, {name}: {encoded.cpu_s:.1f} s of processor time")
-            best[name] = min(best.get(name, encoded), encoded, key=lambda one: one.cpu_s)
+    for name in there_and_back(list(helpers), options.repeat):
+        target = folder / name
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        team = Forked(target, tools, helpers[name])
+        encoded = encode(source, target, plan, tools, lambda _: None, team)
+        team.end()
+        say(f"{options.talks} x 42 s of 720p, {name}: {encoded.cpu_s:.1f} s of processor time")
+        best[name] = min(best.get(name, encoded), encoded, key=lambda one: one.cpu_s)
     figures = {f"{name}_{what}": getattr(one, what) for name, one in best.items() for what in ("cpu_s", "wall_s")}
     ratio = figures["shared_cpu_s"] / figures["whole_cpu_s"]
     return {**figures, "overhead_two_workers": round(ratio - 1, 4)}

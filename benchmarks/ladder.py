@@ -12,7 +12,7 @@ import shlex
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
@@ -88,17 +88,22 @@ def measure_file(source: Path, tools: Tools, options: argparse.Namespace) -> Row
         ways["per rendition"] = lambda folder: per_rendition(source, folder, media, ladder, tools)
         ways["two passes"] = lambda folder: two_passes(source, folder, ladder, tools)
     best: dict[str, Row] = {}
-    for n in range(options.repeat):
-        # in turn, so that a busy minute of the machine hits all; there and back, so that none always follows the hottest
-        for name, way in list(ways.items())[:: -1 if n % 2 else 1]:
-            with tempfile.TemporaryDirectory() as folder:
-                row = {"way": name, **way(Path(folder))}
-                say(f"{name}: {row['wall_s']:.2f} s")
-                if name not in best and not options.quick and name in ("ours", "two passes"):
-                    row["vmaf"] = vmaf(source, Path(folder), media, ladder)
-                if name not in best or row["wall_s"] < best[name]["wall_s"]:
-                    best[name] = {**best.get(name, {}), **row}
+    for name in there_and_back(list(ways), options.repeat):
+        with tempfile.TemporaryDirectory() as folder:
+            row = {"way": name, **ways[name](Path(folder))}
+            say(f"{name}: {row['wall_s']:.2f} s")
+            if name not in best and not options.quick and name in ("ours", "two passes"):
+                row["vmaf"] = vmaf(source, Path(folder), media, ladder)
+            if name not in best or row["wall_s"] < best[name]["wall_s"]:
+                best[name] = {**best.get(name, {}), **row}
     return summary(source, tools, best)
+
+
+def there_and_back(names: Sequence[str], rounds: int) -> Iterator[str]:
+    """In turn, so that a busy minute of the machine hits all; every second round backwards, so that none always follows the
+    hottest."""
+    for n in range(rounds):
+        yield from names[:: -1 if n % 2 else 1]
 
 
 def say(text: str) -> None:

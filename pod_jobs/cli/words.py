@@ -4,6 +4,8 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
+from pod_jobs.media import times
+
 
 def harmless(text: str) -> str:
     """`text` without what a terminal would obey instead of show: people choose titles, labels and names."""
@@ -12,11 +14,7 @@ def harmless(text: str) -> str:
 
 def clock(seconds: float | None) -> str:
     """93.9 -> "1:33", as the pages say it; unknown -> "-"."""
-    if seconds is None:
-        return "-"
-    minutes, rest = divmod(int(seconds + 0.05), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return "-" if seconds is None else times.clock(seconds)
 
 
 def size(count: float) -> str:

@@ -14,6 +14,7 @@ from pod_jobs.media.ffmpeg import ALWAYS
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.languages import find_language
 from pod_jobs.media.media_info import Chapter
+from pod_jobs.media.times import vtt_time
 from pod_jobs.media.tools import Tools
 
 WHOLE = Timeline()
@@ -149,10 +150,3 @@ def _escaped(text: str) -> str:
 def _seconds(text: str) -> float:
     *hours, minutes, seconds = text.split(":")
     return (int(hours[0]) * 3600 if hours else 0) + int(minutes) * 60 + float(seconds)
-
-
-def vtt_time(seconds: float) -> str:
-    """3661.5 -> "01:01:01.500", as WebVTT writes it."""
-    milliseconds = round(seconds * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pod_jobs.errors import BadSource
 from pod_jobs.media.media_info import MediaInfo
-from pod_jobs.media.probe import clock, find_damage
+from pod_jobs.media.probe import find_damage
+from pod_jobs.media.times import clock
 from pod_jobs.media.work import Work
 
 

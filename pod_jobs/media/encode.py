@@ -28,10 +28,11 @@ from pod_jobs.media.media_info import AudioTrack, MediaInfo
 from pod_jobs.media.outputs import list_outputs
 from pod_jobs.media.package import drop_stream, make_downloads
 from pod_jobs.media.plan import Encoded, EncodePlan, Remark
-from pod_jobs.media.probe import LEAST_SHARE, check_duration, clock, facts_of, probe
+from pod_jobs.media.probe import LEAST_SHARE, check_duration, facts_of, probe
 from pod_jobs.media.progress import Position, Progress
 from pod_jobs.media.scene import Cast, Feed, plan_scene
 from pod_jobs.media.streams import AUDIO, Picture, Sound
+from pod_jobs.media.times import clock
 from pod_jobs.media.tools import Tools
 from pod_jobs.media.work import Work, pass_bounds
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pod_jobs.media import guard
-from pod_jobs.media.captions import vtt_time
 from pod_jobs.media.ffmpeg import ALWAYS
 from pod_jobs.media.guard import Limits, Source
 from pod_jobs.media.ladder import PlannedRendition
+from pod_jobs.media.times import vtt_time
 from pod_jobs.media.tools import Tools
 
 THUMBNAILS_AT = (0.25, 0.5, 0.75)  # of the duration

@@ -18,6 +18,7 @@ from pod_jobs.media import guard
 from pod_jobs.media.guard import Limits
 from pod_jobs.media.media_info import AudioTrack, Chapter, MediaInfo, SubtitleTrack, VideoTrack
 from pod_jobs.media.run import Bounds, capture
+from pod_jobs.media.times import clock
 from pod_jobs.media.tools import Tools
 from pod_jobs.sniff import SNIFF_BYTES, refuse_unless_media
 
@@ -158,13 +159,6 @@ def check_duration(duration_s: float, limits: Limits) -> None:
     """Of a source, and of all that becomes one picture. Errors: BadSource."""
     if duration_s > limits.max_duration_s:
         raise BadSource(f"{duration_s:.0f} s", code="source-too-long", limit=clock(limits.max_duration_s))
-
-
-def clock(seconds: float) -> str:
-    """83.4 -> "1:23", 7265 -> "2:01:05"; 10.998 is 11, as the pages say it."""
-    minutes, rest = divmod(int(seconds + 0.05), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:

@@ -7,7 +7,8 @@ import pytest
 from pod_jobs.errors import BadSource
 from pod_jobs.media.guard import Limits
 from pod_jobs.media.media_info import MediaInfo
-from pod_jobs.media.probe import clock, judge
+from pod_jobs.media.probe import judge
+from pod_jobs.media.times import clock
 
 
 def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
