@@ -1,13 +1,14 @@
 """What page tests share: one web app and one Chromium for all of them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.instance import Instance, running
-from tests.acceptance.site import Outputs, Site, serve
+from tests.acceptance.site import Outputs, Site, make_clip, serve
 from tests.servers import KeyValueServer, short_folder
 
 
@@ -34,6 +35,17 @@ def site() -> Iterator[Site]:
                 yield served
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=2)
+
+
+@pytest.fixture
+def video(site: Site, clip: Path) -> int:
+    """Id of a video that waits for its encode."""
+    return site.upload("Thermodynamique.mp4", clip)
 
 
 @pytest.fixture

@@ -2,25 +2,13 @@
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.browser import sign_in, visitor
-from tests.acceptance.site import Outputs, Site, StandIn, make_clip
+from tests.acceptance.site import Outputs, Site, StandIn
 from tests.acceptance.viewing import play_until, position
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=2)
-
-
-@pytest.fixture
-def video(site: Site, clip: Path) -> int:
-    """Id of a video that waits for its encode."""
-    return site.upload("Thermodynamique.mp4", clip)
 
 
 def test_milliseconds_change_no_clock(page: Page) -> None:

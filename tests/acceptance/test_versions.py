@@ -8,17 +8,12 @@ from playwright.sync_api import Browser, Page, expect
 from pod_jobs.media.encode import EncodePlan
 from pod_jobs.media.ladder import Rendition
 from tests.acceptance.browser import sign_in, visitor
-from tests.acceptance.site import Outputs, Site, StandIn, make_clip
+from tests.acceptance.site import Outputs, Site, StandIn
 
 
 def small(container: str, codec: str, preset: str) -> EncodePlan:
     rung = Rendition("small", 90, crf=45, preset=preset, maxrate_kbps=300, audio_kbps=64, mp4=False)
     return EncodePlan((rung,), container=container, codec=codec, mp3_kbps=0, with_extras=False)
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=2)
 
 
 @pytest.fixture(scope="module")

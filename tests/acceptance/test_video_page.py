@@ -9,13 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.browser import sign_in, visitor
-from tests.acceptance.site import Outputs, Site, StandIn, make_clip
+from tests.acceptance.site import Outputs, Site, StandIn
 from tests.servers import wait_until
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=2)
 
 
 class Absent:
@@ -26,12 +21,6 @@ class Absent:
 
     def call(self, count: int) -> None:
         pass
-
-
-@pytest.fixture
-def video(site: Site, clip: Path) -> int:
-    """Id of a video that waits for its encode."""
-    return site.upload("Thermodynamique.mp4", clip)
 
 
 def at(page: Page) -> float:
