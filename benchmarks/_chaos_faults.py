@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks._instance import ROOT, Instance, children_of
-from pod_jobs import identity
+from pod_jobs.system import process_identity
 
 # name -> weight. Outages are rare because they are long, not because they are harmless.
 FAULTS: dict[str, float] = {
@@ -125,7 +125,7 @@ class Faults:
         return _signal(worker, signal.SIGKILL)
 
     def _note(self, pid: int) -> None:
-        if started := identity.start_ticks(pid):
+        if started := process_identity.start_ticks(pid):
             self.kills[pid, started] = time.monotonic()
 
     def _kill_web(self) -> bool:

@@ -13,15 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pod_jobs import identity
 from pod_jobs.jobs import encode as encode_job
 from pod_jobs.jobs import work_folder
 from pod_jobs.media.encode import Encoded, EncodePlan
-from pod_jobs.media.outputs import Output
-from pod_jobs.media.progress import Progress
-from pod_jobs.media.sharing import Team
-from pod_jobs.media.tools import Tools
+from pod_jobs.media.planning.plan import Output
+from pod_jobs.media.process.progress import Progress
+from pod_jobs.media.process.tools import Tools
+from pod_jobs.media.sharing.sharing import Team
 from pod_jobs.processes import lines
+from pod_jobs.system import process_identity
 
 REAL_EVERY = 4
 real_encode = encode_job.encode  # type: ignore[attr-defined]
@@ -64,7 +64,7 @@ def stub(
 def recorded_encode(source: Path, folder: Path, *more: Any, **named: Any) -> Encoded:
     for other in others_at_work(folder):
         record("overlap", folder, other=other)
-    record("begin", folder, started=identity.start_ticks(os.getpid()))
+    record("begin", folder, started=process_identity.start_ticks(os.getpid()))
     outcome = "killed"
     try:
         work = real_encode if int(folder.parent.name) % REAL_EVERY == 0 else stub
@@ -89,7 +89,7 @@ def others_at_work(folder: Path) -> list[int]:
                 begun[event["pid"]] = event["started"]
             elif event["event"] == "end":
                 begun.pop(event["pid"], None)
-    return [pid for pid, started in begun.items() if identity.start_ticks(pid) == started]
+    return [pid for pid, started in begun.items() if process_identity.start_ticks(pid) == started]
 
 
 def recorded_publish(work: Path, result: dict[str, Any]) -> None:

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ladder import BOUNDS, REPOSITORY, ladder_of_settings, say, there_and_back
-from pod_jobs.media import chunks, sharing
-from pod_jobs.media.chunk_grid import Chunk
 from pod_jobs.media.encode import Encoded, EncodePlan, encode
-from pod_jobs.media.guard import Limits
-from pod_jobs.media.hls import build_playlist, parse_playlist
-from pod_jobs.media.ladder import PlannedRendition, Rendition
-from pod_jobs.media.probe import probe
-from pod_jobs.media.run import run
-from pod_jobs.media.streams import Picture
-from pod_jobs.media.tools import Tools, find_tools
+from pod_jobs.media.hls.playlists import build_playlist, parse_playlist
+from pod_jobs.media.planning.chunk_grid import Chunk
+from pod_jobs.media.planning.ladder import PlannedRendition, Rendition
+from pod_jobs.media.planning.limits import Limits
+from pod_jobs.media.planning.streams import Picture
+from pod_jobs.media.probing.probe import probe
+from pod_jobs.media.process.run import run
+from pod_jobs.media.process.tools import Tools, find_tools
+from pod_jobs.media.sharing import chunks, sharing
 from pod_jobs.media.work import Work
 
 SUMMARY = "a long video in chunks: wall time of 1 to 16 workers of fixed speed; what sharing costs two real ones"

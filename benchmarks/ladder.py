@@ -19,18 +19,18 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from pod_jobs.media import stillness
-from pod_jobs.media.codecs import LIBX264
-from pod_jobs.media.cut import Timeline
+from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.encode import EncodePlan, Progress, encode
-from pod_jobs.media.ffmpeg import build_encode
-from pod_jobs.media.guard import Limits, Source
-from pod_jobs.media.ladder import PlannedRendition, Rendition, build_ladder, constant_rate, segment_s
-from pod_jobs.media.media_info import MediaInfo
-from pod_jobs.media.probe import probe
-from pod_jobs.media.run import Bounds, run
-from pod_jobs.media.streams import AUDIO, Picture, Sound
-from pod_jobs.media.tools import Tools, find_tools
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.planning import stillness
+from pod_jobs.media.planning.codecs import LIBX264
+from pod_jobs.media.planning.cut import Timeline
+from pod_jobs.media.planning.ladder import PlannedRendition, Rendition, build_ladder, constant_rate, segment_s
+from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
+from pod_jobs.media.probing.probe import probe
+from pod_jobs.media.process.run import Bounds, run
+from pod_jobs.media.process.tools import Tools, find_tools
 
 SUMMARY = "the ladder of one source: ours, the bare command, one run per rendition, two passes; with VMAF"
 REPOSITORY = Path(__file__).parent.parent

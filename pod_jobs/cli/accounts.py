@@ -26,7 +26,7 @@ def user() -> None:
 def add_user(name: str, role: str, link: bool) -> None:
     """Create a person. The password is asked for, or read from standard input."""
     from pod_jobs.catalog.store import users
-    from pod_jobs.instance import sign_in_link
+    from pod_jobs.instance.prepare import sign_in_link
 
     password_hash = None if link else _ask_password_hash()
     with _catalog() as settings:
@@ -42,7 +42,7 @@ def add_user(name: str, role: str, link: bool) -> None:
 def set_password(name: str, link: bool, revoke_tokens: bool) -> None:
     """Give a person a new password. It is asked for, or read from standard input. Open sessions end."""
     from pod_jobs.catalog.store import users
-    from pod_jobs.instance import sign_in_link
+    from pod_jobs.instance.prepare import sign_in_link
 
     with _catalog() as settings:
         found = users.find(name)
@@ -61,7 +61,7 @@ def set_password(name: str, link: bool, revoke_tokens: bool) -> None:
 def switch_off(name: str) -> None:
     """Switch a person off: password, open sessions and links, API tokens all stop working at once."""
     from pod_jobs.catalog.store import users
-    from pod_jobs.instance import SYSTEM_USERS
+    from pod_jobs.instance.prepare import SYSTEM_USERS
 
     if name in {system_name for system_name, _ in SYSTEM_USERS.values()}:
         raise click.UsageError(f"{name} is the program's own user")
@@ -160,7 +160,7 @@ def revoke_token(token_id: int) -> None:
 def _catalog() -> Iterator[Settings]:
     """The instance's database, prepared and open."""
     from pod_jobs.catalog import database
-    from pod_jobs.instance import prepare
+    from pod_jobs.instance.prepare import prepare
 
     settings = load_settings()
     prepare(settings)

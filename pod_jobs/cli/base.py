@@ -13,7 +13,7 @@ import click
 
 from pod_jobs.cli.words import harmless
 from pod_jobs.errors import PodJobsError
-from pod_jobs.home import noted_port
+from pod_jobs.instance.home import noted_port
 from pod_jobs.settings import Settings, find_home, load
 
 C1 = re.compile(r"[\x7f-\x9f]")

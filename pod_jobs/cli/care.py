@@ -25,7 +25,7 @@ RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for everything else: a per
 @click.option("--queue", type=click.Choice(QUEUES), help="Only what a worker of this queue needs.")
 def doctor(as_json: bool, queue: str | None) -> None:
     """Check all that the instance needs, a line each; exit code 1 on a fault."""
-    from pod_jobs.doctor import CHECKS, Finding, checks_before_jobs, examine, faults
+    from pod_jobs.instance.doctor import CHECKS, Finding, checks_before_jobs, examine, faults
 
     try:
         settings = load_settings()

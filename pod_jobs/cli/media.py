@@ -10,7 +10,7 @@ import click
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.order_options import FILE, OF_FILES, as_plan, with_options
 from pod_jobs.cli.words import clock, size
-from pod_jobs.media_names import WEB
+from pod_jobs.media_folder import WEB
 
 
 @click.command(cls=InstanceCommand)
@@ -23,7 +23,7 @@ def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) 
     """Encode FILE into the empty folder OUTDIR, as the encoding worker would."""
     from pod_jobs.jobs.encode import build_plan, tools_of
     from pod_jobs.media.encode import encode as run
-    from pod_jobs.media.progress import Progress
+    from pod_jobs.media.process.progress import Progress
 
     settings = load_settings()
     if template not in settings.templates:
@@ -56,9 +56,9 @@ def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) 
 def probe(file: Path, as_json: bool) -> None:
     """What is in FILE, as the encoding worker sees it; the sentence of a refusal when it would refuse it."""
     from pod_jobs.jobs.encode import build_plan
-    from pod_jobs.media.probe import facts_of
-    from pod_jobs.media.probe import probe as run
-    from pod_jobs.media.tools import find_tools
+    from pod_jobs.media.probing.probe import facts_of
+    from pod_jobs.media.probing.probe import probe as run
+    from pod_jobs.media.process.tools import find_tools
 
     settings = load_settings()
     tools = find_tools(settings.ffmpeg.path, settings.ffmpeg.sandbox)

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-from pod_jobs.layouts import CORNERS, LAYOUTS, POD_LAYOUTS, layout_named
-from pod_jobs.media.dressing import Watermark
-from pod_jobs.media.plan import EncodePlan
+from pod_jobs.media.planning.dressing import Watermark
+from pod_jobs.media.planning.layouts import CORNERS, LAYOUTS, POD_LAYOUTS, layout_named
+from pod_jobs.media.planning.plan import EncodePlan
 from pod_jobs.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,7 +63,7 @@ def as_order(said: dict[str, Any]) -> dict[str, Any]:
 
 def as_plan(plan: EncodePlan, settings: Settings, template: str, said: dict[str, Any]) -> EncodePlan:
     """`plan` of that template with OF_FILES."""
-    from pod_jobs.jobs.dress import dressed
+    from pod_jobs.jobs.encode.dress import dressed
 
     others = {name: said[name].absolute() for name in ("opening", "ending", "second") if said[name]}
     options = {"layout": layout_named(said["layout"])}

@@ -13,7 +13,7 @@ import click
 from pod_jobs.cli.api import OPEN, Api
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import describe_task, local_time
-from pod_jobs.media_names import KIND, WEB
+from pod_jobs.media_folder import KIND, WEB
 
 AGAIN = ("error", "cancelled")
 ADJECTIVES = {"error": "failed"}  # of states, where they are none themselves

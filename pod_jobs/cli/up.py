@@ -8,7 +8,7 @@ import sys
 import click
 
 from pod_jobs.cli.base import Fault, InstanceCommand, chosen_home
-from pod_jobs.home import claim, make_folders
+from pod_jobs.instance.home import claim, make_folders
 from pod_jobs.settings import Settings, load
 
 
@@ -16,7 +16,7 @@ from pod_jobs.settings import Settings, load
 @click.option("--port", type=int, help="TCP port of the web app; default: [web] port of settings.toml.")
 def up(port: int | None) -> None:
     """Start everything; Ctrl-C stops it."""
-    from pod_jobs.instance import first_sign_in_link, prepare
+    from pod_jobs.instance.prepare import first_sign_in_link, prepare
     from pod_jobs.processes.launcher import launch
 
     for signum in (signal.SIGINT, signal.SIGTERM):  # until honcho listens
@@ -52,7 +52,7 @@ def _demand_free_port(settings: Settings) -> None:
 
 
 def _demand_soundness(settings: Settings) -> None:
-    from pod_jobs import doctor
+    from pod_jobs.instance import doctor
 
     names = [*doctor.BEFORE_START, *(["key-value server"] if settings.redis.url else [])]
     found = doctor.faults(doctor.examine(settings, names))

@@ -14,7 +14,7 @@ from pod_jobs.cli.api import OPEN, Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.order_options import OF_VIDEOS, as_order, with_options
 from pod_jobs.cli.words import clock, describe_task, harmless, local_time, size
-from pod_jobs.media_names import WEB
+from pod_jobs.media_folder import WEB
 from pod_jobs.settings import Settings
 
 POLL_S = 0.5

@@ -4,7 +4,7 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from pod_jobs.media import times
+from pod_jobs.media.facts import times
 
 
 def harmless(text: str) -> str:

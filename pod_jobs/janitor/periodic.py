@@ -13,7 +13,7 @@ from croniter import croniter
 
 from pod_jobs.catalog.store import periodic
 from pod_jobs.janitor.leader import Fence
-from pod_jobs.periodic_settings import PeriodicSettings
+from pod_jobs.settings.periodic import PeriodicSettings
 
 log = logging.getLogger(__name__)
 

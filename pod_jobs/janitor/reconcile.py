@@ -16,7 +16,7 @@ from pod_jobs.errors import Deposed
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs import queue, snapshot
-from pod_jobs.jobs.inheritance import is_dead_here
+from pod_jobs.jobs.dead_workers import is_dead_here
 from pod_jobs.jobs.report import waiting_reports
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from pod_jobs.janitor import periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs.connection import connect_for_web
-from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
+from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead
 from pod_jobs.jobs.workforce import JANITOR_KEY
 from pod_jobs.settings import QUEUES, Settings
 

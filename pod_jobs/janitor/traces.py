@@ -7,11 +7,11 @@ from typing import Any
 
 from redis import Redis
 
-from pod_jobs import traces
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import events, lanes, statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
+from pod_jobs.instance import learning_traces
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs import queue, snapshot
@@ -68,24 +68,24 @@ def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
 
 def _as_row(settings: Settings, event: ProductionEvent, now: datetime) -> NewStatement | None:
     raw = _statement(settings, event)
-    frozen = None if raw is None else accept(raw, Application(), now, traces.LIMITS)
+    frozen = None if raw is None else accept(raw, Application(), now, learning_traces.LIMITS)
     if not isinstance(frozen, Frozen):
         log.warning("event %s of video %s makes no statement: %s", event.kind, event.video, frozen)
         return None
-    return traces.as_row(settings, frozen, traces.activity_of(settings, event.video, "").iri)
+    return learning_traces.as_row(settings, frozen, learning_traces.activity_of(settings, event.video, "").iri)
 
 
 def _statement(settings: Settings, event: ProductionEvent) -> dict[str, Any] | None:
     """None when its person is gone or wants no traces."""
     facts = event.facts
-    video = traces.activity_of(settings, event.video, facts["title"])
+    video = learning_traces.activity_of(settings, event.video, facts["title"])
     at = event.at
     match event.kind:
         case "uploaded":
             person = User.get_or_none(User.id == facts["person"])
             if person is None or statements.is_out(person.id):
                 return None
-            return production.build_uploaded(video, traces.actor_of(settings, person), at)
+            return production.build_uploaded(video, learning_traces.actor_of(settings, person), at)
         case "encoded":
             return production.build_encoded(video, event.run, facts["success"], facts["duration_s"], at)
         case "transcribed":

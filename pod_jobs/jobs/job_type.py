@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.client import CatalogClient, Order
 from pod_jobs.errors import Cancelled, Interrupted
 from pod_jobs.jobs import queue
-from pod_jobs.media_names import KIND
+from pod_jobs.media_folder import KIND
 from pod_jobs.settings import Settings
 
 HOUR_S = 3600

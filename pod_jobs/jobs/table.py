@@ -1,8 +1,8 @@
 """Every job type, one line each. A new one: a file beside this one, and its line here."""
 
-from pod_jobs.jobs.assist import run_assist
 from pod_jobs.jobs.deliver_statements import run_deliver
 from pod_jobs.jobs.encode import prepare_encode, run_encode
+from pod_jobs.jobs.encode.assist import run_assist
 from pod_jobs.jobs.job_type import JobType
 from pod_jobs.jobs.report import run_report
 from pod_jobs.jobs.verify import run_verify

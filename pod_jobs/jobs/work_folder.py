@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.durable import sync
 from pod_jobs.errors import DiskFull, ServiceUnavailable
-from pod_jobs.media import chunks
-from pod_jobs.media_names import LOG_NAME, run_folder
+from pod_jobs.media.sharing import chunks
+from pod_jobs.media_folder import LOG_NAME, run_folder
+from pod_jobs.system.fsync import sync
 
 LOCK_WAIT_S = 30.0  # another run of the same ends within its stop time, unless something is very wrong
 LOCK_POLL_S = 0.25

@@ -21,12 +21,12 @@ from rq.serializers import JSONSerializer
 from pod_jobs.errors import BadSource, ServiceUnavailable
 from pod_jobs.jobs import runtime, table  # noqa: F401  # imported here so that no horse has to
 from pod_jobs.jobs.connection import PatientRedis
-from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead, worker_name
+from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead, worker_name
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
-from pod_jobs.parentage import adopt_orphans, die_with_parent, end_adopted
 from pod_jobs.settings import QUEUES, Settings
+from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_adopted
 
 log = logging.getLogger(__name__)
 

@@ -16,24 +16,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from pod_jobs.errors import BadSource, DiskFull, PermanentError
-from pod_jobs.media import damage, extras, ladder, loudness, master, results, sharing, stillness
-from pod_jobs.media.codecs import find_encoder
-from pod_jobs.media.containers import CONTAINERS
-from pod_jobs.media.copying import may_copy
-from pod_jobs.media.cut import Timeline, plan_ranges
-from pod_jobs.media.feeds import gather, heard_alone
-from pod_jobs.media.ffmpeg import build_encode
-from pod_jobs.media.languages import find_language
-from pod_jobs.media.media_info import AudioTrack, MediaInfo
-from pod_jobs.media.outputs import list_outputs
-from pod_jobs.media.package import drop_stream, make_downloads
-from pod_jobs.media.plan import Encoded, EncodePlan, Remark
-from pod_jobs.media.probe import LEAST_SHARE, check_duration, facts_of, probe
-from pod_jobs.media.progress import Position, Progress
-from pod_jobs.media.scene import Cast, Feed, plan_scene
-from pod_jobs.media.streams import AUDIO, Picture, Sound
-from pod_jobs.media.times import clock
-from pod_jobs.media.tools import Tools
+from pod_jobs.media.command.ffmpeg import build_encode
+from pod_jobs.media.facts.languages import find_language
+from pod_jobs.media.facts.media_info import AudioTrack, MediaInfo
+from pod_jobs.media.facts.times import clock
+from pod_jobs.media.hls import checks, master
+from pod_jobs.media.outputs import extras
+from pod_jobs.media.outputs.downloads import drop_stream, make_downloads
+from pod_jobs.media.outputs.outputs import list_outputs
+from pod_jobs.media.planning import ladder, stillness
+from pod_jobs.media.planning.codecs import CONTAINERS, find_encoder
+from pod_jobs.media.planning.copying import may_copy
+from pod_jobs.media.planning.cut import Timeline, plan_ranges
+from pod_jobs.media.planning.plan import Encoded, EncodePlan, Remark
+from pod_jobs.media.planning.scene import Cast, Feed, plan_scene
+from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
+from pod_jobs.media.probing import damage, loudness
+from pod_jobs.media.probing.other_files import gather, heard_alone
+from pod_jobs.media.probing.probe import LEAST_SHARE, check_duration, facts_of, probe
+from pod_jobs.media.process.progress import Position, Progress
+from pod_jobs.media.process.tools import Tools
+from pod_jobs.media.sharing import sharing
 from pod_jobs.media.work import Work, pass_bounds
 
 __all__ = ["EncodePlan", "Encoded", "Progress", "Remark", "encode"]
@@ -131,7 +134,7 @@ def _plainer(work: Work, picture: Picture | None, error: PermanentError) -> Pict
 
 def _render_shared(
     work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound], team: sharing.Team | None
-) -> dict[str, results.Rendered] | None:
+) -> dict[str, checks.Rendered] | None:
     """The pass with the help of idle workers; None when there is nobody, or when it has to be done whole after all."""
     if team is None or picture is None or not sharing.can_share(work, media, picture):
         return None
@@ -145,7 +148,7 @@ def _render_shared(
 
 def _render(
     work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound]
-) -> dict[str, results.Rendered]:
+) -> dict[str, checks.Rendered]:
     damaged_s = _pass(work, media, picture, sounds)
     return _check(work, media, picture, sounds, damaged_s)
 
@@ -245,17 +248,17 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
 
 def _check(
     work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound], damaged_s: float | None
-) -> dict[str, results.Rendered]:
+) -> dict[str, checks.Rendered]:
     """The files of the pass against each other and against the source; then the final playlists."""
     with work.explained():
-        found = results.check_hls(work.folder, picture, sounds)
+        found = checks.check_hls(work.folder, picture, sounds)
         if sounds and sounds[0].mp3_kbps:
-            results.check_mp3(work.folder / f"{AUDIO}.mp3", work.plan.mp3_kbps, found[AUDIO].track.duration_s)
+            checks.check_mp3(work.folder / f"{AUDIO}.mp3", work.plan.mp3_kbps, found[AUDIO].track.duration_s)
     present_s = max(one.playlist.duration_s for one in found.values())
     whole_s = media.duration_s
     if present_s < whole_s * LEAST_SHARE:
         raise BadSource(f"{present_s:.1f} s of {whole_s:.1f} s could be decoded", code="source-damaged")
-    if present_s < whole_s - results.tolerance_s(whole_s):
+    if present_s < whole_s - checks.tolerance_s(whole_s):
         at_s = present_s if damaged_s is None else min(damaged_s, present_s)
         work.remark("warning-damaged", "", at=clock(at_s), present=clock(present_s), whole=clock(whole_s))
     elif damaged_s is not None:

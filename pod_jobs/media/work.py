@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed, Interrupted, PermanentError
-from pod_jobs.media.cut import Timeline
-from pod_jobs.media.guard import Limits, Source
-from pod_jobs.media.journal import Journal
-from pod_jobs.media.media_info import MediaInfo
-from pod_jobs.media.plan import EncodePlan, Remark
-from pod_jobs.media.progress import Position, Progress, ProgressMeter, Step
-from pod_jobs.media.run import Bounds, ProcessEnd
-from pod_jobs.media.scene import Feed
-from pod_jobs.media.streams import Picture
-from pod_jobs.media.tools import Tools
-from pod_jobs.media_names import LOG_NAME
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.planning.cut import Timeline
+from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.plan import EncodePlan, Remark
+from pod_jobs.media.planning.scene import Feed
+from pod_jobs.media.planning.streams import Picture
+from pod_jobs.media.process.journal import Journal
+from pod_jobs.media.process.progress import Position, Progress, ProgressMeter, Step
+from pod_jobs.media.process.run import Bounds, ProcessEnd
+from pod_jobs.media.process.tools import Tools
+from pod_jobs.media_folder import LOG_NAME
 
 LEAST_WALL_S = 600  # of a wall limit, however short the source
 WAIT_S = 0.25  # between two reports while a step beside others ends

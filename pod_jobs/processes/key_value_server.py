@@ -8,7 +8,7 @@ import logging
 import os
 
 from pod_jobs.errors import SettingsError
-from pod_jobs.home import wait_for_clients
+from pod_jobs.instance.home import wait_for_clients
 from pod_jobs.settings import Settings
 
 SOCKET_PATH_LIMIT = 107  # bytes, sockaddr_un

@@ -9,12 +9,12 @@ import os
 import sys
 from functools import partial
 
-from pod_jobs import home
 from pod_jobs.errors import PodJobsError
-from pod_jobs.parentage import parent_and_grandparent
+from pod_jobs.instance import home
 from pod_jobs.processes import key_value_server
 from pod_jobs.processes.supervisor import Line, supervise
 from pod_jobs.settings import QUEUES, Settings, is_procfile_line, load
+from pod_jobs.system.process_tree import parent_and_grandparent
 
 NAMES = ("server", "web", *QUEUES, "janitor")
 
@@ -67,7 +67,7 @@ def _client_line(settings: Settings, name: str) -> Line:
 
 
 def _run_web(settings: Settings) -> None:
-    from pod_jobs.instance import prepare
+    from pod_jobs.instance.prepare import prepare
     from pod_jobs.processes.web_server import WebServer
 
     prepare(settings)
@@ -78,7 +78,7 @@ def _run_web(settings: Settings) -> None:
 
 def _run_janitor(settings: Settings) -> None:
     from pod_jobs import janitor
-    from pod_jobs.instance import prepare
+    from pod_jobs.instance.prepare import prepare
 
     prepare(settings)
     gc.freeze()  # what is imported lives to the end
@@ -86,7 +86,7 @@ def _run_janitor(settings: Settings) -> None:
 
 
 def _run_worker(settings: Settings, queue_name: str) -> None:
-    from pod_jobs.doctor import wait_until_sound
+    from pod_jobs.instance.doctor import wait_until_sound
     from pod_jobs.jobs.worker import run_worker
 
     wait_until_sound(settings, queue_name)

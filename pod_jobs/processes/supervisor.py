@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
-from pod_jobs.parentage import adopt_orphans, die_with_parent, end_adopted, parent_and_grandparent
+from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_adopted, parent_and_grandparent
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0

@@ -7,8 +7,8 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
 from pod_jobs.settings import Settings
-from pod_jobs.web import pace
 from pod_jobs.web.app import create_app
+from pod_jobs.web.guards import slow_clients
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,9 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle(self, conn: Any) -> Any:
         """A request on the connection `conn`, new or kept alive."""
-        if not isinstance(conn.sock, pace.PacedSocket):
-            conn.sock = pace.PacedSocket(fileno=conn.sock.detach())
-        conn.sock.follow(pace.HEAD)
+        if not isinstance(conn.sock, slow_clients.PacedSocket):
+            conn.sock = slow_clients.PacedSocket(fileno=conn.sock.detach())
+        conn.sock.follow(slow_clients.HEAD)
         outcome = super().handle(conn)
         if outcome and not conn.sock.is_over:
             return outcome
@@ -35,7 +35,7 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             return super().handle_request(req, conn)
         finally:
-            conn.sock.follow(pace.REST)
+            conn.sock.follow(slow_clients.REST)
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

@@ -12,22 +12,10 @@ from werkzeug.routing import IntegerConverter
 from pod_jobs.catalog import database
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.settings import Settings
-from pod_jobs.web import (
-    access,
-    account,
-    api,
-    browser_files,
-    dashboard,
-    headers,
-    health,
-    media_files,
-    pace,
-    pages,
-    problems,
-    sign_in,
-    trace_pages,
-    uploads,
-)
+from pod_jobs.web import api, browser_files, health, media_files
+from pod_jobs.web.guards import access, headers, problems, slow_clients
+from pod_jobs.web.intake import tus
+from pod_jobs.web.pages import account, rq_dashboard, sign_in, traces, videos
 from pod_jobs.web.site import Site, install, site
 
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
@@ -57,7 +45,7 @@ def create_app(settings: Settings) -> Flask:
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    app.before_request(lambda: pace.expect(request, pace.SMALL_BODY))
+    app.before_request(lambda: slow_clients.expect(request, slow_clients.SMALL_BODY))
     _open_database_per_request(app)
     Babel(app, locale_selector=_language)
     app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user)
@@ -65,18 +53,18 @@ def create_app(settings: Settings) -> Flask:
     access.register(app)
     headers.register(app, settings)
     for blueprint in (
-        pages.blueprint,
+        videos.blueprint,
         account.blueprint,
         browser_files.blueprint,
         sign_in.blueprint,
-        uploads.blueprint,
-        trace_pages.blueprint,
+        tus.blueprint,
+        traces.blueprint,
         media_files.blueprint,
         health.blueprint,
     ):
         app.register_blueprint(blueprint)
     api.register(app)
-    dashboard.register(app, own.redis)
+    rq_dashboard.register(app, own.redis)
     return app
 
 

@@ -8,7 +8,7 @@ from flask_babel import get_translations
 
 from pod_jobs.errors import NotFound
 from pod_jobs.settings import ROOT
-from pod_jobs.web import access
+from pod_jobs.web.guards import access
 
 blueprint = Blueprint("browser_files", __name__)
 

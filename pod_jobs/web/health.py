@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.store import users
 from pod_jobs.jobs import workforce
 from pod_jobs.settings import QUEUES
-from pod_jobs.web import access
+from pod_jobs.web.guards import access
 from pod_jobs.web.site import Site, site
 
 blueprint = Blueprint("health", __name__)

@@ -15,11 +15,11 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
-from pod_jobs.media_names import FILE_NAME, LOG_NAME, RUN_FOLDER
-from pod_jobs.web.access import require_user
-from pod_jobs.web.seats import seated
+from pod_jobs.media_folder import FILE_NAME, LOG_NAME, RUN_FOLDER
+from pod_jobs.web.guards.access import require_user
+from pod_jobs.web.guards.threads_per_person import seated
+from pod_jobs.web.intake.received_files import PIECE_BYTES
 from pod_jobs.web.site import site
-from pod_jobs.web.storage import PIECE_BYTES
 
 blueprint = Blueprint("media_files", __name__)
 

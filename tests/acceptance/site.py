@@ -26,9 +26,9 @@ from pod_jobs.catalog.client import CatalogClient, Order
 from pod_jobs.catalog.store import users
 from pod_jobs.jobs import queue
 from pod_jobs.media.encode import EncodePlan, encode
-from pod_jobs.media.ladder import Rendition
-from pod_jobs.media.sharing import Team
-from pod_jobs.media.tools import find_tools
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.process.tools import find_tools
+from pod_jobs.media.sharing.sharing import Team
 from pod_jobs.settings import ROOT, load
 from tests.servers import KeyValueServer, wait_until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from pod_jobs.home import FOLDERS, PRIVATE_FOLDERS
+from pod_jobs.instance.home import FOLDERS, PRIVATE_FOLDERS
 from pod_jobs.settings import load
 from tests.acceptance.instance import ROOT, Instance
 from tests.acceptance.site import make_clip

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pod_jobs.media.encode import EncodePlan
-from pod_jobs.media.ladder import Rendition
+from pod_jobs.media.planning.ladder import Rendition
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from peewee import fn
 
-from pod_jobs.catalog.store import lane_pace, lanes
+from pod_jobs.catalog.store import lanes
 from pod_jobs.catalog.trace_models import Lane, Statement, Straggler
 from pod_jobs.errors import NotFound
 
@@ -78,5 +78,5 @@ def _sight(lane: Lane, last: int, now: datetime) -> LaneSight:
         waiting=max(0, last - lane.cursor) + later,
         dead=dead,
         oldest_at=oldest and oldest.received_at,
-        per_minute=lane_pace.per_minute(lane.name, now),
+        per_minute=lanes.per_minute(lane.name, now),
     )

@@ -8,7 +8,7 @@ from pod_jobs.catalog.models import Task, Video
 from pod_jobs.catalog.store import statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
-from pod_jobs.media_names import WEB
+from pod_jobs.media_folder import WEB
 
 FINAL = {"done": True, "error": False}  # states of a task that are told, and whether they are a success
 

@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.figures import Amount, Count
-from pod_jobs.catalog.store import lane_pace
-from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, Straggler
+from pod_jobs.catalog.trace_models import Lane, LaneMinute, Statement, StatementCounter, Straggler
 from pod_jobs.errors import NotFound, Refused, ResultRejected, Superseded
 
 BATCH = 100  # as many as one request takes: they need not wait for `flush_s`
@@ -26,6 +25,7 @@ HOLD_CAP_S, HOLD_BASE_S = 300.0, 2.0
 PROBE_EARLY_S, PROBE_LATE_S, EARLY_PROBES = 60.0, 300.0, 10
 STRAGGLER_CAP_S, STRAGGLER_BASE_S = 600.0, 5.0
 REASON_CHARACTERS = 500
+MINUTES_KEPT = timedelta(hours=1)  # of the counts of delivered statements
 
 Frozen = tuple[int, str, str, bool]
 FROZEN = (
@@ -155,7 +155,7 @@ def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> 
         if settlement.stored:
             lane.stored += settlement.stored
             lane.last_stored_at = now
-            lane_pace.add(name, settlement.stored, now)
+            _count_minute(name, settlement.stored, now)
         _enter_state(lane, settlement, now)
         goes_on = settlement.limit > 0 and settlement.state == "open"
         lane.lease_until = now + timedelta(seconds=lease_s) if goes_on else None
@@ -286,3 +286,26 @@ def _wait_s(failures: int, settlement: Settlement) -> float:
     if settlement.state == "stopped":
         return PROBE_EARLY_S if failures < EARLY_PROBES else PROBE_LATE_S
     return min(HOLD_CAP_S, HOLD_BASE_S * 2.0 ** min(failures - 1, 30)) * random.uniform(0.75, 1.0)
+
+
+def _count_minute(name: str, stored: int, now: datetime) -> None:
+    """Call inside a transaction that holds the lane."""
+    minute = _minute(now)
+    here = LaneMinute.update(stored=LaneMinute.stored + stored).where(
+        LaneMinute.lane == name, LaneMinute.minute == minute
+    )
+    if not here.execute():
+        LaneMinute.create(lane=name, minute=minute, stored=stored)
+        LaneMinute.delete().where(LaneMinute.lane == name, LaneMinute.minute < _minute(now - MINUTES_KEPT)).execute()
+
+
+def per_minute(name: str, now: datetime, minutes: int = 30) -> list[int]:
+    """Statements delivered in each of the last minutes; the last one is the present one."""
+    last = _minute(now)
+    rows = LaneMinute.select().where(LaneMinute.lane == name, LaneMinute.minute > last - minutes)
+    stored = {row.minute: row.stored for row in rows}
+    return [stored.get(minute, 0) for minute in range(last - minutes + 1, last + 1)]
+
+
+def _minute(now: datetime) -> int:
+    return int(now.timestamp()) // 60

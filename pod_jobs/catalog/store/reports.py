@@ -14,7 +14,7 @@ from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
 from pod_jobs.catalog.store import events
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
 from pod_jobs.errors import REASON_LIMIT, SENTENCES, FfmpegKilled, ResultRejected, Superseded
-from pod_jobs.media_names import WEB
+from pod_jobs.media_folder import WEB
 
 INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb")  # figures of a result that the task keeps
 

@@ -10,7 +10,7 @@ from pod_jobs.catalog.database import locked
 from pod_jobs.catalog.models import Audit, Output, Task, Video
 from pod_jobs.catalog.store.tasks import OPEN, others_of
 from pod_jobs.catalog.store.videos import folder_of
-from pod_jobs.media_names import run_folder
+from pod_jobs.media_folder import run_folder
 
 
 def deleted_videos() -> list[Video]:

@@ -15,7 +15,7 @@ from peewee import JOIN, fn
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
-from pod_jobs.media_names import WEB
+from pod_jobs.media_folder import WEB
 
 OPEN = ("waiting", "running")
 OTHERS = ("opening", "ending", "second")  # options that name another video

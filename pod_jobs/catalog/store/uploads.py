@@ -7,7 +7,7 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
-from pod_jobs.media_names import WEB
+from pod_jobs.media_folder import WEB
 
 
 def create(upload_id: str, user: User, title: str, source: videos.Source, now: datetime) -> Upload:

@@ -9,7 +9,7 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.errors import NotFound, Refused
-from pod_jobs.media_names import WEB
+from pod_jobs.media_folder import WEB
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.store import users
 from pod_jobs.jobs import report
-from pod_jobs.web import access
 from pod_jobs.web.api import answers
+from pod_jobs.web.guards import access
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("api_deliveries", __name__)

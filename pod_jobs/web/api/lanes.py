@@ -1,5 +1,6 @@
-"""What a worker of the queue `xapi` says: that it takes a lane, what became of its statements. See catalog/store/lanes.py."""
+"""Lanes: what a worker of the queue `xapi` reports of them, and what people may order. See catalog/store/lanes.py."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,14 +8,18 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from pydantic import TypeAdapter
 
-from pod_jobs.catalog.store import lanes
-from pod_jobs.errors import NotFound
-from pod_jobs.web import access
+from pod_jobs.catalog.models import User
+from pod_jobs.catalog.store import lanes, videos
+from pod_jobs.errors import NotFound, ServiceUnavailable
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.deliver_statements import job_id
+from pod_jobs.settings.xapi import XapiSettings
 from pod_jobs.web.api import answers
+from pod_jobs.web.guards import access
 from pod_jobs.web.site import now, site
-from pod_jobs.xapi_settings import XapiSettings
 
 blueprint = Blueprint("api_lanes", __name__)
+log = logging.getLogger(__name__)
 
 MOST = 1000  # statements at a time
 SETTLEMENT = TypeAdapter(lanes.Settlement)
@@ -50,6 +55,23 @@ def outcomes(name: str) -> ResponseReturnValue:
     lanes.settle(name, settlement, xapi.lease_s, now())
     goes_on = settlement.state == "open" and settlement.limit > 0
     return {"statements": _next(name, settlement.fence, settlement.limit, settlement.in_hand) if goes_on else []}
+
+
+def flush(name: str) -> None:
+    """Try a lane now. Should Redis be away, the janitor's next round does it. Errors: NotFound."""
+    lane = lanes.hurry(name, now())
+    try:
+        queue.enqueue(site().redis, job_id(name, lane.fence), {"lane": name})
+    except ServiceUnavailable as error:
+        log.warning("lane %s waits for the janitor: %s", name, error.reason)
+
+
+def video_seen_by(user: User, video_id: int) -> None:
+    """May this person see the sessions of that video? Errors: NotFound; the team also sees those of deleted ones."""
+    if user.role == "lecturer":
+        video = videos.get(video_id, user)
+        if video.owner_id != user.id:
+            raise NotFound(f"video {video_id}")
 
 
 def _known(name: str) -> XapiSettings:

@@ -3,8 +3,8 @@
 from flask import Blueprint, current_app, send_from_directory
 from flask.typing import ResponseReturnValue
 
-from pod_jobs.web import access
-from pod_jobs.web.access import require_user
+from pod_jobs.web.guards import access
+from pod_jobs.web.guards.access import require_user
 
 blueprint = Blueprint("api_me", __name__)
 

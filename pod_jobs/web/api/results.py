@@ -12,9 +12,10 @@ from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import reports, tasks, videos
 from pod_jobs.errors import Malformed, ResultRejected
-from pod_jobs.media_names import FILE_NAME
-from pod_jobs.web import access, orders
+from pod_jobs.media_folder import FILE_NAME
 from pod_jobs.web.api import answers
+from pod_jobs.web.guards import access
+from pod_jobs.web.intake import orders
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("api_results", __name__)

@@ -6,9 +6,9 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.store import tasks
 from pod_jobs.errors import Malformed
-from pod_jobs.web import documents, orders
-from pod_jobs.web.access import link_base, require_user
-from pod_jobs.web.api import answers
+from pod_jobs.web.api import answers, documents
+from pod_jobs.web.guards.access import link_base, require_user
+from pod_jobs.web.intake import orders
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_tasks", __name__)

@@ -8,11 +8,12 @@ from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.store import dead_letters, lanes, statements, users
 from pod_jobs.errors import Malformed, NotFound, Refused
-from pod_jobs.web import acceptance, access, problems, trace_documents
-from pod_jobs.web.access import require_user
-from pod_jobs.web.api import answers
+from pod_jobs.web.api import answers, trace_documents
+from pod_jobs.web.api.lanes import flush, video_seen_by
+from pod_jobs.web.guards import access, problems
+from pod_jobs.web.guards.access import require_user
+from pod_jobs.web.intake import statements as intake
 from pod_jobs.web.site import now, site
-from pod_jobs.web.trace_orders import flush, video_seen_by
 from pod_jobs.xapi.statement import Problem, parse_request
 
 blueprint = Blueprint("api_traces", __name__)
@@ -26,21 +27,21 @@ DAYS = 30
 def accept() -> ResponseReturnValue:
     """One statement or an array of them. 204: traces are switched off here, or this person wants none."""
     user, settings = require_user(), site().settings
-    trusted = access.by_token() and user.role in acceptance.TRUSTED_ROLES
-    if (request.content_length or 0) > acceptance.REQUEST_BYTES:
-        return _refused(Problem("size", "$", f"more than {acceptance.REQUEST_BYTES} bytes"))
-    request.max_content_length = acceptance.REQUEST_BYTES
+    trusted = access.by_token() and user.role in intake.TRUSTED_ROLES
+    if (request.content_length or 0) > intake.REQUEST_BYTES:
+        return _refused(Problem("size", "$", f"more than {intake.REQUEST_BYTES} bytes"))
+    request.max_content_length = intake.REQUEST_BYTES
     raws = parse_request(request.get_data(cache=False))
     if isinstance(raws, Problem):
         return _refused(raws)
-    if len(raws) > acceptance.REQUEST_STATEMENTS:
-        return _refused(Problem("size", "$", f"more than {acceptance.REQUEST_STATEMENTS} statements"))
+    if len(raws) > intake.REQUEST_STATEMENTS:
+        return _refused(Problem("size", "$", f"more than {intake.REQUEST_STATEMENTS} statements"))
     if not settings.xapi.lane_names or (not trusted and statements.is_out(user.id)):
         return "", 204
-    wait_s = 0.0 if trusted else acceptance.allowances(settings).wait_s(user.id, len(raws))
+    wait_s = 0.0 if trusted else intake.allowances(settings).wait_s(user.id, len(raws))
     if wait_s:
         return _too_many(wait_s)
-    entries = [entry.document() for entry in acceptance.take_in(raws, settings, user, trusted, now())]
+    entries = [entry.document() for entry in intake.take_in(raws, settings, user, trusted, now())]
     if entries and not any(entry["accepted"] for entry in entries):
         return _problem({**entries[0]["problem"], "statements": entries})
     return {"statements": entries}
@@ -145,10 +146,10 @@ def _decided(name: str, verb: str, count: int) -> ResponseReturnValue:
 
 
 def _refused(fault: Problem) -> Response:
-    return _problem(acceptance.problem(fault))
+    return _problem(intake.problem(fault))
 
 
-def _problem(document: acceptance.Document) -> Response:
+def _problem(document: intake.Document) -> Response:
     response = jsonify(document)
     response.mimetype = "application/problem+json"
     response.status_code = document["status"]

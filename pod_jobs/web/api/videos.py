@@ -8,13 +8,13 @@ from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.store import videos
 from pod_jobs.errors import Malformed
-from pod_jobs.media_names import WEB
+from pod_jobs.media_folder import WEB
 from pod_jobs.settings import Settings
-from pod_jobs.web import documents, limits, orders, storage
-from pod_jobs.web.access import link_base, require_user
-from pod_jobs.web.api import answers
-from pod_jobs.web.forms import Form
-from pod_jobs.web.seats import receiving
+from pod_jobs.web.api import answers, documents
+from pod_jobs.web.guards.access import link_base, require_user
+from pod_jobs.web.guards.threads_per_person import receiving
+from pod_jobs.web.intake import orders, quotas, received_files
+from pod_jobs.web.intake.forms import Form
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_videos", __name__)
@@ -36,36 +36,38 @@ def upload() -> ResponseReturnValue:
     """
     settings, user = site().settings, require_user()
     announced = 1 if request.content_length is None else request.content_length
-    limits.check_upload(settings, user, announced)
-    storage.expect_large_body(request)
+    quotas.check_upload(settings, user, announced)
+    received_files.expect_large_body(request)
     site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
-    with receiving(user, settings), storage.temporary(settings) as file:
+    with receiving(user, settings), received_files.temporary(settings) as file:
         name, title, options = _receive(settings, file)
         path = Path(file.name)
         size_bytes = path.stat().st_size
-        storage.check_size(settings, size_bytes)
-        storage.check_nature(path)
-        source = videos.Source(storage.clean_name(name), size_bytes, orders.options_of(user, options))
-        video = orders.add_video(user, storage.title_of(title, source.name), source, storage.placer(settings, path))
+        received_files.check_size(settings, size_bytes)
+        received_files.check_nature(path)
+        source = videos.Source(received_files.clean_name(name), size_bytes, orders.options_of(user, options))
+        video = orders.add_video(
+            user, received_files.title_of(title, source.name), source, received_files.placer(settings, path)
+        )
     document = documents.video(site().redis, link_base(), videos.get(video.id))
     return jsonify(document), 201, {"Location": f"{link_base()}{request.path}/{video.id}"}
 
 
 def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str, str]:
     """The body into `file`; returns file name, title and options as the client gave them. Errors: Malformed when it broke off."""
-    limit_bytes, options = int(settings.upload.max_gb * storage.GB), request.args.get("options", "")
+    limit_bytes, options = int(settings.upload.max_gb * received_files.GB), request.args.get("options", "")
     try:
         if request.mimetype != "multipart/form-data":
-            storage.receive(request.stream, file, settings, limit_bytes)
+            received_files.receive(request.stream, file, settings, limit_bytes)
             if request.content_length not in (None, file.tell()):  # gunicorn hands on what broke off as if it had ended
-                raise storage.CutOff(f"{file.tell()} of {request.content_length} bytes came")
+                raise received_files.CutOff(f"{file.tell()} of {request.content_length} bytes came")
             return request.args.get("name", ""), request.args.get("title", ""), options
         form = Form(request.stream, request.mimetype_params.get("boundary", ""))
         name = form.open_file("file")
-        storage.receive(form, file, settings, limit_bytes)
+        received_files.receive(form, file, settings, limit_bytes)
         form.finish()
         return request.args.get("name", name), form.fields.get("title", ""), form.fields.get("options", options)
-    except storage.CutOff as error:
+    except received_files.CutOff as error:
         raise Malformed("the body broke off before its end") from error
 
 
@@ -77,7 +79,7 @@ def show(video_id: int) -> ResponseReturnValue:
 
 @blueprint.patch("/videos/<int:video_id>")
 def rename(video_id: int) -> ResponseReturnValue:
-    title = storage.title_of(answers.field(answers.body(), "title", str), "")
+    title = received_files.title_of(answers.field(answers.body(), "title", str), "")
     row = videos.rename(video_id, title, require_user())
     return documents.video(site().redis, link_base(), row)
 

@@ -13,7 +13,7 @@ from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import Refused
 from pod_jobs.settings import load
-from pod_jobs.web import limits
+from pod_jobs.web.intake import quotas
 from tests.integration.catalog.conftest import NOW, later
 
 TIME_TO_GO_WRONG_S = 0.5
@@ -78,7 +78,7 @@ def test_two_orders_of_one_person_do_not_find_the_same_room(
     settings = load(tmp_path)
 
     def order() -> None:
-        with limits.one_more_order(settings, lecturer):
+        with quotas.one_more_order(settings, lecturer):
             videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)
 
     with pytest.raises(Refused):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pod_jobs.instance import prepare
+from pod_jobs.instance.prepare import prepare
 from pod_jobs.settings import load
 from pod_jobs.web.app import create_app
 

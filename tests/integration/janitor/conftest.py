@@ -12,7 +12,6 @@ import pytest
 from redis import Redis
 from rq.registry import StartedJobRegistry
 
-from pod_jobs import identity
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import reports, tasks, users, videos
@@ -20,9 +19,10 @@ from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import relay_outbox
 from pod_jobs.jobs import queue
 from pod_jobs.settings import QUEUES
+from pod_jobs.system import process_identity
 
 HOST = os.uname().nodename
-DEAD = f"encoding.{HOST}.{2**22 + 1}.{identity.here()}.5"  # a worker of this place, and no such process
+DEAD = f"encoding.{HOST}.{2**22 + 1}.{process_identity.here()}.5"  # a worker of this place, and no such process
 
 ALLOWED = reports.Allowed(deaths=2, losses=5)
 

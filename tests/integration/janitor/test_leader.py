@@ -21,8 +21,8 @@ from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import relay_outbox
 from pod_jobs.janitor.rounds import Duty, do_round
 from pod_jobs.jobs import queue
-from pod_jobs.periodic_settings import PeriodicSettings
 from pod_jobs.settings import QUEUES, load
+from pod_jobs.settings.periodic import PeriodicSettings
 from tests import servers
 from tests.integration.janitor.conftest import ALLOWED, now, relayed, started, state
 from tests.servers import wait_until

@@ -11,7 +11,7 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
 from pod_jobs.janitor import registries
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.inheritance import put_back_jobs_of_the_dead
+from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead
 from pod_jobs.settings import QUEUES
 from tests.integration.janitor.conftest import DEAD, now
 from tests.servers import wait_until

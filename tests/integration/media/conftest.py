@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.media.encode import Encoded, encode
-from pod_jobs.media.tools import Tools, find_tools
+from pod_jobs.media.process.tools import Tools, find_tools
 from tests.clips import Clips, builds
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from pod_jobs.errors import BadSource
 from pod_jobs.media.encode import Encoded, EncodePlan, encode
-from pod_jobs.media.ladder import Rendition
-from pod_jobs.media.tools import Tools
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
 
 

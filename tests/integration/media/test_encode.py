@@ -13,10 +13,10 @@ import pytest
 
 from pod_jobs.errors import BadSource
 from pod_jobs.media.encode import Encoded, EncodePlan, encode
-from pod_jobs.media.hls import parse_playlist
-from pod_jobs.media.ladder import Rendition
-from pod_jobs.media.mp4 import read_tracks
-from pod_jobs.media.tools import Tools
+from pod_jobs.media.facts.mp4_boxes import read_tracks
+from pod_jobs.media.hls.playlists import parse_playlist
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.process.tools import Tools
 from tests.clips import real_media
 from tests.integration.media.conftest import EncodeOnce
 

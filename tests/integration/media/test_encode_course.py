@@ -7,11 +7,11 @@ import pytest
 
 from pod_jobs.errors import BadSource, Cancelled, DiskFull, FfmpegFailed
 from pod_jobs.media.encode import EncodePlan, encode
-from pod_jobs.media.guard import Limits
-from pod_jobs.media.hls import parse_playlist
-from pod_jobs.media.ladder import Rendition
-from pod_jobs.media.progress import Progress
-from pod_jobs.media.tools import Tools
+from pod_jobs.media.hls.playlists import parse_playlist
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.planning.limits import Limits
+from pod_jobs.media.process.progress import Progress
+from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.errors import BadSource
-from pod_jobs.media import guard
 from pod_jobs.media.encode import EncodePlan, encode
-from pod_jobs.media.guard import Limits
-from pod_jobs.media.ladder import Rendition
-from pod_jobs.media.run import Bounds, run
-from pod_jobs.media.tools import Tools, find_tools
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.planning.limits import Limits
+from pod_jobs.media.process import guard
+from pod_jobs.media.process.run import Bounds, run
+from pod_jobs.media.process.tools import Tools, find_tools
 from tests.clips import builds
 from tests.hostile import CORPUS, READY, SECRET_TEXT, TEXTS, Ground, plant_secrets
 

@@ -10,9 +10,9 @@ import av
 import pytest
 
 from pod_jobs.media.encode import Encoded, EncodePlan, encode
-from pod_jobs.media.ladder import Rendition
-from pod_jobs.media.mp4 import read_tracks
-from pod_jobs.media.tools import Tools
+from pod_jobs.media.facts.mp4_boxes import read_tracks
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips, real_media
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)

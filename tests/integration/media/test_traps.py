@@ -8,10 +8,10 @@ import av
 import pytest
 
 from pod_jobs.media.encode import EncodePlan, encode
-from pod_jobs.media.hls import parse_playlist
-from pod_jobs.media.ladder import Rendition
-from pod_jobs.media.mp4 import read_tracks
-from pod_jobs.media.tools import Tools
+from pod_jobs.media.facts.mp4_boxes import read_tracks
+from pod_jobs.media.hls.playlists import parse_playlist
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.process.tools import Tools
 from tests.integration.media.conftest import EncodeOnce
 
 LOW = Rendition("90p", 90, crf=25, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)

@@ -3,16 +3,16 @@
 from flask import Flask
 
 from pod_jobs.settings import load
-from pod_jobs.web import pace
 from pod_jobs.web.app import create_app
-from pod_jobs.web.pace import Pace
+from pod_jobs.web.guards import slow_clients
+from pod_jobs.web.guards.slow_clients import Pace
 
 
 def app() -> Flask:
     # a test cannot wait as long as a lecturer's train stays in a tunnel
-    pace.HEAD = Pace(1, 1, float("inf"))
-    pace.SMALL_BODY = Pace(1, 1, 20_000)
-    pace.UPLOAD = Pace(1, 2, 50_000)
+    slow_clients.HEAD = Pace(1, 1, float("inf"))
+    slow_clients.SMALL_BODY = Pace(1, 1, 20_000)
+    slow_clients.UPLOAD = Pace(1, 2, 50_000)
     return create_app(load())
 
 

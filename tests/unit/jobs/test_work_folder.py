@@ -15,7 +15,7 @@ import pytest
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import Cancelled, DiskFull, ServiceUnavailable
 from pod_jobs.jobs import work_folder
-from pod_jobs.media import chunks
+from pod_jobs.media.sharing import chunks
 from tests.servers import wait_until
 
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from pod_jobs.media.guard import Sandbox
-from pod_jobs.media.ladder import PlannedRendition, Rendition
-from pod_jobs.media.media_info import AudioTrack, VideoTrack
-from pod_jobs.media.tools import Tools
+from pod_jobs.media.facts.media_info import AudioTrack, VideoTrack
+from pod_jobs.media.planning.ladder import PlannedRendition, Rendition
+from pod_jobs.media.process.guard import Sandbox
+from pod_jobs.media.process.tools import Tools
 
 LADDER = (
     Rendition("360p", 360, crf=18, preset="medium", maxrate_kbps=1000, audio_kbps=96, mp4=True),

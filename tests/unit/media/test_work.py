@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.errors import Cancelled, DiskFull, FfmpegFailed, Interrupted
-from pod_jobs.media.plan import EncodePlan
-from pod_jobs.media.progress import Progress
+from pod_jobs.media.planning.plan import EncodePlan
+from pod_jobs.media.process.progress import Progress
 from pod_jobs.media.work import Work
 from tests.unit.media.samples import TOOLS
 

@@ -1,0 +1,67 @@
+"""What must be true before anything works: for `pod-jobs doctor`, for a start, and for each worker before its first job.
+
+A check is a function from the settings to its findings; it never raises, and takes seconds at the worst.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from pod_jobs.instance.doctor import host, services
+from pod_jobs.instance.doctor.finding import Finding
+from pod_jobs.settings import Settings
+
+__all__ = ["CHECKS", "Finding", "checks_before_jobs", "examine", "faults", "wait_until_sound"]
+
+CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
+    "folders": host.check_folders,
+    "secrets": host.check_secrets,
+    "free space": host.check_space,
+    "ffmpeg": host.check_ffmpeg,
+    "browser files": host.check_browser_files,
+    "database": services.check_database,
+    "key-value server": services.check_key_value_server,
+    "clock": services.check_clock,
+    "catalog": services.check_catalog,
+}
+BEFORE_START = ("folders", "secrets", "ffmpeg", "browser files", "database")
+BEFORE_JOBS = ("folders", "free space", "key-value server", "clock", "catalog")
+
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+QUIET_S = 15.0  # a worker waits without a word: at a common start, also of a loaded machine, all is there by then
+
+log = logging.getLogger(__name__)
+
+
+def examine(settings: Settings, names: Iterable[str] = tuple(CHECKS)) -> list[Finding]:
+    """The findings of those checks, in that order."""
+    if not settings.home.is_dir():
+        remedy = f"./run up --home '{settings.home}'"
+        return [Finding("folders", "fault", f"there is no instance in {settings.home}", remedy)]
+    return [finding for name in names for finding in CHECKS[name](settings)]
+
+
+def faults(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that forbid to go on."""
+    return [finding for finding in findings if finding.state == "fault"]
+
+
+def checks_before_jobs(queue_name: str) -> tuple[str, ...]:
+    """What a worker of that queue checks; it needs neither database nor session key, so it may be on another host."""
+    return ("ffmpeg", *BEFORE_JOBS) if queue_name == "encoding" else BEFORE_JOBS
+
+
+def wait_until_sound(settings: Settings, queue_name: str) -> None:
+    """Return once every check of a worker of that queue is passed; say which ones are not, each time that changes."""
+    names = checks_before_jobs(queue_name)
+    began, wait_s, said = time.monotonic(), FIRST_WAIT_S, ""
+    while found := faults(examine(settings, names)):
+        text = "; ".join(map(str, found))
+        if text != said and time.monotonic() - began > QUIET_S:
+            log.error("%s takes no job while this is so: %s", queue_name, text)
+            said = text
+        time.sleep(wait_s)
+        wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
+    if said:
+        log.info("%s: all is well now", queue_name)

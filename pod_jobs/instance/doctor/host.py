@@ -1,0 +1,87 @@
+"""Checks of this machine and of the instance folder."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from pod_jobs.errors import PodJobsError
+from pod_jobs.instance.doctor.finding import Finding
+from pod_jobs.instance.home import FOLDERS, PRIVATE_FOLDERS
+from pod_jobs.settings import ROOT, Settings
+
+GB = 10**9
+
+
+def check_folders(settings: Settings) -> Iterator[Finding]:
+    """Each folder takes a file."""
+    for name in ("", *FOLDERS, *PRIVATE_FOLDERS):
+        folder = settings.home / name
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            yield Finding("folders", "fault", f"{folder} cannot be written: {error.strerror}")
+            return
+    yield Finding("folders", "ok", f"{settings.home} can be written")
+
+
+def check_secrets(settings: Settings) -> Iterator[Finding]:
+    """They exist, and nobody else can read them."""
+    from pod_jobs.instance.prepare import SECRETS  # here: it knows the database, which workers never need
+
+    for name in SECRETS:
+        try:
+            settings.secret(name)
+        except PodJobsError as error:
+            yield Finding("secrets", "fault", error.reason)
+            return
+        path = settings.home / "secrets" / name
+        if path.stat().st_mode & 0o077:
+            yield Finding("secrets", "fault", f"others may read {path}", f"chmod 600 '{path}'")
+            return
+    yield Finding("secrets", "ok", "there, and readable by this user only")
+
+
+def check_space(settings: Settings) -> Iterator[Finding]:
+    """More than upload.free_gb is left for media."""
+    try:
+        free_gb = shutil.disk_usage(settings.media_folder).free / GB
+    except OSError as error:
+        yield Finding("free space", "fault", f"{settings.media_folder}: {error.strerror}")
+        return
+    least_gb = settings.upload.free_gb
+    text = f"{free_gb:.1f} GB on the media disk; upload.free_gb is {least_gb:g}"
+    yield Finding("free space", "ok" if free_gb > least_gb else "fault", text)
+
+
+def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
+    """The program, its filters, the encoders of every template, the sandbox."""
+    from pod_jobs.jobs.encode import check_templates, tools_of  # here: most workers never need it
+
+    try:
+        tools = tools_of(settings)
+        check_templates(settings, tools)
+    except PodJobsError as error:
+        yield Finding("ffmpeg", "fault", error.reason, "[ffmpeg] and [[template]] in settings.toml")
+        return
+    yield Finding("ffmpeg", "ok", f"{tools.ffmpeg} {tools.version}, nothing is missing")
+    if tools.hardware.lacking:
+        text = f"the processor encodes, no graphics card does: {tools.hardware.lacking}"
+        yield Finding("hardware", "warning", text, 'mend it, or write hardware = "none" under [encode]')
+    elif tools.hardware.encoder:
+        yield Finding("hardware", "ok", f"{tools.hardware.encoder.name} encodes H.264")
+    if tools.sandbox.lacking:
+        text = f"none: a hostile file meets only ffmpeg's own defences ({tools.sandbox.lacking})"
+        yield Finding("sandbox", "warning", text, "apt install bubblewrap, or let it make user namespaces")
+    else:
+        yield Finding("sandbox", "ok", "none, as set" if tools.sandbox.kind == "none" else "bubblewrap")
+
+
+def check_browser_files(_settings: Settings) -> Iterator[Finding]:
+    """What package.json asks for is installed."""
+    wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    missing = [name for name in wanted if not (ROOT / "node_modules" / name).is_dir()]
+    if missing:
+        yield Finding("browser files", "fault", f"not installed: {', '.join(missing)}", "./run install")
+    else:
+        yield Finding("browser files", "ok", f"{len(wanted)} packages")

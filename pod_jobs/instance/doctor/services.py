@@ -1,0 +1,115 @@
+"""Checks of what answers over a socket: database, key-value server, the web app as a worker sees it."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import requests
+from redis.exceptions import RedisError
+
+from pod_jobs.errors import PodJobsError
+from pod_jobs.instance.doctor.finding import Finding, State
+from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.settings import Settings
+
+OLDEST_SERVER = (6, 2)  # has LMOVE and BLMOVE, on which RQ's hand-over of a job rests
+CLOCK_WARNING_S = 5.0
+CLOCK_FAULT_S = 60.0  # RQ and the janitor compare instants of several hosts: heartbeats, retries
+TIMEOUT_S = 5
+
+
+def check_key_value_server(settings: Settings) -> Iterator[Finding]:
+    """Reachable, new enough, keeps what it gets (AOF), evicts nothing."""
+    name = "key-value server"
+    try:
+        with connect_for_web(settings.redis_url) as redis:
+            facts = redis.info()
+    except (RedisError, ValueError) as error:  # ValueError: the URL
+        hint = "" if settings.redis.url else "./run up starts the embedded one"
+        yield Finding(name, "fault", f"does not answer: {error}", hint)
+        return
+    version = str(facts.get("valkey_version") or facts["redis_version"])
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:
+        yield Finding(name, "fault", f"is version {version}; 6.2 or newer is needed")
+    else:
+        yield Finding(name, "ok", f"{facts.get('server_name', 'redis')} {version}")
+    yield from _keeps_and_evicts_nothing(facts, accepted=settings.redis.accept_unsafe)
+
+
+def check_clock(settings: Settings) -> Iterator[Finding]:
+    """The key-value server's clock against ours."""
+    try:
+        with connect_for_web(settings.redis_url) as redis:
+            seconds, microseconds = redis.time()
+    except (RedisError, ValueError):
+        yield Finding("clock", "warning", "not compared: the key-value server does not answer")
+        return
+    apart_s = abs(time.time() - seconds - microseconds / 1e6)
+    text = f"{apart_s:.1f} s from the key-value server's"
+    if apart_s <= CLOCK_WARNING_S:
+        yield Finding("clock", "ok", text)
+    else:
+        yield Finding("clock", "fault" if apart_s > CLOCK_FAULT_S else "warning", text, "timedatectl set-ntp true")
+
+
+def check_database(settings: Settings) -> Iterator[Finding]:
+    """Reachable, every migration applied, takes a write. Only for the web host: workers never open it."""
+    from peewee import PeeweeException
+
+    from pod_jobs.catalog import database
+    from pod_jobs.catalog.models import Audit
+
+    try:
+        catalog = database.connect(settings.database_url)
+        with catalog.connection_context():
+            pending = database.pending(catalog)
+            if not pending:
+                with catalog.atomic() as attempt:
+                    Audit.create(at=datetime.now(UTC), who="doctor", action="check", subject="")
+                    attempt.rollback()
+    except (PeeweeException, PodJobsError) as error:
+        yield Finding("database", "fault", getattr(error, "reason", str(error)), "[database] in settings.toml")
+        return
+    kind = type(catalog).__name__.removesuffix("Database")
+    if pending:
+        yield Finding("database", "fault", f"{kind}: not migrated: {', '.join(pending)}", "./run up migrates it")
+    else:
+        yield Finding("database", "ok", f"{kind}, migrated, takes writes")
+
+
+def check_catalog(settings: Settings) -> Iterator[Finding]:
+    """The web app knows this host's worker token."""
+    url = f"{settings.catalog_url}/api/v1/me"
+    try:
+        token = settings.secret("worker_token")
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy of the environment
+            answer = session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
+    except PodJobsError as error:
+        yield Finding("catalog", "fault", error.reason, "pod-jobs token add workers, on the web host")
+        return
+    except requests.RequestException as error:
+        yield Finding("catalog", "fault", f"{settings.catalog_url} does not answer ({type(error).__name__})")
+        return
+    if answer.ok:
+        yield Finding("catalog", "ok", settings.catalog_url)
+    elif answer.status_code in (401, 403):
+        yield Finding("catalog", "fault", f"{settings.catalog_url} refuses secrets/worker_token")
+    else:
+        yield Finding("catalog", "fault", f"{url} answers {answer.status_code}")
+
+
+def _keeps_and_evicts_nothing(facts: dict[str, object], *, accepted: bool) -> Iterator[Finding]:
+    bad: State = "warning" if accepted else "fault"
+    where = "in the server's configuration file"
+    if facts.get("aof_enabled"):
+        yield Finding("persistence", "ok", "append-only file")
+    else:
+        text = "off: a restart of the key-value server forgets what waits"
+        yield Finding("persistence", bad, text, f"appendonly yes  {where}")
+    policy = facts.get("maxmemory_policy")
+    if policy == "noeviction":
+        yield Finding("eviction", "ok", "noeviction")
+    else:
+        text = f"{policy}: jobs vanish when the memory is full"
+        yield Finding("eviction", bad, text, f"maxmemory-policy noeviction  {where}")

@@ -1,0 +1,76 @@
+"""What must be there before the web app or the janitor starts: folders, secrets, tables, system users, a way in."""
+
+import os
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pod_jobs.catalog import database
+from pod_jobs.catalog.store import users
+from pod_jobs.errors import NotFound
+from pod_jobs.instance import learning_traces
+from pod_jobs.instance.home import alone, make_folders
+from pod_jobs.settings import Settings
+
+SYSTEM_USERS = {  # token's file in secrets -> user name, role
+    "worker_token": ("workers", "worker"),
+    "cli_token": ("command-line", "admin"),
+}
+SECRETS = ("session_key", learning_traces.KEY, *SYSTEM_USERS)
+FIRST_ADMINISTRATOR = "admin"
+LINK_VALID_FOR = timedelta(hours=24)
+
+
+def prepare(settings: Settings) -> None:
+    """Make whatever of the instance is missing. Safe at any time and by several processes at once.
+
+    Errors: SettingsError (folders), ServiceUnavailable (database).
+    """
+    make_folders(settings)
+    with alone(settings, "prepare"):
+        for name in SECRETS:
+            _make_secret(settings.home / "secrets" / name)
+        catalog = database.connect(settings.database_url)
+        database.migrate(catalog)
+        with catalog.connection_context():
+            for name in SYSTEM_USERS:
+                _make_system_user(settings, name, datetime.now(UTC))
+
+
+def sign_in_link(settings: Settings, name: str) -> str:
+    """The address that signs an existing user in, once. Needs an open database. Errors: NotFound."""
+    token = users.create_link(users.find(name), LINK_VALID_FOR, datetime.now(UTC))
+    return f"{settings.public_url}/sign-in/{token}"
+
+
+def first_sign_in_link(settings: Settings) -> str | None:
+    """A link for the first administrator, made if need be; None once an administrator has got in. After `prepare`."""
+    with database.connect(settings.database_url).connection_context():
+        if users.administrator_has_access():
+            return None
+        if all(user.name != FIRST_ADMINISTRATOR for user in users.list_users()):
+            users.create(FIRST_ADMINISTRATOR, "admin", None, datetime.now(UTC))
+        return sign_in_link(settings, FIRST_ADMINISTRATOR)
+
+
+def _make_secret(path: Path) -> None:
+    """A random text, unless the file holds one. Never half a file, never readable by others."""
+    if path.exists() and path.stat().st_size:
+        return
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(32))
+    part.rename(path)
+
+
+def _make_system_user(settings: Settings, secret: str, now: datetime) -> None:
+    """The user and the token row that `secret` stands for; also when the database is new and the secret is not."""
+    name, role = SYSTEM_USERS[secret]
+    token = settings.secret(secret)
+    try:
+        users.find_by_token(token, now)
+    except NotFound:
+        known = [user for user in users.list_users() if user.name == name]
+        user = known[0] if known else users.create(name, role, None, now)
+        users.create_token(user, f"secrets/{secret}", now, token)

@@ -1,0 +1,62 @@
+"""Help another worker with its long video: not a task of the catalog, and nothing is lost when it fails.
+
+1. Encode free chunks, in the folder of the run that called (media/chunks.py); the owner checks and joins them.
+2. End when none is free, when the run is over, cancelled or dead, and after any chunk when a video waits in the queue.
+"""
+
+import logging
+import time
+
+from redis.exceptions import RedisError
+
+from pod_jobs.errors import Cancelled, PodJobsError, Stopped, Superseded
+from pod_jobs.jobs import queue, work_folder
+from pod_jobs.jobs.encode import tools_of
+from pod_jobs.jobs.encode.colleagues import QUEUE
+from pod_jobs.jobs.job_type import TICK_S, Context, Payload
+from pod_jobs.media.sharing.chunks import help_out
+
+log = logging.getLogger(__name__)
+
+
+def run_assist(context: Context, payload: Payload) -> None:
+    """Raises nothing that would make RQ run it again."""
+    task, generation = payload["helps"], payload["generation"]
+    folder = context.settings.media_folder / payload["folder"]
+    next_look = 0.0
+
+    def tick(frames: int) -> None:
+        nonlocal next_look
+        context.check_stop()
+        if time.monotonic() < next_look:
+            return
+        next_look = time.monotonic() + TICK_S
+        if not work_folder.is_worked_on(folder.parent, payload["template"]):
+            raise Superseded("the run that called is over")
+        if _is_cancelled(context, task, generation):
+            raise Cancelled("a person cancelled the task")
+
+    try:
+        count = 0
+        if not _video_waits(context):
+            count = help_out(folder, tools_of(context.settings), tick, lambda: not _video_waits(context))
+        log.info("task %s g%s: made %s of its chunks", task, generation, count)
+    except (Stopped, FileNotFoundError) as error:  # a run that is over takes its folder away
+        log.info("task %s g%s: help ended: %s", task, generation, error)
+    except (PodJobsError, OSError) as error:  # the owner makes this chunk itself
+        log.warning("task %s g%s: help ended: %s", task, generation, error)
+
+
+def _video_waits(context: Context) -> bool:
+    """True also while Redis is away: then this worker has other worries."""
+    try:
+        return bool(queue.positions(context.brisk_redis, QUEUE))
+    except RedisError:
+        return True
+
+
+def _is_cancelled(context: Context, task: int, generation: int) -> bool:
+    try:
+        return queue.is_cancel_requested(context.brisk_redis, task, generation)
+    except RedisError:
+        return False

@@ -1,0 +1,126 @@
+"""Are the files what they should be? An exit code of 0 proves nothing: a full disk, a flipped bit or an absurd duration
+"succeeds". What is compared here are our own files with each other; encode.py compares them with the source.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pod_jobs.errors import FfmpegFailed
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.facts.mp4_boxes import Track, read_tracks
+from pod_jobs.media.hls.playlists import MediaPlaylist, parse_playlist
+from pod_jobs.media.planning.ladder import PlannedRendition
+from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
+
+COPY_FRAMES = 3  # a copied picture may hold at its ends what a decoder does not show
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One HLS rendition as found on disk."""
+
+    playlist: MediaPlaylist
+    track: Track
+
+
+def tolerance_s(duration_s: float) -> float:
+    """How far two durations of the same thing may lie apart: 1 s or 1 %."""
+    return max(1.0, duration_s / 100)
+
+
+def check_hls(folder: Path, picture: Picture | None, sounds: Sequence[Sound]) -> dict[str, Rendered]:
+    """The HLS files of a pass by name (`AUDIO` for the first sound); FfmpegFailed says which of them is wrong."""
+    renditions = picture.renditions if picture else ()
+    names = [*(one.name for one in renditions), *(one.name for one in sounds)]
+    found = {name: _rendered(folder, name) for name in names}
+    for one in renditions:
+        track = found[one.name].track
+        _expect(track.kind == "vide", f"{one.name} holds no picture")
+        size = (track.width_px, track.height_px)
+        _expect(size == (one.width_px, one.height_px), f"{one.name} is {size}, not {one.width_px} x {one.height_px}")
+        frames, first = track.samples, found[renditions[0].name].track.samples
+        is_copy = picture is not None and picture.copies_top and one == renditions[-1]
+        if is_copy and picture and picture.still_until_s:  # the others have fewer frames
+            _expect(_near(track.duration_s, found[renditions[0].name].track.duration_s), f"{one.name}: duration")
+        else:
+            allowed = COPY_FRAMES if is_copy else 0
+            _expect(abs(frames - first) <= allowed, f"{one.name} has {frames} frames, {renditions[0].name} {first}")
+    return found
+
+
+def _rendered(folder: Path, name: str) -> Rendered:
+    try:
+        playlist = parse_playlist((folder / f"{name}.m3u8").read_text(encoding="utf-8"))
+        tracks = read_tracks(folder / f"{name}.m4s")
+    except (OSError, ValueError) as error:
+        raise FfmpegFailed(f"result check: {name}: {error}") from error
+    size = (folder / f"{name}.m4s").stat().st_size
+    _expect(len(tracks) == 1, f"{name}.m4s has {len(tracks)} tracks")
+    _expect(playlist.ended and bool(playlist.segments), f"{name}.m3u8 is not complete")
+    _expect(playlist.end <= size, f"{name}.m4s has {size} bytes, its playlist speaks of {playlist.end}")
+    if playlist.end == size:
+        playlist = _lasting(playlist, tracks[0].duration_s)
+    _expect(_near(playlist.duration_s, tracks[0].duration_s), f"{name}: playlist and track differ in duration")
+    return Rendered(playlist, tracks[0])
+
+
+def _lasting(playlist: MediaPlaylist, track_s: float) -> MediaPlaylist:
+    """ffmpeg reckons the last segment by the nominal rate: where fewer frames came, it lasts longer, to the track's end."""
+    last = playlist.segments[-1]
+    lasts_s = track_s - (playlist.duration_s - last.duration_s)
+    return replace(
+        playlist, segments=(*playlist.segments[:-1], replace(last, duration_s=max(last.duration_s, lasts_s)))
+    )
+
+
+def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str, Rendered]) -> None:
+    """A download against the HLS it was copied from: same size, same frames, same sound. None: sound alone."""
+    try:
+        tracks = {track.kind: track for track in read_tracks(path)}
+    except (OSError, ValueError) as error:
+        raise FfmpegFailed(f"result check: {path.name}: {error}") from error
+    wanted = {"vide": rendered[rendition.name].track} if rendition else {}
+    if AUDIO in rendered:
+        wanted["soun"] = rendered[AUDIO].track
+    _expect(tracks.keys() == wanted.keys(), f"{path.name} has the tracks {sorted(tracks)}")
+    for kind, track in wanted.items():
+        copy = tracks[kind]
+        _expect(copy.samples == track.samples, f"{path.name} has {copy.samples} of {track.samples} {kind} samples")
+        _expect((copy.width_px, copy.height_px) == (track.width_px, track.height_px), f"{path.name}: size")
+        _expect(_near(copy.duration_s, track.duration_s), f"{path.name}: duration")
+
+
+def check_download(
+    name: str, media: MediaInfo, rendition: PlannedRendition | None, rendered: dict[str, Rendered]
+) -> None:
+    """A download that is no MP4, as the probe saw it, against the HLS it was copied from. None: sound alone."""
+    size = media.video.display_size if media.video else None
+    _expect(size == (rendition and (rendition.width_px, rendition.height_px)), f"{name} has a picture of {size}")
+    _expect(len(media.audio) == (AUDIO in rendered), f"{name} has {len(media.audio)} sounds")
+    whole_s = max(one.playlist.duration_s for one in rendered.values())
+    _expect(_near(media.duration_s, whole_s), f"{name} lasts {media.duration_s:.1f} of {whole_s:.1f} s")
+
+
+def check_mp3(path: Path, kbps: int, duration_s: float) -> None:
+    """A constant bit rate makes the size a clock."""
+    size = path.stat().st_size if path.exists() else 0
+    _expect(
+        size > 0 and _near(size * 8 / kbps / 1000, duration_s), f"{path.name} has {size} bytes for {duration_s:.1f} s"
+    )
+
+
+def check_pictures(folder: Path, names: Sequence[str]) -> None:
+    """JPEG files from the first to the last byte."""
+    for name in names:
+        jpeg = (folder / name).read_bytes() if (folder / name).exists() else b""
+        _expect(jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9", f"{name} is no complete JPEG")
+
+
+def _near(one_s: float, other_s: float) -> bool:
+    return abs(one_s - other_s) <= tolerance_s(other_s)
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise FfmpegFailed(f"result check: {otherwise}")

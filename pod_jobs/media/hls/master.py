@@ -1,0 +1,106 @@
+"""The master playlist of one folder: early with estimates, to watch while it encodes; in the end measured, as are all."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pod_jobs.media.facts.mp4_boxes import CODECS_OF_SOUND, read_tracks
+from pod_jobs.media.hls.checks import Rendered
+from pod_jobs.media.hls.playlists import (
+    AudioRendition,
+    MediaPlaylist,
+    Variant,
+    build_master,
+    build_playlist,
+    parse_playlist,
+)
+from pod_jobs.media.planning.streams import Picture, Sound
+from pod_jobs.media_folder import MASTER_NAME
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all, for readers of the folder."""
+    aside = path.with_name(path.name + ".tmp")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+class EarlyMaster:
+    """Writes the master as soon as each rendition has a first segment. Bit rates: the ceiling each was given."""
+
+    def __init__(self, folder: Path, picture: Picture | None, sounds: Sequence[Sound]) -> None:
+        self.written = False
+        self._folder = folder
+        self._picture = picture
+        self._sounds = sounds
+
+    def write_when_ready(self) -> bool:
+        """True once it is there. Cheap: reads a few short files, and nothing more after that."""
+        if not self.written:
+            try:
+                text = self._text()
+            except ValueError:  # a file that is cut off, on a full disk: the pass itself will say so
+                text = None
+            if text:
+                write_text(self._folder / MASTER_NAME, text)
+                self.written = True
+        return self.written
+
+    def _text(self) -> str | None:
+        renditions = self._picture.renditions if self._picture else ()
+        fps = self._picture.fps if self._picture else 0.0
+        names = [*(one.name for one in renditions), *(one.name for one in self._sounds)]
+        playlists = {name: playlist for name in names if (playlist := self._started(name))}
+        if len(playlists) < len(names):
+            return None
+        variants = [
+            Variant(
+                name=one.name,
+                width_px=one.width_px,
+                height_px=one.height_px,
+                fps=fps,
+                codecs=self._codecs(one.name, playlists[one.name]),
+                peak_bps=max(one.rung.maxrate_kbps * 1000, playlists[one.name].peak_bps),
+                average_bps=playlists[one.name].average_bps,
+            )
+            for one in renditions
+        ]
+        return build_master(variants, [_audio(one, playlists[one.name]) for one in self._sounds])
+
+    def _started(self, name: str) -> MediaPlaylist | None:
+        try:
+            playlist = parse_playlist((self._folder / f"{name}.m3u8").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return playlist if playlist.segments else None
+
+    def _codecs(self, name: str, playlist: MediaPlaylist) -> str:
+        return read_tracks(self._folder / f"{name}.m4s", playlist.init_bytes)[0].codecs
+
+
+def write_measured(
+    folder: Path, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, Rendered], segment_s: int
+) -> None:
+    """The final playlists, from the segments as they are; ffmpeg's may end too early."""
+    for name, one in found.items():
+        write_text(folder / f"{name}.m3u8", build_playlist(name, one.playlist, segment_s))
+    variants = [
+        Variant(
+            name=one.name,
+            width_px=one.width_px,
+            height_px=one.height_px,
+            fps=picture.fps if picture else 0.0,
+            codecs=found[one.name].track.codecs,
+            peak_bps=found[one.name].playlist.peak_bps,
+            average_bps=found[one.name].playlist.average_bps,
+        )
+        for one in (picture.renditions if picture else ())
+    ]
+    write_text(folder / MASTER_NAME, build_master(variants, [_audio(one, found[one.name].playlist) for one in sounds]))
+
+
+def _audio(sound: Sound, playlist: MediaPlaylist) -> AudioRendition:
+    codecs = CODECS_OF_SOUND[sound.encoder.name]
+    return AudioRendition(
+        sound.name, sound.label, sound.language, codecs, sound.channels, playlist.peak_bps, playlist.average_bps
+    )

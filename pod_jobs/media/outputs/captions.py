@@ -1,0 +1,152 @@
+"""Captions and chapters as WebVTT of ours. Pure.
+
+What a file calls a subtitle is untrusted text: it may hold markup, scripts, commands of a subtitle format. ffmpeg turns a
+track into WebVTT; `clean` reads that and writes it anew, as plain text with <v>, <i> and <b> and nothing else.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+from pod_jobs.media.command.ffmpeg import ALWAYS
+from pod_jobs.media.facts.languages import find_language
+from pod_jobs.media.facts.media_info import Chapter
+from pod_jobs.media.facts.times import vtt_time
+from pod_jobs.media.planning.cut import Timeline
+from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.process import guard
+from pod_jobs.media.process.tools import Tools
+
+WHOLE = Timeline()
+TIME = r"((?:\d{1,6}:)?\d\d:\d\d\.\d{3})"
+TIMING = re.compile(rf"{TIME}\s+-->\s+{TIME}")
+TAG = re.compile(r"<(/?)([a-z]++|(?=[\d:]))([^<>]*)>", re.IGNORECASE)
+ASS_COMMAND = re.compile(r"\{\\[^{}]*\}")
+# also what turns the writing round
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+LONGEST_CUE = 1000  # characters
+LONGEST_TITLE = 200
+MOST_CHAPTERS = 500
+
+
+def build_extract(tools: Tools, limits: Limits, source: Source, index: int, name: str) -> list[str]:
+    """One subtitle track of a foreign file as WebVTT."""
+    decoders = (*tools.decoders, *guard.TEXT_DECODERS)
+    return [
+        tools.ffmpeg,
+        *ALWAYS,
+        *guard.input_options(tools.demuxers, decoders, limits),
+        *source.opening,
+        *("-map", f"0:{index}", "-map_metadata", "-1", "-c:s", "webvtt", "-f", "webvtt", name),
+    ]
+
+
+def build_cea608(tools: Tools, name: str, to: str) -> list[str]:
+    """The closed captions inside the picture of a file that we wrote (x264 carries them over), as WebVTT."""
+    graph = f"movie={name}[out0+subcc]"
+    return [
+        *(tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file", "-f", "lavfi", "-i", graph),
+        *("-map", "0:s:0", "-c:s", "webvtt", "-f", "webvtt", to),
+    ]
+
+
+def file_name(language: str, taken: set[str]) -> str:
+    """captions_fr.vtt, captions_fr_2.vtt, captions_und.vtt; `taken` is added to."""
+    found = find_language(language)
+    stem = f"captions_{found.code if found else 'und'}"
+    name, number = f"{stem}.vtt", 1
+    while name in taken:
+        number += 1
+        name = f"{stem}_{number}.vtt"
+    taken.add(name)
+    return name
+
+
+def language_of(name: str) -> str:
+    """What `file_name` put into a name: "fr"; "" for an unknown language."""
+    code = name.removesuffix(".vtt").split("_")[1]
+    return "" if code == "und" else code
+
+
+def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:
+    """WebVTT written anew, for what is kept of the source; "" when no cue with words is within the duration."""
+    cues = sorted((*at, words) for start, end, words in _cues(vtt) for at in timeline.place(start, end))
+    lines = [
+        f"{vtt_time(start)} --> {vtt_time(min(end, duration_s))}\n{words}"
+        for start, end, words in cues
+        if start < duration_s
+    ]
+    return "\n\n".join(["WEBVTT", *lines]) + "\n" if lines else ""
+
+
+def build_chapters(chapters: Sequence[Chapter], duration_s: float, timeline: Timeline = WHOLE) -> str:
+    """Chapters as WebVTT, for what is kept of the source; "" for none."""
+    placed = [Chapter(*at, one.title) for one in chapters for at in timeline.place(one.start_s, one.end_s)]
+    inside = [one for one in placed if 0 <= one.start_s < duration_s and one.end_s > one.start_s][:MOST_CHAPTERS]
+    cues = [
+        f"{vtt_time(one.start_s)} --> {vtt_time(min(one.end_s, duration_s))}\n{_title(one.title) or f'{number}'}"
+        for number, one in enumerate(inside, 1)
+    ]
+    return "\n\n".join(["WEBVTT", *cues]) + "\n" if cues else ""
+
+
+def _title(text: str) -> str:
+    return html.escape(" ".join(UNSEEN.sub("", text).split())[:LONGEST_TITLE], quote=False)
+
+
+def _cues(vtt: str) -> Iterator[tuple[float, float, str]]:
+    for block in re.split(r"\n[ \t]*\n", vtt.replace("\r\n", "\n").replace("\r", "\n")):
+        lines = block.strip("\n").split("\n")
+        at = next((n for n, line in enumerate(lines[:2]) if TIMING.match(line)), None)
+        timing = TIMING.match(lines[at]) if at is not None else None
+        if at is None or timing is None:
+            continue
+        start, end = _seconds(timing[1]), _seconds(timing[2])
+        words = _plain("\n".join(lines[at + 1 :]))
+        if words and end > start:
+            yield start, end, words
+
+
+def _plain(text: str) -> str:
+    """Text with <v>, <i>, <b>, each closed where it belongs; all else that looks like markup goes."""
+    text = UNSEEN.sub("", ASS_COMMAND.sub("", text))[:LONGEST_CUE].strip()
+    parts: list[str] = []
+    open_tags: list[str] = []
+    at = 0
+    for tag in TAG.finditer(text):
+        parts.append(_escaped(text[at : tag.start()]))
+        parts.append(_tag(tag, open_tags))
+        at = tag.end()
+    parts.append(_escaped(text[at:]))
+    words = "".join(parts)
+    if not TAG.sub("", words).strip():
+        return ""
+    closing = "".join(f"</{name}>" for name in reversed(open_tags))
+    return "\n".join(line.strip() for line in (words + closing).split("\n") if line.strip())
+
+
+def _tag(tag: re.Match[str], open_tags: list[str]) -> str:
+    name = tag[2].lower()
+    if name not in ("v", "i", "b"):
+        return ""
+    if tag[1]:
+        if name not in open_tags:
+            return ""
+        closing = ""
+        while (last := open_tags.pop()) != name:
+            closing += f"</{last}>"
+        return f"{closing}</{name}>"
+    speaker = _escaped(tag[3].split(" ", 1)[1].strip()) if name == "v" and " " in tag[3] else ""
+    if name in open_tags or (name == "v" and not speaker):
+        return ""
+    open_tags.append(name)
+    return f"<v {speaker}>" if name == "v" else f"<{name}>"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(UNSEEN.sub("", html.unescape(text)), quote=False)
+
+
+def _seconds(text: str) -> float:
+    *hours, minutes, seconds = text.split(":")
+    return (int(hours[0]) * 3600 if hours else 0) + int(minutes) * 60 + float(seconds)

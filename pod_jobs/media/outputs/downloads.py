@@ -1,0 +1,49 @@
+"""Downloads: the frames of a finished pass in another container, each checked against the pass."""
+
+from pathlib import Path
+
+from pod_jobs.errors import BadSource, FfmpegFailed
+from pod_jobs.media.command.ffmpeg import build_package
+from pod_jobs.media.hls import checks
+from pod_jobs.media.planning.codecs import CONTAINERS
+from pod_jobs.media.planning.ladder import PlannedRendition
+from pod_jobs.media.planning.streams import AUDIO, Picture
+from pod_jobs.media.probing.probe import probe
+from pod_jobs.media.work import Work
+
+STREAM_ENDINGS = (".m3u8", ".m4s")
+
+
+def make_downloads(work: Work, picture: Picture | None, found: dict[str, checks.Rendered]) -> None:
+    """The downloads that the plan wants, with the first sound."""
+    container = CONTAINERS[work.plan.container]
+    chosen: list[PlannedRendition | None] = [None]  # sound alone
+    if picture:
+        chosen = [one for one in picture.renditions if one.rung.mp4 or not container.keeps_stream]
+    ending = container.with_picture if picture else container.sound_alone
+    if chosen and ending:
+        duration_s = max(one.playlist.duration_s for one in found.values())
+        argv = build_package(work.tools, [one.name for one in chosen if one], AUDIO in found, ending)
+        work.side("package", argv, duration_s)
+        with work.explained():
+            for one in chosen:
+                _check(work, work.folder / f"{one.name if one else AUDIO}.{ending}", one, found)
+
+
+def drop_stream(work: Work) -> None:
+    """The stream goes where only downloads are wanted."""
+    if not CONTAINERS[work.plan.container].keeps_stream:
+        for path in work.folder.iterdir():
+            if path.suffix in STREAM_ENDINGS:
+                path.unlink()
+
+
+def _check(work: Work, path: Path, rendition: PlannedRendition | None, found: dict[str, checks.Rendered]) -> None:
+    if path.suffix != ".webm":
+        checks.check_mp4(path, rendition, found)
+        return
+    try:
+        media = probe(path, work.tools, work.plan.limits, lambda: work.report("package", 1.0))
+    except BadSource as error:
+        raise FfmpegFailed(f"result check: {path.name}: {error.reason}") from error
+    checks.check_download(path.name, media, rendition, found)

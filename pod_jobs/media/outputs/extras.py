@@ -1,0 +1,81 @@
+"""What a video has beside picture and sound: still pictures, captions, chapters. A failure of any of it is a remark."""
+
+import os
+
+from pod_jobs.errors import FfmpegFailed
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.hls import checks, master
+from pod_jobs.media.hls.checks import Rendered
+from pod_jobs.media.outputs import captions, images
+from pod_jobs.media.planning.cut import Timeline
+from pod_jobs.media.planning.streams import AUDIO, Picture
+from pod_jobs.media.work import Work
+
+RAW = "captions.raw"  # ffmpeg's WebVTT of one track, before ours
+MOST_CAPTION_BYTES = 8_000_000
+
+
+def make_pictures(work: Work, media: MediaInfo, picture: Picture | None, found: dict[str, Rendered]) -> None:
+    """The cover first, then thumbnails and storyboard; for sound without a cover its wave."""
+    thumbnails = 0
+    if media.cover_index is not None:
+        with work.forgiven("warning-pictures"):
+            argv = images.build_cover(
+                work.tools, work.plan.limits, work.foreign(media), media.cover_index, "thumbnail_1.jpg"
+            )
+            _one_picture(work, argv, 1.0, from_source=True)
+            thumbnails = 1
+    if picture:
+        with work.forgiven("warning-pictures"):
+            _stills(work, picture, found[picture.renditions[0].name].playlist.duration_s, thumbnails)
+    elif not thumbnails:
+        with work.forgiven("warning-pictures"):
+            argv = images.build_wave(work.tools, f"{AUDIO}.m4s", "thumbnail_1.jpg")
+            _one_picture(work, argv, media.duration_s, from_source=False)
+
+
+def _one_picture(work: Work, argv: list[str], duration_s: float, *, from_source: bool) -> None:
+    work.side("pictures", argv, duration_s, work.source if from_source else None)
+    checks.check_pictures(work.folder, ["thumbnail_1.jpg"])
+
+
+def _stills(work: Work, picture: Picture, duration_s: float, thumbnails: int) -> None:
+    names = [f"thumbnail_{thumbnails + n}.jpg" for n in range(1, len(images.THUMBNAILS_AT) + 1)]
+    board = images.plan_storyboard(duration_s, picture.renditions[0], picture.keyframe_s)
+    work.side("pictures", images.build_pictures(work.tools, picture.renditions, duration_s, names, board), duration_s)
+    if board:
+        os.replace(work.folder / "storyboard_1.jpg", work.folder / board.sheets[0])
+    checks.check_pictures(work.folder, [*names, *(board.sheets if board else ())])
+    if board:
+        master.write_text(work.folder / "storyboard.vtt", images.build_vtt(board))
+
+
+def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_s: float) -> None:
+    """Captions, each track by a process of its own, and chapters."""
+    taken: set[str] = set()
+    for track in media.subtitles:
+        with work.forgiven("warning-captions"):
+            argv = captions.build_extract(work.tools, work.plan.limits, work.foreign(media), track.index, RAW)
+            _captions(work, argv, duration_s, captions.file_name(track.language, taken), from_source=True)
+    if picture and media.has_cea608:
+        with work.forgiven("warning-captions"):
+            argv = captions.build_cea608(work.tools, f"{picture.renditions[0].name}.m4s", RAW)
+            _captions(work, argv, duration_s, captions.file_name("", taken), from_source=False)
+    chapters = captions.build_chapters(media.chapters, duration_s, work.timeline)
+    if chapters:
+        master.write_text(work.folder / "chapters.vtt", chapters)
+
+
+def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from_source: bool) -> None:
+    raw = work.folder / RAW
+    try:
+        work.side("captions", argv, duration_s, work.source if from_source else None)
+        if not raw.exists() or raw.stat().st_size > MOST_CAPTION_BYTES:
+            raise FfmpegFailed(f"{name}: no captions, or more than {MOST_CAPTION_BYTES} bytes")
+        text = captions.clean(
+            raw.read_text("utf-8", "replace"), duration_s, work.timeline if from_source else Timeline()
+        )
+    finally:
+        raw.unlink(missing_ok=True)
+    if text:
+        master.write_text(work.folder / name, text)

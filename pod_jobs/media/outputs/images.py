@@ -1,0 +1,136 @@
+"""Still pictures of a video: thumbnails, and a storyboard (a grid of small pictures and the WebVTT that says which part
+of the grid belongs to which seconds). Arguments and text; opens nothing.
+
+Both come from what the encoder wrote, decoding key frames only: ten minutes take less than a second.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pod_jobs.media.command.ffmpeg import ALWAYS
+from pod_jobs.media.facts.times import vtt_time
+from pod_jobs.media.planning.ladder import PlannedRendition
+from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.process import guard
+from pod_jobs.media.process.tools import Tools
+
+THUMBNAILS_AT = (0.25, 0.5, 0.75)  # of the duration
+THUMBNAIL_PX = 720  # a rendition of at most that height is their source
+STORYBOARD_FROM_S = 10.0  # shorter videos have none
+TILE_PX = 90  # short side of a tile
+COLUMNS, ROWS = 10, 10  # of a sheet: at most 1600 x 900 for 16:9
+LONG_S = 10  # interval that a storyboard of one sheet grows to before it gets more sheets
+MOST_SHEETS = 4
+OURS = ("-nofind_stream_info",)  # init segments of ours tell it all; ffmpeg would decode a frame of each input to see
+ONE_FRAME = ("-threads", "1")  # more threads decode more frames before the first comes out
+JPEG = ("-q:v", "4", "-strict", "unofficial")
+# as JFIF has it; yuvj420p, which JPEG encoders ask for, is deprecated: hence -strict
+TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
+
+
+@dataclass(frozen=True)
+class Storyboard:
+    """A storyboard of `tiles` pictures, one each `interval_s`, of `width_px` x `height_px` each."""
+
+    duration_s: float
+    interval_s: int
+    tiles: int
+    width_px: int
+    height_px: int
+
+    @property
+    def columns(self) -> int:
+        return min(self.tiles, COLUMNS)
+
+    @property
+    def rows(self) -> int:
+        return min(math.ceil(self.tiles / COLUMNS), ROWS)
+
+    @property
+    def sheets(self) -> tuple[str, ...]:
+        count = math.ceil(self.tiles / (COLUMNS * ROWS))
+        return ("storyboard.jpg", *(f"storyboard_{n}.jpg" for n in range(2, count + 1)))
+
+
+def plan_storyboard(duration_s: float, rendition: PlannedRendition, keyframe_s: int) -> Storyboard | None:
+    """One sheet up to 1000 s, then one tile each 10 s on up to four sheets, then longer intervals. None when short."""
+    if duration_s < STORYBOARD_FROM_S:
+        return None
+    one_sheet = duration_s / (COLUMNS * ROWS)
+    all_sheets = one_sheet / MOST_SHEETS
+    interval = keyframe_s * math.ceil(max(min(one_sheet, LONG_S), all_sheets, 1) / keyframe_s)
+    scale = TILE_PX / min(rendition.width_px, rendition.height_px)
+    width, height = (2 * round(side * scale / 2) for side in (rendition.width_px, rendition.height_px))
+    return Storyboard(duration_s, interval, math.ceil(duration_s / interval), width, height)
+
+
+def thumbnail_source(renditions: Sequence[PlannedRendition]) -> PlannedRendition:
+    """The largest rendition that is not needlessly large."""
+    small = [one for one in renditions if min(one.width_px, one.height_px) <= THUMBNAIL_PX]
+    return small[-1] if small else renditions[0]
+
+
+def build_pictures(
+    tools: Tools,
+    renditions: Sequence[PlannedRendition],
+    duration_s: float,
+    names: Sequence[str],
+    board: Storyboard | None,
+) -> list[str]:
+    """One command for the thumbnails (`names`, spread over the duration) and the storyboard's sheets."""
+    source = thumbnail_source(renditions)
+    argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
+    for share in THUMBNAILS_AT:
+        seek = ["-noaccurate_seek", "-ss", f"{share * duration_s:.3f}"]  # the key frame before is the first that comes
+        argv += [*seek, *ONE_FRAME, *OURS, "-i", f"file:{source.name}.m4s"]
+    if board:
+        argv += ["-skip_frame", "nokey", *OURS, "-i", f"file:{renditions[0].name}.m4s"]
+    still = ["-frames:v", "1", "-fps_mode", "passthrough", "-vf", f"scale={TO_JPEG}", *JPEG, "-update", "1"]
+    for n, name in enumerate(names):
+        argv += ["-map", f"{n}:v:0", *still, name]
+    if board:
+        argv += ["-map", f"{len(THUMBNAILS_AT)}:v:0", "-vf", _storyboard_graph(board), "-fps_mode", "passthrough"]
+        argv += [*JPEG, "-frames:v", str(len(board.sheets)), "-start_number", "1", "storyboard_%d.jpg"]
+    return argv
+
+
+def _storyboard_graph(board: Storyboard) -> str:
+    """Exactly one frame per interval (the last one repeated, so that rounding never leaves a black tile)."""
+    return (
+        f"fps=1/{board.interval_s}:start_time=0:eof_action=pass,tpad=stop=2:stop_mode=clone,trim=end_frame={board.tiles},"
+        f"scale={board.width_px}:{board.height_px}:{TO_JPEG},tile={board.columns}x{board.rows}"
+    )
+
+
+def build_cover(tools: Tools, limits: Limits, source: Source, index: int, name: str) -> list[str]:
+    """The picture attached to a recording (an album cover), as a JPEG of at most 1280 pixels in width."""
+    return [
+        tools.ffmpeg,
+        *ALWAYS,
+        *guard.input_options(tools.demuxers, tools.decoders, limits),
+        *source.opening,
+        *("-map", f"0:{index}", "-frames:v", "1"),
+        *("-vf", f"scale=w='min(1280,iw)':h=-2:{TO_JPEG}", *JPEG, "-map_metadata", "-1", "-update", "1", name),
+    ]
+
+
+def build_wave(tools: Tools, sound: str, name: str) -> list[str]:
+    """The wave of a sound file that we wrote, as a JPEG."""
+    wave = "[0:a:0]aformat=channel_layouts=mono,showwavespic=s=1280x360:colors=0x5a8fc8"
+    return [
+        *(tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file", "-i", f"file:{sound}"),
+        *("-filter_complex", f"{wave},scale={TO_JPEG}", "-frames:v", "1", *JPEG, "-update", "1", name),
+    ]
+
+
+def build_vtt(board: Storyboard) -> str:
+    """WebVTT whose cues are "storyboard.jpg#xywh=160,0,160,90", as players read them."""
+    per_sheet = COLUMNS * ROWS
+    cues = ["WEBVTT"]
+    for n in range(board.tiles):
+        row, column = divmod(n % per_sheet, COLUMNS)
+        begin, end = n * board.interval_s, min((n + 1) * board.interval_s, board.duration_s)
+        where = f"{column * board.width_px},{row * board.height_px},{board.width_px},{board.height_px}"
+        cues.append(f"{vtt_time(begin)} --> {vtt_time(end)}\n{board.sheets[n // per_sheet]}#xywh={where}")
+    return "\n\n".join(cues) + "\n"

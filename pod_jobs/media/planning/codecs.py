@@ -1,0 +1,146 @@
+"""Encoders, and what a rung of the settings means to each of them. Pure.
+
+A rung's `crf` and `preset` are in the words of its codec: x264's for H.264, SVT-AV1's numbers for AV1, libvpx's `cpu-used`
+for VP9.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from pod_jobs.errors import SettingsError
+from pod_jobs.media.planning.ladder import Rendition
+
+# x264's fastest presets refine motion and do not weigh coefficients; the other way round is better for the time (docs/media.md)
+FASTEST = ("superfast", "veryfast")
+WEIGHED = {"trellis": "1", "subq": "1"}
+CPU_USED_MOST = 8  # libaom's scale ends there, SVT-AV1's at 13
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One of ffmpeg's video encoders.
+
+    `grid(keyframe_s, fps)` puts key frames on one grid for all renditions; `quality(rung)` gives the options of one of them,
+    without their stream's number. `ending` is how the filters hand a picture over. For graphics cards: `opening` stands
+    before the inputs, `devices` are patterns of what it opens; CUDA maps more address space than any limit allows.
+    """
+
+    name: str
+    grid: Callable[[int, float], list[str]]
+    quality: Callable[[Rendition], dict[str, str]]
+    ending: str = "format=yuv420p,setsar=1"
+    opening: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    maps_everything: bool = False
+
+    @property
+    def counts_frames(self) -> bool:
+        """For its grid: then every frame of the rate has to come."""
+        return self.grid is _counted
+
+    def stream_options(self, number: int, rung: Rendition) -> list[str]:
+        """The options of the output's picture `number`."""
+        options = [f"-c:v:{number}", self.name]
+        for name, value in self.quality(rung).items():
+            options += [f"-{name}:v:{number}", value]
+        return options
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What encodes H.264 here instead of the processor: `encoder`, if any. `lacking` says why a wanted one does not work."""
+
+    encoder: Encoder | None = None
+    lacking: str = ""
+
+
+@dataclass(frozen=True)
+class SoundEncoder:
+    """One of ffmpeg's audio encoders. `delay` samples stand before the first one; rates other than `rates_hz` become 48,000."""
+
+    name: str
+    delay: int
+    rates_hz: tuple[int, ...]
+
+
+def forced(keyframe_s: int) -> list[str]:
+    return ["-force_key_frames", f"expr:gte(t,n_forced*{keyframe_s})"]
+
+
+def _counted(keyframe_s: int, fps: float) -> list[str]:
+    """For encoders that do not take orders about single frames (SVT-AV1) or add key frames of their own."""
+    frames = str(max(1, round(keyframe_s * fps)))
+    return ["-g", frames, "-keyint_min", frames]
+
+
+def ceiling(rung: Rendition) -> dict[str, str]:
+    return {"maxrate": f"{rung.maxrate_kbps}k", "bufsize": f"{2 * rung.maxrate_kbps}k"}
+
+
+def _x264(rung: Rendition) -> dict[str, str]:
+    weighed = WEIGHED if rung.preset in FASTEST else {}
+    return {"profile": "high", "preset": rung.preset, "crf": f"{rung.crf:g}", **weighed, **ceiling(rung)}
+
+
+def _constrained(rung: Rendition) -> dict[str, str]:
+    """libvpx and libaom: the wanted quality, and `b` as its ceiling."""
+    speed = min(int(rung.preset), CPU_USED_MOST)
+    return {"cpu-used": str(speed), "row-mt": "1", "crf": f"{rung.crf:g}", "b": f"{rung.maxrate_kbps}k"}
+
+
+LIBX264 = Encoder(
+    "libx264",
+    grid=lambda keyframe_s, _fps: ["-sc_threshold", "0", "-forced-idr", "1", *forced(keyframe_s)],
+    quality=_x264,
+)
+LIBSVTAV1 = Encoder(
+    "libsvtav1", _counted, quality=lambda rung: {"preset": rung.preset, "crf": f"{rung.crf:g}", **ceiling(rung)}
+)
+LIBAOM = Encoder("libaom-av1", _counted, _constrained)
+LIBVPX_VP9 = Encoder("libvpx-vp9", _counted, quality=lambda rung: {"deadline": "good", **_constrained(rung)})
+
+ENCODERS = {"h264": (LIBX264,), "av1": (LIBSVTAV1, LIBAOM), "vp9": (LIBVPX_VP9,)}  # the first that a build has is taken
+
+PROCESSOR = Hardware()
+
+AAC = SoundEncoder("aac", 1024, (44_100, 48_000))
+OPUS = SoundEncoder("libopus", 312, (48_000,))
+
+
+def find_encoder(codec: str, existing: Collection[str], hardware: Hardware = PROCESSOR) -> Encoder:
+    """The hardware's for H.264, else the one of `codec` among the names `existing`. Errors: SettingsError when there is none."""
+    if codec == "h264" and hardware.encoder:
+        return hardware.encoder
+    for encoder in ENCODERS[codec]:
+        if encoder.name in existing:
+            return encoder
+    raise SettingsError(f"this ffmpeg has no {' or '.join(encoder.name for encoder in ENCODERS[codec])}")
+
+
+@dataclass(frozen=True)
+class Container:
+    """What the frames of a pass are handed out in. Every pass writes HLS, because that is what can be watched while it grows,
+    cut into chunks and checked; downloads are copies of its frames. A container that is not HLS keeps its downloads only.
+
+    `with_picture` and `sound_alone` are the endings of downloads; "": there are none of that sort."""
+
+    sound: SoundEncoder
+    with_picture: str
+    sound_alone: str
+    keeps_stream: bool = False
+
+
+CONTAINERS = {
+    "hls": Container(AAC, "mp4", "m4a", keeps_stream=True),
+    "mp4": Container(AAC, "mp4", "m4a"),
+    "webm": Container(OPUS, "webm", "webm"),
+    "m4a": Container(AAC, "", "m4a"),
+    "mp3": Container(AAC, "", ""),  # the MP3 is written by the pass itself
+}
+
+
+def find_lacks(container: str, codec: str, existing: Collection[str]) -> list[str]:
+    """What is not among the encoders `existing` and needed: ["libsvtav1 or libaom-av1", "libopus"]."""
+    needed = [[encoder.name for encoder in ENCODERS[codec]]] if codec else []
+    needed.append([CONTAINERS[container].sound.name])
+    return [" or ".join(names) for names in needed if not {*names} & {*existing}]

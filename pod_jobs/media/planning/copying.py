@@ -1,0 +1,43 @@
+"""May the top rendition be the source's own picture, copied? It saves half of the work. Pure.
+
+Only what every browser plays and what players can switch from and to: H.264 of 8 bits, square, upright, progressive,
+with key frames at most two segments apart and a bit rate under the ceiling of its rung. The rest is encoded.
+"""
+
+from fractions import Fraction
+
+from pod_jobs.media.facts.media_info import MediaInfo, VideoTrack
+from pod_jobs.media.planning.ladder import LATE_S, PlannedRendition
+
+PROFILES = ("Constrained Baseline", "Baseline", "Main", "High")
+MOST_LEVEL = 42  # 4.2: 1080p at 60 frames per second
+MOST_SEGMENTS = 2  # between two key frames
+
+
+def may_copy(media: MediaInfo, top: PlannedRendition, rate: Fraction | None, segment_s: int) -> bool:
+    """Whether the source's picture can stand for the rendition `top`. `rate`: of ladder.constant_rate."""
+    video = media.video
+    return (
+        video is not None
+        and rate is None
+        and media.demuxer == "mov"  # the only one whose index tells of every frame before it is read
+        and not media.is_cut_short
+        and _plays_everywhere(video)
+        and video.display_size == (top.width_px, top.height_px)
+        and 0 < video.longest_gap_s <= MOST_SEGMENTS * segment_s
+        and 0 < video.kbps <= top.rung.maxrate_kbps
+    )
+
+
+def _plays_everywhere(video: VideoTrack) -> bool:
+    plain = not (video.interlaced or video.hdr or video.full_range or video.rotation_deg or video.mirrored)
+    return (
+        plain
+        and video.codec == "h264"
+        and video.profile in PROFILES
+        and 0 < video.level <= MOST_LEVEL
+        and video.pix_fmt == "yuv420p"
+        and video.sar == (1, 1)
+        and video.start_s <= LATE_S
+        and not video.hides_frames
+    )

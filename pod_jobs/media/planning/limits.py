@@ -1,0 +1,38 @@
+"""What may be read of a foreign file, and how much time and memory that may take. Plain values."""
+
+from dataclasses import dataclass
+
+from pod_jobs.media.planning.cut import Range
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Ceilings for one source. Times in seconds, memory in MB (10^6) of address space."""
+
+    max_duration_s: int = 10 * 3600
+    max_pixels: int = 36_000_000  # 8K is 33 million
+    max_side_px: int = 10_000
+    max_streams: int = 64
+    probe_s: int = 60
+    wall_factor: float = 30.0  # an encode may take this many times the duration, and 10 min more
+    stall_s: int = 120  # without any progress
+    memory_mb: int = 6000  # x264 at 1080p maps 2 GB and uses 600 MB
+    grace_s: float = 3.0  # between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True)
+class Source:
+    """A foreign file, and the demuxer that the probe opened it with: builds guess differently, and must not.
+
+    `ranges` are the parts to read, (): all of it. Each is an input of its own, so that nothing else is decoded.
+    """
+
+    path: str
+    demuxer: str
+    ranges: tuple[Range, ...] = ()
+    autorotate: bool = True
+    seek_s: float = 0.0  # reading begins at a key frame before that instant, which is time 0
+
+    @property
+    def opening(self) -> list[str]:
+        return ["-f", self.demuxer, "-i", f"file:{self.path}"]

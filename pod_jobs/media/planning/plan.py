@@ -1,0 +1,79 @@
+"""What goes into an encode and what comes out of it, as plain values."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pod_jobs.media.planning.dressing import Dressing, Studio
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.planning.limits import Limits
+
+
+@dataclass(frozen=True)
+class EncodePlan:
+    """What to make of a source. Times in seconds; `segment_s` is a multiple of `keyframe_s`.
+
+    `level_lufs`: the loudness to bring the sound to (EBU R 128), None leaves it. `copy_top`: a source that browsers play
+    as it is becomes the top rendition without being encoded. `keep`: the parts to keep, from and to; (): everything.
+    `container` is and `codec` of the picture are keys of tables in codecs.py. `audio_kbps` counts where `renditions` say
+    nothing: in containers of sound alone. `mp3_kbps` 0: no MP3. `with_extras`: captions, chapters, pictures.
+    `dressing`, `studio`: other files that go into the picture.
+    `share_from_s`: a picture that lasts so long is shared among idle workers in chunks of `chunk_s`; 0: never.
+    """
+
+    renditions: tuple[Rendition, ...]
+    limits: Limits = field(default_factory=Limits)
+    segment_s: int = 4
+    keyframe_s: int = 2
+    mp3_kbps: int = 192
+    max_fps: int = 60
+    level_lufs: float | None = None
+    copy_top: bool = False
+    keep: tuple[tuple[float, float], ...] = ()
+    container: str = "hls"
+    codec: str = "h264"
+    audio_kbps: int = 128
+    with_extras: bool = True
+    dressing: Dressing = Dressing()
+    studio: Studio | None = None
+    share_from_s: float = 0.0
+    chunk_s: int = 60
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file. `kind`: hls (the master), playlist, segments, mp4, webm, mp3, m4a, thumbnail, storyboard (its WebVTT), sheet
+    (a picture of the storyboard), captions, chapters, log. `rendition` and the size are set for what belongs to one rendition."""
+
+    kind: str
+    name: str
+    bytes: int
+    mime: str
+    rendition: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What the lecturer should know about a video that is ready nevertheless; `code` is one of errors.SENTENCES."""
+
+    code: str
+    reason: str
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What came of a source. `facts` are those of the source; plain values throughout (dataclasses.asdict, JSON)."""
+
+    outputs: tuple[Output, ...]
+    duration_s: float
+    is_video: bool
+    facts: dict[str, Any]
+    warnings: tuple[Remark, ...]
+    first_playable_s: float
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    commands: tuple[str, ...]

@@ -1,0 +1,59 @@
+"""What the end of an ffmpeg means: return code and words -> an error of ours. Pure.
+
+Exit codes differ between versions (1 in 5.1, the AVERROR's low byte since 7), so the words decide; they are English
+because run.py sets LC_ALL=C.
+"""
+
+import re
+import signal
+
+from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, FfmpegKilled, PodJobsError
+from pod_jobs.media.process.run import ProcessEnd
+
+CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS, signal.SIGTRAP}
+OWN_LIMITS = {signal.SIGXCPU: "encode-too-slow", signal.SIGXFSZ: "encode-failed"}
+STOPPED_BY_SIGNAL = 255  # ffmpeg's own code after a signal that it caught
+TOO_MANY_ERRORS = 69  # more than two thirds of the frames did not decode
+
+DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
+UNSUPPORTED = re.compile(r"Codec \((\S+)\) not on whitelist|Decoder \(codec (\S+)\) not found")
+DAMAGED = re.compile(
+    r"Invalid data found|moov atom not found|Error while decoding|Error submitting packet to decoder"
+    r"|Nothing was written|does not contain any stream|could not find codec parameters|Cannot determine format"
+    r"|received no packets|Output file is empty|End of file|matches no streams",
+    re.IGNORECASE,
+)
+
+
+def error_of(finished: ProcessEnd, *, behind_bwrap: bool) -> PodJobsError | None:
+    """None for success; else the error to raise. `behind_bwrap`: a signal shows as 128 + its number."""
+    code = finished.returncode
+    if code == 0:
+        return None
+    words = finished.stderr.strip() or f"exit code {code}"
+    killer = _signal(code, behind_bwrap)
+    if killer is not None:
+        return _ended_by(killer, words)
+    if DISK_FULL.search(words):
+        return DiskFull(words)
+    if code == STOPPED_BY_SIGNAL and "Operation not permitted" not in words:  # AVERROR(EPERM) has the same low byte
+        return FfmpegKilled(words)
+    if found := UNSUPPORTED.search(words):
+        return BadSource(words, code="source-unsupported-codec", codec=found[1] or found[2] or "?")
+    if code == TOO_MANY_ERRORS or DAMAGED.search(words):
+        return BadSource(words, code="source-damaged")
+    return FfmpegFailed(words)
+
+
+def _signal(code: int, behind_bwrap: bool) -> signal.Signals | None:
+    number = -code if code < 0 else code - 128 if behind_bwrap else 0
+    return signal.Signals(number) if number in {*signal.valid_signals()} and number in {*signal.Signals} else None
+
+
+def _ended_by(killer: signal.Signals, words: str) -> PodJobsError:
+    reason = f"ended by {killer.name}: {words}"
+    if killer in CRASHES:
+        return FfmpegFailed(reason)
+    if killer in OWN_LIMITS:
+        return FfmpegFailed(reason, code=OWN_LIMITS[killer])
+    return FfmpegKilled(reason)

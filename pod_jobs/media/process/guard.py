@@ -1,0 +1,114 @@
+"""What is put on every ffmpeg and every probe: lists of what may be opened, limits, a sandbox. Pure; opens nothing.
+
+An upload is hostile until proven otherwise: a text file named x.mp4 makes a bare ffmpeg read other users' files, ask
+the network, or walk into a decoder nobody has looked at for ten years. Three nets:
+
+1. `facts/file_type.py`: the first bytes must be those of a container we know. Playlists, scripts, archives never reach ffmpeg.
+2. `input_options`: protocols, demuxers and decoders by white list, and ceilings on streams, pixels and analysis.
+3. `sandboxed`: bubblewrap, where it works: no network, read-only /usr, the inputs, one output folder.
+"""
+
+import fnmatch
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pod_jobs.media.planning.limits import Limits
+
+DEMUXERS = tuple(
+    """
+    mov mp4 matroska webm avi asf flv mpeg mpegts mpegvideo ogg wav w64 mp3 aac flac aiff caf mxf ac3 eac3 amr dv
+    """.split()
+)
+
+# Decoders a lecturer's file can need, as shell patterns. Left out on purpose: everything that reads other files or text
+# as pictures (svg, ansi, tty), game formats, and MagicYUV (heap overflow, CVE-2026-8461).
+DECODERS = tuple(
+    """
+    h264 hevc av1 libdav1d vp8 vp9 vp6 vp6a vp6f theora mpeg1video mpeg2video mpeg4 msmpeg4 msmpeg4v1 msmpeg4v2 h263
+    h263i h263p flv wmv1 wmv2 wmv3 vc1 mss2 mjpeg mjpegb png prores dnxhd dvvideo cfhd jpeg2000 libopenjpeg rawvideo
+    v210 v410 huffyuv ffvhuff ffv1 utvideo qtrle svq1 svq3 cinepak msvideo1 msrle tscc tscc2 camtasia zmbv flashsv
+    flashsv2 rpza
+    aac aac_latm mp1 mp1float mp2 mp2float mp3 mp3float ac3 eac3 dca truehd opus libopus vorbis libvorbis flac alac
+    pcm_* adpcm_ima_qt adpcm_ima_wav adpcm_ms adpcm_swf adpcm_yamaha adpcm_g722 adpcm_g726 wmav1 wmav2 wmapro wmavoice
+    amrnb amrwb libopencore_amrnb libopencore_amrwb gsm gsm_ms speex libspeex nellymoser qdm2 mace3 mace6 wavpack s302m
+    """.split()
+)
+
+# Still pictures, by the demuxer that has to be named: only for the processes that read a watermark
+PICTURES = {"png_pipe": "png", "jpeg_pipe": "mjpeg"}
+
+# Decoders of subtitles that are text; only for the processes that extract one
+TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
+
+
+CARDS_IN_SYS = ("/sys/dev/char", "/sys/devices")
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How processes are locked in. `kind` "none" starts them as they are; `lacking` says why, if nobody wanted that.
+    `devices` are those of a graphics card that encodes."""
+
+    kind: str
+    bwrap: str = ""
+    lacking: str = ""
+    devices: tuple[str, ...] = ()
+
+
+def allowed(patterns: Iterable[str], existing: Iterable[str]) -> tuple[str, ...]:
+    """Those of `existing` that a pattern names, sorted: the white list for one build."""
+    wanted = tuple(patterns)
+    return tuple(sorted({name for name in existing if any(fnmatch.fnmatchcase(name, p) for p in wanted)}))
+
+
+def input_options(demuxers: Sequence[str], decoders: Sequence[str], limits: Limits) -> list[str]:
+    """What stands before the `-i` of a foreign file."""
+    return [
+        *("-protocol_whitelist", "file"),
+        *("-format_whitelist", ",".join(demuxers)),
+        *("-codec_whitelist", ",".join(decoders)),
+        *("-max_streams", str(limits.max_streams)),
+        *("-max_pixels", str(limits.max_pixels)),
+        *("-probesize", "20M", "-analyzeduration", "20M"),
+    ]
+
+
+def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], folder: Path | None) -> list[str]:
+    """`argv` behind the sandbox: /usr, the program, `sources` read-only, `folder` writable, nothing else, no network, no
+    capability even as root, no terminal.
+
+    As process 1 of its own, so that bubblewrap waits for the program itself and its processor time is counted.
+    """
+    if sandbox.kind != "bwrap":
+        return list(argv)
+    binds: list[str] = []
+    for path in ("/usr", "/etc/alternatives", "/etc/ld.so.cache", *_program_folders(argv[0])):
+        binds += ["--ro-bind-try", path, path]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        binds += ["--symlink", f"usr/{name}", f"/{name}"] if os.path.islink(f"/{name}") else _bind_root(name)
+    for device in sandbox.devices:
+        binds += ["--dev-bind-try", device, device]
+    for path in CARDS_IN_SYS if sandbox.devices else ():  # where drivers look up what a device is
+        binds += ["--ro-bind-try", path, path]
+    for source in sources:
+        binds += ["--ro-bind", str(source), str(source)]
+    if folder is not None:
+        binds += ["--bind", str(folder), str(folder), "--chdir", str(folder)]
+    locks = ["--unshare-all", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1"]
+    kernel = ["--proc", "/proc", "--dev", "/dev"]
+    read_only = ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]  # last: binds are made there
+    return [sandbox.bwrap, *locks, *kernel, *binds, *read_only, "--", *argv]
+
+
+def _bind_root(name: str) -> list[str]:
+    return ["--ro-bind-try", f"/{name}", f"/{name}"]
+
+
+def _program_folders(program: str) -> tuple[str, ...]:
+    """A program outside /usr brings itself; our own Python also brings its libraries."""
+    if program == sys.executable:
+        return (sys.prefix, sys.base_prefix)
+    return () if program.startswith("/usr/") else (program,)

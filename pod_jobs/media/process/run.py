@@ -1,0 +1,213 @@
+"""Starting processes: the only file that does.
+
+The life of one process:
+1. It starts with an argument list (no shell), closed stdin, an empty environment, its limits set between fork and exec,
+   in the process group of its caller: a kill of the worker's group reaches it, and the kernel kills it with its
+   parent.
+2. While it runs, each line of its stdout goes to `on_line`, the end of its stderr is kept, and `tick` is called at
+   least twice a second, output or not. What `tick` raises ends the process: SIGTERM, `grace_s`, SIGKILL; then the
+   exception goes up.
+3. It ends, or its wall time does: the return code, the words and the measured CPU and memory go back. What they mean
+   is said by exits.py.
+"""
+
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pod_jobs.errors import FfmpegFailed, FfmpegKilled, SettingsError
+from pod_jobs.system.process_tree import die_with_parent
+
+TICK_S = 0.25
+STDERR_BYTES = 16_384
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C", "HOME": "/nonexistent", "AV_LOG_FORCE_NOCOLOR": "1"}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Limits of one process: wall seconds, address space (0: none) and size of one file in MB, seconds between TERM and KILL."""
+
+    wall_s: float
+    memory_mb: int
+    file_mb: int = 4000
+    grace_s: float = 3.0
+
+
+@dataclass(frozen=True)
+class ProcessEnd:
+    """How a process ended. `returncode` is negative for a signal; peak_mb is resident memory."""
+
+    returncode: int
+    stderr: str
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def _ignore(line: str) -> None:
+    pass
+
+
+def run(
+    argv: Sequence[str],
+    folder: Path,
+    bounds: Bounds,
+    on_line: Callable[[str], None],
+    tick: Callable[[], None],
+    on_word: Callable[[str], None] = _ignore,
+) -> ProcessEnd:
+    """Run to the end, in `folder`; `on_word` hears the lines of stderr. Raises what the three raise, and FfmpegFailed
+    (encode-too-slow)."""
+    started = time.monotonic()
+    process = _start(argv, folder, bounds)
+    streams = _Streams(process, on_line, on_word)
+    try:
+        while (usage := _reap(process)) is None:
+            streams.read(TICK_S)
+            tick()
+            if time.monotonic() - started > bounds.wall_s:
+                raise FfmpegFailed(f"{argv[0]} ran longer than {bounds.wall_s:.0f} s", code="encode-too-slow")
+        streams.read_rest()
+    except BaseException:
+        _stop(process, bounds.grace_s)
+        raise
+    finally:
+        streams.close()
+    return ProcessEnd(
+        returncode=process.returncode,
+        stderr=streams.stderr.decode(errors="replace"),
+        wall_s=time.monotonic() - started,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        peak_mb=usage.ru_maxrss / 1000,
+    )
+
+
+def capture(argv: Sequence[str], folder: Path, bounds: Bounds, tick: Callable[[], None]) -> tuple[ProcessEnd, str]:
+    """Run to the end; its whole stdout comes back (the caller knows that it is small)."""
+    lines: list[str] = []
+    finished = run(argv, folder, bounds, lines.append, tick)
+    return finished, "\n".join(lines)
+
+
+def _start(argv: Sequence[str], folder: Path, bounds: Bounds) -> "subprocess.Popen[bytes]":
+    parent = os.getpid()
+    limits = _limits(bounds)
+
+    def before_exec() -> None:  # in the child: only calls that need no lock of another thread
+        die_with_parent(parent, signal.SIGKILL)
+        for what, value in limits:
+            resource.setrlimit(what, (value, value))
+
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=before_exec,  # noqa: PLW1509  (the alternative is a second program)
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise SettingsError(f"cannot start {argv[0]}: {error}") from error
+    except OSError as error:
+        raise FfmpegKilled(f"cannot start {argv[0]}: {error}") from error
+
+
+def _limits(bounds: Bounds) -> list[tuple[int, int]]:
+    cpus = os.cpu_count() or 1
+    memory_mb = bounds.memory_mb + 128 * cpus  # each thread maps a stack and an arena
+    wanted = (
+        (resource.RLIMIT_AS, memory_mb * 1_000_000 if bounds.memory_mb else resource.RLIM_INFINITY),
+        (resource.RLIMIT_CPU, int(bounds.wall_s * cpus) + 1),
+        (resource.RLIMIT_FSIZE, bounds.file_mb * 1_000_000),
+        (resource.RLIMIT_NOFILE, 512),
+        (resource.RLIMIT_CORE, 0),
+    )
+    return [(what, _within(what, value)) for what, value in wanted]
+
+
+def _within(what: int, value: int) -> int:
+    hard = resource.getrlimit(what)[1]
+    if resource.RLIM_INFINITY in (value, hard):
+        return hard if value == resource.RLIM_INFINITY else value
+    return min(value, hard)
+
+
+def _reap(process: "subprocess.Popen[bytes]") -> resource.struct_rusage | None:
+    """The usage of the process (and of what it waited for) once it has ended; poll() of Popen would throw it away."""
+    pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+    if not pid:
+        return None
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage
+
+
+def _stop(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
+    if process.returncode is not None or _reap(process):
+        return
+    os.kill(process.pid, signal.SIGTERM)  # Popen's own way polls first, and takes an end away that is ours to reap
+    deadline = time.monotonic() + grace_s
+    while time.monotonic() < deadline:
+        if _reap(process):
+            return
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.returncode = os.waitstatus_to_exitcode(os.wait4(process.pid, 0)[1])
+
+
+class _Streams:
+    """stdout by lines, the tail of stderr; never blocks longer than asked."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", on_line: Callable[[str], None], on_word: Callable[[str], None]
+    ) -> None:
+        assert process.stdout and process.stderr  # noqa: S101  (both are PIPE)
+        self._pipes = (process.stdout, process.stderr)
+        self._stdout_fd, stderr_fd = process.stdout.fileno(), process.stderr.fileno()
+        self._hearers = {self._stdout_fd: on_line, stderr_fd: on_word}
+        self._rests = {self._stdout_fd: b"", stderr_fd: b""}
+        self.stderr = b""
+        self._selector = selectors.DefaultSelector()
+        for pipe in self._pipes:
+            os.set_blocking(pipe.fileno(), False)
+            self._selector.register(pipe.fileno(), selectors.EVENT_READ)
+
+    def read(self, wait_s: float) -> None:
+        """Take what is there, waiting at most `wait_s`; a process that closed both pipes is about to end."""
+        if not self._selector.get_map():
+            time.sleep(0.005)
+            return
+        for key, _ in self._selector.select(wait_s):
+            self._take(key.fd)
+
+    def read_rest(self) -> None:
+        while self._selector.get_map() and (ready := self._selector.select(0)):
+            for key, _ in ready:
+                self._take(key.fd)
+        for fd, rest in self._rests.items():
+            if rest:
+                self._hearers[fd](rest.decode(errors="replace"))
+
+    def _take(self, fd: int) -> None:
+        chunk = os.read(fd, 65_536)
+        if not chunk:
+            self._selector.unregister(fd)
+            return
+        *lines, self._rests[fd] = (self._rests[fd] + chunk).split(b"\n")
+        if fd != self._stdout_fd:
+            self.stderr = (self.stderr + chunk)[-STDERR_BYTES:]
+            self._rests[fd] = self._rests[fd][-STDERR_BYTES:]  # no end of words without an end of line
+        for line in lines:
+            self._hearers[fd](line.decode(errors="replace"))
+
+    def close(self) -> None:
+        self._selector.close()
+        for pipe in self._pipes:
+            pipe.close()

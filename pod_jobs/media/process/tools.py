@@ -1,0 +1,119 @@
+"""Which ffmpeg, what it can do, and whether the sandbox works: asked once per process, at its start."""
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import imageio_ffmpeg
+
+from pod_jobs.errors import FfmpegKilled, PodJobsError, SettingsError
+from pod_jobs.media.planning.codecs import PROCESSOR, Hardware
+from pod_jobs.media.process import guard
+from pod_jobs.media.process.run import Bounds, capture
+
+NEEDED_ENCODERS = ("libx264", "aac", "libmp3lame", "mjpeg")
+NEEDED_FILTERS = tuple(
+    """
+    scale zscale tonemap format setsar setparams setpts split concat trim select bwdif crop pad drawbox mpdecimate overlay
+    colorchannelmixer transpose hflip vflip fps tpad tile
+    aresample aformat pan asplit atrim apad volume alimiter ebur128 anullsrc showwavespic movie
+    """.split()
+)
+OLDEST = (5, 1)
+ASK = Bounds(wall_s=20, memory_mb=2000, file_mb=1)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """One ffmpeg build. `demuxers` and `decoders` are the white lists: ours, as far as this build has them."""
+
+    ffmpeg: str
+    version: str
+    demuxers: tuple[str, ...]
+    decoders: tuple[str, ...]
+    encoders: tuple[str, ...]
+    filters: tuple[str, ...]
+    sandbox: guard.Sandbox
+    hardware: Hardware = PROCESSOR
+
+
+def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "none"]) -> Tools:
+    """The ffmpeg at `ffmpeg_path` ("" = the one of the imageio-ffmpeg package). Takes 0.1 to 0.5 s.
+
+    SettingsError names what is missing. "bwrap" fails when the sandbox does not work here, "auto" goes without.
+    """
+    ffmpeg = _resolved(ffmpeg_path)
+    version = _version(ffmpeg)
+    tools = Tools(
+        ffmpeg=ffmpeg,
+        version=version,
+        demuxers=guard.allowed(guard.DEMUXERS, ",".join(_listed(ffmpeg, "-demuxers")).split(",")),
+        decoders=guard.allowed(guard.DECODERS, _listed(ffmpeg, "-decoders")),
+        encoders=_listed(ffmpeg, "-encoders"),
+        filters=_listed(ffmpeg, "-filters"),
+        sandbox=_sandbox(ffmpeg, sandbox),
+    )
+    missing = [name for name in NEEDED_ENCODERS if name not in tools.encoders]
+    missing += [name for name in NEEDED_FILTERS if name not in tools.filters]
+    if missing:
+        raise SettingsError(f"{ffmpeg} (version {version}) lacks {', '.join(missing)}")
+    return tools
+
+
+def _resolved(ffmpeg_path: str) -> str:
+    if ffmpeg_path:
+        found = shutil.which(ffmpeg_path)
+        if not found:
+            raise SettingsError(f"there is no program {ffmpeg_path}")
+        return str(Path(found).resolve())
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())  # type: ignore[attr-defined,no-untyped-call]
+    except RuntimeError as error:
+        raise SettingsError(f"no ffmpeg: {error}") from error
+
+
+def _version(ffmpeg: str) -> str:
+    words = _ask([ffmpeg, "-version"]).split()
+    if words[:2] != ["ffmpeg", "version"]:
+        raise SettingsError(f"{ffmpeg} does not answer like ffmpeg")
+    number = re.match(r"n?(\d+)\.(\d+)", words[2])  # a build from git says N-12345-g…: taken on trust
+    if number and (int(number[1]), int(number[2])) < OLDEST:
+        raise SettingsError(f"{ffmpeg} is version {words[2]}; {OLDEST[0]}.{OLDEST[1]} or newer is needed")
+    return words[2]
+
+
+def _listed(ffmpeg: str, option: str) -> tuple[str, ...]:
+    """Names in the second column of `ffmpeg -decoders` and its like: " V....D h264   H.264 / AVC"."""
+    lines = (line.split() for line in _ask([ffmpeg, "-hide_banner", option]).splitlines())
+    return tuple(sorted({words[1] for words in lines if len(words) > 1 and words[1] != "="}))
+
+
+def _ask(argv: list[str]) -> str:
+    finished, text = capture(argv, Path("/"), ASK, lambda: None)
+    if finished.returncode < 0:
+        raise FfmpegKilled(f"{argv[0]} {argv[-1]} was ended by signal {-finished.returncode}")
+    if finished.returncode:
+        raise SettingsError(f"{argv[0]} {argv[-1]} ended with {finished.returncode}: {finished.stderr.strip()[-300:]}")
+    return text
+
+
+def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
+    if wanted == "none":
+        return guard.Sandbox("none")
+    bwrap = shutil.which("bwrap")
+    if bwrap:
+        sandbox = guard.Sandbox("bwrap", bwrap)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                _ask(guard.sandboxed(sandbox, [ffmpeg, "-version"], (), Path(folder)))
+                return sandbox
+            except PodJobsError as error:
+                reason = error.reason
+    else:
+        reason = "the program bwrap is not installed"
+    if wanted == "bwrap":
+        raise SettingsError(f"ffmpeg.sandbox is bwrap and that does not work here: {reason}")
+    return guard.Sandbox("none", lacking=reason)

@@ -1,0 +1,280 @@
+"""One chunk of a long picture: encoded by whoever takes it, into the folder that all workers of the encode share.
+
+chunks/layout.json               what every worker must know
+chunks/0007.lock                 flock: who holds it encodes chunk 7; dies with its process
+chunks/0007.frames               how far that is
+chunks/0007-host-place-123.part/ work under way
+chunks/0007/                     finished: 360p.m4s, 360p.m3u8 …, finished.json; appears by one rename
+"""
+
+import fcntl
+import json
+import math
+import os
+import re
+import shutil
+import socket
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+import pod_jobs
+from pod_jobs.errors import FfmpegFailed
+from pod_jobs.media.command.ffmpeg import build_encode
+from pod_jobs.media.hls import checks
+from pod_jobs.media.planning.chunk_grid import Chunk
+from pod_jobs.media.planning.codecs import ENCODERS
+from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.streams import Picture
+from pod_jobs.media.process.journal import Journal
+from pod_jobs.media.process.progress import Position
+from pod_jobs.media.process.tools import Tools
+from pod_jobs.media.work import pass_bounds
+from pod_jobs.system import process_identity
+
+FOLDER = "chunks"
+LAYOUT = "layout.json"
+FINISHED = "finished.json"
+NOTE = re.compile(r"\d+ \S+")
+ANYWHERE = {encoder.name: encoder for of_codec in ENCODERS.values() for encoder in of_codec}  # on any processor
+LAST_FRAME_S = 1.0  # without a constant rate, how long the last frame lasts is a guess
+NOTE_S = 1.0  # between two notes of how far a chunk is
+HELPERS_END_S = 10.0  # a helper whose folder is gone sees it at its next note, ends its ffmpeg and lets go within this
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`source` is relative to the folder of the encode: hosts may have it at different places. `program`, `ffmpeg`: our
+    version and ffmpeg's; with others a chunk would look different. `picture`: of the renditions that are encoded; its
+    encoder travels as a name."""
+
+    source: str
+    demuxer: str
+    program: str
+    ffmpeg: str
+    picture: Picture
+    encoder: str
+    limits: Limits
+    segment_s: int
+    duration_s: float
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def frames(self) -> int:
+        """Of the whole picture, as expected."""
+        return max(1, round(self.duration_s * self.chunks[0].rate))
+
+
+@dataclass(frozen=True)
+class FinishedChunk:
+    """What a chunk cost, who made it, and what its files must be. `checksums`: file name -> CRC-32."""
+
+    worker: str
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    command: str
+    damaged: bool
+    checksums: dict[str, int]
+
+
+_LAYOUT = TypeAdapter(Layout)
+_FINISHED = TypeAdapter(FinishedChunk)
+
+
+def write_layout(shared: Path, layout: Layout) -> None:
+    shared.mkdir()
+    aside = shared / f"{LAYOUT}.tmp"
+    aside.write_bytes(_LAYOUT.dump_json(layout, exclude={"picture": {"encoder", "scene"}}))
+    aside.rename(shared / LAYOUT)
+
+
+def read_layout(shared: Path) -> Layout | None:
+    """None when there is nothing (more) to help with, or when it was written by another version of ours."""
+    try:
+        layout = _LAYOUT.validate_json((shared / LAYOUT).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+    if layout.program != pod_jobs.__version__ or layout.encoder not in ANYWHERE:
+        return None
+    return replace(layout, picture=replace(layout.picture, encoder=ANYWHERE[layout.encoder]))
+
+
+def this_worker() -> str:
+    """Of all that share the folder: containers may have one host name, and their processes one number."""
+    return f"{socket.gethostname()}-{process_identity.here()}-{os.getpid()}"
+
+
+def read_note(path: Path) -> str:
+    """ "<frames> <worker>", or "" while it is being written."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    return text if NOTE.fullmatch(text) else ""
+
+
+def name_of(number: int) -> str:
+    return f"{number:04}"
+
+
+@contextmanager
+def claimed(shared: Path, numbers: Iterable[int]) -> Iterator[int | None]:
+    """The first of `numbers` that nobody has finished and nobody is at, held until the end of the block; or None."""
+    for number in numbers:
+        lock = None if (shared / name_of(number)).exists() else _lock(shared / f"{name_of(number)}.lock")
+        if lock is None:
+            continue
+        try:
+            if not (shared / name_of(number)).exists():
+                yield number
+                return
+        finally:
+            os.close(lock)
+    yield None
+
+
+def _lock(path: Path) -> int | None:
+    """A file descriptor that holds the lock; None when somebody else does, or the owner has cleared everything away."""
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def clear(shared: Path) -> None:
+    """Remove the shared folder, if it is there. Helpers see at once that nothing is left to do, and get the time to end."""
+    if not shared.exists():
+        return
+    gone = shared.rename(shared.with_name(f"{shared.name}.gone"))
+    deadline = time.monotonic() + HELPERS_END_S
+    for path in gone.glob("*.lock"):
+        while (lock := _lock(path)) is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if lock is not None:
+            os.close(lock)
+    shutil.rmtree(gone)
+
+
+def encode_chunk(shared: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]) -> None:
+    """Encode and check one chunk. `tick(frames so far)` is called at least twice a second; what it raises ends the work.
+
+    Should somebody else have finished it meanwhile, this work is thrown away. Errors: as of media.encode; FileNotFoundError
+    when the folder is gone.
+    """
+    worker = this_worker()
+    folder = shared / f"{name_of(chunk.number)}-{worker}.part"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        finished = _run(folder, layout, chunk, tools, _noting(shared / f"{name_of(chunk.number)}.frames", worker, tick))
+        (folder / FINISHED).write_text(json.dumps(asdict(finished)))
+        try:
+            folder.rename(shared / name_of(chunk.number))
+        except OSError:
+            if not (shared / name_of(chunk.number)).exists():
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def help_out(folder: Path, tools: Tools, tick: Callable[[int], None], may_go_on: Callable[[], bool]) -> int:
+    """Encode free chunks of the encode in `folder`, as a helper; returns how many. `tick`: as of encode_chunk.
+
+    Ends when none is free, when the encode is over, or when `may_go_on` says no after a chunk.
+    """
+    shared, count = folder / FOLDER, 0
+    while (layout := read_layout(shared)) is not None and layout.ffmpeg == tools.version:
+        with claimed(shared, range(len(layout.chunks))) as number:
+            if number is None:
+                break
+            encode_chunk(shared, layout, layout.chunks[number], tools, tick)
+        count += 1
+        if not may_go_on():
+            break
+    return count
+
+
+def _run(folder: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]) -> FinishedChunk:
+    began = time.monotonic()
+    picture = replace(layout.picture, chunk=chunk)
+    path = Path(os.path.normpath(folder.parent.parent / layout.source))
+    argv = build_encode(tools, layout.limits, Source(str(path), layout.demuxer), picture, (), layout.segment_s)
+    journal, position = Journal(folder, tools), Position(layout.limits.stall_s)
+
+    def watch() -> None:
+        position.check()
+        tick(position.frames)
+
+    bounds = pass_bounds(layout.limits, chunk.duration_s or layout.duration_s - chunk.start_s, picture)
+    journal.run(f"chunk {chunk.number}", argv, bounds, position, watch, (path,))
+    check_chunk(folder, layout, chunk)
+    return FinishedChunk(
+        worker=folder.name.partition("-")[2].removesuffix(".part"),
+        wall_s=round(time.monotonic() - began, 2),
+        cpu_s=round(journal.cpu_s, 2),
+        peak_mb=round(journal.peak_mb, 1),
+        command=journal.commands[0],
+        damaged=position.heard_of_damage,
+        checksums={f"{one.name}.m4s": checksum(folder / f"{one.name}.m4s") for one in picture.renditions},
+    )
+
+
+def _noting(path: Path, worker: str, tick: Callable[[int], None]) -> Callable[[int], None]:
+    next_at = 0.0
+
+    def note(frames: int) -> None:
+        nonlocal next_at
+        tick(frames)
+        if time.monotonic() >= next_at:
+            next_at = time.monotonic() + NOTE_S
+            path.write_text(f"{frames} {worker}")
+
+    return note
+
+
+def check_chunk(folder: Path, layout: Layout, chunk: Chunk) -> dict[str, checks.Rendered]:
+    """The files of a chunk: complete, alike, all frames, beginning and ending where the neighbours do. FfmpegFailed if not."""
+    found = checks.check_hls(folder, layout.picture, ())
+    steady = layout.picture.rate is not None
+    after_s = chunk.start_s + (chunk.duration_s or math.inf) + (chunk.half_frame_s if steady else LAST_FRAME_S)
+    for name, one in found.items():
+        begin_s = (one.track.first_ticks or 0) / one.track.timescale
+        end_s = begin_s + one.track.duration_s
+        if steady and chunk.frames not in (None, one.track.samples):
+            raise FfmpegFailed(f"chunk {chunk.number}: {name} has {one.track.samples} frames, not {chunk.frames}")
+        if begin_s < chunk.start_s - chunk.half_frame_s or end_s > after_s:
+            raise FfmpegFailed(f"chunk {chunk.number}: {name} goes from {begin_s:.3f} s to {end_s:.3f} s")
+    return found
+
+
+def read_finished(folder: Path) -> FinishedChunk:
+    """Errors: FfmpegFailed when it is damaged on disk."""
+    try:
+        finished = _FINISHED.validate_json((folder / FINISHED).read_bytes())
+        wrong = [name for name, crc in finished.checksums.items() if checksum(folder / name) != crc]
+    except (OSError, ValidationError) as error:
+        raise FfmpegFailed(f"chunk {folder.name}: {error}") from error
+    if wrong:
+        raise FfmpegFailed(f"chunk {folder.name}: {', '.join(wrong)} is not what was written")
+    return finished
+
+
+def checksum(path: Path) -> int:
+    """CRC-32: about 1 GB/s."""
+    crc = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            crc = zlib.crc32(block, crc)
+    return crc

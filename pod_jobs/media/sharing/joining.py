@@ -1,0 +1,78 @@
+"""Chunks, in playing order -> the HLS files of the whole, which can be watched while they grow. Nothing is encoded again."""
+
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pod_jobs.errors import FfmpegFailed
+from pod_jobs.media.hls.master import write_text
+from pod_jobs.media.hls.playlists import MediaPlaylist, build_playlist
+from pod_jobs.media.sharing.chunks import FinishedChunk, Layout, check_chunk, name_of, read_finished
+
+NOTHING = MediaPlaylist(0, (), ended=False)
+
+
+@dataclass
+class Joiner:
+    """Appends to NAME.m4s and NAME.m3u8 in `folder`; `joined` chunks so far."""
+
+    folder: Path
+    shared: Path
+    layout: Layout
+    joined: int = 0
+    _inits: dict[str, bytes] = field(default_factory=dict)
+    _playlists: dict[str, MediaPlaylist] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return self.joined == len(self.layout.chunks)
+
+    @property
+    def frames(self) -> int:
+        """Joined so far, of the rate: those before the next chunk."""
+        return self.layout.frames if self.complete else self.layout.chunks[self.joined].first_frame
+
+    def append_next(self) -> FinishedChunk | None:
+        """The next chunk, if it is finished. FfmpegFailed: it is not what it should be, and nothing of it was taken."""
+        folder = self.shared / name_of(self.joined)
+        if self.complete or not folder.exists():
+            return None
+        finished = read_finished(folder)
+        found = check_chunk(folder, self.layout, self.layout.chunks[self.joined])
+        for name, one in found.items():
+            self._check_init(name, folder / f"{name}.m4s", one.playlist.init_bytes)
+        for name, one in found.items():
+            self._append(name, folder / f"{name}.m4s", self._lasting_to_the_next(one.playlist))
+        self.joined += 1
+        for path in folder.iterdir():  # the empty folder says that it is done
+            path.unlink()
+        return finished
+
+    def _check_init(self, name: str, path: Path, size: int) -> None:
+        """Players read the init segment once: all chunks must have the same."""
+        with open(path, "rb") as file:
+            init = file.read(size)
+        if self._inits.setdefault(name, init) != init:
+            raise FfmpegFailed(f"chunk {path.parent.name}: {name} begins with another init segment")
+
+    def _lasting_to_the_next(self, part: MediaPlaylist) -> MediaPlaylist:
+        """ffmpeg guesses how long the last frame of a chunk lasts, and 5.1 badly; the grid knows."""
+        duration_s = self.layout.chunks[self.joined].duration_s
+        last = part.segments[-1]
+        missing_s = 0.0 if duration_s is None else duration_s - part.duration_s
+        return replace(part, segments=(*part.segments[:-1], replace(last, duration_s=last.duration_s + missing_s)))
+
+    def _append(self, name: str, path: Path, part: MediaPlaylist) -> None:
+        playlist = self._playlists.get(name, NOTHING)
+        skip = part.init_bytes if playlist.segments else 0
+        with open(path, "rb") as source, open(self.folder / f"{name}.m4s", "ab") as whole:
+            shift = whole.tell() - skip
+            source.seek(skip)
+            shutil.copyfileobj(source, whole, 1 << 20)
+        moved = tuple(replace(segment, offset=segment.offset + shift) for segment in part.segments)
+        self._playlists[name] = MediaPlaylist(part.init_bytes, playlist.segments + moved, ended=self._is_last)
+        write_text(self.folder / f"{name}.m3u8", build_playlist(name, self._playlists[name], self.layout.segment_s))
+
+    @property
+    def _is_last(self) -> bool:
+        return self.joined + 1 == len(self.layout.chunks)

@@ -1,0 +1,241 @@
+"""The pass of a long picture, shared with idle workers. This one owns it: lays it out, takes part, joins, answers for it.
+
+1. The layout goes into the shared folder; the team calls helpers. A helper that never comes, stops or dies costs nothing.
+2. The sounds, and a top rendition that is copied, are one pass of their own, whole, beside the chunks.
+3. Owner and helpers take the next free chunk in playing order. What is finished is checked and joined in playing order, so
+   the beginning can be watched all the time.
+4. A chunk that fails its check is made again, alone. The second time, the sharing ends with a PermanentError, and the
+   caller encodes the source whole: that way knows what to say of a damaged one.
+"""
+
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import pod_jobs
+from pod_jobs.errors import FfmpegFailed, PermanentError
+from pod_jobs.media.command.ffmpeg import build_encode
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.hls.master import EarlyMaster
+from pod_jobs.media.planning.chunk_grid import grid_rate, plan_chunks
+from pod_jobs.media.planning.codecs import CONTAINERS
+from pod_jobs.media.planning.streams import Picture, Sound
+from pod_jobs.media.process.progress import Position
+from pod_jobs.media.sharing import chunks
+from pod_jobs.media.sharing.joining import Joiner
+from pod_jobs.media.work import Work, pass_bounds
+
+SEEKABLE = ("mov", "matroska")  # their index leads to the key frame before an instant; others land somewhere near
+MOST_TRIES = 2  # of one chunk
+CALL_S = 10.0  # between two looks for idle workers
+LIVELY_S = 10.0  # a helper that noted no advance for so long is not counted
+LOOK_S = 0.5  # between two looks at how far they are
+POLL_S = 0.1
+
+
+class Team(Protocol):
+    """Workers that may help. Neither method fails; both may be wrong."""
+
+    def idle(self) -> int:
+        """How many have nothing to do."""
+
+    def call(self, count: int) -> None:
+        """Ask so many to look into the shared folder."""
+
+
+def can_share(work: Work, media: MediaInfo, picture: Picture | None) -> bool:
+    """Is the source long enough, and may it be read from the middle?"""
+    plan = work.plan
+    return (
+        picture is not None
+        and bool(picture.encoded)
+        and picture.encoder.name in chunks.ANYWHERE
+        and 0 < plan.share_from_s <= media.duration_s
+        and not work.timeline.ranges
+        and picture.scene is None
+        and not media.is_cut_short
+        and media.demuxer in SEEKABLE
+    )
+
+
+def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequence[Sound], team: Team) -> bool:
+    """Do the pass with the helpers that are idle; False, and nothing done, when none is.
+
+    Errors: PermanentError: not in chunks; FfmpegKilled, DiskFull, and what the work's tick raises.
+    """
+    idle = team.idle()
+    if idle < 1:
+        return False
+    rate = picture.rate or grid_rate(picture.track.base_fps)
+    layout = chunks.Layout(
+        source=os.path.relpath(work.source, work.folder),
+        demuxer=media.demuxer,
+        program=pod_jobs.__version__,
+        ffmpeg=work.tools.version,
+        picture=replace(picture, renditions=picture.encoded, copies_top=False),
+        encoder=picture.encoder.name,
+        limits=work.plan.limits,
+        segment_s=work.plan.segment_s,
+        duration_s=media.duration_s,
+        chunks=plan_chunks(media.duration_s, rate, work.plan.segment_s, work.plan.chunk_s, idle + 1),
+    )
+    work.journal.note(f"{len(layout.chunks)} chunks, {idle} idle workers")
+    shared = work.folder / chunks.FOLDER
+    chunks.write_layout(shared, layout)
+    owner = _Owner(
+        work,
+        layout,
+        shared,
+        team,
+        early=EarlyMaster(work.folder, picture, sounds),
+        joiner=Joiner(work.folder, shared, layout),
+        is_watchable=CONTAINERS[work.plan.container].keeps_stream,
+    )
+    try:
+        with work.beside("encode", lambda other: _encode_apart(other, media, picture, sounds)) as apart:
+            owner.run(apart)
+    except PermanentError:
+        chunks.clear(shared)
+        raise
+    chunks.clear(shared)
+    return True
+
+
+def _encode_apart(work: Work, media: MediaInfo, picture: Picture, sounds: Sequence[Sound]) -> None:
+    """What is not cut into chunks: the sounds, and a picture that is copied."""
+    copied = replace(picture, renditions=picture.renditions[-1:]) if picture.copies_top else None
+    if not (sounds or copied):
+        return
+    limits = work.plan.limits
+    position = Position(limits.stall_s)
+
+    def watch() -> None:
+        position.check()
+        work.report("encode", 0.0)
+
+    argv = build_encode(work.tools, limits, work.foreign(media), copied, sounds, work.plan.segment_s)
+    bounds = pass_bounds(limits, media.duration_s, copied)
+    work.journal.run("encode apart", argv, bounds, position, watch, work.sources)
+    if position.heard_of_damage:
+        raise FfmpegFailed("the source is damaged")
+
+
+@dataclass
+class _Owner:
+    work: Work
+    layout: chunks.Layout
+    shared: Path
+    team: Team
+    early: EarlyMaster
+    joiner: Joiner
+    is_watchable: bool
+    _tries: Counter[int] = field(default_factory=Counter)
+    _seen: dict[int, tuple[str, float]] = field(default_factory=dict)  # chunk -> its last note, since when
+    _hopeless: PermanentError | None = None
+    _next_call: float = 0.0
+    _next_look: float = 0.0
+
+    def run(self, apart: Future[None]) -> None:
+        while not (self._is_done(apart) and self.joiner.complete):
+            self._watch(apart)
+            if self.joiner.complete or not self._take_one(apart):
+                time.sleep(POLL_S)
+
+    def _take_one(self, apart: Future[None]) -> bool:
+        with chunks.claimed(self.shared, range(self.joiner.joined, len(self.layout.chunks))) as free:
+            number = self._stalled() if free is None else free
+            if number is None:
+                return False
+            try:
+                chunk = self.layout.chunks[number]
+                chunks.encode_chunk(self.shared, self.layout, chunk, self.work.tools, lambda _: self._watch(apart))
+            except PermanentError as error:
+                if error is self._hopeless:
+                    raise
+                self._failed(number, error)
+        return True
+
+    def _watch(self, apart: Future[None]) -> None:
+        """All that goes on while chunks are encoded, here and elsewhere. Raises what ends the work."""
+        self._is_done(apart)
+        while self._join_one():
+            pass
+        self.work.see(playable=self.is_watchable and self.early.write_when_ready())
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_S
+            self._look(now)
+        frames = self.joiner.frames + self._frames_under_way()
+        share = min(frames / self.layout.frames, 1.0)
+        self.work.report("encode", share, share * self.layout.duration_s, self._workers(now))
+        if now >= self._next_call:
+            self._next_call = now + CALL_S
+            self._call()
+
+    def _is_done(self, apart: Future[None]) -> bool:
+        try:
+            return apart.done() and apart.result() is None
+        except PermanentError as error:
+            self._hopeless = error
+            raise
+
+    def _join_one(self) -> bool:
+        try:
+            finished = self.joiner.append_next()
+        except PermanentError as error:
+            self._failed(self.joiner.joined, error)
+            return False
+        if finished is None:
+            return False
+        if finished.damaged:
+            self._hopeless = FfmpegFailed("the source is damaged")
+            raise self._hopeless
+        number = self.joiner.joined - 1
+        self.work.journal.note(
+            f"chunk {number} by {finished.worker}: {finished.wall_s:.2f} s, {finished.cpu_s:.2f} s of processor time"
+        )
+        self.work.journal.add(finished.cpu_s, finished.peak_mb, [] if number else [finished.command])
+        return True
+
+    def _failed(self, number: int, error: PermanentError) -> None:
+        """It is made again, by whoever is free; not for ever."""
+        self._tries[number] += 1
+        self.work.journal.note(f"chunk {number}, try {self._tries[number]}: {error.reason}")
+        if self._tries[number] >= MOST_TRIES:
+            self._hopeless = error
+            raise error
+        self._seen.pop(number, None)  # whoever makes it again has not stalled yet
+        shutil.rmtree(self.shared / chunks.name_of(number), ignore_errors=True)
+
+    def _look(self, now: float) -> None:
+        """Read how far the chunks under way are."""
+        notes = {int(path.stem): path for path in self.shared.glob("*.frames")}
+        for number in range(self.joiner.joined, len(self.layout.chunks)):
+            text = chunks.read_note(notes[number]) if number in notes else ""
+            if text and self._seen.get(number, ("", 0.0))[0] != text:
+                self._seen[number] = (text, now)
+
+    def _frames_under_way(self) -> int:
+        return sum(int(text.split()[0]) for number, (text, _) in self._seen.items() if number >= self.joiner.joined)
+
+    def _workers(self, now: float) -> int:
+        """That have noted an advance lately, and this one."""
+        lively = {text.partition(" ")[2] for text, since in self._seen.values() if now - since < LIVELY_S}
+        return len((lively - {""}) | {chunks.this_worker()})
+
+    def _stalled(self) -> int | None:
+        """The next chunk to be joined, if whoever is at it does not advance: a frozen host."""
+        _, since = self._seen.setdefault(self.joiner.joined, ("0 ", time.monotonic()))
+        return self.joiner.joined if time.monotonic() - since > self.work.plan.limits.stall_s else None
+
+    def _call(self) -> None:
+        left = sum(not (self.shared / chunks.name_of(n)).exists() for n in range(len(self.layout.chunks)))
+        under_way = self._workers(time.monotonic())
+        if left > under_way and (idle := self.team.idle()):
+            self.team.call(min(idle, left - under_way))

@@ -1,0 +1,258 @@
+"""Settings: settings.toml, then <home>/settings.toml, then POD_JOBS_… variables, into one frozen object.
+
+The only reader of the environment. Loaded once per process by `load` and passed down; there is no global object.
+Units are in the names; settings.toml says what each one does and holds the only defaults.
+"""
+
+import os
+import re
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from pod_jobs.errors import SettingsError
+from pod_jobs.settings.dressing import DressingSettings, dressing_faults
+from pod_jobs.settings.encode import (
+    EncodeSettings,
+    RenditionSettings,
+    TemplateSettings,
+    template_faults,
+    web_template,
+)
+from pod_jobs.settings.faults import UNREADABLE, fault_lines, unreadable
+from pod_jobs.settings.periodic import PeriodicSettings
+from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
+from pod_jobs.settings.sources import PREFIX, over, read_document, tree_of
+from pod_jobs.settings.xapi import XapiSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+QUEUES = ("encoding", "transcripting", "xapi", "catalog")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class RedisSettings(Section):
+    url: str
+    accept_unsafe: bool
+
+
+class DatabaseSettings(Section):
+    url: str
+
+
+class FfmpegSettings(Section):
+    path: str
+    sandbox: Literal["auto", "bwrap", "none"]
+
+
+class WebSettings(Section):
+    host: str
+    port: Port
+    public_url: str
+    processes: PositiveInt
+    threads: PositiveInt
+    session_days: PositiveInt
+    behind_proxy: Count
+
+
+class UploadSettings(Section):
+    max_gb: PositiveFloat
+    free_gb: Annotated[float, Field(ge=0)]
+    expire_h: PositiveInt
+
+
+class LimitsSettings(Section):
+    uploads: Count
+    room_percent: Annotated[int, Field(ge=0, le=100)]
+    waiting: Count
+    receiving: Count
+    media: Count
+
+
+class WorkersSettings(Section):
+    encoding: Count
+    transcripting: Count
+    xapi: Count
+    catalog: Count
+
+
+class WorkerSettings(Section):
+    heartbeat_s: PositiveInt
+    stop_s: PositiveFloat
+    catalog_url: str
+
+
+class RetrySettings(Section):
+    base_s: PositiveFloat
+    cap_s: PositiveFloat
+    attempts: PositiveInt
+    deaths: PositiveInt
+    losses: PositiveInt
+
+
+class JanitorSettings(Section):
+    tick_s: PositiveFloat
+    registries_s: PositiveInt
+    reconcile_s: PositiveInt
+    lost_s: PositiveInt
+
+
+class RetentionSettings(Section):
+    tasks_days: Count
+    old_outputs_days: Count
+    failures_days: Count
+    audit_days: Count
+    statements_days: Count
+
+
+class Settings(Section):
+    """Everything, plus `home`: the instance folder (absolute), which holds database, media, logs, secrets and socket."""
+
+    home: Path
+    redis: RedisSettings
+    database: DatabaseSettings
+    ffmpeg: FfmpegSettings
+    web: WebSettings
+    upload: UploadSettings
+    limits: LimitsSettings
+    workers: WorkersSettings
+    worker: WorkerSettings
+    encode: EncodeSettings
+    rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1), Listed]
+    template: Annotated[tuple[TemplateSettings, ...], Listed] = ()
+    retry: RetrySettings
+    janitor: JanitorSettings
+    dressing: Annotated[tuple[DressingSettings, ...], Listed] = ()
+    periodic: Annotated[tuple[PeriodicSettings, ...], Listed] = ()
+    retention: RetentionSettings
+    xapi: XapiSettings
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Settings":
+        unique = [("rendition", "height_px")]
+        unique += [(section, "name") for section in ("rendition", "template", "dressing", "periodic")]
+        for section, what in unique:
+            seen = [getattr(entry, what) for entry in getattr(self, section)]
+            if len(set(seen)) < len(seen):
+                raise ValueError(f"{section}: two entries have the same {what}")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Settings":
+        faults = [*template_faults(self.template, self.rendition), *dressing_faults(self.dressing, self.home)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def templates(self) -> dict[str, TemplateSettings]:
+        """What a video can be encoded by, by name; the web's first."""
+        return {one.name: one for one in (web_template(self.rendition), *self.template)}
+
+    @property
+    def media_folder(self) -> Path:
+        return self.home / "media"
+
+    @property
+    def public_url(self) -> str:
+        """The address of the web app for people, without a slash at the end."""
+        host = "127.0.0.1" if self.web.host in ("0.0.0.0", "::") else self.web.host  # noqa: S104
+        return (self.web.public_url or f"http://{host}:{self.web.port}").rstrip("/")
+
+    @property
+    def catalog_url(self) -> str:
+        """The address of the web app for workers, without a slash at the end."""
+        return (self.worker.catalog_url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
+
+    @property
+    def xapi_home_page(self) -> str:
+        """The IRI that learners' accounts and activities hang on, without a slash at the end."""
+        return self.xapi.home_page or self.public_url
+
+    def lrs_password(self, lane: str) -> str:
+        """From POD_JOBS_XAPI__PASSWORDS__<LANE>, else secrets/lrs_<lane>. Errors: SettingsError when there is neither."""
+        given = self.xapi.passwords.get(lane)
+        return self.secret(f"lrs_{lane}") if given is None else given
+
+    @property
+    def redis_socket(self) -> Path:
+        """Socket of the embedded server: in the instance folder where that makes a short and plain path, else in /tmp.
+
+        A socket's path has at most 107 bytes; and redis-py cannot read CLIENT INFO, which RQ asks for, nor a unix: URL,
+        with a space, "=", "%" or "?" in it.
+        """
+        inside = self.home / "run" / "redis.sock"
+        if re.fullmatch(r"[A-Za-z0-9/_.,+@-]{1,103}", str(inside)):
+            return inside
+        return Path("/tmp") / f"pod_jobs-{os.getuid()}-{self.home.stat().st_ino}" / "redis.sock"  # noqa: S108
+
+    @property
+    def redis_url(self) -> str:
+        return self.redis.url or f"unix://{self.redis_socket}"
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.home / 'catalog.sqlite3'}"
+
+    def secret(self, name: str) -> str:
+        """Content of <home>/secrets/<name>, without white space around it. Errors: SettingsError when it is missing."""
+        path = self.home / "secrets" / name
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"secrets/{name}: cannot be read in {self.home}: {error.strerror}") from error
+
+
+def find_home(given: str | Path | None = None) -> Path:
+    """The instance folder, absolute: `given`, else POD_JOBS_HOME, else ./var of the repository."""
+    return Path(given or os.environ.get("POD_JOBS_HOME") or ROOT / "var").expanduser().absolute()
+
+
+def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
+    """All settings for the instance folder `home` (see `find_home`); `first` goes before all sources: web={"port": 9000}.
+
+    Errors: SettingsError whose reason has one line per fault: "web.port: Input should be … (/srv/pod/settings.toml)".
+    """
+    folder = find_home(home)
+    faults = _unknown_variables()
+    try:
+        said = [
+            *map(read_document, _files(folder)),
+            tree_of(os.environ, Settings.model_fields),
+            first,
+            {"home": folder},
+        ]
+        settings = Settings.model_validate(reduce(over, said))
+    except ValidationError as error:
+        faults = [*fault_lines(error, first, os.environ, _files(folder)), *faults]
+    except UNREADABLE as error:
+        faults = [*unreadable(_files(folder))] or [str(error)]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def _files(home: Path) -> list[Path]:
+    """The later wins."""
+    return [ROOT / "settings.toml", home / "settings.toml"]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The environment for a process of ours that `exec` starts: this one's, with POD_JOBS_HOME and `more`."""
+    return {**os.environ, "POD_JOBS_HOME": str(home), **more}
+
+
+def is_procfile_line() -> bool:
+    """Whether honcho started this process as a line of the Procfile."""
+    return "HONCHO_PROCESS_NAME" in os.environ
+
+
+def _unknown_variables() -> list[str]:
+    known = {*(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
+    return [
+        f"{name}: no such setting"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name.split("__")[0] not in known and not name.startswith(f"{PREFIX}TEST_")
+    ]

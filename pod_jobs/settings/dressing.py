@@ -1,0 +1,53 @@
+"""[[dressing]] of settings.toml: what the video team offers to put around and over recordings."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pod_jobs.media.facts.file_type import SNIFF_BYTES, picture_format, sniff
+from pod_jobs.settings.section import Section
+
+Percent = Annotated[float, Field(gt=0, le=100)]
+
+
+class DressingSettings(Section):
+    """Files are relative to the instance folder; "" is none."""
+
+    name: Annotated[str, Field(pattern=r"^[^\s,/][^\n,/]{0,39}$")]
+    automatic: bool = False
+    watermark: str = ""
+    corner: Literal["top-left", "top-right", "bottom-left", "bottom-right"] = "top-right"
+    opacity_percent: Percent = 80.0
+    width_percent: Percent = 12.0
+    opening: str = ""
+    ending: str = ""
+
+    @model_validator(mode="after")
+    def _is_something(self) -> "DressingSettings":
+        if not (self.watermark or self.opening or self.ending):
+            raise ValueError("give a watermark, an opening or an ending")
+        return self
+
+
+def dressing_faults(dressings: Sequence[DressingSettings], home: Path) -> Iterator[str]:
+    """What is wrong with them and their files, which are looked at from outside only."""
+    for one in dressings:
+        for key in ("watermark", "opening", "ending"):
+            name = getattr(one, key)
+            fault = _fault(home / name, still=key == "watermark") if name else ""
+            if fault:
+                yield f"dressing {one.name}: {key}: {name} {fault}"
+    if sum(one.automatic for one in dressings) > 1:
+        yield "dressing: only one can be automatic"
+
+
+def _fault(path: Path, *, still: bool) -> str:
+    if path.is_symlink() or not path.is_file():
+        return f"is no file in {path.parent}"
+    with path.open("rb") as file:
+        head = file.read(SNIFF_BYTES)
+    if still:
+        return "" if picture_format(head) else "is no PNG or JPEG picture"
+    return "" if sniff(head) == "media" else "is no video"

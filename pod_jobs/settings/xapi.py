@@ -1,0 +1,54 @@
+"""[xapi] of settings.toml."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
+
+LANE_NAME = r"^[a-z0-9]+(_[a-z0-9]+)*$"
+
+
+class LaneSettings(Section):
+    """One LRS."""
+
+    name: Annotated[str, Field(pattern=LANE_NAME, max_length=20)]
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    login: str = ""
+    version: str = "1.0.3"
+    connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    read_timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    ca_file: str = ""
+    proxy_url: str = ""
+
+
+class XapiSettings(Section):
+    enabled: bool
+    home_page: Annotated[str, Field(pattern=r"^(https?://\S*[^\s/])?$")]
+    anonymize: bool
+    authenticated_name: Literal["uuid", "username"]
+    salt: str
+    completion_threshold: Annotated[float, Field(gt=0, le=1)]
+    screen: bool
+    per_minute: Count
+    flush_s: PositiveFloat
+    lease_s: PositiveInt
+    passwords: dict[str, str] = {}
+    lane: Annotated[tuple[LaneSettings, ...], Listed] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "XapiSettings":
+        names = [lane.name for lane in self.lane]
+        if len(set(names)) < len(names):
+            raise ValueError("lane: two have the same name")
+        for lane in self.lane:
+            longest_s = lane.connect_timeout_s + lane.read_timeout_s
+            least_s = 1.5 * longest_s  # it is renewed when a third is gone, and a request may begin right before
+            if self.lease_s < least_s:
+                raise ValueError(f"lease_s: lane {lane.name} waits up to {longest_s:g} s, so give {least_s:g} or more")
+        return self
+
+    @property
+    def lane_names(self) -> tuple[str, ...]:
+        """Where statements go; nowhere when traces are switched off."""
+        return tuple(lane.name for lane in self.lane) if self.enabled else ()

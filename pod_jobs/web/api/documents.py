@@ -1,0 +1,236 @@
+"""The JSON shapes of the API (openapi.yaml says what each field means), from rows and from what Redis says of running work.
+
+A list costs a fixed number of queries, whatever its length. While Redis is away, progress and places in the queue are null.
+`base` goes before every path: settings.public_url for programs, "" for a page of ours.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.models import Attempt, Output, Task, Video
+from pod_jobs.catalog.store import tasks, videos
+from pod_jobs.jobs import queue, report
+from pod_jobs.media_folder import LOG_NAME, MASTER_NAME, WEB, run_folder
+from pod_jobs.settings import QUEUES
+from pod_jobs.web.guards.problems import translated
+
+log = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+SOUND = ("mp3", "m4a")
+
+
+@dataclass(frozen=True)
+class Live:
+    """What Redis knows: task id -> progress of its running attempt, job id -> place in its queue (1 = next), and the
+    tasks whose end is on its way to the catalog."""
+
+    progress: dict[int, Document]
+    places: dict[str, int]
+    delivering: set[int]
+
+
+def video_list(redis: Redis, base: str, rows: Sequence[Video]) -> list[Document]:
+    """Without `outputs` and `tasks`: a page of 50 would weigh 300 KB at every poll."""
+    tasks_of = tasks.tasks_of(rows)
+    outputs_of = videos.outputs_of(rows)
+    live = read_live(redis, [task for of_one in tasks_of.values() for task in of_one])
+    return [_video(base, row, tasks_of[row.id], outputs_of[row.id], live) for row in rows]
+
+
+def video(redis: Redis, base: str, row: Video) -> Document:
+    """One video with everything."""
+    own_tasks, outputs = tasks.tasks_of([row])[row.id], videos.outputs_of([row])[row.id]
+    live = read_live(redis, own_tasks)
+    return {
+        **_video(base, row, own_tasks, outputs, live),
+        "outputs": [_output(base, row, output) for output in outputs],
+        "tasks": [_task(base, task, live) for task in own_tasks],
+    }
+
+
+def task_list(redis: Redis, base: str, rows: Sequence[Task]) -> list[Document]:
+    live = read_live(redis, rows)
+    return [_task(base, row, live) for row in rows]
+
+
+def task(redis: Redis, base: str, row: Task) -> Document:
+    """One task with its attempts."""
+    attempts = [_attempt(attempt) for attempt in tasks.attempts_of(row)]
+    return {**_task(base, row, read_live(redis, [row])), "attempts": attempts}
+
+
+def read_live(redis: Redis, rows: Iterable[Task]) -> Live:
+    """What Redis says of the open ones among `rows`; nothing while it is away."""
+    rows = list(rows)
+    queues = QUEUES if any(row.state == "waiting" for row in rows) else ()
+    try:
+        progress = queue.read_progress(redis, [row.id for row in rows if row.state == "running"])
+        places = {job: place for name in queues for job, place in queue.positions(redis, name).items()}
+        delivering = report.tasks_to_deliver(redis) if any(row.state == "running" for row in rows) else set()
+    except RedisError as error:
+        log.warning("no progress to show: %s", error)
+        return Live({}, {}, set())
+    return Live(progress, places, delivering)
+
+
+def instant(value: datetime | None) -> str | None:
+    """ISO 8601 in UTC with milliseconds and Z."""
+    return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def media_path(row: Video, folder: str, name: str) -> str:
+    """Path of a file of `folder` (relative to the media folder) in the web app."""
+    return f"/media/{row.id}/{quote(folder.rpartition('/')[2])}/{quote(name)}"
+
+
+def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], live: Live) -> Document:
+    latest = next((task for task in own_tasks if task.kind == "encode" and task.template == WEB), None)
+    progress = live.progress.get(latest.id) if latest is not None else None
+    growing = progress["folder"] if progress and progress.get("first_playable") and progress.get("folder") else None
+    return {
+        "id": row.id,
+        "title": row.title,
+        "owner": row.owner.name,
+        "source": {"name": row.source_name, "bytes": row.source_bytes},
+        "state": _video_state(row, latest),
+        "playable": row.published_folder is not None or growing is not None,
+        "duration_s": _duration_s(row, progress or {}),
+        "is_video": row.is_video if row.is_video is not None else (progress or {}).get("is_video"),
+        "facts": row.facts,
+        "warnings": [_warning(remark) for remark in row.warnings],
+        "created_at": instant(row.created_at),
+        "page_url": f"{base}/videos/{row.id}",
+        "play": _play(base, row, [one for one in outputs if _is_played(one)], growing),
+        "task": None if latest is None else _task(base, latest, live),
+    }
+
+
+def _video_state(row: Video, latest: Task | None) -> str:
+    if row.published_folder is not None or (latest is not None and latest.state == "done"):
+        return "ready"
+    return "waiting" if latest is None else latest.state
+
+
+def _duration_s(row: Video, progress: Document) -> float | None:
+    """Of what is published; else of what the running encode makes; else of the upload."""
+    known = (row.duration_s, progress.get("duration_s"), row.facts.get("duration_s"))
+    return next((seconds for seconds in known if seconds is not None), None)
+
+
+def _is_played(output: Output) -> bool:
+    """Downloads of other templates are not the player's: they may be of another cut."""
+    return output.task.kind != "encode" or output.task.template == WEB
+
+
+def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> Document:
+    """Addresses for a player; `growing` is the folder that a running encode fills, used only until something is published."""
+
+    def address(output: Output) -> str:
+        return base + media_path(row, output.folder, output.name)
+
+    def first(kind: str, suffix: str = "") -> str | None:
+        return next((address(o) for o in outputs if o.kind == kind and o.name.endswith(suffix)), None)
+
+    master = next((address(o) for o in outputs if o.name == MASTER_NAME), None)
+    if master is None and growing is not None:
+        master = base + media_path(row, growing, MASTER_NAME)
+    return {
+        "master": master,
+        "mp4": [_rendition(output, address(output)) for output in outputs if output.kind == "mp4"],
+        "audio": [_rendition(output, address(output)) for output in outputs if output.kind in SOUND],
+        "poster": first("thumbnail"),
+        "storyboard": first("storyboard", ".vtt"),
+        "captions": [{"language": o.language, "url": address(o)} for o in outputs if o.kind == "captions"],
+        "chapters": first("chapters"),
+    }
+
+
+def _rendition(output: Output, url: str) -> Document:
+    return {
+        "rendition": output.rendition,
+        "url": url,
+        "bytes": output.bytes,
+        "width_px": output.width_px,
+        "height_px": output.height_px,
+    }
+
+
+def _output(base: str, row: Video, output: Output) -> Document:
+    return {
+        "template": output.task.template,
+        "kind": output.kind,
+        "name": output.name,
+        "rendition": output.rendition,
+        "language": output.language,
+        "mime": output.mime,
+        "bytes": output.bytes,
+        "width_px": output.width_px,
+        "height_px": output.height_px,
+        "url": base + media_path(row, output.folder, output.name),
+        "path": f"{output.folder}/{output.name}",
+    }
+
+
+def _task(base: str, row: Task, live: Live) -> Document:
+    waited = row.started_at is not None and row.started_at >= row.queued_at
+    return {
+        "id": row.id,
+        "video": row.video_id,
+        "kind": row.kind,
+        "template": row.template,
+        "options": row.options or {},
+        "state": row.state,
+        "generation": row.generation,
+        "cancel_requested": row.cancel_requested,
+        "delivering": row.state == "running" and row.id in live.delivering,
+        "queue_position": live.places.get(tasks.job_id(row.kind, row.id, row.generation)),
+        "progress": live.progress.get(row.id),
+        "error": _error(row.error_code, row.error_facts, row.error_reason),
+        "retry_at": instant(row.retry_at),
+        "created_at": instant(row.created_at),
+        "queued_at": instant(row.queued_at),
+        "started_at": instant(row.started_at),
+        "ended_at": instant(row.ended_at),
+        "queued_s": (row.started_at - row.queued_at).total_seconds() if waited else None,
+        "infos": row.infos,
+        "log_url": base + _log_path(row) if waited and row.video_id is not None else None,
+    }
+
+
+def _log_path(row: Task) -> str:
+    """Of the present run. A failed one leaves its log where its outputs would be."""
+    return f"/media/{row.video_id}/{run_folder(row.kind, row.id, row.generation)}/{LOG_NAME}"
+
+
+def _attempt(row: Attempt) -> Document:
+    return {
+        "number": row.number,
+        "generation": row.generation,
+        "worker": row.worker,
+        "host": row.host,
+        "pid": row.pid,
+        "started_at": instant(row.started_at),
+        "ended_at": instant(row.ended_at),
+        "outcome": row.outcome,
+        "exit_code": row.exit_code,
+        "signal": row.signal,
+        "cpu_s": row.cpu_s,
+        "peak_mb": row.peak_mb,
+        "error": _error(row.error_code, {}, row.reason),
+    }
+
+
+def _warning(remark: Document) -> Document:
+    return {**remark, "sentence": translated(remark["code"], remark.get("facts") or {})}
+
+
+def _error(code: str | None, facts: dict[str, str], reason: str | None) -> Document | None:
+    return None if code is None else {"code": code, "sentence": translated(code, facts or {}), "reason": reason}

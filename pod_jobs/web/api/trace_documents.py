@@ -1,0 +1,164 @@
+"""The JSON shapes of learning traces in the API. Names of people are left out of everything shown here."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from flask_babel import format_decimal, gettext
+
+from pod_jobs.catalog.store.dead_letters import LaneSight
+from pod_jobs.catalog.trace_models import Statement, Straggler, TraceCount
+from pod_jobs.web.api.documents import instant
+from pod_jobs.xapi import session as session_rules
+from pod_jobs.xapi.profile import EXTENSION
+from pod_jobs.xapi.verdicts import Fault, Severity, Verdict, value_at
+
+Document = dict[str, Any]
+PERSONAL = ("mbox", "mbox_sha1sum", "openid")
+PEOPLE = ("actor", "authority", "instructor", "team")
+HIDDEN = "…"
+
+
+def lane(sight: LaneSight) -> Document:
+    row = sight.lane
+    return {
+        "name": row.name,
+        "state": row.state,
+        "reason": row.reason,
+        "since": instant(row.since),
+        "next_try_at": instant(row.not_before),
+        "waiting": sight.waiting,
+        "oldest_at": instant(sight.oldest_at),
+        "dead": sight.dead,
+        "stored": row.stored,
+        "last_stored_at": instant(row.last_stored_at),
+        "per_minute": sight.per_minute,
+        "worker": row.holder if row.lease_until is not None else None,
+        "lease_until": instant(row.lease_until),
+    }
+
+
+def dead_letter(row: Straggler, statement: Statement) -> Document:
+    body = json.loads(statement.body)
+    return {
+        "number": row.number,
+        "id": statement.id,
+        "verb": statement.verb,
+        "code": row.code,
+        "reason": _masked(row.reason, body),
+        "at": instant(row.at),
+        "received_at": instant(statement.received_at),
+        "labels": statement.labels,
+        "body": without_names(body),
+    }
+
+
+def labels(counts: Sequence[TraceCount]) -> Document:
+    """`conform` counts the statements that broke no rule at all; one may break several, so the rules' sums may be more."""
+    verbs: dict[str, Document] = {}
+    for count in counts:
+        verb = verbs.setdefault(count.verb, {"verb": count.verb, "statements": 0, "conform": 0, "broken": {}})
+        if count.label == "":
+            verb["statements"] = int(count.statements)
+        elif count.label == "conform":
+            verb["conform"] = int(count.statements)
+        else:
+            verb["broken"][count.label] = int(count.statements)
+    listed = sorted(verbs.values(), key=lambda verb: -verb["statements"])
+    total, conform = (sum(verb[name] for verb in listed) for name in ("statements", "conform"))
+    return {"statements": total, "conform": conform, "verbs": listed}
+
+
+def session_line(registration: str, video: int, statements: int, last_at: datetime) -> Document:
+    return {"registration": registration, "video": video, "statements": statements, "last_at": instant(last_at)}
+
+
+def session(rows: Sequence[Statement]) -> Document:
+    """One registration: each statement in short, then the rules that only the whole can keep."""
+    bodies = [json.loads(row.body) for row in rows]
+    return {
+        "registration": rows[0].registration,
+        "video": rows[0].video,
+        "statements": [_moment(row, body) for row, body in zip(rows, bodies, strict=True)],
+        "verdicts": [_verdict(verdict) for verdict in session_rules.verdicts(bodies)],
+    }
+
+
+def names_in(value: Any, *, of_person: bool = False) -> set[str]:
+    """What `without_names` hides in a statement."""
+    if isinstance(value, list):
+        return {name for item in value for name in names_in(item, of_person=of_person)}
+    if not isinstance(value, dict):
+        return set()
+    shown = without_names(value, of_person=of_person)
+    found = {value[key] for key in value if shown[key] == HIDDEN and isinstance(value[key], str)}
+    for key, item in value.items():
+        is_account = key == "account" and isinstance(item, dict) and shown[key].get("name") == HIDDEN
+        if not is_account:
+            found |= names_in(item, of_person=key in PEOPLE or key == "member")
+        elif isinstance(item.get("name"), str):  # an account that breaks xAPI may have none, or a number
+            found.add(item["name"])
+    return found - {HIDDEN, ""}
+
+
+def without_names(value: Any, *, of_person: bool = False) -> Any:
+    """A copy of a statement (or a part) in which nobody can be recognised."""
+    if isinstance(value, list):
+        return [without_names(item, of_person=of_person) for item in value]
+    if not isinstance(value, dict):
+        return value
+    of_person = of_person or value.get("objectType") in ("Agent", "Group")
+    shown: Document = {}
+    for key, item in value.items():
+        if of_person and key in ("name", *PERSONAL):
+            shown[key] = HIDDEN
+        elif of_person and key == "account" and isinstance(item, dict):
+            shown[key] = {**item, "name": HIDDEN}
+        else:
+            shown[key] = without_names(item, of_person=key in PEOPLE or (of_person and key == "member"))
+    return shown
+
+
+def _masked(reason: str, body: Document) -> str:
+    """An LRS's words without the names of the statement that it may echo."""
+    for name in sorted(names_in(body), key=len, reverse=True):
+        reason = reason.replace(name, HIDDEN)
+    return reason
+
+
+def _moment(row: Statement, body: Document) -> Document:
+    return {
+        "number": row.number,
+        "verb": row.verb,
+        "timestamp": body["timestamp"],
+        "received_at": instant(row.received_at),
+        "labels": row.labels,
+        "result": _extensions(body, "result"),
+        "context": _extensions(body, "context"),
+        "completion": value_at(body, "result", "completion"),
+        "body": without_names(body),
+    }
+
+
+def _extensions(body: Document, part: str) -> Document:
+    """The profile's own, by their short names; none of a part that breaks xAPI."""
+    found = value_at(body, part, "extensions")
+    named = found.items() if isinstance(found, dict) else ()
+    return {key.removeprefix(EXTENSION): value for key, value in named if key.startswith(EXTENSION)}
+
+
+def _verdict(verdict: Verdict) -> Document:
+    return {
+        "rule": verdict.rule,
+        "text": gettext(verdict.text),
+        "word": verdict.word,
+        "advice": verdict.severity is Severity.ADVICE,
+        "faults": [_fault(fault) for fault in verdict.faults],
+    }
+
+
+def _fault(fault: Fault) -> str:
+    """ "$[3].timestamp: not in its place", in the reader's language."""
+    figures = {name: format_decimal(figure) for name, figure in fault.figures.items()}
+    return gettext("{place}: {reason}").format(place=fault.path, reason=gettext(fault.template).format(**figures))

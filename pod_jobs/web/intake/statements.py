@@ -1,0 +1,142 @@
+"""The door for learning traces: who hands them in, what is kept, and what is said of each one.
+
+A page (session and CSRF token) and a lecturer's token write as their own person. The token of an application or an
+administrator writes for anybody. Redis is not asked: an accepted statement depends on the database alone.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+
+from pod_jobs.catalog.models import User
+from pod_jobs.catalog.store import statements, videos
+from pod_jobs.catalog.store.statements import NewStatement
+from pod_jobs.instance import learning_traces
+from pod_jobs.settings import Settings
+from pod_jobs.web.guards.problems import translated
+from pod_jobs.xapi import formats
+from pod_jobs.xapi.actors import Actor
+from pod_jobs.xapi.statement import Application, Frozen, Origin, Page, Problem, accept, is_resend
+from pod_jobs.xapi.verdicts import value_at
+
+REQUEST_BYTES = 1_000_000
+REQUEST_STATEMENTS = 200
+TRUSTED_ROLES = ("application", "admin")
+STATUS_OF_RULE = {"json": 400, "size": 413, "id": 409}
+EXTENSION = "pod_jobs.allowances"
+
+Document = dict[str, Any]
+
+
+@dataclass
+class Entry:
+    """One statement of a request: as it came, who said it, and what became of it."""
+
+    raw: Any
+    origin: Origin
+    outcome: Frozen | Problem
+
+    def document(self) -> Document:
+        if isinstance(self.outcome, Frozen):
+            return {"accepted": True, "id": self.outcome.id, "labels": list(self.outcome.labels)}
+        given = value_at(self.raw, "id")
+        shown = given if isinstance(given, str) and formats.is_uuid(given) else None
+        return {"accepted": False, "id": shown, "problem": problem(self.outcome)}
+
+
+def take_in(raws: Sequence[Any], settings: Settings, user: User, trusted: bool, now: datetime) -> list[Entry]:
+    """Judge each statement and keep the good ones, in one transaction."""
+    actor = learning_traces.actor_of(settings, user)
+    entries = [_judge(raw, actor, trusted, now) for raw in raws]
+    _refuse_doubles(entries)
+    good = {entry.outcome.id: entry for entry in entries if isinstance(entry.outcome, Frozen)}
+    rows = [
+        learning_traces.as_row(settings, entry.outcome, learning_traces.object_id(entry.raw))
+        for entry in good.values()
+        if isinstance(entry.outcome, Frozen)
+    ]
+    if not trusted:
+        rows = _of_seen_videos(rows, user)
+    known = statements.add(rows, settings.xapi.lane_names, now) if rows else {}
+    for statement_id, body in known.items():
+        entry = good[statement_id]
+        if not is_resend(entry.raw, entry.origin, _stored(statement_id, body), learning_traces.LIMITS):
+            entry.outcome = Problem("id", "$.id", "this id is in use for another statement")
+    return entries
+
+
+def problem(fault: Problem) -> Document:
+    """A problem document (RFC 9457) for one statement, with the JSON path of the fault."""
+    return {
+        "type": "about:blank",
+        "title": translated("statement-refused", {}),
+        "status": STATUS_OF_RULE.get(fault.rule, 422),
+        "detail": f"{fault.path}: {fault.reason}",
+        "code": "statement-refused",
+        "rule": fault.rule,
+        "path": fault.path,
+    }
+
+
+class Allowances:
+    """How many statements each person may still hand in: `per_minute` at once, and as many in each further minute."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._left: dict[int, tuple[float, float]] = {}  # user -> allowance, when it was reckoned
+        self._lock = threading.Lock()
+
+    def wait_s(self, user_id: int, count: int) -> float:
+        """0 = taken; else nothing is, and in so many seconds there will be enough."""
+        if not self._per_minute:
+            return 0.0
+        with self._lock:
+            now = time.monotonic()
+            left, at = self._left.get(user_id, (float(self._per_minute), now))
+            left = min(self._per_minute, left + (now - at) * self._per_minute / 60)
+            enough = left >= min(count, self._per_minute)
+            self._left[user_id] = (left - count if enough else left, now)
+            return 0.0 if enough else (min(count, self._per_minute) - left) * 60 / self._per_minute
+
+
+def allowances(settings: Settings) -> Allowances:
+    """Those of this web process."""
+    found = current_app.extensions.setdefault(EXTENSION, Allowances(settings.xapi.per_minute))
+    assert isinstance(found, Allowances)  # noqa: S101  # for the type checker
+    return found
+
+
+def _judge(raw: Any, actor: Actor, trusted: bool, now: datetime) -> Entry:
+    origin: Origin = Application() if trusted else Page(actor)
+    if trusted and isinstance(raw, dict) and "actor" not in raw:
+        raw = {**raw, "actor": actor}  # a program that speaks for its own user
+    return Entry(raw, origin, accept(raw, origin, now, learning_traces.LIMITS))
+
+
+def _of_seen_videos(rows: Sequence[NewStatement], user: User) -> list[NewStatement]:
+    """The attempts at a video show to its owner: who may not see it does not write into that list."""
+    seen = videos.seen_among(user, {row.video for row in rows if row.video is not None})
+    return [row if row.video in seen else replace(row, video=None) for row in rows]
+
+
+def _refuse_doubles(entries: Sequence[Entry]) -> None:
+    seen = set()
+    for entry in entries:
+        if isinstance(entry.outcome, Frozen):
+            if entry.outcome.id in seen:
+                entry.outcome = Problem("id", "$.id", "twice in this request")
+            else:
+                seen.add(entry.outcome.id)
+
+
+def _stored(statement_id: str, body: str) -> Frozen:
+    """What a resend is compared with: id, instant and bytes of the statement that is there."""
+    instant = formats.parse_timestamp(json.loads(body)["timestamp"])
+    assert instant is not None  # noqa: S101  # we wrote it ourselves
+    return Frozen(statement_id, instant, body.encode(), "", None, False, (), False)

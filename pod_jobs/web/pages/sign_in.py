@@ -1,0 +1,114 @@
+"""Signing in with a password or a one-time link, and signing out."""
+
+import secrets
+from functools import cache
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from pod_jobs.catalog.models import User
+from pod_jobs.catalog.store import users
+from pod_jobs.errors import NotFound, Refused
+from pod_jobs.web.guards import access, problems, sign_in_throttle
+from pod_jobs.web.site import now, site
+
+blueprint = Blueprint("sign_in", __name__)
+
+
+@blueprint.get("/sign-in")
+@access.public
+def form() -> ResponseReturnValue:
+    wanted = safe_path(request.args.get("next", ""))
+    if access.current_user() is not None:
+        return redirect(wanted)
+    return _form(wanted)
+
+
+@blueprint.post("/sign-in")
+@access.public
+def with_password() -> ResponseReturnValue:
+    name, password = request.form.get("name", "").strip(), request.form.get("password", "")
+    wanted = safe_path(request.form.get("next", ""))
+    try:
+        user = _check(name, password)
+    except Refused as error:
+        fault = problems.translated(error.code, error.facts)
+        return _form(wanted, name, fault), problems.status_of(error)
+    access.sign_in(user)
+    users.note(user.name, "sign-in", f"user {user.id}", now(), request.remote_addr or "")
+    return redirect(wanted, 303)
+
+
+@blueprint.get("/sign-in/<token>")
+@access.public
+def link(token: str) -> ResponseReturnValue:
+    """Only shows a button: previews in mail and chat programs open links by themselves and must not use this one up."""
+    user = _of_link(users.peek_link, token)
+    return render_template("sign_in_link.html", token=token, user=user)
+
+
+@blueprint.post("/sign-in/<token>")
+@access.public
+def with_link(token: str) -> ResponseReturnValue:
+    user = _of_link(users.use_link, token)
+    access.sign_in(user)
+    users.note(user.name, "sign-in", f"user {user.id}", now(), f"{request.remote_addr} by link")
+    return redirect(home(), 303)
+
+
+@blueprint.post("/sign-out")
+@access.public
+def sign_out() -> ResponseReturnValue:
+    access.sign_out()
+    return redirect(url_for("sign_in.form"), 303)
+
+
+def home() -> str:
+    """The path of the first page."""
+    return request.script_root + "/"
+
+
+def safe_path(wanted: str) -> str:
+    """`wanted` when it is a path on this site, else the first page. Browsers read "//x", "/\\x" and "/<tab>/x" as other sites."""
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return home()
+    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return wanted if is_path and wanted.isprintable() and "\\" not in wanted else home()
+
+
+def _form(wanted: str, name: str = "", fault: str | None = None) -> str:
+    first_start = not users.administrator_has_access()
+    return render_template("sign_in.html", next=wanted, name=name, fault=fault, first_start=first_start)
+
+
+def _check(name: str, password: str) -> User:
+    """Errors: Refused. Takes as long for a name that does not exist."""
+    redis, address = site().redis, request.remote_addr or ""
+    sign_in_throttle.enter(redis, name, address)
+    try:
+        user: User | None = users.find(name)
+    except NotFound:
+        user = None
+    kept = user.password_hash if user is not None else None
+    fits = check_password_hash(kept or _nobodys_hash(), password)
+    if user is None or kept is None or not fits or user.role not in access.PEOPLE:
+        raise Refused(f"sign-in of {name!r}", code="sign-in-failed")
+    sign_in_throttle.succeed(redis, name, address)
+    return user
+
+
+@cache
+def _nobodys_hash() -> str:
+    return generate_password_hash(secrets.token_hex())
+
+
+def _of_link(look, token: str) -> User:  # type: ignore[no-untyped-def]
+    try:
+        user: User = look(token, now())
+    except NotFound as error:
+        raise Refused("unknown, used or expired", code="sign-in-link") from error
+    return user

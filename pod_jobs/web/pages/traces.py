@@ -1,0 +1,68 @@
+"""Pages of the learning traces: the lanes for the team, the attempts at a video for its owner, everybody's own choice."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from pod_jobs.catalog.models import Video
+from pod_jobs.catalog.store import statements, users, videos
+from pod_jobs.instance import learning_traces
+from pod_jobs.web.guards import access
+from pod_jobs.web.guards.access import require_user
+from pod_jobs.web.site import now, site
+from pod_jobs.xapi.statement import plain_name
+
+blueprint = Blueprint("trace_pages", __name__)
+
+
+@blueprint.app_template_global()
+def traces_are_on() -> bool:
+    """Is there anywhere to send them?"""
+    return bool(site().settings.xapi.lane_names)
+
+
+@blueprint.app_template_global()
+def wants_traces() -> bool:
+    """Has the signed-in person not opted out?"""
+    return not statements.is_out(require_user().id)
+
+
+@blueprint.get("/traces")
+@access.only("team", "admin")
+def lanes() -> ResponseReturnValue:
+    return render_template("traces.html")
+
+
+@blueprint.get("/videos/<int:video_id>/traces")
+def of_video(video_id: int) -> ResponseReturnValue:
+    """Errors: NotFound, also for another lecturer's."""
+    return render_template("video_traces.html", video=videos.get(video_id, require_user()))
+
+
+@blueprint.post("/account/traces")
+def choose() -> ResponseReturnValue:
+    user, out = require_user(), "traces" not in request.form
+    statements.opt_out(user, out, now())
+    users.note(user.name, "traces off" if out else "traces on", f"user {user.id}", now())
+    flash(gettext("Your choice is saved."))
+    return redirect(url_for("account.show"), 303)
+
+
+def recording(video: Video) -> dict[str, Any] | None:
+    """What a video's page needs to record how it is watched (static/js/xapi). None: nothing is recorded.
+
+    `now` is the server's clock in milliseconds, which the page's follows.
+    """
+    settings, person = site().settings, require_user()
+    if not settings.xapi.lane_names or statements.is_out(person.id):
+        return None
+    return {
+        "person": person.uuid,
+        "activity": learning_traces.activity_of(settings, video.id, "").iri,
+        "title": plain_name(video.title),
+        "threshold": settings.xapi.completion_threshold,
+        "screen": settings.xapi.screen,
+        "now": int(now().timestamp() * 1000),
+    }

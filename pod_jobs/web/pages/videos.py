@@ -1,0 +1,73 @@
+"""The pages for people: the list of videos and a video's page. What moves in them comes from the API, by static/js."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+
+from pod_jobs.catalog.store import videos
+from pod_jobs.media_folder import WEB
+from pod_jobs.web.guards import access
+from pod_jobs.web.intake import received_files
+from pod_jobs.web.pages.traces import recording
+from pod_jobs.web.site import site
+
+blueprint = Blueprint("pages", __name__)
+
+THEMES = ("light", "dark")
+
+
+@blueprint.app_context_processor
+def on_every_page() -> dict[str, Any]:
+    """What base.html shows: who is signed in, the language, and the chosen theme ("" = the system's)."""
+    theme = request.cookies.get("theme", "")
+    return {
+        "person": access.current_user(),
+        "language": str(get_locale() or "en"),
+        "theme": theme if theme in THEMES else "",
+    }
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    limit_bytes = int(site().settings.upload.max_gb * received_files.GB)
+    return render_template(
+        "videos.html",
+        owners=_shows_owners(),
+        text=request.args.get("text", ""),
+        limit_bytes=limit_bytes,
+        limit=received_files.in_words(limit_bytes),
+    )
+
+
+@blueprint.get("/videos/<int:video_id>")
+def video(video_id: int) -> ResponseReturnValue:
+    """Errors: NotFound, also for another lecturer's."""
+    found = videos.get(video_id, access.require_user())
+    return render_template(
+        "video.html",
+        video=found,
+        owners=_shows_owners(),
+        traces=recording(found),
+        versions=_versions(),
+        titles=_titles(),
+        dressings=site().settings.dressing,
+    )
+
+
+def _versions() -> list[dict[str, Any]]:
+    """What a video can be made into beside what its player needs: {"name", "title", "is_sound"}."""
+    others = [one for one in site().settings.templates.values() if one.name != WEB]
+    return [{"name": one.name, "title": _titles()[one.name], "is_sound": one.is_sound} for one in others]
+
+
+def _titles() -> dict[str, str]:
+    """Of every template, in the page's language, by name."""
+    language = "fr" if str(get_locale()) == "fr" else "en"
+    return {one.name: getattr(one.title, language) for one in site().settings.templates.values()}
+
+
+def _shows_owners() -> bool:
+    """Lecturers see only their own videos; whose one is matters to the others."""
+    return access.require_user().role != "lecturer"

@@ -1,0 +1,246 @@
+// A video's page: player, progress, facts, downloads, and what can be done with it.
+import { call, root, watch } from "../shared/api.js";
+import { fitForm, prepareForm } from "../video/compose.js";
+import { downloads, sourceFacts } from "../shared/facts.js";
+import { fillHistory } from "../video/history.js";
+import { clearProblems, say, showConnection, toast, toastProblem } from "../shared/notices.js";
+import { Player } from "../player/player.js";
+import { describe, isOpen, shownTask, stepName, workerName } from "../shared/state.js";
+import { fill, makeVersions, showVersions } from "../video/versions.js";
+import { trace } from "../xapi/xapi.js";
+import { _, ago, clock, date, factor, percent, span } from "../shared/words.js";
+
+const page = document.getElementById("video-page");
+const path = `${root}api/v1/videos/${page.dataset.id}`;
+const byId = (id) => document.getElementById(id);
+const player = new Player(byId("player"));
+if (page.dataset.traces) trace(player, JSON.parse(page.dataset.traces));
+const nearest = document.title.split(" · ").slice(1); // what follows the title
+
+let video;
+let playing = ""; // the published folder, or the running one, that the player shows
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function fillList(list, pairs) {
+  const key = JSON.stringify(pairs);
+  if (list.dataset.shown === key) return;
+  list.dataset.shown = key;
+  list.replaceChildren(
+    ...pairs.map(([name, words]) => {
+      const [box, term, text] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
+      term.textContent = name;
+      const parts = String(words).split(/(?=\.[a-z]\w{1,3}$)/i); // the ending of a file's name goes to the next line whole
+      text.append(...parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part])));
+      box.append(term, text);
+      return box;
+    }),
+  );
+}
+
+function show(next) {
+  const before = video;
+  video = next;
+  showTitle();
+  showPlayer(before);
+  showState(before);
+  showFault();
+  showFacts();
+  showVersions(video);
+  fitForm(byId("compose"), video);
+  byId("encode").hidden = isOpen(video.task);
+  byId("cancel").hidden = !isOpen(video.task);
+  page.removeAttribute("aria-busy");
+}
+
+function showTitle() {
+  put(byId("title"), video.title);
+  const title = [isOpen(video.task) && video.task.progress ? percent(video.task.progress.fraction ?? 0) : "", video.title, ...nearest];
+  document.title = title.filter(Boolean).join(" · ");
+  const facts = [page.dataset.owners && video.owner, _("uploaded {ago}", { ago: ago(video.created_at) }), video.duration_s && clock(video.duration_s)];
+  put(byId("byline"), facts.filter(Boolean).join(" · "));
+  byId("byline").title = date(video.created_at);
+}
+
+const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.url ?? "").replace(/\/[^/]*$/, "");
+
+function showPlayer(before) {
+  const { play, playable } = video;
+  if (!playable && playing) return; // a worker that is silent for a while takes no picture away
+  byId("player").hidden = !playable;
+  byId("no-player").hidden = playable || !isOpen(video.task);
+  if (!playable) return;
+  const folder = folderOf(play);
+  const changed = playing !== "" && folder !== playing;
+  byId("new-version").hidden = !(changed && player.inUse && !player.failed);
+  if (!byId("new-version").hidden) return;
+  playing = folder;
+  player.open(play, { isVideo: video.is_video, duration_s: video.duration_s });
+  if (before && !before.playable) say(_("The video can be watched now."));
+}
+
+function showState(before) {
+  const { state, label, words, fraction } = describe(video);
+  const { task } = video;
+  const running = task?.state === "running" && !task.cancel_requested;
+  byId("state").dataset.state = state;
+  put(byId("state-label"), label);
+  const left = running && task.progress?.eta_s > 0 && _("about {time} left", { time: span(task.progress.eta_s) });
+  put(byId("state-words"), running && fraction ? [percent(fraction), left].filter(Boolean).join(" · ") : words);
+  const bar = byId("progress");
+  bar.hidden = fraction === null;
+  bar.value = fraction ?? 0;
+  byId("watch-already").hidden = !(running && video.playable && video.state !== "ready");
+  fillList(byId("state-facts"), task?.state === "running" ? runningFacts(task) : waitingFacts(task));
+  byId("state").hidden = !isOpen(task) && (state === "error" || (state === "ready" && !words));
+  if (before && before.state !== video.state) {
+    say(_("{title}: {state}", { title: video.title, state: label }));
+  }
+}
+
+function runningFacts({ progress, started_at: started }) {
+  const elapsed = started ? (Date.now() - Date.parse(started)) / 1000 : 0;
+  const lines = [
+    [_("Step"), stepName(progress)],
+    [_("Speed"), progress?.speed > 0 && _("{factor} real time", { factor: factor(progress.speed) })],
+    [_("Elapsed"), elapsed > 0 && clock(elapsed)],
+    [_("Worker"), progress?.worker && workerName(progress)],
+    [_("Together"), progress?.workers > 1 && _("{count} workers", { count: progress.workers })],
+  ];
+  return lines.filter(([, words]) => words);
+}
+
+function waitingFacts(task) {
+  if (task?.state !== "waiting") return [];
+  const lines = [
+    [_("Waiting since"), task.queued_at && ago(task.queued_at)],
+    [_("Last error"), task.error?.sentence],
+  ];
+  return lines.filter(([, words]) => words);
+}
+
+function showFault() {
+  const error = video.task?.state === "error" ? video.task.error : null;
+  byId("fault").hidden = !error;
+  put(byId("fault-sentence"), error?.sentence ?? "");
+  put(byId("fault-reason"), error?.reason ?? "");
+  byId("fault-details").hidden = !error?.reason;
+  byId("fault-log").hidden = !error || !video.task.log_url;
+  if (error) byId("fault-log").querySelector("a").href = video.task.log_url ?? "";
+  const warnings = video.warnings ?? [];
+  byId("warnings").hidden = warnings.length === 0;
+  byId("warnings-list").replaceChildren(
+    ...warnings.map(({ sentence, reason }) => Object.assign(document.createElement("li"), { textContent: sentence, title: reason })),
+  );
+}
+
+function showFacts() {
+  fillList(byId("source-facts"), sourceFacts(video));
+  const { infos, queued_s: queued } = shownTask(video) ?? {};
+  const lines = [
+    [_("Waited"), queued >= 1 && span(queued)],
+    [_("Watchable after"), infos?.first_playable_s && span(infos.first_playable_s)],
+    [_("Encoded in"), infos?.wall_s && [clock(Math.max(1, Math.round(infos.wall_s))), video.duration_s && `(${factor(video.duration_s / infos.wall_s)})`].filter(Boolean).join(" ")],
+  ];
+  const known = lines.filter(([, words]) => words);
+  byId("encode-facts-card").hidden = known.length === 0;
+  fillList(byId("encode-facts"), known);
+  const files = downloads(video);
+  byId("downloads-card").hidden = files.length === 0;
+  fill(byId("downloads"), files);
+}
+
+async function act(button, work) {
+  clearProblems();
+  button.disabled = true;
+  try {
+    await work();
+  } catch (problem) {
+    toastProblem(problem);
+  }
+  button.disabled = false;
+}
+
+const refresh = watch(() => path, { show, isOpen: ({ tasks }) => tasks.some(isOpen), fail: failed });
+
+makeVersions(path, (button, work) =>
+  act(button, async () => {
+    await work();
+    await refresh();
+  }),
+);
+
+function failed(problem) {
+  if (problem?.status === 404) location.assign(root);
+  else showConnection(problem);
+}
+
+byId("encode").addEventListener("click", ({ currentTarget }) =>
+  act(currentTarget, async () => {
+    await call("POST", `${path}/encode`, video.task?.options ?? {}); // what was cut out stays out
+    toast(_("The encode is queued."));
+    await refresh();
+    byId("cancel").focus();
+  }),
+);
+
+prepareForm(byId("compose"), page.dataset.id, (button, options) =>
+  act(button, async () => {
+    await call("POST", `${path}/encode`, options);
+    toast(_("The encode is queued."));
+    await refresh();
+  }),
+);
+
+byId("cancel").addEventListener("click", ({ currentTarget }) =>
+  act(currentTarget, async () => {
+    const task = await call("POST", `${root}api/v1/tasks/${video.task.id}/cancel`);
+    toast(isOpen(task) ? _("The encode will stop within seconds.") : _("The encode is cancelled."));
+    await refresh();
+  }),
+);
+
+const confirmation = byId("confirm-delete");
+byId("delete").addEventListener("click", () => {
+  put(byId("confirm-title"), video?.title ?? byId("title").textContent);
+  confirmation.showModal();
+});
+confirmation.addEventListener("close", () => {
+  if (confirmation.returnValue !== "delete") return;
+  act(byId("delete"), async () => {
+    await call("DELETE", path);
+    location.assign(root);
+  });
+});
+
+const titleForm = byId("title-form");
+const titleField = byId("title-field");
+function editTitle(on) {
+  titleForm.hidden = !on;
+  byId("title-row").hidden = on;
+  if (on) {
+    titleField.value = byId("title").textContent;
+    titleField.focus();
+    titleField.select();
+  } else byId("rename").focus();
+}
+byId("rename").addEventListener("click", () => editTitle(true));
+byId("rename-cancel").addEventListener("click", () => editTitle(false));
+titleForm.addEventListener("keydown", (event) => event.key === "Escape" && editTitle(false));
+titleForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  act(byId("rename-save"), async () => {
+    show(await call("PATCH", path, { title: titleField.value }));
+    editTitle(false);
+  });
+});
+
+byId("use-new-version").addEventListener("click", () => {
+  playing = "";
+  showPlayer(video);
+});
+
+const history = byId("history");
+history?.addEventListener("toggle", () => history.open && fillHistory(byId("history-rows"), video.tasks, JSON.parse(history.dataset.titles)));

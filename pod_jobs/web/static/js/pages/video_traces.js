@@ -1,0 +1,93 @@
+// The attempts at a video, and one of them live: for a lecturer who tests a set-up.
+import { root, watch } from "../shared/api.js";
+import { showConnection } from "../shared/notices.js";
+import { _, ago, clock, number, percent, time, verbName } from "../shared/words.js";
+
+const page = document.getElementById("video-traces");
+const path = `${root}api/v1/xapi/sessions`;
+const byId = (id) => document.getElementById(id);
+const element = (tag, properties, ...children) => {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+};
+
+let chosen = location.hash.slice(1); // a registration; "" = the latest
+let latest = "";
+let follow; // asks for the chosen attempt at once
+
+function showAttempts({ sessions }) {
+  byId("no-attempts").hidden = sessions.length > 0;
+  byId("attempts-view").hidden = sessions.length === 0;
+  latest = sessions[0]?.registration ?? "";
+  const focused = document.activeElement?.dataset?.registration;
+  byId("attempts").replaceChildren(
+    ...sessions.map(({ registration, statements, last_at: last }) => {
+      const isShown = registration === (chosen || latest);
+      const words = element("small", { textContent: _("Reports: {count}", { count: number(statements) }) });
+      const button = element("button", { type: "button" }, ago(last), words);
+      button.dataset.registration = registration;
+      button.setAttribute("aria-pressed", String(isShown));
+      button.addEventListener("click", () => choose(registration));
+      return element("li", {}, button);
+    }),
+  );
+  if (focused) byId("attempts").querySelector(`[data-registration="${focused}"]`)?.focus();
+  if (!latest) return;
+  follow ??= watch(() => `${path}/${chosen || latest}`, { show: showAttempt, isOpen: () => true, fail: showConnection });
+}
+
+function choose(registration) {
+  chosen = registration;
+  history.replaceState(null, "", `#${registration}`);
+  for (const button of byId("attempts").querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.registration === registration));
+  }
+  follow?.();
+}
+
+function showAttempt({ statements, verdicts }) {
+  byId("rules").replaceChildren(...verdicts.map(ruleLine));
+  byId("moments").replaceChildren(...statements.map(momentRow));
+}
+
+function ruleLine({ text, faults }) {
+  const sign = document.getElementById(faults.length ? "sign-broken" : "sign-kept").content.cloneNode(true);
+  const line = element("li", { className: faults.length ? "is-broken" : "" }, sign, element("span", { textContent: text }));
+  line.append(...faults.map((fault) => element("small", { textContent: fault })));
+  return line;
+}
+
+function momentRow({ verb, timestamp, result, context, labels }) {
+  const cell = (textContent, className = "") => element("td", { textContent, className });
+  const at = result["time-from"] === undefined ? result.time : result["time-from"];
+  const to = result["time-to"] === undefined ? "" : ` → ${clock(result["time-to"])}`;
+  const tags = element("div", { className: "broken" }, ...labels.map((label) => element("span", { className: "tag", textContent: label })));
+  const said = segments(result["played-segments"]) || changes(verb, context);
+  return element(
+    "tr",
+    {},
+    cell(time(timestamp)),
+    element("td", { textContent: verbName(verb), title: verb, lang: "en" }),
+    cell(at === undefined ? "" : clock(at) + to),
+    cell(result.progress === undefined ? "" : percent(result.progress), "number"),
+    cell(said),
+    element("td", {}, tags),
+  );
+}
+
+/** "0[.]12.5[,]20[.]33" -> "0:00–0:12, 0:20–0:33". */
+const segments = (text) =>
+  (text ?? "")
+    .split("[,]")
+    .filter(Boolean)
+    .map((one) => one.split("[.]").map((second) => clock(Number(second))).join("–"))
+    .join(", ");
+
+const CHANGES = ["volume", "speed", "quality", "cc-enabled", "cc-subtitle-lang", "full-screen"];
+const changes = (verb, context) =>
+  verb.endsWith("/interacted")
+    ? CHANGES.filter((name) => name in context).map((name) => `${name}: ${context[name]}`).join(", ")
+    : "";
+
+watch(() => `${path}?video=${page.dataset.id}`, { show: showAttempts, isOpen: () => true, fail: showConnection });

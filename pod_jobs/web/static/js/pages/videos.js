@@ -1,0 +1,138 @@
+// The list of videos: kept alive by polling, changed in place so that focus and reading position stay.
+import { call, root, watch } from "../shared/api.js";
+import { say, showConnection, toastProblem } from "../shared/notices.js";
+import { describe, isOpen } from "../shared/state.js";
+import { _, ago, bytes, clock, date } from "../shared/words.js";
+
+const PAGE = 50; // rows asked for at once
+const LIVE = 200; // rows kept alive; older ones show what they were when they were loaded
+
+const list = document.getElementById("videos");
+const row = document.getElementById("video-row").content.firstElementChild;
+const empty = document.getElementById("empty");
+const nothingFound = document.getElementById("nothing-found");
+const more = document.getElementById("more");
+const search = document.getElementById("search");
+
+const shown = new Map(); // id -> {element, state}: what the rows show now
+const text = () => search.value.trim();
+const liveRows = () => Math.min(LIVE, Math.max(PAGE, shown.size));
+const address = (limit, before) =>
+  `${root}api/v1/videos?` + new URLSearchParams({ limit, ...(text() && { text: text() }), ...(before && { before }) });
+
+/** Write only what differs: untouched nodes keep focus, selection and calm. */
+function put(element, value) {
+  if (element.textContent !== value) element.textContent = value;
+}
+
+function fill(element, video) {
+  const part = (name) => element.querySelector(`.row-${name}`);
+  const { state, label, words, fraction } = describe(video);
+  element.dataset.state = state;
+  put(part("title"), video.title);
+  part("title").href = new URL(video.page_url, location.href).pathname;
+  put(part("state"), label);
+  put(part("words"), words);
+  part("words").title = words;
+  const bar = part("bar");
+  bar.hidden = fraction === null;
+  bar.value = fraction ?? 0;
+  bar.setAttribute("aria-label", _("Progress of {title}", { title: video.title }));
+  put(part("meta"), [list.dataset.owners && video.owner, ago(video.created_at), bytes(video.source.bytes)].filter(Boolean).join(" · "));
+  part("meta").title = date(video.created_at);
+  const clockLabel = part("clock");
+  clockLabel.hidden = !video.duration_s;
+  put(clockLabel, clock(video.duration_s ?? 0));
+  fillPicture(part("picture"), video);
+}
+
+function fillPicture(picture, video) {
+  const image = picture.querySelector("img");
+  const poster = video.play?.poster ?? "";
+  picture.classList.toggle("is-sound", video.is_video === false);
+  if (image.dataset.address === poster) return;
+  image.dataset.address = poster;
+  if (poster) image.src = poster;
+  image.hidden = !poster;
+}
+
+/** Bring the rows of `videos` (newest first) up to date. */
+function update(videos) {
+  for (const video of videos) {
+    const known = shown.get(video.id);
+    const element = known?.element ?? row.cloneNode(true);
+    fill(element, video);
+    if (known) announce(known.state, video);
+    else insert(element, video.id);
+    shown.set(video.id, { element, state: video.state });
+  }
+  empty.hidden = shown.size > 0 || text() !== "";
+  nothingFound.hidden = shown.size > 0 || text() === "";
+  list.hidden = shown.size === 0;
+  list.removeAttribute("aria-busy");
+}
+
+/** Remove the rows that the newest `limit` videos should hold and do not: those were deleted. */
+function prune(videos, limit) {
+  const present = new Set(videos.map((video) => video.id));
+  const last = videos.length === limit ? videos.at(-1).id : 0;
+  for (const [id, { element }] of shown) {
+    if (id < last || present.has(id)) continue;
+    element.remove();
+    shown.delete(id);
+  }
+}
+
+function insert(element, id) {
+  element.dataset.id = id;
+  const after = [...list.children].find((other) => Number(other.dataset.id) < id);
+  list.insertBefore(element, after ?? null);
+}
+
+function announce(before, video) {
+  if (before === video.state) return;
+  if (video.state === "ready") say(_("{title} is ready.", { title: video.title }));
+  if (video.state === "error") say(_("{title} failed.", { title: video.title }));
+}
+
+async function loadMore() {
+  more.disabled = true;
+  try {
+    const before = Math.min(...shown.keys());
+    const { videos } = await call("GET", address(PAGE, before));
+    update(videos);
+    more.hidden = videos.length < PAGE;
+    list.querySelector(`[data-id="${videos[0]?.id}"] .row-title`)?.focus();
+  } catch (problem) {
+    toastProblem(problem);
+  }
+  more.disabled = false;
+}
+
+let shownText = text();
+/** Ask the server for news at once. */
+export const refresh = watch(() => address(liveRows()), {
+  show({ videos }) {
+    if (shownText !== text()) {
+      shown.clear();
+      list.replaceChildren();
+      shownText = text();
+    }
+    const limit = liveRows();
+    if (shown.size <= limit) more.hidden = videos.length < limit;
+    prune(videos, limit);
+    update(videos);
+  },
+  isOpen: ({ videos }) => videos.some((video) => isOpen(video.task)),
+  fail: showConnection,
+});
+
+let typing;
+search.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    history.replaceState(null, "", text() ? "?" + new URLSearchParams({ text: text() }) : location.pathname);
+    refresh();
+  }, 250);
+});
+more.addEventListener("click", loadMore);

@@ -1,0 +1,56 @@
+// The text tracks of the player: captions, in turn, and chapters, as a list beside the video.
+import { toast } from "../shared/notices.js";
+import { _, clock, languageName } from "../shared/words.js";
+
+export class Tracks {
+  constructor(player) {
+    this.media = player.media;
+    this.button = player.part("captions");
+    this.button.addEventListener("click", () => this.next());
+  }
+
+  /** Those of `play` (addresses of the API) that are not there yet. */
+  add(play) {
+    for (const { language, url } of play.captions) this.addTrack("captions", url, language);
+    if (play.chapters) this.addTrack("chapters", play.chapters, "");
+    this.button.hidden = play.captions.length === 0;
+  }
+
+  addTrack(kind, url, language) {
+    if (this.media.querySelector(`track[src="${CSS.escape(url)}"]`)) return;
+    const track = Object.assign(document.createElement("track"), { kind, src: url, srclang: language });
+    if (language) track.label = languageName(language);
+    if (kind === "chapters") track.addEventListener("load", () => this.showChapters(track.track));
+    this.media.append(track);
+    if (kind === "chapters") track.track.mode = "hidden";
+  }
+
+  /** Off, first language, second language … */
+  next() {
+    const tracks = Array.from(this.media.textTracks).filter((track) => track.kind === "captions");
+    const next = tracks.findIndex((track) => track.mode === "showing") + 1;
+    tracks.forEach((track, index) => (track.mode = index === next ? "showing" : "disabled"));
+    this.button.setAttribute("aria-pressed", String(next < tracks.length));
+    toast(tracks[next] ? _("Captions: {language}", { language: tracks[next].label }) : _("Captions off"));
+  }
+
+  showChapters(track) {
+    const list = document.getElementById("chapters");
+    if (!list || !track.cues?.length) return;
+    list.querySelector("ol").replaceChildren(
+      ...Array.from(track.cues, (cue) => {
+        const button = Object.assign(document.createElement("button"), { type: "button", className: "chapter" });
+        const time = Object.assign(document.createElement("span"), { className: "chapter-time", textContent: clock(cue.startTime) });
+        button.append(time, " ", cue.text);
+        button.addEventListener("click", () => {
+          this.media.currentTime = cue.startTime;
+          this.media.play();
+        });
+        const item = document.createElement("li");
+        item.append(button);
+        return item;
+      }),
+    );
+    list.hidden = false;
+  }
+}

@@ -1,0 +1,223 @@
+"""The doctor on real services that are ill."""
+
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from pod_jobs.errors import SettingsError
+from pod_jobs.instance import doctor
+from pod_jobs.instance.doctor import Finding
+from pod_jobs.instance.doctor.finding import State
+from pod_jobs.instance.prepare import prepare
+from pod_jobs.jobs.encode import prepare_encode
+from pod_jobs.media.process.tools import find_tools
+from pod_jobs.settings import Settings, load
+from tests.servers import KeyValueServer, need, short_folder, wait_until
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[KeyValueServer]:
+    with short_folder() as folder:
+        made = KeyValueServer(folder)
+        made.start()
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, server: KeyValueServer) -> Settings:
+    made = load(tmp_path / "home", redis={"url": server.url})
+    prepare(made)
+    return made
+
+
+def state(settings: Settings, name: str, line: str = "") -> Finding:
+    """The finding named `line` (default: `name`) of the check `name`."""
+    (found,) = [finding for finding in doctor.examine(settings, [name]) if finding.check == (line or name)]
+    return found
+
+
+def changed(settings: Settings, **sections: dict[str, Any]) -> Settings:
+    return load(settings.home, **{"redis": {"url": settings.redis.url}, **sections})
+
+
+def test_a_sound_instance_has_no_faults_but_the_web_app_that_is_not_up(settings: Settings) -> None:
+    found = doctor.faults(doctor.examine(settings, [name for name in doctor.CHECKS if name != "browser files"]))
+    assert [fault.check for fault in found] == ["catalog"]
+    assert settings.catalog_url in found[0].text
+
+
+def test_a_sandbox_that_lacks_unwanted_is_a_warning_with_its_remedy(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no bwrap
+    own = tmp_path / "ffmpeg"
+    own.symlink_to(find_tools("", "none").ffmpeg)  # a process asks each ffmpeg once
+    found = state(changed(settings, ffmpeg={"path": str(own)}), "ffmpeg", "sandbox")
+    assert found.state == "warning" and "bwrap is not installed" in found.text
+    assert "apt install bubblewrap" in found.remedy
+    as_set = state(changed(settings, ffmpeg={"sandbox": "none"}), "ffmpeg", "sandbox")
+    assert (as_set.state, as_set.text) == ("ok", "none, as set")
+
+
+def test_an_unsafe_server_is_refused_with_the_lines_to_change(settings: Settings, server: KeyValueServer) -> None:
+    with Redis.from_url(server.url) as redis:
+        redis.config_set("appendonly", "no")
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            persistence = state(settings, "key-value server", "persistence")
+            eviction = state(settings, "key-value server", "eviction")
+            assert (persistence.state, eviction.state) == ("fault", "fault")
+            assert persistence.remedy.startswith("appendonly yes")
+            assert eviction.remedy.startswith("maxmemory-policy noeviction")
+            accepted = changed(settings, redis={"url": server.url, "accept_unsafe": True})
+            assert doctor.faults(doctor.examine(accepted, ["key-value server"])) == []
+            assert state(accepted, "key-value server", "eviction").state == "warning"
+        finally:
+            redis.config_set("maxmemory-policy", "noeviction")
+            redis.config_set("appendonly", "yes")
+
+
+def test_a_server_that_is_away(settings: Settings) -> None:
+    away = changed(settings, redis={"url": "redis://127.0.0.1:1"})
+    began = time.monotonic()
+    assert state(away, "key-value server").state == "fault"
+    assert state(away, "clock").state == "warning"
+    assert time.monotonic() - began < 5
+
+
+def test_a_clock_that_is_wrong(settings: Settings) -> None:
+    faketime = which("faketime")
+    need(faketime, "faketime")
+    script = (
+        "from pod_jobs import settings; from pod_jobs.instance import doctor;"
+        f"s = settings.load({str(settings.home)!r}, redis={{'url': {settings.redis.url!r}}});"
+        "print(doctor.examine(s, ['clock']))"
+    )
+    command = [str(faketime), "-f", "+5m", sys.executable, "-c", script]
+    words = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert "state='fault'" in words
+
+
+def test_a_database_without_its_tables_or_away(settings: Settings) -> None:
+    (settings.home / "catalog.sqlite3").unlink()
+    assert "0001_initial" in state(settings, "database").text
+    away = changed(settings, database={"url": "postgresql://nobody@127.0.0.1:1/none"})
+    assert state(away, "database").state == "fault"
+    wrong = changed(settings, database={"url": "oracle://x"})
+    assert "postgresql://" in state(wrong, "database").text
+
+
+def test_the_check_of_the_database_leaves_nothing(settings: Settings) -> None:
+    from pod_jobs.catalog.models import Audit, database
+
+    assert state(settings, "database").state == "ok"
+    with database.obj.connection_context():
+        assert Audit.select().count() == 0
+
+
+def test_secrets_that_others_may_read(settings: Settings) -> None:
+    path = settings.home / "secrets" / "cli_token"
+    path.chmod(0o644)
+    assert state(settings, "secrets").remedy == f"chmod 600 '{path}'"
+    path.unlink()
+    assert "cli_token" in state(settings, "secrets").text
+
+
+def test_the_key_of_the_pseudonyms_is_a_secret_too(settings: Settings) -> None:
+    path = settings.home / "secrets" / "xapi_key"
+    path.chmod(0o644)
+    assert state(settings, "secrets").remedy == f"chmod 600 '{path}'"
+
+
+def test_too_little_space_and_a_missing_ffmpeg(settings: Settings) -> None:
+    poor = changed(settings, upload={"free_gb": 1e9}, ffmpeg={"path": "/no/such/ffmpeg"})
+    assert state(poor, "free space").state == "fault"
+    assert "/no/such/ffmpeg" in state(poor, "ffmpeg").text
+
+
+def test_a_template_whose_encoder_this_ffmpeg_lacks(settings: Settings, tmp_path: Path) -> None:
+    real = find_tools("", "none").ffmpeg
+    poor = tmp_path / "ffmpeg"
+    poor.write_text(f'#!/bin/sh\n{shlex.quote(real)} "$@" | grep -v -e svtav1 -e libaom\n')
+    poor.chmod(0o755)
+    found = state(changed(settings, ffmpeg={"path": str(poor), "sandbox": "none"}), "ffmpeg")
+    assert (found.state, found.text) == ("fault", f"template av1: {poor} has no libsvtav1 or libaom-av1")
+    assert "[[template]]" in found.remedy
+    with pytest.raises(SettingsError, match="template av1"):
+        prepare_encode(load(settings.home, ffmpeg={"path": str(poor), "sandbox": "none"}))
+
+
+def test_a_worker_asks_ffmpeg_and_tries_a_card_once(settings: Settings, tmp_path: Path) -> None:
+    """Its checks do, before it takes jobs; its first job finds the answers."""
+    counting, calls = tmp_path / "ffmpeg", tmp_path / "calls"
+    real = shlex.quote(find_tools("", "none").ffmpeg)
+    counting.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec {real} "$@"\n')
+    counting.chmod(0o755)
+    ffmpeg: dict[str, Any] = {"path": str(counting), "sandbox": "none"}
+    own = changed(settings, ffmpeg=ffmpeg, encode={"hardware": "vaapi", "vaapi_device": "/dev/dri/none"})
+    assert state(own, "ffmpeg").state == "ok"
+    asked = calls.read_text()
+    assert asked.count("/dev/dri/none") == 1
+    prepare_encode(own)
+    assert calls.read_text() == asked
+
+
+def test_a_card_that_is_not_there(settings: Settings) -> None:
+    found = state(
+        changed(settings, encode={"hardware": "vaapi", "vaapi_device": "/dev/dri/none"}), "ffmpeg", "hardware"
+    )
+    assert (found.state, "No VA display found" in found.text) == ("warning", True)
+    assert 'hardware = "none"' in found.remedy
+
+
+def test_a_home_that_nobody_started(tmp_path: Path) -> None:
+    (found,) = doctor.examine(load(tmp_path / "a new one"))
+    assert (found.check, found.state) == ("folders", "fault")
+    assert not (tmp_path / "a new one").exists()
+
+
+@pytest.mark.parametrize(("quiet_s", "words"), [(doctor.QUIET_S, []), (0.0, ["takes no job", "all is well now"])])
+def test_a_worker_says_nothing_of_what_a_common_start_brings_by_itself(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    quiet_s: float,
+    words: list[str],
+) -> None:
+    states: list[State] = ["ok", "fault", "fault"]
+    monkeypatch.setattr(doctor, "QUIET_S", quiet_s)
+    monkeypatch.setattr(doctor, "BEFORE_JOBS", ("late",))
+    monkeypatch.setitem(doctor.CHECKS, "late", lambda _: [Finding("late", states.pop(), "as yet")])
+    caplog.set_level("INFO", "pod_jobs.instance.doctor")
+    doctor.wait_until_sound(settings, "catalog")
+    assert states == []
+    assert len(caplog.messages) == len(words)
+    assert all(word in message for word, message in zip(words, caplog.messages, strict=True))
+
+
+def test_a_worker_waits_until_all_is_well_and_says_what_is_not(tmp_path: Path) -> None:
+    """Without a catalog it waits; the words come after a while, so that a common start is quiet."""
+    script = (
+        "import logging; logging.basicConfig(); from pod_jobs import settings; from pod_jobs.instance import doctor;"
+        f"doctor.QUIET_S = 0.2; doctor.wait_until_sound(settings.load({str(tmp_path)!r}), 'catalog')"
+    )
+    with (tmp_path / "words.txt").open("wb") as words:
+        worker = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=words)
+    try:
+        wait_until(lambda: "takes no job while this is so: " in (tmp_path / "words.txt").read_text())
+        assert "key-value server: does not answer" in (tmp_path / "words.txt").read_text()
+        assert worker.poll() is None
+    finally:
+        worker.kill()
+        worker.wait()

@@ -1,0 +1,225 @@
+"""Arguments as lists: what a person would type for each sort of source."""
+
+import re
+from fractions import Fraction
+
+import pytest
+
+from pod_jobs.media.command.ffmpeg import build_encode, build_package
+from pod_jobs.media.command.graph import audio_graph, join_graph, video_graph
+from pod_jobs.media.facts.media_info import AudioTrack
+from pod_jobs.media.planning.chunk_grid import Chunk
+from pod_jobs.media.planning.cut import Range
+from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.streams import Picture, Sound
+from pod_jobs.media.process.tools import NEEDED_FILTERS
+from tests.unit.media.samples import SOUND_TRACK, TOOLS, planned, video
+
+TWO = (planned(0, 640, 360), planned(1, 1280, 720))
+SOUND = Sound(SOUND_TRACK, kbps=128, mp3_kbps=192)
+
+
+def test_the_whole_pass() -> None:
+    picture = Picture(video(1280, 720), TWO, rate=None, keyframe_s=2)
+    assert build_encode(TOOLS, Limits(), Source("/media/source", "mov"), picture, [SOUND], segment_s=4) == [
+        "/usr/bin/ffmpeg",
+        *("-nostdin", "-hide_banner", "-loglevel", "warning"),
+        *("-progress", "pipe:1", "-nostats", "-stats_period", "0.5"),
+        *("-protocol_whitelist", "file", "-format_whitelist", "mov,mp4", "-codec_whitelist", "aac,h264"),
+        *("-max_streams", "64", "-max_pixels", "36000000", "-probesize", "20M", "-analyzeduration", "20M"),
+        *("-f", "mov", "-i", "file:/media/source"),
+        "-filter_complex",
+        "[0:0]format=yuv420p,split=2[s0][s1];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0];"
+        "[s1]zscale=1280:720:filter=spline36,format=yuv420p,setsar=1[v1];"
+        "[0:1]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=stereo,apad=whole_dur=0.2,"
+        "asplit=2[a][mp3];[a]atrim=start_sample=1024[a0]",
+        *("-map_metadata", "-1", "-map_chapters", "-1", "-map", "[v0]", "-map", "[v1]"),
+        *("-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"),
+        *("-force_key_frames", "expr:gte(t,n_forced*2)"),
+        *("-c:v:0", "libx264", "-profile:v:0", "high"),
+        *("-preset:v:0", "medium", "-crf:v:0", "18", "-maxrate:v:0", "1000k", "-bufsize:v:0", "2000k"),
+        *("-c:v:1", "libx264", "-profile:v:1", "high"),
+        *(
+            "-preset:v:1",
+            "veryfast",
+            "-crf:v:1",
+            "19",
+            "-trellis:v:1",
+            "1",
+            "-subq:v:1",
+            "1",
+            "-maxrate:v:1",
+            "3000k",
+            "-bufsize:v:1",
+            "6000k",
+        ),
+        *("-map", "[a0]", "-c:a", "aac", "-b:a:0", "128k", "-max_muxing_queue_size", "9999"),
+        *("-f", "hls", "-hls_time", "4", "-hls_segment_type", "fmp4", "-hls_playlist_type", "event"),
+        *("-hls_flags", "single_file+independent_segments"),
+        *("-hls_segment_options", "use_editlist=0:movflags=+negative_cts_offsets"),
+        *("-hls_segment_filename", "%v.m4s"),
+        *("-var_stream_map", "v:0,name:360p v:1,name:720p a:0,name:audio", "%v.m3u8"),
+        *("-map", "[mp3]", "-map_metadata", "-1", "-map_chapters", "-1"),
+        *("-c:a", "libmp3lame", "-b:a", "192k", "audio.mp3"),
+    ]
+
+
+def test_sound_alone_and_picture_alone() -> None:
+    sound = build_encode(TOOLS, Limits(), Source("/s", "mov"), None, [SOUND], 4)
+    picture = build_encode(TOOLS, Limits(), Source("/s", "mov"), Picture(video(), TWO, None, 2), [], 4)
+    assert sound[sound.index("-var_stream_map") + 1] == "a:0,name:audio"
+    assert "libx264" not in sound
+    assert picture[picture.index("-var_stream_map") + 1] == "v:0,name:360p v:1,name:720p"
+    assert not {"aac", "libmp3lame"} & set(picture)
+
+
+@pytest.mark.parametrize(("degrees", "left_alone"), [(0, False), (90, False), (-90, False), (180, False), (3, True)])
+def test_only_quarter_turns_are_made(degrees: int, left_alone: bool) -> None:
+    picture = Picture(video(rotation_deg=degrees), TWO, None, 2)
+    assert ("-noautorotate" in build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, [], 4)) == left_alone
+
+
+@pytest.mark.parametrize(
+    ("facts", "rate", "prepared"),
+    [
+        (
+            {"interlaced": True},
+            Fraction(25),
+            "[0:0]format=yuv420p,bwdif=mode=send_frame:deint=interlaced,split=2",
+        ),
+        ({}, Fraction(30000, 1001), "[0:0]format=yuv420p,split=2"),
+        ({"index": 3}, None, "[0:3]format=yuv420p,split=2"),
+    ],
+)
+def test_preparation(facts, rate, prepared) -> None:
+    assert video_graph(Picture(video(**facts), TWO, rate, 2)).startswith(prepared + "[s0][s1];")
+
+
+def test_full_range_becomes_limited() -> None:
+    graph = video_graph(Picture(video(full_range=True, pix_fmt="yuvj420p"), TWO, None, 2))
+    assert "[s0]zscale=640:360:filter=spline36:range=limited,format=yuv420p,setsar=1[v0]" in graph
+
+
+@pytest.mark.parametrize("pix_fmt", ["gbrp", "bgr0", "pal8", "yuv410p", "yuvj411p"])
+def test_rgb_and_coarse_chroma_are_nothing_for_zimg(pix_fmt) -> None:
+    graph = video_graph(Picture(video(pix_fmt=pix_fmt, full_range=True), TWO, None, 2))
+    assert "[s0]scale=640:360:out_range=tv,format=yuv420p,setsar=1[v0]" in graph
+
+
+def test_hdr_is_scaled_first_and_mapped_once() -> None:
+    graph = video_graph(Picture(video(3840, 2160, hdr="hlg", pix_fmt="yuv420p10le"), TWO, None, 2))
+    prepared = (
+        "[0:0]format=yuv420p10le,zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc,zscale=tin=arib-std-b67:"
+    )
+    assert graph.startswith(prepared)
+    assert graph.count("tonemap") == 1
+    assert graph.index("tonemap") < graph.index("split=2")
+
+
+@pytest.mark.parametrize(
+    ("channels", "rate", "expected"),
+    [
+        (1, 48_000, "48000:channel_layouts=mono"),
+        (6, 44_100, "44100:channel_layouts=stereo"),
+        (2, 7_350, "48000:channel"),
+    ],
+)
+def test_sound_layouts(channels: int, rate: int, expected: str) -> None:
+    sound = Sound(AudioTrack(1, "aac", channels, rate, "", True), 96, 128)
+    assert f"aformat=sample_rates={expected}" in audio_graph(sound)
+
+
+def test_downloads() -> None:
+    copy = ["-map_metadata", "-1", "-map_chapters", "-1", "-c", "copy", "-movflags", "+faststart"]
+    assert build_package(TOOLS, ["360p", "720p"], True, "mp4")[12:] == [
+        *("-i", "file:360p.m4s", "-i", "file:720p.m4s", "-i", "file:audio.m4s"),
+        *("-map", "0:v:0", "-map", "2:a:0", *copy, "360p.mp4"),
+        *("-map", "1:v:0", "-map", "2:a:0", *copy, "720p.mp4"),
+    ]
+    alone = build_package(TOOLS, [], True, "m4a")
+    assert alone[12:] == ["-i", "file:audio.m4s", "-map", "0:a:0", *copy, "audio.m4a"]
+    assert build_package(TOOLS, ["360p"], False, "mp4")[14:] == ["-map", "0:v:0", *copy, "360p.mp4"]
+
+
+def test_two_sounds_and_a_gain() -> None:
+    other = Sound(AudioTrack(2, "aac", 1, 48_000, "eng", False), 64, 128, name="audio_2", gain_db=-3.25)
+    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), None, [SOUND, other], 4)
+    assert "a:0,name:audio a:1,name:audio_2" in argv
+    assert argv[argv.index("-b:a:1") + 1] == "64k"
+    assert argv.count("libmp3lame") == 1
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph.endswith(
+        ";[0:2]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=mono,"
+        "volume=-3.2dB,alimiter=limit=0.89:level=disabled,apad=whole_dur=0.2,atrim=start_sample=1024[a1]"
+    )
+
+
+def test_one_kept_range_is_a_window_on_the_input() -> None:
+    source = Source("/s", "mov", (Range(10, 20.5),))
+    argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
+    at = argv.index("-ss")
+    assert argv[at : at + 8] == ["-ss", "10.000", "-t", "10.500", "-f", "mov", "-i", "file:/s"]
+    assert "concat" not in argv[argv.index("-filter_complex") + 1]
+
+
+def test_decoders_of_many_ranges_share_the_room_for_threads() -> None:
+    """On 16 cores 50 decoders would start 800 threads, and fail under the limit of memory."""
+    picture = Picture(video(1280, 720), TWO, rate=None, keyframe_s=2)
+    for count, limited in ((8, 0), (50, 50)):
+        ranges = tuple(Range(float(n), n + 0.5) for n in range(count))
+        argv = build_encode(TOOLS, Limits(), Source("/media/source", "mov", ranges), picture, [SOUND], segment_s=4)
+        assert argv.count("-threads") == limited
+
+
+def test_several_kept_ranges_are_joined_before_anything_else() -> None:
+    source = Source("/s", "mov", (Range(0, 5), Range(10, 20)))
+    argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
+    assert argv.count("-i") == argv.count("-codec_whitelist") == 2
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph.startswith(
+        "[0:1]aresample=async=1:first_pts=0[p0_0];[1:1]aresample=async=1:first_pts=0[p1_0];"
+        "[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]format=yuv420p,split=2[s0][s1];"
+    )
+    assert ";[j0]aresample=async=1" in graph
+
+
+def test_a_chunk_keeps_its_place_in_the_whole() -> None:
+    chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
+    picture = Picture(video(640, 360), TWO[:1], rate=None, keyframe_s=2, chunk=chunk)
+    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, (), 4)
+    assert argv[argv.index("-noaccurate_seek") : argv.index("-i")] == [
+        "-noaccurate_seek",
+        "-ss",
+        "12.000000",
+        "-f",
+        "mov",
+    ]
+    assert "[0:0]format=yuv420p,trim=start=-0.020000:end=15.980000,split=1" in argv[argv.index("-filter_complex") + 1]
+    assert argv[argv.index("-output_ts_offset") + 1] == "12.000000"
+    assert "fragment_index=4:" in argv[argv.index("-hls_segment_options") + 1]
+
+
+def test_a_chunk_at_a_constant_rate_ends_by_count_and_may_repeat_what_was_before_it() -> None:
+    chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
+    picture = Picture(video(640, 360), TWO[:1], rate=Fraction(25), keyframe_s=2, chunk=chunk)
+    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, (), 4)
+    assert "setpts='PTS-if(lt(T,-0.020000),10/TB,0)'" in argv[argv.index("-filter_complex") + 1]
+    assert argv[argv.index("-frames:v") + 1] == "400"
+
+
+def test_every_filter_is_looked_for_at_the_start() -> None:
+    chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
+    pictures = (
+        Picture(video(interlaced=True, base_fps=120.0), TWO, Fraction(25), 2, chunk=chunk),
+        Picture(video(hdr="pq"), TWO, None, 2),
+        Picture(video(pix_fmt="rgb24"), TWO, None, 2, chunk=chunk),
+        Picture(video(), TWO, None, 2, still_until_s=60.0),
+    )
+    sounds = (SOUND, Sound(AudioTrack(2, "aac", 24, 48_000, "eng", False), 64, 128, gain_db=3.0))
+    graphs = [
+        *map(video_graph, pictures),
+        *map(audio_graph, sounds),
+        join_graph((Range(0, 5),) * 2, pictures[0], sounds),
+    ]
+    used = {*re.findall(r"(?:^|[\],;])([a-z]\w*)(?=[=,;\[]|$)", ";".join(graphs))}
+    assert {"mpdecimate", "trim", "setpts", "pan", "alimiter", "concat"} <= used <= {*NEEDED_FILTERS}

@@ -1,0 +1,76 @@
+"""Which sources may stand for their top rendition as they are."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from pod_jobs.media.command.ffmpeg import build_encode
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.planning.copying import may_copy
+from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.streams import Picture
+from tests.unit.media.samples import TOOLS, planned, video
+
+TOP = planned(2, 1920, 1080)
+
+
+def media(**facts: Any) -> MediaInfo:
+    track = video(**{"level": 40, "longest_gap_s": 5.0, "kbps": 3000.0, **facts})
+    return MediaInfo("mov,mp4", 1000, 60.0, 60.0, track, (), None, ())
+
+
+def test_a_web_safe_source_is_copied() -> None:
+    assert may_copy(media(), TOP, None, 4)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"codec": "hevc"},
+        {"profile": "High 10"},
+        {"profile": "High 4:2:2"},
+        {"pix_fmt": "yuv420p10le"},
+        {"pix_fmt": "yuvj420p", "full_range": True},
+        {"interlaced": True},
+        {"hdr": "hlg"},
+        {"sar": (4, 3)},
+        {"rotation_deg": 90},
+        {"rotation_deg": 180},
+        {"mirrored": True},
+        {"level": 0},
+        {"level": 51},
+        {"longest_gap_s": 0.0},
+        {"longest_gap_s": 8.5},
+        {"kbps": 0.0},
+        {"kbps": 4600.0},
+        {"start_s": 0.5},
+        {"hides_frames": True},
+        {"width_px": 2560, "height_px": 1440},
+        {"width_px": 1919},
+    ],
+)
+def test_all_else_is_encoded(facts: dict[str, Any]) -> None:
+    assert not may_copy(media(**facts), TOP, None, 4)
+
+
+def test_also_what_the_container_or_the_plan_forbids() -> None:
+    assert not may_copy(media(), TOP, Fraction(25), 4)
+    assert not may_copy(replace(media(), container="matroska,webm"), TOP, None, 4)
+    assert not may_copy(replace(media(), claimed_s=100.0), TOP, None, 4)
+    assert not may_copy(replace(media(), video=None), TOP, None, 4)
+
+
+def test_the_copy_in_the_pass() -> None:
+    picture = Picture(video(), (planned(0, 640, 360), TOP), None, 2, copies_top=True)
+    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, [], 4)
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph == "[0:0]format=yuv420p,split=1[s0];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0]"
+    at = argv.index("[v0]")
+    assert argv[at + 1 : at + 3] == ["-map", "0:0"]
+    assert argv[argv.index("-c:v:1") + 1] == "copy"
+    assert "-crf:v:1" not in argv
+    assert "v:0,name:360p v:1,name:1080p" in argv
+    alone = build_encode(TOOLS, Limits(), Source("/s", "mov"), replace(picture, renditions=(TOP,)), [], 4)
+    assert not {"libx264", "-filter_complex"} & set(alone)

@@ -1,0 +1,143 @@
+"""How what the child saw is judged; the seeing itself is in tests/integration."""
+
+from typing import Any
+
+import pytest
+
+from pod_jobs.errors import BadSource
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.facts.times import clock
+from pod_jobs.media.planning.limits import Limits
+from pod_jobs.media.probing.probe import judge
+
+
+def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
+    frame = {
+        "width_px": 640,
+        "height_px": 360,
+        "pix_fmt": "yuv420p",
+        "interlaced": False,
+        "rotation_deg": 0,
+        "transfer": 1,
+        "primaries": 1,
+        "matrix": 1,
+        "full_range": False,
+    }
+    if kind == "audio":
+        frame = {"channels": 2, "sample_rate_hz": 48_000}
+    plain = {
+        "index": 0,
+        "kind": kind,
+        "codec": "h264" if kind == "video" else "aac",
+        "profile": "High",
+        "codec_tag": "avc1",
+        "language": "und",
+        "default": True,
+        "attached": False,
+        "packets": 50,
+        "index_fps": 25.0,
+        "first_s": 0.0,
+        "measured_fps": 25.0,
+        "average_fps": 25.0,
+        "base_fps": 25.0,
+        "sar": [1, 1],
+        "width_px": 640,
+        "height_px": 360,
+        "fault": "",
+        "frame": frame,
+    }
+    return {**plain, **facts}
+
+
+def judged(
+    *tracks: dict[str, Any], claimed_s: float | None = 2.0, end_s: float = 2.0, start_s: float = 0.0
+) -> MediaInfo:
+    numbered = [{**one, "index": n} for n, one in enumerate(tracks)]
+    found = {"container": "mov", "claimed_s": claimed_s, "start_s": start_s, "end_s": end_s, "streams": numbered}
+    return judge(found, 1000, Limits(max_duration_s=3600))
+
+
+def refused(*tracks: dict[str, Any], **facts: Any) -> BadSource:
+    with pytest.raises(BadSource) as caught:
+        judged(*tracks, **facts)
+    return caught.value
+
+
+def test_the_default_picture_wins_then_the_largest() -> None:
+    small, large, other = track(width_px=10), track(width_px=2000, default=False), track(width_px=20)
+    media = judged(small, large, other)
+    assert media.video and media.video.index == 2
+
+
+def test_an_empty_or_broken_second_track_is_left_out() -> None:
+    empty = track(frame=None, packets=0, width_px=4000, height_px=3000)
+    broken = track("audio", frame=None, fault="Invalid data", codec="wmav2")
+    media = judged(empty, track(), broken)
+    assert media.video and media.video.index == 1
+    assert media.undecodable == (("audio", "wmav2"),)
+
+
+def test_a_cover_is_no_picture() -> None:
+    media = judged(track("audio"), track(codec="mjpeg", attached=True))
+    assert media.video is None
+    assert media.cover_index == 1
+
+
+def test_the_start_of_the_file_is_taken_off() -> None:
+    media = judged(track(first_s=3600.5), start_s=3600.0, end_s=3610.0, claimed_s=10.0)
+    assert media.duration_s == 10.0
+    assert media.video and media.video.start_s == 0.5
+
+
+@pytest.mark.parametrize(
+    ("tracks", "facts", "code"),
+    [
+        ([], {}, "source-no-streams"),
+        ([track(kind="subtitle")], {}, "source-no-streams"),
+        ([track(attached=True)], {}, "source-no-streams"),
+        ([track(frame=None, fault="Invalid data found")], {}, "source-damaged"),
+        ([track(frame=None, codec="", fault="unsupported")], {}, "source-unsupported-codec"),
+        ([track(codec_tag="encv")], {}, "source-protected"),
+        ([track(width_px=7000, height_px=6000)], {}, "source-too-many-pixels"),
+        ([track(width_px=16_000, height_px=20)], {}, "source-too-many-pixels"),
+        ([track(), *[track("audio")] * 64], {}, "source-too-many-streams"),
+        ([track()], {"end_s": 3601.0, "claimed_s": None}, "source-too-long"),
+        ([track()], {"end_s": 3.0, "claimed_s": 144_000.0}, "source-incomplete"),
+    ],
+)
+def test_refusals(tracks: list[dict[str, Any]], facts: dict[str, Any], code: str) -> None:
+    error = refused(*tracks, **facts)
+    assert error.code == code
+    assert "?" not in error.sentence.replace("(?)", "")
+
+
+def test_a_picture_too_large_is_told_in_figures_alone() -> None:
+    """Words in the facts of an error would stay English in every language."""
+    assert refused(track(width_px=7000, height_px=6000)).facts == {"megapixels": "36", "side": "10000"}
+    unknown = refused(track(frame=None, codec="", fault="unsupported"))
+    assert unknown.facts == {"codec": "?"}
+
+
+def test_a_lie_is_told_in_words() -> None:
+    error = refused(track(), end_s=3.0, claimed_s=144_000.0)
+    assert error.sentence == ("The file is incomplete: it announces 40:00:00 and holds 0:03. Please upload it again.")
+
+
+@pytest.mark.parametrize(("claimed_s", "end_s", "short"), [(100, 99, False), (100, 60, True), (None, 60, False)])
+def test_a_recording_cut_short(claimed_s: float | None, end_s: float, short: bool) -> None:
+    assert judged(track(), claimed_s=claimed_s, end_s=end_s).is_cut_short == short
+
+
+@pytest.mark.parametrize(("transfer", "hdr"), [(16, "pq"), (18, "hlg"), (1, ""), (2, "")])
+def test_hdr_is_in_the_frame(transfer: int, hdr: str) -> None:
+    one = track()
+    one["frame"]["transfer"] = transfer
+    media = judged(one)
+    assert media.video and media.video.hdr == hdr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (83.4, "1:23"), (10.998, "0:11"), (7265, "2:01:05"), (144_000, "40:00:00")]
+)
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text

@@ -1,0 +1,45 @@
+"""What the workers of a shared encode tell each other by files."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pod_jobs
+from pod_jobs.media.planning.chunk_grid import Chunk
+from pod_jobs.media.planning.limits import Limits
+from pod_jobs.media.planning.streams import Picture
+from pod_jobs.media.sharing import chunks
+from tests.unit.media.samples import planned, video
+
+LAYOUT = chunks.Layout(
+    source="../source",
+    demuxer="mov",
+    program=pod_jobs.__version__,
+    ffmpeg="5.1",
+    picture=Picture(video(), (planned(0, 640, 360),), rate=Fraction(25), keyframe_s=2),
+    encoder="libx264",
+    limits=Limits(),
+    segment_s=4,
+    duration_s=8.0,
+    chunks=(Chunk(0, Fraction(25), 0, None, 0),),
+)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    chunks.write_layout(tmp_path / chunks.FOLDER, LAYOUT)
+    return tmp_path / chunks.FOLDER
+
+
+def test_a_helper_reads_what_the_owner_wrote(shared: Path) -> None:
+    assert chunks.read_layout(shared) == LAYOUT
+
+
+@pytest.mark.parametrize("change", [{"program": "0.0.9"}, {"program": None}, {"encoder": "libx266"}, {"picture": {}}])
+def test_the_layout_of_another_version_is_none_to_help_with(shared: Path, change: dict[str, Any]) -> None:
+    path = shared / chunks.LAYOUT
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert chunks.read_layout(shared) is None

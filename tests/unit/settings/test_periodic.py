@@ -1,0 +1,41 @@
+"""When a periodic task is due, by the clock alone; time zones and their jumps included."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pod_jobs.janitor.periodic import latest_tick
+from pod_jobs.settings.periodic import PeriodicSettings
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "now", "tick"),
+    [
+        ({"every_min": 15}, "2026-05-01T10:14:59", "2026-05-01T10:00:00"),
+        ({"every_min": 15}, "2026-05-01T10:15:00", "2026-05-01T10:15:00"),
+        ({"cron": "0 3 * * *"}, "2026-05-01T03:00:00", "2026-05-01T03:00:00"),
+        ({"cron": "0 3 * * *"}, "2026-05-01T02:59:59", "2026-04-30T03:00:00"),
+        ({"cron": "0 3 * * *", "time_zone": "Europe/Paris"}, "2026-07-01T01:00:00", "2026-07-01T01:00:00"),
+        ({"cron": "0 3 * * *", "time_zone": "Europe/Paris"}, "2026-01-01T01:30:00", "2025-12-31T02:00:00"),
+        (
+            {"cron": "30 2 * * *", "time_zone": "Europe/Paris"},
+            "2026-03-29T12:00:00",
+            "2026-03-29T01:00:00",
+        ),  # 2:30 is no time
+    ],
+)
+def test_latest_tick(rhythm: dict[str, object], now: str, tick: str) -> None:
+    entry = PeriodicSettings(name="x", kind="verify", missed="skip", **rhythm)  # type: ignore[arg-type]
+    assert latest_tick(entry, at(now)) == at(tick)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"cron": "x"}, {"cron": "0 3 * * *", "every_min": 5}, {"every_min": 5, "time_zone": "Mars"}]
+)
+def test_a_wrong_rhythm_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="cron|every_min|time_zone"):
+        PeriodicSettings(name="x", kind="verify", missed="skip", **wrong)  # type: ignore[arg-type]

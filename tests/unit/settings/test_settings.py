@@ -1,0 +1,144 @@
+"""Faults of the settings, all at once; and of the front door's own words."""
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pod_jobs.errors import SettingsError
+from pod_jobs.settings import ROOT, load
+from pod_jobs.settings.dressing import DressingSettings
+from pod_jobs.settings.encode import TemplateRenditionSettings, TemplateSettings
+from pod_jobs.settings.periodic import PeriodicSettings
+from pod_jobs.settings.section import Section
+from pod_jobs.settings.xapi import LaneSettings
+
+RUNG = """
+[[rendition]]
+name = "audio"
+height_px = 360
+crf = 20
+preset = "fast"
+maxrate_kbps = 900
+audio_kbps = 96
+mp4 = true
+"""
+
+
+def test_a_rendition_named_like_the_sound_is_told_with_all_other_faults(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[web]\nport = 0\n" + RUNG)
+    with pytest.raises(SettingsError) as fault:
+        load(tmp_path)
+    first, second = sorted(fault.value.reason.splitlines())
+    assert first.startswith("rendition.0.name:") and "audio is the name of the sound" in first
+    assert second.startswith("web.port:")
+
+
+def test_each_fault_names_what_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "settings.toml"
+    own.write_text('[web]\nport = 0\nprot = 1\n[[periodic]]\nname = "x"\n[encode]\nsegment_s = 5\n')
+    monkeypatch.setenv("POD_JOBS_RETRY__BASE_S", "-1")
+    with pytest.raises(SettingsError) as fault:
+        load(tmp_path, upload={"max_gb": -1})
+    places = dict(re.findall(r"^(\S+): .*?(?: \(([^()]*)\))?$", fault.value.reason, re.MULTILINE))
+    assert places == {
+        "web.port": str(own),
+        "web.prot": str(own),
+        "periodic.0.kind": str(own),
+        "periodic.0.missed": str(own),
+        "encode": str(own),
+        "retry.base_s": "POD_JOBS_RETRY__BASE_S",
+        "upload.max_gb": "",
+    }
+
+
+def test_a_variable_goes_before_the_files_key_by_key_and_the_command_line_before_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.toml").write_text(
+        '[web]\nport = 1\nthreads = 5\n[xapi]\nsalt = "x"\n[[xapi.lane]]\nname = "old"\n'
+    )
+    lanes = '[{"name": "one", "url": "https://lrs.example"}]'
+    for name, text in (
+        ("WEB__PORT", "2"),
+        ("WEB__HOST", "[::1]"),
+        ("XAPI__PASSWORDS__ONE", "{p"),
+        ("XAPI__LANE", lanes),
+    ):
+        monkeypatch.setenv(f"POD_JOBS_{name}", text)
+    settings = load(tmp_path, web={"processes": 7, "host": "::"})
+    assert (settings.web.port, settings.web.threads, settings.web.processes, settings.web.host) == (2, 5, 7, "::")
+    assert [lane.name for lane in settings.xapi.lane] == ["one"]
+    assert (settings.xapi.salt, settings.lrs_password("one")) == ("x", "{p")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("POD_JOBS_RENDITION", "[{]", "rendition: "),
+        ("POD_JOBS_WEB", "9000", "web: "),
+        ("POD_JOBS_WEB__PROT", "9000", "web.prot: no such setting"),
+        ("POD_JOBS_WEBB__PORT", "9000", "POD_JOBS_WEBB__PORT: no such setting"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, fault: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SettingsError) as raised:
+        load(tmp_path)
+    assert raised.value.reason.startswith(fault) and name in raised.value.reason
+    assert "\n" not in raised.value.reason
+
+
+@pytest.mark.parametrize("content", [b"[web\n", b"[web]\nhost = '\xff'\n"])
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "settings.toml").write_bytes(content)
+    with pytest.raises(SettingsError) as fault:
+        load(tmp_path)
+    assert fault.value.reason.startswith(f"{tmp_path / 'settings.toml'}: ") and "\n" not in fault.value.reason
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Another user's, say; root reads those too, but not its own first byte of memory."""
+    (tmp_path / "settings.toml").symlink_to("/proc/self/mem")
+    with pytest.raises(SettingsError, match=f"{tmp_path}/settings.toml: Input/output error"):
+        load(tmp_path)
+
+
+def test_a_folder_named_as_the_settings_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").mkdir()
+    with pytest.raises(SettingsError, match=r"^web.port: [^()]*$"):
+        load(tmp_path, web={"port": 0})
+
+
+@pytest.mark.parametrize(
+    ("section", "model"),
+    [
+        ("template", TemplateSettings),
+        ("template.rendition", TemplateRenditionSettings),
+        ("periodic", PeriodicSettings),
+        ("dressing", DressingSettings),
+        ("xapi.lane", LaneSettings),
+    ],
+)
+def test_settings_toml_shows_the_defaults_of_sections_that_repeat(section: str, model: type[Section]) -> None:
+    """As the example's value or in its comment. TOML has no word for None, nor for a list of sections that is empty."""
+    text = (ROOT / "settings.toml").read_text("utf-8")
+    example = re.split(rf"^(?:# )?\[\[{re.escape(section)}\]\]", text, flags=re.MULTILINE)[1]
+    shown = dict(reversed(re.findall(r"^(?:# )?(\w+) = (.*)", example, re.MULTILINE)))  # the first of a name counts
+    for key, field in model.model_fields.items():
+        if not field.is_required() and field.default is not None and key != "rendition":
+            default = json.dumps(field.default)
+            is_example = tomllib.loads(f"value = {shown[key]}")["value"] == json.loads(default)
+            assert is_example or f"efault {default}" in shown[key], key
+
+
+def test_run_names_a_command_that_it_does_not_have() -> None:
+    done = subprocess.run([ROOT / "run", "blah"], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'blah'" in done.stderr and "./run up" in done.stderr
+    assert subprocess.run([ROOT / "run"], capture_output=True, timeout=20).returncode == 0
