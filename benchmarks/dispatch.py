@@ -101,15 +101,14 @@ def rqs_own(url: str) -> tuple[Enqueue, Any]:
 
 def ours(home: Path, url: str) -> tuple[Enqueue, Any]:
     from pod_jobs.jobs import queue
-    from pod_jobs.jobs.job_type import JobType
-    from pod_jobs.jobs.table import JOB_TYPES
+    from pod_jobs.jobs.job_type import JobType, table_of
     from pod_jobs.jobs.worker import build_worker
     from pod_jobs.settings import load
 
-    JOB_TYPES["noop"] = JobType("noop", queue="plain", run=lambda context, payload: None, of_task=False)
-    worker = build_worker(load(home, redis={"url": url}), "plain")
+    noop = JobType("noop", queue="plain", run=lambda context, payload: None, of_task=False)
+    worker = build_worker(load(home, redis={"url": url}), "plain", table_of(noop))
     gc.freeze()
-    return lambda number: queue.enqueue(worker.connection, f"noop-{number}", {"number": number}), worker
+    return lambda number: queue.enqueue(worker.connection, noop, f"noop-{number}", {"number": number}), worker
 
 
 def through_the_instance(instance: Instance, jobs: int) -> tuple[float, list[float]]:

@@ -11,22 +11,24 @@ from pod_jobs.catalog.store import outbox
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs import queue, snapshot, workforce
-from pod_jobs.jobs.report import waiting_reports
-from pod_jobs.jobs.table import JOB_TYPES
+from pod_jobs.jobs.job_type import JobTypes
+from pod_jobs.jobs.report import REPORT, waiting_reports
 
 log = logging.getLogger(__name__)
 
 HEAD_START = timedelta(seconds=1)  # the web app enqueues right after its commit; leave it that long
 
 
-def relay_outbox(redis: Redis, now: datetime, fence: Fence) -> int:
+def relay_outbox(redis: Redis, job_types: JobTypes, now: datetime, fence: Fence) -> int:
     """Outbox rows -> RQ. Returns how many. Errors: Deposed."""
     count = 0
-    for row in _due(redis, now):
-        if row.kind not in JOB_TYPES:
+    for row in _due(redis, job_types, now):
+        if row.kind not in job_types:
             log.error("%s: this version knows no job type %s; the row waits", row.job_id, row.kind)
             continue
-        queue.enqueue(redis, row.job_id, row.payload, at_front=row.at_front)  # False = RQ has it: sent all the same
+        queue.enqueue(
+            redis, job_types[row.kind], row.job_id, row.payload, at_front=row.at_front
+        )  # False = RQ has it: sent all the same
         with fence():
             outbox.sent(row.job_id)
         count += 1
@@ -35,7 +37,7 @@ def relay_outbox(redis: Redis, now: datetime, fence: Fence) -> int:
     return count
 
 
-def _due(redis: Redis, now: datetime) -> Iterator[Outbox]:
+def _due(redis: Redis, job_types: JobTypes, now: datetime) -> Iterator[Outbox]:
     """All that the web app left, and then, once that is in RQ, one that makes way if nothing stands before it."""
     makes_way = outbox.next_to_make_way()  # looked for first: what was committed with it is pending by now, or in RQ
     fresh_kinds = set()
@@ -46,7 +48,7 @@ def _due(redis: Redis, now: datetime) -> Iterator[Outbox]:
             yield row
     if makes_way is None or makes_way.kind in fresh_kinds:
         return
-    if workforce.has_room(redis, JOB_TYPES[makes_way.kind].queue):
+    if workforce.has_room(redis, job_types[makes_way.kind].queue):
         yield makes_way
 
 
@@ -67,6 +69,6 @@ class ReportRelay:
         due = [job_id for job_id, seconds in missing_s.items() if seconds >= self._lost_s]
         for job_id in due:
             queue.remove(self._redis, job_id)
-            queue.enqueue(self._redis, job_id, {"report": reports[job_id]})
+            queue.enqueue(self._redis, REPORT, job_id, {"report": reports[job_id]})
             self._missing.forget(job_id)
         return len(due)

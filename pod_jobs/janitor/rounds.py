@@ -21,6 +21,7 @@ from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead
+from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.workforce import JANITOR_KEY
 from pod_jobs.settings import QUEUES, Settings
 
@@ -58,7 +59,7 @@ class InSlices:
         return None
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, job_types: JobTypes) -> None:
     """Do the rounds until SIGTERM. The connection is an impatient one: an outage costs a round, not twenty minutes."""
     stopping: list[int] = []
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -66,7 +67,7 @@ def run(settings: Settings) -> None:
     database = catalog_database.connect(settings.database_url)
     redis = connect_for_web(settings.redis_url)
     leader = Leader(redis)
-    duties = build_duties(settings, redis, leader.writing)
+    duties = build_duties(settings, job_types, redis, leader.writing)
     while not stopping:
         began = time.monotonic()
         try:
@@ -104,7 +105,7 @@ def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
             log.exception("%s failed", duty.name)
 
 
-def build_duties(settings: Settings, redis: Redis, fence: Fence) -> list[Duty]:
+def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: Fence) -> list[Duty]:
     """In the order in which they help each other."""
     times, retention = settings.janitor, settings.retention
     allowed = reports.Allowed(settings.retry.deaths, settings.retry.losses)
@@ -113,7 +114,7 @@ def build_duties(settings: Settings, redis: Redis, fence: Fence) -> list[Duty]:
     lane_relay = traces.LaneRelay(redis, settings)
     due: registries.DueAt = {}
     duties = [
-        Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, now, fence)),
+        Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, job_types, now, fence)),
         Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES, due)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
         Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),

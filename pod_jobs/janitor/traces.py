@@ -15,14 +15,12 @@ from pod_jobs.instance import learning_traces
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs import queue, snapshot
-from pod_jobs.jobs.deliver_statements import job_id
+from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS, job_id
 from pod_jobs.settings import Settings
 from pod_jobs.xapi import production
 from pod_jobs.xapi.statement import Application, Frozen, accept
 
 log = logging.getLogger(__name__)
-
-QUEUE = "xapi"
 
 
 class LaneRelay:
@@ -37,8 +35,10 @@ class LaneRelay:
         """Returns how many were enqueued."""
         xapi = self._settings.xapi
         due = {job_id(*lane): lane[0] for lane in lanes.due(xapi.lane_names, xapi.flush_s, now)}
-        refused = [job for job, lane in due.items() if not queue.enqueue(self._redis, job, {"lane": lane})]
-        shot = snapshot.take(self._redis, (QUEUE,), refused)
+        refused = [
+            job for job, lane in due.items() if not queue.enqueue(self._redis, DELIVER_STATEMENTS, job, {"lane": lane})
+        ]
+        shot = snapshot.take(self._redis, (DELIVER_STATEMENTS.queue,), refused)
         for job, idle_s in self._idle.look(job for job in refused if not shot.placed(job)).items():
             if idle_s >= self._settings.janitor.lost_s:
                 queue.remove(self._redis, job)  # the next round enqueues it

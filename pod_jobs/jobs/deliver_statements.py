@@ -20,7 +20,8 @@ from contextlib import closing
 
 from pod_jobs.catalog.lanes_client import Claim, Parcel, Settlement
 from pod_jobs.errors import Interrupted, NotFound, Refused, ServiceUnavailable, SettingsError, Superseded
-from pod_jobs.jobs.job_type import Context, Payload
+from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.settings import Settings
 from pod_jobs.xapi.delivery import Delivery, Fate, LaneState, Outcome, Sendable, convict_refused, deliver
 from pod_jobs.xapi.lrs import BATCH_BYTES, BATCH_STATEMENTS, Endpoint, LrsClient
@@ -181,3 +182,6 @@ def settle_up(fence: int, parcels: Sequence[Parcel], outcomes: dict[str, Outcome
         wait_s=last.wait_s,
         server_error=any(outcome.code == "server-error" for outcome in last.outcomes),
     )
+
+
+DELIVER_STATEMENTS = JobType("deliver_statements", queue="xapi", run=run_deliver, of_task=False, timeout_s=900)

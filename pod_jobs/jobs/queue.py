@@ -20,9 +20,10 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
 from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 
-ASSIST = "assist"  # a kind that is no task and must keep none waiting
+HELP = "assist-"  # how the id of a call for help begins (encode/assist.py)
 PERFORM = "pod_jobs.jobs.runtime.perform"
 PROGRESS_TTL_S = 20  # longer than any pause between two writes: its absence means that nobody works
 CANCEL_TTL_S = 7 * 86400
@@ -41,16 +42,15 @@ def show(redis: Redis, names: Iterable[str]) -> None:
     redis.sadd(PodQueue.redis_queues_keys, *(open_queue(redis, name).key for name in names))
 
 
-def enqueue(redis: Redis, job_id: str, payload: dict[str, Any], *, at_front: bool = False) -> bool:
-    """Put a job into its kind's queue. False when RQ knows the id already. Errors: ServiceUnavailable."""
-    from pod_jobs.jobs.table import JOB_TYPES
+def enqueue(redis: Redis, job_type: JobType, job_id: str, payload: Payload, *, at_front: bool = False) -> bool:
+    """Put a job into the queue of its type. `job_id` begins with the type's kind and a hyphen.
 
-    kind = job_id.split("-", 1)[0]
-    job_type = JOB_TYPES[kind]
+    False when RQ knows the id already. Errors: ServiceUnavailable.
+    """
     try:
         open_queue(redis, job_type.queue).enqueue_call(
             PERFORM,
-            args=(kind, payload),
+            args=(job_type.kind, payload),
             job_id=job_id,
             unique=True,
             description=job_id,
@@ -89,9 +89,9 @@ def forget_failure(redis: Redis, job_id: str) -> None:
 
 
 def positions(redis: Redis, queue_name: str) -> dict[str, int]:
-    """Job id -> place in the queue, 1 = next. Helpers make way and do not count."""
+    """Job id -> place in the queue, 1 = next. A worker's call for help makes way for the others and does not count."""
     ids = [as_text(job_id) for job_id in redis.lrange(f"rq:queue:{queue_name}", 0, -1)]
-    return {job_id: place for place, job_id in enumerate((i for i in ids if not i.startswith(f"{ASSIST}-")), 1)}
+    return {job_id: place for place, job_id in enumerate((i for i in ids if not i.startswith(HELP)), 1)}
 
 
 def write_progress(redis: Redis, task_id: int, progress: dict[str, Any]) -> None:

@@ -19,7 +19,8 @@ from rq.utils import as_text
 from pod_jobs.catalog.client import CatalogClient
 from pod_jobs.errors import NotFound, Refused, ResultRejected, ServiceUnavailable, Superseded
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.job_type import Context, Payload
+from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.job_type import JobType, Payload
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, An
         redis.hset(REPORTS_KEY, report_id, json.dumps({"task": task_id, "report": report}))
     except RedisError as error:
         raise ServiceUnavailable(f"key-value server: {error}") from error
-    queue.enqueue(redis, f"report-{report_id}", {"report": report_id})
+    queue.enqueue(redis, REPORT, f"report-{report_id}", {"report": report_id})
 
 
 def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
@@ -69,7 +70,7 @@ def push_now(redis: Redis) -> int:
     waiting = list(waiting_reports(redis))
     for report_id in waiting:
         queue.remove(redis, f"report-{report_id}")
-        queue.enqueue(redis, f"report-{report_id}", {"report": report_id}, at_front=True)
+        queue.enqueue(redis, REPORT, f"report-{report_id}", {"report": report_id}, at_front=True)
     return len(waiting)
 
 
@@ -100,3 +101,6 @@ def _report_refusal(catalog: CatalogClient, task_id: int, report: dict[str, Any]
         catalog.report(task_id, {**plain, "outcome": "error", "error_code": refusal.code, "reason": refusal.reason})
     except (Superseded, NotFound, Refused, ResultRejected) as error:
         log.error("task %s: its refused report could not be told either: %s", task_id, error.reason)
+
+
+REPORT = JobType("report", queue="catalog", run=run_report, of_task=False)

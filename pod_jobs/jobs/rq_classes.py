@@ -9,13 +9,16 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
 
 
 class PodJob(Job):
     """An RQ job read and written as JSON, whatever serializer the caller forgot to give."""
 
-    settings: Settings | None = None  # the worker's, while it performs this job
+    # the worker's, while it performs this job
+    settings: Settings | None = None
+    job_types: JobTypes | None = None
 
     def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None) -> None:
         super().__init__(id, connection=connection, serializer=JSONSerializer)

@@ -38,11 +38,11 @@ from pod_jobs.errors import (
     TransientError,
 )
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.connection import PatientRedis, connect_for_web
-from pod_jobs.jobs.job_type import Context, JobType, Payload, StopSignal
+from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.jobs.context import Context, StopSignal
+from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import PodJob
-from pod_jobs.settings import load
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,10 @@ FOR_EVER = 10**6  # RQ wants a number of retries; who may retry, and how often, 
 
 def perform(kind: str, payload: Payload) -> Retry | None:
     """Run one job. Errors: what made it fail for good."""
-    from pod_jobs.jobs.table import JOB_TYPES
-
     stop = StopSignal()
     stop.install()
-    job_type = JOB_TYPES[kind]
     context = _open_context(stop)
+    job_type = context.job_types[kind]
     if job_type.of_task:
         return _perform_task(job_type, context, payload["task"], payload["generation"])
     return _perform_delivery(job_type, context, payload)
@@ -69,15 +67,18 @@ def delay_s(tries: int, base_s: float, cap_s: float) -> float:
 
 def _open_context(stop: StopSignal) -> Context:
     job = get_current_job()
-    settings = (job.settings if isinstance(job, PodJob) else None) or load()
+    if not isinstance(job, PodJob) or job.settings is None or job.job_types is None:
+        raise RuntimeError("our jobs are performed by PodWorker alone: it hands on its settings and its table")
+    settings = job.settings
     return Context(
         settings=settings,
-        redis=job.connection if job else PatientRedis.from_url(settings.redis_url),
+        redis=job.connection,
         brisk_redis=connect_for_web(settings.redis_url),
         catalog=CatalogClient(settings.catalog_url, settings.secret("worker_token")),
-        worker=(job.worker_name or "") if job else "",
+        worker=job.worker_name or "",
         host=socket.gethostname(),
         stop=stop,
+        job_types=job.job_types,
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.job_type import JobType
 from pod_jobs.jobs.work_folder import DONE_MARKER, translated_os_errors
 
 FAULTS_SHOWN = 50
@@ -40,3 +41,8 @@ def _faults_beside(marker: Path) -> Iterator[str]:
         if size != output["bytes"]:
             found = "missing" if size is None else f"{size} bytes instead of {output['bytes']}"
             yield f"{path.name}: {found}"
+
+
+VERIFY = JobType(
+    "verify", queue="transcripting", run=run_verify
+)  # the queue `catalog` is for reports, which must not wait

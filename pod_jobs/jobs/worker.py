@@ -19,9 +19,10 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from pod_jobs.errors import BadSource, ServiceUnavailable
-from pod_jobs.jobs import runtime, table  # noqa: F401  # imported here so that no horse has to
+from pod_jobs.jobs import runtime  # noqa: F401  # imported here so that no horse has to
 from pod_jobs.jobs.connection import PatientRedis
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead, worker_name
+from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
@@ -40,11 +41,12 @@ class PodWorker(Worker):
     job_class = PodJob
     queue_class: type[Queue] = PodQueue
     stop_s = 4.0
-    settings: Settings | None = None
+    settings: Settings
+    job_types: JobTypes
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
-        """As RQ's; the job carries the settings that the worker has read already."""
-        job.settings = self.settings
+        """As RQ's; the job carries the settings that the worker has read already, and its table."""
+        job.settings, job.job_types = self.settings, self.job_types
         return bool(super().perform_job(job, queue, execution))
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
@@ -113,12 +115,12 @@ class PodWorker(Worker):
             log.error("task %s: its death could not be reported: %s", payload["task"], error.reason)
 
 
-def run_worker(settings: Settings, queue_name: str) -> None:
+def run_worker(settings: Settings, queue_name: str, job_types: JobTypes) -> None:
     """Take jobs of one queue until SIGTERM. One queue only: with two, RQ pops without a hand-over list."""
-    for job_type in table.JOB_TYPES.values():
+    for job_type in job_types.values():
         if job_type.queue == queue_name and job_type.prepare is not None:
             job_type.prepare(settings)
-    worker = build_worker(settings, queue_name)
+    worker = build_worker(settings, queue_name, job_types)
     show(worker.connection, QUEUES)
     put_back_jobs_of_the_dead(worker.connection, queue_name)
     adopt_orphans()
@@ -126,7 +128,7 @@ def run_worker(settings: Settings, queue_name: str) -> None:
     worker.work()
 
 
-def build_worker(settings: Settings, queue_name: str) -> PodWorker:
+def build_worker(settings: Settings, queue_name: str, job_types: JobTypes) -> PodWorker:
     """A worker of this process. Nothing is taken before its `work`."""
     redis = PatientRedis.from_url(settings.redis_url)
     worker = PodWorker(
@@ -138,6 +140,6 @@ def build_worker(settings: Settings, queue_name: str) -> PodWorker:
         worker_ttl=IDLE_TTL_S,
         log_job_description=False,
     )
-    worker.settings = settings
+    worker.settings, worker.job_types = settings, job_types
     worker.stop_s = settings.worker.stop_s
     return worker

@@ -79,15 +79,17 @@ def _run_web(settings: Settings) -> None:
 def _run_janitor(settings: Settings) -> None:
     from pod_jobs import janitor
     from pod_jobs.instance.prepare import prepare
+    from pod_jobs.jobs.table import JOB_TYPES
 
     prepare(settings)
     gc.freeze()  # what is imported lives to the end
-    janitor.run(settings)
+    janitor.run(settings, JOB_TYPES)
 
 
 def _run_worker(settings: Settings, queue_name: str) -> None:
     from pod_jobs.instance.doctor import wait_until_sound
+    from pod_jobs.jobs.table import JOB_TYPES
     from pod_jobs.jobs.worker import run_worker
 
     wait_until_sound(settings, queue_name)
-    run_worker(settings, queue_name)
+    run_worker(settings, queue_name, JOB_TYPES)

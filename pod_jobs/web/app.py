@@ -11,6 +11,8 @@ from werkzeug.routing import IntegerConverter
 
 from pod_jobs.catalog import database
 from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.jobs.job_type import JobTypes
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
 from pod_jobs.web import api, browser_files, health, media_files
 from pod_jobs.web.guards import access, headers, problems, slow_clients
@@ -23,7 +25,7 @@ HELD = "pod_jobs.held_database"
 WITHOUT_DATABASE = ("static", "health.healthz")
 
 
-def create_app(settings: Settings) -> Flask:
+def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     """The app for one instance. Opens no connection yet. Errors: SettingsError for a missing secret or a wrong URL."""
     app = Flask(__name__)
     is_https = settings.public_url.startswith("https://")
@@ -40,7 +42,7 @@ def create_app(settings: Settings) -> Flask:
     )
     app.url_map.converters["int"] = Number
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    own = Site(settings, database.connect(settings.database_url), connect_for_web(settings.redis_url))
+    own = Site(settings, database.connect(settings.database_url), connect_for_web(settings.redis_url), job_types)
     install(app, own)
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy

@@ -7,6 +7,7 @@ from flask import Flask, current_app
 from peewee import Database
 from redis import Redis
 
+from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
 
 EXTENSION = "pod_jobs"
@@ -19,6 +20,7 @@ class Site:
     settings: Settings
     database: Database
     redis: Redis
+    job_types: JobTypes
 
 
 def install(app: Flask, site: Site) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.deliver_statements import run_deliver
-from pod_jobs.jobs.job_type import Context, StopSignal
 from pod_jobs.settings import load
 from pod_jobs.xapi.production import ATTACHED
 from tests.acceptance.browser import sign_in, visitor

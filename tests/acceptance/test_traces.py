@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.deliver_statements import run_deliver
-from pod_jobs.jobs.job_type import Context, StopSignal
 from pod_jobs.settings import load
 from pod_jobs.xapi import profile
 from pod_jobs.xapi import session as session_rules

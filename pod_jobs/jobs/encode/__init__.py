@@ -16,9 +16,10 @@ from typing import Any
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, PodJobsError, SettingsError
 from pod_jobs.jobs import work_folder
+from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode.colleagues import Colleagues
 from pod_jobs.jobs.encode.dress import dressed
-from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.job_type import JobType
 from pod_jobs.media.command.hardware import equip
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.codecs import find_lacks
@@ -136,3 +137,6 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
         chunk_s=encode_settings.chunk_s,
         level_lufs=encode_settings.audio_level_lufs or None,
     )
+
+
+ENCODE = JobType("encode", queue="encoding", run=run_encode, prepare=prepare_encode)

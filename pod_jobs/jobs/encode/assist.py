@@ -11,9 +11,10 @@ from redis.exceptions import RedisError
 
 from pod_jobs.errors import Cancelled, PodJobsError, Stopped, Superseded
 from pod_jobs.jobs import queue, work_folder
+from pod_jobs.jobs.context import TICK_S, Context
 from pod_jobs.jobs.encode import tools_of
-from pod_jobs.jobs.encode.colleagues import QUEUE
-from pod_jobs.jobs.job_type import TICK_S, Context, Payload
+from pod_jobs.jobs.encode.colleagues import ASSIST_KIND, QUEUE
+from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.media.sharing.chunks import help_out
 
 log = logging.getLogger(__name__)
@@ -60,3 +61,6 @@ def _is_cancelled(context: Context, task: int, generation: int) -> bool:
         return queue.is_cancel_requested(context.brisk_redis, task, generation)
     except RedisError:
         return False
+
+
+ASSIST = JobType(ASSIST_KIND, queue=QUEUE, run=run_assist, of_task=False)

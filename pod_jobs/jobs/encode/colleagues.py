@@ -7,10 +7,11 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.workforce import count_idle
 
 QUEUE = "encoding"
+ASSIST_KIND = "assist"
 
 
 @dataclass
@@ -33,10 +34,11 @@ class Colleagues:
         """Enqueue so many helpers' jobs. Nobody misses one that is lost."""
         order = self.order
         run = {"helps": order.task, "generation": order.generation, "template": order.template, "folder": self.folder}
+        assist = self.context.job_types[ASSIST_KIND]
         for _ in range(count):
             self.called += 1
-            job_id = f"{queue.ASSIST}-{order.task}-g{order.generation}-a{order.attempt}-{self.called}"
+            job_id = f"{assist.kind}-{order.task}-g{order.generation}-a{order.attempt}-{self.called}"
             try:
-                queue.enqueue(self.context.brisk_redis, job_id, run)
+                queue.enqueue(self.context.brisk_redis, assist, job_id, run)
             except ServiceUnavailable:
                 return

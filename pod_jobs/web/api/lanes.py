@@ -12,7 +12,7 @@ from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import lanes, videos
 from pod_jobs.errors import NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.deliver_statements import job_id
+from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS, job_id
 from pod_jobs.settings.xapi import XapiSettings
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
@@ -61,7 +61,7 @@ def flush(name: str) -> None:
     """Try a lane now. Should Redis be away, the janitor's next round does it. Errors: NotFound."""
     lane = lanes.hurry(name, now())
     try:
-        queue.enqueue(site().redis, job_id(name, lane.fence), {"lane": name})
+        queue.enqueue(site().redis, DELIVER_STATEMENTS, job_id(name, lane.fence), {"lane": name})
     except ServiceUnavailable as error:
         log.warning("lane %s waits for the janitor: %s", name, error.reason)
 

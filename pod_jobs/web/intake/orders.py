@@ -118,9 +118,9 @@ def dispatch(task: Task) -> None:
     job_id = tasks.job_id(task.kind, task.id, task.generation)
     try:
         row = outbox.of_job(job_id)
-        if row is None or row.makes_way:
+        if row is None or row.makes_way or row.kind not in site().job_types:
             return
-        queue.enqueue(site().redis, job_id, row.payload, at_front=row.at_front)
+        queue.enqueue(site().redis, site().job_types[row.kind], job_id, row.payload, at_front=row.at_front)
     except ServiceUnavailable as error:
         log.warning("%s waits for the janitor: %s", job_id, error.reason)
         return

@@ -18,6 +18,7 @@ from pod_jobs.catalog.store import reports, tasks, users, videos
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import relay_outbox
 from pod_jobs.jobs import queue
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES
 from pod_jobs.system import process_identity
 
@@ -45,7 +46,7 @@ def reconciler(redis: Redis) -> Reconciler:
 
 
 def relayed(redis: Redis) -> None:
-    relay_outbox(redis, now() + timedelta(seconds=5), nullcontext)
+    relay_outbox(redis, JOB_TYPES, now() + timedelta(seconds=5), nullcontext)
 
 
 def started(redis: Redis, task: Task, worker: str = DEAD, host: str = HOST) -> None:

@@ -21,6 +21,8 @@ from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import relay_outbox
 from pod_jobs.janitor.rounds import Duty, do_round
 from pod_jobs.jobs import queue
+from pod_jobs.jobs.encode import ENCODE
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES, load
 from pod_jobs.settings.periodic import PeriodicSettings
 from tests import servers
@@ -36,7 +38,7 @@ def janitor_process(home: Path, redis: Redis, task: Task) -> Iterator[int]:
         from pod_jobs import janitor
 
         os.environ["POD_JOBS_DATABASE__URL"] = f"sqlite:///{home.parent / 'catalog.sqlite3'}"
-        janitor.run(load())
+        janitor.run(load(), JOB_TYPES)
         os._exit(0)
     yield pid
     with suppress(ProcessLookupError, ChildProcessError):
@@ -75,7 +77,7 @@ def test_a_former_leader_can_change_nothing_even_after_an_empty_restart(redis: R
     if empty:
         redis.flushall()  # a token counted there would begin at 1 again
     writes: list[Callable[[Fence], object]] = [
-        lambda fence: relay_outbox(redis, now() + timedelta(seconds=5), fence),
+        lambda fence: relay_outbox(redis, JOB_TYPES, now() + timedelta(seconds=5), fence),
         lambda fence: Reconciler(redis, QUEUES, 0.0, ALLOWED, fence).reconcile(now()),
         lambda fence: list(purge.purge(load(), now() + timedelta(days=4000), fence)),
         lambda fence: periodic.fire_due(
@@ -90,7 +92,7 @@ def test_a_former_leader_can_change_nothing_even_after_an_empty_restart(redis: R
     assert Periodic.select().count() == 0
     sleeper.release()
     assert sleeper.hold(), "nobody leads: it may begin a new term"
-    relay_outbox(redis, now() + timedelta(seconds=5), sleeper.writing)
+    relay_outbox(redis, JOB_TYPES, now() + timedelta(seconds=5), sleeper.writing)
     assert outbox.pending() == []
 
 
@@ -122,7 +124,7 @@ def test_the_janitor_outlives_an_outage_and_starts_what_came_due_in_it(
 ) -> None:
     """RQ's scheduler dies in a 5 s outage, and a delayed retry then waits for ever."""
     rq_queue = queue.open_queue(redis, "encoding")
-    queue.enqueue(redis, "encode-9-g1", {"task": 9, "generation": 1})
+    queue.enqueue(redis, ENCODE, "encode-9-g1", {"task": 9, "generation": 1})
     redis.delete(rq_queue.key)
     ScheduledJobRegistry(queue=rq_queue).schedule(queue.fetch(redis, "encode-9-g1"), now() + timedelta(seconds=3))
     wait_until(lambda: redis.get("pod_jobs:janitor"))

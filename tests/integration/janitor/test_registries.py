@@ -12,6 +12,7 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from pod_jobs.janitor import registries
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead
+from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.settings import QUEUES
 from tests.integration.janitor.conftest import DEAD, now
 from tests.servers import wait_until
@@ -20,7 +21,7 @@ from tests.servers import wait_until
 def test_due_jobs_start_once_and_early_ones_do_not(redis: Redis) -> None:
     rq_queue = queue.open_queue(redis, "encoding")
     for number, seconds in ((1, -1), (2, 3600)):
-        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+        queue.enqueue(redis, ENCODE, f"encode-{number}-g1", {"task": number, "generation": 1})
         job = queue.fetch(redis, f"encode-{number}-g1")
         redis.delete(rq_queue.key)
         ScheduledJobRegistry(queue=rq_queue).schedule(job, now() + timedelta(seconds=seconds))
@@ -32,7 +33,7 @@ def test_due_jobs_start_once_and_early_ones_do_not(redis: Redis) -> None:
 
 
 def test_a_job_scheduled_by_a_wrong_clock_does_not_wait_for_that_clock(redis: Redis) -> None:
-    queue.enqueue(redis, "encode-1-g1", {"task": 1, "generation": 1})
+    queue.enqueue(redis, ENCODE, "encode-1-g1", {"task": 1, "generation": 1})
     rq_queue = queue.open_queue(redis, "encoding")
     redis.delete(rq_queue.key)
     registry = ScheduledJobRegistry(queue=rq_queue)
@@ -53,7 +54,7 @@ def test_a_job_popped_by_a_worker_that_died_comes_back_first(redis: Redis, monke
     monkeypatch.setattr(registries, "HAND_OVER_S", 0.1)
     rq_queue = queue.open_queue(redis, "encoding")
     for number in (1, 2):
-        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+        queue.enqueue(redis, ENCODE, f"encode-{number}-g1", {"task": number, "generation": 1})
     redis.lmove(rq_queue.key, rq_queue.intermediate_queue_key, "LEFT", "RIGHT")
     registries.return_handed_over(redis, QUEUES)
     assert queue.positions(redis, "encoding") == {"encode-2-g1": 1}
@@ -76,7 +77,7 @@ def test_the_job_of_a_killed_worker_goes_back_at_once_and_once(redis: Redis) -> 
     """Its successor finds it; RQ itself would wait for 70 s and more."""
     rq_queue = queue.open_queue(redis, "encoding")
     for number in (1, 2):
-        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+        queue.enqueue(redis, ENCODE, f"encode-{number}-g1", {"task": number, "generation": 1})
     job = queue.fetch(redis, "encode-1-g1")
     other_host = "encoding.elsewhere.7.000000000000.5"
     for worker in (DEAD, other_host):
@@ -98,7 +99,7 @@ def test_the_job_of_a_killed_worker_goes_back_at_once_and_once(redis: Redis) -> 
 def test_only_old_failures_are_purged(redis: Redis) -> None:
     rq_queue = queue.open_queue(redis, "encoding")
     for number, days in ((1, 100), (2, 1)):
-        queue.enqueue(redis, f"encode-{number}-g1", {"task": number, "generation": 1})
+        queue.enqueue(redis, ENCODE, f"encode-{number}-g1", {"task": number, "generation": 1})
         job = queue.fetch(redis, f"encode-{number}-g1")
         assert job is not None
         job.ended_at = now() - timedelta(days=days)

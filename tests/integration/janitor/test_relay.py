@@ -12,7 +12,9 @@ from pod_jobs.catalog.store import outbox, tasks, videos
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import ReportRelay, relay_outbox
 from pod_jobs.jobs import queue
+from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.report import send_report, waiting_reports
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES
 from tests.integration.janitor.conftest import now, relayed, started
 
@@ -51,7 +53,7 @@ def test_what_makes_a_video_watchable_is_never_behind_other_versions(
 def test_other_versions_wait_for_what_the_web_app_is_about_to_enqueue(
     redis: Redis, task: Task, versions: list[str]
 ) -> None:
-    assert relay_outbox(redis, now(), nullcontext) == 0
+    assert relay_outbox(redis, JOB_TYPES, now(), nullcontext) == 0
     assert waiting(redis) == []
     assert {row.job_id for row in outbox.pending()} == {f"encode-{task.id}-g1"}
 
@@ -99,7 +101,7 @@ def test_a_version_whose_worker_died_comes_before_the_others_and_still_makes_way
 
 
 def test_what_was_committed_and_not_enqueued_is_relayed(redis: Redis, task: Task) -> None:
-    assert relay_outbox(redis, now(), nullcontext) == 0  # the web app has a second to do it itself
+    assert relay_outbox(redis, JOB_TYPES, now(), nullcontext) == 0  # the web app has a second to do it itself
     relayed(redis)
     assert queue.positions(redis, "encoding") == {f"encode-{task.id}-g1": 1}
     assert outbox.pending() == []
@@ -107,7 +109,7 @@ def test_what_was_committed_and_not_enqueued_is_relayed(redis: Redis, task: Task
 
 def test_a_relay_that_died_before_it_took_note_enqueues_nothing_twice(redis: Redis, task: Task) -> None:
     (row,) = outbox.pending()
-    queue.enqueue(redis, row.job_id, row.payload)
+    queue.enqueue(redis, ENCODE, row.job_id, row.payload)
     relayed(redis)
     assert len(redis.lrange("rq:queue:encoding", 0, -1)) == 1
 

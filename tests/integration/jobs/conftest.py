@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from pod_jobs.jobs import table
-from pod_jobs.jobs.job_type import JobType
+from pod_jobs.jobs.encode import ENCODE
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.jobs.worker import run_worker
 from pod_jobs.settings import Settings, load
 from tests.servers import wait_until
@@ -109,15 +109,15 @@ StartWorker = Callable[..., WorkerProcess]
 
 @pytest.fixture
 def start_worker(settings: Settings) -> Iterator[StartWorker]:
-    """start_worker(queue, encode=function): a worker whose encode job type runs `function`."""
+    """start_worker(queue, encode=function, prepare=function): what the encode job type has instead of its own."""
     started: list[WorkerProcess] = []
 
-    def start(queue_name: str = "encoding", encode: Callable[..., Any] | None = None) -> WorkerProcess:
+    def start(queue_name: str = "encoding", encode: Callable[..., Any] | None = None, **more: Any) -> WorkerProcess:
         pid = os.fork()
         if pid == 0:
-            if encode is not None:
-                table.JOB_TYPES["encode"] = JobType("encode", queue="encoding", run=encode)
-            run_worker(settings, queue_name)
+            if encode is not None:  # one that needs no ffmpeg
+                more = {"run": encode, "prepare": None, **more}
+            run_worker(settings, queue_name, {**JOB_TYPES, "encode": replace(ENCODE, **more)})
             os._exit(0)
         started.append(WorkerProcess(pid))
         return started[-1]

@@ -7,14 +7,15 @@ from redis import Redis
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.encode import ENCODE
 
 PAYLOAD = {"task": 7, "generation": 1}
 RESULT = {"folder": "f", "outputs": [], "cpu_s": 1.5}
 
 
 def enqueue(redis: Redis) -> None:
-    assert queue.enqueue(redis, "encode-7-g1", PAYLOAD)
+    assert queue.enqueue(redis, ENCODE, "encode-7-g1", PAYLOAD)
 
 
 def status(redis: Redis, job_id: str = "encode-7-g1") -> str | None:

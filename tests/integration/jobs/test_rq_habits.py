@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -28,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def enqueued(redis: Redis, kind: str = "encode") -> Job:
-    queue.enqueue(redis, f"{kind}-7-g1", {"task": 7, "generation": 1})
+    queue.enqueue(redis, JOB_TYPES[kind], f"{kind}-7-g1", {"task": 7, "generation": 1})
     job = queue.fetch(redis, f"{kind}-7-g1")
     assert job is not None
     return job
@@ -53,11 +52,11 @@ def test_no_job_uses_what_rq_does_badly(redis: Redis) -> None:
 @pytest.mark.parametrize("name", QUEUES)
 def test_a_worker_listens_to_one_queue(settings: Settings, name: str) -> None:
     """With two, RQ takes jobs without the hand-over list, and a death between taking and beginning loses one."""
-    assert [one.name for one in build_worker(settings, name).queues] == [name]
+    assert [one.name for one in build_worker(settings, name, JOB_TYPES).queues] == [name]
 
 
 def test_a_taken_job_is_in_the_hand_over_list_until_it_begins(settings: Settings, redis: Redis) -> None:
-    worker = build_worker(settings, "encoding")
+    worker = build_worker(settings, "encoding", JOB_TYPES)
     worker.register_birth()
     enqueued(redis)
     worker.dequeue_job_and_maintain_ttl(1)
@@ -87,9 +86,7 @@ def test_a_pause_ends_no_worker(redis: Redis, start_worker: StartWorker, small_c
     wait_until(lambda: status(redis) == "finished")
 
 
-def test_what_a_job_needs_is_made_before_the_worker_forks(
-    start_worker: StartWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_job_needs_is_made_before_the_worker_forks(start_worker: StartWorker, tmp_path: Path) -> None:
     """A horse that asks ffmpeg what it can do pays half a second each time."""
     assert JOB_TYPES["encode"].prepare is prepare_encode
     made = tmp_path / "made by"
@@ -97,8 +94,7 @@ def test_what_a_job_needs_is_made_before_the_worker_forks(
     def prepare(_: Settings) -> None:
         made.write_text(str(os.getpid()))
 
-    monkeypatch.setitem(JOB_TYPES, "encode", replace(JOB_TYPES["encode"], prepare=prepare))
-    worker = start_worker()
+    worker = start_worker(prepare=prepare)
     wait_until(lambda: made.exists() and made.read_text() == str(worker.pid), 20)
 
 

@@ -13,7 +13,8 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from pod_jobs.catalog.client import CatalogClient, Order
 from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, FfmpegKilled, PermanentError, ServiceUnavailable
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.runtime import delay_s
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
@@ -38,10 +39,10 @@ def test_a_job_that_ends_well_is_reported_by_a_job_of_its_own(
 
 def test_an_id_enqueued_twice_runs_once(redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog) -> None:
     enqueue(redis)
-    assert not queue.enqueue(redis, "encode-7-g1", PAYLOAD)
+    assert not queue.enqueue(redis, ENCODE, "encode-7-g1", PAYLOAD)
     start_worker(encode=lambda context, order: RESULT)
     wait_until(lambda: status(redis) == "finished")
-    assert not queue.enqueue(redis, "encode-7-g1", PAYLOAD)
+    assert not queue.enqueue(redis, ENCODE, "encode-7-g1", PAYLOAD)
     assert len(small_catalog.starts) == 1
 
 

@@ -10,7 +10,8 @@ from redis import Redis
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.worker import PodWorker
@@ -50,7 +51,7 @@ def test_sigterm_puts_the_job_back_at_the_front(redis: Redis, start_worker: Star
     worker = start_worker(encode=keep_working)
     enqueue(redis)
     wait_until(lambda: working(redis))
-    queue.enqueue(redis, "encode-8-g1", {"task": 8, "generation": 1})
+    queue.enqueue(redis, ENCODE, "encode-8-g1", {"task": 8, "generation": 1})
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
     assert queue.positions(redis, "encoding") == {"encode-7-g1": 1, "encode-8-g1": 2}

@@ -19,8 +19,8 @@ from pod_jobs.catalog.client import CatalogClient
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import dead_letters, lanes, users
 from pod_jobs.catalog.store.dead_letters import LaneSight
+from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.deliver_statements import run_deliver
-from pod_jobs.jobs.job_type import Context, StopSignal
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
 from tests.integration.xapi.strict_lrs import LOGIN, PASSWORD, StrictLrs, running_lrs

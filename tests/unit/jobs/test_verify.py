@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.jobs.job_type import Context
+from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.verify import run_verify
 
 ORDER = Order(9, 1, 1, 0, "verify", "", None, "", "", "")

@@ -14,6 +14,7 @@ from redis import Redis
 from rq.utils import as_text
 
 from pod_jobs.jobs import queue, work_folder
+from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.media.sharing.chunks import FOLDER
 from pod_jobs.settings import Settings, load
 from tests.clips import AAC, H264, ffmpeg, pattern, tone
@@ -53,7 +54,7 @@ def shared(redis: Redis, start_worker: StartWorker, work: Path) -> tuple[WorkerP
     """Owner and helper, both at a chunk."""
     workers = [start_worker(), start_worker()]
     wait_until(lambda: states(redis) == ["idle", "idle"], what="both workers are idle")
-    assert queue.enqueue(redis, JOB, {"task": 7, "generation": 1})
+    assert queue.enqueue(redis, ENCODE, JOB, {"task": 7, "generation": 1})
     wait_until(lambda: len(horses_at_work(work)) == 2, what="both are at a chunk")
     owner = queue.fetch(redis, JOB)
     assert owner is not None
@@ -190,7 +191,7 @@ def test_helpers_make_way_for_a_video_that_waits(
         return 409, {"code": "cancelled", "title": "t", "detail": "d"}
 
     small_catalog.answer = answer  # type: ignore[method-assign]
-    assert queue.enqueue(redis, "encode-8-g1", {"task": 8, "generation": 1})
+    assert queue.enqueue(redis, ENCODE, "encode-8-g1", {"task": 8, "generation": 1})
     assert queue.positions(redis, "encoding") == {"encode-8-g1": 1}
     wait_until(lambda: starts, 15)
     assert not ended(redis)()
