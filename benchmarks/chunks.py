@@ -18,12 +18,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ladder import BOUNDS, REPOSITORY, ladder_of_settings, say, there_and_back
+from benchmarks.ladder import BOUNDS, LIMITS, REPOSITORY, ladder_of_settings, say, there_and_back
 from pod_jobs.media.encode import Encoded, EncodePlan, encode
 from pod_jobs.media.hls.playlists import build_playlist, parse_playlist
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.ladder import PlannedRendition, Rendition
-from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.planning.streams import Picture
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.process.run import run
@@ -44,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--talks", type=int, default=6, help="overhead: how many times 42 s the real video lasts (6); 0 = leave out"
     )
     parser.add_argument("--repeat", type=int, default=3, help="overhead: runs of each way; the cheapest counts (3)")
-    parser.add_argument("--chunk-s", type=int, default=EncodePlan(()).chunk_s, help="seconds per chunk, at most")
+    parser.add_argument(
+        "--chunk-s", type=int, default=EncodePlan((), limits=LIMITS).chunk_s, help="seconds per chunk, at most"
+    )
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -94,9 +95,9 @@ def make_stub(folder: Path, tools: Tools, options: argparse.Namespace) -> Callab
     lavfi = ["-f", "lavfi", "-i", f"testsrc2=s=64x36:r=5:d={duration_s}", "-c:v", "libx264", "-preset", "ultrafast"]
     run([tools.ffmpeg, "-nostdin", "-v", "error", *lavfi, str(source)], folder, BOUNDS, lambda _: None, lambda: None)
     whole.mkdir()
-    plan = EncodePlan((STUB_RUNG,), share_from_s=1, chunk_s=options.chunk_s, with_extras=False)
+    plan = EncodePlan((STUB_RUNG,), share_from_s=1, chunk_s=options.chunk_s, with_extras=False, limits=LIMITS)
     encode(source, whole, plan, tools, lambda _: None)
-    media = probe(source, tools, Limits())
+    media = probe(source, tools, LIMITS)
     assert media.video
     picture = Picture(media.video, (PlannedRendition(STUB_RUNG, 64, 36),), None, plan.keyframe_s)
 
@@ -160,7 +161,7 @@ def overhead(folder: Path, tools: Tools, options: argparse.Namespace) -> dict[st
         sys.exit(f"no {TALK} in {media}: set POD_JOBS_TEST_MEDIA, or --talks 0")
     looped = ["-stream_loop", str(options.talks - 1), "-i", str(media / TALK), "-c", "copy", str(source)]
     run([tools.ffmpeg, "-nostdin", "-v", "error", *looped], folder, BOUNDS, lambda _: None, lambda: None)
-    plan = EncodePlan(ladder_of_settings(), share_from_s=1, chunk_s=options.chunk_s, with_extras=False)
+    plan = EncodePlan(ladder_of_settings(), share_from_s=1, chunk_s=options.chunk_s, with_extras=False, limits=LIMITS)
     helpers = {"whole": 0, "shared": 1}
     best: dict[str, Encoded] = {}
     for name in there_and_back(list(helpers), options.repeat):

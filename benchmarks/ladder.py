@@ -36,6 +36,7 @@ SUMMARY = "the ladder of one source: ours, the bare command, one run per renditi
 REPOSITORY = Path(__file__).parent.parent
 DEFAULT_FILE = "pod_1080p_vfr_talk.mp4"
 BOUNDS = Bounds(wall_s=7200, memory_mb=64_000, file_mb=100_000)
+LIMITS = Limits(max_duration_s=43_200, max_pixels=36_000_000, wall_factor=30.0, stall_s=120, memory_mb=6000)
 Row = dict[str, Any]
 COMBINED: dict[str, Callable[[Sequence[float]], float]] = {  # the figures of one file, and what those of several become
     "ratio_to_bare": geometric_mean,
@@ -74,8 +75,8 @@ def overall(found: Sequence[Row]) -> Row:
 
 
 def measure_file(source: Path, tools: Tools, options: argparse.Namespace) -> Row:
-    plan = EncodePlan(ladder_of_settings(), copy_top=options.copy)
-    media = probe(source, tools, Limits())
+    plan = EncodePlan(ladder_of_settings(), copy_top=options.copy, limits=LIMITS)
+    media = probe(source, tools, LIMITS)
     if media.video is None:
         sys.exit("a benchmark of ladders needs a picture")
     ladder = build_ladder(media.video.display_size, plan.renditions)
@@ -206,7 +207,7 @@ def per_rendition(
         picture = Picture(media.video, (one,), rate, EncodePlan.keyframe_s, still_until_s=still_until_s)
         heard = sounds if one == ladder[0] else []
         segments_s = segment_s(media.video, EncodePlan.segment_s, EncodePlan.keyframe_s)
-        commands.append(unguarded(build_encode(tools, Limits(), opened, picture, heard, segments_s)))
+        commands.append(unguarded(build_encode(tools, LIMITS, opened, picture, heard, segments_s)))
     return timed(commands, folder)
 
 

@@ -22,7 +22,9 @@ PodJobsError
     └── Deposed                another janitor leads; this one must change nothing more
 """
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 # code -> the sentence for a lecturer; {names} are filled from the error's facts.
 # Each has a French twin in web/translations; tests/test_translations.py holds them together.
@@ -252,3 +254,25 @@ class Deposed(Stopped):
     """Another janitor leads since: this one must change nothing more."""
 
     code = "superseded"
+
+
+def of_system(error: OSError, what: str = "media folder") -> PodJobsError:
+    """What an OSError means for the work on `what`: DiskFull, FfmpegFailed for a link or another thing where a file was
+    expected (a retry meets it again), else ServiceUnavailable: a disk or a share that does not answer comes back.
+    """
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return DiskFull(str(error))
+        case errno.ELOOP:
+            return FfmpegFailed(f"{what}: {error}")
+        case _:
+            return ServiceUnavailable(f"{what}: {error}")
+
+
+@contextmanager
+def translated_os_errors(what: str = "media folder") -> Iterator[None]:
+    """Every OSError of the block as the error of ours that `of_system` gives."""
+    try:
+        yield
+    except OSError as error:
+        raise of_system(error, what) from error

@@ -1,20 +1,124 @@
-"""What workers and the web app must agree on: names, and how often a recording is cut. Imports nothing of ours."""
+"""Every name in the media folder, and what a name tells. Opens nothing and imports nothing of ours.
+
+uploads/0f3a…                      a recording that is being received
+uploads/post-…                     the same, in one request that nobody can resume
+videos/000003/source               the recording of video 3, as it was uploaded
+videos/000003/lock-web             held (flock) by the one run that works on video 3 for the template "web"
+videos/000003/encode-7-g2.part/    generation 2 of task 7 at work; its files can be watched while they grow
+videos/000003/encode-7-g2.chunks/  what the workers share that encode this run together
+videos/000003/encode-7-g2/         the published outputs of this run, with done.json, its result
+videos/.trash/                     what the janitor deletes
+"""
 
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 WEB = "web"  # the template whose outputs make a video ready; the others add downloads
+MOST_RANGES = 50  # parts to keep of a recording: each is one more opening of the source
+
+VIDEOS, UPLOADS, TRASH = "videos", "uploads", ".trash"
+SOURCE = "source"
+LOCK = "lock-"
+PART, CHUNKS = ".part", ".chunks"  # endings of a run's folder while it is at work
 LOG_NAME = "encoding.log"
 MASTER_NAME = "master.m3u8"
-# Of a job: its id and its folder begin with it; the catalog keeps 20 characters
-KIND = re.compile(r"[a-z][a-z0-9_]{0,19}")
-RUN_FOLDER = re.compile(rf"({KIND.pattern})-(\d{{1,18}})-g(\d{{1,9}})")  # kind, task, generation
-FILE_NAME = re.compile(
-    r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}"
-)  # in such a folder: no other is taken into the catalog, or served
-MOST_RANGES = 50  # parts to keep of a recording: each is one more opening of the source
-RUNG = re.compile(r"(?!audio$)[a-z0-9]{1,16}")  # names a rendition and its files; "audio" names those of the sound
+DONE_MARKER = "done.json"
+REPLACED_MARK = "replaced"  # in a folder of outputs; its age says for how long no row has pointed to the folder
+ONE_REQUEST = "post-"  # begins the name of an upload in one request
+AUDIO = "audio"  # names the files of the first sound
+
+# A job's kind begins its id and its folder; the catalog keeps 20 characters
+KIND = re.compile(r"[a-z][a-z0-9_]{0,19}", re.ASCII)
+RUN_FOLDER = re.compile(rf"({KIND.pattern})-([0-9]{{1,18}})-g([0-9]{{1,9}})")  # kind, task, generation
+VIDEO_FOLDER = re.compile(rf"{VIDEOS}/([0-9]{{6,18}})")
+# The only names of outputs that are taken into the catalog and served
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+RUNG = re.compile(rf"(?!{AUDIO}$)[a-z0-9]{{1,16}}")  # names a rendition and its files
+
+PLAYLIST_MIME = "application/vnd.apple.mpegurl"
+MIME_TYPES = {  # by the ending of a name; text is in UTF-8
+    ".m3u8": PLAYLIST_MIME,
+    ".m4s": "video/mp4",
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".vtt": "text/vtt",
+    ".log": "text/plain",
+    ".json": "application/json",
+}
+OUTPUT_KINDS = (  # ending of an output's name -> its kind; the first that fits counts
+    (MASTER_NAME, "hls"),
+    (".m3u8", "playlist"),
+    (".m4s", "segments"),
+    (".mp4", "mp4"),
+    (".m4a", "m4a"),
+    (".webm", "webm"),
+    (".mp3", "mp3"),
+    ("storyboard.vtt", "storyboard"),
+    ("chapters.vtt", "chapters"),
+    (".vtt", "captions"),
+    (LOG_NAME, "log"),
+)
+PICTURE_KINDS = (("thumbnail", "thumbnail"), ("storyboard", "sheet"))  # beginning of a JPEG's name -> its kind
+
+
+class RunName(NamedTuple):
+    """The parts of the name of a run's folder."""
+
+    kind: str
+    task: int
+    generation: int
+
+
+def video_folder(video_id: int) -> str:
+    """The folder of a video, relative to the media folder."""
+    return f"{VIDEOS}/{video_id:06d}"
+
+
+def video_of(folder: str) -> int | None:
+    """The id of the video whose folder this is; None for any other name."""
+    match = VIDEO_FOLDER.fullmatch(folder)
+    return int(match[1]) if match and video_folder(int(match[1])) == folder else None
+
+
+def source_of(video_id: int) -> str:
+    """The source of a video, relative to the media folder."""
+    return f"{video_folder(video_id)}/{SOURCE}"
 
 
 def run_folder(kind: str, task_id: int, generation: int) -> str:
-    """Where one run of a task publishes, in its video's folder; see RUN_FOLDER."""
+    """The folder in which one run of a task publishes, in the folder of its video."""
     return f"{kind}-{task_id}-g{generation}"
+
+
+def parse_run_folder(name: str) -> RunName | None:
+    """The reverse of `run_folder`; None for any other name."""
+    match = RUN_FOLDER.fullmatch(name)
+    return RunName(match[1], int(match[2]), int(match[3])) if match else None
+
+
+def folders_of_run(name: str) -> tuple[str, ...]:
+    """All folders that a run may have: the published one, and those in which it works."""
+    return (name, name + PART, name + CHUNKS)
+
+
+def is_bare(names: Iterable[str]) -> bool:
+    """Does a video's folder hold a source at most? Then no run has ever begun there."""
+    return all(name == SOURCE or name.startswith("lock") for name in names)
+
+
+def kind_and_mime(name: str) -> tuple[str, str]:
+    """The kind of an output and its MIME type. Errors: ValueError for a name that no encode gives to a file."""
+    kinds = [kind for ending, kind in OUTPUT_KINDS if name.endswith(ending)]
+    if name.endswith(".jpg"):
+        kinds = [kind for beginning, kind in PICTURE_KINDS if name.startswith(beginning)]
+    if not kinds or not FILE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of an output")
+    ending = f".{name.rpartition('.')[2]}"
+    if name.startswith(AUDIO) and ending in (".m4s", ".webm"):
+        return kinds[0], MIME_TYPES[ending].replace("video/", "audio/")
+    return kinds[0], MIME_TYPES[ending]

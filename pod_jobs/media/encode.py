@@ -9,13 +9,11 @@
 Each command is in encoding.log. The caller owns the folder: publishes it by renaming, or throws it away.
 """
 
-import errno
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pod_jobs.errors import BadSource, DiskFull, PermanentError
+from pod_jobs.errors import BadSource, PermanentError, translated_os_errors
 from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.facts.media_info import AudioTrack, MediaInfo
@@ -60,18 +58,8 @@ def encode(
     """
     if any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty")
-    with _disk_full():
+    with translated_os_errors(folder.name):
         return _run(Work(source.absolute(), folder.absolute(), plan, tools, tick), team)
-
-
-@contextmanager
-def _disk_full() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(str(error)) from error
-        raise
 
 
 def _run(work: Work, team: sharing.Team | None) -> Encoded:

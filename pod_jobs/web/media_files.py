@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
-from pod_jobs.media_folder import FILE_NAME, LOG_NAME, RUN_FOLDER
+from pod_jobs.media_folder import FILE_NAME, LOG_NAME, RUN_FOLDER, video_folder
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.guards.threads_per_person import seated
 from pod_jobs.web.intake.received_files import PIECE_BYTES
@@ -51,7 +51,7 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     kind_task_generation = RUN_FOLDER.fullmatch(folder)
     if mime is None or kind_task_generation is None or not FILE_NAME.fullmatch(name):
         raise NotFound(f"no file of ours is called {folder}/{name}")
-    complete = site().settings.media_folder / videos.folder_of(video.id) / folder
+    complete = site().settings.media_folder / video_folder(video.id) / folder
     growing = complete.with_name(f"{folder}.part")
     for _ in range(2):  # the rename may come between the two looks
         if (complete / name).is_file():

@@ -31,6 +31,7 @@ from pod_jobs.media.process.tools import find_tools
 from pod_jobs.media.sharing.sharing import Team
 from pod_jobs.settings import ROOT, load
 from tests.servers import KeyValueServer, wait_until
+from tests.unit.media.samples import LIMITS
 
 PASSWORD = "a password for tests"
 CLIP_S = 16
@@ -108,7 +109,7 @@ class Outputs:
         self.folder.mkdir()
         self.source = source or make_clip(folder / "clip.mp4")
         rung = Rendition("360p", 360, crf=28, preset="ultrafast", maxrate_kbps=1200, audio_kbps=96, mp4=True)
-        plan = plan or EncodePlan((rung,), share_from_s=1, chunk_s=4)
+        plan = plan or EncodePlan((rung,), share_from_s=1, chunk_s=4, limits=LIMITS)
         encoded = encode(self.source, self.folder, plan, find_tools("", "none"), lambda progress: None, team)
         self.result: dict[str, Any] = asdict(encoded)
 

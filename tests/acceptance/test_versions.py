@@ -9,11 +9,12 @@ from pod_jobs.media.encode import EncodePlan
 from pod_jobs.media.planning.ladder import Rendition
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
+from tests.unit.media.samples import LIMITS
 
 
 def small(container: str, codec: str, preset: str) -> EncodePlan:
     rung = Rendition("small", 90, crf=45, preset=preset, maxrate_kbps=300, audio_kbps=64, mp4=False)
-    return EncodePlan((rung,), container=container, codec=codec, mp3_kbps=0, with_extras=False)
+    return EncodePlan((rung,), container=container, codec=codec, mp3_kbps=0, with_extras=False, limits=LIMITS)
 
 
 @pytest.fixture(scope="module")

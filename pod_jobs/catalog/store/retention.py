@@ -9,8 +9,7 @@ from peewee import fn
 from pod_jobs.catalog.database import locked
 from pod_jobs.catalog.models import Audit, Output, Task, Video
 from pod_jobs.catalog.store.tasks import OPEN, others_of
-from pod_jobs.catalog.store.videos import folder_of
-from pod_jobs.media_folder import run_folder
+from pod_jobs.media_folder import folders_of_run, run_folder, video_folder
 
 
 def deleted_videos() -> list[Video]:
@@ -53,8 +52,8 @@ def folders_in_use(videos: Sequence[int]) -> set[str]:
     used |= {str(row.published_folder) for row in published if row.published_folder}
     for task in Task.select().where(Task.state.in_(OPEN), Task.video.in_(videos)):
         for generation in range(1, task.generation + 1):
-            name = f"{folder_of(task.video_id or 0)}/{run_folder(task.kind, task.id, generation)}"
-            used |= {name, f"{name}.part"}
+            name = f"{video_folder(task.video_id or 0)}/{run_folder(task.kind, task.id, generation)}"
+            used |= {*folders_of_run(name)}
     return used
 
 

@@ -9,7 +9,7 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.errors import NotFound, Refused
-from pod_jobs.media_folder import WEB
+from pod_jobs.media_folder import WEB, source_of
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,6 @@ class Source:
     name: str
     bytes: int
     options: dict[str, Any] = field(default_factory=dict)
-
-
-def folder_of(video_id: int) -> str:
-    """Where a video's files live, relative to the media folder."""
-    return f"videos/{video_id:06d}"
-
-
-def source_of(video_id: int) -> str:
-    """Where a video's source lies, relative to the media folder."""
-    return f"{folder_of(video_id)}/source"
 
 
 def create(

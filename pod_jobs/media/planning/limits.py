@@ -7,16 +7,19 @@ from pod_jobs.media.planning.cut import Range
 
 @dataclass(frozen=True)
 class Limits:
-    """Ceilings for one source. Times in seconds, memory in MB (10^6) of address space."""
+    """Ceilings for one source. Times in seconds, memory in MB (10^6) of address space.
 
-    max_duration_s: int = 10 * 3600
-    max_pixels: int = 36_000_000  # 8K is 33 million
+    Those without a default here are settings, and settings.toml holds their defaults.
+    """
+
+    max_duration_s: int
+    max_pixels: int
+    wall_factor: float  # an encode may take this many times the duration, and 10 min more
+    stall_s: int  # without any progress
+    memory_mb: int
     max_side_px: int = 10_000
     max_streams: int = 64
     probe_s: int = 60
-    wall_factor: float = 30.0  # an encode may take this many times the duration, and 10 min more
-    stall_s: int = 120  # without any progress
-    memory_mb: int = 6000  # x264 at 1080p maps 2 GB and uses 600 MB
     grace_s: float = 3.0  # between SIGTERM and SIGKILL
 
 

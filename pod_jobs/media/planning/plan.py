@@ -21,7 +21,7 @@ class EncodePlan:
     """
 
     renditions: tuple[Rendition, ...]
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits
     segment_s: int = 4
     keyframe_s: int = 2
     mp3_kbps: int = 192

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pod_jobs import media_folder
 from pod_jobs.media.facts.media_info import AudioTrack, VideoTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.codecs import AAC, LIBX264, Encoder, SoundEncoder
 from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.scene import Scene
 
-AUDIO = "audio"  # the name of the sound's files: audio.m3u8, audio.m4s, audio.mp3, audio.m4a
+AUDIO = media_folder.AUDIO  # names the first sound's files: audio.m3u8, audio.m4s, audio.mp3, audio.m4a
 
 
 @dataclass(frozen=True)

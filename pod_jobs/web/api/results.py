@@ -1,6 +1,5 @@
 """What workers say: that they start a run, and how it ended. The other side of catalog/client.py."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,11 +7,11 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from pydantic import TypeAdapter
 
+from pod_jobs import media_folder
 from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
-from pod_jobs.catalog.store import reports, tasks, videos
+from pod_jobs.catalog.store import reports, tasks
 from pod_jobs.errors import Malformed, ResultRejected
-from pod_jobs.media_folder import FILE_NAME
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import orders
@@ -98,9 +97,9 @@ def start(task_id: int) -> ResponseReturnValue:
         "video": task.video_id,
         "title": video.title if video else "",
         "source": video.source_path if video else "",
-        "folder": videos.folder_of(video.id) if video else "",
+        "folder": media_folder.video_folder(video.id) if video else "",
         "options": task.options or {},
-        "others": {name: videos.source_of(number) for name, number in tasks.others_of(task).items()},
+        "others": {name: media_folder.source_of(number) for name, number in tasks.others_of(task).items()},
     }
 
 
@@ -125,11 +124,12 @@ def _check_result(task: Task) -> None:
         raise ResultRejected(error.reason) from error
     if task.video_id is None:
         return
-    own = re.escape(f"{videos.folder_of(task.video_id)}/{task.kind}-{task.id}-g") + r"\d+"
-    if not re.fullmatch(own, result.folder):
+    place, _, name = result.folder.rpartition("/")
+    run = media_folder.parse_run_folder(name)
+    if place != media_folder.video_folder(task.video_id) or run is None or run[:2] != (task.kind, task.id):
         raise ResultRejected(f"folder {result.folder!r} is not one of task {task.id}")
     for output in result.outputs:
-        if not FILE_NAME.fullmatch(output.name):
+        if not media_folder.FILE_NAME.fullmatch(output.name):
             raise ResultRejected(f"outputs: {output.name!r} is not an acceptable name")
 
 

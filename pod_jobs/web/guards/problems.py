@@ -1,6 +1,5 @@
 """Errors as answers: a problem document (RFC 9457) for programs, a page for people; the sentence in their language."""
 
-import errno
 import logging
 from typing import Any
 
@@ -134,7 +133,7 @@ def _of_value(error: DataError) -> Response:
 
 
 def _of_system(error: OSError) -> Response:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return answer(errors.DiskFull(str(error)))
+    if isinstance(known := errors.of_system(error), errors.DiskFull):
+        return answer(known)
     log.error("%s %s", request.method, request.path, exc_info=error)
     return _answer(PodJobsError("see the log of the web app"), 500)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from peewee import Database
 
+from pod_jobs import media_folder
 from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.store import reports, retention, tasks, videos
 from pod_jobs.catalog.store.reports import Report
@@ -25,7 +26,7 @@ def encodes(lecturer: User) -> list[Task]:
 
 
 def folder_of(task: Task) -> str:
-    return f"{videos.folder_of(task.video_id or 0)}/encode-{task.id}-g1"
+    return f"{media_folder.video_folder(task.video_id or 0)}/encode-{task.id}-g1"
 
 
 def finish(task: Task, name: str, outcome: str = "done", **more: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from pod_jobs import media_folder
 from pod_jobs.catalog.models import Task, Video
 from pod_jobs.catalog.store import reports, retention, tasks, uploads, users, videos
 from pod_jobs.janitor import purge, rounds
@@ -59,14 +60,17 @@ def test_a_deleted_video_that_an_order_reads_meanwhile_stays(home: Path, redis: 
     owner, media = users.find("léa"), load().media_folder
     first, second = (videos.create(owner, "t", videos.Source("x", 1), now(), lambda path: None)[0] for _ in range(2))
     for video in (first, second):
-        (media / videos.source_of(video.id)).parent.mkdir(parents=True)
+        (media / media_folder.source_of(video.id)).parent.mkdir(parents=True)
         videos.delete(video.id, owner, now())
     steps = purge.purge(load(), now(), nullcontext)
     next(steps)
     Task.update(options={"second": second.id}).where(Task.id == task.id).execute()
     list(steps)
-    assert not (media / videos.folder_of(first.id)).exists()
-    assert (media / videos.folder_of(second.id)).exists() and [video.id for video in Video.select()] == [1, second.id]
+    assert not (media / media_folder.video_folder(first.id)).exists()
+    assert (media / media_folder.video_folder(second.id)).exists() and [video.id for video in Video.select()] == [
+        1,
+        second.id,
+    ]
 
 
 def test_an_upload_that_somebody_goes_on_with_keeps_its_file(home: Path, redis: Redis, task: Task) -> None:

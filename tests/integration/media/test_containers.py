@@ -14,6 +14,7 @@ from pod_jobs.media.encode import Encoded, EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
+from tests.unit.media.samples import LIMITS
 
 
 def rungs(crf: int, preset: str) -> tuple[Rendition, ...]:
@@ -29,7 +30,9 @@ Encode = Callable[..., tuple[Encoded, Path]]
 @pytest.fixture
 def make(tools: Tools, clips: Clips, tmp_path: Path) -> Encode:
     def make(clip: str, container: str, codec: str = "h264", **more: Any) -> tuple[Encoded, Path]:
-        plan = EncodePlan(RUNGS.get(codec, ()), container=container, codec=codec, mp3_kbps=0, with_extras=False)
+        plan = EncodePlan(
+            RUNGS.get(codec, ()), container=container, codec=codec, mp3_kbps=0, with_extras=False, limits=LIMITS
+        )
         folder = tmp_path / f"{container}-{codec}"
         folder.mkdir()
         return encode(clips.path(clip), folder, replace(plan, **more), tools, lambda progress: None), folder

@@ -19,11 +19,12 @@ from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.clips import real_media
 from tests.integration.media.conftest import EncodeOnce
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
 HIGH = Rendition("180p", 180, crf=30, preset="ultrafast", maxrate_kbps=600, audio_kbps=96, mp4=True)
 TOP = Rendition("360p", 360, crf=35, preset="ultrafast", maxrate_kbps=900, audio_kbps=96, mp4=False)
-PLAN = EncodePlan((TOP, LOW, HIGH), mp3_kbps=64)
+PLAN = EncodePlan((TOP, LOW, HIGH), mp3_kbps=64, limits=LIMITS)
 
 # Real recordings that the benchmarks encode instead.
 MINUTES_OF_WORK = (
@@ -288,7 +289,7 @@ def test_real_recordings(tools: Tools, tmp_path: Path) -> None:
         out = tmp_path / source.name
         out.mkdir()
         try:
-            result = encode(source, out, EncodePlan((LOW,)), tools, lambda progress: None)
+            result = encode(source, out, EncodePlan((LOW,), limits=LIMITS), tools, lambda progress: None)
             assert result.warnings == (), source.name
             assert source.name not in refused
         except BadSource as error:

@@ -1,6 +1,7 @@
 """An encode under way: what can be watched, and what ends it early."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,13 @@ from pod_jobs.errors import BadSource, Cancelled, DiskFull, FfmpegFailed
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.hls.playlists import parse_playlist
 from pod_jobs.media.planning.ladder import Rendition
-from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process.progress import Progress
 from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
-PLAN = EncodePlan((LOW,), mp3_kbps=64)
+PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
 
 
 def test_one_can_watch_while_it_encodes(tools: Tools, clips: Clips, tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_one_can_watch_while_it_encodes(tools: Tools, clips: Clips, tmp_path: Pa
             looks.append(playlist.end <= (tmp_path / "90p.m4s").stat().st_size)
 
     slow = Rendition("90p", 90, crf=30, preset="veryslow", maxrate_kbps=300, audio_kbps=64, mp4=False)
-    result = encode(clips.path("long.mp4"), tmp_path, EncodePlan((slow,)), tools, tick)
+    result = encode(clips.path("long.mp4"), tmp_path, EncodePlan((slow,), limits=LIMITS), tools, tick)
     assert looks == [True]
     assert result.first_playable_s < result.wall_s
     assert {p.is_video for p in seen if p.step == "encode"} == {True}
@@ -53,13 +54,13 @@ def test_a_cancel_ends_it_quickly(tools: Tools, clips: Clips, tmp_path: Path) ->
 
     slow = Rendition("360p", 360, crf=10, preset="placebo", maxrate_kbps=9000, audio_kbps=64, mp4=False)
     with pytest.raises(Cancelled):
-        encode(clips.path("long.mp4"), tmp_path, EncodePlan((slow,)), tools, tick)
+        encode(clips.path("long.mp4"), tmp_path, EncodePlan((slow,), limits=LIMITS), tools, tick)
     assert time.monotonic() - at[0] < 5
     assert "ended by us: enough" in (tmp_path / "encoding.log").read_text()
 
 
 def test_a_stall_ends_it(tools: Tools, clips: Clips, tmp_path: Path) -> None:
-    plan = EncodePlan((LOW,), limits=Limits(stall_s=0))
+    plan = EncodePlan((LOW,), limits=replace(LIMITS, stall_s=0))
     with pytest.raises(FfmpegFailed) as caught:
         encode(clips.path("plain.mp4"), tmp_path, plan, tools, lambda progress: None)
     assert caught.value.code == "encode-stalled"
@@ -75,4 +76,4 @@ def test_a_bad_source_leaves_a_log_and_no_output(tools: Tools, clips: Clips, tmp
 def test_a_full_disk_is_called_so(tools: Tools, clips: Clips, small_disk: Path) -> None:
     fat = Rendition("360p", 360, crf=1, preset="ultrafast", maxrate_kbps=90_000, audio_kbps=64, mp4=True)
     with pytest.raises(DiskFull):
-        encode(clips.path("long.mp4"), small_disk, EncodePlan((fat,)), tools, lambda progress: None)
+        encode(clips.path("long.mp4"), small_disk, EncodePlan((fat,), limits=LIMITS), tools, lambda progress: None)

@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,15 @@ import pytest
 from pod_jobs.errors import BadSource
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
-from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.run import Bounds, run
 from pod_jobs.media.process.tools import Tools, find_tools
 from tests.clips import builds
 from tests.hostile import CORPUS, READY, SECRET_TEXT, TEXTS, Ground, plant_secrets
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=35, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=False)
-PLAN = EncodePlan((LOW,), limits=Limits(memory_mb=3000, probe_s=30, stall_s=30), mp3_kbps=64)
+PLAN = EncodePlan((LOW,), limits=replace(LIMITS, memory_mb=3000, probe_s=30, stall_s=30), mp3_kbps=64)
 LIMIT_S = 30
 LIMIT_MB = 700
 IN_ACCESS, IN_OPEN, IN_ISDIR = 0x01, 0x20, 0x40000000
@@ -138,7 +139,7 @@ def test_the_second_net_holds_alone(locked_tools: Tools, outside: Outside, name:
     """Should the look at the first bytes miss a playlist: ffmpeg itself, with our white lists, does not follow it."""
     source = outside.source(name)
     outside.reached()
-    options = guard.input_options(locked_tools.demuxers, locked_tools.decoders, Limits())
+    options = guard.input_options(locked_tools.demuxers, locked_tools.decoders, LIMITS)
     argv = [locked_tools.ffmpeg, "-nostdin", "-v", "error", *options, "-i", f"file:{source}", "-t", "1", "out.mkv"]
     finished = run(argv, tmp_path, Bounds(wall_s=20, memory_mb=3000), lambda line: None, lambda: None)
     assert finished.returncode != 0

@@ -14,9 +14,10 @@ from pod_jobs.media.facts.mp4_boxes import read_tracks
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips, real_media
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
-PLAN = EncodePlan((LOW,), mp3_kbps=64)
+PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
 
 
 def encoded(source: Path, folder: Path, tools: Tools, plan: EncodePlan = PLAN) -> Encoded:

@@ -13,9 +13,10 @@ from pod_jobs.media.hls.playlists import parse_playlist
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.integration.media.conftest import EncodeOnce
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=25, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
-PLAN = EncodePlan((LOW,), mp3_kbps=64)
+PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
 
 
 def frames(path: Path) -> Iterator[av.VideoFrame]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pod_jobs.media.facts.media_info import AudioTrack, VideoTrack
 from pod_jobs.media.planning.ladder import PlannedRendition, Rendition
+from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process.guard import Sandbox
 from pod_jobs.media.process.tools import Tools
 
@@ -13,6 +14,7 @@ LADDER = (
     Rendition("720p", 720, crf=19, preset="veryfast", maxrate_kbps=3000, audio_kbps=128, mp4=True),
     Rendition("1080p", 1080, crf=20, preset="veryfast", maxrate_kbps=4500, audio_kbps=192, mp4=False),
 )
+LIMITS = Limits(max_duration_s=36_000, max_pixels=36_000_000, wall_factor=30.0, stall_s=120, memory_mb=6000)
 TOOLS = Tools(
     ffmpeg="/usr/bin/ffmpeg",
     version="5.1",

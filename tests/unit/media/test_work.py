@@ -11,7 +11,7 @@ from pod_jobs.errors import Cancelled, DiskFull, FfmpegFailed, Interrupted
 from pod_jobs.media.planning.plan import EncodePlan
 from pod_jobs.media.process.progress import Progress
 from pod_jobs.media.work import Work
-from tests.unit.media.samples import TOOLS
+from tests.unit.media.samples import LIMITS, TOOLS
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def work(tmp_path: Path, seen: list[tuple[str, str]]) -> Work:
     def tick(progress: Progress) -> None:
         seen.append((progress.step, threading.current_thread().name))
 
-    return Work(tmp_path / "source", tmp_path, EncodePlan(()), TOOLS, tick)
+    return Work(tmp_path / "source", tmp_path, EncodePlan((), limits=LIMITS), TOOLS, tick)
 
 
 @dataclass

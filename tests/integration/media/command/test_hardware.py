@@ -13,6 +13,7 @@ from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
+from tests.unit.media.samples import LIMITS
 
 DEVICE = "/dev/dri/renderD128"
 RUNG = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
@@ -49,7 +50,9 @@ def test_a_card_that_fails_at_a_video_is_left_out_with_a_remark(
     tools: Tools, clips: Clips, tmp_path: Path, name: str
 ) -> None:
     equipped = hardware.with_hardware(tools, hardware.encoders(DEVICE)[name])
-    result = encode(clips.path("plain.mp4"), tmp_path, EncodePlan((RUNG,)), equipped, lambda progress: None)
+    result = encode(
+        clips.path("plain.mp4"), tmp_path, EncodePlan((RUNG,), limits=LIMITS), equipped, lambda progress: None
+    )
     (remark,) = result.warnings
     assert remark.code == "warning-hardware" and remark.reason
     assert [("libx264" in command, f"h264_{name}" in command) for command in result.commands[:2]] == [
@@ -61,7 +64,7 @@ def test_a_card_that_fails_at_a_video_is_left_out_with_a_remark(
 
 def test_a_copied_picture_asks_no_card(tools: Tools, clips: Clips, tmp_path: Path) -> None:
     equipped = hardware.with_hardware(tools, hardware.encoders(DEVICE)["nvenc"])
-    plan = EncodePlan((replace(RUNG, height_px=180, maxrate_kbps=9000),), copy_top=True)
+    plan = EncodePlan((replace(RUNG, height_px=180, maxrate_kbps=9000),), copy_top=True, limits=LIMITS)
     result = encode(clips.path("web.mp4"), tmp_path, plan, equipped, lambda progress: None)
     assert result.warnings == () and "nvenc" not in " ".join(result.commands)
 
@@ -69,4 +72,4 @@ def test_a_copied_picture_asks_no_card(tools: Tools, clips: Clips, tmp_path: Pat
 def test_a_bad_source_stays_one(tools: Tools, clips: Clips, tmp_path: Path) -> None:
     equipped = hardware.with_hardware(tools, hardware.encoders(DEVICE)["vaapi"])
     with pytest.raises(BadSource):
-        encode(clips.path("noise.mkv"), tmp_path, EncodePlan((RUNG,)), equipped, lambda progress: None)
+        encode(clips.path("noise.mkv"), tmp_path, EncodePlan((RUNG,), limits=LIMITS), equipped, lambda progress: None)

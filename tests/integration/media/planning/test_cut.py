@@ -12,9 +12,10 @@ from pod_jobs.media.facts.mp4_boxes import read_tracks
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
-PLAN = EncodePlan((LOW,), mp3_kbps=64, copy_top=True)
+PLAN = EncodePlan((LOW,), mp3_kbps=64, copy_top=True, limits=LIMITS)
 
 
 def flash_s(path: Path) -> tuple[float, float]:

@@ -14,14 +14,14 @@ from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.codecs import LIBX264
 from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.ladder import Rendition
-from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.planning.plan import Encoded
 from pod_jobs.media.process.tools import Tools
 from tests.clips import AAC, H264, Clips, ffmpeg, pattern
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("180p", 180, crf=20, preset="ultrafast", maxrate_kbps=2000, audio_kbps=64, mp4=True)
 HIGH = replace(LOW, name="360p", height_px=360)
-PLAN = EncodePlan((LOW, HIGH), mp3_kbps=64, copy_top=True)
+PLAN = EncodePlan((LOW, HIGH), mp3_kbps=64, copy_top=True, limits=LIMITS)
 COLOURS = {
     "black": (0, 0, 0),
     "white": (255, 255, 255),
@@ -284,7 +284,7 @@ def test_another_file_is_refused_with_its_sentence(
 
 
 def test_all_together_may_last_no_longer_than_one_recording(made: Studioed, shelf: Shelf) -> None:
-    plan = replace(PLAN, limits=Limits(max_duration_s=3), dressing=Dressing(opening=shelf.clip("red")))
+    plan = replace(PLAN, limits=replace(LIMITS, max_duration_s=3), dressing=Dressing(opening=shelf.clip("red")))
     with pytest.raises(BadSource) as caught:
         made(shelf.clip("blue"), plan)
     assert (caught.value.code, caught.value.reason) == ("source-too-long", "4 s")
@@ -343,7 +343,7 @@ def test_sound_alone_is_that_of_the_second_recording_where_the_first_is_silent(
     tools: Tools, tmp_path: Path, shelf: Shelf
 ) -> None:
     silent, speaking = shelf.clip("blue", tone=False), shelf.clip("red", seconds=1)
-    plan = EncodePlan((), container="m4a", mp3_kbps=0, with_extras=False, studio=Studio(speaking))
+    plan = EncodePlan((), container="m4a", mp3_kbps=0, with_extras=False, studio=Studio(speaking), limits=LIMITS)
     encoded = encode(silent, tmp_path, replace(plan, keep=((0.4, 2.0),)), tools, lambda progress: None)
     assert [one.name for one in encoded.outputs] == ["audio.m4a", "encoding.log"]
     assert encoded.duration_s == pytest.approx(0.6, abs=0.1)

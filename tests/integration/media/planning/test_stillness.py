@@ -13,10 +13,11 @@ from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
 from tests.integration.media.conftest import EncodeOnce
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=20, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 TOP = Rendition("180p", 180, crf=20, preset="veryfast", maxrate_kbps=9000, audio_kbps=64, mp4=True)
-PLAN = EncodePlan((LOW, TOP), mp3_kbps=64)
+PLAN = EncodePlan((LOW, TOP), mp3_kbps=64, limits=LIMITS)
 MOVING = (*range(40), *range(141, 170), 298, 299)  # frames of slides.mp4
 
 

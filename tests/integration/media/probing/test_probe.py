@@ -2,16 +2,17 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pod_jobs.errors import BadSource
 from pod_jobs.media.facts.media_info import MediaInfo
-from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.process.tools import Tools, find_tools
 from tests.clips import BAD_MAKERS, H264, Clips, ffmpeg, pattern
+from tests.unit.media.samples import LIMITS
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def any_tools() -> Tools:
 
 
 def look(clips: Clips, tools: Tools, name: str) -> MediaInfo:
-    return probe(clips.path(name), tools, Limits())
+    return probe(clips.path(name), tools, LIMITS)
 
 
 def test_plain(clips: Clips, any_tools: Tools) -> None:
@@ -76,14 +77,14 @@ def test_subtitles_that_go_on_make_nothing_longer(any_tools: Tools, tmp_path: Pa
     ffmpeg(
         *pattern("128x96"), *words, *H264, "-c:s", "mov_text" if name.endswith("mp4") else "srt", str(tmp_path / name)
     )
-    media = probe(tmp_path / name, any_tools, Limits())
+    media = probe(tmp_path / name, any_tools, LIMITS)
     assert media.duration_s == pytest.approx(2, abs=0.1)
     assert not media.is_cut_short
 
 
 def test_a_track_of_an_unknown_codec_is_left_out(clips: Clips, any_tools: Tools, tmp_path: Path) -> None:
     (tmp_path / "new.mp4").write_bytes(clips.path("plain.mp4").read_bytes().replace(b"avc1", b"new1"))
-    media = probe(tmp_path / "new.mp4", any_tools, Limits())
+    media = probe(tmp_path / "new.mp4", any_tools, LIMITS)
     assert (media.is_video, len(media.audio)) == (False, 1)
     assert media.undecodable == (("video", "?"),)
 
@@ -110,7 +111,7 @@ def test_bad_files_are_refused_with_their_code(clips: Clips, any_tools: Tools, n
     path = clips.path(name)
     started = time.monotonic()
     with pytest.raises(BadSource) as caught:
-        probe(path, any_tools, Limits())
+        probe(path, any_tools, LIMITS)
     assert caught.value.code == BAD_MAKERS[name][1]
     assert "?" not in caught.value.sentence
     assert time.monotonic() - started < 15
@@ -121,17 +122,17 @@ def test_only_regular_files(any_tools: Tools, tmp_path: Path, clips: Clips) -> N
     (tmp_path / "link").symlink_to(clips.path("plain.mp4"))
     for path in (tmp_path / "fifo", tmp_path / "link", Path("/dev/zero"), tmp_path):
         with pytest.raises(BadSource) as caught:
-            probe(path, any_tools, Limits())
+            probe(path, any_tools, LIMITS)
         assert caught.value.code == "source-not-media"
 
 
 def test_a_missing_file(any_tools: Tools, tmp_path: Path) -> None:
     with pytest.raises(BadSource) as caught:
-        probe(tmp_path / "gone", any_tools, Limits())
+        probe(tmp_path / "gone", any_tools, LIMITS)
     assert caught.value.code == "source-missing"
 
 
 def test_a_probe_that_takes_too_long_is_ended(any_tools: Tools, clips: Clips) -> None:
     with pytest.raises(BadSource) as caught:
-        probe(clips.path("plain.mp4"), any_tools, Limits(probe_s=0))
+        probe(clips.path("plain.mp4"), any_tools, replace(LIMITS, probe_s=0))
     assert caught.value.code == "source-unreadable"

@@ -17,15 +17,15 @@ from pod_jobs.errors import Cancelled
 from pod_jobs.media.encode import Encoded, EncodePlan, Progress, encode
 from pod_jobs.media.hls.playlists import parse_playlist
 from pod_jobs.media.planning.ladder import Rendition
-from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.media.sharing import chunks
 from tests.clips import AAC, H264, SKIPPING, ffmpeg, pattern, standing, tone
 from tests.servers import wait_until
+from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=23, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 TOP = Rendition("180p", 180, crf=23, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=False)
-PLAN = EncodePlan((LOW, TOP), mp3_kbps=64, segment_s=2, share_from_s=10, chunk_s=4)
+PLAN = EncodePlan((LOW, TOP), mp3_kbps=64, segment_s=2, share_from_s=10, chunk_s=4, limits=LIMITS)
 SECONDS = 18
 
 
@@ -222,7 +222,9 @@ def test_the_chunk_of_a_frozen_helper_is_taken_over(
     def tick(progress: Progress) -> None:
         assert time.monotonic() < deadline, log_of(folder)
 
-    encoded = encode(sources["even.mp4"], folder, replace(PLAN, limits=Limits(stall_s=4)), tools, tick, helpers)
+    encoded = encode(
+        sources["even.mp4"], folder, replace(PLAN, limits=replace(LIMITS, stall_s=4)), tools, tick, helpers
+    )
     assert os.WIFSTOPPED(os.waitpid(helpers.pids[0], os.WUNTRACED | os.WNOHANG)[1])
     assert was_shared(folder, encoded), log_of(folder)
     makers = re.findall(r"chunk \d+ by (\S+):", log_of(folder))

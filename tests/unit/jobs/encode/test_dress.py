@@ -9,8 +9,9 @@ from pod_jobs.jobs.encode.dress import dressed
 from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.plan import EncodePlan
 from pod_jobs.settings import Settings, load
+from tests.unit.media.samples import LIMITS
 
-PLAN = EncodePlan(())
+PLAN = EncodePlan((), limits=LIMITS)
 
 
 @pytest.fixture

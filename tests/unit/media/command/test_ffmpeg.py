@@ -10,10 +10,10 @@ from pod_jobs.media.command.graph import audio_graph, join_graph, video_graph
 from pod_jobs.media.facts.media_info import AudioTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.cut import Range
-from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.limits import Source
 from pod_jobs.media.planning.streams import Picture, Sound
 from pod_jobs.media.process.tools import NEEDED_FILTERS
-from tests.unit.media.samples import SOUND_TRACK, TOOLS, planned, video
+from tests.unit.media.samples import LIMITS, SOUND_TRACK, TOOLS, planned, video
 
 TWO = (planned(0, 640, 360), planned(1, 1280, 720))
 SOUND = Sound(SOUND_TRACK, kbps=128, mp3_kbps=192)
@@ -21,7 +21,7 @@ SOUND = Sound(SOUND_TRACK, kbps=128, mp3_kbps=192)
 
 def test_the_whole_pass() -> None:
     picture = Picture(video(1280, 720), TWO, rate=None, keyframe_s=2)
-    assert build_encode(TOOLS, Limits(), Source("/media/source", "mov"), picture, [SOUND], segment_s=4) == [
+    assert build_encode(TOOLS, LIMITS, Source("/media/source", "mov"), picture, [SOUND], segment_s=4) == [
         "/usr/bin/ffmpeg",
         *("-nostdin", "-hide_banner", "-loglevel", "warning"),
         *("-progress", "pipe:1", "-nostats", "-stats_period", "0.5"),
@@ -65,8 +65,8 @@ def test_the_whole_pass() -> None:
 
 
 def test_sound_alone_and_picture_alone() -> None:
-    sound = build_encode(TOOLS, Limits(), Source("/s", "mov"), None, [SOUND], 4)
-    picture = build_encode(TOOLS, Limits(), Source("/s", "mov"), Picture(video(), TWO, None, 2), [], 4)
+    sound = build_encode(TOOLS, LIMITS, Source("/s", "mov"), None, [SOUND], 4)
+    picture = build_encode(TOOLS, LIMITS, Source("/s", "mov"), Picture(video(), TWO, None, 2), [], 4)
     assert sound[sound.index("-var_stream_map") + 1] == "a:0,name:audio"
     assert "libx264" not in sound
     assert picture[picture.index("-var_stream_map") + 1] == "v:0,name:360p v:1,name:720p"
@@ -76,7 +76,7 @@ def test_sound_alone_and_picture_alone() -> None:
 @pytest.mark.parametrize(("degrees", "left_alone"), [(0, False), (90, False), (-90, False), (180, False), (3, True)])
 def test_only_quarter_turns_are_made(degrees: int, left_alone: bool) -> None:
     picture = Picture(video(rotation_deg=degrees), TWO, None, 2)
-    assert ("-noautorotate" in build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, [], 4)) == left_alone
+    assert ("-noautorotate" in build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, [], 4)) == left_alone
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_downloads() -> None:
 
 def test_two_sounds_and_a_gain() -> None:
     other = Sound(AudioTrack(2, "aac", 1, 48_000, "eng", False), 64, 128, name="audio_2", gain_db=-3.25)
-    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), None, [SOUND, other], 4)
+    argv = build_encode(TOOLS, LIMITS, Source("/s", "mov"), None, [SOUND, other], 4)
     assert "a:0,name:audio a:1,name:audio_2" in argv
     assert argv[argv.index("-b:a:1") + 1] == "64k"
     assert argv.count("libmp3lame") == 1
@@ -156,7 +156,7 @@ def test_two_sounds_and_a_gain() -> None:
 
 def test_one_kept_range_is_a_window_on_the_input() -> None:
     source = Source("/s", "mov", (Range(10, 20.5),))
-    argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
+    argv = build_encode(TOOLS, LIMITS, source, Picture(video(), TWO, None, 2), [SOUND], 4)
     at = argv.index("-ss")
     assert argv[at : at + 8] == ["-ss", "10.000", "-t", "10.500", "-f", "mov", "-i", "file:/s"]
     assert "concat" not in argv[argv.index("-filter_complex") + 1]
@@ -167,13 +167,13 @@ def test_decoders_of_many_ranges_share_the_room_for_threads() -> None:
     picture = Picture(video(1280, 720), TWO, rate=None, keyframe_s=2)
     for count, limited in ((8, 0), (50, 50)):
         ranges = tuple(Range(float(n), n + 0.5) for n in range(count))
-        argv = build_encode(TOOLS, Limits(), Source("/media/source", "mov", ranges), picture, [SOUND], segment_s=4)
+        argv = build_encode(TOOLS, LIMITS, Source("/media/source", "mov", ranges), picture, [SOUND], segment_s=4)
         assert argv.count("-threads") == limited
 
 
 def test_several_kept_ranges_are_joined_before_anything_else() -> None:
     source = Source("/s", "mov", (Range(0, 5), Range(10, 20)))
-    argv = build_encode(TOOLS, Limits(), source, Picture(video(), TWO, None, 2), [SOUND], 4)
+    argv = build_encode(TOOLS, LIMITS, source, Picture(video(), TWO, None, 2), [SOUND], 4)
     assert argv.count("-i") == argv.count("-codec_whitelist") == 2
     graph = argv[argv.index("-filter_complex") + 1]
     assert graph.startswith(
@@ -186,7 +186,7 @@ def test_several_kept_ranges_are_joined_before_anything_else() -> None:
 def test_a_chunk_keeps_its_place_in_the_whole() -> None:
     chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
     picture = Picture(video(640, 360), TWO[:1], rate=None, keyframe_s=2, chunk=chunk)
-    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, (), 4)
+    argv = build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, (), 4)
     assert argv[argv.index("-noaccurate_seek") : argv.index("-i")] == [
         "-noaccurate_seek",
         "-ss",
@@ -202,7 +202,7 @@ def test_a_chunk_keeps_its_place_in_the_whole() -> None:
 def test_a_chunk_at_a_constant_rate_ends_by_count_and_may_repeat_what_was_before_it() -> None:
     chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
     picture = Picture(video(640, 360), TWO[:1], rate=Fraction(25), keyframe_s=2, chunk=chunk)
-    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, (), 4)
+    argv = build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, (), 4)
     assert "setpts='PTS-if(lt(T,-0.020000),10/TB,0)'" in argv[argv.index("-filter_complex") + 1]
     assert argv[argv.index("-frames:v") + 1] == "400"
 

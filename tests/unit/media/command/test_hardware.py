@@ -8,10 +8,10 @@ import pytest
 from pod_jobs.media.command import hardware
 from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.planning.codecs import LIBX264, find_encoder
-from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.limits import Source
 from pod_jobs.media.planning.streams import Picture
 from pod_jobs.media.process.guard import Sandbox, sandboxed
-from tests.unit.media.samples import TOOLS, planned, video
+from tests.unit.media.samples import LIMITS, TOOLS, planned, video
 
 CARDS = hardware.encoders("/dev/dri/renderD129")
 TWO = (planned(0, 640, 360), planned(1, 1280, 720))
@@ -19,7 +19,7 @@ TWO = (planned(0, 640, 360), planned(1, 1280, 720))
 
 def argv(name: str) -> list[str]:
     picture = Picture(video(1280, 720), TWO, None, 2, encoder=CARDS[name])
-    return build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, [], 4)
+    return build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, [], 4)
 
 
 def between(words: list[str], first: str, last: str) -> list[str]:

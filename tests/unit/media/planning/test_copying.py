@@ -9,9 +9,9 @@ import pytest
 from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.planning.copying import may_copy
-from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.limits import Source
 from pod_jobs.media.planning.streams import Picture
-from tests.unit.media.samples import TOOLS, planned, video
+from tests.unit.media.samples import LIMITS, TOOLS, planned, video
 
 TOP = planned(2, 1920, 1080)
 
@@ -64,7 +64,7 @@ def test_also_what_the_container_or_the_plan_forbids() -> None:
 
 def test_the_copy_in_the_pass() -> None:
     picture = Picture(video(), (planned(0, 640, 360), TOP), None, 2, copies_top=True)
-    argv = build_encode(TOOLS, Limits(), Source("/s", "mov"), picture, [], 4)
+    argv = build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, [], 4)
     graph = argv[argv.index("-filter_complex") + 1]
     assert graph == "[0:0]format=yuv420p,split=1[s0];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0]"
     at = argv.index("[v0]")
@@ -72,5 +72,5 @@ def test_the_copy_in_the_pass() -> None:
     assert argv[argv.index("-c:v:1") + 1] == "copy"
     assert "-crf:v:1" not in argv
     assert "v:0,name:360p v:1,name:1080p" in argv
-    alone = build_encode(TOOLS, Limits(), Source("/s", "mov"), replace(picture, renditions=(TOP,)), [], 4)
+    alone = build_encode(TOOLS, LIMITS, Source("/s", "mov"), replace(picture, renditions=(TOP,)), [], 4)
     assert not {"libx264", "-filter_complex"} & set(alone)

@@ -1,5 +1,6 @@
 """How what the child saw is judged; the seeing itself is in tests/integration."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from pod_jobs.errors import BadSource
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.facts.times import clock
-from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.probing.probe import judge
+from tests.unit.media.samples import LIMITS
 
 
 def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def judged(
 ) -> MediaInfo:
     numbered = [{**one, "index": n} for n, one in enumerate(tracks)]
     found = {"container": "mov", "claimed_s": claimed_s, "start_s": start_s, "end_s": end_s, "streams": numbered}
-    return judge(found, 1000, Limits(max_duration_s=3600))
+    return judge(found, 1000, replace(LIMITS, max_duration_s=3600))
 
 
 def refused(*tracks: dict[str, Any], **facts: Any) -> BadSource:

@@ -9,10 +9,9 @@ import pytest
 
 import pod_jobs
 from pod_jobs.media.planning.chunk_grid import Chunk
-from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.planning.streams import Picture
 from pod_jobs.media.sharing import chunks
-from tests.unit.media.samples import planned, video
+from tests.unit.media.samples import LIMITS, planned, video
 
 LAYOUT = chunks.Layout(
     source="../source",
@@ -21,7 +20,7 @@ LAYOUT = chunks.Layout(
     ffmpeg="5.1",
     picture=Picture(video(), (planned(0, 640, 360),), rate=Fraction(25), keyframe_s=2),
     encoder="libx264",
-    limits=Limits(),
+    limits=LIMITS,
     segment_s=4,
     duration_s=8.0,
     chunks=(Chunk(0, Fraction(25), 0, None, 0),),
