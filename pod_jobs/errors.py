@@ -10,6 +10,7 @@ PodJobsError
 ├── PermanentError             a retry cannot help: report it and stop
 │   ├── BadSource              the uploaded file; each code of SENTENCES that starts with "source-"
 │   ├── FfmpegFailed           ffmpeg ended with an error that the source does not explain
+│   ├── BadCaptions            a caption file that cannot be taken as it is; the reason names each fault with its line
 │   └── ResultRejected         the catalog refused a result for good: its shape, not its generation (that is Superseded)
 ├── TransientError             a retry can help: back off, try again
 │   ├── ServiceUnavailable     catalog, key-value server, LRS or database away or answering 5xx
@@ -65,6 +66,32 @@ SENTENCES: dict[str, str] = {
     "warning-hardware": "The graphics card failed at this video; the processor encoded it instead.",
     "warning-captions": "Some of the subtitles could not be read.",
     "warning-pictures": "The preview pictures could not be made.",
+    "captions-too-large": "The caption file is larger than {limit} MB.",
+    "captions-not-text": "This is not a text file, so it cannot be read as captions.",
+    "captions-header": "A WebVTT file must begin with the line “WEBVTT” and an empty line after it.",
+    "captions-unknown-format": "The file is neither WebVTT nor SubRip (SRT).",
+    "captions-timing": "Line {line} of the caption file should hold two times and cannot be read.",
+    "captions-backward": "At line {line} of the caption file a caption ends before it begins.",
+    "captions-text-without-time": "At line {line} of the caption file there is text without times.",
+    "captions-line-too-long": "Line {line} of the caption file is too long.",
+    "captions-cue-too-long": "The caption at line {line} of the file is too long.",
+    "captions-too-many": "The file has too many captions.",
+    "captions-encoding-guessed": "The file does not say how its letters are encoded; it was read as {detail}.",
+    "captions-style-left-out": "Styles of the caption file were left out.",
+    "captions-position-left-out": "Positions of captions on the picture were left out.",
+    "captions-tags-left-out": "Formatting of the caption file was left out: {detail}.",
+    "captions-speakers-in-one-cue": "A caption has several speakers; the first one was kept.",
+    "captions-empty-cue": "A caption without text was left out.",
+    "captions-no-empty-line": "An empty line between two captions was missing.",
+    "captions-order": "The captions were put in the order of their times.",
+    "captions-overlap": "Two captions are shown at the same time.",
+    "speech-not-installed": "Speech recognition is not installed on this host.",
+    "speech-no-model": "There is no speech model for {name}.",
+    "speech-model-unreadable": "The speech model {name} cannot be read.",
+    "speech-model-changed": "The speech model {name} is not the one that the settings name.",
+    "speech-no-memory": "There is not enough memory for the speech model.",
+    "speech-language": "The speech model does not know the language {name}.",
+    "speech-no-translation": "The speech model {name} cannot translate.",
     "encode-failed": "The encoding failed. The video team can see the reason below.",
     "encode-stalled": "The encoding stopped advancing and was ended.",
     "encode-too-slow": "The encoding took longer than its limit and was ended.",
@@ -198,6 +225,12 @@ class FfmpegFailed(PermanentError):
     """ffmpeg failed and the source does not explain it; the reason ends with its last words."""
 
     code = "encode-failed"
+
+
+class BadCaptions(PermanentError):
+    """A caption file has faults; the reason holds each one with its line. Always give a code that starts with "captions-"."""
+
+    code = "captions-unknown-format"
 
 
 class ResultRejected(PermanentError):

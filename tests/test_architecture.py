@@ -26,7 +26,8 @@ FLOORS = {
         "instance",  # the instance folder, its preparation, its doctor
         "jobs",  # one file or folder per job type, and what enqueues and runs them
         "settings",
-        "media xapi catalog",  # libraries that do not know one another
+        "media speech xapi catalog",  # libraries that do not know one another
+        "captions",  # cues, their rules and their files
         "errors media_folder system",
     ),
     "pod_jobs.media": (
@@ -69,6 +70,8 @@ NEVER = {
     "pod_jobs.media_folder": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.system": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.settings": (RQ, REDIS, FLASK, PEEWEE, HTTP),
+    "pod_jobs.captions": (RQ, REDIS, FLASK, PEEWEE, HTTP),
+    "pod_jobs.speech": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.media": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.xapi": (RQ, REDIS, FLASK, PEEWEE),
     "pod_jobs.catalog": (RQ, REDIS, FLASK),

@@ -1,0 +1,111 @@
+"""Captions as plain values: a word of speech, a cue, and the text of a cue.
+
+The text of a cue is a small part of WebVTT's cue text: lines separated by "\\n", `<i>` and `<b>` as the only tags, and `&`,
+`<` and `>` of the text itself as `&amp;`, `&lt;` and `&gt;`. `clean_text` makes that of anything; what it returns may be
+written into a WebVTT file as it is.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+TAGS = ("i", "b")
+_TAG = re.compile(r"<(/?)([^<>]*)>")
+_ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+# direction marks and overrides would turn round what stands beside a cue; U+200E and U+200F alone are harmless
+_REMOVED = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word as it was heard, with the punctuation that belongs to it. Times in seconds; `confidence` from 0 to 1."""
+
+    start_s: float
+    end_s: float
+    text: str
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A caption. Times in seconds; `text` as `clean_text` returns it; `words` are known for recognised speech only."""
+
+    start_s: float
+    end_s: float
+    text: str
+    speaker: str = ""
+    words: tuple[Word, ...] = ()
+
+
+def clean_text(text: str) -> str:
+    """Any cue text as safe cue text: tags other than <i> and <b> are removed, and what is no tag is escaped."""
+    open_tags: list[str] = []
+    parts: list[str] = []
+    for is_tag, piece in _split(text):
+        if not is_tag:
+            parts.append(escape(_characters(html_unescape(piece))))
+            continue
+        closing, name = _tag(piece)
+        if name not in TAGS:
+            continue
+        if not closing and name not in open_tags:
+            open_tags.append(name)
+            parts.append(f"<{name}>")
+        elif closing and name in open_tags:
+            while open_tags and (last := open_tags.pop()):
+                parts.append(f"</{last}>")
+                if last == name:
+                    break
+    parts += [f"</{name}>" for name in reversed(open_tags)]
+    lines = (re.sub(r"[ \t]+", " ", line).strip() for line in "".join(parts).split("\n"))
+    return "\n".join(line for line in lines if plain_text(line))
+
+
+def removed_tags(text: str) -> tuple[str, ...]:
+    """The names of the tags that `clean_text` takes out of `text`, in their order."""
+    names = (_tag(piece)[1] for is_tag, piece in _split(text) if is_tag)
+    return tuple(name for name in names if name not in TAGS)
+
+
+def plain_text(text: str) -> str:
+    """The text of a cue for people: without tags, entities resolved, lines kept."""
+    return html_unescape(_TAG.sub("", text))
+
+
+def escape(text: str) -> str:
+    """Plain text as cue text."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def html_unescape(text: str) -> str:
+    """Entities resolved once; a bare ampersand stays what it is."""
+    return _ENTITY.sub(lambda found: html.unescape(found.group()), text)
+
+
+def _split(text: str) -> Iterator[tuple[bool, str]]:
+    """(is a tag, piece) in order. A `<` that no `>` of the same cue closes is text."""
+    position = 0
+    for found in _TAG.finditer(text):
+        yield False, text[position : found.start()]
+        yield _looks_like_a_tag(found.group(2)), found.group()
+        position = found.end()
+    yield False, text[position:]
+
+
+def _looks_like_a_tag(inside: str) -> bool:
+    """`<b>`, `<v Ada>`, `<00:01.000>`, `<>`, but not the `<` of "a < b and b > c"."""
+    return not inside or bool(re.match(r"[A-Za-z0-9/!?]", inside))
+
+
+def _tag(piece: str) -> tuple[bool, str]:
+    found = _TAG.fullmatch(piece)
+    inside = found.group(2) if found else ""
+    return bool(found and found.group(1)), re.split(r"[\s.]", inside.lower(), maxsplit=1)[0]
+
+
+def _characters(text: str) -> str:
+    """Normalised to NFC, without control characters (but line ends) and direction overrides."""
+    kept = "".join(c for c in text if c == "\n" or c == "\t" or unicodedata.category(c) != "Cc")
+    return unicodedata.normalize("NFC", _REMOVED.sub("", kept))

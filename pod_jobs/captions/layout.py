@@ -1,0 +1,171 @@
+"""From recognised words to cues that follow the rules: where a cue begins and ends, and how its text breaks into lines.
+
+1. Words are cut into passages where somebody pauses or another one speaks.
+2. Each passage becomes the cheapest row of cues (dynamic programming): a break costs what `break_cost` says, and more the
+   faster and the shorter a cue gets.
+3. A cue begins with its first word. It stays `linger_s` after its last one, longer where it would be too fast to read,
+   and leaves `gap_s` before the next one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from pod_jobs.captions.cues import Cue, Word, escape
+from pod_jobs.captions.rules import CueRules
+from pod_jobs.captions.typography import break_cost, ends_sentence, set_spaces
+
+PAUSE_S = 1.5  # such a silence always ends a cue
+MOST_WORDS = 40  # in a cue; more are never looked at
+LEAST_SHOWN_S = 0.3
+FOR_EVER_S = 1e9
+ONE_MORE_CUE = 2.0  # its cost: fewer cues are calmer
+ANOTHER_SENTENCE = 3.0  # in the same cue
+
+
+@dataclass(frozen=True)
+class _Passage:
+    """Words that may share a cue, with the instant at which something else begins."""
+
+    words: tuple[Word, ...]
+    until_s: float
+
+
+def build_cues(
+    words: Sequence[Word], rules: CueRules, language: str, speaker: str = "", duration_s: float = FOR_EVER_S
+) -> list[Cue]:
+    """Cues for the words of one speaker, which are in the order of their times. None ends after `duration_s`."""
+    cues: list[Cue] = []
+    fitting = [part for word in words for part in _fitting(word, rules)]
+    for passage in _passages(fitting, duration_s + rules.gap_s):
+        cues += _cues_of(passage, rules, language, speaker)
+    return _spaced(cues, rules, duration_s)
+
+
+def break_lines(text: str, rules: CueRules, language: str) -> str:
+    """Plain text as lines that fit; the best break, then the most even one. Too much text gives more lines than the rules
+    allow, never a lost word."""
+    words = text.split(" ")
+    if len(text) <= rules.line_characters:
+        return text
+    two = [_two_lines(words, place, rules, language) for place in range(1, len(words))]
+    best = min((one for one in two if one), default=None)
+    if best is not None:
+        return best[1]
+    lines, line = [], ""
+    for word in words:
+        if line and len(line) + 1 + len(word) > rules.line_characters:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    return "\n".join([*lines, line])
+
+
+def _two_lines(words: Sequence[str], place: int, rules: CueRules, language: str) -> tuple[float, str] | None:
+    first, second = " ".join(words[:place]), " ".join(words[place:])
+    if max(len(first), len(second)) > rules.line_characters:
+        return None
+    uneven = abs(len(first) - len(second)) / rules.line_characters
+    return break_cost(words[place - 1], words[place], language) + 4 * uneven, f"{first}\n{second}"
+
+
+def _fitting(word: Word, rules: CueRules) -> list[Word]:
+    """A word that is longer than a line (an address, a chain of letters) in pieces that fit."""
+    size = rules.line_characters
+    if len(word.text) <= size:
+        return [word]
+    texts = [word.text[at : at + size] for at in range(0, len(word.text), size)]
+    step_s = (word.end_s - word.start_s) / len(texts)
+    starts = [word.start_s + number * step_s for number in range(len(texts))]
+    return [replace(word, start_s=at, end_s=at + step_s, text=text) for at, text in zip(starts, texts, strict=True)]
+
+
+def _passages(words: Sequence[Word], until_s: float) -> list[_Passage]:
+    passages: list[_Passage] = []
+    begin = 0
+    for index, (before, after) in enumerate(pairwise(words), 1):
+        if after.start_s - before.end_s >= PAUSE_S:
+            passages.append(_Passage(tuple(words[begin:index]), after.start_s))
+            begin = index
+    if words[begin:]:
+        passages.append(_Passage(tuple(words[begin:]), until_s))
+    return passages
+
+
+def _cues_of(passage: _Passage, rules: CueRules, language: str, speaker: str) -> list[Cue]:
+    words = passage.words
+    starts = [word.start_s for word in words] + [passage.until_s]
+    best: list[tuple[float, int]] = [(0.0, 0)]  # of the first n words: the least cost, and where the last cue begins
+    for end in range(1, len(words) + 1):
+        options = []
+        for begin in range(max(0, end - MOST_WORDS), end):
+            cost = _cost(words, begin, end, starts[end], rules, language)
+            options.append((best[begin][0] + cost, begin))
+        best.append(min(options))
+    cues: list[Cue] = []
+    end = len(words)
+    while end:
+        begin = best[end][1]
+        cues.append(_cue(words[begin:end], rules, language, speaker))
+        end = begin
+    return cues[::-1]
+
+
+def _cost(words: Sequence[Word], begin: int, end: int, next_s: float, rules: CueRules, language: str) -> float:
+    """Of a cue of the words from `begin` to `end`. What breaks a rule costs so much that it is only a last resort."""
+    own = words[begin:end]
+    text = set_spaces(" ".join(word.text for word in own), language)
+    spoken_s = own[-1].end_s - own[0].start_s
+    shown_s = max(min(spoken_s + rules.linger_s, next_s - rules.gap_s - own[0].start_s), 0.05)
+    cost = ONE_MORE_CUE
+    lines = break_lines(text, rules, language).split("\n")
+    if len(lines) > rules.lines:
+        cost += 500.0 * (len(lines) - rules.lines)
+    cost += ANOTHER_SENTENCE * sum(ends_sentence(word.text) for word in own[:-1])
+    if shown_s > rules.most_s:
+        cost += 200.0 * (shown_s - rules.most_s)
+    if shown_s < rules.least_s:
+        cost += 30.0 * (rules.least_s - shown_s)
+    too_many = len(text) - rules.characters_in(shown_s)
+    if too_many > 0:
+        cost += 0.5 * too_many
+    if len(text) / shown_s > rules.most_cps:
+        cost += 20.0 * (len(text) / shown_s - rules.most_cps)
+    if end < len(words):
+        cost += 1.5 * break_cost(words[end - 1].text, words[end].text, language)
+    return cost
+
+
+def _cue(words: Sequence[Word], rules: CueRules, language: str, speaker: str) -> Cue:
+    text = break_lines(set_spaces(" ".join(word.text for word in words), language), rules, language)
+    return Cue(words[0].start_s, words[-1].end_s, escape(text), speaker, tuple(words))
+
+
+def _spaced(cues: Sequence[Cue], rules: CueRules, duration_s: float) -> list[Cue]:
+    """The times at which cues are shown: see step 3 above. Two of one instant follow each other."""
+    placed: list[Cue] = []
+    for index, cue in enumerate(cues):
+        earliest_s = placed[-1].end_s + rules.gap_s if placed else 0.0
+        start_s = max(cue.start_s, earliest_s)
+        next_s = (
+            max(cues[index + 1].start_s, start_s + rules.gap_s) if index + 1 < len(cues) else duration_s + rules.gap_s
+        )
+        limit_s = next_s - rules.gap_s
+        spoken_until_s = max(cue.end_s, start_s)
+        wanted_s = max(spoken_until_s + rules.linger_s, start_s + rules.least_s, start_s + _reading_s(cue, rules))
+        end_s = min(wanted_s, start_s + rules.most_s)
+        if limit_s - end_s < rules.close_gap_s and limit_s <= start_s + rules.most_s:
+            end_s = limit_s  # a short gap flickers
+        end_s = max(min(end_s, limit_s), start_s + LEAST_SHOWN_S)
+        placed.append(replace(cue, start_s=round(start_s, 3), end_s=round(end_s, 3)))
+    return placed
+
+
+def _reading_s(cue: Cue, rules: CueRules) -> float:
+    """How long the text takes to read at the speed that needs no warning."""
+    count = len(cue.text)
+    seconds = count / rules.slow_down_cps
+    while rules.characters_in(seconds) < count and seconds < rules.most_s:
+        seconds += 0.1
+    return seconds

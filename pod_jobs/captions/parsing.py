@@ -1,0 +1,230 @@
+"""Reading caption files of people, WebVTT and SubRip, so that nothing is lost without a word.
+
+`read_captions` returns every cue of the file, or raises BadCaptions with each fault and its line. What it changes or leaves
+out (styles, positions, unknown tags, a repaired order, a guessed encoding) it tells as remarks, also with their lines.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from pod_jobs.captions.cues import Cue, clean_text, html_unescape, plain_text, removed_tags
+from pod_jobs.errors import BadCaptions
+
+MOST_BYTES = 20_000_000
+MOST_CUES = 20_000  # 12 hours of a cue every 2 s
+MOST_LINE_CHARACTERS = 5_000
+MOST_CUE_CHARACTERS = 10_000
+FAULTS_TOLD = 20
+
+_TIME = r"(?:([0-9]{2,}):)?([0-5][0-9]):([0-5][0-9])[.,]([0-9]{3})"
+_LENIENT_SRT_TIME = r"(?:([0-9]{1,}):)?([0-5]?[0-9]):([0-5]?[0-9])[.,]([0-9]{1,3})"
+_TIMINGS = {
+    "vtt": re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s+(.*))?", re.ASCII),
+    "srt": re.compile(rf"\s*{_LENIENT_SRT_TIME}\s*-->\s*{_LENIENT_SRT_TIME}(?:\s+(.*))?", re.ASCII),
+}
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>")
+_ALIGNMENT = re.compile(r"\{\\an?[0-9]{1,2}\}")
+_BLOCKS_LEFT_OUT = ("NOTE", "STYLE", "REGION")
+
+Format = Literal["vtt", "srt"]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What was changed or is wrong. `line` counts from 1, 0 is the file as a whole; `code` names a sentence of errors.py."""
+
+    code: str
+    line: int
+    detail: str = ""
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.code}" + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True)
+class Captions:
+    """A file that was read. `cues` are in the order of their times."""
+
+    cues: tuple[Cue, ...]
+    format: Format
+    encoding: str
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass
+class _Reading:
+    """What has been found so far."""
+
+    format: Format
+    cues: list[tuple[int, Cue]] = field(default_factory=list)  # (line of the timing, cue)
+    remarks: list[Remark] = field(default_factory=list)
+    faults: list[Remark] = field(default_factory=list)
+
+    def fault(self, code: str, line: int, detail: str = "") -> None:
+        self.faults.append(Remark(code, line, detail[:80]))
+
+    def remark(self, code: str, line: int, detail: str = "") -> None:
+        self.remarks.append(Remark(code, line, detail[:80]))
+
+
+def read_captions(content: bytes) -> Captions:
+    """The captions in a WebVTT or SubRip file. Errors: BadCaptions, whose reason names each fault and its line."""
+    if len(content) > MOST_BYTES:
+        raise BadCaptions(f"{len(content)} bytes", code="captions-too-large", limit=str(MOST_BYTES // 1_000_000))
+    text, encoding = _decode(content)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    reading = _Reading("vtt" if first.lstrip().startswith("WEBVTT") else "srt")
+    if encoding not in ("utf-8", "utf-16"):
+        reading.remark("captions-encoding-guessed", 0, encoding)
+    _check_lines(lines, reading)
+    _read_blocks(lines, reading)
+    if not reading.cues and not reading.faults and reading.format == "srt":
+        reading.fault("captions-unknown-format", 1, first)
+    if reading.faults:
+        _refuse(reading.faults)
+    cues = _in_order(reading)
+    return Captions(cues, reading.format, encoding, tuple(sorted(reading.remarks, key=lambda one: one.line)))
+
+
+def _decode(content: bytes) -> tuple[str, str]:
+    """The text and its encoding: by its mark, else UTF-8, else UTF-16 by its zeros, else Windows-1252."""
+    for mark, name in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if content.startswith(mark):
+            return _decoded(content[len(mark) :], name), name.removesuffix("-le").removesuffix("-be")
+    sample = content[:1000]
+    if sample.count(0) > len(sample) // 4:
+        name = "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
+        return _decoded(content, name), name
+    if 0 in content:
+        raise BadCaptions("the file has zero bytes", code="captions-not-text")
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace"), "windows-1252"
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode(name)
+    except UnicodeDecodeError as error:
+        raise BadCaptions(f"{name}: {error.reason} at byte {error.start}", code="captions-not-text") from error
+
+
+def _check_lines(lines: Sequence[str], reading: _Reading) -> None:
+    for number, line in enumerate(lines, 1):
+        if len(line) > MOST_LINE_CHARACTERS:
+            reading.fault("captions-line-too-long", number, f"{len(line)} characters")
+    if reading.format == "vtt" and not re.match(
+        r"\s*WEBVTT(?:[ \t].*)?$", next(line for line in lines if line.strip())
+    ):
+        reading.fault("captions-header", 1, lines[0])
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """(number of its first line, its lines) of each run of lines that are not empty."""
+    block: list[str] = []
+    for number, line in enumerate([*lines, ""], 1):
+        if line.strip():
+            block.append(line)
+        elif block:
+            yield number - len(block), block
+            block = []
+
+
+def _read_blocks(lines: Sequence[str], reading: _Reading) -> None:
+    for first_line, block in _blocks(lines):
+        word = block[0].split(maxsplit=1)[0]
+        has_timing = any("-->" in line for line in block)
+        if word == "WEBVTT" and reading.format == "vtt" and not has_timing:
+            continue
+        if reading.format == "vtt" and word in _BLOCKS_LEFT_OUT and not has_timing:
+            if word != "NOTE":
+                reading.remark("captions-style-left-out", first_line, word)
+            continue
+        if reading.format == "vtt" and word == "WEBVTT":
+            reading.fault("captions-header", first_line, "an empty line must follow the first line")
+        _read_cues(first_line, block, reading)
+        if len(reading.cues) > MOST_CUES:
+            reading.fault("captions-too-many", first_line, f"more than {MOST_CUES}")
+            return
+
+
+def _read_cues(first_line: int, block: list[str], reading: _Reading) -> None:
+    """A block holds one cue; where empty lines are missing it holds more, each with its timing line."""
+    timing = _TIMINGS[reading.format]
+    found = [(index, match) for index, line in enumerate(block) if (match := timing.fullmatch(line))]
+    for index, line in enumerate(block):
+        if "-->" in line and all(index != place for place, _ in found):
+            reading.fault("captions-timing", first_line + index, line)
+    if not found:
+        if not any("-->" in line for line in block):
+            reading.fault("captions-text-without-time", first_line, block[0])
+        return
+    if found[0][0] > 1:
+        reading.fault("captions-text-without-time", first_line, block[0])
+    for order, (index, match) in enumerate(found):
+        last = found[order + 1][0] if order + 1 < len(found) else len(block)
+        if order + 1 < len(found):
+            reading.remark("captions-no-empty-line", first_line + last)
+            if reading.format == "srt" and block[last - 1].strip().isdigit() and last - 1 > index:
+                last -= 1  # the number of the next cue
+        _add_cue(first_line + index, match, "\n".join(block[index + 1 : last]), reading)
+
+
+def _add_cue(line: int, match: re.Match[str], text: str, reading: _Reading) -> None:
+    start_s, end_s = _seconds(match.groups()[:4]), _seconds(match.groups()[4:8])
+    if end_s <= start_s:
+        reading.fault("captions-backward", line, match.group().strip())
+        return
+    if len(text) > MOST_CUE_CHARACTERS:
+        reading.fault("captions-cue-too-long", line, f"{len(text)} characters")
+        return
+    if match.group(9) and match.group(9).strip():
+        reading.remark("captions-position-left-out", line, match.group(9))
+    text = _ALIGNMENT.sub("", text)
+    voice = _VOICE.search(text)
+    if voice and len(_VOICE.findall(text)) > 1:
+        reading.remark("captions-speakers-in-one-cue", line)
+    unknown = sorted({name for name in removed_tags(text) if name != "v"} - {""})
+    if unknown:
+        reading.remark("captions-tags-left-out", line, ", ".join(unknown))
+    cleaned = clean_text(text)
+    if not plain_text(cleaned).strip():
+        reading.remark("captions-empty-cue", line)
+        return
+    speaker = " ".join(plain_text(clean_text(html_unescape(voice.group(1)))).split())[:100] if voice else ""
+    reading.cues.append((line, Cue(start_s, end_s, cleaned, speaker)))
+
+
+def _seconds(parts: Sequence[str | None]) -> float:
+    hours, minutes, seconds, fraction = parts
+    return (
+        int(hours or 0) * 3600
+        + int(minutes or 0) * 60
+        + int(seconds or 0)
+        + int((fraction or "0").ljust(3, "0")) / 1000
+    )
+
+
+def _in_order(reading: _Reading) -> tuple[Cue, ...]:
+    ordered = sorted(reading.cues, key=lambda one: (one[1].start_s, one[1].end_s))
+    for (line, _), (sorted_line, _) in zip(reading.cues, ordered, strict=True):
+        if line != sorted_line:
+            reading.remark("captions-order", line)
+            break
+    for (_, before), (line, cue) in zip(ordered, ordered[1:], strict=False):
+        if cue.start_s < before.end_s:
+            reading.remark("captions-overlap", line)
+    return tuple(replace(cue) for _, cue in ordered)
+
+
+def _refuse(faults: Sequence[Remark]) -> None:
+    """Errors: BadCaptions."""
+    told = sorted(faults, key=lambda one: one.line)
+    more = f"; and {len(told) - FAULTS_TOLD} more" if len(told) > FAULTS_TOLD else ""
+    reason = "; ".join(map(str, told[:FAULTS_TOLD])) + more
+    raise BadCaptions(reason, code=told[0].code, line=str(told[0].line), count=str(len(told)))

@@ -1,0 +1,140 @@
+"""Taking out what a recogniser invents: credits of films it was taught with, loops, other scripts, words in silence. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pod_jobs.captions.cues import Word
+from pod_jobs.speech.spans import Span
+
+# As a whole sentence; recordings of lectures say "subtitle" too, but not alone
+CREDITS = re.compile(
+    r"""^\W*(?:
+        (?:sous[\s-]titr(?:es?|age|é)s?)\b.{0,60}(?:par|radio-canada|communaut[ée]|amara|st['’ ]|société|fr\b).*
+        | sous[\s-]titrage\b.{0,60}
+        | (?:subtitles?|captions?|transcri(?:bed|ption|pt))\s+(?:by|provided)\b.{0,60}
+        | merci\s+d['’]avoir\s+regardé\b.{0,60}
+        | abonnez[\s-]vous\b.{0,60}
+        | (?:thanks|thank\s+you)\s+for\s+watching\b.{0,40}
+        | .{0,30}amara\.org.{0,30}
+    )$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+LATIN = frozenset(
+    "fr en de es it pt nl sv da no nn fi pl cs sk hu ro hr sl et lv lt tr id ms vi ca eu gl cy ga is mt".split()
+)
+LONGEST_LOOP_WORDS = 12
+REPEATS = 4  # so many times in a row is no rhetoric any more
+NEAR_S = 1.0  # a word may lie so far from where speech was found
+SENTENCE_GAP_S = 1.5
+
+
+def clean(words: Sequence[Word], language: str, spans: Sequence[Span]) -> list[Word]:
+    """Without invented words; times do not leave the spans of speech by more than a breath."""
+    kept = [word for word in words if _is_written_in(word.text, language) and _is_in(word, spans)]
+    kept = _without_loops(kept)
+    kept = [word for sentence in _sentences(kept) if not _is_credit(sentence) for word in sentence]
+    return [_clamped(word, spans) for word in kept]
+
+
+def correct(words: Sequence[Word], corrections: Sequence[tuple[str, str]]) -> list[Word]:
+    """Whole words or runs of words that are always misheard, written right. A run of another length shares its time."""
+    found = list(words)
+    for wrong, right in corrections:
+        wanted, put = [_folded(one) for one in wrong.split()], right.split()
+        if not wanted or not put:
+            continue
+        index = 0
+        while index + len(wanted) <= len(found):
+            run = found[index : index + len(wanted)]
+            if [_folded(word.text) for word in run] == wanted:
+                new = _respelled(run, put)
+                found[index : index + len(wanted)] = new
+                index += len(new)
+            else:
+                index += 1
+    return found
+
+
+def _respelled(run: Sequence[Word], texts: Sequence[str]) -> list[Word]:
+    trail = re.search(r"[^\w]*$", run[-1].text)
+    texts = [*texts[:-1], texts[-1] + (trail.group() if trail and not texts[-1].endswith(trail.group()) else "")]
+    if len(texts) == len(run):
+        return [replace(word, text=text) for word, text in zip(run, texts, strict=True)]
+    start, end = run[0].start_s, run[-1].end_s
+    step = (end - start) / len(texts)
+    chance = min(word.confidence for word in run)
+    return [Word(start + n * step, start + (n + 1) * step, text, chance) for n, text in enumerate(texts)]
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"^\W+|\W+$", "", text.replace("’", "'")).casefold()
+
+
+def _is_written_in(text: str, language: str) -> bool:
+    """False for punctuation alone, and for letters of another script than the language's."""
+    letters = [c for c in text if c.isalpha()]
+    if not letters:
+        return any(c.isdigit() for c in text)
+    if language not in LATIN:
+        return True
+    return all("LATIN" in unicodedata.name(c, "") or c in "ªº" or _is_formula(c) for c in letters)
+
+
+def _is_formula(letter: str) -> bool:
+    """Greek letters stand in lectures of any language."""
+    return "GREEK" in unicodedata.name(letter, "") or "MICRO" in unicodedata.name(letter, "")
+
+
+def _is_in(word: Word, spans: Sequence[Span]) -> bool:
+    return any(word.start_s < end + NEAR_S and word.end_s > start - NEAR_S for start, end in spans)
+
+
+def _clamped(word: Word, spans: Sequence[Span]) -> Word:
+    """A recogniser stretches words into the silence beside them."""
+    touching = [span for span in spans if word.start_s < span[1] and word.end_s > span[0]]
+    if not touching:
+        return word
+    start, end = max(word.start_s, touching[0][0]), min(word.end_s, touching[-1][1])
+    return replace(word, start_s=start, end_s=max(end, start + 0.05))
+
+
+def _without_loops(words: list[Word]) -> list[Word]:
+    """One to twelve words that come again four times or more without anything between them stay once."""
+    texts = [_folded(word.text) for word in words]
+    kept: list[Word] = []
+    index = 0
+    while index < len(words):
+        size, times = max(
+            ((size, _times(texts, index, size)) for size in range(1, LONGEST_LOOP_WORDS + 1)),
+            key=lambda one: (one[1] >= REPEATS, one[0] * one[1] if one[1] >= REPEATS else 0),
+        )
+        if times >= REPEATS:
+            kept += words[index : index + size]
+            index += size * times
+        else:
+            kept.append(words[index])
+            index += 1
+    return kept
+
+
+def _times(texts: Sequence[str], index: int, size: int) -> int:
+    unit, times = texts[index : index + size], 1
+    while len(unit) == size and texts[index + times * size : index + (times + 1) * size] == unit:
+        times += 1
+    return times
+
+
+def _sentences(words: Sequence[Word]) -> list[list[Word]]:
+    found: list[list[Word]] = []
+    for word in words:
+        ended = found and (found[-1][-1].text[-1:] in ".!?…" or word.start_s - found[-1][-1].end_s > SENTENCE_GAP_S)
+        if not found or ended:
+            found.append([])
+        found[-1].append(word)
+    return found
+
+
+def _is_credit(sentence: Sequence[Word]) -> bool:
+    return bool(CREDITS.match(" ".join(word.text for word in sentence).replace("\u00a0", " ")))

@@ -1,0 +1,57 @@
+"""What a speech engine must be able to do. Another engine is one more file like whisper.py, and a line in `open_engine`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pod_jobs.captions.cues import Word
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+    Samples = NDArray[float32]  # mono, 16,000 a second, from -1 to 1
+
+RATE_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a piece is to be heard. `language`: ISO 639-1. `glossary`: spellings of names and terms that may come up.
+    `translate`: the words in English, whatever is spoken."""
+
+    language: str
+    glossary: tuple[str, ...] = ()
+    translate: bool = False
+
+
+class Engine(Protocol):
+    """A loaded model. `name` says which, for people; `languages` are ISO 639-1 codes."""
+
+    name: str
+    languages: frozenset[str]
+    can_translate: bool
+
+    def hear(self, samples: "Samples", wish: Wish) -> list[Word]:
+        """The words of a piece of at most some minutes, with times from its start. Errors: SpeechFailed, NoMemory."""
+
+    def guess_language(self, samples: "Samples") -> dict[str, float]:
+        """The likely languages of 30 s of speech, and how likely each one is (0 to 1)."""
+
+
+class Sound(Protocol):
+    """The sound of a recording, read in parts, so that a long one never stands in memory as a whole."""
+
+    duration_s: float
+    channels: int  # 1 or 2
+
+    def read(self, start_s: float, length_s: float) -> Sequence["Samples"]:
+        """One array per channel. Shorter than `length_s` at the end. Errors: BadSource, FfmpegFailed."""
+
+
+def open_engine(folder: Path, threads: int) -> Engine:
+    """The model in `folder`. Errors: SettingsError when it is not there, cannot be read or finds no memory."""
+    from pod_jobs.speech.whisper import Whisper  # the extra `speech` may not be installed
+
+    return Whisper(folder, threads)

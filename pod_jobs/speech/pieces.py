@@ -1,0 +1,67 @@
+"""Cutting the speech of a recording into pieces that are recognised one by one: pure.
+
+The memory that a piece takes grows with its length, and a piece that was lost is done again: 3 to 5 minutes are a good size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pod_jobs.speech.spans import Span, Voice
+
+TARGET_S = 240.0
+MOST_S = 300.0
+LONG_SILENCE_S = 20.0  # ends a piece
+MARGIN_S = 0.3  # of silence kept around speech, as far as there is any
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of one voice. Times in seconds of the recording."""
+
+    number: int
+    channel: int | None
+    start_s: float
+    end_s: float
+    spans: tuple[Span, ...]
+
+    @property
+    def length_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+def plan_pieces(voices: Sequence[Voice], duration_s: float) -> list[Piece]:
+    """Every span of speech is in exactly one piece; pieces are cut in silences where there are any."""
+    pieces: list[Piece] = []
+    for voice in voices:
+        for spans in _groups([part for span in voice.spans for part in _bounded(span)]):
+            start_s = max(0.0, spans[0][0] - MARGIN_S)
+            end_s = min(duration_s, spans[-1][1] + MARGIN_S)
+            pieces.append(Piece(len(pieces), voice.channel, start_s, end_s, tuple(spans)))
+    return pieces
+
+
+def _bounded(span: Span) -> list[Span]:
+    """Somebody who speaks for longer than a piece without a pause is cut."""
+    start, end = span
+    parts = max(1, -int(-(end - start) // MOST_S))
+    step = (end - start) / parts
+    return [(start + number * step, start + (number + 1) * step) for number in range(parts)]
+
+
+def _groups(spans: Sequence[Span]) -> list[list[Span]]:
+    """Spans that go together: until the target is reached the piece ends at the longest silence near its end."""
+    groups: list[list[Span]] = []
+    rest = list(spans)
+    while rest:
+        fits = 1
+        while fits < len(rest) and rest[fits][1] - rest[0][0] <= MOST_S:
+            if rest[fits][0] - rest[fits - 1][1] > LONG_SILENCE_S:
+                break
+            fits += 1
+        ended_by_silence = fits == len(rest) or rest[fits][0] - rest[fits - 1][1] > LONG_SILENCE_S
+        if not ended_by_silence:
+            ends = [i for i in range(1, fits + 1) if rest[i - 1][1] - rest[0][0] >= TARGET_S * 0.75] or [fits]
+            fits = max(ends, key=lambda i: rest[i][0] - rest[i - 1][1])
+        groups.append(rest[:fits])
+        rest = rest[fits:]
+    return groups

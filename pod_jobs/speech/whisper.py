@@ -1,0 +1,97 @@
+"""faster-whisper (CTranslate2) as an Engine: Whisper's models in int8 on the processor."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faster_whisper import WhisperModel
+
+from pod_jobs.captions.cues import Word
+from pod_jobs.errors import FfmpegKilled, SettingsError
+from pod_jobs.speech.engine import Wish
+
+if TYPE_CHECKING:
+    from pod_jobs.speech.engine import Samples
+
+# Retries with more chance only where the first try is a loop or a guess; conditions as Whisper's own authors set them
+DECODING: dict[str, Any] = {
+    "beam_size": 5,
+    "condition_on_previous_text": False,  # an invented sentence would bring forth the next one
+    "compression_ratio_threshold": 2.4,
+    "log_prob_threshold": -1.0,
+    "no_speech_threshold": 0.6,
+    "word_timestamps": True,
+    "hallucination_silence_threshold": 2.0,
+    "vad_filter": True,
+    "vad_parameters": {"min_silence_duration_ms": 1000, "speech_pad_ms": 300},
+}
+GLOSSARY_CHARACTERS = 600  # about 200 tokens, half of what the model reads as a prompt
+WITHOUT_SPACES = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
+TRANSLATING = ("tiny", "base", "small", "medium", "large")  # "turbo" and distilled models were not taught to
+
+
+class Whisper:
+    """One model, loaded once."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        """Errors: SettingsError."""
+        self.name = folder.name
+        try:
+            self._model = WhisperModel(
+                str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
+            )
+        except (RuntimeError, ValueError, OSError, MemoryError) as error:
+            code = "speech-no-memory" if _is_lack_of_memory(error) else "speech-model-unreadable"
+            raise SettingsError(f"{folder}: {error}", code=code, name=folder.name) from error
+        self.languages = frozenset(self._model.supported_languages)
+        self.can_translate = self._model.model.is_multilingual and not any(
+            word in self.name for word in ("turbo", "distil")
+        )
+
+    def hear(self, samples: "Samples", wish: Wish) -> list[Word]:
+        """See Engine. Errors: FfmpegKilled when there is no memory."""
+        try:
+            segments, _ = self._model.transcribe(
+                samples,
+                language=wish.language,
+                task="translate" if wish.translate else "transcribe",
+                hotwords=", ".join(wish.glossary)[:GLOSSARY_CHARACTERS] or None,
+                **DECODING,
+            )
+            heard = [word for segment in segments for word in segment.words or ()]
+        except (RuntimeError, MemoryError) as error:
+            if _is_lack_of_memory(error):
+                raise FfmpegKilled(str(error), code="speech-no-memory") from error
+            raise
+        return join_parts(heard, "en" if wish.translate else wish.language)
+
+    def guess_language(self, samples: "Samples") -> dict[str, float]:
+        """See Engine."""
+        _, _, found = self._model.detect_language(samples)
+        return {name: float(chance) for name, chance in found}
+
+
+def join_parts(heard: Iterable[Any], language: str) -> list[Word]:
+    """Whisper's words as written ones. It tells a new word by the space before it: "l" and "'amphi" are one word, a question
+    mark on its own belongs to the word before."""
+    words: list[Word] = []
+    for part in heard:
+        text = part.word
+        begins = text[:1].isspace() or not words or language in WITHOUT_SPACES
+        bare = text.strip()
+        if not bare:
+            continue
+        if begins and any(c.isalnum() for c in bare):
+            words.append(Word(float(part.start), float(part.end), bare, float(part.probability)))
+        elif words:
+            last = words[-1]
+            space = "\u00a0" if begins and bare[0] in ":;!?»" else ""
+            chance = (
+                min(last.confidence, float(part.probability)) if any(c.isalnum() for c in bare) else last.confidence
+            )
+            words[-1] = Word(last.start_s, max(last.end_s, float(part.end)), f"{last.text}{space}{bare}", chance)
+    return words
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "alloc" in str(error).lower() or "memory" in str(error).lower()

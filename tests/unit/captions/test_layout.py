@@ -1,0 +1,136 @@
+"""From words to cues."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pod_jobs.captions.cues import Word, plain_text
+from pod_jobs.captions.layout import break_lines, build_cues
+from pod_jobs.captions.rules import Breach, CueRules, check
+from pod_jobs.captions.typography import ends_sentence, set_spaces
+
+RULES = CueRules()
+
+
+def spoken(text: str, start_s: float = 0.0, word_s: float = 0.35, pauses: dict[str, float] | None = None) -> list[Word]:
+    words, at_s = [], start_s
+    for one in text.split(" "):
+        words.append(Word(at_s, at_s + word_s, one))
+        at_s += word_s + (pauses or {}).get(one, 0.0)
+    return words
+
+
+def shown(words: list[Word], language: str = "en", rules: CueRules = RULES) -> list[str]:
+    return [cue.text for cue in build_cues(words, rules, language)]
+
+
+def test_sentences_are_cues_of_their_own() -> None:
+    assert shown(spoken("This is the first thing I want to say. And this is the second one that matters.")) == [
+        "This is the first thing I want to say.",
+        "And this is the second one that matters.",
+    ]
+
+
+def test_a_pause_ends_a_cue() -> None:
+    cues = build_cues(spoken("so we wait", 0.0) + spoken("and go on", 10.0), RULES, "en")
+    assert [cue.text for cue in cues] == ["so we wait", "and go on"]
+    assert cues[0].end_s == pytest.approx(3 * 0.35 + RULES.linger_s)
+    assert cues[1].start_s == 10.0
+
+
+def test_short_gaps_are_closed_and_nothing_ends_after_the_recording() -> None:
+    words = spoken("We talk about this now.") + spoken("Then we look at the rest of it.", 5 * 0.35 + 0.9)
+    first, second = build_cues(words, RULES, "en", duration_s=5.0)
+    assert second.start_s - first.end_s == pytest.approx(RULES.gap_s)
+    assert second.end_s <= 5.0
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "lines"),
+    [
+        (
+            "l’étude de la structure des protéines et de leur repliement",
+            "fr",
+            ["l’étude de la structure des protéines", "et de leur repliement"],
+        ),
+        (
+            "nous avons vu hier comment Marie Curie découvrit le radium",
+            "fr",
+            ["nous avons vu hier comment", "Marie Curie découvrit le radium"],
+        ),
+        (
+            "the students will read the article before the next class",
+            "en",
+            ["the students will read the article", "before the next class"],
+        ),
+    ],
+)
+def test_lines_break_where_a_reader_would(text: str, language: str, lines: list[str]) -> None:
+    assert break_lines(text, RULES, language).split("\n") == lines
+
+
+@pytest.mark.parametrize(
+    ("plain", "set_"),
+    [
+        ("Pourquoi ? Parce que !", "Pourquoi\u202f? Parce que\u202f!"),
+        ("Il dit: « oui »; puis non?!", "Il dit\u00a0: «\u00a0oui\u00a0»\u202f; puis non\u202f?!"),
+        ("à 12:30 précises", "à 12:30 précises"),
+        ("http://pod.example", "http://pod.example"),
+    ],
+)
+def test_french_spaces(plain: str, set_: str) -> None:
+    assert set_spaces(plain, "fr") == set_
+    assert set_spaces(set_, "fr") == set_
+
+
+def test_a_short_form_ends_no_sentence() -> None:
+    assert not ends_sentence("M.") and not ends_sentence("Dr.") and ends_sentence("fin.") and ends_sentence("etc.")
+
+
+def test_an_address_longer_than_a_line_is_cut() -> None:
+    long = "https://pod.example/" + "a" * 60
+    cues = build_cues([Word(0, 3, long)], RULES, "en")
+    assert "".join(plain_text(cue.text).replace("\n", "") for cue in cues).replace(" ", "") == long
+    assert not [breach for breach in check(cues, RULES) if breach.rule == "line-too-long"]
+
+
+def test_the_charter_s_pace_is_slower() -> None:
+    charter = CueRules(line_characters=37, accessible=True)
+    assert [charter.characters_in(s) for s in (1, 2, 3, 4, 6)] == [12, 20, 36, 60, 90]
+    assert RULES.characters_in(2) == 34
+    text = "Une phrase qui se lit."
+    (cue,) = build_cues(spoken(text, word_s=0.2), charter, "fr")
+    assert cue.end_s - cue.start_s == pytest.approx(2.2, abs=0.11)
+    assert check([cue], charter) == []
+
+
+words_of_people = st.lists(
+    st.tuples(
+        st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=14),
+        st.floats(0.12, 0.5),
+        st.sampled_from((0, 0, 0, 0.2, 0.7, 3)),
+    ),
+    min_size=1,
+    max_size=80,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(words_of_people, st.sampled_from(("fr", "en")))
+def test_no_word_is_lost_and_no_cue_breaks_a_rule_that_can_be_kept(
+    drawn: list[tuple[str, float, float]], language: str
+) -> None:
+    at_s, words = 0.0, []
+    for text, length_s, pause_s in drawn:
+        words.append(Word(at_s, at_s + max(length_s, len(text) / 14), text))
+        at_s = words[-1].end_s + pause_s
+    cues = build_cues(words, RULES, language)
+    assert " ".join(plain_text(cue.text) for cue in cues).split() == " ".join(word.text for word in words).split()
+    assert [breach for breach in check(cues, RULES) if not breach.is_warning] == []
+
+
+def test_breaches_are_found() -> None:
+    (short,) = build_cues([Word(0, 0.2, "Oui.")], RULES, "fr", duration_s=0.5)
+    (breach,) = check([short], RULES)
+    assert breach == Breach(0, "too-short", breach.found, 0.84, is_warning=True)
+    assert breach.found == pytest.approx(0.5)

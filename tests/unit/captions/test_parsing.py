@@ -1,0 +1,146 @@
+"""Caption files of people: read whole, or refused with the line of each fault."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pod_jobs.captions.cues import Cue, clean_text, plain_text
+from pod_jobs.captions.parsing import MOST_BYTES, MOST_CUES, read_captions
+from pod_jobs.captions.writing import write_srt, write_vtt
+from pod_jobs.errors import BadCaptions
+
+
+def vtt(*blocks: str) -> bytes:
+    return "\n\n".join(["WEBVTT", *blocks, ""]).encode()
+
+
+def codes(content: bytes) -> list[tuple[str, int]]:
+    return [(one.code, one.line) for one in read_captions(content).remarks]
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(BadCaptions) as caught:
+        read_captions(content)
+    return caught.value.reason
+
+
+def test_a_plain_file() -> None:
+    read = read_captions(vtt("1\n00:01.000 --> 00:02.500\nHello\nworld", "01:00:00.000 --> 01:00:01.000\nBye"))
+    assert read.cues == (Cue(1.0, 2.5, "Hello\nworld"), Cue(3600.0, 3601.0, "Bye"))
+    assert (read.format, read.encoding, read.remarks) == ("vtt", "utf-8", ())
+
+
+def test_subrip_as_people_write_it() -> None:
+    first = "1\r\n00:00:01,000 --> 00:00:02,000\r\n{\\an8}<i>Un</i> <font color=red>rouge</font>\r\n\r\n"
+    text = first + "2\r\n0:0:3,5 --> 0:0:4,250\r\nDeux"
+    read = read_captions(text.encode())
+    assert read.cues == (Cue(1.0, 2.0, "<i>Un</i> rouge"), Cue(3.5, 4.25, "Deux"))
+    assert read.format == "srt"
+    assert [(one.code, one.detail) for one in read.remarks] == [("captions-tags-left-out", "font")]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "utf-16-be"),
+        ("cp1252", "windows-1252"),
+    ],
+)
+def test_encodings(encoding: str, told: str) -> None:
+    read = read_captions("WEBVTT\n\n00:01.000 --> 00:02.000\nL’été, cœur de l’année\n".encode(encoding))
+    assert read.cues[0].text == "L’été, cœur de l’année"
+    assert read.encoding == told
+    assert bool(read.remarks) is (encoding not in ("utf-8-sig", "utf-16"))
+
+
+@pytest.mark.parametrize(
+    ("block", "fault"),
+    [
+        ("00:02.000 --> 00:01.000\nBackward", "line 3: captions-backward"),
+        ("00:01.000 --> 00:01.000\nNo time", "line 3: captions-backward"),
+        ("00:01.000 -> 00:02.000\nOne dash", "line 3: captions-text-without-time"),
+        ("00:01 --> 00:02\nNo fraction", "line 3: captions-timing"),
+        ("00:61.000 --> 01:02.000\nSeconds", "line 3: captions-timing"),
+        ("00:01.000 --> 00:02.000\nText --> more", "line 4: captions-timing"),
+        ("a\nb\n00:01.000 --> 00:02.000\nText", "line 3: captions-text-without-time"),
+        ("Lost text", "line 3: captions-text-without-time"),
+        ("00:01.000 --> 00:02.000\n" + "x" * 6000, "line 4: captions-line-too-long"),
+        ("00:0١.000 --> 00:02.000\nOther digits", "line 3: captions-timing"),
+    ],
+)
+def test_faults_are_named_with_their_line(block: str, fault: str) -> None:
+    assert refusal(vtt(block)).startswith(fault)
+
+
+def test_every_fault_is_told() -> None:
+    reason = refusal(vtt("00:02.000 --> 00:01.000\nA", "00:01.000 --> 00:02.000\nGood", "Lost"))
+    assert reason == "line 3: captions-backward (00:02.000 --> 00:01.000); line 9: captions-text-without-time (Lost)"
+
+
+def test_what_is_changed_is_told() -> None:
+    content = vtt(
+        "STYLE\n::cue { background: url(http://evil.example/x) }",
+        "NOTE a remark of the author",
+        "00:05.000 --> 00:06.000 line:0 align:start\nSecond",
+        "00:01.000 --> 00:05.500\n<v Ada>First</v> <c.loud>loud</c> <script>alert(1)</script>",
+        "00:07.000 --> 00:08.000\n<b></b>",
+    )
+    read = read_captions(content)
+    assert [cue.text for cue in read.cues] == ["First loud alert(1)", "Second"]
+    assert [cue.speaker for cue in read.cues] == ["Ada", ""]
+    assert codes(content) == [
+        ("captions-style-left-out", 3),
+        ("captions-position-left-out", 8),
+        ("captions-order", 8),
+        ("captions-overlap", 8),
+        ("captions-tags-left-out", 11),
+        ("captions-empty-cue", 14),
+    ]
+
+
+def test_missing_empty_lines_glue_nothing_together() -> None:
+    srt = b"1\n00:00:01,000 --> 00:00:02,000\nOne\n2\n00:00:03,000 --> 00:00:04,000\nTwo\n"
+    assert [cue.text for cue in read_captions(srt).cues] == ["One", "Two"]
+    assert codes(srt) == [("captions-no-empty-line", 5)]
+
+
+@pytest.mark.parametrize("content", [b"\x00\x01\x02", b"\x7fELF\x00\x00", b"\xff\xfeW"])
+def test_what_is_no_text(content: bytes) -> None:
+    assert refusal(content)
+
+
+def test_files_without_captions() -> None:
+    assert read_captions(b"WEBVTT\n").cues == ()
+    assert refusal(b"Hello, this is a letter") == "line 1: captions-text-without-time (Hello, this is a letter)"
+    assert refusal(b"WEBVTTX\n\n00:01.000 --> 00:02.000\nA\n").startswith("line 1: captions-header")
+    with pytest.raises(BadCaptions):
+        read_captions(b"")
+
+
+def test_limits() -> None:
+    with pytest.raises(BadCaptions) as caught:
+        read_captions(b" " * (MOST_BYTES + 1))
+    assert caught.value.code == "captions-too-large"
+    cues = "\n\n".join(["WEBVTT", *(["00:01.000 --> 00:02.000\nA"] * (MOST_CUES + 1))])
+    assert "captions-too-many" in refusal(cues.encode())
+
+
+@given(st.text(max_size=200))
+def test_any_text_of_a_cue_survives_a_file(text: str) -> None:
+    cleaned = clean_text(text)
+    assert clean_text(cleaned) == cleaned
+    if plain_text(cleaned).strip():
+        assert [cue.text for cue in read_captions(write_vtt([Cue(1.0, 2.0, cleaned)]).encode()).cues] == [cleaned]
+        read_captions(write_srt([Cue(1.0, 2.0, cleaned)]).encode())
+
+
+@given(st.binary(max_size=300))
+def test_no_file_makes_it_fall_over(content: bytes) -> None:
+    for start in (b"", b"WEBVTT\n\n", b"1\n00:00:01,000 --> 00:00:02,000\n"):
+        try:
+            read_captions(start + content)
+        except BadCaptions:
+            pass

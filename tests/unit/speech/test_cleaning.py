@@ -1,0 +1,56 @@
+"""What a recogniser invents is taken out, and what is misheard is written right."""
+
+import pytest
+
+from pod_jobs.captions.cues import Word
+from pod_jobs.speech.cleaning import clean, correct
+
+SPANS = [(0.0, 100.0)]
+
+
+def words(text: str, start_s: float = 0.0) -> list[Word]:
+    return [Word(start_s + n * 0.4, start_s + n * 0.4 + 0.3, one) for n, one in enumerate(text.split())]
+
+
+def cleaned(text: str, language: str = "fr") -> str:
+    return " ".join(word.text for word in clean(words(text), language, SPANS))
+
+
+@pytest.mark.parametrize(
+    ("heard", "kept"),
+    [
+        ("Bonjour à tous. Sous-titrage Société Radio-Canada", "Bonjour à tous."),
+        ("Voilà. Sous-titres réalisés par la communauté d'Amara.org", "Voilà."),
+        ("Merci d'avoir regardé cette vidéo !", ""),
+        ("Thank you for watching.", ""),
+        (
+            "Nous parlons du sous-titrage des cours par l'université.",
+            "Nous parlons du sous-titrage des cours par l'université.",
+        ),
+        ("On verra les sous-titres plus tard.", "On verra les sous-titres plus tard."),
+        ("... — !", ""),
+        ("oui oui oui oui oui oui", "oui"),
+        ("très très bien", "très très bien"),
+        ("et puis on et puis on et puis on et puis on et puis on s'arrête", "et puis on s'arrête"),
+        ("le mot 谢谢 vient", "le mot vient"),
+        ("la constante π vaut 3,14", "la constante π vaut 3,14"),
+    ],
+)
+def test_inventions(heard: str, kept: str) -> None:
+    assert cleaned(heard) == kept
+
+
+def test_other_scripts_stay_in_their_languages() -> None:
+    assert cleaned("Привет мир", "ru") == "Привет мир"
+
+
+def test_words_in_silence_go_and_stretched_ones_are_cut() -> None:
+    kept = clean([Word(1.0, 4.0, "Bonjour"), Word(9.0, 9.5, "fantôme")], "fr", [(1.5, 2.5)])
+    assert kept == [Word(1.5, 2.5, "Bonjour")]
+
+
+def test_corrections() -> None:
+    heard = words("la transcription d'ampode, sur est sup pod.")
+    found = correct(heard, [("d'ampode", "d’Esup-Pod"), ("est sup pod", "Esup-Pod")])
+    assert " ".join(word.text for word in found) == "la transcription d’Esup-Pod, sur Esup-Pod."
+    assert (found[-1].start_s, found[-1].end_s) == (heard[4].start_s, heard[6].end_s)
