@@ -22,7 +22,8 @@ def write_srt(cues: Iterable[Cue]) -> str:
     for number, cue in enumerate(cues, 1):
         start, end = (vtt_time(at_s).replace(".", ",") for at_s in (cue.start_s, cue.end_s))
         speaker = f"{cue.speaker}: " if cue.speaker else ""
-        blocks.append(f"{number}\n{start} --> {end}\n{speaker}{plain_text(cue.text)}\n")
+        text = plain_text(f"{speaker}{cue.text}").replace("-->", "→")  # SubRip cannot escape it
+        blocks.append(f"{number}\n{start} --> {end}\n{text}\n")
     return "\n".join(blocks)
 
 

@@ -1,8 +1,7 @@
-"""What a speech engine must be able to do. Another engine is one more file like whisper.py, and a line in `open_engine`."""
+"""What a speech engine must be able to do. Another engine is one more file like whisper.py, and a line in `open_engine` of models.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pod_jobs.captions.cues import Word
@@ -48,10 +47,3 @@ class Sound(Protocol):
 
     def read(self, start_s: float, length_s: float) -> Sequence["Samples"]:
         """One array per channel. Shorter than `length_s` at the end. Errors: BadSource, FfmpegFailed."""
-
-
-def open_engine(folder: Path, threads: int) -> Engine:
-    """The model in `folder`. Errors: SettingsError when it is not there, cannot be read or finds no memory."""
-    from pod_jobs.speech.whisper import Whisper  # the extra `speech` may not be installed
-
-    return Whisper(folder, threads)

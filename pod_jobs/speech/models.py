@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pod_jobs.errors import SettingsError
+from pod_jobs.speech.engine import Engine
 
 BUNDLED = "base"
 BUNDLED_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
@@ -68,6 +69,13 @@ def find_model(choice: ModelChoice, cache: Path) -> Path:
     if choice.sha256 and (found := _known_sum(folder / WEIGHTS)) != choice.sha256.lower():
         raise SettingsError(f"{folder / WEIGHTS}: sha256 {found}", code="speech-model-changed", name=folder.name)
     return folder
+
+
+def open_engine(folder: Path, threads: int) -> Engine:
+    """The model in `folder`. Errors: SettingsError when it is not there, cannot be read or finds no memory."""
+    from pod_jobs.speech.whisper import Whisper  # the extra `speech` may not be installed
+
+    return Whisper(folder, threads)
 
 
 def good_for(folder: Path) -> str:
