@@ -1,4 +1,4 @@
-"""What a speech engine must be able to do. Another engine is one more file like whisper.py, and a line in `open_engine` of models.py."""
+"""What a speech engine must be able to do. Another engine is one more file like whisper.py, and a line in models.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
