@@ -4,6 +4,7 @@ import click
 
 from pod_jobs.cli.accounts import token, user
 from pod_jobs.cli.base import InstanceGroup
+from pod_jobs.cli.captions import captions, transcribe
 from pod_jobs.cli.care import doctor, rq
 from pod_jobs.cli.media import encode, probe
 from pod_jobs.cli.tasks import active, cancel, deliveries, requeue, waiting
@@ -21,7 +22,7 @@ COMMANDS = (
     *(up, doctor, rq),
     *(submit, list_videos, show),
     *(active, waiting, requeue, cancel, deliveries),
-    *(encode, probe),
+    *(encode, probe, transcribe, captions),
     *(user, token),
     xapi,
 )

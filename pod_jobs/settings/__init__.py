@@ -25,6 +25,7 @@ from pod_jobs.settings.faults import UNREADABLE, fault_lines, unreadable
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
 from pod_jobs.settings.sources import PREFIX, over, read_document, tree_of
+from pod_jobs.settings.speech import SpeechSettings
 from pod_jobs.settings.xapi import XapiSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,6 +129,7 @@ class Settings(Section):
     periodic: Annotated[tuple[PeriodicSettings, ...], Listed] = ()
     retention: RetentionSettings
     xapi: XapiSettings
+    speech: SpeechSettings
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Settings":

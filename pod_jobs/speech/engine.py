@@ -1,6 +1,5 @@
 """What a speech engine must be able to do. Another engine is one more file like whisper.py, and a line in models.py."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,5 +44,5 @@ class Sound(Protocol):
     duration_s: float
     channels: int  # 1 or 2
 
-    def read(self, start_s: float, length_s: float) -> Sequence["Samples"]:
-        """One array per channel. Shorter than `length_s` at the end. Errors: BadSource, FfmpegFailed."""
+    def read(self, start_s: float, length_s: float, rate_hz: int) -> bytes:
+        """Signed 16-bit little-endian samples, channels interleaved. Fewer at the end. Errors: BadSource, FfmpegFailed."""

@@ -42,8 +42,8 @@ def listen(sound: Sound, tick: Callable[[float], None]) -> Heard:
     peaks = bytearray()
     at_s = 0.0
     while at_s < sound.duration_s:
-        channels = sound.read(at_s, WINDOW_S)
-        if not channels or not len(channels[0]):
+        channels = samples_of(sound, at_s, WINDOW_S)
+        if not len(channels[0]):
             break
         mono = mix(channels)
         peaks += _peaks(mono)
@@ -63,6 +63,13 @@ def listen(sound: Sound, tick: Callable[[float], None]) -> Heard:
         if min(one.speech_s for one in apart) > SHARE_OF_SPEECH * max(max(one.speech_s for one in apart), 1.0):
             voices = apart
     return Heard(tuple(voices), bytes(peaks), at_s, correlation)
+
+
+def samples_of(sound: Sound, start_s: float, length_s: float) -> list["Samples"]:
+    """A part of the sound, one array per channel."""
+    raw = np.frombuffer(sound.read(start_s, length_s, RATE_HZ), dtype="<i2").astype(np.float32) / 32768
+    whole = raw[: len(raw) - len(raw) % sound.channels].reshape(-1, sound.channels)
+    return [np.ascontiguousarray(whole[:, number]) for number in range(sound.channels)]
 
 
 def mix(channels: Sequence["Samples"]) -> "Samples":

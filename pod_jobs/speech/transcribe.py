@@ -18,7 +18,7 @@ from pod_jobs.captions.rules import CueRules
 from pod_jobs.errors import BadSource
 from pod_jobs.speech.cleaning import clean, correct
 from pod_jobs.speech.engine import RATE_HZ, Engine, Sound, Wish
-from pod_jobs.speech.listening import Heard, listen, mix
+from pod_jobs.speech.listening import Heard, listen, mix, samples_of
 from pod_jobs.speech.pieces import Piece, plan_pieces
 from pod_jobs.speech.spans import Span, Voice
 
@@ -96,7 +96,7 @@ def plan(sound: Sound, engine: Engine, order: Order, tick: Callable[[float], Non
 def hear_piece(sound: Sound, engine: Engine, piece: Piece, language: str, order: Order) -> list[Word]:
     """Step 4: the words of one piece, times from the recording's start, uncleaned."""
     wish = Wish(language, order.glossary, order.translate)
-    samples = _samples(sound.read(piece.start_s, piece.length_s), piece.channel)
+    samples = _samples(sound, piece.start_s, piece.length_s, piece.channel)
     words = _moved(engine.hear(samples, wish), piece.start_s)
     for start_s, end_s in _missed(words, piece.spans):
         at = [round((second - piece.start_s) * RATE_HZ) for second in (start_s, end_s)]
@@ -143,7 +143,7 @@ def _vote(sound: Sound, engine: Engine, heard: Heard, default: str) -> Language:
     chances: dict[str, float] = {}
     chosen = starts[::step][:VOTES]
     for start_s in chosen:
-        samples = _samples(sound.read(start_s, VOTE_S), voice.channel)
+        samples = _samples(sound, start_s, VOTE_S, voice.channel)
         for name, chance in engine.guess_language(samples).items():
             chances[name] = chances.get(name, 0.0) + chance / len(chosen)
     best = max(chances, key=lambda name: chances[name], default=default)
@@ -172,7 +172,8 @@ def _missed(words: Sequence[Word], spans: Sequence[Span]) -> list[Span]:
     return found
 
 
-def _samples(channels: Sequence["Samples"], channel: int | None) -> "Samples":
+def _samples(sound: Sound, start_s: float, length_s: float, channel: int | None) -> "Samples":
+    channels = samples_of(sound, start_s, length_s)
     return mix(channels) if channel is None else channels[channel]
 
 

@@ -1,0 +1,61 @@
+"""From the settings to plain values of the speech library. Reads nothing but the settings; needs no extra to be installed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pod_jobs.captions.rules import CueRules
+from pod_jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from pod_jobs.speech.engine import Engine
+    from pod_jobs.speech.transcribe import Order
+
+STRICT_LINE = 37  # characters, in the accessible mode
+
+
+def cue_rules(settings: Settings) -> CueRules:
+    """The rules of [speech] for captions."""
+    said = settings.speech
+    rules = CueRules(
+        line_characters=said.line_characters,
+        lines=said.lines,
+        slow_down_cps=said.slow_down_cps,
+        most_cps=said.most_cps,
+        least_s=said.least_s,
+        most_s=said.most_s,
+        gap_s=said.gap_ms / 1000,
+        linger_s=said.linger_ms / 1000,
+        accessible=said.accessible,
+    )
+    return replace(rules, line_characters=min(rules.line_characters, STRICT_LINE)) if said.accessible else rules
+
+
+def speech_order(settings: Settings, language: str, glossary: Sequence[str] = (), *, translate: bool = False) -> "Order":
+    """What the speech library is asked for. `language` "": it is to be recognised."""
+    from pod_jobs.speech.transcribe import Order
+
+    return Order(
+        language=language,
+        default_language=settings.speech.language,
+        glossary=tuple(glossary),
+        corrections=tuple((one.heard, one.right) for one in settings.speech.correction),
+        translate=translate,
+        rules=cue_rules(settings),
+    )
+
+
+def engine_for(settings: Settings, language: str) -> "Engine":
+    """The loaded model for a language ("": the one for all others). Errors: SettingsError."""
+    from pod_jobs.speech.models import open_engine
+
+    return open_engine(model_folder(settings, language), settings.speech.threads)
+
+
+def model_folder(settings: Settings, language: str) -> Path:
+    """Where the model for a language is; the bundled one is unpacked if need be. Errors: SettingsError."""
+    from pod_jobs.speech.models import ModelChoice, choose, find_model
+
+    models = {one.language: ModelChoice(one.path, one.sha256) for one in settings.speech.model}
+    return find_model(choose(models, language), settings.home / "models")

@@ -1,0 +1,74 @@
+"""The sound of a recording as samples, in parts: for speech recognition, which must never hold a whole lecture in memory."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pod_jobs.errors import BadSource
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.process import exits, guard
+from pod_jobs.media.process.progress import Position
+from pod_jobs.media.process.run import Bounds, run
+from pod_jobs.media.process.tools import Tools
+
+PART = "sound.pcm"
+LEAST_WALL_S = 120.0
+
+
+class SoundTrack:
+    """One track of a file. `channels` is 2 for stereo, else 1: more channels than two are mixed.
+
+    Each part is decoded by a process of its own into `folder`, and read from there.
+    """
+
+    def __init__(self, source: Path, media: MediaInfo, tools: Tools, limits: Limits, folder: Path) -> None:
+        """The track that is marked as the default, else the first one. Errors: BadSource when there is none."""
+        if not media.audio:
+            raise BadSource("no sound track that decodes", code="source-no-sound")
+        self._track = next((track for track in media.audio if track.default), media.audio[0])
+        self.duration_s = media.duration_s
+        self.channels = 2 if self._track.channels == 2 else 1
+        self.tick: Callable[[], None] = lambda: None
+        self._source, self._demuxer = source, media.demuxer
+        self._tools, self._limits, self._folder = tools, limits, folder
+
+    def read(self, start_s: float, length_s: float, rate_hz: int) -> bytes:
+        """Signed 16-bit little-endian samples, channels interleaved; fewer at the end of the recording. A track that begins
+        late begins with silence. Errors: BadSource, FfmpegFailed, FfmpegKilled, DiskFull; what `tick` raises."""
+        part = self._folder / PART
+        argv = self._command(start_s, length_s, rate_hz)
+        position = Position(self._limits.stall_s)
+        bounds = Bounds(LEAST_WALL_S + length_s, self._limits.memory_mb, file_mb=200, grace_s=self._limits.grace_s)
+
+        def watch() -> None:
+            position.check()
+            self.tick()
+
+        try:
+            locked_in = guard.sandboxed(self._tools.sandbox, argv, (self._source,), self._folder)
+            finished = run(locked_in, self._folder, bounds, position.read, watch, position.hear)
+            failure = exits.error_of(finished, behind_bwrap=self._tools.sandbox.kind == "bwrap")
+            if failure:
+                raise failure
+            return part.read_bytes() if part.exists() else b""
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _command(self, start_s: float, length_s: float, rate_hz: int) -> list[str]:
+        from_start = Source(str(self._source), self._demuxer)
+        return [
+            *(
+                self._tools.ffmpeg,
+                "-nostdin",
+                "-hide_banner",
+                "-loglevel",
+                "warning",
+                "-nostats",
+                "-progress",
+                "pipe:1",
+            ),
+            *guard.input_options(self._tools.demuxers, self._tools.decoders, self._limits),
+            *("-ss", f"{start_s:.3f}", "-t", f"{length_s:.3f}", "-vn", "-sn", *from_start.opening),
+            *("-map", f"0:{self._track.index}", "-af", f"aresample={rate_hz}:async=1:first_pts=0"),
+            *("-ac", str(self.channels), "-c:a", "pcm_s16le", "-f", "s16le", "-y", PART),
+        ]
