@@ -56,7 +56,7 @@ FLOORS = {
         "workforce dead_workers snapshot",
         "queue",
         "rq_classes",
-        "job_type connection",
+        "job_type connection speech_plan",
     ),
     "pod_jobs.catalog": ("store client", "lanes_client database", "trace_models", "models", "figures"),
     "pod_jobs.instance": ("doctor", "prepare", "home learning_traces"),

@@ -20,6 +20,7 @@ from pod_jobs.settings.dressing import DressingSettings
 from pod_jobs.settings.encode import RenditionSettings, TemplateRenditionSettings, TemplateSettings
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.settings.sources import PREFIX
+from pod_jobs.settings.speech import CorrectionSettings, ModelSettings
 from pod_jobs.settings.xapi import LaneSettings
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +33,8 @@ REPEATED: dict[str, type[BaseModel]] = {  # sections in double brackets
     "dressing": DressingSettings,
     "periodic": PeriodicSettings,
     "xapi.lane": LaneSettings,
+    "speech.model": ModelSettings,
+    "speech.correction": CorrectionSettings,
 }
 NOT_IN_THE_FILE = {"xapi.passwords"}  # secrets come from variables or from files of their own
 CHANGES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}  # keepachangelog.com

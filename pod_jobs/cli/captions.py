@@ -21,12 +21,18 @@ WRITERS = {"vtt": write_vtt, "srt": write_srt, "text": write_text}
 
 @click.command(cls=InstanceCommand)
 @click.argument("file", type=FILE)
-@click.option("--language", default="", metavar="CODE", help="The spoken language, for instance fr; without it, it is recognised.")
+@click.option(
+    "--language", default="", metavar="CODE", help="The spoken language, for instance fr. Default: a guess."
+)
 @click.option("--translate", is_flag=True, help="Write captions in English, whatever is spoken.")
 @click.option("--term", multiple=True, help="A name or term that may come up, in its right spelling. May be repeated.")
-@click.option("--format", "form", type=click.Choice(tuple(WRITERS)), default="vtt", show_default=True, help="What is printed.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: language, cues with words, model, seconds.")
-def transcribe(file: Path, language: str, translate: bool, term: tuple[str, ...], form: str, as_json: bool) -> None:  # noqa: PLR0913
+@click.option(
+    "--format", "form", type=click.Choice(tuple(WRITERS)), default="vtt", show_default=True, help="What is printed."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object: language, cues with words, model, seconds."
+)
+def transcribe(file: Path, language: str, translate: bool, term: tuple[str, ...], form: str, as_json: bool) -> None:
     """Turn the speech in FILE into captions."""
     from pod_jobs.jobs.encode import build_plan, tools_of
     from pod_jobs.media.probing.probe import probe

@@ -32,7 +32,9 @@ def cue_rules(settings: Settings) -> CueRules:
     return replace(rules, line_characters=min(rules.line_characters, STRICT_LINE)) if said.accessible else rules
 
 
-def speech_order(settings: Settings, language: str, glossary: Sequence[str] = (), *, translate: bool = False) -> "Order":
+def speech_order(
+    settings: Settings, language: str, glossary: Sequence[str] = (), *, translate: bool = False
+) -> "Order":
     """What the speech library is asked for. `language` "": it is to be recognised."""
     from pod_jobs.speech.transcribe import Order
 
