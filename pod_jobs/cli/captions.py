@@ -21,9 +21,7 @@ WRITERS = {"vtt": write_vtt, "srt": write_srt, "text": write_text}
 
 @click.command(cls=InstanceCommand)
 @click.argument("file", type=FILE)
-@click.option(
-    "--language", default="", metavar="CODE", help="The spoken language, for instance fr. Default: a guess."
-)
+@click.option("--language", default="", metavar="CODE", help="The spoken language, for instance fr. Default: a guess.")
 @click.option("--translate", is_flag=True, help="Write captions in English, whatever is spoken.")
 @click.option("--term", multiple=True, help="A name or term that may come up, in its right spelling. May be repeated.")
 @click.option(
