@@ -3,11 +3,13 @@
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from pod_jobs.captions.cues import Cue
 from pod_jobs.captions.parsing import read_captions
 from pod_jobs.captions.rules import check as breaches_of
 from pod_jobs.captions.writing import write_srt, write_text, write_vtt
@@ -16,7 +18,7 @@ from pod_jobs.cli.order_options import FILE
 from pod_jobs.errors import SettingsError
 from pod_jobs.jobs.speech_plan import cue_rules, engine_for, speech_order
 
-WRITERS = {"vtt": write_vtt, "srt": write_srt, "text": write_text}
+WRITERS: dict[str, Callable[[Sequence[Cue]], str]] = {"vtt": write_vtt, "srt": write_srt, "text": write_text}
 
 
 @click.command(cls=InstanceCommand)
