@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -29,8 +30,10 @@ VANISHED = {  # libpq: a server that is silent is asked whether it is there, and
 def connect(url: str) -> Database:
     """The database of `url` (sqlite:///PATH, postgresql://…, mysql://… also for MariaDB), bound to the models.
 
-    Nothing is opened yet: each thread opens its own connection at its first `with database.connection_context()`.
-    Errors: SettingsError for a URL of another kind.
+    Nothing is opened yet: each thread opens its own connection by `with database.connection_context()`, which closes it.
+    A query outside of that is an InterfaceError: peewee would open a connection for it that nobody closes.
+    Asked again for the same URL it gives the same object: the models belong to one, and whoever held an older one would
+    open and close connections that no query uses. Errors: SettingsError for a URL of another kind.
     """
     database = _build(url)
     models.database.initialize(database)
@@ -86,6 +89,7 @@ def locked(query: Any) -> Any:
     return query if isinstance(models.database.obj, SqliteDatabase) else query.for_update()
 
 
+@lru_cache(maxsize=1)
 def _build(url: str) -> Database:
     parts = urlsplit(url)
     scheme = parts.scheme.split("+")[0]
@@ -97,12 +101,12 @@ def _build(url: str) -> Database:
             "busy_timeout": BUSY_TIMEOUT_S * 1000,
         }
         path = url.partition(":///")[2]  # not urlsplit's: a folder may be named "a?b#c"
-        return SqliteDatabase(path, pragmas=pragmas, timeout=BUSY_TIMEOUT_S)
+        return SqliteDatabase(path, pragmas=pragmas, timeout=BUSY_TIMEOUT_S, autoconnect=False)
     name, options = parts.path.lstrip("/"), {**_where(parts), **_options(parts.query)}
     if scheme in ("postgresql", "postgres"):
         session = f"-c statement_timeout={STATEMENT_S * 1000} -c lock_timeout={LOCK_WAIT_S * 1000}"
         ours: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "options": session, **VANISHED}
-        return PostgresqlDatabase(name, prefer_psycopg3=True, **{**ours, **options})
+        return PostgresqlDatabase(name, prefer_psycopg3=True, autoconnect=False, **{**ours, **options})
     if scheme in ("mysql", "mariadb"):
         ours = {
             "charset": "utf8mb4",
@@ -111,7 +115,7 @@ def _build(url: str) -> Database:
             "write_timeout": STATEMENT_S,
             "init_command": f"SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_S}, tx_isolation='READ-COMMITTED'",
         }
-        return MySQLDatabase(name, mariadb=True, **{**ours, **options})
+        return MySQLDatabase(name, mariadb=True, autoconnect=False, **{**ours, **options})
     raise SettingsError(f"database.url: {scheme or 'no scheme'}: give sqlite:///, postgresql:// or mysql://")
 
 

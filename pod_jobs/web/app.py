@@ -18,7 +18,7 @@ from pod_jobs.web import api, browser_files, health, media_files
 from pod_jobs.web.guards import access, headers, problems, slow_clients
 from pod_jobs.web.intake import tus
 from pod_jobs.web.pages import account, rq_dashboard, sign_in, traces, videos
-from pod_jobs.web.site import Site, install, site
+from pod_jobs.web.site import Site, close_database, install, open_database, site
 
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
 HELD = "pod_jobs.held_database"
@@ -78,16 +78,13 @@ class Number(IntegerConverter):
 
 def _open_database_per_request(app: Flask) -> None:
     @app.before_request
-    def open_database() -> None:
+    def open_for_request() -> None:
         if request.endpoint not in WITHOUT_DATABASE:
-            site().database.connect(reuse_if_open=True)
+            open_database()
             if HELD not in app.extensions:  # at a request, because gunicorn forks before
                 app.extensions[HELD] = weakref.finalize(app, database.hold_open(site().database))
 
-    @app.teardown_request
-    def close_database(_: BaseException | None) -> None:
-        if not site().database.is_closed():
-            site().database.close()
+    app.teardown_request(lambda _: close_database())
 
 
 def _language() -> str:

@@ -1,9 +1,11 @@
 """What every view needs, made once by create_app."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from peewee import Database
 from redis import Redis
 
@@ -32,6 +34,27 @@ def site() -> Site:
     found = current_app.extensions[EXTENSION]
     assert isinstance(found, Site)  # noqa: S101  # for the type checker
     return found
+
+
+def open_database() -> None:
+    """For this request, whose thread has no connection yet; else it stays with whoever opened it."""
+    g.opened_database = site().database.connect(reuse_if_open=True)
+
+
+def close_database() -> None:
+    """What `open_database` opened."""
+    if g.pop("opened_database", False):
+        site().database.close()
+
+
+@contextmanager
+def without_database() -> Iterator[None]:
+    """The request's connection is closed in here, and open again afterwards: none is kept through an hour of upload."""
+    close_database()
+    try:
+        yield
+    finally:
+        open_database()
 
 
 def now() -> datetime:

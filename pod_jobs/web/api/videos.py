@@ -15,7 +15,7 @@ from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.threads_per_person import receiving
 from pod_jobs.web.intake import orders, quotas, received_files
 from pod_jobs.web.intake.forms import Form
-from pod_jobs.web.site import site
+from pod_jobs.web.site import site, without_database
 
 blueprint = Blueprint("api_videos", __name__)
 
@@ -38,9 +38,9 @@ def upload() -> ResponseReturnValue:
     announced = 1 if request.content_length is None else request.content_length
     quotas.check_upload(settings, user, announced)
     received_files.expect_large_body(request)
-    site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
     with receiving(user, settings), received_files.temporary(settings) as file:
-        name, title, options = _receive(settings, file)
+        with without_database():
+            name, title, options = _receive(settings, file)
         path = Path(file.name)
         size_bytes = path.stat().st_size
         received_files.check_size(settings, size_bytes)

@@ -27,7 +27,7 @@ from pod_jobs.errors import BadSource, Malformed, NotFound, Refused
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.intake import orders, quotas, received_files
-from pod_jobs.web.site import now, site
+from pod_jobs.web.site import now, site, without_database
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1")
 
@@ -129,9 +129,9 @@ def _receive(upload: Upload, file: IO[bytes]) -> None:
     settings, missing = site().settings, upload.bytes - file.tell()
     received_files.check_room(settings, missing)
     received_files.expect_large_body(request)
-    site().database.close()  # a connection is not kept through an hour of upload; the next query opens one again
     try:
-        received_files.receive(request.stream, file, settings, missing)
+        with without_database():
+            received_files.receive(request.stream, file, settings, missing)
     except received_files.CutOff:
         pass
     except BadSource:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from peewee import Database
+from peewee import Database, InterfaceError
 
 from pod_jobs.catalog import database
+from pod_jobs.catalog.store import users
 from pod_jobs.errors import SettingsError
 
 
@@ -45,3 +46,13 @@ def test_a_connection_held_open_keeps_sqlites_log(tmp_path: Path) -> None:
         assert database.pending(catalog) == []
     let_go()
     assert not log.exists()
+
+
+def test_no_query_opens_a_connection_that_nobody_would_close(empty_catalog: Path) -> None:
+    catalog = database.connect(f"sqlite:///{empty_catalog}")
+    with pytest.raises(InterfaceError):
+        users.any_administrator()
+    assert catalog.is_closed()
+    with catalog.connection_context(), database.connect(f"sqlite:///{empty_catalog}").connection_context():
+        assert not users.any_administrator()
+    assert catalog.is_closed(), "both were the same object, closed by the outer one"
