@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from pod_jobs.jobs import encode as encode_job
-from pod_jobs.jobs import work_folder
 from pod_jobs.media.encode import Encoded, EncodePlan
 from pod_jobs.media.planning.plan import Output
 from pod_jobs.media.process.progress import Progress
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.media.sharing.sharing import Team
 from pod_jobs.processes import lines
+from pod_jobs.storage.shared_folder import SharedWorkFolder
 from pod_jobs.system import process_identity
 
 REAL_EVERY = 4
 real_encode = encode_job.encode  # type: ignore[attr-defined]
-real_publish = work_folder.publish
+real_publish = SharedWorkFolder.publish
 
 
 def record(event: str, work: Path, **more: Any) -> None:
@@ -92,12 +92,12 @@ def others_at_work(folder: Path) -> list[int]:
     return [pid for pid, started in begun.items() if process_identity.start_ticks(pid) == started]
 
 
-def recorded_publish(work: Path, result: dict[str, Any]) -> None:
+def recorded_publish(work: SharedWorkFolder, result: dict[str, Any]) -> None:
     real_publish(work, result)
-    record("publish", work)
+    record("publish", work.path)
 
 
 if __name__ == "__main__":
     encode_job.encode = recorded_encode  # type: ignore[attr-defined]
-    work_folder.publish = recorded_publish
+    SharedWorkFolder.publish = recorded_publish  # type: ignore[method-assign,assignment]
     sys.exit(lines.main(sys.argv[1]))

@@ -64,12 +64,17 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 @dataclass
 class Forked:
-    """A team of `count` processes of this one."""
+    """A team of `count` processes of this one, for an encode of `source` in `folder`."""
 
+    source: Path
     folder: Path
     tools: Tools
     count: int
     pids: list[int] = field(default_factory=list)
+
+    @property
+    def shared(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.chunks")
 
     def idle(self) -> int:
         return self.count - len(self.pids)
@@ -79,7 +84,7 @@ class Forked:
             pid = os.fork()
             if pid == 0:
                 try:
-                    chunks.help_out(self.folder, self.tools, lambda frames: None, lambda: True)
+                    chunks.help_out(self.shared, self.source, self.tools, lambda frames: None, lambda: True)
                 finally:
                     os._exit(0)
             self.pids.append(pid)
@@ -104,7 +109,7 @@ def make_stub(folder: Path, tools: Tools, options: argparse.Namespace) -> Callab
     def one(workers: int) -> dict[str, Any]:
         target = folder / f"shared-{workers}"
         target.mkdir()
-        work, team = Work(source, target, plan, tools, lambda _: None), Forked(target, tools, workers - 1)
+        work, team = Work(source, target, plan, tools, lambda _: None), Forked(source, target, tools, workers - 1)
         with fixed_speed(whole, options.speed):
             began = time.monotonic()
             if workers == 1:
@@ -127,7 +132,7 @@ def fixed_speed(whole: Path, speed: float) -> Iterator[None]:
     real = chunks._run
 
     def cut_out(
-        folder: Path, layout: chunks.Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]
+        folder: Path, source: Path, layout: chunks.Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]
     ) -> chunks.FinishedChunk:
         duration_s = chunk.duration_s or layout.duration_s - chunk.start_s
         ready_at = time.monotonic() + duration_s / speed
@@ -168,7 +173,7 @@ def overhead(folder: Path, tools: Tools, options: argparse.Namespace) -> dict[st
         target = folder / name
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
-        team = Forked(target, tools, helpers[name])
+        team = Forked(source, target, tools, helpers[name])
         encoded = encode(source, target, plan, tools, lambda _: None, team)
         team.end()
         say(f"{options.talks} x 42 s of 720p, {name}: {encoded.cpu_s:.1f} s of processor time")

@@ -8,6 +8,7 @@ videos/000003/encode-7-g2.part/    generation 2 of task 7 at work; its files can
 videos/000003/encode-7-g2.chunks/  what the workers share that encode this run together
 videos/000003/encode-7-g2/         the published outputs of this run, with done.json, its result
 videos/.trash/                     what the janitor deletes
+.identity                          which media folder this is; the catalog remembers it
 """
 
 import re
@@ -22,6 +23,7 @@ SOURCE = "source"
 LOCK = "lock-"
 PART, CHUNKS = ".part", ".chunks"  # endings of a run's folder while it is at work
 LOG_NAME = "encoding.log"
+IDENTITY = ".identity"
 MASTER_NAME = "master.m3u8"
 DONE_MARKER = "done.json"
 REPLACED_MARK = "replaced"  # in a folder of outputs; its age says for how long no row has pointed to the folder
@@ -88,6 +90,12 @@ def video_of(folder: str) -> int | None:
 def source_of(video_id: int) -> str:
     """The source of a video, relative to the media folder."""
     return f"{video_folder(video_id)}/{SOURCE}"
+
+
+def is_source(name: str) -> bool:
+    """Is this what `source_of` gives for any video?"""
+    folder, _, last = name.rpartition("/")
+    return last == SOURCE and video_of(folder) is not None
 
 
 def run_folder(kind: str, task_id: int, generation: int) -> str:

@@ -26,7 +26,7 @@ FLOORS = {
         "instance",  # the instance folder, its preparation, its doctor
         "jobs",  # one file or folder per job type, and what enqueues and runs them
         "settings",
-        "media speech xapi catalog",  # libraries that do not know one another
+        "media speech storage xapi catalog",  # libraries that do not know one another
         "captions",  # cues, their rules and their files
         "errors media_folder system",
     ),
@@ -50,7 +50,7 @@ FLOORS = {
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
         "worker encode verify",
-        "runtime deliver_statements work_folder",
+        "runtime deliver_statements",
         "report",
         "context",  # what a running job is given
         "workforce dead_workers snapshot",
@@ -73,6 +73,8 @@ NEVER = {
     "pod_jobs.captions": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.speech": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.media": (RQ, REDIS, FLASK, PEEWEE, HTTP),
+    # where files are: it knows names, errors and the system, and nothing of who asks
+    "pod_jobs.storage": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.xapi": (RQ, REDIS, FLASK, PEEWEE),
     "pod_jobs.catalog": (RQ, REDIS, FLASK),
     # workers never open the database

@@ -16,8 +16,9 @@ READ_TIMEOUT_S = 20
 class Order:
     """What `start` answers: the run of a task that this worker may do.
 
-    Paths are relative to the media folder; without a video they are "". `others`: those of the videos that the options
-    name, by option. `failures` counts the earlier attempts whose ffmpeg was killed.
+    `source` and `folder` are names relative to the media folder; without a video they are "". `others`: the sources of the
+    videos that the options name, by option. `media`: the identity of the media folder that the catalog means; "" = any.
+    `failures` counts the earlier attempts whose ffmpeg was killed.
     """
 
     task: int
@@ -32,6 +33,7 @@ class Order:
     folder: str
     options: dict[str, Any] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
+    media: str = ""
 
     @property
     def words(self) -> str:

@@ -239,6 +239,13 @@ class Leadership(Table):
     term = BigIntegerField()
 
 
+class InstanceFact(Table):
+    """One fact of the instance as a whole; the names are in store/instance.py."""
+
+    name = CharField(40, primary_key=True)
+    value = CharField(200)
+
+
 class Upload(Table):
     """A tus upload; how far it got is the size of its file."""
 

@@ -93,7 +93,7 @@ def show(video_id: int, as_json: bool) -> None:
     for warning in video["warnings"]:
         click.echo(harmless(f"warning: {warning.get('sentence') or warning['code']}"))
     rows = [
-        (one["template"], one["kind"], size(one["bytes"]), settings.media_folder / one["path"])
+        (one["template"], one["kind"], size(one["bytes"]), settings.media.path_of(one["path"]))
         for one in video["outputs"]
     ]
     if rows:
@@ -122,7 +122,7 @@ def summary(settings: Settings, video: dict[str, Any]) -> dict[str, Any]:
 
 def outputs_with_paths(settings: Settings, video: dict[str, Any]) -> list[dict[str, Any]]:
     """The outputs with absolute paths on this host."""
-    return [{**one, "path": str(settings.media_folder / one["path"])} for one in video.get("outputs", [])]
+    return [{**one, "path": str(settings.media.path_of(one["path"]))} for one in video.get("outputs", [])]
 
 
 def _upload(api: Api, file: Path, query: dict[str, str | None]) -> dict[str, Any]:

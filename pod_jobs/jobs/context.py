@@ -16,6 +16,7 @@ from pod_jobs.errors import Cancelled, Interrupted
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
+from pod_jobs.storage import Storage
 
 TICK_S = 0.5  # progress is written, and a cancel looked for, at most this often
 SILENCE_S = 5.0  # after a failed write of progress, Redis is left alone for so long: an outage must not slow the job
@@ -51,6 +52,11 @@ class Context:
     job_types: JobTypes = field(default_factory=dict)
     source_s: float | None = None  # what the recording lasts, once the job has said so
     _next_tick: float = 0.0
+
+    @property
+    def storage(self) -> Storage:
+        """Where sources and outputs are."""
+        return self.settings.storage
 
     def check_stop(self) -> None:
         """Errors: Interrupted: end now."""

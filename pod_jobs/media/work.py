@@ -20,6 +20,7 @@ from pod_jobs.media.process.progress import Position, Progress, ProgressMeter, S
 from pod_jobs.media.process.run import Bounds, ProcessEnd
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.media_folder import LOG_NAME
+from pod_jobs.system import plain_files
 
 LEAST_WALL_S = 600  # of a wall limit, however short the source
 WAIT_S = 0.25  # between two reports while a step beside others ends
@@ -98,7 +99,7 @@ class Work:
         self.journal.note(reason)
         for path in self.folder.iterdir():
             if path.name != LOG_NAME:
-                path.unlink()
+                plain_files.remove(path)
         self.first_playable_s = None
 
     @contextmanager

@@ -27,6 +27,9 @@ from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt,
 from pod_jobs.settings.sources import PREFIX, over, read_document, tree_of
 from pod_jobs.settings.speech import SpeechSettings
 from pod_jobs.settings.xapi import XapiSettings
+from pod_jobs.storage import Storage
+from pod_jobs.storage.shared_folder import SharedFolder
+from pod_jobs.storage.site_folder import SiteFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 QUEUES = ("encoding", "transcripting", "xapi", "catalog")
@@ -155,7 +158,18 @@ class Settings(Section):
 
     @property
     def media_folder(self) -> Path:
+        """For storage/, which alone knows what is in it."""
         return self.home / "media"
+
+    @property
+    def storage(self) -> Storage:
+        """Where a worker gets sources and leaves outputs."""
+        return SharedFolder(self.media_folder)
+
+    @property
+    def media(self) -> SiteFolder:
+        """The media folder as the web host uses it."""
+        return SiteFolder(self.media_folder)
 
     @property
     def public_url(self) -> str:

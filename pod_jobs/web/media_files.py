@@ -1,9 +1,10 @@
-"""Published files and growing ones: /media/<video>/<folder>/<file>, for those who may see the video.
+"""/media/<video>/<run>/<file>: published outputs and growing ones, for those who may see the video.
 
-A run fills <folder>.part and renames it to <folder> when it is complete; both are served under the same address. Complete
-files never change. Of a growing media file only what its playlist lists already is served, so no player gets half a segment.
+A run's files have the same address while they grow and after they are published. Published files never change. Of a growing
+media file only what its playlist lists is served, so that no player gets half a segment.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -14,28 +15,15 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
-from pod_jobs.errors import NotFound
-from pod_jobs.media_folder import FILE_NAME, LOG_NAME, RUN_FOLDER, video_folder
+from pod_jobs.errors import NotFound, translated_os_errors
+from pod_jobs.media_folder import DONE_MARKER, FILE_NAME, LOG_NAME, MIME_TYPES, RunName, parse_run_folder
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.guards.threads_per_person import seated
 from pod_jobs.web.intake.received_files import PIECE_BYTES
-from pod_jobs.web.site import site
+from pod_jobs.web.site import right_media, site
 
 blueprint = Blueprint("media_files", __name__)
 
-TYPES = {  # text is in UTF-8
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".m4s": "video/mp4",
-    ".mp4": "video/mp4",
-    ".webm": "video/webm",
-    ".mp3": "audio/mpeg",
-    ".m4a": "audio/mp4",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".vtt": "text/vtt",
-    ".log": "text/plain",
-    ".json": "application/json",
-}
 BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")(\d+)@(\d+)')
 # On a shared computer the next person must not watch from the cache what the last one could see: ask first, 304 is cheap.
 ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
@@ -44,58 +32,81 @@ ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorizatio
 @blueprint.get("/media/<int:video_id>/<folder>/<name>")
 def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     """?download gives it a file name made from the title. Errors: NotFound, also for what is not this person's to see;
-    Refused while too many answers to this person are under way."""
+    Refused while too many answers to this person are under way; ServiceUnavailable while the media folder is away."""
     user = require_user()
     video = videos.get(video_id, user)
-    mime = TYPES.get(Path(name).suffix)
-    kind_task_generation = RUN_FOLDER.fullmatch(folder)
-    if mime is None or kind_task_generation is None or not FILE_NAME.fullmatch(name):
+    mime, run = MIME_TYPES.get(Path(name).suffix), parse_run_folder(folder)
+    if mime is None or run is None or not FILE_NAME.fullmatch(name) or name == DONE_MARKER:
         raise NotFound(f"no file of ours is called {folder}/{name}")
-    complete = site().settings.media_folder / video_folder(video.id) / folder
-    growing = complete.with_name(f"{folder}.part")
-    for _ in range(2):  # the rename may come between the two looks
-        if (complete / name).is_file():
-            return seated(_complete(complete / name, mime, video), user, site().settings)
-        if (growing / name).is_file():
-            _check_run(video, name, *kind_task_generation.groups())
-            try:
-                return seated(_growing(growing / name, mime), user, site().settings)
-            except FileNotFoundError:
-                continue
-    raise NotFound(f"{folder}/{name} of video {video_id}")
+    with translated_os_errors():
+        found = site().settings.media.open_output(video.id, folder, name)
+    if found is None:
+        right_media()
+        raise NotFound(f"{folder}/{name} of video {video_id}")
+    try:
+        if found.is_growing:
+            _check_run(video, name, run)
+            response = _growing(found.file, name, mime, _playlist_of(video.id, folder, name))
+        else:
+            response = _complete(found.file, name, mime, video)
+    except BaseException:
+        found.file.close()
+        raise
+    return seated(response, user, site().settings)
 
 
-def _check_run(video: Video, name: str, kind: str, task_id: str, generation: str) -> None:
+def _check_run(video: Video, name: str, run: RunName) -> None:
     """A folder under way is only served of the present run; the log also after it failed. Errors: NotFound."""
-    task = tasks.get(int(task_id))
-    is_own = task.video_id == video.id and task.kind == kind
-    is_present = task.state == "running" and task.generation == int(generation)
+    task = tasks.get(run.task)
+    is_own = task.video_id == video.id and task.kind == run.kind
+    is_present = task.state == "running" and task.generation == run.generation
     if not is_own or not (is_present or name == LOG_NAME):
-        raise NotFound(f"run {generation} of task {task_id}")
+        raise NotFound(f"run {run.generation} of task {run.task}")
 
 
-def _complete(path: Path, mime: str, video: Video) -> Response:
-    wanted = "download" in request.args
-    download_name = f"{_file_name(video.title)} ({path.stem}){path.suffix}" if wanted else None
-    response = send_file(path, mimetype=mime, conditional=True, as_attachment=wanted, download_name=download_name)
+def _complete(file: BinaryIO, name: str, mime: str, video: Video) -> Response:
+    """The file itself, not its name, goes to the server: another one under this name is never sent."""
+    wanted, (stem, suffix) = "download" in request.args, (Path(name).stem, Path(name).suffix)
+    said = os.fstat(file.fileno())
+    response = send_file(
+        file,
+        mimetype=mime,
+        as_attachment=wanted,
+        download_name=f"{_file_name(video.title)} ({stem}){suffix}" if wanted else None,
+        last_modified=said.st_mtime,
+        etag=f"{said.st_mtime_ns:x}-{said.st_size:x}",
+    )
+    response.content_length = said.st_size
     response.headers.update(ASK_FIRST)
+    response.make_conditional(request, accept_ranges=True, complete_length=said.st_size)
     return response
 
 
-def _growing(path: Path, mime: str) -> Response:
-    if path.suffix == ".m4s":
-        response = _listed_part(path, mime)
-    elif path.suffix == ".m3u8" or path.name == LOG_NAME:
-        response = Response(path.read_bytes(), mimetype=mime)
+def _growing(file: BinaryIO, name: str, mime: str, playlist: str) -> Response:
+    if playlist:
+        response = _listed_part(file, mime, listed_extent(playlist))
+    elif name.endswith(".m3u8") or name == LOG_NAME:
+        with file:
+            response = Response(file.read(), mimetype=mime)
     else:
-        raise NotFound(f"{path.name} is not finished")  # it may be large, and half of it is of no use to anybody
+        raise NotFound(f"{name} is not finished")  # it may be large, and half of it is of no use to anybody
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _listed_part(path: Path, mime: str) -> Response:
+def _playlist_of(video_id: int, folder: str, name: str) -> str:
+    """The text of the playlist beside growing segments; "" for any other file. Errors: NotFound while there is none."""
+    if not name.endswith(".m4s"):
+        return ""
+    beside = site().settings.media.open_output(video_id, folder, f"{name.removesuffix('.m4s')}.m3u8")
+    if beside is None:
+        raise NotFound(f"{name} has no playlist yet")
+    with beside.file as file:
+        return file.read().decode("utf-8", "replace")
+
+
+def _listed_part(file: BinaryIO, mime: str, listed_bytes: int) -> Response:
     """The asked range, as far as the playlist beside the file reaches. Errors: 416 for anything else."""
-    listed_bytes = listed_extent(path.with_suffix(".m3u8").read_text("utf-8", "replace"))
     wanted = request.range
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         raise RequestedRangeNotSatisfiable(description="one byte range is needed while the file grows")
@@ -103,7 +114,6 @@ def _listed_part(path: Path, mime: str) -> Response:
     stop = listed_bytes if stop is None else stop
     if not 0 <= start < stop <= listed_bytes:
         raise RequestedRangeNotSatisfiable(description=f"{listed_bytes} bytes are listed so far")
-    file = path.open("rb")
     file.seek(start)
     response = Response(_pieces(file, stop - start), 206, mimetype=mime)
     response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/*"

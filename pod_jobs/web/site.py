@@ -9,8 +9,10 @@ from flask import Flask, current_app, g
 from peewee import Database
 from redis import Redis
 
+from pod_jobs.catalog.store import instance
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
+from pod_jobs.storage.site_folder import SiteFolder
 
 EXTENSION = "pod_jobs"
 
@@ -55,6 +57,13 @@ def without_database() -> Iterator[None]:
         yield
     finally:
         open_database()
+
+
+def right_media() -> SiteFolder:
+    """The media folder, which is looked at first. Errors: ServiceUnavailable when it is not the one that the catalog means."""
+    folder = site().settings.media
+    folder.check(instance.media_identity())
+    return folder
 
 
 def now() -> datetime:

@@ -16,6 +16,9 @@ from tests.servers import wait_until
 class Absent:
     """A team that is called and does not come: the owner makes all chunks."""
 
+    def __init__(self, shared: Path) -> None:
+        self.shared = shared
+
     def idle(self) -> int:
         return 1
 
@@ -84,7 +87,7 @@ def test_a_jump_behind_what_is_encoded_shows_its_last_seconds(
 def test_a_video_in_chunks_plays_over_their_joins_while_it_encodes(
     page: Page, site: Site, video: int, outputs: Outputs, tmp_path: Path
 ) -> None:
-    chunked = Outputs(tmp_path, team=Absent(), source=outputs.source)
+    chunked = Outputs(tmp_path, team=Absent(tmp_path / "chunks"), source=outputs.source)
     assert "chunk 3 by" in (chunked.folder / "encoding.log").read_text()
     worker = StandIn(site, video, chunked)
     worker.grow(2)

@@ -39,6 +39,7 @@ def home(tmp_path: Path, key_value_server: servers.KeyValueServer, monkeypatch: 
     """An instance folder whose settings point to the tests' key-value server."""
     folder = tmp_path / "instance é"
     (folder / "secrets").mkdir(parents=True)
+    (folder / "media").mkdir()
     (folder / "secrets" / "worker_token").write_text("worker-token-of-the-tests")
     monkeypatch.setenv("POD_JOBS_HOME", str(folder))
     monkeypatch.setenv("POD_JOBS_REDIS__URL", key_value_server.url)

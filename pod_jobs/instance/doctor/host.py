@@ -1,7 +1,6 @@
 """Checks of this machine and of the instance folder."""
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 
@@ -45,9 +44,9 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
 def check_space(settings: Settings) -> Iterator[Finding]:
     """More than upload.free_gb is left for media."""
     try:
-        free_gb = shutil.disk_usage(settings.media_folder).free / GB
+        free_gb = settings.media.free_bytes() / GB
     except OSError as error:
-        yield Finding("free space", "fault", f"{settings.media_folder}: {error.strerror}")
+        yield Finding("free space", "fault", f"{settings.media}: {error.strerror}")
         return
     least_gb = settings.upload.free_gb
     text = f"{free_gb:.1f} GB on the media disk; upload.free_gb is {least_gb:g}"

@@ -10,12 +10,10 @@ A failed run leaves only its log.
 import logging
 from dataclasses import asdict
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, PodJobsError, SettingsError
-from pod_jobs.jobs import work_folder
+from pod_jobs.errors import SettingsError, Superseded
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode.colleagues import Colleagues
 from pod_jobs.jobs.encode.dress import dressed
@@ -27,8 +25,10 @@ from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process.progress import Progress
 from pod_jobs.media.process.tools import Tools, find_tools
+from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import WEB
 from pod_jobs.settings import FfmpegSettings, Settings
+from pod_jobs.storage import Run, WorkFolder
 
 log = logging.getLogger(__name__)
 
@@ -65,42 +65,40 @@ def check_templates(settings: Settings, tools: Tools) -> None:
 
 def run_encode(context: Context, order: Order) -> dict[str, Any]:
     """The result for store.reports. Errors: BadSource, FfmpegFailed; FfmpegKilled, DiskFull, ServiceUnavailable; Stopped."""
-    media = context.settings.media_folder
-    video_folder = media / order.folder
+    run = run_of(order)
 
     def wait() -> None:
         context.tick(order, {"step": "waiting", "fraction": 0.0})
 
-    with work_folder.only_worker_on(video_folder, order.template, wait):
-        done = work_folder.find_done(video_folder, order.kind, order.task)
+    with context.storage.work_on(run, wait, chunks.clear) as work:
+        done = work.find_finished()
         if done is not None:
             return done
-        work = work_folder.begin(video_folder, order)
-        try:
-            result = _encode_into(work, media, context, order)
-            work_folder.publish(work, result)
-        except PodJobsError:
-            work_folder.keep_only_log(work)
-            raise
+        result = _encode_into(work, context, order, run)
+        work.publish(result)
     return result
 
 
-def _encode_into(work: Path, media: Path, context: Context, order: Order) -> dict[str, Any]:
-    source = media / order.source
-    if not source.is_file():
-        raise BadSource(f"{order.source} is not there", code="source-missing")
-    folder = str(work_folder.published(work).relative_to(media))
+def run_of(order: Order) -> Run:
+    """What storage has to know of an order. Errors: Superseded for an order without a video: there is nothing to encode."""
+    if order.video is None:
+        raise Superseded(f"task {order.task} has no video")
+    return Run(order.video, order.kind, order.task, order.generation, order.template, order.media)
+
+
+def _encode_into(work: WorkFolder, context: Context, order: Order, run: Run) -> dict[str, Any]:
+    source = context.storage.source(order.source, run.media)
+    others = {name: context.storage.source(other, run.media) for name, other in order.others.items()}
 
     def tick(progress: Progress) -> None:
-        context.tick(order, {**asdict(progress), "folder": folder})
+        work.show()
+        context.tick(order, {**asdict(progress), "folder": run.folder})
 
-    with work_folder.translated_os_errors():
-        others = {name: media / path for name, path in order.others.items()}
-        plan = build_plan(context.settings, order.options, order.template)
-        plan = dressed(plan, context.settings, order.template, order.options, others)
-        team = Colleagues(context, order, str(work.relative_to(media)))
-        encoded = encode(source, work, plan, tools_of(context.settings), tick, team)
-    return {**asdict(encoded), "folder": folder}
+    plan = build_plan(context.settings, order.options, order.template)
+    plan = dressed(plan, context.settings, order.template, order.options, others)
+    team = Colleagues(context, order, run, work.chunks)
+    encoded = encode(source, work.begin(), plan, tools_of(context.settings), tick, team)
+    return {**asdict(encoded), "folder": run.folder}
 
 
 def build_plan(settings: Settings, options: dict[str, Any] | None = None, template: str = WEB) -> EncodePlan:

@@ -1,6 +1,7 @@
 """Help another worker with its long video: not a task of the catalog, and nothing is lost when it fails.
 
-1. Encode free chunks, in the folder of the run that called (media/chunks.py); the owner checks and joins them.
+1. Encode free chunks of the run that called, in the folder that all its workers share (media/sharing/chunks.py); the owner
+   checks and joins them.
 2. End when none is free, when the run is over, cancelled or dead, and after any chunk when a video waits in the queue.
 """
 
@@ -10,12 +11,13 @@ import time
 from redis.exceptions import RedisError
 
 from pod_jobs.errors import Cancelled, PodJobsError, Stopped, Superseded
-from pod_jobs.jobs import queue, work_folder
+from pod_jobs.jobs import queue
 from pod_jobs.jobs.context import TICK_S, Context
 from pod_jobs.jobs.encode import tools_of
 from pod_jobs.jobs.encode.colleagues import ASSIST_KIND, QUEUE
 from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.media.sharing.chunks import help_out
+from pod_jobs.storage import Run
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 def run_assist(context: Context, payload: Payload) -> None:
     """Raises nothing that would make RQ run it again."""
     task, generation = payload["helps"], payload["generation"]
-    folder = context.settings.media_folder / payload["folder"]
+    run = Run(payload["video"], payload["kind"], task, generation, payload["template"], payload["media"])
     next_look = 0.0
 
     def tick(frames: int) -> None:
@@ -32,7 +34,7 @@ def run_assist(context: Context, payload: Payload) -> None:
         if time.monotonic() < next_look:
             return
         next_look = time.monotonic() + TICK_S
-        if not work_folder.is_worked_on(folder.parent, payload["template"]):
+        if not context.storage.is_worked_on(run):
             raise Superseded("the run that called is over")
         if _is_cancelled(context, task, generation):
             raise Cancelled("a person cancelled the task")
@@ -40,7 +42,8 @@ def run_assist(context: Context, payload: Payload) -> None:
     try:
         count = 0
         if not _video_waits(context):
-            count = help_out(folder, tools_of(context.settings), tick, lambda: not _video_waits(context))
+            place, tools = context.storage.helpers_place(run), tools_of(context.settings)
+            count = help_out(place.chunks, place.source, tools, tick, lambda: not _video_waits(context))
         log.info("task %s g%s: made %s of its chunks", task, generation, count)
     except (Stopped, FileNotFoundError) as error:  # a run that is over takes its folder away
         log.info("task %s g%s: help ended: %s", task, generation, error)

@@ -1,6 +1,7 @@
 """Workers of the queue `encoding` that have nothing to do, called to help with a long video (media/sharing.py)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from redis.exceptions import RedisError
 
@@ -9,6 +10,7 @@ from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.workforce import count_idle
+from pod_jobs.storage import Run
 
 QUEUE = "encoding"
 ASSIST_KIND = "assist"
@@ -16,11 +18,12 @@ ASSIST_KIND = "assist"
 
 @dataclass
 class Colleagues:
-    """The Team of one run. `folder`: of its work, relative to the media folder."""
+    """The Team of one run. `shared`: the folder of its chunks, here."""
 
     context: Context
     order: Order
-    folder: str
+    run: Run
+    shared: Path
     called: int = 0
 
     def idle(self) -> int:
@@ -33,7 +36,8 @@ class Colleagues:
     def call(self, count: int) -> None:
         """Enqueue so many helpers' jobs. Nobody misses one that is lost."""
         order = self.order
-        run = {"helps": order.task, "generation": order.generation, "template": order.template, "folder": self.folder}
+        helps = {"helps": order.task, "generation": order.generation, "template": order.template}
+        run = {**helps, "kind": order.kind, "video": self.run.video, "media": self.run.media}
         assist = self.context.job_types[ASSIST_KIND]
         for _ in range(count):
             self.called += 1

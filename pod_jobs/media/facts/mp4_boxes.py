@@ -2,11 +2,14 @@
 foreign files (those go to the probe's child). ISO/IEC 14496-12; CODECS strings after RFC 6381.
 """
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+from pod_jobs.system import plain_files
 
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
 CODECS_OF_SOUND = {"aac": "mp4a.40.2", "libopus": "opus"}  # by encoder
@@ -134,10 +137,10 @@ def read_tracks(path: Path, end: int | None = None) -> tuple[Track, ...]:
 
     ValueError for a file that is cut off or makes no sense.
     """
-    with open(path, "rb") as file:
+    with plain_files.open_plain(path) as file:
         reader = _Reader(file)
         try:
-            reader.read(0, path.stat().st_size if end is None else end)
+            reader.read(0, os.fstat(file.fileno()).st_size if end is None else end)
         except (struct.error, KeyError) as error:
             raise ValueError(f"{path.name}: {error}") from error
     return tuple(reader.tracks.values())

@@ -12,6 +12,7 @@ from pod_jobs.media.facts.mp4_boxes import Track, read_tracks
 from pod_jobs.media.hls.playlists import MediaPlaylist, parse_playlist
 from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
+from pod_jobs.system import plain_files
 
 COPY_FRAMES = 3  # a copied picture may hold at its ends what a decoder does not show
 
@@ -51,11 +52,11 @@ def check_hls(folder: Path, picture: Picture | None, sounds: Sequence[Sound]) ->
 
 def _rendered(folder: Path, name: str) -> Rendered:
     try:
-        playlist = parse_playlist((folder / f"{name}.m3u8").read_text(encoding="utf-8"))
+        playlist = parse_playlist(plain_files.read_text(folder / f"{name}.m3u8"))
         tracks = read_tracks(folder / f"{name}.m4s")
     except (OSError, ValueError) as error:
         raise FfmpegFailed(f"result check: {name}: {error}") from error
-    size = (folder / f"{name}.m4s").stat().st_size
+    size = plain_files.size_of(folder / f"{name}.m4s") or 0
     _expect(len(tracks) == 1, f"{name}.m4s has {len(tracks)} tracks")
     _expect(playlist.ended and bool(playlist.segments), f"{name}.m3u8 is not complete")
     _expect(playlist.end <= size, f"{name}.m4s has {size} bytes, its playlist speaks of {playlist.end}")
@@ -104,7 +105,7 @@ def check_download(
 
 def check_mp3(path: Path, kbps: int, duration_s: float) -> None:
     """A constant bit rate makes the size a clock."""
-    size = path.stat().st_size if path.exists() else 0
+    size = plain_files.size_of(path) or 0
     _expect(
         size > 0 and _near(size * 8 / kbps / 1000, duration_s), f"{path.name} has {size} bytes for {duration_s:.1f} s"
     )
@@ -113,7 +114,7 @@ def check_mp3(path: Path, kbps: int, duration_s: float) -> None:
 def check_pictures(folder: Path, names: Sequence[str]) -> None:
     """JPEG files from the first to the last byte."""
     for name in names:
-        jpeg = (folder / name).read_bytes() if (folder / name).exists() else b""
+        jpeg = plain_files.read_bytes(folder / name) if plain_files.size_of(folder / name) else b""
         _expect(jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9", f"{name} is no complete JPEG")
 
 

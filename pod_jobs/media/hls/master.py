@@ -1,6 +1,5 @@
 """The master playlist of one folder: early with estimates, to watch while it encodes; in the end measured, as are all."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,13 +15,7 @@ from pod_jobs.media.hls.playlists import (
 )
 from pod_jobs.media.planning.streams import Picture, Sound
 from pod_jobs.media_folder import MASTER_NAME
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all, for readers of the folder."""
-    aside = path.with_name(path.name + ".tmp")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
+from pod_jobs.system import plain_files
 
 
 class EarlyMaster:
@@ -42,7 +35,7 @@ class EarlyMaster:
             except ValueError:  # a file that is cut off, on a full disk: the pass itself will say so
                 text = None
             if text:
-                write_text(self._folder / MASTER_NAME, text)
+                plain_files.write_text(self._folder / MASTER_NAME, text)
                 self.written = True
         return self.written
 
@@ -69,7 +62,7 @@ class EarlyMaster:
 
     def _started(self, name: str) -> MediaPlaylist | None:
         try:
-            playlist = parse_playlist((self._folder / f"{name}.m3u8").read_text(encoding="utf-8"))
+            playlist = parse_playlist(plain_files.read_text(self._folder / f"{name}.m3u8"))
         except FileNotFoundError:
             return None
         return playlist if playlist.segments else None
@@ -83,7 +76,7 @@ def write_measured(
 ) -> None:
     """The final playlists, from the segments as they are; ffmpeg's may end too early."""
     for name, one in found.items():
-        write_text(folder / f"{name}.m3u8", build_playlist(name, one.playlist, segment_s))
+        plain_files.write_text(folder / f"{name}.m3u8", build_playlist(name, one.playlist, segment_s))
     variants = [
         Variant(
             name=one.name,
@@ -96,7 +89,9 @@ def write_measured(
         )
         for one in (picture.renditions if picture else ())
     ]
-    write_text(folder / MASTER_NAME, build_master(variants, [_audio(one, found[one.name].playlist) for one in sounds]))
+    plain_files.write_text(
+        folder / MASTER_NAME, build_master(variants, [_audio(one, found[one.name].playlist) for one in sounds])
+    )
 
 
 def _audio(sound: Sound, playlist: MediaPlaylist) -> AudioRendition:

@@ -10,6 +10,7 @@ from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.streams import AUDIO, Picture
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.work import Work
+from pod_jobs.system import plain_files
 
 STREAM_ENDINGS = (".m3u8", ".m4s")
 
@@ -35,7 +36,7 @@ def drop_stream(work: Work) -> None:
     if not CONTAINERS[work.plan.container].keeps_stream:
         for path in work.folder.iterdir():
             if path.suffix in STREAM_ENDINGS:
-                path.unlink()
+                plain_files.remove(path)
 
 
 def _check(work: Work, path: Path, rendition: PlannedRendition | None, found: dict[str, checks.Rendered]) -> None:

@@ -4,12 +4,13 @@ import os
 
 from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media.facts.media_info import MediaInfo
-from pod_jobs.media.hls import checks, master
+from pod_jobs.media.hls import checks
 from pod_jobs.media.hls.checks import Rendered
 from pod_jobs.media.outputs import captions, images
 from pod_jobs.media.planning.cut import Timeline
 from pod_jobs.media.planning.streams import AUDIO, Picture
 from pod_jobs.media.work import Work
+from pod_jobs.system import plain_files
 
 RAW = "captions.raw"  # ffmpeg's WebVTT of one track, before ours
 MOST_CAPTION_BYTES = 8_000_000
@@ -47,7 +48,7 @@ def _stills(work: Work, picture: Picture, duration_s: float, thumbnails: int) ->
         os.replace(work.folder / "storyboard_1.jpg", work.folder / board.sheets[0])
     checks.check_pictures(work.folder, [*names, *(board.sheets if board else ())])
     if board:
-        master.write_text(work.folder / "storyboard.vtt", images.build_vtt(board))
+        plain_files.write_text(work.folder / "storyboard.vtt", images.build_vtt(board))
 
 
 def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_s: float) -> None:
@@ -63,19 +64,19 @@ def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_
             _captions(work, argv, duration_s, captions.file_name("", taken), from_source=False)
     chapters = captions.build_chapters(media.chapters, duration_s, work.timeline)
     if chapters:
-        master.write_text(work.folder / "chapters.vtt", chapters)
+        plain_files.write_text(work.folder / "chapters.vtt", chapters)
 
 
 def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from_source: bool) -> None:
     raw = work.folder / RAW
     try:
         work.side("captions", argv, duration_s, work.source if from_source else None)
-        if not raw.exists() or raw.stat().st_size > MOST_CAPTION_BYTES:
+        if not 0 < (plain_files.size_of(raw) or 0) <= MOST_CAPTION_BYTES:
             raise FfmpegFailed(f"{name}: no captions, or more than {MOST_CAPTION_BYTES} bytes")
         text = captions.clean(
-            raw.read_text("utf-8", "replace"), duration_s, work.timeline if from_source else Timeline()
+            plain_files.read_text(raw, "replace"), duration_s, work.timeline if from_source else Timeline()
         )
     finally:
-        raw.unlink(missing_ok=True)
+        plain_files.remove(raw)
     if text:
-        master.write_text(work.folder / name, text)
+        plain_files.write_text(work.folder / name, text)

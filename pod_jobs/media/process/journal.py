@@ -13,6 +13,7 @@ from pod_jobs.media.process.progress import Position
 from pod_jobs.media.process.run import Bounds, ProcessEnd, run
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.media_folder import LOG_NAME
+from pod_jobs.system import plain_files
 
 NO_SPACE_MB = 16  # with less free, a failure that ffmpeg does not explain is one of space
 
@@ -71,5 +72,6 @@ class Journal:
 
     def note(self, text: str) -> None:
         """One paragraph of the log, with the time; readable while the job runs. File names may hold any bytes."""
-        with open(self.folder / LOG_NAME, "a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S}] {text.strip()}\n\n")
+        line = f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S}] {text.strip()}\n\n"
+        with plain_files.open_plain(self.folder / LOG_NAME, "ab") as log:
+            log.write(line.encode("utf-8", "backslashreplace"))

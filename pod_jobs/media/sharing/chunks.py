@@ -1,10 +1,10 @@
 """One chunk of a long picture: encoded by whoever takes it, into the folder that all workers of the encode share.
 
-chunks/layout.json               what every worker must know
-chunks/0007.lock                 flock: who holds it encodes chunk 7; dies with its process
-chunks/0007.frames               how far that is
-chunks/0007-host-place-123.part/ work under way
-chunks/0007/                     finished: 360p.m4s, 360p.m3u8 …, finished.json; appears by one rename
+layout.json               what every worker must know
+0007.lock                 held (flock) by the worker that encodes chunk 7; the kernel lets go when its process dies
+0007.frames               how far that is
+0007-host-place-123.part/ work under way: all that an encoder can write to
+0007/                     finished: 360p.m4s, 360p.m3u8 …, finished.json; appears by one rename
 """
 
 import fcntl
@@ -12,12 +12,11 @@ import json
 import math
 import os
 import re
-import shutil
 import socket
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -35,9 +34,8 @@ from pod_jobs.media.process.journal import Journal
 from pod_jobs.media.process.progress import Position
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.media.work import pass_bounds
-from pod_jobs.system import process_identity
+from pod_jobs.system import plain_files, process_identity
 
-FOLDER = "chunks"
 LAYOUT = "layout.json"
 FINISHED = "finished.json"
 NOTE = re.compile(r"\d+ \S+")
@@ -49,11 +47,9 @@ HELPERS_END_S = 10.0  # a helper whose folder is gone sees it at its next note, 
 
 @dataclass(frozen=True)
 class Layout:
-    """`source` is relative to the folder of the encode: hosts may have it at different places. `program`, `ffmpeg`: our
-    version and ffmpeg's; with others a chunk would look different. `picture`: of the renditions that are encoded; its
-    encoder travels as a name."""
+    """`program`, `ffmpeg`: our version and ffmpeg's; with others a chunk would look different. `picture`: of the renditions
+    that are encoded; its encoder travels as a name."""
 
-    source: str
     demuxer: str
     program: str
     ffmpeg: str
@@ -89,15 +85,14 @@ _FINISHED = TypeAdapter(FinishedChunk)
 
 def write_layout(shared: Path, layout: Layout) -> None:
     shared.mkdir()
-    aside = shared / f"{LAYOUT}.tmp"
-    aside.write_bytes(_LAYOUT.dump_json(layout, exclude={"picture": {"encoder", "scene"}}))
-    aside.rename(shared / LAYOUT)
+    text = _LAYOUT.dump_json(layout, exclude={"picture": {"encoder", "scene"}}).decode()
+    plain_files.write_text(shared / LAYOUT, text)
 
 
 def read_layout(shared: Path) -> Layout | None:
     """None when there is nothing (more) to help with, or when it was written by another version of ours."""
     try:
-        layout = _LAYOUT.validate_json((shared / LAYOUT).read_bytes())
+        layout = _LAYOUT.validate_json(plain_files.read_bytes(shared / LAYOUT))
     except (FileNotFoundError, ValidationError):
         return None
     if layout.program != pod_jobs.__version__ or layout.encoder not in ANYWHERE:
@@ -113,7 +108,7 @@ def this_worker() -> str:
 def read_note(path: Path) -> str:
     """ "<frames> <worker>", or "" while it is being written."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain_files.read_text(path)
     except FileNotFoundError:
         return ""
     return text if NOTE.fullmatch(text) else ""
@@ -142,7 +137,7 @@ def claimed(shared: Path, numbers: Iterable[int]) -> Iterator[int | None]:
 def _lock(path: Path) -> int | None:
     """A file descriptor that holds the lock; None when somebody else does, or the owner has cleared everything away."""
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = plain_files.open_beneath(path.parent, path.name, os.O_RDWR | os.O_CREAT)
     except FileNotFoundError:
         return None
     try:
@@ -164,53 +159,63 @@ def clear(shared: Path) -> None:
             time.sleep(0.1)
         if lock is not None:
             os.close(lock)
-    shutil.rmtree(gone)
+    plain_files.remove(gone)
 
 
-def encode_chunk(shared: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]) -> None:
-    """Encode and check one chunk. `tick(frames so far)` is called at least twice a second; what it raises ends the work.
+def encode_chunk(
+    shared: Path, source: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]
+) -> None:
+    """Encode and check one chunk of `source`. `tick(frames so far)` is called at least twice a second; what it raises ends
+    the work.
 
     Should somebody else have finished it meanwhile, this work is thrown away. Errors: as of media.encode; FileNotFoundError
     when the folder is gone.
     """
     worker = this_worker()
     folder = shared / f"{name_of(chunk.number)}-{worker}.part"
-    shutil.rmtree(folder, ignore_errors=True)
+    plain_files.remove(folder)
     folder.mkdir()
     try:
-        finished = _run(folder, layout, chunk, tools, _noting(shared / f"{name_of(chunk.number)}.frames", worker, tick))
-        (folder / FINISHED).write_text(json.dumps(asdict(finished)))
+        finished = _run(
+            folder, source, layout, chunk, tools, _noting(shared / f"{name_of(chunk.number)}.frames", worker, tick)
+        )
+        plain_files.write_text(folder / FINISHED, json.dumps(asdict(finished)))
+        plain_files.check_folder(folder)
         try:
             folder.rename(shared / name_of(chunk.number))
         except OSError:
             if not (shared / name_of(chunk.number)).exists():
                 raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # the owner clears everything away
+            plain_files.remove(folder)
 
 
-def help_out(folder: Path, tools: Tools, tick: Callable[[int], None], may_go_on: Callable[[], bool]) -> int:
-    """Encode free chunks of the encode in `folder`, as a helper; returns how many. `tick`: as of encode_chunk.
+def help_out(
+    shared: Path, source: Path, tools: Tools, tick: Callable[[int], None], may_go_on: Callable[[], bool]
+) -> int:
+    """Encode free chunks of `source` in `shared`, as a helper; returns how many. `tick`: as of encode_chunk.
 
     Ends when none is free, when the encode is over, or when `may_go_on` says no after a chunk.
     """
-    shared, count = folder / FOLDER, 0
+    count = 0
     while (layout := read_layout(shared)) is not None and layout.ffmpeg == tools.version:
         with claimed(shared, range(len(layout.chunks))) as number:
             if number is None:
                 break
-            encode_chunk(shared, layout, layout.chunks[number], tools, tick)
+            encode_chunk(shared, source, layout, layout.chunks[number], tools, tick)
         count += 1
         if not may_go_on():
             break
     return count
 
 
-def _run(folder: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]) -> FinishedChunk:
+def _run(
+    folder: Path, source: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callable[[int], None]
+) -> FinishedChunk:
     began = time.monotonic()
     picture = replace(layout.picture, chunk=chunk)
-    path = Path(os.path.normpath(folder.parent.parent / layout.source))
-    argv = build_encode(tools, layout.limits, Source(str(path), layout.demuxer), picture, (), layout.segment_s)
+    argv = build_encode(tools, layout.limits, Source(str(source), layout.demuxer), picture, (), layout.segment_s)
     journal, position = Journal(folder, tools), Position(layout.limits.stall_s)
 
     def watch() -> None:
@@ -218,7 +223,7 @@ def _run(folder: Path, layout: Layout, chunk: Chunk, tools: Tools, tick: Callabl
         tick(position.frames)
 
     bounds = pass_bounds(layout.limits, chunk.duration_s or layout.duration_s - chunk.start_s, picture)
-    journal.run(f"chunk {chunk.number}", argv, bounds, position, watch, (path,))
+    journal.run(f"chunk {chunk.number}", argv, bounds, position, watch, (source,))
     check_chunk(folder, layout, chunk)
     return FinishedChunk(
         worker=folder.name.partition("-")[2].removesuffix(".part"),
@@ -239,7 +244,8 @@ def _noting(path: Path, worker: str, tick: Callable[[int], None]) -> Callable[[i
         tick(frames)
         if time.monotonic() >= next_at:
             next_at = time.monotonic() + NOTE_S
-            path.write_text(f"{frames} {worker}")
+            with plain_files.open_plain(path, "wb") as file:
+                file.write(f"{frames} {worker}".encode())
 
     return note
 
@@ -262,7 +268,7 @@ def check_chunk(folder: Path, layout: Layout, chunk: Chunk) -> dict[str, checks.
 def read_finished(folder: Path) -> FinishedChunk:
     """Errors: FfmpegFailed when it is damaged on disk."""
     try:
-        finished = _FINISHED.validate_json((folder / FINISHED).read_bytes())
+        finished = _FINISHED.validate_json(plain_files.read_bytes(folder / FINISHED))
         wrong = [name for name, crc in finished.checksums.items() if checksum(folder / name) != crc]
     except (OSError, ValidationError) as error:
         raise FfmpegFailed(f"chunk {folder.name}: {error}") from error
@@ -274,7 +280,7 @@ def read_finished(folder: Path) -> FinishedChunk:
 def checksum(path: Path) -> int:
     """CRC-32: about 1 GB/s."""
     crc = 0
-    with open(path, "rb") as file:
+    with plain_files.open_plain(path) as file:
         while block := file.read(1 << 20):
             crc = zlib.crc32(block, crc)
     return crc

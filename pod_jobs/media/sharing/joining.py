@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
-from pod_jobs.media.hls.master import write_text
 from pod_jobs.media.hls.playlists import MediaPlaylist, build_playlist
 from pod_jobs.media.sharing.chunks import FinishedChunk, Layout, check_chunk, name_of, read_finished
+from pod_jobs.system import plain_files
 
 NOTHING = MediaPlaylist(0, (), ended=False)
 
@@ -50,7 +50,7 @@ class Joiner:
 
     def _check_init(self, name: str, path: Path, size: int) -> None:
         """Players read the init segment once: all chunks must have the same."""
-        with open(path, "rb") as file:
+        with plain_files.open_plain(path) as file:
             init = file.read(size)
         if self._inits.setdefault(name, init) != init:
             raise FfmpegFailed(f"chunk {path.parent.name}: {name} begins with another init segment")
@@ -65,13 +65,16 @@ class Joiner:
     def _append(self, name: str, path: Path, part: MediaPlaylist) -> None:
         playlist = self._playlists.get(name, NOTHING)
         skip = part.init_bytes if playlist.segments else 0
-        with open(path, "rb") as source, open(self.folder / f"{name}.m4s", "ab") as whole:
+        whole_path = self.folder / f"{name}.m4s"
+        with plain_files.open_plain(path) as source, plain_files.open_plain(whole_path, "ab") as whole:
             shift = whole.tell() - skip
             source.seek(skip)
             shutil.copyfileobj(source, whole, 1 << 20)
         moved = tuple(replace(segment, offset=segment.offset + shift) for segment in part.segments)
         self._playlists[name] = MediaPlaylist(part.init_bytes, playlist.segments + moved, ended=self._is_last)
-        write_text(self.folder / f"{name}.m3u8", build_playlist(name, self._playlists[name], self.layout.segment_s))
+        plain_files.write_text(
+            self.folder / f"{name}.m3u8", build_playlist(name, self._playlists[name], self.layout.segment_s)
+        )
 
     @property
     def _is_last(self) -> bool:

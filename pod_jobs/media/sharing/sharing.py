@@ -8,8 +8,6 @@
    caller encodes the source whole: that way knows what to say of a damaged one.
 """
 
-import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -30,6 +28,7 @@ from pod_jobs.media.process.progress import Position
 from pod_jobs.media.sharing import chunks
 from pod_jobs.media.sharing.joining import Joiner
 from pod_jobs.media.work import Work, pass_bounds
+from pod_jobs.system import plain_files
 
 SEEKABLE = ("mov", "matroska")  # their index leads to the key frame before an instant; others land somewhere near
 MOST_TRIES = 2  # of one chunk
@@ -41,6 +40,10 @@ POLL_S = 0.1
 
 class Team(Protocol):
     """Workers that may help. Neither method fails; both may be wrong."""
+
+    @property
+    def shared(self) -> Path:
+        """The folder, not made yet, that all of them see and no encoder can write to."""
 
     def idle(self) -> int:
         """How many have nothing to do."""
@@ -74,7 +77,6 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
         return False
     rate = picture.rate or grid_rate(picture.track.base_fps)
     layout = chunks.Layout(
-        source=os.path.relpath(work.source, work.folder),
         demuxer=media.demuxer,
         program=pod_jobs.__version__,
         ffmpeg=work.tools.version,
@@ -86,7 +88,7 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
         chunks=plan_chunks(media.duration_s, rate, work.plan.segment_s, work.plan.chunk_s, idle + 1),
     )
     work.journal.note(f"{len(layout.chunks)} chunks, {idle} idle workers")
-    shared = work.folder / chunks.FOLDER
+    shared = team.shared
     chunks.write_layout(shared, layout)
     owner = _Owner(
         work,
@@ -154,7 +156,9 @@ class _Owner:
                 return False
             try:
                 chunk = self.layout.chunks[number]
-                chunks.encode_chunk(self.shared, self.layout, chunk, self.work.tools, lambda _: self._watch(apart))
+                chunks.encode_chunk(
+                    self.shared, self.work.source, self.layout, chunk, self.work.tools, lambda _: self._watch(apart)
+                )
             except PermanentError as error:
                 if error is self._hopeless:
                     raise
@@ -211,7 +215,7 @@ class _Owner:
             self._hopeless = error
             raise error
         self._seen.pop(number, None)  # whoever makes it again has not stalled yet
-        shutil.rmtree(self.shared / chunks.name_of(number), ignore_errors=True)
+        plain_files.remove(self.shared / chunks.name_of(number))
 
     def _look(self, now: float) -> None:
         """Read how far the chunks under way are."""

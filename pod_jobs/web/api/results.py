@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pod_jobs import media_folder
 from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
-from pod_jobs.catalog.store import reports, tasks
+from pod_jobs.catalog.store import instance, reports, tasks
 from pod_jobs.errors import Malformed, ResultRejected
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
@@ -98,6 +98,7 @@ def start(task_id: int) -> ResponseReturnValue:
         "title": video.title if video else "",
         "source": video.source_path if video else "",
         "folder": media_folder.video_folder(video.id) if video else "",
+        "media": instance.media_identity(),
         "options": task.options or {},
         "others": {name: media_folder.source_of(number) for name, number in tasks.others_of(task).items()},
     }

@@ -70,7 +70,7 @@ def check_waiting(settings: Settings, user: User) -> None:
 def _missing_bytes(settings: Settings, upload: Upload) -> int:
     """What an open upload was promised and has not used yet."""
     try:
-        present = (received_files.folder(settings) / upload.id).stat().st_size
+        present = settings.media.upload(upload.id).stat().st_size
     except FileNotFoundError:  # it ended a moment ago
         return 0
     return max(upload.bytes - present, 0)

@@ -1,18 +1,12 @@
-"""Uploaded bytes on their way to the media folder. All of it works in small pieces: memory stays flat whatever the size.
+"""Receiving a recording: the checks of its size and its first bytes, its name and title, and the room on the disk.
 
-<media>/uploads/<upload id>     a tus upload under way
-<media>/uploads/post-<random>   a file that arrives in one request; nobody can go on with it, so it never stays
-<media>/videos/000003/source    where both end up, by hard link: the bytes are never copied, and never without a name
+A body is read in small pieces, so that memory stays flat whatever the size. What arrived is kept when a client goes away.
 """
 
-import errno
 import os
-import shutil
 import sys
-import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -22,10 +16,9 @@ from flask_babel import get_locale
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from pod_jobs.errors import BadSource, DiskFull, Malformed, ServiceUnavailable
+from pod_jobs.errors import BadSource, DiskFull, Malformed
 from pod_jobs.media.facts.file_type import SNIFF_BYTES, refuse_unless_media
 from pod_jobs.settings import Settings
-from pod_jobs.system.fsync import sync
 from pod_jobs.web.guards import slow_clients
 
 GB = 10**9
@@ -33,7 +26,6 @@ UNITS = {"gigabyte": GB, "megabyte": 10**6}  # babel's names; what is smaller is
 PIECE_BYTES = 128 * 1024
 ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is looked at again after so many bytes
 NAME_CHARACTERS = 200
-NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
 class Stream(Protocol):
@@ -42,13 +34,6 @@ class Stream(Protocol):
 
 class CutOff(Exception):
     """The client went away in the middle of the body; what arrived is kept."""
-
-
-def folder(settings: Settings) -> Path:
-    """Where uploads wait, made if need be. Errors: OSError."""
-    path = settings.media_folder / "uploads"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def clean_name(name: str) -> str:
@@ -83,15 +68,15 @@ def check_size(settings: Settings, size_bytes: int) -> None:
 
 
 def room_bytes(settings: Settings) -> int:
-    """What may still come: the free space of the media disk beyond what the settings want; below 0 when that is not there."""
-    return shutil.disk_usage(folder(settings)).free - int(settings.upload.free_gb * GB)
+    """How many bytes may still come: the free space of the media disk less `upload.free_gb`. It may be below 0."""
+    return settings.media.free_bytes() - int(settings.upload.free_gb * GB)
 
 
 def check_room(settings: Settings, coming_bytes: int) -> None:
     """Errors: DiskFull when there is no room for `coming_bytes` more."""
     room = room_bytes(settings)
     if coming_bytes > room:
-        raise DiskFull(f"room for {room} bytes in {settings.media_folder}, {coming_bytes} bytes to come")
+        raise DiskFull(f"room for {room} bytes in {settings.media}, {coming_bytes} bytes to come")
 
 
 def check_nature(path: Path) -> None:
@@ -115,39 +100,6 @@ def expect_large_body(request: Request) -> None:
     """Lift the app's limits for bodies; `receive` has another one."""
     request.max_content_length = sys.maxsize
     slow_clients.expect(request, slow_clients.UPLOAD)
-
-
-@contextmanager
-def temporary(settings: Settings) -> Iterator[IO[bytes]]:
-    """A file for one request; gone at the end, unless it got another name."""
-    with tempfile.NamedTemporaryFile("wb", buffering=0, prefix="post-", dir=folder(settings), delete=False) as file:
-        try:
-            yield file
-        finally:
-            Path(file.name).unlink(missing_ok=True)
-
-
-def placer(settings: Settings, path: Path) -> Callable[[str], None]:
-    """For store.videos.create: gives the complete file at `path` its second name, durably. The first one stays."""
-
-    def place(relative: str) -> None:
-        target = settings.media_folder / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if any(path.name != "source" and not path.name.startswith("lock") for path in target.parent.iterdir()):
-            raise ServiceUnavailable(
-                f"{relative}: there is another recording; is this database that of this media folder?"
-            )
-        target.unlink(missing_ok=True)  # left by a try that crashed before its commit
-        try:
-            os.link(path, target)
-        except OSError as error:
-            if error.errno not in NO_HARD_LINKS:
-                raise
-            path.rename(target)  # a share without hard links: a crash right now would leave a file without a row
-        for changed in (target, target.parent, target.parent.parent):
-            sync(changed)
-
-    return place
 
 
 def _append(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:

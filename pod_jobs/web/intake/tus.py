@@ -27,7 +27,7 @@ from pod_jobs.errors import BadSource, Malformed, NotFound, Refused
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.intake import orders, quotas, received_files
-from pod_jobs.web.site import now, site, without_database
+from pod_jobs.web.site import now, right_media, site, without_database
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1")
 
@@ -149,7 +149,7 @@ def _finish(upload: Upload) -> dict[str, str]:
     except BadSource:
         _forget(upload)
         raise
-    orders.finish_upload(require_user(), upload, received_files.placer(site().settings, path))
+    orders.finish_upload(require_user(), upload, lambda source: right_media().place(path, source))
     path.unlink(missing_ok=True)
     return _state(uploads.get(upload.id, require_user()))
 
@@ -172,7 +172,7 @@ def _forget(upload: Upload) -> None:
 
 
 def _path(upload: Upload) -> Path:
-    return received_files.folder(site().settings) / upload.id
+    return right_media().upload(upload.id)
 
 
 def _expiry(upload: Upload) -> str:

@@ -18,6 +18,7 @@ from pod_jobs.catalog.store import reports, retention, tasks, uploads, users, vi
 from pod_jobs.janitor import purge, rounds
 from pod_jobs.janitor.leader import Leader
 from pod_jobs.janitor.rounds import UNFINISHED, Duty, InSlices, do_round
+from pod_jobs.media_folder import REPLACED_MARK, TRASH
 from pod_jobs.settings import Settings, load
 from tests.integration.janitor.conftest import ALLOWED, now
 
@@ -46,7 +47,7 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     (settings.media_folder / "uploads" / upload.id).write_text("half")
     purged(settings)
     assert len(list(folder.iterdir())) == 4, "replaced just now, for all the janitor knows: somebody may be watching"
-    assert {path.parent.name for path in folder.glob(f"*/{purge.REPLACED_MARK}")} == {"encode-9-g1", "encode-1-g2.part"}
+    assert {path.parent.name for path in folder.glob(f"*/{REPLACED_MARK}")} == {"encode-9-g1", "encode-1-g2.part"}
     assert list((settings.media_folder / "uploads").iterdir()) == []
     os.utime(folder / "encode-9-g1" / "replaced", (old, old))
     purged(settings)
@@ -118,7 +119,7 @@ def test_a_large_purge_leaves_time_for_the_other_duties(
     home: Path, redis: Redis, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = load()
-    trash = settings.media_folder / purge.TRASH
+    trash = settings.media_folder / "videos" / TRASH
     for folder in range(20):
         (trash / str(folder)).mkdir(parents=True)
         for number in range(50):
@@ -175,8 +176,8 @@ def test_outputs_that_come_into_use_again_while_a_purge_waits_stay(
     settings = load()
     folder = settings.media_folder / "videos" / f"{task.video_id:06d}" / "encode-77-g1"
     folder.mkdir(parents=True)
-    (folder / purge.REPLACED_MARK).touch()
-    os.utime(folder / purge.REPLACED_MARK, (1, 1))
+    (folder / REPLACED_MARK).touch()
+    os.utime(folder / REPLACED_MARK, (1, 1))
     name = str(folder.relative_to(settings.media_folder))
     answers = iter([set(), {name}])
     monkeypatch.setattr(retention, "folders_in_use", lambda videos: next(answers))

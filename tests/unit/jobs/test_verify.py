@@ -9,6 +9,7 @@ from typing import Any, cast
 from pod_jobs.catalog.client import Order
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.verify import run_verify
+from pod_jobs.storage.shared_folder import SharedFolder
 
 ORDER = Order(9, 1, 1, 0, "verify", "", None, "", "", "")
 
@@ -26,7 +27,7 @@ def published(media: Path, name: str, marker: str) -> Path:
 
 
 def verified(media: Path, tick: Any = lambda *_: None) -> dict[str, Any]:
-    context = SimpleNamespace(settings=SimpleNamespace(media_folder=media), tick=tick)
+    context = SimpleNamespace(storage=SharedFolder(media), tick=tick)
     infos: dict[str, Any] = run_verify(cast(Context, context), ORDER)["infos"]
     return infos
 

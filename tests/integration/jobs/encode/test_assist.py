@@ -13,9 +13,9 @@ import pytest
 from redis import Redis
 from rq.utils import as_text
 
-from pod_jobs.jobs import queue, work_folder
+from pod_jobs.jobs import queue
 from pod_jobs.jobs.encode import ENCODE
-from pod_jobs.media.sharing.chunks import FOLDER
+from pod_jobs.media_folder import CHUNKS, PART
 from pod_jobs.settings import Settings, load
 from tests.clips import AAC, H264, ffmpeg, pattern, tone
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker, WorkerProcess
@@ -46,7 +46,11 @@ def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch, long_source: P
 
 @pytest.fixture
 def work(settings: Settings) -> Path:
-    return settings.media_folder / f"videos/000003/{JOB}.part"
+    return settings.media_folder / f"videos/000003/{JOB}{PART}"
+
+
+def chunks_of(work: Path) -> Path:
+    return work.with_name(f"{JOB}{CHUNKS}")
 
 
 @pytest.fixture
@@ -79,7 +83,7 @@ def states(redis: Redis) -> list[str]:
 
 
 def horses_at_work(work: Path) -> set[int]:
-    found = {NOTE.fullmatch(path.read_text()) for path in work.glob(f"{FOLDER}/*.frames")}
+    found = {NOTE.fullmatch(path.read_text()) for path in chunks_of(work).glob("*.frames")}
     return {int(match[1]) for match in found if match}
 
 
@@ -113,9 +117,9 @@ def ended(redis: Redis, job_id: str = JOB) -> Callable[[], bool]:
 
 def assert_whole(work: Path) -> str:
     """The published folder is complete; returns its log."""
-    folder = work_folder.published(work)
+    folder = work.with_name(JOB)
     assert frames(folder / "360p.m4s") == frames(folder / "360p.mp4") == SECONDS * 25
-    assert not (folder / FOLDER).exists()
+    assert not chunks_of(work).exists()
     return (folder / "encoding.log").read_text()
 
 

@@ -2,9 +2,8 @@
 
 from redis import Redis
 
-from pod_jobs.catalog.client import Order
-from pod_jobs.jobs import work_folder
 from pod_jobs.settings import Settings
+from pod_jobs.storage import Run
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
 from tests.integration.jobs.small_jobs import enqueue, status
 from tests.servers import wait_until
@@ -15,11 +14,10 @@ def test_a_run_that_died_before_it_could_say_that_it_was_done_is_only_reported(
 ) -> None:
     video_folder = settings.media_folder / "videos/000003"
     video_folder.mkdir(parents=True)  # without a source: nothing could be encoded again
-    order = Order(7, 1, 1, 0, "encode", "web", 3, "t", "videos/000003/source", "videos/000003")
-    work = work_folder.begin(video_folder, order)
-    (work / "a.mp4").write_text("film")
     result = {"folder": "videos/000003/encode-7-g1", "outputs": [{"name": "a.mp4", "bytes": 4}]}
-    work_folder.publish(work, result)
+    with settings.storage.work_on(Run(3, "encode", 7, 1, "web"), lambda: None, lambda chunks: None) as work:
+        (work.begin() / "a.mp4").write_text("film")
+        work.publish(result)
     for queue_name in ("encoding", "catalog"):
         start_worker(queue_name)
     enqueue(redis)

@@ -55,12 +55,18 @@ class Helpers:
     """A team of forked processes. `damages`: each makes one chunk, whose bytes are not those it announces. `freezes`:
     the one that was started beforehand (a frozen fork would keep what it inherits open) stops dead at its first chunk."""
 
-    folder: Path
+    shared: Path
     tools: Tools
+    source: Path = Path()
     count: int = 2
     damages: bool = False
     freezes: bool = False
     pids: list[int] = field(default_factory=list)
+
+    def reading(self, source: Path) -> Path:
+        """`source`, which they will read too."""
+        self.source = source
+        return source
 
     def idle(self) -> int:
         return self.count
@@ -80,10 +86,10 @@ class Helpers:
         self.pids.append(pid)
 
     def work(self) -> None:
-        wait_until((self.folder / chunks.FOLDER / chunks.LAYOUT).exists)
+        wait_until((self.shared / chunks.LAYOUT).exists)
         if self.damages:
             chunks.checksum = lambda path: 1  # in this process only
-        chunks.help_out(self.folder, self.tools, self.tick, lambda: not self.damages)
+        chunks.help_out(self.shared, self.source, self.tools, self.tick, lambda: not self.damages)
 
     def tick(self, frames: int) -> None:
         if self.freezes:
@@ -99,7 +105,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def helpers(folder: Path, tools: Tools) -> Iterator[Helpers]:
-    team = Helpers(folder, tools)
+    team = Helpers(folder.with_name("shared.chunks"), tools)
     yield team
     for pid in team.pids:
         os.kill(pid, signal.SIGCONT)
@@ -157,7 +163,7 @@ def test_the_result_is_that_of_one_pass(
 ) -> None:
     whole, steady = tmp_path / "whole", name in ("ntsc.mp4", "slides.mp4")
     whole.mkdir()
-    shared = encode(sources[name], folder, PLAN, tools, quiet, helpers)
+    shared = encode(helpers.reading(sources[name]), folder, PLAN, tools, quiet, helpers)
     alone = encode(sources[name], whole, PLAN, tools, quiet)
     assert was_shared(folder, shared), log_of(folder)
     for rung in (LOW, TOP):
@@ -184,7 +190,14 @@ def test_downloads_in_other_codecs_are_shared_too(
     sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers, container: str, codec: str, preset: str
 ) -> None:
     plan = replace(PLAN, renditions=(replace(LOW, crf=45, preset=preset),), container=container, codec=codec)
-    shared = encode(sources["ntsc.mp4"], folder, replace(plan, mp3_kbps=0, with_extras=False), tools, quiet, helpers)
+    shared = encode(
+        helpers.reading(sources["ntsc.mp4"]),
+        folder,
+        replace(plan, mp3_kbps=0, with_extras=False),
+        tools,
+        quiet,
+        helpers,
+    )
     assert was_shared(folder, shared), log_of(folder)
     assert {one.name for one in shared.outputs} == {f"90p.{container}", "encoding.log"}
     with av.open(str(folder / f"90p.{container}")) as made, av.open(str(sources["ntsc.mp4"])) as source:
@@ -195,7 +208,7 @@ def test_downloads_in_other_codecs_are_shared_too(
 def test_a_copied_top_rendition_is_not_cut(
     sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers
 ) -> None:
-    encoded = encode(sources["web.mp4"], folder, replace(PLAN, copy_top=True), tools, quiet, helpers)
+    encoded = encode(helpers.reading(sources["web.mp4"]), folder, replace(PLAN, copy_top=True), tools, quiet, helpers)
     assert was_shared(folder, encoded), log_of(folder)
     assert [command.count("libx264") for command in encoded.commands[:2]] == [1, 0]
     assert len(times(folder / "180p.m4s")) == len(times(folder / "90p.m4s")) == SECONDS * 25
@@ -205,7 +218,7 @@ def test_a_chunk_that_is_damaged_on_disk_is_made_again(
     sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers
 ) -> None:
     helpers.count, helpers.damages = 1, True
-    encoded = encode(sources["even.mp4"], folder, PLAN, tools, quiet, helpers)
+    encoded = encode(helpers.reading(sources["even.mp4"]), folder, PLAN, tools, quiet, helpers)
     assert "90p.m4s, 180p.m4s is not what was written" in log_of(folder)
     assert was_shared(folder, encoded)
     assert len(times(folder / "90p.m4s")) == SECONDS * 25
@@ -216,6 +229,7 @@ def test_the_chunk_of_a_frozen_helper_is_taken_over(
 ) -> None:
     monkeypatch.setattr(chunks, "HELPERS_END_S", 0.5)  # it will not let go of its lock
     helpers.count, helpers.freezes = 1, True
+    helpers.reading(sources["even.mp4"])
     helpers.start()
     deadline = time.monotonic() + 60
 
@@ -244,7 +258,7 @@ def test_a_source_that_is_damaged_is_encoded_whole(
         assert packet.pos is not None
         raw[packet.pos : packet.pos + packet.size] = bytes(byte ^ 0x55 for byte in bytes(packet))
     damaged.write_bytes(raw)
-    encoded = encode(damaged, folder, PLAN, tools, quiet, helpers)
+    encoded = encode(helpers.reading(damaged), folder, PLAN, tools, quiet, helpers)
     assert "whole after all" in log_of(folder)
     assert [remark.code for remark in encoded.warnings] == ["warning-faults"]
     assert {one.name for one in encoded.outputs} == {path.name for path in folder.iterdir()}
@@ -253,7 +267,7 @@ def test_a_source_that_is_damaged_is_encoded_whole(
 def test_nobody_helps_with_a_short_source_or_a_cut_one(
     sources: dict[str, Path], folder: Path, tools: Tools, helpers: Helpers
 ) -> None:
-    encode(sources["even.mp4"], folder, replace(PLAN, keep=((1.0, 4.0),)), tools, quiet, helpers)
+    encode(helpers.reading(sources["even.mp4"]), folder, replace(PLAN, keep=((1.0, 4.0),)), tools, quiet, helpers)
     assert helpers.pids == []
 
 
@@ -268,7 +282,7 @@ def test_a_cancel_ends_it_and_the_progress_never_goes_back(
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        encode(sources["even.mp4"], folder, PLAN, tools, tick, helpers)
+        encode(helpers.reading(sources["even.mp4"]), folder, PLAN, tools, tick, helpers)
     fractions = [progress.fraction for progress in seen]
     assert fractions == sorted(fractions) and fractions[-1] < 0.95
-    shutil.rmtree(folder / chunks.FOLDER, ignore_errors=True)  # the caller's part; then the helpers end of themselves
+    shutil.rmtree(helpers.shared, ignore_errors=True)  # the caller's part; then the helpers end of themselves

@@ -14,7 +14,6 @@ from pod_jobs.media.sharing import chunks
 from tests.unit.media.samples import LIMITS, planned, video
 
 LAYOUT = chunks.Layout(
-    source="../source",
     demuxer="mov",
     program=pod_jobs.__version__,
     ffmpeg="5.1",
@@ -29,8 +28,8 @@ LAYOUT = chunks.Layout(
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
-    chunks.write_layout(tmp_path / chunks.FOLDER, LAYOUT)
-    return tmp_path / chunks.FOLDER
+    chunks.write_layout(tmp_path / "chunks", LAYOUT)
+    return tmp_path / "chunks"
 
 
 def test_a_helper_reads_what_the_owner_wrote(shared: Path) -> None:

@@ -1,0 +1,47 @@
+"""Which media folder is this? A share that is not mounted leaves an empty local folder under the same path.
+
+A random id in the media folder, written once, is also in the catalog. A folder with another id or without any is not the
+right one: whoever needs it waits and tries again, and nothing is written to it.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.media_folder import IDENTITY
+from pod_jobs.system import plain_files
+from pod_jobs.system.fsync import sync
+
+
+def new() -> str:
+    return secrets.token_hex(16)
+
+
+def read(media: Path) -> str:
+    """The id in the folder; "" when it has none or is not there. Errors: OSError when it does not answer."""
+    try:
+        return plain_files.read_bytes(media / IDENTITY).decode("ascii", "replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def write(media: Path, identity: str) -> None:
+    """Errors: OSError."""
+    plain_files.write_text(media / IDENTITY, f"{identity}\n")
+    os.chmod(media / IDENTITY, plain_files.NEW_FILE_MODE)
+    sync(media / IDENTITY)
+    sync(media)
+
+
+def check(media: Path, identity: str) -> None:
+    """Errors: ServiceUnavailable when `media` is not the folder with this identity. "" = any folder is right."""
+    if not identity:
+        return
+    try:
+        found = read(media)
+    except OSError as error:
+        raise ServiceUnavailable(f"the media folder {media} does not answer: {error}") from error
+    if found != identity:
+        said = f"is another one ({found})" if found else "is not mounted, or empty"
+        raise ServiceUnavailable(f"the media folder {media} {said}; the catalog means {identity}")

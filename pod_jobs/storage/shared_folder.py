@@ -1,0 +1,231 @@
+"""The media folder as a worker uses it: one folder that the web host and all workers have mounted.
+
+- One run at a time for each video and template, by flock on videos/000003/lock-web; the kernel lets go when a process dies.
+- Each generation works in a folder of its own and publishes it by one rename.
+- What an encoder wrote is opened without following links, and published only when it is plain files.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.errors import BadSource, PodJobsError, ServiceUnavailable, Stopped, Superseded, translated_os_errors
+from pod_jobs.media_folder import (
+    CHUNKS,
+    DONE_MARKER,
+    LOCK,
+    LOG_NAME,
+    PART,
+    VIDEOS,
+    is_source,
+    parse_run_folder,
+    video_folder,
+)
+from pod_jobs.storage import HelpersPlace, PublishedFault, Run, identity
+from pod_jobs.system import plain_files
+from pod_jobs.system.fsync import sync
+
+LOCK_WAIT_S = 30.0  # another run of the same ends within its stop time, unless something is very wrong
+LOCK_POLL_S = 0.25
+
+
+class SharedFolder:
+    """`Storage` on the media folder at `media`."""
+
+    def __init__(self, media: Path) -> None:
+        self._media = media
+
+    def check(self, expected: str) -> None:
+        identity.check(self._media, expected)
+
+    @contextmanager
+    def work_on(
+        self, run: Run, tick: Callable[[], None], end_helpers: Callable[[Path], None]
+    ) -> Iterator["SharedWorkFolder"]:
+        with self._present(run.media), self._held(run, tick):
+            work = SharedWorkFolder(self._media, run, end_helpers)
+            try:
+                with translated_os_errors():
+                    yield work
+            except PodJobsError:
+                with translated_os_errors():
+                    work.keep_only_log()
+                raise
+
+    def source(self, name: str, expected: str) -> Path:
+        with translated_os_errors():
+            if is_source(name) and plain_files.size_of(self._media / name) is not None:
+                return self._media / name
+        self.check(expected)
+        raise BadSource(f"{name} is not there", code="source-missing")
+
+    def helpers_place(self, run: Run) -> HelpersPlace:
+        with translated_os_errors():
+            chunks = self._media / f"{run.folder}{CHUNKS}"
+            if not chunks.is_dir():
+                raise Superseded(f"{run.folder} is over")
+        return HelpersPlace(chunks, self.source(run.source, run.media))
+
+    def is_worked_on(self, run: Run) -> bool:
+        """Asking may make a run that wants the lock wait a moment longer."""
+        try:
+            lock = self._open_lock(run, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    def verify(self, expected: str) -> Iterator[tuple[float, list[PublishedFault]]]:
+        with translated_os_errors():
+            self.check(expected)
+            markers = sorted((self._media / VIDEOS).glob(f"[0-9]*/*/{DONE_MARKER}"))
+        for number, marker in enumerate(markers):
+            faults = self._faults_beside(marker)
+            if faults:
+                self.check(expected)
+            yield number / len(markers), faults
+
+    def _faults_beside(self, marker: Path) -> list[PublishedFault]:
+        name = marker.parent.relative_to(self._media)
+        try:
+            outputs = _read_result(marker.parent)["outputs"]
+            return [PublishedFault(f"{name}/{one['name']}", text) for one in outputs if (text := _fault(marker, one))]
+        except FileNotFoundError:
+            return []  # the janitor took the folder meanwhile
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            return [PublishedFault(f"{name}/{marker.name}", f"{type(error).__name__}: {error}")]
+
+    @contextmanager
+    def _present(self, expected: str) -> Iterator[None]:
+        """The folder is the right one now, and still when something in the block failed: otherwise that is the cause."""
+        self.check(expected)
+        try:
+            yield
+        except Stopped:
+            raise
+        except Exception:
+            self.check(expected)
+            raise
+
+    @contextmanager
+    def _held(self, run: Run, tick: Callable[[], None]) -> Iterator[None]:
+        place = video_folder(run.video)
+        with translated_os_errors():
+            try:
+                lock = self._open_lock(run, os.O_RDWR | os.O_CREAT)
+            except FileNotFoundError as error:
+                raise BadSource(f"{place} is not there", code="source-missing") from error
+        try:
+            deadline = time.monotonic() + LOCK_WAIT_S
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise ServiceUnavailable(f"{place}: another run is still at work for {run.what}") from None
+                tick()
+                time.sleep(LOCK_POLL_S)
+            yield
+        finally:
+            os.close(lock)
+
+    def _open_lock(self, run: Run, flags: int) -> int:
+        name = f"{video_folder(run.video).removeprefix(f'{VIDEOS}/')}/{LOCK}{run.what}"
+        return plain_files.open_beneath(self._media / VIDEOS, name, flags)
+
+
+class SharedWorkFolder:
+    """`WorkFolder` in the media folder: what grows in it can be watched as it is."""
+
+    def __init__(self, media: Path, run: Run, end_helpers: Callable[[Path], None]) -> None:
+        self._run = run
+        self._end_helpers = end_helpers
+        self._published = media / run.folder
+        self._has_begun = False
+        self.path = self._published.with_name(self._published.name + PART)
+        self.chunks = self._published.with_name(self._published.name + CHUNKS)
+
+    def find_finished(self) -> dict[str, Any] | None:
+        """The newest one whose files are all there, in their sizes."""
+        for folder in reversed(self._earlier("")):
+            try:
+                result = _read_result(folder)
+                if not any(_fault(folder / DONE_MARKER, output) for output in result["outputs"]):
+                    return result
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+        return None
+
+    def begin(self) -> Path:
+        for chunks in self._earlier(CHUNKS):
+            self._end_helpers(chunks)
+            plain_files.remove(chunks)
+        for left in self._earlier(PART):
+            plain_files.remove(left)
+        plain_files.remove(self._published)  # it has no valid marker, or find_finished would have returned it
+        self.path.mkdir(mode=plain_files.NEW_FOLDER_MODE)
+        self._has_begun = True
+        return self.path
+
+    def show(self) -> None:
+        """Nothing to do: the web app sees the same files."""
+
+    def publish(self, result: dict[str, Any]) -> None:
+        self._end_helpers(self.chunks)
+        plain_files.remove(self.chunks)
+        plain_files.check_folder(self.path)
+        with plain_files.open_plain(self.path / DONE_MARKER, "xb") as marker:
+            marker.write(json.dumps(result, ensure_ascii=False, indent=1).encode())
+        for name in os.listdir(self.path):
+            with plain_files.open_plain(self.path / name) as file:
+                os.fsync(file.fileno())
+        sync(self.path)
+        self.path.rename(self._published)
+        sync(self._published.parent)
+
+    def keep_only_log(self) -> None:
+        """After a failure: free the disk, and leave what people read."""
+        if not self._has_begun or not self.path.exists():
+            return
+        with suppress(OSError):  # helpers see it go and end by themselves; the next run waits for them, a stop must not
+            plain_files.remove(self.chunks)
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                if entry.name != LOG_NAME or not plain_files.is_plain(entry.stat(follow_symlinks=False)):
+                    plain_files.remove(Path(entry.path))
+
+    def _earlier(self, ending: str) -> list[Path]:
+        """Folders of this task's runs with this ending, the oldest generation first."""
+        found = {}
+        with suppress(FileNotFoundError):
+            for path in self._published.parent.iterdir():
+                name = path.name.removesuffix(ending) if path.name.endswith(ending) else ""
+                run = parse_run_folder(name)
+                if run and run[:2] == (self._run.kind, self._run.task):
+                    found[run.generation] = path
+        return [found[generation] for generation in sorted(found)]
+
+
+def _read_result(folder: Path) -> dict[str, Any]:
+    """Errors: OSError, ValueError."""
+    result: dict[str, Any] = json.loads(plain_files.read_bytes(folder / DONE_MARKER))
+    return result
+
+
+def _fault(marker: Path, output: dict[str, Any]) -> str:
+    """How the file is not as announced; "" when it is."""
+    size = plain_files.size_of(marker.with_name(output["name"]))
+    if size == output["bytes"]:
+        return ""
+    return "missing" if size is None else f"{size} bytes instead of {output['bytes']}"

@@ -1,0 +1,222 @@
+"""Opening files in folders where a hostile program may have planted something else under their names (Linux).
+
+An encoder that an upload has taken over can write to its work folder: a link to a secret, a pipe that blocks whoever opens
+it, a program with a set-user-id bit. What is opened here is a regular file below the given folder, reached without any link.
+Everything else is an OSError with the number ELOOP. Imports nothing of ours, so that any layer may use it.
+"""
+
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+NEW_FILE_MODE = 0o640
+NEW_FOLDER_MODE = 0o750
+SET_ID = stat.S_ISUID | stat.S_ISGID
+IN_PLACE_OF_A_FILE = (
+    errno.EXDEV,
+    errno.ENXIO,
+    errno.EISDIR,
+    errno.ENODEV,
+)  # a link out, a pipe or socket, a folder, a device
+
+OPENAT2 = 437  # openat2(2), Linux 5.6; the number is the same on every architecture that Python knows but Alpha
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x02, 0x04, 0x08
+WITHOUT_OPENAT2 = (errno.ENOSYS, errno.EPERM)  # an older kernel; a container whose seccomp filter does not know it
+
+How = Literal["rb", "wb", "ab", "xb"]
+FLAGS: dict[How, int] = {
+    "rb": os.O_RDONLY,
+    "wb": os.O_WRONLY | os.O_CREAT,  # emptied only once it is known what was opened
+    "ab": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+    "xb": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
+}
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.syscall.restype = ctypes.c_long
+
+
+def open_plain(path: Path, how: How = "rb", *, beneath: Path | None = None, linked: bool = False) -> BinaryIO:
+    """The regular file at `path`; "xb" makes it and fails when anything has its name.
+
+    Links are followed up to `beneath` (default: the folder of `path`) and nowhere after it. `linked`: the file may have more
+    than one name. Errors: OSError, ELOOP for whatever is not such a file.
+    """
+    root = beneath or path.parent
+    handle = open_beneath(root, str(path.relative_to(root)), FLAGS[how] | os.O_NONBLOCK)
+    try:
+        found = os.fstat(handle)
+        if not is_plain(found, linked=linked):
+            raise not_plain(path)
+        if how == "wb":
+            os.ftruncate(handle, 0)
+        return os.fdopen(handle, how.replace("x", "w"))  # type: ignore[return-value]  # binary, as `how` says
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def is_plain(found: os.stat_result, *, linked: bool = False) -> bool:
+    """A regular file without set-id bits, that has no second name elsewhere unless `linked`?"""
+    return stat.S_ISREG(found.st_mode) and not found.st_mode & SET_ID and (linked or found.st_nlink == 1)
+
+
+def not_plain(path: Path) -> OSError:
+    return OSError(errno.ELOOP, "not a plain file", str(path))
+
+
+def open_beneath(root: Path, name: str, flags: int, mode: int = NEW_FILE_MODE) -> int:
+    """A descriptor of `root`/`name`; no part of `name` may be a link or lead out of `root`. Errors: OSError."""
+    parts = Path(name).parts
+    if not parts or name.startswith("/") or ".." in parts:
+        raise OSError(errno.ELOOP, "not a name below the folder", name)
+    flags |= os.O_CLOEXEC | os.O_NOFOLLOW
+    start = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            return _openat2(start, name, flags, mode)
+        except OSError as error:
+            if error.errno not in WITHOUT_OPENAT2:
+                raise
+        return _open_by_parts(start, parts, flags, mode)
+    except OSError as error:
+        if error.errno in IN_PLACE_OF_A_FILE:
+            raise not_plain(root / name) from error
+        error.filename = str(root / name)
+        raise
+    finally:
+        os.close(start)
+
+
+def _openat2(start: int, name: str, flags: int, mode: int) -> int:
+    resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+    how = _OpenHow(flags, mode if flags & os.O_CREAT else 0, resolve)
+    handle: int = _LIBC.syscall(OPENAT2, start, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how))
+    if handle < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
+    return handle
+
+
+def _open_by_parts(start: int, parts: tuple[str, ...], flags: int, mode: int) -> int:
+    folder = os.dup(start)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        return os.open(parts[-1], flags, mode, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def read_bytes(path: Path, *, beneath: Path | None = None) -> bytes:
+    """Errors: as of open_plain."""
+    with open_plain(path, beneath=beneath) as file:
+        return file.read()
+
+
+def read_text(path: Path, errors: str = "strict") -> str:
+    """UTF-8. Errors: as of open_plain; ValueError."""
+    return read_bytes(path).decode("utf-8", errors)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all, for readers of the folder; what had the name before is replaced. Errors: OSError."""
+    aside = path.with_name(f"{path.name}.tmp")
+    remove(aside)
+    with open_plain(aside, "xb") as file:
+        file.write(text.encode())
+    os.replace(aside, path)
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of the plain file at `path`; None when there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_size if is_plain(found, linked=True) else None
+
+
+def check_folder(folder: Path) -> None:
+    """Errors: OSError with ELOOP that names the first entry which is not a plain file."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not is_plain(entry.stat(follow_symlinks=False)):
+                raise not_plain(folder / entry.name)
+
+
+def remove(path: Path) -> None:
+    """Whatever has this name goes, a link and not what it points to; nothing is fine too. Errors: OSError."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(found.st_mode):
+        for _ in removing(path):
+            pass
+    else:
+        path.unlink(missing_ok=True)
+
+
+def removing(folder: Path) -> Iterator[None]:
+    """Remove the folder at `folder` with all that is in it, a name at each step. Errors: OSError.
+
+    Follows no link. Nested folders are first moved up, so that no depth of them costs more than two descriptors; those
+    whose modes shut us out are opened up.
+    """
+    top = _open_folder(folder.name, os.open(folder.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), close=True)
+    try:
+        yield from _emptying(top)
+    finally:
+        os.close(top)
+    folder.rmdir()
+    yield
+
+
+def _emptying(top: int) -> Iterator[None]:
+    waiting, count, unguessable = [""], 0, os.urandom(8).hex()
+    while waiting:
+        name = waiting.pop()
+        here = _open_folder(name, top) if name else os.dup(top)
+        try:
+            with os.scandir(here) as entries:
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+            for below, is_folder in found:
+                if is_folder:
+                    count += 1
+                    moved = f".removed-{unguessable}-{count}"
+                    os.close(_open_folder(below, here))
+                    os.rename(below, moved, src_dir_fd=here, dst_dir_fd=top)
+                    waiting.append(moved)
+                else:
+                    os.unlink(below, dir_fd=here)
+                yield
+        finally:
+            os.close(here)
+        if name:
+            os.rmdir(name, dir_fd=top)  # empty: its own folders were moved out of it
+
+
+def _open_folder(name: str, parent: int, *, close: bool = False) -> int:
+    """A descriptor that lists the folder, made accessible if need be. `close`: the parent's descriptor as well."""
+    try:
+        place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            if os.fstat(place).st_mode & 0o700 != 0o700:
+                os.chmod(f"/proc/self/fd/{place}", 0o700)  # a descriptor by path takes no fchmod
+        finally:
+            os.close(place)
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    finally:
+        if close:
+            os.close(parent)
