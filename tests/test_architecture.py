@@ -58,7 +58,7 @@ FLOORS = {
         "rq_classes",
         "job_type connection speech_plan",
     ),
-    "pod_jobs.catalog": ("store client", "lanes_client database", "trace_models", "models", "figures"),
+    "pod_jobs.catalog": ("store client", "lanes_client database", "trace_models caption_models", "models", "figures"),
     "pod_jobs.instance": ("doctor", "prepare", "home learning_traces"),
 }
 
@@ -83,6 +83,7 @@ NEVER = {
         PEEWEE,
         "pod_jobs.catalog.models",
         "pod_jobs.catalog.trace_models",
+        "pod_jobs.catalog.caption_models",
         "pod_jobs.catalog.store",
     ),
     "pod_jobs.instance": (FLASK, RQ),

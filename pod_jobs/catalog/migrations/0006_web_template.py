@@ -5,4 +5,4 @@ from playhouse.migrate import SchemaMigrator
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
-    db.execute_sql("UPDATE task SET template = 'web' WHERE kind = 'encode' AND template = ''")  # type: ignore[no-untyped-call]
+    db.execute_sql("UPDATE task SET template = 'web' WHERE kind = 'encode' AND template = ''")

@@ -6,8 +6,10 @@ from typing import Any
 
 from peewee import fn
 
-from pod_jobs.catalog.database import locked
+from pod_jobs.catalog.caption_models import CaptionTrack
+from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Audit, Output, Task, Video
+from pod_jobs.catalog.store import caption_search
 from pod_jobs.catalog.store.tasks import OPEN, others_of
 from pod_jobs.media_folder import folders_of_run, run_folder, video_folder
 
@@ -42,7 +44,11 @@ def newest_video() -> int:
 
 def forget_video(video_id: int) -> None:
     """Its row and all that hangs on it. The files must be gone before."""
-    Video.delete().where(Video.id == video_id).execute()
+    with transaction():
+        caption_search.forget(
+            row.id for row in CaptionTrack.select(CaptionTrack.id).where(CaptionTrack.video == video_id)
+        )
+        Video.delete().where(Video.id == video_id).execute()
 
 
 def folders_in_use(videos: Sequence[int]) -> set[str]:

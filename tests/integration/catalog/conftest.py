@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from peewee import Database
 
+from pod_jobs.catalog import caption_models, trace_models
 from pod_jobs.catalog import database as catalog_database
-from pod_jobs.catalog import trace_models
 from pod_jobs.catalog.models import TABLES, Task, User
 from pod_jobs.catalog.store import users, videos
 from tests import servers
@@ -35,8 +35,10 @@ def catalog(database_url: str, tmp_path: Path) -> Iterator[Database]:
     database = catalog_database.connect(database_url)
     catalog_database.migrate(database)
     with database.connection_context():
-        for table in reversed((*TABLES, *trace_models.TABLES)):
+        for table in reversed((*TABLES, *trace_models.TABLES, *caption_models.TABLES)):
             table.delete().execute()
+        if database_url.startswith("sqlite"):
+            database.execute_sql("INSERT INTO caption_fts(caption_fts) VALUES ('delete-all')")
         yield database
 
 

@@ -1,0 +1,249 @@
+"""Captions of a video: where they come from, who changed them, and every version.
+
+What a machine made never replaces what a person wrote: a later recognition of corrected captions becomes a version beside
+them, which a person can look at and take over. Two people who save at the same time: the second is told, nothing is lost.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from peewee import JOIN
+
+from pod_jobs.captions.cues import Cue, Word
+from pod_jobs.catalog.caption_models import CaptionDraft, CaptionTrack, CaptionVersion, SpeechWish
+from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.models import User, Video
+from pod_jobs.catalog.store import caption_search
+from pod_jobs.errors import NotFound, Refused
+
+Document = list[Any]  # a cue as it is stored, see CaptionVersion.cues
+
+
+@dataclass(frozen=True)
+class Made:
+    """Captions that a machine or a file brought. `peaks_path`: relative to the media folder."""
+
+    origin: str
+    language: str
+    cues: Sequence[Cue]
+    label: str = ""
+    translated: bool = False
+    needs_check: bool = False
+    model: str = ""
+    peaks_path: str = ""
+
+
+class Conflict(Refused):
+    """Somebody else saved since. `track` is what is there now."""
+
+    def __init__(self, track: CaptionTrack) -> None:
+        super().__init__(f"caption track {track.id} is at version {track.version}", code="captions-conflict")
+        self.track = track
+
+
+def tracks_of(video_ids: Sequence[int]) -> dict[int, list[CaptionTrack]]:
+    """Video id -> its tracks, by language."""
+    found: dict[int, list[CaptionTrack]] = {number: [] for number in video_ids}
+    query = CaptionTrack.select(CaptionTrack, User).join(User, JOIN.LEFT_OUTER).where(CaptionTrack.video.in_(video_ids))
+    for track in query.order_by(CaptionTrack.language, CaptionTrack.id):
+        found[track.video_id].append(track)
+    return found
+
+
+def get(track_id: int, video_id: int) -> CaptionTrack:
+    """Errors: NotFound."""
+    query = CaptionTrack.select(CaptionTrack, User).join(User, JOIN.LEFT_OUTER)
+    track = query.where(CaptionTrack.id == track_id, CaptionTrack.video == video_id).first()
+    if track is None:
+        raise NotFound(f"caption track {track_id} of video {video_id}")
+    return track
+
+
+def cues_of(track: CaptionTrack, number: int | None = None) -> list[Cue]:
+    """Of the newest version, or of another one. Errors: NotFound."""
+    return cues_from(version_of(track, number).cues)
+
+
+def version_of(track: CaptionTrack, number: int | None = None) -> CaptionVersion:
+    """The newest version, or another one. Errors: NotFound."""
+    wanted = track.version if number is None else number
+    found = CaptionVersion.get_or_none(CaptionVersion.track == track, CaptionVersion.number == wanted)
+    if found is None:
+        raise NotFound(f"version {wanted} of caption track {track.id}")
+    return found
+
+
+def versions_of(track: CaptionTrack) -> list[CaptionVersion]:
+    """Newest first, without their cues."""
+    fields = (CaptionVersion.track, CaptionVersion.number, CaptionVersion.note, CaptionVersion.created_at, User)
+    query = CaptionVersion.select(*fields).join(User, JOIN.LEFT_OUTER, on=CaptionVersion.author)
+    return list(query.where(CaptionVersion.track == track).order_by(CaptionVersion.number.desc()))
+
+
+def take(video: Video, made: Made, note: str, author: User | None, now: datetime) -> CaptionTrack:
+    """New captions from a machine (`author` None) or a file. Call inside a transaction."""
+    locked(Video.select().where(Video.id == video.id)).get()
+    same = (CaptionTrack.video == video, CaptionTrack.language == made.language, CaptionTrack.origin == made.origin)
+    track = CaptionTrack.get_or_none(*same, CaptionTrack.label == made.label)
+    about = {"translated": made.translated, "needs_check": made.needs_check, "model": made.model[:100]}
+    if track is None:
+        state = "automatic" if author is None and made.origin == "speech" else "corrected"
+        track = CaptionTrack.create(
+            video=video,
+            language=made.language,
+            label=made.label,
+            origin=made.origin,
+            state=state,
+            version=0,
+            peaks_path=made.peaks_path,
+            edited_by=author,
+            created_at=now,
+            updated_at=now,
+            **about,
+        )
+    number = _last_number(track) + 1
+    _write(track, number, made.cues, author, note, now)
+    if made.peaks_path:
+        track.peaks_path = made.peaks_path
+    if author is None and track.version and track.state != "automatic" and made.origin == "speech":
+        track.newer_automatic = number
+        track.save()
+        return track
+    track.version, track.newer_automatic, track.updated_at = number, None, now
+    for name, value in about.items():
+        setattr(track, name, value)
+    track.save()
+    caption_search.index(track, video.owner_id, made.cues)
+    return track
+
+
+@dataclass(frozen=True)
+class Change:
+    """A new version by a person: made from version `base`, told in the list of versions as `note`. `keep`: how many are kept."""
+
+    base: int
+    cues: Sequence[Cue]
+    keep: int
+    note: str = "edited"
+
+
+def save(track: CaptionTrack, change: Change, author: User, now: datetime) -> CaptionTrack:
+    """Errors: Conflict when there is a newer version than the one that it was made from."""
+    with transaction():
+        track = _locked(track)
+        if track.version != change.base:
+            raise Conflict(track)
+        number = _last_number(track) + 1
+        _write(track, number, change.cues, author, change.note, now)
+        track.version, track.state, track.edited_by, track.updated_at = number, "corrected", author, now
+        track.newer_automatic = None
+        track.save()
+        CaptionDraft.delete().where(CaptionDraft.track == track, CaptionDraft.user == author).execute()
+        _forget_old(track, change.keep)
+        caption_search.index(track, track.video.owner_id, change.cues)
+    return track
+
+
+def restore(track: CaptionTrack, number: int, base: int, keep: int, author: User, now: datetime) -> CaptionTrack:
+    """An earlier version as the newest one. Errors: NotFound, Conflict."""
+    return save(track, Change(base, cues_of(track, number), keep, f"restored {number}"), author, now)
+
+
+def review(track: CaptionTrack, base: int, author: User, now: datetime) -> CaptionTrack:
+    """Somebody has read them all. Errors: Conflict when they changed meanwhile."""
+    with transaction():
+        track = _locked(track)
+        if track.version != base:
+            raise Conflict(track)
+        track.state, track.edited_by, track.needs_check, track.updated_at = "reviewed", author, False, now
+        track.save()
+    return track
+
+
+def delete(track: CaptionTrack) -> None:
+    """With all its versions."""
+    with transaction():
+        caption_search.forget([track.id])
+        CaptionTrack.delete().where(CaptionTrack.id == track.id).execute()
+
+
+def keep_draft(track: CaptionTrack, user: User, base: int, cues: Sequence[Cue], now: datetime) -> None:
+    """What somebody has not saved yet, so that a lost session or a closed page costs nothing."""
+    with transaction():
+        CaptionDraft.delete().where(CaptionDraft.track == track, CaptionDraft.user == user).execute()
+        CaptionDraft.create(track=track, user=user, base=base, cues=documents_of(cues), updated_at=now)
+
+
+def draft_of(track: CaptionTrack, user: User) -> CaptionDraft | None:
+    return CaptionDraft.get_or_none(CaptionDraft.track == track, CaptionDraft.user == user)
+
+
+def forget_draft(track: CaptionTrack, user: User) -> None:
+    CaptionDraft.delete().where(CaptionDraft.track == track, CaptionDraft.user == user).execute()
+
+
+def unreviewed(limit: int = 200) -> list[CaptionTrack]:
+    """Tracks that nobody has read to the end, with their videos and owners, the oldest first."""
+    query = CaptionTrack.select(CaptionTrack, Video, User).join(Video).join(User)
+    query = query.where(CaptionTrack.state != "reviewed", Video.deleted_at.is_null())
+    return list(query.order_by(CaptionTrack.created_at).limit(limit))
+
+
+def wish_of(video_id: int) -> SpeechWish:
+    """What is wanted of a video's speech; an unsaved row where nobody said anything."""
+    return SpeechWish.get_or_none(SpeechWish.video == video_id) or SpeechWish(video=video_id)
+
+
+def set_wish(video_id: int, language: str, glossary: Sequence[str], automatic: bool | None) -> SpeechWish:
+    with transaction():
+        SpeechWish.delete().where(SpeechWish.video == video_id).execute()
+        return SpeechWish.create(video=video_id, language=language, glossary=list(glossary), automatic=automatic)
+
+
+def documents_of(cues: Sequence[Cue]) -> list[Document]:
+    return [
+        [
+            round(cue.start_s, 3),
+            round(cue.end_s, 3),
+            cue.text,
+            cue.speaker,
+            [[round(w.start_s, 3), round(w.end_s, 3), w.text, round(w.confidence, 3)] for w in cue.words],
+        ]
+        for cue in cues
+    ]
+
+
+def cues_from(documents: Sequence[Document]) -> list[Cue]:
+    return [
+        Cue(start_s, end_s, text, speaker, tuple(Word(*word) for word in words))
+        for start_s, end_s, text, speaker, words in documents
+    ]
+
+
+def _locked(track: CaptionTrack) -> CaptionTrack:
+    found = locked(CaptionTrack.select().where(CaptionTrack.id == track.id)).get_or_none()
+    if found is None:
+        raise NotFound(f"caption track {track.id}")
+    return found
+
+
+def _last_number(track: CaptionTrack) -> int:
+    query = CaptionVersion.select(CaptionVersion.number).where(CaptionVersion.track == track)
+    return int(query.order_by(CaptionVersion.number.desc()).limit(1).scalar() or 0)
+
+
+def _write(
+    track: CaptionTrack, number: int, cues: Sequence[Cue], author: User | None, note: str, now: datetime
+) -> None:
+    documents = documents_of(cues)
+    CaptionVersion.create(track=track, number=number, cues=documents, author=author, note=note, created_at=now)
+
+
+def _forget_old(track: CaptionTrack, keep: int) -> None:
+    """All but the first version, which the machine made, and the newest `keep`."""
+    rows = CaptionVersion.select(CaptionVersion.number).where(CaptionVersion.track == track)
+    numbers = [row.number for row in rows.order_by(CaptionVersion.number.desc())][keep:-1]
+    if numbers:
+        CaptionVersion.delete().where(CaptionVersion.track == track, CaptionVersion.number.in_(numbers)).execute()

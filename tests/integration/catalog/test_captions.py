@@ -1,0 +1,168 @@
+"""Captions in the catalog, on each database: versions, conflicts, drafts, search."""
+
+from datetime import datetime
+
+import pytest
+
+from pod_jobs.captions.cues import Cue, Word
+from pod_jobs.catalog.caption_models import CaptionTrack, CaptionVersion, CaptionWindow
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import Task, User, Video
+from pod_jobs.catalog.store import caption_search, captions, retention, users, videos
+from pod_jobs.catalog.store.captions import Change, Conflict, Made
+from pod_jobs.errors import NotFound
+from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
+
+SPOKEN = (
+    Cue(1.0, 4.0, "L’élève a du cœur,", "", (Word(1.0, 2.0, "L’élève", 0.5),)),
+    Cue(4.2, 6.0, "et il étudie l’osmose"),
+    Cue(28.5, 31.0, "de la membrane"),
+    Cue(31.5, 34.0, "semi-perméable &amp; <i>mince</i>."),
+)
+
+
+@pytest.fixture
+def video(task: Task) -> Video:
+    return videos.get(task.video_id or 0)
+
+
+def recognise(video: Video, *cues: Cue, now: datetime = NOW) -> CaptionTrack:
+    with transaction():
+        return captions.take(video, Made("speech", "fr", cues or SPOKEN, model="base"), "recognised", None, now)
+
+
+def test_what_was_recognised_comes_back_as_it_was(video: Video) -> None:
+    track = recognise(video)
+    assert (track.state, track.version, track.origin) == ("automatic", 1, "speech")
+    assert captions.cues_of(track) == list(SPOKEN)
+    assert [one.id for one in captions.tracks_of([video.id])[video.id]] == [track.id]
+
+
+def test_a_second_recognition_replaces_what_nobody_touched(video: Video) -> None:
+    first = recognise(video)
+    again = recognise(video, Cue(0, 1, "Neu"))
+    assert (again.id, again.version, again.newer_automatic) == (first.id, 2, None)
+    assert [cue.text for cue in captions.cues_of(again)] == ["Neu"]
+
+
+def test_what_a_person_wrote_is_never_replaced_by_a_machine(video: Video, lecturer: User) -> None:
+    track = captions.save(recognise(video), Change(1, [Cue(0, 1, "Corrigé")], 50), lecturer, later(1))
+    assert (track.state, track.version, track.edited_by) == ("corrected", 2, lecturer)
+    again = recognise(video, Cue(0, 1, "Machine"), now=later(2))
+    assert (again.version, again.newer_automatic, again.state) == (2, 3, "corrected")
+    assert [cue.text for cue in captions.cues_of(again)] == ["Corrigé"]
+    taken = captions.restore(again, 3, 2, 50, lecturer, later(3))
+    assert (taken.version, taken.newer_automatic) == (4, None)
+    assert [cue.text for cue in captions.cues_of(taken)] == ["Machine"]
+    assert [(one.number, one.note) for one in captions.versions_of(taken)] == [
+        (4, "restored 3"),
+        (3, "recognised"),
+        (2, "edited"),
+        (1, "recognised"),
+    ]
+
+
+def test_the_second_of_two_who_save_is_told(video: Video, lecturer: User) -> None:
+    track = recognise(video)
+    captions.save(track, Change(1, [Cue(0, 1, "A")], 50), lecturer, later(1))
+    with pytest.raises(Conflict) as caught:
+        captions.save(track, Change(1, [Cue(0, 1, "B")], 50), lecturer, later(2))
+    assert caught.value.track.version == 2
+    with pytest.raises(Conflict):
+        captions.review(track, 1, lecturer, later(3))
+    assert captions.review(track, 2, lecturer, later(3)).state == "reviewed"
+
+
+def test_old_versions_go_but_never_the_first(video: Video, lecturer: User) -> None:
+    track = recognise(video)
+    for number in range(1, 6):
+        track = captions.save(track, Change(number, [Cue(0, 1, str(number))], 2), lecturer, later(number))
+    kept = CaptionVersion.select(CaptionVersion.number).where(CaptionVersion.track == track)
+    assert sorted(row.number for row in kept) == [1, 5, 6]
+
+
+def test_a_draft_waits_until_it_is_saved(video: Video, lecturer: User) -> None:
+    track = recognise(video)
+    captions.keep_draft(track, lecturer, 1, [Cue(0, 1, "Halb")], later(1))
+    captions.keep_draft(track, lecturer, 1, [Cue(0, 1, "Halbfertig")], later(2))
+    draft = captions.draft_of(track, lecturer)
+    assert draft is not None and captions.cues_from(draft.cues)[0].text == "Halbfertig"
+    captions.save(track, Change(1, [Cue(0, 1, "Fertig")], 50), lecturer, later(3))
+    assert captions.draft_of(track, lecturer) is None
+
+
+def test_a_lecture_of_hours_fits(video: Video) -> None:
+    word = Word(0.0, 0.5, "apprentissage", 0.987)
+    cues = [Cue(n * 3.0, n * 3.0 + 2.9, "un apprentissage " * 4, "", (word,) * 12) for n in range(2500)]
+    track = recognise(video, *cues)
+    assert captions.cues_of(track) == cues
+
+
+@pytest.mark.parametrize(
+    ("asked", "at_s"),
+    [
+        ("eleve", [1.0]),
+        ("ÉLÈVE", [1.0]),
+        ("coeur", [1.0]),
+        ("cœur", [1.0]),
+        ("osmose", [4.2]),
+        ("osm", [4.2]),
+        ("smose", []),
+        ("de", [28.5]),
+        ("a", [1.0]),
+        ("coeur osmose", [1.0]),
+        ('"osmose de la membrane"', [4.2]),
+        ('"membrane semi permeable"', [28.5]),
+        ('"de membrane"', []),
+        ("coeur absent", []),
+        ("mince", [31.5]),
+        ("!!!", []),
+        ("owner1x", []),
+        ("with OR (", []),
+    ],
+)
+def test_what_is_found(video: Video, asked: str, at_s: list[float]) -> None:
+    recognise(video)
+    assert sorted({one.at_s for one in caption_search.search(asked, None)}) == at_s
+
+
+def test_a_person_finds_only_what_he_may_see(video: Video, lecturer: User) -> None:
+    other = users.create("bob", "lecturer", None, NOW)
+    recognise(video)
+    assert caption_search.search("osmose", other) == []
+    (found,) = caption_search.search("osmose", lecturer)
+    assert (found.video.id, found.snippet) == (video.id, "et il étudie l’osmose de la membrane semi-perméable & mince.")
+
+
+def test_only_the_newest_version_is_found_and_nothing_of_what_is_gone(video: Video, lecturer: User) -> None:
+    track = captions.save(recognise(video), Change(1, [Cue(0, 1, "Photosynthèse")], 50), lecturer, later(1))
+    assert caption_search.search("osmose", None) == []
+    assert len(caption_search.search("photosynthese", None)) == 1
+    videos.delete(video.id, lecturer, later(2))
+    assert caption_search.search("photosynthese", None) == []
+    retention.forget_video(video.id)
+    assert CaptionWindow.select().count() == 0
+    with pytest.raises(NotFound):
+        captions.get(track.id, video.id)
+
+
+def test_rows_of_deleted_tracks_are_no_ghosts_in_the_index(video: Video) -> None:
+    captions.delete(recognise(video))
+    second = videos.create(video.owner, "Zwei", SOURCE, NOW, placed_nowhere)[0]
+    recognise(second, Cue(0, 1, "Vulkan"))
+    assert caption_search.search("osmose", None) == []
+    assert [one.video.id for one in caption_search.search("vulkan", None)] == [second.id]
+
+
+def test_the_team_sees_what_nobody_has_reviewed(video: Video, lecturer: User) -> None:
+    track = recognise(video)
+    assert [(one.id, one.video.owner.name) for one in captions.unreviewed()] == [(track.id, "léa")]
+    captions.review(track, 1, lecturer, later(1))
+    assert captions.unreviewed() == []
+
+
+def test_wishes(video: Video) -> None:
+    assert (captions.wish_of(video.id).language, captions.wish_of(video.id).automatic) == ("", None)
+    captions.set_wish(video.id, "fr", ["Esup-Pod"], False)
+    wish = captions.set_wish(video.id, "en", ["Esup-Pod", "Opencast"], False)
+    assert captions.wish_of(video.id).glossary == wish.glossary == ["Esup-Pod", "Opencast"]
