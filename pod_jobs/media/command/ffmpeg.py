@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from pod_jobs.media.command.colours import copied_colours
 from pod_jobs.media.command.graph import audio_graph, join_graph, video_graph
 from pod_jobs.media.command.scene_graph import scene_graph
+from pod_jobs.media.facts.media_info import VideoTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.limits import Limits, Source
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
@@ -75,8 +77,9 @@ def _video_options(picture: Picture) -> list[str]:
     if picture.copies_top:
         options += ["-map", f"0:{picture.track.index}"]
     if not picture.encoded:
-        return [*options, "-c:v", "copy"]
-    options += [f"-c:v:{len(picture.encoded)}", "copy"] if picture.copies_top else []
+        return [*options, "-c:v", "copy", *_stamp(picture.track, 0)]
+    if picture.copies_top:
+        options += [f"-c:v:{len(picture.encoded)}", "copy", *_stamp(picture.track, len(picture.encoded))]
     options += (
         ["-r", f"{picture.rate.numerator}/{picture.rate.denominator}", "-fps_mode", "cfr"] if picture.rate else []
     )
@@ -85,6 +88,12 @@ def _video_options(picture: Picture) -> list[str]:
     for n, one in enumerate(picture.encoded):
         options += picture.encoder.stream_options(n, one.rung)
     return options
+
+
+def _stamp(track: VideoTrack, number: int) -> list[str]:
+    """A copied picture says its colours too: players guess by size, and would show it unlike its smaller renditions."""
+    words = copied_colours(track)
+    return [f"-bsf:v:{number}", f"h264_metadata={words}"] if words else []
 
 
 def _chunk_options(chunk: Chunk, rate: Fraction | None) -> list[str]:

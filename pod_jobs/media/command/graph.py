@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from pod_jobs.media.facts.media_info import AudioTrack, VideoTrack
+from pod_jobs.media.command.colours import converted, need_conversion, resized
+from pod_jobs.media.facts.media_info import AudioTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.cut import Range
-from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.stillness import without_repeats
 from pod_jobs.media.planning.streams import Picture, Sound
 
-HDR_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}  # the names of zscale
-RESIZED = "filter=spline36"
-COARSE_CHROMA = ("yuv410p", "yuv411p", "yuvj411p")  # zimg fails at widths that are no multiple of 4
 FAR_S = 10  # before its start a frame is of no chunk
 MOST_PLACES = 8  # channels; 7.1 has that many
 MOST_CHANNELS = 64  # that ffmpeg's pan can name
@@ -38,36 +35,24 @@ def video_graph(picture: Picture, *, joined: bool = False) -> str:
     prepare = [] if picture.scene else _prepared(picture)
     prepare.append(f"split={len(picture.encoded)}")
     outs = "".join(f"[s{n}]" for n in range(len(picture.encoded)))
-    scales = [f"[s{n}]{_resized(picture, one)},{picture.encoder.ending}[v{n}]" for n, one in enumerate(picture.encoded)]
+    scales = [
+        f"[s{n}]{resized(one.width_px, one.height_px)},{picture.encoder.ending}[v{n}]"
+        for n, one in enumerate(picture.encoded)
+    ]
     begin = "[jv]" if joined else f"[0:{picture.track.index}]"
     return ";".join([f"{begin}{','.join(prepare)}{outs}", *scales])
-
-
-def _resized(picture: Picture, one: PlannedRendition) -> str:
-    """The picture at a rendition's size, of limited range. zimg takes a third of the time of ffmpeg's own."""
-    track, size = picture.track, f"{one.width_px}:{one.height_px}"
-    if picture.scene or track.hdr:  # prepared: YUV of limited range
-        return f"zscale={size}:{RESIZED}"
-    if _suits_zimg(track):
-        return f"zscale={size}:{RESIZED}" + (":range=limited" if track.full_range else "")
-    return f"scale={size}" + (":out_range=tv" if track.full_range else "")
-
-
-def _suits_zimg(track: VideoTrack) -> bool:
-    """RGB it would leave as such."""
-    return track.pix_fmt.startswith("yuv") and track.pix_fmt not in COARSE_CHROMA
 
 
 def _prepared(picture: Picture) -> list[str]:
     """What is done once, before the split; a scene has done it for each of its inputs."""
     track, last = picture.track, picture.encoded[-1]
     return [
-        *([f"format={track.pix_fmt}"] if _suits_zimg(track) else []),  # whatever may follow in mid-stream
+        *([] if need_conversion(track) else [f"format={track.pix_fmt}"]),  # whatever may follow in mid-stream
         *(_part(picture.chunk, picture.rate) if picture.chunk else []),
         *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
         *(thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
-        *(tone_map(track, last.width_px, last.height_px) if track.hdr else []),
         *without_repeats(picture),
+        *(converted(track, last.width_px, last.height_px) if need_conversion(track) else []),
     ]
 
 
@@ -91,18 +76,6 @@ def thinned(rate: Fraction) -> list[str]:
     """Drops frames that the rate has no room for, before they cost anything. It never makes one: the filter fps would fill a
     gap of the time stamps with thousands of pictures at once, all of them in memory; -r repeats them at the encoder."""
     return [f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{float(0.9 / rate):.6f})'"]
-
-
-def tone_map(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
-    """HDR to SDR, after scaling down (it works on 32-bit floats) and before the split."""
-    return [
-        f"zscale={width_px}:{height_px}:{RESIZED}:min=bt2020nc:m=bt2020nc",
-        f"zscale=tin={HDR_TRANSFERS[track.hdr]}:pin=bt2020:rin=tv:t=linear:p=bt709:npl=100",
-        "format=gbrpf32le",
-        "tonemap=hable:desat=0",
-        "zscale=t=bt709:m=bt709:r=tv",
-        "format=yuv420p",
-    ]
 
 
 def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:

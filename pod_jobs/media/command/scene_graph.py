@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from pod_jobs.media.command.graph import heard, level, thinned, tone_map
-from pod_jobs.media.facts.media_info import VideoTrack
+from pod_jobs.media.command.colours import STAMPED, converted
+from pod_jobs.media.command.graph import heard, level, thinned
 from pod_jobs.media.planning.scene import Box, Layer, Scene, Segment, Stamp
 from pod_jobs.media.planning.streams import Sound
-
-UNKNOWN_MATRIX = 2  # H.273
-HD_LINES = 720  # from here on a picture that does not say its colours has those of BT.709, as players assume
-TAGS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 
 
 def scene_graph(scene: Scene, sounds: Sequence[Sound]) -> str:
@@ -21,7 +17,7 @@ def scene_graph(scene: Scene, sounds: Sequence[Sound]) -> str:
         labels += f"[p{n}]" + "".join(f"[q{n}_{m}]" for m in range(len(sounds)))
     outs = "".join(f"[j{m}]" for m in range(len(sounds)))
     concat = f"{labels}concat=n={len(scene.segments)}:v=1:a={len(sounds)}[joined]{outs}"
-    return ";".join([*chains, concat, f"[joined]{TAGS}[jv]"])
+    return ";".join([*chains, concat, f"[joined]{STAMPED}[jv]"])
 
 
 def _picture(scene: Scene, segment: Segment, number: int) -> list[str]:
@@ -59,17 +55,8 @@ def _prepared(layer: Layer, rate: Fraction) -> str:
     track, box = layer.track, layer.box
     filters = ["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []
     filters += thinned(rate) if track.base_fps > 1.5 * rate else []
-    if track.hdr:
-        filters += tone_map(track, box.width_px, box.height_px)
-    else:
-        known = track.matrix != UNKNOWN_MATRIX
-        matrix = "" if known else f"in_color_matrix={_assumed(track)}:"
-        filters.append(f"scale={box.width_px}:{box.height_px}:{matrix}out_color_matrix=bt709:out_range=tv")
-    return ",".join([*filters, "format=yuv420p", "setsar=1"])
-
-
-def _assumed(track: VideoTrack) -> str:
-    return "bt709" if min(track.width_px, track.height_px) >= HD_LINES else "smpte170m"
+    filters += converted(track, box.width_px, box.height_px)
+    return ",".join([*filters, "setsar=1"])
 
 
 def _padded(box: Box, scene: Scene) -> str:
@@ -88,8 +75,9 @@ def _stamps(scene: Scene) -> list[str]:
     width, height = stamp.width_px, stamp.height_px
     size = f"scale=w='max(1,min({width},{height}*a))':h='max(1,min({height},{width}/a))'"  # a line stays one pixel wide
     faded = f"format=rgba,colorchannelmixer=aa={stamp.opacity:g}"
+    coloured = "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_inp,format=yuva420p"
     outs = "".join(f"[w{n}]" for n in numbers)
-    return [f"[{stamp.input}:0]{size},{faded},split={len(numbers)}{outs}"]
+    return [f"[{stamp.input}:0]{size},{faded},{coloured},split={len(numbers)}{outs}"]
 
 
 def _corner(stamp: Stamp) -> str:

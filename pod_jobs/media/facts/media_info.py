@@ -16,14 +16,19 @@ class VideoTrack:
     rotation_deg: int
     pix_fmt: str
     hdr: str  # "", "pq" or "hlg"
-    primaries: int  # H.273
-    matrix: int  # H.273
+    primaries: int  # H.273; 2 = not said
+    matrix: int  # H.273; 2 = not said
     full_range: bool
     interlaced: bool
     fps: float  # by the index, or measured on the first packets
     base_fps: float  # the finest grid that the container's time stamps suggest; lies
     start_s: float  # after the start of the file
     mirrored: bool = False
+    transfer: int = 2  # H.273; 2 = not said
+    says_range: bool = True
+    is_rgb: bool = False
+    has_alpha: bool = False  # and makes use of it
+    bits: int = 8  # of each component
     level: int = 0  # of H.264 alone, 41 for 4.1; 0 = not known
     longest_gap_s: float = 0.0  # between key frames, by the container's index; 0 = not known
     kbps: float = 0.0  # by the index; 0 = not known

@@ -7,6 +7,7 @@ with key frames at most two segments apart and a bit rate under the ceiling of i
 from fractions import Fraction
 
 from pod_jobs.media.facts.media_info import MediaInfo, VideoTrack
+from pod_jobs.media.planning.colours import Colours, colours_of
 from pod_jobs.media.planning.ladder import LATE_S, PlannedRendition
 
 PROFILES = ("Constrained Baseline", "Baseline", "Main", "High")
@@ -30,14 +31,21 @@ def may_copy(media: MediaInfo, top: PlannedRendition, rate: Fraction | None, seg
 
 
 def _plays_everywhere(video: VideoTrack) -> bool:
-    plain = not (video.interlaced or video.hdr or video.full_range or video.rotation_deg or video.mirrored)
+    plain = not (video.interlaced or video.rotation_deg or video.mirrored)
     return (
         plain
         and video.codec == "h264"
         and video.profile in PROFILES
         and 0 < video.level <= MOST_LEVEL
         and video.pix_fmt == "yuv420p"
+        and _looks_alike_everywhere(colours_of(video))
         and video.sar == (1, 1)
         and video.start_s <= LATE_S
         and not video.hides_frames
     )
+
+
+def _looks_alike_everywhere(colours: Colours) -> bool:
+    """SDR of a usual screen's primaries: not every player converts others."""
+    usual = colours.matrix in ("bt709", "smpte170m", "bt470bg") and colours.primaries == "bt709"
+    return usual and not colours.transfer and not colours.full_range

@@ -26,6 +26,7 @@ from av.video.stream import VideoStream
 FIRST_LOOK_S = 5.0  # for a track that starts late or is empty; others are seen within milliseconds
 HOPELESS_PACKETS = 300  # a track that decoded none of that many is given up
 RATE_FRAMES = 120  # packets of the video that its frame rate is measured on
+OPAQUE = 255
 CEA_608 = b"GA94\x03"  # ATSC A/53: closed captions among the user bytes of a picture
 MOST_CHAPTERS = 500
 INDEX_BYTES = 4_000_000
@@ -93,7 +94,20 @@ def frame_facts(frame: Any) -> dict[str, Any]:
         "primaries": int(frame.color_primaries),
         "matrix": int(frame.colorspace),
         "full_range": int(frame.color_range) == 2,
+        "says_range": int(frame.color_range) != 0,
+        **format_facts(frame),
     }
+
+
+def format_facts(frame: Any) -> dict[str, Any]:
+    """Alpha counts where it shows something: screen recorders leave it 0 throughout."""
+    form = frame.format
+    has_alpha = any(one.is_alpha for one in form.components)
+    if form.has_palette or has_alpha:
+        alpha = bytes(frame.reformat(format="yuva420p").planes[3])
+        has_alpha = min(alpha) < OPAQUE and max(alpha) > 0
+    bits = max(one.bits for one in form.components)
+    return {"is_rgb": form.is_rgb or form.has_palette, "has_alpha": has_alpha, "bits": bits}
 
 
 def is_mirrored(frame: Any) -> bool:

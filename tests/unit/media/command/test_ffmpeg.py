@@ -2,9 +2,11 @@
 
 import re
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
+from pod_jobs.media.command.colours import STAMPED
 from pod_jobs.media.command.ffmpeg import build_encode, build_package
 from pod_jobs.media.command.graph import audio_graph, join_graph, video_graph
 from pod_jobs.media.facts.media_info import AudioTrack
@@ -29,8 +31,9 @@ def test_the_whole_pass() -> None:
         *("-max_streams", "64", "-max_pixels", "36000000", "-probesize", "20M", "-analyzeduration", "20M"),
         *("-f", "mov", "-i", "file:/media/source"),
         "-filter_complex",
-        "[0:0]format=yuv420p,split=2[s0][s1];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0];"
-        "[s1]zscale=1280:720:filter=spline36,format=yuv420p,setsar=1[v1];"
+        "[0:0]format=yuv420p,split=2[s0][s1];"
+        f"[s0]zscale=640:360:filter=spline36:range=limited,{STAMPED},format=yuv420p,setsar=1[v0];"
+        f"[s1]zscale=1280:720:filter=spline36:range=limited,{STAMPED},format=yuv420p,setsar=1[v1];"
         "[0:1]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=stereo,apad=whole_dur=0.2,"
         "asplit=2[a][mp3];[a]atrim=start_sample=1024[a0]",
         *("-map_metadata", "-1", "-map_chapters", "-1", "-map", "[v0]", "-map", "[v1]"),
@@ -97,19 +100,35 @@ def test_preparation(facts, rate, prepared) -> None:
 
 def test_full_range_becomes_limited() -> None:
     graph = video_graph(Picture(video(full_range=True, pix_fmt="yuvj420p"), TWO, None, 2))
-    assert "[s0]zscale=640:360:filter=spline36:range=limited,format=yuv420p,setsar=1[v0]" in graph
+    assert f"[s0]zscale=640:360:filter=spline36:range=limited,{STAMPED},format=yuv420p,setsar=1[v0]" in graph
 
 
-@pytest.mark.parametrize("pix_fmt", ["gbrp", "bgr0", "pal8", "yuv410p", "yuvj411p"])
-def test_rgb_and_coarse_chroma_are_nothing_for_zimg(pix_fmt) -> None:
-    graph = video_graph(Picture(video(pix_fmt=pix_fmt, full_range=True), TWO, None, 2))
-    assert "[s0]scale=640:360:out_range=tv,format=yuv420p,setsar=1[v0]" in graph
+@pytest.mark.parametrize(
+    ("facts", "readable"),
+    [
+        ({"pix_fmt": "bgr0", "is_rgb": True}, "format=gbrp,"),
+        ({"pix_fmt": "rgb48le", "is_rgb": True, "bits": 16}, "format=gbrp16le,"),
+        ({"pix_fmt": "yuv410p"}, "format=yuv444p,"),
+        ({"pix_fmt": "uyvy422"}, "format=yuv444p,"),
+        ({"pix_fmt": "yuv420p", "width_px": 1281}, "format=yuv444p,"),
+        ({"pix_fmt": "yuv422p10le", "width_px": 1281, "bits": 10}, "format=yuv444p10le,"),
+        ({"pix_fmt": "yuva420p", "has_alpha": True}, "premultiply=inplace=1,format=gbrp,"),
+    ],
+)
+def test_what_zimg_cannot_read_is_converted_once(facts: dict[str, Any], readable: str) -> None:
+    graph = video_graph(Picture(video(**facts), TWO, None, 2))
+    before, _, after = graph.partition("split=2")
+    assert f"{readable}zscale=1280:720:" in before
+    assert ":m=bt709:r=limited," in before
+    assert after.count("format=yuv420p") == 2
 
 
 def test_hdr_is_scaled_first_and_mapped_once() -> None:
-    graph = video_graph(Picture(video(3840, 2160, hdr="hlg", pix_fmt="yuv420p10le"), TWO, None, 2))
+    graph = video_graph(
+        Picture(video(3840, 2160, hdr="hlg", pix_fmt="yuv420p10le", matrix=2, primaries=2), TWO, None, 2)
+    )
     prepared = (
-        "[0:0]format=yuv420p10le,zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc,zscale=tin=arib-std-b67:"
+        "[0:0]format=yuv420p10le,zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc:rin=limited:r=limited,zscale="
     )
     assert graph.startswith(prepared)
     assert graph.count("tonemap") == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.media.command import hardware
+from pod_jobs.media.command.colours import resized
 from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.planning.codecs import LIBX264, find_encoder
 from pod_jobs.media.planning.limits import Source
@@ -44,7 +45,7 @@ def test_vaapi_uploads_each_picture_to_the_card_of_the_settings() -> None:
     assert words[words.index("-init_hw_device") :][:4] == opening
     assert words.index("-filter_hw_device") < words.index("-i")
     graph = words[words.index("-filter_complex") + 1]
-    assert "[s0]zscale=640:360:filter=spline36,format=nv12,setsar=1,hwupload[v0]" in graph
+    assert f"[s0]{resized(640, 360)},format=nv12,setsar=1,hwupload[v0]" in graph
     assert between(words, "-force_key_frames", "-c:v:1") == [
         *("-force_key_frames", "expr:gte(t,n_forced*2)"),
         *("-c:v:0", "h264_vaapi", "-profile:v:0", "high", "-rc_mode:v:0", "CQP", "-qp:v:0", "18"),

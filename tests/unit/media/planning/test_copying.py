@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pod_jobs.media.command.colours import resized
 from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.planning.copying import may_copy
@@ -35,6 +36,10 @@ def test_a_web_safe_source_is_copied() -> None:
         {"pix_fmt": "yuvj420p", "full_range": True},
         {"interlaced": True},
         {"hdr": "hlg"},
+        {"primaries": 9},
+        {"matrix": 9},
+        {"matrix": 8},
+        {"transfer": 8},
         {"sar": (4, 3)},
         {"rotation_deg": 90},
         {"rotation_deg": 180},
@@ -62,11 +67,33 @@ def test_also_what_the_container_or_the_plan_forbids() -> None:
     assert not may_copy(replace(media(), video=None), TOP, None, 4)
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, ""),
+        ({"matrix": 2, "primaries": 2, "transfer": 2}, "matrix_coefficients=1"),
+        ({"matrix": 2, "primaries": 2, "transfer": 2, "width_px": 640, "height_px": 360}, "matrix_coefficients=6"),
+        (
+            {"matrix": 5, "primaries": 5, "transfer": 6},
+            "colour_primaries=1:transfer_characteristics=1:matrix_coefficients=5",
+        ),
+        ({"says_range": False}, "video_full_range_flag=0"),
+    ],
+)
+def test_a_copy_says_its_colours(facts: dict[str, Any], words: str) -> None:
+    """As players understand them at the source's size: they would guess otherwise at another one."""
+    picture = Picture(video(**{"transfer": 1, **facts}), (planned(0, 640, 360), TOP), None, 2, copies_top=True)
+    argv = build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, [], 4)
+    stamp = argv[argv.index("-bsf:v:1") + 1] if "-bsf:v:1" in argv else ""
+    assert words in stamp
+    assert bool(stamp) == bool(words)
+
+
 def test_the_copy_in_the_pass() -> None:
-    picture = Picture(video(), (planned(0, 640, 360), TOP), None, 2, copies_top=True)
+    picture = Picture(video(transfer=1), (planned(0, 640, 360), TOP), None, 2, copies_top=True)
     argv = build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, [], 4)
     graph = argv[argv.index("-filter_complex") + 1]
-    assert graph == "[0:0]format=yuv420p,split=1[s0];[s0]zscale=640:360:filter=spline36,format=yuv420p,setsar=1[v0]"
+    assert graph == f"[0:0]format=yuv420p,split=1[s0];[s0]{resized(640, 360)},format=yuv420p,setsar=1[v0]"
     at = argv.index("[v0]")
     assert argv[at + 1 : at + 3] == ["-map", "0:0"]
     assert argv[argv.index("-c:v:1") + 1] == "copy"

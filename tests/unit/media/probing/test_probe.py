@@ -23,6 +23,10 @@ def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
         "primaries": 1,
         "matrix": 1,
         "full_range": False,
+        "says_range": True,
+        "is_rgb": False,
+        "has_alpha": False,
+        "bits": 8,
     }
     if kind == "audio":
         frame = {"channels": 2, "sample_rate_hz": 48_000}

@@ -1,0 +1,108 @@
+"""The filters that bring any picture to the colours of every output: BT.709, limited range, 4:2:0 of 8 bits. Pure.
+
+Only zimg (zscale) knows primaries, so what it cannot read is brought into a format that it can; nothing is left to be
+guessed by a filter, for the two ffmpegs guess differently.
+"""
+
+from dataclasses import replace
+
+from pod_jobs.media.facts.media_info import VideoTrack
+from pod_jobs.media.planning.colours import BT709, MATRICES, Colours, colours_of
+
+RESIZED = "filter=spline36"
+STAMPED = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+# Colours that BT.709 lacks have less than no red, green or blue. In YUV that would pull the others along
+WITHIN_GAMUT = ("format=gbrp10le", "zscale=min=gbr:m=bt709:rin=full:r=limited", "format=yuv420p", STAMPED)
+HDR_NITS = 100  # the brightness of SDR's white that HDR is measured by
+SWSCALE = {
+    "gbr": "auto",
+    "7": "smpte240m",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+    "ycgco": "auto",
+}  # zscale's names
+SCREEN = "iec61966-2-1"  # the curve by which primaries are converted, as browsers do
+
+
+def suits_zimg(track: VideoTrack) -> bool:
+    """Whether zscale can read it as it is: planar YUV, of a size that its chroma divides."""
+    name = track.pix_fmt
+    if track.is_rgb or track.has_alpha or not name.startswith(("yuv4", "yuvj4")):
+        return False
+    chroma = name.removeprefix("yuvj").removeprefix("yuv")[:3]
+    odd = (track.width_px % 2, track.height_px % 2)
+    return {"420": odd == (0, 0), "422": not odd[0], "440": not odd[1], "444": True}.get(chroma, False)
+
+
+def need_conversion(track: VideoTrack) -> bool:
+    """Whether more has to be done than resizing and limiting the range."""
+    return not (suits_zimg(track) and colours_of(track).are_ours)
+
+
+def converted(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
+    """From the decoder's picture to one of `width_px` x `height_px` in the colours of every output."""
+    colours = colours_of(track)
+    readable = _readable(track, colours)
+    if track.has_alpha:
+        colours = replace(colours, matrix="gbr", full_range=True)
+    size = f"{width_px}:{height_px}:{RESIZED}"
+    if track.hdr:
+        return [*readable, *_tone_map(colours, size)]
+    said = f"{size}:min={colours.matrix}:rin={_range(colours)}"
+    if colours.primaries == "bt709" and not colours.transfer:
+        return [*readable, f"zscale={said}:m=bt709:r=limited", "format=yuv420p", STAMPED]
+    light = f"pin={colours.primaries}:p=bt709:tin={colours.transfer or SCREEN}:t={SCREEN}"
+    return [*readable, f"zscale={said}:{light}:m=gbr:r=full", *WITHIN_GAMUT]
+
+
+def resized(width_px: int, height_px: int) -> str:
+    """A picture of BT.709 at another size, its range limited. zimg takes a third of the time of ffmpeg's own."""
+    return f"zscale={width_px}:{height_px}:{RESIZED}:range=limited,{STAMPED}"
+
+
+def copied_colours(track: VideoTrack) -> str:
+    """What the bitstream filter h264_metadata has to write into a copied picture of limited range; "" when it is there."""
+    code = next(code for code, name in MATRICES.items() if name == colours_of(track).matrix)
+    if (track.primaries, track.transfer, track.matrix, track.says_range) == (BT709, BT709, code, True):
+        return ""
+    said = f"colour_primaries={BT709}:transfer_characteristics={BT709}:matrix_coefficients={code}"
+    return f"{said}:video_full_range_flag=0"
+
+
+def _readable(track: VideoTrack, colours: Colours) -> list[str]:
+    """The picture in a format that zscale reads, and in one only, whatever may follow in mid-stream."""
+    if suits_zimg(track):
+        return [f"format={track.pix_fmt}"]
+    if track.has_alpha:
+        return _flattened(track, colours)
+    if track.is_rgb:
+        return [f"format={'gbrp' if track.bits <= 8 else 'gbrp16le'}"]
+    depth = next((f"{bits}le" for bits in (10, 12, 16) if 8 < track.bits <= bits), "")
+    ranges = f"in_range={_range(colours)}:out_range={_range(colours)}"
+    return [f"scale={ranges}:flags=bicubic+accurate_rnd+full_chroma_int", f"format=yuv444p{depth}"]
+
+
+def _flattened(track: VideoTrack, colours: Colours) -> list[str]:
+    """On black, as players show it; a picture that is no video on white, as its readers do. What was hidden stays hidden."""
+    words = f"in_color_matrix={SWSCALE.get(colours.matrix, colours.matrix)}:in_range={_range(colours)}"
+    opaque = ["premultiply=inplace=1", "format=gbrp"]
+    if track.codec in ("gif", "apng", "webp"):
+        opaque = ["negate", *opaque, "negate"]
+    return [f"scale={words}:flags=bicubic+accurate_rnd+full_chroma_int", "format=gbrap", *opaque]
+
+
+def _tone_map(colours: Colours, size: str) -> list[str]:
+    """HDR to SDR, after scaling down: it works on 32-bit floats."""
+    return [
+        f"zscale={size}:min={colours.matrix}:m={colours.matrix}:rin={_range(colours)}:r={_range(colours)}",
+        f"zscale=min={colours.matrix}:tin={colours.transfer}:pin={colours.primaries}:rin={_range(colours)}"
+        f":t=linear:p=bt709:npl={HDR_NITS}",
+        "format=gbrpf32le",
+        "tonemap=hable:desat=0",
+        "zscale=t=bt709:r=full",
+        *WITHIN_GAMUT,
+    ]
+
+
+def _range(colours: Colours) -> str:
+    return "full" if colours.full_range else "limited"
