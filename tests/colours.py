@@ -45,15 +45,17 @@ def make(path: Path, size: tuple[int, int], matrix: str, said: str, *codec: str,
     ffmpeg(*stripes(size), "-vf", filters, *codec, str(path))
 
 
-def shown(path: Path, frame_number: int = 1) -> list[Colour]:
-    """The middles of the patches as a player shows them that does as the file says; and it has to say all of it."""
+def shown(path: Path, frame_number: int = 1, at: tuple[float, float] | None = None) -> list[Colour]:
+    """The middles of the patches as a player shows them that does as the file says; and it has to say all of it.
+    `at`: a place instead, as shares of width and height."""
     with av.open(str(path)) as container:
         frame = [frame for _, frame in zip(range(frame_number + 1), container.decode(video=0), strict=False)][-1]
     said = tuple(map(int, (frame.color_primaries, frame.color_trc, frame.color_range)))
     assert said == (1, 1, LIMITED), (path.name, said)
     worth = WORTH[int(frame.colorspace)]
     planes = [(bytes(plane), plane.line_size) for plane in frame.planes]
-    places = [(int((n + 0.5) / len(PATCHES) * frame.width), frame.height // 2) for n in range(len(PATCHES))]
+    shares = [at] if at else [((n + 0.5) / len(PATCHES), 0.5) for n in range(len(PATCHES))]
+    places = [(int(x * frame.width), int(y * frame.height)) for x, y in shares]
     return [_rgb(worth, *(_sample(planes[k], x >> (k > 0), y >> (k > 0)) for k in range(3))) for x, y in places]
 
 

@@ -1,19 +1,21 @@
 """A colour stays what it was: whatever the source says of it or leaves unsaid, at every size, in stream and download."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.planning.dressing import Dressing, Watermark
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.clips import ffmpeg
 from tests.colours import PATCHES, Colour, far, from_2020, from_hdr, make, shown, stripes
+from tests.unit.media.samples import LIMITS
 
 SMALL = Rendition("180p", 180, crf=4, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=True)
 LARGE = Rendition("720p", 720, crf=4, preset="ultrafast", maxrate_kbps=90_000, audio_kbps=64, mp4=True)
-PLAN = EncodePlan((SMALL, LARGE), mp3_kbps=0, copy_top=True, with_extras=False)
+PLAN = EncodePlan((SMALL, LARGE), mp3_kbps=0, copy_top=True, with_extras=False, limits=LIMITS)
 
 H264 = ("-c:v", "libx264", "-qp", "4", "-preset", "ultrafast", "-g", "10")
 VP9 = ("-c:v", "libvpx-vp9", "-crf", "4", "-b:v", "0", "-cpu-used", "8", "-deadline", "realtime")
@@ -110,3 +112,16 @@ def test_rgb_stays(made: Path, tmp_path: Path, tools: Tools, name: str) -> None:
     if not source.exists():
         ffmpeg(*stripes(HD), *codec, str(source))
     check(source, tmp_path / "out", tools, PATCHES)
+
+
+@pytest.mark.parametrize("name", ["hd_untagged.mp4", "hd_full.mp4", "sd_untagged.avi", "sd_2020.webm", "odd.webm"])
+def test_a_watermark_changes_no_colour_and_keeps_its_own(made: Path, tmp_path: Path, tools: Tools, name: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    source, mark = made / case.name, made / "mark.png"
+    if not source.exists():
+        make(source, case.size, case.matrix, case.said, *case.codec, full_range=case.full_range)
+    ffmpeg("-f", "lavfi", "-i", "color=0x96cb2e:s=64x64:d=1", "-frames:v", "1", str(mark))
+    dressing = Dressing(watermark=Watermark(mark, "bottom-right", opacity=1.0, width=0.2))
+    folder = tmp_path / "out"
+    check(source, folder, tools, case.truth, replace(PLAN, dressing=dressing))
+    assert far([shown(folder / "180p.mp4", at=(0.88, 0.85))[0]], [(150, 203, 46)]) == []
