@@ -29,6 +29,7 @@ DONE_MARKER = "done.json"
 REPLACED_MARK = "replaced"  # in a folder of outputs; its age says for how long no row has pointed to the folder
 ONE_REQUEST = "post-"  # begins the name of an upload in one request
 AUDIO = "audio"  # names the files of the first sound
+CAPTIONS_FILE, PEAKS_FILE = "captions.json", "peaks.bin"  # of a transcription: for the catalog, and for the editor
 
 # A job's kind begins its id and its folder; the catalog keeps 20 characters
 KIND = re.compile(r"[a-z][a-z0-9_]{0,19}", re.ASCII)
@@ -51,6 +52,7 @@ MIME_TYPES = {  # by the ending of a name; text is in UTF-8
     ".vtt": "text/vtt",
     ".log": "text/plain",
     ".json": "application/json",
+    ".bin": "application/octet-stream",
 }
 OUTPUT_KINDS = (  # ending of an output's name -> its kind; the first that fits counts
     (MASTER_NAME, "hls"),
@@ -63,6 +65,8 @@ OUTPUT_KINDS = (  # ending of an output's name -> its kind; the first that fits 
     ("storyboard.vtt", "storyboard"),
     ("chapters.vtt", "chapters"),
     (".vtt", "captions"),
+    (CAPTIONS_FILE, "transcript"),
+    (PEAKS_FILE, "peaks"),
     (LOG_NAME, "log"),
 )
 PICTURE_KINDS = (("thumbnail", "thumbnail"), ("storyboard", "sheet"))  # beginning of a JPEG's name -> its kind

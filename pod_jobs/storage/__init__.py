@@ -76,6 +76,10 @@ class WorkFolder(Protocol):
     def find_finished(self) -> dict[str, Any] | None:
         """The result of an earlier run of the same task that published everything and could not report it."""
 
+    def left_behind(self, beginning: str) -> dict[str, bytes]:
+        """The plain files of that beginning, by name, in what an earlier run of the same task left half done. To be asked
+        before `begin`."""
+
     def begin(self) -> Path:
         """Make `path`, after what earlier runs of the task left half done has gone."""
 

@@ -7,18 +7,16 @@ them, which a person can look at and take over. Two people who save at the same 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from peewee import JOIN
 
-from pod_jobs.captions.cues import Cue, Word
+from pod_jobs.captions.cues import Cue
+from pod_jobs.captions.documents import cues_from, documents_of
 from pod_jobs.catalog.caption_models import CaptionDraft, CaptionTrack, CaptionVersion, SpeechWish
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import User, Video
 from pod_jobs.catalog.store import caption_search
 from pod_jobs.errors import NotFound, Refused
-
-Document = list[Any]  # a cue as it is stored, see CaptionVersion.cues
 
 
 @dataclass(frozen=True)
@@ -200,26 +198,6 @@ def set_wish(video_id: int, language: str, glossary: Sequence[str], automatic: b
     with transaction():
         SpeechWish.delete().where(SpeechWish.video == video_id).execute()
         return SpeechWish.create(video=video_id, language=language, glossary=list(glossary), automatic=automatic)
-
-
-def documents_of(cues: Sequence[Cue]) -> list[Document]:
-    return [
-        [
-            round(cue.start_s, 3),
-            round(cue.end_s, 3),
-            cue.text,
-            cue.speaker,
-            [[round(w.start_s, 3), round(w.end_s, 3), w.text, round(w.confidence, 3)] for w in cue.words],
-        ]
-        for cue in cues
-    ]
-
-
-def cues_from(documents: Sequence[Document]) -> list[Cue]:
-    return [
-        Cue(start_s, end_s, text, speaker, tuple(Word(*word) for word in words))
-        for start_s, end_s, text, speaker, words in documents
-    ]
 
 
 def _locked(track: CaptionTrack) -> CaptionTrack:

@@ -10,6 +10,7 @@ from pod_jobs.media.process import exits, guard
 from pod_jobs.media.process.progress import Position
 from pod_jobs.media.process.run import Bounds, run
 from pod_jobs.media.process.tools import Tools
+from pod_jobs.system import plain_files
 
 PART = "sound.pcm"
 LEAST_WALL_S = 120.0
@@ -50,7 +51,7 @@ class SoundTrack:
             failure = exits.error_of(finished, behind_bwrap=self._tools.sandbox.kind == "bwrap")
             if failure:
                 raise failure
-            return part.read_bytes() if part.exists() else b""
+            return plain_files.read_bytes(part)
         finally:
             part.unlink(missing_ok=True)
 

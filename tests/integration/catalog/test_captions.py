@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from pod_jobs.captions.cues import Cue, Word
+from pod_jobs.captions.documents import cues_from
 from pod_jobs.catalog.caption_models import CaptionTrack, CaptionVersion, CaptionWindow
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User, Video
@@ -86,7 +87,7 @@ def test_a_draft_waits_until_it_is_saved(video: Video, lecturer: User) -> None:
     captions.keep_draft(track, lecturer, 1, [Cue(0, 1, "Halb")], later(1))
     captions.keep_draft(track, lecturer, 1, [Cue(0, 1, "Halbfertig")], later(2))
     draft = captions.draft_of(track, lecturer)
-    assert draft is not None and captions.cues_from(draft.cues)[0].text == "Halbfertig"
+    assert draft is not None and cues_from(draft.cues)[0].text == "Halbfertig"
     captions.save(track, Change(1, [Cue(0, 1, "Fertig")], 50), lecturer, later(3))
     assert captions.draft_of(track, lecturer) is None
 
