@@ -58,7 +58,13 @@ FLOORS = {
         "rq_classes",
         "job_type connection speech_plan",
     ),
-    "pod_jobs.catalog": ("store client", "lanes_client database", "trace_models caption_models", "models", "figures"),
+    "pod_jobs.catalog": (
+        "store client",
+        "lanes_client database",
+        "trace_models caption_models",
+        "models",
+        "figures permissions",
+    ),
     "pod_jobs.instance": ("doctor", "prepare", "home learning_traces"),
 }
 

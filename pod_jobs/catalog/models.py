@@ -27,8 +27,6 @@ database = DatabaseProxy()  # bound once per process by catalog.database.connect
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-# worker: the system user whose token the workers carry; application: a program that hands in learning traces of many people
-ROLES = ("lecturer", "team", "admin", "worker", "application")
 TASK_STATES = ("waiting", "running", "done", "error", "cancelled")
 OUTCOMES = ("done", "error", "retry", "interrupted", "cancelled", "killed", "lost")
 
@@ -71,7 +69,7 @@ class User(Table):
     uuid = CharField(36, unique=True)  # random; the base of the pseudonym in learning traces
     name = CharField(100, unique=True)  # log-in name
     password_hash = CharField(255, null=True)  # null = only one-time links and tokens work
-    role = CharField(10)  # one of ROLES
+    role = CharField(10)  # one of permissions.ROLES
     language = CharField(5, default="")  # "" = the browser's
     active = BooleanField(default=True)
     created_at = InstantField()

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import click
 
+from pod_jobs.catalog import permissions
 from pod_jobs.cli.base import InstanceGroup, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import local_time
 from pod_jobs.settings import Settings
 
-ROLES = ("lecturer", "team", "admin", "application")
+ROLES = tuple(role for role in permissions.ROLES if role != "worker")  # the workers' user is made by `up`
 
 
 @click.group(cls=InstanceGroup)

@@ -50,7 +50,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     app.before_request(lambda: slow_clients.expect(request, slow_clients.SMALL_BODY))
     _open_database_per_request(app)
     Babel(app, locale_selector=_language)
-    app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user)
+    app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user, may=access.may)
     problems.register(app)
     access.register(app)
     headers.register(app, settings)

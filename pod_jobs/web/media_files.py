@@ -17,6 +17,7 @@ from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound, translated_os_errors
 from pod_jobs.media_folder import DONE_MARKER, FILE_NAME, LOG_NAME, MIME_TYPES, RunName, parse_run_folder
+from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.guards.threads_per_person import seated
 from pod_jobs.web.intake.received_files import PIECE_BYTES
@@ -30,6 +31,7 @@ ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorizatio
 
 
 @blueprint.get("/media/<int:video_id>/<folder>/<name>")
+@access.needs("see-videos")
 def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     """?download gives it a file name made from the title. Errors: NotFound, also for what is not this person's to see;
     Refused while too many answers to this person are under way; ServiceUnavailable while the media folder is away."""

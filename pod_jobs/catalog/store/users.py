@@ -6,7 +6,8 @@ import uuid
 from datetime import datetime, timedelta
 
 from pod_jobs.catalog.database import locked, transaction
-from pod_jobs.catalog.models import ROLES, ApiToken, Audit, Session, SignInLink, User
+from pod_jobs.catalog.models import ApiToken, Audit, Session, SignInLink, User
+from pod_jobs.catalog.permissions import ROLES, may, roles_that_may
 from pod_jobs.errors import NotFound, Refused
 
 SHORTEST_PASSWORD = 10  # characters
@@ -79,7 +80,7 @@ def switch_off(name: str, now: datetime) -> None:
         User.update(active=False).where(User.id == user.id).execute()
         sign_out_everywhere(user)
         revoke_all(user, now)
-        if user.role == "admin" and not administrator_has_access():
+        if may(user.role, "administer") and not administrator_has_access():
             raise Refused(f"{name} is the last administrator who can sign in")
 
 
@@ -102,14 +103,14 @@ def set_language(user: User, language: str) -> None:
 
 
 def any_administrator() -> bool:
-    return User.select().where(User.role == "admin", User.active == True).exists()  # noqa: E712
+    return User.select().where(User.role.in_(roles_that_may("administer")), User.active == True).exists()  # noqa: E712
 
 
 def administrator_has_access() -> bool:
     """An administrator has a password, or has signed in by a link. System users have neither."""
     entered = SignInLink.select(SignInLink.user).where(SignInLink.used_at.is_null(False))
     way_in = User.password_hash.is_null(False) | User.id.in_(entered)
-    return User.select().where(User.role == "admin", User.active == True, way_in).exists()  # noqa: E712
+    return User.select().where(User.role.in_(roles_that_may("administer")), User.active == True, way_in).exists()  # noqa: E712
 
 
 def create_link(user: User, valid_for: timedelta, now: datetime) -> str:

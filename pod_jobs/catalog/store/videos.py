@@ -7,8 +7,9 @@ from typing import Any
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
+from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import events, tasks
-from pod_jobs.errors import NotFound, Refused
+from pod_jobs.errors import Forbidden, NotFound, Refused
 from pod_jobs.media_folder import WEB, source_of
 
 
@@ -60,9 +61,18 @@ def get(video_id: int, user: User | None = None) -> Video:
     return video
 
 
+def get_to_change(video_id: int, user: User) -> Video:
+    """The video, if `user` may change it. Errors: NotFound for what this person cannot even see; Forbidden."""
+    video = get(video_id, user)
+    is_own = video.owner_id == user.id and may(user.role, "change-videos")
+    if not (is_own or may(user.role, "change-all-videos")):
+        raise Forbidden(f"video {video_id} is not this person's to change")
+    return video
+
+
 def may_see(user: User, video: Video) -> bool:
-    """Lecturers see their own videos; the team, administrators and workers all."""
-    return user.role != "lecturer" or video.owner_id == user.id
+    """One's own with `see-videos`, everybody's with `see-all-videos`."""
+    return may(user.role, "see-all-videos") or (may(user.role, "see-videos") and video.owner_id == user.id)
 
 
 def seen_among(user: User, numbers: Collection[int]) -> set[int]:
@@ -74,8 +84,8 @@ def seen_among(user: User, numbers: Collection[int]) -> set[int]:
 def list_videos(user: User, limit: int = 50, before: int | None = None, text: str = "") -> list[Video]:
     """What `user` may see, newest first; `before` is the id to go on from; `text` is looked for in the title."""
     query = Video.select(Video, User).join(User).where(Video.deleted_at.is_null())
-    if user.role == "lecturer":
-        query = query.where(Video.owner == user)
+    if not may(user.role, "see-all-videos"):
+        query = query.where(Video.owner == (user.id if may(user.role, "see-videos") else None))
     if before is not None:
         query = query.where(Video.id < before)
     if text:
@@ -89,7 +99,7 @@ def order_encode(
     """Encode once more, as a new task; what this template published stays until then. Errors: Refused while one is open."""
     with transaction():
         locked(Video.select().where(Video.id == video_id)).get_or_none()  # two clicks, one encode
-        video = get(video_id, author)
+        video = get_to_change(video_id, author)
         same = (Task.video == video, Task.kind == "encode", Task.template == template)
         if Task.select().where(*same, Task.state.in_(tasks.OPEN)).exists():
             raise Refused(f"an encode of video {video_id} by the template {template} is under way")
@@ -97,8 +107,8 @@ def order_encode(
 
 
 def rename(video_id: int, title: str, user: User) -> Video:
-    """Errors: NotFound, Refused for an empty title."""
-    video = get(video_id, user)
+    """Errors: NotFound, Forbidden, Refused for an empty title."""
+    video = get_to_change(video_id, user)
     if not title.strip():
         raise Refused("an empty title")
     video.title = title.strip()[:250]
@@ -109,7 +119,7 @@ def rename(video_id: int, title: str, user: User) -> Video:
 def delete(video_id: int, user: User, now: datetime) -> list[Task]:
     """Mark as deleted and cancel what is open; the janitor removes the files. Returns the tasks that were open."""
     with transaction():
-        video = get(video_id, user)
+        video = get_to_change(video_id, user)
         open_ones = Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN))
         still_open = list(locked(open_ones))  # one that ended between look and cancel would refuse it
         locked(Video.select().where(Video.id == video_id)).get_or_none()  # after the tasks, as a report does

@@ -13,13 +13,13 @@ blueprint = Blueprint("api_deliveries", __name__)
 
 
 @blueprint.get("/deliveries")
-@access.only("team", "admin")
+@access.needs("see-reports")
 def list_deliveries() -> ResponseReturnValue:
     return answers.fresh({"deliveries": report.deliveries(site().redis)})
 
 
 @blueprint.post("/deliveries/push")
-@access.only("team", "admin")
+@access.needs("steer-reports")
 def push() -> ResponseReturnValue:
     pushed = report.push_now(site().redis)
     users.note(access.require_user().name, "push deliveries", str(pushed), now())

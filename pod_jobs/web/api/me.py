@@ -3,6 +3,7 @@
 from flask import Blueprint, current_app, send_from_directory
 from flask.typing import ResponseReturnValue
 
+from pod_jobs.catalog import permissions
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 
@@ -10,10 +11,17 @@ blueprint = Blueprint("api_me", __name__)
 
 
 @blueprint.get("/me")
-@access.only(*access.PEOPLE, "worker")
+@access.needs("see-oneself")
 def me() -> ResponseReturnValue:
     user = require_user()
-    return {"id": user.id, "name": user.name, "role": user.role, "language": user.language}
+    granted = [one for one in permissions.PERMISSIONS if access.may(one)]
+    return {
+        "id": user.id,
+        "name": user.name,
+        "role": user.role,
+        "permissions": granted,
+        "language": user.language,
+    }
 
 
 @blueprint.get("/openapi.yaml")

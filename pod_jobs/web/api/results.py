@@ -78,7 +78,7 @@ REPORT, DONE = TypeAdapter(reports.Report), TypeAdapter(Done)
 
 
 @blueprint.post("/tasks/<int:task_id>/start")
-@access.only("worker")
+@access.needs("run-tasks")
 def start(task_id: int) -> ResponseReturnValue:
     """Errors: Superseded, Cancelled, NotFound: there is nothing to do."""
     said = answers.body()
@@ -105,7 +105,7 @@ def start(task_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/tasks/<int:task_id>/report")
-@access.only("worker")
+@access.needs("run-tasks")
 def report(task_id: int) -> ResponseReturnValue:
     """Errors: Superseded, NotFound, Malformed, ResultRejected: for good."""
     said = answers.body_as(REPORT)

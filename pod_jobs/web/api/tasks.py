@@ -4,9 +4,11 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import TASK_STATES
+from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import tasks
 from pod_jobs.errors import Malformed
 from pod_jobs.web.api import answers, documents
+from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.intake import orders
 from pod_jobs.web.site import site
@@ -15,6 +17,7 @@ blueprint = Blueprint("api_tasks", __name__)
 
 
 @blueprint.get("/tasks")
+@access.needs("see-videos")
 def list_tasks() -> ResponseReturnValue:
     """?state= may be given several times."""
     user = require_user()
@@ -22,7 +25,7 @@ def list_tasks() -> ResponseReturnValue:
     states = request.args.getlist("state")
     if unknown := [state for state in states if state not in TASK_STATES]:
         raise Malformed(f"state: {unknown[0]!r} is none of {', '.join(TASK_STATES)}")
-    owner = user if user.role == "lecturer" else None
+    owner = None if may(user.role, "see-all-videos") else user
     rows = tasks.list_tasks(states, request.args.get("kind", ""), owner, limit, before)
     return answers.fresh(
         {"tasks": documents.task_list(site().redis, link_base(), rows), "next": answers.next_of(rows, limit)}
@@ -30,16 +33,19 @@ def list_tasks() -> ResponseReturnValue:
 
 
 @blueprint.get("/tasks/<int:task_id>")
+@access.needs("see-videos")
 def show(task_id: int) -> ResponseReturnValue:
     row = orders.task_seen_by(require_user(), task_id)
     return answers.fresh(documents.task(site().redis, link_base(), row))
 
 
 @blueprint.post("/tasks/<int:task_id>/cancel")
+@access.needs("change-videos")
 def cancel(task_id: int) -> ResponseReturnValue:
     return documents.task(site().redis, link_base(), orders.cancel(require_user(), task_id)), 202
 
 
 @blueprint.post("/tasks/<int:task_id>/requeue")
+@access.needs("change-videos")
 def requeue(task_id: int) -> ResponseReturnValue:
     return documents.task(site().redis, link_base(), orders.run_again(require_user(), task_id)), 202

@@ -6,6 +6,7 @@ from datetime import timedelta
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import dead_letters, lanes, statements, users
 from pod_jobs.errors import Malformed, NotFound, Refused
 from pod_jobs.web.api import answers, trace_documents
@@ -18,16 +19,15 @@ from pod_jobs.xapi.statement import Problem, parse_request
 
 blueprint = Blueprint("api_traces", __name__)
 
-TEAM = ("team", "admin")
 DAYS = 30
 
 
 @blueprint.post("/xapi/statements")
-@access.only(*access.PEOPLE, "application")
+@access.needs("send-traces")
 def accept() -> ResponseReturnValue:
     """One statement or an array of them. 204: traces are switched off here, or this person wants none."""
     user, settings = require_user(), site().settings
-    trusted = access.by_token() and user.role in intake.TRUSTED_ROLES
+    trusted = access.by_token() and may(user.role, "send-anybodys-traces")
     if (request.content_length or 0) > intake.REQUEST_BYTES:
         return _refused(Problem("size", "$", f"more than {intake.REQUEST_BYTES} bytes"))
     request.max_content_length = intake.REQUEST_BYTES
@@ -48,14 +48,14 @@ def accept() -> ResponseReturnValue:
 
 
 @blueprint.get("/xapi/lanes")
-@access.only(*TEAM)
+@access.needs("see-traces")
 def list_lanes() -> ResponseReturnValue:
     sights = dead_letters.overview(site().settings.xapi.lane_names, now())
     return answers.fresh({"lanes": [trace_documents.lane(sight) for sight in sights]})
 
 
 @blueprint.post("/xapi/lanes/<name>/flush")
-@access.only(*TEAM)
+@access.needs("steer-traces")
 def try_now(name: str) -> ResponseReturnValue:
     """Try the lane now, whatever it waits for."""
     _check_lane(name)
@@ -65,7 +65,7 @@ def try_now(name: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/xapi/lanes/<name>/dead")
-@access.only(*TEAM)
+@access.needs("see-traces")
 def list_dead(name: str) -> ResponseReturnValue:
     _check_lane(name)
     limit, before = answers.page()
@@ -75,7 +75,7 @@ def list_dead(name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/xapi/lanes/<name>/dead/resend")
-@access.only(*TEAM)
+@access.needs("steer-traces")
 def resend(name: str) -> ResponseReturnValue:
     """Send dead letters again: {"numbers": [...]} or {"all": true}. Errors: NotFound."""
     _check_lane(name)
@@ -86,7 +86,7 @@ def resend(name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/xapi/lanes/<name>/dead/drop")
-@access.only(*TEAM)
+@access.needs("steer-traces")
 def drop(name: str) -> ResponseReturnValue:
     """Give dead letters up: {"numbers": [...]} or {"all": true}. Errors: NotFound."""
     _check_lane(name)
@@ -94,7 +94,7 @@ def drop(name: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/xapi/labels")
-@access.only(*TEAM)
+@access.needs("see-traces")
 def labels() -> ResponseReturnValue:
     """Of the last 30 days: how many statements there were of each verb, and how many broke which rule."""
     first_day = (now() - timedelta(days=DAYS)).strftime("%Y-%m-%d")
@@ -102,6 +102,7 @@ def labels() -> ResponseReturnValue:
 
 
 @blueprint.get("/xapi/sessions")
+@access.needs("see-videos")
 def list_sessions() -> ResponseReturnValue:
     """The latest attempts at a video (?video=). Errors: NotFound, also for another lecturer's video."""
     video = request.args.get("video", "")
@@ -113,6 +114,7 @@ def list_sessions() -> ResponseReturnValue:
 
 
 @blueprint.get("/xapi/sessions/<registration>")
+@access.needs("see-videos")
 def show_session(registration: str) -> ResponseReturnValue:
     """One attempt: its statements as they came, and what the rules say. Errors: NotFound."""
     rows = statements.of_registration(registration)

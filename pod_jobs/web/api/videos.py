@@ -11,6 +11,7 @@ from pod_jobs.errors import Malformed
 from pod_jobs.media_folder import WEB
 from pod_jobs.settings import Settings
 from pod_jobs.web.api import answers, documents
+from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.threads_per_person import receiving
 from pod_jobs.web.intake import orders, quotas, received_files
@@ -21,6 +22,7 @@ blueprint = Blueprint("api_videos", __name__)
 
 
 @blueprint.get("/videos")
+@access.needs("see-videos")
 def list_videos() -> ResponseReturnValue:
     limit, before = answers.page()
     rows = videos.list_videos(require_user(), limit, before, request.args.get("text", ""))
@@ -29,6 +31,7 @@ def list_videos() -> ResponseReturnValue:
 
 
 @blueprint.route("/videos", methods=["POST", "PUT"])
+@access.needs("add-videos")
 def upload() -> ResponseReturnValue:
     """The file is the body (?name=, ?title=, ?options=), or the part `file` of a form (fields `title`, `options`).
 
@@ -72,12 +75,14 @@ def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str, str]:
 
 
 @blueprint.get("/videos/<int:video_id>")
+@access.needs("see-videos")
 def show(video_id: int) -> ResponseReturnValue:
     row = videos.get(video_id, require_user())
     return answers.fresh(documents.video(site().redis, link_base(), row))
 
 
 @blueprint.patch("/videos/<int:video_id>")
+@access.needs("change-videos")
 def rename(video_id: int) -> ResponseReturnValue:
     title = received_files.title_of(answers.field(answers.body(), "title", str), "")
     row = videos.rename(video_id, title, require_user())
@@ -85,16 +90,18 @@ def rename(video_id: int) -> ResponseReturnValue:
 
 
 @blueprint.delete("/videos/<int:video_id>")
+@access.needs("change-videos")
 def delete(video_id: int) -> ResponseReturnValue:
     orders.delete_video(require_user(), video_id)
     return "", 204
 
 
 @blueprint.post("/videos/<int:video_id>/encode")
+@access.needs("change-videos")
 def encode(video_id: int) -> ResponseReturnValue:
     """The body is optional: `template`, and web/options.py. Errors: Malformed, NotFound, Refused while an encode is open."""
     user = require_user()
-    videos.get(video_id, user)
+    videos.get_to_change(video_id, user)
     # a chunked body has no length, and one that broke off has nothing but that
     document = answers.body() if request.get_data() or request.content_length else {}
     template = answers.field({"template": document.pop("template", WEB)}, "template", str)

@@ -1,30 +1,41 @@
-"""Who may do what. Every view is for signed-in people unless it says otherwise, so that a forgotten line opens nothing.
+"""The guard in front of every view. A view says which permission it needs (catalog/permissions.py has them all); one that
+says nothing is refused to everybody, so that a forgotten line opens nothing.
 
 A request carries `Authorization: Token …` or a session cookie. A cookie travels by itself, so with one every call that changes
 something must also prove that it comes from a page of ours (CSRF token); a token header proves it by being there.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
+from pod_jobs.catalog import permissions
 from pod_jobs.catalog.models import User
+from pod_jobs.catalog.permissions import Permission
 from pod_jobs.catalog.store import sessions, users
 from pod_jobs.errors import Forbidden, NotFound, Unauthorized
 from pod_jobs.web.guards import problems
 from pod_jobs.web.site import now, site
 
 View = TypeVar("View", bound=Callable[..., Any])
-Roles = tuple[str, ...]
 
-PEOPLE: Roles = ("lecturer", "team", "admin")
+
+@dataclass(frozen=True)
+class Need:
+    """What a view asks of whoever calls it. `permission` None: nothing, it is for everybody."""
+
+    permission: Permission | None
+    session_only: bool = False  # a token does not do
+
+
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 STRANGERS_BODY_BYTES = 16_000  # a name and a password; megabytes at the least pace would hold a thread for minutes
-_roles_of_view: dict[Callable[..., Any], Roles | None] = {}
-_roles_of_prefix: dict[str, Roles] = {"/rq/": ("admin",)}  # rq-dashboard's views are not ours to mark
+_need_of_view: dict[Callable[..., Any], Need] = {}
+_need_of_prefix = {"/rq/": Need("administer")}  # rq-dashboard's views are not ours to mark
 
 
 class HeaderOrForm(CSRFProtect):
@@ -48,15 +59,15 @@ def register(app: Flask) -> None:
 
 def public(view: View) -> View:
     """This view is for everybody."""
-    _roles_of_view[view] = None
+    _need_of_view[view] = Need(None)
     return view
 
 
-def only(*roles: str) -> Callable[[View], View]:
-    """This view is for these roles."""
+def needs(permission: Permission, *, session_only: bool = False) -> Callable[[View], View]:
+    """This view is for those who have `permission`; with `session_only` at a page, not by a token."""
 
     def mark(view: View) -> View:
-        _roles_of_view[view] = roles
+        _need_of_view[view] = Need(permission, session_only)
         return view
 
     return mark
@@ -74,6 +85,12 @@ def require_user() -> User:
     if user is None:
         raise Unauthorized("no session and no token")
     return user
+
+
+def may(permission: Permission) -> bool:
+    """Has whoever sent this request that permission? Nobody has any without signing in."""
+    user = current_user()
+    return user is not None and permissions.may(user.role, permission)
 
 
 def by_token() -> bool:
@@ -104,12 +121,16 @@ def _check() -> ResponseReturnValue | None:
     g.user, g.by_token = _identify()
     if view is None:  # a page that does not exist, with the menu of who asks for it
         return None
-    roles = _roles_for(view)
-    if roles is not None:
+    need = need_of(view, request.path)
+    if need is None:
+        raise Forbidden("this address names no permission, so nobody has it")
+    if need.permission is not None:
         if g.user is None:
             return _ask_to_sign_in()
-        if g.user.role not in roles:
-            raise Forbidden(f"for {', '.join(roles)} only; this is {g.user.role}")
+        if not may(need.permission):
+            raise Forbidden(f"the permission {need.permission} is not granted to the role {g.user.role}")
+        if need.session_only and g.by_token:
+            raise Forbidden("a token does not do here: it takes a person who is signed in")
     if g.user is None:
         request.max_content_length = STRANGERS_BODY_BYTES
     if request.method not in SAFE_METHODS and not g.by_token:
@@ -117,11 +138,10 @@ def _check() -> ResponseReturnValue | None:
     return None
 
 
-def _roles_for(view: Callable[..., Any]) -> Roles | None:
-    for prefix, roles in _roles_of_prefix.items():
-        if request.path.startswith(prefix):
-            return roles
-    return _roles_of_view.get(view, PEOPLE)
+def need_of(view: Callable[..., Any], path: str) -> Need | None:
+    """What `view` needs, at an address that is or begins as `path`; None when it says nothing."""
+    by_prefix = (need for prefix, need in _need_of_prefix.items() if path.startswith(prefix))
+    return next(by_prefix, _need_of_view.get(view))
 
 
 def _identify() -> tuple[User | None, bool]:

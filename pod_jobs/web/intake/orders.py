@@ -12,8 +12,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task, Upload, User, Video
+from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
-from pod_jobs.errors import BadSource, Malformed, NotFound, ServiceUnavailable
+from pod_jobs.errors import BadSource, Forbidden, Malformed, NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.media_folder import WEB
 from pod_jobs.settings.encode import TemplateSettings
@@ -50,7 +51,7 @@ def encode_again(user: User, video_id: int, template: str, options: dict[str, An
     known = site().settings.templates
     if template not in known:
         raise Malformed(f"template: {template!r} is none of {', '.join(known)}")
-    _demand_a_result(videos.get(video_id, user), known[template], options)
+    _demand_a_result(videos.get_to_change(video_id, user), known[template], options)
     with quotas.one_more_order(site().settings, user):
         task = videos.order_encode(video_id, user, now(), template, options)
     _ordered(user, "encode", task)
@@ -77,7 +78,7 @@ def checked_options(user: User, document: Any) -> dict[str, Any]:
 
 def run_again(user: User, task_id: int) -> Task:
     """A new generation of a task that has ended. Errors: NotFound; Refused while it is open."""
-    task = task_seen_by(user, task_id)
+    task = _task_to_change(user, task_id)
     before = tasks.job_id(task.kind, task.id, task.generation)
     with quotas.one_more_order(site().settings, user):
         task = tasks.order_again(task_id, now())
@@ -88,7 +89,7 @@ def run_again(user: User, task_id: int) -> Task:
 
 def cancel(user: User, task_id: int) -> Task:
     """Errors: NotFound; Refused when it has ended."""
-    task_seen_by(user, task_id)
+    _task_to_change(user, task_id)
     task = tasks.cancel(task_id, now())
     users.note(user.name, "cancel", f"task {task_id}", now())
     _tell_to_end(site().redis, task)
@@ -104,12 +105,22 @@ def delete_video(user: User, video_id: int) -> None:
 
 
 def task_seen_by(user: User, task_id: int) -> Task:
-    """Errors: NotFound, also for a task of another's video. Tasks of no video are the team's."""
+    """Errors: NotFound, also for a task of another's video."""
     task = tasks.get(task_id)
     if task.video_id is not None:
         videos.get(task.video_id, user)
-    elif user.role == "lecturer":
+    elif not may(user.role, "see-system-tasks"):
         raise NotFound(f"task {task_id}")
+    return task
+
+
+def _task_to_change(user: User, task_id: int) -> Task:
+    """Errors: NotFound for what this person cannot even see; Forbidden."""
+    task = task_seen_by(user, task_id)
+    if task.video_id is not None:
+        videos.get_to_change(task.video_id, user)
+    elif not may(user.role, "steer-system-tasks"):
+        raise Forbidden(f"task {task_id} is not this person's to steer")
     return task
 
 

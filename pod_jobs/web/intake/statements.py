@@ -1,7 +1,7 @@
 """The door for learning traces: who hands them in, what is kept, and what is said of each one.
 
-A page (session and CSRF token) and a lecturer's token write as their own person. The token of an application or an
-administrator writes for anybody. Redis is not asked: an accepted statement depends on the database alone.
+A page (session and CSRF token) and a lecturer's token write as their own person. A token of whoever may
+`send-anybodys-traces` writes for anybody. Redis is not asked: an accepted statement depends on the database alone.
 """
 
 import json
@@ -27,7 +27,6 @@ from pod_jobs.xapi.verdicts import value_at
 
 REQUEST_BYTES = 1_000_000
 REQUEST_STATEMENTS = 200
-TRUSTED_ROLES = ("application", "admin")
 STATUS_OF_RULE = {"json": 400, "size": 413, "id": 409}
 EXTENSION = "pod_jobs.allowances"
 

@@ -56,6 +56,7 @@ def describe() -> ResponseReturnValue:
 
 
 @blueprint.post("/uploads")
+@access.needs("add-videos")
 def create() -> ResponseReturnValue:
     size_bytes = _number("Upload-Length")
     settings = site().settings
@@ -72,6 +73,7 @@ def create() -> ResponseReturnValue:
 
 
 @blueprint.route("/uploads/<upload_id>", methods=["HEAD"])
+@access.needs("add-videos")
 def look(upload_id: str) -> ResponseReturnValue:
     upload = uploads.get(upload_id, require_user())
     if upload.video_id is None and _path(upload).exists() and _path(upload).stat().st_size == upload.bytes:
@@ -81,6 +83,7 @@ def look(upload_id: str) -> ResponseReturnValue:
 
 
 @blueprint.patch("/uploads/<upload_id>")
+@access.needs("add-videos")
 def append(upload_id: str) -> ResponseReturnValue:
     if request.mimetype != CONTENT_TYPE:
         raise UnsupportedMediaType(f"Content-Type: {CONTENT_TYPE} is needed")
@@ -97,6 +100,7 @@ def append(upload_id: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/uploads/<upload_id>")
+@access.needs("add-videos")
 def terminate(upload_id: str) -> ResponseReturnValue:
     upload = uploads.get(upload_id, require_user())
     if upload.video_id is None:

@@ -1,4 +1,7 @@
-"""What people set for themselves: password, API tokens, language."""
+"""What people set for themselves: password, API tokens, language.
+
+A token opens none of it: whoever holds one would make more of them, or a session, and stay when it is revoked.
+"""
 
 from typing import Any
 
@@ -8,7 +11,7 @@ from flask_babel import gettext
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from pod_jobs.catalog.store import users
-from pod_jobs.errors import Forbidden, Refused
+from pod_jobs.errors import Refused
 from pod_jobs.web.guards import access, problems, sign_in_throttle
 from pod_jobs.web.pages import sign_in
 from pod_jobs.web.site import now, site
@@ -19,19 +22,14 @@ LANGUAGES = ("en", "fr")  # the first is for everybody else
 YEAR_S = 365 * 86400
 
 
-@blueprint.before_request
-def refuse_tokens() -> None:
-    """Or whoever holds a token would make more of them, or a session, and stay when it is revoked. Errors: Forbidden."""
-    if access.by_token():
-        raise Forbidden("an account is looked after by its person, signed in")
-
-
 @blueprint.get("/account")
+@access.needs("have-account", session_only=True)
 def show() -> ResponseReturnValue:
     return _page()
 
 
 @blueprint.post("/account/password")
+@access.needs("have-account", session_only=True)
 def change_password() -> ResponseReturnValue:
     """Every other session of this person ends; this one goes on. API tokens end if the person says so."""
     user = access.require_user()
@@ -50,6 +48,7 @@ def change_password() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/sign-out-everywhere")
+@access.needs("have-account", session_only=True)
 def sign_out_everywhere() -> ResponseReturnValue:
     """This browser stays signed in."""
     user = access.require_user()
@@ -60,6 +59,7 @@ def sign_out_everywhere() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/tokens")
+@access.needs("have-account", session_only=True)
 def create_token() -> ResponseReturnValue:
     user = access.require_user()
     label = request.form.get("label", "").strip() or "?"
@@ -69,6 +69,7 @@ def create_token() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/tokens/<int:token_id>/revoke")
+@access.needs("have-account", session_only=True)
 def revoke_token(token_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for another's."""
     user = access.require_user()
@@ -85,7 +86,7 @@ def language() -> ResponseReturnValue:
     response = redirect(sign_in.safe_path(request.form.get("next", "")), 303)
     if chosen in LANGUAGES:
         user = access.current_user()
-        if user is not None:
+        if user is not None and not access.by_token():
             users.set_language(user, chosen)
         response.set_cookie("language", chosen, max_age=YEAR_S, samesite="Lax")
     return response

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from pod_jobs.catalog.models import User
+from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.web.guards import access, problems, sign_in_throttle
@@ -95,7 +96,7 @@ def _check(name: str, password: str) -> User:
         user = None
     kept = user.password_hash if user is not None else None
     fits = check_password_hash(kept or _nobodys_hash(), password)
-    if user is None or kept is None or not fits or user.role not in access.PEOPLE:
+    if user is None or kept is None or not fits or not may(user.role, "have-account"):
         raise Refused(f"sign-in of {name!r}", code="sign-in-failed")
     sign_in_throttle.succeed(redis, name, address)
     return user
@@ -111,4 +112,6 @@ def _of_link(look, token: str) -> User:  # type: ignore[no-untyped-def]
         user: User = look(token, now())
     except NotFound as error:
         raise Refused("unknown, used or expired", code="sign-in-link") from error
+    if not may(user.role, "have-account"):
+        raise Refused(f"{user.name} is a {user.role}, which has no account", code="sign-in-link")
     return user

@@ -30,18 +30,20 @@ def wants_traces() -> bool:
 
 
 @blueprint.get("/traces")
-@access.only("team", "admin")
+@access.needs("see-traces")
 def lanes() -> ResponseReturnValue:
     return render_template("traces.html")
 
 
 @blueprint.get("/videos/<int:video_id>/traces")
+@access.needs("see-videos")
 def of_video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for another lecturer's."""
     return render_template("video_traces.html", video=videos.get(video_id, require_user()))
 
 
 @blueprint.post("/account/traces")
+@access.needs("have-account", session_only=True)
 def choose() -> ResponseReturnValue:
     user, out = require_user(), "traces" not in request.form
     statements.opt_out(user, out, now())

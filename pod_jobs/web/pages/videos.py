@@ -30,6 +30,7 @@ def on_every_page() -> dict[str, Any]:
 
 
 @blueprint.get("/")
+@access.needs("see-videos")
 def home() -> ResponseReturnValue:
     limit_bytes = int(site().settings.upload.max_gb * received_files.GB)
     return render_template(
@@ -42,6 +43,7 @@ def home() -> ResponseReturnValue:
 
 
 @blueprint.get("/videos/<int:video_id>")
+@access.needs("see-videos")
 def video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for another lecturer's."""
     found = videos.get(video_id, access.require_user())
@@ -69,5 +71,5 @@ def _titles() -> dict[str, str]:
 
 
 def _shows_owners() -> bool:
-    """Lecturers see only their own videos; whose one is matters to the others."""
-    return access.require_user().role != "lecturer"
+    """Whose a video is matters to those who see more than their own."""
+    return access.may("see-all-videos")

@@ -19,12 +19,20 @@ from pod_jobs.catalog import database
 from pod_jobs.catalog.store import users
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
+from pod_jobs.web.guards import access
 
 PASSWORD = "correct horse é"
 PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")  # quick: its strength is not what is tested
 MP4_HEAD = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
 CLIP = MP4_HEAD + bytes(range(256)) * 40
-PEOPLE = {"léa": "lecturer", "max": "lecturer", "tina": "team", "ada": "admin", "workers": "worker"}
+PEOPLE = {
+    "léa": "lecturer",
+    "max": "lecturer",
+    "tina": "team",
+    "ada": "admin",
+    "workers": "worker",
+    "moodle": "application",
+}
 
 
 @pytest.fixture
@@ -112,7 +120,7 @@ class Browser:
 def browser(app: Flask) -> Browser:
     from flask_wtf.csrf import generate_csrf
 
-    app.add_url_rule("/csrf-of-the-tests", "csrf_of_the_tests", generate_csrf)
+    app.add_url_rule("/csrf-of-the-tests", "csrf_of_the_tests", access.public(lambda: generate_csrf()))
     return Browser(app)
 
 
