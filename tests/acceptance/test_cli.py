@@ -147,7 +147,7 @@ def test_doctor_of_a_host_that_has_only_workers(instance: Instance, tmp_path: Pa
 def test_people_and_tokens(instance: Instance) -> None:
     assert pod_jobs(instance, "user", "add", "ada", "--role", "team", stdin="long enough\n").returncode == 0
     twice = pod_jobs(instance, "user", "add", "ada", stdin="long enough\n")
-    assert (twice.returncode, "There is a user ada already." in twice.stderr) == (1, True)
+    assert (twice.returncode, "The user ada already exists." in twice.stderr) == (1, True)
     short = pod_jobs(instance, "user", "passwd", "ada", stdin="short\n")
     assert short.returncode == 1 and "A password needs at least 10 characters." in short.stderr
     token = pod_jobs(instance, "token", "add", "ada", "--label", "a script").stdout.strip()
@@ -160,7 +160,7 @@ def test_people_and_tokens(instance: Instance) -> None:
     assert requests.get(me, headers=headers, timeout=5).status_code == 401
     for command in (["token", "add"], ["user", "off"], ["user", "on"]):
         unknown = pod_jobs(instance, *command, "nobody")
-        assert unknown.returncode == 1 and "There is no user nobody." in unknown.stderr
+        assert unknown.returncode == 1 and "The user nobody does not exist." in unknown.stderr
 
 
 def test_switching_off_ends_tokens_at_once_but_not_the_program_itself(instance: Instance) -> None:

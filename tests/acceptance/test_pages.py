@@ -66,7 +66,7 @@ def test_a_stranger_signs_in_and_out(chromium: Browser, site: Site) -> None:
         faults.forgive("status of 401")
         page.get_by_label("Password").fill(PASSWORD)
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="There is no such page or object.")).to_be_visible()
+        expect(page.get_by_role("heading", name="This page or object does not exist.")).to_be_visible()
         faults.forgive("status of 404")
         assert page.url == f"{site.url}/videos/1?x=1"
         page.locator(".menu summary").click()
@@ -83,7 +83,9 @@ def test_a_link_signs_in_once(chromium: Browser, site: Site) -> None:
         page.get_by_role("button", name="Sign in as lea").click()
         expect(page.get_by_role("heading", name="My videos")).to_be_visible()
         page.goto(f"/sign-in/{token}")
-        expect(page.get_by_role("heading", name="This sign-in link was used already or has expired.")).to_be_visible()
+        expect(
+            page.get_by_role("heading", name="This sign-in link has already been used or has expired.")
+        ).to_be_visible()
         faults.forgive("status of 410")
 
 
@@ -230,7 +232,7 @@ def test_a_lecturer_sees_only_own_videos(chromium: Browser, site: Site, clip: Pa
         expect(page.locator(".row")).to_have_count(1)
         expect(page.get_by_role("link", name="Jobs", exact=True)).to_have_count(0)
         page.goto(f"/videos/{foreign}")
-        expect(page.get_by_role("heading", name="There is no such page or object.")).to_be_visible()
+        expect(page.get_by_role("heading", name="This page or object does not exist.")).to_be_visible()
         faults.forgive("status of 404")
 
 

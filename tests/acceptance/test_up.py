@@ -33,7 +33,7 @@ def test_a_second_start_and_ctrl_c_beside_another_instance(instance: Instance) -
         assert f"http://127.0.0.1:{instance.port}/sign-in/" in instance.words()
         second = subprocess.run(process.args, cwd=ROOT, capture_output=True, text=True, timeout=START_S)
         assert second.returncode == 1
-        assert "This instance is running already." in second.stderr
+        assert "This instance is already running." in second.stderr
         assert instance.is_up()
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: honcho's readers of the lines get it too
         assert process.wait(STOP_S) == 0
@@ -61,7 +61,7 @@ def test_a_plain_honcho_start(instance: Instance) -> None:
     instance.wait_until_up()
     second = Instance(instance.home, instance.log.with_name("second.txt"))
     assert second.honcho().wait(START_S) != 0
-    assert "This instance is running already." in second.words()
+    assert "This instance is already running." in second.words()
     assert instance.is_up()
     process.terminate()
     process.wait(STOP_S)

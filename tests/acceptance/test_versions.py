@@ -108,7 +108,7 @@ def test_a_version_that_waits_for_another_try_says_why(page: Page, site: Site, r
     StandIn(site, ready, outputs, "archive").end("retry", retry_in_s=300, **lack)
     page.goto(f"/videos/{ready}")
     line = page.locator("#versions > li", has_text="Archive copy")
-    expect(line).to_contain_text("Next try in 5 min · The worker's settings have no template archive.")
+    expect(line).to_contain_text("Next try in 5 min · The settings of this worker do not contain the template archive.")
     expect(line.get_by_role("button", name="Stop")).to_be_visible()
 
 

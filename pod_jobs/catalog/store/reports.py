@@ -182,7 +182,7 @@ def _after_death(task: Task, report: Report, allowed: Allowed, now: datetime) ->
     task.deaths += report.outcome == "killed"
     task.losses += report.outcome == "lost"
     if task.deaths >= allowed.deaths or task.losses >= allowed.losses:
-        task.error_code, task.error_facts, task.error_reason = "worker-died-twice", {}, kept(report.reason)
+        task.error_code, task.error_facts, task.error_reason = "worker-died", {}, kept(report.reason)
         end(task, "error", now)
     else:
         renew(task, now, at_front=True)

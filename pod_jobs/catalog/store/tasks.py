@@ -112,7 +112,7 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_a
         worn_out = task.losses >= losses_allowed
         attempt = None if cancelled or worn_out else _new_attempt(task, runner, now)
         if attempt is None:
-            task.error_code = "worker-died-twice" if worn_out else None
+            task.error_code = "worker-died" if worn_out else None
             end(task, "error" if worn_out else "cancelled", now)
     if attempt is not None:
         return task, attempt

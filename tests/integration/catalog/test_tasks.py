@@ -1,15 +1,17 @@
 """The life of a task as the catalog keeps it, on all three databases."""
 
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from peewee import Database
+from playhouse.migrate import SchemaMigrator
 
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User
 from pod_jobs.catalog.store import outbox, reports, tasks, videos
 from pod_jobs.catalog.store.reports import Report
 from pod_jobs.catalog.store.tasks import Runner
-from pod_jobs.errors import Cancelled, Refused, ResultRejected, Superseded
+from pod_jobs.errors import SENTENCES, Cancelled, Refused, ResultRejected, Superseded
 from tests.integration.catalog.conftest import NOW, later
 from tests.integration.catalog.runs import ALLOWED, LOSSES, RESULT, WORKER, report, start
 
@@ -98,7 +100,7 @@ def test_two_deaths_stop_a_task_and_a_person_may_order_it_again(task: Task) -> N
     start(task)
     report(task, "killed", attempt=None, worker=WORKER.worker, generation=2, signal=9)
     stopped = tasks.get(task.id)
-    assert (stopped.state, stopped.error_code) == ("error", "worker-died-twice")
+    assert (stopped.state, stopped.error_code) == ("error", "worker-died")
     assert [attempt.signal for attempt in tasks.attempts_of(task)] == [9, 9]
     assert tasks.order_again(task.id, later(30)).deaths == 0
 
@@ -124,7 +126,7 @@ def test_a_task_that_keeps_losing_its_worker_is_stopped(task: Task) -> None:
     with pytest.raises(Superseded):
         tasks.start(task.id, 1, WORKER, later(5), losses_allowed=5)
         tasks.start(task.id, 1, WORKER, later(5), losses_allowed=5)
-    assert (tasks.get(task.id).state, tasks.get(task.id).error_code) == ("error", "worker-died-twice")
+    assert (tasks.get(task.id).state, tasks.get(task.id).error_code) == ("error", "worker-died")
 
 
 def test_an_old_order_does_not_run_beside_or_after_a_newer_one(task: Task, lecturer: User) -> None:
@@ -149,7 +151,7 @@ def test_a_lost_worker_counts_only_when_it_happens_again_and_again(task: Task) -
     assert {attempt.outcome for attempt in tasks.attempts_of(task)} == {"lost"}
     start(task)
     assert reports.bury(task.id, Report(outcome="lost", generation=5, attempt=5), ALLOWED, later(9))
-    assert (tasks.get(task.id).state, tasks.get(task.id).error_code) == ("error", "worker-died-twice")
+    assert (tasks.get(task.id).state, tasks.get(task.id).error_code) == ("error", "worker-died")
 
 
 def test_lost_workers_count_in_a_row_only(task: Task) -> None:
@@ -238,3 +240,13 @@ def test_a_start_whose_answer_got_lost_is_no_lost_worker(task: Task) -> None:
     assert tasks.get(task.id).losses == 0
     start(task, Runner("encoding.other.12", "other", 12))
     assert tasks.get(task.id).losses == 1
+
+
+def test_a_task_of_an_older_program_keeps_the_sentence_of_its_error(task: Task, catalog: Database) -> None:
+    start(task)
+    Task.update(error_code="worker-died-twice").execute()
+    Attempt.update(error_code="encode-failed").execute()
+    step = importlib.import_module("pod_jobs.catalog.migrations.0009_worker_died")
+    step.up(SchemaMigrator.from_database(catalog), catalog)
+    assert tasks.get(task.id).error_code == "worker-died" in SENTENCES
+    assert Attempt.get().error_code == "encode-failed"

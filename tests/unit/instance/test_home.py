@@ -86,7 +86,7 @@ def test_an_instance_is_claimed_once(settings: Settings) -> None:
     assert held is not None
     with pytest.raises(Refused, match=f"in use by process {os.getpid()}") as refusal:
         home.claim(settings)
-    assert refusal.value.sentence == "This instance is running already."
+    assert refusal.value.sentence == "This instance is already running."
     assert home.claim(settings, family=(1, os.getpid())) is None
     held.close()
     again = home.claim(settings)

@@ -79,7 +79,7 @@ def test_only_the_web_has_pictures_captions_and_an_mp3_beside(tmp_path: Path) ->
     assert plans["web"].renditions == build_plan(settings).renditions
     with pytest.raises(SettingsError) as refused:
         build_plan(settings, None, "gone")
-    assert refused.value.sentence == "The worker's settings have no template gone."
+    assert refused.value.sentence == "The settings of this worker do not contain the template gone."
 
 
 def test_what_a_build_of_ffmpeg_lacks() -> None:

@@ -67,7 +67,7 @@ def test_an_error_is_told_in_words_and_the_task_can_run_again(lea: Caller, worke
     assert video["task"]["log_url"] == f"http://pod.test/media/{video['id']}/encode-{order['task']}-g1/encoding.log"
     assert video["task"]["error"] == {
         "code": "source-too-long",
-        "sentence": "The recording is longer than the allowed 12 h.",
+        "sentence": "The recording is longer than the limit of 12 h.",
         "reason": "duration 144000 s",
     }
     queue.request_cancel(redis, order["task"], 1)  # an old wish must not end the new run

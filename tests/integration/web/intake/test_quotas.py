@@ -34,7 +34,7 @@ def test_unfinished_uploads_have_a_limit_per_person(callers: dict[str, Caller]) 
     first, second = begin(lea), begin(lea)
     assert (first.status_code, second.status_code) == (201, 201)
     said = problem(begin(lea), 429, "uploads-limit")
-    assert said["title"].startswith("Too many uploads are unfinished (2)") and "48 h" in said["title"]
+    assert said["title"].startswith("You have too many unfinished uploads (2)") and "48 h" in said["title"]
     assert begin(callers["max"]).status_code == 201, "one person's limit is not another's"
     assert lea("DELETE", re.sub("^http://pod.test", "", first.location), headers=TUS).status_code == 204
     assert begin(lea).status_code == 201
@@ -106,7 +106,7 @@ def test_nobody_keeps_all_the_room_by_announcing(callers: dict[str, Caller], roo
     """Neither at once nor by waiting until the first ones count no more as moving."""
     first = begin(callers["léa"], int(0.6 * room))
     said = problem(begin(callers["léa"], int(0.3 * room)), 429, "room-limit")
-    assert "of the disk can be kept for all your uploads" in said["title"]
+    assert "of the disk in all" in said["title"]
     (upload,) = Upload.select()
     Upload.update(touched_at=upload.touched_at - quotas.RESERVED_FOR).execute()
     problem(begin(callers["léa"], int(0.3 * room)), 429, "room-limit")

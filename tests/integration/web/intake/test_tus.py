@@ -187,7 +187,7 @@ def test_no_room_refuses_at_the_start(
     monkeypatch.setenv("POD_JOBS_UPLOAD__FREE_GB", "9000000")
     caller = Caller(create_app(load(settings.home)).test_client(), tokens["léa"])
     response = Client(caller).request("POST", "/api/v1/uploads", {"Upload-Length": "10"})
-    assert "the work goes on when there is room again" in problem(response, 507, "disk-full")["title"]
+    assert "the work continues when there is space again" in problem(response, 507, "disk-full")["title"]
 
 
 def test_what_must_stay_free_stays_free_while_a_body_comes(

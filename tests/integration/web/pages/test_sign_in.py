@@ -202,7 +202,7 @@ def test_a_link_signs_in_once_and_only_when_a_person_says_so(browser: Browser, s
     assert browser.client.post(f"/sign-in/{token}", data=form).location == "/"
     assert browser.get("/api/v1/me").get_json()["role"] == "admin"
     for gone in (browser.get(f"/sign-in/{name}") for name in (token, other, "made-up")):
-        assert gone.status_code == 410 and "used already or has expired" in gone.text
+        assert gone.status_code == 410 and "already been used or has expired" in gone.text
 
 
 def test_without_redis_signing_in_says_so(
@@ -210,7 +210,7 @@ def test_without_redis_signing_in_says_so(
 ) -> None:
     monkeypatch.setenv("POD_JOBS_REDIS__URL", "unix:///nowhere/redis.sock")
     response = Browser(create_app(load(settings.home))).sign_in("léa", PASSWORD)
-    assert response.status_code == 503 and "A service is away" in response.text
+    assert response.status_code == 503 and "A service is unavailable" in response.text
     assert response.headers["Retry-After"]
 
 

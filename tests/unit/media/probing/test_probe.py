@@ -125,7 +125,9 @@ def test_a_picture_too_large_is_told_in_figures_alone() -> None:
 
 def test_a_lie_is_told_in_words() -> None:
     error = refused(track(), end_s=3.0, claimed_s=144_000.0)
-    assert error.sentence == ("The file is incomplete: it announces 40:00:00 and holds 0:03. Please upload it again.")
+    assert error.sentence == (
+        "The file is incomplete: it should contain 40:00:00 and contains 0:03. Please upload it again."
+    )
 
 
 @pytest.mark.parametrize(("claimed_s", "end_s", "short"), [(100, 99, False), (100, 60, True), (None, 60, False)])

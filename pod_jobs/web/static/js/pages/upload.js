@@ -200,7 +200,7 @@ function add(files) {
     for (const hint of hints) if (hint.print === print) hint.remove();
     const upload = new FileUpload(file, print);
     if (file.size === 0) upload.refuse(_("The file is empty."));
-    else if (file.size > limitBytes) upload.refuse(_("The file is larger than the allowed {limit}.", { limit: bytes(limitBytes) }));
+    else if (file.size > limitBytes) upload.refuse(_("The file is larger than the limit of {limit}.", { limit: bytes(limitBytes) }));
     else upload.queue();
   }
 }
