@@ -1,7 +1,7 @@
 // Calls to /api/v1: JSON in and out, faults as a Problem with a sentence for the person.
 import { _ } from "./words.js";
 
-export const root = new URL("../../", import.meta.url).pathname; // of the app: "/" unless a proxy puts it deeper
+export const root = new URL("../../../", import.meta.url).pathname; // of the app: "/" unless a proxy puts it deeper
 const TIMEOUT_MS = 20_000;
 export const csrfToken = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
