@@ -246,7 +246,7 @@ def test_a_task_of_an_older_program_keeps_the_sentence_of_its_error(task: Task, 
     start(task)
     Task.update(error_code="worker-died-twice").execute()
     Attempt.update(error_code="encode-failed").execute()
-    step = importlib.import_module("pod_jobs.catalog.migrations.0009_worker_died")
+    step = importlib.import_module("pod_jobs.catalog.migrations.0010_worker_died")
     step.up(SchemaMigrator.from_database(catalog), catalog)
     assert tasks.get(task.id).error_code == "worker-died" in SENTENCES
     assert Attempt.get().error_code == "encode-failed"

@@ -6,4 +6,4 @@ from playhouse.migrate import SchemaMigrator
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     for table in ("task", "attempt"):
-        db.execute_sql(f"UPDATE {table} SET error_code = 'worker-died' WHERE error_code = 'worker-died-twice'")  # type: ignore[no-untyped-call]  # noqa: S608  # two fixed names
+        db.execute_sql(f"UPDATE {table} SET error_code = 'worker-died' WHERE error_code = 'worker-died-twice'")  # noqa: S608  # two fixed names
