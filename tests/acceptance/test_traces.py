@@ -263,7 +263,7 @@ def test_nothing_is_lost_with_the_line(chromium: Browser, site: Site, video: int
         pause(page)
         line.mend()
         page.evaluate("dispatchEvent(new Event('online'))")
-        kept = "Object.keys(localStorage).filter(key => key.startsWith('pod_jobs.instance.learning_traces.')).length"
+        kept = "Object.keys(localStorage).filter(key => key.startsWith('pod_jobs.traces.')).length"
         wait_until(lambda: page.evaluate(kept) == 0, what="the server has answered for all")
         leave(page)
         statements = delivered(sessions=1)

@@ -14,7 +14,7 @@ LISTEN = """
 window.told = [];
 const { setItem } = Storage.prototype;
 Storage.prototype.setItem = function (key, value) {
-  if (key.startsWith("pod_jobs.instance.learning_traces.")) told.push(JSON.parse(value).verb.display.en);
+  if (key.startsWith("pod_jobs.traces.")) told.push(JSON.parse(value).verb.display.en);
   setItem.call(this, key, value);
 };
 """

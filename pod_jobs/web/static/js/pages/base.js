@@ -1,10 +1,11 @@
-// On every page: theme, menus that close, forms that ask first.
+// On every page: the theme, menus that close, and buttons that copy.
+import { all, byId } from "../shared/dom.js";
 
 const root = document.documentElement;
 const YEAR_S = 365 * 86400;
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const themeButton = document.getElementById("theme");
+const themeButton = byId("theme");
 
 function shownTheme() {
   return root.dataset.theme || (dark.matches ? "dark" : "light");
@@ -23,7 +24,7 @@ themeButton.addEventListener("click", () => {
 dark.addEventListener("change", markTheme);
 markTheme();
 
-for (const menu of document.querySelectorAll("details.menu")) {
+for (const menu of all("details.menu")) {
   document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   });
@@ -37,9 +38,9 @@ for (const menu of document.querySelectorAll("details.menu")) {
   });
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
+for (const button of all("[data-copy]")) {
   button.addEventListener("click", async () => {
-    const field = document.getElementById(button.dataset.copy);
+    const field = byId(button.dataset.copy);
     field.select();
     await navigator.clipboard?.writeText(field.value).catch(() => {});
     button.textContent = button.dataset.copied;

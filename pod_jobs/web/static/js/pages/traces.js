@@ -1,12 +1,17 @@
 // The lanes to the record stores, their dead letters, and how well the traces conform.
 import { call, root, watch } from "../shared/api.js";
+import { byId, copyTemplate, fillFacts, make, whenConfirmed, whileBusy } from "../shared/dom.js";
 import { showConnection, toast, toastProblem } from "../shared/notices.js";
 import { _, ago, exactDate, number, percent, span, verbName } from "../shared/words.js";
 
 const path = `${root}api/v1/xapi`;
 const PAGE = 50;
 const SHORT_RULES = 6;
-const STATES = { open: _("In order"), hold: _("Waiting for the record store"), stopped: _("Stopped: the set-up is wrong") };
+const STATES = {
+  open: _("In order"),
+  hold: _("Waiting for the record store"),
+  stopped: _("Stopped: the set-up is wrong"),
+};
 const CODES = {
   rejected: _("Refused"),
   "too-large": _("Too large"),
@@ -15,26 +20,26 @@ const CODES = {
 };
 
 const cards = new Map();
-const confirmation = document.getElementById("confirm-drop");
+const confirmation = byId("confirm-drop");
 let dropping; // the card whose dead letters the dialog is about
 
 const part = (card, name) => card.querySelector(`.${name}`);
-const copy = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
 function show({ lanes }) {
   for (const lane of lanes) {
     if (!cards.has(lane.name)) cards.set(lane.name, newCard(lane.name));
     showLane(cards.get(lane.name), lane);
   }
-  document.getElementById("lanes").removeAttribute("aria-busy");
+  byId("lanes").removeAttribute("aria-busy");
 }
 
 function newCard(name) {
-  const card = copy("lane");
+  const card = copyTemplate("lane");
   card.dataset.name = name;
   part(card, "lane-name").textContent = name;
-  document.getElementById("lanes").append(card);
-  const on = (button, act) => part(card, button).addEventListener("click", ({ currentTarget }) => attempt(currentTarget, act));
+  byId("lanes").append(card);
+  const on = (button, act) =>
+    part(card, button).addEventListener("click", ({ currentTarget }) => attempt(currentTarget, act));
   on("lane-flush", async () => {
     await call("POST", `${path}/lanes/${name}/flush`);
     toast(_("It is tried now."));
@@ -57,7 +62,9 @@ function showLane(card, lane) {
   const next = lane.next_try_at && (Date.parse(lane.next_try_at) - Date.now()) / 1000;
   const fault = part(card, "lane-fault");
   fault.hidden = lane.state === "open";
-  fault.querySelector("span").textContent = [next > 0 && _("Next try in {time}.", { time: span(next) }), lane.reason].filter(Boolean).join(" ");
+  fault.querySelector("span").textContent = [next > 0 && _("Next try in {time}.", { time: span(next) }), lane.reason]
+    .filter(Boolean)
+    .join(" ");
   fillFacts(part(card, "lane-facts"), [
     [_("Waiting"), number(lane.waiting)],
     [_("Oldest"), lane.oldest_at ? ago(lane.oldest_at) : "–"],
@@ -67,28 +74,21 @@ function showLane(card, lane) {
   const most = Math.max(...lane.per_minute);
   part(card, "bars").replaceChildren(
     ...lane.per_minute.map((count) => {
-      const bar = document.createElement("i");
+      const bar = make("i");
       bar.style.height = `${most ? (100 * count) / most : 0}%`;
       return bar;
     }),
   );
   const perMinute = { now: number(lane.per_minute.at(-2)), most: number(most) };
-  card.querySelector("figcaption").textContent = _("Delivered in the last minute: {now}; in the busiest of the last half hour: {most}", perMinute);
+  card.querySelector("figcaption").textContent = _(
+    "Delivered in the last minute: {now}; in the busiest of the last half hour: {most}",
+    perMinute,
+  );
   const dead = part(card, "lane-dead");
   dead.hidden = lane.dead === 0;
   dead.querySelector("summary").textContent = _("Refused for good: {count}", { count: number(lane.dead) });
   if (dead.open && Number(card.dataset.dead) !== lane.dead) fillLetters(card);
   card.dataset.dead = lane.dead;
-}
-
-function fillFacts(list, pairs) {
-  list.replaceChildren(
-    ...pairs.map(([name, text]) => {
-      const box = document.createElement("div");
-      box.append(...["dt", "dd"].map((tag, index) => Object.assign(document.createElement(tag), { textContent: [name, text][index] })));
-      return box;
-    }),
-  );
 }
 
 async function fillLetters(card, before) {
@@ -105,65 +105,72 @@ async function fillLetters(card, before) {
 }
 
 function letterRow(card, letter) {
-  const row = copy("letter");
+  const row = copyTemplate("letter");
   row.dataset.number = letter.number;
   row.querySelector("b").textContent = CODES[letter.code] ?? letter.code;
   row.querySelector("span").textContent = [verbName(letter.verb), exactDate(letter.at)].join(" · ");
   row.querySelector(".letter-reason").textContent = letter.reason || "–";
   row.querySelector(".letter-body").textContent = JSON.stringify(letter.body, null, 2);
   for (const verb of ["resend", "drop"]) {
-    row.querySelector(`.${verb}`).addEventListener("click", ({ currentTarget }) =>
-      attempt(currentTarget, () => decide(card, verb, { numbers: [letter.number] })),
-    );
+    row
+      .querySelector(`.${verb}`)
+      .addEventListener("click", ({ currentTarget }) =>
+        attempt(currentTarget, () => decide(card, verb, { numbers: [letter.number] })),
+      );
   }
   return row;
 }
 
 async function decide(card, verb, which) {
   const { count } = await call("POST", `${path}/lanes/${card.dataset.name}/dead/${verb}`, which);
-  toast(verb === "resend" ? _("Sent again: {count}", { count: number(count) }) : _("Given up: {count}", { count: number(count) }));
+  toast(
+    verb === "resend"
+      ? _("Sent again: {count}", { count: number(count) })
+      : _("Given up: {count}", { count: number(count) }),
+  );
   await fillLetters(card);
   refresh();
 }
 
-confirmation.addEventListener("close", () => {
-  if (confirmation.returnValue === "drop") attempt(part(dropping, "drop-all"), () => decide(dropping, "drop", { all: true }));
-});
+whenConfirmed(confirmation, "drop", () =>
+  attempt(part(dropping, "drop-all"), () => decide(dropping, "drop", { all: true })),
+);
 
-async function attempt(button, act) {
-  button.disabled = true;
-  try {
+const attempt = (button, act) =>
+  whileBusy(button, async () => {
     await act();
     refresh();
-  } catch (problem) {
-    toastProblem(problem);
-  }
-  button.disabled = false;
-}
+  });
 
 function showLabels({ statements, conform, verbs }) {
   const words = { share: percent(statements ? conform / statements : 0), count: number(statements) };
-  document.getElementById("labels-words").textContent = statements ? _("Traces that break no rule: {share} of {count}.", words) : _("No traces yet.");
-  const table = document.getElementById("labels");
+  byId("labels-words").textContent = statements
+    ? _("Traces that break no rule: {share} of {count}.", words)
+    : _("No traces yet.");
+  const table = byId("labels");
   table.hidden = statements === 0;
-  table.tBodies[0].replaceChildren(
-    ...verbs.map((verb) => {
-      const row = document.createElement("tr");
-      const cells = [verbName(verb.verb), number(verb.statements), percent(verb.conform / verb.statements), ""];
-      row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
-      Object.assign(row.cells[0], { title: verb.verb, lang: "en" });
-      row.cells[1].className = row.cells[2].className = "number";
-      row.cells[3].append(tags(Object.entries(verb.broken).map(([rule, count]) => `${rule} ${number(count)}`)));
-      return row;
-    }),
+  table.tBodies[0].replaceChildren(...verbs.map(labelRow));
+}
+
+function labelRow({ verb, statements, conform, broken }) {
+  const cell = (textContent, more = {}) => make("td", { textContent, ...more });
+  return make(
+    "tr",
+    {},
+    cell(verbName(verb), { title: verb, lang: "en" }),
+    cell(number(statements), { className: "number" }),
+    cell(percent(conform / statements), { className: "number" }),
+    make("td", {}, tags(Object.entries(broken).map(([rule, count]) => `${rule} ${number(count)}`))),
   );
 }
 
 function tags(texts) {
-  const box = Object.assign(document.createElement("div"), { className: "broken" });
   const shown = texts.length > SHORT_RULES ? [...texts.slice(0, SHORT_RULES), "…"] : texts;
-  box.append(...shown.map((text) => Object.assign(document.createElement("span"), { className: "tag", textContent: text })));
-  return box;
+  return make(
+    "div",
+    { className: "broken" },
+    ...shown.map((textContent) => make("span", { className: "tag", textContent })),
+  );
 }
 
 const fail = (problem) => showConnection(problem);

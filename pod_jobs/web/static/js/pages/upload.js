@@ -2,10 +2,11 @@
 import "../../../vendor/tus-js-client/tus.min.js"; // sets globalThis.tus
 import { csrfToken, problem, root } from "../shared/api.js";
 import { refresh } from "./videos.js";
+import { byId, copyTemplate } from "../shared/dom.js";
 import { say } from "../shared/notices.js";
 import { _, bytes, percent, span } from "../shared/words.js";
 
-const { tus } = globalThis;
+const { tus } = /** @type {any} */ (globalThis);
 const AT_ONCE = 2;
 const RETRY_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15000, 30000, 30000, 60000, 60000];
 const PASSING = [0, 409, 423]; // HTTP statuses that a retry can change, as 5xx; 0 = no answer
@@ -14,10 +15,9 @@ const FULL = 507; // only people can help: the upload waits for its "resume"
 const SPEED_WINDOW_MS = 5_000;
 const ENDPOINT = `${root}api/v1/uploads`;
 
-const zone = document.getElementById("drop-zone");
-const picker = document.getElementById("file-picker");
-const list = document.getElementById("uploads");
-const row = document.getElementById("upload-row").content.firstElementChild;
+const zone = byId("drop-zone");
+const picker = byId("file-picker");
+const list = byId("uploads");
 const person = zone.dataset.person;
 const limitBytes = Number(zone.dataset.limitBytes);
 const storage = tus.defaultOptions.urlStorage;
@@ -27,12 +27,14 @@ const uploads = new Set(); // rows of this page that have a file
 const headers = () => ({ "X-CSRFToken": csrfToken });
 
 /** The same file of the same person goes on where it stopped. */
-const fingerprint = (file) => ["pod_jobs", person, encodeURIComponent(file.name), file.size, file.lastModified].join("|");
+const fingerprint = (file) =>
+  ["pod_jobs", person, encodeURIComponent(file.name), file.size, file.lastModified].join("|");
 
 /** One row of the list of uploads. */
 class Row {
-  constructor(name) {
-    this.element = row.cloneNode(true);
+  constructor(name, print = "") {
+    this.print = print; // fingerprint of its file
+    this.element = copyTemplate("upload-row");
     this.part("name").textContent = name;
     this.part("bar").setAttribute("aria-label", _("Upload of {name}", { name }));
     list.append(this.element);
@@ -64,8 +66,8 @@ class FileUpload extends Row {
   samples = []; // [instant in ms, bytes sent] of the last seconds
 
   constructor(file, print) {
-    super(file.name);
-    Object.assign(this, { file, print });
+    super(file.name, print);
+    this.file = file;
     this.part("pause").addEventListener("click", () => this.pause());
     this.part("resume").addEventListener("click", () => this.queue());
     this.part("cancel").addEventListener("click", () => this.cancel());
@@ -200,7 +202,8 @@ function add(files) {
     for (const hint of hints) if (hint.print === print) hint.remove();
     const upload = new FileUpload(file, print);
     if (file.size === 0) upload.refuse(_("The file is empty."));
-    else if (file.size > limitBytes) upload.refuse(_("The file is larger than the limit of {limit}.", { limit: bytes(limitBytes) }));
+    else if (file.size > limitBytes)
+      upload.refuse(_("The file is larger than the limit of {limit}.", { limit: bytes(limitBytes) }));
     else upload.queue();
   }
 }
@@ -208,21 +211,27 @@ function add(files) {
 /** What an earlier visit left unfinished: a line each, with how far it got. */
 const hints = new Set();
 
-async function hint(entry) {
+async function offerToResume(entry) {
   const [, owner, name, size] = entry.print.split("|");
   if (owner !== person) return;
   const forget = () => storage.removeUpload(entry.urlStorageKey);
-  const response = await fetch(entry.uploadUrl, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } }).catch(() => null);
+  const response = await fetch(entry.uploadUrl, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } }).catch(
+    () => null,
+  );
   if (!response) return;
   const sent = Number(response.headers.get("Upload-Offset"));
   if (!response.ok || sent >= Number(size)) return void forget();
   if ([...uploads].some((upload) => upload.print === entry.print)) return;
-  const line = new Row(decodeURIComponent(name));
-  line.print = entry.print;
+  const line = new Row(decodeURIComponent(name), entry.print);
   line.part("bar").value = sent / Number(size);
-  line.show("unfinished", _("{percent} uploaded. Choose the same file again to resume.", { percent: percent(sent / Number(size)) }));
+  line.show(
+    "unfinished",
+    _("{percent} uploaded. Choose the same file again to resume.", { percent: percent(sent / Number(size)) }),
+  );
   line.part("cancel").addEventListener("click", async () => {
-    await fetch(entry.uploadUrl, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0", ...headers() } }).catch(() => {});
+    await fetch(entry.uploadUrl, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0", ...headers() } }).catch(
+      () => {},
+    );
     await forget();
     hints.delete(line);
     line.remove();
@@ -233,7 +242,7 @@ async function hint(entry) {
 async function showUnfinished() {
   for (const entry of await storage.findAllUploads()) {
     const print = /^tus::(.*)::\d+$/.exec(entry.urlStorageKey)?.[1] ?? "";
-    if (print.startsWith("pod_jobs|")) await hint({ ...entry, print });
+    if (print.startsWith("pod_jobs|")) await offerToResume({ ...entry, print });
   }
 }
 

@@ -1,44 +1,24 @@
 // A video's page: player, progress, facts, downloads, and what can be done with it.
 import { call, root, watch } from "../shared/api.js";
+import { byId, fillFacts, make, put, whenConfirmed, whileBusy } from "../shared/dom.js";
 import { fitForm, prepareForm } from "../video/compose.js";
 import { downloads, sourceFacts } from "../shared/facts.js";
 import { fillHistory } from "../video/history.js";
-import { clearProblems, say, showConnection, toast, toastProblem } from "../shared/notices.js";
+import { say, showConnection, toast } from "../shared/notices.js";
 import { Player } from "../player/player.js";
 import { describe, isOpen, shownTask, stepName, workerName } from "../shared/state.js";
 import { fill, makeVersions, showVersions } from "../video/versions.js";
 import { trace } from "../xapi/xapi.js";
 import { _, ago, clock, date, factor, percent, span } from "../shared/words.js";
 
-const page = document.getElementById("video-page");
+const page = byId("video-page");
 const path = `${root}api/v1/videos/${page.dataset.id}`;
-const byId = (id) => document.getElementById(id);
 const player = new Player(byId("player"));
 if (page.dataset.traces) trace(player, JSON.parse(page.dataset.traces));
 const nearest = document.title.split(" · ").slice(1); // what follows the title
 
 let video;
 let playing = ""; // the published folder, or the running one, that the player shows
-
-function put(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function fillList(list, pairs) {
-  const key = JSON.stringify(pairs);
-  if (list.dataset.shown === key) return;
-  list.dataset.shown = key;
-  list.replaceChildren(
-    ...pairs.map(([name, words]) => {
-      const [box, term, text] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
-      term.textContent = name;
-      const parts = String(words).split(/(?=\.[a-z]\w{1,3}$)/i); // the ending of a file's name goes to the next line whole
-      text.append(...parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part])));
-      box.append(term, text);
-      return box;
-    }),
-  );
-}
 
 function show(next) {
   const before = video;
@@ -57,9 +37,17 @@ function show(next) {
 
 function showTitle() {
   put(byId("title"), video.title);
-  const title = [isOpen(video.task) && video.task.progress ? percent(video.task.progress.fraction ?? 0) : "", video.title, ...nearest];
+  const title = [
+    isOpen(video.task) && video.task.progress ? percent(video.task.progress.fraction ?? 0) : "",
+    video.title,
+    ...nearest,
+  ];
   document.title = title.filter(Boolean).join(" · ");
-  const facts = [page.dataset.owners && video.owner, _("uploaded {ago}", { ago: ago(video.created_at) }), video.duration_s && clock(video.duration_s)];
+  const facts = [
+    page.dataset.owners && video.owner,
+    _("uploaded {ago}", { ago: ago(video.created_at) }),
+    video.duration_s && clock(video.duration_s),
+  ];
   put(byId("byline"), facts.filter(Boolean).join(" · "));
   byId("byline").title = date(video.created_at);
 }
@@ -93,7 +81,7 @@ function showState(before) {
   bar.hidden = fraction === null;
   bar.value = fraction ?? 0;
   byId("watch-already").hidden = !(running && video.playable && video.state !== "ready");
-  fillList(byId("state-facts"), task?.state === "running" ? runningFacts(task) : waitingFacts(task));
+  fillFacts(byId("state-facts"), task?.state === "running" ? runningFacts(task) : waitingFacts(task));
   byId("state").hidden = !isOpen(task) && (state === "error" || (state === "ready" && !words));
   if (before && before.state !== video.state) {
     say(_("{title}: {state}", { title: video.title, state: label }));
@@ -132,41 +120,39 @@ function showFault() {
   const warnings = video.warnings ?? [];
   byId("warnings").hidden = warnings.length === 0;
   byId("warnings-list").replaceChildren(
-    ...warnings.map(({ sentence, reason }) => Object.assign(document.createElement("li"), { textContent: sentence, title: reason })),
+    ...warnings.map(({ sentence, reason }) => make("li", { textContent: sentence, title: reason })),
   );
 }
 
 function showFacts() {
-  fillList(byId("source-facts"), sourceFacts(video));
+  fillFacts(byId("source-facts"), sourceFacts(video));
   const { infos, queued_s: queued } = shownTask(video) ?? {};
   const lines = [
     [_("Waited"), queued >= 1 && span(queued)],
     [_("Watchable after"), infos?.first_playable_s && span(infos.first_playable_s)],
-    [_("Encoded in"), infos?.wall_s && [clock(Math.max(1, Math.round(infos.wall_s))), video.duration_s && `(${factor(video.duration_s / infos.wall_s)})`].filter(Boolean).join(" ")],
+    [
+      _("Encoded in"),
+      infos?.wall_s &&
+        [
+          clock(Math.max(1, Math.round(infos.wall_s))),
+          video.duration_s && `(${factor(video.duration_s / infos.wall_s)})`,
+        ]
+          .filter(Boolean)
+          .join(" "),
+    ],
   ];
   const known = lines.filter(([, words]) => words);
   byId("encode-facts-card").hidden = known.length === 0;
-  fillList(byId("encode-facts"), known);
+  fillFacts(byId("encode-facts"), known);
   const files = downloads(video);
   byId("downloads-card").hidden = files.length === 0;
   fill(byId("downloads"), files);
 }
 
-async function act(button, work) {
-  clearProblems();
-  button.disabled = true;
-  try {
-    await work();
-  } catch (problem) {
-    toastProblem(problem);
-  }
-  button.disabled = false;
-}
-
 const refresh = watch(() => path, { show, isOpen: ({ tasks }) => tasks.some(isOpen), fail: failed });
 
 makeVersions(path, (button, work) =>
-  act(button, async () => {
+  whileBusy(button, async () => {
     await work();
     await refresh();
   }),
@@ -178,7 +164,7 @@ function failed(problem) {
 }
 
 byId("encode").addEventListener("click", ({ currentTarget }) =>
-  act(currentTarget, async () => {
+  whileBusy(currentTarget, async () => {
     await call("POST", `${path}/encode`, video.task?.options ?? {}); // what was cut out stays out
     toast(_("The encode is queued."));
     await refresh();
@@ -187,7 +173,7 @@ byId("encode").addEventListener("click", ({ currentTarget }) =>
 );
 
 prepareForm(byId("compose"), page.dataset.id, (button, options) =>
-  act(button, async () => {
+  whileBusy(button, async () => {
     await call("POST", `${path}/encode`, options);
     toast(_("The encode is queued."));
     await refresh();
@@ -195,7 +181,7 @@ prepareForm(byId("compose"), page.dataset.id, (button, options) =>
 );
 
 byId("cancel").addEventListener("click", ({ currentTarget }) =>
-  act(currentTarget, async () => {
+  whileBusy(currentTarget, async () => {
     const task = await call("POST", `${root}api/v1/tasks/${video.task.id}/cancel`);
     toast(isOpen(task) ? _("The encode will stop within seconds.") : _("The encode is cancelled."));
     await refresh();
@@ -207,13 +193,12 @@ byId("delete").addEventListener("click", () => {
   put(byId("confirm-title"), video?.title ?? byId("title").textContent);
   confirmation.showModal();
 });
-confirmation.addEventListener("close", () => {
-  if (confirmation.returnValue !== "delete") return;
-  act(byId("delete"), async () => {
+whenConfirmed(confirmation, "delete", () =>
+  whileBusy(byId("delete"), async () => {
     await call("DELETE", path);
     location.assign(root);
-  });
-});
+  }),
+);
 
 const titleForm = byId("title-form");
 const titleField = byId("title-field");
@@ -231,7 +216,7 @@ byId("rename-cancel").addEventListener("click", () => editTitle(false));
 titleForm.addEventListener("keydown", (event) => event.key === "Escape" && editTitle(false));
 titleForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  act(byId("rename-save"), async () => {
+  whileBusy(byId("rename-save"), async () => {
     show(await call("PATCH", path, { title: titleField.value }));
     editTitle(false);
   });
@@ -243,4 +228,7 @@ byId("use-new-version").addEventListener("click", () => {
 });
 
 const history = byId("history");
-history?.addEventListener("toggle", () => history.open && fillHistory(byId("history-rows"), video.tasks, JSON.parse(history.dataset.titles)));
+history?.addEventListener(
+  "toggle",
+  () => history.open && fillHistory(byId("history-rows"), video.tasks, JSON.parse(history.dataset.titles)),
+);

@@ -1,16 +1,11 @@
 // The attempts at a video, and one of them live: for a lecturer who tests a set-up.
 import { root, watch } from "../shared/api.js";
+import { all, byId, make } from "../shared/dom.js";
 import { showConnection } from "../shared/notices.js";
 import { _, ago, clock, number, percent, time, verbName } from "../shared/words.js";
 
-const page = document.getElementById("video-traces");
+const page = byId("video-traces");
 const path = `${root}api/v1/xapi/sessions`;
-const byId = (id) => document.getElementById(id);
-const element = (tag, properties, ...children) => {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-};
 
 let chosen = location.hash.slice(1); // a registration; "" = the latest
 let latest = "";
@@ -20,27 +15,31 @@ function showAttempts({ sessions }) {
   byId("no-attempts").hidden = sessions.length > 0;
   byId("attempts-view").hidden = sessions.length === 0;
   latest = sessions[0]?.registration ?? "";
-  const focused = document.activeElement?.dataset?.registration;
+  const focused = /** @type {any} */ (document.activeElement)?.dataset.registration;
   byId("attempts").replaceChildren(
     ...sessions.map(({ registration, statements, last_at: last }) => {
       const isShown = registration === (chosen || latest);
-      const words = element("small", { textContent: _("Reports: {count}", { count: number(statements) }) });
-      const button = element("button", { type: "button" }, ago(last), words);
+      const words = make("small", { textContent: _("Reports: {count}", { count: number(statements) }) });
+      const button = make("button", { type: "button" }, ago(last), words);
       button.dataset.registration = registration;
       button.setAttribute("aria-pressed", String(isShown));
       button.addEventListener("click", () => choose(registration));
-      return element("li", {}, button);
+      return make("li", {}, button);
     }),
   );
   if (focused) byId("attempts").querySelector(`[data-registration="${focused}"]`)?.focus();
   if (!latest) return;
-  follow ??= watch(() => `${path}/${chosen || latest}`, { show: showAttempt, isOpen: () => true, fail: showConnection });
+  follow ??= watch(() => `${path}/${chosen || latest}`, {
+    show: showAttempt,
+    isOpen: () => true,
+    fail: showConnection,
+  });
 }
 
 function choose(registration) {
   chosen = registration;
   history.replaceState(null, "", `#${registration}`);
-  for (const button of byId("attempts").querySelectorAll("button")) {
+  for (const button of all("button", byId("attempts"))) {
     button.setAttribute("aria-pressed", String(button.dataset.registration === registration));
   }
   follow?.();
@@ -52,27 +51,31 @@ function showAttempt({ statements, verdicts }) {
 }
 
 function ruleLine({ text, faults }) {
-  const sign = document.getElementById(faults.length ? "sign-broken" : "sign-kept").content.cloneNode(true);
-  const line = element("li", { className: faults.length ? "is-broken" : "" }, sign, element("span", { textContent: text }));
-  line.append(...faults.map((fault) => element("small", { textContent: fault })));
+  const sign = byId(faults.length ? "sign-broken" : "sign-kept").content.cloneNode(true);
+  const line = make("li", { className: faults.length ? "is-broken" : "" }, sign, make("span", { textContent: text }));
+  line.append(...faults.map((fault) => make("small", { textContent: fault })));
   return line;
 }
 
 function momentRow({ verb, timestamp, result, context, labels }) {
-  const cell = (textContent, className = "") => element("td", { textContent, className });
+  const cell = (textContent, className = "") => make("td", { textContent, className });
   const at = result["time-from"] === undefined ? result.time : result["time-from"];
   const to = result["time-to"] === undefined ? "" : ` → ${clock(result["time-to"])}`;
-  const tags = element("div", { className: "broken" }, ...labels.map((label) => element("span", { className: "tag", textContent: label })));
+  const tags = make(
+    "div",
+    { className: "broken" },
+    ...labels.map((label) => make("span", { className: "tag", textContent: label })),
+  );
   const said = segments(result["played-segments"]) || changes(verb, context);
-  return element(
+  return make(
     "tr",
     {},
     cell(time(timestamp)),
-    element("td", { textContent: verbName(verb), title: verb, lang: "en" }),
+    make("td", { textContent: verbName(verb), title: verb, lang: "en" }),
     cell(at === undefined ? "" : clock(at) + to),
     cell(result.progress === undefined ? "" : percent(result.progress), "number"),
     cell(said),
-    element("td", {}, tags),
+    make("td", {}, tags),
   );
 }
 
@@ -81,13 +84,20 @@ const segments = (text) =>
   (text ?? "")
     .split("[,]")
     .filter(Boolean)
-    .map((one) => one.split("[.]").map((second) => clock(Number(second))).join("–"))
+    .map((one) =>
+      one
+        .split("[.]")
+        .map((second) => clock(Number(second)))
+        .join("–"),
+    )
     .join(", ");
 
 const CHANGES = ["volume", "speed", "quality", "cc-enabled", "cc-subtitle-lang", "full-screen"];
 const changes = (verb, context) =>
   verb.endsWith("/interacted")
-    ? CHANGES.filter((name) => name in context).map((name) => `${name}: ${context[name]}`).join(", ")
+    ? CHANGES.filter((name) => name in context)
+        .map((name) => `${name}: ${context[name]}`)
+        .join(", ")
     : "";
 
 watch(() => `${path}?video=${page.dataset.id}`, { show: showAttempts, isOpen: () => true, fail: showConnection });

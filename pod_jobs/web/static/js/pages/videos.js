@@ -1,29 +1,24 @@
 // The list of videos: kept alive by polling, changed in place so that focus and reading position stay.
 import { call, root, watch } from "../shared/api.js";
-import { say, showConnection, toastProblem } from "../shared/notices.js";
+import { byId, copyTemplate, put, whileBusy } from "../shared/dom.js";
+import { say, showConnection } from "../shared/notices.js";
 import { describe, isOpen } from "../shared/state.js";
 import { _, ago, bytes, clock, date } from "../shared/words.js";
 
 const PAGE = 50; // rows asked for at once
 const LIVE = 200; // rows kept alive; older ones show what they were when they were loaded
 
-const list = document.getElementById("videos");
-const row = document.getElementById("video-row").content.firstElementChild;
-const empty = document.getElementById("empty");
-const nothingFound = document.getElementById("nothing-found");
-const more = document.getElementById("more");
-const search = document.getElementById("search");
+const list = byId("videos");
+const empty = byId("empty");
+const nothingFound = byId("nothing-found");
+const more = byId("more");
+const search = byId("search");
 
 const shown = new Map(); // id -> {element, state}: what the rows show now
 const text = () => search.value.trim();
 const liveRows = () => Math.min(LIVE, Math.max(PAGE, shown.size));
 const address = (limit, before) =>
   `${root}api/v1/videos?` + new URLSearchParams({ limit, ...(text() && { text: text() }), ...(before && { before }) });
-
-/** Write only what differs: untouched nodes keep focus, selection and calm. */
-function put(element, value) {
-  if (element.textContent !== value) element.textContent = value;
-}
 
 function fill(element, video) {
   const part = (name) => element.querySelector(`.row-${name}`);
@@ -38,7 +33,10 @@ function fill(element, video) {
   bar.hidden = fraction === null;
   bar.value = fraction ?? 0;
   bar.setAttribute("aria-label", _("Progress of {title}", { title: video.title }));
-  put(part("meta"), [list.dataset.owners && video.owner, ago(video.created_at), bytes(video.source.bytes)].filter(Boolean).join(" · "));
+  put(
+    part("meta"),
+    [list.dataset.owners && video.owner, ago(video.created_at), bytes(video.source.bytes)].filter(Boolean).join(" · "),
+  );
   part("meta").title = date(video.created_at);
   const clockLabel = part("clock");
   clockLabel.hidden = !video.duration_s;
@@ -60,7 +58,7 @@ function fillPicture(picture, video) {
 function update(videos) {
   for (const video of videos) {
     const known = shown.get(video.id);
-    const element = known?.element ?? row.cloneNode(true);
+    const element = known?.element ?? copyTemplate("video-row");
     fill(element, video);
     if (known) announce(known.state, video);
     else insert(element, video.id);
@@ -96,17 +94,11 @@ function announce(before, video) {
 }
 
 async function loadMore() {
-  more.disabled = true;
-  try {
-    const before = Math.min(...shown.keys());
-    const { videos } = await call("GET", address(PAGE, before));
-    update(videos);
-    more.hidden = videos.length < PAGE;
-    list.querySelector(`[data-id="${videos[0]?.id}"] .row-title`)?.focus();
-  } catch (problem) {
-    toastProblem(problem);
-  }
-  more.disabled = false;
+  const before = Math.min(...shown.keys());
+  const { videos } = await call("GET", address(PAGE, before));
+  update(videos);
+  more.hidden = videos.length < PAGE;
+  list.querySelector(`[data-id="${videos[0]?.id}"] .row-title`)?.focus();
 }
 
 let shownText = text();
@@ -135,4 +127,4 @@ search.addEventListener("input", () => {
     refresh();
   }, 250);
 });
-more.addEventListener("click", loadMore);
+more.addEventListener("click", () => whileBusy(more, loadMore));

@@ -1,4 +1,5 @@
-// The player: our controls over a <video>. Every control is a native button, range or select, so keyboard and screen readers just work.
+// The player: our controls over a <video>. Every control is a native button, range or select, which keyboards and
+// screen readers know how to use.
 import { toast } from "../shared/notices.js";
 import { openStream } from "./stream.js";
 import { Timeline } from "./timeline.js";
@@ -9,8 +10,19 @@ const HIDE_AFTER_MS = 2_500;
 const STEP_S = 10;
 const HOLD_BACK_S = 3; // a part of a segment, so there is a picture
 const SHORTCUTS = {
-  " ": "playPause", k: "playPause", j: "back", l: "forward", ArrowLeft: "backShort", ArrowRight: "forwardShort",
-  ArrowUp: "louder", ArrowDown: "quieter", m: "mute", f: "fullscreen", c: "captions", Home: "begin", End: "end",
+  " ": "playPause",
+  k: "playPause",
+  j: "back",
+  l: "forward",
+  ArrowLeft: "backShort",
+  ArrowRight: "forwardShort",
+  ArrowUp: "louder",
+  ArrowDown: "quieter",
+  m: "mute",
+  f: "fullscreen",
+  c: "captions",
+  Home: "begin",
+  End: "end",
 };
 
 export class Player {
@@ -32,7 +44,7 @@ export class Player {
     return this.element.querySelector(`.player-${name}`);
   }
 
-  /** Show `play` (addresses of the API). Asked again with the same addresses it changes nothing: position and picture stay. */
+  /** Show `play`, the addresses that the API gives. The same addresses again change nothing: the position stays. */
   async open(play, { isVideo, duration_s: duration }) {
     this.expected = duration ?? 0;
     this.element.classList.toggle("is-sound", isVideo === false);
@@ -105,7 +117,9 @@ export class Player {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       const { target } = event;
-      const own = target.matches("select, input") ? key.length > 1 || key === " " : target.matches("button") && key === " ";
+      const own = target.matches("select, input")
+        ? key.length > 1 || key === " "
+        : target.matches("button") && key === " ";
       if (own && !(target === this.part("seek") && key === " ")) return; // the control's own use of the key
       if (/^\d$/.test(key)) this.media.currentTime = (this.playable * Number(key)) / 10;
       else if (SHORTCUTS[key]) this[SHORTCUTS[key]]();
@@ -140,7 +154,11 @@ export class Player {
 
   /** Seconds that can be played by now; and seconds that the time line shows. */
   get playable() {
-    return Number.isFinite(this.media.duration) ? this.media.duration : this.media.seekable.length ? this.media.seekable.end(0) : 0;
+    return Number.isFinite(this.media.duration)
+      ? this.media.duration
+      : this.media.seekable.length
+        ? this.media.seekable.end(0)
+        : 0;
   }
 
   get whole() {
@@ -151,7 +169,8 @@ export class Player {
   /** At the very end of what is encoded by now there is no picture yet: go to a little before it. */
   holdBack() {
     const grows = this.whole > this.playable;
-    if (grows && this.media.currentTime > this.playable - 0.5) this.media.currentTime = Math.max(0, this.playable - HOLD_BACK_S);
+    if (grows && this.media.currentTime > this.playable - 0.5)
+      this.media.currentTime = Math.max(0, this.playable - HOLD_BACK_S);
   }
 
   showVolume() {
@@ -171,7 +190,10 @@ export class Player {
     if (select.dataset.levels === wanted) return;
     select.dataset.levels = wanted;
     const automatic = this.stream.level === -1 ? [new Option(_("Auto"), "-1")] : [];
-    select.replaceChildren(...automatic, ...levels.map(({ index, label }) => new Option(label, String(index))).reverse());
+    select.replaceChildren(
+      ...automatic,
+      ...levels.map(({ index, label }) => new Option(label, String(index))).reverse(),
+    );
     select.value = String(this.stream.level);
   }
 

@@ -1,8 +1,11 @@
-// The small pictures over the time line: cues of a WebVTT file, each naming a rectangle of a JPEG with #xywh=x,y,width,height.
+// The small pictures over the time line. They are cues of a WebVTT file, and each names a rectangle of a JPEG with
+// #xywh=x,y,width,height.
 
-const CUE = /(?:(\d+):)?(\d+):([\d.]+)\s+-->\s+(?:(\d+):)?(\d+):([\d.]+)[^\n]*\n([^\n#]+)#xywh=(?:pixel:)?(\d+),(\d+),(\d+),(\d+)/g;
+const TIME = /(?:(\d+):)?(\d+):([\d.]+)/.source;
+const RECTANGLE = /#xywh=(?:pixel:)?(\d+),(\d+),(\d+),(\d+)/.source;
+const CUE = new RegExp(`${TIME}\\s+-->\\s+${TIME}[^\\n]*\\n([^\\n#]+)${RECTANGLE}`, "g");
 
-/** All cues of the file at `address`: [{start, end (s), image (address), x, y, width, height (px)}]; [] when there is none. */
+/** All cues of the file at `address`: [{start, end (s), image (address), x, y, width, height (px)}]; [] if missing. */
 export async function fetchStoryboard(address) {
   const response = await fetch(address).catch(() => null);
   return response?.ok ? parseStoryboard(await response.text(), response.url) : [];
@@ -23,7 +26,9 @@ export function showTile(box, cues, time, width) {
   box.hidden = !cue;
   if (!cue) return;
   const scale = width / cue.width;
-  const sheetWidth = Math.max(...cues.filter((other) => other.image === cue.image).map((other) => other.x + other.width));
+  const sheetWidth = Math.max(
+    ...cues.filter((other) => other.image === cue.image).map((other) => other.x + other.width),
+  );
   box.style.width = `${width}px`;
   box.style.height = `${Math.round(cue.height * scale)}px`;
   box.style.backgroundImage = `url("${cue.image}")`;

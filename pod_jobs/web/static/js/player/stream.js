@@ -4,9 +4,19 @@ const NATIVE_HLS = "application/vnd.apple.mpegurl";
 const RETRY_MS = 3_000;
 
 /**
- * Play `play` (the API's document of addresses) in `media`; gives a Stream:
- * {levels(): [{index, label}], level, setLevel(index or -1 = automatic), sounds(): [{index, label}], sound, setSound(index), stop()}.
- * `fail()` is called when nothing can be played.
+ * @typedef {object} Stream
+ * @property {() => {index: number, label: string}[]} levels the qualities to choose from
+ * @property {number} level the chosen one; -1 = automatic
+ * @property {(index: number) => void} setLevel
+ * @property {() => {index: number, label: string}[]} sounds the sound tracks to choose from
+ * @property {number} [sound] the chosen one
+ * @property {(index: number) => void} [setSound]
+ * @property {() => void} stop
+ */
+
+/**
+ * Play `play`, the addresses that the API gives, in `media`; `fail()` is called when nothing can be played.
+ * @returns {Promise<Stream>}
  */
 export async function openStream(media, play, fail) {
   if (play.master && globalThis.ManagedMediaSource === undefined && globalThis.MediaSource === undefined) {
@@ -19,7 +29,8 @@ export async function openStream(media, play, fail) {
 }
 
 /** What plays without HLS: the MP4s, smallest first; the sound when there is no picture. */
-const files = ({ mp4, audio }) => (mp4.length ? mp4.map(({ url, rendition }) => ({ url, label: rendition })) : audio.slice(0, 1));
+const files = ({ mp4, audio }) =>
+  mp4.length ? mp4.map(({ url, rendition }) => ({ url, label: rendition })) : audio.slice(0, 1);
 
 function hls(Hls, media, play, fail) {
   const player = new Hls({

@@ -1,4 +1,4 @@
-// The player's time line: how far it has come, what is loaded, what is encoded by now, and a picture of where the pointer is.
+// The player's time line: the position, what is loaded, what is encoded so far, and a picture of where the pointer is.
 import { fetchStoryboard, showTile } from "./storyboard.js";
 import { _, clock, spoken } from "../shared/words.js";
 
@@ -39,9 +39,13 @@ export class Timeline {
     const { whole, playable } = this.player;
     this.seek.max = String(whole || 1);
     this.seek.value = String(currentTime);
-    this.seek.setAttribute("aria-valuetext", _("{time} of {whole}", { time: spoken(currentTime), whole: spoken(whole) }));
+    this.seek.setAttribute(
+      "aria-valuetext",
+      _("{time} of {whole}", { time: spoken(currentTime), whole: spoken(whole) }),
+    );
     let loaded = 0;
-    for (let i = 0; i < buffered.length; i++) if (buffered.start(i) <= currentTime) loaded = Math.max(loaded, buffered.end(i));
+    for (let i = 0; i < buffered.length; i++)
+      if (buffered.start(i) <= currentTime) loaded = Math.max(loaded, buffered.end(i));
     const share = (seconds) => `${whole ? (100 * Math.min(seconds, whole)) / whole : 0}%`;
     this.seek.style.setProperty("--played", share(currentTime));
     this.seek.style.setProperty("--loaded", share(Math.max(loaded, currentTime)));

@@ -1,4 +1,5 @@
 // The text tracks of the player: captions, in turn, and chapters, as a list beside the video.
+import { byId, make } from "../shared/dom.js";
 import { toast } from "../shared/notices.js";
 import { _, clock, languageName } from "../shared/words.js";
 
@@ -18,7 +19,7 @@ export class Tracks {
 
   addTrack(kind, url, language) {
     if (this.media.querySelector(`track[src="${CSS.escape(url)}"]`)) return;
-    const track = Object.assign(document.createElement("track"), { kind, src: url, srclang: language });
+    const track = make("track", { kind, src: url, srclang: language });
     if (language) track.label = languageName(language);
     if (kind === "chapters") track.addEventListener("load", () => this.showChapters(track.track));
     this.media.append(track);
@@ -35,22 +36,21 @@ export class Tracks {
   }
 
   showChapters(track) {
-    const list = document.getElementById("chapters");
+    const list = byId("chapters");
     if (!list || !track.cues?.length) return;
-    list.querySelector("ol").replaceChildren(
-      ...Array.from(track.cues, (cue) => {
-        const button = Object.assign(document.createElement("button"), { type: "button", className: "chapter" });
-        const time = Object.assign(document.createElement("span"), { className: "chapter-time", textContent: clock(cue.startTime) });
-        button.append(time, " ", cue.text);
-        button.addEventListener("click", () => {
-          this.media.currentTime = cue.startTime;
-          this.media.play();
-        });
-        const item = document.createElement("li");
-        item.append(button);
-        return item;
-      }),
-    );
+    list
+      .querySelector("ol")
+      .replaceChildren(...Array.from(track.cues, (cue) => make("li", {}, this.chapterButton(cue))));
     list.hidden = false;
+  }
+
+  chapterButton(cue) {
+    const time = make("span", { className: "chapter-time", textContent: clock(cue.startTime) });
+    const button = make("button", { type: "button", className: "chapter" }, time, " ", cue.text);
+    button.addEventListener("click", () => {
+      this.media.currentTime = cue.startTime;
+      this.media.play();
+    });
+    return button;
   }
 }

@@ -3,13 +3,14 @@ import { _ } from "./words.js";
 
 export const root = new URL("../../../", import.meta.url).pathname; // of the app: "/" unless a proxy puts it deeper
 const TIMEOUT_MS = 20_000;
-export const csrfToken = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+export const csrfToken = /** @type {any} */ (document.querySelector('meta[name="csrf-token"]'))?.content ?? "";
 
 export class Problem extends Error {
   /** `message` is the sentence for the person, `detail` the technical reason, `status` 0 when nobody answered. */
   constructor(status, message, detail = "") {
     super(message);
-    Object.assign(this, { status, detail });
+    this.status = status;
+    this.detail = detail;
   }
 }
 
@@ -22,7 +23,11 @@ export function problem(status, text) {
     // not ours: the status must do
   }
   if (status === 401) return new Problem(status, _("Your sign-in has ended. Please sign in again."));
-  return new Problem(status, document.title ?? _("The server answered with an error ({status}).", { status }), document.detail);
+  return new Problem(
+    status,
+    document.title ?? _("The server answered with an error ({status}).", { status }),
+    document.detail,
+  );
 }
 
 async function send(method, path, body, headers = {}) {
@@ -53,12 +58,18 @@ export async function call(method, path, body) {
 }
 
 /**
- * Keep asking for `path()` and give each new answer to `show`: every 2 s while `isOpen(answer)`, else every 5 s, and slowly while
- * the page is hidden. Faults go to `fail(problem or null)`; null = all well again.
+ * Keep asking for `path()` and give each new answer to `show`: every 2 s while `isOpen(answer)`, else every 5 s, and
+ * every 30 s while the page is hidden. Faults go to `fail(problem)`; `fail(null)` says that all is well again.
  * Returns a function that asks at once.
  */
 export function watch(path, { show, isOpen, fail }) {
-  let timer, etag, lastPath, open = false, faults = 0, asking = false, again = false;
+  let timer,
+    etag,
+    lastPath,
+    open = false,
+    faults = 0,
+    asking = false,
+    again = false;
 
   async function ask() {
     clearTimeout(timer);
@@ -69,7 +80,12 @@ export function watch(path, { show, isOpen, fail }) {
     asking = true;
     const current = path();
     try {
-      const response = await send("GET", current, undefined, etag && current === lastPath ? { "If-None-Match": etag } : {});
+      const response = await send(
+        "GET",
+        current,
+        undefined,
+        etag && current === lastPath ? { "If-None-Match": etag } : {},
+      );
       if (response.status !== 304) {
         const text = await response.text();
         if (!response.ok) throw problem(response.status, text);

@@ -2,8 +2,22 @@
 import { _, bytes, clock, languageName, number } from "./words.js";
 
 const CODECS = {
-  h264: "H.264", hevc: "HEVC", h265: "HEVC", vp8: "VP8", vp9: "VP9", av1: "AV1", mpeg2video: "MPEG-2", mpeg4: "MPEG-4",
-  mjpeg: "Motion JPEG", prores: "ProRes", aac: "AAC", mp3: "MP3", opus: "Opus", vorbis: "Vorbis", flac: "FLAC", ac3: "AC-3",
+  h264: "H.264",
+  hevc: "HEVC",
+  h265: "HEVC",
+  vp8: "VP8",
+  vp9: "VP9",
+  av1: "AV1",
+  mpeg2video: "MPEG-2",
+  mpeg4: "MPEG-4",
+  mjpeg: "Motion JPEG",
+  prores: "ProRes",
+  aac: "AAC",
+  mp3: "MP3",
+  opus: "Opus",
+  vorbis: "Vorbis",
+  flac: "FLAC",
+  ac3: "AC-3",
 };
 const NO_BREAK = "\u00a0";
 const codec = (name) => CODECS[name] ?? name?.toUpperCase();
@@ -30,7 +44,12 @@ function picture(track) {
 
 function sound(track) {
   const language = track.language && track.language !== "und" ? languageName(track.language) : "";
-  return join(codec(track.codec), channels(track.channels), track.sample_rate_hz && `${rounded(track.sample_rate_hz / 1000)} kHz`, language);
+  return join(
+    codec(track.codec),
+    channels(track.channels),
+    track.sample_rate_hz && `${rounded(track.sample_rate_hz / 1000)} kHz`,
+    language,
+  );
 }
 
 /** [[name, words], …] of a video document's source. */
@@ -48,7 +67,13 @@ export function sourceFacts(video) {
 }
 
 const KINDS = {
-  mp4: _("Video"), webm: _("Video"), mp3: _("Sound"), m4a: _("Sound"), captions: _("Captions"), chapters: _("Chapters"), thumbnail: _("Picture"),
+  mp4: _("Video"),
+  webm: _("Video"),
+  mp3: _("Sound"),
+  m4a: _("Sound"),
+  captions: _("Captions"),
+  chapters: _("Chapters"),
+  thumbnail: _("Picture"),
   log: _("Log of the encode"),
 };
 const DOWNLOADS = Object.keys(KINDS);
@@ -62,7 +87,9 @@ export function downloads(video, wanted = "web") {
     .map((output) => ({
       kind: output.kind,
       url: `${output.url}?download`,
-      title: [KINDS[output.kind], output.rendition, output.language && languageName(output.language)].filter(Boolean).join(" "),
+      title: [KINDS[output.kind], output.rendition, output.language && languageName(output.language)]
+        .filter(Boolean)
+        .join(" "),
       words: [
         output.name.split(".").at(-1).toUpperCase(),
         output.width_px && `${output.width_px} × ${output.height_px}`,

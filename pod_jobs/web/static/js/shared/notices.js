@@ -7,7 +7,7 @@ const STAY_MS = 6_000;
 
 /** Show `text` for a while; an error stays until it is closed. */
 export function toast(text, { error = false, detail = "" } = {}) {
-  const box = document.getElementById("toast").content.firstElementChild.cloneNode(true);
+  const box = /** @type {any} */ (document.getElementById("toast")).content.firstElementChild.cloneNode(true);
   box.classList.toggle("toast-error", error);
   box.setAttribute("role", error ? "alert" : "status");
   box.querySelector(".toast-text").textContent = text;

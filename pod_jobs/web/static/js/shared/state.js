@@ -61,7 +61,8 @@ export function describe(video) {
   let words = open ? openWords(task) : "";
   if (video.state === "error") words = task?.error?.sentence ?? "";
   if (open && video.state === "ready") words = [_("Being encoded again"), words].join(" · ");
-  if (!open && video.state === "ready" && task?.state === "error") words = _("The last encode failed; the one before is shown.");
+  if (!open && video.state === "ready" && task?.state === "error")
+    words = _("The last encode failed; the one before is shown.");
   return {
     state: video.state,
     label: LABELS[video.state] ?? video.state,
@@ -70,7 +71,10 @@ export function describe(video) {
   };
 }
 
-/** Who runs it, as people know them: what tells a worker's name (queue.host.pid.place.start) from all others is not for them. */
+/**
+ * The worker as people know it: "encoding-1 @ video-host". Its full name, queue.host.pid.place.start, holds more only
+ * to tell it from all others.
+ */
 export function workerName({ worker, host }) {
   const [queue, rest] = (worker ?? "").split(`.${host}.`);
   return [rest ? `${queue} ${rest.split(".")[0]}` : worker, host].filter(Boolean).join(" @ ");

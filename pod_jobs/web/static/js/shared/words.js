@@ -10,6 +10,7 @@ export function _(text, values = {}) {
   return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** @type {(name: string, digits?: number, display?: "short" | "long") => Intl.NumberFormat} */
 const unit = (name, digits = 0, display = "short") =>
   new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: display, maximumFractionDigits: digits });
 const formats = {
@@ -20,7 +21,9 @@ const formats = {
   exact: new Intl.DateTimeFormat(calendar, { dateStyle: "medium", timeStyle: "medium" }),
   time: new Intl.DateTimeFormat(calendar, { timeStyle: "medium" }),
   number: new Intl.NumberFormat(language),
-  bytes: ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, power) => unit(name, power > 1 ? 1 : 0, power ? "short" : "long")),
+  bytes: ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, power) =>
+    unit(name, power > 1 ? 1 : 0, power ? "short" : "long"),
+  ),
   spans: { second: unit("second"), minute: unit("minute"), hour: unit("hour") },
   long: { second: unit("second", 0, "long"), minute: unit("minute", 0, "long"), hour: unit("hour", 0, "long") },
 };
@@ -36,7 +39,10 @@ export function bytes(count) {
   return formats.bytes[power].format(count / 1000 ** power);
 }
 
-/** Seconds as on a clock: 65 -> "1:05", 3661 -> "1:01:01". What was encoded ends some milliseconds beside its source: 10.998 is 11. */
+/**
+ * Seconds as on a clock: 65 -> "1:05", 3661 -> "1:01:01". An encoded file may end some milliseconds before or after its
+ * source, so 10.998 counts as 11.
+ */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds + 0.05));
   const two = (number) => String(number).padStart(2, "0");
@@ -50,7 +56,10 @@ export function span(seconds) {
   if (seconds < 55) return formats.spans.second.format(Math.ceil(seconds / 5) * 5);
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return formats.spans.minute.format(minutes);
-  return [formats.spans.hour.format(Math.floor(minutes / 60)), minutes % 60 && formats.spans.minute.format(minutes % 60)]
+  return [
+    formats.spans.hour.format(Math.floor(minutes / 60)),
+    minutes % 60 && formats.spans.minute.format(minutes % 60),
+  ]
     .filter(Boolean)
     .join(" ");
 }
@@ -63,11 +72,17 @@ export function spoken(seconds) {
   return said.map(([name, count]) => formats.long[name].format(count)).join(" ");
 }
 
-/** How long ago an ISO instant was: "3 minutes ago". */
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const AGO = [
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+
+/** How long ago an ISO instant was: "3 minutes ago"; the first minute is "now". */
 export function ago(instant) {
   const seconds = (Date.parse(instant) - Date.now()) / 1000;
-  const steps = [["day", 86400], ["hour", 3600], ["minute", 60]];
-  const [name, length] = steps.find(([, length]) => -seconds >= length) ?? ["second", Infinity]; // the first minute is "now"
+  const [name, length] = AGO.find(([, unitSeconds]) => -seconds >= unitSeconds) ?? ["second", Infinity];
   return formats.ago.format(Math.min(0, Math.ceil(seconds / length)), name);
 }
 

@@ -8,7 +8,10 @@ const OTHERS = ["opening", "ending", "second"]; // options that name another vid
 
 /** "1:30-12:00, 15:00-20" as [[90, 720], [900, 1200]], "" as []; null when it is anything else. */
 function keptRanges(text) {
-  const seconds = (words) => (/^\d+(:\d{1,2}){0,2}(\.\d+)?$/.test(words) ? words.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) : NaN);
+  const seconds = (words) =>
+    /^\d+(:\d{1,2}){0,2}(\.\d+)?$/.test(words)
+      ? words.split(":").reduce((sum, part) => sum * 60 + Number(part), 0)
+      : NaN;
   if (!text.trim()) return [];
   const ranges = text.split(",").map((range) => range.split(/[-–]/).map((words) => seconds(words.trim())));
   return ranges.every((range) => range.length === 2 && range[0] < range[1]) ? ranges : null;
@@ -17,7 +20,7 @@ function keptRanges(text) {
 /** 3720.5 as "1:02:00.5", which keptRanges reads. */
 const written = (seconds) => clock(seconds) + (/\.\d+$/.exec(seconds)?.[0] ?? "");
 
-/** What the form says, as the API's options; "" of a select of videos is none. Of sound alone only parts can be kept. */
+/** What the form says, as options of the API. Sound without a picture can only be cut. */
 function options(form, keep) {
   const { dressing, layout } = form.elements;
   const isSound = form.querySelector(".of-picture").hidden;
@@ -40,11 +43,13 @@ function fillIn({ elements }, last) {
 
 const hasPicture = (video) => video.is_video !== false; // null: not known before its first encode
 
-/** The other videos to choose from: the newest, and those that `last` names, unless they are gone. Sound alone is of no use. */
+/** The other videos to choose from: the newest with a picture, and those that `last` names if they still exist. */
 async function choices(own, last) {
   const { videos } = await call("GET", `${root}api/v1/videos?limit=${LISTED}`);
   const newest = videos.filter((video) => video.id !== own && video.state !== "error" && hasPicture(video));
-  const missing = new Set(OTHERS.map((name) => last[name]).filter((id) => id && !newest.some((video) => video.id === id)));
+  const missing = new Set(
+    OTHERS.map((name) => last[name]).filter((id) => id && !newest.some((video) => video.id === id)),
+  );
   const named = await Promise.all([...missing].map(videoIfThere));
   return [...newest, ...named.filter((video) => video && hasPicture(video))];
 }
@@ -77,7 +82,8 @@ export function prepareForm(card, own, order) {
       const { id, task } = await call("GET", `${root}api/v1/videos/${own}`);
       const last = task?.options ?? {};
       const others = await choices(id, last);
-      for (const name of OTHERS) form.elements[name].append(...others.map((video) => new Option(video.title, video.id)));
+      for (const name of OTHERS)
+        form.elements[name].append(...others.map((video) => new Option(video.title, video.id)));
       fillIn(form, last);
       fields.disabled = false; // not before: what is sent half filled would lose what was ordered
     } catch (problem) {

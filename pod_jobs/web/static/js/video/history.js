@@ -1,5 +1,6 @@
 // The table of attempts, for the team: who ran what, when, and how it ended.
 import { call, root } from "../shared/api.js";
+import { byId, make } from "../shared/dom.js";
 import { toastProblem } from "../shared/notices.js";
 import { LABELS, workerName } from "../shared/state.js";
 import { _, clock, exactDate } from "../shared/words.js";
@@ -30,8 +31,7 @@ function rowOf(task, attempt, titles) {
     ending.filter(Boolean).join(", "),
     attempt.error?.reason ?? "",
   ];
-  const row = document.createElement("tr");
-  row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+  const row = make("tr", {}, ...cells.map((textContent) => make("td", { textContent })));
   row.lastElementChild.className = "reason";
   return row;
 }
@@ -43,7 +43,7 @@ export async function fillHistory(body, tasks, titles) {
     const rows = full.flatMap((task) => task.attempts.toReversed().map((attempt) => rowOf(task, attempt, titles)));
     body.replaceChildren(...rows);
     body.closest("table").hidden = rows.length === 0;
-    document.getElementById("no-history").hidden = rows.length > 0;
+    byId("no-history").hidden = rows.length > 0;
   } catch (problem) {
     toastProblem(problem);
   }

@@ -10,8 +10,13 @@ export class Attempt {
     this.key = `pod_jobs.attempt.${person}.${activity}`;
     const stored = this.stored();
     const isSame = Math.abs(stored?.length - length) < SAME_LENGTH_S;
-    const { registration, segments, completed } = isSame ? stored : { registration: uuid(), segments: [], completed: false };
-    Object.assign(this, { registration, segments, completed, length: isSame ? stored.length : length });
+    const { registration, segments, completed } = isSame
+      ? stored
+      : { registration: uuid(), segments: [], completed: false };
+    this.registration = registration;
+    this.segments = segments;
+    this.completed = completed;
+    this.length = isSame ? stored.length : length;
   }
 
   stored() {

@@ -1,5 +1,5 @@
-// Statements on their way to the server: kept in localStorage until it answers, so a lost line or a closed page loses none.
-// Sending one twice does no harm: the server knows it by its id.
+// Statements on their way to the server. They stay in localStorage until it answers, so that neither a lost connection
+// nor a closed page loses one. Sending one twice does no harm: the server knows it by its id.
 import { csrfToken, root } from "../shared/api.js";
 
 const URL = `${root}api/v1/xapi/statements`;
@@ -13,8 +13,8 @@ const LONGEST_WAIT_MS = 60_000;
 
 export class Outbox {
   /**
-   * `person` keeps the statements of people at one computer apart: the server writes them to whoever is signed in. Each has
-   * a key of its own, so two tabs never write over each other's.
+   * `person` keeps the statements of people who share a computer apart: the server takes whoever is signed in as their
+   * actor. Each statement has a key of its own, so two tabs never overwrite each other's.
    */
   constructor(person) {
     this.prefix = `pod_jobs.traces.${person}.`;
@@ -85,7 +85,7 @@ export class Outbox {
   }
 
   async sendAll() {
-    for (let batch; !this.ended && (batch = this.all().slice(0, MOST)).length; ) {
+    for (let batch; !this.ended && (batch = this.all().slice(0, MOST)).length;) {
       const wait = await this.post(batch);
       if (wait !== null) return this.soon(wait);
     }

@@ -13,13 +13,22 @@ const VERBS = {
   terminated: `${ADL}terminated`,
 };
 
-/** `instant` in ms since 1970; `result` and `context` name extensions of the profile; `more` stands beside the result's. */
-export function buildStatement({ id = uuid(), verb, instant, activity, title, registration, result, context, more = {} }) {
+/**
+ * A statement without an actor. `instant` in ms since 1970; `result` and `context` hold extensions of the profile by
+ * their short names; `more` holds what else the result says, such as its completion.
+ * @param {any} said
+ */
+export function buildStatement(said) {
+  const { id = uuid(), verb, instant, activity, title, registration, result, context, more = {} } = said;
   return {
     id,
     timestamp: new Date(instant).toISOString(),
     verb: { id: VERBS[verb], display: { en: verb } },
-    object: { objectType: "Activity", id: activity, definition: { type: `${PROFILE}/activity-type/video`, name: { und: title } } },
+    object: {
+      objectType: "Activity",
+      id: activity,
+      definition: { type: `${PROFILE}/activity-type/video`, name: { und: title } },
+    },
     ...(result && { result: { ...more, extensions: extensions(result) } }),
     context: {
       registration,

@@ -8,14 +8,18 @@ const SEEK_REST_MS = 400; // a slider seeks many times on its way; where it rest
 const CHANGE_REST_MS = 500; // the same for volume
 const SMALL_SEEK_S = 0.3; // the player's own: over a gap between two segments, to the very first picture
 
-/** Record what happens in `player`; `settings` come from the page: {person, activity, title, threshold, screen, now}. */
+/** Record what happens in `player`. The page gives the `settings` {person, activity, title, threshold, screen, now}. */
 export function trace(player, settings) {
   return new Tracer(player, settings);
 }
 
 class Tracer {
   constructor(player, settings) {
-    Object.assign(this, { player, media: player.media, settings, outbox: new Outbox(settings.person) });
+    this.player = player;
+    this.media = player.media;
+    this.settings = settings;
+    this.outbox = new Outbox(settings.person);
+    /** @type {any} */
     const navigation = performance.getEntriesByType("navigation")[0];
     this.clockOffset = settings.now - (navigation?.responseStart ?? performance.now());
     this.lastInstant = 0;
@@ -64,7 +68,11 @@ class Tracer {
     this.position = this.media.currentTime;
     this.playingFrom = null;
     this.volume = this.shownVolume();
-    const offered = { volume: this.volume, speed: `${rounded(this.media.playbackRate)}x`, "cc-enabled": Boolean(this.caption()) };
+    const offered = {
+      volume: this.volume,
+      speed: `${rounded(this.media.playbackRate)}x`,
+      "cc-enabled": Boolean(this.caption()),
+    };
     this.state({ id: this.sessionId, verb: "initialized", context: { ...this.threshold(), ...offered } });
     if (!this.media.paused) this.play();
   }
@@ -168,7 +176,10 @@ class Tracer {
     return this.clamped(this.position);
   }
 
-  /** Where the picture was a moment ago: `currentTime` already says where it goes. A picture that stood still stays there. */
+  /**
+   * Where the picture was a moment ago: during a seek `currentTime` already says where it goes. A picture that stood
+   * still has not moved.
+   */
   estimated() {
     const { position = 0, positionAt } = this;
     if (this.playingFrom === null || !positionAt) return position;
@@ -209,7 +220,9 @@ class Tracer {
   }
 
   caption() {
-    const shown = Array.from(this.media.textTracks).find((track) => track.kind === "captions" && track.mode === "showing");
+    const shown = Array.from(this.media.textTracks).find(
+      (track) => track.kind === "captions" && track.mode === "showing",
+    );
     return shown ? shown.language || "und" : "";
   }
 

@@ -1,0 +1,61 @@
+// The few things that every page does with its elements.
+import { clearProblems, toastProblem } from "./notices.js";
+
+/** The page's element with this id. Its kind is known to whoever asks, hence "any". @returns {any} */
+export const byId = (id) => document.getElementById(id);
+
+/** All elements that fit `selector`. @returns {any[]} */
+export const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+/** A new element: make("a", {href}, "text", child). @returns {any} */
+export function make(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+/** A copy of the one element in the <template> with this id. @returns {any} */
+export const copyTemplate = (id) => byId(id).content.firstElementChild.cloneNode(true);
+
+/**
+ * Change the text of `element` only if it differs: an untouched node keeps focus and selection, and a screen reader
+ * does not read it again.
+ */
+export function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Give `list` the children that `build(item)` makes; does nothing while `items` say the same as the last time. */
+export function fillOnce(list, items, build) {
+  const key = JSON.stringify(items);
+  if (list.dataset.shown === key) return;
+  list.dataset.shown = key;
+  list.replaceChildren(...items.map(build));
+}
+
+/** Fill the definition list `list` with [[term, words], …]. */
+export const fillFacts = (list, pairs) =>
+  fillOnce(list, pairs, ([term, words]) =>
+    make("div", {}, make("dt", { textContent: term }), make("dd", {}, ...breakable(String(words)))),
+  );
+
+/** A file's ending is not torn apart: it goes to the next line whole. */
+const breakable = (text) =>
+  text.split(/(?=\.[a-z]\w{1,3}$)/i).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
+
+/** Run `work` with `button` disabled; what fails is shown as a message. */
+export async function whileBusy(button, work) {
+  clearProblems();
+  button.disabled = true;
+  try {
+    await work();
+  } catch (problem) {
+    toastProblem(problem);
+  }
+  button.disabled = false;
+}
+
+/** Run `act` when `dialog` was closed by its button of this value. */
+export function whenConfirmed(dialog, value, act) {
+  dialog.addEventListener("close", () => dialog.returnValue === value && act());
+}

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { problem, root } from "../../../pod_jobs/web/static/js/shared/api.js";
+
+test("the root of the app is the folder that holds static/", () => {
+  const web = new URL("../../../pod_jobs/web/", import.meta.url).pathname;
+  assert.equal(root, web);
+});
+
+test("a problem document gives its own sentence and reason", () => {
+  const { status, message, detail } = problem(409, '{"title": "It runs already.", "detail": "task 3"}');
+  assert.deepEqual({ status, message, detail }, { status: 409, message: "It runs already.", detail: "task 3" });
+});
+
+test("an answer that is not ours is told by its status", () => {
+  for (const text of ["<html>Bad Gateway</html>", "null", ""]) {
+    assert.equal(problem(502, text).message, "The server answered with an error (502).");
+  }
+});
+
+test("the end of a session is told as such", () => {
+  assert.equal(problem(401, "{}").message, "Your sign-in has ended. Please sign in again.");
+});

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { describe, openWords, shownTask, workerName } from "../../../pod_jobs/web/static/js/shared/state.js";
+
+const running = (progress, more = {}) => ({ state: "running", template: "web", kind: "encode", progress, ...more });
+
+test("a running encode tells step, share, speed and time left", () => {
+  const task = running({ step: "encode", fraction: 0.42, speed: 1.84, eta_s: 200, workers: 2 });
+  assert.equal(openWords(task), "Encoding · 42% · 1.8× · 2 workers · about 3 min left");
+});
+
+test("what is not known is left out", () => {
+  assert.equal(openWords(running({ step: "probe", fraction: 0 })), "Reading the file");
+  assert.equal(openWords(running(undefined)), "Starting");
+});
+
+test("a waiting task tells its place", () => {
+  const waiting = (more) => openWords({ state: "waiting", template: "web", kind: "encode", ...more });
+  assert.equal(waiting({ queue_position: 1 }), "Next in the queue");
+  assert.equal(waiting({ queue_position: 7 }), "Number 7 in the queue");
+  assert.equal(waiting({}), "Starts soon");
+  assert.equal(waiting({ retry_at: new Date(Date.now() + 119_000).toISOString() }), "Next try in 2 min");
+});
+
+test("a stop that was asked for comes before everything else", () => {
+  assert.equal(openWords(running({ step: "encode", fraction: 0.5 }, { cancel_requested: true })), "Stopping");
+});
+
+test("only a running task has a bar", () => {
+  const video = (state, task) => ({ state, task });
+  assert.equal(describe(video("running", running({ step: "encode", fraction: 0.5 }))).fraction, 0.5);
+  assert.equal(describe(video("waiting", { state: "waiting", template: "web" })).fraction, null);
+  assert.equal(describe(video("ready", { state: "done" })).fraction, null);
+});
+
+test("a ready video whose newer encode failed says so", () => {
+  const { words } = describe({ state: "ready", task: { state: "error", error: { sentence: "Broken." } } });
+  assert.equal(words, "The last encode failed; the one before is shown.");
+});
+
+test("a failed video shows the sentence of its error", () => {
+  assert.equal(describe({ state: "error", task: { state: "error", error: { sentence: "Broken." } } }).words, "Broken.");
+});
+
+test("the player shows the newest web encode that is done", () => {
+  const tasks = [
+    { id: 4, template: "web", state: "running" },
+    { id: 3, template: "podcast", state: "done" },
+    { id: 2, template: "web", state: "done" },
+    { id: 1, template: "web", state: "done" },
+  ];
+  assert.equal(shownTask({ tasks }).id, 2);
+});
+
+test("a worker is called by its queue, number and machine", () => {
+  const host = "video.example.org";
+  assert.equal(workerName({ worker: `encoding.${host}.4242.0.1763`, host }), `encoding 4242 @ ${host}`);
+  assert.equal(workerName({ worker: "encoding-1", host }), `encoding-1 @ ${host}`);
+});

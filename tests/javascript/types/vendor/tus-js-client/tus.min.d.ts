@@ -1,0 +1,1 @@
+export {}; // tus-js-client sets globalThis.tus
