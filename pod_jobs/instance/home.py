@@ -13,7 +13,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import IO
@@ -33,13 +33,35 @@ def make_folders(settings: Settings) -> None:
             settings.home.mkdir(parents=True)
             settings.home.chmod(0o750)  # the database holds password hashes
         for name in FOLDERS + PRIVATE_FOLDERS:
-            (settings.home / name).mkdir(parents=True, exist_ok=True)
+            _make_folder(settings.home / name)
         for name in PRIVATE_FOLDERS:
             (settings.home / name).chmod(0o700)
         if settings.redis_socket.parent != settings.home / "run":
             _make_socket_folder(settings.redis_socket.parent)
     except OSError as error:
         raise SettingsError(f"home: {error.filename or settings.home}: {error.strerror}") from error
+
+
+def _make_folder(path: Path) -> None:
+    """With a mode that does not depend on the umask. One that others can write to is mended; its group may write only
+    where the set-group-id bit says that this is meant. Errors: OSError."""
+    if not path.exists():
+        path.mkdir()
+        path.chmod(0o750)
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    allowed = mode & ~(stat.S_IWOTH if mode & stat.S_ISGID else stat.S_IWOTH | stat.S_IWGRP)
+    if mode != allowed:
+        with suppress(PermissionError):  # it belongs to somebody else: the doctor says so
+            path.chmod(allowed)
+
+
+def open_to_others(settings: Settings) -> list[Path]:
+    """Folders that every user of this host can write to, and private ones that others can read."""
+    folders = [settings.home, *(settings.home / name for name in FOLDERS), *settings.media.folders()]
+    private = [settings.home / name for name in PRIVATE_FOLDERS]
+    forbidden = [*((path, stat.S_IWOTH) for path in folders), *((path, 0o077) for path in private)]
+    return [path for path, bits in forbidden if path.exists() and path.stat().st_mode & bits]
 
 
 def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:

@@ -1,16 +1,21 @@
 """What must be there before the web app or the janitor starts: folders, secrets, tables, system users, a way in."""
 
+import logging
 import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pod_jobs.catalog import database
-from pod_jobs.catalog.store import users
-from pod_jobs.errors import NotFound
+from pod_jobs.catalog.store import instance, users
+from pod_jobs.errors import NotFound, ServiceUnavailable
 from pod_jobs.instance import learning_traces
 from pod_jobs.instance.home import alone, make_folders
 from pod_jobs.settings import Settings
+from pod_jobs.storage import identity
+from pod_jobs.storage.site_folder import SiteFolder
+
+log = logging.getLogger(__name__)
 
 SYSTEM_USERS = {  # token's file in secrets -> user name, role
     "worker_token": ("workers", "worker"),
@@ -33,8 +38,35 @@ def prepare(settings: Settings) -> None:
         catalog = database.connect(settings.database_url)
         database.migrate(catalog)
         with catalog.connection_context():
+            identify_media(settings.media)
             for name in SYSTEM_USERS:
                 _make_system_user(settings, name, datetime.now(UTC))
+
+
+def identify_media(media: SiteFolder) -> None:
+    """Give the media folder and the catalog the same identity, unless the folder is evidently another one. Needs an open
+    database.
+
+    A folder without a mark gets one when it is the right one: it holds the newest recording, or there is no recording yet.
+    Otherwise it is away: an empty mount point must not be taken for the library.
+    """
+    known, newest = instance.media_identity(), instance.newest_source()
+    try:
+        found = media.identity()
+        if found and (not known or newest is None):
+            instance.remember_media_identity(found)
+        elif not found and newest is None:
+            media.give_identity(
+                value := identity.new()
+            )  # never the known one: a folder that has it may be mounted over this
+            instance.remember_media_identity(value)
+        elif not found and newest is not None:
+            instance.remember_media_identity(known or identity.new())
+            if media.has_source(*newest):
+                media.give_identity(instance.media_identity())
+        media.check(instance.media_identity())
+    except (OSError, ServiceUnavailable) as error:
+        log.warning("uploads and encodes wait: %s", error)
 
 
 def sign_in_link(settings: Settings, name: str) -> str:

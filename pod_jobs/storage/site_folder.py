@@ -66,6 +66,10 @@ class SiteFolder:
         """The path, on this host, of what has this name relative to the media folder. For people to read."""
         return self._media / name
 
+    def folders(self) -> list[Path]:
+        """Those in which every name is ours, for a look at their modes."""
+        return [self._media / UPLOADS, self._videos]
+
     def free_bytes(self) -> int:
         """The free space of the disk. Errors: OSError."""
         return shutil.disk_usage(self._media).free
@@ -197,6 +201,7 @@ class SiteFolder:
     def throw_away(self, folder: str) -> None:
         """Out of the way at once, by a rename; `empty_trash` deletes it. Errors: OSError."""
         trash = self._videos / TRASH
+        _make_folder(self._videos)
         _make_folder(trash)
         with suppress(FileNotFoundError):
             (self._media / folder).rename(trash / f"{time.time_ns()}-{Path(folder).name}")

@@ -8,7 +8,8 @@ from flask.typing import ResponseReturnValue
 from peewee import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
-from pod_jobs.catalog.store import users
+from pod_jobs.catalog.store import instance, users
+from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs import workforce
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
@@ -20,7 +21,7 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/healthz")
 @access.public
 def healthz() -> ResponseReturnValue:
-    parts = {"database": _database(site()), **_redis(site())}
+    parts = {"database": _database(site()), "media": _media(site()), **_redis(site())}
     healthy = all(part["ok"] for part in parts.values())
     return jsonify(ok=healthy, parts=parts), 200 if healthy else 503, {"Cache-Control": "no-store"}
 
@@ -30,6 +31,16 @@ def _database(of: Site) -> dict[str, Any]:
         with of.database.connection_context():
             users.any_administrator()
     except (OperationalError, InterfaceError):
+        return {"ok": False}
+    return {"ok": True}
+
+
+def _media(of: Site) -> dict[str, Any]:
+    """Is the media folder mounted, and the one that the catalog means?"""
+    try:
+        with of.database.connection_context():
+            of.settings.media.check(instance.media_identity())
+    except (OperationalError, InterfaceError, ServiceUnavailable):
         return {"ok": False}
     return {"ok": True}
 

@@ -23,9 +23,10 @@ CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "key-value server": services.check_key_value_server,
     "clock": services.check_clock,
     "catalog": services.check_catalog,
+    "media": services.check_media,
 }
 BEFORE_START = ("folders", "secrets", "ffmpeg", "browser files", "database")
-BEFORE_JOBS = ("folders", "free space", "key-value server", "clock", "catalog")
+BEFORE_JOBS = ("folders", "free space", "key-value server", "clock", "catalog", "media")
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0

@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Iterator
 
 from pod_jobs.errors import PodJobsError
-from pod_jobs.instance.doctor.finding import Finding
-from pod_jobs.instance.home import FOLDERS, PRIVATE_FOLDERS
+from pod_jobs.instance.doctor.finding import Finding, State
+from pod_jobs.instance.home import FOLDERS, PRIVATE_FOLDERS, open_to_others
 from pod_jobs.settings import ROOT, Settings
 
 GB = 10**9
@@ -21,7 +21,13 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
         except OSError as error:
             yield Finding("folders", "fault", f"{folder} cannot be written: {error.strerror}")
             return
-    yield Finding("folders", "ok", f"{settings.home} can be written")
+    if open_ones := open_to_others(settings):
+        names = " ".join(f"'{path}'" for path in open_ones)
+        on_share = all(path.is_relative_to(settings.media.path_of("")) for path in open_ones)  # its modes may be given
+        state: State = "warning" if on_share else "fault"
+        yield Finding("folders", state, f"other users of this host may change {names}", f"chmod o-rwx {names}")
+        return
+    yield Finding("folders", "ok", f"{settings.home} can be written, and not by every user")
 
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:

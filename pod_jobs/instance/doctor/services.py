@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from pod_jobs.errors import PodJobsError
 from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.media_folder import IDENTITY
 from pod_jobs.settings import Settings
 
 OLDEST_SERVER = (6, 2)  # has LMOVE and BLMOVE, on which RQ's hand-over of a job rests
@@ -79,12 +80,8 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 def check_catalog(settings: Settings) -> Iterator[Finding]:
     """The web app knows this host's worker token."""
-    url = f"{settings.catalog_url}/api/v1/me"
     try:
-        token = settings.secret("worker_token")
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy of the environment
-            answer = session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
+        answer = _ask_who_we_are(settings)
     except PodJobsError as error:
         yield Finding("catalog", "fault", error.reason, "pod-jobs token add workers, on the web host")
         return
@@ -96,7 +93,35 @@ def check_catalog(settings: Settings) -> Iterator[Finding]:
     elif answer.status_code in (401, 403):
         yield Finding("catalog", "fault", f"{settings.catalog_url} refuses secrets/worker_token")
     else:
-        yield Finding("catalog", "fault", f"{url} answers {answer.status_code}")
+        yield Finding("catalog", "fault", f"{answer.url} answers {answer.status_code}")
+
+
+def check_media(settings: Settings) -> Iterator[Finding]:
+    """The media folder here is the one that the catalog means: a share that is not mounted leaves an empty folder."""
+    try:
+        answer = _ask_who_we_are(settings)
+        expected = str(answer.json().get("media", "")) if answer.ok else ""
+    except (PodJobsError, requests.RequestException):
+        expected = ""
+    if not expected:
+        yield Finding("media", "warning", f"{settings.media}: not compared with the catalog, which does not answer")
+        return
+    try:
+        settings.storage.check(expected)
+    except PodJobsError as error:
+        remedy = "mount it; for a copy of the right one that lost its mark: echo "
+        yield Finding("media", "fault", error.reason, f"{remedy}{expected} > '{settings.media.path_of(IDENTITY)}'")
+        return
+    yield Finding("media", "ok", f"{settings.media} is the one that the catalog means")
+
+
+def _ask_who_we_are(settings: Settings) -> requests.Response:
+    """Errors: SettingsError without a token; requests.RequestException."""
+    token = settings.secret("worker_token")
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy of the environment
+        url = f"{settings.catalog_url}/api/v1/me"
+        return session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
 
 
 def _keeps_and_evicts_nothing(facts: dict[str, object], *, accepted: bool) -> Iterator[Finding]:

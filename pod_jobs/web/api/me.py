@@ -4,6 +4,7 @@ from flask import Blueprint, current_app, send_from_directory
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog import permissions
+from pod_jobs.catalog.store import instance
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 
@@ -21,6 +22,7 @@ def me() -> ResponseReturnValue:
         "role": user.role,
         "permissions": granted,
         "language": user.language,
+        "media": instance.media_identity(),
     }
 
 

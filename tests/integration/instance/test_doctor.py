@@ -1,10 +1,13 @@
 """The doctor on real services that are ill."""
 
+import json
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -221,3 +224,38 @@ def test_a_worker_waits_until_all_is_well_and_says_what_is_not(tmp_path: Path) -
     finally:
         worker.kill()
         worker.wait()
+
+
+def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(settings: Settings) -> None:
+    assert state(settings, "media").state == "warning", "no web app answers here"
+
+    class Catalog(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            raw = json.dumps({"media": "the-right-one"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Catalog) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        there = changed(settings, worker={"catalog_url": f"http://127.0.0.1:{server.server_port}"})
+        found = state(there, "media")
+        assert found.state == "fault" and "is another one" in found.text
+        subprocess.run(["sh", "-c", found.remedy.partition("its mark: ")[2]], check=True)  # the line, as it is shown
+        assert state(there, "media").state == "ok"
+        server.shutdown()
+
+
+def test_folders_that_every_user_can_write_to_are_a_fault_and_those_of_a_share_a_warning(settings: Settings) -> None:
+    assert state(settings, "folders").state == "ok"
+    settings.media_folder.chmod(0o777)
+    assert state(settings, "folders").state == "warning"
+    (settings.home / "logs").chmod(0o777)
+    found = state(settings, "folders")
+    assert found.state == "fault" and str(settings.home / "logs") in found.text
+    subprocess.run(shlex.split(found.remedy), check=True)
+    assert state(settings, "folders").state == "ok"

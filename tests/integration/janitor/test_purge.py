@@ -14,12 +14,15 @@ from redis import Redis
 
 from pod_jobs import media_folder
 from pod_jobs.catalog.models import Task, Video
-from pod_jobs.catalog.store import reports, retention, tasks, uploads, users, videos
+from pod_jobs.catalog.store import instance, reports, retention, tasks, uploads, users, videos
+from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.janitor import purge, rounds
 from pod_jobs.janitor.leader import Leader
 from pod_jobs.janitor.rounds import UNFINISHED, Duty, InSlices, do_round
 from pod_jobs.media_folder import REPLACED_MARK, TRASH
 from pod_jobs.settings import Settings, load
+from pod_jobs.storage import identity
+from tests import planted
 from tests.integration.janitor.conftest import ALLOWED, now
 
 
@@ -183,3 +186,38 @@ def test_outputs_that_come_into_use_again_while_a_purge_waits_stay(
     monkeypatch.setattr(retention, "folders_in_use", lambda videos: next(answers))
     purged(settings)
     assert folder.exists()
+
+
+def test_nothing_is_purged_while_the_media_folder_is_away(home: Path, redis: Redis, task: Task) -> None:
+    """A deleted video's row must not go before its files, and nothing in a folder that is not ours."""
+    settings = load()
+    identity.write(settings.media_folder, "another")
+    instance.remember_media_identity("the-right-one")
+    videos.delete(task.video_id, tasks.get(task.id).video.owner, now())
+    stranger = settings.media_folder / "uploads/somebody-else's"
+    stranger.parent.mkdir()
+    stranger.touch()
+    os.utime(stranger, (1, 1))
+    with pytest.raises(ServiceUnavailable):
+        purged(settings)
+    assert stranger.exists() and len(retention.deleted_videos()) == 1
+    identity.write(settings.media_folder, "the-right-one")
+    purged(settings)
+    assert not stranger.exists() and retention.deleted_videos() == []
+
+
+@pytest.mark.parametrize("kind", planted.KINDS)
+def test_what_was_planted_in_outputs_is_purged_and_nothing_outside(
+    home: Path, redis: Redis, task: Task, tmp_path: Path, kind: str
+) -> None:
+    settings, secret = load(), planted.make_secret(tmp_path / "outside")
+    folder = settings.media_folder / media_folder.video_folder(task.video_id) / "encode-9-g1.part"
+    folder.mkdir(parents=True)
+    for name in ("x", REPLACED_MARK, "encoding.log"):
+        planted.KINDS[kind](folder / name, secret)
+    purged(settings)
+    assert planted.is_untouched(secret)
+    os.utime(folder / REPLACED_MARK, (1, 1))
+    purged(settings)
+    assert not folder.exists() and planted.is_untouched(secret)
+    assert list((settings.media_folder / "videos" / TRASH).iterdir()) == []

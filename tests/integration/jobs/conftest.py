@@ -31,6 +31,7 @@ class SmallCatalog:
     reports: list[dict[str, Any]] = field(default_factory=list)
     failures: int = 0
     template: str = "web"
+    media: str = ""
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         task = int(path.split("/")[4])
@@ -42,7 +43,7 @@ class SmallCatalog:
         self.starts.append({"task": task, **body})
         order = {"task": task, "generation": body["generation"], "attempt": len(self.starts), "failures": self.failures}
         place = {"video": 3, "title": "t", "source": "videos/000003/source", "folder": "videos/000003"}
-        return 200, {**order, **place, "kind": "encode", "template": self.template}
+        return 200, {**order, **place, "kind": "encode", "template": self.template, "media": self.media}
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from flask import Flask
 from redis import Redis
 from rq import Worker
 
+from pod_jobs.catalog.store import instance
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.workforce import JANITOR_KEY
-from pod_jobs.settings import QUEUES
+from pod_jobs.settings import QUEUES, Settings
+from pod_jobs.storage import identity
 
 
 @pytest.fixture
@@ -37,3 +39,16 @@ def test_a_part_that_is_missing_is_named(app: Flask, redis: Redis, workers: list
     assert response.status_code == 503
     missing = {name for name, part in response.get_json()["parts"].items() if not part["ok"]}
     assert missing == {"janitor", "workers.encoding", "workers.transcripting"}
+
+
+def test_a_media_folder_that_is_not_the_catalogs_is_named(
+    app: Flask, redis: Redis, workers: list[Worker], settings: Settings, catalog: None
+) -> None:
+    redis.set(JANITOR_KEY, "host:1", ex=30)
+    instance.remember_media_identity("the-right-one")
+    response = app.test_client().get("/healthz")
+    document = response.get_json()
+    assert response.status_code == 503
+    assert [name for name, part in document["parts"].items() if not part["ok"]] == ["media"]
+    identity.write(settings.media_folder, "the-right-one")
+    assert app.test_client().get("/healthz").status_code == 200

@@ -1,9 +1,15 @@
 """Who gets which bytes of which file, finished or growing."""
 
+import os
+from pathlib import Path
+
 import pytest
 
+from pod_jobs.catalog.store import instance
+from pod_jobs.storage import identity
 from pod_jobs.web.media_files import listed_extent
-from tests.integration.web.conftest import OUTPUT_FILES, Caller, Worker, problem
+from tests import planted
+from tests.integration.web.conftest import CLIP, OUTPUT_FILES, Caller, Worker, problem
 
 PLAYLIST = b"""#EXTM3U
 #EXT-X-VERSION:7
@@ -168,3 +174,59 @@ def test_a_deleted_video_is_gone_at_once(lea: Caller, published: str) -> None:
 def test_what_a_playlist_lists() -> None:
     assert listed_extent(PLAYLIST.decode()) == 800
     assert listed_extent("#EXTM3U\n#EXTINF:4.0,\n") == 0
+
+
+@pytest.mark.parametrize("kind", planted.KINDS)
+def test_what_was_planted_in_a_work_folder_is_not_served_while_it_grows(
+    lea: Caller, worker: Worker, growing: str, tmp_path: Path, kind: str
+) -> None:
+    secret = planted.make_secret(tmp_path / "outside")
+    folder = worker.media / f"{growing.replace('/media/1/', 'videos/000001/')}.part"
+    for name in ("encoding.log", "360p.m3u8", "360p.m4s", "x.json", "x.vtt", "done.json"):
+        (folder / name).unlink(missing_ok=True)
+        planted.KINDS[kind](folder / name, secret)
+        response = lea("GET", f"{growing}/{name}", headers={"Range": "bytes=0-9"})
+        assert response.status_code == 404 and planted.SECRET.encode() not in response.data, name
+    assert planted.is_untouched(secret)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in planted.KINDS if kind != "hard link"])  # a backup makes those
+def test_what_was_planted_in_a_published_folder_is_not_served(
+    lea: Caller, worker: Worker, published: str, tmp_path: Path, kind: str
+) -> None:
+    secret = planted.make_secret(tmp_path / "outside")
+    folder = worker.media / published.replace("/media/1/", "videos/000001/")
+    for name in ("encoding.log", "360p.mp4", "x.json", "x.vtt"):
+        (folder / name).unlink(missing_ok=True)
+        planted.KINDS[kind](folder / name, secret)
+        assert lea("GET", f"{published}/{name}").status_code == 404, name
+    planted.KINDS[kind](folder.with_name("encode-1-g7"), secret.parent / "secret")
+    assert lea("GET", "/media/1/encode-1-g7/secret.json").status_code == 404
+    assert planted.is_untouched(secret)
+
+
+def test_the_result_of_a_run_is_not_for_everybody(lea: Caller, worker: Worker, published: str) -> None:
+    folder = worker.media / published.replace("/media/1/", "videos/000001/")
+    (folder / "done.json").write_text("{}")
+    assert lea("GET", f"{published}/done.json").status_code == 404
+
+
+def test_a_file_with_a_second_name_in_a_backup_is_served(lea: Caller, worker: Worker, published: str) -> None:
+    path = worker.media / published.replace("/media/1/", "videos/000001/") / "360p.mp4"
+    os.link(path, worker.media / "backup")
+    assert lea("GET", f"{published}/360p.mp4").status_code == 200
+
+
+@pytest.mark.usefixtures("catalog")
+def test_a_media_folder_that_is_away_is_no_404(lea: Caller, worker: Worker, published: str) -> None:
+    identity.write(worker.media, "the-right-one")
+    instance.remember_media_identity("the-right-one")
+    assert lea("GET", f"{published}/360p.mp4").status_code == 200
+    worker.media.rename(worker.media.with_name("unmounted"))
+    worker.media.mkdir()
+    problem(lea("GET", f"{published}/360p.mp4"), 503, "service-unavailable")
+    for method, path in (("POST", "/api/v1/videos?name=a.mp4"), ("PUT", "/api/v1/videos?name=a.mp4")):
+        problem(lea(method, path, data=CLIP), 503, "service-unavailable")
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "100", "Upload-Metadata": "filename YS5tcDQ="}
+    assert lea("POST", "/api/v1/uploads", headers=tus).status_code == 503
+    assert list(worker.media.iterdir()) == [], "nothing was written under the mount point"

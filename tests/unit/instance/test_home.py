@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.catalog import database, models
-from pod_jobs.catalog.store import users
+from pod_jobs.catalog.store import instance, users, videos
 from pod_jobs.errors import Refused, SettingsError
 from pod_jobs.instance import home
 from pod_jobs.instance.prepare import first_sign_in_link, prepare
@@ -133,3 +133,104 @@ def test_a_place_that_cannot_be_written_is_a_setting_at_fault(tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="home: "):
         home.make_folders(load(tmp_path / "file" / "home"))
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
+def test_modes_do_not_depend_on_the_umask_even_in_a_folder_that_exists(settings: Settings, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        settings.home.mkdir(mode=0o755)
+        home.make_folders(settings)
+        prepare(settings)
+        settings.media.upload("x")
+        (settings.home / "upload").write_text("x")
+        settings.media.place(settings.home / "upload", "videos/000001/source")
+        found = {
+            name: stat.S_IMODE((settings.home / name).stat().st_mode) for name in (*home.FOLDERS, *home.PRIVATE_FOLDERS)
+        }
+        assert found == {"media": 0o750, "logs": 0o750, "redis": 0o700, "run": 0o700, "secrets": 0o700}
+        below = [settings.home / "media" / name for name in ("uploads", "videos", "videos/000001")]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in below} == {0o750}
+        assert home.open_to_others(settings) == []
+    finally:
+        os.umask(before)
+
+
+def test_folders_that_an_earlier_version_left_open_are_mended(settings: Settings) -> None:
+    home.make_folders(settings)
+    logs, media = settings.home / "logs", settings.home / "media"
+    logs.chmod(0o777)
+    media.chmod(0o2777)  # with its set-group-id bit: the group may write
+    (settings.home / "secrets").chmod(0o755)
+    assert {path.name for path in home.open_to_others(settings)} == {"logs", "media", "secrets"}
+    home.make_folders(settings)
+    assert stat.S_IMODE(logs.stat().st_mode) == 0o755 and stat.S_IMODE(media.stat().st_mode) == 0o2775
+    assert home.open_to_others(settings) == []
+
+
+def video(settings: Settings, *, with_file: bool) -> None:
+    """A row, and its source of 4 bytes."""
+    owner = users.create("léa", "lecturer", None, datetime.now(UTC))
+    upload = settings.media.upload("x")
+    upload.write_text("film")
+    place = (lambda name: settings.media.place(upload, name)) if with_file else (lambda name: None)
+    videos.create(owner, "t", videos.Source("a.mp4", 4), datetime.now(UTC), place)
+
+
+def identities(settings: Settings) -> tuple[str, str]:
+    """(the folder's, the catalog's) after a preparation."""
+    prepare(settings)
+    with database.connect(settings.database_url).connection_context():
+        return settings.media.identity(), instance.media_identity()
+
+
+def forget(settings: Settings) -> None:
+    """As an instance of an earlier version."""
+    (settings.home / "media" / ".identity").unlink(missing_ok=True)
+    models.InstanceFact.delete().execute()
+
+
+def test_a_new_media_folder_gets_an_identity_once_and_the_catalog_remembers_it(settings: Settings) -> None:
+    folder, catalog = identities(settings)
+    assert folder == catalog and len(folder) == 32
+    assert identities(settings) == (folder, catalog)
+
+
+def test_an_instance_of_an_earlier_version_gets_one_where_its_newest_recording_is(settings: Settings) -> None:
+    prepare(settings)
+    with database.connect(settings.database_url).connection_context():
+        video(settings, with_file=True)
+        forget(settings)
+    folder, catalog = identities(settings)
+    assert folder == catalog != ""
+
+
+def test_an_empty_mount_point_gets_no_identity_and_the_right_folder_gets_it_later(settings: Settings) -> None:
+    prepare(settings)
+    with database.connect(settings.database_url).connection_context():
+        video(settings, with_file=False)
+        forget(settings)
+    folder, catalog = identities(settings)
+    assert folder == "" and catalog != "", "all that needs it waits"
+    (settings.home / "media/videos/000001").mkdir(parents=True)
+    (settings.home / "media/videos/000001/source").write_text("film")
+    assert identities(settings) == (catalog, catalog)
+
+
+def test_a_folder_with_another_identity_is_left_alone_once_there_are_recordings(settings: Settings) -> None:
+    _, catalog = identities(settings)
+    (settings.home / "media/.identity").write_text("another\n")
+    assert identities(settings) == ("another", "another"), (
+        "nothing can be lost yet: a share was mounted after the first start"
+    )
+    with database.connect(settings.database_url).connection_context():
+        video(settings, with_file=True)
+    (settings.home / "media/.identity").write_text("a third\n")
+    assert identities(settings) == ("a third", "another")
+
+
+def test_an_unmounted_share_before_the_first_recording_gets_a_mark_of_its_own(settings: Settings) -> None:
+    first, _ = identities(settings)
+    (settings.home / "media/.identity").unlink()
+    second, catalog = identities(settings)
+    assert second == catalog != first

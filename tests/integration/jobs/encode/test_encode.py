@@ -1,9 +1,10 @@
 """The encode job by a real worker; what it encodes is tested with the media library."""
 
+import pytest
 from redis import Redis
 
 from pod_jobs.settings import Settings
-from pod_jobs.storage import Run
+from pod_jobs.storage import Run, identity
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
 from tests.integration.jobs.small_jobs import enqueue, status
 from tests.servers import wait_until
@@ -46,3 +47,21 @@ def test_what_the_settings_of_one_host_lack_is_left_to_another(
     )
     assert report["retry_in_s"] >= 1
     assert status(redis) == "scheduled"
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_a_recording_waits_while_its_host_has_not_mounted_the_media_folder(
+    settings: Settings, redis: Redis, small_catalog: SmallCatalog, start_worker: StartWorker, present: bool
+) -> None:
+    """An empty local folder under the same path: the source is not missing, the share is away."""
+    identity.write(settings.media_folder, "another") if present else None
+    before = list(settings.media_folder.iterdir())
+    small_catalog.media = "the-right-one"
+    for queue_name in ("encoding", "catalog"):
+        start_worker(queue_name)
+    enqueue(redis)
+    wait_until(lambda: small_catalog.reports)
+    report = small_catalog.reports[0]
+    assert (report["outcome"], report["error_code"]) == ("retry", "service-unavailable")
+    assert ("is another one" if present else "is not mounted, or empty") in report["reason"]
+    assert status(redis) == "scheduled" and list(settings.media_folder.iterdir()) == before
