@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from pod_jobs.web.api import deliveries, lanes, me, results, tasks, traces, videos
+from pod_jobs.web.api import captions, deliveries, lanes, me, results, tasks, traces, videos
 
 BLUEPRINTS = (
     videos.blueprint,
@@ -10,6 +10,7 @@ BLUEPRINTS = (
     deliveries.blueprint,
     results.blueprint,
     me.blueprint,
+    captions.blueprint,
     traces.blueprint,
     lanes.blueprint,
 )

@@ -1,0 +1,312 @@
+"""/videos/…/captions: read, upload, edit, review, restore; /search: what is said, and where.
+
+Times are seconds of the uploaded recording. Cues travel as captions/documents.py has them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from pod_jobs.captions.cues import Cue
+from pod_jobs.captions.documents import checked_cues, documents_of
+from pod_jobs.captions.parsing import Remark, read_captions
+from pod_jobs.captions.rules import Breach, check
+from pod_jobs.captions.writing import write_srt, write_text, write_vtt, write_words
+from pod_jobs.catalog.caption_models import CaptionTrack, CaptionVersion
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import User, Video
+from pod_jobs.catalog.store import caption_search, captions, users, videos
+from pod_jobs.catalog.store.captions import Change, Conflict, Made
+from pod_jobs.errors import Malformed, NotFound
+from pod_jobs.jobs.speech_plan import cue_rules
+from pod_jobs.media.facts.languages import find_language
+from pod_jobs.web.api import answers
+from pod_jobs.web.api.documents import instant
+from pod_jobs.web.guards import access, problems
+from pod_jobs.web.guards.access import link_base, require_user
+from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.site import now, site
+
+blueprint = Blueprint("api_captions", __name__)
+
+MOST_BODY_BYTES = 25_000_000  # 20 MB of captions, and a form around them
+MOST_FOUND = 100
+WRITERS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {  # ending -> MIME type, writer
+    "vtt": ("text/vtt", lambda cues, _: write_vtt(cues)),
+    "srt": ("application/x-subrip", lambda cues, _: write_srt(cues)),
+    "txt": ("text/plain", lambda cues, _: write_text(cues)),
+    "json": ("application/json", write_words),
+}
+Document = dict[str, Any]
+
+
+@blueprint.get("/videos/<int:video_id>/captions")
+@access.needs("see-videos")
+def list_tracks(video_id: int) -> ResponseReturnValue:
+    video = videos.get(video_id, require_user())
+    tracks = captions.tracks_of([video.id])[video.id]
+    return answers.fresh({"captions": [track_document(track) for track in tracks]})
+
+
+@blueprint.post("/videos/<int:video_id>/captions")
+@access.needs("change-videos")
+def upload(video_id: int) -> ResponseReturnValue:
+    """A WebVTT or SubRip file as the body; ?language=fr and ?label=. Errors: BadCaptions with each fault and its line."""
+    user = require_user()
+    video = videos.get_to_change(video_id, user)
+    language = find_language(request.args.get("language", ""))
+    if language is None:
+        raise Malformed("language: an ISO 639 code is needed, for instance fr")
+    request.max_content_length = MOST_BODY_BYTES
+    read = read_captions(request.get_data(cache=False))
+    label = " ".join(request.args.get("label", "").split())[:100]
+    with transaction():
+        track = captions.take(video, Made("upload", language.code, read.cues, label), "imported", user, now())
+    users.note(user.name, "captions", f"video {video.id}", now(), f"imported track {track.id}")
+    return {**track_document(track), "remarks": [_remark(one) for one in read.remarks]}, 201
+
+
+@blueprint.get("/videos/<int:video_id>/captions/<int:track_id>")
+@access.needs("see-videos")
+def show(video_id: int, track_id: int) -> ResponseReturnValue:
+    """One track with its cues, what breaks the rules, and the caller's own draft."""
+    user = require_user()
+    track = _track(video_id, track_id, user)
+    cues = captions.cues_of(track)
+    draft = captions.draft_of(track, user)
+    return answers.fresh(
+        {
+            **track_document(track),
+            "cues": documents_of(cues),
+            "breaches": [_breach(one) for one in check(cues, cue_rules(site().settings))],
+            "draft": None
+            if draft is None
+            else {"base": draft.base, "cues": draft.cues, "at": instant(draft.updated_at)},
+        }
+    )
+
+
+@blueprint.put("/videos/<int:video_id>/captions/<int:track_id>")
+@access.needs("change-videos")
+def save(video_id: int, track_id: int) -> ResponseReturnValue:
+    """{"base": 3, "cues": […]}: a new version, made from version `base`. 409 with what is there when somebody else was faster."""
+    user = require_user()
+    track, said = _track_to_change(video_id, track_id, user), _body()
+    change = Change(
+        answers.field(said, "base", int), checked_cues(said.get("cues")), site().settings.speech.keep_versions
+    )
+    try:
+        track = captions.save(track, change, user, now())
+    except Conflict as conflict:
+        return _conflict(conflict)
+    users.note(user.name, "captions", f"video {video_id}", now(), f"track {track_id} version {track.version}")
+    return track_document(track)
+
+
+@blueprint.delete("/videos/<int:video_id>/captions/<int:track_id>")
+@access.needs("change-videos")
+def delete(video_id: int, track_id: int) -> ResponseReturnValue:
+    user = require_user()
+    captions.delete(_track_to_change(video_id, track_id, user))
+    users.note(user.name, "captions", f"video {video_id}", now(), f"deleted track {track_id}")
+    return "", 204
+
+
+@blueprint.post("/videos/<int:video_id>/captions/<int:track_id>/review")
+@access.needs("change-videos")
+def review(video_id: int, track_id: int) -> ResponseReturnValue:
+    """{"base": 3}: somebody has read all of version 3."""
+    user = require_user()
+    track, base = _track_to_change(video_id, track_id, user), answers.field(answers.body(), "base", int)
+    try:
+        return track_document(captions.review(track, base, user, now()))
+    except Conflict as conflict:
+        return _conflict(conflict)
+
+
+@blueprint.post("/videos/<int:video_id>/captions/<int:track_id>/restore")
+@access.needs("change-videos")
+def restore(video_id: int, track_id: int) -> ResponseReturnValue:
+    """{"version": 1, "base": 3}: version 1 becomes the newest one."""
+    user, said = require_user(), answers.body()
+    track = _track_to_change(video_id, track_id, user)
+    number, base = answers.field(said, "version", int), answers.field(said, "base", int)
+    try:
+        return track_document(captions.restore(track, number, base, site().settings.speech.keep_versions, user, now()))
+    except Conflict as conflict:
+        return _conflict(conflict)
+
+
+@blueprint.get("/videos/<int:video_id>/captions/<int:track_id>/versions")
+@access.needs("see-videos")
+def versions(video_id: int, track_id: int) -> ResponseReturnValue:
+    track = _track(video_id, track_id, require_user())
+    return answers.fresh({"versions": [_version(one) for one in captions.versions_of(track)]})
+
+
+@blueprint.get("/videos/<int:video_id>/captions/<int:track_id>/versions/<int:number>")
+@access.needs("see-videos")
+def version(video_id: int, track_id: int, number: int) -> ResponseReturnValue:
+    track = _track(video_id, track_id, require_user())
+    return answers.fresh({"number": number, "cues": documents_of(captions.cues_of(track, number))})
+
+
+@blueprint.put("/videos/<int:video_id>/captions/<int:track_id>/draft")
+@access.needs("change-videos")
+def keep_draft(video_id: int, track_id: int) -> ResponseReturnValue:
+    """{"base": 3, "cues": […]}: kept for this person only, until it is saved or thrown away."""
+    user, said = require_user(), _body()
+    track = _track_to_change(video_id, track_id, user)
+    captions.keep_draft(track, user, answers.field(said, "base", int), checked_cues(said.get("cues")), now())
+    return "", 204
+
+
+@blueprint.delete("/videos/<int:video_id>/captions/<int:track_id>/draft")
+@access.needs("change-videos")
+def forget_draft(video_id: int, track_id: int) -> ResponseReturnValue:
+    user = require_user()
+    captions.forget_draft(_track_to_change(video_id, track_id, user), user)
+    return "", 204
+
+
+@blueprint.get("/videos/<int:video_id>/captions/<int:track_id>/file.<ending>")
+@access.needs("see-videos")
+def file(video_id: int, track_id: int, ending: str) -> ResponseReturnValue:
+    """The newest version as a file: vtt, srt, txt, or json with words."""
+    track = _track(video_id, track_id, require_user())
+    if ending not in WRITERS:
+        raise NotFound(f"captions as .{ending}")
+    mime, write = WRITERS[ending]
+    response = Response(write(captions.cues_of(track), track.language), mimetype=mime)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Content-Disposition"] = f'inline; filename="captions-{video_id}-{track.language}.{ending}"'
+    response.set_etag(f"{track.id}-{track.version}-{ending}")
+    return response.make_conditional(request)
+
+
+@blueprint.get("/videos/<int:video_id>/speech")
+@access.needs("see-videos")
+def show_wish(video_id: int) -> ResponseReturnValue:
+    """What is wanted of this recording's speech."""
+    videos.get(video_id, require_user())
+    return answers.fresh(_wish(video_id))
+
+
+@blueprint.put("/videos/<int:video_id>/speech")
+@access.needs("change-videos")
+def set_wish(video_id: int) -> ResponseReturnValue:
+    """{"language": "fr" or "", "glossary": ["Esup-Pod"], "automatic": true, false or null}."""
+    videos.get_to_change(video_id, require_user())
+    said = answers.body()
+    language = answers.field(said, "language", str)
+    if language and find_language(language) is None:
+        raise Malformed("language: an ISO 639 code is needed, for instance fr")
+    glossary, automatic = answers.field(said, "glossary", list), said.get("automatic")
+    if len(glossary) > 100 or not all(isinstance(term, str) and 0 < len(term) <= 60 for term in glossary):
+        raise Malformed("glossary: at most 100 terms of 1 to 60 characters are needed")
+    if automatic not in (True, False, None):
+        raise Malformed("automatic: true, false or null is needed")
+    captions.set_wish(video_id, language, glossary, automatic)
+    return _wish(video_id)
+
+
+@blueprint.get("/captions/unreviewed")
+@access.needs("see-all-videos")
+def unreviewed() -> ResponseReturnValue:
+    """Captions that nobody has read to the end, the oldest first."""
+    found = captions.unreviewed()
+    return answers.fresh({"captions": [{**track_document(one), **_video(one.video)} for one in found]})
+
+
+@blueprint.get("/search")
+@access.needs("see-videos")
+def search() -> ResponseReturnValue:
+    """?q=: every word, from its start; a phrase in quotation marks."""
+    user = require_user()
+    owner = None if access.may("see-all-videos") else user
+    found = caption_search.search(request.args.get("q", "")[:200], owner, MOST_FOUND)
+    return answers.fresh({"found": [_found(one) for one in found]})
+
+
+def track_document(track: CaptionTrack) -> Document:
+    address = f"{link_base()}/api/v1/videos/{track.video_id}/captions/{track.id}"
+    return {
+        "id": track.id,
+        "language": track.language,
+        "label": track.label,
+        "origin": track.origin,
+        "translated": track.translated,
+        "state": track.state,
+        "version": track.version,
+        "needs_check": track.needs_check,
+        "model": track.model,
+        "newer_automatic": track.newer_automatic,
+        "edited_by": track.edited_by.name if track.edited_by else None,
+        "created_at": instant(track.created_at),
+        "updated_at": instant(track.updated_at),
+        "url": address,
+        "files": {ending: f"{address}/file.{ending}" for ending in WRITERS},
+    }
+
+
+def _track(video_id: int, track_id: int, user: User) -> CaptionTrack:
+    """Errors: NotFound, also for another lecturer's video."""
+    videos.get(video_id, user)
+    return captions.get(track_id, video_id)
+
+
+def _track_to_change(video_id: int, track_id: int, user: User) -> CaptionTrack:
+    videos.get_to_change(video_id, user)
+    return captions.get(track_id, video_id)
+
+
+def _body() -> Document:
+    request.max_content_length = MOST_BODY_BYTES
+    return answers.body()
+
+
+def _conflict(conflict: Conflict) -> ResponseReturnValue:
+    """The problem, with what is there now: for a page that lets a person merge."""
+    response = problems.answer(conflict)
+    document = {**response.get_json(), "current": track_document(conflict.track)}
+    there = jsonify(document)
+    there.status_code, there.mimetype = response.status_code, "application/problem+json"
+    return there
+
+
+def _version(one: CaptionVersion) -> Document:
+    author = one.author.name if one.author else None
+    return {"number": one.number, "note": one.note, "author": author, "created_at": instant(one.created_at)}
+
+
+def _remark(one: Remark) -> Document:
+    facts = {"line": str(one.line), "detail": one.detail}
+    return {"code": one.code, "line": one.line, "sentence": translated(one.code, facts)}
+
+
+def _breach(one: Breach) -> Document:
+    return {
+        "cue": one.cue,
+        "rule": one.rule,
+        "found": round(one.found, 2),
+        "limit": one.limit,
+        "warning": one.is_warning,
+    }
+
+
+def _wish(video_id: int) -> Document:
+    wish = captions.wish_of(video_id)
+    return {"language": wish.language, "glossary": wish.glossary or [], "automatic": wish.automatic}
+
+
+def _video(video: Video) -> Document:
+    return {"video": {"id": video.id, "title": video.title, "owner": video.owner.name}}
+
+
+def _found(one: caption_search.Found) -> Document:
+    at_s = max(0.0, one.at_s)
+    page = f"{link_base()}/videos/{one.video.id}?t={at_s:.0f}"
+    named = {"id": one.video.id, "title": one.video.title}
+    return {"video": named, "language": one.language, "at_s": at_s, "snippet": one.snippet, "page_url": page}

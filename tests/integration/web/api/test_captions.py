@@ -1,0 +1,135 @@
+"""/videos/…/captions and /search, as a page and a program use them."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.web.conftest import Caller
+
+VTT = "WEBVTT\n\n00:01.000 --> 00:03.000\n<v Léa>L’osmose <script>x</script>\n\n00:04.000 --> 00:05.000 line:0\nMembrane\n"
+CUES = [[1.0, 3.0, "Corrigé", "", []]]
+
+
+@pytest.fixture
+def video(lea: Caller) -> int:
+    return int(lea.upload()["id"])
+
+
+@pytest.fixture
+def track(lea: Caller, video: int) -> dict[str, Any]:
+    response = lea("POST", f"/api/v1/videos/{video}/captions?language=fra", data=VTT.encode())
+    assert response.status_code == 201, response.text
+    return response.get_json()
+
+
+def path(track: dict[str, Any]) -> str:
+    return str(track["url"].removeprefix("http://pod.test"))
+
+
+def test_an_upload_is_read_and_told(track: dict[str, Any]) -> None:
+    assert (track["language"], track["origin"], track["state"], track["version"]) == ("fr", "upload", "corrected", 1)
+    assert [(one["code"], one["line"]) for one in track["remarks"]] == [
+        ("captions-tags-left-out", 3),
+        ("captions-position-left-out", 6),
+    ]
+
+
+def test_a_faulty_file_is_refused_with_its_lines(lea: Caller, video: int) -> None:
+    bad = b"WEBVTT\n\n00:03.000 --> 00:01.000\nBackward\n\nLost\n"
+    response = lea("POST", f"/api/v1/videos/{video}/captions?language=fr", data=bad)
+    assert response.status_code == 422
+    assert "line 3: captions-backward" in response.get_json()["detail"]
+    assert "line 6: captions-text-without-time" in response.get_json()["detail"]
+    assert lea("GET", f"/api/v1/videos/{video}/captions").get_json()["captions"] == []
+
+
+@pytest.mark.parametrize("language", ["", "xx", "klingon", "../"])
+def test_a_language_is_needed(lea: Caller, video: int, language: str) -> None:
+    response = lea("POST", f"/api/v1/videos/{video}/captions", query_string={"language": language}, data=VTT.encode())
+    assert response.status_code == 400
+
+
+def test_files_of_every_kind(lea: Caller, track: dict[str, Any]) -> None:
+    vtt = lea("GET", f"{path(track)}/file.vtt")
+    assert vtt.mimetype == "text/vtt"
+    assert vtt.text.startswith("WEBVTT\n\n00:00:01.000 --> 00:00:03.000\n<v Léa>L’osmose x\n")
+    assert "00:00:04,000 --> 00:00:05,000\nMembrane" in lea("GET", f"{path(track)}/file.srt").text
+    assert lea("GET", f"{path(track)}/file.txt").text == "Léa: L’osmose x\n\nMembrane\n"
+    assert lea("GET", f"{path(track)}/file.json").get_json()["cues"][0]["speaker"] == "Léa"
+    assert lea("GET", f"{path(track)}/file.exe").status_code == 404
+    assert lea("GET", f"{path(track)}/file.vtt", headers={"If-None-Match": vtt.headers["ETag"]}).status_code == 304
+
+
+def test_an_edit_a_conflict_a_review_and_a_restore(lea: Caller, track: dict[str, Any]) -> None:
+    saved = lea("PUT", path(track), json={"base": 1, "cues": CUES})
+    assert (saved.status_code, saved.get_json()["version"], saved.get_json()["edited_by"]) == (200, 2, "léa")
+    late = lea("PUT", path(track), json={"base": 1, "cues": []})
+    assert (late.status_code, late.mimetype) == (409, "application/problem+json")
+    assert (late.get_json()["code"], late.get_json()["current"]["version"]) == ("captions-conflict", 2)
+    assert lea("POST", f"{path(track)}/review", json={"base": 1}).status_code == 409
+    assert lea("POST", f"{path(track)}/review", json={"base": 2}).get_json()["state"] == "reviewed"
+    assert lea("POST", f"{path(track)}/restore", json={"version": 1, "base": 2}).get_json()["version"] == 3
+    assert lea("POST", f"{path(track)}/restore", json={"version": 9, "base": 3}).status_code == 404
+    listed = lea("GET", f"{path(track)}/versions").get_json()["versions"]
+    assert [(one["number"], one["note"], one["author"]) for one in listed] == [
+        (3, "restored 1", "léa"),
+        (2, "edited", "léa"),
+        (1, "imported", "léa"),
+    ]
+    assert lea("GET", f"{path(track)}/versions/2").get_json()["cues"] == CUES
+
+
+def test_a_draft_is_its_writer_s_own(callers: dict[str, Caller], lea: Caller, track: dict[str, Any]) -> None:
+    assert lea("PUT", f"{path(track)}/draft", json={"base": 1, "cues": CUES}).status_code == 204
+    assert lea("GET", path(track)).get_json()["draft"]["cues"] == CUES
+    assert callers["tina"]("GET", path(track)).get_json()["draft"] is None
+    assert lea("DELETE", f"{path(track)}/draft").status_code == 204
+    assert lea("GET", path(track)).get_json()["draft"] is None
+
+
+def test_breaches_are_told_and_block_nothing(lea: Caller, track: dict[str, Any]) -> None:
+    cues = [[1.0, 1.2, "x" * 60, "", []]]
+    assert lea("PUT", path(track), json={"base": 1, "cues": cues}).status_code == 200
+    rules = [one["rule"] for one in lea("GET", path(track)).get_json()["breaches"]]
+    assert rules == ["line-too-long", "too-short", "too-fast"]
+
+
+@pytest.mark.parametrize("cues", [None, {}, [[1, 0, "x", "", []]], [[0, 1]], [[0, 1e9, "x", "", []]]])
+def test_bad_cues_are_refused(lea: Caller, track: dict[str, Any], cues: Any) -> None:
+    assert lea("PUT", path(track), json={"base": 1, "cues": cues}).status_code == 422
+    assert lea("GET", path(track)).get_json()["version"] == 1
+
+
+def test_another_s_captions_do_not_exist(callers: dict[str, Caller], track: dict[str, Any]) -> None:
+    max_ = callers["max"]
+    for method, end in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/file.vtt"), ("POST", "/review")):
+        assert max_(method, path(track) + end, json={"base": 1, "cues": []}).status_code == 404
+    assert max_("GET", "/api/v1/search?q=osmose").get_json()["found"] == []
+    assert max_("GET", "/api/v1/captions/unreviewed").status_code == 403
+
+
+def test_what_is_said_is_found(callers: dict[str, Caller], lea: Caller, track: dict[str, Any], video: int) -> None:
+    (found,) = lea("GET", "/api/v1/search?q=OSMOSE").get_json()["found"]
+    assert (found["video"]["id"], found["at_s"], found["snippet"]) == (video, 1.0, "L’osmose x Membrane")
+    assert found["page_url"] == f"http://pod.test/videos/{video}?t=1"
+    assert len(callers["tina"]("GET", "/api/v1/search?q=membr").get_json()["found"]) == 1
+    assert lea("DELETE", path(track)).status_code == 204
+    assert lea("GET", "/api/v1/search?q=osmose").get_json()["found"] == []
+
+
+def test_the_team_sees_what_waits_for_a_review(callers: dict[str, Caller], lea: Caller, track: dict[str, Any]) -> None:
+    (waiting,) = callers["tina"]("GET", "/api/v1/captions/unreviewed").get_json()["captions"]
+    assert (waiting["id"], waiting["video"]["owner"]) == (track["id"], "léa")
+
+
+def test_wishes(lea: Caller, video: int) -> None:
+    wish = {"language": "en", "glossary": ["Esup-Pod"], "automatic": False}
+    assert lea("GET", f"/api/v1/videos/{video}/speech").get_json() == {
+        "language": "",
+        "glossary": [],
+        "automatic": None,
+    }
+    assert lea("PUT", f"/api/v1/videos/{video}/speech", json=wish).get_json() == wish
+    assert lea("GET", f"/api/v1/videos/{video}/speech").get_json() == wish
+    for bad in ({**wish, "language": "xx"}, {**wish, "glossary": ["x" * 61]}, {**wish, "automatic": "no"}):
+        assert lea("PUT", f"/api/v1/videos/{video}/speech", json=bad).status_code == 400
