@@ -1,12 +1,12 @@
-"""One source file -> everything a video page plays, in one folder.
+"""Encodes one source file into everything that a video page plays, in one folder.
 
 1. Probe the source in a child process; refuse it with a sentence, or plan its ladder.
-2. One ffmpeg pass: all renditions as HLS that can be watched while it grows, each sound once, the MP3.
-   The master playlist appears with the first segments. (Of a long source in chunks, with idle workers: sharing.py.)
-3. Check what the pass wrote, write its playlists and the master again, from what was measured.
-4. Downloads by copying frames into MP4 or WebM, checked against the HLS. Beside that, captions, chapters, thumbnails,
-   storyboard; a failure of these is a warning. Then the HLS goes, where only downloads are wanted.
-Each command is in encoding.log. The caller owns the folder: publishes it by renaming, or throws it away.
+2. Run one ffmpeg pass, which makes all renditions as HLS that can be watched while it grows, each sound once, and the MP3.
+   The master playlist appears with the first segments. (sharing.py does this step for a long source, in chunks.)
+3. Check what the pass wrote, and write its playlists and the master anew, as measured.
+4. Make downloads by copying frames into MP4 or WebM, and compare them with the HLS. Beside that, make captions, chapters,
+   thumbnails and storyboard; if one of these fails, that is a remark. Then remove the HLS if only downloads are wanted.
+Each command is in encoding.log. The caller owns the folder, and publishes it by renaming it, or throws it away.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,8 +39,8 @@ from pod_jobs.media.work import Work, pass_bounds
 
 __all__ = ["EncodePlan", "Encoded", "Progress", "Remark", "encode"]
 
-MONO_SHARE = 2 / 3  # of a stereo bit rate
-MOST_SOUNDS = 8  # tracks of sound that are offered
+MONO_SHARE = 2 / 3  # bit rate of mono sound, as a share of the stereo one
+MOST_SOUNDS = 8  # sound tracks that are offered; more are left out
 
 
 def encode(
@@ -92,7 +92,7 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
 
     with work.beside("captions", add_extras):
         make_downloads(work, picture, found)
-    drop_stream(work)  # not before the pictures were made of it
+    drop_stream(work)  # only now, because the pictures were made of it
     work.journal.note(f"ready after {work.elapsed_s:.2f} s")
     return Encoded(
         outputs=list_outputs(work.folder, picture),
@@ -109,7 +109,7 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
 
 
 def _plainer(work: Work, picture: Picture | None, error: PermanentError) -> Picture:
-    """The same picture by surer means: encoded instead of copied, by the processor. Raises `error` when none are left."""
+    """The same picture by safer means: encoded instead of copied, or by the processor. Raises `error` when none are left."""
     if picture and picture.copies_top:
         work.start_again(f"the picture cannot be copied after all: {error.reason}")
         return replace(picture, copies_top=False)
@@ -123,7 +123,7 @@ def _plainer(work: Work, picture: Picture | None, error: PermanentError) -> Pict
 def _render_shared(
     work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound], team: sharing.Team | None
 ) -> dict[str, checks.Rendered] | None:
-    """The pass with the help of idle workers; None when there is nobody, or when it has to be done whole after all."""
+    """Do the pass with idle workers. None when nobody is idle, or when the source must be encoded whole after all."""
     if team is None or picture is None or not sharing.can_share(work, media, picture):
         return None
     try:
@@ -155,7 +155,7 @@ def _probe(work: Work) -> MediaInfo:
 
 
 def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture | None, tuple[Sound, ...]]:
-    """Which tracks become what."""
+    """Decide which tracks become which renditions and sounds."""
     plan, picture = work.plan, None
     container, rungs = CONTAINERS[plan.container], plan.renditions
     if media.video and container.with_picture:
@@ -179,7 +179,7 @@ def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture |
 
 
 def _sounds(work: Work, speaker: Feed, kbps: int) -> tuple[Sound, ...]:
-    """`kbps` of a stereo sound."""
+    """The sounds to encode. `kbps` is for stereo."""
     plan = work.plan
     tracks = sorted(speaker.media.audio, key=lambda track: not track.default)[:MOST_SOUNDS]
     labels = _labels(tracks)
@@ -201,7 +201,7 @@ def _sounds(work: Work, speaker: Feed, kbps: int) -> tuple[Sound, ...]:
 
 
 def _labels(tracks: Sequence[AudioTrack]) -> list[str]:
-    """What a person chooses by: the language's name, numbered where it is not unique."""
+    """The names by which a person chooses a sound: its language, with a number where that is not unique."""
     labels: list[str] = []
     for number, track in enumerate(tracks, 1):
         language = find_language(track.language)
@@ -211,7 +211,7 @@ def _labels(tracks: Sequence[AudioTrack]) -> list[str]:
 
 
 def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound]) -> float | None:
-    """The encode itself; where the source is damaged, if it is."""
+    """Run the pass. Returns where the source is damaged, if it is."""
     limits = work.plan.limits
     early = master.EarlyMaster(work.folder, picture, sounds)
     position = Position(limits.stall_s)
@@ -237,7 +237,7 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
 def _check(
     work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequence[Sound], damaged_s: float | None
 ) -> dict[str, checks.Rendered]:
-    """The files of the pass against each other and against the source; then the final playlists."""
+    """Compare the files of the pass with each other and with the source; then write the final playlists."""
     with work.explained():
         found = checks.check_hls(work.folder, picture, sounds)
         if sounds and sounds[0].mp3_kbps:
@@ -256,7 +256,7 @@ def _check(
 
 
 def _share(position: Position, media: MediaInfo, picture: Picture | None) -> float:
-    """Of the pass: frames over expected frames where there is a picture that has them all (sound runs ahead), else time."""
+    """How much of the pass is done, 0..1: by frames if a picture has all of them (sound runs ahead), else by time."""
     duration_s = max(media.duration_s, 0.1)
     by_time = (position.seconds or 0.0) / duration_s
     if picture is None or picture.still_until_s:

@@ -1,4 +1,4 @@
-"""One encode under way: where, with what, how far; shared by its steps."""
+"""An encoding under way: its folder, tools, progress and remarks, which all of its steps share."""
 
 import threading
 import time
@@ -22,12 +22,12 @@ from pod_jobs.media.process.tools import Tools
 from pod_jobs.media_folder import LOG_NAME
 from pod_jobs.system import plain_files
 
-LEAST_WALL_S = 600  # of a wall limit, however short the source
+LEAST_WALL_S = 600  # shortest limit of wall time, for a source of any length
 WAIT_S = 0.25  # between two reports while a step beside others ends
 
 
 def pass_bounds(limits: Limits, duration_s: float, picture: Picture | None) -> Bounds:
-    """Limits that only a runaway meets: time by duration and renditions, file size by bit rate."""
+    """Limits that only a runaway process reaches: wall time by duration and renditions, file size by bit rate."""
     rungs = [one.rung for one in picture.renditions] if picture else []
     kbps = max((rung.maxrate_kbps for rung in rungs), default=0) + 512
     return Bounds(
@@ -39,7 +39,7 @@ def pass_bounds(limits: Limits, duration_s: float, picture: Picture | None) -> B
 
 
 class Work:
-    """What the steps of one encode know in common, and the two ways in which they fail."""
+    """What the steps of one encoding share, and the two ways in which a step can fail."""
 
     def __init__(
         self, source: Path, folder: Path, plan: EncodePlan, tools: Tools, tick: Callable[[Progress], None]
@@ -49,8 +49,8 @@ class Work:
         self.journal = Journal(folder, tools)
         self.remarks: list[Remark] = []
         self.timeline = Timeline()
-        self.sources: tuple[Path, ...] = (source,)  # that the pass reads
-        self.others: dict[str, Feed] = {}  # recordings among them beside the source: second, opening, ending
+        self.sources: tuple[Path, ...] = (source,)  # all that the pass reads
+        self.others: dict[str, Feed] = {}  # those of `sources` beside the recording: second, opening, ending
         self.first_playable_s: float | None = None
         self.duration_s: float | None = None  # of the result, about; None: not known yet
         self.is_video: bool | None = None
@@ -72,18 +72,18 @@ class Work:
         self._tick(replace(progress, duration_s=self.duration_s, is_video=self.is_video, source_s=source_s))
 
     def see(self, *, playable: bool) -> None:
-        """The beginning can be watched, or not yet."""
+        """Note whether the beginning can be watched already."""
         if playable and self.first_playable_s is None:
             self.first_playable_s = self.elapsed_s
 
     def remark(self, code: str, reason: str, **facts: str) -> None:
-        """For the person, once: a pass that starts again meets the same damage."""
+        """Note a remark for the person, but only once: a pass that starts again meets the same damage."""
         if (code, facts) not in [(one.code, one.facts) for one in self.remarks]:
             self.remarks.append(Remark(code, reason, facts))
         self.journal.note(f"{code} {reason} {facts or ''}")
 
     def side(self, step: Step, argv: list[str], duration_s: float, source: Path | None = None) -> ProcessEnd:
-        """A command beside the pass: short, but not without limits. `source`: it reads that; else only what we wrote."""
+        """Run a short command beside the pass, with limits. It reads `source`; without one, only files that we wrote."""
         limits = self.plan.limits
         position = Position(limits.stall_s)
         bounds = Bounds(LEAST_WALL_S + duration_s, limits.memory_mb, int(1000 + duration_s * 5), limits.grace_s)
@@ -95,7 +95,7 @@ class Work:
         return self.journal.run(step, argv, bounds, position, watch, (source,) if source else ())
 
     def start_again(self, reason: str) -> None:
-        """Empty the folder but for the log; what was playable is not any more."""
+        """Empty the folder except for the log. What could be watched no longer can."""
         self.journal.note(reason)
         for path in self.folder.iterdir():
             if path.name != LOG_NAME:
@@ -104,7 +104,7 @@ class Work:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """A result check that fails on a full disk is a full disk."""
+        """In this block, a result check that fails while the disk is full is reported as DiskFull."""
         try:
             yield
         except FfmpegFailed as error:
@@ -113,7 +113,7 @@ class Work:
 
     @contextmanager
     def forgiven(self, code: str) -> Iterator[None]:
-        """A permanent failure of an extra is the remark `code`; a full disk or a cancel is not."""
+        """In this block, a permanent failure becomes the remark `code`; a full disk or a cancel still goes up."""
         try:
             with self.explained():
                 yield
@@ -122,10 +122,10 @@ class Work:
 
     @contextmanager
     def beside(self, step: Step, action: "Callable[[Work], None]") -> Iterator[Future[None]]:
-        """The body, and `action` beside it on a thread. Its costs and remarks are added; what it raises goes up when the body
-        has ended. A body that fails ends it.
+        """Run `action` on a thread beside the body of the block. Its costs and remarks are added; what it raises goes up when
+        the body has ended. If the body fails, the action is ended.
 
-        The kernel ends a process with the thread that started it: the thread stays as long as its processes.
+        The kernel ends a process together with the thread that started it, so the thread stays as long as its processes.
         """
         other = _Beside(self, step)
         with ThreadPoolExecutor(max_workers=1) as pool:
@@ -144,7 +144,7 @@ class Work:
 
 
 class _Beside(Work):
-    """The same work, seen from a thread: costs and remarks of its own, and the caller's tick is left to the main thread."""
+    """The same work for a thread: it has its own costs and remarks, and leaves the caller's tick to the main thread."""
 
     def __init__(self, work: Work, step: Step) -> None:
         self.__dict__.update(vars(work))

@@ -1,6 +1,6 @@
-"""What the first bytes of a file say it is. Pure; asked before anything else looks into a file that somebody uploaded.
+"""Guesses the type of a file from its first bytes. This comes before anything else looks into an uploaded file.
 
-"media" is an allow list: the containers that the encoder opens. The other words only choose the sentence.
+"media" is an allow list: the containers that the encoder opens. The other types only choose the sentence for the person.
 """
 
 from typing import Literal
@@ -9,11 +9,11 @@ from pod_jobs.errors import BadSource
 
 Nature = Literal["media", "playlist", "text", "document", "image", "archive", "executable", "unknown"]
 
-SNIFF_BYTES = 4096  # what `sniff` wants to see; less is fine when the file is shorter
+SNIFF_BYTES = 4096  # what `sniff` needs to see; fewer are fine when the file is shorter
 TS_PACKETS = (188, 192, 204)  # bytes: plain, with time code (AVCHD), with error correction
 _TEXT = bytes({7, 8, 9, 10, 12, 13, 27, *range(0x20, 0x7F), *range(0x80, 0x100)})
 
-# MP4 and QuickTime: a box's name after its size; and its brands that are pictures
+# MP4 and QuickTime: the name of the first box, which follows its size; and the brands that are still pictures
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
 
@@ -53,7 +53,7 @@ _PREFIXES: tuple[tuple[bytes, Nature], ...] = (
     (b"MZ", "executable"),
     (b"#!", "executable"),
 )
-_CHUNKED: dict[bytes, dict[bytes, Nature]] = {  # container -> what it says it holds, after its size
+_CHUNKED: dict[bytes, dict[bytes, Nature]] = {  # container -> type of its content, which follows its size
     b"RIFF": {b"WAVE": "media", b"AVI ": "media", b"WEBP": "image"},
     b"RF64": {b"WAVE": "media"},
     b"FORM": {b"AIFF": "media", b"AIFC": "media"},
@@ -66,7 +66,7 @@ def sniff(head: bytes) -> Nature:
         return "image" if head[4:8] == b"ftyp" and head[8:12] in _IMAGE_BRANDS else "media"
     if head[:4] in _CHUNKED:
         return _CHUNKED[head[:4]].get(head[8:12], "unknown")
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PLAYLISTS):  # players forgive what comes before
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PLAYLISTS):  # players skip white space too
         return "playlist"
     for prefix, nature in _PREFIXES:
         if head.startswith(prefix):
@@ -77,14 +77,14 @@ def sniff(head: bytes) -> Nature:
 
 
 def picture_format(head: bytes) -> Literal["png", "jpeg", ""]:
-    """Of a file that begins with `head`; "" for everything else, other pictures too."""
+    """The picture format of a file that begins with `head`; "" for everything else, also for other pictures."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     return "jpeg" if head.startswith(b"\xff\xd8\xff") else ""
 
 
 def refuse_unless_media(head: bytes) -> None:
-    """BadSource, with the fitting sentence, when a file that begins with `head` is no container that we open."""
+    """Errors: BadSource, with a fitting sentence, when a file that begins with `head` is no container that we open."""
     if not head:
         raise BadSource("0 bytes", code="source-empty")
     nature = sniff(head)
@@ -94,13 +94,13 @@ def refuse_unless_media(head: bytes) -> None:
 
 
 def _shown(head: bytes) -> str:
-    """As text where it is some, else as hexadecimal numbers."""
+    """`head` as text if it is printable, and otherwise as hexadecimal numbers."""
     text = head.decode("ascii", "replace")
     return f"“{text}”" if text.isascii() and text.isprintable() else head.hex(" ")
 
 
 def _is_mpeg_audio(head: bytes) -> bool:
-    """MP3 or AAC without a tag: eleven set bits, then a version, layer and rate that exist. Zeros before are common."""
+    """MP3 or AAC without a tag: eleven set bits, then a valid version, layer and rate. Zeros often come first."""
     frame = head.lstrip(b"\0")[:4]
     if len(frame) < 4 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
         return False
@@ -109,7 +109,7 @@ def _is_mpeg_audio(head: bytes) -> bool:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """0x47 again and again at the distance of a packet; the first packet may be cut."""
+    """Does 0x47 begin each packet? The first packet may be cut off."""
     return any(
         all(head[start + n * size] == 0x47 for n in range(5))
         for size in TS_PACKETS

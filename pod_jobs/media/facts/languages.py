@@ -1,6 +1,6 @@
-"""Which language a track is in: what files say, through a fixed table, to what browsers understand and people read.
+"""Turns the language that a file names into a code for browsers and a name for people, through a fixed table.
 
-Files say "fre", "fra", "fr", "French", "und", or anything that somebody typed: only what stands here gets any further.
+Files say "fre", "fra", "fr", "French", "und", or anything that somebody typed. Only a code from this table is passed on.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class VideoTrack:
-    """The chosen picture track. Sizes as stored, before `sar` and `rotation_deg` (counter-clockwise)."""
+    """The chosen picture track. Sizes are as stored, before `sar` and `rotation_deg` (counter-clockwise) are applied.
+
+    "By the index" means: as the container's index says, which can be wrong.
+    """
 
     index: int
     codec: str
@@ -21,31 +24,32 @@ class VideoTrack:
     full_range: bool
     interlaced: bool
     fps: float  # by the index, or measured on the first packets
-    base_fps: float  # the finest grid that the container's time stamps suggest; lies
+    base_fps: float  # the finest grid that the container's time stamps suggest; often wrong
     start_s: float  # after the start of the file
     mirrored: bool = False
     transfer: int = 2  # H.273; 2 = not said
     says_range: bool = True
     is_rgb: bool = False
-    has_alpha: bool = False  # and makes use of it
+    has_alpha: bool = False  # some pixels really are transparent
     bits: int = 8  # of each component
     level: int = 0  # of H.264 alone, 41 for 4.1; 0 = not known
-    longest_gap_s: float = 0.0  # between key frames, by the container's index; 0 = not known
+    longest_gap_s: float = 0.0  # between two key frames, by the index; 0 = not known
     kbps: float = 0.0  # by the index; 0 = not known
-    hides_frames: bool = False  # that an edit list leaves out; by the index
-    last_s: float = 0.0  # when its last frame is decoded, after the start of the file; by the index
-    still_share: float = 0.0  # of its frames are so short that they may show what the one before did; by the index
+    hides_frames: bool = False  # an edit list leaves some frames out; by the index
+    last_s: float = 0.0  # when the last frame is decoded, after the start of the file; by the index
+    still_share: float = 0.0  # share of frames so small that they may repeat the one before, 0..1; by the index
 
     @property
     def display_size(self) -> tuple[int, int]:
-        """Width and height as seen: square pixels, upright. At least one pixel: `sar` is what the file says."""
+        """Width and height as people see them: upright, with square pixels. At least one pixel, because `sar` is
+        whatever the file says."""
         width, height = max(1, round(self.width_px * self.sar[0] / self.sar[1])), self.height_px
         return (height, width) if self.rotation_deg % 180 == 90 else (width, height)
 
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """A sound track that decodes. `language` is what the file says: untrusted."""
+    """A sound track that can be decoded. `language` is untrusted text from the file."""
 
     index: int
     codec: str
@@ -57,7 +61,7 @@ class AudioTrack:
 
 @dataclass(frozen=True)
 class SubtitleTrack:
-    """A subtitle track that can become text. `language` is what the file says: untrusted."""
+    """A subtitle track that can become text. `language` is untrusted text from the file."""
 
     index: int
     codec: str
@@ -66,7 +70,7 @@ class SubtitleTrack:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter as the file has it, in seconds from its start; the title is untrusted."""
+    """A chapter, in seconds from the start of the file. The title is untrusted text."""
 
     start_s: float
     end_s: float
@@ -75,10 +79,10 @@ class Chapter:
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """A file that can be encoded: at least a picture or a sound track that decodes.
+    """A file that can be encoded: it has at least one picture or sound track that can be decoded.
 
-    `duration_s` is measured on the packets; `claimed_s` is what the container says (None: nothing);
-    `undecodable`: (kind, codec) of tracks that had to be left out, kind "video" or "audio".
+    `duration_s` is measured on the packets; `claimed_s` is the container's word (None: it says nothing).
+    `undecodable` holds (kind, codec) of tracks that had to be left out; the kind is "video" or "audio".
     """
 
     container: str
@@ -104,5 +108,5 @@ class MediaInfo:
 
     @property
     def is_cut_short(self) -> bool:
-        """Noticeably less is there than the file announces."""
+        """Is noticeably less there than the file announces?"""
         return self.claimed_s is not None and self.duration_s < self.claimed_s - max(2.0, self.claimed_s / 50)

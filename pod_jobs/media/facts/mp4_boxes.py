@@ -1,5 +1,6 @@
-"""Reads the boxes of MP4 files that we wrote: what is in them, how long, how complete. Takes milliseconds; not for
-foreign files (those go to the probe's child). ISO/IEC 14496-12; CODECS strings after RFC 6381.
+"""Reads the boxes of MP4 files that we wrote: their tracks, and whether they are complete. It takes milliseconds.
+
+It is not for foreign files, which only the probe's child process reads. ISO/IEC 14496-12; CODECS strings by RFC 6381.
 """
 
 import os
@@ -16,23 +17,23 @@ CODECS_OF_SOUND = {"aac": "mp4a.40.2", "libopus": "opus"}  # by encoder
 
 
 def _avc1(record: bytes) -> str:
-    """ISO/IEC 14496-15: after the version come profile, compatibility and level."""
+    """ISO/IEC 14496-15: version, then profile, compatibility and level."""
     return f"avc1.{record[1:4].hex()}"
 
 
 def _av01(record: bytes) -> str:
-    """AV1 in ISO base media, 2.3.3: profile in 3 bits and level in 5, then tier and depth in one bit each, and two more."""
+    """AV1 in ISO base media, 2.3.3: 3 bits of profile, 5 of level, 1 of tier, 2 of depth."""
     profile, level, flags = record[1] >> 5, record[1] & 31, record[2]
     depth = 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
     return f"av01.{profile}.{level:02}{'H' if flags & 0x80 else 'M'}.{depth:02}"
 
 
 def _vp09(record: bytes) -> str:
-    """VP codecs in ISO base media: after version and flags come profile, level, and the depth in 4 bits."""
+    """VP codecs in ISO base media: version and flags, then profile, level, and 4 bits of depth."""
     return f"vp09.{record[4]:02}.{record[5]:02}.{record[6] >> 4:02}"
 
 
-# a sample entry -> the box that configures its decoder, and how that box reads
+# sample entry -> the box that configures its decoder, and the function that reads that box
 CONFIGURATIONS: dict[bytes, tuple[bytes, Callable[[bytes], str]]] = {
     b"avc1": (b"avcC", _avc1),
     b"av01": (b"av1C", _av01),
@@ -121,7 +122,7 @@ class _Reader:
             (self.track.first_ticks,) = struct.unpack_from(">Q" if box[0] else ">I", box, 4)
 
     def take_trun(self, box: bytes) -> None:
-        """Samples of one fragment; which fields each has is in the flags, the duration is always the first."""
+        """The samples of one fragment. The flags say which fields each sample has; the duration comes first."""
         flags, count = struct.unpack_from(">II", box, 0)
         self.track.samples += count
         ticks = count * self.track.default_ticks
@@ -133,9 +134,9 @@ class _Reader:
 
 
 def read_tracks(path: Path, end: int | None = None) -> tuple[Track, ...]:
-    """The tracks of a plain or fragmented MP4 of ours, up to the offset `end` (a file that is still being written).
+    """The tracks of a plain or fragmented MP4 of ours. `end`: read up to this offset, in a file that still grows.
 
-    ValueError for a file that is cut off or makes no sense.
+    Errors: ValueError for a file that is cut off or makes no sense.
     """
     with plain_files.open_plain(path) as file:
         reader = _Reader(file)

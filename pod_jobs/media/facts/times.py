@@ -1,8 +1,8 @@
-"""Seconds, written."""
+"""Seconds as text."""
 
 
 def clock(seconds: float) -> str:
-    """83.4 -> "1:23", 7265 -> "2:01:05"; 10.998 is 11, as the pages say it."""
+    """83.4 -> "1:23", 7265 -> "2:01:05". 10.998 counts as 11, as on the pages."""
     minutes, rest = divmod(int(seconds + 0.05), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

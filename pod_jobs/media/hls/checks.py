@@ -1,5 +1,7 @@
-"""Are the files what they should be? An exit code of 0 proves nothing: a full disk, a flipped bit or an absurd duration
-"succeeds". What is compared here are our own files with each other; encode.py compares them with the source.
+"""Checks that the files of an encoding are what they should be. An exit code of 0 does not prove it: ffmpeg "succeeds" on
+a full disk, after a flipped bit, and with an absurd duration.
+
+This compares our own files with each other; encode.py compares them with the source.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
 from pod_jobs.system import plain_files
 
-COPY_FRAMES = 3  # a copied picture may hold at its ends what a decoder does not show
+COPY_FRAMES = 3  # more frames than the others: at its ends a copied picture may hold some that no decoder shows
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,12 @@ class Rendered:
 
 
 def tolerance_s(duration_s: float) -> float:
-    """How far two durations of the same thing may lie apart: 1 s or 1 %."""
+    """Seconds by which two durations of the same thing may differ: 1 s or 1 %, whichever is more."""
     return max(1.0, duration_s / 100)
 
 
 def check_hls(folder: Path, picture: Picture | None, sounds: Sequence[Sound]) -> dict[str, Rendered]:
-    """The HLS files of a pass by name (`AUDIO` for the first sound); FfmpegFailed says which of them is wrong."""
+    """The HLS files of a pass by name (`AUDIO` for the first sound). Errors: FfmpegFailed names the file that is wrong."""
     renditions = picture.renditions if picture else ()
     names = [*(one.name for one in renditions), *(one.name for one in sounds)]
     found = {name: _rendered(folder, name) for name in names}
@@ -67,7 +69,10 @@ def _rendered(folder: Path, name: str) -> Rendered:
 
 
 def _lasting(playlist: MediaPlaylist, track_s: float) -> MediaPlaylist:
-    """ffmpeg reckons the last segment by the nominal rate: where fewer frames came, it lasts longer, to the track's end."""
+    """`playlist` with its last segment lasting to the end of the track.
+
+    ffmpeg computes the last segment by the nominal frame rate, which is too short where fewer frames came.
+    """
     last = playlist.segments[-1]
     lasts_s = track_s - (playlist.duration_s - last.duration_s)
     return replace(
@@ -76,7 +81,7 @@ def _lasting(playlist: MediaPlaylist, track_s: float) -> MediaPlaylist:
 
 
 def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str, Rendered]) -> None:
-    """A download against the HLS it was copied from: same size, same frames, same sound. None: sound alone."""
+    """Compare an MP4 with the HLS that it was copied from: size, frames, sound. `rendition` None: sound alone."""
     try:
         tracks = {track.kind: track for track in read_tracks(path)}
     except (OSError, ValueError) as error:
@@ -95,7 +100,7 @@ def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str
 def check_download(
     name: str, media: MediaInfo, rendition: PlannedRendition | None, rendered: dict[str, Rendered]
 ) -> None:
-    """A download that is no MP4, as the probe saw it, against the HLS it was copied from. None: sound alone."""
+    """Compare another download, as the probe saw it, with the HLS that it was copied from. `rendition` None: sound alone."""
     size = media.video.display_size if media.video else None
     _expect(size == (rendition and (rendition.width_px, rendition.height_px)), f"{name} has a picture of {size}")
     _expect(len(media.audio) == (AUDIO in rendered), f"{name} has {len(media.audio)} sounds")
@@ -104,7 +109,7 @@ def check_download(
 
 
 def check_mp3(path: Path, kbps: int, duration_s: float) -> None:
-    """A constant bit rate makes the size a clock."""
+    """Compare the duration that follows from size and constant bit rate with `duration_s`."""
     size = plain_files.size_of(path) or 0
     _expect(
         size > 0 and _near(size * 8 / kbps / 1000, duration_s), f"{path.name} has {size} bytes for {duration_s:.1f} s"
@@ -112,7 +117,7 @@ def check_mp3(path: Path, kbps: int, duration_s: float) -> None:
 
 
 def check_pictures(folder: Path, names: Sequence[str]) -> None:
-    """JPEG files from the first to the last byte."""
+    """Check that the JPEG files begin and end as JPEG files do."""
     for name in names:
         jpeg = plain_files.read_bytes(folder / name) if plain_files.size_of(folder / name) else b""
         _expect(jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9", f"{name} is no complete JPEG")

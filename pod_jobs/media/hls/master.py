@@ -1,4 +1,4 @@
-"""The master playlist of one folder: early with estimates, to watch while it encodes; in the end measured, as are all."""
+"""The playlists of one folder: a master with estimates, to watch during the encoding, and measured ones at its end."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from pod_jobs.system import plain_files
 
 
 class EarlyMaster:
-    """Writes the master as soon as each rendition has a first segment. Bit rates: the ceiling each was given."""
+    """Writes the master playlist as soon as each rendition has a first segment. The ceilings serve as bit rates."""
 
     def __init__(self, folder: Path, picture: Picture | None, sounds: Sequence[Sound]) -> None:
         self.written = False
@@ -28,7 +28,7 @@ class EarlyMaster:
         self._sounds = sounds
 
     def write_when_ready(self) -> bool:
-        """True once it is there. Cheap: reads a few short files, and nothing more after that."""
+        """True once the master exists. It costs little: a few short files are read, and none after that."""
         if not self.written:
             try:
                 text = self._text()
@@ -74,7 +74,7 @@ class EarlyMaster:
 def write_measured(
     folder: Path, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, Rendered], segment_s: int
 ) -> None:
-    """The final playlists, from the segments as they are; ffmpeg's may end too early."""
+    """Write the final playlists from the segments as measured; ffmpeg's own may end too early."""
     for name, one in found.items():
         plain_files.write_text(folder / f"{name}.m3u8", build_playlist(name, one.playlist, segment_s))
     variants = [

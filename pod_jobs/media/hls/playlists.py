@@ -1,7 +1,7 @@
-"""HLS playlists: reading what ffmpeg wrote, writing the master playlist. Pure. RFC 8216.
+"""Reads and writes the text of HLS playlists (RFC 8216). Opens no file.
 
-The master is ours because ffmpeg's announces the bit rate it was asked for (140 kb/s for 3.9 Mb/s in 5.1), and players
-choose by that number.
+We write the master playlist ourselves because ffmpeg's announces the bit rate that it was asked for (in 5.1 it says
+140 kb/s for 3.9 Mb/s), and players choose a rendition by that number.
 """
 
 import re
@@ -13,7 +13,7 @@ RANGE = re.compile(r"(\d+)@(\d+)")
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment: seconds, bytes, where it begins in its file."""
+    """One segment: its duration in seconds, its bytes, and where it begins in its file."""
 
     duration_s: float
     bytes: int
@@ -22,7 +22,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class MediaPlaylist:
-    """A playlist of one rendition: `init_bytes` at the start of the file describe it, then the segments."""
+    """The playlist of one rendition. Its file begins with `init_bytes` of description; the segments follow."""
 
     init_bytes: int
     segments: tuple[Segment, ...]
@@ -34,12 +34,12 @@ class MediaPlaylist:
 
     @property
     def end(self) -> int:
-        """Bytes of the file that the playlist speaks of."""
+        """How many bytes of the file the playlist covers."""
         return max((segment.offset + segment.bytes for segment in self.segments), default=self.init_bytes)
 
     @property
     def peak_bps(self) -> int:
-        """RFC 8216, 4.3.4.2: the highest bit rate of any segment (of 1 s at least: the last can be one frame)."""
+        """The highest bit rate of any segment (RFC 8216, 4.3.4.2) of 1 s or more; the last one can be a single frame."""
         rates = [8 * s.bytes / s.duration_s for s in self.segments if s.duration_s >= 1.0]
         return int(max(rates, default=self.average_bps))
 
@@ -50,7 +50,7 @@ class MediaPlaylist:
 
 @dataclass(frozen=True)
 class Variant:
-    """One rendition as the master announces it; bit rates without the sound's. `codecs`: "avc1.64001f"."""
+    """A rendition as the master announces it. The bit rates leave out the sound. `codecs` is like "avc1.64001f"."""
 
     name: str
     width_px: int
@@ -63,7 +63,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class AudioRendition:
-    """A sound as the master announces it; the first one is the default. `label` is for people, `language` "fr" or ""."""
+    """A sound as the master announces it; the first is the default. `label` is for people; `language` is "fr" or ""."""
 
     name: str
     label: str
@@ -75,7 +75,7 @@ class AudioRendition:
 
 
 def parse_playlist(text: str) -> MediaPlaylist:
-    """A playlist with byte ranges, finished or growing; ValueError for anything else."""
+    """Read a playlist with byte ranges, finished or growing. Errors: ValueError for anything else."""
     segments, duration_s, init_bytes = [], 0.0, 0
     if not text.startswith("#EXTM3U"):
         raise ValueError("no playlist")
@@ -91,7 +91,10 @@ def parse_playlist(text: str) -> MediaPlaylist:
 
 
 def build_playlist(name: str, playlist: MediaPlaylist, target_s: int) -> str:
-    """The text that parse_playlist reads: a playlist of NAME.m4s that may grow. No segment is longer than `target_s`, rounded."""
+    """The text of a playlist of `name`.m4s that may still grow, for players and parse_playlist.
+
+    `target_s` is the announced longest segment in seconds; it is raised if a segment lasts longer.
+    """
     longest_s = int(max((segment.duration_s for segment in playlist.segments), default=0) + 0.5)  # round(4.5) is 4
     lines = [
         *("#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{max(target_s, longest_s)}"),
@@ -104,7 +107,7 @@ def build_playlist(name: str, playlist: MediaPlaylist, target_s: int) -> str:
 
 
 def build_master(variants: Sequence[Variant], sounds: Sequence[AudioRendition]) -> str:
-    """The master playlist; without variants one for sound alone."""
+    """The text of the master playlist; without variants, of one for sound alone."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     if variants or len(sounds) > 1:
         lines += [_sound(one, default=n == 0) for n, one in enumerate(sounds)]

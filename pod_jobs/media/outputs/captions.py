@@ -1,7 +1,7 @@
-"""Captions and chapters as WebVTT of ours. Pure.
+"""Captions and chapters as WebVTT. Builds arguments and text; opens nothing.
 
-What a file calls a subtitle is untrusted text: it may hold markup, scripts, commands of a subtitle format. ffmpeg turns a
-track into WebVTT; `clean` reads that and writes it anew, as plain text with <v>, <i> and <b> and nothing else.
+What a file calls a subtitle is untrusted text, which may hold markup, scripts or commands of a subtitle format. ffmpeg
+turns a track into WebVTT; `clean` reads that and writes it anew as plain text with <v>, <i> and <b> and nothing else.
 """
 
 import html
@@ -22,7 +22,7 @@ TIME = r"((?:\d{1,6}:)?\d\d:\d\d\.\d{3})"
 TIMING = re.compile(rf"{TIME}\s+-->\s+{TIME}")
 TAG = re.compile(r"<(/?)([a-z]++|(?=[\d:]))([^<>]*)>", re.IGNORECASE)
 ASS_COMMAND = re.compile(r"\{\\[^{}]*\}")
-# also what turns the writing round
+# also characters that reverse the direction of writing
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 LONGEST_CUE = 1000  # characters
 LONGEST_TITLE = 200
@@ -30,7 +30,7 @@ MOST_CHAPTERS = 500
 
 
 def build_extract(tools: Tools, limits: Limits, source: Source, index: int, name: str) -> list[str]:
-    """One subtitle track of a foreign file as WebVTT."""
+    """The command that turns one subtitle track of a foreign file into WebVTT."""
     decoders = (*tools.decoders, *guard.TEXT_DECODERS)
     return [
         tools.ffmpeg,
@@ -42,7 +42,7 @@ def build_extract(tools: Tools, limits: Limits, source: Source, index: int, name
 
 
 def build_cea608(tools: Tools, name: str, to: str) -> list[str]:
-    """The closed captions inside the picture of a file that we wrote (x264 carries them over), as WebVTT."""
+    """The command that turns closed captions in the picture of a file of ours (x264 keeps them) into WebVTT."""
     graph = f"movie={name}[out0+subcc]"
     return [
         *(tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file", "-f", "lavfi", "-i", graph),
@@ -51,7 +51,7 @@ def build_cea608(tools: Tools, name: str, to: str) -> list[str]:
 
 
 def file_name(language: str, taken: set[str]) -> str:
-    """captions_fr.vtt, captions_fr_2.vtt, captions_und.vtt; `taken` is added to."""
+    """A free name: captions_fr.vtt, captions_fr_2.vtt, captions_und.vtt … It is added to `taken`."""
     found = find_language(language)
     stem = f"captions_{found.code if found else 'und'}"
     name, number = f"{stem}.vtt", 1
@@ -63,13 +63,13 @@ def file_name(language: str, taken: set[str]) -> str:
 
 
 def language_of(name: str) -> str:
-    """What `file_name` put into a name: "fr"; "" for an unknown language."""
+    """The language in a name from `file_name`: "fr"; "" for an unknown language."""
     code = name.removesuffix(".vtt").split("_")[1]
     return "" if code == "und" else code
 
 
 def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:
-    """WebVTT written anew, for what is kept of the source; "" when no cue with words is within the duration."""
+    """`vtt` written anew, for what is kept of the source; "" when no cue with words lies within the duration."""
     cues = sorted((*at, words) for start, end, words in _cues(vtt) for at in timeline.place(start, end))
     lines = [
         f"{vtt_time(start)} --> {vtt_time(min(end, duration_s))}\n{words}"
@@ -108,7 +108,7 @@ def _cues(vtt: str) -> Iterator[tuple[float, float, str]]:
 
 
 def _plain(text: str) -> str:
-    """Text with <v>, <i>, <b>, each closed where it belongs; all else that looks like markup goes."""
+    """Text with <v>, <i> and <b>, each closed correctly. Everything else that looks like markup is removed."""
     text = UNSEEN.sub("", ASS_COMMAND.sub("", text))[:LONGEST_CUE].strip()
     parts: list[str] = []
     open_tags: list[str] = []

@@ -1,4 +1,4 @@
-"""Downloads: the frames of a finished pass in another container, each checked against the pass."""
+"""Downloads: copies of a finished pass's frames in another container, each compared with the pass."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ STREAM_ENDINGS = (".m3u8", ".m4s")
 
 
 def make_downloads(work: Work, picture: Picture | None, found: dict[str, checks.Rendered]) -> None:
-    """The downloads that the plan wants, with the first sound."""
+    """Make the downloads that the plan asks for, with the first sound."""
     container = CONTAINERS[work.plan.container]
     chosen: list[PlannedRendition | None] = [None]  # sound alone
     if picture:
@@ -32,7 +32,7 @@ def make_downloads(work: Work, picture: Picture | None, found: dict[str, checks.
 
 
 def drop_stream(work: Work) -> None:
-    """The stream goes where only downloads are wanted."""
+    """Remove the HLS files if the plan asks only for downloads."""
     if not CONTAINERS[work.plan.container].keeps_stream:
         for path in work.folder.iterdir():
             if path.suffix in STREAM_ENDINGS:

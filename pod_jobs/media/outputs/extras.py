@@ -1,4 +1,4 @@
-"""What a video has beside picture and sound: still pictures, captions, chapters. A failure of any of it is a remark."""
+"""Still pictures, captions and chapters. If one of them fails, the video gets a remark and does not fail."""
 
 import os
 
@@ -12,12 +12,12 @@ from pod_jobs.media.planning.streams import AUDIO, Picture
 from pod_jobs.media.work import Work
 from pod_jobs.system import plain_files
 
-RAW = "captions.raw"  # ffmpeg's WebVTT of one track, before ours
+RAW = "captions.raw"  # ffmpeg's WebVTT of one track, which we write anew
 MOST_CAPTION_BYTES = 8_000_000
 
 
 def make_pictures(work: Work, media: MediaInfo, picture: Picture | None, found: dict[str, Rendered]) -> None:
-    """The cover first, then thumbnails and storyboard; for sound without a cover its wave."""
+    """Make the cover, then thumbnails and storyboard; for sound without a cover, a picture of its wave."""
     thumbnails = 0
     if media.cover_index is not None:
         with work.forgiven("warning-pictures"):
@@ -52,7 +52,7 @@ def _stills(work: Work, picture: Picture, duration_s: float, thumbnails: int) ->
 
 
 def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_s: float) -> None:
-    """Captions, each track by a process of its own, and chapters."""
+    """Write captions, each track by a process of its own, and chapters."""
     taken: set[str] = set()
     for track in media.subtitles:
         with work.forgiven("warning-captions"):

@@ -1,7 +1,7 @@
-"""Still pictures of a video: thumbnails, and a storyboard (a grid of small pictures and the WebVTT that says which part
-of the grid belongs to which seconds). Arguments and text; opens nothing.
+"""Still pictures of a video: thumbnails, and a storyboard. Builds arguments and text; opens nothing.
 
-Both come from what the encoder wrote, decoding key frames only: ten minutes take less than a second.
+A storyboard is a grid of small pictures, and a WebVTT file that says which part of the grid shows which seconds. All
+pictures come from what the encoder wrote. Only key frames are decoded: ten minutes take less than a second.
 """
 
 import math
@@ -17,13 +17,13 @@ from pod_jobs.media.process.tools import Tools
 
 THUMBNAILS_AT = (0.25, 0.5, 0.75)  # of the duration
 THUMBNAIL_PX = 720  # a rendition of at most that height is their source
-STORYBOARD_FROM_S = 10.0  # shorter videos have none
+STORYBOARD_FROM_S = 10.0  # shorter videos have no storyboard
 TILE_PX = 90  # short side of a tile
 COLUMNS, ROWS = 10, 10  # of a sheet: at most 1600 x 900 for 16:9
-LONG_S = 10  # interval that a storyboard of one sheet grows to before it gets more sheets
+LONG_S = 10  # seconds per tile that one sheet grows to, before there are more sheets
 MOST_SHEETS = 4
-OURS = ("-nofind_stream_info",)  # init segments of ours tell it all; ffmpeg would decode a frame of each input to see
-ONE_FRAME = ("-threads", "1")  # more threads decode more frames before the first comes out
+OURS = ("-nofind_stream_info",)  # our init segments say everything; ffmpeg would decode a frame of each input
+ONE_FRAME = ("-threads", "1")  # with more threads, more frames are decoded before the first one comes out
 JPEG = ("-q:v", "4", "-strict", "unofficial")
 # as JFIF has it; yuvj420p, which JPEG encoders ask for, is deprecated: hence -strict
 TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
@@ -31,7 +31,7 @@ TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
 
 @dataclass(frozen=True)
 class Storyboard:
-    """A storyboard of `tiles` pictures, one each `interval_s`, of `width_px` x `height_px` each."""
+    """A storyboard of `tiles` pictures of `width_px` x `height_px`, one every `interval_s` seconds."""
 
     duration_s: float
     interval_s: int
@@ -54,7 +54,7 @@ class Storyboard:
 
 
 def plan_storyboard(duration_s: float, rendition: PlannedRendition, keyframe_s: int) -> Storyboard | None:
-    """One sheet up to 1000 s, then one tile each 10 s on up to four sheets, then longer intervals. None when short."""
+    """One sheet up to 1000 s, then a tile every 10 s on up to four sheets, then longer intervals. None for a short video."""
     if duration_s < STORYBOARD_FROM_S:
         return None
     one_sheet = duration_s / (COLUMNS * ROWS)
@@ -78,11 +78,11 @@ def build_pictures(
     names: Sequence[str],
     board: Storyboard | None,
 ) -> list[str]:
-    """One command for the thumbnails (`names`, spread over the duration) and the storyboard's sheets."""
+    """One command for the thumbnails (`names`, spread over the duration) and the sheets of the storyboard."""
     source = thumbnail_source(renditions)
     argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
     for share in THUMBNAILS_AT:
-        seek = ["-noaccurate_seek", "-ss", f"{share * duration_s:.3f}"]  # the key frame before is the first that comes
+        seek = ["-noaccurate_seek", "-ss", f"{share * duration_s:.3f}"]  # begins with the key frame before that instant
         argv += [*seek, *ONE_FRAME, *OURS, "-i", f"file:{source.name}.m4s"]
     if board:
         argv += ["-skip_frame", "nokey", *OURS, "-i", f"file:{renditions[0].name}.m4s"]
@@ -96,7 +96,7 @@ def build_pictures(
 
 
 def _storyboard_graph(board: Storyboard) -> str:
-    """Exactly one frame per interval (the last one repeated, so that rounding never leaves a black tile)."""
+    """The filters that give exactly one frame per interval. The last frame repeats, so that no tile stays black."""
     return (
         f"fps=1/{board.interval_s}:start_time=0:eof_action=pass,tpad=stop=2:stop_mode=clone,trim=end_frame={board.tiles},"
         f"scale={board.width_px}:{board.height_px}:{TO_JPEG},tile={board.columns}x{board.rows}"
@@ -104,7 +104,7 @@ def _storyboard_graph(board: Storyboard) -> str:
 
 
 def build_cover(tools: Tools, limits: Limits, source: Source, index: int, name: str) -> list[str]:
-    """The picture attached to a recording (an album cover), as a JPEG of at most 1280 pixels in width."""
+    """The command for the picture attached to a recording (an album cover), as a JPEG at most 1280 pixels wide."""
     return [
         tools.ffmpeg,
         *ALWAYS,
@@ -116,7 +116,7 @@ def build_cover(tools: Tools, limits: Limits, source: Source, index: int, name: 
 
 
 def build_wave(tools: Tools, sound: str, name: str) -> list[str]:
-    """The wave of a sound file that we wrote, as a JPEG."""
+    """The command for a picture of the wave of a sound file that we wrote, as a JPEG."""
     wave = "[0:a:0]aformat=channel_layouts=mono,showwavespic=s=1280x360:colors=0x5a8fc8"
     return [
         *(tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file", "-i", f"file:{sound}"),
@@ -125,7 +125,7 @@ def build_wave(tools: Tools, sound: str, name: str) -> list[str]:
 
 
 def build_vtt(board: Storyboard) -> str:
-    """WebVTT whose cues are "storyboard.jpg#xywh=160,0,160,90", as players read them."""
+    """The WebVTT of a storyboard, whose cues are like "storyboard.jpg#xywh=160,0,160,90", as players read them."""
     per_sheet = COLUMNS * ROWS
     cues = ["WEBVTT"]
     for n in range(board.tiles):

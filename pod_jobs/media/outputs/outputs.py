@@ -1,4 +1,4 @@
-"""What a finished folder holds, as plain values for the catalog."""
+"""The files of a finished folder, as plain values for the catalog."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from pod_jobs.media_folder import kind_and_mime
 
 
 def list_outputs(folder: Path, picture: Picture | None) -> tuple[Output, ...]:
-    """The files of a finished folder, by name. Errors: FfmpegFailed for a name that no step of an encode gives."""
+    """The files of a finished folder, by name. Errors: FfmpegFailed for a name that no step of an encoding gives."""
     renditions = {one.name: one for one in picture.renditions} if picture else {}
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)

@@ -1,7 +1,7 @@
-"""What the end of an ffmpeg means: return code and words -> an error of ours. Pure.
+"""Turns the return code and the last words of an ffmpeg into an error of ours.
 
-Exit codes differ between versions (1 in 5.1, the AVERROR's low byte since 7), so the words decide; they are English
-because run.py sets LC_ALL=C.
+Exit codes differ between versions (1 in 5.1, the low byte of the AVERROR since 7), so the words decide. They are in
+English because run.py sets LC_ALL=C.
 """
 
 import re
@@ -26,7 +26,7 @@ DAMAGED = re.compile(
 
 
 def error_of(finished: ProcessEnd, *, behind_bwrap: bool) -> PodJobsError | None:
-    """None for success; else the error to raise. `behind_bwrap`: a signal shows as 128 + its number."""
+    """The error to raise; None for success. `behind_bwrap`: a signal appears as 128 plus its number."""
     code = finished.returncode
     if code == 0:
         return None

@@ -1,11 +1,12 @@
-"""What is put on every ffmpeg and every probe: lists of what may be opened, limits, a sandbox. Pure; opens nothing.
+"""Protects the host from every ffmpeg and every probe: white lists, limits, a sandbox. Builds arguments; opens nothing.
 
-An upload is hostile until proven otherwise: a text file named x.mp4 makes a bare ffmpeg read other users' files, ask
-the network, or walk into a decoder nobody has looked at for ten years. Three nets:
+An upload counts as hostile. A text file named x.mp4 can make an unguarded ffmpeg read other users' files, ask the network,
+or run a decoder that nobody has looked at for ten years. There are three nets:
 
-1. `facts/file_type.py`: the first bytes must be those of a container we know. Playlists, scripts, archives never reach ffmpeg.
-2. `input_options`: protocols, demuxers and decoders by white list, and ceilings on streams, pixels and analysis.
-3. `sandboxed`: bubblewrap, where it works: no network, read-only /usr, the inputs, one output folder.
+1. `facts/file_type.py`: the first bytes must be those of a container we know. Playlists, scripts and archives never reach
+   ffmpeg.
+2. `input_options`: white lists of protocols, demuxers and decoders, and ceilings on streams, pixels and analysis.
+3. `sandboxed`: bubblewrap where it works: no network, read-only /usr, the inputs, one output folder.
 """
 
 import fnmatch
@@ -23,8 +24,8 @@ DEMUXERS = tuple(
     """.split()
 )
 
-# Decoders a lecturer's file can need, as shell patterns. Left out on purpose: everything that reads other files or text
-# as pictures (svg, ansi, tty), game formats, and MagicYUV (heap overflow, CVE-2026-8461).
+# Decoders that a lecturer's file may need, as shell patterns. Left out on purpose: decoders that read other files, or read
+# text as pictures (svg, ansi, tty), game formats, and MagicYUV (heap overflow, CVE-2026-8461).
 DECODERS = tuple(
     """
     h264 hevc av1 libdav1d vp8 vp9 vp6 vp6a vp6f theora mpeg1video mpeg2video mpeg4 msmpeg4 msmpeg4v1 msmpeg4v2 h263
@@ -37,10 +38,10 @@ DECODERS = tuple(
     """.split()
 )
 
-# Still pictures, by the demuxer that has to be named: only for the processes that read a watermark
+# Still pictures, by the demuxer that must be named; only for processes that read a watermark
 PICTURES = {"png_pipe": "png", "jpeg_pipe": "mjpeg"}
 
-# Decoders of subtitles that are text; only for the processes that extract one
+# Decoders of subtitles that are text; only for processes that extract one
 TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
 
 
@@ -49,7 +50,7 @@ CARDS_IN_SYS = ("/sys/dev/char", "/sys/devices")
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How processes are locked in. `kind` "none" starts them as they are; `lacking` says why, if nobody wanted that.
+    """How processes are locked in. With `kind` "none" they run unprotected; `lacking` says why, unless that is a setting.
     `devices` are those of a graphics card that encodes."""
 
     kind: str
@@ -59,13 +60,13 @@ class Sandbox:
 
 
 def allowed(patterns: Iterable[str], existing: Iterable[str]) -> tuple[str, ...]:
-    """Those of `existing` that a pattern names, sorted: the white list for one build."""
+    """The names in `existing` that match a pattern, sorted: the white list for one build of ffmpeg."""
     wanted = tuple(patterns)
     return tuple(sorted({name for name in existing if any(fnmatch.fnmatchcase(name, p) for p in wanted)}))
 
 
 def input_options(demuxers: Sequence[str], decoders: Sequence[str], limits: Limits) -> list[str]:
-    """What stands before the `-i` of a foreign file."""
+    """The options before the `-i` of a foreign file."""
     return [
         *("-protocol_whitelist", "file"),
         *("-format_whitelist", ",".join(demuxers)),
@@ -77,10 +78,10 @@ def input_options(demuxers: Sequence[str], decoders: Sequence[str], limits: Limi
 
 
 def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], folder: Path | None) -> list[str]:
-    """`argv` behind the sandbox: /usr, the program, `sources` read-only, `folder` writable, nothing else, no network, no
-    capability even as root, no terminal.
+    """`argv` inside the sandbox: it sees /usr, the program and `sources` read-only, and may write to `folder`. It has nothing
+    else: no network, no capability even as root, no terminal.
 
-    As process 1 of its own, so that bubblewrap waits for the program itself and its processor time is counted.
+    The program runs as process 1, so that bubblewrap waits for the program itself and its processor time is counted.
     """
     if sandbox.kind != "bwrap":
         return list(argv)
@@ -91,7 +92,7 @@ def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], fo
         binds += ["--symlink", f"usr/{name}", f"/{name}"] if os.path.islink(f"/{name}") else _bind_root(name)
     for device in sandbox.devices:
         binds += ["--dev-bind-try", device, device]
-    for path in CARDS_IN_SYS if sandbox.devices else ():  # where drivers look up what a device is
+    for path in CARDS_IN_SYS if sandbox.devices else ():  # drivers look up devices there
         binds += ["--ro-bind-try", path, path]
     for source in sources:
         binds += ["--ro-bind", str(source), str(source)]
@@ -108,7 +109,7 @@ def _bind_root(name: str) -> list[str]:
 
 
 def _program_folders(program: str) -> tuple[str, ...]:
-    """A program outside /usr brings itself; our own Python also brings its libraries."""
+    """Folders to show for a program outside /usr: its own one; for our Python also its libraries."""
     if program == sys.executable:
         return (sys.prefix, sys.base_prefix)
     return () if program.startswith("/usr/") else (program,)

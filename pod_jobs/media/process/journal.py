@@ -1,4 +1,4 @@
-"""Runs the commands of one job and writes each of them, with what it cost and how it ended, to encoding.log."""
+"""Runs the commands of one job, and writes to encoding.log what each of them cost and how it ended."""
 
 import shlex
 import shutil
@@ -15,12 +15,12 @@ from pod_jobs.media.process.tools import Tools
 from pod_jobs.media_folder import LOG_NAME
 from pod_jobs.system import plain_files
 
-NO_SPACE_MB = 16  # with less free, a failure that ffmpeg does not explain is one of space
+NO_SPACE_MB = 16  # with less free space, an unexplained failure of ffmpeg is taken for a full disk
 
 
 @dataclass
 class Journal:
-    """The commands of one job. `cpu_s` adds up, `peak_mb` is the highest of any command."""
+    """The commands of one job. `cpu_s` is their sum; `peak_mb` is the highest of any command."""
 
     folder: Path
     tools: Tools
@@ -58,20 +58,20 @@ class Journal:
         return finished
 
     def add(self, cpu_s: float, peak_mb: float, commands: Sequence[str]) -> None:
-        """Costs of commands; `commands` are those that ran elsewhere: `run` has noted its own."""
+        """Add the costs of commands. `commands` ran elsewhere and are noted here; `run` has noted its own."""
         self.cpu_s += cpu_s
         self.peak_mb = max(self.peak_mb, peak_mb)
         self.commands += commands
 
     def explained(self, error: PodJobsError) -> PodJobsError:
-        """`error`, or DiskFull where a failure of no clear cause meets a full disk."""
+        """`error`; or DiskFull when its cause is not clear and the disk is full."""
         free_mb = shutil.disk_usage(self.folder).free / 1_000_000
         if isinstance(error, FfmpegFailed) and free_mb < NO_SPACE_MB:
             return DiskFull(f"{free_mb:.0f} MB free; {error.reason}")
         return error
 
     def note(self, text: str) -> None:
-        """One paragraph of the log, with the time; readable while the job runs. File names may hold any bytes."""
+        """Write one paragraph with the time to the log, readable while the job runs. File names may hold any bytes."""
         line = f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S}] {text.strip()}\n\n"
         with plain_files.open_plain(self.folder / LOG_NAME, "ab") as log:
             log.write(line.encode("utf-8", "backslashreplace"))

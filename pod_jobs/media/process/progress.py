@@ -1,4 +1,4 @@
-"""How far a job is: ffmpeg's -progress lines, read; a share of the whole job, a speed, a time left."""
+"""Progress of a job: reads ffmpeg's -progress lines, and turns them into a share of the whole, a speed and a time left."""
 
 import re
 import time
@@ -10,18 +10,18 @@ from typing import Literal
 from pod_jobs.errors import FfmpegFailed
 
 Step = Literal["probe", "encode", "package", "captions", "pictures"]
-# Where each step ends, as a share of the whole: measured on lectures of 10 s to 6 min (./run bench ladder); the encode
-# takes nine tenths of every one of them.
+# Where each step ends, as a share of the whole. Measured on lectures of 10 s to 6 min (./run bench ladder): the step
+# `encode` takes nine tenths of each.
 STEP_ENDS: dict[Step, float] = {"probe": 0.01, "encode": 0.95, "package": 0.97, "captions": 0.98, "pictures": 1.0}
 ETA_AFTER_SHARE, ETA_AFTER_S = 0.05, 10.0  # earlier, a time left is a guess
 FAULT = re.compile(r"corrupt|error while decoding|error submitting|invalid data", re.IGNORECASE)
-WINDOW_S = 30.0  # the pace is that of the last half minute
+WINDOW_S = 30.0  # the speed is measured over this time
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a person sees of a running job. `fraction` 0..1 of the whole; `speed` in seconds of source per second;
-    `workers` encode it together."""
+    """What a person sees of a running job. `fraction`: 0..1 of the whole. `speed`: seconds of source per second.
+    `workers`: how many encode it together."""
 
     step: str
     fraction: float
@@ -29,13 +29,13 @@ class Progress:
     eta_s: int | None
     first_playable: bool
     workers: int = 1
-    duration_s: float | None = None  # of the result, about; None as long as the source is not known
+    duration_s: float | None = None  # about, of the result; None while the source is not known
     is_video: bool | None = None
-    source_s: float | None = None  # what the source lasts, where the result tells it: nothing is cut out or added
+    source_s: float | None = None  # of the source; None where the order cuts or adds something
 
 
 class Position:
-    """Where one ffmpeg stands, from its -progress lines. `seconds` is None as long as it writes N/A."""
+    """How far one ffmpeg is, by its -progress lines. `seconds` is None while it writes N/A."""
 
     def __init__(self, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds: float | None = None
@@ -47,7 +47,7 @@ class Position:
         self._moved_at = clock()
 
     def read(self, line: str) -> None:
-        """One line, "key=value". out_time_us, because out_time_ms is microseconds too."""
+        """Take one line, "key=value". out_time_us is used, because out_time_ms is in microseconds too."""
         key, _, value = line.partition("=")
         if key not in ("frame", "out_time_us", "total_size") or self._seen.get(key) == value.strip():
             return
@@ -59,18 +59,18 @@ class Position:
             self.seconds = int(value) / 1_000_000
 
     def hear(self, line: str) -> None:
-        """One line of ffmpeg's words."""
+        """Take one line that ffmpeg wrote to stderr."""
         self.heard_of_damage = self.heard_of_damage or FAULT.search(line) is not None
 
     def check(self) -> None:
-        """FfmpegFailed (encode-stalled) after `stall_s` without any advance."""
+        """Errors: FfmpegFailed (encode-stalled) after `stall_s` without any progress."""
         if self._clock() - self._moved_at > self._stall_s:
             at = "the start" if self.seconds is None else f"{self.seconds:.0f} s"
             raise FfmpegFailed(f"no advance for {self._stall_s:.0f} s, at {at}", code="encode-stalled")
 
 
 class ProgressMeter:
-    """Turns shares of steps into a Progress. One per job."""
+    """Turns shares of steps into a Progress. Each job has one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -81,7 +81,7 @@ class ProgressMeter:
     def at(
         self, step: Step, share: float, position_s: float | None, first_playable: bool, workers: int = 1
     ) -> Progress:
-        """`share` 0..1 of the step; never goes back."""
+        """The Progress at `share` (0..1) of `step`. Its fraction never falls."""
         names = list(STEP_ENDS)
         begin = STEP_ENDS[names[names.index(step) - 1]] if step != names[0] else 0.0
         fraction = begin + (STEP_ENDS[step] - begin) * min(max(share, 0.0), 1.0)

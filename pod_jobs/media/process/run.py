@@ -1,14 +1,14 @@
-"""Starting processes: the only file that does.
+"""Starts processes. No other file does.
 
 The life of one process:
-1. It starts with an argument list (no shell), closed stdin, an empty environment, its limits set between fork and exec,
-   in the process group of its caller: a kill of the worker's group reaches it, and the kernel kills it with its
-   parent.
-2. While it runs, each line of its stdout goes to `on_line`, the end of its stderr is kept, and `tick` is called at
-   least twice a second, output or not. What `tick` raises ends the process: SIGTERM, `grace_s`, SIGKILL; then the
+1. It starts with an argument list (no shell), closed stdin and an empty environment. Its limits are set between fork and
+   exec. It stays in the process group of its caller, so that a kill of the worker's group reaches it, and the kernel kills
+   it when its parent dies.
+2. While it runs, each line of its stdout goes to `on_line`, the end of its stderr is kept, and `tick` is called at least
+   twice a second, with or without output. If `tick` raises, the process is ended (SIGTERM, `grace_s`, SIGKILL), and the
    exception goes up.
-3. It ends, or its wall time does: the return code, the words and the measured CPU and memory go back. What they mean
-   is said by exits.py.
+3. When it has ended, or when its wall time is over, the caller gets the return code, the words, and the measured processor
+   time and memory. exits.py says what they mean.
 """
 
 import os
@@ -31,7 +31,8 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C", "HOME": "/no
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of one process: wall seconds, address space (0: none) and size of one file in MB, seconds between TERM and KILL."""
+    """Limits of one process: wall time in seconds, address space (0 = no limit) and size of one file in MB, and the seconds
+    between SIGTERM and SIGKILL."""
 
     wall_s: float
     memory_mb: int
@@ -41,7 +42,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class ProcessEnd:
-    """How a process ended. `returncode` is negative for a signal; peak_mb is resident memory."""
+    """How a process ended. `returncode` is negative for a signal. `peak_mb` is resident memory."""
 
     returncode: int
     stderr: str
@@ -62,8 +63,9 @@ def run(
     tick: Callable[[], None],
     on_word: Callable[[str], None] = _ignore,
 ) -> ProcessEnd:
-    """Run to the end, in `folder`; `on_word` hears the lines of stderr. Raises what the three raise, and FfmpegFailed
-    (encode-too-slow)."""
+    """Run `argv` in `folder` until it ends. `on_word` gets the lines of stderr.
+
+    Errors: what the three functions raise; FfmpegFailed (encode-too-slow) when the wall time is over."""
     started = time.monotonic()
     process = _start(argv, folder, bounds)
     streams = _Streams(process, on_line, on_word)
@@ -89,7 +91,7 @@ def run(
 
 
 def capture(argv: Sequence[str], folder: Path, bounds: Bounds, tick: Callable[[], None]) -> tuple[ProcessEnd, str]:
-    """Run to the end; its whole stdout comes back (the caller knows that it is small)."""
+    """Run `argv` until it ends, and return its whole stdout, which the caller knows to be small."""
     lines: list[str] = []
     finished = run(argv, folder, bounds, lines.append, tick)
     return finished, "\n".join(lines)
@@ -141,7 +143,7 @@ def _within(what: int, value: int) -> int:
 
 
 def _reap(process: "subprocess.Popen[bytes]") -> resource.struct_rusage | None:
-    """The usage of the process (and of what it waited for) once it has ended; poll() of Popen would throw it away."""
+    """The resource usage of the process, and of those it waited for, once it has ended. Popen.poll() would lose it."""
     pid, status, usage = os.wait4(process.pid, os.WNOHANG)
     if not pid:
         return None
@@ -152,7 +154,7 @@ def _reap(process: "subprocess.Popen[bytes]") -> resource.struct_rusage | None:
 def _stop(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
     if process.returncode is not None or _reap(process):
         return
-    os.kill(process.pid, signal.SIGTERM)  # Popen's own way polls first, and takes an end away that is ours to reap
+    os.kill(process.pid, signal.SIGTERM)  # Popen.terminate() polls first, and would reap a process that we have to reap
     deadline = time.monotonic() + grace_s
     while time.monotonic() < deadline:
         if _reap(process):
@@ -163,7 +165,7 @@ def _stop(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
 
 
 class _Streams:
-    """stdout by lines, the tail of stderr; never blocks longer than asked."""
+    """The lines of stdout and the end of stderr. Never blocks longer than asked."""
 
     def __init__(
         self, process: "subprocess.Popen[bytes]", on_line: Callable[[str], None], on_word: Callable[[str], None]
@@ -180,7 +182,7 @@ class _Streams:
             self._selector.register(pipe.fileno(), selectors.EVENT_READ)
 
     def read(self, wait_s: float) -> None:
-        """Take what is there, waiting at most `wait_s`; a process that closed both pipes is about to end."""
+        """Take what has arrived, waiting at most `wait_s`. A process that has closed both pipes is about to end."""
         if not self._selector.get_map():
             time.sleep(0.005)
             return
@@ -203,7 +205,7 @@ class _Streams:
         *lines, self._rests[fd] = (self._rests[fd] + chunk).split(b"\n")
         if fd != self._stdout_fd:
             self.stderr = (self.stderr + chunk)[-STDERR_BYTES:]
-            self._rests[fd] = self._rests[fd][-STDERR_BYTES:]  # no end of words without an end of line
+            self._rests[fd] = self._rests[fd][-STDERR_BYTES:]  # a line that never ends must not fill the memory
         for line in lines:
             self._hearers[fd](line.decode(errors="replace"))
 

@@ -1,4 +1,4 @@
-"""Which ffmpeg, what it can do, and whether the sandbox works: asked once per process, at its start."""
+"""Finds ffmpeg, what it can do, and whether the sandbox works. Each process asks once, when it starts."""
 
 import re
 import shutil
@@ -28,7 +28,7 @@ ASK = Bounds(wall_s=20, memory_mb=2000, file_mb=1)
 
 @dataclass(frozen=True)
 class Tools:
-    """One ffmpeg build. `demuxers` and `decoders` are the white lists: ours, as far as this build has them."""
+    """One build of ffmpeg. `demuxers` and `decoders` are our white lists, without what this build lacks."""
 
     ffmpeg: str
     version: str
@@ -41,9 +41,10 @@ class Tools:
 
 
 def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "none"]) -> Tools:
-    """The ffmpeg at `ffmpeg_path` ("" = the one of the imageio-ffmpeg package). Takes 0.1 to 0.5 s.
+    """The ffmpeg at `ffmpeg_path` ("" = the one in the package imageio-ffmpeg). Takes 0.1 to 0.5 s.
 
-    SettingsError names what is missing. "bwrap" fails when the sandbox does not work here, "auto" goes without.
+    Errors: SettingsError names what is missing. If the sandbox does not work here, "bwrap" is an error, and "auto" does
+    without it.
     """
     ffmpeg = _resolved(ffmpeg_path)
     version = _version(ffmpeg)
@@ -79,14 +80,14 @@ def _version(ffmpeg: str) -> str:
     words = _ask([ffmpeg, "-version"]).split()
     if words[:2] != ["ffmpeg", "version"]:
         raise SettingsError(f"{ffmpeg} does not answer like ffmpeg")
-    number = re.match(r"n?(\d+)\.(\d+)", words[2])  # a build from git says N-12345-g…: taken on trust
+    number = re.match(r"n?(\d+)\.(\d+)", words[2])  # a build from git says N-12345-g… and is trusted
     if number and (int(number[1]), int(number[2])) < OLDEST:
         raise SettingsError(f"{ffmpeg} is version {words[2]}; {OLDEST[0]}.{OLDEST[1]} or newer is needed")
     return words[2]
 
 
 def _listed(ffmpeg: str, option: str) -> tuple[str, ...]:
-    """Names in the second column of `ffmpeg -decoders` and its like: " V....D h264   H.264 / AVC"."""
+    """The names in the second column of `ffmpeg -decoders` and similar lists: " V....D h264   H.264 / AVC"."""
     lines = (line.split() for line in _ask([ffmpeg, "-hide_banner", option]).splitlines())
     return tuple(sorted({words[1] for words in lines if len(words) > 1 and words[1] != "="}))
 

@@ -1,9 +1,9 @@
-"""One chunk of a long picture: encoded by whoever takes it, into the folder that all workers of the encode share.
+"""One chunk of a long picture, which any worker encodes into the folder that all workers of this encoding share:
 
 layout.json               what every worker must know
-0007.lock                 held (flock) by the worker that encodes chunk 7; the kernel lets go when its process dies
-0007.frames               how far that is
-0007-host-place-123.part/ work under way: all that an encoder can write to
+0007.lock                 locked (flock) by the worker that encodes chunk 7; the kernel unlocks it when its process dies
+0007.frames               how far that worker is
+0007-host-place-123.part/ work under way, the only folder that the encoder can write to
 0007/                     finished: 360p.m4s, 360p.m3u8 …, finished.json; appears by one rename
 """
 
@@ -40,9 +40,9 @@ LAYOUT = "layout.json"
 FINISHED = "finished.json"
 NOTE = re.compile(r"\d+ \S+")
 ANYWHERE = {encoder.name: encoder for of_codec in ENCODERS.values() for encoder in of_codec}  # on any processor
-LAST_FRAME_S = 1.0  # without a constant rate, how long the last frame lasts is a guess
+LAST_FRAME_S = 1.0  # tolerance for the last frame, whose duration is a guess when the rate is not constant
 NOTE_S = 1.0  # between two notes of how far a chunk is
-HELPERS_END_S = 10.0  # a helper whose folder is gone sees it at its next note, ends its ffmpeg and lets go within this
+HELPERS_END_S = 10.0  # time in which a helper notices that its folder is gone, ends its ffmpeg and unlocks
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class Layout:
 
     @property
     def frames(self) -> int:
-        """Of the whole picture, as expected."""
+        """How many frames the whole picture is expected to have."""
         return max(1, round(self.duration_s * self.chunks[0].rate))
 
 
 @dataclass(frozen=True)
 class FinishedChunk:
-    """What a chunk cost, who made it, and what its files must be. `checksums`: file name -> CRC-32."""
+    """What a chunk cost, who made it, and what its files must contain. `checksums`: file name -> CRC-32."""
 
     worker: str
     wall_s: float
@@ -90,7 +90,7 @@ def write_layout(shared: Path, layout: Layout) -> None:
 
 
 def read_layout(shared: Path) -> Layout | None:
-    """None when there is nothing (more) to help with, or when it was written by another version of ours."""
+    """The layout; None when there is nothing left to help with, or when another version of pod_jobs wrote it."""
     try:
         layout = _LAYOUT.validate_json(plain_files.read_bytes(shared / LAYOUT))
     except (FileNotFoundError, ValidationError):
@@ -101,7 +101,7 @@ def read_layout(shared: Path) -> Layout | None:
 
 
 def this_worker() -> str:
-    """Of all that share the folder: containers may have one host name, and their processes one number."""
+    """A name for this worker among all that share the folder: containers may share host name and process id."""
     return f"{socket.gethostname()}-{process_identity.here()}-{os.getpid()}"
 
 
@@ -120,7 +120,7 @@ def name_of(number: int) -> str:
 
 @contextmanager
 def claimed(shared: Path, numbers: Iterable[int]) -> Iterator[int | None]:
-    """The first of `numbers` that nobody has finished and nobody is at, held until the end of the block; or None."""
+    """The first of `numbers` that is neither finished nor under way; it is locked until the end of the block. Or None."""
     for number in numbers:
         lock = None if (shared / name_of(number)).exists() else _lock(shared / f"{name_of(number)}.lock")
         if lock is None:
@@ -135,7 +135,7 @@ def claimed(shared: Path, numbers: Iterable[int]) -> Iterator[int | None]:
 
 
 def _lock(path: Path) -> int | None:
-    """A file descriptor that holds the lock; None when somebody else does, or the owner has cleared everything away."""
+    """A file descriptor that holds the lock; None when somebody else holds it, or the owner has removed the folder."""
     try:
         lock = plain_files.open_beneath(path.parent, path.name, os.O_RDWR | os.O_CREAT)
     except FileNotFoundError:
@@ -149,7 +149,7 @@ def _lock(path: Path) -> int | None:
 
 
 def clear(shared: Path) -> None:
-    """Remove the shared folder, if it is there. Helpers see at once that nothing is left to do, and get the time to end."""
+    """Remove the shared folder, if it exists. Helpers notice that nothing is left to do, and get the time to end."""
     if not shared.exists():
         return
     gone = shared.rename(shared.with_name(f"{shared.name}.gone"))
@@ -168,8 +168,8 @@ def encode_chunk(
     """Encode and check one chunk of `source`. `tick(frames so far)` is called at least twice a second; what it raises ends
     the work.
 
-    Should somebody else have finished it meanwhile, this work is thrown away. Errors: as of media.encode; FileNotFoundError
-    when the folder is gone.
+    If somebody else has finished the chunk meanwhile, this work is thrown away. Errors: those of media.encode;
+    FileNotFoundError when the folder is gone.
     """
     worker = this_worker()
     folder = shared / f"{name_of(chunk.number)}-{worker}.part"
@@ -187,16 +187,16 @@ def encode_chunk(
             if not (shared / name_of(chunk.number)).exists():
                 raise
     finally:
-        with suppress(OSError):  # the owner clears everything away
+        with suppress(OSError):  # the owner is removing the folder
             plain_files.remove(folder)
 
 
 def help_out(
     shared: Path, source: Path, tools: Tools, tick: Callable[[int], None], may_go_on: Callable[[], bool]
 ) -> int:
-    """Encode free chunks of `source` in `shared`, as a helper; returns how many. `tick`: as of encode_chunk.
+    """Encode free chunks of `source` in `shared`, as a helper; returns how many. `tick` is that of encode_chunk.
 
-    Ends when none is free, when the encode is over, or when `may_go_on` says no after a chunk.
+    Ends when no chunk is free, when the encoding is over, or when `may_go_on` returns False after a chunk.
     """
     count = 0
     while (layout := read_layout(shared)) is not None and layout.ffmpeg == tools.version:
@@ -251,7 +251,10 @@ def _noting(path: Path, worker: str, tick: Callable[[int], None]) -> Callable[[i
 
 
 def check_chunk(folder: Path, layout: Layout, chunk: Chunk) -> dict[str, checks.Rendered]:
-    """The files of a chunk: complete, alike, all frames, beginning and ending where the neighbours do. FfmpegFailed if not."""
+    """Check the files of a chunk: complete, of equal length, with all frames, and fitting to the chunks beside it.
+
+    Errors: FfmpegFailed.
+    """
     found = checks.check_hls(folder, layout.picture, ())
     steady = layout.picture.rate is not None
     after_s = chunk.start_s + (chunk.duration_s or math.inf) + (chunk.half_frame_s if steady else LAST_FRAME_S)

@@ -1,4 +1,4 @@
-"""Chunks, in playing order -> the HLS files of the whole, which can be watched while they grow. Nothing is encoded again."""
+"""Joins chunks, in playing order, into HLS files that can be watched while they grow. Nothing is encoded again."""
 
 import shutil
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ NOTHING = MediaPlaylist(0, (), ended=False)
 
 @dataclass
 class Joiner:
-    """Appends to NAME.m4s and NAME.m3u8 in `folder`; `joined` chunks so far."""
+    """Appends to NAME.m4s and NAME.m3u8 in `folder`. `joined`: how many chunks so far."""
 
     folder: Path
     shared: Path
@@ -29,11 +29,11 @@ class Joiner:
 
     @property
     def frames(self) -> int:
-        """Joined so far, of the rate: those before the next chunk."""
+        """How many frames, at the constant rate, lie before the next chunk."""
         return self.layout.frames if self.complete else self.layout.chunks[self.joined].first_frame
 
     def append_next(self) -> FinishedChunk | None:
-        """The next chunk, if it is finished. FfmpegFailed: it is not what it should be, and nothing of it was taken."""
+        """Append the next chunk, if it is finished. Errors: FfmpegFailed when it is wrong; then nothing was appended."""
         folder = self.shared / name_of(self.joined)
         if self.complete or not folder.exists():
             return None
@@ -44,19 +44,19 @@ class Joiner:
         for name, one in found.items():
             self._append(name, folder / f"{name}.m4s", self._lasting_to_the_next(one.playlist))
         self.joined += 1
-        for path in folder.iterdir():  # the empty folder says that it is done
+        for path in folder.iterdir():  # the empty folder stays, as a sign that the chunk is done
             path.unlink()
         return finished
 
     def _check_init(self, name: str, path: Path, size: int) -> None:
-        """Players read the init segment once: all chunks must have the same."""
+        """Check the init segment, which players read once: all chunks must have the same one."""
         with plain_files.open_plain(path) as file:
             init = file.read(size)
         if self._inits.setdefault(name, init) != init:
             raise FfmpegFailed(f"chunk {path.parent.name}: {name} begins with another init segment")
 
     def _lasting_to_the_next(self, part: MediaPlaylist) -> MediaPlaylist:
-        """ffmpeg guesses how long the last frame of a chunk lasts, and 5.1 badly; the grid knows."""
+        """`part` with the duration of its last frame corrected by the grid: ffmpeg guesses it, and 5.1 guesses badly."""
         duration_s = self.layout.chunks[self.joined].duration_s
         last = part.segments[-1]
         missing_s = 0.0 if duration_s is None else duration_s - part.duration_s

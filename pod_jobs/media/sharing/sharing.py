@@ -1,11 +1,13 @@
-"""The pass of a long picture, shared with idle workers. This one owns it: lays it out, takes part, joins, answers for it.
+"""Shares the pass of a long picture with idle workers. This worker is the owner: it makes the layout, encodes chunks too,
+joins all of them, and is responsible for the result.
 
-1. The layout goes into the shared folder; the team calls helpers. A helper that never comes, stops or dies costs nothing.
-2. The sounds, and a top rendition that is copied, are one pass of their own, whole, beside the chunks.
-3. Owner and helpers take the next free chunk in playing order. What is finished is checked and joined in playing order, so
+1. The owner writes the layout into the shared folder and calls helpers. A helper that never comes, stops or dies costs
+   nothing.
+2. The sounds, and a top rendition that is copied, are one undivided pass beside the chunks.
+3. Owner and helpers take the next free chunk in playing order. Finished chunks are checked and joined in playing order, so
    the beginning can be watched all the time.
-4. A chunk that fails its check is made again, alone. The second time, the sharing ends with a PermanentError, and the
-   caller encodes the source whole: that way knows what to say of a damaged one.
+4. A chunk that fails its check is made again, alone. If it fails again, the sharing ends with a PermanentError, and the
+   caller encodes the source whole, which can say what is wrong with a damaged source.
 """
 
 import time
@@ -30,16 +32,16 @@ from pod_jobs.media.sharing.joining import Joiner
 from pod_jobs.media.work import Work, pass_bounds
 from pod_jobs.system import plain_files
 
-SEEKABLE = ("mov", "matroska")  # their index leads to the key frame before an instant; others land somewhere near
+SEEKABLE = ("mov", "matroska")  # their index finds the key frame before an instant; other formats only get near it
 MOST_TRIES = 2  # of one chunk
 CALL_S = 10.0  # between two looks for idle workers
-LIVELY_S = 10.0  # a helper that noted no advance for so long is not counted
-LOOK_S = 0.5  # between two looks at how far they are
+LIVELY_S = 10.0  # a helper that noted no progress for so long is not counted
+LOOK_S = 0.5  # between two looks at their progress
 POLL_S = 0.1
 
 
 class Team(Protocol):
-    """Workers that may help. Neither method fails; both may be wrong."""
+    """Workers that may help. The methods never fail, but their answers may be out of date."""
 
     @property
     def shared(self) -> Path:
@@ -49,7 +51,7 @@ class Team(Protocol):
         """How many have nothing to do."""
 
     def call(self, count: int) -> None:
-        """Ask so many to look into the shared folder."""
+        """Ask `count` workers to look into the shared folder."""
 
 
 def can_share(work: Work, media: MediaInfo, picture: Picture | None) -> bool:
@@ -68,9 +70,9 @@ def can_share(work: Work, media: MediaInfo, picture: Picture | None) -> bool:
 
 
 def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequence[Sound], team: Team) -> bool:
-    """Do the pass with the helpers that are idle; False, and nothing done, when none is.
+    """Do the pass together with idle helpers. False, with nothing done, when nobody is idle.
 
-    Errors: PermanentError: not in chunks; FfmpegKilled, DiskFull, and what the work's tick raises.
+    Errors: PermanentError when it does not work in chunks; FfmpegKilled; DiskFull; what the tick of `work` raises.
     """
     idle = team.idle()
     if idle < 1:
@@ -110,7 +112,7 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
 
 
 def _encode_apart(work: Work, media: MediaInfo, picture: Picture, sounds: Sequence[Sound]) -> None:
-    """What is not cut into chunks: the sounds, and a picture that is copied."""
+    """Encode what is not cut into chunks: the sounds, and a picture that is copied."""
     copied = replace(picture, renditions=picture.renditions[-1:]) if picture.copies_top else None
     if not (sounds or copied):
         return
@@ -166,7 +168,7 @@ class _Owner:
         return True
 
     def _watch(self, apart: Future[None]) -> None:
-        """All that goes on while chunks are encoded, here and elsewhere. Raises what ends the work."""
+        """Join, call helpers and report progress while chunks are encoded here and elsewhere. Raises what ends the work."""
         self._is_done(apart)
         while self._join_one():
             pass
@@ -208,17 +210,17 @@ class _Owner:
         return True
 
     def _failed(self, number: int, error: PermanentError) -> None:
-        """It is made again, by whoever is free; not for ever."""
+        """Have a chunk that failed made again by any free worker, at most MOST_TRIES times."""
         self._tries[number] += 1
         self.work.journal.note(f"chunk {number}, try {self._tries[number]}: {error.reason}")
         if self._tries[number] >= MOST_TRIES:
             self._hopeless = error
             raise error
-        self._seen.pop(number, None)  # whoever makes it again has not stalled yet
+        self._seen.pop(number, None)  # the next worker to make it starts with a fresh clock
         plain_files.remove(self.shared / chunks.name_of(number))
 
     def _look(self, now: float) -> None:
-        """Read how far the chunks under way are."""
+        """Read the progress of the chunks under way."""
         notes = {int(path.stem): path for path in self.shared.glob("*.frames")}
         for number in range(self.joiner.joined, len(self.layout.chunks)):
             text = chunks.read_note(notes[number]) if number in notes else ""
@@ -229,12 +231,12 @@ class _Owner:
         return sum(int(text.split()[0]) for number, (text, _) in self._seen.items() if number >= self.joiner.joined)
 
     def _workers(self, now: float) -> int:
-        """That have noted an advance lately, and this one."""
+        """How many workers take part: this one, and those that noted progress lately."""
         lively = {text.partition(" ")[2] for text, since in self._seen.values() if now - since < LIVELY_S}
         return len((lively - {""}) | {chunks.this_worker()})
 
     def _stalled(self) -> int | None:
-        """The next chunk to be joined, if whoever is at it does not advance: a frozen host."""
+        """The next chunk to be joined, if its worker makes no progress, for instance on a frozen host."""
         _, since = self._seen.setdefault(self.joiner.joined, ("0 ", time.monotonic()))
         return self.joiner.joined if time.monotonic() - since > self.work.plan.limits.stall_s else None
 
