@@ -1,4 +1,4 @@
-"""The instance folder: its parts, who may run it, who uses its embedded key-value server. Opens no database.
+"""The instance folder: its parts, and the locks of those who run it and use its key-value server. Opens no database.
 
 <home>/settings.toml    optional: only what differs from the program's settings.toml
 <home>/catalog.sqlite3  the database, unless database.url names another
@@ -27,7 +27,7 @@ POLL_S = 0.02
 
 
 def make_folders(settings: Settings) -> None:
-    """Errors: SettingsError when the place cannot be written."""
+    """Make the instance folder and its parts. Errors: SettingsError when they cannot be written."""
     try:
         if not settings.home.exists():
             settings.home.mkdir(parents=True)
@@ -65,9 +65,9 @@ def open_to_others(settings: Settings) -> list[Path]:
 
 
 def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:
-    """Make this process the one that runs the instance, for as long as the returned file is open, here or in a fork.
+    """Make this process the one that runs the instance, while the returned file is open here or in a fork.
 
-    None when a process of `family` is that one. Errors: Refused when a stranger is.
+    None if a process of `family` runs it already. Errors: Refused if another process does.
     """
     file = (settings.home / "run" / "lock").open("a+", encoding="ascii")
     if _lock_now(file):
@@ -84,7 +84,7 @@ def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:
 
 
 def note_port(settings: Settings) -> None:
-    """Let the command line find the web app of this folder, whatever `--port` it was started with."""
+    """Note the port, so that the command line finds the web app, whatever `--port` it was started with."""
     (settings.home / "run" / "port").write_text(str(settings.web.port), encoding="ascii")
 
 
@@ -116,7 +116,7 @@ def wait_for_clients(settings: Settings, longest_s: float) -> bool:
 
 @contextmanager
 def alone(settings: Settings, name: str) -> Iterator[None]:
-    """One process at a time in here, by the lock <home>/run/<name>.lock; waits."""
+    """In this block only one process runs at a time, by the lock <home>/run/<name>.lock. Waits for its turn."""
     with (settings.home / "run" / f"{name}.lock").open("a", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -131,7 +131,7 @@ def _lock_now(file: IO[str]) -> bool:
 
 
 def _make_socket_folder(folder: Path) -> None:
-    """A folder in /tmp that nobody else can have prepared for us."""
+    """Make a folder in /tmp, and refuse one that somebody else may have prepared. Errors: SettingsError."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:

@@ -1,6 +1,6 @@
-"""Learning traces of this instance: the settings put into the words of pod_jobs/xapi, and its values into the catalog's.
+"""Learning traces of this instance: turns the settings into values of pod_jobs/xapi, and these into rows of the catalog.
 
-For the web app (what people and programs hand in) and the janitor (what the platform did itself).
+The web app uses it for what people and programs send, and the janitor for what the platform itself did.
 """
 
 import re
@@ -14,12 +14,12 @@ from pod_jobs.xapi.production import VideoActivity
 from pod_jobs.xapi.statement import Frozen, Limits, plain_name
 from pod_jobs.xapi.verdicts import value_at
 
-KEY = "xapi_key"  # secret of the pseudonyms: a new one makes everybody a new learner
+KEY = "xapi_key"  # secret of the pseudonyms; with a new one everybody becomes a new learner
 LIMITS = Limits(statement_bytes=65_000)  # what MariaDB's TEXT holds
 
 
 def actor_of(settings: Settings, user: User) -> Actor:
-    """The person as an LRS knows him or her. Errors: SettingsError when the key of the pseudonyms is missing."""
+    """The person as record stores know them. Errors: SettingsError when the key of the pseudonyms is missing."""
     xapi = settings.xapi
     if xapi.anonymize:
         name = pseudonym(settings.secret(KEY).encode(), UUID(user.uuid), xapi.salt)
@@ -33,7 +33,7 @@ def activity_of(settings: Settings, video_id: int, title: str) -> VideoActivity:
 
 
 def as_row(settings: Settings, frozen: Frozen, object_id: object) -> NewStatement:
-    """`object_id`: the IRI that the statement, or its parent activity, is about."""
+    """A row for the catalog. `object_id`: the IRI that the statement, or its parent activity, is about."""
     own = re.escape(f"{settings.xapi_home_page}/xapi/activities/video/") + r"(\d{1,9})(/.*)?"
     match = re.fullmatch(own, object_id) if isinstance(object_id, str) else None
     return NewStatement(

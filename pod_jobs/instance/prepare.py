@@ -1,4 +1,4 @@
-"""What must be there before the web app or the janitor starts: folders, secrets, tables, system users, a way in."""
+"""Prepares an instance before the web app or the janitor starts: folders, secrets, tables, system users, first sign-in."""
 
 import logging
 import os
@@ -27,7 +27,7 @@ LINK_VALID_FOR = timedelta(hours=24)
 
 
 def prepare(settings: Settings) -> None:
-    """Make whatever of the instance is missing. Safe at any time and by several processes at once.
+    """Make whatever the instance lacks. This is safe at any time, also by several processes at once.
 
     Errors: SettingsError (folders), ServiceUnavailable (database).
     """
@@ -70,13 +70,14 @@ def identify_media(media: SiteFolder) -> None:
 
 
 def sign_in_link(settings: Settings, name: str) -> str:
-    """The address that signs an existing user in, once. Needs an open database. Errors: NotFound."""
+    """An address that signs an existing user in, once. The database must be open. Errors: NotFound."""
     token = users.create_link(users.find(name), LINK_VALID_FOR, datetime.now(UTC))
     return f"{settings.public_url}/sign-in/{token}"
 
 
 def first_sign_in_link(settings: Settings) -> str | None:
-    """A link for the first administrator, made if need be; None once an administrator has got in. After `prepare`."""
+    """A sign-in link for the first administrator, who is created if need be. None once an administrator has signed in.
+    Call `prepare` first."""
     with database.connect(settings.database_url).connection_context():
         if users.administrator_has_access():
             return None
@@ -86,7 +87,7 @@ def first_sign_in_link(settings: Settings) -> str | None:
 
 
 def _make_secret(path: Path) -> None:
-    """A random text, unless the file holds one. Never half a file, never readable by others."""
+    """Write a random text to `path`, unless the file has one. It is written whole, and others can never read it."""
     if path.exists() and path.stat().st_size:
         return
     part = path.with_suffix(".part")
@@ -97,7 +98,7 @@ def _make_secret(path: Path) -> None:
 
 
 def _make_system_user(settings: Settings, secret: str, now: datetime) -> None:
-    """The user and the token row that `secret` stands for; also when the database is new and the secret is not."""
+    """Make the user and the token row for `secret`; also for a new database with an older secret."""
     name, role = SYSTEM_USERS[secret]
     token = settings.secret(secret)
     try:

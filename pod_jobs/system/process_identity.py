@@ -1,7 +1,7 @@
-"""Telling one process from every other, also of other hosts and other times (Linux).
+"""Identifies a process among all others, also those of other hosts and other times (Linux).
 
-A host name may be shared by machines and containers, and a process id is given out again. "The same kernel, since the same
-boot, the same table of processes" is a place; in it, a process id together with its start time belongs to one process only.
+Machines and containers may share a host name, and process ids are given out again. A *place* is a kernel since its boot
+together with one table of processes. In a place, a process id and a start time belong to one process only.
 
 Imports nothing of ours, so that any layer may use it.
 """
@@ -9,16 +9,16 @@ Imports nothing of ours, so that any layer may use it.
 import hashlib
 import os
 
-BOOT_ID = "/proc/sys/kernel/random/boot_id"  # random(4): another one after each boot
-PID_NAMESPACE = "/proc/self/ns/pid"  # pid_namespaces(7): same inode = same table of processes
+BOOT_ID = "/proc/sys/kernel/random/boot_id"  # random(4): it changes at each boot
+PID_NAMESPACE = "/proc/self/ns/pid"  # pid_namespaces(7): the same inode means the same table of processes
 STATE, START_TICKS = 0, 19  # proc(5): fields of /proc/PID/stat after the name
-ENDED = "ZX"  # states: ended, and at most waiting to be noticed by its parent
+ENDED = "ZX"  # states of a process that has ended, and at most waits to be reaped
 
 
 def here() -> str:
-    """This place, 12 hex digits; "" where /proc cannot tell, and then no other process must be judged."""
+    """This place as 12 hex digits; "" if /proc cannot tell, and then no other process may be judged."""
     try:
-        if os.readlink("/proc/self") != str(os.getpid()):  # the /proc of another table of processes
+        if os.readlink("/proc/self") != str(os.getpid()):  # this is the /proc of another table of processes
             return ""
         with open(BOOT_ID, encoding="ascii") as boot:
             place = f"{boot.read().strip()} {os.stat(PID_NAMESPACE).st_ino}"
@@ -28,7 +28,7 @@ def here() -> str:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When this process started, in clock ticks since boot; None when it has ended. Errors: OSError: cannot be seen."""
+    """When the process started, in clock ticks since boot; None when it has ended. Errors: OSError when it is hidden."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             fields = stat.read().rpartition(")")[2].split()
@@ -37,12 +37,12 @@ def start_ticks(pid: int) -> int | None:
             os.kill(pid, 0)
         except ProcessLookupError:
             return None
-        raise  # it is there, and hidden (the mount option hidepid)
+        raise  # it exists and is hidden (mount option hidepid)
     return None if fields[STATE] in ENDED else int(fields[START_TICKS])
 
 
 def has_ended(place: str, pid: int, started_ticks: int) -> bool:
-    """Was that a process of this place, and is it gone? False in doubt."""
+    """Was this a process of this place, and has it ended? False in case of doubt."""
     if not place or place != here():
         return False
     try:

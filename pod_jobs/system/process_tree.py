@@ -1,4 +1,4 @@
-"""Who started this process, dying with it, and outliving nobody (Linux).
+"""Parents and children of this process: dying with a parent, adopting orphans and ending them (Linux).
 
 Imports nothing of ours, so that any layer may use it.
 """
@@ -13,13 +13,15 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 PR_SET_CHILD_SUBREAPER = 36
-_prctl = ctypes.CDLL(None, use_errno=True).prctl  # now: between fork and exec the loader's lock may be another thread's
+# looked up now, because between fork and exec another thread may hold the loader's lock
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def die_with_parent(parent_pid: int, signal_number: int) -> None:
-    """Let the kernel send us `signal_number` when `parent_pid`, which just forked us, ends. Survives exec, not fork.
+    """Let the kernel send `signal_number` to this process when `parent_pid`, which just forked it, ends. This survives exec,
+    but not fork.
 
-    The signal comes when the forking *thread* ends, which must outlive its child. Errors: OSError.
+    The signal comes when the *thread* that forked ends, so that thread must outlive its child. Errors: OSError.
     """
     if _prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
@@ -28,25 +30,26 @@ def die_with_parent(parent_pid: int, signal_number: int) -> None:
 
 
 def adopt_orphans() -> None:
-    """From now on a descendant whose parent has ended is a child of this process instead of process 1's, to be ended by
-    `end_adopted`. Children do not inherit that. Errors: OSError.
+    """From now on, descendants whose parent has ended become children of this process instead of process 1, so that
+    `end_adopted` can end them. Children do not inherit that. Errors: OSError.
 
-    A process can be too young to die with its parent: bubblewrap's inner one, killed at a bad moment, waits for ever.
+    A process can be too young to die with its parent: if bubblewrap is killed at a bad moment, its inner process waits for
+    ever.
     """
     if _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def end_adopted(own: Collection[int] = (), patience_s: float = 0.0) -> int:
-    """Kill and reap all children of this process but `own`, and what comes to it when these end, for `patience_s`.
+    """Kill and reap all children of this process except `own`, and those it adopts when they end, for up to `patience_s`.
 
-    Returns how many have ended. Nothing is found on a kernel without lists of children (CONFIG_PROC_CHILDREN).
+    Returns how many have ended. On a kernel without lists of children (CONFIG_PROC_CHILDREN), none is found.
     """
     deadline = time.monotonic() + patience_s
     ended = 0
     while adopted := [pid for pid in _children() if pid not in own]:
         for pid in adopted:
-            os.kill(pid, signal.SIGKILL)  # a zombie at the worst: only we reap
+            os.kill(pid, signal.SIGKILL)  # at worst a zombie, because only we reap
         reaped = sum(os.waitpid(pid, os.WNOHANG)[0] == pid for pid in adopted)
         ended += reaped
         if not reaped:
@@ -68,12 +71,12 @@ def parent_of(pid: int) -> int:
     """The parent's process id; 0 when `pid` is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return int(stat.read().rpartition(")")[2].split()[1])  # proc(5): after the name come state, ppid
+            return int(stat.read().rpartition(")")[2].split()[1])  # proc(5): the name, then state and ppid
     except OSError:
         return 0
 
 
 def parent_and_grandparent() -> tuple[int, int]:
-    """Of this process. A change of the pair means that one of the two is gone."""
+    """The ids of this process's parent and grandparent. If the pair changes, one of them has ended."""
     parent = os.getppid()
     return parent, parent_of(parent)

@@ -1,6 +1,6 @@
-"""Building blocks of a description of JSON: functions of (value, path, faults), put together by `shape` and `array_of`.
+"""Checkers: small functions of (value, path, faults) that describe JSON, combined by `shape` and `array_of`.
 
-A checker adds to `faults` what is wrong with the value, and changes nothing. See validity.py for their use.
+A checker adds to `faults` what is wrong with the value, and changes nothing else. validity.py uses them.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def number(value: Any, path: Path, faults: Faults) -> None:
 
 
 def is_number(value: Any) -> bool:
-    """A JSON number: Python's JSON also reads NaN and Infinity, and true is an int to it."""
+    """Is it a JSON number? Python's JSON also accepts NaN and Infinity, and Python takes true for an int."""
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and isfinite(value))
 
 
@@ -39,7 +39,7 @@ def whole_number(value: Any, path: Path, faults: Faults) -> None:
 
 
 def formatted(rule: str, is_right: Callable[[str], bool], name: str) -> Checker:
-    """Text of a format; `name` is what it should have been."""
+    """A checker for text of a format. `name` says what it should have been; `rule` is the rule that it breaks."""
 
     def check(value: Any, path: Path, faults: Faults) -> None:
         if value is None:
@@ -51,7 +51,7 @@ def formatted(rule: str, is_right: Callable[[str], bool], name: str) -> Checker:
 
 
 def shape(required: dict[str, Checker], optional: dict[str, Checker] | None = None, rule: str = "type") -> Checker:
-    """An object with these properties and no others; `rule` is the one that a missing property breaks."""
+    """A checker for an object with these properties and no others. A missing property breaks `rule`."""
     known = required | (optional or {})
 
     def check(value: Any, path: Path, faults: Faults) -> None:
@@ -92,7 +92,7 @@ def language_map(value: Any, path: Path, faults: Faults) -> None:
 
 
 def extensions(value: Any, path: Path, faults: Faults) -> None:
-    """Keys are IRIs; the values are anybody's."""
+    """Check that the keys are IRIs. The values may be anything."""
     if not isinstance(value, dict):
         return wrong(value, path, faults, "an object")
     for key in value:
@@ -101,7 +101,7 @@ def extensions(value: Any, path: Path, faults: Faults) -> None:
 
 
 def wrong(value: Any, path: Path, faults: Faults, wanted: str) -> None:
-    """A null, or a value of another type than `wanted`."""
+    """Add the fault for a null, or for a value of another type than `wanted`."""
     if value is None:
         faults.add("null", path, "null")
     else:
@@ -109,7 +109,7 @@ def wrong(value: Any, path: Path, faults: Faults, wanted: str) -> None:
 
 
 def _shown(value: Any) -> str:
-    """A value in a reason: short, and never somebody's whole text."""
+    """A value for use in a reason: shortened, because it may be somebody's text."""
     names = {dict: "an object", list: "an array", bool: "true or false"}
     return names.get(type(value)) or ascii(value)[:60]
 

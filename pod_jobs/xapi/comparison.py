@@ -1,7 +1,7 @@
-"""Is what an LRS has under an id the statement that we sent? Pure.
+"""Compares the statement that a record store has under an id with the one that we sent.
 
-xAPI 1.0.3, part two, section 2.3.1: an LRS may add id, timestamp, stored, authority, version; may give an instant in
-another zone; may fill in defaults; and neither a verb's words nor an activity's definition belong to a statement.
+xAPI 1.0.3, part two, section 2.3.1: a record store may add id, timestamp, stored, authority and version, may write an
+instant in another zone, and may fill in defaults. The words of a verb and the definition of an activity do not count.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ def _part(name: str, value: Any) -> Any:
         return value
     left_out = {"verb": ("display",)}.get(name, ("definition",))
     part = {key: _part(key, item) for key, item in value.items() if key not in left_out}
-    if part.get("objectType") in ("Agent", "Activity"):  # the defaults, and each is clear from its place
+    if part.get("objectType") in ("Agent", "Activity"):  # these are defaults, clear from where they stand
         del part["objectType"]
     return part
 

@@ -1,17 +1,18 @@
-"""One batch to one LRS: what becomes of each statement, whatever the LRS answers.
+"""Delivers one batch to one record store (LRS), and decides the fate of each statement, whatever the answer is.
 
-The life of a batch that is not simply stored:
+What happens to a batch that is not simply stored:
 
-1. 400, 413, 422 or 409: some statement of it is the reason. The batch is cut in halves, and they in halves, until the
-   good ones are stored and the bad ones stand alone (one bad in a hundred: at most 15 requests).
-2. A 409 may also mean that the statement is there already, from a send whose answer was lost. The LRS is asked for it
-   by id: the same is stored, another is a dead letter. A stretch whose ends are there is asked for one by one.
-3. A statement that was refused alone is a dead letter only if something else of the batch was stored. When nothing was,
-   not the statements are to blame but the set-up, and nothing is dead, unless a later batch passes: `convict_refused`.
-   (One that breaks xAPI itself is a dead letter all the same if the LRS understands a question of ours.)
-4. No answer, 429, 503 …: what has no verdict yet stays as it is, to be sent again later, the same bytes.
-5. A 500 again and again, while others pass, is a statement that upsets the LRS: then a 500 is treated as in 1.
-6. 401, 403, 404, 3xx …: the lane stops, everything stays.
+1. 400, 413, 422 or 409: some statement of the batch is the reason. The batch is cut in halves, and these in halves, until
+   the good ones are stored and the bad ones stand alone (for one bad statement in a hundred: at most 15 requests).
+2. A 409 may also mean that the statement is there already, from a send whose answer was lost. The LRS is asked for it by
+   id: if it has the same statement, that counts as stored; if it has another one, ours is a dead letter. If both ends of
+   a part are there, each of its statements is asked for.
+3. A statement that was refused alone is a dead letter only if something else of the batch was stored. If nothing was
+   stored, the set-up is the reason and not the statements, and nothing is dead unless a later batch passes:
+   `convict_refused`. (A statement that breaks xAPI itself is a dead letter even so, if the LRS answers a question of ours.)
+4. No answer, 429, 503 …: what has no verdict yet stays as it is, and the same bytes are sent again later.
+5. A statement that brings a 500 again and again while others pass upsets the LRS: its 500 is then treated as in 1.
+6. 401, 403, 404, 3xx …: the lane stops, and everything stays.
 
 Every send is safe to repeat, because ids and bytes never change. Nothing here sleeps, counts time, or keeps state.
 """
@@ -36,7 +37,7 @@ from pod_jobs.xapi.lrs import (
 )
 
 POISON_UPSETS = 3  # 500s on a statement, with others stored in between, before its batch is cut
-HOPELESS_SERVER_ERRORS = 15  # 500s in one run without anything stored: it is the LRS, not a statement
+HOPELESS_SERVER_ERRORS = 15  # 500s in one run without anything stored, after which the LRS is the reason
 CONFIRM_TRIES = 10  # sends that ended in a 409 for an id that the LRS then does not know
 
 
@@ -48,7 +49,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Sendable:
-    """A frozen statement and what is known of earlier sends to this LRS."""
+    """A frozen statement, and what is known of earlier sends to this LRS."""
 
     id: str
     body: bytes
@@ -59,9 +60,10 @@ class Sendable:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code` of a dead one: rejected, too-large, conflict or poison; of a later one: server-error, refused or "".
+    """The fate of one statement. `code`: for a dead one rejected, too-large, conflict or poison; for a later one
+    server-error, refused or "".
 
-    `reason` is the LRS's own text: it may echo the statement, so it does not belong into a log.
+    `reason` is the LRS's own text. It may repeat the statement, so it must not go into a log.
     """
 
     id: str
@@ -73,14 +75,14 @@ class Outcome:
 class LaneState(StrEnum):
     OPEN = "open"  # go on
     HOLD = "hold"  # the LRS is away or busy: wait
-    STOPPED = "stopped"  # the set-up is wrong: tell somebody, ask again now and then
+    STOPPED = "stopped"  # the set-up is wrong: tell somebody, and try again from time to time
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """An outcome for each statement, in the batch's order, and what it says of the lane.
+    """The outcome of each statement, in the order of the batch, and what follows for the lane.
 
-    `wait_s` is what the LRS asked for; None leaves the wait to the caller.
+    `wait_s`: seconds of rest that the LRS asked for; None leaves the wait to the caller.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -91,21 +93,21 @@ class Delivery:
 
     @property
     def all_refused(self) -> bool:
-        """Each was refused by itself and none passed: the set-up is to blame, or there are many of a kind it dislikes."""
+        """Was every statement refused alone? Then the set-up is wrong, or the LRS dislikes all of them."""
         return self.lane is LaneState.STOPPED and all(outcome.code == "refused" for outcome in self.outcomes)
 
 
 class Lrs(Protocol):
-    """What of lrs.LrsClient is used here."""
+    """The part of lrs.LrsClient that is used here."""
 
     def post_statements(self, bodies: Sequence[bytes]) -> Answer: ...
     def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured: ...
 
 
 def deliver(batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], None] = lambda: None) -> Delivery:
-    """Send `batch` (no id twice in it) and follow up until each statement has a verdict or has to wait.
+    """Send `batch` (with no id twice), and go on until each statement has a verdict or has to wait.
 
-    `before_request` is called before each request, one at a time; it may renew a lease, or raise to give up.
+    `before_request` is called before each request. It may renew a lease, or raise to give up.
     """
     run = _Run(batch, lrs, before_request)
     while run.parts and run.halt is None:
@@ -125,7 +127,7 @@ def deliver(batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], No
 
 
 def convict_refused(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes of several batches in the order they were sent: what was refused before others passed is dead."""
+    """Outcomes of several batches in the order of sending; what was refused before others passed is now dead."""
     last_stored = max((index for index, one in enumerate(outcomes) if one.fate is Fate.STORED), default=-1)
     return [
         replace(one, fate=Fate.DEAD, code="rejected") if one.code == "refused" and index < last_stored else one
@@ -134,7 +136,7 @@ def convict_refused(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 class _Run:
-    """One call of `deliver`: parts to send, and what is known so far."""
+    """The state of one call of `deliver`: the parts still to send, and what is known so far."""
 
     def __init__(self, batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], None]) -> None:
         self.parts: deque[list[Sendable]] = deque([list(batch)] if batch else [])  # largest first
@@ -145,13 +147,13 @@ class _Run:
         self._alone = len(batch) == 1
         self._cut_on_500 = min((statement.upsets for statement in batch), default=0) >= POISON_UPSETS
         self._outcomes: dict[str, Outcome] = {}
-        self._refused: list[tuple[Sendable, Outcome]] = []  # alone in a request: dead if the set-up proves right
+        self._refused: list[tuple[Sendable, Outcome]] = []  # alone; dead if the set-up is right
         self._found: dict[str, Found] = {}
         self._server_errors = 0
         self._passed = False  # something of this batch is stored
 
     def send(self, part: list[Sendable]) -> None:
-        """One request, and what follows from its answer."""
+        """Send one part, and act on the answer."""
         self._count()
         answer = self._lrs.post_statements([statement.body for statement in part])
         match answer:
@@ -188,7 +190,7 @@ class _Run:
         return Outcome(statement.id, Fate.LATER, "server-error" if upset else "", self.halt.reason if self.halt else "")
 
     def _convict(self, statement: Sendable, outcome: Outcome) -> bool:
-        """Whether a refusal is this statement's fault; then it is dead."""
+        """Is the refusal this statement's fault? Then it is marked as dead."""
         if outcome.code == "poison":
             guilty = self._passed or self._alone
         else:
@@ -203,7 +205,7 @@ class _Run:
             self._outcomes[statement.id] = Outcome(statement.id, Fate.STORED)
 
     def _cut(self, part: list[Sendable], code: str, reason: str) -> None:
-        """Send the halves; or take note of one that was refused alone."""
+        """Plan to send the halves of `part`; or note a statement that was refused alone."""
         if len(part) == 1:
             self._refused.append((part[0], Outcome(part[0].id, Fate.DEAD, code, reason)))
         else:
@@ -218,7 +220,7 @@ class _Run:
             self.halt = answer
 
     def _partly(self, part: list[Sendable], answer: PartlyStored) -> None:
-        """Its positions are not trusted, only its ids; who is not among them is sent again."""
+        """Take the ids that were stored; the positions are not trusted. All other statements are sent again."""
         stored = [statement for statement in part if statement.id in answer.ids or answer.rejected == 0]
         left = [statement for statement in part if statement.id not in answer.ids and answer.rejected]
         self._store(stored)
@@ -228,7 +230,7 @@ class _Run:
             self._cut(left, "rejected", answer.reason)
 
     def _conflict(self, part: list[Sendable], answer: Conflict) -> None:
-        """A stretch whose ends are there is there: ask for each. Else cut."""
+        """If the first and the last statement of `part` are stored, ask for each one; otherwise cut the part."""
         if any(self._fetch(statement) is None for statement in (part[0], part[-1])) and self.halt is None:
             if len(part) > 1:
                 self._cut(part, "conflict", answer.reason)
@@ -254,12 +256,12 @@ class _Run:
             self._outcomes[statement.id] = Outcome(statement.id, Fate.DEAD, "conflict", answer.reason)
 
     def _unconfirmed(self, statement: Sendable, answer: Conflict) -> None:
-        """409 for an id that the LRS then does not know: voided, or not yet to be seen."""
+        """Handle a 409 for an id that the LRS then does not know: it was voided, or cannot be seen yet."""
         fate = Fate.DEAD if statement.tries >= CONFIRM_TRIES else Fate.LATER
         self._outcomes[statement.id] = Outcome(statement.id, fate, "conflict", answer.reason)
 
     def _fetch(self, statement: Sendable) -> dict[str, Any] | None:
-        """What the LRS has under the id. When it cannot say, `halt` is set."""
+        """The statement that the LRS has under this id. If it cannot say, `halt` is set."""
         if statement.id in self._found:
             return self._found[statement.id].statement
         if self.halt is not None:
@@ -269,12 +271,12 @@ class _Run:
         if not isinstance(answer, Found):
             self.halt = answer
             return None
-        if answer.statement is not None:  # an absence may end: it is asked anew
+        if answer.statement is not None:  # a missing one may appear later, so it is not remembered
             self._found[statement.id] = answer
         return answer.statement
 
     def _is_understood(self, statement: Sendable) -> bool:
-        """Whether the LRS answers a question of ours as an LRS does: then address, login and version are right."""
+        """Does the LRS answer a question of ours as it should? Then address, login and version are right."""
         if self.halt is None:
             self._fetch(statement)
         return self.halt is None

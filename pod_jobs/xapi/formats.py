@@ -1,4 +1,4 @@
-"""The formats that xAPI 1.0.3 takes from elsewhere. Pure: text in, yes or no out."""
+"""Checks for the formats that xAPI 1.0.3 takes from other standards: IRI, UUID, language, duration, instant."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -18,13 +18,13 @@ LANGUAGE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
-# ISO 8601 4.4.3.2: weeks alone, or parts of a date and of a time with at least one number
+# ISO 8601 4.4.3.2: weeks alone, or date and time parts with at least one number
 _N = r"\d+(?:[.,]\d+)?"
 DURATION = re.compile(
     rf"P(?:{_N}W|(?=\d|T\d)(?:{_N}Y)?(?:{_N}M)?(?:{_N}D)?(?:T(?=\d)(?:{_N}H)?(?:{_N}M)?(?:{_N}S)?)?)", re.ASCII
 )
 
-# RFC 3339 as ISO 8601 allows it; an unknown offset ("-00", "-0000", "-00:00") is what xAPI forbids
+# RFC 3339 in the forms that ISO 8601 allows; xAPI forbids an unknown offset ("-00", "-0000", "-00:00")
 TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
@@ -32,12 +32,12 @@ UNKNOWN_OFFSET = re.compile(r"-00(:?00)?")
 
 
 def is_iri(text: str) -> bool:
-    """An absolute IRI: a scheme and something behind it."""
+    """Is it an absolute IRI, with a scheme and something after it?"""
     return IRI.fullmatch(text) is not None
 
 
 def is_irl(text: str) -> bool:
-    """An IRI that can be followed: with an authority."""
+    """Is it an IRI that can be followed, with an authority?"""
     try:
         return is_iri(text) and urlsplit(text).netloc != ""
     except ValueError:  # "http://[half-an-ipv6"
@@ -57,11 +57,11 @@ def is_duration(text: str) -> bool:
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """The instant of an ISO 8601 date and time, in UTC; without offset it is read as UTC. None when it is none."""
+    """The instant of an ISO 8601 date and time, in UTC; without an offset it is read as UTC. None for anything else."""
     match = TIMESTAMP.fullmatch(text)
     if match is None or UNKNOWN_OFFSET.fullmatch(match[8] or ""):
         return None
-    seconds = 59 if match[6] == "60" else int(match[6] or 0)  # a leap second has no place in Python's clock
+    seconds = 59 if match[6] == "60" else int(match[6] or 0)  # Python has no leap seconds
     micros = int(((match[7] or "") + "000000")[:6])
     try:
         local = datetime(
@@ -73,7 +73,7 @@ def parse_timestamp(text: str) -> datetime | None:
 
 
 def format_timestamp(instant: datetime) -> str:
-    """UTC with milliseconds: the one spelling of an instant that we send, so that a resend is the same bytes."""
+    """`instant` in UTC with milliseconds. We send no other spelling, so that a resend has the same bytes."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

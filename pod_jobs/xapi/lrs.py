@@ -1,8 +1,9 @@
-"""The client of a Learning Record Store: statements out, and its answer read as one of six things.
+"""The client of a Learning Record Store (LRS): it sends statements, and reads the answer as one of six things.
 
-Three real ones were asked what they say. The same resend gets 204 (Ralph), 200 (Learning Locker), 409 (ADL LRS). Ralph
-with partial success answers 200 with `rejected` (a number), and 400 with `rejected` 0 when all was there already. A 200
-with a page of HTML is a portal that ate the request. What an answer means for each statement is up to delivery.py.
+The answers of three real ones were recorded. The same resend is answered by 204 (Ralph), 200 (Learning Locker) or 409 (ADL
+LRS). On partial success Ralph answers 200 with `rejected` (a number), and 400 with `rejected` 0 when everything was there
+already. A 200 with a page of HTML comes from a portal in between. delivery.py decides what an answer means for each
+statement.
 """
 
 import json
@@ -18,13 +19,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 
-REASON_LIMIT = 500  # characters kept of an answer: an LRS echoes the statement, and a statement is about somebody
+REASON_LIMIT = 500  # characters kept of an answer, because an LRS may repeat the statement, which is about a person
 ANSWER_LIMIT = 1_000_000  # bytes read of an answer: 100 ids are 4 kB, 100 statements at most 256 kB
-RETRY_AFTER_LIMIT_S = 3600.0  # a longer "come back later" is asked again after this
+RETRY_AFTER_LIMIT_S = 3600.0  # longest wait that an LRS can ask for
 BATCH_STATEMENTS = 100
 BATCH_BYTES = 256_000
 
-TRANSIENT = (408, 425, 429)  # and 5xx
+TRANSIENT = (408, 425, 429)  # and every 5xx
 SUSPECT = (400, 413, 422)
 UNSENDABLE = (
     requests.exceptions.InvalidURL,
@@ -36,12 +37,13 @@ UNSENDABLE = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where and how. `url` is used byte for byte: a slash more is a 404 on ADL LRS, a slash less one on others."""
+    """Address, login and time-outs of a record store. `url` is used byte for byte: one slash more is a 404 on ADL LRS, and one
+    slash less is a 404 on others."""
 
     url: str  # of the statements resource
     login: str = ""
     password: str = ""
-    version: str = "1.0.3"  # X-Experience-API-Version; servers of 1.0 refuse 2.0.0, and without it most refuse all
+    version: str = "1.0.3"  # X-Experience-API-Version; servers for 1.0 refuse 2.0.0, and most refuse its absence
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 30.0
     ca_file: str = ""  # certificates to trust; "" = those of the system's Python
@@ -50,12 +52,12 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Stored:
-    """All of the batch is there."""
+    """The whole batch is stored."""
 
 
 @dataclass(frozen=True)
 class PartlyStored:
-    """Those ids are there; of the others `rejected` were refused, and the rest had been there before."""
+    """These ids are stored. Of the others, `rejected` were refused, and the rest had been there before."""
 
     ids: frozenset[str]
     rejected: int
@@ -64,7 +66,7 @@ class PartlyStored:
 
 @dataclass(frozen=True)
 class Refused:
-    """400, 413, 422: a statement of the batch, or all of it, is not to the LRS's taste."""
+    """400, 413, 422: the LRS refuses one or more statements of the batch."""
 
     status: int
     reason: str
@@ -79,10 +81,10 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Transient:
-    """No answer, 5xx, 429 …: the batch may have been stored or not; send the same again.
+    """No answer, 5xx, 429 …: the batch may or may not have been stored. Send the same again.
 
     `server_error`: it was a 500, which may also mean that one statement upsets the LRS.
-    `retry_after_s`: the LRS asked to be left alone for so long.
+    `retry_after_s`: seconds of rest that the LRS asked for.
     """
 
     reason: str
@@ -92,7 +94,7 @@ class Transient:
 
 @dataclass(frozen=True)
 class Misconfigured:
-    """Wrong password, address, certificate or service: nothing that any statement could change."""
+    """The password, address, certificate or service is wrong, whatever is sent."""
 
     reason: str
 
@@ -102,13 +104,13 @@ Answer = Stored | PartlyStored | Refused | Conflict | Transient | Misconfigured
 
 @dataclass(frozen=True)
 class Found:
-    """What the LRS has under an id; None when it has nothing."""
+    """The statement that the LRS has under an id; None when it has none."""
 
     statement: dict[str, Any] | None
 
 
 class LrsClient:
-    """One LRS over one kept connection. Not for several threads."""
+    """One LRS, over one connection that is kept. Not for use by several threads."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -129,13 +131,13 @@ class LrsClient:
         self._session.close()
 
     def post_statements(self, bodies: Sequence[bytes]) -> Answer:
-        """Send one batch of frozen statements: at most BATCH_STATEMENTS and BATCH_BYTES. No errors, only answers."""
+        """Send one batch of frozen statements (at most BATCH_STATEMENTS and BATCH_BYTES). It never raises."""
         body = b"[" + b",".join(bodies) + b"]"
         answer = self._exchange("POST", self._endpoint.url, body)
         return answer if isinstance(answer, Transient | Misconfigured) else classify_post(*answer)
 
     def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured:
-        """What the LRS has under this id."""
+        """Ask for the statement that the LRS has under this id."""
         joint = "&" if "?" in self._endpoint.url else "?"
         answer = self._exchange("GET", f"{self._endpoint.url}{joint}statementId={quote(statement_id)}", None)
         return answer if isinstance(answer, Transient | Misconfigured) else classify_get(*answer)
@@ -143,7 +145,7 @@ class LrsClient:
     def _exchange(
         self, method: str, url: str, body: bytes | None
     ) -> "tuple[int, Any, bytes] | Transient | Misconfigured":
-        """Status, headers and content of an answer; or what kept it from coming."""
+        """Status, headers and content of an answer; or the reason why there is none."""
         limits_s = (self._endpoint.connect_timeout_s, self._endpoint.read_timeout_s)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
@@ -157,11 +159,11 @@ class LrsClient:
             return Misconfigured(_shortened(f"address: {error}"))
         except requests.RequestException as error:  # refused, reset, cut off, too slow, unknown host …
             return Transient(_shortened(_cause(error)))
-        except OSError as error:  # requests' word for a ca_file that is not there
+        except OSError as error:  # requests raises it when ca_file does not exist
             return Misconfigured(_shortened(f"TLS: {error}"))
 
     def _content(self, response: requests.Response) -> bytes:
-        """The body, within ANSWER_LIMIT and the read time-out as a whole: a server may also drip.
+        """The body. ANSWER_LIMIT and the read time-out bound the whole of it, because a server may send it drop by drop.
 
         Errors: requests.RequestException.
         """
@@ -177,7 +179,7 @@ class LrsClient:
 
 
 def classify_post(status: int, headers: Any, content: bytes) -> Answer:
-    """What the answer to a batch means. Pure."""
+    """What the answer to a batch means."""
     reason = f"{status} {_text(content)}".strip()
     report = _json(content)
     if status in (200, 400) and isinstance(report, dict) and isinstance(report.get("rejected"), int):
@@ -192,7 +194,7 @@ def classify_post(status: int, headers: Any, content: bytes) -> Answer:
 
 
 def classify_get(status: int, headers: Any, content: bytes) -> Found | Transient | Misconfigured:
-    """What the answer to a question for one id means: the bare statement, with some LRSs a list of it. Pure."""
+    """What the answer to a question for one id means. It is the bare statement; some record stores put it into a list."""
     value = _json(content)
     if status == 404:
         return Found(None)
@@ -205,12 +207,12 @@ def classify_get(status: int, headers: Any, content: bytes) -> Found | Transient
 
 
 def parse_retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds to wait: a number, or a date; at most RETRY_AFTER_LIMIT_S. None for nothing sensible."""
+    """Seconds to wait, from a number or a date, at most RETRY_AFTER_LIMIT_S. None if `text` makes no sense."""
     if text is None:
         return None
     try:
         seconds = float(text) if text.strip().isdigit() else (parsedate_to_datetime(text) - now).total_seconds()
-    except (ValueError, TypeError):  # no date; a date without zone
+    except (ValueError, TypeError):  # it is no date, or one without a zone
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_S)
 
@@ -238,12 +240,13 @@ def _json(content: bytes) -> Any:
 
 
 def _text(content: bytes) -> str:
-    """Without NUL, as an error page in UTF-16 has it: PostgreSQL would refuse the report, and the batch come again for ever."""
+    """`content` as text without NUL, which error pages in UTF-16 contain. PostgreSQL would refuse the report because of it,
+    and the batch would be sent again for ever."""
     return content[: 4 * REASON_LIMIT].decode(errors="replace").replace("\0", "")[:REASON_LIMIT]
 
 
 def _cause(error: BaseException) -> str:
-    """What happened, without the three libraries that it passed through: "ConnectionRefusedError: [Errno 111] …"."""
+    """The first cause, without the errors of the three libraries around it: "ConnectionRefusedError: [Errno 111] …"."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""The parts of a statement as xAPI 1.0.3 describes them (part two, 2.4.2 to 2.4.11): checkers, table by table."""
+"""Checkers for the parts of a statement, table by table as in xAPI 1.0.3 (part two, 2.4.2 to 2.4.11)."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ def actor(value: Any, path: Path, faults: Faults) -> None:
 
 
 def authority(value: Any, path: Path, faults: Faults) -> None:
-    """An Agent, or the two of OAuth: an anonymous Group of the application and the person."""
+    """An Agent; or, with OAuth, an anonymous Group of the application and the person."""
     actor(value, path, faults)
     if isinstance(value, dict) and value.get("objectType") == "Group":
         members = value.get("member")
@@ -130,14 +130,14 @@ statement_ref = shape({"objectType": text, "id": uuid})
 
 
 def an_activity(value: Any, path: Path, faults: Faults) -> None:
-    """An Activity where nothing else may stand."""
+    """An Activity, where nothing else is allowed."""
     activity(value, path, faults)
     if isinstance(value, dict) and value.get("objectType", "Activity") != "Activity":
         faults.add("object-type", (*path, "objectType"), "here stands an Activity")
 
 
 def a_reference(value: Any, path: Path, faults: Faults) -> None:
-    """A StatementRef where nothing else may stand."""
+    """A StatementRef, where nothing else is allowed."""
     statement_ref(value, path, faults)
     if isinstance(value, dict) and value.get("objectType") != "StatementRef":
         faults.add("object-type", (*path, "objectType"), "here stands a StatementRef")

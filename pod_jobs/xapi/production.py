@@ -1,6 +1,7 @@
-"""What the video platform itself did: uploaded, encoded, transcribed, published. Pure.
+"""Statements about what the video platform itself did: uploaded, encoded, transcribed, published.
 
-The id of each is a UUIDv5 of video, event and run ("12-g1": task and run), so a run that reports twice is told once.
+Their id is a UUIDv5 of video, event and run ("12-g1": task and generation), so that a run which reports twice makes one
+statement.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True)
 class VideoActivity:
-    """A video as the LRS knows it: `home_page` is the institution's IRI without a slash at its end."""
+    """A video as record stores know it. `home_page` is the institution's IRI without a slash at its end."""
 
     home_page: str
     video_id: int
@@ -33,7 +34,7 @@ class VideoActivity:
 
     @property
     def iri(self) -> str:
-        """Stable: neither the title nor the page's address is in it."""
+        """The video's IRI. It never changes, because neither the title nor the page's address is in it."""
         return f"{self.home_page}/xapi/activities/video/{self.video_id}"
 
     def build(self) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def build_uploaded(video: VideoActivity, person: Actor, at: datetime) -> Stateme
 
 
 def build_encoded(video: VideoActivity, run: str, success: bool, duration_s: float, at: datetime) -> Statement:
-    """This encode ended, well or not."""
+    """This encoding ended, with or without success."""
     process = _activity(f"{video.iri}/encode/{run}", PROCESS, {"en": "encode", "fr": "encodage"})
     actor = build_system_actor(video.home_page, "encode")
     statement = _statement(video, ("encoded", run), actor, (COMPLETED, "completed"), process, at)
@@ -68,7 +69,7 @@ def build_published(video: VideoActivity, run: str, at: datetime) -> Statement:
 
 
 def format_duration(seconds: float) -> str:
-    """ISO 8601, to the hundredth: 75.5 -> "PT75.5S"."""
+    """An ISO 8601 duration, to the hundredth of a second: 75.5 -> "PT75.5S"."""
     return f"PT{seconds:.2f}".rstrip("0").rstrip(".") + "S"
 
 

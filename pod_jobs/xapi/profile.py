@@ -1,7 +1,7 @@
-"""The xAPI Video Profile 1.0.3 (https://w3id.org/xapi/video) for one statement; see session.py for a whole session.
+"""Checks one statement against the xAPI Video Profile 1.0.3 (https://w3id.org/xapi/video).
 
-A statement that breaks the profile is labelled, never dropped: an LRS stores it all the same, and the share that
-conforms is a figure that a player's author can act on. What several statements must be together is in session.py.
+A statement that breaks the profile is labelled and never dropped: record stores accept it, and the share that conforms is
+a figure that the author of a player can act on. session.py has the rules for several statements together.
 """
 
 import re
@@ -16,7 +16,7 @@ from pod_jobs.xapi.verdicts import Fault, Faults, Path, Rule, Severity, Verdict,
 PROFILE = "https://w3id.org/xapi/video"
 PROFILE_VERSION = "https://w3id.org/xapi/video/v1.0.3"
 VIDEO = "https://w3id.org/xapi/video/activity-type/video"
-EXTENSION = "https://w3id.org/xapi/video/extensions/"  # + name
+EXTENSION = "https://w3id.org/xapi/video/extensions/"  # a name follows
 
 INITIALIZED = "http://adlnet.gov/expapi/verbs/initialized"
 PLAYED = "https://w3id.org/xapi/video/verbs/played"
@@ -55,19 +55,19 @@ TEXTS = (
     "user-agent",
     "played-segments",
 )
-# quality is not judged: the profile's schema says number, its prose and its players say "960x400"
+# `quality` is not checked: the profile's schema says number, but its text and its players say "960x400"
 FLAGS = ("full-screen", "cc-enabled", "cc-subtitle-enabled")
 SPEED = re.compile(r"\d+(\.\d+)?x", re.ASCII)
 SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 EXTENSIONS_PATH: dict[str, Path] = {"context": ("context", "extensions"), "result": ("result", "extensions")}
 
-LENGTH_SLACK_S = 1.0  # a player's clock may pass the length it was told by less than a second
-PROGRESS_SLACK = 0.011  # progress rounded to two decimals, segments to milliseconds
+LENGTH_SLACK_S = 1.0  # a player's clock may exceed the announced length by less than a second
+PROGRESS_SLACK = 0.011  # players round progress to two decimals, and segments to milliseconds
 
 
 @dataclass(frozen=True)
 class Template:
-    """What the profile wants with a verb: names of extensions in the result and in the context."""
+    """What the profile asks for with a verb: names of extensions in the result and in the context."""
 
     result: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ CHANGES = (("volume",), ("cc-enabled", "cc-subtitle-lang"), _SCREEN, ("speed",),
 
 
 def claims_profile(statement: dict[str, Any]) -> bool:
-    """Whether the statement wants to be one of the profile: by its category, its verb, or its object's type."""
+    """Does the statement claim the profile, by its category, its verb, or the type of its object?"""
     verb_id = value_at(statement, "verb", "id")
     return (
         _names_profile(statement)
@@ -105,7 +105,7 @@ def claims_profile(statement: dict[str, Any]) -> bool:
 
 
 def faults(statement: dict[str, Any]) -> list[Fault]:
-    """What breaks the profile in a statement that claims it; [] for all others."""
+    """The faults of a statement that claims the profile; [] for all others."""
     if not claims_profile(statement):
         return []
     found = Faults(RULES)
@@ -121,7 +121,7 @@ def faults(statement: dict[str, Any]) -> list[Fault]:
 
 
 def verdicts(statement: Any) -> list[Verdict]:
-    """Every rule that applies to the statement, kept or broken: xAPI's, then the profile's where it is claimed."""
+    """Every rule that applies to the statement, kept or broken: those of xAPI, then those of the profile if claimed."""
     found = validity.faults(statement)
     rules = list(validity.RULES.items())
     if isinstance(statement, dict) and claims_profile(statement):
@@ -134,7 +134,7 @@ def extension(statement: dict[str, Any], part: str, name: str) -> Any:
     """The value of a profile extension in "context" or "result"; None when it is not there."""
     try:
         return statement[part]["extensions"].get(EXTENSION + name)
-    except (KeyError, TypeError, AttributeError):  # cheaper than to look first: this is asked 20 times of a statement
+    except (KeyError, TypeError, AttributeError):  # cheaper than looking first: this runs 20 times per statement
         return None
 
 

@@ -1,15 +1,15 @@
-"""Watched segments: "0[.]12.5[,]20[.]33" of the Video Profile, and the arithmetic on them. Pure; seconds."""
+"""Watched segments, which the Video Profile writes as "0[.]12.5[,]20[.]33", and arithmetic on them, in seconds."""
 
 from collections.abc import Iterable, Sequence
 
 Segment = tuple[float, float]  # from, to; from <= to
 
-FROM_TO = "[.]"  # the profile's separators: a decimal comma or point inside a number cannot be taken for one
+FROM_TO = "[.]"  # the profile's separators, which cannot be mistaken for a decimal comma or point
 BETWEEN = "[,]"
 
 
 def parse_segments(text: str) -> list[Segment] | None:
-    """The segments in the order given; [] for "", None when the text is no list of segments."""
+    """The segments in the given order; [] for "", None when `text` is no list of segments."""
     found = []
     for part in text.split(BETWEEN) if text else []:
         begin, separator, end = part.partition(FROM_TO)
@@ -24,7 +24,7 @@ def parse_segments(text: str) -> list[Segment] | None:
 
 
 def union(segments: Iterable[Segment], gap_s: float = 0.0) -> list[Segment]:
-    """The same seconds as sorted segments that do not overlap; those at most `gap_s` apart are joined."""
+    """The same seconds as sorted segments without overlap. Segments at most `gap_s` apart are joined."""
     joined: list[Segment] = []
     for begin, end in sorted(segments):
         if joined and begin <= joined[-1][1] + gap_s:
@@ -35,7 +35,7 @@ def union(segments: Iterable[Segment], gap_s: float = 0.0) -> list[Segment]:
 
 
 def watched_s(segments: Sequence[Segment]) -> float:
-    """Seconds of the video seen at least once."""
+    """Seconds of the video that were seen at least once."""
     return sum(end - begin for begin, end in union(segments))
 
 

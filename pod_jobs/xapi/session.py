@@ -1,6 +1,6 @@
-"""The Video Profile for the statements of one registration: their order, and sums that no single statement can prove.
+"""Checks all statements of one registration against the Video Profile: their order, and sums over several statements.
 
-A registration is one learner's attempt at one video; each opening of the page is a session in it, named by session-id.
+A registration is one learner's attempt at one video. Each opening of the page is a session in it, named by a session-id.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ RULES: dict[str, Rule] = {
 
 
 class Reason(StrEnum):
-    """What is wrong where a rule is broken. Pages translate it; names in braces are figures."""
+    """Why a rule is broken. Pages translate it; names in braces stand for figures."""
 
     NOT_IN_PLACE = "not in its place"
     DIFFERS = "differs from the first statement's"
@@ -62,14 +62,14 @@ class _Moment:
 
 
 def verdicts(statements: Sequence[dict[str, Any]]) -> list[Verdict]:
-    """Every rule of a registration, kept or broken; the paths begin with the statement's index in the list.
+    """Every rule of a registration, kept or broken. A path begins with the statement's index in the list.
 
-    Each statement is an object; profile.verdicts says what is wrong inside it.
+    Each statement must be an object. profile.verdicts says what is wrong inside a statement.
     """
     found = Faults(RULES)
     moments = [_moment(index, statement) for index, statement in enumerate(statements)]
     _one_attempt(moments, found)
-    ordered = sorted(moments, key=lambda moment: moment.timestamp)  # stable: equal instants keep the list's order
+    ordered = sorted(moments, key=lambda moment: moment.timestamp)  # stable: equal instants keep their order
     for listed, wanted in zip(moments, ordered, strict=True):
         if listed.timestamp != wanted.timestamp:
             found.add("order", (*listed.path, "timestamp"), Reason.NOT_IN_PLACE)
@@ -133,14 +133,14 @@ def _growth(ordered: list[_Moment], found: Faults) -> None:
 
 
 def _as_watched(ordered: list[_Moment], found: Faults) -> None:
-    """Replay the session's statements as a player would, and compare with the segments that they claim."""
+    """Replay the statements of a session as a player would, and compare the result with the segments that they claim."""
     watched: list[Segment] = []
     playing_from: float | None = None
     slack_s = WATCHED_SLACK_S
     for moment in ordered:
         here = _seconds(moment, "time-from" if moment.verb == SEEKED else "time")
         if moment.verb == INITIALIZED:
-            playing_from = None  # what a lost session left open was never closed, so nobody can claim it
+            playing_from = None  # a session that was lost never closed this segment, so nobody can claim it
         if playing_from is not None and here is not None and moment.verb != PLAYED:
             watched.append((min(playing_from, here), here))
             playing_from = here

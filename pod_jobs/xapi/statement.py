@@ -1,12 +1,12 @@
-"""Acceptance: from whatever a browser or an application sent to the frozen bytes that every LRS gets. Pure.
+"""Acceptance: turns what a browser or an application sent into the frozen bytes that every record store (LRS) gets.
 
-What is frozen is sent as it is, now and at each resend: an LRS compares a resend with what it stored, and the same
-instant in another zone, or a key more, is a conflict. So the server sets here, once and for all, the actor, the id and
-the timestamp, and takes away what only an LRS may say (stored, authority, version).
+Frozen bytes are sent unchanged, now and at each resend: an LRS compares a resend with what it stored, and the same instant
+in another zone, or one more key, is a conflict. So the actor, the id and the timestamp are set here, once and for all, and
+what only an LRS may say (stored, authority, version) is removed.
 
-From a page nothing is believed: another's actor is refused, voiding is refused, and an id
-only serves to know a resend. It is mapped to one that depends on the actor too, so nobody can occupy an id that another
-one will use; the session-id, which must be the id of the session's initialized, is mapped the same way.
+Nothing from a page is trusted. Another person's actor and voiding are refused, and an id only serves to recognise a
+resend. It is mapped to an id that depends on the actor too, so that nobody can occupy an id that somebody else will use.
+The session-id, which must be the id of the session's `initialized`, is mapped in the same way.
 """
 
 import hashlib
@@ -28,30 +28,30 @@ OF_THE_LRS = ("stored", "authority", "version")
 CANONICAL = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 SCRIPT = re.compile(r"</script|<\w+\b[^<>]*\s(?:on\w+|src)\s*=", re.IGNORECASE)
 PERHAPS_SCRIPT = re.compile(rb"</script|<\w[^<>]*(?:on|src)", re.IGNORECASE)  # in JSON, where a line's end is "\\n"
-NAMES = ("name", "display")  # what pages of others show
+NAMES = ("name", "display")  # texts that pages of other programs show
 LONG_NUMBER = re.compile(rb"\d{16}")  # EXACT_INTEGER has 16 digits
 SESSION_ID = profile.EXTENSION + "session-id"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one statement may be."""
+    """How large, deep and far in the future one statement may be."""
 
     statement_bytes: int = 65_536  # of the frozen body
     depth: int = 32  # objects and arrays inside each other
-    future_s: float = 300.0  # how far a clock may be ahead; such a statement is dated now
+    future_s: float = 300.0  # how far a clock may be ahead; the statement then gets the present time
 
 
 @dataclass(frozen=True)
 class Page:
-    """A browser hands statements in: `actor` is whom the server knows behind it."""
+    """Statements come from a browser. `actor` is the person whom the server knows behind it."""
 
     actor: Actor
 
 
 @dataclass(frozen=True)
 class Application:
-    """A trusted program that writes for many people: its actors and ids are kept as they are."""
+    """Statements come from a trusted program that writes for many people. Its actors and ids are kept."""
 
 
 Origin = Page | Application
@@ -59,9 +59,9 @@ Origin = Page | Application
 
 @dataclass(frozen=True)
 class Frozen:
-    """An accepted statement. `body` never changes again.
+    """An accepted statement, whose `body` never changes again.
 
-    `labels`: names of broken rules (validity.RULES, profile.RULES; advice left out), in their order there.
+    `labels`: names of the broken rules (of validity.RULES and profile.RULES, without advice), in their order there.
     """
 
     id: str
@@ -71,12 +71,12 @@ class Frozen:
     registration: str | None
     of_profile: bool  # it claims the Video Profile
     labels: tuple[str, ...]
-    suspect: bool  # it breaks xAPI itself: an LRS may refuse it, so it travels apart from the others
+    suspect: bool  # it breaks xAPI itself, so an LRS may refuse it: it is sent apart from the others
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a statement was not accepted: a rule's name, the JSON path of the fault, the reason."""
+    """Why a statement was not accepted: the name of the rule, the JSON path of the fault, and the reason."""
 
     rule: str
     path: str
@@ -84,12 +84,12 @@ class Problem:
 
 
 def parse_request(body: bytes) -> list[Any] | Problem:
-    """The raw statements of a request's body: an array of them, or one object. NaN and the like are for `accept`."""
+    """The raw statements of a request's body, which is an array or one object. NaN and the like are left to `accept`."""
     try:
         value = json.loads(body)
     except RecursionError:
         return Problem("depth", "$", "nested too deeply")
-    except ValueError as error:  # no JSON, no UTF-8; or a number of thousands of digits
+    except ValueError as error:  # no JSON, no UTF-8, or a number with thousands of digits
         if not isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
             return Problem("number", "$", "a number is too long")
         return Problem("json", "$", str(error)[:200])
@@ -103,7 +103,7 @@ def accept(
     limits: Limits | None = None,
     new_id: Callable[[], UUID] = uuid4,
 ) -> Frozen | Problem:
-    """Freeze one raw statement, or say why not. `raw` itself is not changed."""
+    """Freeze one raw statement, or say why it cannot be accepted. `raw` is not changed."""
     limits = limits or Limits()
     if not isinstance(raw, dict):
         return Problem("type", "$", "a statement is an object")
@@ -124,27 +124,27 @@ def accept(
 
 
 def is_resend(raw: Any, origin: Origin, stored: Frozen, limits: Limits | None = None) -> bool:
-    """Whether `raw`, whose id is in use already, is that very statement again: a page that missed our answer."""
+    """Is `raw`, whose id is in use already, the same statement again, from a page that missed our answer?"""
     again = accept(raw, origin, stored.timestamp, limits)
     return isinstance(again, Frozen) and again.body == stored.body
 
 
 def canonical(statement: Any) -> bytes:
-    """The one spelling of a JSON value. Errors: ValueError for what JSON or UTF-8 cannot hold."""
+    """The canonical spelling of a JSON value. Errors: ValueError for what JSON or UTF-8 cannot hold."""
     return CANONICAL.encode(statement).encode()
 
 
 def mapped_id(actor: Actor, client_id: str) -> str:
-    """The statement id for an id that a page made up: the same for a resend, another one for another actor."""
+    """The statement id for an id that a page made up: the same at a resend, and another one for another actor."""
     digest = hashlib.sha256(b"v1|" + canonical(actor) + b"|" + client_id.lower().encode()).digest()
     return str(UUID(bytes=digest[:16], version=4))
 
 
 def _frozen_body(statement: dict[str, Any], limits: Limits) -> bytes | Problem:
-    """The bytes, which also clear nearly every statement; what they do not clear is walked through by `_unsafe`."""
+    """The frozen bytes. They show for nearly every statement that it is safe; the others are searched by `_unsafe`."""
     try:
         body = canonical(statement)
-    except (ValueError, RecursionError) as error:  # NaN, half a surrogate pair; nested without end
+    except (ValueError, RecursionError) as error:  # NaN, half a surrogate pair, or nested too deeply
         return _unsafe(statement, limits) or Problem("json", "$", str(error)[:200])
     nodes = body.count(b"{") + body.count(b"[")
     if nodes > limits.depth or b"\\u0000" in body or LONG_NUMBER.search(body) or PERHAPS_SCRIPT.search(body):
@@ -157,7 +157,7 @@ def _frozen_body(statement: dict[str, Any], limits: Limits) -> bytes | Problem:
 
 
 def _unsafe(raw: dict[str, Any], limits: Limits) -> Problem | None:
-    """What no part of a statement may hold, wherever it stands."""
+    """Find what no part of a statement may contain."""
     waiting: list[tuple[Any, Path]] = [(raw, ())]
     while waiting:
         value, path = waiting.pop()
@@ -192,17 +192,17 @@ def _bad_text(text: str) -> str:
 
 
 def _bad_name(text: str, path: Path) -> str:
-    """An answer may hold a script, to a question about scripts; a name has no use for one."""
+    """Refuse a script in a name. An answer may hold one, for instance to a question about scripts."""
     return "a script in a name" if any(name in path for name in NAMES) and SCRIPT.search(text) else ""
 
 
 def plain_name(text: str) -> str:
-    """A title that is let in: with a script in it, its angle brackets are put into others."""
+    """`text` as a name that is accepted: if it holds a script, its angle brackets become ‹ ›."""
     return text.replace("<", "‹").replace(">", "›") if SCRIPT.search(text) else text
 
 
 def _presumptuous(raw: dict[str, Any], origin: Origin) -> Problem | None:
-    """What a page may not say."""
+    """Find what a page may not say."""
     if isinstance(origin, Application):
         return None
     if "actor" in raw and raw["actor"] != origin.actor:
@@ -215,7 +215,7 @@ def _presumptuous(raw: dict[str, Any], origin: Origin) -> Problem | None:
 
 
 def _timestamp(raw: dict[str, Any], now: datetime, limits: Limits) -> datetime | Problem:
-    """When it happened, to the millisecond and never after `now`."""
+    """When the statement happened, to the millisecond, and never after `now`."""
     instant = now
     if "timestamp" in raw:
         given = formats.parse_timestamp(raw["timestamp"]) if isinstance(raw["timestamp"], str) else None
@@ -228,7 +228,7 @@ def _timestamp(raw: dict[str, Any], now: datetime, limits: Limits) -> datetime |
 
 
 def _stamped(raw: dict[str, Any], origin: Origin, timestamp: datetime, new_id: Callable[[], UUID]) -> dict[str, Any]:
-    """A copy of `raw` with actor, id and timestamp. What else is wrong with it stays for the checks."""
+    """A copy of `raw` with actor, id and timestamp set. Other faults are left to the checks."""
     statement = {**raw, "timestamp": formats.format_timestamp(timestamp)}
     if "id" not in raw:
         statement["id"] = str(new_id())

@@ -1,6 +1,6 @@
-"""xAPI 1.0.3 itself (IEEE 9274.1's predecessor, adlnet/xAPI-Spec, part two "Data"): is this a statement at all?
+"""Checks that something is a statement of xAPI 1.0.3 (predecessor of IEEE 9274.1; adlnet/xAPI-Spec, part two "Data").
 
-The properties are described in parts.py; here they are put together, with what holds between them. Pure.
+parts.py describes the properties. This file puts them together, and adds the rules between properties.
 """
 
 from typing import Any
@@ -37,9 +37,9 @@ VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 
 
 def faults(statement: Any) -> list[Fault]:
-    """Every fault of one statement, in the order of its properties; [] for a valid one.
+    """Every fault of one statement, in the order of its properties; [] for a valid statement.
 
-    What an LRS adds (stored, authority, version) is checked when it is there. A missing id or timestamp is no fault.
+    What an LRS adds (stored, authority, version) is checked if present. A missing id or timestamp is no fault.
     """
     found = Faults(RULES)
     _statement(statement, (), found)
@@ -76,7 +76,7 @@ def _statement(value: Any, path: Path, faults: Faults) -> None:
 
 
 def _between(value: dict[str, Any], path: Path, faults: Faults) -> None:
-    """What one property says of another."""
+    """Check the rules between properties."""
     target, verb, context = (
         item if isinstance(item := value.get(k), dict) else {} for k in ("object", "verb", "context")
     )

@@ -1,4 +1,4 @@
-"""What is said of a statement: which rule, how bad, where, and why. Plain values that both rule books share."""
+"""Verdicts on a statement: which rule, how severe, where, and why. Plain values for the rules of xAPI and of the profile."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any
 
 Path = tuple[str | int, ...]  # ("object", "definition", "name"): the keys and indexes from the statement down
 
-FAULTS_LIMIT = 50  # of one statement: enough to repair it, and 64 kB of nulls make no long list
+FAULTS_LIMIT = 50  # faults of one statement: enough to repair it, and 64 kB of nulls make no long list
 
 
 class Severity(StrEnum):
@@ -26,8 +26,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Fault:
-    """A broken rule: its name, the JSON path of the place ("$.actor.account.name"), and what is wrong there, with the
-    figures that belong into its braces."""
+    """A broken rule: its name, the JSON path of the fault ("$.actor.account.name"), and the reason with the figures for
+    its braces."""
 
     rule: str
     severity: Severity
@@ -59,7 +59,7 @@ class Verdict:
 
 @dataclass
 class Faults:
-    """Collects the faults of one statement against one rule book."""
+    """Collects the faults of one statement against one set of rules."""
 
     rules: dict[str, Rule]
     found: list[Fault] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Faults:
 
 
 def json_path(path: Path) -> str:
-    """("object", "id") -> "$.object.id"; a key that is no plain name is quoted: "$.result.extensions['https://…']"."""
+    """("object", "id") -> "$.object.id". A key that is no plain name is quoted: "$.result.extensions['https://…']"."""
     parts = ["$"]
     for key in path:
         if isinstance(key, int):
@@ -83,7 +83,7 @@ def json_path(path: Path) -> str:
 
 
 def value_at(value: Any, *keys: str) -> Any:
-    """The value under these keys; None where there is none, or something that is no object."""
+    """The value under these keys; None if there is none."""
     for key in keys:
         if not isinstance(value, dict):
             return None

@@ -1,6 +1,6 @@
-"""What must be true before anything works: for `pod-jobs doctor`, for a start, and for each worker before its first job.
+"""The checks of `pod-jobs doctor`, which also run at each start, and in each worker before its first job.
 
-A check is a function from the settings to its findings; it never raises, and takes seconds at the worst.
+A check is a function from the settings to its findings. It never raises, and takes some seconds at most.
 """
 
 import logging
@@ -30,13 +30,13 @@ BEFORE_JOBS = ("folders", "free space", "key-value server", "clock", "catalog", 
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
-QUIET_S = 15.0  # a worker waits without a word: at a common start, also of a loaded machine, all is there by then
+QUIET_S = 15.0  # a worker waits silently for so long: after a common start, all is there by then
 
 log = logging.getLogger(__name__)
 
 
 def examine(settings: Settings, names: Iterable[str] = tuple(CHECKS)) -> list[Finding]:
-    """The findings of those checks, in that order."""
+    """The findings of the checks with these names, in this order."""
     if not settings.home.is_dir():
         remedy = f"./run up --home '{settings.home}'"
         return [Finding("folders", "fault", f"there is no instance in {settings.home}", remedy)]
@@ -44,17 +44,17 @@ def examine(settings: Settings, names: Iterable[str] = tuple(CHECKS)) -> list[Fi
 
 
 def faults(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that forbid to go on."""
+    """The findings that forbid going on."""
     return [finding for finding in findings if finding.state == "fault"]
 
 
 def checks_before_jobs(queue_name: str) -> tuple[str, ...]:
-    """What a worker of that queue checks; it needs neither database nor session key, so it may be on another host."""
+    """The checks for a worker of that queue. It needs neither database nor session key, and so may be on another host."""
     return ("ffmpeg", *BEFORE_JOBS) if queue_name == "encoding" else BEFORE_JOBS
 
 
 def wait_until_sound(settings: Settings, queue_name: str) -> None:
-    """Return once every check of a worker of that queue is passed; say which ones are not, each time that changes."""
+    """Return once every check for a worker of that queue has passed. Log which ones have not, whenever that changes."""
     names = checks_before_jobs(queue_name)
     began, wait_s, said = time.monotonic(), FIRST_WAIT_S, ""
     while found := faults(examine(settings, names)):

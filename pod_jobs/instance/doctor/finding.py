@@ -8,7 +8,7 @@ State = Literal["ok", "warning", "fault"]
 
 @dataclass(frozen=True)
 class Finding:
-    """`check` is a key of CHECKS; `remedy` is the very line to write or type, where there is one."""
+    """What a check found. `check` is a key of CHECKS; `remedy` is the line to write or type, if there is one."""
 
     check: str
     state: State

@@ -13,7 +13,7 @@ GB = 10**9
 
 
 def check_folders(settings: Settings) -> Iterator[Finding]:
-    """Each folder takes a file."""
+    """Check that a file can be written to each folder."""
     for name in ("", *FOLDERS, *PRIVATE_FOLDERS):
         folder = settings.home / name
         try:
@@ -31,8 +31,8 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
 
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
-    """They exist, and nobody else can read them."""
-    from pod_jobs.instance.prepare import SECRETS  # here: it knows the database, which workers never need
+    """Check that the secrets exist, and that nobody else can read them."""
+    from pod_jobs.instance.prepare import SECRETS  # here, because it imports the database, which workers never need
 
     for name in SECRETS:
         try:
@@ -48,7 +48,7 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def check_space(settings: Settings) -> Iterator[Finding]:
-    """More than upload.free_gb is left for media."""
+    """Check that more than upload.free_gb is free for media."""
     try:
         free_gb = settings.media.free_bytes() / GB
     except OSError as error:
@@ -60,8 +60,8 @@ def check_space(settings: Settings) -> Iterator[Finding]:
 
 
 def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
-    """The program, its filters, the encoders of every template, the sandbox."""
-    from pod_jobs.jobs.encode import check_templates, tools_of  # here: most workers never need it
+    """Check ffmpeg, its filters, the encoders of every template, and the sandbox."""
+    from pod_jobs.jobs.encode import check_templates, tools_of  # here, because most workers never need it
 
     try:
         tools = tools_of(settings)
@@ -83,7 +83,7 @@ def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
 
 
 def check_browser_files(_settings: Settings) -> Iterator[Finding]:
-    """What package.json asks for is installed."""
+    """Check that what package.json asks for is installed."""
     wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
     missing = [name for name in wanted if not (ROOT / "node_modules" / name).is_dir()]
     if missing:

@@ -1,4 +1,4 @@
-"""Checks of what answers over a socket: database, key-value server, the web app as a worker sees it."""
+"""Checks of what is reached over a socket: database, key-value server, and the web app as a worker sees it."""
 
 import time
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.media_folder import IDENTITY
 from pod_jobs.settings import Settings
 
-OLDEST_SERVER = (6, 2)  # has LMOVE and BLMOVE, on which RQ's hand-over of a job rests
+OLDEST_SERVER = (6, 2)  # the first version with LMOVE and BLMOVE, which RQ needs to hand over a job safely
 CLOCK_WARNING_S = 5.0
-CLOCK_FAULT_S = 60.0  # RQ and the janitor compare instants of several hosts: heartbeats, retries
+CLOCK_FAULT_S = 60.0  # RQ and the janitor compare instants from several hosts: heartbeats, retries
 TIMEOUT_S = 5
 
 
 def check_key_value_server(settings: Settings) -> Iterator[Finding]:
-    """Reachable, new enough, keeps what it gets (AOF), evicts nothing."""
+    """Check that the server answers, is new enough, keeps what it gets (append-only file), and evicts nothing."""
     name = "key-value server"
     try:
         with connect_for_web(settings.redis_url) as redis:
@@ -38,7 +38,7 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
 
 
 def check_clock(settings: Settings) -> Iterator[Finding]:
-    """The key-value server's clock against ours."""
+    """Compare the clock of the key-value server with that of this host."""
     try:
         with connect_for_web(settings.redis_url) as redis:
             seconds, microseconds = redis.time()
@@ -54,7 +54,7 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:
-    """Reachable, every migration applied, takes a write. Only for the web host: workers never open it."""
+    """Check that the database answers, has every migration, and takes a write. Only on the web host: workers never open it."""
     from peewee import PeeweeException
 
     from pod_jobs.catalog import database
@@ -79,7 +79,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def check_catalog(settings: Settings) -> Iterator[Finding]:
-    """The web app knows this host's worker token."""
+    """Check that the web app accepts this host's worker token."""
     try:
         answer = _ask_who_we_are(settings)
     except PodJobsError as error:

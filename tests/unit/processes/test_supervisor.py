@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pod_jobs.processes.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, STABLE_S, Place
+from pod_jobs.processes.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, STABLE_S, Slot
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -64,16 +64,16 @@ def lives(pid: int) -> bool:
 
 
 def test_the_wait_doubles_up_to_a_limit_and_a_minute_of_life_resets_it() -> None:
-    place = Place()
+    slot = Slot()
     waits = []
     for _ in range(10):
-        place.started_at = 100.0
-        place.vacate(100.0 + STABLE_S - 1)
-        waits.append(place.due_at - 100.0 - STABLE_S + 1)
+        slot.started_at = 100.0
+        slot.vacate(100.0 + STABLE_S - 1)
+        waits.append(slot.due_at - 100.0 - STABLE_S + 1)
     assert waits[:3] == pytest.approx([FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S])
     assert waits[-1] == LONGEST_WAIT_S
-    place.vacate(100.0 + STABLE_S)
-    assert place.due_at == pytest.approx(100.0 + STABLE_S + FIRST_WAIT_S)
+    slot.vacate(100.0 + STABLE_S)
+    assert slot.due_at == pytest.approx(100.0 + STABLE_S + FIRST_WAIT_S)
 
 
 def test_a_child_that_ends_is_started_again(start: Start, tmp_path: Path) -> None:
