@@ -57,7 +57,7 @@ FLOORS = {
         "workforce dead_workers snapshot",
         "queue",
         "rq_classes",
-        "job_type connection speech_plan",
+        "job_type connection speech_plan keys",
     ),
     "pod_jobs.catalog": (
         "store client",

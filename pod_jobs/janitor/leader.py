@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from redis import Redis
 
 from pod_jobs.catalog.store import leadership
+from pod_jobs.jobs import keys
 
-LOCK_KEY = "pod_jobs:janitor:lock"  # value: random, its holder's; expires
 LOCK_TTL_S = 20
 
 HOLD = """
@@ -39,7 +39,7 @@ class Leader:
 
     def hold(self) -> bool:
         """Renew or take the lock. False: somebody else leads."""
-        if not self._redis.eval(HOLD, 1, LOCK_KEY, self._name, LOCK_TTL_S * 1000):
+        if not self._redis.eval(HOLD, 1, keys.JANITOR_LOCK, self._name, LOCK_TTL_S * 1000):
             self.term = None
             return False
         if self.term is None:
@@ -53,4 +53,4 @@ class Leader:
     def release(self) -> None:
         """Let another one take over at once."""
         self.term = None
-        self._redis.eval(RELEASE, 1, LOCK_KEY, self._name)
+        self._redis.eval(RELEASE, 1, keys.JANITOR_LOCK, self._name)

@@ -61,7 +61,9 @@ def return_handed_over(redis: Redis, queue_names: tuple[str, ...]) -> None:
         queue = open_queue(redis, name)
         handed_over = [as_text(raw) for raw in redis.lrange(queue.intermediate_queue_key, 0, -1)]
         for job_id, seen_s in Sightings(redis, f"hand-overs:{name}").look(handed_over).items():
-            if seen_s > HAND_OVER_S:
+            if seen_s > HAND_OVER_S and fetch(redis, job_id) is None:  # deleted, or none of ours
+                redis.lrem(queue.intermediate_queue_key, 0, job_id)
+            elif seen_s > HAND_OVER_S:
                 redis.eval(RETURN, 2, queue.intermediate_queue_key, queue.key, job_id)
 
 

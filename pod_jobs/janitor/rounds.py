@@ -19,10 +19,10 @@ from pod_jobs.errors import Deposed, PodJobsError
 from pod_jobs.janitor import periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
+from pod_jobs.jobs import keys
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead
 from pod_jobs.jobs.job_type import JobTypes
-from pod_jobs.jobs.workforce import JANITOR_KEY
 from pod_jobs.settings import QUEUES, Settings
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
             continue
         if not leader.hold():
             return
-        redis.set(JANITOR_KEY, f"{socket.gethostname()}:{os.getpid()}", ex=LOCK_TTL_S)
+        redis.set(keys.JANITOR, f"{socket.gethostname()}:{os.getpid()}", ex=LOCK_TTL_S)
         duty.next_at = time.monotonic() + duty.every_s
         try:
             if duty.do(datetime.now(UTC)) is UNFINISHED:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from redis import Redis
 from rq.utils import as_text
 
+from pod_jobs.jobs import keys
+
 MEMORY_S = 60  # without a look, all is forgotten
 
 
@@ -14,13 +16,13 @@ class Sightings:
 
     def __init__(self, redis: Redis, duty: str) -> None:
         self._redis = redis
-        self._key = f"pod_jobs:janitor:sightings:{duty}"
+        self._key = keys.sightings(duty)
 
     def look(self, wrong: Iterable[str]) -> dict[str, float]:
         """For each of `wrong`, the seconds since it was first among them without a break (by the clock of Redis)."""
         seconds, microseconds = self._redis.time()
         now = seconds + microseconds / 1e6
-        before = {as_text(name): float(at) for name, at in self._redis.hgetall(self._key).items()}
+        before = {as_text(name): _instant(at, now) for name, at in self._redis.hgetall(self._key).items()}
         since = {name: min(now, before.get(name, now)) for name in wrong}
         if since or before:
             with self._redis.pipeline() as pipeline:
@@ -34,3 +36,11 @@ class Sightings:
     def forget(self, name: str) -> None:
         """It was seen to: from the next look on it counts anew."""
         self._redis.hdel(self._key, name)
+
+
+def _instant(text: bytes | str, now: float) -> float:
+    """`now` for what is no instant: somebody else wrote it."""
+    try:
+        return float(text)
+    except ValueError:
+        return now

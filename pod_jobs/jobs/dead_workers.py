@@ -8,6 +8,7 @@ to RQ's heartbeats.
 
 import logging
 import os
+import re
 import socket
 
 from redis import Redis, WatchError
@@ -16,12 +17,14 @@ from rq.job import JobStatus
 from rq.registry import StartedJobRegistry
 from rq.utils import as_text
 
+from pod_jobs.jobs import keys
 from pod_jobs.jobs.queue import fetch, open_queue
 from pod_jobs.system import process_identity
 
 log = logging.getLogger(__name__)
 
 HOST_CHARACTERS = 40  # of a worker's name, which the catalog keeps in 100
+NUMBER = re.compile("[0-9]{1,18}")
 ELSEWHERE = "unknown"  # never the place of the one who asks
 
 
@@ -38,25 +41,27 @@ def is_dead_here(worker: str) -> bool:
     if len(numbers) != 3:
         return False
     pid, place, started = numbers
-    return pid.isdigit() and started.isdigit() and process_identity.has_ended(place, int(pid), int(started))
+    if not (NUMBER.fullmatch(pid) and NUMBER.fullmatch(started)):
+        return False
+    return process_identity.has_ended(place, int(pid), int(started))
 
 
 def put_back_jobs_of_the_dead(redis: Redis, queue_name: str) -> int:
     """Returns how many jobs went back. Safe to do twice, also by two processes at the same time."""
     put_back = 0
-    for key in redis.smembers(f"rq:workers:{queue_name}"):
-        worker = as_text(key).removeprefix("rq:worker:")
+    for key in redis.smembers(keys.rq_workers_of(queue_name)):
+        worker = keys.rq_worker_name(as_text(key))
         if not is_dead_here(worker):
             continue
         try:
-            for composite in redis.smembers(f"rq:worker:{worker}:executions"):
+            for composite in redis.smembers(keys.rq_executions_of(worker)):
                 put_back += _put_back(redis, queue_name, as_text(composite), worker)
         except WatchError:
             continue  # somebody moved a job meanwhile; the next look finds this worker again
         with redis.pipeline() as pipeline:
-            pipeline.srem(f"rq:workers:{queue_name}", key)
-            pipeline.srem("rq:workers", key)
-            pipeline.delete(key, f"rq:worker:{worker}:executions")
+            pipeline.srem(keys.rq_workers_of(queue_name), key)
+            pipeline.srem(keys.RQ_WORKERS, key)
+            pipeline.delete(key, keys.rq_executions_of(worker))
             pipeline.execute()
     return put_back
 

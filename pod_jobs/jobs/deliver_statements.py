@@ -13,6 +13,7 @@ reason: the janitor enqueues the lane again as long as something is due.
 
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from pod_jobs.xapi.lrs import BATCH_BYTES, BATCH_STATEMENTS, Endpoint, LrsClient
 
 log = logging.getLogger(__name__)
 
+SHAPE = {"lane": re.compile("[a-z0-9_]{1,20}")}
 FETCH = 500  # statements at a time; as many are sent, and as many are in hand
 RUN_S = 60.0  # then another lane's job may have the worker
 SETTLE_AGAIN_S = 1.0  # between two tries to report, while the catalog is away
@@ -184,4 +186,6 @@ def settle_up(fence: int, parcels: Sequence[Parcel], outcomes: dict[str, Outcome
     )
 
 
-DELIVER_STATEMENTS = JobType("deliver_statements", queue="xapi", run=run_deliver, of_task=False, timeout_s=900)
+DELIVER_STATEMENTS = JobType(
+    "deliver_statements", queue="xapi", run=run_deliver, of_task=False, timeout_s=900, payload=SHAPE
+)

@@ -1,14 +1,11 @@
 """The only producer of RQ jobs, and the only reader of RQ's queues for pages and the command line.
 
 A job is a kind and a small payload of ids, as JSON. Its id is deterministic, and enqueuing an id that RQ knows is no
-error. Keys of ours:
-
-    pod_jobs:progress:<task>   string, TTL 20 s: the running attempt's Progress as JSON, at most 2 writes a second
-    pod_jobs:cancel:<task>     string, TTL 7 days: the generation that a person wants to end; the running job polls it
-    pod_jobs:reports           hash: report id -> report waiting to be delivered to the catalog
+error. What else we keep in the key-value server: jobs/keys.py.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,11 +17,16 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
 from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.jobs import keys
 from pod_jobs.jobs.job_type import JobType, Payload
-from pod_jobs.jobs.rq_classes import PodJob, PodQueue
+from pod_jobs.jobs.rq_classes import PERFORM, PodJob, PodQueue
 
 HELP = "assist-"  # how the id of a call for help begins (encode/assist.py)
-PERFORM = "pod_jobs.jobs.runtime.perform"
+PROGRESS: dict[str, type] = {  # field -> type; float stands for any number
+    **dict.fromkeys(("step", "folder", "worker", "host", "at"), str),
+    **dict.fromkeys(("fraction", "speed", "eta_s", "workers", "duration_s", "source_s", "attempt"), float),
+    **dict.fromkeys(("first_playable", "is_video"), bool),
+}
 PROGRESS_TTL_S = 20  # longer than any pause between two writes: its absence means that nobody works
 CANCEL_TTL_S = 7 * 86400
 RESULT_TTL_S = 7 * 86400  # how long a finished job shows in rq-dashboard; the catalog keeps the task much longer
@@ -60,7 +62,10 @@ def enqueue(redis: Redis, job_type: JobType, job_id: str, payload: Payload, *, a
             at_front=at_front,
         )
     except DuplicateJobError:
-        return False
+        if fetch(redis, job_id) is not None:
+            return False
+        redis.delete(keys.rq_job(job_id))  # it has the id of ours, and is none: a task must not wait behind it for ever
+        return enqueue(redis, job_type, job_id, payload, at_front=at_front)
     except RedisError as error:
         raise ServiceUnavailable(f"key-value server: {error}") from error
     return True
@@ -90,16 +95,16 @@ def forget_failure(redis: Redis, job_id: str) -> None:
 
 def positions(redis: Redis, queue_name: str) -> dict[str, int]:
     """Job id -> place in the queue, 1 = next. A worker's call for help makes way for the others and does not count."""
-    ids = [as_text(job_id) for job_id in redis.lrange(f"rq:queue:{queue_name}", 0, -1)]
+    ids = [as_text(job_id) for job_id in redis.lrange(keys.rq_queue(queue_name), 0, -1)]
     return {job_id: place for place, job_id in enumerate((i for i in ids if not i.startswith(HELP)), 1)}
 
 
 def write_progress(redis: Redis, task_id: int, progress: dict[str, Any]) -> None:
-    redis.set(f"pod_jobs:progress:{task_id}", json.dumps(progress), ex=PROGRESS_TTL_S)
+    redis.set(keys.progress(task_id), json.dumps(progress), ex=PROGRESS_TTL_S)
 
 
 def clear_progress(redis: Redis, task_id: int) -> None:
-    redis.delete(f"pod_jobs:progress:{task_id}")
+    redis.delete(keys.progress(task_id))
 
 
 def read_progress(redis: Redis, task_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
@@ -107,15 +112,34 @@ def read_progress(redis: Redis, task_ids: Iterable[int]) -> dict[int, dict[str, 
     ids = list(task_ids)
     if not ids:
         return {}
-    values = redis.mget([f"pod_jobs:progress:{task_id}" for task_id in ids])
-    return {task_id: json.loads(value) for task_id, value in zip(ids, values, strict=True) if value}
+    values = redis.mget([keys.progress(task_id) for task_id in ids])
+    found = {task_id: _progress(value) for task_id, value in zip(ids, values, strict=True) if value}
+    return {task_id: progress for task_id, progress in found.items() if progress}
 
 
 def request_cancel(redis: Redis, task_id: int, generation: int) -> None:
     """Tell the running attempt to end; the catalog's row says the same, should this get lost. Later generations do not mind."""
-    redis.set(f"pod_jobs:cancel:{task_id}", generation, ex=CANCEL_TTL_S)
+    redis.set(keys.cancel(task_id), generation, ex=CANCEL_TTL_S)
 
 
 def is_cancel_requested(redis: Redis, task_id: int, generation: int) -> bool:
-    value = redis.get(f"pod_jobs:cancel:{task_id}")
-    return value is not None and int(value) == generation
+    value = redis.get(keys.cancel(task_id))
+    return value is not None and as_text(value) == str(generation)
+
+
+def _progress(value: bytes | str) -> Payload:
+    """Those of its fields that have their type; {} for what is no progress of ours."""
+    try:
+        said = json.loads(value)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    return {name: said[name] for name, kind in PROGRESS.items() if name in said and _is(said[name], kind)}
+
+
+def _is(value: Any, kind: type) -> bool:
+    """A number is finite and no bool; None is what an attempt does not know yet."""
+    if kind is float:
+        return value is None or (type(value) in (int, float) and math.isfinite(value))
+    return value is None or type(value) is kind

@@ -9,28 +9,28 @@
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq.utils import as_text
 
 from pod_jobs.catalog.client import CatalogClient
 from pod_jobs.errors import NotFound, Refused, ResultRejected, ServiceUnavailable, Superseded
-from pod_jobs.jobs import queue
+from pod_jobs.jobs import keys, queue
 from pod_jobs.jobs.context import Context
-from pod_jobs.jobs.job_type import JobType, Payload
+from pod_jobs.jobs.job_type import LARGEST_NUMBER, JobType, Payload
 
 log = logging.getLogger(__name__)
 
-REPORTS_KEY = "pod_jobs:reports"
+REPORT_ID = re.compile("[0-9]{1,18}-g[0-9]{1,18}-[ax][0-9a-f]{1,18}")  # task, generation, attempt or a random number
 
 
 def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, Any]) -> None:
     """Keep `report` (the fields of store.reports.Report) until the catalog has it. Errors: ServiceUnavailable."""
     try:
-        redis.hset(REPORTS_KEY, report_id, json.dumps({"task": task_id, "report": report}))
+        redis.hset(keys.REPORTS, report_id, json.dumps({"task": task_id, "report": report}))
     except RedisError as error:
         raise ServiceUnavailable(f"key-value server: {error}") from error
     queue.enqueue(redis, REPORT, f"report-{report_id}", {"report": report_id})
@@ -38,12 +38,14 @@ def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, An
 
 def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
     """Report id -> {"task": …, "report": …}: what waits to be delivered."""
-    return {as_text(key): json.loads(value) for key, value in redis.hgetall(REPORTS_KEY).items()}
+    found = {_text(key): _entry(value) for key, value in redis.hgetall(keys.REPORTS).items()}
+    return {key: entry for key, entry in found.items() if REPORT_ID.fullmatch(key) and entry is not None}
 
 
 def tasks_to_deliver(redis: Redis) -> set[int]:
     """Tasks of which a report waits; from the ids alone, cheap enough for a page."""
-    return {int(as_text(key).partition("-")[0]) for key in redis.hkeys(REPORTS_KEY)}
+    ids = (_text(key) for key in redis.hkeys(keys.REPORTS))
+    return {int(report_id.partition("-")[0]) for report_id in ids if REPORT_ID.fullmatch(report_id)}
 
 
 def deliveries(redis: Redis) -> list[dict[str, Any]]:
@@ -51,7 +53,7 @@ def deliveries(redis: Redis) -> list[dict[str, Any]]:
     found = []
     for report_id, entry in sorted(waiting_reports(redis).items()):
         job = queue.fetch(redis, f"report-{report_id}")
-        due = redis.zscore("rq:scheduled:catalog", f"report-{report_id}")
+        due = redis.zscore(keys.rq_scheduled(REPORT.queue), f"report-{report_id}")
         found.append(
             {
                 "report": report_id,
@@ -80,10 +82,14 @@ def run_report(context: Context, payload: Payload) -> None:
 
 def deliver(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
     """Post one waiting report. Errors: ServiceUnavailable: it stays."""
-    value = redis.hget(REPORTS_KEY, report_id)
+    value = redis.hget(keys.REPORTS, report_id)
     if value is None:
         return  # delivered before, by a run that died before it could say so
-    entry = json.loads(value)
+    entry = _entry(value)
+    if entry is None:
+        log.error("report %s is none of ours and is dropped", report_id)
+        redis.hdel(keys.REPORTS, report_id)
+        return
     try:
         catalog.report(entry["task"], entry["report"])
     except ResultRejected as error:
@@ -91,7 +97,26 @@ def deliver(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
         _report_refusal(catalog, entry["task"], entry["report"], error)
     except (Superseded, NotFound, Refused) as error:
         log.warning("report %s was refused and is dropped: %s", report_id, error.reason)
-    redis.hdel(REPORTS_KEY, report_id)
+    redis.hdel(keys.REPORTS, report_id)
+
+
+def _text(key: bytes | str) -> str:
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key
+
+
+def _entry(value: bytes | str) -> dict[str, Any] | None:
+    """What `send_report` wrote; None for anything else. The fields of a report are for the catalog to check."""
+    try:
+        entry = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    report = entry.get("report") if isinstance(entry, dict) else None
+    if not isinstance(report, dict) or not all(
+        type(number) is int and 0 <= number <= LARGEST_NUMBER
+        for number in (entry.get("task"), report.get("generation"))
+    ):
+        return None
+    return entry if isinstance(report.get("outcome"), str) else None
 
 
 def _report_refusal(catalog: CatalogClient, task_id: int, report: dict[str, Any], refusal: ResultRejected) -> None:
@@ -103,4 +128,4 @@ def _report_refusal(catalog: CatalogClient, task_id: int, report: dict[str, Any]
         log.error("task %s: its refused report could not be told either: %s", task_id, error.reason)
 
 
-REPORT = JobType("report", queue="catalog", run=run_report, of_task=False)
+REPORT = JobType("report", queue="catalog", run=run_report, of_task=False, payload={"report": REPORT_ID})

@@ -1,16 +1,57 @@
-"""Our subclasses of RQ's Job and Queue: always JSON.
+"""Our subclasses of RQ's Job and Queue: always JSON, and no function but ours.
+
+RQ runs whatever function, callback or webhook a job names. Whoever can write to the key-value server would so run anything
+as the worker's user: a job read from there is ours in every part, or RQ is told that there is none.
 
 RQ's command line and rq-dashboard get them by RQ_JOB_CLASS and RQ_QUEUE_CLASS (see pod_jobs.cli.rq).
 """
 
+import json
+import logging
+import re
+import zlib
+from collections.abc import Iterable
 from typing import Any
 
+from redis import Redis
+from redis.exceptions import ResponseError
 from rq import Queue
+from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.utils import as_text
 
+from pod_jobs.jobs import keys
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PERFORM = "pod_jobs.jobs.runtime.perform"  # the one function that a job of ours names
+DATA_BYTES = 16_000  # of function and arguments, compressed; ours have 200
+JOB_ID = re.compile(r"([a-z][a-z0-9_]{0,19})-[A-Za-z0-9_-]{1,150}")  # kind, and what tells it from others of the kind
+# What is read of a stored job. Not among them: callbacks and webhooks, which would run or call whatever they name; jobs that
+# wait for others; repeats.
+FIELDS = frozenset(
+    (
+        *(
+            "data",
+            "status",
+            "origin",
+            "description",
+            "timeout",
+            "result",
+            "result_ttl",
+            "failure_ttl",
+            "exc_info",
+            "meta",
+        ),
+        *("created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat", "worker_name"),
+        *("number_of_retries", "retries_left", "retry_intervals", "enqueue_at_front", "enqueue_at_front_on_retry"),
+    )
+)
+KNOWN = FIELDS | {name.encode() for name in FIELDS}  # redis-py gives bytes
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error, DeserializationError)
 
 
 class PodJob(Job):
@@ -19,6 +60,7 @@ class PodJob(Job):
     # the worker's, while it performs this job
     settings: Settings | None = None
     job_types: JobTypes | None = None
+    taken_from: str = ""  # the queue
 
     def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None) -> None:
         super().__init__(id, connection=connection, serializer=JSONSerializer)
@@ -29,11 +71,62 @@ class PodJob(Job):
         assert isinstance(job, PodJob)  # noqa: S101  # for the type checker: RQ builds `cls`
         return job
 
+    @classmethod
+    def fetch_many(cls, job_ids: Iterable[str], connection: Redis, serializer: Any = None) -> list[Job | None]:
+        """As RQ's; None also for what is no job of ours."""
+        ids = list(job_ids)
+        with connection.pipeline(transaction=False) as pipeline:
+            for job_id in ids:
+                pipeline.hgetall(cls.key_for(job_id))
+            stored = pipeline.execute()
+        return [cls._made_of(*one, connection) for one in zip(ids, stored, strict=True)]
+
+    def refresh(self) -> None:
+        """As RQ's. Errors: NoSuchJobError also where something else than a job has its key."""
+        try:
+            super().refresh()  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            raise NoSuchJobError(f"{self.id} is no job") from error
+
+    @classmethod
+    def _made_of(cls, job_id: str, raw_data: dict[bytes, bytes], connection: Redis) -> "PodJob | None":
+        job = cls(job_id, connection=connection)
+        try:
+            job.restore(raw_data)
+        except NoSuchJobError:
+            return None
+        return job
+
+    def restore(self, raw_data: dict[Any, Any]) -> None:
+        """As RQ's. Errors: NoSuchJobError for what is no job of ours, with the reason in the log."""
+        known = {as_text(key): value for key, value in raw_data.items() if key in KNOWN}
+        try:
+            self._check(known)
+            super().restore({key.encode(): value for key, value in known.items()})
+        except UNREADABLE as error:
+            log.error("%r in the key-value server is no job of ours: %s", self.id, error)
+            raise NoSuchJobError(f"{self.id} is no job of ours") from error
+
+    def _check(self, stored: dict[str, Any]) -> None:
+        """Errors: those of UNREADABLE."""
+        data = stored["data"]
+        if len(data) > DATA_BYTES:
+            raise ValueError(f"{len(data)} bytes of data")
+        function, instance, arguments, named = json.loads(zlib.decompress(data))
+        if (function, instance, named) != (PERFORM, None, {}):
+            raise ValueError("it names another function")
+        kind, payload = arguments
+        named_kind = JOB_ID.fullmatch(self.id)
+        if named_kind is None or kind != named_kind[1] or not isinstance(payload, dict):
+            raise ValueError("id, kind and arguments do not fit")
+
     def delete(self, pipeline: Any = None, remove_from_queue: bool = True, delete_dependents: bool = False) -> None:
         """As RQ's, which raises ValueError when an execution of the job has expired: just when its worker fell silent."""
         registry = self.execution_registry
         for execution_id in registry.get_execution_ids():
-            if not self.connection.exists(f"rq:execution:{self.id}:{execution_id}"):
+            if not self.connection.exists(keys.rq_execution(self.id, execution_id)):
                 self.connection.zrem(registry.key, execution_id)
         super().delete(pipeline, remove_from_queue, delete_dependents)
 

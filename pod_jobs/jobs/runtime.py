@@ -32,6 +32,7 @@ from pod_jobs.errors import (
     Interrupted,
     NotFound,
     PodJobsError,
+    Refused,
     SettingsError,
     Stopped,
     Superseded,
@@ -54,7 +55,7 @@ def perform(kind: str, payload: Payload) -> Retry | None:
     stop = StopSignal()
     stop.install()
     context = _open_context(stop)
-    job_type = context.job_types[kind]
+    job_type = _type_of(context, kind, payload)
     if job_type.of_task:
         return _perform_task(job_type, context, payload["task"], payload["generation"])
     return _perform_delivery(job_type, context, payload)
@@ -63,6 +64,16 @@ def perform(kind: str, payload: Payload) -> Retry | None:
 def delay_s(tries: int, base_s: float, cap_s: float) -> float:
     """Seconds to wait after the `tries`-th failure (1, 2, …): doubling, with jitter so that many do not come back at once."""
     return min(cap_s, base_s * 2.0 ** min(tries - 1, 30)) * random.uniform(0.5, 1.0)
+
+
+def _type_of(context: Context, kind: str, payload: Payload) -> JobType:
+    """Errors: Refused for a job that no program of ours wrote like this; it ends in RQ's failed list."""
+    job = get_current_job()
+    job_type = context.job_types.get(kind)
+    if job_type is None or not isinstance(job, PodJob) or job_type.queue != job.taken_from:
+        raise Refused(f"no job of kind {kind} belongs into this queue")
+    job_type.check(payload)
+    return job_type
 
 
 def _open_context(stop: StopSignal) -> Context:

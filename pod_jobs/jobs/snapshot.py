@@ -9,6 +9,7 @@ from redis import Redis
 from rq.registry import ScheduledJobRegistry, StartedJobRegistry
 from rq.utils import as_text
 
+from pod_jobs.jobs import keys
 from pod_jobs.jobs.queue import open_queue
 
 ASKED_AT_ONCE = 500  # jobs in one round trip
@@ -43,7 +44,7 @@ def take(redis: Redis, queue_names: tuple[str, ...], job_ids: list[str]) -> Snap
         part = job_ids[start : start + ASKED_AT_ONCE]
         with redis.pipeline(transaction=False) as pipeline:
             for job_id in part:
-                pipeline.hget(f"rq:job:{job_id}", "status")
+                pipeline.hget(keys.rq_job(job_id), "status")
             answers = pipeline.execute()
         snapshot.status |= {job_id: answer and as_text(answer) for job_id, answer in zip(part, answers, strict=True)}
     return snapshot

@@ -32,6 +32,7 @@ from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_ado
 log = logging.getLogger(__name__)
 
 IDLE_TTL_S = 60  # an idle worker that was killed shows in RQ's list for so long
+UNKNOWN_S = 60  # for a job of no type of ours to be refused
 LEFTOVERS_S = 2.0  # for the end of what a killed horse left; longer only on a file system that hangs
 
 
@@ -46,8 +47,14 @@ class PodWorker(Worker):
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
         """As RQ's; the job carries the settings that the worker has read already, and its table."""
-        job.settings, job.job_types = self.settings, self.job_types
+        job.settings, job.job_types, job.taken_from = self.settings, self.job_types, queue.name
         return bool(super().perform_job(job, queue, execution))
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """As RQ's; the time limit is the job type's own, whatever the key-value server says."""
+        job_type = self.job_types.get(job.args[0])
+        job.timeout = job_type.timeout_s if job_type is not None else UNKNOWN_S
+        super().execute_job(job, queue)
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
         """As RQ's, which logs a traceback: of a broken recording `runtime` has said all that matters, in one line."""
@@ -95,8 +102,9 @@ class PodWorker(Worker):
 
     def handle_work_horse_killed(self, job: Any, retpid: int, ret_val: int, rusage: Any) -> None:
         """Tell the catalog. `killed` counts against the task; a horse that we killed at our own stop is only `lost`."""
-        payload = job.args[1]
-        if "task" not in payload:
+        kind, payload = job.args
+        job_type = self.job_types.get(kind)
+        if job_type is None or not job_type.of_task or not job_type.accepts(payload):
             return  # a delivery: the janitor sees that its report still waits; or a helper: the owner does without
         report = {
             "generation": payload["generation"],

@@ -9,6 +9,7 @@ from rq.registry import BaseRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
+from pod_jobs.jobs import keys
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.rq_classes import PodJob
 
@@ -21,23 +22,22 @@ REGISTRIES: dict[str, type[BaseRegistry]] = {
     "canceled": registry.CanceledJobRegistry,
 }
 QUEUED = "queued"
-JANITOR_KEY = "pod_jobs:janitor"  # string, TTL 20 s: host:pid of the leading janitor; /healthz reads it
 
 
 def count_workers(redis: Redis, queue_names: Iterable[str]) -> dict[str, int]:
     """Queue name -> workers that gave a sign of life in time. RQ's own count has the dead ones in it."""
-    return {name: _count_alive(redis, redis.smembers(f"rq:workers:{name}")) for name in queue_names}
+    return {name: _count_alive(redis, redis.smembers(keys.rq_workers_of(name))) for name in queue_names}
 
 
 def count_idle(redis: Redis, queue_name: str) -> int:
     """Workers that wait for a job, less the jobs that wait for a worker."""
-    return max(0, _states(redis, queue_name).count("idle") - int(redis.llen(f"rq:queue:{queue_name}")))
+    return max(0, _states(redis, queue_name).count("idle") - int(redis.llen(keys.rq_queue(queue_name))))
 
 
 def has_room(redis: Redis, queue_name: str) -> bool:
     """No job waits, and not every worker is busy. With no worker in sight (Redis lost them) one job may wait for one."""
     states = _states(redis, queue_name)
-    return not redis.llen(f"rq:queue:{queue_name}") and (not states or any(state != "busy" for state in states))
+    return not redis.llen(keys.rq_queue(queue_name)) and (not states or any(state != "busy" for state in states))
 
 
 def page_of_jobs(
@@ -65,7 +65,7 @@ def page_of_jobs(
 def _states(redis: Redis, queue_name: str) -> list[str]:
     """RQ's word for what each worker does."""
     with redis.pipeline(transaction=False) as pipeline:
-        for key in redis.smembers(f"rq:workers:{queue_name}"):
+        for key in redis.smembers(keys.rq_workers_of(queue_name)):
             pipeline.hget(key, "state")
         return [as_text(state) for state in pipeline.execute() if state]
 

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.store import instance, users
 from pod_jobs.errors import ServiceUnavailable
-from pod_jobs.jobs import workforce
+from pod_jobs.jobs import keys, workforce
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
 from pod_jobs.web.site import Site, site
@@ -48,7 +48,7 @@ def _media(of: Site) -> dict[str, Any]:
 def _redis(of: Site) -> dict[str, dict[str, Any]]:
     try:
         alive = workforce.count_workers(of.redis, QUEUES)
-        janitor = bool(of.redis.exists(workforce.JANITOR_KEY))
+        janitor = bool(of.redis.exists(keys.JANITOR))
     except RedisError:
         return {"redis": {"ok": False}}
     wanted = of.settings.workers.model_dump()

@@ -1,8 +1,10 @@
 """Checks of what is reached over a socket: database, key-value server, and the web app as a worker sees it."""
 
+import ipaddress
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 from redis.exceptions import RedisError
@@ -35,6 +37,35 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding(name, "ok", f"{facts.get('server_name', 'redis')} {version}")
     yield from _keeps_and_evicts_nothing(facts, accepted=settings.redis.accept_unsafe)
+    yield from check_way_to_key_value_server(settings.redis_url)
+
+
+def check_way_to_key_value_server(url: str) -> Iterator[Finding]:
+    """Who can write there commands the workers: over a network only with a password, and encrypted."""
+    name, parts = "key-value server's door", urlsplit(url)
+    if parts.scheme == "unix" or _is_this_host(parts.hostname or ""):
+        yield Finding(name, "ok", "on this host")
+        return
+    query = parse_qs(parts.query)
+    lacks = [] if parts.password or query.get("password") else ["asks for no password"]
+    if parts.scheme != "rediss":
+        lacks.append("is reached in plain text")
+    elif query.get("ssl_cert_reqs", ["required"])[0].lower() != "required":
+        lacks.append("may be another than it says: its certificate is not checked")
+    if lacks:
+        text = f"{parts.hostname} {' and '.join(lacks)}: who can write to it commands the workers"
+        yield Finding(
+            name, "warning", text, "redis.url = rediss://user:password@host:port/0, see docs/administration.md"
+        )
+    else:
+        yield Finding(name, "ok", f"{parts.hostname}: a password, and encrypted")
+
+
+def _is_this_host(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("", "localhost")
 
 
 def check_clock(settings: Settings) -> Iterator[Finding]:

@@ -6,6 +6,7 @@
 """
 
 import logging
+import re
 import time
 
 from redis.exceptions import RedisError
@@ -17,6 +18,7 @@ from pod_jobs.jobs.encode import tools_of
 from pod_jobs.jobs.encode.colleagues import ASSIST_KIND, QUEUE
 from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.media.sharing.chunks import help_out
+from pod_jobs.media_folder import KIND
 from pod_jobs.storage import Run
 
 log = logging.getLogger(__name__)
@@ -66,4 +68,17 @@ def _is_cancelled(context: Context, task: int, generation: int) -> bool:
         return False
 
 
-ASSIST = JobType(ASSIST_KIND, queue=QUEUE, run=run_assist, of_task=False)
+ASSIST = JobType(
+    ASSIST_KIND,
+    queue=QUEUE,
+    run=run_assist,
+    of_task=False,
+    payload={  # names and numbers of which storage makes the folder: no text of a path comes from the key-value server
+        "helps": None,
+        "generation": None,
+        "video": None,
+        "kind": KIND,
+        "template": re.compile("[a-z][a-z0-9]{0,19}"),
+        "media": re.compile("[0-9a-f]{0,64}"),
+    },
+)

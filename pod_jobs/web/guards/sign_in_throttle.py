@@ -1,6 +1,6 @@
 """Slows down guessing of passwords: a few tries per name and address, more per name and per address alone.
 
-Keys: pod_jobs:sign-in:<what>:<hash>, a count that lasts WINDOW_S from its first try. Tries that succeed are taken back.
+Each count is a key (jobs/keys.py) that lasts WINDOW_S from its first try. Tries that succeed are taken back.
 A key is made with its expiry by SET NX: EXPIRE NX says it shorter, but servers know it from Redis 7 on.
 """
 
@@ -10,6 +10,7 @@ import ipaddress
 from redis import Redis
 
 from pod_jobs.errors import Refused
+from pod_jobs.jobs.keys import sign_in_tries
 
 WINDOW_S = 15 * 60
 # A whole room may sit behind one address; and to lock a name out takes a dozen addresses.
@@ -50,10 +51,7 @@ def succeed(redis: Redis, name: str, address: str) -> None:
 def _keys(name: str, address: str) -> dict[str, str]:
     network = _network(address)
     parts = {"both": f"{name.casefold()}\n{network}", "address": network, "name": name.casefold()}
-    return {
-        what: f"pod_jobs:sign-in:{what}:{hashlib.sha256(text.encode()).hexdigest()[:24]}"
-        for what, text in parts.items()
-    }
+    return {what: sign_in_tries(what, hashlib.sha256(text.encode()).hexdigest()[:24]) for what, text in parts.items()}
 
 
 def _network(address: str) -> str:

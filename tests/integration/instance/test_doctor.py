@@ -17,7 +17,7 @@ from redis import Redis
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.instance import doctor
-from pod_jobs.instance.doctor import Finding
+from pod_jobs.instance.doctor import Finding, services
 from pod_jobs.instance.doctor.finding import State
 from pod_jobs.instance.prepare import prepare
 from pod_jobs.jobs.encode import prepare_encode
@@ -259,3 +259,27 @@ def test_folders_that_every_user_can_write_to_are_a_fault_and_those_of_a_share_a
     assert found.state == "fault" and str(settings.home / "logs") in found.text
     subprocess.run(shlex.split(found.remedy), check=True)
     assert state(settings, "folders").state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("url", "lacks"),
+    [
+        ("unix:///tmp/redis.sock", None),
+        ("redis://127.0.0.1:6379/0", None),
+        ("redis://localhost/0", None),
+        ("redis://[::1]/0", None),
+        ("redis://10.0.0.7/0", ("no password", "plain text")),
+        ("redis://user:word@redis.test/0", ("plain text",)),
+        ("redis://redis.test/0?password=word", ("plain text",)),
+        ("rediss://redis.test/0", ("no password",)),
+        ("rediss://user:word@redis.test/0?ssl_cert_reqs=none", ("certificate",)),
+        ("rediss://user:word@redis.test/0", None),
+    ],
+)
+def test_a_key_value_server_that_others_may_write_to_is_a_warning(url: str, lacks: tuple[str, ...] | None) -> None:
+    (finding,) = services.check_way_to_key_value_server(url)
+    assert (finding.state == "warning") is (lacks is not None)
+    assert all(word in finding.text for word in lacks or ())
+    for word in ("no password", "plain text", "certificate"):
+        assert (word in finding.text) is (word in (lacks or ()))
+    assert ":word" not in str(finding)  # the password itself

@@ -16,11 +16,11 @@ from pod_jobs.catalog.models import Outbox, Periodic, Task
 from pod_jobs.catalog.store import outbox
 from pod_jobs.errors import Deposed
 from pod_jobs.janitor import periodic, purge
-from pod_jobs.janitor.leader import LOCK_KEY, Fence, Leader
+from pod_jobs.janitor.leader import Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import relay_outbox
 from pod_jobs.janitor.rounds import Duty, do_round
-from pod_jobs.jobs import queue
+from pod_jobs.jobs import keys, queue
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES, load
@@ -50,7 +50,7 @@ def slept_into_a_new_term(redis: Redis) -> Leader:
     """A janitor that led, slept in mid-duty, and wakes up after another one has come and even gone."""
     sleeper, other = Leader(redis), Leader(redis)
     assert sleeper.hold()
-    redis.delete(LOCK_KEY)
+    redis.delete(keys.JANITOR_LOCK)
     assert other.hold()
     other.release()
     return sleeper
@@ -60,7 +60,7 @@ def test_one_janitor_leads_and_a_sleeper_learns_that_it_lost(redis: Redis, task:
     first, second = Leader(redis), Leader(redis)
     assert first.hold() and first.hold()
     assert not second.hold()
-    redis.delete(LOCK_KEY)  # it expired while the first one slept
+    redis.delete(keys.JANITOR_LOCK)  # it expired while the first one slept
     assert second.hold()
     assert not first.hold()
     assert first.term is None and second.term == 2

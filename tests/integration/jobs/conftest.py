@@ -113,12 +113,16 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
     """start_worker(queue, encode=function, prepare=function): what the encode job type has instead of its own."""
     started: list[WorkerProcess] = []
 
-    def start(queue_name: str = "encoding", encode: Callable[..., Any] | None = None, **more: Any) -> WorkerProcess:
+    def start(
+        queue_name: str = "encoding", encode: Callable[..., Any] | None = None, url: str = "", **more: Any
+    ) -> WorkerProcess:
+        own = load(redis={"url": url}) if url else settings
+        assert url in ("", own.redis_url)
         pid = os.fork()
         if pid == 0:
             if encode is not None:  # one that needs no ffmpeg
                 more = {"run": encode, "prepare": None, **more}
-            run_worker(settings, queue_name, {**JOB_TYPES, "encode": replace(ENCODE, **more)})
+            run_worker(own, queue_name, {**JOB_TYPES, "encode": replace(ENCODE, **more)})
             os._exit(0)
         started.append(WorkerProcess(pid))
         return started[-1]

@@ -206,10 +206,8 @@ def test_a_job_over_its_time_ends_as_an_error_and_not_as_success(
     redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
 ) -> None:
     """RQ's time-out is an ordinary exception: a job that catches everything would swallow it and end "finished"."""
-    queue.open_queue(redis, "encoding").enqueue_call(
-        queue.PERFORM, args=("encode", PAYLOAD), job_id="encode-7-g1", timeout=2, failure_ttl=-1
-    )
-    start_worker(encode=keep_working)
+    enqueue(redis)
+    start_worker(encode=keep_working, timeout_s=2)
     wait_until(lambda: status(redis) == "failed", 10)
     report = next(iter(waiting_reports(redis).values()))["report"]
     assert (report["outcome"], report["error_code"]) == ("error", "encode-too-slow")

@@ -8,8 +8,8 @@ from redis import Redis
 from rq import Worker
 
 from pod_jobs.catalog.store import instance
+from pod_jobs.jobs import keys
 from pod_jobs.jobs.queue import open_queue
-from pod_jobs.jobs.workforce import JANITOR_KEY
 from pod_jobs.settings import QUEUES, Settings
 from pod_jobs.storage import identity
 
@@ -24,7 +24,7 @@ def workers(redis: Redis) -> Iterator[list[Worker]]:
 
 
 def test_everything_is_there(app: Flask, redis: Redis, workers: list[Worker]) -> None:
-    redis.set(JANITOR_KEY, "host:1", ex=30)
+    redis.set(keys.JANITOR, "host:1", ex=30)
     response = app.test_client().get("/healthz")
     assert response.status_code == 200 and response.headers["Cache-Control"] == "no-store"
     document = response.get_json()
@@ -44,7 +44,7 @@ def test_a_part_that_is_missing_is_named(app: Flask, redis: Redis, workers: list
 def test_a_media_folder_that_is_not_the_catalogs_is_named(
     app: Flask, redis: Redis, workers: list[Worker], settings: Settings, catalog: None
 ) -> None:
-    redis.set(JANITOR_KEY, "host:1", ex=30)
+    redis.set(keys.JANITOR, "host:1", ex=30)
     instance.remember_media_identity("the-right-one")
     response = app.test_client().get("/healthz")
     document = response.get_json()

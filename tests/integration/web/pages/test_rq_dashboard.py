@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from pod_jobs.jobs.connection import WEB_TIMEOUT_S, connect_for_web
 from pod_jobs.jobs.queue import open_queue
-from pod_jobs.jobs.rq_classes import PodJob
+from pod_jobs.jobs.rq_classes import PERFORM, PodJob
 from tests.integration.web.conftest import Browser, problem
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
@@ -168,7 +168,9 @@ def test_what_is_not_there_is_404(admin: Browser, path: str) -> None:
 def test_posts_about_unknown_or_healthy_jobs(admin: Browser, redis: Redis) -> None:
     assert post(admin, "/rq/job/none/requeue").status_code == 404
     assert post(admin, "/rq/job/none/delete").status_code == 404
-    open_queue(redis, "encoding").enqueue_call("pod_jobs.jobs.runtime.perform", job_id="encode-9-g1")
+    open_queue(redis, "encoding").enqueue_call(
+        PERFORM, args=("encode", {"task": 9, "generation": 1}), job_id="encode-9-g1"
+    )
     assert post(admin, "/rq/job/encode-9-g1/requeue").status_code == 409
 
 

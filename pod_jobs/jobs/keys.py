@@ -1,0 +1,72 @@
+"""Every key in the key-value server that we name ourselves; a test finds those that are written anywhere else.
+
+Ours:
+
+    key                                 type     expires after  what it holds
+    pod_jobs:progress:<task>            string   20 s           how far the running attempt is, as JSON (jobs/queue.py)
+    pod_jobs:cancel:<task>              string   7 days         the generation that a person wants to end
+    pod_jobs:reports                    hash     never          report id -> report that the catalog does not have yet
+    pod_jobs:janitor                    string   20 s           host:pid of the leading janitor; /healthz reads it
+    pod_jobs:janitor:lock               string   20 s           a random text of the janitor that leads
+    pod_jobs:janitor:sightings:<duty>   hash     60 s           what looks wrong -> since when, in seconds of the server's clock
+    pod_jobs:sign-in:<what>:<hash>      string   15 min         tries to sign in; <what>: both, address, name
+
+RQ's, where its own classes do not give them away without a query: read by us, and written only where RQ's dead are buried.
+"""
+
+REPORTS = "pod_jobs:reports"
+JANITOR = "pod_jobs:janitor"
+JANITOR_LOCK = "pod_jobs:janitor:lock"
+
+RQ_WORKERS = "rq:workers"  # set: the keys of all workers
+
+
+def progress(task_id: int) -> str:
+    return f"pod_jobs:progress:{task_id}"
+
+
+def cancel(task_id: int) -> str:
+    return f"pod_jobs:cancel:{task_id}"
+
+
+def sightings(duty: str) -> str:
+    return f"pod_jobs:janitor:sightings:{duty}"
+
+
+def sign_in_tries(what: str, digest: str) -> str:
+    return f"pod_jobs:sign-in:{what}:{digest}"
+
+
+def rq_queue(queue_name: str) -> str:
+    """List: ids of the jobs that wait."""
+    return f"rq:queue:{queue_name}"
+
+
+def rq_scheduled(queue_name: str) -> str:
+    """Sorted set: id of a job -> when it is due, in seconds since 1970."""
+    return f"rq:scheduled:{queue_name}"
+
+
+def rq_workers_of(queue_name: str) -> str:
+    """Set: the keys of the queue's workers."""
+    return f"rq:workers:{queue_name}"
+
+
+def rq_worker_name(key: str) -> str:
+    """The name of the worker that has this key."""
+    return key.removeprefix("rq:worker:")
+
+
+def rq_executions_of(worker: str) -> str:
+    """Set: what the worker runs, as <job id>:<execution id>."""
+    return f"rq:worker:{worker}:executions"
+
+
+def rq_execution(job_id: str, execution_id: str) -> str:
+    """Hash: one execution of a job."""
+    return f"rq:execution:{job_id}:{execution_id}"
+
+
+def rq_job(job_id: str) -> str:
+    """Hash: the job."""
+    return f"rq:job:{job_id}"
