@@ -17,7 +17,7 @@ from pod_jobs.settings import Settings
 from pod_jobs.web import api, browser_files, health, media_files
 from pod_jobs.web.guards import access, headers, problems, slow_clients
 from pod_jobs.web.intake import tus
-from pod_jobs.web.pages import account, rq_dashboard, sign_in, traces, videos
+from pod_jobs.web.pages import account, captions, rq_dashboard, sign_in, traces, videos
 from pod_jobs.web.site import Site, close_database, install, open_database, site
 
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
@@ -57,6 +57,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     for blueprint in (
         videos.blueprint,
         account.blueprint,
+        captions.blueprint,
         browser_files.blueprint,
         sign_in.blueprint,
         tus.blueprint,

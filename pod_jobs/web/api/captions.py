@@ -27,12 +27,13 @@ from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.site import now, site
+from pod_jobs.web.site import now, right_media, site
 
 blueprint = Blueprint("api_captions", __name__)
 
 MOST_BODY_BYTES = 25_000_000  # 20 MB of captions, and a form around them
 MOST_FOUND = 100
+MOST_PEAKS_BYTES = 5_000_000  # 69 hours
 WRITERS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {  # ending -> MIME type, writer
     "vtt": ("text/vtt", lambda cues, _: write_vtt(cues)),
     "srt": ("application/x-subrip", lambda cues, _: write_srt(cues)),
@@ -184,6 +185,21 @@ def file(video_id: int, track_id: int, ending: str) -> ResponseReturnValue:
     response.headers["Content-Disposition"] = f'inline; filename="captions-{video_id}-{track.language}.{ending}"'
     response.set_etag(f"{track.id}-{track.version}-{ending}")
     return response.make_conditional(request)
+
+
+@blueprint.get("/videos/<int:video_id>/captions/<int:track_id>/peaks")
+@access.needs("see-videos")
+def peaks(video_id: int, track_id: int) -> ResponseReturnValue:
+    """The curve of loudness: a byte for each twentieth of a second; 204 when there is none."""
+    track = _track(video_id, track_id, require_user())
+    folder, _, name = track.peaks_path.rpartition("/")
+    output = right_media().open_output(video_id, folder.rpartition("/")[2], name) if name else None
+    if output is None:
+        return "", 204
+    with output.file as opened:
+        response = Response(opened.read(MOST_PEAKS_BYTES), mimetype="application/octet-stream")
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
 
 
 @blueprint.get("/videos/<int:video_id>/speech")

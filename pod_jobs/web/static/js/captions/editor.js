@@ -1,0 +1,311 @@
+// The caption editor: cues, their past, the draft, and saving. Warnings never keep anybody from saving.
+import { call, csrfToken, Problem, root } from "../shared/api.js";
+import { all, byId, make, put, whenConfirmed } from "../shared/dom.js";
+import { say, toast, toastProblem } from "../shared/notices.js";
+import { _ } from "../shared/words.js";
+import * as model from "./model.js";
+import { Rows } from "./rows.js";
+import { Waveform } from "./waveform.js";
+
+const DRAFT_AFTER_MS = 3_000;
+
+export class Editor {
+  past = new model.Past();
+  present = 0; // the caption that a person works on
+  dirty = false;
+
+  /** `media` plays the recording; `address` is the track's in the API; `rules` are those of the settings. */
+  constructor(media, address, rules) {
+    this.media = media;
+    this.address = address;
+    this.rows = new Rows(byId("captions"), rules, {
+      text: (index, text) => this.edit((cues) => model.retext(cues, index, text), `text ${index}`),
+      time: (index, which, at) => this.setTime(index, which, at),
+      speaker: (index, speaker) => this.edit((cues) => model.change(cues, index, { speaker })),
+      focus: (index) => (this.present = index),
+      seek: (index) => this.seek(this.cues[index].start),
+    });
+    this.waveform = new Waveform(byId("waveform"), {
+      now: () => this.media.currentTime,
+      seek: (at) => this.seek(at),
+    });
+    this.wire();
+  }
+
+  /** Begin with the answer of the API; a draft that was not saved is taken up again. */
+  open(track) {
+    this.version = track.version;
+    this.saved = model.fromDocuments(track.cues);
+    this.cues = this.saved;
+    const draft = track.draft ?? this.localDraft();
+    if (draft) {
+      this.base = draft.base;
+      this.cues = model.fromDocuments(draft.cues);
+      this.setDirty(true);
+      toast(_("Your unsaved changes are here again."));
+    } else this.base = track.version;
+    this.show();
+    this.openPeaks();
+  }
+
+  async openPeaks() {
+    const response = await fetch(`${this.address}/peaks`, { signal: AbortSignal.timeout(20_000) }).catch(() => null);
+    if (response?.ok) this.waveform.peaks = new Uint8Array(await response.arrayBuffer());
+    byId("waveform").hidden = !this.waveform.peaks.length;
+    this.draw();
+  }
+
+  show() {
+    this.rows.show(this.cues);
+    put(byId("caption-count"), _("Captions: {count}", { count: this.cues.length }));
+    byId("no-captions").hidden = this.cues.length > 0;
+    this.draw();
+  }
+
+  draw() {
+    const index = model.cueAt(this.cues, this.media.currentTime);
+    this.waveform.draw(this.cues, index);
+    this.rows.mark(index, !this.media.paused && !byId("captions").contains(document.activeElement));
+  }
+
+  edit(act, place = "") {
+    const changed = act(this.cues);
+    if (changed === this.cues) return;
+    this.past.keep(this.cues, place);
+    this.become(changed);
+  }
+
+  become(cues) {
+    this.cues = cues;
+    this.setDirty(true);
+    this.show();
+  }
+
+  setDirty(dirty) {
+    this.dirty = dirty;
+    byId("save").disabled = !dirty;
+    put(byId("saved"), dirty ? _("Not saved yet") : _("Saved"));
+    clearTimeout(this.timer);
+    if (!dirty) return this.forgetLocalDraft();
+    this.timer = setTimeout(() => this.keepDraft(), DRAFT_AFTER_MS);
+  }
+
+  setTime(index, which, at) {
+    const cue = this.cues[index];
+    const wrong = at === null || (which === "start" ? at >= cue.end : at <= cue.start);
+    if (wrong) {
+      toast(_("A caption must end after it begins; write times as 1:15.5."), { error: true });
+      return this.rows.fill(this.rows.rows[index], cue, this.cues[index + 1]);
+    }
+    this.edit((cues) => model.change(cues, index, { [which]: at }).sort((a, b) => a.start - b.start));
+  }
+
+  seek(at) {
+    this.media.currentTime = at;
+    this.draw();
+  }
+
+  // what buttons and keys do
+
+  undo = () => this.go(this.past.back(this.cues));
+  redo = () => this.go(this.past.forth(this.cues));
+
+  go(cues) {
+    if (cues) this.become(cues);
+  }
+
+  split = () => {
+    const { text } = this.rows.rows[this.present] ?? {};
+    if (!text) return;
+    this.edit((cues) => model.split(cues, this.present, text.selectionStart));
+    this.rows.enter(this.present + 1, 0);
+  };
+
+  merge = () => {
+    this.edit((cues) => model.merge(cues, this.present));
+    this.rows.enter(this.present);
+  };
+
+  insert = () => {
+    const at = this.media.currentTime;
+    this.edit((cues) => model.insert(cues, at));
+    this.rows.enter(model.cueAt(this.cues, at));
+  };
+
+  remove = () => {
+    this.edit((cues) => cues.filter((_cue, index) => index !== this.present));
+    this.rows.enter(Math.min(this.present, this.cues.length - 1));
+  };
+
+  fromHere = () => this.setTime(this.present, "start", this.media.currentTime);
+  toHere = () => this.setTime(this.present, "end", this.media.currentTime);
+  before = () => this.rows.enter(Math.max(this.present - 1, 0));
+  after = () => this.rows.enter(Math.min(this.present + 1, this.cues.length - 1));
+  hear = () => {
+    this.seek(this.cues[this.present]?.start ?? 0);
+    this.media.play();
+  };
+  playPause = () => (this.media.paused ? this.media.play() : this.media.pause());
+
+  nextDoubt = () => {
+    const order = [...this.cues.keys()];
+    const turned = [...order.slice(this.present + 1), ...order.slice(0, this.present + 1)];
+    const index = turned.find((number) => model.doubtful(this.cues[number]).length);
+    if (index === undefined) return toast(_("No word is in doubt."));
+    const [[, word]] = model.doubtful(this.cues[index]);
+    const from = this.cues[index].text.indexOf(word);
+    this.rows.enter(index, Math.max(from, 0), Math.max(from, 0) + (from < 0 ? 0 : word.length));
+    this.seek(this.cues[index].start);
+  };
+
+  help = () => /** @type {any} */ (byId("shortcuts")).showModal();
+
+  wire() {
+    for (const button of all("[data-act]")) button.addEventListener("click", () => this[button.dataset.act]());
+    byId("save").addEventListener("click", () => this.save());
+    for (const name of ["timeupdate", "seeked", "play", "pause"]) this.media.addEventListener(name, () => this.draw());
+    addEventListener("resize", () => this.draw());
+    document.addEventListener("keydown", (event) => this.key(event));
+    addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
+    addEventListener("pagehide", () => this.dirty && this.keepDraft({ keepalive: true }));
+    this.wireFind();
+    whenConfirmed(byId("shift-dialog"), "shift", () => this.shift());
+    byId("shift").addEventListener("click", () => byId("shift-dialog").showModal());
+  }
+
+  key(event) {
+    const held = [
+      [event.ctrlKey || event.metaKey, "Ctrl+"],
+      [event.altKey, "Alt+"],
+    ];
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const name = held.map(([is, word]) => (is ? word : "")).join("") + key;
+    const typing = event.target.matches("input, textarea, select");
+    const act = KEYS[name] ?? (typing ? null : KEYS_OUTSIDE[event.key]);
+    if (!act || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    this[act]();
+  }
+
+  wireFind() {
+    const [dialog, wanted, replacement] = [byId("find-dialog"), byId("find-text"), byId("find-replacement")];
+    byId("find").addEventListener("click", () => dialog.showModal());
+    const preview = () => {
+      const found = model.findAll(this.cues, wanted.value, replacement.value);
+      put(byId("find-count"), _("Captions: {count}", { count: found.length }));
+      byId("find-preview").replaceChildren(
+        ...found
+          .slice(0, 20)
+          .map(({ before, after }) => make("li", {}, make("del", {}, before), " ", make("ins", {}, after))),
+      );
+    };
+    for (const field of [wanted, replacement]) field.addEventListener("input", preview);
+    whenConfirmed(dialog, "replace", () => {
+      const found = model.findAll(this.cues, wanted.value, replacement.value);
+      this.edit((cues) => found.reduce((all_, { index, after }) => model.retext(all_, index, after), cues));
+      say(_("Captions: {count}", { count: found.length }));
+    });
+  }
+
+  shift() {
+    const by = Number(byId("shift-by").value.replace(",", "."));
+    if (!Number.isFinite(by)) return toast(_("Write seconds, for instance 0.5 or -2."), { error: true });
+    const from = byId("shift-from").value === "here" ? this.present : 0;
+    this.edit((cues) => model.shift(cues, from, by));
+  }
+
+  // saving
+
+  async save() {
+    byId("save").disabled = true;
+    try {
+      const track = await call("PUT", this.address, { base: this.base, cues: model.toDocuments(this.cues) });
+      this.saved = this.cues;
+      this.version = this.base = track.version;
+      this.setDirty(false);
+      say(_("Saved"));
+    } catch (problem) {
+      byId("save").disabled = false;
+      if (!(problem instanceof Problem)) throw problem;
+      if (problem.status === 409) return this.settle();
+      if (problem.status === 401) this.keepDraft();
+      toastProblem(problem);
+    }
+  }
+
+  /** Somebody else saved: show both, and let the person decide. */
+  async settle() {
+    const [theirs, base] = await Promise.all([
+      call("GET", this.address),
+      call("GET", `${this.address}/versions/${this.base}`),
+    ]);
+    const other = model.fromDocuments(theirs.cues);
+    const found = model.differences(model.fromDocuments(base.cues), this.cues, other);
+    byId("conflict-rows").replaceChildren(...found.map((one) => conflictRow(one)));
+    const dialog = byId("conflict");
+    dialog.onclose = () => {
+      byId("save").disabled = false;
+      if (dialog.returnValue !== "merge") return;
+      this.past.keep(this.cues);
+      this.base = theirs.version;
+      this.become(model.merged(this.cues, found));
+      this.save();
+    };
+    dialog.showModal();
+  }
+
+  async keepDraft({ keepalive = false } = {}) {
+    const body = { base: this.base, cues: model.toDocuments(this.cues) };
+    try {
+      localStorage.setItem(`pod_jobs.captions.${this.address}`, JSON.stringify(body));
+    } catch {
+      // private windows may keep nothing; the server does
+    }
+    const text = JSON.stringify(body);
+    await fetch(`${this.address}/draft`, {
+      method: "PUT",
+      headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken },
+      body: text,
+      keepalive: keepalive && text.length < 60_000,
+      signal: AbortSignal.timeout(20_000),
+    }).catch(() => null);
+  }
+
+  localDraft() {
+    try {
+      return JSON.parse(localStorage.getItem(`pod_jobs.captions.${this.address}`));
+    } catch {
+      return null;
+    }
+  }
+
+  forgetLocalDraft() {
+    localStorage.removeItem(`pod_jobs.captions.${this.address}`);
+  }
+}
+
+const KEYS = {
+  "Ctrl+Enter": "split",
+  "Ctrl+s": "save",
+  "Ctrl+z": "undo",
+  "Ctrl+y": "redo",
+  "Alt+ArrowUp": "before",
+  "Alt+ArrowDown": "after",
+  "Alt+p": "playPause",
+  "Alt+h": "hear",
+  "Alt+m": "merge",
+  "Alt+i": "insert",
+  "Alt+d": "nextDoubt",
+};
+const KEYS_OUTSIDE = { "?": "help", " ": "playPause" };
+
+function conflictRow(one) {
+  const choice = (which, words) => {
+    const input = make("input", { type: "radio", name: one.key, value: which, checked: one.chosen === which });
+    input.addEventListener("change", () => (one.chosen = which));
+    return make("label", {}, input, make("b", {}, words), " ", one[which]?.text ?? _("(no caption)"));
+  };
+  return make("li", {}, choice("mine", _("Mine")), choice("theirs", _("Theirs")));
+}
+
+export const addressOf = (video, track) => `${root}api/v1/videos/${video}/captions/${track}`;

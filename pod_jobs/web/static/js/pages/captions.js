@@ -1,0 +1,73 @@
+// The page of one caption track: the recording, and its captions to be corrected beside it.
+import { addressOf, Editor } from "../captions/editor.js";
+import { Player } from "../player/player.js";
+import { call, root } from "../shared/api.js";
+import { byId, make, put, whileBusy } from "../shared/dom.js";
+import { toastProblem } from "../shared/notices.js";
+import { _, exactDate } from "../shared/words.js";
+
+const page = byId("captions-page");
+const { video, track, rules } = page.dataset;
+const address = addressOf(video, track);
+const player = new Player(byId("player"));
+const editor = new Editor(player.media, address, JSON.parse(rules));
+const STATES = {
+  automatic: _("Automatic"),
+  corrected: _("Corrected by {name}"),
+  reviewed: _("Reviewed by {name}"),
+};
+
+function showState(found) {
+  put(byId("track-state"), (STATES[found.state] ?? "").replace("{name}", found.edited_by ?? ""));
+  byId("needs-check").hidden = !found.needs_check;
+  byId("newer").hidden = found.newer_automatic === null;
+  byId("newer").dataset.version = String(found.newer_automatic ?? "");
+}
+
+async function showVersions() {
+  const { versions } = await call("GET", `${address}/versions`);
+  byId("versions").replaceChildren(
+    ...versions.map(({ number, note, author, created_at }, index) => {
+      const words = `${number} · ${note} · ${author ?? _("Automatic")} · ${exactDate(created_at)}`;
+      const button = make("button", { type: "button" }, _("Restore"));
+      button.addEventListener("click", () => whileBusy(button, () => restore(number)));
+      return make("li", {}, make("span", {}, words), " ", index ? button : "");
+    }),
+  );
+}
+
+async function restore(number) {
+  await call("POST", `${address}/restore`, { version: number, base: editor.version });
+  await load();
+}
+
+async function load() {
+  const found = await call("GET", address);
+  showState(found);
+  editor.open(found);
+  await showVersions();
+}
+
+byId("review").addEventListener("click", () =>
+  whileBusy(byId("review"), async () => {
+    if (editor.dirty) await editor.save();
+    showState(await call("POST", `${address}/review`, { base: editor.version }));
+  }),
+);
+byId("take-newer").addEventListener("click", () =>
+  whileBusy(byId("take-newer"), () => restore(Number(byId("newer").dataset.version))),
+);
+
+try {
+  await load();
+  const found = await call("GET", `${root}api/v1/videos/${video}`);
+  if (found.playable) {
+    byId("player").hidden = false;
+    await player.open(found.play, { isVideo: found.is_video, duration_s: found.duration_s });
+    const at = Number(new URLSearchParams(location.search).get("t"));
+    if (at > 0) player.media.currentTime = at;
+  }
+} catch (problem) {
+  toastProblem(problem);
+}
+page.removeAttribute("aria-busy");

@@ -1,0 +1,122 @@
+"""The caption editor in a real browser."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.browser import sign_in, visitor
+from tests.acceptance.site import Outputs, Site, StandIn
+from tests.servers import wait_until
+
+VTT = "WEBVTT\n\n" + "\n\n".join(
+    f"00:{n * 3:02}.000 --> 00:{n * 3 + 2:02}.500\nCaption number {n + 1} is here" for n in range(5)
+)
+
+
+@pytest.fixture
+def track(site: Site, video: int, outputs: Outputs) -> str:
+    """The page of a track of five captions."""
+    StandIn(site, video, outputs).publish()
+    params = {"language": "en"}
+    made = site.api("POST", f"videos/{video}/captions", params=params, data=VTT.encode())
+    return f"/videos/{video}/captions/{made['id']}"
+
+
+def texts(page: Page) -> list[str]:
+    return [field.input_value() for field in page.locator(".caption-text").all()]
+
+
+def saved(site: Site, track: str) -> list[str]:
+    return [cue[2] for cue in site.api("GET", track.lstrip("/"))["cues"]]
+
+
+def test_captions_are_corrected_by_keyboard_and_saved(page: Page, site: Site, track: str) -> None:
+    page.goto(track)
+    first = page.get_by_label("Caption 1", exact=True)
+    expect(first).to_have_value("Caption number 1 is here")
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
+    first.fill("Corrected, and a second part")
+    first.evaluate("field => field.setSelectionRange(10, 10)")
+    page.keyboard.press("Control+Enter")
+    assert texts(page)[:2] == ["Corrected,", "and a second part"]
+    page.keyboard.press("Control+z")
+    assert texts(page)[0] == "Corrected, and a second part"
+    page.keyboard.press("Control+y")
+    page.get_by_label("Caption 3", exact=True).focus()
+    page.keyboard.press("Alt+m")
+    assert texts(page)[2] == "Caption number 2 is here\nCaption number 3 is here"
+    page.keyboard.press("Control+s")
+    expect(page.locator("#saved")).to_have_text("Saved")
+    expected = ["Corrected,", "and a second part", "Caption number 2 is here\nCaption number 3 is here"]
+    assert saved(site, track)[:3] == expected
+    page.reload()
+    expect(page.locator("#track-state")).to_have_text("Corrected by admin")
+    assert texts(page)[:3] == expected
+
+
+def test_warnings_are_live_and_block_nothing(page: Page, site: Site, track: str) -> None:
+    page.goto(track)
+    page.get_by_label("Caption 1", exact=True).fill("x" * 60)
+    expect(page.locator(".caption-faults").first).to_have_text("A line is too long · Too fast to read")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#saved")).to_have_text("Saved")
+    assert saved(site, track)[0] == "x" * 60
+
+
+def test_a_draft_is_there_after_the_page_was_closed(page: Page, site: Site, track: str) -> None:
+    page.goto(track)
+    page.get_by_label("Caption 2", exact=True).fill("Half done")
+    wait_until(lambda: site.api("GET", track.lstrip("/"))["draft"], 10)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    expect(page.get_by_label("Caption 2", exact=True)).to_have_value("Half done")
+    expect(page.locator("#saved")).to_have_text("Not saved yet")
+
+
+def test_two_who_save_at_once_are_merged(chromium: Browser, site: Site, track: str) -> None:
+    with visitor(chromium, site) as (_, page, faults):
+        faults.forgive("409")
+        sign_in(page)
+        page.goto(track)
+        page.get_by_label("Caption 1", exact=True).fill("Mine")
+        address = track.lstrip("/")
+        cues = site.api("GET", address)["cues"]
+        cues[1][2] = "Theirs"
+        site.api("PUT", address, json={"base": 1, "cues": cues})
+        page.keyboard.press("Control+s")
+        dialog = page.get_by_role("dialog", name="Somebody else has saved these captions")
+        expect(dialog.get_by_role("listitem")).to_have_count(2)
+        dialog.get_by_role("button", name="Save this choice").click()
+        expect(page.locator("#saved")).to_have_text("Saved")
+        assert saved(site, track)[:2] == ["Mine", "Theirs"]
+
+
+def test_find_and_replace_shows_before_it_changes(page: Page, track: str) -> None:
+    page.goto(track)
+    page.get_by_role("button", name="Find and replace").click()
+    page.get_by_label("Find", exact=True).fill("number")
+    page.get_by_label("Replace with").fill("no.")
+    expect(page.locator("#find-count")).to_have_text("Captions: 5")
+    page.get_by_role("button", name="Replace all").click()
+    assert texts(page)[4] == "Caption no. 5 is here"
+
+
+def test_a_click_on_a_number_seeks_and_a_shift_moves_all(page: Page, track: str) -> None:
+    page.goto(track)
+    page.locator(".caption-number").nth(2).click()
+    assert page.locator("video").evaluate("media => media.currentTime") == pytest.approx(6, abs=0.1)
+    expect(page.locator(".caption").nth(2)).to_contain_class("is-now")
+    page.get_by_role("button", name="Shift times").click()
+    page.get_by_label("Seconds, later or").fill("-1")
+    page.get_by_role("button", name="Shift", exact=True).click()
+    assert page.locator(".caption-start").nth(1).input_value() == "0:03.000"
+
+
+@pytest.mark.parametrize(("theme", "width", "locale"), [("light", 1280, "en-GB"), ("dark", 390, "fr-FR")])
+def test_the_page_fits(chromium: Browser, site: Site, track: str, theme: str, width: int, locale: str) -> None:
+    options = {"color_scheme": theme, "viewport": {"width": width, "height": 900}, "locale": locale}
+    with visitor(chromium, site, **options) as (_, page, _faults):
+        sign_in(page)
+        page.goto(track)
+        expect(page.locator(".caption")).to_have_count(5)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
