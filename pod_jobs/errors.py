@@ -125,7 +125,6 @@ SENTENCES: dict[str, str] = {
     "room-limit": "At present your uploads may reserve {limit} of the disk in all; finish or cancel some, or try again later.",
     "waiting-limit": "Too many of your tasks are waiting ({count}); you can order more when some of them are done.",
     "receiving-limit": "You are sending too many recordings at once; try again when one of them has been uploaded.",
-    "media-limit": "You are reading too many files at once; try again in a moment.",
     "too-many-ranges": "With a second recording you can keep at most {most} parts; keep fewer, longer ones.",
     "cancelled": "The task was cancelled.",
     "interrupted": "The task was interrupted and will continue.",

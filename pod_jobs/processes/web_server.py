@@ -1,41 +1,21 @@
-"""Runs the web app under gunicorn with few processes and many threads: each upload and each slow client holds a thread."""
+"""Runs the web app under gunicorn with few processes and many threads: an upload holds a thread, a slow client does not."""
 
 import logging
+import resource
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.workers.gthread import ThreadWorker
 
+from pod_jobs.processes.patient_worker import PatientWorker
 from pod_jobs.settings import Settings
 from pod_jobs.web.app import create_app
-from pod_jobs.web.guards import slow_clients
 
 log = logging.getLogger(__name__)
 
 GRACEFUL_S = 3  # time for requests to end when the server stops
 SILENCE_S = 60  # a gunicorn worker that gives no sign of life for so long is replaced
-
-
-class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's threads, which drop clients that are too slow (web/guards/slow_clients.py)."""
-
-    def handle(self, conn: Any) -> Any:
-        """Handle a request on the connection `conn`, which is new or was kept alive."""
-        if not isinstance(conn.sock, slow_clients.PacedSocket):
-            conn.sock = slow_clients.PacedSocket(fileno=conn.sock.detach())
-        conn.sock.follow(slow_clients.HEAD)
-        outcome = super().handle(conn)
-        if outcome and not conn.sock.is_over:
-            return outcome
-        conn.sock.part()  # here, because gunicorn would do it in the single thread that accepts all connections
-        return False
-
-    def handle_request(self, req: Any, conn: Any) -> Any:
-        """Handle one request, and drop the rest of its body."""
-        try:
-            return super().handle_request(req, conn)
-        finally:
-            conn.sock.follow(slow_clients.REST)
+MOST_CONNECTIONS = 4000  # of one web process
+OTHER_FILES = 300  # that it has open: threads with their databases, log, this program
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -43,6 +23,8 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        # behind a proxy all come from its address
+        self.connections_per_address = 0 if settings.web.behind_proxy else settings.limits.connections
         super().__init__()
 
     def load_config(self) -> None:
@@ -50,12 +32,12 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         host = f"[{web.host}]" if ":" in web.host else web.host
         for name, value in {
             "bind": f"{host}:{web.port}",
-            "worker_class": PacedWorker,
+            "worker_class": PatientWorker,
+            "worker_connections": _room_for_connections(),
             "workers": web.processes,
             "threads": web.threads,
             "timeout": SILENCE_S,
             "graceful_timeout": GRACEFUL_S,
-            "keepalive": 15,
             "control_socket_disable": True,
             "loglevel": "warning",
             "when_ready": lambda _server: log.info("ready at %s", self.settings.public_url),
@@ -65,3 +47,13 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Any:
         return create_app(self.settings)
+
+
+def _room_for_connections() -> int:
+    """How many a web process can have: each may be sending a file. Takes what the system allows this user to open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, (soft - OTHER_FILES) // 2)

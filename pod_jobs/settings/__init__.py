@@ -72,7 +72,7 @@ class LimitsSettings(Section):
     room_percent: Annotated[int, Field(ge=0, le=100)]
     waiting: Count
     receiving: Count
-    media: Count
+    connections: Count
 
 
 class WorkersSettings(Section):

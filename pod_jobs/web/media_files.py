@@ -4,14 +4,17 @@ A run's files have the same address while they grow and after they are published
 media file only what its playlist lists is served, so that no player gets half a segment.
 """
 
+import io
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from flask import Blueprint, Response, request, send_file
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.wsgi import wrap_file
 
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
@@ -19,8 +22,6 @@ from pod_jobs.errors import NotFound, translated_os_errors
 from pod_jobs.media_folder import DONE_MARKER, FILE_NAME, LOG_NAME, MIME_TYPES, RunName, parse_run_folder
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
-from pod_jobs.web.guards.threads_per_person import seated
-from pod_jobs.web.intake.received_files import PIECE_BYTES
 from pod_jobs.web.site import right_media, site
 
 blueprint = Blueprint("media_files", __name__)
@@ -34,7 +35,7 @@ ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorizatio
 @access.needs("see-videos")
 def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     """?download gives it a file name made from the title. Errors: NotFound, also for what is not this person's to see;
-    Refused while too many answers to this person are under way; ServiceUnavailable while the media folder is away."""
+    ServiceUnavailable while the media folder is away."""
     user = require_user()
     video = videos.get(video_id, user)
     mime, run = MIME_TYPES.get(Path(name).suffix), parse_run_folder(folder)
@@ -48,13 +49,11 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     try:
         if found.is_growing:
             _check_run(video, name, run)
-            response = _growing(found.file, name, mime, _playlist_of(video.id, folder, name))
-        else:
-            response = _complete(found.file, name, mime, video)
+            return _growing(found.file, name, mime, _playlist_of(video.id, folder, name))
+        return _complete(found.file, name, mime, video)
     except BaseException:
         found.file.close()
         raise
-    return seated(response, user, site().settings)
 
 
 def _check_run(video: Video, name: str, run: RunName) -> None:
@@ -81,6 +80,8 @@ def _complete(file: BinaryIO, name: str, mime: str, video: Video) -> Response:
     response.content_length = said.st_size
     response.headers.update(ASK_FIRST)
     response.make_conditional(request, accept_ranges=True, complete_length=said.st_size)
+    if response.status_code == 206:  # werkzeug would hand the part over piece by piece, which holds the thread
+        response.response = _part(file, response.content_range.start or 0, response.content_range.stop or 0)
     return response
 
 
@@ -116,11 +117,9 @@ def _listed_part(file: BinaryIO, mime: str, listed_bytes: int) -> Response:
     stop = listed_bytes if stop is None else stop
     if not 0 <= start < stop <= listed_bytes:
         raise RequestedRangeNotSatisfiable(description=f"{listed_bytes} bytes are listed so far")
-    file.seek(start)
-    response = Response(_pieces(file, stop - start), 206, mimetype=mime)
+    response = Response(_part(file, start, stop), 206, mimetype=mime, direct_passthrough=True)
     response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/*"
     response.content_length = stop - start
-    response.call_on_close(file.close)
     return response
 
 
@@ -129,10 +128,32 @@ def listed_extent(playlist: str) -> int:
     return max((int(length) + int(offset) for length, offset in BYTE_RANGE.findall(playlist)), default=0)
 
 
-def _pieces(file: BinaryIO, left: int):  # type: ignore[no-untyped-def]
-    while left and (piece := file.read(min(left, PIECE_BYTES))):
-        left -= len(piece)
-        yield piece
+class FilePart(io.RawIOBase):
+    """The bytes of an open file from `start` to `stop`, as a file that a server may send from its descriptor."""
+
+    def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
+        self._file = file
+        self._left = stop - start
+        os.lseek(file.fileno(), start, os.SEEK_SET)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        read = os.readv(self.fileno(), [memoryview(buffer)[: self._left]]) if self._left else 0
+        self._left -= read
+        return read
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _part(file: BinaryIO, start: int, stop: int) -> Iterable[bytes]:
+    return wrap_file(request.environ, FilePart(file, start, stop))  # type: ignore[arg-type]  # it is a binary file
 
 
 def _file_name(title: str) -> str:

@@ -23,7 +23,6 @@ STATUS_OF_CODE = {
     "sign-in-failed": 401,
     "sign-in-link": 410,
     "too-many-attempts": 429,
-    "media-limit": 429,
     "receiving-limit": 429,
     "room-limit": 429,
     "trace-limit": 429,
@@ -92,7 +91,7 @@ def _answer(error: PodJobsError, status: int) -> Response:
     response.status_code = status
     if status == 401 and wants_json():
         response.headers["WWW-Authenticate"] = "Token"
-    if status == 503 or error.code in ("media-limit", "receiving-limit"):
+    if status == 503 or error.code == "receiving-limit":
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,16 +1,14 @@
-"""How many recordings one person sends, and media answers one is given, at once: each holds a thread for as long as the
-client likes.
+"""How many recordings one person sends at once: each holds a thread for as long as it lasts.
 
-`pace` ends only who gives or takes next to nothing; a few dozen that sip would hold every thread of the web app.
+A pace ends only who gives next to nothing; a few dozen that are slow would hold every thread of the web app.
 """
 
 import threading
-import weakref
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Response, current_app
+from flask import current_app
 
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.permissions import may
@@ -56,25 +54,6 @@ def receiving(user: User, settings: Settings) -> Iterator[None]:
         yield
     finally:
         seats.leave(user.id)
-
-
-def seated(response: Response, user: User, settings: Settings) -> Response:
-    """`response`, counted as this person's until the server closes it. Errors: Refused, and it is closed."""
-    seats = _seats("media", settings.limits.media)
-    if may(user.role, "exceed-limits"):
-        return response
-    if not seats.take(user.id):
-        response.close()
-        raise Refused(f"limits.media is {settings.limits.media}", code="media-limit")
-    body = response.response
-    sent = body if response.direct_passthrough else response
-    leave = weakref.finalize(sent, seats.leave, user.id)  # once, and also for an answer that is never sent
-    if response.direct_passthrough:  # the server is given the file itself, and closes only that
-        close = body.close  # type: ignore[union-attr]  # every kind of file wrapper has it
-        body.close = lambda: (close(), leave())  # type: ignore[union-attr]
-    else:
-        response.call_on_close(leave)
-    return response
 
 
 def _seats(what: str, most: int) -> Seats:
