@@ -23,25 +23,25 @@ redis.call('lrem', KEYS[2], 0, ARGV[1])
 return redis.call('lpush', KEYS[2], ARGV[1])
 """
 
-DueAt = dict[str, float]  # job id -> monotonic instant
+DueAt = dict[tuple[str, float], float]  # job id and the instant that it is scheduled for -> monotonic instant
 
 
-def start_due(redis: Redis, queue_names: tuple[str, ...], due: DueAt) -> None:
+def start_due(redis: Redis, queue_names: tuple[str, ...], due: DueAt, now: datetime) -> None:
     """Scheduled jobs whose time has come -> their queues. Each move is one transaction: none is lost or doubled.
 
     `due` is kept between calls. A job starts when its wall-clock time has come, or when the wait that it had left at first
     sight is over: a clock that was wrong when the job was scheduled, and put right since, must not hold it up.
     """
-    present: set[str] = set()
+    present: set[tuple[str, float]] = set()
     for name in queue_names:
         queue = open_queue(redis, name)
         registry = ScheduledJobRegistry(queue=queue)
         scheduled = cast(list[tuple[bytes, float]], redis.zrange(registry.key, 0, -1, withscores=True))
         for raw, at in scheduled:
             job_id = as_text(raw)
-            present.add(job_id)
-            wait_s = at - time.time()
-            if wait_s <= 0 or time.monotonic() >= due.setdefault(job_id, time.monotonic() + wait_s):
+            present.add((job_id, at))  # a job that started and failed since the last call is scheduled anew
+            wait_s = at - now.timestamp()
+            if wait_s <= 0 or time.monotonic() >= due.setdefault((job_id, at), time.monotonic() + wait_s):
                 _start(redis, queue, registry, job_id)
     for gone in due.keys() - present:
         del due[gone]

@@ -115,7 +115,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
     due: registries.DueAt = {}
     duties = [
         Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, job_types, now, fence)),
-        Duty("start due jobs", times.tick_s, lambda _: registries.start_due(redis, QUEUES, due)),
+        Duty("start due jobs", times.tick_s, lambda now: registries.start_due(redis, QUEUES, due, now)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
         Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),
         Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES)),

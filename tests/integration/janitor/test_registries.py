@@ -1,6 +1,5 @@
 """RQ's registries and lists, cleaned by the janitor alone."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -26,8 +25,8 @@ def test_due_jobs_start_once_and_early_ones_do_not(redis: Redis) -> None:
         redis.delete(rq_queue.key)
         ScheduledJobRegistry(queue=rq_queue).schedule(job, now() + timedelta(seconds=seconds))
     due: registries.DueAt = {}
-    registries.start_due(redis, QUEUES, due)
-    registries.start_due(redis, QUEUES, due)
+    registries.start_due(redis, QUEUES, due, now())
+    registries.start_due(redis, QUEUES, due, now())
     assert queue.positions(redis, "encoding") == {"encode-1-g1": 1}
     assert ScheduledJobRegistry(queue=rq_queue).get_job_ids(cleanup=False) == ["encode-2-g1"]
 
@@ -39,15 +38,34 @@ def test_a_job_scheduled_by_a_wrong_clock_does_not_wait_for_that_clock(redis: Re
     registry = ScheduledJobRegistry(queue=rq_queue)
     registry.schedule(queue.fetch(redis, "encode-1-g1"), now() + timedelta(seconds=2))
     due: registries.DueAt = {}
-    registries.start_due(redis, QUEUES, due)
-    redis.zadd(registry.key, {"encode-1-g1": time.time() + 300})  # as it looks once the clock is put back by 5 min
+    registries.start_due(redis, QUEUES, due, now())
 
     def started() -> bool:
-        registries.start_due(redis, QUEUES, due)
+        registries.start_due(redis, QUEUES, due, now() - timedelta(minutes=5))  # the clock was put back
         return queue.positions(redis, "encoding") == {"encode-1-g1": 1}
 
     assert not started()
     wait_until(started, 5)
+
+
+def test_a_job_that_fails_again_before_the_next_round_waits_as_long_as_it_should(redis: Redis) -> None:
+    queue.enqueue(redis, ENCODE, "encode-1-g1", {"task": 1, "generation": 1})
+    rq_queue = queue.open_queue(redis, "encoding")
+    registry = ScheduledJobRegistry(queue=rq_queue)
+    due: registries.DueAt = {}
+
+    def fail_and_wait(wait_s: int) -> None:
+        redis.delete(rq_queue.key)
+        registry.schedule(queue.fetch(redis, "encode-1-g1"), now() + timedelta(seconds=wait_s))
+
+    def started() -> bool:
+        registries.start_due(redis, QUEUES, due, now())
+        return queue.positions(redis, "encoding") == {"encode-1-g1": 1}
+
+    fail_and_wait(1)
+    wait_until(started, 5)
+    fail_and_wait(490)
+    assert not started()
 
 
 def test_a_job_popped_by_a_worker_that_died_comes_back_first(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
