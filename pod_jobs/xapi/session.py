@@ -30,13 +30,13 @@ RULES: dict[str, Rule] = {
 class Reason(StrEnum):
     """Why a rule is broken. Pages translate it; names in braces stand for figures."""
 
-    NOT_IN_PLACE = "not in its place"
+    NOT_IN_PLACE = "out of order"
     DIFFERS = "differs from the first statement's"
     NO_BEGIN = "the session does not begin with initialized"
     NOT_SESSION_ID = "not the session-id"
     BEGINS_AGAIN = "initialized again"
     NO_END = "the session does not end with terminated"
-    FOLLOWED = "something follows"
+    FOLLOWED = "another statement follows"
     COMPLETED_AGAIN = "completed again"
     FALLS = "{progress} after {reached}"
     NOT_PLAYED = "{seconds} s of the segments were not played"

@@ -39,7 +39,7 @@ def ordered_before(site: Site, video: int, **order: Any) -> Any:
 
 def order_from_form(page: Page, site: Site, video: int) -> Any:
     """The options of the encode that the form as it stands orders."""
-    page.get_by_role("button", name="Encode this way").click()
+    page.get_by_role("button", name="Encode with these choices").click()
     expect(page.locator("#state-label")).to_have_text("Waiting")
     return site.api("GET", f"videos/{video}")["task"]["options"]
 
@@ -47,12 +47,12 @@ def order_from_form(page: Page, site: Site, video: int) -> Any:
 def test_everything_is_ordered_together(page: Page, site: Site, videos: list[int]) -> None:
     slides, camera, credits_ = videos
     open_form(page, slides)
-    expect(page.get_by_label("Where it is seen")).to_be_disabled()
+    expect(page.get_by_label("Where it appears")).to_be_disabled()
     page.get_by_label("Keep only these parts").fill("0:10-1:00.5, 2:00-1:00:00")
     page.get_by_label("Dressing").select_option(DRESSING)
     page.get_by_label("Video to play after").select_option(str(credits_))
-    page.get_by_label("Second recording of the same time").select_option(str(camera))
-    page.get_by_label("Where it is seen").select_option("In the upper right corner")
+    page.get_by_label("Second recording, made at the same time").select_option(str(camera))
+    page.get_by_label("Where it appears").select_option("In the upper right corner")
     assert page.locator(f"#compose-second option[value='{slides}']").count() == 0
     assert order_from_form(page, site, slides) == {
         "keep": [[10, 60.5], [120, 3600]],
@@ -70,13 +70,13 @@ def test_a_cut_behind_the_end_is_refused_at_once(
     StandIn(site, video, outputs).publish()
     open_form(page, video)
     page.get_by_label("Keep only these parts").fill("1:00-2:00")
-    page.get_by_role("button", name="Encode this way").click()
+    page.get_by_role("button", name="Encode with these choices").click()
     expect(page.locator("#toasts")).to_contain_text("The cut leaves nothing of the recording")
     faults.forgive("status of 422")
     assert site.api("GET", f"videos/{video}")["task"]["state"] == "done"
     page.get_by_label("Keep only these parts").fill("0:00-0:00.5")
-    page.get_by_role("button", name="Encode this way").click()
-    expect(page.locator("#toasts")).to_contain_text("The encode is queued.")
+    page.get_by_role("button", name="Encode with these choices").click()
+    expect(page.locator("#toasts")).to_contain_text("The encoding is waiting for a worker.")
     expect(page.locator("#toasts")).not_to_contain_text("Nothing is left")
 
 
@@ -139,15 +139,15 @@ def test_sound_alone_can_be_cut_and_no_more(page: Page, site: Site, videos: list
     expect(form.get_by_label("Keep only these parts")).to_be_visible()
     expect(form.get_by_role("combobox")).to_have_count(0)
     form.get_by_label("Keep only these parts").fill("0:01-0:10")
-    form.get_by_role("button", name="Encode this way").click()
-    expect(page.locator("#toasts")).to_contain_text("The encode is queued.")
+    form.get_by_role("button", name="Encode with these choices").click()
+    expect(page.locator("#toasts")).to_contain_text("The encoding is waiting for a worker.")
     assert site.api("GET", f"videos/{podcast}")["task"]["options"] == {"keep": [[1, 10]], "dressing": ""}
 
 
 def test_nothing_chosen_is_the_plain_recording(page: Page, site: Site, videos: list[int]) -> None:
     open_form(page, videos[0])
     page.get_by_label("Keep only these parts").fill("1:00")
-    page.get_by_role("button", name="Encode this way").click()
+    page.get_by_role("button", name="Encode with these choices").click()
     assert "1:30-12:00" in page.locator("#compose-keep").evaluate("field => field.validationMessage")
     page.get_by_label("Keep only these parts").fill("")
     assert order_from_form(page, site, videos[0]) == {"dressing": ""}

@@ -41,7 +41,7 @@ def test_a_video_plays_while_it_encodes_and_goes_on(page: Page, site: Site, vide
     worker = StandIn(site, video, outputs)
     worker.grow(1)
     worker.say(0.3, first_playable=True)
-    expect(page.get_by_text("You can watch already")).to_be_visible()
+    expect(page.get_by_text("You can already watch")).to_be_visible()
     expect(page.locator("#state")).to_contain_text("30%")
     expect(page.locator("#state-facts")).to_contain_text("encoding-1 @ video-host")
     worker.say(0.1, worker="encoding.video-host.71.abcdef012345.99")
@@ -164,7 +164,7 @@ def test_a_cancelled_second_encode_leaves_the_figures_of_the_first(
     figures, again = page.locator("#encode-facts"), page.get_by_role("button", name="Encode again")
     expect(figures).to_contain_text("Encoded in0:42")
     again.click()
-    page.get_by_role("button", name="Stop the encode").click()
+    page.get_by_role("button", name="Stop encoding").click()
     expect(again).to_be_visible()
     expect(figures).to_contain_text("Encoded in0:42")
 
@@ -189,12 +189,12 @@ def test_a_failed_encode_says_why_and_can_be_repeated(page: Page, site: Site, vi
     page.get_by_text("Technical reason").first.click()
     expect(page.get_by_text("moov atom not found")).to_be_visible()
     with page.context.expect_page() as log:
-        page.get_by_role("link", name="Log of the encode").click()
+        page.get_by_role("link", name="Encoding log").click()
     expect(log.value.locator("body")).to_contain_text("ffmpeg's last words")
     page.get_by_role("button", name="Encode again").click()
     expect(page.locator("#state-label")).to_have_text("Waiting")
     expect(page.locator("#fault")).to_be_hidden()
-    page.get_by_role("button", name="Stop the encode").click()
+    page.get_by_role("button", name="Stop encoding").click()
     expect(page.locator("#state-label")).to_have_text("Cancelled")
 
 
@@ -202,7 +202,7 @@ def test_a_running_encode_is_stopped(page: Page, site: Site, video: int, outputs
     worker = StandIn(site, video, outputs)
     worker.say(0.2)
     page.goto(f"/videos/{video}")
-    page.get_by_role("button", name="Stop the encode").click()
+    page.get_by_role("button", name="Stop encoding").click()
     expect(page.locator("#state-words")).to_have_text("Stopping")
     worker.end("cancelled")
     expect(page.locator("#state-label")).to_have_text("Cancelled")

@@ -159,6 +159,6 @@ def _verdict(verdict: Verdict) -> Document:
 
 
 def _fault(fault: Fault) -> str:
-    """ "$[3].timestamp: not in its place", in the reader's language."""
+    """ "$[3].timestamp: out of order", in the reader's language."""
     figures = {name: format_decimal(figure) for name, figure in fault.figures.items()}
     return gettext("{place}: {reason}").format(place=fault.path, reason=gettext(fault.template).format(**figures))

@@ -20,5 +20,5 @@ test("an answer that is not ours is told by its status", () => {
 });
 
 test("the end of a session is told as such", () => {
-  assert.equal(problem(401, "{}").message, "Your sign-in has ended. Please sign in again.");
+  assert.equal(problem(401, "{}").message, "Your session has ended. Please sign in again.");
 });

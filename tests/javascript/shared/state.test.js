@@ -36,7 +36,7 @@ test("only a running task has a bar", () => {
 
 test("a ready video whose newer encode failed says so", () => {
   const { words } = describe({ state: "ready", task: { state: "error", error: { sentence: "Broken." } } });
-  assert.equal(words, "The last encode failed; the one before is shown.");
+  assert.equal(words, "The last encoding failed; the previous one is shown.");
 });
 
 test("a failed video shows the sentence of its error", () => {

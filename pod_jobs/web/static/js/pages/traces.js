@@ -8,9 +8,9 @@ const path = `${root}api/v1/xapi`;
 const PAGE = 50;
 const SHORT_RULES = 6;
 const STATES = {
-  open: _("In order"),
+  open: _("Delivering"),
   hold: _("Waiting for the record store"),
-  stopped: _("Stopped: the set-up is wrong"),
+  stopped: _("Stopped: the configuration is wrong"),
 };
 const CODES = {
   rejected: _("Refused"),
@@ -42,7 +42,7 @@ function newCard(name) {
     part(card, button).addEventListener("click", ({ currentTarget }) => attempt(currentTarget, act));
   on("lane-flush", async () => {
     await call("POST", `${path}/lanes/${name}/flush`);
-    toast(_("It is tried now."));
+    toast(_("Trying now."));
   });
   on("resend-all", () => decide(card, "resend", { all: true }));
   on("letters-more", () => fillLetters(card, part(card, "letters").lastElementChild.dataset.number));

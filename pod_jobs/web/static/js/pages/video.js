@@ -95,7 +95,7 @@ function runningFacts({ progress, started_at: started }) {
     [_("Speed"), progress?.speed > 0 && _("{factor} real time", { factor: factor(progress.speed) })],
     [_("Elapsed"), elapsed > 0 && clock(elapsed)],
     [_("Worker"), progress?.worker && workerName(progress)],
-    [_("Together"), progress?.workers > 1 && _("{count} workers", { count: progress.workers })],
+    [_("Shared by"), progress?.workers > 1 && _("{count} workers", { count: progress.workers })],
   ];
   return lines.filter(([, words]) => words);
 }
@@ -128,7 +128,7 @@ function showFacts() {
   fillFacts(byId("source-facts"), sourceFacts(video));
   const { infos, queued_s: queued } = shownTask(video) ?? {};
   const lines = [
-    [_("Waited"), queued >= 1 && span(queued)],
+    [_("Time waited"), queued >= 1 && span(queued)],
     [_("Watchable after"), infos?.first_playable_s && span(infos.first_playable_s)],
     [
       _("Encoded in"),
@@ -166,7 +166,7 @@ function failed(problem) {
 byId("encode").addEventListener("click", ({ currentTarget }) =>
   whileBusy(currentTarget, async () => {
     await call("POST", `${path}/encode`, video.task?.options ?? {}); // what was cut out stays out
-    toast(_("The encode is queued."));
+    toast(_("The encoding is waiting for a worker."));
     await refresh();
     byId("cancel").focus();
   }),
@@ -175,7 +175,7 @@ byId("encode").addEventListener("click", ({ currentTarget }) =>
 prepareForm(byId("compose"), page.dataset.id, (button, options) =>
   whileBusy(button, async () => {
     await call("POST", `${path}/encode`, options);
-    toast(_("The encode is queued."));
+    toast(_("The encoding is waiting for a worker."));
     await refresh();
   }),
 );
@@ -183,7 +183,7 @@ prepareForm(byId("compose"), page.dataset.id, (button, options) =>
 byId("cancel").addEventListener("click", ({ currentTarget }) =>
   whileBusy(currentTarget, async () => {
     const task = await call("POST", `${root}api/v1/tasks/${video.task.id}/cancel`);
-    toast(isOpen(task) ? _("The encode will stop within seconds.") : _("The encode is cancelled."));
+    toast(isOpen(task) ? _("The encoding will stop within seconds.") : _("The encoding is cancelled."));
     await refresh();
   }),
 );

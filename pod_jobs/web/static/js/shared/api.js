@@ -22,7 +22,7 @@ export function problem(status, text) {
   } catch {
     // not ours: the status must do
   }
-  if (status === 401) return new Problem(status, _("Your sign-in has ended. Please sign in again."));
+  if (status === 401) return new Problem(status, _("Your session has ended. Please sign in again."));
   return new Problem(
     status,
     document.title ?? _("The server answered with an error ({status}).", { status }),

@@ -74,7 +74,7 @@ const KINDS = {
   captions: _("Captions"),
   chapters: _("Chapters"),
   thumbnail: _("Picture"),
-  log: _("Log of the encode"),
+  log: _("Encoding log"),
 };
 const DOWNLOADS = Object.keys(KINDS);
 

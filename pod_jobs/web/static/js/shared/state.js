@@ -11,7 +11,7 @@ export const LABELS = {
 };
 
 const STEPS = {
-  waiting: _("Waiting for another encode of this video"),
+  waiting: _("Waiting for another encoding of this video"),
   probe: _("Reading the file"),
   encode: _("Encoding"),
   package: _("Writing the downloads"),
@@ -50,7 +50,7 @@ function waitingWords(task) {
 /** What an open task is doing. */
 export function openWords(task) {
   if (task.state === "running" && task.cancel_requested) return _("Stopping");
-  if (task.delivering) return _("The result is on its way to the catalog");
+  if (task.delivering) return _("The result is being sent to the catalog");
   return task.state === "running" ? runningWords(task.progress) : waitingWords(task);
 }
 
@@ -62,7 +62,7 @@ export function describe(video) {
   if (video.state === "error") words = task?.error?.sentence ?? "";
   if (open && video.state === "ready") words = [_("Being encoded again"), words].join(" · ");
   if (!open && video.state === "ready" && task?.state === "error")
-    words = _("The last encode failed; the one before is shown.");
+    words = _("The last encoding failed; the previous one is shown.");
   return {
     state: video.state,
     label: LABELS[video.state] ?? video.state,

@@ -5,7 +5,7 @@ import { toastProblem } from "../shared/notices.js";
 import { LABELS, workerName } from "../shared/state.js";
 import { _, clock, exactDate } from "../shared/words.js";
 
-const KINDS = { encode: _("Encode") };
+const KINDS = { encode: _("Encoding") };
 const OUTCOMES = {
   ...LABELS,
   retry: _("Will be tried again"),

@@ -56,14 +56,14 @@ function showLine(line, name, video, options) {
 function filesOf(video, name, task) {
   const files = downloads(video, name).filter(({ kind }) => kind !== "log");
   if (task?.state !== "error" || !task.log_url) return files;
-  return [...files, { url: task.log_url, title: _("Log of the encode"), words: "" }];
+  return [...files, { url: task.log_url, title: _("Encoding log"), words: "" }];
 }
 
 function words(task, made, options) {
   if (isOpen(task)) return [openWords(task), task.error?.sentence].filter(Boolean).join(" · ");
   if (task?.state === "error") return task.error.sentence;
   if (made && JSON.stringify(made.options) !== JSON.stringify(options))
-    return _("Made from other parts than the player shows.");
+    return _("Made from other parts of the recording than those in the player.");
   return "";
 }
 
