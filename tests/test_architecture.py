@@ -192,6 +192,36 @@ def test_the_check_itself_can_fail() -> None:
     assert not faults("pod_jobs.media.planning.cut", "from pod_jobs.media.facts import times")
 
 
+def test_only_the_settings_name_the_media_folder_and_only_to_hand_it_to_storage() -> None:
+    named = {
+        module
+        for module, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "media_folder"
+    }
+    assert named == {"pod_jobs.settings"}
+
+
+# They read and write what an encoder that an upload has taken over may have replaced by a link or a pipe
+AMONG_PLANTED = ("encode", "work", "hls", "outputs", "sharing", "process.journal", "facts.mp4_boxes")
+OPENERS = ("open", "read_text", "write_text", "read_bytes", "write_bytes", "touch")
+
+
+def _opened_by_name(source: str) -> list[str]:
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named = [ast.unparse(func) for func in calls]
+    return [name for name in named if name.split(".")[-1] in OPENERS and not name.startswith("plain_files.")]
+
+
+def test_files_in_a_work_folder_are_opened_by_plain_files_alone() -> None:
+    prefixes = ("pod_jobs.storage", *(f"pod_jobs.media.{room}" for room in AMONG_PLANTED))
+    checked = {name: path for name, path in modules().items() if any(under(name, prefix) for prefix in prefixes)}
+    assert len(checked) > len(prefixes)
+    found = {name: calls for name, path in checked.items() if (calls := _opened_by_name(path.read_text()))}
+    assert found == {}
+    assert _opened_by_name("open(path); path.read_text(); plain_files.read_text(path)") == ["open", "path.read_text"]
+
+
 def test_files_stay_short_enough_to_read() -> None:
     files = (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), *PACKAGE.rglob("*.css"))
     long = {str(p): n for p in files if (n := len(p.read_text().splitlines())) > LONGEST_FILE}
