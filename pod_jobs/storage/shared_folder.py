@@ -192,10 +192,9 @@ class SharedWorkFolder:
     def publish(self, result: dict[str, Any]) -> None:
         self._end_helpers(self.chunks)
         plain_files.remove(self.chunks)
-        plain_files.check_folder(self.path)
         with plain_files.open_plain(self.path / DONE_MARKER, "xb") as marker:
             marker.write(json.dumps(result, ensure_ascii=False, indent=1).encode())
-        for name in os.listdir(self.path):
+        for name in os.listdir(self.path):  # anything but a plain file ends the publication here
             with plain_files.open_plain(self.path / name) as file:
                 os.fsync(file.fileno())
         sync(self.path)
