@@ -20,7 +20,8 @@ from tests.clips import Clips
 from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
-PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
+# a pipe in place of a file that another ffmpeg is about to open again makes that one wait: it is ended as one that stalls
+PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=replace(LIMITS, stall_s=10))
 RUN = Run(3, "encode", 7, 1, "web")
 SHELL = {  # kind -> how a shell makes it at $1, for the secret $2
     "symlink": 'ln -s "$2" "$1"',
