@@ -97,6 +97,7 @@ SENTENCES: dict[str, str] = {
     "encode-stalled": "The encoding made no more progress and was stopped.",
     "encode-too-slow": "The encoding exceeded its time limit and was stopped.",
     "encode-killed": "The system stopped the encoding, perhaps for lack of memory.",
+    "task-too-slow": "The task exceeded its time limit and was stopped.",
     "worker-died": "This task crashed its worker several times and was stopped; the video team has to look at it.",
     "disk-full": "The server's disk is full. Nothing is lost: the work continues when there is space again.",
     "service-unavailable": "A service is unavailable at the moment. Nothing is lost: the work continues when it is back.",

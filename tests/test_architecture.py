@@ -64,7 +64,7 @@ FLOORS = {
         "lanes_client database",
         "trace_models caption_models",
         "models",
-        "figures permissions",
+        "figures new_task permissions",
     ),
     "pod_jobs.instance": ("doctor", "prepare", "home learning_traces"),
 }

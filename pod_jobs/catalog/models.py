@@ -141,8 +141,11 @@ class Task(Table):
     video_id: int | None
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks", null=True)
     kind = CharField(20)  # a job type's kind
-    template = CharField(40, default="")  # of an encode: WEB or another name of the settings; of other kinds ""
-    options = JsonField(null=True)  # what it was ordered with, see web/options.py; null = nothing special
+    template = CharField(
+        40, default=""
+    )  # of an encode: the name of a template of the settings; of other kinds mostly ""
+    purpose = CharField(10, default="")  # one of new_task.Purpose: what becomes of its result
+    options = JsonField(null=True)  # what it was ordered with, read by its job type; null = nothing special
     state = CharField(10, index=True)  # one of TASK_STATES
     generation = IntegerField(default=1)  # only a run of this generation may report; each new run order raises it
     author_id: int | None

@@ -125,7 +125,7 @@ def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
 
     def order(name: str) -> None:
         video = api.get(f"/videos/{name}")
-        done = (task for task in video["tasks"] if (task["template"], task["state"]) == (WEB, "done"))
+        done = (task for task in video["tasks"] if (task["purpose"], task["state"]) == ("play", "done"))
         options = next(done, video["task"])["options"]
         api.post(f"/videos/{name}/encode", {**options, "template": template})
 

@@ -89,7 +89,8 @@ def show(video_id: int, as_json: bool) -> None:
         f"{video['state']}, {clock(video['duration_s'])}, of {harmless(video['owner'])}, {size(video['source']['bytes'])}\n"
     )
     for task in video["tasks"]:
-        click.echo(f"t{task['id']}  {task['kind']} {task['template']}: {describe_task(task)}")
+        words = " ".join(filter(None, (task["words"]["name"], task["template"])))
+        click.echo(f"t{task['id']}  {words}: {describe_task(task)}")
     for warning in video["warnings"]:
         click.echo(harmless(f"warning: {warning.get('sentence') or warning['code']}"))
     rows = [
@@ -147,8 +148,8 @@ def _order(api: Api, video: dict[str, Any], templates: Sequence[str], options: d
 
 
 def _encodes(video: dict[str, Any], templates: Sequence[str]) -> list[dict[str, Any]]:
-    """The web's encode and those by `templates`, the latest of each."""
-    latest = {task["template"]: task for task in reversed(video["tasks"]) if task["kind"] == "encode"}
+    """What makes the video, and the versions by `templates`: the latest task of each."""
+    latest = {task["template"]: task for task in reversed(video["tasks"]) if task["purpose"] in ("play", "offer")}
     return [latest[name] for name in dict.fromkeys((WEB, *templates))]
 
 

@@ -186,6 +186,4 @@ def settle_up(fence: int, parcels: Sequence[Parcel], outcomes: dict[str, Outcome
     )
 
 
-DELIVER_STATEMENTS = JobType(
-    "deliver_statements", queue="xapi", run=run_deliver, of_task=False, timeout_s=900, payload=SHAPE
-)
+DELIVER_STATEMENTS = JobType("deliver_statements", queue="xapi", run=run_deliver, timeout_s=900, payload=SHAPE)

@@ -1,11 +1,15 @@
-"""What is known of each kind of job. Everybody who treats one kind unlike another asks here."""
+"""What is known of each kind of job. Whoever treats one kind unlike another asks here.
+
+docs/how-to/add-a-job-type.md goes through it with an example.
+"""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pod_jobs.errors import Refused
+from pod_jobs.catalog.new_task import NewTask
+from pod_jobs.errors import SENTENCES, Refused
 from pod_jobs.media_folder import KIND
 from pod_jobs.settings import Settings
 
@@ -21,29 +25,122 @@ TASK: Shape = {"task": None, "generation": None}
 
 
 @dataclass(frozen=True)
+class Text:
+    """The same words in each language of the pages."""
+
+    en: str
+    fr: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """What people read of a task. `steps`: what a running one is doing, by the step that its progress names."""
+
+    name: Text
+    running: Text
+    waiting: Text = Text("Waiting", "En attente")
+    done: Text = Text("Done", "Terminée")
+    error: Text = Text("Failed", "Échouée")
+    cancelled: Text = Text("Cancelled", "Annulée")
+    failed: Text = Text("The task failed", "La tâche a échoué")  # above the reason
+    queued: Text = Text("The task is waiting for a worker.", "La tâche attend un processus.")
+    stopping: Text = Text("The task will stop within seconds.", "La tâche s’arrêtera dans quelques secondes.")
+    stopped: Text = Text("The task is cancelled.", "La tâche est annulée.")
+    # of a task that makes the video, while the player shows an earlier one's result
+    again: Text = Text("A new version is being made", "Nouvelle version en cours")
+    kept: Text = Text(
+        "The last try failed; the previous version is shown.",
+        "Le dernier essai a échoué\u202f; la version précédente est affichée.",
+    )
+    order: Text | None = None  # the button of a video's page that orders one without options; None: no such button
+    steps: Mapping[str, Text] = field(default_factory=dict)
+
+    def in_language(self, language: str) -> dict[str, Any]:
+        """As plain values: {"name": "Encode", …, "steps": {"probe": "Reading the file", …}}; English for unknown languages."""
+
+        def said(text: Text) -> str:
+            return text.fr if language == "fr" else text.en
+
+        texts = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {
+            **{name: said(text) for name, text in texts.items() if isinstance(text, Text)},
+            "steps": {name: said(text) for name, text in self.steps.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A video that an order is for or names. None: not known yet. `duration_s`: of the upload."""
+
+    is_video: bool | None
+    duration_s: float | None
+
+
+def accept_all(settings: Settings, new: NewTask, recording: Recording | None, others: Mapping[str, Recording]) -> None:
+    """Nothing is known of a recording that would make this task fail."""
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """How people order a task of this type for a video.
+
+    `read(settings, template, document)`: the order that a request's JSON asks for; template "" and document None are the
+    usual ones. Errors: Malformed.
+    `check(settings, new, recording, others)`: raises BadSource when it is known by now that nothing could come of it.
+    `recording` is None at an upload; `others` are the videos that the options name, by option.
+    `at_upload(settings, options)`: what each new upload orders, with the options that came with it.
+    """
+
+    read: Callable[[Settings, str, Any], NewTask]
+    check: Callable[[Settings, NewTask, Recording | None, Mapping[str, Recording]], None] = accept_all
+    at_upload: Callable[[Settings, Mapping[str, Any]], Sequence[NewTask]] | None = None
+
+
+def order_nothing(settings: Settings, task: NewTask, result: Mapping[str, Any]) -> Sequence[NewTask]:
+    """No task follows."""
+    return ()
+
+
+@dataclass(frozen=True)
 class JobType:
     """One line of the table.
 
-    Of a task: `run(context, order)` returns the result that is reported to the catalog, which knows of each run.
-    Not of a task (a delivery): `run(context, payload)` returns nothing, and is repeated until it raises nothing or a
-    PermanentError. Both raise the errors of pod_jobs.errors; runtime decides what follows.
+    Of a task (with `words`): `run(context, order)` returns the result that is reported to the catalog, which knows of each
+    run. Not of a task: `run(context, payload)` returns nothing, and is repeated until it raises nothing or a PermanentError.
+    Both raise the errors of pod_jobs.errors; runtime decides what follows.
+
     `prepare(settings)` is called once in the worker, before it forks: what it keeps in memory, every run finds.
     `payload` is the shape that its jobs carry: each field, and no other. Whoever can write to the key-value server could put
     anything there, so `runtime` compares before it looks at a value.
-    `timeout_s` ends a run that no limit inside it ended; the limits of media/process/run.py are much narrower.
+    `timeout_s` ends a run that no limit inside it ended, as the error `timeout_code`; the limits of media/process/run.py are
+    much narrower.
+    `ordering` is None for what nobody orders by hand.
+    `follow(settings, task, result)`: what a finished task orders for its video; committed together with its end.
+    `is_periodic`: [[periodic]] of the settings may order it, of no video.
     """
 
     kind: str
     queue: str
     run: Callable[..., Any]
-    of_task: bool = True
+    words: Words | None = None
     prepare: Callable[[Settings], object] | None = None
     timeout_s: int = 72 * HOUR_S
     payload: Shape = field(default_factory=lambda: TASK)
+    timeout_code: str = "task-too-slow"
+    ordering: Ordering | None = None
+    follow: Callable[[Settings, NewTask, Mapping[str, Any]], Sequence[NewTask]] = order_nothing
+    is_periodic: bool = False
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.kind):
             raise ValueError(f"{self.kind!r} is no kind: {KIND.pattern}")
+        if self.timeout_code not in SENTENCES:
+            raise ValueError(f"no sentence for the error code {self.timeout_code!r}")
+
+    @property
+    def of_task(self) -> bool:
+        """Is there a task of the catalog behind each job?"""
+        return self.words is not None
 
     def accepts(self, payload: Payload) -> bool:
         """Has it the shape of `payload`?"""
@@ -76,3 +173,14 @@ def table_of(*job_types: JobType) -> JobTypes:
     if len(table) < len(job_types):
         raise ValueError("two job types have the same kind")
     return table
+
+
+def words_of(job_types: JobTypes, kind: str) -> Words:
+    """Of a kind that this version does not know, too: its tasks may be in the catalog."""
+    words = job_types[kind].words if kind in job_types else None
+    return words or Words(name=Text(kind, kind), running=Text("Running", "En cours"))
+
+
+def orderings(job_types: JobTypes) -> dict[str, Ordering]:
+    """What people may order, by kind."""
+    return {kind: one.ordering for kind, one in job_types.items() if one.ordering is not None}

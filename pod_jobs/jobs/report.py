@@ -128,4 +128,4 @@ def _report_refusal(catalog: CatalogClient, task_id: int, report: dict[str, Any]
         log.error("task %s: its refused report could not be told either: %s", task_id, error.reason)
 
 
-REPORT = JobType("report", queue="catalog", run=run_report, of_task=False, payload={"report": REPORT_ID})
+REPORT = JobType("report", queue="catalog", run=run_report, payload={"report": REPORT_ID})

@@ -27,10 +27,10 @@ from pod_jobs.errors import (
     REASON_LIMIT,
     BadSource,
     Cancelled,
-    FfmpegFailed,
     FfmpegKilled,
     Interrupted,
     NotFound,
+    PermanentError,
     PodJobsError,
     Refused,
     SettingsError,
@@ -115,7 +115,7 @@ def _perform_task(job_type: JobType, context: Context, task_id: int, generation:
     except PodJobsError as error:
         return _after_error(context, order, error)
     except JobTimeoutException as error:
-        return _after_error(context, order, FfmpegFailed(str(error), code="encode-too-slow"))
+        return _after_error(context, order, PermanentError(str(error), code=job_type.timeout_code))
     except Exception as error:  # a bug of ours: the task must end all the same, and show where
         reason = "".join(traceback.format_exception(error))[-REASON_LIMIT:]
         _send(context, order, "error", error_code="internal", reason=reason)

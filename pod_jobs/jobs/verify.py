@@ -8,7 +8,7 @@ from typing import Any
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.jobs.context import Context
-from pod_jobs.jobs.job_type import JobType
+from pod_jobs.jobs.job_type import JobType, Text, Words
 
 FAULTS_SHOWN = 50
 
@@ -25,5 +25,15 @@ def run_verify(context: Context, order: Order) -> dict[str, Any]:
 
 
 VERIFY = JobType(
-    "verify", queue="transcripting", run=run_verify
-)  # the queue `catalog` is for reports, which must not wait
+    "verify",
+    queue="transcripting",  # the queue `catalog` is for reports, which must not wait
+    run=run_verify,
+    words=Words(
+        name=Text("Check of the published files", "Contrôle des fichiers publiés"),
+        running=Text("Checking", "Contrôle en cours"),
+        steps={
+            "verify": Text("Comparing files with what was reported", "Comparaison des fichiers avec leurs annonces")
+        },
+    ),
+    is_periodic=True,
+)

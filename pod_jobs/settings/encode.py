@@ -86,6 +86,11 @@ class TemplateSettings(Section):
     audio_kbps: Kbps | None = None
 
     @property
+    def is_web(self) -> bool:
+        """Does an encode by it make the video, for the player? The others make files to download."""
+        return self.name == WEB
+
+    @property
     def is_sound(self) -> bool:
         return self.container in SOUND_ALONE
 
@@ -148,5 +153,5 @@ def template_faults(templates: Sequence[TemplateSettings], renditions: Sequence[
     rungs = {one.name for one in renditions}
     for one in templates:
         yield from (f"template {one.name}: there is no rendition {name!r}" for name in one.ladder if name not in rungs)
-        if one.name == WEB:
+        if one.is_web:
             yield f"template {WEB} is always there: change it by [[rendition]] and [encode]"

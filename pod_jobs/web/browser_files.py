@@ -4,11 +4,13 @@ import json
 
 from flask import Blueprint, Response, request, send_file
 from flask.typing import ResponseReturnValue
-from flask_babel import get_translations
+from flask_babel import get_locale, get_translations
 
 from pod_jobs.errors import NotFound
+from pod_jobs.jobs.job_type import words_of
 from pod_jobs.settings import ROOT
 from pod_jobs.web.guards import access
+from pod_jobs.web.site import site
 
 blueprint = Blueprint("browser_files", __name__)
 
@@ -33,10 +35,14 @@ def vendor(name: str) -> ResponseReturnValue:
 @blueprint.get("/words.js")
 @access.public
 def words() -> ResponseReturnValue:
-    """The translations of the page's language as a module: English text -> text. Empty for English."""
+    """A module with the translations into the page's language (English text -> text, empty for English) as its default, and
+    with `kinds`: kind of a task -> the words of its job type."""
     catalog = getattr(get_translations(), "_catalog", {})
     texts = {key: text for key, text in catalog.items() if isinstance(key, str) and key and text}
-    response = Response(f"export default {json.dumps(texts, ensure_ascii=False)};\n", mimetype="text/javascript")
+    job_types, language = site().job_types, str(get_locale() or "en")
+    kinds = {kind: words_of(job_types, kind).in_language(language) for kind, one in job_types.items() if one.of_task}
+    said, called = (json.dumps(one, ensure_ascii=False) for one in (texts, kinds))
+    response = Response(f"export default {said};\nexport const kinds = {called};\n", mimetype="text/javascript")
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Cookie, Accept-Language"
     response.add_etag()

@@ -185,7 +185,7 @@ class Site:
 
 
 @contextmanager
-def serve(home: Path, server: KeyValueServer) -> Iterator[Site]:
+def serve(home: Path, server: KeyValueServer, app: str = "tests.acceptance.site:make_app()") -> Iterator[Site]:
     """An app on its own instance folder, with the people "admin", "lea" (a lecturer) and "workers"."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -199,8 +199,9 @@ def serve(home: Path, server: KeyValueServer) -> Iterator[Site]:
     environment = {**os.environ, "POD_JOBS_HOME": str(home), "POD_JOBS_REDIS__URL": server.url}
     environment |= {"POD_JOBS_WEB__PORT": str(port), "POD_JOBS_UPLOAD__FREE_GB": "0", "PYTHONPATH": str(ROOT)}
     tokens = _people(home)
+    (home / "secrets" / "worker_token").write_text(tokens["workers"])
     gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", "1", "--threads", "16"]
-    gunicorn += ["--graceful-timeout", "1", "--no-control-socket", "tests.acceptance.site:make_app()"]
+    gunicorn += ["--graceful-timeout", "1", "--no-control-socket", app]
     log = (home / "web.log").open("wb")
     process = subprocess.Popen(gunicorn, env=environment, stdout=log, stderr=log)
     try:

@@ -5,10 +5,10 @@ from typing import Any
 
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, Video
+from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.store import statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
-from pod_jobs.media_folder import WEB
 
 FINAL = {"done": True, "error": False}  # states of a task that are told, and whether they are a success
 
@@ -19,21 +19,19 @@ def uploaded(video: Video, now: datetime) -> None:
 
 
 def ended(task: Task, result: dict[str, Any], now: datetime) -> None:
-    """A task reached its end: an encode was done or failed, what it made is published. Call inside its transaction."""
+    """A task reached its end: the video was made or that failed, or something joined it. Call inside its transaction."""
     video: Video | None = task.video
     if video is None or task.state not in FINAL:
         return
     success = FINAL[task.state]
     run = f"{task.id}-g{task.generation}"
-    if task.kind == "encode" and task.template != WEB:
-        return  # a download more is no event of the video
-    if task.kind == "encode":
+    if task.purpose == Purpose.PLAY:
         started = task.started_at or now
         took_s = max(0.0, (now - started).total_seconds())
         _enter("encoded", video, run, now, success=success, duration_s=took_s)
         if success:
             _enter("published", video, run, now)
-    elif success:
+    elif success and task.purpose == Purpose.ENRICH:
         languages = {output.get("language") for output in result["outputs"] if output.get("kind") == "captions"}
         for language in sorted(filter(None, languages)):
             _enter("transcribed", video, run, now, language=language)

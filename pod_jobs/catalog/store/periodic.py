@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Periodic, Task
+from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import tasks
 
 CLOCK_WAS_WRONG = timedelta(hours=1)  # ticks dealt with so far ahead come from a clock that was put right since
@@ -28,6 +29,6 @@ def fire(name: str, kind: str, tick: datetime, now: datetime, *, run: bool) -> T
         row.fired_until = tick
         still_open = row.task is not None and row.task.state in tasks.OPEN
         if run and not still_open:
-            row.task = tasks.order(None, kind, None, now)
+            row.task = tasks.order(None, NewTask(kind), None, now)
         row.save()
         return row.task if run and not still_open else None

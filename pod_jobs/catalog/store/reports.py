@@ -4,17 +4,18 @@ Safe to deliver twice, late, or out of order: an attempt is closed once, only th
 generation moves the task, and a finished result moves it whenever the task is still open in that generation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
-from pod_jobs.catalog.store import events
+from pod_jobs.catalog.new_task import NewTask, Purpose
+from pod_jobs.catalog.store import events, tasks
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
 from pod_jobs.errors import REASON_LIMIT, SENTENCES, FfmpegKilled, ResultRejected, Superseded
-from pod_jobs.media_folder import WEB
 
 INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb")  # figures of a result that the task keeps
 
@@ -60,8 +61,15 @@ class Allowed:
     losses: int
 
 
-def accept(task_id: int, report: Report, allowed: Allowed, now: datetime) -> Task:
-    """Enter `report`. Errors: NotFound; Superseded for another generation (the attempt is closed all the same)."""
+def accept(
+    task_id: int, report: Report, allowed: Allowed, now: datetime, follow: Sequence[NewTask] = ()
+) -> tuple[Task, list[Task]]:
+    """Enter `report`; should it end the task as done, order what is to `follow` for its video in the same transaction.
+
+    Returns the task and the new ones. Errors: NotFound; Superseded for another generation (the attempt is closed all the
+    same).
+    """
+    ordered: list[Task] = []
     with transaction():
         task = get_locked(task_id)
         attempt = _attempt_of(task, report)
@@ -74,9 +82,20 @@ def accept(task_id: int, report: Report, allowed: Allowed, now: datetime) -> Tas
         if current and is_open and (report.outcome == "done" or is_new and _may_move(task, attempt)):
             _move(task, report, allowed, now)
             events.ended(task, report.result, now)
+            ordered = _order_next(task, follow, now) if task.state == "done" else []
     if not current:
         raise Superseded(f"task {task_id} is at generation {task.generation}, the report is of {report.generation}")
-    return task
+    return task, ordered
+
+
+def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Task]:
+    """Not what is under way for the video already, nor anything for a deleted one."""
+    if not follow or task.video_id is None:
+        return []
+    video = locked(Video.select().where(Video.id == task.video_id)).get_or_none()
+    if video is None or video.deleted_at is not None:
+        return []
+    return [tasks.order(video, new, task.author, now) for new in follow if not tasks.is_open(video.id, new)]
 
 
 def bury(task_id: int, report: Report, allowed: Allowed, now: datetime) -> bool:
@@ -151,7 +170,7 @@ def _move(task: Task, report: Report, allowed: Allowed, now: datetime) -> None:
 
 def _keep_length(task: Task, report: Report) -> None:
     """Of a recording of which nothing is published: all that a cancelled or failed encode leaves to be shown."""
-    if report.source_s is not None and task.kind == "encode" and task.template == WEB:
+    if report.source_s is not None and task.purpose == Purpose.PLAY:
         unpublished = (Video.id == task.video_id, Video.published_folder.is_null())
         Video.update(facts={"duration_s": report.source_s}).where(*unpublished).execute()
 
@@ -199,7 +218,7 @@ def _publish(task: Task, result: dict[str, Any]) -> None:
     """The result's outputs become the video's; those of earlier tasks of this sort go (their files: janitor, later)."""
     task.infos = {key: result[key] for key in INFOS if key in result} | result.get("infos", {})
     task.error_code = task.error_reason = None
-    if task.video_id is None:
+    if task.purpose == Purpose.NONE:
         return
     try:
         folder, outputs = result["folder"], result["outputs"]
@@ -210,7 +229,7 @@ def _publish(task: Task, result: dict[str, Any]) -> None:
     Output.delete().where(Output.task.in_(Task.select(Task.id).where(*same))).execute()
     if rows:
         Output.insert_many(rows).execute()
-    if task.kind == "encode" and task.template == WEB:
+    if task.purpose == Purpose.PLAY:
         Video.update(
             published_folder=folder,
             duration_s=result.get("duration_s"),

@@ -14,11 +14,10 @@ from peewee import JOIN, fn
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
+from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
-from pod_jobs.media_folder import WEB
 
 OPEN = ("waiting", "running")
-OTHERS = ("opening", "ending", "second")  # options that name another video
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,10 @@ def job_id(kind: str, task_id: int, generation: int) -> str:
     return f"{kind}-{task_id}-g{generation}"
 
 
-def order(video: Video | None, kind: str, author: User | None, now: datetime, **more: Any) -> Task:
-    """A new task with its outbox row; `more`: its template and options. Call inside a transaction."""
-    task = Task.create(video=video, kind=kind, state="waiting", author=author, created_at=now, queued_at=now, **more)
+def order(video: Video | None, new: NewTask, author: User | None, now: datetime) -> Task:
+    """Store the order `new` with its outbox row. Call inside a transaction."""
+    what = {"kind": new.kind, "template": new.template, "options": dict(new.options) or None, "purpose": new.purpose}
+    task = Task.create(video=video, state="waiting", author=author, created_at=now, queued_at=now, **what)
     _post(task, now)
     return task
 
@@ -49,8 +49,8 @@ def order_again(task_id: int, now: datetime) -> Task:
         if task.state in OPEN:
             raise Refused(f"task {task_id} is {task.state}; cancel it first")
         if task.state == "done":
-            raise Refused(f"task {task_id} is done; order a new encode of its video instead")
-        locked(Video.select().where(Video.id == task.video_id)).get_or_none()  # as videos.order_encode: one of the two
+            raise Refused(f"task {task_id} is done; order a new one for its video instead")
+        locked(Video.select().where(Video.id == task.video_id)).get_or_none()  # as videos.order: one of the two
         _refuse_beside_others(task)
         if _is_deleted(task):
             raise Refused(f"the video of task {task_id} is deleted")
@@ -195,6 +195,17 @@ def count_waiting(author: User) -> int:
     return int(Task.select().where(Task.author == author, Task.state == "waiting").count())
 
 
+def as_ordered(task: Task) -> NewTask:
+    """What the task was ordered as."""
+    return NewTask(task.kind, task.template, task.options or {}, Purpose(task.purpose))
+
+
+def is_open(video_id: int | None, new: NewTask) -> bool:
+    """Does a task of the same kind and template wait or run for this video? Call under a lock of the video."""
+    same = (Task.video == video_id, Task.kind == new.kind, Task.template == new.template)
+    return bool(Task.select().where(*same, Task.state.in_(OPEN)).exists())
+
+
 def others_of(task: Task) -> dict[str, int]:
     """The videos beside its own that a task reads, by the option that names them."""
     return {name: task.options[name] for name in OTHERS if task.options and name in task.options}
@@ -241,7 +252,7 @@ def _is_deleted(task: Task) -> bool:
 def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
     wanted = job_id(task.kind, task.id, task.generation)
     payload: dict[str, Any] = {"task": task.id, "generation": task.generation}
-    makes_way = task.kind == "encode" and task.template != WEB
+    makes_way = task.purpose == Purpose.OFFER  # nobody waits to watch it
     Outbox.create(
         job_id=wanted, kind=task.kind, payload=payload, at_front=at_front, makes_way=makes_way, created_at=now
     )

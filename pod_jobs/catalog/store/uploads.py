@@ -5,9 +5,9 @@ from datetime import datetime
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Task, Upload, User, Video
+from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound
-from pod_jobs.media_folder import WEB
 
 
 def create(upload_id: str, user: User, title: str, source: videos.Source, now: datetime) -> Upload:
@@ -30,11 +30,11 @@ def touch(upload: Upload, now: datetime) -> None:
 
 
 def finish(
-    upload: Upload, now: datetime, place: Callable[[str], None], templates: Sequence[str] = (WEB,)
+    upload: Upload, now: datetime, place: Callable[[str], None], orders: Sequence[NewTask]
 ) -> tuple[Video, list[Task]]:
     """All bytes are there: make the video, or give back the one made before, without tasks. `place`: see videos.create.
 
-    A video that the options name may have been deleted meanwhile: the encode ends with an error that says so.
+    A video that the options name may have been deleted meanwhile: the task ends with an error that says so.
     Errors: NotFound when the upload was deleted, or its video purged.
     """
     with transaction():
@@ -44,7 +44,7 @@ def finish(
         if row.video_id is not None:
             return row.video, []
         source = videos.Source(row.name, row.bytes, row.options or {})
-        video, ordered = videos.create(upload.user, row.title, source, now, place, templates)
+        video, ordered = videos.create(upload.user, row.title, source, now, place, orders)
         for task in ordered:
             tasks.end_if_other_is_gone(task, now)
         Upload.update(video=video, touched_at=now).where(Upload.id == upload.id).execute()

@@ -7,15 +7,16 @@ from typing import Any
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
+from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.errors import Forbidden, NotFound, Refused
-from pod_jobs.media_folder import WEB, source_of
+from pod_jobs.media_folder import source_of
 
 
 @dataclass(frozen=True)
 class Source:
-    """An uploaded file: the uploader's name for it, its size in bytes, what its encode is ordered with (web/options.py)."""
+    """An uploaded file: the uploader's name for it, its size in bytes, and the options that came with it for its first tasks."""
 
     name: str
     bytes: int
@@ -28,9 +29,9 @@ def create(
     source: Source,
     now: datetime,
     place: Callable[[str], None],
-    templates: Sequence[str] = (WEB,),
+    orders: Sequence[NewTask],
 ) -> tuple[Video, list[Task]]:
-    """A video and its encodes, one for each of `templates`, in that order.
+    """A video and its first tasks, one for each of `orders`, in that order.
 
     `place(path)` puts the source file at `path` (relative to the media folder). It is called before the commit: no row
     ever points to a file that is not there; a file that no row points to is found by the janitor.
@@ -46,8 +47,7 @@ def create(
         )
         video.source_path = source_of(video.id)
         video.save(only=[Video.source_path])
-        more = {"options": source.options or None}
-        ordered = [tasks.order(video, "encode", owner, now, template=template, **more) for template in templates]
+        ordered = [tasks.order(video, new, owner, now) for new in orders]
         events.uploaded(video, now)
         place(video.source_path)
     return video, ordered
@@ -93,17 +93,18 @@ def list_videos(user: User, limit: int = 50, before: int | None = None, text: st
     return list(query.order_by(Video.id.desc()).limit(limit))
 
 
-def order_encode(
-    video_id: int, author: User, now: datetime, template: str = WEB, options: dict[str, Any] | None = None
-) -> Task:
-    """Encode once more, as a new task; what this template published stays until then. Errors: Refused while one is open."""
+def order(video_id: int, new: NewTask, author: User, now: datetime) -> Task:
+    """A task for a video; what an earlier one of the same kind and template published stays until this one is done.
+
+    Errors: NotFound; Refused while one of the same kind and template is open.
+    """
     with transaction():
-        locked(Video.select().where(Video.id == video_id)).get_or_none()  # two clicks, one encode
+        locked(Video.select().where(Video.id == video_id)).get_or_none()  # two clicks, one task
         video = get_to_change(video_id, author)
-        same = (Task.video == video, Task.kind == "encode", Task.template == template)
-        if Task.select().where(*same, Task.state.in_(tasks.OPEN)).exists():
-            raise Refused(f"an encode of video {video_id} by the template {template} is under way")
-        return tasks.order(video, "encode", author, now, template=template, options=options or None)
+        if tasks.is_open(video_id, new):
+            by = f" by the template {new.template}" if new.template else ""
+            raise Refused(f"a task {new.kind} of video {video_id}{by} is under way")
+        return tasks.order(video, new, author, now)
 
 
 def rename(video_id: int, title: str, user: User) -> Video:

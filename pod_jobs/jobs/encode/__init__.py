@@ -15,8 +15,10 @@ from typing import Any
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import SettingsError, Superseded
 from pod_jobs.jobs.context import Context
-from pod_jobs.jobs.encode.colleagues import Colleagues
+from pod_jobs.jobs.encode.colleagues import QUEUE, Colleagues
 from pod_jobs.jobs.encode.dress import dressed
+from pod_jobs.jobs.encode.ordering import KIND, ORDERING
+from pod_jobs.jobs.encode.words import WORDS
 from pod_jobs.jobs.job_type import JobType
 from pod_jobs.media.command.hardware import equip
 from pod_jobs.media.encode import EncodePlan, encode
@@ -127,8 +129,8 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
         segment_s=encode_settings.segment_s,
         keyframe_s=encode_settings.keyframe_s,
         audio_kbps=wanted.audio_kbps or 0,  # 0: the renditions say it
-        mp3_kbps=encode_settings.mp3_kbps if template == WEB else wanted.mp3_kbps,
-        with_extras=template == WEB,
+        mp3_kbps=encode_settings.mp3_kbps if wanted.is_web else wanted.mp3_kbps,
+        with_extras=wanted.is_web,
         keep=tuple((start_s, end_s) for start_s, end_s in (options or {}).get("keep", ())),
         copy_top=encode_settings.copy_top,
         share_from_s=encode_settings.share_from_min * 60,
@@ -137,4 +139,12 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
     )
 
 
-ENCODE = JobType("encode", queue="encoding", run=run_encode, prepare=prepare_encode)
+ENCODE = JobType(
+    KIND,
+    queue=QUEUE,
+    run=run_encode,
+    words=WORDS,
+    prepare=prepare_encode,
+    timeout_code="encode-too-slow",
+    ordering=ORDERING,
+)

@@ -72,7 +72,6 @@ ASSIST = JobType(
     ASSIST_KIND,
     queue=QUEUE,
     run=run_assist,
-    of_task=False,
     payload={  # names and numbers of which storage makes the folder: no text of a path comes from the key-value server
         "helps": None,
         "generation": None,

@@ -7,7 +7,6 @@ from typing import Any
 from pod_jobs.errors import BadSource
 from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.plan import EncodePlan
-from pod_jobs.media_folder import WEB
 from pod_jobs.settings import Settings
 from pod_jobs.settings.dressing import DressingSettings
 
@@ -21,7 +20,9 @@ def dressed(
 
     Without the option `dressing` the web's encode gets the automatic one. Errors: BadSource when there is no such dressing.
     """
-    automatic = next((one.name for one in settings.dressing if one.automatic and template == WEB), "")
+    automatic = next(
+        (one.name for one in settings.dressing if one.automatic and settings.templates[template].is_web), ""
+    )
     dressing = _named(settings, options.get("dressing", automatic))
     opening, ending = others.get("opening", dressing.opening), others.get("ending", dressing.ending)
     plan = replace(plan, dressing=replace(dressing, opening=opening, ending=ending))

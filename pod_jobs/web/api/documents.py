@@ -11,15 +11,19 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from flask_babel import get_locale
 from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Attempt, Output, Task, Video
+from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.jobs import queue, report
-from pod_jobs.media_folder import LOG_NAME, MASTER_NAME, WEB, run_folder
+from pod_jobs.jobs.job_type import words_of
+from pod_jobs.media_folder import LOG_NAME, MASTER_NAME, run_folder
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.site import site
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +96,7 @@ def media_path(row: Video, folder: str, name: str) -> str:
 
 
 def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], live: Live) -> Document:
-    latest = next((task for task in own_tasks if task.kind == "encode" and task.template == WEB), None)
+    latest = next((task for task in own_tasks if task.purpose == Purpose.PLAY), None)
     progress = live.progress.get(latest.id) if latest is not None else None
     growing = progress["folder"] if progress and progress.get("first_playable") and progress.get("folder") else None
     return {
@@ -126,8 +130,8 @@ def _duration_s(row: Video, progress: Document) -> float | None:
 
 
 def _is_played(output: Output) -> bool:
-    """Downloads of other templates are not the player's: they may be of another cut."""
-    return output.task.kind != "encode" or output.task.template == WEB
+    """What is only offered is not the player's: it may be of another cut."""
+    return output.task.purpose != Purpose.OFFER
 
 
 def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> Document:
@@ -166,6 +170,7 @@ def _rendition(output: Output, url: str) -> Document:
 def _output(base: str, row: Video, output: Output) -> Document:
     return {
         "template": output.task.template,
+        "purpose": output.task.purpose,
         "kind": output.kind,
         "name": output.name,
         "rendition": output.rendition,
@@ -186,6 +191,8 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "video": row.video_id,
         "kind": row.kind,
         "template": row.template,
+        "purpose": row.purpose,
+        "words": _words(row),
         "options": row.options or {},
         "state": row.state,
         "generation": row.generation,
@@ -203,6 +210,12 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "infos": row.infos,
         "log_url": base + _log_path(row) if waited and row.video_id is not None else None,
     }
+
+
+def _words(row: Task) -> Document:
+    """What people call the task and its state, in the language of this request."""
+    words = words_of(site().job_types, row.kind).in_language(str(get_locale() or "en"))
+    return {"name": words["name"], "state": words[row.state]}
 
 
 def _log_path(row: Task) -> str:

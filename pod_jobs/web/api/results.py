@@ -1,5 +1,6 @@
 """What workers say: that they start a run, and how it ended. The other side of catalog/client.py."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 from pod_jobs import media_folder
 from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import instance, reports, tasks
 from pod_jobs.errors import Malformed, ResultRejected
 from pod_jobs.web.api import answers
@@ -109,12 +111,22 @@ def start(task_id: int) -> ResponseReturnValue:
 def report(task_id: int) -> ResponseReturnValue:
     """Errors: Superseded, NotFound, Malformed, ResultRejected: for good."""
     said = answers.body_as(REPORT)
+    follow: Sequence[NewTask] = ()
     if said.outcome == "done":
-        _check_result(tasks.get(task_id))
-    task = reports.accept(task_id, said, _allowed(), now())
+        done = tasks.get(task_id)
+        _check_result(done)
+        follow = _what_follows(done, said.result)
+    task, ordered = reports.accept(task_id, said, _allowed(), now(), follow)
+    for next_one in ordered:
+        orders.dispatch(next_one)
     if task.state == "waiting" and task.generation > said.generation:
         orders.dispatch(task)
     return {"task": task.id, "state": task.state, "generation": task.generation}
+
+
+def _what_follows(task: Task, result: dict[str, Any]) -> Sequence[NewTask]:
+    job_type = site().job_types.get(task.kind)
+    return job_type.follow(site().settings, tasks.as_ordered(task), result) if job_type else ()
 
 
 def _check_result(task: Task) -> None:
@@ -123,7 +135,7 @@ def _check_result(task: Task) -> None:
         result = answers.body_as(DONE).result
     except Malformed as error:
         raise ResultRejected(error.reason) from error
-    if task.video_id is None:
+    if task.video_id is None or task.purpose == Purpose.NONE:
         return
     place, _, name = result.folder.rpartition("/")
     run = media_folder.parse_run_folder(name)

@@ -1,4 +1,4 @@
-"""/videos: list, upload in one request, show, rename, delete, encode again."""
+"""/videos: list, upload in one request, show, rename, delete, order a task."""
 
 from pathlib import Path
 from typing import IO
@@ -7,8 +7,8 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.store import videos
-from pod_jobs.errors import Malformed
-from pod_jobs.media_folder import WEB
+from pod_jobs.errors import Malformed, NotFound
+from pod_jobs.jobs.job_type import orderings
 from pod_jobs.settings import Settings
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access
@@ -96,14 +96,16 @@ def delete(video_id: int) -> ResponseReturnValue:
     return "", 204
 
 
-@blueprint.post("/videos/<int:video_id>/encode")
+@blueprint.post("/videos/<int:video_id>/<kind>")
 @access.needs("change-videos")
-def encode(video_id: int) -> ResponseReturnValue:
-    """The body is optional: `template`, and web/options.py. Errors: Malformed, NotFound, Refused while an encode is open."""
+def order(video_id: int, kind: str) -> ResponseReturnValue:
+    """Order a task of this kind. The body is optional: `template`, and the options that the kind knows.
+
+    Errors: Malformed, NotFound, BadSource, Refused while such a task is open.
+    """
     user = require_user()
-    videos.get_to_change(video_id, user)
+    if kind not in orderings(site().job_types):
+        raise NotFound(f"{kind} of a video")
     # a chunked body has no length, and one that broke off has nothing but that
     document = answers.body() if request.get_data() or request.content_length else {}
-    template = answers.field({"template": document.pop("template", WEB)}, "template", str)
-    task = orders.encode_again(user, video_id, template, orders.checked_options(user, document))
-    return documents.task(site().redis, link_base(), task), 202
+    return documents.task(site().redis, link_base(), orders.order(user, video_id, kind, document)), 202

@@ -1,4 +1,4 @@
-"""What people may order: encode again, run again, cancel, delete. For the API and the pages alike.
+"""What people may order: a task, another run of it, its end, the end of a video. For the API and the pages alike.
 
 The catalog commits first, with an outbox row; RQ is told right after. Should Redis be away, the janitor tells it later.
 """
@@ -12,68 +12,78 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task, Upload, User, Video
+from pod_jobs.catalog.new_task import OTHERS, NewTask
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
-from pod_jobs.errors import BadSource, Forbidden, Malformed, NotFound, ServiceUnavailable
+from pod_jobs.errors import Forbidden, Malformed, NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
-from pod_jobs.media_folder import WEB
-from pod_jobs.settings.encode import TemplateSettings
+from pod_jobs.jobs.job_type import Ordering, Recording, orderings
 from pod_jobs.web.intake import quotas
-from pod_jobs.web.intake.options import read_options
 from pod_jobs.web.site import now, site
 
 log = logging.getLogger(__name__)
 
 
 def add_video(user: User, title: str, source: videos.Source, place: Callable[[str], None]) -> Video:
-    """A video of the file that `place` puts into the media folder, and its encodes. Errors: Refused when enough waits."""
+    """A video of the file that `place` puts into the media folder, and its tasks. Errors: Refused when enough waits."""
     with quotas.one_more_order(site().settings, user):
-        video, encodes = videos.create(user, title, source, now(), place, _automatic())
-    for task in encodes:
+        video, first = videos.create(user, title, source, now(), place, _at_upload(source.options))
+    for task in first:
         _ordered(user, "upload", task)
     return video
 
 
 def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> Video:
     """The same for a complete tus upload; a second call gives back the same video."""
-    video, encodes = uploads.finish(upload, now(), place, _automatic())
-    for task in encodes:
+    video, first = uploads.finish(upload, now(), place, _at_upload(upload.options or {}))
+    for task in first:
         _ordered(user, "upload", task)
     return video
 
 
-def encode_again(user: User, video_id: int, template: str, options: dict[str, Any]) -> Task:
-    """`options` of intake/options.py.
+def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Task:
+    """A task of a kind that people may order, for a video. `document`: `template`, and the options of this kind.
 
-    Errors: NotFound; Malformed for an unknown template; BadSource when it is known by now that nothing could come of it;
-    Refused while such an encode is open, or when enough waits.
+    Errors: NotFound; Malformed; BadSource when it is known by now that nothing could come of it; Refused while such a task is
+    open, or when enough waits.
     """
-    known = site().settings.templates
-    if template not in known:
-        raise Malformed(f"template: {template!r} is none of {', '.join(known)}")
-    _demand_a_result(videos.get_to_change(video_id, user), known[template], options)
+    ordering = orderings(site().job_types)[kind]
+    video = videos.get_to_change(video_id, user)
+    options = {name: value for name, value in document.items() if name != "template"}
+    template = document.get("template", "")
+    if not isinstance(template, str):
+        raise Malformed("template: str is needed")
+    new = ordering.read(site().settings, template, options)
+    _check(user, ordering, new, _recording(video))
     with quotas.one_more_order(site().settings, user):
-        task = videos.order_encode(video_id, user, now(), template, options)
-    _ordered(user, "encode", task)
+        task = videos.order(video_id, new, user, now())
+    _ordered(user, kind, task)
     return task
 
 
 def options_of(user: User, text: str) -> dict[str, Any]:
-    """What an upload brings with it as JSON: checked as the body of an order is. Errors: Malformed, NotFound."""
+    """What an upload brings with it as JSON: the options of the first kind that an upload orders, checked as in an order.
+
+    Errors: Malformed, NotFound, BadSource.
+    """
     try:
         document = json.loads(text) if text else None
     except (ValueError, RecursionError) as error:
         raise Malformed(f"options: {error}") from error
-    return checked_options(user, document)
+    first = next(one for one in orderings(site().job_types).values() if one.at_upload is not None)
+    new = first.read(site().settings, "", document)
+    _check(user, first, new, None)
+    return dict(new.options)
 
 
-def checked_options(user: User, document: Any) -> dict[str, Any]:
-    """See intake/options.py. Errors: Malformed; NotFound for a video that this person may not use; BadSource for sound alone."""
-    options = read_options(document, [one.name for one in site().settings.dressing])
-    for name in tasks.OTHERS:
-        if name in options and videos.get(options[name], user).is_video is False:
-            raise BadSource(f"video {options[name]} is sound alone", code=f"source-{name}", cause="source-no-picture")
-    return options
+def _check(user: User, ordering: Ordering, new: NewTask, recording: Recording | None) -> None:
+    """Errors: NotFound for a video that this person may not use; BadSource."""
+    others = {name: _recording(videos.get(new.options[name], user)) for name in OTHERS if name in new.options}
+    ordering.check(site().settings, new, recording, others)
+
+
+def _recording(video: Video) -> Recording:
+    return Recording(video.is_video, video.facts.get("duration_s"))
 
 
 def run_again(user: User, task_id: int) -> Task:
@@ -138,24 +148,10 @@ def dispatch(task: Task) -> None:
     outbox.sent(job_id)
 
 
-def _demand_a_result(video: Video, template: TemplateSettings, options: dict[str, Any]) -> None:
-    """Of a recording that was encoded before; of others nothing is known. Errors: BadSource."""
-    if video.is_video is False and template.name != WEB and not template.is_sound:
-        raise BadSource(f"{template.name} is a template of pictures", code="source-no-picture")
-    lasts = [one.facts.get("duration_s") for one in (video, *_seconds(options))]
-    keep = options.get("keep")
-    if keep and None not in lasts and all(start_s >= max(lasts) for start_s, _ in keep):
-        raise BadSource(f"the recording lasts {max(lasts):.1f} s", code="source-cut-empty")
-
-
-def _seconds(options: dict[str, Any]) -> list[Video]:
-    """The second recording: the picture lasts as long as the longer one."""
-    return [videos.get(options["second"])] if "second" in options else []
-
-
-def _automatic() -> list[str]:
-    """The templates of every upload."""
-    return [one.name for one in site().settings.templates.values() if one.automatic]
+def _at_upload(options: dict[str, Any]) -> list[NewTask]:
+    """What every upload orders."""
+    ordering = orderings(site().job_types).values()
+    return [new for one in ordering if one.at_upload for new in one.at_upload(site().settings, options)]
 
 
 def _ordered(user: User, action: str, task: Task) -> None:

@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from pod_jobs.catalog.store import videos
-from pod_jobs.media_folder import WEB
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.pages.traces import recording
@@ -55,12 +54,13 @@ def video(video_id: int) -> ResponseReturnValue:
         versions=_versions(),
         titles=_titles(),
         dressings=site().settings.dressing,
+        side_kinds=[kind for kind, one in site().job_types.items() if one.words and one.ordering and one.words.order],
     )
 
 
 def _versions() -> list[dict[str, Any]]:
     """What a video can be made into beside what its player needs: {"name", "title", "is_sound"}."""
-    others = [one for one in site().settings.templates.values() if one.name != WEB]
+    others = [one for one in site().settings.templates.values() if not one.is_web]
     return [{"name": one.name, "title": _titles()[one.name], "is_sound": one.is_sound} for one in others]
 
 

@@ -11,6 +11,7 @@ from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.models import TABLES, Task, User
 from pod_jobs.catalog.store import users, videos
 from tests import servers
+from tests.orders import UPLOAD
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 SOURCE = videos.Source("Cours n° 1 – été.mp4", 12_345_678_901)
@@ -54,4 +55,4 @@ def placed_nowhere(path: str) -> None:
 @pytest.fixture
 def task(lecturer: User) -> Task:
     """The first encode of a new video."""
-    return videos.create(lecturer, "Été 🎓", SOURCE, NOW, placed_nowhere)[1][0]
+    return videos.create(lecturer, "Été 🎓", SOURCE, NOW, placed_nowhere, UPLOAD)[1][0]

@@ -13,6 +13,7 @@ from pod_jobs.catalog.store import caption_search, captions, retention, users, v
 from pod_jobs.catalog.store.captions import Change, Conflict, Made
 from pod_jobs.errors import NotFound
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
+from tests.orders import UPLOAD
 
 SPOKEN = (
     Cue(1.0, 4.0, "L’élève a du cœur,", "", (Word(1.0, 2.0, "L’élève", 0.5),)),
@@ -149,7 +150,7 @@ def test_only_the_newest_version_is_found_and_nothing_of_what_is_gone(video: Vid
 
 def test_rows_of_deleted_tracks_are_no_ghosts_in_the_index(video: Video) -> None:
     captions.delete(recognise(video))
-    second = videos.create(video.owner, "Zwei", SOURCE, NOW, placed_nowhere)[0]
+    second = videos.create(video.owner, "Zwei", SOURCE, NOW, placed_nowhere, UPLOAD)[0]
     recognise(second, Cue(0, 1, "Vulkan"))
     assert caption_search.search("osmose", None) == []
     assert [one.video.id for one in caption_search.search("vulkan", None)] == [second.id]

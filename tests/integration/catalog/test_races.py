@@ -15,6 +15,7 @@ from pod_jobs.errors import Refused
 from pod_jobs.settings import load
 from pod_jobs.web.intake import quotas
 from tests.integration.catalog.conftest import NOW, later
+from tests.orders import UPLOAD, encode
 
 TIME_TO_GO_WRONG_S = 0.5
 
@@ -50,7 +51,7 @@ def test_a_failed_encode_is_not_run_again_beside_one_ordered_in_the_same_moment(
     tasks.cancel(task.id, later(1))
     again = both(
         catalog,
-        lambda: videos.order_encode(task.video_id or 0, lecturer, later(2)),
+        lambda: videos.order(task.video_id or 0, encode(), lecturer, later(2)),
         lambda: tasks.order_again(task.id, later(2)),
     )
     with pytest.raises(Refused):
@@ -64,7 +65,7 @@ def test_an_encode_ordered_in_the_moment_its_video_is_deleted_ends(
     tasks.cancel(task.id, later(1))
     deleted = both(
         catalog,
-        lambda: videos.order_encode(task.video_id or 0, lecturer, later(2)),
+        lambda: videos.order(task.video_id or 0, encode(), lecturer, later(2)),
         lambda: videos.delete(task.video_id or 0, lecturer, later(2)),
     )
     assert [tasks.get(one.id).state for one in deleted.result()] == ["cancelled"]
@@ -79,7 +80,7 @@ def test_two_orders_of_one_person_do_not_find_the_same_room(
 
     def order() -> None:
         with quotas.one_more_order(settings, lecturer):
-            videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)
+            videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, UPLOAD)
 
     with pytest.raises(Refused):
         both(catalog, order, order).result()

@@ -15,6 +15,7 @@ from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import Lane, Statement, Straggler
 from pod_jobs.errors import NotFound, Refused, Superseded
 from tests.integration.catalog.conftest import NOW, later
+from tests.orders import UPLOAD, encode
 
 LEASE_S = 90.0
 VERB = "https://w3id.org/xapi/video/verbs/played"
@@ -257,9 +258,9 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
         raise OSError
 
     with pytest.raises(OSError):
-        videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, fail)
+        videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, fail, UPLOAD)
     assert events.pending() == []
-    _, (task,) = videos.create(lecturer, "Été", videos.Source("a.mp4", 1), NOW, lambda path: None)
+    _, (task,) = videos.create(lecturer, "Été", videos.Source("a.mp4", 1), NOW, lambda path: None, UPLOAD)
     tasks.start(task.id, 1, tasks.Runner("w", "h", 1), later(5), 10)
     result = {"folder": f"videos/{task.video_id:06d}/encode-{task.id}-g1", "outputs": []}
     for _ in range(2):
@@ -270,7 +271,7 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
     assert events.pending()[1].facts["duration_s"] == 60
     events.replace(events.pending(), [new(1)], ["ralph"], NOW)
     assert (events.pending(), lanes.last_number()) == ([], 1)
-    again = videos.order_encode(task.video_id, task.author, later(70))
+    again = videos.order(task.video_id, encode(), task.author, later(70))
     tasks.start(again.id, 1, tasks.Runner("w", "h", 1), later(75), 10)
     reports.accept(again.id, reports.Report(1, "error", 1, error_code="disk-full"), ALLOWED, later(80))
     assert [(event.kind, event.facts["success"]) for event in events.pending()] == [("encoded", False)]

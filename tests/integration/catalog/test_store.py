@@ -12,6 +12,7 @@ from pod_jobs.catalog.store.reports import Report
 from pod_jobs.errors import NotFound
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
 from tests.integration.catalog.runs import ALLOWED, LOSSES, RESULT, WORKER, report, start
+from tests.orders import UPLOAD, encode
 
 
 def test_what_was_written_comes_back(task: Task) -> None:
@@ -46,7 +47,8 @@ def test_deleting_cancels_and_forgets_only_when_nothing_runs(task: Task, lecture
 
 
 def test_a_source_that_another_task_needs_stays(task: Task, lecturer: User) -> None:
-    main, _ = videos.create(lecturer, "", videos.Source("a", 1, {"second": task.video_id}), later(1), lambda path: None)
+    both = [encode("web", {"second": task.video_id})]
+    main, _ = videos.create(lecturer, "", videos.Source("a", 1), later(1), lambda path: None, both)
     videos.delete(task.video_id or 0, lecturer, later(2))
     assert retention.deleted_videos() == []
     videos.delete(main.id, lecturer, later(3))
@@ -56,15 +58,15 @@ def test_a_source_that_another_task_needs_stays(task: Task, lecturer: User) -> N
 def test_folders_in_use_hold_what_is_published_and_what_runs(task: Task, lecturer: User) -> None:
     start(task)
     report(task, "done", result=RESULT)
-    newer = videos.order_encode(task.video_id, lecturer, later(20))
+    newer = videos.order(task.video_id, encode(), lecturer, later(20))
     used = retention.folders_in_use([task.video_id or 0])
     assert {RESULT["folder"], f"videos/{task.video_id:06d}/encode-{newer.id}-g1.part"} <= used
 
 
 def test_finishing_an_upload_twice_makes_one_video(lecturer: User) -> None:
     upload = uploads.create("a" * 32, lecturer, "", videos.Source("é.mp4", 5), NOW)
-    first = uploads.finish(upload, later(1), placed_nowhere)
-    second = uploads.finish(upload, later(2), pytest.fail)
+    first = uploads.finish(upload, later(1), placed_nowhere, UPLOAD)
+    second = uploads.finish(upload, later(2), pytest.fail, UPLOAD)
     assert first[0].id == second[0].id and len(first[1]) == 1 and second[1] == []
     assert Video.select().count() == 1
 
@@ -74,7 +76,7 @@ def test_no_video_without_its_source_file(lecturer: User) -> None:
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space"):
-        videos.create(lecturer, "", SOURCE, NOW, fail)
+        videos.create(lecturer, "", SOURCE, NOW, fail, UPLOAD)
     assert Video.select().count() == Task.select().count() == Outbox.select().count() == 0
 
 
@@ -140,7 +142,7 @@ def test_a_periodic_tick_fires_once_whoever_asks(catalog: Database) -> None:
 
 def test_numbers_are_never_given_out_again(lecturer: User) -> None:
     """A job's id is made of its task's number; RQ remembers ids."""
-    first = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)[1][0]
+    first = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, UPLOAD)[1][0]
     retention.forget_video(first.video_id or 0)
-    second = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None)[1][0]
+    second = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, UPLOAD)[1][0]
     assert second.id > first.id

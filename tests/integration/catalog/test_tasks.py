@@ -14,6 +14,7 @@ from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import SENTENCES, Cancelled, Refused, ResultRejected, Superseded
 from tests.integration.catalog.conftest import NOW, later
 from tests.integration.catalog.runs import ALLOWED, LOSSES, RESULT, WORKER, report, start
+from tests.orders import encode
 
 
 def test_ordering_commits_the_outbox_row_too(task: Task) -> None:
@@ -132,7 +133,7 @@ def test_a_task_that_keeps_losing_its_worker_is_stopped(task: Task) -> None:
 def test_an_old_order_does_not_run_beside_or_after_a_newer_one(task: Task, lecturer: User) -> None:
     start(task)
     report(task, "error", error_code="encode-failed")
-    newer = videos.order_encode(task.video_id, lecturer, later(20))
+    newer = videos.order(task.video_id, encode(), lecturer, later(20))
     with pytest.raises(Refused):
         tasks.order_again(task.id, later(21))
     tasks.start(newer.id, 1, WORKER, later(22), LOSSES)
@@ -169,7 +170,7 @@ def test_cancel_of_a_waiting_and_of_a_running_task(task: Task, lecturer: User) -
     assert tasks.get(task.id).state == "cancelled"
     with pytest.raises(Refused):
         tasks.cancel(task.id, later(7))
-    waiting = videos.order_encode(task.video_id, lecturer, later(8))
+    waiting = videos.order(task.video_id, encode(), lecturer, later(8))
     assert tasks.cancel(waiting.id, later(9)).state == "cancelled"
     assert Outbox.select().where(Outbox.job_id == f"encode-{waiting.id}-g1").count() == 0
     with pytest.raises(Superseded):
@@ -199,7 +200,7 @@ def test_rq_requeue_of_a_failed_task_starts_it_again(task: Task) -> None:
 
 def test_one_encode_of_a_video_at_a_time(task: Task, lecturer: User) -> None:
     with pytest.raises(Refused):
-        videos.order_encode(task.video_id, lecturer, later(1))
+        videos.order(task.video_id, encode(), lecturer, later(1))
 
 
 @pytest.mark.parametrize("wrong", [{"outcome": "fine"}, {"outcome": ""}])

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 from peewee import Database
+from playhouse.migrate import SchemaMigrator, migrate
 
 from pod_jobs import media_folder
 from pod_jobs.catalog.models import Task, User, Video
+from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import reports, retention, tasks, videos
 from pod_jobs.catalog.store.reports import Report
 from pod_jobs.catalog.trace_models import ProductionEvent
 from pod_jobs.errors import Refused
 from tests.integration.catalog.conftest import NOW, later
+from tests.orders import encode
 
 WORKER = tasks.Runner("encoding.host.12", "host", 12)
 ALLOWED = reports.Allowed(deaths=2, losses=5)
@@ -22,7 +25,7 @@ ALLOWED = reports.Allowed(deaths=2, losses=5)
 def encodes(lecturer: User) -> list[Task]:
     """Of a new video: the web's and the archive's."""
     source = videos.Source("a.mp4", 5)
-    return videos.create(lecturer, "Été", source, NOW, lambda path: None, ("web", "archive"))[1]
+    return videos.create(lecturer, "Été", source, NOW, lambda path: None, (encode(), encode("archive")))[1]
 
 
 def folder_of(task: Task) -> str:
@@ -73,7 +76,7 @@ def test_an_archive_alone_leaves_the_video_unpublished(encodes: list[Task]) -> N
 def test_a_new_encode_replaces_what_its_own_template_published(encodes: list[Task], lecturer: User, again: str) -> None:
     for task in encodes:
         finish(task, f"{task.template}.mp4")
-    newer = videos.order_encode(encodes[0].video_id or 0, lecturer, later(3), again)
+    newer = videos.order(encodes[0].video_id or 0, encode(again), lecturer, later(3))
     finish(newer, "newer.mp4")
     assert published(newer.video_id) == {"web": "web.mp4", "archive": "archive.mp4", again: "newer.mp4"}
     replaced = next(task for task in encodes if task.template == again)
@@ -92,10 +95,10 @@ def test_a_failed_archive_leaves_the_video_ready(encodes: list[Task]) -> None:
 def test_templates_are_open_and_run_again_each_by_itself(encodes: list[Task], lecturer: User) -> None:
     web, archive = encodes
     with pytest.raises(Refused):
-        videos.order_encode(archive.video_id or 0, lecturer, later(1), "archive")
+        videos.order(archive.video_id or 0, encode("archive"), lecturer, later(1))
     finish(archive, "", "error", error_code="encode-failed")
     assert tasks.order_again(archive.id, later(3)).generation == 2  # while the web's is still open
-    assert videos.order_encode(web.video_id or 0, lecturer, later(3), "audio").template == "audio"
+    assert videos.order(web.video_id or 0, encode("audio"), lecturer, later(3)).template == "audio"
 
 
 def test_the_latest_task_of_each_template_is_remembered(encodes: list[Task]) -> None:
@@ -104,8 +107,17 @@ def test_the_latest_task_of_each_template_is_remembered(encodes: list[Task]) -> 
     assert retention.forget_tasks(later(1000)) == 0
 
 
+def test_what_becomes_of_results_from_before_purposes(encodes: list[Task], catalog: Database) -> None:
+    other = tasks.order(None, NewTask("verify"), None, NOW)
+    migrator = SchemaMigrator.from_database(catalog)
+    migrate(migrator.drop_column("task", "purpose"))
+    import_module("pod_jobs.catalog.migrations.0011_purpose").up(migrator, catalog)
+    found = [tasks.get(task.id) for task in (*encodes, other)]
+    assert [task.purpose for task in found] == ["play", "offer", ""]
+
+
 def test_encodes_from_before_templates_are_the_webs(encodes: list[Task], catalog: Database) -> None:
-    other = tasks.order(None, "verify", None, NOW)
+    other = tasks.order(None, NewTask("verify"), None, NOW)
     Task.update(template="").where(Task.id == encodes[0].id).execute()
     import_module("pod_jobs.catalog.migrations.0006_web_template").up(None, catalog)
     assert [tasks.get(task.id).template for task in (*encodes, other)] == ["web", "archive", ""]

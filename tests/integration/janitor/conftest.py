@@ -21,6 +21,7 @@ from pod_jobs.jobs import queue
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES
 from pod_jobs.system import process_identity
+from tests.orders import UPLOAD
 
 HOST = os.uname().nodename
 DEAD = f"encoding.{HOST}.{2**22 + 1}.{process_identity.here()}.5"  # a worker of this place, and no such process
@@ -37,7 +38,7 @@ def task(tmp_path: Path, empty_catalog: Path) -> Iterator[Task]:
     database = catalog_database.connect(f"sqlite:///{shutil.copy(empty_catalog, tmp_path)}")
     with database.connection_context():
         owner = users.create("léa", "lecturer", None, now())
-        yield videos.create(owner, "t", videos.Source("a.mp4", 5), now(), lambda path: None)[1][0]
+        yield videos.create(owner, "t", videos.Source("a.mp4", 5), now(), lambda path: None, UPLOAD)[1][0]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from pod_jobs.settings import Settings, load
 from pod_jobs.storage import identity
 from tests import planted
 from tests.integration.janitor.conftest import ALLOWED, now
+from tests.orders import UPLOAD
 
 
 def purged(settings: Settings) -> None:
@@ -62,7 +63,9 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
 
 def test_a_deleted_video_that_an_order_reads_meanwhile_stays(home: Path, redis: Redis, task: Task) -> None:
     owner, media = users.find("léa"), load().media_folder
-    first, second = (videos.create(owner, "t", videos.Source("x", 1), now(), lambda path: None)[0] for _ in range(2))
+    first, second = (
+        videos.create(owner, "t", videos.Source("x", 1), now(), lambda path: None, UPLOAD)[0] for _ in range(2)
+    )
     for video in (first, second):
         (media / media_folder.source_of(video.id)).parent.mkdir(parents=True)
         videos.delete(video.id, owner, now())

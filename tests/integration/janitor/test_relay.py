@@ -17,19 +17,20 @@ from pod_jobs.jobs.report import send_report, waiting_reports
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES
 from tests.integration.janitor.conftest import now, relayed, started
+from tests.orders import UPLOAD, encode
 
 
 @pytest.fixture
 def versions(task: Task) -> list[str]:
     """Job ids of three encodes that nobody waits to watch, ordered before those of fresh uploads."""
-    encodes = [tasks.order(task.video, "encode", None, now(), template=name) for name in ("archive", "av1", "vp9")]
+    encodes = [tasks.order(task.video, encode(name), None, now()) for name in ("archive", "av1", "vp9")]
     return [tasks.job_id("encode", encode.id, 1) for encode in encodes]
 
 
 def upload(task: Task) -> str:
     """Another video of the same owner. Job id of its encode."""
     source = videos.Source("b.mp4", 5)
-    return f"encode-{videos.create(task.video.owner, 'u', source, now(), lambda path: None)[1][0].id}-g1"
+    return f"encode-{videos.create(task.video.owner, 'u', source, now(), lambda path: None, UPLOAD)[1][0].id}-g1"
 
 
 def waiting(redis: Redis) -> list[str]:

@@ -15,6 +15,7 @@ from pod_jobs.jobs import queue
 from pod_jobs.xapi.production import ATTACHED, COMPLETED, SUBMITTED, UPLOADED
 from tests.integration.traces.conftest import Deliver, Site, fill
 from tests.integration.xapi.strict_lrs import StrictLrs
+from tests.orders import UPLOAD
 
 Relay = Callable[[], int]
 
@@ -55,7 +56,7 @@ def test_what_the_platform_did_arrives_as_statements(site: Site, deliver: Delive
     person = site.user("léa")
     now = datetime.now(UTC)
     with database.connect(site.settings.database_url).connection_context():
-        video, (task,) = videos.create(person, "Été", videos.Source("a.mp4", 1), now, lambda path: None)
+        video, (task,) = videos.create(person, "Été", videos.Source("a.mp4", 1), now, lambda path: None, UPLOAD)
         tasks.start(task.id, 1, tasks.Runner("w", "h", 1), now, 10)
         result = {"folder": "f", "outputs": []}
         reports.accept(task.id, reports.Report(1, "done", 1, result=result), reports.Allowed(2, 5), now)
@@ -71,7 +72,7 @@ def test_what_the_platform_did_arrives_as_statements(site: Site, deliver: Delive
     assert site.call("tina", "GET", "/labels").json()["statements"] == 3
     without = site.settings.model_copy(update={"xapi": replace_enabled(site)})
     with database.connect(site.settings.database_url).connection_context():
-        videos.create(person, "t", videos.Source("a.mp4", 1), now, lambda path: None)
+        videos.create(person, "t", videos.Source("a.mp4", 1), now, lambda path: None, UPLOAD)
         assert duties.tell_events(without, now, nullcontext) == 1, "forgotten"
         assert lanes.last_number() == 3
 

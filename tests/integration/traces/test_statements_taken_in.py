@@ -12,6 +12,7 @@ from pod_jobs.catalog.store import statements, videos
 from pod_jobs.catalog.trace_models import Statement, Straggler
 from pod_jobs.instance import learning_traces
 from tests.integration.traces.conftest import HOME_PAGE, Site
+from tests.orders import UPLOAD
 from tests.unit.xapi.samples import ACTOR, corpus, numbered, plain, session
 
 
@@ -223,7 +224,7 @@ def test_only_who_sees_a_video_writes_into_the_list_of_its_attempts(site: Site) 
     """Twenty attempts of anybody's would hide the true ones."""
     person, registrations = site.user("max"), {"léa": str(uuid4()), "max": str(uuid4())}
     with database.connect(site.settings.database_url).connection_context():
-        video, _ = videos.create(person, "t", videos.Source("a.mp4", 1), datetime.now(UTC), lambda path: None)
+        video, _ = videos.create(person, "t", videos.Source("a.mp4", 1), datetime.now(UTC), lambda path: None, UPLOAD)
     about = {"id": f"{HOME_PAGE}/xapi/activities/video/{video.id}"}
     for who, registration in registrations.items():
         statement = plain(object=about, context={"registration": registration})

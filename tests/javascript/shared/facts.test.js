@@ -32,7 +32,10 @@ test("a recording without a picture, or without sound, says so", () => {
 });
 
 test("downloads are those of one template, videos first, with one thumbnail", () => {
-  const output = (kind, name, template = "web") => ({ kind, name, template, url: `/media/${name}`, bytes: 1000 });
+  const output = (kind, name, template = "web") => {
+    const purpose = template === "web" ? "play" : "offer";
+    return { kind, name, template, purpose, url: `/media/${name}`, bytes: 1000 };
+  };
   const outputs = [
     output("thumbnail", "thumbnail_1.jpg"),
     output("thumbnail", "thumbnail_2.jpg"),

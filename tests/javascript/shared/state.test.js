@@ -3,7 +3,14 @@ import test from "node:test";
 
 import { describe, openWords, shownTask, workerName } from "../../../pod_jobs/web/static/js/shared/state.js";
 
-const running = (progress, more = {}) => ({ state: "running", template: "web", kind: "encode", progress, ...more });
+const running = (progress, more = {}) => ({
+  state: "running",
+  purpose: "play",
+  kind: "encode",
+  words: { state: "Encoding" },
+  progress,
+  ...more,
+});
 
 test("a running encode tells step, share, speed and time left", () => {
   const task = running({ step: "encode", fraction: 0.42, speed: 1.84, eta_s: 200, workers: 2 });
@@ -16,10 +23,11 @@ test("what is not known is left out", () => {
 });
 
 test("a waiting task tells its place", () => {
-  const waiting = (more) => openWords({ state: "waiting", template: "web", kind: "encode", ...more });
+  const waiting = (more) => openWords({ state: "waiting", purpose: "play", kind: "encode", ...more });
   assert.equal(waiting({ queue_position: 1 }), "Next in the queue");
   assert.equal(waiting({ queue_position: 7 }), "Number 7 in the queue");
   assert.equal(waiting({}), "Starts soon");
+  assert.equal(waiting({ purpose: "offer" }), "In the queue behind new recordings");
   assert.equal(waiting({ retry_at: new Date(Date.now() + 119_000).toISOString() }), "Next try in 2 min");
 });
 
@@ -30,25 +38,31 @@ test("a stop that was asked for comes before everything else", () => {
 test("only a running task has a bar", () => {
   const video = (state, task) => ({ state, task });
   assert.equal(describe(video("running", running({ step: "encode", fraction: 0.5 }))).fraction, 0.5);
-  assert.equal(describe(video("waiting", { state: "waiting", template: "web" })).fraction, null);
-  assert.equal(describe(video("ready", { state: "done" })).fraction, null);
+  assert.equal(
+    describe(video("waiting", { kind: "encode", state: "waiting", words: { state: "Waiting" } })).fraction,
+    null,
+  );
+  assert.equal(describe(video("ready", { kind: "encode", state: "done" })).fraction, null);
 });
 
 test("a ready video whose newer encode failed says so", () => {
-  const { words } = describe({ state: "ready", task: { state: "error", error: { sentence: "Broken." } } });
+  const task = { kind: "encode", state: "error", error: { sentence: "Broken." } };
+  const { words } = describe({ state: "ready", task });
   assert.equal(words, "The last encoding failed; the previous one is shown.");
 });
 
 test("a failed video shows the sentence of its error", () => {
-  assert.equal(describe({ state: "error", task: { state: "error", error: { sentence: "Broken." } } }).words, "Broken.");
+  const task = { kind: "encode", state: "error", words: { state: "Failed" }, error: { sentence: "Broken." } };
+  const { label, words } = describe({ state: "error", task });
+  assert.deepEqual([label, words], ["Failed", "Broken."]);
 });
 
-test("the player shows the newest web encode that is done", () => {
+test("the player shows the newest result that is done and to be played", () => {
   const tasks = [
-    { id: 4, template: "web", state: "running" },
-    { id: 3, template: "podcast", state: "done" },
-    { id: 2, template: "web", state: "done" },
-    { id: 1, template: "web", state: "done" },
+    { id: 4, purpose: "play", state: "running" },
+    { id: 3, purpose: "offer", state: "done" },
+    { id: 2, purpose: "play", state: "done" },
+    { id: 1, purpose: "play", state: "done" },
   ];
   assert.equal(shownTask({ tasks }).id, 2);
 });

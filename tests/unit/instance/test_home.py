@@ -174,7 +174,7 @@ def video(settings: Settings, *, with_file: bool) -> None:
     upload = settings.media.upload("x")
     upload.write_text("film")
     place = (lambda name: settings.media.place(upload, name)) if with_file else (lambda name: None)
-    videos.create(owner, "t", videos.Source("a.mp4", 4), datetime.now(UTC), place)
+    videos.create(owner, "t", videos.Source("a.mp4", 4), datetime.now(UTC), place, ())
 
 
 def identities(settings: Settings) -> tuple[str, str]:

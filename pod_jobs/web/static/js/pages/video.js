@@ -7,9 +7,10 @@ import { fillHistory } from "../video/history.js";
 import { say, showConnection, toast } from "../shared/notices.js";
 import { Player } from "../player/player.js";
 import { describe, isOpen, shownTask, stepName, workerName } from "../shared/state.js";
+import { makeSideTasks, showSideTasks } from "../video/side_tasks.js";
 import { fill, makeVersions, showVersions } from "../video/versions.js";
 import { trace } from "../xapi/xapi.js";
-import { _, ago, clock, date, factor, percent, span } from "../shared/words.js";
+import { _, ago, clock, date, factor, kindWords, percent, span } from "../shared/words.js";
 
 const page = byId("video-page");
 const path = `${root}api/v1/videos/${page.dataset.id}`;
@@ -29,6 +30,7 @@ function show(next) {
   showFault();
   showFacts();
   showVersions(video);
+  showSideTasks(video);
   fitForm(byId("compose"), video);
   byId("encode").hidden = isOpen(video.task);
   byId("cancel").hidden = !isOpen(video.task);
@@ -88,10 +90,11 @@ function showState(before) {
   }
 }
 
-function runningFacts({ progress, started_at: started }) {
+function runningFacts(task) {
+  const { progress, started_at: started } = task;
   const elapsed = started ? (Date.now() - Date.parse(started)) / 1000 : 0;
   const lines = [
-    [_("Step"), stepName(progress)],
+    [_("Step"), stepName(task)],
     [_("Speed"), progress?.speed > 0 && _("{factor} real time", { factor: factor(progress.speed) })],
     [_("Elapsed"), elapsed > 0 && clock(elapsed)],
     [_("Worker"), progress?.worker && workerName(progress)],
@@ -112,6 +115,7 @@ function waitingFacts(task) {
 function showFault() {
   const error = video.task?.state === "error" ? video.task.error : null;
   byId("fault").hidden = !error;
+  if (error) put(byId("fault-words"), kindWords(video.task).failed);
   put(byId("fault-sentence"), error?.sentence ?? "");
   put(byId("fault-reason"), error?.reason ?? "");
   byId("fault-details").hidden = !error?.reason;
@@ -151,12 +155,13 @@ function showFacts() {
 
 const refresh = watch(() => path, { show, isOpen: ({ tasks }) => tasks.some(isOpen), fail: failed });
 
-makeVersions(path, (button, work) =>
+const order = (button, work) =>
   whileBusy(button, async () => {
     await work();
     await refresh();
-  }),
-);
+  });
+makeVersions(path, order);
+makeSideTasks(path, order);
 
 function failed(problem) {
   if (problem?.status === 404) location.assign(root);
@@ -165,8 +170,8 @@ function failed(problem) {
 
 byId("encode").addEventListener("click", ({ currentTarget }) =>
   whileBusy(currentTarget, async () => {
-    await call("POST", `${path}/encode`, video.task?.options ?? {}); // what was cut out stays out
-    toast(_("The encoding is waiting for a worker."));
+    const task = await call("POST", `${path}/encode`, video.task?.options ?? {}); // what was cut out stays out
+    toast(kindWords(task).queued);
     await refresh();
     byId("cancel").focus();
   }),
@@ -174,8 +179,7 @@ byId("encode").addEventListener("click", ({ currentTarget }) =>
 
 prepareForm(byId("compose"), page.dataset.id, (button, options) =>
   whileBusy(button, async () => {
-    await call("POST", `${path}/encode`, options);
-    toast(_("The encoding is waiting for a worker."));
+    toast(kindWords(await call("POST", `${path}/encode`, options)).queued);
     await refresh();
   }),
 );
@@ -183,7 +187,7 @@ prepareForm(byId("compose"), page.dataset.id, (button, options) =>
 byId("cancel").addEventListener("click", ({ currentTarget }) =>
   whileBusy(currentTarget, async () => {
     const task = await call("POST", `${root}api/v1/tasks/${video.task.id}/cancel`);
-    toast(isOpen(task) ? _("The encoding will stop within seconds.") : _("The encoding is cancelled."));
+    toast(isOpen(task) ? kindWords(task).stopping : kindWords(task).stopped);
     await refresh();
   }),
 );

@@ -78,10 +78,13 @@ const KINDS = {
 };
 const DOWNLOADS = Object.keys(KINDS);
 
-/** Outputs of one template that a person may want as a file: [{kind, url, title, words}]. */
-export function downloads(video, wanted = "web") {
+/**
+ * Outputs that a person may want as a file, [{kind, url, title, words}]: those made by the template `version`, or
+ * without one those that go with the player.
+ */
+export function downloads(video, version = "") {
   return video.outputs
-    .filter(({ template }) => (template || "web") === wanted)
+    .filter(({ purpose, template }) => (version ? purpose === "offer" && template === version : purpose !== "offer"))
     .filter(({ kind, name }) => DOWNLOADS.includes(kind) && (kind !== "thumbnail" || name.includes("_1.")))
     .sort((a, b) => DOWNLOADS.indexOf(a.kind) - DOWNLOADS.indexOf(b.kind))
     .map((output) => ({

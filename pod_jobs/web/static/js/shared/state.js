@@ -1,34 +1,27 @@
 // The state of a video and its task, in words. Used by the list and by the video's page.
-import { _, factor, percent, span } from "./words.js";
+import { _, factor, kindWords, percent, span } from "./words.js";
 
 export const LABELS = {
   waiting: _("Waiting"),
-  running: _("Encoding"),
+  running: _("Running"),
   ready: _("Ready"),
   done: _("Done"),
   error: _("Failed"),
   cancelled: _("Cancelled"),
 };
 
-const STEPS = {
-  waiting: _("Waiting for another encoding of this video"),
-  probe: _("Reading the file"),
-  encode: _("Encoding"),
-  package: _("Writing the downloads"),
-  captions: _("Reading the subtitles"),
-  pictures: _("Making the pictures"),
-};
-
 export const isOpen = (task) => task?.state === "waiting" || task?.state === "running";
-/** The encode that the player shows, whatever was ordered since; undefined before the first is ready. */
-export const shownTask = ({ tasks }) => tasks.find(({ template, state }) => template === "web" && state === "done");
-export const stepName = (progress) => STEPS[progress?.step] ?? progress?.step ?? _("Starting");
+/** The task whose result the player shows, whatever was ordered since; undefined before the first is done. */
+export const shownTask = ({ tasks }) => tasks.find(({ purpose, state }) => purpose === "play" && state === "done");
+/** What a running task does at the moment. */
+export const stepName = (task) => kindWords(task).steps[task.progress?.step] ?? task.progress?.step ?? _("Starting");
 
 /** "Encoding · 42 % · 1.8× · about 3 min left"; the parts that are known. */
-function runningWords(progress) {
+function runningWords(task) {
+  const { progress } = task;
   if (!progress) return _("Starting");
   return [
-    stepName(progress),
+    stepName(task),
     progress.fraction > 0 && percent(progress.fraction),
     progress.speed > 0 && factor(progress.speed),
     progress.workers > 1 && _("{count} workers", { count: progress.workers }),
@@ -43,7 +36,7 @@ function waitingWords(task) {
   if (left > 0) return _("Next try in {time}", { time: span(left) });
   if (task.queue_position === 1) return _("Next in the queue");
   if (task.queue_position > 1) return _("Number {place} in the queue", { place: task.queue_position });
-  if (task.kind === "encode" && task.template !== "web") return _("In the queue behind new recordings");
+  if (task.purpose === "offer") return _("In the queue behind new recordings");
   return _("Starts soon");
 }
 
@@ -51,7 +44,7 @@ function waitingWords(task) {
 export function openWords(task) {
   if (task.state === "running" && task.cancel_requested) return _("Stopping");
   if (task.delivering) return _("The result is being sent to the catalog");
-  return task.state === "running" ? runningWords(task.progress) : waitingWords(task);
+  return task.state === "running" ? runningWords(task) : waitingWords(task);
 }
 
 /** {state, label, words, fraction}: fraction is null when there is no bar to show. */
@@ -60,12 +53,11 @@ export function describe(video) {
   const open = isOpen(task);
   let words = open ? openWords(task) : "";
   if (video.state === "error") words = task?.error?.sentence ?? "";
-  if (open && video.state === "ready") words = [_("Being encoded again"), words].join(" · ");
-  if (!open && video.state === "ready" && task?.state === "error")
-    words = _("The last encoding failed; the previous one is shown.");
+  if (open && video.state === "ready") words = [kindWords(task).again, words].join(" · ");
+  if (!open && video.state === "ready" && task?.state === "error") words = kindWords(task).kept ?? "";
   return {
     state: video.state,
-    label: LABELS[video.state] ?? video.state,
+    label: video.state === "ready" ? LABELS.ready : (task?.words.state ?? LABELS[video.state]),
     words,
     fraction: open && task.state === "running" ? (task.progress?.fraction ?? 0) : null,
   };

@@ -1,5 +1,5 @@
 // Words, figures and times in the language of the page.
-import french from "../../../words.js";
+import french, { kinds } from "../../../words.js";
 
 const language = document.documentElement.lang || "en";
 const calendar = language === "en" ? "en-GB" : language; // mere "en" is American: 11/22/26, 9:30 AM
@@ -9,6 +9,12 @@ export function _(text, values = {}) {
   const template = french[text] ?? text;
   return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
+
+/**
+ * What the job type of a task says to people; little for a kind that only another version knows.
+ * @type {(task: {kind: string}) => {name: string, steps: Record<string, string>} & Record<string, any>}
+ */
+export const kindWords = ({ kind }) => kinds[kind] ?? { name: kind, steps: {} };
 
 /** @type {(name: string, digits?: number, display?: "short" | "long") => Intl.NumberFormat} */
 const unit = (name, digits = 0, display = "short") =>

@@ -3,9 +3,8 @@ import { call, root } from "../shared/api.js";
 import { byId, make } from "../shared/dom.js";
 import { toastProblem } from "../shared/notices.js";
 import { LABELS, workerName } from "../shared/state.js";
-import { _, clock, exactDate } from "../shared/words.js";
+import { _, clock, exactDate, kindWords } from "../shared/words.js";
 
-const KINDS = { encode: _("Encoding") };
 const OUTCOMES = {
   ...LABELS,
   retry: _("Will be tried again"),
@@ -18,12 +17,12 @@ const seconds = (from, to) => (from && to ? clock((Date.parse(to) - Date.parse(f
 
 function rowOf(task, attempt, titles) {
   const ending = [
-    OUTCOMES[attempt.outcome ?? "running"] ?? attempt.outcome,
+    attempt.outcome ? (OUTCOMES[attempt.outcome] ?? attempt.outcome) : kindWords(task).running,
     attempt.exit_code != null && _("exit code {code}", { code: attempt.exit_code }),
     attempt.signal != null && _("signal {number}", { number: attempt.signal }),
   ];
   const cells = [
-    [`${KINDS[task.kind] ?? task.kind} ${task.id}`, titles[task.template] ?? task.template].filter(Boolean).join(" · "),
+    [`${task.words.name} ${task.id}`, titles[task.template] ?? task.template].filter(Boolean).join(" · "),
     String(attempt.number),
     exactDate(attempt.started_at),
     seconds(attempt.started_at, attempt.ended_at),

@@ -31,13 +31,14 @@ export function showVersions(video) {
   const options = (shownTask(video) ?? video.task)?.options ?? {};
   for (const [name, line] of lines) showLine(line, name, video, options);
   // nothing can be made from a file whose first encode failed
-  const broken = video.state === "error" && video.tasks.every(({ template }) => template === "web");
+  const broken = video.state === "error" && !video.tasks.some(({ purpose }) => purpose === "offer");
   if (card) card.hidden = broken || [...lines.values()].every(({ hidden }) => hidden);
 }
 
 function showLine(line, name, video, options) {
-  const task = video.tasks.find(({ template }) => template === name);
-  const made = video.tasks.find(({ template, state }) => template === name && state === "done");
+  const tasks = video.tasks.filter(({ purpose, template }) => purpose === "offer" && template === name);
+  const [task] = tasks;
+  const made = tasks.find(({ state }) => state === "done");
   const [make, stop] = line.querySelectorAll("button");
   Object.assign(line, { task, options });
   make.hidden = isOpen(task);

@@ -1,4 +1,4 @@
-"""What an encode can be ordered with, read strictly from a request.
+"""How an encode is ordered: by a template, and with options that are read strictly from a request.
 
 {"keep": [[90, 720.5], …]}       the parts of the recording to keep, from and to, in seconds; without it, or empty: everything.
                                  At most 50, with a second recording 12
@@ -7,16 +7,58 @@
 {"second": 14, "layout": "side"} a video of the same time to be seen beside it, or with "pip-top-right" … in that corner
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pod_jobs.catalog.store.tasks import OTHERS
-from pod_jobs.errors import Malformed
+from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
+from pod_jobs.errors import BadSource, Malformed
+from pod_jobs.jobs.job_type import Ordering, Recording
 from pod_jobs.media.planning.layouts import LAYOUTS, POD_LAYOUTS, layout_named
-from pod_jobs.media_folder import MOST_RANGES
+from pod_jobs.media_folder import MOST_RANGES, WEB
+from pod_jobs.settings import Settings
+from pod_jobs.settings.encode import TemplateSettings
 
 MOST_RANGES_OF_TWO = 12  # each opens both recordings; at 1080p 25 outgrow the memory of an encode
+KIND = "encode"
 KNOWN = {"keep", "dressing", "layout", *OTHERS}
+
+
+def read_order(settings: Settings, template: str, document: Any) -> NewTask:
+    """An encode by `template`, "" for the web's. Errors: Malformed, also for a template that does not exist."""
+    known = settings.templates
+    if (template or WEB) not in known:
+        raise Malformed(f"template: {template!r} is none of {', '.join(known)}")
+    return _order(known[template or WEB], read_options(document, [one.name for one in settings.dressing]))
+
+
+def check_order(settings: Settings, new: NewTask, recording: Recording | None, others: Mapping[str, Recording]) -> None:
+    """Errors: BadSource."""
+    for name, other in others.items():
+        if other.is_video is False:
+            raise BadSource(
+                f"video {new.options[name]} is sound alone", code=f"source-{name}", cause="source-no-picture"
+            )
+    if recording is None:
+        return
+    template = settings.templates[new.template]
+    if recording.is_video is False and not template.is_web and not template.is_sound:
+        raise BadSource(f"{template.name} is a template of pictures", code="source-no-picture")
+    lasts = [recording.duration_s]
+    if "second" in others:  # the picture lasts as long as the longer one
+        lasts.append(others["second"].duration_s)
+    known = [seconds for seconds in lasts if seconds is not None]
+    keep = new.options.get("keep")
+    if keep and len(known) == len(lasts) and all(start_s >= max(known) for start_s, _ in keep):
+        raise BadSource(f"the recording lasts {max(known):.1f} s", code="source-cut-empty")
+
+
+def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> Sequence[NewTask]:
+    """By each template that is automatic; the web's first."""
+    return [_order(template, options) for template in settings.templates.values() if template.automatic]
+
+
+def _order(template: TemplateSettings, options: Mapping[str, Any]) -> NewTask:
+    return NewTask(KIND, template.name, options, Purpose.PLAY if template.is_web else Purpose.OFFER)
 
 
 def read_options(document: Any, dressings: Sequence[str] = ()) -> dict[str, Any]:
@@ -75,3 +117,6 @@ def _range(pair: Any) -> list[float]:
 
 def _is_second(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e7  # no NaN either
+
+
+ORDERING = Ordering(read_order, check_order, order_at_upload)

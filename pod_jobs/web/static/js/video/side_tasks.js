@@ -1,0 +1,67 @@
+// What is done for a video beside making it: a line for each kind of task that was ordered or that people may order.
+import { call, root } from "../shared/api.js";
+import { byId, copyTemplate, put } from "../shared/dom.js";
+import { toast } from "../shared/notices.js";
+import { isOpen, openWords } from "../shared/state.js";
+import { _, kindWords } from "../shared/words.js";
+
+const card = byId("side-tasks-card");
+const lines = new Map(); // kind and template -> its line
+let path = "";
+let order = async (_button, work) => work();
+
+/** `run(button, work)` does `work` and shows what came of it; `ofVideo` is the video's path in the API. */
+export function makeSideTasks(ofVideo, run) {
+  path = ofVideo;
+  order = run;
+  for (const kind of JSON.parse(card.dataset.kinds)) lineOf({ kind, template: "" });
+}
+
+/** The latest task of each kind and template that neither makes the video nor offers another version of it. */
+export function showSideTasks(video) {
+  const latest = new Map();
+  for (const task of video.tasks) {
+    if (task.purpose !== "play" && task.purpose !== "offer" && !latest.has(keyOf(task))) latest.set(keyOf(task), task);
+  }
+  for (const task of latest.values()) showTask(lineOf(task), task);
+  card.hidden = lines.size === 0;
+}
+
+const keyOf = ({ kind, template }) => `${kind} ${template}`;
+
+function lineOf(task) {
+  const known = lines.get(keyOf(task));
+  if (known) return known;
+  const line = copyTemplate("side-task");
+  const words = kindWords(task);
+  const [make, again, stop] = line.querySelectorAll("button");
+  line.querySelector("b").textContent = [words.name, task.template].filter(Boolean).join(" · ");
+  make.querySelector("span").textContent = words.order ?? "";
+  make.hidden = !words.order;
+  make.addEventListener("click", () =>
+    order(make, async () => toast(kindWords(await call("POST", `${path}/${task.kind}`, {})).queued)),
+  );
+  again.addEventListener("click", () =>
+    order(again, () => call("POST", `${root}api/v1/tasks/${line.task.id}/requeue`)),
+  );
+  stop.addEventListener("click", () => order(stop, () => call("POST", `${root}api/v1/tasks/${line.task.id}/cancel`)));
+  lines.set(keyOf(task), line);
+  byId("side-tasks").append(line);
+  return line;
+}
+
+function showTask(line, task) {
+  const open = isOpen(task);
+  const [make, again, stop] = line.querySelectorAll("button");
+  line.task = task;
+  line.dataset.state = task.state;
+  make.hidden = open || task.state === "error" || !kindWords(task).order;
+  again.hidden = task.state !== "error" && task.state !== "cancelled";
+  stop.hidden = !open || task.cancel_requested;
+  const parts = [task.words.state, open ? openWords(task) : "", task.error?.sentence];
+  put(line.querySelector(".version-words"), parts.filter(Boolean).join(" · "));
+  const bar = line.querySelector("progress");
+  bar.hidden = task.state !== "running";
+  bar.value = task.progress?.fraction ?? 0;
+  bar.setAttribute("aria-label", _("Progress of {title}", { title: task.words.name }));
+}
