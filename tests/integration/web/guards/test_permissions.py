@@ -73,7 +73,13 @@ def test_the_page_lists_every_address_once(app: Flask) -> None:
 
 
 def ask(client: FlaskClient, method: str, address: str, **headers: str) -> TestResponse:
-    values = {"folder": "encode-1-g1", "order": "asc", "registry_name": "queued", "queue_name": "encoding"}
+    values = {
+        "folder": "encode-1-g1",
+        "kind": "encode",
+        "order": "asc",
+        "registry_name": "queued",
+        "queue_name": "encoding",
+    }
     path = re.sub(r"<(\w+)>", lambda match: values.get(match[1], "1"), address)
     proof = {"Tus-Resumable": "1.0.0", "Sec-Fetch-Site": "same-origin", **headers}
     return client.open(path, method=method, headers=proof, buffered=True)

@@ -49,18 +49,19 @@ export function openWords(task) {
 
 /** {state, label, words, fraction}: fraction is null when there is no bar to show. */
 export function describe(video) {
-  const task = video.task;
-  const open = isOpen(task);
-  let words = open ? openWords(task) : "";
-  if (video.state === "error") words = task?.error?.sentence ?? "";
-  if (open && video.state === "ready") words = [kindWords(task).again, words].join(" · ");
-  if (!open && video.state === "ready" && task?.state === "error") words = kindWords(task).kept ?? "";
+  const { state, task } = video;
   return {
-    state: video.state,
-    label: video.state === "ready" ? LABELS.ready : (task?.words.state ?? LABELS[video.state]),
-    words,
-    fraction: open && task.state === "running" ? (task.progress?.fraction ?? 0) : null,
+    state,
+    label: state === "ready" ? LABELS.ready : (task?.words.state ?? LABELS[state]),
+    words: videoWords(video),
+    fraction: task?.state === "running" ? (task.progress?.fraction ?? 0) : null,
   };
+}
+
+function videoWords({ state, task }) {
+  if (state === "error") return task?.error?.sentence ?? "";
+  if (isOpen(task)) return [state === "ready" && kindWords(task).again, openWords(task)].filter(Boolean).join(" · ");
+  return state === "ready" && task?.state === "error" ? (kindWords(task).kept ?? "") : "";
 }
 
 /**
