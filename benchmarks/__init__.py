@@ -1,1 +1,1 @@
-"""Measurements as ratios against a reference in the same run: ./run bench NAME [--json]."""
+"""Measurements, mostly as ratios against a reference in the same run: ./run bench NAME [--json]."""

@@ -44,7 +44,7 @@ AIM_S = 5.0  # a kill waits as long for something to hit
 
 
 class Faults:
-    """Injects; remembers in `kills` which process that worked on a job was killed when."""
+    """Injects faults. `kills` remembers when a process that worked on a job was killed."""
 
     def __init__(self, instance: Instance, dice: random.Random) -> None:
         self.instance = instance
@@ -53,7 +53,7 @@ class Faults:
         self._healing: list[threading.Timer] = []
 
     def possible(self, name: str) -> bool:
-        """Can this fault be played on this machine?"""
+        """Can this fault be injected on this machine?"""
         if name == "disk full":
             return self.instance.has_tmpfs
         if name == "move clock":
@@ -61,7 +61,7 @@ class Faults:
         return True
 
     def inject(self, name: str) -> bool:
-        """Play one. False when there was nothing to hit, for instance no horse at work."""
+        """Inject a fault. False when there was nothing to hit, for instance no horse at work."""
         actions: dict[str, Callable[[], bool]] = {
             "kill horse": lambda: self._kill(lambda: self._horses("encoding")),
             "kill worker": lambda: self._kill_worker("encoding"),
@@ -89,13 +89,13 @@ class Faults:
         return actions[name]()
 
     def heal(self) -> None:
-        """End what lasts."""
+        """End the faults that last."""
         for timer in self._healing:
             timer.join()
         self.instance.redis_proxy.mode = self.instance.catalog_proxy.mode = "pass"
 
     def stray_ffmpegs(self) -> list[str]:
-        """ffmpegs of the instance, and what locks them in. When every task has ended, none has anything to do."""
+        """The ffmpeg processes of the instance, and their sandboxes. None should be left when every task has ended."""
         return [command for _, command in self.instance.ours() if "ffmpeg" in command]
 
     def _horses(self, line: str) -> list[int]:
@@ -105,7 +105,7 @@ class Faults:
         return [pid for horse in self._horses("encoding") for pid in _descendants(horse) if _is_ffmpeg(pid)]
 
     def _kill(self, find: Callable[[], list[int]]) -> bool:
-        """One of those that `find` sees, waiting a while for one: a run that hits nothing shows nothing."""
+        """Kill one of the processes that `find` returns. Waits for one, because a fault that hits nothing shows nothing."""
         deadline = time.monotonic() + AIM_S
         while not (pids := find()):
             if time.monotonic() > deadline:
@@ -188,7 +188,7 @@ class Faults:
         return True
 
     def _dashboard_requeue(self) -> bool:
-        """What its button does, for the whole failed list, without the browser."""
+        """Requeue the whole failed list as rq-dashboard's button does, without a browser."""
         from redis import Redis
         from redis.exceptions import RedisError
         from rq.exceptions import NoSuchJobError

@@ -1,6 +1,6 @@
 """One Procfile line of the chaos run: the real line, whose encodes are recorded, and three of four made by a stub.
 
-The stub takes some seconds and writes small files; everything around it (queue, lock, folders, reports) is the product's.
+The stub takes some seconds and writes small files; everything around it (queue, lock, folders, reports) is the real product.
 Events go to the file in CHAOS_EVENTS, one JSON object per line: begin, end, publish, overlap.
 """
 
@@ -38,7 +38,7 @@ def record(event: str, work: Path, **more: Any) -> None:
 
 
 def real_time() -> float:
-    """Seconds that no fault moves: the monotonic clock is the same in all processes of a machine."""
+    """Seconds of a clock that no fault moves: the monotonic one, which all processes of a machine share."""
     return time.monotonic()
 
 
@@ -79,7 +79,7 @@ def recorded_encode(source: Path, folder: Path, *more: Any, **named: Any) -> Enc
 
 
 def others_at_work(folder: Path) -> list[int]:
-    """Processes that have begun on this video, not ended, and are alive."""
+    """Other living processes that have begun to work on this video and have not ended."""
     begun: dict[int, int] = {}
     events = Path(os.environ["CHAOS_EVENTS"])
     for line in events.read_text().splitlines() if events.exists() else []:

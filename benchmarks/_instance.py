@@ -115,11 +115,11 @@ class Instance:
         return requests.request(method, url, headers=headers, timeout=(3, 20), **more)
 
     def children(self, line: str) -> list[int]:
-        """Processes that the line's supervisor forked."""
+        """The processes that the supervisor of a line forked."""
         return children_of(self.processes[line].pid)
 
     def stop(self) -> list[str]:
-        """End the lines as their user would. Returns what is left of them, as command lines."""
+        """End the lines as a user would. Returns the command lines of processes that are left."""
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
         for process in self.processes.values():

@@ -1,4 +1,4 @@
-"""A TCP proxy on a thread that can play faults: pass, cut (close and refuse), hang (swallow), http500."""
+"""A TCP proxy on a thread. Its modes: pass; and as faults cut (close and refuse), hang (swallow), http500."""
 
 import selectors
 import socket
@@ -70,7 +70,7 @@ class Proxy:
         if source not in self._peer:
             return
         if self.mode == "hang":
-            self._stop.wait(0.02)  # leave the bytes where they are
+            self._stop.wait(0.02)  # take no bytes
             return
         try:
             chunk = source.recv(65536)

@@ -1,4 +1,4 @@
-"""What processes use: processor time, which a loaded machine does not change much, and memory."""
+"""Processor time and memory of processes. A busy machine changes processor time only a little."""
 
 import os
 from pathlib import Path
@@ -9,13 +9,13 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def family(pid: int) -> list[int]:
-    """All that descend from a process."""
+    """The ids of all descendants of a process."""
     children = children_of(pid)
     return [*children, *(grand for child in children for grand in family(child))]
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of a process and all that descend from it, those that ended too."""
+    """Processor time of a process and all of its descendants, including those that have ended."""
     return sum(_cpu_s(each) for each in (pid, *family(pid)))
 
 

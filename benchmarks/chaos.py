@@ -1,4 +1,4 @@
-"""Nothing lost, nothing twice: a real instance under load while a seeded schedule of faults runs.
+"""Checks that nothing is lost and nothing is done twice: a real instance under load, and a seeded series of faults.
 
 lost     an accepted video that the catalog does not know, or one called ready whose files are not there
 doubled  two encodes of one generation published, or two of one video alive at the same time
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class Load(threading.Thread):
-    """Uploads a small clip every 1.5 s while few tasks are open; `accepted` are the videos that the API said it has."""
+    """Uploads a small clip every 1.5 s while few tasks are open. `accepted`: the videos that the API has confirmed."""
 
     def __init__(self, instance: Instance, clip: bytes) -> None:
         super().__init__(daemon=True)
@@ -169,7 +169,7 @@ def count(instance: Instance, accepted: list[int], kills: Kills, errors: list[tu
 
 
 def slowest_recovery_s(events: list[dict[str, Any]], kills: Kills, errors: list[tuple[int, float]]) -> float:
-    """Over all kills; other faults in between included."""
+    """Seconds of the slowest recovery after any kill. Other faults in between count too."""
     begins = [(event["task"], event["at"]) for event in events if event["event"] == "begin"]
     slowest = 0.0
     task_of = {(event["pid"], event["started"]): event["task"] for event in events if event["event"] == "begin"}
@@ -185,7 +185,7 @@ def open_tasks(instance: Instance) -> list[tuple[int, str]]:
 
 
 def tasks_in(instance: Instance, *states: str) -> list[tuple[int, str]]:
-    """Encodes: (task, state)."""
+    """(task, state) of every encoding."""
     query = f"select id, state from task where kind = 'encode' and state in ({', '.join('?' * len(states))})"  # noqa: S608
     with closing(sqlite3.connect(instance.home / "catalog.sqlite3", timeout=15)) as catalog:
         return catalog.execute(query, states).fetchall()

@@ -1,4 +1,4 @@
-"""A long video shared by workers: what sharing costs, and what it brings.
+"""What sharing a long video between workers costs and brings.
 
 stub        every worker encodes at a fixed speed (it waits, and cuts its chunk out of a finished encode); claims, checks and
             joining are the real ones. Wall time of 1 to 16 workers against the ideal: duration / speed / workers
@@ -127,7 +127,7 @@ def make_stub(folder: Path, tools: Tools, options: argparse.Namespace) -> Callab
 
 @contextmanager
 def fixed_speed(whole: Path, speed: float) -> Iterator[None]:
-    """Here and in the processes forked meanwhile, a chunk takes its duration / `speed`, and comes from `whole`."""
+    """In this block, also in forked processes, a chunk takes duration / `speed` seconds and is cut out of `whole`."""
     playlist = parse_playlist((whole / f"{STUB_RUNG.name}.m3u8").read_text())
     real = chunks._run
 

@@ -81,7 +81,7 @@ def burst_ms(url: str, jobs: int, prepare: Callable[[str], tuple[Enqueue, Any]])
             enqueue(number)
         worker.work(burst=True)
         if worker.connection.zcard("rq:finished:plain") != jobs:
-            os._exit(1)  # it says nothing, and the caller fails
+            os._exit(1)  # the caller gets no answer, and fails
         os.write(writing, str(time.perf_counter() - began).encode())
         os._exit(0)
     os.wait()

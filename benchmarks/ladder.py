@@ -1,4 +1,4 @@
-"""One source (or several), several ways to make its ladder: wall and processor seconds, memory, bytes, VMAF.
+"""Compares ways to make the ladder of one or more sources: wall and processor seconds, memory, bytes, VMAF.
 
 ours           encode() of pod_jobs/media: probe, guards, sandbox, the pass, checks, downloads, pictures
 bare           only the one ffmpeg command of the same plan, without guards: the limit of what ours can reach
@@ -38,7 +38,7 @@ DEFAULT_FILE = "pod_1080p_vfr_talk.mp4"
 BOUNDS = Bounds(wall_s=7200, memory_mb=64_000, file_mb=100_000)
 LIMITS = Limits(max_duration_s=43_200, max_pixels=36_000_000, wall_factor=30.0, stall_s=120, memory_mb=6000)
 Row = dict[str, Any]
-COMBINED: dict[str, Callable[[Sequence[float]], float]] = {  # the figures of one file, and what those of several become
+COMBINED: dict[str, Callable[[Sequence[float]], float]] = {  # figure -> how several are combined
     "ratio_to_bare": geometric_mean,
     "speedup_vs_two_pass": geometric_mean,
     "vmaf_delta_min": min,
@@ -165,7 +165,7 @@ def ours(source: Path, folder: Path, plan: EncodePlan, tools: Tools) -> Row:
 
 
 def video_bytes(folder: Path) -> int:
-    """HLS and MP4: what both ways make."""
+    """Bytes of HLS and MP4, which both ways make."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".m4s", ".mp4", ".ts"))
 
 
@@ -195,7 +195,7 @@ def bare_command(source: Path, plan: EncodePlan, tools: Tools) -> list[str]:
 def per_rendition(
     source: Path, folder: Path, media: MediaInfo, ladder: Sequence[PlannedRendition], tools: Tools
 ) -> Row:
-    """The sounds go with the first."""
+    """One ffmpeg run per rendition. The sounds are in the first."""
     assert media.video
     rate = constant_rate(media.video, 60)
     still_until_s = stillness.until_s(media, Timeline(), rate, LIBX264)

@@ -1,4 +1,4 @@
-"""How long until a job runs again, one fault at a time, by default settings and with every encoding worker busy.
+"""How long it takes until a job runs again: one fault at a time, default settings, every encoding worker busy.
 
 worker killed    kill -9 of a worker: until its task begins again on this host
 host silent      the same on another host (its own host name), with nobody left there to notice: until another host has it
@@ -60,7 +60,7 @@ def worker_killed_s(instance: Instance) -> float:
 
 
 def host_silent_s(instance: Instance) -> float | None:
-    """None where another host name cannot be played (needs root)."""
+    """None where this process cannot take another host name, which needs root."""
     unshare = shutil.which("unshare")
     if unshare is None or os.geteuid() != 0:
         return None

@@ -66,7 +66,7 @@ def table(figures: Figures) -> str:
 
 
 def statement() -> dict[str, Any]:
-    """What our player sends at a pause."""
+    """A statement as our player sends it at a pause."""
     result = {"time": 12.5, "progress": 0.207, "played-segments": "0[.]12.5"}
     context = {"session-id": str(uuid.uuid4()), "length": 60.5, "completion-threshold": 0.9}
     return {
@@ -88,7 +88,7 @@ def statement() -> dict[str, Any]:
 
 
 class Run:
-    """An instance with two lanes, a Ralph behind each."""
+    """An instance with two lanes, each with a Ralph of its own."""
 
     def __init__(self) -> None:
         self.instance = Instance(LINES, "pod_jobs.processes", 0)
@@ -119,7 +119,7 @@ class Run:
         self.instance.remove()
 
     def hand_in(self, batch: list[dict[str, Any]]) -> None:
-        """Until the web app says that it has them."""
+        """Send `batch` again and again until the web app has accepted it."""
         body = json.dumps(batch).encode()
         deadline = time.monotonic() + HAND_IN_S
         while time.monotonic() < deadline:
@@ -201,7 +201,7 @@ class Run:
         self.instance.api("POST", f"/xapi/lanes/{lane}/flush")
 
     def waiting(self, lane: str) -> int:
-        """Read beside the product: to ask it ten times a second would cost what is measured."""
+        """How many statements wait. Read from the database, because asking the product so often would disturb the figures."""
         query = "SELECT (SELECT number FROM statement_counter) - cursor FROM lane WHERE name = ?"
         stragglers = "SELECT count(*) FROM straggler WHERE fate = 'later' AND lane = ?"
         with closing(sqlite3.connect(self.instance.home / "catalog.sqlite3", timeout=30)) as connection:

@@ -1,22 +1,22 @@
-"""Every error of ours. What the caller may do is in the class; which sentence a person reads is in the code.
+"""Every error of ours. The class says what the caller may do; the code picks the sentence for the person.
 
 PodJobsError
-├── SettingsError              the program must not start; lists every fault. In a task's run: another host may do it
+├── SettingsError              the program must not start; lists every fault. For a task: another host may run it
 ├── NotFound                   no such video, task, user … (HTTP 404)
-├── Refused                    the request is understood and not allowed in this state (HTTP 409)
+├── Refused                    the request is understood, but not possible in this state (HTTP 409)
 ├── Malformed                  the request cannot be understood (HTTP 400)
-├── Unauthorized               nobody is signed in, or the token is no good (HTTP 401)
+├── Unauthorized               nobody is signed in, or the token is not valid (HTTP 401)
 ├── Forbidden                  this person may not do that, or the request came from another site (HTTP 403)
 ├── PermanentError             a retry cannot help: report it and stop
-│   ├── BadSource              the uploaded file; each code of SENTENCES that starts with "source-"
+│   ├── BadSource              the uploaded file is the reason; its codes start with "source-"
 │   ├── FfmpegFailed           ffmpeg ended with an error that the source does not explain
 │   ├── BadCaptions            a caption file that cannot be taken as it is; the reason names each fault with its line
-│   └── ResultRejected         the catalog refused a result for good: its shape, not its generation (that is Superseded)
-├── TransientError             a retry can help: back off, try again
-│   ├── ServiceUnavailable     catalog, key-value server, LRS or database away or answering 5xx
-│   ├── FfmpegKilled           ffmpeg ended by a signal or a limit that was not ours to set
+│   └── ResultRejected         the catalog refused the form of a result (an old generation is Superseded)
+├── TransientError             a retry can help: wait, then try again
+│   ├── ServiceUnavailable     the catalog, key-value server, LRS or database does not answer, or answers 5xx
+│   ├── FfmpegKilled           ffmpeg was ended by a signal or a limit that is not ours
 │   └── DiskFull               no space left on the work or media folder
-└── Stopped                    not a fault: somebody wanted it
+└── Stopped                    no fault: somebody wanted the work to end
     ├── Cancelled              a person cancelled the task
     ├── Interrupted            the worker was told to stop; the job goes back to the front of its queue
     ├── Superseded             another generation of the task exists; this run has nothing left to do
@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # code -> the sentence for a lecturer; {names} are filled from the error's facts.
-# Each has a French twin in web/translations; tests/test_translations.py holds them together.
+# Each has a French twin in web/translations; tests/test_translations.py checks that none is missing.
 SENTENCES: dict[str, str] = {
     "source-empty": "The file is empty.",
     "source-not-media": "This file is not a video or a sound recording.",
@@ -133,13 +133,13 @@ SENTENCES: dict[str, str] = {
     "internal": "Something unexpected went wrong. The video team can see the reason below.",
 }
 
-REASON_LIMIT = 2000  # characters of a technical reason that are kept: the end of ffmpeg's words fits, a log does not
+REASON_LIMIT = 2000  # characters that are kept of a technical reason; the end of ffmpeg's words fits into it
 
 
 class PodJobsError(Exception):
-    """Base of all. `reason` is technical text for the log and the "details" of a page; `code` picks the sentence.
+    """Base of all errors. `reason`: technical text for the log and for "Technical reason" on a page. `code`: picks the sentence.
 
-    `facts` are plain values that the sentence names (units included, ready for reading: {"limit": "10 h"}).
+    `facts`: values for the names in braces of the sentence, with units, ready to read: {"limit": "10 h"}.
     """
 
     code = "internal"
@@ -159,12 +159,12 @@ class PodJobsError(Exception):
 
 
 def sentence(code: str, facts: dict[str, str]) -> str:
-    """The English sentence of `code`; facts that are missing stay visible as "?"; an unknown code reads as internal."""
+    """The English sentence of `code`. A missing fact appears as "?"; an unknown code counts as "internal"."""
     return told(code, facts, lambda words: words)
 
 
 def told(code: str, facts: dict[str, str], translate: Callable[[str], str]) -> str:
-    """The sentence in another language. The fact `cause` is a code itself: the sentence goes on with that one's."""
+    """The sentence in another language. The fact `cause` is itself a code, whose sentence takes the place of {cause}."""
     if "cause" in facts:
         rest = {name: value for name, value in facts.items() if name != "cause"}
         facts = {**rest, "cause": told(facts["cause"], rest, translate)}
@@ -177,7 +177,7 @@ class _Facts(dict[str, str]):
 
 
 class SettingsError(PodJobsError):
-    """The settings have faults; `reason` holds one line per fault, each with its key."""
+    """The settings contain errors. `reason` has one line for each, with its key."""
 
     code = "settings"
 
@@ -189,7 +189,7 @@ class NotFound(PodJobsError):
 
 
 class Refused(PodJobsError):
-    """The object exists and its state forbids the request: a cancel of a finished task, a second upload at an offset."""
+    """The object exists, but its state does not allow the request, such as cancelling a finished task."""
 
     code = "refused"
 
@@ -207,7 +207,7 @@ class Unauthorized(PodJobsError):
 
 
 class Forbidden(PodJobsError):
-    """The role forbids it, or the request lacks the proof that it comes from a page of ours."""
+    """The role lacks the permission, or the request lacks the proof that it comes from one of our pages."""
 
     code = "forbidden"
 
@@ -257,7 +257,7 @@ class FfmpegKilled(TransientError):
 
 
 class DiskFull(TransientError):
-    """ENOSPC or EDQUOT, from us or in ffmpeg's words."""
+    """No space is left: ENOSPC or EDQUOT in a call of ours or in the words of ffmpeg."""
 
     code = "disk-full"
 
@@ -285,7 +285,7 @@ class Superseded(Stopped):
 
 
 class Deposed(Stopped):
-    """Another janitor leads since: this one must change nothing more."""
+    """Another janitor leads now. This one must not change anything more."""
 
     code = "superseded"
 

@@ -1,4 +1,4 @@
-"""One Chromium for all tests: Playwright allows only one of its loops at a time in a process."""
+"""One Chromium for all tests, because Playwright allows only one of its loops at a time in a process."""
 
 import os
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Inputs that nobody should upload, and some that people do: made by code, each with the end that is right for it.
+"""Hostile inputs and common mistakes, made by code, each with the outcomes that are right for it.
 
 `CORPUS` maps a file name to (maker, ends). A maker writes the file at a path of `Ground`; `ends` are error codes of
-pod_jobs.errors, "ready", or both where builds may differ. `ANY` is for noise: whatever it is, it must end tidily.
+pod_jobs.errors, "ready", or both where builds of ffmpeg differ. `ANY` is for noise, which may end in any of them.
 """
 
 import os
@@ -24,7 +24,7 @@ SECRET_TEXT = "the-marks-of-all-students"
 
 @dataclass(frozen=True)
 class Ground:
-    """Where hostile files lie: `folder` for them, `secrets` with what they would love to read, `url` that they may not call."""
+    """The surroundings of hostile files: their `folder`, `secrets` that they must not read, a `url` that they must not call."""
 
     folder: Path
     secrets: Path
@@ -53,7 +53,7 @@ SMALL, TONE = pattern("128x96", seconds=1), tone(1)
 
 
 def plant_secrets(folder: Path) -> None:
-    """A text and a film that are another person's."""
+    """Put a text and a film that belong to somebody else into `folder`."""
     folder.mkdir()
     (folder / "marks.txt").write_text(SECRET_TEXT * 100)
     _make(folder / "film.ts", *SMALL, *TONE, *H264, *AAC)
@@ -267,7 +267,7 @@ def less_than_a_pixel(path: Path, ground: Ground) -> None:
 
 
 def tagged(path: Path, ground: Ground) -> None:
-    """Words that would hurt in a playlist, a log, a page, a shell or a path."""
+    """Tags with text that would do harm in a playlist, a log, a page, a shell or a path."""
     nasty = "\n#EXT-X-ENDLIST\n\x1b[2J\"><script>alert(1)</script>';$(touch pwned)../../../etc/passwd" * 200
     tags: list[str] = []
     for key in ("title", "artist", "comment"):

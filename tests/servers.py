@@ -63,7 +63,7 @@ class KeyValueServer:
             self.process = None
 
     def empty(self) -> None:
-        """Forget what is on disk; only while stopped."""
+        """Delete what is on disk, while the server is stopped."""
         shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
 
 

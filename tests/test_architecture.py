@@ -1,7 +1,7 @@
 """The map of the house: which room may import which. Checked on the source of every module.
 
 Each table is a list of floors, from the top down. A module may import from the floors below its own and from its own
-room, never from a room beside it or above it. `..` in a room's name would be a room inside a room: it has a table of its own.
+room, never from a room beside it or above it. A package with rooms of its own has a table of its own.
 """
 
 import ast

@@ -1,8 +1,12 @@
-"""The documents speak of what is there: links, paths, commands, settings and error codes that they name exist, and what
-people need (settings, commands, queues) is named in them."""
+"""Checks the documents against the program: the links, paths, commands, settings and error codes that they name exist,
+and the settings, commands and queues that exist are named in them. Files that comments name exist too.
+"""
 
+import ast
+import io
 import re
 import shlex
+import tokenize
 import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -50,6 +54,7 @@ A_SECTION = re.compile(r"\[\[?([a-z_.]+)\]\]?( [a-z_]+)?( = .*)?")
 A_VARIABLE = re.compile(rf"{PREFIX}([A-Z]+)__([A-Z_]+?)(__.*|=.*)?")
 A_CODE = re.compile(r"(source|encode|worker|settings|warning|result|disk|service)(-[a-z]+)+")
 Faults = Iterator[str]
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @cache
@@ -88,7 +93,7 @@ def link_faults(text: str, folder: Path) -> Faults:
 
 
 def path_faults(text: str, _: Path) -> Faults:
-    """Of paths from the program's folder or from pod_jobs/, and of bare names of files."""
+    """Faults of paths that begin in the program's folder or in pod_jobs/, and of bare file names."""
     for span in CODE.findall(text):
         first = span.split("/")[0]
         if A_PATH.fullmatch(span) and any((base / first).is_dir() for base in (ROOT, ROOT / "pod_jobs")):
@@ -125,7 +130,7 @@ def command_faults(text: str, _: Path) -> Faults:
 
 
 def pod_jobs_faults(words: list[str]) -> Faults:
-    """Of the words after `pod-jobs`: a command, perhaps one of a group (`add|list` are several), and options."""
+    """Faults in the words after `pod-jobs`: a command, perhaps of a group (`add|list` are two), and options."""
     options = [word.strip("[]").split("=")[0] for word in words if word.strip("[").startswith("--")]
     command: click.Command = pod_jobs_command
     found = [command]
@@ -287,3 +292,38 @@ def test_every_test_that_the_page_on_reliability_names_is_there() -> None:
         assert named, hole
         for path, test in named:
             assert f"def {test}(" in (ROOT / "tests" / f"{path}.py").read_text(), hole
+
+
+A_NAMED_FILE = re.compile(r"(?<![\w./<>*-])(?:[\w-]+/)*[\w-]+\.(?:py|md)\b(?![/(])")
+OF_OTHERS = {"_exceptions.py", "x.py"}  # files of other projects, and of examples
+
+
+def prose(source: str) -> str:
+    """The comments and docstrings of a module."""
+    comments = [
+        token.string
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, DOCUMENTED)]
+    return "\n".join([*comments, *(ast.get_docstring(node) or "" for node in nodes)])
+
+
+def missing_files(text: str, known: set[str]) -> list[str]:
+    """Files that `text` names and that are not `known`."""
+    return [name for name in A_NAMED_FILE.findall(text) if name not in known | OF_OTHERS]
+
+
+def test_files_that_comments_and_docstrings_name_exist() -> None:
+    """By the last parts of their paths alone, too."""
+    folders = ("pod_jobs", "tests", "benchmarks", "docs")
+    paths = [path.relative_to(ROOT).parts for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    known = {"/".join(parts[start:]) for parts in paths for start in range(len(parts))}
+    known |= {path.name for path in ROOT.iterdir()}
+    assert missing_files("see media/no_such.py", known) == ["media/no_such.py"]
+    found = {}
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        source = path.read_text("utf-8")
+        if missing_files(source, known):  # perhaps in code: a closer look takes time
+            found[str(path.relative_to(ROOT))] = missing_files(prose(source), known)
+    assert {path: names for path, names in found.items() if names} == {}

@@ -200,7 +200,7 @@ class Output(Table):
     task = ForeignKeyField(Task, on_delete="CASCADE", backref="outputs")
     folder = CharField(250)  # relative to the media folder
     name = CharField(250)  # file name in the folder
-    kind = CharField(20)  # media/outputs.py has them all
+    kind = CharField(20)  # media/outputs/outputs.py has them all
     rendition = CharField(20, default="")
     language = CharField(10, default="")
     mime = CharField(60)

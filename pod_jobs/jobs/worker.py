@@ -1,7 +1,7 @@
 """Our RQ worker: one queue, a forked horse per job, no cleaning (that is the janitor's), nobody left behind.
 
 What RQ's own worker does not do, and this one does:
-- the horse dies with its parent (PR_SET_PDEATHSIG), and so does its ffmpeg (media/run.py); what a horse left is killed;
+- the horse dies with its parent (PR_SET_PDEATHSIG), and so does its ffmpeg (media/process/run.py); what a horse left is killed;
 - on SIGTERM the horse is told too, ends its job, and the job goes back to the front of the queue within `worker.stop_s`;
 - a horse that is killed is reported to the catalog, which RQ tells nobody.
 """

@@ -18,7 +18,7 @@ WATCH_POLICY = (
 
 
 class Faults:
-    """What went wrong in a page, but for what its test wants to happen."""
+    """What went wrong in a page, except for what its test expects."""
 
     def __init__(self, page: Page) -> None:
         self._seen: list[str] = []
@@ -27,7 +27,7 @@ class Faults:
         page.on("pageerror", lambda error: self._seen.append(str(error)))
 
     def forgive(self, text: str) -> None:
-        """Faults that hold `text`, before and after this."""
+        """Ignore faults that contain `text`, earlier and later ones."""
         self._wanted.append(text)
 
     @property
@@ -37,7 +37,7 @@ class Faults:
 
 @contextmanager
 def visitor(chromium: Browser, site: Site, **options: object) -> Iterator[tuple[BrowserContext, Page, Faults]]:
-    """A fresh browser profile with one page; at the end its faults are none."""
+    """A fresh browser profile with one page. Fails at the end if the page had faults."""
     settings = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, "base_url": site.url, **options}
     context = chromium.new_context(**settings)  # type: ignore[arg-type]
     context.set_default_timeout(15_000)
@@ -52,7 +52,7 @@ def visitor(chromium: Browser, site: Site, **options: object) -> Iterator[tuple[
 
 
 def sign_in(page: Page, name: str = "admin") -> None:
-    """The browser's, without its form (test_pages fills that in), which takes a second each time. Opens no page."""
+    """Sign the browser in without the form, which takes a second (test_pages tests it). Opens no page."""
     calls = page.context.request
     token = re.search(r'name="csrf_token" value="([^"]+)"', calls.get("/sign-in").text())[1]
     form = {"csrf_token": token, "name": name, "password": PASSWORD}

@@ -57,11 +57,11 @@ def opened(chromium: Browser, site: Site) -> Iterator[tuple[Page, Faults]]:
 
 @pytest.fixture
 def page(opened: tuple[Page, Faults]) -> Page:
-    """Signed in as the administrator."""
+    """A page, signed in as the administrator."""
     return opened[0]
 
 
 @pytest.fixture
 def faults(opened: tuple[Page, Faults]) -> Faults:
-    """Those of `page`."""
+    """The faults of `page`."""
     return opened[1]

@@ -61,7 +61,7 @@ class Instance:
         return {pid: _command_line(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self.owns(pid)}
 
     def owns(self, pid: int) -> bool:
-        """By its environment; Valkey overwrites that with its title, and works in a folder of the home."""
+        """Does the process belong to this home? Its environment tells; Valkey, which overwrites that, works in a folder of it."""
         folder = Path(f"/proc/{pid}")
         try:
             started_for = f"POD_JOBS_HOME={self.home}".encode() in (folder / "environ").read_bytes().split(b"\0")
@@ -96,7 +96,7 @@ def running(name: str = "une instance é", prepare: Callable[[Path], None] = lam
 
 
 def clear_away(instance: Instance) -> None:
-    """Stop it if it runs, and kill what would be left."""
+    """Stop the instance if it runs, and kill whatever is left."""
     if instance.process and instance.process.poll() is None:
         instance.process.terminate()
         instance.process.wait(STOP_S + 5)

@@ -39,14 +39,14 @@ DRESSING = "Université"
 
 
 def make_app() -> Flask:
-    """What gunicorn serves; POD_JOBS_… variables say with which settings."""
+    """The app for gunicorn, with the settings that POD_JOBS_… variables give."""
     from pod_jobs.web.app import create_app
 
     return create_app(load())
 
 
 def make_clip(path: Path, seconds: int = CLIP_S, size: str = "640x360") -> Path:
-    """A lecture nobody would sit through: test pattern and a tone."""
+    """A clip with a test pattern and a tone."""
     sources = [f"testsrc2=s={size}:r=25:d={seconds}", f"sine=440:d={seconds}"]
     inputs = [argument for source in sources for argument in ("-f", "lavfi", "-i", source)]
     codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
@@ -129,7 +129,7 @@ class StandIn:
         self.growing = self.complete.with_name(self.complete.name + ".part")
 
     def say(self, fraction: float, *, first_playable: bool = False, **more: Any) -> None:
-        """Progress, as a running job writes it."""
+        """Write progress as a running job does."""
         progress = {"step": "encode", "fraction": fraction, "speed": 1.8, "eta_s": 95, "first_playable": first_playable}
         progress |= {"workers": 1, "folder": self.folder, "worker": "encoding-1", "host": "video-host", "attempt": 1}
         queue.write_progress(self.site.redis, self.order.task, progress | more)
@@ -138,7 +138,7 @@ class StandIn:
         queue.clear_progress(self.site.redis, self.order.task)
 
     def grow(self, segments: int) -> None:
-        """The folder as it looks when `segments` of 4 s are encoded."""
+        """Make the folder look as it does when `segments` of 4 s are encoded."""
         if not self.growing.exists():
             shutil.copytree(self.outputs.folder, self.growing)
         for playlist in ("360p.m3u8", "audio.m3u8"):
@@ -173,7 +173,7 @@ class Site:
         return response.json() if response.content else None
 
     def upload(self, name: str, clip: Path) -> int:
-        """Id of a new video."""
+        """Upload a clip. Returns the id of the new video."""
         document = self.api("POST", "videos", params={"name": name}, data=clip.read_bytes())
         return int(document["id"])
 

@@ -129,7 +129,7 @@ def test_doctor_finds_a_running_instance_sound(instance: Instance) -> None:
 
 
 def test_doctor_of_a_host_that_has_only_workers(instance: Instance, tmp_path: Path) -> None:
-    """It has no database and no session key, and is sound without."""
+    """Such a host has no database and no session key, and needs none."""
     for name in (*FOLDERS, *PRIVATE_FOLDERS):
         (tmp_path / name).mkdir()
     shutil.copy(instance.home / "secrets" / "worker_token", tmp_path / "secrets")

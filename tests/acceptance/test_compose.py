@@ -18,7 +18,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def videos(site: Site, clip: Path) -> list[int]:
-    """Slides whose encode was stopped, a camera, credits."""
+    """Three videos: slides whose encoding was stopped, a camera, credits."""
     found = [site.upload(f"{name}.mp4", clip) for name in ("Slides", "Camera", "Credits")]
     task = site.api("GET", f"videos/{found[0]}")["task"]["id"]
     site.api("POST", f"tasks/{task}/cancel")
@@ -31,14 +31,14 @@ def open_form(page: Page, video: int) -> None:
 
 
 def ordered_before(site: Site, video: int, **order: Any) -> Any:
-    """The task of an encode that was ordered and stopped."""
+    """The task of an encoding that was ordered and then stopped."""
     task = site.api("POST", f"videos/{video}/encode", json=order)
     site.api("POST", f"tasks/{task['id']}/cancel")
     return task
 
 
 def order_from_form(page: Page, site: Site, video: int) -> Any:
-    """The options of the encode that the form as it stands orders."""
+    """Send the form as it is. Returns the options of the task that it orders."""
     page.get_by_role("button", name="Encode with these choices").click()
     expect(page.locator("#state-label")).to_have_text("Waiting")
     return site.api("GET", f"videos/{video}")["task"]["options"]

@@ -1,6 +1,6 @@
-"""What people see: both themes, a phone and a desk, nothing cut off, nothing nameless, colours that can be read.
+"""How the pages look: both themes, phone and desktop, nothing cut off, every control named, readable colours.
 
-Pictures of the pages are kept where POD_JOBS_TEST_SHOTS says, for human eyes.
+POD_JOBS_TEST_SHOTS names a folder for pictures of the pages, to be looked at by people.
 """
 
 import itertools
@@ -104,7 +104,7 @@ def test_pages_fit(
 
 
 def unfold(page: Page) -> None:
-    """Open all that can be opened."""
+    """Open everything that can be opened."""
     for summary in page.locator("main details > summary").all():
         if summary.is_visible():
             summary.click()

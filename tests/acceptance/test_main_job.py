@@ -1,4 +1,4 @@
-"""The main job, end to end: `./run up`, a browser, real encodes, and what dies in between."""
+"""The main job, end to end: `./run up`, a browser, real encodings, and processes that die in between."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from tests.servers import wait_until
 
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """720p with a lot of movement: several seconds of encoding."""
+    """A recording in 720p with much movement, which takes several seconds to encode."""
     return make_clip(tmp_path_factory.mktemp("clips") / "Cours d'été n° 1.mp4", seconds=28, size="1280x720")
 
 
@@ -104,7 +104,7 @@ def test_a_lecture_dropped_on_the_page_plays_while_it_encodes(page: Page, instan
 
 
 def test_two_parts_cut_on_the_page_are_what_plays(page: Page, instance: Instance, lecture: Path) -> None:
-    """Of the video that is ready already: what is published stays until the cut one is there."""
+    """The video is ready already. What is published stays until the cut version is ready."""
     (found,) = [one for one in api(instance, "GET", "/videos")["videos"] if one["state"] == "ready"]
     page.goto(f"/videos/{found['id']}")
     page.locator("#compose summary").click()

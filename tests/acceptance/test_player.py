@@ -12,7 +12,7 @@ from tests.acceptance.viewing import play_until, position
 
 
 def test_milliseconds_change_no_clock(page: Page) -> None:
-    """An encode ends a few of them before or after its source."""
+    """The result may end a few milliseconds before or after its source."""
     page.goto("/")
     clock = "async seconds => (await import('/static/js/shared/words.js')).clock(seconds)"
     assert [page.evaluate(clock, seconds) for seconds in (10.998, 11, 59.98, 10.9)] == ["0:11", "0:11", "1:00", "0:10"]

@@ -52,7 +52,7 @@ def site(lrs: StrictLrs) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def video(site: Site, outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> int:
-    """Somebody has watched it, and a page of another player has said something wrong."""
+    """A video that somebody has watched; the page of another player has sent something wrong."""
     clip = make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", seconds=1)
     number = site.upload("Introduction à la physique.mp4", clip)
     StandIn(site, number, outputs).publish()
@@ -69,7 +69,7 @@ def video(site: Site, outputs: Outputs, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def delivered(site: Site, video: int, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The video, when each lane has had its turn."""
+    """The video, after each lane has been worked."""
     monkeypatch.setattr("os.getppid", lambda: 0)
     context = Context(load(site.home), site.redis, site.redis, site.workers, "xapi-1", "host", StopSignal(), 0)
     for name in LANES:
@@ -82,7 +82,7 @@ def hand_in(site: Site, statements: list[dict[str, Any]]) -> None:
 
 
 def tab_to(page: Page, name: str) -> None:
-    """With the keyboard alone."""
+    """Move the focus to the control named `name` with the keyboard alone."""
     for _ in range(60):
         page.keyboard.press("Tab")
         if name in page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent"):

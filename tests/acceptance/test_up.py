@@ -1,4 +1,4 @@
-"""Start, second start, stop, kill -9 of honcho, a plain `honcho start`: each ends with a look at /proc."""
+"""Starting, starting again, stopping, kill -9 of honcho, a plain `honcho start`. Each test ends with a look at /proc."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from tests.servers import short_folder, wait_until
 
 @pytest.fixture
 def instance() -> Iterator[Instance]:
-    """In a folder whose name is a trap for quoting."""
+    """An instance in a folder whose name is hard to quote."""
     with short_folder() as folder:
         made = Instance(folder / "une instance d'été", folder / "words.txt")
         yield made
@@ -89,7 +89,7 @@ def test_a_killed_line_member_is_replaced_and_nothing_is_left_when_up_is_killed(
 
 
 def kill_the_starter(instance: Instance) -> None:
-    """Whatever it started must end too."""
+    """Kill the starter. Everything that it started must end too."""
     instance.process.kill()
     instance.process.wait()
     wait_until(lambda: instance.processes() == {}, STOP_S, f"left: {instance.processes()}")

@@ -1,4 +1,4 @@
-"""Other versions on a video's page: ordered, followed, downloaded; and whether Chromium plays what they are made of."""
+"""Other versions on a video's page: ordering, following, downloading; and whether Chromium plays their codecs."""
 
 from pathlib import Path
 

@@ -14,7 +14,7 @@ from tests.servers import wait_until
 
 
 class Absent:
-    """A team that is called and does not come: the owner makes all chunks."""
+    """A team whose helpers never come, so that the owner makes all chunks."""
 
     def __init__(self, shared: Path) -> None:
         self.shared = shared
@@ -27,7 +27,7 @@ class Absent:
 
 
 def at(page: Page) -> float:
-    """Where the player is, in seconds."""
+    """The position of the player, in seconds."""
     return float(page.locator("video").evaluate("media => media.currentTime"))
 
 

@@ -84,7 +84,7 @@ def test_statements_go_through_the_whole_product_and_are_looked_after(instance: 
 
 
 def pod_jobs_any(*arguments: str) -> str:
-    """Whatever the exit code."""
+    """Run a command, and accept any exit code."""
     command = [sys.executable, "-m", "pod_jobs.cli", "xapi", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30).stdout
 

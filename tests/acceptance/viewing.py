@@ -29,12 +29,12 @@ def play_until(page: Page, second: float) -> None:
 
 
 def wait_for_verb(page: Page, verb: str, times: int = 1) -> None:
-    """The player has said it so often since the page was opened."""
+    """Wait until the player has sent `verb` that many times since the page was opened."""
     wait_until(lambda: page.evaluate("told").count(verb) >= times, what=f"{verb}, {times} times")
 
 
 def seek(page: Page, second: float) -> float:
-    """Where the picture was."""
+    """Seek to `second`. Returns the position before."""
     moved = "second => { const media = document.querySelector('video'), was = media.currentTime;"
     return float(page.evaluate(moved + " media.currentTime = second; return was }", second))
 

@@ -1,4 +1,4 @@
-"""Workers of the queue `encoding` that have nothing to do, called to help with a long video (media/sharing.py)."""
+"""Workers of the queue `encoding` that have nothing to do, called to help with a long video (media/sharing/sharing.py)."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -16,7 +16,7 @@ Options = dict[str, Any]
 def dressed(
     plan: EncodePlan, settings: Settings, template: str, options: Options, others: dict[str, Path]
 ) -> EncodePlan:
-    """`plan` with what `options` say of web/options.py; `others`: where the videos are that they name.
+    """`plan` with what the `options` of the order say; `others`: where the videos are that they name.
 
     Without the option `dressing` the web's encode gets the automatic one. Errors: BadSource when there is no such dressing.
     """

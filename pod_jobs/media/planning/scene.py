@@ -230,7 +230,7 @@ def _source(feed: Feed, ranges: tuple[Range, ...]) -> Source:
 
 
 def _video(feed: Feed) -> VideoTrack:
-    assert feed.media.video  # noqa: S101  (feeds.py let nothing else through)
+    assert feed.media.video  # noqa: S101  (other_files.py let nothing else through)
     return feed.media.video
 
 

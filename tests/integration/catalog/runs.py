@@ -1,4 +1,4 @@
-"""Short words for the runs of a task: it starts, it is reported."""
+"""Short functions that start a run of a task, and report its end."""
 
 from typing import Any
 

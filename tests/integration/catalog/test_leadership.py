@@ -1,4 +1,4 @@
-"""The janitor's fence, on all three databases."""
+"""The janitor's term in the catalog, on all three databases."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Two changes at the same moment: the second one waits, and decides by what the first one left."""
+"""Two changes at the same moment: the second waits, and decides by what the first one wrote."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -21,7 +21,7 @@ TIME_TO_GO_WRONG_S = 0.5
 
 
 def both(catalog: Database, first: Callable[[], object], second: Callable[[], Any]) -> "Future[Any]":
-    """`second` begins when `first` is done and not committed yet."""
+    """Run both at once: `second` begins when `first` is done, but not committed yet."""
 
     def run() -> Any:
         with catalog.connection_context():

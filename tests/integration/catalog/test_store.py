@@ -82,7 +82,7 @@ def test_no_video_without_its_source_file(lecturer: User) -> None:
 
 @pytest.mark.parametrize("spelling", ["LÉA", "lea", "léa "])
 def test_a_name_is_found_as_it_is_written(lecturer: User, spelling: str) -> None:
-    """MariaDB sees no difference; to the throttle of the sign-in each spelling is another name."""
+    """MariaDB ignores case and accents, but the throttle of the sign-in takes each spelling for another name."""
     assert users.find("léa") == lecturer
     with pytest.raises(NotFound):
         users.find(spelling)

@@ -82,7 +82,7 @@ def test_a_passing_fault_waits_and_counts(task: Task) -> None:
     waiting = tasks.get(task.id)
     assert (waiting.state, waiting.failures, waiting.retry_at, waiting.error_code) == (
         "waiting",
-        0,  # an outage is nobody's fault
+        0,  # an outage does not count
         later(69),
         "disk-full",
     )

@@ -1,4 +1,4 @@
-"""What one template publishes is nothing to the others, on all three databases."""
+"""Publishing by one template leaves the others alone, on all three databases."""
 
 from importlib import import_module
 from typing import Any
@@ -23,7 +23,7 @@ ALLOWED = reports.Allowed(deaths=2, losses=5)
 
 @pytest.fixture
 def encodes(lecturer: User) -> list[Task]:
-    """Of a new video: the web's and the archive's."""
+    """Two tasks of a new video: by the templates web and archive."""
     source = videos.Source("a.mp4", 5)
     return videos.create(lecturer, "Été", source, NOW, lambda path: None, (encode(), encode("archive")))[1]
 

@@ -1,4 +1,4 @@
-"""The web app on all three databases, where they differ."""
+"""The web app where the three databases differ."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pod_jobs.web.app import create_app
 def test_what_a_database_cannot_hold_is_the_requests_fault(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL has no NUL in its texts; the others find nothing."""
+    """PostgreSQL refuses a NUL in a text; the others find nothing."""
     monkeypatch.setenv("POD_JOBS_DATABASE__URL", database_url)
     settings = load(tmp_path, redis={"url": "redis://127.0.0.1:1"})
     prepare(settings)

@@ -1,4 +1,4 @@
-"""The doctor on real services that are ill."""
+"""The doctor on real services with faults."""
 
 import json
 import shlex
@@ -162,7 +162,7 @@ def test_a_template_whose_encoder_this_ffmpeg_lacks(settings: Settings, tmp_path
 
 
 def test_a_worker_asks_ffmpeg_and_tries_a_card_once(settings: Settings, tmp_path: Path) -> None:
-    """Its checks do, before it takes jobs; its first job finds the answers."""
+    """The checks ask before the worker takes jobs; its first job finds the answers in memory."""
     counting, calls = tmp_path / "ffmpeg", tmp_path / "calls"
     real = shlex.quote(find_tools("", "none").ffmpeg)
     counting.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec {real} "$@"\n')
@@ -210,7 +210,7 @@ def test_a_worker_says_nothing_of_what_a_common_start_brings_by_itself(
 
 
 def test_a_worker_waits_until_all_is_well_and_says_what_is_not(tmp_path: Path) -> None:
-    """Without a catalog it waits; the words come after a while, so that a common start is quiet."""
+    """Without a catalog it waits. It says so only after a while, so that starting everything together stays quiet."""
     script = (
         "import logging; logging.basicConfig(); from pod_jobs import settings; from pod_jobs.instance import doctor;"
         f"doctor.QUIET_S = 0.2; doctor.wait_until_sound(settings.load({str(tmp_path)!r}), 'catalog')"

@@ -51,7 +51,7 @@ def relayed(redis: Redis) -> None:
 
 
 def started(redis: Redis, task: Task, worker: str = DEAD, host: str = HOST) -> None:
-    """As if a worker had taken the job and begun its attempt."""
+    """Put everything as if a worker had taken the job and begun its attempt."""
     job_id = tasks.job_id(task.kind, task.id, task.generation)
     rq_queue = queue.open_queue(redis, "encoding")
     redis.lrem(rq_queue.key, 0, job_id)

@@ -32,7 +32,7 @@ from tests.servers import wait_until
 
 @pytest.fixture
 def janitor_process(home: Path, redis: Redis, task: Task) -> Iterator[int]:
-    """Its process id."""
+    """The id of a process that runs the janitor."""
     pid = os.fork()
     if pid == 0:
         from pod_jobs import janitor
@@ -47,7 +47,7 @@ def janitor_process(home: Path, redis: Redis, task: Task) -> Iterator[int]:
 
 
 def slept_into_a_new_term(redis: Redis) -> Leader:
-    """A janitor that led, slept in mid-duty, and wakes up after another one has come and even gone."""
+    """A janitor that led and fell asleep in a duty. It wakes up after another one has come, and even gone."""
     sleeper, other = Leader(redis), Leader(redis)
     assert sleeper.hold()
     redis.delete(keys.JANITOR_LOCK)

@@ -1,4 +1,4 @@
-"""Retention: what goes, what stays, and how long it may take."""
+"""Retention: what is deleted, what stays, and how long a purge may take."""
 
 import os
 import shutil
@@ -81,7 +81,7 @@ def test_a_deleted_video_that_an_order_reads_meanwhile_stays(home: Path, redis: 
 
 
 def test_an_upload_that_somebody_goes_on_with_keeps_its_file(home: Path, redis: Redis, task: Task) -> None:
-    """However old the file is, and even when the purge has listed it as left behind already."""
+    """It keeps the file however old it is, even if the purge has already listed it as left behind."""
     settings, long_ago = load(), now() - timedelta(days=9)
     folder = settings.media_folder / "uploads"
     folder.mkdir(parents=True)

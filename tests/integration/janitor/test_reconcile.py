@@ -1,4 +1,4 @@
-"""The catalog's open tasks against RQ, on a real catalog and real RQ data."""
+"""Comparing the open tasks of a real catalog with real data of RQ."""
 
 import time
 from contextlib import nullcontext
@@ -70,7 +70,7 @@ def test_suspicion_needs_time(redis: Redis, task: Task) -> None:
 
 
 def test_suspicion_outlives_the_janitor(redis: Redis, task: Task) -> None:
-    """Killed each second, they repair all the same."""
+    """Janitors that are killed every second still repair."""
 
     def one_look() -> dict[str, int]:
         return Reconciler(redis, QUEUES, lost_s=0.5, allowed=ALLOWED, fence=nullcontext).reconcile(now())

@@ -92,7 +92,7 @@ def test_a_job_that_a_slow_worker_began_after_all_is_not_handed_back(redis: Redi
 
 
 def test_the_job_of_a_killed_worker_goes_back_at_once_and_once(redis: Redis) -> None:
-    """Its successor finds it; RQ itself would wait for 70 s and more."""
+    """The next worker finds it; RQ itself would wait for 70 s and more."""
     rq_queue = queue.open_queue(redis, "encoding")
     for number in (1, 2):
         queue.enqueue(redis, ENCODE, f"encode-{number}-g1", {"task": number, "generation": 1})

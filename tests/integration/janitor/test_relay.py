@@ -1,4 +1,4 @@
-"""What was ordered and RQ does not have: outbox rows and waiting reports."""
+"""Relaying what RQ does not have yet: outbox rows and waiting reports."""
 
 from contextlib import nullcontext
 
@@ -28,7 +28,7 @@ def versions(task: Task) -> list[str]:
 
 
 def upload(task: Task) -> str:
-    """Another video of the same owner. Job id of its encode."""
+    """Upload another video of the same owner. Returns the job id of its encoding."""
     source = videos.Source("b.mp4", 5)
     return f"encode-{videos.create(task.video.owner, 'u', source, now(), lambda path: None, UPLOAD)[1][0].id}-g1"
 

@@ -22,7 +22,7 @@ from tests.servers import wait_until
 
 @dataclass
 class SmallCatalog:
-    """Answers `start` and keeps `report`s; `status` other than 200 plays a fault."""
+    """A catalog that answers `start` and keeps each `report`. A `status` other than 200 stands for a fault."""
 
     url: str = ""
     status: int = 200
@@ -77,7 +77,7 @@ def small_catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
 
 @pytest.fixture
 def settings(home: Path, small_catalog: SmallCatalog, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Quick retries; the key-value server is empty."""
+    """Settings with quick retries, and an empty key-value server."""
     monkeypatch.setenv("POD_JOBS_RETRY__BASE_S", "1")
     monkeypatch.setenv("POD_JOBS_WORKER__STOP_S", "2")
     monkeypatch.setenv("POD_JOBS_WORKER__HEARTBEAT_S", "1")
@@ -94,7 +94,7 @@ class WorkerProcess:
         os.kill(self.pid, signum)
 
     def wait(self) -> int:
-        """Exit status; the process must end by itself soon."""
+        """The exit status of the process, which must end by itself soon."""
         found: list[tuple[int, int]] = []
 
         def ended() -> bool:

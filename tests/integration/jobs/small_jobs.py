@@ -1,4 +1,4 @@
-"""An encode that only pretends: how it is enqueued, what it does, how far it is."""
+"""An encoding that only pretends: enqueuing it, running it, following it."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""Somebody else writes to the key-value server: nothing of it is run, and what is ours goes on. A real worker reads it."""
+"""Somebody else writes jobs to the key-value server: a real worker runs none of them, and goes on with ours."""
 
 import json
 import pickle

@@ -51,7 +51,7 @@ def test_no_job_uses_what_rq_does_badly(redis: Redis) -> None:
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_a_worker_listens_to_one_queue(settings: Settings, name: str) -> None:
-    """With two, RQ takes jobs without the hand-over list, and a death between taking and beginning loses one."""
+    """With two queues, RQ takes jobs without the hand-over list, and a death between taking and beginning loses one."""
     assert [one.name for one in build_worker(settings, name, JOB_TYPES).queues] == [name]
 
 
@@ -76,7 +76,7 @@ def test_queues_that_had_no_job_yet_are_listed(redis: Redis, start_worker: Start
 
 
 def test_a_pause_ends_no_worker(redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog) -> None:
-    """`rq worker` exits when it is started in one."""
+    """RQ's own worker exits when it is started during a pause."""
     redis.set("rq:suspended", 1)
     start_worker(encode=lambda context, order: RESULT)
     enqueue(redis)

@@ -1,4 +1,4 @@
-"""What becomes of a job, by how its own work ends: real workers, real forks."""
+"""What happens to a job, depending on how its work ends; with real workers and real forks."""
 
 import json
 import logging

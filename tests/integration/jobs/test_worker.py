@@ -1,4 +1,4 @@
-"""What becomes of a job when its worker or the key-value server is stopped or dies: real processes, real signals."""
+"""What happens to a job when its worker or the key-value server is stopped or dies; with real processes and signals."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from tests.servers import wait_until
 
 
 def deaf(context: Context, order: Order) -> dict[str, Any]:
-    """It hears neither a stop nor that its worker is gone."""
+    """A job that ignores a stop, and the end of its worker."""
     queue.write_progress(context.redis, order.task, {"step": "deaf"})
     while True:
         time.sleep(0.05)

@@ -214,7 +214,7 @@ def test_frame_rates(encoded: EncodeOnce) -> None:
 
 
 def test_sound_and_picture_agree(encoded: EncodeOnce) -> None:
-    """White and loud from 1.0 s: in the download, and in the segments, which every player starts at 0."""
+    """White and loud from 1.0 s on: in the download, and in the segments, which every player starts at 0."""
     _, folder = encoded("flash.mp4")
     with av.open(str(folder / "180p.mp4")) as mp4:
         assert abs(flash_s(mp4) - beep_s(mp4)) < 0.05

@@ -20,7 +20,7 @@ PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
 
 
 def test_one_can_watch_while_it_encodes(tools: Tools, clips: Clips, tmp_path: Path) -> None:
-    """Before the end: a master, and playlists whose segments are on disk; progress only grows."""
+    """Before the end there are a master and playlists whose segments are on disk. Progress only grows."""
     seen: list[Progress] = []
     looks: list[bool] = []
 

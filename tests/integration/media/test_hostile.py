@@ -42,7 +42,7 @@ class Watch:
         assert libc.inotify_add_watch(self.handle, str(folder).encode(), IN_ACCESS | IN_OPEN) >= 0
 
     def opened(self) -> list[str]:
-        """The names since the last call."""
+        """The names of files that were opened since the last call."""
         if not select.select([self.handle], [], [], 0)[0]:
             return []
         names, events = [], os.read(self.handle, 65_536)
@@ -136,7 +136,7 @@ def end_of(source: Path, folder: Path, tools: Tools) -> str:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_the_second_net_holds_alone(locked_tools: Tools, outside: Outside, name: str, tmp_path: Path) -> None:
-    """Should the look at the first bytes miss a playlist: ffmpeg itself, with our white lists, does not follow it."""
+    """If the check of the first bytes misses a playlist, ffmpeg with our white lists still does not follow it."""
     source = outside.source(name)
     outside.reached()
     options = guard.input_options(locked_tools.demuxers, locked_tools.decoders, LIMITS)

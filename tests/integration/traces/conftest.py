@@ -105,7 +105,7 @@ class Site:
             return users.find(name)
 
     def context(self, settings: Settings | None = None) -> Context:
-        """What a worker's job has."""
+        """The context of a job in a worker."""
         catalog = CatalogClient(self.url, self.tokens["workers"])
         return Context(
             settings or self.settings, self.redis, self.redis, catalog, "xapi.host.1", "host", StopSignal(), 0

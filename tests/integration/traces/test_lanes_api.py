@@ -13,7 +13,7 @@ LEFT = {"number": 2, "fate": "later", "code": "conflict", "reason": "409"}
 
 @pytest.fixture
 def fence(site: Site) -> int:
-    """Of the lane "one", claimed, with the statements 1, 2, 3."""
+    """The fence of the lane "one", which is claimed and has the statements 1, 2, 3."""
     fill(site, 3)
     answer = site.call("workers", "POST", "/lanes/one/claim", json={"holder": "w", "limit": 3}).json()
     assert [statement["number"] for statement in answer["statements"]] == [1, 2, 3]

@@ -22,7 +22,7 @@ def kept(site: Site) -> list[dict[str, Any]]:
 
 
 def own(statement: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """As a page of ours would send it: without actor."""
+    """`statement` as one of our pages sends it: without an actor."""
     return {name: value for name, value in (statement | changes).items() if name != "actor"}
 
 

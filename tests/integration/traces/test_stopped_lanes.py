@@ -18,7 +18,7 @@ def test_an_hour_of_a_wrong_password_costs_nothing_and_ends_by_itself(
     monkeypatch.setattr("pod_jobs.web.api.lanes.now", lambda: clock[0])
 
     def live(minutes: int) -> None:
-        """The janitor's looks, ten seconds apart."""
+        """Let the janitor look every ten seconds for so many minutes."""
         for _ in range(6 * minutes):
             clock[0] += timedelta(seconds=10)
             with database.connect(site.settings.database_url).connection_context():

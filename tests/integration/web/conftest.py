@@ -45,7 +45,7 @@ def settings(home: Path, redis: object, monkeypatch: pytest.MonkeyPatch) -> Sett
 
 @pytest.fixture
 def tokens(settings: Settings, empty_catalog: Path) -> dict[str, str]:
-    """Name -> API token; everybody has PASSWORD too."""
+    """Name -> API token. Everybody also has the password PASSWORD."""
     shutil.copy(empty_catalog, settings.home)
     catalog = database.connect(settings.database_url)
     now = datetime.now(UTC)
@@ -91,7 +91,7 @@ def lea(callers: dict[str, Caller]) -> Caller:
 
 
 class Browser:
-    """Someone at a page: cookies, and the CSRF token of the page at hand."""
+    """A person with a browser: it keeps cookies, and knows the CSRF token of the present page."""
 
     def __init__(self, app: Flask) -> None:
         self.client = app.test_client()
@@ -126,7 +126,7 @@ def browser(app: Flask) -> Browser:
 
 @dataclass
 class Worker:
-    """Says what a worker says, and writes what it writes."""
+    """Sends what a worker sends, and writes what a worker writes."""
 
     caller: Caller
     media: Path

@@ -28,6 +28,6 @@ def ralph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ralph]:
 
 @pytest.fixture(scope="session")
 def partial_ralph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ralph]:
-    """With partial success: it stores the good ones of a batch."""
+    """A Ralph with partial success, which stores the good statements of a batch."""
     with running_ralph(tmp_path_factory.mktemp("ralph"), partial=True) as server:
         yield server

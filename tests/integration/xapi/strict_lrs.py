@@ -1,7 +1,7 @@
 """A strict LRS as a small real server on a thread, and everything that an LRS or the network may do to us.
 
 It says what ADL LRS says: 400 without version header or for a statement that breaks xAPI, 404 at another address, 409 for an
-id that is in use even by the same statement, all or nothing for a batch. Its other moods are switches.
+id that is in use even by the same statement, all or nothing for a batch. Switches give it other habits.
 """
 
 import base64
@@ -28,7 +28,7 @@ PATH = "/xAPI/statements"
 
 @dataclass(frozen=True)
 class Mischief:
-    """What happens to one request instead of an answer, or before it."""
+    """What happens to one request before, or instead of, its answer."""
 
     status: int = 0  # answer this, store nothing
     headers: tuple[tuple[str, str], ...] = ()

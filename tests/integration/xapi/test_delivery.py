@@ -22,7 +22,7 @@ def sendable(statement: Statement, **known: Any) -> Sendable:
 
 
 def batch(*bad: int, size: int = 100, **changes: Any) -> list[Sendable]:
-    """`size` statements, those at the places `bad` changed."""
+    """`size` statements; those at the indexes `bad` are invalid."""
     return [sendable(numbered(i, **(changes if i in bad else {}))) for i in range(size)]
 
 
@@ -214,7 +214,7 @@ def test_an_lrs_that_is_all_upset_is_no_poison(client: LrsClient, lrs: StrictLrs
 
 
 class Direct:
-    """The strict LRS without the wire, for many runs."""
+    """The strict LRS without a network, for many runs."""
 
     def __init__(self, lrs: StrictLrs) -> None:
         self.lrs = lrs

@@ -32,14 +32,14 @@ def partial_client(partial_ralph: Ralph) -> Iterator[LrsClient]:
 
 
 def fresh(statement: Statement, **changes: object) -> Sendable:
-    """Accepted under an id that no other test uses."""
+    """`statement`, accepted under an id that no other test uses."""
     accepted = accept(statement | {"id": str(uuid4())} | changes, Application(), NOW)
     assert isinstance(accepted, Frozen)
     return Sendable(accepted.id, accepted.body, accepted.suspect)
 
 
 def kept(ralph: Ralph, statements: list[Sendable]) -> list[Statement]:
-    """What the store has of these, by id."""
+    """Which of these statements the store has, by id."""
     connection = sqlite3.connect(ralph.store)
     found = {i: json.loads(body) for i, body in connection.execute("SELECT id, body FROM statement")}
     connection.close()

@@ -53,7 +53,7 @@ def test_a_host_of_the_same_name_is_another_place() -> None:
 
 
 def test_a_container_is_another_place() -> None:
-    """Containers share the kernel, and often the host name, not the table of processes."""
+    """Containers share the kernel and often the host name, but not the table of processes."""
     ask = "from pod_jobs.system import process_identity; print(process_identity.here())"
     command = ["unshare", "--fork", "--pid", "--mount-proc", sys.executable, "-c", ask]
     inside = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -29,7 +29,7 @@ def work(tmp_path: Path, seen: list[tuple[str, str]]) -> Work:
 
 @dataclass
 class Endless:
-    """An action that goes on until a report of its own raises."""
+    """An action that goes on until one of its own reports raises."""
 
     ended_by: BaseException | None = None
 

@@ -12,7 +12,7 @@ OVERCOMMIT = b"1:M # WARNING Memory overcommit must be enabled! Set vm.overcommi
 
 
 def printed(folder: Path, *pieces: bytes) -> tuple[str, str]:
-    """On the terminal, in the file."""
+    """What was printed on the terminal, and what is in the file."""
     terminal = io.StringIO()
     printer = LoggingPrinter(terminal, folder / "log")
     for piece in pieces:

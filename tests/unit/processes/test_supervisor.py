@@ -136,7 +136,7 @@ def test_what_a_killed_child_leaves_is_killed_before_the_next_one_starts(start: 
 
 
 def test_what_left_the_group_of_a_killed_child_is_killed_too(start: Start, tmp_path: Path) -> None:
-    """As bubblewrap's inner process, killed at the wrong moment: in a session of its own, and no signal told it."""
+    """Such as bubblewrap's inner process in a session of its own, if bubblewrap was killed before it asked for a signal."""
     start(
         """
         if not list(folder.glob("*.stray")) and os.fork() == 0:

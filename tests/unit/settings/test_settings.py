@@ -103,7 +103,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """Another user's, say; root reads those too, but not its own first byte of memory."""
+    """For instance one of another user. Root reads those too, but not the first byte of its own memory."""
     (tmp_path / "settings.toml").symlink_to("/proc/self/mem")
     with pytest.raises(SettingsError, match=f"{tmp_path}/settings.toml: Input/output error"):
         load(tmp_path)
@@ -126,7 +126,7 @@ def test_a_folder_named_as_the_settings_says_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_settings_toml_shows_the_defaults_of_sections_that_repeat(section: str, model: type[Section]) -> None:
-    """As the example's value or in its comment. TOML has no word for None, nor for a list of sections that is empty."""
+    """As the value of the example or in its comment. TOML cannot express None, nor an empty list of sections."""
     text = (ROOT / "settings.toml").read_text("utf-8")
     example = re.split(rf"^(?:# )?\[\[{re.escape(section)}\]\]", text, flags=re.MULTILINE)[1]
     shown = dict(reversed(re.findall(r"^(?:# )?(\w+) = (.*)", example, re.MULTILINE)))  # the first of a name counts

@@ -68,7 +68,7 @@ def watched(time: float, progress: float, segments: str) -> Statement:
 
 
 def session() -> list[Statement]:
-    """Watch 0 to 10, pause, go on to 20, jump to 40, watch to the end, leave."""
+    """A session: watch from 0 to 10 s, pause, watch to 20 s, jump to 40 s, watch to the end, leave."""
     whole = watched(60.5, 0.669, "0[.]20[,]40[.]60.5")
     completed = of_video(COMPLETED, 43, whole, {"completion_threshold": 0.6})
     completed["result"] |= {"completion": True, "duration": "PT43S"}
@@ -85,7 +85,7 @@ def session() -> list[Statement]:
 
 
 def corpus(name: str) -> list[Statement]:
-    """Cases of other projects, with three LRSs' answers to them; skips where their folder is not."""
+    """Cases of other projects with the answers of three LRSs. Skips the test if their folder does not exist."""
     folder = os.environ.get("POD_JOBS_TEST_XAPI") or Path(__file__).parents[4] / "shared" / "xapi"
     file = Path(folder) / name
     if not file.exists():

@@ -35,7 +35,7 @@ def long_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch, long_source: Path) -> Settings:
-    """Every video is long; video 3 has its source."""
+    """Settings by which every video is long. Video 3 has a source."""
     for name, value in {"SHARE_FROM_MIN": "0.4", "CHUNK_S": "4", "SEGMENT_S": "2", "COPY_TOP": "false"}.items():
         monkeypatch.setenv(f"POD_JOBS_ENCODE__{name}", value)
     video = settings.media_folder / "videos/000003"
@@ -55,7 +55,7 @@ def chunks_of(work: Path) -> Path:
 
 @pytest.fixture
 def shared(redis: Redis, start_worker: StartWorker, work: Path) -> tuple[WorkerProcess, WorkerProcess]:
-    """Owner and helper, both at a chunk."""
+    """An owner and a helper, each of which is encoding a chunk."""
     workers = [start_worker(), start_worker()]
     wait_until(lambda: states(redis) == ["idle", "idle"], what="both workers are idle")
     assert queue.enqueue(redis, ENCODE, JOB, {"task": 7, "generation": 1})
@@ -68,7 +68,7 @@ def shared(redis: Redis, start_worker: StartWorker, work: Path) -> tuple[WorkerP
 
 @pytest.fixture
 def warnings(tmp_path: Path) -> Iterator[Path]:
-    """What the workers that start after this log as a warning or worse."""
+    """The warnings and errors of workers that start from now on."""
     handler = logging.FileHandler(tmp_path / "warnings")
     handler.setLevel(logging.WARNING)
     logging.getLogger().addHandler(handler)
@@ -92,7 +92,7 @@ def horse_of(worker: WorkerProcess) -> int:
 
 
 def nobody_works_in(work: Path) -> bool:
-    """No process stands in the folder: no ffmpeg is left."""
+    """Is no process, and so no ffmpeg, left in the folder?"""
     for link in Path("/proc").glob("[0-9]*/cwd"):
         try:
             if os.readlink(link).startswith(str(work)):
@@ -116,7 +116,7 @@ def ended(redis: Redis, job_id: str = JOB) -> Callable[[], bool]:
 
 
 def assert_whole(work: Path) -> str:
-    """The published folder is complete; returns its log."""
+    """Check that the published folder is complete. Returns its log."""
     folder = work.with_name(JOB)
     assert frames(folder / "360p.m4s") == frames(folder / "360p.mp4") == SECONDS * 25
     assert not chunks_of(work).exists()

@@ -1,4 +1,4 @@
-"""The encode job by a real worker; what it encodes is tested with the media library."""
+"""The job type encode in a real worker. The tests of the media library check the results."""
 
 import pytest
 from redis import Redis

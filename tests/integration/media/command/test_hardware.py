@@ -1,4 +1,4 @@
-"""Graphics cards on every ffmpeg build: here none works, and the processor takes over."""
+"""Graphics cards on every build of ffmpeg. None works on this machine, and the processor takes over."""
 
 import glob
 import subprocess
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_is_known_to_the_encoder(tools: Tools, name: str) -> None:
-    """The trial gets as far as the missing card."""
+    """The trial fails only because there is no card."""
     encoder = hardware.encoders(DEVICE)[name]
     lacking = hardware.equip(tools, name, DEVICE).hardware.lacking
     assert lacking.startswith(f"{name}: ") and MISSING[name] in lacking and "\n" not in lacking

@@ -26,7 +26,7 @@ def packets(path: Path) -> list[bytes]:
 
 
 def white_s(path: Path) -> float:
-    """When the flash is seen, from the first picture on."""
+    """When the flash appears, in seconds from the first picture."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     return next(f.time for f in frames if f.to_image().convert("L").getpixel((9, 9)) > 128) - frames[0].time

@@ -1,4 +1,4 @@
-"""Kept ranges, in one pass: what is seen, heard and read is what was kept."""
+"""Cuts in one pass: picture, sound and captions are those of the kept parts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ def flash_s(path: Path) -> tuple[float, float]:
 
 
 def tones(path: Path) -> list[float]:
-    """When there is sound."""
+    """From when to when there is sound."""
     with av.open(str(path)) as container:
         frames = list(container.decode(audio=0))
     return [frame.time for frame in frames if any(byte for byte in bytes(frame.planes[0])[:2000:7]) and loud(frame)]

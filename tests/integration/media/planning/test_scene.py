@@ -34,7 +34,7 @@ COLOURS = {
 
 
 class Shelf:
-    """Plain clips in a folder, each of one colour, with a tone or silent."""
+    """Simple clips in a folder, each of one colour, with a tone or silent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,7 +75,7 @@ def made(tools: Tools, tmp_path: Path) -> "Studioed":
 
 
 class Studioed:
-    """Runs an encode and looks at its download."""
+    """Runs an encoding and looks at its download."""
 
     def __init__(self, tools: Tools, folder: Path) -> None:
         self.tools, self.folder = tools, folder
@@ -189,7 +189,7 @@ def test_side_by_side_at_the_height_of_the_smaller_one(made: Studioed, shelf: Sh
     assert made.size()[0] == pytest.approx(width, abs=2)
     assert made.size()[1] == 360
     places = [x / width for x in (5, 320, 630, 650, 800, width - 5)]
-    for at_s in (0.1, 1.0, 1.8):  # what ends first stays as it was
+    for at_s in (0.1, 1.0, 1.8):  # the one that ends first keeps its last picture
         assert [made.seen(at_s, x, 0.5) for x in places] == ["blue"] * 3 + ["red"] * 3
     assert made.heard() == about((0.0, 1.5))
     with av.open(str(made.folder / "360p.mp4")) as container:

@@ -17,7 +17,7 @@ from tests.unit.media.samples import LIMITS
 
 @pytest.fixture(scope="session")
 def any_tools() -> Tools:
-    """The probe does not use ffmpeg, only its lists: one build will do."""
+    """The tools of one build, because the probe uses only the lists of ffmpeg."""
     return find_tools("", "auto")
 
 

@@ -134,7 +134,7 @@ def test_ticks_come_twice_a_second_without_any_output(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("obeys", [True, False])
 def test_what_tick_raises_ends_the_process(tmp_path: Path, obeys: bool) -> None:
-    """SIGTERM is enough for one that obeys; the other gets SIGKILL after the grace."""
+    """SIGTERM is enough for a process that obeys it; another one gets SIGKILL after the grace."""
     ignore = "" if obeys else "signal.signal(signal.SIGTERM, signal.SIG_IGN);"
     code = f"import os, signal, time; {ignore} print(os.getpid(), flush=True); time.sleep(60)"
     pids: list[int] = []

@@ -11,7 +11,7 @@ from pod_jobs.media.process.tools import Tools
 
 @pytest.fixture
 def locked_in(tools: Tools, tmp_path: Path):
-    """What a shell script prints in there; it works in the folder `out`."""
+    """Run a shell script in the sandbox, in the folder `out`. Returns what it prints."""
     if tools.sandbox.kind != "bwrap":
         pytest.skip("bubblewrap does not work here")
     folder, source = tmp_path / "out", tmp_path / "source"
@@ -26,7 +26,7 @@ def locked_in(tools: Tools, tmp_path: Path):
 
 
 def test_only_the_folder_can_be_written(locked_in, tmp_path: Path) -> None:
-    """/proc/sys most of all: root without any capability still owns the kernel's settings."""
+    """This includes /proc/sys: root without any capability still owns the settings of the kernel."""
     places = ["/x", "/usr/x", "/dev/x", "/dev/shm/x", "/etc/x", f"{tmp_path}/x", f"{tmp_path}/source"]
     places += ["/proc/sys/kernel/domainname", "/proc/sys/kernel/core_pattern"]
     tries = [f"(true >> {place}) 2>/dev/null && echo {place}" for place in places]

@@ -88,7 +88,7 @@ class Helpers:
     def work(self) -> None:
         wait_until((self.shared / chunks.LAYOUT).exists)
         if self.damages:
-            chunks.checksum = lambda path: 1  # in this process only
+            chunks.checksum = lambda path: 1  # only in this process
         chunks.help_out(self.shared, self.source, self.tools, self.tick, lambda: not self.damages)
 
     def tick(self, frames: int) -> None:

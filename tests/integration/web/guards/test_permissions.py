@@ -92,7 +92,7 @@ def is_let_in(response: TestResponse) -> bool:
 
 
 def compare(app: Flask, ask_as: FlaskClient | Browser, role: str, by: str, **headers: str) -> list[str]:
-    """What is answered otherwise than documented, for one kind of caller at every address."""
+    """The differences between answers and documentation, for one kind of caller at every address."""
     client = ask_as.client if isinstance(ask_as, Browser) else ask_as
     wrong = []
     for method, address in addresses(app):

@@ -103,7 +103,7 @@ def test_an_upload_that_does_not_move_gives_its_room_away(callers: dict[str, Cal
 
 @pytest.mark.usefixtures("catalog")
 def test_nobody_keeps_all_the_room_by_announcing(callers: dict[str, Caller], room: int) -> None:
-    """Neither at once nor by waiting until the first ones count no more as moving."""
+    """Neither at once, nor after the first uploads no longer count as moving."""
     first = begin(callers["léa"], int(0.6 * room))
     said = problem(begin(callers["léa"], int(0.3 * room)), 429, "room-limit")
     assert "of the disk in all" in said["title"]

@@ -71,7 +71,7 @@ def test_a_new_password_ends_the_other_sessions_and_tokens_if_wanted(
 
 @pytest.mark.parametrize("path", ["tokens", "password", "sign-out-everywhere"])
 def test_a_token_makes_no_other_way_in(lea: Caller, path: str) -> None:
-    """It would outlive the token's revocation."""
+    """It would still work after the token has been revoked."""
     form = {"label": "more", "present": PASSWORD, "new": "a new and longer one"}
     assert lea("POST", f"/account/{path}", data=form).status_code == 403
 
