@@ -54,5 +54,5 @@ def placed_nowhere(path: str) -> None:
 
 @pytest.fixture
 def task(lecturer: User) -> Task:
-    """The first encode of a new video."""
+    """The first task of a new video: its encoding for the web."""
     return videos.create(lecturer, "Été 🎓", SOURCE, NOW, placed_nowhere, UPLOAD)[1][0]

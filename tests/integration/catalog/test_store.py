@@ -141,7 +141,7 @@ def test_a_periodic_tick_fires_once_whoever_asks(catalog: Database) -> None:
 
 
 def test_numbers_are_never_given_out_again(lecturer: User) -> None:
-    """A job's id is made of its task's number; RQ remembers ids."""
+    """The id of a job contains the number of its task, and RQ remembers ids."""
     first = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, UPLOAD)[1][0]
     retention.forget_video(first.video_id or 0)
     second = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, UPLOAD)[1][0]
