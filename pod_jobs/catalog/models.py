@@ -129,6 +129,7 @@ class Video(Table):
     is_video = BooleanField(null=True)  # False = sound only; null = not known yet
     facts = JsonField(default=dict)  # what the probe found, for people
     warnings = JsonField(default=list)  # [{"code": …, "reason": …}] of the published run
+    poster = CharField(250, null=True)  # the thumbnail that its owner chose, by its file name; null = the first
     published_folder = CharField(250, null=True)  # relative to the media folder; null = nothing to play yet
     created_at = InstantField(index=True)
     deleted_at = InstantField(null=True, index=True)

@@ -105,6 +105,7 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
         cpu_s=round(work.journal.cpu_s, 2),
         peak_mb=round(work.journal.peak_mb, 1),
         commands=tuple(work.journal.commands),
+        opening_s=round(work.timeline.offset_s, 3),
     )
 
 

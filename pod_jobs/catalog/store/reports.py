@@ -17,7 +17,7 @@ from pod_jobs.catalog.store import events, tasks
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
 from pod_jobs.errors import REASON_LIMIT, SENTENCES, FfmpegKilled, ResultRejected, Superseded
 
-INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb")  # figures of a result that the task keeps
+INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "opening_s")  # figures of a result that the task keeps
 
 
 @dataclass(frozen=True)

@@ -107,14 +107,31 @@ def order(video_id: int, new: NewTask, author: User, now: datetime) -> Task:
         return tasks.order(video, new, author, now)
 
 
-def rename(video_id: int, title: str, user: User) -> Video:
-    """Errors: NotFound, Forbidden, Refused for an empty title."""
-    video = get_to_change(video_id, user)
-    if not title.strip():
-        raise Refused("an empty title")
-    video.title = title.strip()[:250]
-    video.save(only=[Video.title])
+def change(video_id: int, changes: dict[str, str | None], user: User) -> Video:
+    """Change `title`, `poster` or both. `poster` is the file name of a thumbnail; None: the first that shows something.
+    It stays chosen when the video is encoded again.
+
+    Errors: NotFound (also for a thumbnail that the video does not have), Forbidden, Refused for an empty title.
+    """
+    with transaction():
+        video = get_to_change(video_id, user)
+        if "title" in changes:
+            title = (changes["title"] or "").strip()
+            if not title:
+                raise Refused("an empty title")
+            video.title = title[:250]
+        if "poster" in changes:
+            poster = changes["poster"]
+            if poster is not None and not _has_thumbnail(video, poster):
+                raise NotFound(f"thumbnail {poster!r} of video {video_id}")
+            video.poster = poster
+        video.save(only=[Video.title, Video.poster])
     return video
+
+
+def _has_thumbnail(video: Video, name: str) -> bool:
+    of_player = (Output.video == video, Output.folder == video.published_folder, Output.kind == "thumbnail")
+    return bool(Output.select().where(*of_player, Output.name == name).exists())
 
 
 def delete(video_id: int, user: User, now: datetime) -> list[Task]:

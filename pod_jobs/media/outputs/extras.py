@@ -1,6 +1,7 @@
 """Still pictures, captions and chapters. If one of them fails, the video gets a remark and does not fail."""
 
 import os
+from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media.facts.media_info import MediaInfo
@@ -42,13 +43,31 @@ def _one_picture(work: Work, argv: list[str], duration_s: float, *, from_source:
 
 def _stills(work: Work, picture: Picture, duration_s: float, thumbnails: int) -> None:
     names = [f"thumbnail_{thumbnails + n}.jpg" for n in range(1, len(images.THUMBNAILS_AT) + 1)]
+    grey = [work.folder / images.grey_copy(name) for name in names]
     board = images.plan_storyboard(duration_s, picture.renditions[0], picture.keyframe_s)
-    work.side("pictures", images.build_pictures(work.tools, picture.renditions, duration_s, names, board), duration_s)
+    argv = images.build_pictures(work.tools, picture.renditions, duration_s, names, board)
+    try:
+        work.side("pictures", argv, duration_s)
+        order = images.best_first([images.contrast(plain_files.read_bytes(path)) for path in grey])
+    finally:
+        for path in grey:
+            plain_files.remove(path)
+    _put_in_order(work.folder, names, order)
     if board:
         os.replace(work.folder / "storyboard_1.jpg", work.folder / board.sheets[0])
     checks.check_pictures(work.folder, [*names, *(board.sheets if board else ())])
     if board:
         plain_files.write_text(work.folder / "storyboard.vtt", images.build_vtt(board))
+
+
+def _put_in_order(folder: Path, names: list[str], order: list[int]) -> None:
+    """Give the picture `names[order[n]]` the name `names[n]`. The first name is the poster's, see images.best_first."""
+    if order == sorted(order):
+        return
+    for name in names:
+        os.replace(folder / name, folder / f"old_{name}")
+    for name, place in zip(names, order, strict=True):
+        os.replace(folder / f"old_{names[place]}", folder / name)
 
 
 def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_s: float) -> None:

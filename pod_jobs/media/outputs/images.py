@@ -5,6 +5,7 @@ pictures come from what the encoder wrote. Only key frames are decoded: ten minu
 """
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ MOST_SHEETS = 4
 OURS = ("-nofind_stream_info",)  # our init segments say everything; ffmpeg would decode a frame of each input
 ONE_FRAME = ("-threads", "1")  # with more threads, more frames are decoded before the first one comes out
 JPEG = ("-q:v", "4", "-strict", "unofficial")
+GREY_WIDTH_PX, GREY_HEIGHT_PX = 64, 36  # of the tiny copy of a thumbnail that tells whether it shows anything
+LEAST_CONTRAST = 3.0  # standard deviation of its grey values, 0 to 255: a page with one line of text has 6
 # as JFIF has it; yuvj420p, which JPEG encoders ask for, is deprecated: hence -strict
 TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
 
@@ -78,7 +81,10 @@ def build_pictures(
     names: Sequence[str],
     board: Storyboard | None,
 ) -> list[str]:
-    """One command for the thumbnails (`names`, spread over the duration) and the sheets of the storyboard."""
+    """One command for the thumbnails (`names`, spread over the duration) and the sheets of the storyboard.
+
+    Beside each thumbnail goes a tiny grey copy, see `contrast`.
+    """
     source = thumbnail_source(renditions)
     argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
     for share in THUMBNAILS_AT:
@@ -89,10 +95,34 @@ def build_pictures(
     still = ["-frames:v", "1", "-fps_mode", "passthrough", "-vf", f"scale={TO_JPEG}", *JPEG, "-update", "1"]
     for n, name in enumerate(names):
         argv += ["-map", f"{n}:v:0", *still, name]
+        tiny = f"scale={GREY_WIDTH_PX}:{GREY_HEIGHT_PX}:flags=area:out_range=full,format=gray"
+        argv += ["-map", f"{n}:v:0", "-frames:v", "1", "-vf", tiny, "-f", "rawvideo", grey_copy(name)]
     if board:
         argv += ["-map", f"{len(THUMBNAILS_AT)}:v:0", "-vf", _storyboard_graph(board), "-fps_mode", "passthrough"]
         argv += [*JPEG, "-frames:v", str(len(board.sheets)), "-start_number", "1", "storyboard_%d.jpg"]
     return argv
+
+
+def grey_copy(name: str) -> str:
+    """The file with the tiny grey copy of a thumbnail; it is removed when it was read."""
+    return f"{name}.grey"
+
+
+def contrast(grey: bytes) -> float:
+    """Standard deviation of grey values from 0 to 255; nearly 0 for a black, white or otherwise blank picture."""
+    return statistics.pstdev(grey) if grey else 0.0
+
+
+def best_first(contrasts: Sequence[float]) -> list[int]:
+    """The places of `contrasts` with the first picture that shows something in front, the others in their order.
+
+    When none shows anything, the one with the most contrast goes in front.
+    """
+    places = range(len(contrasts))
+    first = next((n for n in places if contrasts[n] >= LEAST_CONTRAST), None)
+    if first is None:
+        first = max(places, key=lambda n: contrasts[n])
+    return [first, *(n for n in places if n != first)]
 
 
 def _storyboard_graph(board: Storyboard) -> str:

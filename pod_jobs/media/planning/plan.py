@@ -77,3 +77,4 @@ class Encoded:
     cpu_s: float
     peak_mb: float
     commands: tuple[str, ...]
+    opening_s: float = 0.0  # length of what was put before the recording

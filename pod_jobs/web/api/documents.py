@@ -143,6 +143,7 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
     def first(kind: str, suffix: str = "") -> str | None:
         return next((address(o) for o in outputs if o.kind == kind and o.name.endswith(suffix)), None)
 
+    chosen = next((address(o) for o in outputs if o.kind == "thumbnail" and o.name == row.poster), None)
     master = next((address(o) for o in outputs if o.name == MASTER_NAME), None)
     if master is None and growing is not None:
         master = base + media_path(row, growing, MASTER_NAME)
@@ -150,7 +151,7 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
         "master": master,
         "mp4": [_rendition(output, address(output)) for output in outputs if output.kind == "mp4"],
         "audio": [_rendition(output, address(output)) for output in outputs if output.kind in SOUND],
-        "poster": first("thumbnail"),
+        "poster": chosen or first("thumbnail"),
         "storyboard": first("storyboard", ".vtt"),
         "captions": [{"language": o.language, "url": address(o)} for o in outputs if o.kind == "captions"],
         "chapters": first("chapters"),

@@ -64,6 +64,7 @@ class Result:
     warnings: tuple[Remark, ...] = ()
     infos: dict[str, Any] = field(default_factory=dict)
     first_playable_s: Amount | None = None
+    opening_s: Amount | None = None
     wall_s: Amount | None = None
     cpu_s: Amount | None = None
     peak_mb: Amount | None = None

@@ -1,4 +1,4 @@
-"""/videos: list, upload in one request, show, rename, delete, order a task."""
+"""/videos: list, upload in one request, show, change title and poster, delete, order a task."""
 
 from pathlib import Path
 from typing import IO
@@ -83,10 +83,17 @@ def show(video_id: int) -> ResponseReturnValue:
 
 @blueprint.patch("/videos/<int:video_id>")
 @access.needs("change-videos")
-def rename(video_id: int) -> ResponseReturnValue:
-    title = received_files.title_of(answers.field(answers.body(), "title", str), "")
-    row = videos.rename(video_id, title, require_user())
-    return documents.video(site().redis, link_base(), row)
+def change(video_id: int) -> ResponseReturnValue:
+    """`title`, `poster` or both. Errors: NotFound, Forbidden, Malformed, Refused."""
+    said = answers.body()
+    if not said or said.keys() - {"title", "poster"}:
+        raise Malformed("an object with title, poster or both is needed")
+    changes: dict[str, str | None] = {}
+    if "title" in said:
+        changes["title"] = received_files.title_of(answers.field(said, "title", str), "")
+    if "poster" in said:
+        changes["poster"] = None if said["poster"] is None else answers.field(said, "poster", str)
+    return documents.video(site().redis, link_base(), videos.change(video_id, changes, require_user()))
 
 
 @blueprint.delete("/videos/<int:video_id>")

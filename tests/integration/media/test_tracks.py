@@ -13,7 +13,7 @@ from pod_jobs.media.encode import Encoded, EncodePlan, encode
 from pod_jobs.media.facts.mp4_boxes import read_tracks
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
-from tests.clips import Clips, real_media
+from tests.clips import H264, Clips, ffmpeg, pattern, real_media
 from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
@@ -115,3 +115,19 @@ def test_sound_alone_has_its_wave_for_a_picture(clips: Clips, tools: Tools, tmp_
     (picture,) = av.open(str(tmp_path / "thumbnail_1.jpg")).decode(video=0)
     assert (picture.width, picture.height) == (1280, 360)
     assert len(set(picture.to_image().convert("L").tobytes())) > 10
+
+
+def test_the_poster_is_not_black_when_another_picture_shows_something(tmp_path: Path, tools: Tools) -> None:
+    source, folder = tmp_path / "source.mp4", tmp_path / "out"
+    graph = "[1:v]setpts=PTS-STARTPTS[b];[0:v][b]concat=n=2"
+    black = ("-f", "lavfi", "-i", "color=black:s=320x180:r=25:d=7")
+    ffmpeg(*black, *pattern(seconds=5), "-filter_complex", graph, *H264, str(source))
+    result = encoded(source, folder, tools)
+    assert not result.warnings
+    assert [one.name for one in result.outputs if one.kind == "thumbnail"] == [f"thumbnail_{n}.jpg" for n in (1, 2, 3)]
+    spread = []
+    for n in (1, 2, 3):
+        (picture,) = av.open(str(folder / f"thumbnail_{n}.jpg")).decode(video=0)
+        grey = bytes(picture.reformat(format="gray").planes[0])
+        spread.append(max(grey) - min(grey))
+    assert spread[0] > 100 and spread[1] < 20 and spread[2] < 20

@@ -11,7 +11,7 @@ from pod_jobs.catalog.store import outbox, users
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
-from tests.integration.web.conftest import Caller, Worker, problem
+from tests.integration.web.conftest import OUTPUTS, Caller, Worker, problem
 
 
 def test_the_outbox_is_empty_once_the_job_is_enqueued(lea: Caller, catalog: None) -> None:
@@ -36,6 +36,30 @@ def test_a_finished_encode_is_shown_with_everything_to_play(lea: Caller, worker:
     assert video["task"]["infos"] == {"wall_s": 3.0, "cpu_s": 6.5} and video["task"]["queued_s"] >= 0
     task = lea("GET", f"/api/v1/tasks/{order['task']}").get_json()
     assert [(a["number"], a["worker"], a["outcome"]) for a in task["attempts"]] == [(1, "encoding.host.1", "done")]
+
+
+def test_the_owner_chooses_the_poster(lea: Caller, worker: Worker) -> None:
+    video = lea.upload()
+    order = worker.start(video["task"])
+    second = {"kind": "thumbnail", "name": "thumbnail_2.jpg", "mime": "image/jpeg", "bytes": 3}
+    worker.finish(order, outputs=[*OUTPUTS, second])
+    path = f"/api/v1/videos/{video['id']}"
+
+    def poster(**said: Any) -> str:
+        return str(lea("PATCH", path, json=said).get_json()["play"]["poster"]).rpartition("/")[2]
+
+    assert poster(poster="thumbnail_2.jpg") == "thumbnail_2.jpg"
+    assert poster(title="Thermodynamics") == "thumbnail_2.jpg", "a new title changes no picture"
+    problem(lea("PATCH", path, json={"poster": "360p.mp4", "title": "x"}), 404, "not-found")
+    problem(lea("PATCH", path, json={"poster": 2}), 400, "malformed")
+    problem(lea("PATCH", path, json={}), 400, "malformed")
+    assert lea("GET", path).get_json()["title"] == "Thermodynamics", "what was refused changed nothing"
+    again = lea("POST", f"{path}/encode").get_json()
+    worker.finish(worker.start(again), outputs=[*OUTPUTS, second])
+    assert lea("GET", path).get_json()["play"]["poster"].endswith("-g1/thumbnail_2.jpg"), (
+        "a new encode keeps the choice"
+    )
+    assert poster(poster=None) == "thumbnail_1.jpg"
 
 
 def test_a_running_encode_is_playable_from_its_first_segments_on(lea: Caller, worker: Worker, redis: Redis) -> None:

@@ -1,6 +1,14 @@
 import pytest
 
-from pod_jobs.media.outputs.images import Storyboard, build_pictures, build_vtt, plan_storyboard, thumbnail_source
+from pod_jobs.media.outputs.images import (
+    Storyboard,
+    best_first,
+    build_pictures,
+    build_vtt,
+    contrast,
+    plan_storyboard,
+    thumbnail_source,
+)
 from tests.unit.media.samples import TOOLS, planned
 
 LADDER = (planned(0, 640, 360), planned(1, 1280, 720), planned(2, 1920, 1080))
@@ -62,3 +70,19 @@ def test_one_command_for_all_pictures() -> None:
 def test_thumbnails_come_from_720_lines_at_most() -> None:
     assert thumbnail_source(LADDER).name == "720p"
     assert thumbnail_source(LADDER[2:]).name == "1080p"
+
+
+@pytest.mark.parametrize(
+    ("grey", "least", "most"),
+    [(b"", 0, 0), (bytes(64), 0, 0), (b"\xff" * 64, 0, 0), (b"\x10\x11" * 32, 0.1, 1), (b"\x00\xff" * 32, 100, 128)],
+)
+def test_contrast_is_nothing_for_a_blank_picture(grey: bytes, least: float, most: float) -> None:
+    assert least <= contrast(grey) <= most
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "order"),
+    [([40, 50, 60], [0, 1, 2]), ([0, 50, 60], [1, 0, 2]), ([0, 1, 60], [2, 0, 1]), ([0, 2, 1], [1, 0, 2])],
+)
+def test_the_first_picture_that_shows_something_comes_first(contrasts: list[float], order: list[int]) -> None:
+    assert best_first(contrasts) == order
