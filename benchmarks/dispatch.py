@@ -3,7 +3,7 @@
 rq        RQ's own worker, forking, with a function that does nothing
 ours      our worker and runtime, with a job that does nothing
 task      the same with all that a task needs: the catalog asked to start it, lock, folder, marker, report sent
-latency   from the commit of an order to the attempt's start, worker idle, one order at a time, through the real web app
+latency   from the commit of an order to the start of its attempt by an idle worker: one order at a time, real web app
 """
 
 import argparse

@@ -101,8 +101,8 @@ def measure_file(source: Path, tools: Tools, options: argparse.Namespace) -> Row
 
 
 def there_and_back(names: Sequence[str], rounds: int) -> Iterator[str]:
-    """In turn, so that a busy minute of the machine hits all; every second round backwards, so that none always follows the
-    hottest."""
+    """The `names` in turn, `rounds` times, so that a busy minute of the machine hits all of them. Every second round goes
+    backwards, so that none always follows the one that heats the machine most."""
     for n in range(rounds):
         yield from names[:: -1 if n % 2 else 1]
 

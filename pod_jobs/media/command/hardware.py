@@ -1,7 +1,7 @@
-"""Encoders of graphics cards: NVENC, VAAPI, Quick Sync. Whether one works is tried once, when a worker starts.
+"""Encoders of graphics cards: NVENC, VAAPI, Quick Sync. A worker tries once, when it starts, whether one works.
 
-Only H.264 is given to them: AV1 and VP9 are for small files, and there the processor is better. They know no CRF: a rung's
-is taken as the nearest thing that each has.
+They encode only H.264: AV1 and VP9 are for small files, which the processor does better. They have no CRF, so that of a
+rung becomes the nearest option of each encoder.
 """
 
 import glob
@@ -25,10 +25,10 @@ TRIAL_S = 30
 SPEAKER = re.compile(r"^\[[^]]*\] ")  # "[h264_nvenc @ 0x55a84e0342c0] "
 DRI = ("/dev/dri",)
 NVIDIA = ("/dev/nvidia*",)
-# x264's words -> NVENC's: p1 is the fastest
+# x264's presets -> NVENC's, where p1 is the fastest
 NVENC_PRESETS = {"ultrafast": "p1", "superfast": "p1", "veryfast": "p2", "faster": "p3", "fast": "p4", "medium": "p5"}
 NVENC_PRESETS |= {"slow": "p6", "slower": "p7", "veryslow": "p7"}
-QSV_FASTEST = {"ultrafast": "veryfast", "superfast": "veryfast"}  # the others have the same names
+QSV_FASTEST = {"ultrafast": "veryfast", "superfast": "veryfast"}  # the other presets have the same names
 
 
 def _nvenc(rung: Rendition) -> dict[str, str]:
@@ -37,12 +37,12 @@ def _nvenc(rung: Rendition) -> dict[str, str]:
 
 
 def _vaapi(rung: Rendition) -> dict[str, str]:
-    """The one mode that every driver has; it knows no ceiling."""
+    """The only mode that every driver has; it has no ceiling."""
     return {"profile": "high", "rc_mode": "CQP", "qp": _level(rung)}
 
 
 def _qsv(rung: Rendition) -> dict[str, str]:
-    """ICQ: what `global_quality` without a bit rate means."""
+    """ICQ, which is what `global_quality` without a bit rate means."""
     preset = QSV_FASTEST.get(rung.preset, rung.preset)
     return {"profile": "high", "preset": preset, "global_quality": _level(rung)}
 
@@ -52,7 +52,7 @@ def _level(rung: Rendition) -> str:
 
 
 def encoders(vaapi_device: str) -> dict[str, Encoder]:
-    """By the names of the settings, in the order in which "auto" tries them."""
+    """The encoders by their names in the settings, in the order in which "auto" tries them."""
     nvenc = Encoder(
         "h264_nvenc",
         grid=lambda keyframe_s, _fps: ["-no-scenecut", "1", "-forced-idr", "1", *forced(keyframe_s)],
@@ -79,7 +79,7 @@ def encoders(vaapi_device: str) -> dict[str, Encoder]:
 
 
 def equip(tools: Tools, wanted: str, vaapi_device: str) -> Tools:
-    """`tools` with the hardware that `wanted` ("none", "auto" or a name) names, if it passes the trial; up to 30 s each."""
+    """`tools` with the hardware of `wanted` ("none", "auto" or a name), if it passes the trial. Each trial takes up to 30 s."""
     known = encoders(vaapi_device)
     names = [*known] if wanted == "auto" else [] if wanted == "none" else [wanted]
     faults = []
@@ -93,13 +93,13 @@ def equip(tools: Tools, wanted: str, vaapi_device: str) -> Tools:
 
 
 def with_hardware(tools: Tools, encoder: Encoder) -> Tools:
-    """`tools` that encode with it, and whose sandbox shows its devices."""
+    """`tools` that encode with `encoder`, in a sandbox that shows its devices."""
     devices = tuple(sorted(path for pattern in encoder.devices for path in glob.glob(pattern)))
     return replace(tools, hardware=Hardware(encoder), sandbox=replace(tools.sandbox, devices=devices))
 
 
 def build_trial(tools: Tools, encoder: Encoder) -> list[str]:
-    """One second, with the very options of an encode."""
+    """The command of the trial: one second, with the same options as an encoding."""
     picture = f"testsrc2=s=640x360:r={TRIAL_FPS}:d={TRIAL_FRAMES / TRIAL_FPS}"
     return [
         *(tools.ffmpeg, *ALWAYS, *encoder.opening, "-f", "lavfi", "-i", picture, "-vf", encoder.ending),
@@ -108,7 +108,7 @@ def build_trial(tools: Tools, encoder: Encoder) -> list[str]:
 
 
 def _try(tools: Tools, encoder: Encoder) -> str:
-    """Why it does not work here; "" when it does."""
+    """Why the encoder does not work here; "" if it works."""
     if encoder.name not in tools.encoders:
         return f"this ffmpeg has no {encoder.name}"
     bounds = Bounds(wall_s=TRIAL_S, memory_mb=0 if encoder.maps_everything else 4000, file_mb=50)
@@ -119,7 +119,7 @@ def _try(tools: Tools, encoder: Encoder) -> str:
             finished, _ = capture(argv, folder, bounds, lambda: None)
             failure = exits.error_of(finished, behind_bwrap=tools.sandbox.kind == "bwrap")
             if failure:
-                return SPEAKER.sub("", failure.reason.strip().partition("\n")[0])  # the rest only follows from it
+                return SPEAKER.sub("", failure.reason.strip().partition("\n")[0])  # the rest follows from it
             (track,) = read_tracks(folder / "trial.mp4")
         except (PodJobsError, OSError, ValueError) as error:
             return str(error)

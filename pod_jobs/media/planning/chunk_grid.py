@@ -1,15 +1,15 @@
-"""Where a long picture is cut so that several workers can encode it. Pure.
+"""Decides where a long picture is cut into chunks for several workers.
 
-Chunks begin on the grid of segments, and there on the grid of frames: with 29.97 frames a second, the one that is due at
-8 s begins at frame 240, 8.008 s. Each frame belongs to the chunk in which its place on the grid lies.
+Chunks begin where a segment begins, moved to the grid of frames: at 29.97 frames a second, the chunk that is due at 8 s
+begins with frame 240, at 8.008 s. Each frame belongs to the chunk in which its position on the grid lies.
 """
 
 import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-LEAST_SEGMENTS = 3  # of a chunk, but for the first ones: shorter, and starting costs more than sharing saves
-FINEST = 10_000  # denominator of a frame rate
+LEAST_SEGMENTS = 3  # in a chunk, except the first ones; starting a shorter one costs more than sharing saves
+FINEST = 10_000  # largest denominator of a frame rate
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Chunk:
 
     @property
     def start_s(self) -> float:
-        """After the source's start."""
+        """Seconds from the start of the source."""
         return float(self.first_frame / self.rate)
 
     @property
@@ -36,12 +36,12 @@ class Chunk:
 
     @property
     def half_frame_s(self) -> float:
-        """A time stamp may be off its place on the grid by less than this."""
+        """Seconds by which a time stamp may differ from its position on the grid."""
         return float(1 / self.rate / 2)
 
 
 def grid_rate(rate: float) -> Fraction:
-    """29.97002997 -> 30000/1001: what a container's frame rate was before it became a float."""
+    """29.97002997 -> 30000/1001: the fraction that a container's frame rate was before it became a float."""
     ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     return ntsc if abs(float(ntsc) - rate) < 1e-4 else Fraction(rate).limit_denominator(FINEST)
 
@@ -49,8 +49,9 @@ def grid_rate(rate: float) -> Fraction:
 def plan_chunks(duration_s: float, rate: Fraction, segment_s: int, chunk_s: int, workers: int) -> tuple[Chunk, ...]:
     """Chunks of about `chunk_s` for `workers` who take them in order.
 
-    The first ones are short and double, so that a viewer may begin after seconds and never catches up; the last ones are a
-    `workers`-th of what is left, so that all end together (guided self-scheduling, Polychronopoulos and Kuck, 1987).
+    The first ones are short, and each is twice as long as the one before, so that a viewer can begin after seconds and never
+    catches up. The last ones are a `workers`-th of what is left, so that all workers end together (guided self-scheduling,
+    Polychronopoulos and Kuck, 1987).
     """
     total = math.ceil(duration_s / segment_s)
     most = max(1, chunk_s // segment_s)

@@ -1,7 +1,7 @@
-"""Encoders, and what a rung of the settings means to each of them. Pure.
+"""Encoders, and the options that a rung of the settings stands for in each of them.
 
-A rung's `crf` and `preset` are in the words of its codec: x264's for H.264, SVT-AV1's numbers for AV1, libvpx's `cpu-used`
-for VP9.
+A rung's `crf` and `preset` are on the scale of its codec: x264's for H.264, SVT-AV1's numbers for AV1, and libvpx's
+`cpu-used` for VP9.
 """
 
 from collections.abc import Callable, Collection
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pod_jobs.errors import SettingsError
 from pod_jobs.media.planning.ladder import Rendition
 
-# x264's fastest presets refine motion and do not weigh coefficients; the other way round is better for the time (docs/media.md)
+# x264's fastest presets refine motion and do not weigh coefficients. The opposite gives more for the time (docs/media.md)
 FASTEST = ("superfast", "veryfast")
 WEIGHED = {"trellis": "1", "subq": "1"}
 CPU_USED_MOST = 8  # libaom's scale ends there, SVT-AV1's at 13
@@ -20,9 +20,10 @@ CPU_USED_MOST = 8  # libaom's scale ends there, SVT-AV1's at 13
 class Encoder:
     """One of ffmpeg's video encoders.
 
-    `grid(keyframe_s, fps)` puts key frames on one grid for all renditions; `quality(rung)` gives the options of one of them,
-    without their stream's number. `ending` is how the filters hand a picture over. For graphics cards: `opening` stands
-    before the inputs, `devices` are patterns of what it opens; CUDA maps more address space than any limit allows.
+    `grid(keyframe_s, fps)` gives the options that put key frames on the same grid in all renditions; `quality(rung)` gives
+    those of one rendition, without the number of its stream. `ending`: the last filters, which hand over the picture. For
+    graphics cards, `opening` comes before the inputs, and `devices` are patterns of the devices that the encoder opens.
+    `maps_everything`: CUDA maps more address space than any limit allows.
     """
 
     name: str
@@ -35,11 +36,11 @@ class Encoder:
 
     @property
     def counts_frames(self) -> bool:
-        """For its grid: then every frame of the rate has to come."""
+        """Does its grid count frames? Then no frame may be left out."""
         return self.grid is _counted
 
     def stream_options(self, number: int, rung: Rendition) -> list[str]:
-        """The options of the output's picture `number`."""
+        """The options for the picture with this `number` in the output."""
         options = [f"-c:v:{number}", self.name]
         for name, value in self.quality(rung).items():
             options += [f"-{name}:v:{number}", value]
@@ -48,7 +49,7 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What encodes H.264 here instead of the processor: `encoder`, if any. `lacking` says why a wanted one does not work."""
+    """The graphics card that encodes H.264 here: `encoder`, or None. `lacking` says why the one that is wanted does not work."""
 
     encoder: Encoder | None = None
     lacking: str = ""
@@ -56,7 +57,7 @@ class Hardware:
 
 @dataclass(frozen=True)
 class SoundEncoder:
-    """One of ffmpeg's audio encoders. `delay` samples stand before the first one; rates other than `rates_hz` become 48,000."""
+    """One of ffmpeg's audio encoders. It puts `delay` samples before the first. Rates not in `rates_hz` become 48,000 Hz."""
 
     name: str
     delay: int
@@ -68,7 +69,7 @@ def forced(keyframe_s: int) -> list[str]:
 
 
 def _counted(keyframe_s: int, fps: float) -> list[str]:
-    """For encoders that do not take orders about single frames (SVT-AV1) or add key frames of their own."""
+    """A grid by counting frames, for encoders that cannot be told about single frames (SVT-AV1) or add key frames."""
     frames = str(max(1, round(keyframe_s * fps)))
     return ["-g", frames, "-keyint_min", frames]
 
@@ -83,7 +84,7 @@ def _x264(rung: Rendition) -> dict[str, str]:
 
 
 def _constrained(rung: Rendition) -> dict[str, str]:
-    """libvpx and libaom: the wanted quality, and `b` as its ceiling."""
+    """The options of libvpx and libaom: the quality, with `b` as ceiling."""
     speed = min(int(rung.preset), CPU_USED_MOST)
     return {"cpu-used": str(speed), "row-mt": "1", "crf": f"{rung.crf:g}", "b": f"{rung.maxrate_kbps}k"}
 
@@ -108,7 +109,8 @@ OPUS = SoundEncoder("libopus", 312, (48_000,))
 
 
 def find_encoder(codec: str, existing: Collection[str], hardware: Hardware = PROCESSOR) -> Encoder:
-    """The hardware's for H.264, else the one of `codec` among the names `existing`. Errors: SettingsError when there is none."""
+    """The encoder of the hardware for H.264, and otherwise one for `codec` among the names `existing`. Errors: SettingsError
+    when there is none."""
     if codec == "h264" and hardware.encoder:
         return hardware.encoder
     for encoder in ENCODERS[codec]:
@@ -119,10 +121,10 @@ def find_encoder(codec: str, existing: Collection[str], hardware: Hardware = PRO
 
 @dataclass(frozen=True)
 class Container:
-    """What the frames of a pass are handed out in. Every pass writes HLS, because that is what can be watched while it grows,
-    cut into chunks and checked; downloads are copies of its frames. A container that is not HLS keeps its downloads only.
+    """The format in which people get the frames of a pass. Every pass writes HLS, which can be watched while it grows, cut
+    into chunks and checked; downloads are copies of its frames. A container that is not HLS keeps only its downloads.
 
-    `with_picture` and `sound_alone` are the endings of downloads; "": there are none of that sort."""
+    `with_picture` and `sound_alone` are the endings of download names; "" = there are no such downloads."""
 
     sound: SoundEncoder
     with_picture: str
@@ -140,7 +142,7 @@ CONTAINERS = {
 
 
 def find_lacks(container: str, codec: str, existing: Collection[str]) -> list[str]:
-    """What is not among the encoders `existing` and needed: ["libsvtav1 or libaom-av1", "libopus"]."""
+    """The encoders that are needed and not in `existing`, such as ["libsvtav1 or libaom-av1", "libopus"]."""
     needed = [[encoder.name for encoder in ENCODERS[codec]]] if codec else []
     needed.append([CONTAINERS[container].sound.name])
     return [" or ".join(names) for names in needed if not {*names} & {*existing}]

@@ -1,4 +1,4 @@
-"""Keeping only parts of a recording: ranges of the source, and where moments of it come to lie in the result. Pure."""
+"""Cuts: which parts of a recording are kept, and where a moment of the source is in the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Range:
 
 
 def plan_ranges(wanted: Sequence[tuple[float, float]], duration_s: float) -> tuple[Range, ...]:
-    """What is kept of a source of `duration_s`: in order, without overlaps, inside the source. () keeps everything.
+    """The parts to keep of a source of `duration_s`: in order, without overlaps, within the source. () keeps everything.
 
     Errors: BadSource when nothing is left (source-cut-empty), or more than MOST_RANGES pieces (source-cut-pieces).
     """
@@ -44,18 +44,18 @@ def plan_ranges(wanted: Sequence[tuple[float, float]], duration_s: float) -> tup
 
 @dataclass(frozen=True)
 class Timeline:
-    """Where moments of the source come to lie in the result: `ranges` are kept, (): all; `offset_s`: what goes before."""
+    """Translates moments of the source into moments of the result. `ranges` are kept, () = all; `offset_s` comes before."""
 
     ranges: tuple[Range, ...] = ()
     offset_s: float = 0.0
 
     def place(self, start_s: float, end_s: float) -> list[tuple[float, float]]:
-        """Of a cue or a chapter of the source; see `place`."""
+        """Where a cue or a chapter of the source is in the result; see the function `place`."""
         return [(self.offset_s + start, self.offset_s + end) for start, end in place(self.ranges, start_s, end_s)]
 
 
 def place(ranges: Sequence[Range], start_s: float, end_s: float) -> list[tuple[float, float]]:
-    """Where a part of the source comes to lie in what is kept of it; nowhere, once, or in pieces, which do not touch."""
+    """Where a part of the source is in what is kept of it: nowhere, at one place, or in several pieces that do not touch."""
     if not ranges:
         return [(start_s, end_s)]
     pieces: list[tuple[float, float]] = []

@@ -1,4 +1,4 @@
-"""What may be put around, over and beside a recording. Plain values."""
+"""What can be put around, over and beside a recording: credits, a watermark, a second recording. Plain values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +8,8 @@ from pod_jobs.media.planning.layouts import LAYOUTS
 
 @dataclass(frozen=True)
 class Watermark:
-    """A PNG or JPEG in a corner of the recording, not of the credits. `opacity` and `width` are shares, 0 < share <= 1;
-    the width is that of the recording's picture."""
+    """A PNG or JPEG in a corner of the recording, but not of the credits. `opacity` and `width` are shares, 0 < share <= 1;
+    `width` is a share of the width of the recording's picture."""
 
     path: Path
     corner: str = "top-right"
@@ -19,7 +19,7 @@ class Watermark:
 
 @dataclass(frozen=True)
 class Dressing:
-    """Credits are recordings of any size, with sound or without."""
+    """A watermark, and opening and ending credits. Credits are recordings of any size, with or without sound."""
 
     watermark: Watermark | None = None
     opening: Path | None = None
@@ -28,8 +28,8 @@ class Dressing:
 
 @dataclass(frozen=True)
 class Studio:
-    """A second recording of the same time, as a camera beside slides. `layout`: "side" puts it to the right, at the height
-    of the smaller one; "pip-CORNER" inside the first, a quarter of its height."""
+    """A second recording made at the same time, such as a camera beside slides. The `layout` "side" puts it to the right, at
+    the height of the smaller one; "pip-CORNER" puts it inside the first, at a quarter of its height."""
 
     second: Path
     layout: str = "side"

@@ -1,4 +1,4 @@
-"""What goes into an encode and what comes out of it, as plain values."""
+"""What goes into an encoding and what comes out of it, as plain values."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +12,11 @@ from pod_jobs.media.planning.limits import Limits
 class EncodePlan:
     """What to make of a source. Times in seconds; `segment_s` is a multiple of `keyframe_s`.
 
-    `level_lufs`: the loudness to bring the sound to (EBU R 128), None leaves it. `copy_top`: a source that browsers play
-    as it is becomes the top rendition without being encoded. `keep`: the parts to keep, from and to; (): everything.
-    `container` is and `codec` of the picture are keys of tables in codecs.py. `audio_kbps` counts where `renditions` say
-    nothing: in containers of sound alone. `mp3_kbps` 0: no MP3. `with_extras`: captions, chapters, pictures.
-    `dressing`, `studio`: other files that go into the picture.
-    `share_from_s`: a picture that lasts so long is shared among idle workers in chunks of `chunk_s`; 0: never.
+    `level_lufs`: loudness of the result (EBU R 128); None = as it is. `copy_top`: a source that browsers can play becomes the
+    top rendition without being encoded. `keep`: the parts to keep, as (from, to); () = everything. `container`, and `codec`
+    of the picture, are keys of tables in codecs.py. `audio_kbps`: for sound alone; otherwise the `renditions` say it.
+    `mp3_kbps`: 0 = no MP3. `with_extras`: also make captions, chapters and pictures. `dressing`, `studio`: other files that
+    go into the picture. `share_from_s`: a picture that lasts longer is shared in chunks of `chunk_s`; 0 = never.
     """
 
     renditions: tuple[Rendition, ...]
@@ -56,7 +55,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Remark:
-    """What the lecturer should know about a video that is ready nevertheless; `code` is one of errors.SENTENCES."""
+    """Something that the lecturer should know about a video, although it is ready. `code` is one of errors.SENTENCES."""
 
     code: str
     reason: str
@@ -65,7 +64,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What came of a source. `facts` are those of the source; plain values throughout (dataclasses.asdict, JSON)."""
+    """The result of an encoding. `facts` are about the source. All values are plain, for dataclasses.asdict and JSON."""
 
     outputs: tuple[Output, ...]
     duration_s: float

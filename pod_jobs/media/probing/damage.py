@@ -1,5 +1,5 @@
-"""Which file of an encode is damaged, and where. ffmpeg's words do not always say which of its inputs they are about, so
-each file is decoded once more, alone: only after a pass that spoke of damage."""
+"""Finds out which file of an encoding is damaged, and where. ffmpeg does not always say which of its inputs it means, so
+each file is decoded once more, alone. This happens only after a pass that reported damage."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pod_jobs.media.work import Work
 
 
 def place_damage(work: Work, media: MediaInfo) -> float | None:
-    """Seconds of the result at which the recording is damaged, if it is. Other files become remarks."""
+    """Where the recording is damaged, in seconds of the result; None if it is not. Damage of other files becomes a remark."""
     for name, other_s in _damaged_others(work).items():
         work.remark(f"warning-{name}", "", at=clock(other_s))
     at_s = _find(work, work.source, media)
@@ -20,7 +20,7 @@ def place_damage(work: Work, media: MediaInfo) -> float | None:
 
 
 def blamed(work: Work, media: MediaInfo, error: BadSource) -> BadSource:
-    """`error` of a pass, as one of another file where that is damaged and the recording is not."""
+    """The `error` of a pass; if another file is damaged and the recording is not, as an error of that file."""
     if error.code != "source-damaged" or not work.others or _find(work, work.source, media) is not None:
         return error
     name = next(iter(_damaged_others(work)), None)
@@ -32,6 +32,6 @@ def _find(work: Work, path: Path, media: MediaInfo) -> float | None:
 
 
 def _damaged_others(work: Work) -> dict[str, float]:
-    """Name -> seconds from the start of that file."""
+    """Name of each damaged file -> where, in seconds from its start."""
     found = {name: _find(work, feed.path, feed.media) for name, feed in work.others.items()}
     return {name: at_s for name, at_s in found.items() if at_s is not None}

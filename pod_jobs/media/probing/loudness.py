@@ -1,4 +1,4 @@
-"""How loud a sound track is, and by how much to change it (EBU R 128)."""
+"""Measures the loudness of a sound track, and finds the gain that corrects it (EBU R 128)."""
 
 import re
 
@@ -9,14 +9,14 @@ from pod_jobs.media.planning.scene import Feed
 from pod_jobs.media.process import guard
 from pod_jobs.media.work import Work
 
-MEASURED_S = 900  # of a long recording the first quarter of an hour: measuring must not hold up the first picture
-SILENCE_LUFS = -60.0  # what is quieter is left as it is
+MEASURED_S = 900  # at most the first quarter of an hour, because measuring delays the first picture
+SILENCE_LUFS = -60.0  # quieter sound is left as it is
 MOST_GAIN_DB = 20.0
 INTEGRATED = re.compile(r"\bI:\s+(-?[\d.]+) LUFS")
 
 
 def find_gain_db(work: Work, feed: Feed, track: AudioTrack, target_lufs: float) -> float | None:
-    """The gain that brings `track` to `target_lufs`; None when it cannot be measured, is silent, or is right already."""
+    """The gain that brings `track` to `target_lufs`; None if it cannot be measured, is silent, or is right already."""
     argv = [
         *(work.tools.ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "info", "-nostats", "-progress", "pipe:1"),
         *guard.input_options(work.tools.demuxers, work.tools.decoders, work.plan.limits),
@@ -25,7 +25,7 @@ def find_gain_db(work: Work, feed: Feed, track: AudioTrack, target_lufs: float) 
     ]
     try:
         words = work.side("probe", argv, MEASURED_S, feed.path).stderr
-    except PermanentError as error:  # the encode itself will tell what is wrong with the file
+    except PermanentError as error:  # the encoding itself will say what is wrong with the file
         work.journal.note(f"the loudness could not be measured: {error.reason}")
         return None
     loudness = [float(found) for found in INTEGRATED.findall(words)]

@@ -1,4 +1,4 @@
-"""The other files of an encode: probed and guarded like the recording itself, and refused with a word on which it is."""
+"""The other files of an encoding. They are probed and guarded like the recording; a refusal says which file it is."""
 
 import os
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def gather(work: Work, media: MediaInfo) -> Cast | None:
 
 
 def heard_alone(work: Work, media: MediaInfo) -> MediaInfo:
-    """For sound alone: `media`, or where that is silent and the second recording is not, that one as the work's source."""
+    """For sound alone: `media`; or, if that is silent and the second recording is not, the second one as the work's source."""
     studio = work.plan.studio
     if media.audio or studio is None or not (second := _feed(work, "second", studio.second)).media.audio:
         return media
@@ -54,7 +54,7 @@ def heard_alone(work: Work, media: MediaInfo) -> MediaInfo:
 
 @contextmanager
 def _as(what: str) -> Iterator[None]:
-    """A refusal names the file that it is about."""
+    """In this block, a refusal names `what` as the file that it is about."""
     try:
         yield
     except BadSource as error:
@@ -75,7 +75,7 @@ def _feed(work: Work, what: str, path: Path) -> Feed:
 
 
 def _image(work: Work, watermark: Watermark) -> str:
-    """The demuxer of a watermark that decodes."""
+    """The demuxer for a watermark, which must decode."""
     with _as("watermark"):
         demuxer = _signed(watermark.path)
         options = guard.input_options([demuxer], [guard.PICTURES[demuxer]], work.plan.limits)

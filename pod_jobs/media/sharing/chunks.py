@@ -106,7 +106,7 @@ def this_worker() -> str:
 
 
 def read_note(path: Path) -> str:
-    """ "<frames> <worker>", or "" while it is being written."""
+    """The note of a worker, "<frames> <worker>"; "" while it is being written."""
     try:
         text = plain_files.read_text(path)
     except FileNotFoundError:
