@@ -63,6 +63,9 @@ SENTENCES: dict[str, str] = {
     "warning-ending": "The ending credits are damaged {at} after their start, with faults in picture or sound there.",
     "warning-no-picture": "The picture could not be read; only the sound was encoded.",
     "warning-no-sound": "The sound could not be read; the video is silent.",
+    "warning-programs": "The file holds {count} programs, and one of them was encoded. To get another one, save it as a file "
+    "of its own, for example with VLC, and upload that.",
+    "warning-sounds": "The file holds {count} sound tracks; the first {kept} of them are offered.",
     "warning-hardware": "The graphics card failed on this video; the processor encoded it instead.",
     "warning-captions": "Some of the subtitles could not be read.",
     "warning-pictures": "The preview pictures could not be made.",

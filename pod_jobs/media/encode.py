@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pod_jobs.errors import BadSource, PermanentError, translated_os_errors
+from pod_jobs.errors import BadSource, FfmpegFailed, PermanentError, translated_os_errors
 from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.facts.media_info import AudioTrack, MediaInfo
@@ -148,6 +148,10 @@ def _probe(work: Work) -> MediaInfo:
     media = probe(work.source, work.tools, work.plan.limits, lambda: work.report("probe", 0.0))
     if media.is_cut_short:
         work.remark("warning-incomplete", "", present=clock(media.duration_s), claimed=clock(media.claimed_s or 0))
+    if media.programs > 1:
+        work.remark("warning-programs", f"{media.programs} programs", count=str(media.programs))
+    if len(media.audio) > MOST_SOUNDS:
+        work.remark("warning-sounds", "", count=str(len(media.audio)), kept=str(MOST_SOUNDS))
     for kind, word, left in (("video", "picture", media.video), ("audio", "sound", media.audio)):
         codecs = [codec for undecodable, codec in media.undecodable if undecodable == kind]
         if codecs and not left:
@@ -232,6 +236,8 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
         work.journal.run(f"encode {' '.join(names)}", argv, bounds, position, watch, work.sources)
     except BadSource as error:
         raise damage.blamed(work, decoded, error) from error
+    if picture and picture.copies_top and position.heard_of_damage:
+        raise FfmpegFailed("the source is damaged, and browsers stop where a decoder goes on")
     return damage.place_damage(work, decoded) if position.heard_of_damage else None
 
 

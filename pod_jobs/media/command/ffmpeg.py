@@ -54,6 +54,7 @@ def build_encode(
         *(_chunk_options(chunk, picture.rate) if chunk and picture else ()),
         *_hls_options(picture, sounds, segment_s),
         *(_mp3_options(sounds[0]) if sounds and sounds[0].mp3_kbps else ()),
+        *(_decode_only(picture) if picture else ()),
     ]
 
 
@@ -94,6 +95,13 @@ def _stamp(track: VideoTrack, number: int) -> list[str]:
     """A copied picture says its colours too: players guess by size, and would show it unlike its smaller renditions."""
     words = copied_colours(track)
     return [f"-bsf:v:{number}", f"h264_metadata={words}"] if words else []
+
+
+def _decode_only(picture: Picture) -> list[str]:
+    """A picture that is only copied is decoded too, to nothing: ffmpeg's words then tell of damage."""
+    if picture.encoded or picture.decoded_elsewhere:
+        return []
+    return ["-map", f"0:{picture.track.index}", "-fps_mode", "passthrough", "-f", "null", "-"]
 
 
 def _chunk_options(chunk: Chunk, rate: Fraction | None) -> list[str]:

@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pod_jobs.media.command.colours import converted, need_conversion, resized
-from pod_jobs.media.facts.media_info import AudioTrack
+from pod_jobs.media.facts.media_info import AudioTrack, VideoTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.cut import Range
 from pod_jobs.media.planning.stillness import without_repeats
 from pod_jobs.media.planning.streams import Picture, Sound
 
+PROGRESSIVE_CODECS = ("vp8", "vp9", "av1", "theora", "flv1", "png", "gif", "apng", "qtrle", "vp6", "vp6f", "vp6a")
+DEINTERLACED_PX = 4  # a side that bwdif takes
 FAR_S = 10  # before its start a frame is of no chunk
 MOST_PLACES = 8  # channels; 7.1 has that many
 MOST_CHANNELS = 64  # that ffmpeg's pan can name
 PEAK = 0.89  # of full scale, about -1 dBFS: the encoder overshoots a little
+# Channels that a layout lacks count nothing. Said here, because ffmpeg 9 takes other weights from the file and 5.1 does not
+SIDES = {"L": "FL+FLC+DL+0.707BL+0.707SL+0.707TFL+0.707TBL", "R": "FR+FRC+DR+0.707BR+0.707SR+0.707TFR+0.707TBR"}
+FOLD = "pan=stereo" + "".join(f"|F{side}={channels}+0.707FC+0.5BC" for side, channels in SIDES.items())
+LIMITER = f"alimiter=limit={PEAK}:level=disabled:latency=1"  # which puts nothing in front
 
 
 def join_graph(ranges: Sequence[Range], picture: Picture | None, sounds: Sequence[Sound]) -> str:
@@ -49,11 +55,18 @@ def _prepared(picture: Picture) -> list[str]:
     return [
         *([] if need_conversion(track) else [f"format={track.pix_fmt}"]),  # whatever may follow in mid-stream
         *(_part(picture.chunk, picture.rate) if picture.chunk else []),
-        *(["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []),
+        *deinterlaced(track),
         *(thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
         *without_repeats(picture),
         *(converted(track, last.width_px, last.height_px) if need_conversion(track) else []),
     ]
+
+
+def deinterlaced(track: VideoTrack) -> list[str]:
+    """Interlaced frames made progressive, wherever they come; the others pass as they are, and cost nothing."""
+    may_come = track.codec not in PROGRESSIVE_CODECS and not (track.is_rgb or track.has_alpha)
+    is_tiny = min(track.width_px, track.height_px) < DEINTERLACED_PX
+    return ["bwdif=mode=send_frame:deint=interlaced"] if may_come and not is_tiny else []
 
 
 def _part(chunk: Chunk, rate: Fraction | None) -> list[str]:
@@ -93,15 +106,20 @@ def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
 
 
 def heard(number: int, track: AudioTrack) -> str:
-    """[n:m]: a sound track of input `number`, from time 0, without holes. The channels of a mixing desk, which stand for no
-    places in a room, are added up: ffmpeg knows no other way from them to stereo."""
-    mixed = ""
+    """[n:m]: a sound track of input `number`, from time 0, without holes.
+
+    What stands for places in a room becomes stereo by the weights of ITU-R BS.775, which keep dialogue as loud as it is;
+    the sum may be too much, and a limiter holds it. The channels of a mixing desk, which stand for no places, are added up.
+    """
+    mixed, folded = "", ""
+    if 2 < track.channels <= MOST_PLACES:
+        folded = f",aformat=sample_fmts=fltp,{FOLD},{LIMITER}"
     if track.channels > MOST_PLACES:
         whole = "+".join(f"c{n}" for n in range(min(track.channels, MOST_CHANNELS)))
-        mixed = f"aformat=sample_fmts=fltp,pan=stereo|c0={whole}|c1={whole},alimiter=limit={PEAK}:level=disabled,"
-    return f"[{number}:{track.index}]{mixed}aresample=async=1:first_pts=0"
+        mixed = f"aformat=sample_fmts=fltp,pan=stereo|c0={whole}|c1={whole},{LIMITER},"
+    return f"[{number}:{track.index}]{mixed}aresample=async=1:first_pts=0{folded}"
 
 
 def level(gain_db: float | None) -> str:
     """The filters of a gain, behind others."""
-    return "" if gain_db is None else f",volume={gain_db:.1f}dB,alimiter=limit={PEAK}:level=disabled"
+    return "" if gain_db is None else f",volume={gain_db:.1f}dB,{LIMITER}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pod_jobs.media.command.colours import STAMPED, converted
-from pod_jobs.media.command.graph import heard, level, thinned
+from pod_jobs.media.command.graph import deinterlaced, heard, level, thinned
 from pod_jobs.media.planning.scene import Box, Layer, Scene, Segment, Stamp
 from pod_jobs.media.planning.streams import Sound
 
@@ -53,7 +53,7 @@ def _picture(scene: Scene, segment: Segment, number: int) -> list[str]:
 def _prepared(layer: Layer, rate: Fraction) -> str:
     """Progressive, not too many frames, the box's size in square pixels, SDR colours of BT.709."""
     track, box = layer.track, layer.box
-    filters = ["bwdif=mode=send_frame:deint=interlaced"] if track.interlaced else []
+    filters = deinterlaced(track)
     filters += thinned(rate) if track.base_fps > 1.5 * rate else []
     filters += converted(track, box.width_px, box.height_px)
     return ",".join([*filters, "setsar=1"])

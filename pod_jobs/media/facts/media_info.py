@@ -22,7 +22,7 @@ class VideoTrack:
     primaries: int  # H.273; 2 = not said
     matrix: int  # H.273; 2 = not said
     full_range: bool
-    interlaced: bool
+    interlaced: bool  # at one of several places
     fps: float  # by the index, or measured on the first packets
     base_fps: float  # the finest grid that the container's time stamps suggest; often wrong
     start_s: float  # after the start of the file
@@ -96,6 +96,7 @@ class MediaInfo:
     subtitles: tuple[SubtitleTrack, ...] = ()
     has_cea608: bool = False
     chapters: tuple[Chapter, ...] = ()
+    programs: int = 1  # of a transport stream; the tracks are those of one
 
     @property
     def demuxer(self) -> str:

@@ -24,6 +24,7 @@ class Picture:
     copies_top: bool = False  # the last rendition is the source's picture as it is
     encoder: Encoder = LIBX264
     scene: Scene | None = None  # put together from several files, on a canvas of the last rendition's size
+    decoded_elsewhere: bool = False  # where damage shows that a copy would carry along
     chunk: Chunk | None = None  # only this part of it
     still_until_s: float | None = None  # where it ends, if it mostly stands still: then stillness.py leaves frames out
 

@@ -108,7 +108,10 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
     usable = [s for s in tracks if s["frame"]]
     if not usable:
         _raise_nothing_decodes(tracks)
-    texts = [s for s in streams if s["kind"] == "subtitle" and s["codec"] in TEXT_CODECS]
+    usable, elsewhere, programs = _of_one_program(usable, found.get("programs", []))
+    texts = [
+        s for s in streams if s["kind"] == "subtitle" and s["codec"] in TEXT_CODECS and s["index"] not in elsewhere
+    ]
     media = MediaInfo(
         container=found["container"],
         bytes=size,
@@ -123,6 +126,7 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         subtitles=tuple(_subtitle(s) for s in texts[:MOST_TEXTS]),
         has_cea608=any(s.get("cea608") for s in usable),
         chapters=tuple(Chapter(**one) for one in found.get("chapters", ())),
+        programs=programs,
     )
     _check_duration(media, limits)
     return media
@@ -164,7 +168,7 @@ def check_duration(duration_s: float, limits: Limits) -> None:
 def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
     if not tracks:
         return None
-    track = max(tracks, key=lambda s: (s["default"], s["width_px"] * s["height_px"], -s["index"]))
+    track = max(tracks, key=_weight(tracks))
     frame = track["frame"]
     fps = _fps(track)
     return VideoTrack(
@@ -197,6 +201,33 @@ def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
         last_s=max(0.0, track.get("last_s", 0.0) - start_s),
         still_share=track.get("still_share", 0.0),
     )
+
+
+def _weight(tracks: list[dict[str, Any]]) -> Callable[[dict[str, Any]], tuple[bool, bool, bool, int, int]]:
+    """What speaks for a picture track: that it moves, that it lasts, that it is the default, its area, its place."""
+    longest_s = max(track["lasts_s"] for track in tracks)
+
+    def weight(track: dict[str, Any]) -> tuple[bool, bool, bool, int, int]:
+        moves = (track["frames"] or track["packets"]) > 1
+        lasts = track["lasts_s"] >= longest_s / 2
+        return moves, lasts, track["default"], track["width_px"] * track["height_px"], -track["index"]
+
+    return weight
+
+
+def _of_one_program(
+    usable: list[dict[str, Any]], programs: list[list[int]]
+) -> tuple[list[dict[str, Any]], set[int], int]:
+    """The tracks of the program that holds the chosen picture, or the chosen sound where there is none; the indices of
+    the other programs' tracks, and how many programs there are."""
+    filled = [{*program} for program in programs if any(track["index"] in program for track in usable)]
+    if len(filled) < 2:
+        return usable, set(), 1
+    pictures = [track for track in usable if track["kind"] == "video"]
+    first = max(pictures, key=_weight(pictures)) if pictures else max(usable, key=lambda track: track["default"])
+    chosen = next((program for program in filled if first["index"] in program), set())
+    others = set().union(*filled) - chosen
+    return [track for track in usable if track["index"] not in others], others, len(filled)
 
 
 def _fps(track: dict[str, Any]) -> float:

@@ -33,6 +33,10 @@ INDEX_BYTES = 4_000_000
 FAULTS_FROM_S = 1.0  # recordings that begin in mid-stream have harmless faults at their first frames
 TAIL_S = 10.0  # the end is looked for from this far before the claimed end
 STILL_BYTES = 128  # of a frame that says "as before": 12 to 110, by encoder and number of slices
+FIELD_CODECS = ("h264", "mpeg2video", "vc1", "dvvideo")  # whose recordings change between frames and fields
+PLACES = (0.25, 0.5, 0.75, 0.95)  # of the duration, where that is looked at
+PATIENCE = 2000  # packets until a key frame
+RECKONED = ("aac", "ac3", "eac3", "amr", "dts")  # files of frames and nothing else
 LONGEST_FRAME_S = 60.0  # a last frame that claims to be longer is not believed
 
 
@@ -127,14 +131,16 @@ def first_look(container: InputContainer, seen: dict[int, Seen]) -> None:
             return
 
 
-def last_packets_s(container: InputContainer, deadline: float) -> tuple[float, float, bool]:
-    """The last ends of picture or sound, and of any track, from where the container stands; False when the time ran out."""
+def last_packets(container: InputContainer, deadline: float, ends: dict[int, float]) -> tuple[float, float, bool]:
+    """The last ends of picture or sound, and of any track, from where the container stands; False when the time ran out.
+    `ends` takes that of each track by its index."""
     end_s = any_s = 0.0
     for packet in container.demux():
         at_s = seconds(packet, packet.pts if packet.pts is not None else packet.dts)
         if at_s is not None and packet.size and not attached(packet.stream):
             after_s = at_s + min(seconds(packet, packet.duration) or 0.0, LONGEST_FRAME_S)
             any_s = max(any_s, after_s)
+            ends[packet.stream_index] = max(ends.get(packet.stream_index, 0.0), after_s)
             end_s = max(end_s, after_s) if packet.stream.type in ("video", "audio") else end_s
         if time.monotonic() > deadline:
             return end_s, any_s, False
@@ -142,7 +148,7 @@ def last_packets_s(container: InputContainer, deadline: float) -> tuple[float, f
 
 
 def find_end(
-    container: InputContainer, request: dict[str, Any], claimed_s: float | None, start_s: float
+    container: InputContainer, request: dict[str, Any], claimed_s: float | None, start_s: float, ends: dict[int, float]
 ) -> tuple[float, float]:
     """The real end of picture and sound on the file's own clock: near the claimed one if that is true, else by reading it
     all, opened anew: some cannot go back (FLV without an index). And how long subtitles go on after it.
@@ -152,27 +158,52 @@ def find_end(
         target_s = start_s + claimed_s
         try:
             container.seek(int(max(start_s, target_s - TAIL_S) * 1_000_000))
-            end_s, _, known = last_packets_s(container, deadline)
+            end_s, _, known = last_packets(container, deadline, ends)
         except av.FFmpegError:
             end_s, known = 0.0, False
         if known and abs(end_s - target_s) <= max(1.0, claimed_s / 100):
             return end_s, 0.0
-    end_s, any_s, _ = last_packets_s(opened(request), deadline)
+    end_s, any_s, _ = last_packets(opened(request), deadline, ends)
     return end_s, any_s - end_s
 
 
+def shows_fields(container: InputContainer, stream: Stream, start_s: float, whole_s: float) -> bool:
+    """Whether the picture is interlaced at one of several places: some begin otherwise. Decodes a key frame at each."""
+    codec: Any = stream.codec_context
+    for share in PLACES:
+        try:
+            container.seek(int((start_s + share * whole_s) * 1_000_000))
+            packets = (packet for packet in container.demux(stream) if packet.size)
+            key = next(
+                (packet for _, packet in zip(range(PATIENCE), packets, strict=False) if packet.is_keyframe), None
+            )
+            frames = [*codec.decode(key), *codec.decode(None)] if key else []
+        except av.FFmpegError:
+            continue
+        if any(frame.interlaced_frame for frame in frames):
+            return True
+    return False
+
+
 def first_damage_s(container: InputContainer, indices: list[int], scan_s: float) -> float | None:
-    """Seconds to the first fault of any of these tracks after the first second; None for none."""
-    deadline = time.monotonic() + scan_s
+    """Seconds to the first fault of any of these tracks after the first second; None for none.
+
+    A fault of a sound counts when more of it follows: what stands behind its last packet is a tag, or a line feed.
+    """
+    deadline, last_words = time.monotonic() + scan_s, dict[int, float]()
     start_s = (container.start_time or 0) / 1_000_000
     for packet in container.demux([container.streams[index] for index in indices]):
         at_s = seconds(packet, packet.pts if packet.pts is not None else packet.dts)
+        if packet.size and packet.stream_index in last_words:
+            return last_words[packet.stream_index]
         try:
             clean = not any(getattr(frame, "is_corrupt", False) for frame in packet.decode())
         except av.FFmpegError:
             clean = False
         if not clean and at_s is not None and at_s - start_s > FAULTS_FROM_S:
-            return at_s - start_s
+            if packet.stream.type != "audio":
+                return at_s - start_s
+            last_words[packet.stream_index] = at_s - start_s
         if time.monotonic() > deadline:
             break
     return None
@@ -193,6 +224,8 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "default": bool(stream.disposition & av.stream.Disposition.default),
         "attached": attached(stream),
         "packets": one.packets,
+        "frames": stream.frames,
+        "claimed_s": claimed_track_s(stream),
         "index_fps": index_fps(picture) if picture else None,
         "first_s": one.first_s,
         "measured_fps": rate_of(one.times),
@@ -205,6 +238,39 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "frame": one.frame,
         **(index_facts(picture) if picture and not attached(stream) else {}),
     }
+
+
+def claimed_track_s(stream: Stream) -> float:
+    """How long the track is, by its container; 0 when that is not told."""
+    tagged = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # of Matroska
+    if tagged:
+        return int(tagged[1]) * 3600 + int(tagged[2]) * 60 + float(tagged[3])
+    return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+
+
+def programs(container: Any) -> list[list[int]]:
+    """The tracks of each program of a transport stream, as libavformat lists them; PyAV has no other way to ask."""
+    found: list[list[int]] = []
+    av.logging.set_level(av.logging.INFO)
+    listing = container.dumps_format()
+    av.logging.set_level(av.logging.FATAL)
+    for line in listing.splitlines():
+        if re.match(r"  (Program \d+|No Program)", line):
+            found.append([])
+        elif found and (track := re.match(r"  Stream #0:(\d+)", line)):
+            found[-1].append(int(track[1]))
+    return found
+
+
+def promised_s(container: InputContainer, path: str) -> float | None:
+    """The duration that the container announces; None where libavformat only reckons it from a bit rate."""
+    if not container.duration or container.format.name in RECKONED:
+        return None
+    if container.format.name == "mp3":
+        with open(path, "rb") as file:
+            if not re.search(rb"Xing|Info|VBRI", file.read(INDEX_BYTES)):
+                return None
+    return container.duration / 1_000_000
 
 
 def opened(request: dict[str, Any]) -> InputContainer:
@@ -235,10 +301,16 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     # before the end is looked for: the index of fragments is what has been read, without what was jumped over
     streams = [stream_facts(seen.get(one.index) or Seen(one, decoders)) for one in container.streams]
     start_s = (container.start_time or 0) / 1_000_000
-    claimed_s = container.duration / 1_000_000 if container.duration else None
+    claimed_s = promised_s(container, request["path"])
     if claimed_s is not None and container.format.name.startswith("matroska"):  # which announces where it ends
         claimed_s = max(claimed_s - start_s, 0.0)
-    end_s, beyond_s = find_end(container, request, claimed_s, start_s) if seen else (start_s, 0.0)
+    ends: dict[int, float] = {}
+    for stream, facts in zip(container.streams, streams, strict=True):
+        if claimed_s and facts["frame"] and facts["codec"] in FIELD_CODECS and not facts["frame"]["interlaced"]:
+            facts["frame"]["interlaced"] = shows_fields(container, stream, start_s, claimed_s)
+    end_s, beyond_s = find_end(container, request, claimed_s, start_s, ends) if seen else (start_s, 0.0)
+    for facts in streams:
+        facts["lasts_s"] = max(ends.get(facts["index"], start_s) - start_s, facts["claimed_s"])
     claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
     return {
         "container": container.format.name,
@@ -248,6 +320,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "chapters": [chapter_facts(one, start_s) for one in container.chapters()[:MOST_CHAPTERS]],
         "streams": streams,
+        "programs": programs(container) if container.format.name == "mpegts" else [],
     }
 
 

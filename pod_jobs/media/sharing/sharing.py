@@ -113,7 +113,9 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
 
 def _encode_apart(work: Work, media: MediaInfo, picture: Picture, sounds: Sequence[Sound]) -> None:
     """Encode what is not cut into chunks: the sounds, and a picture that is copied."""
-    copied = replace(picture, renditions=picture.renditions[-1:]) if picture.copies_top else None
+    copied = None
+    if picture.copies_top:
+        copied = replace(picture, renditions=picture.renditions[-1:], decoded_elsewhere=True)
     if not (sounds or copied):
         return
     limits = work.plan.limits

@@ -17,6 +17,7 @@ from pod_jobs.media.planning.streams import Picture, Sound
 from pod_jobs.media.process.tools import NEEDED_FILTERS
 from tests.unit.media.samples import LIMITS, SOUND_TRACK, TOOLS, planned, video
 
+FIELDS = "bwdif=mode=send_frame:deint=interlaced"
 TWO = (planned(0, 640, 360), planned(1, 1280, 720))
 SOUND = Sound(SOUND_TRACK, kbps=128, mp3_kbps=192)
 
@@ -31,7 +32,7 @@ def test_the_whole_pass() -> None:
         *("-max_streams", "64", "-max_pixels", "36000000", "-probesize", "20M", "-analyzeduration", "20M"),
         *("-f", "mov", "-i", "file:/media/source"),
         "-filter_complex",
-        "[0:0]format=yuv420p,split=2[s0][s1];"
+        f"[0:0]format=yuv420p,{FIELDS},split=2[s0][s1];"
         f"[s0]zscale=640:360:filter=spline36:range=limited,{STAMPED},format=yuv420p,setsar=1[v0];"
         f"[s1]zscale=1280:720:filter=spline36:range=limited,{STAMPED},format=yuv420p,setsar=1[v1];"
         "[0:1]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=stereo,apad=whole_dur=0.2,"
@@ -85,13 +86,11 @@ def test_only_quarter_turns_are_made(degrees: int, left_alone: bool) -> None:
 @pytest.mark.parametrize(
     ("facts", "rate", "prepared"),
     [
-        (
-            {"interlaced": True},
-            Fraction(25),
-            "[0:0]format=yuv420p,bwdif=mode=send_frame:deint=interlaced,split=2",
-        ),
-        ({}, Fraction(30000, 1001), "[0:0]format=yuv420p,split=2"),
-        ({"index": 3}, None, "[0:3]format=yuv420p,split=2"),
+        ({"interlaced": True}, Fraction(25), f"[0:0]format=yuv420p,{FIELDS},split=2"),
+        ({}, Fraction(30000, 1001), f"[0:0]format=yuv420p,{FIELDS},split=2"),
+        ({"index": 3}, None, f"[0:3]format=yuv420p,{FIELDS},split=2"),
+        ({"codec": "vp8"}, None, "[0:0]format=yuv420p,split=2"),
+        ({"codec": "av1"}, None, "[0:0]format=yuv420p,split=2"),
     ],
 )
 def test_preparation(facts, rate, prepared) -> None:
@@ -127,9 +126,8 @@ def test_hdr_is_scaled_first_and_mapped_once() -> None:
     graph = video_graph(
         Picture(video(3840, 2160, hdr="hlg", pix_fmt="yuv420p10le", matrix=2, primaries=2), TWO, None, 2)
     )
-    prepared = (
-        "[0:0]format=yuv420p10le,zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc:rin=limited:r=limited,zscale="
-    )
+    sized = "zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc:rin=limited:r=limited"
+    prepared = f"[0:0]{FIELDS},format=yuv420p10le,{sized},zscale="
     assert graph.startswith(prepared)
     assert graph.count("tonemap") == 1
     assert graph.index("tonemap") < graph.index("split=2")
@@ -169,7 +167,7 @@ def test_two_sounds_and_a_gain() -> None:
     graph = argv[argv.index("-filter_complex") + 1]
     assert graph.endswith(
         ";[0:2]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=mono,"
-        "volume=-3.2dB,alimiter=limit=0.89:level=disabled,apad=whole_dur=0.2,atrim=start_sample=1024[a1]"
+        "volume=-3.2dB,alimiter=limit=0.89:level=disabled:latency=1,apad=whole_dur=0.2,atrim=start_sample=1024[a1]"
     )
 
 
@@ -197,7 +195,7 @@ def test_several_kept_ranges_are_joined_before_anything_else() -> None:
     graph = argv[argv.index("-filter_complex") + 1]
     assert graph.startswith(
         "[0:1]aresample=async=1:first_pts=0[p0_0];[1:1]aresample=async=1:first_pts=0[p1_0];"
-        "[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]format=yuv420p,split=2[s0][s1];"
+        f"[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]format=yuv420p,{FIELDS},split=2[s0][s1];"
     )
     assert ";[j0]aresample=async=1" in graph
 
@@ -213,7 +211,10 @@ def test_a_chunk_keeps_its_place_in_the_whole() -> None:
         "-f",
         "mov",
     ]
-    assert "[0:0]format=yuv420p,trim=start=-0.020000:end=15.980000,split=1" in argv[argv.index("-filter_complex") + 1]
+    assert (
+        f"[0:0]format=yuv420p,trim=start=-0.020000:end=15.980000,{FIELDS},split=1"
+        in argv[argv.index("-filter_complex") + 1]
+    )
     assert argv[argv.index("-output_ts_offset") + 1] == "12.000000"
     assert "fragment_index=4:" in argv[argv.index("-hls_segment_options") + 1]
 

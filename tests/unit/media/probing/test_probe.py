@@ -40,6 +40,8 @@ def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
         "default": True,
         "attached": False,
         "packets": 50,
+        "frames": 50,
+        "lasts_s": 2.0,
         "index_fps": 25.0,
         "first_s": 0.0,
         "measured_fps": 25.0,
@@ -55,10 +57,17 @@ def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
 
 
 def judged(
-    *tracks: dict[str, Any], claimed_s: float | None = 2.0, end_s: float = 2.0, start_s: float = 0.0
+    *tracks: dict[str, Any], claimed_s: float | None = 2.0, end_s: float = 2.0, start_s: float = 0.0, **facts: Any
 ) -> MediaInfo:
     numbered = [{**one, "index": n} for n, one in enumerate(tracks)]
-    found = {"container": "mov", "claimed_s": claimed_s, "start_s": start_s, "end_s": end_s, "streams": numbered}
+    found = {
+        "container": "mov",
+        "claimed_s": claimed_s,
+        "start_s": start_s,
+        "end_s": end_s,
+        "streams": numbered,
+        **facts,
+    }
     return judge(found, 1000, replace(LIMITS, max_duration_s=3600))
 
 
@@ -66,6 +75,33 @@ def refused(*tracks: dict[str, Any], **facts: Any) -> BadSource:
     with pytest.raises(BadSource) as caught:
         judged(*tracks, **facts)
     return caught.value
+
+
+def test_what_a_picture_holds_comes_before_its_area() -> None:
+    film = track(default=False)
+    still, short = track(width_px=4000, frames=1), track(width_px=4000, lasts_s=0.5)
+    slides = track(width_px=1000, frames=0, packets=2, default=False)
+    for others, index in (([still], 0), ([short], 0), ([still, short, slides], 3)):
+        media = judged(film, *others)
+        assert media.video
+        assert media.video.index == index
+
+
+@pytest.mark.parametrize(
+    ("programs", "sounds", "count"),
+    [
+        ([[0, 1], [2, 3]], [3, 4], 2),
+        ([[0, 1, 4], [2, 3, 4]], [3, 4], 2),  # one sound is of both
+        ([[0, 1, 4], [2, 3], [9]], [3], 2),  # one of data alone
+        ([[2, 3]], [1, 3, 4], 1),
+        ([], [1, 3, 4], 1),
+    ],
+)
+def test_a_program_is_a_unit(programs: list[list[int]], sounds: list[int], count: int) -> None:
+    tracks = [track(), track("audio"), track(width_px=1280), track("audio"), track("audio")]
+    media = judged(*tracks, programs=programs)
+    assert [sound.index for sound in media.audio] == sounds
+    assert media.programs == count
 
 
 def test_the_default_picture_wins_then_the_largest() -> None:

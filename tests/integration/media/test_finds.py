@@ -1,0 +1,200 @@
+"""Which tracks are taken, what a copy carries along, and what is told of a source: found by real files of other people."""
+
+import math
+import struct
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import pytest
+
+from pod_jobs.media.encode import Encoded, EncodePlan, encode
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.process.tools import Tools
+from tests.clips import AAC, H264, ffmpeg, pattern, tone
+from tests.unit.media.samples import LIMITS
+
+LOW = Rendition("90p", 90, crf=25, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
+TOP = Rendition("360p", 360, crf=25, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=True)
+PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS, with_extras=False)
+
+
+def made(source: Path, folder: Path, tools: Tools, plan: EncodePlan = PLAN) -> Encoded:
+    folder.mkdir()
+    return encode(source, folder, plan, tools, lambda progress: None)
+
+
+def codes(result: Encoded) -> list[str]:
+    return [remark.code for remark in result.warnings]
+
+
+def samples(path: Path) -> list[list[float]]:
+    """Of each channel of a sound, -1..1."""
+    with av.open(str(path)) as container:
+        planes = [
+            [struct.unpack(f"{frame.samples}f", bytes(plane)[: frame.samples * 4]) for plane in frame.planes]
+            for frame in container.decode(audio=0)
+        ]
+    return [[one for frame in planes for one in frame[channel]] for channel in range(len(planes[0]))]
+
+
+def loudness(channel: list[float]) -> float:
+    """Root of the mean square of its second second."""
+    return math.sqrt(sum(one * one for one in channel[48_000:96_000]) / 48_000)
+
+
+def pitch_hz(path: Path) -> float:
+    (channel, *_) = samples(path)
+    middle = channel[len(channel) // 3 :][:44100]
+    turns = sum(before < 0 <= after for before, after in zip(middle, middle[1:], strict=False))
+    with av.open(str(path)) as container:
+        return turns / len(middle) * container.streams.audio[0].rate
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_film_is_taken_and_not_a_larger_picture_beside_it(tools: Tools, tmp_path: Path, ending: str) -> None:
+    """Both are said to be the default one."""
+    source = tmp_path / f"two.{ending}"
+    still = ("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=2:d=0.5")
+    both = ("-map", "0", "-map", "1", "-disposition:v", "default")
+    ffmpeg(*pattern("640x360", seconds=4), *still, *both, *H264, str(source))
+    result = made(source, tmp_path / "out", tools)
+    assert result.facts["video"]["width_px"] == 640
+    assert result.duration_s == pytest.approx(4, abs=0.1)
+
+
+def test_the_sound_is_that_of_the_picture_s_program(tools: Tools, tmp_path: Path) -> None:
+    source, folder = tmp_path / "programs.ts", tmp_path / "out"
+    tones = [word for hz in (300, 1200) for word in ("-f", "lavfi", "-i", f"sine=f={hz}:d=3")]
+    tracks = ("-map", "0", "-map", "2", "-map", "1", "-map", "3", *H264, *AAC)
+    two = ("-program", "title=one:st=0:st=1", "-program", "title=two:st=2:st=3")
+    ffmpeg(*pattern("320x180", seconds=3), *pattern("640x360", seconds=3), *tones, *tracks, *two, str(source))
+    result = made(source, folder, tools)
+    assert result.facts["video"]["width_px"] == 640
+    assert len(result.facts["audio"]) == 1
+    assert pitch_hz(folder / "90p.mp4") == pytest.approx(1200, rel=0.02)
+    assert codes(result) == ["warning-programs"]
+
+
+def test_more_sounds_than_are_offered_are_told(tools: Tools, tmp_path: Path) -> None:
+    source = tmp_path / "sounds.mkv"
+    ffmpeg(*pattern("160x90"), *tone(), "-map", "0", *["-map", "1"] * 10, *H264, "-c:a", "libmp3lame", str(source))
+    result = made(source, tmp_path / "out", tools)
+    (remark,) = result.warnings
+    assert (remark.code, remark.facts) == ("warning-sounds", {"count": "10", "kept": "8"})
+
+
+@pytest.mark.parametrize("rungs", [(LOW, TOP), (TOP,)], ids=["with a smaller one", "alone"])
+def test_damage_is_not_copied(tools: Tools, tmp_path: Path, rungs: tuple[Rendition, ...]) -> None:
+    """Browsers stop where a decoder conceals: what is published has to decode without a word."""
+    source, folder = tmp_path / "damaged.mp4", tmp_path / "out"
+    h264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-g", "50", "-pix_fmt", "yuv420p")
+    ffmpeg(*pattern("640x360", seconds=8), *h264, str(source))
+    data = bytearray(source.read_bytes())
+    middle = data.find(b"mdat") + (len(data) - data.find(b"mdat")) // 2
+    for at in range(middle, min(middle + 40_000, len(data) - 4000), 997):
+        data[at] ^= 0xFF
+    source.write_bytes(data)
+    result = made(source, folder, tools, replace(PLAN, renditions=rungs, copy_top=True))
+    assert set(codes(result)) & {"warning-faults", "warning-damaged"}
+    argv = [tools.ffmpeg, "-nostdin", "-v", "warning", "-i", str(folder / "360p.mp4"), "-f", "null", "-"]
+    assert subprocess.run(argv, capture_output=True, text=True, timeout=60).stderr == ""
+
+
+def spoken(tmp_path: Path, *levels: float) -> Path:
+    """5.1 with a tone at these levels: left, right, centre, LFE, left and right surround."""
+    source = tmp_path / "room.ac3"
+    waves = "|".join(f"{level}*sin(2*PI*440*t)" for level in levels)
+    ffmpeg("-f", "lavfi", "-i", f"aevalsrc={waves}:c=5.1:d=3", "-c:a", "ac3", "-b:a", "640k", str(source))
+    return source
+
+
+def test_a_loud_room_does_not_clip(tools: Tools, tmp_path: Path) -> None:
+    result = made(spoken(tmp_path, 0.9, 0.9, 0.9, 0, 0.9, 0.9), tmp_path / "out", tools)
+    assert result.warnings == ()
+    for name in ("audio.m4a", "audio.mp3"):
+        for channel in samples(tmp_path / "out" / name):
+            peak = max(map(abs, channel[4800:]))
+            assert 0.8 < peak < 0.98, name
+            # a sine that was clipped is louder for its peak (0.93 here) than one that was turned down
+            assert loudness(channel) / peak < math.sqrt(0.5) + 0.05, name
+
+
+def test_dialogue_keeps_its_power(tools: Tools, tmp_path: Path) -> None:
+    """The centre goes to both sides at -3 dB."""
+    made(spoken(tmp_path, 0, 0, 0.3, 0, 0, 0), tmp_path / "out", tools)
+    for channel in samples(tmp_path / "out" / "audio.m4a"):
+        assert loudness(channel) == pytest.approx(0.3 * math.sqrt(0.5) * math.sqrt(0.5), rel=0.03)
+
+
+def test_what_stands_behind_the_last_frame_is_no_damage(tools: Tools, tmp_path: Path) -> None:
+    source = tmp_path / "newline.mp3"
+    ffmpeg(*tone(5), "-c:a", "libmp3lame", str(source))
+    source.write_bytes(source.read_bytes() + b"\n")
+    result = made(source, tmp_path / "out", tools)
+    assert result.warnings == ()
+    assert result.duration_s == pytest.approx(5, abs=0.1)
+
+
+@pytest.mark.parametrize("ending", ["aac", "mp3", "ac3"])
+def test_a_reckoned_duration_is_no_promise(tools: Tools, tmp_path: Path, ending: str) -> None:
+    """Quiet first: reckoned from its bit rate, such a file would last much longer than it does, or shorter."""
+    source = tmp_path / f"raw.{ending}"
+    quiet = ("-f", "lavfi", "-i", "sine=d=12:r=48000,volume='lt(t,4)*0.0001+gte(t,4)':eval=frame")
+    codec = {"aac": ("-c:a", "aac"), "mp3": ("-c:a", "libmp3lame", "-q:a", "4", "-write_xing", "0"), "ac3": ()}
+    ffmpeg(*quiet, *codec[ending], str(source))
+    result = made(source, tmp_path / "out", tools)
+    assert result.warnings == ()
+    assert result.duration_s == pytest.approx(12, abs=0.2)
+
+
+def combs(path: Path) -> float:
+    """How much the lines of a picture differ from their neighbours more than from those beyond, at worst of all frames."""
+    worst = 0.0
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            plane = frame.planes[0]
+            data, width = bytes(plane), plane.line_size
+            lines = [data[y * width : y * width + frame.width] for y in range(frame.height)]
+            near = sum(abs(a - b) for y in range(len(lines) - 2) for a, b in zip(lines[y], lines[y + 1], strict=True))
+            far = sum(abs(a - b) for y in range(len(lines) - 2) for a, b in zip(lines[y], lines[y + 2], strict=True))
+            worst = max(worst, near / max(far, 1))
+    return worst
+
+
+@pytest.mark.parametrize("ending", ["ts", "mp4"])
+def test_fields_that_begin_late_leave_no_combs(tools: Tools, tmp_path: Path, ending: str) -> None:
+    parts = []
+    for n, fields in enumerate((False, True)):
+        moving = "testsrc2=s=320x180:r=50:d=2,scroll=h=0.02"
+        woven = ("-vf", "interlace=scan=tff:lowpass=0", "-x264-params", "tff=1") if fields else ("-r", "25")
+        parts.append(tmp_path / f"{n}.ts")
+        ffmpeg("-f", "lavfi", "-i", moving, *woven, *H264, "-g", "25", str(parts[-1]))
+    joined, source = tmp_path / "joined.ts", tmp_path / f"fields.{ending}"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    ffmpeg("-i", str(joined), "-c", "copy", str(source))
+    folder = tmp_path / "out"
+    made(source, folder, tools, replace(PLAN, renditions=(replace(TOP, name="180p", height_px=180),), copy_top=True))
+    assert combs(folder / "180p.mp4") < 1.0
+    assert combs(parts[1]) > 1.1
+
+
+@pytest.mark.parametrize(
+    ("layout", "left", "right"),
+    [
+        ("5.1(side)", 1.0, 0.0),
+        ("quad", 1.0, 0.0),
+        ("3.0", 1.0, 0.0),
+        ("7.1", 1.0, 0.0),
+        ("2.1", 1.0, 0.0),
+    ],
+)
+def test_every_layout_keeps_its_sides(tools: Tools, tmp_path: Path, layout: str, left: float, right: float) -> None:
+    """A tone in front on the left alone."""
+    source = tmp_path / "sides.wav"
+    tone_alone = f"sine=f=440:d=2:r=48000,aformat=sample_fmts=flt,pan={layout}|FL=c0"
+    ffmpeg("-f", "lavfi", "-i", tone_alone, "-c:a", "pcm_s16le", str(source))
+    made(source, tmp_path / "out", tools)
+    peaks = [max(map(abs, channel[24_000:72_000])) for channel in samples(tmp_path / "out" / "audio.m4a")]
+    assert [peak / 0.125 for peak in peaks] == pytest.approx([left, right], abs=0.05)
