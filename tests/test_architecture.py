@@ -54,8 +54,8 @@ FLOORS = {
         "runtime deliver_statements",
         "report",
         "context",  # what a running job is given
-        "workforce dead_workers snapshot",
-        "queue",
+        "workforce dead_workers snapshot gate",
+        "queue drains",
         "rq_classes",
         "job_type connection speech_plan keys",
     ),

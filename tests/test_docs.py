@@ -238,7 +238,7 @@ def test_every_setting_is_explained_in_settings_toml() -> None:
         is_below_comment = line.startswith("# ")
     needed = {f"{name}.{key}" for name, keys in sections().items() for key in keys}
     elsewhere = NOT_IN_THE_FILE | set(REPEATED)
-    elsewhere |= {f"workers.{queue}" for queue in QUEUES}  # their heading says it
+    elsewhere |= {f"{section}.{queue}" for section in ("workers", "fleet") for queue in QUEUES}  # their heading says it
     elsewhere |= {f"template.rendition.{key}" for key in RenditionSettings.model_fields}  # as in [[rendition]]
     elsewhere |= {"rendition.name", "template.title"}
     assert needed - explained - elsewhere == set()

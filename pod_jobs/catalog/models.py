@@ -248,6 +248,20 @@ class InstanceFact(Table):
     value = CharField(200)
 
 
+class Drain(Table):
+    """Workers that finish their present job and take no other one until the row is gone. It outlives restarts."""
+
+    id = AutoField()
+    scope = CharField(10)  # all, queue, host, worker
+    name = CharField(100, default="")  # of the queue, host or worker
+    who = CharField(100)
+    why = TextField(default="")
+    at = InstantField()
+
+    class Meta:
+        indexes = ((("scope", "name"), True),)
+
+
 class Upload(Table):
     """A tus upload; how far it got is the size of its file."""
 
@@ -287,6 +301,7 @@ TABLES: tuple[type[Table], ...] = (
     Outbox,
     Periodic,
     Leadership,
+    Drain,
     Upload,
     Audit,
 )

@@ -19,6 +19,8 @@ Permission = Literal[
     "steer-system-tasks",  # cancel and repeat them
     "see-reports",  # ends of runs that wait to be told to the catalog
     "steer-reports",  # tell them at once
+    "see-workers",  # which there are, what they do, which are drained
+    "steer-workers",  # drain them, let them take jobs again
     "see-traces",  # lanes, labels, dead letters; attempts at any video, also at a deleted one
     "steer-traces",  # flush lanes, send dead letters again or drop them
     "send-traces",  # hand in statements, as oneself
@@ -40,6 +42,8 @@ _TEAM: frozenset[Permission] = _PERSON | {
     "steer-system-tasks",
     "see-reports",
     "steer-reports",
+    "see-workers",
+    "steer-workers",
     "see-traces",
     "steer-traces",
 }

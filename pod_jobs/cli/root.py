@@ -11,6 +11,7 @@ from pod_jobs.cli.tasks import active, cancel, deliveries, requeue, waiting
 from pod_jobs.cli.traces import xapi
 from pod_jobs.cli.up import up
 from pod_jobs.cli.videos import list_videos, show, submit
+from pod_jobs.cli.workers import drain, resume, workers
 
 
 @click.group(cls=InstanceGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -22,6 +23,7 @@ COMMANDS = (
     *(up, doctor, rq),
     *(submit, list_videos, show),
     *(active, waiting, requeue, cancel, deliveries),
+    *(workers, drain, resume),
     *(encode, probe, transcribe, captions),
     *(user, token),
     xapi,

@@ -14,12 +14,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
+from pod_jobs.catalog.store import drains as store_drains
 from pod_jobs.catalog.store import reports
 from pod_jobs.errors import Deposed, PodJobsError
 from pod_jobs.janitor import periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
-from pod_jobs.jobs import keys
+from pod_jobs.jobs import drains, keys
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead
 from pod_jobs.jobs.job_type import JobTypes
@@ -121,6 +122,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES)),
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),
+        Duty("drains", times.reconcile_s, lambda _: drains.publish(redis, store_drains.told())),
         Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now, fence)),
         Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now, fence)),
         Duty("lanes", times.tick_s, lane_relay.relay),

@@ -10,18 +10,23 @@ import gc
 import logging
 import os
 import signal
+import socket
 import threading
+import time
 import uuid
 from types import FrameType
 from typing import Any
 
 from rq import Queue, Worker
+from rq.job import JobStatus
 from rq.serializers import JSONSerializer
+from rq.worker.base import WorkerStatus
 
 from pod_jobs.errors import BadSource, ServiceUnavailable
 from pod_jobs.jobs import runtime  # noqa: F401  # imported here so that no horse has to
 from pod_jobs.jobs.connection import PatientRedis
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead, worker_name
+from pod_jobs.jobs.gate import Check, Gate
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import send_report
@@ -32,6 +37,7 @@ from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_ado
 log = logging.getLogger(__name__)
 
 IDLE_TTL_S = 60  # an idle worker that was killed shows in RQ's list for so long
+LOOK_S = 2  # between two looks of an idle worker at what may keep it from its work
 UNKNOWN_S = 60  # for a job of no type of ours to be refused
 LEFTOVERS_S = 2.0  # for the end of what a killed horse left; longer only on a file system that hangs
 
@@ -44,6 +50,7 @@ class PodWorker(Worker):
     stop_s = 4.0
     settings: Settings
     job_types: JobTypes
+    gate: Gate
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
         """As RQ's; the job carries the settings that the worker has read already, and its table."""
@@ -55,18 +62,37 @@ class PodWorker(Worker):
         job_type = self.job_types.get(job.args[0])
         job.timeout = job_type.timeout_s if job_type is not None else UNKNOWN_S
         super().execute_job(job, queue)
+        if job.get_status() != JobStatus.FINISHED:
+            self.gate.doubt()
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
         """As RQ's, which logs a traceback: of a broken recording `runtime` has said all that matters, in one line."""
         if not issubclass(exc_info[0], BadSource):
             super().handle_exception(job, *exc_info)
 
-    def run_maintenance_tasks(self) -> None:
-        """Two cleaners at the same time enqueue an abandoned job twice; the janitor is the only one."""
-
     @property
     def should_run_maintenance_tasks(self) -> bool:
-        return False
+        return True
+
+    def run_maintenance_tasks(self) -> None:
+        """RQ calls this before each look for a job: wait here while this worker may take none. It cleans nothing: two
+        cleaners at the same time enqueue an abandoned job twice, and the janitor is the only one."""
+        said = ""
+        while not self._stop_requested and (reason := self.gate.why_closed()):
+            if reason != said:
+                log.warning("%s takes no job now: %s", self.name, reason)
+                self.set_state(WorkerStatus.SUSPENDED)
+            said = reason
+            self.heartbeat()
+            time.sleep(LOOK_S)
+        if said:
+            log.info("%s takes jobs again", self.name)
+            self.set_state(WorkerStatus.IDLE)
+
+    @property
+    def dequeue_timeout(self) -> int:
+        """Seconds that it waits for a job before it looks up."""
+        return LOOK_S
 
     def fork_work_horse(self, job: Any, queue: Any) -> None:
         """As RQ's; a SIGTERM that comes before the job listens for it waits instead of killing the horse."""
@@ -123,12 +149,13 @@ class PodWorker(Worker):
             log.error("task %s: its death could not be reported: %s", payload["task"], error.reason)
 
 
-def run_worker(settings: Settings, queue_name: str, job_types: JobTypes) -> None:
-    """Take jobs of one queue until SIGTERM. One queue only: with two, RQ pops without a hand-over list."""
+def run_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: Check = lambda: "") -> None:
+    """Take jobs of one queue until SIGTERM, as long as `check` finds nothing. One queue only: with two, RQ pops without a
+    hand-over list."""
     for job_type in job_types.values():
         if job_type.queue == queue_name and job_type.prepare is not None:
             job_type.prepare(settings)
-    worker = build_worker(settings, queue_name, job_types)
+    worker = build_worker(settings, queue_name, job_types, check)
     show(worker.connection, QUEUES)
     put_back_jobs_of_the_dead(worker.connection, queue_name)
     adopt_orphans()
@@ -136,7 +163,7 @@ def run_worker(settings: Settings, queue_name: str, job_types: JobTypes) -> None
     worker.work()
 
 
-def build_worker(settings: Settings, queue_name: str, job_types: JobTypes) -> PodWorker:
+def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: Check = lambda: "") -> PodWorker:
     """A worker of this process. Nothing is taken before its `work`."""
     redis = PatientRedis.from_url(settings.redis_url)
     worker = PodWorker(
@@ -150,4 +177,5 @@ def build_worker(settings: Settings, queue_name: str, job_types: JobTypes) -> Po
     )
     worker.settings, worker.job_types = settings, job_types
     worker.stop_s = settings.worker.stop_s
+    worker.gate = Gate(redis, (worker.name, socket.gethostname(), queue_name), check)
     return worker

@@ -1,6 +1,8 @@
 """Which workers are there, and pages of RQ's lists: for people to look at. Reads without cleaning: that is the janitor's."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 from rq import registry
@@ -24,9 +26,41 @@ REGISTRIES: dict[str, type[BaseRegistry]] = {
 QUEUED = "queued"
 
 
-def count_workers(redis: Redis, queue_names: Iterable[str]) -> dict[str, int]:
-    """Queue name -> workers that gave a sign of life in time. RQ's own count has the dead ones in it."""
-    return {name: _count_alive(redis, redis.smembers(keys.rq_workers_of(name))) for name in queue_names}
+SUSPENDED = "suspended"  # RQ's word for a worker that takes no job: ours are drained, or a check of theirs fails
+
+
+@dataclass(frozen=True)
+class Strength:
+    """The workers of one queue that gave a sign of life in time: those that work or could, and those that take no job."""
+
+    alive: int
+    suspended: int
+
+
+def strengths(redis: Redis, queue_names: Iterable[str]) -> dict[str, Strength]:
+    """Queue name -> its workers. RQ's own count has the dead ones in it."""
+    found = {name: _states(redis, name) for name in queue_names}
+    return {
+        name: Strength(len(states) - states.count(SUSPENDED), states.count(SUSPENDED)) for name, states in found.items()
+    }
+
+
+def list_workers(redis: Redis, queue_names: Iterable[str]) -> list[dict[str, Any]]:
+    """Those that gave a sign of life in time: name, queue, host, state, and the id of the job that each does."""
+    found = []
+    for queue_name in queue_names:
+        worker_keys = sorted(as_text(key) for key in redis.smembers(keys.rq_workers_of(queue_name)))
+        with redis.pipeline(transaction=False) as pipeline:
+            for key in worker_keys:
+                pipeline.hmget(key, "state", "hostname")
+                pipeline.smembers(keys.rq_executions_of(keys.rq_worker_name(key)))
+            answers = pipeline.execute()
+        for key, (state, host), executions in zip(worker_keys, answers[::2], answers[1::2], strict=True):
+            if state:
+                job = next((as_text(execution).rpartition(":")[0] for execution in executions), None)
+                told = {"host": as_text(host or b""), "state": as_text(state), "job": job}
+                found.append({"name": keys.rq_worker_name(key), "queue": queue_name, **told})
+    return found
 
 
 def count_idle(redis: Redis, queue_name: str) -> int:
@@ -35,9 +69,11 @@ def count_idle(redis: Redis, queue_name: str) -> int:
 
 
 def has_room(redis: Redis, queue_name: str) -> bool:
-    """No job waits, and not every worker is busy. With no worker in sight (Redis lost them) one job may wait for one."""
+    """No job waits, and a worker could take one. With no worker in sight (Redis lost them) one job may wait for one."""
     states = _states(redis, queue_name)
-    return not redis.llen(keys.rq_queue(queue_name)) and (not states or any(state != "busy" for state in states))
+    return not redis.llen(keys.rq_queue(queue_name)) and (
+        not states or any(state not in ("busy", SUSPENDED) for state in states)
+    )
 
 
 def page_of_jobs(
@@ -63,16 +99,11 @@ def page_of_jobs(
 
 
 def _states(redis: Redis, queue_name: str) -> list[str]:
-    """RQ's word for what each worker does."""
+    """RQ's word for what each worker does. The key of one that goes silent expires; its name stays listed for a while."""
     with redis.pipeline(transaction=False) as pipeline:
         for key in redis.smembers(keys.rq_workers_of(queue_name)):
             pipeline.hget(key, "state")
         return [as_text(state) for state in pipeline.execute() if state]
-
-
-def _count_alive(redis: Redis, worker_keys: set[bytes | str]) -> int:
-    """The key of a worker expires when it goes silent; its name stays listed until RQ cleans up."""
-    return int(redis.exists(*worker_keys)) if worker_keys else 0
 
 
 def _ids(queue: Queue, registry_name: str, first: int, last: int) -> list[str]:

@@ -82,6 +82,13 @@ class WorkersSettings(Section):
     catalog: Count
 
 
+class FleetSettings(Section):
+    encoding: Count
+    transcripting: Count
+    xapi: Count
+    catalog: Count
+
+
 class WorkerSettings(Section):
     heartbeat_s: PositiveInt
     stop_s: PositiveFloat
@@ -122,6 +129,7 @@ class Settings(Section):
     upload: UploadSettings
     limits: LimitsSettings
     workers: WorkersSettings
+    fleet: FleetSettings
     worker: WorkerSettings
     encode: EncodeSettings
     rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1), Listed]
@@ -186,6 +194,12 @@ class Settings(Section):
     def xapi_home_page(self) -> str:
         """The IRI that learners' accounts and activities hang on, without a slash at the end."""
         return self.xapi.home_page or self.public_url
+
+    def expected_workers(self, queue_name: str) -> int:
+        """How many workers of a queue there should be on all hosts together."""
+        everywhere: int = getattr(self.fleet, queue_name)
+        here: int = getattr(self.workers, queue_name)
+        return max(everywhere, here)
 
     def lrs_password(self, lane: str) -> str:
         """From POD_JOBS_XAPI__PASSWORDS__<LANE>, else secrets/lrs_<lane>. Errors: SettingsError when there is neither."""

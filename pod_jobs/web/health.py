@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.store import instance, users
 from pod_jobs.errors import ServiceUnavailable
-from pod_jobs.jobs import keys, workforce
+from pod_jobs.jobs import drains, keys, workforce
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
 from pod_jobs.web.site import Site, site
@@ -47,10 +47,16 @@ def _media(of: Site) -> dict[str, Any]:
 
 def _redis(of: Site) -> dict[str, dict[str, Any]]:
     try:
-        alive = workforce.count_workers(of.redis, QUEUES)
+        found = workforce.strengths(of.redis, QUEUES)
         janitor = bool(of.redis.exists(keys.JANITOR))
+        drained = drains.any_drained(of.redis)
     except RedisError:
         return {"redis": {"ok": False}}
-    wanted = of.settings.workers.model_dump()
-    workers = {f"workers.{name}": {"ok": alive[name] > 0 or wanted[name] == 0, "alive": alive[name]} for name in QUEUES}
+    workers = {f"workers.{name}": _workers(found[name], of.settings.expected_workers(name), drained) for name in QUEUES}
     return {"redis": {"ok": True}, "janitor": {"ok": janitor}, **workers}
+
+
+def _workers(found: workforce.Strength, expected: int, drained: bool) -> dict[str, Any]:
+    """One of them is enough to go on, and none while people have drained them."""
+    ok = found.alive > 0 or expected == 0 or (drained and found.suspended > 0)
+    return {"ok": ok, "alive": found.alive, "suspended": found.suspended, "expected": expected}

@@ -13,7 +13,7 @@ from pod_jobs.errors import PodJobsError
 from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.jobs.connection import connect_for_web
 from pod_jobs.media_folder import IDENTITY
-from pod_jobs.settings import Settings
+from pod_jobs.settings import QUEUES, Settings
 
 OLDEST_SERVER = (6, 2)  # the first version with LMOVE and BLMOVE, which RQ needs to hand over a job safely
 CLOCK_WARNING_S = 5.0
@@ -82,6 +82,28 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
         yield Finding("clock", "ok", text)
     else:
         yield Finding("clock", "fault" if apart_s > CLOCK_FAULT_S else "warning", text, "timedatectl set-ntp true")
+
+
+def check_workers(settings: Settings) -> Iterator[Finding]:
+    """Over all hosts: as many as there should be, and which of them take no job."""
+    from pod_jobs.jobs import workforce  # here: workers that check themselves need it not
+
+    try:
+        with connect_for_web(settings.redis_url) as redis:
+            found = workforce.strengths(redis, QUEUES)
+    except (RedisError, ValueError):
+        yield Finding("workers", "warning", "not counted: the key-value server does not answer")
+        return
+    lacking = [
+        f"{name}: {found[name].alive} of {expected}"
+        + (f", {held} take no job" if (held := found[name].suspended) else "")
+        for name in QUEUES
+        if found[name].alive < (expected := settings.expected_workers(name))
+    ]
+    if lacking:
+        yield Finding("workers", "warning", "; ".join(lacking), "./run pod-jobs workers; [fleet] says how many")
+    else:
+        yield Finding("workers", "ok", ", ".join(f"{name} {found[name].alive}" for name in QUEUES))
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:

@@ -2,12 +2,13 @@
 
 from flask import Flask
 
-from pod_jobs.web.api import captions, deliveries, lanes, me, results, tasks, traces, videos
+from pod_jobs.web.api import captions, deliveries, drains, lanes, me, results, tasks, traces, videos
 
 BLUEPRINTS = (
     videos.blueprint,
     tasks.blueprint,
     deliveries.blueprint,
+    drains.blueprint,
     results.blueprint,
     me.blueprint,
     captions.blueprint,

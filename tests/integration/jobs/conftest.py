@@ -114,7 +114,11 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
     started: list[WorkerProcess] = []
 
     def start(
-        queue_name: str = "encoding", encode: Callable[..., Any] | None = None, url: str = "", **more: Any
+        queue_name: str = "encoding",
+        encode: Callable[..., Any] | None = None,
+        url: str = "",
+        check: Callable[[], str] = lambda: "",
+        **more: Any,
     ) -> WorkerProcess:
         own = load(redis={"url": url}) if url else settings
         assert url in ("", own.redis_url)
@@ -122,7 +126,7 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
         if pid == 0:
             if encode is not None:  # one that needs no ffmpeg
                 more = {"run": encode, "prepare": None, **more}
-            run_worker(own, queue_name, {**JOB_TYPES, "encode": replace(ENCODE, **more)})
+            run_worker(own, queue_name, {**JOB_TYPES, "encode": replace(ENCODE, **more)}, check)
             os._exit(0)
         started.append(WorkerProcess(pid))
         return started[-1]

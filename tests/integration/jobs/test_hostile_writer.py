@@ -226,7 +226,7 @@ def test_the_rights_that_the_documentation_names_are_enough(
         registries.clean(connection, queue_names)
         registries.return_handed_over(connection, queue_names)
         snapshot.take(connection, queue_names, ["encode-7-g1"])
-        assert workforce.count_workers(connection, ["encoding"]) == {"encoding": 1}
+        assert workforce.strengths(connection, ["encoding"])["encoding"].alive == 1
         assert connection.info()["redis_version"]
         for forbidden in (("CONFIG", "SET", "dir", "/tmp"), ("FLUSHALL",), ("GET", "others")):
             with pytest.raises(ResponseError, match="NOPERM|permission"):

@@ -1,0 +1,47 @@
+"""Which workers are to take no new job, who wished that and why. The workers hear of it through jobs/drains.py."""
+
+from datetime import datetime
+from typing import Any
+
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import Audit, Drain
+from pod_jobs.errors import Malformed, NotFound
+
+SCOPES = ("all", "queue", "host", "worker")
+WHY_CHARACTERS = 500
+
+
+def begin(scope: str, name: str, who: str, why: str, now: datetime) -> Drain:
+    """Drain what `scope` and `name` say; said twice, the first one stays. Errors: Malformed."""
+    if scope not in SCOPES or bool(name) == (scope == "all") or len(name) > 100 or len(why) > WHY_CHARACTERS:
+        raise Malformed(
+            f"a drain needs a scope ({', '.join(SCOPES)}), a name unless the scope is all, and a short reason"
+        )
+    with transaction():
+        drain, is_new = Drain.get_or_create(
+            scope=scope, name=name, defaults={"who": who, "why": why.strip(), "at": now}
+        )
+        if is_new:
+            Audit.create(at=now, who=who, action="drain", subject=f"{scope} {name}".strip(), details=why.strip())
+    return drain
+
+
+def end(drain_id: int, who: str, now: datetime) -> Drain:
+    """These workers may take jobs again. Errors: NotFound."""
+    with transaction():
+        drain = Drain.get_or_none(Drain.id == drain_id)
+        if drain is None:
+            raise NotFound(f"drain {drain_id}")
+        drain.delete_instance()
+        Audit.create(at=now, who=who, action="resume", subject=f"{drain.scope} {drain.name}".strip())
+    return drain
+
+
+def list_drains() -> list[Drain]:
+    """The oldest first."""
+    return list(Drain.select().order_by(Drain.id))
+
+
+def told() -> list[dict[str, Any]]:
+    """What workers need of them."""
+    return [{"scope": drain.scope, "name": drain.name, "who": drain.who, "why": drain.why} for drain in list_drains()]

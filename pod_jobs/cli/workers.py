@@ -1,0 +1,85 @@
+"""pod-jobs workers, drain, resume: who does the work, and who is to take no more of it."""
+
+import time
+
+import click
+
+from pod_jobs.cli.api import Api
+from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.words import local_time
+from pod_jobs.settings import QUEUES
+
+LOOK_S = 1.0
+
+
+@click.command(cls=InstanceCommand)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object: workers and drains, as the REST API gives them."
+)
+def workers(as_json: bool) -> None:
+    """The workers of all hosts, and which are to take no new job."""
+    api = Api(load_settings())
+    found, drains = api.get("/workers")["workers"], api.get("/drains")["drains"]
+    if as_json:
+        echo_json({"workers": found, "drains": drains})
+        return
+    rows = [(one["queue"], one["host"], one["state"], one["job"], one["name"]) for one in found]
+    echo_table(rows, ("QUEUE", "HOST", "STATE", "JOB", "NAME"))
+    for drain in drains:
+        because = f": {drain['why']}" if drain["why"] else ""
+        click.echo(f"Drained: {_words(drain)}, by {drain['who']} since {local_time(drain['at'])}{because}")
+
+
+def _what(queue: str | None, host: str | None, worker: str | None, everything: bool) -> dict[str, str]:
+    given = {"queue": queue, "host": host, "worker": worker, "all": "" if everything else None}
+    chosen = {scope: name for scope, name in given.items() if name is not None}
+    if len(chosen) != 1:
+        raise click.UsageError("give one of --queue, --host, --worker and --all")
+    ((scope, name),) = chosen.items()
+    return {"scope": scope, "name": name}
+
+
+@click.command(cls=InstanceCommand)
+@click.option("--queue", type=click.Choice(QUEUES), help="The workers of this queue.")
+@click.option("--host", help="The workers of this host, by the name that `workers` shows.")
+@click.option("--worker", help="One worker, by its name.")
+@click.option("--all", "everything", is_flag=True, help="All workers.")
+@click.option("--why", default="", help="For the others of the team.")
+@click.option("--wait", is_flag=True, help="Return when none of them works any more.")
+def drain(  # noqa: PLR0913  # each option is one
+    queue: str | None, host: str | None, worker: str | None, everything: bool, why: str, wait: bool
+) -> None:
+    """Let workers finish their present job and take no other one, also after a restart. `resume` ends it."""
+    what = _what(queue, host, worker, everything)
+    api = Api(load_settings())
+    api.post("/drains", {**what, "why": why})
+    click.echo(f"Drained: {_words(what)}. To let them work again: resume with the same option.", err=True)
+    while wait and (
+        busy := [one["job"] for one in api.get("/workers")["workers"] if _is_meant(one, what) and one["job"]]
+    ):
+        click.echo(f"waiting for {', '.join(busy)}", err=True)
+        time.sleep(LOOK_S)
+
+
+@click.command(cls=InstanceCommand)
+@click.option("--queue", type=click.Choice(QUEUES), help="What was drained.")
+@click.option("--host", help="What was drained.")
+@click.option("--worker", help="What was drained.")
+@click.option("--all", "everything", is_flag=True, help="What was drained.")
+def resume(queue: str | None, host: str | None, worker: str | None, everything: bool) -> None:
+    """Let drained workers take jobs again."""
+    what = _what(queue, host, worker, everything)
+    api = Api(load_settings())
+    meant = [one for one in api.get("/drains")["drains"] if {key: one[key] for key in what} == what]
+    for one in meant:
+        api.call("DELETE", f"/drains/{one['id']}")
+    click.echo(f"{_words(what).capitalize()}: " + ("may take jobs again." if meant else "was not drained."))
+
+
+def _words(what: dict[str, str]) -> str:
+    return "all workers" if what["scope"] == "all" else f"{what['scope']} {what['name']}"
+
+
+def _is_meant(worker: dict[str, str], what: dict[str, str]) -> bool:
+    own = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
+    return own[what["scope"]] == what["name"]
