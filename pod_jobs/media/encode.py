@@ -98,7 +98,7 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
         outputs=list_outputs(work.folder, picture),
         duration_s=round(duration_s, 3),
         is_video=picture is not None,
-        facts=facts_of(source),
+        facts={**facts_of(source), "timeline": work.timeline.document()},
         warnings=tuple(work.remarks),
         first_playable_s=round(work.first_playable_s or work.elapsed_s, 2),
         wall_s=round(work.elapsed_s, 2),

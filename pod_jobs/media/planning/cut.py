@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pod_jobs.errors import BadSource
 from pod_jobs.media_folder import MOST_RANGES
@@ -52,6 +53,17 @@ class Timeline:
     def place(self, start_s: float, end_s: float) -> list[tuple[float, float]]:
         """Where a cue or a chapter of the source is in the result; see the function `place`."""
         return [(self.offset_s + start, self.offset_s + end) for start, end in place(self.ranges, start_s, end_s)]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON: {"offset_s": 0.0, "ranges": [[90.0, 720.5]]}."""
+        return {"offset_s": self.offset_s, "ranges": [[one.start_s, one.end_s] for one in self.ranges]}
+
+
+def timeline_of(document: Any) -> Timeline:
+    """The timeline that `Timeline.document` described; the source's own where nothing is known."""
+    if not document:
+        return Timeline()
+    return Timeline(tuple(Range(start_s, end_s) for start_s, end_s in document["ranges"]), document["offset_s"])
 
 
 def place(ranges: Sequence[Range], start_s: float, end_s: float) -> list[tuple[float, float]]:

@@ -4,6 +4,7 @@ Times are seconds of the uploaded recording. Cues travel as captions/documents.p
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -22,6 +23,7 @@ from pod_jobs.catalog.store.captions import Change, Conflict, Made
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.jobs.speech_plan import cue_rules
 from pod_jobs.media.facts.languages import find_language
+from pod_jobs.media.planning.cut import Timeline, timeline_of
 from pod_jobs.web.api import answers
 from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
@@ -175,15 +177,19 @@ def forget_draft(video_id: int, track_id: int) -> ResponseReturnValue:
 @blueprint.get("/videos/<int:video_id>/captions/<int:track_id>/file.<ending>")
 @access.needs("see-videos")
 def file(video_id: int, track_id: int, ending: str) -> ResponseReturnValue:
-    """The newest version as a file: vtt, srt, txt, or json with words."""
+    """The newest version as a file: vtt, srt, txt, or json with words. Its times are those of what is published, which may be
+    cut and have credits before it; with ?as=source those of the uploaded recording."""
     track = _track(video_id, track_id, require_user())
     if ending not in WRITERS:
         raise NotFound(f"captions as .{ending}")
     mime, write = WRITERS[ending]
-    response = Response(write(captions.cues_of(track), track.language), mimetype=mime)
+    cues = captions.cues_of(track)
+    if request.args.get("as") != "source":
+        cues = placed(cues, timeline_of(videos.get(video_id).facts.get("timeline")))
+    response = Response(write(cues, track.language), mimetype=mime)
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Content-Disposition"] = f'inline; filename="captions-{video_id}-{track.language}.{ending}"'
-    response.set_etag(f"{track.id}-{track.version}-{ending}")
+    response.add_etag()
     return response.make_conditional(request)
 
 
@@ -265,6 +271,12 @@ def track_document(track: CaptionTrack) -> Document:
         "url": address,
         "files": {ending: f"{address}/file.{ending}" for ending in WRITERS},
     }
+
+
+def placed(cues: Sequence[Cue], timeline: Timeline) -> list[Cue]:
+    """Cues of the recording where they come to lie in what is published; those of parts that were cut out are left out."""
+    found = [replace(cue, start_s=a, end_s=b) for cue in cues for a, b in timeline.place(cue.start_s, cue.end_s)]
+    return sorted(found, key=lambda cue: (cue.start_s, cue.end_s))
 
 
 def _track(video_id: int, track_id: int, user: User) -> CaptionTrack:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from pod_jobs.catalog import models
+from pod_jobs.catalog.models import Video
 from tests.integration.web.conftest import Caller
 
 VTT = "WEBVTT\n\n00:01.000 --> 00:03.000\n<v Léa>L’osmose <script>x</script>\n\n00:04.000 --> 00:05.000 line:0\nMembrane\n"
@@ -133,3 +135,13 @@ def test_wishes(lea: Caller, video: int) -> None:
     assert lea("GET", f"/api/v1/videos/{video}/speech").get_json() == wish
     for bad in ({**wish, "language": "xx"}, {**wish, "glossary": ["x" * 61]}, {**wish, "automatic": "no"}):
         assert lea("PUT", f"/api/v1/videos/{video}/speech", json=bad).status_code == 400
+
+
+def test_captions_follow_a_cut_and_credits(lea: Caller, track: dict[str, Any], video: int) -> None:
+    timeline = {"offset_s": 10.0, "ranges": [[2.0, 4.5], [60.0, 70.0]]}
+    with models.database.obj.connection_context():
+        Video.update(facts={"timeline": timeline}).where(Video.id == video).execute()
+    cut = lea("GET", f"{path(track)}/file.vtt").text
+    assert "00:00:10.000 --> 00:00:11.000\n<v Léa>L’osmose x" in cut
+    assert "00:00:12.000 --> 00:00:12.500\nMembrane" in cut
+    assert "00:00:01.000 --> 00:00:03.000" in lea("GET", f"{path(track)}/file.vtt?as=source").text
