@@ -94,6 +94,7 @@ SENTENCES: dict[str, str] = {
     "speech-model-unreadable": "The speech model {name} cannot be read.",
     "speech-model-changed": "The speech model {name} is not the one that the settings name.",
     "speech-no-memory": "There is not enough memory for the speech model.",
+    "speech-too-slow": "The transcription took longer than its limit and was ended.",
     "speech-language": "The speech model does not know the language {name}.",
     "speech-no-translation": "The speech model {name} cannot translate.",
     "encode-failed": "The encoding failed. The video team can see the reason below.",

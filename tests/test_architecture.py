@@ -50,7 +50,8 @@ FLOORS = {
     ),
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
-        "worker encode verify",
+        "worker transcribe",
+        "encode verify",
         "runtime deliver_statements",
         "report",
         "context",  # what a running job is given

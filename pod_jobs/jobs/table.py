@@ -5,11 +5,13 @@ from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.encode.assist import ASSIST
 from pod_jobs.jobs.job_type import JobTypes, table_of
 from pod_jobs.jobs.report import REPORT
+from pod_jobs.jobs.transcribe import TRANSCRIBE
 from pod_jobs.jobs.verify import VERIFY
 
 JOB_TYPES: JobTypes = table_of(
     ENCODE,
     ASSIST,
+    TRANSCRIBE,
     VERIFY,
     REPORT,
     DELIVER_STATEMENTS,

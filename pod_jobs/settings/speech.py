@@ -24,8 +24,6 @@ class SpeechSettings(Section):
     automatic: bool
     language: Language
     threads: Count
-    idle_min: Annotated[float, Field(ge=0)]
-    wall_factor: PositiveFloat
     line_characters: Annotated[int, Field(ge=20, le=80)]
     lines: Annotated[int, Field(ge=1, le=4)]
     slow_down_cps: PositiveFloat

@@ -4,7 +4,7 @@ Safe to deliver twice, late, or out of order: an attempt is closed once, only th
 generation moves the task, and a finished result moves it whenever the task is still open in that generation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,9 +62,15 @@ class Allowed:
 
 
 def accept(
-    task_id: int, report: Report, allowed: Allowed, now: datetime, follow: Sequence[NewTask] = ()
+    task_id: int,
+    report: Report,
+    allowed: Allowed,
+    now: datetime,
+    follow: Sequence[NewTask] = (),
+    take: Callable[[Task], object] | None = None,
 ) -> tuple[Task, list[Task]]:
-    """Enter `report`; should it end the task as done, order what is to `follow` for its video in the same transaction.
+    """Enter `report`; should it end the task as done, order what is to `follow` for its video in the same transaction, and
+    let `take` store what else the result brings.
 
     Returns the task and the new ones. Errors: NotFound; Superseded for another generation (the attempt is closed all the
     same).
@@ -83,6 +89,8 @@ def accept(
             _move(task, report, allowed, now)
             events.ended(task, report.result, now)
             ordered = _order_next(task, follow, now) if task.state == "done" else []
+            if take is not None and task.state == "done":
+                take(task)
     if not current:
         raise Superseded(f"task {task_id} is at generation {task.generation}, the report is of {report.generation}")
     return task, ordered

@@ -15,9 +15,10 @@ from flask_babel import get_locale
 from redis import Redis
 from redis.exceptions import RedisError
 
+from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.models import Attempt, Output, Task, Video
 from pod_jobs.catalog.new_task import Purpose
-from pod_jobs.catalog.store import tasks, videos
+from pod_jobs.catalog.store import captions, tasks, videos
 from pod_jobs.jobs import queue, report
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.media_folder import LOG_NAME, MASTER_NAME, run_folder
@@ -53,8 +54,10 @@ def video(redis: Redis, base: str, row: Video) -> Document:
     """One video with everything."""
     own_tasks, outputs = tasks.tasks_of([row])[row.id], videos.outputs_of([row])[row.id]
     live = read_live(redis, own_tasks)
+    shown = _video(base, row, own_tasks, outputs, live)
+    shown["play"]["captions"] += [_captions(base, track) for track in captions.tracks_of([row.id])[row.id]]
     return {
-        **_video(base, row, own_tasks, outputs, live),
+        **shown,
         "outputs": [_output(base, row, output) for output in outputs],
         "tasks": [_task(base, task, live) for task in own_tasks],
     }
@@ -156,6 +159,12 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
         "captions": [{"language": o.language, "url": address(o)} for o in outputs if o.kind == "captions"],
         "chapters": first("chapters"),
     }
+
+
+def _captions(base: str, track: CaptionTrack) -> Document:
+    """A track for the player; another version has another address."""
+    address = f"{base}/api/v1/videos/{track.video_id}/captions/{track.id}/file.vtt?version={track.version}"
+    return {"language": track.language, "url": address}
 
 
 def _rendition(output: Output, url: str) -> Document:

@@ -1,6 +1,7 @@
 """What workers say: that they start a run, and how it ended. The other side of catalog/client.py."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,15 +10,17 @@ from flask.typing import ResponseReturnValue
 from pydantic import TypeAdapter
 
 from pod_jobs import media_folder
+from pod_jobs.captions.documents import checked_cues
 from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.new_task import NewTask, Purpose
-from pod_jobs.catalog.store import instance, reports, tasks
-from pod_jobs.errors import Malformed, ResultRejected
+from pod_jobs.catalog.store import captions, instance, reports, tasks
+from pod_jobs.catalog.store.captions import Made
+from pod_jobs.errors import BadCaptions, Malformed, ResultRejected
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import now, site
+from pod_jobs.web.site import now, right_media, site
 
 blueprint = Blueprint("api_results", __name__)
 
@@ -77,6 +80,7 @@ class Done:
     result: Result
 
 
+MOST_CAPTIONS_BYTES = 50_000_000
 REPORT, DONE = TypeAdapter(reports.Report), TypeAdapter(Done)
 
 
@@ -113,11 +117,13 @@ def report(task_id: int) -> ResponseReturnValue:
     """Errors: Superseded, NotFound, Malformed, ResultRejected: for good."""
     said = answers.body_as(REPORT)
     follow: Sequence[NewTask] = ()
+    take = None
     if said.outcome == "done":
         done = tasks.get(task_id)
         _check_result(done)
         follow = _what_follows(done, said.result)
-    task, ordered = reports.accept(task_id, said, _allowed(), now(), follow)
+        take = _captions_of(done, said.result)
+    task, ordered = reports.accept(task_id, said, _allowed(), now(), follow, take)
     for next_one in ordered:
         orders.dispatch(next_one)
     if task.state == "waiting" and task.generation > said.generation:
@@ -128,6 +134,36 @@ def report(task_id: int) -> ResponseReturnValue:
 def _what_follows(task: Task, result: dict[str, Any]) -> Sequence[NewTask]:
     job_type = site().job_types.get(task.kind)
     return job_type.follow(site().settings, tasks.as_ordered(task), result) if job_type else ()
+
+
+def _captions_of(task: Task, result: dict[str, Any]) -> Callable[[Task], object] | None:
+    """What stores the captions of a result that has some: they lie in its folder, as jobs/transcribe.py wrote them.
+
+    Errors: ResultRejected when they cannot be read; ServiceUnavailable while the media folder is away.
+    """
+    if not result.get("captions") or task.video_id is None:
+        return None
+    folder = str(result.get("folder", "")).rpartition("/")[2]
+    output = right_media().open_output(task.video_id, folder, media_folder.CAPTIONS_FILE)
+    if output is None:
+        raise ResultRejected(f"{folder}/{media_folder.CAPTIONS_FILE} is not there")
+    try:
+        with output.file as opened:
+            said = json.loads(opened.read(MOST_CAPTIONS_BYTES))
+        made = Made(
+            origin="speech",
+            language=str(said["language"])[:8],
+            cues=checked_cues(said["cues"]),
+            translated=bool(said["translated"]),
+            needs_check=bool(said["needs_check"]),
+            model=str(said["model"]),
+            peaks_path=f"{result['folder']}/{media_folder.PEAKS_FILE}",
+        )
+    except (ValueError, LookupError, TypeError, BadCaptions) as error:
+        raise ResultRejected(f"{media_folder.CAPTIONS_FILE}: {error}") from error
+    if not made.cues:
+        return None  # nobody speaks
+    return lambda done: done.video and captions.take(done.video, made, "recognised", None, now())
 
 
 def _check_result(task: Task) -> None:

@@ -1,12 +1,14 @@
 """/videos/…/captions and /search, as a page and a program use them."""
 
+import json
 from typing import Any
 
 import pytest
 
 from pod_jobs.catalog import models
 from pod_jobs.catalog.models import Video
-from tests.integration.web.conftest import Caller
+from pod_jobs.settings import Settings
+from tests.integration.web.conftest import Caller, Worker
 
 VTT = "WEBVTT\n\n00:01.000 --> 00:03.000\n<v Léa>L’osmose <script>x</script>\n\n00:04.000 --> 00:05.000 line:0\nMembrane\n"
 CUES = [[1.0, 3.0, "Corrigé", "", []]]
@@ -145,3 +147,35 @@ def test_captions_follow_a_cut_and_credits(lea: Caller, track: dict[str, Any], v
     assert "00:00:10.000 --> 00:00:11.000\n<v Léa>L’osmose x" in cut
     assert "00:00:12.000 --> 00:00:12.500\nMembrane" in cut
     assert "00:00:01.000 --> 00:00:03.000" in lea("GET", f"{path(track)}/file.vtt?as=source").text
+
+
+def test_what_was_recognised_is_taken_in_with_the_report(
+    lea: Caller, worker: Worker, settings: Settings, video: int
+) -> None:
+    task = lea("POST", f"/api/v1/videos/{video}/transcribe", json={"language": "fr"}).get_json()
+    order = worker.start(task)
+    folder = f"{order['folder']}/transcribe-{order['task']}-g1"
+    (settings.media_folder / folder).mkdir()
+    spoken = {"language": "fr", "translated": False, "needs_check": True, "model": "base", "cues": CUES}
+    (settings.media_folder / folder / "captions.json").write_text(json.dumps(spoken))
+    (settings.media_folder / folder / "peaks.bin").write_bytes(b"abc")
+    result = {"folder": folder, "outputs": [], "captions": True, "infos": {"captions": 1}}
+    worker.report(order, "done", result=result)
+    (found,) = lea("GET", f"/api/v1/videos/{video}/captions").get_json()["captions"]
+    assert (found["state"], found["origin"], found["needs_check"], found["model"]) == (
+        "automatic",
+        "speech",
+        True,
+        "base",
+    )
+    assert lea("GET", f"{path(found)}/peaks").data == b"abc"
+    (shown,) = lea("GET", f"/api/v1/videos/{video}").get_json()["play"]["captions"]
+    assert shown == {"language": "fr", "url": f"http://pod.test{path(found)}/file.vtt?version=1"}
+    assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "done"
+
+
+def test_a_report_without_its_captions_is_refused(lea: Caller, worker: Worker, video: int) -> None:
+    order = worker.start(lea("POST", f"/api/v1/videos/{video}/transcribe").get_json())
+    folder = f"{order['folder']}/transcribe-{order['task']}-g1"
+    result = {"folder": folder, "outputs": [], "captions": True}
+    assert worker.report(order, "done", 422, result=result)["code"] == "result-rejected"

@@ -1,0 +1,241 @@
+"""Transcribe the speech of a video: captions in the language that is spoken, or in English.
+
+1. Take the video's lock for this work. An earlier run that published and died before it could say so is the result.
+2. Look into the source: its default sound track. What is heard has the times of the source, whatever an encoding cuts away,
+   so it waits for no encoding and outlives each.
+3. Recognise piece after piece. The words of each are kept in the work folder: a run that is killed loses one piece at most.
+4. Publish captions.json (what the catalog takes in), and the curve of loudness for the editor. The report names them.
+The model is loaded by each job: that takes 0.5 s (base), and a model that the worker kept would keep its threads from being
+forked safely.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pod_jobs.captions.cues import Word
+from pod_jobs.captions.documents import documents_of
+from pod_jobs.catalog.client import Order
+from pod_jobs.catalog.new_task import NewTask, Purpose
+from pod_jobs.errors import Malformed, SettingsError, Superseded
+from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.encode import build_plan, tools_of
+from pod_jobs.jobs.job_type import JobType, Ordering, Text, Words
+from pod_jobs.jobs.speech_plan import engine_for, model_folder, speech_order
+from pod_jobs.media.facts.languages import find_language
+from pod_jobs.media.probing.probe import probe
+from pod_jobs.media.probing.sound import SoundTrack
+from pod_jobs.media_folder import CAPTIONS_FILE, PEAKS_FILE, kind_and_mime
+from pod_jobs.settings import Settings
+from pod_jobs.storage import Run, WorkFolder
+from pod_jobs.system import plain_files
+
+if TYPE_CHECKING:
+    from pod_jobs.speech.transcribe import Order as SpeechOrder
+    from pod_jobs.speech.transcribe import Transcript
+
+log = logging.getLogger(__name__)
+
+PIECE = "piece-"  # names of the files that hold the words of a piece until all are done
+OPTIONS = {"language", "translate", "glossary"}
+MOST_TERMS, MOST_TERM_CHARACTERS = 100, 60
+SPEECH, TRANSLATION = "speech", "translation"  # templates: one of each may be under way for a video
+
+
+def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
+    """{"folder", "outputs", "captions": true, "infos": {…}}. Errors: BadSource, FfmpegFailed; FfmpegKilled, DiskFull,
+    ServiceUnavailable; SettingsError: another host may have the model; Stopped."""
+    if order.video is None:
+        raise Superseded(f"task {order.task} has no video")
+    run = Run(order.video, order.kind, order.task, order.generation, order.template, order.media)
+
+    def wait() -> None:
+        context.tick(order, {"step": "waiting", "fraction": 0.0})
+
+    with context.storage.work_on(run, wait, _no_helpers) as work:
+        done = work.find_finished()
+        if done is not None:
+            return done
+        result = _transcribe_into(work, context, order, run)
+        work.publish(result)
+    return result
+
+
+def _no_helpers(chunks: Path) -> None:
+    """A transcription calls none."""
+
+
+def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run) -> dict[str, Any]:
+    _demand_extra()
+    from pod_jobs.speech.transcribe import (  # the extra may not be installed where this is only listed
+        finish,
+        hear_piece,
+        plan,
+    )
+
+    settings = context.settings
+    source = context.storage.source(order.source, run.media)
+    kept = work.left_behind(PIECE)
+    folder = work.begin()
+    for name, content in kept.items():
+        _write(folder / name, content)
+    share = 0.0
+
+    def tick(step: str = "listen", fraction: float | None = None) -> None:
+        nonlocal share
+        share = share if fraction is None else fraction
+        work.show()
+        context.tick(order, {"step": step, "fraction": share})
+
+    tools, limits = tools_of(settings), build_plan(settings).limits
+    sound = SoundTrack(source, probe(source, tools, limits, tick), tools, limits, folder)
+    sound.tick = tick
+    wanted = _wanted(settings, order.options)
+    engine = engine_for(settings, wanted.language)
+    planned = plan(sound, engine, wanted, lambda fraction: tick("listen", fraction))
+    words: dict[int, list[Word]] = {}
+    for piece in planned.pieces:
+        known = _Piece(folder, piece.number, [piece.start_s, piece.end_s, piece.channel, engine.name, order.options])
+        found = known.read()
+        if found is None and planned.language is not None:
+            found = hear_piece(sound, engine, piece, planned.language.code, wanted)
+            known.write(found)
+        words[piece.number] = found or []
+        tick("recognise", 0.1 + 0.9 * (piece.number + 1) / len(planned.pieces))
+    return _result(folder, run, finish(planned, words, wanted, engine.name), wanted)
+
+
+def _demand_extra() -> None:
+    """Errors: SettingsError: another host may have it."""
+    from pod_jobs.speech.models import is_installed
+
+    if not is_installed():
+        raise SettingsError("./run up --with-speech installs it", code="speech-not-installed")
+
+
+class _Piece:
+    """The words of one piece in a file. `key`: what they depend on; words of another plan are not taken."""
+
+    def __init__(self, folder: Path, number: int, key: list[Any]) -> None:
+        self._path = folder / f"{PIECE}{number:04d}.json"
+        self._key = json.loads(json.dumps(key))
+
+    def read(self) -> list[Word] | None:
+        try:
+            document = json.loads(plain_files.read_bytes(self._path))
+            return [Word(*word) for word in document["words"]] if document["key"] == self._key else None
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+
+    def write(self, words: list[Word]) -> None:
+        document = {"key": self._key, "words": [[one.start_s, one.end_s, one.text, one.confidence] for one in words]}
+        partial = self._path.with_suffix(".new")
+        _write(partial, json.dumps(document).encode())
+        partial.replace(self._path)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with plain_files.open_plain(path, "wb") as file:
+        file.write(content)
+
+
+def _result(folder: Path, run: Run, transcript: "Transcript", wanted: "SpeechOrder") -> dict[str, Any]:
+    for piece in folder.glob(f"{PIECE}*"):
+        piece.unlink()
+    spoken = transcript.spoken
+    document = {
+        "language": transcript.language or "und",
+        "spoken": spoken.code if spoken else "",
+        "translated": wanted.translate,
+        "needs_check": bool(spoken and spoken.needs_check),
+        "model": transcript.model,
+        "cues": documents_of(transcript.cues),
+    }
+    _write(folder / CAPTIONS_FILE, json.dumps(document, ensure_ascii=False).encode())
+    _write(folder / PEAKS_FILE, transcript.peaks)
+    outputs = []
+    for name in (CAPTIONS_FILE, PEAKS_FILE):
+        kind, mime = kind_and_mime(name)
+        outputs.append({"kind": kind, "name": name, "bytes": plain_files.size_of(folder / name), "mime": mime})
+    infos = {
+        "language": transcript.language,
+        "language_confidence": spoken.confidence if spoken else None,
+        "speech_s": round(transcript.speech_s, 1),
+        "captions": len(transcript.cues),
+        "model": transcript.model,
+    }
+    return {"folder": run.folder, "outputs": outputs, "captions": True, "infos": infos}
+
+
+def _wanted(settings: Settings, options: Mapping[str, Any]) -> "SpeechOrder":
+    translate = bool(options.get("translate"))
+    return speech_order(settings, options.get("language", ""), options.get("glossary", ()), translate=translate)
+
+
+def prepare_transcribe(settings: Settings) -> None:
+    """Find the models and compare their sums before the first job. Without the extra there is nothing to prepare: its jobs end
+    with a sentence, and the queue's other jobs run. Errors: SettingsError."""
+    from pod_jobs.speech.models import is_installed
+
+    if is_installed():
+        for one in settings.speech.model:
+            model_folder(settings, one.language)
+
+
+def read_order(settings: Settings, template: str, document: Any) -> NewTask:
+    """What a request's JSON asks for: {"language": "fr", "translate": false, "glossary": ["Esup-Pod"]}, all of it optional.
+
+    Errors: Malformed."""
+    if document is None:
+        document = {}
+    if not isinstance(document, dict) or set(document) - OPTIONS:
+        raise Malformed(f"an object with nothing but {', '.join(sorted(OPTIONS))} is needed")
+    options: dict[str, Any] = {}
+    if language := document.get("language", ""):
+        known = find_language(language) if isinstance(language, str) else None
+        if known is None:
+            raise Malformed(f"language: {language!r} is no language")
+        options["language"] = known.code
+    if document.get("translate", False) not in (True, False):
+        raise Malformed("translate: true or false is needed")
+    if document.get("translate"):
+        options["translate"] = True
+    if terms := document.get("glossary", []):
+        options["glossary"] = _terms(terms)
+    return NewTask("transcribe", TRANSLATION if "translate" in options else SPEECH, options, Purpose.ENRICH)
+
+
+def _terms(terms: Any) -> list[str]:
+    if not isinstance(terms, list) or len(terms) > MOST_TERMS or not all(isinstance(term, str) for term in terms):
+        raise Malformed(f"glossary: a list of at most {MOST_TERMS} terms is needed")
+    cleaned = [" ".join(term.split()) for term in terms]
+    if any(not term or len(term) > MOST_TERM_CHARACTERS for term in cleaned):
+        raise Malformed(f"glossary: a term has 1 to {MOST_TERM_CHARACTERS} characters")
+    return cleaned
+
+
+def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> list[NewTask]:
+    """One for each upload, where the settings say so; it does not wait for the picture."""
+    return [read_order(settings, "", None)] if settings.speech.automatic else []
+
+
+TRANSCRIBE = JobType(
+    "transcribe",
+    queue="transcripting",
+    run=run_transcribe,
+    prepare=prepare_transcribe,
+    words=Words(
+        name=Text("Captions", "Sous-titres"),
+        running=Text("Recognising speech", "Reconnaissance de la parole"),
+        failed=Text("The captions could not be made", "Les sous-titres n’ont pas pu être faits"),
+        steps={
+            "probe": Text("Reading the file", "Lecture du fichier"),
+            "listen": Text("Looking for speech", "Recherche de la parole"),
+            "recognise": Text("Recognising speech", "Reconnaissance de la parole"),
+        },
+    ),
+    timeout_code="speech-too-slow",
+    ordering=Ordering(read=read_order, at_upload=order_at_upload),
+)

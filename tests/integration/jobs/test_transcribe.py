@@ -1,0 +1,156 @@
+"""The transcription of a video by the real model, on speech that espeak-ng makes."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pod_jobs.catalog.client import Order
+from pod_jobs.errors import BadSource, Interrupted, SettingsError
+from pod_jobs.jobs.transcribe import PIECE, read_order, run_transcribe
+from pod_jobs.settings import Settings
+from pod_jobs.speech.models import is_installed
+from tests.servers import need
+
+SENTENCE = "The students will read the article before the next lecture."
+
+
+@pytest.fixture
+def source(settings: Settings) -> Path:
+    path = settings.media_folder / "videos/000003/source"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def speech(source: Path) -> Path:
+    need(shutil.which("espeak-ng"), "espeak-ng")
+    need(is_installed(), "the extra `speech` (./run up --with-speech)")
+    subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "140", "-w", str(source), SENTENCE], check=True)
+    return source
+
+
+def order(**options: Any) -> Order:
+    return Order(7, 1, 1, 0, "transcribe", "speech", 3, "t", "videos/000003/source", "videos/000003", options)
+
+
+def context_of(settings: Settings, tick: Callable[[Order, dict[str, Any]], None]) -> Any:
+    """What the job has of a context, without a worker around it."""
+    return SimpleNamespace(settings=settings, storage=settings.storage, tick=tick)
+
+
+def run(settings: Settings, wanted: Order, said: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    def tick(order: Order, progress: dict[str, Any]) -> None:
+        if said is not None:
+            said.append(progress)
+
+    return run_transcribe(context_of(settings, tick), wanted)
+
+
+def cues(settings: Settings, result: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((settings.media_folder / result["folder"] / "captions.json").read_text())
+    return found
+
+
+def words(document: dict[str, Any]) -> str:
+    return " ".join(cue[2] for cue in document["cues"]).replace("\n", " ")
+
+
+@pytest.mark.usefixtures("speech")
+def test_what_is_said_becomes_captions(settings: Settings) -> None:
+    said: list[dict[str, Any]] = []
+    result = run(settings, order(language="en"), said)
+    document = cues(settings, result)
+    assert words(document) == SENTENCE
+    assert (document["language"], document["needs_check"], document["translated"]) == ("en", False, False)
+    assert {one["name"]: one["kind"] for one in result["outputs"]} == {
+        "captions.json": "transcript",
+        "peaks.bin": "peaks",
+    }
+    assert result["infos"]["captions"] == len(document["cues"]) and result["captions"] is True
+    shares = [one["fraction"] for one in said]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert list(dict.fromkeys(one["step"] for one in said)) == ["listen", "recognise"]
+    assert run(settings, order(language="en")) == result  # published already: only reported again
+
+
+@pytest.mark.usefixtures("speech")
+def test_a_run_that_was_killed_goes_on_with_the_pieces_that_it_had(settings: Settings) -> None:
+    """Its words are taken as they are, so the model does not run again for them."""
+    left: dict[str, bytes] = {}
+
+    def stop(order: Order, progress: dict[str, Any]) -> None:
+        if progress["step"] == "recognise":
+            (piece,) = (settings.media_folder / "videos/000003").glob(f"transcribe-7-g1.part/{PIECE}*")
+            left[piece.name] = piece.read_bytes()
+            raise Interrupted("killed")
+
+    with pytest.raises(Interrupted):
+        run_transcribe(context_of(settings, stop), order(language="en"))
+    folder = settings.media_folder / "videos/000003/transcribe-7-g1.part"
+    folder.mkdir(exist_ok=True)
+    ((name, content),) = left.items()
+    document = json.loads(content)
+    document["words"][0][2] = "Kept"
+    (folder / name).write_text(json.dumps(document))
+    assert words(cues(settings, run(settings, order(language="en")))).startswith("Kept ")
+
+
+@pytest.mark.usefixtures("speech")
+def test_pieces_of_another_order_are_not_taken(settings: Settings) -> None:
+    folder = settings.media_folder / "videos/000003/transcribe-7-g1.part"
+    folder.mkdir()
+    (folder / f"{PIECE}0000.json").write_text(json.dumps({"key": ["other"], "words": [[0, 1, "Wrong", 1]]}))
+    assert words(cues(settings, run(settings, order(language="en")))) == SENTENCE
+
+
+def silence(path: Path, *more: str) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", *more, "-f", "matroska", str(path)], check=True)
+
+
+def test_nobody_speaks(settings: Settings, source: Path) -> None:
+    need(is_installed(), "the extra `speech` (./run up --with-speech)")
+    silence(source, "anullsrc=r=16000:d=5", "-c:a", "pcm_s16le")
+    result = run(settings, order())
+    assert (cues(settings, result)["cues"], result["infos"]["language"], result["infos"]["speech_s"]) == ([], "", 0)
+
+
+def test_no_sound_at_all(settings: Settings, source: Path) -> None:
+    need(is_installed(), "the extra `speech` (./run up --with-speech)")
+    silence(source, "testsrc2=d=1", "-c:v", "mpeg4")
+    with pytest.raises(BadSource) as caught:
+        run(settings, order())
+    assert caught.value.code == "source-no-sound"
+
+
+def test_without_the_extra_another_host_may_do_it(
+    settings: Settings, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.write_bytes(b"x")
+    monkeypatch.setattr("pod_jobs.speech.models.find_spec", lambda name: None)
+    with pytest.raises(SettingsError) as caught:
+        run(settings, order())
+    assert caught.value.code == "speech-not-installed"
+
+
+@pytest.mark.parametrize(
+    ("document", "template", "options"),
+    [
+        (None, "speech", {}),
+        ({"language": "fra"}, "speech", {"language": "fr"}),
+        (
+            {"translate": True, "glossary": [" Esup-Pod  4 "]},
+            "translation",
+            {"translate": True, "glossary": ["Esup-Pod 4"]},
+        ),
+        ({"language": "", "translate": False, "glossary": []}, "speech", {}),
+    ],
+)
+def test_orders(settings: Settings, document: Any, template: str, options: dict[str, Any]) -> None:
+    new = read_order(settings, "", document)
+    assert (new.kind, new.template, dict(new.options)) == ("transcribe", template, options)
