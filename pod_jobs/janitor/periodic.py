@@ -12,12 +12,26 @@ from zoneinfo import ZoneInfo
 from croniter import croniter
 
 from pod_jobs.catalog.store import periodic
+from pod_jobs.errors import SettingsError
 from pod_jobs.janitor.leader import Fence
+from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings.periodic import PeriodicSettings
 
 log = logging.getLogger(__name__)
 
 ON_TIME = timedelta(minutes=2)  # a tick dealt with later than this was missed
+
+
+def check_kinds(entries: Sequence[PeriodicSettings], job_types: JobTypes) -> None:
+    """Errors: SettingsError that names each entry whose kind no job type has, or one that the clock may not order."""
+    allowed = [kind for kind, one in job_types.items() if one.is_periodic]
+    faults = [
+        f"periodic {one.name}: kind {one.kind!r} is none of {', '.join(allowed)}"
+        for one in entries
+        if one.kind not in allowed
+    ]
+    if faults:
+        raise SettingsError("\n".join(faults))
 
 
 def fire_due(entries: Sequence[PeriodicSettings], now: datetime, fence: Fence) -> int:

@@ -61,7 +61,11 @@ class InSlices:
 
 
 def run(settings: Settings, job_types: JobTypes) -> None:
-    """Do the rounds until SIGTERM. The connection is an impatient one: an outage costs a round, not twenty minutes."""
+    """Do the rounds until SIGTERM. The connection is an impatient one: an outage costs a round, not twenty minutes.
+
+    Errors: SettingsError for a periodic task of a kind that the clock may not order.
+    """
+    periodic.check_kinds(settings.periodic, job_types)
     stopping: list[int] = []
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda number, _frame: stopping.append(number))

@@ -6,12 +6,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from croniter import croniter
 from pydantic import Field, model_validator
 
+from pod_jobs.media_folder import KIND
 from pod_jobs.settings.section import Count, Section
 
 
 class PeriodicSettings(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
-    kind: Literal["verify"]  # a job type of no video
+    kind: Annotated[str, Field(pattern=rf"^{KIND.pattern}$")]  # of a job type; the janitor compares it with its table
     cron: str = ""
     every_min: Count = 0
     time_zone: str = "UTC"

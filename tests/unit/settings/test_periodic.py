@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pod_jobs.janitor.periodic import latest_tick
+from pod_jobs.errors import SettingsError
+from pod_jobs.janitor.periodic import check_kinds, latest_tick
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings.periodic import PeriodicSettings
 
 
@@ -39,3 +41,16 @@ def test_latest_tick(rhythm: dict[str, object], now: str, tick: str) -> None:
 def test_a_wrong_rhythm_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="cron|every_min|time_zone"):
         PeriodicSettings(name="x", kind="verify", missed="skip", **wrong)  # type: ignore[arg-type]
+
+
+def test_only_job_types_that_allow_it_are_ordered_by_the_clock() -> None:
+    def entry(kind: str) -> PeriodicSettings:
+        return PeriodicSettings(name=f"x-{kind.replace('_', '-')}", kind=kind, every_min=5, missed="skip")
+
+    check_kinds([entry("verify")], JOB_TYPES)
+    with pytest.raises(SettingsError) as refused:
+        check_kinds([entry("verify"), entry("encode"), entry("nothing")], JOB_TYPES)
+    assert refused.value.reason.splitlines() == [
+        "periodic x-encode: kind 'encode' is none of verify",
+        "periodic x-nothing: kind 'nothing' is none of verify",
+    ]
