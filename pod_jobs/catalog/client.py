@@ -1,4 +1,4 @@
-"""The catalog as a worker sees it: its REST API. Workers have no other way to it, so they can live on another host."""
+"""A worker's client of the catalog's REST API. Workers have no other access to the catalog and may run on other hosts."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,18 +48,18 @@ class CatalogClient:
         self._url = f"{url}/api/v1"
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Token {token}"
-        self._session.trust_env = False  # no proxy or .netrc of the environment stands between us and the catalog
+        self._session.trust_env = False  # ignore proxies and .netrc of the environment
         self.lanes = LanesClient(self._post)
 
     def start(self, task_id: int, generation: int, worker: str, host: str, pid: int) -> Order:
-        """Begin a run. Errors: Superseded, Cancelled, NotFound: nothing to do; ServiceUnavailable: later."""
+        """Begin a run. Errors: Superseded, Cancelled, NotFound: there is nothing to do; ServiceUnavailable: try again later."""
         answer = self._post(
             f"/tasks/{task_id}/start", {"generation": generation, "worker": worker, "host": host, "pid": pid}
         )
         return Order(**{name: answer[name] for name in Order.__dataclass_fields__ if name in answer})
 
     def report(self, task_id: int, report: dict[str, Any]) -> None:
-        """Deliver an attempt's end. Errors: Superseded, NotFound, ResultRejected: for good; ServiceUnavailable: later."""
+        """Report how an attempt ended. Errors: Superseded, NotFound, ResultRejected: final; ServiceUnavailable: try later."""
         self._post(f"/tasks/{task_id}/report", report)
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class CatalogClient:
 
 
 def problem_in(response: requests.Response) -> dict[str, Any]:
-    """The problem document of an answer; {} when it has none, as those of a proxy in between."""
+    """The problem document of an answer; {} when it has none, for example when a proxy answered."""
     try:
         problem = response.json()
     except requests.JSONDecodeError:
@@ -98,5 +98,7 @@ def _error_of(response: requests.Response, path: str) -> PodJobsError:
             return Refused(reason)
         case ((400 | 413 | 422), _):
             return ResultRejected(reason)
-        case _:  # 5xx; also 401, 403 and a foreign 404: somebody has to mend that, and meanwhile nothing may be dropped
+        case (
+            _
+        ):  # 5xx; also 401, 403 and a 404 that is not ours: somebody has to correct that, until then nothing is dropped
             return ServiceUnavailable(reason)

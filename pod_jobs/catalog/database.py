@@ -19,7 +19,7 @@ BUSY_TIMEOUT_S = 15  # how long SQLite waits for another writer
 CONNECT_TIMEOUT_S = 5
 STATEMENT_S = 30  # how long a server may take for a statement
 LOCK_WAIT_S = 15  # … of which it may wait for a row
-VANISHED = {  # libpq: a server that is silent is asked whether it is there, and left if it is not
+VANISHED = {  # libpq: a silent server is probed, and the connection ends when it does not answer
     "keepalives_idle": 15,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -32,8 +32,8 @@ def connect(url: str) -> Database:
 
     Nothing is opened yet: each thread opens its own connection by `with database.connection_context()`, which closes it.
     A query outside of that is an InterfaceError: peewee would open a connection for it that nobody closes.
-    Asked again for the same URL it gives the same object: the models belong to one, and whoever held an older one would
-    open and close connections that no query uses. Errors: SettingsError for a URL of another kind.
+    The same URL gives the same object again: the models belong to one object, and with another one a caller would open and
+    close connections that no query uses. Errors: SettingsError for a URL of another kind.
     """
     database = _build(url)
     models.database.initialize(database)
@@ -44,7 +44,9 @@ def migrate(database: Database) -> list[str]:
     """Apply what is missing of catalog/migrations; returns the names applied. Errors: ServiceUnavailable."""
     try:
         if isinstance(database, SqliteDatabase):
-            Path(database.database).touch(mode=0o600)  # who watched what is not for all users of this host
+            Path(database.database).touch(
+                mode=0o600
+            )  # who watched what must not be readable by every user of this host
         with database.connection_context():
             names: list[str] = Runner(database, directory=str(MIGRATIONS)).up()
             return names
@@ -53,7 +55,7 @@ def migrate(database: Database) -> list[str]:
 
 
 def pending(database: Database) -> list[str]:
-    """The migrations that are not applied. Needs an open connection."""
+    """Names of the migrations that have not been applied. Needs an open connection."""
     return [
         migration.name for migration in Runner(database, directory=str(MIGRATIONS)).status() if not migration.applied
     ]
@@ -68,7 +70,7 @@ def hold_open(database: Database) -> Callable[[], None]:
     if not isinstance(database, SqliteDatabase):
         return lambda: None
     connection = sqlite3.connect(database.database, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only a read takes hold of the log
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # SQLite opens the log at the first read
     return connection.close
 
 
@@ -132,7 +134,7 @@ def _where(parts: SplitResult) -> dict[str, Any]:
 
 
 def _options(query: str) -> dict[str, Any]:
-    """What a person adds to the address, for the driver: it goes before what we would say."""
+    """Options for the driver that the address holds. They override ours."""
     return {key: int(value) if value.isdecimal() else value for key, value in parse_qsl(query)}
 
 

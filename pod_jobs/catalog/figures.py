@@ -1,4 +1,4 @@
-"""Numbers that workers say, within what every database can hold."""
+"""Types for numbers that workers report, within the limits of every database."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The lanes as a worker sees them: claimed, worked, reported over the catalog's REST API."""
+"""A worker's client for lanes: claim one, renew the lease, report outcomes, by the catalog's REST API."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,8 +20,8 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Claim:
-    """A lease of `lease_s` seconds. Without statements it is over already. `witnesses` are none of the statements to
-    report on, but newer ones: see store.lanes.newest."""
+    """A lease of `lease_s` seconds; without statements it has ended already. `witnesses` are newer statements, of which
+    nothing is reported: see store.lanes.newest."""
 
     fence: int
     lease_s: float
@@ -45,7 +45,7 @@ class Settlement:
 
 
 class LanesClient:
-    """`post(path, body)` is CatalogClient's. Errors of each call: NotFound; ServiceUnavailable: later."""
+    """`post(path, body)` is that of CatalogClient. Errors of each call: NotFound; ServiceUnavailable: try again later."""
 
     def __init__(self, post: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
         self._post = post

@@ -1,7 +1,7 @@
 """The tables of the catalog, and nothing else: queries and state changes live in catalog/store.
 
-Instants are stored as integer microseconds since 1970 UTC: MariaDB's DATETIME drops the microseconds, SQLite has no dates,
-and no server's time zone may touch them. JSON is stored as text for the same reason: three databases, one behaviour.
+Instants are stored as integer microseconds since 1970 UTC, because MariaDB's DATETIME drops the microseconds, SQLite has no
+dates, and the time zone of a server must not change them. JSON is stored as text, so that all three databases behave alike.
 """
 
 import json
@@ -42,7 +42,7 @@ class InstantField(BigIntegerField):
 
 
 class JsonField(TextField):
-    """Plain JSON values. Errors: DataError for a NaN or an infinity, which Python's JSON takes and no browser's."""
+    """Plain JSON values. Errors: DataError for a NaN or an infinity, which Python writes and no browser can read."""
 
     def db_value(self, value: Any) -> str | None:
         try:

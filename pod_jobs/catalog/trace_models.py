@@ -1,7 +1,7 @@
 """The tables of the learning traces (docs/xapi.md); queries live in catalog/store/statements.py, lanes.py and events.py.
 
-A statement has one row, however many LRSs get it. How far a lane has come is a number, and only exceptions have rows of
-their own: an outage of hours writes nothing.
+A statement has one row, however many LRSs get it. The progress of a lane is a single number, and only exceptions have rows of
+their own, so that an outage of hours writes nothing.
 """
 
 from peewee import (
@@ -29,7 +29,7 @@ class StatementCounter(Table):
 class Statement(Table):
     """An accepted statement as it was frozen. Never changed."""
 
-    number = BigIntegerField(primary_key=True)  # from StatementCounter: a lower one never commits later
+    number = BigIntegerField(primary_key=True)  # from StatementCounter; a lower number never commits after a higher one
     id = CharField(36, unique=True)  # UUID in lower case
     body = TextField()  # canonical JSON; what every LRS gets, byte for byte
     verb = CharField(250)  # the beginning of its IRI
@@ -58,7 +58,7 @@ class Lane(Table):
     stored = BigIntegerField(default=0)
     last_stored_at = InstantField(null=True)
     holder = CharField(100, default="")  # the worker with the lease
-    fence = IntegerField(default=0)  # raised by each lease; an older one is not heard any more
+    fence = IntegerField(default=0)  # raised by each lease; calls with an older one are refused
     lease_until = InstantField(null=True)
 
 

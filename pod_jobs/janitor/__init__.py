@@ -1,6 +1,6 @@
 """The janitor: the only process that cleans RQ's registries, and the one that holds the catalog and RQ together.
 
-It runs on the web host, for it needs the database. A second one waits until the first one's lock is free.
+It runs on the web host because it needs the database. A second janitor waits until the lock of the first is free.
 Each duty is a module; `rounds.py` says which runs when.
 """
 

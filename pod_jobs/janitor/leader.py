@@ -1,7 +1,8 @@
 """One janitor at a time, even over several hosts and through outages: a lock in Redis, and a fencing token in the catalog.
 
-The lock expires on its own, so a dead leader is replaced. One that slept through its lock's expiry, even in the middle of a
-duty, is stopped by the fence: every change it makes to the catalog is a transaction that asks whether its term still lasts.
+The lock expires by itself, so a dead leader is replaced. A leader that was suspended while its lock expired, even in the middle
+of a duty, can change nothing more: each of its changes to the catalog is a transaction that checks whether its term still
+lasts (the fence).
 """
 
 import uuid
@@ -30,7 +31,7 @@ Fence = Callable[[], AbstractContextManager[None]]  # a transaction on the catal
 
 
 class Leader:
-    """The wish to be the one janitor; `hold` says whether it is fulfilled at this moment. Needs an open database."""
+    """A candidate for leadership; `hold` says whether it leads at this moment. Needs an open database."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -1,7 +1,7 @@
-"""Work by the clock: turns [[periodic]] of the settings into tasks.
+"""Order periodic tasks: turns [[periodic]] of the settings into tasks of the catalog.
 
-Ticks are instants that follow from the clock alone, and the catalog keeps up to which one each was fired: two janitors, a
-restart or an outage in between change nothing.
+The instants at which a task is due (ticks) follow from the clock alone, and the catalog stores the last one that was dealt
+with. So two janitors, a restart or an outage order nothing twice.
 """
 
 import logging

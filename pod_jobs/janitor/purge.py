@@ -1,8 +1,8 @@
-"""Retention: what is deleted, replaced or too old leaves the disk and the tables. Never a file that a row points to.
+"""Remove what is deleted, replaced or too old from the disk and the tables, but never a file that a row points to.
 
-A purge may take hours on a large library, and the janitor has one thread. So the purge yields after each small step and goes
-on in the next round, and whatever is to go is looked at again in the transaction that decides: nothing points to it, and it is
-renamed into the trash. Deleting the files, the slow part, concerns nobody any more.
+A purge may take hours on a large library, and the janitor has one thread. So the purge yields after each small step and
+continues in the next round. Each thing is checked again in the transaction that decides: if nothing points to it, it is renamed
+into the trash. Deleting the files is the slow part, and by then nobody can be using them.
 """
 
 import logging
@@ -18,12 +18,12 @@ from pod_jobs.storage.site_folder import SiteFolder
 
 log = logging.getLogger(__name__)
 
-UNCLAIMED_H = 24  # hours after which a video folder that no row knows is garbage of a crashed upload
+UNCLAIMED_H = 24  # hours after which a video folder without a row counts as left over from a crashed upload
 FOLDERS_A_STEP = 100
 
 
 def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
-    """One turn over everything. Errors: Deposed; ServiceUnavailable while the media folder is away: nothing more goes."""
+    """Go through everything once. Errors: Deposed; ServiceUnavailable while the media folder is away."""
     media, days = _RightFolder(settings.media), settings.retention
     with fence():
         sessions.forget_expired(now)
@@ -42,20 +42,20 @@ def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
 
 
 class _RightFolder:
-    """The media folder, looked at anew at each use: a share may go in the middle of a purge."""
+    """The media folder, checked at each use, because a network share may be unmounted in the middle of a purge."""
 
     def __init__(self, folder: SiteFolder) -> None:
         self._folder = folder
 
     @property
     def folder(self) -> SiteFolder:
-        """Errors: ServiceUnavailable when it is not the one that the catalog means."""
+        """Errors: ServiceUnavailable when it is not the folder that belongs to the catalog."""
         self._folder.check(instance.media_identity())
         return self._folder
 
 
 def _purge_uploads(media: _RightFolder, limit: datetime, fence: Fence) -> Iterator[None]:
-    """Uploads that nobody went on with, and files that no row knows: of a form upload that broke off, or of a crash."""
+    """Uploads that nobody continued, and files without a row, from a form upload that broke off or a crash."""
     for upload in uploads.untouched_since(limit):
         with fence():
             folder = media.folder
@@ -85,10 +85,10 @@ def _batches(videos: Iterator[int]) -> Iterator[list[int]]:
 
 
 def _purge_unclaimed(videos: list[int], limit: datetime, media: _RightFolder, fence: Fence) -> None:
-    """An upload puts its file in place before it commits; where the commit never came, the folder belongs to nobody.
+    """An upload puts its file in place before it commits. If the commit never came, the folder belongs to no video.
 
-    Only a bare source is such a thing, and only under a number that the catalog has passed: an empty, older or wrong
-    database must never cost a recording.
+    Only a folder that holds nothing but a source counts, and only one whose number is not higher than the newest video's: an
+    empty, older or wrong database must never delete a recording.
     """
     known, newest = retention.known_videos(videos), retention.newest_video()
     for video in videos:
@@ -101,7 +101,7 @@ def _purge_unclaimed(videos: list[int], limit: datetime, media: _RightFolder, fe
 
 
 def _purge_old_outputs(videos: list[int], media: _RightFolder, limit: datetime, fence: Fence) -> Iterator[None]:
-    """Folders of outputs that are not published and not of an open task, and were found so before `limit`."""
+    """Folders of outputs that have been neither published nor in use by an open task since before `limit`."""
     used = retention.folders_in_use(videos)
     for video, folder in [(one, folder) for one in videos for folder in media.folder.runs(one)]:
         if folder in used:

@@ -1,6 +1,6 @@
-"""Compare the catalog's open tasks with RQ, and repair: no single signal of RQ covers every way to die.
+"""Compare the catalog's open tasks with RQ and repair what differs: no single sign in RQ shows every way a run can die.
 
-`judge` is the whole table of cases, without side effects; `reconcile` feeds it and carries out what it says.
+`judge` decides all cases and has no side effects; `reconcile` gives it what was seen and carries out its verdicts.
 """
 
 import logging
@@ -21,7 +21,9 @@ from pod_jobs.jobs.report import waiting_reports
 
 log = logging.getLogger(__name__)
 
-SILENT_S = 12.0  # after an outage a live job writes its progress again within 5 s, its worker within 5 s more
+SILENT_S = (
+    12.0  # after an outage a live job writes its progress within 5 s, and its worker its heartbeat within another 5 s
+)
 
 Verdict = Literal["fine", "suspect", "enqueue", "lost", "cancelled"]
 
@@ -41,7 +43,7 @@ class Sight:
 
 
 def judge(sight: Sight) -> Verdict:
-    """What to do. "suspect" = wrong, if it stays so for `janitor.lost_s`: `when_confirmed` says what follows."""
+    """What to do. "suspect": it counts as wrong when it stays so for `janitor.lost_s`; then `when_confirmed` decides."""
     if sight.ordered or sight.reported:
         return "fine"
     if (
@@ -56,21 +58,21 @@ def judge(sight: Sight) -> Verdict:
 
 
 def is_silent(sight: Sight) -> bool:
-    """Its worker has given no sign of life for a minute, or RQ has given it up for that: little more doubt is left."""
+    """Its worker gave no sign of life for a minute, or RQ gave the job up for that reason, so a short wait is enough."""
     return sight.state == "running" and sight.status in ("started", "failed")
 
 
 def when_confirmed(sight: Sight) -> Verdict:
-    """A suspect task that stayed suspect."""
+    """What to do with a task that stayed suspect."""
     if sight.status in ("stopped", "canceled"):
-        return "cancelled"  # by RQ's own tools
+        return "cancelled"  # somebody used RQ's own tools
     if sight.state == "waiting" and sight.status not in ("failed", "finished"):
         return "enqueue"
     return "lost"
 
 
 class Reconciler:
-    """What is suspect for long enough is repaired."""
+    """Repairs tasks that were suspect for long enough."""
 
     def __init__(
         self, redis: Redis, queue_names: tuple[str, ...], lost_s: float, allowed: reports.Allowed, fence: Fence
@@ -100,14 +102,14 @@ class Reconciler:
                     self._carry_out(verdict, task, sight, now)
                 except Deposed:
                     raise
-                except Exception:  # noqa: BLE001  # one odd task must not hide all the others for ever
+                except Exception:  # noqa: BLE001  # one faulty task must not keep the others from being repaired
                     log.exception("task %s g%s: %s failed", task.id, task.generation, verdict)
                 else:
                     counts[verdict] = counts.get(verdict, 0) + 1
         return counts
 
     def _remind_of_cancels(self) -> None:
-        """The word to the running job may have been lost, or never sent while Redis was away; the row remembers."""
+        """Repeat requests to cancel: one may have been lost, or not sent while Redis was away. The row keeps it."""
         for task in tasks.open_tasks():
             if task.cancel_requested:
                 queue.request_cancel(self._redis, task.id, task.generation)
@@ -139,7 +141,7 @@ class Reconciler:
         ]
 
     def _carry_out(self, verdict: Verdict, task: Task, sight: Sight, now: datetime) -> None:
-        """The catalog decides by what it holds now. RQ's side is part of it: the next leader finds both done, or neither."""
+        """Change the catalog, if the task is still what was seen, and RQ too: the next leader finds both done, or neither."""
         with self._fence():
             if verdict == "enqueue":
                 changed = tasks.post_again(task.id, task.generation, now)

@@ -1,4 +1,4 @@
-"""RQ's own house-keeping, done by one process for all queues: workers do it only when idle, and doubly when two do it at once."""
+"""RQ's own cleaning, done by one process for all queues. RQ's workers clean only when idle, and two at once do it twice."""
 
 import time
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs.queue import fetch, open_queue
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 
-HAND_OVER_S = 15.0  # a worker begins a popped job within milliseconds; later it is dead
+HAND_OVER_S = 15.0  # a worker begins a job within milliseconds of taking it; one that has not done so by now is dead
 
-# A worker that was only slow may have begun the job since it was looked at: then it is in the first list no more.
+# A slow worker may have begun the job since the last look. Then the job is no longer in the first list, and nothing happens.
 RETURN = """
 if redis.call('lrem', KEYS[1], 0, ARGV[1]) == 0 then return 0 end
 redis.call('lrem', KEYS[2], 0, ARGV[1])
@@ -27,10 +27,10 @@ DueAt = dict[tuple[str, float], float]  # job id and the instant that it is sche
 
 
 def start_due(redis: Redis, queue_names: tuple[str, ...], due: DueAt, now: datetime) -> None:
-    """Scheduled jobs whose time has come -> their queues. Each move is one transaction: none is lost or doubled.
+    """Move scheduled jobs whose time has come to their queues. Each move is one transaction: no job is lost or doubled.
 
-    `due` is kept between calls. A job starts when its wall-clock time has come, or when the wait that it had left at first
-    sight is over: a clock that was wrong when the job was scheduled, and put right since, must not hold it up.
+    `due` is kept between calls. A job starts when its wall-clock time has come, or when the time that it had left at the first
+    look has passed. So a clock that was wrong when the job was scheduled, and has been corrected, does not delay it.
     """
     present: set[tuple[str, float]] = set()
     for name in queue_names:
@@ -48,7 +48,7 @@ def start_due(redis: Redis, queue_names: tuple[str, ...], due: DueAt, now: datet
 
 
 def clean(redis: Redis, queue_names: tuple[str, ...]) -> None:
-    """Jobs of dead workers -> failed; expired entries and workers -> gone."""
+    """Mark jobs of dead workers as failed; remove expired entries and workers."""
     for name in queue_names:
         queue = open_queue(redis, name)
         clean_registries(queue)
@@ -56,7 +56,7 @@ def clean(redis: Redis, queue_names: tuple[str, ...]) -> None:
 
 
 def return_handed_over(redis: Redis, queue_names: tuple[str, ...]) -> None:
-    """A worker died between taking a job and beginning it: the job goes back to the front of its queue, after 15 s."""
+    """Put jobs back to the front of their queues that a worker took 15 s ago without beginning them: the worker died."""
     for name in queue_names:
         queue = open_queue(redis, name)
         handed_over = [as_text(raw) for raw in redis.lrange(queue.intermediate_queue_key, 0, -1)]
@@ -94,4 +94,4 @@ def _start(redis: Redis, queue: PodQueue, registry: ScheduledJobRegistry, job_id
                 queue._enqueue_job(job, pipeline=pipeline, at_front=bool(job.should_enqueue_at_front()))
             pipeline.execute()
         except WatchError:
-            return  # something else was scheduled meanwhile; the next round is near
+            return  # another job was scheduled at the same time; the next round moves this one

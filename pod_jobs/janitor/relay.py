@@ -1,4 +1,4 @@
-"""Enqueue what a commit or a report ordered and RQ does not have: a process died or Redis was away in between."""
+"""Enqueue jobs that were ordered and that RQ does not have, because a process died or Redis was away in between."""
 
 import logging
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from pod_jobs.jobs.report import REPORT, waiting_reports
 
 log = logging.getLogger(__name__)
 
-HEAD_START = timedelta(seconds=1)  # the web app enqueues right after its commit; leave it that long
+HEAD_START = timedelta(seconds=1)  # the web app enqueues right after its commit; it gets this long
 
 
 def relay_outbox(redis: Redis, job_types: JobTypes, now: datetime, fence: Fence) -> int:
-    """Outbox rows -> RQ. Returns how many. Errors: Deposed."""
+    """Enqueue what the outbox holds. Returns how many jobs. Errors: Deposed."""
     count = 0
     for row in _due(redis, job_types, now):
         if row.kind not in job_types:
@@ -38,8 +38,10 @@ def relay_outbox(redis: Redis, job_types: JobTypes, now: datetime, fence: Fence)
 
 
 def _due(redis: Redis, job_types: JobTypes, now: datetime) -> Iterator[Outbox]:
-    """All that the web app left, and then, once that is in RQ, one that makes way if nothing stands before it."""
-    makes_way = outbox.next_to_make_way()  # looked for first: what was committed with it is pending by now, or in RQ
+    """All rows that the web app left, and then one row that makes way, if no other job is before it."""
+    makes_way = (
+        outbox.next_to_make_way()
+    )  # read first, so that whatever was committed with it is pending by now, or in RQ
     fresh_kinds = set()
     for row in outbox.pending():
         if timedelta() <= now - row.created_at <= HEAD_START:
@@ -53,7 +55,7 @@ def _due(redis: Redis, job_types: JobTypes, now: datetime) -> Iterator[Outbox]:
 
 
 class ReportRelay:
-    """Enqueues the jobs of waiting reports again when RQ will not run them any more."""
+    """Enqueues the jobs of waiting reports again when RQ has lost them."""
 
     def __init__(self, redis: Redis, queue_names: tuple[str, ...], lost_s: float) -> None:
         self._redis = redis

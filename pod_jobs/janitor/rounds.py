@@ -1,4 +1,4 @@
-"""Which duty runs when. A duty that fails is logged and tried again in its next turn; the others go on."""
+"""Runs each of the janitor's duties when it is due. A duty that fails is logged and tried again at its next turn."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ from pod_jobs.settings import QUEUES, Settings
 log = logging.getLogger(__name__)
 
 PURGE_S = 3600.0
-SLICE_S = 0.2  # how long a purge may keep the others waiting in one round
+SLICE_S = 0.2  # how long a purge may delay the other duties in one round
 UNFINISHED = object()
 
 
@@ -44,14 +44,17 @@ class Duty:
 
 
 class InSlices:
-    """A long duty, a slice in each round: `begin(now)` yields wherever it may be left for a while."""
+    """A long duty, done in slices, one in each round. `begin(now)` yields wherever it may pause."""
 
     def __init__(self, begin: Callable[[datetime], Iterator[None]]) -> None:
         self._begin = begin
         self._rest: Iterator[None] | None = None
 
     def __call__(self, now: datetime) -> object:
-        rest, self._rest = self._rest or self._begin(now), None  # after an error the next turn begins anew
+        rest, self._rest = (
+            self._rest or self._begin(now),
+            None,
+        )  # after an error the next turn starts from the beginning
         until = time.monotonic() + SLICE_S
         for _ in rest:
             if time.monotonic() >= until:
@@ -61,7 +64,7 @@ class InSlices:
 
 
 def run(settings: Settings, job_types: JobTypes) -> None:
-    """Do the rounds until SIGTERM. The connection is an impatient one: an outage costs a round, not twenty minutes.
+    """Do the rounds until SIGTERM. The connection to Redis fails fast, so an outage costs one round and not twenty minutes.
 
     Errors: SettingsError for a periodic task of a kind that the clock may not order.
     """
@@ -89,7 +92,7 @@ def run(settings: Settings, job_types: JobTypes) -> None:
 
 
 def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
-    """Every duty whose turn it is, as long as we lead."""
+    """Do every duty whose turn it is, as long as we lead."""
     for duty in duties:
         if time.monotonic() < duty.next_at:
             continue
@@ -106,12 +109,12 @@ def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
             return
         except (RedisError, PeeweeException, PodJobsError, OSError) as error:
             log.warning("%s failed: %s: %s", duty.name, type(error).__name__, error)
-        except Exception:  # noqa: BLE001  # a fault in one duty must not keep the others, or the next round, from their work
+        except Exception:  # noqa: BLE001  # a fault in one duty must not stop the others or the next round
             log.exception("%s failed", duty.name)
 
 
 def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: Fence) -> list[Duty]:
-    """In the order in which they help each other."""
+    """The duties, in an order in which an earlier one helps a later one."""
     times, retention = settings.janitor, settings.retention
     allowed = reports.Allowed(settings.retry.deaths, settings.retry.losses)
     reconciler = Reconciler(redis, QUEUES, times.lost_s, allowed, fence)

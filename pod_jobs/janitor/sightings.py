@@ -1,5 +1,5 @@
-"""Since when something looks wrong. In Redis, for a killed janitor's successor shall not have to count anew: where janitors
-live for half a minute only, nothing would ever be repaired."""
+"""Since when something looks wrong. Kept in Redis, so that the next janitor does not start to count from zero: if janitors
+lived for only half a minute each, nothing would ever be repaired."""
 
 from collections.abc import Iterable
 
@@ -8,18 +8,18 @@ from rq.utils import as_text
 
 from pod_jobs.jobs import keys
 
-MEMORY_S = 60  # without a look, all is forgotten
+MEMORY_S = 60  # after this long without a look, everything is forgotten
 
 
 class Sightings:
-    """Of one duty, by its name; one process at a time (the leader) looks."""
+    """The sightings of one duty, which has a name. Only the leader looks, so one process at a time."""
 
     def __init__(self, redis: Redis, duty: str) -> None:
         self._redis = redis
         self._key = keys.sightings(duty)
 
     def look(self, wrong: Iterable[str]) -> dict[str, float]:
-        """For each of `wrong`, the seconds since it was first among them without a break (by the clock of Redis)."""
+        """For each name in `wrong`, for how many seconds it has been there at every look (by the clock of Redis)."""
         seconds, microseconds = self._redis.time()
         now = seconds + microseconds / 1e6
         before = {as_text(name): _instant(at, now) for name, at in self._redis.hgetall(self._key).items()}
@@ -34,7 +34,7 @@ class Sightings:
         return {name: now - at for name, at in since.items()}
 
     def forget(self, name: str) -> None:
-        """It was seen to: from the next look on it counts anew."""
+        """It was repaired: the next look counts from zero."""
         self._redis.hdel(self._key, name)
 
 

@@ -1,4 +1,4 @@
-"""The janitor's part in the learning traces: lanes that are due get a job, events become statements, old ones go."""
+"""The janitor's work for learning traces: enqueue lanes that are due, make statements of events, purge old statements."""
 
 import logging
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class LaneRelay:
-    """Enqueues lanes that are due, and once more when RQ lost the job or it ended without a claim."""
+    """Enqueues lanes that are due, and again when RQ lost the job or it ended without a claim."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
@@ -46,7 +46,7 @@ class LaneRelay:
 
 
 def tell_events(settings: Settings, now: datetime, fence: Fence) -> int:
-    """What the platform did becomes statements; without a lane it is forgotten. Returns how many events."""
+    """Turn production events into statements; without a lane they are deleted. Returns how many events."""
     found = events.pending()
     if not found:
         return 0
@@ -57,7 +57,7 @@ def tell_events(settings: Settings, now: datetime, fence: Fence) -> int:
 
 
 def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
-    """Statements that every LRS has, once they are old enough. Yields where it may be left for a while."""
+    """Delete statements that every LRS has, once they are old enough. Yields wherever it may pause."""
     days = settings.retention.statements_days
     gone = days
     while gone:

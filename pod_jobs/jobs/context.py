@@ -19,17 +19,19 @@ from pod_jobs.settings import Settings
 from pod_jobs.storage import Storage
 
 TICK_S = 0.5  # progress is written, and a cancel looked for, at most this often
-SILENCE_S = 5.0  # after a failed write of progress, Redis is left alone for so long: an outage must not slow the job
+SILENCE_S = (
+    5.0  # no progress is written for this long after a failed write, so that an outage of Redis does not slow the job
+)
 
 
 class StopSignal:
-    """SIGTERM, caught: the worker wants its job to end soon."""
+    """Remembers that SIGTERM came: the worker wants its job to end soon."""
 
     def __init__(self) -> None:
         self.caught = False
 
     def install(self) -> None:
-        """Also lets through a SIGTERM that came while the worker held it back (see worker.fork_work_horse)."""
+        """Listen for SIGTERM. One that came while the worker blocked it (worker.fork_work_horse) arrives now."""
         signal.signal(signal.SIGTERM, self._catch)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
@@ -39,7 +41,7 @@ class StopSignal:
 
 @dataclass
 class Context:
-    """What a running job has: settings, connections, who it is. `redis` is patient, `brisk_redis` fails within 2 s."""
+    """What a running job is given. `redis` waits out an outage of minutes; `brisk_redis` fails within 2 s."""
 
     settings: Settings
     redis: Redis
@@ -59,14 +61,14 @@ class Context:
         return self.settings.storage
 
     def check_stop(self) -> None:
-        """Errors: Interrupted: end now."""
+        """Call often. Errors: Interrupted: the job has to end now."""
         if self.stop.caught:
             raise Interrupted("the worker is stopping")
         if os.getppid() != self.parent_pid:
             raise Interrupted("the worker is gone")
 
     def tick(self, order: Order, progress: dict[str, Any]) -> None:
-        """Publish progress; to be called often. Errors: Interrupted, Cancelled: end now."""
+        """Publish progress. Call often. Errors: Interrupted, Cancelled: the job has to end now."""
         self.source_s = progress.get("source_s")
         self.check_stop()
         if time.monotonic() < self._next_tick:

@@ -1,9 +1,10 @@
-"""A worker that was killed leaves its job in RQ's hands, which wait 70 s and more; its successor on the host need not.
+"""Put the jobs of killed workers back into their queues at once. RQ alone notices a killed worker after 70 s or more.
 
-A worker's name says who it is: queue.host.pid for people, then place and start time (identity.py), for the first three may
-come again. When that process is gone from this place, so is its horse (PR_SET_PDEATHSIG), and the job can go back to the
-front of its queue at once. Every worker looks when it starts, the janitor every few seconds. Workers of other places are left
-to RQ's heartbeats.
+A worker's name identifies its process: queue, host and process id for people, then the place (kernel and container) and the
+start time, because another process may later have the same queue, host and process id (system/process_identity.py). When the
+process has ended, its child that ran the job has ended too (PR_SET_PDEATHSIG), so the job can go back to the front of its
+queue. Each worker looks for such jobs when it starts, and the janitor every few seconds. Workers of other places cannot be
+looked at from here: RQ's heartbeats find those that died.
 """
 
 import logging
@@ -23,20 +24,20 @@ from pod_jobs.system import process_identity
 
 log = logging.getLogger(__name__)
 
-HOST_CHARACTERS = 40  # of a worker's name, which the catalog keeps in 100
+HOST_CHARACTERS = 40  # the part of a worker's name for the host; the catalog keeps 100 characters of the name
 NUMBER = re.compile("[0-9]{1,18}")
-ELSEWHERE = "unknown"  # never the place of the one who asks
+ELSEWHERE = "unknown"  # never equal to the place of a process that asks, so its owner never counts as dead
 
 
 def worker_name(queue_name: str) -> str:
-    """Of this process; no other one ever has it."""
+    """The name of a worker in this process. No other process ever has the same."""
     pid = os.getpid()
     host = socket.gethostname()[:HOST_CHARACTERS]
     return f"{queue_name}.{host}.{pid}.{process_identity.here() or ELSEWHERE}.{process_identity.start_ticks(pid)}"
 
 
 def is_dead_here(worker: str) -> bool:
-    """Was this worker a process of this kernel and container, and is it gone? False in doubt."""
+    """Was this worker a process of this kernel and container, and has it ended? False when that cannot be known."""
     _, *numbers = worker.rsplit(".", 3)
     if len(numbers) != 3:
         return False
@@ -57,7 +58,7 @@ def put_back_jobs_of_the_dead(redis: Redis, queue_name: str) -> int:
             for composite in redis.smembers(keys.rq_executions_of(worker)):
                 put_back += _put_back(redis, queue_name, as_text(composite), worker)
         except WatchError:
-            continue  # somebody moved a job meanwhile; the next look finds this worker again
+            continue  # another process moved the job at the same time; the next call looks at this worker again
         with redis.pipeline() as pipeline:
             pipeline.srem(keys.rq_workers_of(queue_name), key)
             pipeline.srem(keys.RQ_WORKERS, key)

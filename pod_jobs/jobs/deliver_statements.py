@@ -1,14 +1,15 @@
 """Deliver the waiting statements of one lane to its LRS.
 
-1. Claim the lane: a lease with a fence, and the first statements. Another worker has it, or it has to wait: nothing to do.
+1. Claim the lane: a lease with a fence, and the first statements. When another worker has the lane, or the lane has to wait,
+   there is nothing to do.
 2. Send them in batches (those that break xAPI apart from the others); xapi/delivery.py finds out what becomes of each.
    The lease is renewed before requests, so that no other worker sends the same id at the same time.
-3. Report the outcomes and get the next statements, while those got before are sent: the LRS need not wait for the
-   catalog. Until none is due, the LRS wants a rest, or a minute is over.
-4. Killed anywhere in between: the lease ends after `xapi.lease_s`, and what had no outcome is sent again, the same bytes.
+3. Report the outcomes and get the next statements while earlier ones are being sent, so that the LRS does not wait for the
+   catalog. Stop when no statement is due, when the LRS asks for a pause, or after a minute.
+4. When the worker is killed, the lease ends after `xapi.lease_s`, and statements without an outcome are sent again unchanged.
 
-The job carries the lane's name only. Address and password are the worker's own settings. It never fails for a passing
-reason: the janitor enqueues the lane again as long as something is due.
+The job carries the lane's name only. Address and password are the worker's own settings. A passing fault does not fail
+it: the janitor enqueues the lane again as long as something is due.
 """
 
 import logging
@@ -30,13 +31,13 @@ from pod_jobs.xapi.lrs import BATCH_BYTES, BATCH_STATEMENTS, Endpoint, LrsClient
 log = logging.getLogger(__name__)
 
 SHAPE = {"lane": re.compile("[a-z0-9_]{1,20}")}
-FETCH = 500  # statements at a time; as many are sent, and as many are in hand
-RUN_S = 60.0  # then another lane's job may have the worker
+FETCH = 500  # statements sent at a time; as many more are fetched ahead
+RUN_S = 60.0  # then the worker is free for another lane's job
 SETTLE_AGAIN_S = 1.0  # between two tries to report, while the catalog is away
 
 
 def job_id(lane: str, fence: int) -> str:
-    """Of the run that follows the claim `fence`: at most one waits."""
+    """Id of the job that makes the claim after `fence`. At most one job per lane waits, because the id repeats until then."""
     return f"deliver_statements-{lane}-{fence}"
 
 
@@ -78,9 +79,13 @@ class _Run:
             while in_hand:
                 sending, in_hand = in_hand[:FETCH], in_hand[FETCH:]
                 settlement = self._send(sending, lrs)
-                if report is not None:  # one after the other: the cursor passes what is decided
+                if (
+                    report is not None
+                ):  # the reports must arrive in order: each one moves the cursor past what is decided
                     in_hand = report.result()
-                if settlement.state is LaneState.STOPPED:  # the reason may echo a statement, so it is not for the log
+                if (
+                    settlement.state is LaneState.STOPPED
+                ):  # the reason may repeat parts of a statement, so it is not logged
                     log.error("lane %s: stopped, `pod-jobs xapi status` says why", self._name)
                 more = settlement.state is LaneState.OPEN and not self._must_stop() and time.monotonic() < ends
                 if more and in_hand:
@@ -89,8 +94,8 @@ class _Run:
                     in_hand, report = self._settle(settlement, 2 * FETCH if more else 0), None
 
     def _send(self, parcels: Sequence[Parcel], lrs: LrsClient) -> Settlement:
-        """Batch after batch, until all are sent or the LRS (or our worker) wants an end. After a batch that was refused whole
-        the next one is tried, after the last one the witnesses: if anything passes, it was not the set-up."""
+        """Send batch after batch until all are sent, or the LRS or our worker has to stop. After a batch that was refused as a
+        whole the next one is tried, and after the last one the witnesses: if anything passes, the set-up is not at fault."""
         outcomes: list[Outcome] = []
         last = Delivery((), LaneState.OPEN, "", None, 0)
         try:
@@ -99,7 +104,7 @@ class _Run:
                 outcomes += last.outcomes
                 if last.lane is not LaneState.OPEN and not last.all_refused:
                     break
-            if last.all_refused and self._witnesses:  # one that passes keeps its turn: nothing is reported of it
+            if last.all_refused and self._witnesses:  # a witness that passes is sent again in its turn
                 last = deliver(self._witnesses, lrs, self._keep)
                 outcomes += last.outcomes
         except Interrupted:
@@ -107,7 +112,7 @@ class _Run:
         return settle_up(self._fence, parcels, {one.id: one for one in convict_refused(outcomes)}, last)
 
     def _keep(self) -> None:
-        """Before each request: still ours? Errors: Interrupted, Superseded, NotFound, ServiceUnavailable."""
+        """Make sure that the lane is still ours. Errors: Interrupted, Superseded, NotFound, ServiceUnavailable."""
         if self._must_stop():
             raise Interrupted("the worker is stopping")
         if time.monotonic() - self._renewed > self._lease_s / 3:
@@ -116,7 +121,7 @@ class _Run:
             self._renewed = began
 
     def _settle(self, settlement: Settlement, limit: int = 0, in_hand: Sequence[int] = ()) -> Sequence[Parcel]:
-        """Report, also through a restart of the web app, as long as the lease lasts; get the next statements."""
+        """Report and get the next statements. A web app that restarts is asked again as long as the lease lasts."""
         while True:
             began = time.monotonic()
             try:
@@ -143,7 +148,7 @@ def build_endpoint(settings: Settings, name: str) -> Endpoint:
 
 
 def batches(parcels: Sequence[Parcel]) -> Iterator[list[Sendable]]:
-    """At most BATCH_STATEMENTS and BATCH_BYTES each; those that an LRS may refuse travel among themselves."""
+    """At most BATCH_STATEMENTS and BATCH_BYTES each; those that an LRS may refuse have batches of their own."""
     for suspect in (False, True):
         batch: list[Sendable] = []
         size = 0
@@ -159,7 +164,7 @@ def batches(parcels: Sequence[Parcel]) -> Iterator[list[Sendable]]:
 
 
 def settle_up(fence: int, parcels: Sequence[Parcel], outcomes: dict[str, Outcome], last: Delivery) -> Settlement:
-    """What the catalog shall know: the cursor passes whatever is decided, and the undecided below it become stragglers."""
+    """The report for the catalog: the cursor moves past all that is decided; what is undecided below it becomes a straggler."""
     undecided = Outcome("", Fate.LATER)
     pairs = [(parcel, outcomes.get(parcel.id, undecided)) for parcel in parcels]
     own_fault = [pair for pair in pairs if pair[1].fate is Fate.LATER and pair[1].code == "conflict"]

@@ -1,6 +1,6 @@
 """What is known of each kind of job. Whoever treats one kind unlike another asks here.
 
-docs/how-to/add-a-job-type.md goes through it with an example.
+docs/how-to/add-a-job-type.md explains it with an example.
 """
 
 import re
@@ -18,9 +18,8 @@ HOUR_S = 3600
 LARGEST_NUMBER = 10**18  # every database can hold it
 
 Payload = dict[str, Any]
-Shape = Mapping[
-    str, re.Pattern[str] | None
-]  # name of a field -> what its text must match; None = a whole number, not negative
+# name of a field -> what its text must match; None: the field is a whole number that is not negative
+Shape = Mapping[str, re.Pattern[str] | None]
 TASK: Shape = {"task": None, "generation": None}
 
 
@@ -34,7 +33,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Words:
-    """What people read of a task. `steps`: what a running one is doing, by the step that its progress names."""
+    """What people read of a task. `steps`: what a running task is doing, by the name of the step in its progress."""
 
     name: Text
     running: Text
@@ -46,7 +45,7 @@ class Words:
     queued: Text = Text("The task is waiting for a worker.", "La tâche attend un processus.")
     stopping: Text = Text("The task will stop within seconds.", "La tâche s’arrêtera dans quelques secondes.")
     stopped: Text = Text("The task is cancelled.", "La tâche est annulée.")
-    # of a task that makes the video, while the player shows an earlier one's result
+    # the next two are for a task that makes the video, while the player still shows an earlier result
     again: Text = Text("A new version is being made", "Nouvelle version en cours")
     kept: Text = Text(
         "The last try failed; the previous version is shown.",
@@ -56,7 +55,7 @@ class Words:
     steps: Mapping[str, Text] = field(default_factory=dict)
 
     def in_language(self, language: str) -> dict[str, Any]:
-        """As plain values: {"name": "Encode", …, "steps": {"probe": "Reading the file", …}}; English for unknown languages."""
+        """As plain values: {"name": "Encoding", …, "steps": {"probe": "Reading the file", …}}; English for unknown languages."""
 
         def said(text: Text) -> str:
             return text.fr if language == "fr" else text.en
@@ -70,7 +69,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Recording:
-    """A video that an order is for or names. None: not known yet. `duration_s`: of the upload."""
+    """What is known of a video that an order is for or names; None: not known yet. `duration_s` is that of the uploaded file."""
 
     is_video: bool | None
     duration_s: float | None
@@ -109,14 +108,14 @@ class JobType:
     run. Not of a task: `run(context, payload)` returns nothing, and is repeated until it raises nothing or a PermanentError.
     Both raise the errors of pod_jobs.errors; runtime decides what follows.
 
-    `prepare(settings)` is called once in the worker, before it forks: what it keeps in memory, every run finds.
+    `prepare(settings)` is called once in the worker before it forks, so that every run finds what it keeps in memory.
     `payload` is the shape that its jobs carry: each field, and no other. Whoever can write to the key-value server could put
     anything there, so `runtime` compares before it looks at a value.
-    `timeout_s` ends a run that no limit inside it ended, as the error `timeout_code`; the limits of media/process/run.py are
-    much narrower.
-    `ordering` is None for what nobody orders by hand.
-    `follow(settings, task, result)`: what a finished task orders for its video; committed together with its end.
-    `is_periodic`: [[periodic]] of the settings may order it, of no video.
+    `timeout_s` ends a run that no limit inside it ended; the task then shows the error `timeout_code`. The limits of
+    media/process/run.py are much narrower.
+    `ordering` is None when people cannot order a task of this type.
+    `follow(settings, task, result)` returns what a finished task orders for its video; this commits together with its end.
+    `is_periodic`: an entry [[periodic]] of the settings may order it, for no video.
     """
 
     kind: str
@@ -157,7 +156,9 @@ class JobType:
         for name, pattern in self.payload.items():
             value = payload[name]
             if pattern is None:
-                fits = type(value) is int and 0 <= value <= LARGEST_NUMBER  # a bool is no number here
+                fits = (
+                    type(value) is int and 0 <= value <= LARGEST_NUMBER
+                )  # Python counts True as an integer; here it is none
             else:
                 fits = isinstance(value, str) and pattern.fullmatch(value) is not None
             if not fits:
@@ -176,7 +177,7 @@ def table_of(*job_types: JobType) -> JobTypes:
 
 
 def words_of(job_types: JobTypes, kind: str) -> Words:
-    """Of a kind that this version does not know, too: its tasks may be in the catalog."""
+    """Also of a kind that this version does not know, because the catalog may hold tasks of another version."""
     words = job_types[kind].words if kind in job_types else None
     return words or Words(name=Text(kind, kind), running=Text("Running", "En cours"))
 

@@ -27,11 +27,11 @@ PROGRESS: dict[str, type] = {  # field -> type; float stands for any number
     **dict.fromkeys(("fraction", "speed", "eta_s", "workers", "duration_s", "source_s", "attempt"), float),
     **dict.fromkeys(("first_playable", "is_video"), bool),
 }
-PROGRESS_TTL_S = 20  # longer than any pause between two writes: its absence means that nobody works
+PROGRESS_TTL_S = 20  # longer than any pause between two writes; a task without progress has no run at work
 CANCEL_TTL_S = 7 * 86400
 RESULT_TTL_S = 7 * 86400  # how long a finished job shows in rq-dashboard; the catalog keeps the task much longer
 DELIVERY_RESULT_TTL_S = 3600
-FAILURE_TTL_S = -1  # none: a failed job would keep it when requeued, and vanish while it waits; the janitor purges
+FAILURE_TTL_S = -1  # no expiry: a requeued job would keep it and vanish while it waits; the janitor purges
 
 
 def open_queue(redis: Redis, name: str) -> PodQueue:
@@ -40,7 +40,7 @@ def open_queue(redis: Redis, name: str) -> PodQueue:
 
 
 def show(redis: Redis, names: Iterable[str]) -> None:
-    """List the queues in `rq info` and rq-dashboard; RQ itself lists one from its first job on."""
+    """List the queues in `rq info` and rq-dashboard; RQ itself lists a queue only after its first job."""
     redis.sadd(PodQueue.redis_queues_keys, *(open_queue(redis, name).key for name in names))
 
 
@@ -64,7 +64,9 @@ def enqueue(redis: Redis, job_type: JobType, job_id: str, payload: Payload, *, a
     except DuplicateJobError:
         if fetch(redis, job_id) is not None:
             return False
-        redis.delete(keys.rq_job(job_id))  # it has the id of ours, and is none: a task must not wait behind it for ever
+        redis.delete(
+            keys.rq_job(job_id)
+        )  # an entry with the id of our job that is no job of ours: it goes, or the task would wait behind it for ever
         return enqueue(redis, job_type, job_id, payload, at_front=at_front)
     except RedisError as error:
         raise ServiceUnavailable(f"key-value server: {error}") from error
@@ -80,14 +82,14 @@ def fetch(redis: Redis, job_id: str) -> PodJob | None:
 
 
 def remove(redis: Redis, job_id: str) -> None:
-    """Forget a job, wherever RQ has it; one that runs goes on and finds its task superseded or cancelled."""
+    """Forget a job, wherever RQ has it. A run at work goes on until it finds its task superseded or cancelled."""
     job = fetch(redis, job_id)
     if job is not None:
         job.delete()
 
 
 def forget_failure(redis: Redis, job_id: str) -> None:
-    """Take a job out of RQ's failed list: a newer run stands for it."""
+    """Take a job out of RQ's failed list because a newer run replaces it."""
     job = fetch(redis, job_id)
     if job is not None and job.is_failed:
         FailedJobRegistry(queue=open_queue(redis, job.origin)).remove(job, delete_job=True)
@@ -118,7 +120,7 @@ def read_progress(redis: Redis, task_ids: Iterable[int]) -> dict[int, dict[str, 
 
 
 def request_cancel(redis: Redis, task_id: int, generation: int) -> None:
-    """Tell the running attempt to end; the catalog's row says the same, should this get lost. Later generations do not mind."""
+    """Tell the running attempt to end. The catalog's row says the same in case this is lost. Later generations ignore it."""
     redis.set(keys.cancel(task_id), generation, ex=CANCEL_TTL_S)
 
 

@@ -1,10 +1,10 @@
-"""Deliveries of attempts' ends to the catalog.
+"""Tell the catalog how each attempt of a task ended.
 
 1. `send_report` writes the report into the Redis hash pod_jobs:reports and enqueues a small job with its id.
 2. `run_report`, on the queue `catalog`, posts it. While the catalog is away the job is repeated, up to 15 min apart, for ever.
-3. Once the catalog took or refused it for good, it leaves the hash. What is in the hash is what waits to be delivered.
-4. Should Redis lose the job, the janitor enqueues it again from the hash; should it lose the hash, the janitor finds a
-   task that runs no more, orders another run, and that one finds the done-marker and reports again.
+3. A report leaves the hash when the catalog has accepted it or refused it for good. Until then it waits to be delivered.
+4. If Redis loses the job, the janitor enqueues it again from the hash. If Redis loses the hash, the janitor finds a running
+   task without a run and orders another one. That run finds the done-marker of the first and reports its result.
 """
 
 import json
@@ -43,7 +43,7 @@ def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
 
 
 def tasks_to_deliver(redis: Redis) -> set[int]:
-    """Tasks of which a report waits; from the ids alone, cheap enough for a page."""
+    """Tasks of which a report waits. Reads only the ids, which is cheap enough for a page."""
     ids = (_text(key) for key in redis.hkeys(keys.REPORTS))
     return {int(report_id.partition("-")[0]) for report_id in ids if REPORT_ID.fullmatch(report_id)}
 
@@ -68,7 +68,7 @@ def deliveries(redis: Redis) -> list[dict[str, Any]]:
 
 
 def push_now(redis: Redis) -> int:
-    """Try every waiting report at once instead of at its time. Returns how many. Errors: ServiceUnavailable."""
+    """Try every waiting report now instead of at its next time. Returns how many. Errors: ServiceUnavailable."""
     waiting = list(waiting_reports(redis))
     for report_id in waiting:
         queue.remove(redis, f"report-{report_id}")
@@ -81,10 +81,10 @@ def run_report(context: Context, payload: Payload) -> None:
 
 
 def deliver(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
-    """Post one waiting report. Errors: ServiceUnavailable: it stays."""
+    """Post one waiting report. Errors: ServiceUnavailable; the report then waits on."""
     value = redis.hget(keys.REPORTS, report_id)
     if value is None:
-        return  # delivered before, by a run that died before it could say so
+        return  # an earlier job delivered it and died before it could end
     entry = _entry(value)
     if entry is None:
         log.error("report %s is none of ours and is dropped", report_id)
@@ -120,7 +120,7 @@ def _entry(value: bytes | str) -> dict[str, Any] | None:
 
 
 def _report_refusal(catalog: CatalogClient, task_id: int, report: dict[str, Any], refusal: ResultRejected) -> None:
-    """A result of a shape that the catalog does not take must show as an error, or the task would run again for ever."""
+    """Report an error when the catalog refuses the shape of a result, or the task would run again for ever."""
     plain = {name: report[name] for name in ("generation", "attempt", "worker") if report.get(name) is not None}
     try:
         catalog.report(task_id, {**plain, "outcome": "error", "error_code": refusal.code, "reason": refusal.reason})

@@ -1,7 +1,7 @@
 """Our subclasses of RQ's Job and Queue: always JSON, and no function but ours.
 
-RQ runs whatever function, callback or webhook a job names. Whoever can write to the key-value server would so run anything
-as the worker's user: a job read from there is ours in every part, or RQ is told that there is none.
+RQ runs whatever function, callback or webhook a job names, so whoever can write to the key-value server could run anything as
+the worker's user. Therefore each job is compared with what we write, and RQ is told that any other job does not exist.
 
 RQ's command line and rq-dashboard get them by RQ_JOB_CLASS and RQ_QUEUE_CLASS (see pod_jobs.cli.rq).
 """
@@ -123,7 +123,7 @@ class PodJob(Job):
             raise ValueError("id, kind and arguments do not fit")
 
     def delete(self, pipeline: Any = None, remove_from_queue: bool = True, delete_dependents: bool = False) -> None:
-        """As RQ's, which raises ValueError when an execution of the job has expired: just when its worker fell silent."""
+        """As RQ's, which raises ValueError when an execution of the job has expired, that is, after its worker fell silent."""
         registry = self.execution_registry
         for execution_id in registry.get_execution_ids():
             if not self.connection.exists(keys.rq_execution(self.id, execution_id)):

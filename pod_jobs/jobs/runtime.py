@@ -2,14 +2,16 @@
 
 The life of a task's job:
  1. RQ's worker forks; the child calls `perform(kind, payload)`.
- 2. The catalog is asked to `start` the run. It refuses what is cancelled, done, or of an older generation: nothing to do.
+ 2. The catalog is asked to `start` the run. It refuses a task that is cancelled or done and an older generation; then there
+    is nothing to do.
  3. The job type's `run` does the work and returns a result, or raises.
- 4. Its end goes to the catalog as a report, by a job of its own (jobs/report.py), so that a catalog which is away costs nothing.
- 5. Done: RQ sees success. Cancelled: too. A permanent error is raised again, so that RQ lists the job as failed and
-    `rq requeue` can run it anew. A transient one returns `Retry`, for ever; only kills of ffmpeg are counted. So does a fault
-    in the settings of this host: another one may do it, or somebody mends them. Interrupted by the worker's stop: `Retry`
-    at the front of the queue.
-A delivery (not of a task) has only step 3: transient errors are repeated for ever.
+ 4. Its end is reported to the catalog by a job of its own (jobs/report.py), so that no worker waits for a catalog that is
+    away.
+ 5. RQ sees success when the task is done or cancelled. A permanent error is raised again, so that RQ lists the job as failed
+    and `rq requeue` can run it again. A transient error returns `Retry`, without a limit; only kills of ffmpeg are counted.
+    So does a fault in the settings of this host, because another host may do the task, or somebody corrects the settings.
+    A run that the worker's stop interrupted returns `Retry` at the front of the queue.
+A job that belongs to no task has only step 3, and transient errors repeat it without a limit.
 """
 
 import logging
@@ -47,7 +49,7 @@ from pod_jobs.jobs.rq_classes import PodJob
 
 log = logging.getLogger(__name__)
 
-FOR_EVER = 10**6  # RQ wants a number of retries; who may retry, and how often, is decided here
+FOR_EVER = 10**6  # RQ requires a number of retries; this module decides who may retry and how often
 
 
 def perform(kind: str, payload: Payload) -> Retry | None:
@@ -116,7 +118,7 @@ def _perform_task(job_type: JobType, context: Context, task_id: int, generation:
         return _after_error(context, order, error)
     except JobTimeoutException as error:
         return _after_error(context, order, PermanentError(str(error), code=job_type.timeout_code))
-    except Exception as error:  # a bug of ours: the task must end all the same, and show where
+    except Exception as error:  # a bug of ours: the task must end all the same, and say where it happened
         reason = "".join(traceback.format_exception(error))[-REASON_LIMIT:]
         _send(context, order, "error", error_code="internal", reason=reason)
         raise
@@ -143,14 +145,14 @@ def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry |
             return retry
         case _:
             _send(context, order, "error", **said)
-            # what is wrong with a recording is for its owner to mend, and told on its page
+            # its page tells the owner of a recording what is wrong with it
             level = logging.WARNING if isinstance(error, BadSource) else logging.ERROR
             log.log(level, "task %s g%s: gave up: %s: %s", order.task, order.generation, error.code, error.reason)
             raise error
 
 
 def _may_try_again(context: Context, order: Order, error: PodJobsError) -> bool:
-    """What is away comes back, however late; only an ffmpeg that is killed again and again may be the recording's fault."""
+    """A service that is away comes back. Only kills of ffmpeg are counted, because the recording may cause them."""
     return not isinstance(error, FfmpegKilled) or order.failures + 1 < context.settings.retry.attempts
 
 

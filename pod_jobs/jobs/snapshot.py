@@ -1,4 +1,4 @@
-"""Where every job of ours stands in RQ at one moment: what the janitor compares the catalog with."""
+"""Where every job of ours is in RQ at one moment. The janitor compares this with the catalog."""
 
 import time
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class Snapshot:
     """Sets of job ids. `started` holds only jobs whose worker gave a sign of life in time."""
 
     listed: set[str] = field(default_factory=set)  # waiting in a queue
-    handed_over: set[str] = field(default_factory=set)  # popped, and not yet begun
+    handed_over: set[str] = field(default_factory=set)  # taken by a worker that has not begun it yet
     scheduled: set[str] = field(default_factory=set)
     started: set[str] = field(default_factory=set)
     status: dict[str, str | None] = field(default_factory=dict)  # RQ's word per job asked for; None = unknown to RQ

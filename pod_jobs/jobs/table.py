@@ -1,4 +1,4 @@
-"""Every job type, one line each. Only the programs that start something import this; all others are given the table."""
+"""Every job type, one line each. Only what starts web app, workers and janitor imports this and hands the table on."""
 
 from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS
 from pod_jobs.jobs.encode import ENCODE

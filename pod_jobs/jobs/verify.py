@@ -1,7 +1,7 @@
-"""Verify the published folders: is every file that a run announced there, in its size?
+"""Check that every published file exists and has the size that its run reported.
 
 1. Storage compares each published folder with the result that its run left there: names and sizes.
-2. Nothing is repaired: what is found shows in the task, and a person encodes again.
+2. Nothing is repaired. The task shows what was found, and a person orders a new encoding.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def run_verify(context: Context, order: Order) -> dict[str, Any]:
 
 VERIFY = JobType(
     "verify",
-    queue="transcripting",  # the queue `catalog` is for reports, which must not wait
+    queue="transcripting",  # not `catalog`: that queue is for reports, which must not wait
     run=run_verify,
     words=Words(
         name=Text("Check of the published files", "Contrôle des fichiers publiés"),

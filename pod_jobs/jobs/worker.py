@@ -1,9 +1,11 @@
-"""Our RQ worker: one queue, a forked horse per job, no cleaning (that is the janitor's), nobody left behind.
+"""Our RQ worker takes the jobs of one queue and forks a child (in RQ's words a horse) for each.
 
-What RQ's own worker does not do, and this one does:
-- the horse dies with its parent (PR_SET_PDEATHSIG), and so does its ffmpeg (media/process/run.py); what a horse left is killed;
-- on SIGTERM the horse is told too, ends its job, and the job goes back to the front of the queue within `worker.stop_s`;
-- a horse that is killed is reported to the catalog, which RQ tells nobody.
+It differs from RQ's own worker:
+- The horse dies with its parent (PR_SET_PDEATHSIG), and so does its ffmpeg (media/process/run.py). Processes that a horse left
+  behind are killed.
+- SIGTERM reaches the horse too. It ends its job within `worker.stop_s`, and the job goes back to the front of the queue.
+- When a horse is killed, the catalog is told. RQ tells nobody.
+- It does not clean RQ's registries, which is left to the janitor.
 """
 
 import gc
@@ -36,14 +38,14 @@ from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_ado
 
 log = logging.getLogger(__name__)
 
-IDLE_TTL_S = 60  # an idle worker that was killed shows in RQ's list for so long
-LOOK_S = 2  # between two looks of an idle worker at what may keep it from its work
+IDLE_TTL_S = 60  # a killed idle worker stays in RQ's list for this long
+LOOK_S = 2  # between two checks by an idle worker whether it may take jobs
 UNKNOWN_S = 60  # for a job of no type of ours to be refused
-LEFTOVERS_S = 2.0  # for the end of what a killed horse left; longer only on a file system that hangs
+LEFTOVERS_S = 2.0  # for processes that a killed horse left to end; only a hanging file system takes longer
 
 
 class PodWorker(Worker):
-    """RQ's forking worker with the habits above."""
+    """RQ's forking worker with the differences above."""
 
     job_class = PodJob
     queue_class: type[Queue] = PodQueue
@@ -66,7 +68,7 @@ class PodWorker(Worker):
             self.gate.doubt()
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
-        """As RQ's, which logs a traceback: of a broken recording `runtime` has said all that matters, in one line."""
+        """As RQ's, but without its traceback for a broken recording: `runtime` has logged what matters in one line."""
         if not issubclass(exc_info[0], BadSource):
             super().handle_exception(job, *exc_info)
 
@@ -75,8 +77,8 @@ class PodWorker(Worker):
         return True
 
     def run_maintenance_tasks(self) -> None:
-        """RQ calls this before each look for a job: wait here while this worker may take none. It cleans nothing: two
-        cleaners at the same time enqueue an abandoned job twice, and the janitor is the only one."""
+        """RQ calls this before each look for a job: wait here while this worker may take none. Nothing is cleaned here: two
+        processes that clean at the same time enqueue an abandoned job twice, so only the janitor cleans."""
         said = ""
         while not self._stop_requested and (reason := self.gate.why_closed()):
             if reason != said:
@@ -107,18 +109,18 @@ class PodWorker(Worker):
         die_with_parent(self.pid or 0, signal.SIGKILL)
 
     def monitor_work_horse(self, job: Any, queue: Any, execution: Any) -> None:
-        """As RQ's; nothing that the horse started outlives it. A worker has no other child."""
+        """As RQ's, but ends all that the horse started. A worker has no other child."""
         super().monitor_work_horse(job, queue, execution)
         if left := end_adopted(patience_s=LEFTOVERS_S):
             log.info("job %s: ended what its child had started and not waited for: %d", job.id, left)
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
-        """As RQ's, which without a horse kills our own process group: the timer of `request_stop` may come that late."""
+        """As RQ's, but only with a horse: RQ's would kill our own process group. The timer of `request_stop` may fire late."""
         if self.horse_pid:
             super().kill_horse(sig)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Stop after the present job, which is told to end now; a deaf one is killed after `stop_s`."""
+        """Stop after the present job. The job is told to end now, and killed if it has not ended after `stop_s`."""
         if self.horse_pid:
             os.kill(self.horse_pid, signal.SIGTERM)
             timer = threading.Timer(self.stop_s, self.kill_horse)
@@ -127,11 +129,11 @@ class PodWorker(Worker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def handle_work_horse_killed(self, job: Any, retpid: int, ret_val: int, rusage: Any) -> None:
-        """Tell the catalog. `killed` counts against the task; a horse that we killed at our own stop is only `lost`."""
+        """Tell the catalog. `killed` counts against the task; a horse that was killed because we stop is only `lost`."""
         kind, payload = job.args
         job_type = self.job_types.get(kind)
         if job_type is None or not job_type.of_task or not job_type.accepts(payload):
-            return  # a delivery: the janitor sees that its report still waits; or a helper: the owner does without
+            return  # no task: the janitor enqueues reports and lanes again, and a worker that called for help does without it
         report = {
             "generation": payload["generation"],
             "worker": self.name,
@@ -150,8 +152,8 @@ class PodWorker(Worker):
 
 
 def run_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: Check = lambda: "") -> None:
-    """Take jobs of one queue until SIGTERM, as long as `check` finds nothing. One queue only: with two, RQ pops without a
-    hand-over list."""
+    """Take jobs of one queue until SIGTERM, as long as `check` finds nothing. Only with a single queue does RQ move jobs
+    through its hand-over list."""
     for job_type in job_types.values():
         if job_type.queue == queue_name and job_type.prepare is not None:
             job_type.prepare(settings)
@@ -159,12 +161,12 @@ def run_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: 
     show(worker.connection, QUEUES)
     put_back_jobs_of_the_dead(worker.connection, queue_name)
     adopt_orphans()
-    gc.freeze()  # or the collector's marks make every horse copy the pages of all that is imported here
+    gc.freeze()  # the garbage collector would otherwise write to the pages of imported modules, and every horse would copy them
     worker.work()
 
 
 def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: Check = lambda: "") -> PodWorker:
-    """A worker of this process. Nothing is taken before its `work`."""
+    """A worker of this process. It takes no job before its `work` is called."""
     redis = PatientRedis.from_url(settings.redis_url)
     worker = PodWorker(
         [open_queue(redis, queue_name)],

@@ -1,4 +1,4 @@
-"""Which workers are there, and pages of RQ's lists: for people to look at. Reads without cleaning: that is the janitor's."""
+"""Counts of workers and pages of RQ's lists, for people and the janitor. Only reads: the janitor does the cleaning."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -64,12 +64,12 @@ def list_workers(redis: Redis, queue_names: Iterable[str]) -> list[dict[str, Any
 
 
 def count_idle(redis: Redis, queue_name: str) -> int:
-    """Workers that wait for a job, less the jobs that wait for a worker."""
+    """The number of workers that wait for a job, less the number of jobs that wait for a worker; at least 0."""
     return max(0, _states(redis, queue_name).count("idle") - int(redis.llen(keys.rq_queue(queue_name))))
 
 
 def has_room(redis: Redis, queue_name: str) -> bool:
-    """No job waits, and a worker could take one. With no worker in sight (Redis lost them) one job may wait for one."""
+    """True when no job waits and a worker could take one. When Redis knows no worker, one job may wait for one."""
     states = _states(redis, queue_name)
     return not redis.llen(keys.rq_queue(queue_name)) and (
         not states or any(state not in ("busy", SUSPENDED) for state in states)

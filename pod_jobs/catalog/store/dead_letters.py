@@ -1,4 +1,4 @@
-"""What people see of the lanes, and what they may do with statements that an LRS refused for good."""
+"""The state of lanes for people, and what they can do with statements that an LRS refused for good."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class LaneSight:
 
 
 def overview(names: Sequence[str], now: datetime) -> list[LaneSight]:
-    """The lanes of `names`, in that order; those that never had a statement begin now."""
+    """The lanes of `names`, in that order; lanes without a row get one now."""
     last = lanes.last_number()
     lanes.ensure(names, last, now)
     rows = {lane.name: lane for lane in Lane.select().where(Lane.name.in_(list(names)))}
@@ -48,7 +48,7 @@ def resend(lane: str, numbers: Sequence[int] | None, now: datetime) -> int:
 
 
 def drop(lane: str, numbers: Sequence[int] | None) -> int:
-    """Give dead letters of a lane up (None = all). Returns how many. Errors: NotFound when none has one of `numbers`."""
+    """Drop dead letters of a lane (None = all). Returns how many. Errors: NotFound when none has one of `numbers`."""
     return _some(Straggler.delete().where(*_chosen(lane, numbers)).execute(), lane, numbers)
 
 

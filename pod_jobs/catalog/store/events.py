@@ -1,4 +1,4 @@
-"""What the platform did to a video, for the learning traces: entered with the change itself, taken out by the janitor."""
+"""Production events: what the platform did to a video. They commit with the change; the janitor makes statements of them."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from pod_jobs.catalog.store import statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
 
-FINAL = {"done": True, "error": False}  # states of a task that are told, and whether they are a success
+FINAL = {"done": True, "error": False}  # final states of a task that make an event -> was it a success?
 
 
 def uploaded(video: Video, now: datetime) -> None:
@@ -19,7 +19,7 @@ def uploaded(video: Video, now: datetime) -> None:
 
 
 def ended(task: Task, result: dict[str, Any], now: datetime) -> None:
-    """A task reached its end: the video was made or that failed, or something joined it. Call inside its transaction."""
+    """Enter the end of a task: the video was made, or that failed, or captions were added. Call inside its transaction."""
     video: Video | None = task.video
     if video is None or task.state not in FINAL:
         return

@@ -1,9 +1,10 @@
 """The lanes: one per LRS, each worked by one worker at a time.
 
-A worker claims a lane for `lease_s` and gets its first statements; each report of outcomes renews the lease and gives the
-next ones; the last one lets go. The lease is longer than any request, because an LRS that gets one id twice at the same
-time may store it twice: a killed worker's lane waits until its lease has expired. `fence` grows with every claim, and an
-older one is refused. A worker may have statements in hand while it reports on others: those it is not given again.
+A worker claims a lane for `lease_s` and gets its first statements. Each report of outcomes renews the lease and returns the
+next statements; the last report releases the lane. The lease is longer than any request, because an LRS that gets the same id
+twice at the same time may store it twice; so the lane of a killed worker waits until the lease has expired. `fence` grows with
+every claim, and calls with an older one are refused. A worker may hold statements while it reports on others (`in_hand`); those
+are not given out again.
 """
 
 import random
@@ -17,9 +18,9 @@ from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.trace_models import Lane, LaneMinute, Statement, StatementCounter, Straggler
 from pod_jobs.errors import NotFound, Refused, ResultRejected, Superseded
 
-BATCH = 100  # as many as one request takes: they need not wait for `flush_s`
+BATCH = 100  # statements of one request; so many do not wait for `flush_s`
 PROBE = 10  # statements in the first probe of a stopped lane; each further one has twice as many
-WITNESSES = 10  # the newest statements: what an LRS says of them when it refuses all the others
+WITNESSES = 10  # number of the newest statements that are tried when an LRS refuses all others
 UPSETS_BEFORE_CUT = 3  # 500s on one batch, after which it is cut into halves
 HOLD_CAP_S, HOLD_BASE_S = 300.0, 2.0
 PROBE_EARLY_S, PROBE_LATE_S, EARLY_PROBES = 60.0, 300.0, 10
@@ -44,7 +45,7 @@ class Parcel:
     id: str
     body: str
     suspect: bool
-    again: bool  # a straggler: the cursor has passed it
+    again: bool  # it is a straggler: the cursor has passed it
     tries: int  # sends before this one that ended without a verdict
     upsets: int
 
@@ -116,13 +117,13 @@ def renew(name: str, fence: int, lease_s: float, now: datetime) -> None:
 
 
 def release(name: str, fence: int) -> None:
-    """Let another worker have the lane. A lease that is not ours any more stays."""
+    """Release the lane for another worker. Does nothing when the lease is no longer this one."""
     Lane.update(lease_until=None).where(Lane.name == name, Lane.fence == fence).execute()
 
 
 def fetch(name: str, limit: int, flush_s: float, now: datetime, in_hand: Sequence[int] = ()) -> list[Parcel]:
-    """What is due and not in hand: stragglers whose time has come, then the next statements; of those, fewer than a batch
-    only when the first has waited for `flush_s`. A stopped lane gets a few, to find out. Errors: NotFound."""
+    """What is due and not in hand: stragglers whose time has come, then the next statements. Fewer than a batch of those are
+    due only when the first has waited for `flush_s`. A stopped lane gets a few, as a probe. Errors: NotFound."""
     lane = _get(name)
     if lane.state == "stopped":
         limit = min(limit, PROBE * 2 ** min(lane.failures - 1, 10))
@@ -131,7 +132,7 @@ def fetch(name: str, limit: int, flush_s: float, now: datetime, in_hand: Sequenc
     upsets = lane.upsets if lane.upsets >= UPSETS_BEFORE_CUT else 0
     following = _next(through, limit - len(again)) if _is_due(lane, through, flush_s, now) else []
     if len(again) + len(following) == 1:
-        upsets = 0  # alone, it cannot be told from an LRS that fails on everything
+        upsets = 0  # a single statement that fails cannot be told from an LRS that fails on everything
     parcels = [Parcel(*frozen, again=True, tries=tries, upsets=upsets) for frozen, tries in again]
     return parcels + [Parcel(*frozen, again=False, tries=0, upsets=upsets) for frozen in following]
 
@@ -146,7 +147,7 @@ def newest(beyond: int) -> list[Parcel]:
 
 
 def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> None:
-    """Enter what became of the statements; renew the lease, or let go. Errors: NotFound, Superseded, ResultRejected."""
+    """Store what became of the statements; renew the lease or release the lane. Errors: NotFound, Superseded, ResultRejected."""
     with transaction():
         lane = _held(name, settlement.fence)
         lane.cursor = max(lane.cursor, settlement.through)
@@ -175,7 +176,7 @@ def due(names: Sequence[str], flush_s: float, now: datetime) -> list[tuple[str, 
 
 
 def hurry(name: str, now: datetime) -> Lane:
-    """A person wants it tried now, whatever it waits for. Errors: NotFound."""
+    """Let a lane be tried now, whatever it waits for. Errors: NotFound."""
     with transaction():
         lane = _get_locked(name)
         lane.not_before = now - timedelta(seconds=1)
@@ -206,7 +207,7 @@ def _held(name: str, fence: int) -> Lane:
 
 
 def _is_due(lane: Lane, through: int, flush_s: float, now: datetime) -> bool:
-    """Does enough wait behind the number `through`, or long enough? After a wait (`not_before`) what is there goes out."""
+    """Do enough statements wait behind the number `through`, or for long enough? After `not_before` any number is enough."""
     first = Statement.select(Statement.received_at).where(Statement.number > through)
     oldest = first.order_by(Statement.number).first()
     if oldest is None:
@@ -222,7 +223,7 @@ def _next(through: int, limit: int) -> list[Frozen]:
 
 
 def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int] = ()) -> list[tuple[Frozen, int]]:
-    """With their tries; the longest waiting first."""
+    """Stragglers with their tries; the longest waiting first."""
     due = Straggler.select().where(Straggler.lane == name, Straggler.fate == "later", Straggler.not_before <= now)
     due = due.where(Straggler.number.not_in(list(in_hand)))
     tries = {row.number: row.tries for row in due.order_by(Straggler.not_before).limit(limit)}
@@ -250,7 +251,9 @@ def _enter_leftovers(name: str, settlement: Settlement, now: datetime) -> None:
     before = {row.number: row.tries for row in Straggler.select().where(mine, Straggler.number.in_(numbers))}
     Straggler.delete().where(mine, Straggler.number.in_([*numbers, *settlement.gone])).execute()
     for one in settlement.leftovers:
-        tries = before.get(one.number, 0) + (1 if one.code else 0)  # without a code it was not its own fault
+        tries = before.get(one.number, 0) + (
+            1 if one.code else 0
+        )  # without a code the statement itself was not at fault
         wait_s = min(STRAGGLER_CAP_S, STRAGGLER_BASE_S * 2.0**tries) if one.code else 0.0
         Straggler.create(
             lane=name,
@@ -280,7 +283,7 @@ def _enter_state(lane: Lane, settlement: Settlement, now: datetime) -> None:
 
 
 def _wait_s(failures: int, settlement: Settlement) -> float:
-    """Until the next try: what the LRS asked for, else longer each time, with jitter."""
+    """Seconds until the next try: what the LRS asked for, else longer each time, with jitter."""
     if settlement.wait_s is not None:
         return settlement.wait_s
     if settlement.state == "stopped":

@@ -1,6 +1,6 @@
-"""Fencing: a janitor that slept while its successor began can change nothing any more.
+"""Fencing: a janitor that was suspended while another one took over can change nothing any more.
 
-The terms are counted here and not in the key-value server, which may come back empty and would count them anew.
+The terms are counted here and not in the key-value server, which may restart empty and would count from 1 again.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Jobs that must be enqueued. A row commits with what wants the job, and goes once RQ has it."""
+"""Jobs that must be enqueued. A row commits together with the change that needs the job, and is deleted once RQ has it."""
 
 from datetime import datetime
 
@@ -11,13 +11,13 @@ def pending(limit: int = 500) -> list[Outbox]:
 
 
 def next_to_make_way() -> Outbox | None:
-    """What RQ gets when its queue has nothing else: one whose worker died, or the oldest."""
+    """The row that RQ gets when its queue has no other work: one whose worker died, or the oldest."""
     found: Outbox | None = Outbox.select().where(Outbox.makes_way).order_by(Outbox.at_front.desc(), Outbox.id).first()
     return found
 
 
 def job_ids() -> set[str]:
-    """Of all that is pending or makes way."""
+    """Job ids of all rows."""
     return {row.job_id for row in Outbox.select(Outbox.job_id)}
 
 
@@ -27,7 +27,7 @@ def of_job(job_id: str) -> Outbox | None:
 
 
 def sent(job_id: str) -> None:
-    """RQ has the job."""
+    """Delete the row: RQ has the job."""
     Outbox.delete().where(Outbox.job_id == job_id).execute()
 
 

@@ -1,4 +1,4 @@
-"""Firing of periodic tasks: exactly once per tick, whoever asks, however many ask."""
+"""Order periodic tasks exactly once per tick, however many processes ask."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from pod_jobs.catalog.models import Periodic, Task
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import tasks
 
-CLOCK_WAS_WRONG = timedelta(hours=1)  # ticks dealt with so far ahead come from a clock that was put right since
+CLOCK_WAS_WRONG = timedelta(hours=1)  # a stored tick this far ahead comes from a clock that was wrong then
 
 
 def fire(name: str, kind: str, tick: datetime, now: datetime, *, run: bool) -> Task | None:

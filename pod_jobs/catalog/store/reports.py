@@ -1,7 +1,7 @@
-"""What a worker, or the janitor in a dead worker's name, says of an attempt; and what becomes of the task.
+"""Reports of how attempts ended, from workers or from the janitor for dead workers, and what becomes of the task.
 
-Safe to deliver twice, late, or out of order: an attempt is closed once, only the latest attempt of the current
-generation moves the task, and a finished result moves it whenever the task is still open in that generation.
+A report may arrive twice, late, or out of order: an attempt is closed only once, only the latest attempt of the current
+generation changes the state of the task, and a finished result counts as long as the task is open in that generation.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class Report:
     `attempt` is its number, or None when only the worker's name is known (its horse was killed).
     `result` goes with "done": {"folder": …, "outputs": [{"kind", "name", "bytes", "mime", …}], "duration_s", "is_video",
     "facts", "warnings", …}.
-    `retry_in_s` goes with "retry". `source_s`: what the recording lasts, as far as the run has come to know.
+    `retry_in_s` goes with "retry". `source_s`: what the recording lasts, as far as the run knows.
     """
 
     generation: Count
@@ -48,7 +48,9 @@ class Report:
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
             raise ResultRejected(f"outcome {self.outcome!r} is none of {', '.join(OUTCOMES)}")
-        if self.error_code is not None and self.error_code not in SENTENCES:  # of a newer worker: keep what it says
+        if (
+            self.error_code is not None and self.error_code not in SENTENCES
+        ):  # from a newer worker: keep the code in the reason
             object.__setattr__(self, "reason", f"{self.error_code}: {self.reason or ''}")
             object.__setattr__(self, "error_code", "internal")
 
@@ -69,8 +71,8 @@ def accept(
     follow: Sequence[NewTask] = (),
     take: Callable[[Task], object] | None = None,
 ) -> tuple[Task, list[Task]]:
-    """Enter `report`; should it end the task as done, order what is to `follow` for its video in the same transaction, and
-    let `take` store what else the result brings.
+    """Store `report`. If it ends the task as done, order the tasks `follow` for its video and let `take` store what else the
+    result brings, all in the same transaction.
 
     Returns the task and the new ones. Errors: NotFound; Superseded for another generation (the attempt is closed all the
     same).
@@ -79,11 +81,11 @@ def accept(
     with transaction():
         task = get_locked(task_id)
         attempt = _attempt_of(task, report)
-        is_new = attempt is None or attempt.outcome is None  # else it was delivered before
+        is_new = attempt is None or attempt.outcome is None  # otherwise the report arrived before
         if attempt is not None and is_new:
             _close(attempt, report, now)
         current = report.generation == task.generation
-        gave_up_early = task.state == "error" and report.outcome == "done"  # another run did
+        gave_up_early = task.state == "error" and report.outcome == "done"  # another run finished it
         is_open = task.state in OPEN or gave_up_early
         if current and is_open and (report.outcome == "done" or is_new and _may_move(task, attempt)):
             _move(task, report, allowed, now)
@@ -97,7 +99,7 @@ def accept(
 
 
 def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Task]:
-    """Not what is under way for the video already, nor anything for a deleted one."""
+    """Order `follow`, except for a deleted video and except for tasks that are under way already."""
     if not follow or task.video_id is None:
         return []
     video = locked(Video.select().where(Video.id == task.video_id)).get_or_none()
@@ -107,7 +109,7 @@ def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Ta
 
 
 def bury(task_id: int, report: Report, allowed: Allowed, now: datetime) -> bool:
-    """The janitor's report of a run that can speak no more. Errors: NotFound.
+    """Store the janitor's report of a run that can no longer report. Errors: NotFound.
 
     False, and nothing is changed, when the task has moved on since it was looked at: another generation, another run.
     """
@@ -141,12 +143,12 @@ def _latest_open(task: Task, generation: int) -> Attempt | None:
 def _may_move(task: Task, attempt: Attempt | None) -> bool:
     newest = Attempt.select().where(Attempt.task == task).order_by(Attempt.number.desc()).first()
     if newest is None or attempt is None:
-        return newest is None or newest.generation < task.generation  # it died before it could even start an attempt
+        return newest is None or newest.generation < task.generation  # its run died before it could start an attempt
     return attempt.id == newest.id
 
 
 def kept(reason: str | None) -> str | None:
-    """A reason as it is stored: its end, without NUL, which PostgreSQL refuses."""
+    """The end of a reason, as it is stored; without NUL, which PostgreSQL refuses."""
     return reason.replace("\0", "")[-REASON_LIMIT:] if reason else None
 
 
@@ -177,14 +179,14 @@ def _move(task: Task, report: Report, allowed: Allowed, now: datetime) -> None:
 
 
 def _keep_length(task: Task, report: Report) -> None:
-    """Of a recording of which nothing is published: all that a cancelled or failed encode leaves to be shown."""
+    """Keep the duration of a video of which nothing is published yet. A cancelled or failed encoding leaves nothing else."""
     if report.source_s is not None and task.purpose == Purpose.PLAY:
         unpublished = (Video.id == task.video_id, Video.published_folder.is_null())
         Video.update(facts={"duration_s": report.source_s}).where(*unpublished).execute()
 
 
 def _wait_again(task: Task, report: Report, now: datetime) -> None:
-    """RQ has the job of this generation already, in a queue or scheduled."""
+    """Mark the task as waiting. RQ already has the job of this generation in a queue or scheduled."""
     if task.cancel_requested:
         end(task, "cancelled", now)
         return
@@ -223,7 +225,8 @@ def _fail(task: Task, report: Report, now: datetime) -> None:
 
 
 def _publish(task: Task, result: dict[str, Any]) -> None:
-    """The result's outputs become the video's; those of earlier tasks of this sort go (their files: janitor, later)."""
+    """Make the result's outputs those of the video, in place of an earlier task's of the same kind and template, whose files
+    the janitor removes later."""
     task.infos = {key: result[key] for key in INFOS if key in result} | result.get("infos", {})
     task.error_code = task.error_reason = None
     if task.purpose == Purpose.NONE:

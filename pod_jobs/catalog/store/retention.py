@@ -1,4 +1,4 @@
-"""What may go, and what must stay: the queries behind the janitor's purge."""
+"""Queries of the janitor's purge: what may be deleted and what must stay."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from pod_jobs.media_folder import folders_of_run, run_folder, video_folder
 
 
 def deleted_videos() -> list[Video]:
-    """Deleted by a person, with no run under way that reads their source."""
+    """Videos that a person deleted and whose source no open task reads."""
     needed = _videos_of_open_tasks()
     deleted = Video.select().where(Video.deleted_at.is_null(False))
     return [video for video in deleted if video.id not in needed]
@@ -43,7 +43,7 @@ def newest_video() -> int:
 
 
 def forget_video(video_id: int) -> None:
-    """Its row and all that hangs on it. The files must be gone before."""
+    """Delete its row and all rows that depend on it. The files must be gone before."""
     with transaction():
         caption_search.forget(
             row.id for row in CaptionTrack.select(CaptionTrack.id).where(CaptionTrack.video == video_id)
@@ -52,7 +52,7 @@ def forget_video(video_id: int) -> None:
 
 
 def folders_in_use(videos: Sequence[int]) -> set[str]:
-    """Folders (relative to the media folder) of these videos that published outputs, or an open task's runs, may be in."""
+    """Folders of these videos, relative to the media folder, that hold published outputs or belong to runs of open tasks."""
     used = {row.folder for row in Output.select(Output.folder).where(Output.video.in_(videos)).distinct()}
     published = Video.select(Video.published_folder).where(Video.id.in_(videos))
     used |= {str(row.published_folder) for row in published if row.published_folder}
@@ -64,9 +64,8 @@ def folders_in_use(videos: Sequence[int]) -> set[str]:
 
 
 def forget_tasks(limit: datetime, count: int = 200) -> int:
-    """Ended tasks older than `limit`, but those whose outputs are in use and the latest of each sort of each video.
-
-    Returns how many went: at most `count`, call until 0.
+    """Delete ended tasks older than `limit`, except those whose outputs are in use and, for each video, the latest of each kind
+    and template. Returns how many, at most `count`; call until it returns 0.
     """
     used = Output.select(Output.task)
     sort = (Task.video, Task.kind, Task.template)
@@ -76,7 +75,7 @@ def forget_tasks(limit: datetime, count: int = 200) -> int:
 
 
 def forget_audit(limit: datetime, count: int = 500) -> int:
-    """Returns how many lines went: at most `count`, call until 0."""
+    """Delete lines of the audit older than `limit`. Returns how many, at most `count`; call until it returns 0."""
     return _delete(Audit, Audit.select(Audit.id).where(Audit.at < limit), count)
 
 

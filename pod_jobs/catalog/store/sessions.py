@@ -1,4 +1,5 @@
-"""Who is signed in where. A cookie holds a session's key; without its row the key is worth nothing, whoever copied it."""
+"""Who is signed in where. A cookie holds the key of a session. Without the session's row the key opens nothing, so a copied
+cookie ends with it too."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ def user_of(key: str, now: datetime) -> User:
 
 
 def end(key: str) -> None:
-    """Of one browser, and of whoever has a copy of its cookie."""
+    """End one session, for its browser and for every copy of its cookie."""
     Session.delete().where(Session.key_hash == hash_token(key)).execute()
 
 

@@ -34,9 +34,9 @@ class NewStatement:
 
 
 def add(new: Sequence[NewStatement], lane_names: Sequence[str], now: datetime) -> dict[str, str]:
-    """Keep those whose id is unknown, all or none. Returns id -> body of those whose id was in use; they are unchanged.
+    """Add the statements whose id is unknown, all or none. Returns id -> stored body for ids that were in use already.
 
-    No id twice in `new`. Numbers follow the order of the commits: the counter's row stays locked until then. Lanes
+    `new` must not hold an id twice. Numbers follow the order of the commits: the counter's row stays locked until then. Lanes
     that the table does not know begin with these statements.
     """
     with transaction():
@@ -119,7 +119,7 @@ def is_out(user_id: int) -> bool:
 
 
 def _lock_counter() -> int:
-    """The latest number, which nobody else will raise until the transaction ends."""
+    """The latest number. Nobody else can raise it until the transaction ends."""
     query = StatementCounter.select()
     row = locked(query).get_or_none()
     if row is None:
@@ -136,7 +136,7 @@ def _bodies(ids: Sequence[str]) -> dict[str, str]:
 
 
 def _insert(rows: Sequence[dict[str, object]]) -> None:
-    """What Statement.insert_many(rows) does, for a third of its time: peewee builds a tree of each value."""
+    """Insert the rows in a third of the time of Statement.insert_many, which builds a tree for each value."""
     own = database.obj
     fields = [Statement._meta.fields[name] for name in rows[0]]
     names = ", ".join(field.column_name for field in fields)
@@ -161,7 +161,7 @@ def _row(one: NewStatement, number: int, now: datetime) -> dict[str, object]:
 
 
 def _count(fresh: Sequence[NewStatement], now: datetime) -> None:
-    """Add to the day's sums. Under the counter's lock, so nobody else is at these rows."""
+    """Add to the sums of the day. The counter is locked, so nobody else changes these rows."""
     sums = Counter((one.verb[:VERB_CHARACTERS], label) for one in fresh for label in ("", *(one.labels or (CONFORM,))))
     day = now.strftime("%Y-%m-%d")
     rows = [{"day": day, "verb": verb, "label": label, "statements": n} for (verb, label), n in sorted(sums.items())]

@@ -1,8 +1,8 @@
-"""The life of a task: ordered, started, reported, ordered again. The catalog decides, workers only ask and report.
+"""The life of a task: ordered, started, reported, ordered again. The catalog decides; workers only ask and report.
 
-A task is `waiting` with an outbox row from the very commit that orders it; a worker's `start` makes it `running`; a
-report makes it `done`, `error` or `cancelled`, or `waiting` again. `generation` fences: each new order raises it, and
-whatever a run of an older one still says is refused.
+The commit that orders a task makes it `waiting` and adds its outbox row. A worker's `start` makes it `running`. A report makes
+it `done`, `error`, `cancelled`, or `waiting` again. Each new order to run raises `generation`, and whatever a run of an older
+generation reports is refused.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Runner:
 
 
 def job_id(kind: str, task_id: int, generation: int) -> str:
-    """RQ's id of a task's run. Deterministic, so that enqueuing twice is once."""
+    """RQ's id for a run of a task. The same run always has the same id, so that it can be enqueued only once."""
     return f"{kind}-{task_id}-g{generation}"
 
 
@@ -50,7 +50,7 @@ def order_again(task_id: int, now: datetime) -> Task:
             raise Refused(f"task {task_id} is {task.state}; cancel it first")
         if task.state == "done":
             raise Refused(f"task {task_id} is done; order a new one for its video instead")
-        locked(Video.select().where(Video.id == task.video_id)).get_or_none()  # as videos.order: one of the two
+        locked(Video.select().where(Video.id == task.video_id)).get_or_none()  # the lock that videos.order takes
         _refuse_beside_others(task)
         if _is_deleted(task):
             raise Refused(f"the video of task {task_id} is deleted")
@@ -63,7 +63,8 @@ def order_again(task_id: int, now: datetime) -> Task:
 
 
 def _refuse_beside_others(task: Task) -> None:
-    """A newer task of the same kind and template may be under way, or its good result must not be replaced by an old order."""
+    """Refuse when another task of the same kind and template is under way, or when a newer one is done: an old order must not
+    replace its result."""
     same = (Task.video == task.video_id, Task.kind == task.kind, Task.template == task.template, Task.id != task.id)
     newer = (Task.state == "done") & (Task.id > task.id)
     if task.video_id is not None and Task.select().where(*same, Task.state.in_(OPEN) | newer).exists():
@@ -83,7 +84,7 @@ def renew(task: Task, now: datetime, *, at_front: bool = False) -> None:
 
 
 def post_again(task_id: int, generation: int, now: datetime) -> bool:
-    """RQ lost the job of a waiting task: put it into the outbox once more. False when the task is no more what it was."""
+    """RQ lost the job of a waiting task: put it into the outbox once more. False when the task has changed since."""
     with transaction():
         task = get_locked(task_id)
         wanted = job_id(task.kind, task.id, task.generation)
@@ -95,7 +96,7 @@ def post_again(task_id: int, generation: int, now: datetime) -> bool:
 
 
 def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_allowed: int) -> tuple[Task, Attempt]:
-    """A worker begins a run. An attempt still open from before ended without a word: it is closed as lost.
+    """A worker begins a run. An earlier attempt that is still open ended without a report and is closed as lost.
 
     Errors: NotFound; Superseded for another generation or an ended task; Cancelled when a person cancelled it.
     A task in `error` starts again: somebody requeued its job with RQ's own tools.
@@ -105,7 +106,7 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_a
         if task.generation != generation or task.state in ("done", "cancelled"):
             raise Superseded(f"task {task_id} is at generation {task.generation} and {task.state}")
         open_ones = (Attempt.task == task, Attempt.outcome.is_null())
-        # a worker that is here again has not vanished: the answer to its last start got lost
+        # the same worker asks again when it did not get the answer to its last start; it has not vanished
         task.losses += Attempt.select().where(*open_ones, Attempt.worker != runner.worker).count()
         Attempt.update(outcome="lost", ended_at=now).where(*open_ones).execute()
         cancelled = task.cancel_requested or _is_deleted(task)
@@ -116,7 +117,7 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_a
             end(task, "error" if worn_out else "cancelled", now)
     if attempt is not None:
         return task, attempt
-    # raised out here, or the transaction would be undone
+    # raised outside of the transaction, which would be rolled back otherwise
     if worn_out:
         raise Superseded(f"task {task_id} lost its worker {task.losses} times in a row and is stopped")
     raise Cancelled(f"task {task_id} was cancelled before it started")
@@ -140,7 +141,7 @@ def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
 
 
 def cancel(task_id: int, now: datetime) -> Task:
-    """A person's wish to end the task. A waiting one ends at once; a running one when its worker hears of it."""
+    """A person cancels the task. A waiting task ends at once, a running one when its worker learns of it."""
     with transaction():
         task = get_locked(task_id)
         if task.state not in OPEN:
@@ -212,7 +213,7 @@ def others_of(task: Task) -> dict[str, int]:
 
 
 def gone_other(task: Task) -> str:
-    """The option that names a deleted video; "" for none. What is deleted while a task waits is read all the same."""
+    """The first option that names a deleted video; "" for none. A video that is deleted while the task waits is still read."""
     named = others_of(task)
     rows = Video.select(Video.id).where(Video.id.in_(list(named.values())), Video.deleted_at.is_null())
     present = {row.id for row in rows} if named else set()
@@ -220,7 +221,7 @@ def gone_other(task: Task) -> str:
 
 
 def end_if_other_is_gone(task: Task, now: datetime) -> None:
-    """Instead of a run that would read a deleted video. Call inside a transaction."""
+    """End the task with an error when it would read a deleted video. Call inside a transaction."""
     if name := gone_other(task):
         task.error_code, task.error_facts = f"source-{name}", {"cause": "source-missing"}
         end(task, "error", now)
@@ -259,7 +260,7 @@ def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
 
 
 def end(task: Task, state: str, now: datetime) -> None:
-    """`task` has ended. Call inside a transaction."""
+    """End `task` in this state. Call inside a transaction."""
     task.state = state
     task.ended_at = now
     task.retry_at = None

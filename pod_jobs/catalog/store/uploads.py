@@ -1,4 +1,4 @@
-"""tus uploads under way. How far one got is the size of its file; the row holds who, what and how much."""
+"""tus uploads under way. The size of the file is how much has arrived; the row holds user, name and announced size."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ def get(upload_id: str, user: User) -> Upload:
 
 
 def touch(upload: Upload, now: datetime) -> None:
-    """It is still wanted: its expiry counts from now."""
+    """Somebody continues it: its expiry counts from now."""
     upload.touched_at = now
     Upload.update(touched_at=now).where(Upload.id == upload.id).execute()
 
@@ -32,7 +32,7 @@ def touch(upload: Upload, now: datetime) -> None:
 def finish(
     upload: Upload, now: datetime, place: Callable[[str], None], orders: Sequence[NewTask]
 ) -> tuple[Video, list[Task]]:
-    """All bytes are there: make the video, or give back the one made before, without tasks. `place`: see videos.create.
+    """All bytes have arrived: create the video, or return the one created before, without tasks. `place`: see videos.create.
 
     A video that the options name may have been deleted meanwhile: the task ends with an error that says so.
     Errors: NotFound when the upload was deleted, or its video purged.
@@ -62,7 +62,7 @@ def delete(upload: Upload) -> None:
 
 
 def forget_untouched(upload: Upload, limit: datetime) -> bool:
-    """Delete its row, unless somebody went on with it since. False then."""
+    """Delete its row. False, and nothing is deleted, when somebody has continued it since `limit`."""
     return bool(Upload.delete().where(Upload.id == upload.id, Upload.touched_at < limit).execute())
 
 

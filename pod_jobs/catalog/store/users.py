@@ -38,13 +38,15 @@ def create(name: str, role: str, password_hash: str | None, now: datetime) -> Us
 def find(name: str) -> User:
     """The active user of that log-in name. Errors: NotFound (user-unknown)."""
     user = User.get_or_none(User.name == name, User.active == True)  # noqa: E712  # peewee builds SQL from ==
-    if user is None or user.name != name:  # to MariaDB LÉA is lea, and each spelling would be counted as another name
+    if (
+        user is None or user.name != name
+    ):  # MariaDB takes LÉA for lea, but each spelling would be counted as another name
         raise _unknown(name)
     return user
 
 
 def lock(user: User) -> None:
-    """Until the transaction ends nobody else gets past this line for the same user: for counting and inserting as one."""
+    """Lock the user until the transaction ends, so that nobody inserts between a count and the insert that follows."""
     locked(User.select(User.id).where(User.id == user.id)).get()
 
 
@@ -60,7 +62,7 @@ def check_password_length(password: str) -> None:
 
 
 def set_password(user: User, password_hash: str) -> None:
-    """Sessions and links that were made before end with it: whoever changes a password may fear that somebody holds one.
+    """Set the password and end all sessions and links: whoever changes a password may fear that somebody else has one.
 
     API tokens stay: programs carry them, and a password that is changed by the calendar must not stop them (revoke_all).
     """
@@ -71,7 +73,7 @@ def set_password(user: User, password_hash: str) -> None:
 
 
 def switch_off(name: str, now: datetime) -> None:
-    """Nothing of this person works from now on: password, sessions, links, tokens. What they made stays.
+    """Switch a person off: password, sessions, links and tokens stop working. What they made stays.
 
     Errors: NotFound; Refused for the last administrator who can sign in.
     """
@@ -85,14 +87,14 @@ def switch_off(name: str, now: datetime) -> None:
 
 
 def switch_on(name: str) -> None:
-    """The password works again; links and tokens have to be made anew. Errors: NotFound."""
+    """Switch a person on again: the password works, links and tokens have to be created again. Errors: NotFound."""
     if not User.select().where(User.name == name).exists():
         raise _unknown(name)
     User.update(active=True).where(User.name == name).execute()
 
 
 def sign_out_everywhere(user: User) -> None:
-    """Every session ends, and no open link begins another."""
+    """End every session and open link."""
     Session.delete().where(Session.user == user).execute()
     SignInLink.delete().where(SignInLink.user == user).execute()
 

@@ -99,7 +99,7 @@ def order(video_id: int, new: NewTask, author: User, now: datetime) -> Task:
     Errors: NotFound; Refused while one of the same kind and template is open.
     """
     with transaction():
-        locked(Video.select().where(Video.id == video_id)).get_or_none()  # two clicks, one task
+        locked(Video.select().where(Video.id == video_id)).get_or_none()  # so that two clicks order one task
         video = get_to_change(video_id, author)
         if tasks.is_open(video_id, new):
             by = f" by the template {new.template}" if new.template else ""
@@ -139,8 +139,8 @@ def delete(video_id: int, user: User, now: datetime) -> list[Task]:
     with transaction():
         video = get_to_change(video_id, user)
         open_ones = Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN))
-        still_open = list(locked(open_ones))  # one that ended between look and cancel would refuse it
-        locked(Video.select().where(Video.id == video_id)).get_or_none()  # after the tasks, as a report does
+        still_open = list(locked(open_ones))  # locked, because a task that ends in between would refuse to be cancelled
+        locked(Video.select().where(Video.id == video_id)).get_or_none()  # locked after the tasks, as a report does
         still_open += [task for task in open_ones.clone() if task not in still_open]  # ordered between the two locks
         for task in still_open:
             tasks.cancel(task.id, now)

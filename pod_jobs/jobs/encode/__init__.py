@@ -1,9 +1,9 @@
-"""Encode a video by one template; by the web's, the source becomes HLS, MP4, MP3, thumbnails and a storyboard.
+"""Encode a video by one template. By the template `web`, the source becomes HLS, MP4, MP3, thumbnails and a storyboard.
 
-1. Take the video's lock for this template: no two of these encodes at once.
-2. An earlier run of this task may have finished and died before it could say so: its marker is the result.
+1. Take the video's lock for this template, so that no two of these encodings run at once.
+2. If an earlier run of this task finished and died before it could report, its marker holds the result.
 3. Encode into the work folder of this generation; its playlists are watchable while it grows.
-4. Write the marker, rename the folder: published. The catalog hears of it by the report.
+4. Write the marker and rename the folder: this publishes it. The report tells the catalog.
 A failed run leaves only its log.
 """
 
@@ -41,8 +41,8 @@ def _look_for_tools(ffmpeg: FfmpegSettings, hardware: str, vaapi_device: str) ->
 
 
 def tools_of(settings: Settings) -> Tools:
-    """Asking ffmpeg what it can do takes up to half a second, the trial of a graphics card longer: once per process, but
-    again after a fault. Errors: SettingsError."""
+    """ffmpeg and what it can do, asked once per process; after a fault it is asked again. Asking takes up to half a second,
+    and longer with a graphics card, which is tried. Errors: SettingsError."""
     return _look_for_tools(settings.ffmpeg, settings.encode.hardware, settings.encode.vaapi_device)
 
 

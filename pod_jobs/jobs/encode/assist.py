@@ -1,4 +1,4 @@
-"""Help another worker with its long video: not a task of the catalog, and nothing is lost when it fails.
+"""Help another worker with its long video. This is no task of the catalog, and nothing is lost when it fails.
 
 1. Encode free chunks of the run that called, in the folder that all its workers share (media/sharing/chunks.py); the owner
    checks and joins them.
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def run_assist(context: Context, payload: Payload) -> None:
-    """Raises nothing that would make RQ run it again."""
+    """Raises no error that would make RQ run it again."""
     task, generation = payload["helps"], payload["generation"]
     run = Run(payload["video"], payload["kind"], task, generation, payload["template"], payload["media"])
     next_look = 0.0
@@ -47,14 +47,14 @@ def run_assist(context: Context, payload: Payload) -> None:
             place, tools = context.storage.helpers_place(run), tools_of(context.settings)
             count = help_out(place.chunks, place.source, tools, tick, lambda: not _video_waits(context))
         log.info("task %s g%s: made %s of its chunks", task, generation, count)
-    except (Stopped, FileNotFoundError) as error:  # a run that is over takes its folder away
+    except (Stopped, FileNotFoundError) as error:  # a run that is over removes its folder
         log.info("task %s g%s: help ended: %s", task, generation, error)
-    except (PodJobsError, OSError) as error:  # the owner makes this chunk itself
+    except (PodJobsError, OSError) as error:  # the worker that called makes this chunk itself
         log.warning("task %s g%s: help ended: %s", task, generation, error)
 
 
 def _video_waits(context: Context) -> bool:
-    """True also while Redis is away: then this worker has other worries."""
+    """True also while Redis is away, so that the help ends."""
     try:
         return bool(queue.positions(context.brisk_redis, QUEUE))
     except RedisError:

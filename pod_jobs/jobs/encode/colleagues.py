@@ -1,4 +1,4 @@
-"""Workers of the queue `encoding` that have nothing to do, called to help with a long video (media/sharing/sharing.py)."""
+"""Call workers of the queue `encoding` that have nothing to do to help with a long video (media/sharing/sharing.py)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,14 @@ class Colleagues:
     called: int = 0
 
     def idle(self) -> int:
-        """Those for whom no job waits; 0 while Redis is away."""
+        """The number of workers for whom no job waits; 0 while Redis is away."""
         try:
             return count_idle(self.context.brisk_redis, QUEUE)
         except RedisError:
             return 0
 
     def call(self, count: int) -> None:
-        """Enqueue so many helpers' jobs. Nobody misses one that is lost."""
+        """Enqueue jobs for this many helpers. A lost one does no harm."""
         order = self.order
         helps = {"helps": order.task, "generation": order.generation, "template": order.template}
         run = {**helps, "kind": order.kind, "video": self.run.video, "media": self.run.media}

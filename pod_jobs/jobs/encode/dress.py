@@ -16,9 +16,10 @@ Options = dict[str, Any]
 def dressed(
     plan: EncodePlan, settings: Settings, template: str, options: Options, others: dict[str, Path]
 ) -> EncodePlan:
-    """`plan` with what the `options` of the order say; `others`: where the videos are that they name.
+    """`plan` with what the `options` of the order say; `others`: where the videos are that the options name.
 
-    Without the option `dressing` the web's encode gets the automatic one. Errors: BadSource when there is no such dressing.
+    Without the option `dressing`, an encoding by the template `web` gets the automatic one.
+    Errors: BadSource when there is no such dressing.
     """
     automatic = next(
         (one.name for one in settings.dressing if one.automatic and settings.templates[template].is_web), ""

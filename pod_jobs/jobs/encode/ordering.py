@@ -1,4 +1,4 @@
-"""How an encode is ordered: by a template, and with options that are read strictly from a request.
+"""How an encoding is ordered: by a template, and with options that are read strictly from a request.
 
 {"keep": [[90, 720.5], …]}       the parts of the recording to keep, from and to, in seconds; without it, or empty: everything.
                                  At most 50, with a second recording 12
@@ -24,7 +24,7 @@ KNOWN = {"keep", "dressing", "layout", *OTHERS}
 
 
 def read_order(settings: Settings, template: str, document: Any) -> NewTask:
-    """An encode by `template`, "" for the web's. Errors: Malformed, also for a template that does not exist."""
+    """An encoding by `template`; "" means `web`. Errors: Malformed, also for a template that does not exist."""
     known = settings.templates
     if (template or WEB) not in known:
         raise Malformed(f"template: {template!r} is none of {', '.join(known)}")
@@ -53,7 +53,7 @@ def check_order(settings: Settings, new: NewTask, recording: Recording | None, o
 
 
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> Sequence[NewTask]:
-    """By each template that is automatic; the web's first."""
+    """One encoding by each automatic template, the one by `web` first."""
     return [_order(template, options) for template in settings.templates.values() if template.automatic]
 
 
@@ -62,8 +62,8 @@ def _order(template: TemplateSettings, options: Mapping[str, Any]) -> NewTask:
 
 
 def read_options(document: Any, dressings: Sequence[str] = ()) -> dict[str, Any]:
-    """The options of a request's JSON body; {} for none. `dressings`: those of the settings. Whether the caller may use the
-    videos that they name is to be asked. Errors: Malformed, also for an option that does not exist."""
+    """The options of a request's JSON body; {} for none. `dressings`: those of the settings. The caller still has to
+    check who may use the videos that they name. Errors: Malformed, also for an option that does not exist."""
     if document is None:
         return {}
     if not isinstance(document, dict) or set(document) - KNOWN:

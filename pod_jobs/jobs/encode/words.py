@@ -1,4 +1,4 @@
-"""What people read of an encode."""
+"""What people read of an encoding."""
 
 from pod_jobs.jobs.job_type import Text, Words
 
