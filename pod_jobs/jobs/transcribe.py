@@ -229,6 +229,12 @@ TRANSCRIBE = JobType(
     words=Words(
         name=Text("Captions", "Sous-titres"),
         running=Text("Recognising speech", "Reconnaissance de la parole"),
+        queued=Text("The transcription is waiting for a worker.", "La transcription attend un processus."),
+        stopping=Text(
+            "The transcription will stop within seconds.", "La transcription va s’arrêter dans quelques secondes."
+        ),
+        stopped=Text("The transcription is cancelled.", "La transcription est annulée."),
+        order=Text("Make captions from the speech", "Faire des sous-titres à partir de la parole"),
         failed=Text("The captions could not be made", "Les sous-titres n’ont pas pu être faits"),
         steps={
             "probe": Text("Reading the file", "Lecture du fichier"),

@@ -163,8 +163,9 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
 
 def _captions(base: str, track: CaptionTrack) -> Document:
     """A track for the player; another version has another address."""
-    address = f"{base}/api/v1/videos/{track.video_id}/captions/{track.id}/file.vtt?version={track.version}"
-    return {"language": track.language, "url": address}
+    own = f"videos/{track.video_id}/captions/{track.id}"
+    address = f"{base}/api/v1/{own}/file.vtt?version={track.version}"
+    return {"language": track.language, "url": address, "page_url": f"{base}/{own}", "state": track.state}
 
 
 def _rendition(output: Output, url: str) -> Document:

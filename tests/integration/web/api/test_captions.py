@@ -170,7 +170,9 @@ def test_what_was_recognised_is_taken_in_with_the_report(
     )
     assert lea("GET", f"{path(found)}/peaks").data == b"abc"
     (shown,) = lea("GET", f"/api/v1/videos/{video}").get_json()["play"]["captions"]
-    assert shown == {"language": "fr", "url": f"http://pod.test{path(found)}/file.vtt?version=1"}
+    assert (shown["language"], shown["state"]) == ("fr", "automatic")
+    assert shown["url"] == f"http://pod.test{path(found)}/file.vtt?version=1"
+    assert shown["page_url"] == f"http://pod.test/videos/{video}/captions/{found['id']}"
     assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "done"
 
 

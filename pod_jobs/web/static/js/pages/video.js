@@ -1,6 +1,6 @@
 // A video's page: player, progress, facts, downloads, and what can be done with it.
 import { call, root, watch } from "../shared/api.js";
-import { byId, fillFacts, make, put, whenConfirmed, whileBusy } from "../shared/dom.js";
+import { byId, fillFacts, fillOnce, make, put, whenConfirmed, whileBusy } from "../shared/dom.js";
 import { fitForm, prepareForm } from "../video/compose.js";
 import { downloads, sourceFacts } from "../shared/facts.js";
 import { fillHistory } from "../video/history.js";
@@ -10,7 +10,7 @@ import { describe, isOpen, shownTask, stepName, workerName } from "../shared/sta
 import { makeSideTasks, showSideTasks } from "../video/side_tasks.js";
 import { fill, makeVersions, showVersions } from "../video/versions.js";
 import { trace } from "../xapi/xapi.js";
-import { _, ago, clock, date, factor, kindWords, percent, span } from "../shared/words.js";
+import { _, ago, clock, date, factor, kindWords, languageName, percent, span } from "../shared/words.js";
 
 const page = byId("video-page");
 const path = `${root}api/v1/videos/${page.dataset.id}`;
@@ -31,6 +31,7 @@ function show(next) {
   showFacts();
   showVersions(video);
   showSideTasks(video);
+  showCaptions();
   fitForm(byId("compose"), video);
   byId("encode").hidden = isOpen(video.task);
   byId("cancel").hidden = !isOpen(video.task);
@@ -52,6 +53,16 @@ function showTitle() {
   ];
   put(byId("byline"), facts.filter(Boolean).join(" · "));
   byId("byline").title = date(video.created_at);
+}
+
+/** Captions that can be corrected, each with its page. */
+function showCaptions() {
+  const tracks = video.play.captions.filter((track) => track.page_url);
+  const states = { automatic: _("Automatic"), corrected: _("Corrected"), reviewed: _("Reviewed") };
+  byId("captions-card").hidden = !tracks.length;
+  fillOnce(byId("caption-tracks"), tracks, ({ language, state, page_url: href }) =>
+    make("li", {}, make("a", { href }, languageName(language)), ` · ${states[state] ?? state}`),
+  );
 }
 
 const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.url ?? "").replace(/\/[^/]*$/, "");
