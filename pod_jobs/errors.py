@@ -121,6 +121,7 @@ SENTENCES: dict[str, str] = {
     "page-outdated": "This page has been open for too long; please reload it and try again.",
     "sign-in-failed": "The name or the password is wrong.",
     "password-wrong": "The current password is wrong.",
+    "title-long": "A title has at most {most} characters.",
     "password-short": "A password needs at least {count} characters.",
     "sign-in-link": "This sign-in link has already been used or has expired.",
     "too-many-attempts": "Too many attempts. Please try again in {minutes} min.",

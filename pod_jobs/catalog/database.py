@@ -135,7 +135,7 @@ def _where(parts: SplitResult) -> dict[str, Any]:
 
 def _options(query: str) -> dict[str, Any]:
     """Options for the driver that the address holds. They override ours."""
-    return {key: int(value) if value.isdecimal() else value for key, value in parse_qsl(query)}
+    return {key: int(value) if value.isascii() and value.isdecimal() else value for key, value in parse_qsl(query)}
 
 
 def _text(part: str | None) -> str | None:

@@ -18,7 +18,7 @@ from pod_jobs.media_folder import KIND, WEB
 AGAIN = ("error", "cancelled")
 ADJECTIVES = {"error": "failed"}  # of states, where they are none themselves
 ENCODE_AGAIN = f" What is done is encoded again by: requeue --template {WEB} {{video}}"
-TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)(\d+)(?:-g\d+)?")
+TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)([0-9]+)(?:-g[0-9]+)?")
 
 
 @click.command(cls=InstanceCommand)
@@ -99,7 +99,7 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "
     """The tasks that `ids` name; of a video, those in `states`. Errors: Fault when one has none."""
     chosen: list[dict[str, Any]] = []
     for name in ids:
-        if name.isdigit():
+        if name.isascii() and name.isdigit():
             of_video = api.get(f"/videos/{name}")["tasks"]
             fitting = [task for task in of_video if task["state"] in states]
             if not fitting:
@@ -120,7 +120,7 @@ def _order_each(api: Api, tasks: Sequence[dict[str, Any]], verb: str) -> None:
 
 def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
     """Of what the player shows: what was cut out stays out."""
-    if not ids or not all(name.isdigit() for name in ids):
+    if not ids or not all(name.isascii() and name.isdigit() for name in ids):
         raise click.UsageError("--template goes with the numbers of videos")
 
     def order(name: str) -> None:

@@ -78,7 +78,7 @@ def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:
     with file:
         file.seek(0)
         holder = file.read().strip()
-    if holder.isdigit() and int(holder) in family:
+    if holder.isascii() and holder.isdigit() and int(holder) in family:
         return None
     raise Refused(f"{settings.home} is in use by process {holder or '?'}", code="instance-running")
 

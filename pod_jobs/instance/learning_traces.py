@@ -34,7 +34,7 @@ def activity_of(settings: Settings, video_id: int, title: str) -> VideoActivity:
 
 def as_row(settings: Settings, frozen: Frozen, object_id: object) -> NewStatement:
     """A row for the catalog. `object_id`: the IRI that the statement, or its parent activity, is about."""
-    own = re.escape(f"{settings.xapi_home_page}/xapi/activities/video/") + r"(\d{1,9})(/.*)?"
+    own = re.escape(f"{settings.xapi_home_page}/xapi/activities/video/") + r"([0-9]{1,9})(/.*)?"
     match = re.fullmatch(own, object_id) if isinstance(object_id, str) else None
     return NewStatement(
         id=frozen.id,

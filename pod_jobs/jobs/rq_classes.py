@@ -139,3 +139,10 @@ class PodQueue(Queue):
     def __init__(self, name: str = "default", **kwargs: Any) -> None:
         kwargs.update(serializer=JSONSerializer, job_class=PodJob)
         super().__init__(name, **kwargs)
+
+    def compact(self) -> None:
+        """Takes out the ids of jobs that are gone. RQ's renames the list first: it fails on an empty one, and who dies meanwhile
+        takes the jobs along."""
+        for job_id in self.connection.lrange(self.key, 0, -1):
+            if not self.connection.exists(PodJob.key_for(as_text(job_id))):
+                self.connection.lrem(self.key, 0, as_text(job_id))

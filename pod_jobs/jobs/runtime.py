@@ -168,7 +168,8 @@ def _tries_so_far() -> int:
 
 
 def _send(context: Context, order: Order, outcome: str, **more: Any) -> None:
-    report = {"generation": order.generation, "attempt": order.attempt, "outcome": outcome, **more}
+    report = {"generation": order.generation, "attempt": order.attempt, "worker": context.worker, "outcome": outcome}
+    report |= more
     if context.source_s is not None:
         report["source_s"] = context.source_s
     queue.clear_progress(context.redis, order.task)

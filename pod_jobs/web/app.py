@@ -2,6 +2,7 @@
 
 import weakref
 from datetime import timedelta
+from typing import Any
 
 from babel import negotiate_locale
 from flask import Flask, request
@@ -27,7 +28,7 @@ WITHOUT_DATABASE = ("static", "health.healthz")
 
 def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     """The app for one instance. Opens no connection yet. Errors: SettingsError for a missing secret or a wrong URL."""
-    app = Flask(__name__)
+    app = App(__name__)
     is_https = settings.public_url.startswith("https://")
     app.config.update(
         SECRET_KEY=settings.secret("session_key"),
@@ -71,10 +72,16 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     return app
 
 
+class App(Flask):
+    def log_exception(self, exc_info: Any) -> None:
+        """As Flask's, which logs the address: a sign-in link that failed could still be used."""
+        self.logger.error("exception at %s", problems.where(), exc_info=exc_info)
+
+
 class Number(IntegerConverter):
     """In an address: an id that a database can hold; anything longer is no address of ours."""
 
-    regex = r"\d{1,18}"
+    regex = "[0-9]{1,18}"
 
 
 def _open_database_per_request(app: Flask) -> None:

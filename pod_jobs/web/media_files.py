@@ -26,7 +26,7 @@ from pod_jobs.web.site import right_media, site
 
 blueprint = Blueprint("media_files", __name__)
 
-BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")(\d+)@(\d+)')
+BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")([0-9]+)@([0-9]+)')
 # On a shared computer the next person must not watch from the cache what the last one could see: ask first, 304 is cheap.
 ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
 

@@ -8,7 +8,7 @@ IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f<>\"{}|\\^`]+")
 UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 MAILTO = re.compile(r"mailto:[^\s@<>:]+@[^\s@<>:]+")
 SHA1 = re.compile(r"[0-9A-Fa-f]{40}")
-VERSION = re.compile(r"1\.0(\.\d+)?")
+VERSION = re.compile(r"1\.0(\.[0-9]+)?")
 
 # RFC 5646, section 2.1: language, script, region, variants, extensions, private use; or the grandfathered "i-…"
 LANGUAGE = re.compile(
@@ -19,7 +19,7 @@ LANGUAGE = re.compile(
 )
 
 # ISO 8601 4.4.3.2: weeks alone, or date and time parts with at least one number
-_N = r"\d+(?:[.,]\d+)?"
+_N = r"[0-9]+(?:[.,][0-9]+)?"
 DURATION = re.compile(
     rf"P(?:{_N}W|(?=\d|T\d)(?:{_N}Y)?(?:{_N}M)?(?:{_N}D)?(?:T(?=\d)(?:{_N}H)?(?:{_N}M)?(?:{_N}S)?)?)", re.ASCII
 )

@@ -211,7 +211,11 @@ def parse_retry_after(text: str | None, now: datetime) -> float | None:
     if text is None:
         return None
     try:
-        seconds = float(text) if text.strip().isdigit() else (parsedate_to_datetime(text) - now).total_seconds()
+        seconds = (
+            float(text)
+            if text.isascii() and text.strip().isdigit()
+            else (parsedate_to_datetime(text) - now).total_seconds()
+        )
     except (ValueError, TypeError):  # it is no date, or one without a zone
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_S)

@@ -24,7 +24,7 @@ INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "opening_s")  # figur
 class Report:
     """One attempt's end.
 
-    `attempt` is its number, or None when only the worker's name is known (its horse was killed).
+    `attempt` is its number, or None when only the worker's name is known (its horse was killed). `worker` started it.
     `result` goes with "done": {"folder": …, "outputs": [{"kind", "name", "bytes", "mime", …}], "duration_s", "is_video",
     "facts", "warnings", …}.
     `retry_in_s` goes with "retry". `source_s`: what the recording lasts, as far as the run knows.
@@ -75,12 +75,13 @@ def accept(
     result brings, all in the same transaction.
 
     Returns the task and the new ones. Errors: NotFound; Superseded for another generation (the attempt is closed all the
-    same).
+    same), and for an attempt that was never started, or is another worker's.
     """
     ordered: list[Task] = []
     with transaction():
         task = get_locked(task_id)
         attempt = _attempt_of(task, report)
+        _check_origin(task, report, attempt)
         is_new = attempt is None or attempt.outcome is None  # otherwise the report arrived before
         if attempt is not None and is_new:
             _close(attempt, report, now)
@@ -133,6 +134,15 @@ def _attempt_of(task: Task, report: Report) -> Attempt | None:
     return (
         query.where(Attempt.worker == report.worker, Attempt.outcome.is_null()).order_by(Attempt.number.desc()).first()
     )
+
+
+def _check_origin(task: Task, report: Report, attempt: Attempt | None) -> None:
+    """Only who started an attempt ends it. A worker may have died before it could start one. Errors: Superseded."""
+    died = report.attempt is None and report.outcome in ("killed", "lost")
+    if attempt is None and not died:
+        raise Superseded(f"task {task.id} has no attempt {report.attempt} of generation {report.generation}")
+    if attempt is not None and attempt.worker != report.worker:
+        raise Superseded(f"attempt {attempt.number} of task {task.id} is another worker's than {report.worker!r}")
 
 
 def _latest_open(task: Task, generation: int) -> Attempt | None:

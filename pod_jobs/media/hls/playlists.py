@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RANGE = re.compile(r"(\d+)@(\d+)")
+RANGE = re.compile(r"([0-9]+)@([0-9]+)")
 
 
 @dataclass(frozen=True)

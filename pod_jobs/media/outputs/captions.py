@@ -18,9 +18,9 @@ from pod_jobs.media.process import guard
 from pod_jobs.media.process.tools import Tools
 
 WHOLE = Timeline()
-TIME = r"((?:\d{1,6}:)?\d\d:\d\d\.\d{3})"
+TIME = r"((?:[0-9]{1,6}:)?[0-9][0-9]:[0-9][0-9]\.[0-9]{3})"
 TIMING = re.compile(rf"{TIME}\s+-->\s+{TIME}")
-TAG = re.compile(r"<(/?)([a-z]++|(?=[\d:]))([^<>]*)>", re.IGNORECASE)
+TAG = re.compile(r"<(/?)([a-z]++|(?=[0-9:]))([^<>]*)>", re.IGNORECASE)
 ASS_COMMAND = re.compile(r"\{\\[^{}]*\}")
 # also characters that reverse the direction of writing
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -12,7 +12,7 @@ from pod_jobs.media.work import Work
 MEASURED_S = 900  # at most the first quarter of an hour, because measuring delays the first picture
 SILENCE_LUFS = -60.0  # quieter sound is left as it is
 MOST_GAIN_DB = 20.0
-INTEGRATED = re.compile(r"\bI:\s+(-?[\d.]+) LUFS")
+INTEGRATED = re.compile(r"\bI:\s+(-?[0-9.]+) LUFS")
 
 
 def find_gain_db(work: Work, feed: Feed, track: AudioTrack, target_lufs: float) -> float | None:

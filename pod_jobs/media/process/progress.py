@@ -53,9 +53,9 @@ class Position:
             return
         self._seen[key] = value.strip()
         self._moved_at = self._clock()
-        if key == "frame" and value.strip().isdigit():
+        if key == "frame" and value.isascii() and value.strip().isdigit():
             self.frames = int(value)
-        elif key == "out_time_us" and value.strip().isdigit():
+        elif key == "out_time_us" and value.isascii() and value.strip().isdigit():
             self.seconds = int(value) / 1_000_000
 
     def hear(self, line: str) -> None:

@@ -80,7 +80,7 @@ def _version(ffmpeg: str) -> str:
     words = _ask([ffmpeg, "-version"]).split()
     if words[:2] != ["ffmpeg", "version"]:
         raise SettingsError(f"{ffmpeg} does not answer like ffmpeg")
-    number = re.match(r"n?(\d+)\.(\d+)", words[2])  # a build from git says N-12345-g… and is trusted
+    number = re.match(r"n?([0-9]+)\.([0-9]+)", words[2])  # a build from git says N-12345-g… and is trusted
     if number and (int(number[1]), int(number[2])) < OLDEST:
         raise SettingsError(f"{ffmpeg} is version {words[2]}; {OLDEST[0]}.{OLDEST[1]} or newer is needed")
     return words[2]

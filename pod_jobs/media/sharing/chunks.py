@@ -38,7 +38,7 @@ from pod_jobs.system import plain_files, process_identity
 
 LAYOUT = "layout.json"
 FINISHED = "finished.json"
-NOTE = re.compile(r"\d+ \S+")
+NOTE = re.compile(r"[0-9]+ \S+")
 ANYWHERE = {encoder.name: encoder for of_codec in ENCODERS.values() for encoder in of_codec}  # on any processor
 LAST_FRAME_S = 1.0  # tolerance for the last frame, whose duration is a guess when the rate is not constant
 NOTE_S = 1.0  # between two notes of how far a chunk is

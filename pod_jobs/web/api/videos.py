@@ -40,6 +40,7 @@ def upload() -> ResponseReturnValue:
     settings, user = site().settings, require_user()
     announced = 1 if request.content_length is None else request.content_length
     quotas.check_upload(settings, user, announced)
+    received_files.check_title(request.args.get("title", ""))
     received_files.expect_large_body(request)
     with receiving(user, settings), right_media().temporary() as file:
         with without_database():

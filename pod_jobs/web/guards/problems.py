@@ -74,6 +74,11 @@ def answer(error: PodJobsError) -> Response:
     return _answer(error, status_of(error))
 
 
+def where() -> str:
+    """The call for the log, as "GET /sign-in/<token>": an address itself may hold a secret or a name."""
+    return f"{request.method} {request.url_rule or 'an unknown address'}"
+
+
 def wants_json() -> bool:
     """Is the client of this request a program?"""
     return request.path.startswith(("/api/", "/media/", "/healthz"))
@@ -81,7 +86,7 @@ def wants_json() -> bool:
 
 def _answer(error: PodJobsError, status: int) -> Response:
     if status >= 500:
-        log.error("%s %s: %s", request.method, request.path, error.reason)
+        log.error("%s: %s", where(), error.reason)
     document = _document(error, status)
     if wants_json():
         response = jsonify(document)
@@ -127,12 +132,12 @@ def _of_service(error: Exception) -> Response:
 
 def _of_value(error: DataError) -> Response:
     """A NUL, a number beyond its column: what comes from a worker must not be tried again for ever either."""
-    log.warning("%s %s: %s", request.method, request.path, error)
+    log.warning("%s: %s", where(), error)
     return answer(errors.Malformed("a text or a number that the database cannot hold"))
 
 
 def _of_system(error: OSError) -> Response:
     if isinstance(known := errors.of_system(error), errors.DiskFull):
         return answer(known)
-    log.error("%s %s", request.method, request.path, exc_info=error)
+    log.error("%s", where(), exc_info=error)
     return _answer(PodJobsError("see the log of the web app"), 500)

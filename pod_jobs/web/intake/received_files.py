@@ -26,6 +26,8 @@ UNITS = {"gigabyte": GB, "megabyte": 10**6}  # babel's names; what is smaller is
 PIECE_BYTES = 128 * 1024
 ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is looked at again after so many bytes
 NAME_CHARACTERS = 200
+LOOKED_AT = 10 * NAME_CHARACTERS  # of a file name: its end, with the extension
+TITLE_CHARACTERS = 250  # as many as the catalog keeps
 
 
 class Stream(Protocol):
@@ -38,7 +40,7 @@ class CutOff(Exception):
 
 def clean_name(name: str) -> str:
     """The uploader's file name as data for people: no path, no control characters, not too long."""
-    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    last = name[-LOOKED_AT:].replace("\\", "/").rstrip("/").rpartition("/")[2]
     printable = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C")
     stem, dot, extension = printable.strip().rpartition(".")
     if dot and len(extension) <= 10:
@@ -47,10 +49,17 @@ def clean_name(name: str) -> str:
 
 
 def title_of(title: str, name: str) -> str:
-    """`title` cleaned, or what the file name says without its extension."""
+    """`title` cleaned, or what the file name says without its extension. Errors: Malformed for a title that is too long."""
+    check_title(title)
     cleaned = "".join(c for c in title if unicodedata.category(c)[0] != "C").strip()
     stem = name.rpartition(".")[0] or name
-    return (cleaned or stem.replace("_", " ").strip() or name)[:250]
+    return cleaned or stem.replace("_", " ").strip() or name
+
+
+def check_title(title: str) -> None:
+    """By its length, before anything looks at each character. Errors: Malformed."""
+    if len(title) > TITLE_CHARACTERS:
+        raise Malformed(f"{len(title)} characters", code="title-long", most=str(TITLE_CHARACTERS))
 
 
 def in_words(size_bytes: float) -> str:

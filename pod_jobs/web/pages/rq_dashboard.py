@@ -21,6 +21,7 @@ from rq_dashboard import web as rq_dashboard
 
 from pod_jobs.errors import Forbidden, NotFound, Refused
 from pod_jobs.jobs import workforce
+from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards.access import SAFE_METHODS
@@ -52,8 +53,14 @@ def register(app: Flask, redis: Redis) -> None:
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
     app.before_request_funcs.pop("rq_dashboard")  # opens one more connection, without time-outs, for each request
     app.view_functions["rq_dashboard.list_jobs"] = list_jobs
+    app.view_functions["rq_dashboard.compact_queue"] = compact_queue
     app.before_request(_guard)
     app.after_request(_content_security_policy)
+
+
+def compact_queue(queue_name: str) -> ResponseReturnValue:
+    open_queue(site().redis, queue_name).compact()
+    return {"status": "OK"}
 
 
 def list_jobs(

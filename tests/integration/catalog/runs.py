@@ -31,4 +31,5 @@ def start(task: Task, runner: Runner = WORKER) -> Attempt:
 def report(task: Task, outcome: str, **more: Any) -> Task:
     more.setdefault("attempt", 1)
     more.setdefault("generation", 1)
+    more.setdefault("worker", WORKER.worker)
     return reports.accept(task.id, Report(outcome=outcome, **more), ALLOWED, later(9))[0]

@@ -264,7 +264,7 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
     tasks.start(task.id, 1, tasks.Runner("w", "h", 1), later(5), 10)
     result = {"folder": f"videos/{task.video_id:06d}/encode-{task.id}-g1", "outputs": []}
     for _ in range(2):
-        reports.accept(task.id, reports.Report(1, "done", 1, result=result), ALLOWED, later(65))
+        reports.accept(task.id, reports.Report(1, "done", 1, "w", result), ALLOWED, later(65))
     found = [(event.kind, event.run, event.facts["title"]) for event in events.pending()]
     run = f"{task.id}-g1"
     assert found == [("uploaded", "", "Été"), ("encoded", run, "Été"), ("published", run, "Été")]
@@ -273,5 +273,5 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
     assert (events.pending(), lanes.last_number()) == ([], 1)
     again = videos.order(task.video_id, encode(), task.author, later(70))
     tasks.start(again.id, 1, tasks.Runner("w", "h", 1), later(75), 10)
-    reports.accept(again.id, reports.Report(1, "error", 1, error_code="disk-full"), ALLOWED, later(80))
+    reports.accept(again.id, reports.Report(1, "error", 1, "w", error_code="disk-full"), ALLOWED, later(80))
     assert [(event.kind, event.facts["success"]) for event in events.pending()] == [("encoded", False)]

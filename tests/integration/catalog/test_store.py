@@ -133,7 +133,7 @@ def test_a_periodic_tick_fires_once_whoever_asks(catalog: Database) -> None:
     assert len(fired) == 1 and fired[0].video_id is None
     assert fire(120) is None  # the last run is still open
     tasks.start(fired[0].id, 1, WORKER, later(121), LOSSES)
-    reports.accept(fired[0].id, Report(1, "done", attempt=1, result={"infos": {"folders": 3}}), ALLOWED, later(122))
+    reports.accept(fired[0].id, Report(1, "done", 1, WORKER.worker, {"infos": {"folders": 3}}), ALLOWED, later(122))
     assert tasks.get(fired[0].id).infos == {"folders": 3}
     assert fire(180, run=False) is None  # missed, and the policy says skip
     assert fire(180) is None

@@ -137,7 +137,7 @@ def test_an_old_order_does_not_run_beside_or_after_a_newer_one(task: Task, lectu
     with pytest.raises(Refused):
         tasks.order_again(task.id, later(21))
     tasks.start(newer.id, 1, WORKER, later(22), LOSSES)
-    reports.accept(newer.id, Report(1, "done", attempt=1, result=RESULT), ALLOWED, later(23))
+    reports.accept(newer.id, Report(1, "done", 1, WORKER.worker, RESULT), ALLOWED, later(23))
     for old in (task, newer):
         with pytest.raises(Refused):
             tasks.order_again(old.id, later(24))
@@ -251,3 +251,16 @@ def test_a_task_of_an_older_program_keeps_the_sentence_of_its_error(task: Task, 
     step.up(SchemaMigrator.from_database(catalog), catalog)
     assert tasks.get(task.id).error_code == "worker-died" in SENTENCES
     assert Attempt.get().error_code == "encode-failed"
+
+
+def test_only_who_started_an_attempt_ends_it(task: Task) -> None:
+    """With the workers' token alone nobody makes a task done that nobody ran, or that another worker runs."""
+    for outcome in ("done", "error", "cancelled", "retry"):
+        with pytest.raises(Superseded, match="no attempt"):
+            report(task, outcome, result=RESULT)
+    start(task)
+    for said in ({"worker": "encoding.other.1"}, {"worker": ""}, {"attempt": 2}, {"attempt": None, "worker": "x"}):
+        with pytest.raises(Superseded):
+            report(task, "done", result=RESULT, **said)
+    assert tasks.get(task.id).state == "running"
+    assert report(task, "done", result=RESULT).state == "done"

@@ -42,7 +42,7 @@ def finish(task: Task, name: str, outcome: str = "done", **more: Any) -> None:
         "is_video": True,
         "facts": {"by": name},
     }
-    reports.accept(task.id, Report(1, outcome, attempt=1, result=result, **more), ALLOWED, later(2))
+    reports.accept(task.id, Report(1, outcome, 1, WORKER.worker, result, **more), ALLOWED, later(2))
 
 
 def published(video_id: int | None) -> dict[str, str]:

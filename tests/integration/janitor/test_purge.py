@@ -40,7 +40,7 @@ def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redi
     (folder / "source").write_text("source")
     tasks.start(task.id, 1, tasks.Runner("encoding.h.1", "h", 1), now(), ALLOWED.losses)
     result: dict[str, Any] = {"folder": f"videos/{task.video_id:06d}/encode-1-g1", "outputs": []}
-    reports.accept(task.id, reports.Report(1, "done", attempt=1, result=result), ALLOWED, now())
+    reports.accept(task.id, reports.Report(1, "done", 1, "encoding.h.1", result), ALLOWED, now())
     old = time.time() - 10 * 86400
     for path in folder.iterdir():
         os.utime(path, (old, old))

@@ -33,7 +33,7 @@ def test_a_job_that_ends_well_is_reported_by_a_job_of_its_own(
     start_worker("catalog")
     wait_until(lambda: small_catalog.reports)
     expected = {"task": 7, "generation": 1, "attempt": 1, "outcome": "done", "result": RESULT, "cpu_s": 1.5}
-    assert small_catalog.reports == [expected]
+    assert small_catalog.reports == [{**expected, "worker": small_catalog.starts[0]["worker"]}]
     wait_until(lambda: waiting_reports(redis) == {})
 
 

@@ -59,7 +59,7 @@ def test_what_the_platform_did_arrives_as_statements(site: Site, deliver: Delive
         video, (task,) = videos.create(person, "Été", videos.Source("a.mp4", 1), now, lambda path: None, UPLOAD)
         tasks.start(task.id, 1, tasks.Runner("w", "h", 1), now, 10)
         result = {"folder": "f", "outputs": []}
-        reports.accept(task.id, reports.Report(1, "done", 1, result=result), reports.Allowed(2, 5), now)
+        reports.accept(task.id, reports.Report(1, "done", 1, "w", result), reports.Allowed(2, 5), now)
         assert duties.tell_events(site.settings, now, nullcontext) == 3
         assert duties.tell_events(site.settings, now, nullcontext) == 0
     deliver()

@@ -138,7 +138,8 @@ class Worker:
         return response.get_json()
 
     def report(self, order: dict[str, Any], outcome: str, status: int = 200, **more: Any) -> dict[str, Any]:
-        said = {"generation": order["generation"], "attempt": order["attempt"], "outcome": outcome, **more}
+        said = {"generation": order["generation"], "attempt": order["attempt"], "outcome": outcome}
+        said = {**said, "worker": "encoding.host.1", **more}
         response = self.caller("POST", f"/api/v1/tasks/{order['task']}/report", json=said)
         assert response.status_code == status, response.text
         return response.get_json()

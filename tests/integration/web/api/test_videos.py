@@ -1,6 +1,8 @@
 """The life of a video through the API: encoded by a stand-in, listed, ordered again, deleted."""
 
+import base64
 import io
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from pod_jobs.catalog.store import outbox, users
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
-from tests.integration.web.conftest import OUTPUTS, Caller, Worker, problem
+from tests.integration.web.conftest import CLIP, OUTPUTS, Caller, Worker, problem
 
 
 def test_the_outbox_is_empty_once_the_job_is_enqueued(lea: Caller, catalog: None) -> None:
@@ -287,3 +289,22 @@ def test_an_order_that_broke_off_before_its_body_is_none(lea: Caller, worker: Wo
         "input_stream": io.BytesIO(),
     }
     problem(lea("POST", f"/api/v1/videos/{video['id']}/encode", **broken), 400, "malformed")
+
+
+def test_a_title_that_is_too_long_is_refused_and_never_cut(lea: Caller) -> None:
+    video = lea.upload(title="é" * 250)
+    assert video["title"] == "é" * 250
+    problem(
+        lea("POST", "/api/v1/videos", query_string={"name": "a.mp4", "title": "é" * 251}, data=CLIP), 400, "title-long"
+    )
+    began = time.process_time()
+    document = problem(
+        lea("PATCH", f"/api/v1/videos/{video['id']}", json={"title": "x" * 3_900_000}), 400, "title-long"
+    )
+    assert "250" in document["title"] and time.process_time() - began < 0.3
+    form = {"title": "é" * 251, "file": (io.BytesIO(CLIP), "a.mp4")}
+    problem(lea("POST", "/api/v1/videos", data=form), 400, "title-long")
+    said = base64.b64encode(("é" * 251).encode()).decode()
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "9", "Upload-Metadata": f"title {said}"}
+    problem(lea("POST", "/api/v1/uploads", headers=tus), 400, "title-long")
+    assert [row["title"] for row in lea("GET", "/api/v1/videos").get_json()["videos"]] == ["é" * 250]

@@ -9,6 +9,7 @@ from pod_jobs.catalog import database
 from pod_jobs.catalog.models import User
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
+from pod_jobs.web.guards import access
 from tests.integration.web.conftest import Browser, Caller, problem
 
 
@@ -130,3 +131,22 @@ def test_a_first_start_says_where_the_way_in_is(app: Flask, settings: Settings) 
     with database.connect(settings.database_url).connection_context():
         User.update(password_hash=None).where(User.role == "admin").execute()
     assert hint in app.test_client().get("/sign-in").text
+
+
+def test_no_address_is_logged_for_it_may_hold_a_secret(
+    settings: Settings, app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sign-in link that failed because the database was away has not been used up."""
+
+    @access.public
+    def fail(token: str) -> str:
+        raise RuntimeError("a bug")
+
+    app.add_url_rule("/bug/<token>", "bug", fail)
+    assert app.test_client().get("/bug/the-secret").status_code == 500
+    monkeypatch.setenv("POD_JOBS_DATABASE__URL", "sqlite:////nowhere/at/all.sqlite3")
+    client = create_app(load(settings.home)).test_client()
+    assert client.get("/sign-in/the-secret?x=the-secret").status_code == 503
+    assert client.get("/api/v1/uploads/the-secret").status_code == 503
+    assert "GET /sign-in/<token>" in caplog.text and "GET /bug/<token>" in caplog.text
+    assert "the-secret" not in caplog.text

@@ -267,3 +267,14 @@ def test_hostile_text_stays_text_in_a_real_browser(
 def test_a_problem_of_the_dashboard_is_a_page(admin: Browser) -> None:
     assert admin.get("/rq/0/view/job/none").mimetype == "text/html"
     problem(admin.get("/api/v1/none"), 404, "not-found")
+
+
+def test_compacting_keeps_the_jobs_and_takes_an_empty_queue(admin: Browser, redis: Redis) -> None:
+    assert post(admin, "/rq/queue/encoding/compact").status_code == 200
+    queue = open_queue(redis, "encoding")
+    for number in (1, 2):
+        payload = {"task": number, "generation": 1}
+        queue.enqueue_call(PERFORM, args=("encode", payload), job_id=f"encode-{number}-g1")
+        redis.rpush(queue.key, f"gone-{number}")
+    assert post(admin, "/rq/queue/encoding/compact").status_code == 200
+    assert queue.get_job_ids() == ["encode-1-g1", "encode-2-g1"]
