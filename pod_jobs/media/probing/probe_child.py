@@ -242,7 +242,9 @@ def stream_facts(one: Seen) -> dict[str, Any]:
 
 def claimed_track_s(stream: Stream) -> float:
     """How long the track is, by its container; 0 when that is not told."""
-    tagged = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # of Matroska
+    tagged = re.fullmatch(
+        r"([0-9]+):([0-9]+):([0-9]+(?:\.[0-9]+)?)", stream.metadata.get("DURATION", "")
+    )  # of Matroska
     if tagged:
         return int(tagged[1]) * 3600 + int(tagged[2]) * 60 + float(tagged[3])
     return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
@@ -255,9 +257,9 @@ def programs(container: Any) -> list[list[int]]:
     listing = container.dumps_format()
     av.logging.set_level(av.logging.FATAL)
     for line in listing.splitlines():
-        if re.match(r"  (Program \d+|No Program)", line):
+        if re.match(r"  (Program [0-9]+|No Program)", line):
             found.append([])
-        elif found and (track := re.match(r"  Stream #0:(\d+)", line)):
+        elif found and (track := re.match(r"  Stream #0:([0-9]+)", line)):
             found[-1].append(int(track[1]))
     return found
 
