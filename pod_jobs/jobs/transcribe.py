@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 PIECE = "piece-"  # names of the files that hold the words of a piece until all are done
 OPTIONS = {"language", "translate", "glossary"}
 MOST_TERMS, MOST_TERM_CHARACTERS = 100, 60
-SPEECH, TRANSLATION = "speech", "translation"  # templates: one of each may be under way for a video
+SPEECH, TRANSLATION = "", "translation"  # templates: one of each may be under way for a video
 
 
 def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
@@ -234,7 +234,7 @@ TRANSCRIBE = JobType(
             "The transcription will stop within seconds.", "La transcription va s’arrêter dans quelques secondes."
         ),
         stopped=Text("The transcription is cancelled.", "La transcription est annulée."),
-        order=Text("Make captions from the speech", "Faire des sous-titres à partir de la parole"),
+        order=Text("Make captions", "Faire des sous-titres"),
         failed=Text("The captions could not be made", "Les sous-titres n’ont pas pu être faits"),
         steps={
             "probe": Text("Reading the file", "Lecture du fichier"),

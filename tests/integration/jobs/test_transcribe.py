@@ -36,7 +36,7 @@ def speech(source: Path) -> Path:
 
 
 def order(**options: Any) -> Order:
-    return Order(7, 1, 1, 0, "transcribe", "speech", 3, "t", "videos/000003/source", "videos/000003", options)
+    return Order(7, 1, 1, 0, "transcribe", "", 3, "t", "videos/000003/source", "videos/000003", options)
 
 
 def context_of(settings: Settings, tick: Callable[[Order, dict[str, Any]], None]) -> Any:
@@ -141,14 +141,14 @@ def test_without_the_extra_another_host_may_do_it(
 @pytest.mark.parametrize(
     ("document", "template", "options"),
     [
-        (None, "speech", {}),
-        ({"language": "fra"}, "speech", {"language": "fr"}),
+        (None, "", {}),
+        ({"language": "fra"}, "", {"language": "fr"}),
         (
             {"translate": True, "glossary": [" Esup-Pod  4 "]},
             "translation",
             {"translate": True, "glossary": ["Esup-Pod 4"]},
         ),
-        ({"language": "", "translate": False, "glossary": []}, "speech", {}),
+        ({"language": "", "translate": False, "glossary": []}, "", {}),
     ],
 )
 def test_orders(settings: Settings, document: Any, template: str, options: dict[str, Any]) -> None:

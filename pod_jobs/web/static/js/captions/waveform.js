@@ -27,12 +27,11 @@ export class Waveform {
     if (!width) return;
     [this.canvas.width, this.canvas.height] = [width, height];
     const context = this.canvas.getContext("2d");
-    const style = getComputedStyle(this.canvas);
-    const colour = (name) => style.getPropertyValue(name);
+    const style = getComputedStyle(this.canvas); // its colours are resolved, those of custom properties are not
     const begin = this.begin();
     const x = (seconds) => ((seconds - begin) / SECONDS) * width;
     const bottom = height * 0.75;
-    context.fillStyle = colour("--soft");
+    context.fillStyle = style.color;
     const bar = Math.max(1, width / SECONDS / PER_S);
     for (let at = Math.max(0, Math.floor(begin * PER_S)); at < (begin + SECONDS) * PER_S; at += 1) {
       const tall = ((this.peaks[at] ?? 0) / 255) * bottom;
@@ -40,10 +39,10 @@ export class Waveform {
     }
     cues.forEach(({ start, end }, index) => {
       if (end < begin || start > begin + SECONDS) return;
-      context.fillStyle = colour(index === present ? "--accent" : "--field");
+      context.fillStyle = index === present ? style.borderTopColor : style.caretColor;
       context.fillRect(x(start), bottom + 2, Math.max(x(end) - x(start) - 1, 1), height - bottom - 2);
     });
-    context.fillStyle = colour("--bad");
+    context.fillStyle = style.outlineColor;
     context.fillRect(x(this.now()), 0, 2 * scale, height);
   }
 }
