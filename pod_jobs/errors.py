@@ -34,6 +34,9 @@ SENTENCES: dict[str, str] = {
     "source-not-media": "This file is not a video or a sound recording.",
     "source-playlist": "This file is a playlist that points to other files; upload the recording itself.",
     "source-unreadable": "The file cannot be read as a video or a sound recording; it may be damaged or incomplete.",
+    "source-convert": "{format} files cannot be encoded here. Please convert the file to {wanted} first, for example with "
+    "{program}, and upload that.",
+    "source-still": "This file is a single picture and not a recording.",
     "source-no-streams": "The file contains neither picture nor sound.",
     "source-no-sound": "The recording has no sound.",
     "source-protected": "The file is protected against copying and cannot be encoded.",
@@ -67,6 +70,8 @@ SENTENCES: dict[str, str] = {
     "of its own, for example with VLC, and upload that.",
     "warning-sounds": "The file holds {count} sound tracks; the first {kept} of them are offered.",
     "warning-hardware": "The graphics card failed on this video; the processor encoded it instead.",
+    "warning-encoding": "Some subtitles were not in the usual encoding (UTF-8) and were read as {encoding}; please check "
+    "their accents.",
     "warning-captions": "Some of the subtitles could not be read.",
     "warning-pictures": "The preview pictures could not be made.",
     "captions-too-large": "The caption file is larger than {limit} MB.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from pod_jobs.errors import FfmpegFailed, Interrupted, PermanentError
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.planning.cut import Timeline
-from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.limits import Limits, Source, decoder_options
 from pod_jobs.media.planning.plan import EncodePlan, Remark
 from pod_jobs.media.planning.scene import Feed
 from pod_jobs.media.planning.streams import Picture
@@ -63,7 +63,7 @@ class Work:
 
     def foreign(self, media: MediaInfo) -> Source:
         """The source, to be opened as the probe did."""
-        return Source(str(self.source), media.demuxer)
+        return Source(str(self.source), media.demuxer, decoder=decoder_options(media.video))
 
     def report(self, step: Step, share: float, position_s: float | None = None, workers: int = 1) -> None:
         """Progress: `share` 0..1 of the step. Raises what ends the work."""

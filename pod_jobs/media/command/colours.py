@@ -86,7 +86,7 @@ def _flattened(track: VideoTrack, colours: Colours) -> list[str]:
     """On black, as players show it; a picture that is no video on white, as its readers do. What was hidden stays hidden."""
     words = f"in_color_matrix={SWSCALE.get(colours.matrix, colours.matrix)}:in_range={_range(colours)}"
     opaque = ["premultiply=inplace=1", "format=gbrp"]
-    if track.codec in ("gif", "apng", "webp"):
+    if track.codec in ("gif", "apng"):
         opaque = ["negate", *opaque, "negate"]
     return [f"scale={words}:flags=bicubic+accurate_rnd+full_chroma_int", "format=gbrap", *opaque]
 

@@ -38,7 +38,9 @@ _PREFIXES: tuple[tuple[bytes, Nature], ...] = (
     (b"{\\rtf", "document"),
     (b"\x89PNG\r\n", "image"),
     (b"\xff\xd8\xff", "image"),
-    (b"GIF8", "image"),
+    (b"GIF8", "media"),  # often animated; the probe counts its pictures
+    (b".snd", "media"),  # Sun and NeXT audio
+    (b"wvpk", "media"),  # WavPack
     (b"BM", "image"),
     (b"II*\x00", "image"),
     (b"MM\x00*", "image"),
@@ -60,6 +62,22 @@ _CHUNKED: dict[bytes, dict[bytes, Nature]] = {  # container -> type of its conte
 }
 
 
+# What people have and we do not read: first bytes -> its name, what to convert it to, a program that does
+_CONVERTIBLE = (
+    (b".RMF", "RealMedia", "MP4", "VLC"),
+    (b".ra\xfd", "RealAudio", "MP3", "VLC"),
+    (b"MAC ", "Monkey’s Audio", "FLAC", "VLC"),
+    (b"MPCK", "Musepack", "MP3", "VLC"),
+    (b"MP+", "Musepack", "MP3", "VLC"),
+    (b"TTA1", "True Audio", "FLAC", "VLC"),
+    (b"MThd", "MIDI", "MP3", "MuseScore"),
+    (b"FWS", "Flash", "MP4", "Ruffle"),
+    (b"CWS", "Flash", "MP4", "Ruffle"),
+)
+_ANIMATED_WEBP = ("WebP", "GIF", "GIMP")
+_WEBP_ANIMATION = 0x02  # flag of the VP8X chunk
+
+
 def sniff(head: bytes) -> Nature:
     """The nature of a file that begins with `head` (its first SNIFF_BYTES). An empty file is "unknown"."""
     if head[4:8] in _BOXES:
@@ -68,6 +86,8 @@ def sniff(head: bytes) -> Nature:
         return _CHUNKED[head[:4]].get(head[8:12], "unknown")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PLAYLISTS):  # players skip white space too
         return "playlist"
+    if picture_format(head) == "png" and b"acTL" in head.partition(b"IDAT")[0]:
+        return "media"  # an animated PNG
     for prefix, nature in _PREFIXES:
         if head.startswith(prefix):
             return nature
@@ -88,9 +108,20 @@ def refuse_unless_media(head: bytes) -> None:
     if not head:
         raise BadSource("0 bytes", code="source-empty")
     nature = sniff(head)
+    if nature != "media" and (known := _convertible(head)):
+        name, wanted, program = known
+        raise BadSource(name, code="source-convert", format=name, wanted=wanted, program=program)
     if nature != "media":
         code = "source-playlist" if nature == "playlist" else "source-not-media"
         raise BadSource(f"begins with {_shown(head[:16])}: {nature}", code=code)
+
+
+def _convertible(head: bytes) -> tuple[str, str, str] | None:
+    if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and head[20:21] and head[20] & _WEBP_ANIMATION:
+        return _ANIMATED_WEBP
+    return next(
+        ((name, wanted, program) for prefix, name, wanted, program in _CONVERTIBLE if head.startswith(prefix)), None
+    )
 
 
 def _shown(head: bytes) -> str:

@@ -32,6 +32,7 @@ class VideoTrack:
     is_rgb: bool = False
     has_alpha: bool = False  # some pixels really are transparent
     bits: int = 8  # of each component
+    decoder: str = ""  # ffmpeg's name of one that sees more than its usual one: transparency
     level: int = 0  # of H.264 alone, 41 for 4.1; 0 = not known
     longest_gap_s: float = 0.0  # between two key frames, by the index; 0 = not known
     kbps: float = 0.0  # by the index; 0 = not known

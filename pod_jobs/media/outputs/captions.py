@@ -24,6 +24,19 @@ TAG = re.compile(r"<(/?)([a-z]++|(?=[0-9:]))([^<>]*)>", re.IGNORECASE)
 ASS_COMMAND = re.compile(r"\{\\[^{}]*\}")
 # also characters that reverse the direction of writing
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+ENCODINGS = dict.fromkeys(("be", "bg", "kk", "mk", "ru", "sr", "uk"), "cp1251")  # language -> Windows' encoding for it
+ENCODINGS |= dict.fromkeys(("bs", "cs", "hr", "hu", "pl", "ro", "sk", "sl", "sq"), "cp1250")
+ENCODINGS |= {
+    "el": "cp1253",
+    "tr": "cp1254",
+    "az": "cp1254",
+    "he": "cp1255",
+    "yi": "cp1255",
+    "ar": "cp1256",
+    "fa": "cp1256",
+}
+ENCODINGS |= {"et": "cp1257", "lt": "cp1257", "lv": "cp1257", "vi": "cp1258", "th": "cp874"}
+ENCODINGS |= {"ja": "cp932", "ko": "cp949", "zh": "gb18030"}
 LONGEST_CUE = 1000  # characters
 LONGEST_TITLE = 200
 MOST_CHAPTERS = 500
@@ -36,6 +49,7 @@ def build_extract(tools: Tools, limits: Limits, source: Source, index: int, name
         tools.ffmpeg,
         *ALWAYS,
         *guard.input_options(tools.demuxers, decoders, limits),
+        *("-sub_charenc_mode", "ignore"),  # a cue that is not UTF-8 would be dropped: `decoded` reads it
         *source.opening,
         *("-map", f"0:{index}", "-map_metadata", "-1", "-c:s", "webvtt", "-f", "webvtt", name),
     ]
@@ -66,6 +80,30 @@ def language_of(name: str) -> str:
     """The language in a name from `file_name`: "fr"; "" for an unknown language."""
     code = name.removesuffix(".vtt").split("_")[1]
     return "" if code == "und" else code
+
+
+def decoded(raw: bytes, language: str) -> tuple[str, str]:
+    """The text of lines that should be UTF-8, and as what the others were read; "" if there are none. `language` as of
+    `language_of`: people's files have the encoding that Windows has for it."""
+    lines, doubtful = [], []
+    for n, line in enumerate(raw.split(b"\n")):
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            lines.append("")
+            doubtful.append((n, line))
+    if not doubtful:
+        return "\n".join(lines), ""
+    encoding = ENCODINGS.get(language) or _guessed(b"".join(line for _, line in doubtful))
+    for n, line in doubtful:
+        lines[n] = line.decode(encoding, "replace")
+    return "\n".join(lines), encoding.replace("cp", "Windows-")
+
+
+def _guessed(text: bytes) -> str:
+    """Of Western languages few letters are accented; a text where most are beyond ASCII is Cyrillic."""
+    beyond = sum(byte >= 0xC0 for byte in text)
+    return "cp1251" if beyond > sum(chr(byte).isalpha() for byte in text if byte < 0x80) else "cp1252"
 
 
 def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:

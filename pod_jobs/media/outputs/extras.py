@@ -92,10 +92,11 @@ def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from
         work.side("captions", argv, duration_s, work.source if from_source else None)
         if not 0 < (plain_files.size_of(raw) or 0) <= MOST_CAPTION_BYTES:
             raise FfmpegFailed(f"{name}: no captions, or more than {MOST_CAPTION_BYTES} bytes")
-        text = captions.clean(
-            plain_files.read_text(raw, "replace"), duration_s, work.timeline if from_source else Timeline()
-        )
+        words, encoding = captions.decoded(plain_files.read_bytes(raw), captions.language_of(name))
+        text = captions.clean(words, duration_s, work.timeline if from_source else Timeline())
     finally:
         plain_files.remove(raw)
+    if text and encoding:
+        work.remark("warning-encoding", name, encoding=encoding)
     if text:
         plain_files.write_text(work.folder / name, text)

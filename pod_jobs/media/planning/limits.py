@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pod_jobs.media.facts.media_info import VideoTrack
 from pod_jobs.media.planning.cut import Range
 
 
@@ -34,8 +35,14 @@ class Source:
     demuxer: str
     ranges: tuple[Range, ...] = ()
     autorotate: bool = True
+    decoder: tuple[str, ...] = ()  # options that name another decoder than the usual one
     seek_s: float = 0.0  # reading begins at a key frame before that instant, which is time 0
 
     @property
     def opening(self) -> list[str]:
-        return ["-f", self.demuxer, "-i", f"file:{self.path}"]
+        return ["-f", self.demuxer, *self.decoder, "-i", f"file:{self.path}"]
+
+
+def decoder_options(track: VideoTrack | None) -> tuple[str, ...]:
+    """What stands before the `-i` of a file whose picture needs another decoder than the usual one."""
+    return (f"-c:{track.index}", track.decoder) if track and track.decoder else ()

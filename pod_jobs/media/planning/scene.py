@@ -12,7 +12,7 @@ from pod_jobs.media.facts.media_info import AudioTrack, MediaInfo, VideoTrack
 from pod_jobs.media.planning.cut import LEAST_S, Range
 from pod_jobs.media.planning.dressing import Watermark
 from pod_jobs.media.planning.ladder import nearest_rate
-from pod_jobs.media.planning.limits import Source
+from pod_jobs.media.planning.limits import Source, decoder_options
 
 INSET = 4  # a picture in the picture has at most this part of the height …
 INSET_WIDTH = 3  # … and this one of the width
@@ -226,7 +226,7 @@ def _stamp(number: int, watermark: Watermark, size: tuple[int, int]) -> Stamp:
 
 def _source(feed: Feed, ranges: tuple[Range, ...]) -> Source:
     turned = _video(feed).rotation_deg % 90 == 0
-    return Source(str(feed.path), feed.media.demuxer, ranges, autorotate=turned)
+    return Source(str(feed.path), feed.media.demuxer, ranges, autorotate=turned, decoder=decoder_options(_video(feed)))
 
 
 def _video(feed: Feed) -> VideoTrack:

@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ CHILD = Path(__file__).with_name("probe_child.py")
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")
 TEXT_CODECS = ("ass", "ssa", "subrip", "srt", "mov_text", "text", "webvtt", "eia_608")  # subtitles that can become text
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # WebM keeps transparency beside the picture; others pass it by
+ANIMATIONS = ("gif", "apng")
 MOST_TEXTS = 16
 LEAST_SHARE = 0.1  # of the announced duration: with less the upload is a broken one, not a short recording
 
@@ -33,7 +35,10 @@ LEAST_SHARE = 0.1  # of the announced duration: with less the upload is a broken
 def probe(source: Path, tools: Tools, limits: Limits, tick: Callable[[], None] = lambda: None) -> MediaInfo:
     """Read and judge `source`. BadSource says why it cannot be encoded; never takes longer than `limits.probe_s`."""
     size = _check_file(source)
-    return judge(_look(source, tools, limits, tick), size, limits)
+    media = judge(_look(source, tools, limits, tick), size, limits)
+    if media.video and media.video.decoder and media.video.decoder not in tools.decoders:
+        return replace(media, video=replace(media.video, decoder="", has_alpha=False))
+    return media
 
 
 def find_damage(
@@ -128,6 +133,8 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         chapters=tuple(Chapter(**one) for one in found.get("chapters", ())),
         programs=programs,
     )
+    if media.video and media.video.codec in ANIMATIONS and max(s["packets"] for s in tracks) == 1:
+        raise BadSource("one picture", code="source-still")
     _check_duration(media, limits)
     return media
 
@@ -171,6 +178,8 @@ def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
     track = max(tracks, key=_weight(tracks))
     frame = track["frame"]
     fps = _fps(track)
+    decoder = ALPHA_DECODERS.get(track["codec"], "") if track["alpha_mode"] else ""
+    is_animation = track["codec"] in ANIMATIONS  # whose frames may become transparent one by one
     return VideoTrack(
         index=track["index"],
         codec=track["codec"],
@@ -192,8 +201,9 @@ def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
         transfer=frame["transfer"],
         says_range=frame["says_range"],
         is_rgb=frame["is_rgb"],
-        has_alpha=frame["has_alpha"],
+        has_alpha=frame["has_alpha"] or is_animation or bool(decoder),
         bits=frame["bits"],
+        decoder=decoder,
         level=track.get("level", 0),
         longest_gap_s=track.get("longest_gap_s", 0.0),
         kbps=track.get("kbps", 0.0),

@@ -226,6 +226,7 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "packets": one.packets,
         "frames": stream.frames,
         "claimed_s": claimed_track_s(stream),
+        "alpha_mode": stream.metadata.get("alpha_mode", "0") != "0",
         "index_fps": index_fps(picture) if picture else None,
         "first_s": one.first_s,
         "measured_fps": rate_of(one.times),

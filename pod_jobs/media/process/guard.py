@@ -21,6 +21,7 @@ from pod_jobs.media.planning.limits import Limits
 DEMUXERS = tuple(
     """
     mov mp4 matroska webm avi asf flv mpeg mpegts mpegvideo ogg wav w64 mp3 aac flac aiff caf mxf ac3 eac3 amr dv
+    au wv gif apng
     """.split()
 )
 
@@ -32,6 +33,7 @@ DECODERS = tuple(
     h263i h263p flv wmv1 wmv2 wmv3 vc1 mss2 mjpeg mjpegb png prores dnxhd dvvideo cfhd jpeg2000 libopenjpeg rawvideo
     v210 v410 huffyuv ffvhuff ffv1 utvideo qtrle svq1 svq3 cinepak msvideo1 msrle tscc tscc2 camtasia zmbv flashsv
     flashsv2 rpza
+    libvpx libvpx-vp9 gif apng
     aac aac_latm mp1 mp1float mp2 mp2float mp3 mp3float ac3 eac3 dca truehd opus libopus vorbis libvorbis flac alac
     pcm_* adpcm_ima_qt adpcm_ima_wav adpcm_ms adpcm_swf adpcm_yamaha adpcm_g722 adpcm_g726 wmav1 wmav2 wmapro wmavoice
     amrnb amrwb libopencore_amrnb libopencore_amrwb gsm gsm_ms speex libspeex nellymoser qdm2 mace3 mace6 wavpack s302m

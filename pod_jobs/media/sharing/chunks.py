@@ -28,7 +28,7 @@ from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.hls import checks
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.codecs import ENCODERS
-from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.limits import Limits, Source, decoder_options
 from pod_jobs.media.planning.streams import Picture
 from pod_jobs.media.process.journal import Journal
 from pod_jobs.media.process.progress import Position
@@ -215,7 +215,8 @@ def _run(
 ) -> FinishedChunk:
     began = time.monotonic()
     picture = replace(layout.picture, chunk=chunk)
-    argv = build_encode(tools, layout.limits, Source(str(source), layout.demuxer), picture, (), layout.segment_s)
+    opened = Source(str(source), layout.demuxer, decoder=decoder_options(picture.track))
+    argv = build_encode(tools, layout.limits, opened, picture, (), layout.segment_s)
     journal, position = Journal(folder, tools), Position(layout.limits.stall_s)
 
     def watch() -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import av
 import pytest
 
+from pod_jobs.errors import BadSource
 from pod_jobs.media.encode import Encoded, EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from tests.clips import AAC, H264, ffmpeg, pattern, tone
+from tests.colours import far, shown
 from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=25, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
@@ -198,3 +200,72 @@ def test_every_layout_keeps_its_sides(tools: Tools, tmp_path: Path, layout: str,
     made(source, tmp_path / "out", tools)
     peaks = [max(map(abs, channel[24_000:72_000])) for channel in samples(tmp_path / "out" / "audio.m4a")]
     assert [peak / 0.125 for peak in peaks] == pytest.approx([left, right], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("moving.gif", ()), ("moving.png", ("-f", "apng")), ("talk.au", ()), ("talk.wv", ())],
+)
+def test_what_people_have_besides(tools: Tools, tmp_path: Path, name: str, codec: tuple[str, ...]) -> None:
+    source = tmp_path / name
+    ffmpeg(*(pattern(rate="10") if name.startswith("moving") else tone()), *codec, str(source))
+    result = made(source, tmp_path / "out", tools)
+    assert result.warnings == ()
+    assert result.is_video == name.startswith("moving")
+    assert result.duration_s == pytest.approx(2, abs=0.15)
+
+
+def test_a_single_picture_is_refused_as_one(tools: Tools, tmp_path: Path) -> None:
+    ffmpeg(*pattern(), "-frames:v", "1", str(tmp_path / "still.gif"))
+    with pytest.raises(BadSource) as refused:
+        made(tmp_path / "still.gif", tmp_path / "out", tools)
+    assert refused.value.code == "source-still"
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "behind"),
+    [
+        ("hole.webm", ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-b:v", "2M"), 0),
+        ("hole_8.webm", ("-c:v", "libvpx", "-pix_fmt", "yuva420p", "-auto-alt-ref", "0", "-b:v", "2M"), 0),
+        ("hole.mov", ("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le"), 0),
+        ("hole.mkv", ("-c:v", "ffv1", "-pix_fmt", "bgra"), 0),
+        ("hole.png", ("-f", "apng", "-pix_fmt", "rgba"), 255),
+        ("hole.gif", (), 255),
+    ],
+)
+def test_what_was_hidden_stays_hidden(
+    tools: Tools, tmp_path: Path, name: str, codec: tuple[str, ...], behind: int
+) -> None:
+    """Green on the left; red on the right, but transparent."""
+    source, folder = tmp_path / name, tmp_path / "out"
+    half = "geq=r='255*gte(X,160)':g='180*lt(X,160)':b=0:a='255*lt(X,160)'"
+    if name.endswith("gif"):
+        half += ",split[a][b];[a]palettegen=reserve_transparent=1[p];[b][p]paletteuse"
+    moving = f"color=black:s=320x180:r=10:d=1,format=rgba,{half}"
+    ffmpeg("-f", "lavfi", "-i", moving, *codec, str(source))
+    made(source, folder, tools, replace(PLAN, renditions=(replace(LOW, crf=8),)))
+    path = folder / "90p.mp4"
+    assert (
+        far([shown(path, at=(0.2, 0.5))[0], shown(path, at=(0.8, 0.5))[0]], [(0, 180, 0), (behind,) * 3], near=5) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "words", "told"),
+    [("fre", "latin-1", "Où êtes-vous ?", "Windows-1252"), ("rus", "cp1251", "Где вы?", "Windows-1251")],
+)
+def test_a_cue_in_another_encoding_is_read(
+    tools: Tools, tmp_path: Path, language: str, encoding: str, words: str, told: str
+) -> None:
+    """ffmpeg itself refuses to write such a file: the text is exchanged in the finished one, for as many bytes."""
+    text, source, folder = tmp_path / "text.srt", tmp_path / "talk.mkv", tmp_path / "out"
+    stand_in = "#" * len(words.encode(encoding))
+    text.write_text(f"1\n00:00:00,200 --> 00:00:01,000\n{stand_in}\n\n2\n00:00:01,200 --> 00:00:01,800\nÇa va\n")
+    tracks = ("-map", "0", "-map", "1", "-metadata:s:1", f"language={language}", "-c:s", "srt")
+    ffmpeg(*pattern("160x90"), "-i", str(text), *tracks, *H264, str(source))
+    source.write_bytes(source.read_bytes().replace(stand_in.encode(), words.encode(encoding)))
+    result = made(source, folder, tools, replace(PLAN, with_extras=True))
+    (captions,) = folder.glob("captions_*.vtt")
+    assert words in captions.read_text()
+    assert "Ça va" in captions.read_text()
+    assert [(one.code, one.facts) for one in result.warnings] == [("warning-encoding", {"encoding": told})]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pod_jobs.media.facts.file_type import SNIFF_BYTES, sniff
+from pod_jobs.errors import BadSource
+from pod_jobs.media.facts.file_type import SNIFF_BYTES, refuse_unless_media, sniff
 
 TS = (b"\x47" + bytes(187)) * 10
 M2TS = (bytes(4) + b"\x47" + bytes(187)) * 10
@@ -63,3 +64,26 @@ def test_real_recordings_are_let_through() -> None:
     for path in files:
         with path.open("rb") as file:
             assert sniff(file.read(SNIFF_BYTES)) == "media", path.name
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "wanted"),
+    [
+        (b".RMF\0\0\0\x12", "RealMedia", "MP4"),
+        (b".ra\xfd\0\x04", "RealAudio", "MP3"),
+        (b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\x02", "WebP", "GIF"),
+        (b"MThd\0\0\0\x06", "MIDI", "MP3"),
+    ],
+)
+def test_what_can_be_converted_is_refused_by_name(head: bytes, name: str, wanted: str) -> None:
+    with pytest.raises(BadSource) as refused:
+        refuse_unless_media(head)
+    assert refused.value.code == "source-convert"
+    assert (refused.value.facts["format"], refused.value.facts["wanted"]) == (name, wanted)
+    assert name in refused.value.sentence
+
+
+def test_an_animated_png_is_none_of_the_still_ones() -> None:
+    head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+    assert sniff(head + b"acTL" + b"IDAT") == "media"
+    assert sniff(head + b"IDAT" + b"acTL") == "image"

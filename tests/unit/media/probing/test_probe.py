@@ -42,6 +42,7 @@ def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
         "packets": 50,
         "frames": 50,
         "lasts_s": 2.0,
+        "alpha_mode": False,
         "index_fps": 25.0,
         "first_s": 0.0,
         "measured_fps": 25.0,
