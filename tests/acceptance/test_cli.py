@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from pod_jobs.instance.home import FOLDERS, PRIVATE_FOLDERS
+from pod_jobs.media_folder import IDENTITY
 from pod_jobs.settings import load
 from tests.acceptance.instance import ROOT, Instance
 from tests.acceptance.site import make_clip
@@ -131,8 +132,10 @@ def test_doctor_finds_a_running_instance_sound(instance: Instance) -> None:
 def test_doctor_of_a_host_that_has_only_workers(instance: Instance, tmp_path: Path) -> None:
     """Such a host has no database and no session key, and needs none."""
     for name in (*FOLDERS, *PRIVATE_FOLDERS):
-        (tmp_path / name).mkdir()
+        (tmp_path / name).mkdir(mode=0o700)
+    (tmp_path / "media").chmod(0o755)
     shutil.copy(instance.home / "secrets" / "worker_token", tmp_path / "secrets")
+    shutil.copy(instance.home / "media" / IDENTITY, tmp_path / "media")  # as the shared folder has it
     redis = f'redis.url = "{load(instance.home).redis_url}"'
     (tmp_path / "settings.toml").write_text(f'{redis}\nworker.catalog_url = "http://127.0.0.1:{instance.port}"\n')
     command = [sys.executable, "-m", "pod_jobs.cli", "doctor", "--home", str(tmp_path), "--json", "--queue", "encoding"]
