@@ -152,7 +152,8 @@ class StandIn:
         self.end("done", result={**self.outputs.result, "folder": self.folder, **more})
 
     def end(self, outcome: str, **more: Any) -> None:
-        report = {"generation": self.order.generation, "attempt": self.order.attempt, "outcome": outcome, **more}
+        run = {"generation": self.order.generation, "attempt": self.order.attempt, "worker": "encoding-1"}
+        report = {**run, "outcome": outcome, **more}
         self.site.workers.report(self.order.task, report)
 
 

@@ -47,9 +47,11 @@ def media(tmp_path: Path, clips: Clips) -> Path:
 
 
 def taken_over(tools: Tools, folder: Path, first: str, last: str) -> Tools:
-    """An ffmpeg that runs shell commands before and after its work."""
+    """An ffmpeg that runs shell commands before and after its work. Told to end, it takes its own child along: here is no
+    worker that would end what outlives it."""
     program = folder / "ffmpeg"
-    program.write_text(f'#!/bin/sh\n{first}\n{shlex.quote(tools.ffmpeg)} "$@"\nend=$?\n{last}\nexit $end\n')
+    work = f"trap 'kill -9 $child; exit 143' TERM\n{shlex.quote(tools.ffmpeg)} \"$@\" &\nchild=$!\nwait $child\nend=$?"
+    program.write_text(f"#!/bin/sh\n{first}\n{work}\n{last}\nexit $end\n")
     program.chmod(0o755)
     return replace(tools, ffmpeg=str(program), sandbox=Sandbox("none"))
 
