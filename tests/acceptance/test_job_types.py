@@ -72,7 +72,7 @@ def test_a_new_job_type_needs_nothing_but_itself(chromium: Browser, toy_site: Si
     with visitor(chromium, site, locale="fr-FR") as (_, page, _faults):
         sign_in(page)
         page.goto(f"/videos/{video}")
-        line = page.locator("#side-tasks > li")
+        line = page.locator("#side-tasks > li", has_text="Compte des mots")
         expect(line).to_contain_text("Compte des mots")
         expect(line).to_contain_text("Non compté · L’enregistrement n’a pas de son.")
     with visitor(chromium, site) as (_, page, _faults):
@@ -82,7 +82,7 @@ def test_a_new_job_type_needs_nothing_but_itself(chromium: Browser, toy_site: Si
         expect(line).to_contain_text("Word count")
         expect(line).to_contain_text("Not counted · The recording has no sound.")
         line.get_by_role("button", name="Try again").click()
-        expect(page.locator("#side-tasks > li")).to_have_count(2)
+        expect(page.locator("#side-tasks > li", has_text="Word count")).to_have_count(2)
         expect(page.locator("#side-tasks > li", has_text="Counted")).to_have_count(2)
         page.locator("#history > summary").click()
         expect(page.locator("#history-rows")).to_contain_text("Word count")

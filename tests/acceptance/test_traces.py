@@ -190,7 +190,7 @@ def test_what_the_viewer_changes_is_told(chromium: Browser, site: Site, with_cho
     with viewer(chromium, site) as (page, _):
         open_video(page, with_choices)
         for _ in range(2):
-            page.get_by_role("button", name="Captions").click()
+            page.get_by_role("button", name="Captions", exact=True).click()
         page.get_by_label("Quality").select_option(label="720p")
         page.locator("body").press("Tab")  # full screen needs a person's hand
         page.get_by_role("button", name="Full screen").click()

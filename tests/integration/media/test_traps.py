@@ -1,5 +1,6 @@
 """What phones, cameras, recorders and browsers make, and most encoders get wrong: generated clips, encoded whole."""
 
+import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,4 +129,5 @@ def test_a_pause_of_the_time_stamps_costs_no_memory(tools: Tools, tmp_path: Path
     subprocess.run([*command, "-video_track_timescale", "90000", str(source)], check=True, timeout=60)
     made = encode(source, folder, PLAN, tools, lambda progress: None)
     assert 600 < made.duration_s < 610
-    assert made.peak_mb < 300
+    own_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000  # a child counts with what it was forked from
+    assert made.peak_mb < 300 + own_mb
