@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from pod_jobs import errors
 from pod_jobs.cli.root import root as pod_jobs_command
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.processes import lines
 from pod_jobs.settings import QUEUES, Settings
 from pod_jobs.settings.dressing import DressingSettings
@@ -257,13 +258,20 @@ def test_every_section_and_command_is_documented() -> None:
     assert missing == []
 
 
-def test_every_queue_has_its_line_in_the_procfile() -> None:
-    named = re.findall(r"^(\w+): exec", (ROOT / "Procfile").read_text(), re.MULTILINE)
-    assert named == list(lines.NAMES)
-    assert set(QUEUES) < set(named)
-    assert set(Settings.model_fields["workers"].annotation.model_fields) == set(QUEUES)
+def test_the_queues_have_the_same_names_everywhere() -> None:
+    """In the settings, the job types, the Procfile and the documentation; the code writes a name only in a job type."""
+    settings = tomllib.loads((ROOT / "settings.toml").read_text("utf-8"))
+    assert tuple(settings["workers"]) == tuple(settings["fleet"]) == QUEUES
+    assert {one.queue for one in JOB_TYPES.values()} == set(QUEUES)
+    named = re.findall(r"^(\w+): exec \S+ worker\.py (\w+)$", (ROOT / "Procfile").read_text(), re.MULTILINE)
+    assert named == [(name, name) for name in QUEUES]
+    members = re.findall(r"^(\w+): exec", (ROOT / "Procfile").read_text(), re.MULTILINE)
+    assert members == list(lines.NAMES)
     for page in ("README.md", "docs/administration.md"):
-        assert set(named) <= set(CODE.findall((ROOT / page).read_text())), page
+        assert set(members) <= set(CODE.findall((ROOT / page).read_text())), page
+    literal = re.compile(rf"""(?i)queue\w*\s*(?:[!=]?=|in)\s*[(\[]?["'](?:{"|".join(QUEUES)})["']""")
+    places = [path for path in (ROOT / "pod_jobs").rglob("*.py") if literal.search(path.read_text("utf-8"))]
+    assert {path.relative_to(ROOT / "pod_jobs").parts[0] for path in places} == {"jobs"}
 
 
 def test_the_index_lists_every_page() -> None:

@@ -8,7 +8,7 @@ written into a WebVTT file as it is.
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 TAGS = ("i", "b")
@@ -37,6 +37,21 @@ class Cue:
     text: str
     speaker: str = ""
     words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class NewCaptions:
+    """Captions of one language that a machine or a file brought. `origin`: speech, upload or source; `peaks_path`: the curve of
+    loudness, relative to the media folder."""
+
+    origin: str
+    language: str
+    cues: Sequence[Cue]
+    label: str = ""
+    translated: bool = False
+    needs_check: bool = False
+    model: str = ""
+    peaks_path: str = ""
 
 
 def clean_text(text: str) -> str:

@@ -26,10 +26,12 @@ RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for everything else: a per
 def doctor(as_json: bool, queue: str | None) -> None:
     """Check all that the instance needs, a line each; exit code 1 on a fault."""
     from pod_jobs.instance.doctor import CHECKS, Finding, checks_before_jobs, examine, faults
+    from pod_jobs.jobs.job_type import needs_ffmpeg
+    from pod_jobs.jobs.table import JOB_TYPES
 
     try:
         settings = load_settings()
-        names = checks_before_jobs(queue) if queue else CHECKS
+        names = checks_before_jobs(needs_ffmpeg(JOB_TYPES, queue)) if queue else CHECKS
         found = [Finding("settings", "ok", "no fault"), *examine(settings, names)]
     except SettingsError as error:
         found = [Finding("settings", "fault", line) for line in error.reason.splitlines()]

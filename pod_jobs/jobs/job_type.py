@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from pod_jobs.captions.cues import NewCaptions
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.errors import SENTENCES, Refused
 from pod_jobs.media_folder import KIND
@@ -95,6 +96,14 @@ class Ordering:
     at_upload: Callable[[Settings, Mapping[str, Any]], Sequence[NewTask]] | None = None
 
 
+ReadOutput = Callable[[str, int], bytes]  # (name, most bytes) -> the content of a file of the result's folder
+
+
+def bring_no_captions(result: Mapping[str, Any], read: ReadOutput) -> Sequence[NewCaptions]:
+    """There are none."""
+    return ()
+
+
 def order_nothing(settings: Settings, task: NewTask, result: Mapping[str, Any]) -> Sequence[NewTask]:
     """No task follows."""
     return ()
@@ -115,7 +124,11 @@ class JobType:
     media/process/run.py are much narrower.
     `ordering` is None when people cannot order a task of this type.
     `follow(settings, task, result)` returns what a finished task orders for its video; this commits together with its end.
+    `captions(result, read)` returns the captions that a finished task brings; the catalog stores them together with its end.
+    It is called in the web app, with the result and the files of another program: BadCaptions, ValueError, LookupError and
+    TypeError mean that the result is refused.
     `is_periodic`: an entry [[periodic]] of the settings may order it, for no video.
+    `uses_ffmpeg`: its queue's workers take no job on a host where ffmpeg is missing or does not work.
     """
 
     kind: str
@@ -128,7 +141,9 @@ class JobType:
     timeout_code: str = "task-too-slow"
     ordering: Ordering | None = None
     follow: Callable[[Settings, NewTask, Mapping[str, Any]], Sequence[NewTask]] = order_nothing
+    captions: Callable[[Mapping[str, Any], ReadOutput], Sequence[NewCaptions]] = bring_no_captions
     is_periodic: bool = False
+    uses_ffmpeg: bool = False
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.kind):
@@ -174,6 +189,11 @@ def table_of(*job_types: JobType) -> JobTypes:
     if len(table) < len(job_types):
         raise ValueError("two job types have the same kind")
     return table
+
+
+def needs_ffmpeg(job_types: JobTypes, queue: str) -> bool:
+    """Must a worker of `queue` find ffmpeg before it takes a job?"""
+    return any(one.uses_ffmpeg for one in job_types.values() if one.queue == queue)
 
 
 def words_of(job_types: JobTypes, kind: str) -> Words:

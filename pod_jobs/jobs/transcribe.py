@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pod_jobs.captions.cues import Word
-from pod_jobs.captions.documents import documents_of
+from pod_jobs.captions.cues import NewCaptions, Word
+from pod_jobs.captions.documents import checked_cues, documents_of
 from pod_jobs.catalog.client import Order
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.errors import Malformed, SettingsError, Superseded
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import build_plan, tools_of
-from pod_jobs.jobs.job_type import JobType, Ordering, Text, Words
+from pod_jobs.jobs.job_type import JobType, Ordering, ReadOutput, Text, Words
 from pod_jobs.jobs.speech_plan import engine_for, model_folder, speech_order
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.probing.probe import probe
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 PIECE = "piece-"  # names of the files that hold the words of a piece until all are done
 OPTIONS = {"language", "translate", "glossary"}
 MOST_TERMS, MOST_TERM_CHARACTERS = 100, 60
+MOST_CAPTIONS_BYTES = 50_000_000
 SPEECH, TRANSLATION = "", "translation"  # templates: one of each may be under way for a video
 
 
@@ -169,6 +170,21 @@ def _result(folder: Path, run: Run, transcript: "Transcript", wanted: "SpeechOrd
     return {"folder": run.folder, "outputs": outputs, "captions": True, "infos": infos}
 
 
+def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptions]:
+    """What `_result` wrote; nothing when nobody speaks. Errors: BadCaptions, ValueError, LookupError, TypeError."""
+    said = json.loads(read(CAPTIONS_FILE, MOST_CAPTIONS_BYTES))
+    made = NewCaptions(
+        origin="speech",
+        language=str(said["language"])[:8],
+        cues=checked_cues(said["cues"]),
+        translated=bool(said["translated"]),
+        needs_check=bool(said["needs_check"]),
+        model=str(said["model"]),
+        peaks_path=f"{result['folder']}/{PEAKS_FILE}",
+    )
+    return [made] if made.cues else []
+
+
 def _wanted(settings: Settings, options: Mapping[str, Any]) -> "SpeechOrder":
     translate = bool(options.get("translate"))
     return speech_order(settings, options.get("language", ""), options.get("glossary", ()), translate=translate)
@@ -226,6 +242,8 @@ TRANSCRIBE = JobType(
     queue="transcripting",
     run=run_transcribe,
     prepare=prepare_transcribe,
+    captions=read_captions,
+    uses_ffmpeg=True,
     words=Words(
         name=Text("Captions", "Sous-titres"),
         running=Text("Recognising speech", "Reconnaissance de la parole"),

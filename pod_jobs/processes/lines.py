@@ -88,8 +88,9 @@ def _run_janitor(settings: Settings) -> None:
 
 def _run_worker(settings: Settings, queue_name: str) -> None:
     from pod_jobs.instance.doctor import complaint, wait_until_sound
+    from pod_jobs.jobs.job_type import needs_ffmpeg
     from pod_jobs.jobs.table import JOB_TYPES
     from pod_jobs.jobs.worker import run_worker
 
-    wait_until_sound(settings, queue_name)
+    wait_until_sound(settings, queue_name, needs_ffmpeg(JOB_TYPES, queue_name))
     run_worker(settings, queue_name, JOB_TYPES, partial(complaint, settings))

@@ -32,8 +32,6 @@ from pod_jobs.storage.shared_folder import SharedFolder
 from pod_jobs.storage.site_folder import SiteFolder
 
 ROOT = Path(__file__).resolve().parents[2]
-QUEUES = ("encoding", "transcripting", "xapi", "catalog")
-
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -75,18 +73,16 @@ class LimitsSettings(Section):
     connections: Count
 
 
-class WorkersSettings(Section):
+class QueueSettings(Section):
+    """A number for each queue. The fields are the names of the queues."""
+
     encoding: Count
     transcripting: Count
     xapi: Count
     catalog: Count
 
 
-class FleetSettings(Section):
-    encoding: Count
-    transcripting: Count
-    xapi: Count
-    catalog: Count
+QUEUES = tuple(QueueSettings.model_fields)
 
 
 class WorkerSettings(Section):
@@ -128,8 +124,8 @@ class Settings(Section):
     web: WebSettings
     upload: UploadSettings
     limits: LimitsSettings
-    workers: WorkersSettings
-    fleet: FleetSettings
+    workers: QueueSettings
+    fleet: QueueSettings
     worker: WorkerSettings
     encode: EncodeSettings
     rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1), Listed]

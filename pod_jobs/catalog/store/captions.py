@@ -10,27 +10,13 @@ from datetime import datetime
 
 from peewee import JOIN
 
-from pod_jobs.captions.cues import Cue
+from pod_jobs.captions.cues import Cue, NewCaptions
 from pod_jobs.captions.documents import cues_from, documents_of
 from pod_jobs.catalog.caption_models import CaptionDraft, CaptionTrack, CaptionVersion, SpeechWish
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import User, Video
 from pod_jobs.catalog.store import caption_search
 from pod_jobs.errors import NotFound, Refused
-
-
-@dataclass(frozen=True)
-class Made:
-    """Captions that a machine or a file brought. `peaks_path`: relative to the media folder."""
-
-    origin: str
-    language: str
-    cues: Sequence[Cue]
-    label: str = ""
-    translated: bool = False
-    needs_check: bool = False
-    model: str = ""
-    peaks_path: str = ""
 
 
 class Conflict(Refused):
@@ -80,7 +66,7 @@ def versions_of(track: CaptionTrack) -> list[CaptionVersion]:
     return list(query.where(CaptionVersion.track == track).order_by(CaptionVersion.number.desc()))
 
 
-def take(video: Video, made: Made, note: str, author: User | None, now: datetime) -> CaptionTrack:
+def take(video: Video, made: NewCaptions, note: str, author: User | None, now: datetime) -> CaptionTrack:
     """New captions from a machine (`author` None) or a file. Call inside a transaction."""
     locked(Video.select().where(Video.id == video.id)).get()
     same = (CaptionTrack.video == video, CaptionTrack.language == made.language, CaptionTrack.origin == made.origin)

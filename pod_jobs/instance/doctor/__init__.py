@@ -49,9 +49,9 @@ def faults(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.state == "fault"]
 
 
-def checks_before_jobs(queue_name: str) -> tuple[str, ...]:
-    """The checks for a worker of that queue. It needs neither database nor session key, and so may be on another host."""
-    return ("ffmpeg", *BEFORE_JOBS) if queue_name == "encoding" else BEFORE_JOBS
+def checks_before_jobs(needs_ffmpeg: bool) -> tuple[str, ...]:
+    """The checks for a worker. It needs neither database nor session key, and so may be on another host."""
+    return ("ffmpeg", *BEFORE_JOBS) if needs_ffmpeg else BEFORE_JOBS
 
 
 def complaint(settings: Settings) -> str:
@@ -59,9 +59,9 @@ def complaint(settings: Settings) -> str:
     return "; ".join(map(str, faults(examine(settings, BEFORE_JOBS))))
 
 
-def wait_until_sound(settings: Settings, queue_name: str) -> None:
-    """Return once every check for a worker of that queue has passed. Log which ones have not, whenever that changes."""
-    names = checks_before_jobs(queue_name)
+def wait_until_sound(settings: Settings, queue_name: str, needs_ffmpeg: bool = False) -> None:
+    """Return once every check for a worker of that queue has passed. Log which have not, whenever that changes."""
+    names = checks_before_jobs(needs_ffmpeg)
     began, wait_s, said = time.monotonic(), FIRST_WAIT_S, ""
     while found := faults(examine(settings, names)):
         text = "; ".join(map(str, found))

@@ -146,5 +146,6 @@ ENCODE = JobType(
     words=WORDS,
     prepare=prepare_encode,
     timeout_code="encode-too-slow",
+    uses_ffmpeg=True,
     ordering=ORDERING,
 )

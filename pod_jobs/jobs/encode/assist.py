@@ -72,6 +72,7 @@ ASSIST = JobType(
     ASSIST_KIND,
     queue=QUEUE,
     run=run_assist,
+    uses_ffmpeg=True,
     payload={  # names and numbers of which storage makes the folder: no text of a path comes from the key-value server
         "helps": None,
         "generation": None,

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from pod_jobs.captions.cues import Cue
+from pod_jobs.captions.cues import Cue, NewCaptions
 from pod_jobs.captions.documents import checked_cues, documents_of
 from pod_jobs.captions.parsing import Remark, read_captions
 from pod_jobs.captions.rules import Breach, check
@@ -19,7 +19,7 @@ from pod_jobs.catalog.caption_models import CaptionTrack, CaptionVersion
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import User, Video
 from pod_jobs.catalog.store import caption_search, captions, users, videos
-from pod_jobs.catalog.store.captions import Change, Conflict, Made
+from pod_jobs.catalog.store.captions import Change, Conflict
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.jobs.speech_plan import cue_rules
 from pod_jobs.media.facts.languages import find_language
@@ -66,7 +66,7 @@ def upload(video_id: int) -> ResponseReturnValue:
     read = read_captions(request.get_data(cache=False))
     label = " ".join(request.args.get("label", "").split())[:100]
     with transaction():
-        track = captions.take(video, Made("upload", language.code, read.cues, label), "imported", user, now())
+        track = captions.take(video, NewCaptions("upload", language.code, read.cues, label), "imported", user, now())
     users.note(user.name, "captions", f"video {video.id}", now(), f"imported track {track.id}")
     return {**track_document(track), "remarks": [_remark(one) for one in read.remarks]}, 201
 

@@ -1,8 +1,8 @@
 """What workers say: that they start a run, and how it ended. The other side of catalog/client.py."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from flask import Blueprint
@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 from pydantic import TypeAdapter
 
 from pod_jobs import media_folder
-from pod_jobs.captions.documents import checked_cues
+from pod_jobs.captions.cues import NewCaptions
 from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import captions, instance, reports, tasks
-from pod_jobs.catalog.store.captions import Made
 from pod_jobs.errors import BadCaptions, Malformed, ResultRejected
+from pod_jobs.storage.site_folder import SiteFolder
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import orders
@@ -80,7 +80,6 @@ class Done:
     result: Result
 
 
-MOST_CAPTIONS_BYTES = 50_000_000
 REPORT, DONE = TypeAdapter(reports.Report), TypeAdapter(Done)
 
 
@@ -137,33 +136,32 @@ def _what_follows(task: Task, result: dict[str, Any]) -> Sequence[NewTask]:
 
 
 def _captions_of(task: Task, result: dict[str, Any]) -> Callable[[Task], object] | None:
-    """What stores the captions of a result that has some: they lie in its folder, as jobs/transcribe.py wrote them.
-
-    Errors: ResultRejected when they cannot be read; ServiceUnavailable while the media folder is away.
-    """
-    if not result.get("captions") or task.video_id is None:
+    """What stores the captions that a result brings. Errors: ResultRejected when they cannot be read; ServiceUnavailable
+    while the media folder is away."""
+    job_type = site().job_types.get(task.kind)
+    if job_type is None or task.video_id is None:
         return None
     folder = str(result.get("folder", "")).rpartition("/")[2]
-    output = right_media().open_output(task.video_id, folder, media_folder.CAPTIONS_FILE)
-    if output is None:
-        raise ResultRejected(f"{folder}/{media_folder.CAPTIONS_FILE} is not there")
+    read = partial(_read_output, right_media(), task.video_id, folder)
     try:
-        with output.file as opened:
-            said = json.loads(opened.read(MOST_CAPTIONS_BYTES))
-        made = Made(
-            origin="speech",
-            language=str(said["language"])[:8],
-            cues=checked_cues(said["cues"]),
-            translated=bool(said["translated"]),
-            needs_check=bool(said["needs_check"]),
-            model=str(said["model"]),
-            peaks_path=f"{result['folder']}/{media_folder.PEAKS_FILE}",
-        )
+        made = job_type.captions(result, read)
     except (ValueError, LookupError, TypeError, BadCaptions) as error:
-        raise ResultRejected(f"{media_folder.CAPTIONS_FILE}: {error}") from error
-    if not made.cues:
-        return None  # nobody speaks
-    return lambda done: done.video and captions.take(done.video, made, "recognised", None, now())
+        raise ResultRejected(f"captions of {folder}: {error}") from error
+    return partial(_take_captions, made) if made else None
+
+
+def _read_output(media: SiteFolder, video: int, folder: str, name: str, most_bytes: int) -> bytes:
+    output = media.open_output(video, folder, name)
+    if output is None:
+        raise ResultRejected(f"{folder}/{name} is not there")
+    with output.file as opened:
+        return opened.read(most_bytes)
+
+
+def _take_captions(made: Sequence[NewCaptions], done: Task) -> None:
+    assert done.video is not None  # noqa: S101  # looked at before
+    for one in made:
+        captions.take(done.video, one, "recognised" if one.origin == "speech" else "imported", None, now())
 
 
 def _check_result(task: Task) -> None:

@@ -4,13 +4,13 @@ from datetime import datetime
 
 import pytest
 
-from pod_jobs.captions.cues import Cue, Word
+from pod_jobs.captions.cues import Cue, NewCaptions, Word
 from pod_jobs.captions.documents import cues_from
 from pod_jobs.catalog.caption_models import CaptionTrack, CaptionVersion, CaptionWindow
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.store import caption_search, captions, retention, users, videos
-from pod_jobs.catalog.store.captions import Change, Conflict, Made
+from pod_jobs.catalog.store.captions import Change, Conflict
 from pod_jobs.errors import NotFound
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
 from tests.orders import UPLOAD
@@ -30,7 +30,7 @@ def video(task: Task) -> Video:
 
 def recognise(video: Video, *cues: Cue, now: datetime = NOW) -> CaptionTrack:
     with transaction():
-        return captions.take(video, Made("speech", "fr", cues or SPOKEN, model="base"), "recognised", None, now)
+        return captions.take(video, NewCaptions("speech", "fr", cues or SPOKEN, model="base"), "recognised", None, now)
 
 
 def test_what_was_recognised_comes_back_as_it_was(video: Video) -> None:

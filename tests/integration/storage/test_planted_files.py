@@ -57,7 +57,11 @@ def taken_over(tools: Tools, folder: Path, first: str, last: str) -> Tools:
 
 
 def planting(kind: str, name: str, secret: Path) -> str:
-    return f'set_aside() {{ rm -rf "$1"; {SHELL[kind]}; }}; set_aside {name} {shlex.quote(str(secret))}'
+    """Made elsewhere and moved to its place: but for a folder there is no moment at which the name is missing."""
+    made = f"{shlex.quote(str(secret.parent.parent))}/made.$$"
+    make_way = f"rm -rf {name}; " if kind == "folder" else f"[ ! -d {name} ] || rm -rf {name}; "
+    set_aside = f'set_aside() {{ rm -rf "$1"; {SHELL[kind]}; }}; set_aside {made} {shlex.quote(str(secret))}; '
+    return f"{set_aside}{make_way}mv -fT {made} {name}"
 
 
 def run(media: Path, tools: Tools) -> None:
