@@ -5,8 +5,10 @@ room, never from a room beside it or above it. A package with rooms of its own h
 """
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -242,3 +244,27 @@ def test_lines_of_pages_stay_short_enough_to_read() -> None:
 def test_the_package_and_the_program_are_of_one_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == pod_jobs.__version__
+
+
+# adapter -> the library that it is written against: it overrides methods or replaces names of it that are not its public API
+WRITTEN_AGAINST = {
+    "web/pages/rq_dashboard.py": ("rq-dashboard", "0.9"),
+    "processes/patient_worker.py": ("gunicorn", "27."),
+    "jobs/rq_classes.py": ("rq", "3.0"),
+    "jobs/worker.py": ("rq", "3.0"),
+}
+
+
+@pytest.mark.parametrize("adapter", WRITTEN_AGAINST)
+def test_an_adapter_is_read_again_when_its_library_changes(adapter: str) -> None:
+    library, version = WRITTEN_AGAINST[adapter]
+    assert (PACKAGE / adapter).exists()
+    assert metadata.version(library).startswith(version), f"read {adapter} beside the new {library}, then name it here"
+
+
+def test_names_of_a_library_are_replaced_only_in_its_adapter() -> None:
+    replacing = re.compile(r"\bvars\([\w.]+\)(\.update|\[)|\b\w+\.__dict__|\bsetattr\((?!track,)")
+    places = {
+        str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if replacing.search(path.read_text("utf-8"))
+    }
+    assert places == {"web/pages/rq_dashboard.py"}

@@ -93,7 +93,7 @@ class CaptionWindow(Table):
     video = ForeignKeyField(Video, on_delete="CASCADE", index=True)
     start_s = FloatField()
     cues = JsonField()  # [[start_s, text], …]
-    folded = TextField()  # "owner12x " and the text as captions/folding.py makes it
+    folded = TextField()  # "owner12x " and the text as store/caption_search.py folds it
 
 
 TABLES: tuple[type[Table], ...] = (SpeechWish, CaptionTrack, CaptionVersion, CaptionDraft, CaptionWindow)

@@ -7,7 +7,7 @@ from pod_jobs.cli.base import InstanceGroup
 from pod_jobs.cli.captions import captions, transcribe
 from pod_jobs.cli.care import doctor, rq
 from pod_jobs.cli.media import encode, probe
-from pod_jobs.cli.tasks import active, cancel, deliveries, requeue, waiting
+from pod_jobs.cli.tasks import active, cancel, reports, requeue, waiting
 from pod_jobs.cli.traces import xapi
 from pod_jobs.cli.up import up
 from pod_jobs.cli.videos import list_videos, show, submit
@@ -22,7 +22,7 @@ def root() -> None:
 COMMANDS = (
     *(up, doctor, rq),
     *(submit, list_videos, show),
-    *(active, waiting, requeue, cancel, deliveries),
+    *(active, waiting, requeue, cancel, reports),
     *(workers, drain, resume),
     *(encode, probe, transcribe, captions),
     *(user, token),

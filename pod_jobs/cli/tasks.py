@@ -80,12 +80,12 @@ def cancel(ids: tuple[str, ...]) -> None:
 @click.command(cls=InstanceCommand)
 @click.option("--push", is_flag=True, help="Try them all now instead of at their time.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
-def deliveries(push: bool, as_json: bool) -> None:
+def reports(push: bool, as_json: bool) -> None:
     """Ends of runs that the catalog does not have yet: they wait until it is back."""
     api = Api(load_settings())
     if push:
-        click.echo(f"{api.post('/deliveries/push')['pushed']} tried again now.", err=as_json)
-    found = api.get("/deliveries")["deliveries"]
+        click.echo(f"{api.post('/waiting-reports/push')['pushed']} tried again now.", err=as_json)
+    found = api.get("/waiting-reports")["reports"]
     if as_json:
         echo_json(found)
         return

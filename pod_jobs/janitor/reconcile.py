@@ -36,7 +36,7 @@ class Sight:
     status: str | None  # RQ's word for the job of the current generation; None = RQ does not know it
     placed: bool  # in a queue, handed over, scheduled, or started with a sign of life
     ordered: bool  # in the outbox: the relay will enqueue it
-    reported: bool  # a report of this generation waits to be delivered
+    reported: bool  # a report of this generation waits to be sent
     progressing: bool  # wrote progress within the last 20 s
     worker_dead: bool  # its worker ran on this host and is gone
     attempt: int | None = None  # the run that all this is about, by the catalog's number; None = none under way

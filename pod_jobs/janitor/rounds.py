@@ -21,7 +21,7 @@ from pod_jobs.janitor import periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import drains, keys
-from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import QUEUES, Settings
@@ -73,7 +73,7 @@ def run(settings: Settings, job_types: JobTypes) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda number, _frame: stopping.append(number))
     database = catalog_database.connect(settings.database_url)
-    redis = connect_for_web(settings.redis_url)
+    redis = connect_promptly(settings.redis_url)
     leader = Leader(redis)
     duties = build_duties(settings, job_types, redis, leader.writing)
     while not stopping:

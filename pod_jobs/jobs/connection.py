@@ -58,6 +58,6 @@ class PromptRedis(Redis):
         return connection
 
 
-def connect_for_web(url: str) -> Redis:
-    """An impatient connection."""
+def connect_promptly(url: str) -> Redis:
+    """A connection for whoever has somebody waiting: it gives up within seconds."""
     return PromptRedis.from_url(url)

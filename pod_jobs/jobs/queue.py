@@ -30,7 +30,7 @@ PROGRESS: dict[str, type] = {  # field -> type; float stands for any number
 PROGRESS_TTL_S = 20  # longer than any pause between two writes; a task without progress has no run at work
 CANCEL_TTL_S = 7 * 86400
 RESULT_TTL_S = 7 * 86400  # how long a finished job shows in rq-dashboard; the catalog keeps the task much longer
-DELIVERY_RESULT_TTL_S = 3600
+OTHER_RESULT_TTL_S = 3600
 FAILURE_TTL_S = -1  # no expiry: a requeued job would keep it and vanish while it waits; the janitor purges
 
 
@@ -57,7 +57,7 @@ def enqueue(redis: Redis, job_type: JobType, job_id: str, payload: Payload, *, a
             unique=True,
             description=job_id,
             timeout=job_type.timeout_s,
-            result_ttl=RESULT_TTL_S if job_type.of_task else DELIVERY_RESULT_TTL_S,
+            result_ttl=RESULT_TTL_S if job_type.of_task else OTHER_RESULT_TTL_S,
             failure_ttl=FAILURE_TTL_S,
             at_front=at_front,
         )

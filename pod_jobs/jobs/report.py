@@ -2,7 +2,7 @@
 
 1. `send_report` writes the report into the Redis hash pod_jobs:reports and enqueues a small job with its id.
 2. `run_report`, on the queue `catalog`, posts it. While the catalog is away the job is repeated, up to 15 min apart, for ever.
-3. A report leaves the hash when the catalog has accepted it or refused it for good. Until then it waits to be delivered.
+3. A report leaves the hash when the catalog has accepted it or refused it for good. Until then it waits.
 4. If Redis loses the job, the janitor enqueues it again from the hash. If Redis loses the hash, the janitor finds a running
    task without a run and orders another one. That run finds the done-marker of the first and reports its result.
 """
@@ -37,18 +37,18 @@ def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, An
 
 
 def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
-    """Report id -> {"task": …, "report": …}: what waits to be delivered."""
+    """Report id -> {"task": …, "report": …}: what waits to be sent."""
     found = {_text(key): _entry(value) for key, value in redis.hgetall(keys.REPORTS).items()}
     return {key: entry for key, entry in found.items() if REPORT_ID.fullmatch(key) and entry is not None}
 
 
-def tasks_to_deliver(redis: Redis) -> set[int]:
+def tasks_with_report(redis: Redis) -> set[int]:
     """Tasks of which a report waits. Reads only the ids, which is cheap enough for a page."""
     ids = (_text(key) for key in redis.hkeys(keys.REPORTS))
     return {int(report_id.partition("-")[0]) for report_id in ids if REPORT_ID.fullmatch(report_id)}
 
 
-def deliveries(redis: Redis) -> list[dict[str, Any]]:
+def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
     """Per waiting report: {"report", "task", "generation", "outcome", "tries", "next_at"}; next_at is ISO or None = now."""
     found = []
     for report_id, entry in sorted(waiting_reports(redis).items()):
@@ -77,14 +77,14 @@ def push_now(redis: Redis) -> int:
 
 
 def run_report(context: Context, payload: Payload) -> None:
-    deliver(context.redis, context.catalog, payload["report"])
+    send_waiting(context.redis, context.catalog, payload["report"])
 
 
-def deliver(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
+def send_waiting(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
     """Post one waiting report. Errors: ServiceUnavailable; the report then waits on."""
     value = redis.hget(keys.REPORTS, report_id)
     if value is None:
-        return  # an earlier job delivered it and died before it could end
+        return  # an earlier job sent it and died before it could end
     entry = _entry(value)
     if entry is None:
         log.error("report %s is none of ours and is dropped", report_id)

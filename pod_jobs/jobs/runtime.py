@@ -41,7 +41,7 @@ from pod_jobs.errors import (
     TransientError,
 )
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.jobs.report import send_report
@@ -60,7 +60,7 @@ def perform(kind: str, payload: Payload) -> Retry | None:
     job_type = _type_of(context, kind, payload)
     if job_type.of_task:
         return _perform_task(job_type, context, payload["task"], payload["generation"])
-    return _perform_delivery(job_type, context, payload)
+    return _perform_other(job_type, context, payload)
 
 
 def delay_s(tries: int, base_s: float, cap_s: float) -> float:
@@ -86,7 +86,7 @@ def _open_context(stop: StopSignal) -> Context:
     return Context(
         settings=settings,
         redis=job.connection,
-        brisk_redis=connect_for_web(settings.redis_url),
+        brisk_redis=connect_promptly(settings.redis_url),
         catalog=CatalogClient(settings.catalog_url, settings.secret("worker_token")),
         worker=job.worker_name or "",
         host=socket.gethostname(),
@@ -95,7 +95,7 @@ def _open_context(stop: StopSignal) -> Context:
     )
 
 
-def _perform_delivery(job_type: JobType, context: Context, payload: Payload) -> Retry | None:
+def _perform_other(job_type: JobType, context: Context, payload: Payload) -> Retry | None:
     try:
         job_type.run(context, payload)
     except TransientError as error:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Work:
         self.first_playable_s: float | None = None
         self.duration_s: float | None = None  # of the result, about; None: not known yet
         self.is_video: bool | None = None
+        self.report_to: Callable[[Step, float, float | None, int], None] = self._tell
         self._tick = tick
         self._meter = ProgressMeter()
 
@@ -67,6 +69,9 @@ class Work:
 
     def report(self, step: Step, share: float, position_s: float | None = None, workers: int = 1) -> None:
         """Progress: `share` 0..1 of the step. Raises what ends the work."""
+        self.report_to(step, share, position_s, workers)
+
+    def _tell(self, step: Step, share: float, position_s: float | None, workers: int) -> None:
         progress = self._meter.at(step, share, position_s, self.first_playable_s is not None, workers)
         source_s = None if self.timeline.ranges or self.others else self.duration_s
         self._tick(replace(progress, duration_s=self.duration_s, is_video=self.is_video, source_s=source_s))
@@ -127,32 +132,32 @@ class Work:
 
         The kernel ends a process together with the thread that started it, so the thread stays as long as its processes.
         """
-        other = _Beside(self, step)
+        notes = _Notes(step)
+        other = copy(self)  # the same work with costs and remarks of its own
+        other.journal, other.remarks, other.report_to = Journal(self.folder, self.tools), [], notes.take
         with ThreadPoolExecutor(max_workers=1) as pool:
             future = pool.submit(action, other)
             try:
                 yield future
                 while not future.done():
                     wait([future], WAIT_S)
-                    self.report(*other.at)
+                    self.report(*notes.latest)
             except BaseException:
-                other.leaving.set()
+                notes.is_over.set()
                 raise
         future.result()
         self.journal.add(other.journal.cpu_s, other.journal.peak_mb, other.journal.commands)
         self.remarks += other.remarks
 
 
-class _Beside(Work):
-    """The same work for a thread: it has its own costs and remarks, and leaves the caller's tick to the main thread."""
+class _Notes:
+    """What a step on a thread says of its progress, for the main thread: only that one may call the caller's tick."""
 
-    def __init__(self, work: Work, step: Step) -> None:
-        self.__dict__.update(vars(work))
-        self.journal, self.remarks = Journal(work.folder, work.tools), []
-        self.at: tuple[Step, float] = (step, 0.0)
-        self.leaving = threading.Event()
+    def __init__(self, step: Step) -> None:
+        self.latest: tuple[Step, float] = (step, 0.0)
+        self.is_over = threading.Event()
 
-    def report(self, step: Step, share: float, position_s: float | None = None, workers: int = 1) -> None:
-        self.at = (step, share)
-        if self.leaving.is_set():
+    def take(self, step: Step, share: float, position_s: float | None = None, workers: int = 1) -> None:
+        self.latest = (step, share)
+        if self.is_over.is_set():
             raise Interrupted("what it was beside has ended")

@@ -11,7 +11,7 @@ from pathlib import Path
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.media_folder import IDENTITY
 from pod_jobs.system import plain_files
-from pod_jobs.system.fsync import sync
+from pod_jobs.system.plain_files import sync
 
 
 def new() -> str:

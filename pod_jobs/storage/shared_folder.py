@@ -28,7 +28,7 @@ from pod_jobs.media_folder import (
 )
 from pod_jobs.storage import HelpersPlace, PublishedFault, Run, identity
 from pod_jobs.system import plain_files
-from pod_jobs.system.fsync import sync
+from pod_jobs.system.plain_files import sync
 
 LOCK_WAIT_S = 30.0  # another run of the same ends within its stop time, unless something is very wrong
 LOCK_POLL_S = 0.25

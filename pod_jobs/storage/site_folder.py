@@ -26,7 +26,7 @@ from pod_jobs.media_folder import (
 )
 from pod_jobs.storage import identity
 from pod_jobs.system import plain_files
-from pod_jobs.system.fsync import sync
+from pod_jobs.system.plain_files import sync
 
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # ELOOP: something else than a plain file

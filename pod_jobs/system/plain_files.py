@@ -147,6 +147,17 @@ def size_of(path: Path) -> int | None:
     return found.st_size if is_plain(found, linked=True) else None
 
 
+def sync(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, are on the disk, so that they survive a power cut.
+
+    Errors: OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def check_folder(folder: Path) -> None:
     """Errors: OSError with ELOOP that names the first entry which is not a plain file."""
     with os.scandir(folder) as entries:

@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from pod_jobs.catalog import database
-from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
@@ -43,7 +43,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     )
     app.url_map.converters["int"] = Number
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    own = Site(settings, database.connect(settings.database_url), connect_for_web(settings.redis_url), job_types)
+    own = Site(settings, database.connect(settings.database_url), connect_promptly(settings.redis_url), job_types)
     install(app, own)
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy

@@ -4,6 +4,8 @@ A row holds about 30 s of captions and a little of what follows, so that a phras
 video is a word of the row ("owner12x"), so that the database's text index answers that too.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -13,7 +15,6 @@ from typing import Any
 from peewee import SQL, Database, PostgresqlDatabase, SqliteDatabase
 
 from pod_jobs.captions.cues import Cue, plain_text
-from pod_jobs.captions.folding import fold
 from pod_jobs.catalog import models
 from pod_jobs.catalog.caption_models import CaptionTrack, CaptionWindow
 from pod_jobs.catalog.models import User, Video
@@ -28,6 +29,18 @@ NOT_INDEXED = frozenset(
     with und www""".split()
 )
 SNIPPET_CHARACTERS = 160
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l", "ı": "i"})
+_NOT_WORDS = re.compile(r"[\W_]+")
+
+
+def fold(text: str) -> str:
+    """ "L’Été, un CŒUR" -> "l ete un coeur": words of letters and digits, separated by single spaces.
+
+    Each of the three databases folds text in another way: one keeps the œ, one folds nothing. So text is folded here, before
+    it is stored and before it is asked for."""
+    lowered = unicodedata.normalize("NFKD", text.casefold()).translate(_LIGATURES)
+    bare = "".join(c for c in lowered if not unicodedata.combining(c))
+    return _NOT_WORDS.sub(" ", bare).strip()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.errors import PodJobsError
 from pod_jobs.instance.doctor.finding import Finding, State
-from pod_jobs.jobs.connection import connect_for_web
+from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.media_folder import IDENTITY
 from pod_jobs.settings import QUEUES, Settings
 
@@ -25,7 +25,7 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
     """Check that the server answers, is new enough, keeps what it gets (append-only file), and evicts nothing."""
     name = "key-value server"
     try:
-        with connect_for_web(settings.redis_url) as redis:
+        with connect_promptly(settings.redis_url) as redis:
             facts = redis.info()
     except (RedisError, ValueError) as error:  # ValueError: the URL
         hint = "" if settings.redis.url else "./run up starts the embedded one"
@@ -71,7 +71,7 @@ def _is_this_host(host: str) -> bool:
 def check_clock(settings: Settings) -> Iterator[Finding]:
     """Compare the clock of the key-value server with that of this host."""
     try:
-        with connect_for_web(settings.redis_url) as redis:
+        with connect_promptly(settings.redis_url) as redis:
             seconds, microseconds = redis.time()
     except (RedisError, ValueError):
         yield Finding("clock", "warning", "not compared: the key-value server does not answer")
@@ -89,7 +89,7 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
     from pod_jobs.jobs import workforce  # here: workers that check themselves need it not
 
     try:
-        with connect_for_web(settings.redis_url) as redis:
+        with connect_promptly(settings.redis_url) as redis:
             found = workforce.strengths(redis, QUEUES)
     except (RedisError, ValueError):
         yield Finding("workers", "warning", "not counted: the key-value server does not answer")

@@ -2,12 +2,12 @@
 
 from flask import Flask
 
-from pod_jobs.web.api import captions, deliveries, drains, lanes, me, results, tasks, traces, videos
+from pod_jobs.web.api import captions, drains, lanes, me, results, tasks, traces, videos, waiting_reports
 
 BLUEPRINTS = (
     videos.blueprint,
     tasks.blueprint,
-    deliveries.blueprint,
+    waiting_reports.blueprint,
     drains.blueprint,
     results.blueprint,
     me.blueprint,

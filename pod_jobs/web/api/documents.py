@@ -39,7 +39,7 @@ class Live:
 
     progress: dict[int, Document]
     places: dict[str, int]
-    delivering: set[int]
+    report_waits: set[int]
 
 
 def video_list(redis: Redis, base: str, rows: Sequence[Video]) -> list[Document]:
@@ -81,11 +81,11 @@ def read_live(redis: Redis, rows: Iterable[Task]) -> Live:
     try:
         progress = queue.read_progress(redis, [row.id for row in rows if row.state == "running"])
         places = {job: place for name in queues for job, place in queue.positions(redis, name).items()}
-        delivering = report.tasks_to_deliver(redis) if any(row.state == "running" for row in rows) else set()
+        report_waits = report.tasks_with_report(redis) if any(row.state == "running" for row in rows) else set()
     except RedisError as error:
         log.warning("no progress to show: %s", error)
         return Live({}, {}, set())
-    return Live(progress, places, delivering)
+    return Live(progress, places, report_waits)
 
 
 def instant(value: datetime | None) -> str | None:
@@ -208,7 +208,7 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "state": row.state,
         "generation": row.generation,
         "cancel_requested": row.cancel_requested,
-        "delivering": row.state == "running" and row.id in live.delivering,
+        "report_waits": row.state == "running" and row.id in live.report_waits,
         "queue_position": live.places.get(tasks.job_id(row.kind, row.id, row.generation)),
         "progress": live.progress.get(row.id),
         "error": _error(row.error_code, row.error_facts, row.error_reason),

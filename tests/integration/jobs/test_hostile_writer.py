@@ -19,7 +19,7 @@ from pod_jobs.jobs import keys, queue, snapshot, workforce
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.job_type import Payload
-from pod_jobs.jobs.report import REPORT, tasks_to_deliver, waiting_reports
+from pod_jobs.jobs.report import REPORT, tasks_with_report, waiting_reports
 from pod_jobs.jobs.rq_classes import PERFORM, PodJob
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
@@ -179,7 +179,7 @@ def test_a_report_that_none_of_ours_wrote_is_dropped(
     redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog, text: str
 ) -> None:
     redis.hset(keys.REPORTS, mapping={"1-g1-a1": text, "../../x": text, b"\xff": text})
-    assert waiting_reports(redis) == {} and tasks_to_deliver(redis) == {1}
+    assert waiting_reports(redis) == {} and tasks_with_report(redis) == {1}
     queue.enqueue(redis, REPORT, "report-1-g1-a1", {"report": "1-g1-a1"})
     start_worker("catalog")
     wait_until(lambda: status(redis, "report-1-g1-a1") == "finished")

@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from pod_jobs.jobs.connection import WEB_TIMEOUT_S, connect_for_web
+from pod_jobs.jobs.connection import WEB_TIMEOUT_S, connect_promptly
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.rq_classes import PERFORM, PodJob
 from tests.integration.web.conftest import Browser, problem
@@ -203,7 +203,7 @@ def test_looking_cleans_no_registry(admin: Browser, redis: Redis, kind: str) -> 
 
 
 def test_without_redis_it_says_so(admin: Browser, app: Flask) -> None:
-    app.redis_conn = connect_for_web("unix:///nowhere")  # type: ignore[attr-defined]
+    app.redis_conn = connect_promptly("unix:///nowhere")  # type: ignore[attr-defined]
     assert admin.get("/rq/0/data/queues.json").status_code == 503
     assert admin.get("/rq/0/view/job/encode-1-g1").status_code == 503
 

@@ -43,7 +43,7 @@ function waitingWords(task) {
 /** What an open task is doing. */
 export function openWords(task) {
   if (task.state === "running" && task.cancel_requested) return _("Stopping");
-  if (task.delivering) return _("The result is being sent to the catalog");
+  if (task.report_waits) return _("The result is being sent to the catalog");
   return task.state === "running" ? runningWords(task) : waitingWords(task);
 }
 

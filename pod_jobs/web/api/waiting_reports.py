@@ -1,4 +1,4 @@
-"""/deliveries: ends of runs on their way to the catalog, for the team: see them, try them all now."""
+"""/waiting-reports: ends of runs on their way to the catalog, for the team: see them, try them all now."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
@@ -9,18 +9,18 @@ from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.site import now, site
 
-blueprint = Blueprint("api_deliveries", __name__)
+blueprint = Blueprint("api_waiting_reports", __name__)
 
 
-@blueprint.get("/deliveries")
+@blueprint.get("/waiting-reports")
 @access.needs("see-reports")
-def list_deliveries() -> ResponseReturnValue:
-    return answers.fresh({"deliveries": report.deliveries(site().redis)})
+def list_waiting() -> ResponseReturnValue:
+    return answers.fresh({"reports": report.describe_waiting(site().redis)})
 
 
-@blueprint.post("/deliveries/push")
+@blueprint.post("/waiting-reports/push")
 @access.needs("steer-reports")
 def push() -> ResponseReturnValue:
     pushed = report.push_now(site().redis)
-    users.note(access.require_user().name, "push deliveries", str(pushed), now())
+    users.note(access.require_user().name, "push reports", str(pushed), now())
     return {"pushed": pushed}, 202

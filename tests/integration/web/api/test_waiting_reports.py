@@ -18,11 +18,11 @@ def test_the_team_sees_what_waits_and_pushes_it(
     redis.zadd("rq:scheduled:catalog", {f"report-{task['id']}-g1-a1": 4102444800})
 
     team = callers[next(name for name, role in PEOPLE.items() if role == "team")]
-    (waiting,) = team("GET", "/api/v1/deliveries").get_json()["deliveries"]
+    (waiting,) = team("GET", "/api/v1/waiting-reports").get_json()["reports"]
     assert (waiting["task"], waiting["outcome"], waiting["next_at"]) == (task["id"], "done", "2100-01-01T00:00:00Z")
-    assert lea("GET", f"/api/v1/tasks/{task['id']}").get_json()["delivering"]
+    assert lea("GET", f"/api/v1/tasks/{task['id']}").get_json()["report_waits"]
 
-    assert team("POST", "/api/v1/deliveries/push").get_json() == {"pushed": 1}
+    assert team("POST", "/api/v1/waiting-reports/push").get_json() == {"pushed": 1}
     assert list(queue.positions(redis, "catalog")) == [f"report-{task['id']}-g1-a1"]
-    problem(lea("GET", "/api/v1/deliveries"), 403, "forbidden")
-    problem(lea("POST", "/api/v1/deliveries/push"), 403, "forbidden")
+    problem(lea("GET", "/api/v1/waiting-reports"), 403, "forbidden")
+    problem(lea("POST", "/api/v1/waiting-reports/push"), 403, "forbidden")
