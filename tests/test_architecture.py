@@ -60,7 +60,7 @@ FLOORS = {
         "workforce dead_workers snapshot gate",
         "queue drains",
         "rq_classes",
-        "job_type connection speech_plan keys",
+        "job_type connection speech_plan speech_wish keys",
     ),
     "pod_jobs.catalog": (
         "store client",

@@ -18,7 +18,8 @@ class Order:
 
     `source` and `folder` are names relative to the media folder; without a video they are "". `others`: the sources of the
     videos that the options name, by option. `media`: the identity of the media folder that the catalog means; "" = any.
-    `failures` counts the earlier attempts whose ffmpeg was killed.
+    `speech`: what is wanted of the video's speech (jobs/speech_wish.py). `failures` counts the earlier attempts whose
+    ffmpeg was killed.
     """
 
     task: int
@@ -34,6 +35,7 @@ class Order:
     options: dict[str, Any] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
     media: str = ""
+    speech: dict[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> str:

@@ -41,6 +41,12 @@ OF_VIDEOS = (
     WHERE,
 )
 
+OF_SPEECH = (
+    click.option("--language", metavar="CODE", help="The spoken language, for captions: fr. Without it: it is recognised."),
+    click.option("--term", multiple=True, help="A name or term that may come up, in its right spelling. May be repeated."),
+    click.option("--captions/--no-captions", "automatic", default=None, help="Without it: as speech.automatic says."),
+)  # fmt: skip
+
 
 def with_options(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
     """All of `options` on one command."""
@@ -59,6 +65,13 @@ def as_order(said: dict[str, Any]) -> dict[str, Any]:
     if said["keep"]:
         order["keep"] = [_range(words) for words in said["keep"]]
     return {**order, "layout": said["layout"]} if "second" in order else order
+
+
+def as_wish(said: dict[str, Any]) -> dict[str, Any]:
+    """OF_SPEECH as the API's options of an upload."""
+    known = {"language": said["language"], "glossary": list(said["term"]) or None, "automatic": said["automatic"]}
+    wish = {name: value for name, value in known.items() if value is not None}
+    return {"speech": wish} if wish else {}
 
 
 def as_plan(plan: EncodePlan, settings: Settings, template: str, said: dict[str, Any]) -> EncodePlan:

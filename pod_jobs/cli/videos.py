@@ -12,7 +12,7 @@ import click
 
 from pod_jobs.cli.api import OPEN, Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
-from pod_jobs.cli.order_options import OF_VIDEOS, as_order, with_options
+from pod_jobs.cli.order_options import OF_SPEECH, OF_VIDEOS, as_order, as_wish, with_options
 from pod_jobs.cli.words import clock, describe_task, harmless, local_time, size
 from pod_jobs.media_folder import WEB
 from pod_jobs.settings import Settings
@@ -30,6 +30,7 @@ LIST_LIMIT = 50
 @click.option("--title", help="Title of the video; default: from the file name. Only with one file.")
 @click.option("--template", "templates", multiple=True, help="Also encode by this template of the settings.")
 @with_options(OF_VIDEOS)
+@with_options(OF_SPEECH)
 @click.option("--wait", is_flag=True, help="Follow the encode to its end; exit code 1 when one failed.")
 @click.option("--json", "as_json", is_flag=True, help="One line per file, each a JSON object.")
 def submit(
@@ -42,7 +43,7 @@ def submit(
     if unknown := set(templates) - set(settings.templates):
         raise click.UsageError(f"--template {sorted(unknown)[0]} is none of {', '.join(settings.templates)}")
     api, options = Api(settings), as_order(said)
-    query = {"title": title, "options": json.dumps(options)}
+    query = {"title": title, "options": json.dumps({**options, **as_wish(said)})}
     sent = [_order(api, _upload(api, file, query), templates, options) for file in files]
     failed = False
     for video in sent:

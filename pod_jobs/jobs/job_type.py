@@ -89,11 +89,14 @@ class Ordering:
     `check(settings, new, recording, others)`: raises BadSource when it is known by now that nothing could come of it.
     `recording` is None at an upload; `others` are the videos that the options name, by option.
     `at_upload(settings, options)`: what each new upload orders, with the options that came with it.
+    `upload_options`: of these options, those that are this type's own, and what reads each. All others are the options of the
+    first type that an upload orders, read by `read`.
     """
 
     read: Callable[[Settings, str, Any], NewTask]
     check: Callable[[Settings, NewTask, Recording | None, Mapping[str, Recording]], None] = accept_all
     at_upload: Callable[[Settings, Mapping[str, Any]], Sequence[NewTask]] | None = None
+    upload_options: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
 
 
 ReadOutput = Callable[[str, int], bytes]  # (name, most bytes) -> the content of a file of the result's folder

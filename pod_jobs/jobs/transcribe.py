@@ -5,6 +5,7 @@
    so it waits for no encoding and outlives each.
 3. Recognise piece after piece. The words of each are kept in the work folder: a run that is killed loses one piece at most.
 4. Publish captions.json (what the catalog takes in), and the curve of loudness for the editor. The report names them.
+What a run does not say is as its video's wish has it (jobs/speech_wish.py), which the order brings along.
 The model is loaded by each job: that takes 0.5 s (base), and a model that the worker kept would keep its threads from being
 forked safely.
 """
@@ -19,12 +20,12 @@ from pod_jobs.captions.cues import NewCaptions, Word
 from pod_jobs.captions.documents import checked_cues, documents_of
 from pod_jobs.catalog.client import Order
 from pod_jobs.catalog.new_task import NewTask, Purpose
-from pod_jobs.errors import Malformed, SettingsError, Superseded
+from pod_jobs.errors import Cancelled, Malformed, SettingsError, Superseded
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import build_plan, tools_of
 from pod_jobs.jobs.job_type import JobType, Ordering, ReadOutput, Text, Words
 from pod_jobs.jobs.speech_plan import engine_for, model_folder, speech_order
-from pod_jobs.media.facts.languages import find_language
+from pod_jobs.jobs.speech_wish import Wish, read_language, read_terms, read_wish
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media_folder import CAPTIONS_FILE, PEAKS_FILE, kind_and_mime
@@ -40,8 +41,8 @@ log = logging.getLogger(__name__)
 
 PIECE = "piece-"  # names of the files that hold the words of a piece until all are done
 OPTIONS = {"language", "translate", "glossary"}
-MOST_TERMS, MOST_TERM_CHARACTERS = 100, 60
 MOST_CAPTIONS_BYTES = 50_000_000
+AUTOMATIC = "automatic"  # an option of a task that no person ordered
 SPEECH, TRANSLATION = "", "translation"  # templates: one of each may be under way for a video
 
 
@@ -50,6 +51,8 @@ def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
     ServiceUnavailable; SettingsError: another host may have the model; Stopped."""
     if order.video is None:
         raise Superseded(f"task {order.task} has no video")
+    if order.options.get(AUTOMATIC) and order.speech.get("automatic") is False:
+        raise Cancelled("no automatic captions are wanted of this video")
     run = Run(order.video, order.kind, order.task, order.generation, order.template, order.media)
 
     def wait() -> None:
@@ -93,12 +96,13 @@ def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run)
     tools, limits = tools_of(settings), build_plan(settings).limits
     sound = SoundTrack(source, probe(source, tools, limits, tick), tools, limits, folder)
     sound.tick = tick
-    wanted = _wanted(settings, order.options)
+    wanted = _wanted(settings, order)
     engine = engine_for(settings, wanted.language)
     planned = plan(sound, engine, wanted, lambda fraction: tick("listen", fraction))
+    asked = [planned.language.code if planned.language else "", wanted.glossary, wanted.translate]
     words: dict[int, list[Word]] = {}
     for piece in planned.pieces:
-        known = _Piece(folder, piece.number, [piece.start_s, piece.end_s, piece.channel, engine.name, order.options])
+        known = _Piece(folder, piece.number, [piece.start_s, piece.end_s, piece.channel, engine.name, *asked])
         found = known.read()
         if found is None and planned.language is not None:
             found = hear_piece(sound, engine, piece, planned.language.code, wanted)
@@ -185,9 +189,11 @@ def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptio
     return [made] if made.cues else []
 
 
-def _wanted(settings: Settings, options: Mapping[str, Any]) -> "SpeechOrder":
-    translate = bool(options.get("translate"))
-    return speech_order(settings, options.get("language", ""), options.get("glossary", ()), translate=translate)
+def _wanted(settings: Settings, order: Order) -> "SpeechOrder":
+    """What this run was ordered with, else what is wanted of its video."""
+    said = {**order.speech, **order.options}
+    translate = bool(said.get("translate"))
+    return speech_order(settings, said.get("language", ""), said.get("glossary", ()), translate=translate)
 
 
 def prepare_transcribe(settings: Settings) -> None:
@@ -209,32 +215,24 @@ def read_order(settings: Settings, template: str, document: Any) -> NewTask:
     if not isinstance(document, dict) or set(document) - OPTIONS:
         raise Malformed(f"an object with nothing but {', '.join(sorted(OPTIONS))} is needed")
     options: dict[str, Any] = {}
-    if language := document.get("language", ""):
-        known = find_language(language) if isinstance(language, str) else None
-        if known is None:
-            raise Malformed(f"language: {language!r} is no language")
-        options["language"] = known.code
+    if language := read_language(document.get("language", "")):
+        options["language"] = language
     if document.get("translate", False) not in (True, False):
         raise Malformed("translate: true or false is needed")
     if document.get("translate"):
         options["translate"] = True
-    if terms := document.get("glossary", []):
-        options["glossary"] = _terms(terms)
+    if terms := read_terms(document.get("glossary", [])):
+        options["glossary"] = terms
     return NewTask("transcribe", TRANSLATION if "translate" in options else SPEECH, options, Purpose.ENRICH)
 
 
-def _terms(terms: Any) -> list[str]:
-    if not isinstance(terms, list) or len(terms) > MOST_TERMS or not all(isinstance(term, str) for term in terms):
-        raise Malformed(f"glossary: a list of at most {MOST_TERMS} terms is needed")
-    cleaned = [" ".join(term.split()) for term in terms]
-    if any(not term or len(term) > MOST_TERM_CHARACTERS for term in cleaned):
-        raise Malformed(f"glossary: a term has 1 to {MOST_TERM_CHARACTERS} characters")
-    return cleaned
-
-
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> list[NewTask]:
-    """One for each upload, where the settings say so; it does not wait for the picture."""
-    return [read_order(settings, "", None)] if settings.speech.automatic else []
+    """One for each upload, where the uploader wishes it, or else the settings say so; it does not wait for the picture."""
+    wish: Wish = options.get("speech") or {}
+    automatic = wish.get("automatic")
+    if not (settings.speech.automatic if automatic is None else automatic):
+        return []
+    return [NewTask("transcribe", SPEECH, {AUTOMATIC: True}, Purpose.ENRICH)]
 
 
 TRANSCRIBE = JobType(
@@ -261,5 +259,5 @@ TRANSCRIBE = JobType(
         },
     ),
     timeout_code="speech-too-slow",
-    ordering=Ordering(read=read_order, at_upload=order_at_upload),
+    ordering=Ordering(read=read_order, at_upload=order_at_upload, upload_options={"speech": read_wish}),
 )

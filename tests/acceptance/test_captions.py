@@ -53,6 +53,21 @@ def test_captions_are_corrected_by_keyboard_and_saved(page: Page, site: Site, tr
     assert texts(page)[:3] == expected
 
 
+def test_a_lecturer_says_what_is_spoken(page: Page, site: Site, video: int) -> None:
+    page.goto(f"/videos/{video}")
+    page.get_by_text("Speech of this recording").click()
+    page.get_by_label("Spoken language").select_option("French")
+    page.get_by_label("Names and terms").fill("Esup-Pod\n\n ampoule ")
+    page.get_by_label("Automatic captions").select_option("No, only on demand")
+    page.locator("#speech-wish").get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    wish = {"language": "fr", "glossary": ["Esup-Pod", "ampoule"], "automatic": False}
+    assert site.api("GET", f"videos/{video}/speech") == wish
+    page.reload()
+    page.get_by_text("Speech of this recording").click()
+    expect(page.get_by_label("Names and terms")).to_have_value("Esup-Pod\nampoule")
+
+
 def test_warnings_are_live_and_block_nothing(page: Page, site: Site, track: str) -> None:
     page.goto(track)
     page.get_by_label("Caption 1", exact=True).fill("x" * 60)

@@ -4,9 +4,10 @@ What a machine made never replaces what a person wrote: a later recognition of c
 them, which a person can look at and take over. Two people who save at the same time: the second is told, nothing is lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from peewee import JOIN
 
@@ -180,10 +181,17 @@ def wish_of(video_id: int) -> SpeechWish:
     return SpeechWish.get_or_none(SpeechWish.video == video_id) or SpeechWish(video=video_id)
 
 
-def set_wish(video_id: int, language: str, glossary: Sequence[str], automatic: bool | None) -> SpeechWish:
+def set_wish(video_id: int, wish: Mapping[str, Any]) -> SpeechWish:
+    """`wish`: language, glossary, automatic; what it lacks is as if nobody had said anything."""
     with transaction():
         SpeechWish.delete().where(SpeechWish.video == video_id).execute()
-        return SpeechWish.create(video=video_id, language=language, glossary=list(glossary), automatic=automatic)
+        return SpeechWish.create(video=video_id, **wish)
+
+
+def wish_document(video_id: int) -> dict[str, Any]:
+    """{"language": "fr", "glossary": ["Esup-Pod"], "automatic": None}."""
+    wish = wish_of(video_id)
+    return {"language": wish.language, "glossary": wish.glossary or [], "automatic": wish.automatic}
 
 
 def _locked(track: CaptionTrack) -> CaptionTrack:

@@ -191,6 +191,11 @@ def open_tasks() -> list[Task]:
     return list(Task.select().where(Task.state.in_(OPEN)).order_by(Task.id))
 
 
+def open_of(video_id: int) -> list[Task]:
+    """The tasks of a video that wait or run, oldest first."""
+    return list(Task.select().where(Task.video == video_id, Task.state.in_(OPEN)).order_by(Task.id))
+
+
 def count_waiting(author: User) -> int:
     """How many that `author` ordered wait for a worker."""
     return int(Task.select().where(Task.author == author, Task.state == "waiting").count())

@@ -9,14 +9,15 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.permissions import may
-from pod_jobs.catalog.store import events, tasks
+from pod_jobs.catalog.store import captions, events, tasks
 from pod_jobs.errors import Forbidden, NotFound, Refused
 from pod_jobs.media_folder import source_of
 
 
 @dataclass(frozen=True)
 class Source:
-    """An uploaded file: the uploader's name for it, its size in bytes, and the options that came with it for its first tasks."""
+    """An uploaded file: the uploader's name for it, its size in bytes, and the options that came with it for its first tasks;
+    "speech" among them is kept as what is wanted of the video (store.captions)."""
 
     name: str
     bytes: int
@@ -47,6 +48,8 @@ def create(
         )
         video.source_path = source_of(video.id)
         video.save(only=[Video.source_path])
+        if wish := source.options.get("speech"):
+            captions.set_wish(video.id, wish)
         ordered = [tasks.order(video, new, owner, now) for new in orders]
         events.uploaded(video, now)
         place(video.source_path)

@@ -54,6 +54,7 @@ def check_order(settings: Settings, new: NewTask, recording: Recording | None, o
 
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> Sequence[NewTask]:
     """One encoding by each automatic template, the one by `web` first."""
+    options = {name: value for name, value in options.items() if name in KNOWN}
     return [_order(template, options) for template in settings.templates.values() if template.automatic]
 
 

@@ -61,3 +61,8 @@ _LANGUAGES = _read(TABLE)
 def find_language(code: str) -> Language | None:
     """The language of a two- or three-letter code, also with a region ("pt-BR"); None for everything else."""
     return _LANGUAGES.get(code.strip().lower().replace("_", "-").split("-")[0])
+
+
+def all_languages() -> dict[str, str]:
+    """Code -> name in the language itself."""
+    return {language.code: language.name for language in _LANGUAGES.values()}

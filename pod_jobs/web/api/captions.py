@@ -22,6 +22,7 @@ from pod_jobs.catalog.store import caption_search, captions, users, videos
 from pod_jobs.catalog.store.captions import Change, Conflict
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.jobs.speech_plan import cue_rules
+from pod_jobs.jobs.speech_wish import read_wish
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.planning.cut import Timeline, timeline_of
 from pod_jobs.web.api import answers
@@ -29,6 +30,7 @@ from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.intake import orders
 from pod_jobs.web.site import now, right_media, site
 
 blueprint = Blueprint("api_captions", __name__)
@@ -213,25 +215,23 @@ def peaks(video_id: int, track_id: int) -> ResponseReturnValue:
 def show_wish(video_id: int) -> ResponseReturnValue:
     """What is wanted of this recording's speech."""
     videos.get(video_id, require_user())
-    return answers.fresh(_wish(video_id))
+    return answers.fresh(captions.wish_document(video_id))
 
 
 @blueprint.put("/videos/<int:video_id>/speech")
 @access.needs("change-videos")
 def set_wish(video_id: int) -> ResponseReturnValue:
-    """{"language": "fr" or "", "glossary": ["Esup-Pod"], "automatic": true, false or null}."""
-    videos.get_to_change(video_id, require_user())
-    said = answers.body()
-    language = answers.field(said, "language", str)
-    if language and find_language(language) is None:
-        raise Malformed("language: an ISO 639 code is needed, for instance fr")
-    glossary, automatic = answers.field(said, "glossary", list), said.get("automatic")
-    if len(glossary) > 100 or not all(isinstance(term, str) and 0 < len(term) <= 60 for term in glossary):
-        raise Malformed("glossary: at most 100 terms of 1 to 60 characters are needed")
-    if automatic not in (True, False, None):
-        raise Malformed("automatic: true, false or null is needed")
-    captions.set_wish(video_id, language, glossary, automatic)
-    return _wish(video_id)
+    """{"language": "fr" or "", "glossary": ["Esup-Pod"], "automatic": true, false or null}; what is not said stays as it is.
+
+    With `automatic` false, what is under way without anybody's order ends."""
+    user = require_user()
+    videos.get_to_change(video_id, user)
+    wish = captions.wish_document(video_id) | read_wish(answers.body())
+    captions.set_wish(video_id, wish)
+    if wish["automatic"] is False:
+        orders.cancel_automatic(user, video_id)
+    users.note(user.name, "speech", f"video {video_id}", now())
+    return captions.wish_document(video_id)
 
 
 @blueprint.get("/captions/unreviewed")
@@ -322,11 +322,6 @@ def _breach(one: Breach) -> Document:
         "limit": one.limit,
         "warning": one.is_warning,
     }
-
-
-def _wish(video_id: int) -> Document:
-    wish = captions.wish_of(video_id)
-    return {"language": wish.language, "glossary": wish.glossary or [], "automatic": wish.automatic}
 
 
 def _video(video: Video) -> Document:

@@ -106,6 +106,7 @@ def start(task_id: int) -> ResponseReturnValue:
         "folder": media_folder.video_folder(video.id) if video else "",
         "media": instance.media_identity(),
         "options": task.options or {},
+        "speech": captions.wish_document(video.id) if video else {},
         "others": {name: media_folder.source_of(number) for name, number in tasks.others_of(task).items()},
     }
 

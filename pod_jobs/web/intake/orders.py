@@ -6,6 +6,7 @@ The catalog commits first, with an outbox row; RQ is told right after. Should Re
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from redis import Redis
@@ -15,7 +16,7 @@ from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
-from pod_jobs.errors import Forbidden, Malformed, NotFound, ServiceUnavailable
+from pod_jobs.errors import Forbidden, Malformed, NotFound, Refused, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
 from pod_jobs.web.intake import quotas
@@ -62,7 +63,8 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
 
 
 def options_of(user: User, text: str) -> dict[str, Any]:
-    """What an upload brings with it as JSON: the options of the first kind that an upload orders, checked as in an order.
+    """What an upload brings with it as JSON: the options of the first kind that an upload orders, checked as in an order,
+    and those that other kinds call their own ("speech").
 
     Errors: Malformed, NotFound, BadSource.
     """
@@ -70,10 +72,15 @@ def options_of(user: User, text: str) -> dict[str, Any]:
         document = json.loads(text) if text else None
     except (ValueError, RecursionError) as error:
         raise Malformed(f"options: {error}") from error
-    first = next(one for one in orderings(site().job_types).values() if one.at_upload is not None)
+    known = orderings(site().job_types).values()
+    first = next(one for one in known if one.at_upload is not None)
+    own = {name: read for one in known for name, read in one.upload_options.items()}
+    others = {}
+    if isinstance(document, dict):
+        others = {name: own[name](document.pop(name)) for name in own if name in document}
     new = first.read(site().settings, "", document)
     _check(user, first, new, None)
-    return dict(new.options)
+    return {**new.options, **others}
 
 
 def _check(user: User, ordering: Ordering, new: NewTask, recording: Recording | None) -> None:
@@ -104,6 +111,14 @@ def cancel(user: User, task_id: int) -> Task:
     users.note(user.name, "cancel", f"task {task_id}", now())
     _tell_to_end(site().redis, task)
     return task
+
+
+def cancel_automatic(user: User, video_id: int) -> None:
+    """Every open task of the video that no person ordered (its options say `automatic`)."""
+    for task in tasks.open_of(video_id):
+        if (task.options or {}).get("automatic"):
+            with suppress(Refused):  # it has ended meanwhile
+                cancel(user, task.id)
 
 
 def delete_video(user: User, video_id: int) -> None:

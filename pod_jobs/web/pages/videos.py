@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from babel import Locale
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from pod_jobs.catalog.store import videos
+from pod_jobs.media.facts.languages import all_languages
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.pages.traces import recording
@@ -54,6 +56,7 @@ def video(video_id: int) -> ResponseReturnValue:
         versions=_versions(),
         titles=_titles(),
         dressings=site().settings.dressing,
+        spoken=_spoken(),
         side_kinds=[kind for kind, one in site().job_types.items() if one.words and one.ordering and one.words.order],
     )
 
@@ -68,6 +71,13 @@ def _titles() -> dict[str, str]:
     """Of every template, in the page's language, by name."""
     language = "fr" if str(get_locale()) == "fr" else "en"
     return {one.name: getattr(one.title, language) for one in site().settings.templates.values()}
+
+
+def _spoken() -> list[tuple[str, str]]:
+    """(code, name in the page's language) of what may be spoken in a recording, by name."""
+    locale = get_locale() or Locale("en")
+    named = {code: locale.languages.get(code, name) for code, name in all_languages().items()}
+    return sorted(named.items(), key=lambda one: one[1].casefold())
 
 
 def _shows_owners() -> bool:

@@ -165,6 +165,6 @@ def test_the_team_sees_what_nobody_has_reviewed(video: Video, lecturer: User) ->
 
 def test_wishes(video: Video) -> None:
     assert (captions.wish_of(video.id).language, captions.wish_of(video.id).automatic) == ("", None)
-    captions.set_wish(video.id, "fr", ["Esup-Pod"], False)
-    wish = captions.set_wish(video.id, "en", ["Esup-Pod", "Opencast"], False)
+    captions.set_wish(video.id, {"language": "fr"})
+    wish = captions.set_wish(video.id, {"language": "en", "glossary": ["Esup-Pod", "Opencast"]})
     assert captions.wish_of(video.id).glossary == wish.glossary == ["Esup-Pod", "Opencast"]

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, Interrupted, SettingsError
+from pod_jobs.errors import BadSource, Cancelled, Interrupted, SettingsError
 from pod_jobs.jobs.transcribe import PIECE, read_order, run_transcribe
 from pod_jobs.settings import Settings
 from pod_jobs.speech.models import is_installed
@@ -107,6 +108,21 @@ def test_pieces_of_another_order_are_not_taken(settings: Settings) -> None:
     folder.mkdir()
     (folder / f"{PIECE}0000.json").write_text(json.dumps({"key": ["other"], "words": [[0, 1, "Wrong", 1]]}))
     assert words(cues(settings, run(settings, order(language="en")))) == SENTENCE
+
+
+@pytest.mark.usefixtures("speech")
+def test_the_wish_of_the_video_counts_where_the_order_says_nothing(settings: Settings) -> None:
+    wish = {"language": "en", "glossary": ["Lecture Hall"], "automatic": None}
+    result = run(settings, replace(order(), speech=wish))
+    assert (cues(settings, result)["language"], result["infos"]["language_confidence"]) == ("en", None)
+    both = run(settings, replace(order(language="en"), generation=2, task=8, speech={**wish, "language": "xx"}))
+    assert cues(settings, both)["language"] == "en"
+
+
+def test_what_nobody_ordered_ends_where_no_automatic_captions_are_wanted(settings: Settings, source: Path) -> None:
+    source.write_bytes(b"x")
+    with pytest.raises(Cancelled):
+        run(settings, replace(order(automatic=True), speech={"automatic": False}))
 
 
 def silence(path: Path, *more: str) -> None:

@@ -1,6 +1,7 @@
 """/videos/…/captions and /search, as a page and a program use them."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from pod_jobs.catalog import models
 from pod_jobs.catalog.models import Video
 from pod_jobs.settings import Settings
-from tests.integration.web.conftest import Caller, Worker
+from pod_jobs.web.site import EXTENSION, install
+from tests.integration.web.conftest import CLIP, Caller, Worker
 
 VTT = "WEBVTT\n\n00:01.000 --> 00:03.000\n<v Léa>L’osmose <script>x</script>\n\n00:04.000 --> 00:05.000 line:0\nMembrane\n"
 CUES = [[1.0, 3.0, "Corrigé", "", []]]
@@ -135,8 +137,63 @@ def test_wishes(lea: Caller, video: int) -> None:
     }
     assert lea("PUT", f"/api/v1/videos/{video}/speech", json=wish).get_json() == wish
     assert lea("GET", f"/api/v1/videos/{video}/speech").get_json() == wish
-    for bad in ({**wish, "language": "xx"}, {**wish, "glossary": ["x" * 61]}, {**wish, "automatic": "no"}):
+    for bad in ({"language": "xx"}, {"glossary": ["x" * 61]}, {"automatic": "no"}, {"automatic": 0}, {"tongue": "fr"}):
         assert lea("PUT", f"/api/v1/videos/{video}/speech", json=bad).status_code == 400
+    changed = lea("PUT", f"/api/v1/videos/{video}/speech", json={"language": "fra", "automatic": None})
+    assert changed.get_json() == {"language": "fr", "glossary": ["Esup-Pod"], "automatic": None}
+
+
+def transcriptions(lea: Caller, video: dict[str, Any]) -> list[dict[str, Any]]:
+    shown = lea("GET", f"/api/v1/videos/{video['id']}").get_json()
+    return [task for task in shown["tasks"] if task["kind"] == "transcribe"]
+
+
+@pytest.mark.parametrize("site_does_it", [True, False])
+@pytest.mark.parametrize("wish", [True, False, None])
+def test_an_uploader_decides_about_captions_or_else_the_site(
+    lea: Caller, *, wish: bool | None, site_does_it: bool
+) -> None:
+    app = lea.client.application
+    site = app.extensions[EXTENSION]
+    speech = site.settings.speech.model_copy(update={"automatic": site_does_it})
+    install(app, replace(site, settings=site.settings.model_copy(update={"speech": speech})))
+    options = {"keep": [[0, 5]], "speech": {"language": "fra", "automatic": wish}}
+    video = lea.upload(options=json.dumps(options))
+    tasks = transcriptions(lea, video)
+    assert [task["options"] for task in tasks] == (
+        [{"automatic": True}] if wish or (wish is None and site_does_it) else []
+    )
+    assert video["task"]["options"] == {"keep": [[0, 5]]}
+    kept = lea("GET", f"/api/v1/videos/{video['id']}/speech").get_json()
+    assert kept == {"language": "fr", "glossary": [], "automatic": wish}
+
+
+@pytest.mark.parametrize(
+    "speech", ["fr", {"language": "xx"}, {"automatic": 1}, {"translate": True}, {"glossary": "Pod"}]
+)
+def test_a_bad_wish_refuses_the_upload(lea: Caller, speech: Any) -> None:
+    query = {"name": "a.mp4", "options": json.dumps({"speech": speech})}
+    assert lea("POST", "/api/v1/videos", query_string=query, data=CLIP).status_code == 400
+    assert lea("GET", "/api/v1/videos").get_json()["videos"] == []
+
+
+def test_a_run_learns_what_is_wanted_now(lea: Caller, worker: Worker) -> None:
+    """Not what was wanted when it was ordered: a language that was corrected meanwhile counts."""
+    video = lea.upload(options=json.dumps({"speech": {"language": "fr", "automatic": True}}))
+    (task,) = transcriptions(lea, video)
+    lea("PUT", f"/api/v1/videos/{video['id']}/speech", json={"language": "en", "glossary": ["Pod"]})
+    order = worker.start(task)
+    assert order["options"] == {"automatic": True}
+    assert order["speech"] == {"language": "en", "glossary": ["Pod"], "automatic": True}
+
+
+def test_without_automatic_captions_only_what_nobody_ordered_ends(lea: Caller) -> None:
+    video = lea.upload(options=json.dumps({"speech": {"automatic": True}}))
+    assert lea("POST", f"/api/v1/videos/{video['id']}/transcribe", json={"translate": True}).status_code == 202
+    assert lea("PUT", f"/api/v1/videos/{video['id']}/speech", json={"automatic": False}).status_code == 200
+    states = {task["template"]: task["state"] for task in transcriptions(lea, video)}
+    assert states == {"": "cancelled", "translation": "waiting"}
+    assert lea("POST", f"/api/v1/videos/{video['id']}/transcribe").status_code == 202  # on demand, always
 
 
 def test_captions_follow_a_cut_and_credits(lea: Caller, track: dict[str, Any], video: int) -> None:

@@ -8,6 +8,7 @@ import { say, showConnection, toast } from "../shared/notices.js";
 import { Player } from "../player/player.js";
 import { describe, isOpen, shownTask, stepName, workerName } from "../shared/state.js";
 import { makeSideTasks, showSideTasks } from "../video/side_tasks.js";
+import { prepareWish } from "../video/speech_wish.js";
 import { fill, makeVersions, showVersions } from "../video/versions.js";
 import { trace } from "../xapi/xapi.js";
 import { _, ago, clock, date, factor, kindWords, languageName, percent, span } from "../shared/words.js";
@@ -173,6 +174,7 @@ const order = (button, work) =>
   });
 makeVersions(path, order);
 makeSideTasks(path, order);
+prepareWish(path);
 
 function failed(problem) {
   if (problem?.status === 404) location.assign(root);
