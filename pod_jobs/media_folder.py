@@ -29,6 +29,10 @@ DONE_MARKER = "done.json"
 REPLACED_MARK = "replaced"  # in a folder of outputs; its age says for how long no row has pointed to the folder
 ONE_REQUEST = "post-"  # begins the name of an upload in one request
 AUDIO = "audio"  # names the files of the first sound
+CAPTIONS, SUBTITLES = (
+    "captions_",
+    "subtitles_",
+)  # begin the name of a source's track as the player shows it, and as it was
 CAPTIONS_FILE, PEAKS_FILE = "captions.json", "peaks.bin"  # of a transcription: for the catalog, and for the editor
 
 # A job's kind begins its id and its folder; the catalog keeps 20 characters
@@ -62,14 +66,12 @@ OUTPUT_KINDS = (  # ending of an output's name -> its kind; the first that fits 
     (".m4a", "m4a"),
     (".webm", "webm"),
     (".mp3", "mp3"),
-    ("storyboard.vtt", "storyboard"),
-    ("chapters.vtt", "chapters"),
-    (".vtt", "captions"),
     (CAPTIONS_FILE, "transcript"),
     (PEAKS_FILE, "peaks"),
     (LOG_NAME, "log"),
 )
 PICTURE_KINDS = (("thumbnail", "thumbnail"), ("storyboard", "sheet"))  # beginning of a JPEG's name -> its kind
+TEXT_KINDS = (("storyboard", "storyboard"), ("chapters", "chapters"), (CAPTIONS, "captions"), (SUBTITLES, "subtitles"))
 
 
 class RunName(NamedTuple):
@@ -126,8 +128,8 @@ def is_bare(names: Iterable[str]) -> bool:
 def kind_and_mime(name: str) -> tuple[str, str]:
     """The kind of an output and its MIME type. Errors: ValueError for a name that no encode gives to a file."""
     kinds = [kind for ending, kind in OUTPUT_KINDS if name.endswith(ending)]
-    if name.endswith(".jpg"):
-        kinds = [kind for beginning, kind in PICTURE_KINDS if name.startswith(beginning)]
+    if beginnings := {".jpg": PICTURE_KINDS, ".vtt": TEXT_KINDS}.get(name[-4:]):
+        kinds = [kind for beginning, kind in beginnings if name.startswith(beginning)]
     if not kinds or not FILE_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of an output")
     ending = f".{name.rpartition('.')[2]}"

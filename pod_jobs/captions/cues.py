@@ -42,7 +42,7 @@ class Cue:
 @dataclass(frozen=True)
 class NewCaptions:
     """Captions of one language that a machine or a file brought. `origin`: speech, upload or source; `peaks_path`: the curve of
-    loudness, relative to the media folder."""
+    loudness, relative to the media folder. `output`: of a track of the source, the name of the output that holds it."""
 
     origin: str
     language: str
@@ -52,6 +52,7 @@ class NewCaptions:
     needs_check: bool = False
     model: str = ""
     peaks_path: str = ""
+    output: str = ""
 
 
 def clean_text(text: str) -> str:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pod_jobs.captions.cues import Cue, Word, clean_text, plain_text
-from pod_jobs.captions.parsing import MOST_CUE_CHARACTERS, MOST_CUES
+from pod_jobs.captions.parsing import MOST_CUE_CHARACTERS, MOST_CUES, MOST_S
 from pod_jobs.errors import BadCaptions
 
 Document = list[Any]
 MOST_SPEAKER_CHARACTERS = 100
-MOST_S = 1e6
 
 
 def documents_of(cues: Sequence[Cue]) -> list[Document]:

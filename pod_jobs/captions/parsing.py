@@ -16,10 +16,11 @@ MOST_BYTES = 20_000_000
 MOST_CUES = 20_000  # 12 hours of a cue every 2 s
 MOST_LINE_CHARACTERS = 5_000
 MOST_CUE_CHARACTERS = 10_000
+MOST_S = 1e6  # 277 hours
 FAULTS_TOLD = 20
 
-_TIME = r"(?:([0-9]{2,}):)?([0-5][0-9]):([0-5][0-9])[.,]([0-9]{3})"
-_LENIENT_SRT_TIME = r"(?:([0-9]{1,}):)?([0-5]?[0-9]):([0-5]?[0-9])[.,]([0-9]{1,3})"
+_TIME = r"(?:([0-9]{2,4}):)?([0-5][0-9]):([0-5][0-9])[.,]([0-9]{3})"
+_LENIENT_SRT_TIME = r"(?:([0-9]{1,4}):)?([0-5]?[0-9]):([0-5]?[0-9])[.,]([0-9]{1,3})"
 _TIMINGS = {
     "vtt": re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s+(.*))?", re.ASCII),
     "srt": re.compile(rf"\s*{_LENIENT_SRT_TIME}\s*-->\s*{_LENIENT_SRT_TIME}(?:\s+(.*))?", re.ASCII),
@@ -179,6 +180,9 @@ def _add_cue(line: int, match: re.Match[str], text: str, reading: _Reading) -> N
     start_s, end_s = _seconds(match.groups()[:4]), _seconds(match.groups()[4:8])
     if end_s <= start_s:
         reading.fault("captions-backward", line, match.group().strip())
+        return
+    if end_s >= MOST_S:
+        reading.fault("captions-timing", line, match.group().strip())
         return
     if len(text) > MOST_CUE_CHARACTERS:
         reading.fault("captions-cue-too-long", line, f"{len(text)} characters")

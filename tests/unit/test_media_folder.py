@@ -37,6 +37,7 @@ def test_names_are_read_as_they_are_written_and_no_other_name_is() -> None:
         ("storyboard.vtt", "storyboard", "text/vtt"),
         ("chapters.vtt", "chapters", "text/vtt"),
         ("captions_fr.vtt", "captions", "text/vtt"),
+        ("subtitles_fr_2.vtt", "subtitles", "text/vtt"),
         ("encoding.log", "log", "text/plain"),
     ],
 )
@@ -44,7 +45,9 @@ def test_the_name_of_an_output_tells_its_kind(name: str, kind: str, mime: str) -
     assert media_folder.kind_and_mime(name) == (kind, mime)
 
 
-@pytest.mark.parametrize("name", ["x.json", "done.json", "other.jpg", ".hidden.mp4", "a b.mp4", "core", "x.sh"])
+@pytest.mark.parametrize(
+    "name", ["x.json", "done.json", "other.jpg", "other.vtt", ".hidden.mp4", "a b.mp4", "core", "x.sh"]
+)
 def test_what_no_encode_writes_is_no_output(name: str) -> None:
     with pytest.raises(ValueError, match="not the name of an output"):
         media_folder.kind_and_mime(name)

@@ -15,7 +15,7 @@ from pod_jobs.captions.cues import Cue, NewCaptions
 from pod_jobs.captions.documents import cues_from, documents_of
 from pod_jobs.catalog.caption_models import CaptionDraft, CaptionTrack, CaptionVersion, SpeechWish
 from pod_jobs.catalog.database import locked, transaction
-from pod_jobs.catalog.models import User, Video
+from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.store import caption_search
 from pod_jobs.errors import NotFound, Refused
 
@@ -102,6 +102,22 @@ def take(video: Video, made: NewCaptions, note: str, author: User | None, now: d
     track.save()
     caption_search.index(track, video.owner_id, made.cues)
     return track
+
+
+def take_from_source(task: Task, tracks: Sequence[NewCaptions], now: datetime) -> None:
+    """The subtitles in a video's source. Call inside the transaction that ends `task`, which found them.
+
+    They are taken once: the source stays what it is, and a later encoding must not bring back what a person corrected or
+    deleted. The infos of each such task say `subtitles`, the names of those that were ever taken.
+    """
+    video = locked(Video.select().where(Video.id == task.video_id)).get()
+    before = Task.select().where(Task.video == video, Task.kind == task.kind, Task.id != task.id)
+    taken = {name for one in before for name in (one.infos or {}).get("subtitles", ())}
+    for one in tracks:
+        if one.output not in taken:
+            take(video, one, "imported", None, now)
+    task.infos = {**(task.infos or {}), "subtitles": sorted(taken | {one.output for one in tracks})}
+    task.save(only=[Task.infos])
 
 
 @dataclass(frozen=True)

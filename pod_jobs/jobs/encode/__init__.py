@@ -18,6 +18,7 @@ from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode.colleagues import QUEUE, Colleagues
 from pod_jobs.jobs.encode.dress import dressed
 from pod_jobs.jobs.encode.ordering import KIND, ORDERING
+from pod_jobs.jobs.encode.subtitles import read_subtitles
 from pod_jobs.jobs.job_type import JobType, Text, Words
 from pod_jobs.media.command.hardware import equip
 from pod_jobs.media.encode import EncodePlan, encode
@@ -173,4 +174,5 @@ ENCODE = JobType(
     timeout_code="encode-too-slow",
     uses_ffmpeg=True,
     ordering=ORDERING,
+    captions=read_subtitles,
 )

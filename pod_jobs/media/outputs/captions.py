@@ -16,6 +16,7 @@ from pod_jobs.media.planning.cut import Timeline
 from pod_jobs.media.planning.limits import Limits, Source
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.tools import Tools
+from pod_jobs.media_folder import CAPTIONS, SUBTITLES
 
 WHOLE = Timeline()
 TIME = r"((?:[0-9]{1,6}:)?[0-9][0-9]:[0-9][0-9]\.[0-9]{3})"
@@ -67,7 +68,7 @@ def build_cea608(tools: Tools, name: str, to: str) -> list[str]:
 def file_name(language: str, taken: set[str]) -> str:
     """A free name: captions_fr.vtt, captions_fr_2.vtt, captions_und.vtt … It is added to `taken`."""
     found = find_language(language)
-    stem = f"captions_{found.code if found else 'und'}"
+    stem = f"{CAPTIONS}{found.code if found else 'und'}"
     name, number = f"{stem}.vtt", 1
     while name in taken:
         number += 1
@@ -76,8 +77,13 @@ def file_name(language: str, taken: set[str]) -> str:
     return name
 
 
+def uncut_name(name: str) -> str:
+    """For the same track in the times of the recording, in which people edit it: subtitles_fr_2.vtt."""
+    return SUBTITLES + name.removeprefix(CAPTIONS)
+
+
 def language_of(name: str) -> str:
-    """The language in a name from `file_name`: "fr"; "" for an unknown language."""
+    """The language in a name from `file_name` or `uncut_name`: "fr"; "" for an unknown language."""
     code = name.removesuffix(".vtt").split("_")[1]
     return "" if code == "und" else code
 

@@ -1,6 +1,7 @@
 """Still pictures, captions and chapters. If one of them fails, the video gets a remark and does not fail."""
 
 import os
+from math import inf
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
@@ -94,9 +95,12 @@ def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from
             raise FfmpegFailed(f"{name}: no captions, or more than {MOST_CAPTION_BYTES} bytes")
         words, encoding = captions.decoded(plain_files.read_bytes(raw), captions.language_of(name))
         text = captions.clean(words, duration_s, work.timeline if from_source else Timeline())
+        uncut = captions.clean(words, inf) if from_source or work.timeline == Timeline() else ""
     finally:
         plain_files.remove(raw)
     if text and encoding:
         work.remark("warning-encoding", name, encoding=encoding)
     if text:
         plain_files.write_text(work.folder / name, text)
+    if uncut:
+        plain_files.write_text(work.folder / captions.uncut_name(name), uncut)

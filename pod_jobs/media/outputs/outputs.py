@@ -26,7 +26,7 @@ def _output(entry: os.DirEntry[str], rendition: PlannedRendition | None) -> Outp
         raise FfmpegFailed(f"the finished folder holds what nobody asked for: {error}") from error
     size_bytes = entry.stat(follow_symlinks=False).st_size
     if rendition is None:
-        language = captions.language_of(entry.name) if kind == "captions" else ""
+        language = captions.language_of(entry.name) if kind in ("captions", "subtitles") else ""
         return Output(kind, entry.name, size_bytes, mime, language=language)
     size = (rendition.width_px, rendition.height_px)
     return Output(kind, entry.name, size_bytes, mime, rendition.name, *size)

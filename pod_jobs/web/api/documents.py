@@ -21,7 +21,7 @@ from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.store import captions, tasks, videos
 from pod_jobs.jobs import queue, report
 from pod_jobs.jobs.job_type import words_of
-from pod_jobs.media_folder import LOG_NAME, MASTER_NAME, run_folder
+from pod_jobs.media_folder import CAPTIONS, LOG_NAME, MASTER_NAME, SUBTITLES, run_folder
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.site import site
@@ -156,9 +156,15 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
         "audio": [_rendition(output, address(output)) for output in outputs if output.kind in SOUND],
         "poster": chosen or first("thumbnail"),
         "storyboard": first("storyboard", ".vtt"),
-        "captions": [{"language": o.language, "url": address(o)} for o in outputs if o.kind == "captions"],
+        "captions": [{"language": o.language, "url": address(o)} for o in outputs if _is_only_shown(o)],
         "chapters": first("chapters"),
     }
+
+
+def _is_only_shown(output: Output) -> bool:
+    """Subtitles of the source that did not become captions, which people edit and which are shown in their place."""
+    taken = (output.task.infos or {}).get("subtitles", ())
+    return output.kind == "captions" and output.name.replace(CAPTIONS, SUBTITLES, 1) not in taken
 
 
 def _captions(base: str, track: CaptionTrack) -> Document:

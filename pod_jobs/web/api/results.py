@@ -162,7 +162,10 @@ def _read_output(media: SiteFolder, video: int, folder: str, name: str, most_byt
 def _take_captions(made: Sequence[NewCaptions], done: Task) -> None:
     assert done.video is not None  # noqa: S101  # looked at before
     for one in made:
-        captions.take(done.video, one, "recognised" if one.origin == "speech" else "imported", None, now())
+        if one.origin == "speech":
+            captions.take(done.video, one, "recognised", None, now())
+    if of_source := [one for one in made if one.origin == "source"]:
+        captions.take_from_source(done, of_source, now())
 
 
 def _check_result(task: Task) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
+from pod_jobs.captions.parsing import read_captions
 from pod_jobs.media.encode import Encoded, EncodePlan, encode
 from pod_jobs.media.facts.mp4_boxes import read_tracks
 from pod_jobs.media.planning.ladder import Rendition
@@ -36,6 +37,9 @@ def test_subtitles_chapters_and_sounds(clips: Clips, tools: Tools, tmp_path: Pat
         assert re.search(r"00:00:00\.5\d\d --> 00:00:01\.0\d\d\n<i>Hello</i> &amp; welcome\n", text)
         assert "<script" not in text
         assert word in text
+    assert {one.name: one.language for one in result.outputs if one.kind == "subtitles"} == {
+        name.replace("captions", "subtitles"): language for name, language in captions.items()
+    }
     chapters = (tmp_path / "chapters.vtt").read_text()
     assert "00:00:00.000 --> 00:00:01.000\nPart &lt;0&gt;\n" in chapters
     assert [one.kind for one in result.outputs if one.name == "chapters.vtt"] == ["chapters"]
@@ -52,6 +56,16 @@ def main_hertz(path: Path) -> float:
     samples = [x for frame in heard(path)[10:50] for x in frame]
     crossings = sum(1 for a, b in zip(samples, samples[1:], strict=False) if a < 0 <= b)
     return crossings * 48_000 / len(samples)
+
+
+def test_subtitles_to_edit_have_the_times_of_the_recording(clips: Clips, tools: Tools, tmp_path: Path) -> None:
+    encoded(clips.path("talk.mkv"), tmp_path, tools, replace(PLAN, keep=((0.75, 2.0),)))
+    timing = re.compile("--> (.*)")
+    shown = timing.findall((tmp_path / "captions_fr.vtt").read_text())
+    uncut = timing.findall((tmp_path / "subtitles_fr.vtt").read_text())
+    assert shown[0].startswith("00:00:00.2") and uncut[0].startswith("00:00:01.0")
+    cues = read_captions((tmp_path / "subtitles_fr.vtt").read_bytes())
+    assert cues.remarks == () and "Hello" in cues.cues[0].text
 
 
 def test_captions_inside_the_picture(clips: Clips, tools: Tools, tmp_path: Path) -> None:

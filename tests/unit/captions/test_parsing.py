@@ -68,6 +68,8 @@ def test_encodings(encoding: str, told: str) -> None:
         ("a\nb\n00:01.000 --> 00:02.000\nText", "line 3: captions-text-without-time"),
         ("Lost text", "line 3: captions-text-without-time"),
         ("00:01.000 --> 00:02.000\n" + "x" * 6000, "line 4: captions-line-too-long"),
+        ("00:01.000 --> 9999:00:00.000\nYears", "line 3: captions-timing"),
+        ("00:01.000 --> " + "9" * 4500 + ":00:00.000\nA number that Python does not read", "line 3: captions-timing"),
         ("00:0١.000 --> 00:02.000\nOther digits", "line 3: captions-timing"),
     ],
 )

@@ -49,6 +49,45 @@ def test_a_faulty_file_is_refused_with_its_lines(lea: Caller, video: int) -> Non
     assert lea("GET", f"/api/v1/videos/{video}/captions").get_json()["captions"] == []
 
 
+ONE = "WEBVTT\n\n00:01.000 --> 00:02.000\n{}\n"
+ACCENTS = ONE.format("L’été, cœur <script>alert(1)</script>")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "told"),
+    [
+        (b"x" * 100_000_000, 413, ""),
+        (b"WEBVTT\n\n" + b"x" * 24_000_000, 422, "24000008 bytes"),
+        (ONE.format("x" * 10_000_000).encode(), 422, "line 4: captions-line-too-long"),
+        (ACCENTS.encode("utf-16"), 201, "captions-tags-left-out"),
+        (ACCENTS.encode("utf-8-sig"), 201, "captions-tags-left-out"),
+        (ACCENTS.encode("cp1252"), 201, "captions-encoding-guessed"),
+        (
+            ONE.format("A\n\nSTYLE\n::cue{color:red}\n\n00:02.000 --> 00:01.000\nB").encode(),
+            422,
+            "line 9: captions-backward",
+        ),
+        (ONE.format("A\n\n00:03.00 --> 00:04.000\nB").encode(), 422, "line 6: captions-timing"),
+        (b"", 422, "captions-unknown-format"),
+        (b"%PDF-1.4\n\x00\x01", 422, "zero bytes"),
+    ],
+    ids=["100 MB", "24 MB", "10 MB line", "UTF-16", "BOM", "Windows-1252", "backward", "broken", "empty", "PDF"],
+)
+def test_bad_files_are_read_or_refused_with_the_line(
+    lea: Caller, video: int, content: bytes, status: int, told: str
+) -> None:
+    response = lea("POST", f"/api/v1/videos/{video}/captions?language=fr", data=content)
+    assert response.status_code == status, response.text
+    said = response.get_json()
+    if status == 201:
+        assert told in [one["code"] for one in said["remarks"]] and said["remarks"][0]["sentence"]
+        text = lea("GET", f"{path(said)}/file.vtt").text
+        assert "L’été, cœur alert(1)" in text and "<script" not in text
+    else:
+        assert told in said["detail"] and said["title"]
+        assert lea("GET", f"/api/v1/videos/{video}/captions").get_json()["captions"] == []
+
+
 @pytest.mark.parametrize("language", ["", "xx", "klingon", "../"])
 def test_a_language_is_needed(lea: Caller, video: int, language: str) -> None:
     response = lea("POST", f"/api/v1/videos/{video}/captions", query_string={"language": language}, data=VTT.encode())
