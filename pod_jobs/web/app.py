@@ -48,7 +48,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    app.before_request(lambda: slow_clients.receive_at_least_pace(request))
+    app.before_request(lambda: slow_clients.require_minimum_pace(request))
     _open_database_per_request(app)
     Babel(app, locale_selector=_language)
     app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user, may=access.may)

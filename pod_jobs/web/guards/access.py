@@ -1,8 +1,9 @@
-"""The guard in front of every view. A view says which permission it needs (catalog/permissions.py has them all); one that
-says nothing is refused to everybody, so that a forgotten line opens nothing.
+"""Access control in front of every view. A view names the permission that it needs (catalog/permissions.py lists them). A
+view that names none is refused to everybody, so that a forgotten line gives nobody access.
 
-A request carries `Authorization: Token …` or a session cookie. A cookie travels by itself, so with one every call that changes
-something must also prove that it comes from a page of ours (CSRF token); a token header proves it by being there.
+A request carries `Authorization: Token …` or a session cookie. A browser also sends the cookie when another site makes it
+send a request. Therefore a call that changes something and comes with a cookie must carry a CSRF token too, which only our
+pages have. A call with an Authorization header needs none, because another site cannot make a browser send that header.
 """
 
 from collections.abc import Callable
@@ -26,20 +27,22 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Need:
-    """What a view asks of whoever calls it. `permission` None: nothing, it is for everybody."""
+    """What a view requires of its caller. `permission` is None if everybody may call it."""
 
     permission: Permission | None
-    session_only: bool = False  # a token does not do
+    session_only: bool = False  # a token is not accepted
 
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-STRANGERS_BODY_BYTES = 16_000  # a name and a password; megabytes at the least pace would hold a thread for minutes
+STRANGERS_BODY_BYTES = (
+    16_000  # for a name and a password; megabytes at the minimum pace would hold a thread for minutes
+)
 _need_of_view: dict[Callable[..., Any], Need] = {}
-_need_of_prefix = {"/rq/": Need("administer")}  # rq-dashboard's views are not ours to mark
+_need_of_prefix = {"/rq/": Need("administer")}  # rq-dashboard's views cannot be decorated
 
 
 class HeaderOrForm(CSRFProtect):
-    """Looks for the token in the header first: looking into the form would receive the whole body of an upload."""
+    """Looks for the CSRF token in the header first, because reading the form would receive the whole body of an upload."""
 
     def _get_csrf_token(self) -> str | None:
         header = request.headers.get("X-CSRFToken")
@@ -50,7 +53,7 @@ class HeaderOrForm(CSRFProtect):
 
 
 def register(app: Flask) -> None:
-    # checked below; lasts as long as the session
+    # `_check` asks for the CSRF token; it is valid as long as the session
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     HeaderOrForm(app)  # type: ignore[no-untyped-call]
     app.before_request(_check)
@@ -58,13 +61,13 @@ def register(app: Flask) -> None:
 
 
 def public(view: View) -> View:
-    """This view is for everybody."""
+    """Mark a view as open to everybody, signed in or not."""
     _need_of_view[view] = Need(None)
     return view
 
 
 def needs(permission: Permission, *, session_only: bool = False) -> Callable[[View], View]:
-    """This view is for those who have `permission`; with `session_only` at a page, not by a token."""
+    """Mark a view as open to users who have `permission`. With `session_only` they must be signed in; a token is refused."""
 
     def mark(view: View) -> View:
         _need_of_view[view] = Need(permission, session_only)
@@ -74,13 +77,13 @@ def needs(permission: Permission, *, session_only: bool = False) -> Callable[[Vi
 
 
 def current_user() -> User | None:
-    """Whoever this request comes from."""
+    """The user who sent this request; None if nobody is signed in."""
     user: User | None = g.get("user")
     return user
 
 
 def require_user() -> User:
-    """Errors: Unauthorized."""
+    """The user who sent this request. Errors: Unauthorized if nobody is signed in."""
     user = current_user()
     if user is None:
         raise Unauthorized("no session and no token")
@@ -88,18 +91,18 @@ def require_user() -> User:
 
 
 def may(permission: Permission) -> bool:
-    """Has whoever sent this request that permission? Nobody has any without signing in."""
+    """Does the sender of this request have `permission`? False if nobody is signed in."""
     user = current_user()
     return user is not None and permissions.may(user.role, permission)
 
 
 def by_token() -> bool:
-    """Did the request come with a token, so from a program?"""
+    """Did the request come with a token? Then a program sent it."""
     return bool(g.get("by_token"))
 
 
 def sign_in(user: User) -> None:
-    """Begin a session. Nothing of an older one survives, least of all a CSRF token that somebody else may know."""
+    """Begin a session. Nothing of an older one survives; somebody else may know its CSRF token."""
     sign_out()
     session.permanent = True
     session["key"] = sessions.begin(user, current_app.permanent_session_lifetime, now())
@@ -107,7 +110,7 @@ def sign_in(user: User) -> None:
 
 
 def sign_out() -> None:
-    """This session is over, for every copy of its cookie too."""
+    """End this session, also for copies of its cookie."""
     if "key" in session:
         sessions.end(session["key"])
     session.clear()
@@ -119,7 +122,7 @@ def _check() -> ResponseReturnValue | None:
     if request.endpoint == "static":
         return None
     g.user, g.by_token = _identify()
-    if view is None:  # a page that does not exist, with the menu of who asks for it
+    if view is None:  # there is no such page; the error page shows the menu of this user
         return None
     need = need_of(view, request.path)
     if need is None:
@@ -139,13 +142,13 @@ def _check() -> ResponseReturnValue | None:
 
 
 def need_of(view: Callable[..., Any], path: str) -> Need | None:
-    """What `view` needs, at an address that is or begins as `path`; None when it says nothing."""
+    """What `view` needs when it is called at `path`; None when it names nothing. The beginning of the path is enough."""
     by_prefix = (need for prefix, need in _need_of_prefix.items() if path.startswith(prefix))
     return next(by_prefix, _need_of_view.get(view))
 
 
 def _identify() -> tuple[User | None, bool]:
-    """The user, and whether a token said so. Errors: Unauthorized for a token that is no good."""
+    """The user, and whether a token identified the user. Errors: Unauthorized for an invalid token."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() in ("token", "bearer"):
         try:
@@ -169,6 +172,6 @@ def _ask_to_sign_in() -> ResponseReturnValue:
 
 
 def link_base() -> str:
-    """What to put before a path in an answer. Programs get whole addresses, from the settings and never from the Host header;
-    a browser gets paths, which work under whatever name it reached us."""
+    """The beginning of an address in an answer; a path follows it. Programs get whole addresses, made from the settings and
+    never from the Host header. Browsers get paths alone, which work whatever host name they used."""
     return site().settings.public_url if by_token() else request.script_root

@@ -1,4 +1,4 @@
-"""Headers on every answer that keep a browser from being used against us."""
+"""Security headers, which every answer gets."""
 
 from flask import Flask, Response, g, request
 
@@ -20,7 +20,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 def _redirect_by_path(response: Response) -> None:
-    """werkzeug corrects an address with a whole URL made of the Host header, which anybody may have written."""
+    """Make a redirect to this host relative. Werkzeug builds whole URLs from the Host header, which a client can forge."""
     here = request.host_url
     if response.status_code in (301, 302, 303, 307, 308) and (response.location or "").startswith(here):
         response.location = "/" + response.location[len(here) :].lstrip("/\\")
@@ -31,7 +31,7 @@ def register(app: Flask, settings: Settings) -> None:
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        "Referrer-Policy": "same-origin",  # other sites must not see a path; the CSRF check over https wants to
+        "Referrer-Policy": "same-origin",  # hides our paths from other sites; the CSRF check over HTTPS reads it
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",

@@ -1,4 +1,5 @@
-"""Errors as answers: a problem document (RFC 9457) for programs, a page for people; the sentence in their language."""
+"""Turns errors into answers: a problem document (RFC 9457) for programs, a page for people. The sentence is in the language
+of the request."""
 
 import logging
 from typing import Any
@@ -45,7 +46,7 @@ CODE_OF_STATUS = {401: "unauthorized", 403: "forbidden", 404: "not-found"}
 
 
 def register(app: Flask) -> None:
-    """Every error of a view becomes an answer here, and nowhere else."""
+    """Let this module turn every error of a view into an answer. No other module does."""
     app.register_error_handler(PodJobsError, answer)
     app.register_error_handler(HTTPException, _of_werkzeug)
     app.register_error_handler(OSError, _of_system)
@@ -70,12 +71,12 @@ def translated(code: str, facts: dict[str, str]) -> str:
 
 
 def answer(error: PodJobsError) -> Response:
-    """The response that says `error`."""
+    """The response that tells the client of `error`."""
     return _answer(error, status_of(error))
 
 
 def where() -> str:
-    """The call for the log, as "GET /sign-in/<token>": an address itself may hold a secret or a name."""
+    """The call for the log, such as "GET /sign-in/<token>". The address itself may hold a secret or a name."""
     return f"{request.method} {request.url_rule or 'an unknown address'}"
 
 
@@ -113,7 +114,7 @@ def _document(error: PodJobsError, status: int) -> dict[str, Any]:
 
 
 def _of_werkzeug(error: HTTPException) -> Response:
-    """Redirects pass; the cause of a 500 is in the log, its text is not for everybody."""
+    """Redirects pass unchanged. The cause of a 500 is only in the log, because it may contain confidential values."""
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()  # type: ignore[return-value]  # a werkzeug response that Flask accepts
     code = CODE_OF_STATUS.get(error.code, "internal" if error.code >= 500 else "malformed")
@@ -131,7 +132,8 @@ def _of_service(error: Exception) -> Response:
 
 
 def _of_value(error: DataError) -> Response:
-    """A NUL, a number beyond its column: what comes from a worker must not be tried again for ever either."""
+    """The database cannot hold a value, such as a NUL or a number too large for its column. Malformed is a permanent error,
+    so that a worker does not send such a value again for ever."""
     log.warning("%s: %s", where(), error)
     return answer(errors.Malformed("a text or a number that the database cannot hold"))
 

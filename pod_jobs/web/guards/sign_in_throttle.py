@@ -1,7 +1,7 @@
-"""Slows down guessing of passwords: a few tries per name and address, more per name and per address alone.
+"""Limits how often passwords can be guessed: few tries for one name from one address, more for a name or an address alone.
 
-Each count is a key (jobs/keys.py) that lasts WINDOW_S from its first try. Tries that succeed are taken back.
-A key is made with its expiry by SET NX: EXPIRE NX says it shorter, but servers know it from Redis 7 on.
+Each count is a key (jobs/keys.py) that lasts WINDOW_S from its first try. Successful tries are not counted in the end.
+SET NX creates a key together with its expiry. EXPIRE NX would be shorter, but needs Redis 7, and Redis 6.2 is supported.
 """
 
 import hashlib
@@ -13,14 +13,15 @@ from pod_jobs.errors import Refused
 from pod_jobs.jobs.keys import sign_in_tries
 
 WINDOW_S = 15 * 60
-# A whole room may sit behind one address; and to lock a name out takes a dozen addresses.
+# Everybody in a lecture hall may share one address. Locking out a name takes tries from a dozen addresses.
 TRIES = {"both": 5, "address": 40, "name": 60}
 
 
 def enter(redis: Redis, name: str, address: str) -> None:
-    """Count a try before the password is looked at, so that tries in parallel count too. Errors: Refused."""
+    """Count a try. Call this before the password is checked, so that parallel tries count too. Errors: Refused when there
+    were too many."""
     keys = _keys(name, address)
-    _count(redis, {"both": keys["both"]})  # alone: an address refused for a name must not fill that name
+    _count(redis, {"both": keys["both"]})  # first: tries that it refuses do not count for the name alone
     _count(redis, {what: keys[what] for what in ("address", "name")})
 
 
@@ -38,7 +39,7 @@ def _count(redis: Redis, keys: dict[str, str]) -> None:
 
 
 def succeed(redis: Redis, name: str, address: str) -> None:
-    """The password was right: forget this person's tries, and take this one back from the shared counts."""
+    """The password was right: forget the tries for this name from this address, and subtract this one from the other counts."""
     keys = _keys(name, address)
     with redis.pipeline() as pipe:
         pipe.delete(keys["both"])
@@ -55,7 +56,7 @@ def _keys(name: str, address: str) -> dict[str, str]:
 
 
 def _network(address: str) -> str:
-    """One household has one IPv4 address, or 2^64 of IPv6."""
+    """The IPv4 address, or the /64 network of the IPv6 address: a household has one IPv4 address, but 2^64 of IPv6."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

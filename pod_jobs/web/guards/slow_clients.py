@@ -1,8 +1,9 @@
-"""How slowly a client may talk and listen, and the connection that keeps a thread from waiting for it.
+"""Limits how slowly a client may send and receive, with a kind of connection that spares threads from waiting for clients.
 
-A thread serves one request at a time; a few hundred clients that dribble would hold all of them. So a request is read before it
-gets a thread, and what its client does not take at once of the answer stays with the connection (processes/patient_worker.py).
-Only an upload is read by its thread, at a least pace.
+A thread serves one request at a time; a few hundred clients that send a byte now and then would hold all threads. Therefore
+a request is received completely before it gets a thread, and the part of an answer that the client does not take at once
+stays with the connection, which needs no thread (processes/patient_worker.py). Only the body of an upload is received by
+its thread, and must come at a minimum pace.
 """
 
 import errno
@@ -20,19 +21,19 @@ from flask import Request
 from werkzeug.exceptions import LengthRequired
 
 SEND_SILENCE_S = 30  # a client that takes nothing for so long is gone; a paused player comes back with a range request
-UNSENT_BYTES = 256 * 1024  # with so much of an answer still unsent, whoever makes more of it waits
-FILE_PART_BYTES = 1024 * 1024
+UNSENT_BYTES = 256 * 1024  # a thread waits before it adds to an answer of which more than this is unsent
+FILE_PART_BYTES = 1024 * 1024  # at most so much of a file is sent by one system call
 
 
-# Addresses whose bodies their views read piece by piece; every other body is there before its request gets a thread.
+# Requests whose views read the body piece by piece. Any other body is received before its request gets a thread.
 UPLOADS = re.compile(r"(?:POST|PUT) .*/api/v1/videos|PATCH .*/api/v1/uploads/[^/]+")
-WHOLE_FILES = ("static", "browser_files.vendor", "rq_dashboard.static")  # a range of them would be sent by a thread
+WHOLE_FILES = ("static", "browser_files.vendor", "rq_dashboard.static")  # never in ranges: those need a thread
 
 
 @dataclass(frozen=True)
 class Pace:
-    """The least that a client must send: something every `silence_s` seconds, and all of it within `grace_s` seconds, and
-    a second more per `bytes_per_s` received."""
+    """The minimum that a client must send: something every `silence_s` seconds, and everything within `grace_s` seconds plus
+    one second for each `bytes_per_s` bytes received."""
 
     silence_s: float
     grace_s: float
@@ -41,16 +42,16 @@ class Pace:
 
 HEAD = Pace(silence_s=10, grace_s=10, bytes_per_s=float("inf"))
 SMALL_BODY = Pace(silence_s=5, grace_s=10, bytes_per_s=20_000)  # forms and JSON come at once
-# A telephone in a tunnel is away for half a minute. Slower ones are cut off too: tus goes on where it stopped.
+# A telephone in a tunnel is silent for half a minute. Slower clients are cut off; by tus they go on where they stopped.
 UPLOAD = Pace(silence_s=30, grace_s=60, bytes_per_s=5_000)
-# What comes after the answer: a client that hears a refusal goes on for a moment. Closed with its bytes unread, the kernel would
-# take the answer back.
+# For what comes after the answer: a client that is refused in the middle of its body keeps sending for a moment. If we closed
+# the connection with unread bytes, the kernel would discard the answer.
 REST = Pace(silence_s=2, grace_s=2, bytes_per_s=float("inf"))
 
 
 @dataclass
 class FilePart:
-    """`count` bytes of an open file, from `offset` on, still to be sent; the descriptor is this object's own."""
+    """`count` bytes of a file from `offset` on, still to be sent. The descriptor is this object's own."""
 
     descriptor: int
     offset: int
@@ -58,7 +59,8 @@ class FilePart:
 
 
 class PacedSocket(socket.socket):
-    """A client's connection. Who is too slow reads as gone, for good, and is not worth a line in the log."""
+    """A client's connection. A client that is too slow is treated as one that has gone: from then on `recv` returns b"", and
+    nothing is logged."""
 
     _pace = HEAD
     _received = 0
@@ -71,15 +73,15 @@ class PacedSocket(socket.socket):
         self._unsent: deque[memoryview | FilePart] = deque()
 
     def follow(self, pace: Pace) -> None:
-        """Count from now by `pace`."""
+        """Require `pace` of the client from now on."""
         self._pace, self._received, self._began = pace, 0, time.monotonic()
 
     def put_ahead(self, content: IO[bytes]) -> None:
-        """What was read already, to be read again first."""
+        """Let `recv` return `content` first, which was received earlier."""
         self._ahead = content
 
     def take_ahead(self) -> bytes:
-        """What is left of that."""
+        """The content that was put ahead and that `recv` has not returned yet; `recv` will not return it any more."""
         if self._ahead is None:
             return b""
         with self._ahead as content:
@@ -104,11 +106,11 @@ class PacedSocket(socket.socket):
         return piece
 
     def read_now(self, size: int) -> bytes:
-        """What is there of the client, without waiting. Errors: BlockingIOError when nothing is."""
+        """Up to `size` bytes that have arrived, without waiting. Errors: BlockingIOError when none have."""
         return super().recv(size)
 
     def end_reading(self) -> None:
-        """From now on only what was put ahead is read; whoever wants more finds that it is over."""
+        """From now on `recv` returns only the content that was put ahead, and then b""."""
         self._began = float("-inf")
 
     @property
@@ -116,7 +118,7 @@ class PacedSocket(socket.socket):
         return bool(self._unsent)
 
     def sendall(self, piece, flags: int = 0, /) -> None:  # type: ignore[no-untyped-def]  # any buffer
-        """Take charge of `piece`. Waits only while the client has not taken most of what came before it."""
+        """Accept `piece` and send what the client takes now. Waits only while too much of the answer is unsent already."""
         while sum(len(one) for one in self._unsent if isinstance(one, memoryview)) > UNSENT_BYTES:
             self._await_room()
             self.send_more()
@@ -124,14 +126,14 @@ class PacedSocket(socket.socket):
         self.send_more()
 
     def sendfile(self, file, offset: int = 0, count: int | None = None) -> int:  # type: ignore[no-untyped-def]  # as above
-        """Take charge of `count` bytes of the file, which may be closed then."""
+        """Accept `count` bytes of the file from `offset` on. The caller may close the file afterwards."""
         assert count is not None  # noqa: S101  # gunicorn knows it
         self._unsent.append(FilePart(os.dup(file.fileno()), offset, count))
         self.send_more()
         return count
 
     def send_more(self) -> None:
-        """As much as the client takes without waiting. Errors: OSError when it is gone."""
+        """Send as much as the client takes without waiting. Errors: OSError when the client is gone."""
         self.setblocking(False)
         try:
             while self._unsent:
@@ -164,7 +166,7 @@ class PacedSocket(socket.socket):
                 return
         elif part.count:
             sent = os.sendfile(self.fileno(), part.descriptor, part.offset, min(part.count, FILE_PART_BYTES))
-            if not sent:  # the file is shorter than it was: nobody may take the rest for whole
+            if not sent:  # the file has become shorter; the client must not take it for complete
                 raise BrokenPipeError(errno.EPIPE, "the file ended early")
             part.offset += sent
             part.count -= sent
@@ -180,27 +182,28 @@ class PacedSocket(socket.socket):
         super().close()
 
     def end_writing(self) -> None:
-        """Say that no more is to come. Errors: OSError when the client is gone."""
+        """Tell the client that nothing more will come. Errors: OSError when the client is gone."""
         with suppress(BlockingIOError):
             self.shutdown(socket.SHUT_WR)
 
 
 def is_upload(method: str, path: str) -> bool:
+    """Does the view of this request read the body piece by piece?"""
     return UPLOADS.fullmatch(f"{method} {path}") is not None
 
 
-def receive_at_least_pace(request: Request) -> None:
-    """Before a view. Errors: LengthRequired for a body without a length, of which nobody knows when it is whole."""
+def require_minimum_pace(request: Request) -> None:
+    """Call before each view. Errors: LengthRequired for a body without a length, because nobody can tell when it ends."""
     if request.endpoint in WHOLE_FILES:
         request.environ.pop("HTTP_RANGE", None)
     if is_upload(request.method, request.path):
-        expect(request, SMALL_BODY)  # until the view asks for more
+        expect(request, SMALL_BODY)  # until the view sets another pace
     elif request.headers.get("Transfer-Encoding") and request.content_length is None:
         raise LengthRequired("a Content-Length is needed here")
 
 
 def expect(request: Request, pace: Pace) -> None:
-    """What is still to come of the request's body comes by `pace`. Without gunicorn's socket (tests) there is none."""
+    """Require `pace` for the rest of the request's body. Does nothing without gunicorn's socket, as in tests."""
     client = request.environ.get("gunicorn.socket")
     if isinstance(client, PacedSocket):
         client.follow(pace)

@@ -1,6 +1,7 @@
-"""How many recordings one person sends at once: each holds a thread for as long as it lasts.
+"""Limits how many recordings one person may send at the same time, because each holds a thread until it has arrived.
 
-A pace ends only who gives next to nothing; a few dozen that are slow would hold every thread of the web app.
+The minimum pace (slow_clients.py) ends only uploads that hardly move. A few dozen uploads that are merely slow would hold
+every thread of the web app.
 """
 
 import threading
@@ -19,7 +20,7 @@ EXTENSION = "pod_jobs.seats."
 
 
 class Seats:
-    """Of one web process: at most `most` for each person, 0 = any number."""
+    """Threads of one web process, as seats that people take: each person at most `most`; 0 = any number."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -27,7 +28,7 @@ class Seats:
         self._lock = threading.Lock()
 
     def take(self, user_id: int) -> bool:
-        """False when this person has all of them."""
+        """Take one more seat. False if this person already has `most`."""
         with self._lock:
             if self._most and self._taken[user_id] >= self._most:
                 return False
@@ -43,7 +44,7 @@ class Seats:
 
 @contextmanager
 def receiving(user: User, settings: Settings) -> Iterator[None]:
-    """One more recording comes from this person. Errors: Refused."""
+    """Hold a seat while a recording is received from `user`. Errors: Refused if this person has no seat left."""
     if may(user.role, "exceed-limits"):
         yield
         return
@@ -57,7 +58,7 @@ def receiving(user: User, settings: Settings) -> Iterator[None]:
 
 
 def _seats(what: str, most: int) -> Seats:
-    """Those of this web process."""
+    """The seats of this web process for `what`, made at the first call."""
     found = current_app.extensions.setdefault(EXTENSION + what, Seats(most))
     assert isinstance(found, Seats)  # noqa: S101  # for the type checker
     return found
