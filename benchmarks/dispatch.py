@@ -105,7 +105,7 @@ def ours(home: Path, url: str) -> tuple[Enqueue, Any]:
     from pod_jobs.jobs.worker import build_worker
     from pod_jobs.settings import load
 
-    noop = JobType("noop", queue="plain", run=lambda context, payload: None)
+    noop = JobType("noop", queue="plain", run=lambda context, payload: None, payload={"number": None})
     worker = build_worker(load(home, redis={"url": url}), "plain", table_of(noop))
     gc.freeze()
     return lambda number: queue.enqueue(worker.connection, noop, f"noop-{number}", {"number": number}), worker
