@@ -1,4 +1,4 @@
-"""The web app: pages, REST API, uploads, media, rq-dashboard. Made by create_app, served by gunicorn (web.py)."""
+"""The web app: pages, REST API, uploads, media files and rq-dashboard. `create_app` makes it; gunicorn serves it (web.py)."""
 
 import weakref
 from datetime import timedelta
@@ -32,12 +32,12 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     is_https = settings.public_url.startswith("https://")
     app.config.update(
         SECRET_KEY=settings.secret("session_key"),
-        SESSION_COOKIE_NAME=f"pod_jobs_{settings.web.port}",  # cookies know no ports, and two instances may share a host
+        SESSION_COOKIE_NAME=f"pod_jobs_{settings.web.port}",  # instances on one host share cookies, also across ports
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
         PERMANENT_SESSION_LIFETIME=timedelta(days=settings.web.session_days),
-        SESSION_REFRESH_EACH_REQUEST=False,  # or the answer to a poll under way would sign in again who just signed out
+        SESSION_REFRESH_EACH_REQUEST=False,  # else a late answer to a poll would undo a sign-out
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         BABEL_DEFAULT_LOCALE=account.LANGUAGES[0],
     )
@@ -74,12 +74,12 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
 
 class App(Flask):
     def log_exception(self, exc_info: Any) -> None:
-        """As Flask's, which logs the address: a sign-in link that failed could still be used."""
+        """Log the route instead of the address, which Flask logs: a sign-in link that failed could still be used."""
         self.logger.error("exception at %s", problems.where(), exc_info=exc_info)
 
 
 class Number(IntegerConverter):
-    """In an address: an id that a database can hold; anything longer is no address of ours."""
+    """A number in an address, short enough for a database. An address with a longer one does not exist."""
 
     regex = "[0-9]{1,18}"
 
@@ -89,14 +89,14 @@ def _open_database_per_request(app: Flask) -> None:
     def open_for_request() -> None:
         if request.endpoint not in WITHOUT_DATABASE:
             open_database()
-            if HELD not in app.extensions:  # at a request, because gunicorn forks before
+            if HELD not in app.extensions:  # made at a request, because gunicorn forks before it
                 app.extensions[HELD] = weakref.finalize(app, database.hold_open(site().database))
 
     app.teardown_request(lambda _: close_database())
 
 
 def _language() -> str:
-    """The user's choice, else the one made before signing in, else what the browser asks for."""
+    """The language that the user chose, or the one chosen before signing in, or one that the browser asks for."""
     user = access.current_user()
     chosen = (user.language if user is not None else "") or request.cookies.get("language", "")
     wanted = [chosen, *request.accept_languages.values()]

@@ -1,4 +1,4 @@
-"""Files for the browser that do not lie in static/: those of node_modules, and the words for the modules of static/js."""
+"""Files for the browser that are not in static/: some of node_modules, and the texts that the modules of static/js show."""
 
 import json
 
@@ -15,7 +15,7 @@ from pod_jobs.web.site import site
 blueprint = Blueprint("browser_files", __name__)
 
 NODE_MODULES = ROOT / "node_modules"
-# the only files served of what npm installed: path in the address -> path in node_modules
+# the only files of node_modules that are served: path in the address -> path in node_modules
 VENDOR = {
     "hls.js/hls.min.mjs": "hls.js/dist/hls.min.mjs",
     "hls.js/hls.worker.js": "hls.js/dist/hls.worker.js",
@@ -35,8 +35,8 @@ def vendor(name: str) -> ResponseReturnValue:
 @blueprint.get("/words.js")
 @access.public
 def words() -> ResponseReturnValue:
-    """A module with the translations into the page's language (English text -> text, empty for English) as its default, and
-    with `kinds`: kind of a task -> the words of its job type."""
+    """A JavaScript module. Its default export has the translations into the page's language (English text -> text; empty for
+    English); its export `kinds` has the words of each job type (kind -> words)."""
     catalog = getattr(get_translations(), "_catalog", {})
     texts = {key: text for key, text in catalog.items() if isinstance(key, str) and key and text}
     job_types, language = site().job_types, str(get_locale() or "en")

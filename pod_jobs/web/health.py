@@ -1,5 +1,5 @@
-"""/healthz: is every part of the instance there? For load balancers, monitoring and `pod-jobs up`; so without a sign-in,
-and without details that help a stranger."""
+"""/healthz tells load balancers, monitoring and `pod-jobs up` whether every part of the instance works. It needs no sign-in,
+and therefore shows no details that would help an attacker."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def _database(of: Site) -> dict[str, Any]:
 
 
 def _media(of: Site) -> dict[str, Any]:
-    """Is the media folder mounted, and the one that the catalog means?"""
+    """Is the media folder there, and is it the catalog's?"""
     try:
         with of.database.connection_context():
             of.settings.media.check(instance.media_identity())
@@ -57,6 +57,6 @@ def _redis(of: Site) -> dict[str, dict[str, Any]]:
 
 
 def _workers(found: workforce.Strength, expected: int, drained: bool) -> dict[str, Any]:
-    """One of them is enough to go on, and none while people have drained them."""
+    """One live worker is enough, and none is needed while people have drained the workers."""
     ok = found.alive > 0 or expected == 0 or (drained and found.suspended > 0)
     return {"ok": ok, "alive": found.alive, "suspended": found.suspended, "expected": expected}

@@ -1,7 +1,7 @@
-"""/media/<video>/<run>/<file>: published outputs and growing ones, for those who may see the video.
+"""/media/<video>/<run>/<file>: outputs of a video, published or still growing, for people who may see the video.
 
-A run's files have the same address while they grow and after they are published. Published files never change. Of a growing
-media file only what its playlist lists is served, so that no player gets half a segment.
+A file has the same address while it grows and after it is published. Published files never change. Of a growing media file,
+only the bytes that its playlist lists are served, so that no player gets half a segment.
 """
 
 import io
@@ -27,15 +27,15 @@ from pod_jobs.web.site import right_media, site
 blueprint = Blueprint("media_files", __name__)
 
 BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")([0-9]+)@([0-9]+)')
-# On a shared computer the next person must not watch from the cache what the last one could see: ask first, 304 is cheap.
+# A browser asks before it uses its cache: on a shared computer, the next person must not watch what the last one could see.
 ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
 
 
 @blueprint.get("/media/<int:video_id>/<folder>/<name>")
 @access.needs("see-videos")
 def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
-    """?download gives it a file name made from the title. Errors: NotFound, also for what is not this person's to see;
-    ServiceUnavailable while the media folder is away."""
+    """With ?download the browser saves the file under a name made from the title. Errors: NotFound, also for a video that this
+    person may not see; ServiceUnavailable while the media folder is away."""
     user = require_user()
     video = videos.get(video_id, user)
     mime, run = MIME_TYPES.get(Path(name).suffix), parse_run_folder(folder)
@@ -57,7 +57,8 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
 
 
 def _check_run(video: Video, name: str, run: RunName) -> None:
-    """A folder under way is only served of the present run; the log also after it failed. Errors: NotFound."""
+    """Refuse unpublished files of all runs but the present one. The log is served of an earlier or failed run too.
+    Errors: NotFound."""
     task = tasks.get(run.task)
     is_own = task.video_id == video.id and task.kind == run.kind
     is_present = task.state == "running" and task.generation == run.generation
@@ -66,7 +67,7 @@ def _check_run(video: Video, name: str, run: RunName) -> None:
 
 
 def _complete(file: BinaryIO, name: str, mime: str, video: Video) -> Response:
-    """The file itself, not its name, goes to the server: another one under this name is never sent."""
+    """Serve a published file. The server gets the open file and not its name, because another file may take the name."""
     wanted, (stem, suffix) = "download" in request.args, (Path(name).stem, Path(name).suffix)
     said = os.fstat(file.fileno())
     response = send_file(
@@ -80,19 +81,20 @@ def _complete(file: BinaryIO, name: str, mime: str, video: Video) -> Response:
     response.content_length = said.st_size
     response.headers.update(ASK_FIRST)
     response.make_conditional(request, accept_ranges=True, complete_length=said.st_size)
-    if response.status_code == 206:  # werkzeug would hand the part over piece by piece, which holds the thread
+    if response.status_code == 206:  # werkzeug would read the part piece by piece, which holds the thread
         response.response = _part(file, response.content_range.start or 0, response.content_range.stop or 0)
     return response
 
 
 def _growing(file: BinaryIO, name: str, mime: str, playlist: str) -> Response:
+    """Serve a file of a running encoding: a playlist, the log, or a range of the segments that `playlist` lists."""
     if playlist:
         response = _listed_part(file, mime, listed_extent(playlist))
     elif name.endswith(".m3u8") or name == LOG_NAME:
         with file:
             response = Response(file.read(), mimetype=mime)
     else:
-        raise NotFound(f"{name} is not finished")  # it may be large, and half of it is of no use to anybody
+        raise NotFound(f"{name} is not finished")  # a part of it is useless, and may be large
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -109,7 +111,7 @@ def _playlist_of(video_id: int, folder: str, name: str) -> str:
 
 
 def _listed_part(file: BinaryIO, mime: str, listed_bytes: int) -> Response:
-    """The asked range, as far as the playlist beside the file reaches. Errors: 416 for anything else."""
+    """The range that was asked for, within the first `listed_bytes` of the file. Errors: 416 for anything else."""
     wanted = request.range
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         raise RequestedRangeNotSatisfiable(description="one byte range is needed while the file grows")
@@ -124,12 +126,12 @@ def _listed_part(file: BinaryIO, mime: str, listed_bytes: int) -> Response:
 
 
 def listed_extent(playlist: str) -> int:
-    """How many bytes from the start of its single file a playlist lists, initialization included."""
+    """How many bytes of its file a playlist lists, counted from the beginning, with the initialization section."""
     return max((int(length) + int(offset) for length, offset in BYTE_RANGE.findall(playlist)), default=0)
 
 
 class FilePart(io.RawIOBase):
-    """The bytes of an open file from `start` to `stop`, as a file that a server may send from its descriptor."""
+    """The bytes of an open file from `start` to `stop`. Its descriptor stands at `start`, so that a server can send from it."""
 
     def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
         self._file = file
@@ -157,5 +159,5 @@ def _part(file: BinaryIO, start: int, stop: int) -> Iterable[bytes]:
 
 
 def _file_name(title: str) -> str:
-    """`title` without what file systems and shells trip over."""
+    """`title` as a file name, without characters that file systems or shells treat specially; at most 120 characters."""
     return re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*\s]+', " ", title).strip(" .")[:120] or "video"

@@ -1,4 +1,4 @@
-"""What every view needs, made once by create_app."""
+"""What every view needs: settings, database, Redis and job types of the instance. `create_app` makes them once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,26 +32,27 @@ def install(app: Flask, site: Site) -> None:
 
 
 def site() -> Site:
-    """The one of the app that serves this request."""
+    """The site of the app that serves this request."""
     found = current_app.extensions[EXTENSION]
     assert isinstance(found, Site)  # noqa: S101  # for the type checker
     return found
 
 
 def open_database() -> None:
-    """For this request, whose thread has no connection yet; else it stays with whoever opened it."""
+    """Connect this request's thread to the database, unless it is connected. Then whoever connected it closes it, too."""
     g.opened_database = site().database.connect(reuse_if_open=True)
 
 
 def close_database() -> None:
-    """What `open_database` opened."""
+    """Close the connection if `open_database` opened it for this request."""
     if g.pop("opened_database", False):
         site().database.close()
 
 
 @contextmanager
 def without_database() -> Iterator[None]:
-    """The request's connection is closed in here, and open again afterwards: none is kept through an hour of upload."""
+    """Close the request's database connection inside the block, and open one again afterwards. An upload may take an hour,
+    and should not hold a connection for so long."""
     close_database()
     try:
         yield
@@ -60,7 +61,7 @@ def without_database() -> Iterator[None]:
 
 
 def right_media() -> SiteFolder:
-    """The media folder, which is looked at first. Errors: ServiceUnavailable when it is not the one that the catalog means."""
+    """The media folder, checked at each call. Errors: ServiceUnavailable when it is away, or is not the catalog's."""
     folder = site().settings.media
     folder.check(instance.media_identity())
     return folder

@@ -1,4 +1,4 @@
-"""The REST API, /api/v1; openapi.yaml describes it, and a test holds the two together. One file per noun."""
+"""The REST API, /api/v1, with one file per noun. openapi.yaml describes it, and a test compares both."""
 
 from flask import Flask
 

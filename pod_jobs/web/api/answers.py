@@ -1,4 +1,4 @@
-"""What the API's views share: reading a request strictly, answering with an ETag so that polling costs little."""
+"""Shared by the views of the API: strict reading of requests, and answers with an ETag, which make polling cheap."""
 
 from typing import Any, TypeVar
 
@@ -33,8 +33,8 @@ def body() -> dict[str, Any]:
 
 
 def body_as(shape: TypeAdapter[T]) -> T:
-    """The request's JSON object as a value of ours, each field of its very type; fields that it has not are dropped: a newer
-    worker may know more than we do. Errors: Malformed, and what the value's own checks raise."""
+    """The request's JSON object as a value of this type, without any conversion of fields. Fields that the type does not have
+    are dropped, because a newer worker may send more. Errors: Malformed; what the checks of the type itself raise."""
     try:
         return shape.validate_json(request.get_data(), strict=True)
     except ValidationError as error:
@@ -43,7 +43,7 @@ def body_as(shape: TypeAdapter[T]) -> T:
 
 
 def field(document: dict[str, Any], name: str, kind: type[T]) -> T:
-    """A required field of `document`; as int, a count. Errors: Malformed."""
+    """A required field of `document`. An int must be a count (`is_count`). Errors: Malformed."""
     value = document.get(name)
     if not isinstance(value, kind) or (kind is int and not is_count(value)):
         raise Malformed(f"{name}: {kind.__name__} is needed")
@@ -56,13 +56,13 @@ def is_count(value: Any) -> bool:
 
 
 def page() -> tuple[int, int | None]:
-    """?limit= and ?before= of a list. Errors: Malformed."""
+    """The arguments ?limit= (1 to 200, by default 50) and ?before= (an id) of a list. Errors: Malformed."""
     limit, before = _number("limit") or 50, _number("before")
     return min(max(limit, 1), MAX_LIMIT), before
 
 
 def next_of(rows: list[Any], limit: int) -> int | None:
-    """The `before` of the next page, or None at the end."""
+    """The value of `before` for the next page; None after the last page."""
     return rows[-1].id if len(rows) == limit else None
 
 

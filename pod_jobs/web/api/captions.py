@@ -1,6 +1,6 @@
-"""/videos/…/captions: read, upload, edit, review, restore; /search: what is said, and where.
+"""/videos/…/captions: read, upload, edit, review and restore captions. /search: find where something is said.
 
-Times are seconds of the uploaded recording. Cues travel as captions/documents.py has them.
+Times are seconds of the uploaded recording. captions/documents.py defines the JSON shape of cues.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,8 +35,8 @@ from pod_jobs.web.site import now, right_media, site
 
 blueprint = Blueprint("api_captions", __name__)
 
-MOST_BODY_BYTES = 25_000_000  # 20 MB of captions, and a form around them
-MOST_FOUND = 100
+MOST_BODY_BYTES = 25_000_000  # enough for 20 MB of captions in a form
+MOST_FOUND = 100  # passages that a search returns
 MOST_PEAKS_BYTES = 5_000_000  # 69 hours
 WRITERS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {  # ending -> MIME type, writer
     "vtt": ("text/vtt", lambda cues, _: write_vtt(cues)),
@@ -58,7 +58,8 @@ def list_tracks(video_id: int) -> ResponseReturnValue:
 @blueprint.post("/videos/<int:video_id>/captions")
 @access.needs("change-videos")
 def upload(video_id: int) -> ResponseReturnValue:
-    """A WebVTT or SubRip file as the body; ?language=fr and ?label=. Errors: BadCaptions with each fault and its line."""
+    """The body is a WebVTT or SubRip file; ?language=fr is required, ?label= is not. Errors: BadCaptions, with the line of each
+    fault; Malformed."""
     user = require_user()
     video = videos.get_to_change(video_id, user)
     language = find_language(request.args.get("language", ""))
@@ -76,7 +77,7 @@ def upload(video_id: int) -> ResponseReturnValue:
 @blueprint.get("/videos/<int:video_id>/captions/<int:track_id>")
 @access.needs("see-videos")
 def show(video_id: int, track_id: int) -> ResponseReturnValue:
-    """One track with its cues, what breaks the rules, and the caller's own draft."""
+    """One track with its cues, the breaches of the rules, and the caller's own draft."""
     user = require_user()
     track = _track(video_id, track_id, user)
     cues = captions.cues_of(track)
@@ -96,7 +97,8 @@ def show(video_id: int, track_id: int) -> ResponseReturnValue:
 @blueprint.put("/videos/<int:video_id>/captions/<int:track_id>")
 @access.needs("change-videos")
 def save(video_id: int, track_id: int) -> ResponseReturnValue:
-    """{"base": 3, "cues": […]}: a new version, made from version `base`. 409 with what is there when somebody else was faster."""
+    """{"base": 3, "cues": […]} makes a new version from version `base`. If somebody else has saved a newer one, the answer is
+    409, with the track as it is now."""
     user = require_user()
     track, said = _track_to_change(video_id, track_id, user), _body()
     change = Change(
@@ -122,7 +124,7 @@ def delete(video_id: int, track_id: int) -> ResponseReturnValue:
 @blueprint.post("/videos/<int:video_id>/captions/<int:track_id>/review")
 @access.needs("change-videos")
 def review(video_id: int, track_id: int) -> ResponseReturnValue:
-    """{"base": 3}: somebody has read all of version 3."""
+    """{"base": 3} says that somebody has read all of version 3."""
     user = require_user()
     track, base = _track_to_change(video_id, track_id, user), answers.field(answers.body(), "base", int)
     try:
@@ -134,7 +136,7 @@ def review(video_id: int, track_id: int) -> ResponseReturnValue:
 @blueprint.post("/videos/<int:video_id>/captions/<int:track_id>/restore")
 @access.needs("change-videos")
 def restore(video_id: int, track_id: int) -> ResponseReturnValue:
-    """{"version": 1, "base": 3}: version 1 becomes the newest one."""
+    """{"version": 1, "base": 3} makes a new version with the cues of version 1, while 3 is the newest one."""
     user, said = require_user(), answers.body()
     track = _track_to_change(video_id, track_id, user)
     number, base = answers.field(said, "version", int), answers.field(said, "base", int)
@@ -161,7 +163,7 @@ def version(video_id: int, track_id: int, number: int) -> ResponseReturnValue:
 @blueprint.put("/videos/<int:video_id>/captions/<int:track_id>/draft")
 @access.needs("change-videos")
 def keep_draft(video_id: int, track_id: int) -> ResponseReturnValue:
-    """{"base": 3, "cues": […]}: kept for this person only, until it is saved or thrown away."""
+    """{"base": 3, "cues": […]} keeps a draft for this person alone, until it is saved or discarded."""
     user, said = require_user(), _body()
     track = _track_to_change(video_id, track_id, user)
     captions.keep_draft(track, user, answers.field(said, "base", int), checked_cues(said.get("cues")), now())
@@ -179,8 +181,8 @@ def forget_draft(video_id: int, track_id: int) -> ResponseReturnValue:
 @blueprint.get("/videos/<int:video_id>/captions/<int:track_id>/file.<ending>")
 @access.needs("see-videos")
 def file(video_id: int, track_id: int, ending: str) -> ResponseReturnValue:
-    """The newest version as a file: vtt, srt, txt, or json with words. Its times are those of what is published, which may be
-    cut and have credits before it; with ?as=source those of the uploaded recording."""
+    """The newest version as a file: vtt, srt, txt, or json with words. Its times are those of the published video, which may
+    be cut and begin with credits. With ?as=source they are those of the uploaded recording."""
     track = _track(video_id, track_id, require_user())
     if ending not in WRITERS:
         raise NotFound(f"captions as .{ending}")
@@ -198,7 +200,7 @@ def file(video_id: int, track_id: int, ending: str) -> ResponseReturnValue:
 @blueprint.get("/videos/<int:video_id>/captions/<int:track_id>/peaks")
 @access.needs("see-videos")
 def peaks(video_id: int, track_id: int) -> ResponseReturnValue:
-    """The curve of loudness: a byte for each twentieth of a second; 204 when there is none."""
+    """The loudness over time, one byte per twentieth of a second; 204 when there is none."""
     track = _track(video_id, track_id, require_user())
     folder, _, name = track.peaks_path.rpartition("/")
     output = right_media().open_output(video_id, folder.rpartition("/")[2], name) if name else None
@@ -213,7 +215,7 @@ def peaks(video_id: int, track_id: int) -> ResponseReturnValue:
 @blueprint.get("/videos/<int:video_id>/speech")
 @access.needs("see-videos")
 def show_wish(video_id: int) -> ResponseReturnValue:
-    """What is wanted of this recording's speech."""
+    """What people want of the transcription of this video."""
     videos.get(video_id, require_user())
     return answers.fresh(captions.wish_document(video_id))
 
@@ -221,9 +223,9 @@ def show_wish(video_id: int) -> ResponseReturnValue:
 @blueprint.put("/videos/<int:video_id>/speech")
 @access.needs("change-videos")
 def set_wish(video_id: int) -> ResponseReturnValue:
-    """{"language": "fr" or "", "glossary": ["Esup-Pod"], "automatic": true, false or null}; what is not said stays as it is.
+    """{"language": "fr" or "", "glossary": ["Esup-Pod"], "automatic": true, false or null}; an absent field stays as it is.
 
-    With `automatic` false, what is under way without anybody's order ends."""
+    With `automatic` false, a running transcription that no person ordered ends."""
     user = require_user()
     videos.get_to_change(video_id, user)
     wish = captions.wish_document(video_id) | read_wish(answers.body())
@@ -237,7 +239,7 @@ def set_wish(video_id: int) -> ResponseReturnValue:
 @blueprint.get("/captions/unreviewed")
 @access.needs("see-all-videos")
 def unreviewed() -> ResponseReturnValue:
-    """Captions that nobody has read to the end, the oldest first."""
+    """Captions that nobody has reviewed, the oldest first."""
     found = captions.unreviewed()
     return answers.fresh({"captions": [{**track_document(one), **_video(one.video)} for one in found]})
 
@@ -245,7 +247,7 @@ def unreviewed() -> ResponseReturnValue:
 @blueprint.get("/search")
 @access.needs("see-videos")
 def search() -> ResponseReturnValue:
-    """?q=: every word, from its start; a phrase in quotation marks."""
+    """?q= holds words, of which each must occur as the beginning of a word; quotation marks make a phrase."""
     user = require_user()
     owner = None if access.may("see-all-videos") else user
     found = caption_search.search(request.args.get("q", "")[:200], owner, MOST_FOUND)
@@ -274,18 +276,19 @@ def track_document(track: CaptionTrack) -> Document:
 
 
 def placed(cues: Sequence[Cue], timeline: Timeline) -> list[Cue]:
-    """Cues of the recording where they come to lie in what is published; those of parts that were cut out are left out."""
+    """Cues of the recording with their times in the published video, without those of parts that were cut out."""
     found = [replace(cue, start_s=a, end_s=b) for cue in cues for a, b in timeline.place(cue.start_s, cue.end_s)]
     return sorted(found, key=lambda cue: (cue.start_s, cue.end_s))
 
 
 def _track(video_id: int, track_id: int, user: User) -> CaptionTrack:
-    """Errors: NotFound, also for another lecturer's video."""
+    """The track, if `user` may see its video. Errors: NotFound."""
     videos.get(video_id, user)
     return captions.get(track_id, video_id)
 
 
 def _track_to_change(video_id: int, track_id: int, user: User) -> CaptionTrack:
+    """The track, if `user` may change its video. Errors: NotFound, Forbidden."""
     videos.get_to_change(video_id, user)
     return captions.get(track_id, video_id)
 
@@ -296,7 +299,7 @@ def _body() -> Document:
 
 
 def _conflict(conflict: Conflict) -> ResponseReturnValue:
-    """The problem, with what is there now: for a page that lets a person merge."""
+    """The problem document, with the track as it is now: a page uses it to let a person merge."""
     response = problems.answer(conflict)
     document = {**response.get_json(), "current": track_document(conflict.track)}
     there = jsonify(document)

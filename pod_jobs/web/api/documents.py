@@ -1,7 +1,7 @@
-"""The JSON shapes of the API (openapi.yaml says what each field means), from rows and from what Redis says of running work.
+"""The JSON objects of the API, made from rows and from what Redis knows of running work; openapi.yaml explains each field.
 
-A list costs a fixed number of queries, whatever its length. While Redis is away, progress and places in the queue are null.
-`base` goes before every path: settings.public_url for programs, "" for a page of ours.
+A list needs a fixed number of queries, whatever its length. While Redis is away, progress and places in the queue are null.
+Every address begins with `base`: settings.public_url for programs, "" for our pages.
 """
 
 import logging
@@ -34,8 +34,8 @@ SOUND = ("mp3", "m4a")
 
 @dataclass(frozen=True)
 class Live:
-    """What Redis knows: task id -> progress of its running attempt, job id -> place in its queue (1 = next), and the
-    tasks whose end is on its way to the catalog."""
+    """What Redis knows: `progress` of the running attempt by task id, `places` in the queue by job id (1 = next), and
+    `report_waits`, the ids of tasks whose report has not reached the catalog yet."""
 
     progress: dict[int, Document]
     places: dict[str, int]
@@ -43,7 +43,7 @@ class Live:
 
 
 def video_list(redis: Redis, base: str, rows: Sequence[Video]) -> list[Document]:
-    """Without `outputs` and `tasks`: a page of 50 would weigh 300 KB at every poll."""
+    """Videos without `outputs` and `tasks`, with which each poll of a page of 50 would be 300 KB."""
     tasks_of = tasks.tasks_of(rows)
     outputs_of = videos.outputs_of(rows)
     live = read_live(redis, [task for of_one in tasks_of.values() for task in of_one])
@@ -75,7 +75,7 @@ def task(redis: Redis, base: str, row: Task) -> Document:
 
 
 def read_live(redis: Redis, rows: Iterable[Task]) -> Live:
-    """What Redis says of the open ones among `rows`; nothing while it is away."""
+    """What Redis knows of the open tasks among `rows`; nothing while it is away."""
     rows = list(rows)
     queues = QUEUES if any(row.state == "waiting" for row in rows) else ()
     try:
@@ -94,7 +94,7 @@ def instant(value: datetime | None) -> str | None:
 
 
 def media_path(row: Video, folder: str, name: str) -> str:
-    """Path of a file of `folder` (relative to the media folder) in the web app."""
+    """The path in the web app of a file in `folder` (relative to the media folder)."""
     return f"/media/{row.id}/{quote(folder.rpartition('/')[2])}/{quote(name)}"
 
 
@@ -127,18 +127,18 @@ def _video_state(row: Video, latest: Task | None) -> str:
 
 
 def _duration_s(row: Video, progress: Document) -> float | None:
-    """Of what is published; else of what the running encode makes; else of the upload."""
+    """The duration of the published video; else that of the result of the running encoding; else that of the upload."""
     known = (row.duration_s, progress.get("duration_s"), row.facts.get("duration_s"))
     return next((seconds for seconds in known if seconds is not None), None)
 
 
 def _is_played(output: Output) -> bool:
-    """What is only offered is not the player's: it may be of another cut."""
+    """Does the player show this output? Not if it is only offered as a file, because it may be cut differently."""
     return output.task.purpose != Purpose.OFFER
 
 
 def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> Document:
-    """Addresses for a player; `growing` is the folder that a running encode fills, used only until something is published."""
+    """Addresses for a player. `growing` is the folder that a running encoding fills; it counts until a video is published."""
 
     def address(output: Output) -> str:
         return base + media_path(row, output.folder, output.name)
@@ -162,13 +162,13 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
 
 
 def _is_only_shown(output: Output) -> bool:
-    """Subtitles of the source that did not become captions, which people edit and which are shown in their place."""
+    """Is this output subtitles of the source that did not become an editable caption track? Such a track is shown instead."""
     taken = (output.task.infos or {}).get("subtitles", ())
     return output.kind == "captions" and output.name.replace(CAPTIONS, SUBTITLES, 1) not in taken
 
 
 def _captions(base: str, track: CaptionTrack) -> Document:
-    """A track for the player; another version has another address."""
+    """A caption track for the player. Each version has an address of its own."""
     own = f"videos/{track.video_id}/captions/{track.id}"
     address = f"{base}/api/v1/{own}/file.vtt?version={track.version}"
     return {"language": track.language, "url": address, "page_url": f"{base}/{own}", "state": track.state}
@@ -230,13 +230,13 @@ def _task(base: str, row: Task, live: Live) -> Document:
 
 
 def _words(row: Task) -> Document:
-    """What people call the task and its state, in the language of this request."""
+    """The names of the task and of its state in the language of this request."""
     words = words_of(site().job_types, row.kind).in_language(str(get_locale() or "en"))
     return {"name": words["name"], "state": words[row.state]}
 
 
 def _log_path(row: Task) -> str:
-    """Of the present run. A failed one leaves its log where its outputs would be."""
+    """The path of the log of the present run. A failed run leaves its log where its outputs would be."""
     return f"/media/{row.video_id}/{run_folder(row.kind, row.id, row.generation)}/{LOG_NAME}"
 
 

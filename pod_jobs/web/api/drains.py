@@ -1,4 +1,4 @@
-"""/drains, /workers: which workers there are, and which are to take no new job."""
+"""/workers lists the workers; /drains says which of them take no new jobs."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def list_drains() -> ResponseReturnValue:
 @blueprint.post("/drains")
 @access.needs("steer-workers")
 def begin() -> ResponseReturnValue:
-    """{"scope": all, queue, host or worker, "name": of it, "why": for people}"""
+    """{"scope": "all", "queue", "host" or "worker", "name": its name, "why": a reason for people}"""
     said = answers.body()
     scope, name = answers.field(said, "scope", str), said.get("name", "")
     drain = store.begin(scope, _text(name), access.require_user().name, _text(said.get("why", "")), now())

@@ -1,4 +1,7 @@
-"""Lanes: what a worker of the queue `xapi` reports of them, and what people may order. See catalog/store/lanes.py."""
+"""/xapi/lanes for the workers of the queue `xapi`: claim a lane, renew the lease, report outcomes. See catalog/store/lanes.py.
+
+`flush` and `video_seen_by` are for the views of people (traces.py).
+"""
 
 import logging
 from collections.abc import Sequence
@@ -29,7 +32,8 @@ SETTLEMENT = TypeAdapter(lanes.Settlement)
 @blueprint.post("/xapi/lanes/<name>/claim")
 @access.needs("deliver-traces")
 def claim(name: str) -> ResponseReturnValue:
-    """Errors: NotFound; Refused: nothing to do now."""
+    """{"holder": a worker's name, "limit": a number of statements} leases the lane. Errors: NotFound; Refused: nothing to do
+    now."""
     said, xapi = answers.body(), _known(name)
     holder, limit = answers.field(said, "holder", str), answers.field(said, "limit", int)
     lanes.ensure(xapi.lane_names, lanes.last_number(), now())
@@ -42,7 +46,7 @@ def claim(name: str) -> ResponseReturnValue:
 @blueprint.post("/xapi/lanes/<name>/renew")
 @access.needs("deliver-traces")
 def renew(name: str) -> ResponseReturnValue:
-    """Errors: NotFound; Superseded: another worker has the lane."""
+    """{"fence": 3} prolongs the lease. Errors: NotFound; Superseded: another worker has the lane."""
     said, xapi = answers.body(), _known(name)
     lanes.renew(name, answers.field(said, "fence", int), xapi.lease_s, now())
     return {"lease_s": xapi.lease_s}
@@ -51,7 +55,8 @@ def renew(name: str) -> ResponseReturnValue:
 @blueprint.post("/xapi/lanes/<name>/outcomes")
 @access.needs("deliver-traces")
 def outcomes(name: str) -> ResponseReturnValue:
-    """Errors: NotFound, Superseded, Malformed, ResultRejected."""
+    """A Settlement reports what the record store did with statements; the answer holds the next ones.
+    Errors: NotFound, Superseded, Malformed, ResultRejected."""
     xapi, settlement = _known(name), answers.body_as(SETTLEMENT)
     lanes.settle(name, settlement, xapi.lease_s, now())
     goes_on = settlement.state == "open" and settlement.limit > 0
@@ -59,7 +64,7 @@ def outcomes(name: str) -> ResponseReturnValue:
 
 
 def flush(name: str) -> None:
-    """Try a lane now. Should Redis be away, the janitor's next round does it. Errors: NotFound."""
+    """Try a lane now; while Redis is away, the janitor does it in a later round. Errors: NotFound."""
     lane = lanes.hurry(name, now())
     try:
         queue.enqueue(site().redis, DELIVER_STATEMENTS, job_id(name, lane.fence), {"lane": name})
@@ -68,7 +73,8 @@ def flush(name: str) -> None:
 
 
 def video_seen_by(user: User, video_id: int) -> None:
-    """May this person see the sessions of that video? `see-traces` opens those of deleted ones too. Errors: NotFound."""
+    """Check that `user` may see the attempts at a video: its owner may, and with `see-traces` everybody, even after the video
+    is deleted. Errors: NotFound."""
     if not may(user.role, "see-traces") and videos.get(video_id, user).owner_id != user.id:
         raise NotFound(f"video {video_id}")
 
@@ -81,7 +87,7 @@ def _known(name: str) -> XapiSettings:
 
 
 def _next(name: str, fence: int, limit: int, in_hand: Sequence[int]) -> list[dict[str, Any]]:
-    """What the worker shall send next; with nothing, also in hand, it has let go."""
+    """The statements that the worker sends next. If there are none, and it still holds none (`in_hand`), its lease ends."""
     parcels = lanes.fetch(name, min(limit, MOST), site().settings.xapi.flush_s, now(), in_hand)
     if not parcels and not in_hand:
         lanes.release(name, fence)

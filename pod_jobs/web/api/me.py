@@ -1,4 +1,4 @@
-"""/me, and the document that describes the API."""
+"""/me tells the caller who it is; /openapi.yaml describes the API."""
 
 from flask import Blueprint, current_app, send_from_directory
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""What workers say: that they start a run, and how it ended. The other side of catalog/client.py."""
+"""The calls of workers: they start a run, and report how it ended. catalog/client.py is the other end."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ blueprint = Blueprint("api_results", __name__)
 
 @dataclass(frozen=True)
 class Output:
-    """As media.outputs.Output."""
+    """The fields of media.outputs.outputs.Output."""
 
     kind: str
     name: str
@@ -41,7 +41,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Remark:
-    """As media.plan.Remark."""
+    """The fields of media.planning.plan.Remark."""
 
     code: str
     reason: str = ""
@@ -50,14 +50,14 @@ class Remark:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the catalog itself reads of the source's facts."""
+    """The only field that the catalog itself reads of the facts of a source."""
 
     duration_s: Amount | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """What the catalog reads of a result, to check it; what is stored: see store.reports."""
+    """The fields of a result that the catalog reads, so that their types can be checked. store/reports.py stores them."""
 
     folder: str = ""
     outputs: tuple[Output, ...] = ()
@@ -75,7 +75,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Done:
-    """The part of a report that goes with "done"."""
+    """The part of a report whose outcome is "done"."""
 
     result: Result
 
@@ -86,7 +86,10 @@ REPORT, DONE = TypeAdapter(reports.Report), TypeAdapter(Done)
 @blueprint.post("/tasks/<int:task_id>/start")
 @access.needs("run-tasks")
 def start(task_id: int) -> ResponseReturnValue:
-    """Errors: Superseded, Cancelled, NotFound: there is nothing to do."""
+    """{"generation", "worker", "host", "pid"} begins an attempt; the answer is the order for catalog/client.py.
+
+    Errors: Superseded, Cancelled, NotFound: there is nothing to do.
+    """
     said = answers.body()
     runner = tasks.Runner(
         answers.field(said, "worker", str), answers.field(said, "host", str), answers.field(said, "pid", int)
@@ -114,7 +117,7 @@ def start(task_id: int) -> ResponseReturnValue:
 @blueprint.post("/tasks/<int:task_id>/report")
 @access.needs("run-tasks")
 def report(task_id: int) -> ResponseReturnValue:
-    """Errors: Superseded, NotFound, Malformed, ResultRejected: for good."""
+    """A store.reports.Report ends an attempt. Errors: Superseded, NotFound, Malformed, ResultRejected: refused for good."""
     said = answers.body_as(REPORT)
     follow: Sequence[NewTask] = ()
     take = None
@@ -137,8 +140,8 @@ def _what_follows(task: Task, result: dict[str, Any]) -> Sequence[NewTask]:
 
 
 def _captions_of(task: Task, result: dict[str, Any]) -> Callable[[Task], object] | None:
-    """What stores the captions that a result brings. Errors: ResultRejected when they cannot be read; ServiceUnavailable
-    while the media folder is away."""
+    """A function that stores the captions in a result; None when it has none. Errors: ResultRejected when they cannot be read;
+    ServiceUnavailable while the media folder is away."""
     job_type = site().job_types.get(task.kind)
     if job_type is None or task.video_id is None:
         return None
@@ -160,7 +163,7 @@ def _read_output(media: SiteFolder, video: int, folder: str, name: str, most_byt
 
 
 def _take_captions(made: Sequence[NewCaptions], done: Task) -> None:
-    assert done.video is not None  # noqa: S101  # looked at before
+    assert done.video is not None  # noqa: S101  # `_captions_of` made sure
     for one in made:
         if one.origin == "speech":
             captions.take(done.video, one, "recognised", None, now())
@@ -169,7 +172,7 @@ def _take_captions(made: Sequence[NewCaptions], done: Task) -> None:
 
 
 def _check_result(task: Task) -> None:
-    """A result may only point into its own task's folders. Errors: ResultRejected."""
+    """Check that a result names only folders of its own task. Errors: ResultRejected."""
     try:
         result = answers.body_as(DONE).result
     except Malformed as error:

@@ -1,4 +1,4 @@
-"""The JSON shapes of learning traces in the API. Names of people are left out of everything shown here."""
+"""The JSON objects of learning traces in the API. None of them shows a name of a person."""
 
 import json
 from collections.abc import Sequence
@@ -55,7 +55,8 @@ def dead_letter(row: Straggler, statement: Statement) -> Document:
 
 
 def labels(counts: Sequence[TraceCount]) -> Document:
-    """`conform` counts the statements that broke no rule at all; one may break several, so the rules' sums may be more."""
+    """Sums per verb. `conform` counts the statements that break no rule. A statement may break several rules, so the counts in
+    `broken` can add up to more than the number of statements."""
     verbs: dict[str, Document] = {}
     for count in counts:
         verb = verbs.setdefault(count.verb, {"verb": count.verb, "statements": 0, "conform": 0, "broken": {}})
@@ -75,7 +76,7 @@ def session_line(registration: str, video: int, statements: int, last_at: dateti
 
 
 def session(rows: Sequence[Statement]) -> Document:
-    """One registration: each statement in short, then the rules that only the whole can keep."""
+    """One registration: each statement in short, then the verdicts of the rules about the registration as a whole."""
     bodies = [json.loads(row.body) for row in rows]
     return {
         "registration": rows[0].registration,
@@ -86,7 +87,7 @@ def session(rows: Sequence[Statement]) -> Document:
 
 
 def names_in(value: Any, *, of_person: bool = False) -> set[str]:
-    """What `without_names` hides in a statement."""
+    """The names that `without_names` hides in a statement or a part of one."""
     if isinstance(value, list):
         return {name for item in value for name in names_in(item, of_person=of_person)}
     if not isinstance(value, dict):
@@ -103,7 +104,7 @@ def names_in(value: Any, *, of_person: bool = False) -> set[str]:
 
 
 def without_names(value: Any, *, of_person: bool = False) -> Any:
-    """A copy of a statement (or a part) in which nobody can be recognised."""
+    """A copy of a statement, or of a part of one, in which nobody can be recognised. `of_person`: the part describes a person."""
     if isinstance(value, list):
         return [without_names(item, of_person=of_person) for item in value]
     if not isinstance(value, dict):
@@ -121,7 +122,7 @@ def without_names(value: Any, *, of_person: bool = False) -> Any:
 
 
 def _masked(reason: str, body: Document) -> str:
-    """An LRS's words without the names of the statement that it may echo."""
+    """A record store's reason without the names in the statement, which it may have quoted."""
     for name in sorted(names_in(body), key=len, reverse=True):
         reason = reason.replace(name, HIDDEN)
     return reason
@@ -142,7 +143,7 @@ def _moment(row: Statement, body: Document) -> Document:
 
 
 def _extensions(body: Document, part: str) -> Document:
-    """The profile's own, by their short names; none of a part that breaks xAPI."""
+    """The values of the profile's extensions by their short names; none if this part of the statement breaks xAPI."""
     found = value_at(body, part, "extensions")
     named = found.items() if isinstance(found, dict) else ()
     return {key.removeprefix(EXTENSION): value for key, value in named if key.startswith(EXTENSION)}
@@ -159,6 +160,6 @@ def _verdict(verdict: Verdict) -> Document:
 
 
 def _fault(fault: Fault) -> str:
-    """ "$[3].timestamp: out of order", in the reader's language."""
+    """A fault in the reader's language, such as "$[3].timestamp: out of order"."""
     figures = {name: format_decimal(figure) for name, figure in fault.figures.items()}
     return gettext("{place}: {reason}").format(place=fault.path, reason=gettext(fault.template).format(**figures))

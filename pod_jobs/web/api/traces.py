@@ -1,4 +1,4 @@
-"""/xapi: learning traces in; lanes, dead letters, labels and sessions for people."""
+"""/xapi: takes learning traces in, and shows people lanes, dead letters, labels and attempts at videos."""
 
 import math
 from datetime import timedelta
@@ -25,7 +25,7 @@ DAYS = 30
 @blueprint.post("/xapi/statements")
 @access.needs("send-traces")
 def accept() -> ResponseReturnValue:
-    """One statement or an array of them. 204: traces are switched off here, or this person wants none."""
+    """The body is one statement or an array. The answer is 204 if traces are switched off, or this person has opted out."""
     user, settings = require_user(), site().settings
     trusted = access.by_token() and may(user.role, "send-anybodys-traces")
     if (request.content_length or 0) > intake.REQUEST_BYTES:
@@ -88,7 +88,7 @@ def resend(name: str) -> ResponseReturnValue:
 @blueprint.post("/xapi/lanes/<name>/dead/drop")
 @access.needs("steer-traces")
 def drop(name: str) -> ResponseReturnValue:
-    """Give dead letters up: {"numbers": [...]} or {"all": true}. Errors: NotFound."""
+    """Drop dead letters for good: {"numbers": [...]} or {"all": true}. Errors: NotFound."""
     _check_lane(name)
     return _decided(name, "drop", dead_letters.drop(name, _numbers()))
 
@@ -96,7 +96,7 @@ def drop(name: str) -> ResponseReturnValue:
 @blueprint.get("/xapi/labels")
 @access.needs("see-traces")
 def labels() -> ResponseReturnValue:
-    """Of the last 30 days: how many statements there were of each verb, and how many broke which rule."""
+    """The number of statements of each verb in the last 30 days, and of those that broke each rule."""
     first_day = (now() - timedelta(days=DAYS)).strftime("%Y-%m-%d")
     return answers.fresh(trace_documents.labels(statements.label_counts(first_day)))
 
@@ -116,7 +116,7 @@ def list_sessions() -> ResponseReturnValue:
 @blueprint.get("/xapi/sessions/<registration>")
 @access.needs("see-videos")
 def show_session(registration: str) -> ResponseReturnValue:
-    """One attempt: its statements as they came, and what the rules say. Errors: NotFound."""
+    """One attempt: its statements in the order of their arrival, and the verdicts of the rules. Errors: NotFound."""
     rows = statements.of_registration(registration)
     if not rows or rows[0].video is None:
         raise NotFound(f"attempt {registration}")
@@ -132,7 +132,7 @@ def _check_lane(name: str) -> None:
 
 
 def _numbers() -> list[int] | None:
-    """Which dead letters; None = all. Errors: Malformed."""
+    """The numbers of the dead letters that the request means; None = all. Errors: Malformed."""
     said = answers.body()
     if said.get("all") is True:
         return None

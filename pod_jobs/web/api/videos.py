@@ -33,9 +33,8 @@ def list_videos() -> ResponseReturnValue:
 @blueprint.route("/videos", methods=["POST", "PUT"])
 @access.needs("add-videos")
 def upload() -> ResponseReturnValue:
-    """The file is the body (?name=, ?title=, ?options=), or the part `file` of a form (fields `title`, `options`).
-
-    PUT is for curl -T.
+    """Upload in one request. The file is the body (with ?name=, ?title=, ?options=) or the part `file` of a form (with the
+    fields `title` and `options`). PUT does the same, for curl -T.
     """
     settings, user = site().settings, require_user()
     announced = 1 if request.content_length is None else request.content_length
@@ -58,12 +57,13 @@ def upload() -> ResponseReturnValue:
 
 
 def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str, str]:
-    """The body into `file`; returns file name, title and options as the client gave them. Errors: Malformed when it broke off."""
+    """Receive the body into `file`; returns file name, title and options as the client gave them. Errors: Malformed when the
+    body broke off."""
     limit_bytes, options = int(settings.upload.max_gb * received_files.GB), request.args.get("options", "")
     try:
         if request.mimetype != "multipart/form-data":
             received_files.receive(request.stream, file, settings, limit_bytes)
-            if request.content_length not in (None, file.tell()):  # gunicorn hands on what broke off as if it had ended
+            if request.content_length not in (None, file.tell()):  # for gunicorn, a broken connection is an end
                 raise received_files.CutOff(f"{file.tell()} of {request.content_length} bytes came")
             return request.args.get("name", ""), request.args.get("title", ""), options
         form = Form(request.stream, request.mimetype_params.get("boundary", ""))
@@ -85,7 +85,7 @@ def show(video_id: int) -> ResponseReturnValue:
 @blueprint.patch("/videos/<int:video_id>")
 @access.needs("change-videos")
 def change(video_id: int) -> ResponseReturnValue:
-    """`title`, `poster` or both. Errors: NotFound, Forbidden, Malformed, Refused."""
+    """Change `title`, `poster` (the name of a thumbnail, or null) or both. Errors: NotFound, Forbidden, Malformed, Refused."""
     said = answers.body()
     if not said or said.keys() - {"title", "poster"}:
         raise Malformed("an object with title, poster or both is needed")
@@ -114,6 +114,6 @@ def order(video_id: int, kind: str) -> ResponseReturnValue:
     user = require_user()
     if kind not in orderings(site().job_types):
         raise NotFound(f"{kind} of a video")
-    # a chunked body has no length, and one that broke off has nothing but that
+    # a chunked body has no length; a body that broke off may have a length and no bytes
     document = answers.body() if request.get_data() or request.content_length else {}
     return documents.task(site().redis, link_base(), orders.order(user, video_id, kind, document)), 202

@@ -1,4 +1,4 @@
-"""/waiting-reports: ends of runs on their way to the catalog, for the team: see them, try them all now."""
+"""/waiting-reports lists the reports that have not reached the catalog yet; /push sends all of them now."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue

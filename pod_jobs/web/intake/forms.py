@@ -1,4 +1,4 @@
-"""A multipart form read as it comes in. Flask's own reading would put the file into /tmp first, which may be memory."""
+"""Reads a multipart form while it is received. Flask would write the file to /tmp first, which may be in memory."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,8 @@ MAX_PARTS = 20
 
 
 class Form:
-    """`fields` fills while the form is read. `open_file`, then `read` until b"", then `finish` for the fields behind it."""
+    """A form that is read in three steps: `open_file`, `read` until it returns b"", and `finish` for the fields after the file.
+    `fields` (name -> text) fills on the way. Errors of all three: Malformed."""
 
     def __init__(self, stream: Stream, boundary: str) -> None:
         if not boundary:
@@ -25,7 +26,7 @@ class Form:
         self._in_file = False
 
     def open_file(self, name: str) -> str:
-        """Go to the file part `name`; returns the file name it came with. Errors: Malformed when there is none."""
+        """Go to the file in the part `name`, and return its file name. Errors: Malformed when there is none."""
         for event in self._parts:
             if isinstance(event, File) and event.name == name:
                 self._in_file = True
@@ -34,7 +35,7 @@ class Form:
         raise Malformed(f"the form has no file {name!r}")
 
     def read(self, size: int) -> bytes:
-        """The next piece of the file, in whatever size it came; b"" at its end."""
+        """The next piece of the file, of the size in which it arrived; b"" at the end."""
         while self._in_file:
             event = next(self._parts, None)
             if not isinstance(event, Data):
@@ -45,7 +46,7 @@ class Form:
         return b""
 
     def finish(self) -> None:
-        """Read what follows the file."""
+        """Read the fields that follow the file."""
         for event in self._parts:
             self._keep(event)
 

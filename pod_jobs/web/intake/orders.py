@@ -1,6 +1,7 @@
-"""What people may order: a task, another run of it, its end, the end of a video. For the API and the pages alike.
+"""What people order: a new video, a task, another run of a task, a cancel, the deletion of a video.
 
-The catalog commits first, with an outbox row; RQ is told right after. Should Redis be away, the janitor tells it later.
+The catalog commits an order together with an outbox row, and RQ gets the job right after. While Redis is away, RQ does not
+get it, and the janitor enqueues it later.
 """
 
 import json
@@ -26,7 +27,10 @@ log = logging.getLogger(__name__)
 
 
 def add_video(user: User, title: str, source: videos.Source, place: Callable[[str], None]) -> Video:
-    """A video of the file that `place` puts into the media folder, and its tasks. Errors: Refused when enough waits."""
+    """Make a video and its first tasks. `place(path)` puts the file there, relative to the media folder.
+
+    Errors: Refused when too many tasks of this person wait.
+    """
     with quotas.one_more_order(site().settings, user):
         video, first = videos.create(user, title, source, now(), place, _at_upload(source.options))
     for task in first:
@@ -35,7 +39,7 @@ def add_video(user: User, title: str, source: videos.Source, place: Callable[[st
 
 
 def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> Video:
-    """The same for a complete tus upload; a second call gives back the same video."""
+    """Make the video of a complete tus upload, as `add_video` does; a second call returns the same video."""
     video, first = uploads.finish(upload, now(), place, _at_upload(upload.options or {}))
     for task in first:
         _ordered(user, "upload", task)
@@ -43,10 +47,11 @@ def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> V
 
 
 def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Task:
-    """A task of a kind that people may order, for a video. `document`: `template`, and the options of this kind.
+    """Order a task for a video. `document` holds `template`, if any, and the options of this kind. `kind` is one of those that
+    people may order.
 
-    Errors: NotFound; Malformed; BadSource when it is known by now that nothing could come of it; Refused while such a task is
-    open, or when enough waits.
+    Errors: NotFound; Malformed; BadSource when the task is already known to fail; Refused while such a task is open, or when
+    too many tasks of this person wait.
     """
     ordering = orderings(site().job_types)[kind]
     video = videos.get_to_change(video_id, user)
@@ -63,8 +68,8 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
 
 
 def options_of(user: User, text: str) -> dict[str, Any]:
-    """What an upload brings with it as JSON: the options of the first kind that an upload orders, checked as in an order,
-    and those that other kinds call their own ("speech").
+    """The options that came with an upload as JSON, checked as in an order: those of the first kind of task that an upload
+    orders, and those that other kinds keep under a name of their own, such as "speech".
 
     Errors: Malformed, NotFound, BadSource.
     """
@@ -94,7 +99,7 @@ def _recording(video: Video) -> Recording:
 
 
 def run_again(user: User, task_id: int) -> Task:
-    """A new generation of a task that has ended. Errors: NotFound; Refused while it is open."""
+    """Order a new generation of a task that failed or was cancelled. Errors: NotFound; Forbidden; Refused for another task."""
     task = _task_to_change(user, task_id)
     before = tasks.job_id(task.kind, task.id, task.generation)
     with quotas.one_more_order(site().settings, user):
@@ -105,7 +110,8 @@ def run_again(user: User, task_id: int) -> Task:
 
 
 def cancel(user: User, task_id: int) -> Task:
-    """Errors: NotFound; Refused when it has ended."""
+    """Cancel a task: remove its job if it waits, end its run soon if it runs. Errors: NotFound; Forbidden; Refused when it has
+    ended."""
     _task_to_change(user, task_id)
     task = tasks.cancel(task_id, now())
     users.note(user.name, "cancel", f"task {task_id}", now())
@@ -122,7 +128,7 @@ def cancel_automatic(user: User, video_id: int) -> None:
 
 
 def delete_video(user: User, video_id: int) -> None:
-    """Errors: NotFound."""
+    """Delete a video and cancel its open tasks. The janitor removes the files. Errors: NotFound; Forbidden."""
     still_open = videos.delete(video_id, user, now())
     users.note(user.name, "delete", f"video {video_id}", now())
     for task in still_open:
@@ -130,7 +136,7 @@ def delete_video(user: User, video_id: int) -> None:
 
 
 def task_seen_by(user: User, task_id: int) -> Task:
-    """Errors: NotFound, also for a task of another's video."""
+    """The task, if `user` may see it. Errors: NotFound, also for a task of a video that `user` may not see."""
     task = tasks.get(task_id)
     if task.video_id is not None:
         videos.get(task.video_id, user)
@@ -140,7 +146,7 @@ def task_seen_by(user: User, task_id: int) -> Task:
 
 
 def _task_to_change(user: User, task_id: int) -> Task:
-    """Errors: NotFound for what this person cannot even see; Forbidden."""
+    """The task, if `user` may cancel or repeat it. Errors: NotFound for a task that `user` may not see; Forbidden."""
     task = task_seen_by(user, task_id)
     if task.video_id is not None:
         videos.get_to_change(task.video_id, user)
@@ -150,7 +156,8 @@ def _task_to_change(user: User, task_id: int) -> Task:
 
 
 def dispatch(task: Task) -> None:
-    """Enqueue what the task's outbox row asks for, if Redis is there. What makes way is the janitor's, one at a time."""
+    """Enqueue the job of the task's outbox row. Does nothing while Redis is away, nor for a job that makes way: those the
+    janitor enqueues, one at a time."""
     job_id = tasks.job_id(task.kind, task.id, task.generation)
     try:
         row = outbox.of_job(job_id)
@@ -164,7 +171,7 @@ def dispatch(task: Task) -> None:
 
 
 def _at_upload(options: dict[str, Any]) -> list[NewTask]:
-    """What every upload orders."""
+    """The tasks that an upload with these `options` orders."""
     ordering = orderings(site().job_types).values()
     return [new for one in ordering if one.at_upload for new in one.at_upload(site().settings, options)]
 

@@ -1,8 +1,8 @@
-"""What one person may have under way, and whether the disk takes one more recording.
+"""Limits what one person may have under way, and checks that the disk has room for another recording.
 
-Before anything is received `check_upload` asks for what costs nothing to ask. What counts is `one_more_upload` and
-`one_more_order`, in the transaction that inserts: there a person's requests come one after the other, or sixty at once would
-all find the same room.
+`check_upload` refuses early, before anything is received. The checks of `one_more_upload` and `one_more_order` decide: they
+run in the transaction that inserts the row, where requests of one person take turns. Otherwise sixty requests at the same
+time would all find the same room free.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from pod_jobs.settings import Settings
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.site import now
 
-RESERVED_FOR = timedelta(hours=1)  # an upload that does not move gives its room to others
+RESERVED_FOR = timedelta(hours=1)  # an upload that receives nothing for so long loses its reserved room
 
 
 def check_upload(settings: Settings, user: User, size_bytes: int) -> None:
@@ -31,7 +31,7 @@ def check_upload(settings: Settings, user: User, size_bytes: int) -> None:
 
 @contextmanager
 def one_more_upload(settings: Settings, user: User, size_bytes: int) -> Iterator[None]:
-    """A transaction for the row of an upload by tus. Errors: Refused when `user` has enough under way."""
+    """A transaction in which to insert a tus upload. Errors: Refused when `user` has too many uploads or bytes under way."""
     with transaction():
         users.lock(user)
         if not may(user.role, "exceed-limits"):
@@ -41,7 +41,7 @@ def one_more_upload(settings: Settings, user: User, size_bytes: int) -> Iterator
 
 @contextmanager
 def one_more_order(settings: Settings, user: User) -> Iterator[None]:
-    """A transaction for what `user` orders. Errors: Refused when enough of it waits."""
+    """A transaction in which to insert an order of `user`. Errors: Refused when too many of this user's tasks wait."""
     with transaction():
         users.lock(user)
         check_waiting(settings, user)
@@ -49,7 +49,8 @@ def one_more_order(settings: Settings, user: User) -> Iterator[None]:
 
 
 def _check_unfinished(settings: Settings, unfinished: Sequence[Upload], size_bytes: int) -> None:
-    """One person's, and `size_bytes` more. To announce costs nothing: without a share of the room, nobody else would get any."""
+    """Check the unfinished uploads of one person and another one of `size_bytes`. Announcing an upload reserves room and costs
+    nothing, so without a limit one person could reserve all of it. Errors: Refused."""
     most, percent = settings.limits.uploads, settings.limits.room_percent
     if most and len(unfinished) >= most:
         hours = str(settings.upload.expire_h)
@@ -69,7 +70,7 @@ def check_waiting(settings: Settings, user: User) -> None:
 
 
 def _missing_bytes(settings: Settings, upload: Upload) -> int:
-    """What an open upload was promised and has not used yet."""
+    """How many bytes of an unfinished upload have not arrived yet."""
     try:
         present = settings.media.upload(upload.id).stat().st_size
     except FileNotFoundError:  # it ended a moment ago

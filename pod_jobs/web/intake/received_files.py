@@ -1,6 +1,6 @@
-"""Receiving a recording: the checks of its size and its first bytes, its name and title, and the room on the disk.
+"""Receives a recording: checks its size, its first bytes and the room on the disk, and cleans its name and title.
 
-A body is read in small pieces, so that memory stays flat whatever the size. What arrived is kept when a client goes away.
+A body is read in small pieces, so that a large one needs no more memory. When a client goes away, what arrived is kept.
 """
 
 import os
@@ -22,12 +22,12 @@ from pod_jobs.settings import Settings
 from pod_jobs.web.guards import slow_clients
 
 GB = 10**9
-UNITS = {"gigabyte": GB, "megabyte": 10**6}  # babel's names; what is smaller is said in kilobytes
+UNITS = {"gigabyte": GB, "megabyte": 10**6}  # named as in babel; smaller sizes are given in kilobytes
 PIECE_BYTES = 128 * 1024
-ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is looked at again after so many bytes
+ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is checked again after so many bytes
 NAME_CHARACTERS = 200
-LOOKED_AT = 10 * NAME_CHARACTERS  # of a file name: its end, with the extension
-TITLE_CHARACTERS = 250  # as many as the catalog keeps
+LOOKED_AT = 10 * NAME_CHARACTERS  # characters at the end of a file name that are cleaned; the rest is dropped
+TITLE_CHARACTERS = 250  # the catalog keeps as many
 
 
 class Stream(Protocol):
@@ -39,7 +39,7 @@ class CutOff(Exception):
 
 
 def clean_name(name: str) -> str:
-    """The uploader's file name as data for people: no path, no control characters, not too long."""
+    """The uploader's file name, to be shown to people: without a path and control characters, and not too long."""
     last = name[-LOOKED_AT:].replace("\\", "/").rstrip("/").rpartition("/")[2]
     printable = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C")
     stem, dot, extension = printable.strip().rpartition(".")
@@ -49,7 +49,8 @@ def clean_name(name: str) -> str:
 
 
 def title_of(title: str, name: str) -> str:
-    """`title` cleaned, or what the file name says without its extension. Errors: Malformed for a title that is too long."""
+    """The cleaned `title`; if it is empty, the file name without its extension. Errors: Malformed for a title that is too
+    long."""
     check_title(title)
     cleaned = "".join(c for c in title if unicodedata.category(c)[0] != "C").strip()
     stem = name.rpartition(".")[0] or name
@@ -57,13 +58,13 @@ def title_of(title: str, name: str) -> str:
 
 
 def check_title(title: str) -> None:
-    """By its length, before anything looks at each character. Errors: Malformed."""
+    """Check the length, before anything reads each character. Errors: Malformed for a title that is too long."""
     if len(title) > TITLE_CHARACTERS:
         raise Malformed(f"{len(title)} characters", code="title-long", most=str(TITLE_CHARACTERS))
 
 
 def in_words(size_bytes: float) -> str:
-    """2e10 -> "20 GB", "20 Go"; 34.5e6 -> "34.5 MB": in the language of this request."""
+    """A size in the language of this request: 2e10 -> "20 GB" or "20 Go"; 34.5e6 -> "34.5 MB"."""
     name, unit = next((one for one in UNITS.items() if size_bytes >= one[1]), ("kilobyte", 1000))
     return format_unit(size_bytes / unit, f"digital-{name}", "short", "#,##0.##", locale=get_locale())
 
@@ -77,7 +78,7 @@ def check_size(settings: Settings, size_bytes: int) -> None:
 
 
 def room_bytes(settings: Settings) -> int:
-    """How many bytes may still come: the free space of the media disk less `upload.free_gb`. It may be below 0."""
+    """How many bytes may still be received: the free space of the media disk less `upload.free_gb`. It may be negative."""
     return settings.media.free_bytes() - int(settings.upload.free_gb * GB)
 
 
@@ -95,18 +96,19 @@ def check_nature(path: Path) -> None:
 
 
 def receive(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
-    """Append the body to `file` (unbuffered) until it ends. What arrived stays in it, durably, whatever happens.
+    """Append the body to `file`, which is unbuffered. What has arrived is synced to the disk at the end, also after an error.
 
-    Errors: CutOff; DiskFull; BadSource as soon as the first bytes say so; Malformed when more than `limit_bytes` come.
+    Errors: CutOff; DiskFull; BadSource as soon as the first bytes are not those of a recording; Malformed for more than
+    `limit_bytes`.
     """
     try:
         _append(stream, file, settings, limit_bytes)
     finally:
-        os.fsync(file.fileno())  # here and not when the video is made: that happens inside a transaction
+        os.fsync(file.fileno())  # not when the video is made, because that happens inside a transaction
 
 
 def expect_large_body(request: Request) -> None:
-    """Lift the app's limits for bodies; `receive` has another one."""
+    """Lift the app's limit for the size of a body, and set the pace of an upload; `receive` has a limit of its own."""
     request.max_content_length = sys.maxsize
     slow_clients.expect(request, slow_clients.UPLOAD)
 
@@ -140,5 +142,5 @@ def _pieces(stream: Stream) -> Iterator[bytes]:
 
 def _write(file: IO[bytes], piece: bytes) -> None:
     rest = memoryview(piece)
-    while rest:  # on a disk that is nearly full the first write takes a part, and the second one fails
+    while rest:  # on a nearly full disk, one write takes a part of the piece, and the next one fails
         rest = rest[file.write(rest) :]

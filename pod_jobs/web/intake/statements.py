@@ -1,7 +1,7 @@
-"""The door for learning traces: who hands them in, what is kept, and what is said of each one.
+"""Takes learning traces in: who sends them, which are kept, and what the sender is told of each one.
 
-A page (session and CSRF token) and a lecturer's token write as their own person. A token of whoever may
-`send-anybodys-traces` writes for anybody. Redis is not asked: an accepted statement depends on the database alone.
+A page (session and CSRF token) and a lecturer's token send statements of their own person. The token of a user who may
+`send-anybodys-traces` sends statements of any person. Redis is not used: accepting a statement needs only the database.
 """
 
 import json
@@ -35,7 +35,7 @@ Document = dict[str, Any]
 
 @dataclass
 class Entry:
-    """One statement of a request: as it came, who said it, and what became of it."""
+    """One statement of a request: as it was sent, who sent it, and the decision about it."""
 
     raw: Any
     origin: Origin
@@ -50,10 +50,10 @@ class Entry:
 
 
 def take_in(raws: Sequence[Any], settings: Settings, user: User, trusted: bool, now: datetime) -> list[Entry]:
-    """Judge each statement and keep the good ones, in one transaction."""
+    """Check each statement and store the good ones in one transaction. `trusted`: the sender may write for any person."""
     actor = learning_traces.actor_of(settings, user)
     entries = [_judge(raw, actor, trusted, now) for raw in raws]
-    _refuse_doubles(entries)
+    _refuse_duplicates(entries)
     good = {entry.outcome.id: entry for entry in entries if isinstance(entry.outcome, Frozen)}
     rows = [
         learning_traces.as_row(settings, entry.outcome, learning_traces.object_id(entry.raw))
@@ -84,15 +84,16 @@ def problem(fault: Problem) -> Document:
 
 
 class Allowances:
-    """How many statements each person may still hand in: `per_minute` at once, and as many in each further minute."""
+    """How many statements each person may still send: `per_minute` at once, and as many again in each further minute."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
-        self._left: dict[int, tuple[float, float]] = {}  # user -> allowance, when it was reckoned
+        self._left: dict[int, tuple[float, float]] = {}  # user -> statements left, and the time of that count
         self._lock = threading.Lock()
 
     def wait_s(self, user_id: int, count: int) -> float:
-        """0 = taken; else nothing is, and in so many seconds there will be enough."""
+        """Use up `count` statements and return 0. If too few are left, use none and return the seconds until there are
+        enough."""
         if not self._per_minute:
             return 0.0
         with self._lock:
@@ -105,7 +106,7 @@ class Allowances:
 
 
 def allowances(settings: Settings) -> Allowances:
-    """Those of this web process."""
+    """The allowances of this web process, made at the first call."""
     found = current_app.extensions.setdefault(EXTENSION, Allowances(settings.xapi.per_minute))
     assert isinstance(found, Allowances)  # noqa: S101  # for the type checker
     return found
@@ -114,17 +115,18 @@ def allowances(settings: Settings) -> Allowances:
 def _judge(raw: Any, actor: Actor, trusted: bool, now: datetime) -> Entry:
     origin: Origin = Application() if trusted else Page(actor)
     if trusted and isinstance(raw, dict) and "actor" not in raw:
-        raw = {**raw, "actor": actor}  # a program that speaks for its own user
+        raw = {**raw, "actor": actor}  # the program sends a trace of its own user
     return Entry(raw, origin, accept(raw, origin, now, learning_traces.LIMITS))
 
 
 def _of_seen_videos(rows: Sequence[NewStatement], user: User) -> list[NewStatement]:
-    """The attempts at a video show to its owner: who may not see it does not write into that list."""
+    """Remove the video from rows whose video `user` may not see. The owner of a video sees the attempts at it, and strangers
+    must not add to that list."""
     seen = videos.seen_among(user, {row.video for row in rows if row.video is not None})
     return [row if row.video in seen else replace(row, video=None) for row in rows]
 
 
-def _refuse_doubles(entries: Sequence[Entry]) -> None:
+def _refuse_duplicates(entries: Sequence[Entry]) -> None:
     seen = set()
     for entry in entries:
         if isinstance(entry.outcome, Frozen):
@@ -135,7 +137,7 @@ def _refuse_doubles(entries: Sequence[Entry]) -> None:
 
 
 def _stored(statement_id: str, body: str) -> Frozen:
-    """What a resend is compared with: id, instant and bytes of the statement that is there."""
+    """The stored statement, with id, instant and bytes alone: a statement that is sent again is compared with these."""
     instant = formats.parse_timestamp(json.loads(body)["timestamp"])
     assert instant is not None  # noqa: S101  # we wrote it ourselves
     return Frozen(statement_id, instant, body.encode(), "", None, False, (), False)

@@ -1,9 +1,10 @@
 """Resumable uploads: the server side of tus 1.0 (https://tus.io/protocols/resumable-upload), with creation, termination
 and expiration.
 
-How far an upload got is the size of its file, so whatever is on the disk after a crash, a cut line or a full disk counts.
-A lock on that file (flock) makes each upload the work of one request at a time; it ends with the request, however that ends.
-The last byte makes the video, and a client that did not hear of it learns it from any later HEAD or PATCH.
+The size of an upload's file says how much has arrived. So nothing is lost that is on the disk after a crash, a broken
+connection or a full disk. A lock on that file (flock) lets one request at a time work on an upload; the system releases it
+when the request ends in any way. The request that brings the last byte makes the video. A client that missed the answer
+learns of the video from any later HEAD or PATCH.
 """
 
 import base64
@@ -113,7 +114,7 @@ def terminate(upload_id: str) -> ResponseReturnValue:
 
 @contextmanager
 def _locked(upload: Upload) -> Iterator[IO[bytes]]:
-    """The upload's file, at its end, for this request alone. Errors: Refused while another has it; NotFound."""
+    """Open the upload's file at its end, for this request alone. Errors: Refused while another request has it; NotFound."""
     try:
         file = _path(upload).open("ab", buffering=0)
     except FileNotFoundError as error:
@@ -129,7 +130,7 @@ def _locked(upload: Upload) -> Iterator[IO[bytes]]:
 
 
 def _receive(upload: Upload, file: IO[bytes]) -> None:
-    """The request's body into `file`. A client that goes away is no error: it comes back and goes on."""
+    """Append the request's body to `file`. A client that goes away causes no error, because it can resume later."""
     settings, missing = site().settings, upload.bytes - file.tell()
     received_files.check_room(settings, missing)
     received_files.expect_large_body(request)
@@ -146,7 +147,7 @@ def _receive(upload: Upload, file: IO[bytes]) -> None:
 
 
 def _finish(upload: Upload) -> dict[str, str]:
-    """All bytes are there: make the video. Call with the lock. Errors: BadSource, and the upload is gone."""
+    """Make the video of a complete upload. Call with the lock. Errors: BadSource; the upload is deleted then."""
     path = _path(upload)
     try:
         received_files.check_nature(path)
@@ -159,7 +160,7 @@ def _finish(upload: Upload) -> dict[str, str]:
 
 
 def _state(upload: Upload) -> dict[str, str]:
-    """How far it got; once it is complete, which video it became."""
+    """The headers that tell how much has arrived and, for a complete upload, which video it became."""
     headers = {"Upload-Length": str(upload.bytes), "Upload-Expires": _expiry(upload)}
     if upload.video_id is not None:
         url = f"{link_base()}/videos/{upload.video_id}"
@@ -191,7 +192,8 @@ def _number(header: str) -> int:
 
 
 def _metadata(header: str) -> dict[str, str]:
-    """tus: comma-separated pairs of a key and a base64 value. Errors: Malformed."""
+    """The values of tus's header Upload-Metadata by their keys: "title TGVjdHVyZQ==,…" has comma-separated pairs of a key and
+    a base64 value. Errors: Malformed."""
     said = {}
     for pair in filter(None, (part.strip() for part in header.split(","))):
         key, _, value = pair.partition(" ")

@@ -1,6 +1,7 @@
-"""What people set for themselves: password, API tokens, language.
+"""The account page, where people set their password, API tokens and language.
 
-A token opens none of it: whoever holds one would make more of them, or a session, and stay when it is revoked.
+A token gives no access to it. Otherwise a stolen token could make more tokens or a session, which would outlive its
+revocation.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("account", __name__)
 
-LANGUAGES = ("en", "fr")  # the first is for everybody else
+LANGUAGES = ("en", "fr")  # the first is the default
 YEAR_S = 365 * 86400
 
 
@@ -31,7 +32,7 @@ def show() -> ResponseReturnValue:
 @blueprint.post("/account/password")
 @access.needs("have-account", session_only=True)
 def change_password() -> ResponseReturnValue:
-    """Every other session of this person ends; this one goes on. API tokens end if the person says so."""
+    """Set a password. All other sessions of this person end; API tokens end too if the form has `revoke`."""
     user = access.require_user()
     new = request.form.get("new", "")
     try:
@@ -50,7 +51,7 @@ def change_password() -> ResponseReturnValue:
 @blueprint.post("/account/sign-out-everywhere")
 @access.needs("have-account", session_only=True)
 def sign_out_everywhere() -> ResponseReturnValue:
-    """This browser stays signed in."""
+    """End all sessions of this person but that of this browser."""
     user = access.require_user()
     users.sign_out_everywhere(user)
     users.note(user.name, "sign-out everywhere", f"user {user.id}", now())
@@ -71,7 +72,7 @@ def create_token() -> ResponseReturnValue:
 @blueprint.post("/account/tokens/<int:token_id>/revoke")
 @access.needs("have-account", session_only=True)
 def revoke_token(token_id: int) -> ResponseReturnValue:
-    """Errors: NotFound, also for another's."""
+    """Errors: NotFound, also for a token of another person."""
     user = access.require_user()
     users.revoke_token(token_id, now(), user)
     users.note(user.name, "token revoke", f"token {token_id}", now())
@@ -81,7 +82,7 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
 @blueprint.post("/language")
 @access.public
 def language() -> ResponseReturnValue:
-    """Remembered with the person, and in a cookie for the pages before the sign-in."""
+    """Store the chosen language with the person, and in a cookie for the pages before the sign-in."""
     chosen = request.form.get("language", "")
     response = redirect(sign_in.safe_path(request.form.get("next", "")), 303)
     if chosen in LANGUAGES:
@@ -93,7 +94,8 @@ def language() -> ResponseReturnValue:
 
 
 def _check_present(name: str, kept: str, given: str) -> None:
-    """Errors: Refused. Counted like a sign-in: a borrowed session must not serve to guess the password."""
+    """Check the current password. Tries count like those at the sign-in, so that nobody can guess the password with a stolen
+    session. Errors: Refused."""
     redis, address = site().redis, request.remote_addr or ""
     sign_in_throttle.enter(redis, name, address)
     if not check_password_hash(kept, given):
@@ -102,7 +104,7 @@ def _check_present(name: str, kept: str, given: str) -> None:
 
 
 def _done(text: str) -> ResponseReturnValue:
-    """Back to the page by a GET, so that a reload does nothing twice."""
+    """Show `text` on the account page by a redirect, so that a reload repeats nothing."""
     flash(text)
     return redirect(url_for("account.show"), 303)
 

@@ -1,4 +1,4 @@
-"""The caption editor. What is in it comes from the API, by static/js/captions."""
+"""The page of the caption editor. Its modules in static/js/captions load the captions from the API."""
 
 from dataclasses import asdict
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("caption_pages", __name__)
 @blueprint.get("/videos/<int:video_id>/captions/<int:track_id>")
 @access.needs("change-videos")
 def edit(video_id: int, track_id: int) -> ResponseReturnValue:
-    """Errors: NotFound, also for another lecturer's."""
+    """Errors: NotFound, also for a video that this person may not see; Forbidden."""
     video = videos.get_to_change(video_id, require_user())
     track = captions.get(track_id, video_id)
     locale = get_locale()

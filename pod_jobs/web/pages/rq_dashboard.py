@@ -1,9 +1,9 @@
-"""rq-dashboard at /rq, for administrators, with its holes closed from outside.
+"""rq-dashboard at /rq, for administrators, with remedies for its security holes and faults.
 
-It comes without a sign-in, re-queues every failed job at a GET, writes unescaped text into its pages, puts the queue's
-name from the address into a script, fails on unknown jobs, returns whole lists for late pages, and reads jobs as pickle.
-Its blueprint is one object for the whole process, so nothing is hooked onto it: the guard is the app's, by prefix, and
-views are replaced in the app's own table. Who may come in at all is said in access.py.
+rq-dashboard has no sign-in, re-queues all failed jobs at a GET, writes unescaped text into its pages, puts the queue's name
+from the address into a script, fails on unknown jobs, returns whole lists for late pages, and reads jobs as pickle. Its
+blueprint is one object for the whole process, so nothing is attached to it. Instead the app itself guards all addresses
+with this prefix, and views are replaced in the app's own table. access.py says who may open it.
 """
 
 import re
@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {"queue_name": QUEUES, "registry_name": LI
 
 
 class SeenWorker(Worker):
-    """A worker to look at. RQ would raise the time-outs of the connection it comes from to seven minutes."""
+    """A worker that is only read. RQ would raise the time-outs of the connection that reads it to seven minutes."""
 
     def _set_connection(self, connection: Redis) -> Redis:
         return connection
@@ -48,8 +48,8 @@ class SeenWorker(Worker):
 
 def register(app: Flask, redis: Redis) -> None:
     _read_jobs_as_json()
-    app.redis_conn = redis  # type: ignore[attr-defined]  # rq-dashboard looks for it there
-    app.config["RQ_DASHBOARD_REDIS_URL"] = ("",)  # it lists the instances that it serves by number; ours is number 0
+    app.redis_conn = redis  # type: ignore[attr-defined]  # rq-dashboard reads it there
+    app.config["RQ_DASHBOARD_REDIS_URL"] = ("",)  # rq-dashboard numbers its servers; ours is number 0
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
     app.before_request_funcs.pop("rq_dashboard")  # opens one more connection, without time-outs, for each request
     app.view_functions["rq_dashboard.list_jobs"] = list_jobs
@@ -66,7 +66,7 @@ def compact_queue(queue_name: str) -> ResponseReturnValue:
 def list_jobs(
     instance_number: int, queue_name: str, registry_name: str, per_page: int, order: str, page: int
 ) -> ResponseReturnValue:
-    """A page of jobs, in the shape that rq-dashboard's script wants, and no more jobs than that."""
+    """One page of jobs in the shape that rq-dashboard's script reads. Only these jobs are fetched."""
     newest_first = order == "dsc"
     total, jobs = workforce.page_of_jobs(
         site().redis, queue_name, registry_name, (page - 1) * per_page, per_page, newest_first=newest_first
@@ -94,7 +94,8 @@ def list_jobs(
 
 
 def _guard() -> None:
-    """Errors: Forbidden for what another site may have caused; NotFound for an address that no page of it has."""
+    """Check each request to rq-dashboard. Errors: Forbidden for a change that another site may have caused; NotFound for an
+    address that rq-dashboard does not link to."""
     if not (request.endpoint or "").startswith("rq_dashboard."):
         return
     g.nonce = secrets.token_urlsafe(16)
@@ -125,7 +126,8 @@ def _check_arguments(arguments: dict[str, Any]) -> None:
 
 
 def _refuse_to_delete_running(arguments: dict[str, Any]) -> None:
-    """Deleting would leave the job running, and the catalog waiting for it. Errors: Refused; NoSuchJobError."""
+    """Refuse changes to running jobs: a deleted job would go on, and the catalog would wait for it.
+    Errors: Refused; NoSuchJobError."""
     job_id = arguments.get("job_id")
     is_running = job_id is not None and PodJob.fetch(job_id, connection=site().redis).is_started
     if is_running or arguments.get("registry_name") == "started":
@@ -139,7 +141,8 @@ def _number(text: Any) -> int:
 
 
 def _content_security_policy(response: Response) -> Response:
-    """Scripts of this page's nonce only. Its row templates are compiled from text (eval), and it styles elements in place."""
+    """Allow scripts with this request's nonce only. rq-dashboard compiles its row templates with eval, and styles elements in
+    place."""
     if "nonce" in g:
         response.headers["Content-Security-Policy"] = "; ".join(
             (
@@ -157,7 +160,7 @@ def _content_security_policy(response: Response) -> Response:
 
 
 def _read_jobs_as_json() -> None:
-    """rq-dashboard has one setting for the serializer and forgets it in places; this reaches those too."""
+    """Make rq-dashboard read jobs as JSON everywhere. Some of its code ignores its own setting for the serializer."""
     vars(rq_dashboard).update(Job=PodJob, requeue_job=_requeue, Worker=SeenWorker)
     vars(rq_dashboard.config).update(serializer=JSONSerializer)
 

@@ -45,7 +45,7 @@ def with_password() -> ResponseReturnValue:
 @blueprint.get("/sign-in/<token>")
 @access.public
 def link(token: str) -> ResponseReturnValue:
-    """Only shows a button: previews in mail and chat programs open links by themselves and must not use this one up."""
+    """Show a button that uses the link. Mail and chat programs open links for previews, which must not use it up."""
     user = _of_link(users.peek_link, token)
     return render_template("sign_in_link.html", token=token, user=user)
 
@@ -72,7 +72,8 @@ def home() -> str:
 
 
 def safe_path(wanted: str) -> str:
-    """`wanted` when it is a path on this site, else the first page. Browsers read "//x", "/\\x" and "/<tab>/x" as other sites."""
+    """`wanted` if it is a path on this site, else the path of the first page. Browsers take "//x", "/\\x" and "/<tab>/x" for
+    addresses of other sites."""
     try:
         parts = urlsplit(wanted)
     except ValueError:
@@ -87,7 +88,7 @@ def _form(wanted: str, name: str = "", fault: str | None = None) -> str:
 
 
 def _check(name: str, password: str) -> User:
-    """Errors: Refused. Takes as long for a name that does not exist."""
+    """The user with this name and password. Takes as long if there is no such name. Errors: Refused."""
     redis, address = site().redis, request.remote_addr or ""
     sign_in_throttle.enter(redis, name, address)
     try:

@@ -1,4 +1,4 @@
-"""Pages of the learning traces: the lanes for the team, the attempts at a video for its owner, everybody's own choice."""
+"""Pages of the learning traces: the lanes, for the team; the attempts at a video, for its owner; the choice of each person."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("trace_pages", __name__)
 
 @blueprint.app_template_global()
 def traces_are_on() -> bool:
-    """Is there anywhere to send them?"""
+    """Is there a lane that traces are sent by?"""
     return bool(site().settings.xapi.lane_names)
 
 
@@ -38,7 +38,7 @@ def lanes() -> ResponseReturnValue:
 @blueprint.get("/videos/<int:video_id>/traces")
 @access.needs("see-videos")
 def of_video(video_id: int) -> ResponseReturnValue:
-    """Errors: NotFound, also for another lecturer's."""
+    """Errors: NotFound, also for a video that this person may not see."""
     return render_template("video_traces.html", video=videos.get(video_id, require_user()))
 
 
@@ -53,9 +53,9 @@ def choose() -> ResponseReturnValue:
 
 
 def recording(video: Video) -> dict[str, Any] | None:
-    """What a video's page needs to record how it is watched (static/js/xapi). None: nothing is recorded.
+    """What a video's page needs to record how the video is watched (static/js/xapi); None: nothing is recorded.
 
-    `now` is the server's clock in milliseconds, which the page's follows.
+    `now` is the time of the server in milliseconds since 1970, to which the page sets its clock.
     """
     settings, person = site().settings, require_user()
     if not settings.xapi.lane_names or statements.is_out(person.id):

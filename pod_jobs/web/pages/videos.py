@@ -1,4 +1,4 @@
-"""The pages for people: the list of videos and a video's page. What moves in them comes from the API, by static/js."""
+"""The list of videos and the page of a video. Modules in static/js load from the API what changes while a page is open."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/videos/<int:video_id>")
 @access.needs("see-videos")
 def video(video_id: int) -> ResponseReturnValue:
-    """Errors: NotFound, also for another lecturer's."""
+    """Errors: NotFound, also for a video that this person may not see."""
     found = videos.get(video_id, access.require_user())
     return render_template(
         "video.html",
@@ -62,24 +62,24 @@ def video(video_id: int) -> ResponseReturnValue:
 
 
 def _versions() -> list[dict[str, Any]]:
-    """What a video can be made into beside what its player needs: {"name", "title", "is_sound"}."""
+    """The templates that make downloads, as {"name", "title", "is_sound"}: all but "web"."""
     others = [one for one in site().settings.templates.values() if not one.is_web]
     return [{"name": one.name, "title": _titles()[one.name], "is_sound": one.is_sound} for one in others]
 
 
 def _titles() -> dict[str, str]:
-    """Of every template, in the page's language, by name."""
+    """Name of each template -> its title in the page's language."""
     language = "fr" if str(get_locale()) == "fr" else "en"
     return {one.name: getattr(one.title, language) for one in site().settings.templates.values()}
 
 
 def _spoken() -> list[tuple[str, str]]:
-    """(code, name in the page's language) of what may be spoken in a recording, by name."""
+    """(code, name in the page's language) of each language that may be spoken in a recording, sorted by name."""
     locale = get_locale() or Locale("en")
     named = {code: locale.languages.get(code, name) for code, name in all_languages().items()}
     return sorted(named.items(), key=lambda one: one[1].casefold())
 
 
 def _shows_owners() -> bool:
-    """Whose a video is matters to those who see more than their own."""
+    """Do pages show the owners of videos? Only to people who see more than their own videos."""
     return access.may("see-all-videos")
