@@ -1,7 +1,7 @@
-"""Settings: settings.toml, then <home>/settings.toml, then POD_JOBS_… variables, into one frozen object.
+"""Settings: settings.toml, <home>/settings.toml and POD_JOBS_… variables become one frozen object. A later source wins.
 
-The only reader of the environment. Loaded once per process by `load` and passed down; there is no global object.
-Units are in the names; settings.toml says what each one does and holds the only defaults.
+Only this package reads the environment. `load` is called once per process, and the object is passed down; there is no
+global one. Names of fields end in their units. settings.toml explains each setting and holds its only default.
 """
 
 import os
@@ -24,7 +24,7 @@ from pod_jobs.settings.encode import (
 from pod_jobs.settings.faults import UNREADABLE, fault_lines, unreadable
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
-from pod_jobs.settings.sources import PREFIX, over, read_document, tree_of
+from pod_jobs.settings.sources import PREFIX, merge, read_document, tree_of
 from pod_jobs.settings.speech import SpeechSettings
 from pod_jobs.settings.xapi import XapiSettings
 from pod_jobs.storage import Storage
@@ -115,7 +115,7 @@ class RetentionSettings(Section):
 
 
 class Settings(Section):
-    """Everything, plus `home`: the instance folder (absolute), which holds database, media, logs, secrets and socket."""
+    """All settings, and `home`: the absolute path of the instance folder, with database, media, logs, secrets and socket."""
 
     home: Path
     redis: RedisSettings
@@ -157,12 +157,12 @@ class Settings(Section):
 
     @property
     def templates(self) -> dict[str, TemplateSettings]:
-        """What a video can be encoded by, by name; the web's first."""
+        """The templates by their names; "web" is the first."""
         return {one.name: one for one in (web_template(self.rendition), *self.template)}
 
     @property
     def media_folder(self) -> Path:
-        """For storage/, which alone knows what is in it."""
+        """The path of the media folder. Only storage/ may use it, because only storage/ knows what is in it."""
         return self.home / "media"
 
     @property
@@ -188,7 +188,7 @@ class Settings(Section):
 
     @property
     def xapi_home_page(self) -> str:
-        """The IRI that learners' accounts and activities hang on, without a slash at the end."""
+        """The IRI at the beginning of learners' accounts and of activities, without a slash at the end."""
         return self.xapi.home_page or self.public_url
 
     def expected_workers(self, queue_name: str) -> int:
@@ -198,16 +198,17 @@ class Settings(Section):
         return max(everywhere, here)
 
     def lrs_password(self, lane: str) -> str:
-        """From POD_JOBS_XAPI__PASSWORDS__<LANE>, else secrets/lrs_<lane>. Errors: SettingsError when there is neither."""
+        """The password from POD_JOBS_XAPI__PASSWORDS__<LANE>, or else from secrets/lrs_<lane>. Errors: SettingsError when there
+        is neither."""
         given = self.xapi.passwords.get(lane)
         return self.secret(f"lrs_{lane}") if given is None else given
 
     @property
     def redis_socket(self) -> Path:
-        """Socket of the embedded server: in the instance folder where that makes a short and plain path, else in /tmp.
+        """Socket of the embedded server: in the instance folder if its path is short and plain enough, else in /tmp.
 
-        A socket's path has at most 107 bytes; and redis-py cannot read CLIENT INFO, which RQ asks for, nor a unix: URL,
-        with a space, "=", "%" or "?" in it.
+        A socket's path has at most 107 bytes. With a space, "=", "%" or "?" in it, redis-py can neither read the answer to
+        CLIENT INFO, which RQ asks for, nor a unix: URL.
         """
         inside = self.home / "run" / "redis.sock"
         if re.fullmatch(r"[A-Za-z0-9/_.,+@-]{1,103}", str(inside)):
@@ -237,20 +238,20 @@ def find_home(given: str | Path | None = None) -> Path:
 
 
 def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
-    """All settings for the instance folder `home` (see `find_home`); `first` goes before all sources: web={"port": 9000}.
+    """All settings for the instance folder `home` (see `find_home`). `first` wins over all sources, such as web={"port": 9000}.
 
     Errors: SettingsError whose reason has one line per fault: "web.port: Input should be … (/srv/pod/settings.toml)".
     """
     folder = find_home(home)
     faults = _unknown_variables()
     try:
-        said = [
+        sources = [
             *map(read_document, _files(folder)),
             tree_of(os.environ, Settings.model_fields),
             first,
             {"home": folder},
         ]
-        settings = Settings.model_validate(reduce(over, said))
+        settings = Settings.model_validate(reduce(merge, sources))
     except ValidationError as error:
         faults = [*fault_lines(error, first, os.environ, _files(folder)), *faults]
     except UNREADABLE as error:
@@ -261,21 +262,22 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
 
 
 def _files(home: Path) -> list[Path]:
-    """The later wins."""
+    """The settings files; a later one wins."""
     return [ROOT / "settings.toml", home / "settings.toml"]
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment for a process of ours that `exec` starts: this one's, with POD_JOBS_HOME and `more`."""
+    """The environment for a process that we start: the present one with POD_JOBS_HOME and `more`."""
     return {**os.environ, "POD_JOBS_HOME": str(home), **more}
 
 
 def is_procfile_line() -> bool:
-    """Whether honcho started this process as a line of the Procfile."""
+    """Did honcho start this process as a line of the Procfile?"""
     return "HONCHO_PROCESS_NAME" in os.environ
 
 
 def _unknown_variables() -> list[str]:
+    """A fault for each POD_JOBS_… variable that names no section. Those that begin with POD_JOBS_TEST_ are for tests."""
     known = {*(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
     return [
         f"{name}: no such setting"

@@ -1,4 +1,4 @@
-"""[[dressing]] of settings.toml: what the video team offers to put around and over recordings."""
+"""[[dressing]] of settings.toml: watermarks and credits that the video team offers."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ Percent = Annotated[float, Field(gt=0, le=100)]
 
 
 class DressingSettings(Section):
-    """Files are relative to the instance folder; "" is none."""
+    """Paths of files are relative to the instance folder; "" means no file."""
 
     name: Annotated[str, Field(pattern=r"^[^\s,/][^\n,/]{0,39}$")]
     automatic: bool = False
@@ -32,7 +32,7 @@ class DressingSettings(Section):
 
 
 def dressing_faults(dressings: Sequence[DressingSettings], home: Path) -> Iterator[str]:
-    """What is wrong with them and their files, which are looked at from outside only."""
+    """One line for each fault of these entries and their files. Only the first bytes of a file are checked."""
     for one in dressings:
         for key in ("watermark", "opening", "ending"):
             name = getattr(one, key)

@@ -61,7 +61,7 @@ class RenditionSettings(Rung):
 
 
 class TemplateRenditionSettings(Rung):
-    """`crf` and `preset` on the scale of the template's codec; `mp4` counts in HLS, where downloads are an extra."""
+    """`crf` and `preset` are on the scale of the template's codec. `mp4` matters only for HLS, where it adds a download."""
 
     crf: Annotated[int, Field(ge=0, le=63)]
     preset: str
@@ -74,7 +74,7 @@ class TitleSettings(Section):
 
 
 class TemplateSettings(Section):
-    """One sort of outputs: a task of its own, beside the web's."""
+    """A recipe for one kind of outputs. Encoding a video by it is a task of its own."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$")]
     title: TitleSettings
@@ -87,7 +87,7 @@ class TemplateSettings(Section):
 
     @property
     def is_web(self) -> bool:
-        """Does an encode by it make the video, for the player? The others make files to download."""
+        """Does an encoding by this template make what the player shows? Other templates make files to download."""
         return self.name == WEB
 
     @property
@@ -96,7 +96,7 @@ class TemplateSettings(Section):
 
     @property
     def mp3_kbps(self) -> int:
-        """0: no MP3."""
+        """kb/s of the MP3; 0 = no MP3."""
         return (self.audio_kbps or 0) if self.container == "mp3" else 0
 
     @model_validator(mode="after")
@@ -137,7 +137,7 @@ class TemplateSettings(Section):
 
 
 def web_template(renditions: tuple[RenditionSettings, ...]) -> TemplateSettings:
-    """The one that is always there."""
+    """The template "web", which always exists; it has all `renditions`."""
     return TemplateSettings(
         name=WEB,
         title=TitleSettings(en="Web player", fr="Lecteur web"),
@@ -149,7 +149,7 @@ def web_template(renditions: tuple[RenditionSettings, ...]) -> TemplateSettings:
 
 
 def template_faults(templates: Sequence[TemplateSettings], renditions: Sequence[RenditionSettings]) -> Iterator[str]:
-    """What is wrong with them together."""
+    """One line for each fault that only shows when templates and renditions are compared."""
     rungs = {one.name for one in renditions}
     for one in templates:
         yield from (f"template {one.name}: there is no rendition {name!r}" for name in one.ladder if name not in rungs)

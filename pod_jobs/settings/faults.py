@@ -1,4 +1,4 @@
-"""What is wrong with the settings, a line for each fault: its key, what is wrong, and which file or variable says it."""
+"""Describes faults in the settings, one line each: the key, what is wrong, and the file or variable that sets it."""
 
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,8 +17,9 @@ UNREADABLE = (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError)
 def fault_lines(
     error: ValidationError, given: Mapping[str, Any], variables: Collection[str], files: Sequence[Path]
 ) -> Iterator[str]:
-    """ "web.port: Input should be … (/srv/pod/settings.toml)". What is `given` by the command line names no place; of the
-    variables' names and the `files`, which parse, the one that wins is named: the last file."""
+    """Lines such as "web.port: Input should be … (/srv/pod/settings.toml)". The place is the source that wins: one of the
+    names of `variables`, or the last of the `files` that sets the key. A value that is `given` by the command line has no
+    place. The files must be readable TOML."""
     documents = {path: read_document(path) for path in reversed(files)}
     found = error.errors()
     for one in found:
@@ -26,12 +27,12 @@ def fault_lines(
         if _is_echo(location, one["type"], [other["loc"] for other in found]):
             continue
         words = "no such setting" if one["type"] == "extra_forbidden" else one["msg"]
-        place = "" if _says(given, location) else _variable(location, variables) or _file(location, documents)
+        place = "" if _holds(given, location) else _variable(location, variables) or _file(location, documents)
         yield f"{_key(location)}: {words}" + (f" ({place})" if place else "")
 
 
 def unreadable(files: Sequence[Path]) -> Iterator[str]:
-    """A line for each file that is no TOML, or not ours to read."""
+    """A line for each file that is not valid TOML or cannot be read."""
     for path in files:
         try:
             read_document(path)
@@ -40,7 +41,7 @@ def unreadable(files: Sequence[Path]) -> Iterator[str]:
 
 
 def _is_echo(own: Location, kind: str, locations: Sequence[Location]) -> bool:
-    """pydantic calls a list too short when its only entry has a fault of its own."""
+    """Is this fault only a consequence of another? pydantic calls a list too short when its only entry has a fault."""
     return kind == "too_short" and any(len(one) > len(own) == 1 and one[:1] == own for one in locations)
 
 
@@ -48,7 +49,8 @@ def _key(location: Location) -> str:
     return ".".join(map(str, location)) or "settings"
 
 
-def _says(document: Any, location: Location) -> bool:
+def _holds(document: Any, location: Location) -> bool:
+    """Does `document` have a value at this place?"""
     for key in location:
         try:
             document = document[key]
@@ -58,16 +60,17 @@ def _says(document: Any, location: Location) -> bool:
 
 
 def _variable(location: Location, variables: Collection[str]) -> str:
-    """The one that sets it, or what it is a part of."""
+    """The variable that sets this value or a section with it; "" when there is none."""
     names = (PREFIX + "__".join(map(str, location[:depth])).upper() for depth in range(len(location), 0, -1))
     return next((name for name in names if name in variables), "")
 
 
 def _file(location: Location, documents: Mapping[Path, Any]) -> str:
-    """Where the key stands; of one that is missing, where it should. A list is one file's alone: they are not merged."""
+    """The file that sets this value. For a missing key, the file that sets its section or list; lists come from one file,
+    because they are not merged."""
     keys = tuple(takewhile(lambda key: isinstance(key, str), location))
     for depth in range(len(keys), -1, -1):
         for path, document in documents.items():
-            if _says(document, keys[:depth]):
+            if _holds(document, keys[:depth]):
                 return str(path)
     return ""

@@ -1,4 +1,4 @@
-"""What every section of the settings is: frozen, and without unknown keys; and kinds of values."""
+"""The base class of every section of the settings, and types of values that several sections use."""
 
 import json
 from typing import Annotated
@@ -14,8 +14,10 @@ def _listed(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
 
 
-Listed = BeforeValidator(_listed)  # a list, or JSON of one: what a variable can hold
+Listed = BeforeValidator(_listed)  # a list, or a list as JSON text, as a variable of the environment holds it
 
 
 class Section(BaseModel):
+    """Sections cannot be changed, and refuse unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)

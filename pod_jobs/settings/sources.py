@@ -1,4 +1,4 @@
-"""What says the settings, as trees of sections: the files, the environment's variables; and one over another."""
+"""Reads settings from files and from variables of the environment as nested dicts of sections, and merges them."""
 
 import tomllib
 from collections.abc import Collection, Mapping
@@ -9,25 +9,26 @@ PREFIX = "POD_JOBS_"
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Of a TOML file; empty when it is not there. Errors: TOMLDecodeError, UnicodeDecodeError, OSError."""
+    """The content of a TOML file; {} when there is no such file. Errors: TOMLDecodeError, UnicodeDecodeError, OSError."""
     return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 def tree_of(variables: Mapping[str, str], sections: Collection[str]) -> dict[str, Any]:
-    """POD_JOBS_WEB__PORT=9000 as {"web": {"port": "9000"}}: text, which pydantic reads as what the field wants."""
+    """The variables that set something, nested: POD_JOBS_WEB__PORT=9000 becomes {"web": {"port": "9000"}}. Values stay text;
+    pydantic converts them to the types of the fields."""
     tree: dict[str, Any] = {}
-    for name in sorted(variables):  # a whole section before its keys
+    for name in sorted(variables):  # sorted: a variable for a whole section comes before those for its keys
         section, *keys = name.removeprefix(PREFIX).lower().split("__")
         if name.startswith(PREFIX) and section in sections:
             value: Any = variables[name]
             for key in (*reversed(keys), section):
                 value = {key: value}
-            tree = over(tree, value)
+            tree = merge(tree, value)
     return tree
 
 
-def over(lower: Any, upper: Any) -> Any:
-    """Sections are merged key by key; of anything else, also of lists, the `upper` one counts."""
+def merge(lower: Any, upper: Any) -> Any:
+    """`lower` with the values of `upper`. Sections are merged key by key; any other value, also a list, is replaced."""
     if isinstance(lower, dict) and isinstance(upper, dict):
-        return lower | {key: over(lower.get(key), value) for key, value in upper.items()}
+        return lower | {key: merge(lower.get(key), value) for key, value in upper.items()}
     return upper

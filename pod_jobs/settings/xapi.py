@@ -10,7 +10,7 @@ LANE_NAME = r"^[a-z0-9]+(_[a-z0-9]+)*$"
 
 
 class LaneSettings(Section):
-    """One LRS."""
+    """One record store (LRS)."""
 
     name: Annotated[str, Field(pattern=LANE_NAME, max_length=20)]
     url: Annotated[str, Field(pattern=r"^https?://\S+$")]
@@ -43,12 +43,12 @@ class XapiSettings(Section):
             raise ValueError("lane: two have the same name")
         for lane in self.lane:
             longest_s = lane.connect_timeout_s + lane.read_timeout_s
-            least_s = 1.5 * longest_s  # it is renewed when a third is gone, and a request may begin right before
+            least_s = 1.5 * longest_s  # a lease is renewed after a third; one request may begin just before
             if self.lease_s < least_s:
                 raise ValueError(f"lease_s: lane {lane.name} waits up to {longest_s:g} s, so give {least_s:g} or more")
         return self
 
     @property
     def lane_names(self) -> tuple[str, ...]:
-        """Where statements go; nowhere when traces are switched off."""
+        """The names of the lanes that statements are sent by; none when traces are switched off."""
         return tuple(lane.name for lane in self.lane) if self.enabled else ()
