@@ -1,1 +1,1 @@
-"""The processes of an instance: what the Procfile's lines start, and what keeps them alive."""
+"""The processes of an instance: those that the lines of the Procfile start, and the supervisors that keep them alive."""

@@ -1,4 +1,4 @@
-"""python -m pod_jobs.processes server|janitor|…: one line of the Procfile."""
+"""`python -m pod_jobs.processes server|web|…` runs one line of the Procfile."""
 
 import sys
 

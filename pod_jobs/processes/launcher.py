@@ -1,4 +1,4 @@
-"""Starts the Procfile with honcho in this process, and also keeps the output in a rotated file.
+"""Runs the lines of the Procfile with honcho in this process, and also writes their output to a rotated file.
 
 honcho ends all lines when one ends, and sends SIGKILL some time after SIGTERM. Our lines end only when they are told to
 (supervisor.py).
@@ -25,12 +25,12 @@ KILL_MARGIN_S = 5.0  # beyond worker.stop_s
 LOG_BYTES = 10_000_000
 LOG_FILES = 5
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# At each start Valkey writes five lines that concern only machines short of memory (docs/administration.md).
+# At each start, Valkey writes five lines that matter only on machines with little memory (docs/administration.md).
 ONLY_FOR_THE_FILE = re.compile("overcommit_memory")
 
 
 def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
-    """Run every line until SIGTERM, SIGINT or SIGHUP, and return 0; or 1 when a line ended by itself and honcho ended all."""
+    """Run all lines until SIGTERM, SIGINT or SIGHUP, and return 0. Returns 1 if a line ended by itself and honcho ended all."""
     honcho.manager.KILL_WAIT = settings.worker.stop_s + KILL_MARGIN_S
     manager = InstanceManager(LoggingPrinter(sys.stdout, settings.home / "logs" / "pod_jobs.log"))
     env = Env({"app_root": str(procfile.parent), "procfile": procfile.name})
@@ -38,7 +38,7 @@ def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
         variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env)
         manager.add_process(line.name, line.cmd, env=variables, cwd=str(procfile.parent))
     logging.raiseExceptions = False  # on a full disk, logging would fill the terminal with its tracebacks
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # it is ignored under nohup
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     gc.freeze()  # honcho forks a reader per line
     manager.loop()
@@ -54,7 +54,7 @@ class InstanceManager(Manager):  # type: ignore[misc]  # honcho has no types
 
     def __init__(self, printer: Printer) -> None:
         super().__init__(printer)
-        self.asked = False  # a signal ended it, not a line
+        self.asked = False  # True when a signal, and not the end of a line, asked for the stop
 
     def terminate(self) -> None:
         self.asked = self.asked or not super()._any_stopped()
@@ -90,7 +90,7 @@ class LoggingPrinter(Printer):  # type: ignore[misc]
 
     def _emit(self, message: Message) -> None:
         text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
-        lines = [CONTROL.sub("\ufffd", line) for line in text.splitlines()]  # names may hold any of them
+        lines = [CONTROL.sub("\ufffd", line) for line in text.splitlines()]  # a file name may hold control characters
         for line in lines:
             words = f"{message.name} | {line}"
             self.file.emit(logging.LogRecord("honcho", logging.INFO, "", 0, words, None, None))

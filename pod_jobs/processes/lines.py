@@ -1,6 +1,6 @@
-"""The lines of the Procfile. Each loads the settings, makes or awaits what it needs, and supervises its children.
+"""The lines of the Procfile. Each line loads the settings, prepares what it needs, and supervises its child processes.
 
-The supervisor itself imports little. Its children import Flask, RQ and peewee.
+The supervisor itself imports little, to stay small. Its children import Flask, RQ and peewee.
 """
 
 import gc
@@ -27,14 +27,14 @@ SERVER_STOP_S = 5.0  # for Valkey to write its file, which takes milliseconds
 def main(name: str) -> int:
     """Run the line `name` until it is told to stop. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for of_rq in ("rq.worker", "rq.job"):  # they write five lines about each job; our own loggers write what matters
+    for of_rq in ("rq.worker", "rq.job"):  # they write five lines per job; ours say what matters
         logging.getLogger(of_rq).setLevel(logging.WARNING)
     os.umask(0o027)  # other users of the host may not read recordings and database
     try:
         settings = load()
         home.make_folders(settings)
         supervise(_server_line(settings) if name == "server" else _client_line(settings, name))
-    except PodJobsError as error:  # of the supervisor, or of a child
+    except PodJobsError as error:  # in the supervisor, or in a child
         print(f"{error.sentence} {error.reason}", file=sys.stderr)  # noqa: T201  # logging would add nothing
         return 1
     return 0
@@ -82,7 +82,7 @@ def _run_janitor(settings: Settings) -> None:
     from pod_jobs.jobs.table import JOB_TYPES
 
     prepare(settings)
-    gc.freeze()  # imported modules stay to the end, so the collector need not visit them
+    gc.freeze()  # the garbage collector need not visit imported modules, which stay to the end
     janitor.run(settings, JOB_TYPES)
 
 

@@ -1,15 +1,17 @@
-"""gunicorn's worker with threads, in which a client that is silent or slow holds no thread.
+"""gunicorn's worker with threads, changed so that a silent or slow client holds no thread.
 
-Life of a connection. The one thread that accepts does all the waiting; those of the pool only work.
-1. It waits for the head of a request, 10 s. Browsers keep a connection for later: that may be idle for a while first.
-2. A body that is no upload is waited for too, at the pace of a small body. An upload begins with its head alone: it is read
-   by its thread, piece by piece, so that nothing of it is lost (web/intake/).
-3. A thread answers. What the client does not take at once stays with the connection (web/guards/slow_clients.py).
-4. It waits until the client takes more, which a thread then sends: reading the file may take long on a shared disk.
-5. It is kept for the next request, or parts: no more is sent, and what still comes is read and thrown away for 2 s.
+The life of a connection. The thread that accepts connections does all the waiting; the threads of the pool only work.
+1. The connection waits up to 10 s for the head of a request. One that a browser keeps open for later may be idle before.
+2. A body that is no upload is waited for too, at the pace of a small body. A request with an upload gets its thread after
+   its head: the thread receives the body piece by piece, so that nothing of it is lost (web/intake/).
+3. A thread answers. The part that the client does not take at once stays with the connection (web/guards/slow_clients.py).
+4. The connection waits until the client takes more. Then a thread sends, because reading a file from a shared disk may take
+   long.
+5. The connection is kept for the next request, or closed: nothing more is sent, and for 2 s what still arrives is read and
+   discarded.
 
-The waiting ones are few enough to be looked through once a second. When there is no room for another one, that which has waited
-longest for a head goes; of one address there are `app.connections_per_address` at most.
+All waiting connections are checked once a second; they are few enough. When there is no room for a new connection, the one
+that has waited longest for a head is closed. One address may have at most `app.connections_per_address` connections.
 """
 
 import errno
@@ -30,14 +32,14 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from pod_jobs.web.guards import slow_clients
 from pod_jobs.web.guards.slow_clients import Pace, PacedSocket
 
-HEAD_BYTES = 70_000  # more than gunicorn takes: it refuses the head then, in its own words
-BODY_BYTES = 4_000_000  # a larger one is refused by the app without being read
-MEMORY_BYTES = 64_000  # of one body; what is larger is in a temporary file
+HEAD_BYTES = 70_000  # more than gunicorn accepts; gunicorn itself refuses such a head
+BODY_BYTES = 4_000_000  # the app refuses a larger body without reading it
+MEMORY_BYTES = 64_000  # a larger body is kept in a temporary file
 PIECE_BYTES = 65_536
 ACCEPTED_AT_ONCE = 50
-IDLE_S = 15.0  # between two requests
-LOOK_S = 1.0
-OURS = ("127.0.0.1", "::1", "::ffff:127.0.0.1", "")  # workers, command line, a proxy on this host: not counted
+IDLE_S = 15.0  # the longest time between two requests
+LOOK_S = 1.0  # between two checks for connections that have waited too long
+OURS = ("127.0.0.1", "::1", "::ffff:127.0.0.1", "")  # not limited: workers, command line, a proxy on this host
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
 EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
@@ -47,22 +49,22 @@ TEMPORARY = (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE)
 
 
 class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's, and what is known of a request that is not whole."""
+    """gunicorn's connection with the state of a request that is not complete yet."""
 
     def __init__(self, cfg: Any, sock: PacedSocket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
         self.address = client[0] if isinstance(client, tuple) else ""
-        self.received = bytearray()  # of the head, and what came with it
-        self.body: IO[bytes] | None = None  # all of the request so far, once the head is whole
-        self.missing = 0  # bytes of the body
-        self.began = 0.0
+        self.received = bytearray()  # the head as far as it has arrived, and bytes that came with it
+        self.body: IO[bytes] | None = None  # once the head is complete: all of the request that has arrived
+        self.missing = 0  # bytes of the body that have not arrived
+        self.began = 0.0  # monotonic: when waiting for the body began
         self.got = 0  # bytes since `began`
-        self.is_kept = False  # for another request, when the answer is sent
+        self.is_kept = False  # True: after the answer, the connection is kept for another request
         self.waits_for_head = False
 
 
 def missing_bytes(head: bytes, with_head: int) -> int:
-    """What must still come before a thread may take the request, of whose body `with_head` bytes are there."""
+    """How many bytes must still arrive before a thread may take the request. `with_head` bytes of its body are there."""
     length = LENGTH.search(head)
     method, path = (*head.partition(b"\r\n")[0].decode("latin-1").split(" "), "", "")[:2]
     if length is None or int(length[1]) > BODY_BYTES or slow_clients.is_upload(method, path.partition("?")[0]):
@@ -71,11 +73,11 @@ def missing_bytes(head: bytes, with_head: int) -> int:
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """See the life of a connection above. Methods with `_on_` are called by the poller."""
+    """See the life of a connection above. The poller calls the methods whose names begin with `_on_`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._waiting: dict[Connection, float] = {}  # -> monotonic instant at which it has waited long enough
+        self._waiting: dict[Connection, float] = {}  # -> monotonic instant until which it may wait
         self._of_address: Counter[str] = Counter()
         self._most_of_address = getattr(self.app, "connections_per_address", 0)
         self._looked_at = 0.0
@@ -83,7 +85,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     # --- 1, 2: a request comes -------------------------------------------------------------------------------------
 
     def accept(self, listener: Any) -> None:
-        """Some of those who wait to be let in; a crowd that comes back at once does not keep the others waiting outside."""
+        """Accept several connections at once, so that a crowd of clients that reconnect does not keep others waiting."""
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 client, address = listener.accept()
@@ -91,9 +93,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 if error.errno not in TEMPORARY:
                     raise
                 return
-            self._let_in(client, address, listener.getsockname())
+            self._admit(client, address, listener.getsockname())
 
-    def _let_in(self, client: socket.socket, address: Any, server: Any) -> None:
+    def _admit(self, client: socket.socket, address: Any, server: Any) -> None:
         conn = Connection(self.cfg, PacedSocket(client.detach()), address, server)
         self.nr_conns += 1
         self._of_address[conn.address] += 1
@@ -113,7 +115,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         piece = self._read(conn)
         if not piece:
             return
-        if conn.initialized and not conn.received:  # it was kept, and speaks again
+        if conn.initialized and not conn.received:  # it was kept idle, and a request begins
             self._waiting[conn] = time.monotonic() + slow_clients.HEAD.grace_s
         conn.received += piece
         if self._has_whole_head(conn, len(piece)):
@@ -125,7 +127,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         return at >= 0 or len(conn.received) > HEAD_BYTES
 
     def _take_body(self, conn: Connection) -> None:
-        """The head is whole. To a thread, or wait for the body."""
+        """The head is complete: hand the request over to a thread, or wait for the body."""
         received = bytes(conn.received)
         head, end, rest = received.partition(b"\r\n\r\n")
         conn.received = bytearray()
@@ -133,10 +135,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         if not conn.missing:
             self._hand_over(conn, BytesIO(received))
             return
-        conn.body = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # closed when it is read, or dropped
+        conn.body = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # closed after it is read, or with the connection
         conn.body.write(received)
         conn.began, conn.got = time.monotonic(), 0
-        if EXPECT.search(head + b"\r\n") and not self._say(conn, CONTINUE):
+        if EXPECT.search(head + b"\r\n") and not self._send(conn, CONTINUE):
             return
         self._wait(conn, selectors.EVENT_READ, self._on_body, self._allowed_s(conn, slow_clients.SMALL_BODY))
 
@@ -156,7 +158,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     @staticmethod
     def _allowed_s(conn: Connection, pace: Pace) -> float:
-        """How long the next bytes may take."""
+        """How many seconds the next bytes may take."""
         return min(pace.silence_s, conn.began + pace.grace_s + conn.got / pace.bytes_per_s - time.monotonic())
 
     def _hand_over(self, conn: Connection, request: IO[bytes]) -> None:
@@ -168,13 +170,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     # --- 3: a thread answers ---------------------------------------------------------------------------------------
 
     def handle(self, conn: Connection) -> Any:
-        """One request, which gunicorn reads again from the connection."""
+        """Serve one request. gunicorn reads it from the connection, where it was put ahead."""
         conn.sock.follow(slow_clients.HEAD)
         outcome = super().handle(conn)
         return outcome and not conn.sock.is_over
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
-        """One request, without what is left of its body: that is not waited for here."""
+        """Serve one request, and do not wait for the rest of a body that the app has not read."""
         try:
             return super().handle_request(req, conn)
         finally:
@@ -183,10 +185,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     # --- 4, 5: the client takes the answer ---------------------------------------------------------------------------
 
     def finish_request(self, conn: Connection, fs: "Future[bool]") -> None:
-        """A thread has done what it could."""
+        """A thread has served the request, or has sent as much as the client took."""
         try:
             conn.is_kept = fs.result()
-        except Exception:  # noqa: BLE001  # of an outside program's connection; gunicorn has logged what is to be logged
+        except Exception:  # noqa: BLE001  # the connection failed; gunicorn has logged what matters
             self._drop(conn)
             return
         if conn.sock.has_unsent:
@@ -194,7 +196,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         elif conn.is_kept:
             self._await_next(conn)
         else:
-            self._part(conn)
+            self._close_gently(conn)
 
     def _on_writable(self, conn: Connection, _: Any) -> None:
         self._wake(conn)
@@ -207,14 +209,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         return conn.is_kept
 
     def _await_next(self, conn: Connection) -> None:
-        """Of a client that does not wait for answers the next request may be here already."""
+        """Wait for the next request. It may have arrived already, if the client does not wait for answers (pipelining)."""
         conn.received = bytearray(conn.parser.unreader.take_buffered() + conn.sock.take_ahead())
         if conn.received and self._has_whole_head(conn, len(conn.received)):
             self._take_body(conn)
         else:
             self._await_head(conn, IDLE_S if self.alive else 0.0)
 
-    def _part(self, conn: Connection) -> None:
+    def _close_gently(self, conn: Connection) -> None:
+        """Send nothing more, but read for a moment what the client still sends; see slow_clients.REST."""
         try:
             conn.sock.end_writing()
         except OSError:
@@ -239,7 +242,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.poller.unregister(conn.sock)
 
     def _read(self, conn: Connection) -> bytes:
-        """What is there; b"" when nothing is, or the client is gone and so is the connection."""
+        """The bytes that have arrived; b"" if there are none. If the client is gone, its connection is dropped."""
         try:
             piece: bytes = conn.sock.read_now(PIECE_BYTES)
         except BlockingIOError:
@@ -250,8 +253,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self._drop(conn)
         return piece
 
-    def _say(self, conn: Connection, words: bytes) -> bool:
-        """False when the client is gone, and so is the connection."""
+    def _send(self, conn: Connection, words: bytes) -> bool:
+        """Send a short answer. False if the client is gone; its connection is dropped then."""
         try:
             conn.sock.sendall(words)
         except OSError:
@@ -275,7 +278,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self._drop(oldest)
 
     def murder_pending(self) -> None:
-        """gunicorn calls it in each turn of its loop: who has waited too long goes."""
+        """Close the connections that have waited too long. gunicorn calls this in each turn of its loop."""
         now = time.monotonic()
         if now - self._looked_at < LOOK_S and self.alive:
             return
@@ -285,13 +288,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 self._wake(conn)
                 conn.body.close()
                 conn.body = None
-                if self._say(conn, TOO_SLOW):
-                    self._part(conn)
+                if self._send(conn, TOO_SLOW):
+                    self._close_gently(conn)
             else:
                 self._drop(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """At a stop: who is between two requests gets until `deadline`."""
+        """At a stop, a connection between two requests may wait until `deadline`. gunicorn calls this."""
         for conn, until in self._waiting.items():
             if conn.waits_for_head:
                 self._waiting[conn] = min(until, deadline)

@@ -1,14 +1,14 @@
 """Keeps the child processes of one Procfile line alive, and ends them in good order.
 
 The life of a line:
-1. The line's process is this supervisor. It is small and has one thread and no signal handler (signals are blocked and
-   waited for). It forks its children. Each child leads a process group of its own, so that a signal from the terminal or
-   from honcho to the line's group reaches only the supervisor.
+1. The line's process is this supervisor. It is small, and has one thread and no signal handler: it blocks signals and waits
+   for them. It forks its children. Each child leads a process group of its own, so that a signal from the terminal or from
+   honcho to the line's group reaches only the supervisor.
 2. A child that ends, for whatever reason, is started again after 0.2 s, 0.4 s … 10 s. After a minute of life the wait
    begins anew. Processes that a child left behind, in its process group or outside, are killed.
 3. At SIGTERM or SIGINT, or when the starter of the line is gone, `before_stop` runs. Then the children get SIGTERM and
-   `stop_s` seconds, what is left gets SIGKILL, and the supervisor exits with 0. It never exits in another way, because
-   honcho would then end everything.
+   `stop_s` seconds, those that are left get SIGKILL, and the supervisor exits with 0. It never exits in another way,
+   because honcho would then end all lines.
 4. If the supervisor itself is killed, the kernel sends SIGTERM to its children.
 """
 
@@ -26,7 +26,7 @@ from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_ado
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
-STABLE_S = 60.0  # after a life of this length, a child starts again after the first wait
+STABLE_S = 60.0  # a child that lived for so long is replaced after FIRST_WAIT_S
 WATCH_S = 0.5  # between two checks whether the supervisor's own starter is alive
 STOP = frozenset({signal.SIGTERM, signal.SIGINT})
 WAITED_FOR = STOP | {signal.SIGCHLD}
@@ -43,7 +43,7 @@ class Line:
     count: int = 1
     stop_s: float = 4.0
     before_stop: Callable[[], None] | None = None
-    watch_starter: bool = False  # end when parent or grandparent is gone; these are honcho and its reader of this line
+    watch_starter: bool = False  # end when parent or grandparent (honcho, and its reader of this line) is gone
     holds: object = None  # a file whose lock lasts as long as the line
 
 
@@ -71,7 +71,7 @@ def supervise(line: Line) -> None:
     """Run the line until it is told to stop. Each child calls `line.run` and exits, without running the caller's code."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
     adopt_orphans()
-    gc.freeze()  # else the collector's marks make each child copy the memory of all imported modules
+    gc.freeze()  # else the garbage collector would make each child copy the memory of imported modules
     slots = [Slot() for _ in range(line.count)]
     if _in_child(line, slots):
         line.run()
@@ -113,7 +113,7 @@ def _fill(slots: list[Slot]) -> bool:
         slot.started_at = monotonic()
         slot.pid = os.fork()
         if slot.pid == 0:
-            os.setpgid(0, 0)  # in the child, so that it is done before `run`
+            os.setpgid(0, 0)  # done by the child itself, and so before `run`
             die_with_parent(supervisor, signal.SIGTERM)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED_FOR)
             return False
@@ -144,7 +144,7 @@ def _stop(line: Line, slots: list[Slot]) -> None:
         line.before_stop()
     living = [slot for slot in slots if slot.pid]
     for slot in living:
-        os.kill(slot.pid, signal.SIGTERM)  # at worst a zombie, because only we reap
+        os.kill(slot.pid, signal.SIGTERM)  # its id cannot be another process's: only we reap it
     deadline = monotonic() + line.stop_s
     while living and (left_s := deadline - monotonic()) > 0:
         for slot in _with_ended_child(living):

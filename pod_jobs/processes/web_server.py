@@ -1,4 +1,4 @@
-"""Runs the web app under gunicorn with few processes and many threads: an upload holds a thread, a slow client does not."""
+"""Runs the web app with gunicorn in few processes with many threads. An upload holds a thread; a slow client does not."""
 
 import logging
 import resource
@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 GRACEFUL_S = 3  # time for requests to end when the server stops
 SILENCE_S = 60  # a gunicorn worker that gives no sign of life for so long is replaced
-MOST_CONNECTIONS = 4000  # of one web process
-OTHER_FILES = 300  # that it has open: threads with their databases, log, this program
+MOST_CONNECTIONS = 4000  # per web process
+OTHER_FILES = 300  # files that a web process opens beside its connections: databases of its threads, log, program
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -23,7 +23,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        # behind a proxy all come from its address
+        # behind a proxy, all connections come from the proxy's address
         self.connections_per_address = 0 if settings.web.behind_proxy else settings.limits.connections
         super().__init__()
 
@@ -50,7 +50,8 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _room_for_connections() -> int:
-    """How many a web process can have: each may be sending a file. Takes what the system allows this user to open."""
+    """How many connections a web process can have; each may also have a file open. Raises the limit of open files as far as
+    the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * MOST_CONNECTIONS + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
