@@ -1,1 +1,1 @@
-"""The command `pod-jobs`. One file per group of commands; `root.py` puts them together."""
+"""The command `pod-jobs`. Each file has a group of its commands; `root.py` registers them."""

@@ -1,4 +1,4 @@
-"""pod-jobs user … and pod-jobs token …: who may sign in, and with what. Works on the database itself, on the web host."""
+"""pod-jobs user … and pod-jobs token …: people and their keys. These commands use the database itself, on the web host."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pod_jobs.cli.base import InstanceGroup, echo_json, echo_table, load_setting
 from pod_jobs.cli.words import local_time
 from pod_jobs.settings import Settings
 
-ROLES = tuple(role for role in permissions.ROLES if role != "worker")  # the workers' user is made by `up`
+ROLES = tuple(role for role in permissions.ROLES if role != "worker")  # `up` makes the user of the workers
 
 
 @click.group(cls=InstanceGroup)
@@ -39,7 +39,7 @@ def add_user(name: str, role: str, link: bool) -> None:
 @user.command("passwd")
 @click.argument("name")
 @click.option("--link", is_flag=True, help="Print a one-time sign-in link instead of setting a password.")
-@click.option("--revoke-tokens", is_flag=True, help="Also make this person's API tokens worthless.")
+@click.option("--revoke-tokens", is_flag=True, help="Also revoke this person's API tokens.")
 def set_password(name: str, link: bool, revoke_tokens: bool) -> None:
     """Give a person a new password. It is asked for, or read from standard input. Open sessions end."""
     from pod_jobs.catalog.store import users
@@ -60,7 +60,7 @@ def set_password(name: str, link: bool, revoke_tokens: bool) -> None:
 @user.command("off")
 @click.argument("name")
 def switch_off(name: str) -> None:
-    """Switch a person off: password, open sessions and links, API tokens all stop working at once."""
+    """Switch a person off: password, open sessions, links and API tokens stop working at once."""
     from pod_jobs.catalog.store import users
     from pod_jobs.instance.prepare import SYSTEM_USERS
 
@@ -75,7 +75,7 @@ def switch_off(name: str) -> None:
 @user.command("on")
 @click.argument("name")
 def switch_on(name: str) -> None:
-    """Let a person who was switched off sign in again. Tokens have to be made anew."""
+    """Let a person who was switched off sign in again. Revoked tokens stay revoked."""
     from pod_jobs.catalog.store import users
 
     with _catalog():
@@ -87,7 +87,7 @@ def switch_on(name: str) -> None:
 @user.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def list_users(as_json: bool) -> None:
-    """Everybody, with their role."""
+    """List all people with their roles."""
     from pod_jobs.catalog.store import users
 
     with _catalog():
@@ -109,7 +109,7 @@ def token() -> None:
 @click.argument("name")
 @click.option("--label", default="", help="What it is for.")
 def add_token(name: str, label: str) -> None:
-    """Create a key that acts as the user NAME and print it, this once."""
+    """Create a key that acts as the user NAME, and print it. It cannot be shown again."""
     from pod_jobs.catalog.store import users
 
     with _catalog():
@@ -121,7 +121,7 @@ def add_token(name: str, label: str) -> None:
 @token.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def list_tokens(as_json: bool) -> None:
-    """Every key, without its text."""
+    """List all keys, without their texts."""
     from pod_jobs.catalog.store import users
 
     with _catalog():
@@ -148,7 +148,7 @@ def list_tokens(as_json: bool) -> None:
 @token.command("revoke")
 @click.argument("token_id", type=int)
 def revoke_token(token_id: int) -> None:
-    """Make the key of that id (see token list) worthless."""
+    """Revoke the key with this id, which `token list` shows."""
     from pod_jobs.catalog.store import users
 
     with _catalog():
@@ -159,7 +159,7 @@ def revoke_token(token_id: int) -> None:
 
 @contextmanager
 def _catalog() -> Iterator[Settings]:
-    """The instance's database, prepared and open."""
+    """Open the instance's database, with its tables made or migrated."""
     from pod_jobs.catalog import database
     from pod_jobs.instance.prepare import prepare
 
@@ -170,7 +170,7 @@ def _catalog() -> Iterator[Settings]:
 
 
 def _ask_password_hash() -> str:
-    """Never from an argument: other users of the machine see those."""
+    """Ask for a password, or read it from standard input. It is no argument, because other users of the host see arguments."""
     from werkzeug.security import generate_password_hash
 
     from pod_jobs.catalog.store import users

@@ -1,4 +1,4 @@
-"""The running web app as the command line sees it: its REST API, with the instance's own token."""
+"""The command line's client of the web app's REST API. It uses the instance's own token."""
 
 import re
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 30
 PAGE = 200
 OPEN = ("waiting", "running")  # states of a task that has not ended
-NAMED = re.compile(r"(?:attempt|lane|task|token|video) \S+")  # what a 404 of ours says it looked for
+NAMED = re.compile(r"(?:attempt|lane|task|token|video) \S+")  # the reason of a 404 names what was not found
 
 
 class Api:
-    """One session to /api/v1. Errors: Fault with the app's own sentence, or one that says that it is not there."""
+    """One session to /api/v1. Errors of all methods: Fault, with the app's sentence, or when the app does not answer."""
 
     def __init__(self, settings: Settings) -> None:
         demand_instance(settings)
         self.url = f"{settings.catalog_url}/api/v1"
         self._home = settings.home
         self._session = requests.Session()
-        self._session.trust_env = False  # no proxy and no .netrc of the environment between us and the app
+        self._session.trust_env = False  # ignore proxies and .netrc of the environment
         self._session.headers["Authorization"] = f"Token {settings.secret('cli_token')}"
 
     def get(self, path: str, **query: object) -> Any:
@@ -37,7 +37,7 @@ class Api:
         return self.call("POST", path, json=body).json()
 
     def pages(self, path: str, name: str, **query: object) -> Iterator[dict[str, Any]]:
-        """Every item of the list `name` that `path` gives in pages."""
+        """All items of the list `name` in the answers of `path`, page after page."""
         before = None
         while True:
             answer = self.get(path, limit=PAGE, before=before, **query)
@@ -47,7 +47,7 @@ class Api:
                 return
 
     def call(self, method: str, path: str, *, read_s: float = READ_TIMEOUT_S, **options: Any) -> requests.Response:
-        """Any request; options as for requests."""
+        """Send any request; `options` are those of requests."""
         try:
             answer = self._session.request(
                 method, self.url + path, timeout=(CONNECT_TIMEOUT_S, read_s), allow_redirects=False, **options

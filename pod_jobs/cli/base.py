@@ -1,6 +1,6 @@
-"""What every command shares: --home, the settings, how an error looks, columns.
+"""Shared by all commands: --home, the settings, the look of errors, tables.
 
-Exit codes: 0, 1 = a fault, 2 = the command line cannot be understood.
+Exit codes: 0 = success, 1 = a fault, 2 = the command line cannot be understood.
 """
 
 import json
@@ -20,7 +20,7 @@ C1 = re.compile(r"[\x7f-\x9f]")
 
 
 class Fault(click.ClickException):
-    """An error of ours, for a person: the sentence, then the reason."""
+    """An error shown to a person: the sentence, and the reason below it."""
 
     def __init__(self, sentence: str, reason: str = "") -> None:
         lines = [sentence, *(f"  {line}" for line in reason.splitlines())]
@@ -33,7 +33,7 @@ def _remember_home(context: click.Context, _parameter: click.Parameter, value: s
 
 
 def home_option() -> click.Option:
-    """--home, which works before and after a command's name."""
+    """The option --home, which is accepted before and after the name of a command."""
     return click.Option(
         ["--home"],
         metavar="DIR",
@@ -52,7 +52,7 @@ class InstanceCommand(click.Command):
 
 
 class InstanceGroup(click.Group):
-    """Commands with --home, whose errors of ours end in words, not in a traceback."""
+    """Commands with --home. A PodJobsError in them is shown as a Fault, without a traceback."""
 
     command_class = InstanceCommand
     group_class = type
@@ -74,26 +74,26 @@ def chosen_home() -> Path:
 
 
 def load_settings() -> Settings:
-    """Of that instance, with the port that it runs on. Errors: SettingsError."""
+    """The settings of the chosen instance, with the port on which it runs. Errors: SettingsError."""
     home = chosen_home()
     port = noted_port(home)
     return load(home, web={"port": port}) if port else load(home)
 
 
 def demand_instance(settings: Settings) -> None:
-    """Errors: Fault when nothing was ever started in this folder."""
+    """Check that an instance was started in this folder before. Errors: Fault."""
     if not (settings.home / "secrets" / "cli_token").exists():
         raise Fault(f"There is no instance in {settings.home}.", f"./run up --home '{settings.home}' starts one")
 
 
 def echo_json(value: object) -> None:
-    """One line, so that several are easy to read one by one."""
-    text = json.dumps(value, ensure_ascii=False)  # leaves DEL and the C1 controls as they are
+    """Print `value` as one line of JSON, so that a program can read several values line by line."""
+    text = json.dumps(value, ensure_ascii=False)  # json escapes neither DEL nor the C1 controls
     click.echo(C1.sub(lambda found: rf"\u{ord(found[0]):04x}", text))
 
 
 def echo_table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:
-    """Aligned columns under a head; the last column is as wide as it likes. None is "-": a task without a video."""
+    """Print aligned columns under a head. None is shown as "-", for instance for the video of a task that has none."""
     table = [[harmless("-" if cell is None else str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(head), *table]) for column in range(len(head))]
     for row in [list(head), *table]:

@@ -1,4 +1,4 @@
-"""pod-jobs transcribe and pod-jobs captions: captions without a server."""
+"""pod-jobs transcribe and pod-jobs captions: make and check captions without a running instance."""
 
 import sys
 import tempfile

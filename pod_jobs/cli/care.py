@@ -1,4 +1,4 @@
-"""pod-jobs doctor and pod-jobs rq: looking after an instance."""
+"""pod-jobs doctor and pod-jobs rq: check an instance, and use RQ's own tools on it."""
 
 import dataclasses
 import os
@@ -16,8 +16,8 @@ RQ_CLASSES = {
     "RQ_QUEUE_CLASS": "pod_jobs.jobs.rq_classes.PodQueue",
     "RQ_WORKER_CLASS": "pod_jobs.jobs.worker.PodWorker",
 }
-RQ_PATIENT = "pod_jobs.jobs.connection.PatientRedis"  # for `rq worker`, which must outlive an outage
-RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for everything else: a person waits for the answer
+RQ_PATIENT = "pod_jobs.jobs.connection.PatientRedis"  # for `rq worker`, which must survive an outage
+RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for all other commands, because a person waits for the answer
 
 
 @click.command(cls=InstanceCommand)

@@ -1,4 +1,4 @@
-"""pod-jobs encode and pod-jobs probe: the media library alone, without a server. For scripts and benchmarks."""
+"""pod-jobs encode and pod-jobs probe: the media library without a running instance, for scripts and benchmarks."""
 
 import sys
 from dataclasses import asdict
@@ -54,7 +54,7 @@ def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) 
 @click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def probe(file: Path, as_json: bool) -> None:
-    """What is in FILE, as the encoding worker sees it; the sentence of a refusal when it would refuse it."""
+    """Show what is in FILE, as the encoding worker reads it, or the sentence with which it would refuse the file."""
     from pod_jobs.jobs.encode import build_plan
     from pod_jobs.media.probing.probe import facts_of
     from pod_jobs.media.probing.probe import probe as run

@@ -1,4 +1,4 @@
-"""Options of the commands that order an encode: what is kept of a recording, what goes around, over and beside it."""
+"""Options of the commands that order an encoding: parts to keep, dressing, second recording; and those for captions."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +49,7 @@ OF_SPEECH = (
 
 
 def with_options(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
-    """All of `options` on one command."""
+    """A decorator that adds `options` to a command, in this order."""
 
     def decorate(command: F) -> F:
         for option in reversed(options):
@@ -60,7 +60,7 @@ def with_options(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
 
 
 def as_order(said: dict[str, Any]) -> dict[str, Any]:
-    """OF_VIDEOS as the API's options."""
+    """The values of OF_VIDEOS as options of the API."""
     order = {name: said[name] for name in ("dressing", "opening", "ending", "second") if said[name] is not None}
     if said["keep"]:
         order["keep"] = [_range(words) for words in said["keep"]]
@@ -68,14 +68,14 @@ def as_order(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_wish(said: dict[str, Any]) -> dict[str, Any]:
-    """OF_SPEECH as the API's options of an upload."""
+    """The values of OF_SPEECH as options of an upload by the API."""
     known = {"language": said["language"], "glossary": list(said["term"]) or None, "automatic": said["automatic"]}
     wish = {name: value for name, value in known.items() if value is not None}
     return {"speech": wish} if wish else {}
 
 
 def as_plan(plan: EncodePlan, settings: Settings, template: str, said: dict[str, Any]) -> EncodePlan:
-    """`plan` of that template with OF_FILES."""
+    """`plan`, which is by `template`, with the values of OF_FILES."""
     from pod_jobs.jobs.encode.dress import dressed
 
     others = {name: said[name].absolute() for name in ("opening", "ending", "second") if said[name]}

@@ -1,4 +1,4 @@
-"""All commands in one group."""
+"""The command `pod-jobs` with all its commands."""
 
 import click
 

@@ -1,6 +1,6 @@
-"""pod-jobs active, waiting, requeue, cancel: the tasks of videos.
+"""pod-jobs active, waiting, requeue, cancel and reports: the tasks of videos, and reports on their way.
 
-An ID is a video's number, or one of its tasks: t12, or RQ's name for it, encode-12-g1.
+An ID is the number of a video, or a task: t12, or RQ's name for its job, encode-12-g1.
 """
 
 import re
@@ -16,7 +16,7 @@ from pod_jobs.cli.words import describe_task, local_time
 from pod_jobs.media_folder import KIND, WEB
 
 AGAIN = ("error", "cancelled")
-ADJECTIVES = {"error": "failed"}  # of states, where they are none themselves
+ADJECTIVES = {"error": "failed"}  # for states whose name is no adjective
 ENCODE_AGAIN = f" What is done is encoded again by: requeue --template {WEB} {{video}}"
 TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)([0-9]+)(?:-g[0-9]+)?")
 
@@ -24,7 +24,7 @@ TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)([0-9]+)(?:-g[0-9]+)?")
 @click.command(cls=InstanceCommand)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
 def active(as_json: bool) -> None:
-    """Tasks that a worker is running."""
+    """List tasks that a worker is running."""
     found = list(Api(load_settings()).pages("/tasks", "tasks", state="running"))
     if as_json:
         echo_json(found)
@@ -39,7 +39,7 @@ def active(as_json: bool) -> None:
 @click.command(cls=InstanceCommand)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
 def waiting(as_json: bool) -> None:
-    """Tasks that wait for a worker, the next one first."""
+    """List tasks that wait for a worker, the next one first."""
     found = sorted(Api(load_settings()).pages("/tasks", "tasks", state="waiting"), key=_turn)
     if as_json:
         echo_json(found)
@@ -81,7 +81,7 @@ def cancel(ids: tuple[str, ...]) -> None:
 @click.option("--push", is_flag=True, help="Try them all now instead of at their time.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
 def reports(push: bool, as_json: bool) -> None:
-    """Ends of runs that the catalog does not have yet: they wait until it is back."""
+    """List reports (how a run ended) that have not reached the catalog yet. They wait until it is back."""
     api = Api(load_settings())
     if push:
         click.echo(f"{api.post('/waiting-reports/push')['pushed']} tried again now.", err=as_json)
@@ -96,7 +96,7 @@ def reports(push: bool, as_json: bool) -> None:
 
 
 def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "") -> list[dict[str, Any]]:
-    """The tasks that `ids` name; of a video, those in `states`. Errors: Fault when one has none."""
+    """The tasks that `ids` name. A video stands for its tasks in `states`. Errors: Fault when a video has none."""
     chosen: list[dict[str, Any]] = []
     for name in ids:
         if name.isascii() and name.isdigit():
@@ -119,7 +119,7 @@ def _order_each(api: Api, tasks: Sequence[dict[str, Any]], verb: str) -> None:
 
 
 def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
-    """Of what the player shows: what was cut out stays out."""
+    """Order an encoding of each video with the options of the encoding that the player shows, so that it is cut the same."""
     if not ids or not all(name.isascii() and name.isdigit() for name in ids):
         raise click.UsageError("--template goes with the numbers of videos")
 
@@ -134,7 +134,8 @@ def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
 
 
 def _try_each(orders: dict[str, Callable[[], object]]) -> None:
-    """`orders` by what a person calls them. One refusal does not stop the others; it is told at the end."""
+    """Carry out all `orders` (name for people -> call). A refusal does not stop the others. Errors: Fault that lists all
+    refusals."""
     refused = []
     for name, order in orders.items():
         try:
@@ -150,5 +151,5 @@ def _worker(task: dict[str, Any]) -> str:
 
 
 def _turn(task: dict[str, Any]) -> tuple[str, int, str]:
-    """Sorts by queue, place in it, and time for what RQ does not have yet."""
+    """The key to sort waiting tasks: by kind, by place in the queue, and by time for tasks that RQ does not have yet."""
     return task["kind"], task["queue_position"] or 10**9, task["queued_at"]

@@ -1,4 +1,4 @@
-"""pod-jobs xapi: the lanes to the LRSs, their dead letters, and the checker."""
+"""pod-jobs xapi: the lanes to the record stores, their dead letters, and a checker of statements."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ def xapi() -> None:
 @xapi.command(cls=InstanceCommand)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
 def status(as_json: bool) -> None:
-    """The lanes: state, what waits, what was delivered. Exit code 1 when one is stopped."""
+    """Show for each lane its state, what waits and what was delivered. Exit code 1 when one is stopped."""
     found = Api(load_settings()).get("/xapi/lanes")["lanes"]
     if as_json:
         echo_json(found)
@@ -58,7 +58,7 @@ def flush(lanes: tuple[str, ...]) -> None:
 @click.argument("lane")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def dead(lane: str, as_json: bool) -> None:
-    """Statements that a record store refused for good, the latest first."""
+    """List statements that a record store refused for good, the latest first."""
     found = Api(load_settings()).pages(f"/xapi/lanes/{lane}/dead", "dead")
     if as_json:
         for letter in found:
@@ -75,7 +75,7 @@ def dead(lane: str, as_json: bool) -> None:
 @click.argument("lane")
 @click.argument("numbers", nargs=-1, type=int, metavar="NUMBER…")
 @click.option("--all", "everything", is_flag=True, help="Every dead letter of the lane.")
-@click.option("--drop", is_flag=True, help="Give them up instead.")
+@click.option("--drop", is_flag=True, help="Drop them for good instead.")
 def resend(lane: str, numbers: tuple[int, ...], everything: bool, drop: bool) -> None:
     """Send dead letters of a lane again (NUMBER as `dead` shows it)."""
     if bool(numbers) == everything:
@@ -91,7 +91,7 @@ def resend(lane: str, numbers: tuple[int, ...], everything: bool, drop: bool) ->
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="Also the rules that are kept.")
 def check(file: Path, everything: bool) -> None:
-    """Judge the statements of FILE (JSON, an array, or one per line; - = standard input) by xAPI and the Video Profile.
+    """Check the statements of FILE (JSON, an array, or one per line; - = standard input) by xAPI and the Video Profile.
 
     Exit code 1 when a "must" is broken. Needs no instance.
     """
@@ -119,7 +119,7 @@ def _names(api: Api) -> list[str]:
 
 
 def _read(text: str) -> list[Any]:
-    """Errors: Fault."""
+    """The statements in a file: one, an array, or one per line. Errors: Fault for anything but JSON."""
     try:
         value = json.loads(text)
         return value if isinstance(value, list) else [value]
@@ -132,7 +132,7 @@ def _read(text: str) -> list[Any]:
 
 
 def _show(title: str, verdicts: list[Verdict], everything: bool) -> int:
-    """Print what is broken (or everything). Returns how many "must" rules are."""
+    """Print the rules that are broken, or all rules. Returns how many rules with "must" are broken."""
     shown = [verdict for verdict in verdicts if everything or verdict.faults]
     click.echo(title + ("" if shown else "  ok"))
     for verdict in shown:

@@ -1,4 +1,4 @@
-"""pod-jobs up: everything, in the foreground."""
+"""pod-jobs up: start all processes of the instance in the foreground."""
 
 import errno
 import signal

@@ -1,4 +1,4 @@
-"""pod-jobs submit, list, show: recordings and what became of them."""
+"""pod-jobs submit, list and show: send recordings, and see what became of them."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from pod_jobs.settings import Settings
 
 POLL_S = 0.5
 PIECE_BYTES = 256 * 1024
-UPLOAD_TIMEOUT_S = 600  # from the last byte to the answer: the server writes the file through to the disk
+UPLOAD_TIMEOUT_S = 600  # from the last byte to the answer: the server syncs the file to the disk
 LIST_LIMIT = 50
 
 
@@ -62,7 +62,7 @@ def submit(
 @click.option("--all", "whole", is_flag=True, help=f"Every video, not only the newest {LIST_LIMIT}.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
 def list_videos(whole: bool, as_json: bool) -> None:
-    """Videos, newest first."""
+    """List videos, the newest first."""
     api = Api(load_settings())
     found = list(api.pages("/videos", "videos")) if whole else api.get("/videos", limit=LIST_LIMIT)["videos"]
     if as_json:
@@ -79,7 +79,7 @@ def list_videos(whole: bool, as_json: bool) -> None:
 @click.argument("video_id", type=int, metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="The JSON object of the REST API, with each output's local path.")
 def show(video_id: int, as_json: bool) -> None:
-    """One video: its tasks, errors and outputs."""
+    """Show one video: its tasks, errors and outputs."""
     settings = load_settings()
     video = Api(settings).get(f"/videos/{video_id}")
     if as_json:
@@ -104,8 +104,8 @@ def show(video_id: int, as_json: bool) -> None:
 
 
 def summary(settings: Settings, video: dict[str, Any]) -> dict[str, Any]:
-    """What `submit --json` prints. Seconds are null until known: `queued_s` in the queue, then from the start of the
-    run `first_playable_s` to the first segments and `encoded_s` to the end.
+    """What `submit --json` prints. Seconds are null until they are known: `queued_s` is the time in the queue; from the start
+    of the run, `first_playable_s` is the time to the first segments, and `encoded_s` the time to the end.
     """
     task = video["task"]
     return {
@@ -140,7 +140,7 @@ def _upload(api: Api, file: Path, query: dict[str, str | None]) -> dict[str, Any
 
 
 def _order(api: Api, video: dict[str, Any], templates: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
-    """The encodes that no upload orders by itself."""
+    """Order encodings by those `templates` that the upload has not ordered by itself."""
     ordered = {task["template"] for task in video["tasks"]}
     for template in templates:
         if template not in ordered:
@@ -149,13 +149,13 @@ def _order(api: Api, video: dict[str, Any], templates: Sequence[str], options: d
 
 
 def _encodes(video: dict[str, Any], templates: Sequence[str]) -> list[dict[str, Any]]:
-    """What makes the video, and the versions by `templates`: the latest task of each."""
+    """The latest encoding by the template "web" and by each of `templates`."""
     latest = {task["template"]: task for task in reversed(video["tasks"]) if task["purpose"] in ("play", "offer")}
     return [latest[name] for name in dict.fromkeys((WEB, *templates))]
 
 
 class _Watched:
-    """A file for requests to stream, that tells how much was read."""
+    """A file that requests streams; `on_bytes` is called with the length of each piece."""
 
     def __init__(self, stream: Any, length: int, on_bytes: Callable[[int], None]) -> None:
         self._stream, self._length, self._on_bytes = stream, length, on_bytes
@@ -170,7 +170,7 @@ class _Watched:
 
 
 def _follow(api: Api, video_id: int, templates: Sequence[str]) -> dict[str, Any]:
-    """Show the progress until the web's encode and those by `templates` have ended."""
+    """Show the progress until the encodings by "web" and by `templates` have ended."""
     terminal = sys.stderr
     while True:
         video: dict[str, Any] = api.get(f"/videos/{video_id}")

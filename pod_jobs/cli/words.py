@@ -1,4 +1,4 @@
-"""Values in words, for a terminal."""
+"""Texts for a terminal: durations, sizes, instants, states of tasks."""
 
 import unicodedata
 from datetime import datetime
@@ -8,17 +8,17 @@ from pod_jobs.media.facts import times
 
 
 def harmless(text: str) -> str:
-    """`text` without what a terminal would obey instead of show: people choose titles, labels and names."""
+    """`text` without control characters, which a terminal would obey; people choose titles, labels and names."""
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
 
 
 def clock(seconds: float | None) -> str:
-    """93.9 -> "1:33", as the pages say it; unknown -> "-"."""
+    """93.9 -> "1:33", as on the pages; None -> "-"."""
     return "-" if seconds is None else times.clock(seconds)
 
 
 def size(count: float) -> str:
-    """Bytes in decimal units."""
+    """A number of bytes in decimal units: 34500000 -> "34.5 MB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -27,12 +27,12 @@ def size(count: float) -> str:
 
 
 def local_time(instant: str | None) -> str:
-    """An ISO instant in this machine's zone, to the minute."""
+    """An ISO instant in the time zone of this host, to the minute; None -> "-"."""
     return datetime.fromisoformat(instant).astimezone().strftime("%Y-%m-%d %H:%M") if instant else "-"
 
 
 def describe_task(task: dict[str, Any]) -> str:
-    """The state of a task of the REST API, with what matters in that state."""
+    """The state of a task (as the REST API gives it), with place, progress or error."""
     match task["state"]:
         case "waiting":
             return _waiting(task)

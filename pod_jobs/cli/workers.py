@@ -1,4 +1,4 @@
-"""pod-jobs workers, drain, resume: who does the work, and who is to take no more of it."""
+"""pod-jobs workers, drain and resume: list workers, let them take no more jobs, let them take jobs again."""
 
 import time
 
@@ -17,7 +17,7 @@ LOOK_S = 1.0
     "--json", "as_json", is_flag=True, help="One JSON object: workers and drains, as the REST API gives them."
 )
 def workers(as_json: bool) -> None:
-    """The workers of all hosts, and which are to take no new job."""
+    """List the workers of all hosts, and which of them take no new jobs."""
     api = Api(load_settings())
     found, drains = api.get("/workers")["workers"], api.get("/drains")["drains"]
     if as_json:
@@ -44,12 +44,12 @@ def _what(queue: str | None, host: str | None, worker: str | None, everything: b
 @click.option("--host", help="The workers of this host, by the name that `workers` shows.")
 @click.option("--worker", help="One worker, by its name.")
 @click.option("--all", "everything", is_flag=True, help="All workers.")
-@click.option("--why", default="", help="For the others of the team.")
-@click.option("--wait", is_flag=True, help="Return when none of them works any more.")
+@click.option("--why", default="", help="A reason, shown to others of the team.")
+@click.option("--wait", is_flag=True, help="Return when none of them runs a job any more.")
 def drain(  # noqa: PLR0913  # each option is one
     queue: str | None, host: str | None, worker: str | None, everything: bool, why: str, wait: bool
 ) -> None:
-    """Let workers finish their present job and take no other one, also after a restart. `resume` ends it."""
+    """Let workers finish their present job and take no other one, also after a restart, until `resume`."""
     what = _what(queue, host, worker, everything)
     api = Api(load_settings())
     api.post("/drains", {**what, "why": why})
