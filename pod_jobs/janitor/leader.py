@@ -1,8 +1,8 @@
-"""One janitor at a time, even over several hosts and through outages: a lock in Redis, and a fencing token in the catalog.
+"""Lets one janitor at a time lead, also across hosts and outages, by a lock in Redis and a fencing token in the catalog.
 
-The lock expires by itself, so a dead leader is replaced. A leader that was suspended while its lock expired, even in the middle
-of a duty, can change nothing more: each of its changes to the catalog is a transaction that checks whether its term still
-lasts (the fence).
+The lock expires by itself, so that a dead leader is replaced. A leader may be suspended while its lock expires, even in the
+middle of a duty. It can change nothing afterwards: each of its changes to the catalog is a transaction that checks whether
+its term still lasts (the fence).
 """
 
 import uuid
@@ -31,7 +31,7 @@ Fence = Callable[[], AbstractContextManager[None]]  # a transaction on the catal
 
 
 class Leader:
-    """A candidate for leadership; `hold` says whether it leads at this moment. Needs an open database."""
+    """A janitor that leads or waits to lead; `hold` tells which. Needs an open database."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -39,7 +39,7 @@ class Leader:
         self.term: int | None = None  # fencing token while leading
 
     def hold(self) -> bool:
-        """Renew or take the lock. False: somebody else leads."""
+        """Take the lock or renew it. False if another janitor leads."""
         if not self._redis.eval(HOLD, 1, keys.JANITOR_LOCK, self._name, LOCK_TTL_S * 1000):
             self.term = None
             return False
@@ -48,10 +48,10 @@ class Leader:
         return True
 
     def writing(self) -> AbstractContextManager[None]:
-        """The transaction for a change to the catalog: see store.leadership.fenced. Errors: Deposed."""
+        """A transaction for a change to the catalog; see store.leadership.fenced. Errors: Deposed."""
         return leadership.fenced(self.term)
 
     def release(self) -> None:
-        """Let another one take over at once."""
+        """Give the lock up, so that another janitor can lead at once."""
         self.term = None
         self._redis.eval(RELEASE, 1, keys.JANITOR_LOCK, self._name)

@@ -1,7 +1,7 @@
-"""Order periodic tasks: turns [[periodic]] of the settings into tasks of the catalog.
+"""Orders periodic tasks: turns [[periodic]] of the settings into tasks of the catalog.
 
-The instants at which a task is due (ticks) follow from the clock alone, and the catalog stores the last one that was dealt
-with. So two janitors, a restart or an outage order nothing twice.
+The instants at which a task is due (ticks) follow from the clock alone, and the catalog stores the last tick that was
+handled. Therefore two janitors, a restart or an outage cannot order a task twice.
 """
 
 import logging
@@ -19,11 +19,12 @@ from pod_jobs.settings.periodic import PeriodicSettings
 
 log = logging.getLogger(__name__)
 
-ON_TIME = timedelta(minutes=2)  # a tick dealt with later than this was missed
+ON_TIME = timedelta(minutes=2)  # a tick that is handled later than this was missed
 
 
 def check_kinds(entries: Sequence[PeriodicSettings], job_types: JobTypes) -> None:
-    """Errors: SettingsError that names each entry whose kind no job type has, or one that the clock may not order."""
+    """Check the kinds of all entries. Errors: SettingsError that names each entry of a kind that does not exist, or that is
+    not periodic."""
     allowed = [kind for kind, one in job_types.items() if one.is_periodic]
     faults = [
         f"periodic {one.name}: kind {one.kind!r} is none of {', '.join(allowed)}"
@@ -35,7 +36,7 @@ def check_kinds(entries: Sequence[PeriodicSettings], job_types: JobTypes) -> Non
 
 
 def fire_due(entries: Sequence[PeriodicSettings], now: datetime, fence: Fence) -> int:
-    """Fire what is due. Returns how many tasks were ordered. Errors: Deposed."""
+    """Order the tasks that are due. Returns how many were ordered. Errors: Deposed."""
     fired = 0
     for entry in entries:
         tick = latest_tick(entry, now)

@@ -1,8 +1,8 @@
-"""Remove what is deleted, replaced or too old from the disk and the tables, but never a file that a row points to.
+"""Removes files and rows that are deleted, replaced or too old, but never a file that a row points to.
 
-A purge may take hours on a large library, and the janitor has one thread. So the purge yields after each small step and
-continues in the next round. Each thing is checked again in the transaction that decides: if nothing points to it, it is renamed
-into the trash. Deleting the files is the slow part, and by then nobody can be using them.
+A purge may take hours on a large library, and the janitor has one thread. Therefore the purge yields after each small step
+and continues in the next round. A folder is checked again in the transaction that decides: if no row points to it, it is
+renamed into the trash. Deleting its files is slow and happens later, when nobody can be using them.
 """
 
 import logging
@@ -23,7 +23,7 @@ FOLDERS_A_STEP = 100
 
 
 def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
-    """Go through everything once. Errors: Deposed; ServiceUnavailable while the media folder is away."""
+    """Purge everything once; yields after each step. Errors: Deposed; ServiceUnavailable while the media folder is away."""
     media, days = _RightFolder(settings.media), settings.retention
     with fence():
         sessions.forget_expired(now)
@@ -55,7 +55,7 @@ class _RightFolder:
 
 
 def _purge_uploads(media: _RightFolder, limit: datetime, fence: Fence) -> Iterator[None]:
-    """Uploads that nobody continued, and files without a row, from a form upload that broke off or a crash."""
+    """Remove uploads that nobody continued, and files without a row, which come from broken form uploads or crashes."""
     for upload in uploads.untouched_since(limit):
         with fence():
             folder = media.folder
@@ -85,9 +85,9 @@ def _batches(videos: Iterator[int]) -> Iterator[list[int]]:
 
 
 def _purge_unclaimed(videos: list[int], limit: datetime, media: _RightFolder, fence: Fence) -> None:
-    """An upload puts its file in place before it commits. If the commit never came, the folder belongs to no video.
+    """Remove folders that belong to no video: an upload puts its file in place before it commits, and the commit may fail.
 
-    Only a folder that holds nothing but a source counts, and only one whose number is not higher than the newest video's: an
+    Only a folder with nothing but a source is removed, and only if its number is not higher than that of the newest video: an
     empty, older or wrong database must never delete a recording.
     """
     known, newest = retention.known_videos(videos), retention.newest_video()
@@ -101,7 +101,7 @@ def _purge_unclaimed(videos: list[int], limit: datetime, media: _RightFolder, fe
 
 
 def _purge_old_outputs(videos: list[int], media: _RightFolder, limit: datetime, fence: Fence) -> Iterator[None]:
-    """Folders of outputs that have been neither published nor in use by an open task since before `limit`."""
+    """Remove folders of outputs that since `limit` were neither published nor used by an open task."""
     used = retention.folders_in_use(videos)
     for video, folder in [(one, folder) for one in videos for folder in media.folder.runs(one)]:
         if folder in used:

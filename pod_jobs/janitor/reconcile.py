@@ -1,6 +1,6 @@
-"""Compare the catalog's open tasks with RQ and repair what differs: no single sign in RQ shows every way a run can die.
+"""Compares the catalog's open tasks with RQ and repairs differences. No single sign in RQ shows every way a run can die.
 
-`judge` decides all cases and has no side effects; `reconcile` gives it what was seen and carries out its verdicts.
+`judge` decides all cases and has no side effects; `Reconciler` collects what it needs and carries out its verdicts.
 """
 
 import logging
@@ -30,7 +30,7 @@ Verdict = Literal["fine", "suspect", "enqueue", "lost", "cancelled"]
 
 @dataclass(frozen=True)
 class Sight:
-    """One open task, as it shows in RQ and on this host."""
+    """What RQ and this host show of one open task."""
 
     state: str  # waiting or running
     status: str | None  # RQ's word for the job of the current generation; None = RQ does not know it
@@ -39,11 +39,11 @@ class Sight:
     reported: bool  # a report of this generation waits to be sent
     progressing: bool  # wrote progress within the last 20 s
     worker_dead: bool  # its worker ran on this host and is gone
-    attempt: int | None = None  # the run that all this is about, by the catalog's number; None = none under way
+    attempt: int | None = None  # number of the attempt under way; None = there is none
 
 
 def judge(sight: Sight) -> Verdict:
-    """What to do. "suspect": it counts as wrong when it stays so for `janitor.lost_s`; then `when_confirmed` decides."""
+    """What to do with a task. "suspect" = nothing yet; if it stays so for `janitor.lost_s`, `when_confirmed` decides."""
     if sight.ordered or sight.reported:
         return "fine"
     if (
@@ -58,12 +58,12 @@ def judge(sight: Sight) -> Verdict:
 
 
 def is_silent(sight: Sight) -> bool:
-    """Its worker gave no sign of life for a minute, or RQ gave the job up for that reason, so a short wait is enough."""
+    """Has its worker given no sign of life for a minute, or did RQ fail the job for that reason? Then a short wait is enough."""
     return sight.state == "running" and sight.status in ("started", "failed")
 
 
 def when_confirmed(sight: Sight) -> Verdict:
-    """What to do with a task that stayed suspect."""
+    """What to do with a task that has been suspect for long enough."""
     if sight.status in ("stopped", "canceled"):
         return "cancelled"  # somebody used RQ's own tools
     if sight.state == "waiting" and sight.status not in ("failed", "finished"):
@@ -72,7 +72,7 @@ def when_confirmed(sight: Sight) -> Verdict:
 
 
 class Reconciler:
-    """Repairs tasks that were suspect for long enough."""
+    """Repairs tasks whose run died, and tasks that have been suspect for long enough."""
 
     def __init__(
         self, redis: Redis, queue_names: tuple[str, ...], lost_s: float, allowed: reports.Allowed, fence: Fence
@@ -85,7 +85,7 @@ class Reconciler:
         self._suspects = Sightings(redis, "reconcile")
 
     def reconcile(self, now: datetime) -> dict[str, int]:
-        """One comparison. Returns how many verdicts of each kind were carried out."""
+        """Compare and repair once. Returns how many verdicts of each kind were carried out."""
         self._remind_of_cancels()
         counts: dict[str, int] = {}
         judged = [(task, sight, judge(sight)) for task, sight in self._sights()]
@@ -109,7 +109,7 @@ class Reconciler:
         return counts
 
     def _remind_of_cancels(self) -> None:
-        """Repeat requests to cancel: one may have been lost, or not sent while Redis was away. The row keeps it."""
+        """Repeat all requests to cancel, which the rows keep: one may have been lost, or not sent while Redis was away."""
         for task in tasks.open_tasks():
             if task.cancel_requested:
                 queue.request_cancel(self._redis, task.id, task.generation)
@@ -121,7 +121,7 @@ class Reconciler:
         ordered = outbox.job_ids()
         shot = snapshot.take(self._redis, self._queue_names, list(job_ids.values()))
         progress = queue.read_progress(self._redis, job_ids)
-        # Read last: a report that leaves for the catalog after this line finds the row still open and is "reported" here.
+        # Read last: the task of a report that is delivered after this line is still open above, and counts as reported here.
         reported = {(entry["task"], entry["report"]["generation"]) for entry in waiting_reports(self._redis).values()}
         return [
             (
@@ -141,7 +141,8 @@ class Reconciler:
         ]
 
     def _carry_out(self, verdict: Verdict, task: Task, sight: Sight, now: datetime) -> None:
-        """Change the catalog, if the task is still what was seen, and RQ too: the next leader finds both done, or neither."""
+        """Change the catalog and RQ, if the task has not changed since it was read. Both happen inside the fence, so that the
+        next leader finds both done or neither."""
         with self._fence():
             if verdict == "enqueue":
                 changed = tasks.post_again(task.id, task.generation, now)

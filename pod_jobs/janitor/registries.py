@@ -1,4 +1,5 @@
-"""RQ's own cleaning, done by one process for all queues. RQ's workers clean only when idle, and two at once do it twice."""
+"""Cleans RQ's registries and lists, in one process for all queues. RQ's workers clean only when they are idle, and two that
+clean at the same time enqueue a job twice."""
 
 import time
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ def clean(redis: Redis, queue_names: tuple[str, ...]) -> None:
 
 
 def return_handed_over(redis: Redis, queue_names: tuple[str, ...]) -> None:
-    """Put jobs back to the front of their queues that a worker took 15 s ago without beginning them: the worker died."""
+    """Put jobs back to the front of their queues that a worker took more than 15 s ago and has not begun: it died."""
     for name in queue_names:
         queue = open_queue(redis, name)
         handed_over = [as_text(raw) for raw in redis.lrange(queue.intermediate_queue_key, 0, -1)]
@@ -68,7 +69,7 @@ def return_handed_over(redis: Redis, queue_names: tuple[str, ...]) -> None:
 
 
 def purge_failures(redis: Redis, queue_names: tuple[str, ...], older_than: timedelta) -> Iterator[None]:
-    """Forget failed jobs that ended longer ago; RQ keeps them for ever, see jobs/queue.py. Yields after each."""
+    """Delete failed jobs that ended longer than `older_than` ago. RQ keeps them for ever (jobs/queue.py). Yields after each."""
     limit = datetime.now(UTC) - older_than
     for name in queue_names:
         registry = FailedJobRegistry(queue=open_queue(redis, name), job_class=PodJob)

@@ -1,4 +1,4 @@
-"""Enqueue jobs that were ordered and that RQ does not have, because a process died or Redis was away in between."""
+"""Enqueues jobs that were ordered and that RQ does not have, because a process died or Redis was away in between."""
 
 import logging
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from pod_jobs.jobs.report import REPORT, waiting_reports
 
 log = logging.getLogger(__name__)
 
-HEAD_START = timedelta(seconds=1)  # the web app enqueues right after its commit; it gets this long
+HEAD_START = timedelta(seconds=1)  # a row is left for so long to the web app, which enqueues right after its commit
 
 
 def relay_outbox(redis: Redis, job_types: JobTypes, now: datetime, fence: Fence) -> int:
-    """Enqueue what the outbox holds. Returns how many jobs. Errors: Deposed."""
+    """Enqueue the jobs in the outbox. Returns how many. Errors: Deposed."""
     count = 0
     for row in _due(redis, job_types, now):
         if row.kind not in job_types:
@@ -38,7 +38,7 @@ def relay_outbox(redis: Redis, job_types: JobTypes, now: datetime, fence: Fence)
 
 
 def _due(redis: Redis, job_types: JobTypes, now: datetime) -> Iterator[Outbox]:
-    """All rows that the web app left, and then one row that makes way, if no other job is before it."""
+    """All rows that the web app has not enqueued, and then one row that makes way, if no other job waits in its queue."""
     makes_way = (
         outbox.next_to_make_way()
     )  # read first, so that whatever was committed with it is pending by now, or in RQ
@@ -64,7 +64,7 @@ class ReportRelay:
         self._missing = Sightings(redis, "reports")
 
     def relay(self) -> int:
-        """Returns how many were enqueued."""
+        """Enqueue them. Returns how many."""
         reports = {f"report-{report_id}": report_id for report_id in waiting_reports(self._redis)}
         shot = snapshot.take(self._redis, self._queue_names, list(reports))
         missing_s = self._missing.look(job_id for job_id in reports if not shot.placed(job_id))

@@ -1,4 +1,4 @@
-"""Runs each of the janitor's duties when it is due. A duty that fails is logged and tried again at its next turn."""
+"""Runs each of the janitor's duties when it is due. A duty that fails is logged, and runs again when it is due next."""
 
 import logging
 import os
@@ -29,13 +29,13 @@ from pod_jobs.settings import QUEUES, Settings
 log = logging.getLogger(__name__)
 
 PURGE_S = 3600.0
-SLICE_S = 0.2  # how long a purge may delay the other duties in one round
+SLICE_S = 0.2  # a purge may delay the other duties by so much in each round
 UNFINISHED = object()
 
 
 @dataclass
 class Duty:
-    """Something to do every `every_s` seconds; in the next round already when it returns UNFINISHED."""
+    """Something to do every `every_s` seconds. If it returns UNFINISHED, it goes on in the next round."""
 
     name: str
     every_s: float
@@ -44,7 +44,7 @@ class Duty:
 
 
 class InSlices:
-    """A long duty, done in slices, one in each round. `begin(now)` yields wherever it may pause."""
+    """A long duty that is done in slices, one per round. `begin(now)` is a generator that yields wherever it may pause."""
 
     def __init__(self, begin: Callable[[datetime], Iterator[None]]) -> None:
         self._begin = begin
@@ -64,9 +64,9 @@ class InSlices:
 
 
 def run(settings: Settings, job_types: JobTypes) -> None:
-    """Do the rounds until SIGTERM. The connection to Redis fails fast, so an outage costs one round and not twenty minutes.
+    """Do the rounds until SIGTERM. The connection to Redis fails fast, so that an outage costs one round and not 20 minutes.
 
-    Errors: SettingsError for a periodic task of a kind that the clock may not order.
+    Errors: SettingsError for a [[periodic]] entry of a kind that is not periodic.
     """
     periodic.check_kinds(settings.periodic, job_types)
     stopping: list[int] = []
@@ -92,7 +92,7 @@ def run(settings: Settings, job_types: JobTypes) -> None:
 
 
 def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
-    """Do every duty whose turn it is, as long as we lead."""
+    """Do all duties that are due, as long as this janitor leads."""
     for duty in duties:
         if time.monotonic() < duty.next_at:
             continue
@@ -114,7 +114,7 @@ def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
 
 
 def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: Fence) -> list[Duty]:
-    """The duties, in an order in which an earlier one helps a later one."""
+    """The duties, in an order in which earlier ones prepare later ones."""
     times, retention = settings.janitor, settings.retention
     allowed = reports.Allowed(settings.retry.deaths, settings.retry.losses)
     reconciler = Reconciler(redis, QUEUES, times.lost_s, allowed, fence)

@@ -1,5 +1,5 @@
-"""Since when something looks wrong. Kept in Redis, so that the next janitor does not start to count from zero: if janitors
-lived for only half a minute each, nothing would ever be repaired."""
+"""Remembers since when something looks wrong. This is kept in Redis, so that a new janitor need not begin to count anew:
+if every janitor died after half a minute, nothing would ever be repaired."""
 
 from collections.abc import Iterable
 
@@ -8,18 +8,18 @@ from rq.utils import as_text
 
 from pod_jobs.jobs import keys
 
-MEMORY_S = 60  # after this long without a look, everything is forgotten
+MEMORY_S = 60  # everything is forgotten after so long without a look
 
 
 class Sightings:
-    """The sightings of one duty, which has a name. Only the leader looks, so one process at a time."""
+    """The sightings of the duty with this name. Only the leading janitor uses them, so one process at a time."""
 
     def __init__(self, redis: Redis, duty: str) -> None:
         self._redis = redis
         self._key = keys.sightings(duty)
 
     def look(self, wrong: Iterable[str]) -> dict[str, float]:
-        """For each name in `wrong`, for how many seconds it has been there at every look (by the clock of Redis)."""
+        """For each name in `wrong`: since how many seconds it has been there at every look, by the clock of Redis."""
         seconds, microseconds = self._redis.time()
         now = seconds + microseconds / 1e6
         before = {as_text(name): _instant(at, now) for name, at in self._redis.hgetall(self._key).items()}
@@ -34,12 +34,12 @@ class Sightings:
         return {name: now - at for name, at in since.items()}
 
     def forget(self, name: str) -> None:
-        """It was repaired: the next look counts from zero."""
+        """Forget a name, because it was repaired."""
         self._redis.hdel(self._key, name)
 
 
 def _instant(text: bytes | str, now: float) -> float:
-    """`now` for what is no instant: somebody else wrote it."""
+    """The instant in `text`; `now` for any other text, which another program wrote."""
     try:
         return float(text)
     except ValueError:

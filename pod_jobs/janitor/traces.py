@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class LaneRelay:
-    """Enqueues lanes that are due, and again when RQ lost the job or it ended without a claim."""
+    """Enqueues lanes that are due, and again those whose job RQ lost, or whose job ended without claiming the lane."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
@@ -32,7 +32,7 @@ class LaneRelay:
         self._idle = Sightings(redis, "lanes")
 
     def relay(self, now: datetime) -> int:
-        """Returns how many were enqueued."""
+        """Enqueue them. Returns how many."""
         xapi = self._settings.xapi
         due = {job_id(*lane): lane[0] for lane in lanes.due(xapi.lane_names, xapi.flush_s, now)}
         refused = [
@@ -46,7 +46,7 @@ class LaneRelay:
 
 
 def tell_events(settings: Settings, now: datetime, fence: Fence) -> int:
-    """Turn production events into statements; without a lane they are deleted. Returns how many events."""
+    """Turn production events into statements. Without a lane, the events are only deleted. Returns how many there were."""
     found = events.pending()
     if not found:
         return 0
@@ -57,7 +57,7 @@ def tell_events(settings: Settings, now: datetime, fence: Fence) -> int:
 
 
 def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
-    """Delete statements that every LRS has, once they are old enough. Yields wherever it may pause."""
+    """Delete old statements that every record store has. Yields wherever it may pause."""
     days = settings.retention.statements_days
     gone = days
     while gone:
@@ -76,7 +76,7 @@ def _as_row(settings: Settings, event: ProductionEvent, now: datetime) -> NewSta
 
 
 def _statement(settings: Settings, event: ProductionEvent) -> dict[str, Any] | None:
-    """None when its person is gone or wants no traces."""
+    """The statement that tells of an event; None if its person is gone or has opted out."""
     facts = event.facts
     video = learning_traces.activity_of(settings, event.video, facts["title"])
     at = event.at
