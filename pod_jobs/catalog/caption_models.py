@@ -1,4 +1,4 @@
-"""The tables of captions. Times of cues are seconds of the uploaded recording, not of what an encoding keeps of it."""
+"""The tables of captions. Times of cues are seconds of the uploaded recording, not of a cut version of it."""
 
 from peewee import (
     AutoField,
@@ -13,36 +13,36 @@ from peewee import (
 
 from pod_jobs.catalog.models import InstantField, JsonField, Table, User, Video
 
-ORIGINS = ("speech", "source", "upload")  # recognised, a track of the uploaded file, a file of its own
+ORIGINS = ("speech", "source", "upload")  # recognised speech, a track of the source, a caption file
 STATES = ("automatic", "corrected", "reviewed")
 
 
 class SpeechWish(Table):
-    """What is wanted of one video's speech. No row: what the settings say."""
+    """What people want of the transcription of one video. Without a row, the settings count."""
 
     video_id: int
     video = ForeignKeyField(Video, on_delete="CASCADE", primary_key=True)
-    language = CharField(8, default="")  # ISO 639-1; "" = to be recognised
+    language = CharField(8, default="")  # ISO 639-1; "" = unknown, to be recognised
     glossary = JsonField(default=list)  # spellings of names and terms
-    automatic = BooleanField(null=True)  # False: no automatic captions; null: as the settings say
+    automatic = BooleanField(null=True)  # False = no automatic captions; null = the settings count
 
 
 class CaptionTrack(Table):
-    """The captions of a video in one language, of one origin. The newest version counts."""
+    """The captions of a video in one language and of one origin. The newest version is shown."""
 
     id = AutoField()
     video_id: int
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="caption_tracks")
     language = CharField(8)  # "und" = unknown
-    label = CharField(100, default="")  # a name that tells it from another one of its language
+    label = CharField(100, default="")  # tells several tracks of one language and origin apart
     origin = CharField(10)  # one of ORIGINS
     translated = BooleanField(default=False)
     state = CharField(10)  # one of STATES
     version = IntegerField()  # number of the newest version, from 1
-    needs_check = BooleanField(default=False)  # the language was a guess that was not sure
-    model = CharField(100, default="")  # what recognised it
-    newer_automatic = IntegerField(null=True)  # a version that came of a later recognition and replaced nothing
-    peaks_path = CharField(250, default="")  # curve of loudness, relative to the media folder
+    needs_check = BooleanField(default=False)  # the language was recognised, but not surely
+    model = CharField(100, default="")  # the model that recognised the speech
+    newer_automatic = IntegerField(null=True)  # number of a later automatic version, which replaced nothing
+    peaks_path = CharField(250, default="")  # file of the loudness over time, relative to the media folder
     edited_by_id: int | None
     edited_by = ForeignKeyField(User, on_delete="SET NULL", null=True)
     created_at = InstantField()
@@ -53,7 +53,7 @@ class CaptionTrack(Table):
 
 
 class CaptionVersion(Table):
-    """What the captions were at one time."""
+    """One version of the captions of a track."""
 
     track_id: int
     track = ForeignKeyField(CaptionTrack, on_delete="CASCADE", backref="versions")
@@ -69,13 +69,13 @@ class CaptionVersion(Table):
 
 
 class CaptionDraft(Table):
-    """What somebody is writing and has not saved; one per person and track."""
+    """Changes that a person has not saved yet; one per person and track."""
 
     track_id: int
     track = ForeignKeyField(CaptionTrack, on_delete="CASCADE")
     user_id: int
     user = ForeignKeyField(User, on_delete="CASCADE")
-    base = IntegerField()  # the version that it began with
+    base = IntegerField()  # the version that the person began with
     cues = JsonField()
     updated_at = InstantField()
 
@@ -84,7 +84,7 @@ class CaptionDraft(Table):
 
 
 class CaptionWindow(Table):
-    """About 30 s of captions, to be searched. The newest version of each track only."""
+    """About 30 s of captions, for the search. Only the newest version of each track has rows."""
 
     id = AutoField()
     track_id: int

@@ -14,12 +14,11 @@ READ_TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class Order:
-    """What `start` answers: the run of a task that this worker may do.
+    """The answer of `start`: the run of a task that this worker may do.
 
-    `source` and `folder` are names relative to the media folder; without a video they are "". `others`: the sources of the
-    videos that the options name, by option. `media`: the identity of the media folder that the catalog means; "" = any.
-    `speech`: what is wanted of the video's speech (jobs/speech_wish.py). `failures` counts the earlier attempts whose
-    ffmpeg was killed.
+    `source` and `folder` are relative to the media folder; without a video they are "". `others` maps options to the sources
+    of the videos that they name. `media` is the identity of the catalog's media folder; "" = any. `speech` is what people
+    want of the transcription (jobs/speech_wish.py). `failures` counts the earlier attempts whose ffmpeg was killed.
     """
 
     task: int
@@ -39,7 +38,7 @@ class Order:
 
     @property
     def words(self) -> str:
-        """For the log: "encode of video 3", "verify"."""
+        """The order in words, for the log: "encode of video 3", "verify"."""
         return self.kind if self.video is None else f"{self.kind} of video {self.video}"
 
 

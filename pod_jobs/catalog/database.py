@@ -1,4 +1,4 @@
-"""Opening the catalog's database and running transactions on it: SQLite (WAL), PostgreSQL or MariaDB."""
+"""Opens the catalog's database (SQLite in WAL mode, PostgreSQL or MariaDB), and runs transactions on it."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 15  # how long SQLite waits for another writer
 CONNECT_TIMEOUT_S = 5
 STATEMENT_S = 30  # how long a server may take for a statement
-LOCK_WAIT_S = 15  # … of which it may wait for a row
-VANISHED = {  # libpq: a silent server is probed, and the connection ends when it does not answer
+LOCK_WAIT_S = 15  # how long a statement may wait for a locked row
+VANISHED = {  # options of libpq: probe a silent server, and close the connection when it does not answer
     "keepalives_idle": 15,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -30,10 +30,10 @@ VANISHED = {  # libpq: a silent server is probed, and the connection ends when i
 def connect(url: str) -> Database:
     """The database of `url` (sqlite:///PATH, postgresql://…, mysql://… also for MariaDB), bound to the models.
 
-    Nothing is opened yet: each thread opens its own connection by `with database.connection_context()`, which closes it.
-    A query outside of that is an InterfaceError: peewee would open a connection for it that nobody closes.
-    The same URL gives the same object again: the models belong to one object, and with another one a caller would open and
-    close connections that no query uses. Errors: SettingsError for a URL of another kind.
+    Opens nothing yet: each thread opens its own connection by `with database.connection_context()`, which also closes it.
+    A query outside of that raises InterfaceError, because peewee would open a connection for it that nobody closes.
+    The same URL returns the same object: the models are bound to one object, and a caller with another one would open and
+    close connections that no query uses. Errors: SettingsError for another kind of URL.
     """
     database = _build(url)
     models.database.initialize(database)
@@ -62,10 +62,11 @@ def pending(database: Database) -> list[str]:
 
 
 def hold_open(database: Database) -> Callable[[], None]:
-    """Keep one more connection to a SQLite file; returns what closes it. For a process that opens and closes many.
+    """Keep one more connection to a SQLite file open; returns a function that closes it. Does nothing for other databases.
 
-    The last connection to close folds the write-ahead log into the file and syncs both, and the next one makes the log
-    anew: 3 ms, more than most requests. Call it while `database` is connected, and not before a fork.
+    When the last connection to a file is closed, SQLite writes the write-ahead log into the file and syncs both, and the next
+    connection makes a new log. That takes 3 ms, longer than most requests. A process that opens and closes many connections
+    calls this while `database` is connected, and not before a fork.
     """
     if not isinstance(database, SqliteDatabase):
         return lambda: None
@@ -76,10 +77,10 @@ def hold_open(database: Database) -> Callable[[], None]:
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """All or nothing, and nobody writes between what is read here and what is written.
+    """A transaction, in which nobody else changes what was read before it is written.
 
-    SQLite: BEGIN IMMEDIATE, because a plain transaction that first reads and then writes fails when another process
-    wrote in between. The servers: row locks, see `locked`.
+    SQLite begins it with BEGIN IMMEDIATE, because a plain transaction that reads and then writes fails when another process
+    wrote in between. PostgreSQL and MariaDB need row locks; see `locked`.
     """
     database = models.database.obj
     with database.atomic("IMMEDIATE") if isinstance(database, SqliteDatabase) else database.atomic():
@@ -87,7 +88,7 @@ def transaction() -> Iterator[None]:
 
 
 def locked(query: Any) -> Any:
-    """`query` with its rows locked until the transaction ends, where the database has row locks."""
+    """`query` with locks on its rows until the transaction ends. SQLite has no row locks and needs none."""
     return query if isinstance(models.database.obj, SqliteDatabase) else query.for_update()
 
 
@@ -122,7 +123,7 @@ def _build(url: str) -> Database:
 
 
 def _where(parts: SplitResult) -> dict[str, Any]:
-    """Server and person, as far as they are given. Errors: SettingsError, which repeats nothing of the address."""
+    """Host, port, user and password, as far as the URL has them. Errors: SettingsError, which shows no part of the URL."""
     try:
         port = parts.port
     except ValueError:
@@ -134,7 +135,7 @@ def _where(parts: SplitResult) -> dict[str, Any]:
 
 
 def _options(query: str) -> dict[str, Any]:
-    """Options for the driver that the address holds. They override ours."""
+    """Options for the driver in the query of the URL. They override ours."""
     return {key: int(value) if value.isascii() and value.isdecimal() else value for key, value in parse_qsl(query)}
 
 

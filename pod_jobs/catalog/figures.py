@@ -6,4 +6,4 @@ from pydantic import Field
 
 COUNT_LIMIT = 2**53  # exact in any JSON; below the largest integer of a database
 Count = Annotated[int, Field(ge=0, le=COUNT_LIMIT)]
-Amount = Annotated[float, Field(ge=0, le=1e9)]  # of seconds, 30 years; neither infinite nor NaN
+Amount = Annotated[float, Field(ge=0, le=1e9)]  # in seconds, up to 30 years; neither infinite nor NaN

@@ -1,4 +1,4 @@
-"""A worker's client for lanes: claim one, renew the lease, report outcomes, by the catalog's REST API."""
+"""A worker's client for lanes: it claims a lane, renews the lease and reports outcomes by the catalog's REST API."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Parcel:
-    """A statement to send: see store.lanes.Parcel."""
+    """A statement to send; store.lanes.Parcel explains the fields."""
 
     number: int
     id: str
@@ -20,8 +20,8 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Claim:
-    """A lease of `lease_s` seconds; without statements it has ended already. `witnesses` are newer statements, of which
-    nothing is reported: see store.lanes.newest."""
+    """A lease of `lease_s` seconds; without statements it has ended already. `witnesses` are newer statements; the worker
+    reports nothing about them (store.lanes.newest)."""
 
     fence: int
     lease_s: float
@@ -31,7 +31,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What became of the statements: see store.lanes.Settlement."""
+    """What became of the statements; store.lanes.Settlement explains the fields."""
 
     fence: int
     through: int = 0
@@ -45,23 +45,24 @@ class Settlement:
 
 
 class LanesClient:
-    """`post(path, body)` is that of CatalogClient. Errors of each call: NotFound; ServiceUnavailable: try again later."""
+    """The calls for lanes. `post(path, body)` is that of CatalogClient. Errors of each call: NotFound; ServiceUnavailable: try
+    again later."""
 
     def __init__(self, post: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
         self._post = post
 
     def claim(self, lane: str, holder: str, limit: int) -> Claim:
-        """Errors: Refused: another worker has it, or it has to wait."""
+        """Lease a lane. `limit`: the most statements at a time. Errors: Refused: another worker has it, or it has to wait."""
         answer = self._post(f"/xapi/lanes/{lane}/claim", {"holder": holder, "limit": limit})
         return Claim(answer["fence"], answer["lease_s"], _parcels(answer["statements"]), _parcels(answer["witnesses"]))
 
     def renew(self, lane: str, fence: int) -> None:
-        """Errors: Superseded: another worker has it."""
+        """Prolong the lease. Errors: Superseded: another worker has the lane."""
         self._post(f"/xapi/lanes/{lane}/renew", {"fence": fence})
 
     def settle(self, lane: str, settlement: Settlement, limit: int, in_hand: Sequence[int]) -> tuple[Parcel, ...]:
-        """The next statements, at most `limit`, without those `in_hand`, which are still to be reported. With none at all,
-        or with the limit 0, the lane is let go. Errors: Superseded."""
+        """Report outcomes, and get the next statements: at most `limit`, without those `in_hand`, which will be reported
+        later. The lease ends if there are none and none is in hand, or if the limit is 0. Errors: Superseded."""
         said = {**asdict(settlement), "limit": limit, "in_hand": in_hand}
         return _parcels(self._post(f"/xapi/lanes/{lane}/outcomes", said)["statements"])
 

@@ -1,7 +1,7 @@
-"""The tables of the catalog, and nothing else: queries and state changes live in catalog/store.
+"""The tables of the catalog. Queries and state changes are in catalog/store.
 
 Instants are stored as integer microseconds since 1970 UTC, because MariaDB's DATETIME drops the microseconds, SQLite has no
-dates, and the time zone of a server must not change them. JSON is stored as text, so that all three databases behave alike.
+dates, and a server's time zone must not change them. JSON is stored as text, so that all three databases behave alike.
 """
 
 import json
@@ -90,7 +90,7 @@ class SignInLink(Table):
 
 
 class Session(Table):
-    """Somebody signed in with a browser. Signing out deletes the row."""
+    """The session of a browser in which a user is signed in. Signing out deletes the row."""
 
     id = AutoField()
     user_id: int
@@ -136,7 +136,7 @@ class Video(Table):
 
 
 class Task(Table):
-    """Something to do: one encode of a video by one template, one transcription, or a periodic task of no video."""
+    """Something to do: an encoding of a video by one template, a transcription of a video, or a periodic task without one."""
 
     id = AutoField()
     video_id: int | None
@@ -146,9 +146,9 @@ class Task(Table):
         40, default=""
     )  # of an encode: the name of a template of the settings; of other kinds mostly ""
     purpose = CharField(10, default="")  # one of new_task.Purpose: what becomes of its result
-    options = JsonField(null=True)  # what it was ordered with, read by its job type; null = nothing special
+    options = JsonField(null=True)  # options of the order, which its job type reads; null = none
     state = CharField(10, index=True)  # one of TASK_STATES
-    generation = IntegerField(default=1)  # only a run of this generation may report; each new run order raises it
+    generation = IntegerField(default=1)  # only a run of this generation may report; each new order to run raises it
     author_id: int | None
     author = ForeignKeyField(User, on_delete="SET NULL", null=True)
     cancel_requested = BooleanField(default=False)
@@ -167,7 +167,7 @@ class Task(Table):
 
 
 class Attempt(Table):
-    """One run of a task by one worker."""
+    """One try of a run by one worker."""
 
     id = AutoField()
     task_id: int
@@ -214,28 +214,28 @@ class Output(Table):
 
 
 class Outbox(Table):
-    """A job that must be enqueued: commits with the row that wants it, is deleted once RQ has it."""
+    """A job that must be enqueued. The row commits together with the change that needs it, and is deleted once RQ has the job."""
 
     id = AutoField()
     job_id = CharField(100, unique=True)
     kind = CharField(20)
     payload = JsonField()
-    at_front = BooleanField(default=False)  # a run that somebody waits for already: its worker died
-    makes_way = BooleanField(default=False)  # nobody waits to watch it: RQ gets it when its queue has nothing else
+    at_front = BooleanField(default=False)  # its worker died, and it has waited before
+    makes_way = BooleanField(default=False)  # RQ gets it only when its queue has no other job
     created_at = InstantField()
 
 
 class Periodic(Table):
-    """How far a periodic task of the settings has been fired."""
+    """The last tick of a [[periodic]] entry that was handled."""
 
     name = CharField(40, primary_key=True)
-    fired_until = InstantField()  # ticks up to here are dealt with
+    fired_until = InstantField()  # ticks up to this instant are handled
     task_id: int | None
     task = ForeignKeyField(Task, on_delete="SET NULL", null=True)  # the latest run
 
 
 class Leadership(Table):
-    """One row: the number of the janitor that leads. Whoever began an earlier term may write no more."""
+    """One row: the term of the leading janitor. A janitor of an earlier term may write nothing any more."""
 
     id = IntegerField(primary_key=True)
     term = BigIntegerField()
@@ -249,7 +249,7 @@ class InstanceFact(Table):
 
 
 class Drain(Table):
-    """Workers that finish their present job and take no other one until the row is gone. It outlives restarts."""
+    """Workers that finish their present job and take no other one until the row is deleted, also after a restart."""
 
     id = AutoField()
     scope = CharField(10)  # all, queue, host, worker
@@ -263,7 +263,7 @@ class Drain(Table):
 
 
 class Upload(Table):
-    """A tus upload; how far it got is the size of its file."""
+    """A tus upload. The size of its file tells how much has arrived."""
 
     id = CharField(32, primary_key=True)  # random hex
     user_id: int
@@ -271,7 +271,7 @@ class Upload(Table):
     name = CharField(250)
     title = CharField(250, default="")
     bytes = BigIntegerField()  # announced size
-    options = JsonField(null=True)  # what the encode will be ordered with
+    options = JsonField(null=True)  # options for the tasks that the upload will order
     created_at = InstantField()
     touched_at = InstantField(index=True)
     video_id: int | None

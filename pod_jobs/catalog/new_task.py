@@ -1,4 +1,4 @@
-"""What a task is ordered as. Plain values: the catalog stores them, and asks nobody what a kind of task means."""
+"""An order for a task, as plain values: the catalog stores them without knowing what any kind of task means."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ OTHERS = ("opening", "ending", "second")  # options of any kind of task that nam
 class Purpose(StrEnum):
     """What becomes of a finished task's result."""
 
-    PLAY = "play"  # it makes the video: what the player shows, its length, the facts of its source
+    PLAY = "play"  # it makes the video ready: what the player shows, the duration, the facts of the source
     ENRICH = "enrich"  # its outputs join what the player shows: captions, chapters
-    OFFER = "offer"  # its outputs are offered as files; it waits while others of its queue have work
+    OFFER = "offer"  # its outputs are files to download; its job makes way for all others of its queue
     NONE = ""  # only its figures are kept (`infos` of the result)
 
 
 @dataclass(frozen=True)
 class NewTask:
-    """An order. Of a video, at most one task of the same `kind` and `template` is open, and a newer one's outputs replace
-    an older one's. `options` are the kind's own."""
+    """An order for a task. A video has at most one open task of the same `kind` and `template`, and the outputs of a newer task
+    replace those of an older one. What `options` mean depends on the kind."""
 
     kind: str
     template: str = ""

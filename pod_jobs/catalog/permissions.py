@@ -1,8 +1,8 @@
-"""What each role may do. A permission is granted by name to a role; what nobody granted is refused.
+"""What each role may do. A permission is granted by name to a role; what is not granted is refused.
 
-Everybody asks here: the guard in front of each view (web/guards/access.py), the queries that choose what a person sees
-(store/videos.py), templates (`may("administer")`). Nobody compares the name of a role. docs/permissions.md shows which
-route wants which permission, and a test holds routes, this file and that page to each other.
+All code asks `may` and never compares names of roles: the access control in front of each view (web/guards/access.py), the
+queries that choose what a person sees (store/videos.py), and templates (`may("administer")`). docs/permissions.md shows
+which permission each route needs, and a test compares the routes, this file and that page.
 """
 
 from typing import Literal, get_args
@@ -10,24 +10,24 @@ from typing import Literal, get_args
 Permission = Literal[
     "have-account",  # sign in at the pages; change one's own password, tokens, language and choice of traces
     "see-oneself",  # ask the API whose token this is
-    "see-videos",  # pages, lists, files, tasks and attempts of videos: one's own, unless see-all-videos says more
-    "see-all-videos",  # ... of everybody
+    "see-videos",  # pages, lists, files, tasks and attempts of one's own videos
+    "see-all-videos",  # the same of everybody's videos
     "add-videos",  # upload
-    "change-videos",  # rename and delete; order, cancel and repeat tasks: of one's own videos, unless change-all-videos
-    "change-all-videos",  # ... of everybody's
+    "change-videos",  # rename and delete one's own videos; order, cancel and repeat their tasks
+    "change-all-videos",  # the same with everybody's videos
     "see-system-tasks",  # tasks of no video: the periodic ones
     "steer-system-tasks",  # cancel and repeat them
-    "see-reports",  # ends of runs that wait to be told to the catalog
-    "steer-reports",  # tell them at once
-    "see-workers",  # which there are, what they do, which are drained
+    "see-reports",  # reports that have not reached the catalog yet
+    "steer-reports",  # send them at once
+    "see-workers",  # list workers, their jobs, and those that are drained
     "steer-workers",  # drain them, let them take jobs again
     "see-traces",  # lanes, labels, dead letters; attempts at any video, also at a deleted one
     "steer-traces",  # flush lanes, send dead letters again or drop them
-    "send-traces",  # hand in statements, as oneself
-    "send-anybodys-traces",  # with a token: statements of any person
+    "send-traces",  # send statements of one's own
+    "send-anybodys-traces",  # send statements of any person, with a token
     "run-tasks",  # start and end runs of tasks, as workers do
     "deliver-traces",  # take statements of a lane to its learning record store, as workers do
-    "exceed-limits",  # no share of uploads, room, waiting tasks and media answers
+    "exceed-limits",  # the limits per person ([limits] of the settings) do not apply
     "administer",  # RQ's own dashboard
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
@@ -58,13 +58,13 @@ ROLES = tuple(GRANTED)
 
 
 def may(role: str, permission: Permission) -> bool:
-    """Was `permission` granted to `role`? A role that nobody listed may do nothing. Errors: ValueError for a permission
-    that does not exist."""
+    """Is `permission` granted to `role`? An unknown role may do nothing. Errors: ValueError for a permission that does not
+    exist."""
     if permission not in PERMISSIONS:
         raise ValueError(f"there is no permission {permission!r}")
     return permission in GRANTED.get(role, ())
 
 
 def roles_that_may(permission: Permission) -> tuple[str, ...]:
-    """In the order of GRANTED."""
+    """The roles that have `permission`, in the order of GRANTED."""
     return tuple(role for role in ROLES if may(role, permission))

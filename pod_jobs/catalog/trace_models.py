@@ -1,7 +1,7 @@
-"""The tables of the learning traces (docs/xapi.md); queries live in catalog/store/statements.py, lanes.py and events.py.
+"""The tables of the learning traces (docs/xapi.md). Their queries are in catalog/store/statements.py, lanes.py and events.py.
 
-A statement has one row, however many LRSs get it. The progress of a lane is a single number, and only exceptions have rows of
-their own, so that an outage of hours writes nothing.
+A statement has one row, however many record stores (LRSs) get it. The progress of a lane is a single number, and only
+exceptions have rows of their own, so that an outage of hours writes nothing.
 """
 
 from peewee import (
@@ -20,22 +20,22 @@ from pod_jobs.catalog.models import InstantField, JsonField, Table, User
 
 
 class StatementCounter(Table):
-    """One row: the number of the latest statement. Locked by whoever adds statements, so numbers follow the commits."""
+    """One row: the number of the latest statement. A process that adds statements locks it, so that numbers follow commits."""
 
     id = IntegerField(primary_key=True)
     number = BigIntegerField()
 
 
 class Statement(Table):
-    """An accepted statement as it was frozen. Never changed."""
+    """An accepted statement. Rows never change."""
 
     number = BigIntegerField(primary_key=True)  # from StatementCounter; a lower number never commits after a higher one
     id = CharField(36, unique=True)  # UUID in lower case
-    body = TextField()  # canonical JSON; what every LRS gets, byte for byte
+    body = TextField()  # canonical JSON, which every LRS gets byte for byte
     verb = CharField(250)  # the beginning of its IRI
     registration = CharField(36, null=True)
     labels = JsonField()  # names of broken rules
-    suspect = BooleanField()  # an LRS may refuse it: sent apart from the others
+    suspect = BooleanField()  # an LRS may refuse it; it is sent apart from the others
     of_profile = BooleanField()  # it claims the Video Profile
     video = IntegerField(null=True)  # id of a video of ours; no foreign key: traces outlive it
     received_at = InstantField(index=True)
@@ -45,10 +45,10 @@ class Statement(Table):
 
 
 class Lane(Table):
-    """One LRS and how far it has come."""
+    """One LRS, and how far the delivery to it has come."""
 
     name = CharField(40, primary_key=True)  # of [[xapi.lane]]
-    cursor = BigIntegerField()  # every statement up to this number is decided, or a straggler
+    cursor = BigIntegerField()  # every statement up to this number is decided or a straggler
     state = CharField(10, default="open")  # open, hold, stopped
     reason = TextField(default="")  # of a state that is not open
     since = InstantField()  # of the state
@@ -78,9 +78,9 @@ class Straggler(Table):
 
     lane = CharField(40)
     number = BigIntegerField()
-    fate = CharField(10)  # later; dead = only a person sends it again
+    fate = CharField(10)  # "later" = will be sent again; "dead" = only a person can send it again
     code = CharField(20)  # of pod_jobs.xapi.delivery.Outcome
-    reason = TextField()  # the LRS's words: may echo the statement
+    reason = TextField()  # the LRS's answer, which may quote the statement
     tries = IntegerField(default=0)
     not_before = InstantField()
     at = InstantField()
@@ -91,7 +91,7 @@ class Straggler(Table):
 
 
 class TraceCount(Table):
-    """Statements of a day by verb and label; the label "" counts them all, "conform" those without a broken rule."""
+    """Number of statements of one day by verb and label. The label "" counts all, "conform" those that break no rule."""
 
     day = CharField(10)  # 2026-03-01, UTC
     verb = CharField(250)
@@ -111,7 +111,7 @@ class TraceOptOut(Table):
 
 
 class ProductionEvent(Table):
-    """Something the platform did, until the janitor makes a statement of it. Commits with the change it tells of."""
+    """Something that the platform did. The row commits with the change, and lasts until the janitor makes a statement of it."""
 
     id = AutoField()
     kind = CharField(20)  # uploaded, encoded, published, transcribed

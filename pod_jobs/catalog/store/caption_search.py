@@ -1,7 +1,7 @@
-"""Searching what is said: one question, the same answers on SQLite, PostgreSQL and MariaDB.
+"""Searches captions, with the same results on SQLite, PostgreSQL and MariaDB.
 
-A row holds about 30 s of captions and a little of what follows, so that a phrase across two captions is found. Who may see a
-video is a word of the row ("owner12x"), so that the database's text index answers that too.
+A row holds about 30 s of captions and a few words of the next row, so that a phrase across both is found. The owner of the
+video is a word in the row ("owner12x"), so that the database's text index can also select the videos of one person.
 """
 
 import re
@@ -23,7 +23,8 @@ WINDOW_S = 30.0
 OVERLAP_WORDS = 12
 MOST_WORDS = 12  # of a question
 MOST_ROWS = 200
-INDEXED_FROM = 3  # letters: MariaDB keeps no shorter words in its index, and none of these (InnoDB's own list)
+# MariaDB's text index has neither words with fewer letters, nor those of InnoDB's own list
+INDEXED_FROM = 3
 NOT_INDEXED = frozenset(
     """a about an are as at be by com de en for from how i in is it la of on or that the this to was what when where who will
     with und www""".split()
@@ -34,10 +35,10 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 
 
 def fold(text: str) -> str:
-    """ "L’Été, un CŒUR" -> "l ete un coeur": words of letters and digits, separated by single spaces.
+    """Words of plain letters and digits with single spaces between them: "L’Été, un CŒUR" -> "l ete un coeur".
 
-    Each of the three databases folds text in another way: one keeps the œ, one folds nothing. So text is folded here, before
-    it is stored and before it is asked for."""
+    The three databases fold text differently: one keeps the œ, one folds nothing. Therefore captions are folded here before
+    they are stored, and so are the words of a search."""
     lowered = unicodedata.normalize("NFKD", text.casefold()).translate(_LIGATURES)
     bare = "".join(c for c in lowered if not unicodedata.combining(c))
     return _NOT_WORDS.sub(" ", bare).strip()
@@ -45,7 +46,7 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """A place where it is said: `at_s` in seconds of the uploaded recording, `snippet` plain text."""
+    """A passage that was found. `at_s` is in seconds of the uploaded recording; `snippet` is plain text."""
 
     video: Video
     track_id: int
@@ -55,8 +56,8 @@ class Found:
 
 
 def search(text: str, owner: User | None, limit: int = 50) -> list[Found]:
-    """Where every word of `text` is said within some seconds, the newest recordings first; words match from their start.
-    With an `owner`: in his recordings only. Text in quotation marks is a phrase."""
+    """The passages of about 30 s in which every word of `text` occurs, the newest recordings first. A word also finds longer
+    words that begin with it. Text in quotation marks is a phrase. With an `owner`, only their recordings are searched."""
     phrase = len(text) > 2 and text.strip()[:1] in '"«“' and text.strip()[-1:] in '"»”'
     words = fold(text).split()[:MOST_WORDS]
     if not words:
@@ -67,7 +68,7 @@ def search(text: str, owner: User | None, limit: int = 50) -> list[Found]:
 
 
 def index(track: CaptionTrack, owner_id: int, cues: Sequence[Cue]) -> None:
-    """Replace what is found of a track. Call inside a transaction."""
+    """Replace the rows of a track. Call inside a transaction."""
     forget([track.id])
     windows = [
         {
@@ -89,7 +90,7 @@ def index(track: CaptionTrack, owner_id: int, cues: Sequence[Cue]) -> None:
 
 
 def forget(track_ids: Iterable[int]) -> None:
-    """Take tracks out of the search. Call inside a transaction."""
+    """Delete the rows of tracks. Call inside a transaction."""
     for track_id in track_ids:
         if isinstance(_database(), SqliteDatabase):
             _database().execute_sql(
@@ -153,7 +154,7 @@ def _tsquery(words: Sequence[str], mine: Sequence[str], phrase: bool) -> str:
 
 
 def _mariadb(words: Sequence[str], mine: Sequence[str], phrase: bool) -> Any:
-    """Words by the text index, and those that it does not keep by a comparison of what it leaves."""
+    """Finds words by the text index. Words that the index does not have are compared with the text of the rows it finds."""
     indexed = [word for word in words if len(word) >= INDEXED_FROM and word not in NOT_INDEXED]
     short = [word for word in words if word not in indexed]
     terms = [*(f"+{word}" for word in mine), *(f"+{word}*" for word in indexed)]
@@ -181,7 +182,7 @@ def _place(row: CaptionWindow, words: Sequence[str], *, phrase: bool) -> Found |
 
 
 def _begins(text: str, word: str) -> int:
-    """Where a word that begins like `word` stands; -1: nowhere."""
+    """The place of the first word that begins with `word`; -1 if there is none."""
     return f" {text}".find(f" {word}")
 
 
@@ -190,7 +191,7 @@ def _shortened(text: str) -> str:
 
 
 def _without_neighbours(found: Sequence[Found]) -> list[Found]:
-    """The overlap of two windows is told once."""
+    """`found` without passages that occur twice, because two rows overlap."""
     seen: set[tuple[int, float]] = set()
     kept = []
     for one in found:

@@ -1,7 +1,7 @@
-"""Captions of a video: where they come from, who changed them, and every version.
+"""Captions of a video: their origin, their authors, and all their versions.
 
-What a machine made never replaces what a person wrote: a later recognition of corrected captions becomes a version beside
-them, which a person can look at and take over. Two people who save at the same time: the second is told, nothing is lost.
+Automatic captions never replace what a person wrote: after a correction, a later recognition becomes a version beside it,
+which a person can look at and restore. If two people save at the same time, the second gets a Conflict, and nothing is lost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from pod_jobs.errors import NotFound, Refused
 
 
 class Conflict(Refused):
-    """Somebody else saved since. `track` is what is there now."""
+    """Somebody else has saved in between. `track` is the present state."""
 
     def __init__(self, track: CaptionTrack) -> None:
         super().__init__(f"caption track {track.id} is at version {track.version}", code="captions-conflict")
@@ -29,7 +29,7 @@ class Conflict(Refused):
 
 
 def tracks_of(video_ids: Sequence[int]) -> dict[int, list[CaptionTrack]]:
-    """Video id -> its tracks, by language."""
+    """Video id -> its tracks, sorted by language."""
     found: dict[int, list[CaptionTrack]] = {number: [] for number in video_ids}
     query = CaptionTrack.select(CaptionTrack, User).join(User, JOIN.LEFT_OUTER).where(CaptionTrack.video.in_(video_ids))
     for track in query.order_by(CaptionTrack.language, CaptionTrack.id):
@@ -47,12 +47,12 @@ def get(track_id: int, video_id: int) -> CaptionTrack:
 
 
 def cues_of(track: CaptionTrack, number: int | None = None) -> list[Cue]:
-    """Of the newest version, or of another one. Errors: NotFound."""
+    """The cues of the newest version, or of version `number`. Errors: NotFound."""
     return cues_from(version_of(track, number).cues)
 
 
 def version_of(track: CaptionTrack, number: int | None = None) -> CaptionVersion:
-    """The newest version, or another one. Errors: NotFound."""
+    """The newest version, or version `number`. Errors: NotFound."""
     wanted = track.version if number is None else number
     found = CaptionVersion.get_or_none(CaptionVersion.track == track, CaptionVersion.number == wanted)
     if found is None:
@@ -68,7 +68,7 @@ def versions_of(track: CaptionTrack) -> list[CaptionVersion]:
 
 
 def take(video: Video, made: NewCaptions, note: str, author: User | None, now: datetime) -> CaptionTrack:
-    """New captions from a machine (`author` None) or a file. Call inside a transaction."""
+    """Store new captions, from a machine (`author` None) or from a file. Call inside a transaction."""
     locked(Video.select().where(Video.id == video.id)).get()
     same = (CaptionTrack.video == video, CaptionTrack.language == made.language, CaptionTrack.origin == made.origin)
     track = CaptionTrack.get_or_none(*same, CaptionTrack.label == made.label)
@@ -105,10 +105,10 @@ def take(video: Video, made: NewCaptions, note: str, author: User | None, now: d
 
 
 def take_from_source(task: Task, tracks: Sequence[NewCaptions], now: datetime) -> None:
-    """The subtitles in a video's source. Call inside the transaction that ends `task`, which found them.
+    """Store subtitles of a video's source as captions. Call inside the transaction that ends `task`, which found them.
 
-    They are taken once: the source stays what it is, and a later encoding must not bring back what a person corrected or
-    deleted. The infos of each such task say `subtitles`, the names of those that were ever taken.
+    Each is stored only once: the source never changes, and a later encoding must not bring back what a person corrected or
+    deleted. `subtitles` in the infos of each such task lists the names of all that were ever stored.
     """
     video = locked(Video.select().where(Video.id == task.video_id)).get()
     before = Task.select().where(Task.video == video, Task.kind == task.kind, Task.id != task.id)
@@ -122,7 +122,8 @@ def take_from_source(task: Task, tracks: Sequence[NewCaptions], now: datetime) -
 
 @dataclass(frozen=True)
 class Change:
-    """A new version by a person: made from version `base`, told in the list of versions as `note`. `keep`: how many are kept."""
+    """A new version by a person, made from version `base`; the list of versions shows `note`. `keep`: how many versions are
+    kept."""
 
     base: int
     cues: Sequence[Cue]
@@ -131,7 +132,7 @@ class Change:
 
 
 def save(track: CaptionTrack, change: Change, author: User, now: datetime) -> CaptionTrack:
-    """Errors: Conflict when there is a newer version than the one that it was made from."""
+    """Store a new version. Errors: Conflict when there is a newer version than the one that it was made from."""
     with transaction():
         track = _locked(track)
         if track.version != change.base:
@@ -148,12 +149,12 @@ def save(track: CaptionTrack, change: Change, author: User, now: datetime) -> Ca
 
 
 def restore(track: CaptionTrack, number: int, base: int, keep: int, author: User, now: datetime) -> CaptionTrack:
-    """An earlier version as the newest one. Errors: NotFound, Conflict."""
+    """Store an earlier version again as the newest one. Errors: NotFound, Conflict."""
     return save(track, Change(base, cues_of(track, number), keep, f"restored {number}"), author, now)
 
 
 def review(track: CaptionTrack, base: int, author: User, now: datetime) -> CaptionTrack:
-    """Somebody has read them all. Errors: Conflict when they changed meanwhile."""
+    """Mark the captions as reviewed. Errors: Conflict when they have changed in between."""
     with transaction():
         track = _locked(track)
         if track.version != base:
@@ -164,14 +165,14 @@ def review(track: CaptionTrack, base: int, author: User, now: datetime) -> Capti
 
 
 def delete(track: CaptionTrack) -> None:
-    """With all its versions."""
+    """Delete a track with all its versions."""
     with transaction():
         caption_search.forget([track.id])
         CaptionTrack.delete().where(CaptionTrack.id == track.id).execute()
 
 
 def keep_draft(track: CaptionTrack, user: User, base: int, cues: Sequence[Cue], now: datetime) -> None:
-    """What somebody has not saved yet, so that a lost session or a closed page costs nothing."""
+    """Store changes that a person has not saved yet, so that a lost session or a closed page loses nothing."""
     with transaction():
         CaptionDraft.delete().where(CaptionDraft.track == track, CaptionDraft.user == user).execute()
         CaptionDraft.create(track=track, user=user, base=base, cues=documents_of(cues), updated_at=now)
@@ -186,26 +187,26 @@ def forget_draft(track: CaptionTrack, user: User) -> None:
 
 
 def unreviewed(limit: int = 200) -> list[CaptionTrack]:
-    """Tracks that nobody has read to the end, with their videos and owners, the oldest first."""
+    """Tracks that nobody has reviewed, with their videos and owners, the oldest first."""
     query = CaptionTrack.select(CaptionTrack, Video, User).join(Video).join(User)
     query = query.where(CaptionTrack.state != "reviewed", Video.deleted_at.is_null())
     return list(query.order_by(CaptionTrack.created_at).limit(limit))
 
 
 def wish_of(video_id: int) -> SpeechWish:
-    """What is wanted of a video's speech; an unsaved row where nobody said anything."""
+    """What people want of a video's transcription; an unsaved row with the defaults if nobody has chosen anything."""
     return SpeechWish.get_or_none(SpeechWish.video == video_id) or SpeechWish(video=video_id)
 
 
 def set_wish(video_id: int, wish: Mapping[str, Any]) -> SpeechWish:
-    """`wish`: language, glossary, automatic; what it lacks is as if nobody had said anything."""
+    """Store what people want of a transcription: `language`, `glossary`, `automatic`. A missing one gets its default."""
     with transaction():
         SpeechWish.delete().where(SpeechWish.video == video_id).execute()
         return SpeechWish.create(video=video_id, **wish)
 
 
 def wish_document(video_id: int) -> dict[str, Any]:
-    """{"language": "fr", "glossary": ["Esup-Pod"], "automatic": None}."""
+    """The same as plain values: {"language": "fr", "glossary": ["Esup-Pod"], "automatic": None}."""
     wish = wish_of(video_id)
     return {"language": wish.language, "glossary": wish.glossary or [], "automatic": wish.automatic}
 
@@ -230,7 +231,7 @@ def _write(
 
 
 def _forget_old(track: CaptionTrack, keep: int) -> None:
-    """All but the first version, which the machine made, and the newest `keep`."""
+    """Delete old versions: all but the first, which is the original, and the newest `keep`."""
     rows = CaptionVersion.select(CaptionVersion.number).where(CaptionVersion.track == track)
     numbers = [row.number for row in rows.order_by(CaptionVersion.number.desc())][keep:-1]
     if numbers:

@@ -1,4 +1,4 @@
-"""The state of lanes for people, and what they can do with statements that an LRS refused for good."""
+"""For people: the state of the lanes, and dead letters, which are statements that an LRS refused for good."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pod_jobs.errors import NotFound
 
 @dataclass(frozen=True)
 class LaneSight:
-    """A lane as it stands. `oldest_at`: when the first undecided statement was accepted."""
+    """The state of a lane. `oldest_at` is when the first undecided statement was accepted."""
 
     lane: Lane
     waiting: int
@@ -23,7 +23,7 @@ class LaneSight:
 
 
 def overview(names: Sequence[str], now: datetime) -> list[LaneSight]:
-    """The lanes of `names`, in that order; lanes without a row get one now."""
+    """The state of the lanes in `names`, in that order. Lanes without a row get one now."""
     last = lanes.last_number()
     lanes.ensure(names, last, now)
     rows = {lane.name: lane for lane in Lane.select().where(Lane.name.in_(list(names)))}

@@ -1,4 +1,4 @@
-"""Which workers are to take no new job, who wished that and why. The workers hear of it through jobs/drains.py."""
+"""Drains: which workers take no new jobs, who ordered that, and why. jobs/drains.py tells the workers."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ WHY_CHARACTERS = 500
 
 
 def begin(scope: str, name: str, who: str, why: str, now: datetime) -> Drain:
-    """Drain what `scope` and `name` say; said twice, the first one stays. Errors: Malformed."""
+    """Drain the workers of `scope` and `name`. If they are drained already, that drain stays. Errors: Malformed."""
     if scope not in SCOPES or bool(name) == (scope == "all") or len(name) > 100 or len(why) > WHY_CHARACTERS:
         raise Malformed(
             f"a drain needs a scope ({', '.join(SCOPES)}), a name unless the scope is all, and a short reason"
@@ -27,7 +27,7 @@ def begin(scope: str, name: str, who: str, why: str, now: datetime) -> Drain:
 
 
 def end(drain_id: int, who: str, now: datetime) -> Drain:
-    """These workers may take jobs again. Errors: NotFound."""
+    """End a drain, so that these workers take jobs again. Errors: NotFound."""
     with transaction():
         drain = Drain.get_or_none(Drain.id == drain_id)
         if drain is None:
@@ -38,10 +38,10 @@ def end(drain_id: int, who: str, now: datetime) -> Drain:
 
 
 def list_drains() -> list[Drain]:
-    """The oldest first."""
+    """All drains, the oldest first."""
     return list(Drain.select().order_by(Drain.id))
 
 
 def told() -> list[dict[str, Any]]:
-    """What workers need of them."""
+    """All drains as plain values for the workers: [{"scope", "name", "who", "why"}, …]."""
     return [{"scope": drain.scope, "name": drain.name, "who": drain.who, "why": drain.why} for drain in list_drains()]

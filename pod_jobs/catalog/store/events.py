@@ -1,4 +1,5 @@
-"""Production events: what the platform did to a video. They commit with the change; the janitor makes statements of them."""
+"""Production events: what the platform did with a video. An event commits with the change; the janitor makes a statement of
+it."""
 
 from datetime import datetime
 from typing import Any
@@ -14,12 +15,12 @@ FINAL = {"done": True, "error": False}  # final states of a task that make an ev
 
 
 def uploaded(video: Video, now: datetime) -> None:
-    """Call inside the transaction that makes the video."""
+    """Enter an upload. Call inside the transaction that makes the video."""
     _enter("uploaded", video, "", now, person=video.owner_id)
 
 
 def ended(task: Task, result: dict[str, Any], now: datetime) -> None:
-    """Enter the end of a task: the video was made, or that failed, or captions were added. Call inside its transaction."""
+    """Enter the end of a task: an encoding that succeeded or failed, or new captions. Call inside its transaction."""
     video: Video | None = task.video
     if video is None or task.state not in FINAL:
         return
@@ -43,7 +44,7 @@ def pending(limit: int = 500) -> list[ProductionEvent]:
 
 
 def replace(events: list[ProductionEvent], by: list[NewStatement], lane_names: list[str], now: datetime) -> None:
-    """The events become statements (or, with none, are forgotten), in one transaction."""
+    """Replace `events` by the statements `by`, in one transaction. Without statements, the events are only deleted."""
     with transaction():
         if by:
             statements.add(by, lane_names, now)

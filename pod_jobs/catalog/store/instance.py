@@ -1,4 +1,4 @@
-"""What the catalog remembers of the instance as a whole."""
+"""Facts about the instance as a whole that the catalog stores."""
 
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import InstanceFact, Video
@@ -7,7 +7,7 @@ MEDIA_IDENTITY = "media"
 
 
 def media_identity() -> str:
-    """The identity of the media folder that belongs to this catalog; "" = none was given yet."""
+    """The identity of the media folder that belongs to this catalog; "" = none is known yet."""
     row = InstanceFact.get_or_none(InstanceFact.name == MEDIA_IDENTITY)
     return str(row.value) if row else ""
 

@@ -1,10 +1,10 @@
-"""The lanes: one per LRS, each worked by one worker at a time.
+"""The lanes: there is one per LRS, and one worker at a time delivers it.
 
-A worker claims a lane for `lease_s` and gets its first statements. Each report of outcomes renews the lease and returns the
-next statements; the last report releases the lane. The lease is longer than any request, because an LRS that gets the same id
-twice at the same time may store it twice; so the lane of a killed worker waits until the lease has expired. `fence` grows with
-every claim, and calls with an older one are refused. A worker may hold statements while it reports on others (`in_hand`); those
-are not given out again.
+A worker claims a lane for `lease_s` seconds and gets its first statements. Each report of outcomes renews the lease and
+returns the next statements; the last report releases the lane. An LRS that gets the same id twice at the same time may
+store it twice. Therefore a lease lasts longer than any request, and the lane of a killed worker waits until the lease has
+expired. Every claim raises `fence`, and calls with an older one are refused. While a worker reports on some statements, it
+may still be sending others (`in_hand`), which it does not get again.
 """
 
 import random
@@ -18,9 +18,9 @@ from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.trace_models import Lane, LaneMinute, Statement, StatementCounter, Straggler
 from pod_jobs.errors import NotFound, Refused, ResultRejected, Superseded
 
-BATCH = 100  # statements of one request; so many do not wait for `flush_s`
-PROBE = 10  # statements in the first probe of a stopped lane; each further one has twice as many
-WITNESSES = 10  # number of the newest statements that are tried when an LRS refuses all others
+BATCH = 100  # statements in one request; if so many wait, they are sent before `flush_s` has passed
+PROBE = 10  # statements in the first probe of a stopped lane; each further probe has twice as many
+WITNESSES = 10  # how many of the newest statements are tried when an LRS refuses all others
 UPSETS_BEFORE_CUT = 3  # 500s on one batch, after which it is cut into halves
 HOLD_CAP_S, HOLD_BASE_S = 300.0, 2.0
 PROBE_EARLY_S, PROBE_LATE_S, EARLY_PROBES = 60.0, 300.0, 10
@@ -34,25 +34,25 @@ FROZEN = (
     Statement.id,
     Statement.body,
     Statement.suspect,
-)  # as tuples: a model each costs twice as much
+)  # read as tuples, because models take twice the time
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """A statement on its way to an LRS."""
+    """A statement to be sent to an LRS."""
 
     number: int
     id: str
     body: str
     suspect: bool
-    again: bool  # it is a straggler: the cursor has passed it
-    tries: int  # sends before this one that ended without a verdict
-    upsets: int
+    again: bool  # it is a straggler, which the cursor has passed
+    tries: int  # earlier requests with it that ended without a decision
+    upsets: int  # rounds that ended in a 500, once there were UPSETS_BEFORE_CUT; else 0
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A statement that was not stored."""
+    """A statement that the LRS did not store."""
 
     number: Count
     fate: Literal["later", "dead"]
@@ -62,10 +62,10 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What a worker found out about the statements it had.
+    """A worker's report about the statements that it had.
 
-    `through` is the cursor's new place (0 = as it was); `gone` are stragglers that were stored.
-    `limit` is how many it wants next; 0 lets go of the lane. `in_hand` are the numbers that it sends meanwhile.
+    `through` is the new cursor (0 = unchanged); `gone` are the numbers of stragglers that were stored. `limit` is how many
+    statements the worker wants next; 0 releases the lane. `in_hand` are the numbers of those that it is still sending.
     """
 
     fence: Count
@@ -86,7 +86,7 @@ def last_number() -> int:
 
 
 def ensure(names: Sequence[str], cursor: int, now: datetime) -> None:
-    """Rows for lanes that have none; they begin behind the number `cursor`."""
+    """Insert rows for lanes that have none. Their delivery begins after the number `cursor`."""
     known = {row.name for row in Lane.select(Lane.name).where(Lane.name.in_(list(names)))} if names else set()
     for name in names:
         if name not in known:
@@ -94,7 +94,8 @@ def ensure(names: Sequence[str], cursor: int, now: datetime) -> None:
 
 
 def claim(name: str, holder: str, lease_s: float, now: datetime) -> int:
-    """A lease. Returns its fence. Errors: NotFound; Refused while another worker has it, or it has to wait."""
+    """Lease a lane to the worker `holder`. Returns the fence. Errors: NotFound; Refused while another worker has the lane, or
+    while it has to wait."""
     with transaction():
         lane = _get_locked(name)
         if lane.lease_until is not None and lane.lease_until > now:
@@ -109,7 +110,7 @@ def claim(name: str, holder: str, lease_s: float, now: datetime) -> int:
 
 
 def renew(name: str, fence: int, lease_s: float, now: datetime) -> None:
-    """Errors: NotFound, Superseded."""
+    """Prolong a lease. Errors: NotFound, Superseded."""
     with transaction():
         lane = _held(name, fence)
         lane.lease_until = now + timedelta(seconds=lease_s)
@@ -117,13 +118,13 @@ def renew(name: str, fence: int, lease_s: float, now: datetime) -> None:
 
 
 def release(name: str, fence: int) -> None:
-    """Release the lane for another worker. Does nothing when the lease is no longer this one."""
+    """End the lease with this fence, so that another worker can claim the lane. Does nothing if a newer lease exists."""
     Lane.update(lease_until=None).where(Lane.name == name, Lane.fence == fence).execute()
 
 
 def fetch(name: str, limit: int, flush_s: float, now: datetime, in_hand: Sequence[int] = ()) -> list[Parcel]:
-    """What is due and not in hand: stragglers whose time has come, then the next statements. Fewer than a batch of those are
-    due only when the first has waited for `flush_s`. A stopped lane gets a few, as a probe. Errors: NotFound."""
+    """The statements that are due and not in hand: stragglers whose time has come, then the next ones. If fewer than a batch
+    wait, they are due once the first has waited for `flush_s`. A stopped lane gets a few, as a probe. Errors: NotFound."""
     lane = _get(name)
     if lane.state == "stopped":
         limit = min(limit, PROBE * 2 ** min(lane.failures - 1, 10))
@@ -138,8 +139,8 @@ def fetch(name: str, limit: int, flush_s: float, now: datetime, in_hand: Sequenc
 
 
 def newest(beyond: int) -> list[Parcel]:
-    """The last few statements behind the number `beyond`, without those that an LRS may refuse: when it refuses all that
-    a worker has, they tell whether it refuses everything."""
+    """The newest statements after the number `beyond`, without suspect ones. When an LRS refuses all statements that a worker
+    has, these show whether it refuses everything."""
     query = Statement.select(*FROZEN).where(Statement.number > beyond).order_by(Statement.number.desc())
     rows: Any = query.limit(WITNESSES).tuples()
     found: list[Frozen] = list(rows)
@@ -176,7 +177,7 @@ def due(names: Sequence[str], flush_s: float, now: datetime) -> list[tuple[str, 
 
 
 def hurry(name: str, now: datetime) -> Lane:
-    """Let a lane be tried now, whatever it waits for. Errors: NotFound."""
+    """Make a lane and its stragglers due now. Errors: NotFound."""
     with transaction():
         lane = _get_locked(name)
         lane.not_before = now - timedelta(seconds=1)
@@ -207,7 +208,8 @@ def _held(name: str, fence: int) -> Lane:
 
 
 def _is_due(lane: Lane, through: int, flush_s: float, now: datetime) -> bool:
-    """Do enough statements wait behind the number `through`, or for long enough? After `not_before` any number is enough."""
+    """Do enough statements wait after the number `through`, or has one waited long enough? After a wait that the lane had to
+    make (`not_before`), one statement is enough."""
     first = Statement.select(Statement.received_at).where(Statement.number > through)
     oldest = first.order_by(Statement.number).first()
     if oldest is None:
@@ -223,7 +225,7 @@ def _next(through: int, limit: int) -> list[Frozen]:
 
 
 def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int] = ()) -> list[tuple[Frozen, int]]:
-    """Stragglers with their tries; the longest waiting first."""
+    """The stragglers that are due, with their tries: those that have waited longest, sorted by number."""
     due = Straggler.select().where(Straggler.lane == name, Straggler.fate == "later", Straggler.not_before <= now)
     due = due.where(Straggler.number.not_in(list(in_hand)))
     tries = {row.number: row.tries for row in due.order_by(Straggler.not_before).limit(limit)}
@@ -235,8 +237,8 @@ def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int]
 
 
 def _check_numbers(cursor: int, settlement: Settlement) -> None:
-    """A cursor beyond the last statement would pass over those to come; a straggler is a statement that the cursor has passed,
-    once. Errors: ResultRejected."""
+    """Check the numbers that a worker reports. A cursor beyond the last statement would skip future ones; leftovers must be
+    statements up to the cursor, each named once. Errors: ResultRejected."""
     numbers = [one.number for one in settlement.leftovers]
     there = (
         Statement.select().where(Statement.number.in_(numbers), Statement.number <= cursor).count() if numbers else 0
@@ -253,7 +255,7 @@ def _enter_leftovers(name: str, settlement: Settlement, now: datetime) -> None:
     for one in settlement.leftovers:
         tries = before.get(one.number, 0) + (
             1 if one.code else 0
-        )  # without a code the statement itself was not at fault
+        )  # without a code, the statement itself is not at fault
         wait_s = min(STRAGGLER_CAP_S, STRAGGLER_BASE_S * 2.0**tries) if one.code else 0.0
         Straggler.create(
             lane=name,
@@ -283,7 +285,7 @@ def _enter_state(lane: Lane, settlement: Settlement, now: datetime) -> None:
 
 
 def _wait_s(failures: int, settlement: Settlement) -> float:
-    """Seconds until the next try: what the LRS asked for, else longer each time, with jitter."""
+    """Seconds until the next try: as many as the LRS asked for, or else more each time, with jitter."""
     if settlement.wait_s is not None:
         return settlement.wait_s
     if settlement.state == "stopped":
@@ -303,7 +305,7 @@ def _count_minute(name: str, stored: int, now: datetime) -> None:
 
 
 def per_minute(name: str, now: datetime, minutes: int = 30) -> list[int]:
-    """Statements delivered in each of the last minutes; the last one is the present one."""
+    """How many statements were delivered in each of the last `minutes`; the last entry is the present minute."""
     last = _minute(now)
     rows = LaneMinute.select().where(LaneMinute.lane == name, LaneMinute.minute > last - minutes)
     stored = {row.minute: row.stored for row in rows}

@@ -1,4 +1,4 @@
-"""Fencing: a janitor that was suspended while another one took over can change nothing any more.
+"""Fencing: a janitor that was suspended while another one took over cannot change anything afterwards.
 
 The terms are counted here and not in the key-value server, which may restart empty and would count from 1 again.
 """
@@ -14,7 +14,7 @@ ROW = 1
 
 
 def begin() -> int:
-    """A new leader's term. From its commit on, `fenced` refuses all earlier ones."""
+    """Begin the term of a new leader, and return its number. From then on, `fenced` refuses all earlier terms."""
     Leadership.insert(id=ROW, term=0).on_conflict_ignore().execute()
     with transaction():
         row = locked(Leadership.select().where(Leadership.id == ROW)).get()
@@ -25,7 +25,7 @@ def begin() -> int:
 
 @contextmanager
 def fenced(term: int | None) -> Iterator[None]:
-    """A transaction of the leader of `term`; until it ends, no later term can begin. Errors: Deposed."""
+    """A transaction for the leader of `term`. No later term can begin before it ends. Errors: Deposed if one has begun."""
     with transaction():
         row = locked(Leadership.select().where(Leadership.id == ROW)).get_or_none()
         if row is None or row.term != term:

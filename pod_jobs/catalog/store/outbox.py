@@ -6,18 +6,18 @@ from pod_jobs.catalog.models import Outbox
 
 
 def pending(limit: int = 500) -> list[Outbox]:
-    """What RQ should have at once, oldest first."""
+    """The rows of jobs that RQ should get at once, oldest first."""
     return list(Outbox.select().where(~Outbox.makes_way).order_by(Outbox.id).limit(limit))
 
 
 def next_to_make_way() -> Outbox | None:
-    """The row that RQ gets when its queue has no other work: one whose worker died, or the oldest."""
+    """The next of the rows that make way, for RQ when its queue has no other job: one whose worker died, or the oldest."""
     found: Outbox | None = Outbox.select().where(Outbox.makes_way).order_by(Outbox.at_front.desc(), Outbox.id).first()
     return found
 
 
 def job_ids() -> set[str]:
-    """Job ids of all rows."""
+    """The job ids of all rows."""
     return {row.job_id for row in Outbox.select(Outbox.job_id)}
 
 

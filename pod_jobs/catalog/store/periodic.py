@@ -1,4 +1,4 @@
-"""Order periodic tasks exactly once per tick, however many processes ask."""
+"""Orders periodic tasks: once per tick, however many processes ask."""
 
 from datetime import datetime, timedelta
 
@@ -11,10 +11,10 @@ CLOCK_WAS_WRONG = timedelta(hours=1)  # a stored tick this far ahead comes from 
 
 
 def fire(name: str, kind: str, tick: datetime, now: datetime, *, run: bool) -> Task | None:
-    """Deal with the ticks of `name` up to `tick`: order a task if `run` and none of them was dealt with before.
+    """Handle the ticks of the entry `name` up to `tick`. Order a task if `run` is True and `tick` was not handled before.
 
-    None when the tick was dealt with already, when the periodic task is new (it starts with its next tick), when its last
-    task is still open, or when `run` is False (a missed tick that the policy skips).
+    Returns None when the tick was handled already, when the entry is new (it starts with its next tick), when its last task
+    is still open, or when `run` is False, for a missed tick that is skipped.
     """
     with transaction():
         row = locked(Periodic.select().where(Periodic.name == name)).get_or_none()

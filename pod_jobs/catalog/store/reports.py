@@ -22,12 +22,12 @@ INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "opening_s")  # figur
 
 @dataclass(frozen=True)
 class Report:
-    """One attempt's end.
+    """How one attempt ended.
 
     `attempt` is its number, or None when only the worker's name is known (its horse was killed). `worker` started it.
     `result` goes with "done": {"folder": …, "outputs": [{"kind", "name", "bytes", "mime", …}], "duration_s", "is_video",
     "facts", "warnings", …}.
-    `retry_in_s` goes with "retry". `source_s`: what the recording lasts, as far as the run knows.
+    `retry_in_s` goes with "retry". `source_s` is the duration of the recording, as far as the run knows it.
     """
 
     generation: Count
@@ -57,7 +57,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Allowed:
-    """How often a task's runs may die before it is stopped and shown (settings.retry)."""
+    """How often runs of a task may die before the task ends with an error; see [retry] of the settings."""
 
     deaths: int
     losses: int
@@ -71,11 +71,11 @@ def accept(
     follow: Sequence[NewTask] = (),
     take: Callable[[Task], object] | None = None,
 ) -> tuple[Task, list[Task]]:
-    """Store `report`. If it ends the task as done, order the tasks `follow` for its video and let `take` store what else the
-    result brings, all in the same transaction.
+    """Store `report`. If the task is done by it, order the tasks `follow` for its video, and let `take` store what
+    else the result brings, such as captions, all in the same transaction.
 
-    Returns the task and the new ones. Errors: NotFound; Superseded for another generation (the attempt is closed all the
-    same), and for an attempt that was never started, or is another worker's.
+    Returns the task and the new tasks. Errors: NotFound; Superseded for another generation (the attempt is closed all the
+    same), and for an attempt that was never started or belongs to another worker.
     """
     ordered: list[Task] = []
     with transaction():
@@ -86,7 +86,7 @@ def accept(
         if attempt is not None and is_new:
             _close(attempt, report, now)
         current = report.generation == task.generation
-        gave_up_early = task.state == "error" and report.outcome == "done"  # another run finished it
+        gave_up_early = task.state == "error" and report.outcome == "done"  # the task failed, but this run finished it
         is_open = task.state in OPEN or gave_up_early
         if current and is_open and (report.outcome == "done" or is_new and _may_move(task, attempt)):
             _move(task, report, allowed, now)
@@ -100,7 +100,7 @@ def accept(
 
 
 def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Task]:
-    """Order `follow`, except for a deleted video and except for tasks that are under way already."""
+    """Order the tasks `follow`, unless the video is deleted, and without tasks that are under way already."""
     if not follow or task.video_id is None:
         return []
     video = locked(Video.select().where(Video.id == task.video_id)).get_or_none()
@@ -110,9 +110,9 @@ def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Ta
 
 
 def bury(task_id: int, report: Report, allowed: Allowed, now: datetime) -> bool:
-    """Store the janitor's report of a run that can no longer report. Errors: NotFound.
+    """Store the janitor's report about a run that cannot report any more. Errors: NotFound.
 
-    False, and nothing is changed, when the task has moved on since it was looked at: another generation, another run.
+    Returns False and changes nothing when the task has another generation or attempt than when the janitor looked at it.
     """
     with transaction():
         task = get_locked(task_id)
@@ -137,7 +137,8 @@ def _attempt_of(task: Task, report: Report) -> Attempt | None:
 
 
 def _check_origin(task: Task, report: Report, attempt: Attempt | None) -> None:
-    """Only who started an attempt ends it. A worker may have died before it could start one. Errors: Superseded."""
+    """Check that the worker that started an attempt reports it. A worker may also have died before it could start one.
+    Errors: Superseded."""
     died = report.attempt is None and report.outcome in ("killed", "lost")
     if attempt is None and not died:
         raise Superseded(f"task {task.id} has no attempt {report.attempt} of generation {report.generation}")
@@ -158,7 +159,7 @@ def _may_move(task: Task, attempt: Attempt | None) -> bool:
 
 
 def kept(reason: str | None) -> str | None:
-    """The end of a reason, as it is stored; without NUL, which PostgreSQL refuses."""
+    """The end of a reason, as it is stored: without NUL, which PostgreSQL refuses."""
     return reason.replace("\0", "")[-REASON_LIMIT:] if reason else None
 
 
@@ -189,14 +190,14 @@ def _move(task: Task, report: Report, allowed: Allowed, now: datetime) -> None:
 
 
 def _keep_length(task: Task, report: Report) -> None:
-    """Keep the duration of a video of which nothing is published yet. A cancelled or failed encoding leaves nothing else."""
+    """Store the duration of a video of which nothing is published yet. A cancelled or failed encoding leaves nothing else."""
     if report.source_s is not None and task.purpose == Purpose.PLAY:
         unpublished = (Video.id == task.video_id, Video.published_folder.is_null())
         Video.update(facts={"duration_s": report.source_s}).where(*unpublished).execute()
 
 
 def _wait_again(task: Task, report: Report, now: datetime) -> None:
-    """Mark the task as waiting. RQ already has the job of this generation in a queue or scheduled."""
+    """Mark the task as waiting. The job of this generation is already in its queue again, or scheduled."""
     if task.cancel_requested:
         end(task, "cancelled", now)
         return
@@ -235,8 +236,8 @@ def _fail(task: Task, report: Report, now: datetime) -> None:
 
 
 def _publish(task: Task, result: dict[str, Any]) -> None:
-    """Make the result's outputs those of the video, in place of an earlier task's of the same kind and template, whose files
-    the janitor removes later."""
+    """Make the outputs of the result those of the video. They replace those of an earlier task of the same kind and template,
+    whose files the janitor removes later."""
     task.infos = {key: result[key] for key in INFOS if key in result} | result.get("infos", {})
     task.error_code = task.error_reason = None
     if task.purpose == Purpose.NONE:

@@ -1,4 +1,4 @@
-"""Queries of the janitor's purge: what may be deleted and what must stay."""
+"""Queries for the janitor's purge: what may be deleted, and what must stay."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ def deleted_videos() -> list[Video]:
 
 
 def may_go(video_id: int) -> bool:
-    """Is this still one of `deleted_videos`? Call inside a transaction."""
+    """Is this video still one of `deleted_videos`? Call inside a transaction."""
     deleted = locked(Video.select().where(Video.id == video_id, Video.deleted_at.is_null(False))).get_or_none()
     return deleted is not None and video_id not in _videos_of_open_tasks()
 
@@ -43,7 +43,7 @@ def newest_video() -> int:
 
 
 def forget_video(video_id: int) -> None:
-    """Delete its row and all rows that depend on it. The files must be gone before."""
+    """Delete the row of a video and all rows that depend on it. Its files must be gone before."""
     with transaction():
         caption_search.forget(
             row.id for row in CaptionTrack.select(CaptionTrack.id).where(CaptionTrack.video == video_id)

@@ -1,5 +1,5 @@
-"""Who is signed in where. A cookie holds the key of a session. Without the session's row the key opens nothing, so a copied
-cookie ends with it too."""
+"""Sessions of browsers. A cookie holds the key of a session, which is worthless without the session's row. Deleting the row
+therefore also ends copies of the cookie."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -10,14 +10,14 @@ from pod_jobs.errors import NotFound
 
 
 def begin(user: User, valid_for: timedelta, now: datetime) -> str:
-    """The key of a new session."""
+    """Begin a session, and return its key."""
     key = secrets.token_urlsafe(24)
     Session.create(user=user, key_hash=hash_token(key), expires_at=now + valid_for)
     return key
 
 
 def user_of(key: str, now: datetime) -> User:
-    """Errors: NotFound when the session has ended, or its user is switched off."""
+    """The user of a session. Errors: NotFound when the session has ended, or its user is switched off."""
     row = (
         Session.select(Session, User)
         .join(User)

@@ -1,4 +1,4 @@
-"""Accepted statements: added under rising numbers, counted by label, looked up, purged."""
+"""Accepted statements: adds them under rising numbers, counts them by label, finds and purges them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from pod_jobs.catalog.models import User, database
 from pod_jobs.catalog.store import lanes
 from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, Straggler, TraceCount, TraceOptOut
 
-INSERT_ROWS = 50  # SQLite takes 32,766 values in one command, older ones 999
+INSERT_ROWS = 50  # SQLite accepts 32,766 values in one command, older versions 999
 VERB_CHARACTERS = 250
-CONFORM = "conform"  # the label of what has none
+CONFORM = "conform"  # counts statements without a label
 PURGE_ROWS = 2_000  # in one transaction
 
 
 @dataclass(frozen=True)
 class NewStatement:
-    """What pod_jobs.xapi.statement.Frozen holds, as the tables keep it."""
+    """A pod_jobs.xapi.statement.Frozen in the form of the tables."""
 
     id: str
     body: str
@@ -34,10 +34,10 @@ class NewStatement:
 
 
 def add(new: Sequence[NewStatement], lane_names: Sequence[str], now: datetime) -> dict[str, str]:
-    """Add the statements whose id is unknown, all or none. Returns id -> stored body for ids that were in use already.
+    """Add the statements whose ids are unknown, all or none. Returns id -> stored body for ids that were in use already.
 
-    `new` must not hold an id twice. Numbers follow the order of the commits: the counter's row stays locked until then. Lanes
-    that the table does not know begin with these statements.
+    `new` must not have an id twice. Numbers follow the order of the commits, because the counter's row is locked until the
+    commit. Lanes that have no row yet begin with these statements.
     """
     with transaction():
         last = _lock_counter()
@@ -61,7 +61,7 @@ def of_registration(registration: str, limit: int = 1000) -> list[Statement]:
 
 
 def latest_registrations(video: int | None, limit: int = 20) -> list[tuple[str, int, int, datetime]]:
-    """The latest sessions (of a video): registration, video, number of statements, when the last one came."""
+    """The latest registrations (of a video): registration, video, number of statements, arrival of the last one."""
     where = [Statement.registration.is_null(False), Statement.video.is_null(False)]
     if video is not None:
         where.append(Statement.video == video)
@@ -90,7 +90,8 @@ def label_counts(first_day: str) -> list[TraceCount]:
 
 
 def purge(limit: datetime, lane_names: Sequence[str]) -> int:
-    """Forget what is older than `limit` and decided on every lane of `lane_names`. Returns how many; call until 0."""
+    """Delete statements that are older than `limit` and decided on all lanes of `lane_names`. Returns how many; call until it
+    returns 0."""
     if not lane_names:
         decided = lanes.last_number()
     else:
@@ -106,7 +107,7 @@ def purge(limit: datetime, lane_names: Sequence[str]) -> int:
 
 
 def opt_out(user: User, out: bool, now: datetime) -> None:
-    """Whether this person's traces are kept from now on."""
+    """Stop keeping traces of a person (`out`), or keep them again."""
     if out:
         TraceOptOut.insert(user=user, at=now).on_conflict_ignore().execute()
     else:
@@ -114,7 +115,7 @@ def opt_out(user: User, out: bool, now: datetime) -> None:
 
 
 def is_out(user_id: int) -> bool:
-    """Does this person want no traces?"""
+    """Has this person opted out of traces?"""
     return TraceOptOut.select().where(TraceOptOut.user == user_id).exists()
 
 
@@ -129,7 +130,7 @@ def _lock_counter() -> int:
 
 
 def _bodies(ids: Sequence[str]) -> dict[str, str]:
-    """Id -> body of those that are there."""
+    """Id -> body, for those of `ids` that are stored."""
     own = database.obj
     marks = ", ".join([own.param] * len(ids))
     return dict(own.execute_sql(f"SELECT id, body FROM statement WHERE id IN ({marks})", list(ids)))  # noqa: S608

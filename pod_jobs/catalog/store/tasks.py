@@ -163,7 +163,7 @@ def get(task_id: int) -> Task:
 
 
 def get_locked(task_id: int) -> Task:
-    """The task, so that nobody changes it until the transaction ends. Errors: NotFound."""
+    """The task, locked until the transaction ends. Errors: NotFound."""
     task = locked(Task.select().where(Task.id == task_id)).get_or_none()
     if task is None:
         raise NotFound(f"task {task_id}")
@@ -173,7 +173,7 @@ def get_locked(task_id: int) -> Task:
 def list_tasks(
     states: Sequence[str] = (), kind: str = "", owner: User | None = None, limit: int = 100, before: int | None = None
 ) -> list[Task]:
-    """Newest first, with their videos; `before` is the id to go on from. With an `owner`: of his videos only."""
+    """Tasks with their videos, newest first; `before` is the id to go on from. With an `owner`, only those of their videos."""
     query = Task.select(Task, Video).join(Video, JOIN.LEFT_OUTER).where(Video.deleted_at.is_null())
     if states:
         query = query.where(Task.state.in_(states))
@@ -197,12 +197,12 @@ def open_of(video_id: int) -> list[Task]:
 
 
 def count_waiting(author: User) -> int:
-    """How many that `author` ordered wait for a worker."""
+    """How many tasks that `author` ordered wait for a worker."""
     return int(Task.select().where(Task.author == author, Task.state == "waiting").count())
 
 
 def as_ordered(task: Task) -> NewTask:
-    """What the task was ordered as."""
+    """The order that the task was made from."""
     return NewTask(task.kind, task.template, task.options or {}, Purpose(task.purpose))
 
 
@@ -213,12 +213,13 @@ def is_open(video_id: int | None, new: NewTask) -> bool:
 
 
 def others_of(task: Task) -> dict[str, int]:
-    """The videos beside its own that a task reads, by the option that names them."""
+    """Option -> the video that it names: other videos that the task reads beside its own."""
     return {name: task.options[name] for name in OTHERS if task.options and name in task.options}
 
 
 def gone_other(task: Task) -> str:
-    """The first option that names a deleted video; "" for none. A video that is deleted while the task waits is still read."""
+    """The first option that names a deleted video; "" for none. The files of a video that is deleted later stay as long as
+    an open task reads them."""
     named = others_of(task)
     rows = Video.select(Video.id).where(Video.id.in_(list(named.values())), Video.deleted_at.is_null())
     present = {row.id for row in rows} if named else set()
@@ -226,7 +227,7 @@ def gone_other(task: Task) -> str:
 
 
 def end_if_other_is_gone(task: Task, now: datetime) -> None:
-    """End the task with an error when it would read a deleted video. Call inside a transaction."""
+    """End the task with an error if one of its options names a deleted video. Call inside a transaction."""
     if name := gone_other(task):
         task.error_code, task.error_facts = f"source-{name}", {"cause": "source-missing"}
         end(task, "error", now)
@@ -241,12 +242,12 @@ def tasks_of(videos: Sequence[Video]) -> dict[int, list[Task]]:
 
 
 def attempts_of(task: Task) -> list[Attempt]:
-    """Oldest first."""
+    """The attempts of a task, oldest first."""
     return list(Attempt.select().where(Attempt.task == task).order_by(Attempt.number))
 
 
 def runs_under_way() -> dict[int, Attempt]:
-    """Task id -> the attempt of its current generation that nobody has ended; the latest one."""
+    """Task id -> the latest attempt of its current generation that has not ended."""
     query = Attempt.select().join(Task).where(Attempt.outcome.is_null(), Attempt.generation == Task.generation)
     return {attempt.task_id: attempt for attempt in query.order_by(Attempt.number)}
 

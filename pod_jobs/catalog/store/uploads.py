@@ -1,4 +1,4 @@
-"""tus uploads under way. The size of the file is how much has arrived; the row holds user, name and announced size."""
+"""tus uploads. The size of an upload's file tells how much has arrived; the row holds user, name and announced size."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ def create(upload_id: str, user: User, title: str, source: videos.Source, now: d
 
 
 def get(upload_id: str, user: User) -> Upload:
-    """Errors: NotFound, also for another's."""
+    """The upload. Errors: NotFound, also for one of another user."""
     upload = Upload.get_or_none(Upload.id == upload_id, Upload.user == user)
     if upload is None:
         raise NotFound(f"upload {upload_id}")
@@ -24,7 +24,7 @@ def get(upload_id: str, user: User) -> Upload:
 
 
 def touch(upload: Upload, now: datetime) -> None:
-    """Somebody continues it: its expiry counts from now."""
+    """Note that the upload has been continued: its expiry counts from now."""
     upload.touched_at = now
     Upload.update(touched_at=now).where(Upload.id == upload.id).execute()
 
@@ -32,10 +32,10 @@ def touch(upload: Upload, now: datetime) -> None:
 def finish(
     upload: Upload, now: datetime, place: Callable[[str], None], orders: Sequence[NewTask]
 ) -> tuple[Video, list[Task]]:
-    """All bytes have arrived: create the video, or return the one created before, without tasks. `place`: see videos.create.
+    """Make the video of a complete upload, or return the one that was made before, without tasks. `place`: see videos.create.
 
-    A video that the options name may have been deleted meanwhile: the task ends with an error that says so.
-    Errors: NotFound when the upload was deleted, or its video purged.
+    If a video that the options name has been deleted in between, the task ends with an error that says so.
+    Errors: NotFound when the upload was deleted or its video purged.
     """
     with transaction():
         row = locked(Upload.select().where(Upload.id == upload.id)).get_or_none()
@@ -52,7 +52,7 @@ def finish(
 
 
 def open_uploads(user: User | None = None) -> list[Upload]:
-    """Those that are not complete: of `user`, or everybody's."""
+    """The uploads of `user`, or of all users, that are not complete."""
     query = Upload.select().where(Upload.video.is_null())
     return list(query if user is None else query.where(Upload.user == user))
 
@@ -62,15 +62,15 @@ def delete(upload: Upload) -> None:
 
 
 def forget_untouched(upload: Upload, limit: datetime) -> bool:
-    """Delete its row. False, and nothing is deleted, when somebody has continued it since `limit`."""
+    """Delete the row of an upload. Returns False and deletes nothing when it has been continued since `limit`."""
     return bool(Upload.delete().where(Upload.id == upload.id, Upload.touched_at < limit).execute())
 
 
 def is_known(upload_id: str) -> bool:
-    """Is there a row of it?"""
+    """Is there a row with this id?"""
     return Upload.select().where(Upload.id == upload_id).exists()
 
 
 def untouched_since(instant: datetime) -> list[Upload]:
-    """Oldest first; finished ones too."""
+    """Uploads that were not continued since `instant`, also finished ones, the oldest first."""
     return list(Upload.select().where(Upload.touched_at < instant).order_by(Upload.touched_at))

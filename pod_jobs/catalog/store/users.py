@@ -1,4 +1,4 @@
-"""People, their log-in, their API tokens, and the audit of what they did."""
+"""Users, their passwords, sign-in links and API tokens, and the audit, which lists what they did."""
 
 import hashlib
 import secrets
@@ -19,12 +19,12 @@ def _unknown(name: str) -> NotFound:
 
 
 def hash_token(token: str) -> str:
-    """Tokens are long and random, so one round of SHA-256 is enough to keep them."""
+    """The hash under which a token is stored. Tokens are long and random, so that one round of SHA-256 is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def create(name: str, role: str, password_hash: str | None, now: datetime) -> User:
-    """Errors: Refused for a name that exists (user-exists) or is empty, or a role that does not exist."""
+    """Create a user. Errors: Refused for a name that exists (user-exists) or is empty, or for an unknown role."""
     if role not in ROLES:
         raise Refused(f"role {role!r} is none of {', '.join(ROLES)}")
     with transaction():
@@ -36,7 +36,7 @@ def create(name: str, role: str, password_hash: str | None, now: datetime) -> Us
 
 
 def find(name: str) -> User:
-    """The active user of that log-in name. Errors: NotFound (user-unknown)."""
+    """The active user of this name. Errors: NotFound (user-unknown)."""
     user = User.get_or_none(User.name == name, User.active == True)  # noqa: E712  # peewee builds SQL from ==
     if (
         user is None or user.name != name
@@ -51,20 +51,20 @@ def lock(user: User) -> None:
 
 
 def list_users() -> list[User]:
-    """By name."""
+    """All users, sorted by name."""
     return list(User.select().order_by(User.name))
 
 
 def check_password_length(password: str) -> None:
-    """Errors: Refused."""
+    """Errors: Refused (password-short) for a password with fewer than SHORTEST_PASSWORD characters."""
     if len(password) < SHORTEST_PASSWORD:
         raise Refused(f"its length is {len(password)}", code="password-short", count=str(SHORTEST_PASSWORD))
 
 
 def set_password(user: User, password_hash: str) -> None:
-    """Set the password and end all sessions and links: whoever changes a password may fear that somebody else has one.
+    """Set the password and end all sessions and links, because the reason for a change may be a stranger who has one.
 
-    API tokens stay: programs carry them, and a password that is changed by the calendar must not stop them (revoke_all).
+    API tokens stay valid: programs use them, and a regular change of a password must not stop them. See `revoke_all`.
     """
     with transaction():
         user.password_hash = password_hash
@@ -73,7 +73,7 @@ def set_password(user: User, password_hash: str) -> None:
 
 
 def switch_off(name: str, now: datetime) -> None:
-    """Switch a person off: password, sessions, links and tokens stop working. What they made stays.
+    """Switch a user off: password, sessions, links and tokens stop working. Videos and tasks of the user stay.
 
     Errors: NotFound; Refused for the last administrator who can sign in.
     """
@@ -87,14 +87,14 @@ def switch_off(name: str, now: datetime) -> None:
 
 
 def switch_on(name: str) -> None:
-    """Switch a person on again: the password works, links and tokens have to be created again. Errors: NotFound."""
+    """Switch a user on again: the password works again; links and tokens must be created anew. Errors: NotFound."""
     if not User.select().where(User.name == name).exists():
         raise _unknown(name)
     User.update(active=True).where(User.name == name).execute()
 
 
 def sign_out_everywhere(user: User) -> None:
-    """End every session and open link."""
+    """End all sessions and delete all links of a user."""
     Session.delete().where(Session.user == user).execute()
     SignInLink.delete().where(SignInLink.user == user).execute()
 
@@ -109,7 +109,7 @@ def any_administrator() -> bool:
 
 
 def administrator_has_access() -> bool:
-    """An administrator has a password, or has signed in by a link. System users have neither."""
+    """Is there an administrator who has a password, or who has signed in by a link? System users have done neither."""
     entered = SignInLink.select(SignInLink.user).where(SignInLink.used_at.is_null(False))
     way_in = User.password_hash.is_null(False) | User.id.in_(entered)
     return User.select().where(User.role.in_(roles_that_may("administer")), User.active == True, way_in).exists()  # noqa: E712
@@ -123,7 +123,7 @@ def create_link(user: User, valid_for: timedelta, now: datetime) -> str:
 
 
 def peek_link(token: str, now: datetime) -> User:
-    """Whose link it is, without using it. Errors: NotFound when it is unknown, used or expired."""
+    """The user of a link, which stays unused. Errors: NotFound when it is unknown, used or expired."""
     link = SignInLink.get_or_none(
         SignInLink.token_hash == hash_token(token), SignInLink.used_at.is_null(), SignInLink.expires_at > now
     )
@@ -134,7 +134,7 @@ def peek_link(token: str, now: datetime) -> User:
 
 
 def use_link(token: str, now: datetime) -> User:
-    """Ends every other open link of that person too. Errors: NotFound when it is unknown, used or expired."""
+    """Use a link, and return its user, whose other links end too. Errors: NotFound when it is unknown, used or expired."""
     with transaction():
         used = (
             SignInLink.update(used_at=now)
@@ -151,14 +151,14 @@ def use_link(token: str, now: datetime) -> User:
 
 
 def create_token(user: User, label: str, now: datetime, token: str | None = None) -> str:
-    """A new API token; it is shown this once. `token` gives its text instead of a random one."""
+    """Create an API token, and return its text, of which only a hash is stored. `token` is used instead of a random text."""
     token = token or secrets.token_urlsafe(32)
     ApiToken.create(user=user, label=label[:100], token_hash=hash_token(token), created_at=now)
     return token
 
 
 def find_by_token(token: str, now: datetime) -> User:
-    """Errors: NotFound when it is unknown or revoked, or its user switched off."""
+    """The user of a token. Errors: NotFound when it is unknown or revoked, or its user is switched off."""
     row = (
         ApiToken.select(ApiToken, User)
         .join(User)
@@ -173,18 +173,18 @@ def find_by_token(token: str, now: datetime) -> User:
 
 
 def list_tokens() -> list[ApiToken]:
-    """With their users, newest first."""
+    """All tokens with their users, newest first."""
     return list(ApiToken.select(ApiToken, User).join(User).order_by(ApiToken.id.desc()))
 
 
 def list_valid_tokens(user: User) -> list[ApiToken]:
-    """Those of `user` that were not revoked, newest first."""
+    """The tokens of `user` that are not revoked, newest first."""
     valid = ApiToken.select().where(ApiToken.user == user, ApiToken.revoked_at.is_null())
     return list(valid.order_by(ApiToken.id.desc()))
 
 
 def revoke_token(token_id: int, now: datetime, user: User | None = None) -> None:
-    """`user` = only if it is theirs. Errors: NotFound."""
+    """Revoke a token; with `user`, only one of this user. Errors: NotFound."""
     query = ApiToken.update(revoked_at=now).where(ApiToken.id == token_id, ApiToken.revoked_at.is_null())
     if user is not None:
         query = query.where(ApiToken.user == user)
@@ -193,12 +193,12 @@ def revoke_token(token_id: int, now: datetime, user: User | None = None) -> None
 
 
 def revoke_all(user: User, now: datetime) -> int:
-    """Every API token of `user`. Returns how many."""
+    """Revoke all API tokens of `user`. Returns how many."""
     return int(ApiToken.update(revoked_at=now).where(ApiToken.user == user, ApiToken.revoked_at.is_null()).execute())
 
 
 def note(who: str, action: str, subject: str, now: datetime, details: str = "") -> None:
-    """Enter into the audit. No secrets in `details`."""
+    """Add a line to the audit. `details` must not contain secrets."""
     Audit.create(at=now, who=who[:100], action=action[:40], subject=subject[:100], details=details[:1000])
 
 

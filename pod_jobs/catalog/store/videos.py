@@ -1,4 +1,4 @@
-"""Videos: created with their first task in one commit, listed, renamed, deleted."""
+"""Videos: creates them together with their first tasks, lists, changes and deletes them."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -32,10 +32,10 @@ def create(
     place: Callable[[str], None],
     orders: Sequence[NewTask],
 ) -> tuple[Video, list[Task]]:
-    """A video and its first tasks, one for each of `orders`, in that order.
+    """Create a video and its first tasks, one for each of `orders`, in the same order.
 
-    `place(path)` puts the source file at `path` (relative to the media folder). It is called before the commit: no row
-    ever points to a file that is not there; a file that no row points to is found by the janitor.
+    `place(path)` puts the source file at `path` (relative to the media folder). It is called before the commit, so that no
+    row ever points to a missing file. The janitor removes files that no row points to.
     """
     with transaction():
         video = Video.create(
@@ -57,7 +57,8 @@ def create(
 
 
 def get(video_id: int, user: User | None = None) -> Video:
-    """The video, if `user` may see it (None = no check). Errors: NotFound, also for what is deleted or another's."""
+    """The video, if `user` may see it (None = no check). Errors: NotFound, also for a deleted video or one that `user` may not
+    see."""
     video = Video.select(Video, User).join(User).where(Video.id == video_id, Video.deleted_at.is_null()).first()
     if video is None or (user is not None and not may_see(user, video)):
         raise NotFound(f"video {video_id}")
@@ -65,7 +66,7 @@ def get(video_id: int, user: User | None = None) -> Video:
 
 
 def get_to_change(video_id: int, user: User) -> Video:
-    """The video, if `user` may change it. Errors: NotFound for what this person cannot even see; Forbidden."""
+    """The video, if `user` may change it. Errors: NotFound for a video that `user` may not see; Forbidden."""
     video = get(video_id, user)
     is_own = video.owner_id == user.id and may(user.role, "change-videos")
     if not (is_own or may(user.role, "change-all-videos")):
@@ -74,18 +75,18 @@ def get_to_change(video_id: int, user: User) -> Video:
 
 
 def may_see(user: User, video: Video) -> bool:
-    """One's own with `see-videos`, everybody's with `see-all-videos`."""
+    """May `user` see this video? Users see their own with `see-videos`, and those of everybody with `see-all-videos`."""
     return may(user.role, "see-all-videos") or (may(user.role, "see-videos") and video.owner_id == user.id)
 
 
 def seen_among(user: User, numbers: Collection[int]) -> set[int]:
-    """Those that `user` may see, deleted ones too: a page of them may still be open."""
+    """The ids in `numbers` of videos that `user` may see. Deleted ones count too, because their page may still be open."""
     rows = Video.select(Video.id, Video.owner).where(Video.id.in_(list(numbers)))
     return {row.id for row in rows if may_see(user, row)}
 
 
 def list_videos(user: User, limit: int = 50, before: int | None = None, text: str = "") -> list[Video]:
-    """What `user` may see, newest first; `before` is the id to go on from; `text` is looked for in the title."""
+    """The videos that `user` may see, newest first. `before` is the id to go on from; titles must contain `text`."""
     query = Video.select(Video, User).join(User).where(Video.deleted_at.is_null())
     if not may(user.role, "see-all-videos"):
         query = query.where(Video.owner == (user.id if may(user.role, "see-videos") else None))
@@ -97,9 +98,9 @@ def list_videos(user: User, limit: int = 50, before: int | None = None, text: st
 
 
 def order(video_id: int, new: NewTask, author: User, now: datetime) -> Task:
-    """A task for a video; what an earlier one of the same kind and template published stays until this one is done.
+    """Order a task for a video. Outputs of an earlier task of the same kind and template stay until this one is done.
 
-    Errors: NotFound; Refused while one of the same kind and template is open.
+    Errors: NotFound; Forbidden; Refused while a task of the same kind and template is open.
     """
     with transaction():
         locked(Video.select().where(Video.id == video_id)).get_or_none()  # so that two clicks order one task
@@ -111,8 +112,8 @@ def order(video_id: int, new: NewTask, author: User, now: datetime) -> Task:
 
 
 def change(video_id: int, changes: dict[str, str | None], user: User) -> Video:
-    """Change `title`, `poster` or both. `poster` is the file name of a thumbnail; None: the first that shows something.
-    It stays chosen when the video is encoded again.
+    """Change `title`, `poster` or both. `poster` is the file name of a thumbnail; None = the first one that is not blank.
+    The choice stays when the video is encoded again.
 
     Errors: NotFound (also for a thumbnail that the video does not have), Forbidden, Refused for an empty title.
     """
@@ -138,7 +139,7 @@ def _has_thumbnail(video: Video, name: str) -> bool:
 
 
 def delete(video_id: int, user: User, now: datetime) -> list[Task]:
-    """Mark as deleted and cancel what is open; the janitor removes the files. Returns the tasks that were open."""
+    """Mark a video as deleted, and cancel its open tasks. The janitor removes the files. Returns the tasks that were open."""
     with transaction():
         video = get_to_change(video_id, user)
         open_ones = Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN))
