@@ -22,11 +22,9 @@ import imageio_ffmpeg
 from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.encode import EncodePlan, Progress, encode
 from pod_jobs.media.facts.media_info import MediaInfo
-from pod_jobs.media.planning import stillness
-from pod_jobs.media.planning.codecs import LIBX264
-from pod_jobs.media.planning.cut import Timeline
-from pod_jobs.media.planning.ladder import PlannedRendition, Rendition, build_ladder, constant_rate, segment_s
+from pod_jobs.media.planning.ladder import PlannedRendition, Rendition, build_ladder, segment_s
 from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.pace import paced
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.process.run import Bounds, run
@@ -197,14 +195,12 @@ def per_rendition(
 ) -> Row:
     """One ffmpeg run per rendition. The sounds are in the first."""
     assert media.video
-    rate = constant_rate(media.video, 60)
-    still_until_s = stillness.until_s(media, Timeline(), rate, LIBX264)
     kbps = max(one.rung.audio_kbps for one in ladder)
     sounds = [Sound(track, kbps, EncodePlan.mp3_kbps, f"{AUDIO}_{n}") for n, track in enumerate(media.audio)]
     opened = Source(str(source), media.demuxer)
     commands = []
     for one in ladder:
-        picture = Picture(media.video, (one,), rate, EncodePlan.keyframe_s, still_until_s=still_until_s)
+        picture = paced(Picture(media.video, (one,), None, EncodePlan.keyframe_s), media, 60, is_cut=False)
         heard = sounds if one == ladder[0] else []
         segments_s = segment_s(media.video, EncodePlan.segment_s, EncodePlan.keyframe_s)
         commands.append(unguarded(build_encode(tools, LIMITS, opened, picture, heard, segments_s)))

@@ -22,10 +22,11 @@ from pod_jobs.media.hls import checks, master
 from pod_jobs.media.outputs import extras
 from pod_jobs.media.outputs.downloads import drop_stream, make_downloads
 from pod_jobs.media.outputs.outputs import list_outputs
-from pod_jobs.media.planning import ladder, stillness
+from pod_jobs.media.planning import ladder
 from pod_jobs.media.planning.codecs import CONTAINERS, find_encoder
 from pod_jobs.media.planning.copying import may_copy
 from pod_jobs.media.planning.cut import Timeline, plan_ranges
+from pod_jobs.media.planning.pace import paced
 from pod_jobs.media.planning.plan import Encoded, EncodePlan, Remark
 from pod_jobs.media.planning.scene import Cast, Feed, plan_scene
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
@@ -166,12 +167,15 @@ def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture |
     if media.video and container.with_picture:
         renditions = ladder.build_ladder(cast.size if cast else media.video.display_size, plan.renditions)
         rungs = tuple(one.rung for one in renditions)
-        rate = cast.rate(plan.max_fps) if cast else ladder.constant_rate(media.video, plan.max_fps)
-        copies = plan.codec == "h264" and plan.copy_top and cast is None and not work.timeline.ranges
-        copies = copies and may_copy(media, renditions[-1], rate, plan.segment_s)
         encoder = find_encoder(plan.codec, work.tools.encoders, work.tools.hardware)
-        still_until_s = None if cast else stillness.until_s(media, work.timeline, rate, encoder)
-        picture = Picture(media.video, renditions, rate, plan.keyframe_s, copies, encoder, still_until_s=still_until_s)
+        picture = Picture(media.video, renditions, None, plan.keyframe_s, encoder=encoder)
+        if cast:
+            picture = replace(picture, rate=cast.rate(plan.max_fps), lasts_s=media.duration_s)
+        else:
+            picture = paced(picture, media, plan.max_fps, is_cut=bool(work.timeline.ranges))
+        copies = plan.codec == "h264" and plan.copy_top and cast is None and not work.timeline.ranges
+        copies = copies and may_copy(media, renditions[-1], picture.rate, plan.segment_s)
+        picture = replace(picture, copies_top=copies)
     elif not media.audio:
         raise BadSource(f"{plan.container} holds sound alone", code="source-no-sound")
     kbps = max((rung.audio_kbps for rung in rungs), default=plan.audio_kbps)

@@ -40,19 +40,18 @@ def need_conversion(track: VideoTrack) -> bool:
 
 
 def converted(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
-    """From the decoder's picture to one of `width_px` x `height_px` in the colours of every output."""
-    colours = colours_of(track)
-    readable = _readable(track, colours)
+    """From the picture in its `readable` format to one of `width_px` x `height_px` in the colours of every output."""
+    colours, flattened = colours_of(track), _flattened(track)
     if track.has_alpha:
         colours = replace(colours, matrix="gbr", full_range=True)
     size = f"{width_px}:{height_px}:{RESIZED}"
     if track.hdr:
-        return [*readable, *_tone_map(colours, size)]
+        return [*flattened, *_tone_map(colours, size)]
     said = f"{size}:min={colours.matrix}:rin={_range(colours)}"
     if colours.primaries == "bt709" and not colours.transfer:
-        return [*readable, f"zscale={said}:m=bt709:r=limited", "format=yuv420p", STAMPED]
+        return [*flattened, f"zscale={said}:m=bt709:r=limited", "format=yuv420p", STAMPED]
     light = f"pin={colours.primaries}:p=bt709:tin={colours.transfer or SCREEN}:t={SCREEN}"
-    return [*readable, f"zscale={said}:{light}:m=gbr:r=full", *WITHIN_GAMUT]
+    return [*flattened, f"zscale={said}:{light}:m=gbr:r=full", *WITHIN_GAMUT]
 
 
 def resized(width_px: int, height_px: int) -> str:
@@ -69,26 +68,28 @@ def copied_colours(track: VideoTrack) -> str:
     return f"{said}:video_full_range_flag=0"
 
 
-def _readable(track: VideoTrack, colours: Colours) -> list[str]:
-    """The picture in a format that zscale reads, and in one only, whatever may follow in mid-stream."""
+def readable(track: VideoTrack) -> tuple[str, str]:
+    """A format that zscale reads, or in which nothing is lost, and the words with which the filter scale gets there."""
+    colours = colours_of(track)
     if suits_zimg(track):
-        return [f"format={track.pix_fmt}"]
+        return track.pix_fmt, ""
     if track.has_alpha:
-        return _flattened(track, colours)
+        matrix = SWSCALE.get(colours.matrix, colours.matrix)
+        words = f":in_color_matrix={matrix}:in_range={_range(colours)}:flags=bicubic+accurate_rnd+full_chroma_int"
+        return "gbrap", words
     if track.is_rgb:
-        return [f"format={'gbrp' if track.bits <= 8 else 'gbrp16le'}"]
+        return ("gbrp" if track.bits <= 8 else "gbrp16le"), ""
     depth = next((f"{bits}le" for bits in (10, 12, 16) if 8 < track.bits <= bits), "")
-    ranges = f"in_range={_range(colours)}:out_range={_range(colours)}"
-    return [f"scale={ranges}:flags=bicubic+accurate_rnd+full_chroma_int", f"format=yuv444p{depth}"]
+    ranges = f":in_range={_range(colours)}:out_range={_range(colours)}"
+    return f"yuv444p{depth}", f"{ranges}:flags=bicubic+accurate_rnd+full_chroma_int"
 
 
-def _flattened(track: VideoTrack, colours: Colours) -> list[str]:
+def _flattened(track: VideoTrack) -> list[str]:
     """On black, as players show it; a picture that is no video on white, as its readers do. What was hidden stays hidden."""
-    words = f"in_color_matrix={SWSCALE.get(colours.matrix, colours.matrix)}:in_range={_range(colours)}"
+    if not track.has_alpha:
+        return []
     opaque = ["premultiply=inplace=1", "format=gbrp"]
-    if track.codec in ("gif", "apng"):
-        opaque = ["negate", *opaque, "negate"]
-    return [f"scale={words}:flags=bicubic+accurate_rnd+full_chroma_int", "format=gbrap", *opaque]
+    return ["negate", *opaque, "negate"] if track.codec in ("gif", "apng") else opaque
 
 
 def _tone_map(colours: Colours, size: str) -> list[str]:

@@ -5,49 +5,42 @@ HLS that can be watched while it grows. MP4 downloads are the same frames in ano
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pod_jobs.media.command.colours import copied_colours
-from pod_jobs.media.command.graph import audio_graph, join_graph, video_graph
+from pod_jobs.media.command.graph import audio_graph, video_graph
 from pod_jobs.media.command.scene_graph import scene_graph
 from pod_jobs.media.facts.media_info import VideoTrack
-from pod_jobs.media.planning.chunk_grid import Chunk
+from pod_jobs.media.planning.chunk_grid import Chunk, grid_rate
+from pod_jobs.media.planning.frame_rate import LATE_S
 from pod_jobs.media.planning.limits import Limits, Source
+from pod_jobs.media.planning.places import MOST_READINGS, WHOLE, Clip, Voice, plan_readings
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.tools import Tools
 
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5")
 CROWD = 8  # with more inputs than that, a decoder's thread on each core is more stacks than the limit of memory has room for
+LEAST_SOUND_S = 0.2  # of a sound of which nothing is kept: silence
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
 
 
 def build_encode(
     tools: Tools, limits: Limits, source: Source, picture: Picture | None, sounds: Sequence[Sound], segment_s: int
 ) -> list[str]:
-    """The one pass, run in the output folder. At least one of `picture` and `sounds`."""
-    scene = picture.scene if picture else None
-    joins = scene is not None or len(source.ranges) > 1
-    graphs = []
-    if scene:
-        graphs.append(scene_graph(scene, sounds))
-        sounds = [replace(sound, gain_db=None) for sound in sounds]  # the scene has levelled each of its voices
-    elif joins:
-        graphs.append(join_graph(source.ranges, picture, sounds))
-    graphs += [video_graph(picture, joined=joins)] if picture and picture.encoded else []
-    graphs += [audio_graph(sound, n, joined=joins) for n, sound in enumerate(sounds)]
-    upright = picture is None or picture.track.rotation_deg % 90 == 0
+    """The one pass, run in the output folder. At least one of `picture` and `sounds`. Each sound has a graph of its own, so
+    that what changes in mid-stream there begins no other one anew."""
+    cast = _scene(picture, sounds) or _alone(source, picture, sounds)
     chunk = picture.chunk if picture else None
-    seek_s = chunk.start_s if chunk else 0.0
-    inputs = scene.inputs if scene else (replace(source, autorotate=upright, seek_s=seek_s),)
-    is_crowd = sum(len(one.ranges) or 1 for one in inputs) > CROWD
+    is_crowd = len(cast.inputs) > CROWD
     return [
         tools.ffmpeg,
         *ALWAYS,
         *(picture.encoder.opening if picture else ()),
-        *(word for one in inputs for word in _input(tools, limits, one, in_scene=scene is not None, is_crowd=is_crowd)),
-        *(("-filter_complex", ";".join(graphs)) if graphs else ()),
+        *(word for one in cast.inputs for word in _input(tools, limits, one, is_crowd=is_crowd)),
+        *cast.silence,
+        *(word for graph in cast.graphs for word in ("-filter_complex", graph)),
         *NO_TAGS,
         *(_video_options(picture) if picture else ()),
         *_sound_options(sounds),
@@ -58,17 +51,67 @@ def build_encode(
     ]
 
 
-def _input(tools: Tools, limits: Limits, source: Source, *, in_scene: bool, is_crowd: bool) -> list[str]:
-    """A foreign file with all that stands before its -i; once for each range that is read."""
+@dataclass(frozen=True)
+class _Wiring:
+    """What is read, and the graphs; `silence`: one more input, for sounds that begin late."""
+
+    inputs: Sequence[Source]
+    graphs: Sequence[str]
+    silence: Sequence[str]
+
+
+def _alone(source: Source, picture: Picture | None, sounds: Sequence[Sound]) -> _Wiring:
+    """A recording by itself: an input for each part that is read, and one more for sounds that go through all of them."""
+    whole = replace(source, seek_s=picture.chunk.start_s if picture and picture.chunk else 0.0)
+    if not source.ranges:
+        return _wired(
+            [whole], _pictured(picture, WHOLE), sounds, [[Voice(0, one.track, one.track.start_s)] for one in sounds]
+        )
+    readings = plan_readings(source.ranges, source.demuxer, most=MOST_READINGS if picture else 1)
+    clips = [Clip(n, one) for n, one in enumerate(readings)]
+    if sounds and len(readings) > 1:
+        (heard,) = plan_readings(source.ranges, source.demuxer, most=1)
+        readings = (*readings, heard)
+    last = readings[-1]
+    voices = [[Voice(len(readings) - 1, one.track, one.track.start_s - last.seek_s, last.spans)] for one in sounds]
+    inputs = [replace(source, seek_s=one.seek_s) for one in readings]
+    return _wired(inputs, _pictured(picture, clips), sounds, voices)
+
+
+def _scene(picture: Picture | None, sounds: Sequence[Sound]) -> _Wiring | None:
+    if picture is None or picture.scene is None:
+        return None
+    levelled = [replace(sound, gain_db=None) for sound in sounds]  # each voice has a gain of its own
+    graphs = [";".join([*scene_graph(picture.scene), *_pictured(picture, WHOLE)])]
+    return _wired(picture.scene.inputs, graphs, levelled, picture.scene.voices)
+
+
+def _pictured(picture: Picture | None, clips: Sequence[Clip]) -> list[str]:
+    return [video_graph(picture, clips)] if picture and picture.encoded else []
+
+
+def _wired(
+    inputs: Sequence[Source], graphs: Sequence[str], sounds: Sequence[Sound], voices: Sequence[Sequence[Voice]]
+) -> _Wiring:
+    leads = [min((lead for one in each if (lead := one.lead_s) is not None), default=LEAST_SOUND_S) for each in voices]
+    late_s = max([lead for lead in leads if lead > LATE_S], default=0.0)
+    heard = [
+        audio_graph(sound, each, n, (len(inputs), lead) if lead > LATE_S else None)
+        for n, (sound, each, lead) in enumerate(zip(sounds, voices, leads, strict=True))
+    ]
+    silence = ("-f", "lavfi", "-i", f"anullsrc=r=48000:cl=stereo:d={late_s:.6f}") if late_s else ()
+    return _Wiring(inputs, [*graphs, *heard], silence)
+
+
+def _input(tools: Tools, limits: Limits, source: Source, *, is_crowd: bool) -> list[str]:
+    """A foreign file with all that stands before its -i. Its pictures are turned and sized by filters of ours (placing.py)."""
     still = guard.PICTURES.get(source.demuxer)
     demuxers, decoders = ((source.demuxer,), (still,)) if still else (tools.demuxers, tools.decoders)
     before = guard.input_options(demuxers, decoders, limits)
-    before += [] if source.autorotate else ["-noautorotate"]  # ffmpeg would turn by 3 degrees and leave black corners
-    before += ["-reinit_filter:v", "0"] if in_scene else []  # a new size in mid-stream must not begin the scene again
+    before += ["-noautorotate", "-reinit_filter:v", "0"]
     before += ["-threads", "2"] if is_crowd else []
-    windows = [["-ss", f"{one.start_s:.3f}", "-t", f"{one.duration_s:.3f}"] for one in source.ranges] or [[]]
-    windows = [["-noaccurate_seek", "-ss", f"{source.seek_s:.6f}"]] if source.seek_s else windows
-    return [word for window in windows for word in (*before, *window, *source.opening)]
+    before += ["-noaccurate_seek", "-ss", f"{source.seek_s:.6f}"] if source.seek_s else []
+    return [*before, *source.opening]
 
 
 def _video_options(picture: Picture) -> list[str]:
@@ -84,7 +127,7 @@ def _video_options(picture: Picture) -> list[str]:
     options += (
         ["-r", f"{picture.rate.numerator}/{picture.rate.denominator}", "-fps_mode", "cfr"] if picture.rate else []
     )
-    options += [] if picture.rate else ["-fps_mode", "vfr"]
+    options += [] if picture.rate else ["-fps_mode", "vfr", "-enc_time_base:v", _grid(picture)]
     options += picture.encoder.grid(picture.keyframe_s, picture.fps)
     for n, one in enumerate(picture.encoded):
         options += picture.encoder.stream_options(n, one.rung)
@@ -102,6 +145,12 @@ def _decode_only(picture: Picture) -> list[str]:
     if picture.encoded or picture.decoded_elsewhere:
         return []
     return ["-map", f"0:{picture.track.index}", "-fps_mode", "passthrough", "-f", "null", "-"]
+
+
+def _grid(picture: Picture) -> str:
+    """What the encoder rounds time stamps to, in seconds."""
+    rate = grid_rate(picture.track.base_fps)
+    return f"{rate.denominator}/{rate.numerator}"
 
 
 def _chunk_options(chunk: Chunk, rate: Fraction | None) -> list[str]:

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+from pod_jobs.media.command import placing
 from pod_jobs.media.command.colours import converted, need_conversion, resized
 from pod_jobs.media.facts.media_info import AudioTrack, VideoTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
-from pod_jobs.media.planning.cut import Range
+from pod_jobs.media.planning.frame_rate import ENDS_EARLY_S, busiest_fps
+from pod_jobs.media.planning.places import WHOLE, Clip, Voice
 from pod_jobs.media.planning.stillness import without_repeats
 from pod_jobs.media.planning.streams import Picture, Sound
 
 PROGRESSIVE_CODECS = ("vp8", "vp9", "av1", "theora", "flv1", "png", "gif", "apng", "qtrle", "vp6", "vp6f", "vp6a")
 DEINTERLACED_PX = 4  # a side that bwdif takes
+CROWDED = 1.1  # times the rate: then frames are dropped by their places
 FAR_S = 10  # before its start a frame is of no chunk
 MOST_PLACES = 8  # channels; 7.1 has that many
 MOST_CHANNELS = 64  # that ffmpeg's pan can name
@@ -22,44 +25,37 @@ FOLD = "pan=stereo" + "".join(f"|F{side}={channels}+0.707FC+0.5BC" for side, cha
 LIMITER = f"alimiter=limit={PEAK}:level=disabled:latency=1"  # which puts nothing in front
 
 
-def join_graph(ranges: Sequence[Range], picture: Picture | None, sounds: Sequence[Sound]) -> str:
-    """[0:n] [1:n] … -> [jv] [j0] [j1] …: the kept ranges one after the other, sound and picture cut at the same places."""
-    pieces, labels = [], []
-    for number in range(len(ranges)):
-        if picture:
-            labels.append(f"[{number}:{picture.track.index}]")
-        for n, sound in enumerate(sounds):
-            pieces.append(f"{heard(number, sound.track)}[p{number}_{n}]")
-            labels.append(f"[p{number}_{n}]")
-    outs = ("[jv]" if picture else "") + "".join(f"[j{n}]" for n in range(len(sounds)))
-    concat = f"concat=n={len(ranges)}:v={int(picture is not None)}:a={len(sounds)}"
-    return ";".join([*pieces, f"{''.join(labels)}{concat}{outs}"])
-
-
-def video_graph(picture: Picture, *, joined: bool = False) -> str:
-    """[0:n] (or [jv]) -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
+def video_graph(picture: Picture, clips: Sequence[Clip] = WHOLE) -> str:
+    """[0:n] (of a scene [jv]) -> [v0] [v1] …: prepared once, split, scaled to square pixels of each rendition's size."""
+    before, begin = ([], "[jv]") if picture.scene else _placed(picture, clips)
     prepare = [] if picture.scene else _prepared(picture)
+    prepare += _ending(picture)
     prepare.append(f"split={len(picture.encoded)}")
     outs = "".join(f"[s{n}]" for n in range(len(picture.encoded)))
     scales = [
         f"[s{n}]{resized(one.width_px, one.height_px)},{picture.encoder.ending}[v{n}]"
         for n, one in enumerate(picture.encoded)
     ]
-    begin = "[jv]" if joined else f"[0:{picture.track.index}]"
-    return ";".join([f"{begin}{','.join(prepare)}{outs}", *scales])
+    comma = "" if begin.endswith("]") else ","
+    return ";".join([*before, f"{begin}{comma}{','.join(prepare)}{outs}", *scales])
 
 
-def _prepared(picture: Picture) -> list[str]:
-    """What is done once, before the split; a scene has done it for each of its inputs."""
-    track, last = picture.track, picture.encoded[-1]
-    return [
-        *([] if need_conversion(track) else [f"format={track.pix_fmt}"]),  # whatever may follow in mid-stream
-        *(_part(picture.chunk, picture.rate) if picture.chunk else []),
-        *deinterlaced(track),
-        *(thinned(picture.rate) if picture.rate and track.base_fps > 1.5 * picture.rate else []),
-        *without_repeats(picture),
-        *(converted(track, last.width_px, last.height_px) if need_conversion(track) else []),
-    ]
+def _placed(picture: Picture, clips: Sequence[Clip]) -> tuple[list[str], str]:
+    """The chains that cut, and how the next chain begins: all kept frames, of one size and format, at their times."""
+    chains: list[str] = []
+    labels = []
+    for number, clip in enumerate(clips):
+        prepared = f"[{clip.input}:{picture.track.index}]{','.join(whole_frames(picture.track))}"
+        if clip.reading is None:
+            return [], prepared
+        labels.append(f"k{number}")
+        chains += placing.kept(prepared, clip.reading, labels[-1])
+    return chains, placing.joined(labels)
+
+
+def whole_frames(track: VideoTrack) -> list[str]:
+    """What has to be done while frames come one after the other."""
+    return [*placing.steadied(track), *deinterlaced(track)]
 
 
 def deinterlaced(track: VideoTrack) -> list[str]:
@@ -67,6 +63,36 @@ def deinterlaced(track: VideoTrack) -> list[str]:
     may_come = track.codec not in PROGRESSIVE_CODECS and not (track.is_rgb or track.has_alpha)
     is_tiny = min(track.width_px, track.height_px) < DEINTERLACED_PX
     return ["bwdif=mode=send_frame:deint=interlaced"] if may_come and not is_tiny else []
+
+
+def _prepared(picture: Picture) -> list[str]:
+    """What is done once, before the split; a scene has done it for each of its inputs."""
+    track, last = picture.track, picture.encoded[-1]
+    return [
+        *placing.upright(track),
+        *_lasting(picture),
+        *(_part(picture.chunk, picture.rate) if picture.chunk else []),
+        *(thinned(track, picture.rate) if picture.rate else []),
+        *without_repeats(picture),
+        *(converted(track, last.width_px, last.height_px) if need_conversion(track) else []),
+    ]
+
+
+def _lasting(picture: Picture) -> list[str]:
+    """Of a picture that stands still and ends before its sound: its last frame goes on, to be thinned out as all others."""
+    ends_early_s = picture.track.ends_early_s or 0.0
+    if picture.still_until_s is None or ends_early_s < ENDS_EARLY_S:
+        return []
+    return [f"tpad=stop_mode=clone:stop_duration={ends_early_s:.6f}"]
+
+
+def _ending(picture: Picture) -> list[str]:
+    """At a constant rate: what the picture has to last, and not longer."""
+    if picture.rate is None or picture.lasts_s is None:
+        return []
+    begin_s = picture.chunk.start_s if picture.chunk else 0.0
+    end_s = (picture.chunk.duration_s if picture.chunk else None) or picture.lasts_s - begin_s
+    return placing.held(end_s, picture.rate, picture.most_held_s)
 
 
 def _part(chunk: Chunk, rate: Fraction | None) -> list[str]:
@@ -85,28 +111,57 @@ def _part(chunk: Chunk, rate: Fraction | None) -> list[str]:
     return [f"trim={':'.join(filters)}"] if filters else []
 
 
-def thinned(rate: Fraction) -> list[str]:
-    """Drops frames that the rate has no room for, before they cost anything. It never makes one: the filter fps would fill a
-    gap of the time stamps with thousands of pictures at once, all of them in memory; -r repeats them at the encoder."""
-    return [f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{float(0.9 / rate):.6f})'"]
+def thinned(track: VideoTrack, rate: Fraction) -> list[str]:
+    """Drops frames that the rate has no room for, before they cost anything: one is left for each place, or where time stamps
+    jump about, those that are not too near to the one before.
 
-
-def audio_graph(sound: Sound, number: int = 0, *, joined: bool = False) -> str:
-    """[0:n] (or [j0]) -> [a0], of the first sound also [mp3] if one is wanted: from time 0, without holes, mono or stereo,
-    0.2 s at least. It loses as many samples as its encoder puts in front: sound and picture then agree without an edit list,
-    which players of segments ignore.
+    It never makes one: the filter fps would fill a gap of the time stamps with thousands of pictures at once, all of them in
+    memory; -r repeats them at the encoder.
     """
-    begin = f"[j{number}]aresample=async=1:first_pts=0" if joined else heard(0, sound.track)
-    prepared = (
-        f"{begin},"
-        f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={sound.layout}{level(sound.gain_db)},apad=whole_dur=0.2"
-    )
+    if busiest_fps(track) > CROWDED * rate:
+        place = f"{float(rate):.6f}+0.5)"
+        return [f"select='isnan(prev_selected_t)+gt(floor(t*{place},floor(prev_selected_t*{place})'"]
+    if track.base_fps > 1.5 * rate:
+        return [f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{float(0.9 / rate):.6f})'"]
+    return []
+
+
+def audio_graph(
+    sound: Sound, voices: Sequence[Voice], number: int = 0, silence: tuple[int, float] | None = None
+) -> str:
+    """The tracks of its `voices` -> [a0], of the first sound also [mp3] if one is wanted: from time 0, without holes, mono or
+    stereo, 0.2 s at least. `silence`: an input of silence, and how long it lasts, before the first voice.
+
+    It loses as many samples as its encoder puts in front: sound and picture then agree without an edit list, which players
+    of segments ignore. Nothing here counts from the first sample: the graph is built anew where a source changes its layout.
+    """
+    form = f"aformat=sample_rates={sound.sample_rate_hz}:channel_layouts={sound.layout}"
+    chains, labels = [], []
+    if silence:
+        labels.append(f"[y{number}]")
+        chains.append(f"[{silence[0]}:0]atrim=end={silence[1]:.6f},{form}{labels[-1]}")
+    for n, voice in enumerate(voices):
+        labels.append(f"[y{number}_{n}]")
+        cut = placing.kept_sound(voice.spans, sound.sample_rate_hz) if voice.spans else []
+        filters = [f"{heard(voice.input, voice.track)},{form}{level(voice.gain_db)}", *cut]
+        chains.append(f"{','.join(filters)}{labels[-1]}")
+    heads, closed = "".join(labels), "aresample=async=1:min_hard_comp=0.01,"
+    if len(labels) > 1:  # ainterleave gives microseconds, and says so only if its inputs do
+        chains = [
+            chain.removesuffix(label) + f",asettb=AVTB{label}" for chain, label in zip(chains, labels, strict=True)
+        ]
+        heads = f"{heads}ainterleave=nb_inputs={len(labels)},{closed}"
+    elif len(voices[0].spans) > 1:
+        heads += closed
+    else:  # one chain
+        heads, chains = chains[0].removesuffix(heads) + ",", []
+    prepared = f"{heads}atrim=start=0{level(sound.gain_db)},apad=whole_dur=0.2"
     mp3 = ",asplit=2[a][mp3];[a]" if number == 0 and sound.mp3_kbps else ","
-    return f"{prepared}{mp3}atrim=start_sample={sound.encoder.delay}[a{number}]"
+    return ";".join([*chains, f"{prepared}{mp3}atrim=start_pts={sound.encoder.delay}[a{number}]"])
 
 
 def heard(number: int, track: AudioTrack) -> str:
-    """[n:m]: a sound track of input `number`, from time 0, without holes.
+    """[n:m]: a sound track of input `number`, without holes.
 
     What stands for places in a room becomes stereo by the weights of ITU-R BS.775, which keep dialogue as loud as it is;
     the sum may be too much, and a limiter holds it. The channels of a mixing desk, which stand for no places, are added up.
@@ -117,7 +172,7 @@ def heard(number: int, track: AudioTrack) -> str:
     if track.channels > MOST_PLACES:
         whole = "+".join(f"c{n}" for n in range(min(track.channels, MOST_CHANNELS)))
         mixed = f"aformat=sample_fmts=fltp,pan=stereo|c0={whole}|c1={whole},{LIMITER},"
-    return f"[{number}:{track.index}]{mixed}aresample=async=1:first_pts=0{folded}"
+    return f"[{number}:{track.index}]{mixed}aresample=async=1{folded}"
 
 
 def level(gain_db: float | None) -> str:

@@ -37,7 +37,9 @@ class VideoTrack:
     longest_gap_s: float = 0.0  # between two key frames, by the index; 0 = not known
     kbps: float = 0.0  # by the index; 0 = not known
     hides_frames: bool = False  # an edit list leaves some frames out; by the index
-    last_s: float = 0.0  # when the last frame is decoded, after the start of the file; by the index
+    peak_fps: float = 0.0  # frames of its busiest second, of those that were looked at
+    pause_s: float | None = None  # the longest time from a frame to the next; None: not all of them were looked at
+    ends_early_s: float | None = None  # before the end of the file; None: not known
     still_share: float = 0.0  # share of frames so small that they may repeat the one before, 0..1; by the index
 
     @property
@@ -58,6 +60,7 @@ class AudioTrack:
     sample_rate_hz: int
     language: str
     default: bool
+    start_s: float = 0.0  # after the start of the file
 
 
 @dataclass(frozen=True)

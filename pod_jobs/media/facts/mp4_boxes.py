@@ -43,8 +43,17 @@ SOUNDS = {b"mp4a": CODECS_OF_SOUND["aac"], b"Opus": CODECS_OF_SOUND["libopus"]}
 
 
 @dataclass
+class Fragment:
+    """Samples that were written together: where they lie in the file, and from when to when they are shown, in ticks."""
+
+    offset: int
+    begin_ticks: int
+    end_ticks: int
+
+
+@dataclass
 class Track:
-    """One track; `kind` is "vide" or "soun"."""
+    """One track; `kind` is "vide" or "soun". `duration_s` is the sum of its samples'."""
 
     kind: str = ""
     codecs: str = ""
@@ -55,6 +64,7 @@ class Track:
     duration_s: float = 0.0
     first_ticks: int | None = None  # decode time of the first fragment
     default_ticks: int = field(default=0, repr=False)
+    fragments: list[Fragment] = field(default_factory=list, repr=False)
 
 
 class _Reader:
@@ -62,11 +72,15 @@ class _Reader:
         self.file = file
         self.tracks: dict[int, Track] = {}
         self.track = Track()  # the one whose boxes are being read
+        self.fragment_at = 0  # offset of the fragment that is being read
+        self.decoded_at = 0  # ticks, of the next sample
 
     def read(self, begin: int, end: int) -> None:
         for kind, start, stop in self.boxes(begin, end):
             if kind == b"trak":
                 self.track = Track()
+            elif kind == b"moof":
+                self.fragment_at = start
             if kind in CONTAINERS:
                 self.read(start, stop)
             elif take := getattr(self, f"take_{kind.decode('ascii', 'replace')}", None):
@@ -118,19 +132,26 @@ class _Reader:
             (self.track.default_ticks,) = struct.unpack_from(">I", box, at)
 
     def take_tfdt(self, box: bytes) -> None:
+        (self.decoded_at,) = struct.unpack_from(">Q" if box[0] else ">I", box, 4)
         if self.track.first_ticks is None:
-            (self.track.first_ticks,) = struct.unpack_from(">Q" if box[0] else ">I", box, 4)
+            self.track.first_ticks = self.decoded_at
 
     def take_trun(self, box: bytes) -> None:
-        """The samples of one fragment. The flags say which fields each sample has; the duration comes first."""
+        """The samples of one fragment. The flags say which fields each has: duration, size, flags, shift of its showing."""
         flags, count = struct.unpack_from(">II", box, 0)
+        fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
+        at = 8 + 4 * bool(flags & 0x01) + 4 * bool(flags & 0x04)
+        values = struct.unpack_from(f">{len(fields) * count}i", box, at)
+        columns = {bit: values[n :: len(fields)] for n, bit in enumerate(fields)}
+        durations = columns.get(0x100, (self.track.default_ticks,) * count)
+        begins = []
+        for duration, shift in zip(durations, columns.get(0x800, (0,) * count), strict=True):
+            begins.append(self.decoded_at + shift)
+            self.decoded_at += duration
         self.track.samples += count
-        ticks = count * self.track.default_ticks
-        if flags & 0x100:
-            at = 8 + 4 * bool(flags & 0x01) + 4 * bool(flags & 0x04)
-            width = sum(bool(flags & bit) for bit in (0x100, 0x200, 0x400, 0x800))
-            ticks = sum(struct.unpack_from(f">{width * count}I", box, at)[::width])
-        self.track.duration_s += ticks / self.track.timescale
+        self.track.duration_s += sum(durations) / self.track.timescale
+        if begins:  # durations are those of decoding: the last one shown lasts as long as the last one decoded
+            self.track.fragments.append(Fragment(self.fragment_at, min(begins), max(begins) + durations[-1]))
 
 
 def read_tracks(path: Path, end: int | None = None) -> tuple[Track, ...]:

@@ -63,21 +63,25 @@ def _rendered(folder: Path, name: str) -> Rendered:
     _expect(playlist.ended and bool(playlist.segments), f"{name}.m3u8 is not complete")
     _expect(playlist.end <= size, f"{name}.m4s has {size} bytes, its playlist speaks of {playlist.end}")
     if playlist.end == size:
-        playlist = _lasting(playlist, tracks[0].duration_s)
+        playlist = _measured(name, playlist, tracks[0])
     _expect(_near(playlist.duration_s, tracks[0].duration_s), f"{name}: playlist and track differ in duration")
     return Rendered(playlist, tracks[0])
 
 
-def _lasting(playlist: MediaPlaylist, track_s: float) -> MediaPlaylist:
-    """`playlist` with its last segment lasting to the end of the track.
-
-    ffmpeg computes the last segment by the nominal frame rate, which is too short where fewer frames came.
-    """
-    last = playlist.segments[-1]
-    lasts_s = track_s - (playlist.duration_s - last.duration_s)
-    return replace(
-        playlist, segments=(*playlist.segments[:-1], replace(last, duration_s=max(last.duration_s, lasts_s)))
-    )
+def _measured(name: str, playlist: MediaPlaylist, track: Track) -> MediaPlaylist:
+    """Each segment lasts until the next one begins, the last one until its last sample ends: as it was written. ffmpeg reckons
+    some by the nominal rate, or by times of decoding."""
+    begins, end_ticks, fragments = [], 0, list(track.fragments)
+    for segment in playlist.segments:
+        inside = [one for one in fragments if segment.offset <= one.offset < segment.offset + segment.bytes]
+        _expect(bool(inside), f"{name}: nothing at {segment.offset}, where a segment begins")
+        begins.append(inside[0].begin_ticks)
+        end_ticks = max(one.end_ticks for one in inside)
+        fragments = fragments[len(inside) :]
+    ticks = [after - begin for begin, after in zip(begins, [*begins[1:], end_ticks], strict=True)]
+    _expect(all(one > 0 for one in ticks), f"{name}: its segments are not in order")
+    lasting = zip(playlist.segments, ticks, strict=True)
+    return replace(playlist, segments=tuple(replace(one, duration_s=n / track.timescale) for one, n in lasting))
 
 
 def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str, Rendered]) -> None:

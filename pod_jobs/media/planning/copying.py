@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from pod_jobs.media.facts.media_info import MediaInfo, VideoTrack
 from pod_jobs.media.planning.colours import Colours, colours_of
-from pod_jobs.media.planning.ladder import LATE_S, PlannedRendition
+from pod_jobs.media.planning.frame_rate import ENDS_EARLY_S, LATE_S
+from pod_jobs.media.planning.ladder import PlannedRendition
 
 PROFILES = ("Constrained Baseline", "Baseline", "Main", "High")
 MOST_LEVEL = 42  # 4.2: 1080p at 60 frames per second
@@ -16,11 +17,12 @@ MOST_SEGMENTS = 2  # between two key frames
 
 
 def may_copy(media: MediaInfo, top: PlannedRendition, rate: Fraction | None, segment_s: int) -> bool:
-    """Whether the source's picture can stand for the rendition `top`. `rate`: of ladder.constant_rate."""
+    """Whether the source's picture can stand for the rendition `top`. `rate`: of frame_rate.constant_rate."""
     video = media.video
     return (
         video is not None
         and rate is None
+        and (video.ends_early_s or 0.0) <= ENDS_EARLY_S  # a copied picture cannot be held to the end of the sound
         and media.demuxer == "mov"  # the only one whose index tells of every frame before it is read
         and not media.is_cut_short
         and _plays_everywhere(video)

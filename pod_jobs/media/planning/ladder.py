@@ -4,10 +4,8 @@ A rung counts lines on the short side, so that a portrait phone video gets 360 x
 scaled up, every side is even, and every source gets at least one rendition: its own size, under the lowest rung's name.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from pod_jobs.media.facts.media_info import VideoTrack
 from pod_jobs.media_folder import RUNG
@@ -15,11 +13,7 @@ from pod_jobs.media_folder import RUNG
 NEARLY = 0.95  # a source that lacks a few lines of a rung (1072 of 1080, 352 of 360) still gets it, at its own size
 LONGEST_ASPECT = 4  # a 16,000 x 200 banner becomes 1440 x 18 at 360p, not 28,800 x 360
 SMALLEST_PX = 16
-RATES = tuple(Fraction(*pair) for pair in ((15, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1))) + tuple(
-    Fraction(*pair) for pair in ((48, 1), (50, 1), (60000, 1001), (60, 1))
-)
 HEAVY_PX = 2560 * 1440  # a larger picture takes two processor cores longer to encode than it lasts
-LATE_S = 0.02  # a picture that starts later than the file is filled up with its first frame: sound and picture agree
 
 
 @dataclass(frozen=True)
@@ -75,24 +69,3 @@ def segment_s(video: VideoTrack | None, usual_s: int, keyframe_s: int) -> int:
     """Seconds per segment: the least of a picture that encodes slowly, so that watching it begins soon nevertheless."""
     is_heavy = video is not None and (bool(video.hdr) or video.width_px * video.height_px > HEAVY_PX)
     return keyframe_s if is_heavy else usual_s
-
-
-def constant_rate(video: VideoTrack, max_fps: int) -> Fraction | None:
-    """The frame rate to bring the picture to, or None to keep the time stamps of the source.
-
-    They are kept when the finest grid they suggest is near the measured rate: the encoder rounds them to that grid, and
-    computes its H.264 level from it. Screen recorders and Matroska suggest 600 or 90,000 frames per second.
-    """
-    honest = 0.9 * video.fps <= video.base_fps <= 1.6 * video.fps
-    if honest and video.base_fps <= max_fps + 0.01 and not video.interlaced and video.start_s <= LATE_S:
-        return None
-    return nearest_rate(video.fps, max_fps)
-
-
-def nearest_rate(fps: float, max_fps: int) -> Fraction:
-    """The usual rate next to a measured one."""
-    wanted = min(fps, float(max_fps))
-    near = min(RATES, key=lambda rate: abs(rate - Fraction(wanted)))
-    if math.isclose(near, wanted, rel_tol=0.02):
-        return near
-    return next((rate for rate in RATES if rate >= wanted), Fraction(max_fps))

@@ -28,15 +28,14 @@ class Limits:
 class Source:
     """A foreign file, and the demuxer that the probe opened it with: builds guess differently, and must not.
 
-    `ranges` are the parts to read, (): all of it. Each is an input of its own, so that nothing else is decoded.
+    `ranges` are the parts to keep, (): all of it.
     """
 
     path: str
     demuxer: str
     ranges: tuple[Range, ...] = ()
-    autorotate: bool = True
     decoder: tuple[str, ...] = ()  # options that name another decoder than the usual one
-    seek_s: float = 0.0  # reading begins at a key frame before that instant, which is time 0
+    seek_s: float = 0.0  # reading begins at a key frame at or before that instant, which is time 0
 
     @property
     def opening(self) -> list[str]:

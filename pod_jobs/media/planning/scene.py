@@ -1,6 +1,6 @@
 """Several files become one picture: credits before and after, a second recording beside or inside the first, a watermark.
 
-A scene is a row of segments on one canvas: the opening, each kept range of the recording, the ending. Pure.
+A scene is one canvas: the opening, the kept parts of the recording, the ending, each at its time in the result. Pure.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ from pathlib import Path
 from pod_jobs.media.facts.media_info import AudioTrack, MediaInfo, VideoTrack
 from pod_jobs.media.planning.cut import LEAST_S, Range
 from pod_jobs.media.planning.dressing import Watermark
-from pod_jobs.media.planning.ladder import nearest_rate
+from pod_jobs.media.planning.frame_rate import busiest_fps, nearest_rate
 from pod_jobs.media.planning.limits import Source, decoder_options
+from pod_jobs.media.planning.places import Clip, Reading, Voice, plan_readings
 
 INSET = 4  # a picture in the picture has at most this part of the height …
 INSET_WIDTH = 3  # … and this one of the width
@@ -73,7 +74,7 @@ class Cast:
         return round(width * lines / height) + round(other_width * lines / other_height), lines
 
     def rate(self, max_fps: int) -> Fraction:
-        return nearest_rate(max(_video(feed).fps for feed in self.recorded), max_fps)
+        return nearest_rate(max(busiest_fps(_video(feed)) for feed in self.recorded), max_fps)
 
 
 @dataclass(frozen=True)
@@ -88,30 +89,15 @@ class Box:
 
 @dataclass(frozen=True)
 class Layer:
-    """A picture track of an input, and where it goes."""
+    """A picture track, the readings of its file, and where it goes. From `begin_s` to `end_s` of the result it is there,
+    but for the times `hidden`, at which its file has ended by that part of the recording."""
 
-    input: int
+    clips: tuple[Clip, ...]
     track: VideoTrack
     box: Box
-
-
-@dataclass(frozen=True)
-class Voice:
-    """A sound track of an input."""
-
-    input: int
-    track: AudioTrack
-    gain_db: float | None
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A part of the result. Layers lowest first; one voice for each sound of the pass, None is silence."""
-
-    duration_s: float
-    layers: tuple[Layer, ...]
-    voices: tuple[Voice | None, ...]
-    is_recording: bool
+    begin_s: float
+    end_s: float
+    hidden: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,10 +114,14 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is read, and how it comes together on a canvas of `width_px` x `height_px`."""
+    """What is read, and how it comes together on a canvas of `width_px` x `height_px`: the layers of the recording, lowest
+    first, and what goes before and after. `voices`: of each sound of the pass those that are heard, one after the other."""
 
     inputs: tuple[Source, ...]
-    segments: tuple[Segment, ...]
+    recorded: tuple[Layer, ...]
+    opening: Layer | None
+    ending: Layer | None
+    voices: tuple[tuple[Voice, ...], ...]
     stamp: Stamp | None
     width_px: int
     height_px: int
@@ -146,46 +136,72 @@ def plan_scene(
     sounds: Sequence[tuple[AudioTrack, float | None]],
 ) -> Scene:
     """`size` of the canvas; `sounds`: tracks of `cast.speaker` with their gains."""
-    inputs: list[Source] = []
-    segments = [_credits(inputs, cast.opening, size, len(sounds))] if cast.opening else []
-    for one in ranges or (Range(0.0, cast.recorded_s),):
-        segments.append(_recording(inputs, cast, one if ranges else None, size, sounds))
-    segments += [_credits(inputs, cast.ending, size, len(sounds))] if cast.ending else []
+    stage = _Stage(cast, size, sounds, [], [[] for _ in sounds])
+    kept = tuple(ranges) or (Range(0.0, cast.recorded_s),)
+    ends_s = cast.opening_s + sum(one.duration_s for one in kept)
+    opening = stage.credits(cast.opening, 0.0) if cast.opening else None
+    layers = [stage.layer(feed, box, kept) for feed, box in zip(cast.recorded, _boxes(cast, size), strict=True)]
+    ending = stage.credits(cast.ending, ends_s) if cast.ending else None
     stamp = None
     if cast.watermark:
-        inputs.append(Source(str(cast.watermark.path), cast.image))
-        stamp = _stamp(len(inputs) - 1, cast.watermark, size)
-    return Scene(tuple(inputs), tuple(segments), stamp, *size, rate)
+        stage.inputs.append(Source(str(cast.watermark.path), cast.image))
+        stamp = _stamp(len(stage.inputs) - 1, cast.watermark, size)
+    voices = tuple(tuple(each) for each in stage.voices)
+    recorded = tuple(layer for layer in layers if layer)
+    return Scene(tuple(stage.inputs), recorded, opening, ending, voices, stamp, *size, rate)
 
 
-def _recording(
-    inputs: list[Source],
-    cast: Cast,
-    kept: Range | None,
-    size: tuple[int, int],
-    sounds: Sequence[tuple[AudioTrack, float | None]],
-) -> Segment:
-    """A kept range of the recordings; one that has ended by then is left out."""
-    start_s = kept.start_s if kept else 0.0
-    layers: list[Layer] = []
-    voices: tuple[Voice | None, ...] = (None,) * len(sounds)
-    for feed, box in zip(cast.recorded, _boxes(cast, size), strict=True):
-        if feed.media.duration_s - start_s < LEAST_S:
-            continue
-        inputs.append(_source(feed, (kept,) if kept else ()))
-        layers.append(Layer(len(inputs) - 1, _video(feed), box))
-        if feed is cast.speaker:
-            voices = tuple(Voice(len(inputs) - 1, track, gain_db) for track, gain_db in sounds)
-    return Segment(kept.duration_s if kept else cast.recorded_s, tuple(layers), voices, True)
+@dataclass
+class _Stage:
+    """Collects what is read and what is heard while the layers are planned."""
 
+    cast: Cast
+    size: tuple[int, int]
+    sounds: Sequence[tuple[AudioTrack, float | None]]
+    inputs: list[Source]
+    voices: list[list[Voice]]
 
-def _credits(inputs: list[Source], feed: Feed, size: tuple[int, int], sounds: int) -> Segment:
-    duration_s = feed.media.duration_s
-    inputs.append(_source(feed, (Range(0.0, duration_s),)))
-    number = len(inputs) - 1
-    voice = Voice(number, feed.media.audio[0], feed.gain_db) if feed.media.audio else None
-    layer = Layer(number, _video(feed), fitted(_size(feed), Box(0, 0, *size)))
-    return Segment(duration_s, (layer,), (voice,) * sounds, False)
+    def layer(self, feed: Feed, box: Box, kept: Sequence[Range]) -> Layer | None:
+        """A recording in the parts that are kept; None if it has ended by the first of them."""
+        at_s, present, places, hidden = self.cast.opening_s, [], [], []
+        begin_s = at_s
+        for one in kept:
+            span = (at_s, at_s + one.duration_s)
+            at_s = span[1]
+            if feed.media.duration_s - one.start_s < LEAST_S:
+                hidden.append(span)
+            else:
+                present.append(one)
+                places.append(span[0])
+        if not present:
+            return None
+        readings = plan_readings(present, feed.media.demuxer, places[0])
+        clips = tuple(Clip(self._read(feed, one.seek_s), one) for one in readings)
+        if feed is self.cast.speaker:
+            (heard,) = readings if len(readings) == 1 else plan_readings(present, feed.media.demuxer, places[0], most=1)
+            number = clips[0].input if len(readings) == 1 else self._read(feed, heard.seek_s)
+            self._speak([(track, gain_db) for track, gain_db in self.sounds], number, heard)
+        return Layer(clips, _video(feed), box, begin_s, at_s, tuple(hidden))
+
+    def credits(self, feed: Feed, at_s: float) -> Layer:
+        duration_s = feed.media.duration_s
+        (reading,) = plan_readings([Range(0.0, duration_s)], feed.media.demuxer, at_s)
+        number = self._read(feed, 0.0)
+        if feed.media.audio:
+            self._speak([(feed.media.audio[0], feed.gain_db)] * len(self.sounds), number, reading)
+        box = fitted(_size(feed), Box(0, 0, *self.size))
+        return Layer((Clip(number, reading),), _video(feed), box, at_s, at_s + duration_s)
+
+    def _speak(self, tracks: Sequence[tuple[AudioTrack, float | None]], number: int, reading: Reading) -> None:
+        for voices, (track, gain_db) in zip(self.voices, tracks, strict=True):
+            voices.append(Voice(number, track, track.start_s - reading.seek_s, reading.spans, gain_db))
+
+    def _read(self, feed: Feed, seek_s: float) -> int:
+        """The number of a new input."""
+        self.inputs.append(
+            Source(str(feed.path), feed.media.demuxer, decoder=decoder_options(_video(feed)), seek_s=seek_s)
+        )
+        return len(self.inputs) - 1
 
 
 def _boxes(cast: Cast, size: tuple[int, int]) -> tuple[Box, ...]:
@@ -222,11 +238,6 @@ def _stamp(number: int, watermark: Watermark, size: tuple[int, int]) -> Stamp:
     width, height = size
     widest = max(2, _even(width * watermark.width))
     return Stamp(number, watermark.corner, watermark.opacity, widest, _even(height / 2), _even(height / MARGIN))
-
-
-def _source(feed: Feed, ranges: tuple[Range, ...]) -> Source:
-    turned = _video(feed).rotation_deg % 90 == 0
-    return Source(str(feed.path), feed.media.demuxer, ranges, autorotate=turned, decoder=decoder_options(_video(feed)))
 
 
 def _video(feed: Feed) -> VideoTrack:

@@ -5,11 +5,8 @@ of key frames needs its own; and ffmpeg gives the last frame of a segment the le
 the next segment after it.
 """
 
-from fractions import Fraction
-
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.planning.codecs import Encoder
-from pod_jobs.media.planning.cut import Timeline
 from pod_jobs.media.planning.streams import Picture
 
 MOSTLY = 0.5  # of a track's frames: with fewer, looking for them may cost more than it saves
@@ -19,19 +16,15 @@ STRIP_PX = 8  # mpdecimate compares blocks of 8 x 8 …
 MARGIN_PX = 16  # … but never the first one of a line; of the colours, that is 16 pixels
 
 
-def until_s(media: MediaInfo, timeline: Timeline, rate: Fraction | None, encoder: Encoder) -> float | None:
-    """Where in the result the picture ends, often before the sound, if it mostly stands still; None for others.
+def mostly_stands(media: MediaInfo, encoder: Encoder) -> bool:
+    """Does the picture mostly stand still, so that frames may be left out?
 
-    `rate`: of ladder.constant_rate; a constant rate would bring the frames back. Captions inside the picture would go with
-    its frames; of odd sizes the strip would cost a column.
+    Captions inside the picture would go with its frames; of odd sizes the strip would cost a column.
     """
     track = media.video
-    if track is None or track.still_share < MOSTLY or rate is not None or encoder.counts_frames or media.has_cea608:
-        return None
-    if track.pix_fmt != "yuv420p" or track.hdr or track.width_px % 2 or track.height_px % 2:
-        return None
-    pieces = timeline.place(0.0, track.last_s)
-    return pieces[-1][1] if pieces else 0.0
+    if track is None or track.still_share < MOSTLY or encoder.counts_frames or media.has_cea608:
+        return False
+    return track.pix_fmt == "yuv420p" and not (track.hdr or track.width_px % 2 or track.height_px % 2)
 
 
 def without_repeats(picture: Picture) -> list[str]:

@@ -27,6 +27,8 @@ class Picture:
     decoded_elsewhere: bool = False  # where damage shows that a copy would carry along
     chunk: Chunk | None = None  # only this part of it
     still_until_s: float | None = None  # where it ends, if it mostly stands still: then stillness.py leaves frames out
+    lasts_s: float | None = None  # at a constant rate its last frame is held until then …
+    most_held_s: float | None = None  # … unless that is further away; None: however far
 
     @property
     def encoded(self) -> tuple[PlannedRendition, ...]:

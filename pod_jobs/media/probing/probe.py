@@ -23,6 +23,7 @@ from pod_jobs.media.process.run import Bounds, capture
 from pod_jobs.media.process.tools import Tools
 
 CHILD = Path(__file__).with_name("probe_child.py")
+CHILD_FILES = (CHILD, CHILD.with_name("frame_times.py"))
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")
 TEXT_CODECS = ("ass", "ssa", "subrip", "srt", "mov_text", "text", "webvtt", "eia_608")  # subtitles that can become text
@@ -84,7 +85,9 @@ def _look(
     folder = source.parent
     bounds = Bounds(wall_s=limits.probe_s, memory_mb=limits.memory_mb, file_mb=1, grace_s=0.2)
     try:
-        finished, text = capture(guard.sandboxed(tools.sandbox, argv, (source, CHILD), None), folder, bounds, tick)
+        finished, text = capture(
+            guard.sandboxed(tools.sandbox, argv, (source, *CHILD_FILES), None), folder, bounds, tick
+        )
     except FfmpegFailed as error:
         raise BadSource(f"probe: {error.reason}") from error
     if finished.returncode in (-9, 137):
@@ -122,8 +125,8 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         bytes=size,
         duration_s=round(max(found["end_s"] - found["start_s"], 0.0), 3),
         claimed_s=found["claimed_s"],
-        video=_video([s for s in usable if s["kind"] == "video"], found["start_s"]),
-        audio=tuple(_audio(s) for s in usable if s["kind"] == "audio"),
+        video=_video([s for s in usable if s["kind"] == "video"], found["start_s"], found["end_s"]),
+        audio=tuple(_audio(s, found["start_s"]) for s in usable if s["kind"] == "audio"),
         cover_index=next((s["index"] for s in streams if s["attached"] and s["frame"]), None),
         undecodable=tuple(
             (s["kind"], s["codec"] or "?") for s in tracks if not s["frame"] and (s["packets"] or not s["codec"])
@@ -172,7 +175,7 @@ def check_duration(duration_s: float, limits: Limits) -> None:
         raise BadSource(f"{duration_s:.0f} s", code="source-too-long", limit=clock(limits.max_duration_s))
 
 
-def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
+def _video(tracks: list[dict[str, Any]], start_s: float, end_s: float) -> VideoTrack | None:
     if not tracks:
         return None
     track = max(tracks, key=_weight(tracks))
@@ -208,7 +211,9 @@ def _video(tracks: list[dict[str, Any]], start_s: float) -> VideoTrack | None:
         longest_gap_s=track.get("longest_gap_s", 0.0),
         kbps=track.get("kbps", 0.0),
         hides_frames=track.get("hides_frames", False),
-        last_s=max(0.0, track.get("last_s", 0.0) - start_s),
+        peak_fps=round(float(track["peak_fps"] or 0.0), 3),
+        pause_s=track["pause_s"],
+        ends_early_s=None if track["ends_s"] is None else round(max(0.0, end_s - track["ends_s"]), 3),
         still_share=track.get("still_share", 0.0),
     )
 
@@ -248,7 +253,7 @@ def _fps(track: dict[str, Any]) -> float:
     return round(float(track["index_fps"] or track["measured_fps"] or track["average_fps"] or 25.0), 3)
 
 
-def _audio(track: dict[str, Any]) -> AudioTrack:
+def _audio(track: dict[str, Any], start_s: float) -> AudioTrack:
     frame = track["frame"]
     return AudioTrack(
         index=track["index"],
@@ -257,6 +262,7 @@ def _audio(track: dict[str, Any]) -> AudioTrack:
         sample_rate_hz=frame["sample_rate_hz"],
         language=track["language"],
         default=track["default"],
+        start_s=round(max(0.0, (track["first_s"] or 0.0) - start_s), 6),
     )
 
 

@@ -17,9 +17,10 @@ from pod_jobs.media.process.run import Bounds, capture
 NEEDED_ENCODERS = ("libx264", "aac", "libmp3lame", "mjpeg")
 NEEDED_FILTERS = tuple(
     """
-    scale zscale tonemap format setsar setparams setpts split concat trim select bwdif crop pad drawbox mpdecimate overlay
-    colorchannelmixer transpose hflip vflip fps tpad tile
-    aresample aformat pan asplit atrim apad volume alimiter ebur128 anullsrc showwavespic movie
+    scale zscale tonemap format setsar setparams settb setpts split trim select bwdif crop pad drawbox mpdecimate overlay
+    colorchannelmixer transpose hflip vflip sidedata fps tpad tile nullsrc streamselect interleave
+    aresample aformat pan asplit atrim asettb asetpts asetnsamples aselect ainterleave apad volume alimiter ebur128 anullsrc
+    showwavespic movie
     """.split()
 )
 OLDEST = (5, 1)

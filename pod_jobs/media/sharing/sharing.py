@@ -25,6 +25,7 @@ from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.hls.master import EarlyMaster
 from pod_jobs.media.planning.chunk_grid import grid_rate, plan_chunks
 from pod_jobs.media.planning.codecs import CONTAINERS
+from pod_jobs.media.planning.places import SEEKABLE
 from pod_jobs.media.planning.streams import Picture, Sound
 from pod_jobs.media.process.progress import Position
 from pod_jobs.media.sharing import chunks
@@ -32,7 +33,6 @@ from pod_jobs.media.sharing.joining import Joiner
 from pod_jobs.media.work import Work, pass_bounds
 from pod_jobs.system import plain_files
 
-SEEKABLE = ("mov", "matroska")  # their index finds the key frame before an instant; other formats only get near it
 MOST_TRIES = 2  # of one chunk
 CALL_S = 10.0  # between two looks for idle workers
 LIVELY_S = 10.0  # a helper that noted no progress for so long is not counted

@@ -46,6 +46,8 @@ def video(width: int = 1920, height: int = 1080, **facts: Any) -> VideoTrack:
         fps=25.0,
         base_fps=25.0,
         start_s=0.0,
+        pause_s=0.04,
+        ends_early_s=0.0,
     )
     return replace(plain, **facts)
 

@@ -1,6 +1,7 @@
 """Arguments as lists: what a person would type for each sort of source."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -8,11 +9,13 @@ import pytest
 
 from pod_jobs.media.command.colours import STAMPED
 from pod_jobs.media.command.ffmpeg import build_encode, build_package
-from pod_jobs.media.command.graph import audio_graph, join_graph, video_graph
+from pod_jobs.media.command.graph import audio_graph, video_graph
+from pod_jobs.media.command.placing import steadied, upright
 from pod_jobs.media.facts.media_info import AudioTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.cut import Range
 from pod_jobs.media.planning.limits import Source
+from pod_jobs.media.planning.places import Voice
 from pod_jobs.media.planning.streams import Picture, Sound
 from pod_jobs.media.process.tools import NEEDED_FILTERS
 from tests.unit.media.samples import LIMITS, SOUND_TRACK, TOOLS, planned, video
@@ -20,6 +23,8 @@ from tests.unit.media.samples import LIMITS, SOUND_TRACK, TOOLS, planned, video
 FIELDS = "bwdif=mode=send_frame:deint=interlaced"
 TWO = (planned(0, 640, 360), planned(1, 1280, 720))
 SOUND = Sound(SOUND_TRACK, kbps=128, mp3_kbps=192)
+STEADY = ",".join(steadied(video(1280, 720)))
+UPRIGHT = "sidedata=mode=delete:type=DISPLAYMATRIX"
 
 
 def test_the_whole_pass() -> None:
@@ -30,15 +35,16 @@ def test_the_whole_pass() -> None:
         *("-progress", "pipe:1", "-nostats", "-stats_period", "0.5"),
         *("-protocol_whitelist", "file", "-format_whitelist", "mov,mp4", "-codec_whitelist", "aac,h264"),
         *("-max_streams", "64", "-max_pixels", "36000000", "-probesize", "20M", "-analyzeduration", "20M"),
-        *("-f", "mov", "-i", "file:/media/source"),
+        *("-noautorotate", "-reinit_filter:v", "0", "-f", "mov", "-i", "file:/media/source"),
         "-filter_complex",
-        f"[0:0]format=yuv420p,{FIELDS},split=2[s0][s1];"
+        f"[0:0]{STEADY},{FIELDS},{UPRIGHT},split=2[s0][s1];"
         f"[s0]zscale=640:360:filter=spline36:range=limited,{STAMPED},format=yuv420p,setsar=1[v0];"
-        f"[s1]zscale=1280:720:filter=spline36:range=limited,{STAMPED},format=yuv420p,setsar=1[v1];"
-        "[0:1]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=stereo,apad=whole_dur=0.2,"
-        "asplit=2[a][mp3];[a]atrim=start_sample=1024[a0]",
+        f"[s1]zscale=1280:720:filter=spline36:range=limited,{STAMPED},format=yuv420p,setsar=1[v1]",
+        "-filter_complex",
+        "[0:1]aresample=async=1,aformat=sample_rates=48000:channel_layouts=stereo,atrim=start=0,apad=whole_dur=0.2,"
+        "asplit=2[a][mp3];[a]atrim=start_pts=1024[a0]",
         *("-map_metadata", "-1", "-map_chapters", "-1", "-map", "[v0]", "-map", "[v1]"),
-        *("-fps_mode", "vfr", "-sc_threshold", "0", "-forced-idr", "1"),
+        *("-fps_mode", "vfr", "-enc_time_base:v", "1/25", "-sc_threshold", "0", "-forced-idr", "1"),
         *("-force_key_frames", "expr:gte(t,n_forced*2)"),
         *("-c:v:0", "libx264", "-profile:v:0", "high"),
         *("-preset:v:0", "medium", "-crf:v:0", "18", "-maxrate:v:0", "1000k", "-bufsize:v:0", "2000k"),
@@ -77,24 +83,41 @@ def test_sound_alone_and_picture_alone() -> None:
     assert not {"aac", "libmp3lame"} & set(picture)
 
 
-@pytest.mark.parametrize(("degrees", "left_alone"), [(0, False), (90, False), (-90, False), (180, False), (3, True)])
-def test_only_quarter_turns_are_made(degrees: int, left_alone: bool) -> None:
-    picture = Picture(video(rotation_deg=degrees), TWO, None, 2)
-    assert ("-noautorotate" in build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, [], 4)) == left_alone
+@pytest.mark.parametrize(
+    ("facts", "filters"),
+    [
+        ({}, []),
+        ({"rotation_deg": 90}, ["transpose=cclock"]),
+        ({"rotation_deg": -90}, ["transpose=clock"]),
+        ({"rotation_deg": -90, "mirrored": True}, ["transpose=cclock_flip"]),
+        ({"rotation_deg": 180}, ["hflip", "vflip"]),
+        ({"rotation_deg": 180, "mirrored": True}, ["hflip"]),
+        ({"mirrored": True}, ["vflip"]),
+        ({"rotation_deg": 3}, []),
+    ],
+)
+def test_only_quarter_turns_are_made(facts: dict[str, Any], filters: list[str]) -> None:
+    assert upright(video(**facts)) == [*filters, UPRIGHT]
 
 
 @pytest.mark.parametrize(
     ("facts", "rate", "prepared"),
     [
-        ({"interlaced": True}, Fraction(25), f"[0:0]format=yuv420p,{FIELDS},split=2"),
-        ({}, Fraction(30000, 1001), f"[0:0]format=yuv420p,{FIELDS},split=2"),
-        ({"index": 3}, None, f"[0:3]format=yuv420p,{FIELDS},split=2"),
-        ({"codec": "vp8"}, None, "[0:0]format=yuv420p,split=2"),
-        ({"codec": "av1"}, None, "[0:0]format=yuv420p,split=2"),
+        ({"interlaced": True}, Fraction(25), f"[0:0]{STEADY},{FIELDS},{UPRIGHT},split=2"),
+        ({}, Fraction(30000, 1001), f"[0:0]{STEADY},{FIELDS},{UPRIGHT},split=2"),
+        ({"index": 3}, None, f"[0:3]{STEADY},{FIELDS},{UPRIGHT},split=2"),
+        ({"codec": "vp8"}, None, f"[0:0]{STEADY},{UPRIGHT},split=2"),
+        ({"codec": "av1"}, None, f"[0:0]{STEADY},{UPRIGHT},split=2"),
     ],
 )
 def test_preparation(facts, rate, prepared) -> None:
-    assert video_graph(Picture(video(**facts), TWO, rate, 2)).startswith(prepared + "[s0][s1];")
+    assert video_graph(Picture(video(1280, 720, **facts), TWO, rate, 2)).startswith(prepared + "[s0][s1];")
+
+
+def test_at_a_constant_rate_the_last_picture_is_held_to_the_end() -> None:
+    graph = video_graph(Picture(video(), TWO, Fraction(25), 2, lasts_s=12.0, most_held_s=3.0))
+    assert "tpad=stop=4:stop_mode=clone,setpts='if(eq(PTS,PREV_INPTS),if(gt(PREV_OUTPTS,8.960000/TB)*" in graph
+    assert ",(11.960000+0.022000)/TB,-3600/TB),PTS+0.022000/TB)',split=2" in graph
 
 
 def test_full_range_becomes_limited() -> None:
@@ -117,7 +140,8 @@ def test_full_range_becomes_limited() -> None:
 def test_what_zimg_cannot_read_is_converted_once(facts: dict[str, Any], readable: str) -> None:
     graph = video_graph(Picture(video(**facts), TWO, None, 2))
     before, _, after = graph.partition("split=2")
-    assert f"{readable}zscale=1280:720:" in before
+    assert readable in before
+    assert before.count("zscale=1280:720:") == 1
     assert ":m=bt709:r=limited," in before
     assert after.count("format=yuv420p") == 2
 
@@ -126,9 +150,8 @@ def test_hdr_is_scaled_first_and_mapped_once() -> None:
     graph = video_graph(
         Picture(video(3840, 2160, hdr="hlg", pix_fmt="yuv420p10le", matrix=2, primaries=2), TWO, None, 2)
     )
-    sized = "zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc:rin=limited:r=limited"
-    prepared = f"[0:0]{FIELDS},format=yuv420p10le,{sized},zscale="
-    assert graph.startswith(prepared)
+    prepared = f"{UPRIGHT},zscale=1280:720:filter=spline36:min=bt2020nc:m=bt2020nc:rin=limited:r=limited,zscale="
+    assert prepared in graph
     assert graph.count("tonemap") == 1
     assert graph.index("tonemap") < graph.index("split=2")
 
@@ -143,7 +166,7 @@ def test_hdr_is_scaled_first_and_mapped_once() -> None:
 )
 def test_sound_layouts(channels: int, rate: int, expected: str) -> None:
     sound = Sound(AudioTrack(1, "aac", channels, rate, "", True), 96, 128)
-    assert f"aformat=sample_rates={expected}" in audio_graph(sound)
+    assert f"aformat=sample_rates={expected}" in audio_graph(sound, [Voice(0, sound.track)])
 
 
 def test_downloads() -> None:
@@ -164,40 +187,55 @@ def test_two_sounds_and_a_gain() -> None:
     assert "a:0,name:audio a:1,name:audio_2" in argv
     assert argv[argv.index("-b:a:1") + 1] == "64k"
     assert argv.count("libmp3lame") == 1
+    assert argv.count("-filter_complex") == 2  # what changes in one sound begins only its own graph anew
+    assert (
+        "[0:2]aresample=async=1,aformat=sample_rates=48000:channel_layouts=mono,atrim=start=0,"
+        "volume=-3.2dB,alimiter=limit=0.89:level=disabled:latency=1,apad=whole_dur=0.2,atrim=start_pts=1024[a1]"
+    ) in argv
+
+
+def test_a_sound_that_begins_late_has_silence_before() -> None:
+    late = replace(SOUND, track=replace(SOUND_TRACK, start_s=1.5))
+    argv = build_encode(TOOLS, LIMITS, Source("/s", "mov"), None, [late], 4)
+    assert argv[argv.index("lavfi") - 1 : argv.index("-filter_complex")] == [
+        *("-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo:d=1.500000")
+    ]
     graph = argv[argv.index("-filter_complex") + 1]
-    assert graph.endswith(
-        ";[0:2]aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=mono,"
-        "volume=-3.2dB,alimiter=limit=0.89:level=disabled:latency=1,apad=whole_dur=0.2,atrim=start_sample=1024[a1]"
+    assert graph.startswith(
+        "[1:0]atrim=end=1.500000,aformat=sample_rates=48000:channel_layouts=stereo,asettb=AVTB[y0];[0:1]"
     )
+    assert "[y0][y0_0]ainterleave=nb_inputs=2,aresample=async=1:min_hard_comp=0.01,atrim=start=0," in graph
 
 
-def test_one_kept_range_is_a_window_on_the_input() -> None:
+def test_a_kept_range_is_read_from_the_key_frame_before_it() -> None:
     source = Source("/s", "mov", (Range(10, 20.5),))
-    argv = build_encode(TOOLS, LIMITS, source, Picture(video(), TWO, None, 2), [SOUND], 4)
-    at = argv.index("-ss")
-    assert argv[at : at + 8] == ["-ss", "10.000", "-t", "10.500", "-f", "mov", "-i", "file:/s"]
-    assert "concat" not in argv[argv.index("-filter_complex") + 1]
+    argv = build_encode(TOOLS, LIMITS, source, Picture(video(1280, 720), TWO, None, 2), [SOUND], 4)
+    at = argv.index("-noaccurate_seek")
+    assert argv[at : at + 7] == ["-noaccurate_seek", "-ss", "10.000000", "-f", "mov", "-i", "file:/s"]
+    assert argv.count("-i") == 1
+    picture, sound = (argv[n + 1] for n, word in enumerate(argv) if word == "-filter_complex")
+    assert "settb=AVTB,setpts='(eq(N,0)*0.000000+eq(N,1)*10.500000)/TB'[clock_k0];" in picture
+    assert "streamselect=inputs=2:map=1,select='gte(t,-0.000001)*lt(t,10.499999)'" in picture
+    assert "atrim=start=0.000000:end=10.500000,asetpts='PTS+(0.000000)/TB'" in sound
 
 
 def test_decoders_of_many_ranges_share_the_room_for_threads() -> None:
     """On 16 cores 50 decoders would start 800 threads, and fail under the limit of memory."""
     picture = Picture(video(1280, 720), TWO, rate=None, keyframe_s=2)
-    for count, limited in ((8, 0), (50, 50)):
-        ranges = tuple(Range(float(n), n + 0.5) for n in range(count))
+    for count, limited in ((8, 9), (50, 9)):
+        ranges = tuple(Range(100.0 * n, 100.0 * n + 0.5) for n in range(count))
         argv = build_encode(TOOLS, LIMITS, Source("/media/source", "mov", ranges), picture, [SOUND], segment_s=4)
-        assert argv.count("-threads") == limited
+        assert argv.count("-threads") == argv.count("-i") == limited
 
 
-def test_several_kept_ranges_are_joined_before_anything_else() -> None:
-    source = Source("/s", "mov", (Range(0, 5), Range(10, 20)))
+def test_ranges_that_lie_apart_are_read_apart_and_heard_in_one_go() -> None:
+    source = Source("/s", "mov", (Range(0, 5), Range(100, 110)))
     argv = build_encode(TOOLS, LIMITS, source, Picture(video(), TWO, None, 2), [SOUND], 4)
-    assert argv.count("-i") == argv.count("-codec_whitelist") == 2
-    graph = argv[argv.index("-filter_complex") + 1]
-    assert graph.startswith(
-        "[0:1]aresample=async=1:first_pts=0[p0_0];[1:1]aresample=async=1:first_pts=0[p1_0];"
-        f"[0:0][p0_0][1:0][p1_0]concat=n=2:v=1:a=1[jv][j0];[jv]format=yuv420p,{FIELDS},split=2[s0][s1];"
-    )
-    assert ";[j0]aresample=async=1" in graph
+    assert argv.count("-i") == argv.count("-codec_whitelist") == 3
+    picture, sound = (argv[n + 1] for n, word in enumerate(argv) if word == "-filter_complex")
+    assert "[k0][k1]interleave=nb_inputs=2," in picture
+    assert "aselect='gte(t,-0.000001)*lt(t,4.999999)+gte(t,99.999999)*lt(t,109.999999)'" in sound
+    assert "asetpts='PTS+(0.000000+gte(T,99.999999)*-95.000000)/TB'" in sound
 
 
 def test_a_chunk_keeps_its_place_in_the_whole() -> None:
@@ -211,10 +249,7 @@ def test_a_chunk_keeps_its_place_in_the_whole() -> None:
         "-f",
         "mov",
     ]
-    assert (
-        f"[0:0]format=yuv420p,trim=start=-0.020000:end=15.980000,{FIELDS},split=1"
-        in argv[argv.index("-filter_complex") + 1]
-    )
+    assert f"{UPRIGHT},trim=start=-0.020000:end=15.980000,split=1" in argv[argv.index("-filter_complex") + 1]
     assert argv[argv.index("-output_ts_offset") + 1] == "12.000000"
     assert "fragment_index=4:" in argv[argv.index("-hls_segment_options") + 1]
 
@@ -234,12 +269,15 @@ def test_every_filter_is_looked_for_at_the_start() -> None:
         Picture(video(hdr="pq"), TWO, None, 2),
         Picture(video(pix_fmt="rgb24"), TWO, None, 2, chunk=chunk),
         Picture(video(), TWO, None, 2, still_until_s=60.0),
+        Picture(video(rotation_deg=90, mirrored=True), TWO, Fraction(25), 2, lasts_s=60.0),
+        Picture(video(rotation_deg=180), TWO, Fraction(25), 2, lasts_s=60.0),
     )
-    sounds = (SOUND, Sound(AudioTrack(2, "aac", 24, 48_000, "eng", False), 64, 128, gain_db=3.0))
-    graphs = [
-        *map(video_graph, pictures),
-        *map(audio_graph, sounds),
-        join_graph((Range(0, 5),) * 2, pictures[0], sounds),
-    ]
-    used = {*re.findall(r"(?:^|[\],;])([a-z]\w*)(?=[=,;\[]|$)", ";".join(graphs))}
-    assert {"mpdecimate", "trim", "setpts", "pan", "alimiter", "concat"} <= used <= {*NEEDED_FILTERS}
+    sounds = (SOUND, Sound(AudioTrack(2, "aac", 24, 48_000, "eng", False, 1.5), 64, 128, gain_db=3.0))
+    source = Source("/s", "mov", (Range(0, 5), Range(100, 105)))
+    commands = [build_encode(TOOLS, LIMITS, Source("/s", "mov"), one, sounds, 4) for one in pictures]
+    commands.append(build_encode(TOOLS, LIMITS, source, replace(pictures[-1], lasts_s=10.0), sounds, 4))
+    graphs = [argv[n + 1] for argv in commands for n, word in enumerate(argv) if word == "-filter_complex"]
+    used = {*re.findall(r"(?:^|[\],;])([a-z]\w*)(?=[=,;\[]|$)", re.sub("'[^']*'", "", ";".join(graphs)))}
+    assert (
+        {"mpdecimate", "trim", "setpts", "pan", "alimiter", "ainterleave", "streamselect"} <= used <= {*NEEDED_FILTERS}
+    )

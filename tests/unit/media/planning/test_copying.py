@@ -93,8 +93,8 @@ def test_the_copy_in_the_pass() -> None:
     picture = Picture(video(transfer=1), (planned(0, 640, 360), TOP), None, 2, copies_top=True)
     argv = build_encode(TOOLS, LIMITS, Source("/s", "mov"), picture, [], 4)
     graph = argv[argv.index("-filter_complex") + 1]
-    assert graph.startswith("[0:0]format=yuv420p,bwdif=mode=send_frame:deint=interlaced,split=1[s0];")
-    assert graph.endswith(f";[s0]{resized(640, 360)},format=yuv420p,setsar=1[v0]")
+    assert graph.startswith("[0:0]scale=")
+    assert graph.endswith(f",split=1[s0];[s0]{resized(640, 360)},format=yuv420p,setsar=1[v0]")
     at = argv.index("[v0]")
     assert argv[at + 1 : at + 3] == ["-map", "0:0"]
     assert argv[argv.index("-c:v:1") + 1] == "copy"

@@ -1,5 +1,3 @@
-from fractions import Fraction
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +7,6 @@ from pod_jobs.media.planning.ladder import (
     SMALLEST_PX,
     Rendition,
     build_ladder,
-    constant_rate,
     segment_s,
 )
 from tests.unit.media.samples import LADDER, video
@@ -51,26 +48,6 @@ def test_whatever_the_source(width: int, height: int, rotation: int) -> None:
         assert max(one.width_px, one.height_px) <= LONGEST_ASPECT * one.rung.height_px
         for side, limit in zip((one.width_px, one.height_px), source.display_size, strict=True):
             assert side <= max(limit + 1, SMALLEST_PX)
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        (video(fps=25, base_fps=25), None),
-        (video(fps=27.417, base_fps=27.4167), None),
-        (video(fps=27.5, base_fps=30), None),  # a phone that drops frames keeps its time
-        (video(fps=14.98, base_fps=14.985), None),
-        (video(fps=29.99, base_fps=60), Fraction(30)),
-        (video(fps=25.01, base_fps=90_000), Fraction(25)),  # r_frame_rate lies
-        (video(fps=12.2, base_fps=1000), Fraction(15)),
-        (video(fps=240, base_fps=240), Fraction(60)),
-        (video(fps=604, base_fps=600), Fraction(60)),
-        (video(fps=29.97, base_fps=59.94, interlaced=True), Fraction(30000, 1001)),
-        (video(fps=25, base_fps=25, start_s=1.5), Fraction(25)),  # filled up from 0
-    ],
-)
-def test_frame_rates(source, expected) -> None:
-    assert constant_rate(source, 60) == expected
 
 
 @pytest.mark.parametrize("name", ["", "audio", "../x", "a b", "720p,x", "é"])

@@ -8,8 +8,9 @@ import pytest
 
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.planning.cut import Range
-from pod_jobs.media.planning.dressing import Studio, Watermark
+from pod_jobs.media.planning.dressing import Studio
 from pod_jobs.media.planning.layouts import layout_named
+from pod_jobs.media.planning.places import Span, Voice
 from pod_jobs.media.planning.scene import Box, Cast, Feed, fitted, plan_scene
 from tests.unit.media.samples import SOUND_TRACK, video
 
@@ -43,7 +44,7 @@ def test_the_canvas_of_two_recordings_has_the_lines_of_the_smaller_one() -> None
 def test_an_inset_is_a_quarter_as_high_and_at_most_a_third_as_wide() -> None:
     def inset(main: Feed, second: Feed, size: tuple[int, int]) -> Box:
         scene = plan_scene(Cast(main, second, "pip-bottom-right"), (), size, Fraction(25), [])
-        return scene.segments[0].layers[1].box
+        return scene.recorded[1].box
 
     assert inset(feed("a", 1920, 1080), feed("b", 640, 480), (1280, 720)) == Box(
         1280 - 240 - 14, 720 - 180 - 14, 240, 180
@@ -55,14 +56,14 @@ def test_a_recording_that_has_ended_is_not_read_for_a_later_range() -> None:
     cast = Cast(feed("main", 640, 360, 60), feed("second", 640, 360, 30), opening=feed("o", 9, 9, 5, sound=False))
     ranges = (Range(10, 20), Range(40, 50))
     scene = plan_scene(cast, ranges, (640, 360), Fraction(25), [(SOUND_TRACK, -3.0)])
-    assert [(one.path, one.ranges) for one in scene.inputs] == [
-        ("o", (Range(0, 5),)),
-        ("main", ranges[:1]),
-        ("second", ranges[:1]),
-        ("main", ranges[1:]),
+    assert [(one.path, one.seek_s) for one in scene.inputs] == [
+        *[("o", 0.0), ("main", 10.0), ("main", 40.0), ("main", 10.0), ("second", 10.0)]  # the third main is heard
     ]
-    assert [[layer.input for layer in segment.layers] for segment in scene.segments] == [[0], [1, 2], [3]]
-    assert [segment.voices[0] and segment.voices[0].input for segment in scene.segments] == [None, 1, 3]
+    main, second = scene.recorded
+    assert [clip.reading and clip.reading.spans for clip in main.clips] == [(Span(0, 10, 5),), (Span(0, 10, 15),)]
+    assert [clip.reading and clip.reading.spans for clip in second.clips] == [(Span(0, 10, 5),)]
+    assert (main.hidden, second.hidden) == ((), ((15.0, 25.0),))
+    assert scene.voices == ((Voice(3, SOUND_TRACK, -10.0, (Span(0, 10, 5), Span(30, 40, 15)), -3.0),),)
 
 
 def test_sound_is_that_of_the_first_file_that_has_any() -> None:
@@ -75,13 +76,6 @@ def test_sound_is_that_of_the_first_file_that_has_any() -> None:
 def test_the_rate_is_that_of_the_smoother_recording() -> None:
     slides, camera = feed("slides", 640, 360, fps=5.0), feed("camera", 640, 360, fps=29.97)
     assert Cast(slides, camera).rate(60) == Fraction(30000, 1001)
-
-
-def test_a_tilted_picture_is_left_as_it_is_stored() -> None:
-    scene = plan_scene(
-        Cast(feed("a", 640, 360, rotation_deg=3), watermark=Watermark(Path("w"))), (), (640, 360), Fraction(25), []
-    )
-    assert [one.autorotate for one in scene.inputs] == [False, True]
 
 
 def test_names_of_layouts() -> None:

@@ -1,0 +1,93 @@
+"""Which input of a pass gives which frames and samples, and where they come to lie in the result. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pod_jobs.media.facts.media_info import AudioTrack
+from pod_jobs.media.planning.cut import Range
+
+SEEKABLE = ("mov", "matroska")  # their index leads to the key frame before an instant; others land somewhere near
+NEAR_S = 10.0  # ranges that lie no further apart are read in one go: looking for a key frame costs about as much
+MOST_READINGS = 8  # each has a decoder, whose frames take memory
+
+
+@dataclass(frozen=True)
+class Span:
+    """A kept part of what an input gives: from and to in the input's own time, and where it begins in the result. Seconds."""
+
+    begin_s: float
+    end_s: float
+    at_s: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The source, opened once. Reading begins at a key frame at or before `seek_s`, which is time 0 of the input."""
+
+    seek_s: float
+    spans: tuple[Span, ...]
+
+    @property
+    def end_s(self) -> float:
+        """Of what is kept of it, in the result."""
+        last = self.spans[-1]
+        return last.at_s + last.end_s - last.begin_s
+
+
+def plan_readings(
+    ranges: Sequence[Range], demuxer: str, at_s: float = 0.0, most: int = MOST_READINGS
+) -> tuple[Reading, ...]:
+    """How `ranges`, which come to lie one after the other from `at_s` on, are read: at most `most` times.
+
+    Between ranges that are read in one go, what was cut out is decoded and dropped. A container without an index that leads
+    to key frames is read once, from its start: otherwise nobody would know what stood at the beginning of a range.
+    """
+    groups = [[one] for one in ranges]
+    if demuxer not in SEEKABLE:
+        groups, most = [list(ranges)], 1
+    while len(groups) > 1:
+        gaps = [after[0].start_s - before[-1].end_s for before, after in zip(groups, groups[1:], strict=False)]
+        nearest = gaps.index(min(gaps))
+        if len(groups) <= most and gaps[nearest] > NEAR_S:
+            break
+        groups[nearest : nearest + 2] = [groups[nearest] + groups[nearest + 1]]
+    readings = []
+    for group in groups:
+        seek_s = group[0].start_s if demuxer in SEEKABLE else 0.0
+        spans = []
+        for one in group:
+            spans.append(Span(one.start_s - seek_s, one.end_s - seek_s, at_s))
+            at_s += one.duration_s
+        readings.append(Reading(seek_s, tuple(spans)))
+    return tuple(readings)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The picture of an input: what is kept of it; without a reading, all."""
+
+    input: int = 0
+    reading: Reading | None = None
+
+
+WHOLE = (Clip(),)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A sound track of an input: what is kept of it and where that goes; without spans, all. `gain_db` None leaves its level.
+    `starts_s`: in the input's time."""
+
+    input: int
+    track: AudioTrack
+    starts_s: float = 0.0
+    spans: tuple[Span, ...] = ()
+    gain_db: float | None = None
+
+    @property
+    def lead_s(self) -> float | None:
+        """When it is first heard in the result; None: never."""
+        if not self.spans:
+            return self.starts_s
+        places = (one.at_s + max(0.0, self.starts_s - one.begin_s) for one in self.spans if one.end_s > self.starts_s)
+        return next(places, None)
