@@ -18,6 +18,7 @@ LATE_S = 0.02  # a picture that starts later than the file is filled up with its
 ENDS_EARLY_S = (
     0.1  # a picture that ends so long before the file is held: sounds end a little later than pictures by nature
 )
+LEAST_FPS = 5  # of frames that last longer, neither kept parts nor segments could begin where they should
 LONGEST_PAUSE_S = 0.2  # a frame that lasts longer would begin a segment too early by that much
 JITTER = 1.06  # the busiest second may seem so much faster than the rate is
 
@@ -30,7 +31,7 @@ def constant_rate(video: VideoTrack, max_fps: int, *, stands_still: bool = False
     early, for then its last frame is repeated beforehand.
     """
     honest = 0.9 * video.fps <= video.base_fps <= 1.6 * video.fps and video.peak_fps <= JITTER * video.base_fps
-    honest = honest and video.base_fps <= max_fps + 0.01 and not video.interlaced
+    honest = honest and LEAST_FPS <= video.base_fps <= max_fps + 0.01 and not video.interlaced
     if not honest:
         return nearest_rate(busiest_fps(video), max_fps)
     is_even = video.pause_s is not None and video.pause_s <= max(LONGEST_PAUSE_S, 1.5 / video.fps)

@@ -34,7 +34,7 @@ from tests.unit.media.samples import video
         (video(fps=25, base_fps=25, ends_early_s=None), Fraction(25)),
         (video(fps=25, base_fps=25, ends_early_s=0.05), None),
         (video(fps=5, base_fps=5, pause_s=0.2), None),
-        (video(fps=1, base_fps=1, pause_s=1.0), None),
+        (video(fps=1, base_fps=1, pause_s=1.0), Fraction(15)),  # slides: cut and segmented finer than a frame lasts
     ],
 )
 def test_frame_rates(source: Any, expected: Fraction | None) -> None:

@@ -1,0 +1,225 @@
+"""Each frame and each sound at its moment: changes inside a file, frames that last long, kept parts, late and early tracks."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import pytest
+
+from pod_jobs.media.encode import Encoded, EncodePlan, encode
+from pod_jobs.media.planning.dressing import Studio
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.process.tools import Tools
+from tests.clips import AAC, H264, ffmpeg, pattern, tone
+from tests.timelines import at, clock, clock_seconds, duration_s, frames, tone_s, white_s
+from tests.unit.media.samples import LIMITS
+
+LOW = Rendition("90p", 90, crf=18, preset="ultrafast", maxrate_kbps=2000, audio_kbps=64, mp4=True)
+PLAN = EncodePlan((LOW,), mp3_kbps=64, copy_top=True, with_extras=False, limits=LIMITS)
+VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M")
+OPUS = ("-c:a", "libopus")
+NEAR_S = 0.045
+Parts = tuple[tuple[float, float], ...]
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sources")
+
+
+def made(source: Path, folder: Path, tools: Tools, plan: EncodePlan = PLAN) -> Encoded:
+    folder.mkdir(exist_ok=True)
+    result = encode(source, folder, plan, tools, lambda progress: None)
+    assert result.warnings == ()
+    return result
+
+
+# --- what changes in mid-stream ---
+
+
+def flashing(size: str, layout: str = "stereo", rate_hz: int = 48_000) -> tuple[str, ...]:
+    """Two seconds: white, and a tone on all channels, from 1.0 to 1.2 s."""
+    white = f"color=black:s={size}:r=25:d=2,drawbox=c=white:t=fill:enable='between(t,0.99,1.19)'"
+    channels = {"mono": 1, "stereo": 2, "5.1": 6}[layout]
+    wave = "|".join(["0.4*sin(2*PI*440*t)*between(t,1,1.2)"] * channels)
+    return ("-f", "lavfi", "-i", white, "-f", "lavfi", "-i", f"aevalsrc='{wave}':c={layout}:s={rate_hz}:d=2")
+
+
+def joined(source: Path, parts: list[tuple[str, ...]], ending: str, codecs: tuple[str, ...]) -> None:
+    names = [source.with_suffix(f".{n}.{ending}") for n in range(len(parts))]
+    for name, part in zip(names, parts, strict=True):
+        ffmpeg(*part, *codecs, "-g", "25", str(name))
+    listed = source.with_suffix(".txt")
+    listed.write_text("".join(f"file '{name}'\n" for name in names))
+    ffmpeg("-f", "concat", "-safe", "0", "-i", str(listed), "-c", "copy", str(source))
+
+
+CHANGES = {
+    "larger.ts": (flashing("320x180"), flashing("640x360")),
+    "smaller.ts": (flashing("640x360"), flashing("320x180")),
+    "larger.mkv": (flashing("320x180"), flashing("640x360")),
+    "smaller.webm": (flashing("640x360"), flashing("320x180")),
+    "upright.ts": (flashing("320x180"), flashing("100x180")),
+    "surround.ts": (flashing("320x180"), flashing("320x180", "5.1")),
+    "another_rate.ts": (flashing("320x180", "mono", 44_100), flashing("320x180", "stereo", 48_000)),
+}
+
+
+def changing(sources: Path, name: str) -> Path:
+    source = sources / name
+    if not source.exists():
+        codecs = (*VP8, *OPUS) if name.endswith("webm") else (*H264, *AAC)
+        joined(source, list(CHANGES[name]), "webm" if name.endswith("webm") else "ts", codecs)
+    return source
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_in_mid_stream_ends_nothing(tools: Tools, tmp_path: Path, sources: Path, name: str) -> None:
+    made(changing(sources, name), tmp_path / "out", tools)
+    path = tmp_path / "out" / "90p.mp4"
+    assert duration_s(path) == pytest.approx(4, abs=0.1)
+    seen, heard = white_s(path), tone_s(path)
+    assert [one[0] for one in seen] == pytest.approx([1, 3], abs=NEAR_S)
+    assert [one[0] for one in heard] == pytest.approx([one[0] for one in seen], abs=NEAR_S)
+
+
+def test_another_shape_gets_bars(tools: Tools, tmp_path: Path, sources: Path) -> None:
+    """A white picture of 100x180 in the place of one of 320x180: 50 pixels of 160 are white, in the middle."""
+    made(changing(sources, "upright.ts"), tmp_path / "out", tools)
+    with av.open(str(tmp_path / "out" / "90p.mp4")) as container:
+        line = next(f.to_ndarray(format="gray")[45] for f in container.decode(video=0) if 3.08 < (f.time or 0) < 3.15)
+    white = [x for x, level in enumerate(line) if level > 128]
+    assert (len(line), white[0], white[-1]) == pytest.approx((160, 55, 104), abs=2)
+
+
+# --- frames that last long ---
+
+
+def slides(sources: Path, ending: str) -> Path:
+    """A picture each three seconds, of its second's grey, for 12 s; a tone throughout."""
+    source = sources / f"slides.{ending}"
+    if not source.exists():
+        rare = ("-vf", "select='not(mod(n,75))'", "-fps_mode", "vfr")
+        codecs = (*VP8, *OPUS) if ending == "webm" else (*H264, *AAC)
+        ffmpeg(*clock(12), *tone(12), *rare, *codecs, "-t", "12", str(source))
+    return source
+
+
+@pytest.mark.parametrize(
+    ("keep", "wanted"),
+    [
+        ((), {0.0: 0, 2.8: 0, 3.1: 3, 8.8: 6, 9.1: 9, 11.8: 9}),
+        (((4.0, 8.0),), {0.0: 3, 1.8: 3, 2.2: 6, 3.8: 6}),
+        (((1.0, 2.0), (4.0, 5.0), (7.0, 11.0)), {0.0: 0, 0.8: 0, 1.1: 3, 1.9: 3, 2.1: 6, 3.9: 6, 4.1: 9, 5.8: 9}),
+        (((10.0, 12.0),), {0.0: 9, 1.8: 9}),
+    ],
+    ids=["whole", "one part", "three parts", "the end"],
+)
+@pytest.mark.parametrize("ending", ["webm", "mp4", "ts"])
+def test_slides_stand_at_their_moments(
+    tools: Tools, tmp_path: Path, sources: Path, ending: str, keep: Parts, wanted: dict[float, int]
+) -> None:
+    result = made(slides(sources, ending), tmp_path / "out", tools, replace(PLAN, keep=keep))
+    path, lasts_s = tmp_path / "out" / "90p.mp4", sum(end - begin for begin, end in keep) or 12.0
+    assert result.duration_s == pytest.approx(lasts_s, abs=0.06)
+    assert duration_s(path) == pytest.approx(lasts_s, abs=0.06)
+    shown = clock_seconds(path)
+    assert {moment: at(shown, moment) for moment in wanted} == wanted
+    assert {second for _, second in shown} == set(wanted.values()), "what was cut out is seen"
+
+
+def test_before_a_late_picture_nothing_that_was_cut_out_is_seen(tools: Tools, tmp_path: Path, sources: Path) -> None:
+    """Frames come from 2 s on; the first one stands until then, and what comes after 3 s was cut out."""
+    source = sources / "late.mkv"
+    if not source.exists():
+        ffmpeg(*clock(6), *tone(6), "-vf", "trim=start=2", "-fps_mode", "passthrough", *H264, *AAC, str(source))
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=((0.0, 3.0),)))
+    shown = clock_seconds(tmp_path / "out" / "90p.mp4")
+    assert {second for _, second in shown} == {2}
+    assert duration_s(tmp_path / "out" / "90p.mp4") == pytest.approx(3, abs=0.06)
+
+
+@pytest.mark.parametrize("ending", ["webm", "mp4"])
+def test_a_gap_of_pictures_keeps_its_length(tools: Tools, tmp_path: Path, sources: Path, ending: str) -> None:
+    """No picture from 4 to 8 s; a flash and a tone at 9 s, which come to lie at 4 s where 5 to 11 s are kept."""
+    source = sources / f"gap.{ending}"
+    if not source.exists():
+        seen = "color=black:s=160x90:r=25:d=11,drawbox=c=white:t=fill:enable='between(t,8.99,9.19)'"
+        heard = "aevalsrc='0.4*sin(2*PI*440*t)*between(t,9,9.2)':s=48000:d=11"
+        gap = ("-vf", "select='lt(t,4)+gte(t,7.99)'", "-fps_mode", "vfr")
+        codecs = (*VP8, *OPUS) if ending == "webm" else (*H264, *AAC)
+        ffmpeg("-f", "lavfi", "-i", seen, "-f", "lavfi", "-i", heard, *gap, *codecs, str(source))
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=((5.0, 11.0),)))
+    path = tmp_path / "out" / "90p.mp4"
+    ((white_from_s, _),), ((tone_from_s, _),) = white_s(path), tone_s(path)
+    assert (white_from_s, tone_from_s) == pytest.approx((4, 4), abs=NEAR_S)
+    assert duration_s(path) == pytest.approx(6, abs=0.06)
+
+
+# --- irregular rates ---
+
+
+@pytest.mark.parametrize("ending", ["webm", "mp4", "mkv"])
+def test_what_moves_fast_late_is_not_thinned(tools: Tools, tmp_path: Path, sources: Path, ending: str) -> None:
+    """Two frames a second for ten seconds, then thirty for two."""
+    source = sources / f"vfr.{ending}"
+    if not source.exists():
+        rare = ("-vf", "select='if(lt(t,10),not(mod(n,15)),1)'", "-fps_mode", "vfr")
+        codec = VP8 if ending == "webm" else H264
+        ffmpeg(*pattern("160x90", rate="30", seconds=12), *rare, *codec, str(source))
+    made(source, tmp_path / "out", tools)
+    path = tmp_path / "out" / "90p.mp4"
+    assert sum(10 <= time < 12 for time, _ in frames(path)) == pytest.approx(60, abs=1)
+    assert duration_s(path) == pytest.approx(12, abs=0.06)
+
+
+# --- the last picture ---
+
+
+@pytest.mark.parametrize("seconds", [0.04, 1.0], ids=["one picture", "a second"])
+@pytest.mark.parametrize("keep", [(), ((0.5, 1.0), (3.0, 5.0))], ids=["whole", "kept parts"])
+def test_the_last_picture_is_held_until_the_sound_ends(
+    tools: Tools, tmp_path: Path, sources: Path, seconds: float, keep: Parts
+) -> None:
+    source = sources / f"still_{seconds}.mp4"
+    if not source.exists():
+        picture, sound = sources / f"picture_{seconds}.mp4", sources / "sound.m4a"
+        ffmpeg(*pattern("320x180", seconds=seconds), *H264, str(picture))
+        ffmpeg(*tone(6), *AAC, str(sound))
+        ffmpeg("-i", str(picture), "-i", str(sound), "-c", "copy", str(source))
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=keep))
+    lasts_s = 2.5 if keep else 6.0
+    for name in ("90p.mp4", "90p.m4s"):
+        path = tmp_path / "out" / name
+        times = [time for time, _ in frames(path)]
+        assert times[-1] == pytest.approx(lasts_s, abs=0.15), name
+        assert max(after - before for before, after in zip(times, times[1:], strict=False)) < 2.1, name
+    assert duration_s(tmp_path / "out" / "90p.mp4") == pytest.approx(lasts_s, abs=0.06)
+
+
+def test_times_of_decoding_in_bursts(tools: Tools, tmp_path: Path, sources: Path) -> None:
+    """Slow motion of telephones: four frames are to be decoded at once, and then none for a while."""
+    steady, source = sources / "steady.mp4", sources / "burst.mp4"
+    if not source.exists():
+        x264 = ("-bf", "3", "-b_strategy", "0", "-sc_threshold", "0", "-g", "300", "-x264-params", "b-pyramid=normal")
+        ffmpeg(*pattern(rate="30", seconds=8), *H264, *x264, "-video_track_timescale", "90000", str(steady))
+        bursts = "setts=dts=if(eq(N\\,0)\\,-9018\\,2979+12000*floor((N-1)/4)+9*mod(N-1\\,4)):pts=PTS"
+        kept = ("-c", "copy", "-bsf:v", bursts, "-video_track_timescale", "90000")
+        ffmpeg("-i", str(steady), *kept, str(source))
+    result = made(source, tmp_path / "out", tools)
+    assert result.duration_s == pytest.approx(8, abs=0.1)
+    assert len(frames(tmp_path / "out" / "90p.mp4")) == pytest.approx(240, abs=1)
+
+
+# --- scenes ---
+
+
+def test_a_second_picture_that_starts_late_shows_its_first_frame(tools: Tools, tmp_path: Path, sources: Path) -> None:
+    late, main = sources / "late_white.mkv", sources / "grey.mp4"
+    white = ("-f", "lavfi", "-i", "color=white:s=160x90:r=25:d=4")
+    ffmpeg(*white, *tone(4), "-vf", "trim=start=1.5", "-fps_mode", "passthrough", *H264, *AAC, str(late))
+    ffmpeg("-f", "lavfi", "-i", "color=gray:s=160x90:r=25:d=4", *tone(4), *H264, *AAC, str(main))
+    made(main, tmp_path / "out", tools, replace(PLAN, studio=Studio(late, "side")))
+    with av.open(str(tmp_path / "out" / "90p.mp4")) as container:
+        levels = [int(frame.to_ndarray(format="gray")[45, -20]) for frame in container.decode(video=0)]
+    assert min(levels) > 230

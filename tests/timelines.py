@@ -1,0 +1,82 @@
+"""What is seen and heard at each moment of a video: the level of the picture's middle, and where a tone is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+GREY_STEP = 16  # levels from one second of `clock` to the next
+LOUD = 0.02
+FRAME_S = 0.04
+
+
+def clock(seconds: float, rate: str = "25", size: str = "160x90") -> tuple[str, ...]:
+    """An input of ffmpeg: black, and lighter by GREY_STEP with each second; at most 14 s."""
+    grey = f"geq=lum='16+{GREY_STEP}*floor(T+0.001)':cb=128:cr=128"
+    return ("-f", "lavfi", "-i", f"color=c=black:s={size}:r={rate}:d={seconds},format=yuv420p,{grey}")
+
+
+def frames(path: Path) -> list[tuple[float, float]]:
+    """(seconds from the first frame, level 0..255 of the middle) of each frame."""
+    with av.open(str(path)) as container:
+        read = [(frame.time or 0.0, frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
+    begin_s = read[0][0]
+    return [(time - begin_s, _middle(picture)) for time, picture in read]
+
+
+def _middle(picture: "np.ndarray[Any, Any]") -> float:
+    height, width = picture.shape
+    return float(picture[height // 2 - 4 : height // 2 + 4, width // 2 - 4 : width // 2 + 4].mean())
+
+
+def clock_seconds(path: Path) -> list[tuple[float, int]]:
+    """(seconds from the first frame, second of the `clock` that it shows) of each frame."""
+    return [(time, round(level * 219 / 255 / GREY_STEP)) for time, level in frames(path)]
+
+
+def at(shown: Sequence[tuple[float, int]], moment_s: float) -> int:
+    """What stands at a moment."""
+    return [second for time, second in shown if time <= moment_s + 0.001][-1]
+
+
+def white_s(path: Path) -> list[tuple[float, float]]:
+    """From when to when the picture is white."""
+    return _runs([(time, level > 128) for time, level in frames(path)], FRAME_S)
+
+
+def tone_s(path: Path) -> list[tuple[float, float]]:
+    """From when to when there is sound, to 5 ms."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=48_000)
+        decoded = list(container.decode(stream))
+        pieces = [one.to_ndarray()[0] for frame in decoded for one in resampler.resample(frame)]
+    begin_s = decoded[0].time or 0.0
+    sound = np.concatenate(pieces)
+    loud = np.abs(sound[: len(sound) // 240 * 240]).reshape(-1, 240).max(axis=1) > LOUD
+    return _runs([(begin_s + n / 200, bool(one)) for n, one in enumerate(loud)], 0.02)
+
+
+def _runs(states: Sequence[tuple[float, bool]], shortest_s: float) -> list[tuple[float, float]]:
+    """Stretches of True from their first moment to the one after, those that are too short or a breath apart left out."""
+    found: list[tuple[float, float]] = []
+    begin_s: float | None = None
+    for time, state in [*states, (states[-1][0], False)]:
+        if state and begin_s is None:
+            begin_s = time
+        elif not state and begin_s is not None:
+            if found and begin_s - found[-1][1] < 0.01:
+                found[-1] = (found[-1][0], time)
+            else:
+                found.append((begin_s, time))
+            begin_s = None
+    return [one for one in found if one[1] - one[0] >= shortest_s / 2]
+
+
+def duration_s(path: Path, kind: str = "video") -> float:
+    """Of a track, by its container."""
+    with av.open(str(path)) as container:
+        stream = next(one for one in container.streams if one.type == kind)
+        return float((stream.duration or 0) * (stream.time_base or 0))
