@@ -69,7 +69,7 @@ FLOORS = {
         "models",
         "figures new_task permissions",
     ),
-    "pod_jobs.instance": ("doctor", "prepare", "home learning_traces"),
+    "pod_jobs.instance": ("doctor", "prepare", "home learning_traces redis_owner"),
 }
 
 # room -> what it may not import although it lies on a floor below, or is foreign; the longest name that fits counts

@@ -1,5 +1,6 @@
 """Opens the catalog's database (SQLite in WAL mode, PostgreSQL or MariaDB), and runs transactions on it."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from peewee import Database, InterfaceError, MySQLDatabase, OperationalError, PostgresqlDatabase, SqliteDatabase
+from peewee import (
+    Database,
+    InterfaceError,
+    MySQLDatabase,
+    OperationalError,
+    PeeweeException,
+    PostgresqlDatabase,
+    SqliteDatabase,
+)
 from playhouse.migrations import Runner
 
 from pod_jobs.catalog import models
@@ -19,6 +28,16 @@ BUSY_TIMEOUT_S = 15  # how long SQLite waits for another writer
 CONNECT_TIMEOUT_S = 5
 STATEMENT_S = 30  # how long a server may take for a statement
 LOCK_WAIT_S = 15  # how long a statement may wait for a locked row
+# What the servers say to whom they refuse, PostgreSQL first, then MariaDB by its numbers.
+REFUSALS = (
+    (re.compile(r"password authentication failed|no password supplied|\(1045,"), "the user or the password is wrong"),
+    (re.compile(r'role "[^"]*" does not exist'), "the user does not exist"),
+    (re.compile(r'database "[^"]*" does not exist|\(1049,'), "there is no such database"),
+    (
+        re.compile(r"permission denied|must be owner of|\((?:1044|1142|1143|1227),"),
+        "the user has too few rights: it must own the database's tables",
+    ),
+)
 VANISHED = {  # options of libpq: probe a silent server, and close the connection when it does not answer
     "keepalives_idle": 15,
     "keepalives_interval": 5,
@@ -41,17 +60,47 @@ def connect(url: str) -> Database:
 
 
 def migrate(database: Database) -> list[str]:
-    """Apply what is missing of catalog/migrations; returns the names applied. Errors: ServiceUnavailable."""
-    try:
+    """Apply what is missing of catalog/migrations; returns the names applied.
+
+    Errors: ServiceUnavailable; SettingsError when the database refuses us, or belongs to a newer version.
+    """
+    with faults_told():
         if isinstance(database, SqliteDatabase):
-            Path(database.database).touch(
-                mode=0o600
-            )  # who watched what must not be readable by every user of this host
+            # Who watched what must not be readable by every user of this host.
+            Path(database.database).touch(mode=0o600)
         with database.connection_context():
+            if newer := newer_migrations(database):
+                raise SettingsError(newer_words(newer))
             names: list[str] = Runner(database, directory=str(MIGRATIONS)).up()
             return names
-    except (OSError, OperationalError, InterfaceError) as error:
-        raise ServiceUnavailable(f"database: {error}") from error
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """What a start does with the database. Errors: SettingsError when it refuses us, ServiceUnavailable while it is away."""
+    try:
+        yield
+    except (OSError, PeeweeException) as error:
+        if refusal := refusal_of(error):
+            raise SettingsError(refusal) from error
+        if isinstance(error, (OSError, OperationalError, InterfaceError)):
+            raise ServiceUnavailable(f"database: {error}") from error
+        raise
+
+
+def newer_migrations(database: Database) -> list[str]:
+    """Migrations that were applied and that this version does not have. Needs an open connection."""
+    return [one.name for one in Runner(database, directory=str(MIGRATIONS)).status() if one.path is None]
+
+
+def newer_words(names: list[str]) -> str:
+    return f"database.url: a newer version of pod_jobs has changed this database ({', '.join(names)}); run that version"
+
+
+def refusal_of(error: BaseException) -> str:
+    """A sentence about what an administrator must mend; "" when the database is only away, or something else is wrong."""
+    text = " ".join(str(error).split())
+    return next((f"database.url: {words} ({text})" for pattern, words in REFUSALS if pattern.search(text)), "")
 
 
 def pending(database: Database) -> list[str]:
@@ -118,6 +167,8 @@ def _build(url: str) -> Database:
             "write_timeout": STATEMENT_S,
             "init_command": f"SET SESSION innodb_lock_wait_timeout={LOCK_WAIT_S}, tx_isolation='READ-COMMITTED'",
         }
+        if "password" in options:
+            options["password"] = options["password"].encode()  # PyMySQL would take a text for Latin-1
         return MySQLDatabase(name, mariadb=True, autoconnect=False, **{**ours, **options})
     raise SettingsError(f"database.url: {scheme or 'no scheme'}: give sqlite:///, postgresql:// or mysql://")
 

@@ -8,7 +8,7 @@ import sys
 import click
 
 from pod_jobs.cli.base import Fault, InstanceCommand, chosen_home
-from pod_jobs.instance.home import claim, make_folders
+from pod_jobs.instance.home import claim, make_folders, new_home_stays_only_if_it_starts, remove_socket_folder
 from pod_jobs.settings import Settings, load
 
 
@@ -22,17 +22,19 @@ def up(port: int | None) -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):  # until honcho listens
         signal.signal(signum, lambda *_: sys.exit(0))
     settings = load(chosen_home(), web={"port": port}) if port is not None else load(chosen_home())
-    make_folders(settings)
-    claimed = claim(settings)
     _demand_free_port(settings)
-    prepare(settings)
-    _demand_soundness(settings)
-    link = first_sign_in_link(settings)
+    with new_home_stays_only_if_it_starts(settings):
+        make_folders(settings)
+        claimed = claim(settings)
+        prepare(settings)
+        _demand_soundness(settings)
+        link = first_sign_in_link(settings)
     click.echo(f"pod_jobs at {settings.public_url}  (instance folder: {settings.home})")
     if link:
         click.echo(f"First administrator, sign in once within 24 h: {link}")
     click.echo("Ctrl-C stops everything.")
     code = launch(settings)
+    remove_socket_folder(settings)
     if claimed:
         claimed.close()
     if code:

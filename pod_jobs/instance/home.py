@@ -11,6 +11,7 @@
 
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
@@ -62,6 +63,27 @@ def open_to_others(settings: Settings) -> list[Path]:
     private = [settings.home / name for name in PRIVATE_FOLDERS]
     forbidden = [*((path, stat.S_IWOTH) for path in folders), *((path, 0o077) for path in private)]
     return [path for path, bits in forbidden if path.exists() and path.stat().st_mode & bits]
+
+
+@contextmanager
+def new_home_stays_only_if_it_starts(settings: Settings) -> Iterator[None]:
+    """An instance folder that is made in here is removed again when the start is refused."""
+    is_new = not settings.home.exists()
+    try:
+        yield
+    except BaseException:
+        if is_new and settings.home.exists():
+            remove_socket_folder(settings)
+            shutil.rmtree(settings.home, ignore_errors=True)
+        raise
+
+
+def remove_socket_folder(settings: Settings) -> None:
+    """That of the embedded server in the temporary folder, once nothing is in it."""
+    folder = settings.redis_socket.parent
+    if folder != settings.home / "run":
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:

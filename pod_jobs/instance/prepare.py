@@ -11,6 +11,7 @@ from pod_jobs.catalog.store import instance, users
 from pod_jobs.errors import NotFound, ServiceUnavailable
 from pod_jobs.instance import learning_traces
 from pod_jobs.instance.home import alone, make_folders
+from pod_jobs.instance.redis_owner import demand_own_redis
 from pod_jobs.settings import Settings
 from pod_jobs.storage import identity
 from pod_jobs.storage.site_folder import SiteFolder
@@ -29,7 +30,7 @@ LINK_VALID_FOR = timedelta(hours=24)
 def prepare(settings: Settings) -> None:
     """Make whatever the instance lacks. This is safe at any time, also by several processes at once.
 
-    Errors: SettingsError (folders), ServiceUnavailable (database).
+    Errors: SettingsError (folders, database, a Redis database of another instance), ServiceUnavailable (database).
     """
     make_folders(settings)
     with alone(settings, "prepare"):
@@ -37,10 +38,11 @@ def prepare(settings: Settings) -> None:
             _make_secret(settings.home / "secrets" / name)
         catalog = database.connect(settings.database_url)
         database.migrate(catalog)
-        with catalog.connection_context():
+        with database.faults_told(), catalog.connection_context():
             identify_media(settings.media)
             for name in SYSTEM_USERS:
                 _make_system_user(settings, name, datetime.now(UTC))
+            demand_own_redis(settings, instance.identity())
 
 
 def identify_media(media: SiteFolder) -> None:

@@ -19,6 +19,7 @@ from pod_jobs.settings.periodic import PeriodicSettings
 
 log = logging.getLogger(__name__)
 
+LONGEST_REPEATED_MIN = 180
 ON_TIME = timedelta(minutes=2)  # a tick that is handled later than this was missed
 
 
@@ -56,4 +57,24 @@ def latest_tick(entry: PeriodicSettings, now: datetime) -> datetime:
         return datetime.fromtimestamp(int(now.timestamp()) // period_s * period_s, UTC)
     local = now.astimezone(ZoneInfo(entry.time_zone)) + timedelta(seconds=1)  # get_prev gives what is before, not now
     tick: datetime = croniter(entry.cron, local).get_prev(datetime)
-    return tick.astimezone(UTC)
+    return max(tick.astimezone(UTC), _in_repeated_hour(entry, now, tick.astimezone(UTC)))
+
+
+def _in_repeated_hour(entry: PeriodicSettings, now: datetime, tick: datetime) -> datetime:
+    """While the clocks repeat an hour in autumn: the last tick up to `now` in it or right before, else `tick`.
+
+    croniter counts by the clock on the wall, which shows that hour twice. Work of each hour runs in both; work at a fixed hour
+    in the first one.
+    """
+    zone = ZoneInfo(entry.time_zone)
+    is_hourly = entry.cron.split()[1].startswith("*")
+    instant = now.replace(second=0, microsecond=0)
+    if not instant.astimezone(zone).fold:
+        return tick
+    for minute in (instant - timedelta(minutes=back) for back in range(LONGEST_REPEATED_MIN)):
+        wall = minute.astimezone(zone)
+        if minute <= tick:
+            return tick
+        if (is_hourly or not wall.fold) and croniter.match(entry.cron, wall.replace(tzinfo=None)):
+            return minute
+    return tick

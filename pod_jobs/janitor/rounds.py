@@ -15,8 +15,9 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.store import drains as store_drains
-from pod_jobs.catalog.store import reports
-from pod_jobs.errors import Deposed, PodJobsError
+from pod_jobs.catalog.store import instance, reports
+from pod_jobs.errors import Deposed, PodJobsError, SettingsError
+from pod_jobs.instance import redis_owner
 from pod_jobs.janitor import periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
@@ -80,6 +81,8 @@ def run(settings: Settings, job_types: JobTypes) -> None:
         began = time.monotonic()
         try:
             with database.connection_context():
+                if settings.redis.url and not redis_owner.owns(redis, instance.identity()):
+                    raise SettingsError(redis_owner.WORDS)
                 do_round(duties, redis, leader)
         except (RedisError, PeeweeException, PodJobsError) as error:
             log.warning("a round failed: %s: %s", type(error).__name__, error)

@@ -6,6 +6,7 @@ Ours:
     pod_jobs:progress:<task>            string   20 s           how far the running attempt is, as JSON (jobs/queue.py)
     pod_jobs:cancel:<task>              string   7 days         the generation that a person wants to end
     pod_jobs:reports                    hash     never          report id -> report that the catalog does not have yet
+    pod_jobs:owner                      string   never          identity of the catalog whose jobs these are
     pod_jobs:drains                     string   never          who is to take no job, as JSON (jobs/drains.py)
     pod_jobs:janitor                    string   20 s           host:pid of the leading janitor; /healthz reads it
     pod_jobs:janitor:lock               string   20 s           a random text of the janitor that leads
@@ -16,6 +17,7 @@ RQ's, where its own classes do not give them away without a query: read by us, a
 """
 
 REPORTS = "pod_jobs:reports"
+OWNER = "pod_jobs:owner"
 DRAINS = "pod_jobs:drains"
 JANITOR = "pod_jobs:janitor"
 JANITOR_LOCK = "pod_jobs:janitor:lock"

@@ -9,6 +9,7 @@ import re
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -178,13 +179,23 @@ class Settings(Section):
     @property
     def public_url(self) -> str:
         """The address of the web app for people, without a slash at the end."""
-        host = "127.0.0.1" if self.web.host in ("0.0.0.0", "::") else self.web.host  # noqa: S104
-        return (self.web.public_url or f"http://{host}:{self.web.port}").rstrip("/")
+        return (self.web.public_url or self._own_url).rstrip("/")
+
+    @property
+    def url_prefix(self) -> str:
+        """The path of public_url, below which people find the web app: "/pod", or "" for the whole site."""
+        return urlsplit(self.public_url).path
+
+    @property
+    def _own_url(self) -> str:
+        """Where the web app listens, as this host reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.web.host, self.web.host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.web.port}"
 
     @property
     def catalog_url(self) -> str:
         """The address of the web app for workers, without a slash at the end."""
-        return (self.worker.catalog_url or f"http://127.0.0.1:{self.web.port}").rstrip("/")
+        return (self.worker.catalog_url or self._own_url).rstrip("/")
 
     @property
     def xapi_home_page(self) -> str:

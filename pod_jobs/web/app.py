@@ -17,6 +17,7 @@ from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
 from pod_jobs.web import api, browser_files, health, media_files
 from pod_jobs.web.guards import access, headers, problems, slow_clients
+from pod_jobs.web.guards.url_prefix import BelowPrefix
 from pod_jobs.web.intake import tus
 from pod_jobs.web.pages import account, captions, rq_dashboard, sign_in, traces, videos
 from pod_jobs.web.site import Site, close_database, install, open_database, site
@@ -33,6 +34,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret("session_key"),
         SESSION_COOKIE_NAME=f"pod_jobs_{settings.web.port}",  # instances on one host share cookies, also across ports
+        SESSION_COOKIE_PATH=settings.url_prefix or "/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
@@ -48,6 +50,9 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = BelowPrefix(  # type: ignore[method-assign]
+        app.wsgi_app, settings.url_prefix, believe_proxy=settings.web.behind_proxy > 0
+    )
     app.before_request(lambda: slow_clients.require_minimum_pace(request))
     _open_database_per_request(app)
     Babel(app, locale_selector=_language)

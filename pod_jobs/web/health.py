@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.store import instance, users
 from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.instance import redis_owner
 from pod_jobs.jobs import drains, keys, workforce
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
@@ -50,10 +51,26 @@ def _redis(of: Site) -> dict[str, dict[str, Any]]:
         found = workforce.strengths(of.redis, QUEUES)
         janitor = bool(of.redis.exists(keys.JANITOR))
         drained = drains.any_drained(of.redis)
+        memory = of.redis.info("memory")
+        server = {"ok": _is_ours(of)}
     except RedisError:
         return {"redis": {"ok": False}}
+    if 0 < int(memory.get("maxmemory") or 0) <= int(memory["used_memory"]):
+        server = {"ok": False, "full": True}
     workers = {f"workers.{name}": _workers(found[name], of.settings.expected_workers(name), drained) for name in QUEUES}
-    return {"redis": {"ok": True}, "janitor": {"ok": janitor}, **workers}
+    return {"redis": server, "janitor": {"ok": janitor}, **workers}
+
+
+def _is_ours(of: Site) -> bool:
+    """Not that of another instance; while the database is away, nobody knows."""
+    if not of.settings.redis.url:
+        return True
+    try:
+        with of.database.connection_context():
+            identity = instance.identity()
+    except (OperationalError, InterfaceError):
+        return True
+    return redis_owner.owns(of.redis, identity)
 
 
 def _workers(found: workforce.Strength, expected: int, drained: bool) -> dict[str, Any]:

@@ -1,9 +1,21 @@
 """Facts about the instance as a whole that the catalog stores."""
 
+import secrets
+
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import InstanceFact, Video
 
 MEDIA_IDENTITY = "media"
+IDENTITY = "identity"
+
+
+def identity() -> str:
+    """That of this catalog, random; given at the first question."""
+    row = InstanceFact.get_or_none(InstanceFact.name == IDENTITY)
+    if row is None:
+        with transaction():
+            row, _ = InstanceFact.get_or_create(name=IDENTITY, defaults={"value": secrets.token_hex(16)})
+    return str(row.value)
 
 
 def media_identity() -> str:

@@ -4,18 +4,22 @@ import ipaddress
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from pod_jobs.errors import PodJobsError
 from pod_jobs.instance.doctor.finding import Finding, State
+from pod_jobs.jobs import keys
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.media_folder import IDENTITY
 from pod_jobs.settings import QUEUES, Settings
 
 OLDEST_SERVER = (6, 2)  # the first version with LMOVE and BLMOVE, which RQ needs to hand over a job safely
+MB = 1024 * 1024
+NEARLY_FULL = 0.9
 CLOCK_WARNING_S = 5.0
 CLOCK_FAULT_S = 60.0  # RQ and the janitor compare instants from several hosts: heartbeats, retries
 TIMEOUT_S = 5
@@ -36,6 +40,8 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
         yield Finding(name, "fault", f"is version {version}; 6.2 or newer is needed")
     else:
         yield Finding(name, "ok", f"{facts.get('server_name', 'redis')} {version}")
+    yield from _memory(facts)
+    yield from _rights(settings)
     yield from _keeps_and_evicts_nothing(facts, accepted=settings.redis.accept_unsafe)
     yield from check_way_to_key_value_server(settings.redis_url)
 
@@ -116,16 +122,19 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     try:
         catalog = database.connect(settings.database_url)
         with catalog.connection_context():
-            pending = database.pending(catalog)
+            pending, newer = database.pending(catalog), database.newer_migrations(catalog)
             if not pending:
                 with catalog.atomic() as attempt:
                     Audit.create(at=datetime.now(UTC), who="doctor", action="check", subject="")
                     attempt.rollback()
     except (PeeweeException, PodJobsError) as error:
-        yield Finding("database", "fault", getattr(error, "reason", str(error)), "[database] in settings.toml")
+        reason = database.refusal_of(error) or getattr(error, "reason", str(error))
+        yield Finding("database", "fault", reason, "[database] in settings.toml")
         return
     kind = type(catalog).__name__.removesuffix("Database")
-    if pending:
+    if newer:
+        yield Finding("database", "fault", database.newer_words(newer))
+    elif pending:
         yield Finding("database", "fault", f"{kind}: not migrated: {', '.join(pending)}", "./run up migrates it")
     else:
         yield Finding("database", "ok", f"{kind}, migrated, takes writes")
@@ -177,7 +186,50 @@ def _ask_who_we_are(settings: Settings) -> requests.Response:
         return session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
 
 
-def _keeps_and_evicts_nothing(facts: dict[str, object], *, accepted: bool) -> Iterator[Finding]:
+def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
+    """A full server takes nothing more and loses nothing: orders and reports wait where they are."""
+    most, used = int(facts.get("maxmemory") or 0), int(facts["used_memory"])
+    text = f"{used / MB:.0f} of {most / MB:.0f} MB"
+    if most and used >= most:
+        yield Finding("memory", "fault", f"{text}: the key-value server is full and takes nothing", "raise maxmemory")
+    elif most and used > NEARLY_FULL * most:
+        yield Finding("memory", "warning", f"{text}: the key-value server is nearly full", "raise maxmemory")
+
+
+def _rights(settings: Settings) -> Iterator[Finding]:
+    """Each kind of command that we and RQ use, on keys that expire at once."""
+    own, other, channel = f"{keys.OWNER}:doctor", keys.rq_job("doctor"), keys.rq_job("doctor-channel")
+    commands: tuple[tuple[Any, ...], ...] = (
+        ("SET", own, "1", "PX", "1000"),
+        ("MGET", own),
+        ("HSET", other, "status", "queued"),
+        ("PEXPIRE", other, "1000"),
+        ("DEL", own, other),
+        ("RPUSH", own, "1"),
+        ("LMOVE", own, other, "LEFT", "RIGHT"),
+        ("BLMOVE", other, own, "LEFT", "RIGHT", "0.01"),
+        ("DEL", own, other),
+        ("ZADD", own, "1", "1"),
+        ("ZRANGEBYSCORE", own, "0", "1"),
+        ("SADD", other, "1"),
+        ("EVAL", "return redis.call('exists', KEYS[1])", "1", own),
+        ("PUBLISH", channel, "1"),
+        ("DEL", own, other),
+    )
+    with connect_promptly(settings.redis_url) as redis:
+        for command in commands:
+            try:
+                redis.execute_command(*command)
+            except NoPermissionError as error:
+                yield Finding(
+                    "rights", "fault", f"{error}", "ACL SETUSER, with the rights that docs/administration.md names"
+                )
+                return
+            except RedisError:
+                return  # full, or gone since: said above, or by the next check
+
+
+def _keeps_and_evicts_nothing(facts: dict[str, Any], *, accepted: bool) -> Iterator[Finding]:
     bad: State = "warning" if accepted else "fault"
     where = "in the server's configuration file"
     if facts.get("aof_enabled"):

@@ -53,7 +53,7 @@ def upload() -> ResponseReturnValue:
             user, received_files.title_of(title, source.name), source, lambda place: right_media().place(path, place)
         )
     document = documents.video(site().redis, link_base(), videos.get(video.id))
-    return jsonify(document), 201, {"Location": f"{link_base()}{request.path}/{video.id}"}
+    return jsonify(document), 201, {"Location": f"{request.script_root}{request.path}/{video.id}"}
 
 
 def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str, str]:

@@ -70,7 +70,7 @@ def create() -> ResponseReturnValue:
     with quotas.one_more_upload(settings, require_user(), size_bytes):
         upload = uploads.create(upload_id, require_user(), title, source, now())
         _path(upload).touch(mode=0o640, exist_ok=False)
-    return "", 201, {"Location": f"{link_base()}{request.path}/{upload_id}", "Upload-Expires": _expiry(upload)}
+    return "", 201, {"Location": f"{request.script_root}{request.path}/{upload_id}", "Upload-Expires": _expiry(upload)}
 
 
 @blueprint.route("/uploads/<upload_id>", methods=["HEAD"])

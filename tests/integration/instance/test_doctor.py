@@ -23,6 +23,7 @@ from pod_jobs.instance.prepare import prepare
 from pod_jobs.jobs.encode import prepare_encode
 from pod_jobs.media.process.tools import find_tools
 from pod_jobs.settings import Settings, load
+from pod_jobs.web.app import create_app
 from tests.servers import KeyValueServer, need, short_folder, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -40,6 +41,8 @@ def server() -> Iterator[KeyValueServer]:
 @pytest.fixture
 def settings(tmp_path: Path, server: KeyValueServer) -> Settings:
     made = load(tmp_path / "home", redis={"url": server.url})
+    with Redis.from_url(server.url) as redis:
+        redis.flushall()  # it was another instance's
     prepare(made)
     return made
 
@@ -283,3 +286,47 @@ def test_a_key_value_server_that_others_may_write_to_is_a_warning(url: str, lack
     for word in ("no password", "plain text", "certificate"):
         assert (word in finding.text) is (word in (lacks or ()))
     assert ":word" not in str(finding)  # the password itself
+
+
+def test_a_full_key_value_server_is_named(settings: Settings, server: KeyValueServer) -> None:
+    with Redis.from_url(server.url) as redis:
+        redis.config_set("maxmemory", 1000)
+        try:
+            assert state(settings, "key-value server", "memory").state == "fault"
+            document = create_app(settings).test_client().get("/healthz").get_json()
+            assert document["parts"]["redis"] == {"ok": False, "full": True}
+        finally:
+            redis.config_set("maxmemory", 0)
+    assert all(found.check != "memory" for found in doctor.examine(settings, ["key-value server"]))
+
+
+@pytest.mark.parametrize("lacking", ["-eval", "-lmove -blmove", "-zadd", "resetchannels", "resetkeys ~pod_jobs:*"])
+def test_a_user_with_too_few_rights_is_named(settings: Settings, server: KeyValueServer, lacking: str) -> None:
+    with Redis.from_url(server.url) as redis:
+        rights = [*"on >word ~rq:* ~pod_jobs:* &rq:* +@all -@admin -@dangerous +info +client|list".split()]
+        redis.execute_command("ACL", "SETUSER", "weak", "reset", *rights)
+        url = server.url.replace("unix://", "unix://weak:word@")
+        own = load(settings.home, redis={"url": url})
+        assert all(found.check != "rights" for found in doctor.examine(own, ["key-value server"]))
+        redis.execute_command("ACL", "SETUSER", "weak", *lacking.split())
+        assert state(own, "key-value server", "rights").state == "fault"
+
+
+def test_workers_that_lack_are_counted_over_all_hosts(settings: Settings) -> None:
+    found = state(changed(settings, workers={"encoding": 0}, fleet={"encoding": 3}), "workers")
+    assert found.state == "warning" and "encoding: 0 of 3" in found.text
+
+
+def test_a_key_value_server_of_another_instance_is_refused(
+    settings: Settings, server: KeyValueServer, tmp_path: Path
+) -> None:
+    second = load(tmp_path / "second", redis={"url": server.url})
+    with pytest.raises(SettingsError, match="belongs to another instance"):
+        prepare(second)
+    assert create_app(settings).test_client().get("/healthz").get_json()["parts"]["redis"] == {"ok": True}
+    assert create_app(second).test_client().get("/healthz").get_json()["parts"]["redis"] == {"ok": False}
+    with Redis.from_url(server.url) as redis:
+        redis.delete("pod_jobs:owner")
+    prepare(second)
+    with pytest.raises(SettingsError, match="belongs to another instance"):
+        prepare(settings)

@@ -51,15 +51,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def listening(command: list[str], port: int, log: Path, **variables: str) -> Iterator[None]:
+def listening(command: list[str], port: int, log: Path, host: str = "127.0.0.1", **variables: str) -> Iterator[None]:
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, stderr=file)
         try:
 
             def answers() -> bool:
                 assert process.poll() is None, log.read_text()
-                with socket.socket() as line:
-                    return line.connect_ex(("127.0.0.1", port)) == 0
+                with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as line:
+                    return line.connect_ex((host, port)) == 0
 
             servers.wait_until(answers, 30, f"{command[0]} listens")
             yield

@@ -234,3 +234,26 @@ def test_an_unmounted_share_before_the_first_recording_gets_a_mark_of_its_own(se
     (settings.home / "media/.identity").unlink()
     second, catalog = identities(settings)
     assert second == catalog != first
+
+
+def test_a_start_that_is_refused_leaves_no_new_folder(tmp_path: Path) -> None:
+    """Refused before anything is made, and after."""
+    for ffmpeg, port in (("", "1"), ("/nowhere/ffmpeg", "0")):
+        new = tmp_path / "new home"
+        variables = {
+            **os.environ,
+            "POD_JOBS_FFMPEG__PATH": ffmpeg,
+            "POD_JOBS_WEB__HOST": "192.0.2.1" if port == "1" else "",
+        }
+        command = [sys.executable, "-m", "pod_jobs.cli", "up", "--home", str(new)]
+        ended = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 1, ended.stderr
+        assert not new.exists()
+
+
+def test_the_folder_of_the_socket_goes_with_the_start(settings: Settings) -> None:
+    home.make_folders(settings)
+    folder = settings.redis_socket.parent
+    assert folder.parent == Path("/tmp") and folder.exists()
+    home.remove_socket_folder(settings)
+    assert not folder.exists()

@@ -9,6 +9,8 @@ from pod_jobs.janitor.periodic import check_kinds, latest_tick
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings.periodic import PeriodicSettings
 
+PARIS = {"time_zone": "Europe/Paris"}
+
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -19,6 +21,15 @@ def at(text: str) -> datetime:
     [
         ({"every_min": 15}, "2026-05-01T10:14:59", "2026-05-01T10:00:00"),
         ({"every_min": 15}, "2026-05-01T10:15:00", "2026-05-01T10:15:00"),
+        # 25 October in Paris: 03:00 is 02:00 again, at 01:00 UTC
+        ({**PARIS, "cron": "0 * * * *"}, "2026-10-25T00:10:00", "2026-10-25T00:00:00"),
+        ({**PARIS, "cron": "0 * * * *"}, "2026-10-25T01:10:00", "2026-10-25T01:00:00"),
+        ({**PARIS, "cron": "*/27 * * * *"}, "2026-10-25T01:30:00", "2026-10-25T01:27:00"),
+        ({**PARIS, "cron": "50 */2 * * *"}, "2026-10-25T01:30:00", "2026-10-25T00:50:00"),
+        ({**PARIS, "cron": "50 */2 * * *"}, "2026-10-25T01:55:00", "2026-10-25T01:50:00"),
+        ({**PARIS, "cron": "30 2 * * *"}, "2026-10-25T01:10:00", "2026-10-25T00:30:00"),
+        ({**PARIS, "cron": "30 2 * * *"}, "2026-10-25T01:40:00", "2026-10-25T00:30:00"),
+        ({**PARIS, "cron": "0 * * * *"}, "2026-10-25T02:05:00", "2026-10-25T02:00:00"),
         ({"cron": "0 3 * * *"}, "2026-05-01T03:00:00", "2026-05-01T03:00:00"),
         ({"cron": "0 3 * * *"}, "2026-05-01T02:59:59", "2026-04-30T03:00:00"),
         ({"cron": "0 3 * * *", "time_zone": "Europe/Paris"}, "2026-07-01T01:00:00", "2026-07-01T01:00:00"),

@@ -1,0 +1,33 @@
+"""The web app below a path: https://example.org/pod. A proxy may hand on the path or take it away; both work.
+
+The prefix is that of `web.public_url`. Behind a proxy that we trust (`web.behind_proxy`) its X-Forwarded-Prefix goes before.
+Links, redirects and cookies then begin with it. Workers and the command line on this host ask without it.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")  # nothing that a browser would take for another site
+
+
+class BelowPrefix:
+    """A WSGI app whose addresses begin with `prefix`, or with what the proxy says when `believe_proxy`."""
+
+    def __init__(self, app: Any, prefix: str, *, believe_proxy: bool) -> None:
+        self._app = app
+        self._prefix = prefix
+        self._believe_proxy = believe_proxy
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        prefix = self._said(environ) or self._prefix
+        path = environ.get("PATH_INFO", "")
+        if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+            environ["PATH_INFO"] = path[len(prefix) :] or "/"
+        environ["SCRIPT_NAME"] = prefix
+        answer: Iterable[bytes] = self._app(environ, start_response)
+        return answer
+
+    def _said(self, environ: dict[str, Any]) -> str:
+        said = str(environ.get("HTTP_X_FORWARDED_PREFIX", "")).rstrip("/")
+        return said if self._believe_proxy and PREFIX.fullmatch(said) else ""
