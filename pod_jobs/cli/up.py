@@ -22,10 +22,10 @@ def up(port: int | None) -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):  # until honcho listens
         signal.signal(signum, lambda *_: sys.exit(0))
     settings = load(chosen_home(), web={"port": port}) if port is not None else load(chosen_home())
-    _demand_free_port(settings)
     with new_home_stays_only_if_it_starts(settings):
         make_folders(settings)
         claimed = claim(settings)
+        _demand_free_port(settings)
         prepare(settings)
         _demand_soundness(settings)
         link = first_sign_in_link(settings)
