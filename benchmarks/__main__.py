@@ -12,6 +12,7 @@ import argparse
 import importlib
 import json
 import pkgutil
+import signal
 import sys
 
 import benchmarks
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one object, as the last line")
     module.add_arguments(parser)
     options = parser.parse_args(sys.argv[2:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it has started is ended too
     figures = module.measure(options)
     print(json.dumps(figures) if options.json else module.table(figures))
     return int(getattr(module, "failed", lambda _: False)(figures))
