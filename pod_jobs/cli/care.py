@@ -1,12 +1,14 @@
-"""pod-jobs doctor and pod-jobs rq: check an instance, and use RQ's own tools on it."""
+"""pod-jobs doctor, import-settings and rq: check an instance, set one up, and use RQ's own tools on it."""
 
 import dataclasses
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from pod_jobs.cli.base import InstanceCommand, demand_instance, echo_json, load_settings
+from pod_jobs.cli.order_options import FILE
 from pod_jobs.errors import SettingsError
 from pod_jobs.settings import QUEUES, environment
 
@@ -44,6 +46,17 @@ def doctor(as_json: bool, queue: str | None) -> None:
             remedy = f"  →  {finding.remedy}" if finding.remedy else ""
             click.echo(f"{click.style(f'{word:8}', fg=colour)}{finding.check:{width}}  {finding.text}{remedy}")
     sys.exit(1 if faults(found) else 0)
+
+
+@click.command(cls=InstanceCommand)
+@click.argument("file", type=FILE)
+def import_settings(file: Path) -> None:
+    """Print what the settings of an Esup-Pod (settings_local.py) are in settings.toml. FILE is read, not run."""
+    from pod_jobs.settings.pod_settings import MOST_CHARACTERS, to_toml
+
+    with file.open(encoding="utf-8-sig", errors="replace") as opened:
+        text = opened.read(MOST_CHARACTERS + 1)
+    click.echo(to_toml(text, load_settings().rendition), nl=False)
 
 
 @click.command(

@@ -5,7 +5,7 @@ import click
 from pod_jobs.cli.accounts import token, user
 from pod_jobs.cli.base import InstanceGroup
 from pod_jobs.cli.captions import captions, transcribe
-from pod_jobs.cli.care import doctor, rq
+from pod_jobs.cli.care import doctor, import_settings, rq
 from pod_jobs.cli.media import encode, probe
 from pod_jobs.cli.tasks import active, cancel, reports, requeue, waiting
 from pod_jobs.cli.traces import xapi
@@ -20,7 +20,7 @@ def root() -> None:
 
 
 COMMANDS = (
-    *(up, doctor, rq),
+    *(up, doctor, import_settings, rq),
     *(submit, list_videos, show),
     *(active, waiting, requeue, cancel, reports),
     *(workers, drain, resume),

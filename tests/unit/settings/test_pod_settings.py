@@ -1,0 +1,119 @@
+"""The settings of an Esup-Pod in our words: nothing of the file is run, nothing is dropped in silence, no secret is repeated."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pod_jobs.errors import SettingsError
+from pod_jobs.settings import load
+from pod_jobs.settings.pod_settings import MOST_CHARACTERS, read_assignments, to_toml
+
+POD = """
+import os
+SECRET_KEY = "a key that must not appear"
+FFMPEG_CMD: str = "/opt/ffmpeg/bin/ffmpeg"
+FFMPEG_CRF = 22
+FFMPEG_MP4_ENCODE = '-map 0:v:0 -vcodec libx264 "%(output)s"'
+FFMPEG_AUDIO_BITRATE = "128k"
+CELERY_BROKER_URL = "redis://:hush@redis.localhost:6379/5"
+POD_API_TOKEN = "hush"
+USE_XAPI = True
+XAPI_ANONYMIZE_ACTOR = False
+XAPI_AUTHENTICATED_NAME = "email"
+XAPI_LRS_URL = "https://lrs.example.org/xAPI/statements"
+XAPI_LRS_LOGIN = "pod"
+XAPI_LRS_PWD = "hush"
+XAPI_CELERY_BROKER_URL = os.environ["BROKER"]
+CAPTIONS_STRICT_ACCESSIBILITY = True
+THEME_NAME = "of no concern"
+VIDEO_RENDITIONS = [
+    {"resolution": "640x360", "minrate": "500k", "video_bitrate": "750k", "maxrate": "1000k", "audio_bitrate": "96k",
+     "encoding_resolution_threshold": 0, "encode_mp4": True, "sites": [1]},
+    {"resolution": "1920x1080", "maxrate": "4.5M", "audio_bitrate": "192k"},
+    {"resolution": "2560x1440", "maxrate": "9M", "audio_bitrate": "192k", "encode_mp4": False},
+    {"resolution": "360x640", "maxrate": "1000k", "audio_bitrate": "96k"},
+]
+"""
+
+
+def imported(text: str, home: Path) -> str:
+    return to_toml(text, load(home).rendition)
+
+
+def test_the_result_is_a_settings_file_that_says_the_same(tmp_path: Path) -> None:
+    own = load(tmp_path)
+    text = imported(POD, tmp_path)
+    (tmp_path / "settings.toml").write_text(text)
+    settings = load(tmp_path)
+    assert (settings.ffmpeg.path, settings.encode.mp3_kbps) == ("/opt/ffmpeg/bin/ffmpeg", 128)
+    assert (settings.xapi.enabled, settings.xapi.anonymize, settings.speech.accessible) == (True, False, True)
+    assert [(lane.url, lane.login) for lane in settings.xapi.lane] == [
+        ("https://lrs.example.org/xAPI/statements", "pod")
+    ]
+    ladder = [(one.name, one.height_px, one.maxrate_kbps, one.audio_kbps, one.mp4) for one in settings.rendition]
+    assert ladder == [("360p", 360, 1000, 96, True), ("1440p", 1440, 9000, 192, False)]
+    assert [one.crf for one in settings.rendition] == [own.rendition[0].crf + 2, own.rendition[-1].crf + 2]
+    assert "FFMPEG_CRF: " not in text
+
+
+def test_what_is_not_taken_over_is_said(tmp_path: Path) -> None:
+    remarks = [line for line in imported(POD, tmp_path).splitlines() if line.startswith("# ")]
+    for name, why in {
+        "FFMPEG_MP4_ENCODE": "builds its own commands",
+        "CELERY_BROKER_URL": "Redis database of its own",
+        "XAPI_AUTHENTICATED_NAME": "is none of uuid, username",
+        "VIDEO_RENDITIONS, entry 2": "is no bit rate",
+        "VIDEO_RENDITIONS, entry 4": "360 lines already",
+        "XAPI_CELERY_BROKER_URL": "line 16 computes it",
+    }.items():
+        assert [why in line for line in remarks if line.startswith(f"# {name}")] == [True], name
+
+
+@pytest.mark.parametrize("secret", ["hush", "must not appear", "THEME_NAME"])
+def test_secrets_and_what_is_no_concern_are_not_repeated(tmp_path: Path, secret: str) -> None:
+    assert secret not in imported(POD, tmp_path)
+
+
+def test_nothing_of_the_file_is_run(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    text = f"FFMPEG_CMD = open({str(flag)!r}, 'w').name\nUSE_XAPI = __import__('os').system('touch {flag}')\n"
+    assert "FFMPEG_CMD: line 1 computes it" in imported(text, tmp_path)
+    assert not flag.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["FFMPEG_CMD = 'a", "\x00", "x" * (MOST_CHARACTERS + 1), "USE_XAPI = " + "[" * 5000 + "]" * 5000]
+)
+def test_what_is_no_settings_file_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError):
+        imported(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "value", ['x"\n[web]\nport = 1', "x\x7f\x1b[2J", "é\u202e", "\\", "https://u:hush@lrs.example.org/x"]
+)
+def test_a_value_stays_a_value(tmp_path: Path, value: str) -> None:
+    """It adds no setting, whatever it holds."""
+    names = (
+        "FFMPEG_CMD",
+        "XAPI_LRS_URL",
+        "XAPI_LRS_LOGIN",
+        "FFMPEG_INPUT",
+        "XAPI_AUTHENTICATED_NAME",
+        "VIDEO_RENDITIONS",
+    )
+    text = "\n".join(f"{name} = {value!r}" for name in names)
+    result: dict[str, Any] = tomllib.loads(imported(text, tmp_path))
+    assert result == {"ffmpeg": {"path": value}}
+
+
+@pytest.mark.parametrize("text", ["VIDEO_RENDITIONS = 3", "VIDEO_RENDITIONS = {1: 2}", "VIDEO_RENDITIONS = ['x']"])
+def test_renditions_of_another_shape_are_said(tmp_path: Path, text: str) -> None:
+    assert "# VIDEO_RENDITIONS" in imported(text, tmp_path)
+
+
+def test_the_last_assignment_counts() -> None:
+    found = read_assignments("A = 1\nA = A + 1\nB = c()\nB = 2\nA.b = 3\nC, D = 1, 2\n")
+    assert (found.values, found.computed) == ({"B": 2}, {"A": 2})
