@@ -17,8 +17,8 @@ from pod_jobs.settings.encode import RenditionSettings
 MOST_CHARACTERS = 1_000_000
 SHOWN_CHARACTERS = 60
 POD_CRF = 20  # Pod's own FFMPEG_CRF
-RATE = re.compile(r"(\d{1,9})([kKmM]?)")
-SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
+RATE = re.compile(r"([0-9]{1,9})([kKmM]?)")
+SIZE = re.compile(r"([0-9]{2,5})x([0-9]{2,5})")
 SECRET = re.compile(r"PASSWORD|PWD|TOKEN|SECRET|KEY|BROKER_URL|EMAIL_HOST_USER")
 OWN_COMMANDS = "it is part of a command line, and pod_jobs builds its own commands"
 # settings about encoding, transcription and traces that have no counterpart: beginning of the name -> why
