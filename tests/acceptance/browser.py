@@ -1,11 +1,12 @@
 """Chromium for page tests. A page that logs an error, throws, or breaks the Content-Security-Policy fails its test."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.acceptance.site import PASSWORD, Site
 
@@ -15,6 +16,16 @@ ARGUMENTS += ["--disable-component-update", "--disable-sync", "--autoplay-policy
 WATCH_POLICY = (
     "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
 )
+
+
+@contextmanager
+def started() -> Iterator[Browser]:
+    """Chromium, for as long as the block lasts."""
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS + as_root)
+        yield browser
+        browser.close()
 
 
 class Faults:

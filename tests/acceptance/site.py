@@ -165,6 +165,7 @@ class Site:
         self.url = f"http://127.0.0.1:{port}"
         self.session = requests.Session()
         self.session.trust_env = False
+        self.session.headers["Connection"] = "close"  # gunicorn ends idle ones, perhaps just when the next call begins
         self.session.headers["Authorization"] = f"Token {tokens['admin']}"
         self.workers = CatalogClient(self.url, tokens["workers"])
 

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
 from tests.servers import wait_until
@@ -127,6 +128,27 @@ def test_a_click_on_a_number_seeks_and_a_shift_moves_all(page: Page, track: str)
     assert page.locator(".caption-start").nth(1).input_value() == "0:03.000"
 
 
+def test_a_cut_video_is_captioned_on_the_clock_of_its_recording(
+    page: Page, site: Site, video: int, outputs: Outputs
+) -> None:
+    """The player shows 3 to 8 s of the recording, after an opening of 4 s."""
+    timeline = {"offset_s": 4.0, "ranges": [[3.0, 8.0]]}
+    StandIn(site, video, outputs).publish(facts={**outputs.result["facts"], "timeline": timeline})
+    made = site.api("POST", f"videos/{video}/captions", params={"language": "en"}, data=VTT.encode())
+    page.goto(f"/videos/{video}/captions/{made['id']}")
+    numbers, moment = page.locator(".caption-number"), "document.querySelector('video').currentTime"
+    wait_until(lambda: page.evaluate("document.querySelector('video').readyState >= 1"), what="the player has a length")
+    numbers.nth(2).click()  # from 6 s on
+    assert page.evaluate(moment) == pytest.approx(7, abs=0.1)
+    page.get_by_role("button", name="Ends here").click()
+    expect(page.locator(".toast")).to_contain_text("A caption must end after it begins")
+    page.evaluate("document.querySelector('video').currentTime = 8.25")
+    page.get_by_role("button", name="Ends here").click()
+    expect(page.locator(".caption-end").nth(2)).to_have_value("0:07.250")
+    numbers.nth(4).click()
+    expect(page.locator(".toast").last).to_contain_text("This part was cut out of what the player shows.")
+
+
 @pytest.mark.parametrize(("theme", "width", "locale"), [("light", 1280, "en-GB"), ("dark", 390, "fr-FR")])
 def test_the_page_fits(chromium: Browser, site: Site, track: str, theme: str, width: int, locale: str) -> None:
     options = {"color_scheme": theme, "viewport": {"width": width, "height": 900}, "locale": locale}
@@ -135,3 +157,4 @@ def test_the_page_fits(chromium: Browser, site: Site, track: str, theme: str, wi
         page.goto(track)
         expect(page.locator(".caption")).to_have_count(5)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert violations(page) == []

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import users
 from pod_jobs.settings import ROOT, load
+from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, make_clip
 
@@ -79,7 +80,8 @@ def nameless(page: Page) -> list[str]:
     found: list[str] = page.evaluate(
         """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary, progress')]
           .filter(one => one.checkVisibility() && !one.closest('[aria-hidden=true]'))
-          .filter(one => ![one.ariaLabel, one.labels?.[0]?.textContent, one.textContent].some(text => text?.trim()))
+          .filter(one => ![one.ariaLabel, one.labels?.[0]?.textContent, one.labels?.[0]?.querySelector('img')?.alt,
+                           one.textContent].some(text => text?.trim()))
           .map(one => one.outerHTML)"""
     )
     return found
@@ -100,6 +102,7 @@ def test_pages_fit(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
             assert page.evaluate(CARDS_IN_MAIN), f"a card of {name} reaches into the margin"
             assert nameless(page) == []
+            assert violations(page) == [], name
             keep_picture(page, f"{name}-{theme}-{width}-{language[:2]}")
 
 
@@ -123,6 +126,22 @@ def test_a_sign_in_link_fits_a_phone(chromium: Browser, site: Site) -> None:
         page.goto(f"/sign-in/{token}")
         expect(page.get_by_role("button", name=f"Sign in as {name}")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_sign_in_page_is_accessible(chromium: Browser, site: Site, theme: str) -> None:
+    with visitor(chromium, site, color_scheme=theme) as (_, page, _):
+        page.goto("/sign-in")
+        assert violations(page) == []
+
+
+def test_what_axe_finds_is_found(chromium: Browser, site: Site) -> None:
+    with visitor(chromium, site) as (_, page, _):
+        page.goto("/sign-in")
+        page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+        page.evaluate("document.querySelector('h1').style.color = '#ddd'")
+        assert {line.partition(":")[0] for line in violations(page)} == {"button-name", "color-contrast"}
 
 
 def keep_picture(page: Page, name: str) -> None:

@@ -215,11 +215,11 @@ def test_search_and_more(page: Page, site: Site, clip: Path) -> None:
     expect(page.get_by_role("link", name="Lecture 02")).to_be_focused()
     heights = page.locator(".row").evaluate_all("rows => [...new Set(rows.map(row => row.offsetHeight))]")
     assert len(heights) == 1
-    page.get_by_label("Search in titles").fill("ture 17")
+    page.get_by_label("Search in titles and in what is said").fill("ture 17")
     expect(page.locator(".row")).to_have_count(1)
     page.reload()
     expect(page.locator(".row")).to_have_count(1)
-    page.get_by_label("Search in titles").fill("nothing like it")
+    page.get_by_label("Search in titles and in what is said").fill("nothing like it")
     expect(page.get_by_text("No title contains these words.")).to_be_visible()
 
 

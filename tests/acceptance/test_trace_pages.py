@@ -11,6 +11,7 @@ from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.deliver_statements import run_deliver
 from pod_jobs.settings import load
 from pod_jobs.xapi.production import ATTACHED
+from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, make_clip, serve
 from tests.acceptance.test_looks import VIEWS, keep_picture, nameless
@@ -111,6 +112,7 @@ def test_pages_fit(chromium: Browser, site: Site, delivered: int, theme: str, wi
                 "the header reaches into the margin"
             )
             assert nameless(page) == []
+            assert violations(page) == [], name
             keep_picture(page, f"traces-{name}-{theme}-{width}-{language[:2]}")
 
 

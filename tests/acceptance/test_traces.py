@@ -189,8 +189,9 @@ def test_a_session_conforms_in_both_lrss(chromium: Browser, site: Site, video: i
 def test_what_the_viewer_changes_is_told(chromium: Browser, site: Site, with_choices: int, delivered: Any) -> None:
     with viewer(chromium, site) as (page, _):
         open_video(page, with_choices)
+        page.locator("#player").focus()
         for _ in range(2):
-            page.get_by_role("button", name="Captions", exact=True).click()
+            page.keyboard.press("c")  # the captions, then none
         page.get_by_label("Quality").select_option(label="720p")
         page.locator("body").press("Tab")  # full screen needs a person's hand
         page.get_by_role("button", name="Full screen").click()

@@ -1,6 +1,7 @@
 """A video's page in a real browser: watching while it encodes, faults in words, and what can be done with a video."""
 
 import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.browser import sign_in, visitor
+from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
+from tests.acceptance.viewing import play_until
 from tests.servers import wait_until
 
 
@@ -238,3 +240,62 @@ def test_rename_and_delete_by_keyboard(page: Page, site: Site, video: int) -> No
     page.keyboard.press("Enter")
     page.wait_for_url("**/")
     expect(page.get_by_role("link", name="Énergie & entropie <b>")).to_have_count(0)
+
+
+def test_an_encoding_that_is_stopped_takes_its_picture_along(
+    page: Page, faults: Faults, site: Site, video: int, outputs: Outputs
+) -> None:
+    """What could be watched is gone: nothing says that it cannot be played here, and points to downloads."""
+    faults.forgive("status of 404")
+    worker = StandIn(site, video, outputs)
+    worker.grow(2)
+    worker.say(0.4, first_playable=True)
+    page.goto(f"/videos/{video}")
+    page.locator(".player-start").click()
+    play_until(page, 0.2)
+    page.get_by_role("button", name="Stop encoding").click()
+    shutil.rmtree(worker.growing)
+    worker.fall_silent()
+    worker.end("cancelled")
+    expect(page.locator("#state-label")).to_have_text("Cancelled")
+    expect(page.locator("#player")).to_be_hidden()
+    expect(page.get_by_text("cannot be played here")).to_be_hidden()
+    expect(page.locator("#copy-link")).to_be_hidden()
+
+
+def test_a_second_failure_is_told(page: Page, site: Site, video: int, outputs: Outputs) -> None:
+    """The state is the same as before: its time, the table of attempts and the message of the order are not."""
+    page.goto(f"/videos/{video}")
+    StandIn(site, video, outputs).end("error", error_code="source-unreadable", reason="first")
+    expect(page.locator("#fault-reason")).to_have_text("first")
+    first = page.locator("#fault-when").get_attribute("title")
+    assert first
+    page.locator("#history > summary").click()
+    expect(page.locator("#history-rows tr")).to_have_count(1)
+    page.clock.install()
+    page.get_by_role("button", name="Encode again").click()
+    expect(page.locator(".toast")).to_be_visible()
+    StandIn(site, video, outputs).end("error", error_code="source-unreadable", reason="second")
+    page.clock.run_for(3000)
+    expect(page.locator("#fault-reason")).to_have_text("second")
+    expect(page.locator(".toast")).to_have_count(0)  # "queued" does not lie over "failed"
+    expect(page.locator("#history-rows tr")).to_have_count(2)
+    expect(page.locator("#spoken")).to_contain_text("cannot be read as a video")
+    task = site.api("GET", f"videos/{video}")["task"]["id"]
+    site.api("POST", f"tasks/{task}/requeue")
+    StandIn(site, video, outputs).end("error", error_code="source-unreadable", reason="second")
+    page.clock.run_for(6000)
+    expect(page.locator("#history-rows tr")).to_have_count(3)  # failed, queued and failed between two looks
+
+
+def test_the_owner_chooses_the_poster(page: Page, site: Site, video: int, outputs: Outputs) -> None:
+    StandIn(site, video, outputs).publish()
+    page.goto(f"/videos/{video}")
+    pictures = page.locator("#posters input")
+    expect(pictures).to_have_count(3)
+    expect(pictures.first).to_be_checked()
+    page.get_by_role("radio", name="Picture 3").check()
+    expect(page.locator(".toast")).to_contain_text("The poster is changed.")
+    assert page.locator("video").evaluate("media => media.poster").endswith("thumbnail_3.jpg")
+    page.goto("/")
+    assert page.locator(f'[data-id="{video}"] img').get_attribute("src").endswith("thumbnail_3.jpg")

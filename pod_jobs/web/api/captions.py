@@ -37,6 +37,7 @@ blueprint = Blueprint("api_captions", __name__)
 
 MOST_BODY_BYTES = 25_000_000  # enough for 20 MB of captions in a form
 MOST_FOUND = 100  # passages that a search returns
+HEARD_S = 2.0  # of a caption that was found; if its beginning was cut out, the rest of these seconds is played
 MOST_PEAKS_BYTES = 5_000_000  # 69 hours
 WRITERS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {  # ending -> MIME type, writer
     "vtt": ("text/vtt", lambda cues, _: write_vtt(cues)),
@@ -247,11 +248,12 @@ def unreviewed() -> ResponseReturnValue:
 @blueprint.get("/search")
 @access.needs("see-videos")
 def search() -> ResponseReturnValue:
-    """?q= holds words, of which each must occur as the beginning of a word; quotation marks make a phrase."""
+    """?q= holds words, of which each must occur as the beginning of a word; quotation marks make a phrase. The times are
+    those of what is published, and passages that were cut out of it are left out."""
     user = require_user()
     owner = None if access.may("see-all-videos") else user
     found = caption_search.search(request.args.get("q", "")[:200], owner, MOST_FOUND)
-    return answers.fresh({"found": [_found(one) for one in found]})
+    return answers.fresh({"found": [document for one in found if (document := _found(one)) is not None]})
 
 
 def track_document(track: CaptionTrack) -> Document:
@@ -331,8 +333,12 @@ def _video(video: Video) -> Document:
     return {"video": {"id": video.id, "title": video.title, "owner": video.owner.name}}
 
 
-def _found(one: caption_search.Found) -> Document:
-    at_s = max(0.0, one.at_s)
-    page = f"{link_base()}/videos/{one.video.id}?t={at_s:.0f}"
+def _found(one: caption_search.Found) -> Document | None:
+    """A place with the address that plays it; None where it was cut out of what is published."""
+    places = timeline_of(one.video.facts.get("timeline")).place(max(0.0, one.at_s), one.at_s + HEARD_S)
+    if not places:
+        return None
+    at_s = places[0][0]
+    page = f"{link_base()}/videos/{one.video.id}?t={int(at_s)}&play=1"
     named = {"id": one.video.id, "title": one.video.title}
     return {"video": named, "language": one.language, "at_s": at_s, "snippet": one.snippet, "page_url": page}

@@ -24,4 +24,4 @@ def edit(video_id: int, track_id: int) -> ResponseReturnValue:
     locale = get_locale()
     name = locale.languages.get(track.language, track.language) if locale else track.language
     rules = asdict(cue_rules(site().settings))
-    return render_template("captions.html", video=video, track=track, language=name, rules=rules)
+    return render_template("captions.html", video=video, track=track, track_language=name, rules=rules)

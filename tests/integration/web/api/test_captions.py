@@ -156,7 +156,7 @@ def test_another_s_captions_do_not_exist(callers: dict[str, Caller], track: dict
 def test_what_is_said_is_found(callers: dict[str, Caller], lea: Caller, track: dict[str, Any], video: int) -> None:
     (found,) = lea("GET", "/api/v1/search?q=OSMOSE").get_json()["found"]
     assert (found["video"]["id"], found["at_s"], found["snippet"]) == (video, 1.0, "L’osmose x Membrane")
-    assert found["page_url"] == f"http://pod.test/videos/{video}?t=1"
+    assert found["page_url"] == f"http://pod.test/videos/{video}?t=1&play=1"
     assert len(callers["tina"]("GET", "/api/v1/search?q=membr").get_json()["found"]) == 1
     assert lea("DELETE", path(track)).status_code == 204
     assert lea("GET", "/api/v1/search?q=osmose").get_json()["found"] == []
@@ -243,6 +243,14 @@ def test_captions_follow_a_cut_and_credits(lea: Caller, track: dict[str, Any], v
     assert "00:00:10.000 --> 00:00:11.000\n<v Léa>L’osmose x" in cut
     assert "00:00:12.000 --> 00:00:12.500\nMembrane" in cut
     assert "00:00:01.000 --> 00:00:03.000" in lea("GET", f"{path(track)}/file.vtt?as=source").text
+    (found,) = lea("GET", "/api/v1/search?q=osmose").get_json()["found"]
+    assert (found["at_s"], found["page_url"]) == (10.0, f"http://pod.test/videos/{video}?t=10&play=1")
+    (found,) = lea("GET", "/api/v1/search?q=membrane").get_json()["found"]
+    assert found["at_s"] == 12.0
+    timeline["ranges"] = [[60.0, 70.0]]
+    with models.database.obj.connection_context():
+        Video.update(facts={"timeline": timeline}).where(Video.id == video).execute()
+    assert lea("GET", "/api/v1/search?q=osmose").get_json()["found"] == [], "what was cut out cannot be played"
 
 
 def test_what_was_recognised_is_taken_in_with_the_report(

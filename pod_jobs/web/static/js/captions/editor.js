@@ -18,15 +18,16 @@ export class Editor {
   constructor(media, address, rules) {
     this.media = media;
     this.address = address;
+    this.showing = null; // how the player's clock belongs to the recording's; null: they are the same
     this.rows = new Rows(byId("captions"), rules, {
       text: (index, text) => this.edit((cues) => model.retext(cues, index, text), `text ${index}`),
       time: (index, which, at) => this.setTime(index, which, at),
       speaker: (index, speaker) => this.edit((cues) => model.change(cues, index, { speaker })),
       focus: (index) => (this.present = index),
-      seek: (index) => this.seek(this.cues[index].start),
+      seek: (index) => this.seek(this.cues[index].start, this.cues[index].end),
     });
     this.waveform = new Waveform(byId("waveform"), {
-      now: () => this.media.currentTime,
+      now: () => this.now,
       seek: (at) => this.seek(at),
     });
     this.wire();
@@ -63,7 +64,7 @@ export class Editor {
   }
 
   draw() {
-    const index = model.cueAt(this.cues, this.media.currentTime);
+    const index = model.cueAt(this.cues, this.now);
     this.waveform.draw(this.cues, index);
     this.rows.mark(index, !this.media.paused && !byId("captions").contains(document.activeElement));
   }
@@ -100,8 +101,17 @@ export class Editor {
     this.edit((cues) => model.change(cues, index, { [which]: at }).sort((a, b) => a.start - b.start));
   }
 
-  seek(at) {
-    this.media.currentTime = at;
+  /** The moment of the recording that the player shows. Captions are on the recording's clock, also when it is cut. */
+  get now() {
+    const time = this.media.currentTime;
+    return this.showing ? this.showing.toRecording(time) : time;
+  }
+
+  /** Go to the first moment from `at` to `until` that the player shows. */
+  seek(at, until = at + 0.1) {
+    const [piece] = this.showing ? this.showing.toPlayer([at, until]) : [[at]];
+    if (!piece) return toast(_("This part was cut out of what the player shows."));
+    this.media.currentTime = piece[0];
     this.draw();
   }
 
@@ -127,7 +137,7 @@ export class Editor {
   };
 
   insert = () => {
-    const at = this.media.currentTime;
+    const at = this.now;
     this.edit((cues) => model.insert(cues, at));
     this.rows.enter(model.cueAt(this.cues, at));
   };
@@ -137,12 +147,13 @@ export class Editor {
     this.rows.enter(Math.min(this.present, this.cues.length - 1));
   };
 
-  fromHere = () => this.setTime(this.present, "start", this.media.currentTime);
-  toHere = () => this.setTime(this.present, "end", this.media.currentTime);
+  fromHere = () => this.setTime(this.present, "start", this.now);
+  toHere = () => this.setTime(this.present, "end", this.now);
   before = () => this.rows.enter(Math.max(this.present - 1, 0));
   after = () => this.rows.enter(Math.min(this.present + 1, this.cues.length - 1));
   hear = () => {
-    this.seek(this.cues[this.present]?.start ?? 0);
+    const { start = 0, end } = this.cues[this.present] ?? {};
+    this.seek(start, end);
     this.media.play();
   };
   playPause = () => (this.media.paused ? this.media.play() : this.media.pause());
@@ -155,7 +166,7 @@ export class Editor {
     const [[, word]] = model.doubtful(this.cues[index]);
     const from = this.cues[index].text.indexOf(word);
     this.rows.enter(index, Math.max(from, 0), Math.max(from, 0) + (from < 0 ? 0 : word.length));
-    this.seek(this.cues[index].start);
+    this.seek(this.cues[index].start, this.cues[index].end);
   };
 
   help = () => /** @type {any} */ (byId("shortcuts")).showModal();

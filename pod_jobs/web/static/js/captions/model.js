@@ -2,6 +2,8 @@
 // times in seconds, `text` as a person types it (line ends, <i>, <b>, no entities), `words` as
 // [[start, end, word, confidence], …].
 
+import { lastBefore } from "../shared/passages.js";
+
 export const DOUBTFUL_BELOW = 0.5;
 const MERGE_GAP_S = 3;
 
@@ -27,15 +29,7 @@ function escape(text) {
 export const plain = (text) => text.replace(/<\/?[ib]>/g, "");
 
 /** The cue number that is shown at `seconds`, or the last one that began before; -1 before the first. */
-export function cueAt(cues, seconds) {
-  let [low, high] = [0, cues.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (cues[middle].start <= seconds) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
+export const cueAt = (cues, seconds) => lastBefore(cues, seconds, ({ start }) => start);
 
 /** Two cues of one, at `offset` characters of its text. The time follows the words where they are known. */
 export function split(cues, index, offset) {

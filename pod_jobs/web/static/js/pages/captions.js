@@ -5,6 +5,7 @@ import { call, root } from "../shared/api.js";
 import { byId, make, put, whileBusy } from "../shared/dom.js";
 import { toastProblem } from "../shared/notices.js";
 import { _, exactDate } from "../shared/words.js";
+import { Showing } from "../video/parts.js";
 
 const page = byId("captions-page");
 const { video, track, rules } = page.dataset;
@@ -63,9 +64,9 @@ try {
   const found = await call("GET", `${root}api/v1/videos/${video}`);
   if (found.playable) {
     byId("player").hidden = false;
+    const { timeline } = found.facts ?? {}; // what was cut out of the recording, and what was put before it
+    if (timeline) editor.showing = new Showing(timeline.ranges, timeline.offset_s);
     await player.open(found.play, { isVideo: found.is_video, duration_s: found.duration_s });
-    const at = Number(new URLSearchParams(location.search).get("t"));
-    if (at > 0) player.media.currentTime = at;
   }
 } catch (problem) {
   toastProblem(problem);

@@ -1,12 +1,15 @@
 // A video's page: player, progress, facts, downloads, and what can be done with it.
 import { call, root, watch } from "../shared/api.js";
-import { byId, fillFacts, fillOnce, make, put, whenConfirmed, whileBusy } from "../shared/dom.js";
-import { fitForm, prepareForm } from "../video/compose.js";
+import { byId, copy, fillFacts, fillOnce, make, put, whenConfirmed, whileBusy } from "../shared/dom.js";
+import { prepareForm } from "../video/compose.js";
 import { downloads, sourceFacts } from "../shared/facts.js";
 import { fillHistory } from "../video/history.js";
-import { say, showConnection, toast } from "../shared/notices.js";
+import { clearNews, say, showConnection, toast } from "../shared/notices.js";
 import { Player } from "../player/player.js";
+import { linkAt, Resume } from "../player/resume.js";
+import { Transcript } from "../player/transcript.js";
 import { describe, isOpen, shownTask, stepName, workerName } from "../shared/state.js";
+import { showPosters } from "../video/poster.js";
 import { makeSideTasks, showSideTasks } from "../video/side_tasks.js";
 import { prepareWish } from "../video/speech_wish.js";
 import { fill, makeVersions, showVersions } from "../video/versions.js";
@@ -16,6 +19,9 @@ import { _, ago, clock, date, factor, kindWords, languageName, percent, span } f
 const page = byId("video-page");
 const path = `${root}api/v1/videos/${page.dataset.id}`;
 const player = new Player(byId("player"));
+new Resume(player, page.dataset.person, Number(page.dataset.id));
+new Transcript(player);
+putBesidePlayer(matchMedia("(min-width: 62rem)"));
 if (page.dataset.traces) trace(player, JSON.parse(page.dataset.traces));
 const nearest = document.title.split(" · ").slice(1); // what follows the title
 
@@ -28,15 +34,25 @@ function show(next) {
   showTitle();
   showPlayer(before);
   showState(before);
-  showFault();
+  showFault(before);
   showFacts();
   showVersions(video);
   showSideTasks(video);
   showCaptions();
-  fitForm(byId("compose"), video);
+  showPosters(video, path, show);
+  showHistory(before);
+  fitForm(video);
   byId("encode").hidden = isOpen(video.task);
   byId("cancel").hidden = !isOpen(video.task);
   page.removeAttribute("aria-busy");
+}
+
+/** Chapters and transcript stand beside the player, and where there is no room for that, under it. */
+function putBesidePlayer(isWide) {
+  const place = () =>
+    isWide.matches ? byId("about").prepend(byId("watching")) : byId("player-tools").after(byId("watching"));
+  isWide.addEventListener("change", place);
+  place();
 }
 
 function showTitle() {
@@ -70,10 +86,16 @@ const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.ur
 
 function showPlayer(before) {
   const { play, playable } = video;
-  if (!playable && playing) return; // a worker that is silent for a while takes no picture away
+  if (!playable && playing) {
+    if (isOpen(video.task)) return; // a worker that is silent for a while takes no picture away
+    player.close();
+    playing = "";
+  }
   byId("player").hidden = !playable;
   byId("no-player").hidden = playable || !isOpen(video.task);
+  byId("player-tools").hidden = !playable;
   if (!playable) return;
+  put(byId("player-fault"), faultWords());
   const folder = folderOf(play);
   const changed = playing !== "" && folder !== playing;
   byId("new-version").hidden = !(changed && player.inUse && !player.failed);
@@ -81,6 +103,12 @@ function showPlayer(before) {
   playing = folder;
   player.open(play, { isVideo: video.is_video, duration_s: video.duration_s });
   if (before && !before.playable) say(_("The video can be watched now."));
+}
+
+function faultWords() {
+  if (video.task?.cancel_requested) return _("The encoding is being stopped.");
+  if (downloads(video).length) return _("This video cannot be played here. Try one of the downloads.");
+  return _("This video cannot be played here.");
 }
 
 function showState(before) {
@@ -124,8 +152,18 @@ function waitingFacts(task) {
   return lines.filter(([, words]) => words);
 }
 
-function showFault() {
+/** A task that fails again has the same state as before: what is new is when it ended. */
+function showFault(before) {
   const error = video.task?.state === "error" ? video.task.error : null;
+  const ended = (one) => [one?.task?.id, one?.task?.ended_at].join();
+  if (before && ended(before) !== ended(video) && !isOpen(video.task)) {
+    clearNews();
+    if (error) say([kindWords(video.task).failed, error.sentence].join(". "));
+  }
+  if (error) {
+    put(byId("fault-when"), ago(video.task.ended_at));
+    byId("fault-when").title = date(video.task.ended_at);
+  }
   byId("fault").hidden = !error;
   if (error) put(byId("fault-words"), kindWords(video.task).failed);
   put(byId("fault-sentence"), error?.sentence ?? "");
@@ -165,6 +203,24 @@ function showFacts() {
   fill(byId("downloads"), files);
 }
 
+const history = byId("history");
+/** What the table of attempts was made from. */
+const runsOf = ({ tasks }) =>
+  JSON.stringify(tasks.map((task) => [task.id, task.generation, task.state, task.started_at]));
+
+function showHistory(before) {
+  if (!history?.open || (before && runsOf(before) === runsOf(video))) return;
+  fillHistory(byId("history-rows"), video.tasks, JSON.parse(history.dataset.titles));
+}
+history?.addEventListener("toggle", () => showHistory());
+
+const fitForm = prepareForm(byId("compose"), page.dataset.id, player, (button, options) =>
+  whileBusy(button, async () => {
+    toast(kindWords(await call("POST", `${path}/encode`, options)).queued);
+    await refresh();
+  }),
+);
+
 const refresh = watch(() => path, { show, isOpen: ({ tasks }) => tasks.some(isOpen), fail: failed });
 
 const order = (button, work) =>
@@ -190,12 +246,13 @@ byId("encode").addEventListener("click", ({ currentTarget }) =>
   }),
 );
 
-prepareForm(byId("compose"), page.dataset.id, (button, options) =>
-  whileBusy(button, async () => {
-    toast(kindWords(await call("POST", `${path}/encode`, options)).queued);
-    await refresh();
-  }),
-);
+byId("player").addEventListener("fail", refresh); // perhaps the encoding that was watched has been stopped
+
+byId("copy-link").addEventListener("click", async () => {
+  const { currentTime } = player.media;
+  await copy(linkAt(currentTime));
+  toast(_("The link to {time} is copied.", { time: clock(currentTime) }));
+});
 
 byId("cancel").addEventListener("click", ({ currentTarget }) =>
   whileBusy(currentTarget, async () => {
@@ -243,9 +300,3 @@ byId("use-new-version").addEventListener("click", () => {
   playing = "";
   showPlayer(video);
 });
-
-const history = byId("history");
-history?.addEventListener(
-  "toggle",
-  () => history.open && fillHistory(byId("history-rows"), video.tasks, JSON.parse(history.dataset.titles)),
-);

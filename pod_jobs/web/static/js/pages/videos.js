@@ -1,7 +1,8 @@
 // The list of videos: kept alive by polling, changed in place so that focus and reading position stay.
+import { showSaid } from "../captions/said.js";
 import { call, root, watch } from "../shared/api.js";
 import { byId, copyTemplate, put, whileBusy } from "../shared/dom.js";
-import { say, showConnection } from "../shared/notices.js";
+import { say, showConnection, toastProblem } from "../shared/notices.js";
 import { describe, isOpen } from "../shared/state.js";
 import { _, ago, bytes, clock, date } from "../shared/words.js";
 
@@ -125,6 +126,8 @@ search.addEventListener("input", () => {
   typing = setTimeout(() => {
     history.replaceState(null, "", text() ? "?" + new URLSearchParams({ text: text() }) : location.pathname);
     refresh();
+    showSaid(text()).catch(toastProblem);
   }, 250);
 });
+if (text()) showSaid(text()).catch(toastProblem);
 more.addEventListener("click", () => whileBusy(more, loadMore));

@@ -1,12 +1,16 @@
-// The player's time line: the position, what is loaded, what is encoded so far, and a picture of where the pointer is.
-import { fetchStoryboard, showTile } from "./storyboard.js";
+// The player's time line: the position, what is loaded, what is encoded so far, chapters, the parts of a cut, and a
+// picture of where the pointer is.
+import { make } from "../shared/dom.js";
 import { _, clock, spoken } from "../shared/words.js";
+import { loadedUntil, percentAt, secondsAt } from "./rail.js";
+import { fetchStoryboard, showTile } from "./storyboard.js";
 
 const TILE_WIDTH_PX = 160;
-const BARE_WIDTH_PX = 60; // of the preview when there are no pictures
 
 export class Timeline {
-  cues = [];
+  cues = []; // of the storyboard
+  chapterStarts = [];
+  parts = []; // [[from, to], …] in seconds: what a cut would keep
 
   constructor(player) {
     this.player = player;
@@ -16,14 +20,13 @@ export class Timeline {
     for (const name of ["timeupdate", "durationchange", "seeking", "loadedmetadata", "progress"]) {
       this.media.addEventListener(name, () => this.show());
     }
+    this.media.addEventListener("durationchange", () => this.showMarks());
     this.seek.addEventListener("input", () => {
       this.media.currentTime = Math.min(Number(this.seek.value), player.playable);
       this.preview(Number(this.seek.value));
     });
     this.seek.addEventListener("pointermove", (event) => {
-      const rail = this.seek.getBoundingClientRect();
-      const share = Math.min(1, Math.max(0, (event.clientX - rail.left) / rail.width));
-      this.preview(share * player.whole);
+      this.preview(secondsAt(event.clientX, this.seek.getBoundingClientRect(), player.whole));
     });
     for (const name of ["pointerleave", "blur", "change"]) {
       this.seek.addEventListener(name, () => (this.box.hidden = true));
@@ -37,31 +40,54 @@ export class Timeline {
   show() {
     const { currentTime, buffered } = this.media;
     const { whole, playable } = this.player;
+    const words = { time: spoken(currentTime), whole: spoken(whole) };
     this.seek.max = String(whole || 1);
     this.seek.value = String(currentTime);
-    this.seek.setAttribute(
-      "aria-valuetext",
-      _("{time} of {whole}", { time: spoken(currentTime), whole: spoken(whole) }),
-    );
-    let loaded = 0;
-    for (let i = 0; i < buffered.length; i++)
-      if (buffered.start(i) <= currentTime) loaded = Math.max(loaded, buffered.end(i));
-    const share = (seconds) => `${whole ? (100 * Math.min(seconds, whole)) / whole : 0}%`;
-    this.seek.style.setProperty("--played", share(currentTime));
-    this.seek.style.setProperty("--loaded", share(Math.max(loaded, currentTime)));
-    this.seek.style.setProperty("--encoded", share(playable));
+    this.seek.setAttribute("aria-valuetext", _("{time} of {whole}", words));
+    const put = (name, seconds) => this.seek.style.setProperty(name, `${percentAt(seconds, whole)}%`);
+    put("--played", currentTime);
+    put("--loaded", loadedUntil(buffered, currentTime));
+    put("--encoded", playable);
     this.player.part("time").textContent = `${clock(currentTime)} / ${clock(whole)}`;
   }
 
+  markChapters(starts) {
+    this.chapterStarts = starts.filter((start) => start > 0);
+    this.showMarks();
+  }
+
+  markParts(parts) {
+    this.parts = parts;
+    this.showMarks();
+  }
+
+  showMarks() {
+    const { whole } = this.player;
+    if (!whole) return;
+    const mark = (className, from, to) => {
+      const made = make("i", { className });
+      made.style.left = `${percentAt(from, whole)}%`;
+      if (to !== undefined) made.style.width = `${percentAt(to, whole) - percentAt(from, whole)}%`;
+      return made;
+    };
+    this.player
+      .part("marks")
+      .replaceChildren(
+        ...this.parts.map(([from, to]) => mark("mark-part", from, to)),
+        ...this.chapterStarts.map((start) => mark("mark-chapter", start)),
+      );
+  }
+
   preview(time) {
-    const { whole, playable } = this.player;
+    const { whole, playable, chapters } = this.player;
     const rail = this.seek.getBoundingClientRect();
-    const width = this.cues.length ? TILE_WIDTH_PX : BARE_WIDTH_PX;
-    const centre = whole ? (time / whole) * rail.width : 0;
     showTile(this.box.querySelector(".player-tile"), this.cues, time, TILE_WIDTH_PX);
-    this.box.querySelector(".player-when").textContent =
-      time > playable + 1 ? _("{time} · not yet encoded", { time: clock(time) }) : clock(time);
-    this.box.style.left = `${Math.min(Math.max(centre - width / 2, 0), Math.max(0, rail.width - width))}px`;
+    const moment = time > playable + 1 ? _("{time} · not yet encoded", { time: clock(time) }) : clock(time);
+    this.box.querySelector(".player-when").textContent = moment;
+    this.box.querySelector(".player-chapter").textContent = chapters.titleAt(time);
     this.box.hidden = false;
+    const width = this.box.offsetWidth;
+    const left = (percentAt(time, whole) / 100) * rail.width - width / 2;
+    this.box.style.left = `${Math.min(Math.max(left, 0), Math.max(0, rail.width - width))}px`;
   }
 }

@@ -43,6 +43,19 @@ export const fillFacts = (list, pairs) =>
 const breakable = (text) =>
   text.split(/(?=\.[a-z]\w{1,3}$)/i).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
 
+/** Put `text` on the clipboard; pages over plain HTTP have only the old way. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = make("textarea", { value: text });
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+}
+
 /** Run `work` with `button` disabled; what fails is shown as a message. */
 export async function whileBusy(button, work) {
   clearProblems();

@@ -22,6 +22,9 @@ export const toastProblem = (problem) => toast(problem.message, { error: true, d
 /** Errors are out of date once somebody tries again. */
 export const clearProblems = () => area.querySelectorAll(".toast-error").forEach((box) => box.remove());
 
+/** News are out of date once something else has happened. */
+export const clearNews = () => area.querySelectorAll(".toast:not(.toast-error)").forEach((box) => box.remove());
+
 /** Tell screen readers, politely. */
 export function say(text) {
   spoken.textContent = text;

@@ -1,24 +1,12 @@
 // The form that orders another version of a video: cut, dressed, or put together with a second recording.
 import { call, root } from "../shared/api.js";
 import { toastProblem } from "../shared/notices.js";
-import { _, clock } from "../shared/words.js";
+import { _ } from "../shared/words.js";
+import { Cut } from "./cut.js";
+import { parseParts, writeParts } from "./parts.js";
 
 const LISTED = 200; // videos to choose from, the newest
 const OTHERS = ["opening", "ending", "second"]; // options that name another video
-
-/** "1:30-12:00, 15:00-20" as [[90, 720], [900, 1200]], "" as []; null when it is anything else. */
-function keptRanges(text) {
-  const seconds = (words) =>
-    /^\d+(:\d{1,2}){0,2}(\.\d+)?$/.test(words)
-      ? words.split(":").reduce((sum, part) => sum * 60 + Number(part), 0)
-      : NaN;
-  if (!text.trim()) return [];
-  const ranges = text.split(",").map((range) => range.split(/[-–]/).map((words) => seconds(words.trim())));
-  return ranges.every((range) => range.length === 2 && range[0] < range[1]) ? ranges : null;
-}
-
-/** 3720.5 as "1:02:00.5", which keptRanges reads. */
-const written = (seconds) => clock(seconds) + (/\.\d+$/.exec(seconds)?.[0] ?? "");
 
 /** What the form says, as options of the API. Sound without a picture can only be cut. */
 function options(form, keep) {
@@ -33,7 +21,7 @@ function options(form, keep) {
 
 /** Say in the form what `last`, the API's options, ordered; a choice that is no more stays as it was. */
 function fillIn({ elements }, last) {
-  elements.keep.value = (last.keep ?? []).map((range) => range.map(written).join("-")).join(", ");
+  elements.keep.value = writeParts(last.keep ?? []);
   for (const [name, value] of Object.entries(last)) {
     const choice = [...(elements[name]?.options ?? [])].find((one) => one.value === String(value));
     if (choice) choice.selected = true;
@@ -63,40 +51,52 @@ async function videoIfThere(id) {
   }
 }
 
-/** Show what `video` can have: dressing and other recordings go with a picture. */
-export function fitForm(card, video) {
-  for (const part of card.querySelectorAll(".of-picture")) part.hidden = !hasPicture(video);
-  for (const part of card.querySelectorAll(".of-sound")) part.hidden = hasPicture(video);
-}
-
-/** `order(button, options)` posts it. `own`: the id of the page's video. */
-export function prepareForm(card, own, order) {
+/**
+ * Make the form work. `own` is the id of the page's video, `player` shows it, `order(button, options)` posts the form.
+ * Gives `fit(video)`, which brings the form up to date with the video.
+ */
+export function prepareForm(card, own, player, order) {
   const form = card.querySelector("form");
-  const { fields, keep, second, layout } = form.elements;
-  let asked = false;
+  const { keep, second, layout } = form.elements;
+  const cut = new Cut(keep, player);
+  let isAsked = false;
 
   card.addEventListener("toggle", async () => {
-    if (!card.open || asked) return;
-    asked = true;
-    try {
-      const { id, task } = await call("GET", `${root}api/v1/videos/${own}`);
-      const last = task?.options ?? {};
-      const others = await choices(id, last);
-      for (const name of OTHERS)
-        form.elements[name].append(...others.map((video) => new Option(video.title, video.id)));
-      fillIn(form, last);
-      fields.disabled = false; // not before: what is sent half filled would lose what was ordered
-    } catch (problem) {
-      asked = false;
-      toastProblem(problem);
-    }
+    cut.open(card.open);
+    if (!card.open || isAsked) return;
+    isAsked = true;
+    isAsked = await fillOnOpening(form, own);
+    cut.open(card.open);
   });
   second.addEventListener("change", () => (layout.disabled = !second.value));
   keep.addEventListener("input", () => keep.setCustomValidity(""));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const ranges = keptRanges(keep.value);
-    keep.setCustomValidity(ranges ? "" : _("Write parts like 1:30-12:00, with commas between them."));
-    if (form.reportValidity()) order(event.submitter ?? form.querySelector("button"), options(form, ranges));
+    const parts = parseParts(keep.value);
+    keep.setCustomValidity(parts ? "" : _("Write parts like 1:30-12:00, with commas between them."));
+    if (form.reportValidity()) order(event.submitter ?? form.querySelector("button"), options(form, parts));
   });
+
+  /** Dressing and other recordings go with a picture. */
+  return function fit(video) {
+    for (const part of card.querySelectorAll(".of-picture")) part.hidden = !hasPicture(video);
+    for (const part of card.querySelectorAll(".of-sound")) part.hidden = hasPicture(video);
+    cut.fit(video);
+  };
+}
+
+/** Fill the form with what was ordered the last time; false when the server could not be asked. */
+async function fillOnOpening(form, own) {
+  try {
+    const { id, task } = await call("GET", `${root}api/v1/videos/${own}`);
+    const last = task?.options ?? {};
+    const others = await choices(id, last);
+    for (const name of OTHERS) form.elements[name].append(...others.map((video) => new Option(video.title, video.id)));
+    fillIn(form, last);
+    form.elements.fields.disabled = false; // not before: what is sent half filled would lose what was ordered
+    return true;
+  } catch (problem) {
+    toastProblem(problem);
+    return false;
+  }
 }

@@ -51,8 +51,11 @@ class Tracer {
         if (this.volume !== this.shownVolume()) this.interact({ volume: (this.volume = this.shownVolume()) });
       }, CHANGE_REST_MS);
     });
-    media.addEventListener("ratechange", () => this.interact({ speed: `${rounded(media.playbackRate)}x` }));
-    media.textTracks.addEventListener("change", () => this.captionsChange());
+    media.addEventListener("ratechange", () => {
+      if (this.speed === this.shownSpeed()) return; // the speed of what comes next was set: the event is the same
+      this.interact({ speed: (this.speed = this.shownSpeed()) });
+    });
+    player.element.addEventListener("captionschange", () => this.captionsChange());
     player.part("quality").addEventListener("change", ({ target }) => {
       this.interact({ quality: target.selectedOptions[0]?.textContent ?? "" });
     });
@@ -68,9 +71,10 @@ class Tracer {
     this.position = this.media.currentTime;
     this.playingFrom = null;
     this.volume = this.shownVolume();
+    this.speed = this.shownSpeed();
     const offered = {
       volume: this.volume,
-      speed: `${rounded(this.media.playbackRate)}x`,
+      speed: this.speed,
       "cc-enabled": Boolean(this.caption()),
     };
     this.state({ id: this.sessionId, verb: "initialized", context: { ...this.threshold(), ...offered } });
@@ -219,11 +223,12 @@ class Tracer {
     return this.media.muted ? 0 : rounded(this.media.volume);
   }
 
+  shownSpeed() {
+    return `${rounded(this.media.playbackRate)}x`;
+  }
+
   caption() {
-    const shown = Array.from(this.media.textTracks).find(
-      (track) => track.kind === "captions" && track.mode === "showing",
-    );
-    return shown ? shown.language || "und" : "";
+    return this.player.captions.language;
   }
 
   screen() {

@@ -1,0 +1,133 @@
+// Captions: which are shown, how large and on what ground. Our own element shows the cues, so that they stay above the
+// controls and look the same in every browser.
+import { all, make } from "../shared/dom.js";
+import { keep, recall } from "../shared/memory.js";
+import { _, languageName } from "../shared/words.js";
+
+export class Captions {
+  /** @type {TextTrack | null} */
+  shown = null;
+
+  constructor(player) {
+    this.player = player;
+    this.media = player.media;
+    this.button = player.part("captions");
+    this.menu = player.part("menu");
+    this.track = player.part("menu-track");
+    this.wireMenu();
+    this.wireLook("size");
+    this.wireLook("ground");
+    // an iPhone's full screen shows the browser's own captions, and nothing of ours
+    this.media.addEventListener("webkitbeginfullscreen", () => this.setMode("showing"));
+    this.media.addEventListener("webkitendfullscreen", () => this.setMode("hidden"));
+  }
+
+  wireMenu() {
+    this.button.addEventListener("click", () => this.openMenu(this.menu.hidden));
+    this.track.addEventListener("change", () => {
+      this.show(this.track.value ? this.tracks[Number(this.track.value)] : null);
+      keep("captions", this.language);
+    });
+    this.player.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.menu.hidden) return;
+      this.openMenu(false);
+      this.button.focus();
+    });
+    document.addEventListener("pointerdown", ({ target }) => {
+      if (!this.menu.contains(target) && !this.button.contains(target)) this.openMenu(false);
+    });
+  }
+
+  openMenu(isOpen) {
+    this.menu.hidden = !isOpen;
+    this.button.setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) this.track.focus();
+  }
+
+  /** `name`: "size" or "ground"; the style sheet knows what their values look like. */
+  wireLook(name) {
+    const select = this.player.part(`menu-${name}`);
+    const cues = this.player.part("cues");
+    const remembered = recall(`captions.${name}`, select.value);
+    if (Array.from(select.options).some(({ value }) => value === remembered)) select.value = remembered;
+    cues.dataset[name] = select.value;
+    select.addEventListener("change", () => {
+      cues.dataset[name] = select.value;
+      keep(`captions.${name}`, select.value);
+    });
+  }
+
+  get tracks() {
+    return Array.from(this.media.textTracks).filter(({ kind }) => kind === "captions");
+  }
+
+  /** Of what is shown: its code, "und" when nobody knows it, "" when nothing is shown. */
+  get language() {
+    return this.shown ? this.shown.language || "und" : "";
+  }
+
+  /** Those of `play`, the addresses that the API gives, that are not there yet. */
+  add(play) {
+    for (const { language, url } of play.captions) {
+      if (this.media.querySelector(`track[src="${CSS.escape(url)}"]`)) continue;
+      const label = language ? languageName(language) : _("Captions");
+      const element = make("track", { kind: "captions", src: url, srclang: language, label });
+      this.media.append(element);
+      element.track.addEventListener("cuechange", () => this.showCues());
+      if (!this.shown && (language || "und") === recall("captions", "")) this.show(element.track);
+    }
+    this.button.hidden = play.captions.length === 0;
+    const names = this.tracks.map(({ label }, index) => new Option(label, String(index)));
+    this.track.replaceChildren(new Option(_("Off"), ""), ...names);
+    this.showChoice();
+    this.tell();
+  }
+
+  /** `track`: null for none. */
+  show(track) {
+    this.shown = track;
+    this.setMode("hidden"); // loaded and followed, and drawn by us
+    this.showChoice();
+    this.showCues();
+    this.tell();
+  }
+
+  /** Others follow which languages there are and which one is shown: the transcript, and learning traces. */
+  tell() {
+    this.player.element.dispatchEvent(new Event("captionschange"));
+  }
+
+  /** Call `act` once the cues of `track` are there. */
+  load(track, act) {
+    const element = all("track", this.media).find((one) => one.track === track);
+    if (element.readyState === HTMLTrackElement.LOADED) return act();
+    element.addEventListener("load", act, { once: true });
+    if (track.mode === "disabled") track.mode = "hidden";
+  }
+
+  setMode(mode) {
+    if (this.shown) this.shown.mode = mode;
+  }
+
+  showChoice() {
+    this.button.classList.toggle("is-on", this.shown !== null);
+    this.track.value = this.shown ? String(this.tracks.indexOf(this.shown)) : "";
+  }
+
+  showCues() {
+    const active = /** @type {any[]} */ (Array.from(this.shown?.activeCues ?? []));
+    const cues = active.map((cue) => make("p", {}, make("span", {}, cue.getCueAsHTML())));
+    const box = this.player.part("cues");
+    box.lang = this.shown?.language ?? "";
+    box.replaceChildren(...cues);
+  }
+
+  /** Off, first language, second language … */
+  next() {
+    const { tracks } = this;
+    if (!tracks.length) return;
+    this.show(tracks[tracks.indexOf(this.shown) + 1] ?? null);
+    keep("captions", this.language);
+    this.player.say(this.shown ? _("Captions: {language}", { language: this.shown.label }) : _("Captions off"));
+  }
+}

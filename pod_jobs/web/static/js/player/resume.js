@@ -1,0 +1,75 @@
+// Where a viewer goes on: at the moment that the address names (?t=90), else where he or she stopped the last time.
+import { keep, recall } from "../shared/memory.js";
+import { _, clock } from "../shared/words.js";
+
+const LEAST_S = 10; // nobody needs help to find the first seconds again
+const END_S = 10; // who stopped so near the end has seen it
+const KEPT = 200; // videos, the latest
+const STORE_EVERY_MS = 5_000;
+
+/** The seconds of "90", "1:30" or "1m30s"; null for anything else. */
+export function parseMoment(text) {
+  const clockLike = /^(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)$/.exec(text ?? "");
+  const lettered = /^(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$/.exec(text ?? "");
+  const found = clockLike ?? lettered;
+  if (!found) return null;
+  const [hours, minutes, seconds] = found.slice(1).map((part) => Number(part ?? 0));
+  return hours * 3600 + minutes * 60 + seconds;
+}
+
+/** Is it worth to go on at `time` of `whole` seconds? */
+export const isWorthIt = (time, whole) => time >= LEAST_S && time <= whole - END_S;
+
+export class Resume {
+  /** `person` and `video` are ids: people who share a computer do not go on where others stopped. */
+  constructor(player, person, video) {
+    this.player = player;
+    this.media = player.media;
+    this.video = video;
+    this.key = `positions.${person}`;
+    this.storedAt = 0;
+    this.media.addEventListener("loadedmetadata", () => this.begin(), { once: true });
+    this.media.addEventListener("timeupdate", () => Date.now() - this.storedAt > STORE_EVERY_MS && this.store());
+    for (const name of ["pause", "seeked", "ended"]) this.media.addEventListener(name, () => this.store());
+    this.media.addEventListener("play", () => player.element.classList.remove("is-resumed"));
+    addEventListener("pagehide", () => this.store());
+    player.part("restart").addEventListener("click", () => {
+      player.seek(0);
+      player.playPause();
+    });
+  }
+
+  begin() {
+    const said = new URLSearchParams(location.search);
+    const asked = parseMoment(said.get("t"));
+    const { playable, whole } = this.player;
+    if (asked !== null) {
+      if (asked < playable) this.player.seek(asked);
+      if (said.has("play")) this.media.play().catch(() => {}); // a browser may want a click first
+      return;
+    }
+    const [, stopped = 0] = recall(this.key, []).find(([video]) => video === this.video) ?? [];
+    if (!isWorthIt(stopped, whole) || stopped > playable) return;
+    this.player.seek(stopped);
+    this.player.element.classList.add("is-resumed");
+    this.player.say(_("Goes on at {time}", { time: clock(stopped) }));
+  }
+
+  /** Keep the position of the latest videos; one that was watched to its end begins anew. */
+  store() {
+    if (!this.media.played.length && !this.media.ended) return; // only looked at
+    this.storedAt = Date.now();
+    const time = Math.floor(this.media.currentTime);
+    const others = recall(this.key, []).filter(([video]) => video !== this.video);
+    const own = isWorthIt(time, this.player.whole) ? [[this.video, time]] : [];
+    keep(this.key, [...others, ...own].slice(-KEPT));
+  }
+}
+
+/** The address of this page at `time` (s). */
+export function linkAt(time) {
+  const link = new URL(location.href);
+  link.search = new URLSearchParams({ t: String(Math.floor(time)) }).toString();
+  link.hash = "";
+  return link.href;
+}
