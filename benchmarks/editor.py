@@ -68,7 +68,7 @@ def _load_s(page: Page, track: str, count: int) -> float:
     """Navigation until all rows are there, by the browser's own clock."""
     page.goto("/account")
     page.goto(track, wait_until="commit")
-    page.wait_for_function("count => document.querySelectorAll('.caption').length === count", arg=count)
+    page.locator(f".caption:nth-child({count}) .caption-text").wait_for(state="attached")
     return float(page.evaluate("new Promise((done) => requestAnimationFrame(() => done(performance.now() / 1000)))"))
 
 
