@@ -174,11 +174,14 @@ def test_a_cancelled_second_encode_leaves_the_figures_of_the_first(
 def test_captions_are_named_in_the_page_s_language(chromium: Browser, site: Site, video: int, outputs: Outputs) -> None:
     files = outputs.result["outputs"]
     captions = {"name": "eng.vtt", "kind": "captions", "language": "eng", "mime": "text/vtt", "bytes": 50}
-    StandIn(site, video, outputs).publish(outputs=[*files, captions])
+    worker = StandIn(site, video, outputs)
+    worker.publish(outputs=[*files, captions])
+    (worker.complete / "eng.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nGood morning\n")
     with visitor(chromium, site, locale="fr-FR") as (_, page, _):
         sign_in(page)
         page.goto(f"/videos/{video}")
         expect(page.locator("#downloads")).to_contain_text("Sous-titres anglais")
+        expect(page.locator("#transcript-lines")).to_contain_text("Good morning")
 
 
 def test_a_failed_encode_says_why_and_can_be_repeated(page: Page, site: Site, video: int, outputs: Outputs) -> None:

@@ -3,7 +3,7 @@
 import { all, byId, make, put } from "../shared/dom.js";
 import { keep, recall } from "../shared/memory.js";
 import { cutAt, findPassages, lastBefore } from "../shared/passages.js";
-import { _, clock } from "../shared/words.js";
+import { _, clock, languageName } from "../shared/words.js";
 
 const SEARCH_AFTER_MS = 150;
 const SCROLLING = ["wheel", "touchmove", "pointerdown", "keydown"]; // a person's, as against ours
@@ -63,7 +63,7 @@ export class Transcript {
     this.card.hidden = !tracks.length;
     this.language.hidden = tracks.length < 2;
     this.language.replaceChildren(...tracks.map(({ label }, index) => new Option(label, String(index))));
-    const own = tracks.find(({ language }) => language === document.documentElement.lang);
+    const own = tracks.find(({ label }) => label === languageName(document.documentElement.lang));
     if (this.card.open && tracks.length) this.open(shown ?? this.track ?? own ?? tracks[0]);
   }
 
