@@ -16,8 +16,8 @@ from pod_jobs.media_folder import source_of
 
 @dataclass(frozen=True)
 class Source:
-    """An uploaded file: the uploader's name for it, its size in bytes, and the options that came with it for its first tasks;
-    "speech" among them is kept as what is wanted of the video (store.captions)."""
+    """An uploaded file: its name on the uploader's computer, its size in bytes, and the options that came with it for its first
+    tasks. The option "speech" is stored with the video, for each of its transcriptions (store.captions)."""
 
     name: str
     bytes: int
