@@ -292,7 +292,7 @@ def test_the_changelog_keeps_its_form() -> None:
 
 def test_every_test_that_the_page_on_reliability_names_is_there() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text()
-    section = page.split("## The holes of RQ")[1].split("\n## ")[0]
+    section = page.split("## Faults of RQ and the remedies")[1].split("\n## ")[0]
     holes = re.split(r"^- ", section, flags=re.MULTILINE)[1:]
     assert len(holes) > 25
     for hole in holes:
