@@ -1,4 +1,4 @@
-// On every page: the theme, menus that close, and buttons that copy.
+// What every page has: the choice of a theme, menus that close, and buttons that copy.
 import { all, byId } from "../shared/dom.js";
 
 const root = document.documentElement;

@@ -21,7 +21,7 @@ const CODES = {
 
 const cards = new Map();
 const confirmation = byId("confirm-drop");
-let dropping; // the card whose dead letters the dialog is about
+let dropping; // the card of the lane whose dead letters the dialog would drop
 
 const part = (card, name) => card.querySelector(`.${name}`);
 

@@ -1,4 +1,4 @@
-// Uploads by tus: dropped or chosen files go up two at a time, can be paused, and go on after a reload or a cut line.
+// Uploads by tus: two files at a time are sent. Uploads can be paused, and go on after a reload or a lost connection.
 import "../../../vendor/tus-js-client/tus.min.js"; // sets globalThis.tus
 import { csrfToken, problem, root } from "../shared/api.js";
 import { refresh } from "./videos.js";
@@ -9,9 +9,9 @@ import { _, bytes, percent, span } from "../shared/words.js";
 const { tus } = /** @type {any} */ (globalThis);
 const AT_ONCE = 2;
 const RETRY_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15000, 30000, 30000, 60000, 60000];
-const PASSING = [0, 409, 423]; // HTTP statuses that a retry can change, as 5xx; 0 = no answer
-const FINAL = [400, 413, 415, 422]; // the server has dropped the upload
-const FULL = 507; // only people can help: the upload waits for its "resume"
+const PASSING = [0, 409, 423]; // HTTP statuses after which a retry may help, like after 5xx; 0 = no answer
+const FINAL = [400, 413, 415, 422]; // the server has deleted the upload
+const FULL = 507; // the disk is full: the upload waits until somebody presses "resume"
 const SPEED_WINDOW_MS = 5_000;
 const ENDPOINT = `${root}api/v1/uploads`;
 
@@ -26,7 +26,7 @@ const uploads = new Set(); // rows of this page that have a file
 
 const headers = () => ({ "X-CSRFToken": csrfToken });
 
-/** The same file of the same person goes on where it stopped. */
+/** The key under which tus finds an unfinished upload of the same file and person, to go on where it stopped. */
 const fingerprint = (file) =>
   ["pod_jobs", person, encodeURIComponent(file.name), file.size, file.lastModified].join("|");
 
@@ -119,7 +119,7 @@ class FileUpload extends Row {
   async cancel() {
     uploads.delete(this);
     this.wanted = false;
-    // what fails here is no matter: the server forgets unfinished uploads by itself
+    // a failure does no harm, because the server deletes unfinished uploads by itself
     await this.upload.abort(!this.refused).catch(() => {});
     this.remove();
     this.end();
@@ -208,7 +208,7 @@ function add(files) {
   }
 }
 
-/** What an earlier visit left unfinished: a line each, with how far it got. */
+/** Show a line for each upload that an earlier visit left unfinished, with its progress. */
 const hints = new Set();
 
 async function offerToResume(entry) {
@@ -251,14 +251,14 @@ picker.addEventListener("change", () => {
   picker.value = "";
 });
 
-let depth = 0; // dragenter and dragleave come for every element crossed
+let depth = 0; // dragenter less dragleave: both come for every element that the pointer crosses
 const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
 addEventListener("dragenter", (event) => holdsFiles(event) && zone.classList.toggle("is-over", ++depth > 0));
 addEventListener("dragleave", (event) => holdsFiles(event) && zone.classList.toggle("is-over", --depth > 0));
 addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
 addEventListener("drop", (event) => {
   if (!holdsFiles(event)) return;
-  event.preventDefault(); // anywhere on the page: a near miss must not open the file
+  event.preventDefault(); // on the whole page, because the browser would open a file that is dropped elsewhere
   depth = 0;
   zone.classList.remove("is-over");
   add([...event.dataTransfer.files]);

@@ -1,4 +1,4 @@
-// The attempts at a video, and one of them live: for a lecturer who tests a set-up.
+// The attempts at a video, and one of them live, so that a lecturer can test whether traces are made.
 import { root, watch } from "../shared/api.js";
 import { all, byId, make } from "../shared/dom.js";
 import { showConnection } from "../shared/notices.js";
@@ -9,7 +9,7 @@ const path = `${root}api/v1/xapi/sessions`;
 
 let chosen = location.hash.slice(1); // a registration; "" = the latest
 let latest = "";
-let follow; // asks for the chosen attempt at once
+let follow; // call it to load the chosen attempt now
 
 function showAttempts({ sessions }) {
   byId("no-attempts").hidden = sessions.length > 0;

@@ -28,13 +28,13 @@ export async function openStream(media, play, fail) {
   return plain(media, files(play), fail);
 }
 
-/** What plays without HLS: the MP4s, smallest first; the sound when there is no picture. */
+/** The files that play without HLS: the MP4s, the smallest first, or the sound if there is no picture. */
 const files = ({ mp4, audio }) =>
   mp4.length ? mp4.map(({ url, rendition }) => ({ url, label: rendition })) : audio.slice(0, 1);
 
 function hls(Hls, media, play, fail) {
   const player = new Hls({
-    startPosition: 0, // a growing recording is not a broadcast: begin at its beginning
+    startPosition: 0, // begin a growing recording at its beginning; hls.js would take it for a broadcast
     workerPath: new URL("../../../vendor/hls.js/hls.worker.js", import.meta.url).href,
     backBufferLength: 60,
     maxBufferLength: 30,
@@ -47,7 +47,7 @@ function hls(Hls, media, play, fail) {
     if (!fault.fatal) return;
     if (fault.type === Hls.ErrorTypes.MEDIA_ERROR && mediaFaults++ < 2) return player.recoverMediaError();
     if (fault.type === Hls.ErrorTypes.NETWORK_ERROR && !(fault.response?.code >= 400)) {
-      setTimeout(() => player.startLoad(), RETRY_MS); // the line is cut; the picture goes on when it is back
+      setTimeout(() => player.startLoad(), RETRY_MS); // the connection is lost; loading goes on when it is back
       return;
     }
     player.destroy();
@@ -89,7 +89,7 @@ function plain(media, sources, fail) {
       media.currentTime = currentTime;
       if (!paused) media.play();
     },
-    sounds: () => [], // a file without HLS carries the first sound only
+    sounds: () => [], // an MP4 has only the first sound
     stop() {
       media.removeEventListener("error", fail);
       media.removeAttribute("src");

@@ -1,12 +1,12 @@
-// Calls to /api/v1: JSON in and out, faults as a Problem with a sentence for the person.
+// Calls to /api/v1 send and return JSON. A fault is thrown as a Problem with a sentence for the person.
 import { _ } from "./words.js";
 
-export const root = new URL("../../../", import.meta.url).pathname; // of the app: "/" unless a proxy puts it deeper
+export const root = new URL("../../../", import.meta.url).pathname; // of the app; "/" if no proxy changes it
 const TIMEOUT_MS = 20_000;
 export const csrfToken = /** @type {any} */ (document.querySelector('meta[name="csrf-token"]'))?.content ?? "";
 
 export class Problem extends Error {
-  /** `message` is the sentence for the person, `detail` the technical reason, `status` 0 when nobody answered. */
+  /** `message` is the sentence for the person, `detail` the technical reason; `status` is 0 if there was no answer. */
   constructor(status, message, detail = "") {
     super(message);
     this.status = status;
@@ -14,13 +14,13 @@ export class Problem extends Error {
   }
 }
 
-/** The Problem of a fault's response body, which may be a problem document, a proxy's page or nothing. */
+/** The Problem for the body of a failed response, which may be a problem document, a proxy's page or empty. */
 export function problem(status, text) {
   let document = {};
   try {
     document = JSON.parse(text) ?? {};
   } catch {
-    // not ours: the status must do
+    // it is no problem document, so only the status tells what happened
   }
   if (status === 401) return new Problem(status, _("Your session has ended. Please sign in again."));
   return new Problem(
@@ -49,7 +49,7 @@ async function send(method, path, body, headers = {}) {
   }
 }
 
-/** Call the API; gives the JSON of the answer, or null when it has none. Throws Problem. */
+/** Call the API. Returns the JSON of the answer, or null if it has none. Throws Problem. */
 export async function call(method, path, body) {
   const response = await send(method, path, body);
   const text = await response.text();
@@ -58,8 +58,8 @@ export async function call(method, path, body) {
 }
 
 /**
- * Keep asking for `path()` and give each new answer to `show`: every 2 s while `isOpen(answer)`, else every 5 s, and
- * every 30 s while the page is hidden. Faults go to `fail(problem)`; `fail(null)` says that all is well again.
+ * Keep asking for `path()`, and pass each new answer to `show`: every 2 s while `isOpen(answer)`, else every 5 s, and
+ * every 30 s while the page is hidden. Faults are passed to `fail(problem)`; `fail(null)` means that all is well again.
  * Returns a function that asks at once.
  */
 export function watch(path, { show, isOpen, fail }) {

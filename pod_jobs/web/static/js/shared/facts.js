@@ -1,4 +1,4 @@
-// What a source is made of, and what came of it, in words.
+// The facts of a source and its outputs, in words.
 import { _, bytes, clock, languageName, number } from "./words.js";
 
 const CODECS = {
@@ -58,7 +58,7 @@ export function sourceFacts(video) {
   const lines = [
     [_("File"), video.source.name],
     [_("Size"), bytes(video.source.bytes)],
-    [_("Duration"), facts?.duration_s && clock(facts.duration_s)], // of what is published: below the title
+    [_("Duration"), facts?.duration_s && clock(facts.duration_s)], // that of the published video is below the title
     [_("Picture"), facts?.video ? picture(facts.video) : video.is_video === false && _("none, sound only")],
     ...(facts?.audio ?? []).map((track) => [_("Sound"), sound(track)]),
   ];
@@ -79,8 +79,8 @@ const KINDS = {
 const DOWNLOADS = Object.keys(KINDS);
 
 /**
- * Outputs that a person may want as a file, [{kind, url, title, words}]: those made by the template `version`, or
- * without one those that go with the player.
+ * Outputs that a person may want to download, as [{kind, url, title, words}]: those of the template `version`, or,
+ * without one, those that the player uses.
  */
 export function downloads(video, version = "") {
   return video.outputs

@@ -11,12 +11,12 @@ export const LABELS = {
 };
 
 export const isOpen = (task) => task?.state === "waiting" || task?.state === "running";
-/** The task whose result the player shows, whatever was ordered since; undefined before the first is done. */
+/** The task whose result the player shows, even if a later one was ordered; undefined before the first is done. */
 export const shownTask = ({ tasks }) => tasks.find(({ purpose, state }) => purpose === "play" && state === "done");
-/** What a running task does at the moment. */
+/** The present step of a running task. */
 export const stepName = (task) => kindWords(task).steps[task.progress?.step] ?? task.progress?.step ?? _("Starting");
 
-/** "Encoding · 42 % · 1.8× · about 3 min left"; the parts that are known. */
+/** "Encoding · 42 % · 1.8× · about 3 min left", without the parts that are unknown. */
 function runningWords(task) {
   const { progress } = task;
   if (!progress) return _("Starting");
@@ -65,8 +65,8 @@ function videoWords({ state, task }) {
 }
 
 /**
- * The worker as people know it: "encoding-1 @ video-host". Its full name, queue.host.pid.place.start, holds more only
- * to tell it from all others.
+ * The short name of a worker: "encoding-1 @ video-host". The rest of its full name, queue.host.pid.place.start, only
+ * tells it from all other workers.
  */
 export function workerName({ worker, host }) {
   const [queue, rest] = (worker ?? "").split(`.${host}.`);

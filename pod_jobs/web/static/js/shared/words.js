@@ -1,17 +1,17 @@
-// Words, figures and times in the language of the page.
+// Texts, figures and times in the language of the page.
 import french, { kinds } from "../../../words.js";
 
 const language = document.documentElement.lang || "en";
-const calendar = language === "en" ? "en-GB" : language; // mere "en" is American: 11/22/26, 9:30 AM
+const calendar = language === "en" ? "en-GB" : language; // "en" alone means American dates: 11/22/26, 9:30 AM
 
-/** The page's word for an English text; {names} are filled from `values`. */
+/** The translation of an English text; {names} in it are replaced from `values`. */
 export function _(text, values = {}) {
   const template = french[text] ?? text;
   return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 /**
- * What the job type of a task says to people; little for a kind that only another version knows.
+ * The words of a task's job type; only a few for a kind that this version does not know.
  * @type {(task: {kind: string}) => {name: string, steps: Record<string, string>} & Record<string, any>}
  */
 export const kindWords = ({ kind }) => kinds[kind] ?? { name: kind, steps: {} };
@@ -56,7 +56,7 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** Seconds in words, for progress: coarse on purpose, so that it doesn't flicker. */
+/** Seconds in words, for progress; rounded much, so that the text does not change all the time. */
 export function span(seconds) {
   if (seconds < 10) return formats.spans.second.format(Math.max(1, Math.round(seconds)));
   if (seconds < 55) return formats.spans.second.format(Math.ceil(seconds / 5) * 5);
@@ -99,15 +99,15 @@ export const exactDate = (instant) => formats.exact.format(new Date(instant));
 export const time = (instant) => formats.time.format(new Date(instant));
 export const number = (count) => formats.number.format(count);
 
-const PAST = { complete: "completed", attach: "attached", submit: "submitted" }; // Activity Streams names the bare verb
+const PAST = { complete: "completed", attach: "attached", submit: "submitted" }; // ids end in the verb
 
-/** What a statement's verb is called in xAPI, in English: ".../verbs/played" -> "played". */
+/** The English name of a verb of xAPI: ".../verbs/played" -> "played". */
 export function verbName(iri) {
   const last = iri.split("/").at(-1);
   return PAST[last] ?? last;
 }
 
-/** "fra" or "fr" -> "français" (in the page's language); the code itself when nobody knows it. */
+/** "fra" or "fr" -> "français" (in the page's language); an unknown code stays as it is. */
 export function languageName(code) {
   try {
     return new Intl.DisplayNames(language, { type: "language" }).of(code);

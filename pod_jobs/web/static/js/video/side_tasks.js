@@ -1,4 +1,4 @@
-// What is done for a video beside making it: a line for each kind of task that was ordered or that people may order.
+// Tasks of a video that do not make the video itself: one line for each kind that was ordered or that people may order.
 import { call, root } from "../shared/api.js";
 import { byId, copyTemplate, put } from "../shared/dom.js";
 import { toast } from "../shared/notices.js";
@@ -10,7 +10,7 @@ const lines = new Map(); // kind and template -> its line
 let path = "";
 let order = async (_button, work) => work();
 
-/** `run(button, work)` does `work` and shows what came of it; `ofVideo` is the video's path in the API. */
+/** `run(button, work)` does `work` and shows the result; `ofVideo` is the path of the video in the API. */
 export function makeSideTasks(ofVideo, run) {
   path = ofVideo;
   order = run;

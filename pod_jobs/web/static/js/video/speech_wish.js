@@ -1,4 +1,4 @@
-// What is wanted of a recording's speech: its language, its terms, and whether captions are made without being ordered.
+// What people want of a recording's transcription: its language, its terms, and whether captions are made unasked.
 import { call } from "../shared/api.js";
 import { byId, whileBusy } from "../shared/dom.js";
 import { toast } from "../shared/notices.js";

@@ -1,4 +1,4 @@
-// What a video can be made into beside what the player needs: one line for each template of the settings.
+// The versions of a video that can be made for download: one line for each template of the settings but "web".
 import { call } from "../shared/api.js";
 import { byId, copyTemplate, fillOnce } from "../shared/dom.js";
 import { downloads } from "../shared/facts.js";
@@ -8,7 +8,7 @@ import { _ } from "../shared/words.js";
 const card = byId("versions-card");
 const lines = new Map(); // template -> its line
 
-/** The page's `order(button, work)` runs `work` and shows what came of it; `path` is the video's in the API. */
+/** The page's `order(button, work)` runs `work` and shows the result; `path` is the path of the video in the API. */
 export function makeVersions(path, order) {
   for (const { name, title, is_sound: isSound } of JSON.parse(card?.dataset.templates ?? "[]")) {
     const line = copyTemplate("version");
@@ -26,11 +26,11 @@ export function makeVersions(path, order) {
   byId("versions")?.replaceChildren(...lines.values());
 }
 
-/** A version is made from the parts of the recording that the player shows: what was cut out stays out. */
+/** Order a version of the parts of the recording that the player shows, so that it is cut the same. */
 export function showVersions(video) {
   const options = (shownTask(video) ?? video.task)?.options ?? {};
   for (const [name, line] of lines) showLine(line, name, video, options);
-  // nothing can be made from a file whose first encode failed
+  // a file whose first encoding failed cannot be encoded by another template either
   const broken = video.state === "error" && !video.tasks.some(({ purpose }) => purpose === "offer");
   if (card) card.hidden = broken || [...lines.values()].every(({ hidden }) => hidden);
 }
@@ -50,10 +50,10 @@ function showLine(line, name, video, options) {
   bar.hidden = task?.state !== "running";
   bar.value = task?.progress?.fraction ?? 0;
   fill(line.querySelector("ul"), filesOf(video, name, task));
-  line.hidden = video.is_video === false && !line.isSound && !task; // it would need a picture, and there is none
+  line.hidden = video.is_video === false && !line.isSound && !task; // it needs a picture, and the recording has none
 }
 
-/** What can be downloaded of a version; the log when its last encode failed. */
+/** The downloads of a version, and the log if its last encoding failed. */
 function filesOf(video, name, task) {
   const files = downloads(video, name).filter(({ kind }) => kind !== "log");
   if (task?.state !== "error" || !task.log_url) return files;

@@ -1,11 +1,11 @@
-// One person's attempt at a video (a registration): what was watched of it. It lasts as long as the tab.
+// One person's attempt at a video (a registration), with the segments that were watched. It lasts as long as the tab.
 import { format, rounded, union, watched } from "./segments.js";
 import { uuid } from "./statement.js";
 
-const SAME_LENGTH_S = 1; // a length grows by milliseconds while its last segment loads: still the same video
+const SAME_LENGTH_S = 1; // the length of a video grows by milliseconds while its last segment loads
 
 export class Attempt {
-  /** The tab's attempt at a video of `length` seconds; a new one when there is none, or it was of another length. */
+  /** The tab's attempt at a video of `length` seconds; a new one if there was none, or the length was another. */
   constructor(person, activity, length) {
     this.key = `pod_jobs.attempt.${person}.${activity}`;
     const stored = this.stored();
@@ -36,13 +36,13 @@ export class Attempt {
     }
   }
 
-  /** Add a segment [begin, end] to what is watched. */
+  /** Add [begin, end] to the watched segments. */
   add(segment) {
     this.segments = this.with(segment);
     this.store();
   }
 
-  /** The watched segments if `segment` were one of them. */
+  /** The watched segments together with `segment`. */
   with(segment) {
     return union([...this.segments, segment].filter(([begin, end]) => end > begin));
   }
@@ -52,7 +52,7 @@ export class Attempt {
     return rounded(Math.min(1, watched(segments) / this.length));
   }
 
-  /** What paused, seeked, completed and terminated say of it. */
+  /** The facts about it for the verbs paused, seeked, completed and terminated. */
   watched() {
     return { progress: this.progress(), "played-segments": format(this.segments) };
   }

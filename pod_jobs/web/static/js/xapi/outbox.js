@@ -4,7 +4,7 @@ import { csrfToken, root } from "../shared/api.js";
 
 const URL = `${root}api/v1/xapi/statements`;
 const SEND_AFTER_MS = 3_000;
-const BATCH = 20; // as many go at once without waiting
+const BATCH = 20; // if so many wait, they are sent at once
 const MOST = 100; // in one request
 const KEEPALIVE_BYTES = 60_000; // browsers refuse more than 64 KiB once the page is gone
 const KEPT = 2_000;
@@ -13,19 +13,19 @@ const LONGEST_WAIT_MS = 60_000;
 
 export class Outbox {
   /**
-   * `person` keeps the statements of people who share a computer apart: the server takes whoever is signed in as their
-   * actor. Each statement has a key of its own, so two tabs never overwrite each other's.
+   * `person` keeps the statements of people who share a computer apart, because the server takes the person who is
+   * signed in as their actor. Each statement has a key of its own, so that two tabs never overwrite each other's.
    */
   constructor(person) {
     this.prefix = `pod_jobs.traces.${person}.`;
-    this.memory = new Map(); // by id: what the browser does not keep, in a private window or when it is full
+    this.memory = new Map(); // by id: statements that localStorage refuses, in a private window or when it is full
     this.faults = 0;
-    this.ended = false; // the server wants none, or no more from this page
+    this.ended = false; // true when the server wants no statements, or no more from this page
     addEventListener("online", () => this.soon(0));
     if (this.all().length) this.soon(0);
   }
 
-  /** What waits, of all tabs, in the order in which it happened. */
+  /** The waiting statements of all tabs, in the order of their time. */
   all() {
     const found = [...this.memory.values()];
     try {
@@ -33,7 +33,7 @@ export class Outbox {
         if (key.startsWith(this.prefix)) found.push(JSON.parse(localStorage.getItem(key)));
       }
     } catch {
-      // forbidden: the memory must do
+      // localStorage is forbidden, so only the memory keeps them
     }
     return found.filter(Boolean).sort((one, other) => one.timestamp.localeCompare(other.timestamp));
   }
@@ -52,7 +52,7 @@ export class Outbox {
       try {
         localStorage.removeItem(this.prefix + id);
       } catch {
-        // it was in the memory only
+        // it was only in the memory
       }
     }
   }
@@ -71,7 +71,7 @@ export class Outbox {
     this.timer = setTimeout(() => this.send(), wait);
   }
 
-  /** One tab at a time, where the browser can tell. */
+  /** Let one tab at a time send, if the browser has locks. */
   async send() {
     this.timer = undefined;
     if (this.sending) return;
@@ -91,7 +91,7 @@ export class Outbox {
     }
   }
 
-  /** Milliseconds until the same should be tried again; null when it is done with. */
+  /** Send `batch`. Returns the milliseconds until it should be sent again; null if that is not necessary. */
   async post(batch) {
     let response;
     try {
@@ -100,7 +100,7 @@ export class Outbox {
       return this.backOff();
     }
     if (response.status === 401 || response.status === 403) {
-      this.ended = true; // signed out: what is here waits for this person's next page
+      this.ended = true; // signed out: the statements wait for the next page of this person
       return null;
     }
     if (response.status === 429) return 1000 * (Number(response.headers.get("Retry-After")) || 10);
@@ -116,7 +116,7 @@ export class Outbox {
     return Math.min(1000 * 2 ** this.faults, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
   }
 
-  /** The page goes: hand over what fits, without waiting for an answer. The next page sends again what had none. */
+  /** The page is closed: send what fits, without waiting for the answer. The next page sends again what had none. */
   last() {
     if (this.ended) return;
     const all = this.all();

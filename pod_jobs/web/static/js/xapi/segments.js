@@ -1,8 +1,8 @@
-// Watched segments, as pod_jobs/xapi/segments.py reckons them. Seconds.
+// Watched segments in seconds, computed as in pod_jobs/xapi/segments.py.
 
 export const rounded = (seconds) => Math.round(seconds * 1000) / 1000;
 
-/** The same seconds as sorted segments that do not overlap. */
+/** The segments sorted and merged, so that none overlap. */
 export function union(segments) {
   const joined = [];
   for (const [begin, end] of [...segments].sort((a, b) => a[0] - b[0])) {

@@ -14,8 +14,8 @@ const VERBS = {
 };
 
 /**
- * A statement without an actor. `instant` in ms since 1970; `result` and `context` hold extensions of the profile by
- * their short names; `more` holds what else the result says, such as its completion.
+ * A statement without an actor. `instant` is in ms since 1970. `result` and `context` hold extensions of the profile by
+ * their short names; `more` holds other fields of the result, such as its completion.
  * @param {any} said
  */
 export function buildStatement(said) {
@@ -38,7 +38,7 @@ export function buildStatement(said) {
   };
 }
 
-/** Random. crypto.randomUUID is missing in pages over plain HTTP. */
+/** A random UUID. Pages over plain HTTP do not have crypto.randomUUID. */
 export function uuid() {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
