@@ -52,9 +52,10 @@ FLOORS = {
     ),
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
-        "worker transcribe",
-        "encode verify",
-        "runtime deliver_statements",
+        "worker help_transcribe",
+        "transcribe",
+        "encode verify speech_sharing",
+        "runtime deliver_statements colleagues",
         "report",
         "context",  # what a running job is given
         "workforce dead_workers snapshot gate",

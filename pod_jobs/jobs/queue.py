@@ -21,7 +21,7 @@ from pod_jobs.jobs import keys
 from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.jobs.rq_classes import PERFORM, PodJob, PodQueue
 
-HELP = "assist-"  # how the id of a call for help begins (encode/assist.py)
+HELP = "assist"  # how the kind, and so the id, of a call for help begins (colleagues.py)
 PROGRESS: dict[str, type] = {  # field -> type; float stands for any number
     **dict.fromkeys(("step", "folder", "worker", "host", "at"), str),
     **dict.fromkeys(("fraction", "speed", "eta_s", "workers", "duration_s", "source_s", "attempt"), float),

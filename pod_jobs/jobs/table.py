@@ -3,6 +3,7 @@
 from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.encode.assist import ASSIST
+from pod_jobs.jobs.help_transcribe import ASSIST_SPEECH
 from pod_jobs.jobs.job_type import JobTypes, table_of
 from pod_jobs.jobs.report import REPORT
 from pod_jobs.jobs.transcribe import TRANSCRIBE
@@ -12,6 +13,7 @@ JOB_TYPES: JobTypes = table_of(
     ENCODE,
     ASSIST,
     TRANSCRIBE,
+    ASSIST_SPEECH,
     VERIFY,
     REPORT,
     DELIVER_STATEMENTS,

@@ -3,7 +3,8 @@
 1. Take the video's lock for this work. An earlier run that published and died before it could say so is the result.
 2. Look into the source: its default sound track. What is heard has the times of the source, whatever an encoding cuts away,
    so it waits for no encoding and outlives each.
-3. Recognise piece after piece. The words of each are kept in the work folder: a run that is killed loses one piece at most.
+3. Recognise piece after piece (jobs/speech_sharing.py). Idle workers of the queue help with a recording of several pieces
+   (jobs/help_transcribe.py). The words of each are kept at once: a run that is killed or stopped loses one piece at most.
 4. Publish captions.json (what the catalog takes in), and the curve of loudness for the editor. The report names them.
 What a run does not say is as its video's wish has it (jobs/speech_wish.py), which the order brings along.
 The model is loaded by each job: that takes 0.5 s (base), and a model that the worker kept would keep its threads from being
@@ -12,15 +13,19 @@ forked safely.
 
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pod_jobs
 from pod_jobs.captions.cues import NewCaptions, Word
 from pod_jobs.captions.documents import checked_cues, documents_of
 from pod_jobs.catalog.client import Order
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.errors import Cancelled, Malformed, SettingsError, Superseded
+from pod_jobs.jobs import speech_sharing
+from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import build_plan, tools_of
 from pod_jobs.jobs.job_type import JobType, Ordering, ReadOutput, Text, Words
@@ -28,18 +33,22 @@ from pod_jobs.jobs.speech_plan import engine_for, model_folder, speech_order
 from pod_jobs.jobs.speech_wish import Wish, read_language, read_terms, read_wish
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
+from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import CAPTIONS_FILE, PEAKS_FILE, kind_and_mime
 from pod_jobs.settings import Settings
 from pod_jobs.storage import Run, WorkFolder
 from pod_jobs.system import plain_files
 
 if TYPE_CHECKING:
+    from pod_jobs.speech.engine import Engine
     from pod_jobs.speech.transcribe import Order as SpeechOrder
     from pod_jobs.speech.transcribe import Transcript
 
 log = logging.getLogger(__name__)
 
-PIECE = "piece-"  # names of the files that hold the words of a piece until all are done
+QUEUE = "transcripting"
+ASSIST_KIND = "assist_speech"  # jobs/help_transcribe.py
+LEAST_FOR_ETA_S = 60.0  # recognised, until it is said how long the rest takes
 OPTIONS = {"language", "translate", "glossary"}
 MOST_CAPTIONS_BYTES = 50_000_000
 AUTOMATIC = "automatic"  # an option of a task that no person ordered
@@ -53,12 +62,12 @@ def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
         raise Superseded(f"task {order.task} has no video")
     if order.options.get(AUTOMATIC) and order.speech.get("automatic") is False:
         raise Cancelled("no automatic captions are wanted of this video")
-    run = Run(order.video, order.kind, order.task, order.generation, order.template, order.media)
+    run = Run(order.video, order.kind, order.task, order.generation, order.template, order.media, resumes=True)
 
     def wait() -> None:
         context.tick(order, {"step": "waiting", "fraction": 0.0})
 
-    with context.storage.work_on(run, wait, _no_helpers) as work:
+    with context.storage.work_on(run, wait, chunks.clear) as work:
         done = work.find_finished()
         if done is not None:
             return done
@@ -67,49 +76,89 @@ def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
     return result
 
 
-def _no_helpers(chunks: Path) -> None:
-    """A transcription calls none."""
-
-
 def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run) -> dict[str, Any]:
     _demand_extra()
-    from pod_jobs.speech.transcribe import (  # the extra may not be installed where this is only listed
-        finish,
-        hear_piece,
-        plan,
-    )
+    from pod_jobs.speech.transcribe import finish, plan  # the extra may not be installed where this is only listed
 
-    settings = context.settings
+    settings, progress = context.settings, _Progress(context, order, work)
     source = context.storage.source(order.source, run.media)
-    kept = work.left_behind(PIECE)
+    kept = work.left_behind(speech_sharing.KEPT)
     folder = work.begin()
-    for name, content in kept.items():
-        _write(folder / name, content)
-    share = 0.0
+    sound = open_sound(settings, source, folder, progress.tick)
+    wanted = _wanted(settings, order)
+    engine = engine_for(settings, wanted.language)
+    key = key_of(wanted, engine.name)
+    planned = speech_sharing.plan_in(kept, key)
+    if planned is None:
+        kept, planned = {}, plan(sound, engine, wanted, progress.listened)
+    words: dict[int, list[Word]] = {}
+    if planned.pieces:
+        speech_sharing.share(work.chunks, key, planned, kept)
+        team = Colleagues(context, order, run, work.chunks, ASSIST_KIND)
+        hear = hearing(sound, engine, key, planned.language.code if planned.language else "")
+        progress.whole_s = sum(piece.length_s for piece in planned.pieces)
+        words = speech_sharing.Owner(work.chunks, planned.pieces, hear, team, progress.recognised).recognise_all()
+    return _result(folder, run, finish(planned, words, wanted, engine.name), wanted)
 
-    def tick(step: str = "listen", fraction: float | None = None) -> None:
-        nonlocal share
-        share = share if fraction is None else fraction
-        work.show()
-        context.tick(order, {"step": step, "fraction": share})
 
+class _Progress:
+    """What people see of a run: the share that is done by the position in the sound, and the time that is left."""
+
+    def __init__(self, context: Context, order: Order, work: WorkFolder) -> None:
+        self._context, self._order, self._work = context, order, work
+        self._last: dict[str, Any] = {"step": "listen", "fraction": 0.0}
+        self._began: tuple[float, float] | None = None  # when, and with how many seconds done
+        self.whole_s = 0.0
+
+    def tick(self) -> None:
+        """The same as before, to show that the run is alive. Errors: Interrupted, Cancelled."""
+        self._work.show()
+        self._context.tick(self._order, self._last)
+
+    def listened(self, fraction: float) -> None:
+        self._last = {"step": "listen", "fraction": fraction}
+        self.tick()
+
+    def recognised(self, done_s: float, workers: int) -> None:
+        """`done_s` of `whole_s` are recognised, `workers` take part."""
+        from pod_jobs.speech.transcribe import share_of
+
+        now = time.monotonic()
+        began, before_s = self._began = self._began or (now, done_s)
+        fraction = max(share_of(done_s, self.whole_s), self._last["fraction"])
+        self._last = {"step": "recognise", "fraction": fraction, "workers": workers}
+        if done_s - before_s > LEAST_FOR_ETA_S:
+            self._last["eta_s"] = round((self.whole_s - done_s) * (now - began) / (done_s - before_s))
+        self.tick()
+
+
+def open_sound(settings: Settings, source: Path, folder: Path, tick: Callable[[], None]) -> SoundTrack:
+    """The sound of `source`, whose parts are decoded into `folder`. Errors: BadSource, FfmpegFailed; what `tick` raises."""
     tools, limits = tools_of(settings), build_plan(settings).limits
     sound = SoundTrack(source, probe(source, tools, limits, tick), tools, limits, folder)
     sound.tick = tick
-    wanted = _wanted(settings, order)
-    engine = engine_for(settings, wanted.language)
-    planned = plan(sound, engine, wanted, lambda fraction: tick("listen", fraction))
-    asked = [planned.language.code if planned.language else "", wanted.glossary, wanted.translate]
-    words: dict[int, list[Word]] = {}
-    for piece in planned.pieces:
-        known = _Piece(folder, piece.number, [piece.start_s, piece.end_s, piece.channel, engine.name, *asked])
-        found = known.read()
-        if found is None and planned.language is not None:
-            found = hear_piece(sound, engine, piece, planned.language.code, wanted)
-            known.write(found)
-        words[piece.number] = found or []
-        tick("recognise", 0.1 + 0.9 * (piece.number + 1) / len(planned.pieces))
-    return _result(folder, run, finish(planned, words, wanted, engine.name), wanted)
+    return sound
+
+
+def key_of(wanted: "SpeechOrder", model: str) -> speech_sharing.Key:
+    """What the words of each piece depend on. `declared` chooses the model."""
+    return {
+        "program": pod_jobs.__version__,
+        "model": model,
+        "declared": wanted.language,
+        "default": wanted.default_language,
+        "glossary": list(wanted.glossary),
+        "translate": wanted.translate,
+    }
+
+
+def hearing(sound: SoundTrack, engine: "Engine", key: speech_sharing.Key, language: str) -> speech_sharing.Hear:
+    """What turns one piece of the recording into words."""
+    from pod_jobs.speech.engine import Wish
+    from pod_jobs.speech.transcribe import hear_piece
+
+    wish = Wish(language, tuple(key["glossary"]), key["translate"])
+    return lambda piece, tick: hear_piece(sound, engine, piece, wish, tick)
 
 
 def _demand_extra() -> None:
@@ -120,35 +169,12 @@ def _demand_extra() -> None:
         raise SettingsError("./run up --with-speech installs it", code="speech-not-installed")
 
 
-class _Piece:
-    """The words of one piece in a file. `key`: what they depend on; words of another plan are not taken."""
-
-    def __init__(self, folder: Path, number: int, key: list[Any]) -> None:
-        self._path = folder / f"{PIECE}{number:04d}.json"
-        self._key = json.loads(json.dumps(key))
-
-    def read(self) -> list[Word] | None:
-        try:
-            document = json.loads(plain_files.read_bytes(self._path))
-            return [Word(*word) for word in document["words"]] if document["key"] == self._key else None
-        except (OSError, ValueError, LookupError, TypeError):
-            return None
-
-    def write(self, words: list[Word]) -> None:
-        document = {"key": self._key, "words": [[one.start_s, one.end_s, one.text, one.confidence] for one in words]}
-        partial = self._path.with_suffix(".new")
-        _write(partial, json.dumps(document).encode())
-        partial.replace(self._path)
-
-
 def _write(path: Path, content: bytes) -> None:
     with plain_files.open_plain(path, "wb") as file:
         file.write(content)
 
 
 def _result(folder: Path, run: Run, transcript: "Transcript", wanted: "SpeechOrder") -> dict[str, Any]:
-    for piece in folder.glob(f"{PIECE}*"):
-        piece.unlink()
     spoken = transcript.spoken
     document = {
         "language": transcript.language or "und",
@@ -237,7 +263,7 @@ def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> list[NewT
 
 TRANSCRIBE = JobType(
     "transcribe",
-    queue="transcripting",
+    queue=QUEUE,
     run=run_transcribe,
     prepare=prepare_transcribe,
     captions=read_captions,

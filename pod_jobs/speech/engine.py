@@ -1,5 +1,6 @@
 """What a speech engine must be able to do. Another engine is one more file like whisper.py, and a line in models.py."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +24,11 @@ class Wish:
     glossary: tuple[str, ...] = ()
     translate: bool = False
 
+    @property
+    def written(self) -> str:
+        """The language of the words."""
+        return "en" if self.translate else self.language
+
 
 class Engine(Protocol):
     """A loaded model. `name` says which, for people; `languages` are ISO 639-1 codes."""
@@ -31,8 +37,10 @@ class Engine(Protocol):
     languages: frozenset[str]
     can_translate: bool
 
-    def hear(self, samples: "Samples", wish: Wish) -> list[Word]:
-        """The words of a piece of at most some minutes, with times from its start. Errors: SpeechFailed, NoMemory."""
+    def hear(self, samples: "Samples", wish: Wish, tick: Callable[[float], None]) -> list[Word]:
+        """The words of a piece of at most some minutes, with times from its start. `tick(seconds)` is called with how much of
+        it is done, at least once for every half minute of it. Errors: FfmpegKilled when there is no memory; what `tick`
+        raises."""
 
     def guess_language(self, samples: "Samples") -> dict[str, float]:
         """The likely languages of 30 s of speech, and how likely each one is (0 to 1)."""

@@ -93,14 +93,17 @@ def plan(sound: Sound, engine: Engine, order: Order, tick: Callable[[float], Non
     return Plan(heard, pieces, language)
 
 
-def hear_piece(sound: Sound, engine: Engine, piece: Piece, language: str, order: Order) -> list[Word]:
-    """Step 4: the words of one piece, times from the recording's start, uncleaned."""
-    wish = Wish(language, order.glossary, order.translate)
+def hear_piece(
+    sound: Sound, engine: Engine, piece: Piece, wish: Wish, tick: Callable[[float], None] = lambda done_s: None
+) -> list[Word]:
+    """Step 4: the words of one piece, times from the recording's start, uncleaned. `tick(seconds)`: how much of it is done.
+    Errors: those of `sound.read` and `engine.hear`; what `tick` raises."""
     samples = _samples(sound, piece.start_s, piece.length_s, piece.channel)
-    words = _moved(engine.hear(samples, wish), piece.start_s)
+    words = _moved(engine.hear(samples, wish, tick), piece.start_s)
     for start_s, end_s in _missed(words, piece.spans):
         at = [round((second - piece.start_s) * RATE_HZ) for second in (start_s, end_s)]
-        again = clean(_moved(engine.hear(samples[at[0] : at[1]], wish), start_s), language, [(start_s, end_s)])
+        heard = engine.hear(samples[at[0] : at[1]], wish, lambda _: tick(piece.length_s))
+        again = clean(_moved(heard, start_s), wish.written, [(start_s, end_s)])
         if again and sum(word.confidence for word in again) / len(again) >= LEAST_CONFIDENCE:
             words += again
     return sorted(words, key=lambda word: word.start_s)
@@ -123,16 +126,31 @@ def transcribe(
     engine: Engine,
     order: Order,
     tick: Callable[[float], None] = lambda fraction: None,
-    kept: Mapping[int, Sequence[Word]] | None = None,
 ) -> Transcript:
-    """All steps in one process. `kept`: words of pieces that an earlier run of the same plan has recognised."""
+    """All steps in one process. `tick(fraction)` with the share of all the work."""
     planned = plan(sound, engine, order, tick)
-    words = dict(kept or {})
+    words: dict[int, list[Word]] = {}
+    whole_s, done_s = sum(piece.length_s for piece in planned.pieces), 0.0
+
+    def progress(seconds: float) -> None:
+        tick(share_of(done_s + seconds, whole_s))
+
     for piece in planned.pieces:
-        if piece.number not in words and planned.language is not None:
-            words[piece.number] = hear_piece(sound, engine, piece, planned.language.code, order)
-        tick(LISTENING_SHARE + (1 - LISTENING_SHARE) * (piece.number + 1) / len(planned.pieces))
+        words[piece.number] = hear_piece(sound, engine, piece, wish_of(planned, order), progress)
+        done_s += piece.length_s
+        progress(0.0)
     return finish(planned, words, order, engine.name)
+
+
+def wish_of(planned: Plan, order: Order) -> Wish:
+    """How each piece is to be heard."""
+    language = planned.language.code if planned.language else order.default_language
+    return Wish(language, order.glossary, order.translate)
+
+
+def share_of(done_s: float, whole_s: float) -> float:
+    """Of all the work, when `done_s` of the pieces' `whole_s` are recognised."""
+    return LISTENING_SHARE + (1 - LISTENING_SHARE) * min(done_s / max(whole_s, 0.1), 1.0)
 
 
 def _vote(sound: Sound, engine: Engine, heard: Heard, default: str) -> Language:

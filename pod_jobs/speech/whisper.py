@@ -1,6 +1,6 @@
 """faster-whisper (CTranslate2) as an Engine: Whisper's models in int8 on the processor."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +48,9 @@ class Whisper:
             word in self.name for word in ("turbo", "distil")
         )
 
-    def hear(self, samples: "Samples", wish: Wish) -> list[Word]:
-        """See Engine. Errors: FfmpegKilled when there is no memory."""
+    def hear(self, samples: "Samples", wish: Wish, tick: Callable[[float], None]) -> list[Word]:
+        """See Engine."""
+        heard: list[Any] = []
         try:
             segments, _ = self._model.transcribe(
                 samples,
@@ -58,12 +59,14 @@ class Whisper:
                 hotwords=", ".join(wish.glossary)[:GLOSSARY_CHARACTERS] or None,
                 **DECODING,
             )
-            heard = [word for segment in segments for word in segment.words or ()]
+            for segment in segments:  # it is recognised while it is read
+                heard += segment.words or ()
+                tick(segment.end)
         except (RuntimeError, MemoryError) as error:
             if _is_lack_of_memory(error):
                 raise FfmpegKilled(str(error), code="speech-no-memory") from error
             raise
-        return join_parts(heard, "en" if wish.translate else wish.language)
+        return join_parts(heard, wish.written)
 
     def guess_language(self, samples: "Samples") -> dict[str, float]:
         """See Engine."""

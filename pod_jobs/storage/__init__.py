@@ -8,6 +8,7 @@ rest and commits all files with their sizes and sums; `chunks` is a local folder
 The web host, where the files always are, has more to do with them: `site_folder.py`.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class Run:
     generation: int
     what: str
     media: str = ""
+    resumes: bool = False  # when it was stopped, or fails for a passing reason, its chunks stay for the task's next run
 
     @property
     def folder(self) -> str:
@@ -76,9 +78,9 @@ class WorkFolder(Protocol):
     def find_finished(self) -> dict[str, Any] | None:
         """The result of an earlier run of the same task that published everything and could not report it."""
 
-    def left_behind(self, beginning: str) -> dict[str, bytes]:
-        """The plain files of that beginning, by name, in what an earlier run of the same task left half done. To be asked
-        before `begin`."""
+    def left_behind(self, names: re.Pattern[str]) -> dict[str, bytes]:
+        """The plain files with such names among the chunks of an earlier run of the same task, by name. To be asked before
+        `begin`."""
 
     def begin(self) -> Path:
         """Make `path`, after what earlier runs of the task left half done has gone."""

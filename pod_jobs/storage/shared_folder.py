@@ -8,13 +8,23 @@
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pod_jobs.errors import BadSource, PodJobsError, ServiceUnavailable, Stopped, Superseded, translated_os_errors
+from pod_jobs.errors import (
+    BadSource,
+    Interrupted,
+    PodJobsError,
+    ServiceUnavailable,
+    Stopped,
+    Superseded,
+    TransientError,
+    translated_os_errors,
+)
 from pod_jobs.media_folder import (
     CHUNKS,
     DONE_MARKER,
@@ -52,9 +62,10 @@ class SharedFolder:
             try:
                 with translated_os_errors():
                     yield work
-            except PodJobsError:
+            except PodJobsError as error:
+                goes_on = run.resumes and isinstance(error, Interrupted | TransientError)
                 with translated_os_errors():
-                    work.keep_only_log()
+                    work.keep_only_log(and_chunks=goes_on)
                 raise
 
     def source(self, name: str, expected: str) -> Path:
@@ -167,12 +178,12 @@ class SharedWorkFolder:
                 continue
         return None
 
-    def left_behind(self, beginning: str) -> dict[str, bytes]:
+    def left_behind(self, names: re.Pattern[str]) -> dict[str, bytes]:
         """Of the newest such run."""
-        for left in reversed(self._earlier(PART)):
-            names = sorted(name for name in os.listdir(left) if name.startswith(beginning))
-            if names:
-                return {name: plain_files.read_bytes(left / name) for name in names if plain_files.size_of(left / name)}
+        for left in reversed(self._earlier(CHUNKS)):
+            found = sorted(name for name in os.listdir(left) if names.fullmatch(name))
+            if found:
+                return {name: plain_files.read_bytes(left / name) for name in found if plain_files.size_of(left / name)}
         return {}
 
     def begin(self) -> Path:
@@ -201,12 +212,15 @@ class SharedWorkFolder:
         self.path.rename(self._published)
         sync(self._published.parent)
 
-    def keep_only_log(self) -> None:
-        """After a failure: free the disk, and leave what people read."""
+    def keep_only_log(self, *, and_chunks: bool) -> None:
+        """After a failure: free the disk, and leave what people read; `and_chunks`: and what the next run goes on with."""
         if not self._has_begun or not self.path.exists():
             return
-        with suppress(OSError):  # helpers see it go and end by themselves; the next run waits for them, a stop must not
-            plain_files.remove(self.chunks)
+        if not and_chunks:
+            with suppress(
+                OSError
+            ):  # helpers see it go and end by themselves; the next run waits for them, a stop must not
+                plain_files.remove(self.chunks)
         with os.scandir(self.path) as entries:
             for entry in entries:
                 if entry.name != LOG_NAME or not plain_files.is_plain(entry.stat(follow_symlinks=False)):

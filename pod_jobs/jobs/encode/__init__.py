@@ -14,8 +14,8 @@ from typing import Any
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import SettingsError, Superseded
+from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context
-from pod_jobs.jobs.encode.colleagues import QUEUE, Colleagues
 from pod_jobs.jobs.encode.dress import dressed
 from pod_jobs.jobs.encode.ordering import KIND, ORDERING
 from pod_jobs.jobs.encode.subtitles import read_subtitles
@@ -33,6 +33,9 @@ from pod_jobs.settings import FfmpegSettings, Settings
 from pod_jobs.storage import Run, WorkFolder
 
 log = logging.getLogger(__name__)
+
+QUEUE = "encoding"
+ASSIST_KIND = "assist"  # jobs/encode/assist.py
 
 
 @cache
@@ -98,7 +101,7 @@ def _encode_into(work: WorkFolder, context: Context, order: Order, run: Run) -> 
 
     plan = build_plan(context.settings, order.options, order.template)
     plan = dressed(plan, context.settings, order.template, order.options, others)
-    team = Colleagues(context, order, run, work.chunks)
+    team = Colleagues(context, order, run, work.chunks, ASSIST_KIND)
     encoded = encode(source, work.begin(), plan, tools_of(context.settings), tick, team)
     return {**asdict(encoded), "folder": run.folder}
 

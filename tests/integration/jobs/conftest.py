@@ -30,6 +30,7 @@ class SmallCatalog:
     starts: list[dict[str, Any]] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
     failures: int = 0
+    kind: str = "encode"
     template: str = "web"
     media: str = ""
 
@@ -43,7 +44,7 @@ class SmallCatalog:
         self.starts.append({"task": task, **body})
         order = {"task": task, "generation": body["generation"], "attempt": len(self.starts), "failures": self.failures}
         place = {"video": 3, "title": "t", "source": "videos/000003/source", "folder": "videos/000003"}
-        return 200, {**order, **place, "kind": "encode", "template": self.template, "media": self.media}
+        return 200, {**order, **place, "kind": self.kind, "template": self.template, "media": self.media}
 
 
 @pytest.fixture

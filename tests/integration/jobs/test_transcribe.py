@@ -10,15 +10,30 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, Cancelled, Interrupted, SettingsError
-from pod_jobs.jobs.transcribe import PIECE, read_order, run_transcribe
+from pod_jobs.jobs.table import JOB_TYPES
+from pod_jobs.jobs.transcribe import read_order, run_transcribe
 from pod_jobs.settings import Settings
-from pod_jobs.speech.models import is_installed
+from pod_jobs.settings.speech import ModelSettings
+from pod_jobs.speech.models import ModelChoice, find_model, is_installed
 from tests.servers import need
 
 SENTENCE = "The students will read the article before the next lecture."
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The bundled model, joined once for all tests; it has 145 MB."""
+    return str(find_model(ModelChoice(), tmp_path_factory.mktemp("models"))) if is_installed() else ""
+
+
+@pytest.fixture
+def settings(settings: Settings, model: str) -> Settings:
+    speech = settings.speech.model_copy(update={"model": (ModelSettings(language="*", path=model),)})
+    return settings.model_copy(update={"speech": speech})
 
 
 @pytest.fixture
@@ -42,7 +57,10 @@ def order(**options: Any) -> Order:
 
 def context_of(settings: Settings, tick: Callable[[Order, dict[str, Any]], None]) -> Any:
     """What the job has of a context, without a worker around it."""
-    return SimpleNamespace(settings=settings, storage=settings.storage, tick=tick)
+    redis = Redis.from_url(settings.redis_url)
+    return SimpleNamespace(
+        settings=settings, storage=settings.storage, tick=tick, brisk_redis=redis, job_types=JOB_TYPES
+    )
 
 
 def run(settings: Settings, wanted: Order, said: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -80,34 +98,32 @@ def test_what_is_said_becomes_captions(settings: Settings) -> None:
     assert run(settings, order(language="en")) == result  # published already: only reported again
 
 
-@pytest.mark.usefixtures("speech")
-def test_a_run_that_was_killed_goes_on_with_the_pieces_that_it_had(settings: Settings) -> None:
-    """Its words are taken as they are, so the model does not run again for them."""
-    left: dict[str, bytes] = {}
+def stopped_late(settings: Settings, wanted: Order) -> Path:
+    """The folder of pieces of a run that was stopped after its last piece."""
 
     def stop(order: Order, progress: dict[str, Any]) -> None:
-        if progress["step"] == "recognise":
-            (piece,) = (settings.media_folder / "videos/000003").glob(f"transcribe-7-g1.part/{PIECE}*")
-            left[piece.name] = piece.read_bytes()
-            raise Interrupted("killed")
+        if progress["fraction"] == 1.0:
+            raise Interrupted("the worker stops")
 
     with pytest.raises(Interrupted):
-        run_transcribe(context_of(settings, stop), order(language="en"))
-    folder = settings.media_folder / "videos/000003/transcribe-7-g1.part"
-    folder.mkdir(exist_ok=True)
-    ((name, content),) = left.items()
-    document = json.loads(content)
-    document["words"][0][2] = "Kept"
-    (folder / name).write_text(json.dumps(document))
-    assert words(cues(settings, run(settings, order(language="en")))).startswith("Kept ")
+        run_transcribe(context_of(settings, stop), wanted)
+    return settings.media_folder / "videos/000003/transcribe-7-g1.chunks"
 
 
 @pytest.mark.usefixtures("speech")
-def test_pieces_of_another_order_are_not_taken(settings: Settings) -> None:
-    folder = settings.media_folder / "videos/000003/transcribe-7-g1.part"
-    folder.mkdir()
-    (folder / f"{PIECE}0000.json").write_text(json.dumps({"key": ["other"], "words": [[0, 1, "Wrong", 1]]}))
-    assert words(cues(settings, run(settings, order(language="en")))) == SENTENCE
+@pytest.mark.parametrize("change", ["none", "broken", "language"])
+def test_a_run_that_was_stopped_goes_on_with_the_pieces_that_it_had(settings: Settings, change: str) -> None:
+    """Its words are taken as they are, so the model does not run again for them; of another order none is taken."""
+    shared = stopped_late(settings, order(language="en"))
+    (piece,) = shared.glob("[0-9]*[0-9]")
+    found = json.loads(piece.read_text())
+    found[0][2] = "Kept"
+    piece.write_text("[[1]]" if change == "broken" else json.dumps(found))
+    changed = order(language="en") if change != "language" else order(language="en", glossary=["Students"])
+    said = words(cues(settings, run(settings, changed)))
+    assert said.startswith("Kept ") is (change == "none")
+    assert said.endswith(SENTENCE[4:])
+    assert not shared.exists()
 
 
 @pytest.mark.usefixtures("speech")

@@ -1,0 +1,116 @@
+"""Workers of the same queue that have nothing to do help with a long piece of work: called by its owner, and as the one called.
+
+What they share is a folder (`Run`'s chunks). Nothing of the catalog knows of them, and nothing is lost when help fails.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.client import Order
+from pod_jobs.errors import Cancelled, PodJobsError, ServiceUnavailable, Stopped, Superseded
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.context import TICK_S, Context
+from pod_jobs.jobs.job_type import Payload, Shape
+from pod_jobs.jobs.workforce import count_idle
+from pod_jobs.media_folder import KIND
+from pod_jobs.storage import HelpersPlace, Run
+
+log = logging.getLogger(__name__)
+
+# names and numbers of which storage makes the folder: no text of a path comes from the key-value server
+CALL: Shape = {
+    "helps": None,
+    "generation": None,
+    "video": None,
+    "kind": KIND,
+    "template": re.compile("([a-z][a-z0-9]{0,19})?"),
+    "media": re.compile("[0-9a-f]{0,64}"),
+}
+
+
+@dataclass
+class Colleagues:
+    """The Team of one run. `shared`: the folder of its chunks, here; `kind`: the job type by which they are called."""
+
+    context: Context
+    order: Order
+    run: Run
+    shared: Path
+    kind: str
+    called: int = 0
+
+    def idle(self) -> int:
+        """The number of workers for whom no job waits; 0 while Redis is away."""
+        try:
+            return count_idle(self.context.brisk_redis, self.context.job_types[self.kind].queue)
+        except RedisError:
+            return 0
+
+    def call(self, count: int) -> None:
+        """Enqueue jobs for this many helpers. A lost one does no harm."""
+        order = self.order
+        helps = {"helps": order.task, "generation": order.generation, "template": order.template}
+        run = {**helps, "kind": order.kind, "video": self.run.video, "media": self.run.media}
+        assist = self.context.job_types[self.kind]
+        for _ in range(count):
+            self.called += 1
+            job_id = f"{assist.kind}-{order.task}-g{order.generation}-a{order.attempt}-{self.called}"
+            try:
+                queue.enqueue(self.context.brisk_redis, assist, job_id, run)
+            except ServiceUnavailable:
+                return
+
+
+# (the place of the run, a tick to call often, may another piece be begun?) -> how many pieces were made
+Help = Callable[[HelpersPlace, Callable[[float], None], Callable[[], bool]], int]
+
+
+def help_with(context: Context, payload: Payload, queue_name: str, work: Help) -> None:
+    """Do `work` for the run that called, until it is over, cancelled or dead. No other piece is begun when a task waits in the
+    queue. Raises nothing that would make RQ run it again."""
+    task, generation = payload["helps"], payload["generation"]
+    run = Run(payload["video"], payload["kind"], task, generation, payload["template"], payload["media"])
+    next_look = 0.0
+
+    def tick(_: float) -> None:
+        nonlocal next_look
+        context.check_stop()
+        if time.monotonic() < next_look:
+            return
+        next_look = time.monotonic() + TICK_S
+        if not context.storage.is_worked_on(run):
+            raise Superseded("the run that called is over")
+        if _is_cancelled(context, task, generation):
+            raise Cancelled("a person cancelled the task")
+
+    try:
+        count = 0
+        if not _task_waits(context, queue_name):
+            place = context.storage.helpers_place(run)
+            count = work(place, tick, lambda: not _task_waits(context, queue_name))
+        log.info("task %s g%s: made %s of its pieces", task, generation, count)
+    except (Stopped, FileNotFoundError) as error:  # a run that is over removes its folder
+        log.info("task %s g%s: help ended: %s", task, generation, error)
+    except (PodJobsError, OSError) as error:  # the worker that called makes this piece itself
+        log.warning("task %s g%s: help ended: %s", task, generation, error)
+
+
+def _task_waits(context: Context, queue_name: str) -> bool:
+    """True also while Redis is away, so that the help ends."""
+    try:
+        return bool(queue.positions(context.brisk_redis, queue_name))
+    except RedisError:
+        return True
+
+
+def _is_cancelled(context: Context, task: int, generation: int) -> bool:
+    try:
+        return queue.is_cancel_requested(context.brisk_redis, task, generation)
+    except RedisError:
+        return False
