@@ -1,4 +1,4 @@
-"""Connections to the key-value server: a patient one for workers and the janitor, an impatient one for web pages."""
+"""Connections to the key-value server: a patient one for workers, and one that fails fast, for the web app and the janitor."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ class PatientRedis(Redis):
 
 
 class PromptRedis(Redis):
-    """Fails fast, so that a page or a command can say so: 2 s to connect, 2 s to answer, one retry."""
+    """Fails fast, so that a page or a command can report an outage: 2 s to connect, 2 s to answer, one retry."""
 
     @classmethod
     def from_url(cls, url: str, **kwargs: Any) -> "PromptRedis":
@@ -59,5 +59,5 @@ class PromptRedis(Redis):
 
 
 def connect_promptly(url: str) -> Redis:
-    """A connection for whoever has somebody waiting: it gives up within seconds."""
+    """A connection that gives up within seconds, for code on whose answer somebody waits."""
     return PromptRedis.from_url(url)

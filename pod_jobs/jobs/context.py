@@ -1,4 +1,4 @@
-"""What a running job is given: settings, connections, who it is, and how it learns that it has to end."""
+"""The context of a running job: settings, connections, the name of its worker, and how it learns that it has to end."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ SILENCE_S = (
 
 
 class StopSignal:
-    """Remembers that SIGTERM came: the worker wants its job to end soon."""
+    """Remembers that SIGTERM arrived, by which the worker asks its job to end soon."""
 
     def __init__(self) -> None:
         self.caught = False
@@ -41,7 +41,7 @@ class StopSignal:
 
 @dataclass
 class Context:
-    """What a running job is given. `redis` waits out an outage of minutes; `brisk_redis` fails within 2 s."""
+    """The context of a running job. `redis` waits until an outage of minutes is over; `brisk_redis` fails within 2 s."""
 
     settings: Settings
     redis: Redis
@@ -52,7 +52,7 @@ class Context:
     stop: StopSignal
     parent_pid: int = field(default_factory=os.getppid)
     job_types: JobTypes = field(default_factory=dict)
-    source_s: float | None = None  # what the recording lasts, once the job has said so
+    source_s: float | None = None  # duration of the recording, once the job knows it
     _next_tick: float = 0.0
 
     @property
@@ -61,14 +61,14 @@ class Context:
         return self.settings.storage
 
     def check_stop(self) -> None:
-        """Call often. Errors: Interrupted: the job has to end now."""
+        """Check whether the job has to end now. Call this often. Errors: Interrupted."""
         if self.stop.caught:
             raise Interrupted("the worker is stopping")
         if os.getppid() != self.parent_pid:
             raise Interrupted("the worker is gone")
 
     def tick(self, order: Order, progress: dict[str, Any]) -> None:
-        """Publish progress. Call often. Errors: Interrupted, Cancelled: the job has to end now."""
+        """Publish progress, and check whether the job has to end now. Call this often. Errors: Interrupted, Cancelled."""
         self.source_s = progress.get("source_s")
         self.check_stop()
         if time.monotonic() < self._next_tick:

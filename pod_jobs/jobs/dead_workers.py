@@ -1,10 +1,10 @@
-"""Put the jobs of killed workers back into their queues at once. RQ alone notices a killed worker after 70 s or more.
+"""Puts the jobs of killed workers back into their queues at once. RQ alone notices a killed worker after 70 s or more.
 
 A worker's name identifies its process: queue, host and process id for people, then the place (kernel and container) and the
-start time, because another process may later have the same queue, host and process id (system/process_identity.py). When the
-process has ended, its child that ran the job has ended too (PR_SET_PDEATHSIG), so the job can go back to the front of its
-queue. Each worker looks for such jobs when it starts, and the janitor every few seconds. Workers of other places cannot be
-looked at from here: RQ's heartbeats find those that died.
+start time, because another process may later have the same queue, host and process id (system/process_identity.py). When
+the process has ended, its child that ran the job has ended too (PR_SET_PDEATHSIG), so the job can go back to the front of
+its queue. Each worker looks for such jobs when it starts, and the janitor every few seconds. A process cannot see workers
+of other places: janitor/reconcile.py notices when their heartbeats stop.
 """
 
 import logging
@@ -24,9 +24,9 @@ from pod_jobs.system import process_identity
 
 log = logging.getLogger(__name__)
 
-HOST_CHARACTERS = 40  # the part of a worker's name for the host; the catalog keeps 100 characters of the name
+HOST_CHARACTERS = 40  # of the host in a worker's name; the catalog stores 100 characters of the name
 NUMBER = re.compile("[0-9]{1,18}")
-ELSEWHERE = "unknown"  # never equal to the place of a process that asks, so its owner never counts as dead
+ELSEWHERE = "unknown"  # no process has this place, so a worker with it never counts as dead
 
 
 def worker_name(queue_name: str) -> str:
@@ -48,7 +48,7 @@ def is_dead_here(worker: str) -> bool:
 
 
 def put_back_jobs_of_the_dead(redis: Redis, queue_name: str) -> int:
-    """Returns how many jobs went back. Safe to do twice, also by two processes at the same time."""
+    """Put back the jobs of workers that have died in this place. Returns how many. Two processes may do it at the same time."""
     put_back = 0
     for key in redis.smembers(keys.rq_workers_of(queue_name)):
         worker = keys.rq_worker_name(as_text(key))

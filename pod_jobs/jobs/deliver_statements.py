@@ -1,4 +1,4 @@
-"""Deliver the waiting statements of one lane to its LRS.
+"""Delivers the waiting statements of one lane to its LRS.
 
 1. Claim the lane: a lease with a fence, and the first statements. When another worker has the lane, or the lane has to wait,
    there is nothing to do.
@@ -8,8 +8,8 @@
    catalog. Stop when no statement is due, when the LRS asks for a pause, or after a minute.
 4. When the worker is killed, the lease ends after `xapi.lease_s`, and statements without an outcome are sent again unchanged.
 
-The job carries the lane's name only. Address and password are the worker's own settings. A passing fault does not fail
-it: the janitor enqueues the lane again as long as something is due.
+The job carries only the lane's name. Address and password come from the worker's own settings. After a passing fault the
+job does not fail: the janitor enqueues the lane again as long as something is due.
 """
 
 import logging
@@ -32,12 +32,13 @@ log = logging.getLogger(__name__)
 
 SHAPE = {"lane": re.compile("[a-z0-9_]{1,20}")}
 FETCH = 500  # statements sent at a time; as many more are fetched ahead
-RUN_S = 60.0  # then the worker is free for another lane's job
+RUN_S = 60.0  # the job ends after so long, so that the worker is free for another lane
 SETTLE_AGAIN_S = 1.0  # between two tries to report, while the catalog is away
 
 
 def job_id(lane: str, fence: int) -> str:
-    """Id of the job that makes the claim after `fence`. At most one job per lane waits, because the id repeats until then."""
+    """The id of the job that will claim the lane after the lease `fence`. It stays the same until then, so that at most one
+    job per lane waits."""
     return f"deliver_statements-{lane}-{fence}"
 
 
@@ -56,7 +57,7 @@ def run_deliver(context: Context, payload: Payload) -> None:
 
 
 class _Run:
-    """One worker's time with a lane."""
+    """The work of one job on its lane, from the claim to the release."""
 
     def __init__(self, context: Context, name: str, claim: Claim) -> None:
         self._context = context
@@ -67,7 +68,7 @@ class _Run:
         self._renewed = time.monotonic()
 
     def work(self, parcels: Sequence[Parcel]) -> None:
-        """Errors: Superseded, NotFound, ServiceUnavailable."""
+        """Send `parcels` and those that follow. Errors: Superseded, NotFound, ServiceUnavailable."""
         try:
             endpoint = build_endpoint(self._context.settings, self._name)
         except SettingsError as error:
@@ -95,7 +96,7 @@ class _Run:
 
     def _send(self, parcels: Sequence[Parcel], lrs: LrsClient) -> Settlement:
         """Send batch after batch until all are sent, or the LRS or our worker has to stop. After a batch that was refused as a
-        whole the next one is tried, and after the last one the witnesses: if anything passes, the set-up is not at fault."""
+        whole, the next one is tried, and after the last one the witnesses: if any is accepted, the set-up is not at fault."""
         outcomes: list[Outcome] = []
         last = Delivery((), LaneState.OPEN, "", None, 0)
         try:
@@ -104,7 +105,7 @@ class _Run:
                 outcomes += last.outcomes
                 if last.lane is not LaneState.OPEN and not last.all_refused:
                     break
-            if last.all_refused and self._witnesses:  # a witness that passes is sent again in its turn
+            if last.all_refused and self._witnesses:  # an accepted witness is sent again in its turn
                 last = deliver(self._witnesses, lrs, self._keep)
                 outcomes += last.outcomes
         except Interrupted:
@@ -112,7 +113,7 @@ class _Run:
         return settle_up(self._fence, parcels, {one.id: one for one in convict_refused(outcomes)}, last)
 
     def _keep(self) -> None:
-        """Make sure that the lane is still ours. Errors: Interrupted, Superseded, NotFound, ServiceUnavailable."""
+        """Renew the lease if a third of it has passed. Errors: Interrupted, Superseded, NotFound, ServiceUnavailable."""
         if self._must_stop():
             raise Interrupted("the worker is stopping")
         if time.monotonic() - self._renewed > self._lease_s / 3:
@@ -121,7 +122,7 @@ class _Run:
             self._renewed = began
 
     def _settle(self, settlement: Settlement, limit: int = 0, in_hand: Sequence[int] = ()) -> Sequence[Parcel]:
-        """Report and get the next statements. A web app that restarts is asked again as long as the lease lasts."""
+        """Report, and get the next statements. While the web app is away, this is tried again as long as the lease lasts."""
         while True:
             began = time.monotonic()
             try:
@@ -139,7 +140,7 @@ class _Run:
 
 
 def build_endpoint(settings: Settings, name: str) -> Endpoint:
-    """Errors: SettingsError when this worker's settings lack the lane or its password."""
+    """The record store of a lane. Errors: SettingsError when this worker's settings lack the lane or its password."""
     lane = next((lane for lane in settings.xapi.lane if lane.name == name), None)
     if lane is None:
         raise SettingsError(f"xapi.lane: none is named {name}")
@@ -148,7 +149,8 @@ def build_endpoint(settings: Settings, name: str) -> Endpoint:
 
 
 def batches(parcels: Sequence[Parcel]) -> Iterator[list[Sendable]]:
-    """At most BATCH_STATEMENTS and BATCH_BYTES each; those that an LRS may refuse have batches of their own."""
+    """Batches of at most BATCH_STATEMENTS and BATCH_BYTES. Suspect statements, which an LRS may refuse, come in batches of
+    their own."""
     for suspect in (False, True):
         batch: list[Sendable] = []
         size = 0
@@ -164,7 +166,8 @@ def batches(parcels: Sequence[Parcel]) -> Iterator[list[Sendable]]:
 
 
 def settle_up(fence: int, parcels: Sequence[Parcel], outcomes: dict[str, Outcome], last: Delivery) -> Settlement:
-    """The report for the catalog: the cursor moves past all that is decided; what is undecided below it becomes a straggler."""
+    """The report for the catalog. The cursor moves to the last decided statement; undecided ones before it become
+    stragglers."""
     undecided = Outcome("", Fate.LATER)
     pairs = [(parcel, outcomes.get(parcel.id, undecided)) for parcel in parcels]
     own_fault = [pair for pair in pairs if pair[1].fate is Fate.LATER and pair[1].code == "conflict"]

@@ -1,6 +1,7 @@
-"""Workers that finish their present job and take no other one, as people wish: the catalog keeps the wish, Redis carries it.
+"""Drains in Redis: workers that finish their present job and take no other one. The catalog stores the drains.
 
-The web app publishes each change, and the janitor all of them now and then, in case Redis forgot.
+The web app publishes every change here for the workers. The janitor publishes all drains again and again, in case Redis
+has lost them.
 """
 
 import json
@@ -12,12 +13,12 @@ from pod_jobs.jobs import keys
 
 
 def publish(redis: Redis, drains: list[dict[str, Any]]) -> None:
-    """`drains` as store.drains.told gives them."""
+    """Tell the workers all `drains`, which are those of store.drains.told."""
     redis.set(keys.DRAINS, json.dumps(drains, ensure_ascii=False))
 
 
 def why_drained(redis: Redis, worker: str, host: str, queue_name: str) -> str:
-    """Who wants this worker to take no job, and why; "" = nobody does."""
+    """Who drained this worker, and why, in words; "" = nobody has."""
     said = redis.get(keys.DRAINS)
     own = {"all": "", "queue": queue_name, "host": host, "worker": worker}
     for drain in json.loads(said) if said else ():

@@ -1,7 +1,7 @@
-"""May this worker take a job now? It asks before each one, and every few seconds while it is idle.
+"""Decides whether a worker may take a job now. The worker asks before each job, and every few seconds while it is idle.
 
-Not while people drain it, and not while the checks that were passed at its start fail: a token that was revoked, a disk that is
-full or read-only, a media folder that is away. Jobs that it would take then fail one after the other and wait ever longer.
+It may not while people have drained it, or while one of the checks fails that it passed at its start: its token was revoked,
+a disk is full or read-only, the media folder is away. Otherwise all jobs that it takes would fail and wait longer each time.
 """
 
 import time
@@ -11,13 +11,13 @@ from redis import Redis
 
 from pod_jobs.jobs import drains
 
-CHECK_S = 30.0  # between two series of checks while all is well; after a job that did not succeed they are made at once
+CHECK_S = 30.0  # between two rounds of checks; after a job that did not succeed, they run at once
 
 Check = Callable[[], str]  # what is wrong, in a line; "" = nothing
 
 
 class Gate:
-    """For one worker. `check` takes some tens of milliseconds when all is well."""
+    """The gate of one worker. `check` may take some tens of milliseconds."""
 
     def __init__(self, redis: Redis, worker: tuple[str, str, str], check: Check) -> None:
         """`worker`: name, host and queue."""
@@ -27,11 +27,11 @@ class Gate:
         self._check_at = time.monotonic() + CHECK_S
 
     def doubt(self) -> None:
-        """Something went wrong: check before the next job."""
+        """Run the checks before the next job, because something went wrong."""
         self._check_at = 0.0
 
     def why_closed(self) -> str:
-        """ "" = it may take a job. Errors: RedisError."""
+        """Why the worker may not take a job, in words; "" = it may. Errors: RedisError."""
         if drained := drains.why_drained(self._redis, *self._worker):
             return drained
         if time.monotonic() < self._check_at:

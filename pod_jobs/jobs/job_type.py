@@ -1,4 +1,4 @@
-"""What is known of each kind of job. Whoever treats one kind unlike another asks here.
+"""The properties of a kind of job. All code that treats kinds differently reads the difference here.
 
 docs/how-to/add-a-job-type.md explains it with an example.
 """
@@ -34,7 +34,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Words:
-    """What people read of a task. `steps`: what a running task is doing, by the name of the step in its progress."""
+    """The texts about a task that people read. `steps`: name of the step in its progress -> what the task is doing."""
 
     name: Text
     running: Text
@@ -46,17 +46,18 @@ class Words:
     queued: Text = Text("The task is waiting for a worker.", "La tâche attend un processus.")
     stopping: Text = Text("The task will stop within seconds.", "La tâche s’arrêtera dans quelques secondes.")
     stopped: Text = Text("The task is cancelled.", "La tâche est annulée.")
-    # the next two are for a task that makes the video, while the player still shows an earlier result
+    # `again` and `kept` are for a task with Purpose.PLAY, while the player still shows the result of an earlier one
     again: Text = Text("A new version is being made", "Nouvelle version en cours")
     kept: Text = Text(
         "The last try failed; the previous version is shown.",
         "Le dernier essai a échoué\u202f; la version précédente est affichée.",
     )
-    order: Text | None = None  # the button of a video's page that orders one without options; None: no such button
+    order: Text | None = None  # a button on a video's page that orders a task without options; None: no button
     steps: Mapping[str, Text] = field(default_factory=dict)
 
     def in_language(self, language: str) -> dict[str, Any]:
-        """As plain values: {"name": "Encoding", …, "steps": {"probe": "Reading the file", …}}; English for unknown languages."""
+        """The texts as plain values: {"name": "Encoding", …, "steps": {"probe": "Reading the file", …}}. Unknown languages get
+        English."""
 
         def said(text: Text) -> str:
             return text.fr if language == "fr" else text.en
@@ -103,12 +104,12 @@ ReadOutput = Callable[[str, int], bytes]  # (name, most bytes) -> the content of
 
 
 def bring_no_captions(result: Mapping[str, Any], read: ReadOutput) -> Sequence[NewCaptions]:
-    """There are none."""
+    """For types whose results bring no captions."""
     return ()
 
 
 def order_nothing(settings: Settings, task: NewTask, result: Mapping[str, Any]) -> Sequence[NewTask]:
-    """No task follows."""
+    """For types that order no task when they are done."""
     return ()
 
 
@@ -156,11 +157,11 @@ class JobType:
 
     @property
     def of_task(self) -> bool:
-        """Is there a task of the catalog behind each job?"""
+        """Does each job belong to a task of the catalog?"""
         return self.words is not None
 
     def accepts(self, payload: Payload) -> bool:
-        """Has it the shape of `payload`?"""
+        """Does `payload` have the shape that `check` demands?"""
         try:
             self.check(payload)
         except Refused:
@@ -168,7 +169,7 @@ class JobType:
         return True
 
     def check(self, payload: Payload) -> None:
-        """Errors: Refused for another shape."""
+        """Check that `payload` has the fields of `self.payload`, and no others. Errors: Refused."""
         if payload.keys() != self.payload.keys():
             raise Refused(f"a job of kind {self.kind} carries {', '.join(self.payload)}, and this one something else")
         for name, pattern in self.payload.items():
@@ -200,7 +201,8 @@ def needs_ffmpeg(job_types: JobTypes, queue: str) -> bool:
 
 
 def words_of(job_types: JobTypes, kind: str) -> Words:
-    """Also of a kind that this version does not know, because the catalog may hold tasks of another version."""
+    """The words of a kind. A kind that this version does not know gets general ones, because the catalog may have tasks of
+    another version."""
     words = job_types[kind].words if kind in job_types else None
     return words or Words(name=Text(kind, kind), running=Text("Running", "En cours"))
 

@@ -1,6 +1,6 @@
-"""Every key in the key-value server that we name ourselves; a test finds those that are written anywhere else.
+"""All names of keys in the key-value server; a test checks that no other file writes any.
 
-Ours:
+Our own keys:
 
     key                                 type     expires after  what it holds
     pod_jobs:progress:<task>            string   20 s           how far the running attempt is, as JSON (jobs/queue.py)
@@ -13,7 +13,8 @@ Ours:
     pod_jobs:janitor:sightings:<duty>   hash     60 s           what looks wrong -> since when, in seconds of the server's clock
     pod_jobs:sign-in:<what>:<hash>      string   15 min         tries to sign in; <what>: both, address, name
 
-RQ's, where its own classes do not give them away without a query: read by us, and written only where RQ's dead are buried.
+The functions whose names begin with `rq_` give keys of RQ, where RQ's own classes would need a query for that. We only read
+these keys, except in dead_workers.py, which removes dead workers.
 """
 
 REPORTS = "pod_jobs:reports"

@@ -1,7 +1,7 @@
-"""Tell the catalog how each attempt of a task ended.
+"""Tells the catalog how each attempt of a task ended.
 
 1. `send_report` writes the report into the Redis hash pod_jobs:reports and enqueues a small job with its id.
-2. `run_report`, on the queue `catalog`, posts it. While the catalog is away the job is repeated, up to 15 min apart, for ever.
+2. `run_report`, on the queue `catalog`, posts it. While the catalog is away, it is repeated without an end, up to 15 min apart.
 3. A report leaves the hash when the catalog has accepted it or refused it for good. Until then it waits.
 4. If Redis loses the job, the janitor enqueues it again from the hash. If Redis loses the hash, the janitor finds a running
    task without a run and orders another one. That run finds the done-marker of the first and reports its result.
@@ -28,7 +28,7 @@ REPORT_ID = re.compile("[0-9]{1,18}-g[0-9]{1,18}-[ax][0-9a-f]{1,18}")  # task, g
 
 
 def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, Any]) -> None:
-    """Keep `report` (the fields of store.reports.Report) until the catalog has it. Errors: ServiceUnavailable."""
+    """Send `report` (the fields of store.reports.Report). Redis keeps it until the catalog has it. Errors: ServiceUnavailable."""
     try:
         redis.hset(keys.REPORTS, report_id, json.dumps({"task": task_id, "report": report}))
     except RedisError as error:
@@ -37,19 +37,20 @@ def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, An
 
 
 def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
-    """Report id -> {"task": …, "report": …}: what waits to be sent."""
+    """The reports that the catalog does not have yet: report id -> {"task": …, "report": …}."""
     found = {_text(key): _entry(value) for key, value in redis.hgetall(keys.REPORTS).items()}
     return {key: entry for key, entry in found.items() if REPORT_ID.fullmatch(key) and entry is not None}
 
 
 def tasks_with_report(redis: Redis) -> set[int]:
-    """Tasks of which a report waits. Reads only the ids, which is cheap enough for a page."""
+    """The ids of tasks with a waiting report. Reads only keys of the hash, which is cheap enough for a page."""
     ids = (_text(key) for key in redis.hkeys(keys.REPORTS))
     return {int(report_id.partition("-")[0]) for report_id in ids if REPORT_ID.fullmatch(report_id)}
 
 
 def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
-    """Per waiting report: {"report", "task", "generation", "outcome", "tries", "next_at"}; next_at is ISO or None = now."""
+    """Each waiting report as {"report", "task", "generation", "outcome", "tries", "next_at"}; `next_at` is an ISO instant, or
+    None = now."""
     found = []
     for report_id, entry in sorted(waiting_reports(redis).items()):
         job = queue.fetch(redis, f"report-{report_id}")
@@ -68,7 +69,7 @@ def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
 
 
 def push_now(redis: Redis) -> int:
-    """Try every waiting report now instead of at its next time. Returns how many. Errors: ServiceUnavailable."""
+    """Send all waiting reports now. Returns how many. Errors: ServiceUnavailable."""
     waiting = list(waiting_reports(redis))
     for report_id in waiting:
         queue.remove(redis, f"report-{report_id}")
@@ -81,7 +82,7 @@ def run_report(context: Context, payload: Payload) -> None:
 
 
 def send_waiting(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
-    """Post one waiting report. Errors: ServiceUnavailable; the report then waits on."""
+    """Post one waiting report. Errors: ServiceUnavailable; then the report goes on waiting."""
     value = redis.hget(keys.REPORTS, report_id)
     if value is None:
         return  # an earlier job sent it and died before it could end
@@ -105,7 +106,7 @@ def _text(key: bytes | str) -> str:
 
 
 def _entry(value: bytes | str) -> dict[str, Any] | None:
-    """What `send_report` wrote; None for anything else. The fields of a report are for the catalog to check."""
+    """The entry that `send_report` wrote; None for anything else. The catalog checks the other fields of the report."""
     try:
         entry = json.loads(value)
     except (ValueError, RecursionError):
@@ -120,7 +121,7 @@ def _entry(value: bytes | str) -> dict[str, Any] | None:
 
 
 def _report_refusal(catalog: CatalogClient, task_id: int, report: dict[str, Any], refusal: ResultRejected) -> None:
-    """Report an error when the catalog refuses the shape of a result, or the task would run again for ever."""
+    """Report an error instead of a result that the catalog refused; otherwise the task would run again for ever."""
     plain = {name: report[name] for name in ("generation", "attempt", "worker") if report.get(name) is not None}
     try:
         catalog.report(task_id, {**plain, "outcome": "error", "error_code": refusal.code, "reason": refusal.reason})

@@ -1,9 +1,9 @@
-"""Our subclasses of RQ's Job and Queue: always JSON, and no function but ours.
+"""Our subclasses of RQ's Job and Queue, which always use JSON and accept only jobs that we wrote.
 
-RQ runs whatever function, callback or webhook a job names, so whoever can write to the key-value server could run anything as
-the worker's user. Therefore each job is compared with what we write, and RQ is told that any other job does not exist.
+RQ runs any function, callback or webhook that a job names, so anyone who can write to the key-value server could run any code
+as the worker's user. Therefore each job is compared with what we write, and for RQ any other job does not exist.
 
-RQ's command line and rq-dashboard get them by RQ_JOB_CLASS and RQ_QUEUE_CLASS (see pod_jobs.cli.rq).
+RQ's command line gets the classes by RQ_JOB_CLASS and RQ_QUEUE_CLASS (pod_jobs/cli/care.py).
 """
 
 import json
@@ -28,10 +28,10 @@ from pod_jobs.settings import Settings
 log = logging.getLogger(__name__)
 
 PERFORM = "pod_jobs.jobs.runtime.perform"  # the one function that a job of ours names
-DATA_BYTES = 16_000  # of function and arguments, compressed; ours have 200
-JOB_ID = re.compile(r"([a-z][a-z0-9_]{0,19})-[A-Za-z0-9_-]{1,150}")  # kind, and what tells it from others of the kind
-# What is read of a stored job. Not among them: callbacks and webhooks, which would run or call whatever they name; jobs that
-# wait for others; repeats.
+DATA_BYTES = 16_000  # most bytes of function and arguments, compressed; those of our jobs have 200
+JOB_ID = re.compile(r"([a-z][a-z0-9_]{0,19})-[A-Za-z0-9_-]{1,150}")  # the kind, and an id within the kind
+# The fields of a stored job that are read. Callbacks and webhooks are not read, because they would run or call anything that
+# they name; neither are dependencies on other jobs and repeats.
 FIELDS = frozenset(
     (
         *(
@@ -55,12 +55,12 @@ UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, z
 
 
 class PodJob(Job):
-    """An RQ job read and written as JSON, whatever serializer the caller forgot to give."""
+    """An RQ job that is read and written as JSON, also when the caller gives no serializer."""
 
-    # the worker's, while it performs this job
+    # set by the worker while it performs this job
     settings: Settings | None = None
     job_types: JobTypes | None = None
-    taken_from: str = ""  # the queue
+    taken_from: str = ""  # name of the queue from which the worker took the job
 
     def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None) -> None:
         super().__init__(id, connection=connection, serializer=JSONSerializer)
@@ -73,7 +73,7 @@ class PodJob(Job):
 
     @classmethod
     def fetch_many(cls, job_ids: Iterable[str], connection: Redis, serializer: Any = None) -> list[Job | None]:
-        """As RQ's; None also for what is no job of ours."""
+        """As RQ's, but also None for jobs that we did not write."""
         ids = list(job_ids)
         with connection.pipeline(transaction=False) as pipeline:
             for job_id in ids:
@@ -82,7 +82,7 @@ class PodJob(Job):
         return [cls._made_of(*one, connection) for one in zip(ids, stored, strict=True)]
 
     def refresh(self) -> None:
-        """As RQ's. Errors: NoSuchJobError also where something else than a job has its key."""
+        """As RQ's. Errors: NoSuchJobError, also when the key holds something that is no job."""
         try:
             super().refresh()  # type: ignore[no-untyped-call]
         except ResponseError as error:
@@ -100,7 +100,7 @@ class PodJob(Job):
         return job
 
     def restore(self, raw_data: dict[Any, Any]) -> None:
-        """As RQ's. Errors: NoSuchJobError for what is no job of ours, with the reason in the log."""
+        """As RQ's. Errors: NoSuchJobError for a job that we did not write; the log has the reason."""
         known = {as_text(key): value for key, value in raw_data.items() if key in KNOWN}
         try:
             self._check(known)
@@ -123,7 +123,7 @@ class PodJob(Job):
             raise ValueError("id, kind and arguments do not fit")
 
     def delete(self, pipeline: Any = None, remove_from_queue: bool = True, delete_dependents: bool = False) -> None:
-        """As RQ's, which raises ValueError when an execution of the job has expired, that is, after its worker fell silent."""
+        """As RQ's, which raises ValueError if an execution of the job has expired because its worker gave no sign of life."""
         registry = self.execution_registry
         for execution_id in registry.get_execution_ids():
             if not self.connection.exists(keys.rq_execution(self.id, execution_id)):
@@ -132,7 +132,7 @@ class PodJob(Job):
 
 
 class PodQueue(Queue):
-    """An RQ queue whose jobs are PodJobs, as JSON."""
+    """An RQ queue of PodJobs."""
 
     job_class = PodJob
 
@@ -141,8 +141,8 @@ class PodQueue(Queue):
         super().__init__(name, **kwargs)
 
     def compact(self) -> None:
-        """Takes out the ids of jobs that are gone. RQ's renames the list first: it fails on an empty one, and who dies meanwhile
-        takes the jobs along."""
+        """Remove the ids of jobs that no longer exist. RQ's method renames the list first. It fails on an empty list, and loses
+        all jobs when its process dies in between."""
         for job_id in self.connection.lrange(self.key, 0, -1):
             if not self.connection.exists(PodJob.key_for(as_text(job_id))):
                 self.connection.lrem(self.key, 0, as_text(job_id))

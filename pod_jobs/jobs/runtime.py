@@ -53,7 +53,7 @@ FOR_EVER = 10**6  # RQ requires a number of retries; this module decides who may
 
 
 def perform(kind: str, payload: Payload) -> Retry | None:
-    """Run one job. Errors: what made it fail for good."""
+    """Run one job. Returns Retry if it has to run again. Errors: the error that made it fail for good."""
     stop = StopSignal()
     stop.install()
     context = _open_context(stop)
@@ -64,12 +64,13 @@ def perform(kind: str, payload: Payload) -> Retry | None:
 
 
 def delay_s(tries: int, base_s: float, cap_s: float) -> float:
-    """Seconds to wait after the `tries`-th failure (1, 2, …): doubling, with jitter so that many do not come back at once."""
+    """Seconds to wait after failure number `tries` (1, 2, …). They double each time, and jitter keeps many jobs from coming
+    back at the same moment."""
     return min(cap_s, base_s * 2.0 ** min(tries - 1, 30)) * random.uniform(0.5, 1.0)
 
 
 def _type_of(context: Context, kind: str, payload: Payload) -> JobType:
-    """Errors: Refused for a job that no program of ours wrote like this; it ends in RQ's failed list."""
+    """The type of the present job. Errors: Refused for a job that we do not write like this; it ends in RQ's failed list."""
     job = get_current_job()
     job_type = context.job_types.get(kind)
     if job_type is None or not isinstance(job, PodJob) or job_type.queue != job.taken_from:
@@ -152,7 +153,8 @@ def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry |
 
 
 def _may_try_again(context: Context, order: Order, error: PodJobsError) -> bool:
-    """A service that is away comes back. Only kills of ffmpeg are counted, because the recording may cause them."""
+    """May the task try again? Always while a service is away, because it comes back. Only kills of ffmpeg are counted, because
+    the recording itself may cause them."""
     return not isinstance(error, FfmpegKilled) or order.failures + 1 < context.settings.retry.attempts
 
 

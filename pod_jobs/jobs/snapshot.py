@@ -1,4 +1,4 @@
-"""Where every job of ours is in RQ at one moment. The janitor compares this with the catalog."""
+"""Finds where each of our jobs is in RQ at one moment. The janitor compares this with the catalog."""
 
 import time
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class Snapshot:
     handed_over: set[str] = field(default_factory=set)  # taken by a worker that has not begun it yet
     scheduled: set[str] = field(default_factory=set)
     started: set[str] = field(default_factory=set)
-    status: dict[str, str | None] = field(default_factory=dict)  # RQ's word per job asked for; None = unknown to RQ
+    status: dict[str, str | None] = field(default_factory=dict)  # job id -> RQ's status; None = unknown to RQ
 
     def placed(self, job_id: str) -> bool:
         """Will RQ bring this job to an end by itself?"""
@@ -31,7 +31,7 @@ class Snapshot:
 
 
 def take(redis: Redis, queue_names: tuple[str, ...], job_ids: list[str]) -> Snapshot:
-    """Read queues and registries (cleaning nothing), and the status of each of `job_ids`."""
+    """Read queues and registries without cleaning them, and the status of each of `job_ids`."""
     snapshot = Snapshot()
     for name in queue_names:
         queue = open_queue(redis, name)

@@ -39,9 +39,9 @@ from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_ado
 log = logging.getLogger(__name__)
 
 IDLE_TTL_S = 60  # a killed idle worker stays in RQ's list for this long
-LOOK_S = 2  # between two checks by an idle worker whether it may take jobs
-UNKNOWN_S = 60  # for a job of no type of ours to be refused
-LEFTOVERS_S = 2.0  # for processes that a killed horse left to end; only a hanging file system takes longer
+LOOK_S = 2  # an idle worker checks so often whether it may take jobs
+UNKNOWN_S = 60  # time limit of a job of an unknown kind, which is only refused
+LEFTOVERS_S = 2.0  # time for processes that a killed horse left behind to end; only a hanging file system needs more
 
 
 class PodWorker(Worker):
@@ -55,12 +55,12 @@ class PodWorker(Worker):
     gate: Gate
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
-        """As RQ's; the job carries the settings that the worker has read already, and its table."""
+        """As RQ's, but hands the worker's settings and its table of job types on to the job."""
         job.settings, job.job_types, job.taken_from = self.settings, self.job_types, queue.name
         return bool(super().perform_job(job, queue, execution))
 
     def execute_job(self, job: Any, queue: Any) -> None:
-        """As RQ's; the time limit is the job type's own, whatever the key-value server says."""
+        """As RQ's, but with the time limit of the job type instead of the one in the key-value server."""
         job_type = self.job_types.get(job.args[0])
         job.timeout = job_type.timeout_s if job_type is not None else UNKNOWN_S
         super().execute_job(job, queue)
@@ -77,8 +77,8 @@ class PodWorker(Worker):
         return True
 
     def run_maintenance_tasks(self) -> None:
-        """RQ calls this before each look for a job: wait here while this worker may take none. Nothing is cleaned here: two
-        processes that clean at the same time enqueue an abandoned job twice, so only the janitor cleans."""
+        """Wait while this worker may take no job. RQ calls this before it looks for a job, to clean registries. Nothing is
+        cleaned here: two processes that clean at the same time enqueue an abandoned job twice, so only the janitor cleans."""
         said = ""
         while not self._stop_requested and (reason := self.gate.why_closed()):
             if reason != said:
@@ -93,11 +93,11 @@ class PodWorker(Worker):
 
     @property
     def dequeue_timeout(self) -> int:
-        """Seconds that it waits for a job before it looks up."""
+        """Seconds that the worker waits for a job before it checks again whether it may take one."""
         return LOOK_S
 
     def fork_work_horse(self, job: Any, queue: Any) -> None:
-        """As RQ's; a SIGTERM that comes before the job listens for it waits instead of killing the horse."""
+        """As RQ's, but blocks SIGTERM until the job handles it, because it would kill a horse that does not handle it yet."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             super().fork_work_horse(job, queue)
@@ -109,18 +109,19 @@ class PodWorker(Worker):
         die_with_parent(self.pid or 0, signal.SIGKILL)
 
     def monitor_work_horse(self, job: Any, queue: Any, execution: Any) -> None:
-        """As RQ's, but ends all that the horse started. A worker has no other child."""
+        """As RQ's, but then ends all processes that the horse started. A worker has no other children."""
         super().monitor_work_horse(job, queue, execution)
         if left := end_adopted(patience_s=LEFTOVERS_S):
             log.info("job %s: ended what its child had started and not waited for: %d", job.id, left)
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
-        """As RQ's, but only with a horse: RQ's would kill our own process group. The timer of `request_stop` may fire late."""
+        """As RQ's, but only if there is a horse; without one, RQ's method would kill our own process group. The timer of
+        `request_stop` may fire after the horse has ended."""
         if self.horse_pid:
             super().kill_horse(sig)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Stop after the present job. The job is told to end now, and killed if it has not ended after `stop_s`."""
+        """Tell the present job to end now, kill it if it has not ended after `stop_s`, and stop."""
         if self.horse_pid:
             os.kill(self.horse_pid, signal.SIGTERM)
             timer = threading.Timer(self.stop_s, self.kill_horse)
@@ -129,11 +130,11 @@ class PodWorker(Worker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def handle_work_horse_killed(self, job: Any, retpid: int, ret_val: int, rusage: Any) -> None:
-        """Tell the catalog. `killed` counts against the task; a horse that was killed because we stop is only `lost`."""
+        """Report the death of a horse. "killed" counts as a death of the task. If we killed it to stop, it is only "lost"."""
         kind, payload = job.args
         job_type = self.job_types.get(kind)
         if job_type is None or not job_type.of_task or not job_type.accepts(payload):
-            return  # no task: the janitor enqueues reports and lanes again, and a worker that called for help does without it
+            return  # no task: the janitor enqueues reports and lanes again, and helpers with a long video are not needed
         report = {
             "generation": payload["generation"],
             "worker": self.name,
@@ -152,8 +153,8 @@ class PodWorker(Worker):
 
 
 def run_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: Check = lambda: "") -> None:
-    """Take jobs of one queue until SIGTERM, as long as `check` finds nothing. Only with a single queue does RQ move jobs
-    through its hand-over list."""
+    """Take jobs of one queue until SIGTERM, while `check` finds no fault. A worker has one queue, because only then RQ moves
+    jobs through its hand-over list."""
     for job_type in job_types.values():
         if job_type.queue == queue_name and job_type.prepare is not None:
             job_type.prepare(settings)
@@ -166,7 +167,7 @@ def run_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: 
 
 
 def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: Check = lambda: "") -> PodWorker:
-    """A worker of this process. It takes no job before its `work` is called."""
+    """A worker in this process. It takes jobs once its `work` is called."""
     redis = PatientRedis.from_url(settings.redis_url)
     worker = PodWorker(
         [open_queue(redis, queue_name)],

@@ -1,4 +1,4 @@
-"""Counts of workers and pages of RQ's lists, for people and the janitor. Only reads: the janitor does the cleaning."""
+"""Counts workers and reads pages of RQ's lists, for people and the janitor. Changes nothing; only the janitor cleans."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,19 +26,19 @@ REGISTRIES: dict[str, type[BaseRegistry]] = {
 QUEUED = "queued"
 
 
-SUSPENDED = "suspended"  # RQ's word for a worker that takes no job: ours are drained, or a check of theirs fails
+SUSPENDED = "suspended"  # RQ's state of a worker that takes no job, because it is drained or one of its checks fails
 
 
 @dataclass(frozen=True)
 class Strength:
-    """The workers of one queue that gave a sign of life in time: those that work or could, and those that take no job."""
+    """How many workers of one queue gave a sign of life in time: `alive` ones take jobs, `suspended` ones do not."""
 
     alive: int
     suspended: int
 
 
 def strengths(redis: Redis, queue_names: Iterable[str]) -> dict[str, Strength]:
-    """Queue name -> its workers. RQ's own count has the dead ones in it."""
+    """Queue name -> the strength of its workers. RQ's own count includes dead ones."""
     found = {name: _states(redis, name) for name in queue_names}
     return {
         name: Strength(len(states) - states.count(SUSPENDED), states.count(SUSPENDED)) for name, states in found.items()
@@ -46,7 +46,7 @@ def strengths(redis: Redis, queue_names: Iterable[str]) -> dict[str, Strength]:
 
 
 def list_workers(redis: Redis, queue_names: Iterable[str]) -> list[dict[str, Any]]:
-    """Those that gave a sign of life in time: name, queue, host, state, and the id of the job that each does."""
+    """The workers that gave a sign of life in time, as {"name", "queue", "host", "state", "job"}; `job` is an id or None."""
     found = []
     for queue_name in queue_names:
         worker_keys = sorted(as_text(key) for key in redis.smembers(keys.rq_workers_of(queue_name)))
@@ -79,7 +79,7 @@ def has_room(redis: Redis, queue_name: str) -> bool:
 def page_of_jobs(
     redis: Redis, queue_name: str, registry_name: str, start: int, count: int, *, newest_first: bool
 ) -> tuple[int, list[PodJob]]:
-    """How many jobs a list of RQ's holds ("queued" or a key of REGISTRIES), and those from place `start` on."""
+    """The number of jobs in a list of RQ ("queued" or a key of REGISTRIES), and `count` of them from place `start` on."""
     queue = open_queue(redis, queue_name)
     if registry_name == QUEUED:
         total = int(redis.llen(queue.key))
@@ -99,7 +99,8 @@ def page_of_jobs(
 
 
 def _states(redis: Redis, queue_name: str) -> list[str]:
-    """RQ's word for what each worker does. The key of one that goes silent expires; its name stays listed for a while."""
+    """RQ's state of each worker. The key of a worker that gives no sign of life expires, but its name stays listed for a
+    while."""
     with redis.pipeline(transaction=False) as pipeline:
         for key in redis.smembers(keys.rq_workers_of(queue_name)):
             pipeline.hget(key, "state")
