@@ -1,4 +1,5 @@
-"""The instance folder: its parts, and the locks of those who run it and use its key-value server. Opens no database.
+"""The instance folder: its parts, and the locks of the processes that run the instance or use its key-value server. Opens no
+database.
 
 <home>/settings.toml    optional: only what differs from the program's settings.toml
 <home>/catalog.sqlite3  the database, unless database.url names another
@@ -44,8 +45,8 @@ def make_folders(settings: Settings) -> None:
 
 
 def _make_folder(path: Path) -> None:
-    """With a mode that does not depend on the umask. One that others can write to is mended; its group may write only
-    where the set-group-id bit says that this is meant. Errors: OSError."""
+    """Make a folder with a mode that does not depend on the umask. If it exists and others can write to it, correct that; its
+    group may write only if the set-group-id bit shows that this is intended. Errors: OSError."""
     if not path.exists():
         path.mkdir()
         path.chmod(0o750)
@@ -53,7 +54,7 @@ def _make_folder(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     allowed = mode & ~(stat.S_IWOTH if mode & stat.S_ISGID else stat.S_IWOTH | stat.S_IWGRP)
     if mode != allowed:
-        with suppress(PermissionError):  # it belongs to somebody else: the doctor says so
+        with suppress(PermissionError):  # it belongs to another user; `doctor` reports that
             path.chmod(allowed)
 
 
@@ -67,7 +68,7 @@ def open_to_others(settings: Settings) -> list[Path]:
 
 @contextmanager
 def new_home_stays_only_if_it_starts(settings: Settings) -> Iterator[None]:
-    """An instance folder that is made in here is removed again when the start is refused."""
+    """Remove an instance folder that was made inside the block if the block raises, because the start is refused."""
     is_new = not settings.home.exists()
     try:
         yield
@@ -79,7 +80,7 @@ def new_home_stays_only_if_it_starts(settings: Settings) -> Iterator[None]:
 
 
 def remove_socket_folder(settings: Settings) -> None:
-    """That of the embedded server in the temporary folder, once nothing is in it."""
+    """Remove the embedded server's socket folder in /tmp, if there is one and it is empty."""
     folder = settings.redis_socket.parent
     if folder != settings.home / "run":
         with suppress(OSError):
@@ -87,7 +88,7 @@ def remove_socket_folder(settings: Settings) -> None:
 
 
 def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:
-    """Make this process the one that runs the instance, while the returned file is open here or in a fork.
+    """Make this process the one that runs the instance, as long as the returned file is open here or in a fork.
 
     None if a process of `family` runs it already. Errors: Refused if another process does.
     """
@@ -106,7 +107,7 @@ def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:
 
 
 def note_port(settings: Settings) -> None:
-    """Note the port, so that the command line finds the web app, whatever `--port` it was started with."""
+    """Note the port, so that the command line finds the web app, also when it was started with `--port`."""
     (settings.home / "run" / "port").write_text(str(settings.web.port), encoding="ascii")
 
 
@@ -126,7 +127,7 @@ def join_clients(settings: Settings) -> IO[str]:
 
 
 def wait_for_clients(settings: Settings, longest_s: float) -> bool:
-    """Wait until no client is left. False when some still are after `longest_s`."""
+    """Wait until no client is left. False if some are left after `longest_s`."""
     deadline = monotonic() + longest_s
     with (settings.home / "run" / "clients.lock").open("a", encoding="ascii") as file:
         while not _lock_now(file):
@@ -138,7 +139,7 @@ def wait_for_clients(settings: Settings, longest_s: float) -> bool:
 
 @contextmanager
 def alone(settings: Settings, name: str) -> Iterator[None]:
-    """In this block only one process runs at a time, by the lock <home>/run/<name>.lock. Waits for its turn."""
+    """Let one process at a time run this block, by the lock <home>/run/<name>.lock. Waits for the lock."""
     with (settings.home / "run" / f"{name}.lock").open("a", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,6 @@
 """Learning traces of this instance: turns the settings into values of pod_jobs/xapi, and these into rows of the catalog.
 
-The web app uses it for what people and programs send, and the janitor for what the platform itself did.
+The web app uses it for statements that people and programs send, the janitor for statements about the platform itself.
 """
 
 import re
@@ -14,12 +14,12 @@ from pod_jobs.xapi.production import VideoActivity
 from pod_jobs.xapi.statement import Frozen, Limits, plain_name
 from pod_jobs.xapi.verdicts import value_at
 
-KEY = "xapi_key"  # secret of the pseudonyms; with a new one everybody becomes a new learner
+KEY = "xapi_key"  # the secret with which pseudonyms are made; with another one, all pseudonyms change
 LIMITS = Limits(statement_bytes=65_000)  # what MariaDB's TEXT holds
 
 
 def actor_of(settings: Settings, user: User) -> Actor:
-    """The person as record stores know them. Errors: SettingsError when the key of the pseudonyms is missing."""
+    """The actor that stands for `user` in record stores. Errors: SettingsError when the key of the pseudonyms is missing."""
     xapi = settings.xapi
     if xapi.anonymize:
         name = pseudonym(settings.secret(KEY).encode(), UUID(user.uuid), xapi.salt)

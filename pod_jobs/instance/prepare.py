@@ -28,7 +28,7 @@ LINK_VALID_FOR = timedelta(hours=24)
 
 
 def prepare(settings: Settings) -> None:
-    """Make whatever the instance lacks. This is safe at any time, also by several processes at once.
+    """Make everything that the instance lacks. This is safe at any time, also in several processes at the same time.
 
     Errors: SettingsError (folders, database, a Redis database of another instance), ServiceUnavailable (database).
     """
@@ -49,8 +49,8 @@ def identify_media(media: SiteFolder) -> None:
     """Give the media folder and the catalog the same identity, unless the folder is evidently another one. Needs an open
     database.
 
-    A folder without a mark gets one when it is the right one: it holds the newest recording, or there is no recording yet.
-    Otherwise it is away: an empty mount point must not be taken for the library.
+    A folder without an identity gets one if it is the right folder: it has the newest recording, or there is no recording
+    yet. Otherwise the right folder counts as away, because an empty mount point must not be taken for it.
     """
     known, newest = instance.media_identity(), instance.newest_source()
     try:
@@ -72,13 +72,13 @@ def identify_media(media: SiteFolder) -> None:
 
 
 def sign_in_link(settings: Settings, name: str) -> str:
-    """An address that signs an existing user in, once. The database must be open. Errors: NotFound."""
+    """An address that signs an existing user in once. The database must be open. Errors: NotFound."""
     token = users.create_link(users.find(name), LINK_VALID_FOR, datetime.now(UTC))
     return f"{settings.public_url}/sign-in/{token}"
 
 
 def first_sign_in_link(settings: Settings) -> str | None:
-    """A sign-in link for the first administrator, who is created if need be. None once an administrator has signed in.
+    """A sign-in link for the first administrator, who is created if necessary. None after an administrator has signed in.
     Call `prepare` first."""
     with database.connect(settings.database_url).connection_context():
         if users.administrator_has_access():
@@ -89,7 +89,7 @@ def first_sign_in_link(settings: Settings) -> str | None:
 
 
 def _make_secret(path: Path) -> None:
-    """Write a random text to `path`, unless the file has one. It is written whole, and others can never read it."""
+    """Write a random text to `path`, unless the file has one. The file appears complete, and others can never read it."""
     if path.exists() and path.stat().st_size:
         return
     part = path.with_suffix(".part")
@@ -100,7 +100,7 @@ def _make_secret(path: Path) -> None:
 
 
 def _make_system_user(settings: Settings, secret: str, now: datetime) -> None:
-    """Make the user and the token row for `secret`; also for a new database with an older secret."""
+    """Make the user and the token row for `secret`, also if the database is newer than the secret."""
     name, role = SYSTEM_USERS[secret]
     token = settings.secret(secret)
     try:

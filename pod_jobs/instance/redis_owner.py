@@ -1,6 +1,6 @@
-"""One Redis database per instance: two that share one would run each other's jobs and clean away each other's lists.
+"""Lets only one instance use a Redis database. Two that share one would run each other's jobs and clean each other's lists.
 
-The catalog has an identity, and the first instance that uses a Redis database leaves it there.
+The catalog has an identity. The first instance that uses a Redis database stores its identity there.
 """
 
 from redis import Redis
@@ -13,7 +13,8 @@ from pod_jobs.settings import Settings
 
 
 def owns(redis: Redis, identity: str) -> bool:
-    """Is this Redis database ours, or nobody's, and so ours from now on? Errors: RedisError."""
+    """Does this Redis database belong to the catalog `identity`? A database without an owner belongs to it from now on.
+    Errors: RedisError."""
     holder = redis.get(keys.OWNER)
     if holder is None:
         redis.set(keys.OWNER, identity, nx=True)
@@ -22,9 +23,10 @@ def owns(redis: Redis, identity: str) -> bool:
 
 
 def demand_own_redis(settings: Settings, identity: str) -> None:
-    """Nothing to do for the embedded server, and while Redis is away: the janitor asks again in each round.
+    """Check that the Redis database does not belong to another instance. Does nothing for the embedded server, nor while
+    Redis is away; the janitor asks again in each round.
 
-    Errors: SettingsError when the database is another instance's.
+    Errors: SettingsError.
     """
     if not settings.redis.url:
         return

@@ -1,4 +1,4 @@
-"""The media folder as the web host uses it: uploads come in, outputs are shown, what is too old goes."""
+"""The media folder on the web host, which receives uploads, serves outputs and deletes old files."""
 
 import errno
 import os
@@ -51,23 +51,23 @@ class SiteFolder:
         return str(self._media)
 
     def check(self, expected: str) -> None:
-        """Errors: ServiceUnavailable when this is not the folder with this identity."""
+        """Check that the folder has the identity `expected`. Errors: ServiceUnavailable."""
         identity.check(self._media, expected)
 
     def identity(self) -> str:
-        """ "" = it has none. Errors: OSError."""
+        """The identity of the folder; "" = it has none. Errors: OSError."""
         return identity.read(self._media)
 
     def give_identity(self, value: str) -> None:
-        """Errors: OSError."""
+        """Write the identity of the folder. Errors: OSError."""
         identity.write(self._media, value)
 
     def path_of(self, name: str) -> Path:
-        """The path, on this host, of what has this name relative to the media folder. For people to read."""
+        """The path on this host of `name`, which is relative to the media folder. Only to be shown to people."""
         return self._media / name
 
     def folders(self) -> list[Path]:
-        """Those in which every name is ours, for a look at their modes."""
+        """The folders in which only we make files, so that their modes can be checked."""
         return [self._media / UPLOADS, self._videos]
 
     def free_bytes(self) -> int:
@@ -77,13 +77,13 @@ class SiteFolder:
     # uploads
 
     def upload(self, name: str) -> Path:
-        """The file of the upload `name`, in a folder that is made if need be. Errors: OSError."""
+        """The path of the upload `name`, in a folder that is made if necessary. Errors: OSError."""
         _make_folder(self._media / UPLOADS)
         return self._media / UPLOADS / name
 
     @contextmanager
     def temporary(self) -> Iterator[IO[bytes]]:
-        """A file for an upload in one request; gone at the end, unless it got another name. Errors: OSError."""
+        """A file for an upload in one request. Its name is removed at the end; a link by `place` stays. Errors: OSError."""
         folder = self.upload("x").parent
         with tempfile.NamedTemporaryFile("wb", buffering=0, prefix=ONE_REQUEST, dir=folder, delete=False) as file:
             try:
@@ -92,8 +92,8 @@ class SiteFolder:
                 Path(file.name).unlink(missing_ok=True)
 
     def place(self, upload: Path, source: str) -> None:
-        """Give the complete file at `upload` the name `source` (relative to the media folder), durably. It keeps the first
-        name, by a hard link: the bytes are never copied, and never without a name.
+        """Give the complete file at `upload` the second name `source` (relative to the media folder) by a hard link, and sync.
+        So the bytes are not copied, and have a name at any time.
 
         Errors: ServiceUnavailable when a recording is there already; OSError.
         """
@@ -104,18 +104,18 @@ class SiteFolder:
             raise ServiceUnavailable(
                 f"{source}: there is another recording; is this database that of this media folder?"
             )
-        target.unlink(missing_ok=True)  # left by a try that crashed before its commit
+        target.unlink(missing_ok=True)  # left behind by a request that crashed before its commit
         try:
             os.link(upload, target)
         except OSError as error:
             if error.errno not in NO_HARD_LINKS:
                 raise
-            upload.rename(target)  # a share without hard links: a crash right now would leave a file without a row
+            upload.rename(target)  # without hard links; a crash at this moment leaves a file without a row
         for changed in (target, target.parent, target.parent.parent):
             sync(changed)
 
     def has_source(self, video: int, size_bytes: int) -> bool:
-        """Is the source of this video here, in this size?"""
+        """Does the source of this video exist, with this size?"""
         return plain_files.size_of(self._media / source_of(video)) == size_bytes
 
     # outputs
@@ -123,10 +123,10 @@ class SiteFolder:
     def open_output(self, video: int, folder: str, name: str) -> OpenOutput | None:
         """The file `name` of the run `folder`, published or growing; None when there is none that may be shown.
 
-        What a run has published may have second names since (a backup by hard links), what grows may not. Errors: OSError.
+        Published files may have hard links elsewhere, for instance in a backup; growing ones may not. Errors: OSError.
         """
         place = self._media / video_folder(video)
-        for _ in range(2):  # the rename may come between the two looks
+        for _ in range(2):  # twice, because the run may be published between the two steps
             for ending, is_growing in (("", False), (PART, True)):
                 path = place / f"{folder}{ending}" / name
                 try:
@@ -139,20 +139,20 @@ class SiteFolder:
         return None
 
     def read_growing(self, video: int, folder: str, name: str) -> bytes:
-        """The whole small file `name` of a run that is at work. Errors: OSError."""
+        """The content of a small file `name` of a run that is under way. Errors: OSError."""
         path = self._media / video_folder(video) / f"{folder}{PART}" / name
         return plain_files.read_bytes(path, beneath=self._videos)
 
-    # what goes
+    # deletion
 
     def uploads(self) -> list[str]:
-        """Names of all upload files."""
+        """The names of all files of uploads."""
         with suppress(FileNotFoundError):
             return os.listdir(self._media / UPLOADS)
         return []
 
     def remove_upload(self, name: str, untouched_since: float | None = None) -> None:
-        """`untouched_since`: only when nothing was written to it since this time (seconds since 1970)."""
+        """Delete an upload's file. `untouched_since`: only if it was not written since then, in seconds since 1970."""
         path = self._media / UPLOADS / name
         if untouched_since is None or _is_older(path, untouched_since):
             path.unlink(missing_ok=True)
@@ -161,7 +161,7 @@ class SiteFolder:
         return _is_older(self._media / UPLOADS / name, limit)
 
     def videos(self) -> Iterator[int]:
-        """Ids of the videos that have a folder."""
+        """The ids of all videos that have a folder."""
         with suppress(FileNotFoundError), os.scandir(self._videos) as entries:
             for entry in entries:
                 number = video_of(f"{VIDEOS}/{entry.name}")
@@ -169,12 +169,12 @@ class SiteFolder:
                     yield number
 
     def is_unclaimed(self, video: int, limit: float) -> bool:
-        """Does the folder hold a source at most, and has it been so since `limit`?"""
+        """Does the video's folder contain at most a source, unchanged since `limit`?"""
         folder = self._media / video_folder(video)
         return is_bare(os.listdir(folder)) and _is_older(folder, limit)
 
     def runs(self, video: int) -> list[str]:
-        """Folders of the video's runs, relative to the media folder."""
+        """The folders of the video's runs, relative to the media folder."""
         place = self._media / video_folder(video)
         with suppress(FileNotFoundError), os.scandir(place) as entries:
             return [
@@ -185,21 +185,22 @@ class SiteFolder:
         return []
 
     def mark_used(self, folder: str) -> None:
-        """A row points to this folder of outputs."""
+        """Note that a row points to this folder of outputs."""
         plain_files.remove(self._media / folder / REPLACED_MARK)
 
     def is_replaced_since(self, folder: str, limit: float) -> bool:
-        """No row points to this folder of outputs: was that so before `limit` already? The first call begins to count."""
+        """Call when no row points to this folder of outputs. True if that has been so since before `limit`; the time counts
+        from the first call."""
         mark = self._media / folder / REPLACED_MARK
         if plain_files.size_of(mark) is not None:
             return _is_older(mark, limit)
-        with suppress(FileNotFoundError):  # a run that began since was published: the folder has its final name
+        with suppress(FileNotFoundError):  # the folder was renamed, because its run was published in between
             plain_files.remove(mark)
             plain_files.open_plain(mark, "xb").close()
         return False
 
     def throw_away(self, folder: str) -> None:
-        """Out of the way at once, by a rename; `empty_trash` deletes it. Errors: OSError."""
+        """Rename a folder into the trash, which takes no time; `empty_trash` deletes it. Errors: OSError."""
         trash = self._videos / TRASH
         _make_folder(self._videos)
         _make_folder(trash)
@@ -207,14 +208,14 @@ class SiteFolder:
             (self._media / folder).rename(trash / f"{time.time_ns()}-{Path(folder).name}")
 
     def empty_trash(self) -> Iterator[None]:
-        """File by file; a large one may take a second. Errors: OSError."""
+        """Delete everything in the trash; yields after each file, of which a large one may take a second. Errors: OSError."""
         with suppress(FileNotFoundError):
             for name in os.listdir(self._videos / TRASH):
                 yield from plain_files.removing(self._videos / TRASH / name)
 
 
 def _make_folder(path: Path) -> None:
-    """With the mode that is wanted, whatever the umask; one that is there already keeps its own. Its parent must exist."""
+    """Make a folder with a mode that does not depend on the umask. An existing folder keeps its mode. The parent must exist."""
     try:
         path.mkdir()
     except FileExistsError:
@@ -223,7 +224,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _is_older(path: Path, limit: float) -> bool:
-    """False for what went by itself since it was listed, a finished upload for instance."""
+    """Was `path` not written since `limit`? False if it has gone, such as a finished upload."""
     try:
         return path.lstat().st_mtime < limit
     except FileNotFoundError:

@@ -31,7 +31,7 @@ BEFORE_JOBS = ("folders", "free space", "key-value server", "clock", "catalog", 
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
-QUIET_S = 15.0  # a worker waits silently for so long: after a common start, all is there by then
+QUIET_S = 15.0  # a worker waits so long before it logs a fault; when all processes start together, all is ready by then
 
 log = logging.getLogger(__name__)
 
@@ -45,22 +45,22 @@ def examine(settings: Settings, names: Iterable[str] = tuple(CHECKS)) -> list[Fi
 
 
 def faults(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings that forbid going on."""
+    """The findings that are faults."""
     return [finding for finding in findings if finding.state == "fault"]
 
 
 def checks_before_jobs(needs_ffmpeg: bool) -> tuple[str, ...]:
-    """The checks for a worker. It needs neither database nor session key, and so may be on another host."""
+    """The checks for a worker, which needs neither database nor session key and may be on another host."""
     return ("ffmpeg", *BEFORE_JOBS) if needs_ffmpeg else BEFORE_JOBS
 
 
 def complaint(settings: Settings) -> str:
-    """What keeps a worker that runs from doing a job now, in a line; "" = nothing. Takes tens of milliseconds."""
+    """The fault because of which a running worker may take no job, in one line; "" = none. Takes tens of milliseconds."""
     return "; ".join(map(str, faults(examine(settings, BEFORE_JOBS))))
 
 
 def wait_until_sound(settings: Settings, queue_name: str, needs_ffmpeg: bool = False) -> None:
-    """Return once every check for a worker of that queue has passed. Log which have not, whenever that changes."""
+    """Wait until all checks for a worker of this queue pass. Log which of them fail, whenever that changes."""
     names = checks_before_jobs(needs_ffmpeg)
     began, wait_s, said = time.monotonic(), FIRST_WAIT_S, ""
     while found := faults(examine(settings, names)):

@@ -1,4 +1,4 @@
-"""The outcome of a check."""
+"""The outcome of a check, apart from the checks so that all of them can import it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ State = Literal["ok", "warning", "fault"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found. `check` is a key of CHECKS; `remedy` is the line to write or type, if there is one."""
+    """The outcome of a check. `check` is its name; `remedy` is a line to write or to type, or ""."""
 
     check: str
     state: State

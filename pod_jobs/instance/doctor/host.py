@@ -1,4 +1,4 @@
-"""Checks of this machine and of the instance folder."""
+"""Checks of this host and of the instance folder."""
 
 import json
 import tempfile
@@ -23,7 +23,9 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
             return
     if open_ones := open_to_others(settings):
         names = " ".join(f"'{path}'" for path in open_ones)
-        on_share = all(path.is_relative_to(settings.media.path_of("")) for path in open_ones)  # its modes may be given
+        on_share = all(
+            path.is_relative_to(settings.media.path_of("")) for path in open_ones
+        )  # the share may dictate the modes
         state: State = "warning" if on_share else "fault"
         yield Finding("folders", state, f"other users of this host may change {names}", f"chmod o-rwx {names}")
         return
@@ -32,7 +34,9 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
     """Check that the secrets exist, and that nobody else can read them."""
-    from pod_jobs.instance.prepare import SECRETS  # here, because it imports the database, which workers never need
+    from pod_jobs.instance.prepare import (
+        SECRETS,
+    )  # here, because it imports the database, which workers never need
 
     for name in SECRETS:
         try:
@@ -83,7 +87,7 @@ def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
 
 
 def check_browser_files(_settings: Settings) -> Iterator[Finding]:
-    """Check that what package.json asks for is installed."""
+    """Check that the packages of package.json are installed."""
     wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
     missing = [name for name in wanted if not (ROOT / "node_modules" / name).is_dir()]
     if missing:

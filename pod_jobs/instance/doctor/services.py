@@ -1,4 +1,4 @@
-"""Checks of what is reached over a socket: database, key-value server, and the web app as a worker sees it."""
+"""Checks of services: database, key-value server, and the web app as workers reach it."""
 
 import ipaddress
 import time
@@ -47,7 +47,7 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
 
 
 def check_way_to_key_value_server(url: str) -> Iterator[Finding]:
-    """Who can write there commands the workers: over a network only with a password, and encrypted."""
+    """Check that a server on a network has a password and TLS, because anyone who can write to it controls the workers."""
     name, parts = "key-value server's door", urlsplit(url)
     if parts.scheme == "unix" or _is_this_host(parts.hostname or ""):
         yield Finding(name, "ok", "on this host")
@@ -91,8 +91,8 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
 
 
 def check_workers(settings: Settings) -> Iterator[Finding]:
-    """Over all hosts: as many as there should be, and which of them take no job."""
-    from pod_jobs.jobs import workforce  # here: workers that check themselves need it not
+    """Check that all hosts together run as many workers as they should, and that these take jobs."""
+    from pod_jobs.jobs import workforce  # imported here, because workers do not make this check
 
     try:
         with connect_promptly(settings.redis_url) as redis:
@@ -113,7 +113,7 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:
-    """Check that the database answers, has every migration, and takes a write. Only on the web host: workers never open it."""
+    """Check that the database answers, has all migrations, and can be written. Only for the web host: workers do not use it."""
     from peewee import PeeweeException
 
     from pod_jobs.catalog import database
@@ -159,7 +159,7 @@ def check_catalog(settings: Settings) -> Iterator[Finding]:
 
 
 def check_media(settings: Settings) -> Iterator[Finding]:
-    """The media folder here is the one that the catalog means: a share that is not mounted leaves an empty folder."""
+    """Check that this host has the catalog's media folder. If the share is not mounted, there is only an empty folder."""
     try:
         answer = _ask_who_we_are(settings)
         expected = str(answer.json().get("media", "")) if answer.ok else ""
@@ -178,16 +178,16 @@ def check_media(settings: Settings) -> Iterator[Finding]:
 
 
 def _ask_who_we_are(settings: Settings) -> requests.Response:
-    """Errors: SettingsError without a token; requests.RequestException."""
+    """Ask the web app with the worker's token. Errors: SettingsError without a token; requests.RequestException."""
     token = settings.secret("worker_token")
     with requests.Session() as session:
-        session.trust_env = False  # no proxy of the environment
+        session.trust_env = False  # ignore proxies of the environment
         url = f"{settings.catalog_url}/api/v1/me"
         return session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
 
 
 def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
-    """A full server takes nothing more and loses nothing: orders and reports wait where they are."""
+    """Check the memory of the key-value server. A full one accepts nothing more but loses nothing: orders and reports wait."""
     most, used = int(facts.get("maxmemory") or 0), int(facts["used_memory"])
     text = f"{used / MB:.0f} of {most / MB:.0f} MB"
     if most and used >= most:
@@ -197,7 +197,7 @@ def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _rights(settings: Settings) -> Iterator[Finding]:
-    """Each kind of command that we and RQ use, on keys that expire at once."""
+    """Try each kind of command that we and RQ use, on keys that expire at once."""
     own, other, channel = f"{keys.OWNER}:doctor", keys.rq_job("doctor"), keys.rq_job("doctor-channel")
     commands: tuple[tuple[Any, ...], ...] = (
         ("SET", own, "1", "PX", "1000"),
@@ -226,7 +226,7 @@ def _rights(settings: Settings) -> Iterator[Finding]:
                 )
                 return
             except RedisError:
-                return  # full, or gone since: said above, or by the next check
+                return  # it is full or away; the checks before or after this one report that
 
 
 def _keeps_and_evicts_nothing(facts: dict[str, Any], *, accepted: bool) -> Iterator[Finding]:

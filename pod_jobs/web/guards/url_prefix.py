@@ -1,18 +1,18 @@
-"""The web app below a path: https://example.org/pod. A proxy may hand on the path or take it away; both work.
+"""Serves the web app below a path, such as https://example.org/pod. A proxy may keep the path or remove it.
 
-The prefix is that of `web.public_url`. Behind a proxy that we trust (`web.behind_proxy`) its X-Forwarded-Prefix goes before.
-Links, redirects and cookies then begin with it. Workers and the command line on this host ask without it.
+The prefix is the path of `web.public_url`. The X-Forwarded-Prefix of a trusted proxy (`web.behind_proxy`) replaces it.
+Links, redirects and cookies begin with the prefix. Workers and the command line on this host call the app without it.
 """
 
 import re
 from collections.abc import Iterable
 from typing import Any
 
-PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")  # nothing that a browser would take for another site
+PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")  # a browser cannot take such a path for another site
 
 
 class BelowPrefix:
-    """A WSGI app whose addresses begin with `prefix`, or with what the proxy says when `believe_proxy`."""
+    """A WSGI app whose addresses begin with `prefix`, or with the proxy's own prefix if `believe_proxy`."""
 
     def __init__(self, app: Any, prefix: str, *, believe_proxy: bool) -> None:
         self._app = app
