@@ -1,0 +1,230 @@
+"""Does a test notice when a comparison, a truth or a bound of the code is turned round?
+
+A sample of such changes is made, one at a time, in a copy of the repository. For each, the tests nearest to it run: first those
+that import the changed module, then those of its room (the folder of the same name below tests/unit and tests/integration).
+A change is
+    killed       when a test fails;
+    equivalent   when mutants_equivalent.txt says that it makes no difference, and why;
+    survived     otherwise. It is printed: it needs a test, or the line can go.
+"""
+
+import argparse
+import ast
+import contextlib
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SUMMARY = "does a test notice a comparison, a truth or a bound that is turned round? --sample N, --seed S"
+ROOT = Path(__file__).resolve().parents[1]
+EQUIVALENT = Path(__file__).with_name("mutants_equivalent.txt")
+LINKED = (".venv", "node_modules")
+NOT_COPIED = (*LINKED, ".git", "var", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+LEFT_OUT = ("migrations",)
+WALL_S = 300.0  # for the tests of one mutant
+PASSED = (0, 5)  # exit codes of pytest: all passed; there was nothing to run
+
+TURNED = {  # an operator, as it is written and what it becomes
+    ast.Lt: ("<", "<="),
+    ast.LtE: ("<=", "<"),
+    ast.Gt: (">", ">="),
+    ast.GtE: (">=", ">"),
+    ast.Eq: ("==", "!="),
+    ast.NotEq: ("!=", "=="),
+    ast.Is: ("is", "is not"),
+    ast.IsNot: ("is not", "is"),
+    ast.In: ("in", "not in"),
+    ast.NotIn: ("not in", "in"),
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """The characters from `start` to `end` of a file become `text`."""
+
+    path: Path  # relative to the repository
+    line: int
+    start: int
+    end: int
+    text: str
+    source: str  # the whole line as it was
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.source.strip()}  →  {self.text}"
+
+    @property
+    def key(self) -> str:
+        """As in mutants_equivalent.txt; without the number of the line, which changes."""
+        return f"{self.path}: {self.source.strip()}  →  {self.text}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sample", type=int, default=60, help="mutants tried (60)")
+    parser.add_argument("--seed", type=int, default=1, help="which ones (1)")
+    parser.add_argument("--only", default="pod_jobs", help="folder or file below which they lie (pod_jobs)")
+
+
+class _Source:
+    """The text of a module, and its places as the syntax tree gives them: line, and byte in the line."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.text = path, text
+        self._lines = text.splitlines(keepends=True)
+        self._starts = [0]
+        for line in self._lines:
+            self._starts.append(self._starts[-1] + len(line))
+
+    def _place(self, line: int, column: int) -> int:
+        return self._starts[line - 1] + len(self._lines[line - 1].encode()[:column].decode())
+
+    def start(self, node: ast.expr) -> int:
+        return self._place(node.lineno, node.col_offset)
+
+    def end(self, node: ast.expr) -> int:
+        return self._place(node.end_lineno or node.lineno, node.end_col_offset or 0)
+
+    def mutant(self, node: ast.expr, start: int, end: int, text: str) -> Mutant:
+        return Mutant(self.path, node.lineno, start, end, text, self._lines[node.lineno - 1])
+
+    def between(self, left: ast.expr, right: ast.expr, words: str, text: str) -> Iterator[Mutant]:
+        """The operator `words` between two nodes becomes `text`; nothing where there is a bracket or a comment too."""
+        start, end = self.end(left), self.start(right)
+        if self.text[start:end].split() == words.split():
+            yield self.mutant(left, start, end, f" {text} ")
+
+
+def mutants_of(path: Path, text: str) -> Iterator[Mutant]:
+    """All of one file."""
+    source = _Source(path, text)
+    tree = ast.parse(text)
+    decorators = {id(inner) for inner in _in_decorators(tree)}  # whether a class is frozen is nothing that tests ask
+    for node in (one for one in ast.walk(tree) if id(one) not in decorators):
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            words, turned = TURNED[type(node.ops[0])]
+            yield from source.between(node.left, node.comparators[0], words, turned)
+            yield from _bounds(source, node)
+        elif isinstance(node, ast.BoolOp):
+            words, turned = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
+            for left, right in itertools.pairwise(node.values):
+                yield from source.between(left, right, words, turned)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            yield source.mutant(node, source.start(node), source.start(node.operand), "")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+            yield source.mutant(node, source.start(node), source.end(node), str(not node.value))
+
+
+def _in_decorators(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        for decorator in getattr(node, "decorator_list", ()):
+            yield from ast.walk(decorator)
+
+
+def _bounds(source: _Source, node: ast.Compare) -> Iterator[Mutant]:
+    """A whole number that something is compared with becomes one more."""
+    for side in (node.left, node.comparators[0]):
+        if isinstance(side, ast.Constant) and type(side.value) is int:
+            start, end = source.start(side), source.end(side)
+            if source.text[start:end] == str(side.value):
+                yield source.mutant(side, start, end, str(side.value + 1))
+
+
+def choose(only: str, sample: int, seed: int) -> list[Mutant]:
+    top = ROOT / only
+    paths = sorted(top.rglob("*.py")) if top.is_dir() else [top]
+    found = [
+        mutant
+        for path in paths
+        if not set(LEFT_OUT) & set(path.parts)
+        for mutant in mutants_of(path.relative_to(ROOT), path.read_text("utf-8"))
+    ]
+    return random.Random(seed).sample(found, min(sample, len(found)))  # noqa: S311  # no secret
+
+
+def tests_near(path: Path) -> list[list[str]]:
+    """Test files in stages: those that import the module or bear its name, then those of its room."""
+    module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+    parent, _, name = module.rpartition(".")
+    direct, room = [], []
+    room_parts = path.parts[1:-1]
+    for test in sorted((ROOT / "tests").rglob("test_*.py")):
+        place = test.relative_to(ROOT / "tests")
+        text = test.read_text("utf-8")
+        imports = f"{module} import" in text or f"import {module}\n" in text or _imports_name(text, parent, name)
+        if imports or (test.stem == f"test_{path.stem}" and place.parts[1 : 1 + len(room_parts)] == room_parts):
+            direct.append(str(Path("tests") / place))
+        elif place.parts[0] != "acceptance" and place.parts[1 : 1 + len(room_parts[:1])] == room_parts[:1]:
+            room.append(str(Path("tests") / place))
+    direct.sort(key=lambda one: ("acceptance" in one, "integration" in one))
+    return [stage for stage in (direct, room) if stage]
+
+
+def _imports_name(text: str, parent: str, name: str) -> bool:
+    """`from PARENT import …, NAME, …` on one line."""
+    start = f"from {parent} import "
+    named = [line.removeprefix(start) for line in text.splitlines() if line.startswith(start)]
+    return any(name in {one.strip().partition(" as ")[0] for one in line.split(",")} for line in named)
+
+
+def is_killed(mutant: Mutant, copy: Path) -> bool:
+    """Does a test near it fail within WALL_S? One that hangs fails too, by pytest's own time-out."""
+    target = copy / mutant.path
+    original = target.read_text("utf-8")
+    target.write_text(original[: mutant.start] + mutant.text + original[mutant.end :], "utf-8")
+    until = time.monotonic() + WALL_S
+    try:
+        return any(_fails(stage, copy, until) for stage in tests_near(mutant.path))
+    finally:
+        target.write_text(original, "utf-8")
+
+
+def _fails(stage: list[str], copy: Path, until: float) -> bool:
+    command = [str(copy / ".venv/bin/python"), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2", *stage]
+    none = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=copy, start_new_session=True, stdin=none, stdout=none, stderr=none) as tests:  # noqa: S603  # our own program
+        try:
+            return tests.wait(max(1.0, until - time.monotonic())) not in PASSED
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(tests.pid, signal.SIGKILL)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    known = {line.partition("  #")[0].strip() for line in EQUIVALENT.read_text("utf-8").splitlines()}
+    figures: dict[str, Any] = {
+        "sample": options.sample,
+        "seed": options.seed,
+        "killed": 0,
+        "survived": 0,
+        "equivalent": 0,
+    }
+    survivors: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = Path(folder)
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_COPIED, ".venv-*"), dirs_exist_ok=True)
+        for name in LINKED:
+            (copy / name).symlink_to((ROOT / name).resolve())
+        for number, mutant in enumerate(choose(options.only, options.sample, options.seed), 1):
+            outcome = "equivalent" if mutant.key in known else "killed" if is_killed(mutant, copy) else "survived"
+            figures[outcome] += 1
+            print(f"{number:3} {outcome:10} {mutant}", file=sys.stderr, flush=True)
+            survivors += [str(mutant)] if outcome == "survived" else []
+    changing = figures["killed"] + figures["survived"]
+    figures["killed_percent"] = round(100 * figures["killed"] / changing, 1) if changing else None
+    return {**figures, "survivors": survivors}
+
+
+def table(figures: dict[str, Any]) -> str:
+    head = "killed {killed} · survived {survived} · equivalent {equivalent} · {killed_percent} % of those that matter"
+    return "\n".join([head.format(**figures), *figures["survivors"]])
