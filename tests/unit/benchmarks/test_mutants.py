@@ -1,0 +1,40 @@
+"""What ./run bench mutants changes, and which tests it then runs."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import mutants
+
+PATH = Path("pod_jobs/x.py")
+
+
+@pytest.mark.parametrize(
+    ("source", "changed"),
+    [
+        ("a < 3\n", ["a <= 3\n", "a < 4\n"]),
+        ("é >= b\n", ["é > b\n"]),
+        ("a is not None\n", ["a is None\n"]),
+        ("a  not in (b)\n", []),  # a bracket is in between
+        ("a and b and c\n", ["a or b and c\n", "a and b or c\n"]),
+        ("if not a:\n    b = True\n", ["if a:\n    b = True\n", "if not a:\n    b = False\n"]),
+        ("@dataclass(frozen=True)\nclass A:\n    b: int = 3\n", []),
+        ("a < b < c\n", []),
+        ("'a < b'  # not a\n", []),
+    ],
+)
+def test_one_thing_is_turned_round_at_a_time(source: str, changed: list[str]) -> None:
+    found = [source[: one.start] + one.text + source[one.end :] for one in mutants.mutants_of(PATH, source)]
+    assert sorted(found) == sorted(changed)
+
+
+def test_the_tests_of_a_module_come_before_those_of_its_room() -> None:
+    direct, room = mutants.tests_near(Path("pod_jobs/captions/rules.py"))
+    assert set(direct) == {"tests/unit/captions/test_layout.py"}
+    assert "tests/unit/captions/test_parsing.py" in room
+    assert not set(direct) & set(room)
+
+
+def test_a_file_that_only_imports_from_a_room_is_found() -> None:
+    (direct, *_) = mutants.tests_near(Path("pod_jobs/catalog/store/reports.py"))
+    assert "tests/integration/catalog/test_tasks.py" in direct
