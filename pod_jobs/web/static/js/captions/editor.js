@@ -1,4 +1,4 @@
-// The caption editor: cues, their past, the draft, and saving. Warnings never keep anybody from saving.
+// The caption editor: cues, undo, the draft, and saving. People can save in spite of warnings.
 import { call, csrfToken, Problem, root } from "../shared/api.js";
 import { all, byId, make, put, whenConfirmed } from "../shared/dom.js";
 import { say, toast, toastProblem } from "../shared/notices.js";
@@ -11,14 +11,14 @@ const DRAFT_AFTER_MS = 3_000;
 
 export class Editor {
   past = new model.Past();
-  present = 0; // the caption that a person works on
+  present = 0; // index of the caption that is being edited
   dirty = false;
 
-  /** `media` plays the recording; `address` is the track's in the API; `rules` are those of the settings. */
+  /** `media` plays the recording; `address` is the address of the track in the API; `rules` come from the settings. */
   constructor(media, address, rules) {
     this.media = media;
     this.address = address;
-    this.showing = null; // how the player's clock belongs to the recording's; null: they are the same
+    this.showing = null; // converts times of player and recording; null: they are the same
     this.rows = new Rows(byId("captions"), rules, {
       text: (index, text) => this.edit((cues) => model.retext(cues, index, text), `text ${index}`),
       time: (index, which, at) => this.setTime(index, which, at),
@@ -33,7 +33,7 @@ export class Editor {
     this.wire();
   }
 
-  /** Begin with the answer of the API; a draft that was not saved is taken up again. */
+  /** Begin with the answer of the API, and with the draft of this person if there is one. */
   open(track) {
     this.version = track.version;
     this.saved = model.fromDocuments(track.cues);
@@ -101,7 +101,7 @@ export class Editor {
     this.edit((cues) => model.change(cues, index, { [which]: at }).sort((a, b) => a.start - b.start));
   }
 
-  /** The moment of the recording that the player shows. Captions are on the recording's clock, also when it is cut. */
+  /** The moment of the recording that the player shows. Captions have times of the recording, also when it is cut. */
   get now() {
     const time = this.media.currentTime;
     return this.showing ? this.showing.toRecording(time) : time;
@@ -244,7 +244,7 @@ export class Editor {
     }
   }
 
-  /** Somebody else saved: show both, and let the person decide. */
+  /** Somebody else has saved: show both versions, and let the person decide. */
   async settle() {
     const [theirs, base] = await Promise.all([
       call("GET", this.address),
@@ -270,7 +270,7 @@ export class Editor {
     try {
       localStorage.setItem(`pod_jobs.captions.${this.address}`, JSON.stringify(body));
     } catch {
-      // private windows may keep nothing; the server does
+      // a private window may keep nothing; the server keeps the draft
     }
     const text = JSON.stringify(body);
     await fetch(`${this.address}/draft`, {

@@ -1,15 +1,15 @@
-// What is said in the recordings: the places that hold the searched words, by recording. A click plays there.
+// The results of a search in captions: passages with the searched words, by recording. A click plays there.
 import { call, root } from "../shared/api.js";
 import { byId, copyTemplate, make, put } from "../shared/dom.js";
 import { cutAt, findPassages, fold } from "../shared/passages.js";
 import { _, clock, languageName } from "../shared/words.js";
 
-const LEAST_LETTERS = 2; // one letter is in every recording
-const AT_ONCE = 3; // places of one recording; the others are folded away
+const LEAST_LETTERS = 2; // a single letter occurs in every recording
+const AT_ONCE = 3; // passages of one recording that are shown; the others are collapsed
 
 let latest = 0;
 
-/** Show where the words of `text` are said. Gives the number of places; null when a later search has taken over. */
+/** Show where the words of `text` are said. Returns the number of passages; null if a later search has begun. */
 export async function showSaid(text) {
   const own = ++latest;
   const isEnough = fold(text).text.trim().length >= LEAST_LETTERS;
@@ -48,7 +48,7 @@ function line({ at_s: at, snippet, language, page_url: url }, text, isInOneLangu
   return make("li", {}, make("a", { className: "line", href: href.pathname + href.search }, ...parts));
 }
 
-/** The words that were asked for, marked in `snippet`. */
+/** `snippet` with marks on the searched words. */
 function marked(snippet, text) {
   const passages = fold(text)
     .text.split(" ")

@@ -47,7 +47,7 @@ function show(next) {
   page.removeAttribute("aria-busy");
 }
 
-/** Chapters and transcript stand beside the player, and where there is no room for that, under it. */
+/** Chapters and transcript are beside the player, or below it if there is no room. */
 function putBesidePlayer(isWide) {
   const place = () =>
     isWide.matches ? byId("about").prepend(byId("watching")) : byId("player-tools").after(byId("watching"));
@@ -72,7 +72,7 @@ function showTitle() {
   byId("byline").title = date(video.created_at);
 }
 
-/** Captions that can be corrected, each with its page. */
+/** Show the captions that can be corrected, each with a link to its editor. */
 function showCaptions() {
   const tracks = video.play.captions.filter((track) => track.page_url);
   const states = { automatic: _("Automatic"), corrected: _("Corrected"), reviewed: _("Reviewed") };
@@ -87,7 +87,7 @@ const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.ur
 function showPlayer(before) {
   const { play, playable } = video;
   if (!playable && playing) {
-    if (isOpen(video.task)) return; // a worker that is silent for a while takes no picture away
+    if (isOpen(video.task)) return; // keep the picture while a worker gives no sign of life
     player.close();
     playing = "";
   }
@@ -152,7 +152,7 @@ function waitingFacts(task) {
   return lines.filter(([, words]) => words);
 }
 
-/** A task that fails again has the same state as before: what is new is when it ended. */
+/** A task that fails again has the same state as before, so the instant of its end is compared too. */
 function showFault(before) {
   const error = video.task?.state === "error" ? video.task.error : null;
   const ended = (one) => [one?.task?.id, one?.task?.ended_at].join();
@@ -204,7 +204,7 @@ function showFacts() {
 }
 
 const history = byId("history");
-/** What the table of attempts was made from. */
+/** The tasks from which the table of attempts was made. */
 const runsOf = ({ tasks }) =>
   JSON.stringify(tasks.map((task) => [task.id, task.generation, task.state, task.started_at]));
 
@@ -239,14 +239,14 @@ function failed(problem) {
 
 byId("encode").addEventListener("click", ({ currentTarget }) =>
   whileBusy(currentTarget, async () => {
-    const task = await call("POST", `${path}/encode`, video.task?.options ?? {}); // what was cut out stays out
+    const task = await call("POST", `${path}/encode`, video.task?.options ?? {}); // cut as before
     toast(kindWords(task).queued);
     await refresh();
     byId("cancel").focus();
   }),
 );
 
-byId("player").addEventListener("fail", refresh); // perhaps the encoding that was watched has been stopped
+byId("player").addEventListener("fail", refresh); // perhaps the encoding was stopped
 
 byId("copy-link").addEventListener("click", async () => {
   const { currentTime } = player.media;

@@ -1,4 +1,4 @@
-// The list of videos: kept alive by polling, changed in place so that focus and reading position stay.
+// The list of videos. It is updated by polling and changed in place, so that focus and scroll position stay.
 import { showSaid } from "../captions/said.js";
 import { call, root, watch } from "../shared/api.js";
 import { byId, copyTemplate, put, whileBusy } from "../shared/dom.js";
@@ -6,8 +6,8 @@ import { say, showConnection, toastProblem } from "../shared/notices.js";
 import { describe, isOpen } from "../shared/state.js";
 import { _, ago, bytes, clock, date } from "../shared/words.js";
 
-const PAGE = 50; // rows asked for at once
-const LIVE = 200; // rows kept alive; older ones show what they were when they were loaded
+const PAGE = 50; // rows in one request
+const LIVE = 200; // rows that are updated; older ones stay as they were when they were loaded
 
 const list = byId("videos");
 const empty = byId("empty");
@@ -15,7 +15,7 @@ const nothingFound = byId("nothing-found");
 const more = byId("more");
 const search = byId("search");
 
-const shown = new Map(); // id -> {element, state}: what the rows show now
+const shown = new Map(); // id -> {element, state} of each row
 const text = () => search.value.trim();
 const liveRows = () => Math.min(LIVE, Math.max(PAGE, shown.size));
 const address = (limit, before) =>
@@ -55,7 +55,7 @@ function fillPicture(picture, video) {
   image.hidden = !poster;
 }
 
-/** Bring the rows of `videos` (newest first) up to date. */
+/** Update the rows of `videos` (newest first). */
 function update(videos) {
   for (const video of videos) {
     const known = shown.get(video.id);
@@ -71,7 +71,7 @@ function update(videos) {
   list.removeAttribute("aria-busy");
 }
 
-/** Remove the rows that the newest `limit` videos should hold and do not: those were deleted. */
+/** Remove the rows of deleted videos: those that are missing among the newest `limit` videos. */
 function prune(videos, limit) {
   const present = new Set(videos.map((video) => video.id));
   const last = videos.length === limit ? videos.at(-1).id : 0;
@@ -103,7 +103,7 @@ async function loadMore() {
 }
 
 let shownText = text();
-/** Ask the server for news at once. */
+/** Ask the server for changes now. */
 export const refresh = watch(() => address(liveRows()), {
   show({ videos }) {
     if (shownText !== text()) {

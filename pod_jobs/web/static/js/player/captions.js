@@ -1,5 +1,5 @@
-// Captions: which are shown, how large and on what ground. Our own element shows the cues, so that they stay above the
-// controls and look the same in every browser.
+// Captions: the choice of a language, their size and their background. An element of ours shows the cues, so that they
+// stay above the controls and look the same in every browser.
 import { all, make } from "../shared/dom.js";
 import { keep, recall } from "../shared/memory.js";
 import { _, languageName } from "../shared/words.js";
@@ -17,7 +17,7 @@ export class Captions {
     this.wireMenu();
     this.wireLook("size");
     this.wireLook("ground");
-    // an iPhone's full screen shows the browser's own captions, and nothing of ours
+    // full screen on an iPhone shows only the browser's own captions
     this.media.addEventListener("webkitbeginfullscreen", () => this.setMode("showing"));
     this.media.addEventListener("webkitendfullscreen", () => this.setMode("hidden"));
   }
@@ -44,7 +44,7 @@ export class Captions {
     if (isOpen) this.track.focus();
   }
 
-  /** `name`: "size" or "ground"; the style sheet knows what their values look like. */
+  /** Set "size" or "ground" (`name`); the style sheet defines what each value looks like. */
   wireLook(name) {
     const select = this.player.part(`menu-${name}`);
     const cues = this.player.part("cues");
@@ -61,12 +61,12 @@ export class Captions {
     return Array.from(this.media.textTracks).filter(({ kind }) => kind === "captions");
   }
 
-  /** Of what is shown: its code, "und" when nobody knows it, "" when nothing is shown. */
+  /** The language code of the captions that are shown; "und" = unknown, "" = none are shown. */
   get language() {
     return this.shown ? this.shown.language || "und" : "";
   }
 
-  /** Those of `play`, the addresses that the API gives, that are not there yet. */
+  /** Add the tracks in `play` (addresses that the API gives) that the player does not have yet. */
   add(play) {
     for (const { language, url } of play.captions) {
       if (this.media.querySelector(`track[src="${CSS.escape(url)}"]`)) continue;
@@ -83,21 +83,21 @@ export class Captions {
     this.tell();
   }
 
-  /** `track`: null for none. */
+  /** Show the captions of `track`; null = none. */
   show(track) {
     this.shown = track;
-    this.setMode("hidden"); // loaded and followed, and drawn by us
+    this.setMode("hidden"); // the browser loads and follows the track, and does not draw it
     this.showChoice();
     this.showCues();
     this.tell();
   }
 
-  /** Others follow which languages there are and which one is shown: the transcript, and learning traces. */
+  /** Tell the transcript and the learning traces which languages there are, and which one is shown. */
   tell() {
     this.player.element.dispatchEvent(new Event("captionschange"));
   }
 
-  /** Call `act` once the cues of `track` are there. */
+  /** Call `act` when the cues of `track` are loaded. */
   load(track, act) {
     const element = all("track", this.media).find((one) => one.track === track);
     if (element.readyState === HTMLTrackElement.LOADED) return act();
@@ -122,7 +122,7 @@ export class Captions {
     box.replaceChildren(...cues);
   }
 
-  /** Off, first language, second language … */
+  /** Switch from off to the first language, to the second one … and off again. */
   next() {
     const { tracks } = this;
     if (!tracks.length) return;

@@ -1,4 +1,4 @@
-// The chapters of a video: a list beside the player, and marks on the time line.
+// The chapters of a video: a list beside the player, and marks on the timeline.
 import { byId, make } from "../shared/dom.js";
 import { clock } from "../shared/words.js";
 
@@ -11,7 +11,7 @@ export class Chapters {
     this.media = player.media;
   }
 
-  /** Those at the address `url`, unless they are here already. */
+  /** Load the chapters at the address `url`, unless they are loaded already. */
   add(url) {
     if (!url || this.media.querySelector(`track[src="${CSS.escape(url)}"]`)) return;
     const element = make("track", { kind: "chapters", src: url });
@@ -20,7 +20,7 @@ export class Chapters {
     element.track.mode = "hidden";
   }
 
-  /** Title of the chapter at `time` (s), "" where there is none. */
+  /** The title of the chapter at `time` (s); "" = there is none. */
   titleAt(time) {
     return this.cues.find(({ startTime, endTime }) => startTime <= time && time < endTime)?.text ?? "";
   }

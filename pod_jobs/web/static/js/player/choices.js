@@ -1,4 +1,4 @@
-// What a viewer chooses: volume, speed, quality and the sound track. Volume and speed are remembered.
+// The choices of a viewer: volume, speed, quality and sound track. Volume and speed are remembered.
 import { keep, recall } from "../shared/memory.js";
 import { _, number, percent } from "../shared/words.js";
 
@@ -65,15 +65,15 @@ export class Choices {
     return Array.from(this.player.part("rate").options, ({ value }) => Number(value));
   }
 
-  /** `ratio` to real time: one of `speeds`. */
+  /** Set the speed. `ratio` to real time is one of `speeds`. */
   setSpeed(ratio) {
-    this.media.defaultPlaybackRate = ratio; // what a new source begins with
+    this.media.defaultPlaybackRate = ratio; // the speed of the next source
     this.media.playbackRate = ratio;
     this.player.part("rate").value = String(ratio);
     keep("speed", ratio);
   }
 
-  /** `step`: -1 = the next slower one, 1 = the next faster one. */
+  /** Set the next slower speed (`step` -1) or the next faster one (1). */
   changeSpeed(step) {
     const { speeds } = this;
     const place = speeds.indexOf(this.media.playbackRate) + step;
@@ -99,7 +99,7 @@ export class Choices {
     select.value = String(player.stream.level);
   }
 
-  /** The sounds of a recording in several languages; one whose language is unknown has a number for a name. */
+  /** Offer the sound tracks of a recording in several languages. One of an unknown language is named by its number. */
   showSounds() {
     const { player } = this;
     const sounds = player.stream?.sounds() ?? [];

@@ -1,8 +1,9 @@
-// The player's keyboard shortcuts. They work while the focus is in the player, so no other page control loses a key.
+// The player's keyboard shortcuts. They work only while the focus is in the player, so that other controls keep their
+// keys.
 
 const STEP_S = 10;
 
-/** Key -> what it does to the player. A letter also works with Shift; "<" and ">" are typed as the layout has them. */
+/** Key -> what it does. A letter also works with Shift; "<" and ">" are characters, wherever the keyboard has them. */
 const SHORTCUTS = {
   " ": (player) => player.playPause(),
   k: (player) => player.playPause(),
@@ -33,7 +34,7 @@ export function wireKeys(player) {
   });
 }
 
-/** A focused control keeps the keys that it needs: arrows for ranges and lists, Space for buttons and lists. */
+/** Does the focused control need this key itself? Ranges and lists need arrows; buttons and lists need Space. */
 function belongsToControl(control, key) {
   if (control.matches("select")) return key.length > 1 || key === " ";
   if (control.matches("input")) return key.length > 1;

@@ -1,4 +1,4 @@
-// Mouse and fingers on the picture, and when the controls fade.
+// What mouse and fingers do on the picture, and when the controls fade.
 import { _ } from "../shared/words.js";
 
 const HIDE_AFTER_MS = 2_500;
@@ -7,8 +7,8 @@ const STEP_S = 10; // of a double tap
 const SIDE = 1 / 3; // the share of the width, left and right, where a double tap jumps
 
 export class Pointer {
-  isTouch = false; // the latest press was a finger's
-  isByKey = false; // a key was the latest that was pressed
+  isTouch = false; // true: the latest press was by a finger
+  isByKey = false; // true: the latest press was on a key
   lastTap = -Infinity; // instant of an event, in ms
 
   constructor(player) {
@@ -19,14 +19,14 @@ export class Pointer {
     this.keepFocus();
   }
 
-  /** Controls fade while the picture plays and nothing moves. Fingers bring them back by a tap, see `tap`. */
+  /** Let the controls fade while the picture plays and nothing moves. With a finger, a tap brings them back (`tap`). */
   wireStirring() {
     const { element } = this;
     element.addEventListener("pointermove", (event) => event.pointerType !== "touch" && this.stir());
     element.addEventListener("pointerdown", (event) => {
       this.isTouch = event.pointerType === "touch";
       this.isByKey = false;
-      // not on a finger's first press: the controls would appear under it and take the tap
+      // not when a finger presses: the controls would appear under it and take the tap
       if (!this.isTouch || !this.isQuiet) this.stir();
     });
     element.addEventListener("keydown", () => {
@@ -43,7 +43,7 @@ export class Pointer {
     media.addEventListener("dblclick", () => this.isTouch || this.player.fullscreen());
   }
 
-  /** After a click the focus is in the player, where shortcuts work, and not on a control that Space would press. */
+  /** After a click, move the focus to the player, where shortcuts work. On a control, Space would press it again. */
   keepFocus() {
     const focus = ({ target }) => {
       if (!this.isByKey && !target.closest(".player-menu, .player-captions"))
@@ -55,7 +55,7 @@ export class Pointer {
 
   get isQuiet() {
     const { classList } = this.element;
-    return classList.contains("is-quiet") && !classList.contains("is-sound"); // sound alone keeps its controls
+    return classList.contains("is-quiet") && !classList.contains("is-sound"); // without a picture, the controls stay
   }
 
   stir() {
@@ -69,7 +69,7 @@ export class Pointer {
     if (!this.player.media.paused && !isUsed) this.element.classList.add("is-quiet");
   }
 
-  /** One tap shows or hides the controls, or plays what is paused. Two jump at the sides, or fill the screen. */
+  /** One tap shows or hides the controls, or starts a paused player. Two taps jump at the sides, or fill the screen. */
   tap(event) {
     const { media } = this.player;
     const box = media.getBoundingClientRect();

@@ -1,10 +1,10 @@
-// Where a viewer goes on: at the moment that the address names (?t=90), else where he or she stopped the last time.
+// Where the player begins: at the moment in the address (?t=90), or where the viewer stopped the last time.
 import { keep, recall } from "../shared/memory.js";
 import { _, clock } from "../shared/words.js";
 
-const LEAST_S = 10; // nobody needs help to find the first seconds again
-const END_S = 10; // who stopped so near the end has seen it
-const KEPT = 200; // videos, the latest
+const LEAST_S = 10; // no earlier position is kept, because the first seconds are easy to find again
+const END_S = 10; // a viewer who stopped so near the end has watched the video
+const KEPT = 200; // number of videos whose position is kept
 const STORE_EVERY_MS = 5_000;
 
 /** The seconds of "90", "1:30" or "1m30s"; null for anything else. */
@@ -17,11 +17,11 @@ export function parseMoment(text) {
   return hours * 3600 + minutes * 60 + seconds;
 }
 
-/** Is it worth to go on at `time` of `whole` seconds? */
+/** Should a viewer who stopped at `time` of `whole` seconds go on there? */
 export const isWorthIt = (time, whole) => time >= LEAST_S && time <= whole - END_S;
 
 export class Resume {
-  /** `person` and `video` are ids: people who share a computer do not go on where others stopped. */
+  /** `person` and `video` are ids. People who share a computer have positions of their own. */
   constructor(player, person, video) {
     this.player = player;
     this.media = player.media;
@@ -55,9 +55,9 @@ export class Resume {
     this.player.say(_("Goes on at {time}", { time: clock(stopped) }));
   }
 
-  /** Keep the position of the latest videos; one that was watched to its end begins anew. */
+  /** Keep the position of the latest videos. A video that was watched to its end begins from the start. */
   store() {
-    if (!this.media.played.length && !this.media.ended) return; // only looked at
+    if (!this.media.played.length && !this.media.ended) return; // nothing was played
     this.storedAt = Date.now();
     const time = Math.floor(this.media.currentTime);
     const others = recall(this.key, []).filter(([video]) => video !== this.video);

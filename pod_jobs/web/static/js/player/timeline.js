@@ -1,5 +1,5 @@
-// The player's time line: the position, what is loaded, what is encoded so far, chapters, the parts of a cut, and a
-// picture of where the pointer is.
+// The player's timeline: the position, the loaded part, the part that is encoded so far, chapters, the parts of a cut,
+// and a picture of the moment under the pointer.
 import { make } from "../shared/dom.js";
 import { _, clock, spoken } from "../shared/words.js";
 import { loadedUntil, percentAt, secondsAt } from "./rail.js";

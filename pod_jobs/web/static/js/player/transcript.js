@@ -1,12 +1,12 @@
-// The transcript beside the player: the captions of one language as text. A click on a line goes there; the line that
-// is heard is marked and kept in sight until somebody scrolls elsewhere; words can be searched.
+// The transcript beside the player: the captions of one language as text, which can be searched. A click on a line
+// plays there. The line that is being said is marked, and stays in view until the viewer scrolls elsewhere.
 import { all, byId, make, put } from "../shared/dom.js";
 import { keep, recall } from "../shared/memory.js";
 import { cutAt, findPassages, lastBefore } from "../shared/passages.js";
 import { _, clock, languageName } from "../shared/words.js";
 
 const SEARCH_AFTER_MS = 150;
-const SCROLLING = ["wheel", "touchmove", "pointerdown", "keydown"]; // a person's, as against ours
+const SCROLLING = ["wheel", "touchmove", "pointerdown", "keydown"]; // by a person, not by this module
 
 export class Transcript {
   /** @type {TextTrack | null} */
@@ -57,7 +57,7 @@ export class Transcript {
     });
   }
 
-  /** Show what the player shows, else what was open before, else the language of the page, else the first one. */
+  /** Choose the language that the player shows, or the one that was open before, or the page's, or the first one. */
   choose() {
     const { tracks, shown } = this.player.captions;
     this.card.hidden = !tracks.length;
@@ -101,7 +101,7 @@ export class Transcript {
     return make("button", { type: "button", className: "line", tabIndex: -1 }, time, ...who, said);
   }
 
-  /** One line at a time can be reached by Tab; arrows go to the others. */
+  /** Let Tab reach one line at a time; arrows go to the others. */
   makeReachable(line) {
     if (!line || line === this.reachable) return;
     if (this.reachable) this.reachable.tabIndex = -1;
@@ -121,7 +121,7 @@ export class Transcript {
   goTo(index) {
     if (index < 0) return;
     this.player.seek(this.starts[index]);
-    this.player.media.play().catch(() => {}); // not allowed: it is there at least
+    this.player.media.play().catch(() => {}); // if the browser forbids it, only the position changes
     this.follow(true);
   }
 
@@ -135,7 +135,7 @@ export class Transcript {
 
   mark() {
     if (!this.cues.length) return;
-    const index = lastBefore(this.starts, this.player.media.currentTime + 0.05); // a seek may end a little before
+    const index = lastBefore(this.starts, this.player.media.currentTime + 0.05); // a seek may end slightly early
     if (index === this.present) return;
     this.lines[this.present]?.removeAttribute("aria-current");
     this.lines[index]?.setAttribute("aria-current", "true");
@@ -143,7 +143,7 @@ export class Transcript {
     if (this.isFollowing) this.bringIntoSight();
   }
 
-  /** Scrolls the list only, never the page. */
+  /** Scroll only the list, never the page. */
   bringIntoSight() {
     const line = this.lines[this.present];
     if (!line || line.parentElement.hidden) return;
@@ -153,7 +153,7 @@ export class Transcript {
 
   // search
 
-  /** While something is searched, only the lines that hold it are shown. */
+  /** Search: show only the lines with the searched words. */
   search() {
     this.passages = findPassages(this.texts ?? [], this.field.value);
     const isSearching = this.field.value.trim() !== "";
@@ -175,7 +175,7 @@ export class Transcript {
     if (!isSearching) this.bringIntoSight();
   }
 
-  /** Enter goes to the next passage, Shift and Enter to the one before. */
+  /** Enter goes to the next passage, Shift+Enter to the previous one. */
   goToPassage(step) {
     const { length } = this.passages;
     if (!length) return;

@@ -1,10 +1,10 @@
-// The few things that every page does with its elements.
+// What all pages do with their elements.
 import { clearProblems, toastProblem } from "./notices.js";
 
-/** The page's element with this id. Its kind is known to whoever asks, hence "any". @returns {any} */
+/** The page's element with this id. Callers know its type, hence "any". @returns {any} */
 export const byId = (id) => document.getElementById(id);
 
-/** All elements that fit `selector`. @returns {any[]} */
+/** All elements that match `selector`. @returns {any[]} */
 export const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
 /** A new element: make("a", {href}, "text", child). @returns {any} */
@@ -18,14 +18,14 @@ export function make(tag, properties = {}, ...children) {
 export const copyTemplate = (id) => byId(id).content.firstElementChild.cloneNode(true);
 
 /**
- * Change the text of `element` only if it differs: an untouched node keeps focus and selection, and a screen reader
+ * Change the text of `element` only if it differs. An unchanged node keeps focus and selection, and a screen reader
  * does not read it again.
  */
 export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Give `list` the children that `build(item)` makes; does nothing while `items` say the same as the last time. */
+/** Give `list` the children that `build(item)` makes. Does nothing if `items` are the same as the last time. */
 export function fillOnce(list, items, build) {
   const key = JSON.stringify(items);
   if (list.dataset.shown === key) return;
@@ -39,11 +39,11 @@ export const fillFacts = (list, pairs) =>
     make("div", {}, make("dt", { textContent: term }), make("dd", {}, ...breakable(String(words)))),
   );
 
-/** A file's ending is not torn apart: it goes to the next line whole. */
+/** `text` as nodes that allow a line break before the ending of a file name, so that none falls inside it. */
 const breakable = (text) =>
   text.split(/(?=\.[a-z]\w{1,3}$)/i).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
 
-/** Put `text` on the clipboard; pages over plain HTTP have only the old way. */
+/** Copy `text` to the clipboard. Pages over plain HTTP need the old method. */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -56,7 +56,7 @@ export async function copy(text) {
   }
 }
 
-/** Run `work` with `button` disabled; what fails is shown as a message. */
+/** Run `work` with `button` disabled; a failure is shown as a message. */
 export async function whileBusy(button, work) {
   clearProblems();
   button.disabled = true;
@@ -68,7 +68,7 @@ export async function whileBusy(button, work) {
   button.disabled = false;
 }
 
-/** Run `act` when `dialog` was closed by its button of this value. */
+/** Run `act` when `dialog` is closed by its button with this value. */
 export function whenConfirmed(dialog, value, act) {
   dialog.addEventListener("close", () => dialog.returnValue === value && act());
 }

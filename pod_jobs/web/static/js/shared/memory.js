@@ -1,8 +1,8 @@
-// What a browser remembers for its user. A private window, or a full one, may refuse: then nothing is remembered.
+// Values that the browser keeps for its user. In a private window, or if its memory is full, nothing is kept.
 
 const PREFIX = "pod_jobs.";
 
-/** What was kept under `name`; `otherwise` when there is nothing. */
+/** The value that was kept under `name`; `otherwise` if there is none. */
 export function recall(name, otherwise = null) {
   try {
     return JSON.parse(localStorage.getItem(PREFIX + name)) ?? otherwise;

@@ -1,4 +1,4 @@
-// Short messages: toasts, the "connection lost" line, and what screen readers are told.
+// Short messages: toasts, the line "connection lost", and announcements of screen readers.
 
 const area = document.getElementById("toasts");
 const spoken = document.getElementById("spoken");
@@ -19,18 +19,18 @@ export function toast(text, { error = false, detail = "" } = {}) {
 
 export const toastProblem = (problem) => toast(problem.message, { error: true, detail: problem.detail });
 
-/** Errors are out of date once somebody tries again. */
+/** Remove errors, because somebody tries again. */
 export const clearProblems = () => area.querySelectorAll(".toast-error").forEach((box) => box.remove());
 
-/** News are out of date once something else has happened. */
+/** Remove other messages, because something else has happened. */
 export const clearNews = () => area.querySelectorAll(".toast:not(.toast-error)").forEach((box) => box.remove());
 
-/** Tell screen readers, politely. */
+/** Let screen readers announce `text` when they are silent. */
 export function say(text) {
   spoken.textContent = text;
 }
 
-/** Show or (null) hide the line on top that says the page is out of touch. */
+/** Show the line on top that tells of a lost connection; null hides it. */
 export function showConnection(problem) {
   connection.hidden = problem === null;
   connection.querySelector("span").textContent = problem?.message ?? "";

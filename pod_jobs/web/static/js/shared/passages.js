@@ -1,13 +1,13 @@
-// What is said, as plain text: the passages that hold some words, and the line of a moment. Accents, case, ligatures
-// and punctuation make no difference, as in pod_jobs/captions/folding.py, which answers the search over all recordings.
+// Searches the text of captions: passages with certain words, and the line of a moment. Accents, case, ligatures and
+// punctuation make no difference, as in pod_jobs/captions/folding.py, which serves the search over all recordings.
 
 /** @type {Record<string, string>} */
 const LIGATURES = { œ: "oe", æ: "ae", ß: "ss", ø: "o", đ: "d", ł: "l", ı: "i" };
 const WORD = /[\p{L}\p{N}]/u;
 
 /**
- * "L’Été" -> {text: "l ete", from: [0, 1, 2, 3, 4]}: words of letters and digits with single spaces between them, and
- * for each of their characters where in `text` it comes from.
+ * "L’Été" -> {text: "l ete", from: [0, 1, 2, 3, 4]}: words of plain letters and digits with single spaces between them,
+ * and for each of their characters its place in the original.
  */
 export function fold(text) {
   const folded = { text: "", from: [] };
@@ -28,8 +28,8 @@ export function fold(text) {
 }
 
 /**
- * Where `wanted` begins a word in `lines`, a passage each: [[{line, from, to}, …], …], with the characters `from` to
- * `to` of that line. A passage that begins in one line and ends in the next has a piece in each.
+ * The passages in `lines` that begin with the beginning of a word, and match `wanted`: [[{line, from, to}, …], …]. Each
+ * piece is the characters `from` to `to` of a line; a passage over two lines has a piece in each.
  */
 export function findPassages(lines, wanted) {
   const words = fold(wanted).text.trim();
@@ -58,7 +58,7 @@ function pieces(places) {
   return made;
 }
 
-/** `text` cut at `marks`, its [[from, to], …]: [[piece, is it marked?], …]. */
+/** `text` in pieces, [[piece, is it marked?], …]; `marks` are the marked ones as [[from, to], …]. */
 export function cutAt(text, marks) {
   const made = [];
   let end = 0;
@@ -71,7 +71,7 @@ export function cutAt(text, marks) {
   return made;
 }
 
-/** The number of the last of `items` (in order) whose `startOf` (s) is not after `time`; -1 before the first. */
+/** The index of the last of `items` (sorted) whose `startOf` (s) is not after `time`; -1 if all are after it. */
 export function lastBefore(items, time, startOf = (start) => start) {
   let [low, high] = [0, items.length];
   while (low < high) {

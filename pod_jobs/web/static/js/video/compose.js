@@ -5,10 +5,10 @@ import { _ } from "../shared/words.js";
 import { Cut } from "./cut.js";
 import { parseParts, writeParts } from "./parts.js";
 
-const LISTED = 200; // videos to choose from, the newest
+const LISTED = 200; // the newest videos, from which others can be chosen
 const OTHERS = ["opening", "ending", "second"]; // options that name another video
 
-/** What the form says, as options of the API. Sound without a picture can only be cut. */
+/** The values of the form as options of the API. A recording without a picture can only be cut. */
 function options(form, keep) {
   const { dressing, layout } = form.elements;
   const isSound = form.querySelector(".of-picture").hidden;
@@ -19,7 +19,7 @@ function options(form, keep) {
   return said.second ? { ...said, layout: layout.value } : said;
 }
 
-/** Say in the form what `last`, the API's options, ordered; a choice that is no more stays as it was. */
+/** Fill the form with `last`, options of the API. A choice that no longer exists leaves its field unchanged. */
 function fillIn({ elements }, last) {
   elements.keep.value = writeParts(last.keep ?? []);
   for (const [name, value] of Object.entries(last)) {
@@ -29,9 +29,9 @@ function fillIn({ elements }, last) {
   elements.layout.disabled = !elements.second.value;
 }
 
-const hasPicture = (video) => video.is_video !== false; // null: not known before its first encode
+const hasPicture = (video) => video.is_video !== false; // null: not known before the first encoding
 
-/** The other videos to choose from: the newest with a picture, and those that `last` names if they still exist. */
+/** The other videos that can be chosen: the newest with a picture, and those in `last` that still exist. */
 async function choices(own, last) {
   const { videos } = await call("GET", `${root}api/v1/videos?limit=${LISTED}`);
   const newest = videos.filter((video) => video.id !== own && video.state !== "error" && hasPicture(video));
@@ -53,7 +53,7 @@ async function videoIfThere(id) {
 
 /**
  * Make the form work. `own` is the id of the page's video, `player` shows it, `order(button, options)` posts the form.
- * Gives `fit(video)`, which brings the form up to date with the video.
+ * Returns `fit(video)`, which updates the form for the video.
  */
 export function prepareForm(card, own, player, order) {
   const form = card.querySelector("form");
@@ -77,7 +77,7 @@ export function prepareForm(card, own, player, order) {
     if (form.reportValidity()) order(event.submitter ?? form.querySelector("button"), options(form, parts));
   });
 
-  /** Dressing and other recordings go with a picture. */
+  /** Offer dressing and other recordings only if the video has a picture. */
   return function fit(video) {
     for (const part of card.querySelectorAll(".of-picture")) part.hidden = !hasPicture(video);
     for (const part of card.querySelectorAll(".of-sound")) part.hidden = hasPicture(video);
@@ -85,7 +85,7 @@ export function prepareForm(card, own, player, order) {
   };
 }
 
-/** Fill the form with what was ordered the last time; false when the server could not be asked. */
+/** Fill the form with the last order. False if the server did not answer. */
 async function fillOnOpening(form, own) {
   try {
     const { id, task } = await call("GET", `${root}api/v1/videos/${own}`);
@@ -93,7 +93,7 @@ async function fillOnOpening(form, own) {
     const others = await choices(id, last);
     for (const name of OTHERS) form.elements[name].append(...others.map((video) => new Option(video.title, video.id)));
     fillIn(form, last);
-    form.elements.fields.disabled = false; // not before: what is sent half filled would lose what was ordered
+    form.elements.fields.disabled = false; // not before: a half-filled form would lose a part of the order
     return true;
   } catch (problem) {
     toastProblem(problem);

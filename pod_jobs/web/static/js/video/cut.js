@@ -1,5 +1,5 @@
-// Cutting in the player: "from here", "to here", and a strip of the recording's pictures on which parts are drawn. The
-// text field of the form holds the parts; everything here reads and writes it.
+// Cutting in the player: the buttons "from here" and "to here", and a strip of the recording's pictures on which a
+// person draws the parts to keep. The parts are stored only in the text field of the form.
 import { byId, copyTemplate, make } from "../shared/dom.js";
 import { shownTask } from "../shared/state.js";
 import { _, clock } from "../shared/words.js";
@@ -8,15 +8,15 @@ import { showTile } from "../player/storyboard.js";
 import { joinParts, keepFrom, keepTo, parseParts, Showing, writeMoment, writeParts } from "./parts.js";
 
 const TILE_WIDTH_PX = 96;
-const GRIP_PX = 12; // so near an edge of a part a press takes hold of it
-const CLICK_PX = 4; // a shorter drag is a click, which goes to that moment
+const GRIP_PX = 12; // a press so near to an edge of a part moves the edge
+const CLICK_PX = 4; // a shorter drag counts as a click, which goes to that moment
 
 export class Cut {
   whole = 0; // seconds of the recording
   showing = new Showing();
   isOpen = false;
 
-  /** `field`: the input that holds the parts as text. */
+  /** `field`: the input with the parts as text. */
   constructor(field, player) {
     this.field = field;
     this.player = player;
@@ -29,7 +29,7 @@ export class Cut {
     new ResizeObserver(() => this.drawTiles()).observe(this.strip);
   }
 
-  /** What `video` shows in its player is the place to cut in. */
+  /** Adapt the strip to `video`: its length, and the parts that its player shows. */
   fit(video) {
     const shown = shownTask(video);
     this.whole = video.facts?.duration_s || video.duration_s || 0;
@@ -43,7 +43,7 @@ export class Cut {
     this.drawTiles();
   }
 
-  /** The parts in the field; none while it holds something else. */
+  /** The parts in the field; none if its text is invalid. */
   get parts() {
     return joinParts(parseParts(this.field.value) ?? []);
   }
@@ -93,7 +93,7 @@ export class Cut {
       const [piece] = this.showing.toPlayer([time, this.whole]);
       const isShown = this.showing.toPlayer([time, time + 0.1]).length > 0;
       showTile(tile, isShown ? cues : [], piece?.[0] ?? 0, TILE_WIDTH_PX);
-      tile.hidden = false; // what is cut out of the video has no picture, but a place
+      tile.hidden = false; // parts that are cut out have no picture, but keep their place
       return tile;
     });
     byId("cut-tiles").replaceChildren(...tiles);
@@ -114,7 +114,7 @@ export class Cut {
 
   // drawing parts with mouse or finger
 
-  /** A drag that begins at an edge moves it; elsewhere it makes a new part. A click goes to that moment. */
+  /** Dragging an edge moves it; dragging elsewhere makes a new part. A click goes to that moment. */
   press(event) {
     if (event.button !== 0) return;
     event.preventDefault();
@@ -140,7 +140,7 @@ export class Cut {
     }
   }
 
-  /** The part with an edge within `reach` seconds of `time`, and its other edge; undefined when there is none. */
+  /** The part with an edge within `reach` seconds of `time`, and its other edge; undefined if there is none. */
   grip(parts, time, reach) {
     for (const [index, [from, to]] of parts.entries()) {
       if (Math.abs(time - from) <= reach) return { index, fixed: to };

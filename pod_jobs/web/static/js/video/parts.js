@@ -1,7 +1,7 @@
-// The parts of a recording that a cut keeps: [[from, to], …] in seconds. Plain values, without the page.
+// The parts of a recording that a cut keeps, as [[from, to], …] in seconds. Does not use the page.
 import { clock } from "../shared/words.js";
 
-const LEAST_S = 0.2; // a shorter part would be dropped anyway
+const LEAST_S = 0.2; // shorter parts are dropped
 
 /** "1:30-12:00, 15:00-20:00" as [[90, 720], [900, 1200]], "" as []; null when it is anything else. */
 export function parseParts(text) {
@@ -26,7 +26,7 @@ export function writeMoment(seconds) {
 
 export const writeParts = (parts) => parts.map((part) => part.map(writeMoment).join("-")).join(", ");
 
-/** The same parts in order, joined where they touch, without slivers. */
+/** The parts sorted and joined where they touch, without those that are too short. */
 export function joinParts(parts) {
   const joined = [];
   for (const [from, to] of [...parts].sort((one, other) => one[0] - other[0])) {
@@ -37,7 +37,7 @@ export function joinParts(parts) {
   return joined;
 }
 
-/** "From here": the part around `time` begins there; outside all parts a new one does, and lasts until the next. */
+/** "From here": the part around `time` now begins there. Outside all parts, a new one begins, up to the next part. */
 export function keepFrom(parts, time, whole) {
   const around = parts.findIndex(([from, to]) => from < time && time < to);
   if (around >= 0) return joinParts(parts.with(around, [time, parts[around][1]]));
@@ -45,7 +45,7 @@ export function keepFrom(parts, time, whole) {
   return joinParts([...parts, [time, next]]);
 }
 
-/** "To here": the part around `time` ends there; outside all parts the one before lasts until then. */
+/** "To here": the part around `time` now ends there. Outside all parts, the previous one (or one from 0) does. */
 export function keepTo(parts, time) {
   const around = parts.findIndex(([from, to]) => from < time && time < to);
   if (around >= 0) return joinParts(parts.with(around, [parts[around][0], time]));
@@ -55,8 +55,8 @@ export function keepTo(parts, time) {
 }
 
 /**
- * How the player's clock belongs to the recording's: `keep` are the parts of the recording that are shown ([]: all),
- * after an opening of `openingS` seconds.
+ * Converts times of the player and of the recording. `keep` are the parts of the recording that the player shows ([] =
+ * all), after opening credits of `openingS` seconds.
  */
 export class Showing {
   constructor(keep = [], openingS = 0) {
@@ -64,7 +64,7 @@ export class Showing {
     this.openingS = openingS;
   }
 
-  /** The moment of the recording that is shown at `time` of the player. */
+  /** The moment of the recording that the player shows at `time`. */
   toRecording(time) {
     let rest = Math.max(0, time - this.openingS);
     for (const [from, to] of this.parts) {
@@ -74,7 +74,7 @@ export class Showing {
     return this.parts.at(-1)[1];
   }
 
-  /** Where a part of the recording lies on the player's time line: nowhere, once, or in pieces. */
+  /** The pieces of the player's timeline that show a part of the recording; it may have none, one or several. */
   toPlayer([begin, end]) {
     const pieces = [];
     let offset = this.openingS;

@@ -6,7 +6,7 @@ import { _ } from "../shared/words.js";
 
 const folderOf = (url) => url?.replace(/\/[^/]*$/, "");
 
-/** `path` is the video's in the API; `show(video)` brings the page up to date. */
+/** `path` is the path of the video in the API; `show(video)` updates the page. */
 export function showPosters(video, path, show) {
   const card = byId("poster-card");
   const thumbnails = video.outputs
