@@ -1,11 +1,11 @@
-"""Where the files of videos are: the only room that knows.
+"""Access to the files of videos. Only this folder knows where they are.
 
 Jobs and the media library work on local paths that they get from here. Today there is one implementation, a folder that all
 hosts share (`shared_folder.py`). One over HTTP fits the same interface: `work_on` leases the run; `source` fetches into a
 local cache and compares length and sum; `WorkFolder.show` sends what has grown since the last call; `publish` sends the
 rest and commits all files with their sizes and sums; `chunks` is a local folder that is kept in step with the catalog's.
 
-The web host, where the files always are, has more to do with them: `site_folder.py`.
+The web host, which always has the files, needs further operations: `site_folder.py`.
 """
 
 import re
@@ -37,7 +37,7 @@ class Run:
 
     @property
     def folder(self) -> str:
-        """Where it publishes, relative to the media folder."""
+        """The folder that it will publish, relative to the media folder."""
         return f"{video_folder(self.video)}/{run_folder(self.kind, self.task, self.generation)}"
 
     @property
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True)
 class HelpersPlace:
-    """What another worker needs to help with a run: local paths of the chunks and of the source."""
+    """Local paths that another worker needs to help with a run: the folder of the chunks, and the source."""
 
     chunks: Path
     source: Path
@@ -55,7 +55,7 @@ class HelpersPlace:
 
 @dataclass(frozen=True)
 class PublishedFault:
-    """A published file that is not as its run announced it; `name` is relative to the media folder."""
+    """A published file that differs from the result of its run. `name` is relative to the media folder; `text` says how."""
 
     name: str
     text: str
@@ -65,7 +65,7 @@ class PublishedFault:
 
 
 class WorkFolder(Protocol):
-    """The place of one run, held by this process alone."""
+    """The folders of one run. No other process works in them at the same time."""
 
     @property
     def path(self) -> Path:
@@ -73,31 +73,32 @@ class WorkFolder(Protocol):
 
     @property
     def chunks(self) -> Path:
-        """A local folder, not made yet, that helpers on other hosts see as well. No encoder can write to it directly."""
+        """A local folder, not made yet, that helpers on other hosts can see too. No encoder can write to it directly."""
 
     def find_finished(self) -> dict[str, Any] | None:
-        """The result of an earlier run of the same task that published everything and could not report it."""
+        """The result of an earlier run of the same task that published its files but could not report them; None if there is
+        none."""
 
     def left_behind(self, names: re.Pattern[str]) -> dict[str, bytes]:
         """The plain files with such names among the chunks of an earlier run of the same task, by name. To be asked before
         `begin`."""
 
     def begin(self) -> Path:
-        """Make `path`, after what earlier runs of the task left half done has gone."""
+        """Remove unpublished files of earlier runs of the task, and make `path`."""
 
     def show(self) -> None:
-        """Let people watch what has grown since the last call. Called at each tick of the run."""
+        """Make everything visible that was written since the last call. Called at each tick of the run."""
 
     def publish(self, result: dict[str, Any]) -> None:
-        """Let all files appear at once and for good, with `result` beside them. Errors: FfmpegFailed for anything but
-        plain files; DiskFull, ServiceUnavailable."""
+        """Publish all files at once, with `result` beside them; they never change afterwards. Errors: FfmpegFailed for
+        anything but plain files; DiskFull, ServiceUnavailable."""
 
 
 class Storage(Protocol):
-    """What a worker asks for. Errors of all methods: ServiceUnavailable while the media folder is away; DiskFull."""
+    """Access for workers. Errors of all methods: ServiceUnavailable while the media folder is away; DiskFull."""
 
     def check(self, identity: str) -> None:
-        """Is the media folder there, and the one that the catalog means?"""
+        """Check that the media folder is there and is the catalog's. Errors: ServiceUnavailable."""
 
     def work_on(
         self, run: Run, tick: Callable[[], None], end_helpers: Callable[[Path], None]
@@ -109,13 +110,13 @@ class Storage(Protocol):
         """
 
     def source(self, name: str, identity: str) -> Path:
-        """A local path of the source `name`: "videos/000003/source". Errors: BadSource when it is not there."""
+        """A local path of the source `name`, such as "videos/000003/source". Errors: BadSource when there is none."""
 
     def helpers_place(self, run: Run) -> HelpersPlace:
-        """For a helper of `run`. Errors: Superseded when the run is over."""
+        """The paths for a helper of `run`. Errors: Superseded when the run is over."""
 
     def is_worked_on(self, run: Run) -> bool:
         """Does any run hold the video for this `what`?"""
 
     def verify(self, identity: str) -> Iterator[tuple[float, list[PublishedFault]]]:
-        """Compare each published folder with what its run announced: (share done, its faults) folder by folder."""
+        """Compare each published folder with the result of its run. Yields (share of the work done, faults) for each folder."""

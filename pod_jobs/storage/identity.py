@@ -1,7 +1,7 @@
-"""Which media folder is this? A share that is not mounted leaves an empty local folder under the same path.
+"""The identity of the media folder, because a share that is not mounted leaves an empty local folder at the same path.
 
-A random id in the media folder, written once, is also in the catalog. A folder with another id or without any is not the
-right one: whoever needs it waits and tries again, and nothing is written to it.
+The media folder has a random id, which is written once, and which the catalog stores too. A folder with another id or none is
+not the right one: work that needs it waits and is tried again, and nothing is written to it.
 """
 
 import os
@@ -19,7 +19,7 @@ def new() -> str:
 
 
 def read(media: Path) -> str:
-    """The id in the folder; "" when it has none or is not there. Errors: OSError when it does not answer."""
+    """The id in the folder; "" if the folder has none or does not exist. Errors: OSError when it does not answer."""
     try:
         return plain_files.read_bytes(media / IDENTITY).decode("ascii", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
@@ -27,7 +27,7 @@ def read(media: Path) -> str:
 
 
 def write(media: Path, identity: str) -> None:
-    """Errors: OSError."""
+    """Write the id durably. Errors: OSError."""
     plain_files.write_text(media / IDENTITY, f"{identity}\n")
     os.chmod(media / IDENTITY, plain_files.NEW_FILE_MODE)
     sync(media / IDENTITY)
@@ -35,7 +35,7 @@ def write(media: Path, identity: str) -> None:
 
 
 def check(media: Path, identity: str) -> None:
-    """Errors: ServiceUnavailable when `media` is not the folder with this identity. "" = any folder is right."""
+    """Check that `media` is the folder with this identity; "" = any folder is right. Errors: ServiceUnavailable."""
     if not identity:
         return
     try:

@@ -1,8 +1,9 @@
-"""The media folder as a worker uses it: one folder that the web host and all workers have mounted.
+"""The media folder for workers: one folder that the web host and all workers have mounted.
 
-- One run at a time for each video and template, by flock on videos/000003/lock-web; the kernel lets go when a process dies.
+- flock on videos/000003/lock-web admits one run at a time for each video and template. The kernel releases the lock when a
+  process dies.
 - Each generation works in a folder of its own and publishes it by one rename.
-- What an encoder wrote is opened without following links, and published only when it is plain files.
+- Files that an encoder wrote are opened without following links, and published only if all of them are plain files.
 """
 
 import fcntl
@@ -40,7 +41,7 @@ from pod_jobs.storage import HelpersPlace, PublishedFault, Run, identity
 from pod_jobs.system import plain_files
 from pod_jobs.system.plain_files import sync
 
-LOCK_WAIT_S = 30.0  # another run of the same ends within its stop time, unless something is very wrong
+LOCK_WAIT_S = 30.0  # an earlier run that has to stop releases the lock much sooner
 LOCK_POLL_S = 0.25
 
 
@@ -83,7 +84,7 @@ class SharedFolder:
         return HelpersPlace(chunks, self.source(run.source, run.media))
 
     def is_worked_on(self, run: Run) -> bool:
-        """Asking may make a run that wants the lock wait a moment longer."""
+        """Tries the lock for an instant, for which a run that wants it may have to wait."""
         try:
             lock = self._open_lock(run, os.O_RDWR)
         except FileNotFoundError:
@@ -112,13 +113,14 @@ class SharedFolder:
             outputs = _read_result(marker.parent)["outputs"]
             return [PublishedFault(f"{name}/{one['name']}", text) for one in outputs if (text := _fault(marker, one))]
         except FileNotFoundError:
-            return []  # the janitor took the folder meanwhile
+            return []  # the janitor has removed the folder in between
         except (OSError, ValueError, LookupError, TypeError) as error:
             return [PublishedFault(f"{name}/{marker.name}", f"{type(error).__name__}: {error}")]
 
     @contextmanager
     def _present(self, expected: str) -> Iterator[None]:
-        """The folder is the right one now, and still when something in the block failed: otherwise that is the cause."""
+        """Check the media folder, and again after an error in the block: if it is away by then, that is the cause, and is
+        raised instead."""
         self.check(expected)
         try:
             yield
@@ -157,7 +159,7 @@ class SharedFolder:
 
 
 class SharedWorkFolder:
-    """`WorkFolder` in the media folder: what grows in it can be watched as it is."""
+    """`WorkFolder` in the media folder, in which people can watch files while they grow."""
 
     def __init__(self, media: Path, run: Run, end_helpers: Callable[[Path], None]) -> None:
         self._run = run
@@ -168,7 +170,7 @@ class SharedWorkFolder:
         self.chunks = self._published.with_name(self._published.name + CHUNKS)
 
     def find_finished(self) -> dict[str, Any] | None:
-        """The newest one whose files are all there, in their sizes."""
+        """The newest result whose files all exist with their sizes."""
         for folder in reversed(self._earlier("")):
             try:
                 result = _read_result(folder)
@@ -179,7 +181,7 @@ class SharedWorkFolder:
         return None
 
     def left_behind(self, names: re.Pattern[str]) -> dict[str, bytes]:
-        """Of the newest such run."""
+        """Those of the newest run that left some."""
         for left in reversed(self._earlier(CHUNKS)):
             found = sorted(name for name in os.listdir(left) if names.fullmatch(name))
             if found:
@@ -198,14 +200,14 @@ class SharedWorkFolder:
         return self.path
 
     def show(self) -> None:
-        """Nothing to do: the web app sees the same files."""
+        """Does nothing, because the web app sees the same files."""
 
     def publish(self, result: dict[str, Any]) -> None:
         self._end_helpers(self.chunks)
         plain_files.remove(self.chunks)
         with plain_files.open_plain(self.path / DONE_MARKER, "xb") as marker:
             marker.write(json.dumps(result, ensure_ascii=False, indent=1).encode())
-        for name in os.listdir(self.path):  # anything but a plain file ends the publication here
+        for name in os.listdir(self.path):  # raises for anything but a plain file, and nothing is published
             with plain_files.open_plain(self.path / name) as file:
                 os.fsync(file.fileno())
         sync(self.path)
@@ -213,7 +215,8 @@ class SharedWorkFolder:
         sync(self._published.parent)
 
     def keep_only_log(self, *, and_chunks: bool) -> None:
-        """After a failure: free the disk, and leave what people read; `and_chunks`: and what the next run goes on with."""
+        """After a failure, remove all files but the log, which people read; and, with `and_chunks`, but the chunks, with which
+        the next run goes on."""
         if not self._has_begun or not self.path.exists():
             return
         if not and_chunks:
@@ -227,7 +230,7 @@ class SharedWorkFolder:
                     plain_files.remove(Path(entry.path))
 
     def _earlier(self, ending: str) -> list[Path]:
-        """Folders of this task's runs with this ending, the oldest generation first."""
+        """The folders with this ending of all runs of this task, the oldest generation first."""
         found = {}
         with suppress(FileNotFoundError):
             for path in self._published.parent.iterdir():
@@ -239,13 +242,13 @@ class SharedWorkFolder:
 
 
 def _read_result(folder: Path) -> dict[str, Any]:
-    """Errors: OSError, ValueError."""
+    """The result in the done marker of a published folder. Errors: OSError, ValueError."""
     result: dict[str, Any] = json.loads(plain_files.read_bytes(folder / DONE_MARKER))
     return result
 
 
 def _fault(marker: Path, output: dict[str, Any]) -> str:
-    """How the file is not as announced; "" when it is."""
+    """How the file of `output` differs from the result; "" = it does not."""
     size = plain_files.size_of(marker.with_name(output["name"]))
     if size == output["bytes"]:
         return ""

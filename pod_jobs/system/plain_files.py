@@ -1,8 +1,9 @@
-"""Opening files in folders where a hostile program may have planted something else under their names (Linux).
+"""Opens files in folders where a hostile program may have planted other things under their names (Linux).
 
-An encoder that an upload has taken over can write to its work folder: a link to a secret, a pipe that blocks whoever opens
-it, a program with a set-user-id bit. What is opened here is a regular file below the given folder, reached without any link.
-Everything else is an OSError with the number ELOOP. Imports nothing of ours, so that any layer may use it.
+An encoder that an upload has taken over can write to its work folder: a link to a secret, a pipe that blocks every process
+that opens it, a program with a set-user-id bit. The functions here open only regular files below the given folder, and
+follow no link on the way. For everything else they raise an OSError with the number ELOOP. This file imports nothing of
+ours, so that any layer may use it.
 """
 
 import ctypes
@@ -30,7 +31,7 @@ WITHOUT_OPENAT2 = (errno.ENOSYS, errno.EPERM)  # an older kernel; a container wh
 How = Literal["rb", "wb", "ab", "xb"]
 FLAGS: dict[How, int] = {
     "rb": os.O_RDONLY,
-    "wb": os.O_WRONLY | os.O_CREAT,  # emptied only once it is known what was opened
+    "wb": os.O_WRONLY | os.O_CREAT,  # no O_TRUNC: the file is emptied only after it was checked
     "ab": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
     "xb": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
 }
@@ -45,10 +46,10 @@ _LIBC.syscall.restype = ctypes.c_long
 
 
 def open_plain(path: Path, how: How = "rb", *, beneath: Path | None = None, linked: bool = False) -> BinaryIO:
-    """The regular file at `path`; "xb" makes it and fails when anything has its name.
+    """Open the regular file at `path`; "xb" makes it, and fails if anything has its name.
 
-    Links are followed up to `beneath` (default: the folder of `path`) and nowhere after it. `linked`: the file may have more
-    than one name. Errors: OSError, ELOOP for whatever is not such a file.
+    Links are followed up to `beneath` (default: the folder of `path`), and not below it. `linked`: the file may have more
+    than one name. Errors: OSError, with ELOOP for anything but such a file.
     """
     root = beneath or path.parent
     handle = open_beneath(root, str(path.relative_to(root)), FLAGS[how] | os.O_NONBLOCK)
@@ -65,7 +66,7 @@ def open_plain(path: Path, how: How = "rb", *, beneath: Path | None = None, link
 
 
 def is_plain(found: os.stat_result, *, linked: bool = False) -> bool:
-    """A regular file without set-id bits, that has no second name elsewhere unless `linked`?"""
+    """Is this a regular file without set-id bits and, unless `linked`, without a second name elsewhere?"""
     return stat.S_ISREG(found.st_mode) and not found.st_mode & SET_ID and (linked or found.st_nlink == 1)
 
 

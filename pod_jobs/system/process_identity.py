@@ -12,11 +12,11 @@ import os
 BOOT_ID = "/proc/sys/kernel/random/boot_id"  # random(4): it changes at each boot
 PID_NAMESPACE = "/proc/self/ns/pid"  # pid_namespaces(7): the same inode means the same table of processes
 STATE, START_TICKS = 0, 19  # proc(5): fields of /proc/PID/stat after the name
-ENDED = "ZX"  # states of a process that has ended, and at most waits to be reaped
+ENDED = "ZX"  # states of a process that has ended, and may not be reaped yet
 
 
 def here() -> str:
-    """This place as 12 hex digits; "" if /proc cannot tell, and then no other process may be judged."""
+    """This place as 12 hex digits; "" if /proc cannot tell. Then no process may be taken for dead."""
     try:
         if os.readlink("/proc/self") != str(os.getpid()):  # this is the /proc of another table of processes
             return ""
