@@ -14,7 +14,7 @@ PodJobsError
 │   └── ResultRejected         the catalog refused the form of a result (an old generation is Superseded)
 ├── TransientError             a retry can help: wait, then try again
 │   ├── ServiceUnavailable     the catalog, key-value server, LRS or database does not answer, or answers 5xx
-│   ├── FfmpegKilled           ffmpeg was ended by a signal or a limit that is not ours
+│   ├── FfmpegKilled           ffmpeg was ended by a signal or a limit that is not ours, or there was no memory for speech
 │   └── DiskFull               no space left on the work or media folder
 └── Stopped                    no fault: somebody wanted the work to end
     ├── Cancelled              a person cancelled the task
@@ -261,9 +261,11 @@ class ServiceUnavailable(TransientError):
 
 
 class FfmpegKilled(TransientError):
-    """ffmpeg ended by a signal that we did not send: the OOM killer, an administrator."""
+    """ffmpeg ended by a signal that we did not send: the OOM killer, an administrator. Or speech recognition found no memory.
+    The recording may be the cause, so only `retry.attempts` of a task may end like this, by any of `codes`."""
 
     code = "encode-killed"
+    codes = frozenset((code, "speech-no-memory"))
 
 
 class DiskFull(TransientError):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,11 +14,14 @@ from pod_jobs.captions.cues import Cue
 from pod_jobs.captions.parsing import read_captions
 from pod_jobs.captions.rules import check as breaches_of
 from pod_jobs.captions.writing import write_srt, write_text, write_vtt
+from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.order_options import FILE
+from pod_jobs.cli.words import harmless
 from pod_jobs.errors import SettingsError
 from pod_jobs.jobs.speech_plan import cue_rules, engine_for, speech_order
 
+ENDINGS = {"vtt": "vtt", "srt": "srt", "text": "txt", "json": "json"}  # format -> ending of the API's address
 WRITERS: dict[str, Callable[[Sequence[Cue]], str]] = {"vtt": write_vtt, "srt": write_srt, "text": write_text}
 
 
@@ -66,7 +70,48 @@ def transcribe(file: Path, language: str, translate: bool, term: tuple[str, ...]
 
 @click.group()
 def captions() -> None:
-    """Check caption files."""
+    """Check caption files, give them to a video, and get its own."""
+
+
+@captions.command("import", cls=InstanceCommand)
+@click.argument("video_id", type=int, metavar="ID")
+@click.argument("file", type=FILE)
+@click.option("--language", required=True, metavar="CODE", help="The language of the captions, for instance fr.")
+@click.option("--label", default="", help="Tells them from other captions in the same language.")
+@click.option("--json", "as_json", is_flag=True, help="The JSON object of the REST API.")
+def import_captions(video_id: int, file: Path, language: str, label: str, as_json: bool) -> None:
+    """Give FILE (WebVTT or SubRip) to the video ID as its captions; the same language and label get a new version."""
+    query = {"language": language, "label": label}
+    answer = Api(load_settings()).call("POST", f"/videos/{video_id}/captions", params=query, data=file.read_bytes())
+    track: dict[str, Any] = answer.json()
+    if as_json:
+        echo_json(track)
+        return
+    click.echo(f"track {track['id']}, {track['language']}, version {track['version']}")
+    for remark in track["remarks"]:
+        where = f"line {remark['line']}: " if remark["line"] else ""
+        click.echo(harmless(where + remark["sentence"]))
+
+
+@captions.command("export", cls=InstanceCommand)
+@click.argument("video_id", type=int, metavar="ID")
+@click.option("--language", metavar="CODE", help="Which captions, where the video has several.")
+@click.option("--track", "number", type=int, help="Which captions, where a language has several.")
+@click.option(
+    "--format", "form", type=click.Choice(tuple(ENDINGS)), default="vtt", show_default=True, help="json: with words."
+)
+@click.option("--source-times", is_flag=True, help="Times of the uploaded recording, not of what is published of it.")
+def export_captions(video_id: int, language: str | None, number: int | None, form: str, source_times: bool) -> None:
+    """Print captions of the video ID."""
+    api = Api(load_settings())
+    tracks = api.get(f"/videos/{video_id}/captions")["captions"]
+    chosen = [one for one in tracks if language in (None, one["language"]) and number in (None, one["id"])]
+    if len(chosen) != 1:
+        known = "; ".join(f"track {one['id']}: {one['language']} {one['label']} ({one['origin']})" for one in tracks)
+        what = "choose one with --language or --track" if chosen else "there are no such captions"
+        raise click.UsageError(harmless(f"{what}. There are: {known or 'none'}"))
+    path = f"/videos/{video_id}/captions/{chosen[0]['id']}/file.{ENDINGS[form]}"
+    click.echo(api.call("GET", path, params={"as": "source"} if source_times else {}).content.decode(), nl=False)
 
 
 @captions.command(cls=InstanceCommand)

@@ -223,13 +223,15 @@ def _wanted(settings: Settings, order: Order) -> "SpeechOrder":
 
 
 def prepare_transcribe(settings: Settings) -> None:
-    """Find the models and compare their sums before the first job. Without the extra there is nothing to prepare: its jobs end
-    with a sentence, and the queue's other jobs run. Errors: SettingsError."""
+    """Find the models and compare their sums before the first job. A fault is logged and stops nothing: each task that needs the
+    model says it to people and waits for another host or a correction, and the tasks of other models run."""
     from pod_jobs.speech.models import is_installed
 
-    if is_installed():
-        for one in settings.speech.model:
+    for one in settings.speech.model if is_installed() else ():
+        try:
             model_folder(settings, one.language)
+        except SettingsError as error:
+            log.error("speech.model %s: %s", one.language, error.reason)
 
 
 def read_order(settings: Settings, template: str, document: Any) -> NewTask:

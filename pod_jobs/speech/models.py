@@ -9,6 +9,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -63,6 +64,18 @@ def find_model(choice: ModelChoice, cache: Path) -> Path:
         raise SettingsError("the extra `speech` is not installed", code="speech-not-installed")
     if not choice.path:
         return _bundled(cache)
+    return _folder_of(choice)
+
+
+def name_of(choice: ModelChoice) -> str:
+    """What `find_model` would find, without joining the bundled one. Errors: SettingsError, as there."""
+    if choice.path:
+        return _folder_of(choice).name
+    _parts()
+    return f"whisper-{BUNDLED}"
+
+
+def _folder_of(choice: ModelChoice) -> Path:
     folder = Path(choice.path)
     if not (folder / WEIGHTS).is_file():
         raise SettingsError(f"{folder}: there is no {WEIGHTS}", code="speech-no-model", name=folder.name)
@@ -72,25 +85,22 @@ def find_model(choice: ModelChoice, cache: Path) -> Path:
 
 
 def open_engine(folder: Path, threads: int) -> Engine:
-    """The model in `folder`. Errors: SettingsError when it is not there, cannot be read or finds no memory."""
+    """The model in `folder`. Errors: SettingsError when it is not there or cannot be read; FfmpegKilled when there is no memory
+    for it."""
     from pod_jobs.speech.whisper import Whisper  # the extra `speech` may not be installed
 
     return Whisper(folder, threads)
 
 
-def good_for(folder: Path) -> str:
-    """In words, for the doctor; "" when the name tells nothing."""
-    name = folder.name.lower()
-    return next((words for part, words in reversed(GOOD_FOR.items()) if part in name), "")
+def good_for(name: str) -> str:
+    """What a model of this name is good for, in words, for the doctor; "" when the name tells nothing."""
+    return next((words for part, words in reversed(GOOD_FOR.items()) if part in name.lower()), "")
 
 
 def _bundled(cache: Path) -> Path:
     folder = cache / f"whisper-{BUNDLED}"
     target = folder / WEIGHTS
-    try:
-        parts = [files(package).joinpath("data") for package in PARTS]
-    except ModuleNotFoundError as error:
-        raise SettingsError(str(error), code="speech-not-installed") from error
+    parts = _parts()
     folder.mkdir(parents=True, exist_ok=True)
     if not target.is_file() or _known_sum(target) != BUNDLED_SHA256:
         _join([Path(str(part)) / f"{WEIGHTS}.part{number}" for number, part in enumerate(parts, 1)], target)
@@ -99,6 +109,14 @@ def _bundled(cache: Path) -> Path:
         if not (folder / name).is_file() or (folder / name).stat().st_size != len(content):
             _write(folder / name, content)
     return folder
+
+
+def _parts() -> list[Traversable]:
+    """The data of the two packages. Errors: SettingsError when they are not installed."""
+    try:
+        return [files(package).joinpath("data") for package in PARTS]
+    except ModuleNotFoundError as error:
+        raise SettingsError(str(error), code="speech-not-installed") from error
 
 
 def _join(parts: list[Path], target: Path) -> None:

@@ -34,15 +34,16 @@ class Whisper:
     """One model, loaded once."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        """Errors: SettingsError."""
+        """Errors: SettingsError; FfmpegKilled when there is no memory."""
         self.name = folder.name
         try:
             self._model = WhisperModel(
                 str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
             )
         except (RuntimeError, ValueError, OSError, MemoryError) as error:
-            code = "speech-no-memory" if _is_lack_of_memory(error) else "speech-model-unreadable"
-            raise SettingsError(f"{folder}: {error}", code=code, name=folder.name) from error
+            if _is_lack_of_memory(error):
+                raise FfmpegKilled(f"{folder}: {error}", code="speech-no-memory") from error
+            raise SettingsError(f"{folder}: {error}", code="speech-model-unreadable", name=folder.name) from error
         self.languages = frozenset(self._model.supported_languages)
         self.can_translate = self._model.model.is_multilingual and not any(
             word in self.name for word in ("turbo", "distil")

@@ -213,3 +213,32 @@ def test_encode_and_probe_need_no_instance(tmp_path: Path, clip: Path) -> None:
 def _task(instance: Instance, video_id: int) -> dict[str, object]:
     task: dict[str, object] = json.loads(pod_jobs(instance, "show", str(video_id), "--json").stdout)["task"]
     return task
+
+
+def test_captions_come_in_and_go_out(instance: Instance, clip: Path) -> None:
+    video = json.loads(pod_jobs(instance, "submit", str(clip), "--json").stdout)
+    file = clip.with_name("été.srt")
+    file.write_bytes("1\n00:00:01,000 --> 00:00:02,500\n<font>L’été</font>\n".encode("cp1252"))
+    number = str(video["id"])
+    none = pod_jobs(instance, "captions", "export", number)
+    assert none.returncode == 2 and "There are: none" in none.stderr
+    done = pod_jobs(instance, "captions", "import", number, str(file), "--language", "fra")
+    assert done.returncode == 0, done.stderr
+    track, *remarks = done.stdout.splitlines()
+    assert track.endswith(", fr, version 1") and any("windows-1252" in remark for remark in remarks)
+    again = json.loads(pod_jobs(instance, "captions", "import", number, str(file), "--language", "fr", "--json").stdout)
+    assert again["version"] == 2
+    vtt = pod_jobs(instance, "captions", "export", number)
+    assert vtt.stdout == "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nL’été\n", vtt.stderr
+    srt = pod_jobs(instance, "captions", "export", number, "--format", "srt", "--source-times").stdout
+    assert srt == "1\n00:00:01,000 --> 00:00:02,500\nL’été\n"
+    assert pod_jobs(instance, "captions", "export", number, "--format", "text").stdout == "L’été\n"
+    words = json.loads(pod_jobs(instance, "captions", "export", number, "--format", "json").stdout)
+    assert (words["language"], words["cues"][0]["text"]) == ("fr", "L’été")
+    other = ("--language", "fr", "--label", "other")
+    assert pod_jobs(instance, "captions", "import", number, str(file), *other).returncode == 0
+    several = pod_jobs(instance, "captions", "export", number, "--language", "fr")
+    assert several.returncode == 2 and "choose one with --language or --track" in several.stderr
+    file.write_text("1\n00:00:02,000 --> 00:00:01,000\nBackward\n")
+    bad = pod_jobs(instance, "captions", "import", number, str(file), "--language", "fr")
+    assert bad.returncode == 1 and "line 2: captions-backward" in bad.stderr

@@ -205,7 +205,7 @@ def _wait_again(task: Task, report: Report, now: datetime) -> None:
     task.queued_at = now
     task.losses = 0
     if report.outcome == "retry":
-        task.failures += report.error_code == FfmpegKilled.code
+        task.failures += report.error_code in FfmpegKilled.codes
         task.retry_at = now + timedelta(seconds=report.retry_in_s or 0)
         task.error_code, task.error_facts, task.error_reason = (
             report.error_code,

@@ -19,6 +19,7 @@ CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "free space": host.check_space,
     "ffmpeg": host.check_ffmpeg,
     "browser files": host.check_browser_files,
+    "speech": host.check_speech,
     "database": services.check_database,
     "key-value server": services.check_key_value_server,
     "workers": services.check_workers,

@@ -86,6 +86,25 @@ def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
         yield Finding("sandbox", "ok", "none, as set" if tools.sandbox.kind == "none" else "bubblewrap")
 
 
+def check_speech(settings: Settings) -> Iterator[Finding]:
+    """Check the speech models of the settings, and say what each is good for. The extra `speech` may be missing."""
+    from pod_jobs.speech import models  # here, because most workers never need it
+
+    if not models.is_installed():
+        state: State = "warning" if settings.speech.automatic else "ok"
+        yield Finding("speech", state, "not installed: nothing is transcribed", "./run up --with-speech")
+        return
+    for one in settings.speech.model:
+        choice, whom = models.ModelChoice(one.path, one.sha256), one.language.replace("*", "other languages")
+        try:
+            name = models.name_of(choice)
+        except PodJobsError as error:
+            yield Finding("speech", "fault", f"{whom}: {error.reason}", "[[speech.model]] in settings.toml")
+            continue
+        good_for = models.good_for(name) or "unknown quality: its folder's name tells nothing"
+        yield Finding("speech", "ok", f"{whom}: {name}: {good_for}")
+
+
 def check_browser_files(_settings: Settings) -> Iterator[Finding]:
     """Check that the packages of package.json are installed."""
     wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]

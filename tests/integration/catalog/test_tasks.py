@@ -228,11 +228,14 @@ def test_twenty_workers_start_one_task_and_attempts_stay_numbered(task: Task, ca
     assert [attempt.outcome for attempt in attempts].count(None) == 1
 
 
-def test_a_report_that_comes_twice_counts_once(task: Task) -> None:
+@pytest.mark.parametrize(
+    ("code", "failures"), [("encode-killed", 1), ("speech-no-memory", 1), ("service-unavailable", 0)]
+)
+def test_a_report_that_comes_twice_counts_once(task: Task, code: str, failures: int) -> None:
     start(task)
     for _ in range(2):
-        report(task, "retry", error_code="encode-killed", retry_in_s=5)
-    assert (tasks.get(task.id).failures, tasks.get(task.id).state) == (1, "waiting")
+        report(task, "retry", error_code=code, retry_in_s=5)
+    assert (tasks.get(task.id).failures, tasks.get(task.id).state) == (failures, "waiting")
 
 
 def test_a_start_whose_answer_got_lost_is_no_lost_worker(task: Task) -> None:

@@ -1,5 +1,6 @@
 """The doctor on real services with faults."""
 
+import hashlib
 import json
 import shlex
 import subprocess
@@ -23,6 +24,7 @@ from pod_jobs.instance.prepare import prepare
 from pod_jobs.jobs.encode import prepare_encode
 from pod_jobs.media.process.tools import find_tools
 from pod_jobs.settings import Settings, load
+from pod_jobs.speech.models import is_installed
 from pod_jobs.web.app import create_app
 from tests.servers import KeyValueServer, need, short_folder, wait_until
 
@@ -330,3 +332,27 @@ def test_a_key_value_server_of_another_instance_is_refused(
     prepare(second)
     with pytest.raises(SettingsError, match="belongs to another instance"):
         prepare(settings)
+
+
+def test_which_speech_models_run_and_what_they_are_good_for(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(is_installed(), "the extra `speech` (./run up --with-speech)")
+    base = state(settings, "speech")
+    assert (base.state, base.text[:45]) == ("ok", "other languages: whisper-base: a first draft ")
+    folder = tmp_path / "whisper-large-v3"
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(b"weights")
+    right = hashlib.sha256(b"weights").hexdigest()
+
+    def told(**model: str) -> Finding:
+        return state(changed(settings, speech={"model": [{"language": "fr", **model}]}), "speech")
+
+    assert (told(path=str(folder), sha256=right).state, "best" in told(path=str(folder)).text) == ("ok", True)
+    wrong, gone = told(path=str(folder), sha256="0" * 64), told(path=str(tmp_path / "gone"))
+    assert (wrong.state, gone.state) == ("fault", "fault")
+    assert f"sha256 {right}" in wrong.text and "there is no model.bin" in gone.text
+    assert gone.remedy == "[[speech.model]] in settings.toml"
+    monkeypatch.setattr("pod_jobs.speech.models.find_spec", lambda name: None)
+    assert (state(settings, "speech").state, state(settings, "speech").remedy) == ("ok", "./run up --with-speech")
+    assert state(changed(settings, speech={"automatic": True}), "speech").state == "warning"

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,9 @@ import pytest
 from redis import Redis
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, Cancelled, Interrupted, SettingsError
+from pod_jobs.errors import BadSource, Cancelled, FfmpegKilled, Interrupted, SettingsError
 from pod_jobs.jobs.table import JOB_TYPES
-from pod_jobs.jobs.transcribe import read_order, run_transcribe
+from pod_jobs.jobs.transcribe import prepare_transcribe, read_order, run_transcribe
 from pod_jobs.settings import Settings
 from pod_jobs.settings.speech import ModelSettings
 from pod_jobs.speech.models import ModelChoice, find_model, is_installed
@@ -32,8 +33,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def settings(settings: Settings, model: str) -> Settings:
-    speech = settings.speech.model_copy(update={"model": (ModelSettings(language="*", path=model),)})
-    return settings.model_copy(update={"speech": speech})
+    return with_model(settings, path=model)
 
 
 @pytest.fixture
@@ -158,6 +158,75 @@ def test_no_sound_at_all(settings: Settings, source: Path) -> None:
     with pytest.raises(BadSource) as caught:
         run(settings, order())
     assert caught.value.code == "source-no-sound"
+
+
+MUSIC = "sine=440:d=8[a];sine=554:d=8[b];sine=659:d=8[c];[a][b][c]amix=inputs=3,tremolo=f=4:d=0.8"
+
+
+def test_music_alone(settings: Settings, source: Path) -> None:
+    need(is_installed(), "the extra `speech` (./run up --with-speech)")
+    silence(source, MUSIC, "-c:a", "pcm_s16le")
+    result = run(settings, order())
+    assert (cues(settings, result)["cues"], result["infos"]["language"]) == ([], "")
+
+
+@pytest.mark.usefixtures("speech")
+def test_what_the_model_cannot_is_said_and_not_tried_again(settings: Settings, tmp_path: Path, model: str) -> None:
+    with pytest.raises(BadSource) as unknown:
+        run(settings, order(language="aa"))
+    assert (unknown.value.code, unknown.value.facts) == ("speech-language", {"name": "aa"})
+    (tmp_path / "large-v3-turbo").symlink_to(model)
+    with pytest.raises(BadSource) as turbo:
+        run(with_model(settings, path=str(tmp_path / "large-v3-turbo")), order(translate=True))
+    assert turbo.value.code == "speech-no-translation"
+
+
+def with_model(settings: Settings, **model: str) -> Settings:
+    speech = settings.speech.model_copy(update={"model": (ModelSettings(language="*", **model),)})
+    return settings.model_copy(update={"speech": speech})
+
+
+@pytest.mark.usefixtures("speech")
+def test_a_model_that_is_not_there_or_another_one_waits_for_another_host(
+    settings: Settings, tmp_path: Path, model: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/model.bin").write_bytes(b"x")
+    faults = {
+        "speech-no-model": {"path": str(tmp_path / "gone")},
+        "speech-model-changed": {"path": model, "sha256": "0" * 64},
+        "speech-model-unreadable": {"path": str(tmp_path / "broken")},
+    }
+    for code, fault in faults.items():
+        with pytest.raises(SettingsError) as caught:
+            run(with_model(settings, **fault), order(language="en"))
+        assert caught.value.code == code
+        assert caught.value.facts["name"] == Path(fault["path"]).name
+    prepare_transcribe(with_model(settings, **faults["speech-no-model"]))
+    assert "there is no model.bin" in caplog.text  # the worker starts all the same
+
+
+NO_MEMORY = """
+import resource, sys
+from pathlib import Path
+from pod_jobs.errors import FfmpegKilled
+from pod_jobs.speech.models import open_engine
+import faster_whisper
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000,) * 2)
+try:
+    open_engine(Path(sys.argv[1]), 1)
+except FfmpegKilled as error:
+    print(error.code)
+"""
+
+
+def test_no_memory_for_the_model_ends_no_process(model: str) -> None:
+    """It is counted, so that a task ends with a sentence after some tries."""
+    need(is_installed(), "the extra `speech` (./run up --with-speech)")
+    done = subprocess.run([sys.executable, "-c", NO_MEMORY, model], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "speech-no-memory\n", done.stderr
+    assert "speech-no-memory" in FfmpegKilled.codes
 
 
 def test_without_the_extra_another_host_may_do_it(
