@@ -101,6 +101,8 @@ SENTENCES: dict[str, str] = {
     "speech-no-memory": "There is not enough memory for the speech model.",
     "speech-too-slow": "The transcription took longer than its limit and was ended.",
     "speech-language": "The speech model does not know the language {name}.",
+    "speech-not-wanted": "No automatic captions are wanted for this video.",
+    "speech-made": "This video has captions from its speech already.",
     "speech-no-translation": "The speech model {name} cannot translate.",
     "encode-failed": "The encoding failed. The video team can see the reason below.",
     "encode-stalled": "The encoding made no more progress and was stopped.",

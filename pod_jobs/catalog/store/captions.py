@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN
+from peewee import JOIN, fn
 
 from pod_jobs.captions.cues import Cue, NewCaptions
 from pod_jobs.captions.documents import cues_from, documents_of
@@ -186,11 +186,24 @@ def forget_draft(track: CaptionTrack, user: User) -> None:
     CaptionDraft.delete().where(CaptionDraft.track == track, CaptionDraft.user == user).execute()
 
 
-def unreviewed(limit: int = 200) -> list[CaptionTrack]:
-    """Tracks that nobody has reviewed, with their videos and owners, the oldest first."""
+def unreviewed(owner: str | None = None, limit: int = 200, after: int = 0) -> list[CaptionTrack]:
+    """Tracks that nobody has reviewed, with their videos and owners, the oldest first; `after` is the id to go on from.
+    `owner`: the name of whose videos, None = everybody's."""
     query = CaptionTrack.select(CaptionTrack, Video, User).join(Video).join(User)
-    query = query.where(CaptionTrack.state != "reviewed", Video.deleted_at.is_null())
-    return list(query.order_by(CaptionTrack.created_at).limit(limit))
+    query = query.where(*_unreviewed(owner), CaptionTrack.id > after)
+    return list(query.order_by(CaptionTrack.id).limit(limit))
+
+
+def unreviewed_by_owner(owner: str | None = None) -> list[tuple[str, int]]:
+    """(name, number of videos with captions that nobody has reviewed), by name."""
+    query = CaptionTrack.select(User.name, fn.COUNT(Video.id.distinct())).join(Video).join(User)
+    rows: Any = query.where(*_unreviewed(owner)).group_by(User.name).order_by(User.name).tuples()
+    return [(str(name), int(count)) for name, count in rows]
+
+
+def _unreviewed(owner: str | None) -> list[Any]:
+    own = [] if owner is None else [User.name == owner]
+    return [CaptionTrack.state != "reviewed", Video.deleted_at.is_null(), *own]
 
 
 def wish_of(video_id: int) -> SpeechWish:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from pod_jobs.web.api import captions, drains, lanes, me, results, tasks, traces, videos, waiting_reports
+from pod_jobs.web.api import captions, drains, lanes, me, results, speech, tasks, traces, videos, waiting_reports
 
 BLUEPRINTS = (
     videos.blueprint,
@@ -12,6 +12,7 @@ BLUEPRINTS = (
     results.blueprint,
     me.blueprint,
     captions.blueprint,
+    speech.blueprint,
     traces.blueprint,
     lanes.blueprint,
 )

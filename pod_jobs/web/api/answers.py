@@ -55,10 +55,11 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_LIMIT
 
 
-def page() -> tuple[int, int | None]:
-    """The arguments ?limit= (1 to 200, by default 50) and ?before= (an id) of a list. Errors: Malformed."""
-    limit, before = _number("limit") or 50, _number("before")
-    return min(max(limit, 1), MAX_LIMIT), before
+def page(start: str = "before") -> tuple[int, int | None]:
+    """The arguments ?limit= (1 to 200, by default 50) and ?before= (an id) of a list; `start` is another name for the latter.
+    Errors: Malformed."""
+    limit, at = _number("limit") or 50, _number(start)
+    return min(max(limit, 1), MAX_LIMIT), at
 
 
 def next_of(rows: list[Any], limit: int) -> int | None:

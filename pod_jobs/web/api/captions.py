@@ -17,12 +17,11 @@ from pod_jobs.captions.rules import Breach, check
 from pod_jobs.captions.writing import write_srt, write_text, write_vtt, write_words
 from pod_jobs.catalog.caption_models import CaptionTrack, CaptionVersion
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import User, Video
+from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import caption_search, captions, users, videos
 from pod_jobs.catalog.store.captions import Change, Conflict
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.jobs.speech_plan import cue_rules
-from pod_jobs.jobs.speech_wish import read_wish
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.planning.cut import Timeline, timeline_of
 from pod_jobs.web.api import answers
@@ -30,7 +29,6 @@ from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.intake import orders
 from pod_jobs.web.site import now, right_media, site
 
 blueprint = Blueprint("api_captions", __name__)
@@ -213,38 +211,6 @@ def peaks(video_id: int, track_id: int) -> ResponseReturnValue:
     return response
 
 
-@blueprint.get("/videos/<int:video_id>/speech")
-@access.needs("see-videos")
-def show_wish(video_id: int) -> ResponseReturnValue:
-    """What people want of the transcription of this video."""
-    videos.get(video_id, require_user())
-    return answers.fresh(captions.wish_document(video_id))
-
-
-@blueprint.put("/videos/<int:video_id>/speech")
-@access.needs("change-videos")
-def set_wish(video_id: int) -> ResponseReturnValue:
-    """{"language": "fr" or "", "glossary": ["Esup-Pod"], "automatic": true, false or null}; an absent field stays as it is.
-
-    With `automatic` false, a running transcription that no person ordered ends."""
-    user = require_user()
-    videos.get_to_change(video_id, user)
-    wish = captions.wish_document(video_id) | read_wish(answers.body())
-    captions.set_wish(video_id, wish)
-    if wish["automatic"] is False:
-        orders.cancel_automatic(user, video_id)
-    users.note(user.name, "speech", f"video {video_id}", now())
-    return captions.wish_document(video_id)
-
-
-@blueprint.get("/captions/unreviewed")
-@access.needs("see-all-videos")
-def unreviewed() -> ResponseReturnValue:
-    """Captions that nobody has reviewed, the oldest first."""
-    found = captions.unreviewed()
-    return answers.fresh({"captions": [{**track_document(one), **_video(one.video)} for one in found]})
-
-
 @blueprint.get("/search")
 @access.needs("see-videos")
 def search() -> ResponseReturnValue:
@@ -327,10 +293,6 @@ def _breach(one: Breach) -> Document:
         "limit": one.limit,
         "warning": one.is_warning,
     }
-
-
-def _video(video: Video) -> Document:
-    return {"video": {"id": video.id, "title": video.title, "owner": video.owner.name}}
 
 
 def _found(one: caption_search.Found) -> Document | None:

@@ -8,7 +8,6 @@ import pytest
 
 from pod_jobs.catalog import models
 from pod_jobs.catalog.models import Video
-from pod_jobs.settings import Settings
 from pod_jobs.web.site import EXTENSION, install
 from tests.integration.web.conftest import CLIP, Caller, Worker
 
@@ -150,7 +149,11 @@ def test_another_s_captions_do_not_exist(callers: dict[str, Caller], track: dict
     for method, end in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/file.vtt"), ("POST", "/review")):
         assert max_(method, path(track) + end, json={"base": 1, "cues": []}).status_code == 404
     assert max_("GET", "/api/v1/search?q=osmose").get_json()["found"] == []
-    assert max_("GET", "/api/v1/captions/unreviewed").status_code == 403
+    assert max_("GET", "/api/v1/captions/unreviewed?owner=léa").get_json() == {
+        "captions": [],
+        "owners": [],
+        "next": None,
+    }
 
 
 def test_what_is_said_is_found(callers: dict[str, Caller], lea: Caller, track: dict[str, Any], video: int) -> None:
@@ -165,6 +168,71 @@ def test_what_is_said_is_found(callers: dict[str, Caller], lea: Caller, track: d
 def test_the_team_sees_what_waits_for_a_review(callers: dict[str, Caller], lea: Caller, track: dict[str, Any]) -> None:
     (waiting,) = callers["tina"]("GET", "/api/v1/captions/unreviewed").get_json()["captions"]
     assert (waiting["id"], waiting["video"]["owner"]) == (track["id"], "léa")
+
+
+def test_unreviewed_captions_by_owner(callers: dict[str, Caller], lea: Caller, track: dict[str, Any]) -> None:
+    for name, languages in (("max", ("fr", "en")), ("léa", ("en",))):
+        video = callers[name].upload()["id"] if name == "max" else track["url"].split("/")[-3]
+        for language in languages:
+            callers[name]("POST", f"/api/v1/videos/{video}/captions?language={language}", data=VTT.encode())
+    team = callers["tina"]
+    listed = team("GET", "/api/v1/captions/unreviewed").get_json()
+    assert listed["owners"] == [{"owner": "léa", "videos": 1}, {"owner": "max", "videos": 1}]
+    assert (len(listed["captions"]), listed["next"]) == (4, None)
+    of_max = team("GET", "/api/v1/captions/unreviewed?owner=max").get_json()["captions"]
+    assert [one["language"] for one in of_max] == ["fr", "en"]
+    assert len(lea("GET", "/api/v1/captions/unreviewed").get_json()["captions"]) == 2
+    first = team("GET", "/api/v1/captions/unreviewed?limit=3").get_json()
+    rest = team("GET", f"/api/v1/captions/unreviewed?limit=3&after={first['next']}").get_json()
+    assert [one["id"] for one in first["captions"] + rest["captions"]] == [one["id"] for one in listed["captions"]]
+    (mine,) = [one for one in of_max if one["language"] == "fr"]
+    assert team("POST", f"{path(mine)}/review", json={"base": 1}).status_code == 200
+    assert len(team("GET", "/api/v1/captions/unreviewed?owner=max").get_json()["captions"]) == 1
+
+
+def test_captions_of_a_selection(callers: dict[str, Caller], lea: Caller, worker: Worker) -> None:
+    """What one video refuses does not keep the others."""
+    plain, unwanted, busy, made = (lea.upload() for _ in range(4))
+    foreign = callers["max"].upload()
+    lea("PUT", f"/api/v1/videos/{unwanted['id']}/speech", json={"automatic": False})
+    assert lea("POST", f"/api/v1/videos/{busy['id']}/transcribe").status_code == 202
+    recognised(worker, lea("POST", f"/api/v1/videos/{made['id']}/transcribe").get_json())
+    numbers = [one["id"] for one in (plain, unwanted, busy, made, foreign, plain)]
+
+    def ordered(caller: Caller, **more: Any) -> tuple[list[int], dict[int, str]]:
+        response = caller("POST", "/api/v1/captions/orders", json={"videos": numbers, **more})
+        assert response.status_code == 202, response.text
+        said = response.get_json()
+        assert all(one["error"]["sentence"] for one in said["refused"])
+        return [one["video"] for one in said["ordered"]], {
+            one["video"]: one["error"]["code"] for one in said["refused"]
+        }
+
+    assert ordered(lea, language="fr") == (
+        [plain["id"]],
+        {
+            unwanted["id"]: "speech-not-wanted",
+            busy["id"]: "refused",
+            made["id"]: "speech-made",
+            foreign["id"]: "not-found",
+        },
+    )
+    (task,) = transcriptions(lea, plain)
+    assert task["options"] == {"language": "fr"}
+    assert ordered(callers["tina"], again=True)[0] == [made["id"], foreign["id"]]
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"videos": []}, {"videos": ["1"]}, {"videos": [1] * 201}, {"videos": [1], "again": 1}]
+)
+def test_a_bad_selection(lea: Caller, said: dict[str, Any]) -> None:
+    assert lea("POST", "/api/v1/captions/orders", json=said).status_code == 400
+
+
+def test_bad_options_refuse_a_whole_selection(lea: Caller, video: int) -> None:
+    response = lea("POST", "/api/v1/captions/orders", json={"videos": [video], "language": "xx"})
+    assert response.status_code == 400
+    assert transcriptions(lea, {"id": video}) == []
 
 
 def test_wishes(lea: Caller, video: int) -> None:
@@ -253,18 +321,19 @@ def test_captions_follow_a_cut_and_credits(lea: Caller, track: dict[str, Any], v
     assert lea("GET", "/api/v1/search?q=osmose").get_json()["found"] == [], "what was cut out cannot be played"
 
 
-def test_what_was_recognised_is_taken_in_with_the_report(
-    lea: Caller, worker: Worker, settings: Settings, video: int
-) -> None:
-    task = lea("POST", f"/api/v1/videos/{video}/transcribe", json={"language": "fr"}).get_json()
+def recognised(worker: Worker, task: dict[str, Any]) -> dict[str, Any]:
+    """The order of a transcription that a worker has done and reported."""
     order = worker.start(task)
-    folder = f"{order['folder']}/transcribe-{order['task']}-g1"
-    (settings.media_folder / folder).mkdir()
     spoken = {"language": "fr", "translated": False, "needs_check": True, "model": "base", "cues": CUES}
-    (settings.media_folder / folder / "captions.json").write_text(json.dumps(spoken))
-    (settings.media_folder / folder / "peaks.bin").write_bytes(b"abc")
-    result = {"folder": folder, "outputs": [], "captions": True, "infos": {"captions": 1}}
+    worker.write(order, {"captions.json": json.dumps(spoken).encode(), "peaks.bin": b"abc"})
+    result = {"folder": worker.folder(order), "outputs": [], "captions": True, "infos": {"captions": 1}}
     worker.report(order, "done", result=result)
+    return order
+
+
+def test_what_was_recognised_is_taken_in_with_the_report(lea: Caller, worker: Worker, video: int) -> None:
+    task = lea("POST", f"/api/v1/videos/{video}/transcribe", json={"language": "fr"}).get_json()
+    order = recognised(worker, task)
     (found,) = lea("GET", f"/api/v1/videos/{video}/captions").get_json()["captions"]
     assert (found["state"], found["origin"], found["needs_check"], found["model"]) == (
         "automatic",

@@ -1,0 +1,101 @@
+"""/videos/…/speech: what is wanted of a recording's speech; /captions: orders for many videos, and what waits for a review."""
+
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from pod_jobs.catalog.models import User, Video
+from pod_jobs.catalog.store import captions, users, videos
+from pod_jobs.errors import Malformed, PodJobsError, Refused
+from pod_jobs.jobs.speech_wish import read_wish
+from pod_jobs.web.api import answers
+from pod_jobs.web.api.captions import track_document
+from pod_jobs.web.guards import access
+from pod_jobs.web.guards.access import require_user
+from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.intake import orders
+from pod_jobs.web.site import now
+
+blueprint = Blueprint("api_speech", __name__)
+
+MOST_AT_ONCE = 200  # videos of one order
+
+
+@blueprint.get("/videos/<int:video_id>/speech")
+@access.needs("see-videos")
+def show_wish(video_id: int) -> ResponseReturnValue:
+    """What people want of the transcription of this video."""
+    videos.get(video_id, require_user())
+    return answers.fresh(captions.wish_document(video_id))
+
+
+@blueprint.put("/videos/<int:video_id>/speech")
+@access.needs("change-videos")
+def set_wish(video_id: int) -> ResponseReturnValue:
+    """{"language": "fr" or "", "glossary": ["Esup-Pod"], "automatic": true, false or null}; an absent field stays as it is.
+
+    With `automatic` false, a running transcription that no person ordered ends."""
+    user = require_user()
+    videos.get_to_change(video_id, user)
+    wish = captions.wish_document(video_id) | read_wish(answers.body())
+    captions.set_wish(video_id, wish)
+    if wish["automatic"] is False:
+        orders.cancel_automatic(user, video_id)
+    users.note(user.name, "speech", f"video {video_id}", now())
+    return captions.wish_document(video_id)
+
+
+@blueprint.post("/captions/orders")
+@access.needs("change-videos")
+def order_many() -> ResponseReturnValue:
+    """{"videos": [3, 4], "again": false} and the options of a transcription: one for each of these videos.
+
+    What one video refuses does not keep the others: the answer has a list of each. Left out are videos that want no automatic
+    captions, and without `again` those that have captions from their speech."""
+    user, said = require_user(), answers.body()
+    numbers, again = answers.field(said, "videos", list), said.get("again", False)
+    if not 0 < len(numbers) <= MOST_AT_ONCE or not all(map(answers.is_count, numbers)) or not isinstance(again, bool):
+        raise Malformed(f"videos: 1 to {MOST_AT_ONCE} numbers are needed; again: true or false")
+    options = {name: value for name, value in said.items() if name not in ("videos", "again")}
+    ordered, refused = [], []
+    for number in dict.fromkeys(numbers):
+        try:
+            _check_wanted(user, number, again=again)
+            task = orders.order(user, number, "transcribe", options)
+            ordered.append({"video": number, "task": task.id})
+        except Malformed:
+            raise  # the options, which are the same for each
+        except PodJobsError as error:
+            told = {"code": error.code, "sentence": translated(error.code, error.facts), "reason": error.reason}
+            refused.append({"video": number, "error": told})
+    return {"ordered": ordered, "refused": refused}, 202
+
+
+def _check_wanted(user: User, video_id: int, *, again: bool) -> None:
+    """Errors: NotFound, Forbidden; Refused."""
+    videos.get_to_change(video_id, user)
+    if captions.wish_of(video_id).automatic is False:
+        raise Refused(f"video {video_id} wants no automatic captions", code="speech-not-wanted")
+    if not again and any(track.origin == "speech" for track in captions.tracks_of([video_id])[video_id]):
+        raise Refused(f"video {video_id} has captions from its speech", code="speech-made")
+
+
+@blueprint.get("/captions/unreviewed")
+@access.needs("see-videos")
+def unreviewed() -> ResponseReturnValue:
+    """Captions that nobody has reviewed, the oldest first: of one's own videos; for the team, of everybody's or ?owner='s.
+
+    `owners` counts the videos of each person. ?limit= and ?after= (a `next`) go on."""
+    user = require_user()
+    whose = None if access.may("see-all-videos") else user.name
+    limit, after = answers.page("after")
+    owner = whose or request.args.get("owner") or None
+    found = captions.unreviewed(owner, limit, after or 0)
+    listed = [{**track_document(one), **_video(one.video)} for one in found]
+    owners = [{"owner": name, "videos": count} for name, count in captions.unreviewed_by_owner(whose)]
+    return answers.fresh({"captions": listed, "owners": owners, "next": answers.next_of(found, limit)})
+
+
+def _video(video: Video) -> dict[str, Any]:
+    return {"video": {"id": video.id, "title": video.title, "owner": video.owner.name}}
