@@ -43,6 +43,18 @@ def test_its_routes_are_the_apps_routes(app: Flask, description: dict[str, Any])
     assert served == described
 
 
+def test_no_comma_cuts_a_description_off(description: dict[str, Any]) -> None:
+    """In {description: one, two} YAML takes "two" for another key, without a value."""
+
+    def cut_off(node: Any) -> Iterator[str]:
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+            if isinstance(key, str) and value is None:
+                yield key
+            yield from cut_off(value)
+
+    assert list(cut_off(description)) == []
+
+
 def test_every_reference_leads_somewhere(description: dict[str, Any]) -> None:
     def references(node: Any) -> Iterator[str]:
         for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
