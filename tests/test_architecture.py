@@ -61,7 +61,7 @@ FLOORS = {
         "workforce dead_workers snapshot gate",
         "queue drains",
         "rq_classes",
-        "job_type connection speech_plan speech_wish keys",
+        "job_type connection speech_plan speech_wish keys forecast",
     ),
     "pod_jobs.catalog": (
         "store client",

@@ -165,6 +165,9 @@ class Task(Table):
     error_facts = JsonField(default=dict)
     error_reason = TextField(null=True)
 
+    class Meta:
+        indexes = ((("state", "ended_at"), False), (("error_code", "ended_at"), False))
+
 
 class Attempt(Table):
     """One try of a run by one worker."""

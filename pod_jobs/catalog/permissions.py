@@ -19,6 +19,7 @@ Permission = Literal[
     "steer-system-tasks",  # cancel and repeat them
     "see-reports",  # reports that have not reached the catalog yet
     "steer-reports",  # send them at once
+    "see-team-pages",  # the pages that a video team works in: overview, tasks, errors, machines
     "see-workers",  # list workers, their jobs, and those that are drained
     "steer-workers",  # drain them, let them take jobs again
     "see-traces",  # lanes, labels, dead letters; attempts at any video, also at a deleted one
@@ -42,6 +43,7 @@ _TEAM: frozenset[Permission] = _PERSON | {
     "steer-system-tasks",
     "see-reports",
     "steer-reports",
+    "see-team-pages",
     "see-workers",
     "steer-workers",
     "see-traces",

@@ -19,6 +19,7 @@ NODE_MODULES = ROOT / "node_modules"
 VENDOR = {
     "hls.js/hls.min.mjs": "hls.js/dist/hls.min.mjs",
     "hls.js/hls.worker.js": "hls.js/dist/hls.worker.js",
+    "htmx.org/htmx.min.js": "htmx.org/dist/htmx.min.js",
     "tus-js-client/tus.min.js": "tus-js-client/dist/tus.min.js",
 }
 

@@ -230,7 +230,7 @@ def test_a_lecturer_sees_only_own_videos(chromium: Browser, site: Site, clip: Pa
         page.goto("/")
         page.get_by_label("Choose files").set_input_files(clip)
         expect(page.locator(".row")).to_have_count(1)
-        expect(page.get_by_role("link", name="Jobs", exact=True)).to_have_count(0)
+        expect(page.get_by_role("link", name="Team", exact=True)).to_have_count(0)
         page.goto(f"/videos/{foreign}")
         expect(page.get_by_role("heading", name="This page or object does not exist.")).to_be_visible()
         faults.forgive("status of 404")

@@ -1,0 +1,131 @@
+"""What all pages of the team share: how they are rendered, the notices above them, and words for times and sizes."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from flask import Blueprint, Response, make_response, render_template, request
+from flask_babel import get_locale
+from flask_wtf.csrf import generate_csrf
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.models import Drain
+from pod_jobs.catalog.store import drains
+from pod_jobs.jobs import workforce
+from pod_jobs.jobs.job_type import words_of
+from pod_jobs.settings import QUEUES
+from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.intake import received_files
+from pod_jobs.web.site import now, site
+
+blueprint = Blueprint("team", __name__)
+
+EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
+
+
+def page(template: str, **values: Any) -> Response:
+    """The answer with `template`, or only its block `live` when htmx asks for that. An unchanged part is answered by 304."""
+    if not wants_part():
+        response = make_response(render_template(template, **values))
+        response.headers["Vary"] = "HX-Request"
+        return response
+    part = render_template(template, only_live=True, **values)
+    response = make_response(part)
+    response.headers["Vary"] = "HX-Request"
+    same = part.replace(generate_csrf(), "")  # it is signed anew each second
+    response.set_etag(hashlib.sha256(same.encode()).hexdigest()[:32])
+    response.make_conditional(request)
+    return response
+
+
+def wants_part() -> bool:
+    """Does htmx ask for the moving part of the page?"""
+    return request.headers.get("HX-Request") == "true"
+
+
+@blueprint.app_template_global()
+def team_notices() -> Sequence[Drain]:
+    """The drains, which every page of the team shows."""
+    return drains.list_drains()
+
+
+def workers() -> list[dict[str, Any]] | None:
+    """As workforce.list_workers; None while Redis is away."""
+    try:
+        return workforce.list_workers(site().redis, QUEUES)
+    except RedisError:
+        return None
+
+
+def yesterday_evening(at: datetime) -> datetime:
+    """Yesterday at 18:00 in the time zone of this host."""
+    return datetime.combine(at.astimezone().date() - timedelta(days=1), EVENING).astimezone()
+
+
+def midnights(at: datetime, days: int) -> list[datetime]:
+    """The beginnings of the last `days` days, today included, and of tomorrow, in the time zone of this host."""
+    today = at.astimezone().date()
+    return [
+        datetime.combine(today - timedelta(days=days - 1 - number), time()).astimezone() for number in range(days + 1)
+    ]
+
+
+@blueprint.app_template_filter()
+def moment(value: datetime) -> str:
+    """When something happened or will, in the time zone of this host: "14:05" for today, else "27 Nov, 14:05"."""
+    local = value.astimezone()
+    clock = format_time(local, "short", locale=_locale())
+    if local.date() == now().astimezone().date():
+        return clock
+    day = format_date(local, "d MMM" if local.year == now().astimezone().year else "d MMM y", locale=_locale())
+    return f"{day}, {clock}"
+
+
+@blueprint.app_template_filter()
+def exact(value: datetime) -> str:
+    """With seconds and the name of the time zone."""
+    return format_datetime(value.astimezone(), "d MMMM y, HH:mm:ss z", locale=_locale())
+
+
+@blueprint.app_template_filter()
+def short_day(value: datetime) -> str:
+    """ "27 Nov" """
+    return format_date(value.astimezone(), "d MMM", locale=_locale())
+
+
+@blueprint.app_template_filter()
+def span(seconds: float) -> str:
+    """ "4 min", "2 hr" """
+    return format_timedelta(timedelta(seconds=max(1, round(seconds))), threshold=1.5, format="short", locale=_locale())
+
+
+@blueprint.app_template_filter()
+def since(value: datetime) -> str:
+    """How long ago that was: "18 min"."""
+    return span((now() - value).total_seconds())
+
+
+@blueprint.app_template_filter()
+def size(count: float) -> str:
+    """With three figures: "412 GB"."""
+    return received_files.in_words(float(f"{count:.3g}"))
+
+
+@blueprint.app_template_filter()
+def error_sentence(code: str, facts: dict[str, str]) -> str:
+    """The sentence of an error in the language of the page."""
+    return translated(code, facts)
+
+
+@blueprint.app_template_global()
+def kind_words(kind: str) -> dict[str, Any]:
+    """The words of a job type in the language of the page."""
+    return words_of(site().job_types, kind).in_language(str(get_locale() or "en"))
+
+
+def _locale() -> str:
+    """Plain "en" is American: 11/28/26, 2:05 PM."""
+    language = str(get_locale() or "en")
+    return "en_GB" if language == "en" else language

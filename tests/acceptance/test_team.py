@@ -1,0 +1,85 @@
+"""The team's pages in a browser: looks, accessibility, refreshing, and without scripts."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pod_jobs.settings import ROOT
+from tests.acceptance.browser import sign_in, visitor
+from tests.acceptance.site import Outputs, Site, StandIn
+from tests.acceptance.test_looks import EVERY_VIEW, SHOTS, keep_picture, nameless
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = {1280: 1280, 390: 360}
+VIEWS = (
+    [(theme, WIDTHS[width], language) for theme, width, language in EVERY_VIEW]
+    if SHOTS
+    else [
+        ("light", 1280, "en-GB"),
+        ("dark", 360, "fr-FR"),
+    ]
+)
+PAGES = {"overview": "/team"}
+
+
+@pytest.fixture(scope="module")
+def working_day(site: Site, outputs: Outputs, clip: Path) -> dict[str, int]:
+    """Name -> video: one runs, three failed, of which two for the same reason, some wait."""
+    titles = ("Cours 3 – Thermodynamique (amphi B)", "TD 7 <i>Algèbre</i>", "محاضرة 🎓", "Séminaire " * 15, "Cours 4")
+    running, killed, killed_too, damaged, _ = videos = [site.upload(f"{title}.mp4", clip) for title in titles]
+    for video in (killed, killed_too):
+        StandIn(site, video, outputs).end("error", error_code="encode-killed", reason="ffmpeg: killed by signal 9")
+    StandIn(site, damaged, outputs).end("error", error_code="source-damaged", reason="no frame could be read")
+    StandIn(site, running, outputs).say(0.63)
+    return dict(zip(("running", "killed", "killed too", "damaged", "waiting"), videos, strict=True))
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page: rule and element."""
+    page.evaluate(AXE.read_text())
+    found: list[str] = page.evaluate(
+        "axe.run().then(({violations}) => violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html}`)))"
+    )
+    return found
+
+
+@pytest.mark.parametrize(("theme", "width", "language"), VIEWS)
+def test_pages_fit_and_axe_finds_nothing(
+    chromium: Browser, site: Site, working_day: dict[str, int], theme: str, width: int, language: str
+) -> None:
+    site.api("POST", "drains", json={"scope": "host", "name": "enc3", "why": "disk swap"})
+    options = {"viewport": {"width": width, "height": 844}, "color_scheme": theme, "locale": language}
+    with visitor(chromium, site, **options) as (_, page, _):
+        sign_in(page)
+        for name, path in PAGES.items():
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+            header = page.locator(".top-inner")
+            assert header.evaluate("inner => inner.scrollWidth <= inner.clientWidth"), "the header is too wide"
+            assert nameless(page) == []
+            assert violations(page) == [], name
+            keep_picture(page, f"team-{name}-{theme}-{width}-{language[:2]}")
+
+
+def test_the_overview_refreshes_itself_and_keeps_what_is_open(
+    chromium: Browser, site: Site, working_day: dict[str, int], clip: Path
+) -> None:
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto("/team")
+        page.locator("main summary").click()
+        waiting = page.locator(".tile", has_text="Waiting").locator(".tile-figure")
+        before = int(waiting.text_content() or "")
+        site.upload("One more.mp4", clip)
+        expect(waiting).to_have_text(str(before + 1), timeout=15_000)
+        expect(page.locator("main details")).to_have_attribute("open", "")
+
+
+def test_the_overview_can_be_read_without_scripts(chromium: Browser, site: Site, working_day: dict[str, int]) -> None:
+    with visitor(chromium, site, java_script_enabled=False) as (_, page, _):
+        sign_in(page)
+        page.goto("/team")
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(page.get_by_text("The system stopped the encoding, perhaps for lack of memory.")).to_be_visible()
+        expect(page.get_by_text("need JavaScript")).to_have_count(0)

@@ -1,0 +1,119 @@
+"""The team's pages as the server renders them: for whom, and with what on them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.store import overview
+from pod_jobs.jobs import forecast
+from pod_jobs.web.site import now
+from tests.integration.web.conftest import Browser, Caller, Worker
+
+
+def failed(lea: Caller, worker: Worker, code: str = "encode-killed", name: str = "Cours.mp4") -> dict[str, Any]:
+    """A video whose encoding failed. Returns its task."""
+    task = lea.upload(name=name)["task"]
+    order = worker.start(task)
+    worker.report(order, "error", error_code=code, reason="killed by signal 9")
+    return task
+
+
+def test_a_failure_that_was_made_good_is_none_any_more(lea: Caller, worker: Worker, catalog: None) -> None:
+    since = now() - timedelta(hours=1)
+    task = failed(lea, worker)
+    (group,) = overview.failures_since(since)
+    assert (group.kind, group.code, group.count, group.hosts) == ("encode", "encode-killed", 1, ("host",))
+    assert group.is_new and group.latest_task == task["id"]
+    assert overview.failures_since(now()) == []
+    response = lea("POST", f"/api/v1/videos/{task['video']}/encode", json={})
+    assert response.status_code in (200, 201, 202), response.text
+    assert overview.failures_since(since) == []
+
+
+def test_an_error_that_was_seen_before_is_not_new(lea: Caller, worker: Worker, catalog: None) -> None:
+    old = failed(lea, worker)
+    Task.update(ended_at=now() - timedelta(days=3)).where(Task.id == old["id"]).execute()
+    failed(lea, worker, name="Second.mp4")
+    failed(lea, worker, name="Third.mp4", code="source-damaged")
+    groups = overview.failures_since(now() - timedelta(hours=1))
+    assert [(group.code, group.is_new) for group in groups] == [("source-damaged", True), ("encode-killed", False)]
+
+
+def test_days_are_counted_between_midnights(lea: Caller, worker: Worker, catalog: None) -> None:
+    task = failed(lea, worker)
+    at = now()
+    yesterday, today, tomorrow = (at + timedelta(days=days) for days in (-1, 0, 1))
+    Task.update(ended_at=today).where(Task.id == task["id"]).execute()
+    days = overview.per_day("encode", [yesterday, today, tomorrow])
+    assert [(day.done, day.failed) for day in days] == [(0, 0), (0, 1)]
+
+
+def test_waiting_tasks_begin_when_a_worker_is_free() -> None:
+    assert forecast.starts_in([10.0, 40.0], [30.0, 30.0, 30.0]) == [10.0, 40.0, 40.0]
+    assert forecast.starts_in([], [30.0]) == []
+
+
+def test_the_overview_says_what_is_wrong(app: Flask, lea: Caller, worker: Worker, browser: Browser) -> None:
+    failed(lea, worker)
+    lea.upload(name="Next <b>one.mp4")
+    browser.sign_in("tina")
+    page = browser.get("/team").text
+    assert "No worker is running" in page and "only on host" in page
+    assert "Next &lt;b&gt;one" in page and "<b>one" not in page
+    assert "need JavaScript" not in page and "need JavaScript" in browser.get("/").text
+
+
+def test_an_empty_instance_says_what_to_do_next(browser: Browser) -> None:
+    browser.sign_in("tina")
+    assert "Upload a recording" in browser.get("/team").text
+
+
+def test_a_part_that_did_not_change_is_not_sent_again(
+    browser: Browser, lea: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_jobs.storage.site_folder.SiteFolder.free_bytes", lambda _: 412_000_000_000)
+    browser.sign_in("tina")
+    first = browser.get("/team", headers={"HX-Request": "true"})
+    assert "<html" not in first.text and "<h1>" in first.text
+    same = {"HX-Request": "true", "If-None-Match": first.headers["ETag"]}
+    assert browser.get("/team", headers=same).status_code == 304
+    lea.upload()
+    assert browser.get("/team", headers=same).status_code == 200
+
+
+def test_the_team_sees_and_ends_a_drain(browser: Browser, callers: dict[str, Caller], catalog: None) -> None:
+    drain = {"scope": "queue", "name": "encoding", "why": "disk swap on <enc2>"}
+    number = callers["tina"]("POST", "/api/v1/drains", json=drain).get_json()["id"]
+    browser.sign_in("tina")
+    page = browser.get("/team").text
+    assert "The queue encoding is paused." in page and "disk swap on &lt;enc2&gt;" in page
+    answer = browser.send("POST", f"/team/drains/{number}/end")
+    assert (answer.status_code, answer.location) == (303, "/team")
+    assert "is paused" not in browser.get("/team").text
+
+
+def test_without_the_key_value_server_the_catalog_is_shown(
+    browser: Browser, lea: Caller, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed(lea, worker)
+    browser.sign_in("tina")
+
+    def away(*_: object) -> None:
+        from redis.exceptions import ConnectionError
+
+        raise ConnectionError
+
+    monkeypatch.setattr("pod_jobs.jobs.workforce.list_workers", away)
+    monkeypatch.setattr("pod_jobs.jobs.queue.read_progress", away)
+    page = browser.get("/team")
+    assert page.status_code == 200
+    assert "The key-value server does not answer; progress" in page.text and "only on host" in page.text
+
+
+def test_the_navigation_shows_the_team_to_those_who_may(browser: Browser) -> None:
+    browser.sign_in("léa")
+    assert 'href="/team"' not in browser.get("/").text
+    assert browser.get("/team").status_code == 403
