@@ -6,7 +6,7 @@ A registration is one learner's attempt at one video. Each opening of the page i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 from pod_jobs.xapi import formats
@@ -20,8 +20,10 @@ RULES: dict[str, Rule] = {
     "one-attempt": Rule(MUST, "all have the same registration, actor and object"),
     "initialized-first": Rule(MUST, "a session begins with initialized, and has it once; its id is the session-id"),
     "terminated-last": Rule(MUST, "a session ends with terminated, and has it once"),
+    "paused-first": Rule(MUST, "a session that ends while the video plays has paused before terminated (2.3.3)"),
     "completed-once": Rule(MUST, "completed comes at most once in a registration"),
     "progress-grows": Rule(MUST, "progress never falls within a registration"),
+    "in-order": Rule(MUST, "played-segments has the segments in the order in which they were watched, with overlaps"),
     "as-watched": Rule(MUST, "the segments are those between played and paused, seeked or terminated"),
     "order": Rule(SHOULD, "the statements are listed in the order of their timestamps"),
 }
@@ -38,11 +40,14 @@ class Reason(StrEnum):
     NO_END = "the session does not end with terminated"
     FOLLOWED = "another statement follows"
     COMPLETED_AGAIN = "completed again"
+    STILL_PLAYS = "the video still plays"
     FALLS = "{progress} after {reached}"
+    REORDERED = "segment {number} is not as it was stated before"
     NOT_PLAYED = "{seconds} s of the segments were not played"
     LEFT_OUT = "{seconds} s that were played are not in the segments"
 
 
+ROUNDING_S = 0.0015  # seconds are written with three decimals
 WATCHED_SLACK_S = 1.0  # per pause or seek: players report their clock some hundred milliseconds late
 
 
@@ -76,8 +81,11 @@ def verdicts(statements: Sequence[dict[str, Any]]) -> list[Verdict]:
             break
     by_session = sorted(ordered, key=lambda moment: str(moment.session_id))
     for session_id, session in groupby(by_session, key=lambda moment: moment.session_id):
-        _frame(session_id, list(session), found)
+        of_one = list(session)
+        _frame(session_id, of_one, found)
+        _paused_first(of_one, found)
     _growth(ordered, found)
+    _in_order(ordered, found)
     _as_watched(ordered, found)
     return [Verdict(n, r.severity, r.text, tuple(f for f in found.found if f.rule == n)) for n, r in RULES.items()]
 
@@ -117,6 +125,30 @@ def _frame(session_id: Any, session: list[_Moment], found: Faults) -> None:
     for moment in session[:-1]:
         if moment.verb == TERMINATED:
             found.add("terminated-last", moment.path, Reason.FOLLOWED)
+
+
+def _paused_first(session: list[_Moment], found: Faults) -> None:
+    plays = False
+    for moment in session:
+        if moment.verb == TERMINATED and plays:
+            found.add("paused-first", moment.path, Reason.STILL_PLAYS)
+        plays = moment.verb == PLAYED or (plays and moment.verb not in (PAUSED, TERMINATED))
+
+
+def _in_order(ordered: list[_Moment], found: Faults) -> None:
+    """What was watched before stays where it stands; only the end of the last segment may grow."""
+    before: list[Segment] = []
+    for moment in ordered:
+        text = extension(moment.statement, "result", "played-segments")
+        claimed = parse_segments(text) if isinstance(text, str) else None
+        if claimed is None:
+            continue
+        for number, (was, now) in enumerate(zip_longest(before, claimed[: len(before)]), start=1):
+            grows = number == len(before) and now is not None and now[1] >= was[1] - ROUNDING_S
+            if now is None or abs(now[0] - was[0]) > ROUNDING_S or not (grows or abs(now[1] - was[1]) <= ROUNDING_S):
+                found.add("in-order", moment.path, Reason.REORDERED, number=number)
+                break
+        before = claimed
 
 
 def _growth(ordered: list[_Moment], found: Faults) -> None:

@@ -228,8 +228,8 @@ def test_leaving_in_the_middle_of_playing_ends_the_session(
         leave(page)
         statements = delivered(sessions=2)
     check(statements)
-    assert verbs(statements) == ["initialized", "played", "terminated"] * 2
-    assert part(statements[2], "progress") > 0.05
+    assert verbs(statements) == ["initialized", "played", "paused", "terminated"] * 2
+    assert part(statements[3], "progress") > 0.05
     assert len({s["context"]["registration"] for s in statements}) == 1
 
 
@@ -246,7 +246,7 @@ def test_leaving_while_a_send_is_under_way_loses_and_doubles_nothing(
             leave(page)
         statements = delivered(sessions=1)
     check(statements)
-    assert verbs(statements) == ["initialized", "played", "terminated"]
+    assert verbs(statements) == ["initialized", "played", "paused", "terminated"]
 
 
 def test_nothing_is_lost_with_the_line(chromium: Browser, site: Site, video: int, delivered: Any) -> None:

@@ -29,7 +29,8 @@ def test_a_second_session_of_the_same_registration() -> None:
     second = [
         of_video("http://adlnet.gov/expapi/verbs/initialized", 100, None, {"session_id": again}, id=again),
         of_video(PLAYED, 101, {"time": 20}, {"session_id": again}),
-        of_video(TERMINATED, 121, watched(40, 1, "0[.]60.5"), {"session_id": again}),
+        of_video(PAUSED, 121, watched(40, 1, "0[.]20[,]40[.]60.5[,]20[.]40"), {"session_id": again}),
+        of_video(TERMINATED, 122, watched(40, 1, "0[.]20[,]40[.]60.5[,]20[.]40"), {"session_id": again}),
     ]
     assert broken(samples.session() + second) == set()
 
@@ -37,6 +38,21 @@ def test_a_second_session_of_the_same_registration() -> None:
 def test_a_seek_while_paused_watches_nothing() -> None:
     statements = samples.session()
     statements.insert(3, of_video("https://w3id.org/xapi/video/verbs/seeked", 11, {"time_from": 10, "time_to": 10}))
+    assert broken(statements) == set()
+
+
+def test_what_was_watched_again_is_listed_again() -> None:
+    """Played 0 to 4.2, 20.25 to 22.7, then 2 to 16.3 s: chronological, with the overlap."""
+    parts = ["0[.]4.2", "20.25[.]22.7", "2[.]16.3"]
+    result = watched(16.3, 0.31, "[,]".join(parts))
+    statements = [
+        of_video("http://adlnet.gov/expapi/verbs/initialized", 0),
+        of_video(PLAYED, 1, {"time": 0}),
+        of_video("https://w3id.org/xapi/video/verbs/seeked", 5, {"time_from": 4.2, "time_to": 20.25}),
+        of_video("https://w3id.org/xapi/video/verbs/seeked", 8, {"time_from": 22.7, "time_to": 2}),
+        of_video(PAUSED, 22, result),
+        of_video(TERMINATED, 23, result),
+    ]
     assert broken(statements) == set()
 
 
@@ -48,9 +64,12 @@ CHANGES: list[tuple[str, Change]] = [
     ("initialized-first", lambda s: [s[0] | {"id": "7ccd3322-e1a5-411a-a67d-6a735c76f119"}, *s[1:]]),
     ("terminated-last", lambda s: s[:-1]),
     ("terminated-last", lambda s: [*s, of_video(PLAYED, 50, {"time": 1})]),
+    ("paused-first", lambda s: [one for one in s if one["verb"]["id"] != PAUSED]),
     ("completed-once", lambda s: [*s[:6], s[5], *s[6:]]),
     ("progress-grows", lambda s: [*s[:-1], of_video(TERMINATED, 45, watched(60.5, 0.5, "0[.]20[,]40[.]60.5"))]),
     ("as-watched", lambda s: [*s[:-1], claim(s[-1], "0[.]60.5")]),
+    ("in-order", lambda s: [*s[:-1], claim(s[-1], "40[.]60.5[,]0[.]20")]),
+    ("in-order", lambda s: [*s[:-1], claim(s[-1], "0[.]20")]),
     ("as-watched", lambda s: [*s[:-1], claim(s[-1], "0[.]5")]),
     ("as-watched", lambda s: [s[0], of_video(PAUSED, 1, watched(10, 0.165, "0[.]10")), s[-1]]),
     ("order", lambda s: [*s[:2], s[3], s[2], *s[4:]]),

@@ -52,7 +52,7 @@ export class Player {
     this.stream = await openStream(this.media, play, () => this.fail());
   }
 
-  /** There is nothing to play any more: the encode that was watched has been stopped. */
+  /** There is nothing to play any more: the encoding that was watched has been stopped. */
   close() {
     this.stream?.stop();
     this.stream = this.source = undefined;
@@ -113,7 +113,7 @@ export class Player {
   }
 
   get whole() {
-    // an encode that is nearly the announced length is complete: no sliver of "not yet" at the end
+    // an encoding that is nearly the announced length is complete: no sliver of "not yet" at the end
     return this.expected > this.playable + 1 ? this.expected : this.playable;
   }
 
@@ -141,6 +141,7 @@ export class Player {
 
   async playPause() {
     if (!this.media.paused) return this.media.pause();
+    if (this.media.ended) this.seek(0);
     try {
       await this.media.play();
     } catch (error) {

@@ -1,15 +1,20 @@
-// One person's attempt at a video (a registration), with the segments that were watched. It lasts as long as the tab.
+// One person's attempt at a video (a registration): what was watched of it. It lasts as long as the tab.
 import { format, rounded, union, watched } from "./segments.js";
 import { uuid } from "./statement.js";
 
-const SAME_LENGTH_S = 1; // the length of a video grows by milliseconds while its last segment loads
+const SAME_LENGTH_S = 1; // a length grows by milliseconds while its last segment loads: still the same video
+const MOST_SEGMENTS = 500; // of more, the older half is written as its union
 
 export class Attempt {
-  /** The tab's attempt at a video of `length` seconds; a new one if there was none, or the length was another. */
-  constructor(person, activity, length) {
+  /**
+   * The tab's attempt at a video of `length` seconds; a new one when there is none, when it was of another length, or
+   * when a page that is still open has it: `taken`, registrations. (A browser copies what a tab remembers for the tabs
+   * that it opens.)
+   */
+  constructor(person, activity, length, taken = new Set()) {
     this.key = `pod_jobs.attempt.${person}.${activity}`;
     const stored = this.stored();
-    const isSame = Math.abs(stored?.length - length) < SAME_LENGTH_S;
+    const isSame = Math.abs(stored?.length - length) < SAME_LENGTH_S && !taken.has(stored.registration);
     const { registration, segments, completed } = isSame
       ? stored
       : { registration: uuid(), segments: [], completed: false };
@@ -36,24 +41,38 @@ export class Attempt {
     }
   }
 
-  /** Add [begin, end] to the watched segments. */
+  /** Add a segment [begin, end] to what is watched; null: none. */
   add(segment) {
-    this.segments = this.with(segment);
+    this.segments = follow(this.segments, segment);
+    if (this.segments.length > MOST_SEGMENTS) {
+      const half = MOST_SEGMENTS / 2;
+      this.segments = [...union(this.segments.slice(0, half)), ...this.segments.slice(half)];
+    }
     this.store();
   }
 
-  /** The watched segments together with `segment`. */
-  with(segment) {
-    return union([...this.segments, segment].filter(([begin, end]) => end > begin));
+  /** What paused, seeked, completed and terminated say of it, with the segment that is `open` (null: none). */
+  watched(open = null) {
+    return describe(follow(this.segments, open), this.length);
   }
 
-  /** The share of the video that `segments` cover. */
-  progress(segments = this.segments) {
-    return rounded(Math.min(1, watched(segments) / this.length));
-  }
-
-  /** The facts about it for the verbs paused, seeked, completed and terminated. */
-  watched() {
-    return { progress: this.progress(), "played-segments": format(this.segments) };
+  /** The share of the video that was watched, from 0 to 1. */
+  progress(open = null) {
+    return share(follow(this.segments, open), this.length);
   }
 }
+
+/** `segments` in the order in which they were watched, and one more, which may go on where the last one ended. */
+export function follow(segments, segment) {
+  if (!segment || segment[1] <= segment[0]) return segments;
+  const last = segments.at(-1);
+  if (last && rounded(last[1]) === rounded(segment[0])) return [...segments.slice(0, -1), [last[0], segment[1]]];
+  return [...segments, segment];
+}
+
+const share = (segments, length) => rounded(Math.min(1, watched(segments) / length));
+
+export const describe = (segments, length) => ({
+  progress: share(segments, length),
+  "played-segments": format(segments),
+});

@@ -1,12 +1,17 @@
 // What a viewer does, as statements. The server names the actor, maps the ids and checks all of it; see docs/xapi.md.
-import { Attempt } from "./attempt.js";
+import { Attempt, describe, follow } from "./attempt.js";
+import { serverClock } from "./clock.js";
+import { OpenSessions } from "./open_sessions.js";
 import { Outbox } from "./outbox.js";
+import { Seeks } from "./seeks.js";
 import { rounded } from "./segments.js";
 import { buildStatement, uuid } from "./statement.js";
 
 const SEEK_REST_MS = 400; // a slider seeks many times on its way; where it rests counts
 const CHANGE_REST_MS = 500; // the same for volume
 const SMALL_SEEK_S = 0.3; // the player's own: over a gap between two segments, to the very first picture
+const END_S = 0.5; // the last picture may end a little before the announced length
+const KEEP_EVERY_MS = 1_000;
 
 /** Record what happens in `player`. The page gives the `settings` {person, activity, title, threshold, screen, now}. */
 export function trace(player, settings) {
@@ -14,20 +19,29 @@ export function trace(player, settings) {
 }
 
 class Tracer {
+  keptAt = 0;
+  lastInstant = 0;
+  /** @type {number | null} */
+  playingFrom = null; // seconds: where the segment began that is playing
+  stoodAt = 0; // seconds: where the picture stood when it did not play
+
   constructor(player, settings) {
     this.player = player;
     this.media = player.media;
     this.settings = settings;
     this.outbox = new Outbox(settings.person);
-    /** @type {any} */
-    const navigation = performance.getEntriesByType("navigation")[0];
-    this.clockOffset = settings.now - (navigation?.responseStart ?? performance.now());
-    this.lastInstant = 0;
+    this.sessions = new OpenSessions(settings.person);
+    this.clock = serverClock(settings.now);
+    this.seeks = new Seeks(this.media, () => this.settleSeek());
     this.wireMedia();
     this.wireChoices();
     addEventListener("pagehide", () => this.leave());
     addEventListener("pageshow", (event) => event.persisted && this.begin());
-    document.addEventListener("visibilitychange", () => document.hidden && this.outbox.soon(0));
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) return;
+      this.keep(); // a phone may end the page without another word
+      this.outbox.soon(0);
+    });
     this.begin();
   }
 
@@ -37,7 +51,7 @@ class Tracer {
     on("durationchange", () => this.begin());
     on("play", () => this.play());
     on("timeupdate", () => this.advance());
-    on("seeking", () => this.seekBegins());
+    on("seeking", () => clearTimeout(this.seekTimer));
     on("seeked", () => this.seekRests());
     on("pause", () => this.pause());
     on("emptied", () => this.pause());
@@ -63,57 +77,71 @@ class Tracer {
   }
 
   /** A session: from the moment the length is known until the viewer leaves. */
-  begin() {
-    if (this.sessionId || !(this.player.whole > 0)) return;
+  async begin() {
+    if (this.sessionId || this.isBeginning || !(this.player.whole > 0)) return;
+    this.isBeginning = true;
+    const { alive, dead } = await this.sessions.others();
+    this.isBeginning = false;
+    const { person, activity } = this.settings;
+    const taken = new Set(alive.map(({ registration }) => registration));
+    this.attempt = new Attempt(person, activity, rounded(this.player.whole), taken);
+    dead.forEach((session) => this.end(session));
     this.sessionId = uuid();
     this.began = performance.now();
-    this.attempt = new Attempt(this.settings.person, this.settings.activity, rounded(this.player.whole));
-    this.position = this.media.currentTime;
     this.playingFrom = null;
+    this.stoodAt = this.seeks.take()?.[1] ?? this.beginOfPlayed();
     this.volume = this.shownVolume();
     this.speed = this.shownSpeed();
-    const offered = {
-      volume: this.volume,
-      speed: this.speed,
-      "cc-enabled": Boolean(this.caption()),
-    };
+    const offered = { volume: this.volume, speed: this.speed, "cc-enabled": Boolean(this.caption()) };
+    this.language = this.caption();
+    this.attempt.store();
+    this.keep();
     this.state({ id: this.sessionId, verb: "initialized", context: { ...this.threshold(), ...offered } });
     if (!this.media.paused) this.play();
+  }
+
+  /** Say for a page that is no more what it would have said: its session, as it was kept last. */
+  end({ id, at, segments, open, time, completed, ...said }) {
+    this.sessions.forget(id);
+    const all = follow(segments, open);
+    const { activity, title, registration, length } = said;
+    const result = { time, ...describe(all, length) };
+    const context = { "session-id": id, length, ...this.threshold() };
+    for (const [index, verb] of (open ? ["paused", "terminated"] : ["terminated"]).entries()) {
+      const instant = at + 1 + index;
+      this.outbox.add(buildStatement({ verb, instant, activity, title, registration, result, context }));
+    }
+    if (registration !== this.attempt.registration) return;
+    this.attempt.segments = all; // the same attempt goes on in this tab
+    this.attempt.completed = completed;
   }
 
   play() {
     if (!this.sessionId || this.playingFrom !== null) return;
     this.settleSeek();
-    this.position = this.media.currentTime;
-    this.playingFrom = this.here();
-    this.state({ verb: "played", result: { time: this.here() } });
+    this.playingFrom = this.clamped(this.stoodAt);
+    this.state({ verb: "played", result: { time: this.playingFrom } });
   }
 
   pause() {
     this.settleSeek();
-    if (!this.sessionId || this.playingFrom === null) return;
-    if (this.media.readyState) this.position = this.media.currentTime;
-    this.complete();
-    this.close();
-    this.playingFrom = null;
-    this.state({ verb: "paused", result: this.reached(), context: this.threshold() });
+    if (this.sessionId && this.playingFrom !== null) {
+      this.complete();
+      this.attempt.add(this.open());
+      const result = this.reached();
+      this.playingFrom = null;
+      this.state({ verb: "paused", result, context: this.threshold() });
+    }
+    this.stoodAt = this.media.readyState ? this.seeks.read() : this.stoodAt;
   }
 
   advance() {
-    if (this.seekFrom !== undefined || this.media.seeking) return;
-    this.position = this.media.currentTime;
-    this.positionAt = performance.now();
+    if (!this.sessionId || this.playingFrom === null || this.seeks.isUnderWay) return;
     this.complete();
-  }
-
-  seekBegins() {
-    clearTimeout(this.seekTimer);
-    this.seekFrom ??= this.estimated();
-    this.seekTo = this.media.currentTime;
+    if (performance.now() - this.keptAt > KEEP_EVERY_MS) this.keep();
   }
 
   seekRests() {
-    if (this.seekFrom === undefined) return;
     clearTimeout(this.seekTimer);
     this.seekTimer = setTimeout(() => this.settleSeek(), SEEK_REST_MS);
   }
@@ -121,19 +149,17 @@ class Tracer {
   /** A seek closes the segment where it began and opens one where it ended. */
   settleSeek() {
     clearTimeout(this.seekTimer);
-    const [from, to] = [this.seekFrom, this.seekTo];
-    this.seekFrom = undefined;
-    if (!this.sessionId || from === undefined) return;
-    this.position = from;
-    if (Math.abs(to - from) >= SMALL_SEEK_S) {
-      const wasPlaying = this.playingFrom !== null;
-      this.close();
-      const times = { "time-from": this.here(), "time-to": this.clamped(to) };
-      this.state({ verb: "seeked", result: { ...times, ...this.attempt.watched() }, context: this.threshold() });
-      if (wasPlaying) this.playingFrom = this.clamped(to);
+    const seek = this.seeks.take();
+    if (!seek || !this.sessionId) return;
+    const [from, to] = seek.map((seconds) => this.clamped(seconds));
+    this.stoodAt = to;
+    if (Math.abs(to - from) < SMALL_SEEK_S) return;
+    if (this.playingFrom !== null) {
+      this.attempt.add([this.playingFrom, from]);
+      this.playingFrom = to;
     }
-    this.position = to;
-    this.positionAt = performance.now();
+    const result = { "time-from": from, "time-to": to, ...this.attempt.watched() };
+    this.state({ verb: "seeked", result, context: this.threshold() });
   }
 
   interact(context) {
@@ -151,21 +177,20 @@ class Tracer {
   /** Once in an attempt, as soon as enough of the video was watched. */
   complete() {
     if (!this.sessionId || this.playingFrom === null || this.attempt.completed) return;
-    if (this.attempt.progress(this.attempt.with(this.open())) < this.settings.threshold) return;
+    if (this.attempt.progress(this.open()) < this.settings.threshold) return;
     this.attempt.completed = true;
-    this.close();
+    this.attempt.store();
     const took = Math.max(0, (performance.now() - this.began) / 1000);
-    const result = { completion: true, duration: `PT${took.toFixed(2)}S` };
-    this.state({ verb: "completed", result: this.reached(), context: this.threshold(), more: result });
+    const more = { completion: true, duration: `PT${took.toFixed(2)}S` };
+    this.state({ verb: "completed", result: this.reached(), context: this.threshold(), more });
   }
 
+  /** Whoever leaves while it plays has paused it: the profile wants to be told so before the end (2.3.3). */
   leave() {
-    this.settleSeek();
+    this.pause();
     if (!this.sessionId) return;
-    if (!this.media.seeking && this.media.readyState) this.position = this.media.currentTime;
-    this.complete();
-    this.close();
     this.state({ verb: "terminated", result: this.reached(), context: this.threshold() });
+    this.sessions.forget(this.sessionId);
     this.sessionId = undefined;
     this.outbox.last();
   }
@@ -176,43 +201,32 @@ class Tracer {
     return rounded(Math.min(Math.max(0, seconds), this.attempt.length));
   }
 
+  /** Where the picture is, in seconds. While it seeks, that is where it came from. */
   here() {
-    return this.clamped(this.position);
+    const { media, seeks, attempt } = this;
+    if (seeks.isUnderWay) return this.clamped(seeks.from);
+    if (!media.readyState) return this.clamped(seeks.last ?? this.stoodAt);
+    const time = seeks.read();
+    return media.ended && attempt.length - time < END_S ? attempt.length : this.clamped(time);
   }
 
-  /**
-   * Where the picture was a moment ago: during a seek `currentTime` already says where it goes. A picture that stood
-   * still has not moved.
-   */
-  estimated() {
-    const { position = 0, positionAt } = this;
-    if (this.playingFrom === null || !positionAt) return position;
-    const since = Math.min(0.5, (performance.now() - positionAt) / 1000);
-    return Math.max(position, Math.min(position + since * this.media.playbackRate, this.shownUntil(position)));
-  }
-
-  /** The end of what the browser says it has shown around `position`. */
-  shownUntil(position) {
-    const { played } = this.media;
-    for (let i = 0; i < played.length; i++) {
-      if (played.start(i) <= position + SMALL_SEEK_S && played.end(i) >= position) return played.end(i);
+  /** The browser may play before the session has begun: where it began to. */
+  beginOfPlayed() {
+    const { played, paused } = this.media;
+    const time = this.seeks.read();
+    for (let i = 0; !paused && i < played.length; i++) {
+      if (played.start(i) <= time && time <= played.end(i) + SMALL_SEEK_S) return played.start(i);
     }
-    return position;
+    return time;
   }
 
+  /** The segment that is playing; null when none is. */
   open() {
-    return [Math.min(this.playingFrom, this.here()), this.here()];
-  }
-
-  /** What played until now is watched; the segment goes on from here. */
-  close() {
-    if (this.playingFrom === null) return;
-    this.attempt.add(this.open());
-    this.playingFrom = this.here();
+    return this.playingFrom === null ? null : [Math.min(this.playingFrom, this.here()), this.here()];
   }
 
   reached() {
-    return { time: this.here(), ...this.attempt.watched() };
+    return { time: this.here(), ...this.attempt.watched(this.open()) };
   }
 
   threshold() {
@@ -240,14 +254,32 @@ class Tracer {
     };
   }
 
-  /** Hand a statement to the outbox. The clock is the server's: a viewer's may be years away. */
+  instant() {
+    this.lastInstant = Math.max(this.lastInstant + 1, this.clock());
+    return this.lastInstant;
+  }
+
+  /** Keep the session as it is now: this page may be ended without a word. */
+  keep() {
+    if (!this.sessionId || this.sessions.wasEnded(this.sessionId)) return;
+    this.keptAt = performance.now();
+    const { activity, title } = this.settings;
+    const { registration, length, segments, completed } = this.attempt;
+    const said = { id: this.sessionId, activity, title, registration, length, segments, completed };
+    this.sessions.keep({ ...said, open: this.open(), time: this.here(), at: this.instant() });
+  }
+
+  /** Hand a statement to the outbox. */
   state({ context = {}, ...said }) {
-    const instant = Math.max(this.lastInstant + 1, Math.round(this.clockOffset + performance.now()));
-    this.lastInstant = instant;
+    if (this.sessions.wasEnded(this.sessionId)) {
+      this.sessionId = undefined; // this page slept so long that another one ended its session
+      return this.begin();
+    }
     const { activity, title } = this.settings;
     const { registration, length } = this.attempt;
     const whole = { "session-id": this.sessionId, length, ...context };
+    const instant = this.instant();
     this.outbox.add(buildStatement({ ...said, instant, activity, title, registration, context: whole }));
-    if (said.verb === "initialized") this.attempt.store();
+    this.keep();
   }
 }
