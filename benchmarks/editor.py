@@ -68,7 +68,8 @@ def _load_s(page: Page, track: str, count: int) -> float:
     """Navigation until all rows are there, by the browser's own clock."""
     page.goto("/account")
     page.goto(track, wait_until="commit")
-    page.locator(f".caption:nth-child({count}) .caption-text").wait_for(state="attached")
+    page.locator(f".caption:nth-child({count})").wait_for(state="attached")
+    page.locator(".caption:nth-child(1) .caption-text").wait_for()
     return float(page.evaluate("new Promise((done) => requestAnimationFrame(() => done(performance.now() / 1000)))"))
 
 
@@ -77,7 +78,9 @@ def _keystrokes_ms(page: Page, count: int) -> list[float]:
     page.evaluate(OBSERVE)
     pressed = 0
     for place in range(10):
-        page.locator(f".caption:nth-child({1 + place * (count - 1) // 9}) .caption-text").focus()
+        caption = page.locator(f".caption:nth-child({1 + place * (count - 1) // 9})")
+        caption.scroll_into_view_if_needed()
+        caption.locator(".caption-text").focus()
         for letter in "and what else is said":
             page.keyboard.press(letter)
             pressed += 1

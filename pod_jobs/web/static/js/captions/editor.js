@@ -96,7 +96,7 @@ export class Editor {
     const wrong = at === null || (which === "start" ? at >= cue.end : at <= cue.start);
     if (wrong) {
       toast(_("A caption must end after it begins; write times as 1:15.5."), { error: true });
-      return this.rows.fill(this.rows.rows[index], cue, this.cues[index + 1]);
+      return this.rows.fill(this.rows.rows[index]);
     }
     this.edit((cues) => model.change(cues, index, { [which]: at }).sort((a, b) => a.start - b.start));
   }
@@ -125,7 +125,7 @@ export class Editor {
   }
 
   split = () => {
-    const { text } = this.rows.rows[this.present] ?? {};
+    const { text } = this.rows.rows[this.present]?.fields ?? {};
     if (!text) return;
     this.edit((cues) => model.split(cues, this.present, text.selectionStart));
     this.rows.enter(this.present + 1, 0);

@@ -1,7 +1,9 @@
-// The list of captions: a row each, built once and changed in place, so that 2,500 of them stay quick.
-import { copyTemplate, put } from "../shared/dom.js";
+// The list of captions: a row each. Only those in sight and near it have fields, so that thousands of them stay quick.
+import { copyTemplate, make, put } from "../shared/dom.js";
 import { _ } from "../shared/words.js";
 import { breaches, doubtful } from "./model.js";
+
+const NEAR_PX = 1_500; // above and below what is in sight
 
 const WORDS_OF_RULES = {
   empty: _("No text"),
@@ -14,59 +16,100 @@ const WORDS_OF_RULES = {
 };
 
 export class Rows {
-  rows = [];
+  rows = []; // {element, cue, next, said, fields}: `said` shows the text of a row that is far away and has no fields
 
   /** `on` has text(index, text), time(index, which, seconds), speaker(index, name), focus(index), seek(index). */
   constructor(list, rules, on) {
     this.list = list;
     this.rules = rules;
     this.on = on;
+    this.observer = new IntersectionObserver((entries) => this.furnish(entries), { rootMargin: `${NEAR_PX}px` });
   }
 
   /** Show `cues`; rows whose cue is the same object stay as they are. */
   show(cues) {
-    while (this.rows.length > cues.length) this.rows.pop().element.remove();
-    while (this.rows.length < cues.length) this.rows.push(this.build(this.rows.length));
+    while (this.rows.length > cues.length) this.drop(this.rows.pop());
+    const made = [];
+    while (this.rows.length < cues.length) made.push(this.build(this.rows.length));
+    this.list.append(...made);
+    made.forEach((element) => this.observer.observe(element));
     cues.forEach((cue, index) => {
       const row = this.rows[index];
       const next = cues[index + 1];
       if (row.cue === cue && row.next === next) return;
       [row.cue, row.next] = [cue, next];
-      this.fill(row, cue, next);
+      this.fill(row);
     });
   }
 
   build(index) {
-    const element = copyTemplate("caption-row");
-    const field = (name) => element.querySelector(`.caption-${name}`);
-    const fields = Object.fromEntries(
-      ["number", "start", "end", "speaker", "text", "doubts", "faults"].map((name) => [name, field(name)]),
-    );
+    const said = make("p", { className: "caption-said" });
+    const number = make("span", { className: "caption-number" }, String(index + 1));
+    const element = make("li", { className: "caption" }, number, said);
+    element.dataset.index = String(index);
+    this.rows.push({ element, said, fields: null, cue: null, next: null });
+    return element;
+  }
+
+  drop(row) {
+    this.observer.unobserve(row.element);
+    row.element.remove();
+  }
+
+  /** Fields are for rows in sight and near it: thousands of them would make each key slow. */
+  furnish(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const row = this.rows[Number(target.dataset.index)];
+      if (row?.element !== target) continue;
+      if (isIntersecting) this.addFields(row);
+      else if (row.fields && !target.contains(document.activeElement)) this.removeFields(row);
+    }
+  }
+
+  addFields(row) {
+    if (row.fields) return;
+    const index = Number(row.element.dataset.index);
+    const content = copyTemplate("caption-row");
+    const field = (name) => content.querySelector(`.caption-${name}`);
+    const names = ["number", "start", "end", "speaker", "text", "doubts", "faults"];
+    const fields = Object.fromEntries(names.map((name) => [name, field(name)]));
     put(fields.number, String(index + 1));
     fields.number.addEventListener("click", () => this.on.seek(index));
     fields.text.setAttribute("aria-label", _("Caption {number}", { number: index + 1 }));
     fields.text.addEventListener("input", () => this.on.text(index, fields.text.value));
-    element.addEventListener("focusin", () => this.on.focus(index));
+    content.addEventListener("focusin", () => this.on.focus(index));
     for (const which of ["start", "end"])
       fields[which].addEventListener("change", () => this.on.time(index, which, seconds(fields[which].value)));
     fields.speaker.addEventListener("change", () => this.on.speaker(index, fields.speaker.value.trim()));
-    this.list.append(element);
-    return { element, ...fields, cue: null, next: null };
+    row.fields = fields;
+    row.element.replaceChildren(content);
+    this.fill(row);
   }
 
-  fill(row, cue, next) {
-    setValue(row.text, cue.text);
-    row.text.rows = Math.max(2, cue.text.split("\n").length);
-    setValue(row.start, stamp(cue.start));
-    setValue(row.end, stamp(cue.end));
-    setValue(row.speaker, cue.speaker);
+  removeFields(row) {
+    row.fields = null;
+    row.element.replaceChildren(
+      make("span", { className: "caption-number" }, `${Number(row.element.dataset.index) + 1}`),
+    );
+    row.element.append(row.said);
+    this.fill(row);
+  }
+
+  fill({ element, said, fields, cue, next }) {
     const doubts = doubtful(cue);
-    row.doubts.hidden = !doubts.length;
-    put(row.doubts, doubts.length ? _("Check: {words}", { words: doubts.map(([, word]) => word).join(", ") }) : "");
+    element.classList.toggle("is-doubtful", doubts.length > 0);
+    if (!fields) return put(said, cue.text);
+    setValue(fields.text, cue.text);
+    fields.text.rows = Math.max(2, cue.text.split("\n").length);
+    setValue(fields.start, stamp(cue.start));
+    setValue(fields.end, stamp(cue.end));
+    setValue(fields.speaker, cue.speaker);
+    fields.doubts.hidden = !doubts.length;
+    const words = doubts.map(([, word]) => word).join(", ");
+    put(fields.doubts, words ? _("Check: {words}", { words }) : "");
     const faults = breaches(cue, next, this.rules);
-    row.faults.hidden = !faults.length;
-    put(row.faults, faults.map((name) => WORDS_OF_RULES[name]).join(" · "));
-    row.element.classList.toggle("is-doubtful", doubts.length > 0);
+    fields.faults.hidden = !faults.length;
+    put(fields.faults, faults.map((name) => WORDS_OF_RULES[name]).join(" · "));
   }
 
   /** Mark the caption that is heard now. */
@@ -83,9 +126,10 @@ export class Rows {
   enter(index, from, to) {
     const row = this.rows[index];
     if (!row) return;
-    row.text.focus();
+    this.addFields(row);
+    row.fields.text.focus();
     row.element.scrollIntoView({ block: "nearest" });
-    if (from !== undefined) row.text.setSelectionRange(from, to ?? from);
+    if (from !== undefined) row.fields.text.setSelectionRange(from, to ?? from);
   }
 }
 
