@@ -233,6 +233,58 @@ def test_leaving_in_the_middle_of_playing_ends_the_session(
     assert len({s["context"]["registration"] for s in statements}) == 1
 
 
+def test_a_killed_tab_is_ended_by_the_next_page(chromium: Browser, site: Site, video: int, delivered: Any) -> None:
+    """A phone ends tabs without a word: no event runs, and nothing more is sent."""
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        play(page)
+        play_until(page, 4)
+        page.close()  # runs no handlers
+        again = page.context.new_page()
+        open_video(again, video)
+        leave(again)
+        statements = delivered(sessions=2)
+    assert verbs(statements) == ["initialized", "played", "paused", "terminated", "initialized", "terminated"]
+    check(statements[:4])
+    check(statements[4:])
+    [(begin, end)] = parse_segments(part(statements[2], "played-segments")) or []
+    assert begin < 0.1 and 2.5 < end < 4.5, "what was kept at the latest second"
+
+
+def test_back_from_the_cache_keeps_the_order_of_time(
+    chromium: Browser, site: Site, video: int, delivered: Any
+) -> None:
+    """The page comes back with the clock of the day when it was sent."""
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        play(page)
+        play_until(page, 2)
+        leave(page)
+        page.go_back()
+        wait_for_verb(page, "initialized")
+        leave(page)
+        statements = delivered(sessions=2)
+    check(statements)
+    assert verbs(statements) == ["initialized", "played", "paused", "terminated", "initialized", "terminated"]
+
+
+def test_a_window_that_the_page_opens_is_another_attempt(
+    chromium: Browser, site: Site, video: int, delivered: Any
+) -> None:
+    """The browser copies what the tab remembers, so both would count, and complete, as one."""
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        play(page)
+        play_until(page, 1)
+        with page.expect_popup() as popup:
+            page.evaluate("open(location.href)")
+        wait_for_verb(popup.value, "initialized")
+        leave(popup.value)
+        leave(page)
+        statements = delivered(sessions=2)
+    assert len({s["context"]["registration"] for s in statements}) == 2
+
+
 def test_leaving_while_a_send_is_under_way_loses_and_doubles_nothing(
     chromium: Browser, site: Site, video: int, delivered: Any
 ) -> None:

@@ -128,9 +128,8 @@ class Tracer {
     if (this.sessionId && this.playingFrom !== null) {
       this.complete();
       this.attempt.add(this.open());
-      const result = this.reached();
       this.playingFrom = null;
-      this.state({ verb: "paused", result, context: this.threshold() });
+      this.state({ verb: "paused", result: this.reached(), context: this.threshold() });
     }
     this.stoodAt = this.media.readyState ? this.seeks.read() : this.stoodAt;
   }
