@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { follow } from "../../../pod_jobs/web/static/js/xapi/attempt.js";
 import { format, rounded, union, watched } from "../../../pod_jobs/web/static/js/xapi/segments.js";
 
 test("a union is sorted and holds each second once", () => {
@@ -47,4 +48,15 @@ test("segments are written as the Video Profile spells them", () => {
 
 test("seconds are rounded to milliseconds", () => {
   assert.equal(rounded(1.23456), 1.235);
+});
+
+test("segments stay in the order in which they were watched, with their overlaps", () => {
+  const watchedOnce = [
+    [0, 4.2],
+    [20.25, 22.7],
+  ];
+  assert.deepEqual(follow(watchedOnce, [2, 16.3]), [...watchedOnce, [2, 16.3]]);
+  assert.deepEqual(follow([[0, 4.2]], [4.2, 9]), [[0, 9]], "it goes on after a pause");
+  assert.equal(follow(watchedOnce, null), watchedOnce);
+  assert.equal(follow(watchedOnce, [5, 5]), watchedOnce);
 });
