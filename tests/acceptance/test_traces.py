@@ -251,9 +251,7 @@ def test_a_killed_tab_is_ended_by_the_next_page(chromium: Browser, site: Site, v
     assert begin < 0.1 and 2.5 < end < 4.5, "what was kept at the latest second"
 
 
-def test_back_from_the_cache_keeps_the_order_of_time(
-    chromium: Browser, site: Site, video: int, delivered: Any
-) -> None:
+def test_back_from_the_cache_keeps_the_order_of_time(chromium: Browser, site: Site, video: int, delivered: Any) -> None:
     """The page comes back with the clock of the day when it was sent."""
     with viewer(chromium, site) as (page, _):
         open_video(page, video)
