@@ -191,7 +191,7 @@ class Attempt(Table):
     reason = TextField(null=True)  # technical; ends with the last words of ffmpeg
 
     class Meta:
-        indexes = ((("task", "number"), True),)
+        indexes = ((("task", "number"), True), (("host", "task"), False))
 
 
 class Output(Table):

@@ -20,7 +20,13 @@ VIEWS = (
         ("dark", 360, "fr-FR"),
     ]
 )
-PAGES = {"overview": "/team"}
+PAGES = {
+    "overview": "/team",
+    "tasks": "/team/tasks?state=error&host=video-host",
+    "all tasks": "/team/tasks",
+    "no task": "/team/tasks?text=nothing+like+it",
+    "requeue": "/team/tasks/requeue?state=error&error=encode-killed",
+}
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +89,21 @@ def test_the_overview_can_be_read_without_scripts(chromium: Browser, site: Site,
         expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         expect(page.get_by_text("The system stopped the encoding, perhaps for lack of memory.")).to_be_visible()
         expect(page.get_by_text("need JavaScript")).to_have_count(0)
+
+
+def test_the_team_requeues_what_one_error_broke_with_the_keyboard(
+    chromium: Browser, site: Site, working_day: dict[str, int]
+) -> None:
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto("/team")
+        page.get_by_role("link", name="The system stopped the encoding").press("Enter")
+        expect(page.get_by_role("heading", name="Tasks that match: 2")).to_be_visible()
+        expect(page.locator("tbody tr")).to_have_count(2)
+        page.get_by_role("link", name="Requeue all").press("Enter")
+        expect(page.get_by_role("heading", name="Requeue these tasks?")).to_be_visible()
+        page.get_by_role("button", name="Requeue 2").press("Enter")
+        expect(page.get_by_text("Done: 2.")).to_be_visible()
+        expect(page.get_by_text("No task matches.")).to_be_visible()
+    states = {site.api("GET", f"videos/{working_day[name]}")["task"]["state"] for name in ("killed", "killed too")}
+    assert states == {"waiting"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from flask import Blueprint, Response, make_response, render_template, request
-from flask_babel import get_locale
+from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
 from redis.exceptions import RedisError
 
@@ -123,6 +123,34 @@ def error_sentence(code: str, facts: dict[str, str]) -> str:
 def kind_words(kind: str) -> dict[str, Any]:
     """The words of a job type in the language of the page."""
     return words_of(site().job_types, kind).in_language(str(get_locale() or "en"))
+
+
+@blueprint.app_template_global()
+def state_words(state: str) -> str:
+    """What the state of any task is called."""
+    return {
+        "waiting": gettext("Waiting"),
+        "running": gettext("Running"),
+        "done": gettext("Done"),
+        "error": gettext("Failed"),
+        "cancelled": gettext("Cancelled"),
+    }[state]
+
+
+@blueprint.app_template_global()
+def filter_words(name: str) -> str:
+    """What a field of the filter is called."""
+    return {
+        "text": gettext("Title or number"),
+        "state": gettext("State"),
+        "kind": gettext("Kind"),
+        "template": gettext("Template"),
+        "owner": gettext("Owner"),
+        "host": gettext("Machine"),
+        "error": gettext("Error code"),
+        "since": gettext("Ordered from"),
+        "until": gettext("Ordered until"),
+    }[name]
 
 
 def _locale() -> str:

@@ -1,0 +1,142 @@
+"""Every task, by a filter that lives in the address; and orders for all that match it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.models import TASK_STATES, User
+from pod_jobs.catalog.store import task_search
+from pod_jobs.catalog.store.task_search import COUNTED, TaskFilter
+from pod_jobs.errors import NotFound, Refused
+from pod_jobs.jobs import queue
+from pod_jobs.web.guards import access
+from pod_jobs.web.intake import many_orders
+from pod_jobs.web.pages.team import frame
+from pod_jobs.web.site import site
+
+blueprint = Blueprint("team_tasks", __name__)
+
+ROWS = 50
+LONGEST = 250  # characters of a field
+TEXTS = ("state", "kind", "template", "owner", "host", "error", "text")
+Order = Callable[[User, TaskFilter, int], many_orders.Result]
+ORDERS: dict[str, Order] = {"requeue": many_orders.requeue, "stop": many_orders.stop}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The filter of a request: `fields` as they were given, what they mean, and sentences about what means nothing."""
+
+    fields: dict[str, str]
+    wanted: TaskFilter
+    faults: list[str]
+
+
+@blueprint.get("/team/tasks")
+@access.needs("see-team-pages")
+def show() -> ResponseReturnValue:
+    asked = _asked(request.args)
+    before = request.args.get("before", "")
+    rows = []
+    if not asked.faults:
+        rows = task_search.page(
+            asked.wanted, ROWS + 1, int(before) if before.isdecimal() and before.isascii() else None
+        )
+    shown = rows[:ROWS]
+    count = task_search.count(asked.wanted, COUNTED + 1) if not asked.faults else 0
+    return frame.page(
+        "team/tasks.html",
+        asked=asked,
+        rows=shown,
+        count=count,
+        many=COUNTED,
+        more=shown[-1].id if len(rows) > ROWS else None,
+        attempts=task_search.latest_attempts(shown),
+        said_by=_progress([task.id for task in shown if task.state == "running"]),
+        states=TASK_STATES,
+        kinds=[kind for kind, one in site().job_types.items() if one.of_task],
+        templates=list(site().settings.templates),
+    )
+
+
+@blueprint.get("/team/tasks/<action>")
+@access.needs("change-all-videos")
+def confirm(action: str) -> ResponseReturnValue:
+    """Asks whether `action` is meant for all tasks that match the filter. Errors: NotFound for an action that is none."""
+    return _confirm(_known(action), _asked(request.args), changed=False)
+
+
+@blueprint.post("/team/tasks/<action>")
+@access.needs("change-all-videos")
+def order(action: str) -> ResponseReturnValue:
+    """Carries out what was confirmed; asks again when other tasks match by now. Errors: NotFound."""
+    asked = _asked(request.form)
+    counted = request.form.get("count", "")
+    try:
+        number = int(counted) if counted.isdecimal() and counted.isascii() and not asked.faults else -1
+        result = ORDERS[_known(action)](access.require_user(), asked.wanted, number)
+    except Refused:
+        return _confirm(action, asked, changed=True)
+    flash(gettext("Done: %(count)s.", count=result.done))
+    if result.skipped:
+        flash(
+            gettext(
+                "Left as they are, because of their state or of a newer task of the same video: %(count)s.",
+                count=result.skipped,
+            )
+        )
+    return redirect(url_for("team_tasks.show", **_values(asked)), 303)
+
+
+def _values(asked: Asked) -> dict[str, Any]:
+    """The filter as values of an address."""
+    return dict(asked.fields)
+
+
+def _confirm(action: str, asked: Asked, *, changed: bool) -> ResponseReturnValue:
+    count = 0 if asked.faults else task_search.count(asked.wanted)
+    return frame.page("team/confirm.html", action=action, asked=asked, count=count, changed=changed)
+
+
+def _known(action: str) -> str:
+    if action not in ORDERS:
+        raise NotFound(f"action {action!r}")
+    return action
+
+
+def _asked(fields: Any) -> Asked:
+    """The filter in the fields of an address or a form; empty ones are left out."""
+    given = {name: fields.get(name, "").strip()[:LONGEST] for name in (*TEXTS, "since", "until")}
+    given = {name: value for name, value in given.items() if value}
+    faults: list[str] = []
+    days: dict[str, Any] = {}
+    if given.get("state", TASK_STATES[0]) not in TASK_STATES:
+        faults.append(gettext("There is no state %(name)s.", name=given["state"]))
+    for name in ("since", "until"):
+        try:
+            days[name] = _midnight(given[name], name == "until") if name in given else None
+        except (ValueError, OverflowError):
+            faults.append(gettext("%(name)s is no date.", name=given[name]))
+    texts = {name: given.get(name, "") for name in TEXTS}
+    return Asked(given, TaskFilter(**texts, **days), faults)
+
+
+def _midnight(day: str, after: bool) -> datetime:
+    """The beginning of the day, or with `after` its end, in the time zone of this host. Errors: ValueError, OverflowError."""
+    begin = date.fromisoformat(day) + timedelta(days=int(after))
+    if not 1970 < begin.year < 9000:
+        raise ValueError(day)
+    return datetime.combine(begin, time()).astimezone()
+
+
+def _progress(ids: list[int]) -> dict[int, dict[str, Any]]:
+    try:
+        return queue.read_progress(site().redis, ids)
+    except RedisError:
+        return {}

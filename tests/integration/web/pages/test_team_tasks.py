@@ -1,0 +1,145 @@
+"""The team's list of tasks: what a filter finds, and orders for all that match it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pod_jobs.catalog.models import Audit, Outbox, Task, Video
+from pod_jobs.catalog.store import many_tasks, task_search, tasks
+from pod_jobs.catalog.store.task_search import TaskFilter
+from pod_jobs.web.site import now
+from tests.integration.web.conftest import Browser, Caller, Worker
+from tests.integration.web.pages.test_team import failed
+
+FILTERS: dict[str, TaskFilter] = {
+    "state": TaskFilter(state="error"),
+    "error": TaskFilter(error="encode-killed"),
+    "host": TaskFilter(host="host"),
+    "text": TaskFilter(text="optique"),
+    "several": TaskFilter(state="error", kind="encode", template="web", owner="léa", text="Optique"),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_finds_what_it_says(name: str, lea: Caller, worker: Worker, catalog: None) -> None:
+    wanted = failed(lea, worker, name="Cours Optique.mp4")
+    lea.upload(name="Other.mp4")
+    assert [task.id for task in task_search.page(FILTERS[name], 10)] == [wanted["id"]]
+    assert task_search.count(FILTERS[name]) == 1
+    assert task_search.page(TaskFilter(owner="max"), 10) == []
+
+
+def test_days_ids_and_deleted_videos(lea: Caller, worker: Worker, catalog: None) -> None:
+    first, second = lea.upload(name="A.mp4"), lea.upload(name="B.mp4")
+    assert task_search.count(TaskFilter(text=f"#{first['task']['id']}")) == 1
+    assert task_search.count(TaskFilter(since=now())) == 0
+    assert task_search.count(TaskFilter(since=now() - timedelta(hours=1), until=now())) == 2
+    assert [task.id for task in task_search.page(TaskFilter(), 1)] == [second["task"]["id"]]
+    assert lea("DELETE", f"/api/v1/videos/{second['id']}").status_code in (200, 202, 204)
+    assert task_search.count(TaskFilter()) == 1
+
+
+def test_many_run_again_as_one_would(lea: Caller, worker: Worker, catalog: None) -> None:
+    good = [failed(lea, worker, name=f"{number}.mp4") for number in range(3)]
+    gone, beside, open_one = (failed(lea, worker, name=f"{name}.mp4") for name in ("gone", "beside", "open"))
+    Video.update(deleted_at=now()).where(Video.id == gone["video"]).execute()
+    assert lea("POST", f"/api/v1/videos/{beside['video']}/encode", json={}).status_code < 300
+    assert lea("POST", f"/api/v1/tasks/{open_one['id']}/requeue").status_code == 202
+    everything = [task.id for task in Task.select().order_by(Task.id)]
+    refused = [number for number in everything if not _may_run_again(number)]
+    renewed = [task.id for task in many_tasks.order_again(everything, now())]
+    assert renewed == [task["id"] for task in good] and set(renewed) == set(everything) - set(refused)
+    for number in renewed:
+        task = tasks.get(number)
+        assert (task.state, task.generation, task.error_code, task.ended_at) == ("waiting", 2, None, None)
+        row = Outbox.get(Outbox.job_id == f"encode-{number}-g2")
+        assert row.payload == {"task": number, "generation": 2}
+    assert many_tasks.order_again(everything, now()) == []
+
+
+def _may_run_again(number: int) -> bool:
+    """What `tasks.order_again` says, without doing it."""
+    from pod_jobs.catalog.database import transaction
+    from pod_jobs.errors import Refused
+
+    class Undo(Exception):
+        pass
+
+    try:
+        with transaction():
+            tasks.order_again(number, now())
+            raise Undo
+    except Undo:
+        return True
+    except Refused:
+        return False
+
+
+def test_many_are_stopped(lea: Caller, worker: Worker, catalog: None) -> None:
+    waiting, running, ended = lea.upload(name="w.mp4")["task"], lea.upload(name="r.mp4")["task"], failed(lea, worker)
+    worker.start(running)
+    many_tasks.cancel([waiting["id"], running["id"], ended["id"]], now())
+    found = {task.id: (task.state, task.cancel_requested) for task in Task.select()}
+    wanted = {waiting["id"]: ("cancelled", True), running["id"]: ("running", True), ended["id"]: ("error", False)}
+    assert found == wanted
+
+
+def confirm(browser: Browser, count: int, **fields: str) -> Any:
+    form = {"csrf_token": browser.csrf_token(), "count": str(count), **fields}
+    return browser.client.post("/team/tasks/requeue", data=form)
+
+
+def test_all_that_match_are_requeued_once(browser: Browser, lea: Caller, worker: Worker, catalog: None) -> None:
+    for number in range(3):
+        failed(lea, worker, name=f"{number}.mp4")
+    browser.sign_in("tina")
+    page = browser.get("/team/tasks/requeue?state=error").text
+    assert "Requeue 3" in page
+    changed = confirm(browser, 2, state="error")
+    assert changed.status_code == 200 and "Nothing was changed." in changed.text and "Requeue 3" in changed.text
+    assert Task.select().where(Task.state == "error").count() == 3
+    answer = confirm(browser, 3, state="error")
+    assert (answer.status_code, answer.location) == (303, "/team/tasks?state=error")
+    assert "Done: 3." in browser.get(answer.location).text
+    assert Task.select().where(Task.state == "waiting", Task.generation == 2).count() == 3
+    assert Audit.select().where(Audit.who == "tina", Audit.action == "requeue").count() == 1
+    assert confirm(browser, 3, state="error").status_code == 200  # somebody else was quicker
+
+
+def test_slices_that_were_done_stay_done_when_the_process_dies(
+    browser: Browser, lea: Caller, worker: Worker, catalog: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        failed(lea, worker, name=f"{number}.mp4")
+    monkeypatch.setattr(many_tasks, "SLICE", 1)
+    whole, calls = many_tasks.order_again, []
+
+    def dies_at_the_second(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise MemoryError
+        return whole(*arguments)
+
+    monkeypatch.setattr(many_tasks, "order_again", dies_at_the_second)
+    browser.sign_in("tina")
+    assert confirm(browser, 3, state="error").status_code == 500
+    assert Task.select().where(Task.state == "error").count() == 2
+    monkeypatch.undo()
+    assert confirm(browser, 2, state="error").status_code == 303
+    assert Task.select().where(Task.state == "waiting").count() == 3
+
+
+def test_a_filter_that_is_none_is_said(browser: Browser, lea: Caller) -> None:
+    lea.upload()
+    browser.sign_in("tina")
+    for query, words in (
+        ("state=broken", "There is no state broken."),
+        ("since=2026-13-45", "2026-13-45 is no date."),
+        ("until=9999-12-31", "9999-12-31 is no date."),
+    ):
+        page = browser.get(f"/team/tasks?{query}")
+        assert page.status_code == 200 and words in page.text
+        assert "Requeue 0" not in browser.get(f"/team/tasks/requeue?{query}").text
+    assert browser.get("/team/tasks?text=%25%00&before=x").status_code in (200, 400)
+    assert browser.get("/team/tasks/explode").status_code == 404
