@@ -16,6 +16,7 @@ that has waited longest for a head is closed. One address may have at most `app.
 
 import errno
 import re
+import select
 import selectors
 import socket
 import tempfile
@@ -224,10 +225,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self._drop(conn)
             return
         conn.received = bytearray()
-        self._wait(conn, selectors.EVENT_READ, self._on_rest, slow_clients.REST.grace_s)
+        conn.began = time.monotonic()
+        self._wait(conn, selectors.EVENT_READ, self._on_rest, slow_clients.REST.silence_s)
 
     def _on_rest(self, conn: Connection, _: Any) -> None:
-        self._read(conn)
+        if self._read(conn):
+            rest = slow_clients.REST
+            self._waiting[conn] = min(time.monotonic() + rest.silence_s, conn.began + rest.grace_s)
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
@@ -290,8 +294,17 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 conn.body = None
                 if self._send(conn, TOO_SLOW):
                     self._close_gently(conn)
-            else:
+            elif not self._begins_to_speak(conn):
                 self._drop(conn)
+
+    @staticmethod
+    def _begins_to_speak(conn: Connection) -> bool:
+        """Has a request arrived since the poller looked? To close its connection now would answer it with a reset."""
+        if not conn.waits_for_head or conn.received:
+            return False
+        arrived = select.poll()
+        arrived.register(conn.sock, select.POLLIN)
+        return bool(arrived.poll(0))
 
     def _cap_keepalive(self, deadline: float) -> None:
         """At a stop, a connection between two requests may wait until `deadline`. gunicorn calls this."""

@@ -1,4 +1,4 @@
-"""A real web app for page tests: gunicorn on a free port, and a stand-in for the workers that speaks their API.
+"""A real web app for page tests: on its own server and a free port, and a stand-in for the workers that speaks their API.
 
 The stand-in publishes real HLS, MP4 and pictures: made once per session by the media library, copied for every video.
 """
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from flask import Flask
 from redis import Redis
 from werkzeug.security import generate_password_hash
 
@@ -29,6 +28,7 @@ from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import find_tools
 from pod_jobs.media.sharing.sharing import Team
+from pod_jobs.processes.web_server import WebServer
 from pod_jobs.settings import ROOT, load
 from tests.servers import KeyValueServer, wait_until
 from tests.unit.media.samples import LIMITS
@@ -36,13 +36,6 @@ from tests.unit.media.samples import LIMITS
 PASSWORD = "a password for tests"
 CLIP_S = 16
 DRESSING = "Université"
-
-
-def make_app() -> Flask:
-    """The app for gunicorn, with the settings that POD_JOBS_… variables give."""
-    from pod_jobs.web.app import create_app
-
-    return create_app(load())
 
 
 def make_clip(path: Path, seconds: int = CLIP_S, size: str = "640x360") -> Path:
@@ -167,6 +160,7 @@ class Site:
         self.session.trust_env = False
         self.session.headers["Connection"] = "close"  # gunicorn ends idle ones, perhaps just when the next call begins
         self.session.headers["Authorization"] = f"Token {tokens['admin']}"
+        self.session.headers["Connection"] = "close"  # a kept one may be closed just when a request leaves
         self.workers = CatalogClient(self.url, tokens["workers"])
 
     def api(self, method: str, path: str, **more: Any) -> Any:
@@ -187,7 +181,7 @@ class Site:
 
 
 @contextmanager
-def serve(home: Path, server: KeyValueServer, app: str = "tests.acceptance.site:make_app()") -> Iterator[Site]:
+def serve(home: Path, server: KeyValueServer, module: str = "tests.acceptance.site") -> Iterator[Site]:
     """An app on its own instance folder, with the people "admin", "lea" (a lecturer) and "workers"."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -200,12 +194,11 @@ def serve(home: Path, server: KeyValueServer, app: str = "tests.acceptance.site:
         file.write(f'[[dressing]]\nname = "{DRESSING}"\nwatermark = "logo.png"\n')
     environment = {**os.environ, "POD_JOBS_HOME": str(home), "POD_JOBS_REDIS__URL": server.url}
     environment |= {"POD_JOBS_WEB__PORT": str(port), "POD_JOBS_UPLOAD__FREE_GB": "0", "PYTHONPATH": str(ROOT)}
+    environment |= {"POD_JOBS_WEB__PROCESSES": "1", "POD_JOBS_WEB__THREADS": "16"}
     tokens = _people(home)
     (home / "secrets" / "worker_token").write_text(tokens["workers"])
-    gunicorn = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", "1", "--threads", "16"]
-    gunicorn += ["--graceful-timeout", "1", "--no-control-socket", app]
     log = (home / "web.log").open("wb")
-    process = subprocess.Popen(gunicorn, env=environment, stdout=log, stderr=log)
+    process = subprocess.Popen([sys.executable, "-m", module, "web"], env=environment, stdout=log, stderr=log)
     try:
         with Redis.from_url(server.url) as redis:
             site = Site(home, port, redis, tokens)
@@ -227,3 +220,7 @@ def _people(home: Path) -> dict[str, str]:
         people = [users.create("admin", "admin", password, now), users.create("lea", "lecturer", password, now)]
         people += [users.create("workers", "worker", None, now)]
         return {user.name: users.create_token(user, "tests", now) for user in people}
+
+
+if __name__ == "__main__":
+    WebServer(load()).run()

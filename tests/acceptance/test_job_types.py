@@ -23,7 +23,7 @@ def toy_site() -> Iterator[Site]:
         server = KeyValueServer(folder)
         server.start()
         try:
-            with serve(folder / "home", server, "tests.acceptance.toy_job:make_app()") as site:
+            with serve(folder / "home", server, "tests.acceptance.toy_job") as site:
                 yield site
         finally:
             server.stop()

@@ -13,6 +13,7 @@ from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.job_type import JobType, Ordering, Text, Words, table_of
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.jobs.worker import run_worker
+from pod_jobs.processes.web_server import WebServer
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
 
@@ -56,10 +57,15 @@ TOY = JobType(
 TABLE = table_of(*JOB_TYPES.values(), TOY)
 
 
-def make_app() -> Flask:
-    """For gunicorn."""
-    return create_app(load(), TABLE)
+class Server(WebServer):
+    """The web server, with an app that knows the toy."""
+
+    def load(self) -> Flask:
+        return create_app(self.settings, TABLE)
 
 
 if __name__ == "__main__":
-    run_worker(load(), sys.argv[1], TABLE)
+    if sys.argv[1] == "web":
+        Server(load()).run()
+    else:
+        run_worker(load(), sys.argv[1], TABLE)

@@ -46,7 +46,7 @@ SMALL_BODY = Pace(silence_s=5, grace_s=10, bytes_per_s=20_000)  # forms and JSON
 UPLOAD = Pace(silence_s=30, grace_s=60, bytes_per_s=5_000)
 # For what comes after the answer: a client that is refused in the middle of its body keeps sending for a moment. If we closed
 # the connection with unread bytes, the kernel would discard the answer.
-REST = Pace(silence_s=2, grace_s=2, bytes_per_s=float("inf"))
+REST = Pace(silence_s=2, grace_s=20, bytes_per_s=float("inf"))
 
 
 @dataclass

@@ -1,0 +1,37 @@
+"""What of the web server's worker no real server shows at will: an instant between two turns of its loop."""
+
+import os
+import selectors
+import socket
+from collections.abc import Iterator
+
+import pytest
+from gunicorn.config import Config
+
+from pod_jobs.processes.patient_worker import Connection, PatientWorker
+from pod_jobs.web.guards.slow_clients import PacedSocket
+
+
+@pytest.fixture
+def worker() -> Iterator[PatientWorker]:
+    made = PatientWorker(1, os.getppid(), [], None, 30, Config(), None)
+    made.poller = selectors.DefaultSelector()
+    yield made
+    made.poller.close()
+    made.tmp.close()
+
+
+@pytest.mark.parametrize(("arrived", "is_open"), [(b"POST / HTTP/1.1", True), (b"", False)])
+def test_a_request_that_came_in_the_last_instant_is_not_answered_by_a_reset(
+    worker: PatientWorker, arrived: bytes, is_open: bool
+) -> None:
+    ours, client = socket.socketpair()
+    with client:
+        conn = Connection(Config(), PacedSocket(ours.detach()), ("192.0.2.1", 1), None)
+        worker.nr_conns, worker._of_address[conn.address] = 1, 1
+        worker._await_head(conn, -1)
+        client.sendall(arrived)
+        worker.murder_pending()
+        assert (worker.nr_conns == 1) is is_open
+        assert (conn.sock.fileno() >= 0) is is_open
+        conn.sock.close()
