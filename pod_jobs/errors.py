@@ -14,6 +14,7 @@ PodJobsError
 │   └── ResultRejected         the catalog refused the form of a result (an old generation is Superseded)
 ├── TransientError             a retry can help: wait, then try again
 │   ├── ServiceUnavailable     the catalog, key-value server, LRS or database does not answer, or answers 5xx
+│   │   └── NumberTaken        the media folder has a recording of this number already; a higher one is free
 │   ├── FfmpegKilled           ffmpeg was ended by a signal or a limit that is not ours, or there was no memory for speech
 │   └── DiskFull               no space left on the work or media folder
 └── Stopped                    no fault: somebody wanted the work to end
@@ -260,6 +261,10 @@ class ServiceUnavailable(TransientError):
     """Something outside this process did not answer, or answered 5xx."""
 
     code = "service-unavailable"
+
+
+class NumberTaken(ServiceUnavailable):
+    """The media folder holds a recording with the number of a new video: the database was restored from an older backup."""
 
 
 class FfmpegKilled(TransientError):

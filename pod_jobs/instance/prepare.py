@@ -40,6 +40,7 @@ def prepare(settings: Settings) -> None:
         database.migrate(catalog)
         with database.faults_told(), catalog.connection_context():
             identify_media(settings.media)
+            notice_newer_recordings(settings.media)
             for name in SYSTEM_USERS:
                 _make_system_user(settings, name, datetime.now(UTC))
             demand_own_redis(settings, instance.identity())
@@ -69,6 +70,23 @@ def identify_media(media: SiteFolder) -> None:
         media.check(instance.media_identity())
     except (OSError, ServiceUnavailable) as error:
         log.warning("uploads and encodes wait: %s", error)
+
+
+def notice_newer_recordings(media: SiteFolder) -> None:
+    """A backup copies the database first. What was uploaded in between is in the restored media folder, without a row: its
+    number is not given again, and the log names it. Needs an open database."""
+    try:
+        media.check(instance.media_identity())
+        numbers = list(media.videos())
+    except (OSError, ServiceUnavailable):
+        return  # it is away; an upload that meets such a recording notices then
+    if numbers and (found := instance.notice_recordings(max(numbers))):
+        count = sum(found[0] <= number <= found[1] for number in numbers)
+        log.warning(
+            "the database is older than the media folder: %s of its recordings, from %06d to %06d, have no row. They are kept; "
+            "new ones get higher numbers. See docs/administration.md, backup",
+            *(count, *found),
+        )
 
 
 def sign_in_link(settings: Settings, name: str) -> str:

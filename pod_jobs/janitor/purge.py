@@ -88,11 +88,12 @@ def _purge_unclaimed(videos: list[int], limit: datetime, media: _RightFolder, fe
     """Remove folders that belong to no video: an upload puts its file in place before it commits, and the commit may fail.
 
     Only a folder with nothing but a source is removed, and only if its number is not higher than that of the newest video: an
-    empty, older or wrong database must never delete a recording.
+    empty, older or wrong database must never delete a recording. Neither are those that a restored database did not know.
     """
     known, newest = retention.known_videos(videos), retention.newest_video()
+    unknown = instance.unknown_recordings()
     for video in videos:
-        if video in known or video > newest:
+        if video in known or video > newest or any(low <= video <= high for low, high in unknown):
             continue
         if media.folder.is_unclaimed(video, limit.timestamp()):
             with fence():

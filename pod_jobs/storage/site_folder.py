@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.errors import NumberTaken
 from pod_jobs.media_folder import (
     ONE_REQUEST,
     PART,
@@ -95,16 +95,13 @@ class SiteFolder:
         """Give the complete file at `upload` the second name `source` (relative to the media folder) by a hard link, and sync.
         So the bytes are not copied, and have a name at any time.
 
-        Errors: ServiceUnavailable when a recording is there already; OSError.
+        Errors: NumberTaken when a recording is there already, be it one whose upload crashed before its commit; OSError.
         """
         target = self._media / source
         _make_folder(target.parent.parent)
         _make_folder(target.parent)
-        if not is_bare(os.listdir(target.parent)):
-            raise ServiceUnavailable(
-                f"{source}: there is another recording; is this database that of this media folder?"
-            )
-        target.unlink(missing_ok=True)  # left behind by a request that crashed before its commit
+        if os.listdir(target.parent):
+            raise NumberTaken(f"{source}: there is another recording; is this database that of this media folder?")
         try:
             os.link(upload, target)
         except OSError as error:

@@ -2,11 +2,16 @@
 
 import secrets
 
-from pod_jobs.catalog.database import transaction
+from peewee import fn
+
+from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import InstanceFact, Video
 
 MEDIA_IDENTITY = "media"
 IDENTITY = "identity"
+LAST_NUMBER = "last video"  # the highest number that a video ever had
+UNKNOWN = "unknown recordings"  # ranges of numbers of recordings that the media folder had and the catalog had not: "4-7 12-12"
+MOST_RANGES = 10
 
 
 def identity() -> str:
@@ -26,11 +31,50 @@ def media_identity() -> str:
 
 def remember_media_identity(identity: str) -> None:
     with transaction():
-        InstanceFact.delete().where(InstanceFact.name == MEDIA_IDENTITY).execute()
-        InstanceFact.create(name=MEDIA_IDENTITY, value=identity)
+        _remember(MEDIA_IDENTITY, identity)
 
 
 def newest_source() -> tuple[int, int] | None:
     """(id, bytes) of the newest video that is not deleted; None when there is none."""
     video = Video.select().where(Video.deleted_at.is_null()).order_by(Video.id.desc()).first()
     return (video.id, video.source_bytes) if video else None
+
+
+def next_number() -> int:
+    """The number of a new video, in the caller's transaction: never one that a video had, also when that one was purged."""
+    InstanceFact.insert(name=LAST_NUMBER, value="0").on_conflict_ignore().execute()
+    row = locked(InstanceFact.select().where(InstanceFact.name == LAST_NUMBER)).get()
+    number = max(int(row.value), int(Video.select(fn.MAX(Video.id)).scalar() or 0)) + 1
+    InstanceFact.update(value=str(number)).where(InstanceFact.name == LAST_NUMBER).execute()
+    return number
+
+
+def notice_recordings(highest: int) -> tuple[int, int] | None:
+    """The media folder has a recording with the number `highest`. If no video had so high a number, the database is older than
+    the folder: new videos get higher numbers, and the janitor leaves these recordings alone. Returns their range, from the
+    lowest that is possible to `highest`; None when there is nothing to notice.
+    """
+    with transaction():
+        first = next_number()
+        last = max(first - 1, highest)
+        InstanceFact.update(value=str(last)).where(InstanceFact.name == LAST_NUMBER).execute()
+        if highest < first:
+            return None
+        ranges = [*unknown_recordings(), (first, highest)]
+        while len(ranges) > MOST_RANGES:  # one range for the two oldest: rather leave something alone than delete it
+            ranges[:2] = [(ranges[0][0], ranges[1][1])]
+        text = " ".join(f"{low}-{high}" for low, high in ranges)
+        _remember(UNKNOWN, text)
+    return first, highest
+
+
+def unknown_recordings() -> list[tuple[int, int]]:
+    """Ranges of numbers, both ends included, of recordings that are in the media folder and were never in this catalog."""
+    row = InstanceFact.get_or_none(InstanceFact.name == UNKNOWN)
+    pairs = [one.split("-") for one in str(row.value).split()] if row else []
+    return [(int(low), int(high)) for low, high in pairs]
+
+
+def _remember(name: str, value: str) -> None:
+    InstanceFact.delete().where(InstanceFact.name == name).execute()
+    InstanceFact.create(name=name, value=value)

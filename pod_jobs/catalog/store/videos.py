@@ -9,7 +9,7 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.permissions import may
-from pod_jobs.catalog.store import captions, events, tasks
+from pod_jobs.catalog.store import captions, events, instance, tasks
 from pod_jobs.errors import Forbidden, NotFound, Refused
 from pod_jobs.media_folder import source_of
 
@@ -35,10 +35,11 @@ def create(
     """Create a video and its first tasks, one for each of `orders`, in the same order.
 
     `place(path)` puts the source file at `path` (relative to the media folder). It is called before the commit, so that no
-    row ever points to a missing file. The janitor removes files that no row points to.
+    row ever points to a missing file. The janitor removes files that no row points to. Errors: what `place` raises.
     """
     with transaction():
         video = Video.create(
+            id=instance.next_number(),
             owner=owner,
             title=title[:250] or source.name[:250] or "?",
             source_name=source.name[:250],

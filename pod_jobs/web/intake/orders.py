@@ -16,14 +16,16 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask
 from pod_jobs.catalog.permissions import may
-from pod_jobs.catalog.store import outbox, tasks, uploads, users, videos
-from pod_jobs.errors import Forbidden, Malformed, NotFound, Refused, ServiceUnavailable
+from pod_jobs.catalog.store import instance, outbox, tasks, uploads, users, videos
+from pod_jobs.errors import Forbidden, Malformed, NotFound, NumberTaken, Refused, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
 from pod_jobs.web.intake import quotas
-from pod_jobs.web.site import now, site
+from pod_jobs.web.site import now, right_media, site
 
 log = logging.getLogger(__name__)
+
+Created = tuple[Video, list[Task]]
 
 
 def add_video(user: User, title: str, source: videos.Source, place: Callable[[str], None]) -> Video:
@@ -32,15 +34,27 @@ def add_video(user: User, title: str, source: videos.Source, place: Callable[[st
     Errors: Refused when too many tasks of this person wait.
     """
     with quotas.one_more_order(site().settings, user):
-        video, first = videos.create(user, title, source, now(), place, _at_upload(source.options))
+        orders = _at_upload(source.options)
+        video, first = _with_free_number(lambda: videos.create(user, title, source, now(), place, orders))
     for task in first:
         _ordered(user, "upload", task)
     return video
 
 
+def _with_free_number(create: Callable[[], Created]) -> Created:
+    """What `create` makes. If the media folder has recordings of higher numbers than the database, it is made after those."""
+    try:
+        return create()
+    except NumberTaken as error:
+        found = instance.notice_recordings(max(right_media().videos(), default=0))
+        log.warning("%s; new recordings get higher numbers than %s", error, found[1] if found else "it")
+        return create()
+
+
 def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> Video:
     """Make the video of a complete tus upload, as `add_video` does; a second call returns the same video."""
-    video, first = uploads.finish(upload, now(), place, _at_upload(upload.options or {}))
+    orders = _at_upload(upload.options or {})
+    video, first = _with_free_number(lambda: uploads.finish(upload, now(), place, orders))
     for task in first:
         _ordered(user, "upload", task)
     return video
