@@ -23,6 +23,7 @@ class Fault(click.ClickException):
     """An error shown to a person: the sentence, and the reason below it."""
 
     def __init__(self, sentence: str, reason: str = "") -> None:
+        self.sentence, self.reason = sentence, reason
         lines = [sentence, *(f"  {line}" for line in reason.splitlines())]
         super().__init__("\n".join(map(harmless, lines)))
 

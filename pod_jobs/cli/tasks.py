@@ -4,7 +4,9 @@ An ID is the number of a video, or a task: t12, or RQ's name for its job, encode
 """
 
 import re
-from collections.abc import Callable, Sequence
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +18,8 @@ from pod_jobs.cli.words import describe_task, local_time
 from pod_jobs.media_folder import KIND, WEB
 
 AGAIN = ("error", "cancelled")
+AT_ONCE = 200  # tasks of one request, so that it takes a second or two
+EXAMPLES = 10
 ADJECTIVES = {"error": "failed"}  # for states whose name is no adjective
 ENCODE_AGAIN = f" What is done is encoded again by: requeue --template {WEB} {{video}}"
 TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)([0-9]+)(?:-g[0-9]+)?")
@@ -63,8 +67,7 @@ def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> Non
         _encode_each(api, ids, template)
         return
     chosen = list(api.pages("/tasks", "tasks", state="error")) if all_failed else _choose(api, ids, AGAIN, ENCODE_AGAIN)
-    _order_each(api, chosen, "requeue")
-    click.echo(f"{len(chosen)} {'task runs' if len(chosen) == 1 else 'tasks run'} again.")
+    _requeue_many(api, [task["id"] for task in chosen])
 
 
 @click.command(cls=InstanceCommand)
@@ -112,6 +115,31 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "
         else:
             raise click.UsageError(f"{name} is neither a video's number nor a task like t12")
     return chosen
+
+
+def _requeue_many(api: Api, ids: Sequence[int]) -> None:
+    """Errors: Fault, with the reasons of all refusals, after all tasks were tried."""
+    done, refused, terminal = 0, [], sys.stderr
+    with click.progressbar(length=len(ids), label="requeue", hidden=not terminal.isatty(), file=terminal) as bar:
+        for start in range(0, len(ids), AT_ONCE):
+            some = list(ids[start : start + AT_ONCE])
+            answer = api.post("/tasks/requeue", {"tasks": some})
+            done += len(answer["done"])
+            refused += answer["refused"]
+            bar.update(len(some))
+    click.echo(f"{done} {'task runs' if done == 1 else 'tasks run'} again.")
+    if refused:
+        raise Fault(f"{len(refused)} of {len(ids)} were refused.", "\n".join(_reasons(refused)))
+
+
+def _reasons(refused: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """For people: each sentence with its count, and below it the first tasks that it is about."""
+    for title, count in Counter(one["title"] for one in refused).most_common():
+        yield f"{count}: {title}"
+        of_title = [one for one in refused if one["title"] == title]
+        yield from (f"  t{one['task']}: {one['detail']}" for one in of_title[:EXAMPLES])
+        if count > EXAMPLES:
+            yield f"  and {count - EXAMPLES} more"
 
 
 def _order_each(api: Api, tasks: Sequence[dict[str, Any]], verb: str) -> None:

@@ -1,6 +1,7 @@
 """pod-jobs submit, list and show: send recordings, and see what became of them."""
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from pod_jobs.cli.api import OPEN, Api
-from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.order_options import OF_SPEECH, OF_VIDEOS, as_order, as_wish, with_options
 from pod_jobs.cli.words import clock, describe_task, harmless, local_time, size
 from pod_jobs.media_folder import WEB
@@ -44,18 +45,42 @@ def submit(
         raise click.UsageError(f"--template {sorted(unknown)[0]} is none of {', '.join(settings.templates)}")
     api, options = Api(settings), as_order(said)
     query = {"title": title, "options": json.dumps({**options, **as_wish(said)})}
-    sent = [_order(api, _upload(api, file, query), templates, options) for file in files]
+    sent: list[tuple[Path, dict[str, Any]]] = []
+    refused = []
     failed = False
-    for video in sent:
-        if wait:
-            video = _follow(api, video["id"], templates)
-            failed = failed or any(task["state"] != "done" for task in _encodes(video, templates))
-        if as_json:
-            echo_json(summary(settings, video))
+    for file in files:
+        try:
+            video = _upload(api, file, query)
+        except Fault as fault:
+            refused.append(file)
+            _tell_refusal(file, fault, as_json=as_json)
         else:
-            click.echo(f"{video['id']}  {describe_task(video['task'])}  {video['page_url']}")
-    if failed:
+            failed |= not _order(api, video, templates, options)
+            sent.append((file, video))
+            if not wait:
+                _tell(settings, file, api.get(f"/videos/{video['id']}"), as_json=as_json)
+    if wait:
+        failed |= not _follow_all(api, settings, sent, templates, as_json=as_json)
+    if refused and len(files) > 1:
+        click.echo(
+            f"{len(sent)} of {len(files)} were sent. To try the others again when their faults are mended:", err=True
+        )
+        click.echo(f"  submit {shlex.join(map(str, refused))}", err=True)
+    if failed or refused:
         raise SystemExit(1)
+
+
+def _tell(settings: Settings, file: Path, video: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        echo_json({"file": str(file), **summary(settings, video)})
+    else:
+        click.echo(f"{video['id']}  {describe_task(video['task'])}  {video['page_url']}  {harmless(str(file))}")
+
+
+def _tell_refusal(file: Path, fault: Fault, *, as_json: bool) -> None:
+    if as_json:
+        echo_json({"file": str(file), "id": None, "error": {"sentence": fault.sentence, "reason": fault.reason}})
+    click.echo(f"{harmless(str(file))}: {fault.message}", err=True)
 
 
 @click.command("list", cls=InstanceCommand)
@@ -139,19 +164,41 @@ def _upload(api: Api, file: Path, query: dict[str, str | None]) -> dict[str, Any
     return video
 
 
-def _order(api: Api, video: dict[str, Any], templates: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
-    """Order encodings by those `templates` that the upload has not ordered by itself."""
+def _order(api: Api, video: dict[str, Any], templates: Sequence[str], options: dict[str, Any]) -> bool:
+    """Order encodings by those `templates` that the upload has not ordered by itself. False when one was refused: the
+    recording is there all the same."""
     ordered = {task["template"] for task in video["tasks"]}
-    for template in templates:
-        if template not in ordered:
-            api.post(f"/videos/{video['id']}/encode", {"template": template, **options})
-    return video
+    try:
+        for template in templates:
+            if template not in ordered:
+                api.post(f"/videos/{video['id']}/encode", {"template": template, **options})
+    except Fault as fault:
+        click.echo(f"video {video['id']} was sent, but not all encodings were ordered: {fault.message}", err=True)
+        return False
+    return True
+
+
+def _follow_all(
+    api: Api,
+    settings: Settings,
+    sent: Sequence[tuple[Path, dict[str, Any]]],
+    templates: Sequence[str],
+    *,
+    as_json: bool,
+) -> bool:
+    """Tell of each recording when its encodings have ended. False when one of them failed."""
+    is_well = True
+    for file, video in sent:
+        video = _follow(api, video["id"], templates)
+        is_well &= all(task["state"] == "done" for task in _encodes(video, templates))
+        _tell(settings, file, video, as_json=as_json)
+    return is_well
 
 
 def _encodes(video: dict[str, Any], templates: Sequence[str]) -> list[dict[str, Any]]:
     """The latest encoding by the template "web" and by each of `templates`."""
     latest = {task["template"]: task for task in reversed(video["tasks"]) if task["purpose"] in ("play", "offer")}
-    return [latest[name] for name in dict.fromkeys((WEB, *templates))]
+    return [latest[name] for name in dict.fromkeys((WEB, *templates)) if name in latest]
 
 
 class _Watched:

@@ -87,6 +87,21 @@ def test_several_files_give_a_line_each_and_one_failure_fails_the_whole(instance
     assert first["error"]["sentence"] in shown.stdout
 
 
+def test_a_refused_file_stops_no_other(instance: Instance, clip: Path) -> None:
+    text = clip.with_name("plain text é.mp4")
+    text.write_text("this is no recording")
+    done = pod_jobs(instance, "submit", str(text), str(clip), str(text))
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1 and done.stdout.endswith(f"  {clip}\n")
+    assert done.stderr.count(f"{text}: This file is not a video or a sound recording.") == 2
+    assert "1 of 3 were sent." in done.stderr and f"submit '{text}' '{text}'" in done.stderr
+    done = pod_jobs(instance, "submit", str(text), str(clip), "--json")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["file"], first["id"], second["file"]) == (str(text), None, str(clip))
+    assert first["error"]["sentence"] == "This file is not a video or a sound recording."
+    assert second["id"] > 0
+
+
 def test_failed_tasks_run_again(instance: Instance, clip: Path) -> None:
     broken = clip.with_name("broken again.mp4")
     broken.write_bytes(clip.read_bytes()[:2000])

@@ -1,5 +1,6 @@
 """Jobs that must be enqueued. A row commits together with the change that needs the job, and is deleted once RQ has it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pod_jobs.catalog.models import Outbox
@@ -29,6 +30,11 @@ def of_job(job_id: str) -> Outbox | None:
 def sent(job_id: str) -> None:
     """Delete the row: RQ has the job."""
     Outbox.delete().where(Outbox.job_id == job_id).execute()
+
+
+def all_sent(job_ids: Sequence[str]) -> None:
+    """Delete these rows: RQ has the jobs."""
+    Outbox.delete().where(Outbox.job_id.in_(list(job_ids))).execute()
 
 
 def oldest() -> datetime | None:

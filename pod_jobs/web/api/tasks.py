@@ -8,12 +8,14 @@ from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import tasks
 from pod_jobs.errors import Malformed
 from pod_jobs.web.api import answers, documents
-from pod_jobs.web.guards import access
+from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
-from pod_jobs.web.intake import orders
+from pod_jobs.web.intake import bulk, orders
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_tasks", __name__)
+
+MOST_AT_ONCE = 1000
 
 
 @blueprint.get("/tasks")
@@ -30,6 +32,18 @@ def list_tasks() -> ResponseReturnValue:
     return answers.fresh(
         {"tasks": documents.task_list(site().redis, link_base(), rows), "next": answers.next_of(rows, limit)}
     )
+
+
+@blueprint.post("/tasks/requeue")
+@access.needs("change-videos")
+def requeue_many() -> ResponseReturnValue:
+    """{"tasks": [ids, at most 1000]}. Each is ordered for itself; the answer says which were, and why the others were refused."""
+    wanted = answers.field(answers.body(), "tasks", list)
+    if not 1 <= len(wanted) <= MOST_AT_ONCE or not all(answers.is_count(one) for one in wanted):
+        raise Malformed(f"tasks: 1 to {MOST_AT_ONCE} ids are needed")
+    outcome = bulk.run_again(require_user(), wanted)
+    refused = [{"task": task_id, **problems.document_of(error)} for task_id, error in sorted(outcome.refused.items())]
+    return {"done": outcome.done, "refused": refused}, 200
 
 
 @blueprint.get("/tasks/<int:task_id>")

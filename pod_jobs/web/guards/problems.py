@@ -103,6 +103,11 @@ def _answer(error: PodJobsError, status: int) -> Response:
     return response
 
 
+def document_of(error: PodJobsError) -> dict[str, Any]:
+    """What tells a client of `error`, for one of several things that it asked for."""
+    return {name: value for name, value in _document(error, status_of(error)).items() if name != "type"}
+
+
 def _document(error: PodJobsError, status: int) -> dict[str, Any]:
     return {
         "type": "about:blank",

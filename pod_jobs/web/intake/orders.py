@@ -6,7 +6,7 @@ get it, and the janitor enqueues it later.
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -114,7 +114,7 @@ def _recording(video: Video) -> Recording:
 
 def run_again(user: User, task_id: int) -> Task:
     """Order a new generation of a task that failed or was cancelled. Errors: NotFound; Forbidden; Refused for another task."""
-    task = _task_to_change(user, task_id)
+    task = task_to_change(user, task_id)
     before = tasks.job_id(task.kind, task.id, task.generation)
     with quotas.one_more_order(site().settings, user):
         task = tasks.order_again(task_id, now())
@@ -126,7 +126,7 @@ def run_again(user: User, task_id: int) -> Task:
 def cancel(user: User, task_id: int) -> Task:
     """Cancel a task: remove its job if it waits, end its run soon if it runs. Errors: NotFound; Forbidden; Refused when it has
     ended."""
-    _task_to_change(user, task_id)
+    task_to_change(user, task_id)
     task = tasks.cancel(task_id, now())
     users.note(user.name, "cancel", f"task {task_id}", now())
     _tell_to_end(site().redis, task)
@@ -159,7 +159,7 @@ def task_seen_by(user: User, task_id: int) -> Task:
     return task
 
 
-def _task_to_change(user: User, task_id: int) -> Task:
+def task_to_change(user: User, task_id: int) -> Task:
     """The task, if `user` may cancel or repeat it. Errors: NotFound for a task that `user` may not see; Forbidden."""
     task = task_seen_by(user, task_id)
     if task.video_id is not None:
@@ -182,6 +182,25 @@ def dispatch(task: Task) -> None:
         log.warning("%s waits for the janitor: %s", job_id, error.reason)
         return
     outbox.sent(job_id)
+
+
+def dispatch_all(ordered: Sequence[Task], replaced: Sequence[str]) -> None:
+    """Enqueue the jobs of many tasks that run again, and forget the failures of `replaced`, their earlier jobs. While Redis is
+    away, the janitor does it."""
+    known = [task for task in ordered if task.kind in site().job_types]
+    sent = []
+    try:
+        for old in replaced:
+            queue.forget_failure(site().redis, old)
+        for task in known:
+            job_id = tasks.job_id(task.kind, task.id, task.generation)
+            if (row := outbox.of_job(job_id)) and not row.makes_way:
+                job_type = site().job_types[row.kind]
+                queue.enqueue(site().redis, job_type, job_id, row.payload, at_front=row.at_front)
+                sent.append(job_id)
+    except (RedisError, ServiceUnavailable) as error:
+        log.warning("%s tasks wait for the janitor: %s", len(ordered) - len(sent), error)
+    outbox.all_sent(sent)
 
 
 def _at_upload(options: dict[str, Any]) -> list[NewTask]:

@@ -122,6 +122,8 @@ def test_answers_fit_their_schemas(
     look()
     lea("POST", f"/api/v1/tasks/{again['id']}/requeue")
     lea("POST", f"/api/v1/tasks/{again['id']}/cancel")
+    lea("POST", "/api/v1/tasks/requeue", json={"tasks": [again["id"], 999]})
+    lea("POST", f"/api/v1/tasks/{again['id']}/cancel")
     lea("PATCH", here, json={"title": "b"})
     for method, path, status in (
         ("GET", "/api/v1/videos/99", 404),

@@ -1,0 +1,66 @@
+"""Many tasks run again by one call: what is refused says why, and stops nothing else."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from pod_jobs.jobs import queue
+from pod_jobs.web.site import EXTENSION
+from tests.integration.web.conftest import Caller, Worker, problem
+
+
+@pytest.fixture
+def worker(callers: dict[str, Caller], settings: Any) -> Worker:
+    return Worker(callers["workers"], settings.media_folder)
+
+
+def failed(caller: Caller, worker: Worker) -> dict[str, Any]:
+    task: dict[str, Any] = caller.upload()["task"]
+    worker.report(worker.start(task), "error", error_code="source-too-long", error_facts={"limit": "1 h"}, reason="x")
+    return task
+
+
+def test_each_task_is_ordered_for_itself(callers: dict[str, Caller], worker: Worker, redis: Redis) -> None:
+    lea, ada = callers["léa"], callers["ada"]
+    own = [failed(lea, worker) for _ in range(3)]
+    foreign, waiting = failed(ada, worker), lea.upload()["task"]
+    wanted = [own[2]["id"], own[0]["id"], foreign["id"], waiting["id"], 999, own[0]["id"]]
+    answer = lea("POST", "/api/v1/tasks/requeue", json={"tasks": wanted})
+    assert answer.status_code == 200
+    document = answer.get_json()
+    assert document["done"] == [own[0]["id"], own[2]["id"]]
+    why = {one["task"]: (one["status"], one["code"], one["detail"]) for one in document["refused"]}
+    assert {task: told[:2] for task, told in why.items()} == {
+        foreign["id"]: (404, "not-found"),
+        waiting["id"]: (409, "refused"),
+        999: (404, "not-found"),
+    }
+    assert "cancel it first" in why[waiting["id"]][2]
+    for task, generation in ((own[0], 2), (own[1], 1), (own[2], 2), (foreign, 1), (waiting, 1)):
+        assert ada("GET", f"/api/v1/tasks/{task['id']}").get_json()["generation"] == generation
+    assert queue.fetch(redis, f"encode-{own[0]['id']}-g2") is not None, "RQ has it"
+    assert queue.fetch(redis, f"encode-{own[1]['id']}-g2") is None
+
+
+def test_what_one_person_may_have_waiting_holds_within_one_call(
+    callers: dict[str, Caller], worker: Worker, monkeypatch: pytest.MonkeyPatch, app: Any
+) -> None:
+    tasks = [failed(callers["léa"], worker)["id"] for _ in range(4)]
+    site = app.extensions[EXTENSION]
+    limits = site.settings.limits.model_copy(update={"waiting": 3})
+    monkeypatch.setitem(
+        app.extensions, EXTENSION, replace(site, settings=site.settings.model_copy(update={"limits": limits}))
+    )
+    document = callers["léa"]("POST", "/api/v1/tasks/requeue", json={"tasks": tasks}).get_json()
+    assert (document["done"], [one["task"] for one in document["refused"]]) == (tasks[:3], tasks[3:])
+    document = callers["ada"]("POST", "/api/v1/tasks/requeue", json={"tasks": tasks[3:]}).get_json()
+    assert document["done"] == tasks[3:], "administrators are exempt"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"tasks": []}, {"tasks": ["1"]}, {"tasks": [True]}, {"tasks": [-1]}, {"tasks": [1] * 1001}]
+)
+def test_what_is_no_list_of_tasks_is_refused(lea: Caller, body: dict[str, Any]) -> None:
+    problem(lea("POST", "/api/v1/tasks/requeue", json=body), 400, "malformed")
