@@ -120,7 +120,7 @@ def test_the_sockets_path_is_one_that_redis_py_can_take(tmp_path: Path, name: st
 def test_a_socket_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     settings = load(tmp_path / "a space")
     settings.home.mkdir()
-    settings.redis_socket.parent.mkdir(mode=0o700)
+    settings.redis_socket.parent.mkdir(mode=0o700, exist_ok=True)  # its number may have been that of another home
     settings.redis_socket.parent.chmod(0o777)
     try:
         with pytest.raises(SettingsError, match="belongs to somebody else"):
