@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pod_jobs.errors import PodJobsError
 from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.instance.home import FOLDERS, PRIVATE_FOLDERS, open_to_others
+from pod_jobs.media.process.guard import Sandbox
 from pod_jobs.settings import ROOT, Settings
 
 GB = 10**9
@@ -80,10 +81,21 @@ def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
     elif tools.hardware.encoder:
         yield Finding("hardware", "ok", f"{tools.hardware.encoder.name} encodes H.264")
     if tools.sandbox.lacking:
-        text = f"none: a hostile file meets only ffmpeg's own defences ({tools.sandbox.lacking})"
+        text = f"{_holds(tools.sandbox)} ({tools.sandbox.lacking})"
         yield Finding("sandbox", "warning", text, "apt install bubblewrap, or let it make user namespaces")
     else:
-        yield Finding("sandbox", "ok", "none, as set" if tools.sandbox.kind == "none" else "bubblewrap")
+        yield Finding("sandbox", "ok", _holds(tools.sandbox))
+
+
+def _holds(sandbox: Sandbox) -> str:
+    """What stands between a hostile file and this host."""
+    if sandbox.kind == "none":
+        return (
+            "none: a program that a hostile file takes over may read and write what this user may, start programs and use the "
+            "network; only white lists of formats and limits of memory and time hold"
+        )
+    more = "no other process" if sandbox.filters else "but other processes, as no filter of system calls works here"
+    return f"bubblewrap: no network, no file but the recording and its outputs, {more}"
 
 
 def check_speech(settings: Settings) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ or run a decoder that nobody has looked at for ten years. There are three nets:
 1. `facts/file_type.py`: the first bytes must be those of a container we know. Playlists, scripts and archives never reach
    ffmpeg.
 2. `input_options`: white lists of protocols, demuxers and decoders, and ceilings on streams, pixels and analysis.
-3. `sandboxed`: bubblewrap where it works: no network, read-only /usr, the inputs, one output folder.
+3. `sandboxed`: bubblewrap where it works: no network, read-only /usr, the inputs, one output folder, and a filter of system
+   calls that leaves it threads, but no other process and no namespace.
 """
 
 import fnmatch
@@ -47,18 +48,20 @@ PICTURES = {"png_pipe": "png", "jpeg_pipe": "mjpeg"}
 TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
 
 
+FILTER = "<descriptor of the filter>"  # in arguments; run.py puts its number there
 CARDS_IN_SYS = ("/sys/dev/char", "/sys/devices")
 
 
 @dataclass(frozen=True)
 class Sandbox:
     """How processes are locked in. With `kind` "none" they run unprotected; `lacking` says why, unless that is a setting.
-    `devices` are those of a graphics card that encodes."""
+    `devices` are those of a graphics card that encodes. `filters`: bubblewrap takes a filter of system calls here."""
 
     kind: str
     bwrap: str = ""
     lacking: str = ""
     devices: tuple[str, ...] = ()
+    filters: bool = False
 
 
 def allowed(patterns: Iterable[str], existing: Iterable[str]) -> tuple[str, ...]:
@@ -101,6 +104,7 @@ def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], fo
     if folder is not None:
         binds += ["--bind", str(folder), str(folder), "--chdir", str(folder)]
     locks = ["--unshare-all", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1"]
+    locks += ["--seccomp", FILTER] if sandbox.filters else []
     kernel = ["--proc", "/proc", "--dev", "/dev"]
     read_only = ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]  # last: binds are made there
     return [sandbox.bwrap, *locks, *kernel, *binds, *read_only, "--", *argv]

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed, FfmpegKilled, SettingsError
+from pod_jobs.media.process.guard import FILTER
+from pod_jobs.system import seccomp
 from pod_jobs.system.process_tree import die_with_parent
 
 TICK_S = 0.25
@@ -106,20 +108,25 @@ def _start(argv: Sequence[str], folder: Path, bounds: Bounds) -> "subprocess.Pop
         for what, value in limits:
             resource.setrlimit(what, (value, value))
 
+    filters = [seccomp.open_filter(seccomp.threads_only())] if FILTER in argv else []
     try:
         return subprocess.Popen(
-            list(argv),
+            [str(filters[0]) if word == FILTER else word for word in argv],
             cwd=folder,
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=filters,
             preexec_fn=before_exec,  # noqa: PLW1509  (the alternative is a second program)
         )
     except (FileNotFoundError, PermissionError) as error:
         raise SettingsError(f"cannot start {argv[0]}: {error}") from error
     except OSError as error:
         raise FfmpegKilled(f"cannot start {argv[0]}: {error}") from error
+    finally:
+        for descriptor in filters:
+            os.close(descriptor)
 
 
 def _limits(bounds: Bounds) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from pod_jobs.errors import FfmpegKilled, PodJobsError, SettingsError
 from pod_jobs.media.planning.codecs import PROCESSOR, Hardware
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.run import Bounds, capture
+from pod_jobs.system import seccomp
 
 NEEDED_ENCODERS = ("libx264", "aac", "libmp3lame", "mjpeg")
 NEEDED_FILTERS = tuple(
@@ -106,16 +107,15 @@ def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
     if wanted == "none":
         return guard.Sandbox("none")
     bwrap = shutil.which("bwrap")
-    if bwrap:
-        sandbox = guard.Sandbox("bwrap", bwrap)
+    reason = "the program bwrap is not installed"
+    for filters in (True, False) if bwrap and seccomp.is_known() else (False,) if bwrap else ():
+        sandbox = guard.Sandbox("bwrap", bwrap or "", filters=filters)
         with tempfile.TemporaryDirectory() as folder:
             try:
                 _ask(guard.sandboxed(sandbox, [ffmpeg, "-version"], (), Path(folder)))
                 return sandbox
             except PodJobsError as error:
                 reason = error.reason
-    else:
-        reason = "the program bwrap is not installed"
     if wanted == "bwrap":
         raise SettingsError(f"ffmpeg.sandbox is bwrap and that does not work here: {reason}")
     return guard.Sandbox("none", lacking=reason)
