@@ -124,6 +124,8 @@ SENTENCES: dict[str, str] = {
     "instance-running": "This instance is already running.",
     "refused": "This is not possible in the current state.",
     "malformed": "The request could not be understood.",
+    "address-too-long": "The address of this request is too long.",
+    "head-too-large": "The request brings more with it than the server accepts; deleting this site's cookies may help.",
     "unauthorized": "Please sign in.",
     "forbidden": "You are not allowed to do this.",
     "page-outdated": "This page has been open for too long; please reload it and try again.",

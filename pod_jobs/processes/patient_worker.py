@@ -24,13 +24,23 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from typing import IO, Any
 
+from gunicorn.http.errors import (
+    ConfigurationProblem,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from pod_jobs.web.guards import slow_clients
+from pod_jobs.errors import PodJobsError
+from pod_jobs.web.guards import problems, slow_clients
 from pod_jobs.web.guards.slow_clients import Pace, PacedSocket
 
 HEAD_BYTES = 70_000  # more than gunicorn accepts; gunicorn itself refuses such a head
@@ -44,6 +54,12 @@ OURS = ("127.0.0.1", "::1", "::ffff:127.0.0.1", "")  # not limited: workers, com
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
 EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
+UNREAD = {  # what gunicorn raises -> the code of our error
+    LimitRequestLine: "address-too-long",
+    LimitRequestHeaders: "head-too-large",
+    ParseException: "malformed",
+}
+OF_THE_APP = (InvalidResponseHeader, InvalidResponseHeaderName, ConfigurationProblem)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 TEMPORARY = (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE)
@@ -182,6 +198,20 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             return super().handle_request(req, conn)
         finally:
             conn.sock.end_reading()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer in our words a head that cannot be read or is too long. All other faults are gunicorn's to answer."""
+        code = next((code for kind, code in UNREAD.items() if isinstance(exc, kind)), "")
+        if not code or isinstance(exc, OF_THE_APP) or not isinstance(client, PacedSocket):
+            super().handle_error(req, client, addr, exc)
+            return
+        path, languages = slow_clients.known_of(client.first_bytes)
+        self.log.warning("a request that cannot be read: %s", type(exc).__name__)
+        said = problems.answer_unread(self.wsgi, path, languages, PodJobsError(type(exc).__name__, code=code))
+        said.headers["Connection"] = "close"
+        head = "".join(f"{name}: {value}\r\n" for name, value in said.headers)
+        with suppress(OSError):
+            client.sendall(f"HTTP/1.1 {said.status}\r\n{head}\r\n".encode("latin-1") + said.get_data())
 
     # --- 4, 5: the client takes the answer ---------------------------------------------------------------------------
 

@@ -140,6 +140,18 @@ class SiteFolder:
         path = self._media / video_folder(video) / f"{folder}{PART}" / name
         return plain_files.read_bytes(path, beneath=self._videos)
 
+    def sizes(self, video: int, folder: str) -> dict[str, int]:
+        """File name -> bytes of each plain file of the run `folder` (relative to the media folder); {} when there is no such
+        folder. The folders are listed anew, so that a network share tells what is there now. Errors: OSError."""
+        found: dict[str, int] = {}
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.listdir(self._media / video_folder(video))
+            with os.scandir(self._media / folder) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        found[entry.name] = entry.stat(follow_symlinks=False).st_size
+        return found
+
     # deletion
 
     def uploads(self) -> list[str]:

@@ -15,7 +15,7 @@ from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import captions, instance, reports, tasks
-from pod_jobs.errors import BadCaptions, Malformed, ResultRejected
+from pod_jobs.errors import BadCaptions, Malformed, ResultRejected, ServiceUnavailable
 from pod_jobs.storage.site_folder import SiteFolder
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
@@ -123,7 +123,9 @@ def report(task_id: int) -> ResponseReturnValue:
     take = None
     if said.outcome == "done":
         done = tasks.get(task_id)
-        _check_result(done)
+        result = _check_result(done)
+        if said.generation == done.generation and done.state != "done":  # otherwise it has been taken, or never will be
+            _check_outputs(done, result)
         follow = _what_follows(done, said.result)
         take = _captions_of(done, said.result)
     task, ordered = reports.accept(task_id, said, _allowed(), now(), follow, take)
@@ -171,14 +173,29 @@ def _take_captions(made: Sequence[NewCaptions], done: Task) -> None:
         captions.take_from_source(done, of_source, now())
 
 
-def _check_result(task: Task) -> None:
+def _check_outputs(task: Task, result: Result) -> None:
+    """Compare the outputs of a result with the files that are there. Errors: ResultRejected; ServiceUnavailable while the media
+    folder is away."""
+    if task.video_id is None or not result.outputs:
+        return
+    try:
+        sizes = right_media().sizes(task.video_id, result.folder)
+    except OSError as error:
+        raise ServiceUnavailable(f"{result.folder}: {error}") from error
+    for output in result.outputs:
+        if (found := sizes.get(output.name)) != output.bytes:
+            said = f"outputs: {output.name!r} has {output.bytes} bytes, it is said"
+            raise ResultRejected(f"{said}, and " + ("it is not there" if found is None else f"it has {found}"))
+
+
+def _check_result(task: Task) -> Result:
     """Check that a result names only folders of its own task. Errors: ResultRejected."""
     try:
         result = answers.body_as(DONE).result
     except Malformed as error:
         raise ResultRejected(error.reason) from error
     if task.video_id is None or task.purpose == Purpose.NONE:
-        return
+        return result
     place, _, name = result.folder.rpartition("/")
     run = media_folder.parse_run_folder(name)
     if place != media_folder.video_folder(task.video_id) or run is None or run[:2] != (task.kind, task.id):
@@ -186,6 +203,7 @@ def _check_result(task: Task) -> None:
     for output in result.outputs:
         if not media_folder.FILE_NAME.fullmatch(output.name):
             raise ResultRejected(f"outputs: {output.name!r} is not an acceptable name")
+    return result
 
 
 def _allowed() -> reports.Allowed:

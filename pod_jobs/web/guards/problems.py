@@ -30,6 +30,8 @@ STATUS_OF_CODE = {
     "uploads-limit": 429,
     "waiting-limit": 429,
     "upload-busy": 423,
+    "address-too-long": 414,
+    "head-too-large": 431,
 }
 STATUS_OF_CLASS: tuple[tuple[type[PodJobsError], int], ...] = (
     (errors.NotFound, 404),
@@ -73,6 +75,13 @@ def translated(code: str, facts: dict[str, str]) -> str:
 def answer(error: PodJobsError) -> Response:
     """The response that tells the client of `error`."""
     return _answer(error, status_of(error))
+
+
+def answer_unread(app: Flask, path: str, languages: str, error: PodJobsError) -> Response:
+    """`answer` for a request that no view sees, because its head cannot be read. What is known of it is its path and its header
+    Accept-Language."""
+    with app.test_request_context(path, headers={"Accept-Language": languages}):
+        return answer(error)
 
 
 def where() -> str:

@@ -23,6 +23,8 @@ from werkzeug.exceptions import LengthRequired
 SEND_SILENCE_S = 30  # a client that takes nothing for so long is gone; a paused player comes back with a range request
 UNSENT_BYTES = 256 * 1024  # a thread waits before it adds to an answer of which more than this is unsent
 FILE_PART_BYTES = 1024 * 1024  # at most so much of a file is sent by one system call
+FIRST_BYTES, KNOWN_OF_PATH = 70_000, 100
+LANGUAGES = re.compile(r"\r\naccept-language:[ \t]*([\x20-\x7e]{1,200})\r\n", re.IGNORECASE)
 
 
 # Requests whose views read the body piece by piece. Any other body is received before its request gets a thread.
@@ -79,6 +81,17 @@ class PacedSocket(socket.socket):
     def put_ahead(self, content: IO[bytes]) -> None:
         """Let `recv` return `content` first, which was received earlier."""
         self._ahead = content
+
+    @property
+    def first_bytes(self) -> bytes:
+        """The beginning of what was put ahead. It is still to be read."""
+        if self._ahead is None:
+            return b""
+        at = self._ahead.tell()
+        self._ahead.seek(0)
+        found = self._ahead.read(FIRST_BYTES)
+        self._ahead.seek(at)
+        return found
 
     def take_ahead(self) -> bytes:
         """The content that was put ahead and that `recv` has not returned yet; `recv` will not return it any more."""
@@ -185,6 +198,16 @@ class PacedSocket(socket.socket):
         """Tell the client that nothing more will come. Errors: OSError when the client is gone."""
         with suppress(BlockingIOError):
             self.shutdown(socket.SHUT_WR)
+
+
+def known_of(first_bytes: bytes) -> tuple[str, str]:
+    """From a head that may be broken: the beginning of the path, which tells a program's request from a person's, and the value
+    of Accept-Language."""
+    line, _, rest = first_bytes.decode("latin-1").partition("\r\n")
+    words = line.split(" ")
+    path = words[1][:KNOWN_OF_PATH].partition("?")[0] if len(words) > 1 and words[1].startswith("/") else "/"
+    found = LANGUAGES.search(f"\r\n{rest}")
+    return path, found[1] if found else ""
 
 
 def is_upload(method: str, path: str) -> bool:

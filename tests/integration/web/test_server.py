@@ -1,6 +1,8 @@
 """Uploads through a real gunicorn: memory stays flat, cut and silent lines lose nothing, refusals arrive."""
 
+import html
 import http.client
+import json
 import os
 import re
 import select
@@ -288,6 +290,39 @@ def test_a_body_that_is_no_upload_has_a_limit_with_or_without_a_length(server: S
             assert answer.status in (411, 413)
     title = server.request("GET", "/api/v1/videos/1", {}).body  # type: ignore[attr-defined]
     assert b"xxx" not in title
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "status", "kind", "words"),
+    [
+        (
+            "/api/v1/videos?text=" + "x" * 9000,
+            "",
+            414,
+            "application/problem+json",
+            "The address of this request is too long.",
+        ),
+        (
+            "/?text=" + "x" * 9000,
+            "Accept-Language: fr",
+            414,
+            "text/html",
+            "L’adresse de cette requête est trop longue.",
+        ),
+        ("/api/v1/videos", "X: " + "x" * 9000, 431, "application/problem+json", "brings more with it"),
+        ("/ x", "", 400, "text/html", "The request could not be understood."),
+    ],
+)
+def test_a_head_that_cannot_be_read_is_answered_in_our_words(
+    server: Server, path: str, header: str, status: int, kind: str, words: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 20) as line:
+        line.sendall(f"GET {path} HTTP/1.1\r\nHost: pod.test\r\n{header or 'X: x'}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: line.recv(65536), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ") and f"Content-Type: {kind}" in head
+    assert words in (json.loads(body)["title"] if kind.endswith("json") else html.unescape(body))
+    assert f"Content-Length: {len(body.encode())}" in head
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from pod_jobs.jobs import queue
-from tests.integration.web.conftest import OUTPUTS, Caller, Worker, problem
+from tests.integration.web.conftest import OUTPUT_FILES, OUTPUTS, RESULT, Caller, Worker, problem
 
 HUGE = 2**70
 
@@ -122,6 +122,27 @@ def test_results_that_point_elsewhere_are_rejected(lea: Caller, worker: Worker) 
     assert worker.report({**order, "generation": "1"}, "done", 400)["code"] == "malformed"
     assert worker.report({**order, "generation": 7}, "done", 409, result={"folder": own, "outputs": []})
     worker.finish(order)
+
+
+@pytest.mark.parametrize("fault", ["missing", "longer", "link", "no folder"])
+def test_outputs_that_are_not_there_are_rejected(lea: Caller, worker: Worker, fault: str) -> None:
+    order = worker.start(lea.upload()["task"])
+    if fault != "no folder":
+        worker.write(order, OUTPUT_FILES)
+    folder = worker.media / worker.folder(order)
+    if fault == "missing":
+        (folder / "audio.mp3").unlink()
+    elif fault == "longer":
+        (folder / "audio.mp3").write_bytes(b"ID3 and more")
+    elif fault == "link":
+        (folder / "audio.mp3").rename(folder / "x")
+        (folder / "audio.mp3").symlink_to("x")
+    result = {"folder": worker.folder(order), "outputs": OUTPUTS, **RESULT}
+    told = worker.report(order, "done", 422, result=result)
+    assert told["code"] == "result-rejected" and "outputs: " in told["detail"]
+    assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "running"
+    worker.finish(order)
+    assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "done"
 
 
 def test_after_a_death_the_next_generation_is_enqueued_at_once(lea: Caller, worker: Worker, redis: Redis) -> None:
