@@ -30,3 +30,34 @@ def test_a_line_for_memory_experts_is_not_the_loudest_on_the_terminal(tmp_path: 
 def test_control_characters_of_an_address_reach_neither(tmp_path: Path) -> None:
     for text in printed(tmp_path, "GET /\x1b]0;mine\x07 \u009b2J\n".encode()):
         assert text.replace("\n", "").isprintable() and "mine" in text
+
+
+class Interrupted(io.StringIO):
+    """A terminal that is interrupted by a signal at its first line, whose handler prints too."""
+
+    printer: LoggingPrinter
+    is_first = True
+    depth = deepest = 0
+
+    def write(self, text: str) -> int:
+        self.depth += 1
+        self.deepest = max(self.deepest, self.depth)
+        if self.is_first:
+            self.is_first = False
+            self.printer.write(Message("line", b"of the handler\n", datetime.now(UTC), "server", None))
+        written = super().write(text)
+        self.depth -= 1
+        return written
+
+
+def test_what_a_signal_handler_prints_meanwhile_comes_after_and_is_not_lost(tmp_path: Path) -> None:
+    terminal = Interrupted()
+    terminal.printer = printer = LoggingPrinter(terminal, tmp_path / "log")
+    for text in (b"the first\n", b"a later one\n"):
+        printer.write(Message("line", text, datetime.now(UTC), "server", None))
+    printer.file.close()
+    for shown in (terminal.getvalue(), (tmp_path / "log").read_text()):
+        assert [shown.index(words) for words in ("the first", "of the handler", "a later one")] == sorted(
+            shown.index(words) for words in ("the first", "of the handler", "a later one")
+        )
+    assert terminal.deepest == 1, "the handler's line waits until the one before is out"

@@ -1,0 +1,62 @@
+"""The figures at which a delivery judges otherwise: one below, and the figure itself."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from pod_jobs.xapi.delivery import (
+    CONFIRM_TRIES,
+    HOPELESS_SERVER_ERRORS,
+    POISON_UPSETS,
+    Fate,
+    LaneState,
+    Outcome,
+    Sendable,
+    convict_refused,
+    deliver,
+)
+from pod_jobs.xapi.lrs import Answer, Conflict, Found, Transient
+
+
+class SameAnswer:
+    """An LRS that answers every batch alike, and has no statement."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.sent = 0
+
+    def post_statements(self, bodies: Sequence[bytes]) -> Answer:
+        self.sent += 1
+        return self.answer
+
+    def fetch_statement(self, statement_id: str) -> Found:
+        return Found(None)
+
+
+@pytest.mark.parametrize(
+    ("tries", "fate"), [(CONFIRM_TRIES - 1, Fate.LATER), (CONFIRM_TRIES, Fate.DEAD), (CONFIRM_TRIES + 1, Fate.DEAD)]
+)
+def test_a_conflict_that_nobody_confirms_is_dead_after_so_many_sends(tries: int, fate: Fate) -> None:
+    delivery = deliver([Sendable("a", b"{}", tries=tries)], SameAnswer(Conflict("409 there is one")))
+    assert [(one.fate, one.code) for one in delivery.outcomes] == [(fate, "conflict")]
+
+
+@pytest.mark.parametrize(("upsets", "requests"), [(POISON_UPSETS - 1, 1), (POISON_UPSETS, 3)])
+def test_a_batch_is_cut_when_all_of_it_has_upset_so_often(upsets: int, requests: int) -> None:
+    batch = [Sendable("a", b"{}", upsets=upsets), Sendable("b", b"{}", upsets=POISON_UPSETS + 1)]
+    delivery = deliver(batch, SameAnswer(Transient("500 oh", server_error=True)))
+    assert delivery.requests == requests
+    assert delivery.lane is LaneState.HOLD
+
+
+def test_an_lrs_that_answers_500_to_everything_is_asked_so_often() -> None:
+    lrs = SameAnswer(Transient("500 oh", server_error=True))
+    delivery = deliver([Sendable(str(number), b"{}", upsets=POISON_UPSETS) for number in range(100)], lrs)
+    assert lrs.sent == delivery.requests == HOPELESS_SERVER_ERRORS
+    assert {one.fate for one in delivery.outcomes} == {Fate.LATER}
+
+
+def test_only_what_was_refused_before_another_passed_is_dead() -> None:
+    refused, stored = Outcome("r", Fate.LATER, "refused"), Outcome("s", Fate.STORED)
+    assert [one.fate for one in convict_refused([refused, stored, refused])] == [Fate.DEAD, Fate.STORED, Fate.LATER]
+    assert [one.fate for one in convict_refused([refused, refused])] == [Fate.LATER] * 2
