@@ -30,6 +30,7 @@ STATUS_OF_CODE = {
     "uploads-limit": 429,
     "waiting-limit": 429,
     "upload-busy": 423,
+    "malformed": 400,
     "address-too-long": 414,
     "head-too-large": 431,
 }
