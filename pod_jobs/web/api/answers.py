@@ -58,8 +58,10 @@ def is_count(value: Any) -> bool:
 def page(start: str = "before") -> tuple[int, int | None]:
     """The arguments ?limit= (1 to 200, by default 50) and ?before= (an id) of a list; `start` is another name for the latter.
     Errors: Malformed."""
-    limit, at = _number("limit") or 50, _number(start)
-    return min(max(limit, 1), MAX_LIMIT), at
+    limit, at = _number("limit"), _number(start)
+    if limit is not None and not 1 <= limit <= MAX_LIMIT:
+        raise Malformed(f"limit: 1 to {MAX_LIMIT} is needed")
+    return limit or 50, at
 
 
 def next_of(rows: list[Any], limit: int) -> int | None:

@@ -58,14 +58,13 @@ def order_many() -> ResponseReturnValue:
     if not 0 < len(numbers) <= MOST_AT_ONCE or not all(map(answers.is_count, numbers)) or not isinstance(again, bool):
         raise Malformed(f"videos: 1 to {MOST_AT_ONCE} numbers are needed; again: true or false")
     options = {name: value for name, value in said.items() if name not in ("videos", "again")}
+    orders.check_options("transcribe", options)
     ordered, refused = [], []
     for number in dict.fromkeys(numbers):
         try:
             _check_wanted(user, number, again=again)
             task = orders.order(user, number, "transcribe", options)
             ordered.append({"video": number, "task": task.id})
-        except Malformed:
-            raise  # the options, which are the same for each
         except PodJobsError as error:
             told = {"code": error.code, "sentence": translated(error.code, error.facts), "reason": error.reason}
             refused.append({"video": number, "error": told})

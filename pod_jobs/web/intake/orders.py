@@ -81,6 +81,11 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
     return task
 
 
+def check_options(kind: str, options: dict[str, Any]) -> None:
+    """Can a task of this `kind` be ordered with these options, for some video? Errors: Malformed."""
+    orderings(site().job_types)[kind].read(site().settings, "", options)
+
+
 def options_of(user: User, text: str) -> dict[str, Any]:
     """The options that came with an upload as JSON, checked as in an order: those of the first kind of task that an upload
     orders, and those that other kinds keep under a name of their own, such as "speech".
