@@ -49,6 +49,7 @@ ODD = (
     "'--",
 )
 ODD_VALUES: tuple[Any, ...] = (None, True, -1, 2**70, 1e308, "", "x" * 5000, [], {}, [[[]]], "\ud800", "\0", 0.5, "1")
+LANE = {"name": "bench", "url": "http://127.0.0.1:9/"}  # so that learning traces are taken
 SHOWN = 20  # of the faults, on stderr
 
 
@@ -294,7 +295,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         server = KeyValueServer(folder)
         server.start()
         try:
-            settings = load(Path(home) / "home", redis={"url": server.url}, upload={"free_gb": 0})
+            settings = load(
+                Path(home) / "home", redis={"url": server.url}, upload={"free_gb": 0}, xapi={"lane": [LANE]}
+            )
             prepare(settings)
             with database.connect(settings.database_url).connection_context():
                 now = datetime.now(UTC)

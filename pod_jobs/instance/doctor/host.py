@@ -90,8 +90,9 @@ def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
 def _holds(sandbox: Sandbox) -> str:
     """What stands between a hostile file and this host."""
     if sandbox.kind == "none":
+        wish = "none" if sandbox.lacking else "none, as set"
         return (
-            "none: a program that a hostile file takes over may read and write what this user may, start programs and use the "
+            f"{wish}: a program that a hostile file takes over may read and write what this user may, start programs and use the "
             "network; only white lists of formats and limits of memory and time hold"
         )
     more = "no other process" if sandbox.filters else "but other processes, as no filter of system calls works here"

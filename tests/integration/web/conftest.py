@@ -154,7 +154,8 @@ class Worker:
             (folder / name).write_bytes(content)
 
     def finish(self, order: dict[str, Any], **result: Any) -> None:
-        self.write(order, OUTPUT_FILES)
+        named = {one["name"]: bytes(one["bytes"]) for one in result.get("outputs", ())}
+        self.write(order, {**named, **OUTPUT_FILES})
         self.report(order, "done", result={"folder": self.folder(order), "outputs": OUTPUTS, **RESULT, **result})
 
 

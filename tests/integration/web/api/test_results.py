@@ -85,6 +85,7 @@ def test_a_result_of_wrong_types_is_rejected(
 def test_a_figure_that_no_browser_reads_is_rejected(
     lea: Caller, worker: Worker, order: dict[str, Any], name: str, figure: float
 ) -> None:
+    worker.write(order, OUTPUT_FILES)
     result = {"folder": worker.folder(order), "outputs": OUTPUTS, name: {"x": [figure]}}
     assert worker.report(order, "done", 400, result=result)["code"] == "malformed"
     assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "running"
@@ -141,6 +142,8 @@ def test_outputs_that_are_not_there_are_rejected(lea: Caller, worker: Worker, fa
     told = worker.report(order, "done", 422, result=result)
     assert told["code"] == "result-rejected" and "outputs: " in told["detail"]
     assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "running"
+    if fault == "link":
+        (folder / "audio.mp3").unlink()
     worker.finish(order)
     assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "done"
 

@@ -1,0 +1,44 @@
+"""A short series of the fuzzer (`./run bench doors` asks tens of thousands), and that it sees a fault when there is one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from benchmarks import doors
+from pod_jobs.web.api import answers
+from tests.integration.web.conftest import PEOPLE
+
+COUNT = 250
+
+
+@pytest.fixture(autouse=True)
+def lane(home: Path) -> None:
+    """Learning traces are taken; without a lane they are not even looked at."""
+    (home / "settings.toml").write_text('[[xapi.lane]]\nname = "one"\nurl = "http://127.0.0.1:9/"\n')
+    (home / "secrets" / "xapi_key").write_text("x")
+
+
+@pytest.fixture
+def fuzz(app: Flask, tokens: dict[str, str]) -> Callable[[], doors.Figures]:
+    of_role = {role: tokens[name] for name, role in PEOPLE.items()}
+    return lambda: doors.fuzz(app, of_role, COUNT, seed=3)
+
+
+def test_nothing_is_looser_than_documented(fuzz: Callable[[], doors.Figures]) -> None:
+    found = fuzz()
+    assert (found.five_hundreds, found.undocumented, found.looser) == ([], [], [])
+    assert found.requests == COUNT and found.accepted > COUNT / 20
+
+
+def test_a_limit_that_nobody_checks_is_noticed(
+    fuzz: Callable[[], doors.Figures], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "page", lambda start="before": (50, None))
+    assert fuzz().looser
+
+
+def test_a_server_error_is_noticed(fuzz: Callable[[], doors.Figures], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "page", lambda start="before": 1 / 0)
+    assert fuzz().five_hundreds
