@@ -21,12 +21,13 @@ class Parcel:
 @dataclass(frozen=True)
 class Claim:
     """A lease of `lease_s` seconds; without statements it has ended already. `witnesses` are newer statements; the worker
-    reports nothing about them (store.lanes.newest)."""
+    reports nothing about them (store.lanes.newest). `failures`: runs that failed since the last success."""
 
     fence: int
     lease_s: float
     statements: tuple[Parcel, ...]
     witnesses: tuple[Parcel, ...]
+    failures: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class LanesClient:
     def claim(self, lane: str, holder: str, limit: int) -> Claim:
         """Lease a lane. `limit`: the most statements at a time. Errors: Refused: another worker has it, or it has to wait."""
         answer = self._post(f"/xapi/lanes/{lane}/claim", {"holder": holder, "limit": limit})
-        return Claim(answer["fence"], answer["lease_s"], _parcels(answer["statements"]), _parcels(answer["witnesses"]))
+        statements, witnesses = _parcels(answer["statements"]), _parcels(answer["witnesses"])
+        return Claim(answer["fence"], answer["lease_s"], statements, witnesses, answer.get("failures", 0))
 
     def renew(self, lane: str, fence: int) -> None:
         """Prolong the lease. Errors: Superseded: another worker has the lane."""

@@ -19,13 +19,23 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 from pod_jobs.catalog.lanes_client import Claim, Parcel, Settlement
 from pod_jobs.errors import Interrupted, NotFound, Refused, ServiceUnavailable, SettingsError, Superseded
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.settings import Settings
-from pod_jobs.xapi.delivery import Delivery, Fate, LaneState, Outcome, Sendable, convict_refused, deliver
+from pod_jobs.xapi.delivery import (
+    OWN_FAULTS,
+    Delivery,
+    Fate,
+    LaneState,
+    Outcome,
+    Sendable,
+    convict_refused,
+    deliver,
+)
 from pod_jobs.xapi.lrs import BATCH_BYTES, BATCH_STATEMENTS, Endpoint, LrsClient
 
 log = logging.getLogger(__name__)
@@ -64,6 +74,7 @@ class _Run:
         self._name = name
         self._fence = claim.fence
         self._lease_s = claim.lease_s
+        self._failures = claim.failures
         self._witnesses = next(batches(claim.witnesses), [])
         self._renewed = time.monotonic()
 
@@ -101,7 +112,7 @@ class _Run:
         last = Delivery((), LaneState.OPEN, "", None, 0)
         try:
             for batch in batches(parcels):
-                last = deliver(batch, lrs, self._keep)
+                last = deliver(batch, lrs, self._keep, self._failures)
                 outcomes += last.outcomes
                 if last.lane is not LaneState.OPEN and not last.all_refused:
                     break
@@ -110,6 +121,10 @@ class _Run:
                 outcomes += last.outcomes
         except Interrupted:
             pass
+        if last.lane is LaneState.OPEN:
+            self._failures = 0
+        if last.may_still_work:  # a request that is sent while the LRS works on the same one may be stored twice
+            last = replace(last, wait_s=max(last.wait_s or 0.0, self._lease_s))
         return settle_up(self._fence, parcels, {one.id: one for one in convict_refused(outcomes)}, last)
 
     def _keep(self) -> None:
@@ -170,12 +185,12 @@ def settle_up(fence: int, parcels: Sequence[Parcel], outcomes: dict[str, Outcome
     stragglers."""
     undecided = Outcome("", Fate.LATER)
     pairs = [(parcel, outcomes.get(parcel.id, undecided)) for parcel in parcels]
-    own_fault = [pair for pair in pairs if pair[1].fate is Fate.LATER and pair[1].code == "conflict"]
+    own_fault = [pair for pair in pairs if pair[1].fate is Fate.LATER and pair[1].code in OWN_FAULTS]
     decided = [pair for pair in pairs if pair[1].fate is not Fate.LATER] + own_fault
     through = max((parcel.number for parcel, _ in decided if not parcel.again), default=0)
     leftovers = []
     for parcel, outcome in pairs:
-        is_own_fault = outcome.fate is Fate.DEAD or outcome.code == "conflict"
+        is_own_fault = outcome.fate is Fate.DEAD or outcome.code in OWN_FAULTS
         passed_over = not parcel.again and parcel.number <= through
         if outcome.fate is not Fate.STORED and (is_own_fault or passed_over):
             code = outcome.code if is_own_fault else ""

@@ -12,7 +12,12 @@ What happens to a batch that is not simply stored:
    `convict_refused`. (A statement that breaks xAPI itself is a dead letter even so, if the LRS answers a question of ours.)
 4. No answer, 429, 503 …: what has no verdict yet stays as it is, and the same bytes are sent again later.
 5. A statement that brings a 500 again and again while others pass upsets the LRS: its 500 is then treated as in 1.
-6. 401, 403, 404, 3xx …: the lane stops, and everything stays.
+6. 401, 404, 3xx …: the lane stops, and everything stays.
+7. 403 while the LRS answers questions: a firewall dislikes a word of some statement. The batch is cut as in 1.
+8. A connection that is cut again and again: the body may be too large for the road. The batch is cut as in 1. A statement
+   that is cut alone while others pass waits longer each time, and is dead after CONFIRM_TRIES.
+9. 201, 202, or 200 with a strange body: the LRS is asked for the first and the last id of the part.
+10. After a failure it is asked for ids first: an earlier request may have been stored without an answer.
 
 Every send is safe to repeat, because ids and bytes never change. Nothing here sleeps, counts time, or keeps state.
 """
@@ -26,6 +31,7 @@ from typing import Any, Protocol
 
 from pod_jobs.xapi.comparison import are_equivalent
 from pod_jobs.xapi.lrs import (
+    FORBIDDEN,
     Answer,
     Conflict,
     Found,
@@ -34,11 +40,18 @@ from pod_jobs.xapi.lrs import (
     Refused,
     Stored,
     Transient,
+    Unclear,
 )
 
 POISON_UPSETS = 3  # 500s on a statement, with others stored in between, before its batch is cut
 HOPELESS_SERVER_ERRORS = 15  # 500s in one run without anything stored, after which the LRS is the reason
-CONFIRM_TRIES = 10  # sends that ended in a 409 for an id that the LRS then does not know
+CONFIRM_TRIES = (
+    10  # sends that ended in a 409 for an id that the LRS then does not know, or in a cut while others passed
+)
+RESETS_BEFORE_CUT = 2  # failures of the lane after which a connection that is cut is taken for a body that is too large
+PASSING = ("poison", "reset")  # codes that say nothing against the set-up
+ACCEPTED = 202  # the LRS will store the batch later
+OWN_FAULTS = ("conflict", "reset")  # codes of what waits without holding up the others
 
 
 class Fate(StrEnum):
@@ -60,8 +73,8 @@ class Sendable:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The fate of one statement. `code`: for a dead one rejected, too-large, conflict or poison; for a later one
-    server-error, refused or "".
+    """The fate of one statement. `code`: for a dead one rejected, too-large, conflict, reset or poison; for a later one
+    server-error, refused, conflict, reset or "".
 
     `reason` is the LRS's own text. It may repeat the statement, so it must not go into a log.
     """
@@ -82,7 +95,8 @@ class LaneState(StrEnum):
 class Delivery:
     """The outcome of each statement, in the order of the batch, and what follows for the lane.
 
-    `wait_s`: seconds of rest that the LRS asked for; None leaves the wait to the caller.
+    `wait_s`: seconds of rest that the LRS asked for; None leaves the wait to the caller. `may_still_work`: the LRS may
+    still be working on a request, so the wait must be longer than it can take.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -90,6 +104,7 @@ class Delivery:
     reason: str
     wait_s: float | None
     requests: int
+    may_still_work: bool = False
 
     @property
     def all_refused(self) -> bool:
@@ -104,12 +119,18 @@ class Lrs(Protocol):
     def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured: ...
 
 
-def deliver(batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], None] = lambda: None) -> Delivery:
+def deliver(
+    batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], None] = lambda: None, failures: int = 0
+) -> Delivery:
     """Send `batch` (with no id twice), and go on until each statement has a verdict or has to wait.
 
-    `before_request` is called before each request. It may renew a lease, or raise to give up.
+    `before_request` is called before each request. It may renew a lease, or raise to give up. `failures`: earlier runs of
+    the lane without a success since.
     """
     run = _Run(batch, lrs, before_request)
+    run.cut_on_reset = failures >= RESETS_BEFORE_CUT
+    if failures and batch:
+        run.ask_first()
     while run.parts and run.halt is None:
         run.send(run.parts.popleft())
     run.judge()
@@ -123,6 +144,7 @@ def deliver(batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], No
         reason=halt.reason if halt else "",
         wait_s=halt.retry_after_s if isinstance(halt, Transient) else None,
         requests=run.requests,
+        may_still_work=isinstance(halt, Transient) and halt.may_still_work,
     )
 
 
@@ -142,6 +164,7 @@ class _Run:
         self.parts: deque[list[Sendable]] = deque([list(batch)] if batch else [])  # largest first
         self.halt: Transient | Misconfigured | None = None
         self.requests = 0
+        self.cut_on_reset = False
         self._lrs = lrs
         self._before_request = before_request
         self._alone = len(batch) == 1
@@ -161,25 +184,40 @@ class _Run:
                 self._store(part)
             case PartlyStored():
                 self._partly(part, answer)
+            case Refused() if answer.status in FORBIDDEN and not (self._passed or self._is_understood(part[0])):
+                self.halt = self.halt or Misconfigured(answer.reason)
             case Refused():
                 self._cut(part, "too-large" if answer.status == 413 else "rejected", answer.reason)
             case Conflict():
                 self._conflict(part, answer)
+            case Unclear():
+                self._unclear(part, answer)
             case Transient(server_error=True) if self._cut_on_500:
-                self._upset(part, answer)
+                self._upset(part, answer, "poison")
+            case Transient(is_reset=True) if self.cut_on_reset and self._is_understood(part[0]):
+                self._upset(part, answer, "reset")
             case Transient() | Misconfigured():
                 self.halt = answer
+
+    def ask_first(self) -> None:
+        """Leave out what an earlier request stored although its answer was lost."""
+        [part] = self.parts
+        if any(self._fetch(statement) is not None for statement in (part[0], part[-1])):
+            self.parts.clear()
+            self._ask_each(part, "it was there already")
+        if isinstance(self.halt, Misconfigured):
+            self.halt = None  # a login that may write but not read: the answer to the batch decides
 
     def judge(self) -> None:
         """Decide on those that were refused alone, now that it is known whether others passed."""
         acquitted = [outcome for statement, outcome in self._refused if not self._convict(statement, outcome)]
         if acquitted and self.halt is None:
             for refused in acquitted:
-                if refused.code != "poison":
+                if refused.code not in PASSING:
                     self._outcomes[refused.id] = replace(refused, fate=Fate.LATER, code="refused")
             reason = acquitted[0].reason
-            if acquitted[0].code == "poison":
-                self.halt = Transient(reason, server_error=True)
+            if acquitted[0].code in PASSING:
+                self.halt = Transient(reason, server_error=acquitted[0].code == "poison")
             else:
                 self.halt = Misconfigured(f"every statement was refused, the first with: {reason}")
 
@@ -193,6 +231,9 @@ class _Run:
         """Is the refusal this statement's fault? Then it is marked as dead."""
         if outcome.code == "poison":
             guilty = self._passed or self._alone
+        elif outcome.code == "reset":
+            guilty = self._passed
+            outcome = outcome if statement.tries >= CONFIRM_TRIES else replace(outcome, fate=Fate.LATER)
         else:
             guilty = self._passed or (statement.suspect and self._is_understood(statement))
         if guilty:
@@ -212,10 +253,10 @@ class _Run:
             middle = len(part) // 2
             self.parts += [part[:middle], part[middle:]]
 
-    def _upset(self, part: list[Sendable], answer: Transient) -> None:
+    def _upset(self, part: list[Sendable], answer: Transient, code: str) -> None:
         self._server_errors += 1
         if self._passed or self._server_errors < HOPELESS_SERVER_ERRORS:
-            self._cut(part, "poison", answer.reason)
+            self._cut(part, code, answer.reason)
         else:
             self.halt = answer
 
@@ -237,6 +278,10 @@ class _Run:
             else:
                 self._unconfirmed(part[0], answer)
             return
+        self._ask_each(part, answer.reason)
+
+    def _ask_each(self, part: list[Sendable], reason: str) -> None:
+        """Compare what the LRS has with what it should have; what it lacks is sent."""
         missing = []
         for statement in part:
             if self.halt is not None:
@@ -245,15 +290,23 @@ class _Run:
             if found is None:
                 missing.append(statement)
             else:
-                self._compare(statement, found, answer)
+                self._compare(statement, found, reason)
         if missing:
             self.parts.append(missing)
 
-    def _compare(self, statement: Sendable, found: dict[str, Any], answer: Conflict) -> None:
+    def _compare(self, statement: Sendable, found: dict[str, Any], reason: str) -> None:
         if are_equivalent(json.loads(statement.body), found):
             self._store([statement])
         else:
-            self._outcomes[statement.id] = Outcome(statement.id, Fate.DEAD, "conflict", answer.reason)
+            self._outcomes[statement.id] = Outcome(statement.id, Fate.DEAD, "conflict", reason)
+
+    def _unclear(self, part: list[Sendable], answer: Unclear) -> None:
+        """A batch is stored as a whole: if its first and last statement are there, all are."""
+        if all(self._fetch(statement) is not None for statement in (part[0], part[-1])):
+            self._store(part)
+        elif self.halt is None:
+            will_come = answer.status == ACCEPTED
+            self.halt = Transient(answer.reason, may_still_work=True) if will_come else Misconfigured(answer.reason)
 
     def _unconfirmed(self, statement: Sendable, answer: Conflict) -> None:
         """Handle a 409 for an id that the LRS then does not know: it was voided, or cannot be seen yet."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import RemoteDisconnected
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,8 @@ BATCH_BYTES = 256_000
 
 TRANSIENT = (408, 425, 429)  # and every 5xx
 SUSPECT = (400, 413, 422)
+FORBIDDEN = (403, 406, 451)  # of the login, or of a firewall on the road that dislikes a word in one statement
+RESETS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, RemoteDisconnected)
 UNSENDABLE = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
@@ -66,7 +69,15 @@ class PartlyStored:
 
 @dataclass(frozen=True)
 class Refused:
-    """400, 413, 422: the LRS refuses one or more statements of the batch."""
+    """400, 413, 422: the LRS refuses one or more statements of the batch. 403 and the like may also refuse our login."""
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """201, 202, or 200 with a body that no LRS writes: the batch may be stored. Ask for its ids."""
 
     status: int
     reason: str
@@ -84,12 +95,16 @@ class Transient:
     """No answer, 5xx, 429 …: the batch may or may not have been stored. Send the same again.
 
     `server_error`: it was a 500, which may also mean that one statement upsets the LRS.
+    `is_reset`: the connection was cut before an answer, which may also mean that the body was too large for the road.
+    `may_still_work`: no answer came in time, so the LRS may still be storing the batch.
     `retry_after_s`: seconds of rest that the LRS asked for.
     """
 
     reason: str
     server_error: bool = False
     retry_after_s: float | None = None
+    is_reset: bool = False
+    may_still_work: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,7 @@ class Misconfigured:
     reason: str
 
 
-Answer = Stored | PartlyStored | Refused | Conflict | Transient | Misconfigured
+Answer = Stored | PartlyStored | Refused | Conflict | Unclear | Transient | Misconfigured
 
 
 @dataclass(frozen=True)
@@ -157,8 +172,13 @@ class LrsClient:
             return Misconfigured(_shortened(f"TLS: {_cause(error)}"))
         except UNSENDABLE as error:
             return Misconfigured(_shortened(f"address: {error}"))
-        except requests.RequestException as error:  # refused, reset, cut off, too slow, unknown host …
+        except requests.exceptions.ConnectTimeout as error:
             return Transient(_shortened(_cause(error)))
+        except requests.exceptions.Timeout as error:
+            return Transient(_shortened(_cause(error)), may_still_work=True)
+        except requests.RequestException as error:  # refused, reset, cut off, unknown host …
+            cause = _first_cause(error)
+            return Transient(_shortened(_cause(error)), is_reset=isinstance(cause, RESETS))
         except OSError as error:  # requests raises it when ca_file does not exist
             return Misconfigured(_shortened(f"TLS: {error}"))
 
@@ -188,8 +208,10 @@ def classify_post(status: int, headers: Any, content: bytes) -> Answer:
         return Stored()
     if status == 409:
         return Conflict(reason)
-    if status in SUSPECT:
-        return Refused(status, reason)
+    if status in SUSPECT or status in FORBIDDEN:
+        return Refused(status, _shortened(reason))
+    if 200 <= status < 300:
+        return Unclear(status, _shortened(reason))
     return _other(status, headers, reason)
 
 
@@ -251,9 +273,14 @@ def _text(content: bytes) -> str:
 
 def _cause(error: BaseException) -> str:
     """The first cause, without the errors of the three libraries around it: "ConnectionRefusedError: [Errno 111] …"."""
+    cause = _first_cause(error)
+    return f"{type(cause).__name__}: {cause}"
+
+
+def _first_cause(error: BaseException) -> BaseException:
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    return f"{type(error).__name__}: {error}"
+    return error
 
 
 def _shortened(reason: str) -> str:

@@ -109,6 +109,11 @@ def claim(name: str, holder: str, lease_s: float, now: datetime) -> int:
     return lane.fence
 
 
+def failures(name: str) -> int:
+    """How many runs of a lane failed since the last success. Errors: NotFound."""
+    return int(_get(name).failures)
+
+
 def renew(name: str, fence: int, lease_s: float, now: datetime) -> None:
     """Prolong a lease. Errors: NotFound, Superseded."""
     with transaction():

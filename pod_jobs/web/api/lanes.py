@@ -40,7 +40,9 @@ def claim(name: str) -> ResponseReturnValue:
     fence = lanes.claim(name, holder, xapi.lease_s, now())
     statements = _next(name, fence, limit, ())
     witnesses = [vars(parcel) for parcel in lanes.newest(statements[-1]["number"])] if statements else []
-    return {"fence": fence, "lease_s": xapi.lease_s, "statements": statements, "witnesses": witnesses}
+    failures = lanes.failures(name)
+    leased = {"fence": fence, "lease_s": xapi.lease_s, "failures": failures}
+    return {**leased, "statements": statements, "witnesses": witnesses}
 
 
 @blueprint.post("/xapi/lanes/<name>/renew")

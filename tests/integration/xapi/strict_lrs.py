@@ -61,6 +61,9 @@ class StrictLrs:
     mischief: deque[Mischief] = field(default_factory=deque)  # one for each of the next requests
     password: str = PASSWORD
     max_bytes: int = 1_000_000  # of a request's body; more is a 413
+    cut_bytes: int = 1_000_000_000  # the road cuts the connection of a larger body
+    forbidden: bytes = b""  # a firewall answers 403 to a body that holds this
+    stored_status: int = 200  # 201 and 202 come without a body
     resend_status: int = 409  # 200 like Learning Locker, 204 like Ralph, 409 like ADL LRS
     partial: bool = False  # like Ralph with partial success
     wrap_found: bool = False  # GET answers {"statements": [one]}
@@ -162,6 +165,8 @@ class _Connection(BaseHTTPRequestHandler):
             with lrs.lock:
                 lrs.requests.append(request)
             time.sleep(mischief.wait_s)
+            if len(body) > lrs.cut_bytes:
+                return self._cut()
             status, content = (mischief.status, mischief.body) if mischief.status else self._judge(request)
             request.status = status
             if mischief.lose_answer:
@@ -184,7 +189,10 @@ class _Connection(BaseHTTPRequestHandler):
             return self.lrs.get(parse_qs(target.query)["statementId"][0])
         if len(request.body) > self.lrs.max_bytes:
             return 413, b"Request Entity Too Large"
-        return self.lrs.post(request.body)
+        if self.lrs.forbidden and self.lrs.forbidden in request.body:
+            return 403, b"<h1>Request blocked</h1>"
+        status, content = self.lrs.post(request.body)
+        return (self.lrs.stored_status, b"") if status == 200 and self.lrs.stored_status != 200 else (status, content)
 
     def _send(self, status: int, headers: tuple[tuple[str, str], ...], content: bytes) -> None:
         self.send_response(status)

@@ -8,10 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pod_jobs.xapi.delivery import CONFIRM_TRIES, POISON_UPSETS, Delivery, Fate, LaneState, Sendable, deliver
+from pod_jobs.xapi.delivery import (
+    CONFIRM_TRIES,
+    POISON_UPSETS,
+    RESETS_BEFORE_CUT,
+    Delivery,
+    Fate,
+    LaneState,
+    Sendable,
+    deliver,
+)
 from pod_jobs.xapi.lrs import Answer, Found, LrsClient, Misconfigured, Transient, classify_get, classify_post
 from pod_jobs.xapi.statement import canonical
 from tests.integration.xapi.strict_lrs import LOSE_ANSWER, RESET, Mischief, StrictLrs
+from tests.servers import wait_until
 from tests.unit.xapi.samples import Statement, numbered
 
 POISON = "https://univ.example/poison"
@@ -211,6 +221,70 @@ def test_an_lrs_that_is_all_upset_is_no_poison(client: LrsClient, lrs: StrictLrs
     assert delivery.lane is LaneState.HOLD
     assert len(ids(delivery, Fate.LATER)) == size
     assert delivery.requests <= 15
+
+
+def test_a_firewall_that_dislikes_a_word_loses_that_statement_only(client: LrsClient, lrs: StrictLrs) -> None:
+    lrs.forbidden = b"UNION SELECT"
+    delivery = deliver(batch(7, result={"response": "UNION SELECT"}, size=60), client)
+    assert [(i, delivery.outcomes[i].code) for i in places(delivery, Fate.DEAD)] == [(7, "rejected")]
+    assert (delivery.lane, len(lrs.statements)) == (LaneState.OPEN, 59)
+
+
+def test_a_login_that_may_read_but_not_write_kills_nothing(client: LrsClient, lrs: StrictLrs) -> None:
+    lrs.forbidden = b"verb"
+    delivery = deliver(batch(size=10), client)
+    assert (delivery.lane, len(ids(delivery, Fate.LATER))) == (LaneState.STOPPED, 10)
+
+
+def test_a_road_that_cuts_large_bodies_is_taken_in_small_steps(client: LrsClient, lrs: StrictLrs) -> None:
+    lrs.cut_bytes = 20_000
+    statements = batch(5, result={"response": "x" * 30_000})
+    assert deliver(statements, client).lane is LaneState.HOLD, "it may be a line that is down"
+    delivery = deliver(statements, client, failures=RESETS_BEFORE_CUT)
+    assert (delivery.lane, len(lrs.statements)) == (LaneState.OPEN, 99)
+    assert [(i, delivery.outcomes[i].code) for i in places(delivery, Fate.LATER)] == [(5, "reset")]
+    tired = [replace(one, tries=CONFIRM_TRIES) for one in statements]
+    assert [delivery.outcomes[i].fate for i in (4, 5)] == [Fate.STORED, Fate.LATER]
+    assert deliver(tired, client, failures=RESETS_BEFORE_CUT).outcomes[5].fate is Fate.DEAD
+
+
+def test_a_line_that_is_down_is_not_taken_for_a_large_body(client: LrsClient, lrs: StrictLrs) -> None:
+    lrs.mischief += [RESET] * 20
+    delivery = deliver(batch(), client, failures=RESETS_BEFORE_CUT)
+    assert (delivery.lane, len(ids(delivery, Fate.LATER))) == (LaneState.HOLD, 100)
+    assert delivery.requests <= 2
+
+
+@pytest.mark.parametrize("status", [201, 202])
+def test_an_unusual_success_is_a_success(client: LrsClient, lrs: StrictLrs, status: int) -> None:
+    lrs.stored_status = status
+    delivery = deliver(batch(), client)
+    assert (delivery.lane, len(ids(delivery, Fate.STORED)), delivery.requests) == (LaneState.OPEN, 100, 3)
+
+
+def test_what_is_accepted_and_not_there_yet_is_waited_for(client: LrsClient, lrs: StrictLrs) -> None:
+    lrs.mischief.append(Mischief(status=202))
+    delivery = deliver(batch(), client)
+    assert (delivery.lane, delivery.may_still_work) == (LaneState.HOLD, True)
+    assert len(ids(delivery, Fate.LATER)) == 100
+
+
+def test_after_a_slow_answer_the_ids_are_asked_for_before_anything_is_sent_again(lrs: StrictLrs) -> None:
+    lrs.mischief.append(Mischief(wait_s=0.6))  # it stores after all, when the client has given up
+    client = LrsClient(lrs.endpoint(read_timeout_s=0.3))
+    first = deliver(batch(), client)
+    assert (first.lane, first.may_still_work) == (LaneState.HOLD, True)
+    wait_until(lambda: len(lrs.statements) == 100, what="the LRS has worked it off")
+    again = deliver(batch(), client, failures=1)
+    assert len(ids(again, Fate.STORED)) == 100
+    assert lrs.count("POST") == 1
+    client.close()
+
+
+def test_a_login_that_may_write_but_not_read_delivers_after_a_failure(client: LrsClient, lrs: StrictLrs) -> None:
+    lrs.mischief.append(Mischief(status=403))  # the question for an id
+    delivery = deliver(batch(), client, failures=1)
+    assert (delivery.lane, len(lrs.statements)) == (LaneState.OPEN, 100)
 
 
 class Direct:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.xapi import lrs
-from pod_jobs.xapi.lrs import Conflict, Found, Misconfigured, PartlyStored, Refused, Stored, Transient
+from pod_jobs.xapi.lrs import Conflict, Found, Misconfigured, PartlyStored, Refused, Stored, Transient, Unclear
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -14,8 +14,10 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
     [
         (200, b'["id"]', Stored()),
         (204, b"", Stored()),
-        (200, b"<html>log in</html>", Misconfigured("200 <html>log in</html>")),
-        (200, b"", Misconfigured("200")),
+        (200, b"<html>log in</html>", Unclear(200, "200 <html>log in</html>")),
+        (200, b"", Unclear(200, "200")),
+        (201, b"", Unclear(201, "201")),
+        (202, b"", Unclear(202, "202")),
         (409, b"differs", Conflict("409 differs")),
         (400, b"bad", Refused(400, "400 bad")),
         (400, "bad".encode("utf-16-le"), Refused(400, "400 bad")),  # no NUL: PostgreSQL cannot hold one
@@ -25,7 +27,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
         (502, b"", Transient("502")),
         (408, b"", Transient("408")),
         (401, b"", Misconfigured("401")),
-        (403, b"", Misconfigured("403")),
+        (403, b"", Refused(403, "403")),
         (404, b"", Misconfigured("404")),
         (405, b"", Misconfigured("405")),
         (415, b"", Misconfigured("415")),
