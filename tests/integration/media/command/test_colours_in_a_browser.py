@@ -35,9 +35,12 @@ LOOK = """async ([address, count]) => {
     player.attachMedia(video);
   } else video.src = address;
   await loaded;
-  const sought = seen("seeked");
+  const shown = new Promise(done => {  // "seeked" may come before the frame that can be drawn
+    const look = (_, frame) => frame.mediaTime > 0.05 ? done() : video.requestVideoFrameCallback(look);
+    video.requestVideoFrameCallback(look);
+  });
   video.currentTime = 0.15;
-  await sought;
+  await shown;
   const canvas = document.createElement("canvas"), drawing = canvas.getContext("2d");
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
