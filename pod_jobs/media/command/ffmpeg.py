@@ -22,6 +22,7 @@ from pod_jobs.media.process.tools import Tools
 
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5")
 CROWD = 8  # with more inputs than that, a decoder's thread on each core is more stacks than the limit of memory has room for
+EARLY = ("-frame_drop_threshold", "0.1")  # a frame that comes almost a whole place too early is dropped, and not queued
 LEAST_SOUND_S = 0.2  # of a sound of which nothing is kept: silence
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
 
@@ -67,10 +68,11 @@ def _alone(source: Source, picture: Picture | None, sounds: Sequence[Sound]) -> 
         return _wired(
             [whole], _pictured(picture, WHOLE), sounds, [[Voice(0, one.track, one.track.start_s)] for one in sounds]
         )
-    readings = plan_readings(source.ranges, source.demuxer, most=MOST_READINGS if picture else 1)
+    first_s = picture.track.start_s if picture else 0.0
+    readings = plan_readings(source.ranges, source.demuxer, most=MOST_READINGS if picture else 1, first_s=first_s)
     clips = [Clip(n, one) for n, one in enumerate(readings)]
     if sounds and len(readings) > 1:
-        (heard,) = plan_readings(source.ranges, source.demuxer, most=1)
+        (heard,) = plan_readings(source.ranges, source.demuxer, most=1, first_s=first_s)
         readings = (*readings, heard)
     last = readings[-1]
     voices = [[Voice(len(readings) - 1, one.track, one.track.start_s - last.seek_s, last.spans)] for one in sounds]
@@ -125,7 +127,9 @@ def _video_options(picture: Picture) -> list[str]:
     if picture.copies_top:
         options += [f"-c:v:{len(picture.encoded)}", "copy", *_stamp(picture.track, len(picture.encoded))]
     options += (
-        ["-r", f"{picture.rate.numerator}/{picture.rate.denominator}", "-fps_mode", "cfr"] if picture.rate else []
+        ["-r", f"{picture.rate.numerator}/{picture.rate.denominator}", "-fps_mode", "cfr", *EARLY]
+        if picture.rate
+        else []
     )
     options += [] if picture.rate else ["-fps_mode", "vfr", "-enc_time_base:v", _grid(picture)]
     options += picture.encoder.grid(picture.keyframe_s, picture.fps)

@@ -112,18 +112,16 @@ def _part(chunk: Chunk, rate: Fraction | None) -> list[str]:
 
 
 def thinned(track: VideoTrack, rate: Fraction) -> list[str]:
-    """Drops frames that the rate has no room for, before they cost anything: one is left for each place, or where time stamps
-    jump about, those that are not too near to the one before.
+    """Of a source that is faster than the result: one frame for each place, so that the others cost nothing.
 
-    It never makes one: the filter fps would fill a gap of the time stamps with thousands of pictures at once, all of them in
-    memory; -r repeats them at the encoder.
+    Of all other sources the encoder's -r drops frames that come too early: unlike a filter, it still repeats the last one that
+    came, should the picture stand still after it. Nor does a filter fill gaps: the filter fps would make thousands of pictures
+    at once, all of them in memory.
     """
-    if busiest_fps(track) > CROWDED * rate:
-        place = f"{float(rate):.6f}+0.5)"
-        return [f"select='isnan(prev_selected_t)+gt(floor(t*{place},floor(prev_selected_t*{place})'"]
-    if track.base_fps > 1.5 * rate:
-        return [f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{float(0.9 / rate):.6f})'"]
-    return []
+    if busiest_fps(track) <= CROWDED * rate:
+        return []
+    place = f"{float(rate):.6f}+0.5)"
+    return [f"select='isnan(prev_selected_t)+gt(floor(t*{place},floor(prev_selected_t*{place})'"]
 
 
 def audio_graph(

@@ -39,6 +39,12 @@ def constant_rate(video: VideoTrack, max_fps: int, *, stands_still: bool = False
     return None if is_even and is_whole and video.start_s <= LATE_S else grid_rate(video.base_fps)
 
 
+def fine_rate(rate: Fraction | None, video: VideoTrack) -> Fraction | None:
+    """Of a picture that is cut: a multiple of a slow rate, so that kept parts begin and end within a 15th of a second."""
+    slow = rate or grid_rate(video.base_fps)
+    return rate if slow >= RATES[0] else slow * math.ceil(RATES[0] / slow)
+
+
 def busiest_fps(video: VideoTrack) -> float:
     """Frames of its busiest second; packets of interlaced files can be fields, and twice as many."""
     return video.fps if video.interlaced else max(video.fps, video.peak_fps)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.planning.chunk_grid import grid_rate
-from pod_jobs.media.planning.frame_rate import ENDS_EARLY_S, constant_rate
+from pod_jobs.media.planning.frame_rate import ENDS_EARLY_S, constant_rate, fine_rate
 from pod_jobs.media.planning.stillness import mostly_stands
 from pod_jobs.media.planning.streams import Picture
 
@@ -21,6 +21,8 @@ def paced(picture: Picture, media: MediaInfo, max_fps: int, *, is_cut: bool) -> 
     rate = constant_rate(video, max_fps, stands_still=stands and not is_cut)
     if rate is None and picture.encoder.counts_frames:
         rate = grid_rate(video.base_fps)
+    if is_cut:
+        rate = fine_rate(rate, video)
     if rate is not None:
         most_held_s = None if is_cut or early_s is None else early_s + DAMAGE_S
         return replace(picture, rate=rate, lasts_s=media.duration_s, most_held_s=most_held_s)

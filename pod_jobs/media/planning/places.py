@@ -35,12 +35,14 @@ class Reading:
 
 
 def plan_readings(
-    ranges: Sequence[Range], demuxer: str, at_s: float = 0.0, most: int = MOST_READINGS
+    ranges: Sequence[Range], demuxer: str, at_s: float = 0.0, most: int = MOST_READINGS, first_s: float = 0.0
 ) -> tuple[Reading, ...]:
     """How `ranges`, which come to lie one after the other from `at_s` on, are read: at most `most` times.
 
-    Between ranges that are read in one go, what was cut out is decoded and dropped. A container without an index that leads
-    to key frames is read once, from its start: otherwise nobody would know what stood at the beginning of a range.
+    Between ranges that are read in one go, what was cut out is decoded and dropped. Reading begins at a key frame, or at the
+    start of the file: in a container without an index that leads to key frames, where otherwise nobody would know what stood
+    at the beginning of a range; and for a range soon after `first_s`, where the picture begins, because looking for a key frame
+    before the first one leads to that, past the sound before it.
     """
     groups = [[one] for one in ranges]
     if demuxer not in SEEKABLE:
@@ -53,7 +55,8 @@ def plan_readings(
         groups[nearest : nearest + 2] = [groups[nearest] + groups[nearest + 1]]
     readings = []
     for group in groups:
-        seek_s = group[0].start_s if demuxer in SEEKABLE else 0.0
+        begin_s = group[0].start_s
+        seek_s = begin_s if demuxer in SEEKABLE and begin_s >= first_s + NEAR_S else 0.0
         spans = []
         for one in group:
             spans.append(Span(one.start_s - seek_s, one.end_s - seek_s, at_s))

@@ -175,10 +175,12 @@ class _Stage:
                 places.append(span[0])
         if not present:
             return None
-        readings = plan_readings(present, feed.media.demuxer, places[0])
+        opened = (present, feed.media.demuxer, places[0])
+        first_s = _video(feed).start_s
+        readings = plan_readings(*opened, first_s=first_s)
         clips = tuple(Clip(self._read(feed, one.seek_s), one) for one in readings)
         if feed is self.cast.speaker:
-            (heard,) = readings if len(readings) == 1 else plan_readings(present, feed.media.demuxer, places[0], most=1)
+            (heard,) = readings if len(readings) == 1 else plan_readings(*opened, most=1, first_s=first_s)
             number = clips[0].input if len(readings) == 1 else self._read(feed, heard.seek_s)
             self._speak([(track, gain_db) for track, gain_db in self.sounds], number, heard)
         return Layer(clips, _video(feed), box, begin_s, at_s, tuple(hidden))

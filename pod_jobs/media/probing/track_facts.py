@@ -79,8 +79,9 @@ def attached(stream: Stream) -> bool:
 
 def frame_facts(frame: Any) -> dict[str, Any]:
     if not isinstance(frame, av.VideoFrame):
-        return {"channels": frame.layout.nb_channels, "sample_rate_hz": frame.sample_rate}
+        return {"channels": frame.layout.nb_channels, "sample_rate_hz": frame.sample_rate, "at_s": frame.time}
     return {
+        "at_s": frame.time,
         "width_px": frame.width,
         "height_px": frame.height,
         "pix_fmt": frame.format.name,
@@ -118,6 +119,7 @@ def stream_facts(one: Seen) -> dict[str, Any]:
     stream, codec = one.stream, one.stream.codec_context
     picture = stream if isinstance(stream, VideoStream) and codec else None  # of an unknown codec PyAV knows no size
     sar = picture.sample_aspect_ratio if picture else None
+    shown_s = one.frame["at_s"] if one.frame else None
     return {
         "index": stream.index,
         "kind": stream.type,
@@ -133,7 +135,7 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "claimed_s": claimed_track_s(stream),
         "alpha_mode": stream.metadata.get("alpha_mode", "0") != "0",
         "index_fps": frame_times.index_fps(picture) if picture else None,
-        "first_s": one.first_s,
+        "first_s": one.first_s if shown_s is None else shown_s,  # some decoders swallow what the first packets hold
         "measured_fps": rate_of(one.times),
         "average_fps": float(picture.average_rate) if picture and picture.average_rate else None,
         "base_fps": float(picture.base_rate) if picture and picture.base_rate else None,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pod_jobs.media.planning.frame_rate import constant_rate
+from pod_jobs.media.planning.frame_rate import constant_rate, fine_rate
 from tests.unit.media.samples import video
 
 
@@ -44,3 +44,11 @@ def test_frame_rates(source: Any, expected: Fraction | None) -> None:
 def test_what_stands_still_may_end_early() -> None:
     assert constant_rate(video(fps=25, base_fps=25, ends_early_s=40.0), 60, stands_still=True) is None
     assert constant_rate(video(fps=25, base_fps=25, pause_s=7.0), 60, stands_still=True) == Fraction(25)
+
+
+def test_kept_parts_of_a_slow_picture_begin_and_end_finely() -> None:
+    slow = video(fps=10, base_fps=10)
+    assert fine_rate(None, slow) == 20
+    assert fine_rate(Fraction(5), slow) == 15
+    assert fine_rate(Fraction(24000, 1001), slow) == Fraction(24000, 1001)
+    assert fine_rate(None, video(fps=25, base_fps=25)) is None
