@@ -34,6 +34,12 @@ def made(source: Path, folder: Path, tools: Tools, plan: EncodePlan = PLAN) -> E
     return result
 
 
+def beep(at_s: float, seconds: float) -> tuple[str, ...]:
+    """An input of ffmpeg: silence, but for a tone of 0.2 s."""
+    tone = f"0.4*sin(2*PI*440*t)*between(t,{at_s},{at_s + 0.2})"
+    return ("-f", "lavfi", "-i", f"aevalsrc='{tone}':s=48000:d={seconds}")
+
+
 # --- what changes in mid-stream ---
 
 
@@ -128,15 +134,42 @@ def test_slides_stand_at_their_moments(
     assert {second for _, second in shown} == set(wanted.values()), "what was cut out is seen"
 
 
-def test_before_a_late_picture_nothing_that_was_cut_out_is_seen(tools: Tools, tmp_path: Path, sources: Path) -> None:
-    """Frames come from 2 s on; the first one stands until then, and what comes after 3 s was cut out."""
-    source = sources / "late.mkv"
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_before_a_late_picture_nothing_that_was_cut_out_is_seen(
+    tools: Tools, tmp_path: Path, sources: Path, ending: str
+) -> None:
+    """Frames come from 2 s on; the first one stands until then, and what comes after 3 s was cut out. The tone is at 1 s."""
+    source = sources / f"late.{ending}"
     if not source.exists():
-        ffmpeg(*clock(6), *tone(6), "-vf", "trim=start=2", "-fps_mode", "passthrough", *H264, *AAC, str(source))
-    made(source, tmp_path / "out", tools, replace(PLAN, keep=((0.0, 3.0),)))
-    shown = clock_seconds(tmp_path / "out" / "90p.mp4")
-    assert {second for _, second in shown} == {2}
-    assert duration_s(tmp_path / "out" / "90p.mp4") == pytest.approx(3, abs=0.06)
+        late = ("-vf", "trim=start=2", "-fps_mode", "vfr")
+        ffmpeg(*clock(6), *beep(1.0, 6), *late, *H264, *AAC, str(source))
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=((0.5, 3.0),)))
+    path = tmp_path / "out" / "90p.mp4"
+    assert {second for _, second in clock_seconds(path)} == {2}
+    assert duration_s(path) == pytest.approx(2.5, abs=0.06)
+    assert tone_s(path)[0][0] == pytest.approx(0.5, abs=NEAR_S)
+
+
+def test_the_last_of_frames_that_come_close_together_is_the_one_that_stands(
+    tools: Tools, tmp_path: Path, sources: Path
+) -> None:
+    """Black at 0 and 1 s, white 20 ms later, and then nothing for two seconds."""
+    source = sources / "fade.mkv"
+    if not source.exists():
+        white = "color=black:s=160x90:r=50:d=4,drawbox=c=white:t=fill:enable='gte(n,51)'"
+        rare = ("-vf", "select='eq(n,0)+eq(n,50)+eq(n,51)+eq(n,150)'", "-fps_mode", "vfr")
+        ffmpeg("-f", "lavfi", "-i", white, *rare, *H264, str(source))
+    made(source, tmp_path / "out", tools)
+    ((white_from_s, _),) = white_s(tmp_path / "out" / "90p.mp4")
+    assert white_from_s == pytest.approx(1.02, abs=0.07)
+
+
+def test_parts_of_a_slow_picture_last_as_long_as_was_asked_for(tools: Tools, tmp_path: Path, sources: Path) -> None:
+    source = sources / "slow.mp4"
+    if not source.exists():
+        ffmpeg(*clock(6, rate="5"), *tone(6), *H264, *AAC, str(source))
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=((0.33, 1.07), (2.28, 3.11), (4.13, 4.86))))
+    assert duration_s(tmp_path / "out" / "90p.mp4") == pytest.approx(2.3, abs=0.07)
 
 
 @pytest.mark.parametrize("ending", ["webm", "mp4"])
@@ -145,10 +178,9 @@ def test_a_gap_of_pictures_keeps_its_length(tools: Tools, tmp_path: Path, source
     source = sources / f"gap.{ending}"
     if not source.exists():
         seen = "color=black:s=160x90:r=25:d=11,drawbox=c=white:t=fill:enable='between(t,8.99,9.19)'"
-        heard = "aevalsrc='0.4*sin(2*PI*440*t)*between(t,9,9.2)':s=48000:d=11"
         gap = ("-vf", "select='lt(t,4)+gte(t,7.99)'", "-fps_mode", "vfr")
         codecs = (*VP8, *OPUS) if ending == "webm" else (*H264, *AAC)
-        ffmpeg("-f", "lavfi", "-i", seen, "-f", "lavfi", "-i", heard, *gap, *codecs, str(source))
+        ffmpeg("-f", "lavfi", "-i", seen, *beep(9.0, 11), *gap, *codecs, str(source))
     made(source, tmp_path / "out", tools, replace(PLAN, keep=((5.0, 11.0),)))
     path = tmp_path / "out" / "90p.mp4"
     ((white_from_s, _),), ((tone_from_s, _),) = white_s(path), tone_s(path)
@@ -209,6 +241,22 @@ def test_times_of_decoding_in_bursts(tools: Tools, tmp_path: Path, sources: Path
     result = made(source, tmp_path / "out", tools)
     assert result.duration_s == pytest.approx(8, abs=0.1)
     assert len(frames(tmp_path / "out" / "90p.mp4")) == pytest.approx(240, abs=1)
+
+
+# --- sounds ---
+
+
+@pytest.mark.parametrize("keep", [(), ((0.5, 3.0),)], ids=["whole", "one part"])
+def test_a_sound_whose_first_packets_hold_nothing_stays_in_sync(
+    tools: Tools, tmp_path: Path, sources: Path, keep: Parts
+) -> None:
+    """The decoder of Windows Media Audio gives nothing for the first two packets, a tenth of a second."""
+    source = sources / "flash.wmv"
+    if not source.exists():
+        ffmpeg(*flashing("320x180", rate_hz=44_100), "-c:v", "wmv2", "-c:a", "wmav2", str(source))
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=keep))
+    ((white_from_s, _),) = white_s(tmp_path / "out" / "90p.mp4")
+    assert tone_s(tmp_path / "out" / "90p.mp4")[0][0] == pytest.approx(white_from_s, abs=NEAR_S)
 
 
 # --- scenes ---
