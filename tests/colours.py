@@ -34,7 +34,15 @@ def stripes(size: tuple[int, int], seconds: float = 0.4) -> tuple[str, ...]:
     return ("-f", "lavfi", "-i", f"color=black:s={width}x{height}:r=10:d={seconds},format=gbrp,{','.join(boxes)}")
 
 
-def make(path: Path, size: tuple[int, int], matrix: str, said: str, *codec: str, full_range: bool = False) -> None:
+def make(
+    path: Path,
+    size: tuple[int, int],
+    matrix: str,
+    said: str,
+    *codec: str,
+    full_range: bool = False,
+    seconds: float = 0.4,
+) -> None:
     """The patches in YUV of `matrix`, with what is `said` of them: options of the filter setparams, "" for nothing."""
     unsaid = "range=unknown:color_primaries=unknown:color_trc=unknown:colorspace=unknown"
     span = "pc" if full_range else "tv"
@@ -42,7 +50,7 @@ def make(path: Path, size: tuple[int, int], matrix: str, said: str, *codec: str,
     exact = "flags=accurate_rnd+full_chroma_inp+full_chroma_int"
     filters = f"scale=out_color_matrix={matrix}:out_range={span}:{exact},format={pix_fmt},setparams={unsaid}"
     filters += f",setparams={said}" if said else ""
-    ffmpeg(*stripes(size), "-vf", filters, *codec, str(path))
+    ffmpeg(*stripes(size, seconds), "-vf", filters, *codec, str(path))
 
 
 def shown(path: Path, frame_number: int = 1, at: tuple[float, float] | None = None) -> list[Colour]:

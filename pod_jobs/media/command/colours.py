@@ -21,6 +21,7 @@ SWSCALE = {
     "bt2020c": "bt2020",
     "ycgco": "auto",
 }  # zscale's names
+EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
 SCREEN = "iec61966-2-1"  # the curve by which primaries are converted, as browsers do
 
 
@@ -36,7 +37,7 @@ def suits_zimg(track: VideoTrack) -> bool:
 
 def need_conversion(track: VideoTrack) -> bool:
     """Whether more has to be done than resizing and limiting the range."""
-    return not (suits_zimg(track) and colours_of(track).are_ours)
+    return track.changes_colours or not (suits_zimg(track) and colours_of(track).are_ours)
 
 
 def converted(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
@@ -71,17 +72,21 @@ def copied_colours(track: VideoTrack) -> str:
 def readable(track: VideoTrack) -> tuple[str, str]:
     """A format that zscale reads, or in which nothing is lost, and the words with which the filter scale gets there."""
     colours = colours_of(track)
-    if suits_zimg(track):
+    is_steady = not track.changes_colours
+    if suits_zimg(track) and is_steady:
         return track.pix_fmt, ""
     if track.has_alpha:
         matrix = SWSCALE.get(colours.matrix, colours.matrix)
-        words = f":in_color_matrix={matrix}:in_range={_range(colours)}:flags=bicubic+accurate_rnd+full_chroma_int"
+        words = f":in_color_matrix={matrix}:in_range={_range(colours)}:{EXACT}"
         return "gbrap", words
     if track.is_rgb:
         return ("gbrp" if track.bits <= 8 else "gbrp16le"), ""
     depth = next((f"{bits}le" for bits in (10, 12, 16) if 8 < track.bits <= bits), "")
     ranges = f":in_range={_range(colours)}:out_range={_range(colours)}"
-    return f"yuv444p{depth}", f"{ranges}:flags=bicubic+accurate_rnd+full_chroma_int"
+    if not is_steady:  # each frame says what it is, and is brought to what the first one is
+        matrix = SWSCALE.get(colours.matrix, colours.matrix)
+        ranges = f":in_color_matrix=auto:out_color_matrix={matrix}:out_range={_range(colours)}"
+    return f"yuv444p{depth}", f"{ranges}:{EXACT}"
 
 
 def _flattened(track: VideoTrack) -> list[str]:

@@ -29,6 +29,7 @@ class VideoTrack:
     mirrored: bool = False
     transfer: int = 2  # H.273; 2 = not said
     says_range: bool = True
+    changes_colours: bool = False  # matrix or range are others at one of several later places
     is_rgb: bool = False
     has_alpha: bool = False  # some pixels really are transparent
     bits: int = 8  # of each component

@@ -203,6 +203,7 @@ def _video(tracks: list[dict[str, Any]], start_s: float, end_s: float) -> VideoT
         mirrored=frame.get("mirrored", False),
         transfer=frame["transfer"],
         says_range=frame["says_range"],
+        changes_colours=track["changes_colours"],
         is_rgb=frame["is_rgb"],
         has_alpha=frame["has_alpha"] or is_animation or bool(decoder),
         bits=frame["bits"],

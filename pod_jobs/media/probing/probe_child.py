@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -34,7 +35,13 @@ MOST_CHAPTERS = 500
 INDEX_BYTES = 4_000_000
 FAULTS_FROM_S = 1.0  # recordings that begin in mid-stream have harmless faults at their first frames
 TAIL_S = 10.0  # the end is looked for from this far before the claimed end
-FIELD_CODECS = ("h264", "mpeg2video", "vc1", "dvvideo")  # whose recordings change between frames and fields
+CHANGING_CODECS = (
+    "h264",
+    "hevc",
+    "mpeg2video",
+    "vc1",
+    "dvvideo",
+)  # whose recordings change fields or colours in mid-stream
 PLACES = (0.25, 0.5, 0.75, 0.95)  # of the duration, where that is looked at
 PATIENCE = 2000  # packets until a key frame
 RECKONED = ("aac", "ac3", "eac3", "amr", "dts")  # files of frames and nothing else
@@ -88,8 +95,8 @@ def find_end(
     return end_s, any_s - end_s
 
 
-def shows_fields(container: InputContainer, stream: Stream, start_s: float, whole_s: float) -> bool:
-    """Whether the picture is interlaced at one of several places: some begin otherwise. Decodes a key frame at each."""
+def later_looks(container: InputContainer, stream: Stream, start_s: float, whole_s: float) -> Iterator[dict[str, Any]]:
+    """What frames of a picture show at several places. Decodes a key frame at each."""
     codec: Any = stream.codec_context
     for share in PLACES:
         try:
@@ -98,12 +105,17 @@ def shows_fields(container: InputContainer, stream: Stream, start_s: float, whol
             key = next(
                 (packet for _, packet in zip(range(PATIENCE), packets, strict=False) if packet.is_keyframe), None
             )
-            frames = [*codec.decode(key), *codec.decode(None)] if key else []
+            yield from map(track_facts.frame_facts, [*codec.decode(key), *codec.decode(None)] if key else [])
         except av.FFmpegError:
             continue
-        if any(frame.interlaced_frame for frame in frames):
-            return True
-    return False
+
+
+def look_later(container: InputContainer, facts: dict[str, Any], start_s: float, whole_s: float) -> None:
+    """Adds to the facts of a picture what is not so from its first frame on: some begin progressive, or in other colours."""
+    first = facts["frame"]
+    for later in later_looks(container, container.streams[facts["index"]], start_s, whole_s):
+        first["interlaced"] |= later["interlaced"]
+        facts["changes_colours"] |= any(later[name] != first[name] for name in ("matrix", "full_range"))
 
 
 def first_damage_s(container: InputContainer, indices: list[int], scan_s: float) -> float | None:
@@ -202,9 +214,9 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     if claimed_s is not None and container.format.name.startswith("matroska"):  # which announces where it ends
         claimed_s = max(claimed_s - start_s, 0.0)
     ends: dict[int, float] = {}
-    for stream, facts in zip(container.streams, streams, strict=True):
-        if claimed_s and facts["frame"] and facts["codec"] in FIELD_CODECS and not facts["frame"]["interlaced"]:
-            facts["frame"]["interlaced"] = shows_fields(container, stream, start_s, claimed_s)
+    for facts in streams:
+        if claimed_s and facts["frame"] and facts["codec"] in CHANGING_CODECS and not facts["attached"]:
+            look_later(container, facts, start_s, claimed_s)
     end_s, beyond_s = find_end(container, request, claimed_s, start_s, ends) if seen else (start_s, 0.0)
     for facts in streams:
         facts["lasts_s"] = max(ends.get(facts["index"], start_s) - start_s, facts["claimed_s"])

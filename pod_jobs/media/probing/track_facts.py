@@ -144,6 +144,7 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "height_px": picture.height if picture else 0,
         "fault": one.fault,
         "frame": one.frame,
+        "changes_colours": False,
         **(index_facts(picture) if picture and not attached(stream) else {}),
     }
 

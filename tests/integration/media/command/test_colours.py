@@ -125,3 +125,29 @@ def test_a_watermark_changes_no_colour_and_keeps_its_own(made: Path, tmp_path: P
     folder = tmp_path / "out"
     check(source, folder, tools, case.truth, replace(PLAN, dressing=dressing))
     assert far([shown(folder / "180p.mp4", at=(0.88, 0.85))[0]], [(150, 203, 46)]) == []
+
+
+@pytest.mark.parametrize(
+    "halves",
+    [
+        (("bt709", OF_709, False), ("bt601", OF_601, False)),
+        (("bt601", OF_601, False), ("bt709", OF_709, False)),
+        (("bt709", OF_709, False), ("bt709", OF_709.replace("tv", "pc"), True)),
+    ],
+    ids=["to 601", "to 709", "to full range"],
+)
+def test_colours_that_are_said_anew_in_mid_stream(
+    made: Path, tmp_path: Path, tools: Tools, halves: tuple[tuple[str, str, bool], ...]
+) -> None:
+    parts = [tmp_path / f"{n}.ts" for n in range(len(halves))]
+    for part, (matrix, said, full_range) in zip(parts, halves, strict=True):
+        make(part, SD, matrix, said, *H264, full_range=full_range, seconds=1)
+    source, folder = tmp_path / "changing.ts", tmp_path / "out"
+    listed = tmp_path / "parts.txt"
+    listed.write_text("".join(f"file '{part}'\n" for part in parts))
+    ffmpeg("-f", "concat", "-safe", "0", "-i", str(listed), "-c", "copy", str(source))
+    folder.mkdir()
+    result = encode(source, folder, PLAN, tools, lambda progress: None)
+    assert result.duration_s == pytest.approx(2, abs=0.15)  # of ten frames a second
+    for number in (1, 17):
+        assert far(shown(folder / "180p.mp4", number), PATCHES) == [], f"frame {number}"

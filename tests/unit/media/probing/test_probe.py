@@ -43,6 +43,7 @@ def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
         "frames": 50,
         "lasts_s": 2.0,
         "alpha_mode": False,
+        "changes_colours": False,
         "index_fps": 25.0,
         "first_s": 0.0,
         "measured_fps": 25.0,
