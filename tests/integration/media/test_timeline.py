@@ -111,17 +111,23 @@ def slides(sources: Path, ending: str) -> Path:
     return source
 
 
-@pytest.mark.parametrize(
-    ("keep", "wanted"),
-    [
-        ((), {0.0: 0, 2.8: 0, 3.1: 3, 8.8: 6, 9.1: 9, 11.8: 9}),
-        (((4.0, 8.0),), {0.0: 3, 1.8: 3, 2.2: 6, 3.8: 6}),
-        (((1.0, 2.0), (4.0, 5.0), (7.0, 11.0)), {0.0: 0, 0.8: 0, 1.1: 3, 1.9: 3, 2.1: 6, 3.9: 6, 4.1: 9, 5.8: 9}),
-        (((10.0, 12.0),), {0.0: 9, 1.8: 9}),
-    ],
-    ids=["whole", "one part", "three parts", "the end"],
+WHOLE: tuple[Parts, dict[float, int]] = ((), {0.0: 0, 2.8: 0, 3.1: 3, 8.8: 6, 9.1: 9, 11.8: 9})
+ONE_PART = ((4.0, 8.0),), {0.0: 3, 1.8: 3, 2.2: 6, 3.8: 6}
+MANY_PARTS = (
+    ((1.0, 2.0), (4.0, 5.0), (7.0, 11.0)),
+    {0.0: 0, 0.8: 0, 1.1: 3, 1.9: 3, 2.1: 6, 3.9: 6, 4.1: 9, 5.8: 9},
 )
-@pytest.mark.parametrize("ending", ["webm", "mp4", "ts"])
+THE_END = ((10.0, 12.0),), {0.0: 9, 1.8: 9}
+
+
+@pytest.mark.parametrize(
+    ("ending", "keep", "wanted"),
+    [
+        *[("webm", *one) for one in (WHOLE, ONE_PART, MANY_PARTS, THE_END)],
+        *[("mp4", *one) for one in (WHOLE, MANY_PARTS, THE_END)],
+        ("ts", *MANY_PARTS),
+    ],
+)
 def test_slides_stand_at_their_moments(
     tools: Tools, tmp_path: Path, sources: Path, ending: str, keep: Parts, wanted: dict[float, int]
 ) -> None:
