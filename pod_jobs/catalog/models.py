@@ -166,7 +166,11 @@ class Task(Table):
     error_reason = TextField(null=True)
 
     class Meta:
-        indexes = ((("state", "ended_at"), False), (("error_code", "ended_at"), False))
+        indexes = (
+            (("state", "ended_at"), False),
+            (("state", "queued_at"), False),
+            (("error_code", "ended_at"), False),
+        )
 
 
 class Attempt(Table):

@@ -23,7 +23,7 @@ blueprint = Blueprint("team_overview", __name__)
 SHOWN = 8  # of running and waiting tasks
 FORECAST = 500  # waiting tasks whose begin is reckoned one by one
 DAYS = 30
-PACE_DAYS = 30  # over which the growth of the media folder is measured
+PACE_DAYS = 7  # over which the growth of the media folder is measured
 ENCODING = "encode"
 UNKNOWN_S = 600.0  # how long a task takes as long as none of its kind is done
 
