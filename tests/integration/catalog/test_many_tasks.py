@@ -1,0 +1,47 @@
+"""What the team's pages ask of the catalog and change in it, on all three databases."""
+
+from datetime import timedelta
+
+from pod_jobs.catalog.models import Outbox, Task, User
+from pod_jobs.catalog.store import many_tasks, overview, task_search, tasks
+from pod_jobs.catalog.store.task_search import TaskFilter
+from tests.integration.catalog.conftest import NOW, later
+from tests.integration.catalog.runs import report, start
+
+
+def fail(task: Task) -> None:
+    start(task)
+    report(task, "error", error_code="encode-killed", reason="signal 9")
+
+
+def test_a_failed_task_is_found_counted_and_run_again(task: Task, lecturer: User) -> None:
+    fail(task)
+    wanted = TaskFilter(state="error", host="host", owner="léa", error="encode-killed", text="té 🎓")
+    assert task_search.ids(wanted, 0, 10) == [task.id]
+    assert [found.video.owner.name for found in task_search.page(wanted, 10)] == ["léa"]
+    (group,) = overview.failures_since(NOW)
+    assert (group.count, group.hosts, group.first_at, group.last_at) == (1, ("host",), later(9), later(9))
+    assert group.is_new and overview.last_end() == later(9)
+    assert [task.id for task in many_tasks.order_again([task.id], later(20))] == [task.id]
+    again = tasks.get(task.id)
+    assert (again.state, again.generation, again.queued_at, again.error_facts) == ("waiting", 2, later(20), {})
+    assert [row.job_id for row in Outbox.select()] == [f"encode-{task.id}-g2"]
+    assert overview.failures_since(NOW) == []
+    assert [waiting.id for waiting in overview.waiting(10)] == [task.id]
+
+
+def test_many_are_stopped(task: Task) -> None:
+    assert [stopped.state for stopped in many_tasks.cancel([task.id], later(1))] == ["waiting"]
+    assert tasks.get(task.id).state == "cancelled" and Outbox.select().count() == 0
+
+
+def test_figures_of_the_overview(task: Task) -> None:
+    fail(task)
+    day = timedelta(days=1)
+    assert [(one.done, one.failed) for one in overview.per_day("encode", [NOW - day, NOW, NOW + day])] == [
+        (0, 0),
+        (0, 1),
+    ]
+    assert overview.bytes_per_day(later(9), 7) == 12_345_678_901 / 7
+    assert overview.count_by_state(("running", "waiting")) == {"running": 0, "waiting": 0}
+    assert overview.usual_s("encode") is None
