@@ -207,6 +207,9 @@ class Doors:
                 text = self.chance.choice(ODD)
             elif one["in"] == "query" and not one.get("required") and self.chance.random() < 0.5:
                 continue
+            if not text and one["in"] == "query" and not one.get("required"):
+                query[one["name"]] = text  # the same as to leave it out
+                continue
             allowed = allowed and self._text_fits(text, schema, is_json=is_json)
             if one["in"] == "path":
                 path = path.replace(f"{{{one['name']}}}", text.replace("/", "%2F").replace("?", "%3F") or "%20")

@@ -96,6 +96,8 @@ def options_of(user: User, text: str) -> dict[str, Any]:
         document = json.loads(text) if text else None
     except (ValueError, RecursionError) as error:
         raise Malformed(f"options: {error}") from error
+    if text and document is None:
+        raise Malformed("options: an object is needed")
     known = orderings(site().job_types).values()
     first = next(one for one in known if one.at_upload is not None)
     own = {name: read for one in known for name, read in one.upload_options.items()}

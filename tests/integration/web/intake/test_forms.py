@@ -120,6 +120,6 @@ def test_a_disk_without_hard_links_will_do(lea: Caller, settings: Settings, monk
 def test_an_upload_can_say_what_its_encode_is_ordered_with(lea: Caller) -> None:
     document = lea.upload(options='{"keep": [[1, 2.5]]}')
     assert document["task"]["options"] == {"keep": [[1.0, 2.5]]}
-    for wrong in ("{", "[]", '{"keep": [[2, 1]]}', "[" * 50_000):
+    for wrong in ("{", "[]", "null", '{"keep": [[2, 1]]}', "[" * 50_000):
         refused = lea("POST", "/api/v1/videos", query_string={"name": "a.mp4", "options": wrong}, data=CLIP)
         problem(refused, 400, "malformed")
