@@ -90,6 +90,7 @@ def test_what_is_wrong_with_a_session_is_said_in_french(site: Site) -> None:
     shown = site.call("tina", "GET", f"/sessions/{registration}", headers={"Accept-Language": "fr"}).json()
     assert [fault for verdict in shown["verdicts"] for fault in verdict["faults"]] == [
         "$[5]\u00a0: la session ne se termine pas par terminated",
+        "$[5]\u00a0: le segment 1 n’est pas tel qu’il a été déclaré avant",
         "$[2]\u00a0: dans les segments sans avoir été lu\u00a0: 15,5\u00a0s",
     ]
 
