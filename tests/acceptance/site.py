@@ -139,15 +139,27 @@ class StandIn:
             starts = [number for number, line in enumerate(lines) if line.startswith("#EXTINF")]
             (self.growing / playlist).write_text("".join(lines[: starts[segments]]))
 
-    def publish(self, **more: Any) -> None:
+    def publish(self, texts: dict[str, str] | None = None, **more: Any) -> None:
+        """Report the encoding as done. `texts`: files beside it, by name, which `outputs` in `more` may list."""
         shutil.rmtree(self.growing, ignore_errors=True)
         shutil.copytree(self.outputs.folder, self.complete)
+        for name, text in (texts or {}).items():
+            (self.complete / name).write_text(text, encoding="utf-8")
         self.end("done", result={**self.outputs.result, "folder": self.folder, **more})
 
     def end(self, outcome: str, **more: Any) -> None:
         run = {"generation": self.order.generation, "attempt": self.order.attempt, "worker": "encoding-1"}
         report = {**run, "outcome": outcome, **more}
+        if "result" in report:
+            report["result"] = {
+                **report["result"],
+                "outputs": [self._sized(one) for one in report["result"]["outputs"]],
+            }
         self.site.workers.report(self.order.task, report)
+
+    def _sized(self, output: dict[str, Any]) -> dict[str, Any]:
+        """As the file is now: a test may have changed it, and the catalog compares."""
+        return {**output, "bytes": (self.complete / output["name"]).stat().st_size}
 
 
 class Site:

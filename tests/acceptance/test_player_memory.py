@@ -1,6 +1,5 @@
 """What the player remembers and what people expect of one: where one stopped, speed, captions, links to a moment."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,18 +26,13 @@ def lecture(page: Page, site: Site, video: int, long_outputs: Outputs) -> Page:
     worker = StandIn(site, video, long_outputs)
     more: list[dict[str, Any]] = [{"name": "chapters.vtt", "kind": "chapters", "language": ""}]
     more += [{"name": f"captions_{code}.vtt", "kind": "captions", "language": code} for code in LANGUAGES]
-    worker.publish(
-        outputs=[*long_outputs.result["outputs"], *({**one, "mime": "text/vtt", "bytes": 9} for one in more)]
-    )
-    write(worker.complete, "chapters.vtt", CHAPTERS)
-    for code, words in LANGUAGES.items():
-        write(worker.complete, f"captions_{code}.vtt", f"WEBVTT\n\n00:00.000 --> 00:40.000\n{words}\n")
+    texts = {
+        f"captions_{code}.vtt": f"WEBVTT\n\n00:00.000 --> 00:40.000\n{words}\n" for code, words in LANGUAGES.items()
+    }
+    outputs = [*long_outputs.result["outputs"], *({**one, "mime": "text/vtt", "bytes": 0} for one in more)]
+    worker.publish({"chapters.vtt": CHAPTERS, **texts}, outputs=outputs)
     open_video(page, video)
     return page
-
-
-def write(folder: Path, name: str, text: str) -> None:
-    (folder / name).write_text(text, encoding="utf-8")
 
 
 def again(page: Page) -> None:

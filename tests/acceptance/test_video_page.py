@@ -174,9 +174,8 @@ def test_a_cancelled_second_encode_leaves_the_figures_of_the_first(
 def test_captions_are_named_in_the_page_s_language(chromium: Browser, site: Site, video: int, outputs: Outputs) -> None:
     files = outputs.result["outputs"]
     captions = {"name": "eng.vtt", "kind": "captions", "language": "eng", "mime": "text/vtt", "bytes": 50}
-    worker = StandIn(site, video, outputs)
-    worker.publish(outputs=[*files, captions])
-    (worker.complete / "eng.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nGood morning\n")
+    said = "WEBVTT\n\n00:01.000 --> 00:02.000\nGood morning\n"
+    StandIn(site, video, outputs).publish({"eng.vtt": said}, outputs=[*files, captions])
     with visitor(chromium, site, locale="fr-FR") as (_, page, _):
         sign_in(page)
         page.goto(f"/videos/{video}")
