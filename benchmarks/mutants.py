@@ -1,7 +1,8 @@
 """Does a test notice when a comparison, a truth or a bound of the code is turned round?
 
 A sample of such changes is made, one at a time, in a copy of the repository. For each, the tests nearest to it run: first those
-that import the changed module, then those of its room (the folder of the same name below tests/unit and tests/integration).
+that import the changed module, then those of its room (the folder of the same name below tests/unit and tests/integration),
+then those of THROUGH.
 A change is
     killed       when a test fails;
     equivalent   when mutants_equivalent.txt says that it makes no difference, and why;
@@ -32,6 +33,12 @@ LINKED = (".venv", "node_modules")
 NOT_COPIED = (*LINKED, ".git", "var", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 LEFT_OUT = ("migrations",)
 WALL_S = 300.0  # for the tests of one mutant
+THROUGH = {  # room -> tests that reach it through another program, or through the web app
+    "cli": ("acceptance/test_cli.py", "acceptance/test_up.py"),
+    "instance": ("acceptance/test_up.py",),
+    "storage": ("integration/web",),
+    "catalog": ("integration/web/api", "integration/web/intake"),
+}
 PASSED = (0, 5)  # exit codes of pytest: all passed; there was nothing to run
 
 TURNED = {  # an operator, as it is written and what it becomes
@@ -151,7 +158,7 @@ def choose(only: str, sample: int, seed: int) -> list[Mutant]:
 
 
 def tests_near(path: Path) -> list[list[str]]:
-    """Test files in stages: those that import the module or bear its name, then those of its room."""
+    """Test files in stages: those that import the module or bear its name, those of its room, those that reach it otherwise."""
     module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
     parent, _, name = module.rpartition(".")
     direct, room = [], []
@@ -165,7 +172,8 @@ def tests_near(path: Path) -> list[list[str]]:
         elif place.parts[0] != "acceptance" and place.parts[1 : 1 + len(room_parts[:1])] == room_parts[:1]:
             room.append(str(Path("tests") / place))
     direct.sort(key=lambda one: ("acceptance" in one, "integration" in one))
-    return [stage for stage in (direct, room) if stage]
+    beyond = [f"tests/{one}" for one in THROUGH.get(path.parts[1], ())]
+    return [stage for stage in (direct, room, beyond) if stage]
 
 
 def _imports_name(text: str, parent: str, name: str) -> bool:
