@@ -205,7 +205,7 @@ class _Run:
         if any(self._fetch(statement) is not None for statement in (part[0], part[-1])):
             self.parts.clear()
             self._ask_each(part, "it was there already")
-        if isinstance(self.halt, Misconfigured):
+        if isinstance(self.halt, Misconfigured) and not self.halt.is_unknown:
             self.halt = None  # a login that may write but not read: the answer to the batch decides
 
     def judge(self) -> None:

@@ -109,9 +109,10 @@ class Transient:
 
 @dataclass(frozen=True)
 class Misconfigured:
-    """The password, address, certificate or service is wrong, whatever is sent."""
+    """The password, address, certificate or service is wrong, whatever is sent. `is_unknown`: the LRS does not know who asks."""
 
     reason: str
+    is_unknown: bool = False
 
 
 Answer = Stored | PartlyStored | Refused | Conflict | Unclear | Transient | Misconfigured
@@ -255,7 +256,7 @@ def _other(status: int, headers: Any, reason: str) -> Transient | Misconfigured:
         return Transient(_shortened(reason), server_error=status == 500, retry_after_s=wait_s)
     if 300 <= status < 400:
         return Misconfigured(_shortened(f"{status} redirect to {headers.get('Location')}"))
-    return Misconfigured(_shortened(reason))
+    return Misconfigured(_shortened(reason), is_unknown=status == 401)
 
 
 def _json(content: bytes) -> Any:

@@ -287,6 +287,12 @@ def test_a_login_that_may_write_but_not_read_delivers_after_a_failure(client: Lr
     assert (delivery.lane, len(lrs.statements)) == (LaneState.OPEN, 100)
 
 
+def test_a_wrong_password_is_not_tried_a_second_time_after_a_failure(client: LrsClient, lrs: StrictLrs) -> None:
+    lrs.mischief.append(Mischief(status=401))
+    delivery = deliver(batch(), client, failures=1)
+    assert (delivery.lane, delivery.requests, len(lrs.statements)) == (LaneState.STOPPED, 1, 0)
+
+
 class Direct:
     """The strict LRS without a network, for many runs."""
 

@@ -26,7 +26,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
         (500, b"oops", Transient("500 oops", server_error=True)),
         (502, b"", Transient("502")),
         (408, b"", Transient("408")),
-        (401, b"", Misconfigured("401")),
+        (401, b"", Misconfigured("401", is_unknown=True)),
         (403, b"", Refused(403, "403")),
         (404, b"", Misconfigured("404")),
         (405, b"", Misconfigured("405")),
