@@ -25,6 +25,8 @@ from tests.clips import builds
 from tests.hostile import CORPUS, READY, SECRET_TEXT, TEXTS, Ground, plant_secrets
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("90p", 90, crf=35, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=False)
 PLAN = EncodePlan((LOW,), limits=replace(LIMITS, memory_mb=3000, probe_s=30, stall_s=30), mp3_kbps=64)
 LIMIT_S = 30

@@ -14,6 +14,8 @@ from tests.clips import REPOSITORY, ffmpeg
 from tests.colours import PATCHES, Colour, far, make, stripes
 from tests.integration.media.command.test_colours import CASES, PLAN, WIDE
 
+pytestmark = pytest.mark.either_build
+
 HLS = REPOSITORY / "node_modules" / "hls.js" / "dist" / "hls.light.min.js"
 SITE = "http://colours.test/"
 # Without a graphics card Chromium reckons by a table that knows no blue of BT.709 beyond 182. ANGLE's software is exact

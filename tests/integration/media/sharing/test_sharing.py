@@ -23,6 +23,8 @@ from tests.clips import AAC, H264, SKIPPING, ffmpeg, pattern, standing, tone
 from tests.servers import wait_until
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("90p", 90, crf=23, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 TOP = Rendition("180p", 180, crf=23, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=False)
 PLAN = EncodePlan((LOW, TOP), mp3_kbps=64, segment_s=2, share_from_s=10, chunk_s=4, limits=LIMITS)
