@@ -16,6 +16,8 @@ from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 
 def rungs(crf: int, preset: str) -> tuple[Rendition, ...]:
     sizes = (("90p", 90, 300), ("180p", 180, 600))

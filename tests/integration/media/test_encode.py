@@ -273,6 +273,7 @@ def test_half_a_file_gives_half_a_video_and_says_so(encoded: EncodeOnce) -> None
     assert 15 < result.duration_s < 25
 
 
+@pytest.mark.either_build
 @pytest.mark.skipif(real_media() is None, reason="no folder of real recordings")
 def test_real_recordings(tools: Tools, tmp_path: Path) -> None:
     """Every file of the folder ends ready or with the sentence that fits it."""

@@ -17,6 +17,8 @@ from pod_jobs.media.process.tools import Tools
 from tests.clips import H264, Clips, ffmpeg, pattern, real_media
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
 PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
 

@@ -16,6 +16,8 @@ from pod_jobs.media.process.tools import Tools
 from tests.integration.media.conftest import EncodeOnce
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("90p", 90, crf=25, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
 

@@ -15,6 +15,8 @@ from pod_jobs.media.process.tools import Tools
 from tests.clips import Clips
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 TOP = Rendition("180p", 180, crf=30, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=True)
 PLAN = EncodePlan((LOW, TOP), mp3_kbps=64, copy_top=True, limits=LIMITS)

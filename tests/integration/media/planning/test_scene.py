@@ -19,6 +19,8 @@ from pod_jobs.media.process.tools import Tools
 from tests.clips import AAC, H264, Clips, ffmpeg, pattern
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("180p", 180, crf=20, preset="ultrafast", maxrate_kbps=2000, audio_kbps=64, mp4=True)
 HIGH = replace(LOW, name="360p", height_px=360)
 PLAN = EncodePlan((LOW, HIGH), mp3_kbps=64, copy_top=True, limits=LIMITS)

@@ -15,6 +15,8 @@ from tests.clips import Clips
 from tests.integration.media.conftest import EncodeOnce
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("90p", 90, crf=20, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 TOP = Rendition("180p", 180, crf=20, preset="veryfast", maxrate_kbps=9000, audio_kbps=64, mp4=True)
 PLAN = EncodePlan((LOW, TOP), mp3_kbps=64, limits=LIMITS)
