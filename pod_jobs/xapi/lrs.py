@@ -9,7 +9,7 @@ statement.
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import RemoteDisconnected
@@ -112,7 +112,7 @@ class Misconfigured:
     """The password, address, certificate or service is wrong, whatever is sent. `is_unknown`: the LRS does not know who asks."""
 
     reason: str
-    is_unknown: bool = field(default=False, compare=False)
+    is_unknown: bool = False
 
 
 Answer = Stored | PartlyStored | Refused | Conflict | Unclear | Transient | Misconfigured

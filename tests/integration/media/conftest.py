@@ -18,9 +18,9 @@ BUILDS = ("wheel", "system")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test that is marked `either_build` asks about our own code, not about ffmpeg's: it runs with one build, which its name
     chooses. All others run with each."""
-    spare = [item for item in items if item.get_closest_marker("either_build") and not _is_its_turn(item)]
-    config.hook.pytest_deselected(items=spare)
-    items[:] = [item for item in items if item not in set(spare)]
+    spare = {item for item in items if item.get_closest_marker("either_build") and not _is_its_turn(item)}
+    config.hook.pytest_deselected(items=list(spare))
+    items[:] = [item for item in items if item not in spare]
 
 
 def _is_its_turn(item: pytest.Item) -> bool:
