@@ -255,7 +255,8 @@ def test_an_encoding_that_is_stopped_takes_its_picture_along(
     page.goto(f"/videos/{video}")
     page.locator(".player-start").click()
     play_until(page, 0.2)
-    with page.expect_response("**/cancel"):  # else the worker may be done before the order arrives, which is then refused
+    # without the wait the worker may be done before the order arrives, which is then refused
+    with page.expect_response("**/cancel"):
         page.get_by_role("button", name="Stop encoding").click()
     shutil.rmtree(worker.growing)
     worker.fall_silent()
