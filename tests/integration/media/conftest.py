@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_its_turn(item: pytest.Item) -> bool:
     assert isinstance(item, pytest.Function)
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    parameters: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
     build = parameters.get("tools") or parameters.get("locked_tools", [None])[0]
     choice = BUILDS[crc32(re.sub("|".join(BUILDS), "", item.name).encode()) % 2]
     return build is None or build == choice or choice not in builds()
