@@ -283,6 +283,9 @@ class DiskFull(TransientError):
     code = "disk-full"
 
 
+PASSING = frozenset((ServiceUnavailable.code, DiskFull.code, *FfmpegKilled.codes))  # codes of what passes by itself
+
+
 class Stopped(PodJobsError):
     """Somebody wanted the work to end."""
 

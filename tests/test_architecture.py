@@ -68,7 +68,7 @@ FLOORS = {
         "lanes_client database",
         "trace_models caption_models",
         "models",
-        "figures new_task permissions",
+        "figures new_task permissions fingerprints",
     ),
     "pod_jobs.instance": ("doctor", "prepare", "home learning_traces redis_owner"),
 }

@@ -52,11 +52,12 @@ class CatalogClient:
         self._session.trust_env = False  # ignore proxies and .netrc of the environment
         self.lanes = LanesClient(self._post)
 
-    def start(self, task_id: int, generation: int, worker: str, host: str, pid: int) -> Order:
-        """Begin a run. Errors: Superseded, Cancelled, NotFound: there is nothing to do; ServiceUnavailable: try again later."""
-        answer = self._post(
-            f"/tasks/{task_id}/start", {"generation": generation, "worker": worker, "host": host, "pid": pid}
-        )
+    def start(self, task_id: int, generation: int, worker: str, host: str, pid: int, **versions: str) -> Order:
+        """Begin a run. `versions`: "version" of pod_jobs and "ffmpeg", as far as they are known.
+
+        Errors: Superseded, Cancelled, NotFound: there is nothing to do; ServiceUnavailable: try again later."""
+        who = {"worker": worker, "host": host, "pid": pid, **versions}
+        answer = self._post(f"/tasks/{task_id}/start", {"generation": generation, **who})
         return Order(**{name: answer[name] for name in Order.__dataclass_fields__ if name in answer})
 
     def report(self, task_id: int, report: dict[str, Any]) -> None:

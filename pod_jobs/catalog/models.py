@@ -164,12 +164,16 @@ class Task(Table):
     error_code = CharField(40, null=True)  # of pod_jobs.errors.SENTENCES
     error_facts = JsonField(default=dict)
     error_reason = TextField(null=True)
+    error_group = CharField(16, null=True)  # the fingerprint of its latest failure
+    help_asked_at = InstantField(null=True)  # when its owner asked the team to look at its failure
 
     class Meta:
         indexes = (
             (("state", "ended_at"), False),
             (("state", "queued_at"), False),
             (("error_code", "ended_at"), False),
+            (("state", "error_group", "ended_at"), False),
+            (("help_asked_at",), False),
         )
 
 
@@ -193,9 +197,25 @@ class Attempt(Table):
     peak_mb = FloatField(null=True)
     error_code = CharField(40, null=True)
     reason = TextField(null=True)  # technical; ends with the last words of ffmpeg
+    error_group = CharField(16, null=True)  # the fingerprint of the failure that it ended its task with
+    version = CharField(40, default="")  # of pod_jobs on its worker; "" = not known
+    ffmpeg = CharField(40, default="")  # the version of ffmpeg there; "" = not known, or none is used
 
     class Meta:
-        indexes = ((("task", "number"), True), (("host", "task"), False))
+        indexes = ((("task", "number"), True), (("host", "task"), False), (("error_group", "ended_at"), False))
+
+
+class ErrorGroup(Table):
+    """Failures that are the same: of one kind of task, with one code and one general reason (catalog/fingerprints.py)."""
+
+    fingerprint = CharField(16, primary_key=True)
+    kind = CharField(20)
+    code = CharField(40)
+    form = TextField(default="")  # the reason without numbers, paths and ids
+    first_at = InstantField()  # when a task failed like this for the first time
+    known_by = CharField(100, null=True)  # who of the team marked it as known; null = nobody
+    known_at = InstantField(null=True)
+    note = TextField(default="")  # what is known of it
 
 
 class Output(Table):
@@ -304,6 +324,7 @@ TABLES: tuple[type[Table], ...] = (
     Video,
     Task,
     Attempt,
+    ErrorGroup,
     Output,
     Outbox,
     Periodic,

@@ -132,7 +132,8 @@ class JobType:
     It is called in the web app, with the result and the files of another program: BadCaptions, ValueError, LookupError and
     TypeError mean that the result is refused.
     `is_periodic`: an entry [[periodic]] of the settings may order it, for no video.
-    `uses_ffmpeg`: its queue's workers take no job on a host where ffmpeg is missing or does not work.
+    `uses_ffmpeg`: its queue's workers take no job on a host where ffmpeg is missing or does not work. `ffmpeg_version(settings)`
+    is what the catalog keeps with each attempt.
     """
 
     kind: str
@@ -148,6 +149,7 @@ class JobType:
     captions: Callable[[Mapping[str, Any], ReadOutput], Sequence[NewCaptions]] = bring_no_captions
     is_periodic: bool = False
     uses_ffmpeg: bool = False
+    ffmpeg_version: Callable[[Settings], str] = lambda settings: ""
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.kind):

@@ -24,6 +24,7 @@ from typing import Any
 from rq import Retry, get_current_job
 from rq.timeouts import JobTimeoutException
 
+import pod_jobs
 from pod_jobs.catalog.client import CatalogClient, Order
 from pod_jobs.errors import (
     REASON_LIMIT,
@@ -106,7 +107,8 @@ def _perform_other(job_type: JobType, context: Context, payload: Payload) -> Ret
 
 def _perform_task(job_type: JobType, context: Context, task_id: int, generation: int) -> Retry | None:
     try:
-        order = context.catalog.start(task_id, generation, context.worker, context.host, os.getpid())
+        versions = {"version": pod_jobs.__version__, "ffmpeg": job_type.ffmpeg_version(context.settings)}
+        order = context.catalog.start(task_id, generation, context.worker, context.host, os.getpid(), **versions)
     except (Stopped, NotFound) as error:
         log.info("task %s g%s: nothing to do: %s", task_id, generation, error.reason)
         return None

@@ -27,7 +27,7 @@ from pod_jobs.errors import Cancelled, Malformed, SettingsError, Superseded
 from pod_jobs.jobs import speech_sharing
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context
-from pod_jobs.jobs.encode import build_plan, tools_of
+from pod_jobs.jobs.encode import build_plan, ffmpeg_version, tools_of
 from pod_jobs.jobs.job_type import JobType, Ordering, ReadOutput, Text, Words
 from pod_jobs.jobs.speech_plan import engine_for, model_folder, speech_order
 from pod_jobs.jobs.speech_wish import Wish, read_language, read_terms, read_wish
@@ -270,6 +270,7 @@ TRANSCRIBE = JobType(
     prepare=prepare_transcribe,
     captions=read_captions,
     uses_ffmpeg=True,
+    ffmpeg_version=ffmpeg_version,
     words=Words(
         name=Text("Captions", "Sous-titres"),
         running=Text("Recognising speech", "Reconnaissance de la parole"),

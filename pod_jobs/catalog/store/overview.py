@@ -9,65 +9,10 @@ from typing import Any
 
 from peewee import JOIN, fn
 
-from pod_jobs.catalog.models import Attempt, Output, Task, User, Video
+from pod_jobs.catalog.models import Output, Task, User, Video
 
 ENDED = ("done", "error")
 RECENT_TASKS = 20  # how many finished tasks of a kind show how long such a task takes
-
-
-@dataclass(frozen=True)
-class ErrorGroup:
-    """Failures of one kind of task with one error code. `hosts` are those that its attempts ran on, in alphabetical order.
-    `is_new`: this error was never seen before the instant that was asked for."""
-
-    kind: str
-    code: str
-    count: int
-    first_at: datetime
-    last_at: datetime
-    hosts: tuple[str, ...]
-    is_new: bool
-    latest_task: int
-    facts: dict[str, str]  # of the latest failure, for its sentence
-
-
-def failures_since(since: datetime) -> list[ErrorGroup]:
-    """What failed since then and was not made good, new errors first, then by their number.
-
-    A failure is made good by a newer task of the same video, kind and template that is open or done.
-    """
-    failed = (Task.state == "error", Task.ended_at >= since, ~_made_good())
-    groups = (
-        Task.select(
-            Task.kind, Task.error_code, fn.COUNT(Task.id), fn.MIN(Task.ended_at), fn.MAX(Task.ended_at), fn.MAX(Task.id)
-        )
-        .where(*failed)
-        .group_by(Task.kind, Task.error_code)
-    )
-    hosts: dict[tuple[str, str | None], set[str]] = {}
-    rows = Attempt.select(Task.kind, Task.error_code, Attempt.host).join(Task).where(*failed).distinct()
-    for kind, code, host in _rows(rows):
-        hosts.setdefault((kind, code), set()).add(host)
-    counted = list(_rows(groups))
-    facts = {
-        task.id: task.error_facts
-        for task in Task.select(Task.id, Task.error_facts).where(Task.id.in_([row[-1] for row in counted]))
-    }
-    found = [
-        ErrorGroup(
-            kind,
-            code or "",
-            count,
-            _instant(first),
-            _instant(last),
-            tuple(sorted(hosts.get((kind, code), ()))),
-            not _was_known(kind, code, since),
-            latest,
-            facts.get(latest) or {},
-        )
-        for kind, code, count, first, last, latest in counted
-    ]
-    return sorted(found, key=lambda group: (not group.is_new, -group.count, group.kind, group.code))
 
 
 def count_by_state(states: Sequence[str]) -> dict[str, int]:
@@ -141,17 +86,6 @@ def _rows(query: Any) -> Any:
 
 def _with_videos() -> Any:
     return Task.select(Task, Video, User).join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
-
-
-def _made_good() -> Any:
-    newer = Task.alias()
-    same = (newer.video == Task.video, newer.kind == Task.kind, newer.template == Task.template, newer.id > Task.id)
-    return fn.EXISTS(newer.select(newer.id).where(*same, newer.state.in_(("waiting", "running", "done"))))
-
-
-def _was_known(kind: str, code: str | None, since: datetime) -> bool:
-    earlier = Task.select().where(Task.error_code == code, Task.ended_at < since, Task.kind == kind)
-    return bool(earlier.exists())
 
 
 def _instant(value: datetime | int) -> datetime:

@@ -15,18 +15,23 @@ from peewee import JOIN, fn
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
+from pod_jobs.catalog.store import error_groups
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
 
 OPEN = ("waiting", "running")
+VERSION_CHARACTERS = 40  # kept of a version
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Who runs an attempt: RQ's worker name, host name, process id of the horse."""
+    """Who runs an attempt: RQ's worker name, host name, process id of the horse; version of pod_jobs there, and of ffmpeg if
+    the task uses it. "" = not known."""
 
     worker: str
     host: str
     pid: int
+    version: str = ""
+    ffmpeg: str = ""
 
 
 def job_id(kind: str, task_id: int, generation: int) -> str:
@@ -136,6 +141,8 @@ def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
         worker=runner.worker,
         host=runner.host,
         pid=runner.pid,
+        version=runner.version[:VERSION_CHARACTERS],
+        ffmpeg=runner.ffmpeg[:VERSION_CHARACTERS],
         started_at=now,
     )
 
@@ -267,6 +274,8 @@ def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
 
 def end(task: Task, state: str, now: datetime) -> None:
     """End `task` in this state. Call inside a transaction."""
+    if state == "error":
+        error_groups.enter(task, now)
     task.state = state
     task.ended_at = now
     task.retry_at = None

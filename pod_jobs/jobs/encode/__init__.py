@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import SettingsError, Superseded
+from pod_jobs.errors import PodJobsError, SettingsError, Superseded
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode.dress import dressed
@@ -55,6 +55,14 @@ def prepare_encode(settings: Settings) -> None:
     check_templates(settings, tools)
     if tools.hardware.lacking:
         log.warning("the processor encodes: %s", tools.hardware.lacking)
+
+
+def ffmpeg_version(settings: Settings) -> str:
+    """ "" when ffmpeg does not answer; the task itself then says what is wrong."""
+    try:
+        return tools_of(settings).version
+    except PodJobsError:
+        return ""
 
 
 def check_templates(settings: Settings, tools: Tools) -> None:
@@ -176,6 +184,7 @@ ENCODE = JobType(
     prepare=prepare_encode,
     timeout_code="encode-too-slow",
     uses_ffmpeg=True,
+    ffmpeg_version=ffmpeg_version,
     ordering=ORDERING,
     captions=read_subtitles,
 )

@@ -247,6 +247,8 @@ def _attempt(row: Attempt) -> Document:
         "worker": row.worker,
         "host": row.host,
         "pid": row.pid,
+        "version": row.version,
+        "ffmpeg": row.ffmpeg,
         "started_at": instant(row.started_at),
         "ended_at": instant(row.ended_at),
         "outcome": row.outcome,

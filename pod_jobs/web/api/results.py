@@ -86,13 +86,17 @@ REPORT, DONE = TypeAdapter(reports.Report), TypeAdapter(Done)
 @blueprint.post("/tasks/<int:task_id>/start")
 @access.needs("run-tasks")
 def start(task_id: int) -> ResponseReturnValue:
-    """{"generation", "worker", "host", "pid"} begins an attempt; the answer is the order for catalog/client.py.
+    """{"generation", "worker", "host", "pid", "version", "ffmpeg"} begins an attempt; the answer is the order for
+    catalog/client.py. Older workers do not say their versions.
 
     Errors: Superseded, Cancelled, NotFound: there is nothing to do.
     """
     said = answers.body()
     runner = tasks.Runner(
-        answers.field(said, "worker", str), answers.field(said, "host", str), answers.field(said, "pid", int)
+        answers.field(said, "worker", str),
+        answers.field(said, "host", str),
+        answers.field(said, "pid", int),
+        *(answers.field({name: "", **said}, name, str) for name in ("version", "ffmpeg")),
     )
     task, attempt = tasks.start(task_id, answers.field(said, "generation", int), runner, now(), _allowed().losses)
     video = task.video  # None for a periodic task

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.store import error_groups
 from pod_jobs.catalog.store import overview as store
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs import forecast, queue
@@ -62,7 +63,7 @@ def show() -> ResponseReturnValue:
         oldest=waiting[0].queued_at if waiting else None,
         last_begins=max(begins.values()) if begins and counts["waiting"] <= FORECAST else None,
         since=since,
-        groups=store.failures_since(since),
+        groups=sorted(error_groups.list_open(since), key=lambda group: not group.is_new(since)),
         last_end=store.last_end(),
         room=_room(at),
         days=days,

@@ -1,0 +1,209 @@
+"""Failures that are the same, for the team: how many, since when, where, who can mend them, and what is known of them.
+
+A group counts failed tasks that were not made good. A failure is made good by a newer task of the same video, kind and
+template that is open or done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Literal
+
+from peewee import JOIN, Case, fn
+
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.fingerprints import fingerprint, general_form
+from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User, Video
+from pod_jobs.errors import PASSING, Malformed, NotFound
+
+NOTE_CHARACTERS = 1000
+Mender = Literal["author", "machine", "nobody", "team"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where tasks of a group failed, and how often: host, our version and that of ffmpeg; "" = not known."""
+
+    host: str
+    version: str
+    ffmpeg: str
+    count: int
+
+
+@dataclass(frozen=True)
+class OpenGroup:
+    """A group with failures that were not made good.
+
+    `group`: what is stored of it; its `first_at` is when it failed for the first time ever. `count`, `last_at`,
+    `latest_task` and `facts` (for the sentence) are of its open failures. `mender` is who can mend it: the author of the
+    recording, one machine (the only one where it fails, while others do such tasks), nobody (it passes), or the team.
+    """
+
+    group: ErrorGroup
+    count: int
+    last_at: datetime
+    latest_task: int
+    facts: dict[str, str]
+    places: tuple[Place, ...]
+    mender: Mender
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """In alphabetical order."""
+        return tuple(sorted({place.host for place in self.places}))
+
+    @property
+    def came_back(self) -> bool:
+        """Did a task fail in this way after a person marked the group as known?"""
+        return self.group.known_at is not None and self.last_at > self.group.known_at
+
+    def is_new(self, since: datetime) -> bool:
+        """Was this error never seen before `since`?"""
+        return self.group.first_at >= since
+
+
+def enter(task: Task, now: datetime) -> None:
+    """Note which group the failure of `task` belongs to, without saving the task. Call inside a transaction."""
+    task.error_group = fingerprint(task.kind, task.error_code, task.error_reason)
+    first = {"kind": task.kind, "code": task.error_code or "", "form": general_form(task.error_reason), "first_at": now}
+    ErrorGroup.get_or_create(fingerprint=task.error_group, defaults=first)
+    latest = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task.id).scalar()
+    Attempt.update(error_group=task.error_group).where(Attempt.task == task.id, Attempt.number == latest).execute()
+
+
+def list_open(since: datetime) -> list[OpenGroup]:
+    """The groups with failures since then that were not made good: those that nobody knows yet or that came back, the largest
+    first, then the known ones."""
+    return _open(since, None)
+
+
+def get_open(mark: str) -> OpenGroup | None:
+    """The group of this fingerprint; None when no failure of it is open."""
+    return next(iter(_open(None, mark)), None)
+
+
+def get(mark: str) -> ErrorGroup:
+    """Errors: NotFound."""
+    group = ErrorGroup.get_or_none(ErrorGroup.fingerprint == mark)
+    if group is None:
+        raise NotFound(f"error group {mark}")
+    return group
+
+
+def failed_tasks(mark: str, limit: int) -> list[Task]:
+    """The open failures of a group with their videos and owners, the latest first."""
+    query = Task.select(Task, Video, User).join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
+    query = query.where(Task.state == "error", Task.error_group == mark, ~made_good())
+    return list(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(limit))
+
+
+def trends(marks: Sequence[str], midnights: Sequence[datetime]) -> dict[str, list[int]]:
+    """Fingerprint -> how many attempts failed in this way on each day between two `midnights`, also of tasks that ran again."""
+    if not marks:
+        return {}
+    days = list(pairwise(midnights))
+    sums = [fn.SUM(Case(None, [((Attempt.ended_at >= a) & (Attempt.ended_at < b), 1)], 0)) for a, b in days]
+    query = Attempt.select(Attempt.error_group, *sums).where(
+        Attempt.error_group.in_(list(marks)), Attempt.ended_at >= midnights[0]
+    )
+    counted = {row[0]: [int(one or 0) for one in row[1:]] for row in _rows(query.group_by(Attempt.error_group))}
+    return {mark: counted.get(mark, [0] * len(days)) for mark in marks}
+
+
+def mark_known(mark: str, who: str, note: str, now: datetime) -> ErrorGroup:
+    """Say that the team knows these failures; `note` says what is done about them. Errors: NotFound; Malformed."""
+    if len(note) > NOTE_CHARACTERS:
+        raise Malformed(f"note: at most {NOTE_CHARACTERS} characters")
+    with transaction():
+        group = get(mark)
+        group.known_by, group.known_at, group.note = who, now, note.strip()
+        group.save()
+        Audit.create(at=now, who=who, action="known", subject=f"error group {mark}", details=note.strip())
+    return group
+
+
+def unmark(mark: str, who: str, now: datetime) -> ErrorGroup:
+    """Take the mark of `mark_known` back; the note goes, too. Errors: NotFound."""
+    with transaction():
+        group = get(mark)
+        group.known_by = group.known_at = None
+        group.note = ""
+        group.save()
+        Audit.create(at=now, who=who, action="unknown", subject=f"error group {mark}")
+    return group
+
+
+def made_good() -> Any:
+    """Is there a newer task for the same, open or done? A condition about Task."""
+    newer = Task.alias()
+    same = (newer.video == Task.video, newer.kind == Task.kind, newer.template == Task.template, newer.id > Task.id)
+    return fn.EXISTS(newer.select(newer.id).where(*same, newer.state.in_(("waiting", "running", "done"))))
+
+
+def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
+    failed = [Task.state == "error", Task.error_group.is_null(False), ~made_good()]
+    failed += [Task.ended_at >= since] if since is not None else []
+    failed += [Task.error_group == mark] if mark is not None else []
+    counted = {
+        name: (count, _instant(last), latest)
+        for name, count, last, latest in _rows(
+            Task.select(Task.error_group, fn.COUNT(Task.id), fn.MAX(Task.ended_at), fn.MAX(Task.id))
+            .where(*failed)
+            .group_by(Task.error_group)
+        )
+    }
+    places = _places(list(counted), since)
+    facts = dict(_rows(Task.select(Task.id, Task.error_facts).where(Task.id.in_([row[2] for row in counted.values()]))))
+    healthy: dict[str, set[str]] = {}
+    found = []
+    for group in ErrorGroup.select().where(ErrorGroup.fingerprint.in_(list(counted))):
+        count, last_at, latest = counted[group.fingerprint]
+        own = places.get(group.fingerprint, ())
+        if group.kind not in healthy:
+            healthy[group.kind] = _hosts_that_succeed(group.kind, since or group.first_at)
+        mender = _mender(group, {place.host for place in own}, healthy[group.kind])
+        found.append(OpenGroup(group, count, last_at, latest, facts.get(latest) or {}, own, mender))
+    return sorted(found, key=lambda one: (_is_quiet(one), -one.count, one.group.kind, one.group.fingerprint))
+
+
+def _is_quiet(one: OpenGroup) -> bool:
+    return one.group.known_at is not None and not one.came_back
+
+
+def _places(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[Place, ...]]:
+    """Fingerprint -> where its attempts ran, the most frequent place first."""
+    what = (Attempt.error_group, Attempt.host, Attempt.version, Attempt.ffmpeg)
+    query = Attempt.select(*what, fn.COUNT(Attempt.id)).where(Attempt.error_group.in_(list(marks)))
+    if since is not None:
+        query = query.where(Attempt.ended_at >= since)
+    found: dict[str, list[Place]] = {}
+    for mark, *rest in _rows(query.group_by(*what)):
+        found.setdefault(mark, []).append(Place(*rest))
+    return {mark: tuple(sorted(own, key=lambda place: (-place.count, place.host))) for mark, own in found.items()}
+
+
+def _hosts_that_succeed(kind: str, since: datetime) -> set[str]:
+    """Where tasks of this kind were done since then."""
+    done = (Task.state == "done", Task.kind == kind, Task.ended_at >= since, Attempt.outcome == "done")
+    return {row[0] for row in _rows(Attempt.select(Attempt.host).join(Task).where(*done).distinct())}
+
+
+def _mender(group: ErrorGroup, hosts: set[str], healthy: set[str]) -> Mender:
+    if group.code.startswith(("source-", "captions-")):
+        return "author"
+    if len(hosts) == 1 and healthy - hosts and not healthy & hosts:
+        return "machine"
+    return "nobody" if group.code in PASSING else "team"
+
+
+def _rows(query: Any) -> Any:
+    """The rows of a query as tuples; peewee's own types speak of models."""
+    return query.tuples()
+
+
+def _instant(value: Any) -> datetime:
+    """Peewee does not convert the result of MIN and MAX in each case."""
+    converted = value if isinstance(value, datetime) else Task.ended_at.python_value(value)
+    assert isinstance(converted, datetime)  # noqa: S101  # for the type checker
+    return converted
