@@ -46,7 +46,7 @@ FLOORS = {
     "pod_jobs.web": (
         "app",
         "api pages health media_files browser_files",
-        "intake",  # what comes in: uploads, forms, statements, orders
+        "intake run_logs",  # what comes in: uploads, forms, statements, orders; the end of a log
         "guards",  # who may, how much, how slowly
         "site",
     ),

@@ -20,6 +20,7 @@ Permission = Literal[
     "see-reports",  # reports that have not reached the catalog yet
     "steer-reports",  # send them at once
     "see-team-pages",  # the pages that a video team works in: overview, tasks, errors, machines
+    "mark-errors",  # say what is known of failures of one cause
     "see-workers",  # list workers, their jobs, and those that are drained
     "steer-workers",  # drain them, let them take jobs again
     "see-traces",  # lanes, labels, dead letters; attempts at any video, also at a deleted one
@@ -44,6 +45,7 @@ _TEAM: frozenset[Permission] = _PERSON | {
     "see-reports",
     "steer-reports",
     "see-team-pages",
+    "mark-errors",
     "see-workers",
     "steer-workers",
     "see-traces",

@@ -58,6 +58,11 @@ class OpenGroup:
         """Did a task fail in this way after a person marked the group as known?"""
         return self.group.known_at is not None and self.last_at > self.group.known_at
 
+    @property
+    def is_quiet(self) -> bool:
+        """Does the team know it, and has nothing failed like this since?"""
+        return self.group.known_at is not None and not self.came_back
+
     def is_new(self, since: datetime) -> bool:
         """Was this error never seen before `since`?"""
         return self.group.first_at >= since
@@ -164,11 +169,7 @@ def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
             healthy[group.kind] = _hosts_that_succeed(group.kind, since or group.first_at)
         mender = _mender(group, {place.host for place in own}, healthy[group.kind])
         found.append(OpenGroup(group, count, last_at, latest, facts.get(latest) or {}, own, mender))
-    return sorted(found, key=lambda one: (_is_quiet(one), -one.count, one.group.kind, one.group.fingerprint))
-
-
-def _is_quiet(one: OpenGroup) -> bool:
-    return one.group.known_at is not None and not one.came_back
+    return sorted(found, key=lambda one: (one.is_quiet, -one.count, one.group.kind, one.group.fingerprint))
 
 
 def _places(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[Place, ...]]:

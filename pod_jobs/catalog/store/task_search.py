@@ -14,8 +14,8 @@ COUNTED = 10_000  # a list says "more than" from here on
 
 @dataclass(frozen=True)
 class TaskFilter:
-    """What a task must be; "" and None leave it open. `since` and `until` are about when it was ordered. `text` is part of a
-    title, or the id of a task."""
+    """What a task must be; "" and None leave it open. `since` and `until` are about when it was ordered. `group` is the
+    fingerprint of its failure, `text` is part of a title, or the id of a task."""
 
     state: str = ""
     kind: str = ""
@@ -23,6 +23,7 @@ class TaskFilter:
     owner: str = ""
     host: str = ""
     error: str = ""
+    group: str = ""
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
@@ -62,6 +63,7 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
         Task.kind: wanted.kind,
         Task.template: wanted.template,
         Task.error_code: wanted.error,
+        Task.error_group: wanted.group,
         User.name: wanted.owner,
     }
     for column, value in exact.items():

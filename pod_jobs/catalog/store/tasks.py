@@ -253,6 +253,33 @@ def attempts_of(task: Task) -> list[Attempt]:
     return list(Attempt.select().where(Attempt.task == task).order_by(Attempt.number))
 
 
+def ask_for_help(task_id: int, now: datetime) -> Task:
+    """The owner asks the team to look at a task that failed. Errors: NotFound; Refused when it has not failed."""
+    with transaction():
+        task = get_locked(task_id)
+        if task.state != "error":
+            raise Refused(f"task {task_id} is {task.state}; there is nothing to look at")
+        task.help_asked_at = task.help_asked_at or now
+        task.save()
+    return task
+
+
+def help_given(task_id: int) -> Task:
+    """Somebody of the team has looked at it, so that it leaves `help_asked`. Errors: NotFound."""
+    with transaction():
+        task = get_locked(task_id)
+        task.help_asked_at = None
+        task.save()
+    return task
+
+
+def help_asked(limit: int) -> list[Task]:
+    """Failed tasks that the team was asked to look at, with videos and owners, the oldest request first."""
+    query = Task.select(Task, Video, User).join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
+    query = query.where(Task.help_asked_at.is_null(False), Task.state == "error", Video.deleted_at.is_null())
+    return list(query.order_by(Task.help_asked_at, Task.id).limit(limit))
+
+
 def runs_under_way() -> dict[int, Attempt]:
     """Task id -> the latest attempt of its current generation that has not ended."""
     query = Attempt.select().join(Task).where(Attempt.outcome.is_null(), Attempt.generation == Task.generation)

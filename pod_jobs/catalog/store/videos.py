@@ -159,3 +159,8 @@ def outputs_of(videos: Sequence[Video]) -> dict[int, list[Output]]:
     for output in Output.select(Output, Task).join(Task).where(Output.video.in_(list(found))).order_by(Output.id):
         found[output.video_id].append(output)
     return found
+
+
+def outputs_of_task(task_id: int) -> list[Output]:
+    """The published outputs of a task, in the order they were made."""
+    return list(Output.select().where(Output.task == task_id).order_by(Output.id))

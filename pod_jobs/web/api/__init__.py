@@ -2,13 +2,26 @@
 
 from flask import Flask
 
-from pod_jobs.web.api import captions, drains, lanes, me, results, speech, tasks, traces, videos, waiting_reports
+from pod_jobs.web.api import (
+    captions,
+    drains,
+    errors,
+    lanes,
+    me,
+    results,
+    speech,
+    tasks,
+    traces,
+    videos,
+    waiting_reports,
+)
 
 BLUEPRINTS = (
     videos.blueprint,
     tasks.blueprint,
     waiting_reports.blueprint,
     drains.blueprint,
+    errors.blueprint,
     results.blueprint,
     me.blueprint,
     captions.blueprint,

@@ -225,6 +225,9 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "ended_at": instant(row.ended_at),
         "queued_s": (row.started_at - row.queued_at).total_seconds() if waited else None,
         "infos": row.infos,
+        "page_url": f"{base}/team/tasks/{row.id}",
+        "error_group": row.error_group if row.state == "error" else None,
+        "help_asked_at": instant(row.help_asked_at),
         "log_url": base + _log_path(row) if waited and row.video_id is not None else None,
     }
 

@@ -6,7 +6,8 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import tasks
-from pod_jobs.errors import Malformed
+from pod_jobs.errors import Malformed, NotFound
+from pod_jobs.web import run_logs
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
@@ -63,3 +64,27 @@ def cancel(task_id: int) -> ResponseReturnValue:
 @access.needs("change-videos")
 def requeue(task_id: int) -> ResponseReturnValue:
     return documents.task(site().redis, link_base(), orders.run_again(require_user(), task_id)), 202
+
+
+@blueprint.get("/tasks/<int:task_id>/log")
+@access.needs("see-videos")
+def log(task_id: int) -> ResponseReturnValue:
+    """The end of the log of the task's present run. Errors: NotFound, also when it has none."""
+    tail = run_logs.tail_of(orders.task_seen_by(require_user(), task_id))
+    if tail is None:
+        raise NotFound(f"a log of task {task_id}")
+    return answers.fresh({"text": tail.text, "whole": tail.is_whole, "command": tail.command, "bytes": tail.bytes})
+
+
+@blueprint.put("/tasks/<int:task_id>/help")
+@access.needs("change-videos")
+def ask_for_help(task_id: int) -> ResponseReturnValue:
+    """The owner asks the team to look at a failed task."""
+    return documents.task(site().redis, link_base(), orders.ask_for_help(require_user(), task_id)), 202
+
+
+@blueprint.delete("/tasks/<int:task_id>/help")
+@access.needs("change-videos")
+def help_given(task_id: int) -> ResponseReturnValue:
+    orders.help_given(require_user(), task_id)
+    return "", 204

@@ -140,6 +140,22 @@ def cancel(user: User, task_id: int) -> Task:
     return task
 
 
+def ask_for_help(user: User, task_id: int) -> Task:
+    """Ask the team to look at a failed task. Errors: NotFound; Forbidden; Refused when it has not failed."""
+    task_to_change(user, task_id)
+    task = tasks.ask_for_help(task_id, now())
+    users.note(user.name, "ask-for-help", f"task {task_id}", now())
+    return task
+
+
+def help_given(user: User, task_id: int) -> Task:
+    """Take the request of `ask_for_help` back. Errors: NotFound; Forbidden."""
+    task_to_change(user, task_id)
+    task = tasks.help_given(task_id)
+    users.note(user.name, "help-given", f"task {task_id}", now())
+    return task
+
+
 def cancel_automatic(user: User, video_id: int) -> None:
     """Every open task of the video that no person ordered (its options say `automatic`)."""
     for task in tasks.open_of(video_id):

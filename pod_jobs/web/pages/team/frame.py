@@ -6,15 +6,16 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
 from redis.exceptions import RedisError
 
-from pod_jobs.catalog.models import Drain
+from pod_jobs.catalog.models import Drain, Task
 from pod_jobs.catalog.store import drains
 from pod_jobs.jobs import workforce
 from pod_jobs.jobs.job_type import words_of
+from pod_jobs.media_folder import LOG_NAME, run_folder
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import received_files
@@ -102,6 +103,13 @@ def span(seconds: float) -> str:
 
 
 @blueprint.app_template_filter()
+def clock(seconds: float) -> str:
+    """ "1:04:33" """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+@blueprint.app_template_filter()
 def since(value: datetime) -> str:
     """How long ago that was: "18 min"."""
     return span((now() - value).total_seconds())
@@ -138,6 +146,28 @@ def state_words(state: str) -> str:
 
 
 @blueprint.app_template_global()
+def outcome_words(outcome: str | None) -> str:
+    """How a try of a task ended; None: it has not."""
+    return {
+        None: gettext("runs"),
+        "done": gettext("done"),
+        "error": gettext("failed"),
+        "retry": gettext("will be tried again"),
+        "interrupted": gettext("interrupted, its worker stopped"),
+        "cancelled": gettext("stopped by a person"),
+        "killed": gettext("its process was killed"),
+        "lost": gettext("its worker vanished"),
+    }[outcome]
+
+
+@blueprint.app_template_global()
+def log_address(task: Task) -> str:
+    """Where the whole log of the present run of a task is served."""
+    folder = run_folder(task.kind, task.id, task.generation)
+    return url_for("media_files.serve", video_id=task.video_id, folder=folder, name=LOG_NAME)
+
+
+@blueprint.app_template_global()
 def filter_words(name: str) -> str:
     """What a field of the filter is called."""
     return {
@@ -148,6 +178,7 @@ def filter_words(name: str) -> str:
         "owner": gettext("Owner"),
         "host": gettext("Machine"),
         "error": gettext("Error code"),
+        "group": gettext("Error group"),
         "since": gettext("Ordered from"),
         "until": gettext("Ordered until"),
     }[name]

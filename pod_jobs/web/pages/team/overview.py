@@ -50,6 +50,7 @@ def show() -> ResponseReturnValue:
     waiting = store.waiting(FORECAST)
     begins = _begins(at, running, progress, waiting, workers or [])
     since = frame.yesterday_evening(at)
+    groups = sorted(error_groups.list_open(since), key=lambda one: (one.is_quiet, not one.is_new(since)))
     days = store.per_day(ENCODING, frame.midnights(at, DAYS))
     return frame.page(
         "team/overview.html",
@@ -63,7 +64,8 @@ def show() -> ResponseReturnValue:
         oldest=waiting[0].queued_at if waiting else None,
         last_begins=max(begins.values()) if begins and counts["waiting"] <= FORECAST else None,
         since=since,
-        groups=sorted(error_groups.list_open(since), key=lambda group: not group.is_new(since)),
+        groups=groups,
+        new_groups=sum(one.is_new(since) for one in groups),
         last_end=store.last_end(),
         room=_room(at),
         days=days,

@@ -24,7 +24,7 @@ blueprint = Blueprint("team_tasks", __name__)
 
 ROWS = 50
 LONGEST = 250  # characters of a field
-TEXTS = ("state", "kind", "template", "owner", "host", "error", "text")
+TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text")
 Order = Callable[[User, TaskFilter, int], many_orders.Result]
 ORDERS: dict[str, Order] = {"requeue": many_orders.requeue, "stop": many_orders.stop}
 

@@ -76,6 +76,7 @@ def ask(client: FlaskClient, method: str, address: str, **headers: str) -> TestR
     values = {
         "folder": "encode-1-g1",
         "kind": "encode",
+        "action": "requeue",
         "order": "asc",
         "registry_name": "queued",
         "queue_name": "encoding",

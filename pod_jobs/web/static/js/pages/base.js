@@ -1,5 +1,5 @@
 // What every page has: the choice of a theme, menus that close, and buttons that copy.
-import { all, byId } from "../shared/dom.js";
+import { all, byId, copy } from "../shared/dom.js";
 
 const root = document.documentElement;
 const YEAR_S = 365 * 86400;
@@ -38,11 +38,11 @@ for (const menu of all("details.menu")) {
   });
 }
 
-for (const button of all("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    const field = byId(button.dataset.copy);
-    field.select();
-    await navigator.clipboard?.writeText(field.value).catch(() => {});
-    button.textContent = button.dataset.copied;
-  });
-}
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]"); // on the team's pages it may have come later
+  if (!button) return;
+  const field = byId(button.dataset.copy);
+  field.select?.();
+  await copy(field.value ?? field.textContent);
+  button.textContent = button.dataset.copied;
+});

@@ -1,0 +1,79 @@
+"""/errors: failures in groups of one cause; what the team knows of them."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from pod_jobs.catalog.models import ErrorGroup
+from pod_jobs.catalog.store import error_groups
+from pod_jobs.catalog.store.error_groups import OpenGroup
+from pod_jobs.errors import Malformed
+from pod_jobs.web.api import answers
+from pod_jobs.web.api.documents import instant
+from pod_jobs.web.guards import access
+from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.site import now
+
+blueprint = Blueprint("api_errors", __name__)
+
+MOST_DAYS = 3650
+USUAL_DAYS = 30
+
+
+@blueprint.get("/errors")
+@access.needs("see-team-pages")
+def list_groups() -> ResponseReturnValue:
+    """?days=: only failures of so many last days, by default 30. Errors: Malformed."""
+    given = request.args.get("days", "") or str(USUAL_DAYS)
+    if not (given.isascii() and given.isdecimal() and len(given) < 6 and 1 <= int(given) <= MOST_DAYS):
+        raise Malformed(f"days: 1 to {MOST_DAYS} is needed")
+    groups = error_groups.list_open(now() - timedelta(days=int(given)))
+    return answers.fresh({"groups": [_document(one.group, one) for one in groups]})
+
+
+@blueprint.get("/errors/<mark>")
+@access.needs("see-team-pages")
+def show(mark: str) -> ResponseReturnValue:
+    """Errors: NotFound."""
+    return answers.fresh(_document(error_groups.get(mark), error_groups.get_open(mark)))
+
+
+@blueprint.put("/errors/<mark>/known")
+@access.needs("mark-errors")
+def mark_known(mark: str) -> ResponseReturnValue:
+    """{"note": what is known}. Errors: NotFound, Malformed."""
+    note = answers.field({"note": "", **answers.body()}, "note", str)
+    error_groups.mark_known(mark, access.require_user().name, note, now())
+    return _document(error_groups.get(mark), error_groups.get_open(mark)), 200
+
+
+@blueprint.delete("/errors/<mark>/known")
+@access.needs("mark-errors")
+def unmark(mark: str) -> ResponseReturnValue:
+    """Errors: NotFound."""
+    error_groups.unmark(mark, access.require_user().name, now())
+    return "", 204
+
+
+def _document(group: ErrorGroup, found: OpenGroup | None) -> dict[str, Any]:
+    known = {"by": group.known_by, "at": instant(group.known_at), "note": group.note}
+    return {
+        "fingerprint": group.fingerprint,
+        "kind": group.kind,
+        "code": group.code,
+        "sentence": translated(group.code or "internal", found.facts if found else {}),
+        "form": group.form,
+        "first_at": instant(group.first_at),
+        "count": found.count if found else 0,
+        "last_at": instant(found.last_at) if found else None,
+        "latest_task": found.latest_task if found else None,
+        "mender": found.mender if found else None,
+        "places": [
+            {"host": one.host, "version": one.version, "ffmpeg": one.ffmpeg, "count": one.count}
+            for one in (found.places if found else ())
+        ],
+        "known": known if group.known_at is not None else None,
+        "came_back": found.came_back if found else False,
+    }

@@ -1,0 +1,125 @@
+"""Failures in groups: how many different things are broken, since when, where, and who can mend them."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from pod_jobs.catalog.models import Attempt, Task
+from pod_jobs.catalog.store import error_groups as store
+from pod_jobs.catalog.store import tasks
+from pod_jobs.web import run_logs
+from pod_jobs.web.guards import access
+from pod_jobs.web.pages.team import frame
+from pod_jobs.web.site import now
+
+blueprint = Blueprint("team_errors", __name__)
+
+PERIODS = (1, 7, 30, 365)  # days that can be chosen; 1 = since yesterday at frame.EVENING
+USUAL = 30
+TREND_DAYS = 14
+SHOWN = 20  # failed tasks of a group
+
+
+@blueprint.get("/team/errors")
+@access.needs("see-team-pages")
+def show() -> ResponseReturnValue:
+    at, days = now(), _period()
+    since = since_of(at, days)
+    groups = store.list_open(since)
+    midnights = frame.midnights(at, TREND_DAYS)
+    trends = store.trends([one.group.fingerprint for one in groups], midnights)
+    return frame.page(
+        "team/errors.html",
+        since=since,
+        days=days,
+        periods=PERIODS,
+        open_groups=[one for one in groups if not one.is_quiet],
+        known_groups=[one for one in groups if one.is_quiet],
+        new_since=frame.yesterday_evening(at),
+        trends=trends,
+        midnights=midnights,
+        highest=max((max(trend) for trend in trends.values()), default=0),
+        asked=tasks.help_asked(SHOWN),
+    )
+
+
+@blueprint.get("/team/errors/<mark>")
+@access.needs("see-team-pages")
+def group(mark: str) -> ResponseReturnValue:
+    """One group, by its fingerprint. Errors: NotFound."""
+    stored, found = store.get(mark), store.get_open(mark)
+    failed = store.failed_tasks(mark, SHOWN)
+    midnights = frame.midnights(now(), TREND_DAYS)
+    return frame.page(
+        "team/error_group.html",
+        group=stored,
+        found=found,
+        failed=failed,
+        facts=found.facts if found else {},
+        trend=store.trends([mark], midnights)[mark],
+        midnights=midnights,
+        latest=failed[0] if failed else None,
+        attempt=_last_attempt(failed[0]) if failed else None,
+        log=run_logs.tail_of(failed[0]) if failed else None,
+        most=store.NOTE_CHARACTERS,
+        many=SHOWN,
+    )
+
+
+@blueprint.post("/team/errors/<mark>/known")
+@access.needs("mark-errors")
+def mark_known(mark: str) -> ResponseReturnValue:
+    """The field `note` says what is known. Errors: NotFound, Malformed."""
+    store.mark_known(mark, access.require_user().name, request.form.get("note", ""), now())
+    flash(gettext("Marked as known. It comes back here when another task fails like this."))
+    return redirect(url_for("team_errors.group", mark=mark), 303)
+
+
+@blueprint.post("/team/errors/<mark>/unmark")
+@access.needs("mark-errors")
+def unmark(mark: str) -> ResponseReturnValue:
+    """Errors: NotFound."""
+    store.unmark(mark, access.require_user().name, now())
+    flash(gettext("No longer marked as known."))
+    return redirect(url_for("team_errors.group", mark=mark), 303)
+
+
+def since_of(at: datetime, days: int) -> datetime:
+    """The beginning of the last `days` days, today included; for one day, yesterday evening."""
+    return frame.yesterday_evening(at) if days == 1 else frame.midnights(at, days)[0]
+
+
+@blueprint.app_template_global()
+def mender_words(mender: str) -> dict[str, str]:
+    """Who can mend a group of errors: {"short": for a label, "long": a sentence}."""
+    return {
+        "author": {
+            "short": gettext("for its author"),
+            "long": gettext("The author of the recording, with another file. The page of the video says so already."),
+        },
+        "machine": {
+            "short": gettext("one machine only"),
+            "long": gettext("Only one machine fails like this, while others do such tasks: look at that machine."),
+        },
+        "nobody": {
+            "short": gettext("passes by itself"),
+            "long": gettext("Nobody has to: such a fault passes. Requeue the tasks when it has."),
+        },
+        "team": {
+            "short": gettext("for the video team"),
+            "long": gettext("The video team: the log below shows what was done."),
+        },
+    }[mender]
+
+
+def _period() -> int:
+    given = request.args.get("days", "")
+    return int(given) if given in {str(days) for days in PERIODS} else USUAL
+
+
+def _last_attempt(task: Task) -> Attempt | None:
+    attempts: list[Any] = tasks.attempts_of(task)
+    return attempts[-1] if attempts else None

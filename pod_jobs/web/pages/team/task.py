@@ -1,0 +1,146 @@
+"""One task: what happened when and where, how far it is, the end of its log, and what can be done now. Its owner sees it too."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.models import Attempt, Task, User, Video
+from pod_jobs.catalog.store import error_groups, tasks, videos
+from pod_jobs.errors import NotFound
+from pod_jobs.jobs import queue
+from pod_jobs.web import run_logs
+from pod_jobs.web.guards import access
+from pod_jobs.web.intake import orders
+from pod_jobs.web.pages.team import frame
+from pod_jobs.web.site import site
+
+blueprint = Blueprint("team_task", __name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the timeline. `attempt`: the try that it is about; None for an order."""
+
+    at: datetime
+    words: str
+    attempt: Attempt | None = None
+
+
+@blueprint.get("/team/tasks/<int:task_id>")
+@access.needs("see-videos")
+def show(task_id: int) -> ResponseReturnValue:
+    """Errors: NotFound, also for a task that this person may not see."""
+    user = access.require_user()
+    task = orders.task_seen_by(user, task_id)
+    attempts = tasks.attempts_of(task)
+    found = error_groups.get_open(task.error_group) if task.state == "error" and task.error_group else None
+    return frame.page(
+        "team/task.html",
+        task=task,
+        video=task.video,
+        events=_events(task, attempts),
+        said=_progress(task),
+        log=run_logs.tail_of(task),
+        outputs=videos.outputs_of_task(task.id),
+        group=found,
+        later=_later(task),
+        may_change=_may_change(user, task.video),
+        templates=[one for one in site().settings.templates if one != task.template] if task.kind == "encode" else [],
+        kind=task.kind,
+    )
+
+
+@blueprint.post("/team/tasks/<int:task_id>/<action>")
+@access.needs("change-videos")
+def act(task_id: int, action: str) -> ResponseReturnValue:
+    """Requeue the task, stop it, ask the team to look at it, or say that somebody has. Errors: NotFound, also for an action that
+    is none; Forbidden; Refused when the state of the task forbids it."""
+    if action not in ACTIONS:
+        raise NotFound(f"action {action!r}")
+    flash(ACTIONS[action](access.require_user(), task_id))
+    return redirect(url_for("team_task.show", task_id=task_id), 303)
+
+
+@blueprint.post("/team/tasks/<int:task_id>/order")
+@access.needs("change-videos")
+def order(task_id: int) -> ResponseReturnValue:
+    """Order a task like this one by the template in the form. Errors: NotFound, Forbidden, Malformed, Refused."""
+    user = access.require_user()
+    task = orders.task_to_change(user, task_id)
+    if task.video_id is None:
+        raise NotFound(f"task {task_id} is of no video")
+    new = orders.order(user, task.video_id, task.kind, {"template": request.form.get("template", "")})
+    flash(gettext("Ordered. This is the new task."))
+    return redirect(url_for("team_task.show", task_id=new.id), 303)
+
+
+def _requeue(user: User, task_id: int) -> str:
+    orders.run_again(user, task_id)
+    return gettext("Requeued.")
+
+
+def _stop(user: User, task_id: int) -> str:
+    orders.cancel(user, task_id)
+    return gettext("It will stop within seconds.")
+
+
+def _ask(user: User, task_id: int) -> str:
+    orders.ask_for_help(user, task_id)
+    return gettext("The video team will look at it.")
+
+
+def _answer(user: User, task_id: int) -> str:
+    orders.help_given(user, task_id)
+    return gettext("No longer in the list of those who ask for help.")
+
+
+ACTIONS: dict[str, Callable[[User, int], str]] = {
+    "requeue": _requeue,
+    "stop": _stop,
+    "ask-for-help": _ask,
+    "help-given": _answer,
+}
+
+
+def _events(task: Task, attempts: list[Attempt]) -> list[Event]:
+    """What happened, the first event first. An order to run again is told before the first try of its generation."""
+    who = task.author.name if task.author else gettext("a schedule or another task")
+    events = [Event(task.created_at, gettext("ordered by %(name)s", name=who))]
+    for attempt in attempts:
+        events.append(Event(attempt.started_at, gettext("try %(number)s", number=attempt.number), attempt))
+    if task.queued_at > task.created_at:
+        events.append(Event(task.queued_at, gettext("queued again")))
+    if task.ended_at is not None:
+        events.append(Event(task.ended_at, frame.kind_words(task.kind)[task.state]))
+    return sorted(events, key=lambda event: event.at)
+
+
+def _later(task: Task) -> Task | None:
+    """The newest task of the same video, kind and template, if it is another one."""
+    if task.video is None:
+        return None
+    own = tasks.tasks_of([task.video])[task.video.id]
+    newest = next(one for one in own if (one.kind, one.template) == (task.kind, task.template))
+    return newest if newest.id != task.id else None
+
+
+def _progress(task: Task) -> dict[str, Any]:
+    if task.state != "running":
+        return {}
+    try:
+        return queue.read_progress(site().redis, [task.id]).get(task.id, {})
+    except RedisError:
+        return {}
+
+
+def _may_change(user: User, video: Video | None) -> bool:
+    """May `user` requeue and stop this task?"""
+    if video is None:
+        return access.may("steer-system-tasks")
+    return access.may("change-all-videos") or (access.may("change-videos") and video.owner_id == user.id)

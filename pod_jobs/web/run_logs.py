@@ -1,0 +1,45 @@
+"""The end of the log of a task's run, for people. However long a log is, only its end is read."""
+
+import io
+from dataclasses import dataclass
+
+from pod_jobs.catalog.models import Task
+from pod_jobs.errors import ServiceUnavailable, translated_os_errors
+from pod_jobs.media_folder import LOG_NAME, run_folder
+from pod_jobs.web.site import site
+
+TAIL_BYTES = 32_000
+COMMAND = "$ "  # how a line with a command begins (media/process/journal.py)
+
+
+@dataclass(frozen=True)
+class LogTail:
+    """`text`: the last lines. `is_whole`: there are no others. `command`: the last command in them, "" = none."""
+
+    text: str
+    is_whole: bool
+    command: str
+    bytes: int
+
+
+def tail_of(task: Task, most_bytes: int = TAIL_BYTES) -> LogTail | None:
+    """The end of the log of the task's present run; None when it has none, or while the media folder is away."""
+    if task.video_id is None:
+        return None
+    try:
+        with translated_os_errors():
+            found = site().settings.media.open_output(
+                task.video_id, run_folder(task.kind, task.id, task.generation), LOG_NAME
+            )
+    except ServiceUnavailable:
+        return None
+    if found is None:
+        return None
+    with found.file as file:
+        length = file.seek(0, io.SEEK_END)
+        file.seek(max(0, length - most_bytes))
+        text = file.read(most_bytes).decode("utf-8", "replace")
+    if length > most_bytes:
+        text = text.partition("\n")[2]  # the first line is cut
+    commands = [line.removeprefix(COMMAND) for line in text.splitlines() if line.startswith(COMMAND)]
+    return LogTail(text.strip(), length <= most_bytes, commands[-1] if commands else "", length)
