@@ -169,9 +169,11 @@ function showFault(before) {
   put(byId("fault-sentence"), error?.sentence ?? "");
   put(byId("fault-reason"), error?.reason ?? "");
   byId("fault-details").hidden = !error?.reason;
-  if (error) byId("fault-task").href = video.task.page_url;
   byId("fault-log").hidden = !error || !video.task.log_url;
-  if (error) byId("fault-log").querySelector("a").href = video.task.log_url ?? "";
+  if (error) {
+    byId("fault-task").href = video.task.page_url;
+    byId("fault-log").querySelector("a").href = video.task.log_url ?? "";
+  }
   const warnings = video.warnings ?? [];
   byId("warnings").hidden = warnings.length === 0;
   byId("warnings-list").replaceChildren(
