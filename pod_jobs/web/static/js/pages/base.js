@@ -39,8 +39,9 @@ for (const menu of all("details.menu")) {
 }
 
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest?.("[data-copy]"); // on the team's pages it may have come later
-  if (!button) return;
+  // listened for here, because a button on the pages of the team may come later
+  const button = /** @type {HTMLElement} */ (event.target).closest("[data-copy]");
+  if (!(button instanceof HTMLElement)) return;
   const field = byId(button.dataset.copy);
   field.select?.();
   await copy(field.value ?? field.textContent);
