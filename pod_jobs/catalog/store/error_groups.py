@@ -6,7 +6,7 @@ template that is open or done.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User, Vide
 from pod_jobs.errors import PASSING, Malformed, NotFound
 
 NOTE_CHARACTERS = 1000
+COUNTED = 1000  # a group has "more than" so many failures from here on
+LATELY = timedelta(days=30)  # whether a machine does such tasks is seen from so many days before the latest failure
 Mender = Literal["author", "machine", "nobody", "team"]
 
 
@@ -36,7 +38,8 @@ class OpenGroup:
     """A group with failures that were not made good.
 
     `group`: what is stored of it; its `first_at` is when it failed for the first time ever. `count`, `last_at`,
-    `latest_task` and `facts` (for the sentence) are of its open failures. `mender` is who can mend it: the author of the
+    `latest_task` and `facts` (for the sentence) are of its open failures; `count` is at most COUNTED
+    and one. `mender` is who can mend it: the author of the
     recording, one machine (the only one where it fails, while others do such tasks), nobody (it passes), or the team.
     """
 
@@ -86,6 +89,14 @@ def list_open(since: datetime) -> list[OpenGroup]:
 def get_open(mark: str) -> OpenGroup | None:
     """The group of this fingerprint; None when no failure of it is open."""
     return next(iter(_open(None, mark)), None)
+
+
+def mender_of(task: Task) -> Mender | None:
+    """Who can mend the failure of this task; None when it has not failed."""
+    if task.state != "error" or task.error_group is None or task.ended_at is None:
+        return None
+    hosts = Attempt.select(Attempt.host).where(Attempt.error_group == task.error_group).distinct()
+    return _mender(get(task.error_group), {row[0] for row in _rows(hosts)}, task.ended_at)
 
 
 def get(mark: str) -> ErrorGroup:
@@ -147,29 +158,27 @@ def made_good() -> Any:
 
 
 def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
-    failed = [Task.state == "error", Task.error_group.is_null(False), ~made_good()]
+    failed = [Task.state == "error", Task.error_group.is_null(False)]
     failed += [Task.ended_at >= since] if since is not None else []
     failed += [Task.error_group == mark] if mark is not None else []
-    counted = {
-        name: (count, _instant(last), latest)
-        for name, count, last, latest in _rows(
-            Task.select(Task.error_group, fn.COUNT(Task.id), fn.MAX(Task.ended_at), fn.MAX(Task.id))
-            .where(*failed)
-            .group_by(Task.error_group)
-        )
-    }
-    places = _places(list(counted), since)
-    facts = dict(_rows(Task.select(Task.id, Task.error_facts).where(Task.id.in_([row[2] for row in counted.values()]))))
-    healthy: dict[str, set[str]] = {}
+    marks = [row[0] for row in _rows(Task.select(Task.error_group).where(*failed).distinct())]
+    # each group for itself, so that the one that fills the list is not read to its end
+    open_tasks = {one: _newest(one, failed) for one in marks}
+    places = _places(marks, since)
     found = []
-    for group in ErrorGroup.select().where(ErrorGroup.fingerprint.in_(list(counted))):
-        count, last_at, latest = counted[group.fingerprint]
-        own = places.get(group.fingerprint, ())
-        if group.kind not in healthy:
-            healthy[group.kind] = _hosts_that_succeed(group.kind, since or group.first_at)
-        mender = _mender(group, {place.host for place in own}, healthy[group.kind])
-        found.append(OpenGroup(group, count, last_at, latest, facts.get(latest) or {}, own, mender))
+    for group in ErrorGroup.select().where(ErrorGroup.fingerprint.in_(marks)):
+        if newest := open_tasks[group.fingerprint]:
+            (latest, last_at), own = newest[0], places.get(group.fingerprint, ())
+            facts = Task.select(Task.error_facts).where(Task.id == latest).scalar() or {}
+            mender = _mender(group, {place.host for place in own}, last_at)
+            found.append(OpenGroup(group, len(newest), last_at, latest, facts, own, mender))
     return sorted(found, key=lambda one: (one.is_quiet, -one.count, one.group.kind, one.group.fingerprint))
+
+
+def _newest(mark: str, failed: Sequence[Any]) -> list[tuple[int, datetime]]:
+    """Ids and ends of the open failures of a group, the latest first; no more than COUNTED and one."""
+    query = Task.select(Task.id, Task.ended_at).where(*failed, Task.error_group == mark, ~made_good())
+    return list(_rows(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(COUNTED + 1)))
 
 
 def _places(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[Place, ...]]:
@@ -184,27 +193,29 @@ def _places(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[Pla
     return {mark: tuple(sorted(own, key=lambda place: (-place.count, place.host))) for mark, own in found.items()}
 
 
-def _hosts_that_succeed(kind: str, since: datetime) -> set[str]:
-    """Where tasks of this kind were done since then."""
-    done = (Task.state == "done", Task.kind == kind, Task.ended_at >= since, Attempt.outcome == "done")
-    return {row[0] for row in _rows(Attempt.select(Attempt.host).join(Task).where(*done).distinct())}
-
-
-def _mender(group: ErrorGroup, hosts: set[str], healthy: set[str]) -> Mender:
+def _mender(group: ErrorGroup, hosts: set[str], last_at: datetime) -> Mender:
     if group.code.startswith(("source-", "captions-")):
         return "author"
-    if len(hosts) == 1 and healthy - hosts and not healthy & hosts:
-        return "machine"
+    if len(hosts) == 1:
+        (host,) = hosts
+        if _succeeds(group.kind, last_at, Attempt.host != host) and not _succeeds(
+            group.kind, last_at, Attempt.host == host
+        ):
+            return "machine"
     return "nobody" if group.code in PASSING else "team"
+
+
+def _succeeds(kind: str, last_at: datetime, where: Any) -> bool:
+    """Was a task of this kind done there lately?"""
+    lately = (
+        Attempt.error_group.is_null(),
+        Attempt.ended_at >= last_at - LATELY,
+        Attempt.outcome == "done",
+    )  # by an index
+    query = Attempt.select(Attempt.id).join(Task).where(*lately, where, Task.kind == kind)
+    return bool(query.limit(1).count())
 
 
 def _rows(query: Any) -> Any:
     """The rows of a query as tuples; peewee's own types speak of models."""
     return query.tuples()
-
-
-def _instant(value: Any) -> datetime:
-    """Peewee does not convert the result of MIN and MAX in each case."""
-    converted = value if isinstance(value, datetime) else Task.ended_at.python_value(value)
-    assert isinstance(converted, datetime)  # noqa: S101  # for the type checker
-    return converted

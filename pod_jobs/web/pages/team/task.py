@@ -39,7 +39,6 @@ def show(task_id: int) -> ResponseReturnValue:
     user = access.require_user()
     task = orders.task_seen_by(user, task_id)
     attempts = tasks.attempts_of(task)
-    found = error_groups.get_open(task.error_group) if task.state == "error" and task.error_group else None
     return frame.page(
         "team/task.html",
         task=task,
@@ -48,7 +47,7 @@ def show(task_id: int) -> ResponseReturnValue:
         said=_progress(task),
         log=run_logs.tail_of(task),
         outputs=videos.outputs_of_task(task.id),
-        group=found,
+        mender=error_groups.mender_of(task),
         later=_later(task),
         may_change=_may_change(user, task.video),
         templates=[one for one in site().settings.templates if one != task.template] if task.kind == "encode" else [],

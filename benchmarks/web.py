@@ -1,0 +1,256 @@
+"""How long the web app takes for pages, lists and orders of a video team, with as many tasks as a university has after years.
+
+Requests go to the app in this process, as a member of the team and as one of a hundred lecturers, so that the figures are
+processor time of the server and no network. `polls` ask again with the ETag of the last answer, and nothing has changed.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from peewee import PostgresqlDatabase
+
+from pod_jobs.catalog import database, models
+from pod_jobs.catalog.fingerprints import fingerprint, general_form
+from pod_jobs.catalog.models import Attempt, ErrorGroup, Output, Task, User, Video
+from pod_jobs.catalog.store import many_tasks, task_search, users
+from pod_jobs.catalog.store.task_search import TaskFilter
+from pod_jobs.settings import load
+from pod_jobs.web.app import create_app
+from tests import servers
+
+SUMMARY = "pages, polls and bulk orders of the web app among 100,000 tasks; --databases, --tasks N"
+OWNERS = 100
+HOSTS = ("enc1", "enc2", "enc3", "enc4")
+REASONS = ("ended by SIGKILL: frame {n}", "no advance for {n} s, at 12 s", "[h264 @ 0x{n}] Invalid NAL unit size {n}")
+CODES = ("encode-killed", "encode-stalled", "encode-failed")
+SLICE = 400
+PAGES = (
+    "/team",
+    "/team/tasks",
+    "/team/tasks?state=error",
+    "/team/tasks?text=thermo+4711",
+    "/team/tasks?host=enc3&state=error",
+    "/team/errors",
+    "/team/errors?days=365",
+    "/team/errors/{group}",
+    "/team/tasks/{task}",
+    "/api/v1/errors",
+    "/api/v1/tasks",
+)
+POLLS = ("/api/v1/videos", "/team", "/team/tasks", "/team/errors")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tasks", type=int, default=100_000, help="tasks in the database, a tenth of them failed (100000)"
+    )
+    parser.add_argument("--asked", type=int, default=40, help="how often each page is asked (40)")
+    parser.add_argument("--databases", nargs="*", default=list(DATABASES), choices=list(DATABASES))
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    figures: dict[str, Any] = {"tasks": options.tasks, "databases": {}}
+    for name in options.databases:
+        with DATABASES[name]() as url, _redis() as redis_url:
+            figures["databases"][name] = _one(url, redis_url, options)
+    return figures
+
+
+def table(figures: dict[str, Any]) -> str:
+    lines = [f"{figures['tasks']} tasks; milliseconds, 95th percentile (median)"]
+    for name, found in figures["databases"].items():
+        lines.append(f"{name}: {found['bulk_requeue']} requeued in {found['bulk_requeue_s']:.1f} s")
+        for group in ("pages", "polls"):
+            lines += [f"  {page:40} {p95:7.1f} ({found['median_ms'][page]:.1f})" for page, p95 in found[group].items()]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _sqlite() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="pod-jobs-bench-") as folder:
+        yield f"sqlite:///{Path(folder) / 'catalog.db'}"
+
+
+@contextmanager
+def _redis() -> Iterator[str]:
+    with servers.short_folder() as folder:
+        server = servers.KeyValueServer(folder)
+        server.start()
+        try:
+            yield server.url
+        finally:
+            server.stop()
+
+
+DATABASES: dict[str, Callable[[], AbstractContextManager[str]]] = {
+    "sqlite": _sqlite,
+    "postgresql": servers.postgresql,
+    "mariadb": servers.mariadb,
+}
+
+
+def _one(url: str, redis_url: str, options: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="pod-jobs-bench-") as folder:
+        home = Path(folder)
+        for part in ("secrets", "media"):
+            (home / part).mkdir()
+        (home / "secrets" / "session_key").write_text("of the bench")
+        (home / "secrets" / "worker_token").write_text("of the bench")
+        settings = load(home, database={"url": url}, redis={"url": redis_url}, upload={"free_gb": 0})
+        app = create_app(settings)
+        with database.connect(settings.database_url).connection_context():
+            database.migrate(database.connect(settings.database_url))
+            began = time.monotonic()
+            tokens = _fill(options.tasks)
+            print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
+        figures = _ask(app, tokens, options.asked)
+        with database.connect(settings.database_url).connection_context():
+            count, taken_s = _requeue()
+        return {**figures, "bulk_requeue": count, "bulk_requeue_s": round(taken_s, 2)}
+
+
+def _fill(tasks: int) -> dict[str, str]:
+    """Rows as years would leave them. Returns a token of the team and of a lecturer."""
+    chance, now = random.Random(1), datetime.now(UTC)
+    people = [users.create(f"lecturer{number}", "lecturer", "", now) for number in range(OWNERS)]
+    team = users.create("team", "team", "", now)
+    for code, reason in zip(CODES, REASONS, strict=True):
+        mark, form = fingerprint("encode", code, reason.format(n=7)), general_form(reason.format(n=7))
+        ErrorGroup.create(fingerprint=mark, kind="encode", code=code, form=form, first_at=now - timedelta(days=900))
+    for first in range(0, tasks, SLICE):
+        _fill_slice(range(first + 1, min(tasks, first + SLICE) + 1), tasks, people, chance, now)
+    for table in (Video, Task):
+        if isinstance(models.database.obj, PostgresqlDatabase):
+            table.raw(f"SELECT setval('{table._meta.table_name}_id_seq', {tasks})").execute()  # noqa: S608
+    return {"team": users.create_token(team, "bench", now), "lecturer": users.create_token(people[0], "bench", now)}
+
+
+def _fill_slice(numbers: range, tasks: int, people: list[User], chance: random.Random, now: datetime) -> None:
+    videos, rows, attempts, outputs = [], [], [], []
+    for number in numbers:
+        at = now - timedelta(days=1000 * (tasks - number) / tasks)
+        failed, waits = number % 10 == 0, number > tasks - 300
+        code, reason = CODES[number // 10 % 3], REASONS[number // 10 % 3].format(n=number)
+        mark = fingerprint("encode", code, reason)
+        begun, ended = at + timedelta(minutes=3), at + timedelta(minutes=8)
+        said = {"error_code": code, "error_reason": reason, "error_group": mark} if failed and not waits else {}
+        state = "waiting" if waits else "error" if failed else "done"
+        videos.append(
+            {
+                "id": number,
+                "owner": people[number % OWNERS],
+                "title": f"{chance.choice(('Thermodynamique', 'Algèbre', 'Histoire', 'Droit'))} {number}",
+                "source_name": "a.mp4",
+                "source_path": "",
+                "source_bytes": 10**9,
+                "created_at": at,
+                "duration_s": 3600.0,
+            }
+        )
+        rows.append(
+            {
+                "id": number,
+                "video": number,
+                "kind": "encode",
+                "template": "web",
+                "purpose": "play",
+                "state": state,
+                "created_at": at,
+                "queued_at": at,
+                "started_at": None if waits else begun,
+                "ended_at": None if waits else ended,
+                **dict.fromkeys(("error_code", "error_reason", "error_group")),
+                **said,
+            }
+        )
+        if not waits:
+            attempts.append(
+                {
+                    "task": number,
+                    "generation": 1,
+                    "number": 1,
+                    "worker": "encoding.enc.1",
+                    "host": HOSTS[number % len(HOSTS)],
+                    "pid": 1,
+                    "started_at": begun,
+                    "ended_at": ended,
+                    "outcome": state,
+                    "error_code": said.get("error_code"),
+                    "error_group": said.get("error_group"),
+                    "version": "0.1.0",
+                    "ffmpeg": "7.1",
+                }
+            )
+        if state == "done":
+            outputs.append(
+                {
+                    "video": number,
+                    "task": number,
+                    "folder": "",
+                    "name": "360p.mp4",
+                    "kind": "mp4",
+                    "mime": "video/mp4",
+                    "bytes": 10**8,
+                }
+            )
+    with database.transaction():
+        for table, made in ((Video, videos), (Task, rows), (Attempt, attempts), (Output, outputs)):
+            for begin in range(0, len(made), 50):
+                table.insert_many(made[begin : begin + 50]).execute()
+
+
+def _ask(app: Flask, tokens: dict[str, str], times: int) -> dict[str, Any]:
+    client = app.test_client(use_cookies=False)
+    team, lecturer = ({"Authorization": f"Token {tokens[role]}"} for role in ("team", "lecturer"))
+    mark = fingerprint("encode", CODES[0], REASONS[0].format(n=7))
+    taken: dict[str, list[float]] = {}
+    for page in PAGES:
+        path = page.replace("{group}", mark).replace("{task}", "10")
+        taken[page] = [_milliseconds(client, path, team, 200) for _ in range(times + 1)][1:]
+    polled: dict[str, list[float]] = {}
+    for page in POLLS:
+        headers = {**(team if page.startswith("/team") else lecturer), "HX-Request": "true"}
+        first = client.get(page, headers=headers)
+        headers["If-None-Match"] = first.headers["ETag"]
+        polled[f"304 {page}"] = [_milliseconds(client, page, headers, 304) for _ in range(times + 1)][1:]
+    everything = {**taken, **polled}
+    return {
+        "pages": {page: round(_p95(ms), 1) for page, ms in taken.items()},
+        "polls": {page: round(_p95(ms), 1) for page, ms in polled.items()},
+        "median_ms": {page: round(median(ms), 1) for page, ms in everything.items()},
+        "poll_p95_ms": round(max(_p95(ms) for ms in polled.values()), 1),
+    }
+
+
+def _milliseconds(client: FlaskClient, path: str, headers: dict[str, str], status: int) -> float:
+    began = time.perf_counter()
+    response = client.get(path, headers=headers, buffered=True)
+    taken = (time.perf_counter() - began) * 1000
+    if response.status_code not in (status, 200):
+        raise RuntimeError(f"{path}: {response.status_code} {response.text[:200]}")
+    return taken
+
+
+def _requeue() -> tuple[int, float]:
+    """Requeue every failed task by slices, as the pages do. Returns how many, and the seconds until all are committed."""
+    began, done, last = time.monotonic(), 0, 0
+    while ids := task_search.ids(TaskFilter(state="error"), last, many_tasks.SLICE):
+        done += len(many_tasks.order_again(ids, datetime.now(UTC)))
+        last = ids[-1]
+    return done, time.monotonic() - began
+
+
+def _p95(milliseconds: list[float]) -> float:
+    ordered = sorted(milliseconds)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
