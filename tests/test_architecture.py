@@ -64,13 +64,13 @@ FLOORS = {
         "job_type connection speech_plan speech_wish keys forecast",
     ),
     "pod_jobs.catalog": (
-        "store client",
+        "store client copying",
         "lanes_client database",
         "trace_models caption_models",
         "models",
         "figures new_task permissions fingerprints",
     ),
-    "pod_jobs.instance": ("doctor", "prepare", "home learning_traces redis_owner"),
+    "pod_jobs.instance": ("doctor backup", "prepare", "home learning_traces redis_owner"),
 }
 
 # room -> what it may not import although it lies on a floor below, or is foreign; the longest name that fits counts

@@ -54,9 +54,21 @@ def connect(url: str) -> Database:
     The same URL returns the same object: the models are bound to one object, and a caller with another one would open and
     close connections that no query uses. Errors: SettingsError for another kind of URL.
     """
-    database = _build(url)
+    database = _built_once(url)
     models.database.initialize(database)
     return database
+
+
+@contextmanager
+def connect_other(database: Database) -> Iterator[None]:
+    """Within the block the models are bound to `database` (see `build`), which is open."""
+    bound = models.database.obj
+    models.database.initialize(database)
+    try:
+        with database.connection_context():
+            yield
+    finally:
+        models.database.initialize(bound)
 
 
 def migrate(database: Database) -> list[str]:
@@ -141,8 +153,8 @@ def locked(query: Any) -> Any:
     return query if isinstance(models.database.obj, SqliteDatabase) else query.for_update()
 
 
-@lru_cache(maxsize=1)
-def _build(url: str) -> Database:
+def build(url: str) -> Database:
+    """A database to which no model is bound, such as the other one of a copy. Opens nothing. Errors: as of `connect`."""
     parts = urlsplit(url)
     scheme = parts.scheme.split("+")[0]
     if scheme == "sqlite":
@@ -171,6 +183,9 @@ def _build(url: str) -> Database:
             options["password"] = options["password"].encode()  # PyMySQL would take a text for Latin-1
         return MySQLDatabase(name, mariadb=True, autoconnect=False, **{**ours, **options})
     raise SettingsError(f"database.url: {scheme or 'no scheme'}: give sqlite:///, postgresql:// or mysql://")
+
+
+_built_once = lru_cache(maxsize=1)(build)
 
 
 def _where(parts: SplitResult) -> dict[str, Any]:
