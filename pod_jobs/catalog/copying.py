@@ -7,9 +7,11 @@ flat however many there are. Search indexes that a database keeps by itself, wit
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from peewee import (
+from peewee import (  # type: ignore[attr-defined]  # the stubs lack sort_models
+    AutoField,
     BooleanField,
     Database,
     Expression,
@@ -18,12 +20,13 @@ from peewee import (
     Model,
     PostgresqlDatabase,
     SqliteDatabase,
+    fn,
     sort_models,
 )
 from peewee import Table as RawTable
 
 from pod_jobs.catalog import caption_models, models, trace_models
-from pod_jobs.catalog.database import faults_told, migrate, newer_migrations, newer_words, pending
+from pod_jobs.catalog.database import build, faults_told, migrate, newer_migrations, newer_words, pending
 from pod_jobs.errors import Refused, SettingsError
 
 PAGE = 500  # rows that are read, written or compared at once
@@ -58,6 +61,17 @@ def copy(source: Database, target: Database, progress: Progress = lambda table, 
                     counts[_name(model)] = _copy_table(model, source, target, progress)
                 except IntegrityError as error:  # MariaDB takes "Lea" and "léa" for one name
                     raise Refused(f"{_name(model)}: the other database takes two rows for one ({error})") from error
+    return counts
+
+
+def copy_to_file(source: Database, path: Path, progress: Progress = lambda table, rows: None) -> dict[str, int]:
+    """Copy every row to a new SQLite file, which others cannot read and which needs no second file beside it. Returns and
+    errors: as of `copy`; FileExistsError."""
+    path.touch(mode=0o600, exist_ok=False)
+    target = build(f"sqlite:///{path}")
+    counts = copy(source, target, progress)
+    with target.connection_context():
+        target.execute_sql("PRAGMA journal_mode = delete")  # writes what is in the log into the file
     return counts
 
 
@@ -137,10 +151,10 @@ def _copy_table(model: type[Model], source: Database, target: Database, progress
         table.insert(page, columns=[getattr(table.c, name) for name in _columns(model)]).execute(target)
         done += len(page)
         progress(_name(model), done)
-    key = model._meta.primary_key
-    if done and isinstance(target, PostgresqlDatabase) and getattr(key, "auto_increment", False):
-        highest = f"(SELECT max({key.column_name}) FROM {_name(model)})"
-        target.execute_sql(f"SELECT setval(pg_get_serial_sequence('{_name(model)}', '{key.column_name}'), {highest})")  # noqa: S608  # our own names
+    if done and isinstance(target, PostgresqlDatabase) and isinstance(model._meta.primary_key, AutoField):
+        name, (key,) = _name(model), _keys(model)
+        highest = table.select(fn.MAX(getattr(table.c, key))).scalar(target)
+        target.execute_sql("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", (name, key, highest))
     return done
 
 

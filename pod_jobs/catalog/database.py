@@ -185,6 +185,11 @@ def build(url: str) -> Database:
     raise SettingsError(f"database.url: {scheme or 'no scheme'}: give sqlite:///, postgresql:// or mysql://")
 
 
+def build_read_only(path: Path) -> Database:
+    """The SQLite file at `path`, to which nothing is written, not even a log beside it."""
+    return SqliteDatabase(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, autoconnect=False)
+
+
 _built_once = lru_cache(maxsize=1)(build)
 
 

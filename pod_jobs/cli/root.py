@@ -3,6 +3,7 @@
 import click
 
 from pod_jobs.cli.accounts import token, user
+from pod_jobs.cli.backups import backup, db, restore, verify
 from pod_jobs.cli.base import InstanceGroup
 from pod_jobs.cli.captions import captions, transcribe
 from pod_jobs.cli.care import doctor, import_settings, rq
@@ -21,6 +22,7 @@ def root() -> None:
 
 COMMANDS = (
     *(up, doctor, import_settings, rq),
+    *(backup, verify, restore, db),
     *(submit, list_videos, show),
     *(active, waiting, requeue, cancel, reports),
     *(workers, drain, resume),

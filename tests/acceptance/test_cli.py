@@ -114,6 +114,27 @@ def test_failed_tasks_run_again(instance: Instance, clip: Path) -> None:
     assert _task(instance, video["id"])["generation"] == 3
 
 
+def test_a_running_instance_is_backed_up_and_restored(instance: Instance, clip: Path, tmp_path: Path) -> None:
+    video = json.loads(pod_jobs(instance, "submit", str(clip), "--wait", "--json").stdout)
+    made = pod_jobs(instance, "backup", str(tmp_path / "backups"), "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["videos"] >= 1
+    assert pod_jobs(instance, "verify", str(tmp_path / "backups")).stdout.endswith(": is whole.\n")
+    restored = Instance(tmp_path / "restored é", tmp_path / "words.txt")
+    done = pod_jobs(restored, "restore", str(tmp_path / "backups"))
+    assert done.returncode == 0, done.stderr
+    output = next(output for output in video["outputs"] if output["name"] == "master.m3u8")
+    assert (restored.home / Path(output["path"]).relative_to(instance.home)).read_bytes() == Path(
+        output["path"]
+    ).read_bytes()
+    url = f"sqlite:///{restored.home / 'catalog.sqlite3'}"
+    assert pod_jobs(restored, "db", "check", "--against", "-", stdin=url).stdout == "Both are equal.\n"
+    refused = pod_jobs(instance, "db", "copy", "--to", url)
+    assert refused.returncode == 1 and "is in use by process" in refused.stderr
+    told = pod_jobs(restored, "db", "copy", "--to", "mysql://pod:secret@db/pod")
+    assert told.returncode == 2 and "process" in told.stderr and "secret" not in told.stderr
+
+
 def test_what_is_not_open_cannot_be_cancelled(instance: Instance, clip: Path) -> None:
     video = json.loads(pod_jobs(instance, "submit", str(clip), "--wait", "--json").stdout)
     refused = pod_jobs(instance, "cancel", str(video["id"]))
