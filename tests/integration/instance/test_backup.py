@@ -113,9 +113,12 @@ def test_a_backup_that_was_killed_is_continued(
     before = (unfinished / "media/videos/000001/source").stat().st_ino
     copied: list[str] = []
     write = kept_files._write
-    monkeypatch.setattr(
-        kept_files, "_write", lambda read, target, ns: (copied.append(target.name), write(read, target, ns))[1]
-    )
+
+    def counted(read: Callable[[int], bytes], target: Path, mtime_ns: int) -> str:
+        copied.append(target.name)
+        return write(read, target, mtime_ns)
+
+    monkeypatch.setattr(kept_files, "_write", counted)
     made = backup.make(settings, tmp_path / "backups", 0, quiet)
     assert backup.verify(made.folder, quiet) == []
     assert (made.folder / "media/videos/000001/source").stat().st_ino == before
