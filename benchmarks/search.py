@@ -21,7 +21,7 @@ from pod_jobs.catalog import database
 from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import User, Video
-from pod_jobs.catalog.store import caption_search, users
+from pod_jobs.catalog.store import caption_index, caption_search, users
 from tests import servers
 
 SUMMARY = "a search in what is said, among 600,000 captions on SQLite, PostgreSQL and MariaDB: seconds, 95th percentile"
@@ -102,7 +102,7 @@ def _fill(cues: int) -> list[User]:
         with transaction():
             video = Video.create(owner=owner, title=f"Cours {number}", **facts)
             track = CaptionTrack.create(video=video, created_at=now, updated_at=now, **about)
-            caption_search.index(track, owner.id, _cues(words, chance, min(CUES_A_VIDEO, cues - number * CUES_A_VIDEO)))
+            caption_index.index(track, _cues(words, chance, min(CUES_A_VIDEO, cues - number * CUES_A_VIDEO)))
         if number % 200 == 0:
             print(f"{number * CUES_A_VIDEO} captions", file=sys.stderr)
     return people

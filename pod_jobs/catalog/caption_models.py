@@ -2,10 +2,10 @@
 
 from peewee import (
     AutoField,
+    BigIntegerField,
     BooleanField,
     CharField,
     CompositeKey,
-    FloatField,
     ForeignKeyField,
     IntegerField,
     TextField,
@@ -83,17 +83,49 @@ class CaptionDraft(Table):
         primary_key = CompositeKey("track", "user")
 
 
-class CaptionWindow(Table):
-    """About 30 s of captions, for the search. Only the newest version of each track has rows."""
+class CaptionText(Table):
+    """What is searched of the newest version of a track. store/caption_index.py writes this table and the next two."""
 
-    id = AutoField()
+    track_id: int
+    track = ForeignKeyField(CaptionTrack, on_delete="CASCADE", primary_key=True)
+    video_id: int
+    video = ForeignKeyField(Video, on_delete="CASCADE", index=False)
+    form = IntegerField()  # of the index: an older one is made again
+    folded = TextField()  # see caption_index.as_text
+
+    class Meta:
+        indexes = ((("video", "track"), False),)
+
+
+class CaptionTerm(Table):
+    """The tracks that have a word. Ordered by code points, so that words that begin alike stand together.
+
+    No foreign keys: an index for each would double the table. A row that its track has left behind finds nothing."""
+
+    term = CharField(32)
+    video_id = IntegerField()
+    track_id = IntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("term", "video_id", "track_id")
+        without_rowid = True
+
+
+class CaptionPassage(Table):
+    """Some captions that follow each other, for the answer to a search."""
+
+    id = BigIntegerField(primary_key=True)  # see caption_index.passage_key
     track_id: int
     track = ForeignKeyField(CaptionTrack, on_delete="CASCADE")
-    video_id: int
-    video = ForeignKeyField(Video, on_delete="CASCADE", index=True)
-    start_s = FloatField()
-    cues = JsonField()  # [[start_s, text], …]
-    folded = TextField()  # "owner12x " and the text as store/caption_search.py folds it
+    cues = JsonField()  # [[start_s, text], …], with some of the next row
 
 
-TABLES: tuple[type[Table], ...] = (SpeechWish, CaptionTrack, CaptionVersion, CaptionDraft, CaptionWindow)
+TABLES: tuple[type[Table], ...] = (
+    SpeechWish,
+    CaptionTrack,
+    CaptionVersion,
+    CaptionDraft,
+    CaptionText,
+    CaptionTerm,
+    CaptionPassage,
+)

@@ -14,8 +14,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
+from pod_jobs.catalog.store import caption_index, instance, reports
 from pod_jobs.catalog.store import drains as store_drains
-from pod_jobs.catalog.store import instance, reports
 from pod_jobs.errors import Deposed, PodJobsError, SettingsError
 from pod_jobs.instance import redis_owner
 from pod_jobs.janitor import periodic, purge, registries, relay, traces
@@ -116,6 +116,12 @@ def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
             log.exception("%s failed", duty.name)
 
 
+def _index_captions() -> Iterator[None]:
+    """What an update of pod_jobs left to index again. Needs no fence: who does it twice changes nothing."""
+    while caption_index.index_some(1):
+        yield
+
+
 def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: Fence) -> list[Duty]:
     """The duties, in an order in which earlier ones prepare later ones."""
     times, retention = settings.janitor, settings.retention
@@ -138,6 +144,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("lanes", times.tick_s, lane_relay.relay),
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
         Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
+        Duty("index captions", PURGE_S, InSlices(lambda _: _index_captions())),
     ]
     if days := retention.failures_days:
         old = timedelta(days=days)

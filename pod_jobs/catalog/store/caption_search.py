@@ -1,47 +1,36 @@
-"""Searches captions, with the same results on SQLite, PostgreSQL and MariaDB.
+"""Searches captions, with the same results on SQLite, PostgreSQL and MariaDB, because the databases only select tracks.
 
-A row holds about 30 s of captions and a few words of the next row, so that a phrase across both is found. The owner of the
-video is a word in the row ("owner12x"), so that the database's text index can also select the videos of one person.
+1. The rarest word chooses the tracks, the newest recordings first; other rare words narrow the choice. If all words are
+   frequent, nearly every track has them, and the newest tracks are tried one after the other.
+2. The folded text of a few of these tracks is read and searched here. That ends as soon as enough is found.
+3. The captions of the passages that were found are read, and nothing else.
+
+store/caption_index.py writes what is read here.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
+from math import ceil
 from typing import Any
 
-from peewee import SQL, Database, PostgresqlDatabase, SqliteDatabase
+from peewee import SQL
 
-from pod_jobs.captions.cues import Cue, plain_text
-from pod_jobs.catalog import models
-from pod_jobs.catalog.caption_models import CaptionTrack, CaptionWindow
+from pod_jobs.captions.folding import fold
+from pod_jobs.catalog.caption_models import CaptionPassage, CaptionTerm, CaptionText, CaptionTrack
 from pod_jobs.catalog.models import User, Video
+from pod_jobs.catalog.store.caption_index import GROUP, TERM_CHARACTERS, passage_key
 
-WINDOW_S = 30.0
-OVERLAP_WORDS = 12
 MOST_WORDS = 12  # of a question
-MOST_ROWS = 200
-# MariaDB's text index has neither words with fewer letters, nor those of InnoDB's own list
-INDEXED_FROM = 3
-NOT_INDEXED = frozenset(
-    """a about an are as at be by com de en for from how i in is it la of on or that the this to was what when where who will
-    with und www""".split()
-)
+MOST_OF_A_TRACK = 10  # passages; the transcript beside the player finds the others
+PASSAGE_CHARACTERS = 500  # of folded text, about half a minute: so near to each other all words must be
+FREQUENT = 3000  # tracks that have a word: then it does not help to choose tracks
+LEAST_PREFIX = 3  # shorter words are whole words: "de" shall not find "demain"
+NARROWING = 1000  # tracks: a word that fewer have narrows the choice that the rarest word made
+FIRST_TRACKS, MOST_TRACKS = 12, 200  # read at once
 SNIPPET_CHARACTERS = 160
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l", "ı": "i"})
-_NOT_WORDS = re.compile(r"[\W_]+")
-
-
-def fold(text: str) -> str:
-    """Words of plain letters and digits with single spaces between them: "L’Été, un CŒUR" -> "l ete un coeur".
-
-    The three databases fold text differently: one keeps the œ, one folds nothing. Therefore captions are folded here before
-    they are stored, and so are the words of a search."""
-    lowered = unicodedata.normalize("NFKD", text.casefold()).translate(_LIGATURES)
-    bare = "".join(c for c in lowered if not unicodedata.combining(c))
-    return _NOT_WORDS.sub(" ", bare).strip()
+_UNITS = re.compile(r'["«“]([^"»”]*)["»”]|([^\s"«»“”]+)')
 
 
 @dataclass(frozen=True)
@@ -55,147 +44,144 @@ class Found:
     snippet: str
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """A word or a phrase of a question, folded. `is_prefix`: its last word may go on."""
+
+    words: tuple[str, ...]
+    is_prefix: bool
+
+    def places(self, text: str) -> list[int]:
+        """Where it begins in a folded text (see caption_index.as_text)."""
+        whole = r"\n*".join(f" {word}" for word in self.words) + ("" if self.is_prefix else r"(?=[ \n])")
+        return [found.start() for found in re.finditer(whole, text)]
+
+    def terms(self) -> Iterator[tuple[str, Any]]:
+        """Its words, those that may go on with a "*", and the conditions for them on CaptionTerm."""
+        for number, word in enumerate(self.words, 1):
+            if self.is_prefix and number == len(self.words):
+                start = word[:TERM_CHARACTERS]
+                yield f"{word}*", (CaptionTerm.term >= start) & (CaptionTerm.term < f"{start}\U0010ffff")
+            else:
+                yield word, CaptionTerm.term == word[:TERM_CHARACTERS]
+
+
 def search(text: str, owner: User | None, limit: int = 50) -> list[Found]:
-    """The passages of about 30 s in which every word of `text` occurs, the newest recordings first. A word also finds longer
-    words that begin with it. Text in quotation marks is a phrase. With an `owner`, only their recordings are searched."""
-    phrase = len(text) > 2 and text.strip()[:1] in '"«“' and text.strip()[-1:] in '"»”'
-    words = fold(text).split()[:MOST_WORDS]
-    if not words:
+    """Passages in which all words of `text` occur, the newest recordings first, at most ten of one track. A word of three
+    letters or more also finds longer words that begin with it. Text in quotation marks is a phrase. With an `owner`, only
+    their recordings are searched."""
+    units = _units(text)
+    if not units:
         return []
-    rows = _rows(words, owner, phrase=phrase)
-    found = [one for row in rows if (one := _place(row, words, phrase=phrase)) is not None]
-    return _without_neighbours(found)[:limit]
+    places: list[tuple[int, int]] = []  # track, number of the caption
+    tracks, tried, count = _Tracks(units, owner), 0, FIRST_TRACKS
+    while len(places) < limit and (some := tracks.next(count)):
+        for track_id, folded in _texts(some):
+            places += [(track_id, folded.count("\n", 0, at)) for at in _passages(units, folded)]
+        tried += len(some)
+        # as many as will do, if they have as many passages as those before
+        count = min(ceil(1.2 * (limit - len(places)) * tried / max(len(places), 1)) + 1, MOST_TRACKS)
+    return _read(places[:limit])
 
 
-def index(track: CaptionTrack, owner_id: int, cues: Sequence[Cue]) -> None:
-    """Replace the rows of a track. Call inside a transaction."""
-    forget([track.id])
-    windows = [
-        {
-            "track": track.id,
-            "video": track.video_id,
-            "start_s": window[0].start_s,
-            "cues": [[cue.start_s, plain_text(cue.text).replace("\n", " ")] for cue in window],
-            "folded": f"{_owner_word(owner_id)} {fold(' '.join(plain_text(cue.text) for cue in window))}",
-        }
-        for window in _windows(cues)
-    ]
-    for start in range(0, len(windows), 100):
-        CaptionWindow.insert_many(windows[start : start + 100]).execute()
-    if isinstance(_database(), SqliteDatabase):
-        _database().execute_sql(
-            "INSERT INTO caption_fts(rowid, folded) SELECT id, folded FROM caption_window WHERE track_id = ?",
-            (track.id,),
-        )
+def _units(text: str) -> list[_Unit]:
+    units, left = [], MOST_WORDS
+    for phrase, word in _UNITS.findall(text):
+        # "l'eau" and "semi-perméable" are two words, in this order
+        words = tuple(fold(phrase or word).split())[:left]
+        left -= len(words)
+        if words:
+            units.append(_Unit(words, is_prefix=len(words[-1]) >= LEAST_PREFIX))
+    return units
 
 
-def forget(track_ids: Iterable[int]) -> None:
-    """Delete the rows of tracks. Call inside a transaction."""
-    for track_id in track_ids:
-        if isinstance(_database(), SqliteDatabase):
-            _database().execute_sql(
-                "INSERT INTO caption_fts(caption_fts, rowid, folded)"
-                " SELECT 'delete', id, folded FROM caption_window WHERE track_id = ?",
-                (track_id,),
-            )
-        CaptionWindow.delete().where(CaptionWindow.track == track_id).execute()
-
-
-def _windows(cues: Sequence[Cue]) -> list[list[Cue]]:
-    found: list[list[Cue]] = []
-    for cue in cues:
-        if not found or int(cue.start_s // WINDOW_S) != int(found[-1][0].start_s // WINDOW_S):
-            found.append([])
-        found[-1].append(cue)
-    own = [list(window) for window in found]
-    for window, following in zip(found, own[1:], strict=False):
-        words = 0
-        for cue in following:
-            if words >= OVERLAP_WORDS:
+def _passages(units: Sequence[_Unit], text: str) -> list[int]:
+    """Where passages with all units begin. They do not overlap."""
+    places = [unit.places(text) for unit in units]
+    if not all(places):
+        return []
+    found: list[int] = []
+    for at in sorted({place for of_one in places for place in of_one}):
+        if found and at < found[-1] + PASSAGE_CHARACTERS:
+            continue
+        nexts = [bisect_left(of_one, at) for of_one in places]
+        if any(index == len(of_one) for index, of_one in zip(nexts, places, strict=True)):
+            break
+        if max(of_one[index] for index, of_one in zip(nexts, places, strict=True)) - at <= PASSAGE_CHARACTERS:
+            found.append(at)
+            if len(found) == MOST_OF_A_TRACK:
                 break
-            words += len(cue.text.split())
-            window.append(cue)
     return found
 
 
-def _database() -> Database:
-    return models.database.obj
+def _texts(tracks: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """(track, its folded text) of each (video, track), in their order, without those of deleted videos.
+
+    Two queries by keys: as one join, SQLite may read whole tables."""
+    there = Video.select(Video.id).where(Video.id.in_({video for video, _ in tracks}), Video.deleted_at.is_null())
+    videos = {row.id for row in there}
+    wanted = [track for video, track in tracks if video in videos]
+    rows: Any = CaptionText.select(CaptionText.track, CaptionText.folded).where(CaptionText.track.in_(wanted)).tuples()
+    texts: dict[int, str] = dict(rows)
+    return ((track, texts[track]) for track in wanted if track in texts)
 
 
-def _owner_word(owner_id: int) -> str:
-    return f"owner{owner_id}x"
+class _Tracks:
+    """The tracks that may hold all units, the newest recordings first."""
+
+    def __init__(self, units: Sequence[_Unit], owner: User | None) -> None:
+        terms = {word: term for unit in units for word, term in unit.terms()}
+        rare = sorted(((count, word) for word, term in terms.items() if (count := _tracks_with(term)) < FREQUENT))
+        self._source: Any = CaptionTerm if rare else CaptionText
+        source: Any = self._source
+        conditions = [terms[word] for _, word in rare[:1]]
+        conditions += [
+            source.track_id.in_(CaptionTerm.select(CaptionTerm.track_id).where(terms[word]))
+            for count, word in rare[1:3]
+            if count < NARROWING
+        ]
+        if owner is not None:
+            own = Video.select(Video.id).where(Video.owner == owner, Video.deleted_at.is_null())
+            conditions.append(source.video_id.in_([row.id for row in own]))
+        self._query: Any = source.select(source.video_id, source.track_id).where(*conditions).distinct()
+        self._query = self._query.order_by(source.video_id.desc(), source.track_id.desc())
+
+    def next(self, count: int) -> list[tuple[int, int]]:
+        """(video, track) of the next ones."""
+        chosen: list[tuple[int, int]] = list(self._query.limit(count).tuples())
+        if chosen:
+            video, track = self._source.video_id, self._source.track_id
+            last_video, last_track = chosen[-1]
+            self._query = self._query.where((video < last_video) | ((video == last_video) & (track < last_track)))
+        return chosen
 
 
-def _rows(words: Sequence[str], owner: User | None, *, phrase: bool) -> list[CaptionWindow]:
-    database = _database()
-    query = CaptionWindow.select(CaptionWindow, CaptionTrack, Video)
-    query = query.join(CaptionTrack).switch(CaptionWindow).join(Video).where(Video.deleted_at.is_null())
-    mine = [_owner_word(owner.id)] if owner is not None else []
-    if isinstance(database, SqliteDatabase):
-        condition = SQL(
-            "t1.id IN (SELECT rowid FROM caption_fts WHERE caption_fts MATCH ?)", (_fts5(words, mine, phrase),)
-        )
-    elif isinstance(database, PostgresqlDatabase):
-        asked = _tsquery(words, mine, phrase)
-        condition = SQL("to_tsvector('simple', t1.folded) @@ to_tsquery('simple', %s)", (asked,))
-    else:
-        condition = _mariadb(words, mine, phrase)
-    return list(query.where(condition).order_by(CaptionWindow.id.desc()).limit(MOST_ROWS))
+def _tracks_with(term: Any) -> int:
+    """How many rows match, counted up to FREQUENT."""
+    return int(CaptionTerm.select(SQL("1").alias("one")).where(term).limit(FREQUENT).count())
 
 
-def _fts5(words: Sequence[str], mine: Sequence[str], phrase: bool) -> str:
-    asked = f'"{" ".join(words)}" *' if phrase else " AND ".join(f'"{word}" *' for word in words)
-    return " AND ".join([*(f'"{word}"' for word in mine), f"({asked})"])
+def _read(places: Sequence[tuple[int, int]]) -> list[Found]:
+    """What to show of the captions `places`: (track, number of the caption)."""
+    if not places:
+        return []
+    keys = {passage_key(*place) for place in places}
+    rows = CaptionPassage.select(CaptionPassage.id, CaptionPassage.cues).where(CaptionPassage.id.in_(keys))
+    captions = {row.id: row.cues for row in rows}
+    track_ids = {track_id for track_id, _ in places}
+    tracks = CaptionTrack.select(CaptionTrack, Video).join(Video).where(CaptionTrack.id.in_(track_ids))
+    by_id = {track.id: track for track in tracks}
+    found = []
+    for track_id, number in places:
+        cues = captions.get(passage_key(track_id, number), [])[number % GROUP :]
+        if cues and track_id in by_id:  # else somebody has saved since the text was read
+            found.append(_found(by_id[track_id], cues))
+    return found
 
 
-def _tsquery(words: Sequence[str], mine: Sequence[str], phrase: bool) -> str:
-    asked = (" <-> " if phrase else " & ").join(f"'{word}':*" for word in words)
-    return " & ".join([*(f"'{word}'" for word in mine), f"({asked})"])
-
-
-def _mariadb(words: Sequence[str], mine: Sequence[str], phrase: bool) -> Any:
-    """Finds words by the text index. Words that the index does not have are compared with the text of the rows it finds."""
-    indexed = [word for word in words if len(word) >= INDEXED_FROM and word not in NOT_INDEXED]
-    short = [word for word in words if word not in indexed]
-    terms = [*(f"+{word}" for word in mine), *(f"+{word}*" for word in indexed)]
-    conditions = [SQL("MATCH(t1.folded) AGAINST (%s IN BOOLEAN MODE)", (" ".join(terms),))] if terms else []
-    conditions += [SQL("CONCAT(' ', t1.folded) LIKE %s", (f"% {word}%",)) for word in short]
-    if phrase:
-        conditions.append(SQL("CONCAT(' ', t1.folded) LIKE %s", (f"% {' '.join(words)}%",)))
-    return reduce(and_, conditions)
-
-
-def _place(row: CaptionWindow, words: Sequence[str], *, phrase: bool) -> Found | None:
-    """The first caption of the window at which the words begin."""
-    texts = [fold(text) for _, text in row.cues]
-    joined, starts = "", []
-    for text in texts:
-        starts.append(len(joined))
-        joined += f"{text} "
-    places = [_begins(joined, " ".join(words))] if phrase else [_begins(joined, word) for word in words]
-    if min(places) < 0:
-        return None
-    first = min(places)
-    number = max(index for index, start in enumerate(starts) if start <= first)
-    snippet = " ".join(text for _, text in row.cues[number:])
-    return Found(row.video, row.track_id, row.track.language, row.cues[number][0], _shortened(snippet))
-
-
-def _begins(text: str, word: str) -> int:
-    """The place of the first word that begins with `word`; -1 if there is none."""
-    return f" {text}".find(f" {word}")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= SNIPPET_CHARACTERS else text[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
-
-
-def _without_neighbours(found: Sequence[Found]) -> list[Found]:
-    """`found` without passages that occur twice, because two rows overlap."""
-    seen: set[tuple[int, float]] = set()
-    kept = []
-    for one in found:
-        if (one.track_id, one.at_s) not in seen:
-            seen.add((one.track_id, one.at_s))
-            kept.append(one)
-    return kept
+def _found(track: CaptionTrack, cues: Sequence[tuple[float, str]]) -> Found:
+    """`cues`: the one in which the passage begins, and following ones: [[start_s, text], …]."""
+    snippet = " ".join(text for _, text in cues)
+    if len(snippet) > SNIPPET_CHARACTERS:
+        snippet = snippet[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
+    return Found(track.video, track.id, track.language, cues[0][0], snippet)

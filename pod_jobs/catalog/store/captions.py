@@ -16,7 +16,7 @@ from pod_jobs.captions.documents import cues_from, documents_of
 from pod_jobs.catalog.caption_models import CaptionDraft, CaptionTrack, CaptionVersion, SpeechWish
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Task, User, Video
-from pod_jobs.catalog.store import caption_search
+from pod_jobs.catalog.store import caption_index
 from pod_jobs.errors import NotFound, Refused
 
 
@@ -100,7 +100,7 @@ def take(video: Video, made: NewCaptions, note: str, author: User | None, now: d
     for name, value in about.items():
         setattr(track, name, value)
     track.save()
-    caption_search.index(track, video.owner_id, made.cues)
+    caption_index.index(track, made.cues)
     return track
 
 
@@ -144,7 +144,7 @@ def save(track: CaptionTrack, change: Change, author: User, now: datetime) -> Ca
         track.save()
         CaptionDraft.delete().where(CaptionDraft.track == track, CaptionDraft.user == author).execute()
         _forget_old(track, change.keep)
-        caption_search.index(track, track.video.owner_id, change.cues)
+        caption_index.index(track, change.cues)
     return track
 
 
@@ -167,7 +167,7 @@ def review(track: CaptionTrack, base: int, author: User, now: datetime) -> Capti
 def delete(track: CaptionTrack) -> None:
     """Delete a track with all its versions."""
     with transaction():
-        caption_search.forget([track.id])
+        caption_index.forget([track])
         CaptionTrack.delete().where(CaptionTrack.id == track.id).execute()
 
 

@@ -9,7 +9,7 @@ from peewee import fn
 from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Audit, Output, Task, Video
-from pod_jobs.catalog.store import caption_search
+from pod_jobs.catalog.store import caption_index
 from pod_jobs.catalog.store.tasks import OPEN, others_of
 from pod_jobs.media_folder import folders_of_run, run_folder, video_folder
 
@@ -45,9 +45,7 @@ def newest_video() -> int:
 def forget_video(video_id: int) -> None:
     """Delete the row of a video and all rows that depend on it. Its files must be gone before."""
     with transaction():
-        caption_search.forget(
-            row.id for row in CaptionTrack.select(CaptionTrack.id).where(CaptionTrack.video == video_id)
-        )
+        caption_index.forget(CaptionTrack.select().where(CaptionTrack.video == video_id))
         Video.delete().where(Video.id == video_id).execute()
 
 

@@ -214,8 +214,8 @@ def peaks(video_id: int, track_id: int) -> ResponseReturnValue:
 @blueprint.get("/search")
 @access.needs("see-videos")
 def search() -> ResponseReturnValue:
-    """?q= holds words, of which each must occur as the beginning of a word; quotation marks make a phrase. The times are
-    those of what is published, and passages that were cut out of it are left out."""
+    """?q= holds words and phrases in quotation marks, which must all be said; see caption_search. The times are those of what
+    is published, and passages that were cut out of it are left out."""
     user = require_user()
     owner = None if access.may("see-all-videos") else user
     found = caption_search.search(request.args.get("q", "")[:200], owner, MOST_FOUND)

@@ -38,8 +38,6 @@ def catalog(database_url: str, tmp_path: Path) -> Iterator[Database]:
     with database.connection_context():
         for table in reversed((*TABLES, *trace_models.TABLES, *caption_models.TABLES)):
             table.delete().execute()
-        if database_url.startswith("sqlite"):
-            database.execute_sql("INSERT INTO caption_fts(caption_fts) VALUES ('delete-all')")
         yield database
 
 

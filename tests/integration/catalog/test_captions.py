@@ -6,10 +6,10 @@ import pytest
 
 from pod_jobs.captions.cues import Cue, NewCaptions, Word
 from pod_jobs.captions.documents import cues_from
-from pod_jobs.catalog.caption_models import CaptionTrack, CaptionVersion, CaptionWindow
+from pod_jobs.catalog.caption_models import CaptionPassage, CaptionTerm, CaptionText, CaptionTrack, CaptionVersion
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User, Video
-from pod_jobs.catalog.store import caption_search, captions, retention, users, videos
+from pod_jobs.catalog.store import caption_index, caption_search, captions, retention, users, videos
 from pod_jobs.catalog.store.captions import Change, Conflict
 from pod_jobs.errors import NotFound
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
@@ -112,6 +112,12 @@ def test_a_lecture_of_hours_fits(video: Video) -> None:
         ("smose", []),
         ("de", [28.5]),
         ("a", [1.0]),
+        ("o", []),  # only words of three letters or more may go on
+        ("de la", [28.5]),
+        ('mince "de la membrane"', [28.5]),
+        ('mince "la membrane de"', []),
+        ("semi-perméable", [31.5]),
+        ("perméable-semi", []),
         ("coeur osmose", [1.0]),
         ('"osmose de la membrane"', [4.2]),
         ('"membrane semi permeable"', [28.5]),
@@ -143,7 +149,7 @@ def test_only_the_newest_version_is_found_and_nothing_of_what_is_gone(video: Vid
     videos.delete(video.id, lecturer, later(2))
     assert caption_search.search("photosynthese", None) == []
     retention.forget_video(video.id)
-    assert CaptionWindow.select().count() == 0
+    assert [table.select().count() for table in (CaptionText, CaptionTerm, CaptionPassage)] == [0, 0, 0]
     with pytest.raises(NotFound):
         captions.get(track.id, video.id)
 
@@ -154,6 +160,47 @@ def test_rows_of_deleted_tracks_are_no_ghosts_in_the_index(video: Video) -> None
     recognise(second, Cue(0, 1, "Vulkan"))
     assert caption_search.search("osmose", None) == []
     assert [one.video.id for one in caption_search.search("vulkan", None)] == [second.id]
+
+
+def test_all_words_are_near_each_other(video: Video) -> None:
+    recognise(
+        video, Cue(0, 9, "osmose"), *(Cue(n * 10, n * 10 + 9, "mot " * 20) for n in range(1, 11)), Cue(200, 201, "fin")
+    )
+    assert [caption_search.search(asked, None) != [] for asked in ("osmose mot", "mot fin", "osmose fin")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_the_newest_recordings_come_first_and_none_fills_the_answer_alone(video: Video) -> None:
+    cues = [Cue(n * 5, n * 5 + 4, "la cellule " + "mot " * 20) for n in range(200)]
+    recognise(video, *cues)
+    second = videos.create(video.owner, "Zwei", SOURCE, NOW, placed_nowhere, UPLOAD)[0]
+    recognise(second, *cues)
+    found = caption_search.search("cellule", None)
+    assert [one.video.id for one in found] == [second.id] * 10 + [video.id] * 10
+    assert len({(one.video.id, one.at_s) for one in found}) == 20
+    assert [one.video.id for one in caption_search.search("cellule", None, 12)] == [second.id] * 10 + [video.id] * 2
+
+
+def test_a_corrected_word_is_found_and_the_wrong_one_no_more(video: Video, lecturer: User) -> None:
+    track = recognise(video)
+    before = {row.term for row in CaptionTerm.select()}
+    captions.save(track, Change(1, [Cue(4.2, 6.0, "et il étudie l’osmosis"), *SPOKEN[2:]], 50), lecturer, later(1))
+    assert before ^ {row.term for row in CaptionTerm.select()} == {"eleve", "a", "du", "coeur", "osmose", "osmosis"}
+    assert [len(caption_search.search(asked, None)) for asked in ("osmosis", "osmose")] == [1, 0]
+
+
+def test_tracks_are_indexed_again_after_an_update(video: Video) -> None:
+    recognise(video)
+    for table in (CaptionText, CaptionTerm, CaptionPassage):
+        table.delete().execute()  # as migration 0017 leaves it
+    assert caption_search.search("osmose", None) == []
+    assert [caption_index.index_some(5), caption_index.index_some(5)] == [1, 0]
+    assert len(caption_search.search("osmose", None)) == 1
+    CaptionText.update(form=0).execute()
+    assert [caption_index.index_some(5), caption_index.index_some(5)] == [1, 0]
 
 
 def test_the_team_sees_what_nobody_has_reviewed(video: Video, lecturer: User) -> None:

@@ -19,6 +19,10 @@ test("passages are found from the start of a word, also across two lines", () =>
     ],
   ]);
   assert.deepEqual(findPassages(lines, "our"), [], "not in the middle of a word");
+  assert.deepEqual(findPassages(["de demain, de"], "de", true), [
+    [{ line: 0, from: 0, to: 2 }],
+    [{ line: 0, from: 11, to: 13 }],
+  ]);
   assert.equal(findPassages(["de de", "de"], "de").length, 3);
   assert.deepEqual(findPassages(lines, " , "), []);
 });

@@ -5,6 +5,7 @@ import { cutAt, findPassages, fold } from "../shared/passages.js";
 import { _, clock, languageName } from "../shared/words.js";
 
 const LEAST_LETTERS = 2; // a single letter occurs in every recording
+const LEAST_PREFIX = 3; // shorter words are whole words, as in catalog/store/caption_search.py
 const AT_ONCE = 3; // passages of one recording that are shown; the others are collapsed
 
 let latest = 0;
@@ -52,7 +53,7 @@ function line({ at_s: at, snippet, language, page_url: url }, text, isInOneLangu
 function marked(snippet, text) {
   const passages = fold(text)
     .text.split(" ")
-    .flatMap((word) => findPassages([snippet], word));
+    .flatMap((word) => findPassages([snippet], word, word.length < LEAST_PREFIX));
   const marks = passages.flat().map(({ from, to }) => [from, to]);
   const inOrder = marks.sort(([one], [other]) => one - other);
   return cutAt(snippet, inOrder).map(([piece, isMarked]) => (isMarked ? make("mark", {}, piece) : piece));

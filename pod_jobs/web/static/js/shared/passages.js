@@ -29,11 +29,13 @@ export function fold(text) {
 
 /**
  * The passages in `lines` that begin with the beginning of a word, and match `wanted`: [[{line, from, to}, …], …]. Each
- * piece is the characters `from` to `to` of a line; a passage over two lines has a piece in each.
+ * piece is the characters `from` to `to` of a line; a passage over two lines has a piece in each. With `isWhole` they
+ * end with a word too.
  */
-export function findPassages(lines, wanted) {
+export function findPassages(lines, wanted, isWhole = false) {
   const words = fold(wanted).text.trim();
   if (!words) return [];
+  const asked = ` ${words}${isWhole ? " " : ""}`;
   const whole = { text: " ", places: [null] }; // places: [line, character] of each character of the text
   lines.forEach((text, line) => {
     const { text: folded, from } = fold(text);
@@ -41,7 +43,7 @@ export function findPassages(lines, wanted) {
     whole.places.push(...from.slice(0, folded.trimEnd().length).map((at) => [line, at]), null);
   });
   const found = [];
-  for (let at = whole.text.indexOf(` ${words}`); at >= 0; at = whole.text.indexOf(` ${words}`, at + 1)) {
+  for (let at = whole.text.indexOf(asked); at >= 0; at = whole.text.indexOf(asked, at + 1)) {
     found.push(pieces(whole.places.slice(at + 1, at + 1 + words.length)));
   }
   return found;
