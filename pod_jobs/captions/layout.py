@@ -2,24 +2,30 @@
 
 1. Words are cut into passages where somebody pauses or another one speaks.
 2. Each passage becomes the cheapest row of cues (dynamic programming): a break costs what `break_cost` says, and more the
-   faster and the shorter a cue gets.
+   later a cue makes the next one. No cue has more lines, or more text for its longest time, than the rules allow.
 3. A cue begins with its first word. It stays `linger_s` after its last one, longer where it would be too fast to read,
-   and leaves `gap_s` before the next one.
+   and leaves `gap_s` before the next one. Where the speech is faster than anybody reads, the next cues come up to
+   `MOST_LATE_S` after their words, until a pause; at the end of the recording they come before their words instead.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from pod_jobs.captions.cues import Cue, Word, escape
-from pod_jobs.captions.rules import CueRules
+from pod_jobs.captions.rules import CueRules, characters
 from pod_jobs.captions.typography import break_cost, ends_sentence, set_spaces
 
 PAUSE_S = 1.5  # such a silence always ends a cue
 MOST_WORDS = 40  # in a cue; more are never looked at
+MOST_LATE_S = 4.0  # then a cue that is too fast is better than one that belongs to other words
+PACE_LATE_S = 1.0  # as late the charter's pace may make the next cue (accessible mode)
 LEAST_SHOWN_S = 0.3
+MOST_SET_SPACES = 2  # that French sets into one word, before ":" and "»"
 FOR_EVER_S = 1e9
 ONE_MORE_CUE = 2.0  # its cost: fewer cues are calmer
+SECOND_LATE = 20.0  # that a cue makes the next one later
 ANOTHER_SENTENCE = 3.0  # in the same cue
 
 
@@ -36,7 +42,7 @@ def build_cues(
 ) -> list[Cue]:
     """Cues for the words of one speaker, which are in the order of their times. None ends after `duration_s`."""
     cues: list[Cue] = []
-    fitting = [part for word in words for part in _fitting(word, rules)]
+    fitting = [part for word in words for part in _fitting(word, rules, language)]
     for passage in _passages(fitting, duration_s + rules.gap_s):
         cues += _cues_of(passage, rules, language, speaker)
     return _spaced(cues, rules, duration_s)
@@ -70,11 +76,11 @@ def _two_lines(words: Sequence[str], place: int, rules: CueRules, language: str)
     return break_cost(words[place - 1], words[place], language) + 4 * uneven, f"{first}\n{second}"
 
 
-def _fitting(word: Word, rules: CueRules) -> list[Word]:
+def _fitting(word: Word, rules: CueRules, language: str) -> list[Word]:
     """A word that is longer than a line (an address, a chain of letters) in pieces that fit."""
-    size = rules.line_characters
-    if len(word.text) <= size:
+    if len(set_spaces(word.text, language)) <= rules.line_characters:
         return [word]
+    size = rules.line_characters - MOST_SET_SPACES
     texts = [word.text[at : at + size] for at in range(0, len(word.text), size)]
     step_s = (word.end_s - word.start_s) / len(texts)
     starts = [word.start_s + number * step_s for number in range(len(texts))]
@@ -113,28 +119,33 @@ def _cues_of(passage: _Passage, rules: CueRules, language: str, speaker: str) ->
 
 
 def _cost(words: Sequence[Word], begin: int, end: int, next_s: float, rules: CueRules, language: str) -> float:
-    """Of a cue of the words from `begin` to `end`. What breaks a rule costs so much that it is only a last resort."""
+    """Of a cue of the words from `begin` to `end`. Infinite where it cannot follow the rules."""
     own = words[begin:end]
     text = set_spaces(" ".join(word.text for word in own), language)
-    spoken_s = own[-1].end_s - own[0].start_s
-    shown_s = max(min(spoken_s + rules.linger_s, next_s - rules.gap_s - own[0].start_s), 0.05)
+    if not _fits(text, rules, language) and end - begin > 1:
+        return math.inf
+    available_s = next_s - rules.gap_s - own[0].start_s
+    shown_s = max(min(own[-1].end_s + rules.linger_s - own[0].start_s, available_s), 0.05)
     cost = ONE_MORE_CUE
-    lines = break_lines(text, rules, language).split("\n")
-    if len(lines) > rules.lines:
-        cost += 500.0 * (len(lines) - rules.lines)
     cost += ANOTHER_SENTENCE * sum(ends_sentence(word.text) for word in own[:-1])
-    if shown_s > rules.most_s:
-        cost += 200.0 * (shown_s - rules.most_s)
-    if shown_s < rules.least_s:
-        cost += 30.0 * (rules.least_s - shown_s)
-    too_many = len(text) - rules.characters_in(shown_s)
-    if too_many > 0:
-        cost += 0.5 * too_many
-    if len(text) / shown_s > rules.most_cps:
-        cost += 20.0 * (len(text) / shown_s - rules.most_cps)
+    cost += 200.0 * max(shown_s - rules.most_s, 0.0)
+    cost += SECOND_LATE * max(_least_s(len(text), rules) - max(available_s, 0.0), 0.0)
+    cost += 0.5 * max(len(text) - rules.characters_in(shown_s), 0.0)
     if end < len(words):
         cost += 1.5 * break_cost(words[end - 1].text, words[end].text, language)
     return cost
+
+
+def _fits(text: str, rules: CueRules, language: str) -> bool:
+    """Can it be one cue: in its lines, and read in the longest time that a cue is shown?"""
+    lines = break_lines(text, rules, language).split("\n")
+    fit = len(lines) <= rules.lines and max(map(len, lines)) <= rules.line_characters
+    return fit and len(text) <= rules.most_cps * rules.most_s
+
+
+def _least_s(count: int, rules: CueRules) -> float:
+    """The shortest time that a cue of so many characters may be shown."""
+    return max(rules.least_s, count / rules.most_cps)
 
 
 def _cue(words: Sequence[Word], rules: CueRules, language: str, speaker: str) -> Cue:
@@ -143,28 +154,59 @@ def _cue(words: Sequence[Word], rules: CueRules, language: str, speaker: str) ->
 
 
 def _spaced(cues: Sequence[Cue], rules: CueRules, duration_s: float) -> list[Cue]:
-    """The times at which cues are shown: see step 3 above. Two of one instant follow each other."""
+    """The times at which cues are shown: see step 3 above."""
     placed: list[Cue] = []
     for index, cue in enumerate(cues):
         earliest_s = placed[-1].end_s + rules.gap_s if placed else 0.0
         start_s = max(cue.start_s, earliest_s)
-        next_s = (
-            max(cues[index + 1].start_s, start_s + rules.gap_s) if index + 1 < len(cues) else duration_s + rules.gap_s
-        )
-        limit_s = next_s - rules.gap_s
-        spoken_until_s = max(cue.end_s, start_s)
-        wanted_s = max(spoken_until_s + rules.linger_s, start_s + rules.least_s, start_s + _reading_s(cue, rules))
-        end_s = min(wanted_s, start_s + rules.most_s)
-        if limit_s - end_s < rules.close_gap_s and limit_s <= start_s + rules.most_s:
-            end_s = limit_s  # a short gap flickers
-        end_s = max(min(end_s, limit_s), start_s + LEAST_SHOWN_S)
-        placed.append(replace(cue, start_s=round(start_s, 3), end_s=round(end_s, 3)))
-    return placed
+        next_s = cues[index + 1].start_s if index + 1 < len(cues) else duration_s + rules.gap_s
+        end_s = _end_s(replace(cue, start_s=start_s), next_s, rules)
+        placed.append(replace(cue, start_s=start_s, end_s=end_s))
+    return [
+        replace(cue, start_s=round(cue.start_s, 3), end_s=round(cue.end_s, 3))
+        for cue in _within(placed, rules, duration_s)
+    ]
+
+
+def _end_s(cue: Cue, next_s: float, rules: CueRules) -> float:
+    """When a cue is taken away that begins at `cue.start_s`, whose words end at `cue.end_s`, before that of `next_s`."""
+    limit_s, reading_s = next_s - rules.gap_s, cue.start_s + _reading_s(cue, rules)
+    spoken_s = max(cue.end_s, cue.start_s) + rules.linger_s
+    end_s = min(max(spoken_s, cue.start_s + rules.least_s, reading_s), cue.start_s + rules.most_s)
+    if limit_s - end_s < rules.close_gap_s and limit_s <= cue.start_s + rules.most_s:
+        end_s = limit_s  # a short gap flickers
+    end_s = min(end_s, limit_s)
+    needed_s = cue.start_s + _least_s(characters(cue.text), rules)
+    if rules.accessible:
+        needed_s = max(needed_s, min(reading_s, limit_s + PACE_LATE_S))
+    latest_s = max(limit_s + MOST_LATE_S, cue.start_s + LEAST_SHOWN_S)
+    return max(end_s, min(needed_s, latest_s, cue.start_s + rules.most_s))
+
+
+def _within(cues: Sequence[Cue], rules: CueRules, duration_s: float) -> list[Cue]:
+    """Those at the end of the recording that would end after it, and those before them, earlier."""
+    placed = list(cues)
+    latest_s = duration_s
+    for index in range(len(placed) - 1, -1, -1):
+        cue = placed[index]
+        if cue.end_s <= latest_s:
+            return placed
+        start_s = min(cue.start_s, latest_s - _least_s(characters(cue.text), rules))
+        placed[index] = replace(cue, start_s=start_s, end_s=latest_s)
+        latest_s = start_s - rules.gap_s
+    return placed if latest_s >= -rules.gap_s else _squeezed(cues, duration_s)
+
+
+def _squeezed(cues: Sequence[Cue], duration_s: float) -> list[Cue]:
+    """More text than anybody reads while the recording lasts: each cue has its share of that time."""
+    ends = list(accumulate(characters(cue.text) for cue in cues))
+    instants = [0.0, *(duration_s * end / ends[-1] for end in ends)]
+    return [replace(cue, start_s=a, end_s=b) for cue, (a, b) in zip(cues, pairwise(instants), strict=True)]
 
 
 def _reading_s(cue: Cue, rules: CueRules) -> float:
     """How long the text takes to read at the speed that needs no warning."""
-    count = len(cue.text)
+    count = characters(cue.text)
     seconds = count / rules.slow_down_cps
     while rules.characters_in(seconds) < count and seconds < rules.most_s:
         seconds += 0.1

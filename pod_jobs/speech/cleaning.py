@@ -1,4 +1,5 @@
-"""Taking out what a recogniser invents: credits of films it was taught with, loops, other scripts, words in silence. Pure."""
+"""Taking out what a recogniser invents: credits of films it was taught with, loops, other scripts, words in silence, words
+that nobody can say so fast. Pure."""
 
 import re
 import unicodedata
@@ -26,16 +27,29 @@ LATIN = frozenset(
 )
 LONGEST_LOOP_WORDS = 12
 REPEATS = 4  # so many times in a row is no rhetoric any more
+FASTEST_S = 0.06  # from word to word; people who speak very fast need twice as long
+MOST_AT_ONCE = 4  # words so close to each other; a model's times are not exact
 NEAR_S = 1.0  # a word may lie so far from where speech was found
 SENTENCE_GAP_S = 1.5
 
 
 def clean(words: Sequence[Word], language: str, spans: Sequence[Span]) -> list[Word]:
     """Without invented words; times do not leave the spans of speech by more than a breath."""
-    kept = [word for word in words if _is_written_in(word.text, language) and _is_in(word, spans)]
+    kept = [word for word in without_bursts(words) if _is_written_in(word.text, language) and _is_in(word, spans)]
     kept = _without_loops(kept)
     kept = [word for sentence in _sentences(kept) if not _is_credit(sentence) for word in sentence]
     return [_clamped(word, spans) for word in kept]
+
+
+def without_bursts(words: Sequence[Word]) -> list[Word]:
+    """Without runs of words that begin at nearly the same instant: a model that loops puts what it invents there."""
+    runs: list[list[Word]] = []
+    for word in words:
+        if runs and word.start_s - runs[-1][-1].start_s < FASTEST_S:
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    return [word for run in runs if len(run) <= MOST_AT_ONCE for word in run]
 
 
 def correct(words: Sequence[Word], corrections: Sequence[tuple[str, str]]) -> list[Word]:

@@ -16,7 +16,7 @@ from pod_jobs.captions.cues import Cue, Word
 from pod_jobs.captions.layout import build_cues
 from pod_jobs.captions.rules import CueRules
 from pod_jobs.errors import BadSource
-from pod_jobs.speech.cleaning import clean, correct
+from pod_jobs.speech.cleaning import clean, correct, without_bursts
 from pod_jobs.speech.engine import RATE_HZ, Engine, Sound, Wish
 from pod_jobs.speech.listening import Heard, listen, mix, samples_of
 from pod_jobs.speech.pieces import Piece, plan_pieces
@@ -99,7 +99,7 @@ def hear_piece(
     """Step 4: the words of one piece, times from the recording's start, uncleaned. `tick(seconds)`: how much of it is done.
     Errors: those of `sound.read` and `engine.hear`; what `tick` raises."""
     samples = _samples(sound, piece.start_s, piece.length_s, piece.channel)
-    words = _moved(engine.hear(samples, wish, tick), piece.start_s)
+    words = without_bursts(_moved(engine.hear(samples, wish, tick), piece.start_s))
     for start_s, end_s in _missed(words, piece.spans):
         at = [round((second - piece.start_s) * RATE_HZ) for second in (start_s, end_s)]
         heard = engine.hear(samples[at[0] : at[1]], wish, lambda _: tick(piece.length_s))

@@ -104,29 +104,70 @@ def test_the_charter_s_pace_is_slower() -> None:
     assert check([cue], charter) == []
 
 
-words_of_people = st.lists(
-    st.tuples(
-        st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=14),
-        st.floats(0.12, 0.5),
-        st.sampled_from((0, 0, 0, 0.2, 0.7, 3)),
-    ),
-    min_size=1,
-    max_size=80,
-)
+ACCESSIBLE = CueRules(line_characters=37, accessible=True)
+texts = st.builds(
+    str.__add__,
+    st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=14)
+    | st.sampled_from(("de", "l’eau", "«", "mot:", "x" * 90)),
+    st.sampled_from(("", "", "", ",", ".", " ?", "\u00a0!")),
+).map(lambda text: text.replace(" ", "\u00a0"))
+pauses_s = st.sampled_from((0, 0, 0, 0.2, 0.7, 3))
+rules = st.sampled_from((RULES, ACCESSIBLE))
+languages = st.sampled_from(("fr", "en"))
+
+
+def stream(drawn: list[tuple[str, float, float]]) -> list[Word]:
+    """Words one after the other: (text, how long it is said, the pause after it)."""
+    at_s, words = 0.0, []
+    for text, length_s, pause_s in drawn:
+        words.append(Word(at_s, at_s + length_s, text))
+        at_s += length_s + pause_s
+    return words
+
+
+def squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 @settings(deadline=None, max_examples=60)
-@given(words_of_people, st.sampled_from(("fr", "en")))
-def test_no_word_is_lost_and_no_cue_breaks_a_rule_that_can_be_kept(
-    drawn: list[tuple[str, float, float]], language: str
+@given(
+    st.lists(st.tuples(texts, st.sampled_from((0, 0, 0.05, 0.2, 0.5, 9)), pauses_s), min_size=1, max_size=60),
+    rules,
+    languages,
+)
+def test_whatever_is_heard_no_word_is_lost_and_no_cue_overlaps_or_overflows(
+    drawn: list[tuple[str, float, float]], rules: CueRules, language: str
 ) -> None:
-    at_s, words = 0.0, []
-    for text, length_s, pause_s in drawn:
-        words.append(Word(at_s, at_s + max(length_s, len(text) / 14), text))
-        at_s = words[-1].end_s + pause_s
-    cues = build_cues(words, RULES, language)
-    assert " ".join(plain_text(cue.text) for cue in cues).split() == " ".join(word.text for word in words).split()
-    assert [breach for breach in check(cues, RULES) if not breach.is_warning] == []
+    words = stream(drawn)
+    cues = build_cues(words, rules, language, duration_s=max(words[-1].end_s, 0.1))
+    shown = squeezed("".join(plain_text(cue.text) for cue in cues))
+    assert shown == squeezed("".join(word.text for word in words))
+    assert {one.rule for one in check(cues, rules) if not one.is_warning} <= {"too-fast"}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(texts, st.floats(0.12, 0.5), pauses_s), min_size=1, max_size=80), rules, languages)
+def test_no_cue_breaks_a_rule_where_people_speak_as_fast_as_others_read(
+    drawn: list[tuple[str, float, float]], rules: CueRules, language: str
+) -> None:
+    words = stream([(text, max(length_s, (len(text) + 1) / 20), pause_s) for text, length_s, pause_s in drawn])
+    cues = build_cues(words, rules, language, duration_s=words[-1].end_s + 1)
+    assert [one for one in check(cues, rules) if one.rule != "too-fast" or not one.is_warning] == []
+
+
+def test_words_of_one_instant_are_shown_after_each_other() -> None:
+    text = "une phrase que le modèle a mise tout entière au même instant, et encore une autre après elle"
+    words = [*spoken("bonjour à tous"), *spoken(text, 1.05, word_s=0), *spoken("plus tard", 9.0)]
+    cues = build_cues(words, RULES, "fr")
+    assert [one for one in check(cues, RULES) if not one.is_warning] == []
+    assert cues[-1].start_s == 9.0
+
+
+def test_what_ends_after_the_recording_comes_earlier() -> None:
+    words = [*spoken("bonjour à tous"), *spoken("une phrase qui est dite tout à la fin du cours", 8.0, word_s=0.05)]
+    cues = build_cues(words, RULES, "fr", duration_s=8.6)
+    assert [one for one in check(cues, RULES) if not one.is_warning] == []
+    assert cues[-1].end_s == 8.6 and cues[-1].start_s < 8.0
 
 
 def test_breaches_are_found() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from pod_jobs.captions.cues import Word
-from pod_jobs.speech.cleaning import clean, correct
+from pod_jobs.speech.cleaning import clean, correct, without_bursts
 
 SPANS = [(0.0, 100.0)]
 
@@ -54,3 +54,13 @@ def test_corrections() -> None:
     found = correct(heard, [("d'ampode", "d’Esup-Pod"), ("est sup pod", "Esup-Pod")])
     assert " ".join(word.text for word in found) == "la transcription d’Esup-Pod, sur Esup-Pod."
     assert (found[-1].start_s, found[-1].end_s) == (heard[4].start_s, heard[6].end_s)
+
+
+def test_words_that_nobody_can_say_so_fast_were_invented() -> None:
+    spoken = words("ask what you can do for your country,")
+    invented = [Word(spoken[-1].end_s, spoken[-1].end_s, one) for one in "and so my fellow Americans".split()]
+    after = words("So my fellow", spoken[-1].end_s + 1)
+    assert without_bursts([*spoken, *invented, *after]) == [*spoken, *after]
+    assert clean([*spoken, *invented, *after], "en", SPANS) == [*spoken, *after]
+    few = [Word(1.0, 1.0, one) for one in "il y a un".split()]  # a model's times are not exact
+    assert without_bursts(few) == few
