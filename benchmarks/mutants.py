@@ -4,7 +4,7 @@ A sample of such changes is made, one at a time, in a copy of the repository. Fo
 that import the changed module, then those of its room (the folder of the same name below tests/unit and tests/integration),
 then those of THROUGH.
 A change is
-    killed       when a test fails;
+    killed       when a test fails that passes without the change;
     equivalent   when mutants_equivalent.txt says that it makes no difference, and why;
     survived     otherwise. It is printed: it needs a test, or the line can go.
 """
@@ -15,6 +15,7 @@ import contextlib
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -184,28 +185,44 @@ def _imports_name(text: str, parent: str, name: str) -> bool:
 
 
 def is_killed(mutant: Mutant, copy: Path) -> bool:
-    """Does a test near it fail within WALL_S? One that hangs fails too, by pytest's own time-out."""
+    """Does a test near it fail within WALL_S, and pass without the change? One that hangs fails too, by pytest's own time-out."""
     target = copy / mutant.path
     original = target.read_text("utf-8")
     target.write_text(original[: mutant.start] + mutant.text + original[mutant.end :], "utf-8")
     until = time.monotonic() + WALL_S
     try:
-        return any(_fails(stage, copy, until) for stage in tests_near(mutant.path))
+        failed = next(filter(None, (_failures(stage, copy, until) for stage in tests_near(mutant.path))), [])
     finally:
         target.write_text(original, "utf-8")
+    return bool(failed) and not _failures(failed, copy, time.monotonic() + WALL_S)
 
 
-def _fails(stage: list[str], copy: Path, until: float) -> bool:
-    command = [str(copy / ".venv/bin/python"), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2", *stage]
+def _failures(tests: list[str], copy: Path, until: float) -> list[str]:
+    """Run the tests up to the first failure. Returns what failed; all of them when pytest ends without a word about it."""
+    command = [str(copy / ".venv/bin/python"), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2", *tests]
+    variables = os.environ | {"PYTHONPATH": str(copy)}  # programs that the tests start import the copy too
     none = subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=copy, start_new_session=True, stdin=none, stdout=none, stderr=none) as tests:  # noqa: S603  # our own program
+    with (
+        tempfile.TemporaryFile("w+") as told,
+        subprocess.Popen(  # noqa: S603  # our own program
+            command, cwd=copy, env=variables, start_new_session=True, stdin=none, stdout=told, stderr=none
+        ) as running,
+    ):
         try:
-            return tests.wait(max(1.0, until - time.monotonic())) not in PASSED
+            code = running.wait(max(1.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            return False
+            return []
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(tests.pid, signal.SIGKILL)
+                os.killpg(running.pid, signal.SIGKILL)
+        told.seek(0)
+        return [] if code in PASSED else failures_in(told.read()) or tests
+
+
+def failures_in(output: str) -> list[str]:
+    """The tests that pytest's summary names."""
+    found = re.findall(r"^(?:FAILED|ERROR) (tests/\S+?\.py(?:::\w+(?:\[.*?\])?)*)(?: - .*)?$", output, re.MULTILINE)
+    return list(dict.fromkeys(found))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -38,3 +38,18 @@ def test_the_tests_of_a_module_come_before_those_of_its_room() -> None:
 def test_a_file_that_only_imports_from_a_room_is_found() -> None:
     (direct, *_) = mutants.tests_near(Path("pod_jobs/catalog/store/reports.py"))
     assert "tests/integration/catalog/test_tasks.py" in direct
+
+
+def test_failed_tests_are_read_from_what_pytest_says() -> None:
+    summary = """
+FAILED tests/unit/a/test_b.py::test_one - assert 1 == 2
+FAILED tests/unit/a/test_b.py::test_two[a b-[c]] - ValueError: no - dash
+ERROR tests/unit/a/test_c.py
+!!!!!!!! stopping after 1 failures !!!!!!!!
+FAILED tests/unit/a/test_b.py::test_one - assert 1 == 2
+"""
+    assert mutants.failures_in(summary) == [
+        "tests/unit/a/test_b.py::test_one",
+        "tests/unit/a/test_b.py::test_two[a b-[c]]",
+        "tests/unit/a/test_c.py",
+    ]
