@@ -244,9 +244,9 @@ def _milliseconds(client: FlaskClient, path: str, headers: dict[str, str], statu
 
 def _requeue() -> tuple[int, float]:
     """Requeue every failed task by slices, as the pages do. Returns how many, and the seconds until all are committed."""
-    began, done, last = time.monotonic(), 0, 0
-    while ids := task_search.ids(TaskFilter(state="error"), last, many_tasks.SLICE):
-        done += len(many_tasks.order_again(ids, datetime.now(UTC)))
+    began, done, last = time.monotonic(), 0, None
+    while ids := task_search.ids(TaskFilter(state="error"), many_tasks.SLICE, last):
+        done += len(many_tasks.order_again(ids, datetime.now(UTC)).tasks)
         last = ids[-1]
     return done, time.monotonic() - began
 

@@ -18,7 +18,7 @@ from pod_jobs.cli.words import describe_task, local_time
 from pod_jobs.media_folder import KIND, WEB
 
 AGAIN = ("error", "cancelled")
-AT_ONCE = 200  # tasks of one request, so that it takes a second or two
+AT_ONCE = 500  # tasks of one request, so that it takes less than a second
 EXAMPLES = 10
 ADJECTIVES = {"error": "failed"}  # for states whose name is no adjective
 ENCODE_AGAIN = f" What is done is encoded again by: requeue --template {WEB} {{video}}"
@@ -66,8 +66,11 @@ def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> Non
     if template:
         _encode_each(api, ids, template)
         return
-    chosen = list(api.pages("/tasks", "tasks", state="error")) if all_failed else _choose(api, ids, AGAIN, ENCODE_AGAIN)
-    _requeue_many(api, [task["id"] for task in chosen])
+    if all_failed:
+        _requeue_many(api, {"filter": {"state": "error"}})
+        return
+    chosen = sorted({task["id"] for task in _choose(api, ids, AGAIN, ENCODE_AGAIN)})
+    _requeue_many(api, *({"tasks": chosen[start : start + AT_ONCE]} for start in range(0, len(chosen), AT_ONCE)))
 
 
 @click.command(cls=InstanceCommand)
@@ -117,19 +120,26 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "
     return chosen
 
 
-def _requeue_many(api: Api, ids: Sequence[int]) -> None:
-    """Errors: Fault, with the reasons of all refusals, after all tasks were tried."""
+def _requeue_many(api: Api, *orders: dict[str, Any]) -> None:
+    """Send the orders, each as often as the answer names tasks that are left. Errors: Fault, with the reasons of all refusals,
+    after all tasks were tried."""
     done, refused, terminal = 0, [], sys.stderr
-    with click.progressbar(length=len(ids), label="requeue", hidden=not terminal.isatty(), file=terminal) as bar:
-        for start in range(0, len(ids), AT_ONCE):
-            some = list(ids[start : start + AT_ONCE])
-            answer = api.post("/tasks/requeue", {"tasks": some})
-            done += len(answer["done"])
-            refused += answer["refused"]
-            bar.update(len(some))
+    with click.progressbar(length=0, label="requeue", hidden=not terminal.isatty(), file=terminal) as bar:
+        for order in orders:
+            before: int | None = None
+            while True:
+                answer = api.post("/tasks/requeue", order if before is None else {**order, "before": before})
+                if before is None:
+                    bar.length = (bar.length or 0) + answer["matching"]
+                done += len(answer["done"])
+                refused += answer["refused"]
+                bar.update(len(answer["done"]) + len(answer["refused"]))
+                before = answer["next"]
+                if before is None:
+                    break
     click.echo(f"{done} {'task runs' if done == 1 else 'tasks run'} again.")
     if refused:
-        raise Fault(f"{len(refused)} of {len(ids)} were refused.", "\n".join(_reasons(refused)))
+        raise Fault(f"{len(refused)} of {done + len(refused)} were refused.", "\n".join(_reasons(refused)))
 
 
 def _reasons(refused: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -88,15 +88,8 @@ def remove(redis: Redis, job_id: str) -> None:
         job.delete()
 
 
-def forget_failure(redis: Redis, job_id: str) -> None:
-    """Take a job out of RQ's failed list because a newer run replaces it."""
-    job = fetch(redis, job_id)
-    if job is not None and job.is_failed:
-        FailedJobRegistry(queue=open_queue(redis, job.origin)).remove(job, delete_job=True)
-
-
 def forget_failures(redis: Redis, queue_name: str, job_ids: Sequence[str]) -> None:
-    """Take many failed jobs out of RQ in one round trip; a job that has not failed stays."""
+    """Take failed jobs out of RQ, because newer runs replace them, in two round trips; a job that has not failed stays."""
     failed = FailedJobRegistry(queue=open_queue(redis, queue_name)).key
     with redis.pipeline(transaction=False) as pipeline:
         for job_id in job_ids:

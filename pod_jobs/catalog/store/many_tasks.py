@@ -3,82 +3,168 @@
 A process that is killed between two slices leaves whole slices behind, and whoever orders the change again changes the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-
-from peewee import fn
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Outbox, Task, Video
 from pod_jobs.catalog.new_task import Purpose
-from pod_jobs.catalog.store.tasks import OPEN, gone_other, job_id, others_of
+from pod_jobs.catalog.store.tasks import OPEN, job_id, others_of
+from pod_jobs.errors import NotFound, PodJobsError, Refused
 
-SLICE = 500
-AGAIN = ("error", "cancelled")  # what may run again
+SLICE = 500  # tasks of one transaction: others who write wait for no more than these
+
+Refusal = Callable[[Task], PodJobsError | None]  # why this task must stay as it is; None = it may change
 
 
-def order_again(ids: Sequence[int], now: datetime) -> list[Task]:
-    """Give those of the tasks a new generation that `tasks.order_again` would give one; the others stay as they are.
+@dataclass
+class Changed:
+    """What a slice did: the changed tasks as they are now, in ascending order, and why each of the others stayed as it was."""
 
-    Returns the tasks as they were before. Of several tasks of one video, kind and template, only the newest runs again.
+    tasks: list[Task] = field(default_factory=list)
+    refused: dict[int, PodJobsError] = field(default_factory=dict)
+
+
+def allow(task: Task) -> None:
+    """The refusal of somebody who may change every task, without a limit."""
+
+
+def order_again(ids: Collection[int], now: datetime, forbid: Refusal = allow, limit: Refusal = allow) -> Changed:
+    """Give each of these tasks a new generation, if it failed or was cancelled and nothing speaks against it.
+
+    `forbid` is asked of each task first. `limit` is asked last, of those that would run, in ascending order. Of several tasks
+    of one video, kind and template, only the newest runs again: an old order must not replace the result of a newer one.
     """
     with transaction():
-        asked = Task.select().where(Task.id.in_(list(ids)), Task.state.in_(AGAIN)).order_by(Task.id)
-        rows = list(locked(asked))
-        videos = {row.video_id for row in rows if row.video_id is not None}
-        list(locked(Video.select(Video.id).where(Video.id.in_(list(videos))).order_by(Video.id)))
-        good = _newest_of_each(_may_run_again(rows))
-        wanted = [row.id for row in good]
-        if wanted:
-            Outbox.delete().where(Outbox.job_id.in_([_job(row) for row in good])).execute()
-            fresh = {"state": "waiting", "queued_at": now, "cancel_requested": False, "error_facts": {}}
-            fresh |= dict.fromkeys(("ended_at", "retry_at", "error_code", "error_reason"))
-            fresh |= dict.fromkeys(("deaths", "losses", "failures"), 0)
-            Task.update(generation=Task.generation + 1, **fresh).where(Task.id.in_(wanted)).execute()
-            Outbox.insert_many([_outbox(row, now) for row in good]).execute()
-    return good
+        rows, changed = _locked(ids, forbid)
+        beside = _beside(rows)
+        gone = _gone_videos(rows)
+        last = {_same(row): row.id for row in rows if row.state not in (*OPEN, "done")}
+        for row in rows:
+            why = _refused_state(row) or _refused_beside(row, beside, last) or _refused_other(row, gone) or limit(row)
+            if why is not None:
+                changed.refused[row.id] = why
+            else:
+                changed.tasks.append(row)
+        _renew(changed.tasks, now)
+    return changed
 
 
-def cancel(ids: Sequence[int], now: datetime) -> list[Task]:
-    """Cancel those of the tasks that wait or run, as `tasks.cancel` does. Returns them as they were before."""
+def cancel(ids: Collection[int], now: datetime, forbid: Refusal = allow) -> Changed:
+    """Cancel those of the tasks that wait or run, as `tasks.cancel` does."""
     with transaction():
-        rows = list(locked(Task.select().where(Task.id.in_(list(ids)), Task.state.in_(OPEN)).order_by(Task.id)))
-        waiting = [row for row in rows if row.state == "waiting"]
-        Task.update(cancel_requested=True).where(Task.id.in_([row.id for row in rows])).execute()
+        rows, changed = _locked(ids, forbid)
+        for row in rows:
+            if row.state in OPEN:
+                changed.tasks.append(row)
+            else:
+                changed.refused[row.id] = Refused(f"task {row.id} is {row.state} already", code="task-ended")
+        waiting = [row for row in changed.tasks if row.state == "waiting"]
+        Task.update(cancel_requested=True).where(Task.id.in_([row.id for row in changed.tasks])).execute()
         ended = {"state": "cancelled", "ended_at": now, "retry_at": None}
         Task.update(**ended).where(Task.id.in_([row.id for row in waiting])).execute()
         Outbox.delete().where(Outbox.job_id.in_([_job(row) for row in waiting])).execute()
-    return rows
+        for row in waiting:
+            row.state = "cancelled"
+    return changed
 
 
-def _may_run_again(rows: Sequence[Task]) -> list[Task]:
-    """Those whose videos are there, beside which no other task is open, and none is newer and done."""
-    other = Task.alias()
-    same = (other.video == Task.video, other.kind == Task.kind, other.template == Task.template, other.id != Task.id)
-    newer = (other.state == "done") & (other.id > Task.id)
-    beside = fn.EXISTS(other.select(other.id).where(*same, other.state.in_(OPEN) | newer))
-    deleted = fn.EXISTS(Video.select(Video.id).where(Video.id == Task.video, Video.deleted_at.is_null(False)))
-    asked = Task.select(Task.id).where(Task.id.in_([row.id for row in rows]))
-    free = {row.id for row in asked.where(~beside, ~deleted)}
-    return [row for row in rows if row.id in free and not (others_of(row) and gone_other(row))]
+def _locked(ids: Collection[int], forbid: Refusal) -> tuple[list[Task], Changed]:
+    """These tasks with their videos, in ascending order, both locked. Refused are those that do not exist or are forbidden."""
+    rows = list(locked(Task.select().where(Task.id.in_(list(ids))).order_by(Task.id)))
+    # the lock that videos.order takes
+    columns = (Video.id, Video.owner, Video.deleted_at)
+    asked = Video.select(*columns).where(Video.id.in_(list({row.video_id for row in rows}))).order_by(Video.id)
+    videos = {video.id: video for video in locked(asked)}
+    changed = Changed(refused={number: NotFound(f"task {number}") for number in ids})
+    for row in rows:
+        if row.video_id is not None:
+            row.video = videos[row.video_id]
+        del changed.refused[row.id]
+        if why := forbid(row):
+            changed.refused[row.id] = why
+    return [row for row in rows if row.id not in changed.refused], changed
 
 
-def _newest_of_each(rows: Sequence[Task]) -> list[Task]:
-    newest = {(row.video_id or -row.id, row.kind, row.template): row for row in rows}  # in ascending order
-    return list(newest.values())
+def _beside(rows: Iterable[Task]) -> dict[tuple[int, str, str], list[Task]]:
+    """The open and the done tasks of the same videos, by `_same`."""
+    asked = Task.select(Task.id, Task.video, Task.kind, Task.template, Task.state)
+    videos = list({row.video_id for row in rows})
+    found: dict[tuple[int, str, str], list[Task]] = {}
+    for task in asked.where(Task.video.in_(videos), Task.state.in_((*OPEN, "done"))):
+        found.setdefault(_same(task), []).append(task)
+    return found
 
 
-def _job(row: Task) -> str:
-    return job_id(row.kind, row.id, row.generation)
+def _gone_videos(rows: Iterable[Task]) -> set[int]:
+    """The deleted ones of the videos that these tasks read beside their own."""
+    named = {number for row in rows for number in others_of(row).values()}
+    present = Video.select(Video.id).where(Video.id.in_(list(named)), Video.deleted_at.is_null())
+    return named - {video.id for video in present} if named else set()
 
 
-def _outbox(row: Task, now: datetime) -> dict[str, object]:
-    generation = row.generation + 1
+def _refused_state(task: Task) -> PodJobsError | None:
+    if task.state in OPEN:
+        return Refused(f"task {task.id} is {task.state}; cancel it first", code="task-open")
+    if task.state == "done":
+        return Refused(f"task {task.id} is done; order a new one for its video instead", code="task-done")
+    if task.video is not None and task.video.deleted_at is not None:
+        return Refused(f"the video of task {task.id} is deleted")
+    return None
+
+
+def _refused_beside(
+    task: Task, beside: dict[tuple[int, str, str], list[Task]], last: dict[tuple[int, str, str], int]
+) -> PodJobsError | None:
+    """Another task of the same kind and template is under way, or a newer one is done or runs again by the same order."""
+    others = beside.get(_same(task), [])
+    newer = last[_same(task)] > task.id or any(one.state == "done" and one.id > task.id for one in others)
+    if newer or any(one.state in OPEN for one in others):
+        reason = (
+            f"another {task.kind} of video {task.video_id} is open, or newer than task {task.id} and done or asked for"
+        )
+        return Refused(reason, code="task-beside")
+    return None
+
+
+def _refused_other(task: Task, gone: set[int]) -> PodJobsError | None:
+    for name, number in others_of(task).items():
+        if number in gone:
+            return Refused(f"task {task.id} reads as {name} a video that is deleted", code="task-other-gone")
+    return None
+
+
+def _renew(rows: list[Task], now: datetime) -> None:
+    if not rows:
+        return
+    Outbox.delete().where(Outbox.job_id.in_([_job(row) for row in rows])).execute()
+    fresh = {"state": "waiting", "queued_at": now, "cancel_requested": False, "error_facts": {}}
+    fresh |= dict.fromkeys(("ended_at", "retry_at", "error_code", "error_reason"))
+    fresh |= dict.fromkeys(("deaths", "losses", "failures"), 0)
+    Task.update(generation=Task.generation + 1, **fresh).where(Task.id.in_([row.id for row in rows])).execute()
+    for row in rows:
+        row.generation += 1
+        for name, value in fresh.items():
+            setattr(row, name, value)
+    Outbox.insert_many([_outbox(row, now) for row in rows]).execute()
+
+
+def _same(task: Task) -> tuple[int, str, str]:
+    """Equal for tasks of the same video, kind and template; a task of no video has no other beside it."""
+    return task.video_id or -task.id, task.kind, task.template
+
+
+def _job(task: Task) -> str:
+    return job_id(task.kind, task.id, task.generation)
+
+
+def _outbox(task: Task, now: datetime) -> dict[str, object]:
     return {
-        "job_id": job_id(row.kind, row.id, generation),
-        "kind": row.kind,
-        "payload": {"task": row.id, "generation": generation},
+        "job_id": _job(task),
+        "kind": task.kind,
+        "payload": {"task": task.id, "generation": task.generation},
         "at_front": False,
-        "makes_way": row.purpose == Purpose.OFFER,
+        "makes_way": task.purpose == Purpose.OFFER,  # nobody waits to watch it
         "created_at": now,
     }

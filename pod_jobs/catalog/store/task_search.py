@@ -15,7 +15,8 @@ COUNTED = 10_000  # a list says "more than" from here on
 @dataclass(frozen=True)
 class TaskFilter:
     """What a task must be; "" and None leave it open. `since` and `until` are about when it was ordered. `group` is the
-    fingerprint of its failure, `text` is part of a title, or the id of a task."""
+    fingerprint of its failure, `text` is part of a title, or the id of a task. `owner` is a name; `owner_id` leaves
+    only what this person may see."""
 
     state: str = ""
     kind: str = ""
@@ -27,6 +28,7 @@ class TaskFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    owner_id: int | None = None
 
 
 def page(wanted: TaskFilter, limit: int, before: int | None = None) -> list[Task]:
@@ -43,10 +45,12 @@ def count(wanted: TaskFilter, most: int | None = None) -> int:
     return int((query.limit(most) if most else query).count())
 
 
-def ids(wanted: TaskFilter, after: int, limit: int) -> list[int]:
-    """The ids of the next matching tasks, in ascending order."""
-    rows = _matching(wanted, Task.id).where(Task.id > after).order_by(Task.id).limit(limit)
-    return [row.id for row in rows]
+def ids(wanted: TaskFilter, limit: int, before: int | None = None) -> list[int]:
+    """The ids of matching tasks, newest first; `before` is the id to go on from."""
+    query = _matching(wanted, Task.id)
+    if before is not None:
+        query = query.where(Task.id < before)
+    return [row.id for row in query.order_by(Task.id.desc()).limit(limit)]
 
 
 def latest_attempts(tasks: Sequence[Task]) -> dict[int, Attempt]:
@@ -69,6 +73,8 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
     for column, value in exact.items():
         if value:
             query = query.where(column == value)
+    if wanted.owner_id is not None:
+        query = query.where(Video.owner == wanted.owner_id)
     if wanted.host:
         query = query.where(Task.id.in_(Attempt.select(Attempt.task).where(Attempt.host == wanted.host)))
     if wanted.since is not None:

@@ -47,35 +47,6 @@ def order(video: Video | None, new: NewTask, author: User | None, now: datetime)
     return task
 
 
-def order_again(task_id: int, now: datetime) -> Task:
-    """A new generation of a task that failed or was cancelled, asked for by a person. Errors: NotFound, Refused."""
-    with transaction():
-        task = get_locked(task_id)
-        if task.state in OPEN:
-            raise Refused(f"task {task_id} is {task.state}; cancel it first")
-        if task.state == "done":
-            raise Refused(f"task {task_id} is done; order a new one for its video instead")
-        locked(Video.select().where(Video.id == task.video_id)).get_or_none()  # the lock that videos.order takes
-        _refuse_beside_others(task)
-        if _is_deleted(task):
-            raise Refused(f"the video of task {task_id} is deleted")
-        if name := gone_other(task):
-            raise Refused(f"task {task_id} reads as {name} a video that is deleted")
-        task.deaths = task.losses = task.failures = 0
-        task.cancel_requested = False
-        renew(task, now)
-    return task
-
-
-def _refuse_beside_others(task: Task) -> None:
-    """Refuse when another task of the same kind and template is under way, or when a newer one is done: an old order must not
-    replace its result."""
-    same = (Task.video == task.video_id, Task.kind == task.kind, Task.template == task.template, Task.id != task.id)
-    newer = (Task.state == "done") & (Task.id > task.id)
-    if task.video_id is not None and Task.select().where(*same, Task.state.in_(OPEN) | newer).exists():
-        raise Refused(f"another {task.kind} of video {task.video_id} is open, or newer than task {task.id} and done")
-
-
 def renew(task: Task, now: datetime, *, at_front: bool = False) -> None:
     """Give `task` a new generation and put it into the outbox. Call inside a transaction."""
     Outbox.delete().where(Outbox.job_id == job_id(task.kind, task.id, task.generation)).execute()

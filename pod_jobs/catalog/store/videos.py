@@ -69,10 +69,15 @@ def get(video_id: int, user: User | None = None) -> Video:
 def get_to_change(video_id: int, user: User) -> Video:
     """The video, if `user` may change it. Errors: NotFound for a video that `user` may not see; Forbidden."""
     video = get(video_id, user)
+    check_may_change(user, video)
+    return video
+
+
+def check_may_change(user: User, video: Video) -> None:
+    """Errors: Forbidden. A video that `user` may not even see is the caller's to refuse, by NotFound."""
     is_own = video.owner_id == user.id and may(user.role, "change-videos")
     if not (is_own or may(user.role, "change-all-videos")):
-        raise Forbidden(f"video {video_id} is not this person's to change")
-    return video
+        raise Forbidden(f"video {video.id} is not this person's to change")
 
 
 def may_see(user: User, video: Video) -> bool:

@@ -1,5 +1,6 @@
 """Shared by the views of the API: strict reading of requests, and answers with an ETag, which make polling cheap."""
 
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flask import Response, jsonify, request
@@ -47,6 +48,17 @@ def field(document: dict[str, Any], name: str, kind: type[T]) -> T:
     value = document.get(name)
     if not isinstance(value, kind) or (kind is int and not is_count(value)):
         raise Malformed(f"{name}: {kind.__name__} is needed")
+    return value
+
+
+def instant(document: dict[str, Any], name: str) -> datetime:
+    """A required field in ISO 8601 with its offset from UTC, such as Z. Errors: Malformed."""
+    try:
+        value = datetime.fromisoformat(field(document, name, str)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Malformed(f"{name}: {error}") from error
+    if datetime.fromisoformat(document[name]).tzinfo is None:
+        raise Malformed(f"{name}: an offset from UTC is needed, such as Z")
     return value
 
 

@@ -1,22 +1,28 @@
 """/tasks: list, show, cancel, run again."""
 
+from typing import Any
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import tasks
+from pod_jobs.catalog.store.task_search import TaskFilter
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.web import run_logs
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
-from pod_jobs.web.intake import bulk, orders
+from pod_jobs.web.intake import many_orders, orders
+from pod_jobs.web.intake.many_orders import Chosen
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_tasks", __name__)
 
 MOST_AT_ONCE = 1000
+TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text")
+INSTANTS = ("since", "until")
 
 
 @blueprint.get("/tasks")
@@ -38,13 +44,12 @@ def list_tasks() -> ResponseReturnValue:
 @blueprint.post("/tasks/requeue")
 @access.needs("change-videos")
 def requeue_many() -> ResponseReturnValue:
-    """{"tasks": [ids, at most 1000]}. Each is ordered for itself; the answer says which were, and why the others were refused."""
-    wanted = answers.field(answers.body(), "tasks", list)
-    if not 1 <= len(wanted) <= MOST_AT_ONCE or not all(answers.is_count(one) for one in wanted):
-        raise Malformed(f"tasks: 1 to {MOST_AT_ONCE} ids are needed")
-    outcome = bulk.run_again(require_user(), wanted)
+    """{"tasks": [ids]} or {"filter": {…}}, and "before", an id below which the tasks lie. One call orders at most 1000, the
+    newest first; "next" is the value of "before" for the rest. A refusal stops nothing else, and the answer says why."""
+    user, (chosen, count) = require_user(), _chosen(answers.body())
+    outcome = many_orders.run_again(user, chosen, MOST_AT_ONCE)
     refused = [{"task": task_id, **problems.document_of(error)} for task_id, error in sorted(outcome.refused.items())]
-    return {"done": outcome.done, "refused": refused}, 200
+    return {"matching": count, "done": outcome.done, "refused": refused, "next": outcome.next}, 200
 
 
 @blueprint.get("/tasks/<int:task_id>")
@@ -63,7 +68,7 @@ def cancel(task_id: int) -> ResponseReturnValue:
 @blueprint.post("/tasks/<int:task_id>/requeue")
 @access.needs("change-videos")
 def requeue(task_id: int) -> ResponseReturnValue:
-    return documents.task(site().redis, link_base(), orders.run_again(require_user(), task_id)), 202
+    return documents.task(site().redis, link_base(), many_orders.run_one_again(require_user(), task_id)), 202
 
 
 @blueprint.get("/tasks/<int:task_id>/log")
@@ -88,3 +93,32 @@ def ask_for_help(task_id: int) -> ResponseReturnValue:
 def help_given(task_id: int) -> ResponseReturnValue:
     orders.help_given(require_user(), task_id)
     return "", 204
+
+
+def _chosen(document: dict[str, Any]) -> tuple[Chosen, int]:
+    """The tasks that a bulk order is for, and how many they are. Errors: Malformed."""
+    before = document.get("before")
+    if before is not None and not answers.is_count(before):
+        raise Malformed("before: an id is needed")
+    if ("tasks" in document) == ("filter" in document):
+        raise Malformed("tasks, a list of ids, or filter, an object, is needed")
+    if "filter" in document:
+        chosen = Chosen(wanted=_filter(answers.field(document, "filter", dict)), before=before).seen_by(require_user())
+        return chosen, chosen.count()
+    ids = answers.field(document, "tasks", list)
+    if not 1 <= len(ids) <= MOST_AT_ONCE or not all(answers.is_count(one) for one in ids):
+        raise Malformed(f"tasks: 1 to {MOST_AT_ONCE} ids are needed")
+    return Chosen(ids=set(ids), before=before), len(set(ids))
+
+
+def _filter(given: dict[str, Any]) -> TaskFilter:
+    """A filter must say something: one that was meant to and is empty by mistake would order every task. Errors: Malformed."""
+    if unknown := sorted(given.keys() - {*TEXTS, *INSTANTS}):
+        raise Malformed(f"filter: {unknown[0]!r} is none of {', '.join((*TEXTS, *INSTANTS))}")
+    texts: Any = {name: answers.field(given, name, str) for name in TEXTS if name in given}
+    if not any((*texts.values(), *(name in given for name in INSTANTS))):
+        raise Malformed("filter: it chooses every task; name at least one field")
+    if texts.get("state", TASK_STATES[0]) not in TASK_STATES:
+        raise Malformed(f"filter: state: {texts['state']!r} is none of {', '.join(TASK_STATES)}")
+    since, until = (answers.instant(given, name) if name in given else None for name in INSTANTS)
+    return TaskFilter(**texts, since=since, until=until)

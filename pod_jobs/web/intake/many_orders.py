@@ -1,77 +1,165 @@
-"""Orders for all tasks that match a filter. The janitor hands the jobs to RQ."""
+"""Orders for many tasks, which a filter or their ids choose: one slice after the other, the newest tasks first.
 
-from collections.abc import Callable, Sequence
+Each slice is one transaction with its line in the audit, so that a process that dies leaves whole slices behind, and the same
+order again does the rest. What is refused says why and stops nothing else.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
 from redis.exceptions import RedisError
 
+from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User
-from pod_jobs.catalog.store import many_tasks, task_search, users
+from pod_jobs.catalog.permissions import may
+from pod_jobs.catalog.store import many_tasks, task_search, tasks, users, videos
+from pod_jobs.catalog.store.many_tasks import Changed
 from pod_jobs.catalog.store.task_search import TaskFilter
-from pod_jobs.catalog.store.tasks import job_id
-from pod_jobs.errors import Refused
+from pod_jobs.errors import Forbidden, NotFound, PodJobsError, Refused
 from pod_jobs.jobs import queue
+from pod_jobs.web.intake import orders, quotas
 from pod_jobs.web.site import now, site
+
+AT_ONCE = 50  # jobs that RQ gets right after the commit; more of them the janitor enqueues
+
+Change = Callable[[User, Sequence[int]], Changed]
 
 
 @dataclass(frozen=True)
-class Result:
-    """How many tasks were changed, and how many stayed as they were because their state or another task forbids it."""
+class Chosen:
+    """The tasks of an order: `ids`, or without them those that match `wanted`. `before` is the id below which they lie."""
 
-    done: int
-    skipped: int
+    ids: Collection[int] | None = None
+    wanted: TaskFilter = TaskFilter()
+    before: int | None = None
+
+    def seen_by(self, user: User) -> "Chosen":
+        """Without what `user` may not see."""
+        everybodys = may(user.role, "see-all-videos")
+        return self if everybodys else replace(self, wanted=replace(self.wanted, owner_id=user.id))
+
+    def count(self) -> int:
+        return task_search.count(self.wanted) if self.ids is None else len(self.ids)
+
+    def next(self, limit: int) -> list[int]:
+        """The first ids, descending."""
+        if self.ids is None:
+            return task_search.ids(self.wanted, limit, self.before)
+        return sorted({one for one in self.ids if self.before is None or one < self.before}, reverse=True)[:limit]
 
 
-def requeue(user: User, wanted: TaskFilter, counted: int) -> Result:
-    """Run all matching tasks again that failed or were cancelled. Errors: Refused when no longer `counted` tasks match."""
-    result = _each_slice(wanted, counted, many_tasks.order_again, _forget_failures)
-    users.note(user.name, "requeue", "tasks", now(), f"{result.done} of {counted}: {wanted}")
-    return result
+@dataclass
+class Outcome:
+    """Ids of the tasks that were changed, in ascending order, and why the others stayed as they were."""
+
+    done: list[int] = field(default_factory=list)
+    refused: dict[int, PodJobsError] = field(default_factory=dict)
+    next: int | None = None  # `before` of the tasks that are left, when there may be any
 
 
-def stop(user: User, wanted: TaskFilter, counted: int) -> Result:
-    """Cancel all matching tasks that wait or run. Errors: Refused when no longer `counted` tasks match."""
-    result = _each_slice(wanted, counted, many_tasks.cancel, _tell_to_end)
-    users.note(user.name, "cancel", "tasks", now(), f"{result.done} of {counted}: {wanted}")
-    return result
+def run_again(user: User, chosen: Chosen, most: int | None = None) -> Outcome:
+    """Give a new generation to the chosen tasks that failed or were cancelled, at most `most` of them."""
+    return _each_slice(user, chosen.seen_by(user), most, _run_again)
 
 
-def _each_slice(
-    wanted: TaskFilter,
-    counted: int,
-    change: Callable[[Sequence[int], datetime], list[Task]],
-    tell: Callable[[Sequence[Task]], None],
-) -> Result:
-    if (present := task_search.count(wanted)) != counted:
+def run_one_again(user: User, task_id: int) -> Task:
+    """`run_again` for one task. Errors: NotFound; Forbidden; Refused."""
+    for error in run_again(user, Chosen(ids=[task_id])).refused.values():
+        raise error
+    return tasks.get(task_id)
+
+
+def stop(user: User, chosen: Chosen, most: int | None = None) -> Outcome:
+    """Cancel the chosen tasks that wait or run, at most `most` of them."""
+    return _each_slice(user, chosen.seen_by(user), most, _stop)
+
+
+def check_count(chosen: Chosen, counted: int) -> None:
+    """Errors: Refused when no longer `counted` tasks are chosen."""
+    if (present := chosen.count()) != counted:
         raise Refused(f"{counted} tasks matched, and now {present} do")
-    done = seen = last = 0
-    while seen < counted and (ids := task_search.ids(wanted, last, min(many_tasks.SLICE, counted - seen))):
-        changed = change(ids, now())
-        with suppress(RedisError):  # the catalog's rows say the same
-            tell(changed)
-        done, seen, last = done + len(changed), seen + len(ids), ids[-1]
-    return Result(done, seen - done)
 
 
-def _forget_failures(changed: Sequence[Task]) -> None:
-    for name, jobs in _by_queue(changed).items():
-        queue.forget_failures(site().redis, name, jobs)
+def _each_slice(user: User, chosen: Chosen, most: int | None, change: Change) -> Outcome:
+    outcome, left = Outcome(), most
+    while left is None or left > 0:
+        size = many_tasks.SLICE if left is None else min(many_tasks.SLICE, left)
+        ids = chosen.next(size)
+        if ids:
+            changed = change(user, ids)
+            outcome.done += [task.id for task in changed.tasks]
+            outcome.refused |= changed.refused
+            chosen, left = replace(chosen, before=ids[-1]), None if left is None else left - len(ids)
+        outcome.next = chosen.before if len(ids) == size else None
+        if outcome.next is None:
+            break
+    outcome.done.sort()
+    return outcome
 
 
-def _tell_to_end(changed: Sequence[Task]) -> None:
-    for task in changed:
-        if task.state == "waiting":
-            queue.remove(site().redis, job_id(task.kind, task.id, task.generation))
-        else:
-            queue.request_cancel(site().redis, task.id, task.generation)
+def _run_again(user: User, ids: Sequence[int]) -> Changed:
+    with transaction():
+        users.lock(user)
+        room = quotas.Room(site().settings, user)
+        changed = many_tasks.order_again(ids, now(), _forbid(user), room.refuse)
+        _note(user, "requeue", changed.tasks)
+    with suppress(RedisError):  # a failure that stays in RQ is replaced all the same; the janitor purges it
+        for name, jobs in _replaced_jobs(changed.tasks).items():
+            queue.forget_failures(site().redis, name, jobs)
+    if len(changed.tasks) <= AT_ONCE:
+        orders.dispatch(*changed.tasks)
+    return changed
 
 
-def _by_queue(tasks: Sequence[Task]) -> dict[str, list[str]]:
-    """Queue -> the ids of the tasks' jobs."""
+def _stop(user: User, ids: Sequence[int]) -> Changed:
+    with transaction():
+        changed = many_tasks.cancel(ids, now(), _forbid(user))
+        _note(user, "cancel", changed.tasks)
+    orders.tell_to_end(*changed.tasks)
+    return changed
+
+
+def _forbid(user: User) -> many_tasks.Refusal:
+    """What `orders.task_to_change` raises for a task."""
+
+    def refuse(task: Task) -> PodJobsError | None:
+        try:
+            if task.video is None:
+                if not may(user.role, "see-system-tasks"):
+                    return NotFound(f"task {task.id}")
+                orders.check_may_steer(user, task.id)
+            elif task.video.deleted_at is not None or not videos.may_see(user, task.video):
+                return NotFound(f"task {task.id}")
+            else:
+                videos.check_may_change(user, task.video)
+        except (Forbidden, NotFound) as error:
+            return error
+        return None
+
+    return refuse
+
+
+def _note(user: User, action: str, changed: Sequence[Task]) -> None:
+    if changed:
+        ids = " ".join(_spans([task.id for task in changed]))
+        users.note(user.name, action, f"{len(changed)} tasks", now(), ids)
+
+
+def _spans(ids: Sequence[int]) -> Iterator[str]:
+    """Ascending ids for people: t4 t7-t90."""
+    start = 0
+    for place, number in enumerate(ids):
+        if place + 1 == len(ids) or ids[place + 1] != number + 1:
+            yield f"t{number}" if ids[start] == number else f"t{ids[start]}-t{number}"
+            start = place + 1
+
+
+def _replaced_jobs(renewed: Sequence[Task]) -> dict[str, list[str]]:
+    """Queue -> the jobs of the generations before these."""
     found: dict[str, list[str]] = {}
-    for task in tasks:
+    for task in renewed:
         if task.kind in site().job_types:
-            found.setdefault(site().job_types[task.kind].queue, []).append(job_id(task.kind, task.id, task.generation))
+            name = site().job_types[task.kind].queue
+            found.setdefault(name, []).append(tasks.job_id(task.kind, task.id, task.generation - 1))
     return found

@@ -6,11 +6,10 @@ get it, and the janitor enqueues it later.
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task, Upload, User, Video
@@ -119,24 +118,13 @@ def _recording(video: Video) -> Recording:
     return Recording(video.is_video, video.facts.get("duration_s"))
 
 
-def run_again(user: User, task_id: int) -> Task:
-    """Order a new generation of a task that failed or was cancelled. Errors: NotFound; Forbidden; Refused for another task."""
-    task = task_to_change(user, task_id)
-    before = tasks.job_id(task.kind, task.id, task.generation)
-    with quotas.one_more_order(site().settings, user):
-        task = tasks.order_again(task_id, now())
-    _if_redis_is_there(lambda: queue.forget_failure(site().redis, before))
-    _ordered(user, "requeue", task)
-    return task
-
-
 def cancel(user: User, task_id: int) -> Task:
     """Cancel a task: remove its job if it waits, end its run soon if it runs. Errors: NotFound; Forbidden; Refused when it has
     ended."""
     task_to_change(user, task_id)
     task = tasks.cancel(task_id, now())
     users.note(user.name, "cancel", f"task {task_id}", now())
-    _tell_to_end(site().redis, task)
+    tell_to_end(task)
     return task
 
 
@@ -168,8 +156,7 @@ def delete_video(user: User, video_id: int) -> None:
     """Delete a video and cancel its open tasks. The janitor removes the files. Errors: NotFound; Forbidden."""
     still_open = videos.delete(video_id, user, now())
     users.note(user.name, "delete", f"video {video_id}", now())
-    for task in still_open:
-        _tell_to_end(site().redis, tasks.get(task.id))
+    tell_to_end(*(tasks.get(task.id) for task in still_open))
 
 
 def task_seen_by(user: User, task_id: int) -> Task:
@@ -187,43 +174,31 @@ def task_to_change(user: User, task_id: int) -> Task:
     task = task_seen_by(user, task_id)
     if task.video_id is not None:
         videos.get_to_change(task.video_id, user)
-    elif not may(user.role, "steer-system-tasks"):
-        raise Forbidden(f"task {task_id} is not this person's to steer")
+    else:
+        check_may_steer(user, task_id)
     return task
 
 
-def dispatch(task: Task) -> None:
-    """Enqueue the job of the task's outbox row. Does nothing while Redis is away, nor for a job that makes way: those the
-    janitor enqueues, one at a time."""
-    job_id = tasks.job_id(task.kind, task.id, task.generation)
-    try:
-        row = outbox.of_job(job_id)
-        if row is None or row.makes_way or row.kind not in site().job_types:
+def check_may_steer(user: User, task_id: int) -> None:
+    """Errors: Forbidden, when `user` may not cancel and repeat tasks of no video."""
+    if not may(user.role, "steer-system-tasks"):
+        raise Forbidden(f"task {task_id} is not this person's to steer")
+
+
+def dispatch(*ordered: Task) -> None:
+    """Enqueue the jobs of the tasks' outbox rows. Leaves to the janitor all of them while Redis is away, and jobs that make way,
+    which it enqueues one at a time."""
+    for task in ordered:
+        job_id = tasks.job_id(task.kind, task.id, task.generation)
+        try:
+            row = outbox.of_job(job_id)
+            if row is None or row.makes_way or row.kind not in site().job_types:
+                continue
+            queue.enqueue(site().redis, site().job_types[row.kind], job_id, row.payload, at_front=row.at_front)
+        except ServiceUnavailable as error:
+            log.warning("%s, and what was ordered with it, waits for the janitor: %s", job_id, error.reason)
             return
-        queue.enqueue(site().redis, site().job_types[row.kind], job_id, row.payload, at_front=row.at_front)
-    except ServiceUnavailable as error:
-        log.warning("%s waits for the janitor: %s", job_id, error.reason)
-        return
-    outbox.sent(job_id)
-
-
-def dispatch_all(ordered: Sequence[Task], replaced: Sequence[str]) -> None:
-    """Enqueue the jobs of many tasks that run again, and forget the failures of `replaced`, their earlier jobs. While Redis is
-    away, the janitor does it."""
-    known = [task for task in ordered if task.kind in site().job_types]
-    sent = []
-    try:
-        for old in replaced:
-            queue.forget_failure(site().redis, old)
-        for task in known:
-            job_id = tasks.job_id(task.kind, task.id, task.generation)
-            if (row := outbox.of_job(job_id)) and not row.makes_way:
-                job_type = site().job_types[row.kind]
-                queue.enqueue(site().redis, job_type, job_id, row.payload, at_front=row.at_front)
-                sent.append(job_id)
-    except (RedisError, ServiceUnavailable) as error:
-        log.warning("%s tasks wait for the janitor: %s", len(ordered) - len(sent), error)
-    outbox.all_sent(sent)
+        outbox.sent(job_id)
 
 
 def _at_upload(options: dict[str, Any]) -> list[NewTask]:
@@ -237,18 +212,14 @@ def _ordered(user: User, action: str, task: Task) -> None:
     dispatch(task)
 
 
-def _tell_to_end(redis: Redis, task: Task) -> None:
-    def tell() -> None:
-        if task.state == "running":
-            queue.request_cancel(redis, task.id, task.generation)
-        else:
-            queue.remove(redis, tasks.job_id(task.kind, task.id, task.generation))
-
-    _if_redis_is_there(tell)
-
-
-def _if_redis_is_there(act: Callable[[], None]) -> None:
+def tell_to_end(*cancelled: Task) -> None:
+    """Take the jobs of cancelled tasks out of RQ, and let running ones end soon. While Redis is away, the janitor does it."""
+    redis = site().redis
     try:
-        act()
+        for task in cancelled:
+            if task.state == "running":
+                queue.request_cancel(redis, task.id, task.generation)
+            else:
+                queue.remove(redis, tasks.job_id(task.kind, task.id, task.generation))
     except RedisError as error:
         log.warning("left to the janitor: %s", error)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import Upload, User
+from pod_jobs.catalog.models import Task, Upload, User
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import tasks, uploads, users
 from pod_jobs.errors import Refused
@@ -62,11 +62,32 @@ def _check_unfinished(settings: Settings, unfinished: Sequence[Upload], size_byt
         raise Refused(reason, code="room-limit", limit=received_files.in_words(share_bytes))
 
 
+class Room:
+    """How many more tasks of `user` may wait, for an order of many. Make it in the transaction that inserts the rows."""
+
+    def __init__(self, settings: Settings, user: User) -> None:
+        limited = settings.limits.waiting and not may(user.role, "exceed-limits")
+        self._most = settings.limits.waiting if limited else None
+        self._user = user
+        self._waiting = tasks.count_waiting(user) if limited else 0
+
+    def refuse(self, task: Task) -> Refused | None:
+        """Why `task` cannot wait too; None = it may, and is counted."""
+        if self._most is not None and self._waiting >= self._most:
+            return _enough_wait(self._most, self._waiting)
+        self._waiting += task.author_id == self._user.id
+        return None
+
+
 def check_waiting(settings: Settings, user: User) -> None:
     """Errors: Refused when too many tasks that `user` ordered wait already."""
     most = settings.limits.waiting
     if most and not may(user.role, "exceed-limits") and (count := tasks.count_waiting(user)) >= most:
-        raise Refused(f"limits.waiting is {most}", code="waiting-limit", count=str(count))
+        raise _enough_wait(most, count)
+
+
+def _enough_wait(most: int, count: int) -> Refused:
+    return Refused(f"limits.waiting is {most}", code="waiting-limit", count=str(count))
 
 
 def _missing_bytes(settings: Settings, upload: Upload) -> int:

@@ -8,7 +8,7 @@ from playhouse.migrations import Runner as Migrations
 
 from pod_jobs.catalog.database import MIGRATIONS
 from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User
-from pod_jobs.catalog.store import error_groups, tasks, videos
+from pod_jobs.catalog.store import error_groups, many_tasks, tasks, videos
 from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import Malformed, NotFound
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
@@ -62,7 +62,7 @@ def test_a_failure_that_was_made_good_leaves_its_group_but_not_the_trend(task: T
     assert mark
     day = timedelta(days=1)
     assert error_groups.trends([mark], [NOW - day, NOW, NOW + day]) == {mark: [0, 1]}
-    tasks.order_again(task.id, later(20))
+    many_tasks.order_again([task.id], later(20))
     assert error_groups.list_open(NOW) == [] and error_groups.get_open(mark) is None
     assert error_groups.trends([mark], [NOW - day, NOW, NOW + day]) == {mark: [0, 1]}
     assert error_groups.trends([], [NOW, NOW + day]) == {}
@@ -121,7 +121,7 @@ def test_old_failures_get_their_groups(task: Task, lecturer: User, catalog: Data
     fail(task)
     again = new_task(lecturer)
     fail(again, error_code="encode-failed", reason="at 7 s")
-    tasks.order_again(again.id, later(20))
+    many_tasks.order_again([again.id], later(20))
     wanted = {one.id: one.error_group for one in Attempt.select()}
     assert len(set(wanted.values())) == 2
     before = {row.fingerprint: (row.kind, row.code, row.form, row.first_at) for row in ErrorGroup.select()}

@@ -17,10 +17,10 @@ def fail(task: Task) -> None:
 def test_a_failed_task_is_found_counted_and_run_again(task: Task, lecturer: User) -> None:
     fail(task)
     wanted = TaskFilter(state="error", host="host", owner="léa", error="encode-killed", text="té 🎓")
-    assert task_search.ids(wanted, 0, 10) == [task.id]
+    assert task_search.ids(wanted, 10) == [task.id]
     assert [found.video.owner.name for found in task_search.page(wanted, 10)] == ["léa"]
     assert overview.last_end() == later(9)
-    assert [task.id for task in many_tasks.order_again([task.id], later(20))] == [task.id]
+    assert [one.id for one in many_tasks.order_again([task.id], later(20)).tasks] == [task.id]
     again = tasks.get(task.id)
     assert (again.state, again.generation, again.queued_at, again.error_facts) == ("waiting", 2, later(20), {})
     assert [row.job_id for row in Outbox.select()] == [f"encode-{task.id}-g2"]
@@ -28,7 +28,7 @@ def test_a_failed_task_is_found_counted_and_run_again(task: Task, lecturer: User
 
 
 def test_many_are_stopped(task: Task) -> None:
-    assert [stopped.state for stopped in many_tasks.cancel([task.id], later(1))] == ["waiting"]
+    assert [stopped.state for stopped in many_tasks.cancel([task.id], later(1)).tasks] == ["cancelled"]
     assert tasks.get(task.id).state == "cancelled" and Outbox.select().count() == 0
 
 

@@ -8,7 +8,8 @@ from peewee import Database
 from playhouse.migrate import SchemaMigrator
 
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User
-from pod_jobs.catalog.store import outbox, reports, tasks, videos
+from pod_jobs.catalog.store import many_tasks, outbox, reports, tasks, videos
+from pod_jobs.catalog.store.many_tasks import Changed
 from pod_jobs.catalog.store.reports import Report
 from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import SENTENCES, Cancelled, Refused, ResultRejected, Superseded
@@ -56,7 +57,7 @@ def test_a_report_that_comes_twice_changes_nothing(task: Task) -> None:
 def test_an_older_generation_is_refused(task: Task) -> None:
     start(task)
     report(task, "error", error_code="encode-failed", reason="x")
-    tasks.order_again(task.id, later(20))
+    many_tasks.order_again([task.id], later(20))
     with pytest.raises(Superseded):
         tasks.start(task.id, 1, WORKER, later(21), LOSSES)
     with pytest.raises(Superseded):
@@ -103,7 +104,8 @@ def test_two_deaths_stop_a_task_and_a_person_may_order_it_again(task: Task) -> N
     stopped = tasks.get(task.id)
     assert (stopped.state, stopped.error_code) == ("error", "worker-died")
     assert [attempt.signal for attempt in tasks.attempts_of(task)] == [9, 9]
-    assert tasks.order_again(task.id, later(30)).deaths == 0
+    assert [one.deaths for one in many_tasks.order_again([task.id], later(30)).tasks] == [0]
+    assert tasks.get(task.id).deaths == 0
 
 
 def test_an_error_that_only_a_newer_worker_knows_is_kept() -> None:
@@ -130,17 +132,20 @@ def test_a_task_that_keeps_losing_its_worker_is_stopped(task: Task) -> None:
     assert (tasks.get(task.id).state, tasks.get(task.id).error_code) == ("error", "worker-died")
 
 
+def refused(changed: Changed) -> dict[int, str]:
+    assert changed.tasks == []
+    return {number: error.code for number, error in changed.refused.items()}
+
+
 def test_an_old_order_does_not_run_beside_or_after_a_newer_one(task: Task, lecturer: User) -> None:
     start(task)
     report(task, "error", error_code="encode-failed")
     newer = videos.order(task.video_id, encode(), lecturer, later(20))
-    with pytest.raises(Refused):
-        tasks.order_again(task.id, later(21))
+    assert refused(many_tasks.order_again([task.id], later(21))) == {task.id: "task-beside"}
     tasks.start(newer.id, 1, WORKER, later(22), LOSSES)
     reports.accept(newer.id, Report(1, "done", 1, WORKER.worker, RESULT), ALLOWED, later(23))
-    for old in (task, newer):
-        with pytest.raises(Refused):
-            tasks.order_again(old.id, later(24))
+    why = refused(many_tasks.order_again([task.id, newer.id, 999], later(24)))
+    assert why == {task.id: "task-beside", newer.id: "task-done", 999: "not-found"}
 
 
 def test_a_lost_worker_counts_only_when_it_happens_again_and_again(task: Task) -> None:

@@ -10,7 +10,7 @@ from playhouse.migrate import SchemaMigrator, migrate
 from pod_jobs import media_folder
 from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.new_task import NewTask
-from pod_jobs.catalog.store import reports, retention, tasks, videos
+from pod_jobs.catalog.store import many_tasks, reports, retention, tasks, videos
 from pod_jobs.catalog.store.reports import Report
 from pod_jobs.catalog.trace_models import ProductionEvent
 from pod_jobs.errors import Refused
@@ -97,7 +97,7 @@ def test_templates_are_open_and_run_again_each_by_itself(encodes: list[Task], le
     with pytest.raises(Refused):
         videos.order(archive.video_id or 0, encode("archive"), lecturer, later(1))
     finish(archive, "", "error", error_code="encode-failed")
-    assert tasks.order_again(archive.id, later(3)).generation == 2  # while the web's is still open
+    assert many_tasks.order_again([archive.id], later(3)).tasks[0].generation == 2  # while the web's is still open
     assert videos.order(web.video_id or 0, encode("audio"), lecturer, later(3)).template == "audio"
 
 

@@ -16,7 +16,7 @@ from pod_jobs.errors import NotFound
 from pod_jobs.jobs import queue
 from pod_jobs.web import run_logs
 from pod_jobs.web.guards import access
-from pod_jobs.web.intake import orders
+from pod_jobs.web.intake import many_orders, orders
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import site
 
@@ -80,7 +80,7 @@ def order(task_id: int) -> ResponseReturnValue:
 
 
 def _requeue(user: User, task_id: int) -> str:
-    orders.run_again(user, task_id)
+    many_orders.run_one_again(user, task_id)
     return gettext("Requeued.")
 
 

@@ -16,17 +16,22 @@ from pod_jobs.catalog.store.task_search import COUNTED, TaskFilter
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.jobs import queue
 from pod_jobs.web.guards import access
+from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import many_orders
+from pod_jobs.web.intake.many_orders import Chosen, Outcome
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("team_tasks", __name__)
 
 ROWS = 50
+EXAMPLES = 5  # tasks named for each reason
 LONGEST = 250  # characters of a field
 TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text")
-Order = Callable[[User, TaskFilter, int], many_orders.Result]
-ORDERS: dict[str, Order] = {"requeue": many_orders.requeue, "stop": many_orders.stop}
+ORDERS: dict[str, Callable[[User, Chosen, int], Outcome]] = {
+    "requeue": many_orders.run_again,
+    "stop": many_orders.stop,
+}
 
 
 @dataclass(frozen=True)
@@ -80,18 +85,26 @@ def order(action: str) -> ResponseReturnValue:
     counted = request.form.get("count", "")
     try:
         number = int(counted) if counted.isdecimal() and counted.isascii() and not asked.faults else -1
-        result = ORDERS[_known(action)](access.require_user(), asked.wanted, number)
+        change, chosen = ORDERS[_known(action)], Chosen(wanted=asked.wanted)
+        many_orders.check_count(chosen, number)
+        outcome = change(access.require_user(), chosen, number)
     except Refused:
         return _confirm(action, asked, changed=True)
-    flash(gettext("Done: %(count)s.", count=result.done))
-    if result.skipped:
-        flash(
-            gettext(
-                "Left as they are, because of their state or of a newer task of the same video: %(count)s.",
-                count=result.skipped,
-            )
-        )
+    flash(gettext("Done: %(count)s.", count=len(outcome.done)))
+    if outcome.refused:
+        flash(gettext("Left as they are: %(count)s.", count=len(outcome.refused)))
+    for words, ids in _by_reason(outcome).items():
+        shown = ", ".join(f"#{number}" for number in ids[:EXAMPLES])
+        flash(f"{words} ({len(ids)}: {shown}{' …' if len(ids) > EXAMPLES else ''})")
     return redirect(url_for("team_tasks.show", **_values(asked)), 303)
+
+
+def _by_reason(outcome: Outcome) -> dict[str, list[int]]:
+    """The reason for people -> the tasks that were refused for it, the most frequent first."""
+    found: dict[str, list[int]] = {}
+    for number, error in sorted(outcome.refused.items()):
+        found.setdefault(translated(error.code, error.facts), []).append(number)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
 def _values(asked: Asked) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from pod_jobs.catalog.store import many_tasks
 from pod_jobs.jobs import queue
+from pod_jobs.web.api import tasks as api_tasks
 from pod_jobs.web.site import EXTENSION
 from tests.integration.web.conftest import Caller, Worker, problem
 
@@ -34,7 +36,7 @@ def test_each_task_is_ordered_for_itself(callers: dict[str, Caller], worker: Wor
     why = {one["task"]: (one["status"], one["code"], one["detail"]) for one in document["refused"]}
     assert {task: told[:2] for task, told in why.items()} == {
         foreign["id"]: (404, "not-found"),
-        waiting["id"]: (409, "refused"),
+        waiting["id"]: (409, "task-open"),
         999: (404, "not-found"),
     }
     assert "cancel it first" in why[waiting["id"]][2]
@@ -60,7 +62,60 @@ def test_what_one_person_may_have_waiting_holds_within_one_call(
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"tasks": []}, {"tasks": ["1"]}, {"tasks": [True]}, {"tasks": [-1]}, {"tasks": [1] * 1001}]
+    "body",
+    [
+        {},
+        {"tasks": []},
+        {"tasks": ["1"]},
+        {"tasks": [True]},
+        {"tasks": [-1]},
+        {"tasks": [1] * 1001},
+        {"tasks": [1], "filter": {"state": "error"}},
+        {"tasks": [1], "before": "7"},
+        {"filter": {}},
+        {"filter": {"state": ""}},
+        {"filter": {"state": "broken"}},
+        {"filter": {"status": "error"}},
+        {"filter": {"state": 3}},
+        {"filter": {"since": "2026-01-02T03:04:05"}},
+        {"filter": {"until": "yesterday"}},
+    ],
 )
-def test_what_is_no_list_of_tasks_is_refused(lea: Caller, body: dict[str, Any]) -> None:
+def test_what_chooses_no_tasks_is_refused(lea: Caller, body: dict[str, Any]) -> None:
     problem(lea("POST", "/api/v1/tasks/requeue", json=body), 400, "malformed")
+
+
+def test_a_filter_orders_in_parts_and_only_what_this_person_may_see(
+    callers: dict[str, Caller], worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lea, ada = callers["léa"], callers["ada"]
+    own = [failed(lea, worker)["id"] for _ in range(3)]
+    foreign, waiting = failed(ada, worker)["id"], lea.upload()["task"]["id"]
+    monkeypatch.setattr(api_tasks, "MOST_AT_ONCE", 2)
+
+    def ask(caller: Caller, **more: Any) -> dict[str, Any]:
+        wanted = {"state": "error", "since": "2026-01-01T00:00:00+02:00"}
+        answer = caller("POST", "/api/v1/tasks/requeue", json={"filter": wanted, **more})
+        assert answer.status_code == 200, answer.text
+        document: dict[str, Any] = answer.get_json()
+        return document
+
+    assert ask(lea) == {"matching": 3, "done": own[1:], "refused": [], "next": own[1]}
+    assert ask(lea, before=own[1]) == {"matching": 1, "done": own[:1], "refused": [], "next": None}
+    assert ask(ada) == {"matching": 1, "done": [foreign], "refused": [], "next": None}
+    answer = ada("POST", "/api/v1/tasks/requeue", json={"filter": {"text": f"#{waiting}"}}).get_json()
+    assert [one["code"] for one in answer["refused"]] == ["task-open"]
+
+
+def test_of_two_failed_orders_for_the_same_the_newer_runs_whatever_the_slice(
+    lea: Caller, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = failed(lea, worker)
+    newer = lea("POST", f"/api/v1/videos/{older['video']}/encode", json={}).get_json()
+    worker.report(worker.start(newer), "error", error_code="encode-killed", reason="x")
+    for size in (1, 500):
+        monkeypatch.setattr(many_tasks, "SLICE", size)
+        answer = lea("POST", "/api/v1/tasks/requeue", json={"tasks": [older["id"], newer["id"]]}).get_json()
+        assert (answer["done"], [one["code"] for one in answer["refused"]]) == ([newer["id"]], ["task-beside"])
+        started = worker.start({**newer, "generation": 2 if size == 1 else 3})
+        worker.report(started, "error", error_code="encode-killed", reason="x")

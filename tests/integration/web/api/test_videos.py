@@ -101,7 +101,7 @@ def test_an_error_is_told_in_words_and_the_task_can_run_again(lea: Caller, worke
     assert again.status_code == 202 and again.get_json()["generation"] == 2
     assert not queue.is_cancel_requested(redis, order["task"], 2)
     assert queue.fetch(redis, f"encode-{order['task']}-g2") is not None
-    problem(lea("POST", f"/api/v1/tasks/{order['task']}/requeue"), 409, "refused")
+    problem(lea("POST", f"/api/v1/tasks/{order['task']}/requeue"), 409, "task-open")
 
 
 def test_cancelling_a_waiting_task_takes_it_out_of_the_queue(lea: Caller, worker: Worker, redis: Redis) -> None:

@@ -128,13 +128,13 @@ def test_a_deleted_video_is_not_shown_again_by_an_older_order(lea: Caller) -> No
     tus = Client(lea)
     path = tus.create(filename="b.mp4", options=json.dumps({"second": camera["id"]}))
     lea("DELETE", f"/api/v1/videos/{camera['id']}")
-    problem(lea("POST", f"/api/v1/tasks/{task['id']}/requeue"), 409, "refused")
+    problem(lea("POST", f"/api/v1/tasks/{task['id']}/requeue"), 409, "task-other-gone")
     tus.send(path, 0, CLIP)
     uploaded = lea("GET", "/api/v1/videos/3").get_json()["task"]
     assert (uploaded["state"], uploaded["error"]["code"]) == ("error", "source-second")
     assert "?" not in uploaded["error"]["sentence"]
     assert uploaded["queue_position"] is None
-    problem(lea("POST", f"/api/v1/tasks/{uploaded['id']}/requeue"), 409, "refused")
+    problem(lea("POST", f"/api/v1/tasks/{uploaded['id']}/requeue"), 409, "task-other-gone")
 
 
 def test_dressings_come_from_the_settings(lea: Caller, home: Path, tokens: dict[str, str]) -> None:

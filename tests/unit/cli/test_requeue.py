@@ -1,0 +1,46 @@
+"""requeue --all-failed goes on until no task is left, and says why some were refused."""
+
+from typing import Any, cast
+
+import pytest
+
+from pod_jobs.cli import tasks
+from pod_jobs.cli.api import Api
+from pod_jobs.cli.base import Fault
+
+
+class Part:
+    """The answers of POST /tasks/requeue, one after the other, and what was asked."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self.answers, self.asked = list(answers), []  # type: ignore[var-annotated]
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append((path, body))
+        return self.answers.pop(0)
+
+
+def refusal(task: int, title: str) -> dict[str, Any]:
+    return {"task": task, "title": title, "detail": f"task {task} …"}
+
+
+def test_all_parts_are_asked_for_and_their_refusals_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = {"filter": {"state": "error"}}
+    part = Part(
+        {"matching": 5, "done": [8, 9], "refused": [refusal(7, "Too many.")], "next": 7},
+        {"matching": 2, "done": [3], "refused": [refusal(2, "Too many.")], "next": None},
+    )
+    with pytest.raises(Fault) as told:
+        tasks._requeue_many(cast(Api, part), wanted)
+    assert part.asked == [("/tasks/requeue", wanted), ("/tasks/requeue", {**wanted, "before": 7})]
+    assert capsys.readouterr().out == "3 tasks run again.\n"
+    assert told.value.sentence == "2 of 5 were refused."
+    assert "2: Too many.\n  t7: task 7 …\n  t2: task 2 …" in str(told.value.reason)
+
+
+def test_each_list_of_ids_is_an_order_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    done = [{"matching": 1, "done": [number], "refused": [], "next": None} for number in (1, 2)]
+    part = Part(*done)
+    tasks._requeue_many(cast(Api, part), {"tasks": [1]}, {"tasks": [2]})
+    assert [body for _, body in part.asked] == [{"tasks": [1]}, {"tasks": [2]}]
+    assert capsys.readouterr().out == "2 tasks run again.\n"
