@@ -20,7 +20,7 @@ Refusal = Callable[[Task], PodJobsError | None]  # why this task must stay as it
 
 @dataclass
 class Changed:
-    """What a slice did: the changed tasks as they are now, in ascending order, and why each of the others stayed as it was."""
+    """What a slice did: the changed tasks in ascending order, with their new state and generation, and why the others stayed."""
 
     tasks: list[Task] = field(default_factory=list)
     refused: dict[int, PodJobsError] = field(default_factory=dict)
@@ -144,9 +144,7 @@ def _renew(rows: list[Task], now: datetime) -> None:
     fresh |= dict.fromkeys(("deaths", "losses", "failures"), 0)
     Task.update(generation=Task.generation + 1, **fresh).where(Task.id.in_([row.id for row in rows])).execute()
     for row in rows:
-        row.generation += 1
-        for name, value in fresh.items():
-            setattr(row, name, value)
+        row.generation, row.state = row.generation + 1, "waiting"
     Outbox.insert_many([_outbox(row, now) for row in rows]).execute()
 
 

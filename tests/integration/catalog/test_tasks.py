@@ -104,7 +104,7 @@ def test_two_deaths_stop_a_task_and_a_person_may_order_it_again(task: Task) -> N
     stopped = tasks.get(task.id)
     assert (stopped.state, stopped.error_code) == ("error", "worker-died")
     assert [attempt.signal for attempt in tasks.attempts_of(task)] == [9, 9]
-    assert [one.deaths for one in many_tasks.order_again([task.id], later(30)).tasks] == [0]
+    assert [one.generation for one in many_tasks.order_again([task.id], later(30)).tasks] == [3]
     assert tasks.get(task.id).deaths == 0
 
 
