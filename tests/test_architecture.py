@@ -58,7 +58,7 @@ FLOORS = {
         "runtime deliver_statements colleagues",
         "report",
         "context",  # what a running job is given
-        "workforce dead_workers snapshot gate",
+        "workforce dead_workers snapshot gate hosts",
         "queue drains",
         "rq_classes",
         "job_type connection speech_plan speech_wish keys forecast",

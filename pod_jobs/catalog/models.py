@@ -202,7 +202,12 @@ class Attempt(Table):
     ffmpeg = CharField(40, default="")  # the version of ffmpeg there; "" = not known, or none is used
 
     class Meta:
-        indexes = ((("task", "number"), True), (("host", "task"), False), (("error_group", "ended_at"), False))
+        indexes = (
+            (("task", "number"), True),
+            (("host", "task"), False),
+            (("error_group", "ended_at"), False),
+            (("ended_at",), False),
+        )
 
 
 class ErrorGroup(Table):

@@ -79,8 +79,12 @@ class Context:
         try:
             queue.write_progress(self.brisk_redis, order.task, {**progress, **who})
             cancelled = queue.is_cancel_requested(self.brisk_redis, order.task, order.generation)
+            interrupted = queue.is_interrupt_requested(self.brisk_redis, order.task, self.worker)
         except RedisError:
             self._next_tick = time.monotonic() + SILENCE_S
             return
         if cancelled:
             raise Cancelled("a person cancelled the task")
+        if interrupted:
+            queue.forget_interrupt(self.redis, order.task)
+            raise Interrupted("a person stopped this worker's job")

@@ -8,6 +8,8 @@ Our own keys:
     pod_jobs:reports                    hash     never          report id -> report that the catalog does not have yet
     pod_jobs:owner                      string   never          identity of the catalog whose jobs these are
     pod_jobs:drains                     string   never          who is to take no job, as JSON (jobs/drains.py)
+    pod_jobs:hosts                      hash     never          queue@host -> what its workers say of it, as JSON (jobs/hosts.py)
+    pod_jobs:interrupt:<task>           string   1 h            the worker that is to give up its run of the task
     pod_jobs:janitor                    string   20 s           host:pid of the leading janitor; /healthz reads it
     pod_jobs:janitor:lock               string   20 s           a random text of the janitor that leads
     pod_jobs:janitor:sightings:<duty>   hash     60 s           what looks wrong -> since when, in seconds of the server's clock
@@ -20,6 +22,7 @@ these keys, except in dead_workers.py, which removes dead workers.
 REPORTS = "pod_jobs:reports"
 OWNER = "pod_jobs:owner"
 DRAINS = "pod_jobs:drains"
+HOSTS = "pod_jobs:hosts"
 JANITOR = "pod_jobs:janitor"
 JANITOR_LOCK = "pod_jobs:janitor:lock"
 
@@ -32,6 +35,10 @@ def progress(task_id: int) -> str:
 
 def cancel(task_id: int) -> str:
     return f"pod_jobs:cancel:{task_id}"
+
+
+def interrupt(task_id: int) -> str:
+    return f"pod_jobs:interrupt:{task_id}"
 
 
 def sightings(duty: str) -> str:

@@ -29,6 +29,7 @@ PROGRESS: dict[str, type] = {  # field -> type; float stands for any number
 }
 PROGRESS_TTL_S = 20  # longer than any pause between two writes; a task without progress has no run at work
 CANCEL_TTL_S = 7 * 86400
+INTERRUPT_TTL_S = 3600
 RESULT_TTL_S = 7 * 86400  # how long a finished job shows in rq-dashboard; the catalog keeps the task much longer
 OTHER_RESULT_TTL_S = 3600
 FAILURE_TTL_S = -1  # no expiry: a requeued job would keep it and vanish while it waits; the janitor purges
@@ -133,6 +134,21 @@ def request_cancel(redis: Redis, task_id: int, generation: int) -> None:
 def is_cancel_requested(redis: Redis, task_id: int, generation: int) -> bool:
     value = redis.get(keys.cancel(task_id))
     return value is not None and as_text(value) == str(generation)
+
+
+def request_interrupt(redis: Redis, task_id: int, worker: str) -> None:
+    """Tell the run of this task by `worker` to end and to go back to the front of its queue. A later run ignores it."""
+    redis.set(keys.interrupt(task_id), worker, ex=INTERRUPT_TTL_S)
+
+
+def forget_interrupt(redis: Redis, task_id: int) -> None:
+    """The run has obeyed; the same worker may run the task again."""
+    redis.delete(keys.interrupt(task_id))
+
+
+def is_interrupt_requested(redis: Redis, task_id: int, worker: str) -> bool:
+    value = redis.get(keys.interrupt(task_id))
+    return value is not None and as_text(value) == worker
 
 
 def _progress(value: bytes | str) -> Payload:

@@ -29,6 +29,7 @@ from pod_jobs.jobs import runtime  # noqa: F401  # imported here so that no hors
 from pod_jobs.jobs.connection import PatientRedis
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead, worker_name
 from pod_jobs.jobs.gate import Check, Gate
+from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import send_report
@@ -53,6 +54,7 @@ class PodWorker(Worker):
     settings: Settings
     job_types: JobTypes
     gate: Gate
+    sign: SignOfLife
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
         """As RQ's, but hands the worker's settings and its table of job types on to the job."""
@@ -79,6 +81,7 @@ class PodWorker(Worker):
     def run_maintenance_tasks(self) -> None:
         """Wait while this worker may take no job. RQ calls this before it looks for a job, to clean registries. Nothing is
         cleaned here: two processes that clean at the same time enqueue an abandoned job twice, so only the janitor cleans."""
+        self.sign.look_at_disk()
         said = ""
         while not self._stop_requested and (reason := self.gate.why_closed()):
             if reason != said:
@@ -90,6 +93,15 @@ class PodWorker(Worker):
         if said:
             log.info("%s takes jobs again", self.name)
             self.set_state(WorkerStatus.IDLE)
+
+    def heartbeat(self, *arguments: Any, **named: Any) -> None:
+        """As RQ's, and says what this host is like."""
+        super().heartbeat(*arguments, **named)
+        self.sign.give()
+
+    def register_death(self) -> None:
+        super().register_death()  # type: ignore[no-untyped-call]
+        self.sign.take_back()
 
     @property
     def dequeue_timeout(self) -> int:
@@ -180,5 +192,14 @@ def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check
     )
     worker.settings, worker.job_types = settings, job_types
     worker.stop_s = settings.worker.stop_s
-    worker.gate = Gate(redis, (worker.name, socket.gethostname(), queue_name), check)
+    host = socket.gethostname()
+    worker.gate = Gate(redis, (worker.name, host, queue_name), check)
+    own = [one for one in job_types.values() if one.queue == queue_name]
+    worker.sign = SignOfLife(
+        redis,
+        host,
+        queue_name,
+        lambda: max((one.ffmpeg_version(settings) for one in own), default=""),
+        settings.media.free_bytes,
+    )
     return worker

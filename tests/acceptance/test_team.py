@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.settings import ROOT
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
@@ -27,6 +28,7 @@ PAGES = {
     "no task": "/team/tasks?text=nothing+like+it",
     "requeue": "/team/tasks/requeue?state=error&error=encode-killed",
     "errors": "/team/errors",
+    "machines": "/team/machines",
 }
 
 
@@ -56,6 +58,7 @@ def test_pages_fit_and_axe_finds_nothing(
     chromium: Browser, site: Site, working_day: dict[str, int], theme: str, width: int, language: str
 ) -> None:
     site.api("POST", "drains", json={"scope": "host", "name": "enc3", "why": "disk swap"})
+    SignOfLife(site.redis, "video-host", "encoding", lambda: "7.1", lambda: 412 * 10**9).give()
     options = {"viewport": {"width": width, "height": 844}, "color_scheme": theme, "locale": language}
     with visitor(chromium, site, **options) as (_, page, _):
         sign_in(page)

@@ -1,5 +1,6 @@
-"""/workers lists the workers; /drains says which of them take no new jobs."""
+"""/workers lists the workers, /hosts what their hosts say of themselves; /drains says which workers take no new jobs."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, jsonify
@@ -7,10 +8,12 @@ from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import Drain
 from pod_jobs.catalog.store import drains as store
-from pod_jobs.jobs import drains, workforce
+from pod_jobs.catalog.store import users
+from pod_jobs.jobs import hosts, workforce
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
+from pod_jobs.web.intake import worker_orders
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("api_drains", __name__)
@@ -31,19 +34,37 @@ def list_drains() -> ResponseReturnValue:
 @blueprint.post("/drains")
 @access.needs("steer-workers")
 def begin() -> ResponseReturnValue:
-    """{"scope": "all", "queue", "host" or "worker", "name": its name, "why": a reason for people}"""
+    """{"scope": "all", "queue", "host" or "worker", "name": its name, "why": a reason for people, "now": true to let present
+    jobs go back to their queues}"""
     said = answers.body()
-    scope, name = answers.field(said, "scope", str), said.get("name", "")
-    drain = store.begin(scope, _text(name), access.require_user().name, _text(said.get("why", "")), now())
-    drains.publish(site().redis, store.told())
+    scope, name = answers.field(said, "scope", str), _text(said.get("name", ""))
+    at_once = answers.field({"now": False, **said}, "now", bool)
+    drain = worker_orders.begin_drain(access.require_user(), scope, name, _text(said.get("why", "")))
+    if at_once:
+        worker_orders.interrupt(scope, name)
     return jsonify(_document(drain)), 201
 
 
 @blueprint.delete("/drains/<int:drain_id>")
 @access.needs("steer-workers")
 def end(drain_id: int) -> ResponseReturnValue:
-    store.end(drain_id, access.require_user().name, now())
-    drains.publish(site().redis, store.told())
+    worker_orders.end_drain(access.require_user(), drain_id)
+    return "", 204
+
+
+@blueprint.get("/hosts")
+@access.needs("see-workers")
+def list_hosts() -> ResponseReturnValue:
+    entries = hosts.list_hosts(site().redis, now())
+    return answers.fresh({"hosts": [{**asdict(one), "at": one.at.isoformat()} for one in entries]})
+
+
+@blueprint.delete("/hosts/<name>")
+@access.needs("steer-workers")
+def forget_host(name: str) -> ResponseReturnValue:
+    """Leave a host out that will not come back. One that lives comes back within seconds."""
+    hosts.forget(site().redis, name)
+    users.note(access.require_user().name, "forget", f"host {name}"[:100], now())
     return "", 204
 
 

@@ -2,14 +2,17 @@
 
 import os
 import signal
+import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from redis import Redis
 
+import pod_jobs
 from pod_jobs.catalog.client import Order
-from pod_jobs.jobs import queue
+from pod_jobs.jobs import hosts, queue
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.queue import open_queue
@@ -56,6 +59,38 @@ def test_sigterm_puts_the_job_back_at_the_front(redis: Redis, start_worker: Star
     assert worker.wait() == 0
     assert queue.positions(redis, "encoding") == {"encode-7-g1": 1, "encode-8-g1": 2}
     assert next(iter(waiting_reports(redis).values()))["report"]["outcome"] == "interrupted"
+
+
+def test_a_job_that_a_person_stops_goes_back_to_the_front_and_its_worker_goes_on(
+    redis: Redis, start_worker: StartWorker
+) -> None:
+    worker = start_worker(encode=keep_working)
+    enqueue(redis)
+    wait_until(lambda: working(redis))
+    ours = queue.read_progress(redis, [7])[7]["worker"]
+    queue.request_interrupt(redis, 7, "encoding.another.1")
+    queue.request_interrupt(redis, 7, ours)
+    wait_until(lambda: waiting_reports(redis), 10, "the run gave up")
+    assert next(iter(waiting_reports(redis).values()))["report"]["outcome"] == "interrupted"
+    assert not queue.is_interrupt_requested(redis, 7, ours), "it may run there again"
+    wait_until(lambda: working(redis), 10, "the same worker runs it again, for it is not drained")
+    assert alive(worker.pid)
+
+
+def test_a_worker_says_how_its_host_is_and_takes_it_back_when_it_stops(redis: Redis, start_worker: StartWorker) -> None:
+    worker = start_worker(encode=keep_working, ffmpeg_version=lambda settings: "7.1")
+    wait_until(lambda: hosts.list_hosts(redis, datetime.now(UTC)))
+    (entry,) = hosts.list_hosts(redis, datetime.now(UTC))
+    assert (entry.host, entry.queue, entry.version, entry.ffmpeg) == (
+        socket.gethostname(),
+        "encoding",
+        pod_jobs.__version__,
+        "7.1",
+    )
+    assert entry.processors and entry.memory_free
+    worker.signal(signal.SIGTERM)
+    worker.wait()
+    assert hosts.list_hosts(redis, datetime.now(UTC)) == []
 
 
 def test_a_deaf_job_does_not_hold_up_the_stop(redis: Redis, start_worker: StartWorker) -> None:

@@ -32,7 +32,7 @@ def test_the_search_finds_them(text: str) -> None:
 def test_the_table_lists_each_of_ours() -> None:
     table = re.findall(r"^    (pod_jobs:\S+) +(?:string|hash) +\S", keys.__doc__ or "", re.MULTILINE)
     made = [keys.REPORTS, keys.OWNER, keys.DRAINS, keys.JANITOR, keys.JANITOR_LOCK, keys.progress(1), keys.cancel(1)]
-    made += [keys.sightings("x"), keys.sign_in_tries("both", "0a")]
+    made += [keys.HOSTS, keys.interrupt(1), keys.sightings("x"), keys.sign_in_tries("both", "0a")]
     patterns = {re.sub(r"<\w+>", "[^:]+", line) for line in table}
     assert len(table) == len(made)
     assert all(sum(bool(re.fullmatch(pattern, key)) for pattern in patterns) == 1 for key in made)

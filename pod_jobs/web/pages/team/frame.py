@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.numbers import format_decimal
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
@@ -100,6 +101,12 @@ def short_day(value: datetime) -> str:
 def span(seconds: float) -> str:
     """ "4 min", "2 hr" """
     return format_timedelta(timedelta(seconds=max(1, round(seconds))), threshold=1.5, format="short", locale=_locale())
+
+
+@blueprint.app_template_filter()
+def decimal(value: float) -> str:
+    """ "10.2", in French "10,2" """
+    return format_decimal(round(value, 1), locale=_locale())
 
 
 @blueprint.app_template_filter()

@@ -1,31 +1,206 @@
-"""Drains, ended by a person on a page."""
+"""The machines: who is alive and does what, how busy and how full they are; drains, ended and begun by a person on a page."""
 
-from flask import Blueprint, flash, redirect, url_for
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from redis.exceptions import RedisError
 
+from pod_jobs.catalog.models import Attempt, Drain, Task
 from pod_jobs.catalog.store import drains as store
-from pod_jobs.jobs import drains
+from pod_jobs.catalog.store import machines, users
+from pod_jobs.jobs import hosts, queue
+from pod_jobs.jobs.hosts import HostFacts
+from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
+from pod_jobs.web.intake import worker_orders
+from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_machines", __name__)
+
+SILENT_BEATS = 2.5  # a machine is silent after so many signs of life that did not come
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker with what it runs; `task` None: nothing of a task. `drain`: the one that keeps it from taking jobs."""
+
+    name: str
+    queue: str
+    state: str
+    task: Task | None
+    said: dict[str, Any]
+    drain: Drain | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A host. `facts`: its latest sign of life; None: its workers are of a version that gives none. `lost`: what runs there as
+    far as the catalog knows, while no worker there gives signs of life."""
+
+    name: str
+    facts: HostFacts | None
+    is_silent: bool
+    workers: tuple[Worker, ...]
+    lost: tuple[tuple[Task, Attempt], ...]
+    drain: Drain | None
+    ended: Counter[str]
+
+    @property
+    def state(self) -> str:
+        """silent, drained, busy or idle."""
+        if self.is_silent:
+            return "silent"
+        if self.drain is not None:
+            return "drained"
+        return "busy" if any(worker.task for worker in self.workers) else "idle"
+
+
+@blueprint.get("/team/machines")
+@access.needs("see-team-pages")
+def show() -> ResponseReturnValue:
+    at = now()
+    alive = frame.workers()
+    active = store.list_drains()
+    found = _machines(at, alive or [], active)
+    by_queue = {drain.name: drain for drain in active if drain.scope == "queue"}
+    return frame.page(
+        "team/machines.html",
+        redis_is_away=alive is None,
+        machines=found,
+        queues=[(name, by_queue.get(name), _of_queue(found, name)) for name in QUEUES],
+        everything=next((drain for drain in active if drain.scope == "all"), None),
+        expected={name: site().settings.expected_workers(name) for name in QUEUES},
+        most=store.WHY_CHARACTERS,
+    )
+
+
+@blueprint.post("/team/drains")
+@access.needs("steer-workers")
+def drain() -> ResponseReturnValue:
+    """Drain what the fields `scope` and `name` say, because of `why`; with `now`, present jobs go back to their queues.
+    Errors: Malformed."""
+    form = request.form
+    scope, name = form.get("scope", ""), form.get("name", "")
+    worker_orders.begin_drain(access.require_user(), scope, name, form.get("why", ""))
+    try:
+        if form.get("now"):
+            count = worker_orders.interrupt(scope, name)
+            flash(gettext("Stopped. Jobs that go back to their queues: %(count)s.", count=count))
+        else:
+            flash(gettext("No new job is taken there. The present ones are finished."))
+    except RedisError:
+        flash(gettext("The key-value server does not answer; the workers learn of this when it is back."))
+    return redirect(url_for("team_machines.show"), 303)
 
 
 @blueprint.post("/team/drains/<int:drain_id>/end")
 @access.needs("steer-workers")
 def resume(drain_id: int) -> ResponseReturnValue:
     """Errors: NotFound."""
-    store.end(drain_id, access.require_user().name, now())
-    publish()
+    worker_orders.end_drain(access.require_user(), drain_id)
     flash(gettext("The workers take jobs again."))
-    return redirect(url_for("team_overview.show"), 303)
+    return redirect(
+        url_for("team_machines.show" if request.form.get("back") == "machines" else "team_overview.show"), 303
+    )
 
 
-def publish() -> None:
-    """Tell the workers of all drains. While Redis is away the janitor tells them later."""
+@blueprint.post("/team/machines/<name>/forget")
+@access.needs("steer-workers")
+def forget(name: str) -> ResponseReturnValue:
+    """Leave a silent machine out, because it will not come back."""
+    users.note(access.require_user().name, "forget", f"host {name}"[:100], now())
     try:
-        drains.publish(site().redis, store.told())
+        hosts.forget(site().redis, name)
+        flash(gettext("The machine is left out until it gives a sign of life again."))
     except RedisError:
-        flash(gettext("The key-value server does not answer; the workers learn of this when it is back."))
+        flash(gettext("The key-value server does not answer."))
+    return redirect(url_for("team_machines.show"), 303)
+
+
+@blueprint.app_template_global()
+def machine_words(state: str) -> str:
+    """What the state of a machine is called."""
+    return {
+        "silent": gettext("silent"),
+        "drained": gettext("takes no new jobs"),
+        "busy": gettext("works"),
+        "idle": gettext("waits for jobs"),
+    }[state]
+
+
+@blueprint.app_template_global()
+def worker_words(state: str) -> str:
+    """What RQ's state of a worker is called."""
+    return {
+        "busy": gettext("does a small job"),
+        "suspended": gettext("takes no job now"),
+    }.get(state, gettext("waits for jobs"))
+
+
+@blueprint.app_template_global()
+def silent_hosts() -> Sequence[tuple[str, datetime]]:
+    """Hosts that have given no sign of life for longer than they should, and since when; nothing while Redis is away."""
+    try:
+        latest = _latest(hosts.list_hosts(site().redis, now()))
+    except RedisError:
+        return ()
+    return [(name, facts.at) for name, facts in latest.items() if _is_silent(facts, now())]
+
+
+def _is_silent(facts: HostFacts, at: datetime) -> bool:
+    return at - facts.at > timedelta(seconds=SILENT_BEATS * site().settings.worker.heartbeat_s)
+
+
+def _latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:
+    """Host -> its latest entry, with the version of ffmpeg from any of its entries."""
+    latest = {facts.host: facts for facts in sorted(entries, key=lambda one: one.at)}
+    ffmpeg = {facts.host: facts.ffmpeg for facts in entries if facts.ffmpeg}
+    return {host: replace(facts, ffmpeg=ffmpeg.get(host, "")) for host, facts in latest.items()}
+
+
+def _machines(at: datetime, alive: Sequence[dict[str, Any]], active: Sequence[Drain]) -> list[Machine]:
+    """One for each host, silent ones first."""
+    try:
+        entries = hosts.list_hosts(site().redis, at)
+        running = machines.running(worker_orders.MOST_RUNNING)
+        said = queue.read_progress(site().redis, [task.id for task, _ in running.values()])
+    except RedisError:
+        return []
+    latest, ended = _latest(entries), machines.ended_since(frame.midnights(at, 1)[0])
+    names = {*latest, *(worker["host"] for worker in alive), *(attempt.host for _, attempt in running.values())}
+    found = []
+    for name in sorted(names):
+        own = [worker for worker in alive if worker["host"] == name]
+        workers = tuple(_worker(worker, running, said, active) for worker in own)
+        known = {worker["name"] for worker in own}
+        lost = tuple(one for who, one in running.items() if one[1].host == name and who not in known)
+        facts = latest.get(name)
+        silent = not own if facts is None else _is_silent(facts, at)
+        drained = next((one for one in active if (one.scope, one.name) == ("host", name)), None)
+        found.append(Machine(name, facts, silent, workers, lost if silent else (), drained, ended.get(name, Counter())))
+    return sorted(found, key=lambda machine: not machine.is_silent)
+
+
+def _worker(
+    worker: dict[str, Any],
+    running: dict[str, tuple[Task, Attempt]],
+    said: dict[int, dict[str, Any]],
+    active: Sequence[Drain],
+) -> Worker:
+    own = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
+    drained = next((one for one in active if own[one.scope] == one.name), None)
+    task = running[worker["name"]][0] if worker["name"] in running else None
+    progress = said.get(task.id, {}) if task is not None else {}
+    return Worker(worker["name"], worker["queue"], worker["state"], task, progress, drained)
+
+
+def _of_queue(found: Sequence[Machine], name: str) -> Counter[str]:
+    """How many workers of a queue there are by their state."""
+    return Counter(worker.state for machine in found for worker in machine.workers if worker.queue == name)

@@ -1,0 +1,27 @@
+"""What the catalog knows of the hosts with workers: what runs there, and what ended there."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from peewee import fn
+
+from pod_jobs.catalog.models import Attempt, Task
+from pod_jobs.catalog.store import overview, task_search
+
+
+def ended_since(since: datetime) -> Mapping[str, Counter[str]]:
+    """Host -> how its attempts ended since then -> how many."""
+    query: Any = Attempt.select(Attempt.host, Attempt.outcome, fn.COUNT(Attempt.id)).where(Attempt.ended_at >= since)
+    found: dict[str, Counter[str]] = {}
+    for host, outcome, count in query.group_by(Attempt.host, Attempt.outcome).tuples():
+        found.setdefault(host, Counter())[outcome] += count
+    return found
+
+
+def running(limit: int) -> dict[str, tuple[Task, Attempt]]:
+    """Worker -> the task that it runs, with its video and owner, and the attempt."""
+    tasks = overview.running(limit)
+    attempts = task_search.latest_attempts(tasks)
+    return {attempts[task.id].worker: (task, attempts[task.id]) for task in tasks if task.id in attempts}

@@ -1,0 +1,136 @@
+"""What the hosts with workers say of themselves: versions, load, memory, free disk, and when they said it.
+
+Each worker writes the entry of its queue on its host, and takes it back when it stops. So an entry that grows old is of a host
+that is silent: it died, hangs, or is cut off. Another worker of the same host and queue writes the entry again.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+import pod_jobs
+from pod_jobs.jobs import keys
+from pod_jobs.system.host_load import read_load
+
+WRITE_S = 5.0  # a worker writes at most this often
+FORGOTTEN_AFTER = timedelta(days=1)  # an older entry is of a host that nobody misses any more
+FACTS: dict[str, type] = {
+    **dict.fromkeys(("version", "ffmpeg", "at"), str),
+    **dict.fromkeys(("processors", "load", "memory", "memory_free", "disk_free"), float),
+}
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What the workers of one queue say of their host. `load`: processes that want a processor; memory and disk in bytes;
+    `disk_free` is
+    that of the media folder, as it was before the present job. None = not known."""
+
+    host: str
+    queue: str
+    at: datetime
+    version: str
+    ffmpeg: str
+    processors: float | None
+    load: float | None
+    memory: float | None
+    memory_free: float | None
+    disk_free: float | None
+
+
+class SignOfLife:
+    """Writes the entry of one worker."""
+
+    def __init__(
+        self, redis: Redis, host: str, queue: str, ffmpeg: Callable[[], str], free_bytes: Callable[[], int]
+    ) -> None:
+        """`free_bytes` may wait for a disk, so that it is asked only between two jobs."""
+        self._redis, self._field = redis, f"{queue}@{host}"
+        self._ask_ffmpeg, self._ask_free_bytes = ffmpeg, free_bytes
+        self._ffmpeg: str | None = None
+        self._disk_free: int | None = None
+        self._next = self._next_look = 0.0
+
+    def look_at_disk(self) -> None:
+        """Ask how much is free, at most each WRITE_S."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + WRITE_S
+            try:
+                self._disk_free = self._ask_free_bytes()
+            except Exception:  # noqa: BLE001  # whatever is wrong with the disk, the worker's own checks say it
+                self._disk_free = None
+
+    def give(self) -> None:
+        """Write the entry if the last one is WRITE_S old."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + WRITE_S
+        if self._ffmpeg is None:
+            self._ffmpeg = self._ask_ffmpeg()
+        said: dict[str, Any] = {
+            "version": pod_jobs.__version__,
+            "ffmpeg": self._ffmpeg,
+            "at": datetime.now(UTC).isoformat(),
+        }
+        said |= {**asdict(read_load()), "disk_free": self._disk_free}
+        self._redis.hset(keys.HOSTS, self._field, json.dumps(said))
+
+    def take_back(self) -> None:
+        """This worker stops as it was told to."""
+        try:
+            self._redis.hdel(keys.HOSTS, self._field)
+        except RedisError:
+            return
+
+
+def list_hosts(redis: Redis, now: datetime) -> list[HostFacts]:
+    """The entries, by host and queue; those that are FORGOTTEN_AFTER are left out, and so is what is no entry of ours."""
+    found = []
+    for field, value in redis.hgetall(keys.HOSTS).items():
+        queue, _, host = _text(field).partition("@")
+        facts = _facts(host, queue, value)
+        if facts is not None and now - facts.at < FORGOTTEN_AFTER:
+            found.append(facts)
+    return sorted(found, key=lambda one: (one.host, one.queue))
+
+
+def forget(redis: Redis, host: str) -> None:
+    """Remove the entries of a host. One that lives writes them again within seconds."""
+    fields = [field for field in redis.hkeys(keys.HOSTS) if _text(field).partition("@")[2] == host]
+    if fields:
+        redis.hdel(keys.HOSTS, *fields)
+
+
+def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
+    """None when the value is not what `SignOfLife` writes."""
+    try:
+        said: Any = json.loads(value)
+        if (
+            not host
+            or not isinstance(said, dict)
+            or not all(_fits(said.get(name), kind) for name, kind in FACTS.items())
+        ):
+            return None
+        at = datetime.fromisoformat(said["at"])
+    except (ValueError, RecursionError):
+        return None
+    if at.tzinfo is None:
+        return None
+    return HostFacts(host, queue, at, **{name: said[name] for name in FACTS if name != "at"})
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if kind is str:
+        return type(value) is str
+    return value is None or (type(value) in (int, float) and math.isfinite(value))
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -1,0 +1,51 @@
+"""What people order of workers: take no new job, give up the present one, take jobs again."""
+
+import logging
+
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.models import Drain, User
+from pod_jobs.catalog.store import drains as store
+from pod_jobs.catalog.store import machines
+from pod_jobs.jobs import drains, queue, workforce
+from pod_jobs.settings import QUEUES
+from pod_jobs.web.site import now, site
+
+log = logging.getLogger(__name__)
+
+MOST_RUNNING = 500
+
+
+def begin_drain(user: User, scope: str, name: str, why: str) -> Drain:
+    """Let the workers of `scope` and `name` take no new job. Errors: Malformed."""
+    drain = store.begin(scope, name, user.name, why, now())
+    publish()
+    return drain
+
+
+def end_drain(user: User, drain_id: int) -> None:
+    """Errors: NotFound."""
+    store.end(drain_id, user.name, now())
+    publish()
+
+
+def publish() -> bool:
+    """Tell the workers all drains. While Redis is away the janitor tells them later, and this returns False."""
+    try:
+        drains.publish(site().redis, store.told())
+    except RedisError as error:
+        log.warning("the drains wait for the janitor: %s", error)
+        return False
+    return True
+
+
+def interrupt(scope: str, name: str) -> int:
+    """Tell the runs of these workers to end and to go back to the front of their queues. Returns how many were told.
+    Errors: RedisError."""
+    told, running = 0, machines.running(MOST_RUNNING)
+    for worker in workforce.list_workers(site().redis, QUEUES):
+        own = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
+        if own.get(scope) == name and worker["name"] in running:
+            queue.request_interrupt(site().redis, running[worker["name"]][0].id, worker["name"])
+            told += 1
+    return told
