@@ -120,8 +120,7 @@ def invent(number: int) -> Recording:
     videos, audios, is_free = CONTAINERS[container]
     video, audio = dice.choice(videos), dice.choice(audios)
     rate = dice.choice(MPEG2_RATES if video == "mpeg2" else RATES)
-    # ffmpeg 5.1 takes gaps in a transport stream with B-frames for a clock that was set anew
-    may_pause = is_free and video != "mpeg2" and (container, video) != ("ts", "h264-b")
+    may_pause = is_free and video != "mpeg2"
     pace = dice.choice(PACES) if may_pause else "steady"
     joins = video in ("h264", "h264-b") and audio in ("aac", "mp3", "mp2", "ac3", "opus")  # as transport streams
     changes = container in ("ts", "mkv") and joins and pace == "steady" and dice.random() < 0.6

@@ -18,17 +18,17 @@ def clock(seconds: float, rate: str = "25", size: str = "160x90") -> tuple[str, 
     return ("-f", "lavfi", "-i", f"color=c=black:s={size}:r={rate}:d={seconds},format=yuv420p,{grey}")
 
 
-def frames(path: Path) -> list[tuple[float, float]]:
-    """(seconds from the first frame, level 0..255 of the middle) of each frame."""
+def frames(path: Path, across: float = 0.5) -> list[tuple[float, float]]:
+    """(seconds from the first frame, level 0..255) of each frame, `across` of the width from the left, at half the height."""
     with av.open(str(path)) as container:
         read = [(frame.time or 0.0, frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
     begin_s = read[0][0]
-    return [(time - begin_s, _middle(picture)) for time, picture in read]
+    return [(time - begin_s, _level(picture, across)) for time, picture in read]
 
 
-def _middle(picture: "np.ndarray[Any, Any]") -> float:
-    height, width = picture.shape
-    return float(picture[height // 2 - 4 : height // 2 + 4, width // 2 - 4 : width // 2 + 4].mean())
+def _level(picture: "np.ndarray[Any, Any]", across: float) -> float:
+    line, column = picture.shape[0] // 2, int(picture.shape[1] * across)
+    return float(picture[line - 4 : line + 4, column - 4 : column + 4].mean())
 
 
 def clock_seconds(path: Path) -> list[tuple[float, int]]:
@@ -41,9 +41,9 @@ def at(shown: Sequence[tuple[float, int]], moment_s: float) -> int:
     return [second for time, second in shown if time <= moment_s + 0.001][-1]
 
 
-def white_s(path: Path) -> list[tuple[float, float]]:
+def white_s(path: Path, across: float = 0.5) -> list[tuple[float, float]]:
     """From when to when the picture is white."""
-    return _runs([(time, level > 128) for time, level in frames(path)], FRAME_S)
+    return _runs([(time, level > 128) for time, level in frames(path, across)], FRAME_S)
 
 
 def tone_s(path: Path) -> list[tuple[float, float]]:

@@ -33,6 +33,7 @@ from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
 from pod_jobs.media.probing import damage, loudness
 from pod_jobs.media.probing.other_files import gather, heard_alone
 from pod_jobs.media.probing.probe import LEAST_SHARE, check_duration, facts_of, probe
+from pod_jobs.media.probing.steady_clock import with_steady_clock
 from pod_jobs.media.process.progress import Position, Progress
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.media.sharing import sharing
@@ -94,6 +95,7 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
     with work.beside("captions", add_extras):
         make_downloads(work, picture, found)
     drop_stream(work)  # only now, because the pictures were made of it
+    work.forget_copies()
     work.journal.note(f"ready after {work.elapsed_s:.2f} s")
     return Encoded(
         outputs=list_outputs(work.folder, picture),
@@ -147,10 +149,13 @@ def _probe(work: Work) -> MediaInfo:
     size = work.source.stat().st_size if work.source.exists() else 0
     work.journal.note(f"source of {size} bytes, ffmpeg {work.tools.version}")
     media = probe(work.source, work.tools, work.plan.limits, lambda: work.report("probe", 0.0))
+    programs = media.programs
+    work.source, media = with_steady_clock(work, work.source, media)
+    work.sources = (work.source,)
     if media.is_cut_short:
         work.remark("warning-incomplete", "", present=clock(media.duration_s), claimed=clock(media.claimed_s or 0))
-    if media.programs > 1:
-        work.remark("warning-programs", f"{media.programs} programs", count=str(media.programs))
+    if programs > 1:
+        work.remark("warning-programs", f"{programs} programs", count=str(programs))
     if len(media.audio) > MOST_SOUNDS:
         work.remark("warning-sounds", "", count=str(len(media.audio)), kept=str(MOST_SOUNDS))
     for kind, word, left in (("video", "picture", media.video), ("audio", "sound", media.audio)):

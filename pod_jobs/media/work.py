@@ -51,6 +51,7 @@ class Work:
         self.remarks: list[Remark] = []
         self.timeline = Timeline()
         self.sources: tuple[Path, ...] = (source,)  # all that the pass reads
+        self._copies: list[Path] = []
         self.others: dict[str, Feed] = {}  # those of `sources` beside the recording: second, opening, ending
         self.first_playable_s: float | None = None
         self.duration_s: float | None = None  # of the result, about; None: not known yet
@@ -99,11 +100,20 @@ class Work:
 
         return self.journal.run(step, argv, bounds, position, watch, (source,) if source else ())
 
+    def new_copy(self) -> Path:
+        """Where a copy of a source may be written that is easier to read than the source."""
+        self._copies.append(self.folder / f"copy-{len(self._copies) + 1}.part")
+        return self._copies[-1]
+
+    def forget_copies(self) -> None:
+        for path in self._copies:
+            plain_files.remove(path)
+
     def start_again(self, reason: str) -> None:
         """Empty the folder except for the log. What could be watched no longer can."""
         self.journal.note(reason)
         for path in self.folder.iterdir():
-            if path.name != LOG_NAME:
+            if path.name != LOG_NAME and path not in self._copies:
                 plain_files.remove(path)
         self.first_playable_s = None
 

@@ -34,12 +34,12 @@ def build_encode(
     that what changes in mid-stream there begins no other one anew."""
     cast = _scene(picture, sounds) or _alone(source, picture, sounds)
     chunk = picture.chunk if picture else None
-    is_crowd = len(cast.inputs) > CROWD
+    is_crowd, is_clocked = len(cast.inputs) > CROWD, any(one.keeps_clock for one in cast.inputs)
     return [
         tools.ffmpeg,
         *ALWAYS,
         *(picture.encoder.opening if picture else ()),
-        *(word for one in cast.inputs for word in _input(tools, limits, one, is_crowd=is_crowd)),
+        *(word for one in cast.inputs for word in _input(tools, limits, one, is_crowd=is_crowd, is_clocked=is_clocked)),
         *cast.silence,
         *(word for graph in cast.graphs for word in ("-filter_complex", graph)),
         *NO_TAGS,
@@ -105,14 +105,16 @@ def _wired(
     return _Wiring(inputs, [*graphs, *heard], silence)
 
 
-def _input(tools: Tools, limits: Limits, source: Source, *, is_crowd: bool) -> list[str]:
-    """A foreign file with all that stands before its -i. Its pictures are turned and sized by filters of ours (placing.py)."""
+def _input(tools: Tools, limits: Limits, source: Source, *, is_crowd: bool, is_clocked: bool) -> list[str]:
+    """A foreign file with all that stands before its -i. Its pictures are turned and sized by filters of ours (placing.py).
+    `is_clocked`: some input has limits.OWN_CLOCK, so that time 0 of each is the start of its file, wherever reading begins."""
     still = guard.PICTURES.get(source.demuxer)
     demuxers, decoders = ((source.demuxer,), (still,)) if still else (tools.demuxers, tools.decoders)
     before = guard.input_options(demuxers, decoders, limits)
     before += ["-noautorotate", "-reinit_filter:v", "0"]
     before += ["-threads", "2"] if is_crowd else []
     before += ["-noaccurate_seek", "-ss", f"{source.seek_s:.6f}"] if source.seek_s else []
+    before += ["-itsoffset", f"{-source.seek_s:.6f}"] if source.seek_s and is_clocked else []
     return [*before, *source.opening]
 
 

@@ -102,6 +102,7 @@ class MediaInfo:
     has_cea608: bool = False
     chapters: tuple[Chapter, ...] = ()
     programs: int = 1  # of a transport stream; the tracks are those of one
+    breaks_clock: bool = False  # its clock is set anew in the middle, or may be: then no time here is to be believed
 
     @property
     def demuxer(self) -> str:

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from pod_jobs.media.facts.media_info import VideoTrack
 from pod_jobs.media.planning.cut import Range
 
+BROADCAST = ("mpegts", "mpeg")  # demuxers of streams whose clock may be set anew in the middle
+# Makes ffmpeg believe the clock of such a stream. Otherwise it takes each pause of more than 10 s for a clock that was set
+# anew, and version 5.1 also each shorter pause of a picture with B-frames: all that follows would come at a wrong time, so that
+# a cut would show what was cut out. Where a clock really was set anew, probing/steady_clock.py has mended that before.
+OWN_CLOCK = ("-copyts", "-start_at_zero")
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -37,9 +43,17 @@ class Source:
     decoder: tuple[str, ...] = ()  # options that name another decoder than the usual one
     seek_s: float = 0.0  # reading begins at a key frame at or before that instant, which is time 0
 
+    breaks_clock: bool = False  # is set anew in the middle
+
+    @property
+    def keeps_clock(self) -> bool:
+        """Whether OWN_CLOCK is needed, and right."""
+        return self.demuxer in BROADCAST and not self.breaks_clock
+
     @property
     def opening(self) -> list[str]:
-        return ["-f", self.demuxer, *self.decoder, "-i", f"file:{self.path}"]
+        clock = OWN_CLOCK if self.keeps_clock else ()
+        return [*clock, "-f", self.demuxer, *self.decoder, "-i", f"file:{self.path}"]
 
 
 def decoder_options(track: VideoTrack | None) -> tuple[str, ...]:

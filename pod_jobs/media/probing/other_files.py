@@ -14,6 +14,7 @@ from pod_jobs.media.planning.limits import Source
 from pod_jobs.media.planning.scene import Cast, Feed
 from pod_jobs.media.probing import loudness
 from pod_jobs.media.probing.probe import probe
+from pod_jobs.media.probing.steady_clock import with_steady_clock
 from pod_jobs.media.process import guard
 from pod_jobs.media.work import Work
 
@@ -65,6 +66,7 @@ def _as(what: str) -> Iterator[None]:
 def _feed(work: Work, what: str, path: Path) -> Feed:
     with _as(what):
         media = probe(path, work.tools, work.plan.limits, lambda: work.report("probe", 0.0))
+        path, media = with_steady_clock(work, path, media)
         if media.video is None:
             raise BadSource("no picture", code="source-no-picture")
     feed = Feed(path, media)

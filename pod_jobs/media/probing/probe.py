@@ -8,7 +8,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,14 @@ from pod_jobs.media.process.run import Bounds, capture
 from pod_jobs.media.process.tools import Tools
 
 CHILD = Path(__file__).with_name("probe_child.py")
-CHILD_FILES = (CHILD, CHILD.with_name("frame_times.py"), CHILD.with_name("track_facts.py"))
+CHILD_FILES = (CHILD, *(CHILD.with_name(f"{name}.py") for name in ("frame_times", "stream_clock", "track_facts")))
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")
 TEXT_CODECS = ("ass", "ssa", "subrip", "srt", "mov_text", "text", "webvtt", "eia_608")  # subtitles that can become text
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # WebM keeps transparency beside the picture; others pass it by
 ANIMATIONS = ("gif", "apng")
 MOST_TEXTS = 16
+COPY_WALL_S = 1800.0  # for a copy of the largest upload
 LEAST_SHARE = 0.1  # of the announced duration: with less the upload is a broken one, not a short recording
 
 
@@ -51,9 +52,21 @@ def find_damage(
     """
     tracks = [*([media.video.index] if media.video else []), *(track.index for track in media.audio)]
     try:
-        return _look(source, tools, limits, tick, decode=tracks).get("damage_s")
+        return _look(source, tools, limits, tick, {"decode": tracks}).get("damage_s")
     except BadSource:
         return None
+
+
+def rewrite_clock(
+    source: Path, tracks: Sequence[int], copy: Path, tools: Tools, limits: Limits, tick: Callable[[], None]
+) -> int:
+    """Copy these tracks of `source` into the new file `copy`, a transport stream whose clock never breaks. Returns how often
+    the old clock did. Errors: BadSource."""
+    wanted = {"decode": None, "rewrite": {"tracks": list(tracks), "path": str(copy)}}
+    found = _look(source, tools, limits, tick, wanted, copy)
+    if "fault" in found:
+        raise BadSource(f"its clock is set anew, and it cannot be copied: {found['reason']}", code="source-damaged")
+    return int(found["breaks"])
 
 
 def _check_file(source: Path) -> int:
@@ -70,10 +83,16 @@ def _check_file(source: Path) -> int:
 
 
 def _look(
-    source: Path, tools: Tools, limits: Limits, tick: Callable[[], None], decode: list[int] | None = None
+    source: Path,
+    tools: Tools,
+    limits: Limits,
+    tick: Callable[[], None],
+    wanted: dict[str, Any] | None = None,
+    copy: Path | None = None,
 ) -> dict[str, Any]:
+    """What the child answers to `wanted`. `copy`: a file that it writes."""
     request = {
-        "decode": decode,
+        **(wanted or {"decode": None}),
         "path": str(source),
         "demuxers": tools.demuxers,
         "decoders": sorted({*tools.decoders, *(name for name in guard.DECODERS if "*" not in name)}),
@@ -82,11 +101,13 @@ def _look(
         "scan_s": limits.probe_s / 2,
     }
     argv = [sys.executable, "-I", str(CHILD), json.dumps(request)]
-    folder = source.parent
+    folder = copy.parent if copy else None
     bounds = Bounds(wall_s=limits.probe_s, memory_mb=limits.memory_mb, file_mb=1, grace_s=0.2)
+    if copy:
+        bounds = replace(bounds, wall_s=COPY_WALL_S, file_mb=10 + 2 * source.stat().st_size // 1_000_000)
     try:
         finished, text = capture(
-            guard.sandboxed(tools.sandbox, argv, (source, *CHILD_FILES), None), folder, bounds, tick
+            guard.sandboxed(tools.sandbox, argv, (source, *CHILD_FILES), folder), folder or source.parent, bounds, tick
         )
     except FfmpegFailed as error:
         raise BadSource(f"probe: {error.reason}") from error
@@ -135,10 +156,12 @@ def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         has_cea608=any(s.get("cea608") for s in usable),
         chapters=tuple(Chapter(**one) for one in found.get("chapters", ())),
         programs=programs,
+        breaks_clock=found.get("breaks_clock", False),
     )
     if media.video and media.video.codec in ANIMATIONS and max(s["packets"] for s in tracks) == 1:
         raise BadSource("one picture", code="source-still")
-    _check_duration(media, limits)
+    if not media.breaks_clock:
+        _check_duration(media, limits)
     return media
 
 

@@ -2,9 +2,9 @@
 its process because the libraries it calls parse hostile bytes and may crash.  python -I probe_child.py REQUEST
 
 REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s", "decode"}; decode: null, or the indices of
-         tracks to decode whole
+         tracks to decode whole; or "rewrite": {"tracks", "path"}: a copy to be made, whose clock never breaks
 prints   {"container", "claimed_s", "start_s", "end_s", "encrypted", "chapters", "streams": [{…}]} or {"fault", "reason"}
-         with "decode": {"damage_s"}
+         with "decode": {"damage_s"}; with "rewrite": {"breaks"}
 
 Of ours it imports only the files beside it that probe.py names, so that the sandbox has to show it nothing else of ours.
 """
@@ -25,9 +25,10 @@ from av.video.stream import VideoStream
 sys.path.append(os.path.dirname(__file__))  # python -I does not look there
 
 if TYPE_CHECKING:
-    from pod_jobs.media.probing import frame_times, track_facts
+    from pod_jobs.media.probing import frame_times, stream_clock, track_facts
 else:
     import frame_times
+    import stream_clock
     import track_facts
 
 FIRST_LOOK_S = 5.0  # for a track that starts late or is empty; others are seen within milliseconds
@@ -44,6 +45,7 @@ CHANGING_CODECS = (
 )  # whose recordings change fields or colours in mid-stream
 PLACES = (0.25, 0.5, 0.75, 0.95)  # of the duration, where that is looked at
 PATIENCE = 2000  # packets until a key frame
+BROADCAST = ("mpegts", "mpeg")  # whose clock may be set anew
 RECKONED = ("aac", "ac3", "eac3", "amr", "dts")  # files of frames and nothing else
 
 
@@ -223,6 +225,8 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         facts |= paces.get(facts["index"], frame_times.NO_PACE)
         facts["ends_s"] = ends.get(facts["index"], facts["ends_s"])
     claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
+    is_broadcast = container.format.name in BROADCAST
+    deadline = time.monotonic() + request["scan_s"]
     return {
         "container": container.format.name,
         "claimed_s": claimed_s,
@@ -231,6 +235,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "chapters": [chapter_facts(one, start_s) for one in container.chapters()[:MOST_CHAPTERS]],
         "streams": streams,
+        "breaks_clock": is_broadcast and stream_clock.is_set_anew(opened(request), deadline),
         "programs": programs(container) if container.format.name == "mpegts" else [],
     }
 
@@ -253,9 +258,17 @@ def is_encrypted(path: str) -> bool:
         return any(re.search(rb"sinf....frma", part, re.DOTALL) for part in (head, file.read(INDEX_BYTES)))
 
 
+def rewritten(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"breaks": stream_clock.rewrite(opened(request), **request["rewrite"])}
+    except (av.FFmpegError, ValueError) as error:
+        return {"fault": "unwritable", "reason": str(error)}
+
+
 def main() -> None:
     av.logging.set_level(av.logging.FATAL)
-    print(json.dumps(look(json.loads(sys.argv[1]))), flush=True)  # noqa: T201
+    request = json.loads(sys.argv[1])
+    print(json.dumps(rewritten(request) if "rewrite" in request else look(request)), flush=True)  # noqa: T201
     os._exit(0)  # all is said: taking decoders of hostile bytes down takes time, and may crash
 
 

@@ -30,12 +30,12 @@ class SoundTrack:
         self.duration_s = media.duration_s
         self.channels = 2 if self._track.channels == 2 else 1
         self.tick: Callable[[], None] = lambda: None
-        self._source, self._demuxer = source, media.demuxer
+        self._source = Source(str(source), media.demuxer, breaks_clock=media.breaks_clock)
         self._tools, self._limits, self._folder = tools, limits, folder
 
     def read(self, start_s: float, length_s: float, rate_hz: int) -> bytes:
-        """Signed 16-bit little-endian samples, channels interleaved; fewer at the end of the recording. A track that begins
-        late begins with silence. Errors: BadSource, FfmpegFailed, FfmpegKilled, DiskFull; what `tick` raises."""
+        """Signed 16-bit little-endian samples, channels interleaved; fewer at the end of the recording. Where
+        the track has nothing, there is silence. Errors: BadSource, FfmpegFailed, FfmpegKilled, DiskFull; what `tick` raises."""
         part = self._folder / PART
         argv = self._command(start_s, length_s, rate_hz)
         position = Position(self._limits.stall_s)
@@ -46,17 +46,18 @@ class SoundTrack:
             self.tick()
 
         try:
-            locked_in = guard.sandboxed(self._tools.sandbox, argv, (self._source,), self._folder)
+            locked_in = guard.sandboxed(self._tools.sandbox, argv, (Path(self._source.path),), self._folder)
             finished = run(locked_in, self._folder, bounds, position.read, watch, position.hear)
             failure = exits.error_of(finished, behind_bwrap=self._tools.sandbox.kind == "bwrap")
             if failure:
                 raise failure
-            return plain_files.read_bytes(part)
+            wanted_s = min(length_s, max(0.0, self.duration_s - start_s))
+            return plain_files.read_bytes(part).ljust(round(wanted_s * rate_hz) * 2 * self.channels, b"\0")
         finally:
             part.unlink(missing_ok=True)
 
     def _command(self, start_s: float, length_s: float, rate_hz: int) -> list[str]:
-        from_start = Source(str(self._source), self._demuxer)
+        from_zero = f"asetpts=PTS-{start_s:.3f}/TB," if self._source.keeps_clock else ""
         return [
             *(
                 self._tools.ffmpeg,
@@ -69,7 +70,7 @@ class SoundTrack:
                 "pipe:1",
             ),
             *guard.input_options(self._tools.demuxers, self._tools.decoders, self._limits),
-            *("-ss", f"{start_s:.3f}", "-t", f"{length_s:.3f}", "-vn", "-sn", *from_start.opening),
-            *("-map", f"0:{self._track.index}", "-af", f"aresample={rate_hz}:async=1:first_pts=0"),
+            *("-ss", f"{start_s:.3f}", "-t", f"{length_s:.3f}", "-vn", "-sn", *self._source.opening),
+            *("-map", f"0:{self._track.index}", "-af", f"{from_zero}aresample={rate_hz}:async=1:first_pts=0"),
             *("-ac", str(self.channels), "-c:a", "pcm_s16le", "-f", "s16le", "-y", PART),
         ]

@@ -1,0 +1,30 @@
+"""A recording whose clock is set anew in the middle is copied first, with a clock that goes on (stream_clock.py)."""
+
+from pathlib import Path
+
+from pod_jobs.errors import BadSource
+from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.probing.probe import probe, rewrite_clock
+from pod_jobs.media.work import Work
+
+
+def with_steady_clock(work: Work, path: Path, media: MediaInfo) -> tuple[Path, MediaInfo]:
+    """`path` and `media` as they are; or a copy in the folder of the work, which `Work.forget_copies` removes, and its facts.
+
+    Errors: BadSource when the tracks cannot be copied.
+    """
+    if not media.breaks_clock:
+        return path, media
+    copy = work.new_copy()
+    pictures = [media.video.index] if media.video else []
+    tracks = [*pictures, *(one.index for one in media.audio), *(one.index for one in media.subtitles)]
+
+    def tick() -> None:
+        work.report("probe", 0.0)
+
+    breaks = rewrite_clock(path, tracks, copy, work.tools, work.plan.limits, tick)
+    work.journal.note(f"{path.name}: its clock is set anew ({breaks} times in its tracks); read from a steady copy")
+    steady = probe(copy, work.tools, work.plan.limits, tick)
+    if steady.breaks_clock:
+        raise BadSource("its clock is set anew, and no steady copy could be made", code="source-damaged")
+    return copy, steady

@@ -1,0 +1,86 @@
+"""The clock of a broadcast stream (MPEG-TS, MPEG-PS), which may be set anew in the middle: a camera's files put end to end, a
+splice, a sender that was started again. Part of the program probe_child.py, which runs alone in its process and imports
+nothing else of ours.
+
+ffmpeg's own remedy shifts all tracks whenever the clock of one of them looks wrong. It takes long pauses for breaks, and a
+break of less than 10 s brings sound and picture apart. Here each track is shifted where its own clock breaks.
+"""
+
+import time
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+BACK_S = 0.1  # a time of decoding that is so much earlier than the one before
+AHEAD_S = 60.0  # or so much later than all that came before, of any track: a pause is not that long
+SAME_S = 2.0  # tracks that break so near to each other break together
+
+
+class SteadyClock:
+    """Times of a stream, in the order of its packets -> times on a clock that never breaks. Seconds."""
+
+    def __init__(self) -> None:
+        self._shifts: dict[int, float] = {}  # of each track
+        self._newest_s = 0.0  # shift of the track that broke last
+        self._last_s: dict[int, float] = {}  # the newest time of decoding of each track, on the steady clock
+        self._end_s: float | None = None  # the latest end of all tracks, on the steady clock
+        self.breaks = 0
+
+    def shift_s(self, packet: "av.Packet[Any]") -> float | None:
+        """How much later the packet has to come. None: it overlaps with what was there before the break."""
+        decoded_s, shown_s, track = _at_s(packet, packet.dts), _at_s(packet, packet.pts), packet.stream_index
+        decoded_s = shown_s if decoded_s is None else decoded_s
+        shown_s = decoded_s if shown_s is None else shown_s
+        shift_s = self._shifts.get(track, self._newest_s)
+        if decoded_s is None or shown_s is None:
+            return shift_s
+        last_s = self._last_s.get(track, decoded_s + shift_s)
+        if self._end_s is not None and not last_s - BACK_S <= decoded_s + shift_s <= self._end_s + AHEAD_S:
+            if shift_s == self._newest_s or abs(decoded_s + self._newest_s - last_s) > SAME_S:
+                self._newest_s = self._end_s - shown_s
+            shift_s = self._newest_s
+            self.breaks += 1
+        self._shifts[track] = shift_s
+        if decoded_s + shift_s < last_s - (BACK_S if packet.stream.type == "video" else 0.0):
+            return None
+        self._last_s[track] = max(decoded_s + shift_s, last_s)
+        lasts_s = _at_s(packet, packet.duration) or 0.0
+        self._end_s = max(shown_s + shift_s + lasts_s, shown_s + shift_s if self._end_s is None else self._end_s)
+        return shift_s
+
+
+def is_set_anew(container: InputContainer, deadline: float) -> bool:
+    """Whether the clock breaks anywhere in the file. True, too, when the time runs out: then nobody knows."""
+    clock = SteadyClock()
+    for packet in container.demux([one for one in container.streams if one.type in ("video", "audio")]):
+        clock.shift_s(packet)
+        if clock.breaks or time.monotonic() > deadline:
+            return True
+    return False
+
+
+def rewrite(container: InputContainer, tracks: list[int], path: str) -> int:
+    """Copy these tracks into a transport stream whose clock never breaks. Returns how often the old one did."""
+    clock, last = SteadyClock(), dict[int, int]()
+    with av.open("file:" + path, "w", format="mpegts") as output:
+        copies = {index: output.add_stream_from_template(container.streams[index], opaque=True) for index in tracks}
+        for index, copy in copies.items():
+            copy.metadata.update(container.streams[index].metadata)
+        for packet in container.demux([container.streams[index] for index in tracks]):
+            shift_s, track, base = clock.shift_s(packet), packet.stream_index, packet.time_base
+            if shift_s is None or not packet.size or not base:
+                continue
+            ticks, shown, decoded = round(shift_s / base), packet.pts, packet.dts
+            first = shown if decoded is None else decoded
+            following = last.get(track, -(2**62)) + 1  # where a packet comes that says no time
+            packet.dts = following if first is None else max(first + ticks, following)
+            packet.pts = packet.dts if shown is None else max(shown + ticks, packet.dts)
+            last[track] = packet.dts
+            packet.stream = copies[track]
+            output.mux(packet)
+    return clock.breaks
+
+
+def _at_s(packet: "av.Packet[Any]", value: int | None) -> float | None:
+    return None if value is None or packet.time_base is None else float(value * packet.time_base)
