@@ -45,6 +45,7 @@ OF_SPEECH = (
     click.option("--language", metavar="CODE", help="The spoken language, for captions: fr. Without it: it is recognised."),
     click.option("--term", multiple=True, help="A name or term that may come up, in its right spelling. May be repeated."),
     click.option("--captions/--no-captions", "automatic", default=None, help="Without it: as speech.automatic says."),
+    click.option("--translate", is_flag=True, help="Make English captions too, whatever is spoken."),
 )  # fmt: skip
 
 
@@ -70,6 +71,7 @@ def as_order(said: dict[str, Any]) -> dict[str, Any]:
 def as_wish(said: dict[str, Any]) -> dict[str, Any]:
     """The values of OF_SPEECH as options of an upload by the API."""
     known = {"language": said["language"], "glossary": list(said["term"]) or None, "automatic": said["automatic"]}
+    known["translate"] = said["translate"] or None
     wish = {name: value for name, value in known.items() if value is not None}
     return {"speech": wish} if wish else {}
 

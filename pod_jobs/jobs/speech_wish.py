@@ -30,6 +30,15 @@ def read_wish(document: Any) -> Wish:
     return wish
 
 
+def read_upload_wish(document: Any) -> Wish:
+    """The same of an upload, which may order a translation into English too: {"translate": true}. Errors: Malformed."""
+    said = dict(document) if isinstance(document, dict) else document
+    translate = said.pop("translate", False) if isinstance(said, dict) else False
+    if not isinstance(translate, bool):
+        raise Malformed("translate: true or false is needed")
+    return {**read_wish(said), **({"translate": True} if translate else {})}
+
+
 def read_language(name: Any) -> str:
     """The ISO 639-1 code of a language that somebody named, "" for "". Errors: Malformed."""
     if name == "":

@@ -30,7 +30,7 @@ from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import build_plan, ffmpeg_version, tools_of
 from pod_jobs.jobs.job_type import JobType, Ordering, ReadOutput, Text, Words
 from pod_jobs.jobs.speech_plan import engine_for, model_folder, speech_order
-from pod_jobs.jobs.speech_wish import Wish, read_language, read_terms, read_wish
+from pod_jobs.jobs.speech_wish import Wish, read_language, read_terms, read_upload_wish
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media.sharing import chunks
@@ -255,12 +255,16 @@ def read_order(settings: Settings, template: str, document: Any) -> NewTask:
 
 
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> list[NewTask]:
-    """One for each upload, where the uploader wishes it, or else the settings say so; it does not wait for the picture."""
+    """Captions, where the uploader wishes them, or else the settings say so, and a translation, where the uploader wishes one.
+    They do not wait for the picture."""
     wish: Wish = options.get("speech") or {}
     automatic = wish.get("automatic")
-    if not (settings.speech.automatic if automatic is None else automatic):
-        return []
-    return [NewTask("transcribe", SPEECH, {AUTOMATIC: True}, Purpose.ENRICH)]
+    tasks = []
+    if settings.speech.automatic if automatic is None else automatic:
+        tasks.append(NewTask("transcribe", SPEECH, {AUTOMATIC: True}, Purpose.ENRICH))
+    if wish.get("translate"):
+        tasks.append(NewTask("transcribe", TRANSLATION, {"translate": True}, Purpose.ENRICH))
+    return tasks
 
 
 TRANSCRIBE = JobType(
@@ -288,5 +292,5 @@ TRANSCRIBE = JobType(
         },
     ),
     timeout_code="speech-too-slow",
-    ordering=Ordering(read=read_order, at_upload=order_at_upload, upload_options={"speech": read_wish}),
+    ordering=Ordering(read=read_order, at_upload=order_at_upload, upload_options={"speech": read_upload_wish}),
 )

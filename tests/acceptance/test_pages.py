@@ -95,6 +95,9 @@ def test_several_files_are_uploaded_by_choosing_and_dropping(page: Page, clip: P
         other.write_bytes(clip.read_bytes() + other.name.encode())
     page.goto("/")
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    page.get_by_text("Language and captions of these uploads").click()
+    page.get_by_label("Spoken language").select_option(label="French")
+    page.get_by_label("Automatic captions").select_option(label="No, only on demand")
     page.get_by_label("Choose files").set_input_files([clip, *others])
     for title in ("Cours d'été n° 1", "Lecture 2", "Lecture 3"):
         expect(row(page, title).locator(".row-state")).to_have_text("Waiting")
@@ -103,6 +106,8 @@ def test_several_files_are_uploaded_by_choosing_and_dropping(page: Page, clip: P
     files = page.evaluate_handle(DROPPED, list(clip.read_bytes()))
     page.dispatch_event("#drop-zone", "drop", {"dataTransfer": files})
     expect(row(page, "Dropped")).to_be_visible()
+    wish = page.request.get(f"/api/v1{row(page, 'Lecture 2').locator('a').first.get_attribute('href')}/speech").json()
+    assert (wish["language"], wish["automatic"]) == ("fr", False)
 
 
 def test_what_is_not_media_is_refused_in_words(chromium: Browser, site: Site, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def create(
         )
         video.source_path = source_of(video.id)
         video.save(only=[Video.source_path])
-        if wish := source.options.get("speech"):
+        if wish := {**source.options.get("speech", {})}:
+            wish.pop("translate", None)  # an order, and no fact about the recording
             captions.set_wish(video.id, wish)
         ordered = [tasks.order(video, new, owner, now) for new in orders]
         events.uploaded(video, now)

@@ -40,6 +40,8 @@ def home() -> ResponseReturnValue:
         text=request.args.get("text", ""),
         limit_bytes=limit_bytes,
         limit=received_files.in_words(limit_bytes),
+        spoken=_spoken(),
+        captions_made=site().settings.speech.automatic,
     )
 
 

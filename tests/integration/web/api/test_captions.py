@@ -276,12 +276,24 @@ def test_an_uploader_decides_about_captions_or_else_the_site(
 
 
 @pytest.mark.parametrize(
-    "speech", ["fr", {"language": "xx"}, {"automatic": 1}, {"translate": True}, {"glossary": "Pod"}]
+    "speech", ["fr", {"language": "xx"}, {"automatic": 1}, {"translate": "en"}, {"glossary": "Pod"}]
 )
 def test_a_bad_wish_refuses_the_upload(lea: Caller, speech: Any) -> None:
     query = {"name": "a.mp4", "options": json.dumps({"speech": speech})}
     assert lea("POST", "/api/v1/videos", query_string=query, data=CLIP).status_code == 400
     assert lea("GET", "/api/v1/videos").get_json()["videos"] == []
+
+
+def test_an_upload_orders_a_translation_too(lea: Caller) -> None:
+    wish = {"language": "fr", "automatic": True, "translate": True}
+    video = lea.upload(options=json.dumps({"speech": wish}))
+    assert {task["template"]: task["options"] for task in transcriptions(lea, video)} == {
+        "": {"automatic": True},
+        "translation": {"translate": True},
+    }
+    kept = lea("GET", f"/api/v1/videos/{video['id']}/speech").get_json()
+    assert kept == {"language": "fr", "glossary": [], "automatic": True}
+    assert lea("PUT", f"/api/v1/videos/{video['id']}/speech", json={"translate": True}).status_code == 400
 
 
 def test_a_run_learns_what_is_wanted_now(lea: Caller, worker: Worker) -> None:

@@ -30,6 +30,13 @@ const headers = () => ({ "X-CSRFToken": csrfToken });
 const fingerprint = (file) =>
   ["pod_jobs", person, encodeURIComponent(file.name), file.size, file.lastModified].join("|");
 
+/** What is chosen for the speech of the next uploads. */
+function speechWish() {
+  const { language, automatic, translate } = byId("upload-speech").querySelector("form").elements;
+  const [isAutomatic, isTranslated] = [automatic, translate].map(({ value }) => JSON.parse(value));
+  return { language: language.value, automatic: isAutomatic, translate: isTranslated };
+}
+
 /** One row of the list of uploads. */
 class Row {
   constructor(name, print = "") {
@@ -74,7 +81,7 @@ class FileUpload extends Row {
     this.upload = new tus.Upload(file, {
       endpoint: ENDPOINT,
       fingerprint: () => Promise.resolve(print),
-      metadata: { filename: file.name, filetype: file.type },
+      metadata: { filename: file.name, filetype: file.type, options: JSON.stringify({ speech: speechWish() }) },
       retryDelays: RETRY_DELAYS_MS,
       removeFingerprintOnSuccess: true,
       onBeforeRequest: (request) => {
