@@ -105,7 +105,9 @@ def end_of(source: Path) -> float:
 
 def faults(recording: Recording, source: Path, result: Path) -> Iterator[str]:
     """What is wrong with `result`, an MP4 made of `source`."""
-    truth = Truth(recording, zero_of(source, recording), end_of(source))
+    zero_s = zero_of(source, recording)
+    pictures_end_s = zero_s + float((recording.shown[-1] + 1) / recording.rate)  # ASF and others do not say how long
+    truth = Truth(recording, zero_s, max(end_of(source), pictures_end_s))
     yield from _picture_faults(truth, result)
     if recording.has_sound:
         yield from _sound_faults(truth, result)

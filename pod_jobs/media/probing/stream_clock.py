@@ -4,6 +4,9 @@ nothing else of ours.
 
 ffmpeg's own remedy shifts all tracks whenever the clock of one of them looks wrong. It takes long pauses for breaks, and a
 break of less than 10 s brings sound and picture apart. Here each track is shifted where its own clock breaks.
+
+Several frames of a sound lie in one packet of the stream, and only the first has a time of its own. libavformat reckons the
+others by the rate that the sound had at its beginning: where AAC goes on at another rate, these times are wrong.
 """
 
 import time
@@ -14,7 +17,11 @@ from av.container import InputContainer
 
 BACK_S = 0.1  # a time of decoding that is so much earlier than the one before
 AHEAD_S = 60.0  # or so much later than all that came before, of any track: a pause is not that long
+GUESS_S = 0.001  # a reckoned time that is so far off is wrong
 SAME_S = 2.0  # tracks that break so near to each other break together
+EACH_ITS_TIME = {"pes_payload_size": "0"}  # frames of sound are not put together
+ADTS_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+AAC_SAMPLES = 1024  # of a block
 
 
 class SteadyClock:
@@ -25,7 +32,23 @@ class SteadyClock:
         self._newest_s = 0.0  # shift of the track that broke last
         self._last_s: dict[int, float] = {}  # the newest time of decoding of each track, on the steady clock
         self._end_s: float | None = None  # the latest end of all tracks, on the steady clock
+        self._sounds: dict[
+            int, tuple[float, float, float]
+        ] = {}  # of a track's last frame: said, true time, true length
         self.breaks = 0
+
+    def _true_s(self, packet: "av.Packet[Any]", said_s: float) -> float:
+        """When a frame of AAC is decoded: after the one before, if its time was only reckoned from that one's."""
+        length_s = adts_s(packet) if packet.stream.type == "audio" else None
+        if length_s is None:
+            return said_s
+        last_said_s, last_s, last_length_s = self._sounds.get(packet.stream_index, (said_s - 1, 0.0, 0.0))
+        reckoned_s = last_said_s + (_at_s(packet, packet.duration) or 0.0)
+        is_wrong = abs(said_s - reckoned_s) < GUESS_S < abs(reckoned_s - last_said_s - last_length_s)
+        true_s = last_s + last_length_s if is_wrong else said_s
+        self.breaks += is_wrong
+        self._sounds[packet.stream_index] = (said_s, true_s, length_s)
+        return true_s
 
     def shift_s(self, packet: "av.Packet[Any]") -> float | None:
         """How much later the packet has to come. None: it overlaps with what was there before the break."""
@@ -35,6 +58,8 @@ class SteadyClock:
         shift_s = self._shifts.get(track, self._newest_s)
         if decoded_s is None or shown_s is None:
             return shift_s
+        wrong_s = self._true_s(packet, decoded_s) - decoded_s
+        decoded_s, shown_s = decoded_s + wrong_s, shown_s + wrong_s
         last_s = self._last_s.get(track, decoded_s + shift_s)
         if self._end_s is not None and not last_s - BACK_S <= decoded_s + shift_s <= self._end_s + AHEAD_S:
             if shift_s == self._newest_s or abs(decoded_s + self._newest_s - last_s) > SAME_S:
@@ -47,11 +72,18 @@ class SteadyClock:
         self._last_s[track] = max(decoded_s + shift_s, last_s)
         lasts_s = _at_s(packet, packet.duration) or 0.0
         self._end_s = max(shown_s + shift_s + lasts_s, shown_s + shift_s if self._end_s is None else self._end_s)
-        return shift_s
+        return shift_s + wrong_s
+
+
+def adts_s(packet: "av.Packet[Any]") -> float | None:
+    """How long the sound of a frame of AAC lasts, by its ADTS header (ISO/IEC 13818-7, 6.2); None for all others."""
+    head = bytes(packet)[:7]
+    rate_hz = dict(enumerate(ADTS_HZ)).get(head[2] >> 2 & 15) if len(head) == 7 and head[:1] == b"\xff" else None
+    return AAC_SAMPLES * ((head[6] & 3) + 1) / rate_hz if rate_hz and head[1] & 0xF6 == 0xF0 else None
 
 
 def is_set_anew(container: InputContainer, deadline: float) -> bool:
-    """Whether the clock breaks anywhere in the file. True, too, when the time runs out: then nobody knows."""
+    """Whether the clock breaks anywhere in the file, or times are wrong. True, too, when the time runs out: then nobody knows."""
     clock = SteadyClock()
     for packet in container.demux([one for one in container.streams if one.type in ("video", "audio")]):
         clock.shift_s(packet)
@@ -63,7 +95,7 @@ def is_set_anew(container: InputContainer, deadline: float) -> bool:
 def rewrite(container: InputContainer, tracks: list[int], path: str) -> int:
     """Copy these tracks into a transport stream whose clock never breaks. Returns how often the old one did."""
     clock, last = SteadyClock(), dict[int, int]()
-    with av.open("file:" + path, "w", format="mpegts") as output:
+    with av.open("file:" + path, "w", format="mpegts", options=EACH_ITS_TIME) as output:
         copies = {index: output.add_stream_from_template(container.streams[index], opaque=True) for index in tracks}
         for index, copy in copies.items():
             copy.metadata.update(container.streams[index].metadata)

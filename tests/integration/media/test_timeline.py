@@ -68,6 +68,8 @@ CHANGES = {
     "upright.ts": (flashing("320x180"), flashing("100x180")),
     "surround.ts": (flashing("320x180"), flashing("320x180", "5.1")),
     "another_rate.ts": (flashing("320x180", "mono", 44_100), flashing("320x180", "stereo", 48_000)),
+    "a_lower_rate.ts": (flashing("320x180", "stereo", 48_000), flashing("320x180", "stereo", 32_000)),
+    "a_higher_rate.ts": (flashing("320x180", "stereo", 32_000), flashing("320x180", "stereo", 48_000)),
 }
 
 
