@@ -85,7 +85,7 @@ NEVER = {
     "pod_jobs.speech": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.media": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     # where files are: it knows names, errors and the system, and nothing of who asks
-    "pod_jobs.storage": (RQ, REDIS, FLASK, PEEWEE, HTTP),
+    "pod_jobs.storage": (RQ, REDIS, FLASK, PEEWEE),
     "pod_jobs.xapi": (RQ, REDIS, FLASK, PEEWEE),
     "pod_jobs.catalog": (RQ, REDIS, FLASK),
     # workers never open the database

@@ -18,7 +18,8 @@ class Order:
 
     `source` and `folder` are relative to the media folder; without a video they are "". `others` maps options to the sources
     of the videos that they name. `media` is the identity of the catalog's media folder; "" = any. `speech` is what people
-    want of the transcription (jobs/speech_wish.py). `failures` counts the earlier attempts whose ffmpeg was killed.
+    want of the transcription (jobs/speech_wish.py). `key` opens the files of this attempt to a worker that has no part in the
+    media folder. `failures` counts the earlier attempts whose ffmpeg was killed.
     """
 
     task: int
@@ -34,6 +35,7 @@ class Order:
     options: dict[str, Any] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
     media: str = ""
+    key: str = field(default="", repr=False)
     speech: dict[str, Any] = field(default_factory=dict)
 
     @property

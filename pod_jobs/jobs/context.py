@@ -5,6 +5,7 @@ import signal
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from types import FrameType
 from typing import Any
 
@@ -55,7 +56,7 @@ class Context:
     source_s: float | None = None  # duration of the recording, once the job knows it
     _next_tick: float = 0.0
 
-    @property
+    @cached_property
     def storage(self) -> Storage:
         """Where sources and outputs are."""
         return self.settings.storage

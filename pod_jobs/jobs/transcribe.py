@@ -62,7 +62,17 @@ def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
         raise Superseded(f"task {order.task} has no video")
     if order.options.get(AUTOMATIC) and order.speech.get("automatic") is False:
         raise Cancelled("no automatic captions are wanted of this video")
-    run = Run(order.video, order.kind, order.task, order.generation, order.template, order.media, resumes=True)
+    run = Run(
+        order.video,
+        order.kind,
+        order.task,
+        order.generation,
+        order.template,
+        order.media,
+        order.attempt,
+        order.key,
+        resumes=True,
+    )
 
     def wait() -> None:
         context.tick(order, {"step": "waiting", "fraction": 0.0})
@@ -81,7 +91,7 @@ def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run)
     from pod_jobs.speech.transcribe import finish, plan  # the extra may not be installed where this is only listed
 
     settings, progress = context.settings, _Progress(context, order, work)
-    source = context.storage.source(order.source, run.media)
+    source = context.storage.source(run, order.source)
     kept = work.left_behind(speech_sharing.KEPT)
     folder = work.begin()
     sound = open_sound(settings, source, folder, progress.tick)

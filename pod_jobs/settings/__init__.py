@@ -90,6 +90,8 @@ class WorkerSettings(Section):
     heartbeat_s: PositiveInt
     stop_s: PositiveFloat
     catalog_url: str
+    storage: Literal["shared", "http"]
+    cache_gb: Annotated[float, Field(ge=0)]
 
 
 class RetrySettings(Section):
@@ -168,8 +170,13 @@ class Settings(Section):
 
     @property
     def storage(self) -> Storage:
-        """Where a worker gets sources and leaves outputs."""
-        return SharedFolder(self.media_folder)
+        """Where a worker gets sources and leaves outputs. Errors: SettingsError without the worker's token."""
+        if self.worker.storage == "shared":
+            return SharedFolder(self.media_folder)
+        from pod_jobs.storage.over_http import OverHttp  # requests takes a tenth of a second that only workers need
+
+        token, cache_bytes = self.secret("worker_token"), int(self.worker.cache_gb * 1e9)
+        return OverHttp(self.catalog_url, token, self.home / "work", cache_bytes)
 
     @property
     def media(self) -> SiteFolder:

@@ -1,17 +1,17 @@
 """Access to the files of videos. Only this folder knows where they are.
 
-Jobs and the media library work on local paths that they get from here. Today there is one implementation, a folder that all
-hosts share (`shared_folder.py`). One over HTTP fits the same interface: `work_on` leases the run; `source` fetches into a
-local cache and compares length and sum; `WorkFolder.show` sends what has grown since the last call; `publish` sends the
-rest and commits all files with their sizes and sums; `chunks` is a local folder that is kept in step with the catalog's.
+Jobs and the media library work on local paths that they get from here. A worker has one of two implementations
+(`worker.storage` in the settings): a folder that all hosts share (`shared_folder.py`), or the web app by HTTP
+(`over_http.py`), to which it sends what it makes.
 
-The web host, which always has the files, needs further operations: `site_folder.py`.
+The web host, which always has the files, needs further operations: `site_folder.py`, and `received_run.py` for the files
+that workers send.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +33,8 @@ class Run:
     generation: int
     what: str
     media: str = ""
+    attempt: int = 0  # which try of the task it is
+    key: str = field(default="", repr=False)  # proves to the web app that this attempt was given to us
     resumes: bool = False  # when it was stopped, or fails for a passing reason, its chunks stay for the task's next run
 
     @property
@@ -89,6 +91,9 @@ class WorkFolder(Protocol):
     def show(self) -> None:
         """Make everything visible that was written since the last call. Called at each tick of the run."""
 
+    def is_shown(self, name: str) -> bool:
+        """Can people see this file of the run already?"""
+
     def publish(self, result: dict[str, Any]) -> None:
         """Publish all files at once, with `result` beside them; they never change afterwards. Errors: FfmpegFailed for
         anything but plain files; DiskFull, ServiceUnavailable."""
@@ -109,8 +114,9 @@ class Storage(Protocol):
         Errors: ServiceUnavailable when another run keeps it.
         """
 
-    def source(self, name: str, identity: str) -> Path:
-        """A local path of the source `name`, such as "videos/000003/source". Errors: BadSource when there is none."""
+    def source(self, run: Run, name: str) -> Path:
+        """A local path of the source `name`, such as "videos/000003/source", which the order of `run` names. Errors: BadSource
+        when there is none."""
 
     def helpers_place(self, run: Run) -> HelpersPlace:
         """The paths for a helper of `run`. Errors: Superseded when the run is over."""

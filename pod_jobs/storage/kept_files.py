@@ -15,7 +15,6 @@ from pod_jobs.media_folder import IDENTITY, SOURCE, VIDEOS, parse_run_folder, vi
 from pod_jobs.storage.site_folder import NO_HARD_LINKS, NOT_THERE, SiteFolder
 from pod_jobs.system import plain_files
 
-CHUNK = 1 << 20
 ASIDE = ".part"  # ends the name of a file that is being copied
 
 
@@ -82,11 +81,8 @@ def put_back(kept: Path, root: Path, name: str, file: KeptFile) -> None:
 
 def sum_of(path: Path) -> str:
     """SHA-256 of the file at `path`, in hex. Errors: OSError."""
-    digest = hashlib.sha256()
     with plain_files.open_plain(path, linked=True) as file:
-        while piece := file.read(CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+        return plain_files.sha256_of(file)
 
 
 def _is_same(known: KeptFile, found: os.stat_result) -> bool:
@@ -113,7 +109,7 @@ def _write(read: Callable[[int], bytes], target: Path, mtime_ns: int) -> str:
     plain_files.remove(aside)
     digest = hashlib.sha256()
     with plain_files.open_plain(aside, "xb") as copy:
-        while piece := read(CHUNK):
+        while piece := read(plain_files.PIECE_BYTES):
             digest.update(piece)
             copy.write(piece)
         copy.flush()

@@ -69,33 +69,30 @@ class SharedFolder:
                     work.keep_only_log(and_chunks=goes_on)
                 raise
 
-    def source(self, name: str, expected: str) -> Path:
+    def source(self, run: Run, name: str) -> Path:
         with translated_os_errors():
             if is_source(name) and plain_files.size_of(self._media / name) is not None:
                 return self._media / name
-        self.check(expected)
+        self.check(run.media)
         raise BadSource(f"{name} is not there", code="source-missing")
 
     def helpers_place(self, run: Run) -> HelpersPlace:
         with translated_os_errors():
-            chunks = self._media / f"{run.folder}{CHUNKS}"
+            chunks = self.chunks_of(run)
             if not chunks.is_dir():
                 raise Superseded(f"{run.folder} is over")
-        return HelpersPlace(chunks, self.source(run.source, run.media))
+        return HelpersPlace(chunks, self.source(run, run.source))
+
+    def chunks_of(self, run: Run) -> Path:
+        return self._media / f"{run.folder}{CHUNKS}"
 
     def is_worked_on(self, run: Run) -> bool:
         """Tries the lock for an instant, for which a run that wants it may have to wait."""
-        try:
-            lock = self._open_lock(run, os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(lock)
-        return False
+        return _is_locked(self._media / video_folder(run.video) / f"{LOCK}{run.what}")
+
+    def is_at_work_in(self, folder: Path) -> bool:
+        """Does any run hold the video whose folder this is?"""
+        return any(_is_locked(path) for path in folder.glob(f"{LOCK}*"))
 
     def verify(self, expected: str) -> Iterator[tuple[float, list[PublishedFault]]]:
         with translated_os_errors():
@@ -135,7 +132,7 @@ class SharedFolder:
         place = video_folder(run.video)
         with translated_os_errors():
             try:
-                lock = self._open_lock(run, os.O_RDWR | os.O_CREAT)
+                lock = open_lock(self._media, run, os.O_RDWR | os.O_CREAT)
             except FileNotFoundError as error:
                 raise BadSource(f"{place} is not there", code="source-missing") from error
         try:
@@ -153,9 +150,11 @@ class SharedFolder:
         finally:
             os.close(lock)
 
-    def _open_lock(self, run: Run, flags: int) -> int:
-        name = f"{video_folder(run.video).removeprefix(f'{VIDEOS}/')}/{LOCK}{run.what}"
-        return plain_files.open_beneath(self._media / VIDEOS, name, flags)
+
+def open_lock(media: Path, run: Run, flags: int) -> int:
+    """A descriptor of the file whose lock admits one run at a time for a video and a template. Errors: OSError."""
+    name = f"{video_folder(run.video).removeprefix(f'{VIDEOS}/')}/{LOCK}{run.what}"
+    return plain_files.open_beneath(media / VIDEOS, name, flags)
 
 
 class SharedWorkFolder:
@@ -202,9 +201,16 @@ class SharedWorkFolder:
     def show(self) -> None:
         """Does nothing, because the web app sees the same files."""
 
-    def publish(self, result: dict[str, Any]) -> None:
+    def is_shown(self, name: str) -> bool:
+        return plain_files.size_of(self.path / name) is not None
+
+    def drop_chunks(self) -> None:
+        """End what helpers do, and remove their pieces."""
         self._end_helpers(self.chunks)
         plain_files.remove(self.chunks)
+
+    def publish(self, result: dict[str, Any]) -> None:
+        self.drop_chunks()
         with plain_files.open_plain(self.path / DONE_MARKER, "xb") as marker:
             marker.write(json.dumps(result, ensure_ascii=False, indent=1).encode())
         for name in os.listdir(self.path):  # raises for anything but a plain file, and nothing is published
@@ -214,10 +220,10 @@ class SharedWorkFolder:
         self.path.rename(self._published)
         sync(self._published.parent)
 
-    def keep_only_log(self, *, and_chunks: bool) -> None:
+    def keep_only_log(self, *, and_chunks: bool, whoever_began: bool = False) -> None:
         """After a failure, remove all files but the log, which people read; and, with `and_chunks`, but the chunks, with which
-        the next run goes on."""
-        if not self._has_begun or not self.path.exists():
+        the next run goes on. Does nothing when this object did not begin the run, unless `whoever_began`."""
+        if not (self._has_begun or whoever_began) or not self.path.exists():
             return
         if not and_chunks:
             with suppress(
@@ -239,6 +245,20 @@ class SharedWorkFolder:
                 if run and run[:2] == (self._run.kind, self._run.task):
                     found[run.generation] = path
         return [found[generation] for generation in sorted(found)]
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        lock = plain_files.open_beneath(path.parent.parent, f"{path.parent.name}/{path.name}", os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _read_result(folder: Path) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from pod_jobs.media_folder import (
     video_folder,
     video_of,
 )
-from pod_jobs.storage import identity
+from pod_jobs.storage import Run, identity
+from pod_jobs.storage.received_run import ReceivedRun
 from pod_jobs.system import plain_files
 from pod_jobs.system.plain_files import sync
 
@@ -115,7 +116,28 @@ class SiteFolder:
         """Does the source of this video exist, with this size?"""
         return plain_files.size_of(self._media / source_of(video)) == size_bytes
 
+    def open_source(self, name: str) -> BinaryIO | None:
+        """The source `name`, such as "videos/000003/source", open for reading; None when it is not there. Errors: OSError."""
+        try:
+            return plain_files.open_plain(self._media / name, beneath=self._videos, linked=True)
+        except OSError as error:
+            if error.errno not in NOT_THERE:
+                raise
+            return None
+
+    def sum_of_source(self, name: str) -> tuple[int, str] | None:
+        """(bytes, SHA-256 in hex) of a source; None when it is not there. Errors: OSError."""
+        file = self.open_source(name)
+        if file is None:
+            return None
+        with file:
+            return os.fstat(file.fileno()).st_size, plain_files.sha256_of(file)
+
     # outputs
+
+    def received(self, run: Run) -> ReceivedRun:
+        """The folder of a run whose worker sends its files."""
+        return ReceivedRun(self._media, run)
 
     def open_output(self, video: int, folder: str, name: str) -> OpenOutput | None:
         """The file `name` of the run `folder`, published or growing; None when there is none that may be shown.

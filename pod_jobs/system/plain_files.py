@@ -8,12 +8,14 @@ ours, so that any layer may use it.
 
 import ctypes
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+PIECE_BYTES = 1 << 20
 NEW_FILE_MODE = 0o640
 NEW_FOLDER_MODE = 0o750
 SET_ID = stat.S_ISUID | stat.S_ISGID
@@ -128,6 +130,14 @@ def read_bytes(path: Path, *, beneath: Path | None = None) -> bytes:
 def read_text(path: Path, errors: str = "strict") -> str:
     """UTF-8. Errors: as of open_plain; ValueError."""
     return read_bytes(path).decode("utf-8", errors)
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """SHA-256 of what is left to read of an open file, in hex. Errors: OSError."""
+    digest = hashlib.sha256()
+    while piece := file.read(PIECE_BYTES):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,17 +4,13 @@ A file has the same address while it grows and after it is published. Published 
 only the bytes that its playlist lists are served, so that no player gets half a segment.
 """
 
-import io
-import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
-from werkzeug.wsgi import wrap_file
 
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
@@ -22,6 +18,7 @@ from pod_jobs.errors import NotFound, translated_os_errors
 from pod_jobs.media_folder import DONE_MARKER, FILE_NAME, LOG_NAME, MIME_TYPES, RunName, parse_run_folder
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
+from pod_jobs.web.guards.file_parts import part_of, serve_ranges
 from pod_jobs.web.site import right_media, site
 
 blueprint = Blueprint("media_files", __name__)
@@ -69,20 +66,9 @@ def _check_run(video: Video, name: str, run: RunName) -> None:
 def _complete(file: BinaryIO, name: str, mime: str, video: Video) -> Response:
     """Serve a published file. The server gets the open file and not its name, because another file may take the name."""
     wanted, (stem, suffix) = "download" in request.args, (Path(name).stem, Path(name).suffix)
-    said = os.fstat(file.fileno())
-    response = send_file(
-        file,
-        mimetype=mime,
-        as_attachment=wanted,
-        download_name=f"{_file_name(video.title)} ({stem}){suffix}" if wanted else None,
-        last_modified=said.st_mtime,
-        etag=f"{said.st_mtime_ns:x}-{said.st_size:x}",
-    )
-    response.content_length = said.st_size
+    name_there = f"{_file_name(video.title)} ({stem}){suffix}" if wanted else None
+    response = serve_ranges(file, mime, as_attachment=wanted, download_name=name_there)
     response.headers.update(ASK_FIRST)
-    response.make_conditional(request, accept_ranges=True, complete_length=said.st_size)
-    if response.status_code == 206:  # werkzeug would read the part piece by piece, which holds the thread
-        response.response = _part(file, response.content_range.start or 0, response.content_range.stop or 0)
     return response
 
 
@@ -119,7 +105,7 @@ def _listed_part(file: BinaryIO, mime: str, listed_bytes: int) -> Response:
     stop = listed_bytes if stop is None else stop
     if not 0 <= start < stop <= listed_bytes:
         raise RequestedRangeNotSatisfiable(description=f"{listed_bytes} bytes are listed so far")
-    response = Response(_part(file, start, stop), 206, mimetype=mime, direct_passthrough=True)
+    response = Response(part_of(file, start, stop), 206, mimetype=mime, direct_passthrough=True)
     response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/*"
     response.content_length = stop - start
     return response
@@ -128,34 +114,6 @@ def _listed_part(file: BinaryIO, mime: str, listed_bytes: int) -> Response:
 def listed_extent(playlist: str) -> int:
     """How many bytes of its file a playlist lists, counted from the beginning, with the initialization section."""
     return max((int(length) + int(offset) for length, offset in BYTE_RANGE.findall(playlist)), default=0)
-
-
-class FilePart(io.RawIOBase):
-    """The bytes of an open file from `start` to `stop`. Its descriptor stands at `start`, so that a server can send from it."""
-
-    def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
-        self._file = file
-        self._left = stop - start
-        os.lseek(file.fileno(), start, os.SEEK_SET)
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        read = os.readv(self.fileno(), [memoryview(buffer)[: self._left]]) if self._left else 0
-        self._left -= read
-        return read
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-def _part(file: BinaryIO, start: int, stop: int) -> Iterable[bytes]:
-    return wrap_file(request.environ, FilePart(file, start, stop))  # type: ignore[arg-type]  # it is a binary file
 
 
 def _file_name(title: str) -> str:

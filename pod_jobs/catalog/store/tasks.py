@@ -99,6 +99,17 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_a
     raise Cancelled(f"task {task_id} was cancelled before it started")
 
 
+def at_work(task_id: int, generation: int, attempt: int) -> Task:
+    """The task, of a video, of an attempt that has not ended. Errors: NotFound; Superseded when it has, or another began."""
+    task = get(task_id)
+    latest = Attempt.select().where(Attempt.task == task).order_by(Attempt.number.desc()).first()
+    if task.state != "running" or task.generation != generation or latest is None or latest.number != attempt:
+        raise Superseded(f"attempt {attempt} at task {task_id} is over")
+    if task.video_id is None:
+        raise NotFound(f"task {task_id} has no files")
+    return task
+
+
 def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
     last = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task).scalar() or 0
     task.state = "running"

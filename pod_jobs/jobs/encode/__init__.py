@@ -28,7 +28,7 @@ from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process.progress import Progress
 from pod_jobs.media.process.tools import Tools, find_tools
 from pod_jobs.media.sharing import chunks
-from pod_jobs.media_folder import WEB
+from pod_jobs.media_folder import MASTER_NAME, WEB
 from pod_jobs.settings import FfmpegSettings, Settings
 from pod_jobs.storage import Run, WorkFolder
 
@@ -96,16 +96,18 @@ def run_of(order: Order) -> Run:
     """What storage has to know of an order. Errors: Superseded for an order without a video: there is nothing to encode."""
     if order.video is None:
         raise Superseded(f"task {order.task} has no video")
-    return Run(order.video, order.kind, order.task, order.generation, order.template, order.media)
+    of_task = (order.video, order.kind, order.task, order.generation, order.template)
+    return Run(*of_task, order.media, order.attempt, order.key)
 
 
 def _encode_into(work: WorkFolder, context: Context, order: Order, run: Run) -> dict[str, Any]:
-    source = context.storage.source(order.source, run.media)
-    others = {name: context.storage.source(other, run.media) for name, other in order.others.items()}
+    source = context.storage.source(run, order.source)
+    others = {name: context.storage.source(run, other) for name, other in order.others.items()}
 
     def tick(progress: Progress) -> None:
         work.show()
-        context.tick(order, {**asdict(progress), "folder": run.folder})
+        first_playable = progress.first_playable and work.is_shown(MASTER_NAME)
+        context.tick(order, {**asdict(progress), "first_playable": first_playable, "folder": run.folder})
 
     plan = build_plan(context.settings, order.options, order.template)
     plan = dressed(plan, context.settings, order.template, order.options, others)

@@ -9,6 +9,7 @@ from pod_jobs.web.api import (
     lanes,
     me,
     results,
+    run_files,
     speech,
     tasks,
     traces,
@@ -23,6 +24,7 @@ BLUEPRINTS = (
     drains.blueprint,
     errors.blueprint,
     results.blueprint,
+    run_files.blueprint,
     me.blueprint,
     captions.blueprint,
     speech.blueprint,
@@ -34,4 +36,4 @@ PREFIX = "/api/v1"
 
 def register(app: Flask) -> None:
     for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint, url_prefix=PREFIX)
+        app.register_blueprint(blueprint, url_prefix=PREFIX + (blueprint.url_prefix or ""))

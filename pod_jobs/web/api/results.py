@@ -18,7 +18,7 @@ from pod_jobs.catalog.store import captions, instance, reports, tasks
 from pod_jobs.errors import BadCaptions, Malformed, ResultRejected, ServiceUnavailable
 from pod_jobs.storage.site_folder import SiteFolder
 from pod_jobs.web.api import answers
-from pod_jobs.web.guards import access
+from pod_jobs.web.guards import access, run_keys
 from pod_jobs.web.intake import orders
 from pod_jobs.web.site import now, right_media, site
 
@@ -104,6 +104,7 @@ def start(task_id: int) -> ResponseReturnValue:
         "task": task.id,
         "generation": task.generation,
         "attempt": attempt.number,
+        "key": run_keys.key_of(task.id, task.generation, attempt.number),
         "failures": task.failures,
         "kind": task.kind,
         "template": task.template,

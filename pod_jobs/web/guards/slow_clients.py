@@ -28,7 +28,9 @@ LANGUAGES = re.compile(r"\r\naccept-language:[ \t]*([\x20-\x7e]{1,200})\r\n", re
 
 
 # Requests whose views read the body piece by piece. Any other body is received before its request gets a thread.
-UPLOADS = re.compile(r"(?:POST|PUT) .*/api/v1/videos|PATCH .*/api/v1/uploads/[^/]+")
+UPLOADS = re.compile(
+    r"(?:POST|PUT) .*/api/v1/videos|PATCH .*/api/v1/uploads/[^/]+|(?:PUT|PATCH) .*/api/v1/runs/[0-9/]+/files/[^/]+"
+)
 WHOLE_FILES = ("static", "browser_files.vendor", "rq_dashboard.static")  # never in ranges: those need a thread
 
 

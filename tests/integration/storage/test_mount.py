@@ -53,7 +53,7 @@ def test_an_encode_whose_media_folder_goes_is_tried_again_and_writes_nothing_und
         pytest.raises(ServiceUnavailable, match="is not mounted"),
         storage.work_on(RUN, lambda: None, chunks.clear) as work,
     ):
-        encoded = encode(storage.source(RUN.source, RUN.media), work.begin(), PLAN, tools, tick)
+        encoded = encode(storage.source(RUN, RUN.source), work.begin(), PLAN, tools, tick)
         unmount_at("before the publication")
         work.publish({"outputs": [{"name": one.name, "bytes": one.bytes} for one in encoded.outputs]})
     assert list(mounted.iterdir()) == []

@@ -67,7 +67,7 @@ def planting(kind: str, name: str, secret: Path) -> str:
 def run(media: Path, tools: Tools) -> None:
     storage = SharedFolder(media)
     with storage.work_on(RUN, lambda: None, chunks.clear) as work:
-        source = storage.source(RUN.source, "")
+        source = storage.source(RUN, RUN.source)
         encoded = encode(source, work.begin(), PLAN, tools, lambda progress: None)
         work.publish({"outputs": [{"name": one.name, "bytes": one.bytes} for one in encoded.outputs]})
 

@@ -168,7 +168,7 @@ def test_a_helper_gets_what_lies_where_names_of_ours_say_and_nothing_else(tmp_pa
         str(tmp_path / "secret"),
     ):
         with pytest.raises(BadSource):
-            storage.source(name, "")
+            storage.source(run(), name)
 
 
 @pytest.mark.parametrize("present", ["", "another"])
@@ -180,7 +180,7 @@ def test_a_media_folder_that_is_not_the_right_one_is_away(tmp_path: Path, presen
     with pytest.raises(ServiceUnavailable, match="media folder"), at_work(tmp_path, run(media=MARK)):
         pytest.fail("in the wrong folder")
     with pytest.raises(ServiceUnavailable):
-        storage.source("videos/000003/source", MARK)
+        storage.source(run(media=MARK), "videos/000003/source")
     with pytest.raises(ServiceUnavailable):
         list(storage.verify(MARK))
     assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,394 @@
+"""The files of videos for a worker that shares nothing with the web host but its address.
+
+- A source is fetched in ranges into a folder of this host. A broken download is resumed, and its sum is compared.
+- A run works in a local folder. While it works, a thread sends what has grown, segments before the playlist that lists them,
+  so that people can watch it as if the folder were shared. At the end all files are sent, compared, and published at once.
+- Every request is small enough for a proxy, has a time-out, and is repeated while the web app is away.
+Workers of one host help each other with a long recording; those of other hosts cannot see the pieces.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from pod_jobs.errors import (
+    BadSource,
+    NotFound,
+    PodJobsError,
+    Refused,
+    ServiceUnavailable,
+    Stopped,
+    Superseded,
+    TransientError,
+    translated_os_errors,
+)
+from pod_jobs.media_folder import LOG_NAME, PART, VIDEOS, is_source, video_folder
+from pod_jobs.storage import HelpersPlace, PublishedFault, Run
+from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder
+from pod_jobs.system import plain_files
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 60
+SUM_TIMEOUT_S = 600  # the web host reads the whole source
+PART_BYTES = 16 * 1024 * 1024  # of one request
+SEND_EVERY_S = 1.0
+PATIENCE_S = 1800.0  # how long a finished run waits for the web app; then it is made again
+PAUSE_S = (1.0, 20.0)  # between two tries: the first pause, and the longest one
+STALE_S = 86_400
+SOURCES = "sources"  # the folder of fetched recordings
+
+Tick = Callable[[], None]
+
+
+class OverHttp:
+    """`Storage` by the web app at `url` (no slash at the end), with the worker's token, in the local folder `folder`.
+
+    Sources stay there for the next job of their video, up to `cache_bytes` in all.
+    """
+
+    def __init__(self, url: str, token: str, folder: Path, cache_bytes: int) -> None:
+        self._web = _Web(url, token)
+        self._folder = folder
+        self._cache_bytes = cache_bytes
+        self._local = SharedFolder(folder)
+        self._tick: Tick = lambda: None
+
+    def check(self, identity: str) -> None:
+        """The web app compares its media folder itself, at each request; here it only has to answer."""
+        self._web.call("GET", "/me")
+
+    @contextmanager
+    def work_on(self, run: Run, tick: Tick, end_helpers: Callable[[Path], None]) -> Iterator["HttpWorkFolder"]:
+        self._tick = tick
+        with translated_os_errors("work folder"):
+            self._sweep()
+            (self._folder / video_folder(run.video)).mkdir(parents=True, exist_ok=True)
+        here = Run(run.video, run.kind, run.task, run.generation, run.what, resumes=run.resumes)
+        place = self._folder / f"{run.folder}{PART}"
+        try:
+            with self._local.work_on(here, tick, end_helpers) as local:
+                work = HttpWorkFolder(self._web, run, local, tick)
+                try:
+                    yield work
+                except PodJobsError as error:
+                    work.give_up(is_over=isinstance(error, Superseded))
+                    raise
+                finally:
+                    work.stop_sending()
+        finally:
+            with translated_os_errors("work folder"):
+                plain_files.remove(place)
+
+    def source(self, run: Run, name: str) -> Path:
+        if not is_source(name):
+            raise BadSource(f"{name} is not a source", code="source-missing")
+        path = self._folder / SOURCES / name.replace("/", "-")
+        with translated_os_errors("work folder"), self._fetching(path):
+            if plain_files.size_of(path) is None:
+                self._make_room(path)
+                self._fetch(run, name, path)
+            os.utime(path)  # the one that was used last is removed last
+        return path
+
+    def helpers_place(self, run: Run) -> HelpersPlace:
+        """Only workers of the host whose worker called can help."""
+        chunks = self._local.chunks_of(run)
+        source = self._folder / SOURCES / run.source.replace("/", "-")
+        if not chunks.is_dir() or plain_files.size_of(source) is None:
+            raise Superseded(f"{run.folder} is over, or at work on another host")
+        return HelpersPlace(chunks, source)
+
+    def is_worked_on(self, run: Run) -> bool:
+        return self._local.is_worked_on(run)
+
+    def verify(self, identity: str) -> Iterator[tuple[float, list[PublishedFault]]]:
+        raise ServiceUnavailable("published files can only be compared where the media folder is")
+
+    @contextmanager
+    def _fetching(self, path: Path) -> Iterator[None]:
+        """One worker of this host at a time fetches a source."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_name(f"{path.name}.lock").open("a") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    self._tick()
+                    time.sleep(PAUSE_S[0] / 4)
+            yield
+
+    def _fetch(self, run: Run, name: str, path: Path) -> None:
+        announced = _patiently(self._tick, lambda: self._web.source_sum(run, name))
+        aside = path.with_name(f"{path.name}.part")
+        if (plain_files.size_of(aside) or 0) > announced["bytes"]:
+            plain_files.remove(aside)
+        with plain_files.open_plain(aside, "ab") as file:
+
+            def next_part() -> None:
+                self._web.fetch(run, name, file.tell(), lambda piece: (file.write(piece), self._tick()))
+
+            while file.seek(0, os.SEEK_END) < announced["bytes"]:
+                _patiently(self._tick, next_part)
+            file.flush()
+        with plain_files.open_plain(aside) as file:
+            if plain_files.sha256_of(file) != announced["sha256"]:
+                plain_files.remove(aside)
+                raise ServiceUnavailable(f"{name}: what arrived is not what the web host has; it is fetched anew")
+        aside.rename(path)
+
+    def _sweep(self) -> None:
+        """Remove what runs left that were killed a day ago and have gone on elsewhere."""
+        for folder in (self._folder / VIDEOS).glob("[0-9]*"):
+            if folder.stat().st_mtime < time.time() - STALE_S and not self._local.is_at_work_in(folder):
+                plain_files.remove(folder)
+
+    def _make_room(self, wanted: Path) -> None:
+        """Remove the sources that nobody used for longest, until the others are within the limit."""
+        found = [path for path in wanted.parent.glob("*-source") if path != wanted]
+        by_use = sorted((path.stat().st_mtime, path) for path in found)
+        over = sum(path.stat().st_size for _, path in by_use) - self._cache_bytes
+        for _, path in by_use:
+            if over <= 0:
+                return
+            over -= path.stat().st_size
+            plain_files.remove(path)
+
+
+class HttpWorkFolder:
+    """`WorkFolder` on this host, whose files a thread sends while they grow."""
+
+    def __init__(self, web: "_Web", run: Run, local: SharedWorkFolder, tick: Tick) -> None:
+        self._web, self._run, self._local, self._tick = web, run, local, tick
+        self._sent: dict[str, int] = {}  # bytes of each file that the web host has
+        self._shown: dict[str, str] = {}  # sums of the playlists that it has
+        self._wake, self._over = threading.Event(), threading.Event()
+        self._sender: threading.Thread | None = None
+        self._ended: Stopped | None = None
+        self.path, self.chunks = local.path, local.chunks
+
+    def find_finished(self) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = _patiently(self._tick, lambda: self._web.of_run("GET", self._run, "finished"))[
+            "result"
+        ]
+        return found
+
+    def left_behind(self, names: re.Pattern[str]) -> dict[str, bytes]:
+        """Of an earlier run on this host."""
+        return self._local.left_behind(names)
+
+    def begin(self) -> Path:
+        _patiently(self._tick, lambda: self._web.of_run("POST", self._run, "begin"))
+        folder = self._local.begin()
+        self._sender = threading.Thread(target=self._send_while_it_grows, name="sender", daemon=True)
+        self._sender.start()
+        return folder
+
+    def show(self) -> None:
+        """Have the thread send what was written. Errors: Superseded, NotFound when the web host wants no more of this run."""
+        self._wake.set()
+        if self._ended:
+            raise self._ended
+
+    def is_shown(self, name: str) -> bool:
+        return name in self._shown
+
+    def publish(self, result: dict[str, Any]) -> None:
+        self.stop_sending()
+        self._local.drop_chunks()
+        plain_files.check_folder(self.path)
+        files = {name: _announced(self.path / name) for name in sorted(os.listdir(self.path))}
+        deadline = time.monotonic() + PATIENCE_S
+        for name, announced in files.items():
+            if self._sent.get(name) != announced["bytes"]:
+                _patiently(self._tick, lambda name=name: self._send_rest(name), deadline)  # type: ignore[misc]
+        said = {"result": result, "files": files}
+        while differing := self._publish(said, deadline):
+            for name in differing:
+                self._sent[name] = 0
+                _patiently(self._tick, lambda name=name: self._send_rest(name), deadline)  # type: ignore[misc]
+        plain_files.remove(self.path)
+
+    def stop_sending(self) -> None:
+        self._over.set()
+        self._wake.set()
+        if self._sender is not None:
+            self._sender.join()
+            self._sender = None
+
+    def give_up(self, *, is_over: bool) -> None:
+        """Leave only the log on the web host. `is_over`: it wants no more of this run, and is not asked."""
+        self.stop_sending()
+        if is_over or not self.path.exists():
+            return
+        try:
+            if (self.path / LOG_NAME).exists():
+                self._send_rest(LOG_NAME)
+            self._web.of_run("POST", self._run, "give-up")
+        except (PodJobsError, OSError) as error:
+            log.info("task %s: its files stay on the web host until its next run: %s", self._run.task, error)
+
+    def _publish(self, said: dict[str, Any], deadline: float) -> list[str]:
+        """The files that the web host has otherwise than announced. Errors: ServiceUnavailable after too many tries."""
+        answer = _patiently(self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=said), deadline)
+        differing: list[str] = answer["differing"]
+        if differing and time.monotonic() > deadline:
+            raise ServiceUnavailable(f"{', '.join(differing)}: what was sent does not arrive as it is")
+        return differing
+
+    def _send_while_it_grows(self) -> None:
+        pause_s = SEND_EVERY_S
+        while not self._over.wait(pause_s):
+            self._wake.wait()
+            self._wake.clear()
+            if self._over.is_set():
+                return
+            try:
+                self._send_grown()
+                pause_s = SEND_EVERY_S
+            except (Stopped, NotFound) as error:
+                self._ended = error if isinstance(error, Stopped) else Superseded(error.reason)
+                return
+            except (PodJobsError, OSError) as error:
+                log.info("task %s: will be shown later: %s", self._run.task, error)
+                pause_s = min(2 * pause_s, PAUSE_S[1])
+
+    def _send_grown(self) -> None:
+        """Segments first, and then the playlists as they were before, which list no more than what was sent."""
+        names = sorted(os.listdir(self.path))
+        lists = {name: plain_files.read_bytes(self.path / name) for name in names if name.endswith(".m3u8")}
+        for name in names:
+            if name.endswith(".m4s") or name == LOG_NAME:
+                self._send_rest(name)
+        for name, content in lists.items():
+            said = hashlib.sha256(content).hexdigest()
+            if self._shown.get(name) != said:
+                self._web.of_run("PUT", self._run, f"files/{name}", data=content)
+                self._shown[name], self._sent[name] = said, len(content)
+
+    def _send_rest(self, name: str) -> None:
+        """Send what the web host has not of a file, from where it stopped. A file that became shorter is sent anew."""
+        with plain_files.open_plain(self.path / name) as file:
+            size = os.fstat(file.fileno()).st_size
+            sent = self._sent.get(name, 0)
+            if sent > size:
+                sent = 0
+            while sent < size or name not in self._sent:
+                file.seek(sent)
+                piece = file.read(min(PART_BYTES, size - sent))
+                try:
+                    self._web.of_run("PATCH", self._run, f"files/{name}", params={"offset": str(sent)}, data=piece)
+                    sent += len(piece)
+                except Refused:  # less has arrived than we think: a part was lost on its way
+                    sent = min(sent, self._web.of_run("GET", self._run, "files")["files"].get(name, 0))
+                self._sent[name] = sent
+
+
+class _Web:
+    """The calls. Errors of all: NotFound, Refused, Superseded as the web app says them; ServiceUnavailable for anything else,
+    such as the answer of a proxy."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = f"{url}/api/v1"
+        self._token = token
+        self._of_thread = threading.local()  # a session belongs to one thread
+
+    def of_run(self, method: str, run: Run, path: str, **more: Any) -> dict[str, Any]:
+        found = self.call(method, f"{_place(run)}/{path}", headers={"X-Run-Key": run.key}, **more)
+        answer: dict[str, Any] = found.json() if found.content else {}
+        return answer
+
+    def source_sum(self, run: Run, name: str) -> dict[str, Any]:
+        try:
+            timeout = (CONNECT_TIMEOUT_S, SUM_TIMEOUT_S)
+            return self.of_run("GET", run, "source-sum", params={"name": name}, timeout=timeout)
+        except NotFound as error:
+            raise BadSource(f"{name} is not there", code="source-missing") from error
+
+    def fetch(self, run: Run, name: str, start: int, take: Callable[[bytes], object]) -> None:
+        """One part of a source from `start` on, piece by piece. Errors: ServiceUnavailable also when it breaks off."""
+        headers = {"X-Run-Key": run.key, "Range": f"bytes={start}-{start + PART_BYTES - 1}"}
+        path = f"{_place(run)}/source"
+        with self.call("GET", path, headers=headers, params={"name": name}, stream=True) as answer:
+            if answer.status_code != requests.codes.partial or f"bytes {start}-" not in answer.headers["Content-Range"]:
+                raise ServiceUnavailable(f"{path}: {answer.status_code} instead of the part that was asked for")
+            try:
+                for piece in answer.iter_content(plain_files.PIECE_BYTES):
+                    take(piece)
+            except requests.RequestException as error:
+                raise ServiceUnavailable(f"{path}: {type(error).__name__}: {error}") from error
+
+    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+        more.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+        try:
+            answer = self._session().request(method, self._url + path, allow_redirects=False, **more)
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"{self._url}{path}: {type(error).__name__}: {error}") from error
+        if answer.ok:
+            return answer
+        with answer:
+            raise _error_of(answer, path)
+
+    def _session(self) -> requests.Session:
+        found: requests.Session | None = getattr(self._of_thread, "session", None)
+        if found is None:
+            found = self._of_thread.session = requests.Session()
+            found.headers["Authorization"] = f"Token {self._token}"
+            found.trust_env = False  # ignore proxies and .netrc of the environment
+        return found
+
+
+def _place(run: Run) -> str:
+    return f"/runs/{run.task}/{run.generation}/{run.attempt}"
+
+
+def _error_of(answer: requests.Response, path: str) -> PodJobsError:
+    """Only what the web app itself says ends a run; a proxy's 404 or 403 is a fault that passes."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    code = problem.get("code") if isinstance(problem, dict) else None
+    reason = f"{path}: {answer.status_code} {problem.get('detail', '') if code else ''}".strip()
+    kinds: dict[tuple[int, str], type[PodJobsError]] = {
+        (404, "not-found"): NotFound,
+        (409, "superseded"): Superseded,
+        (409, "upload-offset"): Refused,
+    }
+    return kinds.get((answer.status_code, str(code)), ServiceUnavailable)(reason)
+
+
+def _announced(path: Path) -> dict[str, Any]:
+    with plain_files.open_plain(path) as file:
+        return {"bytes": os.fstat(file.fileno()).st_size, "sha256": plain_files.sha256_of(file)}
+
+
+def _patiently(tick: Tick, act: Callable[[], Any], deadline: float | None = None) -> Any:
+    """What `act` returns; repeated while the web app is away. `tick` is called meanwhile, and what it raises goes up. Errors: as
+    of `act`; ServiceUnavailable only after `deadline` (of time.monotonic), by default after PATIENCE_S."""
+    last = time.monotonic() + PATIENCE_S if deadline is None else deadline
+    pause_s = PAUSE_S[0]
+    while True:
+        try:
+            return act()
+        except TransientError as error:
+            if time.monotonic() > last:
+                raise
+            log.info("again in %.0f s: %s", pause_s, error.reason)
+        until = time.monotonic() + pause_s
+        while time.monotonic() < until:
+            tick()
+            time.sleep(min(PAUSE_S[0] / 4, pause_s))
+        pause_s = min(2 * pause_s, PAUSE_S[1])

@@ -1,0 +1,164 @@
+"""/runs/<task>/<generation>/<attempt>/…: files of a run for a worker that has no part in the media folder. It reads the source
+in ranges, sends what it makes while it makes it, and has it published. storage/over_http.py is the other end.
+
+Each request carries the attempt's key, which only the answer of `start` has (guards/run_keys.py).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from pydantic import TypeAdapter
+
+from pod_jobs.catalog.store import tasks
+from pod_jobs.errors import Malformed, NotFound, translated_os_errors
+from pod_jobs.media_folder import source_of
+from pod_jobs.storage import Run
+from pod_jobs.storage.received_run import Announced, ReceivedRun
+from pod_jobs.web.api import answers
+from pod_jobs.web.guards import access
+from pod_jobs.web.guards.file_parts import serve_ranges
+from pod_jobs.web.guards.run_keys import require_run
+from pod_jobs.web.intake import received_files
+from pod_jobs.web.site import right_media, site, without_database
+
+blueprint = Blueprint("api_run_files", __name__, url_prefix="/runs/<int:task_id>/<int:generation>/<int:attempt>")
+PART_BYTES = 32 * 1024 * 1024  # most that one request may bring: proxies refuse large bodies
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The body of `publish`: the result of the run, and every file that it made."""
+
+    result: dict[str, Any]
+    files: dict[str, Announced]
+
+
+PUBLICATION = TypeAdapter(Publication)
+
+
+@contextmanager
+def _received(task_id: int, generation: int, attempt: int) -> Iterator[ReceivedRun]:
+    """The folder of the run. Errors: as of `require_run`; ServiceUnavailable while the media folder is away; DiskFull."""
+    run = require_run(task_id, generation, attempt)
+    media = right_media()
+    with translated_os_errors():
+        yield media.received(run)
+
+
+@blueprint.get("/source")
+@access.needs("run-tasks")
+def source(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
+    """?name= is the source or another one that the order names; ranges are served. Errors: NotFound."""
+    run = require_run(task_id, generation, attempt)
+    name = _source_named(run)
+    with translated_os_errors():
+        file = right_media().open_source(name)
+        if file is None:
+            raise NotFound(f"{name} is not there")
+        return serve_ranges(file, "application/octet-stream")
+
+
+@blueprint.get("/source-sum")
+@access.needs("run-tasks")
+def source_sum(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
+    """{"bytes", "sha256"} of a source: reading it takes about a second for each GB."""
+    run = require_run(task_id, generation, attempt)
+    name, media = _source_named(run), right_media()
+    with translated_os_errors(), without_database():
+        found = media.sum_of_source(name)
+    if found is None:
+        raise NotFound(f"{name} is not there")
+    return {"bytes": found[0], "sha256": found[1]}
+
+
+@blueprint.get("/finished")
+@access.needs("run-tasks")
+def finished(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
+    """{"result"} of an earlier run of the task that was published and not reported; null: there is none."""
+    with _received(task_id, generation, attempt) as received:
+        return {"result": received.find_finished()}
+
+
+@blueprint.post("/begin")
+@access.needs("run-tasks")
+def begin(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
+    """Make an empty folder for the files of the run."""
+    with _received(task_id, generation, attempt) as received:
+        received.begin()
+    return "", 204
+
+
+@blueprint.get("/files")
+@access.needs("run-tasks")
+def sizes(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
+    """{"files": {name: bytes}}: what has arrived."""
+    with _received(task_id, generation, attempt) as received:
+        return {"files": received.sizes()}
+
+
+@blueprint.put("/files/<name>")
+@access.needs("run-tasks")
+def replace(task_id: int, generation: int, attempt: int, name: str) -> ResponseReturnValue:
+    """The body is the whole of a small file, which is replaced at once. The answer is {"bytes"}."""
+    with _received(task_id, generation, attempt) as received, _body() as read:
+        return {"bytes": received.replace(name, read)}
+
+
+@blueprint.patch("/files/<name>")
+@access.needs("run-tasks")
+def append(task_id: int, generation: int, attempt: int, name: str) -> ResponseReturnValue:
+    """The body belongs at ?offset=; what stood behind it is cut off. The answer is {"bytes"}. Errors: Refused when less than
+    `offset` has arrived."""
+    with _received(task_id, generation, attempt) as received, _body() as read:
+        return {"bytes": received.append(name, _offset(), read)}
+
+
+@blueprint.post("/publish")
+@access.needs("run-tasks")
+def publish(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
+    """Publish the files if all are here with their sizes and sums. The answer is {"differing": [name]}; they are to be sent
+    once more if there are any."""
+    with _received(task_id, generation, attempt) as received:
+        said = answers.body_as(PUBLICATION)
+        return {"differing": received.publish(said.result, said.files)}
+
+
+@blueprint.post("/give-up")
+@access.needs("run-tasks")
+def give_up(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
+    """Remove all files of a failed run but its log."""
+    with _received(task_id, generation, attempt) as received:
+        received.give_up()
+    return "", 204
+
+
+def _offset() -> int:
+    """?offset=. Errors: Malformed."""
+    given = request.args.get("offset", "")
+    if not (given.isascii() and given.isdigit() and len(given) < 18):
+        raise Malformed("offset: a number is needed")
+    return int(given)
+
+
+def _source_named(run: Run) -> str:
+    """The source that ?name= names. Errors: NotFound for one that the order does not name."""
+    others = map(source_of, tasks.others_of(tasks.get(run.task)).values())
+    name = request.args.get("name", "")
+    if name not in (run.source, *others):
+        raise NotFound(f"the order does not name {name}")
+    return name
+
+
+@contextmanager
+def _body() -> Iterator[Callable[[int], bytes]]:
+    """Reads the request's body. Errors: Malformed for a large one; DiskFull while there is no room."""
+    if (request.content_length or 0) > PART_BYTES:
+        raise Malformed(f"a request brings at most {PART_BYTES} bytes")
+    received_files.check_room(site().settings, request.content_length or 0)
+    received_files.expect_large_body(request)
+    with without_database():
+        yield request.stream.read

@@ -1,0 +1,274 @@
+"""A worker without the media folder, beside a real web app: it fetches, sends while it grows, and has it published."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from pod_jobs.catalog.client import CatalogClient, Order
+from pod_jobs.errors import BadSource, FfmpegFailed, ServiceUnavailable, Superseded
+from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.planning.ladder import Rendition
+from pod_jobs.media.process.tools import Tools
+from pod_jobs.storage import Run, WorkFolder, over_http
+from pod_jobs.storage.over_http import OverHttp
+from tests.acceptance.site import Line, Site, serve
+from tests.clips import Clips
+from tests.servers import KeyValueServer, short_folder, wait_until
+from tests.unit.media.samples import LIMITS
+
+LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
+PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
+WORKER = ("encoding-1", "far-host", 1)
+
+
+@pytest.fixture(scope="module")
+def site(key_value_server: KeyValueServer) -> Iterator[Site]:
+    with short_folder() as folder, serve(folder / "home", key_value_server) as served:
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(over_http, "PAUSE_S", (0.05, 0.2))
+    monkeypatch.setattr(over_http, "SEND_EVERY_S", 0.05)
+
+
+def tick() -> None: ...
+
+
+def shown(work: WorkFolder, path: Path) -> int:
+    """Have it sent; gives how many bytes have arrived at `path`."""
+    work.show()
+    return path.stat().st_size if path.exists() else 0
+
+
+class Far:
+    """A worker on another host that has begun to encode a new video."""
+
+    def __init__(self, site: Site, clip: Path, folder: Path, url: str = "", cache_bytes: int = 10**9) -> None:
+        self.site, self.folder = site, folder
+        self.video = site.upload("Cours.mp4", clip)
+        task = site.api("GET", f"videos/{self.video}")["task"]
+        self.order: Order = site.workers.start(task["id"], task["generation"], *WORKER)
+        self.run = self.run_of(self.order)
+        token = (site.home / "secrets/worker_token").read_text()
+        self.storage = OverHttp(url or site.url, token, folder, cache_bytes)
+        self.published = site.home / "media" / self.run.folder
+
+    def run_of(self, order: Order) -> Run:
+        assert order.video is not None
+        numbers = (order.video, order.kind, order.task, order.generation, order.template)
+        return Run(*numbers, attempt=order.attempt, key=order.key)
+
+    def end(self, outcome: str, **more: object) -> None:
+        who = {"generation": self.order.generation, "attempt": self.order.attempt, "worker": WORKER[0]}
+        self.site.workers.report(self.order.task, {**who, "outcome": outcome, **more})
+
+
+@pytest.fixture
+def far(site: Site, clips: Clips, tmp_path: Path) -> Far:
+    return Far(site, clips.path("plain.mp4"), tmp_path / "work")
+
+
+def test_it_encodes_what_it_fetched_and_what_it_sent_is_published(far: Far, tools: Tools, tmp_path: Path) -> None:
+    seen: set[str] = set()
+
+    def look(_: object) -> None:
+        work.show()
+        seen.update(path.name for path in far.published.with_name(far.published.name + ".part").glob("*"))
+
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        assert work.find_finished() is None
+        source = far.storage.source(far.run, far.order.source)
+        assert source.is_relative_to(tmp_path)
+        encoded = encode(source, work.begin(), PLAN, tools, look)
+        result = {**asdict(encoded), "folder": far.run.folder}
+        wait_until(lambda: (look(None), "90p.m3u8" in seen)[1], 10, "it is seen while it grows")  # type: ignore[func-returns-value]
+        work.publish(result)
+    far.end("done", result=result)
+    assert far.site.api("GET", f"videos/{far.video}")["state"] == "ready"
+    assert {path.name for path in far.published.iterdir()} == {one.name for one in encoded.outputs} | {"done.json"}
+    assert not list((tmp_path / "work/videos").glob("*/encode*"))
+    assert far.storage.source(far.run, far.order.source) == source  # it is kept, and asks nobody
+
+
+def test_a_growing_playlist_never_lists_more_than_was_sent(far: Far) -> None:
+    part = far.published.with_name(far.published.name + ".part")
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        folder = work.begin()
+        for count in range(1, 40):
+            with (folder / "90p.m4s").open("ab") as file:
+                file.write(bytes([count]) * 10_000)
+            (folder / "new.tmp").write_text(f"#EXT-X-BYTERANGE:{count * 10_000}@0\n")
+            (folder / "new.tmp").rename(folder / "90p.m3u8")  # as ffmpeg does
+            work.show()
+            listed = (part / "90p.m3u8").read_text() if (part / "90p.m3u8").exists() else ":0@"
+            sent = (part / "90p.m4s").stat().st_size if (part / "90p.m4s").exists() else 0
+            assert int(listed.partition(":")[2].partition("@")[0]) <= sent
+            time.sleep(0.01)  # as an encoder that writes now and then
+        wait_until(lambda: shown(work, part / "90p.m4s") == 390_000, 10, "all is shown")
+        assert (part / "90p.m4s").read_bytes() == (folder / "90p.m4s").read_bytes()
+        work.publish({"outputs": []})
+    assert (far.published / "90p.m4s").stat().st_size == 390_000
+
+
+def test_a_cut_line_delays_and_loses_nothing(site: Site, clips: Clips, tmp_path: Path) -> None:
+    line = Line(site.port)
+    far = Far(site, clips.path("plain.mp4"), tmp_path / "work", line.url)
+    line.cut()
+    threading.Timer(0.5, line.mend).start()
+    content = os.urandom(3_000_000)
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        source = far.storage.source(far.run, far.order.source)
+        assert source.read_bytes() == clips.path("plain.mp4").read_bytes()
+        folder = work.begin()
+        (folder / "90p.mp4").write_bytes(content)
+        (folder / "90p.m4s").write_bytes(content[:1000])
+        line.cut()
+        work.show()
+        threading.Timer(0.5, line.mend).start()
+        work.publish({"outputs": []})
+    assert (far.published / "90p.mp4").read_bytes() == content
+
+
+def test_bytes_that_changed_after_they_were_sent_are_sent_again(far: Far) -> None:
+    part = far.published.with_name(far.published.name + ".part")
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        folder = work.begin()
+        (folder / "90p.m4s").write_bytes(b"a" * 1000)
+        wait_until(lambda: shown(work, part / "90p.m4s"), 10, "it was sent")
+        work.stop_sending()
+        (folder / "90p.m4s").write_bytes(b"b" * 1000)
+        (part / "left-over.vtt").write_text("of nobody")
+        work.publish({"outputs": []})
+    assert (far.published / "90p.m4s").read_bytes() == b"b" * 1000
+    assert not (far.published / "left-over.vtt").exists()
+
+
+def test_a_download_that_broke_off_goes_on_where_it_stopped(
+    far: Far, clips: Clips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = clips.path("plain.mp4").read_bytes()
+    monkeypatch.setattr(over_http, "PART_BYTES", 4096)
+    aside = far.folder / "sources" / f"{far.order.source.replace('/', '-')}.part"
+    aside.parent.mkdir(parents=True)
+    aside.write_bytes(whole[:5000])
+    asked: list[int] = []
+    fetch = far.storage._web.fetch
+
+    def counted(run: Run, name: str, start: int, take: object) -> None:
+        asked.append(start)
+        fetch(run, name, start, take)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(far.storage._web, "fetch", counted)
+    assert far.storage.source(far.run, far.order.source).read_bytes() == whole
+    assert asked[:2] == [5000, 9096]
+
+
+def test_a_download_of_another_file_is_thrown_away(far: Far, clips: Clips) -> None:
+    aside = far.folder / "sources" / f"{far.order.source.replace('/', '-')}.part"
+    aside.parent.mkdir(parents=True)
+    aside.write_bytes(b"something else")
+    with pytest.raises(ServiceUnavailable, match="not what the web host has"):
+        far.storage.source(far.run, far.order.source)
+    assert far.storage.source(far.run, far.order.source).read_bytes() == clips.path("plain.mp4").read_bytes()
+
+
+def test_old_sources_make_room(site: Site, clips: Clips, tmp_path: Path) -> None:
+    first = Far(site, clips.path("plain.mp4"), tmp_path, cache_bytes=0)
+    second = Far(site, clips.path("plain.mp4"), tmp_path, cache_bytes=0)
+    old = first.storage.source(first.run, first.order.source)
+    new = second.storage.source(second.run, second.order.source)
+    assert not old.exists() and new.exists()
+
+
+def test_a_run_that_another_attempt_replaced_ends_and_publishes_nothing(far: Far) -> None:
+    with (
+        pytest.raises(Superseded),
+        far.storage.work_on(far.run, tick, lambda chunks: None) as work,
+    ):
+        folder = work.begin()
+        (folder / "90p.m4s").write_bytes(b"a" * 1000)
+        again = far.site.workers.start(far.order.task, far.order.generation, "encoding-2", "host-2", 2)
+        assert again.attempt == far.order.attempt + 1
+        with pytest.raises(Superseded):
+            wait_until(lambda: shown(work, folder / "nothing"), 10, "it learns that it is over")
+        work.publish({"outputs": []})
+    assert not far.published.exists()
+    run, other = far.run_of(again), replace(far.run, attempt=again.attempt)
+    asked = over_http._patiently(tick, lambda: far.storage._web.of_run("GET", run, "finished"))
+    assert asked == {"result": None}
+    with pytest.raises(Superseded, match="not the key"):  # that of one attempt opens no other
+        far.storage._web.of_run("GET", other, "finished")
+
+
+def test_a_failed_run_leaves_its_log(far: Far) -> None:
+    part = far.published.with_name(far.published.name + ".part")
+    with (
+        pytest.raises(FfmpegFailed),
+        far.storage.work_on(far.run, tick, lambda chunks: None) as work,
+    ):
+        folder = work.begin()
+        (folder / "encoding.log").write_text("the last words")
+        (folder / "90p.m4s").write_bytes(b"a")
+        wait_until(lambda: shown(work, part / "90p.m4s"), 10, "it was sent")
+        raise FfmpegFailed("it ended")
+    assert [(path.name, path.read_text()) for path in part.iterdir()] == [("encoding.log", "the last words")]
+    assert not (far.folder / f"{far.run.folder}.part").exists()
+
+
+def test_an_earlier_publication_is_found(far: Far) -> None:
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        (work.begin() / "90p.mp4").write_bytes(b"abc")
+        work.publish({"outputs": [{"name": "90p.mp4", "bytes": 3}], "duration_s": 1})
+    again = far.site.workers.start(far.order.task, far.order.generation, "encoding-2", "host-2", 2)
+    with far.storage.work_on(far.run_of(again), tick, lambda chunks: None) as work:
+        found = work.find_finished()
+    assert found is not None and found["duration_s"] == 1
+
+
+def test_only_sources_that_the_order_names_are_served(far: Far, site: Site, clips: Clips) -> None:
+    other = Far(site, clips.path("plain.mp4"), far.folder)
+    for name in (other.order.source, "videos/999999/source", f"{far.run.folder}/source"):
+        with pytest.raises(BadSource):
+            far.storage.source(far.run, name)
+    with pytest.raises(BadSource):
+        far.storage.source(far.run, "../secrets/session_key")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "status"),
+    [
+        ("PUT", "files/done.json", {"data": b"{}"}, 409),
+        ("PUT", "files/.hidden", {"data": b"{}"}, 409),
+        ("PATCH", "files/90p.m4s", {"data": b"x", "params": {"offset": "7"}}, 409),
+        ("PATCH", "files/90p.m4s", {"data": b"x", "params": {"offset": "-1"}}, 400),
+        ("PATCH", "files/90p.m4s", {"data": b"x"}, 400),
+        ("POST", "publish", {"data": b"[]"}, 400),
+        ("POST", "publish", {"json": {"result": {}, "files": {"../x": {"bytes": 1, "sha256": ""}}}}, 409),
+        ("GET", "source?name=../secrets/session_key", {}, 404),
+    ],
+)
+def test_what_a_worker_may_not_send_is_refused(
+    far: Far, method: str, path: str, more: dict[str, object], status: int
+) -> None:
+    far.storage._web.of_run("POST", far.run, "begin")
+    numbers = f"{far.run.task}/{far.run.generation}/{far.run.attempt}"
+    token = (far.site.home / "secrets/worker_token").read_text()
+    headers = {"Authorization": f"Token {token}", "X-Run-Key": far.run.key}
+    url = f"{far.site.url}/api/v1/runs/{numbers}/{path}"
+    answer = requests.request(method, url, headers=headers, timeout=10, **more)  # type: ignore[arg-type]
+    assert answer.status_code == status, answer.text
+    assert json.loads(answer.text)["title"]
+    del headers["X-Run-Key"]
+    assert requests.request(method, url, headers=headers, timeout=10, **more).status_code == 400  # type: ignore[arg-type]
+    headers["X-Run-Key"] = "0" * 64
+    assert requests.request(method, url, headers=headers, timeout=10, **more).status_code == 409  # type: ignore[arg-type]
+    assert isinstance(far.site.workers, CatalogClient)
