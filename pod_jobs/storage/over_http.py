@@ -120,7 +120,7 @@ class OverHttp:
     def _fetching(self, path: Path) -> Iterator[None]:
         """One worker of this host at a time fetches a source."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_name(f"{path.name}.lock").open("a") as lock:
+        with plain_files.open_plain(path.with_name(f"{path.name}.lock"), "ab") as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
