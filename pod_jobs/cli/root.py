@@ -10,7 +10,7 @@ from pod_jobs.cli.care import doctor, import_settings, rq
 from pod_jobs.cli.media import encode, probe
 from pod_jobs.cli.tasks import active, cancel, reports, requeue, waiting
 from pod_jobs.cli.traces import xapi
-from pod_jobs.cli.up import up
+from pod_jobs.cli.up import reload, up
 from pod_jobs.cli.videos import list_videos, show, submit
 from pod_jobs.cli.workers import drain, resume, workers
 
@@ -21,7 +21,7 @@ def root() -> None:
 
 
 COMMANDS = (
-    *(up, doctor, import_settings, rq),
+    *(up, reload, doctor, import_settings, rq),
     *(backup, verify, restore, db),
     *(submit, list_videos, show),
     *(active, waiting, requeue, cancel, reports),

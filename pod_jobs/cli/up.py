@@ -1,14 +1,22 @@
-"""pod-jobs up: start all processes of the instance in the foreground."""
+"""pod-jobs up and reload: start all processes of the instance in the foreground; let them take over changed settings."""
 
 import errno
+import os
 import signal
 import socket
 import sys
 
 import click
 
-from pod_jobs.cli.base import Fault, InstanceCommand, chosen_home
-from pod_jobs.instance.home import claim, make_folders, new_home_stays_only_if_it_starts, remove_socket_folder
+from pod_jobs.cli.base import Fault, InstanceCommand, chosen_home, demand_instance, load_settings
+from pod_jobs.instance.home import (
+    claim,
+    launcher,
+    make_folders,
+    new_home_stays_only_if_it_starts,
+    noted_launcher,
+    remove_socket_folder,
+)
 from pod_jobs.settings import Settings, load
 
 
@@ -19,6 +27,7 @@ def up(port: int | None) -> None:
     from pod_jobs.instance.prepare import first_sign_in_link, prepare
     from pod_jobs.processes.launcher import launch
 
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until the launcher listens
     for signum in (signal.SIGINT, signal.SIGTERM):  # until honcho listens
         signal.signal(signum, lambda *_: sys.exit(0))
     settings = load(chosen_home(), web={"port": port}) if port is not None else load(chosen_home())
@@ -33,12 +42,26 @@ def up(port: int | None) -> None:
     if link:
         click.echo(f"First administrator, sign in once within 24 h: {link}")
     click.echo("Ctrl-C stops everything.")
-    code = launch(settings)
+    with noted_launcher(settings):
+        launch(settings)
     remove_socket_folder(settings)
     if claimed:
         claimed.close()
-    if code:
-        raise Fault("A process ended by itself, and took the others along.", f"see {settings.home / 'logs'}")
+
+
+@click.command(cls=InstanceCommand)
+def reload() -> None:
+    """Let `up` take over changed settings. Workers finish their present job first; the web app is never away."""
+    settings = load_settings()
+    demand_instance(settings)
+    pid = launcher(settings)
+    if pid is None:
+        raise Fault(
+            "No `run up` runs this instance on this host.",
+            "Processes that another program started take over new settings at SIGUSR1: each line of the Procfile.",
+        )
+    os.kill(pid, signal.SIGUSR1)
+    click.echo("The processes take over the settings; workers that are busy, when their job is done.")
 
 
 def _demand_free_port(settings: Settings) -> None:

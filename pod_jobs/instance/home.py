@@ -106,6 +106,26 @@ def claim(settings: Settings, family: Container[int] = ()) -> IO[str] | None:
     raise Refused(f"{settings.home} is in use by process {holder or '?'}", code="instance-running")
 
 
+@contextmanager
+def noted_launcher(settings: Settings) -> Iterator[None]:
+    """Note this process as the one that started the processes of this instance on this host."""
+    with (settings.home / "run" / "launcher").open("a+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def launcher(settings: Settings) -> int | None:
+    """The process of `noted_launcher`, while it runs."""
+    try:
+        with (settings.home / "run" / "launcher").open(encoding="ascii") as file:
+            return None if _lock_now(file) else int(file.read())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def note_port(settings: Settings) -> None:
     """Note the port, so that the command line finds the web app, also when it was started with `--port`."""
     (settings.home / "run" / "port").write_text(str(settings.web.port), encoding="ascii")

@@ -4,6 +4,7 @@ It differs from RQ's own worker:
 - The horse dies with its parent (PR_SET_PDEATHSIG), and so does its ffmpeg (media/process/run.py). Processes that a horse left
   behind are killed.
 - SIGTERM reaches the horse too. It ends its job within `worker.stop_s`, and the job goes back to the front of the queue.
+- SIGUSR1 lets it finish its present job, however long that takes, and end.
 - When a horse is killed, the catalog is told. RQ tells nobody.
 - It does not clean RQ's registries, which is left to the janitor.
 """
@@ -20,6 +21,7 @@ from types import FrameType
 from typing import Any
 
 from rq import Queue, Worker
+from rq.exceptions import StopRequested
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
@@ -55,6 +57,8 @@ class PodWorker(Worker):
     job_types: JobTypes
     gate: Gate
     sign: SignOfLife
+    _finishing = False  # True after SIGUSR1
+    _interrupting = False  # True after SIGTERM
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
         """As RQ's, but hands the worker's settings and its table of job types on to the job."""
@@ -81,9 +85,11 @@ class PodWorker(Worker):
     def run_maintenance_tasks(self) -> None:
         """Wait while this worker may take no job. RQ calls this before it looks for a job, to clean registries. Nothing is
         cleaned here: two processes that clean at the same time enqueue an abandoned job twice, so only the janitor cleans."""
+        if self._finishing:
+            raise StopRequested
         self.sign.look_at_disk()
         said = ""
-        while not self._stop_requested and (reason := self.gate.why_closed()):
+        while not self._finishing and not self._stop_requested and (reason := self.gate.why_closed()):
             if reason != said:
                 log.warning("%s takes no job now: %s", self.name, reason)
                 self.set_state(WorkerStatus.SUSPENDED)
@@ -132,8 +138,17 @@ class PodWorker(Worker):
         if self.horse_pid:
             super().kill_horse(sig)
 
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
+        signal.signal(signal.SIGUSR1, self.finish)
+
+    def finish(self, signum: int, frame: FrameType | None) -> None:
+        """End after the present job. Without one, end within LOOK_S, but not while a job is being taken."""
+        self._finishing = True
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Tell the present job to end now, kill it if it has not ended after `stop_s`, and stop."""
+        self._interrupting = True
         if self.horse_pid:
             os.kill(self.horse_pid, signal.SIGTERM)
             timer = threading.Timer(self.stop_s, self.kill_horse)
@@ -150,7 +165,7 @@ class PodWorker(Worker):
         report = {
             "generation": payload["generation"],
             "worker": self.name,
-            "outcome": "lost" if self._stop_requested else "killed",
+            "outcome": "lost" if self._interrupting else "killed",
             "signal": os.WTERMSIG(ret_val) if ret_val and os.WIFSIGNALED(ret_val) else None,
             "exit_code": os.WEXITSTATUS(ret_val) if ret_val and os.WIFEXITED(ret_val) else None,
             "reason": f"the worker's child for this job ended unexpectedly (wait status {ret_val})",

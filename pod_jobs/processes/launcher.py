@@ -1,17 +1,19 @@
 """Runs the lines of the Procfile with honcho in this process, and also writes their output to a rotated file.
 
 honcho ends all lines when one ends, and sends SIGKILL some time after SIGTERM. Our lines end only when they are told to
-(supervisor.py).
+(supervisor.py); one that was killed is started again here, and the others go on. SIGUSR1 is passed on to all lines.
 """
 
 import gc
 import logging.handlers
+import multiprocessing
 import os
 import re
 import signal
 import sys
 from collections import deque
 from pathlib import Path
+from time import monotonic
 from typing import TextIO
 
 import honcho.manager
@@ -19,6 +21,7 @@ from honcho.environ import Env, expand_processes
 from honcho.manager import SYSTEM_PRINTER_NAME, Manager
 from honcho.printer import Message, Printer
 
+from pod_jobs.processes.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, RENEW
 from pod_jobs.settings import ROOT, Settings, environment
 
 KILL_MARGIN_S = 5.0  # beyond worker.stop_s
@@ -29,8 +32,8 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 ONLY_FOR_THE_FILE = re.compile("overcommit_memory")
 
 
-def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
-    """Run all lines until SIGTERM, SIGINT or SIGHUP, and return 0. Returns 1 if a line ended by itself and honcho ended all."""
+def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> None:
+    """Run all lines until SIGTERM, SIGINT or SIGHUP."""
     honcho.manager.KILL_WAIT = settings.worker.stop_s + KILL_MARGIN_S
     manager = InstanceManager(LoggingPrinter(sys.stdout, settings.home / "logs" / "pod_jobs.log"))
     env = Env({"app_root": str(procfile.parent), "procfile": procfile.name})
@@ -40,29 +43,58 @@ def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> int:
     logging.raiseExceptions = False  # on a full disk, logging would fill the terminal with its tracebacks
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # it is ignored under nohup
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    signal.signal(RENEW, lambda *_: manager.renew())
     gc.freeze()  # honcho forks a reader per line
     manager.loop()
-    return 0 if manager.asked else 1
 
 
 class InstanceManager(Manager):  # type: ignore[misc]  # honcho has no types
-    """honcho's manager, with two corrections.
+    """honcho's manager, with three corrections.
 
-    A stop that comes before all lines have started is remembered (honcho raises KeyError). The time until SIGKILL counts
-    from the stop, and not from the first line that ends.
+    A line that ends by itself is started again, and ends no other line. A stop that comes before all lines have started is
+    remembered (honcho raises KeyError). The time until SIGKILL counts from the stop, and not from the first line that ends.
     """
 
     def __init__(self, printer: Printer) -> None:
         super().__init__(printer)
-        self.asked = False  # True when a signal, and not the end of a line, asked for the stop
+        self.asked = False  # True when a signal asked for the stop
+        self._due: dict[str, float] = {}  # line that ended -> when it starts again, monotonic
+        self._waits: dict[str, float] = {}  # line -> how long it waited the last time, seconds
 
     def terminate(self) -> None:
-        self.asked = self.asked or not super()._any_stopped()
+        self.asked = True
         if self._all_started():
             super().terminate()
 
+    def renew(self) -> None:
+        """Tell all lines that the settings are new."""
+        for line in self._processes.values():
+            if line.get("pid") and "returncode" not in line:
+                os.kill(line["pid"], RENEW)
+
+    def _all_stopped(self) -> bool:
+        return self.asked and bool(super()._all_stopped())
+
     def _any_stopped(self) -> bool:
-        return self.asked or bool(super()._any_stopped())
+        """honcho asks this ten times a second, and stops everything when the answer is True."""
+        if not self.asked:
+            self._start_again()
+        return self.asked
+
+    def _start_again(self) -> None:
+        now = monotonic()
+        for name, line in self._processes.items():
+            if "returncode" in line and name not in self._due:
+                wait_s = self._waits[name] = min(2 * self._waits.get(name, FIRST_WAIT_S / 2), LONGEST_WAIT_S)
+                self._due[name] = now + wait_s
+                self._system_print(f"{name} ended by itself; it starts again in {wait_s:.1f} s\n")
+        for name in [name for name, due in self._due.items() if due <= now]:
+            del self._due[name]
+            line = self._processes[name]
+            del line["returncode"], line["pid"]
+            line["process"].join()
+            line["process"] = multiprocessing.Process(name=name, target=line["obj"].run, args=(self.events, True))
+            line["process"].start()
 
 
 class LoggingPrinter(Printer):  # type: ignore[misc]

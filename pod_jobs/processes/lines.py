@@ -6,6 +6,7 @@ The supervisor itself imports little, to stay small. Its children import Flask, 
 import gc
 import logging
 import os
+import signal
 import sys
 from functools import partial
 
@@ -21,6 +22,7 @@ NAMES = ("server", "web", *QUEUES, "janitor")
 # Beyond worker.stop_s (4 s). Everything ends before a plain `honcho start` sends SIGKILL, 5 s after its SIGTERM.
 CLIENT_MARGIN_S = 0.4
 SERVER_MARGIN_S = 0.6
+RENEW_BY = {"web": signal.SIGHUP, "janitor": signal.SIGTERM}  # the others are workers: SIGUSR1
 SERVER_STOP_S = 5.0  # for Valkey to write its file, which takes milliseconds
 
 
@@ -54,15 +56,18 @@ def _server_line(settings: Settings) -> Line:
     )
 
 
-def _client_line(settings: Settings, name: str) -> Line:
+def _client_line(settings: Settings, name: str, holds: object = None) -> Line:
     runs = {"web": _run_web, "janitor": _run_janitor}
+    holds = holds or home.join_clients(settings)
     return Line(
         name,
         partial(runs[name], settings) if name in runs else partial(_run_worker, settings, name),
         count=1 if name in runs else getattr(settings.workers, name),
         stop_s=settings.worker.stop_s + CLIENT_MARGIN_S,
         watch_starter=is_procfile_line(),
-        holds=home.join_clients(settings),
+        holds=holds,
+        renewed=lambda: _client_line(load(), name, holds),
+        renew_by=RENEW_BY.get(name, signal.SIGUSR1),
     )
 
 

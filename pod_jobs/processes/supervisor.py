@@ -9,7 +9,9 @@ The life of a line:
 3. At SIGTERM or SIGINT, or when the starter of the line is gone, `before_stop` runs. Then the children get SIGTERM and
    `stop_s` seconds, those that are left get SIGKILL, and the supervisor exits with 0. It never exits in another way,
    because honcho would then end all lines.
-4. If the supervisor itself is killed, the kernel sends SIGTERM to its children.
+4. At SIGUSR1 the line is made anew from the settings. Each child is told so by the signal `renew_by`: workers end after
+   their present job, and the next ones have the new settings. Faulty settings change nothing.
+5. If the supervisor itself is killed, the kernel sends SIGTERM to its children.
 """
 
 import gc
@@ -19,9 +21,10 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
+from pod_jobs.errors import SettingsError
 from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_adopted, parent_and_grandparent
 
 FIRST_WAIT_S = 0.2
@@ -29,7 +32,8 @@ LONGEST_WAIT_S = 10.0
 STABLE_S = 60.0  # a child that lived for so long is replaced after FIRST_WAIT_S
 WATCH_S = 0.5  # between two checks whether the supervisor's own starter is alive
 STOP = frozenset({signal.SIGTERM, signal.SIGINT})
-WAITED_FOR = STOP | {signal.SIGCHLD}
+RENEW = signal.SIGUSR1
+WAITED_FOR = STOP | {signal.SIGCHLD, RENEW}
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,8 @@ class Line:
     before_stop: Callable[[], None] | None = None
     watch_starter: bool = False  # end when parent or grandparent (honcho, and its reader of this line) is gone
     holds: object = None  # a file whose lock lasts as long as the line
+    renewed: "Callable[[], Line] | None" = None  # makes the line anew from the settings, or raises SettingsError
+    renew_by: signal.Signals = signal.SIGTERM  # tells a child that the settings are new; it ends, or reads them itself
 
 
 @dataclass
@@ -55,6 +61,8 @@ class Slot:
     started_at: float = 0.0  # monotonic
     due_at: float = 0.0  # monotonic: when the next one may start
     wait_s: float = FIRST_WAIT_S
+    renewing: bool = False  # its child was told that the settings are new
+    surplus: bool = False  # the line has fewer children by now: nothing follows this one
 
     def vacate(self, now: float) -> float:
         """Empty the slot after its child has ended. Returns how many seconds the child lived."""
@@ -62,9 +70,28 @@ class Slot:
         if lived_s >= STABLE_S:
             self.wait_s = FIRST_WAIT_S
         self.pid = 0
+        if self.renewing:  # it ended because it was told to
+            self.renewing, self.wait_s, self.due_at = False, FIRST_WAIT_S, now
+            return lived_s
         self.due_at = now + self.wait_s
         self.wait_s = min(self.wait_s * 2, LONGEST_WAIT_S)
         return lived_s
+
+
+@dataclass
+class Crew:
+    """A line as it is now, and its children."""
+
+    line: Line
+    slots: list[Slot] = field(default_factory=list)
+
+    def resize(self) -> None:
+        """Have as many slots as the line wants. Slots too many go as soon as they are empty."""
+        kept = self.line.count
+        for place, slot in enumerate(self.slots):
+            slot.surplus = place >= kept
+        self.slots = [slot for slot in self.slots if slot.pid or not slot.surplus]
+        self.slots += [Slot() for _ in range(kept - len(self.slots))]
 
 
 def supervise(line: Line) -> None:
@@ -72,36 +99,61 @@ def supervise(line: Line) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
     adopt_orphans()
     gc.freeze()  # else the garbage collector would make each child copy the memory of imported modules
-    slots = [Slot() for _ in range(line.count)]
-    if _in_child(line, slots):
-        line.run()
+    crew = Crew(line)
+    if _in_child(crew):
+        crew.line.run()
         sys.exit(0)
-    _stop(line, slots)
+    _stop(crew.line, crew.slots)
 
 
-def _in_child(line: Line, slots: list[Slot]) -> bool:
-    """Keep `slots` filled. Returns True in every new child, and False in the supervisor when it is time to stop."""
+def _in_child(crew: Crew) -> bool:
+    """Keep the crew complete. Returns True in every new child, and False in the supervisor when it is time to stop."""
     starter = parent_and_grandparent()
     while True:
-        if not _fill(slots):
+        crew.resize()
+        if not _fill(crew.slots):
             return True
-        if _next_signal(slots) in STOP:
+        signum = _next_signal(crew.slots)
+        if signum in STOP:
             return False
+        if signum == RENEW:
+            _renew(crew)
+        line = crew.line
         if line.watch_starter and parent_and_grandparent() != starter:
             log.warning("%s: the process that started this line is gone; stopping", line.name)
             return False
-        for slot in _with_ended_child(slots):
-            pid, status = os.waitpid(slot.pid, 0)
-            lived_s = slot.vacate(monotonic())
-            log.warning(
-                "%s: process %d %s after %.0f s; the next one starts in %.1f s",
-                line.name,
-                pid,
-                describe(status),
-                lived_s,
-                slot.due_at - monotonic(),
-            )
-        end_adopted(own=[slot.pid for slot in slots])
+        for slot in _with_ended_child(crew.slots):
+            _vacate(line, slot)
+        end_adopted(own=[slot.pid for slot in crew.slots])
+
+
+def _vacate(line: Line, slot: Slot) -> None:
+    pid, status = os.waitpid(slot.pid, 0)
+    if slot.renewing:
+        log.info("%s: process %d has ended, for new settings", line.name, pid)
+        slot.vacate(monotonic())
+        return
+    lived_s = slot.vacate(monotonic())
+    wait_s = slot.due_at - monotonic()
+    words = "%s: process %d %s after %.0f s; the next one starts in %.1f s"
+    log.warning(words, line.name, pid, describe(status), lived_s, wait_s)
+
+
+def _renew(crew: Crew) -> None:
+    """Make the line anew, and tell its children."""
+    line = crew.line
+    if line.renewed is None:
+        return
+    try:
+        crew.line = line.renewed()
+    except SettingsError as error:
+        log.error("%s: the settings are faulty, and stay as they were: %s", line.name, error.reason)
+        return
+    for slot in crew.slots:
+        if slot.pid:
+            slot.renewing = line.renew_by != signal.SIGHUP  # gunicorn stays, and renews its own children
+            os.kill(slot.pid, line.renew_by)
+    log.info("%s: new settings", line.name)
 
 
 def _fill(slots: list[Slot]) -> bool:

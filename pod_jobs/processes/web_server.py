@@ -6,8 +6,9 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from pod_jobs.errors import SettingsError
 from pod_jobs.processes.patient_worker import PatientWorker
-from pod_jobs.settings import Settings
+from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
 
 log = logging.getLogger(__name__)
@@ -23,12 +24,12 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        # behind a proxy, all connections come from the proxy's address
-        self.connections_per_address = 0 if settings.web.behind_proxy else settings.limits.connections
         super().__init__()
 
     def load_config(self) -> None:
         web = self.settings.web
+        # behind a proxy, all connections come from the proxy's address
+        self.connections_per_address = 0 if web.behind_proxy else self.settings.limits.connections
         host = f"[{web.host}]" if ":" in web.host else web.host
         for name, value in {
             "bind": f"{host}:{web.port}",
@@ -44,6 +45,14 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "proc_name": "pod_jobs web",
         }.items():
             self.cfg.set(name, value)
+
+    def reload(self) -> None:
+        """Read the settings anew. gunicorn calls this at SIGHUP; then it makes new web processes and lets the old ones end."""
+        try:
+            self.settings = load()
+        except SettingsError as error:
+            log.error("the settings are faulty, and stay as they were: %s", error.reason)
+        super().reload()
 
     def load(self) -> Any:
         return create_app(self.settings)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -278,3 +279,55 @@ def test_captions_come_in_and_go_out(instance: Instance, clip: Path) -> None:
     file.write_text("1\n00:00:02,000 --> 00:00:01,000\nBackward\n")
     bad = pod_jobs(instance, "captions", "import", number, str(file), "--language", "fr")
     assert bad.returncode == 1 and "line 2: captions-backward" in bad.stderr
+
+
+def _asked(instance: Instance, path: str) -> dict[str, Any]:
+    """What the API says, without the time that a new process of the command line takes."""
+    headers = {"Authorization": f"Token {(instance.home / 'secrets' / 'cli_token').read_text()}"}
+    answer = requests.get(f"http://127.0.0.1:{instance.port}/api/v1{path}", headers=headers, timeout=5)
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def _encoders(instance: Instance) -> dict[str, str]:
+    """Name and state of each encoding worker."""
+    return {one["name"]: one["state"] for one in _asked(instance, "/workers")["workers"] if one["queue"] == "encoding"}
+
+
+def test_drained_workers_finish_their_job_and_take_no_other_until_they_are_resumed(
+    instance: Instance, clip: Path
+) -> None:
+    first = json.loads(pod_jobs(instance, "submit", str(clip), "--json").stdout)["id"]
+    wait_until(lambda: _asked(instance, f"/videos/{first}")["task"]["state"] != "waiting", what="a worker has it")
+    drained = pod_jobs(instance, "drain", "--all", "--why", "new disks", "--wait")
+    assert drained.returncode == 0 and "Drained: all workers." in drained.stderr
+    task = _asked(instance, f"/videos/{first}")["task"]
+    assert (task["state"], task["generation"]) == ("done", 1)
+    second = json.loads(pod_jobs(instance, "submit", str(clip), "--json").stdout)["id"]
+    wait_until(lambda: set(_encoders(instance).values()) == {"suspended"}, what="idle ones know it")
+    assert pod_jobs(instance, "workers").stdout.rstrip().endswith(": new disks")
+    assert _asked(instance, f"/videos/{second}")["task"]["state"] == "waiting"
+    assert pod_jobs(instance, "resume", "--all").stdout == "All workers: may take jobs again.\n"
+    wait_until(lambda: _asked(instance, f"/videos/{second}")["task"]["state"] == "done", what="they take jobs again")
+
+
+def test_new_settings_interrupt_neither_the_pages_nor_an_encoding(instance: Instance, clip: Path) -> None:
+    settings, before = instance.home / "settings.toml", _encoders(instance)
+    settings.write_text("[workers]\nencoding = -1\n")
+    refused = pod_jobs(instance, "reload")
+    assert refused.returncode == 1 and "workers.encoding: " in refused.stderr
+    settings.write_text(f"[workers]\nencoding = {len(before) + 1}\n[upload]\nmax_gb = 0.00001\n")
+    try:
+        video = json.loads(pod_jobs(instance, "submit", str(clip), "--json").stdout)["id"]
+        wait_until(lambda: _asked(instance, f"/videos/{video}")["task"]["state"] != "waiting", what="a worker has it")
+        assert pod_jobs(instance, "reload").returncode == 0
+        # each look also shows that the web app is never away
+        wait_until(lambda: len(_encoders(instance).keys() - before.keys()) == len(before) + 1, what="new workers")
+        assert "larger than the limit" in pod_jobs(instance, "submit", str(clip)).stderr
+        task = _asked(instance, f"/videos/{video}")["task"]
+        assert (task["state"], task["generation"]) == ("done", 1), "the worker finished it"
+        assert len(_asked(instance, f"/tasks/{task['id']}")["attempts"]) == 1, "at its first attempt"
+    finally:
+        settings.unlink()
+        assert pod_jobs(instance, "reload").returncode == 0
+    wait_until(lambda: len(_encoders(instance)) == len(before), what="as it was")

@@ -85,6 +85,11 @@ def test_a_killed_line_member_is_replaced_and_nothing_is_left_when_up_is_killed(
         wait_until(lambda: instance.one(words) > victim, what=f"{words} is back")  # noqa: B023  # called in this round
     instance.wait_until_up()
     assert others <= set(instance.processes())
+    janitors = {pid for pid, words in instance.processes().items() if "processes janitor" in words}
+    os.kill(min(janitors), signal.SIGKILL)  # the supervisor of a line
+    wait_until(lambda: instance.one("processes janitor") not in {0, *janitors}, what="the line is back")
+    instance.wait_until_up()
+    assert others - janitors <= set(instance.processes()), "the other lines go on"
     kill_the_starter(instance)
 
 

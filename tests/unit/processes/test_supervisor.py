@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pod_jobs.processes.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, STABLE_S, Slot
+from pod_jobs.processes.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, RENEW, STABLE_S, Slot
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -21,6 +21,7 @@ folder = pathlib.Path(sys.argv[1])
 def run():
     (folder / f"{{os.getpid()}}.child").touch()
 {body}
+{prelude}
 supervise(Line("test", run, {options}))
 """
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -31,8 +32,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """start(body, options): a process that supervises children with that body; its folder is tmp_path."""
     started = []
 
-    def _start(body: str, options: str = "", before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
-        script = SCRIPT.format(body=textwrap.indent(textwrap.dedent(body), "    "), options=options)
+    def _start(
+        body: str, options: str = "", before: tuple[str, ...] = (), prelude: str = ""
+    ) -> "subprocess.Popen[str]":
+        script = SCRIPT.format(
+            body=textwrap.indent(textwrap.dedent(body), "    "), options=options, prelude=textwrap.dedent(prelude)
+        )
         process = subprocess.Popen(
             [*before, sys.executable, "-c", script, str(tmp_path)],
             cwd=ROOT,
@@ -186,3 +191,42 @@ def test_the_terminals_ctrl_c_reaches_the_children_only_through_the_supervisor(s
     os.killpg(supervisor.pid, signal.SIGINT)
     assert supervisor.wait(10) == 0
     assert not (tmp_path / "interrupted").exists()
+
+
+def test_new_settings_replace_all_children_at_once_and_change_their_number(start: Start, tmp_path: Path) -> None:
+    supervisor = start(
+        "time.sleep(60)",
+        "count=2, renewed=lambda: Line('test', run, count=int((folder / 'count').read_text()), renewed=again)",
+        prelude="again = lambda: Line('test', run, count=1)",
+    )
+    wait_until(lambda: len(children(tmp_path)) == 2)
+    (tmp_path / "count").write_text("3")
+    first = set(children(tmp_path))
+    supervisor.send_signal(RENEW)
+    wait_until(lambda: sum(map(lives, children(tmp_path))) == 3 and not any(map(lives, first)), FIRST_WAIT_S * 20)
+    second = set(children(tmp_path)) - first
+    supervisor.send_signal(RENEW)
+    wait_until(lambda: sum(map(lives, children(tmp_path))) == 1 and not any(map(lives, second)))
+    supervisor.terminate()
+    _, words = supervisor.communicate(timeout=10)
+    assert "the next one starts" not in words, "no child ended by itself"
+
+
+def test_faulty_settings_change_nothing(start: Start, tmp_path: Path) -> None:
+    supervisor = start(
+        "time.sleep(60)",
+        "renewed=faulty",
+        prelude="""
+        from pod_jobs.errors import SettingsError
+        def faulty():
+            (folder / "asked").touch()
+            raise SettingsError("web.port: a number is needed")
+        """,
+    )
+    wait_until(lambda: children(tmp_path))
+    supervisor.send_signal(RENEW)
+    wait_until((tmp_path / "asked").exists)
+    supervisor.terminate()
+    _, words = supervisor.communicate(timeout=10)
+    assert "web.port: a number is needed" in words and supervisor.returncode == 0
+    assert len(children(tmp_path)) == 1
