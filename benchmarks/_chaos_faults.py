@@ -1,17 +1,20 @@
 """The faults of the chaos run, by name: what each one does, and how often it is drawn."""
 
+import hashlib
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
-from benchmarks._instance import ROOT, Instance, children_of
+from benchmarks._instance import ROOT, Instance, children_of, free_port
 from pod_jobs.system import process_identity
 
 # name -> weight. Outages are rare because they are long, not because they are harmless.
@@ -35,10 +38,17 @@ FAULTS: dict[str, float] = {
     "catalog hangs": 3,
     "catalog down": 4,
     "disk full": 3,
+    "disk read-only": 2,
+    "media unmounted": 3,
+    "media unmounted before the start": 1,
+    "names away": 3,
+    "token revoked": 2,
+    "second instance": 1,
     "move clock": 2,
     "rq requeue": 3,
     "dashboard requeue": 2,
 }
+OF_THE_DISK = ("disk full", "disk read-only", "media unmounted", "media unmounted before the start")
 Kills = dict[tuple[int, int], float]  # (pid, its start in ticks: ids come again) -> monotonic seconds
 AIM_S = 5.0  # a kill waits as long for something to hit
 
@@ -51,13 +61,14 @@ class Faults:
         self.dice = dice
         self.kills: Kills = {}
         self._healing: list[threading.Timer] = []
+        self._disk_is_sound = True  # one fault of the disk at a time
 
     def possible(self, name: str) -> bool:
         """Can this fault be injected on this machine?"""
-        if name == "disk full":
+        if name in OF_THE_DISK:
             return self.instance.has_tmpfs
-        if name == "move clock":
-            return self.instance.has_clock
+        if name in ("move clock", "names away"):
+            return self.instance.has_machine
         return True
 
     def inject(self, name: str) -> bool:
@@ -82,6 +93,12 @@ class Faults:
             "catalog hangs": lambda: self._proxy("catalog_proxy", "hang", 4),
             "catalog down": lambda: self._proxy("catalog_proxy", "cut", 4),
             "disk full": self._fill_disk,
+            "disk read-only": lambda: self._unmount(4, read_only=True),
+            "media unmounted": lambda: self._unmount(self.dice.uniform(2, 8)),
+            "media unmounted before the start": lambda: self._unmount(8) and self._sigterm_all(),
+            "names away": self._take_names_away,
+            "token revoked": self._revoke_token,
+            "second instance": self._second_instance,
             "move clock": self._move_clock,
             "rq requeue": self._rq_requeue,
             "dashboard requeue": self._dashboard_requeue,
@@ -160,11 +177,74 @@ class Faults:
         return True
 
     def _fill_disk(self) -> bool:
-        filler = self.instance.home / "media" / "filler"
+        if not self._disk_is_sound:
+            return False
+        filler = self.instance.disk / "filler"
         with suppress(OSError), filler.open("ab") as handle:
             while True:
                 handle.write(b"\0" * 1_000_000)
         self._later(4, lambda: filler.unlink(missing_ok=True))
+        return True
+
+    def _unmount(self, seconds: float, *, read_only: bool = False) -> bool:
+        """Take the media folder away, as a share that is gone. `read_only`: put it back at once so that nobody can write."""
+        if not self._disk_is_sound:
+            return False
+        self._disk_is_sound = False
+        self.instance.unmount_media()
+        if read_only:
+            self.instance.mount_media(read_only=True)
+
+        def mount_again() -> None:
+            if read_only:
+                self.instance.unmount_media()
+            self.instance.mount_media()
+            self._disk_is_sound = True
+
+        self._later(seconds, mount_again)
+        return True
+
+    def _take_names_away(self) -> bool:
+        self.instance.take_names_away(True)
+        self._later(5, lambda: self.instance.take_names_away(False))
+        return True
+
+    def _revoke_token(self) -> bool:
+        """Revoke the workers' token, and allow it again."""
+        self._allow_token(False)
+        self._later(5, lambda: self._allow_token(True))
+        return True
+
+    def _allow_token(self, allowed: bool) -> None:
+        token = (self.instance.home / "secrets" / "worker_token").read_text().strip()
+        revoked = "null" if allowed else str(time.time_ns() // 1000)
+        with closing(sqlite3.connect(self.instance.home / "catalog.sqlite3", timeout=15)) as catalog, catalog:
+            query = f"update api_token set revoked_at = {revoked} where token_hash = ?"  # noqa: S608  # a number
+            catalog.execute(query, (hashlib.sha256(token.encode()).hexdigest(),))
+
+    def _second_instance(self) -> bool:
+        """Start another instance on the same key-value server. It must refuse, and touch nothing of the first. Not while a
+        server that was emptied does not know yet whose it is."""
+        from redis import Redis
+        from redis.exceptions import RedisError
+
+        from pod_jobs.jobs import keys
+
+        is_owned: object = False
+        with suppress(RedisError), Redis(port=self.instance.redis_port, socket_timeout=2) as redis:
+            is_owned = redis.exists(keys.OWNER)
+        if not is_owned:
+            return False
+        with tempfile.TemporaryDirectory(prefix="pod-jobs-second-") as home:
+            command = [sys.executable, "-m", "pod_jobs.cli", "up", "--home", home, "--port", str(free_port())]
+            variables = {**self.instance.environment, "POD_JOBS_HOME": home}
+            url = f"redis://127.0.0.1:{self.instance.redis_port}"  # not by the proxy, which may be at fault
+            variables["POD_JOBS_REDIS__URL"] = url
+            done = subprocess.run(
+                command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60, check=False
+            )
+            if done.returncode != 1 or "another instance" not in done.stderr:
+                raise RuntimeError(f"a second instance was not refused: {done.returncode} {done.stderr[-500:]}")
         return True
 
     def _move_clock(self) -> bool:

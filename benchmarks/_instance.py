@@ -38,8 +38,9 @@ class Instance:
     """`lines` are Procfile names; `module` runs each ("pod_jobs.processes" is the product itself)."""
 
     def __init__(
-        self, lines: tuple[str, ...], module: str, encoding_workers: int, *, movable_clock: bool = False
+        self, lines: tuple[str, ...], module: str, encoding_workers: int, *, own_machine: bool = False
     ) -> None:
+        """With `own_machine` the clock can be moved and names can be away, where a C compiler is at hand."""
         self.home = Path(tempfile.mkdtemp(prefix="pod-jobs-bench-"))
         self.lines = lines
         self.module = module
@@ -48,7 +49,8 @@ class Instance:
         self.redis_proxy = Proxy(("127.0.0.1", self.redis_port))
         self.catalog_proxy = Proxy(("127.0.0.1", self.web_port))
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.has_tmpfs = self._mount_media()
+        self.disk = self.home / "disk"  # what is mounted at media/
+        self.has_tmpfs = self._make_disk()
         self.events = self.home / "events.jsonl"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("POD_JOBS_")},
@@ -61,11 +63,16 @@ class Instance:
             "POD_JOBS_WORKERS__ENCODING": str(encoding_workers),
             "POD_JOBS_UPLOAD__FREE_GB": "0",
         }
-        self.clock = self.home / "clock"
-        self.has_clock = movable_clock and self._build_clock()
-        if self.has_clock:
-            self.move_clock(0)
-            self.environment |= {"LD_PRELOAD": str(self.home / "clock.so"), "CHAOS_CLOCK": str(self.clock)}
+        self.machine = self.home / "machine"
+        self.has_machine = own_machine and self._build_machine()
+        if self.has_machine:
+            self.machine.write_bytes(bytes(16))
+            self.environment |= {
+                "LD_PRELOAD": str(self.home / "machine.so"),
+                "CHAOS_MACHINE": str(self.machine),
+                "POD_JOBS_REDIS__URL": f"redis://redis.chaos.test:{self.redis_proxy.port}",
+                "POD_JOBS_WORKER__CATALOG_URL": f"http://web.chaos.test:{self.catalog_proxy.port}",
+            }
 
     def start(self) -> None:
         self.start_redis()
@@ -105,8 +112,16 @@ class Instance:
 
     def move_clock(self, seconds: int) -> None:
         """Move the wall clock of all lines by `seconds` from the true time."""
-        with self.clock.open("r+b" if self.clock.exists() else "wb") as file:
-            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+        self._tell_machine(0, seconds)
+
+    def take_names_away(self, away: bool) -> None:
+        """Let no line find the address of the key-value server or of the web app by name, or let them find it again."""
+        self._tell_machine(8, int(away))
+
+    def _tell_machine(self, place: int, number: int) -> None:
+        with self.machine.open("r+b") as file:
+            file.seek(place)
+            file.write(number.to_bytes(8, sys.byteorder, signed=True))
 
     def api(self, method: str, path: str, **more: Any) -> requests.Response:
         token = (self.home / "secrets" / "cli_token").read_text().strip()
@@ -152,22 +167,36 @@ class Instance:
 
     def remove(self) -> None:
         if self.has_tmpfs:
-            subprocess.run(["umount", "-l", str(self.home / "media")], check=False)
+            self.unmount_media()
+            subprocess.run(["umount", "-l", str(self.disk)], check=False)
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def _build_clock(self) -> bool:
+    def mount_media(self, *, read_only: bool = False) -> None:
+        media = str(self.home / "media")
+        subprocess.run(["mount", "--bind", str(self.disk), media], check=True)
+        if read_only:
+            subprocess.run(["mount", "-o", "remount,bind,ro", media], check=True)
+
+    def unmount_media(self) -> None:
+        """At once, whoever uses it: their open files stay with the disk."""
+        subprocess.run(["umount", "-l", str(self.home / "media")], check=False)
+
+    def _build_machine(self) -> bool:
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:
             return False
-        source, library = ROOT / "benchmarks" / "_clock.c", self.home / "clock.so"
-        command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(source)]
+        source, library = ROOT / "benchmarks" / "_machine.c", self.home / "machine.so"
+        command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(source), "-ldl"]
         return subprocess.run(command, check=False).returncode == 0
 
-    def _mount_media(self) -> bool:
-        media = self.home / "media"
-        media.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MB}m", "tmpfs", str(media)]
-        return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    def _make_disk(self) -> bool:
+        (self.home / "media").mkdir()
+        self.disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MB}m", "tmpfs", str(self.disk)]
+        if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            return False
+        self.mount_media()
+        return True
 
 
 def children_of(pid: int) -> list[int]:

@@ -75,7 +75,7 @@ class Errors(threading.Thread):
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    instance = Instance(LINES, "benchmarks._chaos_line", encoding_workers=2, movable_clock=True)
+    instance = Instance(LINES, "benchmarks._chaos_line", encoding_workers=2, own_machine=True)
     kept = False
     try:
         figures = run(instance, options)
@@ -91,7 +91,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def run(instance: Instance, options: argparse.Namespace) -> dict[str, Any]:
     instance.start()
-    say(f"instance in {instance.home}, tmpfs {instance.has_tmpfs}, movable clock {instance.has_clock}")
+    say(f"instance in {instance.home}, tmpfs {instance.has_tmpfs}, own clock and names {instance.has_machine}")
     load = Load(instance, make_clip())
     errors = Errors(instance)
     load.start()

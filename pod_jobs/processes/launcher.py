@@ -22,7 +22,7 @@ from honcho.manager import SYSTEM_PRINTER_NAME, Manager
 from honcho.printer import Message, Printer
 
 from pod_jobs.processes.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, RENEW
-from pod_jobs.settings import ROOT, Settings, environment
+from pod_jobs.settings import LAUNCHER, ROOT, Settings, environment
 
 KILL_MARGIN_S = 5.0  # beyond worker.stop_s
 LOG_BYTES = 10_000_000
@@ -39,6 +39,7 @@ def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> None:
     env = Env({"app_root": str(procfile.parent), "procfile": procfile.name})
     for line in expand_processes(env.load_procfile().processes):
         variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env)
+        variables[LAUNCHER] = str(os.getpid())
         manager.add_process(line.name, line.cmd, env=variables, cwd=str(procfile.parent))
     logging.raiseExceptions = False  # on a full disk, logging would fill the terminal with its tracebacks
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # it is ignored under nohup

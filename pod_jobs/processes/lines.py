@@ -14,7 +14,7 @@ from pod_jobs.errors import PodJobsError
 from pod_jobs.instance import home
 from pod_jobs.processes import key_value_server
 from pod_jobs.processes.supervisor import Line, supervise
-from pod_jobs.settings import QUEUES, Settings, is_procfile_line, load
+from pod_jobs.settings import QUEUES, Settings, is_procfile_line, launcher_pid, load
 from pod_jobs.system.process_tree import parent_and_grandparent
 
 NAMES = ("server", "web", *QUEUES, "janitor")
@@ -52,6 +52,7 @@ def _server_line(settings: Settings) -> Line:
         stop_s=SERVER_STOP_S,
         before_stop=partial(key_value_server.let_clients_end, settings, longest_s),
         watch_starter=is_procfile_line(),
+        launcher=launcher_pid(),
         holds=home.claim(settings, parent_and_grandparent()),
     )
 
@@ -65,6 +66,7 @@ def _client_line(settings: Settings, name: str, holds: object = None) -> Line:
         count=1 if name in runs else getattr(settings.workers, name),
         stop_s=settings.worker.stop_s + CLIENT_MARGIN_S,
         watch_starter=is_procfile_line(),
+        launcher=launcher_pid(),
         holds=holds,
         renewed=lambda: _client_line(load(), name, holds),
         renew_by=RENEW_BY.get(name, signal.SIGUSR1),

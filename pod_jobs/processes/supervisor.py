@@ -48,6 +48,7 @@ class Line:
     stop_s: float = 4.0
     before_stop: Callable[[], None] | None = None
     watch_starter: bool = False  # end when parent or grandparent (honcho, and its reader of this line) is gone
+    launcher: int | None = None  # the process that must be the grandparent from the beginning; None = not known
     holds: object = None  # a file whose lock lasts as long as the line
     renewed: "Callable[[], Line] | None" = None  # makes the line anew from the settings, or raises SettingsError
     renew_by: signal.Signals = signal.SIGTERM  # tells a child that the settings are new; it ends, or reads them itself
@@ -119,7 +120,7 @@ def _in_child(crew: Crew) -> bool:
         if signum == RENEW:
             _renew(crew)
         line = crew.line
-        if line.watch_starter and parent_and_grandparent() != starter:
+        if line.watch_starter and (line.launcher not in (None, *starter) or parent_and_grandparent() != starter):
             log.warning("%s: the process that started this line is gone; stopping", line.name)
             return False
         for slot in _with_ended_child(crew.slots):

@@ -33,6 +33,7 @@ from pod_jobs.storage.shared_folder import SharedFolder
 from pod_jobs.storage.site_folder import SiteFolder
 
 ROOT = Path(__file__).resolve().parents[2]
+LAUNCHER = "HONCHO_LAUNCHER"  # variable that `./run up` gives its lines: its own process id
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -292,6 +293,12 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def is_procfile_line() -> bool:
     """Did honcho start this process as a line of the Procfile?"""
     return "HONCHO_PROCESS_NAME" in os.environ
+
+
+def launcher_pid() -> int | None:
+    """The process that started this one as a line of the Procfile, if it was `./run up`."""
+    text = os.environ.get(LAUNCHER, "")
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _unknown_variables() -> list[str]:

@@ -230,3 +230,8 @@ def test_faulty_settings_change_nothing(start: Start, tmp_path: Path) -> None:
     _, words = supervisor.communicate(timeout=10)
     assert "web.port: a number is needed" in words and supervisor.returncode == 0
     assert len(children(tmp_path)) == 1
+
+
+def test_a_line_whose_launcher_is_gone_before_it_began_ends(start: Start, tmp_path: Path) -> None:
+    supervisor = start("time.sleep(60)", "watch_starter=True, launcher=99999999")
+    assert supervisor.wait(20) == 0
