@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from peewee import SQL
+from peewee import JOIN, SQL
 
 from pod_jobs.captions.folding import fold
 from pod_jobs.catalog.caption_models import CaptionPassage, CaptionTerm, CaptionText, CaptionTrack
@@ -28,7 +28,7 @@ PASSAGE_CHARACTERS = 500  # of folded text, about half a minute: so near to each
 FREQUENT = 3000  # tracks that have a word: then it does not help to choose tracks
 LEAST_PREFIX = 3  # shorter words are whole words: "de" shall not find "demain"
 NARROWING = 1000  # tracks: a word that fewer have narrows the choice that the rarest word made
-FIRST_TRACKS, MOST_TRACKS = 12, 200  # read at once
+FIRST_TRACKS, MOST_TRACKS = 16, 200  # read at once
 SNIPPET_CHARACTERS = 160
 _UNITS = re.compile(r'["«“]([^"»”]*)["»”]|([^\s"«»“”]+)')
 
@@ -53,8 +53,21 @@ class _Unit:
 
     def places(self, text: str) -> list[int]:
         """Where it begins in a folded text (see caption_index.as_text)."""
-        whole = r"\n*".join(f" {word}" for word in self.words) + ("" if self.is_prefix else r"(?=[ \n])")
-        return [found.start() for found in re.finditer(whole, text)]
+        whole = re.compile(r"\n*".join(f" {word}" for word in self.words) + ("" if self.is_prefix else r"(?=[ \n])"))
+        if len(self.words) == 1:
+            return [match.start() for match in whole.finditer(text)]
+        found: set[int] = set()
+        longest, at = f" {max(self.words, key=len)}", -1
+        while (at := text.find(longest, at + 1)) >= 0:  # quicker than to look for `whole` everywhere
+            near = whole.search(text, max(at - self._reach, 0), at + self._reach)
+            if near is not None and near.start() <= at:
+                found.add(near.start())
+        return sorted(found)
+
+    @property
+    def _reach(self) -> int:
+        """Characters before or after any of its words, in which it lies, even with some captions of no words."""
+        return sum(len(word) + 1 for word in self.words) + 20
 
     def terms(self) -> Iterator[tuple[str, Any]]:
         """Its words, those that may go on with a "*", and the conditions for them on CaptionTerm."""
@@ -115,15 +128,13 @@ def _passages(units: Sequence[_Unit], text: str) -> list[int]:
 
 
 def _texts(tracks: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
-    """(track, its folded text) of each (video, track), in their order, without those of deleted videos.
-
-    Two queries by keys: as one join, SQLite may read whole tables."""
-    there = Video.select(Video.id).where(Video.id.in_({video for video, _ in tracks}), Video.deleted_at.is_null())
-    videos = {row.id for row in there}
-    wanted = [track for video, track in tracks if video in videos]
-    rows: Any = CaptionText.select(CaptionText.track, CaptionText.folded).where(CaptionText.track.in_(wanted)).tuples()
-    texts: dict[int, str] = dict(rows)
-    return ((track, texts[track]) for track in wanted if track in texts)
+    """(track, its folded text) of each (video, track), in their order, without those of deleted videos."""
+    track_ids = [track for _, track in tracks]
+    # CROSS JOIN: or else SQLite may read all videos first
+    rows: Any = CaptionText.select(CaptionText.track, CaptionText.folded).join(Video, JOIN.CROSS)
+    rows = rows.where(CaptionText.track.in_(track_ids), CaptionText.video == Video.id, Video.deleted_at.is_null())
+    texts: dict[int, str] = dict(rows.tuples())
+    return ((track, texts[track]) for track in track_ids if track in texts)
 
 
 class _Tracks:

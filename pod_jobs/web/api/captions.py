@@ -34,7 +34,7 @@ from pod_jobs.web.site import now, right_media, site
 blueprint = Blueprint("api_captions", __name__)
 
 MOST_BODY_BYTES = 25_000_000  # enough for 20 MB of captions in a form
-MOST_FOUND = 100  # passages that a search returns
+MOST_FOUND = 50  # passages that a search returns
 HEARD_S = 2.0  # of a caption that was found; if its beginning was cut out, the rest of these seconds is played
 MOST_PEAKS_BYTES = 5_000_000  # 69 hours
 WRITERS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {  # ending -> MIME type, writer
