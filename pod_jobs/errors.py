@@ -120,6 +120,7 @@ SENTENCES: dict[str, str] = {
     "settings-no-template": "The settings of this worker do not contain the template {name}.",
     "not-found": "This page or object does not exist.",
     "user-unknown": "The user {name} does not exist.",
+    "last-administrator": "This is the last administrator who can sign in.",
     "user-exists": "The user {name} already exists.",
     "instance-running": "This instance is already running.",
     "refused": "This is not possible in the current state.",
@@ -136,6 +137,10 @@ SENTENCES: dict[str, str] = {
     "page-outdated": "This page has been open for too long; please reload it and try again.",
     "sign-in-failed": "The name or the password is wrong.",
     "password-wrong": "The current password is wrong.",
+    "task-not-failed": "This task has not failed.",
+    "task-under-way": "Such a task of this video is under way already.",
+    "lane-busy": "This record store is being served at this moment; try again in a minute.",
+    "title-empty": "A title needs at least one character.",
     "title-long": "A title has at most {most} characters.",
     "password-short": "A password needs at least {count} characters.",
     "sign-in-link": "This sign-in link has already been used or has expired.",
@@ -152,6 +157,15 @@ SENTENCES: dict[str, str] = {
     "superseded": "A newer run of this task exists.",
     "internal": "Something unexpected went wrong. The video team can see the reason below.",
 }
+
+# codes of recordings that only another file can replace; with the others that begin with "source-", the order is at fault
+NEED_ANOTHER_FILE = frozenset(
+    f"source-{name}"
+    for name in (
+        *("empty", "not-media", "playlist", "unreadable", "convert", "still", "no-streams", "protected", "too-large"),
+        *("too-long", "too-many-pixels", "too-many-streams", "unsupported-codec", "incomplete", "damaged", "missing"),
+    )
+)
 
 REASON_LIMIT = 2000  # characters that are kept of a technical reason; the end of ffmpeg's words fits into it
 

@@ -68,7 +68,7 @@ FLOORS = {
         "lanes_client database",
         "trace_models caption_models",
         "models",
-        "figures new_task permissions fingerprints",
+        "figures new_task permissions fingerprints lane_filter",
     ),
     "pod_jobs.instance": ("doctor backup", "prepare", "home learning_traces redis_owner"),
 }

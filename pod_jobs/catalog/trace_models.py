@@ -74,12 +74,12 @@ class LaneMinute(Table):
 
 
 class Straggler(Table):
-    """A statement at or below its lane's cursor that the LRS does not have."""
+    """A statement that the LRS does not have although the lane's cursor has passed it, or that a person set aside before."""
 
     lane = CharField(40)
     number = BigIntegerField()
-    fate = CharField(10)  # "later" = will be sent again; "dead" = only a person can send it again
-    code = CharField(20)  # of pod_jobs.xapi.delivery.Outcome
+    fate = CharField(10)  # "later" = will be sent again; "dead" = only a person can send it again; "gone" = given up
+    code = CharField(20)  # of pod_jobs.xapi.delivery.Outcome; "skipped" = a person set it aside
     reason = TextField()  # the LRS's answer, which may quote the statement
     tries = IntegerField(default=0)
     not_before = InstantField()

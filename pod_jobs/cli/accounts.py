@@ -57,15 +57,28 @@ def set_password(name: str, link: bool, revoke_tokens: bool) -> None:
         users.note("command-line", "user passwd", name, datetime.now(UTC))
 
 
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+def change_role(name: str, role: str) -> None:
+    """Give a person another role. It counts at once, also for open sessions and API tokens."""
+    from pod_jobs.catalog.store import users
+
+    _refuse_system_user(name)
+    with _catalog():
+        before = users.find(name).role
+        users.change_role(name, role)
+        users.note("command-line", "user role", name, datetime.now(UTC), f"{before} -> {role}")
+    click.echo(f"{name} was {before} and is {role} now.")
+
+
 @user.command("off")
 @click.argument("name")
 def switch_off(name: str) -> None:
     """Switch a person off: password, open sessions, links and API tokens stop working at once."""
     from pod_jobs.catalog.store import users
-    from pod_jobs.instance.prepare import SYSTEM_USERS
 
-    if name in {system_name for system_name, _ in SYSTEM_USERS.values()}:
-        raise click.UsageError(f"{name} is the program's own user")
+    _refuse_system_user(name)
     with _catalog():
         users.switch_off(name, datetime.now(UTC))
         users.note("command-line", "user off", name, datetime.now(UTC))
@@ -155,6 +168,13 @@ def revoke_token(token_id: int) -> None:
         users.revoke_token(token_id, datetime.now(UTC))
         users.note("command-line", "token revoke", f"token {token_id}", datetime.now(UTC))
     click.echo(f"Token {token_id} is revoked.")
+
+
+def _refuse_system_user(name: str) -> None:
+    from pod_jobs.instance.prepare import SYSTEM_USERS
+
+    if name in {system_name for system_name, _ in SYSTEM_USERS.values()}:
+        raise click.UsageError(f"{name} is the program's own user")
 
 
 @contextmanager

@@ -73,6 +73,40 @@ def dead(lane: str, as_json: bool) -> None:
 
 @xapi.command(cls=InstanceCommand)
 @click.argument("lane")
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="How many at most.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def waiting(lane: str, limit: int, as_json: bool) -> None:
+    """List what a lane still has to send, the oldest first: these are sent next."""
+    found = Api(load_settings()).get(f"/xapi/lanes/{lane}/waiting?limit={limit}")["waiting"]
+    if as_json:
+        for one in found:
+            echo_json(one)
+        return
+    rows = [
+        (one["number"], local_time(one["received_at"]), one["verb"], " ".join(one["reason"].split())[:REASON_SHOWN])
+        for one in found
+    ]
+    echo_table(rows, ("NUMBER", "SINCE", "VERB", "REASON"))
+
+
+@xapi.command(cls=InstanceCommand)
+@click.argument("lane")
+@click.argument("numbers", nargs=-1, type=int, required=True, metavar="NUMBER…")
+@click.option("--drop", is_flag=True, help="Also give them up for good.")
+def skip(lane: str, numbers: tuple[int, ...], drop: bool) -> None:
+    """Set waiting statements of a lane aside, so that the others pass (NUMBER as `waiting` shows it).
+
+    They are dead letters then: `resend` puts them back.
+    """
+    api, wanted = Api(load_settings()), {"numbers": list(numbers)}
+    count = api.call("POST", f"/xapi/lanes/{lane}/waiting/skip", json=wanted).json()["count"]
+    if drop:
+        api.call("POST", f"/xapi/lanes/{lane}/dead/drop", json=wanted)
+    click.echo(f"{count} {'given up' if drop else 'set aside'}.")
+
+
+@xapi.command(cls=InstanceCommand)
+@click.argument("lane")
 @click.argument("numbers", nargs=-1, type=int, metavar="NUMBER…")
 @click.option("--all", "everything", is_flag=True, help="Every dead letter of the lane.")
 @click.option("--drop", is_flag=True, help="Drop them for good instead.")

@@ -34,7 +34,7 @@ class LaneRelay:
     def relay(self, now: datetime) -> int:
         """Enqueue them. Returns how many."""
         xapi = self._settings.xapi
-        due = {job_id(*lane): lane[0] for lane in lanes.due(xapi.lane_names, xapi.flush_s, now)}
+        due = {job_id(*lane): lane[0] for lane in lanes.due(xapi.lane_names, xapi.flush_s, now, xapi.filters)}
         refused = [
             job for job, lane in due.items() if not queue.enqueue(self._redis, DELIVER_STATEMENTS, job, {"lane": lane})
         ]

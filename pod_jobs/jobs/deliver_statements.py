@@ -160,7 +160,7 @@ def build_endpoint(settings: Settings, name: str) -> Endpoint:
     if lane is None:
         raise SettingsError(f"xapi.lane: none is named {name}")
     password = settings.lrs_password(name) if lane.login else ""
-    return Endpoint(password=password, **lane.model_dump(exclude={"name"}))
+    return Endpoint(password=password, **lane.model_dump(exclude={"name", "verbs", "profile_only"}))
 
 
 def batches(parcels: Sequence[Parcel]) -> Iterator[list[Sendable]]:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from pod_jobs.catalog.lane_filter import LaneFilter
 from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
 
 LANE_NAME = r"^[a-z0-9]+(_[a-z0-9]+)*$"
@@ -20,6 +21,10 @@ class LaneSettings(Section):
     read_timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     ca_file: str = ""
     proxy_url: str = ""
+    verbs: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", max_length=250)], ...], Listed
+    ] = ()
+    profile_only: bool = False
 
 
 class XapiSettings(Section):
@@ -47,6 +52,11 @@ class XapiSettings(Section):
             if self.lease_s < least_s:
                 raise ValueError(f"lease_s: lane {lane.name} waits up to {longest_s:g} s, so give {least_s:g} or more")
         return self
+
+    @property
+    def filters(self) -> dict[str, LaneFilter]:
+        """Lane -> which statements it sends."""
+        return {lane.name: LaneFilter(lane.verbs, lane.profile_only) for lane in self.lane}
 
     @property
     def lane_names(self) -> tuple[str, ...]:

@@ -57,7 +57,9 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     app.before_request(lambda: slow_clients.require_minimum_pace(request))
     _open_database_per_request(app)
     Babel(app, locale_selector=_language)
-    app.jinja_env.globals.update(get_locale=get_locale, current_user=access.current_user, may=access.may)
+    app.jinja_env.globals.update(
+        get_locale=get_locale, current_user=access.current_user, may=access.may, here=access.here
+    )
     problems.register(app)
     access.register(app)
     headers.register(app, settings)

@@ -10,11 +10,13 @@ MAILTO = re.compile(r"mailto:[^\s@<>:]+@[^\s@<>:]+")
 SHA1 = re.compile(r"[0-9A-Fa-f]{40}")
 VERSION = re.compile(r"1\.0(\.[0-9]+)?")
 
-# RFC 5646, section 2.1: language, script, region, variants, extensions, private use; or the grandfathered "i-…"
+# RFC 5646, section 2.1: language, script, region, variants, extensions, private use; or one of the "irregular" tags, which
+# are older than this order and are listed there
 LANGUAGE = re.compile(
     r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4}|[a-z]{5,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|\d{3}))?"
     r"(?:-(?:[a-z0-9]{5,8}|\d[a-z0-9]{3}))*(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?"
-    r"|x(?:-[a-z0-9]{1,8})+|i-[a-z]{2,8}",
+    r"|x(?:-[a-z0-9]{1,8})+"
+    r"|i-(?:ami|bnn|default|enochian|hak|klingon|lux|mingo|navajo|pwn|tao|tay|tsu)|en-gb-oed|sgn-(?:be-fr|be-nl|ch-de)",
     re.IGNORECASE | re.ASCII,
 )
 

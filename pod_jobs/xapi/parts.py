@@ -97,7 +97,21 @@ def _identifiers(value: dict[str, Any]) -> int:
 
 verb = shape({"id": iri}, {"display": language_map}, rule="required")
 component = shape({"id": text}, {"description": language_map})
-_components = array_of(component)
+_component_list = array_of(component)
+
+
+def components(value: Any, path: Path, faults: Faults) -> None:
+    """An array of components whose ids differ (2.4.4.1)."""
+    _component_list(value, path, faults)
+    seen: set[str] = set()
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        name = item.get("id") if isinstance(item, dict) else None
+        if isinstance(name, str):
+            if name in seen:
+                faults.add("interaction", (*path, index, "id"), "another component has this id")
+            seen.add(name)
+
+
 _definition = shape(
     {},
     {
@@ -107,7 +121,7 @@ _definition = shape(
         "moreInfo": irl,
         "interactionType": text,
         "correctResponsesPattern": array_of(text),
-        **dict.fromkeys(COMPONENTS, _components),
+        **dict.fromkeys(COMPONENTS, components),
         "extensions": extensions,
     },
 )
@@ -194,7 +208,14 @@ context = shape(
     },
 )
 attachment = shape(
-    {"usageType": iri, "display": language_map, "contentType": text, "length": whole_number, "sha2": text},
-    {"description": language_map, "fileUrl": irl},
+    {
+        "usageType": iri,
+        "display": language_map,
+        "contentType": text,
+        "length": whole_number,
+        "sha2": text,
+        "fileUrl": irl,  # optional in multipart requests only (Communication 1.5.1), and we send plain JSON
+    },
+    {"description": language_map},
     rule="attachment",
 )

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     LEFT_OUT = "{seconds} s that were played are not in the segments"
 
 
+OF_THE_END = ("terminated-last", "paused-first")  # rules that an open session can still break
 ROUNDING_S = 0.0015  # seconds are written with three decimals
 WATCHED_SLACK_S = 1.0  # per pause or seek: players report their clock some hundred milliseconds late
 
@@ -66,8 +67,9 @@ class _Moment:
         return (self.index,)
 
 
-def verdicts(statements: Sequence[dict[str, Any]]) -> list[Verdict]:
-    """Every rule of a registration, kept or broken. A path begins with the statement's index in the list.
+def verdicts(statements: Sequence[dict[str, Any]], *, may_go_on: bool = False) -> list[Verdict]:
+    """Every rule of a registration, kept or broken. A path begins with the statement's index in the list. `may_go_on`: if the
+    latest session has no end yet, its viewer may still be watching, so that is no fault.
 
     Each statement must be an object. profile.verdicts says what is wrong inside a statement.
     """
@@ -79,15 +81,27 @@ def verdicts(statements: Sequence[dict[str, Any]]) -> list[Verdict]:
         if listed.timestamp != wanted.timestamp:
             found.add("order", (*listed.path, "timestamp"), Reason.NOT_IN_PLACE)
             break
+    is_open = False
     by_session = sorted(ordered, key=lambda moment: str(moment.session_id))
     for session_id, session in groupby(by_session, key=lambda moment: moment.session_id):
         of_one = list(session)
-        _frame(session_id, of_one, found)
+        goes_on = may_go_on and of_one[-1] is ordered[-1] and of_one[-1].verb != TERMINATED
+        is_open = is_open or goes_on
+        _frame(session_id, of_one, found, goes_on)
         _paused_first(of_one, found)
     _growth(ordered, found)
     _in_order(ordered, found)
     _as_watched(ordered, found)
-    return [Verdict(n, r.severity, r.text, tuple(f for f in found.found if f.rule == n)) for n, r in RULES.items()]
+    return [
+        Verdict(
+            name,
+            rule.severity,
+            rule.text,
+            tuple(fault for fault in found.found if fault.rule == name),
+            is_open and name in OF_THE_END,
+        )
+        for name, rule in RULES.items()
+    ]
 
 
 def _moment(index: int, statement: dict[str, Any]) -> _Moment:
@@ -111,13 +125,13 @@ def _subject(moment: _Moment, name: str) -> Any:
     return value_at(moment.statement, *keys)
 
 
-def _frame(session_id: Any, session: list[_Moment], found: Faults) -> None:
+def _frame(session_id: Any, session: list[_Moment], found: Faults, goes_on: bool) -> None:
     first, last = session[0], session[-1]
     if first.verb != INITIALIZED:
         found.add("initialized-first", first.path, Reason.NO_BEGIN)
     elif first.statement.get("id") != session_id:
         found.add("initialized-first", (*first.path, "id"), Reason.NOT_SESSION_ID)
-    if last.verb != TERMINATED:
+    if last.verb != TERMINATED and not goes_on:
         found.add("terminated-last", last.path, Reason.NO_END)
     for moment in session[1:]:
         if moment.verb == INITIALIZED:

@@ -48,12 +48,13 @@ class Verdict:
     severity: Severity
     text: str
     faults: tuple[Fault, ...]
+    is_open: bool = False  # it cannot be judged yet
 
     @property
     def word(self) -> str:
-        """ok; held (no LRS may take it); label (it does not conform)."""
+        """ok; open (it cannot be judged yet); held (no LRS may take it); label (it does not conform)."""
         if not self.faults:
-            return "ok"
+            return "open" if self.is_open else "ok"
         return "held" if self.severity is Severity.HELD else "label"
 
 

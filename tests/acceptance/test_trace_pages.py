@@ -154,7 +154,8 @@ def test_a_lecturer_sees_an_attempt_grow(chromium: Browser, site: Site, video: i
     with visitor(chromium, site) as (_, page, _):
         sign_in(page)
         page.goto(f"/videos/{video}/traces")
-        expect(page.locator("#rules .is-broken")).not_to_have_count(0)
+        expect(page.locator("#rules .is-open")).to_have_count(2)
+        expect(page.locator("#rules .is-open small").first).to_have_text("The session is still open.")
         rows = page.locator("#moments tr")
         before = rows.count()
         more = of_video(
@@ -163,4 +164,5 @@ def test_a_lecturer_sees_an_attempt_grow(chromium: Browser, site: Site, video: i
         hand_in(site, [{**more, "object": {**more["object"], "id": f"{HOME_PAGE}/xapi/activities/video/{video}"}}])
         expect(rows).to_have_count(before + 1)
         expect(rows.last).to_contain_text("terminated")
+        expect(page.locator("#rules .is-open")).to_have_count(0)
         assert "abcdef" not in page.content(), "nobody's pseudonym is shown"

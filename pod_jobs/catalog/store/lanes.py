@@ -8,13 +8,16 @@ may still be sending others (`in_hand`), which it does not get again.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from peewee import fn
+
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.figures import Amount, Count
+from pod_jobs.catalog.lane_filter import EVERYTHING, LaneFilter
 from pod_jobs.catalog.trace_models import Lane, LaneMinute, Statement, StatementCounter, Straggler
 from pod_jobs.errors import NotFound, Refused, ResultRejected, Superseded
 
@@ -97,9 +100,9 @@ def claim(name: str, holder: str, lease_s: float, now: datetime) -> int:
     """Lease a lane to the worker `holder`. Returns the fence. Errors: NotFound; Refused while another worker has the lane, or
     while it has to wait."""
     with transaction():
-        lane = _get_locked(name)
-        if lane.lease_until is not None and lane.lease_until > now:
-            raise Refused(f"lane {name} is worked by {lane.holder} until {lane.lease_until.isoformat()}")
+        lane = get_locked(name)
+        if is_worked(lane, now):
+            raise Refused(f"lane {name} is worked by {lane.holder} until {lane.lease_until}")
         if lane.not_before is not None and lane.not_before > now:
             raise Refused(f"lane {name} waits until {lane.not_before.isoformat()}")
         lane.fence += 1
@@ -127,7 +130,14 @@ def release(name: str, fence: int) -> None:
     Lane.update(lease_until=None).where(Lane.name == name, Lane.fence == fence).execute()
 
 
-def fetch(name: str, limit: int, flush_s: float, now: datetime, in_hand: Sequence[int] = ()) -> list[Parcel]:
+def fetch(
+    name: str,
+    limit: int,
+    flush_s: float,
+    now: datetime,
+    in_hand: Sequence[int] = (),
+    wants: LaneFilter = EVERYTHING,
+) -> list[Parcel]:
     """The statements that are due and not in hand: stragglers whose time has come, then the next ones. If fewer than a batch
     wait, they are due once the first has waited for `flush_s`. A stopped lane gets a few, as a probe. Errors: NotFound."""
     lane = _get(name)
@@ -136,17 +146,18 @@ def fetch(name: str, limit: int, flush_s: float, now: datetime, in_hand: Sequenc
     again = _due_stragglers(name, now, limit, in_hand)
     through = max([lane.cursor, *in_hand])
     upsets = lane.upsets if lane.upsets >= UPSETS_BEFORE_CUT else 0
-    following = _next(through, limit - len(again)) if _is_due(lane, through, flush_s, now) else []
+    is_due = _is_due(lane, through, flush_s, now, wants)
+    following = _next(name, through, limit - len(again), wants) if is_due else []
     if len(again) + len(following) == 1:
         upsets = 0  # a single statement that fails cannot be told from an LRS that fails on everything
     parcels = [Parcel(*frozen, again=True, tries=tries, upsets=upsets) for frozen, tries in again]
     return parcels + [Parcel(*frozen, again=False, tries=0, upsets=upsets) for frozen in following]
 
 
-def newest(beyond: int) -> list[Parcel]:
+def newest(name: str, beyond: int, wants: LaneFilter = EVERYTHING) -> list[Parcel]:
     """The newest statements after the number `beyond`, without suspect ones. When an LRS refuses all statements that a worker
     has, these show whether it refuses everything."""
-    query = Statement.select(*FROZEN).where(Statement.number > beyond).order_by(Statement.number.desc())
+    query = Statement.select(*FROZEN).where(*wanted(name, beyond, wants)).order_by(Statement.number.desc())
     rows: Any = query.limit(WITNESSES).tuples()
     found: list[Frozen] = list(rows)
     return [Parcel(*frozen, again=False, tries=0, upsets=0) for frozen in found if not frozen[-1]]
@@ -157,6 +168,7 @@ def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> 
     with transaction():
         lane = _held(name, settlement.fence)
         lane.cursor = max(lane.cursor, settlement.through)
+        forget_passed(lane)
         _check_numbers(lane.cursor, settlement)
         _enter_leftovers(name, settlement, now)
         if settlement.stored:
@@ -169,14 +181,23 @@ def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> 
         lane.save()
 
 
-def due(names: Sequence[str], flush_s: float, now: datetime) -> list[tuple[str, int]]:
-    """Name and fence of the lanes that a worker should take now."""
+def due(
+    names: Sequence[str], flush_s: float, now: datetime, filters: Mapping[str, LaneFilter] | None = None
+) -> list[tuple[str, int]]:
+    """Name and fence of the lanes that a worker should take now. `filters`: of the lanes that do not send everything."""
     ensure(names, last_number(), now)
     found = []
     for lane in Lane.select().where(Lane.name.in_(list(names))):
-        busy = lane.lease_until is not None and lane.lease_until > now
+        wants = (filters or {}).get(lane.name, EVERYTHING)
+        if wants != EVERYTHING:
+            pass_over(lane.name, wants, now)
+            lane = _get(lane.name)
         waits = lane.not_before is not None and lane.not_before > now
-        if not busy and not waits and (_due_stragglers(lane.name, now, 1) or _is_due(lane, lane.cursor, flush_s, now)):
+        if (
+            not is_worked(lane, now)
+            and not waits
+            and (_due_stragglers(lane.name, now, 1) or _is_due(lane, lane.cursor, flush_s, now, wants))
+        ):
             found.append((lane.name, lane.fence))
     return found
 
@@ -184,11 +205,49 @@ def due(names: Sequence[str], flush_s: float, now: datetime) -> list[tuple[str, 
 def hurry(name: str, now: datetime) -> Lane:
     """Make a lane and its stragglers due now. Errors: NotFound."""
     with transaction():
-        lane = _get_locked(name)
+        lane = get_locked(name)
         lane.not_before = now - timedelta(seconds=1)
         lane.save(only=[Lane.not_before])
         Straggler.update(not_before=now).where(Straggler.lane == name, Straggler.fate == "later").execute()
     return lane
+
+
+def wanted(name: str, after: int, wants: LaneFilter) -> list[Any]:
+    """Conditions for the statements after the number `after` that the lane still has to send: those of its filter that nobody
+    set aside."""
+    set_aside = Straggler.select(Straggler.number).where(Straggler.lane == name, Straggler.number > after)
+    conditions: list[Any] = [Statement.number > after, Statement.number.not_in(set_aside)]
+    if wants.verbs:
+        conditions.append(Statement.verb.in_(list(wants.verbs)))
+    if wants.profile_only:
+        conditions.append(Statement.of_profile == True)  # noqa: E712  # peewee builds SQL from ==
+    return conditions
+
+
+def pass_over(name: str, wants: LaneFilter, now: datetime) -> None:
+    """Move the cursor of a lane that nobody works beyond the statements that it does not have to send. Errors: NotFound."""
+    with transaction():
+        lane = get_locked(name)
+        if is_worked(lane, now):
+            return
+        last = last_number()
+        first = Statement.select(fn.MIN(Statement.number)).where(*wanted(name, lane.cursor, wants)).scalar()
+        cursor = last if first is None else first - 1
+        if cursor > lane.cursor:
+            lane.cursor = cursor
+            lane.save(only=[Lane.cursor])
+            forget_passed(lane)
+
+
+def forget_passed(lane: Lane) -> None:
+    """Delete what is known of statements that a person gave up before the cursor came to them."""
+    passed = (Straggler.lane == lane.name, Straggler.fate == "gone", Straggler.number <= lane.cursor)
+    Straggler.delete().where(*passed).execute()
+
+
+def is_worked(lane: Lane, now: datetime) -> bool:
+    """Does a worker have the lane?"""
+    return lane.lease_until is not None and lane.lease_until > now
 
 
 def _get(name: str) -> Lane:
@@ -198,7 +257,8 @@ def _get(name: str) -> Lane:
     return lane
 
 
-def _get_locked(name: str) -> Lane:
+def get_locked(name: str) -> Lane:
+    """Call inside a transaction, until whose end nobody else changes the lane. Errors: NotFound."""
     lane = locked(Lane.select().where(Lane.name == name)).get_or_none()
     if lane is None:
         raise NotFound(f"lane {name}")
@@ -206,16 +266,16 @@ def _get_locked(name: str) -> Lane:
 
 
 def _held(name: str, fence: int) -> Lane:
-    lane = _get_locked(name)
+    lane = get_locked(name)
     if lane.fence != fence:
         raise Superseded(f"lane {name} is at fence {lane.fence}, this is {fence}")
     return lane
 
 
-def _is_due(lane: Lane, through: int, flush_s: float, now: datetime) -> bool:
+def _is_due(lane: Lane, through: int, flush_s: float, now: datetime, wants: LaneFilter) -> bool:
     """Do enough statements wait after the number `through`, or has one waited long enough? After a wait that the lane had to
     make (`not_before`), one statement is enough."""
-    first = Statement.select(Statement.received_at).where(Statement.number > through)
+    first = Statement.select(Statement.received_at).where(*wanted(lane.name, through, wants))
     oldest = first.order_by(Statement.number).first()
     if oldest is None:
         return False
@@ -223,8 +283,8 @@ def _is_due(lane: Lane, through: int, flush_s: float, now: datetime) -> bool:
     return waited or lane.not_before is not None or last_number() - through >= BATCH
 
 
-def _next(through: int, limit: int) -> list[Frozen]:
-    query = Statement.select(*FROZEN).where(Statement.number > through).order_by(Statement.number)
+def _next(name: str, through: int, limit: int, wants: LaneFilter) -> list[Frozen]:
+    query = Statement.select(*FROZEN).where(*wanted(name, through, wants)).order_by(Statement.number)
     rows: Any = query.limit(limit).tuples()
     return list(rows) if limit > 0 else []
 

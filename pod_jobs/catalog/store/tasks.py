@@ -134,7 +134,7 @@ def cancel(task_id: int, now: datetime) -> Task:
     with transaction():
         task = get_locked(task_id)
         if task.state not in OPEN:
-            raise Refused(f"task {task_id} is {task.state} already")
+            raise Refused(f"task {task_id} is {task.state} already", code="task-ended")
         task.cancel_requested = True
         if task.state == "waiting":
             end(task, "cancelled", now)
@@ -240,7 +240,7 @@ def ask_for_help(task_id: int, now: datetime) -> Task:
     with transaction():
         task = get_locked(task_id)
         if task.state != "error":
-            raise Refused(f"task {task_id} is {task.state}; there is nothing to look at")
+            raise Refused(f"task {task_id} is {task.state}; there is nothing to look at", code="task-not-failed")
         task.help_asked_at = task.help_asked_at or now
         task.save()
     return task

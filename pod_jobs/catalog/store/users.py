@@ -83,7 +83,24 @@ def switch_off(name: str, now: datetime) -> None:
         sign_out_everywhere(user)
         revoke_all(user, now)
         if may(user.role, "administer") and not administrator_has_access():
-            raise Refused(f"{name} is the last administrator who can sign in")
+            raise Refused(f"{name} is the last administrator who can sign in", code="last-administrator")
+
+
+def change_role(name: str, role: str) -> User:
+    """Give a user another role. It counts at once, also in open sessions and for tokens.
+
+    Errors: NotFound; Refused for an unknown role, and for the last administrator who can sign in.
+    """
+    if role not in ROLES:
+        raise Refused(f"role {role!r} is none of {', '.join(ROLES)}")
+    with transaction():
+        user = find(name)
+        was_administrator = may(user.role, "administer")
+        user.role = role
+        user.save(only=[User.role])
+        if was_administrator and not administrator_has_access():
+            raise Refused(f"{name} is the last administrator who can sign in", code="last-administrator")
+    return user
 
 
 def switch_on(name: str) -> None:

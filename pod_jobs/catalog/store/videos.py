@@ -114,7 +114,7 @@ def order(video_id: int, new: NewTask, author: User, now: datetime) -> Task:
         video = get_to_change(video_id, author)
         if tasks.is_open(video_id, new):
             by = f" by the template {new.template}" if new.template else ""
-            raise Refused(f"a task {new.kind} of video {video_id}{by} is under way")
+            raise Refused(f"a task {new.kind} of video {video_id}{by} is under way", code="task-under-way")
         return tasks.order(video, new, author, now)
 
 
@@ -129,7 +129,7 @@ def change(video_id: int, changes: dict[str, str | None], user: User) -> Video:
         if "title" in changes:
             title = (changes["title"] or "").strip()
             if not title:
-                raise Refused("an empty title")
+                raise Refused("an empty title", code="title-empty")
             video.title = title[:250]
         if "poster" in changes:
             poster = changes["poster"]

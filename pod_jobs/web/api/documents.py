@@ -19,6 +19,7 @@ from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.models import Attempt, Output, Task, Video
 from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.store import captions, tasks, videos
+from pod_jobs.errors import NEED_ANOTHER_FILE
 from pod_jobs.jobs import queue, report
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.media_folder import CAPTIONS, LOG_NAME, MASTER_NAME, SUBTITLES, run_folder
@@ -268,4 +269,7 @@ def _warning(remark: Document) -> Document:
 
 
 def _error(code: str | None, facts: dict[str, str], reason: str | None) -> Document | None:
-    return None if code is None else {"code": code, "sentence": translated(code, facts or {}), "reason": reason}
+    if code is None:
+        return None
+    needs_file = code in NEED_ANOTHER_FILE
+    return {"code": code, "sentence": translated(code, facts or {}), "reason": reason, "needs_file": needs_file}

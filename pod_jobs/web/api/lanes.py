@@ -39,7 +39,8 @@ def claim(name: str) -> ResponseReturnValue:
     lanes.ensure(xapi.lane_names, lanes.last_number(), now())
     fence = lanes.claim(name, holder, xapi.lease_s, now())
     statements = _next(name, fence, limit, ())
-    witnesses = [vars(parcel) for parcel in lanes.newest(statements[-1]["number"])] if statements else []
+    newest = lanes.newest(name, statements[-1]["number"], xapi.filters[name]) if statements else []
+    witnesses = [vars(parcel) for parcel in newest]
     failures = lanes.failures(name)
     leased = {"fence": fence, "lease_s": xapi.lease_s, "failures": failures}
     return {**leased, "statements": statements, "witnesses": witnesses}
@@ -90,7 +91,8 @@ def _known(name: str) -> XapiSettings:
 
 def _next(name: str, fence: int, limit: int, in_hand: Sequence[int]) -> list[dict[str, Any]]:
     """The statements that the worker sends next. If there are none, and it still holds none (`in_hand`), its lease ends."""
-    parcels = lanes.fetch(name, min(limit, MOST), site().settings.xapi.flush_s, now(), in_hand)
+    xapi = site().settings.xapi
+    parcels = lanes.fetch(name, min(limit, MOST), xapi.flush_s, now(), in_hand, xapi.filters[name])
     if not parcels and not in_hand:
         lanes.release(name, fence)
     return [vars(parcel) for parcel in parcels]  # asdict would copy each value: half of the call

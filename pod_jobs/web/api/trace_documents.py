@@ -1,8 +1,9 @@
 """The JSON objects of learning traces in the API. None of them shows a name of a person."""
 
 import json
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import format_decimal, gettext
@@ -18,6 +19,7 @@ Document = dict[str, Any]
 PERSONAL = ("mbox", "mbox_sha1sum", "openid")
 PEOPLE = ("actor", "authority", "instructor", "team")
 HIDDEN = "…"
+LONGEST_SILENCE = timedelta(hours=6)  # of somebody who still watches: a player that plays on reports nothing
 
 
 def lane(sight: LaneSight) -> Document:
@@ -54,6 +56,19 @@ def dead_letter(row: Straggler, statement: Statement) -> Document:
     }
 
 
+def waiting(statement: Statement, reason: str) -> Document:
+    body = json.loads(statement.body)
+    return {
+        "number": statement.number,
+        "id": statement.id,
+        "verb": statement.verb,
+        "reason": _masked(reason, body),
+        "received_at": instant(statement.received_at),
+        "labels": statement.labels,
+        "body": without_names(body),
+    }
+
+
 def labels(counts: Sequence[TraceCount]) -> Document:
     """Sums per verb. `conform` counts the statements that break no rule. A statement may break several rules, so the counts in
     `broken` can add up to more than the number of statements."""
@@ -75,14 +90,15 @@ def session_line(registration: str, video: int, statements: int, last_at: dateti
     return {"registration": registration, "video": video, "statements": statements, "last_at": instant(last_at)}
 
 
-def session(rows: Sequence[Statement]) -> Document:
+def session(rows: Sequence[Statement], now: datetime) -> Document:
     """One registration: each statement in short, then the verdicts of the rules about the registration as a whole."""
     bodies = [json.loads(row.body) for row in rows]
+    may_go_on = now - rows[-1].received_at < LONGEST_SILENCE
     return {
         "registration": rows[0].registration,
         "video": rows[0].video,
         "statements": [_moment(row, body) for row, body in zip(rows, bodies, strict=True)],
-        "verdicts": [_verdict(verdict) for verdict in session_rules.verdicts(bodies)],
+        "verdicts": [_verdict(verdict) for verdict in session_rules.verdicts(bodies, may_go_on=may_go_on)],
     }
 
 
@@ -156,10 +172,13 @@ def _verdict(verdict: Verdict) -> Document:
         "word": verdict.word,
         "advice": verdict.severity is Severity.ADVICE,
         "faults": [_fault(fault) for fault in verdict.faults],
+        "note": gettext("The session is still open.") if verdict.word == "open" else "",
     }
 
 
 def _fault(fault: Fault) -> str:
-    """A fault in the reader's language, such as "$[3].timestamp: out of order"."""
+    """A fault in the reader's language, such as "Report 4: out of order". Reports count from 1, as the page numbers them."""
     figures = {name: format_decimal(figure) for name, figure in fault.figures.items()}
-    return gettext("{place}: {reason}").format(place=fault.path, reason=gettext(fault.template).format(**figures))
+    index = re.match(r"\$\[(\d+)\]", fault.path)
+    place = int(index[1]) + 1 if index else "?"
+    return gettext("Report {place}: {reason}").format(place=place, reason=gettext(fault.template).format(**figures))

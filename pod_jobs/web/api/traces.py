@@ -50,7 +50,8 @@ def accept() -> ResponseReturnValue:
 @blueprint.get("/xapi/lanes")
 @access.needs("see-traces")
 def list_lanes() -> ResponseReturnValue:
-    sights = dead_letters.overview(site().settings.xapi.lane_names, now())
+    xapi = site().settings.xapi
+    sights = dead_letters.overview(xapi.lane_names, now(), xapi.filters)
     return answers.fresh({"lanes": [trace_documents.lane(sight) for sight in sights]})
 
 
@@ -90,7 +91,29 @@ def resend(name: str) -> ResponseReturnValue:
 def drop(name: str) -> ResponseReturnValue:
     """Drop dead letters for good: {"numbers": [...]} or {"all": true}. Errors: NotFound."""
     _check_lane(name)
-    return _decided(name, "drop", dead_letters.drop(name, _numbers()))
+    return _decided(name, "drop", dead_letters.drop(name, _numbers(), now()))
+
+
+@blueprint.get("/xapi/lanes/<name>/waiting")
+@access.needs("see-traces")
+def list_waiting(name: str) -> ResponseReturnValue:
+    """What the lane still has to send, the oldest first. Errors: NotFound."""
+    _check_lane(name)
+    limit, after = answers.page("after")
+    rows = dead_letters.waiting(name, limit, after or 0, site().settings.xapi.filters[name])
+    following = rows[-1][0].number if len(rows) == limit else None
+    return answers.fresh({"waiting": [trace_documents.waiting(*row) for row in rows], "next": following})
+
+
+@blueprint.post("/xapi/lanes/<name>/waiting/skip")
+@access.needs("steer-traces")
+def skip(name: str) -> ResponseReturnValue:
+    """Set waiting statements aside: {"numbers": [...]}. They become dead letters. Errors: NotFound, Refused."""
+    _check_lane(name)
+    numbers = _numbers()
+    if numbers is None:
+        raise Malformed("numbers: only statements that are named are set aside")
+    return _decided(name, "skip", dead_letters.skip(name, numbers, now(), site().settings.xapi.filters[name]))
 
 
 @blueprint.get("/xapi/labels")
@@ -121,7 +144,7 @@ def show_session(registration: str) -> ResponseReturnValue:
     if not rows or rows[0].video is None:
         raise NotFound(f"attempt {registration}")
     video_seen_by(require_user(), rows[0].video)
-    return answers.fresh(trace_documents.session(rows))
+    return answers.fresh(trace_documents.session(rows, now()))
 
 
 def _check_lane(name: str) -> None:
@@ -143,7 +166,7 @@ def _numbers() -> list[int] | None:
 
 
 def _decided(name: str, verb: str, count: int) -> ResponseReturnValue:
-    users.note(require_user().name, f"xapi {verb}", f"lane {name}", now(), f"dead letters: {count}")
+    users.note(require_user().name, f"xapi {verb}", f"lane {name}", now(), f"statements: {count}")
     return {"lane": name, "count": count}
 
 

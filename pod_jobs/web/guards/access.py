@@ -9,6 +9,7 @@ pages have. A call with an Authorization header needs none, because another site
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -167,8 +168,19 @@ def _identify() -> tuple[User | None, bool]:
 def _ask_to_sign_in() -> ResponseReturnValue:
     if problems.wants_json() or request.method not in SAFE_METHODS:
         raise Unauthorized("no session and no token")
-    wanted = request.full_path.rstrip("?")
-    return redirect(url_for("sign_in.form", next=wanted if wanted != "/" else None))
+    is_home = request.path == "/" and not request.query_string
+    return redirect(url_for("sign_in.form", next=None if is_home else here()))
+
+
+def here() -> str:
+    """The address of the page that this request comes from, without scheme and host. For a form that was sent, that is the page
+    with the form; "" if the browser does not say which of our pages that was."""
+    if request.method in SAFE_METHODS:
+        return request.script_root + request.full_path.rstrip("?")
+    page = urlsplit(request.referrer or "")
+    if page.netloc != request.host:
+        return ""
+    return f"{page.path}?{page.query}" if page.query else page.path
 
 
 def link_base() -> str:

@@ -114,8 +114,6 @@ def allowances(settings: Settings) -> Allowances:
 
 def _judge(raw: Any, actor: Actor, trusted: bool, now: datetime) -> Entry:
     origin: Origin = Application() if trusted else Page(actor)
-    if trusted and isinstance(raw, dict) and "actor" not in raw:
-        raw = {**raw, "actor": actor}  # the program sends a trace of its own user
     return Entry(raw, origin, accept(raw, origin, now, learning_traces.LIMITS))
 
 

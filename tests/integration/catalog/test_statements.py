@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from peewee import Database
 
+from pod_jobs.catalog.lane_filter import LaneFilter
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import dead_letters, events, lanes, reports, statements, tasks, videos
 from pod_jobs.catalog.store.lanes import Leftover, Settlement
@@ -176,8 +177,8 @@ def test_dead_letters_are_shown_sent_again_and_dropped(fence: int) -> None:
     assert (sight.waiting, sight.dead, sight.oldest_at) == (1, 1, NOW)
     again = lanes.claim("ralph", "w", LEASE_S, later(63))
     settle(again, 63, stored=1, gone=(3,))
-    assert dead_letters.drop("ralph", None) == 1
-    assert (dead_letters.resend("ralph", None, later(64)), dead_letters.drop("ralph", None)) == (0, 0)
+    assert dead_letters.drop("ralph", None, later(64)) == 1
+    assert (dead_letters.resend("ralph", None, later(64)), dead_letters.drop("ralph", None, later(64))) == (0, 0)
     with pytest.raises(NotFound):
         dead_letters.resend("ralph", [7], later(64))
     assert Straggler.select().count() == 0
@@ -275,3 +276,66 @@ def test_production_events_commit_with_the_change(lecturer: User) -> None:
     tasks.start(again.id, 1, tasks.Runner("w", "h", 1), later(75), 10)
     reports.accept(again.id, reports.Report(1, "error", 1, "w", error_code="disk-full"), ALLOWED, later(80))
     assert [(event.kind, event.facts["success"]) for event in events.pending()] == [("encoded", False)]
+
+
+def waiting() -> list[int]:
+    return [row.number for row, _ in dead_letters.waiting("ralph", 50)]
+
+
+def test_a_waiting_statement_is_set_aside_while_nobody_works_the_lane(catalog: Database, fence: int) -> None:
+    with pytest.raises(Refused) as refused:
+        dead_letters.skip("ralph", [1], later(61))
+    assert refused.value.code == "lane-busy"
+    settle(fence, state="stopped", reason="403")
+    assert waiting() == list(range(1, 11))
+    assert dead_letters.skip("ralph", [1, 2, 5, 99], later(62)) == 3
+    assert lane().cursor == 2, "those at the head are passed at once"
+    assert waiting() == fetched(seconds=200) == [3, 4, 6, 7, 8, 9, 10]
+    [sight] = dead_letters.overview(["ralph"], later(63))
+    assert (sight.waiting, sight.dead) == (7, 3)
+    assert [row.code for row, _ in dead_letters.dead_letters("ralph", 9)] == ["skipped"] * 3
+    with pytest.raises(NotFound):
+        dead_letters.skip("ralph", [5], later(63))
+
+
+def test_what_was_set_aside_goes_back_into_the_line_or_is_given_up(catalog: Database, fence: int) -> None:
+    settle(fence, state="stopped", reason="403")
+    dead_letters.skip("ralph", [1, 5, 6], later(62))
+    assert dead_letters.resend("ralph", [1, 5], later(63)) == 2
+    assert fetched(seconds=200) == [1, 2, 3, 4, 5, 7, 8, 9, 10]
+    assert dead_letters.drop("ralph", [6], later(64)) == 1
+    assert dead_letters.dead_letters("ralph", 9) == []
+    assert fetched(seconds=200) == [1, 2, 3, 4, 5, 7, 8, 9, 10], "it is not sent after all"
+    again = lanes.claim("ralph", "w", LEASE_S, later(400))
+    settle(again, 401, through=10, stored=9, gone=(1,))
+    assert Straggler.select().count() == 0
+    assert fetched(seconds=900) == waiting() == []
+
+
+def test_a_straggler_can_be_set_aside_too(catalog: Database, fence: int) -> None:
+    settle(fence, through=10, stored=9, leftovers=(Leftover(3, "later", "rejected", "no"),))
+    assert [(row.number, reason) for row, reason in dead_letters.waiting("ralph", 9)] == [(3, "no")]
+    assert dead_letters.skip("ralph", [3], later(62)) == 1
+    assert (waiting(), fetched(seconds=900)) == ([], [])
+    assert dead_letters.resend("ralph", [3], later(63)) == 1
+    assert fetched(seconds=900) == [3]
+
+
+COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
+
+
+@pytest.mark.parametrize("wants", [LaneFilter((COMPLETED,)), LaneFilter(profile_only=True)], ids=["verbs", "templates"])
+def test_a_lane_sends_what_its_filter_wants(catalog: Database, wants: LaneFilter) -> None:
+    chosen = {"verb": COMPLETED, "of_profile": True}
+    rows = [new(index, **(chosen if index in (3, 6) else {"of_profile": False})) for index in range(1, 9)]
+    statements.add(rows, ("ralph",), NOW)
+    filters = {"ralph": wants}
+    assert lanes.due(["ralph"], 2.0, later(60), filters) == [("ralph", 0)]
+    assert lane().cursor == 2
+    assert [one.number for one in lanes.fetch("ralph", 9, 2.0, later(60), wants=wants)] == [3, 6]
+    assert [one.number for one in lanes.newest("ralph", 3, wants)] == [6]
+    assert dead_letters.overview(["ralph"], later(60), filters)[0].waiting == 2
+    held = lanes.claim("ralph", "w", LEASE_S, later(60))
+    settle(held, 60, through=6, stored=2)
+    assert lanes.due(["ralph"], 2.0, later(900), filters) == [], "what is not wanted keeps no worker busy"
+    assert lane().cursor == 8, "and is purged in its time"

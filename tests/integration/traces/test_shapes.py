@@ -74,6 +74,9 @@ def test_answers_fit_their_schemas(site: Site, deliver: Deliver, lrs: StrictLrs,
     fits(site, "tina", "GET", "/lanes", 200)
     fits(site, "tina", "POST", "/lanes/one/dead/resend", 200, json={"all": True})
     fits(site, "tina", "POST", "/lanes/two/flush", 202)
+    fits(site, "tina", "GET", "/lanes/two/waiting", 200)
+    assert site.call("tina", "POST", "/lanes/one/waiting/skip", json={"numbers": [99]}).status_code == 404
+    assert site.call("tina", "POST", "/lanes/two/waiting/skip", json={"all": True}).status_code == 400
     labels = fits(site, "tina", "GET", "/labels", 200)
     assert labels["statements"] == 11 and labels["conform"] == 10
     assert fits(site, "tina", "GET", "/sessions?video=3", 200)["sessions"][0]["registration"] == watched
@@ -89,9 +92,13 @@ def test_what_is_wrong_with_a_session_is_said_in_french(site: Site) -> None:
     registration = statements[0]["context"]["registration"]
     shown = site.call("tina", "GET", f"/sessions/{registration}", headers={"Accept-Language": "fr"}).json()
     assert [fault for verdict in shown["verdicts"] for fault in verdict["faults"]] == [
-        "$[5]\u00a0: la session ne se termine pas par terminated",
-        "$[5]\u00a0: le segment 1 n’est pas tel qu’il a été déclaré avant",
-        "$[2]\u00a0: dans les segments sans avoir été lu\u00a0: 15,5\u00a0s",
+        "Signalement 6\u00a0: le segment 1 n’est pas tel qu’il a été déclaré avant",
+        "Signalement 3\u00a0: dans les segments sans avoir été lu\u00a0: 15,5\u00a0s",
+    ]
+    unended = [verdict for verdict in shown["verdicts"] if verdict["word"] == "open"]
+    assert [(one["rule"], one["note"]) for one in unended] == [
+        ("terminated-last", "La session est encore ouverte."),
+        ("paused-first", "La session est encore ouverte."),
     ]
 
 

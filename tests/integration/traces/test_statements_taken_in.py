@@ -153,10 +153,12 @@ def test_who_may_what(site: Site) -> None:
     assert site.call("tina", "GET", "/lanes/other/dead").status_code == 404
 
 
-def test_an_administrators_program_may_leave_the_actor_out(site: Site) -> None:
-    [entry] = site.send(own(plain()), who="ada")
-    assert entry["id"] == plain()["id"]
-    assert kept(site)[0]["actor"] == learning_traces.actor_of(site.settings, site.user("ada"))
+@pytest.mark.parametrize("who", ["moodle", "ada"])
+def test_a_program_that_sends_for_many_people_names_the_actor(who: str, site: Site) -> None:
+    """xAPI 1.0.3, part two, 2.2. Nobody can know whether it meant itself or somebody whom it forgot to name."""
+    problem = refused(site, who, own(plain()))
+    assert (problem["status"], problem["path"], problem["rule"]) == (422, "$.actor", "required")
+    assert kept(site) == []
 
 
 def test_every_statement_that_lrss_accept_is_accepted(site: Site) -> None:
@@ -174,7 +176,8 @@ def test_an_attempt_whose_result_breaks_xapi_can_be_looked_at(result: object) ->
 
     now = datetime.now(UTC)
     body = json.dumps({**plain(result=result), "timestamp": "2026-03-01T00:00:00.000Z"})
-    shown = trace_documents.session([Statement(number=1, body=body, video=3, received_at=now, labels=["type"])])
+    row = Statement(number=1, body=body, video=3, received_at=now, labels=["type"])
+    shown = trace_documents.session([row], now)
     assert shown["statements"][0]["result"] == {}
 
 

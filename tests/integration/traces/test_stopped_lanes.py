@@ -121,3 +121,18 @@ def test_a_worker_without_the_lanes_password_says_so(site: Site, deliver: Delive
     lane = site.lanes()["one"].lane
     assert lane.state == "stopped" and "lrs_one" in lane.reason
     assert lrs.requests == []
+
+
+def test_a_person_sets_aside_what_the_road_never_lets_through(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    """A single statement waits, and a firewall answers 403 to it: only a person knows that it is not the password."""
+    lrs.forbidden = REFUSED["object"]["id"].encode()
+    fill(site, 1, different={0: REFUSED})
+    deliver(times=2)
+    assert site.lanes()["one"].lane.state == "stopped"
+    [first] = site.call("tina", "GET", "/lanes/one/waiting").json()["waiting"]
+    answer = site.call("tina", "POST", "/lanes/one/waiting/skip", json={"numbers": [first["number"]]})
+    assert answer.json() == {"lane": "one", "count": 1}
+    good = fill(site, 3, first=50)
+    deliver(times=2)
+    assert has_all(lrs, good)
+    assert (site.lanes()["one"].dead, site.lanes()["one"].lane.state) == (1, "open")

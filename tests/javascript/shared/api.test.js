@@ -9,8 +9,15 @@ test("the root of the app is the folder that holds static/", () => {
 });
 
 test("a problem document gives its own sentence and reason", () => {
-  const { status, message, detail } = problem(409, '{"title": "It runs already.", "detail": "task 3"}');
-  assert.deepEqual({ status, message, detail }, { status: 409, message: "It runs already.", detail: "task 3" });
+  const { status, message, detail } = problem(409, '{"title": "No.", "detail": "task 3", "code": "refused"}');
+  assert.deepEqual({ status, message, detail }, { status: 409, message: "No.", detail: "task 3" });
+});
+
+test("a sentence that says what is wrong stands without the technical reason", () => {
+  const said = (code, status = 409) => problem(status, JSON.stringify({ title: "No.", detail: "task 3", code })).detail;
+  assert.equal(said("task-ended"), "");
+  assert.equal(said("malformed"), "task 3");
+  assert.equal(said("service-unavailable", 503), "task 3", "the team wants to know which service");
 });
 
 test("an answer that is not ours is told by its status", () => {

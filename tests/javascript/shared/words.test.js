@@ -53,5 +53,15 @@ test("languages have names, and an unknown code stays as it is", () => {
 
 test("verbs have their xAPI names", () => {
   assert.equal(words.verbName("https://w3id.org/xapi/video/verbs/played"), "played");
-  assert.equal(words.verbName("http://activitystrea.ms/schema/1.0/complete"), "completed");
+  assert.equal(words.verbName("http://adlnet.gov/expapi/verbs/completed"), "completed");
+  assert.equal(words.verbName("http://activitystrea.ms/complete"), "encoding completed");
+  assert.equal(words.verbName("http://a.example/verbs/complete"), "complete");
+});
+
+test("two verbs of one name are told apart", () => {
+  const adl = "http://adlnet.gov/expapi/verbs/completed";
+  const other = "https://b.example:8/completed";
+  const played = "https://w3id.org/xapi/video/verbs/played";
+  const said = Object.fromEntries(words.verbNames([adl, other, played, adl]));
+  assert.deepEqual(said, { [adl]: "completed (adlnet.gov)", [other]: "completed (b.example:8)", [played]: "played" });
 });

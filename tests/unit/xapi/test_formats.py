@@ -27,13 +27,15 @@ def test_an_irl_has_an_authority() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["fr", "FR", "en-GB", "cmn", "zh-Hant-TW", "sl-rozaj-biske", "x-klingon", "i-klingon", "und"]
+    "text",
+    ["fr", "FR", "en-GB", "cmn", "zh-Hant-TW", "sl-rozaj-biske", "x-klingon", "i-klingon", "und"]
+    + ["en-GB-oed", "sgn-BE-FR", "SGN-ch-DE", "art-lojban", "zh-min-nan"],
 )
 def test_language_tags(text: str) -> None:
     assert formats.is_language(text)
 
 
-@pytest.mark.parametrize("text", ["", "f", "12", "en_GB", "en-", "a-really-long-languagetag"])
+@pytest.mark.parametrize("text", ["", "f", "12", "en_GB", "en-", "a-really-long-languagetag", "i-french", "en-GB-oe"])
 def test_what_is_no_language_tag(text: str) -> None:
     assert not formats.is_language(text)
 

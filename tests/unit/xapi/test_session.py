@@ -56,6 +56,22 @@ def test_what_was_watched_again_is_listed_again() -> None:
     assert broken(statements) == set()
 
 
+def test_a_session_whose_viewer_may_still_watch_breaks_no_rule_of_its_end() -> None:
+    going_on = samples.session()[:-2]
+    judged = {one.rule: one for one in session.verdicts(going_on, may_go_on=True)}
+    assert [one.word for one in judged.values() if one.rule in session.OF_THE_END] == ["open", "open"]
+    assert not any(one.faults for one in judged.values())
+    ended = {one.rule: one.word for one in session.verdicts(samples.session(), may_go_on=True)}
+    assert set(ended.values()) == {"ok"}, "what has ended is judged"
+
+
+def test_only_the_latest_session_may_go_on() -> None:
+    again = "9e1f5d3a-44f7-4c1c-8d5b-7d1b3c1d2e3f"
+    begun = of_video("http://adlnet.gov/expapi/verbs/initialized", 100, None, {"session_id": again}, id=again)
+    judged = {one.rule: one.word for one in session.verdicts([*samples.session()[:-1], begun], may_go_on=True)}
+    assert judged["terminated-last"] == "label"
+
+
 CHANGES: list[tuple[str, Change]] = [
     ("one-attempt", lambda s: [*s[:-1], s[-1] | {"actor": {"mbox": "mailto:another@univ.example"}}]),
     ("one-attempt", lambda s: [*s[:-1], s[-1] | {"object": {"id": "https://univ.example/xapi/activities/video/4"}}]),

@@ -24,6 +24,14 @@ ATTACHMENT = {
     "fileUrl": "https://a.example/f",
 }
 
+OBJECT = {"id": "http://a.example/o"}
+
+
+def choice(*ids: str) -> dict[str, Any]:
+    """A question with a choice for each id."""
+    return OBJECT | {"definition": {"interactionType": "choice", "choices": [{"id": name} for name in ids]}}
+
+
 VALID: list[dict[str, Any]] = [
     {},
     {"actor": GROUP},
@@ -37,6 +45,7 @@ VALID: list[dict[str, Any]] = [
     {"context": {"contextActivities": {"parent": {"id": "http://a.example/p"}}, "statement": REF, "team": GROUP}},
     {"context": {"extensions": {"http://a.example/e": {"anything": [None, {"": None}]}}, "language": "fr"}},
     {"attachments": [ATTACHMENT]},
+    {"object": choice("a", "b")},
     {
         "authority": {"objectType": "Group", "member": [ACTOR, ACTOR]},
         "version": "1.0.3",
@@ -50,7 +59,6 @@ def test_valid_statements_have_no_faults(changes: dict[str, Any]) -> None:
     assert validity.faults(plain(**changes)) == []
 
 
-OBJECT = {"id": "http://a.example/o"}
 INVALID: list[tuple[dict[str, Any], str, str]] = [
     ({"actor": None}, "required", "$.actor"),
     ({"verb": {"display": {"en": "x"}}}, "required", "$.verb.id"),
@@ -76,6 +84,11 @@ INVALID: list[tuple[dict[str, Any], str, str]] = [
         "interaction",
         "$.object.definition.interactionType",
     ),
+    (
+        {"object": choice("a", "b", "a")},
+        "interaction",
+        "$.object.definition.choices[2].id",
+    ),
     ({"object": OBJECT | {"definition": {"extensions": {"key": 1}}}}, "iri", "$.object.definition.extensions.key"),
     ({"object": {**SUB, "object": SUB}}, "sub-statement", "$.object.object"),
     ({"object": {**SUB, "id": samples.SESSION}}, "sub-statement", "$.object.id"),
@@ -94,6 +107,11 @@ INVALID: list[tuple[dict[str, Any], str, str]] = [
     ({"context": {"platform": "x"}, "object": ACTOR}, "context", "$.context.platform"),
     ({"attachments": [{**ATTACHMENT, "length": 1.5}]}, "type", "$.attachments[0].length"),
     ({"attachments": [{}]}, "attachment", "$.attachments[0].usageType"),
+    (
+        {"attachments": [{name: value for name, value in ATTACHMENT.items() if name != "fileUrl"}]},
+        "attachment",
+        "$.attachments[0].fileUrl",
+    ),
     ({"authority": GROUP}, "authority", "$.authority"),
     ({"version": "2.0.0"}, "version", "$.version"),
     ({"Verb": {}}, "property", "$.Verb"),

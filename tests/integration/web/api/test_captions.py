@@ -212,7 +212,7 @@ def test_captions_of_a_selection(callers: dict[str, Caller], lea: Caller, worker
         [plain["id"]],
         {
             unwanted["id"]: "speech-not-wanted",
-            busy["id"]: "refused",
+            busy["id"]: "task-under-way",
             made["id"]: "speech-made",
             foreign["id"]: "not-found",
         },

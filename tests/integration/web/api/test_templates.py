@@ -50,8 +50,8 @@ def test_a_failed_template_shows_and_the_video_stays_ready(lea: Caller, worker: 
 def test_each_template_is_refused_only_beside_itself(lea: Caller) -> None:
     video = lea.upload()
     assert encode(lea, video["id"], template="archive").status_code == 202
-    problem(encode(lea, video["id"], template="archive"), 409, "refused")
-    problem(encode(lea, video["id"]), 409, "refused")
+    problem(encode(lea, video["id"], template="archive"), 409, "task-under-way")
+    problem(encode(lea, video["id"]), 409, "task-under-way")
 
 
 def test_a_template_that_nobody_knows(lea: Caller) -> None:

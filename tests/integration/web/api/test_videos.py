@@ -95,6 +95,7 @@ def test_an_error_is_told_in_words_and_the_task_can_run_again(lea: Caller, worke
         "code": "source-too-long",
         "sentence": "The recording is longer than the limit of 12 h.",
         "reason": "duration 144000 s",
+        "needs_file": True,
     }
     queue.request_cancel(redis, order["task"], 1)  # an old wish must not end the new run
     again = lea("POST", f"/api/v1/tasks/{order['task']}/requeue")
@@ -108,7 +109,7 @@ def test_cancelling_a_waiting_task_takes_it_out_of_the_queue(lea: Caller, worker
     task = lea.upload()["task"]
     assert lea("POST", f"/api/v1/tasks/{task['id']}/cancel").get_json()["state"] == "cancelled"
     assert queue.fetch(redis, f"encode-{task['id']}-g1") is None
-    problem(lea("POST", f"/api/v1/tasks/{task['id']}/cancel"), 409, "refused")
+    problem(lea("POST", f"/api/v1/tasks/{task['id']}/cancel"), 409, "task-ended")
     assert worker.start(task, 409)["code"] == "superseded"
 
 
@@ -148,7 +149,7 @@ def test_an_encode_that_makes_nothing_leaves_the_length_of_the_recording(
 
 def test_encoding_again_keeps_what_is_published_until_then(lea: Caller, worker: Worker) -> None:
     video = lea.upload()
-    problem(lea("POST", f"/api/v1/videos/{video['id']}/encode"), 409, "refused")
+    problem(lea("POST", f"/api/v1/videos/{video['id']}/encode"), 409, "task-under-way")
     worker.finish(worker.start(video["task"]))
     ordered = lea("POST", f"/api/v1/videos/{video['id']}/encode")
     assert ordered.status_code == 202
@@ -189,7 +190,7 @@ def test_renaming_and_deleting(lea: Caller, worker: Worker, redis: Redis) -> Non
     video = lea.upload()
     address = f"/api/v1/videos/{video['id']}"
     assert lea("PATCH", address, json={"title": " Neu\x00 "}).get_json()["title"] == "Neu"
-    problem(lea("PATCH", address, json={"title": "  "}), 409, "refused")
+    problem(lea("PATCH", address, json={"title": "  "}), 409, "title-empty")
     problem(lea("PATCH", address, json=["title"]), 400, "malformed")
     worker.start(video["task"])
     assert lea("DELETE", address).status_code == 204

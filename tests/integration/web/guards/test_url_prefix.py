@@ -45,6 +45,12 @@ def test_signing_in_leads_below_the_prefix_and_its_cookie_stays_there(below: Fla
     assert below.get("/pod/", headers=SITE).status_code == 200
 
 
+def test_where_one_was_is_below_the_prefix_too(below: FlaskClient) -> None:
+    page = below.get("/pod/videos/3?a=1", headers=SITE)
+    assert page.location == "/pod/sign-in?next=/pod/videos/3?a%3D1"
+    assert 'name="next" value="/pod/sign-in?next=x"' in below.get("/pod/sign-in?next=x", headers=SITE).text
+
+
 def test_programs_get_whole_addresses_and_tus_a_path(below: FlaskClient, tokens: dict[str, str]) -> None:
     signed = {"Authorization": f"Token {tokens['léa']}", "Tus-Resumable": "1.0.0", "Upload-Length": "9"}
     made = below.post("/pod/api/v1/uploads", headers=signed)

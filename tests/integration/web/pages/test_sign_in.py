@@ -109,6 +109,42 @@ def test_the_last_administrator_cannot_be_switched_off(settings: Settings, token
         assert users.find("ada").active
 
 
+def test_a_role_changes_at_once_and_the_last_administrator_stays(browser: Browser, settings: Settings) -> None:
+    browser.sign_in("léa")
+    assert browser.get("/team").status_code == 403
+    with database.connect(settings.database_url).connection_context():
+        users.change_role("léa", "team")
+        with pytest.raises(Refused, match="last administrator"):
+            users.change_role("ada", "lecturer")
+        with pytest.raises(Refused, match="none of"):
+            users.change_role("léa", "king")
+        assert users.find("ada").role == "admin"
+    assert browser.get("/team").status_code == 200
+
+
+def test_after_the_end_of_a_session_a_form_leads_back_to_its_page(browser: Browser) -> None:
+    token = browser.csrf_token()
+    page = "http://pod.test/account?a=1&b=2"
+    options = {"base_url": "http://pod.test", "data": {"csrf_token": token}, "buffered": True}
+    sent = browser.client.post("/account/tokens", headers={"Referer": page}, **options)
+    assert sent.status_code == 401
+    assert 'href="/sign-in?next=/account?a%3D1%26b%3D2"' in sent.text
+    other = browser.client.post("/account/tokens", headers={"Referer": "http://evil.test/account"}, **options)
+    assert "evil" not in other.text and "next=" not in other.text.split("<main")[1]
+
+
+def test_whoever_came_by_a_link_is_reminded_to_set_a_password(browser: Browser, settings: Settings) -> None:
+    with database.connect(settings.database_url).connection_context():
+        new = users.create("noé", "admin", None, datetime.now(UTC))
+        link = users.create_link(new, timedelta(hours=1), datetime.now(UTC))
+    browser.send("POST", f"/sign-in/{link}")
+    for path in ("/", "/team", "/traces"):
+        assert 'id="no-password"' in browser.get(path).text
+    assert 'id="no-password"' not in browser.get("/account").text
+    browser.send("POST", "/account/password", data={"new": PASSWORD})
+    assert 'id="no-password"' not in browser.get("/").text
+
+
 def test_over_https_the_cookie_is_secure(
     settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

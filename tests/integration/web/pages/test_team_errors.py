@@ -127,7 +127,7 @@ def test_its_owner_sees_it_without_machines_and_asks_for_help(
     assert lea("DELETE", f"/api/v1{here[5:]}/help").status_code == 204
     assert browser.send("POST", f"{here}/requeue").status_code == 303
     assert browser.send("POST", f"{here}/requeue").status_code == 409
-    problem(lea("PUT", f"/api/v1{here[5:]}/help"), 409, "refused")
+    problem(lea("PUT", f"/api/v1{here[5:]}/help"), 409, "task-not-failed")
     assert browser.send("POST", f"{here}/stop").status_code == 303
     assert browser.send("POST", f"{here}/explode").status_code == 404
 

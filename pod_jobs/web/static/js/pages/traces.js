@@ -2,7 +2,7 @@
 import { call, root, watch } from "../shared/api.js";
 import { byId, copyTemplate, fillFacts, make, whenConfirmed, whileBusy } from "../shared/dom.js";
 import { showConnection, toast, toastProblem } from "../shared/notices.js";
-import { _, ago, exactDate, number, percent, span, verbName } from "../shared/words.js";
+import { _, ago, exactDate, number, percent, span, verbName, verbNames } from "../shared/words.js";
 
 const path = `${root}api/v1/xapi`;
 const PAGE = 50;
@@ -17,6 +17,7 @@ const CODES = {
   "too-large": _("Too large"),
   conflict: _("Another statement has its id"),
   poison: _("Makes the record store fail"),
+  skipped: _("Set aside"),
 };
 
 const cards = new Map();
@@ -45,13 +46,16 @@ function newCard(name) {
     toast(_("Trying now."));
   });
   on("resend-all", () => decide(card, "resend", { all: true }));
-  on("letters-more", () => fillLetters(card, part(card, "letters").lastElementChild.dataset.number));
+  for (const list of ["lane-waiting", "lane-dead"]) {
+    const box = part(card, list);
+    const fill = list === "lane-dead" ? fillLetters : fillWaiting;
+    const more = part(box, "letters-more");
+    more.addEventListener("click", () => fill(card, part(box, "letters").lastElementChild.dataset.number));
+    box.addEventListener("toggle", ({ target }) => target === box && box.open && fill(card));
+  }
   part(card, "drop-all").addEventListener("click", () => {
     dropping = card;
     confirmation.showModal();
-  });
-  part(card, "lane-dead").addEventListener("toggle", ({ target }) => {
-    if (target === part(card, "lane-dead") && target.open) fillLetters(card);
   });
   return card;
 }
@@ -84,6 +88,11 @@ function showLane(card, lane) {
     "Delivered in the last minute: {now}; in the busiest of the last half hour: {most}",
     perMinute,
   );
+  const waiting = part(card, "lane-waiting");
+  waiting.hidden = lane.waiting === 0 || (lane.state === "open" && !waiting.open);
+  waiting.querySelector("summary").textContent = _("What waits: {count}", { count: number(lane.waiting) });
+  if (waiting.open && Number(card.dataset.waiting) !== lane.waiting) fillWaiting(card);
+  card.dataset.waiting = lane.waiting;
   const dead = part(card, "lane-dead");
   dead.hidden = lane.dead === 0;
   dead.querySelector("summary").textContent = _("Refused for good: {count}", { count: number(lane.dead) });
@@ -95,13 +104,46 @@ async function fillLetters(card, before) {
   try {
     const query = before ? `&before=${before}` : "";
     const { dead, next } = await call("GET", `${path}/lanes/${card.dataset.name}/dead?limit=${PAGE}${query}`);
-    const list = part(card, "letters");
+    const list = part(part(card, "lane-dead"), "letters");
     if (!before) list.replaceChildren();
     list.append(...dead.map((letter) => letterRow(card, letter)));
-    part(card, "letters-more").hidden = next === null;
+    part(part(card, "lane-dead"), "letters-more").hidden = next === null;
   } catch (problem) {
     toastProblem(problem);
   }
+}
+
+async function fillWaiting(card, after) {
+  try {
+    const query = after ? `&after=${after}` : "";
+    const { waiting, next } = await call("GET", `${path}/lanes/${card.dataset.name}/waiting?limit=${PAGE}${query}`);
+    const list = part(part(card, "lane-waiting"), "letters");
+    if (!after) list.replaceChildren();
+    list.append(...waiting.map((statement) => waitingRow(card, statement)));
+    part(part(card, "lane-waiting"), "letters-more").hidden = next === null;
+  } catch (problem) {
+    toastProblem(problem);
+  }
+}
+
+function waitingRow(card, statement) {
+  const row = copyTemplate("waiting");
+  row.dataset.number = statement.number;
+  row.querySelector("b").textContent = verbName(statement.verb);
+  row.querySelector("b").lang = "en";
+  row.querySelector("span").textContent = exactDate(statement.received_at);
+  row.querySelector(".letter-reason").textContent = statement.reason;
+  row.querySelector(".letter-reason").hidden = !statement.reason;
+  row.querySelector(".letter-body").textContent = JSON.stringify(statement.body, null, 2);
+  row.querySelector(".skip").addEventListener("click", ({ currentTarget }) =>
+    attempt(currentTarget, async () => {
+      await call("POST", `${path}/lanes/${card.dataset.name}/waiting/skip`, { numbers: [statement.number] });
+      toast(_("Set aside. It is among the refused ones, where it can be sent again or given up."));
+      await fillWaiting(card);
+      if (part(card, "lane-dead").open) await fillLetters(card);
+    }),
+  );
+  return row;
 }
 
 function letterRow(card, letter) {
@@ -149,15 +191,16 @@ function showLabels({ statements, conform, verbs }) {
     : _("No traces yet.");
   const table = byId("labels");
   table.hidden = statements === 0;
-  table.tBodies[0].replaceChildren(...verbs.map(labelRow));
+  const names = verbNames(verbs.map(({ verb }) => verb));
+  table.tBodies[0].replaceChildren(...verbs.map((line) => labelRow(line, names.get(line.verb))));
 }
 
-function labelRow({ verb, statements, conform, broken }) {
+function labelRow({ verb, statements, conform, broken }, name) {
   const cell = (textContent, more = {}) => make("td", { textContent, ...more });
   return make(
     "tr",
     {},
-    cell(verbName(verb), { title: verb, lang: "en" }),
+    cell(name, { title: verb, lang: "en" }),
     cell(number(statements), { className: "number" }),
     cell(percent(conform / statements), { className: "number" }),
     make("td", {}, tags(Object.entries(broken).map(([rule, count]) => `${rule} ${number(count)}`))),

@@ -42,6 +42,7 @@ function show(next) {
   showPosters(video, path, show);
   showHistory(before);
   fitForm(video);
+  offerWhatHelps();
   byId("encode").hidden = isOpen(video.task);
   byId("cancel").hidden = !isOpen(video.task);
   page.removeAttribute("aria-busy");
@@ -179,6 +180,16 @@ function showFault(before) {
   byId("warnings-list").replaceChildren(
     ...warnings.map(({ sentence, reason }) => make("li", { textContent: sentence, title: reason })),
   );
+}
+
+/** If only another file can help, that comes first, and what needs a recording that can be played is not offered. */
+function offerWhatHelps() {
+  const { playable, task } = video;
+  const isHopeless = task?.state === "error" && task.error?.needs_file;
+  byId("another-file").hidden = !isHopeless;
+  byId("compose").hidden = isHopeless && !playable;
+  const traces = byId("traces");
+  if (traces) traces.hidden = !playable;
 }
 
 function showFacts() {

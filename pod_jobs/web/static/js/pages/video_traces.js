@@ -50,14 +50,15 @@ function showAttempt({ statements, verdicts }) {
   byId("moments").replaceChildren(...statements.map(momentRow));
 }
 
-function ruleLine({ text, faults }) {
-  const sign = byId(faults.length ? "sign-broken" : "sign-kept").content.cloneNode(true);
-  const line = make("li", { className: faults.length ? "is-broken" : "" }, sign, make("span", { textContent: text }));
-  line.append(...faults.map((fault) => make("small", { textContent: fault })));
+function ruleLine({ text, faults, word, note }) {
+  const state = { ok: "kept", open: "open" }[word] ?? "broken";
+  const sign = byId(`sign-${state}`).content.cloneNode(true);
+  const line = make("li", { className: `is-${state}` }, sign, make("span", { textContent: text }));
+  line.append(...[...faults, note].filter(Boolean).map((textContent) => make("small", { textContent })));
   return line;
 }
 
-function momentRow({ verb, timestamp, result, context, labels }) {
+function momentRow({ verb, timestamp, result, context, labels }, index) {
   const cell = (textContent, className = "") => make("td", { textContent, className });
   const at = result["time-from"] === undefined ? result.time : result["time-from"];
   const to = result["time-to"] === undefined ? "" : ` → ${clock(result["time-to"])}`;
@@ -70,6 +71,7 @@ function momentRow({ verb, timestamp, result, context, labels }) {
   return make(
     "tr",
     {},
+    cell(number(index + 1), "number"),
     cell(time(timestamp)),
     make("td", { textContent: verbName(verb), title: verb, lang: "en" }),
     cell(at === undefined ? "" : clock(at) + to),

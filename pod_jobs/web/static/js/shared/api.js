@@ -5,6 +5,9 @@ export const root = new URL("../../../", import.meta.url).pathname; // of the ap
 const TIMEOUT_MS = 20_000;
 export const csrfToken = /** @type {any} */ (document.querySelector('meta[name="csrf-token"]'))?.content ?? "";
 
+/** Codes whose sentence does not say what is wrong. Beside other sentences, the technical reason is of no use. */
+const GENERAL = new Set(["refused", "malformed", "forbidden", "not-found", "internal"]);
+
 export class Problem extends Error {
   /** `message` is the sentence for the person, `detail` the technical reason; `status` is 0 if there was no answer. */
   constructor(status, message, detail = "") {
@@ -23,11 +26,8 @@ export function problem(status, text) {
     // it is no problem document, so only the status tells what happened
   }
   if (status === 401) return new Problem(status, _("Your session has ended. Please sign in again."));
-  return new Problem(
-    status,
-    document.title ?? _("The server answered with an error ({status}).", { status }),
-    document.detail,
-  );
+  const sentence = document.title ?? _("The server answered with an error ({status}).", { status });
+  return new Problem(status, sentence, GENERAL.has(document.code) || status >= 500 ? document.detail : "");
 }
 
 async function send(method, path, body, headers = {}) {

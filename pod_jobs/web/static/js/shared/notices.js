@@ -34,5 +34,8 @@ export function say(text) {
 export function showConnection(problem) {
   connection.hidden = problem === null;
   connection.querySelector("span").textContent = problem?.message ?? "";
-  connection.querySelector("a").hidden = problem?.status !== 401;
+  const link = connection.querySelector("a");
+  link.hidden = problem?.status !== 401;
+  const { pathname, search, hash } = location;
+  link.search = `?next=${encodeURIComponent(pathname + search + hash)}`; // back to where one was
 }

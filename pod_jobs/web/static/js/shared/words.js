@@ -99,12 +99,28 @@ export const exactDate = (instant) => formats.exact.format(new Date(instant));
 export const time = (instant) => formats.time.format(new Date(instant));
 export const number = (count) => formats.number.format(count);
 
-const PAST = { complete: "completed", attach: "attached", submit: "submitted" }; // ids end in the verb
+/** What the platform did. These ids end in the infinitive, and a viewer's "completed" is another thing. */
+const OF_THE_PLATFORM = { complete: "encoding completed", attach: "attached", submit: "submitted" };
+const ACTIVITY_STREAMS = "http://activitystrea.ms/";
 
 /** The English name of a verb of xAPI: ".../verbs/played" -> "played". */
 export function verbName(iri) {
-  const last = iri.split("/").at(-1);
-  return PAST[last] ?? last;
+  const last = iri.split(/[/#]/).at(-1) || iri;
+  return (iri.startsWith(ACTIVITY_STREAMS) && OF_THE_PLATFORM[last]) || last;
+}
+
+/** The names of several verbs, by their ids. Two of one name tell also whose they are: "completed (a.example)". */
+export function verbNames(iris) {
+  const names = new Map([...new Set(iris)].map((iri) => [iri, verbName(iri)]));
+  const all = [...names.values()];
+  const isAlone = (name) => all.filter((other) => other === name).length === 1;
+  for (const [iri, name] of names) if (!isAlone(name)) names.set(iri, `${name} (${owner(iri)})`);
+  return names;
+}
+
+function owner(iri) {
+  const [, host = iri] = iri.match(/^\w+:\/\/([^/]+)/) ?? [];
+  return host;
 }
 
 /** "fra" or "fr" -> "français" (in the page's language); an unknown code stays as it is. */
