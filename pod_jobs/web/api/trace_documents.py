@@ -179,6 +179,6 @@ def _verdict(verdict: Verdict) -> Document:
 def _fault(fault: Fault) -> str:
     """A fault in the reader's language, such as "Report 4: out of order". Reports count from 1, as the page numbers them."""
     figures = {name: format_decimal(figure) for name, figure in fault.figures.items()}
-    index = re.match(r"\$\[(\d+)\]", fault.path)
+    index = re.match(r"\$\[([0-9]+)\]", fault.path)
     place = int(index[1]) + 1 if index else "?"
     return gettext("Report {place}: {reason}").format(place=place, reason=gettext(fault.template).format(**figures))
