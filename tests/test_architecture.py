@@ -61,7 +61,7 @@ FLOORS = {
         "workforce dead_workers snapshot gate hosts",
         "queue drains",
         "rq_classes",
-        "job_type connection speech_plan speech_wish keys forecast",
+        "job_type connection speech_plan speech_wish keys forecast ticks",
     ),
     "pod_jobs.catalog": (
         "store client copying",

@@ -165,6 +165,7 @@ class Task(Table):
     error_facts = JsonField(default=dict)
     error_reason = TextField(null=True)
     error_group = CharField(16, null=True)  # the fingerprint of its latest failure
+    parent = IntegerField(null=True, index=True)  # the id of the task that ordered it when it was done
     help_asked_at = InstantField(null=True)  # when its owner asked the team to look at its failure
 
     class Meta:
@@ -264,6 +265,9 @@ class Periodic(Table):
     fired_until = InstantField()  # ticks up to this instant are handled
     task_id: int | None
     task = ForeignKeyField(Task, on_delete="SET NULL", null=True)  # the latest run
+    paused_by = CharField(100, null=True)  # who let no tick order a task any more; null = nobody
+    paused_at = InstantField(null=True)
+    why = TextField(default="")
 
 
 class Leadership(Table):

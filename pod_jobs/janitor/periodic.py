@@ -6,20 +6,17 @@ handled. Therefore two janitors, a restart or an outage cannot order a task twic
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
-
-from croniter import croniter
+from datetime import datetime, timedelta
 
 from pod_jobs.catalog.store import periodic
 from pod_jobs.errors import SettingsError
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.jobs.job_type import JobTypes
+from pod_jobs.jobs.ticks import latest_tick
 from pod_jobs.settings.periodic import PeriodicSettings
 
 log = logging.getLogger(__name__)
 
-LONGEST_REPEATED_MIN = 180
 ON_TIME = timedelta(minutes=2)  # a tick that is handled later than this was missed
 
 
@@ -48,33 +45,3 @@ def fire_due(entries: Sequence[PeriodicSettings], now: datetime, fence: Fence) -
             log.info("periodic %s: task %s for %s", entry.name, task.id, tick.isoformat())
             fired += 1
     return fired
-
-
-def latest_tick(entry: PeriodicSettings, now: datetime) -> datetime:
-    """The last instant up to `now` at which `entry` was due, in UTC."""
-    if entry.every_min:
-        period_s = entry.every_min * 60
-        return datetime.fromtimestamp(int(now.timestamp()) // period_s * period_s, UTC)
-    local = now.astimezone(ZoneInfo(entry.time_zone)) + timedelta(seconds=1)  # get_prev gives what is before, not now
-    tick: datetime = croniter(entry.cron, local).get_prev(datetime)
-    return max(tick.astimezone(UTC), _in_repeated_hour(entry, now, tick.astimezone(UTC)))
-
-
-def _in_repeated_hour(entry: PeriodicSettings, now: datetime, tick: datetime) -> datetime:
-    """While the clocks repeat an hour in autumn: the last tick up to `now` in it or right before, else `tick`.
-
-    croniter counts by the clock on the wall, which shows that hour twice. Work of each hour runs in both; work at a fixed hour
-    in the first one.
-    """
-    zone = ZoneInfo(entry.time_zone)
-    is_hourly = entry.cron.split()[1].startswith("*")
-    instant = now.replace(second=0, microsecond=0)
-    if not instant.astimezone(zone).fold:
-        return tick
-    for minute in (instant - timedelta(minutes=back) for back in range(LONGEST_REPEATED_MIN)):
-        wall = minute.astimezone(zone)
-        if minute <= tick:
-            return tick
-        if (is_hourly or not wall.fold) and croniter.match(entry.cron, wall.replace(tzinfo=None)):
-            return minute
-    return tick

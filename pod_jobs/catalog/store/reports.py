@@ -106,7 +106,8 @@ def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Ta
     video = locked(Video.select().where(Video.id == task.video_id)).get_or_none()
     if video is None or video.deleted_at is not None:
         return []
-    return [tasks.order(video, new, task.author, now) for new in follow if not tasks.is_open(video.id, new)]
+    wanted = [new for new in follow if not tasks.is_open(video.id, new)]
+    return [tasks.order(video, new, task.author, now, parent=task.id) for new in wanted]
 
 
 def bury(task_id: int, report: Report, allowed: Allowed, now: datetime) -> bool:

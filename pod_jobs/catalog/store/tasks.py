@@ -39,10 +39,12 @@ def job_id(kind: str, task_id: int, generation: int) -> str:
     return f"{kind}-{task_id}-g{generation}"
 
 
-def order(video: Video | None, new: NewTask, author: User | None, now: datetime) -> Task:
-    """Store the order `new` with its outbox row. Call inside a transaction."""
+def order(video: Video | None, new: NewTask, author: User | None, now: datetime, *, parent: int | None = None) -> Task:
+    """Store the order `new` with its outbox row; `parent` is the task that orders it. Call inside a transaction."""
     what = {"kind": new.kind, "template": new.template, "options": dict(new.options) or None, "purpose": new.purpose}
-    task = Task.create(video=video, state="waiting", author=author, created_at=now, queued_at=now, **what)
+    task = Task.create(
+        video=video, state="waiting", author=author, created_at=now, queued_at=now, parent=parent, **what
+    )
     _post(task, now)
     return task
 
@@ -228,6 +230,12 @@ def tasks_of(videos: Sequence[Video]) -> dict[int, list[Task]]:
     for task in Task.select().where(Task.video.in_(list(found))).order_by(Task.id.desc()):
         found[task.video_id or 0].append(task)
     return found
+
+
+def family_of(task: Task) -> tuple[Task | None, list[Task]]:
+    """The task that ordered this one, and those that it ordered itself, oldest first."""
+    parent = Task.get_or_none(Task.id == task.parent) if task.parent is not None else None
+    return parent, list(Task.select().where(Task.parent == task.id).order_by(Task.id))
 
 
 def attempts_of(task: Task) -> list[Attempt]:

@@ -228,6 +228,7 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "infos": row.infos,
         "page_url": f"{base}/team/tasks/{row.id}",
         "error_group": row.error_group if row.state == "error" else None,
+        "parent": row.parent,
         "help_asked_at": instant(row.help_asked_at),
         "log_url": base + _log_path(row) if waited and row.video_id is not None else None,
     }

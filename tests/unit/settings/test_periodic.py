@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from pod_jobs.errors import SettingsError
-from pod_jobs.janitor.periodic import check_kinds, latest_tick
+from pod_jobs.janitor.periodic import check_kinds
 from pod_jobs.jobs.table import JOB_TYPES
+from pod_jobs.jobs.ticks import latest_tick, next_ticks
 from pod_jobs.settings.periodic import PeriodicSettings
 
 PARIS = {"time_zone": "Europe/Paris"}
@@ -28,6 +29,11 @@ def at(text: str) -> datetime:
         ({**PARIS, "cron": "50 */2 * * *"}, "2026-10-25T01:30:00", "2026-10-25T00:50:00"),
         ({**PARIS, "cron": "50 */2 * * *"}, "2026-10-25T01:55:00", "2026-10-25T01:50:00"),
         ({**PARIS, "cron": "30 2 * * *"}, "2026-10-25T01:10:00", "2026-10-25T00:30:00"),
+        (
+            {**PARIS, "cron": "30 2 * * *"},
+            "2026-10-25T12:00:00",
+            "2026-10-25T00:30:00",
+        ),  # else "once" would run it again
         ({**PARIS, "cron": "30 2 * * *"}, "2026-10-25T01:40:00", "2026-10-25T00:30:00"),
         ({**PARIS, "cron": "0 * * * *"}, "2026-10-25T02:05:00", "2026-10-25T02:00:00"),
         ({"cron": "0 3 * * *"}, "2026-05-01T03:00:00", "2026-05-01T03:00:00"),
@@ -65,3 +71,22 @@ def test_only_job_types_that_allow_it_are_ordered_by_the_clock() -> None:
         "periodic x-encode: kind 'encode' is none of verify",
         "periodic x-nothing: kind 'nothing' is none of verify",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "now", "wanted"),
+    [
+        ({"every_min": 45}, "2026-05-01T10:14:59", ["10:30:00", "11:15:00", "12:00:00"]),
+        ({"cron": "*/27 * * * *"}, "2026-05-01T10:27:00", ["10:54:00", "11:00:00", "11:27:00"]),
+        ({**PARIS, "cron": "0 * * * *"}, "2026-10-24T23:30:00", ["00:00:00", "01:00:00", "02:00:00"]),
+        ({**PARIS, "cron": "*/27 * * * *"}, "2026-10-25T00:40:00", ["00:54:00", "01:00:00", "01:27:00"]),
+        ({**PARIS, "cron": "30 2 * * *"}, "2026-10-24T12:00:00", ["00:30:00", "01:30:00", "01:30:00"]),
+    ],
+)
+def test_the_next_ticks_are_those_that_will_be_the_latest(
+    rhythm: dict[str, object], now: str, wanted: list[str]
+) -> None:
+    entry = PeriodicSettings(name="x", kind="verify", missed="skip", **rhythm)  # type: ignore[arg-type]
+    found = next_ticks(entry, at(now), 3)
+    assert [tick.strftime("%H:%M:%S") for tick in found] == wanted
+    assert [latest_tick(entry, tick) for tick in found] == found

@@ -12,8 +12,8 @@ from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
 from redis.exceptions import RedisError
 
-from pod_jobs.catalog.models import Drain, Task
-from pod_jobs.catalog.store import drains
+from pod_jobs.catalog.models import Drain, Periodic, Task
+from pod_jobs.catalog.store import drains, periodic
 from pod_jobs.jobs import workforce
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.media_folder import LOG_NAME, run_folder
@@ -51,6 +51,12 @@ def wants_part() -> bool:
 def team_notices() -> Sequence[Drain]:
     """The drains, which every page of the team shows."""
     return drains.list_drains()
+
+
+@blueprint.app_template_global()
+def paused_schedules() -> Sequence[Periodic]:
+    """The entries of the schedule that are paused."""
+    return periodic.paused()
 
 
 def workers() -> list[dict[str, Any]] | None:

@@ -38,7 +38,7 @@ def show(task_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for a task that this person may not see."""
     user = access.require_user()
     task = orders.task_seen_by(user, task_id)
-    attempts = tasks.attempts_of(task)
+    attempts, (parent, children) = tasks.attempts_of(task), tasks.family_of(task)
     return frame.page(
         "team/task.html",
         task=task,
@@ -49,6 +49,8 @@ def show(task_id: int) -> ResponseReturnValue:
         outputs=videos.outputs_of_task(task.id),
         mender=error_groups.mender_of(task),
         later=_later(task),
+        parent=parent,
+        children=children,
         may_change=_may_change(user, task.video),
         templates=[one for one in site().settings.templates if one != task.template] if task.kind == "encode" else [],
         kind=task.kind,
