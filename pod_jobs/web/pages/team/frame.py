@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
@@ -83,9 +84,15 @@ def midnights(at: datetime, days: int) -> list[datetime]:
 @blueprint.app_template_filter()
 def moment(value: datetime) -> str:
     """When something happened or will, in the time zone of this host: "14:05" for today, else "27 Nov, 14:05"."""
-    local = value.astimezone()
+    return moment_in(value, None)
+
+
+@blueprint.app_template_filter()
+def moment_in(value: datetime, zone: str | None) -> str:
+    """As `moment`, in the time zone of this name."""
+    local = value.astimezone(ZoneInfo(zone) if zone else None)
     clock = format_time(local, "short", locale=_locale())
-    if local.date() == now().astimezone().date():
+    if local.date() == now().astimezone(local.tzinfo).date():
         return clock
     day = format_date(local, "d MMM" if local.year == now().astimezone().year else "d MMM y", locale=_locale())
     return f"{day}, {clock}"

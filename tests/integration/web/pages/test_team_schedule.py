@@ -45,7 +45,7 @@ def test_an_entry_is_run_paused_and_resumed(browser: Browser, catalog: None) -> 
     browser.sign_in("tina")
     page = browser.get("/team/schedule").text
     assert "at 03:17, every day" in page and "Europe/Paris" in page and "none yet" in page
-    assert page.count("<li><time") == 5
+    assert page.count("<li><time") == 5 and page.count("03:17</time>") == 5, "in the zone of the entry"
     ran = browser.send("POST", "/team/schedule/verify/run")
     task = Task.get()
     assert (ran.status_code, ran.location) == (303, f"/team/tasks/{task.id}")
