@@ -5,6 +5,7 @@ from flask import Flask
 from flask_babel import force_locale
 
 from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import periodic, tasks
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.web.pages.team.cron_words import rhythm
@@ -93,7 +94,7 @@ def test_a_task_names_its_parent_and_its_children(
     browser: Browser, lea: Caller, worker: Worker, catalog: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "pod_jobs.web.api.results._what_follows", lambda task, result: [tasks.NewTask("transcribe", "", {}, "enrich")]
+        "pod_jobs.web.api.results._what_follows", lambda task, result: [NewTask("transcribe", "", {}, Purpose.ENRICH)]
     )
     first = lea.upload()["task"]
     worker.finish(worker.start(first))
