@@ -68,8 +68,9 @@ def open_plain(path: Path, how: How = "rb", *, beneath: Path | None = None, link
 
 
 def is_plain(found: os.stat_result, *, linked: bool = False) -> bool:
-    """Is this a regular file without set-id bits and, unless `linked`, without a second name elsewhere?"""
-    return stat.S_ISREG(found.st_mode) and not found.st_mode & SET_ID and (linked or found.st_nlink == 1)
+    """Is this a regular file without set-id bits and, unless `linked`, without a second name elsewhere? It has no name at all
+    if another file has taken its place since it was opened, as ffmpeg does with playlists."""
+    return stat.S_ISREG(found.st_mode) and not found.st_mode & SET_ID and (linked or found.st_nlink <= 1)
 
 
 def not_plain(path: Path) -> OSError:

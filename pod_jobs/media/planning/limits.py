@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pod_jobs.media.facts.media_info import VideoTrack
 from pod_jobs.media.planning.cut import Range
 
+RACING = ("theora",)  # with several threads ffmpeg 9.0 sometimes gives a later frame in the place of an earlier one
 BROADCAST = ("mpegts", "mpeg")  # demuxers of streams whose clock may be set anew in the middle
 # Makes ffmpeg believe the clock of such a stream. Otherwise it takes each pause of more than 10 s for a clock that was set
 # anew, and version 5.1 also each shorter pause of a picture with B-frames: all that follows would come at a wrong time, so that
@@ -57,5 +58,8 @@ class Source:
 
 
 def decoder_options(track: VideoTrack | None) -> tuple[str, ...]:
-    """What stands before the `-i` of a file whose picture needs another decoder than the usual one."""
-    return (f"-c:{track.index}", track.decoder) if track and track.decoder else ()
+    """What stands before the `-i` of a file whose picture needs another decoder than the usual one, or one thread."""
+    if track is None:
+        return ()
+    threads = (f"-threads:{track.index}", "1") if track.codec in RACING else ()
+    return (*threads, *((f"-c:{track.index}", track.decoder) if track.decoder else ()))

@@ -42,6 +42,8 @@ CHANGING_CODECS = (
     "mpeg2video",
     "vc1",
     "dvvideo",
+    "vp9",
+    "av1",
 )  # whose recordings change fields or colours in mid-stream
 PLACES = (0.25, 0.5, 0.75, 0.95)  # of the duration, where that is looked at
 PATIENCE = 2000  # packets until a key frame

@@ -64,6 +64,23 @@ def test_writing_a_text_replaces_what_was_planted(folder: Path, secret: Path, ki
 
 
 @pytest.mark.usefixtures("way")
+def test_a_file_that_is_replaced_while_it_is_opened_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ffmpeg writes each playlist anew beside the old one, and renames it."""
+    path, aside, real = folder / "360p.m3u8", folder / "360p.m3u8.tmp", plain_files.open_beneath
+    path.write_text("old")
+
+    def replaced(root: Path, name: str, flags: int) -> int:
+        handle = real(root, name, flags)
+        aside.write_text("new")
+        os.replace(aside, path)
+        return handle
+
+    monkeypatch.setattr(plain_files, "open_beneath", replaced)
+    assert plain_files.read_text(path) == "old"
+    monkeypatch.undo()
+    assert plain_files.read_text(path) == "new"
+
+
 def test_no_part_of_a_name_leads_out_of_the_folder(folder: Path, secret: Path, tmp_path: Path) -> None:
     (folder / "out").symlink_to(secret.parent)
     (folder / "in").mkdir()

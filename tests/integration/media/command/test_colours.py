@@ -19,6 +19,8 @@ PLAN = EncodePlan((SMALL, LARGE), mp3_kbps=0, copy_top=True, with_extras=False, 
 
 H264 = ("-c:v", "libx264", "-qp", "4", "-preset", "ultrafast", "-g", "10")
 VP9 = ("-c:v", "libvpx-vp9", "-crf", "4", "-b:v", "0", "-cpu-used", "8", "-deadline", "realtime")
+DEEP = (*H264, "-pix_fmt", "yuv420p10le")
+AV1 = ("-c:v", "libsvtav1", "-crf", "4", "-preset", "12", "-g", "10")
 HD, SD = (1280, 720), (640, 360)
 OF_709 = "range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 OF_601 = "range=tv:color_primaries=smpte170m:color_trc=smpte170m:colorspace=smpte170m"
@@ -127,22 +129,34 @@ def test_a_watermark_changes_no_colour_and_keeps_its_own(made: Path, tmp_path: P
     assert far([shown(folder / "180p.mp4", at=(0.88, 0.85))[0]], [(150, 203, 46)]) == []
 
 
+TO_601 = (("bt709", OF_709, False), ("bt601", OF_601, False))
+TO_709 = (("bt601", OF_601, False), ("bt709", OF_709, False))
+TO_FULL = (("bt709", OF_709, False), ("bt709", OF_709.replace("tv", "pc"), True))
+
+
 @pytest.mark.parametrize(
-    "halves",
+    ("ending", "codec", "halves"),
     [
-        (("bt709", OF_709, False), ("bt601", OF_601, False)),
-        (("bt601", OF_601, False), ("bt709", OF_709, False)),
-        (("bt709", OF_709, False), ("bt709", OF_709.replace("tv", "pc"), True)),
+        ("ts", H264, TO_601),
+        ("ts", H264, TO_709),
+        ("ts", DEEP, TO_FULL),  # the filter scale sees that by itself; of 8 bits the format has another name, too
+        ("webm", VP9, TO_601),
+        ("mp4", AV1, TO_709),
     ],
-    ids=["to 601", "to 709", "to full range"],
+    ids=["to 601", "to 709", "to full range", "VP9 to 601", "AV1 to 709"],
 )
 def test_colours_that_are_said_anew_in_mid_stream(
-    made: Path, tmp_path: Path, tools: Tools, halves: tuple[tuple[str, str, bool], ...]
+    made: Path,
+    tmp_path: Path,
+    tools: Tools,
+    ending: str,
+    codec: tuple[str, ...],
+    halves: tuple[tuple[str, str, bool], ...],
 ) -> None:
-    parts = [tmp_path / f"{n}.ts" for n in range(len(halves))]
+    parts = [tmp_path / f"{n}.{ending}" for n in range(len(halves))]
     for part, (matrix, said, full_range) in zip(parts, halves, strict=True):
-        make(part, SD, matrix, said, *H264, full_range=full_range, seconds=1)
-    source, folder = tmp_path / "changing.ts", tmp_path / "out"
+        make(part, SD, matrix, said, *codec, full_range=full_range, seconds=1)
+    source, folder = tmp_path / f"changing.{ending}", tmp_path / "out"
     listed = tmp_path / "parts.txt"
     listed.write_text("".join(f"file '{part}'\n" for part in parts))
     ffmpeg("-f", "concat", "-safe", "0", "-i", str(listed), "-c", "copy", str(source))

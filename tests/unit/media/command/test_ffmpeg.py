@@ -14,7 +14,7 @@ from pod_jobs.media.command.placing import steadied, upright
 from pod_jobs.media.facts.media_info import AudioTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.cut import Range
-from pod_jobs.media.planning.limits import Source
+from pod_jobs.media.planning.limits import Source, decoder_options
 from pod_jobs.media.planning.places import Voice
 from pod_jobs.media.planning.streams import Picture, Sound
 from pod_jobs.media.process.tools import NEEDED_FILTERS
@@ -281,3 +281,17 @@ def test_every_filter_is_looked_for_at_the_start() -> None:
     assert (
         {"mpdecimate", "trim", "setpts", "pan", "alimiter", "ainterleave", "streamselect"} <= used <= {*NEEDED_FILTERS}
     )
+
+
+def test_theora_is_decoded_by_one_thread() -> None:
+    """With several, ffmpeg 9.0 sometimes gives later pictures in the place of earlier ones: 15 results in 30 runs."""
+    source = Source("/s", "ogg", decoder=decoder_options(video(codec="theora", index=2)))
+    argv = build_encode(TOOLS, LIMITS, source, Picture(video(codec="theora", index=2), TWO, None, 2), [], 4)
+    assert argv[argv.index("-threads:2") + 1] == "1"
+    assert argv.index("-threads:2") < argv.index("-i")
+
+
+def test_a_broadcast_stream_keeps_its_clock() -> None:
+    assert "-copyts" in Source("/a", "mpegts").opening
+    assert "-copyts" not in Source("/a", "mpegts", breaks_clock=True).opening
+    assert "-copyts" not in Source("/a", "mov").opening
