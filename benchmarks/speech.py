@@ -7,6 +7,7 @@ silence                         60 s: nothing may be invented
 long                            jfk again and again: memory, overhead over bare faster-whisper fed the same pieces (processor
                                 seconds), and the seconds that are recognised twice when a run is killed (-9) in the middle
 Each measurement is a process of its own. The model is loaded by each; loading is not counted, decoding and listening are.
+The peak of memory is that of our own processes (VmHWM: what getrusage tells of a child begins with its parent's size).
 """
 
 import argparse
@@ -130,11 +131,12 @@ class _Bench:
         file = self._looped(hours)
         _say(f"long: {hours:g} h, killed in the middle")
         redone_s, ours = self._killed_and_resumed(file)
+        peak_mb = self.peak_mb
         _say("long: bare faster-whisper, the same pieces")
         bare = self._in_child(lambda: self._bare(file, ours["pieces"]))
         return {
             "overhead_vs_bare": round(ours["cpu_s"] / bare["cpu_s"] - 1, 4),
-            "peak_mb": self.peak_mb,
+            "peak_mb": peak_mb,
             "redone_s": round(redone_s, 1),
             "breaks": ours["breaks"],
             "cues": ours["cues"],
@@ -220,17 +222,17 @@ class _Bench:
         pid = os.fork()
         if pid == 0:
             try:
-                result.write_bytes(pickle.dumps(work()))
+                result.write_bytes(pickle.dumps({**work(), "peak_mb": _peak_mb()}))
                 os._exit(0)
             except Exception:  # noqa: BLE001  # whatever it is, this process must not go on as a second parent
                 traceback.print_exc()
             finally:
                 os._exit(1)
-        _, status, usage = os.wait4(pid, 0)
+        _, status = os.waitpid(pid, 0)
         if status:
             sys.exit("a measurement failed")
-        self.peak_mb = max(self.peak_mb, round(usage.ru_maxrss / 1024, 1))
         found: dict[str, Any] = pickle.loads(result.read_bytes())  # noqa: S301  # our own child wrote it
+        self.peak_mb = max(self.peak_mb, found["peak_mb"])
         return found
 
     def _prompts(self) -> Path:
@@ -311,6 +313,11 @@ def _cpu_s() -> float:
     """Of this process and its children that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
+
+
+def _peak_mb() -> float:
+    """The largest size that this process had."""
+    return round(int(re.findall(r"VmHWM:\s+([0-9]+) kB", Path("/proc/self/status").read_text())[0]) / 1024, 1)
 
 
 def _say(text: str) -> None:

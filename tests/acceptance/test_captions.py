@@ -128,6 +128,26 @@ def test_a_click_on_a_number_seeks_and_a_shift_moves_all(page: Page, track: str)
     assert page.locator(".caption-start").nth(1).input_value() == "0:03.000"
 
 
+def test_a_speaker_of_several_captions_and_what_a_version_changed(page: Page, track: str) -> None:
+    page.goto(track)
+    page.get_by_role("button", name="Speaker of several").click()
+    dialog = page.get_by_role("dialog", name="Speaker of several captions")
+    dialog.get_by_label("Speaker", exact=True).fill("Ada")
+    dialog.get_by_label("From caption number").fill("2")
+    dialog.get_by_label("To caption number").fill("3")
+    dialog.get_by_role("button", name="Set the speaker").click()
+    names = [field.input_value() for field in page.locator(".caption-speaker").all()]
+    assert names == ["", "Ada", "Ada", "", ""]
+    page.keyboard.press("Control+s")
+    expect(page.locator("#saved")).to_have_text("Saved")
+    page.reload()
+    page.get_by_text("Versions", exact=True).click()
+    page.get_by_role("button", name="Differences").click()
+    changes = page.get_by_role("dialog", name="Changes since version 1").get_by_role("listitem")
+    expect(changes).to_have_count(2)
+    expect(changes.first).to_contain_text("Ada: Caption number 2 is here")
+
+
 def test_a_cut_video_is_captioned_on_the_clock_of_its_recording(
     page: Page, site: Site, video: int, outputs: Outputs
 ) -> None:

@@ -6,6 +6,14 @@ import * as model from "../../../pod_jobs/web/static/js/captions/model.js";
 const cue = (start, end, text, words = []) => ({ start, end, text, speaker: "", words });
 const RULES = { line_characters: 42, lines: 2, least_s: 0.84, most_s: 7, slow_down_cps: 17 };
 
+test("one speaker is given to several captions", () => {
+  const cues = [1, 2, 3, 4].map((start) => ({ start, end: start + 1, text: "a", speaker: "", words: [] }));
+  assert.deepEqual(
+    model.nameSpeaker(cues, 1, 2, "Ada").map(({ speaker }) => speaker),
+    ["", "Ada", "Ada", ""],
+  );
+});
+
 test("documents go there and back, with markup and entities", () => {
   const documents = [[1, 2, "a &lt; b &amp; <i>c</i>", "Ada", [[1, 1.5, "a", 0.4]]]];
   const cues = model.fromDocuments(documents);

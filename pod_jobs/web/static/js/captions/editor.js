@@ -182,6 +182,8 @@ export class Editor {
     this.wireFind();
     whenConfirmed(byId("shift-dialog"), "shift", () => this.shift());
     byId("shift").addEventListener("click", () => byId("shift-dialog").showModal());
+    byId("speakers").addEventListener("click", () => this.askSpeaker());
+    whenConfirmed(byId("speakers-dialog"), "name", () => this.nameSpeaker());
   }
 
   key(event) {
@@ -223,6 +225,19 @@ export class Editor {
     if (!Number.isFinite(by)) return toast(_("Write seconds, for instance 0.5 or -2."), { error: true });
     const from = byId("shift-from").value === "here" ? this.present : 0;
     this.edit((cues) => model.shift(cues, from, by));
+  }
+
+  askSpeaker() {
+    byId("speakers-name").value = this.cues[this.present]?.speaker ?? "";
+    byId("speakers-from").value = byId("speakers-to").value = String(this.present + 1);
+    for (const name of ["from", "to"]) byId(`speakers-${name}`).max = String(this.cues.length);
+    byId("speakers-dialog").showModal();
+  }
+
+  nameSpeaker() {
+    const [from, to] = ["from", "to"].map((name) => Number(byId(`speakers-${name}`).value) - 1);
+    const speaker = byId("speakers-name").value.trim();
+    this.edit((cues) => model.nameSpeaker(cues, Math.min(from, to), Math.max(from, to), speaker));
   }
 
   // saving

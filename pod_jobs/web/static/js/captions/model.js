@@ -110,6 +110,10 @@ export function retext(cues, index, text) {
 export const change = (cues, index, values) =>
   cues.map((cue, number) => (number === index ? { ...cue, ...values } : cue));
 
+/** The speaker of the cues number `from` to `to`. */
+export const nameSpeaker = (cues, from, to, speaker) =>
+  cues.map((cue, number) => (number >= from && number <= to ? { ...cue, speaker } : cue));
+
 /** [word number, word] of those that the recogniser was not sure of. */
 export const doubtful = (cue) =>
   cue.words

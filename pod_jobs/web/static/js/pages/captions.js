@@ -1,5 +1,7 @@
 // The page of one caption track: the recording, and its captions to be corrected beside it.
 import { addressOf, Editor } from "../captions/editor.js";
+import { differences, fromDocuments } from "../captions/model.js";
+import { stamp } from "../captions/rows.js";
 import { Player } from "../player/player.js";
 import { call, root } from "../shared/api.js";
 import { byId, make, put, whileBusy } from "../shared/dom.js";
@@ -30,12 +32,35 @@ async function showVersions() {
   byId("versions").replaceChildren(
     ...versions.map(({ number, note, author, created_at }, index) => {
       const words = `${number} · ${note} · ${author ?? _("Automatic")} · ${exactDate(created_at)}`;
-      const button = make("button", { type: "button" }, _("Restore"));
-      button.addEventListener("click", () => whileBusy(button, () => restore(number)));
-      return make("li", {}, make("span", {}, words), " ", index ? button : "");
+      const buttons = [
+        [_("Differences"), showDifferences],
+        [_("Restore"), restore],
+      ].map(([name, act]) => {
+        const button = make("button", { type: "button" }, name);
+        button.addEventListener("click", () => whileBusy(button, () => act(number)));
+        return button;
+      });
+      return make("li", {}, make("span", {}, words), " ", ...(index ? buttons : []));
     }),
   );
 }
+
+/** What has changed since version `number`, also what is not saved yet. */
+async function showDifferences(number) {
+  const before = fromDocuments((await call("GET", `${address}/versions/${number}`)).cues);
+  const found = differences(before, before, editor.cues);
+  put(byId("differences-title"), _("Changes since version {number}", { number }));
+  put(byId("differences-count"), _("Captions: {count}", { count: found.length }));
+  byId("differences-rows").replaceChildren(
+    ...found.map(({ mine: was, theirs: is }) => {
+      const time = make("span", { className: "line-time" }, stamp((is ?? was).start));
+      return make("li", {}, time, " ", make("del", {}, shown(was)), " ", make("ins", {}, shown(is)));
+    }),
+  );
+  byId("differences").showModal();
+}
+
+const shown = (cue) => (cue ? [cue.speaker, cue.text].filter(Boolean).join(": ") : "");
 
 async function restore(number) {
   await call("POST", `${address}/restore`, { version: number, base: editor.version });
