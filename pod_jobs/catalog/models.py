@@ -144,7 +144,7 @@ class Task(Table):
     kind = CharField(20)  # a job type's kind
     template = CharField(
         40, default=""
-    )  # of an encode: the name of a template of the settings; of other kinds mostly ""
+    )  # of an encoding: the name of a template of the settings; of other kinds mostly ""
     purpose = CharField(10, default="")  # one of new_task.Purpose: what becomes of its result
     options = JsonField(null=True)  # options of the order, which its job type reads; null = none
     state = CharField(10, index=True)  # one of TASK_STATES

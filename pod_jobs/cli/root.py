@@ -17,7 +17,7 @@ from pod_jobs.cli.workers import drain, resume, workers
 
 @click.group(cls=InstanceGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def root() -> None:
-    """Jobs for university video: send recordings, follow and steer their encodes, look after the instance."""
+    """Jobs for university video: send recordings, follow and steer their encodings, look after the instance."""
 
 
 COMMANDS = (

@@ -168,7 +168,7 @@ def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
         api.post(f"/videos/{name}/encode", {**options, "template": template})
 
     _try_each({f"video {name}": partial(order, name) for name in ids})
-    click.echo(f"{len(ids)} {'encode is' if len(ids) == 1 else 'encodes are'} queued.")
+    click.echo(f"{len(ids)} {'encoding is' if len(ids) == 1 else 'encodings are'} queued.")
 
 
 def _try_each(orders: dict[str, Callable[[], object]]) -> None:

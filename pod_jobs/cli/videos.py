@@ -32,7 +32,7 @@ LIST_LIMIT = 50
 @click.option("--template", "templates", multiple=True, help="Also encode by this template of the settings.")
 @with_options(OF_VIDEOS)
 @with_options(OF_SPEECH)
-@click.option("--wait", is_flag=True, help="Follow the encode to its end; exit code 1 when one failed.")
+@click.option("--wait", is_flag=True, help="Follow the encoding to its end; exit code 1 when one failed.")
 @click.option("--json", "as_json", is_flag=True, help="One line per file, each a JSON object.")
 def submit(
     files: tuple[Path, ...], title: str | None, templates: tuple[str, ...], wait: bool, as_json: bool, **said: Any

@@ -69,7 +69,7 @@ def identify_media(media: SiteFolder) -> None:
                 media.give_identity(instance.media_identity())
         media.check(instance.media_identity())
     except (OSError, ServiceUnavailable) as error:
-        log.warning("uploads and encodes wait: %s", error)
+        log.warning("uploads and encodings wait: %s", error)
 
 
 def notice_newer_recordings(media: SiteFolder) -> None:

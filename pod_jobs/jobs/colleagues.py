@@ -1,6 +1,7 @@
-"""Workers of the same queue that have nothing to do help with a long piece of work: called by its owner, and as the one called.
+"""Idle workers of the same queue help with a long encoding or transcription. `Colleagues` is the side of its owner, who calls
+them; `help_with` is the side of a worker that was called.
 
-What they share is a folder (`Run`'s chunks). Nothing of the catalog knows of them, and nothing is lost when help fails.
+They share a folder of chunks (storage.Run). The catalog does not know of helpers, and nothing is lost when one fails.
 """
 
 import logging
@@ -23,7 +24,7 @@ from pod_jobs.storage import HelpersPlace, Run
 
 log = logging.getLogger(__name__)
 
-# names and numbers of which storage makes the folder: no text of a path comes from the key-value server
+# storage makes the path of the folder from these names and numbers: no path is taken from the key-value server
 CALL: Shape = {
     "helps": None,
     "generation": None,
@@ -46,7 +47,7 @@ class Colleagues:
     called: int = 0
 
     def idle(self) -> int:
-        """The number of workers for whom no job waits; 0 while Redis is away."""
+        """How many workers have nothing to do and no job waiting for them; 0 while Redis cannot be reached."""
         try:
             return count_idle(self.context.brisk_redis, self.context.job_types[self.kind].queue)
         except RedisError:
@@ -72,8 +73,8 @@ Help = Callable[[HelpersPlace, Callable[[float], None], Callable[[], bool]], int
 
 
 def help_with(context: Context, payload: Payload, queue_name: str, work: Help) -> None:
-    """Do `work` for the run that called, until it is over, cancelled or dead. No other piece is begun when a task waits in the
-    queue. Raises nothing that would make RQ run it again."""
+    """Do `work` for the run that called, until that run is over, cancelled or dead. No further piece is begun once a task waits
+    in the queue. Raises nothing that would make RQ run it again."""
     task, generation = payload["helps"], payload["generation"]
     run = Run(payload["video"], payload["kind"], task, generation, payload["template"], payload["media"])
     next_look = 0.0
@@ -102,7 +103,7 @@ def help_with(context: Context, payload: Payload, queue_name: str, work: Help) -
 
 
 def _task_waits(context: Context, queue_name: str) -> bool:
-    """True also while Redis is away, so that the help ends."""
+    """Does a task wait in the queue? Yes, too, while Redis cannot be reached, so that the help ends."""
     try:
         return bool(queue.positions(context.brisk_redis, queue_name))
     except RedisError:

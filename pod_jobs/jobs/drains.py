@@ -19,14 +19,14 @@ def publish(redis: Redis, drains: list[dict[str, Any]]) -> None:
 
 def why_drained(redis: Redis, worker: str, host: str, queue_name: str) -> str:
     """Who drained this worker, and why, in words; "" = nobody has."""
-    said = redis.get(keys.DRAINS)
+    stored = redis.get(keys.DRAINS)
     own = {"all": "", "queue": queue_name, "host": host, "worker": worker}
-    for drain in json.loads(said) if said else ():
+    for drain in json.loads(stored) if stored else ():
         if own.get(drain["scope"]) == drain["name"]:
             return f"drained by {drain['who']}" + (f": {drain['why']}" if drain["why"] else "")
     return ""
 
 
 def any_drained(redis: Redis) -> bool:
-    said = redis.get(keys.DRAINS)
-    return bool(said and json.loads(said))
+    stored = redis.get(keys.DRAINS)
+    return bool(stored and json.loads(stored))

@@ -1,4 +1,4 @@
-"""The properties of a kind of job. All code that treats kinds differently reads the difference here.
+"""The properties of a kind of job. Code that treats kinds differently asks here for the difference.
 
 docs/how-to/add-a-job-type.md explains it with an example.
 """
@@ -59,13 +59,13 @@ class Words:
         """The texts as plain values: {"name": "Encoding", …, "steps": {"probe": "Reading the file", …}}. Unknown languages get
         English."""
 
-        def said(text: Text) -> str:
+        def in_that_language(text: Text) -> str:
             return text.fr if language == "fr" else text.en
 
         texts = {one.name: getattr(self, one.name) for one in fields(self)}
         return {
-            **{name: said(text) for name, text in texts.items() if isinstance(text, Text)},
-            "steps": {name: said(text) for name, text in self.steps.items()},
+            **{name: in_that_language(text) for name, text in texts.items() if isinstance(text, Text)},
+            "steps": {name: in_that_language(text) for name, text in self.steps.items()},
         }
 
 
@@ -78,7 +78,7 @@ class Recording:
 
 
 def accept_all(settings: Settings, new: NewTask, recording: Recording | None, others: Mapping[str, Recording]) -> None:
-    """Nothing is known of a recording that would make this task fail."""
+    """For types whose tasks may be ordered for every recording."""
 
 
 @dataclass(frozen=True)
@@ -115,25 +115,28 @@ def order_nothing(settings: Settings, task: NewTask, result: Mapping[str, Any]) 
 
 @dataclass(frozen=True)
 class JobType:
-    """One line of the table.
+    """One line of the table: everything that differs from one kind of job to another.
 
-    Of a task (with `words`): `run(context, order)` returns the result that is reported to the catalog, which knows of each
-    run. Not of a task: `run(context, payload)` returns nothing, and is repeated until it raises nothing or a PermanentError.
-    Both raise the errors of pod_jobs.errors; runtime decides what follows.
+    A job of a task (`words` is set): `run(context, order)` returns the result that is reported to the catalog. Any other job:
+    `run(context, payload)` returns nothing, and is repeated until it succeeds or raises a PermanentError. Both raise the errors
+    of pod_jobs.errors; runtime.py decides what follows from them.
 
-    `prepare(settings)` is called once in the worker before it forks, so that every run finds what it keeps in memory.
-    `payload` is the shape that its jobs carry: each field, and no other. Whoever can write to the key-value server could put
-    anything there, so `runtime` compares before it looks at a value.
-    `timeout_s` ends a run that no limit inside it ended; the task then shows the error `timeout_code`. The limits of
-    media/process/run.py are much narrower.
-    `ordering` is None when people cannot order a task of this type.
-    `follow(settings, task, result)` returns what a finished task orders for its video; this commits together with its end.
-    `captions(result, read)` returns the captions that a finished task brings; the catalog stores them together with its end.
-    It is called in the web app, with the result and the files of another program: BadCaptions, ValueError, LookupError and
-    TypeError mean that the result is refused.
-    `is_periodic`: an entry [[periodic]] of the settings may order it, for no video.
-    `uses_ffmpeg`: its queue's workers take no job on a host where ffmpeg is missing or does not work. `ffmpeg_version(settings)`
-    is what the catalog keeps with each attempt.
+    What a worker needs to know:
+      prepare(settings)         called once before the worker forks, so that every run finds in memory what it needs
+      payload                   the fields that a job carries, and no others; runtime.py checks them before it uses a value,
+                                because whoever can write to the key-value server could put anything there
+      timeout_s, timeout_code   the longest run, for runs that no limit inside them ended (those of media/process/run.py are
+                                much narrower), and the error that the task then shows
+      uses_ffmpeg               workers of its queue take no job on a host where ffmpeg is missing or does not work
+      ffmpeg_version(settings)  what the catalog keeps with each attempt
+
+    What the web app needs to know:
+      ordering                  how people order a task of this type; None when they cannot
+      is_periodic               an entry [[periodic]] of the settings may order it, for no video
+      follow(settings, task, result)
+                                the tasks that a finished one orders for its video; they commit together with its end
+      captions(result, read)    the captions that a finished task brings; they are stored together with its end. Result and files
+                                come from another program: BadCaptions, ValueError, LookupError and TypeError refuse the result
     """
 
     kind: str

@@ -154,12 +154,12 @@ def is_interrupt_requested(redis: Redis, task_id: int, worker: str) -> bool:
 def _progress(value: bytes | str) -> Payload:
     """Those of its fields that have their type; {} for what is no progress of ours."""
     try:
-        said = json.loads(value)
+        progress = json.loads(value)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(said, dict):
+    if not isinstance(progress, dict):
         return {}
-    return {name: said[name] for name, kind in PROGRESS.items() if name in said and _is(said[name], kind)}
+    return {name: progress[name] for name, kind in PROGRESS.items() if name in progress and _is(progress[name], kind)}
 
 
 def _is(value: Any, kind: type) -> bool:

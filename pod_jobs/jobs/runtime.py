@@ -131,7 +131,7 @@ def _perform_task(job_type: JobType, context: Context, task_id: int, generation:
 
 
 def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry | None:
-    said = {"error_code": error.code, "error_facts": error.facts, "reason": error.reason}
+    error_fields = {"error_code": error.code, "error_facts": error.facts, "reason": error.reason}
     match error:
         case Interrupted():
             _send(context, order, "interrupted", reason=error.reason)
@@ -144,10 +144,10 @@ def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry |
             return None
         case TransientError() | SettingsError() if _may_try_again(context, order, error):
             retry = _retry(context, _tries_so_far() + 1, error)
-            _send(context, order, "retry", retry_in_s=retry.intervals[0], **said)
+            _send(context, order, "retry", retry_in_s=retry.intervals[0], **error_fields)
             return retry
         case _:
-            _send(context, order, "error", **said)
+            _send(context, order, "error", **error_fields)
             # its page tells the owner of a recording what is wrong with it
             level = logging.WARNING if isinstance(error, BadSource) else logging.ERROR
             log.log(level, "task %s g%s: gave up: %s: %s", order.task, order.generation, error.code, error.reason)

@@ -17,19 +17,19 @@ STRICT_LINE = 37  # characters, in the accessible mode
 
 def cue_rules(settings: Settings) -> CueRules:
     """The rules of [speech] for captions."""
-    said = settings.speech
+    speech = settings.speech
     rules = CueRules(
-        line_characters=said.line_characters,
-        lines=said.lines,
-        slow_down_cps=said.slow_down_cps,
-        most_cps=said.most_cps,
-        least_s=said.least_s,
-        most_s=said.most_s,
-        gap_s=said.gap_ms / 1000,
-        linger_s=said.linger_ms / 1000,
-        accessible=said.accessible,
+        line_characters=speech.line_characters,
+        lines=speech.lines,
+        slow_down_cps=speech.slow_down_cps,
+        most_cps=speech.most_cps,
+        least_s=speech.least_s,
+        most_s=speech.most_s,
+        gap_s=speech.gap_ms / 1000,
+        linger_s=speech.linger_ms / 1000,
+        accessible=speech.accessible,
     )
-    return replace(rules, line_characters=min(rules.line_characters, STRICT_LINE)) if said.accessible else rules
+    return replace(rules, line_characters=min(rules.line_characters, STRICT_LINE)) if speech.accessible else rules
 
 
 def speech_order(

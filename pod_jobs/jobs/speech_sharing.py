@@ -1,10 +1,10 @@
 """The pieces of a transcription, in a folder that its owner and its helpers share, and that outlives a run which was killed:
 
-plan.json     what is to be recognised, and how; whoever finds it need not listen to the recording again
+plan.json     the pieces to recognise, and with which model and language; made by listening to the whole recording once
 0007.lock     locked (flock) by the worker that recognises piece 7; the kernel unlocks it when its process dies
 0007.note     how far that worker is
 0007          the words of a finished piece; appears by one rename
-No encoder can write there.
+The sandboxed ffmpeg cannot write to this folder.
 """
 
 import base64
@@ -30,15 +30,17 @@ KEPT = re.compile(r"plan\.json|[0-9]{4,}")  # what another run of the task can g
 POLL_S = 0.2
 NOTE_S = 1.0  # between two notes of how far a piece is
 CALL_S = 10.0  # between two looks for idle workers
-LIVELY_S = 60.0  # a worker that noted no progress for so long is not counted
-STALLED_S = 900.0  # nor waited for after so long: the largest model takes minutes for half a minute of hard speech
+LIVELY_S = 60.0  # a worker that noted no progress for this long is no longer counted as one that helps
+STALLED_S = (
+    900.0  # after this long its piece is recognised by the owner: the largest model may take minutes for 30 s of speech
+)
 # (piece, tick that is called with the seconds of it that are done) -> its words
 Hear = Callable[[Piece, Callable[[float], None]], list[Word]]
 Key = dict[str, Any]  # what the words depend on beside the recording: model, language, glossary …
 
 
 def plan_in(kept: Mapping[str, bytes], key: Key) -> "Plan | None":
-    """The plan that an earlier run wrote, if it was of the same key."""
+    """The plan that an earlier run wrote, if its key was the same."""
     from pod_jobs.speech.listening import Heard
     from pod_jobs.speech.spans import Voice
     from pod_jobs.speech.transcribe import Language, Plan
@@ -47,9 +49,11 @@ def plan_in(kept: Mapping[str, bytes], key: Key) -> "Plan | None":
         document = json.loads(kept[PLAN])
         if document["key"] != _plain(key):
             return None
-        said, language = document["heard"], document["language"]
-        voices = tuple(Voice(one["channel"], _spans(one["spans"])) for one in said["voices"])
-        heard = Heard(voices, base64.b64decode(said["peaks"]), said["duration_s"], said["correlation"])
+        heard_fields, language = document["heard"], document["language"]
+        voices = tuple(Voice(one["channel"], _spans(one["spans"])) for one in heard_fields["voices"])
+        heard = Heard(
+            voices, base64.b64decode(heard_fields["peaks"]), heard_fields["duration_s"], heard_fields["correlation"]
+        )
         return Plan(heard, _pieces(document), Language(**language) if language else None)
     except (ValueError, LookupError, TypeError):
         return None
@@ -67,7 +71,7 @@ def share(shared: Path, key: Key, planned: "Plan", finished: Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Called:
-    """What a helper finds: the pieces, and of what their words depend."""
+    """What a helper reads of the plan: the pieces, and what their words depend on."""
 
     pieces: tuple[Piece, ...]
     key: Key
@@ -153,7 +157,7 @@ class Owner:
         return True
 
     def _look(self) -> None:
-        """Read what is finished; what cannot be read is recognised again."""
+        """Read the finished pieces. One that cannot be read is removed, and so recognised again."""
         for number in self._missing():
             path = self.shared / chunks.name_of(number)
             try:

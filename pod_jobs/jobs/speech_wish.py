@@ -32,11 +32,11 @@ def read_wish(document: Any) -> Wish:
 
 def read_upload_wish(document: Any) -> Wish:
     """The same of an upload, which may order a translation into English too: {"translate": true}. Errors: Malformed."""
-    said = dict(document) if isinstance(document, dict) else document
-    translate = said.pop("translate", False) if isinstance(said, dict) else False
+    fields = dict(document) if isinstance(document, dict) else document
+    translate = fields.pop("translate", False) if isinstance(fields, dict) else False
     if not isinstance(translate, bool):
         raise Malformed("translate: true or false is needed")
-    return {**read_wish(said), **({"translate": True} if translate else {})}
+    return {**read_wish(fields), **({"translate": True} if translate else {})}
 
 
 def read_language(name: Any) -> str:

@@ -212,14 +212,14 @@ def _result(folder: Path, run: Run, transcript: "Transcript", wanted: "SpeechOrd
 
 def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptions]:
     """What `_result` wrote; nothing when nobody speaks. Errors: BadCaptions, ValueError, LookupError, TypeError."""
-    said = json.loads(read(CAPTIONS_FILE, MOST_CAPTIONS_BYTES))
+    document = json.loads(read(CAPTIONS_FILE, MOST_CAPTIONS_BYTES))
     made = NewCaptions(
         origin="speech",
-        language=str(said["language"])[:8],
-        cues=checked_cues(said["cues"]),
-        translated=bool(said["translated"]),
-        needs_check=bool(said["needs_check"]),
-        model=str(said["model"]),
+        language=str(document["language"])[:8],
+        cues=checked_cues(document["cues"]),
+        translated=bool(document["translated"]),
+        needs_check=bool(document["needs_check"]),
+        model=str(document["model"]),
         peaks_path=f"{result['folder']}/{PEAKS_FILE}",
     )
     return [made] if made.cues else []
@@ -227,9 +227,9 @@ def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptio
 
 def _wanted(settings: Settings, order: Order) -> "SpeechOrder":
     """What this run was ordered with, else what is wanted of its video."""
-    said = {**order.speech, **order.options}
-    translate = bool(said.get("translate"))
-    return speech_order(settings, said.get("language", ""), said.get("glossary", ()), translate=translate)
+    wishes = {**order.speech, **order.options}
+    translate = bool(wishes.get("translate"))
+    return speech_order(settings, wishes.get("language", ""), wishes.get("glossary", ()), translate=translate)
 
 
 def prepare_transcribe(settings: Settings) -> None:

@@ -58,8 +58,8 @@ def list_workers(redis: Redis, queue_names: Iterable[str]) -> list[dict[str, Any
         for key, (state, host), executions in zip(worker_keys, answers[::2], answers[1::2], strict=True):
             if state:
                 job = next((as_text(execution).rpartition(":")[0] for execution in executions), None)
-                told = {"host": as_text(host or b""), "state": as_text(state), "job": job}
-                found.append({"name": keys.rq_worker_name(key), "queue": queue_name, **told})
+                facts = {"host": as_text(host or b""), "state": as_text(state), "job": job}
+                found.append({"name": keys.rq_worker_name(key), "queue": queue_name, **facts})
     return found
 
 

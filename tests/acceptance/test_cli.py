@@ -55,7 +55,7 @@ def test_templates_beside_the_web_are_made_of_the_same_parts(instance: Instance,
     video = json.loads(done.stdout)
     assert {output["template"] for output in video["outputs"]} == {"web", "audio"}
     ordered = pod_jobs(instance, "requeue", str(video["id"]), "--template", "archive")
-    assert ordered.stdout == "1 encode is queued.\n", ordered.stderr
+    assert ordered.stdout == "1 encoding is queued.\n", ordered.stderr
     shown = json.loads(pod_jobs(instance, "show", str(video["id"]), "--json").stdout)
     assert {task["template"] for task in shown["tasks"]} == {"web", "audio", "archive"}
     assert all(task["options"]["keep"] == [[0, 1]] for task in shown["tasks"])
@@ -144,7 +144,7 @@ def test_what_is_not_open_cannot_be_cancelled(instance: Instance, clip: Path) ->
     assert "has no waiting or running task" in refused.stderr
     finished = pod_jobs(instance, "requeue", str(video["id"]))
     assert f"t{_task(instance, video['id'])['id']} (" in finished.stderr and "done)" in finished.stderr
-    assert pod_jobs(instance, *finished.stderr.split(": ")[-1].split()).stdout == "1 encode is queued.\n"
+    assert pod_jobs(instance, *finished.stderr.split(": ")[-1].split()).stdout == "1 encoding is queued.\n"
     wait_until(lambda: _task(instance, video["id"])["state"] == "done", what="it is encoded again")
     assert json.loads(pod_jobs(instance, "active", "--json").stdout) == []
     assert json.loads(pod_jobs(instance, "waiting", "--json").stdout) == []

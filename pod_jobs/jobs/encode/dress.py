@@ -1,4 +1,4 @@
-"""Which dressing and which second recording an encode gets: from the settings and from its order."""
+"""Which dressing and which second recording an encoding gets: from the settings and from its order."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -18,7 +18,7 @@ from pod_jobs.media_folder import MOST_RANGES, WEB
 from pod_jobs.settings import Settings
 from pod_jobs.settings.encode import TemplateSettings
 
-MOST_RANGES_OF_TWO = 12  # each opens both recordings; at 1080p 25 outgrow the memory of an encode
+MOST_RANGES_OF_TWO = 12  # each opens both recordings; at 1080p 25 outgrow the memory of an encoding
 KIND = "encode"
 KNOWN = {"keep", "dressing", "layout", *OTHERS}
 

@@ -48,11 +48,11 @@ def converted(track: VideoTrack, width_px: int, height_px: int) -> list[str]:
     size = f"{width_px}:{height_px}:{RESIZED}"
     if track.hdr:
         return [*flattened, *_tone_map(colours, size)]
-    said = f"{size}:min={colours.matrix}:rin={_range(colours)}"
+    scaled = f"{size}:min={colours.matrix}:rin={_range(colours)}"
     if colours.primaries == "bt709" and not colours.transfer:
-        return [*flattened, f"zscale={said}:m=bt709:r=limited", "format=yuv420p", STAMPED]
+        return [*flattened, f"zscale={scaled}:m=bt709:r=limited", "format=yuv420p", STAMPED]
     light = f"pin={colours.primaries}:p=bt709:tin={colours.transfer or SCREEN}:t={SCREEN}"
-    return [*flattened, f"zscale={said}:{light}:m=gbr:r=full", *WITHIN_GAMUT]
+    return [*flattened, f"zscale={scaled}:{light}:m=gbr:r=full", *WITHIN_GAMUT]
 
 
 def resized(width_px: int, height_px: int) -> str:
@@ -65,20 +65,20 @@ def copied_colours(track: VideoTrack) -> str:
     code = next(code for code, name in MATRICES.items() if name == colours_of(track).matrix)
     if (track.primaries, track.transfer, track.matrix, track.says_range) == (BT709, BT709, code, True):
         return ""
-    said = f"colour_primaries={BT709}:transfer_characteristics={BT709}:matrix_coefficients={code}"
-    return f"{said}:video_full_range_flag=0"
+    tags = f"colour_primaries={BT709}:transfer_characteristics={BT709}:matrix_coefficients={code}"
+    return f"{tags}:video_full_range_flag=0"
 
 
 def readable(track: VideoTrack) -> tuple[str, str]:
-    """A format that zscale reads, or in which nothing is lost, and the words with which the filter scale gets there."""
+    """A format that zscale reads, or in which nothing is lost, and the options of the filter scale that lead there."""
     colours = colours_of(track)
     is_steady = not track.changes_colours
     if suits_zimg(track) and is_steady:
         return track.pix_fmt, ""
     if track.has_alpha:
         matrix = SWSCALE.get(colours.matrix, colours.matrix)
-        words = f":in_color_matrix={matrix}:in_range={_range(colours)}:{EXACT}"
-        return "gbrap", words
+        options = f":in_color_matrix={matrix}:in_range={_range(colours)}:{EXACT}"
+        return "gbrap", options
     if track.is_rgb:
         return ("gbrp" if track.bits <= 8 else "gbrp16le"), ""
     depth = next((f"{bits}le" for bits in (10, 12, 16) if 8 < track.bits <= bits), "")

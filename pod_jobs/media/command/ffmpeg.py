@@ -142,8 +142,8 @@ def _video_options(picture: Picture) -> list[str]:
 
 def _stamp(track: VideoTrack, number: int) -> list[str]:
     """A copied picture says its colours too: players guess by size, and would show it unlike its smaller renditions."""
-    words = copied_colours(track)
-    return [f"-bsf:v:{number}", f"h264_metadata={words}"] if words else []
+    tags = copied_colours(track)
+    return [f"-bsf:v:{number}", f"h264_metadata={tags}"] if tags else []
 
 
 def _decode_only(picture: Picture) -> list[str]:

@@ -28,11 +28,11 @@ def steadied(track: VideoTrack) -> list[str]:
     aspect = width / height * track.sar[0] / track.sar[1]
     wide, high = f"{width}*dar/{aspect:.9f}", f"{height}/dar*{aspect:.9f}"
     same = f"lt(abs(dar/{aspect:.9f}-1),0.02)"
-    form, words = readable(track)
+    pixel_format, options = readable(track)
     return [
         f"scale=w='if({same},{width},clip(round({wide}),1,{width}))'"
-        f":h='if({same},{height},clip(round({high}),1,{height}))':eval=frame{words}",
-        f"format={form}",
+        f":h='if({same},{height},clip(round({high}),1,{height}))':eval=frame{options}",
+        f"format={pixel_format}",
         f"pad={width}:{height}:-1:-1:eval=frame",
     ]
 

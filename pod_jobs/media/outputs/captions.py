@@ -114,10 +114,10 @@ def _guessed(text: bytes) -> str:
 
 def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:
     """`vtt` written anew, for what is kept of the source; "" when no cue with words lies within the duration."""
-    cues = sorted((*at, words) for start, end, words in _cues(vtt) for at in timeline.place(start, end))
+    cues = sorted((*at, cue_text) for start, end, cue_text in _cues(vtt) for at in timeline.place(start, end))
     lines = [
-        f"{vtt_time(start)} --> {vtt_time(min(end, duration_s))}\n{words}"
-        for start, end, words in cues
+        f"{vtt_time(start)} --> {vtt_time(min(end, duration_s))}\n{cue_text}"
+        for start, end, cue_text in cues
         if start < duration_s
     ]
     return "\n\n".join(["WEBVTT", *lines]) + "\n" if lines else ""
@@ -146,9 +146,9 @@ def _cues(vtt: str) -> Iterator[tuple[float, float, str]]:
         if at is None or timing is None:
             continue
         start, end = _seconds(timing[1]), _seconds(timing[2])
-        words = _plain("\n".join(lines[at + 1 :]))
-        if words and end > start:
-            yield start, end, words
+        cue_text = _plain("\n".join(lines[at + 1 :]))
+        if cue_text and end > start:
+            yield start, end, cue_text
 
 
 def _plain(text: str) -> str:
@@ -162,11 +162,11 @@ def _plain(text: str) -> str:
         parts.append(_tag(tag, open_tags))
         at = tag.end()
     parts.append(_escaped(text[at:]))
-    words = "".join(parts)
-    if not TAG.sub("", words).strip():
+    cue_text = "".join(parts)
+    if not TAG.sub("", cue_text).strip():
         return ""
     closing = "".join(f"</{name}>" for name in reversed(open_tags))
-    return "\n".join(line.strip() for line in (words + closing).split("\n") if line.strip())
+    return "\n".join(line.strip() for line in (cue_text + closing).split("\n") if line.strip())
 
 
 def _tag(tag: re.Match[str], open_tags: list[str]) -> str:

@@ -93,9 +93,9 @@ def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from
         work.side("captions", argv, duration_s, work.source if from_source else None)
         if not 0 < (plain_files.size_of(raw) or 0) <= MOST_CAPTION_BYTES:
             raise FfmpegFailed(f"{name}: no captions, or more than {MOST_CAPTION_BYTES} bytes")
-        words, encoding = captions.decoded(plain_files.read_bytes(raw), captions.language_of(name))
-        text = captions.clean(words, duration_s, work.timeline if from_source else Timeline())
-        uncut = captions.clean(words, inf) if from_source or work.timeline == Timeline() else ""
+        subtitles, encoding = captions.decoded(plain_files.read_bytes(raw), captions.language_of(name))
+        text = captions.clean(subtitles, duration_s, work.timeline if from_source else Timeline())
+        uncut = captions.clean(subtitles, inf) if from_source or work.timeline == Timeline() else ""
     finally:
         plain_files.remove(raw)
     if text and encoding:

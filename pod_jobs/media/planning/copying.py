@@ -1,7 +1,8 @@
-"""May the top rendition be the source's own picture, copied? It saves half of the work. Pure.
+"""Decides whether the top rendition is the source's own picture, copied; this saves half of the work. Pure.
 
-Only what every browser plays and what players can switch from and to: H.264 of 8 bits, square, upright, progressive,
-with key frames at most two segments apart and a bit rate under the ceiling of its rung. The rest is encoded.
+Only a picture is copied that every browser plays and that players can switch from and to: H.264 of 8 bits, with square pixels,
+upright, progressive, with key frames at most two segments apart and a bit rate under the ceiling of its rung. All others are
+encoded.
 """
 
 from fractions import Fraction
@@ -17,7 +18,7 @@ MOST_SEGMENTS = 2  # between two key frames
 
 
 def may_copy(media: MediaInfo, top: PlannedRendition, rate: Fraction | None, segment_s: int) -> bool:
-    """Whether the source's picture can stand for the rendition `top`. `rate`: of frame_rate.constant_rate."""
+    """Can the source's picture serve as the rendition `top`? `rate` is the answer of frame_rate.constant_rate."""
     video = media.video
     return (
         video is not None
@@ -48,6 +49,6 @@ def _plays_everywhere(video: VideoTrack) -> bool:
 
 
 def _looks_alike_everywhere(colours: Colours) -> bool:
-    """SDR of a usual screen's primaries: not every player converts others."""
+    """Is it SDR with the primaries of a usual screen? Not every player converts others."""
     usual = colours.matrix in ("bt709", "smpte170m", "bt470bg") and colours.primaries == "bt709"
     return usual and not colours.transfer and not colours.full_range

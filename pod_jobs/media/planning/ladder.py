@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pod_jobs.media.facts.media_info import VideoTrack
 from pod_jobs.media_folder import RUNG
 
-NEARLY = 0.95  # a source that lacks a few lines of a rung (1072 of 1080, 352 of 360) still gets it, at its own size
+NEARLY = 0.95  # a source that is a few lines short of a rung (1072 of 1080, 352 of 360) still gets it, at its own size
 LONGEST_ASPECT = 4  # a 16,000 x 200 banner becomes 1440 x 18 at 360p, not 28,800 x 360
 SMALLEST_PX = 16
 HEAVY_PX = 2560 * 1440  # a larger picture takes two processor cores longer to encode than it lasts
@@ -66,6 +66,6 @@ def _even(pixels: float) -> int:
 
 
 def segment_s(video: VideoTrack | None, usual_s: int, keyframe_s: int) -> int:
-    """Seconds per segment: the least of a picture that encodes slowly, so that watching it begins soon nevertheless."""
+    """Seconds per segment. A picture that is slow to encode gets the shortest ones, so that it can still be watched soon."""
     is_heavy = video is not None and (bool(video.hdr) or video.width_px * video.height_px > HEAVY_PX)
     return keyframe_s if is_heavy else usual_s

@@ -17,12 +17,12 @@ OWN_CLOCK = ("-copyts", "-start_at_zero")
 class Limits:
     """Ceilings for one source. Times in seconds, memory in MB (10^6) of address space.
 
-    Those without a default here are settings, and settings.toml holds their defaults.
+    The fields without a default are settings; settings.toml holds their defaults.
     """
 
     max_duration_s: int
     max_pixels: int
-    wall_factor: float  # an encode may take this many times the duration, and 10 min more
+    wall_factor: float  # an encoding may take this many times the duration, and 10 min more
     stall_s: int  # without any progress
     memory_mb: int
     max_side_px: int = 10_000
@@ -33,9 +33,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Source:
-    """A foreign file, and the demuxer that the probe opened it with: builds guess differently, and must not.
+    """A foreign file, and the demuxer with which the probe opened it: left alone, each build of ffmpeg may choose another.
 
-    `ranges` are the parts to keep, (): all of it.
+    `ranges` are the parts to keep; (): all of it.
     """
 
     path: str

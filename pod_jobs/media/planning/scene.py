@@ -31,7 +31,8 @@ class Feed:
 
 @dataclass(frozen=True)
 class Cast:
-    """All files of a scene. `main` and `opening`, `ending`, `second` have a picture; `image`: demuxer of the watermark."""
+    """All files of a scene. `main`, `second`, `opening` and `ending` each have a picture. `image` is ffmpeg's name of the demuxer
+    that reads the watermark."""
 
     main: Feed
     second: Feed | None = None
@@ -59,7 +60,7 @@ class Cast:
 
     @property
     def speaker(self) -> Feed:
-        """Whose sounds are heard: the recording's, else those of the second one, else of the credits."""
+        """The file whose sound tracks are heard: the recording; if that is silent, the second recording; else the credits."""
         feeds = (*self.recorded, self.opening, self.ending)
         return next((feed for feed in feeds if feed and feed.media.audio), self.main)
 
@@ -89,8 +90,8 @@ class Box:
 
 @dataclass(frozen=True)
 class Layer:
-    """A picture track, the readings of its file, and where it goes. From `begin_s` to `end_s` of the result it is there,
-    but for the times `hidden`, at which its file has ended by that part of the recording."""
+    """A picture track, how its file is read, and its place on the canvas. It is shown from `begin_s` to `end_s` of the result,
+    except in the spans of `hidden`: there the kept part lies after the end of its file."""
 
     clips: tuple[Clip, ...]
     track: VideoTrack
@@ -114,8 +115,9 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is read, and how it comes together on a canvas of `width_px` x `height_px`: the layers of the recording, lowest
-    first, and what goes before and after. `voices`: of each sound of the pass those that are heard, one after the other."""
+    """The files to read, and how they are put together on a canvas of `width_px` x `height_px`: the layers of the recording
+    (lowest first), the opening before them, the ending after them. `voices` has, for each sound of the pass, the tracks that are
+    heard one after the other."""
 
     inputs: tuple[Source, ...]
     recorded: tuple[Layer, ...]
@@ -153,7 +155,7 @@ def plan_scene(
 
 @dataclass
 class _Stage:
-    """Collects what is read and what is heard while the layers are planned."""
+    """Collects the inputs and the voices while the layers are planned."""
 
     cast: Cast
     size: tuple[int, int]
@@ -162,7 +164,7 @@ class _Stage:
     voices: list[list[Voice]]
 
     def layer(self, feed: Feed, box: Box, kept: Sequence[Range]) -> Layer | None:
-        """A recording in the parts that are kept; None if it has ended by the first of them."""
+        """The layer of a recording, for the parts that are kept; None if all of them lie after its end."""
         at_s, present, places, hidden = self.cast.opening_s, [], [], []
         begin_s = at_s
         for one in kept:
@@ -199,7 +201,7 @@ class _Stage:
             voices.append(Voice(number, track, track.start_s - reading.seek_s, reading.spans, gain_db))
 
     def _read(self, feed: Feed, seek_s: float) -> int:
-        """The number of a new input."""
+        """Add an input, and return its number."""
         self.inputs.append(
             Source(str(feed.path), feed.media.demuxer, decoder=decoder_options(_video(feed)), seek_s=seek_s)
         )

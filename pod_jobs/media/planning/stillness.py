@@ -1,25 +1,26 @@
 """A picture that stands still costs little: frames that equal the one before are left out, in all renditions. Pure.
 
-Recorded slides are the same frame 30 times a second. What stays: each change, and the frames around a key frame: the grid
-of key frames needs its own; and ffmpeg gives the last frame of a segment the length of one at the full rate, and begins
-the next segment after it.
+A recording of slides repeats the same frame 30 times a second. Two kinds of frames stay: each one that differs from the one
+before, and those around a key frame. The latter are needed because key frames lie on a fixed grid, and because ffmpeg gives the
+last frame of a segment the length of a frame at the full rate, and begins the next segment right after it.
 """
 
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.planning.codecs import Encoder
 from pod_jobs.media.planning.streams import Picture
 
-MOSTLY = 0.5  # of a track's frames: with fewer, looking for them may cost more than it saves
-AFTER = 3  # frames that stay from a key frame on: decoding times run two behind, and one to spare
-BEFORE = 4  # and before it
-STRIP_PX = 8  # mpdecimate compares blocks of 8 x 8 …
-MARGIN_PX = 16  # … but never the first one of a line; of the colours, that is 16 pixels
+MOSTLY = 0.5  # share of a track's frames that repeat; with fewer, looking for them may cost more than it saves
+AFTER = 3  # frames that stay from a key frame on: decoding times lie two frames behind; the third is a reserve
+BEFORE = 4  # frames that stay before a key frame
+STRIP_PX = 8  # height of the strip: mpdecimate compares blocks of 8 x 8 pixels
+MARGIN_PX = 16  # left of the picture: mpdecimate skips the first block of each line, in the planes of colour 16 pixels
 
 
 def mostly_stands(media: MediaInfo, encoder: Encoder) -> bool:
     """Does the picture mostly stand still, so that frames may be left out?
 
-    Captions inside the picture would go with its frames; of odd sizes the strip would cost a column.
+    Not where captions lie inside the frames, because they would be lost with them; nor where width or height is odd, because
+    the strip would then cost a column of pixels.
     """
     track = media.video
     if track is None or track.still_share < MOSTLY or encoder.counts_frames or media.has_cea608:
@@ -28,10 +29,10 @@ def mostly_stands(media: MediaInfo, encoder: Encoder) -> bool:
 
 
 def without_repeats(picture: Picture) -> list[str]:
-    """The filters that do it, if the picture mostly stands still.
+    """The filters that leave repeated frames out; none if the picture does not mostly stand still.
 
-    mpdecimate drops what equals the last frame that stayed, and knows no clock. So a strip under the picture changes its
-    shade from frame to frame where they must stay, and goes after that with the margin.
+    mpdecimate drops each frame that equals the last one that it kept, whatever its time. So a strip is drawn under the picture
+    which changes its shade from frame to frame wherever frames must stay. It is cropped afterwards, together with the margin.
     """
     if picture.still_until_s is None:
         return []

@@ -54,23 +54,23 @@ def heard_alone(work: Work, media: MediaInfo) -> MediaInfo:
 
 
 @contextmanager
-def _as(what: str) -> Iterator[None]:
+def _as(role: str) -> Iterator[None]:
     """In this block, a refusal names `what` as the file that it is about."""
     try:
         yield
     except BadSource as error:
-        code = f"source-{what}"
-        raise BadSource(f"{what}: {error.reason}", code=code, cause=error.code, **error.facts) from error
+        code = f"source-{role}"
+        raise BadSource(f"{role}: {error.reason}", code=code, cause=error.code, **error.facts) from error
 
 
-def _feed(work: Work, what: str, path: Path) -> Feed:
-    with _as(what):
+def _feed(work: Work, role: str, path: Path) -> Feed:
+    with _as(role):
         media = probe(path, work.tools, work.plan.limits, lambda: work.report("probe", 0.0))
         path, media = with_steady_clock(work, path, media)
         if media.video is None:
             raise BadSource("no picture", code="source-no-picture")
     feed = Feed(path, media)
-    if media.audio and work.plan.level_lufs is not None and what != "second":
+    if media.audio and work.plan.level_lufs is not None and role != "second":
         gain_db = loudness.find_gain_db(work, feed, media.audio[0], work.plan.level_lufs)
         return Feed(path, media, gain_db)
     return feed

@@ -30,19 +30,19 @@ def error_of(finished: ProcessEnd, *, behind_bwrap: bool) -> PodJobsError | None
     code = finished.returncode
     if code == 0:
         return None
-    words = finished.stderr.strip() or f"exit code {code}"
+    message = finished.stderr.strip() or f"exit code {code}"
     killer = _signal(code, behind_bwrap)
     if killer is not None:
-        return _ended_by(killer, words)
-    if DISK_FULL.search(words):
-        return DiskFull(words)
-    if code == STOPPED_BY_SIGNAL and "Operation not permitted" not in words:  # AVERROR(EPERM) has the same low byte
-        return FfmpegKilled(words)
-    if found := UNSUPPORTED.search(words):
-        return BadSource(words, code="source-unsupported-codec", codec=found[1] or found[2] or "?")
-    if code == TOO_MANY_ERRORS or DAMAGED.search(words):
-        return BadSource(words, code="source-damaged")
-    return FfmpegFailed(words)
+        return _ended_by(killer, message)
+    if DISK_FULL.search(message):
+        return DiskFull(message)
+    if code == STOPPED_BY_SIGNAL and "Operation not permitted" not in message:  # AVERROR(EPERM) has the same low byte
+        return FfmpegKilled(message)
+    if found := UNSUPPORTED.search(message):
+        return BadSource(message, code="source-unsupported-codec", codec=found[1] or found[2] or "?")
+    if code == TOO_MANY_ERRORS or DAMAGED.search(message):
+        return BadSource(message, code="source-damaged")
+    return FfmpegFailed(message)
 
 
 def _signal(code: int, behind_bwrap: bool) -> signal.Signals | None:
@@ -50,8 +50,8 @@ def _signal(code: int, behind_bwrap: bool) -> signal.Signals | None:
     return signal.Signals(number) if number in {*signal.valid_signals()} and number in {*signal.Signals} else None
 
 
-def _ended_by(killer: signal.Signals, words: str) -> PodJobsError:
-    reason = f"ended by {killer.name}: {words}"
+def _ended_by(killer: signal.Signals, message: str) -> PodJobsError:
+    reason = f"ended by {killer.name}: {message}"
     if killer in CRASHES:
         return FfmpegFailed(reason)
     if killer in OWN_LIMITS:

@@ -7,8 +7,8 @@ The life of one process:
 2. While it runs, each line of its stdout goes to `on_line`, the end of its stderr is kept, and `tick` is called at least
    twice a second, with or without output. If `tick` raises, the process is ended (SIGTERM, `grace_s`, SIGKILL), and the
    exception goes up.
-3. When it has ended, or when its wall time is over, the caller gets the return code, the words, and the measured processor
-   time and memory. exits.py says what they mean.
+3. When it has ended, or when its wall time is over, the caller gets the return code, the end of stderr, and the measured
+   processor time and memory. exits.py explains how to read them.
 """
 
 import os
@@ -105,8 +105,8 @@ def _start(argv: Sequence[str], folder: Path, bounds: Bounds) -> "subprocess.Pop
 
     def before_exec() -> None:  # in the child: only calls that need no lock of another thread
         die_with_parent(parent, signal.SIGKILL)
-        for what, value in limits:
-            resource.setrlimit(what, (value, value))
+        for resource_kind, value in limits:
+            resource.setrlimit(resource_kind, (value, value))
 
     filters = [seccomp.open_filter(seccomp.threads_only())] if FILTER in argv else []
     try:
@@ -139,11 +139,11 @@ def _limits(bounds: Bounds) -> list[tuple[int, int]]:
         (resource.RLIMIT_NOFILE, 512),
         (resource.RLIMIT_CORE, 0),
     )
-    return [(what, _within(what, value)) for what, value in wanted]
+    return [(resource_kind, _within(resource_kind, value)) for resource_kind, value in wanted]
 
 
-def _within(what: int, value: int) -> int:
-    hard = resource.getrlimit(what)[1]
+def _within(resource_kind: int, value: int) -> int:
+    hard = resource.getrlimit(resource_kind)[1]
     if resource.RLIM_INFINITY in (value, hard):
         return hard if value == resource.RLIM_INFINITY else value
     return min(value, hard)

@@ -51,13 +51,13 @@ def set_wish(video_id: int) -> ResponseReturnValue:
 def order_many() -> ResponseReturnValue:
     """{"videos": [3, 4], "again": false} and the options of a transcription: one for each of these videos.
 
-    What one video refuses does not keep the others: the answer has a list of each. Left out are videos that want no automatic
-    captions, and without `again` those that have captions from their speech."""
-    user, said = require_user(), answers.body()
-    numbers, again = answers.field(said, "videos", list), said.get("again", False)
+    A video that is refused does not hold up the others: the answer lists what was ordered and what was refused. Refused are
+    videos that want no automatic captions and, without `again`, those that already have captions from their speech."""
+    user, body = require_user(), answers.body()
+    numbers, again = answers.field(body, "videos", list), body.get("again", False)
     if not 0 < len(numbers) <= MOST_AT_ONCE or not all(map(answers.is_count, numbers)) or not isinstance(again, bool):
         raise Malformed(f"videos: 1 to {MOST_AT_ONCE} numbers are needed; again: true or false")
-    options = {name: value for name, value in said.items() if name not in ("videos", "again")}
+    options = {name: value for name, value in body.items() if name not in ("videos", "again")}
     orders.check_options("transcribe", options)
     ordered, refused = [], []
     for number in dict.fromkeys(numbers):
@@ -66,8 +66,8 @@ def order_many() -> ResponseReturnValue:
             task = orders.order(user, number, "transcribe", options)
             ordered.append({"video": number, "task": task.id})
         except PodJobsError as error:
-            told = {"code": error.code, "sentence": translated(error.code, error.facts), "reason": error.reason}
-            refused.append({"video": number, "error": told})
+            problem = {"code": error.code, "sentence": translated(error.code, error.facts), "reason": error.reason}
+            refused.append({"video": number, "error": problem})
     return {"ordered": ordered, "refused": refused}, 202
 
 

@@ -1,5 +1,5 @@
 // The player: our controls over a <video>. Every control is a native button, range or select, which keyboards and
-// screen readers know how to use. What belongs together has a module of its own.
+// screen readers know how to use. Captions, chapters, time line and other parts are modules beside this one.
 import { toast } from "../shared/notices.js";
 import { _ } from "../shared/words.js";
 import { Captions } from "./captions.js";
@@ -10,9 +10,9 @@ import { Pointer } from "./pointer.js";
 import { openStream } from "./stream.js";
 import { Timeline } from "./timeline.js";
 
-const STEP_S = 10; // of the buttons back and forward
-const HOLD_BACK_S = 3; // a part of a segment, so there is a picture
-const SAY_MS = 2_000;
+const STEP_S = 10; // how far the buttons back and forward jump
+const HOLD_BACK_S = 3; // less than a segment: so far before the end of what is encoded there is a picture
+const MESSAGE_MS = 2_000; // how long a message over the picture stays
 
 export class Player {
   expected = 0; // seconds that the whole recording has, also while only a part of it is encoded
@@ -60,7 +60,7 @@ export class Player {
     this.element.classList.remove("has-failed", "is-waiting");
   }
 
-  /** Something has begun to play and is not at its end: better not to change it under the viewer. */
+  /** Has the viewer begun to watch, and not reached the end? Then the page should not exchange the video. */
   get inUse() {
     return this.media.currentTime > 0 && !this.media.ended;
   }
@@ -105,36 +105,37 @@ export class Player {
     });
   }
 
-  /** Seconds that can be played by now; and seconds that the time line shows. */
+  /** How many seconds can be played by now. */
   get playable() {
     const { duration, seekable } = this.media;
     if (Number.isFinite(duration)) return duration;
     return seekable.length ? seekable.end(0) : 0;
   }
 
+  /** How many seconds the time line shows. */
   get whole() {
-    // an encoding that is nearly the announced length is complete: no sliver of "not yet" at the end
+    // an encoding that is a second shorter than announced is complete, and shows no "not yet encoded" at its end
     return this.expected > this.playable + 1 ? this.expected : this.playable;
   }
 
-  /** At the very end of what is encoded by now there is no picture yet: go to a little before it. */
+  /** While the encoding grows, its very end has no picture yet: go to a place a little before it. */
   holdBack() {
     const isGrowing = this.whole > this.playable;
     if (isGrowing && this.media.currentTime > this.playable - 0.5) this.seek(this.playable - HOLD_BACK_S);
   }
 
-  /** Set the words of a button. */
+  /** Set the label and the tooltip of a button. */
   label(name, text) {
     this.part(name).setAttribute("aria-label", text);
     this.part(name).title = text;
   }
 
-  /** Tell for a moment, over the picture, what a key or a tap did. */
+  /** Show over the picture, for a moment, what a key or a tap did. */
   say(text) {
-    const said = this.part("said");
-    said.textContent = text;
-    clearTimeout(this.sayTimer);
-    this.sayTimer = setTimeout(() => (said.textContent = ""), SAY_MS);
+    const message = this.part("said");
+    message.textContent = text;
+    clearTimeout(this.messageTimer);
+    this.messageTimer = setTimeout(() => (message.textContent = ""), MESSAGE_MS);
   }
 
   // what buttons and keys do
@@ -149,7 +150,7 @@ export class Player {
     }
   }
 
-  /** Go to `seconds`, or as near as there is something to play. */
+  /** Go to `seconds`, or to the nearest place that can be played. */
   seek(seconds) {
     this.media.currentTime = Math.min(Math.max(0, seconds), this.playable);
   }

@@ -1,4 +1,5 @@
-// What a viewer does, as statements. The server names the actor, maps the ids and checks all of it; see docs/xapi.md.
+// Describes what a viewer does as xAPI statements. The server adds the actor, maps the ids and checks everything; see
+// docs/xapi.md.
 import { Attempt, describe, follow } from "./attempt.js";
 import { serverClock } from "./clock.js";
 import { OpenSessions } from "./open_sessions.js";
@@ -7,10 +8,10 @@ import { Seeks } from "./seeks.js";
 import { rounded } from "./segments.js";
 import { buildStatement, uuid } from "./statement.js";
 
-const SEEK_REST_MS = 400; // a slider seeks many times on its way; where it rests counts
-const CHANGE_REST_MS = 500; // the same for volume
-const SMALL_SEEK_S = 0.3; // the player's own: over a gap between two segments, to the very first picture
-const END_S = 0.5; // the last picture may end a little before the announced length
+const SEEK_REST_MS = 400; // a slider that is dragged seeks many times; only the place where it stays this long counts
+const CHANGE_REST_MS = 500; // the same for the volume
+const SMALL_SEEK_S = 0.3; // shorter seeks are the player's own: over a gap between segments, or to the first picture
+const END_S = 0.5; // so near to its end a video counts as ended: its last picture may end before the announced length
 const KEEP_EVERY_MS = 1_000;
 
 /** Record what happens in `player`. The page gives the `settings` {person, activity, title, threshold, screen, now}. */
@@ -22,8 +23,8 @@ class Tracer {
   keptAt = 0;
   lastInstant = 0;
   /** @type {number | null} */
-  playingFrom = null; // seconds: where the segment began that is playing
-  stoodAt = 0; // seconds: where the picture stood when it did not play
+  playingFrom = null; // seconds: where the segment that is playing began
+  stoodAt = 0; // seconds: where the picture stood when it last did not play
 
   constructor(player, settings) {
     this.player = player;
@@ -39,7 +40,7 @@ class Tracer {
     addEventListener("pageshow", (event) => event.persisted && this.begin());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) return;
-      this.keep(); // a phone may end the page without another word
+      this.keep(); // a phone may end a hidden page without any further event
       this.outbox.soon(0);
     });
     this.begin();
@@ -66,7 +67,7 @@ class Tracer {
       }, CHANGE_REST_MS);
     });
     media.addEventListener("ratechange", () => {
-      if (this.speed === this.shownSpeed()) return; // the speed of what comes next was set: the event is the same
+      if (this.speed === this.shownSpeed()) return; // this event also comes when the speed of the next video is set
       this.interact({ speed: (this.speed = this.shownSpeed()) });
     });
     player.element.addEventListener("captionschange", () => this.captionsChange());
@@ -76,7 +77,7 @@ class Tracer {
     if (this.settings.screen) document.addEventListener("fullscreenchange", () => this.interact(this.screen()));
   }
 
-  /** A session: from the moment the length is known until the viewer leaves. */
+  /** Begin a session, which lasts from the moment the length is known until the viewer leaves. */
   async begin() {
     if (this.sessionId || this.isBeginning || !(this.player.whole > 0)) return;
     this.isBeginning = true;
@@ -100,11 +101,11 @@ class Tracer {
     if (!this.media.paused) this.play();
   }
 
-  /** Say for a page that is no more what it would have said: its session, as it was kept last. */
-  end({ id, at, segments, open, time, completed, ...said }) {
+  /** End the session of a page that was closed without doing so itself, as it was when it was kept last. */
+  end({ id, at, segments, open, time, completed, ...session }) {
     this.sessions.forget(id);
     const all = follow(segments, open);
-    const { activity, title, registration, length } = said;
+    const { activity, title, registration, length } = session;
     const result = { time, ...describe(all, length) };
     const context = { "session-id": id, length, ...this.threshold() };
     for (const [index, verb] of (open ? ["paused", "terminated"] : ["terminated"]).entries()) {
@@ -173,18 +174,18 @@ class Tracer {
     this.interact({ "cc-enabled": Boolean(language), "cc-subtitle-lang": shown });
   }
 
-  /** Once in an attempt, as soon as enough of the video was watched. */
+  /** State "completed", once in an attempt, as soon as enough of the video was watched. */
   complete() {
     if (!this.sessionId || this.playingFrom === null || this.attempt.completed) return;
     if (this.attempt.progress(this.open()) < this.settings.threshold) return;
     this.attempt.completed = true;
     this.attempt.store();
-    const took = Math.max(0, (performance.now() - this.began) / 1000);
-    const more = { completion: true, duration: `PT${took.toFixed(2)}S` };
+    const seconds = Math.max(0, (performance.now() - this.began) / 1000);
+    const more = { completion: true, duration: `PT${seconds.toFixed(2)}S` };
     this.state({ verb: "completed", result: this.reached(), context: this.threshold(), more });
   }
 
-  /** Whoever leaves while it plays has paused it: the profile wants to be told so before the end (2.3.3). */
+  /** A viewer who leaves while the video plays has paused it: the profile wants that stated before the end (2.3.3). */
   leave() {
     this.pause();
     if (!this.sessionId) return;
@@ -209,7 +210,7 @@ class Tracer {
     return media.ended && attempt.length - time < END_S ? attempt.length : this.clamped(time);
   }
 
-  /** The browser may play before the session has begun: where it began to. */
+  /** The place where playing began, in seconds: the browser may play before the session has begun. */
   beginOfPlayed() {
     const { played, paused } = this.media;
     const time = this.seeks.read();
@@ -258,18 +259,18 @@ class Tracer {
     return this.lastInstant;
   }
 
-  /** Keep the session as it is now: this page may be ended without a word. */
+  /** Keep the session as it is now, because the browser may end this page without an event. */
   keep() {
     if (!this.sessionId || this.sessions.wasEnded(this.sessionId)) return;
     this.keptAt = performance.now();
     const { activity, title } = this.settings;
     const { registration, length, segments, completed } = this.attempt;
-    const said = { id: this.sessionId, activity, title, registration, length, segments, completed };
-    this.sessions.keep({ ...said, open: this.open(), time: this.here(), at: this.instant() });
+    const facts = { id: this.sessionId, activity, title, registration, length, segments, completed };
+    this.sessions.keep({ ...facts, open: this.open(), time: this.here(), at: this.instant() });
   }
 
   /** Hand a statement to the outbox. */
-  state({ context = {}, ...said }) {
+  state({ context = {}, ...facts }) {
     if (this.sessions.wasEnded(this.sessionId)) {
       this.sessionId = undefined; // this page slept so long that another one ended its session
       return this.begin();
@@ -278,7 +279,7 @@ class Tracer {
     const { registration, length } = this.attempt;
     const whole = { "session-id": this.sessionId, length, ...context };
     const instant = this.instant();
-    this.outbox.add(buildStatement({ ...said, instant, activity, title, registration, context: whole }));
+    this.outbox.add(buildStatement({ ...facts, instant, activity, title, registration, context: whole }));
     this.keep();
   }
 }
