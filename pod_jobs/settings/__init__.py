@@ -48,7 +48,7 @@ class DatabaseSettings(Section):
 
 class FfmpegSettings(Section):
     path: str
-    sandbox: Literal["auto", "bwrap", "none"]
+    sandbox: Literal["auto", "bwrap", "landlock", "none"]
 
 
 class WebSettings(Section):

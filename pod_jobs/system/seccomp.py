@@ -53,13 +53,23 @@ REFUSED = {
 }
 
 
+# Without namespaces of its own, a program could do these to files and processes of this user that it cannot open: chmod fchmod
+# chown fchown lchown fchownat fchmodat fchmodat2 setxattr lsetxattr fsetxattr truncate utime utimes futimesat utimensat kill
+# tkill rt_sigqueueinfo rt_tgsigqueueinfo
+REFUSED_BESIDE_LANDLOCK = {
+    "x86_64": (90, 91, 92, 93, 94, 260, 268, 452, 188, 189, 190, 76, 132, 235, 261, 280, 62, 200, 129, 297),
+    "aarch64": (52, 53, 54, 55, 452, 5, 6, 7, 45, 88, 129, 130, 138, 240),
+}
+
+
 def is_known(machine: str = platform.machine()) -> bool:
     """Is there a filter for this kind of machine?"""
     return machine in ARCHITECTURES
 
 
-def threads_only(machine: str = platform.machine()) -> bytes:
-    """The filter, as an array of struct sock_filter."""
+def threads_only(machine: str = platform.machine(), *, beside_landlock: bool = False) -> bytes:
+    """The filter, as an array of struct sock_filter. `beside_landlock`: it also refuses what a namespace would keep away, and
+    every socket."""
     looked_at = LOOKED_AT[machine]
     program: Program = [
         (LOAD_WORD, 0, 0, ARCHITECTURE_AT),
@@ -69,7 +79,8 @@ def threads_only(machine: str = platform.machine()) -> bytes:
         (JUMP_GREATER_EQUAL, 0, 1, X32_BIT),
         _refusal(errno.ENOSYS),
     ]
-    for number in (*REFUSED[machine], *REFUSED_EVERYWHERE):
+    more = (*REFUSED_BESIDE_LANDLOCK[machine], looked_at["socket"]) if beside_landlock else ()
+    for number in (*REFUSED[machine], *REFUSED_EVERYWHERE, *more):
         program += [(JUMP_EQUAL, 0, 1, number), _refusal(errno.EPERM)]
     # its flags are out of reach, in memory: the C library then takes clone
     program += [(JUMP_EQUAL, 0, 1, looked_at["clone3"]), _refusal(errno.ENOSYS)]

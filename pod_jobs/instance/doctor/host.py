@@ -95,6 +95,10 @@ def _holds(sandbox: Sandbox) -> str:
             f"{wish}: a program that a hostile file takes over may read and write what this user may, start programs and use the "
             "network; only white lists of formats and limits of memory and time hold"
         )
+    if sandbox.kind == "landlock":
+        return (
+            "Landlock: no network, no file but the recording, its outputs and the system's programs, no other process"
+        )
     more = "no other process" if sandbox.filters else "but other processes, as no filter of system calls works here"
     return f"bubblewrap: no network, no file but the recording and its outputs, {more}"
 

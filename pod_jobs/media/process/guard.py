@@ -7,10 +7,11 @@ or run a decoder that nobody has looked at for ten years. There are three nets:
    ffmpeg.
 2. `input_options`: white lists of protocols, demuxers and decoders, and ceilings on streams, pixels and analysis.
 3. `sandboxed`: bubblewrap where it works: no network, read-only /usr, the inputs, one output folder, and a filter of system
-   calls that leaves it threads, but no other process and no namespace.
+   calls that leaves it threads, but no other process and no namespace. Where it does not, Landlock and a stricter filter.
 """
 
 import fnmatch
+import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.media.planning.limits import Limits
+from pod_jobs.system import landlock
 
 DEMUXERS = tuple(
     """
@@ -49,13 +51,14 @@ TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".s
 
 
 FILTER = "<descriptor of the filter>"  # in arguments; run.py puts its number there
+SHOWN = ("/usr", "/etc/alternatives", "/etc/ld.so.cache")
 CARDS_IN_SYS = ("/sys/dev/char", "/sys/devices")
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How processes are locked in. With `kind` "none" they run unprotected; `lacking` says why, unless that is a setting.
-    `devices` are those of a graphics card that encodes. `filters`: bubblewrap takes a filter of system calls here."""
+    """How processes are locked in: by "bwrap", "landlock" or "none". `lacking` says why not by bwrap, unless that is a setting.
+    `devices` are those of a graphics card that encodes. `filters`: a filter of system calls works here."""
 
     kind: str
     bwrap: str = ""
@@ -88,10 +91,12 @@ def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], fo
 
     The program runs as process 1, so that bubblewrap waits for the program itself and its processor time is counted.
     """
+    if sandbox.kind == "landlock":
+        return _behind_landlock(sandbox, argv, sources, folder)
     if sandbox.kind != "bwrap":
         return list(argv)
     binds: list[str] = []
-    for path in ("/usr", "/etc/alternatives", "/etc/ld.so.cache", *_program_folders(argv[0])):
+    for path in (*SHOWN, *_program_folders(argv[0])):
         binds += ["--ro-bind-try", path, path]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         binds += ["--symlink", f"usr/{name}", f"/{name}"] if os.path.islink(f"/{name}") else _bind_root(name)
@@ -108,6 +113,19 @@ def sandboxed(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], fo
     kernel = ["--proc", "/proc", "--dev", "/dev"]
     read_only = ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]  # last: binds are made there
     return [sandbox.bwrap, *locks, *kernel, *binds, *read_only, "--", *argv]
+
+
+def _behind_landlock(sandbox: Sandbox, argv: Sequence[str], sources: Sequence[Path], folder: Path | None) -> list[str]:
+    roots = (f"/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64"))
+    cards = CARDS_IN_SYS if sandbox.devices else ()
+    # Python finds the modules beside a program by a list of the folder's names
+    shown = {
+        "list": [str(Path(word).parent) for word in argv[1:] if argv[0] == sys.executable and word.endswith(".py")],
+        "read": [*SHOWN, *roots, *_program_folders(argv[0]), *cards, *map(str, sources)],
+        "write": [str(folder)] if folder is not None else [],
+        "devices": ["/dev/null", "/dev/zero", "/dev/urandom", *sandbox.devices],
+    }
+    return [sys.executable, "-I", "-S", landlock.__file__, json.dumps(shown), *argv]
 
 
 def _bind_root(name: str) -> list[str]:

@@ -13,7 +13,7 @@ from pod_jobs.errors import FfmpegKilled, PodJobsError, SettingsError
 from pod_jobs.media.planning.codecs import PROCESSOR, Hardware
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.run import Bounds, capture
-from pod_jobs.system import seccomp
+from pod_jobs.system import landlock, seccomp
 
 NEEDED_ENCODERS = ("libx264", "aac", "libmp3lame", "mjpeg")
 NEEDED_FILTERS = tuple(
@@ -42,11 +42,11 @@ class Tools:
     hardware: Hardware = PROCESSOR
 
 
-def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "none"]) -> Tools:
+def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "landlock", "none"]) -> Tools:
     """The ffmpeg at `ffmpeg_path` ("" = the one in the package imageio-ffmpeg). Takes 0.1 to 0.5 s.
 
-    Errors: SettingsError names what is missing. If the sandbox does not work here, "bwrap" is an error, and "auto" does
-    without it.
+    Errors: SettingsError names what is missing. If the sandbox does not work here, "bwrap" and "landlock" are errors;
+    "auto" takes the best that works.
     """
     ffmpeg = _resolved(ffmpeg_path)
     version = _version(ffmpeg)
@@ -106,8 +106,8 @@ def _ask(argv: list[str]) -> str:
 def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
     if wanted == "none":
         return guard.Sandbox("none")
-    bwrap = shutil.which("bwrap")
-    reason = "the program bwrap is not installed"
+    bwrap = shutil.which("bwrap") if wanted != "landlock" else None
+    reason = "the program bwrap is not installed" if wanted != "landlock" else ""
     for filters in (True, False) if bwrap and seccomp.is_known() else (False,) if bwrap else ():
         sandbox = guard.Sandbox("bwrap", bwrap or "", filters=filters)
         with tempfile.TemporaryDirectory() as folder:
@@ -118,4 +118,14 @@ def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
                 reason = error.reason
     if wanted == "bwrap":
         raise SettingsError(f"ffmpeg.sandbox is bwrap and that does not work here: {reason}")
+    if landlock.version() and seccomp.is_known():
+        sandbox = guard.Sandbox("landlock", lacking=reason, filters=True)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                _ask(guard.sandboxed(sandbox, [ffmpeg, "-version"], (), Path(folder)))
+                return sandbox
+            except PodJobsError as error:
+                reason = f"{reason}; Landlock: {error.reason}"
+    if wanted == "landlock":
+        raise SettingsError(f"ffmpeg.sandbox is landlock and that does not work here: {reason or 'not in this kernel'}")
     return guard.Sandbox("none", lacking=reason)

@@ -186,8 +186,11 @@ def file(video_id: int, track_id: int, ending: str) -> ResponseReturnValue:
     if ending not in WRITERS:
         raise NotFound(f"captions as .{ending}")
     mime, write = WRITERS[ending]
+    times = request.args.get("as")
+    if times not in (None, "source"):
+        raise Malformed(f"as: {times!r} is not source")
     cues = captions.cues_of(track)
-    if request.args.get("as") != "source":
+    if times is None:
         cues = placed(cues, timeline_of(videos.get(video_id).facts.get("timeline")))
     response = Response(write(cues, track.language), mimetype=mime)
     response.headers["Cache-Control"] = "private, no-cache"

@@ -25,6 +25,7 @@ from pod_jobs.jobs.encode import prepare_encode
 from pod_jobs.media.process.tools import find_tools
 from pod_jobs.settings import Settings, load
 from pod_jobs.speech.models import is_installed
+from pod_jobs.system import landlock
 from pod_jobs.web.app import create_app
 from tests.servers import KeyValueServer, need, short_folder, wait_until
 
@@ -73,6 +74,7 @@ def test_a_sandbox_that_lacks_unwanted_is_a_warning_with_its_remedy(
     own.symlink_to(find_tools("", "none").ffmpeg)  # a process asks each ffmpeg once
     found = state(changed(settings, ffmpeg={"path": str(own)}), "ffmpeg", "sandbox")
     assert found.state == "warning" and "bwrap is not installed" in found.text
+    assert found.text.startswith("Landlock: no network, no file but " if landlock.version() else "none: ")
     assert "apt install bubblewrap" in found.remedy
     as_set = state(changed(settings, ffmpeg={"sandbox": "none"}), "ffmpeg", "sandbox")
     assert as_set.state == "ok" and as_set.text.startswith("none, as set: ")

@@ -5,6 +5,7 @@ import pytest
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.media.process.tools import Tools, find_tools
+from pod_jobs.system import landlock
 
 
 def fake_ffmpeg(folder: Path, version: str = "6.0", encoders: str = "libx264 aac libmp3lame mjpeg") -> str:
@@ -44,6 +45,12 @@ def test_a_program_that_is_no_ffmpeg() -> None:
 
 def test_a_wanted_sandbox_that_is_not_there_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_tools("", "auto").sandbox.kind == "none"
+    kind = "landlock" if landlock.version() else "none"
+    auto = find_tools("", "auto").sandbox
+    assert (auto.kind, auto.lacking) == (kind, "the program bwrap is not installed")
     with pytest.raises(SettingsError, match="bwrap is not installed"):
         find_tools("", "bwrap")
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    assert find_tools("", "auto").sandbox.kind == "none"
+    with pytest.raises(SettingsError, match="landlock .* not in this kernel"):
+        find_tools("", "landlock")

@@ -323,6 +323,7 @@ def test_captions_follow_a_cut_and_credits(lea: Caller, track: dict[str, Any], v
     assert "00:00:10.000 --> 00:00:11.000\n<v Léa>L’osmose x" in cut
     assert "00:00:12.000 --> 00:00:12.500\nMembrane" in cut
     assert "00:00:01.000 --> 00:00:03.000" in lea("GET", f"{path(track)}/file.vtt?as=source").text
+    assert lea("GET", f"{path(track)}/file.vtt?as=published").status_code == 400
     (found,) = lea("GET", "/api/v1/search?q=osmose").get_json()["found"]
     assert (found["at_s"], found["page_url"]) == (10.0, f"http://pod.test/videos/{video}?t=10&play=1")
     (found,) = lea("GET", "/api/v1/search?q=membrane").get_json()["found"]
