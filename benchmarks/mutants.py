@@ -35,7 +35,8 @@ NOT_COPIED = (*LINKED, ".git", "var", "__pycache__", ".mypy_cache", ".ruff_cache
 LEFT_OUT = ("migrations",)
 WALL_S = 300.0  # for the tests of one mutant
 THROUGH = {  # room -> tests that reach it through another program, or through the web app
-    "cli": ("acceptance/test_cli.py", "acceptance/test_up.py"),
+    "cli": ("acceptance/test_cli.py", "acceptance/test_up.py", "acceptance/test_xapi_cli.py"),
+    "jobs": ("integration/web/intake",),
     "instance": ("acceptance/test_up.py",),
     "storage": ("integration/web",),
     "catalog": ("integration/web/api", "integration/web/intake"),

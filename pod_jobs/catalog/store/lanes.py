@@ -286,7 +286,7 @@ def _is_due(lane: Lane, through: int, flush_s: float, now: datetime, wants: Lane
 def _next(name: str, through: int, limit: int, wants: LaneFilter) -> list[Frozen]:
     query = Statement.select(*FROZEN).where(*wanted(name, through, wants)).order_by(Statement.number)
     rows: Any = query.limit(limit).tuples()
-    return list(rows) if limit > 0 else []
+    return list(rows)
 
 
 def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int] = ()) -> list[tuple[Frozen, int]]:

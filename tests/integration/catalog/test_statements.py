@@ -229,6 +229,12 @@ def test_a_batch_that_brings_500_again_and_again_is_cut(fence: int) -> None:
     assert {parcel.upsets for parcel in lanes.fetch("ralph", 1, 2.0, later(60))} == {0}, "alone it proves nothing"
 
 
+def test_a_batch_that_meets_other_faults_is_not_cut(fence: int) -> None:
+    for _ in range(4):
+        settle(fence, state="hold", reason="429")
+    assert {parcel.upsets for parcel in lanes.fetch("ralph", 100, 2.0, later(60))} == {0}
+
+
 def test_purge_leaves_what_a_lane_still_needs(fence: int) -> None:
     settle(fence, through=8, stored=7, leftovers=(Leftover(3, "dead", "rejected", ""),))
     assert statements.purge(NOW, ["ralph"]) == 0, "too young"

@@ -11,6 +11,7 @@ from redis import Redis
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
+from pod_jobs.web.intake.forms import Form
 from tests.integration.web.conftest import CLIP, Caller, problem
 
 
@@ -47,6 +48,15 @@ def test_a_form_does_as_well_with_its_fields_before_or_behind_the_file(lea: Call
     problem(
         lea("POST", "/api/v1/videos", data=broken, content_type="multipart/form-data; boundary=x"), 400, "malformed"
     )
+
+
+def test_what_comes_before_the_file_is_not_read_as_the_file() -> None:
+    words = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nthe file\r\n--x--\r\n'
+    form = Form(io.BytesIO(words), "x")
+    assert form.read(100) == b""
+    assert form.open_file("file") == "a"
+    assert form.read(100) == b"the file"
+    assert form.read(100) == b""
 
 
 @pytest.mark.parametrize(
