@@ -70,7 +70,7 @@ FLOORS = {
         "models",
         "figures new_task permissions fingerprints lane_filter",
     ),
-    "pod_jobs.instance": ("doctor backup", "prepare", "home learning_traces redis_owner"),
+    "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces redis_owner"),
 }
 
 # room -> what it may not import although it lies on a floor below, or is foreign; the longest name that fits counts

@@ -12,6 +12,7 @@ from pod_jobs.cli.tasks import active, cancel, reports, requeue, waiting
 from pod_jobs.cli.traces import xapi
 from pod_jobs.cli.up import reload, up
 from pod_jobs.cli.videos import list_videos, show, submit
+from pod_jobs.cli.worker import worker
 from pod_jobs.cli.workers import drain, resume, workers
 
 
@@ -25,7 +26,7 @@ COMMANDS = (
     *(backup, verify, restore, db),
     *(submit, list_videos, show),
     *(active, waiting, requeue, cancel, reports),
-    *(workers, drain, resume),
+    *(worker, workers, drain, resume),
     *(encode, probe, transcribe, captions),
     *(user, token),
     xapi,

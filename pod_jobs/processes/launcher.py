@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import TextIO
@@ -27,18 +28,24 @@ from pod_jobs.settings import LAUNCHER, ROOT, Settings, environment
 KILL_MARGIN_S = 5.0  # beyond worker.stop_s
 LOG_BYTES = 10_000_000
 LOG_FILES = 5
+ALL: Mapping[str, int | None] = {}
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # At each start, Valkey writes five lines that matter only on machines with little memory (docs/administration.md).
 ONLY_FOR_THE_FILE = re.compile("overcommit_memory")
 
 
-def launch(settings: Settings, procfile: Path = ROOT / "Procfile") -> None:
-    """Run all lines until SIGTERM, SIGINT or SIGHUP."""
+def launch(settings: Settings, procfile: Path = ROOT / "Procfile", workers: Mapping[str, int | None] = ALL) -> None:
+    """Run all lines until SIGTERM, SIGINT or SIGHUP; with `workers` only the lines of these queues, each with so many workers
+    (None: as many as the settings say)."""
     honcho.manager.KILL_WAIT = settings.worker.stop_s + KILL_MARGIN_S
     manager = InstanceManager(LoggingPrinter(sys.stdout, settings.home / "logs" / "pod_jobs.log"))
     env = Env({"app_root": str(procfile.parent), "procfile": procfile.name})
     for line in expand_processes(env.load_procfile().processes):
-        variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env)
+        queue = line.name.partition(".")[0]
+        if workers and queue not in workers:
+            continue
+        count = {f"POD_JOBS_WORKERS__{queue.upper()}": str(workers[queue])} if workers.get(queue) else {}
+        variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env, **count)
         variables[LAUNCHER] = str(os.getpid())
         manager.add_process(line.name, line.cmd, env=variables, cwd=str(procfile.parent))
     logging.raiseExceptions = False  # on a full disk, logging would fill the terminal with its tracebacks

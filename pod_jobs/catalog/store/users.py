@@ -150,8 +150,10 @@ def peek_link(token: str, now: datetime) -> User:
     return found
 
 
-def use_link(token: str, now: datetime) -> User:
-    """Use a link, and return its user, whose other links end too. Errors: NotFound when it is unknown, used or expired."""
+def use_link(token: str, now: datetime, *, others_end: bool = True) -> User:
+    """Use a link, and return its user. With `others_end` the user's other links end too.
+
+    Errors: NotFound when it is unknown, used or expired."""
     with transaction():
         used = (
             SignInLink.update(used_at=now)
@@ -163,7 +165,8 @@ def use_link(token: str, now: datetime) -> User:
         link = SignInLink.get_or_none(SignInLink.token_hash == hash_token(token)) if used else None
         if link is None or not link.user.active:
             raise NotFound("a sign-in link that is valid")
-        SignInLink.delete().where(SignInLink.user == link.user, SignInLink.used_at.is_null()).execute()
+        if others_end:
+            SignInLink.delete().where(SignInLink.user == link.user, SignInLink.used_at.is_null()).execute()
     return link.user
 
 

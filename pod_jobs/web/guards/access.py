@@ -32,6 +32,7 @@ class Need:
 
     permission: Permission | None
     session_only: bool = False  # a token is not accepted
+    for_programs: bool = False  # cookies are not read, so that a page of another site gains nothing by calling it
 
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -64,6 +65,12 @@ def register(app: Flask) -> None:
 def public(view: View) -> View:
     """Mark a view as open to everybody, signed in or not."""
     _need_of_view[view] = Need(None)
+    return view
+
+
+def public_for_programs(view: View) -> View:
+    """Mark a view as open to programs that prove in the body of a POST who they are."""
+    _need_of_view[view] = Need(None, for_programs=True)
     return view
 
 
@@ -137,7 +144,7 @@ def _check() -> ResponseReturnValue | None:
             raise Forbidden("a token does not do here: it takes a person who is signed in")
     if g.user is None:
         request.max_content_length = STRANGERS_BODY_BYTES
-    if request.method not in SAFE_METHODS and not g.by_token:
+    if request.method not in SAFE_METHODS and not g.by_token and not need.for_programs:
         current_app.extensions["csrf"].protect()
     return None
 

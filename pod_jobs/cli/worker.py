@@ -1,0 +1,65 @@
+"""pod-jobs worker …: invite a worker host, join an instance as one, and run the workers of some queues."""
+
+import socket
+from datetime import UTC, datetime
+
+import click
+
+from pod_jobs.cli.base import InstanceGroup, chosen_home, load_settings
+from pod_jobs.instance.home import make_folders
+from pod_jobs.settings import QUEUES
+
+WORKERS = click.IntRange(min=1)
+
+
+@click.group(cls=InstanceGroup)
+def worker() -> None:
+    """Workers on other hosts."""
+
+
+@worker.command()
+def invite() -> None:
+    """Print a line with which one other host may join this instance within 24 h. Use it on the web host."""
+    from pod_jobs.catalog import database
+    from pod_jobs.catalog.store import users
+    from pod_jobs.instance.joining import invite
+
+    settings = load_settings()
+    with database.connect(settings.database_url).connection_context():
+        line = invite(settings)
+        users.note("command-line", "worker invited", "", datetime.now(UTC))
+    click.echo(f"On the other host: ./run worker join '{line}' encoding")
+
+
+@worker.command()
+@click.argument("line")
+@click.argument("queues", nargs=-1, type=click.Choice(QUEUES))
+@click.option("--workers", type=WORKERS, help="How many workers of each queue; default: [workers] of the settings.")
+@click.pass_context
+def join(context: click.Context, line: str, queues: tuple[str, ...], workers: int | None) -> None:
+    """Join an instance with the LINE that `worker invite` printed there, and run the workers of QUEUES if any are given."""
+    from pod_jobs.instance.joining import join
+
+    settings = join(line, chosen_home(), socket.gethostname())
+    click.echo(f"Joined {settings.catalog_url}  (instance folder: {settings.home})")
+    if queues:
+        context.invoke(run, queues=queues, workers=workers)
+
+
+@worker.command()
+@click.argument("queues", nargs=-1, required=True, type=click.Choice(QUEUES))
+@click.option("--workers", type=WORKERS, help="How many workers of each queue; default: [workers] of the settings.")
+def run(queues: tuple[str, ...], workers: int | None) -> None:
+    """Check this host, and run the workers of QUEUES until Ctrl-C."""
+    from pod_jobs.instance import doctor
+    from pod_jobs.jobs.job_type import needs_ffmpeg
+    from pod_jobs.jobs.table import JOB_TYPES
+    from pod_jobs.processes.launcher import launch
+
+    settings = load_settings()
+    make_folders(settings)
+    names = {name for queue in queues for name in doctor.checks_before_jobs(needs_ffmpeg(JOB_TYPES, queue))}
+    for fault in doctor.faults(doctor.examine(settings, [name for name in doctor.CHECKS if name in names])):
+        click.secho(f"Until this is mended, workers take no jobs: {fault}", fg="yellow", err=True)
+    click.echo(f"Workers of {', '.join(queues)} for {settings.catalog_url}. Ctrl-C stops them.")
+    launch(settings, workers=dict.fromkeys(queues, workers))

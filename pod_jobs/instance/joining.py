@@ -1,0 +1,117 @@
+"""A worker host joins an instance: an invitation, which is used once, is exchanged for the host's own token and its settings.
+
+The invitation is one line for a person to copy, "https://video.example.org#CODE". What the host gets is written into its own
+instance folder, where its workers read it at each start.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from pod_jobs.catalog.store import users
+from pod_jobs.errors import NotFound, Refused, ServiceUnavailable, SettingsError
+from pod_jobs.instance.prepare import SYSTEM_USERS
+from pod_jobs.settings import Settings, load
+
+VALID_FOR = timedelta(hours=24)
+TIMEOUT_S = (5, 30)
+NAME_LIMIT = 60
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """What a host needs to work for an instance: its own token, and the address of the key-value server."""
+
+    token: str
+    redis_url: str
+
+
+def invite(settings: Settings) -> str:
+    """A line with which one host may join within 24 h. Needs an open database. Errors: Refused when no other host could reach
+    the key-value server or the web app."""
+    redis_host = urlsplit(settings.redis.url).hostname
+    if not settings.redis.url or settings.redis.url.startswith("unix:") or redis_host in LOOPBACK:
+        raise Refused(
+            "redis.url: other hosts cannot reach this key-value server; see docs/how-to/add-an-encoding-host.md"
+        )
+    if urlsplit(settings.public_url).hostname in LOOPBACK:
+        raise Refused("web.public_url: set it to the address by which other hosts reach the web app")
+    name, _ = SYSTEM_USERS["worker_token"]
+    return f"{settings.public_url}#{users.create_link(users.find(name), VALID_FOR, datetime.now(UTC))}"
+
+
+def welcome(settings: Settings, code: str, host: str) -> Welcome:
+    """Use an invitation. Needs an open database. Errors: NotFound when it is unknown, used or expired."""
+    name, _ = SYSTEM_USERS["worker_token"]
+    if users.peek_link(code, datetime.now(UTC)).name != name:
+        raise NotFound("an invitation that is valid")
+    user = users.use_link(code, datetime.now(UTC), others_end=False)
+    label = "".join(char for char in host if char.isprintable())[:NAME_LIMIT]
+    token = users.create_token(user, f"host {label}", datetime.now(UTC))
+    users.note("command-line", "worker joined", label, datetime.now(UTC))
+    return Welcome(token, settings.redis.url)
+
+
+def join(line: str, home: Path, host: str) -> Settings:
+    """Exchange an invitation, and write the instance folder of a worker host. Returns its settings.
+
+    Errors: Refused when there are settings in `home` already, or the invitation does not hold; SettingsError for a line that is
+    none; ServiceUnavailable.
+    """
+    url, _, code = line.strip().partition("#")
+    if urlsplit(url).scheme not in ("http", "https") or not code:
+        raise SettingsError("this is no invitation: copy the whole line that `worker invite` printed")
+    if (home / "settings.toml").exists() or (home / "secrets" / "worker_token").exists():
+        raise Refused(f"{home} has settings already; join with a new folder (--home DIR)")
+    given = _ask(url.rstrip("/"), code, host)
+    (home / "secrets").mkdir(parents=True, exist_ok=True)
+    (home / "secrets").chmod(0o700)
+    _write_private(home / "secrets" / "worker_token", given.token)
+    _write_private(
+        home / "settings.toml", SETTINGS.format(redis=_quoted(given.redis_url), url=_quoted(url.rstrip("/")))
+    )
+    return load(home)
+
+
+SETTINGS = """\
+# Written by `worker join`. This file holds the key-value server's password: keep it readable by this user only.
+[redis]
+url = {redis}
+
+[worker]
+catalog_url = {url}
+storage = "http"
+"""
+
+
+def _ask(url: str, code: str, host: str) -> Welcome:
+    with requests.Session() as session:
+        session.trust_env = False  # ignore proxies of the environment
+        try:
+            body = {"code": code, "host": host}
+            answer = session.post(f"{url}/api/v1/workers/join", json=body, timeout=TIMEOUT_S, allow_redirects=False)
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"{url}: {type(error).__name__}") from error
+    if answer.status_code == requests.codes.not_found:
+        raise Refused("this invitation was used already, or has expired: ask for another one")
+    try:
+        said = answer.json()
+        return Welcome(str(said["token"]), str(said["redis_url"]))
+    except (ValueError, LookupError, TypeError) as error:
+        raise ServiceUnavailable(f"{url}: {answer.status_code}, and not the answer of a web app of pod_jobs") from error
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _quoted(text: str) -> str:
+    """A text as TOML writes it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,140 @@
+"""A host joins with an invitation, once, and gets a token and settings of its own."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from flask import Flask
+from werkzeug.serving import make_server
+
+from pod_jobs.catalog import database
+from pod_jobs.catalog.models import ApiToken, Audit, SignInLink, User
+from pod_jobs.catalog.store import users
+from pod_jobs.errors import Refused, ServiceUnavailable, SettingsError
+from pod_jobs.instance import joining
+from pod_jobs.settings import Settings, load
+
+REDIS = "rediss://queue.example.org:6380/3?ssl_ca_certs=/etc/ssl/own.pem"
+
+
+@pytest.fixture
+def inviting(settings: Settings, tokens: dict[str, str]) -> Settings:
+    redis = settings.redis.model_copy(update={"url": REDIS})
+    return settings.model_copy(update={"redis": redis})
+
+
+@pytest.fixture
+def url(app: Flask, inviting: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the web app of the instance that invites."""
+    monkeypatch.setattr("pod_jobs.web.api.joining.site", lambda: type("Site", (), {"settings": inviting}))
+    server = make_server("127.0.0.1", 0, app)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def line(inviting: Settings, url: str) -> str:
+    with database.connect(inviting.database_url).connection_context():
+        return joining.invite(inviting).replace("http://pod.test", url)
+
+
+def test_a_host_joins_once(inviting: Settings, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("POD_JOBS_REDIS__URL", "POD_JOBS_HOME", "POD_JOBS_WEB__PUBLIC_URL"):
+        monkeypatch.delenv(variable)
+    joined = joining.join(line, tmp_path / "far é", "host-2")
+    assert (joined.redis_url, joined.catalog_url, joined.worker.storage) == (REDIS, line.partition("#")[0], "http")
+    assert load(tmp_path / "far é") == joined
+    for name in ("settings.toml", "secrets/worker_token"):
+        assert (joined.home / name).stat().st_mode & 0o077 == 0
+    with database.connect(inviting.database_url).connection_context():
+        user = users.find_by_token(joined.secret("worker_token"), datetime.now(UTC))
+        assert user.role == "worker"
+        assert ApiToken.select().where(ApiToken.label == "host host-2").count() == 1
+        assert Audit.select().where(Audit.action == "worker joined", Audit.subject == "host-2").count() == 1
+    with pytest.raises(Refused, match="used already"):
+        joining.join(line, tmp_path / "another", "host-3")
+    assert not (tmp_path / "another").exists()
+    with pytest.raises(Refused, match="has settings already"):
+        joining.join(line, joined.home, "host-2")
+
+
+def test_two_invitations_hold_side_by_side(inviting: Settings, line: str, tmp_path: Path, url: str) -> None:
+    with database.connect(inviting.database_url).connection_context():
+        second = joining.invite(inviting).replace("http://pod.test", url)
+    joining.join(line, tmp_path / "one", "host-2")
+    joining.join(second, tmp_path / "two", "host-3")
+
+
+def test_an_invitation_expires(inviting: Settings, line: str, tmp_path: Path) -> None:
+    with database.connect(inviting.database_url).connection_context():
+        SignInLink.update(expires_at=datetime.now(UTC) - timedelta(seconds=1)).execute()
+    with pytest.raises(Refused, match="has expired"):
+        joining.join(line, tmp_path / "far", "host-2")
+
+
+def test_the_sign_in_link_of_a_person_is_no_invitation(inviting: Settings, url: str, tmp_path: Path) -> None:
+    with database.connect(inviting.database_url).connection_context():
+        code = users.create_link(users.find("ada"), timedelta(hours=1), datetime.now(UTC))
+    with pytest.raises(Refused, match="used already"):
+        joining.join(f"{url}#{code}", tmp_path / "far", "host-2")
+    with database.connect(inviting.database_url).connection_context():
+        assert users.peek_link(code, datetime.now(UTC)).name == "ada"  # and it is not used up
+
+
+def test_an_invitation_signs_nobody_in(inviting: Settings, url: str, line: str) -> None:
+    with requests.Session() as browser:
+        link = f"{url}/sign-in/{line.partition('#')[2]}"
+        assert browser.get(link, timeout=10).status_code == 410
+        assert browser.get(f"{url}/account", timeout=10, allow_redirects=False).status_code == 302
+
+
+@pytest.mark.parametrize("text", ["", "hello", "ftp://x#abc", "https://video.example.org"])
+def test_what_is_no_invitation_is_said(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no invitation"):
+        joining.join(text, tmp_path / "far", "host-2")
+
+
+def test_a_web_app_that_is_away_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ServiceUnavailable):
+        joining.join("http://127.0.0.1:9#abc", tmp_path / "far", "host-2")
+
+
+def test_an_answer_of_a_proxy_is_not_taken(
+    line: str, tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests.Session, "post", lambda *_, **__: _answer(502, b"<html>bad gateway"))
+    with pytest.raises(ServiceUnavailable, match="502"):
+        joining.join(line, tmp_path / "far", "host-2")
+
+
+def _answer(status: int, body: bytes) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code, answer._content = status, body
+    return answer
+
+
+@pytest.mark.parametrize("redis_url", ["", "unix:///run/redis.sock", "redis://localhost:6379/0", "redis://127.0.0.1/0"])
+def test_no_host_is_invited_that_could_not_reach_the_queue(inviting: Settings, redis_url: str) -> None:
+    redis = inviting.redis.model_copy(update={"url": redis_url})
+    with database.connect(inviting.database_url).connection_context(), pytest.raises(Refused, match=r"redis\.url"):
+        joining.invite(inviting.model_copy(update={"redis": redis}))
+
+
+def test_no_host_is_invited_that_could_not_reach_the_web_app(inviting: Settings) -> None:
+    web = inviting.web.model_copy(update={"public_url": "http://localhost:8000"})
+    with database.connect(inviting.database_url).connection_context(), pytest.raises(Refused, match=r"web\.public_url"):
+        joining.invite(inviting.model_copy(update={"web": web}))
+
+
+def test_a_name_full_of_control_characters_becomes_a_label(inviting: Settings, line: str, tmp_path: Path) -> None:
+    joining.join(line, tmp_path / "far", "host\n\x1b[31m" + "x" * 100)
+    with database.connect(inviting.database_url).connection_context():
+        label = ApiToken.select().where(ApiToken.user == User.get(User.name == "workers")).order_by(ApiToken.id.desc())
+        assert label.first().label == "host host[31m" + "x" * 52
