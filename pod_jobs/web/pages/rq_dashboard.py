@@ -6,11 +6,13 @@ blueprint is one object for the whole process, so nothing is attached to it. Ins
 with this prefix, and views are replaced in the app's own table. access.py says who may open it.
 """
 
+import json
 import re
 import secrets
+from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, request, url_for
+from flask import Flask, Response, current_app, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from redis import Redis
 from rq import Worker
@@ -54,6 +56,8 @@ def register(app: Flask, redis: Redis) -> None:
     app.before_request_funcs.pop("rq_dashboard")  # opens one more connection, without time-outs, for each request
     app.view_functions["rq_dashboard.list_jobs"] = list_jobs
     app.view_functions["rq_dashboard.compact_queue"] = compact_queue
+    app.view_functions["rq_dashboard.list_workers"] = _with_names(app.view_functions["rq_dashboard.list_workers"])
+    app.view_functions["rq_dashboard.list_queues"] = _newest_first(app.view_functions["rq_dashboard.list_queues"])
     app.before_request(_guard)
     app.after_request(_content_security_policy)
 
@@ -91,6 +95,42 @@ def list_jobs(
         pagination["next_page"] = link(page + 1)
     listed = [rq_dashboard.serialize_job(job) for job in jobs]
     return jsonify(name=queue_name, registry_name=registry_name, jobs=listed, pagination=pagination)
+
+
+def _with_names(list_workers: Callable[..., Any]) -> Callable[..., ResponseReturnValue]:
+    """Names of workers that people read: "encoding 1 @ video-host" for "encoding.video-host.4711.1.1700000000"."""
+
+    def view(**arguments: Any) -> ResponseReturnValue:
+        response = current_app.make_response(list_workers(**arguments))
+        document = response.get_json()
+        hosts = {one["name"]: one["host"] for one in workforce.list_workers(site().redis, QUEUES)}
+        for worker in document["workers"]:
+            worker["name"] = _name_to_read(worker["name"], hosts.get(worker["name"], ""))
+        response.set_data(json.dumps(document))
+        return response
+
+    return view
+
+
+def _name_to_read(name: str, host: str) -> str:
+    queue, _, rest = name.partition(f".{host}.")
+    pid = rest.partition(".")[0]
+    return f"{queue} {pid} @ {host}" if host and pid else name
+
+
+def _newest_first(list_queues: Callable[..., Any]) -> Callable[..., ResponseReturnValue]:
+    """The links of the queues sort the newest job first."""
+
+    def view(**arguments: Any) -> ResponseReturnValue:
+        response = current_app.make_response(list_queues(**arguments))
+        document = response.get_json()
+        for queue in document["queues"]:
+            for name in [name for name in queue if name.endswith("_url")]:
+                queue[name] = queue[name].replace("/asc/", "/dsc/")
+        response.set_data(json.dumps(document))
+        return response
+
+    return view
 
 
 def _guard() -> None:

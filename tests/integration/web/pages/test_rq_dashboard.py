@@ -23,6 +23,8 @@ from werkzeug.test import TestResponse
 from pod_jobs.jobs.connection import WEB_TIMEOUT_S, connect_promptly
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.rq_classes import PERFORM, PodJob
+from tests.acceptance.accessibility import violations
+from tests.acceptance.test_looks import keep_picture
 from tests.integration.web.conftest import Browser, problem
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
@@ -262,6 +264,54 @@ def test_hostile_text_stays_text_in_a_real_browser(
         assert answered.value.status == 200
         assert faults == []
     assert open_queue(redis, "encoding").get_job_ids() == ["encode-1-g1"]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_pages_can_be_read(admin: Browser, redis: Redis, address: str, chromium: Chromium, width: int) -> None:
+    """On a phone and on a desk: enough contrast, a heading, no text over other text, no page wider than the screen."""
+    add_failed(redis, "encode-1-g1", "boom " * 40)
+    add_worker(redis)
+    cookie = admin.client.get_cookie("pod_jobs_8000")
+    assert cookie is not None
+    with closing(chromium.new_context(viewport={"width": width, "height": 800})) as context:
+        page = context.new_page()
+        page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": address}])
+        for path, shown in (
+            ("queues", "encoding"),
+            ("workers", "encoding 4711 @ video-host"),
+            ("jobs/encoding/failed/8/dsc/1", "boom"),
+            ("job/encode-1-g1", "boom"),
+        ):
+            page.goto(f"{address}/rq/0/view/{path}")
+            page.get_by_text(shown).first.wait_for(timeout=10_000)
+            assert page.locator("h1").count() == 1
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            intro, table = page.locator("p.intro").first, page.locator("main table").first
+            if intro.count() and table.count():
+                words = intro.evaluate(
+                    "p => { const r = document.createRange(); r.selectNodeContents(p);"
+                    "return r.getBoundingClientRect().bottom }"
+                )
+                assert words <= table.evaluate("t => t.getBoundingClientRect().top"), f"{path}: text over the table"
+            assert violations(page) == [], path
+            keep_picture(page, f"rq-{path.partition('/')[0]}-{width}")
+
+
+def add_worker(redis: Redis) -> None:
+    name = "encoding.video-host.4711.1.1700000000"
+    for key in ("rq:workers", "rq:workers:encoding"):
+        redis.sadd(key, f"rq:worker:{name}")
+    redis.hset(f"rq:worker:{name}", mapping={"queues": "encoding", "state": "idle", "hostname": "video-host"})
+
+
+def test_workers_have_names_to_read_and_queues_lead_to_the_newest(admin: Browser, redis: Redis) -> None:
+    add_failed(redis, "encode-1-g1")
+    add_worker(redis)
+    [worker] = admin.get("/rq/0/data/workers.json").get_json()["workers"]
+    assert worker["name"] == "encoding 4711 @ video-host"
+    [queue] = admin.get("/rq/0/data/queues.json").get_json()["queues"]
+    assert queue["failed_url"] == "/rq/0/view/jobs/encoding/failed/8/dsc/1"
+    assert not [url for url in queue.values() if "/asc/" in str(url)]
 
 
 def test_a_problem_of_the_dashboard_is_a_page(admin: Browser) -> None:
