@@ -11,6 +11,7 @@ from pod_jobs.catalog.store import statements, users, videos
 from pod_jobs.instance import learning_traces
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
+from pod_jobs.web.pages import watching
 from pod_jobs.web.site import now, site
 from pod_jobs.xapi.statement import plain_name
 
@@ -39,7 +40,11 @@ def lanes() -> ResponseReturnValue:
 @access.needs("see-videos")
 def of_video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for a video that this person may not see."""
-    return render_template("video_traces.html", video=videos.get(video_id, require_user()))
+    video = videos.get(video_id, require_user())
+    found = watching.report(video, watching.wanted_days())
+    words = {7: gettext("last 7 days"), 30: gettext("last 30 days"), 365: gettext("last year"), 0: gettext("all")}
+    periods = [(days, words[days]) for days in watching.PERIODS]
+    return render_template("video_traces.html", video=video, watching=found, periods=periods)
 
 
 @blueprint.post("/account/traces")

@@ -1,5 +1,6 @@
 // The attempts at a video, and one of them live, so that a lecturer can test whether traces are made.
-import { root, watch } from "../shared/api.js";
+import { fetchStoryboard, showTile } from "../player/storyboard.js";
+import { call, root, watch } from "../shared/api.js";
 import { all, byId, make } from "../shared/dom.js";
 import { showConnection } from "../shared/notices.js";
 import { _, ago, clock, number, percent, time, verbName } from "../shared/words.js";
@@ -101,5 +102,24 @@ const changes = (verb, context) =>
         .map((name) => `${name}: ${context[name]}`)
         .join(", ")
     : "";
+
+/** Pictures of the recording below the heat map, as far as there is a storyboard. */
+async function showTiles() {
+  const box = byId("heat-tiles");
+  if (!box) return;
+  const { play } = await call("GET", `${root}api/v1/videos/${page.dataset.id}`);
+  const cues = play.storyboard ? await fetchStoryboard(play.storyboard) : [];
+  const draw = () => {
+    const count = cues.length ? Math.max(4, Math.round(box.clientWidth / 96)) : 0;
+    const tiles = Array.from({ length: count }, () => make("i"));
+    box.replaceChildren(...tiles);
+    tiles.forEach((tile, index) => {
+      const time = ((index + 0.5) / count) * Number(box.dataset.length);
+      showTile(tile, cues, time, Math.ceil(box.clientWidth / count));
+    });
+  };
+  new ResizeObserver(draw).observe(box);
+}
+showTiles().catch(() => {}); // without pictures, the figures still tell everything
 
 watch(() => `${path}?video=${page.dataset.id}`, { show: showAttempts, isOpen: () => true, fail: showConnection });

@@ -1,0 +1,113 @@
+"""What a class watched of a video: from the attempts of its viewers to a heat map along the time line, viewers, and days."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pod_jobs.xapi.segments import Segment, union, watched_s
+
+SEEN_S = 0.5  # seconds of a slice that count as having watched it; a shorter slice has to be watched by half
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One registration. `viewer` tells people apart; `segments` are in the order in which they were watched, with overlaps."""
+
+    viewer: str
+    day: date
+    segments: tuple[Segment, ...]
+    completed: bool
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the video and what became of it: in how many attempts it was watched, how many of these watched it again, and
+    how many skipped it, which means that they watched something later but not this."""
+
+    begin_s: float
+    end_s: float
+    watched: int
+    again: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A person's attempts together. `share`: of the video's length, watched at least once."""
+
+    viewer: str
+    attempts: int
+    share: float
+    completed: bool
+    last_day: date
+
+
+@dataclass(frozen=True)
+class Day:
+    """The attempts whose last report came on this day. `watched_s` counts again what was watched again."""
+
+    day: date
+    attempts: int
+    viewers: int
+    completed: int
+    watched_s: float
+
+
+def slices(attempts: Sequence[Attempt], length_s: float, count: int) -> list[Slice]:
+    """The heat map: `count` slices of equal length."""
+    step_s = length_s / count
+    watched, again, skipped = Counter[int](), Counter[int](), Counter[int]()
+    for attempt in attempts:
+        own = [_seen([segment], step_s, count) for segment in attempt.segments]
+        times = Counter(index for one in own for index in one)
+        whole = _seen(union(attempt.segments), step_s, count)
+        watched.update(whole)
+        again.update(index for index in whole if times[index] > 1)
+        skipped.update(index for index in range(max(whole, default=0)) if index not in whole)
+    return [Slice(i * step_s, (i + 1) * step_s, watched[i], again[i], skipped[i]) for i in range(count)]
+
+
+def viewers(attempts: Sequence[Attempt], length_s: float) -> list[Viewer]:
+    """Those who watched most come first."""
+    own: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in attempts:
+        own[attempt.viewer].append(attempt)
+    found = [
+        Viewer(
+            viewer,
+            len(of_one),
+            min(1.0, watched_s([segment for one in of_one for segment in one.segments]) / length_s),
+            any(one.completed for one in of_one),
+            max(one.day for one in of_one),
+        )
+        for viewer, of_one in own.items()
+    ]
+    return sorted(found, key=lambda one: (-one.share, one.viewer))
+
+
+def days(attempts: Sequence[Attempt]) -> list[Day]:
+    """The days with attempts, the latest first."""
+    by_day: dict[date, list[Attempt]] = defaultdict(list)
+    for attempt in attempts:
+        by_day[attempt.day].append(attempt)
+    return [
+        Day(
+            day,
+            len(of_day),
+            len({one.viewer for one in of_day}),
+            sum(one.completed for one in of_day),
+            sum(end - begin for one in of_day for begin, end in one.segments),
+        )
+        for day, of_day in sorted(by_day.items(), reverse=True)
+    ]
+
+
+def _seen(parts: Sequence[Segment], step_s: float, count: int) -> set[int]:
+    """The indexes of the slices of which enough lies in `parts`, which do not overlap."""
+    enough_s = min(SEEN_S, step_s / 2)
+    totals: dict[int, float] = defaultdict(float)
+    for begin, end in parts:
+        for index in range(int(begin / step_s), min(count, int(end / step_s) + 1)):
+            totals[index] += min(end, (index + 1) * step_s) - max(begin, index * step_s)
+    return {index for index, total_s in totals.items() if total_s >= enough_s}

@@ -1,0 +1,129 @@
+"""How a video was watched: the page and the tables, without names unless the settings allow them."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+
+from pod_jobs.catalog import database
+from pod_jobs.catalog.models import Video
+from pod_jobs.catalog.store import statements
+from pod_jobs.catalog.store.statements import NewStatement
+from pod_jobs.settings import Settings, load
+from pod_jobs.web.app import create_app
+from pod_jobs.xapi.profile import COMPLETED, PAUSED
+from tests.integration.web.conftest import Browser, Caller
+from tests.unit.xapi.samples import of_video, watched
+
+HOME_PAGE = "https://univ.example"
+
+
+def add(settings: Settings, video: int, who: str, segments: str, at: datetime, *, completed: bool = False) -> None:
+    """One attempt: an early report that is outdated, the last one, and perhaps `completed`."""
+    registration = str(uuid4())
+    verbs = [PAUSED, *([COMPLETED] if completed else []), PAUSED]
+    rows = []
+    for number, verb in enumerate(verbs):
+        said = segments if number else segments.split("[,]")[0]
+        actor = {"account": {"homePage": HOME_PAGE, "name": who}}
+        body = {**of_video(verb, number, watched(1, 0.1, said)), "actor": actor, "timestamp": f"{at:%FT%T}.000Z"}
+        rows.append(
+            NewStatement(str(uuid4()), json.dumps(body), verb, registration, (), False, of_profile=True, video=video)
+        )
+    with database.connect(settings.database_url).connection_context():
+        for row in rows:
+            statements.add([row], (), at)
+
+
+@pytest.fixture
+def video(lea: Caller, settings: Settings) -> int:
+    number: int = lea.upload()["id"]
+    with database.connect(settings.database_url).connection_context():
+        Video.update(duration_s=100.0).where(Video.id == number).execute()
+    now = datetime.now(UTC)
+    add(settings, number, "=zoé", "0[.]50[,]80[.]100[,]0[.]10", now, completed=True)
+    add(settings, number, "=zoé", "50[.]80", now - timedelta(days=3))
+    add(settings, number, "noé", "0[.]25", now - timedelta(days=3))
+    add(settings, number, "max", "0[.]100", now - timedelta(days=60))
+    return number
+
+
+def rows(browser: Browser, video: int, what: str, days: int = 30) -> list[dict[str, str]]:
+    answer = browser.get(f"/videos/{video}/traces/{what}.csv?days={days}")
+    assert answer.status_code == 200 and answer.mimetype == "text/csv"
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_the_last_report_of_each_attempt_counts(browser: Browser, video: int) -> None:
+    browser.sign_in("léa")
+    moments = rows(browser, video, "moments")
+    assert len(moments) == 100
+    assert {name: moments[5][name] for name in ("watched", "watched_again", "skipped")} == {
+        "watched": "2",
+        "watched_again": "1",
+        "skipped": "1",
+    }
+    assert [moments[60][name] for name in ("watched", "skipped")] == ["1", "1"]
+    found = rows(browser, video, "viewers")
+    assert [(one["attempts"], one["share_watched"], one["completed"]) for one in found] == [
+        ("2", "1.0", "1"),
+        ("1", "0.25", "0"),
+    ]
+    assert [(one["attempts"], one["viewers"], one["watched_s"]) for one in rows(browser, video, "days")] == [
+        ("1", "1", "80.0"),
+        ("2", "2", "55.0"),
+    ]
+    assert len(rows(browser, video, "viewers", days=0)) == 3, "all that is kept"
+
+
+def test_the_page_shows_figures_and_no_names(browser: Browser, video: int) -> None:
+    browser.sign_in("léa")
+    page = browser.get(f"/videos/{video}/traces")
+    assert page.status_code == 200
+    assert page.text.count('class="heat-seen"') == 100
+    assert "zoé" not in page.text and "noé" not in page.text
+    assert [one["viewer"] for one in rows(browser, video, "viewers")] == ["1", "2"]
+    assert "Nobody watched this video in this period." not in page.text
+
+
+def test_names_are_shown_where_record_stores_get_them(
+    browser: Browser, video: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POD_JOBS_XAPI__ANONYMIZE", "false")
+    named: Flask = create_app(load(settings.home))
+    other = Browser(named)
+    other.client.set_cookie("pod_jobs_8000", _cookie(browser))
+    assert "noé" in other.get(f"/videos/{video}/traces").text
+    assert [one["viewer"] for one in rows(other, video, "viewers")] == ["'=zoé", "noé"], "no formula in a spreadsheet"
+
+
+def _cookie(browser: Browser) -> str:
+    browser.sign_in("léa")
+    cookie = browser.client.get_cookie("pod_jobs_8000")
+    assert cookie is not None
+    return cookie.value
+
+
+def test_they_are_their_owners_and_the_teams(browser: Browser, app: Flask, video: int) -> None:
+    for who, status in (("max", 404), ("tina", 200)):
+        other = browser if who == "max" else Browser(app)
+        other.sign_in(who)
+        assert other.get(f"/videos/{video}/traces/viewers.csv").status_code == status
+        assert other.get(f"/videos/{video}/traces").status_code == status
+        other.send("POST", "/sign-out")
+    browser.sign_in("léa")
+    assert browser.get(f"/videos/{video}/traces/people.csv").status_code == 404
+    assert browser.get(f"/videos/{video}/traces?days=8").status_code == 200
+
+
+def test_a_video_that_nobody_watched_says_so(browser: Browser, lea: Caller, settings: Settings) -> None:
+    number = lea.upload()["id"]
+    browser.sign_in("léa")
+    assert "watching-card" not in browser.get(f"/videos/{number}/traces").text, "its length is not known yet"
+    with database.connect(settings.database_url).connection_context():
+        Video.update(duration_s=10.0).where(Video.id == number).execute()
+    assert "Nobody watched this video in this period." in browser.get(f"/videos/{number}/traces").text
