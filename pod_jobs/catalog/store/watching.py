@@ -9,15 +9,17 @@ from peewee import fn
 from pod_jobs.catalog.trace_models import Statement
 
 CHUNK = 500  # numbers in one query
+SEGMENTS = "played-segments"  # the end of the key in a body; other programs leave it out now and then
 
 
 def last_reports(
     video: int, verbs: Sequence[str], since: datetime | None, limit: int
 ) -> list[tuple[str, datetime, str]]:
-    """(registration, arrival, body) of the latest statement with one of `verbs` in each attempt at a video, for attempts with
-    one since then. The latest attempts come first; at most `limit`."""
+    """(registration, arrival, body) of the latest statement in each attempt at a video that has one of `verbs` and tells the
+    segments, for attempts with one since then. The latest attempts come first; at most `limit`."""
     newest = fn.MAX(Statement.number)
     where = [Statement.video == video, Statement.registration.is_null(False), Statement.verb.in_(list(verbs))]
+    where.append(Statement.body.contains(SEGMENTS))
     if since is not None:
         where.append(Statement.received_at >= since)
     query: Any = Statement.select(newest.alias("newest")).where(*where).group_by(Statement.registration)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -26,7 +27,7 @@ def add(settings: Settings, video: int, who: str, segments: str, at: datetime, *
     """One attempt: an early report that is outdated, the last one, and perhaps `completed`."""
     registration = str(uuid4())
     verbs = [PAUSED, *([COMPLETED] if completed else []), PAUSED]
-    rows = []
+    rows: list[NewStatement] = []
     for number, verb in enumerate(verbs):
         said = segments if number else segments.split("[,]")[0]
         actor = {"account": {"homePage": HOME_PAGE, "name": who}}
@@ -34,6 +35,7 @@ def add(settings: Settings, video: int, who: str, segments: str, at: datetime, *
         rows.append(
             NewStatement(str(uuid4()), json.dumps(body), verb, registration, (), False, of_profile=True, video=video)
         )
+    rows.append(replace(rows[-1], id=str(uuid4()), body=json.dumps({**body, "result": {}})))  # of another player
     with database.connect(settings.database_url).connection_context():
         for row in rows:
             statements.add([row], (), at)

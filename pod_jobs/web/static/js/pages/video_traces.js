@@ -114,8 +114,8 @@ async function showTiles() {
     const tiles = Array.from({ length: count }, () => make("i"));
     box.replaceChildren(...tiles);
     tiles.forEach((tile, index) => {
-      const time = ((index + 0.5) / count) * Number(box.dataset.length);
-      showTile(tile, cues, time, Math.ceil(box.clientWidth / count));
+      const middle_s = ((index + 0.5) / count) * Number(box.dataset.length);
+      showTile(tile, cues, middle_s, Math.ceil(box.clientWidth / count));
     });
   };
   new ResizeObserver(draw).observe(box);
