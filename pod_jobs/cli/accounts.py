@@ -30,7 +30,7 @@ def add_user(name: str, role: str, link: bool) -> None:
     from pod_jobs.instance.prepare import sign_in_link
 
     password_hash = None if link else _ask_password_hash()
-    with _catalog() as settings:
+    with open_catalog() as settings:
         users.create(name, role, password_hash, datetime.now(UTC))
         users.note("command-line", "user add", name, datetime.now(UTC), role)
         click.echo(sign_in_link(settings, name) if link else f"{name} may sign in at {settings.public_url}")
@@ -45,7 +45,7 @@ def set_password(name: str, link: bool, revoke_tokens: bool) -> None:
     from pod_jobs.catalog.store import users
     from pod_jobs.instance.prepare import sign_in_link
 
-    with _catalog() as settings:
+    with open_catalog() as settings:
         found = users.find(name)
         if link:
             click.echo(sign_in_link(settings, name))
@@ -65,7 +65,7 @@ def change_role(name: str, role: str) -> None:
     from pod_jobs.catalog.store import users
 
     _refuse_system_user(name)
-    with _catalog():
+    with open_catalog():
         before = users.find(name).role
         users.change_role(name, role)
         users.note("command-line", "user role", name, datetime.now(UTC), f"{before} -> {role}")
@@ -79,7 +79,7 @@ def switch_off(name: str) -> None:
     from pod_jobs.catalog.store import users
 
     _refuse_system_user(name)
-    with _catalog():
+    with open_catalog():
         users.switch_off(name, datetime.now(UTC))
         users.note("command-line", "user off", name, datetime.now(UTC))
     click.echo(f"{name} is switched off; the tokens are revoked.")
@@ -91,7 +91,7 @@ def switch_on(name: str) -> None:
     """Let a person who was switched off sign in again. Revoked tokens stay revoked."""
     from pod_jobs.catalog.store import users
 
-    with _catalog():
+    with open_catalog():
         users.switch_on(name)
         users.note("command-line", "user on", name, datetime.now(UTC))
     click.echo(f"{name} is switched on.")
@@ -103,7 +103,7 @@ def list_users(as_json: bool) -> None:
     """List all people with their roles."""
     from pod_jobs.catalog.store import users
 
-    with _catalog():
+    with open_catalog():
         found = [{"name": one.name, "role": one.role, "active": one.active} for one in users.list_users()]
     if as_json:
         echo_json(found)
@@ -125,7 +125,7 @@ def add_token(name: str, label: str) -> None:
     """Create a key that acts as the user NAME, and print it. It cannot be shown again."""
     from pod_jobs.catalog.store import users
 
-    with _catalog():
+    with open_catalog():
         text = users.create_token(users.find(name), label, datetime.now(UTC))
         users.note("command-line", "token add", name, datetime.now(UTC), label)
     click.echo(text)
@@ -137,7 +137,7 @@ def list_tokens(as_json: bool) -> None:
     """List all keys, without their texts."""
     from pod_jobs.catalog.store import users
 
-    with _catalog():
+    with open_catalog():
         found = [
             {
                 "id": one.id,
@@ -164,7 +164,7 @@ def revoke_token(token_id: int) -> None:
     """Revoke the key with this id, which `token list` shows."""
     from pod_jobs.catalog.store import users
 
-    with _catalog():
+    with open_catalog():
         users.revoke_token(token_id, datetime.now(UTC))
         users.note("command-line", "token revoke", f"token {token_id}", datetime.now(UTC))
     click.echo(f"Token {token_id} is revoked.")
@@ -178,7 +178,7 @@ def _refuse_system_user(name: str) -> None:
 
 
 @contextmanager
-def _catalog() -> Iterator[Settings]:
+def open_catalog() -> Iterator[Settings]:
     """Open the instance's database, with its tables made or migrated."""
     from pod_jobs.catalog import database
     from pod_jobs.instance.prepare import prepare

@@ -3,11 +3,13 @@
 import json
 import sys
 from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pod_jobs.cli.accounts import open_catalog
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import Fault, InstanceCommand, InstanceGroup, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import local_time
@@ -119,6 +121,44 @@ def resend(lane: str, numbers: tuple[int, ...], everything: bool, drop: bool) ->
     count = Api(load_settings()).call("POST", f"/xapi/lanes/{lane}/dead/{verb}", json=wanted).json()["count"]
     said = f"{count} {'given up' if drop else 'sent again'}."
     click.echo(said if count else f"Lane {lane} has no dead letters.")
+
+
+@xapi.command("export", cls=InstanceCommand)
+@click.argument("name")
+@click.option(
+    "--salt", "salts", multiple=True, help="A salt of pseudonyms that was used before; more than once if needed."
+)
+def export_person(name: str, salts: tuple[str, ...]) -> None:
+    """Print all statements of the person NAME that are kept here, one JSON object per line."""
+    from pod_jobs.catalog.store import personal_traces, users
+    from pod_jobs.instance import learning_traces
+
+    with open_catalog() as settings:
+        for row in personal_traces.of_person(learning_traces.marks_of(settings, users.find(name), salts)):
+            click.echo(row.body)
+        users.note("command-line", "xapi export", name, datetime.now(UTC))
+
+
+@xapi.command(cls=InstanceCommand)
+@click.argument("name")
+@click.option(
+    "--salt", "salts", multiple=True, help="A salt of pseudonyms that was used before; more than once if needed."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(name: str, salts: tuple[str, ...], yes: bool) -> None:
+    """Erase all statements of the person NAME here, and forget the pseudonym.
+
+    With xapi.void_erased, record stores are told to void what they have.
+    """
+    from pod_jobs.catalog.store import users
+    from pod_jobs.instance import learning_traces
+
+    if not yes:
+        click.confirm(f"Erase all learning traces of {name}? This cannot be undone.", abort=True)
+    with open_catalog() as settings:
+        count = learning_traces.erase(settings, users.find(name), datetime.now(UTC), salts)
+        users.note("command-line", "xapi erase", name, datetime.now(UTC), f"statements: {count}")
+    click.echo(f"{count} erased.")
 
 
 @xapi.command(cls=InstanceCommand)

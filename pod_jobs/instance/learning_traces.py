@@ -4,14 +4,18 @@ The web app uses it for statements that people and programs send, the janitor fo
 """
 
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from pod_jobs.catalog.models import User
+from pod_jobs.catalog.store import personal_traces
 from pod_jobs.catalog.store.statements import NewStatement
+from pod_jobs.catalog.trace_models import Statement
 from pod_jobs.settings import Settings
 from pod_jobs.xapi.actors import Actor, build_actor, pseudonym
-from pod_jobs.xapi.production import VideoActivity
-from pod_jobs.xapi.statement import Frozen, Limits, plain_name
+from pod_jobs.xapi.production import VideoActivity, build_void
+from pod_jobs.xapi.statement import Application, Frozen, Limits, accept, canonical, plain_name
 from pod_jobs.xapi.verdicts import value_at
 
 KEY = "xapi_key"  # the secret with which pseudonyms are made; with another one, all pseudonyms change
@@ -26,6 +30,31 @@ def actor_of(settings: Settings, user: User) -> Actor:
     else:
         name = user.name if xapi.authenticated_name == "username" else user.uuid
     return build_actor(settings.xapi_home_page, name)
+
+
+def marks_of(settings: Settings, user: User, salts: Sequence[str] = ()) -> list[str]:
+    """What shows in the bytes of a statement that `user` is its actor: one text for the present salt of the pseudonyms, and one
+    for each of `salts`, which were used before."""
+    actors = [actor_of(settings, user)]
+    if settings.xapi.anonymize:
+        key = settings.secret(KEY).encode()
+        names = [pseudonym(key, UUID(user.uuid), salt) for salt in salts]
+        actors += [build_actor(settings.xapi_home_page, name) for name in names]
+    return [f'"actor":{canonical(actor).decode()}' for actor in actors]
+
+
+def erase(settings: Settings, user: User, now: datetime, salts: Sequence[str] = ()) -> int:
+    """Erase the traces of a person; with xapi.void_erased, record stores are told to void theirs. Returns how many there were.
+    Errors: Refused while a lane is worked; SettingsError."""
+
+    def void(row: Statement) -> NewStatement:
+        frozen = accept(build_void(settings.xapi_home_page, row.id, now), Application(), now, LIMITS)
+        assert isinstance(frozen, Frozen)  # noqa: S101  # we wrote it ourselves
+        return as_row(settings, frozen, None)
+
+    marks = marks_of(settings, user, salts)
+    told = void if settings.xapi.void_erased else None
+    return personal_traces.erase(user, marks, settings.xapi.lane_names, now, told)
 
 
 def activity_of(settings: Settings, video_id: int, title: str) -> VideoActivity:

@@ -35,6 +35,7 @@ class XapiSettings(Section):
     salt: str
     completion_threshold: Annotated[float, Field(gt=0, le=1)]
     screen: bool
+    void_erased: bool
     per_minute: Count
     flush_s: PositiveFloat
     lease_s: PositiveInt

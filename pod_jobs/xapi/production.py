@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from pod_jobs.xapi import formats
+from pod_jobs.xapi import formats, validity
 from pod_jobs.xapi.actors import Actor, build_system_actor
 from pod_jobs.xapi.profile import VIDEO
 
@@ -66,6 +66,17 @@ def build_published(video: VideoActivity, run: str, at: datetime) -> Statement:
     """The video can be watched: the outputs of this run are in place."""
     actor = build_system_actor(video.home_page, "publish")
     return _statement(video, ("published", run), actor, (SUBMITTED, "submitted"), video.build(), at)
+
+
+def build_void(home_page: str, statement_id: str, at: datetime) -> Statement:
+    """The statement that voids another one, because its person had it erased (xAPI 1.0.3, part two, 2.3.2)."""
+    return {
+        "id": str(uuid5(NAMESPACE_URL, f"{home_page}/xapi/voided/{statement_id}")),
+        "actor": build_system_actor(home_page, "erase"),
+        "verb": {"id": validity.VOIDED, "display": {"en": "voided"}},
+        "object": {"objectType": "StatementRef", "id": statement_id},
+        "timestamp": formats.format_timestamp(at),
+    }
 
 
 def format_duration(seconds: float) -> str:

@@ -22,6 +22,7 @@ from pod_jobs.catalog.trace_models import Lane, LaneMinute, Statement, Statement
 from pod_jobs.errors import NotFound, Refused, ResultRejected, Superseded
 
 BATCH = 100  # statements in one request; if so many wait, they are sent before `flush_s` has passed
+VOIDED = "http://adlnet.gov/expapi/verbs/voided"  # goes to every LRS: whoever has the statement has to forget it
 PROBE = 10  # statements in the first probe of a stopped lane; each further probe has twice as many
 WITNESSES = 10  # how many of the newest statements are tried when an LRS refuses all others
 UPSETS_BEFORE_CUT = 3  # 500s on one batch, after which it is cut into halves
@@ -218,9 +219,9 @@ def wanted(name: str, after: int, wants: LaneFilter) -> list[Any]:
     set_aside = Straggler.select(Straggler.number).where(Straggler.lane == name, Straggler.number > after)
     conditions: list[Any] = [Statement.number > after, Statement.number.not_in(set_aside)]
     if wants.verbs:
-        conditions.append(Statement.verb.in_(list(wants.verbs)))
+        conditions.append(Statement.verb.in_([*wants.verbs, VOIDED]))
     if wants.profile_only:
-        conditions.append(Statement.of_profile == True)  # noqa: E712  # peewee builds SQL from ==
+        conditions.append((Statement.of_profile == True) | (Statement.verb == VOIDED))  # noqa: E712  # peewee's ==
     return conditions
 
 

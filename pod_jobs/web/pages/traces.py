@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from pod_jobs.catalog.models import Video
-from pod_jobs.catalog.store import statements, users, videos
+from pod_jobs.catalog.store import personal_traces, statements, users, videos
 from pod_jobs.instance import learning_traces
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
@@ -22,6 +22,12 @@ blueprint = Blueprint("trace_pages", __name__)
 def traces_are_on() -> bool:
     """Is there a lane that traces are sent by?"""
     return bool(site().settings.xapi.lane_names)
+
+
+@blueprint.app_template_global()
+def traces_are_voided() -> bool:
+    """Are record stores told to void what a person has erased?"""
+    return site().settings.xapi.void_erased
 
 
 @blueprint.app_template_global()
@@ -54,7 +60,23 @@ def choose() -> ResponseReturnValue:
     statements.opt_out(user, out, now())
     users.note(user.name, "traces off" if out else "traces on", f"user {user.id}", now())
     flash(gettext("Your choice is saved."))
+    if "erase" in request.form:
+        count = learning_traces.erase(site().settings, user, now())
+        users.note(user.name, "traces erased", f"user {user.id}", now(), f"statements: {count}")
+        flash(gettext("What was recorded is erased: %(count)s", count=count))
     return redirect(url_for("account.show"), 303)
+
+
+@blueprint.get("/account/traces.jsonl")
+@access.needs("have-account", session_only=True)
+def download() -> ResponseReturnValue:
+    """The statements of the signed-in person that are kept here, one JSON object per line."""
+    marks = learning_traces.marks_of(site().settings, require_user())
+    lines = "".join(f"{row.body}\n" for row in personal_traces.of_person(marks))
+    response = Response(lines, mimetype="application/x-ndjson")
+    response.headers["Content-Disposition"] = 'attachment; filename="learning-traces.jsonl"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def recording(video: Video) -> dict[str, Any] | None:

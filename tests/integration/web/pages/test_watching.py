@@ -12,11 +12,14 @@ from flask import Flask
 
 from pod_jobs.catalog import database
 from pod_jobs.catalog.models import Video
-from pod_jobs.catalog.store import statements
+from pod_jobs.catalog.store import statements, users
 from pod_jobs.catalog.store.statements import NewStatement
+from pod_jobs.catalog.trace_models import Statement
+from pod_jobs.instance import learning_traces
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
 from pod_jobs.xapi.profile import COMPLETED, PAUSED
+from pod_jobs.xapi.statement import canonical
 from tests.integration.web.conftest import Browser, Caller
 from tests.unit.xapi.samples import of_video, watched
 
@@ -129,3 +132,23 @@ def test_a_video_that_nobody_watched_says_so(browser: Browser, lea: Caller, sett
     with database.connect(settings.database_url).connection_context():
         Video.update(duration_s=10.0).where(Video.id == number).execute()
     assert "Nobody watched this video in this period." in browser.get(f"/videos/{number}/traces").text
+
+
+def test_a_person_downloads_and_erases_what_was_recorded(browser: Browser, app: Flask, settings: Settings) -> None:
+    (settings.home / "secrets" / "xapi_key").write_text("k")
+    browser.sign_in("léa")
+    with database.connect(settings.database_url).connection_context():
+        actor = learning_traces.actor_of(settings, users.find("léa"))
+        for number, who in enumerate((actor, {"account": {"homePage": HOME_PAGE, "name": "max"}})):
+            body = canonical({**of_video(PAUSED, number), "actor": who}).decode()
+            row = NewStatement(str(uuid4()), body, PAUSED, None, (), False, of_profile=True)
+            statements.add([row], (), datetime.now(UTC))
+    assert len(browser.get("/account/traces.jsonl").text.splitlines()) == 1
+    browser.send("POST", "/account/traces", data={"traces": "on"})
+    assert len(browser.get("/account/traces.jsonl").text.splitlines()) == 1, "nothing is erased unasked"
+    browser.send("POST", "/account/traces", data={"erase": "on"})
+    assert browser.get("/account/traces.jsonl").text == ""
+    with database.connect(settings.database_url).connection_context():
+        assert statements.is_out(users.find("léa").id)
+        assert Statement.select().count() == 1, "what is of others stays"
+    assert Caller(app.test_client(use_cookies=False), "x")("GET", "/account/traces.jsonl").status_code == 401
