@@ -83,6 +83,8 @@ class ReceivedRun:
     def publish(self, result: dict[str, Any], files: Mapping[str, Announced]) -> list[str]:
         """Publish exactly `files`. Returns the names of those that are not here as announced; then nothing is published. A
         second call after the first one's answer was lost does no harm. Errors: Refused, Superseded, ServiceUnavailable."""
+        for name in files:
+            _check_name(name)
         if self._is_published(files):
             return []
         differing = [name for name, one in files.items() if not _is_as_announced(self._path(name), one)]
@@ -106,8 +108,7 @@ class ReceivedRun:
         return is_done and sizes == {name: one.bytes for name, one in files.items()}
 
     def _path(self, name: str) -> Path:
-        if not FILE_NAME.fullmatch(name) or name == DONE_MARKER:
-            raise Refused(f"{name!r} is not the name of an output")
+        _check_name(name)
         if not self._work.path.is_dir():
             raise Superseded(f"{self._run.folder} has not begun, or is over")
         return self._work.path / name
@@ -123,6 +124,11 @@ class ReceivedRun:
             raise ServiceUnavailable(f"another run is still at work for {self._run.what}") from error
         finally:
             os.close(lock)
+
+
+def _check_name(name: str) -> None:
+    if not FILE_NAME.fullmatch(name) or name == DONE_MARKER:
+        raise Refused(f"{name!r} is not the name of an output")
 
 
 def _is_as_announced(path: Path, announced: Announced) -> bool:
