@@ -218,7 +218,7 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "report_waits": row.state == "running" and row.id in live.report_waits,
         "queue_position": live.places.get(tasks.job_id(row.kind, row.id, row.generation)),
         "progress": live.progress.get(row.id),
-        "error": _error(row.error_code, row.error_facts, row.error_reason),
+        "error": error(row.error_code, row.error_facts, row.error_reason),
         "retry_at": instant(row.retry_at),
         "created_at": instant(row.created_at),
         "queued_at": instant(row.queued_at),
@@ -261,7 +261,7 @@ def _attempt(row: Attempt) -> Document:
         "signal": row.signal,
         "cpu_s": row.cpu_s,
         "peak_mb": row.peak_mb,
-        "error": _error(row.error_code, {}, row.reason),
+        "error": error(row.error_code, {}, row.reason),
     }
 
 
@@ -269,7 +269,7 @@ def _warning(remark: Document) -> Document:
     return {**remark, "sentence": translated(remark["code"], remark.get("facts") or {})}
 
 
-def _error(code: str | None, facts: dict[str, str], reason: str | None) -> Document | None:
+def error(code: str | None, facts: dict[str, str], reason: str | None) -> Document | None:
     if code is None:
         return None
     needs_file = code in NEED_ANOTHER_FILE

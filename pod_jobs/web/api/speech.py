@@ -9,11 +9,10 @@ from pod_jobs.catalog.models import User, Video
 from pod_jobs.catalog.store import captions, users, videos
 from pod_jobs.errors import Malformed, PodJobsError, Refused
 from pod_jobs.jobs.speech_wish import read_wish
-from pod_jobs.web.api import answers
+from pod_jobs.web.api import answers, documents
 from pod_jobs.web.api.captions import track_document
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
-from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import orders
 from pod_jobs.web.site import now
 
@@ -66,7 +65,7 @@ def order_many() -> ResponseReturnValue:
             task = orders.order(user, number, "transcribe", options)
             ordered.append({"video": number, "task": task.id})
         except PodJobsError as error:
-            problem = {"code": error.code, "sentence": translated(error.code, error.facts), "reason": error.reason}
+            problem = documents.error(error.code, error.facts, error.reason)
             refused.append({"video": number, "error": problem})
     return {"ordered": ordered, "refused": refused}, 202
 

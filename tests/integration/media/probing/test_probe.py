@@ -31,7 +31,7 @@ def test_plain(clips: Clips, any_tools: Tools) -> None:
     assert media.video.fps == pytest.approx(25)
     assert media.duration_s == pytest.approx(2, abs=0.1)
     assert [track.channels for track in media.audio] == [1]
-    assert not media.is_cut_short
+    assert not media.is_cut_short and not media.has_cea608
 
 
 @pytest.mark.parametrize(

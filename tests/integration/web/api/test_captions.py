@@ -204,6 +204,7 @@ def test_captions_of_a_selection(callers: dict[str, Caller], lea: Caller, worker
         assert response.status_code == 202, response.text
         said = response.get_json()
         assert all(one["error"]["sentence"] for one in said["refused"])
+        assert all(one["error"].keys() == {"code", "sentence", "reason", "needs_file"} for one in said["refused"])
         return [one["video"] for one in said["ordered"]], {
             one["video"]: one["error"]["code"] for one in said["refused"]
         }
