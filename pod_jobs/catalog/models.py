@@ -15,6 +15,7 @@ from peewee import (
     CharField,
     DatabaseProxy,
     DataError,
+    DoubleField,
     FloatField,
     ForeignKeyField,
     IntegerField,
@@ -270,6 +271,19 @@ class Periodic(Table):
     why = TextField(default="")
 
 
+class DayFigure(Table):
+    """One number of one day; store/day_figures.py says what they are."""
+
+    id = AutoField()
+    day = CharField(10)  # 2026-11-28, in the time zone of the host that summed it up
+    measure = CharField(20)  # one of day_figures.MEASURES
+    part = CharField(100, default="")
+    number = DoubleField()  # a FloatField of PostgreSQL has seven digits
+
+    class Meta:
+        indexes = ((("day", "measure", "part"), True),)
+
+
 class Leadership(Table):
     """One row: the term of the leading janitor. A janitor of an earlier term may write nothing any more."""
 
@@ -337,6 +351,7 @@ TABLES: tuple[type[Table], ...] = (
     Output,
     Outbox,
     Periodic,
+    DayFigure,
     Leadership,
     Drain,
     Upload,

@@ -18,7 +18,7 @@ from pod_jobs.catalog.store import caption_index, instance, reports
 from pod_jobs.catalog.store import drains as store_drains
 from pod_jobs.errors import Deposed, PodJobsError, SettingsError
 from pod_jobs.instance import redis_owner
-from pod_jobs.janitor import periodic, purge, registries, relay, traces
+from pod_jobs.janitor import figures, periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import drains, keys
@@ -144,6 +144,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("lanes", times.tick_s, lane_relay.relay),
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
         Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
+        Duty("figures", PURGE_S, InSlices(lambda now: figures.sum_up(now, fence))),
         Duty("index captions", PURGE_S, InSlices(lambda _: _index_captions())),
     ]
     if days := retention.failures_days:

@@ -30,6 +30,7 @@ PAGES = {
     "errors": "/team/errors",
     "machines": "/team/machines",
     "schedule": "/team/schedule",
+    "figures": "/team/figures",
 }
 
 

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Drain, Periodic, Task
 from pod_jobs.catalog.store import drains, periodic
+from pod_jobs.catalog.store.day_figures import midnights as midnights
 from pod_jobs.jobs import workforce
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.media_folder import LOG_NAME, run_folder
@@ -71,14 +72,6 @@ def workers() -> list[dict[str, Any]] | None:
 def yesterday_evening(at: datetime) -> datetime:
     """Yesterday at 18:00 in the time zone of this host."""
     return datetime.combine(at.astimezone().date() - timedelta(days=1), EVENING).astimezone()
-
-
-def midnights(at: datetime, days: int) -> list[datetime]:
-    """The beginnings of the last `days` days, today included, and of tomorrow, in the time zone of this host."""
-    today = at.astimezone().date()
-    return [
-        datetime.combine(today - timedelta(days=days - 1 - number), time()).astimezone() for number in range(days + 1)
-    ]
 
 
 @blueprint.app_template_filter()

@@ -1,0 +1,167 @@
+"""Figures of each day, in the time zone of this host. The janitor sums up ended days once; pages read these sums."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Any
+
+from peewee import JOIN, fn
+
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import Attempt, DayFigure, Output, Task, User, Video
+from pod_jobs.catalog.new_task import Purpose
+
+SUMMED_AT_ONCE = 500  # rows of an INSERT
+DAY_S = 86_400.0
+# measure -> what its parts are; "" = it has none
+MEASURES = {
+    "done": "kind of task",
+    "failed": "error code",
+    "video_s": "",
+    "wait_p50_s": "",
+    "wait_p95_s": "",
+    "speed_p50": "",
+    "speed_p95": "",
+    "waiting": "",
+    "busy_s": "host",
+    "owner_bytes": "owner",
+    "kind_bytes": "kind of file",
+}
+
+
+@dataclass
+class DayFigures:
+    """The figures of one day: measure -> part -> number.
+
+    `done` and `failed` are tasks that ended; `video_s` seconds of recordings that were encoded for the web; `wait_…` seconds
+    from order to start of encodings, `speed_…` seconds of recording in a second, as median and 95th percentile; `waiting` how
+    many encodings waited on the average; `busy_s` seconds that workers worked; `…_bytes` what was stored at the end of the day.
+    """
+
+    day: date
+    numbers: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+
+    def total(self, measure: str) -> float:
+        return sum(self.numbers.get(measure, {}).values())
+
+
+def midnights(at: datetime, days: int) -> list[datetime]:
+    """The beginnings of the last `days` days, today included, and of tomorrow, in the time zone of this host."""
+    today = at.astimezone().date()
+    return [
+        datetime.combine(today - timedelta(days=days - 1 - number), time()).astimezone() for number in range(days + 1)
+    ]
+
+
+def measure_day(begin: datetime, end: datetime) -> DayFigures:
+    """What the tasks and attempts that ended between the two instants say; without the stored bytes."""
+    found = DayFigures(begin.astimezone().date())
+    waits, speeds, done, failed = [], [], Counter[str](), Counter[str]()
+    for kind, purpose, state, code, queued, started, ended, video_s in _ended(begin, end):
+        (done if state == "done" else failed)[kind if state == "done" else code or "internal"] += 1
+        if purpose == Purpose.PLAY and started is not None:
+            waits.append(max(0.0, (started - queued).total_seconds()))
+            if state == "done" and video_s and ended > started:
+                speeds.append(video_s / (ended - started).total_seconds())
+                found.numbers["video_s"][""] = found.numbers["video_s"].get("", 0.0) + video_s
+    found.numbers["done"].update(done)
+    found.numbers["failed"].update(failed)
+    for name, values in (("wait_p50_s", waits), ("speed_p50", speeds)):
+        if values:
+            found.numbers[name][""] = _percentile(values, 50)
+            found.numbers[name.replace("p50", "p95")][""] = _percentile(values, 95)
+    found.numbers["waiting"][""] = sum(waits) / DAY_S
+    for host, started, ended in _rows(
+        Attempt.select(Attempt.host, Attempt.started_at, Attempt.ended_at).where(
+            Attempt.ended_at >= begin, Attempt.ended_at < end
+        )
+    ):
+        found.numbers["busy_s"][host] = found.numbers["busy_s"].get(host, 0.0) + (ended - started).total_seconds()
+    return found
+
+
+def measure_storage(into: DayFigures) -> None:
+    """Add what is stored now: sources and outputs by owner, outputs by kind, and sources as the kind "source". Reads every
+    row."""
+    here = Video.deleted_at.is_null()
+    sources = Video.select(User.name, fn.SUM(Video.source_bytes)).join(User).where(here).group_by(User.name)
+    outputs = Output.select(User.name, fn.SUM(Output.bytes)).join(Video).join(User).where(here).group_by(User.name)
+    kinds = Output.select(Output.kind, fn.SUM(Output.bytes)).join(Video).where(here).group_by(Output.kind)
+    owners: Counter[str] = Counter()
+    for query in (sources, outputs):
+        owners.update({name: int(count or 0) for name, count in _rows(query)})
+    into.numbers["owner_bytes"] = {name: float(count) for name, count in owners.items()}
+    into.numbers["kind_bytes"] = {kind: float(count or 0) for kind, count in _rows(kinds)}
+    into.numbers["kind_bytes"]["source"] = float(sum(int(count or 0) for _, count in _rows(sources)))
+
+
+def keep(figures: DayFigures) -> None:
+    """Store the figures of a day in place of what was stored of it; stored bytes that are not measured anew stay."""
+    rows = [
+        {"day": figures.day.isoformat(), "measure": measure, "part": part[:100], "number": number}
+        for measure, parts in figures.numbers.items()
+        for part, number in parts.items()
+    ]
+    own = (DayFigure.day == figures.day.isoformat(), DayFigure.measure.in_(list(figures.numbers)))
+    with transaction():
+        DayFigure.delete().where(*own).execute()
+        for at in range(0, len(rows), SUMMED_AT_ONCE):
+            DayFigure.insert_many(rows[at : at + SUMMED_AT_ONCE]).execute()
+
+
+def sum_up(now: datetime, days: int) -> Iterator[DayFigures]:
+    """The figures of today, with what is stored, and of each of the last `days` that is not summed up yet. The caller keeps
+    them; between two of them it may pause."""
+    begins = midnights(now, days)
+    summed = {row.day for row in DayFigure.select(DayFigure.day).distinct()}
+    yesterday = begins[-3].date().isoformat() if len(begins) > 2 else ""
+    for begin, end in list(pairwise(begins))[:-1]:
+        day = begin.date().isoformat()
+        if day not in summed or day == yesterday:  # yesterday was summed up before it had ended
+            yield measure_day(begin, end)
+    today = measure_day(*begins[-2:])
+    measure_storage(today)
+    yield today
+
+
+def last_days(now: datetime, days: int) -> list[DayFigures]:
+    """One for each of the last `days`, the oldest first. Today's are measured now, but what is stored by the janitor."""
+    begins = midnights(now, days)
+    found = {begin.date().isoformat(): DayFigures(begin.date()) for begin in begins[:-1]}
+    query = DayFigure.select(DayFigure.day, DayFigure.measure, DayFigure.part, DayFigure.number)
+    for day, measure, part, number in _rows(query.where(DayFigure.day >= begins[0].date().isoformat())):
+        if day in found:
+            found[day].numbers[measure][part] = number
+    today = measure_day(*begins[-2:])
+    found[today.day.isoformat()].numbers.update(today.numbers)
+    return list(found.values())
+
+
+def _ended(begin: datetime, end: datetime) -> Any:
+    """(kind, purpose, state, error code, queued, started, ended, duration of the recording) of each task that was done or
+    failed."""
+    return _rows(
+        Task.select(
+            Task.kind,
+            Task.purpose,
+            Task.state,
+            Task.error_code,
+            Task.queued_at,
+            Task.started_at,
+            Task.ended_at,
+            Video.duration_s,
+        )
+        .join(Video, JOIN.LEFT_OUTER)
+        .where(Task.state.in_(("done", "error")), Task.ended_at >= begin, Task.ended_at < end)
+    )
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+def _rows(query: Any) -> Any:
+    return query.tuples()

@@ -1,0 +1,164 @@
+"""Figures of the last days: how busy we are, how long people wait, what fails, how full it is. Each chart has a table and CSV."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from pod_jobs.catalog.store import day_figures
+from pod_jobs.catalog.store.day_figures import DAY_S, DayFigures
+from pod_jobs.errors import NotFound
+from pod_jobs.settings import QUEUES
+from pod_jobs.web.guards import access
+from pod_jobs.web.pages.team import frame
+from pod_jobs.web.site import now, site
+
+blueprint = Blueprint("team_figures", __name__)
+
+PERIODS = (1, 7, 30, 365)
+USUAL = 30
+MOST_PARTS = 20  # of a chart by owner, kind or error; the CSV has them all
+
+
+@dataclass(frozen=True)
+class Series:
+    """One number for each row; `style` is a class of the style sheet, `stacked` ones stand on each other."""
+
+    name: str
+    style: str
+    numbers: list[float]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """`rows`: days or names; `key` names it in addresses. `unit`: how numbers are told, by `told`."""
+
+    key: str
+    title: str
+    rows: list[datetime] | list[str]
+    series: list[Series]
+    unit: str
+    stacked: bool = False
+
+    @property
+    def top(self) -> float:
+        """The greatest height of a bar."""
+        columns = zip(*(one.numbers for one in self.series), strict=True)
+        return max((sum(column) if self.stacked else max(column) for column in columns), default=0.0)
+
+    @property
+    def by_day(self) -> bool:
+        return not self.rows or isinstance(self.rows[0], datetime)
+
+
+@blueprint.get("/team/figures")
+@access.needs("see-team-pages")
+def show() -> ResponseReturnValue:
+    days = _period()
+    found = day_figures.last_days(now(), days)
+    return frame.page("team/figures.html", charts=charts(found), days=days, periods=PERIODS, many=MOST_PARTS)
+
+
+@blueprint.get("/team/figures/<key>.csv")
+@access.needs("see-team-pages")
+def table(key: str) -> ResponseReturnValue:
+    """The numbers of a chart, for a spreadsheet: seconds, bytes, counts. Errors: NotFound."""
+    chart = next((one for one in charts(day_figures.last_days(now(), _period())) if one.key == key), None)
+    if chart is None:
+        raise NotFound(f"chart {key}")
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["", *(one.name for one in chart.series)])
+    for at, row in enumerate(chart.rows):
+        name = row.date().isoformat() if isinstance(row, datetime) else _harmless(str(row))
+        writer.writerow([name, *(round(one.numbers[at], 3) for one in chart.series)])
+    response = Response(text.getvalue(), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f"attachment; filename={key}.csv"
+    return response
+
+
+def charts(found: Sequence[DayFigures]) -> list[Chart]:
+    """All charts of these days."""
+    days = [datetime.combine(one.day, time()).astimezone() for one in found]
+
+    def per_day(measure: str, share: Callable[[float], float] = float, part: str | None = None) -> list[float]:
+        return [share(one.numbers.get(measure, {}).get(part, 0.0) if part else one.total(measure)) for one in found]
+
+    workers = sum(site().settings.expected_workers(name) for name in QUEUES) or 1
+    latest = next((one for one in reversed(found) if one.numbers.get("kind_bytes")), None)
+    failed: Counter[str] = Counter()
+    for one in found:
+        failed.update({code: int(count) for code, count in one.numbers.get("failed", {}).items()})
+    done = [Series(gettext("Done"), "chart-done", per_day("done", part="encode"))]
+    done.append(Series(gettext("All failures"), "chart-failed", per_day("failed")))
+    wait = _halves(per_day("wait_p50_s"), per_day("wait_p95_s"))
+    speed = _halves(per_day("speed_p50"), per_day("speed_p95"))
+    hours = [Series(gettext("Hours"), "chart-done", per_day("video_s", lambda seconds: seconds / 3600))]
+    depth = [Series(gettext("Waiting"), "chart-done", per_day("waiting"))]
+    use = [Series(gettext("Used"), "chart-done", per_day("busy_s", lambda seconds: seconds / DAY_S / workers))]
+    return [
+        Chart("encodings", gettext("Encodings per day"), days, done, "count", stacked=True),
+        Chart("hours", gettext("Hours of recordings encoded per day"), days, hours, "decimal"),
+        Chart("wait", gettext("How long encodings waited"), days, wait, "span"),
+        Chart("speed", gettext("Speed of encodings, in times the recording"), days, speed, "decimal"),
+        Chart("waiting", gettext("Encodings that waited, on the average of a day"), days, depth, "decimal"),
+        Chart("workers", gettext("Use of the workers"), days, use, "percent"),
+        _by_part("failures", gettext("Failures by error"), gettext("Failures"), failed, "count"),
+        *_storage(latest),
+    ]
+
+
+def _halves(half: list[float], most: list[float]) -> list[Series]:
+    return [
+        Series(gettext("Half of them at most (p50)"), "chart-done", half),
+        Series(gettext("95 of 100 at most (p95)"), "chart-pale", most),
+    ]
+
+
+def _storage(latest: DayFigures | None) -> list[Chart]:
+    numbers = latest.numbers if latest is not None else {}
+    size = gettext("Size")
+    return [
+        _by_part("owners", gettext("Storage by owner"), size, numbers.get("owner_bytes", {}), "size"),
+        _by_part("kinds", gettext("Storage by kind of file"), size, numbers.get("kind_bytes", {}), "size"),
+    ]
+
+
+def _by_part(
+    key: str, title: str, name: str, numbers: Counter[str] | dict[str, float] | dict[str, int], unit: str
+) -> Chart:
+    ordered = sorted(numbers.items(), key=lambda one: (-one[1], one[0]))
+    values = [float(number) for _, number in ordered]
+    return Chart(key, title, [part for part, _ in ordered], [Series(name, "chart-done", values)], unit)
+
+
+@blueprint.app_template_filter()
+def told(number: float, unit: str) -> str:
+    """A number of a chart, for people."""
+    match unit:
+        case "span":
+            return frame.span(number) if number else "–"
+        case "size":
+            return frame.size(number)
+        case "percent":
+            return f"{frame.decimal(number * 100)} %"
+        case "count":
+            return str(round(number))
+        case _:
+            return frame.decimal(number)
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet would take a text for a formula that begins like one."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+
+
+def _period() -> int:
+    given = request.args.get("days", "")
+    return int(given) if given in {str(days) for days in PERIODS} else USUAL
