@@ -8,21 +8,22 @@ A failed run leaves only its log.
 """
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import PodJobsError, SettingsError, Superseded
+from pod_jobs.errors import BadSource, PodJobsError, SettingsError, Superseded
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context
-from pod_jobs.jobs.encode.dress import dressed
 from pod_jobs.jobs.encode.ordering import KIND, ORDERING
 from pod_jobs.jobs.encode.subtitles import read_subtitles
 from pod_jobs.jobs.job_type import JobType, Text, Words
 from pod_jobs.media.command.hardware import equip
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.codecs import find_lacks
+from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process.progress import Progress
@@ -30,6 +31,7 @@ from pod_jobs.media.process.tools import Tools, find_tools
 from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import MASTER_NAME, WEB
 from pod_jobs.settings import FfmpegSettings, Settings
+from pod_jobs.settings.dressing import DressingSettings
 from pod_jobs.storage import Run, WorkFolder
 
 log = logging.getLogger(__name__)
@@ -150,6 +152,43 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
         chunk_s=encode_settings.chunk_s,
         level_lufs=encode_settings.audio_level_lufs or None,
     )
+
+
+def dressed(
+    plan: EncodePlan, settings: Settings, template: str, options: dict[str, Any], others: dict[str, Path]
+) -> EncodePlan:
+    """`plan` with what the `options` of the order say; `others`: where the videos are that the options name.
+
+    Without the option `dressing`, an encoding by the template `web` gets the automatic one.
+    Errors: BadSource when there is no such dressing.
+    """
+    automatic = next(
+        (one.name for one in settings.dressing if one.automatic and settings.templates[template].is_web), ""
+    )
+    dressing = _named(settings, options.get("dressing", automatic))
+    opening, ending = others.get("opening", dressing.opening), others.get("ending", dressing.ending)
+    plan = replace(plan, dressing=replace(dressing, opening=opening, ending=ending))
+    if "second" in others:
+        plan = replace(plan, studio=Studio(others["second"], options.get("layout", "side")))
+    return plan
+
+
+def _named(settings: Settings, name: str) -> Dressing:
+    if not name:
+        return Dressing()
+    for one in settings.dressing:
+        if one.name == name:
+            return _read(settings.home, one)
+    raise BadSource(f"the settings of this worker have no dressing {name!r}", code="source-no-dressing", name=name)
+
+
+def _read(home: Path, settings: DressingSettings) -> Dressing:
+    watermark = None
+    if settings.watermark:
+        shares = (settings.opacity_percent / 100, settings.width_percent / 100)
+        watermark = Watermark(home / settings.watermark, settings.corner, *shares)
+    opening, ending = (home / name if name else None for name in (settings.opening, settings.ending))
+    return Dressing(watermark, opening, ending)
 
 
 WORDS = Words(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.errors import BadSource
-from pod_jobs.jobs.encode.dress import dressed
+from pod_jobs.jobs.encode import dressed
 from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.plan import EncodePlan
 from pod_jobs.settings import Settings, load
