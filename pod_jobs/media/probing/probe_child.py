@@ -228,7 +228,9 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         facts["ends_s"] = ends.get(facts["index"], facts["ends_s"])
     claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
     is_broadcast = container.format.name in BROADCAST
-    deadline = time.monotonic() + request["scan_s"]
+    deadline = (
+        time.monotonic() + request["scan_s"] / 3
+    )  # finding the end may have taken all of scan_s, and a probe has twice that
     return {
         "container": container.format.name,
         "claimed_s": claimed_s,

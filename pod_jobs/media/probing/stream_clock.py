@@ -28,6 +28,7 @@ class SteadyClock:
     """Times of a stream, in the order of its packets -> times on a clock that never breaks. Seconds."""
 
     def __init__(self) -> None:
+        self._bases: dict[int, float] = {}  # of each track: seconds of a tick
         self._shifts: dict[int, float] = {}  # of each track
         self._newest_s = 0.0  # shift of the track that broke last
         self._last_s: dict[int, float] = {}  # the newest time of decoding of each track, on the steady clock
@@ -37,13 +38,13 @@ class SteadyClock:
         ] = {}  # of a track's last frame: said, true time, true length
         self.breaks = 0
 
-    def _true_s(self, packet: "av.Packet[Any]", said_s: float) -> float:
+    def _true_s(self, packet: "av.Packet[Any]", said_s: float, base_s: float) -> float:
         """When a frame of AAC is decoded: after the one before, if its time was only reckoned from that one's."""
         length_s = adts_s(packet) if packet.stream.type == "audio" else None
         if length_s is None:
             return said_s
         last_said_s, last_s, last_length_s = self._sounds.get(packet.stream_index, (said_s - 1, 0.0, 0.0))
-        reckoned_s = last_said_s + (_at_s(packet, packet.duration) or 0.0)
+        reckoned_s = last_said_s + (packet.duration or 0) * base_s
         is_wrong = abs(said_s - reckoned_s) < GUESS_S < abs(reckoned_s - last_said_s - last_length_s)
         true_s = last_s + last_length_s if is_wrong else said_s
         self.breaks += is_wrong
@@ -52,13 +53,13 @@ class SteadyClock:
 
     def shift_s(self, packet: "av.Packet[Any]") -> float | None:
         """How much later the packet has to come. None: it overlaps with what was there before the break."""
-        decoded_s, shown_s, track = _at_s(packet, packet.dts), _at_s(packet, packet.pts), packet.stream_index
-        decoded_s = shown_s if decoded_s is None else decoded_s
-        shown_s = decoded_s if shown_s is None else shown_s
+        track, decoded, shown = packet.stream_index, packet.dts, packet.pts
+        base_s = self._bases.get(track) or self._bases.setdefault(track, float(packet.time_base or 0))
         shift_s = self._shifts.get(track, self._newest_s)
-        if decoded_s is None or shown_s is None:
+        if (first := shown if decoded is None else decoded) is None:
             return shift_s
-        wrong_s = self._true_s(packet, decoded_s) - decoded_s
+        decoded_s, shown_s = first * base_s, (first if shown is None else shown) * base_s
+        wrong_s = self._true_s(packet, decoded_s, base_s) - decoded_s
         decoded_s, shown_s = decoded_s + wrong_s, shown_s + wrong_s
         last_s = self._last_s.get(track, decoded_s + shift_s)
         if self._end_s is not None and not last_s - BACK_S <= decoded_s + shift_s <= self._end_s + AHEAD_S:
@@ -70,7 +71,7 @@ class SteadyClock:
         if decoded_s + shift_s < last_s - (BACK_S if packet.stream.type == "video" else 0.0):
             return None
         self._last_s[track] = max(decoded_s + shift_s, last_s)
-        lasts_s = _at_s(packet, packet.duration) or 0.0
+        lasts_s = (packet.duration or 0) * base_s
         self._end_s = max(shown_s + shift_s + lasts_s, shown_s + shift_s if self._end_s is None else self._end_s)
         return shift_s + wrong_s
 
@@ -78,8 +79,9 @@ class SteadyClock:
 def adts_s(packet: "av.Packet[Any]") -> float | None:
     """How long the sound of a frame of AAC lasts, by its ADTS header (ISO/IEC 13818-7, 6.2); None for all others."""
     head = bytes(packet)[:7]
-    rate_hz = dict(enumerate(ADTS_HZ)).get(head[2] >> 2 & 15) if len(head) == 7 and head[:1] == b"\xff" else None
-    return AAC_SAMPLES * ((head[6] & 3) + 1) / rate_hz if rate_hz and head[1] & 0xF6 == 0xF0 else None
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or (number := head[2] >> 2 & 15) >= len(ADTS_HZ):
+        return None
+    return AAC_SAMPLES * ((head[6] & 3) + 1) / ADTS_HZ[number]
 
 
 def is_set_anew(container: InputContainer, deadline: float) -> bool:
@@ -112,7 +114,3 @@ def rewrite(container: InputContainer, tracks: list[int], path: str) -> int:
             packet.stream = copies[track]
             output.mux(packet)
     return clock.breaks
-
-
-def _at_s(packet: "av.Packet[Any]", value: int | None) -> float | None:
-    return None if value is None or packet.time_base is None else float(value * packet.time_base)
