@@ -1,7 +1,7 @@
 // Where seeks begin and end. By the time the event "seeking" is handled, a busy page may be a second late, and
 // `currentTime` has moved on: so whoever sets it is watched.
 
-const PLAYED_BETWEEN_S = 0.25; // so much seen between two seeks makes them two
+const PLAYED_BETWEEN_S = 0.08; // so much seen between two seeks makes them two
 
 export class Seeks {
   from = undefined; // seconds: where the seek that is under way began

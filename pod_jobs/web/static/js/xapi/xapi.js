@@ -10,7 +10,8 @@ import { buildStatement, uuid } from "./statement.js";
 
 const SEEK_REST_MS = 400; // a slider that is dragged seeks many times; only the place where it stays this long counts
 const CHANGE_REST_MS = 500; // the same for the volume
-const SMALL_SEEK_S = 0.3; // shorter seeks are the player's own: over a gap between segments, or to the first picture
+const SMALL_SEEK_S = 0.1; // shorter seeks are the player's own: over a gap between segments, or to the first picture
+const STALE_S = 0.3; // how old the end of the latest of the browser's ranges may be
 const END_S = 0.5; // so near to its end a video counts as ended: its last picture may end before the announced length
 const KEEP_EVERY_MS = 1_000;
 
@@ -153,7 +154,7 @@ class Tracer {
     if (!seek || !this.sessionId) return;
     const [from, to] = seek.map((seconds) => this.clamped(seconds));
     this.stoodAt = to;
-    if (Math.abs(to - from) < SMALL_SEEK_S) return;
+    if (rounded(Math.abs(to - from)) <= SMALL_SEEK_S) return;
     if (this.playingFrom !== null) {
       this.attempt.add([this.playingFrom, from]);
       this.playingFrom = to;
@@ -215,7 +216,7 @@ class Tracer {
     const { played, paused } = this.media;
     const time = this.seeks.read();
     for (let i = 0; !paused && i < played.length; i++) {
-      if (played.start(i) <= time && time <= played.end(i) + SMALL_SEEK_S) return played.start(i);
+      if (played.start(i) <= time && time <= played.end(i) + STALE_S) return played.start(i);
     }
     return time;
   }

@@ -1,0 +1,228 @@
+"""What the player says of random viewers, in a real Chromium while the processors are busy, held against what the browser
+itself knows: the `played` ranges of the media element as the page goes away.
+
+A session plays, pauses, seeks, changes its speed, hides behind another tab and waits, in a random order, and is left in one of
+five ways: a link, back, reload, closing the tab, another address.
+"""
+
+import argparse
+import json
+import multiprocessing
+import random
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from pod_jobs.xapi import profile
+from pod_jobs.xapi import session as session_rules
+from pod_jobs.xapi.segments import Segment, parse_segments, union, watched_s
+from pod_jobs.xapi.verdicts import Severity, value_at
+from tests.acceptance.browser import sign_in, started, visitor
+from tests.acceptance.site import Outputs, Site, StandIn, serve
+from tests.acceptance.viewing import open_video
+from tests.servers import KeyValueServer, short_folder, wait_until
+
+SUMMARY = "what the player reports of random viewers, against the browser's own ranges"
+MOST_OFF_S = 0.1
+THRESHOLD = 0.9
+SPEEDS = (0.5, 1, 1.5, 2, 4)
+LEAVES = ("link", "back", "reload", "close", "address")
+NOTE = """
+addEventListener("pagehide", () => {
+  const media = document.querySelector("video");
+  if (!media) return;
+  const ranges = [...Array(media.played.length).keys()].map((i) => [media.played.start(i), media.played.end(i)]);
+  if (ranges.length) localStorage.setItem("bench.played", JSON.stringify([ranges, media.duration]));
+}, { capture: true });
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sessions", type=int, default=20, metavar="N")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--load", type=int, default=2, metavar="N", help="processes that keep the processors busy")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    spinners = [multiprocessing.Process(target=_spin, daemon=True) for _ in range(options.load)]
+    for spinner in spinners:
+        spinner.start()
+    try:
+        with short_folder() as folder:
+            judged = _sessions(folder, options)
+    finally:
+        for spinner in spinners:
+            spinner.terminate()
+    wrong = [one for one in judged if one["off_s"] > MOST_OFF_S or one["broken"] or not one["right"]]
+    return {
+        "sessions": len(judged),
+        "seed": options.seed,
+        "load": options.load,
+        "worst_off_s": round(max(one["off_s"] for one in judged), 3),
+        "segments_wrong": sum(one["off_s"] > MOST_OFF_S for one in judged),
+        "rules_broken": sum(bool(one["broken"]) for one in judged),
+        "not_terminated": sum(not one["terminated"] for one in judged),
+        "completion_wrong": sum(not one["right"] for one in judged),
+        "completed": sum(one["completed"] for one in judged),
+        "wrong": wrong,
+    }
+
+
+def _sessions(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    home = folder / "home"
+    home.mkdir()
+    lane = '[[xapi.lane]]\nname = "away"\nurl = "http://127.0.0.1:9/xAPI/statements"\n'
+    said = f'[xapi]\nflush_s = 60\nhome_page = "https://univ.example"\ncompletion_threshold = {THRESHOLD}\n{lane}'
+    (home / "settings.toml").write_text(said)
+    server = KeyValueServer(folder)
+    server.start()
+    try:
+        with serve(home, server) as site, started() as browser:
+            (home / "secrets" / "xapi_key").write_text("a key")
+            outputs = Outputs(folder)
+            video = site.upload("lecture.mp4", outputs.source)
+            StandIn(site, video, outputs).publish()
+            return [_session(browser, site, video, options.seed, number) for number in range(options.sessions)]
+    finally:
+        server.stop()
+
+
+def _session(browser: Browser, site: Site, video: int, seed: int, number: int) -> dict[str, Any]:
+    chance = random.Random(f"{seed}-{number}")  # noqa: S311  # not for secrets
+    known = set(_registrations(site.home))
+    way = LEAVES[number % len(LEAVES)]
+    with visitor(browser, site) as (context, page, _faults):
+        context.add_init_script(NOTE)
+        sign_in(page)
+        page.goto("/account")
+        other = context.new_page()
+        other.goto("/account")
+        open_video(page, video)
+        deeds = _act(page, other, chance)
+        _leave(page, way)
+        wait_until(lambda: _ended(site.home, known), what=f"session {number} ended ({way})", timeout_s=30)
+        ranges, length_s = json.loads(other.evaluate("localStorage.getItem('bench.played') ?? '[[], 0]'"))
+    statements = _registrations(site.home)[next(iter(set(_registrations(site.home)) - known))]
+    found = judge(statements, [(begin, end) for begin, end in ranges], length_s)
+    print(
+        f"session {number} ({way}): {found['off_s']:.3f} s off, {found['broken'] or 'no rule broken'}", file=sys.stderr
+    )
+    return {"number": number, "way": way, "deeds": deeds, **found}
+
+
+def _act(page: Page, other: Page, chance: random.Random) -> list[str]:
+    """Do random things for some seconds. Every fourth viewer watches the whole video at the greatest speed."""
+    media = "const media = document.querySelector('video');"
+    deeds = ["play"]
+    page.evaluate(f"{media} media.play()")
+    if chance.random() < 0.25:
+        page.evaluate(f"{media} media.playbackRate = 4")
+        wait_until(lambda: page.evaluate("document.querySelector('video').ended"), what="the end", timeout_s=60)
+        deeds.append("to the end at 4")
+    for _ in range(chance.randint(5, 9)):
+        deed = chance.choice(("play", "pause", "seek", "seek", "speed", "hide", "wait"))
+        match deed:
+            case "play" | "pause":
+                page.evaluate(f"{media} media.{deed}()")
+            case "seek":
+                page.evaluate(f"at => {{ {media} media.currentTime = at * media.duration }}", chance.random())
+            case "speed":
+                page.evaluate(f"rate => {{ {media} media.playbackRate = rate }}", chance.choice(SPEEDS))
+            case "hide":
+                other.bring_to_front()
+        deeds.append(deed)
+        time.sleep(chance.uniform(0.2, 1.5))
+        page.bring_to_front()
+    return deeds
+
+
+def _leave(page: Page, way: str) -> None:
+    match way:
+        case "link":
+            page.locator(".brand").click()
+        case "back":
+            page.go_back()
+        case "reload":
+            page.reload()
+            page.close()
+        case "close":
+            page.close()
+        case _:
+            page.goto("about:blank")
+
+
+def judge(statements: list[dict[str, Any]], ranges: list[Segment], length_s: float) -> dict[str, Any]:
+    """How far the reported segments are from `ranges` (the longest piece that only one of them has), and what is broken."""
+    texts = [value_at(one, "result", "extensions", profile.EXTENSION + "played-segments") for one in statements]
+    segments = next((parse_segments(text) for text in reversed(texts) if isinstance(text, str)), None) or []
+    too_much, missing = _only_in(segments, ranges), _only_in(ranges, segments)
+    pieces = [*too_much, *missing]
+    verdicts = [verdict for one in statements for verdict in profile.verdicts(one)] + session_rules.verdicts(statements)
+    broken = sorted({v.rule for v in verdicts if v.faults and v.severity is not Severity.ADVICE})
+    verbs = [one["verb"]["id"] for one in statements]
+    completed = profile.COMPLETED in verbs
+    share = watched_s(ranges) / length_s if length_s else 0.0
+    return {
+        "off_s": max((end - begin for begin, end in pieces), default=0.0),
+        "too_much": [piece for piece in too_much if piece[1] - piece[0] > MOST_OFF_S],
+        "missing": [piece for piece in missing if piece[1] - piece[0] > MOST_OFF_S],
+        "broken": broken,
+        "terminated": verbs[-1] == profile.TERMINATED,
+        "completed": completed,
+        "right": completed == (share >= THRESHOLD) or abs(share - THRESHOLD) < MOST_OFF_S / max(length_s, 1),
+    }
+
+
+def _only_in(these: list[Segment], those: list[Segment]) -> list[Segment]:
+    """The pieces of `these` that are not in `those`."""
+    found = []
+    for begin, end in union(these):
+        at = begin
+        for other_begin, other_end in union(those):
+            if other_end <= at or other_begin >= end:
+                continue
+            if other_begin > at:
+                found.append((at, other_begin))
+            at = max(at, other_end)
+        if at < end:
+            found.append((at, end))
+    return found
+
+
+def _registrations(home: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    with closing(sqlite3.connect(home / "catalog.sqlite3")) as connection:
+        rows = connection.execute("SELECT registration, body FROM statement WHERE registration <> '' ORDER BY number")
+        for registration, body in rows:
+            found.setdefault(registration, []).append(json.loads(body))
+    return {name: sorted(of_one, key=lambda one: one["timestamp"]) for name, of_one in found.items()}
+
+
+def _ended(home: Path, known: set[str]) -> bool:
+    new = [of_one for name, of_one in _registrations(home).items() if name not in known]
+    return bool(new) and new[0][-1]["verb"]["id"] == profile.TERMINATED
+
+
+def _spin() -> None:
+    while True:
+        sum(range(10_000))
+
+
+def failed(figures: dict[str, Any]) -> bool:
+    return bool(figures["wrong"] or figures["not_terminated"])
+
+
+def table(figures: dict[str, Any]) -> str:
+    lines = [
+        f"{figures['sessions']} sessions, seed {figures['seed']}, {figures['load']} busy processes beside them",
+        f"segments more than {MOST_OFF_S} s off   {figures['segments_wrong']} (worst {figures['worst_off_s']} s)",
+        f"rules of the profile broken    {figures['rules_broken']}",
+        f"not terminated                 {figures['not_terminated']}",
+        f"completion wrong               {figures['completion_wrong']} ({figures['completed']} completed)",
+    ]
+    return "\n".join([*lines, *(str(one) for one in figures["wrong"])])
