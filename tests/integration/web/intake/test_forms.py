@@ -53,7 +53,7 @@ def test_a_form_does_as_well_with_its_fields_before_or_behind_the_file(lea: Call
 def test_what_comes_before_the_file_is_not_read_as_the_file() -> None:
     words = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nthe file\r\n--x--\r\n'
     form = Form(io.BytesIO(words), "x")
-    assert form.read(100) == b""
+    assert [form.read(100), form.read(100)] == [b"", b""]
     assert form.open_file("file") == "a"
     assert form.read(100) == b"the file"
     assert form.read(100) == b""
