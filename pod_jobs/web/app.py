@@ -20,6 +20,7 @@ from pod_jobs.web.guards import access, headers, problems, slow_clients
 from pod_jobs.web.guards.url_prefix import BelowPrefix
 from pod_jobs.web.intake import tus
 from pod_jobs.web.pages import account, captions, rq_dashboard, sign_in, traces, videos, watching
+from pod_jobs.web.pages.team import captions as team_captions
 from pod_jobs.web.pages.team import errors, figures, frame, machines, overview, schedule, task, tasks
 from pod_jobs.web.site import Site, close_database, install, open_database, site
 
@@ -80,6 +81,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
         machines.blueprint,
         figures.blueprint,
         schedule.blueprint,
+        team_captions.blueprint,
         media_files.blueprint,
         health.blueprint,
     ):

@@ -29,6 +29,7 @@ PAGES = {
     "requeue": "/team/tasks/requeue?state=error&error=encode-killed",
     "errors": "/team/errors",
     "machines": "/team/machines",
+    "captions": "/team/captions",
     "schedule": "/team/schedule",
     "figures": "/team/figures",
 }

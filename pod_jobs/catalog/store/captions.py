@@ -201,6 +201,19 @@ def unreviewed_by_owner(owner: str | None = None) -> list[tuple[str, int]]:
     return [(str(name), int(count)) for name, count in rows]
 
 
+def videos_without(limit: int) -> list[Video]:
+    """Videos that have no captions from their speech, with their owners, the newest first. Left out are those whose
+    transcription is under way, and those that want no automatic captions."""
+    made = CaptionTrack.select(CaptionTrack.video).where(CaptionTrack.origin == "speech")
+    under_way = Task.select(Task.video).where(
+        Task.kind == "transcribe", Task.state.in_(("waiting", "running")), Task.video.is_null(False)
+    )
+    unwanted = SpeechWish.select(SpeechWish.video).where(SpeechWish.automatic == False)  # noqa: E712
+    query = Video.select(Video, User).join(User).where(Video.deleted_at.is_null())
+    query = query.where(Video.id.not_in(made), Video.id.not_in(under_way), Video.id.not_in(unwanted))
+    return list(query.order_by(Video.id.desc()).limit(limit))
+
+
 def _unreviewed(owner: str | None) -> list[Any]:
     own = [] if owner is None else [User.name == owner]
     return [CaptionTrack.state != "reviewed", Video.deleted_at.is_null(), *own]

@@ -5,20 +5,19 @@ from typing import Any
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from pod_jobs.catalog.models import User, Video
+from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import captions, users, videos
-from pod_jobs.errors import Malformed, PodJobsError, Refused
+from pod_jobs.errors import Malformed
 from pod_jobs.jobs.speech_wish import read_wish
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.api.captions import track_document
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
-from pod_jobs.web.intake import orders
+from pod_jobs.web.intake import caption_orders, orders
+from pod_jobs.web.intake.caption_orders import MOST_AT_ONCE
 from pod_jobs.web.site import now
 
 blueprint = Blueprint("api_speech", __name__)
-
-MOST_AT_ONCE = 200  # videos of one order
 
 
 @blueprint.get("/videos/<int:video_id>/speech")
@@ -57,26 +56,14 @@ def order_many() -> ResponseReturnValue:
     if not 0 < len(numbers) <= MOST_AT_ONCE or not all(map(answers.is_count, numbers)) or not isinstance(again, bool):
         raise Malformed(f"videos: 1 to {MOST_AT_ONCE} numbers are needed; again: true or false")
     options = {name: value for name, value in body.items() if name not in ("videos", "again")}
-    orders.check_options("transcribe", options)
-    ordered, refused = [], []
-    for number in dict.fromkeys(numbers):
-        try:
-            _check_wanted(user, number, again=again)
-            task = orders.order(user, number, "transcribe", options)
-            ordered.append({"video": number, "task": task.id})
-        except PodJobsError as error:
-            problem = documents.error(error.code, error.facts, error.reason)
-            refused.append({"video": number, "error": problem})
-    return {"ordered": ordered, "refused": refused}, 202
-
-
-def _check_wanted(user: User, video_id: int, *, again: bool) -> None:
-    """Errors: NotFound, Forbidden; Refused."""
-    videos.get_to_change(video_id, user)
-    if captions.wish_of(video_id).automatic is False:
-        raise Refused(f"video {video_id} wants no automatic captions", code="speech-not-wanted")
-    if not again and any(track.origin == "speech" for track in captions.tracks_of([video_id])[video_id]):
-        raise Refused(f"video {video_id} has captions from its speech", code="speech-made")
+    ordered, refused = caption_orders.order_for(user, numbers, options, again=again)
+    return {
+        "ordered": [{"video": number, "task": task.id} for number, task in ordered],
+        "refused": [
+            {"video": number, "error": documents.error(error.code, error.facts, error.reason)}
+            for number, error in refused
+        ],
+    }, 202
 
 
 @blueprint.get("/captions/unreviewed")

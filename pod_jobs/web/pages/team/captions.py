@@ -1,0 +1,52 @@
+"""Captions: what nobody has reviewed, by owner, and which videos have none; order some for a selection."""
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale, gettext
+
+from pod_jobs.catalog.store import captions as store
+from pod_jobs.errors import Malformed
+from pod_jobs.web.guards import access
+from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.intake.caption_orders import MOST_AT_ONCE, order_for
+from pod_jobs.web.pages.team import frame
+
+blueprint = Blueprint("team_captions", __name__)
+
+SHOWN = 100  # tracks, and videos
+
+
+@blueprint.get("/team/captions")
+@access.needs("see-team-pages")
+def show() -> ResponseReturnValue:
+    """?owner= shows the unreviewed captions of one person only."""
+    owner = request.args.get("owner") or None
+    return frame.page(
+        "team/captions.html",
+        owner=owner,
+        tracks=store.unreviewed(owner, SHOWN),
+        owners=store.unreviewed_by_owner(),
+        without=store.videos_without(SHOWN),
+        most=SHOWN,
+    )
+
+
+@blueprint.app_template_global()
+def language_name(code: str) -> str:
+    """The name of a language in the language of the page."""
+    locale = get_locale()
+    return str(locale.languages.get(code, code)) if locale else code
+
+
+@blueprint.post("/team/captions/orders")
+@access.needs("change-all-videos")
+def order() -> ResponseReturnValue:
+    """A transcription for each `video` of the form. Errors: Malformed."""
+    numbers = request.form.getlist("video", type=int)[:MOST_AT_ONCE]
+    if not numbers:
+        raise Malformed("video: at least one is needed")
+    ordered, refused = order_for(access.require_user(), numbers, {}, again=False)
+    flash(gettext("Ordered: %(count)s", count=len(ordered)))
+    for number, error in refused:
+        flash(gettext("Video %(number)s: %(reason)s", number=number, reason=translated(error.code, error.facts)))
+    return redirect(url_for("team_captions.show"), 303)
