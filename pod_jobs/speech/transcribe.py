@@ -3,7 +3,7 @@
 1. Listen once: where is speech, on one voice or two (channels that have little in common hold two speakers).
 2. Nothing spoken: no model runs, and no language is guessed.
 3. The language: the one that was declared, else a vote over some windows of speech, else the platform's with a mark.
-4. Each piece of 3 to 5 minutes is recognised on its own, and what was missed in it once more. A caller may keep the words of a
+4. Each piece of about 3 minutes is recognised on its own, and what was missed in it once more. A caller may keep the words of a
    piece and give them back after an interruption, or have pieces done elsewhere.
 5. Clean the words, correct what is always misheard, lay out cues.
 """
