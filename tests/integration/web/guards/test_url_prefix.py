@@ -19,7 +19,7 @@ def below(settings: Settings, tokens: dict[str, str], monkeypatch: pytest.Monkey
 
 
 def addresses(page: str) -> set[str]:
-    return set(re.findall(r'(?:href|src|action)="(/[^"]*)"', page))
+    return set(re.findall(r'(?:href|src|action|hx-get|hx-post)="(/[^"]*)"', page))
 
 
 @pytest.mark.parametrize("path", ["/pod/sign-in", "/sign-in"])
@@ -43,6 +43,18 @@ def test_signing_in_leads_below_the_prefix_and_its_cookie_stays_there(below: Fla
     assert (answer.status_code, answer.location) == (303, "/pod/")
     assert "Path=/pod" in answer.headers["Set-Cookie"]
     assert below.get("/pod/", headers=SITE).status_code == 200
+
+
+TEAM = ("", "/tasks", "/tasks?state=error", "/errors", "/machines", "/captions", "/schedule", "/figures")
+
+
+@pytest.mark.parametrize("path", TEAM)
+def test_the_team_s_pages_stay_below_the_prefix(below: FlaskClient, tokens: dict[str, str], path: str) -> None:
+    signed = {**SITE, "Authorization": f"Token {tokens['tina']}"}
+    answer = below.get(f"/pod/team{path}", headers=signed)
+    assert answer.status_code == 200
+    found = addresses(answer.text)
+    assert found and all(address.startswith("/pod/") for address in found), found
 
 
 def test_where_one_was_is_below_the_prefix_too(below: FlaskClient) -> None:
