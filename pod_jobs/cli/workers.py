@@ -45,7 +45,7 @@ def _what(queue: str | None, host: str | None, worker: str | None, everything: b
 @click.option("--worker", help="One worker, by its name.")
 @click.option("--all", "everything", is_flag=True, help="All workers.")
 @click.option("--why", default="", help="A reason, shown to others of the team.")
-@click.option("--wait", is_flag=True, help="Return when none of them runs a job any more.")
+@click.option("--wait", is_flag=True, help="Return when none of them runs a job any more or may take one.")
 def drain(  # noqa: PLR0913  # each option is one
     queue: str | None, host: str | None, worker: str | None, everything: bool, why: str, wait: bool
 ) -> None:
@@ -54,11 +54,15 @@ def drain(  # noqa: PLR0913  # each option is one
     api = Api(load_settings())
     api.post("/drains", {**what, "why": why})
     click.echo(f"Drained: {_words(what)}. To let them work again: resume with the same option.", err=True)
-    while wait and (
-        busy := [one["job"] for one in api.get("/workers")["workers"] if _is_meant(one, what) and one["job"]]
-    ):
+    while wait and (busy := _not_drained_yet(api, what)):
         click.echo(f"waiting for {', '.join(busy)}", err=True)
         time.sleep(LOOK_S)
+
+
+def _not_drained_yet(api: Api, what: dict[str, str]) -> list[str]:
+    """The jobs that still run, and the idle workers that do not know of the drain yet and might take one."""
+    meant = [one for one in api.get("/workers")["workers"] if _is_meant(one, what)]
+    return [one["job"] or one["name"] for one in meant if one["job"] or one["state"] == "idle"]
 
 
 @click.command(cls=InstanceCommand)

@@ -21,6 +21,8 @@ from tests.clips import real_media
 from tests.integration.media.conftest import EncodeOnce
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=300, audio_kbps=64, mp4=True)
 HIGH = Rendition("180p", 180, crf=30, preset="ultrafast", maxrate_kbps=600, audio_kbps=96, mp4=True)
 TOP = Rendition("360p", 360, crf=35, preset="ultrafast", maxrate_kbps=900, audio_kbps=96, mp4=False)
@@ -273,7 +275,6 @@ def test_half_a_file_gives_half_a_video_and_says_so(encoded: EncodeOnce) -> None
     assert 15 < result.duration_s < 25
 
 
-@pytest.mark.either_build
 @pytest.mark.skipif(real_media() is None, reason="no folder of real recordings")
 def test_real_recordings(tools: Tools, tmp_path: Path) -> None:
     """Every file of the folder ends ready or with the sentence that fits it."""

@@ -17,6 +17,8 @@ from tests.clips import AAC, H264, ffmpeg, pattern, tone
 from tests.colours import far, shown
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 LOW = Rendition("90p", 90, crf=25, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 TOP = Rendition("360p", 360, crf=25, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=True)
 PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS, with_extras=False)

@@ -13,6 +13,8 @@ from tests.clips import ffmpeg
 from tests.colours import PATCHES, Colour, far, from_2020, from_hdr, make, shown, stripes
 from tests.unit.media.samples import LIMITS
 
+pytestmark = pytest.mark.either_build
+
 SMALL = Rendition("180p", 180, crf=4, preset="ultrafast", maxrate_kbps=9000, audio_kbps=64, mp4=True)
 LARGE = Rendition("720p", 720, crf=4, preset="ultrafast", maxrate_kbps=90_000, audio_kbps=64, mp4=True)
 PLAN = EncodePlan((SMALL, LARGE), mp3_kbps=0, copy_top=True, with_extras=False, limits=LIMITS)

@@ -223,7 +223,7 @@ const runsOf = ({ tasks }) =>
   JSON.stringify(tasks.map((task) => [task.id, task.generation, task.state, task.started_at]));
 
 function showHistory(before) {
-  if (!history?.open || (before && runsOf(before) === runsOf(video))) return;
+  if (!history?.open || !video || (before && runsOf(before) === runsOf(video))) return; // not loaded yet, or no news
   fillHistory(byId("history-rows"), video.tasks, JSON.parse(history.dataset.titles));
 }
 history?.addEventListener("toggle", () => showHistory());
