@@ -15,8 +15,6 @@ from pod_jobs.media_folder import IDENTITY, SOURCE, VIDEOS, parse_run_folder, vi
 from pod_jobs.storage.site_folder import NO_HARD_LINKS, NOT_THERE, SiteFolder
 from pod_jobs.system import plain_files
 
-ASIDE = ".part"  # ends the name of a file that is being copied
-
 
 @dataclass(frozen=True)
 class KeptFile:
@@ -105,15 +103,12 @@ def _link(known: Path, target: Path) -> bool:
 
 def _write(read: Callable[[int], bytes], target: Path, mtime_ns: int) -> str:
     """Write what `read` gives to `target`, which appears whole or not at all. Returns its SHA-256."""
-    aside = target.with_name(target.name + ASIDE)
-    plain_files.remove(aside)
     digest = hashlib.sha256()
-    with plain_files.open_plain(aside, "xb") as copy:
+    with plain_files.replacing(target) as copy:
         while piece := read(plain_files.PIECE_BYTES):
             digest.update(piece)
             copy.write(piece)
         copy.flush()
         os.utime(copy.fileno(), ns=(mtime_ns, mtime_ns))
         os.fsync(copy.fileno())
-    os.replace(aside, target)
     return digest.hexdigest()

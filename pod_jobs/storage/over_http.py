@@ -16,6 +16,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from pod_jobs.errors import (
 )
 from pod_jobs.media_folder import LOG_NAME, PART, VIDEOS, is_source, video_folder
 from pod_jobs.storage import HelpersPlace, PublishedFault, Run
+from pod_jobs.storage.received_run import Announced
 from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder
 from pod_jobs.system import plain_files
 
@@ -209,16 +212,16 @@ class HttpWorkFolder:
         self.stop_sending()
         self._local.drop_chunks()
         plain_files.check_folder(self.path)
-        files = {name: _announced(self.path / name) for name in sorted(os.listdir(self.path))}
+        files = {name: Announced.of(self.path / name) for name in sorted(os.listdir(self.path))}
         deadline = time.monotonic() + PATIENCE_S
         for name, announced in files.items():
-            if self._sent.get(name) != announced["bytes"]:
-                _patiently(self._tick, lambda name=name: self._send_rest(name), deadline)  # type: ignore[misc]
-        said = {"result": result, "files": files}
+            if self._sent.get(name) != announced.bytes:
+                _patiently(self._tick, partial(self._send_rest, name), deadline)
+        said = {"result": result, "files": {name: asdict(announced) for name, announced in files.items()}}
         while differing := self._publish(said, deadline):
             for name in differing:
                 self._sent[name] = 0
-                _patiently(self._tick, lambda name=name: self._send_rest(name), deadline)  # type: ignore[misc]
+                _patiently(self._tick, partial(self._send_rest, name), deadline)
         plain_files.remove(self.path)
 
     def stop_sending(self) -> None:
@@ -368,11 +371,6 @@ def _error_of(answer: requests.Response, path: str) -> PodJobsError:
         (409, "upload-offset"): Refused,
     }
     return kinds.get((answer.status_code, str(code)), ServiceUnavailable)(reason)
-
-
-def _announced(path: Path) -> dict[str, Any]:
-    with plain_files.open_plain(path) as file:
-        return {"bytes": os.fstat(file.fileno()).st_size, "sha256": plain_files.sha256_of(file)}
 
 
 def _patiently(tick: Tick, act: Callable[[], Any], deadline: float | None = None) -> Any:

@@ -28,6 +28,12 @@ class Announced:
     bytes: int
     sha256: str
 
+    @classmethod
+    def of(cls, path: Path) -> "Announced":
+        """What is true of the plain file at `path`. Errors: OSError."""
+        with plain_files.open_plain(path) as file:
+            return cls(os.fstat(file.fileno()).st_size, plain_files.sha256_of(file))
+
 
 class ReceivedRun:
     """The files of `run` in the media folder `media`. The caller checks that the run is the present one of its task. Errors of
@@ -57,15 +63,10 @@ class ReceivedRun:
 
     def replace(self, name: str, read: Read) -> int:
         """Write a small file anew, whole or not at all. Returns its size. Errors: Refused, Superseded."""
-        path = self._path(name)
-        aside = path.with_name(f"{name}.tmp")
-        plain_files.remove(aside)
-        with plain_files.open_plain(aside, "xb") as file:
+        with plain_files.replacing(self._path(name)) as file:
             while piece := read(plain_files.PIECE_BYTES):
                 file.write(piece)
-            size = file.tell()
-        aside.replace(path)
-        return size
+            return file.tell()
 
     def append(self, name: str, offset: int, read: Read) -> int:
         """Add bytes to a file from `offset` on; what stood behind it is cut off. What has arrived stays, also when the request
@@ -132,7 +133,4 @@ def _check_name(name: str) -> None:
 
 
 def _is_as_announced(path: Path, announced: Announced) -> bool:
-    if plain_files.size_of(path) != announced.bytes:
-        return False
-    with plain_files.open_plain(path) as file:
-        return plain_files.sha256_of(file) == announced.sha256
+    return plain_files.size_of(path) == announced.bytes and Announced.of(path) == announced

@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -143,10 +144,18 @@ def sha256_of(file: BinaryIO) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Whole or not at all, for readers of the folder; what had the name before is replaced. Errors: OSError."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file, which takes the name `path` at the end of the block: readers see the old one or all of the new one. After an
+    error the old one stays. Errors: OSError."""
     aside = path.with_name(f"{path.name}.tmp")
     remove(aside)
     with open_plain(aside, "xb") as file:
-        file.write(text.encode())
+        yield file
     os.replace(aside, path)
 
 
