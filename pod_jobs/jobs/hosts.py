@@ -29,9 +29,8 @@ FACTS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What the workers of one queue say of their host. `load`: processes that want a processor; memory and disk in bytes;
-    `disk_free` is
-    that of the media folder, as it was before the present job. None = not known."""
+    """What the workers of one queue say of their host. `load`: how many processes want a processor. Memory and disk are in
+    bytes; `disk_free` is that of the media folder, as it was before the present job. None = not known."""
 
     host: str
     queue: str
@@ -94,7 +93,7 @@ def list_hosts(redis: Redis, now: datetime) -> list[HostFacts]:
     """The entries, by host and queue; those that are FORGOTTEN_AFTER are left out, and so is what is no entry of ours."""
     found = []
     for field, value in redis.hgetall(keys.HOSTS).items():
-        queue, _, host = _text(field).partition("@")
+        queue, _, host = keys.text(field).partition("@")
         facts = _facts(host, queue, value)
         if facts is not None and now - facts.at < FORGOTTEN_AFTER:
             found.append(facts)
@@ -103,7 +102,7 @@ def list_hosts(redis: Redis, now: datetime) -> list[HostFacts]:
 
 def forget(redis: Redis, host: str) -> None:
     """Remove the entries of a host. One that lives writes them again within seconds."""
-    fields = [field for field in redis.hkeys(keys.HOSTS) if _text(field).partition("@")[2] == host]
+    fields = [field for field in redis.hkeys(keys.HOSTS) if keys.text(field).partition("@")[2] == host]
     if fields:
         redis.hdel(keys.HOSTS, *fields)
 
@@ -130,7 +129,3 @@ def _fits(value: Any, kind: type) -> bool:
     if kind is str:
         return type(value) is str
     return value is None or (type(value) in (int, float) and math.isfinite(value))
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

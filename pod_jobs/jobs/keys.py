@@ -82,3 +82,8 @@ def rq_execution(job_id: str, execution_id: str) -> str:
 def rq_job(job_id: str) -> str:
     """Hash: the job."""
     return f"rq:job:{job_id}"
+
+
+def text(value: bytes | str) -> str:
+    """A key, field or value as Redis gives it, as text; bytes that are no UTF-8, which we never write, are replaced."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

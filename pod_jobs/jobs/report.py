@@ -38,13 +38,13 @@ def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, An
 
 def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
     """The reports that the catalog does not have yet: report id -> {"task": …, "report": …}."""
-    found = {_text(key): _entry(value) for key, value in redis.hgetall(keys.REPORTS).items()}
+    found = {keys.text(key): _entry(value) for key, value in redis.hgetall(keys.REPORTS).items()}
     return {key: entry for key, entry in found.items() if REPORT_ID.fullmatch(key) and entry is not None}
 
 
 def tasks_with_report(redis: Redis) -> set[int]:
     """The ids of tasks with a waiting report. Reads only keys of the hash, which is cheap enough for a page."""
-    ids = (_text(key) for key in redis.hkeys(keys.REPORTS))
+    ids = (keys.text(key) for key in redis.hkeys(keys.REPORTS))
     return {int(report_id.partition("-")[0]) for report_id in ids if REPORT_ID.fullmatch(report_id)}
 
 
@@ -99,10 +99,6 @@ def send_waiting(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
     except (Superseded, NotFound, Refused) as error:
         log.warning("report %s was refused and is dropped: %s", report_id, error.reason)
     redis.hdel(keys.REPORTS, report_id)
-
-
-def _text(key: bytes | str) -> str:
-    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key
 
 
 def _entry(value: bytes | str) -> dict[str, Any] | None:

@@ -37,10 +37,10 @@ class Place:
 class OpenGroup:
     """A group with failures that were not made good.
 
-    `group`: what is stored of it; its `first_at` is when it failed for the first time ever. `count`, `last_at`,
-    `latest_task` and `facts` (for the sentence) are of its open failures; `count` is at most COUNTED
-    and one. `mender` is who can mend it: the author of the
-    recording, one machine (the only one where it fails, while others do such tasks), nobody (it passes), or the team.
+    `group`: what is stored of it; its `first_at` is when it failed for the first time ever. `count`, `last_at`, `latest_task`
+    and `facts` (for the sentence) are of its open failures; `count` is at most COUNTED + 1. `mender` is who can mend it: the
+    author of the recording, one machine (the only one where it fails, while others do such tasks), nobody (it passes), or the
+    team.
     """
 
     group: ErrorGroup
@@ -207,11 +207,8 @@ def _mender(group: ErrorGroup, hosts: set[str], last_at: datetime) -> Mender:
 
 def _succeeds(kind: str, last_at: datetime, where: Any) -> bool:
     """Was a task of this kind done there lately?"""
-    lately = (
-        Attempt.error_group.is_null(),
-        Attempt.ended_at >= last_at - LATELY,
-        Attempt.outcome == "done",
-    )  # by an index
+    since = last_at - LATELY
+    lately = (Attempt.error_group.is_null(), Attempt.ended_at >= since, Attempt.outcome == "done")  # an index has these
     query = Attempt.select(Attempt.id).join(Task).where(*lately, where, Task.kind == kind)
     return bool(query.limit(1).count())
 

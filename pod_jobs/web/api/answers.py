@@ -70,7 +70,7 @@ def is_count(value: Any) -> bool:
 def page(start: str = "before") -> tuple[int, int | None]:
     """The arguments ?limit= (1 to 200, by default 50) and ?before= (an id) of a list; `start` is another name for the latter.
     Errors: Malformed."""
-    limit, at = _number("limit"), _number(start)
+    limit, at = number("limit"), number(start)
     if limit is not None and not 1 <= limit <= MAX_LIMIT:
         raise Malformed(f"limit: 1 to {MAX_LIMIT} is needed")
     return limit or 50, at
@@ -81,7 +81,16 @@ def next_of(rows: list[Any], limit: int) -> int | None:
     return rows[-1].id if len(rows) == limit else None
 
 
-def _number(name: str) -> int | None:
+def days(most: int, usual: int = 30) -> int:
+    """The argument ?days=, from 1 to `most`. Errors: Malformed."""
+    given = request.args.get("days", "") or str(usual)
+    if not (given.isascii() and given.isdecimal() and len(given) < 6 and 1 <= int(given) <= most):
+        raise Malformed(f"days: 1 to {most} is needed")
+    return int(given)
+
+
+def number(name: str) -> int | None:
+    """A whole number in the arguments of the address; None when it is not given. Errors: Malformed."""
     text = request.args.get(name, "")
     if text and not (text.isascii() and text.isdigit() and len(text) < 18):
         raise Malformed(f"{name}: a number is needed")

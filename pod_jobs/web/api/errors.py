@@ -3,13 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import ErrorGroup
 from pod_jobs.catalog.store import error_groups
 from pod_jobs.catalog.store.error_groups import OpenGroup
-from pod_jobs.errors import Malformed
 from pod_jobs.web.api import answers
 from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access
@@ -19,17 +18,13 @@ from pod_jobs.web.site import now
 blueprint = Blueprint("api_errors", __name__)
 
 MOST_DAYS = 3650
-USUAL_DAYS = 30
 
 
 @blueprint.get("/errors")
 @access.needs("see-team-pages")
 def list_groups() -> ResponseReturnValue:
     """?days=: only failures of so many last days, by default 30. Errors: Malformed."""
-    given = request.args.get("days", "") or str(USUAL_DAYS)
-    if not (given.isascii() and given.isdecimal() and len(given) < 6 and 1 <= int(given) <= MOST_DAYS):
-        raise Malformed(f"days: 1 to {MOST_DAYS} is needed")
-    groups = error_groups.list_open(now() - timedelta(days=int(given)))
+    groups = error_groups.list_open(now() - timedelta(days=answers.days(MOST_DAYS)))
     return answers.fresh({"groups": [_document(one.group, one) for one in groups]})
 
 

@@ -138,10 +138,10 @@ def give_up(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 
 def _offset() -> int:
     """?offset=. Errors: Malformed."""
-    given = request.args.get("offset", "")
-    if not (given.isascii() and given.isdigit() and len(given) < 18):
+    given = answers.number("offset")
+    if given is None:
         raise Malformed("offset: a number is needed")
-    return int(given)
+    return given
 
 
 def _source_named(run: Run) -> str:

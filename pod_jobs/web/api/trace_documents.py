@@ -42,18 +42,7 @@ def lane(sight: LaneSight) -> Document:
 
 
 def dead_letter(row: Straggler, statement: Statement) -> Document:
-    body = json.loads(statement.body)
-    return {
-        "number": row.number,
-        "id": statement.id,
-        "verb": statement.verb,
-        "code": row.code,
-        "reason": _masked(row.reason, body),
-        "at": instant(row.at),
-        "received_at": instant(statement.received_at),
-        "labels": statement.labels,
-        "body": without_names(body),
-    }
+    return {**waiting(statement, row.reason), "code": row.code, "at": instant(row.at)}
 
 
 def waiting(statement: Statement, reason: str) -> Document:

@@ -12,6 +12,7 @@ from pod_jobs.instance import learning_traces
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.pages import watching
+from pod_jobs.web.pages.tables import wanted_days
 from pod_jobs.web.site import now, site
 from pod_jobs.xapi.statement import plain_name
 
@@ -47,7 +48,7 @@ def lanes() -> ResponseReturnValue:
 def of_video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for a video that this person may not see."""
     video = videos.get(video_id, require_user())
-    found = watching.report(video, watching.wanted_days())
+    found = watching.report(video, wanted_days(watching.PERIODS))
     words = {7: gettext("last 7 days"), 30: gettext("last 30 days"), 365: gettext("last year"), 0: gettext("all")}
     periods = [(days, words[days]) for days in watching.PERIODS]
     return render_template("video_traces.html", video=video, watching=found, periods=periods)

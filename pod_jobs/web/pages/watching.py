@@ -3,13 +3,11 @@
 Viewers have numbers. Their names are shown only where the settings send names to record stores too (xapi.anonymize = false).
 """
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Blueprint, Response, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import Video
@@ -17,6 +15,7 @@ from pod_jobs.catalog.store import videos
 from pod_jobs.catalog.store import watching as store
 from pod_jobs.errors import NotFound
 from pod_jobs.web.guards import access
+from pod_jobs.web.pages.tables import csv_answer, wanted_days
 from pod_jobs.web.site import now, site
 from pod_jobs.xapi import formats, watching
 from pod_jobs.xapi.profile import COMPLETED, EXTENSION, PAUSED, TERMINATED
@@ -29,7 +28,6 @@ blueprint = Blueprint("watching", __name__)
 PERIODS = (7, 30, 365, 0)  # days; 0 = all that is kept
 MOST_ATTEMPTS = 10_000
 SLICES = 100
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run such a text
 
 
 @dataclass(frozen=True)
@@ -91,29 +89,15 @@ def report(video: Video, days_back: int) -> Report | None:
     )
 
 
-def wanted_days() -> int:
-    """The period in the address (?days=); 30 if it names none."""
-    text = request.args.get("days", "")
-    return int(text) if text in map(str, PERIODS) else 30
-
-
 @blueprint.get("/videos/<int:video_id>/traces/<what>.csv")
 @access.needs("see-videos")
 def table(video_id: int, what: str) -> ResponseReturnValue:
     """`what`: moments, viewers or days. Errors: NotFound, also for a video that this person may not see."""
     video = videos.get(video_id, access.require_user())
-    found = report(video, wanted_days())
+    found = report(video, wanted_days(PERIODS))
     if what not in COLUMNS or found is None:
         raise NotFound(f"a table of {what}")
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS[what])
-    for row in _rows(what, found):
-        writer.writerow([f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in row])
-    response = Response(text.getvalue(), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="video-{video_id}-{what}.csv"'
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return csv_answer(f"video-{video_id}-{what}", [COLUMNS[what], *_rows(what, found)])
 
 
 COLUMNS = {

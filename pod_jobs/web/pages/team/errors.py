@@ -12,13 +12,13 @@ from pod_jobs.catalog.store import error_groups as store
 from pod_jobs.catalog.store import tasks
 from pod_jobs.web import run_logs
 from pod_jobs.web.guards import access
+from pod_jobs.web.pages.tables import wanted_days
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import now
 
 blueprint = Blueprint("team_errors", __name__)
 
 PERIODS = (1, 7, 30, 365)  # days that can be chosen; 1 = since yesterday at frame.EVENING
-USUAL = 30
 TREND_DAYS = 14
 SHOWN = 20  # failed tasks of a group
 
@@ -26,7 +26,7 @@ SHOWN = 20  # failed tasks of a group
 @blueprint.get("/team/errors")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    at, days = now(), _period()
+    at, days = now(), wanted_days(PERIODS)
     since = since_of(at, days)
     groups = store.list_open(since)
     midnights = frame.midnights(at, TREND_DAYS)
@@ -113,11 +113,6 @@ def mender_words(mender: str) -> dict[str, str]:
             "long": gettext("The video team: the log below shows what was done."),
         },
     }[mender]
-
-
-def _period() -> int:
-    given = request.args.get("days", "")
-    return int(given) if given in {str(days) for days in PERIODS} else USUAL
 
 
 def _last_attempt(task: Task) -> Attempt | None:

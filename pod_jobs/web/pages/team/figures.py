@@ -1,13 +1,11 @@
 """Figures of the last days: how busy we are, how long people wait, what fails, how full it is. Each chart has a table and CSV."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from flask import Blueprint, Response, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -16,13 +14,13 @@ from pod_jobs.catalog.store.day_figures import DAY_S, DayFigures
 from pod_jobs.errors import NotFound
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
+from pod_jobs.web.pages.tables import csv_answer, wanted_days
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_figures", __name__)
 
 PERIODS = (1, 7, 30, 365)
-USUAL = 30
 MOST_PARTS = 20  # of a chart by owner, kind or error; the CSV has them all
 
 
@@ -60,7 +58,7 @@ class Chart:
 @blueprint.get("/team/figures")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    days = _period()
+    days = wanted_days(PERIODS)
     found = day_figures.last_days(now(), days)
     return frame.page("team/figures.html", charts=charts(found), days=days, periods=PERIODS, many=MOST_PARTS)
 
@@ -69,18 +67,13 @@ def show() -> ResponseReturnValue:
 @access.needs("see-team-pages")
 def table(key: str) -> ResponseReturnValue:
     """The numbers of a chart, for a spreadsheet: seconds, bytes, counts. Errors: NotFound."""
-    chart = next((one for one in charts(day_figures.last_days(now(), _period())) if one.key == key), None)
+    chart = next((one for one in charts(day_figures.last_days(now(), wanted_days(PERIODS))) if one.key == key), None)
     if chart is None:
         raise NotFound(f"chart {key}")
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["", *(one.name for one in chart.series)])
-    for at, row in enumerate(chart.rows):
-        name = row.date().isoformat() if isinstance(row, datetime) else _harmless(str(row))
-        writer.writerow([name, *(round(one.numbers[at], 3) for one in chart.series)])
-    response = Response(text.getvalue(), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f"attachment; filename={key}.csv"
-    return response
+    head = ["", *(one.name for one in chart.series)]
+    names = [row.date().isoformat() if isinstance(row, datetime) else row for row in chart.rows]
+    numbers = ([round(one.numbers[at], 3) for one in chart.series] for at in range(len(names)))
+    return csv_answer(key, [head, *([name, *row] for name, row in zip(names, numbers, strict=True))])
 
 
 def charts(found: Sequence[DayFigures]) -> list[Chart]:
@@ -152,13 +145,3 @@ def told(number: float, unit: str) -> str:
             return str(round(number))
         case _:
             return frame.decimal(number)
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet would take a text for a formula that begins like one."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
-
-
-def _period() -> int:
-    given = request.args.get("days", "")
-    return int(given) if given in {str(days) for days in PERIODS} else USUAL

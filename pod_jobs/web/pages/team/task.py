@@ -10,9 +10,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from redis.exceptions import RedisError
 
-from pod_jobs.catalog.models import Attempt, Task, User, Video
+from pod_jobs.catalog.models import Attempt, Task, User
 from pod_jobs.catalog.store import error_groups, tasks, videos
-from pod_jobs.errors import NotFound
+from pod_jobs.errors import Forbidden, NotFound
 from pod_jobs.jobs import queue
 from pod_jobs.web import run_logs
 from pod_jobs.web.guards import access
@@ -51,7 +51,7 @@ def show(task_id: int) -> ResponseReturnValue:
         later=_later(task),
         parent=parent,
         children=children,
-        may_change=_may_change(user, task.video),
+        may_change=_may_change(user, task),
         templates=[one for one in site().settings.templates if one != task.template] if task.kind == "encode" else [],
         kind=task.kind,
     )
@@ -140,8 +140,10 @@ def _progress(task: Task) -> dict[str, Any]:
         return {}
 
 
-def _may_change(user: User, video: Video | None) -> bool:
+def _may_change(user: User, task: Task) -> bool:
     """May `user` requeue and stop this task?"""
-    if video is None:
-        return access.may("steer-system-tasks")
-    return access.may("change-all-videos") or (access.may("change-videos") and video.owner_id == user.id)
+    try:
+        orders.task_to_change(user, task.id)
+    except (Forbidden, NotFound):
+        return False
+    return True
