@@ -76,6 +76,8 @@ def test_pages_fit_and_axe_finds_nothing(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
             header = page.locator(".top-inner")
             assert header.evaluate("inner => inner.scrollWidth <= inner.clientWidth"), "the header is too wide"
+            here = page.locator(".team-bar [aria-current]").first.bounding_box()
+            assert here and here["x"] >= 0 and here["x"] + here["width"] <= width, f"{name}: one sees where one is"
             assert nameless(page) == []
             assert violations(page) == [], name
             keep_picture(page, f"team-{name}-{theme}-{width}-{language[:2]}")

@@ -8,6 +8,9 @@ const HIDDEN_S = 30;
 const live = byId("live");
 let timer;
 
+// on a phone the bar is wider than the page, and where one is may lie outside
+document.querySelector(".team-bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 function again() {
   clearTimeout(timer);
   timer = setTimeout(refresh, (document.hidden ? HIDDEN_S : EVERY_S) * 1000);
