@@ -239,6 +239,8 @@ def test_encode_and_probe_need_no_instance(tmp_path: Path, clip: Path) -> None:
 
     facts = json.loads(run("probe", str(clip), "--json").stdout)
     assert facts["video"]["height_px"] == 180
+    assert [track["channels"] for track in facts["audio"]] == [1]
+    assert ", mono, " in run("probe", str(clip)).stdout
     made = json.loads(run("encode", str(clip), str(tmp_path / "out"), "--json").stdout)
     assert made["wall_s"] > 0 and made["cpu_s"] > 0
     assert {Path(output["path"]) for output in made["outputs"]} == set((tmp_path / "out").iterdir())

@@ -133,3 +133,13 @@ def test_a_filter_that_is_none_is_said(browser: Browser, lea: Caller) -> None:
         assert "Requeue 0" not in browser.get(f"/team/tasks/requeue?{query}").text
     assert browser.get("/team/tasks?text=%25%00&before=x").status_code in (200, 400)
     assert browser.get("/team/tasks/explode").status_code == 404
+
+
+def test_a_page_begins_behind_a_task(browser: Browser, lea: Caller) -> None:
+    first, second = (lea.upload(name=f"{name}.mp4") for name in ("Algebra", "Optics"))
+    browser.sign_in("tina")
+    older = browser.get(f"/team/tasks?before={second['task']['id']}").text
+    assert "Algebra" in older and "Optics" not in older
+    for unread in ("", "x", "²", "٩٩"):  # digits of other scripts are no numbers of ours
+        assert "Optics" in browser.get(f"/team/tasks?before={unread}").text
+    assert "Algebra" not in browser.get(f"/team/tasks?before={first['task']['id']}").text
