@@ -10,6 +10,7 @@ PodJobsError
 ├── PermanentError             a retry cannot help: report it and stop
 │   ├── BadSource              the uploaded file is the reason; its codes start with "source-"
 │   ├── FfmpegFailed           ffmpeg ended with an error that the source does not explain
+│   ├── AddressForbidden       an address that a Pod sent must not be called (outside/addresses.py)
 │   ├── BadCaptions            a caption file that cannot be taken as it is; the reason names each fault with its line
 │   └── ResultRejected         the catalog refused the form of a result (an old generation is Superseded)
 ├── TransientError             a retry can help: wait, then try again
@@ -58,6 +59,8 @@ SENTENCES: dict[str, str] = {
     "source-opening": "The opening credits cannot be used. {cause}",
     "source-ending": "The ending credits cannot be used. {cause}",
     "source-watermark": "The watermark cannot be used. {cause}",
+    "source-not-fetched": "The recording could not be fetched from {host}.",
+    "address-forbidden": "An address of this order may not be called from here (host: {host}).",
     "warning-not-dressed": "The recording has no picture, so nothing was put around or over it.",
     "warning-incomplete": "The file is incomplete: it contains {present} of {claimed}.",
     "warning-damaged": "The file is damaged at {at}: {present} of {whole} could be encoded.",
@@ -260,6 +263,12 @@ class FfmpegFailed(PermanentError):
     """ffmpeg failed and the source does not explain it; the reason ends with its last words."""
 
     code = "encode-failed"
+
+
+class AddressForbidden(PermanentError):
+    """An address of another site must not be called. Give the fact `host`; the reason says what is wrong with it."""
+
+    code = "address-forbidden"
 
 
 class BadCaptions(PermanentError):

@@ -29,7 +29,7 @@ FLOORS = {
         "instance",  # the instance folder, its preparation, its doctor
         "jobs",  # one file or folder per job type, and what enqueues and runs them
         "settings",
-        "media speech storage xapi catalog",  # libraries that do not know one another
+        "media speech storage xapi outside catalog",  # libraries that do not know one another
         "captions",  # cues, their rules and their files
         "errors media_folder system",
     ),
@@ -84,6 +84,7 @@ NEVER = {
     "pod_jobs.captions": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.speech": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.media": (RQ, REDIS, FLASK, PEEWEE, HTTP),
+    "pod_jobs.outside": (RQ, REDIS, FLASK, PEEWEE),
     # where files are: it knows names, errors and the system, and nothing of who asks
     "pod_jobs.storage": (RQ, REDIS, FLASK, PEEWEE),
     "pod_jobs.xapi": (RQ, REDIS, FLASK, PEEWEE),

@@ -1,0 +1,85 @@
+"""A request over TLS goes to the pinned address, and the certificate must be the host's."""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from pod_jobs.outside import exchange
+from pod_jobs.outside.addresses import Target
+from pod_jobs.outside.exchange import Times, opened
+
+
+def certificate(folder: Path) -> Path:
+    """A key and its own certificate for pod.univ.fr, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pod.univ.fr")])
+    now = datetime.now(UTC)
+    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    built = built.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName("pod.univ.fr")]), critical=False)
+    built = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    signed = built.sign(key, hashes.SHA256())
+    path = folder / "pod.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a Pod with TLS, whose certificate the system trusts."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.headers["Host"].encode() + b" " + body)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pem = certificate(tmp_path)
+    context.load_cert_chain(pem)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    exchange._trusted.cache_clear()
+    yield server.server_port
+    exchange._trusted.cache_clear()
+    server.shutdown()
+    server.server_close()
+
+
+def ask(target: Target) -> str:
+    with opened("POST", target, Times(2, 5), body=b"hello") as response:
+        return response.read().decode()
+
+
+def test_the_name_counts_for_the_certificate_and_the_address_for_the_connection(port: int) -> None:
+    assert ask(Target("https", "pod.univ.fr", port, "/", "127.0.0.1")) == f"pod.univ.fr:{port} hello"
+
+
+def test_the_certificate_of_another_host_is_refused(port: int) -> None:
+    with pytest.raises(urllib3.exceptions.HTTPError, match="pod.evil.fr"):
+        ask(Target("https", "pod.evil.fr", port, "/", "127.0.0.1"))
+
+
+def test_an_address_that_nobody_checked_is_not_called() -> None:
+    with pytest.raises(ValueError, match="not pinned"):
+        ask(Target("https", "pod.univ.fr", 443, "/"))
