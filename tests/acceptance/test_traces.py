@@ -215,6 +215,32 @@ def test_what_the_viewer_changes_is_told(chromium: Browser, site: Site, with_cho
     assert "x" in part(told[3], "screen-size", "context") and "x" in part(told[3], "video-playback-size", "context")
 
 
+def test_a_seek_by_the_browsers_own_controls_begins_where_the_picture_was(
+    chromium: Browser, site: Site, video: int, delivered: Any
+) -> None:
+    native = """() => new Promise((resolve) => {
+      const media = document.querySelector("video");
+      const { get, set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
+      const seek = () => {
+        const was = get.call(media);
+        set.call(media, 12);
+        resolve(was);
+      };
+      media.addEventListener("timeupdate", () => setTimeout(seek, 180), { once: true }); // the next one comes after 250 ms
+    })"""
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        play(page)
+        play_until(page, 2)
+        was = page.evaluate(native)
+        wait_for_verb(page, "seeked")
+        leave(page)
+        statements = delivered(sessions=1)
+    check(statements)
+    [seeked] = [one for one in statements if one["verb"]["display"]["en"] == "seeked"]
+    assert part(seeked, "time-from") == pytest.approx(was, abs=0.08)
+
+
 def test_leaving_in_the_middle_of_playing_ends_the_session(
     chromium: Browser, site: Site, video: int, delivered: Any
 ) -> None:

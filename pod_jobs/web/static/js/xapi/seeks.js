@@ -21,8 +21,28 @@ export class Seeks {
         set.call(media, seconds);
       },
     });
-    media.addEventListener("seeking", () => this.isUnderWay || this.begins(this.last ?? this.read(), this.read()));
-    media.addEventListener("timeupdate", () => this.isUnderWay || (this.last = this.read()));
+    media.addEventListener("seeking", () => this.isUnderWay || this.begins(this.lastShown(), this.read()));
+    media.addEventListener("timeupdate", () => this.isUnderWay || this.remember());
+  }
+
+  remember() {
+    this.last = this.read();
+    this.lastAt = performance.now();
+  }
+
+  /**
+   * Where the picture was, in seconds, when a seek began that was not ours, such as one by the browser's own controls.
+   * "timeupdate" comes four times a second; the browser's ranges of what it played are exact.
+   */
+  lastShown() {
+    const { played, playbackRate, paused } = this.media;
+    if (this.last === undefined) return this.read();
+    if (paused) return this.last;
+    const latest = this.last + ((performance.now() - this.lastAt) / 1000) * playbackRate;
+    for (let i = 0; i < played.length; i++) {
+      if (played.start(i) <= this.last && this.last <= played.end(i)) return Math.min(played.end(i), latest);
+    }
+    return this.last;
   }
 
   get isUnderWay() {
@@ -42,6 +62,7 @@ export class Seeks {
     const seek = [this.from, this.to];
     this.from = undefined;
     this.last = this.to;
+    this.lastAt = performance.now();
     return seek;
   }
 }
