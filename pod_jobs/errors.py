@@ -105,6 +105,7 @@ SENTENCES: dict[str, str] = {
     "speech-no-memory": "There is not enough memory for the speech model.",
     "speech-too-slow": "The transcription took longer than its limit and was ended.",
     "speech-language": "The speech model does not know the language {name}.",
+    "glossary-long": "The names and terms have together more than {most} characters; keep the ones that matter most.",
     "speech-not-wanted": "No automatic captions are wanted for this video.",
     "speech-made": "This video has captions from its speech already.",
     "speech-no-translation": "The speech model {name} cannot translate.",

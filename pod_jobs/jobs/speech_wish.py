@@ -8,6 +8,7 @@ from typing import Any
 
 from pod_jobs.errors import Malformed
 from pod_jobs.media.facts.languages import find_language
+from pod_jobs.speech.engine import MOST_GLOSSARY_CHARACTERS
 
 MOST_TERMS, MOST_TERM_CHARACTERS = 100, 60
 Wish = dict[str, Any]  # only what was said, checked
@@ -56,4 +57,6 @@ def read_terms(terms: Any) -> list[str]:
     cleaned = [" ".join(term.split()) for term in terms]
     if any(not term or len(term) > MOST_TERM_CHARACTERS for term in cleaned):
         raise Malformed(f"glossary: a term has 1 to {MOST_TERM_CHARACTERS} characters")
+    if (length := len(", ".join(cleaned))) > MOST_GLOSSARY_CHARACTERS:
+        raise Malformed(f"glossary: {length} characters", code="glossary-long", most=str(MOST_GLOSSARY_CHARACTERS))
     return cleaned

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     Samples = NDArray[float32]  # mono, 16,000 a second, from -1 to 1
 
 RATE_HZ = 16_000
+MOST_GLOSSARY_CHARACTERS = 600  # about 200 tokens, half of what Whisper reads as a prompt
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How a piece is to be heard. `language`: ISO 639-1. `glossary`: spellings of names and terms that may come up.
-    `translate`: the words in English, whatever is spoken."""
+    """How a piece is to be heard. `language`: ISO 639-1. `glossary`: spellings of names and terms that may come up,
+    together at most MOST_GLOSSARY_CHARACTERS. `translate`: the words in English, whatever is spoken."""
 
     language: str
     glossary: tuple[str, ...] = ()

@@ -25,7 +25,6 @@ DECODING: dict[str, Any] = {
     "vad_filter": True,
     "vad_parameters": {"min_silence_duration_ms": 1000, "speech_pad_ms": 300},
 }
-GLOSSARY_CHARACTERS = 600  # about 200 tokens, half of what the model reads as a prompt
 WITHOUT_SPACES = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
 TRANSLATING = ("tiny", "base", "small", "medium", "large")  # "turbo" and distilled models were not taught to
 
@@ -57,7 +56,7 @@ class Whisper:
                 samples,
                 language=wish.language,
                 task="translate" if wish.translate else "transcribe",
-                hotwords=", ".join(wish.glossary)[:GLOSSARY_CHARACTERS] or None,
+                hotwords=", ".join(wish.glossary) or None,
                 **DECODING,
             )
             for segment in segments:  # it is recognised while it is read

@@ -247,6 +247,11 @@ def test_wishes(lea: Caller, video: int) -> None:
     assert lea("GET", f"/api/v1/videos/{video}/speech").get_json() == wish
     for bad in ({"language": "xx"}, {"glossary": ["x" * 61]}, {"automatic": "no"}, {"automatic": 0}, {"tongue": "fr"}):
         assert lea("PUT", f"/api/v1/videos/{video}/speech", json=bad).status_code == 400
+    most = [f"{n:02}" + "x" * 48 for n in range(11)] + ["x" * 28]  # 600 characters with commas between them
+    assert lea("PUT", f"/api/v1/videos/{video}/speech", json={"glossary": most}).status_code == 200
+    refused = lea("PUT", f"/api/v1/videos/{video}/speech", json={"glossary": [*most[:-1], "x" * 29]})
+    assert (refused.status_code, refused.get_json()["code"]) == (400, "glossary-long")
+    assert lea("PUT", f"/api/v1/videos/{video}/speech", json=wish).get_json() == wish
     changed = lea("PUT", f"/api/v1/videos/{video}/speech", json={"language": "fra", "automatic": None})
     assert changed.get_json() == {"language": "fr", "glossary": ["Esup-Pod"], "automatic": None}
 
