@@ -32,7 +32,7 @@ AUDIO = "audio"  # names the files of the first sound
 CAPTIONS, SUBTITLES = (
     "captions_",
     "subtitles_",
-)  # begin the name of a source's track as the player shows it, and as it was
+)  # how the names of a subtitle track begin: with the times of the result; with those of the source
 CAPTIONS_FILE, PEAKS_FILE = "captions.json", "peaks.bin"  # of a transcription: for the catalog, and for the editor
 
 # A job's kind begins its id and its folder; the catalog keeps 20 characters

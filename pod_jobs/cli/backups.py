@@ -73,7 +73,7 @@ def verify(backup: Path) -> None:
 @click.command(cls=InstanceCommand)
 @click.argument("backup", type=EXISTING)
 def restore(backup: Path) -> None:
-    """Make a new instance, in the folder that --home names, from a backup. BACKUP: as of `verify`."""
+    """Make a new instance, in the folder that --home names, from a backup. BACKUP: as for `verify`."""
     from pod_jobs.instance import backup as backups
 
     found, home = backups.find(backup), chosen_home()

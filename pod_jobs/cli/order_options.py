@@ -18,7 +18,9 @@ PERCENT = click.FloatRange(0, 100, min_open=True)
 LAYOUT = click.Choice((*LAYOUTS, *POD_LAYOUTS))
 
 KEEP = click.option("--keep", multiple=True, metavar="FROM-TO", help="Keep only this part, for instance 1:30-12:00.")
-DRESSING = click.option("--dressing", help="A [[dressing]] of the settings; '' is none, without it: the automatic one.")
+DRESSING = click.option(
+    "--dressing", help="Name of a [[dressing]] of the settings; '' = none. Default: the automatic one."
+)
 WHERE = click.option("--layout", type=LAYOUT, default="side", show_default=True, help="Where the second one is seen.")
 OF_FILES = (
     KEEP,

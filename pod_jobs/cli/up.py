@@ -61,7 +61,7 @@ def reload() -> None:
             "Processes that another program started take over new settings at SIGUSR1: each line of the Procfile.",
         )
     os.kill(pid, signal.SIGUSR1)
-    click.echo("The processes take over the settings; workers that are busy, when their job is done.")
+    click.echo("The processes take over the settings; busy workers do so when their job is done.")
 
 
 def _demand_free_port(settings: Settings) -> None:

@@ -117,7 +117,7 @@ def do_round(duties: list[Duty], redis: Redis, leader: Leader) -> None:
 
 
 def _index_captions() -> Iterator[None]:
-    """What an update of pod_jobs left to index again. Needs no fence: who does it twice changes nothing."""
+    """Index the captions that an update of pod_jobs marked. Needs no fence, because doing it twice changes nothing."""
     while caption_index.index_some(1):
         yield
 

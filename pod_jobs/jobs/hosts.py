@@ -1,7 +1,7 @@
 """What the hosts with workers say of themselves: versions, load, memory, free disk, and when they said it.
 
-Each worker writes the entry of its queue on its host, and takes it back when it stops. So an entry that grows old is of a host
-that is silent: it died, hangs, or is cut off. Another worker of the same host and queue writes the entry again.
+Each worker writes the entry of its queue on its host, and takes it back when it stops. So an old entry belongs to a
+silent host: it died, hangs, or is cut off. If the host has another worker of the queue, that one writes the entry again.
 """
 
 import json
@@ -90,7 +90,7 @@ class SignOfLife:
 
 
 def list_hosts(redis: Redis, now: datetime) -> list[HostFacts]:
-    """The entries, by host and queue; those that are FORGOTTEN_AFTER are left out, and so is what is no entry of ours."""
+    """The entries, by host and queue; left out are those older than FORGOTTEN_AFTER, and values that are not ours."""
     found = []
     for field, value in redis.hgetall(keys.HOSTS).items():
         queue, _, host = keys.text(field).partition("@")

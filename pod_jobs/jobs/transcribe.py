@@ -1,14 +1,14 @@
 """Transcribe the speech of a video: captions in the language that is spoken, or in English.
 
-1. Take the video's lock for this work. An earlier run that published and died before it could say so is the result.
-2. Look into the source: its default sound track. What is heard has the times of the source, whatever an encoding cuts away,
-   so it waits for no encoding and outlives each.
+1. Take the video's lock for this work. If an earlier run published and died before it could report, its result is returned.
+2. Read the source's default sound track. Captions have the times of the source, whatever an encoding cuts away, so this
+   waits for no encoding, and the captions stay valid after each.
 3. Recognise piece after piece (jobs/speech_sharing.py). Idle workers of the queue help with a recording of several pieces
    (jobs/help_transcribe.py). The words of each are kept at once: a run that is killed or stopped loses one piece at most.
 4. Publish captions.json (what the catalog takes in), and the curve of loudness for the editor. The report names them.
-What a run does not say is as its video's wish has it (jobs/speech_wish.py), which the order brings along.
-The model is loaded by each job: that takes 0.5 s (base), and a model that the worker kept would keep its threads from being
-forked safely.
+Options that a task lacks come from its video's wish (jobs/speech_wish.py), which is part of the order.
+Each job loads the model, which takes 0.5 s (base): a worker that kept a model could not fork safely, because of the
+model's threads.
 """
 
 import json
@@ -61,7 +61,7 @@ def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
     if order.video is None:
         raise Superseded(f"task {order.task} has no video")
     if order.options.get(AUTOMATIC) and order.speech.get("automatic") is False:
-        raise Cancelled("no automatic captions are wanted of this video")
+        raise Cancelled("no automatic captions are wanted for this video")
     run = Run(
         order.video,
         order.kind,
@@ -265,8 +265,8 @@ def read_order(settings: Settings, template: str, document: Any) -> NewTask:
 
 
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> list[NewTask]:
-    """Captions, where the uploader wishes them, or else the settings say so, and a translation, where the uploader wishes one.
-    They do not wait for the picture."""
+    """Captions if the uploader wants them, or leaves it to settings that do; a translation if the uploader wants one. They do
+    not wait for the encoding."""
     wish: Wish = options.get("speech") or {}
     automatic = wish.get("automatic")
     tasks = []

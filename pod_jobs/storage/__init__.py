@@ -22,7 +22,7 @@ __all__ = ["HelpersPlace", "PublishedFault", "Run", "Storage", "WorkFolder"]
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a task of a video. `what`: of the runs for the same video and the same `what`, one at a time works.
+    """One run of a task of a video. `what`: the template. Only one run at a time works on the same video and `what`.
 
     `media` is the identity of the media folder that the catalog knows; "" = it knows none yet.
     """

@@ -153,7 +153,7 @@ class OverHttp:
         aside.rename(path)
 
     def _sweep(self) -> None:
-        """Remove what runs left that were killed a day ago and have gone on elsewhere."""
+        """Remove what killed runs left here more than a day ago; they have continued elsewhere."""
         for folder in (self._folder / VIDEOS).glob("[0-9]*"):
             if folder.stat().st_mtime < time.time() - STALE_S and not self._local.is_at_work_in(folder):
                 plain_files.remove(folder)
@@ -244,7 +244,7 @@ class HttpWorkFolder:
             log.info("task %s: its files stay on the web host until its next run: %s", self._run.task, error)
 
     def _publish(self, said: dict[str, Any], deadline: float) -> list[str]:
-        """The files that the web host has otherwise than announced. Errors: ServiceUnavailable after too many tries."""
+        """The files that differ on the web host from what was announced. Errors: ServiceUnavailable after too many tries."""
         answer = _patiently(self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=said), deadline)
         differing: list[str] = answer["differing"]
         if differing and time.monotonic() > deadline:

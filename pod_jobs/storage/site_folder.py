@@ -64,7 +64,8 @@ class SiteFolder:
         identity.write(self._media, value)
 
     def path_of(self, name: str) -> Path:
-        """The path on this host of `name`, which is relative to the media folder. Only to be shown to people."""
+        """The path on this host of `name`, which is relative to the media folder: to show it to
+        people, and for backups."""
         return self._media / name
 
     def folders(self) -> list[Path]:
@@ -102,7 +103,7 @@ class SiteFolder:
         _make_folder(target.parent.parent)
         _make_folder(target.parent)
         if os.listdir(target.parent):
-            raise NumberTaken(f"{source}: there is another recording; is this database that of this media folder?")
+            raise NumberTaken(f"{source}: there is another recording; does this database belong to this media folder?")
         try:
             os.link(upload, target)
         except OSError as error:

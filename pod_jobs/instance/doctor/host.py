@@ -92,14 +92,14 @@ def _holds(sandbox: Sandbox) -> str:
     if sandbox.kind == "none":
         wish = "none" if sandbox.lacking else "none, as set"
         return (
-            f"{wish}: a program that a hostile file takes over may read and write what this user may, start programs and use the "
-            "network; only white lists of formats and limits of memory and time hold"
+            f"{wish}: an ffmpeg that a hostile file takes over may read and write what this user may, start programs and use the "
+            "network; only the lists of allowed formats and the limits of memory and time still protect"
         )
     if sandbox.kind == "landlock":
         return (
             "Landlock: no network, no file but the recording, its outputs and the system's programs, no other process"
         )
-    more = "no other process" if sandbox.filters else "but other processes, as no filter of system calls works here"
+    more = "no other process" if sandbox.filters else "processes can be started: no system-call filter works here"
     return f"bubblewrap: no network, no file but the recording and its outputs, {more}"
 
 

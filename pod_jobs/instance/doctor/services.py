@@ -57,9 +57,9 @@ def check_way_to_key_value_server(url: str) -> Iterator[Finding]:
     if parts.scheme != "rediss":
         lacks.append("is reached in plain text")
     elif query.get("ssl_cert_reqs", ["required"])[0].lower() != "required":
-        lacks.append("may be another than it says: its certificate is not checked")
+        lacks.append("may be an impostor, because its certificate is not checked")
     if lacks:
-        text = f"{parts.hostname} {' and '.join(lacks)}: who can write to it commands the workers"
+        text = f"{parts.hostname} {' and '.join(lacks)}: whoever can write to it controls the workers"
         yield Finding(
             name, "warning", text, "redis.url = rediss://user:password@host:port/0, see docs/administration.md"
         )
@@ -175,7 +175,7 @@ def check_media(settings: Settings) -> Iterator[Finding]:
     try:
         settings.storage.check(expected)
     except PodJobsError as error:
-        remedy = "mount it; for a copy of the right one that lost its mark: echo "
+        remedy = "mount it; if it is a copy of the right one that lost its .identity: echo "
         yield Finding("media", "fault", error.reason, f"{remedy}{expected} > '{settings.media.path_of(IDENTITY)}'")
         return
     yield Finding("media", "ok", f"{settings.media} is the one that the catalog means")

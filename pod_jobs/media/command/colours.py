@@ -1,7 +1,7 @@
 """The filters that bring any picture to the colours of every output: BT.709, limited range, 4:2:0 of 8 bits. Pure.
 
-Only zimg (zscale) knows primaries, so what it cannot read is brought into a format that it can; nothing is left to be
-guessed by a filter, for the two ffmpegs guess differently.
+Only zimg (zscale) knows primaries, so what it cannot read is converted first into a format that it can. No filter has
+to guess, because the two ffmpegs guess differently.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from pod_jobs.media.planning.colours import BT709, MATRICES, Colours, colours_of
 
 RESIZED = "filter=spline36"
 STAMPED = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
-# Colours that BT.709 lacks have less than no red, green or blue. In YUV that would pull the others along
+# Colours outside BT.709 have a negative red, green or blue. Clipping them in YUV would change the other two as well
 WITHIN_GAMUT = ("format=gbrp10le", "zscale=min=gbr:m=bt709:rin=full:r=limited", "format=yuv420p", STAMPED)
 HDR_NITS = 100  # the brightness of SDR's white that HDR is measured by
 SWSCALE = {
@@ -20,7 +20,7 @@ SWSCALE = {
     "bt2020nc": "bt2020",
     "bt2020c": "bt2020",
     "ycgco": "auto",
-}  # zscale's names
+}  # zscale's name of a matrix -> swscale's
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
 SCREEN = "iec61966-2-1"  # the curve by which primaries are converted, as browsers do
 
@@ -90,7 +90,7 @@ def readable(track: VideoTrack) -> tuple[str, str]:
 
 
 def _flattened(track: VideoTrack) -> list[str]:
-    """On black, as players show it; a picture that is no video on white, as its readers do. What was hidden stays hidden."""
+    """Transparency becomes black, as in players, or white for GIF and APNG, as in image viewers. Hidden colours stay hidden."""
     if not track.has_alpha:
         return []
     opaque = ["premultiply=inplace=1", "format=gbrp"]

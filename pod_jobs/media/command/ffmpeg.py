@@ -21,7 +21,7 @@ from pod_jobs.media.process import guard
 from pod_jobs.media.process.tools import Tools
 
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5")
-CROWD = 8  # with more inputs than that, a decoder's thread on each core is more stacks than the limit of memory has room for
+CROWD = 8  # with more inputs, the stacks of one decoder thread per core would not fit into the limit of memory
 EARLY = ("-frame_drop_threshold", "0.1")  # a frame that comes almost a whole place too early is dropped, and not queued
 LEAST_SOUND_S = 0.2  # of a sound of which nothing is kept: silence
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
@@ -31,7 +31,7 @@ def build_encode(
     tools: Tools, limits: Limits, source: Source, picture: Picture | None, sounds: Sequence[Sound], segment_s: int
 ) -> list[str]:
     """The one pass, run in the output folder. At least one of `picture` and `sounds`. Each sound has a graph of its own, so
-    that what changes in mid-stream there begins no other one anew."""
+    that a change in its mid-stream rebuilds no other graph."""
     cast = _scene(picture, sounds) or _alone(source, picture, sounds)
     chunk = picture.chunk if picture else None
     is_crowd, is_clocked = len(cast.inputs) > CROWD, any(one.keeps_clock for one in cast.inputs)
@@ -160,7 +160,7 @@ def _grid(picture: Picture) -> str:
 
 
 def _chunk_options(chunk: Chunk, rate: Fraction | None) -> list[str]:
-    """Its end and its place, so that the bytes of its segments can follow those of the chunk before."""
+    """The options for the end of a chunk and its place in time, so that its segments can be appended to those before it."""
     end = ["-frames:v", str(chunk.frames)] if rate is not None and chunk.frames is not None else []
     return [*end, *(["-output_ts_offset", f"{chunk.start_s:.6f}"] if chunk.number else [])]
 

@@ -14,12 +14,12 @@ from pod_jobs.media.planning.streams import Picture, Sound
 
 PROGRESSIVE_CODECS = ("vp8", "vp9", "av1", "theora", "flv1", "png", "gif", "apng", "qtrle", "vp6", "vp6f", "vp6a")
 DEINTERLACED_PX = 4  # a side that bwdif takes
-CROWDED = 1.1  # times the rate: then frames are dropped by their places
-FAR_S = 10  # before its start a frame is of no chunk
+CROWDED = 1.1  # a source that is faster than the result by this factor is thinned by a filter
+FAR_S = 10  # seconds before a chunk, to which earlier frames are moved; the encoder drops them there
 MOST_PLACES = 8  # channels; 7.1 has that many
 MOST_CHANNELS = 64  # that ffmpeg's pan can name
 PEAK = 0.89  # of full scale, about -1 dBFS: the encoder overshoots a little
-# Channels that a layout lacks count nothing. Said here, because ffmpeg 9 takes other weights from the file and 5.1 does not
+# Channels that a layout lacks count as silent. We give the weights, because ffmpeg 9 takes others from the file, 5.1 not
 SIDES = {"L": "FL+FLC+DL+0.707BL+0.707SL+0.707TFL+0.707TBL", "R": "FR+FRC+DR+0.707BR+0.707SR+0.707TFR+0.707TBR"}
 FOLD = "pan=stereo" + "".join(f"|F{side}={channels}+0.707FC+0.5BC" for side, channels in SIDES.items())
 LIMITER = f"alimiter=limit={PEAK}:level=disabled:latency=1"  # which puts nothing in front
@@ -98,8 +98,8 @@ def _ending(picture: Picture) -> list[str]:
 def _part(chunk: Chunk, rate: Fraction | None) -> list[str]:
     """Leaves out what is not of the chunk. Time 0 is its start; reading began at the key frame before that.
 
-    With a `rate`, the earlier frames stay, far away: the encoder drops them, but has the last one to repeat, should the
-    picture have stood still over the start; -frames:v is the end.
+    With a `rate`, earlier frames are kept and moved far before the start: the encoder drops them, but can repeat the last
+    one if the picture stood still at the start. -frames:v sets the end.
     """
     half_s, filters = chunk.half_frame_s, []
     if rate is not None:

@@ -31,8 +31,8 @@ def _whole(labels: Sequence[str]) -> str:
 def _recorded(scene: Scene) -> list[str]:
     """-> [recorded]: the layers of the recording and the watermark on the canvas.
 
-    overlay takes its times from what is below: streamselect gives the lowest layer those of the one above too. What ends early
-    stays as it is; nothing ever waits in memory.
+    overlay takes its times from its lower input, so streamselect adds the times of the layer above to the lowest one. A layer
+    that ends early keeps its last frame, and no frames pile up in memory.
     """
     lowest, *others = scene.recorded
     chains = [*_layer(lowest, scene, "layer_0")]
@@ -69,7 +69,7 @@ def _layer(layer: Layer, scene: Scene, name: str) -> list[str]:
 
 
 def _until(end_s: float) -> str:
-    """What is there only so that other layers go on is not shown."""
+    """Leave out frames that were added only to keep other layers going."""
     return f"select='lt(t,{end_s - 1e-6:.6f})'"
 
 

@@ -69,8 +69,8 @@ def _rendered(folder: Path, name: str) -> Rendered:
 
 
 def _measured(name: str, playlist: MediaPlaylist, track: Track) -> MediaPlaylist:
-    """Each segment lasts until the next one begins, the last one until its last sample ends: as it was written. ffmpeg reckons
-    some by the nominal rate, or by times of decoding."""
+    """The playlist with measured durations: a segment lasts until the next one begins, the last one until its last sample ends.
+    ffmpeg computes some of its own from the nominal rate, or from decoding times."""
     begins, end_ticks, fragments = [], 0, list(track.fragments)
     for segment in playlist.segments:
         inside = [one for one in fragments if segment.offset <= one.offset < segment.offset + segment.bytes]

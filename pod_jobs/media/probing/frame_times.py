@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 REORDERED_S = 1.0  # frames may be stored out of order by less than this
-IRREGULAR = 1.06  # times of decoding, which the index has, may come in bursts; then those of showing tell the pace
+IRREGULAR = 1.06  # times the mean rate; decoding times, which the index has, may come in bursts: then packets are read
 SURVEY_S = 1.0  # for the times of all frames of a container that has no index of them; then samples do
 PLACES = 8  # at which a file is sampled …
 PLACE_PACKETS = 60  # … so many of each

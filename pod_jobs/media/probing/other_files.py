@@ -55,7 +55,7 @@ def heard_alone(work: Work, media: MediaInfo) -> MediaInfo:
 
 @contextmanager
 def _as(role: str) -> Iterator[None]:
-    """In this block, a refusal names `what` as the file that it is about."""
+    """In this block, a refusal names `role` as the file that it is about."""
     try:
         yield
     except BadSource as error:

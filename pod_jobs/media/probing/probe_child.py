@@ -125,7 +125,7 @@ def look_later(container: InputContainer, facts: dict[str, Any], start_s: float,
 def first_damage_s(container: InputContainer, indices: list[int], scan_s: float) -> float | None:
     """Seconds to the first fault of any of these tracks after the first second; None for none.
 
-    A fault of a sound counts when more of it follows: what stands behind its last packet is a tag, or a line feed.
+    A fault of a sound track counts only if more packets follow: after the last one there may be a tag or a line feed.
     """
     deadline, last_words = time.monotonic() + scan_s, dict[int, float]()
     start_s = (container.start_time or 0) / 1_000_000
@@ -200,7 +200,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     }
     if seen:
         first_look(container, seen)
-    # before the end is looked for: the index of fragments is what has been read, without what was jumped over
+    # before the end is sought: in a file of fragments, the index holds what was read, but not what was skipped
     streams = [
         track_facts.stream_facts(seen.get(one.index) or track_facts.Seen(one, decoders)) for one in container.streams
     ]

@@ -25,4 +25,4 @@ def with_steady_clock(work: Work, path: Path, media: MediaInfo) -> tuple[Path, M
     breaks = rewrite_clock(path, tracks, copy, work.tools, work.plan.limits, tick)
     work.journal.note(f"{path.name}: its clock is set anew ({breaks} times in its tracks); read from a steady copy")
     steady = probe(copy, work.tools, work.plan.limits, tick)
-    return copy, replace(steady, breaks_clock=False)  # which the probe of a very long one has no time to see
+    return copy, replace(steady, breaks_clock=False)  # the probe of a very long copy runs out of time, and says True

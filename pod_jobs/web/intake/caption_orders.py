@@ -14,7 +14,7 @@ MOST_AT_ONCE = 200  # videos of one order
 def order_for(
     user: User, video_ids: Sequence[int], options: dict[str, Any], *, again: bool
 ) -> tuple[list[tuple[int, Task]], list[tuple[int, PodJobsError]]]:
-    """What was ordered, and what was refused, each with the id of its video: what one refuses does not keep the others.
+    """What was ordered, and what was refused, each with the id of its video. A refusal of one stops no other.
 
     Left out are videos that want no automatic captions, and without `again` those that have captions from their speech.
     Errors: Malformed for bad options."""

@@ -1,7 +1,7 @@
 """Orders for many tasks, which a filter or their ids choose: one slice after the other, the newest tasks first.
 
-Each slice is one transaction with its line in the audit, so that a process that dies leaves whole slices behind, and the same
-order again does the rest. What is refused says why and stops nothing else.
+Each slice is one transaction with its line in the audit, so if the process dies, only whole slices are done, and repeating
+the order does the rest. A task that is refused gets a reason, and stops no other.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence

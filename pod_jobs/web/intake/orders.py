@@ -145,7 +145,7 @@ def help_given(user: User, task_id: int) -> Task:
 
 
 def cancel_automatic(user: User, video_id: int) -> None:
-    """Every open task of the video that no person ordered (its options say `automatic`)."""
+    """Cancel every open task of the video that no person ordered (its options say `automatic`)."""
     for task in tasks.open_of(video_id):
         if (task.options or {}).get("automatic"):
             with suppress(Refused):  # it has ended meanwhile
