@@ -16,7 +16,7 @@ PodJobsError
 ├── TransientError             a retry can help: wait, then try again
 │   ├── ServiceUnavailable     the catalog, key-value server, LRS or database does not answer, or answers 5xx
 │   │   └── NumberTaken        the media folder has a recording of this number already; a higher one is free
-│   ├── FfmpegKilled           ffmpeg was ended by a signal or a limit that is not ours, or there was no memory for speech
+│   ├── OutOfResources         ffmpeg was ended by a signal or a limit that is not ours, or there was no memory for speech
 │   └── DiskFull               no space left on the work or media folder
 └── Stopped                    no fault: somebody wanted the work to end
     ├── Cancelled              a person cancelled the task
@@ -198,14 +198,14 @@ class PodJobsError(Exception):
 
 def sentence(code: str, facts: dict[str, str]) -> str:
     """The English sentence of `code`. A missing fact appears as "?"; an unknown code counts as "internal"."""
-    return told(code, facts, lambda words: words)
+    return sentence_in(code, facts, lambda words: words)
 
 
-def told(code: str, facts: dict[str, str], translate: Callable[[str], str]) -> str:
+def sentence_in(code: str, facts: dict[str, str], translate: Callable[[str], str]) -> str:
     """The sentence in another language. The fact `cause` is itself a code, whose sentence takes the place of {cause}."""
     if "cause" in facts:
         rest = {name: value for name, value in facts.items() if name != "cause"}
-        facts = {**rest, "cause": told(facts["cause"], rest, translate)}
+        facts = {**rest, "cause": sentence_in(facts["cause"], rest, translate)}
     return translate(SENTENCES.get(code, SENTENCES["internal"])).format_map(_Facts(facts))
 
 
@@ -298,7 +298,7 @@ class NumberTaken(ServiceUnavailable):
     """The media folder holds a recording with the number of a new video: the database was restored from an older backup."""
 
 
-class FfmpegKilled(TransientError):
+class OutOfResources(TransientError):
     """ffmpeg ended by a signal that we did not send: the OOM killer, an administrator. Or speech recognition found no memory.
     The recording may be the cause, so only `retry.attempts` of a task may end like this, by any of `codes`."""
 
@@ -312,7 +312,7 @@ class DiskFull(TransientError):
     code = "disk-full"
 
 
-PASSING = frozenset((ServiceUnavailable.code, DiskFull.code, *FfmpegKilled.codes))  # codes of what passes by itself
+PASSING = frozenset((ServiceUnavailable.code, DiskFull.code, *OutOfResources.codes))  # codes of what passes by itself
 
 
 class Stopped(PodJobsError):

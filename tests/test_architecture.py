@@ -52,7 +52,7 @@ FLOORS = {
     ),
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
-        "worker help_transcribe",
+        "worker assist_speech",
         "transcribe",
         "encode verify speech_sharing",
         "runtime deliver_statements colleagues",

@@ -24,7 +24,7 @@ FOLDERS_A_STEP = 100
 
 def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
     """Purge everything once; yields after each step. Errors: Deposed; ServiceUnavailable while the media folder is away."""
-    media, days = _RightFolder(settings.media), settings.retention
+    media, days = _CheckedFolder(settings.media), settings.retention
     with fence():
         sessions.forget_expired(now)
     yield from _purge_uploads(media, now - timedelta(hours=settings.upload.expire_h), fence)
@@ -41,7 +41,7 @@ def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
         yield from _until_none(retention.forget_audit, now - timedelta(days=days.audit_days), fence)
 
 
-class _RightFolder:
+class _CheckedFolder:
     """The media folder, checked at each use, because a network share may be unmounted in the middle of a purge."""
 
     def __init__(self, folder: SiteFolder) -> None:
@@ -54,7 +54,7 @@ class _RightFolder:
         return self._folder
 
 
-def _purge_uploads(media: _RightFolder, limit: datetime, fence: Fence) -> Iterator[None]:
+def _purge_uploads(media: _CheckedFolder, limit: datetime, fence: Fence) -> Iterator[None]:
     """Remove uploads that nobody continued, and files without a row, which come from broken form uploads or crashes."""
     for upload in uploads.untouched_since(limit):
         with fence():
@@ -68,7 +68,7 @@ def _purge_uploads(media: _RightFolder, limit: datetime, fence: Fence) -> Iterat
         yield
 
 
-def _purge_deleted(media: _RightFolder, fence: Fence) -> Iterator[None]:
+def _purge_deleted(media: _CheckedFolder, fence: Fence) -> Iterator[None]:
     for video in retention.deleted_videos():
         with fence():
             if not retention.may_go(video.id):
@@ -84,7 +84,7 @@ def _batches(videos: Iterator[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _purge_unclaimed(videos: list[int], limit: datetime, media: _RightFolder, fence: Fence) -> None:
+def _purge_unclaimed(videos: list[int], limit: datetime, media: _CheckedFolder, fence: Fence) -> None:
     """Remove folders that belong to no video: an upload puts its file in place before it commits, and the commit may fail.
 
     Only a folder with nothing but a source is removed, and only if its number is not higher than that of the newest video: an
@@ -101,7 +101,7 @@ def _purge_unclaimed(videos: list[int], limit: datetime, media: _RightFolder, fe
             log.info("%s: belongs to no video, purged", video_folder(video))
 
 
-def _purge_old_outputs(videos: list[int], media: _RightFolder, limit: datetime, fence: Fence) -> Iterator[None]:
+def _purge_old_outputs(videos: list[int], media: _CheckedFolder, limit: datetime, fence: Fence) -> Iterator[None]:
     """Remove folders of outputs that since `limit` were neither published nor used by an open task."""
     used = retention.folders_in_use(videos)
     for video, folder in [(one, folder) for one in videos for folder in media.folder.runs(one)]:

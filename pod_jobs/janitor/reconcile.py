@@ -150,7 +150,7 @@ class Reconciler:
                 outcome = "cancelled" if verdict == "cancelled" else "lost"
                 reason = "its worker is gone, or RQ lost the job"
                 report = reports.Report(task.generation, outcome, sight.attempt, reason=reason)
-                changed = reports.bury(task.id, report, self._allowed, now)
+                changed = reports.end_dead_run(task.id, report, self._allowed, now)
             if changed:
                 queue.remove(self._redis, _job_id(task))
                 queue.clear_progress(self._redis, task.id)

@@ -83,7 +83,7 @@ def _statement(settings: Settings, event: ProductionEvent) -> dict[str, Any] | N
     match event.kind:
         case "uploaded":
             person = User.get_or_none(User.id == facts["person"])
-            if person is None or statements.is_out(person.id):
+            if person is None or statements.has_opted_out(person.id):
                 return None
             return production.build_uploaded(video, learning_traces.actor_of(settings, person), at)
         case "encoded":

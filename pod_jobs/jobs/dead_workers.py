@@ -33,7 +33,7 @@ def worker_name(queue_name: str) -> str:
     """The name of a worker in this process. No other process ever has the same."""
     pid = os.getpid()
     host = socket.gethostname()[:HOST_CHARACTERS]
-    return f"{queue_name}.{host}.{pid}.{process_identity.here() or ELSEWHERE}.{process_identity.start_ticks(pid)}"
+    return f"{queue_name}.{host}.{pid}.{process_identity.place_id() or ELSEWHERE}.{process_identity.start_ticks(pid)}"
 
 
 def is_dead_here(worker: str) -> bool:

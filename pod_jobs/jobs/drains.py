@@ -13,7 +13,7 @@ from pod_jobs.jobs import keys
 
 
 def publish(redis: Redis, drains: list[dict[str, Any]]) -> None:
-    """Tell the workers all `drains`, which are those of store.drains.told."""
+    """Tell the workers all `drains`, which are those of store.drains.for_workers."""
     redis.set(keys.DRAINS, json.dumps(drains, ensure_ascii=False))
 
 

@@ -30,9 +30,9 @@ from pod_jobs.errors import (
     REASON_LIMIT,
     BadSource,
     Cancelled,
-    FfmpegKilled,
     Interrupted,
     NotFound,
+    OutOfResources,
     PermanentError,
     PodJobsError,
     Refused,
@@ -157,7 +157,7 @@ def _after_error(context: Context, order: Order, error: PodJobsError) -> Retry |
 def _may_try_again(context: Context, order: Order, error: PodJobsError) -> bool:
     """May the task try again? Always while a service is away, because it comes back. Only kills of ffmpeg are counted, because
     the recording itself may cause them."""
-    return not isinstance(error, FfmpegKilled) or order.failures + 1 < context.settings.retry.attempts
+    return not isinstance(error, OutOfResources) or order.failures + 1 < context.settings.retry.attempts
 
 
 def _retry(context: Context, tries: int, error: PodJobsError) -> Retry:

@@ -49,7 +49,7 @@ def speech_order(
 
 
 def engine_for(settings: Settings, language: str) -> "Engine":
-    """The loaded model for a language ("": the one for all others). Errors: SettingsError; FfmpegKilled when there is no memory
+    """The loaded model for a language ("": the one for all others). Errors: SettingsError; OutOfResources when there is no memory
     for it."""
     from pod_jobs.speech.models import open_engine
 

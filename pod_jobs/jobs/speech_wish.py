@@ -11,14 +11,14 @@ from pod_jobs.media.facts.languages import find_language
 from pod_jobs.speech.engine import MOST_GLOSSARY_CHARACTERS
 
 MOST_TERMS, MOST_TERM_CHARACTERS = 100, 60
-Wish = dict[str, Any]  # only what was said, checked
+SpeechWish = dict[str, Any]  # only what was said, checked
 
 
-def read_wish(document: Any) -> Wish:
+def read_wish(document: Any) -> SpeechWish:
     """Errors: Malformed, also for a field that does not exist."""
     if not isinstance(document, dict) or document.keys() - {"language", "glossary", "automatic"}:
         raise Malformed("speech: an object with nothing but language, glossary and automatic is needed")
-    wish: Wish = {}
+    wish: SpeechWish = {}
     if "language" in document:
         wish["language"] = read_language(document["language"])
     if "glossary" in document:
@@ -31,7 +31,7 @@ def read_wish(document: Any) -> Wish:
     return wish
 
 
-def read_upload_wish(document: Any) -> Wish:
+def read_upload_wish(document: Any) -> SpeechWish:
     """The same of an upload, which may order a translation into English too: {"translate": true}. Errors: Malformed."""
     fields = dict(document) if isinstance(document, dict) else document
     translate = fields.pop("translate", False) if isinstance(fields, dict) else False

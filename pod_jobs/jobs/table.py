@@ -1,9 +1,9 @@
 """Every job type, one line each. Only what starts web app, workers and janitor imports this and hands the table on."""
 
+from pod_jobs.jobs.assist_speech import ASSIST_SPEECH
 from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.encode.assist import ASSIST
-from pod_jobs.jobs.help_transcribe import ASSIST_SPEECH
 from pod_jobs.jobs.job_type import JobTypes, table_of
 from pod_jobs.jobs.report import REPORT
 from pod_jobs.jobs.transcribe import TRANSCRIBE

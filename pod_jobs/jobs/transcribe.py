@@ -4,7 +4,7 @@
 2. Read the source's default sound track. Captions have the times of the source, whatever an encoding cuts away, so this
    waits for no encoding, and the captions stay valid after each.
 3. Recognise piece after piece (jobs/speech_sharing.py). Idle workers of the queue help with a recording of several pieces
-   (jobs/help_transcribe.py). The words of each are kept at once: a run that is killed or stopped loses one piece at most.
+   (jobs/assist_speech.py). The words of each are kept at once: a run that is killed or stopped loses one piece at most.
 4. Publish captions.json (what the catalog takes in), and the curve of loudness for the editor. The report names them.
 Options that a task lacks come from its video's wish (jobs/speech_wish.py), which is part of the order.
 Each job loads the model, which takes 0.5 s (base): a worker that kept a model could not fork safely, because of the
@@ -30,7 +30,7 @@ from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import build_plan, ffmpeg_version, tools_of
 from pod_jobs.jobs.job_type import JobType, Ordering, ReadOutput, Text, Words
 from pod_jobs.jobs.speech_plan import engine_for, model_folder, speech_order
-from pod_jobs.jobs.speech_wish import Wish, read_language, read_terms, read_upload_wish
+from pod_jobs.jobs.speech_wish import SpeechWish, read_language, read_terms, read_upload_wish
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media.sharing import chunks
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 QUEUE = "transcripting"
-ASSIST_KIND = "assist_speech"  # jobs/help_transcribe.py
+ASSIST_KIND = "assist_speech"  # jobs/assist_speech.py
 LEAST_FOR_ETA_S = 60.0  # recognised, until it is said how long the rest takes
 OPTIONS = {"language", "translate", "glossary"}
 MOST_CAPTIONS_BYTES = 50_000_000
@@ -56,7 +56,7 @@ SPEECH, TRANSLATION = "", "translation"  # templates: one of each may be under w
 
 
 def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
-    """{"folder", "outputs", "captions": true, "infos": {…}}. Errors: BadSource, FfmpegFailed; FfmpegKilled, DiskFull,
+    """{"folder", "outputs", "captions": true, "infos": {…}}. Errors: BadSource, FfmpegFailed; OutOfResources, DiskFull,
     ServiceUnavailable; SettingsError: another host may have the model; Stopped."""
     if order.video is None:
         raise Superseded(f"task {order.task} has no video")
@@ -267,7 +267,7 @@ def read_order(settings: Settings, template: str, document: Any) -> NewTask:
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> list[NewTask]:
     """Captions if the uploader wants them, or leaves it to settings that do; a translation if the uploader wants one. They do
     not wait for the encoding."""
-    wish: Wish = options.get("speech") or {}
+    wish: SpeechWish = options.get("speech") or {}
     automatic = wish.get("automatic")
     tasks = []
     if settings.speech.automatic if automatic is None else automatic:

@@ -56,7 +56,7 @@ def encode(
     """Encode `source` into the empty `folder`. `tick` is called at least twice a second; what it raises ends the work.
     `team`: who may help with a long picture.
 
-    BadSource, FfmpegFailed: a retry cannot help. FfmpegKilled, DiskFull: it can, in an empty folder.
+    BadSource, FfmpegFailed: a retry cannot help. OutOfResources, DiskFull: it can, in an empty folder.
     """
     if any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty")
@@ -236,7 +236,7 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
         work.see(playable=is_watchable and early.write_when_ready())
         work.report("encode", _share(position, media, picture), position.seconds)
 
-    source = replace(work.foreign(media), ranges=work.timeline.ranges)
+    source = replace(work.as_source(media), ranges=work.timeline.ranges)
     argv = build_encode(work.tools, limits, source, picture, sounds, work.plan.segment_s)
     names = [one.name for one in picture.renditions] if picture else [AUDIO]
     bounds = pass_bounds(limits, media.duration_s, picture)
@@ -244,7 +244,7 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
     try:
         work.journal.run(f"encode {' '.join(names)}", argv, bounds, position, watch, work.sources)
     except BadSource as error:
-        raise damage.blamed(work, decoded, error) from error
+        raise damage.error_of_damaged_file(work, decoded, error) from error
     if picture and picture.copies_top and position.heard_of_damage:
         raise FfmpegFailed("the source is damaged, and browsers stop where a decoder goes on")
     return damage.place_damage(work, decoded) if position.heard_of_damage else None

@@ -64,7 +64,7 @@ class Work:
     def elapsed_s(self) -> float:
         return time.monotonic() - self.started
 
-    def foreign(self, media: MediaInfo) -> Source:
+    def as_source(self, media: MediaInfo) -> Source:
         """The source, to be opened as the probe did."""
         return Source(str(self.source), media.demuxer, decoder=decoder_options(media.video))
 

@@ -40,7 +40,7 @@ class Engine(Protocol):
 
     def hear(self, samples: "Samples", wish: Wish, tick: Callable[[float], None]) -> list[Word]:
         """The words of a piece of at most some minutes, with times from its start. `tick(seconds)` is called with how much of
-        it is done, at least once for every half minute of it. Errors: FfmpegKilled when there is no memory; what `tick`
+        it is done, at least once for every half minute of it. Errors: OutOfResources when there is no memory; what `tick`
         raises."""
 
     def guess_language(self, samples: "Samples") -> dict[str, float]:

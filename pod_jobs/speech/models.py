@@ -85,7 +85,7 @@ def _folder_of(choice: ModelChoice) -> Path:
 
 
 def open_engine(folder: Path, threads: int) -> Engine:
-    """The model in `folder`. Errors: SettingsError when it is not there or cannot be read; FfmpegKilled when there is no memory
+    """The model in `folder`. Errors: SettingsError when it is not there or cannot be read; OutOfResources when there is no memory
     for it."""
     from pod_jobs.speech.whisper import Whisper  # the extra `speech` may not be installed
 

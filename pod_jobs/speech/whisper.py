@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from faster_whisper import WhisperModel
 
 from pod_jobs.captions.cues import Word
-from pod_jobs.errors import FfmpegKilled, SettingsError
+from pod_jobs.errors import OutOfResources, SettingsError
 from pod_jobs.speech.engine import Wish
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Whisper:
     """One model, loaded once."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        """Errors: SettingsError; FfmpegKilled when there is no memory."""
+        """Errors: SettingsError; OutOfResources when there is no memory."""
         self.name = folder.name
         try:
             self._model = WhisperModel(
@@ -41,7 +41,7 @@ class Whisper:
             )
         except (RuntimeError, ValueError, OSError, MemoryError) as error:
             if _is_lack_of_memory(error):
-                raise FfmpegKilled(f"{folder}: {error}", code="speech-no-memory") from error
+                raise OutOfResources(f"{folder}: {error}", code="speech-no-memory") from error
             raise SettingsError(f"{folder}: {error}", code="speech-model-unreadable", name=folder.name) from error
         self.languages = frozenset(self._model.supported_languages)
         self.can_translate = self._model.model.is_multilingual and not any(
@@ -64,7 +64,7 @@ class Whisper:
                 tick(segment.end)
         except (RuntimeError, MemoryError) as error:
             if _is_lack_of_memory(error):
-                raise FfmpegKilled(str(error), code="speech-no-memory") from error
+                raise OutOfResources(str(error), code="speech-no-memory") from error
             raise
         return join_parts(heard, wish.written)
 

@@ -15,7 +15,7 @@ STATE, START_TICKS = 0, 19  # proc(5): fields of /proc/PID/stat after the name
 ENDED = "ZX"  # states of a process that has ended, and may not be reaped yet
 
 
-def here() -> str:
+def place_id() -> str:
     """This place as 12 hex digits; "" if /proc cannot tell. Then no process may be taken for dead."""
     try:
         if os.readlink("/proc/self") != str(os.getpid()):  # this is the /proc of another table of processes
@@ -43,7 +43,7 @@ def start_ticks(pid: int) -> int | None:
 
 def has_ended(place: str, pid: int, started_ticks: int) -> bool:
     """Was this a process of this place, and has it ended? False in case of doubt."""
-    if not place or place != here():
+    if not place or place != place_id():
         return False
     try:
         return start_ticks(pid) != started_ticks

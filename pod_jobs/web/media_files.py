@@ -19,7 +19,7 @@ from pod_jobs.media_folder import DONE_MARKER, FILE_NAME, LOG_NAME, MIME_TYPES, 
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.guards.file_parts import part_of, serve_ranges
-from pod_jobs.web.site import right_media, site
+from pod_jobs.web.site import checked_media, site
 
 blueprint = Blueprint("media_files", __name__)
 
@@ -41,7 +41,7 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     with translated_os_errors():
         found = site().settings.media.open_output(video.id, folder, name)
     if found is None:
-        right_media()
+        checked_media()
         raise NotFound(f"{folder}/{name} of video {video_id}")
     try:
         if found.is_growing:

@@ -60,7 +60,7 @@ def without_database() -> Iterator[None]:
         open_database()
 
 
-def right_media() -> SiteFolder:
+def checked_media() -> SiteFolder:
     """The media folder, checked at each call. Errors: ServiceUnavailable when it is away, or is not the catalog's."""
     folder = site().settings.media
     folder.check(instance.media_identity())

@@ -42,6 +42,6 @@ def list_drains() -> list[Drain]:
     return list(Drain.select().order_by(Drain.id))
 
 
-def told() -> list[dict[str, Any]]:
+def for_workers() -> list[dict[str, Any]]:
     """All drains as plain values for the workers: [{"scope", "name", "who", "why"}, …]."""
     return [{"scope": drain.scope, "name": drain.name, "who": drain.who, "why": drain.why} for drain in list_drains()]

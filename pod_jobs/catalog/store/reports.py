@@ -15,7 +15,7 @@ from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
-from pod_jobs.errors import REASON_LIMIT, SENTENCES, FfmpegKilled, ResultRejected, Superseded
+from pod_jobs.errors import REASON_LIMIT, SENTENCES, OutOfResources, ResultRejected, Superseded
 
 INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "opening_s")  # figures of a result that the task keeps
 
@@ -110,7 +110,7 @@ def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Ta
     return [tasks.order(video, new, task.author, now, parent=task.id) for new in wanted]
 
 
-def bury(task_id: int, report: Report, allowed: Allowed, now: datetime) -> bool:
+def end_dead_run(task_id: int, report: Report, allowed: Allowed, now: datetime) -> bool:
     """Store the janitor's report about a run that cannot report any more. Errors: NotFound.
 
     Returns False and changes nothing when the task has another generation or attempt than when the janitor looked at it.
@@ -206,7 +206,7 @@ def _wait_again(task: Task, report: Report, now: datetime) -> None:
     task.queued_at = now
     task.losses = 0
     if report.outcome == "retry":
-        task.failures += report.error_code in FfmpegKilled.codes
+        task.failures += report.error_code in OutOfResources.codes
         task.retry_at = now + timedelta(seconds=report.retry_in_s or 0)
         task.error_code, task.error_facts, task.error_reason = (
             report.error_code,

@@ -114,7 +114,7 @@ def opt_out(user: User, out: bool, now: datetime) -> None:
         TraceOptOut.delete().where(TraceOptOut.user == user).execute()
 
 
-def is_out(user_id: int) -> bool:
+def has_opted_out(user_id: int) -> bool:
     """Has this person opted out of traces?"""
     return TraceOptOut.select().where(TraceOptOut.user == user_id).exists()
 

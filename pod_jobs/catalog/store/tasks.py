@@ -254,7 +254,7 @@ def ask_for_help(task_id: int, now: datetime) -> Task:
     return task
 
 
-def help_given(task_id: int) -> Task:
+def withdraw_help_request(task_id: int) -> Task:
     """Somebody of the team has looked at it, so that it leaves `help_asked`. Errors: NotFound."""
     with transaction():
         task = get_locked(task_id)

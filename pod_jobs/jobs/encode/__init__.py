@@ -79,7 +79,7 @@ def check_templates(settings: Settings, tools: Tools) -> None:
 
 
 def run_encode(context: Context, order: Order) -> dict[str, Any]:
-    """The result for store.reports. Errors: BadSource, FfmpegFailed; FfmpegKilled, DiskFull, ServiceUnavailable; Stopped."""
+    """The result for store.reports. Errors: BadSource, FfmpegFailed; OutOfResources, DiskFull, ServiceUnavailable; Stopped."""
     run = run_of(order)
 
     def wait() -> None:

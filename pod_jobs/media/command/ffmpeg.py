@@ -22,7 +22,7 @@ from pod_jobs.media.process.tools import Tools
 
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5")
 CROWD = 8  # with more inputs, the stacks of one decoder thread per core would not fit into the limit of memory
-EARLY = ("-frame_drop_threshold", "0.1")  # a frame that comes almost a whole place too early is dropped, and not queued
+DROP_EARLY_FRAMES = ("-frame_drop_threshold", "0.1")  # when they are almost a whole frame early; they are not queued
 LEAST_SOUND_S = 0.2  # of a sound of which nothing is kept: silence
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
 
@@ -129,7 +129,7 @@ def _video_options(picture: Picture) -> list[str]:
     if picture.copies_top:
         options += [f"-c:v:{len(picture.encoded)}", "copy", *_stamp(picture.track, len(picture.encoded))]
     options += (
-        ["-r", f"{picture.rate.numerator}/{picture.rate.denominator}", "-fps_mode", "cfr", *EARLY]
+        ["-r", f"{picture.rate.numerator}/{picture.rate.denominator}", "-fps_mode", "cfr", *DROP_EARLY_FRAMES]
         if picture.rate
         else []
     )

@@ -24,7 +24,7 @@ def make_pictures(work: Work, media: MediaInfo, picture: Picture | None, found: 
     if media.cover_index is not None:
         with work.forgiven("warning-pictures"):
             argv = images.build_cover(
-                work.tools, work.plan.limits, work.foreign(media), media.cover_index, "thumbnail_1.jpg"
+                work.tools, work.plan.limits, work.as_source(media), media.cover_index, "thumbnail_1.jpg"
             )
             _one_picture(work, argv, 1.0, from_source=True)
             thumbnails = 1
@@ -76,7 +76,7 @@ def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_
     taken: set[str] = set()
     for track in media.subtitles:
         with work.forgiven("warning-captions"):
-            argv = captions.build_extract(work.tools, work.plan.limits, work.foreign(media), track.index, RAW)
+            argv = captions.build_extract(work.tools, work.plan.limits, work.as_source(media), track.index, RAW)
             _captions(work, argv, duration_s, captions.file_name(track.language, taken), from_source=True)
     if picture and media.has_cea608:
         with work.forgiven("warning-captions"):

@@ -19,7 +19,7 @@ def place_damage(work: Work, media: MediaInfo) -> float | None:
     return places[0][0] if places else None
 
 
-def blamed(work: Work, media: MediaInfo, error: BadSource) -> BadSource:
+def error_of_damaged_file(work: Work, media: MediaInfo, error: BadSource) -> BadSource:
     """The `error` of a pass; if another file is damaged and the recording is not, as an error of that file."""
     if error.code != "source-damaged" or not work.others or _find(work, work.source, media) is not None:
         return error

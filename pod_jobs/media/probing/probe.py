@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pod_jobs.errors import BadSource, FfmpegFailed, FfmpegKilled
+from pod_jobs.errors import BadSource, FfmpegFailed, OutOfResources
 from pod_jobs.media.facts.file_type import SNIFF_BYTES, refuse_unless_media
 from pod_jobs.media.facts.media_info import AudioTrack, Chapter, MediaInfo, SubtitleTrack, VideoTrack
 from pod_jobs.media.facts.times import clock
@@ -112,7 +112,7 @@ def _look(
     except FfmpegFailed as error:
         raise BadSource(f"probe: {error.reason}") from error
     if finished.returncode in (-9, 137):
-        raise FfmpegKilled(f"the probe was killed: {finished.stderr}")
+        raise OutOfResources(f"the probe was killed: {finished.stderr}")
     try:
         found = json.loads(text)
     except ValueError:

@@ -99,7 +99,9 @@ def find_end(
     return end_s, any_s - end_s
 
 
-def later_looks(container: InputContainer, stream: Stream, start_s: float, whole_s: float) -> Iterator[dict[str, Any]]:
+def sampled_frames(
+    container: InputContainer, stream: Stream, start_s: float, whole_s: float
+) -> Iterator[dict[str, Any]]:
     """What frames of a picture show at several places. Decodes a key frame at each."""
     codec: Any = stream.codec_context
     for share in PLACES:
@@ -114,10 +116,10 @@ def later_looks(container: InputContainer, stream: Stream, start_s: float, whole
             continue
 
 
-def look_later(container: InputContainer, facts: dict[str, Any], start_s: float, whole_s: float) -> None:
+def add_sampled_facts(container: InputContainer, facts: dict[str, Any], start_s: float, whole_s: float) -> None:
     """Adds to the facts of a picture what is not so from its first frame on: some begin progressive, or in other colours."""
     first = facts["frame"]
-    for later in later_looks(container, container.streams[facts["index"]], start_s, whole_s):
+    for later in sampled_frames(container, container.streams[facts["index"]], start_s, whole_s):
         first["interlaced"] |= later["interlaced"]
         facts["changes_colours"] |= any(later[name] != first[name] for name in ("matrix", "full_range"))
 
@@ -220,7 +222,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     ends: dict[int, float] = {}
     for facts in streams:
         if claimed_s and facts["frame"] and facts["codec"] in CHANGING_CODECS and not facts["attached"]:
-            look_later(container, facts, start_s, claimed_s)
+            add_sampled_facts(container, facts, start_s, claimed_s)
     end_s, beyond_s = find_end(container, request, claimed_s, start_s, ends) if seen else (start_s, 0.0)
     for facts in streams:
         facts["lasts_s"] = max(ends.get(facts["index"], start_s) - start_s, facts["claimed_s"])

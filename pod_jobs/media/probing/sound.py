@@ -35,7 +35,7 @@ class SoundTrack:
 
     def read(self, start_s: float, length_s: float, rate_hz: int) -> bytes:
         """Signed 16-bit little-endian samples, channels interleaved; fewer at the end of the recording. Where
-        the track has nothing, there is silence. Errors: BadSource, FfmpegFailed, FfmpegKilled, DiskFull; what `tick` raises."""
+        the track has nothing, there is silence. Errors: BadSource, FfmpegFailed, OutOfResources, DiskFull; what `tick` raises."""
         part = self._folder / PART
         argv = self._command(start_s, length_s, rate_hz)
         position = Position(self._limits.stall_s)

@@ -7,7 +7,7 @@ English because run.py sets LC_ALL=C.
 import re
 import signal
 
-from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, FfmpegKilled, PodJobsError
+from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, OutOfResources, PodJobsError
 from pod_jobs.media.process.run import ProcessEnd
 
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS, signal.SIGTRAP}
@@ -37,7 +37,7 @@ def error_of(finished: ProcessEnd, *, behind_bwrap: bool) -> PodJobsError | None
     if DISK_FULL.search(message):
         return DiskFull(message)
     if code == STOPPED_BY_SIGNAL and "Operation not permitted" not in message:  # AVERROR(EPERM) has the same low byte
-        return FfmpegKilled(message)
+        return OutOfResources(message)
     if found := UNSUPPORTED.search(message):
         return BadSource(message, code="source-unsupported-codec", codec=found[1] or found[2] or "?")
     if code == TOO_MANY_ERRORS or DAMAGED.search(message):
@@ -56,4 +56,4 @@ def _ended_by(killer: signal.Signals, message: str) -> PodJobsError:
         return FfmpegFailed(reason)
     if killer in OWN_LIMITS:
         return FfmpegFailed(reason, code=OWN_LIMITS[killer])
-    return FfmpegKilled(reason)
+    return OutOfResources(reason)

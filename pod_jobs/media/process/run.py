@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pod_jobs.errors import FfmpegFailed, FfmpegKilled, SettingsError
+from pod_jobs.errors import FfmpegFailed, OutOfResources, SettingsError
 from pod_jobs.media.process.guard import FILTER
 from pod_jobs.system import seccomp
 from pod_jobs.system.process_tree import die_with_parent
@@ -123,7 +123,7 @@ def _start(argv: Sequence[str], folder: Path, bounds: Bounds) -> "subprocess.Pop
     except (FileNotFoundError, PermissionError) as error:
         raise SettingsError(f"cannot start {argv[0]}: {error}") from error
     except OSError as error:
-        raise FfmpegKilled(f"cannot start {argv[0]}: {error}") from error
+        raise OutOfResources(f"cannot start {argv[0]}: {error}") from error
     finally:
         for descriptor in filters:
             os.close(descriptor)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import imageio_ffmpeg
 
-from pod_jobs.errors import FfmpegKilled, PodJobsError, SettingsError
+from pod_jobs.errors import OutOfResources, PodJobsError, SettingsError
 from pod_jobs.media.planning.codecs import PROCESSOR, Hardware
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.run import Bounds, capture
@@ -97,7 +97,7 @@ def _listed(ffmpeg: str, option: str) -> tuple[str, ...]:
 def _ask(argv: list[str]) -> str:
     finished, text = capture(argv, Path("/"), ASK, lambda: None)
     if finished.returncode < 0:
-        raise FfmpegKilled(f"{argv[0]} {argv[-1]} was ended by signal {-finished.returncode}")
+        raise OutOfResources(f"{argv[0]} {argv[-1]} was ended by signal {-finished.returncode}")
     if finished.returncode:
         raise SettingsError(f"{argv[0]} {argv[-1]} ended with {finished.returncode}: {finished.stderr.strip()[-300:]}")
     return text

@@ -39,7 +39,9 @@ from pod_jobs.system import plain_files, process_identity
 LAYOUT = "layout.json"
 FINISHED = "finished.json"
 NOTE = re.compile(r"[0-9]+ \S+")
-ANYWHERE = {encoder.name: encoder for of_codec in ENCODERS.values() for encoder in of_codec}  # on any processor
+PROCESSOR_ENCODERS = {
+    encoder.name: encoder for of_codec in ENCODERS.values() for encoder in of_codec
+}  # on any processor
 LAST_FRAME_S = 1.0  # tolerance for the last frame, whose duration is a guess when the rate is not constant
 NOTE_S = 1.0  # between two notes of how far a chunk is
 HELPERS_END_S = 10.0  # time in which a helper notices that its folder is gone, ends its ffmpeg and unlocks
@@ -95,14 +97,14 @@ def read_layout(shared: Path) -> Layout | None:
         layout = _LAYOUT.validate_json(plain_files.read_bytes(shared / LAYOUT))
     except (FileNotFoundError, ValidationError):
         return None
-    if layout.program != pod_jobs.__version__ or layout.encoder not in ANYWHERE:
+    if layout.program != pod_jobs.__version__ or layout.encoder not in PROCESSOR_ENCODERS:
         return None
-    return replace(layout, picture=replace(layout.picture, encoder=ANYWHERE[layout.encoder]))
+    return replace(layout, picture=replace(layout.picture, encoder=PROCESSOR_ENCODERS[layout.encoder]))
 
 
 def this_worker() -> str:
     """A name for this worker among all that share the folder: containers may share host name and process id."""
-    return f"{socket.gethostname()}-{process_identity.here()}-{os.getpid()}"
+    return f"{socket.gethostname()}-{process_identity.place_id()}-{os.getpid()}"
 
 
 def read_note(path: Path) -> str:

@@ -60,7 +60,7 @@ def can_share(work: Work, media: MediaInfo, picture: Picture | None) -> bool:
     return (
         picture is not None
         and bool(picture.encoded)
-        and picture.encoder.name in chunks.ANYWHERE
+        and picture.encoder.name in chunks.PROCESSOR_ENCODERS
         and 0 < plan.share_from_s <= media.duration_s
         and not work.timeline.ranges
         and picture.scene is None
@@ -72,7 +72,7 @@ def can_share(work: Work, media: MediaInfo, picture: Picture | None) -> bool:
 def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequence[Sound], team: Team) -> bool:
     """Do the pass together with idle helpers. False, with nothing done, when nobody is idle.
 
-    Errors: PermanentError when it does not work in chunks; FfmpegKilled; DiskFull; what the tick of `work` raises.
+    Errors: PermanentError when it does not work in chunks; OutOfResources; DiskFull; what the tick of `work` raises.
     """
     idle = team.idle()
     if idle < 1:
@@ -125,7 +125,7 @@ def _encode_apart(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
         position.check()
         work.report("encode", 0.0)
 
-    argv = build_encode(work.tools, limits, work.foreign(media), copied, sounds, work.plan.segment_s)
+    argv = build_encode(work.tools, limits, work.as_source(media), copied, sounds, work.plan.segment_s)
     bounds = pass_bounds(limits, media.duration_s, copied)
     work.journal.run("encode apart", argv, bounds, position, watch, work.sources)
     if position.heard_of_damage:

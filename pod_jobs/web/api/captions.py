@@ -29,7 +29,7 @@ from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.site import now, right_media, site
+from pod_jobs.web.site import checked_media, now, site
 
 blueprint = Blueprint("api_captions", __name__)
 
@@ -205,7 +205,7 @@ def peaks(video_id: int, track_id: int) -> ResponseReturnValue:
     """The loudness over time, one byte per twentieth of a second; 204 when there is none."""
     track = _track(video_id, track_id, require_user())
     folder, _, name = track.peaks_path.rpartition("/")
-    output = right_media().open_output(video_id, folder.rpartition("/")[2], name) if name else None
+    output = checked_media().open_output(video_id, folder.rpartition("/")[2], name) if name else None
     if output is None:
         return "", 204
     with output.file as opened:

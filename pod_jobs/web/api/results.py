@@ -20,7 +20,7 @@ from pod_jobs.storage.site_folder import SiteFolder
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access, run_keys
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import now, right_media, site
+from pod_jobs.web.site import checked_media, now, site
 
 blueprint = Blueprint("api_results", __name__)
 
@@ -153,7 +153,7 @@ def _captions_of(task: Task, result: dict[str, Any]) -> Callable[[Task], object]
     if job_type is None or task.video_id is None:
         return None
     folder = str(result.get("folder", "")).rpartition("/")[2]
-    read = partial(_read_output, right_media(), task.video_id, folder)
+    read = partial(_read_output, checked_media(), task.video_id, folder)
     try:
         made = job_type.captions(result, read)
     except (ValueError, LookupError, TypeError, BadCaptions) as error:
@@ -184,7 +184,7 @@ def _check_outputs(task: Task, result: Result) -> None:
     if task.video_id is None or not result.outputs:
         return
     try:
-        sizes = right_media().sizes(task.video_id, result.folder)
+        sizes = checked_media().sizes(task.video_id, result.folder)
     except OSError as error:
         raise ServiceUnavailable(f"{result.folder}: {error}") from error
     for output in result.outputs:

@@ -23,7 +23,7 @@ from pod_jobs.web.guards import access
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.guards.run_keys import require_run
 from pod_jobs.web.intake import received_files
-from pod_jobs.web.site import right_media, site, without_database
+from pod_jobs.web.site import checked_media, site, without_database
 
 blueprint = Blueprint("api_run_files", __name__, url_prefix="/runs/<int:task_id>/<int:generation>/<int:attempt>")
 PART_BYTES = 32 * 1024 * 1024  # most that one request may bring: proxies refuse large bodies
@@ -44,7 +44,7 @@ PUBLICATION = TypeAdapter(Publication)
 def _received(task_id: int, generation: int, attempt: int) -> Iterator[ReceivedRun]:
     """The folder of the run. Errors: as of `require_run`; ServiceUnavailable while the media folder is away; DiskFull."""
     run = require_run(task_id, generation, attempt)
-    media = right_media()
+    media = checked_media()
     with translated_os_errors():
         yield media.received(run)
 
@@ -56,7 +56,7 @@ def source(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     run = require_run(task_id, generation, attempt)
     name = _source_named(run)
     with translated_os_errors():
-        file = right_media().open_source(name)
+        file = checked_media().open_source(name)
         if file is None:
             raise NotFound(f"{name} is not there")
         return serve_ranges(file, "application/octet-stream")
@@ -67,7 +67,7 @@ def source(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 def source_sum(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     """{"bytes", "sha256"} of a source: reading it takes about a second for each GB."""
     run = require_run(task_id, generation, attempt)
-    name, media = _source_named(run), right_media()
+    name, media = _source_named(run), checked_media()
     with translated_os_errors(), without_database():
         found = media.sum_of_source(name)
     if found is None:

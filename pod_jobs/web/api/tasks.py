@@ -90,8 +90,8 @@ def ask_for_help(task_id: int) -> ResponseReturnValue:
 
 @blueprint.delete("/tasks/<int:task_id>/help")
 @access.needs("change-videos")
-def help_given(task_id: int) -> ResponseReturnValue:
-    orders.help_given(require_user(), task_id)
+def withdraw_help_request(task_id: int) -> ResponseReturnValue:
+    orders.withdraw_help_request(require_user(), task_id)
     return "", 204
 
 

@@ -36,7 +36,7 @@ def accept() -> ResponseReturnValue:
         return _refused(raws)
     if len(raws) > intake.REQUEST_STATEMENTS:
         return _refused(Problem("size", "$", f"more than {intake.REQUEST_STATEMENTS} statements"))
-    if not settings.xapi.lane_names or (not trusted and statements.is_out(user.id)):
+    if not settings.xapi.lane_names or (not trusted and statements.has_opted_out(user.id)):
         return "", 204
     wait_s = 0.0 if trusted else intake.allowances(settings).wait_s(user.id, len(raws))
     if wait_s:

@@ -16,7 +16,7 @@ from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.threads_per_person import receiving
 from pod_jobs.web.intake import orders, quotas, received_files
 from pod_jobs.web.intake.forms import Form
-from pod_jobs.web.site import right_media, site, without_database
+from pod_jobs.web.site import checked_media, site, without_database
 
 blueprint = Blueprint("api_videos", __name__)
 
@@ -41,7 +41,7 @@ def upload() -> ResponseReturnValue:
     quotas.check_upload(settings, user, announced)
     received_files.check_title(request.args.get("title", ""))
     received_files.expect_large_body(request)
-    with receiving(user, settings), right_media().temporary() as file:
+    with receiving(user, settings), checked_media().temporary() as file:
         with without_database():
             name, title, options = _receive(settings, file)
         path = Path(file.name)
@@ -50,7 +50,7 @@ def upload() -> ResponseReturnValue:
         received_files.check_nature(path)
         source = videos.Source(received_files.clean_name(name), size_bytes, orders.options_of(user, options))
         video = orders.add_video(
-            user, received_files.title_of(title, source.name), source, lambda place: right_media().place(path, place)
+            user, received_files.title_of(title, source.name), source, lambda place: checked_media().place(path, place)
         )
     document = documents.video(site().redis, link_base(), videos.get(video.id))
     return jsonify(document), 201, {"Location": f"{request.script_root}{request.path}/{video.id}"}

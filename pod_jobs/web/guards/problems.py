@@ -70,7 +70,7 @@ def status_of(error: PodJobsError) -> int:
 
 def translated(code: str, facts: dict[str, str]) -> str:
     """The sentence of an error code in the language of this request."""
-    return errors.told(code, facts, gettext)
+    return errors.sentence_in(code, facts, gettext)
 
 
 def answer(error: PodJobsError) -> Response:

@@ -20,7 +20,7 @@ from pod_jobs.errors import Forbidden, Malformed, NotFound, NumberTaken, Refused
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
 from pod_jobs.web.intake import quotas
-from pod_jobs.web.site import now, right_media, site
+from pod_jobs.web.site import checked_media, now, site
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def _with_free_number(create: Callable[[], Created]) -> Created:
     try:
         return create()
     except NumberTaken as error:
-        found = instance.notice_recordings(max(right_media().videos(), default=0))
+        found = instance.notice_recordings(max(checked_media().videos(), default=0))
         log.warning("%s; new recordings get higher numbers than %s", error, found[1] if found else "it")
         return create()
 
@@ -136,10 +136,10 @@ def ask_for_help(user: User, task_id: int) -> Task:
     return task
 
 
-def help_given(user: User, task_id: int) -> Task:
+def withdraw_help_request(user: User, task_id: int) -> Task:
     """Take the request of `ask_for_help` back. Errors: NotFound; Forbidden."""
     task_to_change(user, task_id)
-    task = tasks.help_given(task_id)
+    task = tasks.withdraw_help_request(task_id)
     users.note(user.name, "help-given", f"task {task_id}", now())
     return task
 

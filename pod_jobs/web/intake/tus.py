@@ -28,7 +28,7 @@ from pod_jobs.errors import BadSource, Malformed, NotFound, Refused
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.intake import orders, quotas, received_files
-from pod_jobs.web.site import now, right_media, site, without_database
+from pod_jobs.web.site import checked_media, now, site, without_database
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1")
 
@@ -154,7 +154,7 @@ def _finish(upload: Upload) -> dict[str, str]:
     except BadSource:
         _forget(upload)
         raise
-    orders.finish_upload(require_user(), upload, lambda source: right_media().place(path, source))
+    orders.finish_upload(require_user(), upload, lambda source: checked_media().place(path, source))
     path.unlink(missing_ok=True)
     return _state(uploads.get(upload.id, require_user()))
 
@@ -177,7 +177,7 @@ def _forget(upload: Upload) -> None:
 
 
 def _path(upload: Upload) -> Path:
-    return right_media().upload(upload.id)
+    return checked_media().upload(upload.id)
 
 
 def _expiry(upload: Upload) -> str:

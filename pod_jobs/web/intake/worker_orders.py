@@ -32,7 +32,7 @@ def end_drain(user: User, drain_id: int) -> None:
 def publish() -> bool:
     """Tell the workers all drains. While Redis is away the janitor tells them later, and this returns False."""
     try:
-        drains.publish(site().redis, store.told())
+        drains.publish(site().redis, store.for_workers())
     except RedisError as error:
         log.warning("the drains wait for the janitor: %s", error)
         return False

@@ -34,7 +34,7 @@ def traces_are_voided() -> bool:
 @blueprint.app_template_global()
 def wants_traces() -> bool:
     """Has the signed-in person not opted out?"""
-    return not statements.is_out(require_user().id)
+    return not statements.has_opted_out(require_user().id)
 
 
 @blueprint.get("/traces")
@@ -86,7 +86,7 @@ def recording(video: Video) -> dict[str, Any] | None:
     `now` is the time of the server in milliseconds since 1970, to which the page sets its clock.
     """
     settings, person = site().settings, require_user()
-    if not settings.xapi.lane_names or statements.is_out(person.id):
+    if not settings.xapi.lane_names or statements.has_opted_out(person.id):
         return None
     return {
         "person": person.uuid,

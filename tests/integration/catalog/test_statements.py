@@ -255,9 +255,9 @@ def test_sessions_of_a_video(catalog: Database) -> None:
 def test_opting_out(lecturer: User) -> None:
     for _ in range(2):
         statements.opt_out(lecturer, True, NOW)
-        assert statements.is_out(lecturer.id)
+        assert statements.has_opted_out(lecturer.id)
     statements.opt_out(lecturer, False, NOW)
-    assert not statements.is_out(lecturer.id)
+    assert not statements.has_opted_out(lecturer.id)
 
 
 def test_production_events_commit_with_the_change(lecturer: User) -> None:

@@ -152,11 +152,11 @@ def test_a_lost_worker_counts_only_when_it_happens_again_and_again(task: Task) -
     for generation in range(1, 5):
         start(task)
         lost = Report(outcome="lost", generation=generation, attempt=generation)
-        assert reports.bury(task.id, lost, ALLOWED, later(9))
+        assert reports.end_dead_run(task.id, lost, ALLOWED, later(9))
     assert (tasks.get(task.id).state, tasks.get(task.id).generation) == ("waiting", 5)
     assert {attempt.outcome for attempt in tasks.attempts_of(task)} == {"lost"}
     start(task)
-    assert reports.bury(task.id, Report(outcome="lost", generation=5, attempt=5), ALLOWED, later(9))
+    assert reports.end_dead_run(task.id, Report(outcome="lost", generation=5, attempt=5), ALLOWED, later(9))
     assert (tasks.get(task.id).state, tasks.get(task.id).error_code) == ("error", "worker-died")
 
 

@@ -24,7 +24,7 @@ from pod_jobs.system import process_identity
 from tests.orders import UPLOAD
 
 HOST = os.uname().nodename
-DEAD = f"encoding.{HOST}.{2**22 + 1}.{process_identity.here()}.5"  # a worker of this place, and no such process
+DEAD = f"encoding.{HOST}.{2**22 + 1}.{process_identity.place_id()}.5"  # a worker of this place, and no such process
 
 ALLOWED = reports.Allowed(deaths=2, losses=5)
 

@@ -11,7 +11,7 @@ from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
 from pod_jobs.catalog.client import CatalogClient, Order
-from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, FfmpegKilled, PermanentError, ServiceUnavailable
+from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, OutOfResources, PermanentError, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import ENCODE
@@ -134,7 +134,7 @@ def test_an_ffmpeg_that_is_killed_again_and_again_ends_the_task(
     redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
 ) -> None:
     def killed(context: Context, order: Order) -> dict[str, Any]:
-        raise FfmpegKilled("ended by SIGKILL")
+        raise OutOfResources("ended by SIGKILL")
 
     small_catalog.failures = 4
     start_worker(encode=killed)

@@ -88,7 +88,7 @@ def begun_by(log: Path) -> Counter[str]:
 def heard(settings: Settings, long_speech: Path, monkeypatch: pytest.MonkeyPatch, small_catalog: SmallCatalog) -> Heard:
     """Video 3 has a source. Its first two pieces may be finished."""
     need(is_installed(), "the extra `speech` (./run up --with-speech)")
-    for module in ("transcribe", "help_transcribe"):
+    for module in ("transcribe", "assist_speech"):
         monkeypatch.setattr(f"pod_jobs.jobs.{module}.engine_for", lambda settings, language: StandIn(settings.home))
     monkeypatch.setattr("pod_jobs.jobs.transcribe.model_folder", lambda settings, language: None)
     small_catalog.kind, small_catalog.template = "transcribe", ""

@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, Cancelled, FfmpegKilled, Interrupted, SettingsError
+from pod_jobs.errors import BadSource, Cancelled, Interrupted, OutOfResources, SettingsError
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.jobs.transcribe import prepare_transcribe, read_order, run_transcribe
 from pod_jobs.settings import Settings
@@ -209,14 +209,14 @@ def test_a_model_that_is_not_there_or_another_one_waits_for_another_host(
 NO_MEMORY = """
 import resource, sys
 from pathlib import Path
-from pod_jobs.errors import FfmpegKilled
+from pod_jobs.errors import OutOfResources
 from pod_jobs.speech.models import open_engine
 import faster_whisper
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000,) * 2)
 try:
     open_engine(Path(sys.argv[1]), 1)
-except FfmpegKilled as error:
+except OutOfResources as error:
     print(error.code)
 """
 
@@ -226,7 +226,7 @@ def test_no_memory_for_the_model_ends_no_process(model: str) -> None:
     need(is_installed(), "the extra `speech` (./run up --with-speech)")
     done = subprocess.run([sys.executable, "-c", NO_MEMORY, model], capture_output=True, text=True, timeout=60)
     assert done.stdout == "speech-no-memory\n", done.stderr
-    assert "speech-no-memory" in FfmpegKilled.codes
+    assert "speech-no-memory" in OutOfResources.codes
 
 
 def test_without_the_extra_another_host_may_do_it(

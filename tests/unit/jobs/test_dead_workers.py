@@ -19,7 +19,9 @@ def other_process() -> Iterator[int]:
 
 
 def name_of(pid: int, started: int | None = None) -> str:
-    return f"encoding.host.example.org.{pid}.{process_identity.here()}.{started or process_identity.start_ticks(pid)}"
+    return (
+        f"encoding.host.example.org.{pid}.{process_identity.place_id()}.{started or process_identity.start_ticks(pid)}"
+    )
 
 
 def test_a_living_worker_is_not_dead(other_process: int) -> None:
@@ -46,7 +48,7 @@ def test_a_number_that_was_given_out_again_is_not_the_worker(other_process: int)
 def test_a_host_of_the_same_name_is_another_place() -> None:
     queue, host, pid, _, started = worker_name("encoding").split(".")
     gone = 2**22 + 1  # over the kernel's highest number
-    assert is_dead_here(f"{queue}.{host}.{gone}.{process_identity.here()}.{started}")
+    assert is_dead_here(f"{queue}.{host}.{gone}.{process_identity.place_id()}.{started}")
     assert not is_dead_here(f"{queue}.{host}.{gone}.0123456789ab.{started}")
     assert not is_dead_here(f"{queue}.{host}.{gone}.unknown.{started}")
     assert not is_dead_here(f"{queue}.{host}.{gone}"), "the name of an earlier version"
@@ -54,9 +56,9 @@ def test_a_host_of_the_same_name_is_another_place() -> None:
 
 def test_a_container_is_another_place() -> None:
     """Containers share the kernel and often the host name, but not the table of processes."""
-    ask = "from pod_jobs.system import process_identity; print(process_identity.here())"
+    ask = "from pod_jobs.system import process_identity; print(process_identity.place_id())"
     command = ["unshare", "--fork", "--pid", "--mount-proc", sys.executable, "-c", ask]
     inside = subprocess.run(command, capture_output=True, text=True, check=False)
     if inside.returncode:
         pytest.skip(f"no namespaces here: {inside.stderr.strip()}")
-    assert inside.stdout.strip() not in ("", process_identity.here())
+    assert inside.stdout.strip() not in ("", process_identity.place_id())

@@ -132,7 +132,7 @@ def _by_part(
 
 
 @blueprint.app_template_filter()
-def told(number: float, unit: str) -> str:
+def with_unit(number: float, unit: str) -> str:
     """A number of a chart, for people."""
     match unit:
         case "span":

@@ -97,7 +97,7 @@ def _ask(user: User, task_id: int) -> str:
 
 
 def _answer(user: User, task_id: int) -> str:
-    orders.help_given(user, task_id)
+    orders.withdraw_help_request(user, task_id)
     return gettext("No longer in the list of those who ask for help.")
 
 

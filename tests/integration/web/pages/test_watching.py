@@ -149,6 +149,6 @@ def test_a_person_downloads_and_erases_what_was_recorded(browser: Browser, app: 
     browser.send("POST", "/account/traces", data={"erase": "on"})
     assert browser.get("/account/traces.jsonl").text == ""
     with database.connect(settings.database_url).connection_context():
-        assert statements.is_out(users.find("léa").id)
+        assert statements.has_opted_out(users.find("léa").id)
         assert Statement.select().count() == 1, "what is of others stays"
     assert Caller(app.test_client(use_cookies=False), "x")("GET", "/account/traces.jsonl").status_code == 401

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, FfmpegKilled
+from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, OutOfResources
 from pod_jobs.media.process.exits import error_of
 from pod_jobs.media.process.run import ProcessEnd
 
@@ -17,9 +17,9 @@ def finished(code: int, words: str = "") -> ProcessEnd:
         (1, "av_interleaved_write_frame(): No space left on device", DiskFull, "disk-full"),
         (228, "Error writing trailer: No space left on device", DiskFull, "disk-full"),
         (1, "x: Disk quota exceeded", DiskFull, "disk-full"),
-        (-signal.SIGKILL, "", FfmpegKilled, "encode-killed"),
-        (-signal.SIGTERM, "", FfmpegKilled, "encode-killed"),
-        (255, "Exiting normally, received signal 15.", FfmpegKilled, "encode-killed"),
+        (-signal.SIGKILL, "", OutOfResources, "encode-killed"),
+        (-signal.SIGTERM, "", OutOfResources, "encode-killed"),
+        (255, "Exiting normally, received signal 15.", OutOfResources, "encode-killed"),
         (255, "Error opening output: Operation not permitted", FfmpegFailed, "encode-failed"),
         (-signal.SIGSEGV, "", FfmpegFailed, "encode-failed"),
         (-signal.SIGXCPU, "", FfmpegFailed, "encode-too-slow"),
@@ -44,5 +44,5 @@ def test_success() -> None:
 
 def test_a_signal_behind_the_sandbox() -> None:
     killed = finished(128 + signal.SIGKILL)
-    assert type(error_of(killed, behind_bwrap=True)) is FfmpegKilled
+    assert type(error_of(killed, behind_bwrap=True)) is OutOfResources
     assert type(error_of(killed, behind_bwrap=False)) is FfmpegFailed
