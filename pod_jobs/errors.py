@@ -96,6 +96,8 @@ SENTENCES: dict[str, str] = {
     "captions-empty-cue": "A caption without text was left out.",
     "captions-no-empty-line": "An empty line between two captions was missing.",
     "captions-order": "The captions were put in the order of their times.",
+    "captions-too-many-words": "The captions have more than {limit} different words.",
+    "captions-too-many-tracks": "This video has {limit} caption tracks already; delete some first.",
     "captions-conflict": "Somebody else has saved these captions since you opened them.",
     "captions-overlap": "Two captions are shown at the same time.",
     "speech-not-installed": "Speech recognition is not installed on this host.",

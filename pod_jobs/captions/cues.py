@@ -10,12 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 TAGS = ("i", "b")
 _TAG = re.compile(r"<(/?)([^<>]*)>")
 _ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+# Control characters but the tab and the line end;
 # direction marks and overrides would turn round what stands beside a cue; U+200E and U+200F alone are harmless
-_REMOVED = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
+_REMOVED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,12 @@ def escape(text: str) -> str:
 
 def html_unescape(text: str) -> str:
     """Entities resolved once; a bare ampersand stays what it is."""
-    return _ENTITY.sub(lambda found: html.unescape(found.group()), text)
+    return _ENTITY.sub(lambda found: _character(found.group()), text)
+
+
+@lru_cache(1000)
+def _character(entity: str) -> str:
+    return html.unescape(entity)
 
 
 def _split(text: str) -> Iterator[tuple[bool, str]]:
@@ -123,5 +130,4 @@ def _tag(piece: str) -> tuple[bool, str]:
 
 def _characters(text: str) -> str:
     """Normalised to NFC, without control characters (but line ends) and direction overrides."""
-    kept = "".join(c for c in text if c == "\n" or c == "\t" or unicodedata.category(c) != "Cc")
-    return unicodedata.normalize("NFC", _REMOVED.sub("", kept))
+    return unicodedata.normalize("NFC", _REMOVED.sub("", text))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pod_jobs.captions.cues import Cue, Word, clean_text, plain_text
-from pod_jobs.captions.parsing import MOST_CUE_CHARACTERS, MOST_CUES, MOST_S
+from pod_jobs.captions.parsing import MOST_CUE_CHARACTERS, MOST_CUES, MOST_S, check_words
 from pod_jobs.errors import BadCaptions
 
 Document = list[Any]
@@ -40,6 +40,7 @@ def checked_cues(documents: Any) -> list[Cue]:
     if not isinstance(documents, list) or len(documents) > MOST_CUES:
         raise BadCaptions(f"a list of at most {MOST_CUES} captions is needed", code="captions-too-many")
     cues = [_checked(number, document) for number, document in enumerate(documents, 1)]
+    check_words(cues)
     return sorted(cues, key=lambda cue: (cue.start_s, cue.end_s))
 
 

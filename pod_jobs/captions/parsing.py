@@ -5,17 +5,21 @@ out (styles, positions, unknown tags, a repaired order, a guessed encoding) it t
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pod_jobs.captions.cues import Cue, clean_text, html_unescape, plain_text, removed_tags
 from pod_jobs.errors import BadCaptions
 
-MOST_BYTES = 20_000_000
+MOST_BYTES = 5_000_000  # four times the captions of 12 hours
+FAR_TOO_MANY_BYTES = 20_000_000  # below, the lines are looked at: one that is too long is the better reason
 MOST_CUES = 20_000  # 12 hours of a cue every 2 s
 MOST_LINE_CHARACTERS = 5_000
 MOST_CUE_CHARACTERS = 10_000
+MOST_DIFFERENT_WORDS = (
+    40_000  # with their punctuation; 12 hours of speech have fewer, and the search has a row for each
+)
 MOST_S = 1e6  # 277 hours
 FAULTS_TOLD = 20
 
@@ -25,7 +29,7 @@ _TIMINGS = {
     "vtt": re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s+(.*))?", re.ASCII),
     "srt": re.compile(rf"\s*{_LENIENT_SRT_TIME}\s*-->\s*{_LENIENT_SRT_TIME}(?:\s+(.*))?", re.ASCII),
 }
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]*)>")  # reads no character twice, whatever a file holds
 _ALIGNMENT = re.compile(r"\{\\an?[0-9]{1,2}\}")
 _BLOCKS_LEFT_OUT = ("NOTE", "STYLE", "REGION")
 
@@ -73,8 +77,8 @@ class _Reading:
 
 def read_captions(content: bytes) -> Captions:
     """The captions in a WebVTT or SubRip file. Errors: BadCaptions, whose reason names each fault and its line."""
-    if len(content) > MOST_BYTES:
-        raise BadCaptions(f"{len(content)} bytes", code="captions-too-large", limit=str(MOST_BYTES // 1_000_000))
+    if len(content) > FAR_TOO_MANY_BYTES:
+        raise _too_large(content)
     text, encoding = _decode(content)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     first = next((line for line in lines if line.strip()), "")
@@ -82,13 +86,26 @@ def read_captions(content: bytes) -> Captions:
     if encoding not in ("utf-8", "utf-16"):
         reading.remark("captions-encoding-guessed", 0, encoding)
     _check_lines(lines, reading)
+    if len(content) > MOST_BYTES:
+        raise _refused(reading.faults) if reading.faults else _too_large(content)
     _read_blocks(lines, reading)
     if not reading.cues and not reading.faults and reading.format == "srt":
         reading.fault("captions-unknown-format", 1, first)
     if reading.faults:
-        _refuse(reading.faults)
+        raise _refused(reading.faults)
     cues = _in_order(reading)
+    check_words(cues)
     return Captions(cues, reading.format, encoding, tuple(sorted(reading.remarks, key=lambda one: one.line)))
+
+
+def check_words(cues: Iterable[Cue]) -> None:
+    """Errors: BadCaptions when there are so many different words that the search could not store them in a moment."""
+    words: set[str] = set()
+    for cue in cues:
+        words.update(cue.text.split())
+        if len(words) > MOST_DIFFERENT_WORDS:
+            limit = f"{MOST_DIFFERENT_WORDS:,}"
+            raise BadCaptions(f"more than {limit} different words", code="captions-too-many-words", limit=limit)
 
 
 def _decode(content: bytes) -> tuple[str, str]:
@@ -149,7 +166,7 @@ def _read_blocks(lines: Sequence[str], reading: _Reading) -> None:
         if reading.format == "vtt" and word == "WEBVTT":
             reading.fault("captions-header", first_line, "an empty line must follow the first line")
         _read_cues(first_line, block, reading)
-        if len(reading.cues) > MOST_CUES:
+        if len(reading.cues) > MOST_CUES or len(reading.faults) > MOST_CUES:
             reading.fault("captions-too-many", first_line, f"more than {MOST_CUES}")
             return
 
@@ -157,9 +174,10 @@ def _read_blocks(lines: Sequence[str], reading: _Reading) -> None:
 def _read_cues(first_line: int, block: list[str], reading: _Reading) -> None:
     """A block holds one cue; where empty lines are missing it holds more, each with its timing line."""
     timing = _TIMINGS[reading.format]
-    found = [(index, match) for index, line in enumerate(block) if (match := timing.fullmatch(line))]
+    matches = [timing.fullmatch(line) for line in block]
+    found = [(index, match) for index, match in enumerate(matches) if match]
     for index, line in enumerate(block):
-        if "-->" in line and all(index != place for place, _ in found):
+        if "-->" in line and not matches[index]:
             reading.fault("captions-timing", first_line + index, line)
     if not found:
         if not any("-->" in line for line in block):
@@ -226,9 +244,12 @@ def _in_order(reading: _Reading) -> tuple[Cue, ...]:
     return tuple(replace(cue) for _, cue in ordered)
 
 
-def _refuse(faults: Sequence[Remark]) -> None:
-    """Errors: BadCaptions."""
+def _too_large(content: bytes) -> BadCaptions:
+    return BadCaptions(f"{len(content)} bytes", code="captions-too-large", limit=str(MOST_BYTES // 1_000_000))
+
+
+def _refused(faults: Sequence[Remark]) -> BadCaptions:
     told = sorted(faults, key=lambda one: one.line)
     more = f"; and {len(told) - FAULTS_TOLD} more" if len(told) > FAULTS_TOLD else ""
     reason = "; ".join(map(str, told[:FAULTS_TOLD])) + more
-    raise BadCaptions(reason, code=told[0].code, line=str(told[0].line), count=str(len(told)))
+    return BadCaptions(reason, code=told[0].code, line=str(told[0].line), count=str(len(told)))

@@ -19,6 +19,8 @@ from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.store import caption_index
 from pod_jobs.errors import NotFound, Refused
 
+MOST_TRACKS = 50  # of one video that people bring
+
 
 class Conflict(Refused):
     """Somebody else has saved in between. `track` is the present state."""
@@ -67,13 +69,17 @@ def versions_of(track: CaptionTrack) -> list[CaptionVersion]:
     return list(query.where(CaptionVersion.track == track).order_by(CaptionVersion.number.desc()))
 
 
-def take(video: Video, made: NewCaptions, note: str, author: User | None, now: datetime) -> CaptionTrack:
-    """Store new captions, from a machine (`author` None) or from a file. Call inside a transaction."""
+def take(video: Video, made: NewCaptions, note: str, author: User | None, now: datetime, keep: int) -> CaptionTrack:
+    """Store new captions, from a machine (`author` None) or from a file. `keep`: how many versions of a track are kept.
+    Call inside a transaction. Errors: Refused when a person brings one track too many."""
     locked(Video.select().where(Video.id == video.id)).get()
     same = (CaptionTrack.video == video, CaptionTrack.language == made.language, CaptionTrack.origin == made.origin)
     track = CaptionTrack.get_or_none(*same, CaptionTrack.label == made.label)
     about = {"translated": made.translated, "needs_check": made.needs_check, "model": made.model[:100]}
     if track is None:
+        count = CaptionTrack.select().where(CaptionTrack.video == video).count()
+        if author is not None and count >= MOST_TRACKS:
+            raise Refused(f"video {video.id} has {count}", code="captions-too-many-tracks", limit=str(MOST_TRACKS))
         state = "automatic" if author is None and made.origin == "speech" else "corrected"
         track = CaptionTrack.create(
             video=video,
@@ -90,6 +96,7 @@ def take(video: Video, made: NewCaptions, note: str, author: User | None, now: d
         )
     number = _last_number(track) + 1
     _write(track, number, made.cues, author, note, now)
+    _forget_old(track, keep)
     if made.peaks_path:
         track.peaks_path = made.peaks_path
     if author is None and track.version and track.state != "automatic" and made.origin == "speech":
@@ -104,7 +111,7 @@ def take(video: Video, made: NewCaptions, note: str, author: User | None, now: d
     return track
 
 
-def take_from_source(task: Task, tracks: Sequence[NewCaptions], now: datetime) -> None:
+def take_from_source(task: Task, tracks: Sequence[NewCaptions], now: datetime, keep: int) -> None:
     """Store subtitles of a video's source as captions. Call inside the transaction that ends `task`, which found them.
 
     Each is stored only once: the source never changes, and a later encoding must not bring back what a person corrected or
@@ -115,7 +122,7 @@ def take_from_source(task: Task, tracks: Sequence[NewCaptions], now: datetime) -
     taken = {name for one in before for name in (one.infos or {}).get("subtitles", ())}
     for one in tracks:
         if one.output not in taken:
-            take(video, one, "imported", None, now)
+            take(video, one, "imported", None, now, keep)
     task.infos = {**(task.infos or {}), "subtitles": sorted(taken | {one.output for one in tracks})}
     task.save(only=[Task.infos])
 
@@ -257,8 +264,8 @@ def _write(
 
 
 def _forget_old(track: CaptionTrack, keep: int) -> None:
-    """Delete old versions: all but the first, which is the original, and the newest `keep`."""
+    """Delete old versions: all but the first, which is the original, the one that is shown, and the newest `keep`."""
     rows = CaptionVersion.select(CaptionVersion.number).where(CaptionVersion.track == track)
     numbers = [row.number for row in rows.order_by(CaptionVersion.number.desc())][keep:-1]
-    if numbers:
-        CaptionVersion.delete().where(CaptionVersion.track == track, CaptionVersion.number.in_(numbers)).execute()
+    if old := [number for number in numbers if number != track.version]:
+        CaptionVersion.delete().where(CaptionVersion.track == track, CaptionVersion.number.in_(old)).execute()

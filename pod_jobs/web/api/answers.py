@@ -11,6 +11,7 @@ from pod_jobs.errors import Malformed
 
 T = TypeVar("T")
 MAX_LIMIT = 200
+MOST_DIGITS = 18  # a 64-bit number of a database has 18 digits for certain
 
 
 def fresh(document: Any) -> Response:
@@ -92,6 +93,12 @@ def days(most: int, usual: int = 30) -> int:
 def number(name: str) -> int | None:
     """A whole number in the arguments of the address; None when it is not given. Errors: Malformed."""
     text = request.args.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 18):
+    found = whole_number(text)
+    if text and found is None:
         raise Malformed(f"{name}: a number is needed")
-    return int(text) if text else None
+    return found
+
+
+def whole_number(text: str) -> int | None:
+    """A number that a database can hold; None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None

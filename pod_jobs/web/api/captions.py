@@ -33,7 +33,7 @@ from pod_jobs.web.site import checked_media, now, site
 
 blueprint = Blueprint("api_captions", __name__)
 
-MOST_BODY_BYTES = 25_000_000  # enough for 20 MB of captions in a form
+MOST_BODY_BYTES = 25_000_000  # the captions of 12 hours with the times of their words have 4 MB
 MOST_FOUND = 50  # passages that a search returns
 HEARD_S = 2.0  # of a caption that was found; if its beginning was cut out, the rest of these seconds is played
 MOST_PEAKS_BYTES = 5_000_000  # 69 hours
@@ -67,8 +67,9 @@ def upload(video_id: int) -> ResponseReturnValue:
     request.max_content_length = MOST_BODY_BYTES
     read = read_captions(request.get_data(cache=False))
     label = " ".join(request.args.get("label", "").split())[:100]
+    made = NewCaptions("upload", language.code, read.cues, label)
     with transaction():
-        track = captions.take(video, NewCaptions("upload", language.code, read.cues, label), "imported", user, now())
+        track = captions.take(video, made, "imported", user, now(), site().settings.speech.keep_versions)
     users.note(user.name, "captions", f"video {video.id}", now(), f"imported track {track.id}")
     return {**track_document(track), "remarks": [_remark(one) for one in read.remarks]}, 201
 

@@ -173,9 +173,9 @@ def _take_captions(made: Sequence[NewCaptions], done: Task) -> None:
     assert done.video is not None  # noqa: S101  # `_captions_of` made sure
     for one in made:
         if one.origin == "speech":
-            captions.take(done.video, one, "recognised", None, now())
+            captions.take(done.video, one, "recognised", None, now(), site().settings.speech.keep_versions)
     if of_source := [one for one in made if one.origin == "source"]:
-        captions.take_from_source(done, of_source, now())
+        captions.take_from_source(done, of_source, now(), site().settings.speech.keep_versions)
 
 
 def _check_outputs(task: Task, result: Result) -> None:

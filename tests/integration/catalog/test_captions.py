@@ -11,7 +11,7 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.store import caption_index, caption_search, captions, retention, users, videos
 from pod_jobs.catalog.store.captions import Change, Conflict
-from pod_jobs.errors import NotFound
+from pod_jobs.errors import NotFound, Refused
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
 from tests.orders import UPLOAD
 
@@ -30,7 +30,31 @@ def video(task: Task) -> Video:
 
 def recognise(video: Video, *cues: Cue, now: datetime = NOW) -> CaptionTrack:
     with transaction():
-        return captions.take(video, NewCaptions("speech", "fr", cues or SPOKEN, model="base"), "recognised", None, now)
+        return captions.take(
+            video, NewCaptions("speech", "fr", cues or SPOKEN, model="base"), "recognised", None, now, keep=3
+        )
+
+
+def test_a_recognition_keeps_as_many_versions_as_a_correction(video: Video, lecturer: User) -> None:
+    track = captions.save(recognise(video), Change(1, [Cue(0, 1, "Corrected")], 3), lecturer, NOW)
+    for number in range(6):
+        recognise(video, Cue(0, 1, f"Recognised {number}"))
+    [track] = captions.tracks_of([video.id])[video.id]
+    assert [one.number for one in captions.versions_of(track)] == [8, 7, 6, 2, 1], (
+        "the newest, the shown one, the first"
+    )
+    assert captions.cues_of(track) == [Cue(0, 1, "Corrected")]
+
+
+def test_people_cannot_bring_tracks_without_end(video: Video, lecturer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captions, "MOST_TRACKS", 2)
+    with transaction():
+        for label in ("a", "b", "b"):
+            captions.take(video, NewCaptions("upload", "fr", SPOKEN, label), "imported", lecturer, NOW, keep=3)
+        with pytest.raises(Refused) as caught:
+            captions.take(video, NewCaptions("upload", "fr", SPOKEN, "c"), "imported", lecturer, NOW, keep=3)
+    assert caught.value.code == "captions-too-many-tracks"
+    assert recognise(video).version == 1, "a machine is not refused"
 
 
 def test_what_was_recognised_comes_back_as_it_was(video: Video) -> None:

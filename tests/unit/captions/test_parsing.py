@@ -1,10 +1,14 @@
 """Caption files of people: read whole, or refused with the line of each fault."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pod_jobs.captions import parsing
 from pod_jobs.captions.cues import Cue, clean_text, plain_text
+from pod_jobs.captions.documents import checked_cues
 from pod_jobs.captions.parsing import MOST_BYTES, MOST_CUES, read_captions
 from pod_jobs.captions.writing import write_srt, write_vtt
 from pod_jobs.errors import BadCaptions
@@ -124,10 +128,40 @@ def test_files_without_captions() -> None:
 
 def test_limits() -> None:
     with pytest.raises(BadCaptions) as caught:
-        read_captions(b" " * (MOST_BYTES + 1))
+        read_captions(b" \n" * (MOST_BYTES // 2 + 1))
     assert caught.value.code == "captions-too-large"
+    assert refusal(b"WEBVTT\n" + b" " * MOST_BYTES).startswith("line 2: captions-line-too-long")
     cues = "\n\n".join(["WEBVTT", *(["00:01.000 --> 00:02.000\nA"] * (MOST_CUES + 1))])
     assert "captions-too-many" in refusal(cues.encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        vtt(*["00:01.000 --> 00:02.000\n<v" + " " * 4900 + "\n" + " " * 4900] * 40),
+        vtt(*["00:01.000 --> 00:02.000\n" + "<v." * 1600] * 100),
+        vtt(*["00:01.000 --> 00:02.000\n" + "<v " * 1600] * 100),
+        vtt("\n".join(["00:01.000 --> 00:02.000"] * 19_000)),
+        vtt("\n".join(["00:01.000 --> "] * 19_000)),
+    ],
+    ids=["spaces", "classes", "tags", "one block", "one block of faults"],
+)
+def test_no_file_takes_long(content: bytes) -> None:
+    started = time.process_time()
+    try:
+        read_captions(content)
+    except BadCaptions:
+        pass
+    assert time.process_time() - started < 3
+
+
+def test_different_words_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "MOST_DIFFERENT_WORDS", 3)
+    assert read_captions(vtt("00:01.000 --> 00:02.000\none two three two")).cues
+    assert refusal(vtt("00:01.000 --> 00:02.000\none two\n\n00:02.000 --> 00:03.000\nthree four"))
+    with pytest.raises(BadCaptions) as caught:
+        checked_cues([[0, 1, "one two three four", "", []]])
+    assert caught.value.code == "captions-too-many-words"
 
 
 @given(st.text(max_size=200))

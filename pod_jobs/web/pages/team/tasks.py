@@ -15,6 +15,7 @@ from pod_jobs.catalog.store import task_search
 from pod_jobs.catalog.store.task_search import COUNTED, TaskFilter
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.jobs import queue
+from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import many_orders
@@ -50,9 +51,7 @@ def show() -> ResponseReturnValue:
     before = request.args.get("before", "")
     rows = []
     if not asked.faults:
-        rows = task_search.page(
-            asked.wanted, ROWS + 1, int(before) if before.isdecimal() and before.isascii() else None
-        )
+        rows = task_search.page(asked.wanted, ROWS + 1, answers.whole_number(before))
     shown = rows[:ROWS]
     count = task_search.count(asked.wanted, COUNTED + 1) if not asked.faults else 0
     return frame.page(
@@ -84,7 +83,9 @@ def order(action: str) -> ResponseReturnValue:
     asked = _asked(request.form)
     counted = request.form.get("count", "")
     try:
-        number = int(counted) if counted.isdecimal() and counted.isascii() and not asked.faults else -1
+        number = answers.whole_number(counted)
+        if number is None or asked.faults:
+            number = -1  # no count of tasks: ask again
         change, chosen = ORDERS[_known(action)], Chosen(wanted=asked.wanted)
         many_orders.check_count(chosen, number)
         outcome = change(access.require_user(), chosen, number)

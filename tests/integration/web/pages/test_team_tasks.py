@@ -135,11 +135,24 @@ def test_a_filter_that_is_none_is_said(browser: Browser, lea: Caller) -> None:
     assert browser.get("/team/tasks/explode").status_code == 404
 
 
+@pytest.mark.parametrize("count", ["x", "9" * 25, "9" * 5000], ids=len)
+def test_a_count_that_is_none_is_asked_for_again(
+    browser: Browser, lea: Caller, worker: Worker, catalog: None, count: str
+) -> None:
+    failed(lea, worker)
+    browser.sign_in("tina")
+    form = {"csrf_token": browser.csrf_token(), "count": count, "state": "error"}
+    answer = browser.client.post("/team/tasks/requeue", data=form)
+    assert answer.status_code == 200 and "Requeue 1" in answer.text
+    assert Task.select().where(Task.state == "error").count() == 1
+
+
 def test_a_page_begins_behind_a_task(browser: Browser, lea: Caller) -> None:
     first, second = (lea.upload(name=f"{name}.mp4") for name in ("Algebra", "Optics"))
     browser.sign_in("tina")
     older = browser.get(f"/team/tasks?before={second['task']['id']}").text
     assert "Algebra" in older and "Optics" not in older
-    for unread in ("", "x", "²", "٩٩"):  # digits of other scripts are no numbers of ours
+    for unread in ("", "x", "²", "٩٩", "9" * 25, "9" * 5000):  # digits of other scripts, or more than a database takes
         assert "Optics" in browser.get(f"/team/tasks?before={unread}").text
+    assert browser.get(f"/team/tasks?text=%23{'9' * 25}").status_code == 200
     assert "Algebra" not in browser.get(f"/team/tasks?before={first['task']['id']}").text
