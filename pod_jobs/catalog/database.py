@@ -27,6 +27,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 15  # how long SQLite waits for another writer
 CONNECT_TIMEOUT_S = 5
 STATEMENT_S = 30  # how long a server may take for a statement
+MOST_DIGITS = 18  # every number of 18 digits fits into 64 bits
 LOCK_WAIT_S = 15  # how long a statement may wait for a locked row
 # What the servers say to whom they refuse, PostgreSQL first, then MariaDB by its numbers.
 REFUSALS = (
@@ -212,3 +213,8 @@ def _options(query: str) -> dict[str, Any]:
 
 def _text(part: str | None) -> str | None:
     return None if part is None else unquote(part)
+
+
+def whole_number(text: str) -> int | None:
+    """A number that every database can hold; None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None

@@ -247,6 +247,8 @@ class HttpWorkFolder:
         """The files that differ on the web host from what was announced. Errors: ServiceUnavailable after too many tries."""
         answer = _patiently(self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=said), deadline)
         differing: list[str] = answer["differing"]
+        if foreign := sorted(set(differing) - set(said["files"])):
+            raise ServiceUnavailable(f"the web host asks for {foreign[0]!r}, which was not announced")
         if differing and time.monotonic() > deadline:
             raise ServiceUnavailable(f"{', '.join(differing)}: what was sent does not arrive as it is")
         return differing
@@ -327,8 +329,12 @@ class _Web:
         with self.call("GET", path, headers=headers, params={"name": name}, stream=True) as answer:
             if answer.status_code != requests.codes.partial or f"bytes {start}-" not in answer.headers["Content-Range"]:
                 raise ServiceUnavailable(f"{path}: {answer.status_code} instead of the part that was asked for")
+            left = PART_BYTES
             try:
                 for piece in answer.iter_content(plain_files.PIECE_BYTES):
+                    left -= len(piece)
+                    if left < 0:
+                        raise ServiceUnavailable(f"{path}: more than the part that was asked for")
                     take(piece)
             except requests.RequestException as error:
                 raise ServiceUnavailable(f"{path}: {type(error).__name__}: {error}") from error

@@ -6,6 +6,7 @@ the size and the sum that the worker announced.
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from pod_jobs.storage import Run
 from pod_jobs.storage.shared_folder import SharedWorkFolder, open_lock
 from pod_jobs.system import plain_files
 
-Read = Callable[[int], bytes]  # at most so many bytes of a request's body; b"" at its end
+LOCK_WAIT_S, LOCK_POLL_S = 2.0, 0.02
+MOST_FILES = 5_000  # of a run; an encoding makes some dozens
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,13 @@ class Announced:
 
 
 class ReceivedRun:
-    """The files of `run` in the media folder `media`. The caller checks that the run is the present one of its task. Errors of
-    all methods: OSError."""
+    """The files of `run` in the media folder `media`. `still` raises an error when the run is not the present one of its task
+    any more; it is asked under the lock that keeps other runs from beginning. Errors of all methods: OSError."""
 
-    def __init__(self, media: Path, run: Run) -> None:
+    def __init__(self, media: Path, run: Run, still: Callable[[], object]) -> None:
         self._media = media
         self._run = run
+        self._still = still
         self._work = SharedWorkFolder(media, run, end_helpers=lambda chunks: None)
 
     def find_finished(self) -> dict[str, Any] | None:
@@ -49,8 +52,9 @@ class ReceivedRun:
         return self._work.find_finished()
 
     def begin(self) -> None:
-        """Remove what earlier runs of the task left unpublished, and make the folder. Errors: ServiceUnavailable."""
-        with self._held():
+        """Remove what earlier runs of the task left unpublished, and make the folder. Errors: Superseded, ServiceUnavailable."""
+        with self._held(fcntl.LOCK_EX):
+            self._still()
             self._work.begin()
 
     def sizes(self) -> dict[str, int]:
@@ -61,25 +65,35 @@ class ReceivedRun:
             return {}
         return {name: size for name in names if (size := plain_files.size_of(self._work.path / name)) is not None}
 
-    def replace(self, name: str, read: Read) -> int:
-        """Write a small file anew, whole or not at all. Returns its size. Errors: Refused, Superseded."""
-        with plain_files.replacing(self._path(name)) as file:
-            while piece := read(plain_files.PIECE_BYTES):
-                file.write(piece)
-            return file.tell()
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a small file anew, whole or not at all. Errors: Refused, Superseded, ServiceUnavailable."""
+        with self._held(fcntl.LOCK_SH):
+            self._still()
+            with plain_files.replacing(self._path(name)) as file:
+                file.write(content)
 
-    def append(self, name: str, offset: int, read: Read) -> int:
-        """Add bytes to a file from `offset` on; what stood behind it is cut off. What has arrived stays, also when the request
-        breaks off. Returns the size. Errors: Refused when fewer than `offset` bytes are there; Superseded."""
-        path = self._path(name)
-        with plain_files.open_plain(path, "ab") as file:
+    @contextmanager
+    def part(self, name: str, offset: int) -> Iterator[Callable[[bytes], None]]:
+        """In this block, a function that adds bytes to a file from `offset` on; what stood behind it is cut off. What has
+        arrived stays, also when the request breaks off. Errors: Refused when fewer than `offset` bytes are there; Superseded,
+        also of the function once the folder was published or made anew; ServiceUnavailable."""
+        with self._held(fcntl.LOCK_SH):
+            self._still()
+            path = self._path(name)
+            file = plain_files.open_plain(path, "ab")
+        with file:
             if (size := os.fstat(file.fileno()).st_size) < offset:
                 raise Refused(f"{name} has {size} bytes here, not {offset}", code="upload-offset")
+
+            def write(piece: bytes) -> None:
+                with self._held(fcntl.LOCK_SH):
+                    if _identity(path) != _identity(file.fileno()):
+                        raise Superseded(f"{self._run.folder} is over, or was begun anew")
+                    file.write(piece)
+                    file.flush()
+
             file.truncate(offset)
-            while piece := read(plain_files.PIECE_BYTES):
-                file.write(piece)
-            file.flush()
-            return os.fstat(file.fileno()).st_size
+            yield write
 
     def publish(self, result: dict[str, Any], files: Mapping[str, Announced]) -> list[str]:
         """Publish exactly `files`. Returns the names of those that are not here as announced; then nothing is published. A
@@ -88,18 +102,24 @@ class ReceivedRun:
             _check_name(name)
         if self._is_published(files):
             return []
-        differing = [name for name, one in files.items() if not _is_as_announced(self._path(name), one)]
+        read = {name: (_state(self._path(name)), one) for name, one in files.items()}
+        differing = [name for name, (_, one) in read.items() if not _is_as_announced(self._path(name), one)]
         if differing:
             return differing
-        with self._held():
+        with self._held(fcntl.LOCK_EX):  # reading the sums of large files takes minutes, in which much may happen
+            self._still()
+            differing = [name for name, (state, _) in read.items() if _state(self._path(name)) != state]
+            if differing:
+                return differing
             for name in self.sizes().keys() - files.keys():
                 plain_files.remove(self._work.path / name)
             self._work.publish(result)
         return []
 
     def give_up(self) -> None:
-        """Keep only the log, which people read. Errors: ServiceUnavailable."""
-        with self._held():
+        """Keep only the log, which people read. Errors: Superseded, ServiceUnavailable."""
+        with self._held(fcntl.LOCK_EX):
+            self._still()
             self._work.keep_only_log(and_chunks=False, whoever_began=True)
 
     def _is_published(self, files: Mapping[str, Announced]) -> bool:
@@ -112,17 +132,23 @@ class ReceivedRun:
         _check_name(name)
         if not self._work.path.is_dir():
             raise Superseded(f"{self._run.folder} has not begun, or is over")
-        return self._work.path / name
+        path = self._work.path / name
+        if plain_files.size_of(path) is None and len(os.listdir(self._work.path)) >= MOST_FILES:
+            raise Refused(f"{self._run.folder} has {MOST_FILES} files already")
+        return path
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
-        """The lock of the video and template, which a worker with a part in the folder holds for its whole run."""
+    def _held(self, kind: int) -> Iterator[None]:
+        """The lock of the video and template, which a worker with a part in the folder holds for its whole run. Whoever writes
+        a piece shares it (LOCK_SH); whoever makes or publishes the folder has it alone (LOCK_EX)."""
         lock = open_lock(self._media, self._run, os.O_RDWR | os.O_CREAT)
+        deadline = time.monotonic() + LOCK_WAIT_S
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while not _locked(lock, kind):
+                if time.monotonic() > deadline:
+                    raise ServiceUnavailable(f"another run is still at work for {self._run.what}")
+                time.sleep(LOCK_POLL_S)
             yield
-        except BlockingIOError as error:
-            raise ServiceUnavailable(f"another run is still at work for {self._run.what}") from error
         finally:
             os.close(lock)
 
@@ -130,6 +156,32 @@ class ReceivedRun:
 def _check_name(name: str) -> None:
     if not FILE_NAME.fullmatch(name) or name == DONE_MARKER:
         raise Refused(f"{name!r} is not the name of an output")
+
+
+def _locked(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _identity(file: Path | int) -> tuple[int, int] | None:
+    """What tells one file from another; None when there is none of this name. While a file is open, no other gets the same."""
+    try:
+        found = os.stat(file)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What changes whenever a file is written or replaced; None when there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _is_as_announced(path: Path, announced: Announced) -> bool:

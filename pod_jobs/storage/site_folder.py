@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,9 +136,9 @@ class SiteFolder:
 
     # outputs
 
-    def received(self, run: Run) -> ReceivedRun:
-        """The folder of a run whose worker sends its files."""
-        return ReceivedRun(self._media, run)
+    def received(self, run: Run, still: Callable[[], object]) -> ReceivedRun:
+        """The folder of a run whose worker sends its files. `still` raises when the run is over."""
+        return ReceivedRun(self._media, run, still)
 
     def open_output(self, video: int, folder: str, name: str) -> OpenOutput | None:
         """The file `name` of the run `folder`, published or growing; None when there is none that may be shown.

@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 from flask import Response, jsonify, request
 from pydantic import TypeAdapter, ValidationError
 
+from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.figures import COUNT_LIMIT
 from pod_jobs.errors import Malformed
 
 T = TypeVar("T")
 MAX_LIMIT = 200
-MOST_DIGITS = 18  # a 64-bit number of a database has 18 digits for certain
 
 
 def fresh(document: Any) -> Response:
@@ -97,8 +97,3 @@ def number(name: str) -> int | None:
     if text and found is None:
         raise Malformed(f"{name}: a number is needed")
     return found
-
-
-def whole_number(text: str) -> int | None:
-    """A number that a database can hold; None for any other text."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None

@@ -4,9 +4,10 @@ in ranges, sends what it makes while it makes it, and has it published. storage/
 Each request carries the attempt's key, which only the answer of `start` has (guards/run_keys.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, request
@@ -18,6 +19,7 @@ from pod_jobs.errors import Malformed, NotFound, translated_os_errors
 from pod_jobs.media_folder import source_of
 from pod_jobs.storage import Run
 from pod_jobs.storage.received_run import Announced, ReceivedRun
+from pod_jobs.system.plain_files import PIECE_BYTES
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.file_parts import serve_ranges
@@ -46,7 +48,7 @@ def _received(task_id: int, generation: int, attempt: int) -> Iterator[ReceivedR
     run = require_run(task_id, generation, attempt)
     media = checked_media()
     with translated_os_errors():
-        yield media.received(run)
+        yield media.received(run, lambda: require_run(task_id, generation, attempt))
 
 
 @blueprint.get("/source")
@@ -104,8 +106,11 @@ def sizes(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 @access.needs("run-tasks")
 def replace(task_id: int, generation: int, attempt: int, name: str) -> ResponseReturnValue:
     """The body is the whole of a small file, which is replaced at once. The answer is {"bytes"}."""
-    with _received(task_id, generation, attempt) as received, _body() as read:
-        return {"bytes": received.replace(name, read)}
+    with _received(task_id, generation, attempt) as received:
+        with _body() as pieces:
+            content = b"".join(pieces)
+        received.replace(name, content)
+    return {"bytes": len(content)}
 
 
 @blueprint.patch("/files/<name>")
@@ -113,8 +118,13 @@ def replace(task_id: int, generation: int, attempt: int, name: str) -> ResponseR
 def append(task_id: int, generation: int, attempt: int, name: str) -> ResponseReturnValue:
     """The body belongs at ?offset=; what stood behind it is cut off. The answer is {"bytes"}. Errors: Refused when less than
     `offset` has arrived."""
-    with _received(task_id, generation, attempt) as received, _body() as read:
-        return {"bytes": received.append(name, _offset(), read)}
+    with _received(task_id, generation, attempt) as received:
+        size = _offset()
+        with received.part(name, size) as write, _body() as pieces:
+            for piece in pieces:
+                write(piece)
+                size += len(piece)
+    return {"bytes": size}
 
 
 @blueprint.post("/publish")
@@ -154,11 +164,13 @@ def _source_named(run: Run) -> str:
 
 
 @contextmanager
-def _body() -> Iterator[Callable[[int], bytes]]:
-    """Reads the request's body. Errors: Malformed for a large one; DiskFull while there is no room."""
-    if (request.content_length or 0) > PART_BYTES:
-        raise Malformed(f"a request brings at most {PART_BYTES} bytes")
-    received_files.check_room(site().settings, request.content_length or 0)
+def _body() -> Iterator[Iterator[bytes]]:
+    """The request's body in pieces. Errors: Malformed for a large one, or one that does not say how large it is; DiskFull while
+    there is no room."""
+    length = request.content_length
+    if length is None or length > PART_BYTES:
+        raise Malformed(f"a request says how many bytes it brings, and brings at most {PART_BYTES}")
+    received_files.check_room(site().settings, length)
     received_files.expect_large_body(request)
     with without_database():
-        yield request.stream.read
+        yield iter(partial(request.stream.read, PIECE_BYTES), b"")

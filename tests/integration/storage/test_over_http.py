@@ -1,23 +1,27 @@
 """A worker without the media folder, beside a real web app: it fetches, sends while it grows, and has it published."""
 
+import hashlib
 import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from pod_jobs.catalog.client import CatalogClient, Order
-from pod_jobs.errors import BadSource, FfmpegFailed, ServiceUnavailable, Superseded
+from pod_jobs.errors import BadSource, FfmpegFailed, Refused, ServiceUnavailable, Superseded
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
-from pod_jobs.storage import Run, WorkFolder, over_http
+from pod_jobs.storage import Run, WorkFolder, over_http, received_run
 from pod_jobs.storage.over_http import OverHttp
+from pod_jobs.storage.received_run import Announced, ReceivedRun
+from pod_jobs.storage.site_folder import SiteFolder
 from tests.acceptance.site import Line, Site, serve
 from tests.clips import Clips
 from tests.servers import KeyValueServer, short_folder, wait_until
@@ -272,3 +276,111 @@ def test_what_a_worker_may_not_send_is_refused(
     headers["X-Run-Key"] = "0" * 64
     assert requests.request(method, url, headers=headers, timeout=10, **more).status_code == 409  # type: ignore[arg-type]
     assert isinstance(far.site.workers, CatalogClient)
+
+
+def asked(far: Far, method: str, path: str, **more: Any) -> requests.Response:
+    numbers = f"{far.run.task}/{far.run.generation}/{far.run.attempt}"
+    token = (far.site.home / "secrets/worker_token").read_text()
+    headers = {"Authorization": f"Token {token}", "X-Run-Key": far.run.key}
+    return requests.request(method, f"{far.site.url}/api/v1/runs/{numbers}/{path}", headers=headers, timeout=20, **more)
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "files/a.vtt"), ("PATCH", "files/a.m4s?offset=0")])
+def test_a_body_that_does_not_say_its_size_is_refused(far: Far, method: str, path: str) -> None:
+    assert asked(far, "POST", "begin").ok
+    answer = asked(far, method, path, data=iter([b"x" * 1000] * 3))  # chunked
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert asked(far, "GET", "files").json()["files"] in ({}, {"a.m4s": 0})
+
+
+def received(far: Far, still: Callable[[], object] = lambda: None) -> ReceivedRun:
+    return SiteFolder(far.site.home / "media").received(far.run, still)
+
+
+@pytest.mark.parametrize("end", ["published", "begun anew"])
+def test_a_part_that_comes_too_late_changes_nothing(far: Far, end: str) -> None:
+    run = received(far)
+    run.begin()
+    with run.part("90p.m4s", 0) as write:
+        write(b"a" * 1000)
+        if end == "published":
+            announced = Announced(1000, hashlib.sha256(b"a" * 1000).hexdigest())
+            assert run.publish({"outputs": []}, {"90p.m4s": announced}) == []
+        else:
+            run.begin()
+            run.replace("90p.m4s", b"of the next attempt")
+        with pytest.raises(Superseded):
+            write(b"b" * 1000)
+    folder = far.published if end == "published" else far.published.with_name(f"{far.published.name}.part")
+    assert (folder / "90p.m4s").read_bytes() == (b"a" * 1000 if end == "published" else b"of the next attempt")
+
+
+def test_what_happens_while_sums_are_read_is_seen(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, whole = received(far), received_run._is_as_announced
+    run.begin()
+    run.replace("90p.vtt", b"first")
+    announced = {"90p.vtt": Announced(5, hashlib.sha256(b"first").hexdigest())}
+
+    def slow(path: Path, one: Announced) -> bool:
+        outcome = whole(path, one)
+        run.replace("90p.vtt", b"other")
+        return outcome
+
+    monkeypatch.setattr(received_run, "_is_as_announced", slow)
+    assert run.publish({"outputs": []}, announced) == ["90p.vtt"]
+    assert not far.published.exists()
+
+
+def test_a_run_that_is_over_by_then_publishes_nothing(far: Far) -> None:
+    over: list[bool] = []
+
+    def still() -> None:
+        if over:
+            raise Superseded("another attempt began")
+
+    run = received(far, still)
+    run.begin()
+    run.replace("90p.vtt", b"first")
+    over.append(True)
+    for call in (
+        lambda: run.publish({"outputs": []}, {"90p.vtt": Announced(5, hashlib.sha256(b"first").hexdigest())}),
+        lambda: run.replace("90p.vtt", b"other"),
+        run.begin,
+        run.give_up,
+        lambda: run.part("90p.vtt", 0).__enter__(),
+    ):
+        with pytest.raises(Superseded):
+            call()
+    assert not far.published.exists()
+    assert far.published.with_name(f"{far.published.name}.part").joinpath("90p.vtt").read_bytes() == b"first"
+
+
+def test_a_run_cannot_make_files_without_end(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(received_run, "MOST_FILES", 2)
+    run = received(far)
+    run.begin()
+    for name in ("a.vtt", "b.vtt", "b.vtt"):
+        run.replace(name, b"x")
+    with pytest.raises(Refused):
+        run.replace("c.vtt", b"x")
+
+
+def test_a_web_host_gets_no_file_that_was_not_announced(
+    far: Far, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("of the worker's host")
+    sent: list[str] = []
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        (work.begin() / "90p.vtt").write_bytes(b"x")
+        call = far.storage._web.of_run
+
+        def hostile(method: str, run: Run, path: str, **more: Any) -> dict[str, Any]:
+            sent.append(path)
+            return {"differing": [str(tmp_path / "key")]} if path == "publish" else call(method, run, path, **more)
+
+        monkeypatch.setattr(far.storage._web, "of_run", hostile)
+        monkeypatch.setattr(over_http, "PATIENCE_S", 0.1)
+        with pytest.raises(ServiceUnavailable):
+            work.publish({"outputs": []})
+        monkeypatch.setattr(far.storage._web, "of_run", call)
+    assert not [path for path in sent if "key" in path]

@@ -10,12 +10,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from redis.exceptions import RedisError
 
+from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import TASK_STATES, User
 from pod_jobs.catalog.store import task_search
 from pod_jobs.catalog.store.task_search import COUNTED, TaskFilter
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.jobs import queue
-from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import many_orders
@@ -51,7 +51,7 @@ def show() -> ResponseReturnValue:
     before = request.args.get("before", "")
     rows = []
     if not asked.faults:
-        rows = task_search.page(asked.wanted, ROWS + 1, answers.whole_number(before))
+        rows = task_search.page(asked.wanted, ROWS + 1, whole_number(before))
     shown = rows[:ROWS]
     count = task_search.count(asked.wanted, COUNTED + 1) if not asked.faults else 0
     return frame.page(
@@ -83,7 +83,7 @@ def order(action: str) -> ResponseReturnValue:
     asked = _asked(request.form)
     counted = request.form.get("count", "")
     try:
-        number = answers.whole_number(counted)
+        number = whole_number(counted)
         if number is None or asked.faults:
             number = -1  # no count of tasks: ask again
         change, chosen = ORDERS[_known(action)], Chosen(wanted=asked.wanted)
