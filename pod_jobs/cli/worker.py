@@ -1,6 +1,7 @@
 """pod-jobs worker …: invite a worker host, join an instance as one, and run the workers of some queues."""
 
 import socket
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -37,10 +38,17 @@ def invite() -> None:
 @click.option("--workers", type=WORKERS, help="How many workers of each queue; default: [workers] of the settings.")
 @click.pass_context
 def join(context: click.Context, line: str, queues: tuple[str, ...], workers: int | None) -> None:
-    """Join an instance with the LINE that `worker invite` printed there, and run the workers of QUEUES if any are given."""
-    from pod_jobs.instance.joining import join
+    """Join an instance with the LINE that `worker invite` printed there, and run the workers of QUEUES if any are given.
 
-    settings = join(line, chosen_home(), socket.gethostname())
+    With - for LINE, the line is read from the standard input, so that other users of this host do not see it."""
+    from pod_jobs.instance import joining
+
+    line = sys.stdin.readline() if line == "-" else line
+    if joining.is_in_clear(line):
+        click.secho(
+            "The token and the password of the queue come over the network in clear: use https.", fg="yellow", err=True
+        )
+    settings = joining.join(line, chosen_home(), socket.gethostname())
     click.echo(f"Joined {settings.catalog_url}  (instance folder: {settings.home})")
     if queues:
         context.invoke(run, queues=queues, workers=workers)

@@ -31,7 +31,7 @@ from pod_jobs.errors import NotFound, Refused
 from pod_jobs.instance.home import make_folders
 from pod_jobs.settings import Settings, load
 from pod_jobs.storage import kept_files
-from pod_jobs.storage.kept_files import KeptFile
+from pod_jobs.storage.kept_files import KeptFile, is_name_within
 from pod_jobs.system import plain_files
 from pod_jobs.system.plain_files import sync
 
@@ -183,13 +183,18 @@ def _files(settings: Settings, work: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def _listed(backup: Path) -> dict[str, KeptFile]:
-    """The files that a backup lists, by name; of an interrupted one those that it had come to."""
+    """The files that a backup lists, by name; of an interrupted one those that it had come to. Errors: Refused for a name
+    that leads out of the backup: whoever can write to its disk must not choose what a restore overwrites."""
     for name in (FILES, f"{FILES}.part"):
         try:
             lines = (backup / name).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             continue
-        return {file.name: file for file in map(_parsed, lines) if file}
+        files = {file.name: file for file in map(_parsed, lines) if file}
+        for name in files:
+            if not is_name_within(name):
+                raise Refused(f"{backup / FILES} names {name!r}, which is no file of a backup")
+        return files
     return {}
 
 

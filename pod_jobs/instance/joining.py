@@ -4,6 +4,7 @@ The invitation is one line for a person to copy, "https://video.example.org#CODE
 instance folder, where its workers read it at each start.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -78,6 +79,15 @@ def join(line: str, home: Path, host: str) -> Settings:
     return load(home)
 
 
+def is_in_clear(line: str) -> bool:
+    """Does what an invitation is exchanged for come over a network that others may read?"""
+    try:
+        address = urlsplit(line.strip())
+        return address.scheme == "http" and address.hostname not in LOOPBACK
+    except ValueError:
+        return False
+
+
 SETTINGS = """\
 # Written by `worker join`. This file holds the key-value server's password: keep it readable by this user only.
 [redis]
@@ -112,6 +122,5 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _quoted(text: str) -> str:
-    """A text as TOML writes it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """A text as TOML writes it: as JSON does, except for one control character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

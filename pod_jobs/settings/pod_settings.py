@@ -242,7 +242,10 @@ def _kbps(value: Any) -> int:
 
 def _shown(value: Any) -> str:
     """On one line, and short."""
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except ValueError as error:  # a number of more than 4,300 digits
+        text = f"({error})"
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 

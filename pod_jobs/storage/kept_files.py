@@ -62,6 +62,12 @@ def keep(root: Path, name: str, kept: Path, known: Mapping[str, tuple[KeptFile, 
         return KeptFile(prefix + name, target.stat().st_size, found.st_mtime_ns, digest)
 
 
+def is_name_within(name: str) -> bool:
+    """Does a name that a backup lists stay below the folder that it belongs to?"""
+    parts = name.split("/")
+    return "\0" not in name and not any(part in ("", ".", "..") for part in parts)
+
+
 def put_back(kept: Path, root: Path, name: str, file: KeptFile) -> None:
     """Copy a file of a backup, at `kept`, to `root`/`name`, durably; one that is there already is left. Errors: OSError, also
     when its content is not what was kept."""

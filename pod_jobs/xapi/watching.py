@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 
 from pod_jobs.xapi.segments import Segment, union, watched_s
 
@@ -59,8 +60,7 @@ def slices(attempts: Sequence[Attempt], length_s: float, count: int) -> list[Sli
     step_s = length_s / count
     watched, again, skipped = Counter[int](), Counter[int](), Counter[int]()
     for attempt in attempts:
-        own = [_seen([segment], step_s, count) for segment in attempt.segments]
-        times = Counter(index for one in own for index in one)
+        times = _times(attempt.segments, step_s, count)
         whole = _seen(union(attempt.segments), step_s, count)
         watched.update(whole)
         again.update(index for index in whole if times[index] > 1)
@@ -105,9 +105,31 @@ def days(attempts: Sequence[Attempt]) -> list[Day]:
 
 def _seen(parts: Sequence[Segment], step_s: float, count: int) -> set[int]:
     """The indexes of the slices of which enough lies in `parts`, which do not overlap."""
-    enough_s = min(SEEN_S, step_s / 2)
-    totals: dict[int, float] = defaultdict(float)
+    edges: dict[int, float] = defaultdict(float)  # slice -> seconds of the parts that begin or end in it
+    whole = [0] * (count + 1)  # how many parts begin, minus how many end, to fill slices
     for begin, end in parts:
-        for index in range(int(begin / step_s), min(count, int(end / step_s) + 1)):
-            totals[index] += min(end, (index + 1) * step_s) - max(begin, index * step_s)
-    return {index for index, total_s in totals.items() if total_s >= enough_s}
+        first, last = int(begin / step_s), min(count - 1, int(end / step_s))
+        for index in {first, last} if first <= last else ():
+            edges[index] += min(end, (index + 1) * step_s) - max(begin, index * step_s)
+        if first + 1 < last:
+            whole[first + 1] += 1
+            whole[last] -= 1
+    enough_s = min(SEEN_S, step_s / 2)
+    filled = accumulate(whole[:count])
+    return {index for index, some in enumerate(filled) if some or edges[index] >= enough_s}
+
+
+def _times(segments: Sequence[Segment], step_s: float, count: int) -> list[int]:
+    """For each slice, in how many of the segments enough of it lies. Takes no longer for long segments than for short ones."""
+    enough_s = min(SEEN_S, step_s / 2)
+    changes = [0] * (count + 1)
+    for begin, end in segments:
+        first, last = int(begin / step_s), min(count - 1, int(end / step_s))
+        if first < last:
+            first += (first + 1) * step_s - begin < enough_s
+            last -= end - last * step_s < enough_s
+        elif first > last or min(end, (first + 1) * step_s) - begin < enough_s:
+            continue
+        changes[first] += 1
+        changes[last + 1] -= 1
+    return list(accumulate(changes[:count]))

@@ -4,8 +4,10 @@ Viewers have numbers. Their names are shown only where the settings send names t
 """
 
 import json
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
@@ -19,14 +21,15 @@ from pod_jobs.web.pages.tables import csv_answer, wanted_days
 from pod_jobs.web.site import now, site
 from pod_jobs.xapi import formats, watching
 from pod_jobs.xapi.profile import COMPLETED, EXTENSION, PAUSED, TERMINATED
-from pod_jobs.xapi.segments import parse_segments
+from pod_jobs.xapi.segments import Segment, parse_segments
 from pod_jobs.xapi.verdicts import value_at
 from pod_jobs.xapi.watching import Attempt, Day, Slice, Viewer
 
 blueprint = Blueprint("watching", __name__)
 
 PERIODS = (7, 30, 365, 0)  # days; 0 = all that is kept
-MOST_ATTEMPTS = 10_000
+MOST_ATTEMPTS, MOST_SEGMENTS = 10_000, 300_000  # of one video, so that the page is made in a moment
+Told = tuple[str, dict[str, Any], tuple[Segment, ...]]  # registration, statement, segments
 SLICES = 100
 
 
@@ -64,29 +67,47 @@ def report(video: Video, days_back: int) -> Report | None:
         return None
     since = now() - timedelta(days=days_back) if days_back else None
     rows = store.last_reports(video.id, (PAUSED, COMPLETED, TERMINATED), since, MOST_ATTEMPTS)
-    completed = store.registrations_with(video.id, COMPLETED)
-    named = not site().settings.xapi.anonymize
-    numbers: dict[str, str] = {}
-    attempts = []
-    for registration, _, body in reversed(rows):  # the first viewer is number 1
-        statement = json.loads(body)
-        who = json.dumps(statement["actor"], sort_keys=True)
-        name = str(value_at(statement, "actor", "account", "name") or value_at(statement, "actor", "name") or "")
-        viewer = name if named and name else numbers.setdefault(who, str(len(numbers) + 1))
-        at = formats.parse_timestamp(statement["timestamp"])
-        text = value_at(statement, "result", "extensions", EXTENSION + "played-segments")
-        segments = parse_segments(text) if isinstance(text, str) else None
-        assert at is not None  # noqa: S101  # acceptance wrote it
-        attempts.append(Attempt(viewer, at.date(), tuple(segments or ()), registration in completed))
+    read, is_cut = _read(rows)
+    attempts = _attempts(read, store.registrations_with(video.id, COMPLETED), named=not site().settings.xapi.anonymize)
     return Report(
         days_back=days_back,
         attempts=tuple(reversed(attempts)),
         slices=watching.slices(attempts, length_s, SLICES),
         viewers=watching.viewers(attempts, length_s),
         days=watching.days(attempts),
-        named=named,
-        is_cut=len(rows) == MOST_ATTEMPTS,
+        named=not site().settings.xapi.anonymize,
+        is_cut=is_cut,
     )
+
+
+def _read(rows: Sequence[tuple[str, datetime, str]]) -> tuple[list[Told], bool]:
+    """The latest reports, the latest first, and whether some were left out: an application may send thousands of segments in
+    each."""
+    read: list[Told] = []
+    count = 0
+    for registration, _, body in rows:
+        statement = json.loads(body)
+        text = value_at(statement, "result", "extensions", EXTENSION + "played-segments")
+        segments = tuple(parse_segments(text) or ()) if isinstance(text, str) else ()
+        count += len(segments)
+        if count > MOST_SEGMENTS:
+            return read, True
+        read.append((registration, statement, segments))
+    return read, len(rows) == MOST_ATTEMPTS
+
+
+def _attempts(read: Sequence[Told], completed: Container[str], *, named: bool) -> list[Attempt]:
+    """The earliest first; without names, the first viewer is number 1."""
+    numbers: dict[str, str] = {}
+    attempts = []
+    for registration, statement, segments in reversed(read):
+        who = json.dumps(statement["actor"], sort_keys=True)
+        name = str(value_at(statement, "actor", "account", "name") or value_at(statement, "actor", "name") or "")
+        viewer = name if named and name else numbers.setdefault(who, str(len(numbers) + 1))
+        at = formats.parse_timestamp(statement["timestamp"])
+        assert at is not None  # noqa: S101  # acceptance wrote it
+        attempts.append(Attempt(viewer, at.date(), segments, registration in completed))
+    return attempts
 
 
 @blueprint.get("/videos/<int:video_id>/traces/<what>.csv")

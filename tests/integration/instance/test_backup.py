@@ -159,6 +159,24 @@ def test_damage_to_a_backup_is_found(
     assert "worker-token-of-the-tests" not in str(faults)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["home/../../evil", "home//etc/evil", "/etc/evil", "media/./x", "media/a/../../x", "home/secrets/\0", "", "home/"],
+)
+def test_a_name_that_leads_out_of_the_backup_is_refused(settings: Settings, tmp_path: Path, name: str) -> None:
+    made = backup.make(settings, tmp_path / "b", 0, quiet)
+    entry = {"name": name, "bytes": 1, "mtime_ns": 0, "sha256": "0" * 64}
+    with (made.folder / backup.FILES).open("a") as lines:
+        lines.write(json.dumps(entry) + "\n")
+    for act in (
+        lambda: backup.restore(made.folder, tmp_path / "new", quiet),
+        lambda: backup.verify(made.folder, quiet),
+    ):
+        with pytest.raises(Refused, match="no file of a backup"):
+            act()
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_file_that_changed_in_the_backup_is_not_restored(settings: Settings, tmp_path: Path) -> None:
     made = backup.make(settings, tmp_path / "b", 0, quiet)
     (made.folder / "media/videos/000002/source").write_bytes(b"?")

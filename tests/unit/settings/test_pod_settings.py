@@ -109,6 +109,10 @@ def test_a_value_stays_a_value(tmp_path: Path, value: str) -> None:
     assert result == {"ffmpeg": {"path": value}}
 
 
+def test_a_number_without_end_is_said(tmp_path: Path) -> None:
+    assert "# FFMPEG_NB_THREADS" in imported(f"FFMPEG_NB_THREADS = 0x{'f' * 9000}", tmp_path)
+
+
 @pytest.mark.parametrize("text", ["VIDEO_RENDITIONS = 3", "VIDEO_RENDITIONS = {1: 2}", "VIDEO_RENDITIONS = ['x']"])
 def test_renditions_of_another_shape_are_said(tmp_path: Path, text: str) -> None:
     assert "# VIDEO_RENDITIONS" in imported(text, tmp_path)

@@ -1,8 +1,12 @@
 """Viewers, days and the heat map of a video, from the segments that were watched."""
 
+import time
 from datetime import date
 
-from pod_jobs.xapi.segments import Segment
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pod_jobs.xapi.segments import Segment, union
 from pod_jobs.xapi.watching import Attempt, Day, Viewer, days, slices, viewers
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
@@ -29,6 +33,32 @@ def test_a_touch_is_not_watching() -> None:
 
 def test_segments_that_end_after_the_video_do_no_harm() -> None:
     assert [one.watched for one in slices([attempt("a", (0, 10.02), (90, 99))], 10, 2)] == [1, 1]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 120), st.integers(0, 120)).map(lambda pair: (min(pair) / 10, max(pair) / 10))),
+    st.integers(1, 12),
+)
+def test_slices_are_those_of_a_count_by_hand(segments: list[Segment], count: int) -> None:
+    step = 10 / count
+    enough = min(0.5, step / 2)
+
+    def held(begin: float, end: float, index: int) -> float:
+        return max(0.0, min(end, (index + 1) * step) - max(begin, index * step))
+
+    for one in slices([attempt("a", *segments)], 10, count):
+        index = round(one.begin_s / step)
+        alone = [held(*segment, index) for segment in segments]
+        together = sum(held(*segment, index) for segment in union(segments))
+        assume(all(abs(seconds - enough) > 1e-6 for seconds in (*alone, together)))
+        assert one.watched == (together >= enough)
+        assert one.again == (one.watched and sum(seconds >= enough for seconds in alone) > 1)
+
+
+def test_many_segments_take_no_time() -> None:
+    started = time.process_time()
+    slices([attempt("a", *[(0.0, 3599.0)] * 50_000)], 3600, 200)
+    assert time.process_time() - started < 1.5, "each is looked at once, however long it is"
 
 
 def test_a_viewer_is_counted_once_with_all_attempts() -> None:

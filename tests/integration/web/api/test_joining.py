@@ -1,6 +1,7 @@
 """A host joins with an invitation, once, and gets a token and settings of its own."""
 
 import threading
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,3 +139,23 @@ def test_a_name_full_of_control_characters_becomes_a_label(inviting: Settings, l
     with database.connect(inviting.database_url).connection_context():
         label = ApiToken.select().where(ApiToken.user == User.get(User.name == "workers")).order_by(ApiToken.id.desc())
         assert label.first().label == "host host[31m" + "x" * 52
+
+
+@pytest.mark.parametrize("text", ['redis://:a"b\\c@h/0', "redis://h/0\nurl = 1", "redis://h/\x7f\x1b", "é"])
+def test_settings_hold_any_address(text: str) -> None:
+    written = joining.SETTINGS.format(redis=joining._quoted(text), url=joining._quoted(text))
+    assert tomllib.loads(written)["redis"] == {"url": text}
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("http://pod.example.org#x", True),
+        ("https://pod.example.org#x", False),
+        ("http://127.0.0.1:8000#x", False),
+        ("http://[::1]#x", False),
+        ("http://[#x", False),
+    ],
+)
+def test_a_network_that_others_may_read_is_said(line: str, wanted: bool) -> None:
+    assert joining.is_in_clear(line) == wanted
