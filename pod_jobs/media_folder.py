@@ -33,6 +33,7 @@ CAPTIONS, SUBTITLES = (
     "captions_",
     "subtitles_",
 )  # how the names of a subtitle track begin: with the times of the result; with those of the source
+POD_INFO, POD_OVERVIEW, POD_SUBTITLE = "info_video.json", "overview", "subtitle_"  # names that an Esup-Pod looks for
 CAPTIONS_FILE, PEAKS_FILE = "captions.json", "peaks.bin"  # of a transcription: for the catalog, and for the editor
 
 # A job's kind begins its id and its folder; the catalog keeps 20 characters
@@ -47,6 +48,7 @@ PLAYLIST_MIME = "application/vnd.apple.mpegurl"
 MIME_TYPES = {  # by the ending of a name; text is in UTF-8
     ".m3u8": PLAYLIST_MIME,
     ".m4s": "video/mp4",
+    ".ts": "video/mp2t",
     ".mp4": "video/mp4",
     ".webm": "video/webm",
     ".mp3": "audio/mpeg",
@@ -62,6 +64,10 @@ OUTPUT_KINDS = (  # ending of an output's name -> its kind; the first that fits 
     (MASTER_NAME, "hls"),
     (".m3u8", "playlist"),
     (".m4s", "segments"),
+    (".ts", "segments"),
+    (f"{POD_OVERVIEW}.png", "sheet"),
+    (".png", "thumbnail"),
+    (POD_INFO, "info"),
     (".mp4", "mp4"),
     (".m4a", "m4a"),
     (".webm", "webm"),
@@ -71,7 +77,10 @@ OUTPUT_KINDS = (  # ending of an output's name -> its kind; the first that fits 
     (LOG_NAME, "log"),
 )
 PICTURE_KINDS = (("thumbnail", "thumbnail"), ("storyboard", "sheet"))  # beginning of a JPEG's name -> its kind
-TEXT_KINDS = (("storyboard", "storyboard"), ("chapters", "chapters"), (CAPTIONS, "captions"), (SUBTITLES, "subtitles"))
+TEXT_KINDS = (
+    *(("storyboard", "storyboard"), (POD_OVERVIEW, "storyboard"), ("chapters", "chapters")),
+    *((CAPTIONS, "captions"), (POD_SUBTITLE, "captions"), (SUBTITLES, "subtitles")),
+)
 
 
 class RunName(NamedTuple):

@@ -19,7 +19,7 @@ from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.facts.media_info import AudioTrack, MediaInfo
 from pod_jobs.media.facts.times import clock
 from pod_jobs.media.hls import checks, master
-from pod_jobs.media.outputs import extras
+from pod_jobs.media.outputs import extras, pod_files
 from pod_jobs.media.outputs.downloads import drop_stream, make_downloads
 from pod_jobs.media.outputs.outputs import list_outputs
 from pod_jobs.media.planning import ladder
@@ -95,10 +95,12 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
     with work.beside("captions", add_extras):
         make_downloads(work, picture, found)
     drop_stream(work)  # only now, because the pictures were made of it
+    if work.plan.for_pod:
+        pod_files.put_into_form(work, work.plan.for_pod, picture, sounds, found)
     work.forget_copies()
     work.journal.note(f"ready after {work.elapsed_s:.2f} s")
     return Encoded(
-        outputs=list_outputs(work.folder, picture),
+        outputs=list_outputs(work.folder, picture, work.plan.for_pod),
         duration_s=round(duration_s, 3),
         is_video=picture is not None,
         facts={**facts_of(source), "timeline": work.timeline.document()},

@@ -7,13 +7,14 @@ from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media.outputs import captions
 from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.plan import Output
+from pod_jobs.media.planning.pod_files import PodFiles
 from pod_jobs.media.planning.streams import Picture
 from pod_jobs.media_folder import kind_and_mime
 
 
-def list_outputs(folder: Path, picture: Picture | None) -> tuple[Output, ...]:
+def list_outputs(folder: Path, picture: Picture | None, pod: PodFiles | None = None) -> tuple[Output, ...]:
     """The files of a finished folder, by name. Errors: FfmpegFailed for a name that no step of an encoding gives."""
-    renditions = {one.name: one for one in picture.renditions} if picture else {}
+    renditions = {pod.stem(one.name) if pod else one.name: one for one in picture.renditions} if picture else {}
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     return tuple(_output(entry, renditions.get(entry.name.rpartition(".")[0])) for entry in found)

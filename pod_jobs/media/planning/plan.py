@@ -6,6 +6,7 @@ from typing import Any
 from pod_jobs.media.planning.dressing import Dressing, Studio
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.planning.limits import Limits
+from pod_jobs.media.planning.pod_files import PodFiles
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class EncodePlan:
     of the picture, are keys of tables in codecs.py. `audio_kbps`: for sound alone; otherwise the `renditions` say it.
     `mp3_kbps`: 0 = no MP3. `with_extras`: also make captions, chapters and pictures. `dressing`, `studio`: other files that
     go into the picture. `share_from_s`: a picture that lasts longer is shared in chunks of `chunk_s`; 0 = never.
+    `for_pod`: the finished files are put into the form that an Esup-Pod imports.
     """
 
     renditions: tuple[Rendition, ...]
@@ -36,12 +38,14 @@ class EncodePlan:
     studio: Studio | None = None
     share_from_s: float = 0.0
     chunk_s: int = 60
+    for_pod: PodFiles | None = None
 
 
 @dataclass(frozen=True)
 class Output:
     """One file. `kind`: hls (the master), playlist, segments, mp4, webm, mp3, m4a, thumbnail, storyboard (its WebVTT), sheet
-    (a picture of the storyboard), captions, chapters, log. `rendition` and the size are set for what belongs to one rendition."""
+    (a picture of the storyboard), captions, chapters, log, info (what Pod reads of an encoding). `rendition` and the size
+    are set for what belongs to one rendition."""
 
     kind: str
     name: str
