@@ -53,7 +53,7 @@ FLOORS = {
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
         "worker assist_speech",
-        "transcribe",
+        "transcribe pod",  # pod: what an Esup-Pod orders
         "encode verify speech_sharing",
         "runtime deliver_statements colleagues",
         "report",
@@ -66,11 +66,11 @@ FLOORS = {
     "pod_jobs.catalog": (
         "store client copying",
         "lanes_client database",
-        "trace_models caption_models",
+        "trace_models caption_models site_models",
         "models",
-        "figures new_task permissions fingerprints lane_filter",
+        "figures new_task permissions fingerprints lane_filter site_words",
     ),
-    "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces redis_owner"),
+    "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces redis_owner sites"),
 }
 
 # room -> what it may not import although it lies on a floor below, or is foreign; the longest name that fits counts
@@ -96,6 +96,7 @@ NEVER = {
         "pod_jobs.catalog.models",
         "pod_jobs.catalog.trace_models",
         "pod_jobs.catalog.caption_models",
+        "pod_jobs.catalog.site_models",
         "pod_jobs.catalog.store",
     ),
     "pod_jobs.instance": (FLASK, RQ),

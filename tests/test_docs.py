@@ -24,6 +24,7 @@ from pod_jobs.settings import QUEUES, Settings
 from pod_jobs.settings.dressing import DressingSettings
 from pod_jobs.settings.encode import RenditionSettings, TemplateRenditionSettings, TemplateSettings
 from pod_jobs.settings.periodic import PeriodicSettings
+from pod_jobs.settings.site import SiteSettings
 from pod_jobs.settings.sources import PREFIX
 from pod_jobs.settings.speech import CorrectionSettings, ModelSettings
 from pod_jobs.settings.xapi import LaneSettings
@@ -37,6 +38,7 @@ REPEATED: dict[str, type[BaseModel]] = {  # sections in double brackets
     "template.rendition": TemplateRenditionSettings,
     "dressing": DressingSettings,
     "periodic": PeriodicSettings,
+    "site": SiteSettings,
     "xapi.lane": LaneSettings,
     "speech.model": ModelSettings,
     "speech.correction": CorrectionSettings,

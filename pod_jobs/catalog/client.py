@@ -19,7 +19,8 @@ class Order:
     `source` and `folder` are relative to the media folder; without a video they are "". `others` maps options to the sources
     of the videos that they name. `media` is the identity of the catalog's media folder; "" = any. `speech` is what people
     want of the transcription (jobs/speech_wish.py). `key` opens the files of this attempt to a worker that has no part in the
-    media folder. `failures` counts the earlier attempts whose ffmpeg was killed.
+    media folder. `failures` counts the earlier attempts whose ffmpeg was killed. `site`, of a task that a
+    site ordered: {"name", "hosts", "networks"} that it may be fetched from, and "age_s", seconds since the order.
     """
 
     task: int
@@ -37,6 +38,7 @@ class Order:
     media: str = ""
     key: str = field(default="", repr=False)
     speech: dict[str, Any] = field(default_factory=dict)
+    site: dict[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> str:

@@ -124,7 +124,7 @@ class Video(Table):
     owner = ForeignKeyField(User, on_delete="CASCADE", backref="videos")
     title = CharField(250)
     source_name = CharField(250)  # the uploader's file name: data for people, never a path
-    source_path = CharField(250)  # relative to the media folder
+    source_path = CharField(250)  # relative to the media folder; "" = a site keeps it (site_models.py)
     source_bytes = BigIntegerField()
     duration_s = FloatField(null=True)
     is_video = BooleanField(null=True)  # False = sound only; null = not known yet

@@ -29,6 +29,7 @@ Permission = Literal[
     "send-anybodys-traces",  # send statements of any person, with a token
     "run-tasks",  # start and end runs of tasks, as workers do
     "deliver-traces",  # take statements of a lane to its learning record store, as workers do
+    "order-for-site",  # order tasks by the Runner Manager API, and see those of one's own site
     "exceed-limits",  # the limits per person ([limits] of the settings) do not apply
     "administer",  # RQ's own dashboard
 ]
@@ -57,6 +58,7 @@ GRANTED: dict[str, frozenset[Permission]] = {
     "admin": _TEAM | {"send-anybodys-traces", "exceed-limits", "administer"},
     "worker": frozenset({"see-oneself", "run-tasks", "deliver-traces"}),
     "application": frozenset({"send-traces", "send-anybodys-traces"}),
+    "site": frozenset({"order-for-site"}),  # another application with a [[site]] in the settings
 }
 ROLES = tuple(GRANTED)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import instance, users
 from pod_jobs.errors import NotFound, ServiceUnavailable
-from pod_jobs.instance import learning_traces
+from pod_jobs.instance import learning_traces, sites
 from pod_jobs.instance.home import alone, make_folders
 from pod_jobs.instance.redis_owner import demand_own_redis
 from pod_jobs.settings import Settings
@@ -22,7 +22,7 @@ SYSTEM_USERS = {  # token's file in secrets -> user name, role
     "worker_token": ("workers", "worker"),
     "cli_token": ("command-line", "admin"),
 }
-SECRETS = ("session_key", learning_traces.KEY, *SYSTEM_USERS)
+SECRETS = ("session_key", "site_key", learning_traces.KEY, *SYSTEM_USERS)
 FIRST_ADMINISTRATOR = "admin"
 LINK_VALID_FOR = timedelta(hours=24)
 
@@ -34,7 +34,7 @@ def prepare(settings: Settings) -> None:
     """
     make_folders(settings)
     with alone(settings, "prepare"):
-        for name in SECRETS:
+        for name in (*SECRETS, *sites.missing_secrets(settings)):
             _make_secret(settings.home / "secrets" / name)
         catalog = database.connect(settings.database_url)
         database.migrate(catalog)
@@ -43,6 +43,7 @@ def prepare(settings: Settings) -> None:
             notice_newer_recordings(settings.media)
             for name in SYSTEM_USERS:
                 _make_system_user(settings, name, datetime.now(UTC))
+            sites.prepare(settings, datetime.now(UTC))
             demand_own_redis(settings, instance.identity())
 
 

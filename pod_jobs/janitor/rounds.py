@@ -18,7 +18,7 @@ from pod_jobs.catalog.store import caption_index, instance, reports
 from pod_jobs.catalog.store import drains as store_drains
 from pod_jobs.errors import Deposed, PodJobsError, SettingsError
 from pod_jobs.instance import redis_owner
-from pod_jobs.janitor import figures, periodic, purge, registries, relay, traces
+from pod_jobs.janitor import callbacks, figures, periodic, purge, registries, relay, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import drains, keys
@@ -129,6 +129,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
     reconciler = Reconciler(redis, QUEUES, times.lost_s, allowed, fence)
     report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
     lane_relay = traces.LaneRelay(redis, settings)
+    site_callbacks = callbacks.Callbacks(settings, fence)
     due: registries.DueAt = {}
     duties = [
         Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, job_types, now, fence)),
@@ -142,6 +143,8 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now, fence)),
         Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now, fence)),
         Duty("lanes", times.tick_s, lane_relay.relay),
+        Duty("callbacks", times.tick_s, site_callbacks.tend),
+        Duty("results of sites", PURGE_S, lambda now: callbacks.purge(settings, now, fence)),
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
         Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
         Duty("figures", PURGE_S, InSlices(lambda now: figures.sum_up(now, fence))),

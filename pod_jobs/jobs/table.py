@@ -5,6 +5,7 @@ from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.encode.assist import ASSIST
 from pod_jobs.jobs.job_type import JobTypes, table_of
+from pod_jobs.jobs.pod import POD_ENCODE
 from pod_jobs.jobs.report import REPORT
 from pod_jobs.jobs.transcribe import TRANSCRIBE
 from pod_jobs.jobs.verify import VERIFY
@@ -12,6 +13,7 @@ from pod_jobs.jobs.verify import VERIFY
 JOB_TYPES: JobTypes = table_of(
     ENCODE,
     ASSIST,
+    POD_ENCODE,
     TRANSCRIBE,
     ASSIST_SPEECH,
     VERIFY,

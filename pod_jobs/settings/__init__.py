@@ -25,6 +25,7 @@ from pod_jobs.settings.encode import (
 from pod_jobs.settings.faults import UNREADABLE, fault_lines, unreadable
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
+from pod_jobs.settings.site import SiteSettings
 from pod_jobs.settings.sources import PREFIX, merge, read_document, tree_of
 from pod_jobs.settings.speech import SpeechSettings
 from pod_jobs.settings.xapi import XapiSettings
@@ -138,6 +139,8 @@ class Settings(Section):
     janitor: JanitorSettings
     dressing: Annotated[tuple[DressingSettings, ...], Listed] = ()
     periodic: Annotated[tuple[PeriodicSettings, ...], Listed] = ()
+    site: Annotated[tuple[SiteSettings, ...], Listed] = ()
+    site_tokens: dict[str, str] = {}
     retention: RetentionSettings
     xapi: XapiSettings
     speech: SpeechSettings
@@ -145,7 +148,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _names_differ(self) -> "Settings":
         unique = [("rendition", "height_px")]
-        unique += [(section, "name") for section in ("rendition", "template", "dressing", "periodic")]
+        unique += [(section, "name") for section in ("rendition", "template", "dressing", "periodic", "site")]
         for section, what in unique:
             seen = [getattr(entry, what) for entry in getattr(self, section)]
             if len(set(seen)) < len(seen):
@@ -221,6 +224,16 @@ class Settings(Section):
         is neither."""
         given = self.xapi.passwords.get(lane)
         return self.secret(f"lrs_{lane}") if given is None else given
+
+    def site_named(self, name: str) -> SiteSettings | None:
+        """The [[site]] of this name."""
+        return next((one for one in self.site if one.name == name), None)
+
+    def site_token(self, site: SiteSettings) -> str:
+        """The token from POD_JOBS_SITE_TOKENS__<NAME>, or else from secrets/site_<name>. Errors: SettingsError when there is
+        neither."""
+        given = self.site_tokens.get(site.name)
+        return self.secret(site.secret) if given is None else given
 
     @property
     def redis_socket(self) -> Path:

@@ -113,6 +113,15 @@ class SiteFolder:
         for changed in (target, target.parent, target.parent.parent):
             sync(changed)
 
+    def make_place(self, video: int) -> None:
+        """Make the folder of a video whose source another site keeps. Errors: NumberTaken as of `place`; OSError."""
+        folder = self._media / video_folder(video)
+        _make_folder(folder.parent)
+        _make_folder(folder)
+        if os.listdir(folder):
+            raise NumberTaken(f"{folder.name}: there is another recording; is this database that of this media folder?")
+        sync(folder.parent)
+
     def has_source(self, video: int, size_bytes: int) -> bool:
         """Does the source of this video exist, with this size?"""
         return plain_files.size_of(self._media / source_of(video)) == size_bytes

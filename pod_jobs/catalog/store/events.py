@@ -22,8 +22,8 @@ def uploaded(video: Video, now: datetime) -> None:
 def ended(task: Task, result: dict[str, Any], now: datetime) -> None:
     """Enter the end of a task: an encoding that succeeded or failed, or new captions. Call inside its transaction."""
     video: Video | None = task.video
-    if video is None or task.state not in FINAL:
-        return
+    if video is None or not video.source_path or task.state not in FINAL:
+        return  # what belongs to another site is not ours to tell about
     success = FINAL[task.state]
     run = f"{task.id}-g{task.generation}"
     if task.purpose == Purpose.PLAY:

@@ -35,8 +35,8 @@ def remember_media_identity(identity: str) -> None:
 
 
 def newest_source() -> tuple[int, int] | None:
-    """(id, bytes) of the newest video that is not deleted; None when there is none."""
-    video = Video.select().where(Video.deleted_at.is_null()).order_by(Video.id.desc()).first()
+    """(id, bytes) of the newest video that is not deleted and whose source is here; None when there is none."""
+    video = Video.select().where(Video.deleted_at.is_null(), Video.source_path != "").order_by(Video.id.desc()).first()
     return (video.id, video.source_bytes) if video else None
 
 

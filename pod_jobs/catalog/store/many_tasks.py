@@ -10,6 +10,7 @@ from datetime import datetime
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Outbox, Task, Video
 from pod_jobs.catalog.new_task import Purpose
+from pod_jobs.catalog.store import site_callbacks
 from pod_jobs.catalog.store.tasks import OPEN, job_id, others_of
 from pod_jobs.errors import NotFound, PodJobsError, Refused
 
@@ -65,6 +66,7 @@ def cancel(ids: Collection[int], now: datetime, forbid: Refusal = allow) -> Chan
         ended = {"state": "cancelled", "ended_at": now, "retry_at": None}
         Task.update(**ended).where(Task.id.in_([row.id for row in waiting])).execute()
         Outbox.delete().where(Outbox.job_id.in_([_job(row) for row in waiting])).execute()
+        site_callbacks.owe([row.id for row in waiting], now)
         for row in waiting:
             row.state = "cancelled"
     return changed
@@ -146,6 +148,7 @@ def _renew(rows: list[Task], now: datetime) -> None:
     for row in rows:
         row.generation, row.state = row.generation + 1, "waiting"
     Outbox.insert_many([_outbox(row, now) for row in rows]).execute()
+    site_callbacks.forget([row.id for row in rows])
 
 
 def _same(task: Task) -> tuple[int, str, str]:

@@ -15,7 +15,7 @@ from peewee import JOIN, fn
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
-from pod_jobs.catalog.store import error_groups
+from pod_jobs.catalog.store import error_groups, site_callbacks
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
 
 OPEN = ("waiting", "running")
@@ -298,3 +298,4 @@ def end(task: Task, state: str, now: datetime) -> None:
     task.retry_at = None
     task.save()
     Outbox.delete().where(Outbox.job_id == job_id(task.kind, task.id, task.generation)).execute()
+    site_callbacks.owe([task.id], now)

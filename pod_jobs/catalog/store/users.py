@@ -177,6 +177,21 @@ def create_token(user: User, label: str, now: datetime, token: str | None = None
     return token
 
 
+def keep_one_token(user: User, label: str, token: str, now: datetime) -> None:
+    """Make `token` the only valid one of `user`, who is switched on. Errors: Refused when it is somebody else's."""
+    with transaction():
+        User.update(active=True).where(User.id == user.id).execute()
+        row = ApiToken.get_or_none(ApiToken.token_hash == hash_token(token))
+        if row is not None and row.user_id != user.id:
+            raise Refused(f"the token of {user.name} is that of another user")
+        others = (ApiToken.user == user, ApiToken.token_hash != hash_token(token), ApiToken.revoked_at.is_null())
+        ApiToken.update(revoked_at=now).where(*others).execute()
+        if row is None:
+            create_token(user, label, now, token)
+        elif row.revoked_at is not None:
+            ApiToken.update(revoked_at=None).where(ApiToken.id == row.id).execute()
+
+
 def find_by_token(token: str, now: datetime) -> User:
     """The user of a token. Errors: NotFound when it is unknown or revoked, or its user is switched off."""
     row = (

@@ -12,6 +12,7 @@ from pod_jobs.web.api import (
     me,
     results,
     run_files,
+    runner,
     schedule,
     speech,
     tasks,
@@ -43,3 +44,4 @@ PREFIX = "/api/v1"
 def register(app: Flask) -> None:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint, url_prefix=PREFIX + (blueprint.url_prefix or ""))
+    app.register_blueprint(runner.blueprint)  # its addresses are those that an Esup-Pod calls

@@ -14,7 +14,7 @@ from pod_jobs.captions.cues import NewCaptions
 from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.new_task import NewTask, Purpose
-from pod_jobs.catalog.store import captions, instance, reports, tasks
+from pod_jobs.catalog.store import captions, instance, reports, site_callbacks, tasks
 from pod_jobs.errors import BadCaptions, Malformed, ResultRejected, ServiceUnavailable
 from pod_jobs.storage.site_folder import SiteFolder
 from pod_jobs.web.api import answers
@@ -114,9 +114,20 @@ def start(task_id: int) -> ResponseReturnValue:
         "folder": media_folder.video_folder(video.id) if video else "",
         "media": instance.media_identity(),
         "options": task.options or {},
+        "site": _site_of(task),
         "speech": captions.wish_document(video.id) if video else {},
         "others": {name: media_folder.source_of(number) for name, number in tasks.others_of(task).items()},
     }
+
+
+def _site_of(task: Task) -> dict[str, Any]:
+    """What a worker must know of the site that ordered the task; {} for tasks of people, and when the settings lack the site."""
+    order = site_callbacks.of_task(task.id) if task.video and not task.video.source_path else None
+    own = site().settings.site_named(order.site) if order else None
+    if own is None:
+        return {}
+    policy = {"hosts": list(own.source_hosts), "networks": list(own.private_networks)}
+    return {"name": own.name, **policy, "age_s": (now() - task.queued_at).total_seconds()}
 
 
 @blueprint.post("/tasks/<int:task_id>/report")

@@ -1,9 +1,10 @@
 """Access control in front of every view. A view names the permission that it needs (catalog/permissions.py lists them). A
 view that names none is refused to everybody, so that a forgotten line gives nobody access.
 
-A request carries `Authorization: Token …` or a session cookie. A browser also sends the cookie when another site makes it
-send a request. Therefore a call that changes something and comes with a cookie must carry a CSRF token too, which only our
-pages have. A call with an Authorization header needs none, because another site cannot make a browser send that header.
+A request carries `Authorization: Token …` (or Bearer, or `X-API-Token: …`) or a session cookie. A browser also sends the
+cookie when another site makes it send a request. Therefore a call that changes something and comes with a cookie must carry
+a CSRF token too, which only our pages have. A call with a token in a header needs none, because another site cannot make a
+browser send that header.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class Need:
     for_programs: bool = False  # cookies are not read, so that a page of another site gains nothing by calling it
 
 
+SITE_HEADER = "X-API-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 STRANGERS_BODY_BYTES = (
     16_000  # for a name and a password; megabytes at the minimum pace would hold a thread for minutes
@@ -157,10 +159,10 @@ def need_of(view: Callable[..., Any], path: str) -> Need | None:
 
 def _identify() -> tuple[User | None, bool]:
     """The user, and whether a token identified the user. Errors: Unauthorized for an invalid token."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() in ("token", "bearer"):
+    token = token_of_request()
+    if token:
         try:
-            return users.find_by_token(token.strip(), now()), True
+            return users.find_by_token(token, now()), True
         except NotFound as error:
             raise Unauthorized("unknown or revoked token") from error
     if "key" not in session:
@@ -170,6 +172,14 @@ def _identify() -> tuple[User | None, bool]:
     except NotFound:
         session.clear()
         return None, False
+
+
+def token_of_request() -> str:
+    """The token of `Authorization: Token …`, `Authorization: Bearer …` or, from Pod V5, `X-API-Token: …`; "" = none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() in ("token", "bearer"):
+        return token.strip() or "?"
+    return request.headers.get(SITE_HEADER, "").strip()
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:

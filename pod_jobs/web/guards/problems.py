@@ -31,6 +31,9 @@ STATUS_OF_CODE = {
     "waiting-limit": 429,
     "upload-busy": 423,
     "malformed": 400,
+    "order-unreadable": 422,
+    "result-not-ready": 425,
+    "result-failed": 400,
     "address-too-long": 414,
     "head-too-large": 431,
 }
@@ -92,7 +95,7 @@ def where() -> str:
 
 def wants_json() -> bool:
     """Is the client of this request a program?"""
-    return request.path.startswith(("/api/", "/media/", "/healthz"))
+    return request.path.startswith(("/api/", "/media/", "/healthz", "/task/", "/manager/"))
 
 
 def _answer(error: PodJobsError, status: int) -> Response:

@@ -25,6 +25,10 @@ PASSWORD = "correct horse é"
 PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")  # quick: its strength is not what is tested
 MP4_HEAD = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
 CLIP = MP4_HEAD + bytes(range(256)) * 40
+SITES = [
+    {"name": "univ", "private_networks": ["127.0.0.0/8"]},
+    {"name": "other", "callback_hosts": ["pod.other.fr"], "waiting": 2},
+]
 PEOPLE = {
     "léa": "lecturer",
     "max": "lecturer",
@@ -32,12 +36,15 @@ PEOPLE = {
     "ada": "admin",
     "workers": "worker",
     "moodle": "application",
+    "site-univ": "site",
 }
 
 
 @pytest.fixture
 def settings(home: Path, redis: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     (home / "secrets" / "session_key").write_text("session-key-of-the-tests")
+    (home / "secrets" / "site_key").write_text("site-key-of-the-tests")
+    monkeypatch.setenv("POD_JOBS_SITE", json.dumps(SITES))
     monkeypatch.setenv("POD_JOBS_UPLOAD__FREE_GB", "0")
     monkeypatch.setenv("POD_JOBS_WEB__PUBLIC_URL", "http://pod.test")
     return load(home)

@@ -35,7 +35,7 @@ def test_its_routes_are_the_apps_routes(app: Flask, description: dict[str, Any])
     served = {
         (re.sub(r"<[\w:]+>", "{}", rule.rule), method)
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/api/")
+        if rule.rule.startswith(("/api/", "/task/", "/manager/"))
         for method in rule.methods
         if method not in ("HEAD", "OPTIONS") or rule.methods <= {"HEAD", "OPTIONS"}
     }

@@ -1,0 +1,150 @@
+"""What sites are owed: a callback for each end of a task that they ordered.
+
+The commit that ends a task owes the callback. The janitor claims what is due, one try at a time for each task, and settles
+it. A claim puts the next try off, so that a janitor that dies in between loses nothing. A callback whose answer did not come
+in time is unclear: it is not repeated for a while, and not at all when the site has asked for the result since.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pod_jobs.catalog.models import Task, Video
+from pod_jobs.catalog.site_models import SiteOrder
+
+ANSWER_LEAVES = timedelta(seconds=120)  # when nobody noted that the answer has left, it has by then
+SAVES_ID = timedelta(seconds=2)  # that a site gets to store the id that it was given
+GIVE_UP = timedelta(days=7)
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=20), timedelta(hours=2)
+UNCLEAR_WAIT = timedelta(minutes=20)
+REASON_CHARACTERS = 500
+
+
+@dataclass(frozen=True)
+class Debt:
+    """A callback to be tried. `notify_url` and `token` are sealed."""
+
+    task: int
+    ends: int
+    site: str
+    public_id: str
+    notify_url: str
+    token: str
+    state: str
+    error_code: str | None
+    error_facts: dict[str, str]
+    error_reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a try ended: `delivered`, or why not. `is_unclear`: no answer came in time."""
+
+    delivered: bool
+    reason: str = ""
+    is_unclear: bool = False
+
+
+def owe(task_ids: Sequence[int], now: datetime) -> None:
+    """These tasks have ended: their sites are owed a callback. Call inside the transaction that ends them."""
+    if not task_ids:
+        return
+    ended = SiteOrder.task.in_(list(task_ids))
+    fresh = {"ends": SiteOrder.ends + 1, "tries": 0, "is_unclear": False, "reason": "", "delivered_at": None}
+    SiteOrder.update(callback="waiting", due_at=now, **fresh).where(ended, SiteOrder.notify_url != "").execute()
+
+
+def forget(task_ids: Sequence[int]) -> None:
+    """These tasks run again: nothing is owed until they end. Call inside the transaction that orders it."""
+    if task_ids:
+        rows = SiteOrder.task.in_(list(task_ids))
+        SiteOrder.update(callback="none", due_at=None, ends=SiteOrder.ends + 1).where(rows).execute()
+
+
+def due(site: str, now: datetime, limit: int, busy: Sequence[int] = ()) -> list[Debt]:
+    """Callbacks of a site to be tried now, the longest waiting first, except those of the tasks `busy`."""
+    query = SiteOrder.select(SiteOrder, Task).join(Task)
+    query = query.where(SiteOrder.callback == "waiting", SiteOrder.due_at <= now, SiteOrder.site == site)
+    has_left = SiteOrder.answered_at <= now - SAVES_ID
+    query = query.where(has_left | (SiteOrder.created_at <= now - ANSWER_LEAVES))
+    if busy:
+        query = query.where(SiteOrder.task.not_in(list(busy)))
+    return [_debt(row) for row in query.order_by(SiteOrder.due_at).limit(limit)]
+
+
+def claim(debt: Debt, lease: timedelta, now: datetime) -> bool:
+    """Put the next try off by `lease`, and let the caller try. False when nothing is owed any more, or the site has fetched
+    the result of what it was told without an answer: that counts as delivered. Call inside a transaction."""
+    mine = (SiteOrder.task == debt.task, SiteOrder.ends == debt.ends, SiteOrder.callback == "waiting")
+    row = SiteOrder.select().where(*mine).first()
+    if row is None:
+        return False
+    if row.is_unclear and debt.state == "done" and row.fetched_at and row.tried_at and row.fetched_at >= row.tried_at:
+        SiteOrder.update(callback="delivered", delivered_at=row.fetched_at, due_at=None).where(*mine).execute()
+        return False
+    # until it is settled nobody knows whether the site has it: so it counts as unclear
+    kept = {"due_at": now + lease, "tries": row.tries + 1, "tried_at": now, "is_unclear": True}
+    return bool(SiteOrder.update(**kept).where(*mine).execute())
+
+
+def settle(debt: Debt, outcome: Outcome, wait: timedelta, now: datetime) -> None:
+    """Store how a try ended; `wait` until the next one. An end that came meanwhile keeps what it is owed. Call inside a
+    transaction."""
+    mine = (SiteOrder.task == debt.task, SiteOrder.ends == debt.ends, SiteOrder.callback == "waiting")
+    if outcome.delivered:
+        done = {"callback": "delivered", "delivered_at": now, "due_at": None, "reason": "", "is_unclear": False}
+        SiteOrder.update(**done).where(*mine).execute()
+        return
+    task = Task.get_or_none(Task.id == debt.task)
+    too_old = task is not None and task.ended_at is not None and now - task.ended_at > GIVE_UP
+    state = {"callback": "given-up", "due_at": None} if too_old else {"due_at": now + wait}
+    said = {"reason": outcome.reason[:REASON_CHARACTERS], "is_unclear": outcome.is_unclear}
+    SiteOrder.update(**state, **said).where(*mine).execute()
+
+
+def tries_of(debt: Debt) -> int:
+    """How often this end was tried to be told."""
+    return int(SiteOrder.select(SiteOrder.tries).where(SiteOrder.task == debt.task).scalar() or 0)
+
+
+def of_task(task_id: int) -> SiteOrder | None:
+    """The order of a site that the task belongs to; None for any other task."""
+    row: SiteOrder | None = SiteOrder.get_or_none(SiteOrder.task == task_id)
+    return row
+
+
+def push(task_id: int, now: datetime) -> bool:
+    """Let the callback be tried at once, also one that was given up. False when none is owed."""
+    owed = (SiteOrder.task == task_id, SiteOrder.callback.in_(["waiting", "given-up"]))
+    return bool(SiteOrder.update(callback="waiting", due_at=now, is_unclear=False).where(*owed).execute())
+
+
+def count_waiting() -> int:
+    """How many callbacks are owed."""
+    return int(SiteOrder.select().where(SiteOrder.callback == "waiting").count())
+
+
+def expire(site: str, limit: datetime, now: datetime, count: int = 100) -> int:
+    """Mark as deleted what a site ordered, when its task ended before `limit` and no callback waits. Returns how many, at most
+    `count`. The purge then removes files and rows. Call inside a transaction."""
+    old = SiteOrder.select(Task.video).join(Task).join(Video)
+    old = old.where(SiteOrder.site == site, SiteOrder.callback != "waiting", Task.ended_at < limit)
+    old = old.where(Task.state.not_in(["waiting", "running"]), Video.deleted_at.is_null())
+    videos = [row.task.video_id for row in old.limit(count)]
+    return int(Video.update(deleted_at=now).where(Video.id.in_(videos)).execute()) if videos else 0
+
+
+def _debt(row: SiteOrder) -> Debt:
+    task = row.task
+    return Debt(
+        task=task.id,
+        ends=row.ends,
+        site=row.site,
+        public_id=row.public_id,
+        notify_url=row.notify_url,
+        token=row.token,
+        state=task.state,
+        error_code=task.error_code,
+        error_facts=task.error_facts or {},
+        error_reason=task.error_reason or "",
+    )

@@ -1,0 +1,43 @@
+"""The users who stand for the [[site]] entries of the settings, and their tokens. Needs an open database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pod_jobs.catalog.models import User
+from pod_jobs.catalog.store import users
+from pod_jobs.errors import SettingsError
+from pod_jobs.settings import Settings
+from pod_jobs.settings.site import LONGEST_TOKEN, SHORTEST_TOKEN, SITE_USER
+
+ROLE = "site"
+
+
+def missing_secrets(settings: Settings) -> Sequence[str]:
+    """The files in DIR/secrets for tokens that no variable gives."""
+    return [one.secret for one in settings.site if one.name not in settings.site_tokens]
+
+
+def prepare(settings: Settings, now: datetime) -> None:
+    """Make the user and the token of each site, and switch off those of sites that the settings no longer have.
+
+    Errors: SettingsError for a token that Pod cannot store or that can be guessed, and for a name that a person has.
+    """
+    known = {user.name: user for user in users.list_users() if user.name.startswith(SITE_USER)}
+    for site in settings.site:
+        token = settings.site_token(site)
+        if not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN:
+            raise SettingsError(
+                f"site {site.name}: its token has {len(token)} characters; give {SHORTEST_TOKEN} to {LONGEST_TOKEN}"
+            )
+        user = known.pop(site.user, None) or users.create(site.user, ROLE, None, now)
+        if user.role != ROLE:
+            raise SettingsError(f"site {site.name}: a person has the user name {site.user}")
+        users.keep_one_token(user, f"[[site]] {site.name}", token, now)
+    for left in known.values():
+        if left.role == ROLE and left.active:
+            users.switch_off(left.name, now)
+
+
+def site_of(user: User) -> str:
+    """The name of the site that `user` stands for; "" for a person."""
+    return user.name.removeprefix(SITE_USER) if user.role == ROLE else ""

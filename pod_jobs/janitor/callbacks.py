@@ -1,0 +1,150 @@
+"""Tells other sites how their tasks ended, until they know it.
+
+Pod imports a result while it answers, which may take minutes, and downloads the files meanwhile. So each try has a thread of
+its own; the janitor's thread only claims what is due and stores how tries ended. No thread uses the database.
+
+- An answer 2xx settles it. Anything else, and no connection, is tried again, ever later, for days.
+- No answer in time is unclear: Pod may be importing. It is tried again after 20 min, unless Pod has fetched the result.
+- A site that hangs holds its own few threads, and no other site waits for it.
+- If the janitor dies in the middle of a try, its claim runs out, and the next janitor goes on as after no answer.
+"""
+
+import json
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import urllib3
+
+from pod_jobs.catalog.site_words import error_words, status_word
+from pod_jobs.catalog.store import site_callbacks
+from pod_jobs.catalog.store.site_callbacks import FIRST_WAIT, LONGEST_WAIT, UNCLEAR_WAIT, Debt, Outcome
+from pod_jobs.errors import AddressForbidden, ServiceUnavailable
+from pod_jobs.janitor.leader import Fence
+from pod_jobs.outside.addresses import Allowed, Resolve, pin, read
+from pod_jobs.outside.exchange import Times, opened
+from pod_jobs.settings import Settings
+from pod_jobs.settings.site import SiteSettings
+from pod_jobs.system.sealing import Seal
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4  # tries at the same time for one site
+TIMES = Times(connect_s=5.0, read_s=600.0)
+MARGIN = timedelta(seconds=60)  # by which a claim outlasts its try
+ANSWER_BYTES = 300  # kept of a refusal
+
+Post = Callable[[SiteSettings, Debt], Outcome]
+
+
+@dataclass(frozen=True)
+class Poster:
+    """Sends one callback. `seal` opens the address and the token."""
+
+    seal: Seal
+    times: Times = TIMES
+    resolve: Resolve | None = None
+
+    def __call__(self, site: SiteSettings, debt: Debt) -> Outcome:
+        try:
+            url, token = self.seal.open(debt.notify_url), self.seal.open(debt.token)
+        except ValueError as error:
+            return Outcome(False, f"secrets/site_key: {error}")
+        allowed = Allowed(site.callback_hosts, site.private_networks)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        try:
+            target = pin(read(url, allowed), allowed, self.resolve)
+            with opened("POST", target, self.times, headers, body_of(debt)) as response:
+                said = response.read(ANSWER_BYTES).decode("utf-8", "replace")
+        except urllib3.exceptions.ReadTimeoutError:
+            return Outcome(False, f"no answer within {self.times.read_s:g} s", is_unclear=True)
+        except urllib3.exceptions.HTTPError as error:  # it may name the address with its query
+            return Outcome(False, f"no answer: {type(error).__name__}")
+        except (AddressForbidden, ServiceUnavailable) as error:
+            return Outcome(False, error.reason)
+        if 200 <= response.status < 300:
+            return Outcome(True)
+        return Outcome(False, f"the site answers {response.status}: {' '.join(said.split())}")
+
+
+def body_of(debt: Debt) -> bytes:
+    """What Pod reads of a callback."""
+    error = error_words(debt.state, debt.error_code, debt.error_facts, debt.error_reason)
+    return json.dumps(
+        {
+            "task_id": debt.public_id,
+            "status": status_word(debt.state, debt.error_code),
+            "error_message": error or "",
+            "script_output": debt.error_reason if debt.state == "error" else "",
+        }
+    ).encode()
+
+
+class Callbacks:
+    """The tries that are under way."""
+
+    def __init__(self, settings: Settings, fence: Fence, post: Post | None = None) -> None:
+        self._settings, self._fence = settings, fence
+        self._post = post
+        self._under_way: dict[int, str] = {}  # task -> its site
+        self._ended: queue.SimpleQueue[tuple[Debt, Outcome]] = queue.SimpleQueue()
+
+    def tend(self, now: datetime) -> None:
+        """Store how tries ended, and begin those that are due. Errors: Deposed."""
+        while not self._ended.empty():
+            self._settle(*self._ended.get(), now)
+        for site in self._settings.site:
+            busy = [task for task, name in self._under_way.items() if name == site.name]
+            if len(busy) < AT_ONCE:
+                for debt in site_callbacks.due(site.name, now, AT_ONCE - len(busy), busy):
+                    self._begin(site, debt, now)
+
+    def _begin(self, site: SiteSettings, debt: Debt, now: datetime) -> None:
+        lease = timedelta(seconds=TIMES.connect_s + TIMES.read_s) + MARGIN
+        with self._fence():
+            is_claimed = site_callbacks.claim(debt, lease, now)
+        if is_claimed:
+            self._under_way[debt.task] = site.name
+            threading.Thread(target=self._try, args=(site, debt), name="callback", daemon=True).start()
+
+    def _try(self, site: SiteSettings, debt: Debt) -> None:
+        outcome = Outcome(False, "the janitor met an error; its log says which")
+        try:
+            outcome = self._poster()(site, debt)
+        except Exception:
+            log.exception("callback of task %s", debt.task)
+        finally:
+            self._ended.put((debt, outcome))
+
+    def _poster(self) -> Post:
+        return self._post or Poster(Seal(self._settings.secret("site_key")))
+
+    def _settle(self, debt: Debt, outcome: Outcome, now: datetime) -> None:
+        self._under_way.pop(debt.task, None)
+        tries = site_callbacks.tries_of(debt)
+        wait = UNCLEAR_WAIT if outcome.is_unclear else wait_after(tries)
+        with self._fence():
+            site_callbacks.settle(debt, outcome, wait, now)
+        if outcome.delivered:
+            log.info("task %s: site %s knows that it is %s", debt.task, debt.site, debt.state)
+        else:
+            log.warning("task %s: site %s was not told, try %s: %s", debt.task, debt.site, tries, outcome.reason)
+
+
+def wait_after(tries: int) -> timedelta:
+    """The wait after so many tries in vain: it doubles, with jitter."""
+    longest: timedelta = min(FIRST_WAIT * 2.0 ** min(max(tries - 1, 0), 20), LONGEST_WAIT)
+    return longest * random.uniform(0.75, 1.0)
+
+
+def purge(settings: Settings, now: datetime, fence: Fence) -> None:
+    """Mark as deleted the results that sites have had for long enough. Errors: Deposed."""
+    for site in settings.site:
+        gone = 1
+        while gone:
+            with fence():
+                gone = site_callbacks.expire(site.name, now - timedelta(days=site.keep_days), now)

@@ -1,0 +1,112 @@
+"""Encode a recording that an Esup-Pod keeps, and hand back the files that Pod imports.
+
+1. Take the lock of the task's folder. If an earlier run finished and could not report, its marker holds the result.
+2. Fetch the recording, and what dresses it, from the site, within the limits that its settings set (outside/).
+3. Encode once, as every recording is encoded (media/encode.py); then copy the frames into the form that Pod wants.
+4. Write the marker and rename the folder: this publishes it. The report tells the catalog, which owes Pod a callback.
+Whatever goes wrong ends the task with a sentence, and the callback carries it.
+"""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.catalog.client import Order
+from pod_jobs.errors import Superseded
+from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.encode import QUEUE, WORDS, build_plan, ffmpeg_version, prepare_encode, run_of, tools_of
+from pod_jobs.jobs.job_type import JobType, Text
+from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
+from pod_jobs.jobs.pod.parameters import Asked, base_of, read_parameters
+from pod_jobs.media.encode import EncodePlan, encode
+from pod_jobs.media.planning.dressing import Dressing, Watermark
+from pod_jobs.media.planning.pod_files import PodFiles
+from pod_jobs.media.process.progress import Progress
+from pod_jobs.media.sharing import chunks
+from pod_jobs.media_folder import MASTER_NAME, WEB
+from pod_jobs.settings import Settings
+from pod_jobs.storage import WorkFolder
+from pod_jobs.system import plain_files
+
+KIND = "pod_encode"
+WATERMARK_WIDTH = 0.1  # share of the picture's width
+
+
+def run_pod_encode(context: Context, order: Order) -> dict[str, Any]:
+    """The result for store.reports. Errors: BadSource, AddressForbidden, FfmpegFailed; FfmpegKilled, DiskFull,
+    ServiceUnavailable; Stopped."""
+    if not order.site:
+        raise Superseded(f"task {order.task} belongs to no site of the settings any more")
+
+    def wait() -> None:
+        context.tick(order, {"step": "waiting", "fraction": 0.0})
+
+    with context.storage.work_on(run_of(order), wait, chunks.clear) as work:
+        done = work.find_finished()
+        if done is not None:
+            return done
+        with fetched_files(context, order) as files:
+            result = _encode(work, context, order, files)
+            work.publish(result)
+    return result
+
+
+def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFiles) -> dict[str, Any]:
+    run, url = run_of(order), order.options["source_url"]
+    asked = read_parameters(order.options["parameters"], context.settings.rendition)
+    plan = plan_for(context.settings, asked, base_of(url))
+    source = files.get("source", url)
+    plan = replace(plan, dressing=_dressing(asked, files))
+
+    def tick(progress: Progress) -> None:
+        work.show()
+        first_playable = progress.first_playable and work.is_shown(MASTER_NAME)
+        context.tick(order, {**asdict(progress), "first_playable": first_playable, "folder": run.folder})
+
+    encoded = encode(source, work.begin(), plan, tools_of(context.settings), tick)
+    infos = {"source": asdict(files.fetched["source"]), "sums": _sums(work.path, [one.name for one in encoded.outputs])}
+    return {**asdict(encoded), "folder": run.folder, "infos": infos}
+
+
+def plan_for(settings: Settings, asked: Asked, base: str) -> EncodePlan:
+    """The usual encoding of a recording, with Pod's renditions, names and cut."""
+    usual = build_plan(settings, {}, WEB)
+    pod = PodFiles(base, asked.resolutions)
+    return replace(usual, renditions=asked.renditions, keep=asked.keep, share_from_s=0.0, for_pod=pod)
+
+
+def _dressing(asked: Asked, files: FetchedFiles) -> Dressing:
+    if asked.dressing is None:
+        return Dressing()
+    wanted, watermark = asked.dressing, None
+    if wanted.watermark:
+        path = files.get("watermark", wanted.watermark)
+        watermark = Watermark(path, wanted.corner, wanted.opacity, WATERMARK_WIDTH)
+    opening = files.get("opening", wanted.opening) if wanted.opening else None
+    ending = files.get("ending", wanted.ending) if wanted.ending else None
+    return Dressing(watermark, opening, ending)
+
+
+def _sums(folder: Path, names: list[str]) -> dict[str, str]:
+    """File name -> SHA-256, which Pod compares with what it downloads."""
+    sums = {}
+    for name in names:
+        with plain_files.open_plain(folder / name) as file:
+            sums[name] = plain_files.sha256_of(file)
+    return sums
+
+
+POD_ENCODE = JobType(
+    KIND,
+    queue=QUEUE,
+    run=run_pod_encode,
+    words=replace(
+        WORDS,
+        name=Text("Encoding for a site", "Encodage pour un site"),
+        steps={**WORDS.steps, "fetch": Text("Fetching the recording", "Récupération de l’enregistrement")},
+    ),
+    prepare=prepare_encode,
+    timeout_code="encode-too-slow",
+    uses_ffmpeg=True,
+    ffmpeg_version=ffmpeg_version,
+)

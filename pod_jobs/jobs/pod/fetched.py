@@ -1,0 +1,85 @@
+"""The files that a task fetches from the site that ordered it. They lie on the worker's own disk, for this task alone.
+
+A fetch that was interrupted goes on in the next run of the task on the same host. What nobody came back for goes after a
+day.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pod_jobs.catalog.client import Order
+from pod_jobs.errors import (
+    BadSource,
+    Interrupted,
+    PodJobsError,
+    ServiceUnavailable,
+    TransientError,
+    translated_os_errors,
+)
+from pod_jobs.jobs.context import Context
+from pod_jobs.outside.addresses import Allowed
+from pod_jobs.outside.fetching import Fetched, Limits, fetch
+from pod_jobs.system import plain_files
+
+log = logging.getLogger(__name__)
+
+FOLDER = "fetched"  # in DIR/work
+STALE_S = 86_400.0
+PATIENCE_S = 86_400.0  # how long after the order a site that does not answer is asked again
+GB = 10**9
+
+
+class FetchedFiles:
+    """The files of one task. Every path is of this host."""
+
+    def __init__(self, context: Context, order: Order, folder: Path) -> None:
+        self._context, self._order, self._folder = context, order, folder
+        self._allowed = Allowed(tuple(order.site["hosts"]), tuple(order.site["networks"]))
+        self._most_bytes = int(context.settings.upload.max_gb * GB)
+        self.fetched: dict[str, Fetched] = {}
+
+    def get(self, name: str, url: str) -> Path:
+        """The file at `url`, under `name`, which becomes a file name. Errors: BadSource, AddressForbidden: final;
+        ServiceUnavailable: the task tries again, for a day after its order."""
+        to = self._folder / name
+
+        def tick(size: int) -> None:
+            self._context.tick(self._order, {"step": "fetch", "fraction": 0.0})
+
+        with translated_os_errors("work folder"):
+            try:
+                self.fetched[name] = fetch(url, self._allowed, to, Limits(self._most_bytes), tick)
+            except ServiceUnavailable as error:
+                if self._order.site["age_s"] < PATIENCE_S:
+                    raise
+                host = url.split("/")[2] if "//" in url else "?"
+                raise BadSource(error.reason, code="source-not-fetched", host=host) from error
+        return to
+
+
+@contextmanager
+def fetched_files(context: Context, order: Order) -> Iterator[FetchedFiles]:
+    """A folder for the files that this task fetches. It goes when the task has ended."""
+    place = context.settings.home / "work" / FOLDER
+    folder = place / f"task-{order.task}"
+    with translated_os_errors("work folder"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(place, folder)
+    try:
+        yield FetchedFiles(context, order, folder)
+    except (TransientError, Interrupted):
+        raise  # the next run goes on with what has arrived
+    except PodJobsError:
+        plain_files.remove(folder)
+        raise
+    plain_files.remove(folder)
+
+
+def _sweep(place: Path, own: Path) -> None:
+    for other in place.iterdir():
+        if other != own and max(path.stat().st_mtime for path in (other, *other.glob("*"))) < time.time() - STALE_S:
+            log.info("%s: nobody came back for it", other)
+            plain_files.remove(other)

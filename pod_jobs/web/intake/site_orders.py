@@ -1,0 +1,150 @@
+"""Takes in what another site orders: checks it, stores it once, and has its task enqueued.
+
+What can never be carried out for reasons of safety is refused at once. Everything else that is wrong with an order becomes
+the end of its task: an Esup-Pod sends a refused order again for ever, and learns of a failed one by its callback.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pod_jobs.catalog.models import Task, User
+from pod_jobs.catalog.new_task import NewTask, Purpose
+from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store import instance, site_orders, tasks, users
+from pod_jobs.errors import AddressForbidden, Forbidden, Malformed, NumberTaken, ServiceUnavailable
+from pod_jobs.instance.sites import site_of
+from pod_jobs.jobs.pod import KIND
+from pod_jobs.outside import addresses
+from pod_jobs.outside.addresses import Allowed
+from pod_jobs.settings.site import SiteSettings
+from pod_jobs.system.sealing import Seal
+from pod_jobs.web.guards import access
+from pod_jobs.web.intake import orders
+from pod_jobs.web.site import now, right_media, site
+
+log = logging.getLogger(__name__)
+
+TEXTS = ("etab_name", "app_name", "app_version", "task_type", "source_url")  # required fields
+OPTIONAL = ("notify_url", "affiliation")
+LONGEST = 4000  # characters of a field
+MOST_PARAMETERS = 32_000  # characters of JSON
+TASK_KINDS = {"encoding": (KIND, Purpose.PLAY)}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An order that was stored, and its task; `is_new` unless the same order waits or runs already."""
+
+    order: SiteOrder
+    task: Task
+    is_new: bool
+
+
+def own_site(user: User) -> SiteSettings:
+    """The settings of the site that sent this request. Errors: Forbidden when they have none of this name."""
+    found = site().settings.site_named(site_of(user))
+    if found is None:
+        raise Forbidden(f"the settings have no [[site]] for {user.name}")
+    return found
+
+
+def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken:
+    """Store an order of the Runner Manager API. Errors: Malformed (order-unreadable), AddressForbidden, Refused
+    (waiting-limit), ServiceUnavailable; Malformed for an address of the callback that must not be called."""
+    own, asked = own_site(user), _read(document)
+    check_addresses(own, asked["source_url"], asked["notify_url"])
+    kind, purpose = TASK_KINDS[asked["task_type"]]
+    key, seal = site().settings.secret("site_key"), Seal(site().settings.secret("site_key"))
+    wanted = site_orders.Asked(
+        site=own.name,
+        document={**asked, "notify_url": asked["notify_url"].partition("?")[0]},
+        fingerprint=site_orders.fingerprint(key, asked),
+        notify_url=seal.close(asked["notify_url"]),
+        token=seal.close(access.token_of_request()),
+        plain_manifest=plain_manifest,
+        title=_title(asked),
+    )
+    options = {"source_url": asked["source_url"], "parameters": asked["parameters"]}
+    new = NewTask(kind, "", options, purpose)
+    taken = Taken(*_create(user, wanted, new, own.waiting))
+    if taken.is_new:
+        orders.dispatch(taken.task)
+    return taken
+
+
+def _create(user: User, wanted: site_orders.Asked, new: NewTask, most: int) -> tuple[SiteOrder, Task, bool]:
+    media = right_media()
+    try:
+        return site_orders.create(user, wanted, new, most, now(), media.make_place)
+    except NumberTaken as error:
+        found = instance.notice_recordings(max(media.videos(), default=0))
+        log.warning("%s; new recordings get higher numbers than %s", error, found[1] if found else "it")
+        return site_orders.create(user, wanted, new, most, now(), media.make_place)
+
+
+def stop(user: User, order: SiteOrder) -> None:
+    """Cancel the task of an order. Errors: Refused when it has ended."""
+    task = tasks.cancel(order.task_id, now())
+    users.note(user.name, "cancel", f"task {task.id}", now())
+    orders.tell_to_end(task)
+
+
+def check_addresses(own: SiteSettings, source_url: str, notify_url: str) -> None:
+    """Errors: AddressForbidden for the source; Malformed for the callback, whose name is looked up too. A name that nobody
+    can look up now may be known when the task has ended."""
+    addresses.read(source_url, Allowed(own.source_hosts, own.private_networks))
+    if not notify_url:
+        return
+    allowed = Allowed(own.callback_hosts, own.private_networks)
+    try:
+        addresses.pin(addresses.read(notify_url, allowed), allowed)
+    except AddressForbidden as error:
+        raise Malformed(f"notify_url: {error.reason}") from error
+    except ServiceUnavailable as error:
+        log.warning("the callback of an order of site %s cannot be looked up: %s", own.name, error.reason)
+
+
+def _read(document: dict[str, Any]) -> dict[str, Any]:
+    """The fields that count, checked; unknown ones are left out. Errors: Malformed (order-unreadable)."""
+    asked: dict[str, Any] = {}
+    for name in (*TEXTS, *OPTIONAL):
+        value = document.get(name)
+        if value is None and name in OPTIONAL:
+            value = ""
+        if not isinstance(value, str) or len(value) > LONGEST or "\0" in value or (name in TEXTS and not value.strip()):
+            raise _unreadable(f"{name}: a text of 1 to {LONGEST} characters is needed")
+        asked[name] = value.strip()
+    if asked["task_type"] not in TASK_KINDS:
+        raise _unreadable(f"task_type: {asked['task_type'][:40]!r} is none of {', '.join(TASK_KINDS)}")
+    parameters = document.get("parameters")
+    if isinstance(parameters, str) and parameters.strip():
+        try:
+            parameters = json.loads(parameters)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(f"parameters: {error}") from error
+    parameters = parameters or {}
+    if not isinstance(parameters, dict):
+        raise _unreadable("parameters: an object is needed")
+    try:
+        size = len(json.dumps(parameters, allow_nan=False))
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(f"parameters: {error}") from error
+    if size > MOST_PARAMETERS:
+        raise _unreadable(f"parameters: at most {MOST_PARAMETERS} characters are taken")
+    return {**asked, "parameters": parameters}
+
+
+def _title(asked: dict[str, Any]) -> str:
+    """What people call the recording: Pod's title, or the name of its file."""
+    title = asked["parameters"].get("video_title")
+    if isinstance(title, str) and (shown := "".join(c for c in title if c.isprintable()).strip()):
+        return shown
+    last = unquote(urlsplit(asked["source_url"]).path).rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable()) or asked["source_url"]
+
+
+def _unreadable(reason: str) -> Malformed:
+    return Malformed(reason, code="order-unreadable")

@@ -1,0 +1,368 @@
+"""Callbacks to a Pod that answers, refuses, hangs or is away."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pod_jobs.catalog import database as catalog_database
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import Task, User
+from pod_jobs.catalog.new_task import NewTask, Purpose
+from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store import site_callbacks, site_orders, tasks, users
+from pod_jobs.janitor.callbacks import AT_ONCE, Callbacks, Poster, wait_after
+from pod_jobs.outside.exchange import Times
+from pod_jobs.settings import Settings, load
+from pod_jobs.system.sealing import Seal
+from tests.integration.catalog.conftest import NOW, later
+from tests.servers import wait_until
+
+KEY = "site-key-of-the-tests"
+TOKEN = "token-of-the-tests"
+START = 200.0  # seconds after the orders; their answers have left
+
+
+@dataclass
+class Pod:
+    """Receives callbacks. `answer(body)` gives the status; it may wait."""
+
+    url: str = ""
+    answer: Callable[[dict[str, Any]], int] = lambda body: 200
+    got: list[dict[str, Any]] = field(default_factory=list)
+    proofs: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)  # ids that were answered by 200
+
+
+@pytest.fixture
+def pod() -> Iterator[Pod]:
+    found = Pod()
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.headers["Content-Type"] == "application/json"
+            found.got.append(body)
+            found.proofs.append(self.headers["Authorization"])
+            found.paths.append(self.path)
+            status = found.answer(body)
+            if status == 200:
+                found.accepted.append(body["task_id"])
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    found.url = f"http://pod.univ.fr:{server.server_port}/runner/notify_task_end/?secret=hush"
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    site = {"private_networks": ["127.0.0.0/8"]}
+    monkeypatch.setenv("POD_JOBS_SITE", json.dumps([{"name": "univ", **site}, {"name": "second", **site}]))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "site_key").write_text(KEY)
+    return load(tmp_path)
+
+
+@pytest.fixture
+def catalog(empty_catalog: Path, settings: Settings) -> Iterator[None]:
+    (settings.home / "catalog.sqlite3").write_bytes(empty_catalog.read_bytes())
+    with catalog_database.connect(settings.database_url).connection_context():
+        yield
+
+
+def order(url: str, number: int = 1, site: str = "univ", *, answered: bool = True) -> Task:
+    """A task that a site ordered."""
+    owner = User.get_or_none(User.name == f"site-{site}") or users.create(f"site-{site}", "site", None, NOW)
+    seal = Seal(KEY)
+    asked = site_orders.Asked(site, {}, f"{number}", seal.close(url), seal.close(TOKEN), False, f"film {number}")
+    row, task, _ = site_orders.create(
+        owner, asked, NewTask("pod_encode", "", {}, Purpose.PLAY), 0, NOW, lambda video: None
+    )
+    if answered:
+        site_orders.answered(row, NOW)
+    return task
+
+
+def end(task: Task, state: str = "done", seconds: float = START, code: str | None = None, reason: str = "") -> None:
+    with transaction():
+        row = tasks.get_locked(task.id)
+        row.error_code, row.error_reason = code, reason
+        tasks.end(row, state, later(seconds))
+
+
+def callbacks(settings: Settings, read_s: float = 5.0) -> Callbacks:
+    poster = Poster(Seal(KEY), Times(2.0, read_s), lambda host, port: ["127.0.0.1"])
+    return Callbacks(settings, transaction, poster)
+
+
+def tend(sender: Callbacks, seconds: float) -> None:
+    """Let the sender do what is due at that time, and wait until its tries have ended and are stored."""
+    sender.tend(later(seconds))
+    wait_until(lambda: sender._ended.qsize() == len(sender._under_way), 20, "every try has ended")
+    sender.tend(later(seconds))
+
+
+def row_of(task: Task) -> SiteOrder:
+    found: SiteOrder = SiteOrder.get(SiteOrder.task == task.id)
+    return found
+
+
+def test_pod_learns_of_every_end(settings: Settings, catalog: None, pod: Pod) -> None:
+    wanted = {}
+    for n, (state, code, status) in enumerate(
+        (
+            ("done", None, "completed"),
+            ("error", "source-damaged", "failed"),
+            ("error", "encode-too-slow", "timeout"),
+            ("error", "worker-died", "failed"),
+            ("cancelled", None, "failed"),
+        )
+    ):
+        task = order(pod.url, n)
+        end(task, state, code=code, reason="technical")
+        wanted[row_of(task).public_id] = status
+    sender = callbacks(settings)
+    for seconds in (START, START + 1):
+        tend(sender, seconds)
+    assert {one["task_id"]: one["status"] for one in pod.got} == wanted
+    assert set(pod.proofs) == {f"Bearer {TOKEN}"} and set(pod.paths) == {"/runner/notify_task_end/?secret=hush"}
+    by_status = {one["status"]: one for one in pod.got}
+    assert by_status["completed"]["error_message"] == ""
+    assert "The encoding exceeded its time limit" in by_status["timeout"]["error_message"]
+    assert by_status["timeout"]["script_output"] == "technical"
+    assert {row.callback for row in SiteOrder.select()} == {"delivered"}
+    tend(sender, START + 100_000)
+    assert len(pod.got) == 5  # none twice after a 200
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 500, 503])
+def test_a_refusal_is_tried_again_ever_later(settings: Settings, catalog: None, pod: Pod, status: int) -> None:
+    task = order(pod.url)
+    end(task)
+    pod.answer = lambda body: status
+    sender = callbacks(settings)
+    tend(sender, START)
+    row = row_of(task)
+    assert (row.callback, row.tries, row.is_unclear) == ("waiting", 1, False) and f"answers {status}" in row.reason
+    tend(sender, START + 1)
+    assert len(pod.got) == 1  # it is not due yet
+    pod.answer = lambda body: 200
+    tend(sender, START + 60)
+    assert (row_of(task).callback, len(pod.got)) == ("delivered", 2)
+
+
+def test_the_waits_grow_to_hours() -> None:
+    waits = [wait_after(tries).total_seconds() for tries in (1, 2, 5, 9, 50)]
+    assert 15 <= waits[0] <= 20 and waits == sorted(waits) and 5400 <= waits[-1] <= 7200
+
+
+def test_a_pod_that_is_away_for_days(settings: Settings, catalog: None, pod: Pod) -> None:
+    away = pod.url.replace(pod.url.split(":")[2].split("/")[0], "9")  # nobody listens there
+    task = order(away)
+    end(task)
+    sender = callbacks(settings)
+    seconds = START
+    while seconds < START + 6 * 86_400:
+        tend(sender, seconds)
+        assert row_of(task).callback == "waiting"
+        seconds += 43_200
+    assert "hush" not in row_of(task).reason  # nor the whole address
+    tend(sender, START + 8 * 86_400)
+    assert row_of(task).callback == "given-up"
+    assert site_callbacks.push(task.id, later(START + 9 * 86_400))
+    row = row_of(task)
+    assert (row.callback, row.due_at) == ("waiting", later(START + 9 * 86_400))
+
+
+def test_no_callback_before_the_answer_has_left(settings: Settings, catalog: None, pod: Pod) -> None:
+    """Pod answers 404 to an id that it has not saved yet."""
+    task = order(pod.url, answered=False)
+    end(task, seconds=1)
+    sender = callbacks(settings)
+    tend(sender, 30)
+    assert pod.got == []
+    site_orders.answered(row_of(task), later(31))
+    tend(sender, 31)
+    assert pod.got == []  # Pod needs a moment to save the id
+    tend(sender, 34)
+    assert len(pod.got) == 1
+
+
+def test_a_web_app_that_died_while_it_answered_delays_the_callback(settings: Settings, catalog: None, pod: Pod) -> None:
+    end(order(pod.url, answered=False), seconds=1)
+    sender = callbacks(settings)
+    tend(sender, 100)
+    assert pod.got == []
+    tend(sender, 125)
+    assert len(pod.got) == 1
+
+
+def hang(pod: Pod) -> threading.Event:
+    """Pod takes the callback and does not answer until the event is set."""
+    over = threading.Event()
+
+    def answer(body: dict[str, Any]) -> int:
+        over.wait(20)
+        return 200
+
+    pod.answer = answer
+    return over
+
+
+def test_no_answer_is_not_repeated_for_minutes(settings: Settings, catalog: None, pod: Pod) -> None:
+    """Pod may be importing; 4.3 imports twice when it is told twice."""
+    task = order(pod.url)
+    end(task)
+    over = hang(pod)
+    sender = callbacks(settings, read_s=0.2)
+    tend(sender, START)
+    row = row_of(task)
+    assert (row.callback, row.is_unclear) == ("waiting", True) and "no answer within" in row.reason
+    tend(sender, START + 600)
+    assert len(pod.got) == 1
+    over.set()
+    tend(sender, START + 1300)
+    assert (len(pod.got), row_of(task).callback) == (2, "delivered")
+
+
+def test_no_answer_is_not_repeated_at_all_when_pod_fetched_the_result(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    task = order(pod.url)
+    end(task)
+    over = hang(pod)
+    sender = callbacks(settings, read_s=0.2)
+    tend(sender, START)
+    site_orders.fetched(row_of(task), later(START + 30))
+    tend(sender, START + 1300)
+    over.set()
+    row = row_of(task)
+    assert (len(pod.got), row.callback, row.delivered_at) == (1, "delivered", later(START + 30))
+
+
+def test_a_pod_that_hangs_keeps_no_other_pod_waiting(settings: Settings, catalog: None, pod: Pod) -> None:
+    for number in range(AT_ONCE + 3):
+        end(order(pod.url, number))
+    quick = order(pod.url, 99, site="second")
+    end(quick)
+    over = threading.Event()
+    mine = row_of(quick).public_id
+
+    def answer(body: dict[str, Any]) -> int:
+        if body["task_id"] != mine:
+            over.wait(20)
+        return 200
+
+    pod.answer = answer
+    sender = callbacks(settings)
+    sender.tend(later(START))
+
+    def is_delivered() -> bool:
+        sender.tend(later(START))
+        return row_of(quick).callback == "delivered"
+
+    wait_until(is_delivered, 10, "the quick Pod is told")
+    assert len(pod.got) == AT_ONCE + 1
+    over.set()
+
+
+def test_a_janitor_that_dies_in_a_try_loses_nothing(settings: Settings, catalog: None, pod: Pod) -> None:
+    task = order(pod.url)
+    end(task)
+    (debt,) = site_callbacks.due("univ", later(START), 9)
+    assert site_callbacks.claim(debt, timedelta(minutes=11), later(START))  # and then it dies
+    sender = callbacks(settings)
+    tend(sender, START + 600)
+    assert pod.got == []
+    tend(sender, START + 661)
+    assert row_of(task).callback == "delivered"
+
+
+def test_two_janitors_send_it_once(settings: Settings, catalog: None, pod: Pod) -> None:
+    end(order(pod.url))
+    both = [callbacks(settings), callbacks(settings)]
+    for sender in both:
+        sender.tend(later(START))
+    for sender in both:
+        tend(sender, START + 1)
+    assert len(pod.got) == 1
+
+
+def test_an_end_that_comes_while_an_earlier_one_is_told_is_told_too(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    """The team runs a failed task again while Pod takes its time to answer."""
+    task = order(pod.url)
+    end(task, "error", code="internal")
+    over = hang(pod)
+    sender = callbacks(settings)
+    sender.tend(later(START))
+    wait_until(lambda: pod.got, 5, "Pod is being told")
+    with transaction():
+        site_callbacks.forget([task.id])
+    end(task, "done", START + 5)
+    over.set()
+    tend(sender, START + 6)
+    tend(sender, START + 7)
+    assert [one["status"] for one in pod.got] == ["failed", "completed"] and row_of(task).callback == "delivered"
+
+
+def test_many_ends_are_each_told_once_by_a_pod_in_a_bad_mood(settings: Settings, catalog: None, pod: Pod) -> None:
+    """404, 500, no answer at all: and yet each is told, and none twice after a 200."""
+    wanted = []
+    for number in range(40):
+        task = order(pod.url, number)
+        end(task)
+        wanted.append(row_of(task).public_id)
+    moods: dict[str, int] = {}
+
+    def answer(body: dict[str, Any]) -> int:
+        mood = moods[body["task_id"]] = moods.get(body["task_id"], -1) + 1
+        turn = (wanted.index(body["task_id"]) + mood) % 4
+        if turn == 2:
+            time.sleep(0.25)
+            return 503
+        return (404, 500, 0, 200)[turn]
+
+    pod.answer = answer
+    sender = callbacks(settings, read_s=0.1)
+    seconds = START
+    while SiteOrder.select().where(SiteOrder.callback == "waiting").exists() and seconds < START + 200_000:
+        tend(sender, seconds)
+        seconds += 120
+    assert sorted(pod.accepted) == sorted(wanted)
+
+
+def test_a_key_that_was_lost_is_a_reason_and_no_crash(settings: Settings, catalog: None, pod: Pod) -> None:
+    task = order(pod.url)
+    end(task)
+    sender = Callbacks(settings, transaction, Poster(Seal("another key")))
+    tend(sender, START)
+    assert "sealed with another key" in row_of(task).reason and pod.got == []
+
+
+def test_an_address_that_the_settings_no_longer_allow_is_not_called(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    task = order(pod.url)
+    end(task)
+    sender = Callbacks(settings, transaction, Poster(Seal(KEY), resolve=lambda host, port: ["10.0.0.1"]))
+    tend(sender, START)
+    assert "private network" in row_of(task).reason and pod.got == []
