@@ -1,0 +1,220 @@
+"""A small Esup-Pod on a thread, from the description of its interfaces: it orders encodings, is told of their ends, downloads
+and imports the files in the way of its version, and keeps what it would have in its database.
+
+4.2: `Bearer`, asks /manager/health, keeps the task's id and answers 404 to others. 4.4: asks /api/health first, compares
+SHA-256. V5: `X-API-Token`, keeps no id, its callback has a secret and the video's id in its address.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import requests
+
+RENDITIONS = {
+    "360": {"resolution": "640x360", "video_bitrate": "750k", "audio_bitrate": "96k", "encode_mp4": True},
+    "720": {"resolution": "1280x720", "video_bitrate": "2000k", "audio_bitrate": "128k", "encode_mp4": True},
+    "1080": {"resolution": "1920x1080", "video_bitrate": "3000k", "audio_bitrate": "192k", "encode_mp4": False},
+}
+ACCEPTED_S = {"4.2": 30, "4.4": 30, "5": 10}  # Pod's own time limits
+V5_SECRET = "webhook-secret"
+
+
+@dataclass
+class Video:
+    """What Pod knows of a video. `step`: its number and text, as the page shows them."""
+
+    id: int
+    source: str
+    task: str = ""
+    status: str = "pending"
+    in_progress: bool = True
+    step: str = "0: start"
+    error: str = ""
+    folder: Path = Path()
+    info: dict[str, Any] = field(default_factory=dict)
+    renditions: list[str] = field(default_factory=list)  # "1280x720 video/mp2t" …
+    imports: int = 0
+
+
+class SmallPod:
+    """`media` is the folder that /media/ serves; `manager` and `token` are what an administrator fills in."""
+
+    def __init__(self, version: str, media: Path, manager: str, token: str) -> None:
+        self.version, self.media, self.manager, self.token = version, media, manager.rstrip("/"), token
+        self.url = ""
+        self.videos: dict[int, Video] = {}
+        self.callbacks: list[dict[str, Any]] = []
+        self.answers: list[int] = []
+        self.mood: list[int] = []  # statuses to answer callbacks by, before it does its work again
+        self.lock = threading.Lock()
+
+    @property
+    def proof(self) -> dict[str, str]:
+        return {"X-API-Token": self.token} if self.version == "5" else {"Authorization": f"Bearer {self.token}"}
+
+    def test_connection(self) -> int:
+        """The administration's button. The status of the first path that exists."""
+        paths = ("/manager/health",) if self.version == "4.2" else ("/api/health", "/manager/health")
+        for path in paths:
+            answer = requests.get(self.manager + path, headers=self.proof, timeout=15)
+            if answer.status_code != 404:
+                break
+        return answer.status_code
+
+    def encode(self, name: str, **parameters: Any) -> Video:
+        """Order an encoding of /media/`name`, as a person's "encode" does."""
+        video = Video(len(self.videos) + 1, name, folder=self.media / f"{len(self.videos) + 1:04d}")
+        self.videos[video.id] = video
+        self.submit(video, **parameters)
+        return video
+
+    def submit(self, video: Video, **parameters: Any) -> None:
+        is_v5 = self.version == "5"
+        rendition = {**RENDITIONS, **({"hls": {"encode_hls": True}} if is_v5 else {})}
+        callback = "/runner/notify_task_end/"
+        if is_v5:
+            callback = f"/api/encoding/webhook/?secret={V5_SECRET}&video_id={video.id}"
+        order = {
+            "etab_name": "Pod" if is_v5 else "Université / Pod",
+            "app_name": "Pod" if is_v5 else "Esup-Pod",
+            "app_version": "5.0.0" if is_v5 else f"{self.version}.0",
+            "task_type": "encoding",
+            "source_url": f"{self.url}/media/{quote(video.source)}",
+            "notify_url": self.url + callback,
+            "parameters": {
+                "rendition": json.dumps(rendition),
+                "video_id": video.id,
+                "video_title": "Été",
+                **parameters,
+            },
+        }
+        with self.lock:  # the callback must not find that the id is not saved yet
+            answer = requests.post(
+                f"{self.manager}/task/execute", json=order, headers=self.proof, timeout=ACCEPTED_S[self.version]
+            )
+            if answer.status_code != 200:
+                return  # the task stays pending, and cron sends it again
+            said = answer.json()
+            video.task, video.status = ("", "running") if is_v5 else (said["task_id"], said["status"])
+
+    def cron(self) -> None:
+        """`process_tasks`: what is pending is sent again; of what runs for long, the status is asked."""
+        for video in self.videos.values():
+            if video.status == "pending":
+                self.submit(video)
+            elif video.status == "running" and video.task:
+                answer = requests.get(f"{self.manager}/task/status/{video.task}", headers=self.proof, timeout=30)
+                if answer.status_code == 200 and answer.json()["status"] in ("completed", "warning"):
+                    self.import_result(video, video.task)
+
+    def told(self, path: str, query: dict[str, list[str]], proof: str, body: dict[str, Any]) -> int:
+        """A callback. The status of the answer, as the version gives it."""
+        if self.mood:
+            return self.mood.pop(0)
+        if path == "/api/encoding/webhook/":
+            if query.get("secret") != [V5_SECRET]:
+                return 401
+            video = self.videos.get(int(query.get("video_id", ["0"])[0]))
+        else:
+            with self.lock:
+                video = next((one for one in self.videos.values() if one.task == body.get("task_id")), None)
+        if video is None:
+            return 404
+        if self.version != "5" and proof != f"Bearer {self.token}":
+            return 403
+        if body["status"] in ("completed", "success"):
+            self.import_result(video, body["task_id"])
+            return 200
+        video.status, video.in_progress, video.step = body["status"], False, "-1: error"
+        video.error = body["error_message"] or body["script_output"]
+        return 200
+
+    def import_result(self, video: Video, task: str) -> None:
+        """Download and import. Any failed file ends the import, and the video stays in progress."""
+        base = f"{self.manager}/task/result/{task}"
+        manifest = requests.get(base, headers=self.proof, timeout=30).json()["files"]
+        assert manifest, "an empty manifest is a fault for Pod"
+        video.folder.mkdir(exist_ok=True)
+        for entry in manifest:
+            name = entry if isinstance(entry, str) else entry.get("file_path") or entry["path"]
+            assert self.version != "5" or isinstance(entry, str), "V5 answers 500 to objects"
+            with requests.get(f"{base}/file/{name}", headers=self.proof, timeout=60, stream=True) as answer:
+                answer.raise_for_status()
+                content = answer.content
+            if isinstance(entry, dict) and entry.get("sha256"):
+                assert hashlib.sha256(content).hexdigest() == entry["sha256"], name
+            (video.folder / name).write_bytes(content)
+        self._read(video)
+        video.imports += 1
+        video.status, video.in_progress, video.step = "completed", False, "0: done"
+
+    def _read(self, video: Video) -> None:
+        info = video.info = json.loads((video.folder / "info_video.json").read_text())
+        video.renditions = []
+        if self.version == "5":
+            for path in sorted(video.folder.glob("*.mp4")):
+                video.renditions.append(f"{path.name.partition('_')[0]} video/mp4")
+            return
+        # read without a guard there: each must be present
+        has_video, has_sound, _ = (info[f"has_stream_{what}"] for what in ("video", "audio", "thumbnail"))
+        assert isinstance(info["duration"], int | float)
+        for one in info.get("encode_video", ()) if has_video else ():
+            path = video.folder / one["filename"]
+            assert one["rendition"] in {each["resolution"] for each in RENDITIONS.values()}, (
+                "VideoRendition.DoesNotExist"
+            )
+            assert path.is_file() and (one["encoding_format"] != "video/mp2t" or path.with_suffix(".ts").is_file())
+            video.renditions.append(f"{one['rendition']} {one['encoding_format']}")
+        if has_sound != ("encode_audio" in info):
+            video.step = "-1: error"
+
+
+@contextmanager
+def serve(pod: SmallPod) -> Iterator[SmallPod]:
+    """Let `pod` serve its media and receive callbacks."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = pod.media / unquote(urlsplit(self.path).path.removeprefix("/media/"))
+            if not path.is_file():
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(path.stat().st_size))
+            self.end_headers()
+            self.wfile.write(path.read_bytes())
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            pod.callbacks.append(body)
+            parts = urlsplit(self.path)
+            try:
+                status = pod.told(parts.path, parse_qs(parts.query), self.headers.get("Authorization", ""), body)
+            except (AssertionError, LookupError, OSError, ValueError) as error:  # requests' errors are OSErrors
+                status = 500 if pod.version == "5" else 200  # 4.x says 200 also when the import failed
+                pod.callbacks.append({"fault": repr(error)})
+            pod.answers.append(status)
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    pod.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield pod
+    finally:
+        server.shutdown()
+        server.server_close()
