@@ -32,6 +32,7 @@ def test_every_address_but_a_few_wants_a_sign_in(app: Flask) -> None:
         "GET /sign-in/<token>",
         "GET /healthz",
         "GET /api/v1/openapi.yaml",
+        "GET /api/version",
         "POST /api/v1/workers/join",  # which asks for the code of an invitation
     }
 
