@@ -26,7 +26,7 @@ from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import SITE_HEADER, require_user
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.intake import site_orders as intake
-from pod_jobs.web.site import now, right_media, site
+from pod_jobs.web.site import checked_media, now, site
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("runner", __name__)
@@ -98,7 +98,7 @@ def file(public_id: str, name: str) -> ResponseReturnValue:
     with translated_os_errors():
         found = site().settings.media.open_output(output.video_id, output.folder.rpartition("/")[2], name)
     if found is None:
-        right_media()
+        checked_media()
         raise NotFound(f"file {name!r} of task {public_id}")
     try:
         response = serve_ranges(found.file, output.mime)

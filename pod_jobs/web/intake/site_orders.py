@@ -23,7 +23,7 @@ from pod_jobs.settings.site import SiteSettings
 from pod_jobs.system.sealing import Seal
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import now, right_media, site
+from pod_jobs.web.site import checked_media, now, site
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
 
 
 def _create(user: User, wanted: site_orders.Asked, new: NewTask, most: int) -> tuple[SiteOrder, Task, bool]:
-    media = right_media()
+    media = checked_media()
     try:
         return site_orders.create(user, wanted, new, most, now(), media.make_place)
     except NumberTaken as error:
