@@ -40,7 +40,13 @@ def test_secrets_are_for_this_user_only(settings: Settings) -> None:
     folder = settings.home / "secrets"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
-    assert {path.name for path in folder.iterdir()} == {"session_key", "xapi_key", "worker_token", "cli_token"}
+    assert {path.name for path in folder.iterdir()} == {
+        "session_key",
+        "site_key",
+        "xapi_key",
+        "worker_token",
+        "cli_token",
+    }
 
 
 def test_the_tokens_work_again_after_the_database_was_replaced(settings: Settings) -> None:
