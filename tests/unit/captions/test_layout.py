@@ -175,3 +175,9 @@ def test_breaches_are_found() -> None:
     (breach,) = check([short], RULES)
     assert breach == Breach(0, "too-short", breach.found, 0.84, is_warning=True)
     assert breach.found == pytest.approx(0.5)
+
+
+def test_a_line_may_be_full() -> None:
+    rules = CueRules(line_characters=10, lines=1)
+    assert shown(spoken("abcde fghi"), rules=rules) == ["abcde fghi"]
+    assert shown(spoken("abcde fghij"), rules=rules) == ["abcde", "fghij"]

@@ -180,3 +180,8 @@ def test_no_file_makes_it_fall_over(content: bytes) -> None:
             read_captions(start + content)
         except BadCaptions:
             pass
+
+
+def test_captions_may_touch() -> None:
+    assert codes(vtt("00:01.000 --> 00:02.000\nA", "00:02.000 --> 00:03.000\nB")) == []
+    assert codes(vtt("00:01.000 --> 00:02.001\nA", "00:02.000 --> 00:03.000\nB")) == [("captions-overlap", 6)]

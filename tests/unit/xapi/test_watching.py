@@ -70,3 +70,9 @@ def test_a_viewer_is_counted_once_with_all_attempts() -> None:
     assert viewers(attempts, 50) == [Viewer("noé", 1, 1.0, False, MONDAY), Viewer("zoé", 2, 0.8, True, TUESDAY)]
     assert days(attempts) == [Day(TUESDAY, 1, 1, 1, 30), Day(MONDAY, 2, 2, 0, 80)]
     assert (viewers([], 50), days([])) == ([], [])
+
+
+def test_half_a_second_is_enough() -> None:
+    assert [one.again for one in slices([attempt("a", (0, 0.5), (0, 0.5))], 10, 2)] == [1, 0]
+    assert [one.again for one in slices([attempt("a", (0, 0.49), (0, 0.5))], 10, 2)] == [0, 0]
+    assert [one.again for one in slices([attempt("a", (4.5, 5.5), (4.5, 5.5))], 10, 2)] == [1, 1]
