@@ -7,6 +7,7 @@ videos/000003/lock-web             held (flock) by the one run that works on vid
 videos/000003/encode-7-g2.part/    generation 2 of task 7 at work; its files can be watched while they grow
 videos/000003/encode-7-g2.chunks/  what the workers share that encode this run together
 videos/000003/encode-7-g2/         the published outputs of this run, with done.json, its result
+dressings/3b0c…                    a watermark or a recording that orders name, by its SHA-256 in hex
 videos/.trash/                     what the janitor deletes
 .identity                          which media folder this is; the catalog remembers it
 """
@@ -18,7 +19,7 @@ from typing import NamedTuple
 WEB = "web"  # the template whose outputs make a video ready; the others add downloads
 MOST_RANGES = 50  # parts to keep of a recording: each is one more opening of the source
 
-VIDEOS, UPLOADS, TRASH = "videos", "uploads", ".trash"
+VIDEOS, UPLOADS, DRESSINGS, TRASH = "videos", "uploads", "dressings", ".trash"
 SOURCE = "source"
 LOCK = "lock-"
 PART, CHUNKS = ".part", ".chunks"  # endings of a run's folder while it is at work
@@ -42,6 +43,7 @@ RUN_FOLDER = re.compile(rf"({KIND.pattern})-([0-9]{{1,18}})-g([0-9]{{1,9}})")  #
 VIDEO_FOLDER = re.compile(rf"{VIDEOS}/([0-9]{{6,18}})")
 # The only names of outputs that are taken into the catalog and served
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+DRESSING_FILE = re.compile(rf"{DRESSINGS}/[0-9a-f]{{64}}")
 RUNG = re.compile(rf"(?!{AUDIO}$)[a-z0-9]{{1,16}}")  # names a rendition and its files
 
 PLAYLIST_MIME = "application/vnd.apple.mpegurl"
@@ -111,6 +113,16 @@ def is_source(name: str) -> bool:
     """Is this what `source_of` gives for any video?"""
     folder, _, last = name.rpartition("/")
     return last == SOURCE and video_of(folder) is not None
+
+
+def dressing_file(sha256: str) -> str:
+    """The file of a dressing with this content, relative to the media folder."""
+    return f"{DRESSINGS}/{sha256}"
+
+
+def is_dressing(name: str) -> bool:
+    """Is this what `dressing_file` gives for any content?"""
+    return DRESSING_FILE.fullmatch(name) is not None
 
 
 def run_folder(kind: str, task_id: int, generation: int) -> str:

@@ -16,10 +16,11 @@ READ_TIMEOUT_S = 20
 class Order:
     """The answer of `start`: the run of a task that this worker may do.
 
-    `source` and `folder` are relative to the media folder; without a video they are "". `others` maps options to the sources
-    of the videos that they name. `media` is the identity of the catalog's media folder; "" = any. `speech` is what people
-    want of the transcription (jobs/speech_wish.py). `key` opens the files of this attempt to a worker that has no part in the
-    media folder. `failures` counts the earlier attempts whose ffmpeg was killed. `site`, of a task that a
+    `settings` and `files` come from the web host's settings: sections of settings.toml, and the names of files there with
+    their names in the media folder. `source` and `folder` are relative to the media folder; without a video they are "".
+    `others` maps options to the sources of the videos that they name. `media` is the identity of the catalog's media folder;
+    "" = any. `speech` is what people want of the transcription (jobs/speech_wish.py). `key` opens the files of this attempt to
+    a worker that has no part in the media folder. `failures` counts the earlier attempts whose ffmpeg was killed. `site`, of a task that a
     site ordered: {"name", "hosts", "networks"} that it may be fetched from, and "age_s", seconds since the order.
     """
 
@@ -39,6 +40,8 @@ class Order:
     key: str = field(default="", repr=False)
     speech: dict[str, Any] = field(default_factory=dict)
     site: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict, repr=False)
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:

@@ -80,7 +80,7 @@ def as_wish(said: dict[str, Any]) -> dict[str, Any]:
 
 def as_plan(plan: EncodePlan, settings: Settings, template: str, said: dict[str, Any]) -> EncodePlan:
     """`plan`, which is by `template`, with the values of OF_FILES."""
-    from pod_jobs.jobs.encode import dressed
+    from pod_jobs.jobs.encode.dressing import dressed
 
     others = {name: said[name].absolute() for name in ("opening", "ending", "second") if said[name]}
     options = {"layout": layout_named(said["layout"])}

@@ -177,9 +177,9 @@ def _files(settings: Settings, work: Path) -> Iterator[tuple[Path, str, str]]:
     media = settings.media.path_of("")
     for root, name in kept_files.files_to_keep(settings.media):
         yield root, name, f"{MEDIA}/" if root == media else f"{MEDIA}/{root.relative_to(media)}/"
-    dressings = [getattr(one, key) for one in settings.dressing for key in ("watermark", "opening", "ending")]
+    dressings = [name for one in settings.dressing for name in one.files]
     secrets = [f"secrets/{path.name}" for path in sorted((settings.home / "secrets").iterdir()) if path.is_file()]
-    yield from ((settings.home, name, f"{HOME}/") for name in ("settings.toml", *secrets, *filter(None, dressings)))
+    yield from ((settings.home, name, f"{HOME}/") for name in ("settings.toml", *secrets, *dressings))
 
 
 def _listed(backup: Path) -> dict[str, KeptFile]:

@@ -19,6 +19,7 @@ from pod_jobs.storage.site_folder import SiteFolder
 log = logging.getLogger(__name__)
 
 UNCLAIMED_H = 24  # hours after which a video folder without a row counts as left over from a crashed upload
+DRESSINGS_DAYS = 30  # no run that still needs such a file began so long ago
 FOLDERS_A_STEP = 100
 
 
@@ -34,6 +35,7 @@ def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
         yield
         if days.old_outputs_days:
             yield from _purge_old_outputs(videos, media, now - timedelta(days=days.old_outputs_days), fence)
+    media.folder.forget_dressings((now - timedelta(days=DRESSINGS_DAYS)).timestamp())
     yield from media.folder.empty_trash()
     if days.tasks_days:
         yield from _until_none(retention.forget_tasks, now - timedelta(days=days.tasks_days), fence)

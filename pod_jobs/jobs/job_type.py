@@ -113,6 +113,11 @@ def order_nothing(settings: Settings, task: NewTask, result: Mapping[str, Any]) 
     return ()
 
 
+def need_no_files(settings: Settings, template: str, options: Mapping[str, Any]) -> Sequence[str]:
+    """For types whose runs need no file but the recordings."""
+    return ()
+
+
 @dataclass(frozen=True)
 class JobType:
     """One line of the table: everything that differs from one kind of job to another.
@@ -131,6 +136,10 @@ class JobType:
       ffmpeg_version(settings)  what the catalog keeps with each attempt
 
     What the web app needs to know:
+      sections                  of the web host's settings, those that go with each order (settings/ordered.py); the worker's own
+                                do not count then
+      files(settings, template, options)
+                                files of its instance folder that an order needs, by name; the worker gets them from storage/
       ordering                  how people order a task of this type; None when they cannot
       is_periodic               an entry [[periodic]] of the settings may order it, for no video
       follow(settings, task, result)
@@ -150,6 +159,8 @@ class JobType:
     ordering: Ordering | None = None
     follow: Callable[[Settings, NewTask, Mapping[str, Any]], Sequence[NewTask]] = order_nothing
     captions: Callable[[Mapping[str, Any], ReadOutput], Sequence[NewCaptions]] = bring_no_captions
+    sections: tuple[str, ...] = ()
+    files: Callable[[Settings, str, Mapping[str, Any]], Sequence[str]] = need_no_files
     is_periodic: bool = False
     uses_ffmpeg: bool = False
     ffmpeg_version: Callable[[Settings], str] = lambda settings: ""

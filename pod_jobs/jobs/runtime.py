@@ -47,6 +47,7 @@ from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import PodJob
+from pod_jobs.settings.ordered import with_order
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ def _perform_task(job_type: JobType, context: Context, task_id: int, generation:
         return _retry(context, _tries_so_far() + 1, error)
     log.info("task %s g%s attempt %s: %s", task_id, generation, order.attempt, order.words)
     try:
+        context.settings = with_order(context.settings, order.settings)
         result = job_type.run(context, order)
     except PodJobsError as error:
         return _after_error(context, order, error)

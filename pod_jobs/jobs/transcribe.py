@@ -283,6 +283,7 @@ TRANSCRIBE = JobType(
     run=run_transcribe,
     prepare=prepare_transcribe,
     captions=read_captions,
+    sections=("encode", "rendition", "speech"),
     uses_ffmpeg=True,
     ffmpeg_version=ffmpeg_version,
     words=Words(

@@ -1,6 +1,6 @@
 """[[dressing]] of settings.toml: watermarks and credits that the video team offers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pod_jobs.media.facts.file_type import SNIFF_BYTES, picture_format, sniff
 from pod_jobs.settings.section import Section
 
+FILES = ("watermark", "opening", "ending")  # the keys that name files
 Percent = Annotated[float, Field(gt=0, le=100)]
 
 
@@ -30,11 +31,21 @@ class DressingSettings(Section):
             raise ValueError("give a watermark, an opening or an ending")
         return self
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files."""
+        return tuple(filter(None, (getattr(self, key) for key in FILES)))
+
+    def moved(self, paths: Mapping[str, Path]) -> "DressingSettings":
+        """With absolute paths in place of the names of files that have one in `paths`."""
+        names = {key: getattr(self, key) for key in FILES}
+        return self.model_copy(update={key: str(paths.get(name, name)) for key, name in names.items()})
+
 
 def dressing_faults(dressings: Sequence[DressingSettings], home: Path) -> Iterator[str]:
     """One line for each fault of these entries and their files. Only the first bytes of a file are checked."""
     for one in dressings:
-        for key in ("watermark", "opening", "ending"):
+        for key in FILES:
             name = getattr(one, key)
             fault = _fault(home / name, still=key == "watermark") if name else ""
             if fault:

@@ -115,8 +115,8 @@ class Storage(Protocol):
         """
 
     def source(self, run: Run, name: str) -> Path:
-        """A local path of the source `name`, such as "videos/000003/source", which the order of `run` names. Errors: BadSource
-        when there is none."""
+        """A local path of a file that the order of `run` names: a source such as "videos/000003/source", or the file of a
+        dressing. Errors: BadSource when there is none."""
 
     def helpers_place(self, run: Run) -> HelpersPlace:
         """The paths for a helper of `run`. Errors: Superseded when the run is over."""

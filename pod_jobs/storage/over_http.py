@@ -34,7 +34,7 @@ from pod_jobs.errors import (
     TransientError,
     translated_os_errors,
 )
-from pod_jobs.media_folder import LOG_NAME, PART, VIDEOS, is_source, video_folder
+from pod_jobs.media_folder import LOG_NAME, PART, VIDEOS, is_dressing, is_source, video_folder
 from pod_jobs.storage import HelpersPlace, PublishedFault, Run
 from pod_jobs.storage.received_run import Announced
 from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder
@@ -95,7 +95,7 @@ class OverHttp:
                 plain_files.remove(place)
 
     def source(self, run: Run, name: str) -> Path:
-        if not is_source(name):
+        if not is_source(name) and not is_dressing(name):
             raise BadSource(f"{name} is not a source", code="source-missing")
         path = self._folder / SOURCES / name.replace("/", "-")
         with translated_os_errors("work folder"), self._fetching(path):
@@ -160,7 +160,7 @@ class OverHttp:
 
     def _make_room(self, wanted: Path) -> None:
         """Remove the sources that nobody used for longest, until the others are within the limit."""
-        found = [path for path in wanted.parent.glob("*-source") if path != wanted]
+        found = [path for path in wanted.parent.iterdir() if path.suffix not in (".part", ".lock") and path != wanted]
         by_use = sorted((path.stat().st_mtime, path) for path in found)
         over = sum(path.stat().st_size for _, path in by_use) - self._cache_bytes
         for _, path in by_use:

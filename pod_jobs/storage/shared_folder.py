@@ -33,6 +33,7 @@ from pod_jobs.media_folder import (
     LOG_NAME,
     PART,
     VIDEOS,
+    is_dressing,
     is_source,
     parse_run_folder,
     video_folder,
@@ -71,7 +72,7 @@ class SharedFolder:
 
     def source(self, run: Run, name: str) -> Path:
         with translated_os_errors():
-            if is_source(name) and plain_files.size_of(self._media / name) is not None:
+            if (is_source(name) or is_dressing(name)) and plain_files.size_of(self._media / name) is not None:
                 return self._media / name
         self.check(run.media)
         raise BadSource(f"{name} is not there", code="source-missing")

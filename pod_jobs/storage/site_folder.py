@@ -8,18 +8,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from pod_jobs.errors import NumberTaken
 from pod_jobs.media_folder import (
+    DRESSINGS,
     ONE_REQUEST,
     PART,
     REPLACED_MARK,
     TRASH,
     UPLOADS,
     VIDEOS,
+    dressing_file,
     is_bare,
+    is_dressing,
     source_of,
     video_folder,
     video_of,
@@ -127,9 +131,11 @@ class SiteFolder:
         return plain_files.size_of(self._media / source_of(video)) == size_bytes
 
     def open_source(self, name: str) -> BinaryIO | None:
-        """The source `name`, such as "videos/000003/source", open for reading; None when it is not there. Errors: OSError."""
+        """The source `name`, such as "videos/000003/source", or the file of a dressing, open for reading; None when it is not
+        there. Errors: OSError."""
         try:
-            return plain_files.open_plain(self._media / name, beneath=self._videos, linked=True)
+            beneath = self._media / DRESSINGS if is_dressing(name) else self._videos
+            return plain_files.open_plain(self._media / name, beneath=beneath, linked=True)
         except OSError as error:
             if error.errno not in NOT_THERE:
                 raise
@@ -142,6 +148,31 @@ class SiteFolder:
             return None
         with file:
             return os.fstat(file.fileno()).st_size, plain_files.sha256_of(file)
+
+    def offer_dressing(self, path: Path) -> str | None:
+        """Give workers the file at `path` of this host. Returns its name in the media folder, which depends on its content; None
+        when there is no such file. Errors: OSError."""
+        try:
+            found = path.stat()
+            name = dressing_file(_sum_of(path, found.st_ino, found.st_size, found.st_mtime_ns))
+        except OSError as error:
+            if error.errno not in NOT_THERE:
+                raise
+            return None
+        copy = self._media / name
+        if plain_files.size_of(copy) != found.st_size:
+            _make_folder(copy.parent)
+            with plain_files.open_plain(path, linked=True) as file, plain_files.replacing(copy) as target:
+                shutil.copyfileobj(file, target)
+        os.utime(copy)  # see `forget_dressings`
+        return name
+
+    def forget_dressings(self, limit: float) -> None:
+        """Delete the files of dressings that no order has needed since `limit`, in seconds since 1970. Errors: OSError."""
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self._media / DRESSINGS):
+                if _is_older(self._media / DRESSINGS / name, limit):
+                    plain_files.remove(self._media / DRESSINGS / name)
 
     # outputs
 
@@ -253,6 +284,13 @@ class SiteFolder:
         with suppress(FileNotFoundError):
             for name in os.listdir(self._videos / TRASH):
                 yield from plain_files.removing(self._videos / TRASH / name)
+
+
+@lru_cache(maxsize=64)
+def _sum_of(path: Path, inode: int, size_bytes: int, mtime_ns: int) -> str:
+    """SHA-256 of a file in hex; the other values tell whether it is still the same file. Errors: OSError."""
+    with plain_files.open_plain(path, linked=True) as file:
+        return plain_files.sha256_of(file)
 
 
 def _make_folder(path: Path) -> None:

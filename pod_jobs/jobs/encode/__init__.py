@@ -8,22 +8,21 @@ A failed run leaves only its log.
 """
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, PodJobsError, SettingsError, Superseded
+from pod_jobs.errors import PodJobsError, SettingsError, Superseded
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.encode.dressing import dressed, files_of_order, with_fetched
 from pod_jobs.jobs.encode.ordering import KIND, ORDERING
 from pod_jobs.jobs.encode.subtitles import read_subtitles
 from pod_jobs.jobs.job_type import JobType, Text, Words
 from pod_jobs.media.command.hardware import equip
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.codecs import find_lacks
-from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process.progress import Progress
@@ -31,7 +30,6 @@ from pod_jobs.media.process.tools import Tools, find_tools
 from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import MASTER_NAME, WEB
 from pod_jobs.settings import FfmpegSettings, Settings
-from pod_jobs.settings.dressing import DressingSettings
 from pod_jobs.storage import Run, WorkFolder
 
 log = logging.getLogger(__name__)
@@ -67,11 +65,12 @@ def ffmpeg_version(settings: Settings) -> str:
         return ""
 
 
-def check_templates(settings: Settings, tools: Tools) -> None:
-    """Errors: SettingsError that names each template and what this ffmpeg lacks for it."""
+def check_templates(settings: Settings, tools: Tools, only: str = "") -> None:
+    """Check all templates, or the one named `only`. Errors: SettingsError that names each one and what this ffmpeg lacks."""
     faults = [
         f"template {one.name}: {tools.ffmpeg} has no {lack}"
         for one in settings.templates.values()
+        if only in ("", one.name)
         for lack in find_lacks(one.container, one.codec, tools.encoders)
     ]
     if faults:
@@ -111,8 +110,11 @@ def _encode_into(work: WorkFolder, context: Context, order: Order, run: Run) -> 
         first_playable = progress.first_playable and work.is_shown(MASTER_NAME)
         context.tick(order, {**asdict(progress), "first_playable": first_playable, "folder": run.folder})
 
-    plan = build_plan(context.settings, order.options, order.template)
-    plan = dressed(plan, context.settings, order.template, order.options, others)
+    files = {name: context.storage.source(run, place) for name, place in order.files.items()}
+    settings = with_fetched(context.settings, order.template, order.options, files)
+    plan = build_plan(settings, order.options, order.template)
+    plan = dressed(plan, settings, order.template, order.options, others)
+    check_templates(settings, tools_of(settings), only=order.template)
     team = Colleagues(context, order, run, work.chunks, ASSIST_KIND)
     encoded = encode(source, work.begin(), plan, tools_of(context.settings), tick, team)
     return {**asdict(encoded), "folder": run.folder}
@@ -154,43 +156,6 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
     )
 
 
-def dressed(
-    plan: EncodePlan, settings: Settings, template: str, options: dict[str, Any], others: dict[str, Path]
-) -> EncodePlan:
-    """`plan` with what the `options` of the order say; `others`: where the videos are that the options name.
-
-    Without the option `dressing`, an encoding by the template `web` gets the automatic one.
-    Errors: BadSource when there is no such dressing.
-    """
-    automatic = next(
-        (one.name for one in settings.dressing if one.automatic and settings.templates[template].is_web), ""
-    )
-    dressing = _named(settings, options.get("dressing", automatic))
-    opening, ending = others.get("opening", dressing.opening), others.get("ending", dressing.ending)
-    plan = replace(plan, dressing=replace(dressing, opening=opening, ending=ending))
-    if "second" in others:
-        plan = replace(plan, studio=Studio(others["second"], options.get("layout", "side")))
-    return plan
-
-
-def _named(settings: Settings, name: str) -> Dressing:
-    if not name:
-        return Dressing()
-    for one in settings.dressing:
-        if one.name == name:
-            return _read(settings.home, one)
-    raise BadSource(f"the settings of this worker have no dressing {name!r}", code="source-no-dressing", name=name)
-
-
-def _read(home: Path, settings: DressingSettings) -> Dressing:
-    watermark = None
-    if settings.watermark:
-        shares = (settings.opacity_percent / 100, settings.width_percent / 100)
-        watermark = Watermark(home / settings.watermark, settings.corner, *shares)
-    opening, ending = (home / name if name else None for name in (settings.opening, settings.ending))
-    return Dressing(watermark, opening, ending)
-
-
 WORDS = Words(
     name=Text("Encoding", "Encodage"),
     running=Text("Encoding", "Encodage"),
@@ -227,5 +192,7 @@ ENCODE = JobType(
     uses_ffmpeg=True,
     ffmpeg_version=ffmpeg_version,
     ordering=ORDERING,
+    sections=("encode", "rendition", "template", "dressing"),
+    files=files_of_order,
     captions=read_subtitles,
 )

@@ -15,7 +15,8 @@ from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import captions, instance, reports, site_callbacks, tasks
-from pod_jobs.errors import BadCaptions, Malformed, ResultRejected, ServiceUnavailable
+from pod_jobs.errors import BadCaptions, Malformed, ResultRejected, ServiceUnavailable, translated_os_errors
+from pod_jobs.settings.ordered import settings_of_order
 from pod_jobs.storage.site_folder import SiteFolder
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access, run_keys
@@ -98,6 +99,7 @@ def start(task_id: int) -> ResponseReturnValue:
         answers.field(said, "pid", int),
         *(answers.field({name: "", **said}, name, str) for name in ("version", "ffmpeg")),
     )
+    carried = _carried_by(tasks.get(task_id))
     task, attempt = tasks.start(task_id, answers.field(said, "generation", int), runner, now(), _allowed().losses)
     video = task.video  # None for a periodic task
     return {
@@ -117,6 +119,7 @@ def start(task_id: int) -> ResponseReturnValue:
         "site": _site_of(task),
         "speech": captions.wish_document(video.id) if video else {},
         "others": {name: media_folder.source_of(number) for name, number in tasks.others_of(task).items()},
+        **carried,
     }
 
 
@@ -128,6 +131,20 @@ def _site_of(task: Task) -> dict[str, Any]:
         return {}
     policy = {"hosts": list(own.source_hosts), "networks": list(own.private_networks)}
     return {"name": own.name, **policy, "age_s": (now() - task.queued_at).total_seconds()}
+
+
+def _carried_by(task: Task) -> dict[str, Any]:
+    """What goes with an order of the web host's settings, and the names of files in the media folder that they name. A file that
+    is not there is left out; the run says so. Errors: ServiceUnavailable while the media folder is away; DiskFull."""
+    settings, job_type = site().settings, site().job_types.get(task.kind)
+    if job_type is None:
+        return {}
+    files = {}
+    for name in job_type.files(settings, task.template, task.options or {}):
+        with translated_os_errors():
+            if place := checked_media().offer_dressing(settings.home / name):
+                files[name] = place
+    return {"settings": settings_of_order(settings, job_type.sections), "files": files}
 
 
 @blueprint.post("/tasks/<int:task_id>/report")

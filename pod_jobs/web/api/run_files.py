@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from pod_jobs.catalog.store import tasks
 from pod_jobs.errors import Malformed, NotFound, translated_os_errors
-from pod_jobs.media_folder import source_of
+from pod_jobs.media_folder import is_dressing, source_of
 from pod_jobs.storage import Run
 from pod_jobs.storage.received_run import Announced, ReceivedRun
 from pod_jobs.system.plain_files import PIECE_BYTES
@@ -155,10 +155,11 @@ def _offset() -> int:
 
 
 def _source_named(run: Run) -> str:
-    """The source that ?name= names. Errors: NotFound for one that the order does not name."""
+    """The source that ?name= names, or the file of a dressing: its name is the sum of its content, which only orders tell.
+    Errors: NotFound for a source that the order does not name."""
     others = map(source_of, tasks.others_of(tasks.get(run.task)).values())
     name = request.args.get("name", "")
-    if name not in (run.source, *others):
+    if name not in (run.source, *others) and not is_dressing(name):
         raise NotFound(f"the order does not name {name}")
     return name
 

@@ -31,6 +31,21 @@ def purged(settings: Settings) -> None:
     list(purge.purge(settings, now(), nullcontext))
 
 
+def test_files_of_dressings_go_when_no_order_needed_them_for_long(home: Path, redis: Redis, task: Task) -> None:
+    settings = load()
+    for name, content in (("logo.png", b"old"), ("end.mp4", b"new")):
+        (home / name).write_bytes(content)
+    media = settings.media
+    old, new = (media.offer_dressing(home / name) for name in ("logo.png", "end.mp4"))
+    assert old and new and media.offer_dressing(home / "gone.png") is None
+    long_ago = time.time() - (purge.DRESSINGS_DAYS + 1) * 86400
+    for name in (old, new):
+        os.utime(settings.media_folder / name, (long_ago, long_ago))
+    assert media.offer_dressing(home / "end.mp4") == new
+    purged(settings)
+    assert [path.read_bytes() for path in (settings.media_folder / "dressings").iterdir()] == [b"new"]
+
+
 def test_purge_takes_what_is_old_and_never_what_a_row_points_to(home: Path, redis: Redis, task: Task) -> None:
     settings = load()
     folder = settings.media_folder / "videos" / f"{task.video_id:06d}"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pod_jobs.errors import BadSource
-from pod_jobs.jobs.encode import dressed
+from pod_jobs.errors import BadSource, SettingsError
+from pod_jobs.jobs.encode.dressing import dressed, files_of_order, with_fetched
 from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.plan import EncodePlan
 from pod_jobs.settings import Settings, load
@@ -43,3 +43,16 @@ def test_videos_go_before_the_dressings_own(settings: Settings) -> None:
     plan = dressed(PLAN, settings, "web", {"dressing": "end", "layout": "pip-top-left"}, others)
     assert plan.dressing == Dressing(ending=Path("/v/3"))
     assert plan.studio == Studio(Path("/v/4"), "pip-top-left")
+
+
+def test_its_files_come_with_the_order(settings: Settings) -> None:
+    assert files_of_order(settings, "web", {}) == ("logo.png",)
+    assert files_of_order(settings, "archive", {}) == ()
+    assert files_of_order(settings, "archive", {"dressing": "end"}) == ("end.mp4",)
+    assert files_of_order(settings, "web", {"dressing": "gone"}) == ()
+    fetched = with_fetched(settings, "web", {}, {"logo.png": Path("/elsewhere/3b0c")})
+    assert dressed(PLAN, fetched, "web", {}, {}).dressing.watermark == Watermark(
+        Path("/elsewhere/3b0c"), "top-right", 0.5, 0.2
+    )
+    with pytest.raises(SettingsError, match="no file logo.png in the instance folder of the web host"):
+        with_fetched(settings, "web", {}, {})
