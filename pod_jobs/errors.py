@@ -15,7 +15,8 @@ PodJobsError
 │   └── ResultRejected         the catalog refused the form of a result (an old generation is Superseded)
 ├── TransientError             a retry can help: wait, then try again
 │   ├── ServiceUnavailable     the catalog, key-value server, LRS or database does not answer, or answers 5xx
-│   │   └── NumberTaken        the media folder has a recording of this number already; a higher one is free
+│   │   ├── NumberTaken        the media folder has a recording of this number already; a higher one is free
+│   │   └── WorkerRefused      the catalog gives this worker no task: its token or its version; another worker may do it
 │   ├── OutOfResources         ffmpeg was ended by a signal or a limit that is not ours, or there was no memory for speech
 │   └── DiskFull               no space left on the work or media folder
 └── Stopped                    no fault: somebody wanted the work to end
@@ -131,6 +132,8 @@ SENTENCES: dict[str, str] = {
     "user-exists": "The user {name} already exists.",
     "instance-running": "This instance is already running.",
     "refused": "This is not possible in the current state.",
+    "worker-version": "This host runs version {theirs} of pod_jobs and the web host {ours}: install the same version there.",
+    "worker-queue": "The token of this host is not valid for the queue {queue}.",
     "task-open": "The task waits or runs already.",
     "task-ended": "The task has ended already.",
     "task-done": "The task is done; a new one can be ordered for its video.",
@@ -302,6 +305,10 @@ class ServiceUnavailable(TransientError):
 
 class NumberTaken(ServiceUnavailable):
     """The media folder holds a recording with the number of a new video: the database was restored from an older backup."""
+
+
+class WorkerRefused(ServiceUnavailable):
+    """The catalog gives this worker no task: the token is revoked or not for its queue, or its version is another one."""
 
 
 class OutOfResources(TransientError):

@@ -6,7 +6,16 @@ from typing import Any
 import requests
 
 from pod_jobs.catalog.lanes_client import LanesClient
-from pod_jobs.errors import Cancelled, NotFound, PodJobsError, Refused, ResultRejected, ServiceUnavailable, Superseded
+from pod_jobs.errors import (
+    Cancelled,
+    NotFound,
+    PodJobsError,
+    Refused,
+    ResultRejected,
+    ServiceUnavailable,
+    Superseded,
+    WorkerRefused,
+)
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 20
@@ -20,8 +29,8 @@ class Order:
     their names in the media folder. `source` and `folder` are relative to the media folder; without a video they are "".
     `others` maps options to the sources of the videos that they name. `media` is the identity of the catalog's media folder;
     "" = any. `speech` is what people want of the transcription (jobs/speech_wish.py). `key` opens the files of this attempt to
-    a worker that has no part in the media folder. `failures` counts the earlier attempts whose ffmpeg was killed. `site`, of a task that a
-    site ordered: {"name", "hosts", "networks"} that it may be fetched from, and "age_s", seconds since the order.
+    a worker that has no part in the media folder. `failures` counts the earlier attempts whose ffmpeg was killed. `site`, of a
+    task that a site ordered: {"name", "hosts", "networks"} that it may be fetched from, and "age_s", seconds since the order.
     """
 
     task: int
@@ -62,7 +71,8 @@ class CatalogClient:
     def start(self, task_id: int, generation: int, worker: str, host: str, pid: int, **versions: str) -> Order:
         """Begin a run. `versions`: "version" of pod_jobs and "ffmpeg", as far as they are known.
 
-        Errors: Superseded, Cancelled, NotFound: there is nothing to do; ServiceUnavailable: try again later."""
+        Errors: Superseded, Cancelled, NotFound: there is nothing to do; WorkerRefused: another worker may do it;
+        ServiceUnavailable: try again later."""
         who = {"worker": worker, "host": host, "pid": pid, **versions}
         answer = self._post(f"/tasks/{task_id}/start", {"generation": generation, **who})
         return Order(**{name: answer[name] for name in Order.__dataclass_fields__ if name in answer})
@@ -76,7 +86,7 @@ class CatalogClient:
             response = self._session.post(
                 self._url + path, json=body, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), allow_redirects=False
             )
-            if response.ok:
+            if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
                 answer: dict[str, Any] = response.json()
                 return answer
         except requests.RequestException as error:
@@ -93,6 +103,11 @@ def problem_in(response: requests.Response) -> dict[str, Any]:
     return problem if isinstance(problem, dict) else {}
 
 
+def problem_words(problem: dict[str, Any]) -> str:
+    """The sentence of a problem document, and its technical reason."""
+    return ": ".join(str(problem[name]) for name in ("title", "detail") if problem.get(name))
+
+
 def _error_of(response: requests.Response, path: str) -> PodJobsError:
     problem = problem_in(response)
     reason = f"catalog {path}: {response.status_code} {problem.get('detail') or problem.get('title') or ''}".strip()
@@ -103,11 +118,13 @@ def _error_of(response: requests.Response, path: str) -> PodJobsError:
             return Superseded(reason)
         case 409, "cancelled":
             return Cancelled(reason)
-        case 409, _:
+        case (401, "unauthorized") | (403, "forbidden" | "worker-queue") | (409, "worker-version"):
+            return WorkerRefused(problem_words(problem) or reason)
+        case 409, str():
             return Refused(reason)
-        case ((400 | 413 | 422), _):
+        case ((400 | 413 | 422), str()):
             return ResultRejected(reason)
         case (
             _
-        ):  # 5xx; also 401, 403 and a 404 that is not ours: somebody has to correct that, until then nothing is dropped
+        ):  # 5xx, and what a proxy says, whatever its number: until somebody has corrected that, nothing is dropped
             return ServiceUnavailable(reason)

@@ -110,6 +110,9 @@ class ApiToken(Table):
     user_id: int
     user = ForeignKeyField(User, on_delete="CASCADE", backref="tokens")
     label = CharField(100)
+    queues = CharField(
+        200, default=""
+    )  # with a comma between two: the only ones whose tasks its workers may run; "" = all
     token_hash = CharField(64, unique=True)  # SHA-256, hex
     created_at = InstantField()
     last_used_at = InstantField(null=True)
@@ -202,6 +205,7 @@ class Attempt(Table):
     error_group = CharField(16, null=True)  # the fingerprint of the failure that it ended its task with
     version = CharField(40, default="")  # of pod_jobs on its worker; "" = not known
     ffmpeg = CharField(40, default="")  # the version of ffmpeg there; "" = not known, or none is used
+    token_id = IntegerField(null=True)  # the API token that the attempt was given to; null: from before it was kept
 
     class Meta:
         indexes = (

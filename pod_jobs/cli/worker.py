@@ -19,17 +19,22 @@ def worker() -> None:
 
 
 @worker.command()
-def invite() -> None:
+@click.option("--queues", default="", metavar="A,B", help="The only queues that the host may work for; default: all.")
+@click.option("--label", default="", help="What the audit says of this invitation.")
+def invite(queues: str, label: str) -> None:
     """Print a line with which one other host may join this instance within 24 h. Use it on the web host."""
     from pod_jobs.catalog import database
     from pod_jobs.catalog.store import users
     from pod_jobs.instance.joining import invite
 
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in QUEUES]:
+        raise click.BadParameter(f"{', '.join(unknown)}: the queues are {', '.join(QUEUES)}")
     settings = load_settings()
     with database.connect(settings.database_url).connection_context():
-        line = invite(settings)
-        users.note("command-line", "worker invited", "", datetime.now(UTC))
-    click.echo(f"On the other host: ./run worker join '{line}' encoding")
+        line = invite(settings, names)
+        users.note("command-line", "worker invited", label, datetime.now(UTC), ", ".join(names))
+    click.echo(f"On the other host: ./run worker join '{line}' {' '.join(names) or 'encoding'}")
 
 
 @worker.command()

@@ -6,6 +6,7 @@ instance folder, where its workers read it at each start.
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,28 +14,34 @@ from urllib.parse import urlsplit
 
 import requests
 
+import pod_jobs
+from pod_jobs.catalog.client import problem_in, problem_words
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused, ServiceUnavailable, SettingsError
 from pod_jobs.instance.prepare import SYSTEM_USERS
 from pod_jobs.settings import Settings, load
+from pod_jobs.system.versions import differ
 
 VALID_FOR = timedelta(hours=24)
 TIMEOUT_S = (5, 30)
 NAME_LIMIT = 60
+SAYS = "~"  # in an invitation's code, before the names of its queues with a dot between two
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
 class Welcome:
-    """What a host needs to work for an instance: its own token, and the address of the key-value server."""
+    """What a host needs to work for an instance: its own token, the address of the key-value server, and the version of pod_jobs
+    on the web host."""
 
     token: str
     redis_url: str
+    version: str = ""
 
 
-def invite(settings: Settings) -> str:
-    """A line with which one host may join within 24 h. Needs an open database. Errors: Refused when no other host could reach
-    the key-value server or the web app."""
+def invite(settings: Settings, queues: Sequence[str] = ()) -> str:
+    """A line with which one host may join within 24 h, as workers of `queues` alone; none = all. Needs an open database.
+    Errors: Refused when no other host could reach the key-value server or the web app."""
     redis_host = urlsplit(settings.redis.url).hostname
     if not settings.redis.url or settings.redis.url.startswith("unix:") or redis_host in LOOPBACK:
         raise Refused(
@@ -43,19 +50,25 @@ def invite(settings: Settings) -> str:
     if urlsplit(settings.public_url).hostname in LOOPBACK:
         raise Refused("web.public_url: set it to the address by which other hosts reach the web app")
     name, _ = SYSTEM_USERS["worker_token"]
-    return f"{settings.public_url}#{users.create_link(users.find(name), VALID_FOR, datetime.now(UTC))}"
+    says = SAYS + ".".join(queues) if queues else ""
+    return f"{settings.public_url}#{users.create_link(users.find(name), VALID_FOR, datetime.now(UTC), says)}"
 
 
-def welcome(settings: Settings, code: str, host: str) -> Welcome:
-    """Use an invitation. Needs an open database. Errors: NotFound when it is unknown, used or expired."""
+def welcome(settings: Settings, code: str, host: str, version: str) -> Welcome:
+    """Use an invitation. Needs an open database. Errors: NotFound when it is unknown, used or expired; Refused, and it stays
+    unused, for a host with another version."""
+    if differ(version, pod_jobs.__version__):
+        facts = {"theirs": version[:NAME_LIMIT], "ours": pod_jobs.__version__}
+        raise Refused("the invitation can still be used", code="worker-version", **facts)
     name, _ = SYSTEM_USERS["worker_token"]
     if users.peek_link(code, datetime.now(UTC)).name != name:
         raise NotFound("an invitation that is valid")
     user = users.use_link(code, datetime.now(UTC), others_end=False)
     label = "".join(char for char in host if char.isprintable())[:NAME_LIMIT]
-    token = users.create_token(user, f"host {label}", datetime.now(UTC))
+    queues = code.partition(SAYS)[2]
+    token = users.create_token(user, f"host {label}", datetime.now(UTC), queues=queues.split(".") if queues else ())
     users.note("command-line", "worker joined", label, datetime.now(UTC))
-    return Welcome(token, settings.redis.url)
+    return Welcome(token, settings.redis.url, pod_jobs.__version__)
 
 
 def join(line: str, home: Path, host: str) -> Settings:
@@ -103,15 +116,17 @@ def _ask(url: str, code: str, host: str) -> Welcome:
     with requests.Session() as session:
         session.trust_env = False  # ignore proxies of the environment
         try:
-            body = {"code": code, "host": host}
+            body = {"code": code, "host": host, "version": pod_jobs.__version__}
             answer = session.post(f"{url}/api/v1/workers/join", json=body, timeout=TIMEOUT_S, allow_redirects=False)
         except requests.RequestException as error:
             raise ServiceUnavailable(f"{url}: {type(error).__name__}") from error
+    if answer.status_code == requests.codes.conflict:
+        raise Refused(problem_words(problem_in(answer)), code="refused")
     if answer.status_code == requests.codes.not_found:
         raise Refused("this invitation was used already, or has expired: ask for another one")
     try:
         said = answer.json()
-        return Welcome(str(said["token"]), str(said["redis_url"]))
+        return Welcome(str(said["token"]), str(said["redis_url"]), str(said.get("version", "")))
     except (ValueError, LookupError, TypeError) as error:
         raise ServiceUnavailable(f"{url}: {answer.status_code}, and not the answer of a web app of pod_jobs") from error
 

@@ -18,7 +18,7 @@ from pod_jobs.catalog.store import caption_index, instance, reports
 from pod_jobs.catalog.store import drains as store_drains
 from pod_jobs.errors import Deposed, PodJobsError, SettingsError
 from pod_jobs.instance import redis_owner
-from pod_jobs.janitor import callbacks, figures, periodic, purge, registries, relay, traces
+from pod_jobs.janitor import callbacks, figures, periodic, purge, registries, relay, revoked, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import drains, keys
@@ -132,6 +132,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
     site_callbacks = callbacks.Callbacks(settings, fence)
     due: registries.DueAt = {}
     duties = [
+        Duty("revoked workers", times.tick_s, lambda now: revoked.end_runs_of_revoked(redis, allowed, now, fence)),
         Duty("relay", times.tick_s, lambda now: relay.relay_outbox(redis, job_types, now, fence)),
         Duty("start due jobs", times.tick_s, lambda now: registries.start_due(redis, QUEUES, due, now)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),

@@ -3,7 +3,7 @@
 The life of a task's job:
  1. RQ's worker forks; the child calls `perform(kind, payload)`.
  2. The catalog is asked to `start` the run. It refuses a task that is cancelled or done and an older generation; then there
-    is nothing to do.
+    is nothing to do. If it refuses the worker, the job goes back to the front of the queue for another one.
  3. The job type's `run` does the work and returns a result, or raises.
  4. Its end is reported to the catalog by a job of its own (jobs/report.py), so that no worker waits for a catalog that is
     away.
@@ -40,6 +40,7 @@ from pod_jobs.errors import (
     Stopped,
     Superseded,
     TransientError,
+    WorkerRefused,
 )
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.connection import connect_promptly
@@ -51,6 +52,9 @@ from pod_jobs.settings.ordered import with_order
 
 log = logging.getLogger(__name__)
 
+REFUSALS = (
+    5  # so often a refused job goes straight to the next worker; the one that was refused takes no other meanwhile
+)
 FOR_EVER = 10**6  # RQ requires a number of retries; this module decides who may retry and how often
 
 
@@ -113,6 +117,11 @@ def _perform_task(job_type: JobType, context: Context, task_id: int, generation:
     except (Stopped, NotFound) as error:
         log.info("task %s g%s: nothing to do: %s", task_id, generation, error.reason)
         return None
+    except WorkerRefused as error:
+        log.warning("task %s g%s: this worker may not do it: %s", task_id, generation, error.reason)
+        if _tries_so_far() < REFUSALS:
+            return Retry(max=FOR_EVER, interval=0, enqueue_at_front=True)
+        return _retry(context, _tries_so_far() + 1, error)
     except TransientError as error:
         return _retry(context, _tries_so_far() + 1, error)
     log.info("task %s g%s attempt %s: %s", task_id, generation, order.attempt, order.words)

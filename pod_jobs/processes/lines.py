@@ -100,4 +100,4 @@ def _run_worker(settings: Settings, queue_name: str) -> None:
     from pod_jobs.jobs.worker import run_worker
 
     wait_until_sound(settings, queue_name, needs_ffmpeg(JOB_TYPES, queue_name))
-    run_worker(settings, queue_name, JOB_TYPES, partial(complaint, settings))
+    run_worker(settings, queue_name, JOB_TYPES, partial(complaint, settings, queue_name))

@@ -13,7 +13,7 @@ from typing import Any
 from peewee import JOIN, fn
 
 from pod_jobs.catalog.database import locked, transaction
-from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
+from pod_jobs.catalog.models import ApiToken, Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
 from pod_jobs.catalog.store import error_groups, site_callbacks
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
@@ -25,13 +25,14 @@ VERSION_CHARACTERS = 40  # kept of a version
 @dataclass(frozen=True)
 class Runner:
     """Who runs an attempt: RQ's worker name, host name, process id of the horse; version of pod_jobs there, and of ffmpeg if
-    the task uses it. "" = not known."""
+    the task uses it ("" = not known); the API token that it came with."""
 
     worker: str
     host: str
     pid: int
     version: str = ""
     ffmpeg: str = ""
+    token_id: int | None = None
 
 
 def job_id(kind: str, task_id: int, generation: int) -> str:
@@ -127,6 +128,7 @@ def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
         pid=runner.pid,
         version=runner.version[:VERSION_CHARACTERS],
         ffmpeg=runner.ffmpeg[:VERSION_CHARACTERS],
+        token_id=runner.token_id,
         started_at=now,
     )
 
@@ -274,6 +276,19 @@ def runs_under_way() -> dict[int, Attempt]:
     """Task id -> the latest attempt of its current generation that has not ended."""
     query = Attempt.select().join(Task).where(Attempt.outcome.is_null(), Attempt.generation == Task.generation)
     return {attempt.task_id: attempt for attempt in query.order_by(Attempt.number)}
+
+
+def runs_of_revoked() -> list[Attempt]:
+    """The attempts under way whose token was revoked, or whose user was switched off, with their tasks."""
+    invalid = ApiToken.revoked_at.is_null(False) | (User.active == False)  # noqa: E712  # peewee builds SQL from ==
+    query = (
+        Attempt.select(Attempt, Task)
+        .join(Task)
+        .join(ApiToken, on=(Attempt.token_id == ApiToken.id))
+        .join(User)
+        .where(Task.state == "running", Attempt.outcome.is_null(), Attempt.generation == Task.generation, invalid)
+    )
+    return list(query)
 
 
 def _is_deleted(task: Task) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pod_jobs.catalog.database import locked, transaction
@@ -132,9 +133,10 @@ def administrator_has_access() -> bool:
     return User.select().where(User.role.in_(roles_that_may("administer")), User.active == True, way_in).exists()  # noqa: E712
 
 
-def create_link(user: User, valid_for: timedelta, now: datetime) -> str:
-    """The secret part of a new one-time sign-in link."""
-    token = secrets.token_urlsafe(24)
+def create_link(user: User, valid_for: timedelta, now: datetime, says: str = "") -> str:
+    """The secret part of a new one-time sign-in link. It ends with `says`, which nobody can change without making the link
+    unknown."""
+    token = secrets.token_urlsafe(24) + says
     SignInLink.create(user=user, token_hash=hash_token(token), expires_at=now + valid_for)
     return token
 
@@ -170,10 +172,11 @@ def use_link(token: str, now: datetime, *, others_end: bool = True) -> User:
     return link.user
 
 
-def create_token(user: User, label: str, now: datetime, token: str | None = None) -> str:
-    """Create an API token, and return its text, of which only a hash is stored. `token` is used instead of a random text."""
+def create_token(user: User, label: str, now: datetime, token: str | None = None, queues: Sequence[str] = ()) -> str:
+    """Create an API token, and return its text, of which only a hash is stored. `token` is used instead of a random text.
+    `queues`: the only ones whose tasks a worker with this token may run; none = all."""
     token = token or secrets.token_urlsafe(32)
-    ApiToken.create(user=user, label=label[:100], token_hash=hash_token(token), created_at=now)
+    ApiToken.create(user=user, label=label[:100], token_hash=hash_token(token), created_at=now, queues=",".join(queues))
     return token
 
 
@@ -194,6 +197,12 @@ def keep_one_token(user: User, label: str, token: str, now: datetime) -> None:
 
 def find_by_token(token: str, now: datetime) -> User:
     """The user of a token. Errors: NotFound when it is unknown or revoked, or its user is switched off."""
+    user: User = find_token(token, now).user
+    return user
+
+
+def find_token(token: str, now: datetime) -> ApiToken:
+    """The row of a token, with its user. Errors: NotFound when it is unknown or revoked, or its user is switched off."""
     row = (
         ApiToken.select(ApiToken, User)
         .join(User)
@@ -204,7 +213,8 @@ def find_by_token(token: str, now: datetime) -> User:
         raise NotFound("such a token")
     if row.last_used_at is None or now - row.last_used_at > TOUCH_EVERY:
         ApiToken.update(last_used_at=now).where(ApiToken.id == row.id).execute()
-    return row.user
+    found: ApiToken = row
+    return found
 
 
 def list_tokens() -> list[ApiToken]:

@@ -5,7 +5,7 @@ A check is a function from the settings to its findings. It never raises, and ta
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from pod_jobs.instance.doctor import host, services
 from pod_jobs.instance.doctor.finding import Finding
@@ -55,16 +55,21 @@ def checks_before_jobs(needs_ffmpeg: bool) -> tuple[str, ...]:
     return ("ffmpeg", *BEFORE_JOBS) if needs_ffmpeg else BEFORE_JOBS
 
 
-def complaint(settings: Settings) -> str:
+def complaint(settings: Settings, queue_name: str) -> str:
     """The fault because of which a running worker may take no job, in one line; "" = none. Takes tens of milliseconds."""
-    return "; ".join(map(str, faults(examine(settings, BEFORE_JOBS))))
+    return "; ".join(map(str, _faults_of_worker(settings, BEFORE_JOBS, queue_name)))
+
+
+def _faults_of_worker(settings: Settings, names: Sequence[str], queue_name: str) -> list[Finding]:
+    found = examine(settings, (name for name in names if name != "catalog"))
+    return faults([*found, *(services.check_catalog(settings, queue_name) if "catalog" in names else ())])
 
 
 def wait_until_sound(settings: Settings, queue_name: str, needs_ffmpeg: bool = False) -> None:
     """Wait until all checks for a worker of this queue pass. Log which of them fail, whenever that changes."""
     names = checks_before_jobs(needs_ffmpeg)
     began, wait_s, said = time.monotonic(), FIRST_WAIT_S, ""
-    while found := faults(examine(settings, names)):
+    while found := _faults_of_worker(settings, names, queue_name):
         text = "; ".join(map(str, found))
         if text != said and time.monotonic() - began > QUIET_S:
             log.error("%s takes no job while this is so: %s", queue_name, text)

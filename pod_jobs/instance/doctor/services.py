@@ -10,12 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from redis.exceptions import NoPermissionError, RedisError
 
-from pod_jobs.errors import PodJobsError
+import pod_jobs
+from pod_jobs.catalog.client import problem_in
+from pod_jobs.errors import PodJobsError, sentence
 from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.jobs import keys
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.media_folder import IDENTITY
 from pod_jobs.settings import QUEUES, Settings
+from pod_jobs.system.versions import differ
 
 OLDEST_SERVER = (6, 2)  # the first version with LMOVE and BLMOVE, which RQ needs to hand over a job safely
 MB = 1024 * 1024
@@ -140,8 +143,8 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         yield Finding("database", "ok", f"{kind}, migrated, takes writes")
 
 
-def check_catalog(settings: Settings) -> Iterator[Finding]:
-    """Check that the web app accepts this host's worker token."""
+def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
+    """Check that the web app accepts this host's worker token, for workers of `queue`, and is of the same version."""
     try:
         answer = _ask_who_we_are(settings)
     except PodJobsError as error:
@@ -151,11 +154,23 @@ def check_catalog(settings: Settings) -> Iterator[Finding]:
         yield Finding("catalog", "fault", f"{settings.catalog_url} does not answer ({type(error).__name__})")
         return
     if answer.ok:
-        yield Finding("catalog", "ok", settings.catalog_url)
+        yield _acceptance(settings, answer, queue)
     elif answer.status_code in (401, 403):
         yield Finding("catalog", "fault", f"{settings.catalog_url} refuses secrets/worker_token")
     else:
         yield Finding("catalog", "fault", f"{answer.url} answers {answer.status_code}")
+
+
+def _acceptance(settings: Settings, answer: requests.Response, queue: str) -> Finding:
+    said = problem_in(answer)
+    theirs, queues = str(said.get("version", "")), said.get("queues") or []
+    if theirs and differ(theirs, pod_jobs.__version__):
+        facts = {"theirs": pod_jobs.__version__, "ours": theirs}
+        return Finding("catalog", "fault", sentence("worker-version", facts), "docs/how-to/add-an-encoding-host.md")
+    if queue and queues and queue not in queues:
+        text = sentence("worker-queue", {"queue": queue})
+        return Finding("catalog", "fault", text, f"worker invite --queues {queue}, on the web host")
+    return Finding("catalog", "ok", settings.catalog_url)
 
 
 def check_media(settings: Settings) -> Iterator[Finding]:

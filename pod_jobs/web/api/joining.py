@@ -16,9 +16,10 @@ blueprint = Blueprint("api_joining", __name__)
 @blueprint.post("/workers/join")
 @access.public_for_programs
 def join() -> ResponseReturnValue:
-    """{"code", "host"} of an invitation; the answer is {"token", "redis_url"}. Errors: NotFound when it was used."""
+    """{"code", "host", "version"}; the answer is {"token", "redis_url", "version"}. Errors: NotFound when the invitation was
+    used; Refused for a host of another version."""
     said = answers.body()
-    code, host = answers.field(said, "code", str), answers.field(said, "host", str)
-    response = jsonify(asdict(joining.welcome(site().settings, code, host)))
+    code, host, version = (answers.field(said, name, str) for name in ("code", "host", "version"))
+    response = jsonify(asdict(joining.welcome(site().settings, code, host, version)))
     response.headers["Cache-Control"] = "no-store"
     return response

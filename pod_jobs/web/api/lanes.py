@@ -34,6 +34,7 @@ SETTLEMENT = TypeAdapter(lanes.Settlement)
 def claim(name: str) -> ResponseReturnValue:
     """{"holder": a worker's name, "limit": a number of statements} leases the lane. Errors: NotFound; Refused: nothing to do
     now."""
+    access.require_queue(DELIVER_STATEMENTS.queue)
     said, xapi = answers.body(), _known(name)
     holder, limit = answers.field(said, "holder", str), answers.field(said, "limit", int)
     lanes.ensure(xapi.lane_names, lanes.last_number(), now())

@@ -1,8 +1,11 @@
 """/me tells the caller who it is; /openapi.yaml describes the API."""
 
+from typing import Any
+
 from flask import Blueprint, current_app, send_from_directory
 from flask.typing import ResponseReturnValue
 
+import pod_jobs
 from pod_jobs.catalog import permissions
 from pod_jobs.catalog.store import instance
 from pod_jobs.web.guards import access
@@ -23,7 +26,16 @@ def me() -> ResponseReturnValue:
         "permissions": granted,
         "language": user.language,
         "media": instance.media_identity(),
+        **_for_workers(),
     }
+
+
+def _for_workers() -> dict[str, Any]:
+    """What a worker compares before it takes jobs: the version, and the queues of its token; none = all."""
+    if not access.may("run-tasks") or not access.by_token():
+        return {}
+    queues = access.current_token().queues
+    return {"version": pod_jobs.__version__, "queues": queues.split(",") if queues else []}
 
 
 @blueprint.get("/openapi.yaml")

@@ -9,15 +9,17 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from pydantic import TypeAdapter
 
+import pod_jobs
 from pod_jobs import media_folder
 from pod_jobs.captions.cues import NewCaptions
 from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import captions, instance, reports, site_callbacks, tasks
-from pod_jobs.errors import BadCaptions, Malformed, ResultRejected, ServiceUnavailable, translated_os_errors
+from pod_jobs.errors import BadCaptions, Malformed, Refused, ResultRejected, ServiceUnavailable, translated_os_errors
 from pod_jobs.settings.ordered import settings_of_order
 from pod_jobs.storage.site_folder import SiteFolder
+from pod_jobs.system.versions import differ
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access, run_keys
 from pod_jobs.web.intake import orders
@@ -90,23 +92,30 @@ def start(task_id: int) -> ResponseReturnValue:
     """{"generation", "worker", "host", "pid", "version", "ffmpeg"} begins an attempt; the answer is the order for
     catalog/client.py. Older workers do not say their versions.
 
-    Errors: Superseded, Cancelled, NotFound: there is nothing to do.
+    Errors: Superseded, Cancelled, NotFound: there is nothing to do. Forbidden, Refused (worker-version): this worker must not
+    take jobs.
     """
     said = answers.body()
     runner = tasks.Runner(
         answers.field(said, "worker", str),
         answers.field(said, "host", str),
         answers.field(said, "pid", int),
-        *(answers.field({name: "", **said}, name, str) for name in ("version", "ffmpeg")),
+        answers.field({"version": "", **said}, "version", str),
+        answers.field({"ffmpeg": "", **said}, "ffmpeg", str),
+        access.current_token().id,
     )
-    carried = _carried_by(tasks.get(task_id))
+    _require_version(runner.version)
+    wanted = tasks.get(task_id)
+    if job_type := site().job_types.get(wanted.kind):
+        access.require_queue(job_type.queue)
+    carried = _carried_by(wanted)
     task, attempt = tasks.start(task_id, answers.field(said, "generation", int), runner, now(), _allowed().losses)
     video = task.video  # None for a periodic task
     return {
         "task": task.id,
         "generation": task.generation,
         "attempt": attempt.number,
-        "key": run_keys.key_of(task.id, task.generation, attempt.number),
+        "key": run_keys.key_of(task.id, task.generation, attempt.number, access.current_token().id),
         "failures": task.failures,
         "kind": task.kind,
         "template": task.template,
@@ -131,6 +140,13 @@ def _site_of(task: Task) -> dict[str, Any]:
         return {}
     policy = {"hosts": list(own.source_hosts), "networks": list(own.private_networks)}
     return {"name": own.name, **policy, "age_s": (now() - task.queued_at).total_seconds()}
+
+
+def _require_version(version: str) -> None:
+    """Errors: Refused for a worker of another MAJOR.MINOR version. Workers of all versions that count say theirs."""
+    if version and differ(version, pod_jobs.__version__):
+        reason = f"the worker is of version {version}"
+        raise Refused(reason, code="worker-version", theirs=version, ours=pod_jobs.__version__)
 
 
 def _carried_by(task: Task) -> dict[str, Any]:

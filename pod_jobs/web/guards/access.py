@@ -17,7 +17,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from pod_jobs.catalog import permissions
-from pod_jobs.catalog.models import User
+from pod_jobs.catalog.models import ApiToken, User
 from pod_jobs.catalog.permissions import Permission
 from pod_jobs.catalog.store import sessions, users
 from pod_jobs.errors import Forbidden, NotFound, Unauthorized
@@ -92,6 +92,21 @@ def current_user() -> User | None:
     return user
 
 
+def current_token() -> ApiToken:
+    """The token that this request came with. Errors: Unauthorized without one."""
+    token: ApiToken | None = g.get("token")
+    if token is None:
+        raise Unauthorized("no token")
+    return token
+
+
+def require_queue(queue: str) -> None:
+    """Check that the workers with the token of this request may run tasks of `queue`. Errors: Forbidden."""
+    queues = current_token().queues
+    if queues and queue not in queues.split(","):
+        raise Forbidden(f"this token is for {queues}, and not for {queue}", code="worker-queue", queue=queue)
+
+
 def require_user() -> User:
     """The user who sent this request. Errors: Unauthorized if nobody is signed in."""
     user = current_user()
@@ -108,7 +123,7 @@ def may(permission: Permission) -> bool:
 
 def by_token() -> bool:
     """Did the request come with a token? Then a program sent it."""
-    return bool(g.get("by_token"))
+    return g.get("token") is not None
 
 
 def sign_in(user: User) -> None:
@@ -131,7 +146,7 @@ def _check() -> ResponseReturnValue | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if request.endpoint == "static":
         return None
-    g.user, g.by_token = _identify()
+    g.user, g.token = _identify()
     if view is None:  # there is no such page; the error page shows the menu of this user
         return None
     need = need_of(view, request.path)
@@ -142,11 +157,11 @@ def _check() -> ResponseReturnValue | None:
             return _ask_to_sign_in()
         if not may(need.permission):
             raise Forbidden(f"the permission {need.permission} is not granted to the role {g.user.role}")
-        if need.session_only and g.by_token:
+        if need.session_only and by_token():
             raise Forbidden("a token does not do here: it takes a person who is signed in")
     if g.user is None:
         request.max_content_length = STRANGERS_BODY_BYTES
-    if request.method not in SAFE_METHODS and not g.by_token and not need.for_programs:
+    if request.method not in SAFE_METHODS and not by_token() and not need.for_programs:
         current_app.extensions["csrf"].protect()
     return None
 
@@ -157,21 +172,22 @@ def need_of(view: Callable[..., Any], path: str) -> Need | None:
     return next(by_prefix, _need_of_view.get(view))
 
 
-def _identify() -> tuple[User | None, bool]:
-    """The user, and whether a token identified the user. Errors: Unauthorized for an invalid token."""
+def _identify() -> tuple[User | None, ApiToken | None]:
+    """The user, and the token that identified the user. Errors: Unauthorized for an invalid token."""
     token = token_of_request()
     if token:
         try:
-            return users.find_by_token(token, now()), True
+            found = users.find_token(token, now())
+            return found.user, found
         except NotFound as error:
             raise Unauthorized("unknown or revoked token") from error
     if "key" not in session:
-        return None, False
+        return None, None
     try:
-        return sessions.user_of(session["key"], now()), False
+        return sessions.user_of(session["key"], now()), None
     except NotFound:
         session.clear()
-        return None, False
+        return None, None
 
 
 def token_of_request() -> str:

@@ -1,6 +1,7 @@
 """Keys of attempts: who was given an attempt at a task, and only they, may read its source and send its files.
 
-A key is a keyed hash of the attempt's numbers, so nothing has to be stored; it is worth nothing once the attempt has ended.
+A key is a keyed hash of the attempt's numbers and of the token that it was given to, so nothing has to be stored. It is worth
+nothing with another token, and once the attempt has ended.
 """
 
 import hashlib
@@ -11,14 +12,15 @@ from flask import current_app, request
 from pod_jobs.catalog.store import tasks
 from pod_jobs.errors import Malformed, Superseded
 from pod_jobs.storage import Run
+from pod_jobs.web.guards import access
 
 HEADER = "X-Run-Key"
 
 
-def key_of(task_id: int, generation: int, attempt: int) -> str:
+def key_of(task_id: int, generation: int, attempt: int, token_id: int) -> str:
     """The key of an attempt, in hex."""
     secret: str = current_app.config["SECRET_KEY"]
-    text = f"run {task_id} {generation} {attempt}"
+    text = f"run {task_id} {generation} {attempt} {token_id}"
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -28,8 +30,9 @@ def require_run(task_id: int, generation: int, attempt: int) -> Run:
     given = request.headers.get(HEADER, "")
     if not given:
         raise Malformed(f"the header {HEADER} is needed, with the key from the answer of start")
-    if not hmac.compare_digest(given.encode(), key_of(task_id, generation, attempt).encode()):
-        raise Superseded(f"this is not the key of attempt {attempt} at task {task_id}")
+    wanted = key_of(task_id, generation, attempt, access.current_token().id)
+    if not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise Superseded(f"this is not the key of attempt {attempt} at task {task_id} for this token")
     task = tasks.at_work(task_id, generation, attempt)
     assert task.video_id is not None  # noqa: S101  # `at_work` gives no other
     return Run(task.video_id, task.kind, task.id, task.generation, task.template, attempt=attempt, key=given)

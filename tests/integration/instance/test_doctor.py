@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+import pod_jobs
 from pod_jobs.errors import SettingsError
 from pod_jobs.instance import doctor
 from pod_jobs.instance.doctor import Finding, services
@@ -233,12 +235,13 @@ def test_a_worker_waits_until_all_is_well_and_says_what_is_not(tmp_path: Path) -
         worker.wait()
 
 
-def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(settings: Settings) -> None:
-    assert state(settings, "media").state == "warning", "no web app answers here"
+@contextmanager
+def web_app(said: dict[str, Any]) -> Iterator[str]:
+    """The address of one that answers each GET with `said`."""
 
-    class Catalog(BaseHTTPRequestHandler):
+    class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            raw = json.dumps({"media": "the-right-one"}).encode()
+            raw = json.dumps(said).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
@@ -247,14 +250,38 @@ def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(sett
         def log_message(self, *args: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Catalog) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        there = changed(settings, worker={"catalog_url": f"http://127.0.0.1:{server.server_port}"})
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(settings: Settings) -> None:
+    assert state(settings, "media").state == "warning", "no web app answers here"
+
+    with web_app({"media": "the-right-one"}) as url:
+        there = changed(settings, worker={"catalog_url": url})
         found = state(there, "media")
         assert found.state == "fault" and "is another one" in found.text
-        subprocess.run(["sh", "-c", found.remedy.partition("its mark: ")[2]], check=True)  # the line, as it is shown
+        subprocess.run(["sh", "-c", found.remedy.partition(".identity: ")[2]], check=True)  # the line, as it is shown
         assert state(there, "media").state == "ok"
-        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"version": "9.9.0"}, "9.9.0"),
+        ({"version": pod_jobs.__version__, "queues": ["xapi"]}, "encoding"),
+        ({"version": pod_jobs.__version__, "queues": ["xapi", "encoding"]}, ""),
+        ({"version": pod_jobs.__version__, "queues": []}, ""),
+    ],
+)
+def test_a_worker_that_would_get_no_task_takes_no_job(settings: Settings, said: dict[str, Any], words: str) -> None:
+    with web_app(said) as url:
+        there = changed(settings, worker={"catalog_url": url})
+        findings = [one for one in services.check_catalog(there, "encoding") if one.state == "fault"]
+        assert len(findings) == bool(words) and all(words in one.text for one in findings)
+        assert (words in doctor.complaint(there, "encoding")) is True
 
 
 def test_folders_that_every_user_can_write_to_are_a_fault_and_those_of_a_share_a_warning(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import zlib
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,27 @@ def test_a_job_that_ends_well_is_reported_by_a_job_of_its_own(
     expected = {"task": 7, "generation": 1, "attempt": 1, "outcome": "done", "result": RESULT, "cpu_s": 1.5}
     assert small_catalog.reports == [{**expected, "worker": small_catalog.starts[0]["worker"]}]
     wait_until(lambda: waiting_reports(redis) == {})
+
+
+def test_a_worker_that_the_catalog_refuses_leaves_its_job_to_others(
+    redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    small_catalog.status, small_catalog.problem = 403, {"code": "worker-queue", "title": "Not for you."}
+    refused = start_worker(encode=lambda context, order: RESULT, check=lambda: "the catalog refuses it")
+    enqueue(redis)
+
+    def is_back() -> bool:
+        job = queue.fetch(redis, "encode-7-g1")
+        return bool(job and job.number_of_retries) and queue.positions(redis, "encoding") == {"encode-7-g1": 1}
+
+    wait_until(is_back)
+    refused.signal(signal.SIGTERM)
+    refused.wait()
+    assert small_catalog.starts == []
+    small_catalog.status = 200
+    start_worker(encode=lambda context, order: RESULT)
+    wait_until(lambda: status(redis) == "finished")
+    assert len(small_catalog.starts) == 1
 
 
 def test_an_id_enqueued_twice_runs_once(redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog) -> None:

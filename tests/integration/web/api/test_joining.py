@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -71,6 +72,33 @@ def test_two_invitations_hold_side_by_side(inviting: Settings, line: str, tmp_pa
         second = joining.invite(inviting).replace("http://pod.test", url)
     joining.join(line, tmp_path / "one", "host-2")
     joining.join(second, tmp_path / "two", "host-3")
+
+
+def test_an_invitation_may_be_for_some_queues_alone(inviting: Settings, url: str, tmp_path: Path) -> None:
+    with database.connect(inviting.database_url).connection_context():
+        line = joining.invite(inviting, ["encoding", "transcripting"]).replace("http://pod.test", url)
+    for forged in (line.replace("encoding.", ""), line.partition("~")[0], f"{line}.xapi"):
+        with pytest.raises(Refused, match="used already"):
+            joining.join(forged, tmp_path / "forged", "host-2")
+    joined = joining.join(line, tmp_path / "far", "host-2")
+    with database.connect(inviting.database_url).connection_context():
+        assert users.find_token(joined.secret("worker_token"), datetime.now(UTC)).queues == "encoding,transcripting"
+
+
+def test_a_host_of_another_version_is_told_and_may_use_the_line_later(
+    inviting: Settings, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = requests.Session.post
+
+    def of_another_version(session: requests.Session, url: str, **more: Any) -> requests.Response:
+        more["json"]["version"] = "9.9.9"
+        return post(session, url, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests.Session, "post", of_another_version)
+        with pytest.raises(Refused, match=r"9\.9\.9"):
+            joining.join(line, tmp_path / "far", "host-2")
+    joining.join(line, tmp_path / "far", "host-2")
 
 
 def test_an_invitation_expires(inviting: Settings, line: str, tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""What the token of a worker opens: tasks of its queues, by workers of this version, and nothing that was given to another."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+
+import pod_jobs
+from pod_jobs.catalog import database
+from pod_jobs.catalog.models import ApiToken
+from pod_jobs.catalog.store import users
+from pod_jobs.settings import Settings
+from tests.integration.web.conftest import Caller, Worker, problem
+
+RUNNER = {"worker": "encoding.host.1", "host": "host", "pid": 1}
+HEAD, _, PATCH = pod_jobs.__version__.rpartition(".")
+
+
+def token_for(app: Flask, settings: Settings, *queues: str) -> Caller:
+    """Another worker, whose token is for these queues alone."""
+    with database.connect(settings.database_url).connection_context():
+        text = users.create_token(users.find("workers"), "host b", datetime.now(UTC), queues=queues)
+    return Caller(app.test_client(use_cookies=False), text)
+
+
+def start(caller: Caller, task: dict[str, Any], **more: Any) -> Any:
+    said = {"generation": task["generation"], **RUNNER, **more}
+    return caller("POST", f"/api/v1/tasks/{task['id']}/start", json=said)
+
+
+def test_a_token_runs_tasks_of_its_queues_alone(app: Flask, settings: Settings, lea: Caller) -> None:
+    task = lea.upload()["task"]
+    other, own = token_for(app, settings, "transcripting", "xapi"), token_for(app, settings, "encoding")
+    assert "encoding" in problem(start(other, task), 403, "worker-queue")["title"]
+    assert lea("GET", f"/api/v1/tasks/{task['id']}").get_json()["state"] == "waiting"
+    assert start(own, task).status_code == 200
+    claim = {"holder": "xapi.host.1", "limit": 5}
+    problem(own("POST", "/api/v1/xapi/lanes/ralph/claim", json=claim), 403, "worker-queue")
+    problem(other("POST", "/api/v1/xapi/lanes/ralph/claim", json=claim), 404, "not-found")  # there is no such lane
+
+
+def test_a_worker_is_told_what_its_token_is_for(
+    app: Flask, settings: Settings, callers: dict[str, Caller], lea: Caller
+) -> None:
+    assert token_for(app, settings, "xapi")("GET", "/api/v1/me").get_json()["queues"] == ["xapi"]
+    said = callers["workers"]("GET", "/api/v1/me").get_json()
+    assert (said["version"], said["queues"]) == (pod_jobs.__version__, [])
+    assert "version" not in lea("GET", "/api/v1/me").get_json()
+
+
+def test_a_worker_of_another_version_gets_no_task(callers: dict[str, Caller], lea: Caller) -> None:
+    task = lea.upload()["task"]
+    for version in ("9.9.0", f"{HEAD}9.0", "x"):
+        refusal = problem(start(callers["workers"], task, version=version), 409, "worker-version")
+        assert version in refusal["title"] and pod_jobs.__version__ in refusal["title"]
+    assert lea("GET", f"/api/v1/tasks/{task['id']}").get_json()["attempts"] == []
+    assert start(callers["workers"], task, version=f"{HEAD}.{PATCH}7").status_code == 200
+
+
+def test_the_key_of_an_attempt_opens_nothing_to_another_worker(
+    app: Flask, settings: Settings, worker: Worker, lea: Caller
+) -> None:
+    order = worker.start(lea.upload()["task"])
+    place = f"/api/v1/runs/{order['task']}/{order['generation']}/{order['attempt']}"
+    headers = {"X-Run-Key": order["key"]}
+    assert worker.caller("GET", f"{place}/files", headers=headers).get_json() == {"files": {}}
+    thief = token_for(app, settings)
+    for method, path in (("GET", "source?name=" + order["source"]), ("POST", "begin"), ("GET", "files")):
+        problem(thief(method, f"{place}/{path}", headers=headers), 409, "superseded")
+
+
+@pytest.mark.parametrize("how", ["unknown", "revoked"])
+def test_without_a_valid_token_nothing_is_given(
+    app: Flask, settings: Settings, lea: Caller, how: str, worker: Worker
+) -> None:
+    order = worker.start(lea.upload()["task"])
+    if how == "revoked":
+        with database.connect(settings.database_url).connection_context():
+            row = ApiToken.get(ApiToken.token_hash == users.hash_token(worker.caller.token))
+            users.revoke_token(row.id, datetime.now(UTC))
+    else:
+        worker.caller.token = "x" * 40
+    problem(start(worker.caller, lea.upload()["task"]), 401, "unauthorized")
+    place = f"/api/v1/runs/{order['task']}/{order['generation']}/{order['attempt']}"
+    problem(worker.caller("GET", f"{place}/files", headers={"X-Run-Key": order["key"]}), 401, "unauthorized")
