@@ -68,7 +68,7 @@ FLOORS = {
         "lanes_client database",
         "trace_models caption_models site_models",
         "models",
-        "figures new_task permissions fingerprints lane_filter site_words",
+        "figures new_task permissions fingerprints lane_filter seals site_words",
     ),
     "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces redis_owner sites"),
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 import requests
 
+from pod_jobs.catalog import seals
 from pod_jobs.catalog.lanes_client import LanesClient
 from pod_jobs.errors import (
     Cancelled,
@@ -77,14 +78,19 @@ class CatalogClient:
         answer = self._post(f"/tasks/{task_id}/start", {"generation": generation, **who})
         return Order(**{name: answer[name] for name in Order.__dataclass_fields__ if name in answer})
 
-    def report(self, task_id: int, report: dict[str, Any]) -> None:
-        """Report how an attempt ended. Errors: Superseded, NotFound, ResultRejected: final; ServiceUnavailable: try later."""
-        self._post(f"/tasks/{task_id}/report", report)
+    def report(self, task_id: int, report: dict[str, Any], seal: str) -> None:
+        """Report how an attempt ended. `seal`: that of seals.py. Errors: Superseded, NotFound: it changes nothing;
+        ResultRejected: the catalog has ended the attempt with an error instead; ServiceUnavailable: try later."""
+        self._post(f"/tasks/{task_id}/report?final=1", report, {seals.HEADER: seal})
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
         try:
             response = self._session.post(
-                self._url + path, json=body, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), allow_redirects=False
+                self._url + path,
+                json=body,
+                headers=headers,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                allow_redirects=False,
             )
             if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
                 answer: dict[str, Any] = response.json()

@@ -1,6 +1,7 @@
 """Tells the catalog how each attempt of a task ended.
 
-1. `send_report` writes the report into the Redis hash pod_jobs:reports and enqueues a small job with its id.
+1. `send_report` writes the report, with a seal (catalog/seals.py), into the Redis hash pod_jobs:reports and enqueues a small job
+   with its id. Whoever may write there can drop a report, which rule 4 mends, but cannot forge one.
 2. `run_report`, on the queue `catalog`, posts it. While the catalog is away, it is repeated without an end, up to 15 min apart.
 3. A report leaves the hash when the catalog has accepted it or refused it for good. Until then it waits.
 4. If Redis loses the job, the janitor enqueues it again from the hash. If Redis loses the hash, the janitor finds a running
@@ -17,6 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.client import CatalogClient
+from pod_jobs.catalog.seals import seal_of
 from pod_jobs.errors import NotFound, Refused, ResultRejected, ServiceUnavailable, Superseded
 from pod_jobs.jobs import keys, queue
 from pod_jobs.jobs.context import Context
@@ -27,10 +29,12 @@ log = logging.getLogger(__name__)
 REPORT_ID = re.compile("[0-9]{1,18}-g[0-9]{1,18}-[ax][0-9a-f]{1,18}")  # task, generation, attempt or a random number
 
 
-def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, Any]) -> None:
-    """Send `report` (the fields of store.reports.Report). Redis keeps it until the catalog has it. Errors: ServiceUnavailable."""
+def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, Any], key: str = "") -> None:
+    """Send `report` (the fields of store.reports.Report). Redis keeps it until the catalog has it. `key`: that of the attempt; ""
+    for a run that died before it got one. Errors: ServiceUnavailable."""
+    entry = {"task": task_id, "report": report, "seal": seal_of(key, report)}
     try:
-        redis.hset(keys.REPORTS, report_id, json.dumps({"task": task_id, "report": report}))
+        redis.hset(keys.REPORTS, report_id, json.dumps(entry))
     except RedisError as error:
         raise ServiceUnavailable(f"key-value server: {error}") from error
     queue.enqueue(redis, REPORT, f"report-{report_id}", {"report": report_id})
@@ -92,10 +96,9 @@ def send_waiting(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
         redis.hdel(keys.REPORTS, report_id)
         return
     try:
-        catalog.report(entry["task"], entry["report"])
+        catalog.report(entry["task"], entry["report"], str(entry.get("seal", "")))
     except ResultRejected as error:
-        log.error("report %s was refused: %s", report_id, error.reason)
-        _report_refusal(catalog, entry["task"], entry["report"], error)
+        log.error("report %s was refused; its task ends with an error: %s", report_id, error.reason)
     except (Superseded, NotFound, Refused) as error:
         log.warning("report %s was refused and is dropped: %s", report_id, error.reason)
     redis.hdel(keys.REPORTS, report_id)
@@ -114,15 +117,6 @@ def _entry(value: bytes | str) -> dict[str, Any] | None:
     ):
         return None
     return entry if isinstance(report.get("outcome"), str) else None
-
-
-def _report_refusal(catalog: CatalogClient, task_id: int, report: dict[str, Any], refusal: ResultRejected) -> None:
-    """Report an error instead of a result that the catalog refused; otherwise the task would run again for ever."""
-    plain = {name: report[name] for name in ("generation", "attempt", "worker") if report.get(name) is not None}
-    try:
-        catalog.report(task_id, {**plain, "outcome": "error", "error_code": refusal.code, "reason": refusal.reason})
-    except (Superseded, NotFound, Refused, ResultRejected) as error:
-        log.error("task %s: its refused report could not be told either: %s", task_id, error.reason)
 
 
 REPORT = JobType("report", queue="catalog", run=run_report, payload={"report": REPORT_ID})

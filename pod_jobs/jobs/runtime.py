@@ -47,7 +47,7 @@ from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.jobs.report import send_report
-from pod_jobs.jobs.rq_classes import PodJob
+from pod_jobs.jobs.rq_classes import PodJob, tell_parent
 from pod_jobs.settings.ordered import with_order
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,7 @@ def _perform_task(job_type: JobType, context: Context, task_id: int, generation:
     except TransientError as error:
         return _retry(context, _tries_so_far() + 1, error)
     log.info("task %s g%s attempt %s: %s", task_id, generation, order.attempt, order.words)
+    tell_parent(order.attempt, order.key)
     try:
         context.settings = with_order(context.settings, order.settings)
         result = job_type.run(context, order)
@@ -188,7 +189,7 @@ def _send(context: Context, order: Order, outcome: str, **more: Any) -> None:
     if context.source_s is not None:
         report["source_s"] = context.source_s
     queue.clear_progress(context.redis, order.task)
-    send_report(context.redis, f"{order.task}-g{order.generation}-a{order.attempt}", order.task, report)
+    send_report(context.redis, f"{order.task}-g{order.generation}-a{order.attempt}", order.task, report, order.key)
 
 
 def _measured(result: dict[str, Any]) -> dict[str, float]:

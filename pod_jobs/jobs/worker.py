@@ -11,6 +11,7 @@ It differs from RQ's own worker:
 
 import gc
 import logging
+import mmap
 import os
 import signal
 import socket
@@ -35,7 +36,7 @@ from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import send_report
-from pod_jobs.jobs.rq_classes import PodJob, PodQueue
+from pod_jobs.jobs.rq_classes import SLIP_BYTES, PodJob, PodQueue, read_slip
 from pod_jobs.settings import QUEUES, Settings
 from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_adopted
 
@@ -57,12 +58,14 @@ class PodWorker(Worker):
     job_types: JobTypes
     gate: Gate
     sign: SignOfLife
+    _slip = mmap.mmap(-1, SLIP_BYTES)  # memory that a worker's child shares: the attempt that it was given
     _finishing = False  # True after SIGUSR1
     _interrupting = False  # True after SIGTERM
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
         """As RQ's, but hands the worker's settings and its table of job types on to the job."""
         job.settings, job.job_types, job.taken_from = self.settings, self.job_types, queue.name
+        job.slip = self._slip
         return bool(super().perform_job(job, queue, execution))
 
     def execute_job(self, job: Any, queue: Any) -> None:
@@ -117,6 +120,7 @@ class PodWorker(Worker):
     def fork_work_horse(self, job: Any, queue: Any) -> None:
         """As RQ's, but blocks SIGTERM until the job handles it, because it would kill a horse that does not handle it yet."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        self._slip[:SLIP_BYTES] = bytes(SLIP_BYTES)
         try:
             super().fork_work_horse(job, queue)
         finally:
@@ -172,9 +176,12 @@ class PodWorker(Worker):
             "cpu_s": round(rusage.ru_utime + rusage.ru_stime, 3) if rusage else None,
             "peak_mb": round(rusage.ru_maxrss / 1024, 1) if rusage else None,
         }
+        attempt, key = read_slip(self._slip) or (None, "")
+        if attempt is not None:
+            report["attempt"] = attempt
         report_id = f"{payload['task']}-g{payload['generation']}-x{uuid.uuid4().hex[:8]}"
         try:
-            send_report(self.connection, report_id, payload["task"], report)
+            send_report(self.connection, report_id, payload["task"], report, key)
         except ServiceUnavailable as error:
             log.error("task %s: its death could not be reported: %s", payload["task"], error.reason)
 
@@ -214,7 +221,7 @@ def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check
         redis,
         host,
         queue_name,
-        lambda: max((one.ffmpeg_version(settings) for one in own), default=""),
+        lambda: next(filter(None, (one.ffmpeg_version(settings) for one in own)), ""),
         settings.media.free_bytes,
     )
     return worker

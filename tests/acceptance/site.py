@@ -22,6 +22,7 @@ from werkzeug.security import generate_password_hash
 
 from pod_jobs.catalog import database
 from pod_jobs.catalog.client import CatalogClient, Order
+from pod_jobs.catalog.seals import seal_of
 from pod_jobs.catalog.store import users
 from pod_jobs.jobs import queue
 from pod_jobs.media.encode import EncodePlan, encode
@@ -155,7 +156,7 @@ class StandIn:
                 **report["result"],
                 "outputs": [self._sized(one) for one in report["result"]["outputs"]],
             }
-        self.site.workers.report(self.order.task, report)
+        self.site.workers.report(self.order.task, report, seal_of(self.order.key, report))
 
     def _sized(self, output: dict[str, Any]) -> dict[str, Any]:
         """As the file is now: a test may have changed it, and the catalog compares."""

@@ -80,7 +80,7 @@ def accept(
     ordered: list[Task] = []
     with transaction():
         task = get_locked(task_id)
-        attempt = _attempt_of(task, report)
+        attempt = tasks.find_attempt(task.id, report.generation, report.attempt, report.worker)
         _check_origin(task, report, attempt)
         is_new = attempt is None or attempt.outcome is None  # otherwise the report arrived before
         if attempt is not None and is_new:
@@ -126,15 +126,6 @@ def end_dead_run(task_id: int, report: Report, allowed: Allowed, now: datetime) 
         _move(task, report, allowed, now)
         events.ended(task, report.result, now)
     return True
-
-
-def _attempt_of(task: Task, report: Report) -> Attempt | None:
-    query = Attempt.select().where(Attempt.task == task, Attempt.generation == report.generation)
-    if report.attempt is not None:
-        return query.where(Attempt.number == report.attempt).first()
-    return (
-        query.where(Attempt.worker == report.worker, Attempt.outcome.is_null()).order_by(Attempt.number.desc()).first()
-    )
 
 
 def _check_origin(task: Task, report: Report, attempt: Attempt | None) -> None:

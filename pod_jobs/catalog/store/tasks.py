@@ -113,6 +113,16 @@ def at_work(task_id: int, generation: int, attempt: int) -> Task:
     return task
 
 
+def find_attempt(task_id: int, generation: int, number: int | None, worker: str) -> Attempt | None:
+    """The attempt of this number; without a number, the one that `worker` has under way. None when there is none."""
+    query = Attempt.select().where(Attempt.task == task_id, Attempt.generation == generation)
+    if number is not None:
+        found: Attempt | None = query.where(Attempt.number == number).first()
+    else:
+        found = query.where(Attempt.worker == worker, Attempt.outcome.is_null()).order_by(Attempt.number.desc()).first()
+    return found
+
+
 def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
     last = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task).scalar() or 0
     task.state = "running"

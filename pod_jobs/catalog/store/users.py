@@ -217,6 +217,12 @@ def find_token(token: str, now: datetime) -> ApiToken:
     return found
 
 
+def is_valid(token_id: int) -> bool:
+    """Is this token not revoked, and its user active?"""
+    active = User.active == True  # noqa: E712
+    return ApiToken.select().join(User).where(ApiToken.id == token_id, ApiToken.revoked_at.is_null(), active).exists()
+
+
 def list_tokens() -> list[ApiToken]:
     """All tokens with their users, newest first."""
     return list(ApiToken.select(ApiToken, User).join(User).order_by(ApiToken.id.desc()))

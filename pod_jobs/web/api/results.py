@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import TypeAdapter
 
@@ -16,7 +16,15 @@ from pod_jobs.catalog.figures import Amount, Count
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import captions, instance, reports, site_callbacks, tasks
-from pod_jobs.errors import BadCaptions, Malformed, Refused, ResultRejected, ServiceUnavailable, translated_os_errors
+from pod_jobs.errors import (
+    BadCaptions,
+    Malformed,
+    PodJobsError,
+    Refused,
+    ResultRejected,
+    ServiceUnavailable,
+    translated_os_errors,
+)
 from pod_jobs.settings.ordered import settings_of_order
 from pod_jobs.storage.site_folder import SiteFolder
 from pod_jobs.system.versions import differ
@@ -166,8 +174,29 @@ def _carried_by(task: Task) -> dict[str, Any]:
 @blueprint.post("/tasks/<int:task_id>/report")
 @access.needs("run-tasks")
 def report(task_id: int) -> ResponseReturnValue:
-    """A store.reports.Report ends an attempt. Errors: Superseded, NotFound, Malformed, ResultRejected: refused for good."""
-    said = answers.body_as(REPORT)
+    """A store.reports.Report ends an attempt. With ?final=1 a report that cannot be taken ends it with an error, because
+    nobody will send a better one. Errors: Superseded, NotFound, Malformed, ResultRejected: refused for good."""
+    try:
+        said = answers.body_as(REPORT)
+        run_keys.require_seal(task_id, said.generation, said.attempt, said.worker)
+        return _take(task_id, said)
+    except (Malformed, ResultRejected) as error:
+        if "final" in request.args:
+            _end_with(task_id, error)
+        raise
+
+
+def _end_with(task_id: int, refusal: PodJobsError) -> None:
+    """End the attempt that a refused report is of. Errors: Malformed when it does not say which; Superseded, NotFound."""
+    body = answers.body()
+    generation, attempt = (answers.field(body, name, int) for name in ("generation", "attempt"))
+    worker = answers.field(body, "worker", str)
+    run_keys.require_seal(task_id, generation, attempt, worker)
+    ended = reports.Report(generation, "error", attempt, worker, error_code=ResultRejected.code, reason=refusal.reason)
+    reports.accept(task_id, ended, _allowed(), now())
+
+
+def _take(task_id: int, said: reports.Report) -> ResponseReturnValue:
     follow: Sequence[NewTask] = ()
     take = None
     if said.outcome == "done":

@@ -9,7 +9,8 @@ import hmac
 
 from flask import current_app, request
 
-from pod_jobs.catalog.store import tasks
+from pod_jobs.catalog import seals
+from pod_jobs.catalog.store import tasks, users
 from pod_jobs.errors import Malformed, Superseded
 from pod_jobs.storage import Run
 from pod_jobs.web.guards import access
@@ -22,6 +23,21 @@ def key_of(task_id: int, generation: int, attempt: int, token_id: int) -> str:
     secret: str = current_app.config["SECRET_KEY"]
     text = f"run {task_id} {generation} {attempt} {token_id}"
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def require_seal(task_id: int, generation: int, attempt: int | None, worker: str) -> None:
+    """Check that the run that was given the attempt wrote the report in this request's body, whoever carries it, and that its
+    token is still valid. A run that died before it began an attempt has no key; its report can change no attempt.
+
+    Errors: Superseded."""
+    found = tasks.find_attempt(task_id, generation, attempt, worker)
+    if found is None or found.token_id is None:  # none; or it began before tokens were kept
+        return
+    key = key_of(task_id, generation, found.number, found.token_id)
+    given = request.headers.get(seals.HEADER, "")
+    wanted = seals.seal_of(key, request.get_json())
+    if not hmac.compare_digest(given.encode(), wanted.encode()) or not users.is_valid(found.token_id):
+        raise Superseded(f"not the worker that has attempt {found.number} at task {task_id} wrote this report")
 
 
 def require_run(task_id: int, generation: int, attempt: int) -> Run:

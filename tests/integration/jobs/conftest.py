@@ -19,6 +19,8 @@ from pod_jobs.jobs.worker import run_worker
 from pod_jobs.settings import Settings, load
 from tests.servers import wait_until
 
+KEY = "the key of the attempt"
+
 
 @dataclass
 class SmallCatalog:
@@ -38,11 +40,12 @@ class SmallCatalog:
         task = int(path.split("/")[4])
         if self.status != 200:
             return self.status, self.problem
-        if path.endswith("/report"):
+        if path.endswith("/report?final=1"):
             self.reports.append({"task": task, **body})
             return 200, {}
         self.starts.append({"task": task, **body})
         order = {"task": task, "generation": body["generation"], "attempt": len(self.starts), "failures": self.failures}
+        order["key"] = KEY
         place = {"video": 3, "title": "t", "source": "videos/000003/source", "folder": "videos/000003"}
         return 200, {**order, **place, "kind": self.kind, "template": self.template, "media": self.media}
 

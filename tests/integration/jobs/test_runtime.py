@@ -12,13 +12,14 @@ from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
 from pod_jobs.catalog.client import CatalogClient, Order
+from pod_jobs.catalog.seals import seal_of
 from pod_jobs.errors import BadSource, DiskFull, FfmpegFailed, OutOfResources, PermanentError, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.runtime import delay_s
-from tests.integration.jobs.conftest import SmallCatalog, StartWorker
+from tests.integration.jobs.conftest import KEY, SmallCatalog, StartWorker
 from tests.integration.jobs.small_jobs import PAYLOAD, RESULT, enqueue, keep_working, status, working
 from tests.servers import wait_until
 
@@ -30,7 +31,9 @@ def test_a_job_that_ends_well_is_reported_by_a_job_of_its_own(
     enqueue(redis)
     wait_until(lambda: status(redis) == "finished")
     assert small_catalog.reports == []
-    assert list(waiting_reports(redis)) == ["7-g1-a1"]
+    (entry,) = waiting_reports(redis).values()
+    assert entry["seal"] == seal_of(KEY, entry["report"])
+    assert KEY not in str(redis.hgetall("pod_jobs:reports"))
     start_worker("catalog")
     wait_until(lambda: small_catalog.reports)
     expected = {"task": 7, "generation": 1, "attempt": 1, "outcome": "done", "result": RESULT, "cpu_s": 1.5}
@@ -244,14 +247,16 @@ def test_what_is_finished_stays_visible_for_a_week_and_what_failed_until_the_jan
     assert redis.ttl("rq:job:encode-7-g1") > 6 * 86400
 
 
-def test_a_report_that_the_catalog_refuses_ends_as_an_error(
+def test_a_report_that_the_catalog_refuses_is_told_once(
     redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog
 ) -> None:
-    """Dropped, it would leave the task open, and the janitor would order the same run for ever."""
+    """It asks for an end with an error instead: the janitor would otherwise order the same run for ever."""
+    told: list[str] = []
     answer = small_catalog.answer
 
     def refusing(path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if body.get("outcome") == "done":
+            told.append(path)
             return 422, {"code": "result-rejected", "detail": "no folder"}
         return answer(path, body)
 
@@ -259,5 +264,5 @@ def test_a_report_that_the_catalog_refuses_ends_as_an_error(
     start_worker(encode=lambda context, order: RESULT)
     start_worker("catalog")
     enqueue(redis)
-    wait_until(lambda: small_catalog.reports)
-    assert (small_catalog.reports[0]["outcome"], small_catalog.reports[0]["error_code"]) == ("error", "result-rejected")
+    wait_until(lambda: told and not waiting_reports(redis))
+    assert told == ["/api/v1/tasks/7/report?final=1"] and small_catalog.reports == []

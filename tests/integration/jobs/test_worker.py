@@ -12,13 +12,14 @@ from redis import Redis
 
 import pod_jobs
 from pod_jobs.catalog.client import Order
+from pod_jobs.catalog.seals import seal_of
 from pod_jobs.jobs import hosts, queue
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.worker import PodWorker
-from tests.integration.jobs.conftest import SmallCatalog, StartWorker
+from tests.integration.jobs.conftest import KEY, SmallCatalog, StartWorker
 from tests.integration.jobs.small_jobs import RESULT, enqueue, keep_working, status, working
 from tests.servers import wait_until
 
@@ -110,8 +111,10 @@ def test_a_killed_horse_is_reported(redis: Redis, start_worker: StartWorker) -> 
     wait_until(lambda: working(redis))
     os.kill(child_of(worker.pid), signal.SIGKILL)
     wait_until(lambda: waiting_reports(redis))
-    report = next(iter(waiting_reports(redis).values()))["report"]
-    assert (report["outcome"], report["signal"], report["generation"]) == ("killed", 9, 1)
+    entry = next(iter(waiting_reports(redis).values()))
+    report = entry["report"]
+    assert (report["outcome"], report["signal"], report["generation"], report["attempt"]) == ("killed", 9, 1, 1)
+    assert entry["seal"] == seal_of(KEY, report)
     assert f".{worker.pid}." in report["worker"]
 
 

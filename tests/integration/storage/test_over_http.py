@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from pod_jobs.catalog.client import CatalogClient, Order
+from pod_jobs.catalog.seals import seal_of
 from pod_jobs.errors import BadSource, FfmpegFailed, Refused, ServiceUnavailable, Superseded
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
@@ -73,7 +74,8 @@ class Far:
 
     def end(self, outcome: str, **more: object) -> None:
         who = {"generation": self.order.generation, "attempt": self.order.attempt, "worker": WORKER[0]}
-        self.site.workers.report(self.order.task, {**who, "outcome": outcome, **more})
+        report = {**who, "outcome": outcome, **more}
+        self.site.workers.report(self.order.task, report, seal_of(self.order.key, report))
 
 
 @pytest.fixture

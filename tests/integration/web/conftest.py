@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-from pod_jobs.catalog import database
+from pod_jobs.catalog import database, seals
 from pod_jobs.catalog.store import users
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
@@ -147,7 +147,8 @@ class Worker:
     def report(self, order: dict[str, Any], outcome: str, status: int = 200, **more: Any) -> dict[str, Any]:
         said = {"generation": order["generation"], "attempt": order["attempt"], "outcome": outcome}
         said = {**said, "worker": "encoding.host.1", **more}
-        response = self.caller("POST", f"/api/v1/tasks/{order['task']}/report", json=said)
+        headers = {seals.HEADER: seals.seal_of(order["key"], said)}
+        response = self.caller("POST", f"/api/v1/tasks/{order['task']}/report", json=said, headers=headers)
         assert response.status_code == status, response.text
         return response.get_json()
 

@@ -43,7 +43,7 @@ def url() -> Iterator[str]:
 def test_what_a_proxy_says_never_ends_a_job(url: str, status: int, body: bytes) -> None:
     Answer.status, Answer.body = status, body
     with pytest.raises(ServiceUnavailable) as caught:
-        CatalogClient(url, "token").report(3, {"outcome": "done"})
+        CatalogClient(url, "token").report(3, {"outcome": "done"}, "")
     assert type(caught.value) is ServiceUnavailable
 
 

@@ -9,6 +9,7 @@ from flask import Flask
 import pod_jobs
 from pod_jobs.catalog import database
 from pod_jobs.catalog.models import ApiToken
+from pod_jobs.catalog.seals import HEADER, seal_of
 from pod_jobs.catalog.store import users
 from pod_jobs.settings import Settings
 from tests.integration.web.conftest import Caller, Worker, problem
@@ -84,3 +85,44 @@ def test_without_a_valid_token_nothing_is_given(
     problem(start(worker.caller, lea.upload()["task"]), 401, "unauthorized")
     place = f"/api/v1/runs/{order['task']}/{order['generation']}/{order['attempt']}"
     problem(worker.caller("GET", f"{place}/files", headers={"X-Run-Key": order["key"]}), 401, "unauthorized")
+
+
+def test_only_the_run_that_has_an_attempt_can_end_it(
+    app: Flask, settings: Settings, worker: Worker, lea: Caller
+) -> None:
+    order = worker.start(lea.upload()["task"])
+    path, who = f"/api/v1/tasks/{order['task']}/report", {"generation": 1, "attempt": 1, "worker": RUNNER["worker"]}
+    thief, said = token_for(app, settings), {**who, "outcome": "cancelled"}
+    right = seal_of(order["key"], {**who, "outcome": "retry", "error_code": "disk-full", "retry_in_s": 5.5})
+    for seal in ("", "0" * 64, right, seal_of("another key", said), "é"):
+        problem(thief("POST", path, json=said, headers={HEADER: seal}), 409, "superseded")
+    unnumbered = {**who, "attempt": None, "outcome": "killed"}
+    problem(thief("POST", path, json=unnumbered), 409, "superseded")
+    assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "running"
+    carried = {**who, "outcome": "retry", "error_code": "disk-full", "retry_in_s": 5.5}
+    assert thief("POST", path, json=carried, headers={HEADER: right}).status_code == 200, "anybody may carry it"
+    assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "waiting"
+
+
+def test_what_a_revoked_worker_wrote_is_not_taken(app: Flask, settings: Settings, worker: Worker, lea: Caller) -> None:
+    task, own = lea.upload()["task"], token_for(app, settings)
+    order = start(own, task).get_json()
+    with database.connect(settings.database_url).connection_context():
+        row = ApiToken.get(ApiToken.token_hash == users.hash_token(own.token))
+        users.revoke_token(row.id, datetime.now(UTC))
+    worker.report(order, "cancelled", 409)
+    assert lea("GET", f"/api/v1/tasks/{task['id']}").get_json()["state"] == "running"
+
+
+def test_a_report_that_nobody_will_mend_ends_its_attempt(worker: Worker, lea: Caller) -> None:
+    for wrong, status in (({"result": {"folder": "elsewhere"}}, 422), ({"result": []}, 400)):
+        order = worker.start(lea.upload()["task"])
+        said = {"generation": 1, "attempt": 1, "worker": RUNNER["worker"], "outcome": "done", **wrong}
+        path, headers = f"/api/v1/tasks/{order['task']}/report", {HEADER: seal_of(order["key"], said)}
+        assert worker.caller("POST", path, json=said, headers=headers).status_code == status
+        assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "running"
+        assert worker.caller("POST", f"{path}?final=1", json=said, headers={HEADER: "x"}).status_code == 409
+        assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "running"
+        assert worker.caller("POST", f"{path}?final=1", json=said, headers=headers).status_code == status
+        ended = lea("GET", f"/api/v1/tasks/{order['task']}").get_json()
+        assert (ended["state"], ended["error"]["code"]) == ("error", "result-rejected")
