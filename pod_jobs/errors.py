@@ -104,6 +104,7 @@ SENTENCES: dict[str, str] = {
     "captions-overlap": "Two captions are shown at the same time.",
     "speech-not-installed": "Speech recognition is not installed on this host.",
     "speech-no-model": "There is no speech model for {name}.",
+    "speech-no-such-model": "There is no speech model called {name}.",
     "speech-model-unreadable": "The speech model {name} cannot be read.",
     "speech-model-changed": "The speech model {name} is not the one that the settings name.",
     "speech-no-memory": "There is not enough memory for the speech model.",

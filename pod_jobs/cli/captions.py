@@ -28,6 +28,7 @@ WRITERS: dict[str, Callable[[Sequence[Cue]], str]] = {"vtt": write_vtt, "srt": w
 @click.command(cls=InstanceCommand)
 @click.argument("file", type=FILE)
 @click.option("--language", default="", metavar="CODE", help="The spoken language, for instance fr. Default: a guess.")
+@click.option("--model", default="", metavar="NAME", help="A [[speech.model]] with this name. Default: the usual one.")
 @click.option("--translate", is_flag=True, help="Write captions in English, whatever is spoken.")
 @click.option("--term", multiple=True, help="A name or term that may come up, in its right spelling. May be repeated.")
 @click.option(
@@ -36,7 +37,7 @@ WRITERS: dict[str, Callable[[Sequence[Cue]], str]] = {"vtt": write_vtt, "srt": w
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object: language, cues with words, model, seconds."
 )
-def transcribe(file: Path, language: str, translate: bool, term: tuple[str, ...], form: str, as_json: bool) -> None:
+def transcribe(file: Path, form: str, as_json: bool, **wish: Any) -> None:
     """Turn the speech in FILE into captions."""
     from pod_jobs.jobs.encode import build_plan, tools_of
     from pod_jobs.media.probing.probe import probe
@@ -57,8 +58,8 @@ def transcribe(file: Path, language: str, translate: bool, term: tuple[str, ...]
 
     with tempfile.TemporaryDirectory(prefix="pod_jobs-") as folder:
         sound = SoundTrack(file.absolute(), probe(file.absolute(), tools, limits), tools, limits, Path(folder))
-        order = speech_order(settings, language, term, translate=translate)
-        transcript = run(sound, engine_for(settings, language), order, tick)
+        order = speech_order(settings, wish["language"], wish["term"], translate=wish["translate"])
+        transcript = run(sound, engine_for(settings, wish["language"], wish["model"]), order, tick)
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", nl=False, err=True)
     if as_json:

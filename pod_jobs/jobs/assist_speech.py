@@ -37,7 +37,7 @@ def _recognise(
     called = speech_sharing.read_shared(place.chunks)
     if called is None or called.key["program"] != pod_jobs.__version__ or not is_installed():
         return 0
-    engine = engine_for(context.settings, called.key["declared"])
+    engine = engine_for(context.settings, called.key["declared"], called.key["choice"])
     if engine.name != called.key["model"]:
         return 0
     folder = place.chunks / f"sound-{chunks.this_worker()}.part"

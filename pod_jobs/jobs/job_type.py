@@ -31,6 +31,10 @@ class Text:
     en: str
     fr: str
 
+    def in_language(self, language: str) -> str:
+        """Unknown languages get English."""
+        return self.fr if language == "fr" else self.en
+
 
 @dataclass(frozen=True)
 class Words:
@@ -58,14 +62,10 @@ class Words:
     def in_language(self, language: str) -> dict[str, Any]:
         """The texts as plain values: {"name": "Encoding", …, "steps": {"probe": "Reading the file", …}}. Unknown languages get
         English."""
-
-        def in_that_language(text: Text) -> str:
-            return text.fr if language == "fr" else text.en
-
         texts = {one.name: getattr(self, one.name) for one in fields(self)}
         return {
-            **{name: in_that_language(text) for name, text in texts.items() if isinstance(text, Text)},
-            "steps": {name: in_that_language(text) for name, text in self.steps.items()},
+            **{name: text.in_language(language) for name, text in texts.items() if isinstance(text, Text)},
+            "steps": {name: text.in_language(language) for name, text in self.steps.items()},
         }
 
 
@@ -82,6 +82,21 @@ def accept_all(settings: Settings, new: NewTask, recording: Recording | None, ot
 
 
 @dataclass(frozen=True)
+class Choice:
+    """An option that people may choose with the button `words.order`: one of `values`, or nothing, which is called `usual`."""
+
+    option: str
+    label: Text
+    usual: Text
+    values: tuple[str, ...]
+
+
+def offer_nothing(settings: Settings) -> Sequence[Choice]:
+    """For types whose button orders what is usual."""
+    return ()
+
+
+@dataclass(frozen=True)
 class Ordering:
     """How people order a task of this type for a video.
 
@@ -92,12 +107,14 @@ class Ordering:
     `at_upload(settings, options)`: what each new upload orders, with the options that came with it.
     `upload_options`: of these options, those that are this type's own, and what reads each. All others are the options of the
     first type that an upload orders, read by `read`.
+    `choices(settings)`: what people may choose with the button on a video's page.
     """
 
     read: Callable[[Settings, str, Any], NewTask]
     check: Callable[[Settings, NewTask, Recording | None, Mapping[str, Recording]], None] = accept_all
     at_upload: Callable[[Settings, Mapping[str, Any]], Sequence[NewTask]] | None = None
     upload_options: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    choices: Callable[[Settings], Sequence[Choice]] = offer_nothing
 
 
 ReadOutput = Callable[[str, int], bytes]  # (name, most bytes) -> the content of a file of the result's folder

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pod_jobs.captions.rules import CueRules
+from pod_jobs.errors import SettingsError
 from pod_jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,17 +49,25 @@ def speech_order(
     )
 
 
-def engine_for(settings: Settings, language: str) -> "Engine":
-    """The loaded model for a language ("": the one for all others). Errors: SettingsError; OutOfResources when there is no memory
-    for it."""
+def engine_for(settings: Settings, language: str, name: str = "") -> "Engine":
+    """The loaded model of this name; "": the usual one for a language ("": the one for all others). Errors: SettingsError;
+    OutOfResources when there is no memory for it."""
     from pod_jobs.speech.models import open_engine
 
-    return open_engine(model_folder(settings, language), settings.speech.threads)
+    return open_engine(model_folder(settings, language, name), settings.speech.threads)
 
 
-def model_folder(settings: Settings, language: str) -> Path:
-    """Where the model for a language is; the bundled one is unpacked if need be. Errors: SettingsError."""
+def model_folder(settings: Settings, language: str, name: str = "") -> Path:
+    """Where that model is; the bundled one is unpacked if need be. Errors: SettingsError."""
     from pod_jobs.speech.models import ModelChoice, choose, find_model
 
-    models = {one.language: ModelChoice(one.path, one.sha256) for one in settings.speech.model}
+    entries = [one for one in settings.speech.model if one.name == name]
+    if name and not entries:
+        raise SettingsError(f"speech.model: none is called {name!r}", code="speech-no-such-model", name=name)
+    models = {one.language: ModelChoice(one.path, one.sha256) for one in entries}
     return find_model(choose(models, language), settings.home / "models")
+
+
+def model_names(settings: Settings) -> tuple[str, ...]:
+    """The models that people may choose, beside the usual ones."""
+    return tuple(one.name for one in settings.speech.model if one.name)

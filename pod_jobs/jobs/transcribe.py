@@ -28,8 +28,8 @@ from pod_jobs.jobs import speech_sharing
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import build_plan, ffmpeg_version, tools_of
-from pod_jobs.jobs.job_type import JobType, Ordering, ReadOutput, Text, Words
-from pod_jobs.jobs.speech_plan import engine_for, model_folder, speech_order
+from pod_jobs.jobs.job_type import Choice, JobType, Ordering, ReadOutput, Text, Words
+from pod_jobs.jobs.speech_plan import engine_for, model_folder, model_names, speech_order
 from pod_jobs.jobs.speech_wish import SpeechWish, read_language, read_terms, read_upload_wish
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 QUEUE = "transcripting"
 ASSIST_KIND = "assist_speech"  # jobs/assist_speech.py
 LEAST_FOR_ETA_S = 60.0  # recognised, until it is said how long the rest takes
-OPTIONS = {"language", "translate", "glossary"}
+OPTIONS = {"language", "translate", "glossary", "model"}
 MOST_CAPTIONS_BYTES = 50_000_000
 AUTOMATIC = "automatic"  # an option of a task that no person ordered
 SPEECH, TRANSLATION = "", "translation"  # templates: one of each may be under way for a video
@@ -96,8 +96,9 @@ def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run)
     folder = work.begin()
     sound = open_sound(settings, source, folder, progress.tick)
     wanted = _wanted(settings, order)
-    engine = engine_for(settings, wanted.language)
-    key = key_of(wanted, engine.name)
+    choice = str(order.options.get("model", ""))
+    engine = engine_for(settings, wanted.language, choice)
+    key = key_of(wanted, engine.name, choice)
     planned = speech_sharing.plan_in(kept, key)
     if planned is None:
         kept, planned = {}, plan(sound, engine, wanted, progress.listened)
@@ -150,11 +151,12 @@ def open_sound(settings: Settings, source: Path, folder: Path, tick: Callable[[]
     return sound
 
 
-def key_of(wanted: "SpeechOrder", model: str) -> speech_sharing.Key:
-    """What the words of each piece depend on. `declared` chooses the model."""
+def key_of(wanted: "SpeechOrder", model: str, choice: str = "") -> speech_sharing.Key:
+    """What the words of each piece depend on. `choice` and `declared` choose the model."""
     return {
         "program": pod_jobs.__version__,
         "model": model,
+        "choice": choice,
         "declared": wanted.language,
         "default": wanted.default_language,
         "glossary": list(wanted.glossary),
@@ -239,13 +241,14 @@ def prepare_transcribe(settings: Settings) -> None:
 
     for one in settings.speech.model if is_installed() else ():
         try:
-            model_folder(settings, one.language)
+            model_folder(settings, one.language, one.name)
         except SettingsError as error:
-            log.error("speech.model %s: %s", one.language, error.reason)
+            log.error("speech.model %s: %s", one.name or one.language, error.reason)
 
 
 def read_order(settings: Settings, template: str, document: Any) -> NewTask:
-    """What a request's JSON asks for: {"language": "fr", "translate": false, "glossary": ["Esup-Pod"]}, all of it optional.
+    """What a request's JSON asks for: {"language": "fr", "translate": false, "glossary": ["Esup-Pod"],
+    "model": "Precise"}, all of it optional.
 
     Errors: Malformed."""
     if document is None:
@@ -261,7 +264,25 @@ def read_order(settings: Settings, template: str, document: Any) -> NewTask:
         options["translate"] = True
     if terms := read_terms(document.get("glossary", [])):
         options["glossary"] = terms
+    if (name := document.get("model", "")) != "":
+        if name not in model_names(settings):
+            raise Malformed(
+                f"model: {name!r} is none of {', '.join(model_names(settings))}",
+                code="speech-no-such-model",
+                name=str(name)[:40],
+            )
+        options["model"] = name
     return NewTask("transcribe", TRANSLATION if "translate" in options else SPEECH, options, Purpose.ENRICH)
+
+
+def choices(settings: Settings) -> list[Choice]:
+    """Another model than the usual one, if the settings name some."""
+    names = model_names(settings)
+    return (
+        [Choice("model", Text("Model", "Modèle"), Text("The usual model", "Le modèle habituel"), names)]
+        if names
+        else []
+    )
 
 
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> list[NewTask]:
@@ -303,5 +324,7 @@ TRANSCRIBE = JobType(
         },
     ),
     timeout_code="speech-too-slow",
-    ordering=Ordering(read=read_order, at_upload=order_at_upload, upload_options={"speech": read_upload_wish}),
+    ordering=Ordering(
+        read=read_order, choices=choices, at_upload=order_at_upload, upload_options={"speech": read_upload_wish}
+    ),
 )

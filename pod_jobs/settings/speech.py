@@ -11,6 +11,7 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 class ModelSettings(Section):
     language: Annotated[str, Field(pattern=r"^([a-z]{2,3}|[*])$")]
+    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=40)] = ""
     path: str = ""
     sha256: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{64})?$")] = ""
 
@@ -39,9 +40,14 @@ class SpeechSettings(Section):
 
     @model_validator(mode="after")
     def _once(self) -> "SpeechSettings":
-        languages = [one.language for one in self.model]
+        languages = [one.language for one in self.model if not one.name]
         if len(set(languages)) < len(languages):
-            raise ValueError("model: two entries are for the same language")
+            raise ValueError("model: two entries without a name are for the same language")
+        names = [one.name for one in self.model if one.name]
+        if len(set(names)) < len(names):
+            raise ValueError("model: two entries have the same name")
+        if any(one.name and one.language != "*" for one in self.model):
+            raise ValueError('model: an entry with a name is for all languages: language = "*"')
         if self.most_cps < self.slow_down_cps:
             raise ValueError("most_cps must not be lower than slow_down_cps")
         return self

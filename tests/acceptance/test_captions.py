@@ -1,12 +1,15 @@
 """The caption editor in a real browser."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import sign_in, visitor
-from tests.acceptance.site import Outputs, Site, StandIn
-from tests.servers import wait_until
+from tests.acceptance.site import Outputs, Site, StandIn, serve
+from tests.servers import KeyValueServer, short_folder, wait_until
 
 VTT = "WEBVTT\n\n" + "\n\n".join(
     f"00:{n * 3:02}.000 --> 00:{n * 3 + 2:02}.500\nCaption number {n + 1} is here" for n in range(5)
@@ -67,6 +70,35 @@ def test_a_lecturer_says_what_is_spoken(page: Page, site: Site, video: int) -> N
     page.reload()
     page.get_by_text("Speech of this recording").click()
     expect(page.get_by_label("Names and terms")).to_have_value("Esup-Pod\nampoule")
+
+
+@pytest.fixture
+def several_models(clip: Path) -> Iterator[tuple[Site, int]]:
+    """A site with a second speech model, and a video."""
+    with short_folder() as folder:
+        (folder / "home").mkdir()
+        entries = '[[speech.model]]\nlanguage = "*"\n[[speech.model]]\nlanguage = "*"\nname = "Précis"\n'
+        (folder / "home/settings.toml").write_text(entries, encoding="utf-8")
+        server = KeyValueServer(folder)
+        server.start()
+        try:
+            with serve(folder / "home", server) as site:
+                yield site, site.upload("Cours.mp4", clip)
+        finally:
+            server.stop()
+
+
+def test_captions_are_made_by_another_model(chromium: Browser, several_models: tuple[Site, int]) -> None:
+    site, video = several_models
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page, "admin")
+        page.goto(f"/videos/{video}")
+        page.get_by_label("Model").select_option("Précis")
+        page.get_by_role("button", name="Make captions").click()
+        expect(page.locator("#side-tasks .version-words")).to_contain_text("Waiting")
+        expect(page.get_by_label("Model")).to_be_hidden()
+    [task] = [one for one in site.api("GET", f"videos/{video}")["tasks"] if one["kind"] == "transcribe"]
+    assert task["options"] == {"model": "Précis"}
 
 
 def test_warnings_are_live_and_block_nothing(page: Page, site: Site, track: str) -> None:

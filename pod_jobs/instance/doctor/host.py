@@ -112,7 +112,10 @@ def check_speech(settings: Settings) -> Iterator[Finding]:
         yield Finding("speech", state, "not installed: nothing is transcribed", "./run up --with-speech")
         return
     for one in settings.speech.model:
-        choice, whom = models.ModelChoice(one.path, one.sha256), one.language.replace("*", "other languages")
+        choice, whom = (
+            models.ModelChoice(one.path, one.sha256),
+            one.name or one.language.replace("*", "other languages"),
+        )
         try:
             name = models.name_of(choice)
         except PodJobsError as error:

@@ -59,8 +59,29 @@ def video(video_id: int) -> ResponseReturnValue:
         titles=_titles(),
         dressings=site().settings.dressing,
         spoken=_spoken(),
-        side_kinds=[kind for kind, one in site().job_types.items() if one.words and one.ordering and one.words.order],
+        side_kinds=_side_kinds(),
     )
+
+
+def _side_kinds() -> list[dict[str, Any]]:
+    """The kinds that have a button on the page, and what is chosen with it, in the language of this request."""
+    language = str(get_locale() or "en")
+    return [
+        {
+            "kind": kind,
+            "choices": [
+                {
+                    "option": choice.option,
+                    "label": choice.label.in_language(language),
+                    "usual": choice.usual.in_language(language),
+                    "values": choice.values,
+                }
+                for choice in one.ordering.choices(site().settings)
+            ],
+        }
+        for kind, one in site().job_types.items()
+        if one.words and one.ordering and one.words.order
+    ]
 
 
 def _versions() -> list[dict[str, Any]]:

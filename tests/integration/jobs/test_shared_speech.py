@@ -89,8 +89,8 @@ def heard(settings: Settings, long_speech: Path, monkeypatch: pytest.MonkeyPatch
     """Video 3 has a source. Its first two pieces may be finished."""
     need(is_installed(), "the extra `speech` (./run up --with-speech)")
     for module in ("transcribe", "assist_speech"):
-        monkeypatch.setattr(f"pod_jobs.jobs.{module}.engine_for", lambda settings, language: StandIn(settings.home))
-    monkeypatch.setattr("pod_jobs.jobs.transcribe.model_folder", lambda settings, language: None)
+        monkeypatch.setattr(f"pod_jobs.jobs.{module}.engine_for", lambda settings, *chosen: StandIn(settings.home))
+    monkeypatch.setattr("pod_jobs.jobs.transcribe.model_folder", lambda settings, *chosen: None)
     small_catalog.kind, small_catalog.template = "transcribe", ""
     video = settings.media_folder / "videos/000003"
     video.mkdir(parents=True)

@@ -14,9 +14,9 @@ import pytest
 from redis import Redis
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, Cancelled, Interrupted, OutOfResources, SettingsError
+from pod_jobs.errors import BadSource, Cancelled, Interrupted, Malformed, OutOfResources, SettingsError
 from pod_jobs.jobs.table import JOB_TYPES
-from pod_jobs.jobs.transcribe import prepare_transcribe, read_order, run_transcribe
+from pod_jobs.jobs.transcribe import TRANSCRIBE, prepare_transcribe, read_order, run_transcribe
 from pod_jobs.settings import Settings
 from pod_jobs.settings.speech import ModelSettings
 from pod_jobs.speech.models import ModelChoice, find_model, is_installed
@@ -237,6 +237,35 @@ def test_without_the_extra_another_host_may_do_it(
     with pytest.raises(SettingsError) as caught:
         run(settings, order())
     assert caught.value.code == "speech-not-installed"
+
+
+def with_models(settings: Settings, **paths: str) -> Settings:
+    """The usual model, and others by their names."""
+    models = (*settings.speech.model, *(ModelSettings(language="*", name=name, path=paths[name]) for name in paths))
+    return settings.model_copy(update={"speech": settings.speech.model_copy(update={"model": models})})
+
+
+def test_a_model_is_chosen_by_its_name(settings: Settings, source: Path) -> None:
+    source.write_bytes(b"x")
+    several = with_models(settings, Precise="/no/such/model")
+    assert dict(read_order(several, "", {"model": "Precise"}).options) == {"model": "Precise"}
+    for name in ("Vague", 3, ["Precise"]):
+        with pytest.raises(Malformed) as refused:
+            read_order(several, "", {"model": name})
+        assert refused.value.code == "speech-no-such-model"
+    [choice] = TRANSCRIBE.ordering.choices(several) if TRANSCRIBE.ordering else []
+    assert (choice.option, choice.values) == ("model", ("Precise",))
+    assert not (TRANSCRIBE.ordering and TRANSCRIBE.ordering.choices(settings)), "nothing to choose"
+
+
+@pytest.mark.usefixtures("speech")
+def test_a_chosen_model_is_the_one_that_listens(settings: Settings) -> None:
+    several = with_models(settings, Precise="/no/such/model", Second="")
+    assert run(several, order(language="en", model="Second"))["infos"]["model"] == "whisper-base"
+    for name, code in (("Precise", "speech-no-model"), ("Elsewhere", "speech-no-such-model")):
+        with pytest.raises(SettingsError) as caught:
+            run(several, replace(order(language="en", model=name), generation=2, task=8))
+        assert caught.value.code == code
 
 
 @pytest.mark.parametrize(

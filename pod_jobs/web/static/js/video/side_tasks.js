@@ -14,7 +14,11 @@ let order = async (_button, work) => work();
 export function makeSideTasks(ofVideo, run) {
   path = ofVideo;
   order = run;
-  for (const kind of JSON.parse(card.dataset.kinds)) lineOf({ kind, template: "" });
+  for (const { kind, choices } of JSON.parse(card.dataset.kinds)) {
+    lineOf({ kind, template: "" })
+      .querySelector(".side-choices")
+      .append(...choices.map(select));
+  }
 }
 
 /** The latest task of each kind and template that neither makes the video nor offers another version of it. */
@@ -39,7 +43,7 @@ function lineOf(task) {
   make.querySelector("span").textContent = words.order ?? "";
   make.hidden = !words.order;
   make.addEventListener("click", () =>
-    order(make, async () => toast(kindWords(await call("POST", `${path}/${task.kind}`, {})).queued)),
+    order(make, async () => toast(kindWords(await call("POST", `${path}/${task.kind}`, chosenOn(line))).queued)),
   );
   again.addEventListener("click", () =>
     order(again, () => call("POST", `${root}api/v1/tasks/${line.task.id}/requeue`)),
@@ -50,12 +54,29 @@ function lineOf(task) {
   return line;
 }
 
+/** The field for one choice of a kind: {option, label, usual, values}. */
+function select({ option, label, usual, values }) {
+  const field = document.createElement("select");
+  field.name = option;
+  field.setAttribute("aria-label", label);
+  field.append(new Option(usual, ""), ...values.map((value) => new Option(value, value)));
+  return field;
+}
+
+/** The options of a new task: what is chosen on the line; a line of another template makes the same as before again. */
+function chosenOn(line) {
+  const options = line.task?.template ? { ...line.task.options } : {};
+  for (const field of line.querySelectorAll("select")) if (field.value) options[field.name] = field.value;
+  return options;
+}
+
 function showTask(line, task) {
   const open = isOpen(task);
   const [make, again, stop] = line.querySelectorAll("button");
   line.task = task;
   line.dataset.state = task.state;
   make.hidden = open || task.state === "error" || !kindWords(task).order;
+  line.querySelector(".side-choices").hidden = make.hidden;
   again.hidden = task.state !== "error" && task.state !== "cancelled";
   stop.hidden = !open || task.cancel_requested;
   const parts = [task.words.state, open ? openWords(task) : "", task.error?.sentence];
