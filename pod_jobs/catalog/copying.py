@@ -33,11 +33,12 @@ PAGE = 500  # rows that are read, written or compared at once
 NEARLY = 1e-5  # how far two floats may be apart, as a share: PostgreSQL and MariaDB keep 4 bytes of them, SQLite 8
 MOST_DIFFERENCES = 20
 
+# Those that others refer to come first
 TABLES: tuple[type[Model], ...] = tuple(
     sort_models(
         [*models.TABLES, models.InstanceFact, *caption_models.TABLES, *trace_models.TABLES, *site_models.TABLES]
     )
-)  # those that others refer to come first
+)
 
 Row = tuple[Any, ...]
 Progress = Callable[[str, int], None]  # name of a table, and how many of its rows are done

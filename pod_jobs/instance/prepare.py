@@ -60,9 +60,8 @@ def identify_media(media: SiteFolder) -> None:
         if found and (not known or newest is None):
             instance.remember_media_identity(found)
         elif not found and newest is None:
-            media.give_identity(
-                value := identity.new()
-            )  # never the known one: a folder that has it may be mounted over this
+            # Never the known one: a folder that has it may be mounted over this
+            media.give_identity(value := identity.new())
             instance.remember_media_identity(value)
         elif not found and newest is not None:
             instance.remember_media_identity(known or identity.new())

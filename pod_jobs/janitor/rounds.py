@@ -52,10 +52,8 @@ class InSlices:
         self._rest: Iterator[None] | None = None
 
     def __call__(self, now: datetime) -> object:
-        rest, self._rest = (
-            self._rest or self._begin(now),
-            None,
-        )  # after an error the next turn starts from the beginning
+        # After an error the next turn starts from the beginning
+        rest, self._rest = (self._rest or self._begin(now), None)
         until = time.monotonic() + SLICE_S
         for _ in rest:
             if time.monotonic() >= until:

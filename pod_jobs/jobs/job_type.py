@@ -208,9 +208,8 @@ class JobType:
         for name, pattern in self.payload.items():
             value = payload[name]
             if pattern is None:
-                fits = (
-                    type(value) is int and 0 <= value <= LARGEST_NUMBER
-                )  # Python counts True as an integer; here it is none
+                # Python counts True as an integer; here it is none
+                fits = type(value) is int and 0 <= value <= LARGEST_NUMBER
             else:
                 fits = isinstance(value, str) and pattern.fullmatch(value) is not None
             if not fits:

@@ -20,12 +20,8 @@ PIECE_BYTES = 1 << 20
 NEW_FILE_MODE = 0o640
 NEW_FOLDER_MODE = 0o750
 SET_ID = stat.S_ISUID | stat.S_ISGID
-IN_PLACE_OF_A_FILE = (
-    errno.EXDEV,
-    errno.ENXIO,
-    errno.EISDIR,
-    errno.ENODEV,
-)  # a link out, a pipe or socket, a folder, a device
+# What is opened is a link out, a pipe or socket, a folder, a device
+IN_PLACE_OF_A_FILE = (errno.EXDEV, errno.ENXIO, errno.EISDIR, errno.ENODEV)
 
 OPENAT2 = 437  # openat2(2), Linux 5.6; the number is the same on every architecture that Python knows but Alpha
 RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x02, 0x04, 0x08

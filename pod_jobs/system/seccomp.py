@@ -16,12 +16,8 @@ from collections.abc import Sequence
 Program = list[tuple[int, int, int, int]]  # code, jump if true, jump if false, k
 
 LOAD_WORD, JUMP_EQUAL, JUMP_GREATER_EQUAL, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT = (
-    0,
-    4,
-    16,
-    24,
-)  # in struct seccomp_data, little-endian
+# Offsets in struct seccomp_data, little-endian
+NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT = (0, 4, 16, 24)
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 X32_BIT = 0x40000000
 CLONE_THREAD = 0x00010000

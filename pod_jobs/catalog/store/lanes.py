@@ -33,12 +33,8 @@ REASON_CHARACTERS = 500
 MINUTES_KEPT = timedelta(hours=1)  # of the counts of delivered statements
 
 Frozen = tuple[int, str, str, bool]
-FROZEN = (
-    Statement.number,
-    Statement.id,
-    Statement.body,
-    Statement.suspect,
-)  # read as tuples, because models take twice the time
+# Read as tuples, because models take twice the time
+FROZEN = (Statement.number, Statement.id, Statement.body, Statement.suspect)
 
 
 @dataclass(frozen=True)
@@ -319,9 +315,8 @@ def _enter_leftovers(name: str, settlement: Settlement, now: datetime) -> None:
     before = {row.number: row.tries for row in Straggler.select().where(mine, Straggler.number.in_(numbers))}
     Straggler.delete().where(mine, Straggler.number.in_([*numbers, *settlement.gone])).execute()
     for one in settlement.leftovers:
-        tries = before.get(one.number, 0) + (
-            1 if one.code else 0
-        )  # without a code, the statement itself is not at fault
+        # Without a code, the statement itself is not at fault
+        tries = before.get(one.number, 0) + (1 if one.code else 0)
         wait_s = min(STRAGGLER_CAP_S, STRAGGLER_BASE_S * 2.0**tries) if one.code else 0.0
         Straggler.create(
             lane=name,

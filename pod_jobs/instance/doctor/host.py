@@ -24,9 +24,8 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
             return
     if open_ones := open_to_others(settings):
         names = " ".join(f"'{path}'" for path in open_ones)
-        on_share = all(
-            path.is_relative_to(settings.media.path_of("")) for path in open_ones
-        )  # the share may dictate the modes
+        # The share may dictate the modes
+        on_share = all(path.is_relative_to(settings.media.path_of("")) for path in open_ones)
         state: State = "warning" if on_share else "fault"
         yield Finding("folders", state, f"other users of this host may change {names}", f"chmod o-rwx {names}")
         return
@@ -35,9 +34,8 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
     """Check that the secrets exist, and that nobody else can read them."""
-    from pod_jobs.instance.prepare import (
-        SECRETS,
-    )  # here, because it imports the database, which workers never need
+    # Here, because it imports the database, which workers never need
+    from pod_jobs.instance.prepare import SECRETS
 
     for name in SECRETS:
         try:

@@ -14,13 +14,8 @@ STAMPED = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=b
 # Colours outside BT.709 have a negative red, green or blue. Clipping them in YUV would change the other two as well
 WITHIN_GAMUT = ("format=gbrp10le", "zscale=min=gbr:m=bt709:rin=full:r=limited", "format=yuv420p", STAMPED)
 HDR_NITS = 100  # the brightness of SDR's white that HDR is measured by
-SWSCALE = {
-    "gbr": "auto",
-    "7": "smpte240m",
-    "bt2020nc": "bt2020",
-    "bt2020c": "bt2020",
-    "ycgco": "auto",
-}  # zscale's name of a matrix -> swscale's
+# What zscale calls a matrix -> what swscale calls it
+SWSCALE = {"gbr": "auto", "7": "smpte240m", "bt2020nc": "bt2020", "bt2020c": "bt2020", "ycgco": "auto"}
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
 SCREEN = "iec61966-2-1"  # the curve by which primaries are converted, as browsers do
 

@@ -36,15 +36,8 @@ MOST_CHAPTERS = 500
 INDEX_BYTES = 4_000_000
 FAULTS_FROM_S = 1.0  # recordings that begin in mid-stream have harmless faults at their first frames
 TAIL_S = 10.0  # the end is looked for from this far before the claimed end
-CHANGING_CODECS = (
-    "h264",
-    "hevc",
-    "mpeg2video",
-    "vc1",
-    "dvvideo",
-    "vp9",
-    "av1",
-)  # whose recordings change fields or colours in mid-stream
+# Codecs whose recordings may change fields or colours in mid-stream
+CHANGING_CODECS = ("h264", "hevc", "mpeg2video", "vc1", "dvvideo", "vp9", "av1")
 PLACES = (0.25, 0.5, 0.75, 0.95)  # of the duration, where that is looked at
 PATIENCE = 2000  # packets until a key frame
 BROADCAST = ("mpegts", "mpeg")  # whose clock may be set anew
@@ -230,9 +223,8 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         facts["ends_s"] = ends.get(facts["index"], facts["ends_s"])
     claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
     is_broadcast = container.format.name in BROADCAST
-    deadline = (
-        time.monotonic() + request["scan_s"] / 3
-    )  # finding the end may have taken all of scan_s, and a probe has twice that
+    # Finding the end may have taken all of scan_s, and a probe has twice that
+    deadline = time.monotonic() + request["scan_s"] / 3
     return {
         "container": container.format.name,
         "claimed_s": claimed_s,

@@ -151,9 +151,8 @@ def stream_facts(one: Seen) -> dict[str, Any]:
 
 def claimed_track_s(stream: Stream) -> float:
     """How long the track is, by its container; 0 when that is not told."""
-    tagged = re.fullmatch(
-        r"([0-9]+):([0-9]+):([0-9]+(?:\.[0-9]+)?)", stream.metadata.get("DURATION", "")
-    )  # of Matroska
+    # Matroska has the duration of a track as a tag
+    tagged = re.fullmatch(r"([0-9]+):([0-9]+):([0-9]+(?:\.[0-9]+)?)", stream.metadata.get("DURATION", ""))
     if tagged:
         return int(tagged[1]) * 3600 + int(tagged[2]) * 60 + float(tagged[3])
     return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0

@@ -39,9 +39,8 @@ from pod_jobs.system import plain_files, process_identity
 LAYOUT = "layout.json"
 FINISHED = "finished.json"
 NOTE = re.compile(r"[0-9]+ \S+")
-PROCESSOR_ENCODERS = {
-    encoder.name: encoder for of_codec in ENCODERS.values() for encoder in of_codec
-}  # on any processor
+# Encoders that every processor has
+PROCESSOR_ENCODERS = {encoder.name: encoder for of_codec in ENCODERS.values() for encoder in of_codec}
 LAST_FRAME_S = 1.0  # tolerance for the last frame, whose duration is a guess when the rate is not constant
 NOTE_S = 1.0  # between two notes of how far a chunk is
 HELPERS_END_S = 10.0  # time in which a helper notices that its folder is gone, ends its ffmpeg and unlocks
