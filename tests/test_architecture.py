@@ -26,6 +26,7 @@ FLOORS = {
         "cli",
         "processes",  # supervisors, embedded key-value server, launcher
         "web janitor",
+        "hand_over",  # gives RQ the next few of the tasks that wait in the catalog
         "instance",  # the instance folder, its preparation, its doctor
         "jobs",  # one file or folder per job type, and what enqueues and runs them
         "settings",
@@ -68,7 +69,7 @@ FLOORS = {
         "lanes_client database",
         "trace_models caption_models site_models",
         "models",
-        "figures new_task permissions fingerprints lane_filter seals site_words",
+        "figures new_task permissions fingerprints lane_filter seals site_words waiting_order",
     ),
     "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces redis_owner sites"),
 }
@@ -100,6 +101,7 @@ NEVER = {
         "pod_jobs.catalog.store",
     ),
     "pod_jobs.instance": (FLASK, RQ),
+    "pod_jobs.hand_over": (RQ, FLASK, PEEWEE),
     "pod_jobs.janitor": (FLASK, "pod_jobs.media"),
     "pod_jobs.web": (
         "rq.registry",

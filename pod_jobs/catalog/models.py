@@ -20,6 +20,7 @@ from peewee import (
     ForeignKeyField,
     IntegerField,
     Model,
+    SmallIntegerField,
     TextField,
 )
 
@@ -171,9 +172,13 @@ class Task(Table):
     error_group = CharField(16, null=True)  # the fingerprint of its latest failure
     parent = IntegerField(null=True, index=True)  # the id of the task that ordered it when it was done
     help_asked_at = InstantField(null=True)  # when its owner asked the team to look at its failure
+    priority = SmallIntegerField(default=0)  # one of the values of waiting_order.PRIORITIES
+    party = CharField(60, default="")  # with whom it takes turns: user-7 for the owner of its video; "" = nobody
+    is_short = BooleanField(default=False)  # known to take little time, so that it may pass others
 
     class Meta:
         indexes = (
+            (("kind", "started_at"), False),
             (("state", "ended_at"), False),
             (("state", "queued_at"), False),
             (("error_code", "ended_at"), False),
@@ -252,15 +257,33 @@ class Output(Table):
 
 
 class Outbox(Table):
-    """A job that must be enqueued. The row commits together with the change that needs it, and is deleted once RQ has the job."""
+    """A waiting task whose job RQ does not have yet. The row commits together with the change that needs the job, and is
+    deleted once RQ has it. The index serves store/waiting_line.py."""
 
-    id = AutoField()
+    id = AutoField()  # grows with the moment when it began to wait
     job_id = CharField(100, unique=True)
     kind = CharField(20)
     payload = JsonField()
-    at_front = BooleanField(default=False)  # its worker died, and it has waited before
-    makes_way = BooleanField(default=False)  # RQ gets it only when its queue has no other job
+    task_id = IntegerField(index=True)
+    standing = SmallIntegerField()  # waiting_order.standing_of
+    party = CharField(60, default="")  # as in Task
+    is_short = BooleanField(default=False)
     created_at = InstantField()
+
+    class Meta:
+        indexes = ((("kind", "standing", "is_short", "party", "id"), False),)
+
+
+class PartyTurn(Table):
+    """When a party last had its turn: when a task of this kind last began for it (catalog/waiting_order.py)."""
+
+    id = AutoField()
+    kind = CharField(20)
+    party = CharField(60)
+    began_at = InstantField()
+
+    class Meta:
+        indexes = ((("kind", "party"), True),)
 
 
 class Periodic(Table):
@@ -354,6 +377,7 @@ TABLES: tuple[type[Table], ...] = (
     ErrorGroup,
     Output,
     Outbox,
+    PartyTurn,
     Periodic,
     DayFigure,
     Leadership,

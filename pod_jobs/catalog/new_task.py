@@ -20,9 +20,14 @@ class Purpose(StrEnum):
 @dataclass(frozen=True)
 class NewTask:
     """An order for a task. A video has at most one open task of the same `kind` and `template`, and the outputs of a newer task
-    replace those of an older one. What `options` mean depends on the kind."""
+    replace those of an older one. What `options` mean depends on the kind.
+
+    `priority`, `party` and `is_short` decide when it begins (waiting_order.py). `party` "" is the owner of the video."""
 
     kind: str
     template: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     purpose: Purpose = Purpose.NONE
+    priority: int = 0
+    party: str = ""
+    is_short: bool = False

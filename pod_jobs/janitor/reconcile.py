@@ -11,7 +11,7 @@ from typing import Literal
 from redis import Redis
 
 from pod_jobs.catalog.models import Task
-from pod_jobs.catalog.store import outbox, reports, tasks
+from pod_jobs.catalog.store import reports, tasks
 from pod_jobs.errors import Deposed
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.sightings import Sightings
@@ -35,7 +35,6 @@ class Sight:
     state: str  # waiting or running
     status: str | None  # RQ's word for the job of the current generation; None = RQ does not know it
     placed: bool  # in a queue, handed over, scheduled, or started with a sign of life
-    ordered: bool  # in the outbox: the relay will enqueue it
     reported: bool  # a report of this generation waits to be sent
     progressing: bool  # wrote progress within the last 20 s
     worker_dead: bool  # its worker ran on this host and is gone
@@ -44,7 +43,7 @@ class Sight:
 
 def judge(sight: Sight) -> Verdict:
     """What to do with a task. "suspect" = nothing yet; if it stays so for `janitor.lost_s`, `when_confirmed` decides."""
-    if sight.ordered or sight.reported:
+    if sight.reported:
         return "fine"
     if (
         sight.state == "running"
@@ -110,15 +109,13 @@ class Reconciler:
 
     def _remind_of_cancels(self) -> None:
         """Repeat all requests to cancel, which the rows keep: one may have been lost, or not sent while Redis was away."""
-        for task in tasks.open_tasks():
-            if task.cancel_requested:
-                queue.request_cancel(self._redis, task.id, task.generation)
+        for task in tasks.cancelling():
+            queue.request_cancel(self._redis, task.id, task.generation)
 
     def _sights(self) -> list[tuple[Task, Sight]]:
-        open_tasks = tasks.open_tasks()
+        open_tasks = tasks.open_tasks_of_rq()
         runs = tasks.runs_under_way()  # before RQ is asked about them
         job_ids = {task.id: _job_id(task) for task in open_tasks}
-        ordered = outbox.job_ids()
         shot = snapshot.take(self._redis, self._queue_names, list(job_ids.values()))
         progress = queue.read_progress(self._redis, job_ids)
         # Read last: the task of a report that is delivered after this line is still open above, and counts as reported here.
@@ -130,7 +127,6 @@ class Reconciler:
                     state=task.state,
                     status=shot.status[job_ids[task.id]],
                     placed=shot.placed(job_ids[task.id]),
-                    ordered=job_ids[task.id] in ordered,
                     reported=(task.id, task.generation) in reported,
                     progressing=task.id in progress,
                     worker_dead=task.id in runs and is_dead_here(runs[task.id].worker),

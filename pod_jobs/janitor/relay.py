@@ -1,57 +1,32 @@
 """Enqueues jobs that were ordered and that RQ does not have, because a process died or Redis was away in between."""
 
 import logging
-from collections.abc import Iterator
-from datetime import datetime, timedelta
 
 from redis import Redis
 
-from pod_jobs.catalog.models import Outbox
-from pod_jobs.catalog.store import outbox
+from pod_jobs.catalog.store import waiting_line
+from pod_jobs.hand_over import hand_over
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.sightings import Sightings
-from pod_jobs.jobs import queue, snapshot, workforce
+from pod_jobs.jobs import queue, snapshot
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.report import REPORT, waiting_reports
 
 log = logging.getLogger(__name__)
 
-HEAD_START = timedelta(seconds=1)  # a row is left for so long to the web app, which enqueues right after its commit
 
-
-def relay_outbox(redis: Redis, job_types: JobTypes, now: datetime, fence: Fence) -> int:
-    """Enqueue the jobs in the outbox. Returns how many. Errors: Deposed."""
-    count = 0
-    for row in _due(redis, job_types, now):
-        if row.kind not in job_types:
-            log.error("%s: this version knows no job type %s; the row waits", row.job_id, row.kind)
-            continue
-        queue.enqueue(
-            redis, job_types[row.kind], row.job_id, row.payload, at_front=row.at_front
-        )  # False = RQ has it: sent all the same
-        with fence():
-            outbox.sent(row.job_id)
-        count += 1
-    if count:
-        log.info("enqueued %s job(s) from the outbox", count)
-    return count
-
-
-def _due(redis: Redis, job_types: JobTypes, now: datetime) -> Iterator[Outbox]:
-    """All rows that the web app has not enqueued, and then one row that makes way, if no other job waits in its queue."""
-    makes_way = (
-        outbox.next_to_make_way()
-    )  # read first, so that whatever was committed with it is pending by now, or in RQ
-    fresh_kinds = set()
-    for row in outbox.pending():
-        if timedelta() <= now - row.created_at <= HEAD_START:
-            fresh_kinds.add(row.kind)
+def relay_outbox(redis: Redis, job_types: JobTypes, most_shorts: int, fence: Fence) -> int:
+    """Hand waiting tasks over to RQ, as the web app does unless it died or Redis was away. Returns how many. Errors: Deposed."""
+    names = set()
+    for kind in waiting_line.kinds_waiting():
+        if kind in job_types:
+            names.add(job_types[kind].queue)
         else:
-            yield row
-    if makes_way is None or makes_way.kind in fresh_kinds:
-        return
-    if workforce.has_room(redis, job_types[makes_way.kind].queue):
-        yield makes_way
+            log.error("this version knows no job type %s; the tasks of that kind wait", kind)
+    count = sum(hand_over(redis, job_types, name, most_shorts, fence) for name in sorted(names))
+    if count:
+        log.info("handed %s job(s) over to RQ", count)
+    return count
 
 
 class ReportRelay:

@@ -102,6 +102,11 @@ def forget_failures(redis: Redis, queue_name: str, job_ids: Sequence[str]) -> No
         pipeline.execute()
 
 
+def head(redis: Redis, queue_name: str, most: int) -> list[str]:
+    """The ids of the first jobs that wait in the queue, the next one first."""
+    return [as_text(job_id) for job_id in redis.lrange(keys.rq_queue(queue_name), 0, most - 1)]
+
+
 def positions(redis: Redis, queue_name: str) -> dict[str, int]:
     """Job id -> place in the queue, 1 = next. A worker's call for help makes way for the others and does not count."""
     ids = [as_text(job_id) for job_id in redis.lrange(keys.rq_queue(queue_name), 0, -1)]

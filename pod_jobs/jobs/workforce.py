@@ -68,12 +68,9 @@ def count_idle(redis: Redis, queue_name: str) -> int:
     return max(0, _states(redis, queue_name).count("idle") - int(redis.llen(keys.rq_queue(queue_name))))
 
 
-def has_room(redis: Redis, queue_name: str) -> bool:
-    """True when no job waits and a worker could take one. When Redis knows no worker, one job may wait for one."""
-    states = _states(redis, queue_name)
-    return not redis.llen(keys.rq_queue(queue_name)) and (
-        not states or any(state not in ("busy", SUSPENDED) for state in states)
-    )
+def count_waiting_for_work(redis: Redis, queue_name: str) -> int:
+    """The number of workers that would take a job now."""
+    return sum(state not in ("busy", SUSPENDED) for state in _states(redis, queue_name))
 
 
 def page_of_jobs(

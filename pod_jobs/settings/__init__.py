@@ -76,6 +76,11 @@ class LimitsSettings(Section):
     connections: Count
 
 
+class WaitingSettings(Section):
+    short_min: Annotated[float, Field(ge=0)]
+    short_passes: Count
+
+
 class QueueSettings(Section):
     """A number for each queue. The fields are the names of the queues."""
 
@@ -129,6 +134,7 @@ class Settings(Section):
     web: WebSettings
     upload: UploadSettings
     limits: LimitsSettings
+    waiting: WaitingSettings
     workers: QueueSettings
     fleet: QueueSettings
     worker: WorkerSettings

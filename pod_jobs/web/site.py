@@ -1,11 +1,12 @@
 """What every view needs: settings, database, Redis and job types of the instance. `create_app` makes them once."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from flask import Flask, current_app, g
+from flask import Flask, Response, after_this_request, current_app, g
 from peewee import Database
 from redis import Redis
 
@@ -13,6 +14,8 @@ from pod_jobs.catalog.store import instance
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
 from pod_jobs.storage.site_folder import SiteFolder
+
+log = logging.getLogger(__name__)
 
 EXTENSION = "pod_jobs"
 
@@ -25,6 +28,9 @@ class Site:
     database: Database
     redis: Redis
     job_types: JobTypes
+    lines: dict[str, tuple[float, list[int]]] = field(
+        default_factory=dict
+    )  # of web/intake/orders.py: queue -> its line
 
 
 def install(app: Flask, site: Site) -> None:
@@ -58,6 +64,24 @@ def without_database() -> Iterator[None]:
         yield
     finally:
         open_database()
+
+
+def after_answer(do: Callable[[], object]) -> None:
+    """Call `do` when the answer of this request has been sent, with the site and a database connection. What it raises is
+    logged."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # of werkzeug's proxy
+
+    def run() -> None:
+        try:
+            with app.app_context(), site().database.connection_context():
+                do()
+        except Exception:
+            log.exception("after an answer")
+
+    @after_this_request
+    def attach(answer: Response) -> Response:
+        answer.call_on_close(run)
+        return answer
 
 
 def checked_media() -> SiteFolder:

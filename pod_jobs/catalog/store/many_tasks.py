@@ -9,9 +9,8 @@ from datetime import datetime
 
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Outbox, Task, Video
-from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.store import site_callbacks
-from pod_jobs.catalog.store.tasks import OPEN, job_id, others_of
+from pod_jobs.catalog.store.tasks import OPEN, job_id, others_of, outbox_row, party_of
 from pod_jobs.errors import NotFound, PodJobsError, Refused
 
 SLICE = 500  # tasks of one transaction: others who write wait for no more than these
@@ -147,8 +146,21 @@ def _renew(rows: list[Task], now: datetime) -> None:
     Task.update(generation=Task.generation + 1, **fresh).where(Task.id.in_([row.id for row in rows])).execute()
     for row in rows:
         row.generation, row.state = row.generation + 1, "waiting"
-    Outbox.insert_many([_outbox(row, now) for row in rows]).execute()
+    _name_parties(rows)
+    Outbox.insert_many([outbox_row(row, now) for row in rows]).execute()
     site_callbacks.forget([row.id for row in rows])
+
+
+def _name_parties(rows: Iterable[Task]) -> None:
+    """Tasks of before there were parties get theirs."""
+    nameless: dict[str, list[Task]] = {}
+    for row in rows:
+        if not row.party and row.video is not None:
+            nameless.setdefault(party_of(row.video.owner_id), []).append(row)
+    for party, own in nameless.items():
+        Task.update(party=party).where(Task.id.in_([row.id for row in own])).execute()
+        for row in own:
+            row.party = party
 
 
 def _same(task: Task) -> tuple[int, str, str]:
@@ -158,14 +170,3 @@ def _same(task: Task) -> tuple[int, str, str]:
 
 def _job(task: Task) -> str:
     return job_id(task.kind, task.id, task.generation)
-
-
-def _outbox(task: Task, now: datetime) -> dict[str, object]:
-    return {
-        "job_id": _job(task),
-        "kind": task.kind,
-        "payload": {"task": task.id, "generation": task.generation},
-        "at_front": False,
-        "makes_way": task.purpose == Purpose.OFFER,  # nobody waits to watch it
-        "created_at": now,
-    }

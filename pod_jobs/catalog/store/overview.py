@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import JOIN, fn
 
-from pod_jobs.catalog.models import Output, Task, User, Video
+from pod_jobs.catalog.models import Outbox, Output, Task, User, Video
 
 ENDED = ("done", "error")
 RECENT_TASKS = 20  # how many finished tasks of a kind show how long such a task takes
@@ -29,6 +29,17 @@ def running(limit: int) -> list[Task]:
 def waiting(limit: int) -> list[Task]:
     """The waiting tasks with videos and owners, the oldest first."""
     return list(_with_videos().where(Task.state == "waiting").order_by(Task.queued_at, Task.id).limit(limit))
+
+
+def with_videos(ids: Sequence[int]) -> list[Task]:
+    """These tasks with videos and owners, in the order of `ids`."""
+    found = {task.id: task for task in _with_videos().where(Task.id.in_(list(ids)))} if ids else {}
+    return [found[number] for number in ids if number in found]
+
+
+def in_catalog() -> int:
+    """How many tasks wait in the catalog, because RQ has enough to do."""
+    return int(Outbox.select().count())
 
 
 def last_end() -> datetime | None:

@@ -5,7 +5,7 @@ generation changes the state of the task, and a finished result counts as long a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -107,6 +107,7 @@ def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Ta
     if video is None or video.deleted_at is not None:
         return []
     wanted = [new for new in follow if not tasks.is_open(video.id, new)]
+    wanted = [replace(new, party=task.party, priority=task.priority) for new in wanted]
     return [tasks.order(video, new, task.author, now, parent=task.id) for new in wanted]
 
 

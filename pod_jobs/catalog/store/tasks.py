@@ -16,6 +16,7 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import ApiToken, Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
 from pod_jobs.catalog.store import error_groups, site_callbacks
+from pod_jobs.catalog.store.waiting_line import had_a_turn, standing_of_task
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
 
 OPEN = ("waiting", "running")
@@ -42,12 +43,19 @@ def job_id(kind: str, task_id: int, generation: int) -> str:
 
 def order(video: Video | None, new: NewTask, author: User | None, now: datetime, *, parent: int | None = None) -> Task:
     """Store the order `new` with its outbox row; `parent` is the task that orders it. Call inside a transaction."""
+    party = new.party or ("" if video is None else party_of(video.owner_id))
     what = {"kind": new.kind, "template": new.template, "options": dict(new.options) or None, "purpose": new.purpose}
+    turn = {"priority": new.priority, "party": party, "is_short": new.is_short}
     task = Task.create(
-        video=video, state="waiting", author=author, created_at=now, queued_at=now, parent=parent, **what
+        video=video, state="waiting", author=author, created_at=now, queued_at=now, parent=parent, **what, **turn
     )
     _post(task, now)
     return task
+
+
+def party_of(owner_id: int) -> str:
+    """The party (waiting_order.py) of the tasks of this person's videos."""
+    return f"user-{owner_id}"
 
 
 def renew(task: Task, now: datetime, *, at_front: bool = False) -> None:
@@ -91,7 +99,10 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_a
         cancelled = task.cancel_requested or _is_deleted(task)
         worn_out = task.losses >= losses_allowed
         attempt = None if cancelled or worn_out else _new_attempt(task, runner, now)
-        if attempt is None:
+        if attempt is not None:  # RQ has had the job, also if whoever gave it to RQ died before noting that
+            Outbox.delete().where(Outbox.job_id == job_id(task.kind, task.id, task.generation)).execute()
+            had_a_turn(task, now)
+        else:
             task.error_code = "worker-died" if worn_out else None
             end(task, "error" if worn_out else "cancelled", now)
     if attempt is not None:
@@ -189,9 +200,15 @@ def list_tasks(
     return list(query.order_by(Task.id.desc()).limit(limit))
 
 
-def open_tasks() -> list[Task]:
-    """Every task that is waiting or running, oldest first."""
-    return list(Task.select().where(Task.state.in_(OPEN)).order_by(Task.id))
+def open_tasks_of_rq() -> list[Task]:
+    """Every task that is waiting or running, without those that wait in the outbox; oldest first."""
+    ordered = Outbox.select().where(Outbox.task_id == Task.id)
+    return list(Task.select().where(Task.state.in_(OPEN), ~fn.EXISTS(ordered)).order_by(Task.id))
+
+
+def cancelling() -> list[Task]:
+    """The running tasks that a person cancelled."""
+    return list(Task.select().where(Task.state == "running", Task.cancel_requested))
 
 
 def open_of(video_id: int) -> list[Task]:
@@ -206,7 +223,15 @@ def count_waiting(author: User) -> int:
 
 def as_ordered(task: Task) -> NewTask:
     """The order that the task was made from."""
-    return NewTask(task.kind, task.template, task.options or {}, Purpose(task.purpose))
+    return NewTask(
+        task.kind,
+        task.template,
+        task.options or {},
+        Purpose(task.purpose),
+        task.priority,
+        task.party,
+        task.is_short,
+    )
 
 
 def is_open(video_id: int | None, new: NewTask) -> bool:
@@ -305,13 +330,22 @@ def _is_deleted(task: Task) -> bool:
     return task.video is not None and task.video.deleted_at is not None
 
 
+def outbox_row(task: Task, now: datetime, *, at_front: bool = False) -> dict[str, Any]:
+    """The row of the outbox for the present generation of a waiting task."""
+    return {
+        "job_id": job_id(task.kind, task.id, task.generation),
+        "kind": task.kind,
+        "payload": {"task": task.id, "generation": task.generation},
+        "task_id": task.id,
+        "standing": standing_of_task(task, at_front=at_front),
+        "party": task.party,
+        "is_short": task.is_short,
+        "created_at": now,
+    }
+
+
 def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
-    wanted = job_id(task.kind, task.id, task.generation)
-    payload: dict[str, Any] = {"task": task.id, "generation": task.generation}
-    makes_way = task.purpose == Purpose.OFFER  # nobody waits to watch it
-    Outbox.create(
-        job_id=wanted, kind=task.kind, payload=payload, at_front=at_front, makes_way=makes_way, created_at=now
-    )
+    Outbox.create(**outbox_row(task, now, at_front=at_front))
 
 
 def end(task: Task, state: str, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The JSON objects of the API, made from rows and from what Redis knows of running work; openapi.yaml explains each field.
 
-A list needs a fixed number of queries, whatever its length. While Redis is away, progress and places in the queue are null.
+A list needs a fixed number of queries, whatever its length. While Redis is away, progress is null.
 Every address begins with `base`: settings.public_url for programs, "" for our pages.
 """
 
@@ -15,6 +15,7 @@ from flask_babel import get_locale
 from redis import Redis
 from redis.exceptions import RedisError
 
+from pod_jobs.catalog import waiting_order
 from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.models import Attempt, Output, Task, Video
 from pod_jobs.catalog.new_task import Purpose
@@ -23,8 +24,8 @@ from pod_jobs.errors import NEED_ANOTHER_FILE
 from pod_jobs.jobs import queue, report
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.media_folder import CAPTIONS, LOG_NAME, MASTER_NAME, SUBTITLES, run_folder
-from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.intake import orders
 from pod_jobs.web.site import site
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,11 @@ SOUND = ("mp3", "m4a")
 
 @dataclass(frozen=True)
 class Live:
-    """What Redis knows: `progress` of the running attempt by task id, `places` in the queue by job id (1 = next), and
+    """What moves: `progress` of the running attempt and `places` in the queue (1 = next) by task id, and
     `report_waits`, the ids of tasks whose report has not reached the catalog yet."""
 
     progress: dict[int, Document]
-    places: dict[str, int]
+    places: dict[int, int]
     report_waits: set[int]
 
 
@@ -76,16 +77,16 @@ def task(redis: Redis, base: str, row: Task) -> Document:
 
 
 def read_live(redis: Redis, rows: Iterable[Task]) -> Live:
-    """What Redis knows of the open tasks among `rows`; nothing while it is away."""
-    rows = list(rows)
-    queues = QUEUES if any(row.state == "waiting" for row in rows) else ()
+    """What moves of the open tasks among `rows`; no progress while Redis is away."""
+    rows, known = list(rows), site().job_types
+    queues = {known[row.kind].queue for row in rows if row.state == "waiting" and row.kind in known}
+    places = {number: place for name in queues for place, number in enumerate(orders.in_line(name), 1)}
     try:
         progress = queue.read_progress(redis, [row.id for row in rows if row.state == "running"])
-        places = {job: place for name in queues for job, place in queue.positions(redis, name).items()}
         report_waits = report.tasks_with_report(redis) if any(row.state == "running" for row in rows) else set()
     except RedisError as error:
         log.warning("no progress to show: %s", error)
-        return Live({}, {}, set())
+        return Live({}, places, set())
     return Live(progress, places, report_waits)
 
 
@@ -214,9 +215,10 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "options": row.options or {},
         "state": row.state,
         "generation": row.generation,
+        "priority": waiting_order.name_of(row.priority),
         "cancel_requested": row.cancel_requested,
         "report_waits": row.state == "running" and row.id in live.report_waits,
-        "queue_position": live.places.get(tasks.job_id(row.kind, row.id, row.generation)),
+        "queue_position": live.places.get(row.id) if row.state == "waiting" else None,
         "progress": live.progress.get(row.id),
         "error": error(row.error_code, row.error_facts, row.error_reason),
         "retry_at": instant(row.retry_at),

@@ -1,7 +1,7 @@
 """The calls of workers: they start a run, and report how it ended. catalog/client.py is the other end."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ from pod_jobs.system.versions import differ
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access, run_keys
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import checked_media, now, site
+from pod_jobs.web.site import after_answer, checked_media, now, site
 
 blueprint = Blueprint("api_results", __name__)
 
@@ -113,6 +113,7 @@ def start(task_id: int) -> ResponseReturnValue:
         access.current_token().id,
     )
     _require_version(runner.version)
+    after_answer(orders.hand_over_next)  # a worker took a job, which made room for the next one
     wanted = tasks.get(task_id)
     if job_type := site().job_types.get(wanted.kind):
         access.require_queue(job_type.queue)
@@ -207,8 +208,7 @@ def _take(task_id: int, said: reports.Report) -> ResponseReturnValue:
         follow = _what_follows(done, said.result)
         take = _captions_of(done, said.result)
     task, ordered = reports.accept(task_id, said, _allowed(), now(), follow, take)
-    for next_one in ordered:
-        orders.dispatch(next_one)
+    orders.dispatch(*ordered)
     if task.state == "waiting" and task.generation > said.generation:
         orders.dispatch(task)
     return {"task": task.id, "state": task.state, "generation": task.generation}
@@ -216,7 +216,9 @@ def _take(task_id: int, said: reports.Report) -> ResponseReturnValue:
 
 def _what_follows(task: Task, result: dict[str, Any]) -> Sequence[NewTask]:
     job_type = site().job_types.get(task.kind)
-    return job_type.follow(site().settings, tasks.as_ordered(task), result) if job_type else ()
+    following = job_type.follow(site().settings, tasks.as_ordered(task), result) if job_type else ()
+    is_short = task.is_short or orders.is_short(result.get("duration_s"))
+    return [replace(new, is_short=is_short) for new in following]
 
 
 def _captions_of(task: Task, result: dict[str, Any]) -> Callable[[Task], object] | None:

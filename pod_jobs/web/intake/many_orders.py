@@ -21,8 +21,6 @@ from pod_jobs.jobs import queue
 from pod_jobs.web.intake import orders, quotas
 from pod_jobs.web.site import now, site
 
-AT_ONCE = 50  # jobs that RQ gets right after the commit; more of them the janitor enqueues
-
 Change = Callable[[User, Sequence[int]], Changed]
 
 
@@ -107,8 +105,7 @@ def _run_again(user: User, ids: Sequence[int]) -> Changed:
     with suppress(RedisError):  # a failure that stays in RQ is replaced all the same; the janitor purges it
         for name, jobs in _replaced_jobs(changed.tasks).items():
             queue.forget_failures(site().redis, name, jobs)
-    if len(changed.tasks) <= AT_ONCE:
-        orders.dispatch(*changed.tasks)
+    orders.dispatch(*changed.tasks)
     return changed
 
 

@@ -1,21 +1,24 @@
 """What people order: a new video, a task, another run of a task, a cancel, the deletion of a video.
 
-The catalog commits an order together with an outbox row, and RQ gets the job right after. While Redis is away, RQ does not
-get it, and the janitor enqueues it later.
+The catalog commits an order together with an outbox row. RQ gets the job right after, or when its turn comes; while Redis is
+away, the janitor hands it over later.
 """
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from pod_jobs import hand_over
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask
 from pod_jobs.catalog.permissions import may
-from pod_jobs.catalog.store import instance, outbox, tasks, uploads, users, videos
+from pod_jobs.catalog.store import instance, tasks, uploads, users, videos, waiting_line
 from pod_jobs.errors import Forbidden, Malformed, NotFound, NumberTaken, Refused, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
@@ -23,6 +26,9 @@ from pod_jobs.web.intake import quotas
 from pod_jobs.web.site import checked_media, now, site
 
 log = logging.getLogger(__name__)
+
+PLACES = 100  # a task that waits behind more than these has no place yet
+LINE_S = 1.0
 
 Created = tuple[Video, list[Task]]
 
@@ -74,10 +80,16 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
         raise Malformed("template: str is needed")
     new = ordering.read(site().settings, template, options)
     _check(user, ordering, new, _recording(video))
+    new = replace(new, is_short=is_short(_recording(video).duration_s))
     with quotas.one_more_order(site().settings, user):
         task = videos.order(video_id, new, user, now())
     _ordered(user, kind, task)
     return task
+
+
+def is_short(duration_s: float | None) -> bool:
+    """May the tasks of a recording of this duration pass others? Not if it is not known."""
+    return duration_s is not None and duration_s < site().settings.waiting.short_min * 60
 
 
 def check_options(kind: str, options: dict[str, Any]) -> None:
@@ -186,19 +198,32 @@ def check_may_steer(user: User, task_id: int) -> None:
 
 
 def dispatch(*ordered: Task) -> None:
-    """Enqueue the jobs of the tasks' outbox rows. Leaves to the janitor all of them while Redis is away, and jobs that make way,
-    which it enqueues one at a time."""
-    for task in ordered:
-        job_id = tasks.job_id(task.kind, task.id, task.generation)
-        try:
-            row = outbox.of_job(job_id)
-            if row is None or row.makes_way or row.kind not in site().job_types:
-                continue
-            queue.enqueue(site().redis, site().job_types[row.kind], job_id, row.payload, at_front=row.at_front)
-        except ServiceUnavailable as error:
-            log.warning("%s, and what was ordered with it, waits for the janitor: %s", job_id, error.reason)
-            return
-        outbox.sent(job_id)
+    """Hand over to RQ what comes next in the queues of these tasks. While Redis is away, the janitor does it later."""
+    hand_over_next(*{task.kind for task in ordered})
+
+
+def hand_over_next(*kinds: str) -> None:
+    """Hand over to RQ what comes next in the queues of these kinds, without any of all. While Redis is away, the janitor does it
+    later."""
+    kinds = kinds or tuple(waiting_line.kinds_waiting())
+    known, most_shorts = site().job_types, site().settings.waiting.short_passes
+    site().lines.clear()
+    try:
+        for name in {known[kind].queue for kind in kinds if kind in known}:
+            hand_over.hand_over(site().redis, known, name, most_shorts)
+    except (ServiceUnavailable, RedisError) as error:
+        log.warning("what was ordered waits for the janitor: %s", error)
+
+
+def in_line(queue_name: str) -> list[int]:
+    """The ids of the waiting tasks of this queue that begin next, at most PLACES. Polls of many pages ask
+    for it, so that it is read once per second; an order in this process has it read again."""
+    read_at, ids = site().lines.get(queue_name, (0.0, []))
+    if time.monotonic() - read_at > LINE_S:
+        most_shorts = site().settings.waiting.short_passes
+        ids = hand_over.in_line(site().redis, site().job_types, queue_name, most_shorts, PLACES)
+        site().lines[queue_name] = time.monotonic(), ids
+    return ids
 
 
 def _at_upload(options: dict[str, Any]) -> list[NewTask]:
@@ -223,3 +248,4 @@ def tell_to_end(*cancelled: Task) -> None:
                 queue.remove(redis, tasks.job_id(task.kind, task.id, task.generation))
     except RedisError as error:
         log.warning("left to the janitor: %s", error)
+    hand_over_next()  # in place of those that waited in RQ

@@ -68,7 +68,7 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
         title=_title(asked),
     )
     options = {"source_url": asked["source_url"], "parameters": asked["parameters"]}
-    new = NewTask(kind, "", options, purpose)
+    new = NewTask(kind, "", options, purpose, party=f"site-{own.name}")
     taken = Taken(*_create(user, wanted, new, own.waiting))
     if taken.is_new:
         orders.dispatch(taken.task)

@@ -55,7 +55,7 @@ def test_a_failed_encode_is_not_run_again_beside_one_ordered_in_the_same_moment(
         lambda: many_tasks.order_again([task.id], later(2)),
     )
     assert again.result().refused[task.id].code == "task-beside"
-    assert [one.state for one in tasks.open_tasks()] == ["waiting"]
+    assert [one.state for one in Task.select().where(Task.state.in_(tasks.OPEN))] == ["waiting"]
 
 
 def test_an_encode_ordered_in_the_moment_its_video_is_deleted_ends(
@@ -68,7 +68,7 @@ def test_an_encode_ordered_in_the_moment_its_video_is_deleted_ends(
         lambda: videos.delete(task.video_id or 0, lecturer, later(2)),
     )
     assert [tasks.get(one.id).state for one in deleted.result()] == ["cancelled"]
-    assert tasks.open_tasks() == []
+    assert not Task.select().where(Task.state.in_(tasks.OPEN)).exists()
 
 
 def test_two_orders_of_one_person_do_not_find_the_same_room(

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from redis import Redis
 from rq.registry import StartedJobRegistry
 
 from pod_jobs.catalog import database as catalog_database
-from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.models import Outbox, Task
 from pod_jobs.catalog.store import reports, tasks, users, videos
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import relay_outbox
@@ -47,7 +47,7 @@ def reconciler(redis: Redis) -> Reconciler:
 
 
 def relayed(redis: Redis) -> None:
-    relay_outbox(redis, JOB_TYPES, now() + timedelta(seconds=5), nullcontext)
+    relay_outbox(redis, JOB_TYPES, 0, nullcontext)
 
 
 def started(redis: Redis, task: Task, worker: str = DEAD, host: str = HOST) -> None:
@@ -63,3 +63,9 @@ def started(redis: Redis, task: Task, worker: str = DEAD, host: str = HOST) -> N
 def state(task: Task) -> tuple[str, int]:
     fresh = tasks.get(task.id)
     return fresh.state, fresh.generation
+
+
+def add_to_outbox(kind: str, task_id: int) -> None:
+    """A row of the outbox as if this task had been ordered."""
+    waiting = {"task_id": task_id, "standing": 2, "payload": {"task": task_id, "generation": 1}, "created_at": now()}
+    Outbox.create(job_id=f"{kind}-{task_id}-g1", kind=kind, **waiting)

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from rq.registry import ScheduledJobRegistry
 
-from pod_jobs.catalog.models import Outbox, Periodic, Task
+from pod_jobs.catalog.models import Periodic, Task
 from pod_jobs.catalog.store import outbox
 from pod_jobs.errors import Deposed
 from pod_jobs.janitor import periodic, purge
@@ -26,7 +26,7 @@ from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES, load
 from pod_jobs.settings.periodic import PeriodicSettings
 from tests import servers
-from tests.integration.janitor.conftest import ALLOWED, now, relayed, started, state
+from tests.integration.janitor.conftest import ALLOWED, add_to_outbox, now, relayed, started, state
 from tests.servers import wait_until
 
 
@@ -72,12 +72,12 @@ def test_one_janitor_leads_and_a_sleeper_learns_that_it_lost(redis: Redis, task:
 def test_a_former_leader_can_change_nothing_even_after_an_empty_restart(redis: Redis, task: Task, empty: bool) -> None:
     relayed(redis)
     started(redis, task)
-    Outbox.create(job_id="encode-99-g1", kind="encode", payload={"task": 99, "generation": 1}, created_at=now())
+    add_to_outbox("encode", 99)
     sleeper = slept_into_a_new_term(redis)
     if empty:
         redis.flushall()  # a token counted there would begin at 1 again
     writes: list[Callable[[Fence], object]] = [
-        lambda fence: relay_outbox(redis, JOB_TYPES, now() + timedelta(seconds=5), fence),
+        lambda fence: relay_outbox(redis, JOB_TYPES, 0, fence),
         lambda fence: Reconciler(redis, QUEUES, 0.0, ALLOWED, fence).reconcile(now()),
         lambda fence: list(purge.purge(load(), now() + timedelta(days=4000), fence)),
         lambda fence: periodic.fire_due(
@@ -92,7 +92,7 @@ def test_a_former_leader_can_change_nothing_even_after_an_empty_restart(redis: R
     assert Periodic.select().count() == 0
     sleeper.release()
     assert sleeper.hold(), "nobody leads: it may begin a new term"
-    relay_outbox(redis, JOB_TYPES, now() + timedelta(seconds=5), sleeper.writing)
+    relay_outbox(redis, JOB_TYPES, 0, sleeper.writing)
     assert outbox.pending() == []
 
 

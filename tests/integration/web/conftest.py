@@ -20,6 +20,7 @@ from pod_jobs.catalog.store import users
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
 from pod_jobs.web.guards import access
+from pod_jobs.web.site import EXTENSION
 
 PASSWORD = "correct horse é"
 PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")  # quick: its strength is not what is tested
@@ -139,6 +140,8 @@ class Worker:
     media: Path
 
     def start(self, task: dict[str, Any], status: int = 200) -> dict[str, Any]:
+        site = self.caller.client.application.extensions[EXTENSION]
+        site.redis.lrem("rq:queue:encoding", 0, f"encode-{task['id']}-g{task['generation']}")
         said = {"generation": task["generation"], "worker": "encoding.host.1", "host": "host", "pid": 1}
         response = self.caller("POST", f"/api/v1/tasks/{task['id']}/start", json=said)
         assert response.status_code == status, response.text

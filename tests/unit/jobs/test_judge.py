@@ -10,7 +10,6 @@ RUNNING = Sight(
     state="running",
     status="started",
     placed=True,
-    ordered=False,
     reported=False,
     progressing=True,
     worker_dead=False,
@@ -24,7 +23,6 @@ WAITING = replace(RUNNING, state="waiting", status="queued", progressing=False)
         (RUNNING, "fine"),
         (WAITING, "fine"),
         (replace(WAITING, status="scheduled"), "fine"),
-        (replace(WAITING, status=None, placed=False, ordered=True), "fine"),  # the relay enqueues it
         (replace(RUNNING, status="failed", placed=False, progressing=False), "suspect"),  # RQ's word for the same
         (replace(RUNNING, status="finished", placed=False, reported=True), "fine"),  # the report is on its way
         (replace(RUNNING, status=None, placed=False), "fine"),  # Redis came back empty, the horse works on

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint
@@ -16,16 +16,18 @@ from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs import forecast, queue
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
+from pod_jobs.web.intake import orders
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_overview", __name__)
 
 SHOWN = 8  # of running and waiting tasks
-FORECAST = 500  # waiting tasks whose begin is reckoned one by one
+RUNNING = 500  # tasks whose progress is read
 DAYS = 30
 PACE_DAYS = 7  # over which the growth of the media folder is measured
 ENCODING = "encode"
+FAR = datetime.max.replace(tzinfo=UTC)
 UNKNOWN_S = 600.0  # how long a task takes as long as none of its kind is done
 
 
@@ -45,10 +47,12 @@ def show() -> ResponseReturnValue:
     at = now()
     counts = store.count_by_state(("running", "waiting"))
     workers = frame.workers()
-    running = store.running(FORECAST)
+    running = store.running(RUNNING)
     progress = _progress(running)
-    waiting = store.waiting(FORECAST)
-    begins = _begins(at, running, progress, waiting, workers or [])
+    waiting = store.with_videos([number for name in QUEUES for number in orders.in_line(name)])
+    begins = begin_times(at, running, progress, waiting, workers or [])
+    next_ones = sorted(waiting, key=lambda task: begins.get(task.id, FAR))[:SHOWN]
+    oldest = store.waiting(1)
     since = frame.yesterday_evening(at)
     groups = sorted(error_groups.list_open(since), key=lambda one: (one.is_quiet, not one.is_new(since)))
     days = store.per_day(ENCODING, frame.midnights(at, DAYS))
@@ -60,9 +64,10 @@ def show() -> ResponseReturnValue:
         crews=_crews(workers or []),
         running=[(task, progress.get(task.id, {})) for task in running[:SHOWN]],
         left_s=max((one.get("eta_s") or 0 for one in progress.values()), default=0),
-        waiting=[(task, begins.get(task.id)) for task in waiting[:SHOWN]],
-        oldest=waiting[0].queued_at if waiting else None,
-        last_begins=max(begins.values()) if begins and counts["waiting"] <= FORECAST else None,
+        waiting=[(task, begins.get(task.id)) for task in next_ones],
+        in_catalog=store.in_catalog(),
+        oldest=oldest[0].queued_at if oldest else None,
+        last_begins=max(begins.values()) if begins and counts["waiting"] <= len(waiting) else None,
         since=since,
         groups=groups,
         new_groups=sum(one.is_new(since) for one in groups),
@@ -81,7 +86,7 @@ def _progress(running: Sequence[Task]) -> dict[int, dict[str, Any]]:
         return {}
 
 
-def _begins(
+def begin_times(
     at: datetime,
     running: Sequence[Task],
     progress: dict[int, dict[str, Any]],

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from pod_jobs.catalog.store import many_tasks
+from pod_jobs.catalog.store import many_tasks, outbox
 from pod_jobs.jobs import queue
 from pod_jobs.web.api import tasks as api_tasks
 from pod_jobs.web.site import EXTENSION
@@ -24,7 +24,9 @@ def failed(caller: Caller, worker: Worker) -> dict[str, Any]:
     return task
 
 
-def test_each_task_is_ordered_for_itself(callers: dict[str, Caller], worker: Worker, redis: Redis) -> None:
+def test_each_task_is_ordered_for_itself(
+    callers: dict[str, Caller], worker: Worker, redis: Redis, catalog: None
+) -> None:
     lea, ada = callers["léa"], callers["ada"]
     own = [failed(lea, worker) for _ in range(3)]
     foreign, waiting = failed(ada, worker), lea.upload()["task"]
@@ -42,8 +44,8 @@ def test_each_task_is_ordered_for_itself(callers: dict[str, Caller], worker: Wor
     assert "cancel it first" in why[waiting["id"]][2]
     for task, generation in ((own[0], 2), (own[1], 1), (own[2], 2), (foreign, 1), (waiting, 1)):
         assert ada("GET", f"/api/v1/tasks/{task['id']}").get_json()["generation"] == generation
-    assert queue.fetch(redis, f"encode-{own[0]['id']}-g2") is not None, "RQ has it"
-    assert queue.fetch(redis, f"encode-{own[1]['id']}-g2") is None
+    assert queue.fetch(redis, f"encode-{own[0]['id']}-g2") is None, "RQ has the one that waited before"
+    assert [row.job_id for row in outbox.pending()] == [f"encode-{own[n]['id']}-g2" for n in (0, 2)]
 
 
 def test_what_one_person_may_have_waiting_holds_within_one_call(

@@ -75,5 +75,5 @@ def test_an_upload_orders_the_automatic_ones_web_first(lea: Caller, settings: Se
     )
     caller = Caller(create_app(load(settings.home)).test_client(use_cookies=False), lea.token)
     video = caller("POST", "/api/v1/videos?name=a.mp4", data=CLIP).get_json()
-    assert [(task["template"], task["queue_position"]) for task in video["tasks"]] == [("talk", None), ("web", 1)]
+    assert [(task["template"], task["queue_position"]) for task in video["tasks"]] == [("talk", 2), ("web", 1)]
     assert video["task"]["template"] == "web"

@@ -1,0 +1,169 @@
+"""The waiting tasks in the order in which they will begin (catalog/waiting_order.py says which).
+
+However many wait, only the first of each party are read, by seeks in the index of the outbox.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from peewee import MySQLDatabase, fn
+
+from pod_jobs.catalog import models
+from pod_jobs.catalog.models import Outbox, PartyTurn, Task
+from pod_jobs.catalog.new_task import Purpose
+from pod_jobs.catalog.waiting_order import Begun, Waiting, in_order, standing_of
+
+SAME = "o.kind = {p} AND o.standing = {p} AND o.is_short = {p}"
+ALONG = "ORDER BY o.kind, o.standing, o.is_short, o.party, o.id LIMIT 1"  # the index; no database finds a MIN() by it
+# Each step of a recursion is one seek in the index. A GROUP BY would read every waiting task, except in MariaDB: it cannot seek
+# for what comes after a value of another row, but skips along an index whose first columns are grouped and lie in a range.
+PARTIES = f"""
+    SELECT (SELECT o.party FROM outbox o WHERE {SAME} {ALONG})
+    UNION ALL
+    SELECT (SELECT o.party FROM outbox o WHERE {SAME} AND o.party > parties.party {ALONG})
+    FROM parties WHERE parties.party IS NOT NULL"""  # noqa: S608
+PARTIES_IN_MARIADB = """
+    SELECT o.party FROM outbox o WHERE o.kind BETWEEN {p} AND {p} AND o.standing = {p} AND o.is_short = {p}
+    GROUP BY o.kind, o.standing, o.is_short, o.party"""
+FIRST_OF_EACH = f"""
+    WITH RECURSIVE parties (party) AS (%s), firsts (party, id, nth) AS (
+        SELECT parties.party, (SELECT o.id FROM outbox o WHERE {SAME} AND o.party = parties.party {ALONG}), 1
+        FROM parties WHERE parties.party IS NOT NULL
+        UNION ALL
+        SELECT firsts.party,
+            (SELECT o.id FROM outbox o WHERE {SAME} AND o.party = firsts.party AND o.id > firsts.id {ALONG}), nth + 1
+        FROM firsts WHERE firsts.id IS NOT NULL AND nth < {{p}}
+    )
+    SELECT party, id FROM firsts WHERE id IS NOT NULL"""  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A task that will begin. `row`: its row in the outbox; None when RQ has its job already."""
+
+    task: int
+    row: Outbox | None
+
+
+def upcoming(kinds: Collection[str], limit: int, most_shorts: int, handed: Sequence[int] = ()) -> list[Turn]:
+    """The tasks of these kinds that begin next, at most `limit`, in their order. `handed`: the ids of those whose jobs wait in
+    RQ, in its order; they count as older than all others. `most_shorts`: waiting.short_passes of the settings."""
+    of_rq, each = _handed(handed), 2
+    while True:
+        groups = _groups(kinds, limit, each)
+        waiting = [*of_rq, *(one for group in groups for one in group)]
+        begun = Begun(_last_turns(kinds), _shorts_in_a_row(kinds, most_shorts), most_shorts)
+        more = {_after(group[-1]) for group in groups if len(group) == each}  # stand for those that were not read
+        found = list(islice(in_order([*waiting, *more], begun), limit))
+        if more.isdisjoint(found):
+            break
+        each = max(4 * each, 2 * limit // len(groups))
+    numbers = [one.number for one in found if one not in of_rq]
+    rows = {row.id: row for row in Outbox.select().where(Outbox.id.in_(numbers))} if numbers else {}
+    turns = []
+    for one in found:
+        if one in of_rq:
+            turns.append(Turn(of_rq[one], None))
+        elif row := rows.get(int(one.number)):  # otherwise it has left the outbox since it was found
+            turns.append(Turn(row.task_id, row))
+    return turns
+
+
+def count(kinds: Collection[str]) -> int:
+    """How many tasks of these kinds wait in the catalog alone."""
+    return int(Outbox.select().where(Outbox.kind.in_(list(kinds))).count())
+
+
+def kinds_waiting() -> list[str]:
+    """The kinds of tasks that wait in the catalog alone."""
+    return _descending(Outbox.kind, Outbox.select(fn.MAX(Outbox.kind)))
+
+
+def standing_of_task(task: Task, *, at_front: bool = False) -> int:
+    """`standing_of` this task. `at_front`: its worker died, and it has waited before."""
+    return standing_of(task.priority, makes_way=task.purpose == Purpose.OFFER, at_front=at_front)
+
+
+def _handed(ids: Sequence[int]) -> dict[Waiting, int]:
+    """What each of these tasks counts as -> its id, in the order of `ids`."""
+    rows = {row.id: row for row in Task.select().where(Task.id.in_(list(ids)))} if ids else {}
+    found = {}
+    for place, number in enumerate(ids):
+        if task := rows.get(number):
+            # a task that runs and whose job waits is back in its queue because its worker died
+            standing = standing_of_task(task, at_front=task.state == "running")
+            found[Waiting(place - len(ids), standing, task.party, task.is_short)] = number
+    return found
+
+
+def _groups(kinds: Collection[str], limit: int, each: int) -> list[list[Waiting]]:
+    """At most `each` tasks of each party, kind and length, of the highest standings, until they are `limit` or all."""
+    groups: dict[tuple[str, int, bool, str], list[Waiting]] = {}
+    standings = {kind: _standings(kind) for kind in kinds}
+    for standing in sorted({one for own in standings.values() for one in own}, reverse=True):
+        for kind in (kind for kind in kinds if standing in standings[kind]):
+            for short in (False, True):
+                for party, number in _first_of_each((kind, standing, short), each):
+                    waiting = Waiting(number, standing, party, short)
+                    groups.setdefault((kind, standing, short, party), []).append(waiting)
+        if sum(map(len, groups.values())) >= limit:
+            break
+    return list(groups.values())
+
+
+def _first_of_each(same: tuple[str, int, bool], each: int) -> list[tuple[Any, ...]]:
+    """(party, number) of the first waiting tasks of each party among those of the same kind, standing and length."""
+    if isinstance(models.database.obj, MySQLDatabase):
+        return _rows(FIRST_OF_EACH % PARTIES_IN_MARIADB, same[0], *same * 3, each)
+    return _rows(FIRST_OF_EACH % PARTIES, *same * 4, each)
+
+
+def _after(one: Waiting) -> Waiting:
+    """What comes next of the same party, standing and length, without a row of its own."""
+    return replace(one, number=one.number + 0.5)
+
+
+def _standings(kind: str) -> list[int]:
+    return _descending(Outbox.standing, Outbox.select(fn.MAX(Outbox.standing)).where(Outbox.kind == kind))
+
+
+def _descending(column: Any, query: Any) -> list[Any]:
+    """The different values of a column by a seek for each. `query` asks for the highest."""
+    found: list[Any] = []
+    while (value := (query.where(column < found[-1]) if found else query).scalar()) is not None:
+        found.append(value)
+    return found
+
+
+def _last_turns(kinds: Collection[str]) -> dict[str, datetime]:
+    """Party -> when a task of it last began, of these kinds."""
+    last: dict[str, datetime] = {}
+    for row in PartyTurn.select().where(PartyTurn.kind.in_(list(kinds))):
+        last[row.party] = max(last.get(row.party, row.began_at), row.began_at)
+    return last
+
+
+def _shorts_in_a_row(kinds: Collection[str], most: int) -> int:
+    """How many of the last tasks of these kinds to begin were short, up to `most` and back to the last one that was not."""
+    began: list[tuple[datetime, bool]] = []
+    for kind in kinds if most else ():
+        query = Task.select(Task.started_at, Task.is_short).where(Task.kind == kind, Task.started_at.is_null(False))
+        began += [(row.started_at, row.is_short) for row in query.order_by(Task.started_at.desc()).limit(most)]
+    shorts = [is_short for _, is_short in sorted(began, reverse=True)[:most]]
+    return shorts.index(False) if False in shorts else len(shorts)
+
+
+def had_a_turn(task: Task, now: datetime) -> None:
+    """A run of the task begins: its party comes after all others now. Call inside a transaction."""
+    same = (PartyTurn.kind == task.kind, PartyTurn.party == task.party)
+    if not PartyTurn.update(began_at=now).where(*same).execute():
+        PartyTurn.insert(kind=task.kind, party=task.party, began_at=now).on_conflict_ignore().execute()
+
+
+def _rows(query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """The rows of a query in which {p} stands for a value."""
+    database = models.database.obj
+    return list(database.execute_sql(query.replace("{p}", database.param), values).fetchall())

@@ -1,0 +1,83 @@
+"""Hands waiting tasks over from the catalog to RQ: to each queue only the next few, so that a later order can still be first.
+
+The catalog decides what comes next (catalog/store/waiting_line.py). RQ gets a job for each idle worker and one more, which the
+first worker that ends its job finds at once. If somebody else's task comes before that one by now, it goes to the front.
+
+1. An order calls `hand_over`, and so does the start of each run, which has just made room in RQ's queue.
+2. The janitor calls it in each round, in case a process died or Redis was away.
+3. RQ gets the job, and then the row leaves the outbox. Whoever dies in between leaves a row whose job RQ has: the next call
+   enqueues it again, which RQ refuses because it knows the id, or the start of the run deletes the row.
+Several processes may do this at the same time: at worst RQ gets one job more than it needs.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from itertools import takewhile
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.store import outbox, waiting_line
+from pod_jobs.catalog.store.waiting_line import Turn
+from pod_jobs.jobs import queue, workforce
+from pod_jobs.jobs.job_type import JobTypes
+
+log = logging.getLogger(__name__)
+
+SPARE = 1  # jobs in RQ's queue beyond those that idle workers take at once
+LOOKED_AT = 100  # jobs at the head of RQ's queue
+OF_TASK = re.compile("[a-z][a-z0-9_]*-([0-9]{1,18})-g[0-9]{1,18}")  # the job id of a task; of no report and no helper
+
+Guard = Callable[[], AbstractContextManager[None]]
+
+
+def hand_over(redis: Redis, job_types: JobTypes, queue_name: str, most_shorts: int, guard: Guard = nullcontext) -> int:
+    """Give RQ's queue the jobs that it should have. Returns how many. `guard` surrounds each change of the catalog.
+
+    Errors: ServiceUnavailable, RedisError; what was not handed over waits in the outbox.
+    """
+    handed = handed_over(redis, queue_name)
+    room = workforce.count_waiting_for_work(redis, queue_name) + SPARE - len(handed)
+    turns = waiting_line.upcoming(kinds_of(job_types, queue_name), max(room, 1) + len(handed), most_shorts, handed)
+    before_all = list(takewhile(lambda turn: turn.row is not None, turns))
+    behind = [turn for turn in turns[len(before_all) :] if turn.row is not None]
+    if not handed:
+        before_all, behind = [], before_all
+    before_all = before_all[: max(room, 1)]
+    behind = behind[: max(0, room - len(before_all))]
+    for turn in reversed(before_all):
+        _send(redis, job_types, turn, guard, at_front=True)
+    for turn in behind:
+        _send(redis, job_types, turn, guard, at_front=False)
+    return len(before_all) + len(behind)
+
+
+def kinds_of(job_types: JobTypes, queue_name: str) -> list[str]:
+    """The kinds of tasks whose jobs go through this queue."""
+    return [kind for kind, one in job_types.items() if one.of_task and one.queue == queue_name]
+
+
+def handed_over(redis: Redis, queue_name: str) -> list[int]:
+    """The ids of the tasks whose jobs wait in RQ's queue, at most the first hundred, in its order."""
+    matches = map(OF_TASK.fullmatch, queue.head(redis, queue_name, LOOKED_AT))
+    return [int(match[1]) for match in matches if match]
+
+
+def in_line(redis: Redis, job_types: JobTypes, queue_name: str, most_shorts: int, limit: int) -> list[int]:
+    """The ids of the waiting tasks of this queue that begin next, at most `limit`. While Redis is away, those that it has been
+    handed are missing."""
+    try:
+        handed = handed_over(redis, queue_name)
+    except RedisError:
+        handed = []
+    return [turn.task for turn in waiting_line.upcoming(kinds_of(job_types, queue_name), limit, most_shorts, handed)]
+
+
+def _send(redis: Redis, job_types: JobTypes, turn: Turn, guard: Guard, *, at_front: bool) -> None:
+    assert turn.row is not None  # noqa: S101  # for the type checker: `hand_over` chose those that have one
+    job_id = turn.row.job_id
+    queue.enqueue(redis, job_types[turn.row.kind], job_id, turn.row.payload, at_front=at_front)  # RQ may know it
+    with guard():
+        outbox.sent(job_id)

@@ -1,0 +1,91 @@
+"""The order in which waiting tasks leave the catalog, on all three databases."""
+
+import random
+
+from peewee import Database
+
+from pod_jobs.catalog import waiting_order
+from pod_jobs.catalog.models import Outbox, Task, User
+from pod_jobs.catalog.new_task import NewTask
+from pod_jobs.catalog.store import many_tasks, reports, tasks, users, videos, waiting_line
+from pod_jobs.catalog.waiting_order import Begun, Waiting
+from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
+from tests.integration.catalog.runs import ALLOWED, LOSSES, RESULT, WORKER, start
+from tests.orders import UPLOAD, encode
+
+
+def upload(owner: User) -> Task:
+    return videos.create(owner, "t", SOURCE, NOW, placed_nowhere, UPLOAD)[1][0]
+
+
+def line(limit: int = 100, most_shorts: int = 0, handed: tuple[int, ...] = ()) -> list[int]:
+    return [turn.task for turn in waiting_line.upcoming(["encode"], limit, most_shorts, handed)]
+
+
+def test_another_persons_upload_comes_before_the_many_of_the_one_whose_task_began_last(lecturer: User) -> None:
+    many = [upload(lecturer) for _ in range(30)]
+    start(many[0])
+    other = upload(users.create("bob", "lecturer", None, NOW))
+    assert line(3) == [other.id, many[1].id, many[2].id]
+    assert line() == [other.id, *(task.id for task in many[1:])]
+    assert [turn.row is None for turn in waiting_line.upcoming(["encode"], 3, 0, [many[1].id])] == [False, True, False]
+    assert waiting_line.count(["encode"]) == 30 and waiting_line.count(["verify"]) == 0
+    assert waiting_line.kinds_waiting() == ["encode"]
+
+
+def test_what_the_index_finds_is_the_order_among_all(lecturer: User, catalog: Database) -> None:
+    dice = random.Random(7)
+    owners = [lecturer, *(users.create(f"u{number}", "lecturer", None, NOW) for number in range(4))]
+    for number in range(60):
+        video = videos.create(dice.choices(owners, [20, 3, 2, 1, 1])[0], "t", SOURCE, NOW, placed_nowhere, ())[0]
+        new = NewTask("encode", priority=dice.choice([-1, 0, 0, 1]), is_short=dice.random() < 0.3)
+        task = tasks.order(video, new, None, later(number))
+        if number % 12 == 0:
+            tasks.start(task.id, 1, WORKER, later(number), LOSSES)
+    waiting = [Waiting(row.id, row.standing, row.party, row.is_short) for row in Outbox.select()]
+    assert len(waiting) == 55
+    begun = list(Task.select().where(Task.started_at.is_null(False)).order_by(Task.started_at))
+    for most_shorts in (0, 1, 2):
+        row_of = {row.id: row.task_id for row in Outbox.select()}
+        shorts = 0
+        for task in begun:
+            shorts = shorts + 1 if task.is_short else 0
+        known = Begun({task.party: place for place, task in enumerate(begun)}, min(shorts, most_shorts), most_shorts)
+        wanted = [row_of[int(one.number)] for one in waiting_order.in_order(waiting, known)]
+        for limit in (1, 2, 7, 100):
+            assert line(limit, most_shorts) == wanted[:limit]
+
+
+def test_the_run_that_begins_leaves_no_row_behind(task: Task) -> None:
+    assert Outbox.select().count() == 1
+    start(task)
+    assert Outbox.select().count() == 0 and [one.id for one in tasks.open_tasks_of_rq()] == [task.id]
+
+
+def test_what_waits_in_the_catalog_is_no_task_that_rq_should_have(task: Task) -> None:
+    assert tasks.open_tasks_of_rq() == []
+    Outbox.delete().execute()
+    assert [one.id for one in tasks.open_tasks_of_rq()] == [task.id]
+
+
+def test_what_a_task_orders_waits_with_its_party_and_priority(task: Task) -> None:
+    Task.update(priority=1, party="site-3").execute()
+    start(task)
+    done = reports.Report(1, "done", 1, WORKER.worker, RESULT)
+    reports.accept(task.id, done, ALLOWED, later(9), [NewTask("transcribe")])
+    (child,) = Task.select().where(Task.kind == "transcribe")
+    assert (child.priority, child.party) == (1, "site-3")
+
+
+def test_a_task_of_before_there_were_parties_gets_one_when_it_runs_again(task: Task) -> None:
+    tasks.cancel(task.id, later(1))
+    Task.update(party="").execute()
+    many_tasks.order_again([task.id], later(2))
+    assert Outbox.select().get().party == tasks.get(task.id).party == f"user-{task.video.owner_id}"
+
+
+def test_other_versions_make_way_and_what_has_waited_before_comes_first(task: Task, lecturer: User) -> None:
+    offered = tasks.order(task.video, encode("archive"), lecturer, NOW)
+    second = upload(lecturer)
+    tasks.renew(second, NOW, at_front=True)
+    assert line() == [second.id, task.id, offered.id]
