@@ -74,7 +74,7 @@ class Checked:
     """A caller whose every answer must fit what the description says of that path, method and status."""
 
     def __init__(self, description: dict[str, Any], caller: Caller) -> None:
-        self.description, self.caller = description, caller
+        self.description, self.caller, self.client = description, caller, caller.client
         self.fitted: list[str] = []
 
     def __call__(self, method: str, path: str, **options: Any) -> TestResponse:
