@@ -53,7 +53,7 @@ FLOORS = {
     ),
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
-        "worker assist_speech",
+        "worker assist_speech acl",
         "transcribe pod",  # pod: what an Esup-Pod orders
         "encode verify speech_sharing",
         "runtime deliver_statements colleagues",

@@ -23,6 +23,19 @@ RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for all other commands, be
 
 
 @click.command(cls=InstanceCommand)
+@click.argument("queue", type=click.Choice(QUEUES))
+@click.option("--user", default="", help="Name of the user to make; default: pod_jobs_QUEUE.")
+def acl(queue: str, user: str) -> None:
+    """Print the command that gives workers of QUEUE the rights that they need in the key-value server, and no others."""
+    import secrets
+
+    from pod_jobs.jobs.acl import acl_line
+    from pod_jobs.jobs.table import JOB_TYPES
+
+    click.echo(acl_line(JOB_TYPES, queue, user or f"pod_jobs_{queue}", secrets.token_urlsafe(24)))
+
+
+@click.command(cls=InstanceCommand)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.option("--queue", type=click.Choice(QUEUES), help="Only what a worker of this queue needs.")
 def doctor(as_json: bool, queue: str | None) -> None:

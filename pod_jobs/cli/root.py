@@ -6,7 +6,7 @@ from pod_jobs.cli.accounts import token, user
 from pod_jobs.cli.backups import backup, db, restore, verify
 from pod_jobs.cli.base import InstanceGroup
 from pod_jobs.cli.captions import captions, transcribe
-from pod_jobs.cli.care import doctor, import_settings, rq
+from pod_jobs.cli.care import acl, doctor, import_settings, rq
 from pod_jobs.cli.media import encode, probe
 from pod_jobs.cli.tasks import active, cancel, reports, requeue, waiting
 from pod_jobs.cli.traces import xapi
@@ -22,7 +22,7 @@ def root() -> None:
 
 
 COMMANDS = (
-    *(up, reload, doctor, import_settings, rq),
+    *(up, reload, doctor, import_settings, acl, rq),
     *(backup, verify, restore, db),
     *(submit, list_videos, show),
     *(active, waiting, requeue, cancel, reports),

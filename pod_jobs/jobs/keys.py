@@ -19,6 +19,8 @@ The functions whose names begin with `rq_` give keys of RQ, where RQ's own class
 these keys, except in dead_workers.py, which removes dead workers.
 """
 
+from collections.abc import Iterable
+
 REPORTS = "pod_jobs:reports"
 OWNER = "pod_jobs:owner"
 DRAINS = "pod_jobs:drains"
@@ -82,6 +84,37 @@ def rq_execution(job_id: str, execution_id: str) -> str:
 def rq_job(job_id: str) -> str:
     """Hash: the job."""
     return f"rq:job:{job_id}"
+
+
+def of_a_worker(queue_name: str, kinds: Iterable[str], report_kind: str, report_queue: str) -> list[str]:
+    """The keys that a worker of one queue uses, as patterns of an ACL: "~" reads and writes, "%R~" only reads. `kinds`: those of
+    its jobs. Its reports are jobs of `report_kind` in `report_queue`."""
+    in_queue = (
+        "wip",
+        "finished",
+        "failed",
+        "deferred",
+        "ready",
+        "scheduled",
+        "canceled",
+        "clean_registries",
+        "workers",
+    )
+    of_job = ("job", "job:", "results", "executions", "execution")  # "job:": RQ writes "rq:job::…:dependencies"
+    return [
+        *(f"~rq:queue:{queue_name}{more}" for more in ("", ":*")),
+        *(f"~rq:{what}:{queue_name}" for what in in_queue),
+        *(f"~rq:{what}:{kind}-*" for kind in kinds for what in of_job),
+        *("~rq:workers", "~rq:queues", f"~rq:worker:{queue_name}.*", "%R~rq:suspended", f"%R~rq:workers:{queue_name}"),
+        *(f"~rq:job:{report_kind}-*", f"~rq:job::{report_kind}-*", f"~rq:queue:{report_queue}", f"~{REPORTS}"),
+        *("~pod_jobs:progress:*", "~pod_jobs:interrupt:*", "%R~pod_jobs:cancel:*", f"%R~{DRAINS}", f"~{HOSTS}"),
+        *(f"~{OWNER}:doctor", "~rq:job:doctor"),  # what the doctor tries the rights on
+    ]
+
+
+def channel_of_workers(queue_name: str) -> str:
+    """The channels on which RQ speaks to the workers of a queue, as a pattern of an ACL."""
+    return f"&rq:pubsub:{queue_name}.*"
 
 
 def text(value: bytes | str) -> str:

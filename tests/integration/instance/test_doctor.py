@@ -339,8 +339,10 @@ def test_a_user_with_too_few_rights_is_named(settings: Settings, server: KeyValu
         url = server.url.replace("unix://", "unix://weak:word@")
         own = load(settings.home, redis={"url": url})
         assert all(found.check != "rights" for found in doctor.examine(own, ["key-value server"]))
+        assert state(own, "workers").state != "fault"
         redis.execute_command("ACL", "SETUSER", "weak", *lacking.split())
-        assert state(own, "key-value server", "rights").state == "fault"
+        where = ("workers",) if lacking == "resetchannels" else ("key-value server", "rights")
+        assert state(own, *where).state == "fault"
 
 
 def test_workers_that_lack_are_counted_over_all_hosts(settings: Settings) -> None:

@@ -1,0 +1,29 @@
+"""The rights of a worker in the key-value server: those that the workers of one queue need, and no others.
+
+With them a host can neither read nor change what other queues have, stop other workers, nor change the server. It can still
+drop reports that wait for the catalog (whose tasks then run again), but not forge one (catalog/seals.py).
+"""
+
+from pod_jobs.jobs import keys
+from pod_jobs.jobs.job_type import JobTypes
+from pod_jobs.jobs.report import REPORT
+
+COMMANDS = (  # of RQ, of ours, and of the doctor
+    *("ping", "hello", "auth", "select", "info", "time", "client|setname", "client|info", "client|setinfo"),
+    *("exists", "expire", "pexpire", "persist", "del", "get", "mget", "set"),
+    *("hexists", "hset", "hget", "hgetall", "hmget", "hdel", "hkeys", "hincrby", "hincrbyfloat"),
+    *("sadd", "srem", "smembers", "scard"),
+    *("zadd", "zrem", "zscore", "zcard", "zcount", "zrange", "zrangebyscore", "zremrangebyscore"),
+    *("lmove", "blmove", "lrem", "lpush", "rpush", "lrange", "llen", "lpos"),
+    *("xadd", "xrevrange", "xread", "xlen", "multi", "exec", "discard", "watch", "unwatch"),
+    *("eval", "evalsha", "script|load", "script|exists", "subscribe", "unsubscribe"),
+)
+
+
+def acl_line(job_types: JobTypes, queue_name: str, user: str, password: str) -> str:
+    """The command that gives `user` the rights of a worker of `queue_name`. For Redis >= 7.2 or Valkey."""
+    kinds = [one.kind for one in job_types.values() if one.queue == queue_name]
+    patterns = keys.of_a_worker(queue_name, kinds, REPORT.kind, REPORT.queue)
+    channels = ("resetchannels", keys.channel_of_workers(queue_name))
+    commands = ("-@all", *(f"+{name}" for name in COMMANDS))
+    return " ".join(("ACL", "SETUSER", user, "reset", "on", f">{password}", *channels, *patterns, *commands))

@@ -1,0 +1,83 @@
+"""Workers with no more rights in the key-value server than `pod-jobs acl` gives them."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from redis.exceptions import NoPermissionError
+
+from pod_jobs.instance.doctor import services
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.acl import acl_line
+from pod_jobs.jobs.report import waiting_reports
+from pod_jobs.jobs.table import JOB_TYPES
+from pod_jobs.settings import QUEUES, load
+from tests.integration.jobs.conftest import SmallCatalog, StartWorker
+from tests.integration.jobs.small_jobs import RESULT, enqueue, keep_working, status, working
+from tests.servers import KeyValueServer, wait_until
+
+PASSWORD = "a-password-of-a-worker"
+
+
+@pytest.fixture
+def limited(redis: Redis, key_value_server: KeyValueServer) -> Iterator[dict[str, str]]:
+    """Queue -> the address of the server for its workers."""
+    users = {name: f"worker_{name}" for name in QUEUES}
+    for name, user in users.items():
+        redis.execute_command(*acl_line(JOB_TYPES, name, user, PASSWORD).split())
+    redis.execute_command("ACL", "LOG", "RESET")
+    yield {name: f"{key_value_server.url}?username={user}&password={PASSWORD}" for name, user in users.items()}
+    redis.execute_command("ACL", "DELUSER", *users.values())
+
+
+def refusals(redis: Redis) -> list[tuple[object, ...]]:
+    """(user, reason, command or key) of each thing that somebody tried without the right."""
+    return [(one["username"], one["reason"], one["object"]) for one in redis.acl_log()]
+
+
+def test_workers_do_all_their_work_and_try_nothing_else(
+    redis: Redis, limited: dict[str, str], start_worker: StartWorker, small_catalog: SmallCatalog
+) -> None:
+    enqueue(redis)
+    worker = start_worker(encode=lambda context, order: RESULT, url=limited["encoding"])
+    start_worker("catalog", url=limited["catalog"])
+    wait_until(lambda: small_catalog.reports and not waiting_reports(redis))
+    assert refusals(redis) == []
+    assert status(redis) == "finished"
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    queue.remove(redis, "encode-7-g1")
+    enqueue(redis)
+    second = start_worker(encode=keep_working, url=limited["encoding"])
+    wait_until(lambda: working(redis))
+    queue.request_interrupt(redis, 7, queue.read_progress(redis, [7])[7]["worker"])
+    wait_until(lambda: [one["outcome"] for one in small_catalog.reports] == ["done", "interrupted"])
+    second.signal(signal.SIGTERM)
+    assert second.wait() == 0
+    for name in QUEUES:
+        found = list(services.check_key_value_server(load(redis={"url": limited[name]})))
+        assert not [one for one in found if one.check == "rights"]
+    assert refusals(redis) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("LPUSH", "rq:queue:transcripting", "x"),
+        ("GET", "rq:job:transcribe-1-g1"),
+        ("HGETALL", "rq:worker:xapi.host.1"),
+        ("SET", "pod_jobs:drains", "[]"),
+        ("SET", "pod_jobs:owner", "x"),
+        ("SET", "pod_jobs:cancel:1", "1"),
+        ("PUBLISH", "rq:pubsub:encoding.host.1", "{}"),
+        ("KEYS", "*"),
+        ("SCAN", "0"),
+        ("FLUSHALL",),
+        ("CONFIG", "GET", "*"),
+        ("ACL", "LIST"),
+    ],
+)
+def test_nothing_else_is_open_to_them(limited: dict[str, str], command: tuple[str, ...]) -> None:
+    with Redis.from_url(limited["encoding"]) as worker, pytest.raises(NoPermissionError):
+        worker.execute_command(*command)
