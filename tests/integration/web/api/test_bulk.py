@@ -48,6 +48,15 @@ def test_each_task_is_ordered_for_itself(
     assert [row.job_id for row in outbox.pending()] == [f"encode-{own[n]['id']}-g2" for n in (0, 2)]
 
 
+def test_failed_jobs_of_rq_go_with_the_runs_that_replace_them(lea: Caller, worker: Worker, redis: Redis) -> None:
+    first, second = failed(lea, worker), failed(lea, worker)
+    registry = "rq:failed:encoding"
+    for task in (first, second):
+        redis.zadd(registry, {f"encode-{task['id']}-g1": 1e12})
+    assert lea("POST", "/api/v1/tasks/requeue", json={"tasks": [first["id"]]}).get_json()["done"] == [first["id"]]
+    assert redis.zrange(registry, 0, -1) == [f"encode-{second['id']}-g1".encode()]
+
+
 def test_what_one_person_may_have_waiting_holds_within_one_call(
     callers: dict[str, Caller], worker: Worker, monkeypatch: pytest.MonkeyPatch, app: Any
 ) -> None:
