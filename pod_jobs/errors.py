@@ -60,6 +60,7 @@ SENTENCES: dict[str, str] = {
     "source-opening": "The opening credits cannot be used. {cause}",
     "source-ending": "The ending credits cannot be used. {cause}",
     "source-watermark": "The watermark cannot be used. {cause}",
+    "source-at-site": "Another site keeps this recording; its tasks are ordered there.",
     "source-not-fetched": "The recording could not be fetched from {host}.",
     "address-forbidden": "An address of this order may not be called from here (host: {host}).",
     "source-order": "The order of this recording cannot be carried out as it is.",

@@ -53,8 +53,8 @@ FLOORS = {
     ),
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
-        "worker assist_speech acl",
-        "transcribe pod",  # pod: what an Esup-Pod orders
+        "worker assist_speech pod acl",  # pod: what an Esup-Pod orders
+        "transcribe",
         "encode verify speech_sharing",
         "runtime deliver_statements colleagues",
         "report",

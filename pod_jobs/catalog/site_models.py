@@ -35,7 +35,11 @@ class SiteOrder(Table):
     fetched_at = InstantField(null=True)  # when the site last asked for the result
 
     class Meta:
-        indexes = ((("site", "fingerprint"), False), (("callback", "due_at"), False))
+        indexes = (
+            (("site", "fingerprint"), False),
+            (("callback", "due_at"), False),
+            (("site", "task"), False),  # the newest of a site without sorting all of them
+        )
 
 
 TABLES: tuple[type[Model], ...] = (SiteOrder,)

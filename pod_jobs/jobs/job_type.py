@@ -5,7 +5,7 @@ docs/how-to/add-a-job-type.md explains it with an example.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from pod_jobs.captions.cues import NewCaptions
@@ -58,6 +58,10 @@ class Words:
     )
     order: Text | None = None  # a button on a video's page that orders a task without options; None: no button
     steps: Mapping[str, Text] = field(default_factory=dict)
+
+    def for_site(self, name: Text, fetching: Text) -> "Words":
+        """The same words for work on a recording that another site keeps: with another name and one more step."""
+        return replace(self, name=name, order=None, steps={**self.steps, "fetch": fetching})
 
     def in_language(self, language: str) -> dict[str, Any]:
         """The texts as plain values: {"name": "Encoding", …, "steps": {"probe": "Reading the file", …}}. Unknown languages get

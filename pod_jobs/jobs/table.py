@@ -6,6 +6,7 @@ from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.encode.assist import ASSIST
 from pod_jobs.jobs.job_type import JobTypes, table_of
 from pod_jobs.jobs.pod import POD_ENCODE
+from pod_jobs.jobs.pod.transcription import POD_TRANSCRIBE
 from pod_jobs.jobs.report import REPORT
 from pod_jobs.jobs.transcribe import TRANSCRIBE
 from pod_jobs.jobs.verify import VERIFY
@@ -14,6 +15,7 @@ JOB_TYPES: JobTypes = table_of(
     ENCODE,
     ASSIST,
     POD_ENCODE,
+    POD_TRANSCRIBE,
     TRANSCRIBE,
     ASSIST_SPEECH,
     VERIFY,

@@ -5,6 +5,7 @@ The video belongs to the user who stands for the site, so that lists, limits and
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import instance, tasks, users
 from pod_jobs.errors import NotFound, Refused
 
+PUBLIC_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 SAME = ("task_type", "source_url", "parameters", "notify_url", "app_name", "etab_name")
 
 
@@ -93,8 +95,10 @@ def answered(order: SiteOrder, now: datetime) -> None:
 
 def find(site: str, public_id: str) -> SiteOrder:
     """The order with its task. Errors: NotFound, also for one of another site."""
-    row = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.public_id == public_id[:36]).first()
-    if row is None or row.site != site or row.public_id != public_id or row.task.video.deleted_at is not None:
+    if not PUBLIC_ID.fullmatch(public_id):
+        raise NotFound("a task of that name")
+    row = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.public_id == public_id).first()
+    if row is None or row.site != site or row.task.video.deleted_at is not None:
         raise NotFound(f"task {public_id}")
     found: SiteOrder = row
     return found

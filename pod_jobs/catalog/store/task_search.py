@@ -8,6 +8,7 @@ from typing import Any
 from peewee import JOIN
 
 from pod_jobs.catalog.models import Attempt, Task, User, Video
+from pod_jobs.catalog.site_models import SiteOrder
 
 COUNTED = 10_000  # a list says "more than" from here on
 
@@ -15,8 +16,8 @@ COUNTED = 10_000  # a list says "more than" from here on
 @dataclass(frozen=True)
 class TaskFilter:
     """What a task must be; "" and None leave it open. `since` and `until` are about when it was ordered. `group` is the
-    fingerprint of its failure, `text` is part of a title, or the id of a task. `owner` is a name; `owner_id` leaves
-    only what this person may see."""
+    fingerprint of its failure, `text` is part of a title, or the id of a task, `site` is the one that ordered it. `owner`
+    is a name; `owner_id` leaves only what this person may see."""
 
     state: str = ""
     kind: str = ""
@@ -28,6 +29,7 @@ class TaskFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    site: str = ""
     owner_id: int | None = None
 
 
@@ -77,6 +79,8 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
         query = query.where(Video.owner == wanted.owner_id)
     if wanted.host:
         query = query.where(Task.id.in_(Attempt.select(Attempt.task).where(Attempt.host == wanted.host)))
+    if wanted.site:
+        query = query.where(Task.id.in_(SiteOrder.select(SiteOrder.task).where(SiteOrder.site == wanted.site)))
     if wanted.since is not None:
         query = query.where(Task.created_at >= wanted.since)
     if wanted.until is not None:

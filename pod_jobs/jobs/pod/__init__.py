@@ -1,7 +1,8 @@
 """Encode a recording that an Esup-Pod keeps, and hand back the files that Pod imports.
 
 1. Take the lock of the task's folder. If an earlier run finished and could not report, its marker holds the result.
-2. Fetch the recording, and what dresses it, from the site, within the limits that its settings set (outside/).
+2. Fetch the recording, or the recordings of a studio session, and what dresses them, from the site, within the limits that
+   its settings set (outside/).
 3. Encode once, as every recording is encoded (media/encode.py); then copy the frames into the form that Pod wants.
 4. Write the marker and rename the folder: this publishes it. The report tells the catalog, which owes Pod a callback.
 Whatever goes wrong ends the task with a sentence, and the callback carries it.
@@ -12,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import Superseded
+from pod_jobs.errors import BadSource, Superseded
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import QUEUE, WORDS, build_plan, ffmpeg_version, prepare_encode, run_of, tools_of
 from pod_jobs.jobs.job_type import JobType, Text
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
+from pod_jobs.jobs.pod.mediapackage import MOST_BYTES, read_cuts, read_layout, read_mediapackage
 from pod_jobs.jobs.pod.parameters import Asked, base_of, read_parameters
 from pod_jobs.media.encode import EncodePlan, encode
-from pod_jobs.media.planning.dressing import Dressing, Watermark
+from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.pod_files import PodFiles
 from pod_jobs.media.process.progress import Progress
 from pod_jobs.media.sharing import chunks
@@ -29,6 +31,7 @@ from pod_jobs.storage import WorkFolder
 from pod_jobs.system import plain_files
 
 KIND = "pod_encode"
+STUDIO, STUDIO_BASE = "studio", "studio_base"  # a type of task, and the name that Pod looks for in its result
 WATERMARK_WIDTH = 0.1  # share of the picture's width
 
 
@@ -52,10 +55,13 @@ def run_pod_encode(context: Context, order: Order) -> dict[str, Any]:
 
 
 def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFiles) -> dict[str, Any]:
-    run, url = run_of(order), order.options["source_url"]
-    asked = read_parameters(order.options["parameters"], context.settings.rendition)
-    plan = plan_for(context.settings, asked, base_of(url))
+    run, url, parameters = run_of(order), order.options["source_url"], order.options["parameters"]
+    asked = read_parameters(parameters, context.settings.rendition)
+    is_studio = order.options.get("task_type") == STUDIO
+    plan = plan_for(context.settings, asked, STUDIO_BASE if is_studio else base_of(url), with_source=is_studio)
     source = files.get("source", url)
+    if is_studio:
+        source, plan = _session(source, plan, files, read_layout(parameters.get("presenter")))
     plan = replace(plan, dressing=_dressing(asked, files))
 
     def tick(progress: Progress) -> None:
@@ -68,10 +74,29 @@ def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFile
     return {**asdict(encoded), "folder": run.folder, "infos": infos}
 
 
-def plan_for(settings: Settings, asked: Asked, base: str) -> EncodePlan:
+def _session(package: Path, plan: EncodePlan, files: FetchedFiles, layout: str) -> tuple[Path, EncodePlan]:
+    """The main recording of a studio session, and `plan` with the second one and with what the session cuts away."""
+    recordings = read_mediapackage(_small(package))
+    if recordings.smil:
+        cuts = read_cuts(_small(files.get("cuts", recordings.smil)))
+        plan = replace(plan, keep=cuts or plan.keep)
+    main = files.get("main", recordings.main)
+    if recordings.second:
+        plan = replace(plan, studio=Studio(files.get("second", recordings.second), layout))
+    return main, plan
+
+
+def _small(path: Path) -> bytes:
+    """The content of a document. Errors: BadSource (source-order) for a large one."""
+    if (size := plain_files.size_of(path) or 0) > MOST_BYTES:
+        raise BadSource(f"a document of {size} bytes is no mediapackage", code="source-order")
+    return plain_files.read_bytes(path)
+
+
+def plan_for(settings: Settings, asked: Asked, base: str, *, with_source: bool = False) -> EncodePlan:
     """The usual encoding of a recording, with Pod's renditions, names and cut."""
     usual = build_plan(settings, {}, WEB)
-    pod = PodFiles(base, asked.resolutions)
+    pod = PodFiles(base, asked.resolutions, with_source)
     return replace(usual, renditions=asked.renditions, keep=asked.keep, share_from_s=0.0, for_pod=pod)
 
 
@@ -100,10 +125,9 @@ POD_ENCODE = JobType(
     KIND,
     queue=QUEUE,
     run=run_pod_encode,
-    words=replace(
-        WORDS,
-        name=Text("Encoding for a site", "Encodage pour un site"),
-        steps={**WORDS.steps, "fetch": Text("Fetching the recording", "Récupération de l’enregistrement")},
+    words=WORDS.for_site(
+        Text("Encoding for a site", "Encodage pour un site"),
+        Text("Fetching the recording", "Récupération de l’enregistrement"),
     ),
     prepare=prepare_encode,
     timeout_code="encode-too-slow",

@@ -5,11 +5,12 @@ overview as PNG; and info_video.json, which lists them. Our own fMP4 goes, so th
 playlist then leads to the MPEG-TS, so that our pages play it too.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
-from pod_jobs.media.command.ffmpeg import ALWAYS, NO_TAGS
+from pod_jobs.media.command.ffmpeg import ALWAYS, NO_TAGS, build_package
 from pod_jobs.media.facts.mp4_boxes import CODECS_OF_SOUND
 from pod_jobs.media.hls import checks
 from pod_jobs.media.hls.playlists import MediaPlaylist, Variant, build_master, parse_playlist
@@ -38,6 +39,8 @@ def put_into_form(
         work.side("package", argv, duration_s)
         with work.explained():
             playlists = {one.name: _checked(work.folder, files.stem(one.name), duration_s) for one in renditions}
+    if files.with_source and renditions:
+        _make_source(work, files, renditions[-1].name, has_sound=bool(sounds), duration_s=duration_s)
     _rename(work.folder, files, renditions)
     with work.forgiven("warning-pictures"):
         _pictures(work, files)
@@ -98,6 +101,15 @@ def _checked(folder: Path, stem: str, duration_s: float) -> MediaPlaylist:
     if abs(playlist.duration_s - duration_s) > checks.tolerance_s(duration_s):
         raise FfmpegFailed(f"result check: {stem} lasts {playlist.duration_s:.1f} of {duration_s:.1f} s")
     return playlist
+
+
+def _make_source(work: Work, files: PodFiles, best: str, *, has_sound: bool, duration_s: float) -> None:
+    made, wanted = work.folder / f"{best}.mp4", work.folder / f"{files.base}.mp4"
+    if plain_files.size_of(made) is not None:  # it is a rendition to download too
+        shutil.copyfile(made, wanted)
+        return
+    work.side("package", build_package(work.tools, [best], has_sound, "mp4"), duration_s)
+    made.rename(wanted)
 
 
 def _rename(folder: Path, files: PodFiles, renditions: Sequence[PlannedRendition]) -> None:

@@ -19,6 +19,7 @@ class PodFiles:
 
     base: str
     resolutions: Mapping[str, str]
+    with_source: bool = False  # BASE.mp4 too: the best rendition, from which Pod makes a video of a studio recording
 
     def stem(self, name: str) -> str:
         """Of the files of a rendition: "720p_film"."""

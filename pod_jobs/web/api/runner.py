@@ -31,7 +31,7 @@ from pod_jobs.web.site import checked_media, now, site
 log = logging.getLogger(__name__)
 blueprint = Blueprint("runner", __name__)
 
-MOST_LISTED = 200
+USUALLY_LISTED, MOST_LISTED = 50, 200
 
 
 @blueprint.post("/task/execute")
@@ -57,9 +57,9 @@ def status(public_id: str) -> ResponseReturnValue:
 @blueprint.get("/task/list")
 @access.needs("order-for-site")
 def list_all() -> ResponseReturnValue:
-    """The newest tasks of the site, by id; ?limit= (1 to 200)."""
+    """The newest tasks of the site, by id; ?limit= (1 to 200, by default 50)."""
     limit = answers.number("limit")
-    rows = site_orders.list_newest(_site_name(), min(limit or MOST_LISTED, MOST_LISTED))
+    rows = site_orders.list_newest(_site_name(), min(limit or USUALLY_LISTED, MOST_LISTED))
     return _json({row.public_id: document(row) for row in rows})
 
 

@@ -21,7 +21,7 @@ from pod_jobs.web.site import site
 blueprint = Blueprint("api_tasks", __name__)
 
 MOST_AT_ONCE = 1000
-TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text")
+TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site")
 INSTANTS = ("since", "until")
 
 

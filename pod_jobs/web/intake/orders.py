@@ -74,6 +74,8 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
     """
     ordering = orderings(site().job_types)[kind]
     video = videos.get_to_change(video_id, user)
+    if not video.source_path:
+        raise Refused(f"the source of video {video_id} is not here", code="source-at-site")
     options = {name: value for name, value in document.items() if name != "template"}
     template = document.get("template", "")
     if not isinstance(template, str):

@@ -16,7 +16,8 @@ from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import instance, site_orders, tasks, users
 from pod_jobs.errors import AddressForbidden, Forbidden, Malformed, NumberTaken, ServiceUnavailable
 from pod_jobs.instance.sites import site_of
-from pod_jobs.jobs.pod import KIND
+from pod_jobs.jobs import pod
+from pod_jobs.jobs.pod import transcription
 from pod_jobs.outside import addresses
 from pod_jobs.outside.addresses import Allowed
 from pod_jobs.settings.site import SiteSettings
@@ -30,8 +31,12 @@ log = logging.getLogger(__name__)
 TEXTS = ("etab_name", "app_name", "app_version", "task_type", "source_url")  # required fields
 OPTIONAL = ("notify_url", "affiliation")
 LONGEST = 4000  # characters of a field
-MOST_PARAMETERS = 32_000  # characters of JSON
-TASK_KINDS = {"encoding": (KIND, Purpose.PLAY)}
+MOST_PARAMETERS = 32_000  # bytes of JSON
+TASK_KINDS = {
+    "encoding": (pod.KIND, Purpose.PLAY),
+    pod.STUDIO: (pod.KIND, Purpose.PLAY),
+    "transcription": (transcription.KIND, Purpose.ENRICH),
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
         plain_manifest=plain_manifest,
         title=_title(asked),
     )
-    options = {"source_url": asked["source_url"], "parameters": asked["parameters"]}
+    options = {"task_type": asked["task_type"], "source_url": asked["source_url"], "parameters": asked["parameters"]}
     new = NewTask(kind, "", options, purpose, party=f"site-{own.name}")
     taken = Taken(*_create(user, wanted, new, own.waiting))
     if taken.is_new:
@@ -114,7 +119,7 @@ def _read(document: dict[str, Any]) -> dict[str, Any]:
         value = document.get(name)
         if value is None and name in OPTIONAL:
             value = ""
-        if not isinstance(value, str) or len(value) > LONGEST or "\0" in value or (name in TEXTS and not value.strip()):
+        if not isinstance(value, str) or not _can_be_kept(value) or (name in TEXTS and not value.strip()):
             raise _unreadable(f"{name}: a text of 1 to {LONGEST} characters is needed")
         asked[name] = value.strip()
     if asked["task_type"] not in TASK_KINDS:
@@ -129,12 +134,17 @@ def _read(document: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         raise _unreadable("parameters: an object is needed")
     try:
-        size = len(json.dumps(parameters, allow_nan=False))
+        size = len(json.dumps(parameters, allow_nan=False, ensure_ascii=False).encode())
     except (ValueError, RecursionError) as error:
         raise _unreadable(f"parameters: {error}") from error
     if size > MOST_PARAMETERS:
-        raise _unreadable(f"parameters: at most {MOST_PARAMETERS} characters are taken")
+        raise _unreadable(f"parameters: at most {MOST_PARAMETERS} bytes are taken")
     return {**asked, "parameters": parameters}
+
+
+def _can_be_kept(text: str) -> bool:
+    """Is it short enough, and can every database hold it? Not so: NUL, and half a character (a lone surrogate)."""
+    return len(text) <= LONGEST and "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text)
 
 
 def _title(asked: dict[str, Any]) -> str:

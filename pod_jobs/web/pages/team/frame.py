@@ -192,6 +192,7 @@ def filter_words(name: str) -> str:
         "host": gettext("Machine"),
         "error": gettext("Error code"),
         "group": gettext("Error group"),
+        "site": gettext("Site"),
         "since": gettext("Ordered from"),
         "until": gettext("Ordered until"),
     }[name]

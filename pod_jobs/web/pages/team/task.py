@@ -11,14 +11,14 @@ from flask_babel import gettext
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Attempt, Task, User
-from pod_jobs.catalog.store import error_groups, tasks, videos
-from pod_jobs.errors import Forbidden, NotFound
+from pod_jobs.catalog.store import error_groups, site_callbacks, tasks, videos
+from pod_jobs.errors import Forbidden, NotFound, Refused
 from pod_jobs.jobs import queue
 from pod_jobs.web import run_logs
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import many_orders, orders
 from pod_jobs.web.pages.team import frame
-from pod_jobs.web.site import site
+from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_task", __name__)
 
@@ -54,6 +54,7 @@ def show(task_id: int) -> ResponseReturnValue:
         may_change=_may_change(user, task),
         templates=[one for one in site().settings.templates if one != task.template] if task.kind == "encode" else [],
         kind=task.kind,
+        order=site_callbacks.of_task(task.id),
     )
 
 
@@ -101,11 +102,19 @@ def _answer(user: User, task_id: int) -> str:
     return gettext("No longer in the list of those who ask for help.")
 
 
+def _tell_site(user: User, task_id: int) -> str:
+    orders.task_to_change(user, task_id)
+    if not site_callbacks.push(task_id, now()):
+        raise Refused(f"no callback of task {task_id} waits")
+    return gettext("The site is told within seconds.")
+
+
 ACTIONS: dict[str, Callable[[User, int], str]] = {
     "requeue": _requeue,
     "stop": _stop,
     "ask-for-help": _ask,
     "help-given": _answer,
+    "tell-site": _tell_site,
 }
 
 

@@ -28,7 +28,7 @@ blueprint = Blueprint("team_tasks", __name__)
 ROWS = 50
 EXAMPLES = 5  # tasks named for each reason
 LONGEST = 250  # characters of a field
-TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text")
+TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site")
 ORDERS: dict[str, Callable[[User, Chosen, int], Outcome]] = {
     "requeue": many_orders.run_again,
     "stop": many_orders.stop,
@@ -66,6 +66,7 @@ def show() -> ResponseReturnValue:
         states=TASK_STATES,
         kinds=[kind for kind, one in site().job_types.items() if one.of_task],
         templates=list(site().settings.templates),
+        sites=[one.name for one in site().settings.site],
     )
 
 

@@ -224,7 +224,8 @@ def test_stop(pod: Pod, catalog: None) -> None:
     shown = pod("GET", f"/task/status/{public_id}").get_json()
     assert (shown["status"], shown["error"]) == ("failed", "Cancelled by user.")
     assert pod("POST", f"/task/stop/{public_id}").status_code == 409
-    assert pod("POST", "/task/stop/none").status_code == 404
+    for unknown in ("none", "%00", public_id.upper(), "0" * 36, "é"):
+        assert pod("POST", f"/task/stop/{unknown}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/manager/health"])
@@ -252,6 +253,9 @@ def test_version_and_administration(pod: Pod, browser: Browser) -> None:
         {"parameters": [1]},
         {"parameters": {"a": "x" * 40_000}},
         {"app_name": "a\0b"},
+        {"app_name": "a\ud800b"},
+        {"parameters": {"video_title": "\ud800"}},
+        {"parameters": {"a": float("nan")}},
         {"source_url": "file:///etc/passwd"},
         {"source_url": "https://user:word@1.1.1.1/a.mp4"},
         {"source_url": "http://10.0.0.1/a.mp4"},
@@ -396,3 +400,30 @@ def test_results_go_when_they_were_kept_long_enough(pod: Pod, catalog: None, wor
     assert site_callbacks.expire("univ", later(-1), now()) == 0
     assert site_callbacks.expire("univ", later(1), now()) == 1
     assert Video.get().deleted_at is not None and pod("GET", f"/task/status/{public_id}").status_code == 404
+
+
+def test_the_team_sees_what_a_site_ordered_and_tells_it_at_once(
+    pod: Pod, lea: Caller, catalog: None, worker: Worker, browser: Browser
+) -> None:
+    lea.upload(name="Optique.mp4")
+    ended_by(worker, pod, "error")
+    task = task_of(SiteOrder.get().public_id)
+    SiteOrder.update(tries=3, reason="the site answers 500", due_at=now() + timedelta(hours=1)).execute()
+    browser.sign_in("tina")
+    found = browser.get("/team/tasks?site=univ").text
+    assert "Été 🎓" in found and "Optique" not in found and "Été 🎓" not in browser.get("/team/tasks?site=other").text
+    page = browser.get(f"/team/tasks/{task.id}").text
+    for words in ("waiting to be delivered", "the site answers 500", "Université / Pod", "Tell the site now"):
+        assert words in page, words
+    assert pod.token not in page
+    response = browser.send("POST", f"/team/tasks/{task.id}/tell-site")
+    assert response.status_code == 303 and SiteOrder.get().due_at <= now()
+    SiteOrder.update(callback="delivered", delivered_at=now()).execute()
+    assert "Tell the site now" not in browser.get(f"/team/tasks/{task.id}").text
+    assert browser.send("POST", f"/team/tasks/{task.id}/tell-site").status_code == 409
+
+
+def test_nobody_orders_here_what_a_site_keeps(pod: Pod, catalog: None, callers: dict[str, Caller]) -> None:
+    video = task_of(pod.order()).video_id
+    response = callers["tina"]("POST", f"/api/v1/videos/{video}/encode")
+    assert (response.status_code, response.get_json()["code"]) == (409, "source-at-site")

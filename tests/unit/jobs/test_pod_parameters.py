@@ -1,0 +1,141 @@
+"""What the parameters of an Esup-Pod mean."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pod_jobs.errors import BadSource
+from pod_jobs.jobs.pod.parameters import AskedDressing, base_of, read_parameters
+from pod_jobs.jobs.pod.transcription import Spoken, read_languages
+from pod_jobs.settings import load
+
+LADDER = load().rendition
+POD = {
+    "360": {"resolution": "640x360", "video_bitrate": "750k", "audio_bitrate": "96k", "encode_mp4": True},
+    "720": {"resolution": "1280x720", "video_bitrate": 2000, "audio_bitrate": "128", "encode_mp4": "false"},
+}
+
+
+def names(parameters: dict[str, Any]) -> dict[str, str]:
+    return dict(read_parameters(parameters, LADDER).resolutions)
+
+
+def test_a_list_with_sizes_is_complete() -> None:
+    """A rendition that Pod's database does not have would make its import fail."""
+    asked = read_parameters({"rendition": json.dumps(POD)}, LADDER)
+    low, high = asked.renditions
+    assert (low.name, low.maxrate_kbps, low.audio_kbps, low.mp4) == ("360p", 1125, 96, True)
+    assert (high.name, high.maxrate_kbps, high.audio_kbps, high.mp4) == ("720p", 3000, 128, False)
+    assert asked.resolutions == {"360p": "640x360", "720p": "1280x720"}
+    assert names({"rendition": POD}) == names({"rendition": json.dumps(POD)})
+
+
+def test_without_a_list_there_are_pods_own_three() -> None:
+    usual = {"360p": "640x360", "720p": "1280x720", "1080p": "1920x1080"}
+    nothings: tuple[dict[str, Any], ...] = (
+        {},
+        {"rendition": None},
+        {"rendition": ""},
+        {"rendition": "null"},
+        {"rendition": {}},
+    )
+    for nothing in nothings:
+        assert names(nothing) == usual
+
+
+def test_what_has_no_sizes_changes_the_usual_ones() -> None:
+    assert names({"rendition": {"1080": None}}) == {"360p": "640x360", "720p": "1280x720"}
+    asked = read_parameters({"rendition": {"720": {"video_bitrate": "1M"}}}, LADDER)
+    assert [one.maxrate_kbps for one in asked.renditions if one.name == "720p"] == [1500] and len(asked.renditions) == 3
+
+
+def test_keys_that_are_no_heights_are_ignored() -> None:
+    assert names({"rendition": {**POD, "hls": {"encode_hls": True}, "x": 1}}) == {"360p": "640x360", "720p": "1280x720"}
+    assert names({"rendition": {"360": {**POD["360"], "from_a_newer_version": []}}}) == {"360p": "640x360"}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"rendition": {"4320": {"resolution": "7680x4320"}}},
+        {"rendition": {"1": {"resolution": "2x1"}}},
+        {"rendition": {"360": {"resolution": "wide"}}},
+        {"rendition": {"360": "small"}},
+        {"rendition": "{"},
+        {"rendition": [1]},
+        {"rendition": {str(n): {"resolution": "640x360"} for n in range(100, 110)}},
+        {"rendition": dict.fromkeys(("360", "720", "1080"))},
+        {"cut": {"start": "soon"}},
+        {"cut": {"start": "00:00:10", "end": "00:00:05"}},
+        {"cut": "[" * 10_000},
+        {"dressing": {"watermark": 7}},
+        {"dressing": {"watermark": "https://pod.univ.fr/a.png", "watermark_position": "middle"}},
+        {"dressing": {"watermark": "https://pod.univ.fr/a.png", "watermark_opacity": "much"}},
+    ],
+)
+def test_what_cannot_be_meant_is_said(parameters: dict[str, Any]) -> None:
+    with pytest.raises(BadSource) as error:
+        read_parameters(parameters, LADDER)
+    assert error.value.code in ("source-order", "source-cut-empty") and error.value.reason
+
+
+@pytest.mark.parametrize(
+    ("cut", "keep"),
+    [
+        ({"start": "00:00:10", "end": "00:01:05", "initial_duration": "00:02:00"}, ((10.0, 65.0),)),
+        ({"start": "00:00:00", "end": "00:02:00", "initial_duration": "00:02:00"}, ()),
+        ({"start": "00:00:00", "end": "00:00:00", "initial_duration": "00:02:00"}, ()),
+        ({"start": "01:00:00.5"}, ((3600.5, 1e6),)),
+        ({"start": 5, "end": 7.5}, ((5.0, 7.5),)),
+        ({}, ()),
+    ],
+)
+def test_cuts(cut: dict[str, Any], keep: tuple[tuple[float, float], ...]) -> None:
+    assert read_parameters({"cut": cut}, LADDER).keep == read_parameters({"cut": json.dumps(cut)}, LADDER).keep == keep
+
+
+def test_dressing_of_4_x_and_of_v5() -> None:
+    given = {"watermark": "https://p/w.png", "opening_credits": "slug", "opening_credits_video": "https://p/o.mp4"}
+    wanted = AskedDressing("https://p/w.png", "bottom-left", 0.8, "https://p/o.mp4", "")
+    for position in ("watermark_position", "watermark_position_orig"):
+        document = {**given, position: "bottom_left", "watermark_opacity": "80"}
+        assert read_parameters({"dressing": json.dumps(document)}, LADDER).dressing == wanted
+    assert read_parameters({"dressing": {"watermark": "", "opening_credits": "slug"}}, LADDER).dressing is None
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("https://p/media/videos/ab/Cours%20n%C2%B0%201_b.mp4?x=1", "Cours-n-1-b"),
+        ("https://p/", "video"),
+        ("https://p/%2e%2e%2f%2e%2e", "video"),
+        (f"https://p/{'a' * 300}.mp4", "a" * 60),
+    ],
+)
+def test_names_of_files(url: str, base: str) -> None:
+    assert base_of(url) == base
+
+
+@pytest.mark.parametrize(
+    ("parameters", "spoken"),
+    [
+        ({"language": "fr"}, Spoken("fr", False)),
+        ({"lang": "fr"}, Spoken("fr", False)),
+        ({}, Spoken("", False)),
+        ({"language": "fr", "source_language": "auto"}, Spoken("", False)),
+        ({"language": "en", "source_language": "auto"}, Spoken("", True)),
+        ({"language": "en", "source_language": "fr"}, Spoken("fr", True)),
+        ({"language": "fr", "source_language": "fr"}, Spoken("fr", False)),
+    ],
+)
+def test_languages(parameters: dict[str, str], spoken: Spoken) -> None:
+    assert read_languages(parameters) == spoken
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"language": "xx"}, {"language": 7}, {"language": "de", "source_language": "fr"}]
+)
+def test_languages_that_nobody_can_make(parameters: dict[str, Any]) -> None:
+    with pytest.raises(BadSource):
+        read_languages(parameters)
