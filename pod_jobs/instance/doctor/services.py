@@ -43,6 +43,8 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
         yield Finding(name, "fault", f"is version {version}; 6.2 or newer is needed")
     else:
         yield Finding(name, "ok", f"{facts.get('server_name', 'redis')} {version}")
+    if int(facts.get("cluster_enabled") or 0):
+        yield Finding(name, "fault", "is a cluster, in which RQ cannot move jobs; one server, with a replica, does")
     yield from _memory(facts)
     yield from _rights(settings)
     yield from _keeps_and_evicts_nothing(facts, accepted=settings.redis.accept_unsafe)

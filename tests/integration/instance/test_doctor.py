@@ -345,6 +345,17 @@ def test_a_user_with_too_few_rights_is_named(settings: Settings, server: KeyValu
         assert state(own, *where).state == "fault"
 
 
+def test_a_cluster_is_refused(settings: Settings) -> None:
+    with short_folder() as folder:
+        server = KeyValueServer(folder)
+        server.start("--cluster-enabled", "yes")
+        try:
+            found = doctor.examine(load(settings.home, redis={"url": server.url}), ["key-value server"])
+        finally:
+            server.stop()
+    assert ["is a cluster" in one.text for one in doctor.faults(found)].count(True) == 1
+
+
 def test_workers_that_lack_are_counted_over_all_hosts(settings: Settings) -> None:
     found = state(changed(settings, workers={"encoding": 0}, fleet={"encoding": 3}), "workers")
     assert found.state == "warning" and "encoding: 0 of 3" in found.text

@@ -5,7 +5,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,74 +13,30 @@ from typing import Any
 import pytest
 import requests
 
-from pod_jobs.catalog.client import CatalogClient, Order
-from pod_jobs.catalog.seals import seal_of
+from pod_jobs.catalog.client import CatalogClient
 from pod_jobs.errors import BadSource, FfmpegFailed, Refused, ServiceUnavailable, Superseded
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.storage import Run, WorkFolder, over_http, received_run
-from pod_jobs.storage.over_http import OverHttp
 from pod_jobs.storage.received_run import Announced, ReceivedRun
 from pod_jobs.storage.site_folder import SiteFolder
-from tests.acceptance.site import Line, Site, serve
+from tests.acceptance.site import Line, Site
 from tests.clips import Clips
-from tests.servers import KeyValueServer, short_folder, wait_until
+from tests.integration.storage.conftest import Far, tick
+from tests.servers import wait_until
 from tests.unit.media.samples import LIMITS
 
 LOW = Rendition("90p", 90, crf=30, preset="ultrafast", maxrate_kbps=900, audio_kbps=64, mp4=True)
 PLAN = EncodePlan((LOW,), mp3_kbps=64, limits=LIMITS)
-WORKER = ("encoding-1", "far-host", 1)
 
-
-@pytest.fixture(scope="module")
-def site(key_value_server: KeyValueServer) -> Iterator[Site]:
-    with short_folder() as folder, serve(folder / "home", key_value_server) as served:
-        yield served
-
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(over_http, "PAUSE_S", (0.05, 0.2))
-    monkeypatch.setattr(over_http, "SEND_EVERY_S", 0.05)
-
-
-def tick() -> None: ...
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def shown(work: WorkFolder, path: Path) -> int:
     """Have it sent; gives how many bytes have arrived at `path`."""
     work.show()
     return path.stat().st_size if path.exists() else 0
-
-
-class Far:
-    """A worker on another host that has begun to encode a new video."""
-
-    def __init__(self, site: Site, clip: Path, folder: Path, url: str = "", cache_bytes: int = 10**9) -> None:
-        self.site, self.folder = site, folder
-        self.video = site.upload("Cours.mp4", clip)
-        task = site.api("GET", f"videos/{self.video}")["task"]
-        self.order: Order = site.workers.start(task["id"], task["generation"], *WORKER)
-        self.run = self.run_of(self.order)
-        token = (site.home / "secrets/worker_token").read_text()
-        self.storage = OverHttp(url or site.url, token, folder, cache_bytes)
-        self.published = site.home / "media" / self.run.folder
-
-    def run_of(self, order: Order) -> Run:
-        assert order.video is not None
-        numbers = (order.video, order.kind, order.task, order.generation, order.template)
-        return Run(*numbers, attempt=order.attempt, key=order.key)
-
-    def end(self, outcome: str, **more: object) -> None:
-        who = {"generation": self.order.generation, "attempt": self.order.attempt, "worker": WORKER[0]}
-        report = {**who, "outcome": outcome, **more}
-        self.site.workers.report(self.order.task, report, seal_of(self.order.key, report))
-
-
-@pytest.fixture
-def far(site: Site, clips: Clips, tmp_path: Path) -> Far:
-    return Far(site, clips.path("plain.mp4"), tmp_path / "work")
 
 
 def test_it_encodes_what_it_fetched_and_what_it_sent_is_published(far: Far, tools: Tools, tmp_path: Path) -> None:

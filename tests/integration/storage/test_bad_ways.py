@@ -1,0 +1,127 @@
+"""Between a worker and the web host: a proxy with limits and bad moments, and a worker that is killed while it sends."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.acceptance.site import Site
+from tests.clips import Clips
+from tests.integration.storage.conftest import WORKER, Far, tick
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.usefixtures("hasty")
+LIMIT = 16 * 1024 * 1024
+MOODS = (408, 502, 404, 403, 413, 503)
+
+
+@dataclass
+class Proxy:
+    """One in front of the web app: each third request gets an answer of its own, in HTML; bodies over LIMIT always do."""
+
+    url: str = ""
+    said: list[int] = field(default_factory=list)
+    refused: int = 0
+    asked: int = 0
+
+
+@pytest.fixture
+def proxy(site: Site) -> Iterator[Proxy]:
+    state = Proxy()
+
+    class Passing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def pass_on(self) -> None:
+            size = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(size)
+            state.asked += 1
+            if size > LIMIT:
+                state.refused += 1
+                self.answer(413, b"<html>too large")
+            elif state.asked % 3 == 0:
+                state.said.append(MOODS[len(state.said) % len(MOODS)])
+                self.answer(state.said[-1], b"<html>by the proxy")
+            else:
+                headers = {
+                    name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")
+                }
+                there = requests.request(
+                    self.command, site.url + self.path, headers=headers, data=body, timeout=30, allow_redirects=False
+                )
+                self.answer(there.status_code, there.content, there.headers)
+
+        def answer(self, status: int, body: bytes, headers: object = None) -> None:
+            self.send_response(status)
+            for name in ("Content-Type", "Content-Range"):
+                if isinstance(headers, requests.structures.CaseInsensitiveDict) and name in headers:
+                    self.send_header(name, headers[name])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = do_PATCH = pass_on  # noqa: N815  # names of http.server
+
+        def log_message(self, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Passing) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        state.url = f"http://127.0.0.1:{server.server_port}"
+        yield state
+        server.shutdown()
+
+
+def test_a_proxy_that_limits_bodies_and_errs_now_and_then_costs_time_alone(
+    site: Site, clips: Clips, tmp_path: Path, proxy: Proxy
+) -> None:
+    recording = tmp_path / "long.mp4"
+    recording.write_bytes(clips.path("plain.mp4").read_bytes() + os.urandom(36_000_000))
+    far = Far(site, recording, tmp_path / "work", proxy.url)
+    made = os.urandom(40_000_000)
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        assert far.storage.source(far.run, far.order.source).read_bytes() == recording.read_bytes()
+        folder = work.begin()
+        (folder / "90p.mp4").write_bytes(made)
+        (folder / "90p.m4s").write_bytes(made[:1000])
+        work.publish({"outputs": []})
+    assert (far.published / "90p.mp4").read_bytes() == made
+    assert {path.name for path in far.published.iterdir()} == {"90p.mp4", "90p.m4s", "done.json"}
+    assert proxy.refused == 0 and set(proxy.said) >= {408, 502, 404}
+
+
+def send_without_end(far: Far) -> None:
+    """A run that sends more and more, until it is killed."""
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        folder = work.begin()
+        while True:
+            with (folder / "90p.m4s").open("ab") as file:
+                file.write(b"of the first" * 100_000)
+            work.show()
+
+
+def test_what_a_killed_worker_had_sent_is_not_published(site: Site, clips: Clips, tmp_path: Path) -> None:
+    far = Far(site, clips.path("plain.mp4"), tmp_path / "work")
+    sending = multiprocessing.get_context("fork").Process(target=send_without_end, args=(far,), daemon=True)
+    sending.start()
+    part = far.published.with_name(far.published.name + ".part")
+    wait_until(lambda: (part / "90p.m4s").exists() and (part / "90p.m4s").stat().st_size > 2_000_000, 20, "it sends")
+    assert sending.pid is not None
+    os.kill(sending.pid, signal.SIGKILL)
+    sending.join()
+    again = far.site.workers.start(far.order.task, far.order.generation, *WORKER)
+    other = Far.__new__(Far)
+    other.__dict__.update(far.__dict__, order=again, run=far.run_of(again))
+    with other.storage.work_on(other.run, tick, lambda chunks: None) as work:
+        assert work.find_finished() is None
+        (work.begin() / "90p.mp4").write_bytes(b"of the second")
+        work.publish({"outputs": []})
+    assert {path.name for path in far.published.iterdir()} == {"90p.mp4", "done.json"}
+    assert (far.published / "90p.mp4").read_bytes() == b"of the second"
+    assert not part.exists()
