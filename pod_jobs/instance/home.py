@@ -31,8 +31,8 @@ POLL_S = 0.02
 def make_folders(settings: Settings) -> None:
     """Make the instance folder and its parts. Errors: SettingsError when they cannot be written."""
     try:
-        if not settings.home.exists():
-            settings.home.mkdir(parents=True)
+        settings.home.parent.mkdir(parents=True, exist_ok=True)
+        if _is_new_folder(settings.home):
             settings.home.chmod(0o750)  # the database holds password hashes
         for name in FOLDERS + PRIVATE_FOLDERS:
             _make_folder(settings.home / name)
@@ -47,8 +47,7 @@ def make_folders(settings: Settings) -> None:
 def _make_folder(path: Path) -> None:
     """Make a folder with a mode that does not depend on the umask. If it exists and others can write to it, correct that; its
     group may write only if the set-group-id bit shows that this is intended. Errors: OSError."""
-    if not path.exists():
-        path.mkdir()
+    if _is_new_folder(path):
         path.chmod(0o750)
         return
     mode = stat.S_IMODE(path.stat().st_mode)
@@ -56,6 +55,17 @@ def _make_folder(path: Path) -> None:
     if mode != allowed:
         with suppress(PermissionError):  # it belongs to another user; `doctor` reports that
             path.chmod(allowed)
+
+
+def _is_new_folder(path: Path) -> bool:
+    """Make the folder, unless it exists: another process of the instance may make it at the same moment. Errors: OSError."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if path.is_dir():
+            return False
+        raise
+    return True
 
 
 def open_to_others(settings: Settings) -> list[Path]:

@@ -4,6 +4,8 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -263,3 +265,17 @@ def test_the_folder_of_the_socket_goes_with_the_start(settings: Settings) -> Non
     assert folder.parent == Path("/tmp") and folder.exists()
     home.remove_socket_folder(settings)
     assert not folder.exists()
+
+
+def test_processes_that_make_the_folders_at_the_same_moment_do_not_refuse_one_another(tmp_path: Path) -> None:
+    for turn in range(20):
+        settings = load(tmp_path / f"{turn}")
+        barrier = threading.Barrier(4)
+
+        def make(settings: Settings = settings, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            home.make_folders(settings)
+
+        with ThreadPoolExecutor(4) as pool:
+            for made in [pool.submit(make) for _ in range(4)]:
+                made.result()
