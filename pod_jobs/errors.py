@@ -138,6 +138,7 @@ SENTENCES: dict[str, str] = {
     "worker-queue": "The token of this host is not valid for the queue {queue}.",
     "task-open": "The task waits or runs already.",
     "task-ended": "The task has ended already.",
+    "task-not-waiting": "Only a waiting task has a priority to change.",
     "task-done": "The task is done; a new one can be ordered for its video.",
     "task-beside": "Another task of the same kind for the same video is under way, or newer.",
     "task-other-gone": "The task uses another video that is deleted.",

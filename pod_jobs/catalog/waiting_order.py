@@ -25,6 +25,11 @@ def standing_of(priority: int, *, makes_way: bool, at_front: bool) -> int:
     return 4 * priority + 2 * (not makes_way) + at_front
 
 
+def is_at_front(standing: int) -> bool:
+    """Was this standing given to a task whose worker died?"""
+    return bool(standing % 2)
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A waiting task. `number` grows with the moment when it began to wait."""

@@ -1,4 +1,4 @@
-"""pod-jobs active, waiting, requeue, cancel and reports: the tasks of videos, and reports on their way.
+"""pod-jobs active, waiting, requeue, priority, cancel and reports: the tasks of videos, and reports on their way.
 
 An ID is the number of a video, or a task: t12, or RQ's name for its job, encode-12-g1.
 """
@@ -20,6 +20,11 @@ from pod_jobs.media_folder import KIND, WEB
 AGAIN = ("error", "cancelled")
 AT_ONCE = 500  # tasks of one request, so that it takes less than a second
 EXAMPLES = 10
+# what was done to one task, and to several
+SAID = {
+    "requeue": ("task runs again", "tasks run again"),
+    "prioritise": ("task has its new priority", "tasks have their new priority"),
+}
 ADJECTIVES = {"error": "failed"}  # for states whose name is no adjective
 ENCODE_AGAIN = f" What is done is encoded again by: requeue --template {WEB} {{video}}"
 TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)([0-9]+)(?:-g[0-9]+)?")
@@ -67,10 +72,32 @@ def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> Non
         _encode_each(api, ids, template)
         return
     if all_failed:
-        _requeue_many(api, {"filter": {"state": "error"}})
+        _order_many(api, "requeue", {"filter": {"state": "error"}})
         return
     chosen = sorted({task["id"] for task in _choose(api, ids, AGAIN, ENCODE_AGAIN)})
-    _requeue_many(api, *({"tasks": chosen[start : start + AT_ONCE]} for start in range(0, len(chosen), AT_ONCE)))
+    _order_many(
+        api, "requeue", *({"tasks": chosen[start : start + AT_ONCE]} for start in range(0, len(chosen), AT_ONCE))
+    )
+
+
+@click.command(cls=InstanceCommand)
+@click.argument("level", type=click.Choice(["high", "normal", "low"]))
+@click.argument("ids", nargs=-1, metavar="ID…")
+@click.option("--owner", help="Every waiting task of this person's videos.")
+@click.option("--kind", help="Every waiting task of this kind, such as transcribe.")
+def priority(level: str, ids: tuple[str, ...], owner: str | None, kind: str | None) -> None:
+    """Give waiting tasks a priority. ID: a video's number, or a task: t12."""
+    wanted = {name: value for name, value in (("owner", owner), ("kind", kind)) if value}
+    if bool(ids) == bool(wanted):
+        raise click.UsageError("give IDs, or --owner or --kind")
+    api = Api(load_settings())
+    said = {"priority": level}
+    if wanted:
+        _order_many(api, "prioritise", {"filter": {"state": "waiting", **wanted}, **said})
+        return
+    chosen = sorted({task["id"] for task in _choose(api, ids, ("waiting",))})
+    slices = (chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE))
+    _order_many(api, "prioritise", *({"tasks": one, **said} for one in slices))
 
 
 @click.command(cls=InstanceCommand)
@@ -120,15 +147,15 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "
     return chosen
 
 
-def _requeue_many(api: Api, *orders: dict[str, Any]) -> None:
+def _order_many(api: Api, verb: str, *orders: dict[str, Any]) -> None:
     """Send the orders, each as often as the answer names tasks that are left. Errors: Fault, with the reasons of all refusals,
     after all tasks were tried."""
     done, refused, terminal = 0, [], sys.stderr
-    with click.progressbar(length=0, label="requeue", hidden=not terminal.isatty(), file=terminal) as bar:
+    with click.progressbar(length=0, label=verb, hidden=not terminal.isatty(), file=terminal) as bar:
         for order in orders:
             before: int | None = None
             while True:
-                answer = api.post("/tasks/requeue", order if before is None else {**order, "before": before})
+                answer = api.post(f"/tasks/{verb}", order if before is None else {**order, "before": before})
                 if before is None:
                     bar.length = (bar.length or 0) + answer["matching"]
                 done += len(answer["done"])
@@ -137,7 +164,7 @@ def _requeue_many(api: Api, *orders: dict[str, Any]) -> None:
                 before = answer["next"]
                 if before is None:
                     break
-    click.echo(f"{done} {'task runs' if done == 1 else 'tasks run'} again.")
+    click.echo(f"{done} {SAID[verb][done != 1]}.")
     if refused:
         raise Fault(f"{len(refused)} of {done + len(refused)} were refused.", "\n".join(_reasons(refused)))
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pod_jobs.catalog import waiting_order
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Outbox, Task, Video
 from pod_jobs.catalog.store import site_callbacks
 from pod_jobs.catalog.store.tasks import OPEN, job_id, others_of, outbox_row, party_of
+from pod_jobs.catalog.store.waiting_line import standing_of_task
 from pod_jobs.errors import NotFound, PodJobsError, Refused
 
 SLICE = 500  # tasks of one transaction: others who write wait for no more than these
@@ -68,6 +70,31 @@ def cancel(ids: Collection[int], now: datetime, forbid: Refusal = allow) -> Chan
         site_callbacks.owe([row.id for row in waiting], now)
         for row in waiting:
             row.state = "cancelled"
+    return changed
+
+
+def prioritise(ids: Collection[int], priority: int, forbid: Refusal = allow) -> Changed:
+    """Give those of the tasks that wait this priority, one of the values of waiting_order.PRIORITIES."""
+    with transaction():
+        rows, changed = _locked(ids, forbid)
+        for row in rows:
+            if row.state == "waiting":
+                changed.tasks.append(row)
+            else:
+                changed.refused[row.id] = Refused(f"task {row.id} is {row.state}", code="task-not-waiting")
+        for row in changed.tasks:
+            row.priority = priority
+        Task.update(priority=priority).where(Task.id.in_([row.id for row in changed.tasks])).execute()
+        standings: dict[int, list[int]] = {}
+        before = {
+            row.task_id: row for row in Outbox.select().where(Outbox.task_id.in_([row.id for row in changed.tasks]))
+        }
+        for row in changed.tasks:
+            if waiting := before.get(row.id):
+                at_front = waiting_order.is_at_front(waiting.standing)
+                standings.setdefault(standing_of_task(row, at_front=at_front), []).append(row.id)
+        for standing, of_it in standings.items():
+            Outbox.update(standing=standing).where(Outbox.task_id.in_(of_it)).execute()
     return changed
 
 

@@ -9,13 +9,14 @@ from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import tasks
 from pod_jobs.catalog.store.task_search import TaskFilter
+from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.web import run_logs
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.intake import many_orders, orders
-from pod_jobs.web.intake.many_orders import Chosen
+from pod_jobs.web.intake.many_orders import Chosen, Outcome
 from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_tasks", __name__)
@@ -47,9 +48,19 @@ def requeue_many() -> ResponseReturnValue:
     """{"tasks": [ids]} or {"filter": {…}}, and "before", an id below which the tasks lie. One call orders at most 1000, the
     newest first; "next" is the value of "before" for the rest. A refusal stops nothing else, and the answer says why."""
     user, (chosen, count) = require_user(), _chosen(answers.body())
-    outcome = many_orders.run_again(user, chosen, MOST_AT_ONCE)
-    refused = [{"task": task_id, **problems.document_of(error)} for task_id, error in sorted(outcome.refused.items())]
-    return {"matching": count, "done": outcome.done, "refused": refused, "next": outcome.next}, 200
+    return _told(many_orders.run_again(user, chosen, MOST_AT_ONCE), count)
+
+
+@blueprint.post("/tasks/prioritise")
+@access.needs("change-all-videos")
+def prioritise() -> ResponseReturnValue:
+    """As `requeue_many`, and "priority": high, normal or low. Only tasks that wait have one to change."""
+    user, document = require_user(), answers.body()
+    wanted = answers.field(document, "priority", str)
+    if wanted not in PRIORITIES:
+        raise Malformed(f"priority: {wanted!r} is none of {', '.join(PRIORITIES)}")
+    chosen, count = _chosen(document)
+    return _told(many_orders.prioritise(user, chosen, PRIORITIES[wanted], MOST_AT_ONCE), count)
 
 
 @blueprint.get("/tasks/<int:task_id>")
@@ -93,6 +104,11 @@ def ask_for_help(task_id: int) -> ResponseReturnValue:
 def withdraw_help_request(task_id: int) -> ResponseReturnValue:
     orders.withdraw_help_request(require_user(), task_id)
     return "", 204
+
+
+def _told(outcome: Outcome, count: int) -> ResponseReturnValue:
+    refused = [{"task": task_id, **problems.document_of(error)} for task_id, error in sorted(outcome.refused.items())]
+    return {"matching": count, "done": outcome.done, "refused": refused, "next": outcome.next}, 200
 
 
 def _chosen(document: dict[str, Any]) -> tuple[Chosen, int]:

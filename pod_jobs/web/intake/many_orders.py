@@ -7,6 +7,7 @@ the order does the rest. A task that is refused gets a reason, and stops no othe
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from redis.exceptions import RedisError
 
@@ -73,6 +74,11 @@ def stop(user: User, chosen: Chosen, most: int | None = None) -> Outcome:
     return _each_slice(user, chosen.seen_by(user), most, _stop)
 
 
+def prioritise(user: User, chosen: Chosen, priority: int, most: int | None = None) -> Outcome:
+    """Give this priority to the chosen tasks that wait, at most `most` of them."""
+    return _each_slice(user, chosen.seen_by(user), most, partial(_prioritise, priority))
+
+
 def check_count(chosen: Chosen, counted: int) -> None:
     """Errors: Refused when no longer `counted` tasks are chosen."""
     if (present := chosen.count()) != counted:
@@ -114,6 +120,14 @@ def _stop(user: User, ids: Sequence[int]) -> Changed:
         changed = many_tasks.cancel(ids, now(), _forbid(user))
         _note(user, "cancel", changed.tasks)
     orders.tell_to_end(*changed.tasks)
+    return changed
+
+
+def _prioritise(priority: int, user: User, ids: Sequence[int]) -> Changed:
+    with transaction():
+        changed = many_tasks.prioritise(ids, priority, _forbid(user))
+        _note(user, "prioritise", changed.tasks)
+    orders.dispatch(*changed.tasks)
     return changed
 
 

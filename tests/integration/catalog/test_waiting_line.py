@@ -89,3 +89,13 @@ def test_other_versions_make_way_and_what_has_waited_before_comes_first(task: Ta
     second = upload(lecturer)
     tasks.renew(second, NOW, at_front=True)
     assert line() == [second.id, task.id, offered.id]
+
+
+def test_a_raised_task_is_next_and_a_lowered_one_last(lecturer: User) -> None:
+    many = [upload(lecturer).id for _ in range(4)]
+    assert many_tasks.prioritise([many[2]], 1).tasks[0].priority == 1
+    many_tasks.prioritise([many[0]], -1)
+    assert line() == [many[2], many[1], many[3], many[0]]
+    assert [task.priority for task in Task.select().order_by(Task.id)] == [-1, 0, 1, 0]
+    start(tasks.get(many[2]))
+    assert many_tasks.prioritise([many[2], 999], 0).refused.keys() == {many[2], 999}

@@ -31,7 +31,7 @@ def test_all_parts_are_asked_for_and_their_refusals_are_told_together(capsys: py
         {"matching": 2, "done": [3], "refused": [refusal(2, "Too many.")], "next": None},
     )
     with pytest.raises(Fault) as told:
-        tasks._requeue_many(cast(Api, part), wanted)
+        tasks._order_many(cast(Api, part), "requeue", wanted)
     assert part.asked == [("/tasks/requeue", wanted), ("/tasks/requeue", {**wanted, "before": 7})]
     assert capsys.readouterr().out == "3 tasks run again.\n"
     assert told.value.sentence == "2 of 5 were refused."
@@ -41,6 +41,6 @@ def test_all_parts_are_asked_for_and_their_refusals_are_told_together(capsys: py
 def test_each_list_of_ids_is_an_order_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     done = [{"matching": 1, "done": [number], "refused": [], "next": None} for number in (1, 2)]
     part = Part(*done)
-    tasks._requeue_many(cast(Api, part), {"tasks": [1]}, {"tasks": [2]})
+    tasks._order_many(cast(Api, part), "requeue", {"tasks": [1]}, {"tasks": [2]})
     assert [body for _, body in part.asked] == [{"tasks": [1]}, {"tasks": [2]}]
     assert capsys.readouterr().out == "2 tasks run again.\n"

@@ -159,6 +159,14 @@ def state_words(state: str) -> str:
 
 
 @blueprint.app_template_global()
+def priority_words(priority: str) -> str:
+    """What a priority (waiting_order.PRIORITIES) is called."""
+    return {"high": gettext("High priority"), "normal": gettext("Normal priority"), "low": gettext("Low priority")}[
+        priority
+    ]
+
+
+@blueprint.app_template_global()
 def outcome_words(outcome: str | None) -> str:
     """How a try of a task ended; None: it has not."""
     return {

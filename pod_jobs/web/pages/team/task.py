@@ -12,11 +12,13 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Attempt, Task, User
 from pod_jobs.catalog.store import error_groups, site_callbacks, tasks, videos
+from pod_jobs.catalog.waiting_order import PRIORITIES, name_of
 from pod_jobs.errors import Forbidden, NotFound, Refused
 from pod_jobs.jobs import queue
 from pod_jobs.web import run_logs
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import many_orders, orders
+from pod_jobs.web.intake.many_orders import Chosen
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import now, site
 
@@ -51,6 +53,8 @@ def show(task_id: int) -> ResponseReturnValue:
         later=_later(task),
         parent=parent,
         children=children,
+        priority=name_of(task.priority),
+        place=_place(task),
         may_change=_may_change(user, task),
         templates=[one for one in site().settings.templates if one != task.template] if task.kind == "encode" else [],
         kind=task.kind,
@@ -109,12 +113,24 @@ def _tell_site(user: User, task_id: int) -> str:
     return gettext("The site is told within seconds.")
 
 
+def _prioritise_as(priority: int) -> Callable[[User, int], str]:
+    def prioritise(user: User, task_id: int) -> str:
+        if not access.may("change-all-videos"):
+            raise Forbidden("only the video team gives priorities")
+        for error in many_orders.prioritise(user, Chosen(ids=[task_id]), priority).refused.values():
+            raise error
+        return gettext("It has another priority now.")
+
+    return prioritise
+
+
 ACTIONS: dict[str, Callable[[User, int], str]] = {
     "requeue": _requeue,
     "stop": _stop,
     "ask-for-help": _ask,
     "help-given": _answer,
     "tell-site": _tell_site,
+    **{name: _prioritise_as(value) for name, value in PRIORITIES.items()},
 }
 
 
@@ -138,6 +154,13 @@ def _later(task: Task) -> Task | None:
     own = tasks.tasks_of([task.video])[task.video.id]
     newest = next(one for one in own if (one.kind, one.template) == (task.kind, task.template))
     return newest if newest.id != task.id else None
+
+
+def _place(task: Task) -> int | None:
+    """Its place in its queue, 1 = next; None when it does not wait, or waits far behind."""
+    known = site().job_types.get(task.kind)
+    line = orders.in_line(known.queue) if known and task.state == "waiting" else []
+    return line.index(task.id) + 1 if task.id in line else None
 
 
 def _progress(task: Task) -> dict[str, Any]:

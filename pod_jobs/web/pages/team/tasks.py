@@ -14,6 +14,7 @@ from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import TASK_STATES, User
 from pod_jobs.catalog.store import task_search
 from pod_jobs.catalog.store.task_search import COUNTED, TaskFilter
+from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.jobs import queue
 from pod_jobs.web.guards import access
@@ -29,9 +30,16 @@ ROWS = 50
 EXAMPLES = 5  # tasks named for each reason
 LONGEST = 250  # characters of a field
 TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site")
+
+
+def _prioritise_as(priority: int) -> Callable[[User, Chosen, int], Outcome]:
+    return lambda user, chosen, most: many_orders.prioritise(user, chosen, priority, most)
+
+
 ORDERS: dict[str, Callable[[User, Chosen, int], Outcome]] = {
     "requeue": many_orders.run_again,
     "stop": many_orders.stop,
+    **{name: _prioritise_as(value) for name, value in PRIORITIES.items()},
 }
 
 

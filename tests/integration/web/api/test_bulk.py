@@ -130,3 +130,18 @@ def test_of_two_failed_orders_for_the_same_the_newer_runs_whatever_the_slice(
         assert (answer["done"], [one["code"] for one in answer["refused"]]) == ([newer["id"]], ["task-beside"])
         started = worker.start({**newer, "generation": 2 if size == 1 else 3})
         worker.report(started, "error", error_code="encode-killed", reason="x")
+
+
+def test_the_team_gives_waiting_tasks_a_priority(callers: dict[str, Caller], worker: Worker, catalog: None) -> None:
+    lea, tina = callers["léa"], callers["tina"]
+    first, second, third = (lea.upload()["task"]["id"] for _ in range(3))
+    problem(lea("POST", "/api/v1/tasks/prioritise", json={"tasks": [third], "priority": "high"}), 403, "forbidden")
+    raised = tina("POST", "/api/v1/tasks/prioritise", json={"tasks": [third, 999], "priority": "high"}).get_json()
+    assert (raised["done"], [one["task"] for one in raised["refused"]]) == ([third], [999])
+    places = {
+        one["id"]: (one["queue_position"], one["priority"]) for one in lea("GET", "/api/v1/tasks").get_json()["tasks"]
+    }
+    assert places == {third: (1, "high"), first: (2, "normal"), second: (3, "normal")}
+    wanted = {"filter": {"state": "waiting", "owner": "léa"}, "priority": "low"}
+    assert tina("POST", "/api/v1/tasks/prioritise", json=wanted).get_json()["done"] == [first, second, third]
+    problem(tina("POST", "/api/v1/tasks/prioritise", json={**wanted, "priority": "urgent"}), 400, "malformed")

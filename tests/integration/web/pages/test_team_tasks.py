@@ -156,3 +156,17 @@ def test_a_page_begins_behind_a_task(browser: Browser, lea: Caller) -> None:
         assert "Optics" in browser.get(f"/team/tasks?before={unread}").text
     assert browser.get(f"/team/tasks?text=%23{'9' * 25}").status_code == 200
     assert "Algebra" not in browser.get(f"/team/tasks?before={first['task']['id']}").text
+
+
+def test_the_priority_of_all_that_match_and_of_one_task(browser: Browser, lea: Caller, catalog: None) -> None:
+    first, second = (lea.upload(name=f"{name}.mp4")["task"]["id"] for name in ("a", "b"))
+    browser.sign_in("tina")
+    asked = browser.get("/team/tasks/high?state=waiting").get_data(as_text=True)
+    assert "High priority for these tasks?" in asked
+    form = {"csrf_token": browser.csrf_token(), "count": "2", "state": "waiting"}
+    assert browser.client.post("/team/tasks/high", data=form).status_code == 303
+    assert [tasks.get(number).priority for number in (first, second)] == [1, 1]
+    form = {"csrf_token": browser.csrf_token()}
+    assert browser.client.post(f"/team/tasks/{first}/low", data=form).status_code == 303
+    page = browser.get(f"/team/tasks/{first}").get_data(as_text=True)
+    assert "Low priority" in page and "Number 2 in the queue" in page
