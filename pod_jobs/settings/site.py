@@ -26,6 +26,7 @@ class SiteSettings(Section):
 
     name: Annotated[str, Field(pattern=SITE_NAME, max_length=20)]
     kind: Literal["runner"] = "runner"
+    priority: Literal["high", "normal", "low"] = "normal"
     waiting: Count = 0
     source_hosts: Hosts = ()
     callback_hosts: Hosts = ()

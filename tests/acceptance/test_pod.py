@@ -73,10 +73,21 @@ def test_a_recording_is_encoded_and_imported(pod: SmallPod) -> None:
         assert video.info["duration"] in (11, 12)
 
 
-def test_a_pod_in_a_bad_mood_gets_its_result_and_once(pod: SmallPod) -> None:
+def tell_now(instance: Instance, video: Video) -> None:
+    """What the button of the team's page of the task does."""
+    token = (instance.home / "secrets" / "cli_token").read_text().strip()
+    here, proof = f"http://127.0.0.1:{instance.port}", {"Authorization": f"Token {token}"}
+    newest = requests.get(f"{here}/api/v1/tasks?limit=1", headers=proof, timeout=10).json()["tasks"][0]["id"]
+    answer = requests.post(f"{here}/team/tasks/{newest}/tell-site", headers=proof, timeout=10, allow_redirects=False)
+    assert answer.status_code == 303
+
+
+def test_a_pod_in_a_bad_mood_gets_its_result_and_once(pod: SmallPod, instance: Instance) -> None:
     """D8: Pod 4.1's workers told it once, and never again."""
     pod.mood = [404]
     video = pod.encode("Cours d'été n° 1.mp4", cut='{"start": "00:00:02", "end": "00:00:06"}')
+    wait_until(lambda: pod.answers == [404], 60, "Pod has refused the first callback")
+    tell_now(instance, video)
     wait_for_end(pod, video)
     assert video.info["duration"] in (3, 4) and video.imports == 1 and len(pod.callbacks) == 2
 

@@ -8,6 +8,7 @@ in time is unclear: it is not repeated for a while, and not at all when the site
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pod_jobs.catalog.models import Task, Video
 from pod_jobs.catalog.site_models import SiteOrder
@@ -95,9 +96,15 @@ def settle(debt: Debt, outcome: Outcome, wait: timedelta, now: datetime) -> None
         done = {"callback": "delivered", "delivered_at": now, "due_at": None, "reason": "", "is_unclear": False}
         SiteOrder.update(**done).where(*mine).execute()
         return
-    task = Task.get_or_none(Task.id == debt.task)
-    too_old = task is not None and task.ended_at is not None and now - task.ended_at > GIVE_UP
-    state = {"callback": "given-up", "due_at": None} if too_old else {"due_at": now + wait}
+    row = SiteOrder.select(SiteOrder, Task).join(Task).where(*mine).first()
+    if row is None:
+        return
+    if row.due_at is not None and row.due_at <= now:
+        state: dict[str, Any] = {}  # somebody wants it to be tried at once, since this try began
+    elif row.task.ended_at is not None and now - row.task.ended_at > GIVE_UP:
+        state = {"callback": "given-up", "due_at": None}
+    else:
+        state = {"due_at": now + wait}
     said = {"reason": outcome.reason[:REASON_CHARACTERS], "is_unclear": outcome.is_unclear}
     SiteOrder.update(**state, **said).where(*mine).execute()
 

@@ -14,6 +14,7 @@ from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import instance, site_orders, tasks, users
+from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import AddressForbidden, Forbidden, Malformed, NumberTaken, ServiceUnavailable
 from pod_jobs.instance.sites import site_of
 from pod_jobs.jobs import pod
@@ -73,7 +74,8 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
         title=_title(asked),
     )
     options = {"task_type": asked["task_type"], "source_url": asked["source_url"], "parameters": asked["parameters"]}
-    new = NewTask(kind, "", options, purpose, party=f"site-{own.name}")
+    priority = PRIORITIES[own.priority]
+    new = NewTask(kind, "", options, purpose, priority=priority, party=f"site-{own.name}")
     taken = Taken(*_create(user, wanted, new, own.waiting))
     if taken.is_new:
         orders.dispatch(taken.task)

@@ -295,6 +295,30 @@ def test_a_janitor_that_dies_in_a_try_loses_nothing(settings: Settings, catalog:
     assert row_of(task).callback == "delivered"
 
 
+def test_who_wants_it_told_at_once_does_not_wait_for_the_try_under_way(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    task = order(pod.url)
+    end(task)
+    refuse = threading.Event()
+
+    def answer(body: dict[str, Any]) -> int:
+        if len(pod.got) == 1:
+            refuse.wait(20)
+            return 404
+        return 200
+
+    pod.answer = answer
+    sender = callbacks(settings)
+    sender.tend(later(START))
+    wait_until(lambda: pod.got, 5, "Pod is being told")
+    site_callbacks.push(task.id, later(START + 1))
+    refuse.set()
+    tend(sender, START + 2)
+    tend(sender, START + 3)
+    assert row_of(task).callback == "delivered"
+
+
 def test_two_janitors_send_it_once(settings: Settings, catalog: None, pod: Pod) -> None:
     end(order(pod.url))
     both = [callbacks(settings), callbacks(settings)]

@@ -28,7 +28,7 @@ MP4_HEAD = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
 CLIP = MP4_HEAD + bytes(range(256)) * 40
 SITES = [
     {"name": "univ", "private_networks": ["127.0.0.0/8"]},
-    {"name": "other", "callback_hosts": ["pod.other.fr"], "waiting": 2},
+    {"name": "other", "callback_hosts": ["pod.other.fr"], "waiting": 2, "priority": "high"},
 ]
 PEOPLE = {
     "léa": "lecturer",

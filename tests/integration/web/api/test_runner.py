@@ -427,3 +427,9 @@ def test_nobody_orders_here_what_a_site_keeps(pod: Pod, catalog: None, callers: 
     video = task_of(pod.order()).video_id
     response = callers["tina"]("POST", f"/api/v1/videos/{video}/encode")
     assert (response.status_code, response.get_json()["code"]) == (409, "source-at-site")
+
+
+def test_a_site_waits_in_turn_with_others_and_by_its_priority(pod: Pod, other: Pod, catalog: None) -> None:
+    mine, theirs = task_of(pod.order()), task_of(other.order(notify_url=""))
+    assert (mine.party, mine.priority) == ("site-univ", 0)
+    assert (theirs.party, theirs.priority) == ("site-other", 1)
