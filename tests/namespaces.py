@@ -36,8 +36,9 @@ class Host:
             _ip("-n", self.namespace, "link", "set", device, "up")
 
     def start(self, command: Sequence[str], log: Path, variables: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        """A process on this host, under a host name of its own."""
-        named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', self.namespace, *command]
+        """A process on this host, under a host name of its own; the processes of other hosts cannot see it, nor that it ends."""
+        apart = ["--uts", "--pid", "--fork", "--mount-proc", "--kill-child"]
+        named = ["unshare", *apart, "sh", "-c", 'hostname "$0" && exec "$@"', self.namespace, *command]
         with log.open("ab") as said:
             inside = ["ip", "netns", "exec", self.namespace, *named]
             started = subprocess.Popen(inside, env=variables, cwd=ROOT, stdout=said, stderr=said)

@@ -19,10 +19,11 @@ import pod_jobs
 from pod_jobs.jobs import keys
 from pod_jobs.system.host_load import read_load
 
+HELD_CHARACTERS = 500
 WRITE_S = 5.0  # a worker writes at most this often
 FORGOTTEN_AFTER = timedelta(days=1)  # an older entry is of a host that nobody misses any more
 FACTS: dict[str, type] = {
-    **dict.fromkeys(("version", "ffmpeg", "at"), str),
+    **dict.fromkeys(("version", "ffmpeg", "held", "at"), str),
     **dict.fromkeys(("processors", "load", "memory", "memory_free", "disk_free"), float),
 }
 
@@ -30,13 +31,15 @@ FACTS: dict[str, type] = {
 @dataclass(frozen=True)
 class HostFacts:
     """What the workers of one queue say of their host. `load`: how many processes want a processor. Memory and disk are in
-    bytes; `disk_free` is that of the media folder, as it was before the present job. None = not known."""
+    bytes; `disk_free` is that of the media folder, as it was before the present job. None = not known. `held`: why they take no
+    job, in words; "" = they do."""
 
     host: str
     queue: str
     at: datetime
     version: str
     ffmpeg: str
+    held: str
     processors: float | None
     load: float | None
     memory: float | None
@@ -54,6 +57,7 @@ class SignOfLife:
         self._redis, self._field = redis, f"{queue}@{host}"
         self._ask_ffmpeg, self._ask_free_bytes = ffmpeg, free_bytes
         self._ffmpeg: str | None = None
+        self._held = ""
         self._disk_free: int | None = None
         self._next = self._next_look = 0.0
 
@@ -66,6 +70,11 @@ class SignOfLife:
             except Exception:  # noqa: BLE001  # whatever is wrong with the disk, the worker's own checks say it
                 self._disk_free = None
 
+    def hold(self, why: str) -> None:
+        """Say at once why the worker takes no job; "" = it does."""
+        self._held, self._next = why[:HELD_CHARACTERS], 0.0
+        self.give()
+
     def give(self) -> None:
         """Write the entry if the last one is WRITE_S old."""
         if time.monotonic() < self._next:
@@ -76,6 +85,7 @@ class SignOfLife:
         said: dict[str, Any] = {
             "version": pod_jobs.__version__,
             "ffmpeg": self._ffmpeg,
+            "held": self._held,
             "at": datetime.now(UTC).isoformat(),
         }
         said |= {**asdict(read_load()), "disk_free": self._disk_free}
@@ -111,6 +121,7 @@ def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
     """None when the value is not what `SignOfLife` writes."""
     try:
         said: Any = json.loads(value)
+        said = {"held": "", **said} if isinstance(said, dict) else said  # older workers do not say it
         if (
             not host
             or not isinstance(said, dict)

@@ -96,12 +96,14 @@ class PodWorker(Worker):
             if reason != said:
                 log.warning("%s takes no job now: %s", self.name, reason)
                 self.set_state(WorkerStatus.SUSPENDED)
+                self.sign.hold(reason)
             said = reason
             self.heartbeat()
             time.sleep(LOOK_S)
         if said:
             log.info("%s takes jobs again", self.name)
             self.set_state(WorkerStatus.IDLE)
+            self.sign.hold("")
 
     def heartbeat(self, *arguments: Any, **named: Any) -> None:
         """As RQ's, and says what this host is like."""

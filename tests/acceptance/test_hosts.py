@@ -1,110 +1,30 @@
 """Two hosts with encoders that share nothing with the web host but an address: real processes in namespaces of the kernel."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pod_jobs.catalog import database
 from pod_jobs.catalog.models import ApiToken
 from pod_jobs.catalog.store import users
-from pod_jobs.jobs import queue
-from pod_jobs.settings import ROOT, load
+from pod_jobs.settings import load
 from tests import namespaces
-from tests.acceptance.site import Site, make_clip, serve
-from tests.namespaces import WEB, Host
-from tests.servers import KeyValueServer, need, short_folder, wait_until
-
-PASSWORD = "a-password-of-the-key-value-server"
-SETTINGS = """
-[web]
-host = "0.0.0.0"
-[janitor]
-reconcile_s = 1
-[[rendition]]
-name = "240p"
-height_px = 240
-crf = 20
-preset = "slow"
-maxrate_kbps = 900
-audio_kbps = 64
-mp4 = false
-"""
-
-
-@dataclass
-class Network:
-    """The web host, which runs no encoder, and two hosts for encoders."""
-
-    site: Site
-    redis_url: str
-    hosts: list[Host]
-    folder: Path
-
-    def pod_jobs(self, *arguments: str) -> str:
-        """A command on the web host; gives what it prints."""
-        command = [sys.executable, "-m", "pod_jobs.cli", *arguments]
-        done = subprocess.run(command, env=self.variables(), cwd=ROOT, check=True, capture_output=True, text=True)
-        return done.stdout
-
-    def variables(self) -> dict[str, str]:
-        """Those of processes on the web host."""
-        own = {"POD_JOBS_HOME": str(self.site.home), "POD_JOBS_WEB__PORT": str(self.site.port)}
-        own |= {"POD_JOBS_REDIS__URL": self.redis_url, "POD_JOBS_WEB__PUBLIC_URL": f"http://{WEB}:{self.site.port}"}
-        return {**os.environ, **own, "PYTHONPATH": str(ROOT)}
-
-    def join(self, host: Host) -> None:
-        """Have a host join with one line, and run one encoder."""
-        line = self.pod_jobs("worker", "invite", "--queues", "encoding").partition("'")[2].partition("'")[0]
-        home = self.folder / host.namespace
-        command = [sys.executable, "-m", "pod_jobs.cli", "worker", "--home", str(home)]
-        command += ["join", line, "encoding", "--workers", "1"]
-        known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        host.start(command, self.folder / f"{host.namespace}.log", {**known, "PYTHONPATH": str(ROOT)})
-
-    def task_of(self, video: int) -> Any:
-        return self.site.api("GET", f"tasks/{self.site.api('GET', f'videos/{video}')['task']['id']}")
-
-    def progress(self, video: int) -> dict[str, Any]:
-        task = self.site.api("GET", f"videos/{video}")["task"]["id"]
-        return queue.read_progress(self.site.redis, [task]).get(task, {})
+from tests.acceptance import hosts
+from tests.acceptance.hosts import Network
+from tests.acceptance.site import Site, make_clip
+from tests.namespaces import Host
+from tests.servers import need, wait_until
 
 
 @pytest.fixture
 def network() -> Iterator[Network]:
     need(namespaces.can_be_made(), "the right to make network namespaces")
-    with short_folder() as folder, namespaces.hosts("b", "c") as hosts:
-        server = KeyValueServer(folder, address=WEB, password=PASSWORD)
-        server.start()
-        (folder / "home").mkdir()
-        (folder / "home/settings.toml").write_text(SETTINGS, encoding="utf-8")
-        try:
-            with serve(folder / "home", server) as site:
-                made = Network(site, server.url, hosts, folder)
-                lines = [["worker.py", "catalog"], ["-m", "pod_jobs.processes", "janitor"]]
-                with (folder / "web-host.log").open("ab") as log:
-                    own = [
-                        subprocess.Popen(
-                            [sys.executable, *line], env=made.variables(), cwd=ROOT, stdout=log, stderr=log
-                        )
-                        for line in lines
-                    ]
-                try:
-                    yield made
-                finally:
-                    for process in own:
-                        process.terminate()
-                        process.wait(20)
-        finally:
-            server.stop()
+    with hosts.network() as made:
+        yield made
 
 
 def revoke_token_of(site: Site, host: Host) -> None:

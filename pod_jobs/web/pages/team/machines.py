@@ -159,10 +159,13 @@ def _is_silent(facts: HostFacts, at: datetime) -> bool:
 
 
 def _latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:
-    """Host -> its latest entry, with the version of ffmpeg from any of its entries."""
+    """Host -> its latest entry, with the version of ffmpeg, and why it takes no job, from any of its entries."""
     latest = {facts.host: facts for facts in sorted(entries, key=lambda one: one.at)}
     ffmpeg = {facts.host: facts.ffmpeg for facts in entries if facts.ffmpeg}
-    return {host: replace(facts, ffmpeg=ffmpeg.get(host, "")) for host, facts in latest.items()}
+    held = {facts.host: f"{facts.queue}: {facts.held}" for facts in entries if facts.held}
+    return {
+        host: replace(facts, ffmpeg=ffmpeg.get(host, ""), held=held.get(host, "")) for host, facts in latest.items()
+    }
 
 
 def _machines(at: datetime, alive: Sequence[dict[str, Any]], active: Sequence[Drain]) -> list[Machine]:

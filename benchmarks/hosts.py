@@ -1,0 +1,162 @@
+"""What a worker costs that shares nothing with the web host, and how long it takes to add one and to lose one.
+
+http_overhead_1gb   percent by which the encoding of a large recording takes longer by HTTP than from a shared folder, both on
+                    loopback; --mb gives its size. The recording is short and of a high bit rate: the worst case
+fetch_s, send_s     seconds for fetching that recording, and for sending as many bytes
+peak_mb             highest memory of the worker meanwhile, without ffmpeg; growth_mb: of that, since before it began
+join_s              from the one command on a new host until its worker takes jobs
+recovery_s          from the power cut of a host in mid-encode until another host runs its job
+lost, doubled, stuck    recordings without a result, with two results, still under way: each has to be 0
+"""
+
+import argparse
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.jobs.encode import build_plan, tools_of
+from pod_jobs.media.encode import encode
+from pod_jobs.settings import load
+from pod_jobs.storage import Run, Storage
+from pod_jobs.storage.over_http import OverHttp
+from pod_jobs.storage.shared_folder import SharedFolder
+from tests.acceptance.hosts import Network, network
+from tests.acceptance.site import Site, make_clip, serve
+from tests.servers import KeyValueServer, short_folder, wait_until
+
+SUMMARY = "workers on other hosts: the cost of HTTP, adding a host, losing one"
+NOISE_MBPS = 140  # bit rate of the recording
+LOST_S = 200  # most seconds until the job of a dead host runs again
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mb", type=int, default=1000, help="size of the recording, in MB")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    with short_folder() as folder:
+        server = KeyValueServer(folder)
+        server.start()
+        try:
+            with serve(folder / "home", server) as site:
+                figures |= cost_of_http(site, folder, options.mb)
+        finally:
+            server.stop()
+        with network() as made:
+            figures |= with_hosts(made, folder)
+    return figures
+
+
+def cost_of_http(site: Site, folder: Path, size_mb: int) -> dict[str, Any]:
+    recording = noise(folder / "noise.mp4", size_mb)
+    token = (site.home / "secrets/worker_token").read_text()
+    by_http = OverHttp(site.url, token, folder / "work", 10**12)
+    say(f"encoding {recording.stat().st_size / 1e6:.0f} MB from a shared folder, and by HTTP")
+    before_mb = peak_mb()
+    shared_s, _ = encoded_s(site, SharedFolder(site.home / "media"), recording)
+    http_s, fetch_s = encoded_s(site, by_http, recording)
+    run = begun(site, recording)
+    with by_http.work_on(run, tick, lambda chunks: None) as work:
+        shutil.copy(recording, work.begin() / "90p.mp4")
+        began = time.monotonic()
+        work.publish({"outputs": []})
+        send_s = time.monotonic() - began
+    return {
+        "http_overhead_1gb": round(100 * (http_s / shared_s - 1), 1),
+        "shared_s": round(shared_s, 1),
+        "http_s": round(http_s, 1),
+        "fetch_s": round(fetch_s, 1),
+        "send_s": round(send_s, 1),
+        "peak_mb": peak_mb(),
+        "growth_mb": round(peak_mb() - before_mb, 1),
+    }
+
+
+def peak_mb() -> float:
+    """Highest memory of this process so far, in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def noise(path: Path, size_mb: int) -> Path:
+    """A recording in 1080p of this size at NOISE_MBPS."""
+    seconds = max(2, round(size_mb * 8 / NOISE_MBPS))
+    rate = f"{NOISE_MBPS}M"
+    source = f"testsrc2=s=1920x1080:r=25:d={seconds},noise=alls=90:allf=t"
+    codec = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-b:v", rate, "-minrate", rate]
+    codec += ["-maxrate", rate, "-bufsize", "20M"]
+    ffmpeg = str(tools_of(load()).ffmpeg)
+    say(f"making a recording of {seconds} s")
+    subprocess.run([ffmpeg, "-v", "error", "-y", "-f", "lavfi", "-i", source, *codec, str(path)], check=True)
+    return path
+
+
+def begun(site: Site, recording: Path) -> Run:
+    """A run of a new video of this recording."""
+    with recording.open("rb") as file:
+        said = site.session.post(f"{site.url}/api/v1/videos", params={"name": "noise.mp4"}, data=file, timeout=600)
+    said.raise_for_status()
+    task = site.api("GET", f"videos/{said.json()['id']}")["task"]
+    order = site.workers.start(task["id"], task["generation"], "encoding.bench.1", "bench", 1)
+    assert order.video is not None
+    numbers = (order.video, order.kind, order.task, order.generation, order.template)
+    return Run(*numbers, order.media, order.attempt, order.key)
+
+
+def encoded_s(site: Site, storage: Storage, recording: Path) -> tuple[float, float]:
+    """Seconds for all that a worker does for this recording, and those until it has the source."""
+    run, settings = begun(site, recording), load(site.home)
+    began = time.monotonic()
+    with storage.work_on(run, tick, lambda chunks: None) as work:
+        source = storage.source(run, run.source)
+        fetched_s = time.monotonic() - began
+        encoded = encode(source, work.begin(), build_plan(settings), tools_of(settings), lambda _: work.show())
+        work.publish({**asdict(encoded), "folder": run.folder})
+    return time.monotonic() - began, fetched_s
+
+
+def with_hosts(made: Network, folder: Path) -> dict[str, Any]:
+    site, (near, other) = made.site, made.hosts
+    say("a host joins")
+    began = time.monotonic()
+    made.join(near)
+    wait_until(lambda: site.redis.scard("rq:workers:encoding"), 120, "its worker is there")
+    join_s = time.monotonic() - began
+    video = site.upload("talk.mp4", make_clip(folder / "talk.mp4", seconds=300))
+    wait_until(lambda: made.progress(video).get("fraction", 0) > 0, 60, "it encodes")
+    made.join(other)
+    say("its power is cut")
+    wait_until(lambda: site.redis.scard("rq:workers:encoding") > 1, 120, "the other one is there")
+    killed = time.monotonic()
+    near.kill()
+    wait_until(lambda: len(made.task_of(video)["attempts"]) > 1, LOST_S, "the other one has its job")
+    recovery_s = time.monotonic() - killed
+    wait_until(lambda: site.api("GET", f"videos/{video}")["state"] != "running", 900, "it has ended")
+    task, state = made.task_of(video), site.api("GET", f"videos/{video}")["state"]
+    return {
+        "join_s": round(join_s, 1),
+        "recovery_s": round(recovery_s, 1),
+        "lost": int(state != "ready"),
+        "doubled": max(0, sum(one["outcome"] == "done" for one in task["attempts"]) - 1),
+        "stuck": int(task["state"] in ("waiting", "running")),
+    }
+
+
+def tick() -> None: ...
+
+
+def say(words: str) -> None:
+    print(words, file=sys.stderr)
+
+
+def failed(figures: dict[str, Any]) -> bool:
+    return any(figures[name] for name in ("lost", "doubled", "stuck"))
+
+
+def table(figures: dict[str, Any]) -> str:
+    return "\n".join(f"{name:20} {value}" for name, value in figures.items())

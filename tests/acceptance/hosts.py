@@ -1,0 +1,100 @@
+"""A web host and two hosts for encoders that share nothing with it but an address, in namespaces of the kernel."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.jobs import queue
+from pod_jobs.settings import ROOT
+from tests import namespaces
+from tests.acceptance.site import Site, serve
+from tests.namespaces import WEB, Host
+from tests.servers import KeyValueServer, short_folder
+
+PASSWORD = "a-password-of-the-key-value-server"
+SETTINGS = """
+[web]
+host = "0.0.0.0"
+[janitor]
+reconcile_s = 1
+[[rendition]]
+name = "240p"
+height_px = 240
+crf = 20
+preset = "slow"
+maxrate_kbps = 900
+audio_kbps = 64
+mp4 = false
+"""
+
+
+@dataclass
+class Network:
+    """The web host, which runs no encoder, and two hosts for encoders."""
+
+    site: Site
+    redis_url: str
+    hosts: list[Host]
+    folder: Path
+
+    def pod_jobs(self, *arguments: str) -> str:
+        """A command on the web host; gives what it prints."""
+        command = [sys.executable, "-m", "pod_jobs.cli", *arguments]
+        done = subprocess.run(command, env=self.variables(), cwd=ROOT, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def variables(self) -> dict[str, str]:
+        """Those of processes on the web host."""
+        own = {"POD_JOBS_HOME": str(self.site.home), "POD_JOBS_WEB__PORT": str(self.site.port)}
+        own |= {"POD_JOBS_REDIS__URL": self.redis_url, "POD_JOBS_WEB__PUBLIC_URL": f"http://{WEB}:{self.site.port}"}
+        return {**os.environ, **own, "PYTHONPATH": str(ROOT)}
+
+    def join(self, host: Host) -> None:
+        """Have a host join with one line, and run one encoder."""
+        line = self.pod_jobs("worker", "invite", "--queues", "encoding").partition("'")[2].partition("'")[0]
+        home = self.folder / host.namespace
+        command = [sys.executable, "-m", "pod_jobs.cli", "worker", "--home", str(home)]
+        command += ["join", line, "encoding", "--workers", "1"]
+        known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        host.start(command, self.folder / f"{host.namespace}.log", {**known, "PYTHONPATH": str(ROOT)})
+
+    def task_of(self, video: int) -> Any:
+        return self.site.api("GET", f"tasks/{self.site.api('GET', f'videos/{video}')['task']['id']}")
+
+    def progress(self, video: int) -> dict[str, Any]:
+        task = self.site.api("GET", f"videos/{video}")["task"]["id"]
+        return queue.read_progress(self.site.redis, [task]).get(task, {})
+
+
+@contextmanager
+def network() -> Iterator[Network]:
+    """The web host with janitor and the workers of `catalog`, and the hosts "b" and "c", which have not joined yet."""
+    with short_folder() as folder, namespaces.hosts("b", "c") as hosts:
+        server = KeyValueServer(folder, address=WEB, password=PASSWORD)
+        server.start()
+        (folder / "home").mkdir()
+        (folder / "home/settings.toml").write_text(SETTINGS, encoding="utf-8")
+        try:
+            with serve(folder / "home", server) as site:
+                made = Network(site, server.url, hosts, folder)
+                lines = [["worker.py", "catalog"], ["-m", "pod_jobs.processes", "janitor"]]
+                with (folder / "web-host.log").open("ab") as log:
+                    own = [
+                        subprocess.Popen(
+                            [sys.executable, *line], env=made.variables(), cwd=ROOT, stdout=log, stderr=log
+                        )
+                        for line in lines
+                    ]
+                try:
+                    yield made
+                finally:
+                    for process in own:
+                        process.terminate()
+                        process.wait(20)
+        finally:
+            server.stop()
