@@ -1,13 +1,11 @@
 """What the team's overview asks of the catalog. Every query uses an index, so that 100,000 old tasks do not slow it down."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import JOIN, SQL, Case, fn
 
 from pod_jobs.catalog.models import Outbox, Output, Task, User, Video
 
@@ -71,15 +69,16 @@ class Day:
 
 def per_day(kind: str, midnights: Sequence[datetime]) -> list[Day]:
     """One for each day between two `midnights`, which are in order."""
-    days = []
-    for begin, end in pairwise(midnights):
-        counted: Counter[str] = Counter()
-        query = Task.select(Task.state, fn.COUNT(Task.id)).where(
-            Task.state.in_(ENDED), Task.ended_at >= begin, Task.ended_at < end, Task.kind == kind
-        )
-        counted.update(dict(_rows(query.group_by(Task.state))))
-        days.append(Day(begin, counted["done"], counted["error"]))
-    return days
+    # one query for all days: to build thirty of them took longer than the database needs to count
+    place = Case(None, [(Task.ended_at < end, number) for number, end in enumerate(midnights[1:])])
+    query = Task.select(Task.state, place.alias("place"), fn.COUNT(Task.id)).where(
+        Task.state.in_(ENDED), Task.ended_at >= midnights[0], Task.ended_at < midnights[-1], Task.kind == kind
+    )
+    counted = {(state, number): count for state, number, count in _rows(query.group_by(Task.state, SQL("place")))}
+    return [
+        Day(begin, counted.get(("done", number), 0), counted.get(("error", number), 0))
+        for number, begin in enumerate(midnights[:-1])
+    ]
 
 
 def bytes_per_day(now: datetime, days: int) -> float:

@@ -39,6 +39,10 @@ def test_figures_of_the_overview(task: Task) -> None:
         (0, 0),
         (0, 1),
     ]
+    hours = [NOW - 2 * day, NOW - day, later(9), later(10), NOW + day]
+    assert [one.failed for one in overview.per_day("encode", hours)] == [0, 0, 1, 0], (
+        "from its beginning on, before its end"
+    )
     assert overview.bytes_per_day(later(9), 7) == 12_345_678_901 / 7
     assert overview.count_by_state(("running", "waiting")) == {"running": 0, "waiting": 0}
     assert overview.usual_s("encode") is None
