@@ -137,6 +137,7 @@ def count(instance: Instance, accepted: list[int], kills: Kills, errors: list[tu
     with closing(sqlite3.connect(instance.home / "catalog.sqlite3")) as catalog:
         videos = dict(catalog.execute("select id, published_folder from video").fetchall())
         tasks = catalog.execute("select id, video_id, state from task where kind = 'encode'").fetchall()
+        reasons = catalog.execute("select id, error_code, error_reason from task where state = 'error'").fetchall()
     done = {video for _, video, state in tasks if state == "done"}
     missing = [video for video in accepted if video not in videos]
     hollow = [
@@ -157,6 +158,8 @@ def count(instance: Instance, accepted: list[int], kills: Kills, errors: list[tu
     ):
         if found:
             say(f"{what}: {found}")
+    for task, code, reason in reasons:
+        say(f"task {task}: {code}: {' '.join((reason or '').split())[-300:]}")
     states = Counter(state for _, _, state in tasks)
     return {
         "tasks": len(tasks),
