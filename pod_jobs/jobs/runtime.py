@@ -52,9 +52,7 @@ from pod_jobs.settings.ordered import with_order
 
 log = logging.getLogger(__name__)
 
-REFUSALS = (
-    5  # so often a refused job goes straight to the next worker; the one that was refused takes no other meanwhile
-)
+REFUSALS = 5  # so often a refused job goes straight to the next worker; whoever was refused takes no other meanwhile
 FOR_EVER = 10**6  # RQ requires a number of retries; this module decides who may retry and how often
 
 

@@ -52,7 +52,8 @@ def test_a_drain_of_other_workers_is_not_ones_own(redis: Redis, start_worker: St
 def test_an_unfit_worker_takes_no_job_until_it_is_fit_again(
     redis: Redis, start_worker: StartWorker, small_catalog: SmallCatalog, tmp_path: Path
 ) -> None:
-    """As with a token that was revoked: the job's start is refused, and so is the check that follows."""
+    """As with a token that was revoked: the job's start is refused, and so is the check that follows. The job waits at the
+    front, where any other worker finds it."""
     fault = tmp_path / "fault"
     start_worker(encode=finish, check=lambda: fault.read_text() if fault.exists() else "")
     enqueue(redis)
@@ -63,9 +64,9 @@ def test_an_unfit_worker_takes_no_job_until_it_is_fit_again(
     wait_until(lambda: state(redis) == ["suspended"], 20)
     queue.enqueue(redis, ENCODE, "encode-9-g1", {"task": 9, "generation": 1})
     small_catalog.status = 200
-    assert queue.positions(redis, "encoding") == {"encode-9-g1": 1}
+    assert queue.positions(redis, "encoding") == {"encode-8-g1": 1, "encode-9-g1": 2}
     fault.unlink()
-    wait_until(lambda: status(redis, "encode-9-g1") == "finished", 20)
+    wait_until(lambda: {status(redis, f"encode-{number}-g1") for number in (8, 9)} == {"finished"}, 20)
 
 
 def test_redis_says_it_in_words_that_people_can_read(redis: Redis) -> None:
