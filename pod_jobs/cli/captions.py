@@ -18,8 +18,7 @@ from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.order_options import FILE
 from pod_jobs.cli.words import harmless
-from pod_jobs.errors import SettingsError
-from pod_jobs.jobs.speech_plan import cue_rules, engine_for, speech_order
+from pod_jobs.jobs.speech_plan import cue_rules, demand_extra, engine_for, speech_order
 
 ENDINGS = {"vtt": "vtt", "srt": "srt", "text": "txt", "json": "json"}  # format -> ending of the API's address
 WRITERS: dict[str, Callable[[Sequence[Cue]], str]] = {"vtt": write_vtt, "srt": write_srt, "text": write_text}
@@ -42,10 +41,8 @@ def transcribe(file: Path, form: str, as_json: bool, **wish: Any) -> None:
     from pod_jobs.jobs.encode import build_plan, tools_of
     from pod_jobs.media.probing.probe import probe
     from pod_jobs.media.probing.sound import SoundTrack
-    from pod_jobs.speech.models import is_installed
 
-    if not is_installed():
-        raise SettingsError("./run up --with-speech installs it", code="speech-not-installed")
+    demand_extra()
     from pod_jobs.speech.transcribe import transcribe as run
 
     settings = load_settings()

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,8 +17,9 @@ from pod_jobs.catalog.client import CatalogClient, Order
 from pod_jobs.errors import Cancelled, Interrupted
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import JobTypes
+from pod_jobs.media.sharing import chunks
 from pod_jobs.settings import Settings
-from pod_jobs.storage import Storage
+from pod_jobs.storage import Run, Storage, WorkFolder
 
 TICK_S = 0.5  # progress is written, and a cancel looked for, at most this often
 SILENCE_S = (
@@ -89,3 +91,13 @@ class Context:
         if interrupted:
             queue.forget_interrupt(self.redis, order.task)
             raise Interrupted("a person stopped this worker's job")
+
+
+def work_on(context: Context, order: Order, run: Run) -> AbstractContextManager[WorkFolder]:
+    """Hold the video of `run`, and tell people that it waits while another run has it. Errors: as of Storage.work_on; what
+    `Context.tick` raises."""
+
+    def wait() -> None:
+        context.tick(order, {"step": "waiting", "fraction": 0.0})
+
+    return context.storage.work_on(run, wait, end_helpers=chunks.clear)

@@ -49,6 +49,14 @@ def speech_order(
     )
 
 
+def demand_extra() -> None:
+    """Errors: SettingsError when the extra `speech` is not installed: another host may have it."""
+    from pod_jobs.speech.models import is_installed
+
+    if not is_installed():
+        raise SettingsError("./run up --with-speech installs it", code="speech-not-installed")
+
+
 def engine_for(settings: Settings, language: str, name: str = "") -> "Engine":
     """The loaded model of this name; "": the usual one for a language ("": the one for all others). Errors: SettingsError;
     OutOfResources when there is no memory for it."""

@@ -15,6 +15,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +24,16 @@ from pod_jobs.captions.cues import NewCaptions, Word
 from pod_jobs.captions.documents import checked_cues, documents_of
 from pod_jobs.catalog.client import Order
 from pod_jobs.catalog.new_task import NewTask, Purpose
-from pod_jobs.errors import Cancelled, Malformed, SettingsError, Superseded
+from pod_jobs.errors import Cancelled, Malformed, SettingsError
 from pod_jobs.jobs import speech_sharing
 from pod_jobs.jobs.colleagues import Colleagues
-from pod_jobs.jobs.context import Context
-from pod_jobs.jobs.encode import build_plan, ffmpeg_version, tools_of
+from pod_jobs.jobs.context import Context, work_on
+from pod_jobs.jobs.encode import build_plan, ffmpeg_version, run_of, tools_of
 from pod_jobs.jobs.job_type import Choice, JobType, Ordering, ReadOutput, Text, Words
-from pod_jobs.jobs.speech_plan import engine_for, model_folder, model_names, speech_order
+from pod_jobs.jobs.speech_plan import demand_extra, engine_for, model_folder, model_names, speech_order
 from pod_jobs.jobs.speech_wish import SpeechWish, read_language, read_terms, read_upload_wish
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
-from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import CAPTIONS_FILE, PEAKS_FILE, kind_and_mime
 from pod_jobs.settings import Settings
 from pod_jobs.storage import Run, WorkFolder
@@ -58,26 +58,10 @@ SPEECH, TRANSLATION = "", "translation"  # templates: one of each may be under w
 def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
     """{"folder", "outputs", "captions": true, "infos": {…}}. Errors: BadSource, FfmpegFailed; OutOfResources, DiskFull,
     ServiceUnavailable; SettingsError: another host may have the model; Stopped."""
-    if order.video is None:
-        raise Superseded(f"task {order.task} has no video")
+    run = replace(run_of(order), resumes=True)
     if order.options.get(AUTOMATIC) and order.speech.get("automatic") is False:
         raise Cancelled("no automatic captions are wanted for this video")
-    run = Run(
-        order.video,
-        order.kind,
-        order.task,
-        order.generation,
-        order.template,
-        order.media,
-        order.attempt,
-        order.key,
-        resumes=True,
-    )
-
-    def wait() -> None:
-        context.tick(order, {"step": "waiting", "fraction": 0.0})
-
-    with context.storage.work_on(run, wait, chunks.clear) as work:
+    with work_on(context, order, run) as work:
         done = work.find_finished()
         if done is not None:
             return done
@@ -87,7 +71,7 @@ def run_transcribe(context: Context, order: Order) -> dict[str, Any]:
 
 
 def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run) -> dict[str, Any]:
-    _demand_extra()
+    demand_extra()
     from pod_jobs.speech.transcribe import finish, plan  # the extra may not be installed where this is only listed
 
     settings, progress = context.settings, _Progress(context, order, work)
@@ -171,14 +155,6 @@ def hearing(sound: SoundTrack, engine: "Engine", key: speech_sharing.Key, langua
 
     wish = Wish(language, tuple(key["glossary"]), key["translate"])
     return lambda piece, tick: hear_piece(sound, engine, piece, wish, tick)
-
-
-def _demand_extra() -> None:
-    """Errors: SettingsError: another host may have it."""
-    from pod_jobs.speech.models import is_installed
-
-    if not is_installed():
-        raise SettingsError("./run up --with-speech installs it", code="speech-not-installed")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import PodJobsError, SettingsError, Superseded
 from pod_jobs.jobs.colleagues import Colleagues
-from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode.dressing import dressed, files_of_order, with_fetched
 from pod_jobs.jobs.encode.ordering import KIND, ORDERING
 from pod_jobs.jobs.encode.subtitles import read_subtitles
@@ -27,7 +27,6 @@ from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process.progress import Progress
 from pod_jobs.media.process.tools import Tools, find_tools
-from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import MASTER_NAME, WEB
 from pod_jobs.settings import FfmpegSettings, Settings
 from pod_jobs.storage import Run, WorkFolder
@@ -81,10 +80,7 @@ def run_encode(context: Context, order: Order) -> dict[str, Any]:
     """The result for store.reports. Errors: BadSource, FfmpegFailed; OutOfResources, DiskFull, ServiceUnavailable; Stopped."""
     run = run_of(order)
 
-    def wait() -> None:
-        context.tick(order, {"step": "waiting", "fraction": 0.0})
-
-    with context.storage.work_on(run, wait, chunks.clear) as work:
+    with work_on(context, order, run) as work:
         done = work.find_finished()
         if done is not None:
             return done

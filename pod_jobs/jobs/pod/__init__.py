@@ -8,13 +8,14 @@
 Whatever goes wrong ends the task with a sentence, and the callback carries it.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, Superseded
-from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode import QUEUE, WORDS, build_plan, ffmpeg_version, prepare_encode, run_of, tools_of
 from pod_jobs.jobs.job_type import JobType, Text
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
@@ -24,7 +25,6 @@ from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.pod_files import PodFiles
 from pod_jobs.media.process.progress import Progress
-from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import MASTER_NAME, WEB
 from pod_jobs.settings import Settings
 from pod_jobs.storage import WorkFolder
@@ -36,15 +36,12 @@ WATERMARK_WIDTH = 0.1  # share of the picture's width
 
 
 def run_pod_encode(context: Context, order: Order) -> dict[str, Any]:
-    """The result for store.reports. Errors: BadSource, AddressForbidden, FfmpegFailed; FfmpegKilled, DiskFull,
+    """The result for store.reports. Errors: BadSource, AddressForbidden, FfmpegFailed; OutOfResources, DiskFull,
     ServiceUnavailable; Stopped."""
     if not order.site:
         raise Superseded(f"task {order.task} belongs to no site of the settings any more")
 
-    def wait() -> None:
-        context.tick(order, {"step": "waiting", "fraction": 0.0})
-
-    with context.storage.work_on(run_of(order), wait, chunks.clear) as work:
+    with work_on(context, order, run_of(order)) as work:
         done = work.find_finished()
         if done is not None:
             return done
@@ -70,7 +67,10 @@ def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFile
         context.tick(order, {**asdict(progress), "first_playable": first_playable, "folder": run.folder})
 
     encoded = encode(source, work.begin(), plan, tools_of(context.settings), tick)
-    infos = {"source": asdict(files.fetched["source"]), "sums": _sums(work.path, [one.name for one in encoded.outputs])}
+    infos = {
+        "source": asdict(files.fetched["source"]),
+        "sums": sums_of(work.path, [one.name for one in encoded.outputs]),
+    }
     return {**asdict(encoded), "folder": run.folder, "infos": infos}
 
 
@@ -112,7 +112,7 @@ def _dressing(asked: Asked, files: FetchedFiles) -> Dressing:
     return Dressing(watermark, opening, ending)
 
 
-def _sums(folder: Path, names: list[str]) -> dict[str, str]:
+def sums_of(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """File name -> SHA-256, which Pod compares with what it downloads."""
     sums = {}
     for name in names:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 from pod_jobs.errors import BadSource
-from pod_jobs.jobs.pod.parameters import CLOCK
+from pod_jobs.jobs.pod.parameters import read_clock
 from pod_jobs.media.planning.layouts import layout_named
 from pod_jobs.media_folder import MOST_RANGES
 
@@ -105,9 +105,10 @@ def _seconds(text: str) -> float:
     """12.5s, npt=12.5s, 12500ms or 00:00:12.5 in seconds."""
     if found := SECONDS.fullmatch(text.strip()):
         return float(found[1]) / (1000 if found[2] == "ms" else 1)
-    if found := CLOCK.fullmatch(text.strip()):
-        return int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3])
-    raise _bad(f"the SMIL has {text[:20]!r} for a time")
+    seconds = read_clock(text)
+    if seconds is None:
+        raise _bad(f"the SMIL has {text[:20]!r} for a time")
+    return seconds
 
 
 def _bad(reason: str) -> BadSource:

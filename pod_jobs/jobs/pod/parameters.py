@@ -139,10 +139,16 @@ def _seconds(asked: Mapping[str, Any], name: str) -> float | None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e7:
         return float(value)
-    found = CLOCK.fullmatch(str(value).strip())
-    if found is None:
+    seconds = read_clock(str(value))
+    if seconds is None:
         raise _bad(f"cut: {name}: {str(value)[:40]!r} is no time like 00:01:30")
-    return int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3])
+    return seconds
+
+
+def read_clock(text: str) -> float | None:
+    """01:30 or 00:01:30.5 in seconds; None for any other text."""
+    found = CLOCK.fullmatch(text.strip())
+    return int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
 
 
 def _dressing(asked: Mapping[str, Any]) -> AskedDressing | None:

@@ -14,15 +14,15 @@ from typing import Any
 from pod_jobs.captions.writing import write_vtt
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, Malformed, PermanentError, SettingsError, Superseded
-from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode import ffmpeg_version, run_of
 from pod_jobs.jobs.job_type import JobType, Text
+from pod_jobs.jobs.pod import sums_of
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.parameters import base_of
-from pod_jobs.jobs.speech_plan import engine_for, speech_order
+from pod_jobs.jobs.speech_plan import demand_extra, engine_for, speech_order
 from pod_jobs.jobs.speech_wish import read_language
 from pod_jobs.jobs.transcribe import TRANSCRIBE, open_sound, prepare_transcribe
-from pod_jobs.media.sharing import chunks
 from pod_jobs.storage import WorkFolder
 from pod_jobs.system import plain_files
 
@@ -66,10 +66,7 @@ def run_pod_transcribe(context: Context, order: Order) -> dict[str, Any]:
     if not order.site:
         raise Superseded(f"task {order.task} belongs to no site of the settings any more")
 
-    def wait() -> None:
-        context.tick(order, {"step": "waiting", "fraction": 0.0})
-
-    with context.storage.work_on(run_of(order), wait, chunks.clear) as work:
+    with work_on(context, order, run_of(order)) as work:
         done = work.find_finished()
         if done is not None:
             return done
@@ -84,7 +81,7 @@ def run_pod_transcribe(context: Context, order: Order) -> dict[str, Any]:
 
 def _transcribe(work: WorkFolder, context: Context, order: Order, files: FetchedFiles) -> dict[str, Any]:
     spoken = read_languages(order.options["parameters"])
-    _demand_extra()
+    demand_extra()
     from pod_jobs.speech.transcribe import transcribe  # the extra may not be installed where this is only listed
 
     url = order.options["source_url"]
@@ -104,26 +101,17 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
     transcript = transcribe(sound, engine_for(context.settings, spoken.language), wanted, recognised)
     name = f"{base_of(url)}.vtt"
     plain_files.write_text(folder / name, write_vtt(transcript.cues))
-    with plain_files.open_plain(folder / name) as file:
-        total = plain_files.sha256_of(file)
     language = transcript.language
     size = plain_files.size_of(folder / name)
     output = {"kind": "captions", "name": name, "bytes": size, "mime": "text/vtt", "language": language}
     infos = {
         "source": asdict(files.fetched["source"]),
-        "sums": {name: total},
+        "sums": sums_of(folder, [name]),
         "language": language,
         "captions": len(transcript.cues),
         "model": transcript.model,
     }
     return {"folder": run_of(order).folder, "outputs": [output], "infos": infos}
-
-
-def _demand_extra() -> None:
-    from pod_jobs.speech.models import is_installed
-
-    if not is_installed():
-        raise SettingsError("./run up --with-speech installs it", code="speech-not-installed")
 
 
 assert TRANSCRIBE.words is not None  # noqa: S101  # for the type checker

@@ -30,7 +30,7 @@ THUMBNAILS = tuple(f"thumbnail_{n}.jpg" for n in range(1, 5))
 def put_into_form(
     work: Work, files: PodFiles, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, checks.Rendered]
 ) -> None:
-    """Replace our files in the folder of `work` by Pod's. Errors: FfmpegFailed, FfmpegKilled, DiskFull."""
+    """Replace our files in the folder of `work` by Pod's. Errors: FfmpegFailed, OutOfResources, DiskFull."""
     duration_s = max(one.playlist.duration_s for one in found.values())
     renditions = picture.renditions if picture else ()
     playlists: dict[str, MediaPlaylist] = {}
