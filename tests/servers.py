@@ -1,14 +1,17 @@
-"""Private servers for tests, in temporary folders: the embedded key-value server, PostgreSQL, MariaDB."""
+"""Private servers for tests, in temporary folders: the embedded key-value server, PostgreSQL, MariaDB, and HTTP."""
 
 import os
 import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -165,3 +168,23 @@ def _create_mariadb(folder: Path) -> bool:
     sql = "create database if not exists catalog character set utf8mb4"
     client = ["mariadb", "--no-defaults", f"--socket={folder}/db.sock", "-uroot", "-e", sql]
     return subprocess.run(client, stderr=subprocess.DEVNULL).returncode == 0
+
+
+class QuietHandler(BaseHTTPRequestHandler):
+    """Writes no line for each request."""
+
+    def log_message(self, *args: object) -> None: ...
+
+
+@contextmanager
+def answering(handler: type[QuietHandler], tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """A server on this host whose requests `handler` answers; gives its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()

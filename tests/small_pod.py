@@ -11,12 +11,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import requests
+
+from tests.servers import QuietHandler, answering
 
 RENDITIONS = {
     "360": {"resolution": "640x360", "video_bitrate": "750k", "audio_bitrate": "96k", "encode_mp4": True},
@@ -181,7 +182,7 @@ class SmallPod:
 def serve(pod: SmallPod) -> Iterator[SmallPod]:
     """Let `pod` serve its media and receive callbacks."""
 
-    class Answering(BaseHTTPRequestHandler):
+    class Answering(QuietHandler):
         def do_GET(self) -> None:
             path = pod.media / unquote(urlsplit(self.path).path.removeprefix("/media/"))
             if not path.is_file():
@@ -207,14 +208,6 @@ def serve(pod: SmallPod) -> Iterator[SmallPod]:
             self.end_headers()
             self.wfile.write(b"{}")
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    pod.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with answering(Answering) as port:
+        pod.url = f"http://127.0.0.1:{port}"
         yield pod
-    finally:
-        server.shutdown()
-        server.server_close()

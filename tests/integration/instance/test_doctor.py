@@ -5,11 +5,9 @@ import json
 import shlex
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -29,7 +27,7 @@ from pod_jobs.settings import Settings, load
 from pod_jobs.speech.models import is_installed
 from pod_jobs.system import landlock
 from pod_jobs.web.app import create_app
-from tests.servers import KeyValueServer, need, short_folder, wait_until
+from tests.servers import KeyValueServer, QuietHandler, answering, need, short_folder, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -239,7 +237,7 @@ def test_a_worker_waits_until_all_is_well_and_says_what_is_not(tmp_path: Path) -
 def web_app(said: dict[str, Any]) -> Iterator[str]:
     """The address of one that answers each GET with `said`."""
 
-    class Answering(BaseHTTPRequestHandler):
+    class Answering(QuietHandler):
         def do_GET(self) -> None:
             raw = json.dumps(said).encode()
             self.send_response(200)
@@ -247,13 +245,8 @@ def web_app(said: dict[str, Any]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(raw)
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with answering(Answering) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(settings: Settings) -> None:

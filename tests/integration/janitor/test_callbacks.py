@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings, load
 from pod_jobs.system.sealing import Seal
 from tests.integration.catalog.conftest import NOW, later
-from tests.servers import wait_until
+from tests.servers import QuietHandler, answering, wait_until
 
 KEY = "site-key-of-the-tests"
 TOKEN = "token-of-the-tests"
@@ -46,7 +45,7 @@ class Pod:
 def pod() -> Iterator[Pod]:
     found = Pod()
 
-    class Answering(BaseHTTPRequestHandler):
+    class Answering(QuietHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             assert self.headers["Content-Type"] == "application/json"
@@ -60,15 +59,9 @@ def pod() -> Iterator[Pod]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    found.url = f"http://pod.univ.fr:{server.server_port}/runner/notify_task_end/?secret=hush"
-    yield found
-    server.shutdown()
-    server.server_close()
+    with answering(Answering) as port:
+        found.url = f"http://pod.univ.fr:{port}/runner/notify_task_end/?secret=hush"
+        yield found
 
 
 @pytest.fixture

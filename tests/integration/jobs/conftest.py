@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.jobs.worker import run_worker
 from pod_jobs.settings import Settings, load
-from tests.servers import wait_until
+from tests.servers import QuietHandler, answering, wait_until
 
 KEY = "the key of the attempt"
 
@@ -54,7 +52,7 @@ class SmallCatalog:
 def small_catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
     catalog = SmallCatalog()
 
-    class Answering(BaseHTTPRequestHandler):
+    class Answering(QuietHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             assert self.headers["Authorization"] == "Token worker-token-of-the-tests"
@@ -65,18 +63,10 @@ def small_catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
             self.end_headers()
             self.wfile.write(raw)
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    catalog.url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("POD_JOBS_WORKER__CATALOG_URL", catalog.url)
-    yield catalog
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(Answering) as port:
+        catalog.url = f"http://127.0.0.1:{port}"
+        monkeypatch.setenv("POD_JOBS_WORKER__CATALOG_URL", catalog.url)
+        yield catalog
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ import requests
 from tests.acceptance.site import Site
 from tests.clips import Clips
 from tests.integration.storage.conftest import WORKER, Far, tick
-from tests.servers import wait_until
+from tests.servers import QuietHandler, answering, wait_until
 
 pytestmark = pytest.mark.usefixtures("hasty")
 LIMIT = 16 * 1024 * 1024
@@ -36,7 +34,7 @@ class Proxy:
 def proxy(site: Site) -> Iterator[Proxy]:
     state = Proxy()
 
-    class Passing(BaseHTTPRequestHandler):
+    class Passing(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def pass_on(self) -> None:
@@ -69,13 +67,9 @@ def proxy(site: Site) -> Iterator[Proxy]:
 
         do_GET = do_POST = do_PUT = do_PATCH = pass_on  # noqa: N815  # names of http.server
 
-        def log_message(self, *args: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Passing) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        state.url = f"http://127.0.0.1:{server.server_port}"
+    with answering(Passing) as port:
+        state.url = f"http://127.0.0.1:{port}"
         yield state
-        server.shutdown()
 
 
 def test_a_proxy_that_limits_bodies_and_errs_now_and_then_costs_time_alone(

@@ -1,12 +1,9 @@
 """A request over TLS goes to the pinned address, and the certificate must be the host's."""
 
 import ssl
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import urllib3
@@ -18,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from pod_jobs.outside import exchange
 from pod_jobs.outside.addresses import Target
 from pod_jobs.outside.exchange import Times, opened
+from tests.servers import QuietHandler, answering
 
 
 def certificate(folder: Path) -> Path:
@@ -42,28 +40,21 @@ def certificate(folder: Path) -> Path:
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a Pod with TLS, whose certificate the system trusts."""
 
-    class Answering(BaseHTTPRequestHandler):
+    class Answering(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             self.end_headers()
             self.wfile.write(self.headers["Host"].encode() + b" " + body)
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     pem = certificate(tmp_path)
     context.load_cert_chain(pem)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     exchange._trusted.cache_clear()
-    yield server.server_port
+    with answering(Answering, context) as port:
+        yield port
     exchange._trusted.cache_clear()
-    server.shutdown()
-    server.server_close()
 
 
 def ask(target: Target) -> str:

@@ -1,11 +1,9 @@
 """Fetching a recording from a server that behaves, and from those that do not."""
 
 import hashlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from pod_jobs.errors import AddressForbidden, BadSource, Cancelled, ServiceUnava
 from pod_jobs.outside.addresses import Allowed
 from pod_jobs.outside.exchange import Times
 from pod_jobs.outside.fetching import Fetched, Limits, fetch
+from tests.servers import QuietHandler, answering
 
 HERE = Allowed(networks=("127.0.0.0/8",))
 FILM = bytes(range(256)) * 4000
@@ -52,7 +51,7 @@ def whole(request: Any, cut_at: int | None = None, etag: str = '"1"') -> None:
 def pod() -> Iterator[Pod]:
     found = Pod()
 
-    class Answering(BaseHTTPRequestHandler):
+    class Answering(QuietHandler):
         def do_GET(self) -> None:
             found.ranges.append(self.headers.get("Range", ""))
             found.hosts.append(self.headers["Host"])
@@ -61,15 +60,9 @@ def pod() -> Iterator[Pod]:
             except (BrokenPipeError, ConnectionResetError):
                 pass
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    found.url = f"http://pod.univ.fr:{server.server_port}/media/film.mp4"
-    yield found
-    server.shutdown()
-    server.server_close()
+    with answering(Answering) as port:
+        found.url = f"http://pod.univ.fr:{port}/media/film.mp4"
+        yield found
 
 
 def get(pod: Pod, to: Path, allowed: Allowed = HERE, limit: int = 10**9, **more: Any) -> Fetched:
