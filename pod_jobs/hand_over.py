@@ -19,7 +19,7 @@ from itertools import takewhile
 from redis import Redis
 from redis.exceptions import RedisError
 
-from pod_jobs.catalog.store import outbox, waiting_line
+from pod_jobs.catalog.store import waiting_line
 from pod_jobs.catalog.store.waiting_line import Turn
 from pod_jobs.jobs import queue, workforce
 from pod_jobs.jobs.job_type import JobTypes
@@ -80,4 +80,4 @@ def _send(redis: Redis, job_types: JobTypes, turn: Turn, guard: Guard, *, at_fro
     job_id = turn.row.job_id
     queue.enqueue(redis, job_types[turn.row.kind], job_id, turn.row.payload, at_front=at_front)  # RQ may know it
     with guard():
-        outbox.sent(job_id)
+        waiting_line.handed_over(job_id)

@@ -31,7 +31,7 @@ REPLACED_MARK = "replaced"  # in a folder of outputs; its age says for how long 
 ONE_REQUEST = "post-"  # begins the name of an upload in one request
 AUDIO = "audio"  # names the files of the first sound
 # How the names of a subtitle track begin: with the times of the result; with those of the source
-CAPTIONS, SUBTITLES = ("captions_", "subtitles_")
+CAPTIONS, SUBTITLES = "captions_", "subtitles_"
 POD_INFO, POD_OVERVIEW, POD_SUBTITLE = "info_video.json", "overview", "subtitle_"  # names that an Esup-Pod looks for
 CAPTIONS_FILE, PEAKS_FILE = "captions.json", "peaks.bin"  # of a transcription: for the catalog, and for the editor
 

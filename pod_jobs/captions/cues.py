@@ -15,8 +15,8 @@ from functools import lru_cache
 TAGS = ("i", "b")
 _TAG = re.compile(r"<(/?)([^<>]*)>")
 _ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
-# Control characters but the tab and the line end;
-# direction marks and overrides would turn round what stands beside a cue; U+200E and U+200F alone are harmless
+# Control characters except the tab and the line end; and direction marks and overrides, which would turn round what stands
+# beside a cue (U+200E and U+200F alone are harmless)
 _REMOVED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 

@@ -17,9 +17,7 @@ FAR_TOO_MANY_BYTES = 20_000_000  # below, the lines are looked at: one that is t
 MOST_CUES = 20_000  # 12 hours of a cue every 2 s
 MOST_LINE_CHARACTERS = 5_000
 MOST_CUE_CHARACTERS = 10_000
-MOST_DIFFERENT_WORDS = (
-    40_000  # with their punctuation; 12 hours of speech have fewer, and the search has a row for each
-)
+MOST_DIFFERENT_WORDS = 40_000  # 12 hours of speech have fewer, and the search has a row for each
 MOST_S = 1e6  # 277 hours
 FAULTS_TOLD = 20
 

@@ -130,7 +130,5 @@ def _error_of(response: requests.Response, path: str) -> PodJobsError:
             return Refused(reason)
         case ((400 | 413 | 422), str()):
             return ResultRejected(reason)
-        case (
-            _
-        ):  # 5xx, and what a proxy says, whatever its number: until somebody has corrected that, nothing is dropped
+        case _:  # 5xx, and what a proxy says, whatever its number: nothing is dropped until somebody has corrected that
             return ServiceUnavailable(reason)

@@ -111,9 +111,7 @@ class ApiToken(Table):
     user_id: int
     user = ForeignKeyField(User, on_delete="CASCADE", backref="tokens")
     label = CharField(100)
-    queues = CharField(
-        200, default=""
-    )  # with a comma between two: the only ones whose tasks its workers may run; "" = all
+    queues = CharField(200, default="")  # the only ones whose tasks its workers may run, with commas; "" = all
     token_hash = CharField(64, unique=True)  # SHA-256, hex
     created_at = InstantField()
     last_used_at = InstantField(null=True)

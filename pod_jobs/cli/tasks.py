@@ -74,10 +74,7 @@ def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> Non
     if all_failed:
         _order_many(api, "requeue", {"filter": {"state": "error"}})
         return
-    chosen = sorted({task["id"] for task in _choose(api, ids, AGAIN, ENCODE_AGAIN)})
-    _order_many(
-        api, "requeue", *({"tasks": chosen[start : start + AT_ONCE]} for start in range(0, len(chosen), AT_ONCE))
-    )
+    _order_many(api, "requeue", *({"tasks": some} for some in _slices(_choose(api, ids, AGAIN, ENCODE_AGAIN))))
 
 
 @click.command(cls=InstanceCommand)
@@ -95,9 +92,7 @@ def priority(level: str, ids: tuple[str, ...], owner: str | None, kind: str | No
     if wanted:
         _order_many(api, "prioritise", {"filter": {"state": "waiting", **wanted}, **said})
         return
-    chosen = sorted({task["id"] for task in _choose(api, ids, ("waiting",))})
-    slices = (chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE))
-    _order_many(api, "prioritise", *({"tasks": one, **said} for one in slices))
+    _order_many(api, "prioritise", *({"tasks": some, **said} for some in _slices(_choose(api, ids, ("waiting",)))))
 
 
 @click.command(cls=InstanceCommand)
@@ -145,6 +140,12 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "
         else:
             raise click.UsageError(f"{name} is neither a video's number nor a task like t12")
     return chosen
+
+
+def _slices(tasks: Sequence[dict[str, Any]]) -> Iterator[list[int]]:
+    """The ids of these tasks, each once, as many at a time as one request takes."""
+    chosen = sorted({task["id"] for task in tasks})
+    return (chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE))
 
 
 def _order_many(api: Api, verb: str, *orders: dict[str, Any]) -> None:

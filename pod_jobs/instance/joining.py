@@ -4,7 +4,6 @@ The invitation is one line for a person to copy, "https://video.example.org#CODE
 instance folder, where its workers read it at each start.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused, ServiceUnavailable, SettingsError
 from pod_jobs.instance.prepare import SYSTEM_USERS
 from pod_jobs.settings import Settings, load
+from pod_jobs.settings.section import as_toml
 from pod_jobs.system.versions import differ
 
 VALID_FOR = timedelta(hours=24)
@@ -87,7 +87,7 @@ def join(line: str, home: Path, host: str) -> Settings:
     (home / "secrets").chmod(0o700)
     _write_private(home / "secrets" / "worker_token", given.token)
     _write_private(
-        home / "settings.toml", SETTINGS.format(redis=_quoted(given.redis_url), url=_quoted(url.rstrip("/")))
+        home / "settings.toml", SETTINGS.format(redis=as_toml(given.redis_url), url=as_toml(url.rstrip("/")))
     )
     return load(home)
 
@@ -134,8 +134,3 @@ def _ask(url: str, code: str, host: str) -> Welcome:
 def _write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def _quoted(text: str) -> str:
-    """A text as TOML writes it: as JSON does, except for one control character."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -53,7 +53,7 @@ class InSlices:
 
     def __call__(self, now: datetime) -> object:
         # After an error the next turn starts from the beginning
-        rest, self._rest = (self._rest or self._begin(now), None)
+        rest, self._rest = self._rest or self._begin(now), None
         until = time.monotonic() + SLICE_S
         for _ in rest:
             if time.monotonic() >= until:

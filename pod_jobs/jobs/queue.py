@@ -65,9 +65,8 @@ def enqueue(redis: Redis, job_type: JobType, job_id: str, payload: Payload, *, a
     except DuplicateJobError:
         if fetch(redis, job_id) is not None:
             return False
-        redis.delete(
-            keys.rq_job(job_id)
-        )  # an entry with the id of our job that is no job of ours: it goes, or the task would wait behind it for ever
+        # An entry with the id of our job that is no job of ours goes, or the task would wait behind it for ever
+        redis.delete(keys.rq_job(job_id))
         return enqueue(redis, job_type, job_id, payload, at_front=at_front)
     except RedisError as error:
         raise ServiceUnavailable(f"key-value server: {error}") from error

@@ -13,6 +13,7 @@ from typing import Any
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.settings.encode import RenditionSettings
+from pod_jobs.settings.section import as_toml
 
 MOST_CHARACTERS = 1_000_000
 SHOWN_CHARACTERS = 60
@@ -250,7 +251,7 @@ def _shown(value: Any) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A number, a text or a truth. JSON's texts are TOML's, except for one control character."""
+    """A number, a text or a truth."""
     if not isinstance(value, (str, int, float, bool)):
         raise ValueError(f"{_shown(value)} is no plain value")
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return as_toml(value)

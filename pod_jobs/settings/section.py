@@ -21,3 +21,8 @@ class Section(BaseModel):
     """Sections cannot be changed, and refuse unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def as_toml(value: str | int | float | bool) -> str:
+    """A plain value as TOML writes it: as JSON does, except for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -9,6 +9,7 @@ from pod_jobs.settings.section import Count, Listed, PositiveInt, Section
 
 SITE_NAME = r"^[a-z0-9]+(_[a-z0-9]+)*$"
 HOST = r"^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
+SITE_USER = "site-"  # begins the names of the users who stand for sites
 LONGEST_TOKEN, SHORTEST_TOKEN = 50, 16  # characters; Pod's own field ends at 50
 
 
@@ -42,6 +43,3 @@ class SiteSettings(Section):
     def secret(self) -> str:
         """The name of the file in DIR/secrets that holds its token."""
         return f"site_{self.name}"
-
-
-SITE_USER = "site-"  # begins the names of the users that stand for sites

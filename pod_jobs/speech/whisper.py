@@ -26,7 +26,6 @@ DECODING: dict[str, Any] = {
     "vad_parameters": {"min_silence_duration_ms": 1000, "speech_pad_ms": 300},
 }
 WITHOUT_SPACES = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
-TRANSLATING = ("tiny", "base", "small", "medium", "large")  # "turbo" and distilled models were not taught to
 
 
 class Whisper:

@@ -68,8 +68,7 @@ class SiteFolder:
         identity.write(self._media, value)
 
     def path_of(self, name: str) -> Path:
-        """The path on this host of `name`, which is relative to the media folder: to show it to
-        people, and for backups."""
+        """The path on this host of `name`, which is relative to the media folder: to show it to people, and for backups."""
         return self._media / name
 
     def folders(self) -> list[Path]:
@@ -106,8 +105,7 @@ class SiteFolder:
         target = self._media / source
         _make_folder(target.parent.parent)
         _make_folder(target.parent)
-        if os.listdir(target.parent):
-            raise NumberTaken(f"{source}: there is another recording; does this database belong to this media folder?")
+        _refuse_unless_empty(target.parent, source)
         try:
             os.link(upload, target)
         except OSError as error:
@@ -122,8 +120,7 @@ class SiteFolder:
         folder = self._media / video_folder(video)
         _make_folder(folder.parent)
         _make_folder(folder)
-        if os.listdir(folder):
-            raise NumberTaken(f"{folder.name}: there is another recording; is this database that of this media folder?")
+        _refuse_unless_empty(folder, folder.name)
         sync(folder.parent)
 
     def has_source(self, video: int, size_bytes: int) -> bool:
@@ -291,6 +288,12 @@ def _sum_of(path: Path, inode: int, size_bytes: int, mtime_ns: int) -> str:
     """SHA-256 of a file in hex; the other values tell whether it is still the same file. Errors: OSError."""
     with plain_files.open_plain(path, linked=True) as file:
         return plain_files.sha256_of(file)
+
+
+def _refuse_unless_empty(folder: Path, name: str) -> None:
+    """Errors: NumberTaken, which names `name`."""
+    if os.listdir(folder):
+        raise NumberTaken(f"{name}: there is another recording; does this database belong to this media folder?")
 
 
 def _make_folder(path: Path) -> None:

@@ -28,9 +28,8 @@ class Site:
     database: Database
     redis: Redis
     job_types: JobTypes
-    lines: dict[str, tuple[float, list[int]]] = field(
-        default_factory=dict
-    )  # of web/intake/orders.py: queue -> its line
+    # Of web/intake/orders.py: queue -> when its line was read, and the line
+    lines: dict[str, tuple[float, list[int]]] = field(default_factory=dict)
 
 
 def install(app: Flask, site: Site) -> None:

@@ -77,9 +77,8 @@ def take(video: Video, made: NewCaptions, note: str, author: User | None, now: d
     track = CaptionTrack.get_or_none(*same, CaptionTrack.label == made.label)
     about = {"translated": made.translated, "needs_check": made.needs_check, "model": made.model[:100]}
     if track is None:
-        count = CaptionTrack.select().where(CaptionTrack.video == video).count()
-        if author is not None and count >= MOST_TRACKS:
-            raise Refused(f"video {video.id} has {count}", code="captions-too-many-tracks", limit=str(MOST_TRACKS))
+        if author is not None and CaptionTrack.select().where(CaptionTrack.video == video).count() >= MOST_TRACKS:
+            raise Refused(f"video {video.id}", code="captions-too-many-tracks", limit=str(MOST_TRACKS))
         state = "automatic" if author is None and made.origin == "speech" else "corrected"
         track = CaptionTrack.create(
             video=video,

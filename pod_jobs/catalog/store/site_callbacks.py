@@ -76,7 +76,7 @@ def due(site: str, now: datetime, limit: int, busy: Sequence[int] = ()) -> list[
 def claim(debt: Debt, lease: timedelta, now: datetime) -> bool:
     """Put the next try off by `lease`, and let the caller try. False when nothing is owed any more, or the site has fetched
     the result of what it was told without an answer: that counts as delivered. Call inside a transaction."""
-    mine = (SiteOrder.task == debt.task, SiteOrder.ends == debt.ends, SiteOrder.callback == "waiting")
+    mine = _owed(debt)
     row = SiteOrder.select().where(*mine).first()
     if row is None:
         return False
@@ -91,7 +91,7 @@ def claim(debt: Debt, lease: timedelta, now: datetime) -> bool:
 def settle(debt: Debt, outcome: Outcome, wait: timedelta, now: datetime) -> None:
     """Store how a try ended; `wait` until the next one. An end that came meanwhile keeps what it is owed. Call inside a
     transaction."""
-    mine = (SiteOrder.task == debt.task, SiteOrder.ends == debt.ends, SiteOrder.callback == "waiting")
+    mine = _owed(debt)
     if outcome.delivered:
         done = {"callback": "delivered", "delivered_at": now, "due_at": None, "reason": "", "is_unclear": False}
         SiteOrder.update(**done).where(*mine).execute()
@@ -139,6 +139,11 @@ def expire(site: str, limit: datetime, now: datetime, count: int = 100) -> int:
     old = old.where(Task.state.not_in(["waiting", "running"]), Video.deleted_at.is_null())
     videos = [row.task.video_id for row in old.limit(count)]
     return int(Video.update(deleted_at=now).where(Video.id.in_(videos)).execute()) if videos else 0
+
+
+def _owed(debt: Debt) -> tuple[Any, ...]:
+    """Finds the order while exactly this end is owed."""
+    return SiteOrder.task == debt.task, SiteOrder.ends == debt.ends, SiteOrder.callback == "waiting"
 
 
 def _debt(row: SiteOrder) -> Debt:

@@ -52,10 +52,10 @@ def upcoming(kinds: Collection[str], limit: int, most_shorts: int, handed: Seque
     """The tasks of these kinds that begin next, at most `limit`, in their order. `handed`: the ids of those whose jobs wait in
     RQ, in its order; they count as older than all others. `most_shorts`: waiting.short_passes of the settings."""
     of_rq, each = _handed(handed), 2
+    begun = Begun(_last_turns(kinds), _shorts_in_a_row(kinds, most_shorts), most_shorts)
     while True:
         groups = _groups(kinds, limit, each)
         waiting = [*of_rq, *(one for group in groups for one in group)]
-        begun = Begun(_last_turns(kinds), _shorts_in_a_row(kinds, most_shorts), most_shorts)
         more = {_after(group[-1]) for group in groups if len(group) == each}  # stand for those that were not read
         found = list(islice(in_order([*waiting, *more], begun), limit))
         if more.isdisjoint(found):
@@ -72,9 +72,9 @@ def upcoming(kinds: Collection[str], limit: int, most_shorts: int, handed: Seque
     return turns
 
 
-def count(kinds: Collection[str]) -> int:
-    """How many tasks of these kinds wait in the catalog alone."""
-    return int(Outbox.select().where(Outbox.kind.in_(list(kinds))).count())
+def handed_over(job_id: str) -> None:
+    """Delete the row of a job from the outbox: RQ has it."""
+    Outbox.delete().where(Outbox.job_id == job_id).execute()
 
 
 def kinds_waiting() -> list[str]:

@@ -16,7 +16,7 @@ PRIMARIES |= {11: "smpte431", 12: "smpte432", 22: "bt709"}
 LIGHT = {8: "linear", 9: "log100", 10: "log316"}  # transfers that no screen shows as they are; all other ones are alike
 HDR = {"pq": "smpte2084", "hlg": "arib-std-b67"}
 # From here on a picture that says nothing has the matrix of BT.709, below that BT.601's
-HD_SHORT_PX, HD_LONG_PX = (720, 1280)
+HD_SHORT_PX, HD_LONG_PX = 720, 1280
 
 
 @dataclass(frozen=True)

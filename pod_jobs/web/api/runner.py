@@ -100,11 +100,7 @@ def file(public_id: str, name: str) -> ResponseReturnValue:
     if found is None:
         checked_media()
         raise NotFound(f"file {name!r} of task {public_id}")
-    try:
-        response = serve_ranges(found.file, output.mime)
-    except BaseException:
-        found.file.close()
-        raise
+    response = serve_ranges(found.file, output.mime)
     response.headers["X-Task-ID"] = order.public_id
     return response
 

@@ -13,12 +13,17 @@ from werkzeug.wsgi import wrap_file
 
 
 def serve_ranges(file: BinaryIO, mime: str, **more: Any) -> Response:
-    """A file that does not change, or the range of it that the request wants; `more` is for `send_file`."""
-    found = os.fstat(file.fileno())
-    etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
-    response = send_file(file, mimetype=mime, last_modified=found.st_mtime, etag=etag, **more)
-    response.content_length = found.st_size
-    response.make_conditional(request, accept_ranges=True, complete_length=found.st_size)
+    """A file that does not change, or the range of it that the request wants; `more` is for `send_file`. The file is closed
+    with the response, or at once when none can be made (416)."""
+    try:
+        found = os.fstat(file.fileno())
+        etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
+        response = send_file(file, mimetype=mime, last_modified=found.st_mtime, etag=etag, **more)
+        response.content_length = found.st_size
+        response.make_conditional(request, accept_ranges=True, complete_length=found.st_size)
+    except BaseException:
+        file.close()
+        raise
     if response.status_code == 206:  # werkzeug would read the part piece by piece, which holds the thread
         response.response = part_of(file, response.content_range.start or 0, response.content_range.stop or 0)
     return response

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 PLACES = 100  # a task that waits behind more than these has no place yet
 LINE_S = 1.0
 
-Created = tuple[Video, list[Task]]
+T = TypeVar("T")
 
 
 def add_video(user: User, title: str, source: videos.Source, place: Callable[[str], None]) -> Video:
@@ -40,13 +40,13 @@ def add_video(user: User, title: str, source: videos.Source, place: Callable[[st
     """
     with quotas.one_more_order(site().settings, user):
         orders = _at_upload(source.options)
-        video, first = _with_free_number(lambda: videos.create(user, title, source, now(), place, orders))
+        video, first = with_free_number(lambda: videos.create(user, title, source, now(), place, orders))
     for task in first:
         _ordered(user, "upload", task)
     return video
 
 
-def _with_free_number(create: Callable[[], Created]) -> Created:
+def with_free_number(create: Callable[[], T]) -> T:
     """What `create` makes. If the media folder has recordings of higher numbers than the database, it is made after those."""
     try:
         return create()
@@ -59,7 +59,7 @@ def _with_free_number(create: Callable[[], Created]) -> Created:
 def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> Video:
     """Make the video of a complete tus upload, as `add_video` does; a second call returns the same video."""
     orders = _at_upload(upload.options or {})
-    video, first = _with_free_number(lambda: uploads.finish(upload, now(), place, orders))
+    video, first = with_free_number(lambda: uploads.finish(upload, now(), place, orders))
     for task in first:
         _ordered(user, "upload", task)
     return video

@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.site_models import SiteOrder
-from pod_jobs.catalog.store import instance, site_orders, tasks, users
+from pod_jobs.catalog.store import site_orders, tasks, users
 from pod_jobs.catalog.waiting_order import PRIORITIES
-from pod_jobs.errors import AddressForbidden, Forbidden, Malformed, NumberTaken, ServiceUnavailable
+from pod_jobs.errors import AddressForbidden, Forbidden, Malformed, ServiceUnavailable
 from pod_jobs.instance.sites import site_of
 from pod_jobs.jobs import pod
 from pod_jobs.jobs.pod import transcription
@@ -63,7 +63,8 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
     own, asked = own_site(user), _read(document)
     check_addresses(own, asked["source_url"], asked["notify_url"])
     kind, purpose = TASK_KINDS[asked["task_type"]]
-    key, seal = site().settings.secret("site_key"), Seal(site().settings.secret("site_key"))
+    key = site().settings.secret("site_key")
+    seal = Seal(key)
     wanted = site_orders.Asked(
         site=own.name,
         document={**asked, "notify_url": asked["notify_url"].partition("?")[0]},
@@ -83,13 +84,8 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
 
 
 def _create(user: User, wanted: site_orders.Asked, new: NewTask, most: int) -> tuple[SiteOrder, Task, bool]:
-    media = checked_media()
-    try:
-        return site_orders.create(user, wanted, new, most, now(), media.make_place)
-    except NumberTaken as error:
-        found = instance.notice_recordings(max(media.videos(), default=0))
-        log.warning("%s; new recordings get higher numbers than %s", error, found[1] if found else "it")
-        return site_orders.create(user, wanted, new, most, now(), media.make_place)
+    place = checked_media().make_place
+    return orders.with_free_number(lambda: site_orders.create(user, wanted, new, most, now(), place))
 
 
 def stop(user: User, order: SiteOrder) -> None:

@@ -8,11 +8,12 @@ from peewee import Database
 from playhouse.migrate import SchemaMigrator
 
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User
-from pod_jobs.catalog.store import many_tasks, outbox, reports, tasks, videos
+from pod_jobs.catalog.store import many_tasks, reports, tasks, videos, waiting_line
 from pod_jobs.catalog.store.many_tasks import Changed
 from pod_jobs.catalog.store.reports import Report
 from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import SENTENCES, Cancelled, Refused, ResultRejected, Superseded
+from tests import outbox
 from tests.integration.catalog.conftest import NOW, later
 from tests.integration.catalog.runs import ALLOWED, LOSSES, RESULT, WORKER, report, start
 from tests.orders import encode
@@ -22,7 +23,7 @@ def test_ordering_commits_the_outbox_row_too(task: Task) -> None:
     (row,) = outbox.pending()
     assert (row.job_id, row.payload) == (f"encode-{task.id}-g1", {"task": task.id, "generation": 1})
     assert outbox.oldest() == NOW
-    outbox.sent(row.job_id)
+    waiting_line.handed_over(row.job_id)
     assert outbox.pending() == []
 
 

@@ -13,7 +13,6 @@ from redis import Redis
 from rq.registry import ScheduledJobRegistry
 
 from pod_jobs.catalog.models import Periodic, Task
-from pod_jobs.catalog.store import outbox
 from pod_jobs.errors import Deposed
 from pod_jobs.janitor import periodic, purge
 from pod_jobs.janitor.leader import Fence, Leader
@@ -25,7 +24,7 @@ from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES, load
 from pod_jobs.settings.periodic import PeriodicSettings
-from tests import servers
+from tests import outbox, servers
 from tests.integration.janitor.conftest import ALLOWED, add_to_outbox, now, relayed, started, state
 from tests.servers import wait_until
 

@@ -6,13 +6,14 @@ from rq import Worker
 from rq.worker import WorkerStatus
 
 from pod_jobs.catalog.models import Task
-from pod_jobs.catalog.store import outbox, tasks, users, videos
+from pod_jobs.catalog.store import tasks, users, videos
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import ReportRelay
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.report import send_report, waiting_reports
 from pod_jobs.settings import QUEUES
+from tests import outbox
 from tests.integration.janitor.conftest import add_to_outbox, now, relayed, started
 from tests.orders import UPLOAD, encode
 

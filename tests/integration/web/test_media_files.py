@@ -4,9 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from pod_jobs.catalog.store import instance
 from pod_jobs.storage import identity
+from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.media_files import listed_extent
 from tests import planted
 from tests.integration.web.conftest import CLIP, OUTPUT_FILES, Caller, Worker, problem
@@ -148,6 +151,14 @@ def test_of_a_growing_file_only_what_is_listed(
         assert response.headers["Content-Range"] == content_range
         assert response.data == MEDIA[int(start) : int(stop) + 1]
         assert response.content_length == len(response.data) and response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_file_of_which_nothing_can_be_served_is_closed(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(MEDIA)
+    file = (tmp_path / "film").open("rb")
+    with app.test_request_context(headers={"Range": "bytes=9999-"}), pytest.raises(RequestedRangeNotSatisfiable):
+        serve_ranges(file, "video/mp4")
+    assert file.closed
 
 
 def test_the_address_stays_the_same_over_the_rename(lea: Caller, worker: Worker, growing: str) -> None:

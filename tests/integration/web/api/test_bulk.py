@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from pod_jobs.catalog.store import many_tasks, outbox
+from pod_jobs.catalog.store import many_tasks
 from pod_jobs.jobs import queue
 from pod_jobs.web.api import tasks as api_tasks
 from pod_jobs.web.site import EXTENSION
+from tests import outbox
 from tests.integration.web.conftest import Caller, Worker, problem
 
 

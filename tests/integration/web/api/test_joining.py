@@ -18,6 +18,7 @@ from pod_jobs.catalog.store import users
 from pod_jobs.errors import Refused, ServiceUnavailable, SettingsError
 from pod_jobs.instance import joining
 from pod_jobs.settings import Settings, load
+from pod_jobs.settings.section import as_toml
 
 REDIS = "rediss://queue.example.org:6380/3?ssl_ca_certs=/etc/ssl/own.pem"
 
@@ -171,7 +172,7 @@ def test_a_name_full_of_control_characters_becomes_a_label(inviting: Settings, l
 
 @pytest.mark.parametrize("text", ['redis://:a"b\\c@h/0', "redis://h/0\nurl = 1", "redis://h/\x7f\x1b", "é"])
 def test_settings_hold_any_address(text: str) -> None:
-    written = joining.SETTINGS.format(redis=joining._quoted(text), url=joining._quoted(text))
+    written = joining.SETTINGS.format(redis=as_toml(text), url=as_toml(text))
     assert tomllib.loads(written)["redis"] == {"url": text}
 
 

@@ -9,10 +9,11 @@ import pytest
 from peewee import Database
 from redis import Redis
 
-from pod_jobs.catalog.store import outbox, users
+from pod_jobs.catalog.store import users
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
+from tests import outbox
 from tests.integration.web.conftest import CLIP, OUTPUTS, Caller, Worker, problem
 
 
