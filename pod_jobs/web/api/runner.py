@@ -6,13 +6,11 @@ sends a "pending" one again every few minutes, and removes the renditions that i
 
 import logging
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from peewee import PeeweeException
 
 import pod_jobs
 from pod_jobs.catalog.models import Task
@@ -26,7 +24,7 @@ from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import SITE_HEADER, require_user
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.intake import site_orders as intake
-from pod_jobs.web.site import checked_media, now, site
+from pod_jobs.web.site import after_answer, checked_media, now, site
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("runner", __name__)
@@ -43,9 +41,8 @@ def execute() -> ResponseReturnValue:
     except Malformed as error:
         raise Malformed(error.reason, code="order-unreadable") from error
     taken = intake.take(require_user(), document, plain_manifest=SITE_HEADER in request.headers)
-    response = _json({"task_id": taken.order.public_id, "status": status_of(taken.task)})
-    response.call_on_close(_when_sent(taken.order))
-    return response
+    after_answer(lambda: site_orders.answered(taken.order, now()))  # which lets a callback be sent
+    return _json({"task_id": taken.order.public_id, "status": status_of(taken.task)})
 
 
 @blueprint.get("/task/status/<public_id>")
@@ -180,20 +177,6 @@ def _finished(public_id: str) -> SiteOrder:
     if order.task.state != "done":
         raise Refused(error_of(order.task) or "", code="result-failed")
     return order
-
-
-def _when_sent(order: SiteOrder) -> Callable[[], None]:
-    """Notes that the answer has left, after which a callback may be sent."""
-    database = site().database
-
-    def note() -> None:
-        try:
-            with database.connection_context() if database.is_closed() else database.atomic():
-                site_orders.answered(order, now())
-        except PeeweeException as error:  # then the callback waits until the answer must have left
-            log.warning("task %s: %s", order.task_id, error)
-
-    return note
 
 
 def _json(said: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
