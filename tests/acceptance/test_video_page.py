@@ -244,6 +244,25 @@ def test_rename_and_delete_by_keyboard(page: Page, site: Site, video: int) -> No
     expect(page.get_by_role("link", name="Énergie & entropie <b>")).to_have_count(0)
 
 
+def test_a_video_that_is_being_deleted_is_not_asked_for(page: Page, faults: Faults, site: Site, video: int) -> None:
+    """A request on its way that found the video gone made the page leave twice, and the first leaving failed."""
+    page.add_init_script("""window.plainFetch = window.fetch;
+        window.fetch = (address, options) => {
+            const answer = window.plainFetch(address, options);
+            if (options?.method === "DELETE") answer.then(() => dispatchEvent(new Event("online"))); // polls ask at once
+            return answer;
+        };""")
+    page.goto(f"/videos/{video}")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url.partition('/api/v1/')[2]}"))
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/")
+    assert f"GET videos/{video}" not in asked[asked.index(f"DELETE videos/{video}") :]
+    assert not faults.unwanted
+
+
 def test_an_encoding_that_is_stopped_takes_its_picture_along(
     page: Page, faults: Faults, site: Site, video: int, outputs: Outputs
 ) -> None:

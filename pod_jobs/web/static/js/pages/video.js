@@ -283,7 +283,13 @@ byId("delete").addEventListener("click", () => {
 });
 whenConfirmed(confirmation, "delete", () =>
   whileBusy(byId("delete"), async () => {
-    await call("DELETE", path);
+    await refresh.pause(); // a video that is gone has no state to ask for
+    try {
+      await call("DELETE", path);
+    } catch (problem) {
+      refresh.resume();
+      throw problem;
+    }
     location.assign(root);
   }),
 );

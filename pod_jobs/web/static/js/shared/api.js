@@ -58,26 +58,58 @@ export async function call(method, path, body) {
 }
 
 /**
- * Keep asking for `path()`, and pass each new answer to `show`: every 2 s while `isOpen(answer)`, else every 5 s, and
- * every 30 s while the page is hidden. Faults are passed to `fail(problem)`; `fail(null)` means that all is well again.
- * Returns a function that asks at once.
+ * Call `work`, one call at a time, again and again: it returns after how many seconds to call it next, or null to stop.
+ * Returns a function that calls it at once. Its `pause()` ends when no call is under way any more and none will follow;
+ * its `resume()` goes on.
  */
-export function watch(path, { show, isOpen, fail }) {
+function repeat(work) {
   let timer,
-    etag,
-    lastPath,
-    open = false,
-    faults = 0,
-    asking = false,
-    again = false;
+    running = null, // the promise of the call under way
+    again = false,
+    paused = false;
 
-  async function ask() {
+  async function now() {
     clearTimeout(timer);
-    if (asking) {
+    if (paused) return;
+    if (running) {
       again = true;
       return;
     }
-    asking = true;
+    let rest;
+    try {
+      running = work();
+      rest = await running;
+    } finally {
+      running = null;
+    }
+    if (rest !== null && !paused) timer = setTimeout(now, again ? 0 : rest * 1000);
+    again = false;
+  }
+
+  return Object.assign(now, {
+    pause: () => {
+      paused = true;
+      return running;
+    },
+    resume: () => {
+      paused = false;
+      return now();
+    },
+  });
+}
+
+/**
+ * Keep asking for `path()`, and pass each new answer to `show`: every 2 s while `isOpen(answer)`, else every 5 s, and
+ * every 30 s while the page is hidden. Faults are passed to `fail(problem)`; `fail(null)` means that all is well again.
+ * Returns a function that asks at once, and has `pause` and `resume`.
+ */
+export function watch(path, { show, isOpen, fail }) {
+  let etag,
+    lastPath,
+    open = false,
+    faults = 0;
+
+  const ask = repeat(async () => {
     const current = path();
     try {
       const response = await send(
@@ -101,14 +133,10 @@ export function watch(path, { show, isOpen, fail }) {
       if (!(error instanceof Problem)) throw error;
       faults += 1;
       fail(error);
-      if ([401, 403, 404].includes(error.status)) return; // asking again cannot help
-    } finally {
-      asking = false;
+      if ([401, 403, 404].includes(error.status)) return null; // asking again cannot help
     }
-    const rest = faults ? Math.min(2 ** faults, 30) : document.hidden ? 30 : open ? 2 : 5;
-    timer = setTimeout(ask, again ? 0 : rest * 1000);
-    again = false;
-  }
+    return faults ? Math.min(2 ** faults, 30) : document.hidden ? 30 : open ? 2 : 5;
+  });
 
   document.addEventListener("visibilitychange", () => document.hidden || ask());
   addEventListener("online", ask);
