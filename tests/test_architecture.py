@@ -30,7 +30,7 @@ FLOORS = {
         "instance",  # the instance folder, its preparation, its doctor
         "jobs",  # one file or folder per job type, and what enqueues and runs them
         "settings",
-        "media speech storage xapi outside catalog",  # libraries that do not know one another
+        "media speech storage xapi outside catalog celery",  # libraries that do not know one another
         "captions",  # cues, their rules and their files
         "errors media_folder system",
     ),

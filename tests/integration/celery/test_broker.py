@@ -1,0 +1,108 @@
+"""Messages of a real Celery client, through a real key-value server."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from pod_jobs.celery.broker import REFUSED, TAKEN, BrokerQueue
+from pod_jobs.celery.messages import read_message
+from tests import servers
+
+ENCODING = "pod.video_encode_transcript.encoding_tasks.start_encoding_task"
+DATABASE = 5
+
+
+@pytest.fixture
+def server() -> Iterator[servers.KeyValueServer]:
+    with servers.short_folder() as folder:
+        made = servers.KeyValueServer(folder)
+        made.start("--appendfsync", "always")
+        yield made
+        made.stop()
+
+
+def order(*arguments: object, **named: object) -> None:
+    """Stands for Pod's task; only Celery's workers would call it."""
+
+
+def send(server: servers.KeyValueServer, numbers: range) -> list[str]:
+    """Send orders as Pod 4.1 does; the ids that Celery gave them, in order."""
+    with Celery(broker=f"redis+socket://{server.socket}?virtual_host={DATABASE}", set_as_current=False) as app:
+        start = app.task(order, name=ENCODING, ignore_result=True)
+        ids = []
+        for number in numbers:
+            named = {"json_dressing": None, "dressing_input": ""}
+            sent = start.apply_async((number, f"/media/videos/é/{number}.mp4", 0, 0), named, queue="encoding")
+            ids.append(sent.id)
+    return ids
+
+
+def connect(server: servers.KeyValueServer) -> Redis:
+    return Redis(unix_socket_path=str(server.socket), db=DATABASE)
+
+
+def take_all(queue: BrokerQueue) -> list[str]:
+    found = []
+    while (raw := queue.take()) is not None:
+        found.append(read_message(raw).id)
+        queue.done(raw)
+    return found
+
+
+def test_celerys_messages_are_read_in_order_and_leave_nothing_behind(server: servers.KeyValueServer) -> None:
+    ids = send(server, range(3))
+    with connect(server) as redis:
+        queue = BrokerQueue(redis, "encoding")
+        raw = queue.take()
+        assert raw is not None
+        message = read_message(raw)
+        assert (message.id, message.arguments["video_path"]) == (ids[0], "/media/videos/é/0.mp4")
+        queue.done(raw)
+        assert take_all(queue) == ids[1:]
+        assert redis.llen("encoding") == redis.llen(f"encoding.{TAKEN}") == 0
+
+
+def test_what_a_dead_bridge_took_is_offered_again_through_a_crash_of_the_server(
+    server: servers.KeyValueServer,
+) -> None:
+    ids = send(server, range(4))
+    with connect(server) as redis:
+        dead = BrokerQueue(redis, "encoding")
+        assert dead.take() and dead.take()
+    server.stop(kill=True)
+    server.start("--appendfsync", "always")
+    with connect(server) as redis:
+        queue = BrokerQueue(redis, "encoding")
+        assert queue.take_back() == 2
+        assert take_all(queue) == ids
+
+
+def test_two_bridges_at_once_take_each_message_once(server: servers.KeyValueServer) -> None:
+    ids = send(server, range(60))
+    found: list[list[str]] = [[], []]
+
+    def work(n: int) -> None:
+        with connect(server) as redis:
+            found[n] = take_all(BrokerQueue(redis, "encoding"))
+
+    both = [threading.Thread(target=work, args=(n,)) for n in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(30)
+    assert sorted(found[0] + found[1]) == sorted(ids)
+
+
+def test_a_refused_message_is_kept_aside_once(server: servers.KeyValueServer) -> None:
+    with connect(server) as redis:
+        redis.lpush("encoding", b"no json")
+        queue = BrokerQueue(redis, "encoding")
+        raw = queue.take()
+        assert raw is not None
+        queue.refuse(raw)
+        queue.refuse(raw)  # delivered again by a bridge that started meanwhile
+        assert queue.take() is None and queue.take_back() == 0
+        assert redis.lrange(f"encoding.{REFUSED}", 0, -1) == [b"no json"]
