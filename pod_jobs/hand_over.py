@@ -20,9 +20,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.store import waiting_line
-from pod_jobs.catalog.store.waiting_line import Turn
+from pod_jobs.catalog.store.waiting_line import Limits, Turn
 from pod_jobs.jobs import queue, workforce
 from pod_jobs.jobs.job_type import JobTypes
+from pod_jobs.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +34,19 @@ OF_TASK = re.compile("[a-z][a-z0-9_]*-([0-9]{1,18})-g[0-9]{1,18}")  # the job id
 Guard = Callable[[], AbstractContextManager[None]]
 
 
-def hand_over(redis: Redis, job_types: JobTypes, queue_name: str, most_shorts: int, guard: Guard = nullcontext) -> int:
+def limits_of(settings: Settings) -> Limits:
+    """What the settings say about who may begin."""
+    return Limits(settings.waiting.short_passes, settings.running_quotas)
+
+
+def hand_over(redis: Redis, job_types: JobTypes, queue_name: str, limits: Limits, guard: Guard = nullcontext) -> int:
     """Give RQ's queue the jobs that it should have. Returns how many. `guard` surrounds each change of the catalog.
 
     Errors: ServiceUnavailable, RedisError; what was not handed over waits in the outbox.
     """
     handed = handed_over(redis, queue_name)
     room = workforce.count_waiting_for_work(redis, queue_name) + SPARE - len(handed)
-    turns = waiting_line.upcoming(kinds_of(job_types, queue_name), max(room, 1) + len(handed), most_shorts, handed)
+    turns = waiting_line.upcoming(kinds_of(job_types, queue_name), max(room, 1) + len(handed), limits, handed)
     before_all = list(takewhile(lambda turn: turn.row is not None, turns))
     behind = [turn for turn in turns[len(before_all) :] if turn.row is not None]
     if not handed:
@@ -65,14 +71,14 @@ def handed_over(redis: Redis, queue_name: str) -> list[int]:
     return [int(match[1]) for match in matches if match]
 
 
-def in_line(redis: Redis, job_types: JobTypes, queue_name: str, most_shorts: int, limit: int) -> list[int]:
+def in_line(redis: Redis, job_types: JobTypes, queue_name: str, limits: Limits, limit: int) -> list[int]:
     """The ids of the waiting tasks of this queue that begin next, at most `limit`. While Redis is away, those that it has been
     handed are missing."""
     try:
         handed = handed_over(redis, queue_name)
     except RedisError:
         handed = []
-    return [turn.task for turn in waiting_line.upcoming(kinds_of(job_types, queue_name), limit, most_shorts, handed)]
+    return [turn.task for turn in waiting_line.upcoming(kinds_of(job_types, queue_name), limit, limits, handed)]
 
 
 def _send(redis: Redis, job_types: JobTypes, turn: Turn, guard: Guard, *, at_front: bool) -> None:

@@ -5,6 +5,7 @@ import logging
 from redis import Redis
 
 from pod_jobs.catalog.store import waiting_line
+from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.hand_over import hand_over
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.sightings import Sightings
@@ -15,7 +16,7 @@ from pod_jobs.jobs.report import REPORT, waiting_reports
 log = logging.getLogger(__name__)
 
 
-def relay_outbox(redis: Redis, job_types: JobTypes, most_shorts: int, fence: Fence) -> int:
+def relay_outbox(redis: Redis, job_types: JobTypes, limits: Limits, fence: Fence) -> int:
     """Hand waiting tasks over to RQ, as the web app does unless it died or Redis was away. Returns how many. Errors: Deposed."""
     names = set()
     for kind in waiting_line.kinds_waiting():
@@ -23,7 +24,7 @@ def relay_outbox(redis: Redis, job_types: JobTypes, most_shorts: int, fence: Fen
             names.add(job_types[kind].queue)
         else:
             log.error("this version knows no job type %s; the tasks of that kind wait", kind)
-    count = sum(hand_over(redis, job_types, name, most_shorts, fence) for name in sorted(names))
+    count = sum(hand_over(redis, job_types, name, limits, fence) for name in sorted(names))
     if count:
         log.info("handed %s job(s) over to RQ", count)
     return count

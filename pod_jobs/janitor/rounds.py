@@ -17,6 +17,7 @@ from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.store import caption_index, instance, reports
 from pod_jobs.catalog.store import drains as store_drains
 from pod_jobs.errors import Deposed, PodJobsError, SettingsError
+from pod_jobs.hand_over import limits_of
 from pod_jobs.instance import redis_owner
 from pod_jobs.janitor import callbacks, figures, periodic, purge, registries, relay, revoked, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
@@ -125,14 +126,14 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
     times, retention = settings.janitor, settings.retention
     allowed = reports.Allowed(settings.retry.deaths, settings.retry.losses)
     reconciler = Reconciler(redis, QUEUES, times.lost_s, allowed, fence)
-    most_shorts = settings.waiting.short_passes
+    limits = limits_of(settings)
     report_relay = relay.ReportRelay(redis, QUEUES, times.lost_s)
     lane_relay = traces.LaneRelay(redis, settings)
     site_callbacks = callbacks.Callbacks(settings, fence)
     due: registries.DueAt = {}
     duties = [
         Duty("revoked workers", times.tick_s, lambda now: revoked.end_runs_of_revoked(redis, allowed, now, fence)),
-        Duty("relay", times.tick_s, lambda _: relay.relay_outbox(redis, job_types, most_shorts, fence)),
+        Duty("relay", times.tick_s, lambda _: relay.relay_outbox(redis, job_types, limits, fence)),
         Duty("start due jobs", times.tick_s, lambda now: registries.start_due(redis, QUEUES, due, now)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
         Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),

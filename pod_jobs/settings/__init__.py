@@ -147,6 +147,7 @@ class Settings(Section):
     periodic: Annotated[tuple[PeriodicSettings, ...], Listed] = ()
     site: Annotated[tuple[SiteSettings, ...], Listed] = ()
     site_tokens: dict[str, str] = {}
+    site_brokers: dict[str, str] = {}
     retention: RetentionSettings
     xapi: XapiSettings
     speech: SpeechSettings
@@ -240,6 +241,20 @@ class Settings(Section):
         neither."""
         given = self.site_tokens.get(site.name)
         return self.secret(site.secret) if given is None else given
+
+    def site_broker_urls(self, site: SiteSettings) -> tuple[str, ...]:
+        """The addresses from POD_JOBS_SITE_BROKERS__<NAME>, or else from secrets/site_<name>_broker, with white space between
+        them. Errors: SettingsError when there is none."""
+        given = self.site_brokers.get(site.name)
+        found = (self.secret(site.broker_secret) if given is None else given).split()
+        if not found:
+            raise SettingsError(f"secrets/{site.broker_secret}: the address of the broker is missing")
+        return tuple(found)
+
+    @property
+    def running_quotas(self) -> dict[str, int]:
+        """Party (catalog/waiting_order.py) -> how many of its tasks may run at once, where that is limited."""
+        return {one.party: one.running for one in self.site if one.running}
 
     @property
     def redis_socket(self) -> Path:

@@ -3,7 +3,7 @@
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pod_jobs.settings.section import Count, Listed, PositiveInt, Section
 
@@ -19,20 +19,44 @@ def _is_network(text: str) -> str:
 
 
 Hosts = Annotated[tuple[Annotated[str, Field(pattern=HOST, max_length=253)], ...], Listed]
+Height = Annotated[int, Field(ge=90, le=2160)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_is_network)], ...], Listed]
 
 
 class SiteSettings(Section):
-    """One site. `source_hosts` and `callback_hosts`: () = any host."""
+    """One site. `source_hosts` and `callback_hosts`: () = any host. The keys from `shared_folder` on are of kind "celery"."""
 
     name: Annotated[str, Field(pattern=SITE_NAME, max_length=20)]
-    kind: Literal["runner"] = "runner"
+    kind: Literal["runner", "celery"] = "runner"
     priority: Literal["high", "normal", "low"] = "normal"
     waiting: Count = 0
+    running: Count = 0
     source_hosts: Hosts = ()
     callback_hosts: Hosts = ()
     private_networks: Networks = ()
     keep_days: PositiveInt = 7
+    shared_folder: Annotated[str, Field(pattern=r"^(/.*)?$")] = ""
+    callback_url: Annotated[str, Field(pattern=r"^(https?://[^\s@?#]+)?$")] = ""
+    heights_px: Annotated[tuple[Height, ...], Field(min_length=1, max_length=8), Listed] = (360, 720, 1080)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "SiteSettings":
+        given = {"shared_folder": self.shared_folder, "callback_url": self.callback_url}
+        if self.is_celery and (missing := [name for name, value in given.items() if not value]):
+            raise ValueError(f"a site of kind celery needs {' and '.join(missing)}")
+        if not self.is_celery and (unused := [name for name, value in given.items() if value]):
+            raise ValueError(f"{' and '.join(unused)}: only for a site of kind celery")
+        return self
+
+    @property
+    def is_celery(self) -> bool:
+        """Does it order by Celery, as an Esup-Pod 4.1?"""
+        return self.kind == "celery"
+
+    @property
+    def party(self) -> str:
+        """With whom its tasks take turns (catalog/waiting_order.py)."""
+        return f"site-{self.name}"
 
     @property
     def user(self) -> str:
@@ -41,5 +65,10 @@ class SiteSettings(Section):
 
     @property
     def secret(self) -> str:
-        """The name of the file in DIR/secrets that holds its token."""
+        """The name of the file in DIR/secrets that holds its token: of kind "celery", the POD_API_TOKEN."""
         return f"site_{self.name}"
+
+    @property
+    def broker_secret(self) -> str:
+        """The name of the file in DIR/secrets that holds the addresses of its Celery brokers."""
+        return f"site_{self.name}_broker"

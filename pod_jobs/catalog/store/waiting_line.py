@@ -3,8 +3,9 @@
 However many wait, only the first of each party are read, by seeks in the index of the outbox.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -48,16 +49,25 @@ class Turn:
     row: Outbox | None
 
 
-def upcoming(kinds: Collection[str], limit: int, most_shorts: int, handed: Sequence[int] = ()) -> list[Turn]:
+@dataclass(frozen=True)
+class Limits:
+    """Of the settings: waiting.short_passes, and how many tasks of a party may run at once, where that is limited."""
+
+    most_shorts: int = 0
+    running: Mapping[str, int] = field(default_factory=dict)
+
+
+def upcoming(kinds: Collection[str], limit: int, limits: Limits, handed: Sequence[int] = ()) -> list[Turn]:
     """The tasks of these kinds that begin next, at most `limit`, in their order. `handed`: the ids of those whose jobs wait in
-    RQ, in its order; they count as older than all others. `most_shorts`: waiting.short_passes of the settings."""
+    RQ, in its order; they count as older than all others. A party that has no room gets no turn."""
+    most_shorts, room = limits.most_shorts, _room(limits.running)
     of_rq, each = _handed(handed), 2
     begun = Begun(_last_turns(kinds), _shorts_in_a_row(kinds, most_shorts), most_shorts)
     while True:
-        groups = _groups(kinds, limit, each)
+        groups = _groups(kinds, limit, each, room)
         waiting = [*of_rq, *(one for group in groups for one in group)]
         more = {_after(group[-1]) for group in groups if len(group) == each}  # stand for those that were not read
-        found = list(islice(in_order([*waiting, *more], begun), limit))
+        found = list(islice(_with_room(in_order([*waiting, *more], begun), room, of_rq), limit))
         if more.isdisjoint(found):
             break
         each = max(4 * each, 2 * limit // len(groups))
@@ -99,17 +109,43 @@ def _handed(ids: Sequence[int]) -> dict[Waiting, int]:
     return found
 
 
-def _groups(kinds: Collection[str], limit: int, each: int) -> list[list[Waiting]]:
-    """At most `each` tasks of each party, kind and length, of the highest standings, until they are `limit` or all."""
+def _room(most: Mapping[str, int]) -> dict[str, int]:
+    """Party -> how many more of its tasks may begin. Those that RQ has been handed count as begun."""
+    room = {}
+    for party, allowed in most.items():
+        has_row = Outbox.select().where(Outbox.task_id == Task.id)
+        begun = (Task.state == "running") | ((Task.state == "waiting") & ~fn.EXISTS(has_row))
+        room[party] = max(0, allowed - Task.select().where(Task.party == party, begun).count())
+    return room
+
+
+def _with_room(waiting: Iterable[Waiting], room: Mapping[str, int], of_rq: Collection[Waiting]) -> Iterator[Waiting]:
+    """Without the tasks that their party has no room for. Those `of_rq` have been counted."""
+    left = dict(room)
+    for one in waiting:
+        if one not in of_rq and one.party in left:
+            left[one.party] -= 1
+            if left[one.party] < 0:
+                continue
+        yield one
+
+
+def _groups(kinds: Collection[str], limit: int, each: int, room: Mapping[str, int]) -> list[list[Waiting]]:
+    """At most `each` tasks of each party, kind and length, of the highest standings, until they are `limit` or all; none of a
+    party without room."""
     groups: dict[tuple[str, int, bool, str], list[Waiting]] = {}
     standings = {kind: _standings(kind) for kind in kinds}
     for standing in sorted({one for own in standings.values() for one in own}, reverse=True):
         for kind in (kind for kind in kinds if standing in standings[kind]):
             for short in (False, True):
                 for party, number in _first_of_each((kind, standing, short), each):
-                    waiting = Waiting(number, standing, party, short)
-                    groups.setdefault((kind, standing, short, party), []).append(waiting)
-        if sum(map(len, groups.values())) >= limit:
+                    if room.get(party, 1):
+                        waiting = Waiting(number, standing, party, short)
+                        groups.setdefault((kind, standing, short, party), []).append(waiting)
+        count = Counter[str]()
+        for (*_, party), group in groups.items():
+            count[party] = min(count[party] + len(group), room.get(party, limit))
+        if count.total() >= limit:
             break
     return list(groups.values())
 

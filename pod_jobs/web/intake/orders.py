@@ -208,11 +208,11 @@ def hand_over_next(*kinds: str) -> None:
     """Hand over to RQ what comes next in the queues of these kinds, without any of all. While Redis is away, the janitor does it
     later."""
     kinds = kinds or tuple(waiting_line.kinds_waiting())
-    known, most_shorts = site().job_types, site().settings.waiting.short_passes
+    known, limits = site().job_types, hand_over.limits_of(site().settings)
     site().lines.clear()
     try:
         for name in {known[kind].queue for kind in kinds if kind in known}:
-            hand_over.hand_over(site().redis, known, name, most_shorts)
+            hand_over.hand_over(site().redis, known, name, limits)
     except (ServiceUnavailable, RedisError) as error:
         log.warning("what was ordered waits for the janitor: %s", error)
 
@@ -222,8 +222,8 @@ def in_line(queue_name: str) -> list[int]:
     for it, so that it is read once per second; an order in this process has it read again."""
     read_at, ids = site().lines.get(queue_name, (0.0, []))
     if time.monotonic() - read_at > LINE_S:
-        most_shorts = site().settings.waiting.short_passes
-        ids = hand_over.in_line(site().redis, site().job_types, queue_name, most_shorts, PLACES)
+        limits = hand_over.limits_of(site().settings)
+        ids = hand_over.in_line(site().redis, site().job_types, queue_name, limits, PLACES)
         site().lines[queue_name] = time.monotonic(), ids
     return ids
 

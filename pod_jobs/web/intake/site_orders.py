@@ -76,7 +76,7 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
     )
     options = {"task_type": asked["task_type"], "source_url": asked["source_url"], "parameters": asked["parameters"]}
     priority = PRIORITIES[own.priority]
-    new = NewTask(kind, "", options, purpose, priority=priority, party=f"site-{own.name}")
+    new = NewTask(kind, "", options, purpose, priority=priority, party=own.party)
     taken = Taken(*_create(user, wanted, new, own.waiting))
     if taken.is_new:
         orders.dispatch(taken.task)

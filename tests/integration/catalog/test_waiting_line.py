@@ -8,9 +8,10 @@ from pod_jobs.catalog import waiting_order
 from pod_jobs.catalog.models import Outbox, Task, User
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import many_tasks, overview, reports, tasks, users, videos, waiting_line
+from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.catalog.waiting_order import Begun, Waiting
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
-from tests.integration.catalog.runs import ALLOWED, LOSSES, RESULT, WORKER, start
+from tests.integration.catalog.runs import ALLOWED, LOSSES, RESULT, WORKER, report, start
 from tests.orders import UPLOAD, encode
 
 
@@ -19,7 +20,7 @@ def upload(owner: User) -> Task:
 
 
 def line(limit: int = 100, most_shorts: int = 0, handed: tuple[int, ...] = ()) -> list[int]:
-    return [turn.task for turn in waiting_line.upcoming(["encode"], limit, most_shorts, handed)]
+    return [turn.task for turn in waiting_line.upcoming(["encode"], limit, Limits(most_shorts), handed)]
 
 
 def test_another_persons_upload_comes_before_the_many_of_the_one_whose_task_began_last(lecturer: User) -> None:
@@ -28,7 +29,11 @@ def test_another_persons_upload_comes_before_the_many_of_the_one_whose_task_bega
     other = upload(users.create("bob", "lecturer", None, NOW))
     assert line(3) == [other.id, many[1].id, many[2].id]
     assert line() == [other.id, *(task.id for task in many[1:])]
-    assert [turn.row is None for turn in waiting_line.upcoming(["encode"], 3, 0, [many[1].id])] == [False, True, False]
+    assert [turn.row is None for turn in waiting_line.upcoming(["encode"], 3, Limits(), [many[1].id])] == [
+        False,
+        True,
+        False,
+    ]
     assert overview.in_catalog() == 30 and not Outbox.select().where(Outbox.kind == "verify").exists()
     assert waiting_line.kinds_waiting() == ["encode"]
 
@@ -99,3 +104,33 @@ def test_a_raised_task_is_next_and_a_lowered_one_last(lecturer: User) -> None:
     assert [task.priority for task in Task.select().order_by(Task.id)] == [-1, 0, 1, 0]
     start(tasks.get(many[2]))
     assert many_tasks.prioritise([many[2], 999], 0).refused.keys() == {many[2], 999}
+
+
+def of_site(number: int, *, priority: int = 0, is_short: bool = False) -> Task:
+    video = videos.create(users.find("léa"), "t", SOURCE, NOW, placed_nowhere, ())[0]
+    new = NewTask("encode", party="site-univ", priority=priority, is_short=is_short)
+    return tasks.order(video, new, None, later(number))
+
+
+def allowed(most: int, limit: int = 100) -> list[int]:
+    """The tasks that begin next while at most so many of the site may run at once."""
+    limits = Limits(1, {"site-univ": most, "site-other": 1})
+    return [turn.task for turn in waiting_line.upcoming(["encode"], limit, limits)]
+
+
+def test_a_site_gets_no_turn_beyond_its_quota_and_keeps_nobody_else_waiting(lecturer: User) -> None:
+    own = [of_site(number, priority=1, is_short=number % 2 == 1) for number in range(6)]
+    other = [upload(lecturer), upload(lecturer)]
+    behind = [task.id for task in other]
+    assert allowed(3)[3:] == behind and set(allowed(3)[:3]) < {task.id for task in own}
+    assert allowed(1) == [allowed(1)[0], *behind] and allowed(1, 2) == allowed(1)[:2]
+    assert allowed(9)[6:] == behind and len(allowed(9)) == 8
+
+
+def test_what_runs_and_what_rq_has_been_handed_count_for_the_quota(lecturer: User) -> None:
+    own = [of_site(number) for number in range(6)]
+    start(own[0])
+    Outbox.delete().where(Outbox.task_id == own[1].id).execute()  # RQ has it
+    assert allowed(2) == [] and allowed(3) == [own[2].id]
+    report(own[0], "done", result=RESULT)
+    assert allowed(2) == [own[2].id]

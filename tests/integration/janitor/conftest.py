@@ -15,6 +15,7 @@ from rq.registry import StartedJobRegistry
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.models import Outbox, Task
 from pod_jobs.catalog.store import reports, tasks, users, videos
+from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import relay_outbox
 from pod_jobs.jobs import queue
@@ -47,7 +48,7 @@ def reconciler(redis: Redis) -> Reconciler:
 
 
 def relayed(redis: Redis) -> None:
-    relay_outbox(redis, JOB_TYPES, 0, nullcontext)
+    relay_outbox(redis, JOB_TYPES, Limits(), nullcontext)
 
 
 def started(redis: Redis, task: Task, worker: str = DEAD, host: str = HOST) -> None:

@@ -13,6 +13,7 @@ from redis import Redis
 from rq.registry import ScheduledJobRegistry
 
 from pod_jobs.catalog.models import Periodic, Task
+from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.errors import Deposed
 from pod_jobs.janitor import periodic, purge
 from pod_jobs.janitor.leader import Fence, Leader
@@ -76,7 +77,7 @@ def test_a_former_leader_can_change_nothing_even_after_an_empty_restart(redis: R
     if empty:
         redis.flushall()  # a token counted there would begin at 1 again
     writes: list[Callable[[Fence], object]] = [
-        lambda fence: relay_outbox(redis, JOB_TYPES, 0, fence),
+        lambda fence: relay_outbox(redis, JOB_TYPES, Limits(), fence),
         lambda fence: Reconciler(redis, QUEUES, 0.0, ALLOWED, fence).reconcile(now()),
         lambda fence: list(purge.purge(load(), now() + timedelta(days=4000), fence)),
         lambda fence: periodic.fire_due(
@@ -91,7 +92,7 @@ def test_a_former_leader_can_change_nothing_even_after_an_empty_restart(redis: R
     assert Periodic.select().count() == 0
     sleeper.release()
     assert sleeper.hold(), "nobody leads: it may begin a new term"
-    relay_outbox(redis, JOB_TYPES, 0, sleeper.writing)
+    relay_outbox(redis, JOB_TYPES, Limits(), sleeper.writing)
     assert outbox.pending() == []
 
 
