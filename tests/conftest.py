@@ -14,7 +14,7 @@ from tests.servers import need
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
-SECOND_TRIES = 3  # of 4,000 tests that share the processors with browsers and encoders; more is a fault, not an accident
+SECOND_TRIES = 3  # of 4,000 tests that share the processors with browsers and encoders; more is a fault
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
