@@ -19,6 +19,7 @@ from typing import NamedTuple
 WEB = "web"  # the template whose outputs make a video ready; the others add downloads
 MOST_RANGES = 50  # parts to keep of a recording: each is one more opening of the source
 
+MEDIA = "media"  # the media folder in the instance folder, and in a backup
 VIDEOS, UPLOADS, DRESSINGS, TRASH = "videos", "uploads", "dressings", ".trash"
 SOURCE = "source"
 LOCK = "lock-"
@@ -128,6 +129,11 @@ def run_folder(kind: str, task_id: int, generation: int) -> str:
     return f"{kind}-{task_id}-g{generation}"
 
 
+def path_of_run(video_id: int, kind: str, task_id: int, generation: int) -> str:
+    """The folder of `run_folder`, relative to the media folder."""
+    return f"{video_folder(video_id)}/{run_folder(kind, task_id, generation)}"
+
+
 def parse_run_folder(name: str) -> RunName | None:
     """The reverse of `run_folder`; None for any other name."""
     match = RUN_FOLDER.fullmatch(name)
@@ -142,6 +148,16 @@ def folders_of_run(name: str) -> tuple[str, ...]:
 def is_bare(names: Iterable[str]) -> bool:
     """Does a video's folder hold a source at most? Then no run has ever begun there."""
     return all(name == SOURCE or name.startswith("lock") for name in names)
+
+
+def playlist_beside(name: str) -> str | None:
+    """The name of the playlist that lists the segments in the file `name`; None for a file without segments."""
+    return f"{name.removesuffix('.m4s')}.m3u8" if name.endswith(".m4s") else None
+
+
+def is_read_while_growing(name: str) -> bool:
+    """May people have this file before its run has ended? A part of any other is useless, and may be large."""
+    return name.endswith(".m3u8") or name == LOG_NAME
 
 
 def kind_and_mime(name: str) -> tuple[str, str]:

@@ -210,6 +210,17 @@ def test_only_the_settings_name_the_media_folder_and_only_to_hand_it_to_storage(
     assert named == {"pod_jobs.settings"}
 
 
+def test_paths_in_the_media_folder_leave_storage_only_to_be_shown() -> None:
+    """`submit` and `list` print where an output is; nothing else may know."""
+    named = {
+        module
+        for module, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "path_of" and not under(module, "pod_jobs.storage")
+    }
+    assert named == {"pod_jobs.cli.videos"}
+
+
 # They read and write what an encoder that an upload has taken over may have replaced by a link or a pipe
 AMONG_PLANTED = ("encode", "work", "hls", "outputs", "sharing", "process.journal", "facts.mp4_boxes")
 OPENERS = ("open", "read_text", "write_text", "read_bytes", "write_bytes", "touch")

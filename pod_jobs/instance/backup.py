@@ -29,6 +29,7 @@ from pod_jobs.catalog import copying, database
 from pod_jobs.catalog.models import Output, Video
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.instance.home import make_folders
+from pod_jobs.media_folder import MEDIA
 from pod_jobs.settings import Settings, load
 from pod_jobs.storage import kept_files
 from pod_jobs.storage.kept_files import KeptFile, is_name_within
@@ -36,7 +37,7 @@ from pod_jobs.system import plain_files
 from pod_jobs.system.plain_files import sync
 
 FORMAT = 1
-ABOUT, FILES, CATALOG, HOME, MEDIA = "backup.json", "files.jsonl", "catalog.sqlite3", "home", "media"
+ABOUT, FILES, CATALOG, HOME = "backup.json", "files.jsonl", "catalog.sqlite3", "home"
 UNFINISHED = "unfinished"
 NAME = "%Y-%m-%dT%H-%M-%SZ"
 
@@ -137,7 +138,7 @@ def restore(backup: Path, home: Path, progress: Progress) -> Settings:
     settings = load(home)
     make_folders(settings)
     for done, (file, name) in enumerate(_below(MEDIA, files), 1):
-        kept_files.put_back(backup / file.name, settings.media.path_of(""), name, file)
+        kept_files.put_back_media(backup / file.name, settings.media, name, file)
         progress("files", done)
     source, target = database.build_read_only(backup / CATALOG), home / "catalog.sqlite3.part"
     if settings.database.url:
@@ -174,9 +175,7 @@ def _keep_all(
 def _files(settings: Settings, work: Path) -> Iterator[tuple[Path, str, str]]:
     """(folder, name in it, what comes before the name in the backup) of each file to keep."""
     yield work, CATALOG, ""
-    media = settings.media.path_of("")
-    for root, name in kept_files.files_to_keep(settings.media):
-        yield root, name, f"{MEDIA}/" if root == media else f"{MEDIA}/{root.relative_to(media)}/"
+    yield from kept_files.files_to_keep(settings.media)
     dressings = [name for one in settings.dressing for name in one.files]
     secrets = [f"secrets/{path.name}" for path in sorted((settings.home / "secrets").iterdir()) if path.is_file()]
     yield from ((settings.home, name, f"{HOME}/") for name in ("settings.toml", *secrets, *dressings))

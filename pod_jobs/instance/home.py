@@ -21,9 +21,10 @@ from time import monotonic, sleep
 from typing import IO
 
 from pod_jobs.errors import Refused, SettingsError
+from pod_jobs.media_folder import MEDIA
 from pod_jobs.settings import Settings
 
-FOLDERS = ("media", "logs")
+FOLDERS = (MEDIA, "logs")
 PRIVATE_FOLDERS = ("redis", "run", "secrets")
 POLL_S = 0.02
 

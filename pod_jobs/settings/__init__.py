@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, model_validator
 
 from pod_jobs.errors import SettingsError
+from pod_jobs.media_folder import MEDIA
 from pod_jobs.settings.dressing import DressingSettings, dressing_faults
 from pod_jobs.settings.encode import (
     EncodeSettings,
@@ -177,7 +178,7 @@ class Settings(Section):
     @property
     def media_folder(self) -> Path:
         """The path of the media folder. Only storage/ may use it, because only storage/ knows what is in it."""
-        return self.home / "media"
+        return self.home / MEDIA
 
     @property
     def storage(self) -> Storage:

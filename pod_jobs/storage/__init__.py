@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pod_jobs.media_folder import run_folder, source_of, video_folder
+from pod_jobs.media_folder import path_of_run, source_of
 
 __all__ = ["HelpersPlace", "PublishedFault", "Run", "Storage", "WorkFolder"]
 
@@ -40,7 +40,7 @@ class Run:
     @property
     def folder(self) -> str:
         """The folder that it will publish, relative to the media folder."""
-        return f"{video_folder(self.video)}/{run_folder(self.kind, self.task, self.generation)}"
+        return path_of_run(self.video, self.kind, self.task, self.generation)
 
     @property
     def source(self) -> str:

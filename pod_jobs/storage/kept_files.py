@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pod_jobs.media_folder import IDENTITY, SOURCE, VIDEOS, parse_run_folder, video_folder
+from pod_jobs.media_folder import IDENTITY, MEDIA, VIDEOS, parse_run_folder, source_of
 from pod_jobs.storage.site_folder import NO_HARD_LINKS, NOT_THERE, SiteFolder
 from pod_jobs.system import plain_files
 
@@ -26,17 +26,17 @@ class KeptFile:
     sha256: str
 
 
-def files_to_keep(media: SiteFolder) -> Iterator[tuple[Path, str]]:
-    """The files of the media folder that a backup keeps, as (folder on this host, name in it). The folder may be reached by
-    links that an administrator made; in it no link is followed. Errors: OSError."""
-    yield media.path_of(""), IDENTITY
-    videos = media.path_of(VIDEOS)
+def files_to_keep(media: SiteFolder) -> Iterator[tuple[Path, str, str]]:
+    """The files of the media folder that a backup keeps, as (folder on this host, name in it, what comes before the name in the
+    backup). The folder may be reached by links that an administrator made; in it no link is followed. Errors: OSError."""
+    yield media.path_of(""), IDENTITY, f"{MEDIA}/"
+    videos, prefix = media.path_of(VIDEOS), f"{MEDIA}/{VIDEOS}/"
     for video in sorted(media.videos()):
-        yield videos, f"{video_folder(video)}/{SOURCE}".removeprefix(f"{VIDEOS}/")
+        yield videos, source_of(video).removeprefix(f"{VIDEOS}/"), prefix
         for folder in sorted(media.runs(video)):
             if parse_run_folder(folder.rpartition("/")[2]):
                 for name in sorted(media.sizes(video, folder)):
-                    yield videos, f"{folder}/{name}".removeprefix(f"{VIDEOS}/")
+                    yield videos, f"{folder}/{name}".removeprefix(f"{VIDEOS}/"), prefix
 
 
 def keep(root: Path, name: str, kept: Path, known: Mapping[str, tuple[KeptFile, Path]], prefix: str) -> KeptFile | None:
@@ -81,6 +81,11 @@ def put_back(kept: Path, root: Path, name: str, file: KeptFile) -> None:
         if _write(source.read, target, file.mtime_ns) != file.sha256:
             plain_files.remove(target)
             raise OSError(f"{kept}: its content is not what was kept")
+
+
+def put_back_media(kept: Path, media: SiteFolder, name: str, file: KeptFile) -> None:
+    """`put_back` for the file `name` of the media folder. Errors: as of `put_back`."""
+    put_back(kept, media.path_of(""), name, file)
 
 
 def sum_of(path: Path) -> str:

@@ -15,6 +15,7 @@ from typing import IO, BinaryIO
 from pod_jobs.errors import NumberTaken
 from pod_jobs.media_folder import (
     DRESSINGS,
+    IDENTITY,
     ONE_REQUEST,
     PART,
     REPLACED_MARK,
@@ -67,8 +68,16 @@ class SiteFolder:
         """Write the identity of the folder. Errors: OSError."""
         identity.write(self._media, value)
 
+    def identity_file(self) -> Path:
+        """Where the identity is kept: to show it to people."""
+        return self._media / IDENTITY
+
+    def holds(self, path: Path) -> bool:
+        """Is `path` the media folder, or in it?"""
+        return path.is_relative_to(self._media)
+
     def path_of(self, name: str) -> Path:
-        """The path on this host of `name`, which is relative to the media folder: to show it to people, and for backups."""
+        """The path on this host of `name`, which is relative to the media folder: to show it to people."""
         return self._media / name
 
     def folders(self) -> list[Path]:

@@ -15,7 +15,16 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound, translated_os_errors
-from pod_jobs.media_folder import DONE_MARKER, FILE_NAME, LOG_NAME, MIME_TYPES, RunName, parse_run_folder
+from pod_jobs.media_folder import (
+    DONE_MARKER,
+    FILE_NAME,
+    LOG_NAME,
+    MIME_TYPES,
+    RunName,
+    is_read_while_growing,
+    parse_run_folder,
+    playlist_beside,
+)
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.guards.file_parts import part_of, serve_ranges
@@ -76,20 +85,21 @@ def _growing(file: BinaryIO, name: str, mime: str, playlist: str) -> Response:
     """Serve a file of a running encoding: a playlist, the log, or a range of the segments that `playlist` lists."""
     if playlist:
         response = _listed_part(file, mime, listed_extent(playlist))
-    elif name.endswith(".m3u8") or name == LOG_NAME:
+    elif is_read_while_growing(name):
         with file:
             response = Response(file.read(), mimetype=mime)
     else:
-        raise NotFound(f"{name} is not finished")  # a part of it is useless, and may be large
+        raise NotFound(f"{name} is not finished")
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _playlist_of(video_id: int, folder: str, name: str) -> str:
     """The text of the playlist beside growing segments; "" for any other file. Errors: NotFound while there is none."""
-    if not name.endswith(".m4s"):
+    playlist = playlist_beside(name)
+    if playlist is None:
         return ""
-    beside = site().settings.media.open_output(video_id, folder, f"{name.removesuffix('.m4s')}.m3u8")
+    beside = site().settings.media.open_output(video_id, folder, playlist)
     if beside is None:
         raise NotFound(f"{name} has no playlist yet")
     with beside.file as file:

@@ -1,4 +1,4 @@
-"""The end of the log of a task's run, for people. However long a log is, only its end is read."""
+"""The log of a task's present run, for people: its address, and its end. However long a log is, only its end is read."""
 
 import io
 from dataclasses import dataclass
@@ -20,6 +20,11 @@ class LogTail:
     is_whole: bool
     command: str
     bytes: int
+
+
+def log_path(task: Task) -> str:
+    """The path of the whole log, below the address of the web app. A failed run leaves its log where its outputs would be."""
+    return f"/media/{task.video_id}/{run_folder(task.kind, task.id, task.generation)}/{LOG_NAME}"
 
 
 def tail_of(task: Task, most_bytes: int = TAIL_BYTES) -> LogTail | None:

@@ -11,7 +11,7 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Audit, Output, Task, Video
 from pod_jobs.catalog.store import caption_index
 from pod_jobs.catalog.store.tasks import OPEN, others_of
-from pod_jobs.media_folder import folders_of_run, run_folder, video_folder
+from pod_jobs.media_folder import folders_of_run, path_of_run
 
 
 def deleted_videos() -> list[Video]:
@@ -56,8 +56,7 @@ def folders_in_use(videos: Sequence[int]) -> set[str]:
     used |= {str(row.published_folder) for row in published if row.published_folder}
     for task in Task.select().where(Task.state.in_(OPEN), Task.video.in_(videos)):
         for generation in range(1, task.generation + 1):
-            name = f"{video_folder(task.video_id or 0)}/{run_folder(task.kind, task.id, generation)}"
-            used |= {*folders_of_run(name)}
+            used |= {*folders_of_run(path_of_run(task.video_id or 0, task.kind, task.id, generation))}
     return used
 
 

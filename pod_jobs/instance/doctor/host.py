@@ -25,7 +25,7 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
     if open_ones := open_to_others(settings):
         names = " ".join(f"'{path}'" for path in open_ones)
         # The share may dictate the modes
-        on_share = all(path.is_relative_to(settings.media.path_of("")) for path in open_ones)
+        on_share = all(settings.media.holds(path) for path in open_ones)
         state: State = "warning" if on_share else "fault"
         yield Finding("folders", state, f"other users of this host may change {names}", f"chmod o-rwx {names}")
         return

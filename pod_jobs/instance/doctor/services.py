@@ -16,7 +16,6 @@ from pod_jobs.errors import PodJobsError, sentence
 from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.jobs import keys
 from pod_jobs.jobs.connection import connect_promptly
-from pod_jobs.media_folder import IDENTITY
 from pod_jobs.settings import QUEUES, Settings
 from pod_jobs.system.versions import differ
 
@@ -197,7 +196,7 @@ def check_media(settings: Settings) -> Iterator[Finding]:
         settings.storage.check(expected)
     except PodJobsError as error:
         remedy = "mount it; if it is a copy of the right one that lost its .identity: echo "
-        yield Finding("media", "fault", error.reason, f"{remedy}{expected} > '{settings.media.path_of(IDENTITY)}'")
+        yield Finding("media", "fault", error.reason, f"{remedy}{expected} > '{settings.media.identity_file()}'")
         return
     yield Finding("media", "ok", f"{settings.media} is the one that the catalog means")
 

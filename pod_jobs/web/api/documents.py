@@ -23,9 +23,10 @@ from pod_jobs.catalog.store import captions, tasks, videos
 from pod_jobs.errors import NEED_ANOTHER_FILE
 from pod_jobs.jobs import queue, report
 from pod_jobs.jobs.job_type import words_of
-from pod_jobs.media_folder import CAPTIONS, LOG_NAME, MASTER_NAME, SUBTITLES, run_folder
+from pod_jobs.media_folder import CAPTIONS, MASTER_NAME, SUBTITLES
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import orders
+from pod_jobs.web.run_logs import log_path
 from pod_jobs.web.site import site
 
 log = logging.getLogger(__name__)
@@ -232,7 +233,7 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "error_group": row.error_group if row.state == "error" else None,
         "parent": row.parent,
         "help_asked_at": instant(row.help_asked_at),
-        "log_url": base + _log_path(row) if waited and row.video_id is not None else None,
+        "log_url": base + log_path(row) if waited and row.video_id is not None else None,
     }
 
 
@@ -240,11 +241,6 @@ def _words(row: Task) -> Document:
     """The names of the task and of its state in the language of this request."""
     words = words_of(site().job_types, row.kind).in_language(str(get_locale() or "en"))
     return {"name": words["name"], "state": words[row.state]}
-
-
-def _log_path(row: Task) -> str:
-    """The path of the log of the present run. A failed run leaves its log where its outputs would be."""
-    return f"/media/{row.video_id}/{run_folder(row.kind, row.id, row.generation)}/{LOG_NAME}"
 
 
 def _attempt(row: Attempt) -> Document:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request
 from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
 from redis.exceptions import RedisError
@@ -18,10 +18,10 @@ from pod_jobs.catalog.store import drains, periodic
 from pod_jobs.catalog.store.day_figures import midnights as midnights
 from pod_jobs.jobs import workforce
 from pod_jobs.jobs.job_type import words_of
-from pod_jobs.media_folder import LOG_NAME, run_folder
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import received_files
+from pod_jobs.web.run_logs import log_path
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team", __name__)
@@ -184,8 +184,7 @@ def outcome_words(outcome: str | None) -> str:
 @blueprint.app_template_global()
 def log_address(task: Task) -> str:
     """Where the whole log of the present run of a task is served."""
-    folder = run_folder(task.kind, task.id, task.generation)
-    return url_for("media_files.serve", video_id=task.video_id, folder=folder, name=LOG_NAME)
+    return request.script_root + log_path(task)
 
 
 @blueprint.app_template_global()
