@@ -3,6 +3,7 @@
 rq        RQ's own worker, forking, with a function that does nothing
 ours      our worker and runtime, with a job that does nothing
 task      the same with all that a task needs: the catalog asked to start it, lock, folder, marker, report sent
+commands  to the key-value server for each such task in a full queue, those of the janitor and of idle workers included
 latency   from the commit of an order to the start of its attempt by an idle worker: one order at a time, real web app
 """
 
@@ -49,13 +50,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             (burst_ms(url, options.jobs, rqs_own), burst_ms(url, options.jobs, of_ours)) for _ in range(options.rounds)
         ]
         rq_ms, ours_ms = (min(turn[which] for turn in turns) for which in (0, 1))
-        task_ms, latencies_ms = through_the_instance(instance, options.jobs)
+        task_ms, commands, latencies_ms = through_the_instance(instance, options.jobs)
         cuts = statistics.quantiles(latencies_ms, n=20)
         return {
             "jobs": options.jobs,
             "rq_ms": round(rq_ms, 1),
             "ours_ms": round(ours_ms, 1),
             "task_ms": round(task_ms, 1),
+            "task_commands": round(commands),
             "ratio_ours_to_rq": round(statistics.median(mine / its for its, mine in turns), 2),
             "ratio_task_to_rq": round(task_ms / rq_ms, 2),
             "latency_p50_ms": round(statistics.median(latencies_ms), 1),
@@ -111,8 +113,8 @@ def ours(home: Path, url: str) -> tuple[Enqueue, Any]:
     return lambda number: queue.enqueue(worker.connection, noop, f"noop-{number}", {"number": number}), worker
 
 
-def through_the_instance(instance: Instance, jobs: int) -> tuple[float, list[float]]:
-    """Milliseconds per task in a full queue; and the start latencies of lone ones."""
+def through_the_instance(instance: Instance, jobs: int) -> tuple[float, float, list[float]]:
+    """Milliseconds and commands to the key-value server per task in a full queue; and the start latencies of lone ones."""
     clip = make_clip()
     for _ in range(jobs):
         instance.api("POST", "/videos?name=clip.mp4", data=clip).raise_for_status()
@@ -127,12 +129,19 @@ def through_the_instance(instance: Instance, jobs: int) -> tuple[float, list[flo
     videos = rows(instance, "select id from video")[:jobs]
     for video in videos:
         instance.api("POST", f"/videos/{video}/encode")
+    before = commands_of(instance)
     for worker in instance.children("encoding"):
         os.kill(worker, signal.SIGCONT)
     wait_for(lambda: not unfinished(instance), 120, "the queue is empty")
     query = "select (max(started_at) - min(started_at)) / 1000.0 from attempt where task_id > ?"
     (span_ms,) = rows(instance, query, len(latencies_ms) + 1)
-    return span_ms / (len(videos) - 1), latencies_ms
+    return span_ms / (len(videos) - 1), (commands_of(instance) - before) / (len(videos) + 1), latencies_ms
+
+
+def commands_of(instance: Instance) -> int:
+    """How many commands the key-value server has had."""
+    with Redis(port=instance.redis_port) as redis:
+        return int(redis.info("stats")["total_commands_processed"])
 
 
 def unfinished(instance: Instance) -> list[Any]:
@@ -146,6 +155,7 @@ def rows(instance: Instance, query: str, *values: Any) -> list[Any]:
 
 def table(figures: dict[str, Any]) -> str:
     return (
-        "per job      rq {rq_ms} ms · ours {ours_ms} ms ({ratio_ours_to_rq}x) · a whole task {task_ms} ms ({ratio_task_to_rq}x)\n"
+        "per job      rq {rq_ms} ms · ours {ours_ms} ms ({ratio_ours_to_rq}x) · a whole task {task_ms} ms ({ratio_task_to_rq}x), "
+        "{task_commands} commands to the key-value server\n"
         "an idle worker begins after  p50 {latency_p50_ms} ms · p95 {latency_p95_ms} ms"
     ).format(**figures)

@@ -1,4 +1,4 @@
-"""Private servers for tests, in temporary folders: the embedded key-value server, PostgreSQL, MariaDB, and HTTP."""
+"""Private servers for tests, in temporary folders: the embedded key-value server, Sentinel, PostgreSQL, MariaDB, HTTP."""
 
 import os
 import pwd
@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+SENTINEL_MS = {"down-after-milliseconds": 1000, "failover-timeout": 5000}  # quick, for tests
 REQUIRED = bool(os.environ.get("POD_JOBS_TEST_REQUIRE_SERVICES"))
 
 
@@ -46,9 +48,7 @@ class KeyValueServer:
         self.url = f"unix://{self.socket}"
         self._doors = ["--port", "0"]
         if address:
-            with socket.socket() as probe:
-                probe.bind((address, 0))
-                port = probe.getsockname()[1]
+            port = free_port(address)
             self.url = f"redis://:{password}@{address}:{port}/0"
             self._doors = ["--port", str(port), "--bind", address, "--requirepass", password]
         self.process: subprocess.Popen[bytes] | None = None
@@ -78,6 +78,76 @@ class KeyValueServer:
     def empty(self) -> None:
         """Delete what is on disk, while the server is stopped."""
         shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+
+
+class WatchedServers:
+    """Two Redis servers, of which one copies the other, and three sentinels with a password that watch them. `url` is what
+    pod_jobs takes as redis.url."""
+
+    SERVICE, PASSWORD, SENTINEL_PASSWORD = "pod_jobs", "a-password-of-the-servers", "a-password-of-the-sentinels"
+
+    def __init__(self, folder: Path) -> None:
+        need(shutil.which("redis-server"), "Redis")
+        self._folder = folder
+        self.processes: dict[int, subprocess.Popen[bytes]] = {}  # port -> process
+        self.first, self.second, *self.sentinels = (free_port() for _ in range(5))
+        addresses = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
+        secrets = f"sentinel_password={self.SENTINEL_PASSWORD}"
+        self.url = f"redis+sentinel://:{self.PASSWORD}@{addresses}/{self.SERVICE}/0?{secrets}"
+
+    def start(self) -> None:
+        own = [f"requirepass {self.PASSWORD}", f"masterauth {self.PASSWORD}"]
+        own += ["appendonly yes", 'save ""', "repl-diskless-sync-delay 0", "repl-timeout 5"]
+        self._start(self.first, own)
+        self._start(self.second, [*own, f"replicaof 127.0.0.1 {self.first}"])
+        for port in self.sentinels:
+            watch = [f"sentinel monitor {self.SERVICE} 127.0.0.1 {self.first} 2"]
+            watch += [f"sentinel auth-pass {self.SERVICE} {self.PASSWORD}", f"requirepass {self.SENTINEL_PASSWORD}"]
+            watch += [f"sentinel {name} {self.SERVICE} {ms}" for name, ms in SENTINEL_MS.items()]
+            self._start(port, [*watch, f"sentinel sentinel-pass {self.SENTINEL_PASSWORD}"], "--sentinel")
+        wait_until(lambda: self.info(self.first).get("connected_slaves") == 1, 20, "the second server copies the first")
+        wait_until(lambda: all(map(self._knows_all, self.sentinels)), 20, "the sentinels know one another")
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+        for process in self.processes.values():
+            process.wait(10)
+
+    def connect(self, port: int) -> Redis:
+        """A connection to one of the servers or sentinels."""
+        password = self.SENTINEL_PASSWORD if port in self.sentinels else self.PASSWORD
+        return Redis(port=port, password=password, socket_timeout=2)
+
+    def info(self, port: int) -> dict[str, Any]:
+        with self.connect(port) as server:
+            return dict(server.info("replication"))
+
+    def _knows_all(self, port: int) -> bool:
+        with self.connect(port) as sentinel:
+            seen = sentinel.sentinel_master(self.SERVICE)
+        return seen["num-other-sentinels"] == 2 and seen["num-slaves"] == 1
+
+    def _start(self, port: int, lines: list[str], *more: str) -> None:
+        folder = self._folder / str(port)
+        folder.mkdir()
+        own = [f"port {port}", "bind 127.0.0.1", f"dir {folder}", f"logfile {folder}/log", *lines]
+        (folder / "server.conf").write_text("\n".join(own) + "\n")
+        self.processes[port] = subprocess.Popen(["redis-server", str(folder / "server.conf"), *more])
+        wait_until(lambda: self._answers(port), 10, f"the server on port {port} answers")
+
+    def _answers(self, port: int) -> bool:
+        try:
+            with self.connect(port) as server:
+                return bool(server.ping())
+        except RedisError:
+            return False
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

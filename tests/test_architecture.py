@@ -62,7 +62,8 @@ FLOORS = {
         "workforce dead_workers snapshot gate hosts",
         "queue drains",
         "rq_classes",
-        "job_type connection speech_plan speech_wish keys forecast ticks",
+        "connection job_type speech_plan speech_wish keys forecast ticks",
+        "sentinel",
     ),
     "pod_jobs.catalog": (
         "store client copying",

@@ -8,6 +8,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from pod_jobs.jobs import sentinel
+
 RETRY_CAP_S = 5
 RETRY_BASE_S = 0.5
 RETRIES = 240  # with the cap: about 20 minutes of outage in which no worker gives up
@@ -18,7 +20,19 @@ HEALTH_CHECK_S = 30
 # connection. That takes 2 ms, and each job opens a connection.
 
 
-class PatientRedis(Redis):
+class WatchedRedis(Redis):
+    """A connection whose address may be that of sentinels. It is then one to the master, also after another server took over."""
+
+    @classmethod
+    def from_url(cls, url: str, **kwargs: Any) -> "WatchedRedis":
+        """Takes what redis.Redis.from_url takes, and the addresses of jobs/sentinel.py. Errors: ValueError."""
+        watched = sentinel.is_watched(url)
+        connection = cls.from_pool(sentinel.pool(url, **kwargs)) if watched else super().from_url(url, **kwargs)
+        assert isinstance(connection, WatchedRedis)  # noqa: S101  # for the type checker
+        return connection
+
+
+class PatientRedis(WatchedRedis):
     """Waits out an outage. With a plain connection, RQ's worker exits when the connection is lost, and its job runs twice.
 
     RQ builds its connection with `from_url` of the class that RQ_CONNECTION_CLASS names, so the retries are set there.
@@ -26,7 +40,7 @@ class PatientRedis(Redis):
 
     @classmethod
     def from_url(cls, url: str, **kwargs: Any) -> "PatientRedis":
-        """Takes what redis.Redis.from_url takes."""
+        """Takes what WatchedRedis.from_url takes."""
         patience = {
             "retry": Retry(ExponentialBackoff(cap=RETRY_CAP_S, base=RETRY_BASE_S), RETRIES),
             "retry_on_error": [RedisConnectionError, RedisTimeoutError],
@@ -40,12 +54,12 @@ class PatientRedis(Redis):
         return connection
 
 
-class PromptRedis(Redis):
+class PromptRedis(WatchedRedis):
     """Fails fast, so that a page or a command can report an outage: 2 s to connect, 2 s to answer, one retry."""
 
     @classmethod
     def from_url(cls, url: str, **kwargs: Any) -> "PromptRedis":
-        """Takes what redis.Redis.from_url takes."""
+        """Takes what WatchedRedis.from_url takes."""
         promptness = {
             "socket_timeout": WEB_TIMEOUT_S,
             "socket_connect_timeout": WEB_TIMEOUT_S,

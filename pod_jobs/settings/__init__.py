@@ -297,7 +297,7 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
     Errors: SettingsError whose reason has one line per fault: "web.port: Input should be … (/srv/pod/settings.toml)".
     """
     folder = find_home(home)
-    faults = _unknown_variables()
+    faults = [*_unknown_variables(), *_unusable_variables()]
     try:
         sources = [
             *map(read_document, _files(folder)),
@@ -334,6 +334,16 @@ def launcher_pid() -> int | None:
     """The process that started this one as a line of the Procfile, if it was `./run up`."""
     text = os.environ.get(LAUNCHER, "")
     return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _unusable_variables() -> list[str]:
+    """A fault for a prefix of RQ's keys. RQ reads it from the environment alone, so a process or a host that lacks the variable
+    would look at other queues, and wait there without a word."""
+    if os.environ.get("RQ_KEY_PREFIX", "rq") == "rq":
+        return []
+    return [
+        "RQ_KEY_PREFIX: pod_jobs takes no prefix; give the instance a database of its own (redis.url = redis://…/1)"
+    ]
 
 
 def _unknown_variables() -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from pod_jobs.jobs import queue
 from pod_jobs.settings import ROOT
 from tests import namespaces
-from tests.acceptance.site import Site, serve
+from tests.acceptance.site import Site, running_lines, serve
 from tests.namespaces import WEB, Host
 from tests.servers import KeyValueServer, short_folder
 
@@ -82,19 +82,7 @@ def network() -> Iterator[Network]:
         try:
             with serve(folder / "home", server) as site:
                 made = Network(site, server.url, hosts, folder)
-                lines = [["worker.py", "catalog"], ["-m", "pod_jobs.processes", "janitor"]]
-                with (folder / "web-host.log").open("ab") as log:
-                    own = [
-                        subprocess.Popen(
-                            [sys.executable, *line], env=made.variables(), cwd=ROOT, stdout=log, stderr=log
-                        )
-                        for line in lines
-                    ]
-                try:
+                with running_lines(("catalog", "janitor"), made.variables(), folder / "web-host.log"):
                     yield made
-                finally:
-                    for process in own:
-                        process.terminate()
-                        process.wait(20)
         finally:
             server.stop()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from tests.servers import short_folder, wait_until
+from tests.servers import free_port, short_folder, wait_until
 
 ROOT = Path(__file__).parents[2]
 START_S = 40
@@ -23,9 +22,7 @@ class Instance:
 
     def __init__(self, home: Path, log: Path) -> None:
         self.home, self.log = home, log
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     def up(self) -> "subprocess.Popen[bytes]":

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,13 +25,14 @@ from pod_jobs.catalog.client import CatalogClient, Order
 from pod_jobs.catalog.seals import seal_of
 from pod_jobs.catalog.store import users
 from pod_jobs.jobs import queue
+from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import find_tools
 from pod_jobs.media.sharing.sharing import Team
 from pod_jobs.processes.web_server import WebServer
 from pod_jobs.settings import ROOT, load
-from tests.servers import KeyValueServer, wait_until
+from tests.servers import KeyValueServer, WatchedServers, free_port, wait_until
 from tests.unit.media.samples import LIMITS
 
 PASSWORD = "a password for tests"
@@ -194,11 +195,9 @@ class Site:
 
 
 @contextmanager
-def serve(home: Path, server: KeyValueServer, module: str = "tests.acceptance.site") -> Iterator[Site]:
+def serve(home: Path, server: KeyValueServer | WatchedServers, module: str = "tests.acceptance.site") -> Iterator[Site]:
     """An app on its own instance folder, with the people "admin", "lea" (a lecturer) and "workers"."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (home / "secrets").mkdir(parents=True)
     (home / "media").mkdir()
     (home / "secrets" / "session_key").write_text("a session key of the tests")
@@ -213,7 +212,7 @@ def serve(home: Path, server: KeyValueServer, module: str = "tests.acceptance.si
     log = (home / "web.log").open("wb")
     process = subprocess.Popen([sys.executable, "-m", module, "web"], env=environment, stdout=log, stderr=log)
     try:
-        with Redis.from_url(server.url) as redis:
+        with connect_promptly(server.url) as redis:
             site = Site(home, port, redis, tokens)
             wait_until(site.answers, 60, f"the web app answers, see {home}/web.log")
             yield site
@@ -221,6 +220,25 @@ def serve(home: Path, server: KeyValueServer, module: str = "tests.acceptance.si
         process.terminate()
         process.wait(10)
         log.close()
+
+
+@contextmanager
+def running_lines(names: Sequence[str], variables: Mapping[str, str], log: Path) -> Iterator[None]:
+    """Lines of the Procfile (queues, "janitor") for a `with` block. They write into one log."""
+    with log.open("ab") as said:
+        lines = [
+            subprocess.Popen(
+                [sys.executable, "-m", "pod_jobs.processes", name], env=variables, cwd=ROOT, stdout=said, stderr=said
+            )
+            for name in names
+        ]
+        try:
+            yield
+        finally:
+            for line in lines:
+                line.terminate()
+            for line in lines:
+                line.wait(20)
 
 
 def _people(home: Path) -> dict[str, str]:

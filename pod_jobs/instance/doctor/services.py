@@ -14,7 +14,7 @@ import pod_jobs
 from pod_jobs.catalog.client import problem_in
 from pod_jobs.errors import PodJobsError, sentence
 from pod_jobs.instance.doctor.finding import Finding, State
-from pod_jobs.jobs import keys
+from pod_jobs.jobs import keys, sentinel
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.settings import QUEUES, Settings
 from pod_jobs.system.versions import differ
@@ -44,6 +44,8 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
         yield Finding(name, "ok", f"{facts.get('server_name', 'redis')} {version}")
     if int(facts.get("cluster_enabled") or 0):
         yield Finding(name, "fault", "is a cluster, in which RQ cannot move jobs; one server, with a replica, does")
+    if sentinel.is_watched(settings.redis_url):
+        yield from _watch(settings.redis_url, facts)
     yield from _memory(facts)
     yield from _rights(settings)
     yield from _keeps_and_evicts_nothing(facts, accepted=settings.redis.accept_unsafe)
@@ -58,7 +60,7 @@ def check_way_to_key_value_server(url: str) -> Iterator[Finding]:
         return
     query = parse_qs(parts.query)
     lacks = [] if parts.password or query.get("password") else ["asks for no password"]
-    if parts.scheme != "rediss":
+    if not parts.scheme.startswith("rediss"):
         lacks.append("is reached in plain text")
     elif query.get("ssl_cert_reqs", ["required"])[0].lower() != "required":
         lacks.append("may be an impostor, because its certificate is not checked")
@@ -208,6 +210,24 @@ def _ask_who_we_are(settings: Settings) -> requests.Response:
         session.trust_env = False  # ignore proxies of the environment
         url = f"{settings.catalog_url}/api/v1/me"
         return session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
+
+
+def _watch(url: str, facts: dict[str, Any]) -> Iterator[Finding]:
+    """Check the sentinels, and that the master takes nothing that no copy of it gets: a failover would lose it."""
+    name, answering, known = "sentinels", *sentinel.count(url)
+    if answering == known and known > 2:
+        yield Finding(name, "ok", f"{answering} of {known} answer")
+    else:
+        text = f"{answering} of {known} answer; with fewer than three, none can tell a dead server from a cut link"
+        yield Finding(name, "warning", text, "redis.url names all sentinels")
+    copies = int(facts.get("connected_slaves") or 0)
+    if not copies:
+        yield Finding("copies", "warning", "no other server has a copy of the key-value server's data")
+    elif "min_slaves_good_slaves" not in facts:
+        text = f"{copies}; what is written just before a failover is lost, and then takes a minute to be enqueued again"
+        yield Finding("copies", "warning", text, "min-replicas-to-write 1, min-replicas-max-lag 10")
+    else:
+        yield Finding("copies", "ok", f"{copies}")
 
 
 def _memory(facts: dict[str, Any]) -> Iterator[Finding]:

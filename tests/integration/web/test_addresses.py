@@ -7,7 +7,8 @@ import pytest
 
 from pod_jobs.instance import doctor
 from pod_jobs.settings import ROOT, Settings, load
-from tests.integration.web.test_slow_crowd import free_port, listening
+from tests.integration.web.test_slow_crowd import listening
+from tests.servers import free_port
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "::1"])

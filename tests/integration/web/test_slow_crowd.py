@@ -45,11 +45,6 @@ http {{
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 @contextmanager
 def listening(command: list[str], port: int, log: Path, host: str = "127.0.0.1", **variables: str) -> Iterator[None]:
     with log.open("wb") as file:
@@ -70,7 +65,7 @@ def listening(command: list[str], port: int, log: Path, host: str = "127.0.0.1",
 
 @pytest.fixture(params=["alone", "behind nginx"])
 def port(request: pytest.FixtureRequest, settings: Settings, tokens: dict[str, str], tmp_path: Path) -> Iterator[int]:
-    own, behind = free_port(), "0" if request.param == "alone" else "1"
+    own, behind = servers.free_port(), "0" if request.param == "alone" else "1"
     variables = {"POD_JOBS_WEB__PORT": str(own), "POD_JOBS_WEB__BEHIND_PROXY": behind, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tests.integration.web.served"]
     with ExitStack() as stack:
@@ -81,7 +76,7 @@ def port(request: pytest.FixtureRequest, settings: Settings, tokens: dict[str, s
         nginx = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
         servers.need(nginx, "nginx")
         folder = stack.enter_context(servers.short_folder())
-        outer = free_port()
+        outer = servers.free_port()
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=outer, behind=own))
         stack.enter_context(listening([str(nginx), "-c", str(folder / "nginx.conf")], outer, tmp_path / "nginx.log"))
         yield outer

@@ -82,6 +82,7 @@ def test_a_variable_goes_before_the_files_key_by_key_and_the_command_line_before
         ("POD_JOBS_WEB", "9000", "web: "),
         ("POD_JOBS_WEB__PROT", "9000", "web.prot: no such setting"),
         ("POD_JOBS_WEBB__PORT", "9000", "POD_JOBS_WEBB__PORT: no such setting"),
+        ("RQ_KEY_PREFIX", "team", "RQ_KEY_PREFIX: pod_jobs takes no prefix"),
     ],
 )
 def test_a_variable_that_cannot_be_read_is_named(
