@@ -26,7 +26,6 @@ from pod_jobs.web.site import Site, close_database, install, open_database, site
 
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
 HELD = "pod_jobs.held_database"
-WITHOUT_DATABASE = ("static", "health.healthz")
 
 
 def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
@@ -106,7 +105,7 @@ class Number(IntegerConverter):
 def _open_database_per_request(app: Flask) -> None:
     @app.before_request
     def open_for_request() -> None:
-        if request.endpoint not in WITHOUT_DATABASE:
+        if request.endpoint not in access.WITHOUT_DATABASE:
             open_database()
             if HELD not in app.extensions:  # made at a request, because gunicorn forks before it
                 app.extensions[HELD] = weakref.finalize(app, database.hold_open(site().database))

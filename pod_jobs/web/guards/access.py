@@ -37,6 +37,10 @@ class Need:
 
 
 SITE_HEADER = "X-API-Token"
+WITHOUT_DATABASE = (
+    "static",
+    "health.healthz",
+)  # endpoints that are for everybody, and answer while the database is away
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 STRANGERS_BODY_BYTES = (
     16_000  # for a name and a password; megabytes at the minimum pace would hold a thread for minutes
@@ -144,8 +148,8 @@ def sign_out() -> None:
 
 def _check() -> ResponseReturnValue | None:
     view = current_app.view_functions.get(request.endpoint or "")
-    if request.endpoint == "static":
-        return None
+    if request.endpoint in WITHOUT_DATABASE:
+        return None  # also for somebody who signed in: who that is, only the database knows
     g.user, g.token = _identify()
     if view is None:  # there is no such page; the error page shows the menu of this user
         return None

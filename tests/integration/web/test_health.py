@@ -76,3 +76,9 @@ def test_a_media_folder_that_is_not_the_catalogs_is_named(
     assert [name for name, part in document["parts"].items() if not part["ok"]] == ["media"]
     identity.write(settings.media_folder, "the-right-one")
     assert app.test_client().get("/healthz").status_code == 200
+
+
+def test_it_answers_somebody_who_signed_in_too(tokens: dict[str, str], app: Flask) -> None:
+    answer = app.test_client().get("/healthz", headers={"Authorization": f"Token {tokens['ada']}"})
+    assert answer.get_json()["parts"]["database"] == {"ok": True}
+    assert app.test_client().get("/healthz", headers={"Authorization": "Token none"}).get_json()["parts"]
