@@ -43,7 +43,7 @@ REPEATED: dict[str, type[BaseModel]] = {  # sections in double brackets
     "speech.model": ModelSettings,
     "speech.correction": CorrectionSettings,
 }
-NOT_IN_THE_FILE = {"xapi.passwords"}  # secrets come from variables or from files of their own
+NOT_IN_THE_FILE = {"xapi.passwords", "mail.password"}  # secrets come from variables or from files of their own
 CHANGES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}  # keepachangelog.com
 
 CODE = re.compile(r"`([^`\n]+)`")

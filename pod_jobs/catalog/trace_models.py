@@ -60,6 +60,8 @@ class Lane(Table):
     holder = CharField(100, default="")  # the worker with the lease
     fence = IntegerField(default=0)  # raised by each lease; calls with an older one are refused
     lease_until = InstantField(null=True)
+    told = CharField(10, default="")  # the state, "stopped" or "open", that the last mail told; "" = none
+    told_at = InstantField(null=True)
 
 
 class LaneMinute(Table):

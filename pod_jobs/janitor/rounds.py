@@ -19,7 +19,7 @@ from pod_jobs.catalog.store import drains as store_drains
 from pod_jobs.errors import Deposed, PodJobsError, SettingsError
 from pod_jobs.hand_over import limits_of
 from pod_jobs.instance import redis_owner
-from pod_jobs.janitor import callbacks, figures, periodic, purge, registries, relay, revoked, traces
+from pod_jobs.janitor import callbacks, figures, lane_mails, periodic, purge, registries, relay, revoked, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import drains, keys
@@ -144,6 +144,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now, fence)),
         Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now, fence)),
         Duty("lanes", times.tick_s, lane_relay.relay),
+        Duty("mails about lanes", times.tick_s, lane_mails.LaneMails(settings, fence).tend),
         Duty("callbacks", times.tick_s, site_callbacks.tend),
         Duty("results of sites", PURGE_S, lambda now: callbacks.purge(settings, now, fence)),
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.media_folder import MEDIA
+from pod_jobs.outside.mail import Account
 from pod_jobs.settings.dressing import DressingSettings, dressing_faults
 from pod_jobs.settings.encode import (
     EncodeSettings,
@@ -24,6 +25,7 @@ from pod_jobs.settings.encode import (
     web_template,
 )
 from pod_jobs.settings.faults import UNREADABLE, fault_lines, unreadable
+from pod_jobs.settings.mail import MailSettings
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
 from pod_jobs.settings.site import SiteSettings
@@ -152,6 +154,7 @@ class Settings(Section):
     retention: RetentionSettings
     xapi: XapiSettings
     speech: SpeechSettings
+    mail: MailSettings
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Settings":
@@ -232,6 +235,12 @@ class Settings(Section):
         is neither."""
         given = self.xapi.passwords.get(lane)
         return self.secret(f"lrs_{lane}") if given is None else given
+
+    def mail_account(self) -> Account:
+        """[mail], with the password from POD_JOBS_MAIL__PASSWORD, or else from secrets/mail_password. Errors: SettingsError when
+        a user has neither."""
+        password = (self.mail.password or self.secret("mail_password")) if self.mail.user else ""
+        return Account(**{**self.mail.model_dump(exclude={"language"}), "password": password})
 
     def site_named(self, name: str) -> SiteSettings | None:
         """The [[site]] of this name."""

@@ -26,6 +26,7 @@ CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "clock": services.check_clock,
     "catalog": services.check_catalog,
     "media": services.check_media,
+    "mail": services.check_mail,
 }
 BEFORE_START = ("folders", "secrets", "ffmpeg", "browser files", "database")
 BEFORE_JOBS = ("folders", "free space", "key-value server", "clock", "catalog", "media")

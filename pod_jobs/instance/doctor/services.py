@@ -96,6 +96,21 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
         yield Finding("clock", "fault" if apart_s > CLOCK_FAULT_S else "warning", text, "timedatectl set-ntp true")
 
 
+def check_mail(settings: Settings) -> Iterator[Finding]:
+    """Sign in to the mail server, if there is one."""
+    from pod_jobs.outside import mail  # imported here, because workers do not make this check
+
+    if not settings.mail.server:
+        yield Finding("mail", "ok", "mail.server is not set: nobody is told when the delivery to an LRS stops")
+        return
+    try:
+        mail.check(settings.mail_account())
+    except PodJobsError as error:
+        yield Finding("mail", "warning", error.reason, "[mail] in settings.toml")
+        return
+    yield Finding("mail", "ok", f"{settings.mail.server}:{settings.mail.port} takes mail from us")
+
+
 def check_workers(settings: Settings) -> Iterator[Finding]:
     """Check that all hosts together run as many workers as they should, and that these take jobs."""
     from pod_jobs.jobs import workforce  # imported here, because workers do not make this check

@@ -89,8 +89,7 @@ def served() -> str:
 
 @pytest.fixture
 def server(settings: Settings, tokens: dict[str, str], tmp_path: Path, served: str) -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = servers.free_port()
     log = (tmp_path / "gunicorn.log").open("wb")
     few = {"POD_JOBS_WEB__PORT": str(port), "POD_JOBS_WEB__PROCESSES": "1", "POD_JOBS_WEB__THREADS": "8"}
     process = subprocess.Popen(

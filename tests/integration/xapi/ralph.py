@@ -5,7 +5,6 @@ Ralph is a development tool here, not a dependency: it and the 40 packages below
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 import requests
 
 from pod_jobs.xapi.lrs import Endpoint
-from tests.servers import REQUIRED, need, wait_until
+from tests.servers import REQUIRED, free_port, need, wait_until
 
 VERSION = "5.1.0"
 # "lrs" is the server, "cli" and "backend-lrs" are imported by it; so is requests, which it does not declare
@@ -59,7 +58,7 @@ def running_ralph(folder: Path, *, partial: bool = False) -> Iterator[Ralph]:
     if REQUIRED and not is_installed():
         install()
     need(is_installed(), f"Ralph ({sys.executable} -m tests.integration.xapi.ralph installs it)")
-    ralph = Ralph(_free_port(), folder / "statements.db")
+    ralph = Ralph(free_port(), folder / "statements.db")
     process = subprocess.Popen(_command(ralph.port), cwd=folder, env=_environment(ralph, folder, partial))
     try:
         wait_until(lambda: _answers(ralph.port, process), START_TIMEOUT_S, "Ralph answers")
@@ -106,11 +105,6 @@ def _credentials(folder: Path) -> Path:
     file = folder / "auth.json"
     file.write_text(subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout)
     return file
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:

@@ -143,3 +143,31 @@ def test_run_names_a_command_that_it_does_not_have() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "'blah'" in done.stderr and "./run up" in done.stderr
     assert subprocess.run([ROOT / "run"], capture_output=True, timeout=20).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("mail", "fault"),
+    [
+        ({"server": "smtp.univ.example"}, "a server needs a sender and recipients"),
+        ({"sender": "Pod <pod@univ.example>"}, "sender"),
+        ({"recipients": ["a@univ.example\r\nBcc: b@univ.example"]}, "recipients"),
+        ({"user": "pod", "encryption": "none"}, "in plain text"),
+        ({"port": 65536}, "port"),
+    ],
+)
+def test_mail_that_could_not_be_sent_is_refused_at_the_start(
+    tmp_path: Path, mail: dict[str, object], fault: str
+) -> None:
+    with pytest.raises(SettingsError, match=fault):
+        load(tmp_path, mail=mail)
+
+
+def test_the_password_of_the_mail_server_comes_from_its_file_or_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "mail_password").write_text("of the file\n")
+    assert load(tmp_path, mail={"user": "pod"}).mail_account().password == "of the file"
+    monkeypatch.setenv("POD_JOBS_MAIL__PASSWORD", "of the variable")
+    assert load(tmp_path, mail={"user": "pod"}).mail_account().password == "of the variable"
+    assert load(tmp_path).mail_account().password == ""
