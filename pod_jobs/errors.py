@@ -62,6 +62,8 @@ SENTENCES: dict[str, str] = {
     "source-watermark": "The watermark cannot be used. {cause}",
     "source-at-site": "Another site keeps this recording; its tasks are ordered there.",
     "source-not-fetched": "The recording could not be fetched from {host}.",
+    "source-outside": "The order names a file outside the media folder of its site.",
+    "source-not-there": "The file {name} is not in the media folder of the site.",
     "address-forbidden": "An address of this order may not be called from here (host: {host}).",
     "source-order": "The order of this recording cannot be carried out as it is.",
     "warning-not-dressed": "The recording has no picture, so nothing was put around or over it.",

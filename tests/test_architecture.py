@@ -25,7 +25,7 @@ FLOORS = {
     "pod_jobs": (
         "cli",
         "processes",  # supervisors, embedded key-value server, launcher
-        "web janitor",
+        "web janitor bridge",  # bridge: what an Esup-Pod 4.1 puts on its Celery broker becomes tasks
         "hand_over",  # gives RQ the next few of the tasks that wait in the catalog
         "instance",  # the instance folder, its preparation, its doctor
         "jobs",  # one file or folder per job type, and what enqueues and runs them
@@ -72,7 +72,7 @@ FLOORS = {
         "models",
         "figures new_task permissions fingerprints lane_filter seals site_words waiting_order",
     ),
-    "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces redis_owner sites"),
+    "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces numbers redis_owner sites"),
 }
 
 # room -> what it may not import although it lies on a floor below, or is foreign; the longest name that fits counts
@@ -104,6 +104,8 @@ NEVER = {
     "pod_jobs.instance": (FLASK, RQ),
     "pod_jobs.hand_over": (RQ, FLASK, PEEWEE),
     "pod_jobs.janitor": (FLASK, "pod_jobs.media"),
+    "pod_jobs.bridge": (RQ, FLASK, "pod_jobs.media"),
+    "pod_jobs.celery": (RQ, FLASK, PEEWEE, HTTP),
     "pod_jobs.web": (
         "rq.registry",
         "subprocess",

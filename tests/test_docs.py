@@ -267,7 +267,7 @@ def test_the_queues_have_the_same_names_everywhere() -> None:
     assert {one.queue for one in JOB_TYPES.values()} == set(QUEUES)
     named = re.findall(r"^(\w+): exec \S+ worker\.py (\w+)$", (ROOT / "Procfile").read_text(), re.MULTILINE)
     assert named == [(name, name) for name in QUEUES]
-    members = re.findall(r"^(\w+): exec", (ROOT / "Procfile").read_text(), re.MULTILINE)
+    members = re.findall(r"^([\w-]+): exec", (ROOT / "Procfile").read_text(), re.MULTILINE)
     assert members == list(lines.NAMES)
     for page in ("README.md", "docs/administration.md"):
         assert set(members) <= set(CODE.findall((ROOT / page).read_text())), page

@@ -31,7 +31,8 @@ class Order:
     `others` maps options to the sources of the videos that they name. `media` is the identity of the catalog's media folder;
     "" = any. `speech` is what people want of the transcription (jobs/speech_wish.py). `key` opens the files of this attempt to
     a worker that has no part in the media folder. `failures` counts the earlier attempts whose ffmpeg was killed. `site`, of a
-    task that a site ordered: {"name", "hosts", "networks"} that it may be fetched from, and "age_s", seconds since the order.
+    task that a site ordered: {"name", "hosts", "networks"} that it may be fetched from, or "folder", in which its files are on
+    this host too, "" = none; and "age_s", seconds since the order.
     """
 
     task: int

@@ -5,21 +5,72 @@ is no visibility time-out. A bridge that starts offers again what lies in that l
 another bridge is at it: so the caller must commit under the message's id.
 """
 
-from redis import Redis
+import json
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pod_jobs.errors import SettingsError
+
+ORDERS = ("encoding", "transcripting")  # Pod's queues, whose messages become tasks
+QUEUES = (*ORDERS, "xapi")
 TAKEN, REFUSED = "pod-jobs.taken", "pod-jobs.refused"  # lists beside each queue
+RESERVED = (
+    "unacked"  # what Celery's own workers took and did not acknowledge: delivery tag -> [message, exchange, queue]
+)
+RESERVED_INDEX = "unacked_index"
+TIMEOUT_S = 5.0
+
+
+def connect(address: str) -> Redis:
+    """The broker at an address of Celery's: redis://, rediss://, redis+socket:///path?virtual_host=5. Opens nothing yet.
+    Errors: SettingsError, without the address, which may hold a password."""
+    parts = urlsplit(address)
+    if parts.scheme == "redis+socket":
+        database = parse_qs(parts.query).get("virtual_host", ["0"])[0].strip("/")
+        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        address = f"unix://{user}{quote(unquote(parts.path))}?db={quote(database)}"
+    elif parts.scheme not in ("redis", "rediss", "unix"):
+        raise SettingsError(
+            f"a broker's address begins with redis://, rediss:// or redis+socket://, not {parts.scheme!r}"
+        )
+    try:
+        return Redis.from_url(
+            address.rstrip("/") if parts.scheme.startswith("redis") and "?" not in address else address,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 1),
+            driver_info=None,
+        )
+    except (ValueError, TypeError) as error:
+        raise SettingsError("a broker's address cannot be read") from error
 
 
 class BrokerQueue:
     """One queue. `redis` must return bytes."""
 
     def __init__(self, redis: Redis, name: str) -> None:
-        self._redis, self._name = redis, name
+        self.name = name
+        self._redis = redis
         self._taken, self._refused = f"{name}.{TAKEN}", f"{name}.{REFUSED}"
+
+    def count_waiting(self) -> int:
+        """How many messages nobody has taken yet."""
+        return int(self._redis.llen(self.name))
+
+    def count_taken(self) -> int:
+        """How many messages a bridge took and has not finished."""
+        return int(self._redis.llen(self._taken))
+
+    def count_refused(self) -> int:
+        """How many messages are kept aside."""
+        return int(self._redis.llen(self._refused))
 
     def take(self) -> bytes | None:
         """The message that waits longest; None when none waits. It counts as taken until `done` or `refuse`."""
-        raw = self._redis.lmove(self._name, self._taken, "RIGHT", "LEFT")
+        raw = self._redis.lmove(self.name, self._taken, "RIGHT", "LEFT")
         assert raw is None or isinstance(raw, bytes)  # noqa: S101  # for the type checker
         return raw
 
@@ -38,7 +89,42 @@ class BrokerQueue:
     def take_back(self) -> int:
         """Offer again what a bridge took and did not finish, in the order of its arrival and before what waits. Returns how
         many messages."""
+        return self._move(self._taken)
+
+    def offer_refused(self) -> int:
+        """Offer again what was kept aside, before what waits. Returns how many messages."""
+        return self._move(self._refused)
+
+    def _move(self, source: str) -> int:
         count = 0
-        while self._redis.lmove(self._taken, self._name, "LEFT", "RIGHT") is not None:
+        while self._redis.lmove(source, self.name, "LEFT", "RIGHT") is not None:
             count += 1
         return count
+
+
+def count_reserved(redis: Redis) -> int:
+    """How many messages Celery's own workers took and did not acknowledge."""
+    return int(redis.hlen(RESERVED))
+
+
+def offer_reserved(redis: Redis) -> int:
+    """Put what Celery's own workers took back into its queues, before what waits. Only when none of them runs any more: what one
+    of them works on would be done twice. Returns how many messages."""
+    tags = sorted(redis.hkeys(RESERVED), key=lambda tag: redis.zscore(RESERVED_INDEX, tag) or 0.0, reverse=True)
+    count = 0
+    for tag in tags:  # the newest first: each goes before those that were put back
+        kept = redis.hget(RESERVED, tag)
+        try:
+            message, _, queue = json.loads(kept or b"")
+            content = json.dumps(message)
+        except (ValueError, TypeError):
+            continue  # of another program
+        if queue not in QUEUES:
+            continue
+        with redis.pipeline(transaction=True) as pipe:
+            pipe.rpush(queue, content)
+            pipe.hdel(RESERVED, tag)
+            pipe.zrem(RESERVED_INDEX, tag)
+            pipe.execute()
+        count += 1
+    return count

@@ -7,7 +7,10 @@ and, as root, the owner of the folder that they are put into: Pod has to delete 
 import errno
 import os
 import shutil
+import stat
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,16 +44,40 @@ def make_folder(root: Path, path: str) -> Path:
     return folder
 
 
-def put(folder: Path, name: str, content: BinaryIO | bytes) -> None:
+def put(folder: Path, name: str, content: bytes) -> None:
     """Write the file `name`, for readers of the folder whole or not at all. A link of this name is replaced, and what it points
     to stays. Errors: OSError."""
+    with _replacing(folder, name) as file:
+        file.write(content)
+
+
+def put_copy(folder: Path, name: str, source: BinaryIO) -> None:
+    """The same with the content of an open file. Nothing is done when an earlier try has put it there: then size and time are
+    those of `source`. Errors: OSError."""
+    wanted, present = os.fstat(source.fileno()), _found(folder / name)
+    if present and (present.st_size, int(present.st_mtime)) == (wanted.st_size, int(wanted.st_mtime)):
+        return
+    with _replacing(folder, name) as file:
+        shutil.copyfileobj(source, file, 1 << 20)
+        file.flush()
+        os.utime(file.fileno(), ns=(wanted.st_mtime_ns, wanted.st_mtime_ns))
+
+
+def _found(path: Path) -> os.stat_result | None:
+    """Of a regular file; None for anything else."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+@contextmanager
+def _replacing(folder: Path, name: str) -> Iterator[BinaryIO]:
     part = folder / f".{name}.{uuid.uuid4().hex}"
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-            if isinstance(content, bytes):
-                file.write(content)
-            else:
-                shutil.copyfileobj(content, file, 1 << 20)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         _like(folder, part, AS_FILE)

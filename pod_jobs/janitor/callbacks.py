@@ -5,6 +5,7 @@ its own; the janitor's thread only claims what is due and stores how tries ended
 
 - An answer 2xx settles it. Anything else, and no connection, is tried again, ever later, for days.
 - No answer in time is unclear: Pod may be importing. It is tried again after 20 min, unless Pod has fetched the result.
+- A Pod 4.1 gets the files first, and its own form of callback (celery_results.py).
 - A site that hangs holds its own few threads, and no other site waits for it.
 - If the janitor dies in the middle of a try, its claim runs out, and the next janitor goes on as after no answer.
 """
@@ -22,8 +23,9 @@ import urllib3
 
 from pod_jobs.catalog.site_words import error_words, status_word
 from pod_jobs.catalog.store import site_callbacks
-from pod_jobs.catalog.store.site_callbacks import FIRST_WAIT, LONGEST_WAIT, UNCLEAR_WAIT, Debt, Outcome
+from pod_jobs.catalog.store.site_callbacks import FIRST_WAIT, LONGEST_WAIT, UNCLEAR_WAIT, Debt, Outcome, Result
 from pod_jobs.errors import AddressForbidden, ServiceUnavailable
+from pod_jobs.janitor.celery_results import CelerySender
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.outside.addresses import Allowed, Resolve, pin, read
 from pod_jobs.outside.exchange import Times, opened
@@ -87,9 +89,11 @@ def body_of(debt: Debt) -> bytes:
 class Callbacks:
     """The tries that are under way."""
 
-    def __init__(self, settings: Settings, fence: Fence, post: Post | None = None) -> None:
+    def __init__(
+        self, settings: Settings, fence: Fence, post: Post | None = None, hand: CelerySender | None = None
+    ) -> None:
         self._settings, self._fence = settings, fence
-        self._post = post
+        self._post, self._hand = post, hand or CelerySender(settings, TIMES)
         self._under_way: dict[int, str] = {}  # task -> its site
         self._ended: queue.SimpleQueue[tuple[Debt, Outcome]] = queue.SimpleQueue()
 
@@ -108,13 +112,14 @@ class Callbacks:
         with self._fence():
             is_claimed = site_callbacks.claim(debt, lease, now)
         if is_claimed:
+            result = site_callbacks.result_of(debt) if site.is_celery else None
             self._under_way[debt.task] = site.name
-            threading.Thread(target=self._try, args=(site, debt), name="callback", daemon=True).start()
+            threading.Thread(target=self._try, args=(site, debt, result), name="callback", daemon=True).start()
 
-    def _try(self, site: SiteSettings, debt: Debt) -> None:
+    def _try(self, site: SiteSettings, debt: Debt, result: Result | None) -> None:
         outcome = Outcome(False, "the janitor met an error; its log says which")
         try:
-            outcome = self._poster()(site, debt)
+            outcome = self._hand(site, debt, result) if result else self._poster()(site, debt)
         except Exception:
             log.exception("callback of task %s", debt.task)
         finally:

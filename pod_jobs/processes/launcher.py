@@ -22,6 +22,7 @@ from honcho.environ import Env, expand_processes
 from honcho.manager import SYSTEM_PRINTER_NAME, Manager
 from honcho.printer import Message, Printer
 
+from pod_jobs.processes.lines import BRIDGE
 from pod_jobs.processes.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, RENEW
 from pod_jobs.settings import LAUNCHER, ROOT, Settings, environment
 
@@ -35,14 +36,14 @@ ONLY_FOR_THE_FILE = re.compile("overcommit_memory")
 
 
 def launch(settings: Settings, procfile: Path = ROOT / "Procfile", workers: Mapping[str, int | None] = ALL) -> None:
-    """Run all lines until SIGTERM, SIGINT or SIGHUP; with `workers` only the lines of these queues, each with so many workers
-    (None: as many as the settings say)."""
+    """Run all lines until SIGTERM, SIGINT or SIGHUP, that of the Celery bridge only when a site needs it; with `workers` only the
+    lines of these queues, each with so many workers (None: as many as the settings say)."""
     honcho.manager.KILL_WAIT = settings.worker.stop_s + KILL_MARGIN_S
     manager = InstanceManager(LoggingPrinter(sys.stdout, settings.home / "logs" / "pod_jobs.log"))
     env = Env({"app_root": str(procfile.parent), "procfile": procfile.name})
     for line in expand_processes(env.load_procfile().processes):
         queue = line.name.partition(".")[0]
-        if workers and queue not in workers:
+        if (workers and queue not in workers) or (queue == BRIDGE and not settings.has_celery_site):
             continue
         count = {f"POD_JOBS_WORKERS__{queue.upper()}": str(workers[queue])} if workers.get(queue) else {}
         variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env, **count)

@@ -17,12 +17,13 @@ from pod_jobs.processes.supervisor import Line, supervise
 from pod_jobs.settings import QUEUES, Settings, is_procfile_line, launcher_pid, load
 from pod_jobs.system.process_tree import parent_and_grandparent
 
-NAMES = ("server", "web", *QUEUES, "janitor")
+BRIDGE = "celery-bridge"
+NAMES = ("server", "web", *QUEUES, "janitor", BRIDGE)
 
 # Beyond worker.stop_s (4 s). Everything ends before a plain `honcho start` sends SIGKILL, 5 s after its SIGTERM.
 CLIENT_MARGIN_S = 0.4
 SERVER_MARGIN_S = 0.6
-RENEW_BY = {"web": signal.SIGHUP, "janitor": signal.SIGTERM}  # the others are workers: SIGUSR1
+RENEW_BY = {"web": signal.SIGHUP, "janitor": signal.SIGTERM, BRIDGE: signal.SIGTERM}  # the others are workers: SIGUSR1
 SERVER_STOP_S = 5.0  # for Valkey to write its file, which takes milliseconds
 
 
@@ -58,12 +59,12 @@ def _server_line(settings: Settings) -> Line:
 
 
 def _client_line(settings: Settings, name: str, holds: object = None) -> Line:
-    runs = {"web": _run_web, "janitor": _run_janitor}
+    runs = {"web": _run_web, "janitor": _run_janitor, BRIDGE: _run_bridge}
     holds = holds or home.join_clients(settings)
     return Line(
         name,
         partial(runs[name], settings) if name in runs else partial(_run_worker, settings, name),
-        count=1 if name in runs else getattr(settings.workers, name),
+        count=_count(settings, name),
         stop_s=settings.worker.stop_s + CLIENT_MARGIN_S,
         watch_starter=is_procfile_line(),
         launcher=launcher_pid(),
@@ -71,6 +72,12 @@ def _client_line(settings: Settings, name: str, holds: object = None) -> Line:
         renewed=lambda: _client_line(load(), name, holds),
         renew_by=RENEW_BY.get(name, signal.SIGUSR1),
     )
+
+
+def _count(settings: Settings, name: str) -> int:
+    if name == BRIDGE:
+        return int(settings.has_celery_site)
+    return getattr(settings.workers, name) if name in QUEUES else 1
 
 
 def _run_web(settings: Settings) -> None:
@@ -91,6 +98,16 @@ def _run_janitor(settings: Settings) -> None:
     prepare(settings)
     gc.freeze()  # the garbage collector need not visit imported modules, which stay to the end
     janitor.run(settings, JOB_TYPES)
+
+
+def _run_bridge(settings: Settings) -> None:
+    from pod_jobs import bridge
+    from pod_jobs.instance.prepare import prepare
+    from pod_jobs.jobs.table import JOB_TYPES
+
+    prepare(settings)
+    gc.freeze()
+    bridge.run(settings, JOB_TYPES)
 
 
 def _run_worker(settings: Settings, queue_name: str) -> None:

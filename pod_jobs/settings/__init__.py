@@ -262,6 +262,11 @@ class Settings(Section):
         return tuple(found)
 
     @property
+    def has_celery_site(self) -> bool:
+        """Is there a site for the Celery bridge?"""
+        return any(one.is_celery for one in self.site)
+
+    @property
     def running_quotas(self) -> dict[str, int]:
         """Party (catalog/waiting_order.py) -> how many of its tasks may run at once, where that is limited."""
         return {one.party: one.running for one in self.site if one.running}

@@ -129,6 +129,13 @@ def is_resend(raw: Any, origin: Origin, stored: Frozen, limits: Limits | None = 
     return isinstance(again, Frozen) and again.body == stored.body
 
 
+def stored(statement_id: str, body: str) -> Frozen:
+    """A stored statement, with id, instant and bytes alone: `is_resend` compares one that is sent again with these."""
+    instant = formats.parse_timestamp(json.loads(body)["timestamp"])
+    assert instant is not None  # noqa: S101  # we wrote it ourselves
+    return Frozen(statement_id, instant, body.encode(), "", None, False, (), False)
+
+
 def canonical(statement: Any) -> bytes:
     """The canonical spelling of a JSON value. Errors: ValueError for what JSON or UTF-8 cannot hold."""
     return CANONICAL.encode(statement).encode()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pod_jobs.catalog.models import Task, Video
+from pod_jobs.catalog.models import Output, Task, Video
 from pod_jobs.catalog.site_models import SiteOrder
 
 ANSWER_LEAVES = timedelta(seconds=120)  # when nobody noted that the answer has left, it has by then
@@ -23,7 +23,8 @@ REASON_CHARACTERS = 500
 
 @dataclass(frozen=True)
 class Debt:
-    """A callback to be tried. `notify_url` and `token` are sealed."""
+    """A callback to be tried. `notify_url` and `token` are sealed. `is_unclear`: an earlier try got no
+    answer, so that the site may know."""
 
     task: int
     ends: int
@@ -35,6 +36,23 @@ class Debt:
     error_code: str | None
     error_facts: dict[str, str]
     error_reason: str
+    is_unclear: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a site that shares its media folder is told of a task. `asked`: its order. `facts`: of the source. `folder`: of the
+    outputs, relative to the media folder, "" = there are none."""
+
+    asked: dict[str, Any]
+    started_at: datetime
+    ended_at: datetime
+    video: int
+    duration_s: float
+    is_video: bool
+    facts: dict[str, Any]
+    folder: str
+    outputs: tuple[Output, ...]
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,26 @@ def due(site: str, now: datetime, limit: int, busy: Sequence[int] = ()) -> list[
     if busy:
         query = query.where(SiteOrder.task.not_in(list(busy)))
     return [_debt(row) for row in query.order_by(SiteOrder.due_at).limit(limit)]
+
+
+def result_of(debt: Debt) -> Result | None:
+    """The result of the task that a callback is about. None when the task is gone."""
+    row = SiteOrder.select(SiteOrder, Task, Video).join(Task).join(Video).where(SiteOrder.task == debt.task).first()
+    if row is None:
+        return None
+    task = row.task
+    found = tuple(Output.select().where(Output.task == task.id).order_by(Output.name)) if task.state == "done" else ()
+    return Result(
+        asked=row.asked,
+        started_at=task.started_at or task.created_at,
+        ended_at=task.ended_at or task.created_at,
+        video=task.video_id,
+        duration_s=task.video.duration_s or 0.0,
+        is_video=bool(task.video.is_video),
+        facts=task.video.facts or {},
+        folder=found[0].folder if found else "",
+        outputs=found,
+    )
 
 
 def claim(debt: Debt, lease: timedelta, now: datetime) -> bool:
@@ -159,4 +197,5 @@ def _debt(row: SiteOrder) -> Debt:
         error_code=task.error_code,
         error_facts=task.error_facts or {},
         error_reason=task.error_reason or "",
+        is_unclear=row.is_unclear,
     )

@@ -8,7 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import instance, tasks, users
-from pod_jobs.errors import NotFound, Refused
+from pod_jobs.errors import NotFound, PodJobsError, Refused
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 SAME = ("task_type", "source_url", "parameters", "notify_url", "app_name", "etab_name")
@@ -25,7 +25,9 @@ SAME = ("task_type", "source_url", "parameters", "notify_url", "app_name", "etab
 
 @dataclass(frozen=True)
 class Asked:
-    """An order as a site sent it. `document`: the fields that may be shown; `notify_url` and `token` are sealed."""
+    """An order as a site sent it. `document`: the fields that may be shown; `notify_url` and `token` are sealed. `public_id`: the
+    site's own, a UUID; "" = it gets one here. A site that gives ids sends an order again only to replace an earlier one with the
+    same `fingerprint`."""
 
     site: str
     document: Mapping[str, Any]
@@ -34,6 +36,7 @@ class Asked:
     token: str
     plain_manifest: bool
     title: str
+    public_id: str = ""
 
 
 def fingerprint(key: str, document: Mapping[str, Any]) -> str:
@@ -51,9 +54,11 @@ def create(
     """
     with transaction():
         users.lock(owner)  # so that the same order sent twice at once makes one task
-        found = _open_twin(asked)
+        found = _known(asked.public_id) if asked.public_id else _open_twin(asked)
         if found is not None:
             return found, found.task, False
+        if asked.public_id:
+            _replace_earlier(asked, now)
         if most_waiting and (count := tasks.count_waiting(owner)) >= most_waiting:
             raise Refused(f"site.waiting is {most_waiting}", code="waiting-limit", count=str(count))
         video = Video.create(
@@ -68,7 +73,7 @@ def create(
         task = tasks.order(video, new, owner, now)
         row = SiteOrder.create(
             task=task,
-            public_id=str(uuid.uuid4()),
+            public_id=asked.public_id or str(uuid.uuid4()),
             site=asked.site,
             fingerprint=asked.fingerprint,
             asked=dict(asked.document),
@@ -79,6 +84,37 @@ def create(
         )
         place(video.id)
     return row, task, True
+
+
+def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: datetime) -> bool:
+    """Store an order that cannot be carried out as a failed task, for the team's list of errors. The site is told nothing. False
+    when it is stored already, whatever became of it."""
+    asked = replace(asked, notify_url="", token="")
+    _, task, is_new = create(owner, asked, new, 0, now, lambda video: None)
+    if is_new:
+        with transaction():
+            failed = tasks.get_locked(task.id)
+            failed.error_code, failed.error_facts, failed.error_reason = fault.code, fault.facts, fault.reason
+            tasks.end(failed, "error", now)
+    return is_new
+
+
+def _known(public_id: str) -> SiteOrder | None:
+    query = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.public_id == public_id)
+    found: SiteOrder | None = query.first()
+    return found
+
+
+def _replace_earlier(asked: Asked, now: datetime) -> None:
+    """End what earlier orders of the same recording still do, and tell the site nothing more of them: it would take an old result
+    for the new one. Call inside a transaction."""
+    same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
+    is_alive = Task.state.in_(tasks.OPEN) | (SiteOrder.callback == "waiting")
+    for row in SiteOrder.select(SiteOrder, Task).join(Task).where(*same, is_alive):
+        kept = {"notify_url": "", "callback": "none", "due_at": None, "reason": "a newer order replaces it"}
+        SiteOrder.update(ends=SiteOrder.ends + 1, **kept).where(SiteOrder.task == row.task_id).execute()
+        if row.task.state in tasks.OPEN:
+            tasks.cancel(row.task_id, now)
 
 
 def _open_twin(asked: Asked) -> SiteOrder | None:

@@ -20,10 +20,10 @@ from pod_jobs.jobs.encode import QUEUE, WORDS, build_plan, ffmpeg_version, prepa
 from pod_jobs.jobs.job_type import JobType, Text
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.mediapackage import MOST_BYTES, read_cuts, read_layout, read_mediapackage
-from pod_jobs.jobs.pod.parameters import Asked, base_of, read_parameters
+from pod_jobs.jobs.pod.parameters import MOST_PX, Asked, base_of, read_parameters
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
-from pod_jobs.media.planning.pod_files import PodFiles
+from pod_jobs.media.planning.pod_files import CeleryFiles, PodFiles
 from pod_jobs.media.process.progress import Progress
 from pod_jobs.media_folder import MASTER_NAME, WEB
 from pod_jobs.settings import Settings
@@ -32,6 +32,7 @@ from pod_jobs.system import plain_files
 
 KIND = "pod_encode"
 STUDIO, STUDIO_BASE = "studio", "studio_base"  # a type of task, and the name that Pod looks for in its result
+WHOLE, STUDIO_KBPS = "whole", 20_000  # the rendition of a studio session for a Pod 4.1, and its ceiling
 WATERMARK_WIDTH = 0.1  # share of the picture's width
 
 
@@ -52,13 +53,9 @@ def run_pod_encode(context: Context, order: Order) -> dict[str, Any]:
 
 
 def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFiles) -> dict[str, Any]:
-    run, url, parameters = run_of(order), order.options["source_url"], order.options["parameters"]
-    asked = read_parameters(parameters, context.settings.rendition)
-    is_studio = order.options.get("task_type") == STUDIO
-    plan = plan_for(context.settings, asked, STUDIO_BASE if is_studio else base_of(url), with_source=is_studio)
-    source = files.get("source", url)
-    if is_studio:
-        source, plan = _session(source, plan, files, read_layout(parameters.get("presenter")))
+    run, settings = run_of(order), context.settings
+    asked = read_parameters(order.options["parameters"], settings.rendition)
+    source, plan = _shared(settings, order, asked, files) if files.is_shared else _sent(settings, order, asked, files)
     plan = replace(plan, dressing=_dressing(asked, files))
 
     def tick(progress: Progress) -> None:
@@ -72,6 +69,27 @@ def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFile
         "sums": sums_of(work.path, [one.name for one in encoded.outputs]),
     }
     return {**asdict(encoded), "folder": run.folder, "infos": infos}
+
+
+def _sent(settings: Settings, order: Order, asked: Asked, files: FetchedFiles) -> tuple[Path, EncodePlan]:
+    """The recording of an order that came by the Runner Manager API, and what to make of it."""
+    url, is_studio = order.options["source_url"], order.options.get("task_type") == STUDIO
+    base = STUDIO_BASE if is_studio else base_of(url)
+    plan, source = plan_for(settings, asked, PodFiles(base, asked.resolutions, is_studio)), files.get("source", url)
+    if not is_studio:
+        return source, plan
+    return _session(source, plan, files, read_layout(order.options["parameters"].get("presenter")))
+
+
+def _shared(settings: Settings, order: Order, asked: Asked, files: FetchedFiles) -> tuple[Path, EncodePlan]:
+    """The same of an order that came by Celery: paths take the place of addresses."""
+    parameters, source = order.options["parameters"], files.get("source", order.options["source_url"])
+    if order.options.get("task_type") != STUDIO:
+        return source, plan_for(settings, asked, CeleryFiles("", asked.resolutions))
+    plan = studio_plan(settings, asked)
+    if second := parameters.get("second"):
+        plan = replace(plan, studio=Studio(files.get("second", second), read_layout(parameters.get("presenter"))))
+    return source, plan
 
 
 def _session(package: Path, plan: EncodePlan, files: FetchedFiles, layout: str) -> tuple[Path, EncodePlan]:
@@ -93,11 +111,26 @@ def _small(path: Path) -> bytes:
     return plain_files.read_bytes(path)
 
 
-def plan_for(settings: Settings, asked: Asked, base: str, *, with_source: bool = False) -> EncodePlan:
+def plan_for(settings: Settings, asked: Asked, pod: PodFiles) -> EncodePlan:
     """The usual encoding of a recording, with Pod's renditions, names and cut."""
     usual = build_plan(settings, {}, WEB)
-    pod = PodFiles(base, asked.resolutions, with_source)
     return replace(usual, renditions=asked.renditions, keep=asked.keep, share_from_s=0.0, for_pod=pod)
+
+
+def studio_plan(settings: Settings, asked: Asked) -> EncodePlan:
+    """One MP4 of a studio session at its own size. A Pod 4.1 makes a video of it, and orders the encoding of that."""
+    usual, best = build_plan(settings, {}, WEB), asked.renditions[-1]
+    whole = replace(best, name=WHOLE, height_px=MOST_PX, maxrate_kbps=STUDIO_KBPS, mp4=True)
+    return replace(
+        usual,
+        renditions=(whole,),
+        keep=asked.keep,
+        container="mp4",
+        mp3_kbps=0,
+        with_extras=False,
+        copy_top=False,
+        share_from_s=0.0,
+    )
 
 
 def _dressing(asked: Asked, files: FetchedFiles) -> Dressing:

@@ -1,7 +1,8 @@
-"""The files that a task fetches from the site that ordered it. They lie on the worker's own disk, for this task alone.
+"""The files of the site that ordered a task: fetched, or read where they are.
 
-A fetch that was interrupted goes on in the next run of the task on the same host. What nobody came back for goes after a
-day.
+What is fetched lies on the worker's own disk, for this task alone. A fetch that was interrupted goes on in the next run of the
+task on the same host. What nobody came back for goes after a day. Of a Pod 4.1, workers have the media folder itself under
+Pod's own path, as Celery's had; nothing outside of it is opened.
 """
 
 import logging
@@ -11,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pod_jobs.catalog.client import Order
+from pod_jobs.celery.shared_folder import path_within
 from pod_jobs.errors import (
     BadSource,
     Interrupted,
+    Malformed,
     PodJobsError,
     ServiceUnavailable,
     TransientError,
@@ -28,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "fetched"  # in DIR/work
 STALE_S = 86_400.0
+APPEARS_S = 40.0  # how long after the order a file may be missing on a shared folder; Pod's own limit
 PATIENCE_S = 86_400.0  # how long after the order a site that does not answer is asked again
 GB = 10**9
 
@@ -41,9 +45,16 @@ class FetchedFiles:
         self._most_bytes = int(context.settings.upload.max_gb * GB)
         self.fetched: dict[str, Fetched] = {}
 
+    @property
+    def is_shared(self) -> bool:
+        """Does the site share its media folder with the workers? Then it is a Pod 4.1."""
+        return bool(self._order.site.get("folder"))
+
     def get(self, name: str, url: str) -> Path:
-        """The file at `url`, under `name`, which becomes a file name. Errors: BadSource, AddressForbidden: final;
-        ServiceUnavailable: the task tries again, for a day after its order."""
+        """The file at `url`, or at a path of the site's, under `name`, which becomes a file name. Errors: BadSource,
+        AddressForbidden: final; ServiceUnavailable: the task tries again, for a day after its order."""
+        if shared := self._order.site.get("folder"):
+            return self._shared(name, Path(shared), url)
         to = self._folder / name
 
         def tick(size: int) -> None:
@@ -58,6 +69,25 @@ class FetchedFiles:
                 host = url.split("/")[2] if "//" in url else "?"
                 raise BadSource(error.reason, code="source-not-fetched", host=host) from error
         return to
+
+    def _shared(self, name: str, root: Path, text: str) -> Path:
+        """The file of this path in the media folder `root`. A file that was written just now may take a while to appear here."""
+        with translated_os_errors("the site's media folder"):
+            try:
+                path = path_within(root, text if text.startswith("/") else f"{root}/{text}")
+            except Malformed as error:
+                raise BadSource(error.reason, code="source-outside") from error
+            if not root.is_dir() and self._order.site["age_s"] < PATIENCE_S:
+                raise ServiceUnavailable(f"{root} is not on this host")
+            if not path.is_file():
+                if self._order.site["age_s"] < APPEARS_S and not path.exists():
+                    raise ServiceUnavailable(f"{path} is not there yet")
+                raise BadSource(f"{path} is no file", code="source-not-there", name=path.name)
+            size = path.stat().st_size
+        if size > self._most_bytes:
+            raise BadSource(f"{path} has {size} bytes", code="source-too-large", limit=f"{self._most_bytes / GB:g} GB")
+        self.fetched[name] = Fetched(size, "", str(path))
+        return path
 
 
 @contextmanager

@@ -6,7 +6,7 @@ playlist then leads to the MPEG-TS, so that our pages play it too.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
@@ -45,10 +45,11 @@ def put_into_form(
     with work.forgiven("warning-pictures"):
         _pictures(work, files)
     _texts(work.folder)
-    _remove_ours(work.folder, files)
+    _remove_ours(work.folder, {f"{files.stem(one.name)}.m3u8" for one in renditions})
     if picture:
         master = _master(files, picture, sounds, found, playlists)
-        plain_files.write_text(work.folder / MASTER_NAME, master)
+        for name in filter(None, (MASTER_NAME, files.master)):
+            plain_files.write_text(work.folder / name, master)
     names, kept = [path.name for path in work.folder.iterdir()], [one.name for one in renditions]
     info = describe(files, duration_s, names, kept, is_video=picture is not None, has_sound=bool(sounds))
     plain_files.write_text(work.folder / POD_INFO, info)
@@ -145,12 +146,12 @@ def _texts(folder: Path) -> None:
         plain_files.remove(path)
 
 
-def _remove_ours(folder: Path, files: PodFiles) -> None:
+def _remove_ours(folder: Path, playlists: Collection[str]) -> None:
+    """Remove what Pod does not want: all playlists but these, our segments and pictures."""
     for path in [*folder.iterdir()]:
-        is_ours = path.suffix == ".m3u8" and f"_{files.base}." not in path.name and path.name != MASTER_NAME
+        is_ours = path.suffix == ".m3u8" and path.name not in playlists
         if path.suffix in OWN_ENDINGS or is_ours:
             plain_files.remove(path)
-    plain_files.remove(folder / MASTER_NAME)
 
 
 def _master(

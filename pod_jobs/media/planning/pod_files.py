@@ -34,6 +34,29 @@ class PodFiles:
         """The stem of the sound's files. Pod knows this name, whatever the bit rate is."""
         return f"audio_192k_{self.base}"
 
+    @property
+    def master(self) -> str:
+        """A second name of the master playlist; "" = none is needed."""
+        return ""
+
+
+class CeleryFiles(PodFiles):
+    """The names of a Pod 4.1, which expects the files of each encoding in a folder of its own."""
+
+    def stem(self, name: str) -> str:
+        return name
+
+    def thumbnail(self, number: int) -> str:
+        return f"thumbnail_{number + 1:04d}.png"
+
+    @property
+    def sound(self) -> str:
+        return "audio_192k"
+
+    @property
+    def master(self) -> str:
+        return "livestream.m3u8"
+
 
 def describe(
     files: PodFiles,

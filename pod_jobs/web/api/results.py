@@ -147,7 +147,7 @@ def _site_of(task: Task) -> dict[str, Any]:
     own = site().settings.site_named(order.site) if order else None
     if own is None:
         return {}
-    policy = {"hosts": list(own.source_hosts), "networks": list(own.private_networks)}
+    policy = {"hosts": list(own.source_hosts), "networks": list(own.private_networks), "folder": own.shared_folder}
     return {"name": own.name, **policy, "age_s": (now() - task.queued_at).total_seconds()}
 
 

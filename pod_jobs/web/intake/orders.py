@@ -18,12 +18,13 @@ from pod_jobs import hand_over
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask
 from pod_jobs.catalog.permissions import may
-from pod_jobs.catalog.store import instance, tasks, uploads, users, videos, waiting_line
-from pod_jobs.errors import Forbidden, Malformed, NotFound, NumberTaken, Refused, ServiceUnavailable
+from pod_jobs.catalog.store import tasks, uploads, users, videos, waiting_line
+from pod_jobs.errors import Forbidden, Malformed, NotFound, Refused, ServiceUnavailable
+from pod_jobs.instance import numbers
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
 from pod_jobs.web.intake import quotas
-from pod_jobs.web.site import checked_media, now, site
+from pod_jobs.web.site import now, site
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +49,7 @@ def add_video(user: User, title: str, source: videos.Source, place: Callable[[st
 
 def with_free_number(create: Callable[[], T]) -> T:
     """What `create` makes. If the media folder has recordings of higher numbers than the database, it is made after those."""
-    try:
-        return create()
-    except NumberTaken as error:
-        found = instance.notice_recordings(max(checked_media().videos(), default=0))
-        log.warning("%s; new recordings get higher numbers than %s", error, found[1] if found else "it")
-        return create()
+    return numbers.with_free_number(site().settings.media, create)
 
 
 def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> Video:

@@ -11,14 +11,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pod_jobs.catalog.models import Task, User
-from pod_jobs.catalog.new_task import NewTask, Purpose
+from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import site_orders, tasks, users
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import AddressForbidden, Forbidden, Malformed, ServiceUnavailable
 from pod_jobs.instance.sites import site_of
-from pod_jobs.jobs import pod
-from pod_jobs.jobs.pod import transcription
+from pod_jobs.jobs.pod.task_kinds import TASK_KINDS
 from pod_jobs.outside import addresses
 from pod_jobs.outside.addresses import Allowed
 from pod_jobs.settings.site import SiteSettings
@@ -33,11 +32,6 @@ TEXTS = ("etab_name", "app_name", "app_version", "task_type", "source_url")  # r
 OPTIONAL = ("notify_url", "affiliation")
 LONGEST = 4000  # characters of a field
 MOST_PARAMETERS = 32_000  # bytes of JSON
-TASK_KINDS = {
-    "encoding": (pod.KIND, Purpose.PLAY),
-    pod.STUDIO: (pod.KIND, Purpose.PLAY),
-    "transcription": (transcription.KIND, Purpose.ENRICH),
-}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ A page (session and CSRF token) and a lecturer's token send statements of their 
 `send-anybodys-traces` sends statements of any person. Redis is not used: accepting a statement needs only the database.
 """
 
-import json
 import threading
 import time
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from pod_jobs.settings import Settings
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.xapi import formats
 from pod_jobs.xapi.actors import Actor
-from pod_jobs.xapi.statement import Application, Frozen, Origin, Page, Problem, accept, is_resend
+from pod_jobs.xapi.statement import Application, Frozen, Origin, Page, Problem, accept, is_resend, stored
 from pod_jobs.xapi.verdicts import value_at
 
 REQUEST_BYTES = 1_000_000
@@ -65,7 +64,7 @@ def take_in(raws: Sequence[Any], settings: Settings, user: User, trusted: bool, 
     known = statements.add(rows, settings.xapi.lane_names, now) if rows else {}
     for statement_id, body in known.items():
         entry = good[statement_id]
-        if not is_resend(entry.raw, entry.origin, _stored(statement_id, body), learning_traces.LIMITS):
+        if not is_resend(entry.raw, entry.origin, stored(statement_id, body), learning_traces.LIMITS):
             entry.outcome = Problem("id", "$.id", "this id is in use for another statement")
     return entries
 
@@ -132,10 +131,3 @@ def _refuse_duplicates(entries: Sequence[Entry]) -> None:
                 entry.outcome = Problem("id", "$.id", "twice in this request")
             else:
                 seen.add(entry.outcome.id)
-
-
-def _stored(statement_id: str, body: str) -> Frozen:
-    """The stored statement, with id, instant and bytes alone: a statement that is sent again is compared with these."""
-    instant = formats.parse_timestamp(json.loads(body)["timestamp"])
-    assert instant is not None  # noqa: S101  # we wrote it ourselves
-    return Frozen(statement_id, instant, body.encode(), "", None, False, (), False)

@@ -1,12 +1,12 @@
 """Pod's media folder: nothing outside of it is named, read or written."""
 
-import io
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from pod_jobs.celery.shared_folder import make_folder, path_within, put
+from pod_jobs.celery.shared_folder import make_folder, path_within, put, put_copy
 from pod_jobs.errors import Malformed
 
 
@@ -31,7 +31,10 @@ def test_a_folder_is_made_with_the_rights_of_its_parent(tmp_path: Path) -> None:
     parent.chmod(0o2775)
     folder = make_folder(tmp_path, str(parent / "0007"))
     put(folder, "info_video.json", b"{}")
-    put(folder, "360p.ts", io.BytesIO(b"x" * 3_000_000))
+    (tmp_path / "ours").write_bytes(b"x" * 3_000_000)
+    for _ in range(2):  # the second time it is there already
+        with (tmp_path / "ours").open("rb") as file:
+            put_copy(folder, "360p.ts", file)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o2775
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o664}
     assert sorted(path.name for path in folder.iterdir()) == ["360p.ts", "info_video.json"]
@@ -57,3 +60,20 @@ def test_nothing_is_written_through_links(tmp_path: Path) -> None:
     (folder / "360p.mp4").symlink_to(other / "secret")
     put(folder, "360p.mp4", b"new")
     assert (other / "secret").read_text() == "stays" and (folder / "360p.mp4").read_bytes() == b"new"
+
+
+def test_what_an_earlier_try_has_put_there_is_not_copied_again(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, str(tmp_path / "0007"))
+    ours = tmp_path / "ours"
+    ours.write_bytes(b"first")
+
+    def copied() -> int:
+        with ours.open("rb") as file:
+            put_copy(folder, "360p.mp4", file)
+        return (folder / "360p.mp4").stat().st_ino
+
+    first = copied()
+    assert copied() == first
+    ours.write_bytes(b"other")
+    os.utime(ours, (1_000_000, 1_000_000))  # of another time, though of the same size
+    assert copied() != first and (folder / "360p.mp4").read_bytes() == b"other"

@@ -1,0 +1,106 @@
+"""Turns a message of an Esup-Pod 4.1 into a task, or into a stored learning trace, in one transaction under the message's id."""
+
+import hashlib
+import logging
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pod_jobs.catalog.models import User
+from pod_jobs.catalog.new_task import NewTask
+from pod_jobs.catalog.store import instance, site_orders, statements, tasks, users
+from pod_jobs.catalog.waiting_order import PRIORITIES
+from pod_jobs.celery.messages import Message, read_message
+from pod_jobs.celery.orders import CeleryOrder, read_order
+from pod_jobs.celery.shared_folder import path_within
+from pod_jobs.errors import Malformed, PodJobsError
+from pod_jobs.instance import learning_traces
+from pod_jobs.instance.numbers import with_free_number
+from pod_jobs.jobs import pod
+from pod_jobs.jobs.pod.task_kinds import TASK_KINDS
+from pod_jobs.settings import Settings
+from pod_jobs.settings.site import SiteSettings
+from pod_jobs.system.sealing import Seal
+from pod_jobs.xapi.statement import Application, Problem, accept, is_resend, stored
+
+log = logging.getLogger(__name__)
+
+XAPI_TASK = "send_xapi_statement_task"
+UNREADABLE = uuid.UUID("4d0c2f1e-5b7a-5c1e-9a53-6f1a3c0d9b27")  # of our own; names messages that have no id
+
+
+class Intake:
+    """Of one site. Needs an open database."""
+
+    def __init__(self, settings: Settings, site: SiteSettings) -> None:
+        self._settings, self._site = settings, site
+
+    def is_full(self) -> bool:
+        """Do as many tasks of the site wait as it may have? Then its messages stay on the broker."""
+        return bool(self._site.waiting) and tasks.count_waiting(self._owner()) >= self._site.waiting
+
+    def take(self, raw: bytes, now: datetime) -> str:
+        """Store what a message asks for. Returns the kind of the new task; "" for none, also if the message was taken before.
+        Errors: Malformed; ServiceUnavailable while the media folder is away; those of the database."""
+        message = read_message(raw)
+        if message.task == XAPI_TASK:
+            self._take_statement(message, now)
+            return ""
+        order = read_order(message, self._site.heights_px)
+        path_within(Path(self._site.shared_folder), order.source)
+        return self._take_order(message, order, now)
+
+    def refuse(self, raw: bytes, fault: PodJobsError, now: datetime) -> None:
+        """Store a message that cannot be carried out as a failed task."""
+        log.warning("site %s: a message is refused: %s", self._site.name, fault.reason)
+        public_id = str(uuid.uuid5(UNREADABLE, hashlib.sha256(raw).hexdigest()))
+        asked = self._asked(public_id, {"task_type": "encoding", "source_url": "", "parameters": {}}, "message")
+        with_free_number(
+            self._settings.media, lambda: site_orders.refuse(self._owner(), asked, NewTask(pod.KIND), fault, now)
+        )
+
+    def _take_order(self, message: Message, order: CeleryOrder, now: datetime) -> str:
+        what = {"task_type": order.task_type, "source_url": order.source, "parameters": dict(order.parameters)}
+        document = {**what, "arguments": dict(message.arguments)}
+        callback = f"{self._site.callback_url.rstrip('/')}/{order.callback}"
+        asked = self._asked(message.id, document, order.title, f"{order.task_type} {order.number}", callback)
+        kind, purpose = TASK_KINDS[order.task_type]
+        new = NewTask(kind, "", what, purpose, priority=PRIORITIES[self._site.priority], party=self._site.party)
+        media = self._settings.media
+        media.check(instance.media_identity())
+        row, task, is_new = with_free_number(
+            media, lambda: site_orders.create(self._owner(), asked, new, 0, now, media.make_place)
+        )
+        site_orders.answered(row, now)  # nobody waits for an answer
+        log.info("site %s: message %s is task %s%s", self._site.name, message.id, task.id, "" if is_new else " already")
+        return kind if is_new else ""
+
+    def _asked(
+        self, public_id: str, document: dict[str, Any], title: str, subject: str = "", callback: str = ""
+    ) -> site_orders.Asked:
+        pod_is = {"etab_name": self._site.name, "app_name": "Esup-Pod", "app_version": "4.1"}
+        return site_orders.Asked(
+            site=self._site.name,
+            document={**pod_is, **document},
+            fingerprint=hashlib.sha256((subject or public_id).encode()).hexdigest(),
+            notify_url=Seal(self._settings.secret("site_key")).close(callback),
+            token="",  # that of the settings counts when the callback is sent
+            plain_manifest=True,
+            title="".join(c for c in title if c.isprintable()),
+            public_id=public_id,
+        )
+
+    def _take_statement(self, message: Message, now: datetime) -> None:
+        raw = message.arguments["statement"]
+        frozen = accept(raw, Application(), now, learning_traces.LIMITS)
+        if isinstance(frozen, Problem):
+            raise Malformed(f"{frozen.path}: {frozen.reason}", code="statement-refused")
+        row = learning_traces.as_row(self._settings, frozen, learning_traces.object_id(raw))
+        known = statements.add([row], self._settings.xapi.lane_names, now)
+        for number, body in known.items():
+            if not is_resend(raw, Application(), stored(number, body), learning_traces.LIMITS):
+                raise Malformed("$.id: this id is in use for another statement", code="statement-refused")
+
+    def _owner(self) -> User:
+        return users.find(self._site.user)

@@ -1,0 +1,158 @@
+"""What an Esup-Pod 4.1 asks for by a message, in the words of the Runner Manager API: paths stand where addresses do. Pure.
+
+Pod waits for a callback of each order, so that whatever is wrong with one that can be read is found out by its task, whose end
+Pod is told. Only what names no recording of Pod's, or a source outside of its media folder, is refused.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from pod_jobs.celery.messages import Message
+from pod_jobs.errors import Malformed
+
+ENCODING, STUDIO, TRANSCRIPTION = "encoding", "studio", "transcription"  # as in the Runner Manager API
+TASK_TYPES = {
+    "start_encoding_task": ENCODING,
+    "start_studio_task": STUDIO,
+    "start_transcripting_task": TRANSCRIPTION,
+}
+CALLBACKS = {  # below POD_API_URL
+    ENCODING: "store_remote_encoded_video/?id={}",
+    STUDIO: "store_remote_encoded_video_studio/?recording_id={}",
+    TRANSCRIPTION: "store_remote_transcripted_video/?id={}",
+}
+MOST_NUMBER = 10**12
+MOST_BYTES = 30_000  # of the arguments as JSON
+SECONDS = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,9})?s?")
+CUT = re.compile(r"\s*-ss\s+(\S+)\s+-to\s+(\S+)\s*")
+# what dresses a recording -> the keys of Pod's Dressing that may hold its path, and the one that tells whether there is any
+DRESSING = {
+    "watermark": ("watermark_path", "watermark"),
+    "opening_credits_video": ("opening_credits_video", "opening_credits"),
+    "ending_credits_video": ("ending_credits_video", "ending_credits"),
+}
+
+
+@dataclass(frozen=True)
+class CeleryOrder:
+    """`number`: Pod's id of the video or, of a studio session, of the recording. `source` and the paths in `parameters` are
+    Pod's. `callback`: where to tell the end, below POD_API_URL."""
+
+    task_type: str
+    number: int
+    source: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def callback(self) -> str:
+        return CALLBACKS[self.task_type].format(self.number)
+
+    @property
+    def title(self) -> str:
+        """What people call it: the name of its file, and Pod's number."""
+        what = "recording" if self.task_type == STUDIO else "video"
+        return f"{PurePosixPath(self.source).name} ({what} {self.number})"
+
+
+def read_order(message: Message, heights_px: Sequence[int]) -> CeleryOrder:
+    """An order for a task. `heights_px`: of the renditions that Pod knows. Errors: Malformed."""
+    _check_storable(message.arguments)
+    given, task_type = message.arguments, TASK_TYPES[message.task]
+    if task_type == ENCODING:
+        return CeleryOrder(
+            task_type, _number(given["video_id"]), _path(given["video_path"]), _encoding(given, heights_px)
+        )
+    if task_type == TRANSCRIPTION:
+        language = {"language": given["lang"], "duration": given["duration"]}
+        return CeleryOrder(task_type, _number(given["video_id"]), _path(given["mp3filepath"]), language)
+    videos = given["videos"] if isinstance(given["videos"], list) else []
+    tracks = [(str(one.get("type")), one["src"]) for one in videos if isinstance(one, dict) and one.get("src")]
+    if not tracks:
+        raise Malformed("videos: a list of recordings is needed")
+    of_kind = {kind.partition("/")[0]: path for kind, path in reversed(tracks)}
+    main = of_kind.get("presentation") or tracks[0][1]
+    second = of_kind.get("presenter") if main != of_kind.get("presenter") else None
+    parameters = {"presenter": given["presenter"] or "", "second": second or "", "cut": _cut_of(given["subtime"])}
+    _path(given["video_output"])
+    return CeleryOrder(task_type, _number(given["recording_id"]), _path(main), parameters)
+
+
+def _encoding(given: Mapping[str, Any], heights_px: Sequence[int]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"rendition": {str(height): {} for height in heights_px}}
+    parameters["rendition"] |= {height: None for height in ("360", "720", "1080") if int(height) not in heights_px}
+    if given["cut_start"] or given["cut_end"]:
+        parameters["cut"] = {"start": given["cut_start"] or 0, "end": given["cut_end"] or ""}
+    if given.get("json_dressing"):
+        parameters["dressing"] = _dressing(given["json_dressing"], given.get("dressing_input"))
+    return parameters
+
+
+def _dressing(asked: Any, inputs: Any) -> Any:
+    """Pod says twice which files dress a recording: in its Dressing, where a path may be missing or relative, and as the
+    inputs of a command, in the order of DRESSING."""
+    if not isinstance(asked, dict):
+        return asked  # its task fails, and says so
+    paths = _inputs(inputs)
+    wanted = [name for name, (_, is_there) in DRESSING.items() if asked.get(is_there)]
+    by_order = dict(zip(wanted, paths, strict=True)) if len(wanted) == len(paths) else {}
+    files = {}
+    for name in wanted:
+        value = asked.get(DRESSING[name][0])
+        is_absolute = isinstance(value, str) and value.startswith("/")
+        files[name] = value if is_absolute else by_order.get(name, value)
+    position = asked.get("position_orig") or asked.get("position") or ""
+    return {
+        **files,
+        "watermark_position": str(position).lower().replace(" ", "_"),
+        "watermark_opacity": asked.get("opacity"),
+    }
+
+
+def _inputs(text: Any) -> list[str]:
+    """The paths in ` -i "path"` repeated."""
+    try:
+        words = shlex.split(text) if isinstance(text, str) else []
+    except ValueError:
+        return []
+    return [path for option, path in zip(words[::2], words[1::2], strict=False) if option == "-i"]
+
+
+def _cut_of(subtime: Any) -> dict[str, float | str]:
+    """`-ss b -to e` as a cut; {} for none."""
+    found = CUT.fullmatch(subtime) if isinstance(subtime, str) else None
+    return {"start": _time(found[1]), "end": _time(found[2])} if found else {}
+
+
+def _time(text: str) -> float | str:
+    """Seconds as a number; a clock's text stays."""
+    return float(text.rstrip("s")) if SECONDS.fullmatch(text) else text
+
+
+def _check_storable(arguments: Mapping[str, Any]) -> None:
+    """Can every database hold them? Not so: NaN, and half a character (a lone surrogate)."""
+    try:
+        size = len(json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode())
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"the arguments: {error}") from error
+    if size > MOST_BYTES:
+        raise Malformed(f"the arguments have {size} bytes; at most {MOST_BYTES} are taken")
+
+
+def _number(value: Any) -> int:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not is_number and not (isinstance(value, str) and value.isascii() and value.isdecimal()):
+        raise Malformed(f"{str(value)[:40]!r} is no number of a video")
+    if not 0 < int(value) < MOST_NUMBER:
+        raise Malformed(f"{str(value)[:40]!r} is no number of a video")
+    return int(value)
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value) > 4000:
+        raise Malformed("an absolute path is needed")
+    return value

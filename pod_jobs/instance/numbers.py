@@ -1,0 +1,23 @@
+"""The numbers of new videos, when the media folder knows more of them than the database. Needs an open database."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from pod_jobs.catalog.store import instance
+from pod_jobs.errors import NumberTaken
+from pod_jobs.storage.site_folder import SiteFolder
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def with_free_number(media: SiteFolder, create: Callable[[], T]) -> T:
+    """What `create` makes. If the media folder has recordings of higher numbers than the database, it is made after those."""
+    try:
+        return create()
+    except NumberTaken as error:
+        found = instance.notice_recordings(max(media.videos(), default=0))
+        log.warning("%s; new recordings get higher numbers than %s", error, found[1] if found else "it")
+        return create()

@@ -1,0 +1,123 @@
+"""Hands the end of a task over to an Esup-Pod 4.1: its files into the media folder that Pod shares, and then the callback.
+
+Only an answer 200 settles it. A try may be repeated at any time: each file takes its name when it is complete, and
+info_video.json comes last. Pod refuses with 400 to import an encoding that it imported already: after a try without an answer
+that means that it knows. A failure goes the same way, because a video that Pod hears nothing of stays "in progress" for ever.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from pod_jobs.catalog.site_words import error_words
+from pod_jobs.catalog.store.site_callbacks import Debt, Outcome, Result
+from pod_jobs.celery import results
+from pod_jobs.celery.orders import ENCODING, STUDIO
+from pod_jobs.celery.results import End, ResultFile
+from pod_jobs.celery.shared_folder import make_folder, path_within, put, put_copy
+from pod_jobs.errors import AddressForbidden, Malformed, ServiceUnavailable, SettingsError
+from pod_jobs.media_folder import LOG_NAME
+from pod_jobs.outside.addresses import Allowed, Resolve, pin, read
+from pod_jobs.outside.exchange import Times, opened
+from pod_jobs.settings import Settings
+from pod_jobs.settings.site import SiteSettings
+from pod_jobs.system.sealing import Seal
+
+TEMPORARY = "temp"  # the folder in Pod's media folder for captions that it has not imported yet
+ANSWER_BYTES = 300  # kept of a refusal
+OK, BAD_REQUEST = 200, 400
+
+
+@dataclass(frozen=True)
+class CelerySender:
+    """Hands over one end. Uses no database."""
+
+    settings: Settings
+    times: Times
+    resolve: Resolve | None = None
+
+    def __call__(self, site: SiteSettings, debt: Debt, result: Result) -> Outcome:
+        end = end_of(debt, result)
+        try:
+            captions = self._place(Path(site.shared_folder), debt, end, result)
+            return self._tell(site, debt, results.callback_body(end, captions))
+        except (AddressForbidden, ServiceUnavailable, SettingsError, Malformed) as error:
+            return Outcome(False, error.reason)
+        except OSError as error:
+            return Outcome(False, f"the media folder {site.shared_folder}: {error}")
+
+    def _place(self, root: Path, debt: Debt, end: End, result: Result) -> str:
+        """Put the files where Pod looks for them. Returns the path of the captions, "" for none."""
+        if end.task_type == ENCODING:
+            folder = make_folder(root, results.output_folder(end))
+            for one in results.wanted_files(end):
+                self._copy(result, one.name, folder, one.name)
+            put(folder, results.INFO, results.describe(end).encode())
+            return ""
+        if end.task_type == STUDIO:
+            target = path_within(root, end.arguments["video_output"])
+            for one in end.files:
+                if one.kind == "mp4":
+                    self._copy(result, LOG_NAME, target.parent, f"{target.stem}.log")
+                    self._copy(result, one.name, target.parent, target.name)
+            return ""
+        folder = make_folder(root, str(root / TEMPORARY))
+        name = f"pod_jobs-{debt.public_id}.vtt"
+        if end.error:
+            put(folder, name, results.captions_of_failure(end).encode())
+        for one in end.files:
+            if one.kind == "captions":
+                self._copy(result, one.name, folder, name)
+        return str(root / TEMPORARY / name)
+
+    def _copy(self, result: Result, name: str, folder: Path, new_name: str) -> None:
+        media = self.settings.media
+        found = media.open_output(result.video, result.folder.rpartition("/")[2], name)
+        if found is None:
+            raise ServiceUnavailable(f"the output {result.folder}/{name} is not there")
+        with found.file as file:
+            put_copy(folder, new_name, file)
+
+    def _tell(self, site: SiteSettings, debt: Debt, body: dict[str, Any]) -> Outcome:
+        url = _opened(Seal(self.settings.secret("site_key")), debt.notify_url)
+        allowed = Allowed(site.callback_hosts, site.private_networks)
+        token = self.settings.site_token(site)
+        headers = {"Content-Type": "application/json", "Authorization": f"Token {token}"}
+        try:
+            target = pin(read(url, allowed), allowed, self.resolve)
+            with opened("POST", target, self.times, headers, json.dumps(body).encode()) as response:
+                said = response.read(ANSWER_BYTES).decode("utf-8", "replace")
+        except urllib3.exceptions.ReadTimeoutError:
+            return Outcome(False, f"no answer within {self.times.read_s:g} s", is_unclear=True)
+        except urllib3.exceptions.HTTPError as error:
+            was_sent = isinstance(error, urllib3.exceptions.ProtocolError)  # and then the connection broke
+            return Outcome(False, f"no answer: {type(error).__name__}", is_unclear=was_sent)
+        if response.status == OK or (response.status == BAD_REQUEST and debt.is_unclear):
+            return Outcome(True)
+        return Outcome(False, f"the site answers {response.status}: {' '.join(said.split())}")
+
+
+def end_of(debt: Debt, result: Result) -> End:
+    """How the task ended, in Pod's terms."""
+    files = (ResultFile(one.name, one.kind, one.rendition or "", one.language or "") for one in result.outputs)
+    return End(
+        task_type=result.asked["task_type"],
+        arguments=result.asked["arguments"],
+        started_at=result.started_at,
+        ended_at=result.ended_at,
+        error=error_words(debt.state, debt.error_code, debt.error_facts, debt.error_reason) or "",
+        files=tuple(files),
+        duration_s=result.duration_s,
+        is_video=result.is_video,
+        facts=result.facts,
+    )
+
+
+def _opened(seal: Seal, text: str) -> str:
+    try:
+        return seal.open(text)
+    except ValueError as error:
+        raise SettingsError(f"secrets/site_key: {error}") from error
