@@ -83,8 +83,15 @@ def test_a_cut_and_a_dressing(instance: Instance, pod: SmallCeleryPod, recording
     """D24: Pod 4.1 counted the cut from the start of the opening credits."""
     video, credits = pod.add(8, recording), pod.add(9, make_clip(recording.parent / "générique.mp4", seconds=3))
     dressing = {
-        "id": 1, "title": "t", "watermark": None, "position": "Top right", "position_orig": "top_right",
-        "opacity": 50, "opening_credits": 9, "opening_credits_video": str(credits.source), "ending_credits": None,
+        "id": 1,
+        "title": "t",
+        "watermark": None,
+        "position": "Top right",
+        "position_orig": "top_right",
+        "opacity": 50,
+        "opening_credits": 9,
+        "opening_credits_video": str(credits.source),
+        "ending_credits": None,
     }
     pod.encode(video, 2, 7, dressing)
     wait_for_end(pod, video)
