@@ -106,7 +106,7 @@ def callback_body(end: End, captions: str = "") -> dict[str, Any]:
         echoed = {name: given.get(name) for name in ("video_id", "video_path", "cut_start", "cut_end", "json_dressing")}
         times = {"start": _clock(end.started_at), "stop": _clock(end.ended_at)}
         return {**echoed, **times, "dressing_input": given.get("dressing_input", "")}
-    said = f"pod_jobs: {end.error or 'done'}"
+    said = end.error or "pod_jobs is done."
     if end.task_type == STUDIO:
         return {"video_output": given["video_output"], "msg": said}
     return {"video_id": given["video_id"], "msg": said, "temp_vtt_file": captions}
