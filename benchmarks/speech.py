@@ -28,7 +28,7 @@ import jiwer
 
 from benchmarks.ladder import BOUNDS, LIMITS, REPOSITORY
 from pod_jobs.captions.rules import CueRules, check
-from pod_jobs.jobs import speech_sharing
+from pod_jobs.jobs.speech import sharing
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media.process.run import run
@@ -164,9 +164,7 @@ class _Bench:
         os.kill(pid, signal.SIGKILL)
         _, _, usage = os.wait4(pid, 0)
         kept = {
-            path.name: plain_files.read_bytes(path)
-            for path in shared.iterdir()
-            if speech_sharing.KEPT.fullmatch(path.name)
+            path.name: plain_files.read_bytes(path) for path in shared.iterdir() if sharing.KEPT.fullmatch(path.name)
         }
         plain_files.remove(shared)
         ours = self._in_child(lambda: self._shared_run(file, shared, kept, log))
@@ -176,21 +174,21 @@ class _Bench:
         return heard_s - ours["speech_s"], ours
 
     def _shared_run(self, file: Path, shared: Path, kept: dict[str, bytes], log: Path) -> dict[str, Any]:
-        """As jobs/transcribe.py does it, without a catalog."""
+        """As jobs/speech/transcribe.py does it, without a catalog."""
         from pod_jobs.speech.transcribe import Order, finish, hear_piece, plan, wish_of
 
         engine, order, before = open_engine(self._model, self._threads), Order(language="en"), _cpu_s()
         sound = self._sound(file)
-        planned = speech_sharing.plan_in(kept, {})
+        planned = sharing.plan_in(kept, {})
         planned = planned or plan(sound, engine, order, lambda fraction: None)
-        speech_sharing.share(shared, {}, planned, kept)
+        sharing.share(shared, {}, planned, kept)
 
         def hear(piece: Any, tick: Callable[[float], None]) -> Any:
             with log.open("a") as file:
                 file.write(f"{piece.length_s}\n")
             return hear_piece(sound, engine, piece, wish_of(planned, order), tick)
 
-        words = speech_sharing.Owner(shared, planned.pieces, hear, _Nobody(shared), lambda done_s, workers: None)
+        words = sharing.Owner(shared, planned.pieces, hear, _Nobody(shared), lambda done_s, workers: None)
         transcript = finish(planned, words.recognise_all(), order, engine.name)
         pieces = [(piece.start_s, piece.length_s) for piece in planned.pieces]
         told = _told(transcript, _cpu_s() - before)
@@ -302,7 +300,7 @@ def _plain(text: str) -> str:
 
 def _is_half_done(shared: Path) -> bool:
     try:
-        document = plain_files.read_text(shared / speech_sharing.PLAN)
+        document = plain_files.read_text(shared / sharing.PLAN)
     except OSError:
         return False
     finished = [path for path in shared.iterdir() if re.fullmatch("[0-9]{4,}", path.name)]

@@ -53,18 +53,19 @@ FLOORS = {
     ),
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
-        "worker assist_speech pod acl",  # pod: what an Esup-Pod orders
-        "transcribe",
-        "encode verify speech_sharing",
+        "worker pod acl",  # pod: what an Esup-Pod orders
+        "speech",
+        "encode verify",
         "runtime deliver_statements colleagues",
         "report",
         "context",  # what a running job is given
         "workforce dead_workers snapshot gate hosts",
         "queue drains",
         "rq_classes",
-        "connection job_type speech_plan speech_wish keys forecast ticks",
+        "connection job_type keys forecast ticks",
         "sentinel",
     ),
+    "pod_jobs.jobs.speech": ("assist", "transcribe", "sharing", "plan wish"),
     "pod_jobs.catalog": (
         "store client copying",
         "lanes_client database",

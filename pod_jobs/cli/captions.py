@@ -18,7 +18,7 @@ from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.order_options import FILE
 from pod_jobs.cli.words import harmless
-from pod_jobs.jobs.speech_plan import cue_rules, demand_extra, engine_for, speech_order
+from pod_jobs.jobs.speech.plan import cue_rules, demand_extra, engine_for, speech_order
 
 ENDINGS = {"vtt": "vtt", "srt": "srt", "text": "txt", "json": "json"}  # format -> ending of the API's address
 WRITERS: dict[str, Callable[[Sequence[Cue]], str]] = {"vtt": write_vtt, "srt": write_srt, "text": write_text}

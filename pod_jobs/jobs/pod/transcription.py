@@ -2,7 +2,7 @@
 
 1. Take the lock of the task's folder; return the result of an earlier run that could not report it.
 2. Fetch the sound (Pod sends the address of its MP3, or of the video).
-3. Recognise, with the engine and the rules of our own captions (jobs/transcribe.py), in this one process.
+3. Recognise, with the engine and the rules of our own captions (jobs/speech/transcribe.py), in this one process.
 4. Publish the file. Pod imports the last .vtt of the manifest, so there is no other one, and nothing else.
 Without the extra `speech` or a model, the task fails with a sentence: a site must not wait for a host that nobody adds.
 """
@@ -20,9 +20,9 @@ from pod_jobs.jobs.job_type import JobType, Text
 from pod_jobs.jobs.pod import sums_of
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.parameters import base_of
-from pod_jobs.jobs.speech_plan import demand_extra, engine_for, speech_order
-from pod_jobs.jobs.speech_wish import read_language
-from pod_jobs.jobs.transcribe import TRANSCRIBE, open_sound, prepare_transcribe
+from pod_jobs.jobs.speech.plan import demand_extra, engine_for, speech_order
+from pod_jobs.jobs.speech.transcribe import TRANSCRIBE, open_sound, prepare_transcribe
+from pod_jobs.jobs.speech.wish import read_language
 from pod_jobs.storage import WorkFolder
 from pod_jobs.system import plain_files
 

@@ -21,7 +21,7 @@ from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import caption_search, captions, users, videos
 from pod_jobs.catalog.store.captions import Change, Conflict
 from pod_jobs.errors import Malformed, NotFound
-from pod_jobs.jobs.speech_plan import cue_rules
+from pod_jobs.jobs.speech.plan import cue_rules
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.planning.cut import Timeline, timeline_of
 from pod_jobs.web.api import answers

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import captions, users, videos
 from pod_jobs.errors import Malformed
-from pod_jobs.jobs.speech_wish import read_wish
+from pod_jobs.jobs.speech.wish import read_wish
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.api.captions import track_document
 from pod_jobs.web.guards import access

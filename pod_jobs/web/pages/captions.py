@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from pod_jobs.catalog.store import captions, videos
-from pod_jobs.jobs.speech_plan import cue_rules
+from pod_jobs.jobs.speech.plan import cue_rules
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.site import site

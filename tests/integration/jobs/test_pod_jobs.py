@@ -18,7 +18,7 @@ from pod_jobs.jobs.pod.transcription import run_pod_transcribe
 from pod_jobs.settings import Settings
 from pod_jobs.speech.models import is_installed
 from tests.clips import ffmpeg, pattern, tone
-from tests.integration.jobs.test_transcribe import SENTENCE, context_of, model  # noqa: F401  # a fixture
+from tests.integration.jobs.speech.test_transcribe import SENTENCE, context_of, model  # noqa: F401  # a fixture
 from tests.servers import need
 from tests.small_pod import SmallPod, serve
 from tests.unit.jobs.test_mediapackage import SMIL

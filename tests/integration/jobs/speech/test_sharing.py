@@ -16,7 +16,7 @@ from rq.utils import as_text
 
 from pod_jobs.captions.cues import Word
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.transcribe import TRANSCRIBE
+from pod_jobs.jobs.speech.transcribe import TRANSCRIBE
 from pod_jobs.media_folder import CHUNKS, PART
 from pod_jobs.settings import Settings
 from pod_jobs.speech.models import is_installed
@@ -90,7 +90,7 @@ def heard(settings: Settings, long_speech: Path, monkeypatch: pytest.MonkeyPatch
     need(is_installed(), "the extra `speech` (./run up --with-speech)")
     for module in ("transcribe", "assist_speech"):
         monkeypatch.setattr(f"pod_jobs.jobs.{module}.engine_for", lambda settings, *chosen: StandIn(settings.home))
-    monkeypatch.setattr("pod_jobs.jobs.transcribe.model_folder", lambda settings, *chosen: None)
+    monkeypatch.setattr("pod_jobs.jobs.speech.transcribe.model_folder", lambda settings, *chosen: None)
     small_catalog.kind, small_catalog.template = "transcribe", ""
     video = settings.media_folder / "videos/000003"
     video.mkdir(parents=True)

@@ -15,8 +15,8 @@ from redis import Redis
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, Cancelled, Interrupted, Malformed, OutOfResources, SettingsError
+from pod_jobs.jobs.speech.transcribe import TRANSCRIBE, prepare_transcribe, read_order, run_transcribe
 from pod_jobs.jobs.table import JOB_TYPES
-from pod_jobs.jobs.transcribe import TRANSCRIBE, prepare_transcribe, read_order, run_transcribe
 from pod_jobs.settings import Settings
 from pod_jobs.settings.speech import ModelSettings
 from pod_jobs.speech.models import ModelChoice, find_model, is_installed

@@ -1,4 +1,4 @@
-"""The owner of the pieces of a transcription, in one process; tests/integration/jobs/test_shared_speech.py has real workers."""
+"""The owner of the pieces of a transcription, in one process; tests/integration/jobs/speech/test_sharing.py has real workers."""
 
 import os
 from collections.abc import Callable
@@ -8,8 +8,8 @@ import pytest
 
 from pod_jobs.captions.cues import Word
 from pod_jobs.errors import Cancelled
-from pod_jobs.jobs import speech_sharing
-from pod_jobs.jobs.speech_sharing import Owner, help_out
+from pod_jobs.jobs.speech import sharing
+from pod_jobs.jobs.speech.sharing import Owner, help_out
 from pod_jobs.media.sharing.chunks import claimed
 from pod_jobs.speech.pieces import Piece
 
@@ -69,7 +69,7 @@ def test_a_helper_goes_after_a_piece_when_a_task_waits(tmp_path: Path) -> None:
 def test_a_piece_whose_worker_makes_no_progress_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speech_sharing, "STALLED_S", 0.3)
+    monkeypatch.setattr(sharing, "STALLED_S", 0.3)
     with claimed(tmp_path, [0]):
         words = owner(tmp_path, Team(tmp_path)).recognise_all()
     assert words[0][0].text == "word0"

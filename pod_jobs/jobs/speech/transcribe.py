@@ -3,10 +3,10 @@
 1. Take the video's lock for this work. If an earlier run published and died before it could report, its result is returned.
 2. Read the source's default sound track. Captions have the times of the source, whatever an encoding cuts away, so this
    waits for no encoding, and the captions stay valid after each.
-3. Recognise piece after piece (jobs/speech_sharing.py). Idle workers of the queue help with a recording of several pieces
-   (jobs/assist_speech.py). The words of each are kept at once: a run that is killed or stopped loses one piece at most.
+3. Recognise piece after piece (jobs/speech/sharing.py). Idle workers of the queue help with a recording of several pieces
+   (jobs/speech/assist.py). The words of each are kept at once: a run that is killed or stopped loses one piece at most.
 4. Publish captions.json (what the catalog takes in), and the curve of loudness for the editor. The report names them.
-Options that a task lacks come from its video's wish (jobs/speech_wish.py), which is part of the order.
+Options that a task lacks come from its video's wish (jobs/speech/wish.py), which is part of the order.
 Each job loads the model, which takes 0.5 s (base): a worker that kept a model could not fork safely, because of the
 model's threads.
 """
@@ -25,13 +25,13 @@ from pod_jobs.captions.documents import checked_cues, documents_of
 from pod_jobs.catalog.client import Order
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.errors import Cancelled, Malformed, SettingsError
-from pod_jobs.jobs import speech_sharing
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode import build_plan, ffmpeg_version, run_of, tools_of
 from pod_jobs.jobs.job_type import Choice, JobType, Ordering, ReadOutput, Text, Words
-from pod_jobs.jobs.speech_plan import demand_extra, engine_for, model_folder, model_names, speech_order
-from pod_jobs.jobs.speech_wish import SpeechWish, read_language, read_terms, read_upload_wish
+from pod_jobs.jobs.speech import sharing
+from pod_jobs.jobs.speech.plan import demand_extra, engine_for, model_folder, model_names, speech_order
+from pod_jobs.jobs.speech.wish import SpeechWish, read_language, read_terms, read_upload_wish
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media_folder import CAPTIONS_FILE, PEAKS_FILE, kind_and_mime
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 QUEUE = "transcripting"
-ASSIST_KIND = "assist_speech"  # jobs/assist_speech.py
+ASSIST_KIND = "assist_speech"  # jobs/speech/assist.py
 LEAST_FOR_ETA_S = 60.0  # recognised, until it is said how long the rest takes
 OPTIONS = {"language", "translate", "glossary", "model"}
 MOST_CAPTIONS_BYTES = 50_000_000
@@ -76,23 +76,23 @@ def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run)
 
     settings, progress = context.settings, _Progress(context, order, work)
     source = context.storage.source(run, order.source)
-    kept = work.left_behind(speech_sharing.KEPT)
+    kept = work.left_behind(sharing.KEPT)
     folder = work.begin()
     sound = open_sound(settings, source, folder, progress.tick)
     wanted = _wanted(settings, order)
     choice = str(order.options.get("model", ""))
     engine = engine_for(settings, wanted.language, choice)
     key = key_of(wanted, engine.name, choice)
-    planned = speech_sharing.plan_in(kept, key)
+    planned = sharing.plan_in(kept, key)
     if planned is None:
         kept, planned = {}, plan(sound, engine, wanted, progress.listened)
     words: dict[int, list[Word]] = {}
     if planned.pieces:
-        speech_sharing.share(work.chunks, key, planned, kept)
+        sharing.share(work.chunks, key, planned, kept)
         team = Colleagues(context, order, run, work.chunks, ASSIST_KIND)
         hear = hearing(sound, engine, key, planned.language.code if planned.language else "")
         progress.whole_s = sum(piece.length_s for piece in planned.pieces)
-        words = speech_sharing.Owner(work.chunks, planned.pieces, hear, team, progress.recognised).recognise_all()
+        words = sharing.Owner(work.chunks, planned.pieces, hear, team, progress.recognised).recognise_all()
     return _result(folder, run, finish(planned, words, wanted, engine.name), wanted)
 
 
@@ -135,7 +135,7 @@ def open_sound(settings: Settings, source: Path, folder: Path, tick: Callable[[]
     return sound
 
 
-def key_of(wanted: "SpeechOrder", model: str, choice: str = "") -> speech_sharing.Key:
+def key_of(wanted: "SpeechOrder", model: str, choice: str = "") -> sharing.Key:
     """What the words of each piece depend on. `choice` and `declared` choose the model."""
     return {
         "program": pod_jobs.__version__,
@@ -148,7 +148,7 @@ def key_of(wanted: "SpeechOrder", model: str, choice: str = "") -> speech_sharin
     }
 
 
-def hearing(sound: SoundTrack, engine: "Engine", key: speech_sharing.Key, language: str) -> speech_sharing.Hear:
+def hearing(sound: SoundTrack, engine: "Engine", key: sharing.Key, language: str) -> sharing.Hear:
     """What turns one piece of the recording into words."""
     from pod_jobs.speech.engine import Wish
     from pod_jobs.speech.transcribe import hear_piece
