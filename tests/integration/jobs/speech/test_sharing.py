@@ -88,8 +88,10 @@ def begun_by(log: Path) -> Counter[str]:
 def heard(settings: Settings, long_speech: Path, monkeypatch: pytest.MonkeyPatch, small_catalog: SmallCatalog) -> Heard:
     """Video 3 has a source. Its first two pieces may be finished."""
     need(is_installed(), "the extra `speech` (./run up --with-speech)")
-    for module in ("transcribe", "assist_speech"):
-        monkeypatch.setattr(f"pod_jobs.jobs.{module}.engine_for", lambda settings, *chosen: StandIn(settings.home))
+    for module in ("transcribe", "assist"):
+        monkeypatch.setattr(
+            f"pod_jobs.jobs.speech.{module}.engine_for", lambda settings, *chosen: StandIn(settings.home)
+        )
     monkeypatch.setattr("pod_jobs.jobs.speech.transcribe.model_folder", lambda settings, *chosen: None)
     small_catalog.kind, small_catalog.template = "transcribe", ""
     video = settings.media_folder / "videos/000003"
