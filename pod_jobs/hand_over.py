@@ -12,7 +12,7 @@ Several processes may do this at the same time: at worst RQ gets one job more th
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 
@@ -71,13 +71,16 @@ def handed_over(redis: Redis, queue_name: str) -> list[int]:
     return [int(match[1]) for match in matches if match]
 
 
-def in_line(redis: Redis, job_types: JobTypes, queue_name: str, limits: Limits, limit: int) -> list[int]:
-    """The ids of the waiting tasks of this queue that begin next, at most `limit`. While Redis is away, those that it has been
-    handed are missing."""
+def known_handed_over(redis: Redis, queue_name: str) -> list[int]:
+    """As `handed_over`; none while Redis is away."""
     try:
-        handed = handed_over(redis, queue_name)
+        return handed_over(redis, queue_name)
     except RedisError:
-        handed = []
+        return []
+
+
+def in_line(job_types: JobTypes, queue_name: str, limits: Limits, limit: int, handed: Sequence[int]) -> list[int]:
+    """The ids of the waiting tasks of this queue that begin next, at most `limit`. `handed`: those whose jobs wait in RQ."""
     return [turn.task for turn in waiting_line.upcoming(kinds_of(job_types, queue_name), limit, limits, handed)]
 
 

@@ -47,7 +47,7 @@ FLOORS = {
     "pod_jobs.web": (
         "app",
         "api pages health media_files browser_files",
-        "intake run_logs",  # what comes in: uploads, forms, statements, orders; the end of a log
+        "intake run_logs polls",  # what comes in: uploads, forms, statements, orders; the end of a log
         "guards",  # who may, how much, how slowly
         "site",
     ),
@@ -69,6 +69,7 @@ FLOORS = {
     "pod_jobs.catalog": (
         "store client copying",
         "lanes_client database",
+        "revisions",  # sees every change that a database executes
         "trace_models caption_models site_models",
         "models",
         "figures new_task permissions fingerprints lane_filter seals site_words waiting_order",

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from peewee import (
 from playhouse.migrations import Runner
 
 from pod_jobs.catalog import models
+from pod_jobs.catalog.revisions import Watched
 from pod_jobs.errors import ServiceUnavailable, SettingsError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -60,6 +61,18 @@ def connect(url: str) -> Database:
     return database
 
 
+class WatchedSqlite(Watched, SqliteDatabase):
+    pass
+
+
+class WatchedPostgresql(Watched, PostgresqlDatabase):
+    pass
+
+
+class WatchedMariaDb(Watched, MySQLDatabase):
+    pass
+
+
 @contextmanager
 def connect_other(database: Database) -> Iterator[None]:
     """Within the block the models are bound to `database` (see `build`), which is open."""
@@ -84,7 +97,8 @@ def migrate(database: Database) -> list[str]:
         with database.connection_context():
             if newer := newer_migrations(database):
                 raise SettingsError(newer_words(newer))
-            names: list[str] = Runner(database, directory=str(MIGRATIONS)).up()
+            with database.unwatched() if isinstance(database, Watched) else nullcontext():
+                names: list[str] = Runner(database, directory=str(MIGRATIONS)).up()
             return names
 
 
@@ -166,12 +180,12 @@ def build(url: str) -> Database:
             "busy_timeout": BUSY_TIMEOUT_S * 1000,
         }
         path = url.partition(":///")[2]  # not urlsplit's: a folder may be named "a?b#c"
-        return SqliteDatabase(path, pragmas=pragmas, timeout=BUSY_TIMEOUT_S, autoconnect=False)
+        return WatchedSqlite(path, pragmas=pragmas, timeout=BUSY_TIMEOUT_S, autoconnect=False)
     name, options = parts.path.lstrip("/"), {**_where(parts), **_options(parts.query)}
     if scheme in ("postgresql", "postgres"):
         session = f"-c statement_timeout={STATEMENT_S * 1000} -c lock_timeout={LOCK_WAIT_S * 1000}"
         ours: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "options": session, **VANISHED}
-        return PostgresqlDatabase(name, prefer_psycopg3=True, autoconnect=False, **{**ours, **options})
+        return WatchedPostgresql(name, prefer_psycopg3=True, autoconnect=False, **{**ours, **options})
     if scheme in ("mysql", "mariadb"):
         ours = {
             "charset": "utf8mb4",
@@ -182,7 +196,7 @@ def build(url: str) -> Database:
         }
         if "password" in options:
             options["password"] = options["password"].encode()  # PyMySQL would take a text for Latin-1
-        return MySQLDatabase(name, mariadb=True, autoconnect=False, **{**ours, **options})
+        return WatchedMariaDb(name, mariadb=True, autoconnect=False, **{**ours, **options})
     raise SettingsError(f"database.url: {scheme or 'no scheme'}: give sqlite:///, postgresql:// or mysql://")
 
 

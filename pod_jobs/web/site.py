@@ -1,15 +1,18 @@
 """What every view needs: settings, database, Redis and job types of the instance. `create_app` makes them once."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Flask, Response, after_this_request, current_app, g
 from peewee import Database
 from redis import Redis
 
+from pod_jobs.catalog import revisions
 from pod_jobs.catalog.store import instance
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
@@ -28,8 +31,10 @@ class Site:
     database: Database
     redis: Redis
     job_types: JobTypes
-    # Of web/intake/orders.py: queue -> when its line was read, and the line
-    lines: dict[str, tuple[float, list[int]]] = field(default_factory=dict)
+    # Of web/intake/orders.py: queue -> when its line was read, what it depended on, and the line
+    lines: dict[str, tuple[float, Any, list[int]]] = field(default_factory=dict)
+    # Of web/polls.py: what it remembers of answers, the one used last at the end
+    answers: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
 
 
 def install(app: Flask, site: Site) -> None:
@@ -63,6 +68,16 @@ def without_database() -> Iterator[None]:
         yield
     finally:
         open_database()
+
+
+def catalog_revision(subjects: Iterable[str] = (revisions.CATALOG,)) -> tuple[tuple[str, int], ...]:
+    """The revision of these subjects (catalog/revisions.py) when this request began to read, by one query for all."""
+    wanted = {*subjects, revisions.CATALOG}
+    known: dict[str, int] | None = g.get("revisions")
+    if known is None or not wanted <= g.revised:
+        g.revised = wanted
+        known = g.revisions = dict(revisions.read(wanted))
+    return tuple((subject, known[subject]) for subject in subjects if subject in known)
 
 
 def after_answer(do: Callable[[], object]) -> None:

@@ -1,6 +1,16 @@
 """The order of waiting tasks: their priorities and parties, and an index for the next ones. A frozen copy, as in 0002."""
 
-from peewee import AutoField, BigIntegerField, BooleanField, CharField, Database, IntegerField, Model, SmallIntegerField
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    Database,
+    IntegerField,
+    Model,
+    SmallIntegerField,
+    SqliteDatabase,
+)
 from playhouse.migrate import SchemaMigrator, migrate
 
 
@@ -32,7 +42,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         values = (int(job_id.split("-")[1]), 2 * (not makes_way) + bool(at_front), number)
         db.execute_sql(f"UPDATE outbox SET task_id = {values[0]}, standing = {values[1]} WHERE id = {values[2]}")  # noqa: S608
     party = "(SELECT owner_id FROM video WHERE video.id = task.video_id)"
-    named = f"CONCAT('user-', {party})" if type(db).__name__ != "SqliteDatabase" else f"'user-' || {party}"
+    named = f"CONCAT('user-', {party})" if not isinstance(db, SqliteDatabase) else f"'user-' || {party}"
     db.execute_sql(
         f"UPDATE task SET party = {named} WHERE state IN ('waiting', 'running') AND video_id IS NOT NULL"  # noqa: S608
     )

@@ -1,5 +1,6 @@
 """Shared by the views of the API: strict reading of requests, and answers with an ETag, which make polling cheap."""
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.figures import COUNT_LIMIT
 from pod_jobs.errors import Malformed
+from pod_jobs.web import polls
 
 T = TypeVar("T")
 MAX_LIMIT = 200
@@ -20,6 +22,13 @@ def fresh(document: Any) -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
     response.make_conditional(request)
+    return response
+
+
+def polled(make: Callable[[polls.Glance], Any], look: polls.Look, subjects: Iterable[str] = ()) -> Response:
+    """As `fresh`, for what pages ask for again and again: `make` is called only if something may have changed (polls.answer)."""
+    response = polls.answer(look, lambda glance: fresh(make(glance)), subjects)
+    response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 

@@ -5,14 +5,13 @@ Every address begins with `base`: settings.public_url for programs, "" for our p
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from flask_babel import get_locale
-from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog import waiting_order
@@ -32,12 +31,13 @@ from pod_jobs.web.site import site
 log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+Look = Callable[[Sequence[Task]], "Live"]  # `read_live`, or what remembers its answer (web/polls.py)
 SOUND = ("mp3", "m4a")
 
 
 @dataclass(frozen=True)
 class Live:
-    """What moves: `progress` of the running attempt and `places` in the queue (1 = next) by task id, and
+    """What moves of open tasks: `progress` of the running attempt and `places` in the queue (1 = next) by task id, and
     `report_waits`, the ids of tasks whose report has not reached the catalog yet."""
 
     progress: dict[int, Document]
@@ -45,18 +45,18 @@ class Live:
     report_waits: set[int]
 
 
-def video_list(redis: Redis, base: str, rows: Sequence[Video]) -> list[Document]:
+def video_list(base: str, rows: Sequence[Video], look: Look | None = None) -> list[Document]:
     """Videos without `outputs` and `tasks`, with which each poll of a page of 50 would be 300 KB."""
     tasks_of = tasks.tasks_of(rows)
     outputs_of = videos.outputs_of(rows)
-    live = read_live(redis, [task for of_one in tasks_of.values() for task in of_one])
+    live = (look or read_live)(open_ones(task for of_one in tasks_of.values() for task in of_one))
     return [_video(base, row, tasks_of[row.id], outputs_of[row.id], live) for row in rows]
 
 
-def video(redis: Redis, base: str, row: Video) -> Document:
+def video(base: str, row: Video, look: Look | None = None) -> Document:
     """One video with everything."""
     own_tasks, outputs = tasks.tasks_of([row])[row.id], videos.outputs_of([row])[row.id]
-    live = read_live(redis, own_tasks)
+    live = (look or read_live)(open_ones(own_tasks))
     shown = _video(base, row, own_tasks, outputs, live)
     shown["play"]["captions"] += [_captions(base, track) for track in captions.tracks_of([row.id])[row.id]]
     return {
@@ -66,25 +66,34 @@ def video(redis: Redis, base: str, row: Video) -> Document:
     }
 
 
-def task_list(redis: Redis, base: str, rows: Sequence[Task]) -> list[Document]:
-    live = read_live(redis, rows)
+def task_list(base: str, rows: Sequence[Task], look: Look | None = None) -> list[Document]:
+    live = (look or read_live)(open_ones(rows))
     return [_task(base, row, live) for row in rows]
 
 
-def task(redis: Redis, base: str, row: Task) -> Document:
+def task(base: str, row: Task, look: Look | None = None) -> Document:
     """One task with its attempts."""
     attempts = [_attempt(attempt) for attempt in tasks.attempts_of(row)]
-    return {**_task(base, row, read_live(redis, [row])), "attempts": attempts}
+    return {**_task(base, row, (look or read_live)(open_ones([row]))), "attempts": attempts}
 
 
-def read_live(redis: Redis, rows: Iterable[Task]) -> Live:
-    """What moves of the open tasks among `rows`; no progress while Redis is away."""
-    rows, known = list(rows), site().job_types
-    queues = {known[row.kind].queue for row in rows if row.state == "waiting" and row.kind in known}
-    places = {number: place for name in queues for place, number in enumerate(orders.in_line(name), 1)}
+def open_ones(rows: Iterable[Task]) -> list[Task]:
+    """Those that wait or run: nothing else moves."""
+    return [row for row in rows if row.state in tasks.OPEN]
+
+
+def read_live(rows: Sequence[Task]) -> Live:
+    """What moves of these open tasks; no progress while Redis is away."""
+    known, redis = site().job_types, site().redis
+    waiting = {row.id: known[row.kind].queue for row in rows if row.state == "waiting" and row.kind in known}
+    running = [row.id for row in rows if row.state == "running"]
+    lines = {
+        name: {number: place for place, number in enumerate(orders.in_line(name), 1)} for name in set(waiting.values())
+    }
+    places = {number: lines[name][number] for number, name in waiting.items() if number in lines[name]}
     try:
-        progress = queue.read_progress(redis, [row.id for row in rows if row.state == "running"])
-        report_waits = report.tasks_with_report(redis) if any(row.state == "running" for row in rows) else set()
+        progress = queue.read_progress(redis, running)
+        report_waits = report.tasks_with_report(redis) & set(running) if running else set()
     except RedisError as error:
         log.warning("no progress to show: %s", error)
         return Live({}, places, set())

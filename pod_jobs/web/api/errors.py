@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.models import ErrorGroup
 from pod_jobs.catalog.store import error_groups
 from pod_jobs.catalog.store.error_groups import OpenGroup
+from pod_jobs.web import polls
 from pod_jobs.web.api import answers
 from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access
@@ -24,8 +25,13 @@ MOST_DAYS = 3650
 @access.needs("see-team-pages")
 def list_groups() -> ResponseReturnValue:
     """?days=: only failures of so many last days, by default 30. Errors: Malformed."""
-    groups = error_groups.list_open(now() - timedelta(days=answers.days(MOST_DAYS)))
-    return answers.fresh({"groups": [_document(one.group, one) for one in groups]})
+    days = timedelta(days=answers.days(MOST_DAYS))
+
+    def make(glance: polls.Glance) -> dict[str, Any]:
+        glance(None)
+        return {"groups": [_document(one.group, one) for one in error_groups.list_open(now() - days)]}
+
+    return answers.polled(make, lambda _: now().replace(second=0, microsecond=0))
 
 
 @blueprint.get("/errors/<mark>")

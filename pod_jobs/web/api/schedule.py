@@ -33,7 +33,7 @@ def list_entries() -> ResponseReturnValue:
 def run(name: str) -> ResponseReturnValue:
     """Order its task now. Errors: NotFound; Refused while its last task is open."""
     task = periodic_orders.run_now(require_user(), periodic_orders.entry_of(name))
-    return documents.task(site().redis, link_base(), task), 202
+    return documents.task(link_base(), task), 202
 
 
 @blueprint.put("/schedule/<name>/pause")

@@ -11,13 +11,12 @@ from pod_jobs.catalog.store import tasks
 from pod_jobs.catalog.store.task_search import TaskFilter
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import Malformed, NotFound
-from pod_jobs.web import run_logs
+from pod_jobs.web import polls, run_logs
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.intake import many_orders, orders
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
-from pod_jobs.web.site import site
 
 blueprint = Blueprint("api_tasks", __name__)
 
@@ -36,10 +35,12 @@ def list_tasks() -> ResponseReturnValue:
     if unknown := [state for state in states if state not in TASK_STATES]:
         raise Malformed(f"state: {unknown[0]!r} is none of {', '.join(TASK_STATES)}")
     owner = None if may(user.role, "see-all-videos") else user
-    rows = tasks.list_tasks(states, request.args.get("kind", ""), owner, limit, before)
-    return answers.fresh(
-        {"tasks": documents.task_list(site().redis, link_base(), rows), "next": answers.next_of(rows, limit)}
-    )
+
+    def make(glance: polls.Glance) -> dict[str, Any]:
+        rows = tasks.list_tasks(states, request.args.get("kind", ""), owner, limit, before)
+        return {"tasks": documents.task_list(link_base(), rows, glance), "next": answers.next_of(rows, limit)}
+
+    return answers.polled(make, documents.read_live, polls.own_videos())
 
 
 @blueprint.post("/tasks/requeue")
@@ -66,20 +67,23 @@ def prioritise() -> ResponseReturnValue:
 @blueprint.get("/tasks/<int:task_id>")
 @access.needs("see-videos")
 def show(task_id: int) -> ResponseReturnValue:
-    row = orders.task_seen_by(require_user(), task_id)
-    return answers.fresh(documents.task(site().redis, link_base(), row))
+
+    def make(glance: polls.Glance) -> dict[str, Any]:
+        return documents.task(link_base(), orders.task_seen_by(require_user(), task_id), glance)
+
+    return answers.polled(make, documents.read_live, polls.own_videos())
 
 
 @blueprint.post("/tasks/<int:task_id>/cancel")
 @access.needs("change-videos")
 def cancel(task_id: int) -> ResponseReturnValue:
-    return documents.task(site().redis, link_base(), orders.cancel(require_user(), task_id)), 202
+    return documents.task(link_base(), orders.cancel(require_user(), task_id)), 202
 
 
 @blueprint.post("/tasks/<int:task_id>/requeue")
 @access.needs("change-videos")
 def requeue(task_id: int) -> ResponseReturnValue:
-    return documents.task(site().redis, link_base(), many_orders.run_one_again(require_user(), task_id)), 202
+    return documents.task(link_base(), many_orders.run_one_again(require_user(), task_id)), 202
 
 
 @blueprint.get("/tasks/<int:task_id>/log")
@@ -96,7 +100,7 @@ def log(task_id: int) -> ResponseReturnValue:
 @access.needs("change-videos")
 def ask_for_help(task_id: int) -> ResponseReturnValue:
     """The owner asks the team to look at a failed task."""
-    return documents.task(site().redis, link_base(), orders.ask_for_help(require_user(), task_id)), 202
+    return documents.task(link_base(), orders.ask_for_help(require_user(), task_id)), 202
 
 
 @blueprint.delete("/tasks/<int:task_id>/help")

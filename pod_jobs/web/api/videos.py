@@ -1,7 +1,7 @@
 """/videos: list, upload in one request, show, change title and poster, delete, order a task."""
 
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -10,6 +10,7 @@ from pod_jobs.catalog.store import videos
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.jobs.job_type import orderings
 from pod_jobs.settings import Settings
+from pod_jobs.web import polls
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
@@ -25,9 +26,13 @@ blueprint = Blueprint("api_videos", __name__)
 @access.needs("see-videos")
 def list_videos() -> ResponseReturnValue:
     limit, before = answers.page()
-    rows = videos.list_videos(require_user(), limit, before, request.args.get("text", ""))
-    listed = documents.video_list(site().redis, link_base(), rows)
-    return answers.fresh({"videos": listed, "next": answers.next_of(rows, limit)})
+
+    def make(glance: polls.Glance) -> dict[str, Any]:
+        rows = videos.list_videos(require_user(), limit, before, request.args.get("text", ""))
+        listed = documents.video_list(link_base(), rows, glance)
+        return {"videos": listed, "next": answers.next_of(rows, limit)}
+
+    return answers.polled(make, documents.read_live, polls.own_videos())
 
 
 @blueprint.route("/videos", methods=["POST", "PUT"])
@@ -52,7 +57,7 @@ def upload() -> ResponseReturnValue:
         video = orders.add_video(
             user, received_files.title_of(title, source.name), source, lambda place: checked_media().place(path, place)
         )
-    document = documents.video(site().redis, link_base(), videos.get(video.id))
+    document = documents.video(link_base(), videos.get(video.id))
     return jsonify(document), 201, {"Location": f"{request.script_root}{request.path}/{video.id}"}
 
 
@@ -78,8 +83,11 @@ def _receive(settings: Settings, file: IO[bytes]) -> tuple[str, str, str]:
 @blueprint.get("/videos/<int:video_id>")
 @access.needs("see-videos")
 def show(video_id: int) -> ResponseReturnValue:
-    row = videos.get(video_id, require_user())
-    return answers.fresh(documents.video(site().redis, link_base(), row))
+
+    def make(glance: polls.Glance) -> dict[str, Any]:
+        return documents.video(link_base(), videos.get(video_id, require_user()), glance)
+
+    return answers.polled(make, documents.read_live, polls.own_videos())
 
 
 @blueprint.patch("/videos/<int:video_id>")
@@ -94,7 +102,7 @@ def change(video_id: int) -> ResponseReturnValue:
         changes["title"] = received_files.title_of(answers.field(said, "title", str), "")
     if "poster" in said:
         changes["poster"] = None if said["poster"] is None else answers.field(said, "poster", str)
-    return documents.video(site().redis, link_base(), videos.change(video_id, changes, require_user()))
+    return documents.video(link_base(), videos.change(video_id, changes, require_user()))
 
 
 @blueprint.delete("/videos/<int:video_id>")
@@ -116,4 +124,4 @@ def order(video_id: int, kind: str) -> ResponseReturnValue:
         raise NotFound(f"{kind} of a video")
     # a chunked body has no length; a body that broke off may have a length and no bytes
     document = answers.body() if request.get_data() or request.content_length else {}
-    return documents.task(site().redis, link_base(), orders.order(user, video_id, kind, document)), 202
+    return documents.task(link_base(), orders.order(user, video_id, kind, document)), 202

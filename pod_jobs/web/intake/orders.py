@@ -24,7 +24,7 @@ from pod_jobs.instance import numbers
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
 from pod_jobs.web.intake import quotas
-from pod_jobs.web.site import now, site
+from pod_jobs.web.site import catalog_revision, now, site
 
 log = logging.getLogger(__name__)
 
@@ -214,13 +214,15 @@ def hand_over_next(*kinds: str) -> None:
 
 
 def in_line(queue_name: str) -> list[int]:
-    """The ids of the waiting tasks of this queue that begin next, at most PLACES. Polls of many pages ask
-    for it, so that it is read once per second; an order in this process has it read again."""
-    read_at, ids = site().lines.get(queue_name, (0.0, []))
+    """The ids of the waiting tasks of this queue that begin next, at most PLACES. Polls of many pages ask for it: it is read
+    when the catalog or RQ's queue has changed, and at most once per second. An order in this process has it read again."""
+    read_at, basis, ids = site().lines.get(queue_name, (0.0, None, []))
     if time.monotonic() - read_at > LINE_S:
-        limits = hand_over.limits_of(site().settings)
-        ids = hand_over.in_line(site().redis, site().job_types, queue_name, limits, PLACES)
-        site().lines[queue_name] = time.monotonic(), ids
+        present = catalog_revision(), hand_over.known_handed_over(site().redis, queue_name)
+        if basis != present:
+            limits = hand_over.limits_of(site().settings)
+            ids = hand_over.in_line(site().job_types, queue_name, limits, PLACES, present[1])
+            site().lines[queue_name] = time.monotonic(), present, ids
     return ids
 
 

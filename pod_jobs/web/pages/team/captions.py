@@ -1,11 +1,14 @@
 """Captions: what nobody has reviewed, by owner, and which videos have none; order some for a selection."""
 
+from typing import Any
+
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale, gettext
 
 from pod_jobs.catalog.store import captions as store
 from pod_jobs.errors import Malformed
+from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake.caption_orders import MOST_AT_ONCE, order_for
@@ -21,14 +24,17 @@ SHOWN = 100  # tracks, and videos
 def show() -> ResponseReturnValue:
     """?owner= shows the unreviewed captions of one person only."""
     owner = request.args.get("owner") or None
-    return frame.page(
-        "team/captions.html",
-        owner=owner,
-        tracks=store.unreviewed(owner, SHOWN),
-        owners=store.unreviewed_by_owner(),
-        without=store.videos_without(SHOWN),
-        most=SHOWN,
-    )
+
+    def gather(look: polls.Look) -> dict[str, Any]:
+        return {
+            "owner": owner,
+            "tracks": store.unreviewed(owner, SHOWN),
+            "owners": store.unreviewed_by_owner(),
+            "without": store.videos_without(SHOWN),
+            "most": SHOWN,
+        }
+
+    return frame.live_page("team/captions.html", gather)
 
 
 @blueprint.app_template_global()

@@ -10,7 +10,7 @@ from flask_babel import gettext
 from pod_jobs.catalog.models import Attempt, Task
 from pod_jobs.catalog.store import error_groups as store
 from pod_jobs.catalog.store import tasks
-from pod_jobs.web import run_logs
+from pod_jobs.web import polls, run_logs
 from pod_jobs.web.guards import access
 from pod_jobs.web.pages.tables import wanted_days
 from pod_jobs.web.pages.team import frame
@@ -26,47 +26,52 @@ SHOWN = 20  # failed tasks of a group
 @blueprint.get("/team/errors")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    at, days = now(), wanted_days(PERIODS)
+    return frame.live_page("team/errors.html", lambda look: _all_groups(now(), wanted_days(PERIODS)))
+
+
+def _all_groups(at: datetime, days: int) -> dict[str, Any]:
     since = since_of(at, days)
     groups = store.list_open(since)
     midnights = frame.midnights(at, TREND_DAYS)
     trends = store.trends([one.group.fingerprint for one in groups], midnights)
-    return frame.page(
-        "team/errors.html",
-        since=since,
-        days=days,
-        periods=PERIODS,
-        open_groups=[one for one in groups if not one.is_quiet],
-        known_groups=[one for one in groups if one.is_quiet],
-        new_since=frame.yesterday_evening(at),
-        trends=trends,
-        midnights=midnights,
-        highest=max((max(trend) for trend in trends.values()), default=0),
-        asked=tasks.help_asked(SHOWN),
-    )
+    return {
+        "since": since,
+        "days": days,
+        "periods": PERIODS,
+        "open_groups": [one for one in groups if not one.is_quiet],
+        "known_groups": [one for one in groups if one.is_quiet],
+        "new_since": frame.yesterday_evening(at),
+        "trends": trends,
+        "midnights": midnights,
+        "highest": max((max(trend) for trend in trends.values()), default=0),
+        "asked": tasks.help_asked(SHOWN),
+    }
 
 
 @blueprint.get("/team/errors/<mark>")
 @access.needs("see-team-pages")
 def group(mark: str) -> ResponseReturnValue:
     """One group, by its fingerprint. Errors: NotFound."""
-    stored, found = store.get(mark), store.get_open(mark)
-    failed = store.failed_tasks(mark, SHOWN)
-    midnights = frame.midnights(now(), TREND_DAYS)
-    return frame.page(
-        "team/error_group.html",
-        group=stored,
-        found=found,
-        failed=failed,
-        facts=found.facts if found else {},
-        trend=store.trends([mark], midnights)[mark],
-        midnights=midnights,
-        latest=failed[0] if failed else None,
-        attempt=_last_attempt(failed[0]) if failed else None,
-        log=run_logs.tail_of(failed[0]) if failed else None,
-        most=store.NOTE_CHARACTERS,
-        many=SHOWN,
-    )
+
+    def gather(look: polls.Look) -> dict[str, Any]:
+        stored, found = store.get(mark), store.get_open(mark)
+        failed = store.failed_tasks(mark, SHOWN)
+        midnights = frame.midnights(now(), TREND_DAYS)
+        return {
+            "group": stored,
+            "found": found,
+            "failed": failed,
+            "facts": found.facts if found else {},
+            "trend": store.trends([mark], midnights)[mark],
+            "midnights": midnights,
+            "latest": failed[0] if failed else None,
+            "attempt": _last_attempt(failed[0]) if failed else None,
+            "log": look(failed[0] if failed else None),
+            "most": store.NOTE_CHARACTERS,
+            "many": SHOWN,
+        }
+
+    return frame.live_page("team/error_group.html", gather, lambda task: run_logs.tail_of(task) if task else None)
 
 
 @blueprint.post("/team/errors/<mark>/known")

@@ -59,8 +59,10 @@ class Chart:
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
     days = wanted_days(PERIODS)
-    found = day_figures.last_days(now(), days)
-    return frame.page("team/figures.html", charts=charts(found), days=days, periods=PERIODS, many=MOST_PARTS)
+    shown = {"days": days, "periods": PERIODS, "many": MOST_PARTS}
+    return frame.live_page(
+        "team/figures.html", lambda look: {"charts": charts(day_figures.last_days(now(), days)), **shown}
+    )
 
 
 @blueprint.get("/team/figures/<key>.csv")

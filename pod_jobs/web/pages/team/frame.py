@@ -1,7 +1,8 @@
 """What all pages of the team share: how they are rendered, the notices above them, and words for times and sizes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,9 +17,11 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.models import Drain, Periodic, Task
 from pod_jobs.catalog.store import drains, periodic
 from pod_jobs.catalog.store.day_figures import midnights as midnights
-from pod_jobs.jobs import workforce
+from pod_jobs.jobs import hosts, queue, workforce
+from pod_jobs.jobs.hosts import HostFacts
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.settings import QUEUES
+from pod_jobs.web import polls
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.run_logs import log_path
@@ -26,21 +29,60 @@ from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team", __name__)
 
+BEAT_S = 30
+SILENT_BEATS = 2.5  # a machine is silent after so many signs of life that did not come
 EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a page of the team shows that is not in the catalog. `beat` changes each BEAT_S, because pages tell how long ago
+    something was. `silent`: as `silent_hosts`. `page`: what only this page looks at."""
+
+    beat: int
+    silent: tuple[tuple[str, datetime], ...]
+    page: Any
+
+
+Gather = Callable[[Callable[[Any], Any]], dict[str, Any]]
+
+
+def live_page(template: str, gather: Gather, look: polls.Look = polls.look_at_nothing) -> Response:
+    """The answer with `template`, or only its block `live` when htmx asks for that. An unchanged part is answered by 304, and
+    nearly always before anything is read.
+
+    `gather(look)` gives the values of the template. What moves outside the catalog (progress, workers, files) it gets only by
+    calling its argument, with what it wants to know of, and not more than once. `look(asked)` sees that.
+    """
+
+    def look_at_all(asked: Any) -> Seen:
+        return Seen(int(now().timestamp() // BEAT_S), silent_hosts(), look(asked))
+
+    def make(glance: polls.Glance) -> Response:
+        values = gather(lambda asked: glance(asked).page)
+        seen = glance.seen or glance(None)
+        return page(template, silent=seen.silent, **values)
+
+    return polls.answer(look_at_all, make) if wants_part() else make(polls.Glance(look_at_all))
+
+
 def page(template: str, **values: Any) -> Response:
-    """The answer with `template`, or only its block `live` when htmx asks for that. An unchanged part is answered by 304."""
-    if not wants_part():
-        response = make_response(render_template(template, **values))
+    """The answer with `template`, or only its block `live` when htmx asks for that, with an ETag."""
+    part = wants_part()
+    text = render_template(template, **{"silent": (), **values, **({"only_live": True} if part else {})})
+    response = make_response(text)
+    if part:
+        same = text.replace(generate_csrf(), "")  # it is signed anew each second
+        response.set_etag(hashlib.sha256(same.encode()).hexdigest()[:32])
+        response.make_conditional(request)
+    return response
+
+
+@blueprint.after_app_request
+def vary(response: Response) -> Response:
+    """A page and its moving part have the same address."""
+    if request.path.startswith("/team"):
         response.headers["Vary"] = "HX-Request"
-        return response
-    part = render_template(template, only_live=True, **values)
-    response = make_response(part)
-    response.headers["Vary"] = "HX-Request"
-    same = part.replace(generate_csrf(), "")  # it is signed anew each second
-    response.set_etag(hashlib.sha256(same.encode()).hexdigest()[:32])
-    response.make_conditional(request)
     return response
 
 
@@ -67,6 +109,35 @@ def workers() -> list[dict[str, Any]] | None:
         return workforce.list_workers(site().redis, QUEUES)
     except RedisError:
         return None
+
+
+def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Task id -> what its run says; empty while Redis is away."""
+    try:
+        return queue.read_progress(site().redis, running)
+    except RedisError:
+        return {}
+
+
+def silent_hosts() -> tuple[tuple[str, datetime], ...]:
+    """Hosts that have given no sign of life for longer than they should, and since when; none while Redis is away."""
+    try:
+        entries = latest(hosts.list_hosts(site().redis, now()))
+    except RedisError:
+        return ()
+    return tuple((name, facts.at) for name, facts in entries.items() if is_silent(facts, now()))
+
+
+def is_silent(facts: HostFacts, at: datetime) -> bool:
+    return at - facts.at > timedelta(seconds=SILENT_BEATS * site().settings.worker.heartbeat_s)
+
+
+def latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:
+    """Host -> its latest entry, with the version of ffmpeg, and why it takes no job, from any of its entries."""
+    found = {facts.host: facts for facts in sorted(entries, key=lambda one: one.at)}
+    ffmpeg = {facts.host: facts.ffmpeg for facts in entries if facts.ffmpeg}
+    held = {facts.host: f"{facts.queue}: {facts.held}" for facts in entries if facts.held}
+    return {host: replace(facts, ffmpeg=ffmpeg.get(host, ""), held=held.get(host, "")) for host, facts in found.items()}
 
 
 def yesterday_evening(at: datetime) -> datetime:

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -14,9 +14,10 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.models import Attempt, Drain, Task
 from pod_jobs.catalog.store import drains as store
 from pod_jobs.catalog.store import machines, users
-from pod_jobs.jobs import hosts, queue
+from pod_jobs.jobs import hosts
 from pod_jobs.jobs.hosts import HostFacts
 from pod_jobs.settings import QUEUES
+from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import worker_orders
 from pod_jobs.web.pages.team import frame
@@ -24,7 +25,7 @@ from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_machines", __name__)
 
-SILENT_BEATS = 2.5  # a machine is silent after so many signs of life that did not come
+NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,18 @@ class Worker:
     task: Task | None
     said: dict[str, Any]
     drain: Drain | None
+
+
+@dataclass(frozen=True)
+class Alive:
+    """What is known of workers and hosts outside the catalog. `workers`: None while Redis is away. `said`: task -> progress.
+    `facts`: the entries of the hosts without their instants, by which two looks are compared, because each sign of life has
+    another one."""
+
+    workers: list[dict[str, Any]] | None
+    said: dict[int, dict[str, Any]]
+    facts: list[HostFacts]
+    entries: list[HostFacts] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -65,20 +78,31 @@ class Machine:
 @blueprint.get("/team/machines")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    at = now()
-    alive = frame.workers()
-    active = store.list_drains()
-    found = _machines(at, alive or [], active)
-    by_queue = {drain.name: drain for drain in active if drain.scope == "queue"}
-    return frame.page(
-        "team/machines.html",
-        redis_is_away=alive is None,
-        machines=found,
-        queues=[(name, by_queue.get(name), _of_queue(found, name)) for name in QUEUES],
-        everything=next((drain for drain in active if drain.scope == "all"), None),
-        expected={name: site().settings.expected_workers(name) for name in QUEUES},
-        most=store.WHY_CHARACTERS,
-    )
+
+    def gather(look: polls.Look) -> dict[str, Any]:
+        active, running = store.list_drains(), machines.running(worker_orders.MOST_RUNNING)
+        alive: Alive = look([task.id for task, _ in running.values()])
+        found = _machines(now(), alive, running, active)
+        by_queue = {drain.name: drain for drain in active if drain.scope == "queue"}
+        return {
+            "redis_is_away": alive.workers is None,
+            "machines": found,
+            "queues": [(name, by_queue.get(name), _of_queue(found, name)) for name in QUEUES],
+            "everything": next((drain for drain in active if drain.scope == "all"), None),
+            "expected": {name: site().settings.expected_workers(name) for name in QUEUES},
+            "most": store.WHY_CHARACTERS,
+        }
+
+    return frame.live_page("team/machines.html", gather, _look)
+
+
+def _look(running: Sequence[int]) -> Alive:
+    workers = frame.workers()
+    try:
+        entries = hosts.list_hosts(site().redis, now())
+        return Alive(workers, frame.progress(running), [replace(one, at=NO_TIME) for one in entries], entries)
+    except RedisError:
+        return Alive(None, {}, [], [])
 
 
 @blueprint.post("/team/drains")
@@ -144,48 +168,22 @@ def worker_words(state: str) -> str:
     }.get(state, gettext("waits for jobs"))
 
 
-@blueprint.app_template_global()
-def silent_hosts() -> Sequence[tuple[str, datetime]]:
-    """Hosts that have given no sign of life for longer than they should, and since when; nothing while Redis is away."""
-    try:
-        latest = _latest(hosts.list_hosts(site().redis, now()))
-    except RedisError:
-        return ()
-    return [(name, facts.at) for name, facts in latest.items() if _is_silent(facts, now())]
-
-
-def _is_silent(facts: HostFacts, at: datetime) -> bool:
-    return at - facts.at > timedelta(seconds=SILENT_BEATS * site().settings.worker.heartbeat_s)
-
-
-def _latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:
-    """Host -> its latest entry, with the version of ffmpeg, and why it takes no job, from any of its entries."""
-    latest = {facts.host: facts for facts in sorted(entries, key=lambda one: one.at)}
-    ffmpeg = {facts.host: facts.ffmpeg for facts in entries if facts.ffmpeg}
-    held = {facts.host: f"{facts.queue}: {facts.held}" for facts in entries if facts.held}
-    return {
-        host: replace(facts, ffmpeg=ffmpeg.get(host, ""), held=held.get(host, "")) for host, facts in latest.items()
-    }
-
-
-def _machines(at: datetime, alive: Sequence[dict[str, Any]], active: Sequence[Drain]) -> list[Machine]:
-    """One for each host, silent ones first."""
-    try:
-        entries = hosts.list_hosts(site().redis, at)
-        running = machines.running(worker_orders.MOST_RUNNING)
-        said = queue.read_progress(site().redis, [task.id for task, _ in running.values()])
-    except RedisError:
+def _machines(
+    at: datetime, alive: Alive, running: dict[str, tuple[Task, Attempt]], active: Sequence[Drain]
+) -> list[Machine]:
+    """One for each host, silent ones first; none while Redis is away."""
+    if alive.workers is None:
         return []
-    latest, ended = _latest(entries), machines.ended_since(frame.midnights(at, 1)[0])
-    names = {*latest, *(worker["host"] for worker in alive), *(attempt.host for _, attempt in running.values())}
+    latest, ended = frame.latest(alive.entries), machines.ended_since(frame.midnights(at, 1)[0])
+    names = {*latest, *(worker["host"] for worker in alive.workers), *(one.host for _, one in running.values())}
     found = []
     for name in sorted(names):
-        own = [worker for worker in alive if worker["host"] == name]
-        workers = tuple(_worker(worker, running, said, active) for worker in own)
+        own = [worker for worker in alive.workers if worker["host"] == name]
+        workers = tuple(_worker(worker, running, alive.said, active) for worker in own)
         known = {worker["name"] for worker in own}
         lost = tuple(one for who, one in running.items() if one[1].host == name and who not in known)
         facts = latest.get(name)
-        silent = not own if facts is None else _is_silent(facts, at)
+        silent = not own if facts is None else frame.is_silent(facts, at)
         drained = next((one for one in active if (one.scope, one.name) == ("host", name)), None)
         found.append(Machine(name, facts, silent, workers, lost if silent else (), drained, ended.get(name, Counter())))
     return sorted(found, key=lambda machine: not machine.is_silent)

@@ -35,12 +35,15 @@ class Line:
 @blueprint.get("/team/schedule")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    stored, at = store.rows(), now()
-    lines = [
+    return frame.live_page("team/schedule.html", lambda look: {"lines": _lines(now()), "most": store.WHY_CHARACTERS})
+
+
+def _lines(at: datetime) -> list[Line]:
+    stored = store.rows()
+    return [
         Line(entry, stored.get(entry.name), cron_words.rhythm(entry), next_ticks(entry, at, COMING))
         for entry in site().settings.periodic
     ]
-    return frame.page("team/schedule.html", lines=lines, most=store.WHY_CHARACTERS)
 
 
 @blueprint.post("/team/schedule/<name>/<action>")

@@ -8,18 +8,17 @@ from typing import Any
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Attempt, Task, User
 from pod_jobs.catalog.store import error_groups, site_callbacks, tasks, videos
 from pod_jobs.catalog.waiting_order import PRIORITIES, name_of
 from pod_jobs.errors import Forbidden, NotFound, Refused
-from pod_jobs.jobs import queue
-from pod_jobs.web import run_logs
+from pod_jobs.web import polls, run_logs
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import many_orders, orders
 from pod_jobs.web.intake.many_orders import Chosen
 from pod_jobs.web.pages.team import frame
+from pod_jobs.web.run_logs import LogTail
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_task", __name__)
@@ -38,28 +37,39 @@ class Event:
 @access.needs("see-videos")
 def show(task_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for a task that this person may not see."""
-    user = access.require_user()
+    return frame.live_page("team/task.html", lambda look: _gather(access.require_user(), task_id, look), _look)
+
+
+def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     task = orders.task_seen_by(user, task_id)
     attempts, (parent, children) = tasks.attempts_of(task), tasks.family_of(task)
-    return frame.page(
-        "team/task.html",
-        task=task,
-        video=task.video,
-        events=_events(task, attempts),
-        said=_progress(task),
-        log=run_logs.tail_of(task),
-        outputs=videos.outputs_of_task(task.id),
-        mender=error_groups.mender_of(task),
-        later=_later(task),
-        parent=parent,
-        children=children,
-        priority=name_of(task.priority),
-        place=_place(task),
-        may_change=_may_change(user, task),
-        templates=[one for one in site().settings.templates if one != task.template] if task.kind == "encode" else [],
-        kind=task.kind,
-        order=site_callbacks.of_task(task.id),
-    )
+    said, place, log = look(task)
+    return {
+        "task": task,
+        "video": task.video,
+        "events": _events(task, attempts),
+        "said": said,
+        "log": log,
+        "outputs": videos.outputs_of_task(task.id),
+        "mender": error_groups.mender_of(task),
+        "later": _later(task),
+        "parent": parent,
+        "children": children,
+        "priority": name_of(task.priority),
+        "place": place,
+        "may_change": _may_change(user, task),
+        "templates": [one for one in site().settings.templates if one != task.template]
+        if task.kind == "encode"
+        else [],
+        "kind": task.kind,
+        "order": site_callbacks.of_task(task.id),
+    }
+
+
+def _look(task: Task) -> tuple[dict[str, Any], int | None, LogTail | None]:
+    """What the run of the task says, its place in its queue, and the end of its log."""
+    said = frame.progress([task.id]) if task.state == "running" else {}
+    return said.get(task.id, {}), _place(task), run_logs.tail_of(task)
 
 
 @blueprint.post("/team/tasks/<int:task_id>/<action>")
@@ -161,15 +171,6 @@ def _place(task: Task) -> int | None:
     known = site().job_types.get(task.kind)
     line = orders.in_line(known.queue) if known and task.state == "waiting" else []
     return line.index(task.id) + 1 if task.id in line else None
-
-
-def _progress(task: Task) -> dict[str, Any]:
-    if task.state != "running":
-        return {}
-    try:
-        return queue.read_progress(site().redis, [task.id]).get(task.id, {})
-    except RedisError:
-        return {}
 
 
 def _may_change(user: User, task: Task) -> bool:

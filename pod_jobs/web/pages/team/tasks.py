@@ -1,6 +1,6 @@
 """Every task, by a filter that lives in the address; and orders for all that match it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -8,21 +8,21 @@ from typing import Any
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from redis.exceptions import RedisError
 
 from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import TASK_STATES, User
-from pod_jobs.catalog.store import task_search
+from pod_jobs.catalog.store import overview, task_search
 from pod_jobs.catalog.store.task_search import COUNTED, TaskFilter
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import NotFound, Refused
-from pod_jobs.jobs import queue
+from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import many_orders
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
-from pod_jobs.web.pages.team import frame
-from pod_jobs.web.site import site
+from pod_jobs.web.pages.team import beginnings, frame
+from pod_jobs.web.pages.team.beginnings import AtWork
+from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_tasks", __name__)
 
@@ -55,27 +55,37 @@ class Asked:
 @blueprint.get("/team/tasks")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    asked = _asked(request.args)
-    before = request.args.get("before", "")
-    rows = []
-    if not asked.faults:
-        rows = task_search.page(asked.wanted, ROWS + 1, whole_number(before))
+    asked, before = _asked(request.args), whole_number(request.args.get("before", ""))
+    return frame.live_page("team/tasks.html", lambda look: _gather(asked, before, look), _look)
+
+
+def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any]:
+    rows = [] if asked.faults else task_search.page(asked.wanted, ROWS + 1, before)
     shown = rows[:ROWS]
-    count = task_search.count(asked.wanted, COUNTED + 1) if not asked.faults else 0
-    return frame.page(
-        "team/tasks.html",
-        asked=asked,
-        rows=shown,
-        count=count,
-        many=COUNTED,
-        more=shown[-1].id if len(rows) > ROWS else None,
-        attempts=task_search.latest_attempts(shown),
-        said_by=_progress([task.id for task in shown if task.state == "running"]),
-        states=TASK_STATES,
-        kinds=[kind for kind, one in site().job_types.items() if one.of_task],
-        templates=list(site().settings.templates),
-        sites=[one.name for one in site().settings.site],
-    )
+    waits = any(task.state == "waiting" for task in shown)
+    running = overview.running(beginnings.RUNNING) if waits else [task for task in shown if task.state == "running"]
+    seen: AtWork = look(([task.id for task in running], waits))
+    return {
+        "asked": asked,
+        "rows": shown,
+        "count": 0 if asked.faults else task_search.count(asked.wanted, COUNTED + 1),
+        "many": COUNTED,
+        "more": shown[-1].id if len(rows) > ROWS else None,
+        "attempts": task_search.latest_attempts(shown),
+        "said_by": seen.progress,
+        "places": seen.places,
+        "begins": beginnings.times(now(), running, beginnings.waiting(seen), seen) if waits else {},
+        "states": TASK_STATES,
+        "kinds": [kind for kind, one in site().job_types.items() if one.of_task],
+        "templates": list(site().settings.templates),
+        "sites": [one.name for one in site().settings.site],
+    }
+
+
+def _look(asked: tuple[Sequence[int], bool]) -> AtWork:
+    """`asked`: the ids of the running tasks; and whether waiting ones are shown, for which the lines are needed."""
+    running, waits = asked
+    return beginnings.look(running) if waits else AtWork(None, frame.progress(running), {})
 
 
 @blueprint.get("/team/tasks/<action>")
@@ -156,10 +166,3 @@ def _midnight(day: str, after: bool) -> datetime:
     if not 1970 < begin.year < 9000:
         raise ValueError(day)
     return datetime.combine(begin, time()).astimezone()
-
-
-def _progress(ids: list[int]) -> dict[int, dict[str, Any]]:
-    try:
-        return queue.read_progress(site().redis, ids)
-    except RedisError:
-        return {}

@@ -1,0 +1,71 @@
+"""Which place waiting tasks have in the line, and when they will probably begin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.store import overview as store
+from pod_jobs.jobs import forecast
+from pod_jobs.settings import QUEUES
+from pod_jobs.web.intake import orders
+from pod_jobs.web.pages.team import frame
+from pod_jobs.web.site import site
+
+RUNNING = 500  # tasks whose progress is read
+UNKNOWN_S = 600.0  # how long a task takes as long as none of its kind is done
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """What moves outside the catalog: the workers (None while Redis is away), how far running tasks are, and the lines of
+    waiting tasks by queue (orders.in_line)."""
+
+    workers: list[dict[str, Any]] | None
+    progress: dict[int, dict[str, Any]]
+    lines: dict[str, list[int]]
+
+    @property
+    def places(self) -> dict[int, int]:
+        """Task -> its place in its queue, 1 = next. Those far behind have none."""
+        return {number: place for line in self.lines.values() for place, number in enumerate(line, 1)}
+
+
+def look(running: Sequence[int]) -> AtWork:
+    """See what moves; `running`: the ids of the running tasks."""
+    return AtWork(frame.workers(), frame.progress(running), {name: orders.in_line(name) for name in QUEUES})
+
+
+def waiting(seen: AtWork) -> list[Task]:
+    """The tasks in the lines, with their videos."""
+    return store.with_videos([number for line in seen.lines.values() for number in line])
+
+
+def times(at: datetime, running: Sequence[Task], waiting: Sequence[Task], seen: AtWork) -> dict[int, datetime]:
+    """Waiting task -> when it will probably begin, from how long the last tasks of its kind took. A task whose queue has no
+    worker is left out."""
+    usual = {kind: store.usual_s(kind) or UNKNOWN_S for kind in {task.kind for task in (*running, *waiting)}}
+    begins: dict[int, datetime] = {}
+    for name in {_queue_of(task) for task in waiting}:
+        at_work = [task for task in running if _queue_of(task) == name]
+        left_s = [_left_s(task, seen.progress.get(task.id, {}), usual[task.kind], at) for task in at_work]
+        able = sum(one["queue"] == name and one["state"] != "suspended" for one in seen.workers or ())
+        free_in_s = [*left_s, *[0.0] * max(0, able - len(left_s))][: max(able, len(left_s))]
+        own = [task for task in waiting if _queue_of(task) == name]
+        starts = forecast.starts_in(free_in_s if able else [], [usual[task.kind] for task in own])
+        begins |= {task.id: at + timedelta(seconds=s) for task, s in zip(own, starts, strict=False)}
+    return begins
+
+
+def _queue_of(task: Task) -> str:
+    known = site().job_types.get(task.kind)
+    return known.queue if known else ""
+
+
+def _left_s(task: Task, said: dict[str, Any], usual_s: float, at: datetime) -> float:
+    """How many seconds the running task will probably still take."""
+    if said.get("eta_s") is not None:
+        return float(said["eta_s"])
+    begun = (at - task.started_at).total_seconds() if task.started_at else 0.0
+    return max(0.0, usual_s - begun)

@@ -1,0 +1,104 @@
+"""Pages ask again every few seconds, and mostly nothing has changed: this answers them before anything is read.
+
+A process remembers for each address and person which answer it gave last, with the revision of the catalog from before it was
+made (catalog/revisions.py) and with what the page showed that is not in the catalog: progress, workers, machines, the clock.
+As long as both are still the same, the answer is 304. A process that remembers nothing makes the page anew, so that nothing
+depends on this memory.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, request
+from flask_babel import get_locale
+
+from pod_jobs.catalog import revisions
+from pod_jobs.catalog.permissions import may
+from pod_jobs.web.guards import access
+from pod_jobs.web.site import catalog_revision, site
+
+MOST = 5000  # answers that are remembered; each takes about a kilobyte
+
+Look = Callable[
+    [Any], Any
+]  # what the page asks about, such as its open tasks -> what can be seen of them outside the catalog
+
+
+class Glance:
+    """Looks outside the catalog while an answer is made, once, and keeps what was asked and seen."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self.asked: Any = None
+        self.seen: Any = None
+
+    def __call__(self, asked: Any) -> Any:
+        self.asked, self.seen = asked, self._look(asked)
+        return self.seen
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """The last answer to an address for a person."""
+
+    revision: Any
+    asked: Any
+    seen: Any
+    etag: str
+
+
+def answer(look: Look, make: Callable[[Glance], Response], subjects: Iterable[str] = ()) -> Response:
+    """304 without reading anything if the sender has the present answer; else what `make` makes, which has an ETag.
+
+    `look(asked)` sees what the answer shows that is not in the catalog; its results can be compared. `make` shows of that only
+    what it gets by calling its argument, once. `subjects`: whose changes count (catalog/revisions.py); by default, all changes.
+    """
+    revision = catalog_revision(subjects or (revisions.CATALOG,))
+    key = _key()
+    known = _find(key)
+    if known is not None and known.revision == revision and known.etag in request.if_none_match:
+        if look(known.asked) == known.seen:
+            response = Response(status=304)
+            response.set_etag(known.etag)
+            return response
+    glance = Glance(look)
+    response = make(glance)
+    etag, _ = response.get_etag()
+    if etag is not None:
+        _keep(key, Remembered(revision, glance.asked, glance.seen, etag))
+    return response
+
+
+def own_videos() -> tuple[str, ...]:
+    """The subjects of an answer that holds nothing but videos that the sender may see, and their tasks."""
+    user = access.require_user()
+    return () if may(user.role, "see-all-videos") else revisions.owner(user.id)
+
+
+def look_at_nothing(asked: Any) -> None:
+    """For answers from the catalog alone."""
+
+
+def _find(key: Any) -> Remembered | None:
+    answers = site().answers
+    with suppress(KeyError):
+        answers.move_to_end(key)
+    return answers.get(key)
+
+
+def _keep(key: Any, found: Remembered) -> None:
+    answers = site().answers
+    answers[key] = found
+    with suppress(KeyError):  # other threads do the same
+        answers.move_to_end(key)
+        while len(answers) > MOST:
+            answers.popitem(last=False)
+
+
+def _key() -> Any:
+    """Equal for requests that have the same answer as long as nothing changes."""
+    user = access.require_user()
+    form = (access.link_base(), request.headers.get("HX-Request"), str(get_locale()))
+    return user.id, user.role, user.name, request.full_path, form
