@@ -54,8 +54,13 @@ def times(at: datetime, running: Sequence[Task], waiting: Sequence[Task], seen: 
         free_in_s = [*left_s, *[0.0] * max(0, able - len(left_s))][: max(able, len(left_s))]
         own = [task for task in waiting if _queue_of(task) == name]
         starts = forecast.starts_in(free_in_s if able else [], [usual[task.kind] for task in own])
-        begins |= {task.id: at + timedelta(seconds=s) for task, s in zip(own, starts, strict=False)}
+        begins |= {task.id: _minute(at + timedelta(seconds=s)) for task, s in zip(own, starts, strict=False)}
     return begins
+
+
+def _minute(value: datetime) -> datetime:
+    """An estimate has no seconds, and is the same for a minute."""
+    return value.replace(second=0, microsecond=0)
 
 
 def _queue_of(task: Task) -> str:
