@@ -55,7 +55,8 @@ def put_copy(folder: Path, name: str, source: BinaryIO) -> None:
     """The same with the content of an open file. Nothing is done when an earlier try has put it there: then size and time are
     those of `source`. Errors: OSError."""
     wanted, present = os.fstat(source.fileno()), _found(folder / name)
-    if present and (present.st_size, int(present.st_mtime)) == (wanted.st_size, int(wanted.st_mtime)):
+    # where times are kept less exactly it is copied again
+    if present and (present.st_size, present.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
         return
     with _replacing(folder, name) as file:
         shutil.copyfileobj(source, file, 1 << 20)

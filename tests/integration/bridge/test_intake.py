@@ -1,0 +1,213 @@
+"""What becomes of a message: one task, whatever is delivered twice, and a failed task of what cannot be carried out."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from pod_jobs.bridge.intake import Intake
+from pod_jobs.bridge.rounds import Broker, list_brokers
+from pod_jobs.catalog import database as catalog_database
+from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store import tasks, users
+from pod_jobs.catalog.trace_models import Statement
+from pod_jobs.celery.broker import BrokerQueue
+from pod_jobs.errors import NotFound
+from pod_jobs.settings import Settings
+from pod_jobs.system.sealing import Seal
+from tests import servers
+from tests.integration.bridge.conftest import DATABASE
+from tests.integration.catalog.conftest import later
+from tests.small_celery_pod import STUDIO, TOKEN, TRANSCRIPTING, XAPI, SmallCeleryPod, Video
+
+pytestmark = pytest.mark.usefixtures("catalog")
+
+
+@pytest.fixture
+def redis(broker: servers.KeyValueServer) -> Redis:
+    """The broker."""
+    return Redis(unix_socket_path=str(broker.socket), db=DATABASE)
+
+
+def video(pod: SmallCeleryPod, number: int = 7) -> Video:
+    found = Video(number, pod.media / "videos" / f"{number}.mp4")
+    found.source.touch()
+    return found
+
+
+def rounds(settings: Settings) -> None:
+    """One round of a bridge that has just started."""
+    (broker,) = list_brokers(settings)
+    broker.round(catalog_database.connect(settings.database_url))
+
+
+def statement(**changes: Any) -> dict[str, Any]:
+    actor = {"objectType": "Agent", "name": "x", "mbox": "mailto:x@univ.fr"}
+    verb = {"id": "http://adlnet.gov/expapi/verbs/completed", "display": {"en-US": "completed"}}
+    about = {"id": "https://pod.univ.fr/video/7/", "objectType": "Activity"}
+    stated = {"id": str(uuid.uuid4()), "actor": actor, "verb": verb, "object": about}
+    return {**stated, "timestamp": "2026-11-28T10:00:00+00:00", **changes}
+
+
+def test_each_type_of_order_becomes_its_task(settings: Settings, pod: SmallCeleryPod, redis: Redis) -> None:
+    own = video(pod)
+    ids = [pod.encode(own, 3, 9)]
+    ids.append(pod.send(STUDIO, 8, str(pod.media / "8.mp4"), [{"type": "presenter/source", "src": "/x"}], "", "mid"))
+    rounds(settings)  # its only track lies outside
+    ids[1] = pod.send(TRANSCRIPTING, 7, str(own.source), 12, "fr")
+    rounds(settings)
+    rows = {row.public_id: row for row in SiteOrder.select()}
+    encoding, transcription = (rows[number] for number in ids)
+    assert (encoding.task.kind, transcription.task.kind) == ("pod_encode", "pod_transcribe")
+    assert encoding.task.party == "site-univ" and encoding.asked["arguments"]["cut_end"] == 9
+    key = Seal(settings.secret("site_key"))
+    assert key.open(encoding.notify_url) == "http://127.0.0.1:9/rest/store_remote_encoded_video/?id=7"
+    assert TOKEN not in json.dumps([row.asked for row in rows.values()])
+    assert [redis.llen(name) for name in ("encoding", "transcripting")] == [0, 0]
+
+
+@pytest.mark.parametrize("state", ["waiting", "running", "done", "error", "cancelled"])
+def test_a_message_that_comes_again_makes_no_second_task(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, state: str
+) -> None:
+    """D1, D2: Celery's own consumer ran long jobs again while they ran, and reserved ones twice."""
+    pod.encode(video(pod))
+    raw = redis.lindex("encoding", 0)
+    rounds(settings)
+    Task.update(state=state).execute()
+    redis.lpush("encoding", raw)
+    rounds(settings)
+    assert Task.select().count() == 1 and redis.llen("encoding") == 0
+
+
+def test_a_bridge_that_dies_after_its_commit_loses_and_doubles_nothing(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis
+) -> None:
+    """D4: a worker of Celery's that is killed loses its job."""
+    pod.encode(video(pod))
+    raw = BrokerQueue(redis, "encoding").take()
+    assert raw is not None
+    Intake(settings, settings.site[0]).take(raw, later(1))  # and then it dies
+    assert BrokerQueue(redis, "encoding").count_taken() == 1
+    rounds(settings)
+    assert Task.select().count() == 1 and BrokerQueue(redis, "encoding").count_taken() == 0
+
+
+def test_a_newer_order_of_the_same_video_replaces_an_older_one(settings: Settings, pod: SmallCeleryPod) -> None:
+    """D13: in Pod 4.1 the callback of a stale job imported its files over those of a newer one."""
+    first = pod.encode(video(pod))
+    other = pod.encode(video(pod, 8))
+    rounds(settings)
+    second = pod.encode(video(pod))
+    rounds(settings)
+    states = {row.public_id: (row.task.state, row.callback, bool(row.notify_url)) for row in SiteOrder.select()}
+    assert states[first] == ("cancelled", "none", False)
+    assert states[second] == states[other] == ("waiting", "none", True)
+
+
+def test_a_site_with_enough_waiting_tasks_leaves_the_rest_on_its_broker(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis
+) -> None:
+    limited = settings.model_copy(update={"site": (settings.site[0].model_copy(update={"waiting": 2}),)})
+    for number in range(3):
+        pod.encode(video(pod, number + 1))
+    rounds(limited)
+    assert (Task.select().count(), redis.llen("encoding")) == (2, 1)
+    with catalog_database.transaction():
+        tasks.end(tasks.get_locked(Task.select().first().id), "cancelled", later(9))
+    rounds(limited)
+    assert (Task.select().count(), redis.llen("encoding")) == (3, 0)
+
+
+def test_what_cannot_be_carried_out_is_kept_aside_and_is_a_failed_task(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, tmp_path: Path
+) -> None:
+    (pod.media / "way out").symlink_to(tmp_path)
+    (tmp_path / "secret.mp4").touch()
+    bad = [b"no json", b"\xff", json.dumps({"headers": {"id": str(uuid.uuid4()), "task": "rm"}}).encode()]
+    redis.lpush("encoding", *bad)
+    pod.encode(Video(9, pod.media / "way out" / "secret.mp4"))
+    pod.encode(Video(10, Path("/etc/passwd")))
+    good = pod.encode(video(pod))  # behind them, and not held up
+    rounds(settings)
+    failed = list(Task.select().where(Task.state == "error"))
+    assert len(failed) == 5 and all(task.error_group and task.error_reason for task in failed)
+    assert BrokerQueue(redis, "encoding").count_refused() == 5 and redis.llen("encoding") == 0
+    assert {row.callback for row in SiteOrder.select()} == {"none"}
+    assert SiteOrder.get(SiteOrder.public_id == good).task.state == "waiting"
+    BrokerQueue(redis, "encoding").offer_refused()
+    rounds(settings)
+    assert Task.select().count() == 6 and BrokerQueue(redis, "encoding").count_refused() == 5
+
+
+def test_while_the_database_is_away_messages_stay_in_order(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peewee import OperationalError
+
+    ids = [pod.encode(video(pod, number + 1)) for number in range(3)]
+
+    def away(*_: object) -> str:
+        raise OperationalError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Intake, "take", away)
+        rounds(settings)
+    assert Task.select().count() == 0
+    rounds(settings)
+    assert [row.public_id for row in SiteOrder.select().order_by(SiteOrder.task)] == ids
+
+
+def test_a_fault_of_ours_holds_up_no_other_message(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = pod.encode(video(pod, 1)), pod.encode(video(pod, 2))
+    take = Intake.take
+
+    def faulty(self: Intake, raw: bytes, now: Any) -> str:
+        if first.encode() in raw:
+            raise AssertionError("a fault")
+        return take(self, raw, now)
+
+    monkeypatch.setattr(Intake, "take", faulty)
+    rounds(settings)
+    assert [row.task.state for row in SiteOrder.select().where(SiteOrder.public_id == second)] == ["waiting"]
+    assert BrokerQueue(redis, "encoding").count_refused() == 1
+    assert Task.get(Task.state == "error").error_code == "internal"
+
+
+def test_a_statement_is_stored_once(settings: Settings, pod: SmallCeleryPod, redis: Redis) -> None:
+    """D31: in Pod 4.1 it was lost when the record store was away. Ours waits in the catalog."""
+    one = statement()
+    pod.send(XAPI, one)
+    pod.send(XAPI, one)  # Pod sends an id again
+    pod.send(XAPI, statement(verb={"id": "no IRI"}))
+    pod.send(XAPI, {**one, "timestamp": "2026-11-28T11:00:00+00:00"})
+    rounds(settings)
+    assert [row.id for row in Statement.select()] == [one["id"]]
+    assert BrokerQueue(redis, "xapi").count_refused() == 2 and redis.llen("xapi") == 0
+    assert {task.error_code for task in Task.select()} == {"statement-refused"}
+
+
+def test_the_token_that_pod_gave_us_opens_no_door_of_ours(settings: Settings) -> None:
+    with pytest.raises(NotFound):
+        users.find_by_token(TOKEN, later(1))
+
+
+def test_a_broker_that_is_away_costs_only_a_pause(
+    settings: Settings, pod: SmallCeleryPod, broker: servers.KeyValueServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = catalog_database.connect(settings.database_url)
+    made = Broker(settings.site[0], pod.broker, Intake(settings, settings.site[0]))
+    pod.encode(video(pod))
+    broker.stop(kill=True)
+    for _ in range(3):
+        made.round(database)
+        made._next_at = 0.0
+    assert caplog.text.count("its messages wait") == 1
+    broker.start("--appendfsync", "always")
+    assert made.round(database) == {"pod_encode"}

@@ -1,0 +1,236 @@
+"""The end of a task reaches a Pod 4.1: files first, then the callback, until it answers 200."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pod_jobs.catalog import database as catalog_database
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import Output, Task, User, Video
+from pod_jobs.catalog.new_task import NewTask, Purpose
+from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store import site_orders, tasks, users
+from pod_jobs.janitor.callbacks import Callbacks
+from pod_jobs.janitor.celery_results import CelerySender
+from pod_jobs.outside.exchange import Times
+from pod_jobs.settings import Settings, load
+from pod_jobs.system.sealing import Seal
+from tests.integration.catalog.conftest import NOW, later
+from tests.servers import wait_until
+from tests.small_celery_pod import TOKEN, SmallCeleryPod, serve
+from tests.small_celery_pod import Video as PodVideo
+
+pytestmark = pytest.mark.usefixtures("catalog")
+
+KEY, START = "site-key-of-the-tests", 200.0
+FILES = {  # name -> kind, rendition
+    "master.m3u8": ("hls", ""),
+    "livestream.m3u8": ("playlist", ""),
+    "360p.mp4": ("mp4", "360p"),
+    "360p.m3u8": ("playlist", "360p"),
+    "360p.ts": ("segments", "360p"),
+    "audio_192k.mp3": ("mp3", ""),
+    "thumbnail_0001.png": ("thumbnail", ""),
+    "overview.png": ("sheet", ""),
+    "overview.vtt": ("storyboard", ""),
+    "subtitle_fr.vtt": ("captions", ""),
+    "info_video.json": ("info", ""),
+    "encoding.log": ("log", ""),
+}
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Iterator[SmallCeleryPod]:
+    (tmp_path / "média" / "videos" / "é").mkdir(parents=True)
+    with serve(SmallCeleryPod(tmp_path / "média", "")) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(tmp_path: Path, pod: SmallCeleryPod, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    site = {"name": "univ", "kind": "celery", "private_networks": ["127.0.0.0/8"]}
+    site |= {"shared_folder": str(pod.media), "callback_url": pod.url}
+    monkeypatch.setenv("POD_JOBS_SITE", json.dumps([site]))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "site_key").write_text(KEY)
+    (tmp_path / "secrets" / "site_univ").write_text(TOKEN)
+    return load(tmp_path)
+
+
+@pytest.fixture
+def catalog(empty_catalog: Path, settings: Settings) -> Iterator[None]:
+    (settings.home / "catalog.sqlite3").write_bytes(empty_catalog.read_bytes())
+    with catalog_database.connect(settings.database_url).connection_context():
+        yield
+
+
+def order(pod: SmallCeleryPod, number: int = 7) -> tuple[Task, PodVideo]:
+    """An encoding of a video that lies in Pod's folder."""
+    video = pod.videos[number] = PodVideo(number, pod.media / "videos" / "é" / "film.mp4")
+    owner = User.get_or_none(User.name == "site-univ") or users.create("site-univ", "site", None, NOW)
+    given = {"video_id": number, "video_path": str(video.source), "cut_start": 0, "cut_end": 0, "json_dressing": None}
+    url = Seal(KEY).close(f"{pod.url}store_remote_encoded_video/?id={number}")
+    document = {"task_type": "encoding", "arguments": given}
+    asked = site_orders.Asked("univ", document, f"{number}", url, "", True, "film", f"{number:036d}")
+    row, task, _ = site_orders.create(
+        owner, asked, NewTask("pod_encode", "", {}, Purpose.PLAY), 0, NOW, lambda video: None
+    )
+    site_orders.answered(row, NOW)
+    return task, video
+
+
+def done(settings: Settings, task: Task) -> None:
+    """The task has ended well, and its files are in our media folder."""
+    folder = f"videos/{task.video_id:06d}/pod_encode-{task.id}-g1"
+    place = settings.media.path_of(folder)
+    place.mkdir(parents=True)
+    for name, (kind, rendition) in FILES.items():
+        (place / name).write_text(f"{name} of task {task.id}")
+        about = {"kind": kind, "rendition": rendition, "language": "fr" if kind == "captions" else ""}
+        Output.create(video=task.video_id, task=task, folder=folder, name=name, mime="x", bytes=1, **about)
+    facts = {
+        "video": {"display_size": [640, 360]},
+        "audio": [{"sample_rate_hz": 48000, "channels": 2}],
+        "subtitles": [{"language": "fre"}],
+    }
+    Video.update(duration_s=10.6, is_video=True, facts=facts).where(Video.id == task.video_id).execute()
+    end(task, "done")
+
+
+def end(task: Task, state: str, code: str | None = None) -> None:
+    with transaction():
+        row = tasks.get_locked(task.id)
+        row.error_code, row.error_reason = code, "a reason" if code else None
+        tasks.end(row, state, later(START))
+
+
+def tend(settings: Settings, seconds: float = START, read_s: float = 5.0) -> SiteOrder:
+    """Let the janitor do what is due at that time. Returns what the catalog knows then of the newest order."""
+    sender = Callbacks(settings, transaction, hand=CelerySender(settings, Times(2.0, read_s)))
+    sender.tend(later(seconds))
+    wait_until(lambda: not sender._under_way or not sender._ended.empty(), 20, "the tries have ended")
+    while sender._under_way:
+        sender.tend(later(seconds))
+    row: SiteOrder = SiteOrder.select().order_by(SiteOrder.task.desc()).first()
+    return row
+
+
+def test_pod_finds_the_files_beside_the_source(settings: Settings, pod: SmallCeleryPod) -> None:
+    task, video = order(pod)
+    done(settings, task)
+    assert tend(settings).callback == "delivered" and video.imports == 1, pod.callbacks
+    names = {path.name for path in video.folder.iterdir()}
+    assert names == FILES.keys() - {"master.m3u8", "encoding.log"}
+    assert video.folder.name == "0007" and (video.folder / "360p.ts").read_text() == f"360p.ts of task {task.id}"
+    info = video.info
+    assert (info["duration"], info["error_encoding"], info["output_dir"]) == (10, False, str(video.folder))
+    assert info["list_mp4_files"] == {"360": str(video.folder / "360p.mp4")}
+    assert info["list_hls_files"] == {"360": str(video.folder / "360p.m3u8")}
+    assert info["list_mp3_files"] == {"192k": str(video.folder / "audio_192k.mp3")} and not info["list_m4a_files"]
+    assert info["list_thumbnail_files"] == {"1": str(video.folder / "thumbnail_0001.png")}
+    assert list(info["list_overview_files"]) == ["0", "1"] and info["list_subtitle_files"]["0"][0] == "fr"
+    assert info["list_video_track"] == {"0": {"width": 640, "height": 360}}
+    assert info["list_audio_track"] == {"1": {"sample_rate": 48000, "channels": 2}}
+    assert all(step["result"] for step in info["encoding_log"].values())
+
+
+def test_only_200_settles_it(settings: Settings, pod: SmallCeleryPod) -> None:
+    """D8: Pod 4.1's workers told it once, and never again."""
+    task, video = order(pod)
+    done(settings, task)
+    pod.mood = [202, 404, 500, 400]
+    seconds = START
+    for status in pod.mood[:]:
+        row = tend(settings, seconds)
+        assert row.callback == "waiting" and str(status) in row.reason
+        seconds += 7200
+    inode = (video.folder / "360p.ts").stat().st_ino
+    assert tend(settings, seconds).callback == "delivered"
+    assert video.imports == 1 and (video.folder / "360p.ts").stat().st_ino == inode  # was not copied again
+
+
+def test_a_pod_that_imported_and_could_not_say_so_is_not_asked_for_ever(
+    settings: Settings, pod: SmallCeleryPod
+) -> None:
+    task, video = order(pod)
+    done(settings, task)
+    pod.mood = [0]
+    row = tend(settings)
+    assert (row.callback, row.is_unclear, video.imports) == ("waiting", True, 1)
+    assert tend(settings, START + 600).tries == 1  # Pod may still be importing
+    assert tend(settings, START + 1300).callback == "delivered" and video.imports == 1
+    assert pod.answers[-1] == 400
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "words"),
+    [
+        ("error", "encode-too-slow", "time limit"),
+        ("error", "worker-died", "crashed its worker"),
+        ("cancelled", None, "Cancelled"),
+    ],
+)
+def test_each_end_is_told_and_a_failure_is_one(
+    settings: Settings, pod: SmallCeleryPod, state: str, code: str | None, words: str
+) -> None:
+    """D9: Pod 4.1 took a failure of a remote encoder for a success."""
+    task, video = order(pod)
+    end(task, state, code)
+    assert tend(settings).callback == "delivered"
+    (step,) = video.log.values()
+    assert video.info["error_encoding"] is True and step["result"] is False and words in step["msg"]
+    assert not video.in_progress and [path.name for path in video.folder.iterdir()] == ["info_video.json"]
+
+
+def test_nothing_is_written_where_a_link_leads_out(settings: Settings, pod: SmallCeleryPod, tmp_path: Path) -> None:
+    """D14: Pod 4.1 trusts paths."""
+    task, video = order(pod)
+    done(settings, task)
+    (tmp_path / "elsewhere").mkdir()
+    video.folder.symlink_to(tmp_path / "elsewhere")
+    row = tend(settings)
+    assert row.callback == "waiting" and "outside the media folder" in row.reason
+    assert not pod.callbacks and not list((tmp_path / "elsewhere").iterdir())
+    video.folder.unlink()
+    assert tend(settings, START + 60).callback == "delivered"
+
+
+def test_a_media_folder_that_is_away_is_waited_for(settings: Settings, pod: SmallCeleryPod) -> None:
+    task, video = order(pod)
+    done(settings, task)
+    pod.media.rename(pod.media.with_name("away"))
+    row = tend(settings)
+    assert row.callback == "waiting" and str(pod.media) in row.reason and not pod.callbacks
+    pod.media.with_name("away").rename(pod.media)
+    assert tend(settings, START + 60).callback == "delivered" and video.imports == 1
+
+
+def test_a_new_token_counts_for_what_is_told_again(settings: Settings, pod: SmallCeleryPod) -> None:
+    task, video = order(pod)
+    done(settings, task)
+    (settings.home / "secrets" / "site_univ").write_text("an old one")
+    assert "403" in tend(settings).reason
+    (settings.home / "secrets" / "site_univ").write_text(TOKEN)
+    assert tend(settings, START + 60).callback == "delivered"
+
+
+def test_a_stale_end_is_not_told_over_a_newer_order(settings: Settings, pod: SmallCeleryPod) -> None:
+    """D13."""
+    task, video = order(pod)
+    done(settings, task)
+    pod.mood = [500]
+    assert tend(settings).callback == "waiting"
+    again = SiteOrder.get(SiteOrder.task == task.id)
+    owner = User.get(User.name == "site-univ")
+    url, document = again.notify_url, again.asked
+    asked = site_orders.Asked("univ", document, again.fingerprint, url, "", True, "film", "f" * 36)
+    new = NewTask("pod_encode", "", {}, Purpose.PLAY)
+    row, newer, _ = site_orders.create(owner, asked, new, 0, later(300), lambda video: None)
+    assert tend(settings, START + 7200).callback == "none" and len(pod.callbacks) == 1
+    done(settings, newer)
+    site_orders.answered(row, NOW + timedelta(seconds=1))
+    assert tend(settings, START + 7300).callback == "delivered" and video.imports == 1
+    assert (video.folder / "360p.ts").read_text() == f"360p.ts of task {newer.id}"
