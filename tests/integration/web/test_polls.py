@@ -36,6 +36,7 @@ TEAM = (
     "/api/v1/tasks",
 )
 LECTURERS = ("/api/v1/videos", "/api/v1/videos?text=zwei", "/api/v1/videos/1", "/api/v1/tasks/1")
+LONG = -3600  # seconds ago: a sign of life that keeps a host from being silent, however slow the machine is
 VTT = b"WEBVTT\n\n00:00.000 --> 00:02.000\nBonjour\n"
 
 
@@ -129,8 +130,8 @@ STEPS: tuple[tuple[str, Callable[[Scene], object], str], ...] = (
     ("a priority", lambda s: s.api("tina", "POST", "/api/v1/tasks/prioritise", json={"tasks": [3], "priority": "high"}),
      "léa /api/v1/videos"),
     ("a worker appears", lambda s: alive(s.redis, "encoding.host.1", "host", state="idle"), "tina /team"),
-    ("its host says what it is", lambda s: sign(s.redis, "host", load=1.0), "tina /team/machines"),
-    ("its load is another", lambda s: sign(s.redis, "host", load=2.5), "tina /team/machines"),
+    ("its host says what it is", lambda s: sign(s.redis, "host", ago_s=LONG, load=1.0), "tina /team/machines"),
+    ("its load is another", lambda s: sign(s.redis, "host", ago_s=LONG, load=2.5), "tina /team/machines"),
     ("a run begins", lambda s: s.start(1), "léa /api/v1/videos/1"),
     ("it is busy", lambda s: alive(s.redis, "encoding.host.1", "host"), "tina /team/machines"),
     ("a third", lambda s: s.progress(0.3), "léa /api/v1/tasks/1"),
@@ -216,7 +217,7 @@ def test_an_unchanged_answer_reads_nothing(
     scene.fail()
     scene.start(2)
     scene.progress(0.3)
-    sign(redis, "host")
+    sign(redis, "host", ago_s=LONG)
     alive(redis, "encoding.host.1", "host")
     app, poller = scene.poller.remembers, scene.poller
     counts, queries = [], []
@@ -252,7 +253,7 @@ def test_a_machine_that_falls_silent_is_told_without_any_change(
 ) -> None:
     poller = Poller(settings, tokens)
     silent_after_s = 2.5 * settings.worker.heartbeat_s
-    sign(redis, "host", ago_s=silent_after_s - 1)
+    sign(redis, "host", ago_s=LONG)
     etag = poller.ask(poller.remembers, "tina", "/team/figures")[1]
     sign(redis, "host", ago_s=silent_after_s + 1)
     assert poller.ask(poller.remembers, "tina", "/team/figures", etag)[0] == 200
