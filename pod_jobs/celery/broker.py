@@ -6,13 +6,17 @@ another bridge is at it: so the caller must commit under the message's id.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from pod_jobs.errors import SettingsError
+from pod_jobs.errors import ServiceUnavailable, SettingsError
 
 ORDERS = ("encoding", "transcripting")  # Pod's queues, whose messages become tasks
 QUEUES = (*ORDERS, "xapi")
@@ -102,29 +106,68 @@ class BrokerQueue:
         return count
 
 
-def count_reserved(redis: Redis) -> int:
-    """How many messages Celery's own workers took and did not acknowledge."""
-    return int(redis.hlen(RESERVED))
+@dataclass(frozen=True)
+class QueueFigures:
+    """How many messages of a queue wait, were taken by a bridge and are not finished, and are kept aside."""
+
+    name: str
+    waiting: int
+    taken: int
+    refused: int
 
 
-def offer_reserved(redis: Redis) -> int:
-    """Put what Celery's own workers took back into its queues, before what waits. Only when none of them runs any more: what one
-    of them works on would be done twice. Returns how many messages."""
-    tags = sorted(redis.hkeys(RESERVED), key=lambda tag: redis.zscore(RESERVED_INDEX, tag) or 0.0, reverse=True)
-    count = 0
-    for tag in tags:  # the newest first: each goes before those that were put back
-        kept = redis.hget(RESERVED, tag)
+class Broker:
+    """One broker, for whoever looks after it. Errors of every method: ServiceUnavailable, without the address."""
+
+    def __init__(self, address: str) -> None:
+        self._redis = connect(address)
+
+    def figures(self) -> list[QueueFigures]:
+        """Of each queue."""
+        with _faults_told():
+            queues = [BrokerQueue(self._redis, name) for name in QUEUES]
+            return [
+                QueueFigures(one.name, one.count_waiting(), one.count_taken(), one.count_refused()) for one in queues
+            ]
+
+    def count_reserved(self) -> int:
+        """How many messages Celery's own workers took and did not acknowledge."""
+        with _faults_told():
+            return int(self._redis.hlen(RESERVED))
+
+    def offer_refused(self) -> int:
+        """Offer again what was kept aside, before what waits. Returns how many messages."""
+        with _faults_told():
+            return sum(BrokerQueue(self._redis, name).offer_refused() for name in QUEUES)
+
+    def offer_reserved(self) -> int:
+        """Put what Celery's own workers took back into its queues, before what waits. Only when none of them runs any more: what
+        one of them works on would be done twice. Returns how many messages."""
+        with _faults_told():
+            tags = self._redis.hkeys(RESERVED)
+            tags.sort(key=lambda tag: self._redis.zscore(RESERVED_INDEX, tag) or 0.0, reverse=True)
+            return sum(self._offer(tag) for tag in tags)  # the newest first: each goes before those that were put back
+
+    def _offer(self, tag: bytes | str) -> bool:
+        kept = self._redis.hget(RESERVED, tag)
         try:
             message, _, queue = json.loads(kept or b"")
             content = json.dumps(message)
         except (ValueError, TypeError):
-            continue  # of another program
+            return False  # of another program
         if queue not in QUEUES:
-            continue
-        with redis.pipeline(transaction=True) as pipe:
+            return False
+        with self._redis.pipeline(transaction=True) as pipe:
             pipe.rpush(queue, content)
             pipe.hdel(RESERVED, tag)
             pipe.zrem(RESERVED_INDEX, tag)
             pipe.execute()
-        count += 1
-    return count
+        return True
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise ServiceUnavailable(f"the broker: {type(error).__name__}") from error

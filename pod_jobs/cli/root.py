@@ -5,6 +5,7 @@ import click
 from pod_jobs.cli.accounts import token, user
 from pod_jobs.cli.backups import backup, db, restore, verify
 from pod_jobs.cli.base import InstanceGroup
+from pod_jobs.cli.broker import broker
 from pod_jobs.cli.captions import captions, transcribe
 from pod_jobs.cli.care import acl, doctor, import_settings, rq
 from pod_jobs.cli.media import encode, probe
@@ -29,7 +30,7 @@ COMMANDS = (
     *(worker, workers, drain, resume),
     *(encode, probe, transcribe, captions),
     *(user, token),
-    xapi,
+    *(xapi, broker),
 )
 for command in COMMANDS:
     root.add_command(command)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.settings.encode import RenditionSettings
+from pod_jobs.settings.pod_sites import REMOTE, USED, lines_of_site
 from pod_jobs.settings.section import as_toml
 
 MOST_CHARACTERS = 1_000_000
@@ -35,10 +36,10 @@ WITHOUT_COUNTERPART = {
     "TRANSCRIPT_VIDEO": "it names a function of Pod",
     "CELERY_TASK_ACKS_LATE": "a task is given back when its worker dies, and never runs twice at once",
     "CELERY_": "pod_jobs has no Celery; it needs a Redis database of its own ([redis] url)",
-    "ENCODING_TRANSCODING_CELERY_BROKER_URL": "pod_jobs needs a Redis database of its own ([redis] url)",
-    "XAPI_CELERY_BROKER_URL": "pod_jobs needs a Redis database of its own ([redis] url)",
+    "ENCODING_TRANSCODING_CELERY_BROKER_URL": "an address of a [[site]] of kind celery: docs/pod.md",
+    "XAPI_CELERY_BROKER_URL": "an address of a [[site]] of kind celery: docs/pod.md",
     "USE_REMOTE_ENCODING_TRANSCODING": "workers may always be on other hosts: docs/how-to/add-an-encoding-host.md",
-    "POD_API_": "Pod's own address and token are for its callbacks",
+    "POD_API_": "Pod's own address and token are for its callbacks: [[site]], docs/pod.md",
     "USE_TRANSCRIPTION": "[speech] automatic = true orders captions for each recording; without it they are ordered by hand",
     "TRANSCRIPTION_MODEL_PARAM": "a [[speech.model]] names the folder of a CTranslate2 Whisper model",
     "TRANSCRIPTION_": "the transcription is built otherwise",
@@ -103,11 +104,13 @@ class _Translation:
         self._entries: list[tuple[str, list[str]]] = []  # of sections that may stand several times
         self._remarks: list[str] = []
         self._used: set[str] = set()
+        self._heights_px: set[int] = set()
 
     def write(self) -> str:
         self._plain()
         self._renditions()
         self._lane()
+        self._site()
         self._say_what_is_left()
         parts = ["# From the settings of an Esup-Pod. Read each line before you use this file."]
         parts += ["\n".join([f"[{name}]", *lines]) for name, lines in self._sections.items()]
@@ -151,7 +154,7 @@ class _Translation:
         except ValueError as error:
             self._remark(name, str(error))
             return
-        done: set[int] = set()
+        done = self._heights_px
         for number, entry in enumerate(entries if isinstance(entries, Sequence) else [entries], 1):
             try:
                 lines = self._rendition(entry, done)
@@ -201,6 +204,18 @@ class _Translation:
             self._entries.append(("[[xapi.lane]]", lines))
         elif url:
             self._remark("XAPI_LRS_URL", "it is no http address, or it holds a password")
+
+    def _site(self) -> None:
+        values, computed = self._found.values, self._found.computed
+        if lines := lines_of_site(values, computed, sorted(self._heights_px)):
+            self._entries.append((lines[0], lines[1:]))
+            self._used |= set(USED) & values.keys()
+        elif values.get("CELERY_TO_ENCODE") is True:
+            self._remark(
+                "CELERY_TO_ENCODE",
+                f"set {REMOTE} = True in Pod instead; then pod_jobs takes the place of Celery's workers",
+            )
+            self._used.add("CELERY_TO_ENCODE")
 
     def _say_what_is_left(self) -> None:
         for name, value in sorted(self._found.values.items()):

@@ -1,5 +1,8 @@
 """An unmodified Pod 4.1 and the whole product: in place of Celery's workers, the bridge and our workers."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +163,7 @@ def test_what_cannot_be_carried_out_is_on_the_errors_page(
     wait_until(lambda: "lies outside the media folder" in reasons(), 20, "the path outside is a failed task")
     wait_until(lambda: "statement" in reasons() or "actor" in reasons(), 20, "so is the learning trace that is none")
     assert not outside.folder.exists()
+    command = [sys.executable, "-m", "pod_jobs.cli", "--home", str(instance.home), "broker", "show", "--json"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    rows = [(one.get("queue"), one.get("refused")) for one in map(json.loads, shown)]
+    assert rows == [("encoding", 1), ("transcripting", 0), ("xapi", 1), (None, None)]

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from pod_jobs.instance.doctor import host, services
+from pod_jobs.instance.doctor import celery_sites, host, services
 from pod_jobs.instance.doctor.finding import Finding
 from pod_jobs.settings import Settings
 
@@ -27,6 +27,7 @@ CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "catalog": services.check_catalog,
     "media": services.check_media,
     "mail": services.check_mail,
+    celery_sites.NAME: celery_sites.check_celery_sites,
 }
 BEFORE_START = ("folders", "secrets", "ffmpeg", "browser files", "database")
 BEFORE_JOBS = ("folders", "free space", "key-value server", "clock", "catalog", "media")

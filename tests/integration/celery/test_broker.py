@@ -7,8 +7,10 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from pod_jobs.celery.broker import REFUSED, TAKEN, BrokerQueue
+from pod_jobs.celery.broker import REFUSED, TAKEN, Broker, BrokerQueue
+from pod_jobs.celery.broker import connect as connect_to
 from pod_jobs.celery.messages import read_message
+from pod_jobs.errors import ServiceUnavailable, SettingsError
 from tests import servers
 
 ENCODING = "pod.video_encode_transcript.encoding_tasks.start_encoding_task"
@@ -106,3 +108,54 @@ def test_a_refused_message_is_kept_aside_once(server: servers.KeyValueServer) ->
         queue.refuse(raw)  # delivered again by a bridge that started meanwhile
         assert queue.take() is None and queue.take_back() == 0
         assert redis.lrange(f"encoding.{REFUSED}", 0, -1) == [b"no json"]
+
+
+def test_what_celerys_own_workers_had_reserved_is_taken_over(
+    server: servers.KeyValueServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D2, D3: four messages a worker, which neither Pod nor the length of the queue show."""
+    ids = send(server, range(3))
+    address = f"redis+socket://{server.socket}?virtual_host={DATABASE}"
+    with Celery(broker=address, set_as_current=False) as app, app.connection_for_read() as connection:
+        channel = connection.channel()
+        with monkeypatch.context() as patch:  # it is killed: kombu would give them back at its end
+            for _ in range(3):
+                assert app.amqp.queues["encoding"].bind(channel).get(no_ack=False) is not None
+            patch.setattr(channel.qos, "restore_unacked_once", lambda *_, **__: None)
+            channel.qos._delivered.clear()
+    broker = Broker(address)
+    assert (broker.count_reserved(), broker.figures()[0].waiting) == (3, 0)
+    later = send(server, range(3, 4))
+    assert broker.offer_reserved() == 3
+    with connect(server) as redis:
+        assert take_all(BrokerQueue(redis, "encoding")) == [*ids, *later]
+        assert redis.zcard("unacked_index") == redis.hlen("unacked") == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "database", "host"),
+    [
+        ("redis://:hush@redis.localhost:6379/5", 5, "redis.localhost"),
+        ("redis://redis", 0, "redis"),
+        ("redis://redis:6379//", 0, "redis"),
+        ("rediss://redis:6380/6", 6, "redis"),
+    ],
+)
+def test_celerys_addresses_are_understood(address: str, database: int, host: str) -> None:
+    made = connect_to(address).connection_pool.connection_kwargs
+    assert (made.get("db", 0), made["host"]) == (database, host)
+
+
+@pytest.mark.parametrize(
+    "address", ["amqp://user:hush@rabbit//", "sentinel://:hush@a:1", "redis://:hush@a:x/5", "hush"]
+)
+def test_another_address_is_refused_without_repeating_it(address: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        connect_to(address)
+    assert "hush" not in caught.value.reason
+
+
+def test_a_broker_that_is_away_is_said_without_its_address() -> None:
+    with pytest.raises(ServiceUnavailable) as caught:
+        Broker("redis://:hush@127.0.0.1:9/5").figures()
+    assert "hush" not in caught.value.reason

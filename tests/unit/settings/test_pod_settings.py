@@ -121,3 +121,53 @@ def test_renditions_of_another_shape_are_said(tmp_path: Path, text: str) -> None
 def test_the_last_assignment_counts() -> None:
     found = read_assignments("A = 1\nA = A + 1\nB = c()\nB = 2\nA.b = 3\nC, D = 1, 2\n")
     assert (found.values, found.computed) == ({"B": 2}, {"A": 2})
+
+
+CELERY = """
+USE_REMOTE_ENCODING_TRANSCODING = True
+ENCODING_TRANSCODING_CELERY_BROKER_URL = "redis://:hush@redis:6379/5"
+XAPI_CELERY_BROKER_URL = "redis://:hush@redis:6379/6"
+POD_API_URL = "https://pod.univ.fr/rest/"
+POD_API_TOKEN = "hush"
+MEDIA_ROOT = "/srv/pod/média"
+VIDEO_RENDITIONS = [
+    {"resolution": "640x360", "maxrate": "1000k", "audio_bitrate": "96k"},
+    {"resolution": "1280x720", "maxrate": "3000k", "audio_bitrate": "96k"},
+]
+"""
+
+
+def test_a_pod_that_orders_by_celery_becomes_a_site(tmp_path: Path) -> None:
+    text = imported(CELERY, tmp_path)
+    (tmp_path / "settings.toml").write_text(text)
+    (site,) = load(tmp_path).site
+    assert (site.kind, site.shared_folder, site.heights_px) == ("celery", "/srv/pod/média", (360, 720))
+    assert site.callback_url == "https://pod.univ.fr/rest/" and "hush" not in text
+    assert "secrets/site_pod of the instance" in text and "secrets/site_pod_broker" in text
+    assert "Not taken over" not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"/srv/pod/média"', 'os.environ["M"]'),
+        ('"/srv/pod/média"', '"relative"'),
+        ('"https://pod.univ.fr/rest/"', '""'),
+    ],
+)
+def test_what_the_settings_do_not_tell_makes_the_site_a_comment(tmp_path: Path, old: str, new: str) -> None:
+    text = imported(CELERY.replace(old, new), tmp_path)
+    (tmp_path / "settings.toml").write_text(text)
+    assert load(tmp_path).site == () and "# [[site]]" in text and "write it here" in text
+
+
+def test_a_pod_with_a_runner_manager_becomes_a_site(tmp_path: Path) -> None:
+    text = imported('USE_RUNNER_MANAGER = True\nALLOWED_HOSTS = ["pod.univ.fr", "localhost", "10.0.0.1"]', tmp_path)
+    (tmp_path / "settings.toml").write_text(text)
+    (site,) = load(tmp_path).site
+    assert (site.kind, site.source_hosts, site.callback_hosts) == ("runner", ("pod.univ.fr",), ("pod.univ.fr",))
+
+
+def test_a_pod_whose_celery_worker_is_a_whole_pod_is_told_what_to_set(tmp_path: Path) -> None:
+    text = imported("CELERY_TO_ENCODE = True", tmp_path)
+    assert "USE_REMOTE_ENCODING_TRANSCODING = True in Pod" in text and "[[site]]" not in text

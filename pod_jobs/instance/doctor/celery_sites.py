@@ -1,0 +1,44 @@
+"""Checks of the sites that order by Celery."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pod_jobs.celery.broker import Broker
+from pod_jobs.errors import PodJobsError
+from pod_jobs.instance.doctor.finding import Finding
+from pod_jobs.settings import Settings
+from pod_jobs.settings.site import SiteSettings
+
+NAME = "celery sites"
+
+
+def check_celery_sites(settings: Settings) -> Iterator[Finding]:
+    """Check that each site has its secrets, that its brokers answer, and that its media folder is on this host. Nothing is said
+    where there is no such site."""
+    for site in settings.site:
+        if site.is_celery:
+            faults = [*_faults(settings, site)]
+            yield from faults or [Finding(NAME, "ok", f"{site.name}: its brokers answer, and its media folder is here")]
+
+
+def _faults(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
+    try:
+        settings.site_token(site)
+        urls = settings.site_broker_urls(site)
+    except PodJobsError as error:
+        yield Finding(NAME, "fault", f"{site.name}: {error.reason}", f"write them into {settings.home}/secrets")
+        return
+    for number, url in enumerate(urls, 1):
+        try:
+            reserved = Broker(url).count_reserved()
+        except PodJobsError as error:
+            yield Finding(NAME, "fault", f"{site.name}: broker {number}: {error.reason}")
+            continue
+        if reserved:
+            remedy = f"stop Celery's workers, then ./run pod-jobs broker take-over {site.name}"
+            yield Finding(NAME, "warning", f"{site.name}: Celery's workers have {reserved} messages", remedy)
+    folder = Path(site.shared_folder)
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        remedy = "mount it here as on Pod's host, writable for this user"
+        yield Finding(NAME, "fault", f"{site.name}: {folder} is not here, or cannot be written", remedy)
