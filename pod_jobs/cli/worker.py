@@ -3,17 +3,44 @@
 import socket
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
 from pod_jobs.cli.base import InstanceGroup, chosen_home, load_settings
 from pod_jobs.instance.home import make_folders
 from pod_jobs.settings import QUEUES
+from pod_jobs.settings.section import read_range
 
-WORKERS = click.IntRange(min=1)
+
+class Workers(click.ParamType[str]):
+    """ "2", or "1..4"."""
+
+    name = "N"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            found = read_range(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(found) if found.most else self.fail("at least one worker is needed", param, ctx)
 
 
-@click.group(cls=InstanceGroup)
+WORKERS = click.option(
+    "--workers",
+    type=Workers(),
+    help="How many workers of each queue, or a range such as 1..4: more while jobs wait. Default: [workers] of the settings.",
+)
+
+
+class WorkerGroup(InstanceGroup):
+    """`worker encoding` stands for `worker run encoding`."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        return super().resolve_command(ctx, ["run", *args] if args[0] in QUEUES else args)
+
+
+@click.group(cls=WorkerGroup)
 def worker() -> None:
     """Workers on other hosts."""
 
@@ -40,9 +67,9 @@ def invite(queues: str, label: str) -> None:
 @worker.command()
 @click.argument("line")
 @click.argument("queues", nargs=-1, type=click.Choice(QUEUES))
-@click.option("--workers", type=WORKERS, help="How many workers of each queue; default: [workers] of the settings.")
+@WORKERS
 @click.pass_context
-def join(context: click.Context, line: str, queues: tuple[str, ...], workers: int | None) -> None:
+def join(context: click.Context, line: str, queues: tuple[str, ...], workers: str | None) -> None:
     """Join an instance with the LINE that `worker invite` printed there, and run the workers of QUEUES if any are given.
 
     With - for LINE, the line is read from the standard input, so that other users of this host do not see it."""
@@ -61,8 +88,8 @@ def join(context: click.Context, line: str, queues: tuple[str, ...], workers: in
 
 @worker.command()
 @click.argument("queues", nargs=-1, required=True, type=click.Choice(QUEUES))
-@click.option("--workers", type=WORKERS, help="How many workers of each queue; default: [workers] of the settings.")
-def run(queues: tuple[str, ...], workers: int | None) -> None:
+@WORKERS
+def run(queues: tuple[str, ...], workers: str | None) -> None:
     """Check this host, and run the workers of QUEUES until Ctrl-C."""
     from pod_jobs.instance import doctor
     from pod_jobs.jobs.job_type import needs_ffmpeg

@@ -7,6 +7,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+from redis.sentinel import SentinelConnectionPool
 
 from pod_jobs.jobs import sentinel
 
@@ -30,6 +31,12 @@ class WatchedRedis(Redis):
         connection = cls.from_pool(sentinel.pool(url, **kwargs)) if watched else super().from_url(url, **kwargs)
         assert isinstance(connection, WatchedRedis)  # noqa: S101  # for the type checker
         return connection
+
+    def close(self) -> None:
+        """As redis-py's, and closes the connections to the sentinels too."""
+        super().close()
+        if isinstance(self.connection_pool, SentinelConnectionPool):
+            self.connection_pool.sentinel_manager.close()
 
 
 class PatientRedis(WatchedRedis):

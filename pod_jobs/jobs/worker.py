@@ -37,7 +37,9 @@ from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import send_report
 from pod_jobs.jobs.rq_classes import SLIP_BYTES, PodJob, PodQueue, read_slip
+from pod_jobs.jobs.workforce import has_untaken_jobs
 from pod_jobs.settings import QUEUES, Settings
+from pod_jobs.system.crew_board import CrewBoard
 from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_adopted
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class PodWorker(Worker):
     job_types: JobTypes
     gate: Gate
     sign: SignOfLife
+    board: CrewBoard
     _slip = mmap.mmap(-1, SLIP_BYTES)  # memory that a worker's child shares: the attempt that it was given
     _finishing = False  # True after SIGUSR1
     _interrupting = False  # True after SIGTERM
@@ -72,6 +75,7 @@ class PodWorker(Worker):
         """As RQ's, but with the time limit of the job type instead of the one in the key-value server."""
         job_type = self.job_types.get(job.args[0])
         job.timeout = job_type.timeout_s if job_type is not None else UNKNOWN_S
+        self.board.say_busy()
         super().execute_job(job, queue)
         if job.get_status() != JobStatus.FINISHED:
             self.gate.doubt()
@@ -90,6 +94,7 @@ class PodWorker(Worker):
         cleaned here: two processes that clean at the same time enqueue an abandoned job twice, so only the janitor cleans."""
         if self._finishing:
             raise StopRequested
+        self.board.say_idle()
         self.sign.look_at_disk()
         said = ""
         while not self._finishing and not self._stop_requested and (reason := self.gate.why_closed()):
@@ -106,9 +111,11 @@ class PodWorker(Worker):
             self.sign.hold("")
 
     def heartbeat(self, *arguments: Any, **named: Any) -> None:
-        """As RQ's, and says what this host is like."""
+        """As RQ's, and says what this host is like, and whether it needs another worker."""
         super().heartbeat(*arguments, **named)
         self.sign.give()
+        if self.horse_pid and has_untaken_jobs(self.connection, self.queues[0].name):
+            self.board.ask_for_another()
 
     def register_death(self) -> None:
         super().register_death()  # type: ignore[no-untyped-call]
@@ -188,13 +195,20 @@ class PodWorker(Worker):
             log.error("task %s: its death could not be reported: %s", payload["task"], error.reason)
 
 
-def run_worker(settings: Settings, queue_name: str, job_types: JobTypes, check: Check = lambda: "") -> None:
+def run_worker(
+    settings: Settings,
+    queue_name: str,
+    job_types: JobTypes,
+    check: Check = lambda: "",
+    board: CrewBoard | None = None,
+) -> None:
     """Take jobs of one queue until SIGTERM, while `check` finds no fault. A worker has one queue, because only then RQ moves
-    jobs through its hand-over list."""
+    jobs through its hand-over list. `board`: that of the line, if it is one with several workers."""
     for job_type in job_types.values():
         if job_type.queue == queue_name and job_type.prepare is not None:
             job_type.prepare(settings)
     worker = build_worker(settings, queue_name, job_types, check)
+    worker.board = board or worker.board
     show(worker.connection, QUEUES)
     put_back_jobs_of_the_dead(worker.connection, queue_name)
     adopt_orphans()
@@ -215,7 +229,7 @@ def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check
         log_job_description=False,
     )
     worker.settings, worker.job_types = settings, job_types
-    worker.stop_s = settings.worker.stop_s
+    worker.stop_s, worker.board = settings.worker.stop_s, CrewBoard()
     host = socket.gethostname()
     worker.gate = Gate(redis, (worker.name, host, queue_name), check)
     own = [one for one in job_types.values() if one.queue == queue_name]

@@ -73,6 +73,11 @@ def count_waiting_for_work(redis: Redis, queue_name: str) -> int:
     return sum(state not in ("busy", SUSPENDED) for state in _states(redis, queue_name))
 
 
+def has_untaken_jobs(redis: Redis, queue_name: str) -> bool:
+    """Do more jobs wait in the queue than there are workers to take them now?"""
+    return int(redis.llen(keys.rq_queue(queue_name))) > count_waiting_for_work(redis, queue_name)
+
+
 def page_of_jobs(
     redis: Redis, queue_name: str, registry_name: str, start: int, count: int, *, newest_first: bool
 ) -> tuple[int, list[PodJob]]:

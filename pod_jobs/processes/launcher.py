@@ -29,13 +29,13 @@ from pod_jobs.settings import LAUNCHER, ROOT, Settings, environment
 KILL_MARGIN_S = 5.0  # beyond worker.stop_s
 LOG_BYTES = 10_000_000
 LOG_FILES = 5
-ALL: Mapping[str, int | None] = {}
+ALL: Mapping[str, str | None] = {}
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # At each start, Valkey writes five lines that matter only on machines with little memory (docs/administration.md).
 ONLY_FOR_THE_FILE = re.compile("overcommit_memory")
 
 
-def launch(settings: Settings, procfile: Path = ROOT / "Procfile", workers: Mapping[str, int | None] = ALL) -> None:
+def launch(settings: Settings, procfile: Path = ROOT / "Procfile", workers: Mapping[str, str | None] = ALL) -> None:
     """Run all lines until SIGTERM, SIGINT or SIGHUP, that of the Celery bridge only when a site needs it; with `workers` only the
     lines of these queues, each with so many workers (None: as many as the settings say)."""
     honcho.manager.KILL_WAIT = settings.worker.stop_s + KILL_MARGIN_S
@@ -45,8 +45,8 @@ def launch(settings: Settings, procfile: Path = ROOT / "Procfile", workers: Mapp
         queue = line.name.partition(".")[0]
         if (workers and queue not in workers) or (queue == BRIDGE and not settings.has_celery_site):
             continue
-        count = {f"POD_JOBS_WORKERS__{queue.upper()}": str(workers[queue])} if workers.get(queue) else {}
-        variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env, **count)
+        own = {f"POD_JOBS_WORKERS__{queue.upper()}": count} if (count := workers.get(queue)) else {}
+        variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env, **own)
         variables[LAUNCHER] = str(os.getpid())
         manager.add_process(line.name, line.cmd, env=variables, cwd=str(procfile.parent))
     logging.raiseExceptions = False  # on a full disk, logging would fill the terminal with its tracebacks

@@ -15,6 +15,8 @@ from pod_jobs.instance import home
 from pod_jobs.processes import key_value_server
 from pod_jobs.processes.supervisor import Line, supervise
 from pod_jobs.settings import QUEUES, Settings, is_procfile_line, launcher_pid, load
+from pod_jobs.settings.section import Range
+from pod_jobs.system.crew_board import CrewBoard
 from pod_jobs.system.process_tree import parent_and_grandparent
 
 BRIDGE = "celery-bridge"
@@ -58,26 +60,31 @@ def _server_line(settings: Settings) -> Line:
     )
 
 
-def _client_line(settings: Settings, name: str, holds: object = None) -> Line:
+def _client_line(settings: Settings, name: str, holds: object = None, board: CrewBoard | None = None) -> Line:
     runs = {"web": _run_web, "janitor": _run_janitor, BRIDGE: _run_bridge}
-    holds = holds or home.join_clients(settings)
+    holds, board = holds or home.join_clients(settings), board or CrewBoard()
+    count = _count(settings, name)
     return Line(
         name,
-        partial(runs[name], settings) if name in runs else partial(_run_worker, settings, name),
-        count=_count(settings, name),
+        partial(runs[name], settings) if name in runs else partial(_run_worker, settings, name, board),
+        count=count.fewest,
+        most=count.most,
+        board=board,
         stop_s=settings.worker.stop_s + CLIENT_MARGIN_S,
         watch_starter=is_procfile_line(),
         launcher=launcher_pid(),
         holds=holds,
-        renewed=lambda: _client_line(load(), name, holds),
+        renewed=lambda: _client_line(load(), name, holds, board),
         renew_by=RENEW_BY.get(name, signal.SIGUSR1),
     )
 
 
-def _count(settings: Settings, name: str) -> int:
-    if name == BRIDGE:
-        return int(settings.has_celery_site)
-    return getattr(settings.workers, name) if name in QUEUES else 1
+def _count(settings: Settings, name: str) -> Range:
+    if name in QUEUES:
+        workers: Range = getattr(settings.workers, name)
+        return workers
+    count = int(settings.has_celery_site) if name == BRIDGE else 1
+    return Range(count, count)
 
 
 def _run_web(settings: Settings) -> None:
@@ -110,11 +117,11 @@ def _run_bridge(settings: Settings) -> None:
     bridge.run(settings, JOB_TYPES)
 
 
-def _run_worker(settings: Settings, queue_name: str) -> None:
+def _run_worker(settings: Settings, queue_name: str, board: CrewBoard) -> None:
     from pod_jobs.instance.doctor import complaint, wait_until_sound
     from pod_jobs.jobs.job_type import needs_ffmpeg
     from pod_jobs.jobs.table import JOB_TYPES
     from pod_jobs.jobs.worker import run_worker
 
     wait_until_sound(settings, queue_name, needs_ffmpeg(JOB_TYPES, queue_name))
-    run_worker(settings, queue_name, JOB_TYPES, partial(complaint, settings, queue_name))
+    run_worker(settings, queue_name, JOB_TYPES, partial(complaint, settings, queue_name), board)

@@ -11,7 +11,9 @@ The life of a line:
    because honcho would then end all lines.
 4. At SIGUSR1 the line is made anew from the settings. Each child is told so by the signal `renew_by`: workers end after
    their present job, and the next ones have the new settings. Faulty settings change nothing.
-5. If the supervisor itself is killed, the kernel sends SIGTERM to its children.
+5. A line with more than one possible number of workers begins with the fewest. When a worker sees a job that none takes, one
+   more is started; when one has had no job for IDLE_S, it is told to end, as in 4.
+6. If the supervisor itself is killed, the kernel sends SIGTERM to its children.
 """
 
 import gc
@@ -25,11 +27,14 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from pod_jobs.errors import SettingsError
+from pod_jobs.system.crew_board import MOST_PLACES, CrewBoard
 from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_adopted, parent_and_grandparent
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
 STABLE_S = 60.0  # a child that lived for so long is replaced after FIRST_WAIT_S
+SETTLE_S = 5.0  # between two changes of the number of children: time for a new worker to start and to take its job
+IDLE_S = 30.0  # a worker too many that has had no job for so long is ended
 WATCH_S = 0.5  # between two checks whether the supervisor's own starter is alive
 STOP = frozenset({signal.SIGTERM, signal.SIGINT})
 RENEW = signal.SIGUSR1
@@ -40,11 +45,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the Procfile: `count` children, each of which calls `run`. All times in seconds."""
+    """One line of the Procfile: `count` children, each of which calls `run`. With a larger `most`, there are up to so many while
+    jobs wait. All times in seconds."""
 
     name: str
     run: Callable[[], None]
     count: int = 1
+    most: int = 0
+    board: CrewBoard = field(default_factory=CrewBoard)  # what the children do
     stop_s: float = 4.0
     before_stop: Callable[[], None] | None = None
     watch_starter: bool = False  # end when parent or grandparent (honcho, and its reader of this line) is gone
@@ -58,6 +66,7 @@ class Line:
 class Slot:
     """A slot for one child process, which may be empty."""
 
+    place: int = 0  # on the board of its line
     pid: int = 0  # 0 = empty
     started_at: float = 0.0  # monotonic
     due_at: float = 0.0  # monotonic: when the next one may start
@@ -85,14 +94,42 @@ class Crew:
 
     line: Line
     slots: list[Slot] = field(default_factory=list)
+    wanted: int = 0  # how many children there should be
+    changed_at: float = 0.0  # monotonic: when `wanted` last changed
+
+    def scale(self, now: float) -> None:
+        """Change the number of children by one, if what they say on the board calls for it."""
+        line = self.line
+        before = self.wanted = min(max(self.wanted, line.count), max(line.count, line.most))
+        if line.most <= line.count or now - self.changed_at < SETTLE_S:
+            return
+        asked_at = line.board.asked_at
+        if asked_at > self.changed_at and self.wanted < line.most:
+            self.wanted += 1
+        elif self.wanted > line.count and now - asked_at > IDLE_S and (slot := self._idle(now)):
+            self.wanted -= 1
+            self.slots.remove(slot)
+            self.slots.append(slot)  # the last ones are those too many
+            _tell(slot, line.renew_by)
+        if self.wanted != before:
+            self.changed_at = now
+            log.info("%s: %d processes now", line.name, self.wanted)
+
+    def _idle(self, now: float) -> Slot | None:
+        """A child that has had no job for IDLE_S."""
+        waits = [
+            (self.line.board.idle_since(slot.place), slot) for slot in self.slots if slot.pid and not slot.renewing
+        ]
+        return next((slot for since, slot in waits if 0 < since < now - IDLE_S), None)
 
     def resize(self) -> None:
-        """Have as many slots as the line wants. Slots too many go as soon as they are empty."""
-        kept = self.line.count
+        """Have as many slots as are wanted. Slots too many go as soon as they are empty."""
+        kept = self.wanted
         for place, slot in enumerate(self.slots):
             slot.surplus = place >= kept
         self.slots = [slot for slot in self.slots if slot.pid or not slot.surplus]
-        self.slots += [Slot() for _ in range(kept - len(self.slots))]
+        free = sorted(set(range(MOST_PLACES)) - {slot.place for slot in self.slots})
+        self.slots += [Slot(place) for place in free[: max(0, kept - len(self.slots))]]
 
 
 def supervise(line: Line) -> None:
@@ -111,8 +148,9 @@ def _in_child(crew: Crew) -> bool:
     """Keep the crew complete. Returns True in every new child, and False in the supervisor when it is time to stop."""
     starter = parent_and_grandparent()
     while True:
+        crew.scale(monotonic())
         crew.resize()
-        if not _fill(crew.slots):
+        if not _fill(crew):
             return True
         signum = _next_signal(crew.slots)
         if signum in STOP:
@@ -131,7 +169,7 @@ def _in_child(crew: Crew) -> bool:
 def _vacate(line: Line, slot: Slot) -> None:
     pid, status = os.waitpid(slot.pid, 0)
     if slot.renewing:
-        log.info("%s: process %d has ended, for new settings", line.name, pid)
+        log.info("%s: process %d has ended, as it was told", line.name, pid)
         slot.vacate(monotonic())
         return
     lived_s = slot.vacate(monotonic())
@@ -152,20 +190,27 @@ def _renew(crew: Crew) -> None:
         return
     for slot in crew.slots:
         if slot.pid:
-            slot.renewing = line.renew_by != signal.SIGHUP  # gunicorn stays, and renews its own children
-            os.kill(slot.pid, line.renew_by)
+            _tell(slot, line.renew_by)
     log.info("%s: new settings", line.name)
 
 
-def _fill(slots: list[Slot]) -> bool:
+def _tell(slot: Slot, renew_by: signal.Signals) -> None:
+    """Tell a child to end after what it does, or to read the settings itself."""
+    slot.renewing = renew_by != signal.SIGHUP  # gunicorn stays, and renews its own children
+    os.kill(slot.pid, renew_by)
+
+
+def _fill(crew: Crew) -> bool:
     """Start the children that are due. False in a new child."""
-    supervisor = os.getpid()
-    for slot in slots:
+    supervisor, board = os.getpid(), crew.line.board
+    for slot in crew.slots:
         if slot.pid or slot.due_at > monotonic():
             continue
         slot.started_at = monotonic()
+        board.say_busy(slot.place)
         slot.pid = os.fork()
         if slot.pid == 0:
+            board.place = slot.place
             os.setpgid(0, 0)  # done by the child itself, and so before `run`
             die_with_parent(supervisor, signal.SIGTERM)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED_FOR)

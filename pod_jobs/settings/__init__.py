@@ -27,7 +27,7 @@ from pod_jobs.settings.encode import (
 from pod_jobs.settings.faults import UNREADABLE, fault_lines, unreadable
 from pod_jobs.settings.mail import MailSettings
 from pod_jobs.settings.periodic import PeriodicSettings
-from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
+from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Range, Section, Workers
 from pod_jobs.settings.site import SiteSettings
 from pod_jobs.settings.sources import PREFIX, merge, read_document, tree_of
 from pod_jobs.settings.speech import SpeechSettings
@@ -93,6 +93,15 @@ class QueueSettings(Section):
     catalog: Count
 
 
+class WorkersSettings(Section):
+    """How many workers of each queue this host runs. The fields are those of QueueSettings."""
+
+    encoding: Workers
+    transcripting: Workers
+    xapi: Workers
+    catalog: Workers
+
+
 QUEUES = tuple(QueueSettings.model_fields)
 
 
@@ -138,7 +147,7 @@ class Settings(Section):
     upload: UploadSettings
     limits: LimitsSettings
     waiting: WaitingSettings
-    workers: QueueSettings
+    workers: WorkersSettings
     fleet: QueueSettings
     worker: WorkerSettings
     encode: EncodeSettings
@@ -227,8 +236,8 @@ class Settings(Section):
     def expected_workers(self, queue_name: str) -> int:
         """How many workers of a queue there should be on all hosts together."""
         everywhere: int = getattr(self.fleet, queue_name)
-        here: int = getattr(self.workers, queue_name)
-        return max(everywhere, here)
+        here: Range = getattr(self.workers, queue_name)
+        return max(everywhere, here.fewest)
 
     def lrs_password(self, lane: str) -> str:
         """The password from POD_JOBS_XAPI__PASSWORDS__<LANE>, or else from secrets/lrs_<lane>. Errors: SettingsError when there

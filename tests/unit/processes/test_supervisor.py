@@ -212,6 +212,39 @@ def test_new_settings_replace_all_children_at_once_and_change_their_number(start
     assert "the next one starts" not in words, "no child ended by itself"
 
 
+def test_there_are_more_children_while_jobs_wait(start: Start, tmp_path: Path) -> None:
+    waiting = tmp_path / "waiting"
+    waiting.touch()
+    supervisor = start(
+        """
+        while True:
+            if (folder / "waiting").exists():
+                board.say_busy()
+                board.ask_for_another()
+            elif board.place:  # the first one has work for ever
+                board.say_idle()
+            time.sleep(0.05)
+        """,
+        "most=3, board=board",
+        prelude="""
+        from pod_jobs.processes import supervisor
+        from pod_jobs.system.crew_board import CrewBoard
+        supervisor.SETTLE_S, supervisor.IDLE_S = 0.2, 0.4
+        board = CrewBoard()
+        """,
+    )
+    wait_until(lambda: sum(map(lives, children(tmp_path))) == 3, 20, "one more at a time, up to three")
+    first = min(children(tmp_path), key=lambda pid: (tmp_path / f"{pid}.child").stat().st_mtime_ns)
+    waiting.unlink()
+    wait_until(lambda: sum(map(lives, children(tmp_path))) == 1, 20, "and down again")
+    assert lives(first), "those that have nothing to do go first"
+    waiting.touch()
+    wait_until(lambda: sum(map(lives, children(tmp_path))) == 3, 20, "and up again")
+    supervisor.terminate()
+    _, words = supervisor.communicate(timeout=10)
+    assert len(children(tmp_path)) == 5 and "the next one starts" not in words
+
+
 def test_faulty_settings_change_nothing(start: Start, tmp_path: Path) -> None:
     supervisor = start(
         "time.sleep(60)",

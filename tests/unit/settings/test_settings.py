@@ -82,6 +82,7 @@ def test_a_variable_goes_before_the_files_key_by_key_and_the_command_line_before
         ("POD_JOBS_WEB", "9000", "web: "),
         ("POD_JOBS_WEB__PROT", "9000", "web.prot: no such setting"),
         ("POD_JOBS_WEBB__PORT", "9000", "POD_JOBS_WEBB__PORT: no such setting"),
+        ("POD_JOBS_WORKERS__ENCODING", "4..1", "workers.encoding: Value error, a number is needed, or a range"),
         ("RQ_KEY_PREFIX", "team", "RQ_KEY_PREFIX: pod_jobs takes no prefix"),
     ],
 )
@@ -171,3 +172,12 @@ def test_the_password_of_the_mail_server_comes_from_its_file_or_a_variable(
     monkeypatch.setenv("POD_JOBS_MAIL__PASSWORD", "of the variable")
     assert load(tmp_path, mail={"user": "pod"}).mail_account().password == "of the variable"
     assert load(tmp_path).mail_account().password == ""
+
+
+def test_a_number_of_workers_may_be_a_range(tmp_path: Path) -> None:
+    own = load(tmp_path, workers={"encoding": "2..4", "xapi": 3, "catalog": "0"}, fleet={"encoding": 1})
+    assert own.workers.encoding == (2, 4) and own.workers.xapi == (3, 3) and own.workers.catalog == (0, 0)
+    assert own.expected_workers("encoding") == 2
+    for wrong in ("0..2", "3..2", "..2", "1..300", "", "-1", "1.5", True):
+        with pytest.raises(SettingsError, match=r"workers\.xapi: .*range"):
+            load(tmp_path, workers={"xapi": wrong})
