@@ -97,6 +97,11 @@ def video_folder(video_id: int) -> str:
     return f"{VIDEOS}/{video_id:06d}"
 
 
+def output_name(video_id: int, run: str, name: str) -> str:
+    """The file `name` of the published outputs of `run`, such as "encode-7-g2", relative to the media folder."""
+    return f"{video_folder(video_id)}/{run}/{name}"
+
+
 def video_of(folder: str) -> int | None:
     """The id of the video whose folder this is; None for any other name."""
     match = VIDEO_FOLDER.fullmatch(folder)

@@ -63,6 +63,7 @@ class WebSettings(Section):
     threads: PositiveInt
     session_days: PositiveInt
     behind_proxy: Count
+    accel_location: Annotated[str, Field(pattern=r"^(/([A-Za-z0-9._~-]+/)+)?$")]
 
 
 class UploadSettings(Section):

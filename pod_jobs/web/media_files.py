@@ -7,6 +7,7 @@ only the bytes that its playlist lists are served, so that no player gets half a
 import re
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
@@ -22,6 +23,7 @@ from pod_jobs.media_folder import (
     MIME_TYPES,
     RunName,
     is_read_while_growing,
+    output_name,
     parse_run_folder,
     playlist_beside,
 )
@@ -56,6 +58,9 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
         if found.is_growing:
             _check_run(video, name, run)
             return _growing(found.file, name, mime, _playlist_of(video.id, folder, name))
+        if location := site().settings.web.accel_location:
+            found.file.close()
+            return _by_nginx(f"{location}{output_name(video.id, folder, name)}", name, mime, video)
         return _complete(found.file, name, mime, video)
     except BaseException:
         found.file.close()
@@ -74,11 +79,28 @@ def _check_run(video: Video, name: str, run: RunName) -> None:
 
 def _complete(file: BinaryIO, name: str, mime: str, video: Video) -> Response:
     """Serve a published file. The server gets the open file and not its name, because another file may take the name."""
-    wanted, (stem, suffix) = "download" in request.args, (Path(name).stem, Path(name).suffix)
-    name_there = f"{_file_name(video.title)} ({stem}){suffix}" if wanted else None
-    response = serve_ranges(file, mime, as_attachment=wanted, download_name=name_there)
+    saved_as = _saved_as(name, video)
+    response = serve_ranges(file, mime, as_attachment=saved_as is not None, download_name=saved_as)
     response.headers.update(ASK_FIRST)
     return response
+
+
+def _by_nginx(location: str, name: str, mime: str, video: Video) -> Response:
+    """Let nginx serve a published file, or a range of it. It follows no link below the media folder (deploy/nginx.conf)."""
+    response = Response(mimetype=mime)
+    response.headers["X-Accel-Redirect"] = location
+    if saved_as := _saved_as(name, video):
+        plain = saved_as.encode("ascii", "replace").decode().replace("?", "_")
+        named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(saved_as, safe='')}"
+        response.headers["Content-Disposition"] = named
+    response.headers.update(ASK_FIRST)
+    return response
+
+
+def _saved_as(name: str, video: Video) -> str | None:
+    """The name under which the browser shall save the file; None if it shall show it."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    return f"{_file_name(video.title)} ({stem}){suffix}" if "download" in request.args else None
 
 
 def _growing(file: BinaryIO, name: str, mime: str, playlist: str) -> Response:

@@ -7,7 +7,7 @@ import pytest
 
 from pod_jobs.instance import doctor
 from pod_jobs.settings import ROOT, Settings, load
-from tests.integration.web.test_slow_crowd import listening
+from tests.nginx import listening
 from tests.servers import free_port
 
 

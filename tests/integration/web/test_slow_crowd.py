@@ -1,9 +1,6 @@
 """Hundreds of silent and slow connections, and other people's pages meanwhile: on the real server, and behind nginx."""
 
 import http.client
-import os
-import shutil
-import signal
 import socket
 import statistics
 import subprocess
@@ -16,51 +13,11 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.settings import ROOT, Settings
-from tests import servers
+from tests import nginx, servers
 
 EACH = 300
 PAGES = 60
 P95_S = 0.5
-NGINX = """
-daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-worker_processes 2; worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://127.0.0.1:{behind};
-      proxy_http_version 1.1;
-      proxy_request_buffering off; client_max_body_size 0; proxy_read_timeout 300s;
-      proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $host;
-    }}
-  }}
-}}
-"""
-
-
-@contextmanager
-def listening(command: list[str], port: int, log: Path, host: str = "127.0.0.1", **variables: str) -> Iterator[None]:
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, stderr=file)
-        try:
-
-            def answers() -> bool:
-                assert process.poll() is None, log.read_text()
-                with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as line:
-                    return line.connect_ex((host, port)) == 0
-
-            servers.wait_until(answers, 30, f"{command[0]} listens")
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(10)
 
 
 @pytest.fixture(params=["alone", "behind nginx"])
@@ -69,16 +26,13 @@ def port(request: pytest.FixtureRequest, settings: Settings, tokens: dict[str, s
     variables = {"POD_JOBS_WEB__PORT": str(own), "POD_JOBS_WEB__BEHIND_PROXY": behind, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tests.integration.web.served"]
     with ExitStack() as stack:
-        stack.enter_context(listening(command, own, tmp_path / "web.log", **variables))
+        stack.enter_context(nginx.listening(command, own, tmp_path / "web.log", **variables))
         if request.param == "alone":
             yield own
             return
-        nginx = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-        servers.need(nginx, "nginx")
-        folder = stack.enter_context(servers.short_folder())
         outer = servers.free_port()
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=outer, behind=own))
-        stack.enter_context(listening([str(nginx), "-c", str(folder / "nginx.conf")], outer, tmp_path / "nginx.log"))
+        location = nginx.proxy_location().replace("127.0.0.1:8000", f"127.0.0.1:{own}")
+        stack.enter_context(nginx.running(f"server {{ listen 127.0.0.1:{outer}; {location} }}", outer))
         yield outer
 
 

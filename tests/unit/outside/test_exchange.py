@@ -2,38 +2,16 @@
 
 import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import urllib3
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from pod_jobs.outside import exchange
 from pod_jobs.outside.addresses import Target
 from pod_jobs.outside.exchange import Times, opened
+from tests.nginx import certificate
 from tests.servers import QuietHandler, answering
-
-
-def certificate(folder: Path) -> Path:
-    """A key and its own certificate for pod.univ.fr, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pod.univ.fr")])
-    now = datetime.now(UTC)
-    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    built = built.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName("pod.univ.fr")]), critical=False)
-    built = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    signed = built.sign(key, hashes.SHA256())
-    path = folder / "pod.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 @pytest.fixture
@@ -48,7 +26,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
             self.wfile.write(self.headers["Host"].encode() + b" " + body)
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    pem = certificate(tmp_path)
+    pem = certificate(tmp_path, "pod.univ.fr")
     context.load_cert_chain(pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     exchange._trusted.cache_clear()
