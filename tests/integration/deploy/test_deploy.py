@@ -15,12 +15,13 @@ import yaml
 
 from pod_jobs.jobs import workforce
 from pod_jobs.jobs.connection import connect_promptly
+from pod_jobs.processes import lines
 from pod_jobs.settings import QUEUES, ROOT
 from tests.servers import KeyValueServer, free_port, need, short_folder, wait_until
 
 DEPLOY = ROOT / "deploy"
-ROLES = {"web", "janitor", *QUEUES}
-PROGRAM = re.compile(r"-m pod_jobs\.processes (\w+)")
+ROLES = {*lines.NAMES} - {"server"}  # that is embedded
+PROGRAM = re.compile(r"-m pod_jobs\.processes ([\w-]+)")
 
 
 def run(*command: str | Path, **variables: str) -> str:
