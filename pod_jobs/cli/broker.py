@@ -1,13 +1,16 @@
 """pod-jobs broker: what waits on the Celery brokers of sites, for the change-over from Celery's workers to ours."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
-from pod_jobs.celery.broker import Broker
 from pod_jobs.cli.base import Fault, InstanceGroup, demand_instance, echo_json, echo_table, load_settings
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from pod_jobs.celery.broker import Broker
 
 HEAD = ("SITE", "BROKER", "QUEUE", "WAITING", "TAKEN", "REFUSED")
 
@@ -62,8 +65,10 @@ def _settings() -> Settings:
     return settings
 
 
-def _brokers(settings: Settings, name: str = "") -> Iterator[tuple[str, int, Broker]]:
+def _brokers(settings: Settings, name: str = "") -> "Iterator[tuple[str, int, Broker]]":
     """Site, number of the broker in its file from 1, broker. Errors: Fault; ServiceUnavailable."""
+    from pod_jobs.celery.broker import Broker  # redis takes a tenth of a second that only this command needs
+
     sites = [one for one in settings.site if one.is_celery and name in ("", one.name)]
     if not sites:
         raise Fault("There is no such site.", "The settings have no [[site]] of kind celery with this name.")
