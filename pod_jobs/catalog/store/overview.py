@@ -35,6 +35,23 @@ def with_videos(ids: Sequence[int]) -> list[Task]:
     return [found[number] for number in ids if number in found]
 
 
+@dataclass(frozen=True)
+class TryingAgain:
+    """Waiting tasks whose last attempt ended with the same passing fault. `facts`: of one of them."""
+
+    code: str
+    facts: dict[str, Any]
+    count: int
+
+
+def trying_again() -> list[TryingAgain]:
+    """The most frequent first. What nobody mends may be tried again for ever."""
+    tried = Task.state == "waiting", Task.error_code.is_null(False)
+    query = Task.select(Task.error_code, fn.COUNT(Task.id), fn.MAX(Task.id)).where(*tried).group_by(Task.error_code)
+    found = sorted(_rows(query), key=lambda row: -row[1])
+    return [TryingAgain(code, Task.get_by_id(one).error_facts, count) for code, count, one in found]
+
+
 def in_catalog() -> int:
     """How many tasks wait in the catalog, because RQ has enough to do."""
     return int(Outbox.select().count())

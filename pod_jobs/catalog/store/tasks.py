@@ -303,8 +303,16 @@ def withdraw_help_request(task_id: int) -> Task:
 def help_asked(limit: int) -> list[Task]:
     """Failed tasks that the team was asked to look at, with videos and owners, the oldest request first."""
     query = Task.select(Task, Video, User).join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
-    query = query.where(Task.help_asked_at.is_null(False), Task.state == "error", Video.deleted_at.is_null())
-    return list(query.order_by(Task.help_asked_at, Task.id).limit(limit))
+    return list(query.where(*_help_asked()).order_by(Task.help_asked_at, Task.id).limit(limit))
+
+
+def count_help_asked() -> int:
+    """How many `help_asked` would find without a limit."""
+    return int(Task.select().join(Video, JOIN.LEFT_OUTER).where(*_help_asked()).count())
+
+
+def _help_asked() -> tuple[Any, ...]:
+    return Task.help_asked_at.is_null(False), Task.state == "error", Video.deleted_at.is_null()
 
 
 def runs_under_way() -> dict[int, Attempt]:

@@ -23,6 +23,7 @@ CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "database": services.check_database,
     "key-value server": services.check_key_value_server,
     "workers": services.check_workers,
+    "janitor": services.check_janitor,
     "clock": services.check_clock,
     "catalog": services.check_catalog,
     "media": services.check_media,

@@ -137,6 +137,21 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
         yield Finding("workers", "ok", ", ".join(f"{name} {found[name].alive}" for name in QUEUES))
 
 
+def check_janitor(settings: Settings) -> Iterator[Finding]:
+    """Check that a janitor gives signs of life."""
+    try:
+        with connect_promptly(settings.redis_url) as redis:
+            name = redis.get(keys.JANITOR)
+    except (RedisError, ValueError):
+        yield Finding("janitor", "warning", "not known: the key-value server does not answer")
+        return
+    if name is None:
+        text = "it gives no sign of life: missed jobs are not enqueued, and nothing is repaired or deleted"
+        yield Finding("janitor", "warning", text, "restart the instance")
+    else:
+        yield Finding("janitor", "ok", f"at work: {bytes(name).decode('utf-8', 'replace')}")
+
+
 def check_database(settings: Settings) -> Iterator[Finding]:
     """Check that the database answers, has all migrations, and can be written. Only for the web host: workers do not use it."""
     from peewee import PeeweeException

@@ -8,6 +8,7 @@ from typing import Any
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import overview as store
 from pod_jobs.jobs import forecast
+from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.intake import orders
 from pod_jobs.web.pages.team import frame
@@ -47,12 +48,12 @@ def times(at: datetime, running: Sequence[Task], waiting: Sequence[Task], seen: 
     worker is left out."""
     usual = {kind: store.usual_s(kind) or UNKNOWN_S for kind in {task.kind for task in (*running, *waiting)}}
     begins: dict[int, datetime] = {}
-    for name in {_queue_of(task) for task in waiting}:
-        at_work = [task for task in running if _queue_of(task) == name]
+    for name in {queue_of(task) for task in waiting}:
+        at_work = [task for task in running if queue_of(task) == name]
         left_s = [_left_s(task, seen.progress.get(task.id, {}), usual[task.kind], at) for task in at_work]
-        able = sum(one["queue"] == name and one["state"] != "suspended" for one in seen.workers or ())
+        able = sum(one["queue"] == name and one["state"] != SUSPENDED for one in seen.workers or ())
         free_in_s = [*left_s, *[0.0] * max(0, able - len(left_s))][: max(able, len(left_s))]
-        own = [task for task in waiting if _queue_of(task) == name]
+        own = [task for task in waiting if queue_of(task) == name]
         starts = forecast.starts_in(free_in_s if able else [], [usual[task.kind] for task in own])
         begins |= {task.id: _minute(at + timedelta(seconds=s)) for task, s in zip(own, starts, strict=False)}
     return begins
@@ -63,7 +64,8 @@ def _minute(value: datetime) -> datetime:
     return value.replace(second=0, microsecond=0)
 
 
-def _queue_of(task: Task) -> str:
+def queue_of(task: Task) -> str:
+    """The queue in which its job waits or runs; "" for a kind that is not known any more."""
     known = site().job_types.get(task.kind)
     return known.queue if known else ""
 

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.models import Drain, Periodic, Task
 from pod_jobs.catalog.store import drains, periodic
 from pod_jobs.catalog.store.day_figures import midnights as midnights
-from pod_jobs.jobs import hosts, queue, workforce
+from pod_jobs.jobs import hosts, keys, queue, workforce
 from pod_jobs.jobs.hosts import HostFacts
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.settings import QUEUES
@@ -37,10 +37,11 @@ EVENING = time(18)  # what failed since yesterday at this hour is new to the tea
 @dataclass(frozen=True)
 class Seen:
     """What a page of the team shows that is not in the catalog. `beat` changes each BEAT_S, because pages tell how long ago
-    something was. `silent`: as `silent_hosts`. `page`: what only this page looks at."""
+    something was. `silent`: as `silent_hosts`; `janitor`: as `is_janitor_alive`. `page`: what only this page looks at."""
 
     beat: int
     silent: tuple[tuple[str, datetime], ...]
+    janitor: bool
     page: Any
 
 
@@ -56,12 +57,12 @@ def live_page(template: str, gather: Gather, look: polls.Look = polls.look_at_no
     """
 
     def look_at_all(asked: Any) -> Seen:
-        return Seen(int(now().timestamp() // BEAT_S), silent_hosts(), look(asked))
+        return Seen(int(now().timestamp() // BEAT_S), silent_hosts(), is_janitor_alive(), look(asked))
 
     def make(glance: polls.Glance) -> Response:
         values = gather(lambda asked: glance(asked).page)
         seen = glance.seen or glance(None)
-        return page(template, silent=seen.silent, **values)
+        return page(template, silent=seen.silent, janitor_is_away=not seen.janitor, **values)
 
     return polls.answer(look_at_all, make) if wants_part() else make(polls.Glance(look_at_all))
 
@@ -117,6 +118,14 @@ def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
         return queue.read_progress(site().redis, running)
     except RedisError:
         return {}
+
+
+def is_janitor_alive() -> bool:
+    """Has the janitor given a sign of life? Nobody knows while Redis is away, which the pages say by themselves."""
+    try:
+        return bool(site().redis.exists(keys.JANITOR))
+    except RedisError:
+        return True
 
 
 def silent_hosts() -> tuple[tuple[str, datetime], ...]:

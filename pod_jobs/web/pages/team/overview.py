@@ -8,9 +8,10 @@ from typing import Any
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from pod_jobs.catalog.store import error_groups
+from pod_jobs.catalog.store import error_groups, tasks
 from pod_jobs.catalog.store import overview as store
 from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
@@ -28,12 +29,12 @@ FAR = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Crew:
-    """The workers of a queue: those that give signs of life, and how many the settings expect."""
+    """The workers of a queue: those that take jobs, those that are alive but take none, and how many the settings expect."""
 
     queue: str
-    alive: int
+    able: int
+    held: int
     expected: int
-    busy: int
 
 
 @blueprint.get("/team")
@@ -70,15 +71,19 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
     oldest = store.waiting(1)
     since = frame.yesterday_evening(at)
     groups = sorted(error_groups.list_open(since), key=lambda one: (one.is_quiet, not one.is_new(since)))
+    crews = _crews(workers)
     days = store.per_day(ENCODING, frame.midnights(at, DAYS))
     return {
         "at": at,
         "counts": counts,
         "redis_is_away": seen.work.workers is None,
-        "crews": _crews(workers),
+        "crews": crews,
+        "held_queues": [crew.queue for crew in crews if crew.held and not crew.able],
+        "asked_for_help": tasks.count_help_asked(),
+        "trying_again": store.trying_again(),
         "running": [(task, progress.get(task.id, {})) for task in running[:SHOWN]],
         "left_s": max((one.get("eta_s") or 0 for one in progress.values()), default=0),
-        "waiting": [(task, begins.get(task.id)) for task in next_ones],
+        "waiting": [(task, begins.get(task.id), beginnings.queue_of(task)) for task in next_ones],
         "in_catalog": store.in_catalog(),
         "oldest": oldest[0].queued_at if oldest else None,
         "last_begins": max(begins.values()) if begins and counts["waiting"] <= len(waiting) else None,
@@ -99,7 +104,8 @@ def _crews(workers: Sequence[dict[str, Any]]) -> list[Crew]:
         own = [worker for worker in workers if worker["queue"] == name]
         expected = site().settings.expected_workers(name)
         if own or expected:
-            crews.append(Crew(name, len(own), max(expected, len(own)), sum(one["state"] == "busy" for one in own)))
+            held = sum(one["state"] == SUSPENDED for one in own)
+            crews.append(Crew(name, len(own) - held, held, max(expected, len(own))))
     return crews
 
 

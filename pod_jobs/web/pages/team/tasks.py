@@ -1,7 +1,7 @@
 """Every task, by a filter that lives in the address; and orders for all that match it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -41,6 +41,12 @@ ORDERS: dict[str, Callable[[User, Chosen, int], Outcome]] = {
     "stop": many_orders.stop,
     **{name: _prioritise_as(value) for name, value in PRIORITIES.items()},
 }
+
+WAITING = ("waiting",)
+CHANGES = {
+    "requeue": ("error", "cancelled"),
+    "stop": ("waiting", "running"),
+}  # the states of the tasks that change; else WAITING
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,14 @@ def _values(asked: Asked) -> dict[str, Any]:
 
 def _confirm(action: str, asked: Asked, *, changed: bool) -> ResponseReturnValue:
     count = 0 if asked.faults else task_search.count(asked.wanted)
-    return frame.page("team/confirm.html", action=action, asked=asked, count=count, changed=changed)
+    affected = sum(_count_in(state, asked) for state in CHANGES.get(action, WAITING)) if count else 0
+    values = {"action": action, "asked": asked, "count": count, "affected": affected, "changed": changed}
+    return frame.page("team/confirm.html", **values)
+
+
+def _count_in(state: str, asked: Asked) -> int:
+    """How many of the tasks that match are in this state."""
+    return task_search.count(replace(asked.wanted, state=state)) if asked.wanted.state in ("", state) else 0
 
 
 def _known(action: str) -> str:

@@ -1,14 +1,16 @@
 """The team's pages as the server renders them: for whom, and with what on them."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from redis import Redis
 
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import error_groups, overview
-from pod_jobs.jobs import forecast
+from pod_jobs.jobs import forecast, keys
 from pod_jobs.web.site import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 
@@ -108,3 +110,54 @@ def test_the_navigation_shows_the_team_to_those_who_may(browser: Browser) -> Non
     browser.sign_in("léa")
     assert 'href="/team"' not in browser.get("/").text
     assert browser.get("/team").status_code == 403
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the workers of the fleet say; the pages see it."""
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr("pod_jobs.jobs.workforce.list_workers", lambda *_: found)
+    return found
+
+
+def idle(queue: str, state: str = "idle") -> dict[str, Any]:
+    return {"name": f"{queue}.host.1", "queue": queue, "host": "host", "state": state, "job": None}
+
+
+def test_workers_that_take_no_jobs_do_not_count(browser: Browser, lea: Caller, workers: list[dict[str, Any]]) -> None:
+    lea.upload()
+    browser.sign_in("tina")
+    workers += [idle("encoding", "suspended"), idle("transcripting"), idle("xapi"), idle("catalog")]
+    page = plain(browser.get("/team").text)
+    assert "3 of 4" in page and "encoding: 0 of 1 (take no new jobs: 1)" in page
+    assert "Its workers take no new jobs." in page and "No worker" not in page
+    workers[0] = idle("encoding")
+    page = plain(browser.get("/team").text)
+    assert "4 of 4" in page and "encoding: 1 of 1 ·" in page and "take no new jobs" not in page
+
+
+def test_a_janitor_that_gives_no_sign_of_life_is_told(browser: Browser, app: Flask, redis: Redis) -> None:
+    browser.sign_in("tina")
+    redis.delete(keys.JANITOR)
+    assert "The janitor gives no sign of life" in browser.get("/team/tasks").text
+    redis.set(keys.JANITOR, "host:1", ex=20)
+    assert "The janitor gives no sign of life" not in browser.get("/team/tasks").text
+
+
+def test_the_first_page_shows_who_asks_for_help_and_what_is_tried_again_and_again(
+    browser: Browser, lea: Caller, worker: Worker
+) -> None:
+    browser.sign_in("tina")
+    assert "Nothing failed since" in browser.get("/team").text
+    task = failed(lea, worker)
+    assert lea("PUT", f"/api/v1/tasks/{task['id']}/help").status_code == 202
+    order = worker.start(lea.upload(name="b.mp4")["task"])
+    worker.report(order, "retry", error_code="disk-full", reason="no room", retry_in_s=30)
+    page = plain(browser.get("/team").text)
+    assert "People ask for help: 1" in page and "waiting tasks that are tried again: 1" in page
+    assert "/team/tasks?state=waiting&amp;error=disk-full" in browser.get("/team").text
+
+
+def plain(html: str) -> str:
+    """The text of a page, with single spaces."""
+    return " ".join(re.sub(r"<[^>]+>", "", html).split())

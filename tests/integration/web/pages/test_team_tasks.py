@@ -97,6 +97,23 @@ def test_all_that_match_are_requeued_once(browser: Browser, lea: Caller, worker:
     assert confirm(browser, 3, state="error").status_code == 200  # somebody else was quicker
 
 
+def test_the_question_tells_how_many_of_the_tasks_will_change(browser: Browser, lea: Caller, worker: Worker) -> None:
+    failed(lea, worker)
+    failed(lea, worker, name="b.mp4")
+    lea.upload(name="waits.mp4")
+    browser.sign_in("tina")
+
+    def question(action: str, query: str = "") -> str:
+        return " ".join(browser.get(f"/team/tasks/{action}?{query}").text.split())
+
+    assert "Tasks that match: 3 · of these will change: 2" in question("requeue") and "Requeue 2" in question("requeue")
+    assert "of these will change: 1" in question("stop") and "Stop 1" in question("stop")
+    assert "of these will change: 1" in question("high") and "will change" not in question("requeue", "state=error")
+    assert "of these will change: 0" in question("stop", "state=error") and "Stop 0" not in question(
+        "stop", "state=error"
+    )
+
+
 def test_slices_that_were_done_stay_done_when_the_process_dies(
     browser: Browser, lea: Caller, worker: Worker, catalog: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
