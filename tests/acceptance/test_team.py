@@ -1,6 +1,8 @@
 """The team's pages in a browser: looks, accessibility, refreshing, and without scripts."""
 
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,6 +13,7 @@ from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
 from tests.acceptance.test_looks import EVERY_VIEW, SHOTS, keep_picture, nameless
 
+TOKYO = ZoneInfo("Asia/Tokyo")
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = {1280: 1280, 390: 360}
 VIEWS = (
@@ -122,3 +125,24 @@ def test_the_team_requeues_what_one_error_broke_with_the_keyboard(
         expect(page.get_by_text("No task matches.")).to_be_visible()
     states = {site.api("GET", f"videos/{working_day[name]}")["task"]["state"] for name in ("killed", "killed too")}
     assert states == {"waiting"}
+
+
+def test_moments_are_told_in_the_time_zone_of_the_reader(
+    chromium: Browser, site: Site, working_day: dict[str, int]
+) -> None:
+    def shown(page: Page) -> tuple[str, str]:
+        """What a moment says, and what it should say."""
+        moment = page.locator("main time").last
+        at = datetime.fromisoformat(moment.get_attribute("datetime") or "")
+        return moment.text_content() or "", f"{at.astimezone(TOKYO):%H:%M}"
+
+    with visitor(chromium, site, timezone_id="Asia/Tokyo") as (_, page, _):
+        sign_in(page)
+        page.goto("/team/tasks?state=error")
+        told, wanted = shown(page)
+        assert told.endswith(wanted)
+        with page.expect_response(lambda answer: "hx-request" in answer.request.headers and answer.status == 200):
+            site.api("PATCH", f"videos/{working_day['damaged']}", json={"title": "Another title"})
+        expect(page.get_by_role("link", name="Another title")).to_be_visible()
+        told, wanted = shown(page)
+        assert told.endswith(wanted)

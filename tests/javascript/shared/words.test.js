@@ -65,3 +65,10 @@ test("two verbs of one name are told apart", () => {
   const said = Object.fromEntries(words.verbNames([adl, other, played, adl]));
   assert.deepEqual(said, { [adl]: "completed (adlnet.gov)", [other]: "completed (b.example:8)", [played]: "played" });
 });
+
+test("a moment of today is a clock, one of another day or year says so", () => {
+  const now = new Date(2026, 10, 29, 12);
+  assert.equal(words.moment(new Date(2026, 10, 29, 1, 5), now), "01:05");
+  assert.equal(words.moment(new Date(2026, 10, 28, 23, 59), now), "28 Nov, 23:59");
+  assert.equal(words.moment(new Date(2025, 10, 29, 12), now), "29 Nov 2025, 12:00");
+});

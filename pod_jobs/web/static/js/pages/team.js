@@ -1,5 +1,6 @@
 // On every page of the team: asks for the moving part again, and says when the server cannot be reached.
 import { byId } from "../shared/dom.js";
+import { showInOwnZone } from "../shared/moments.js";
 import { showConnection } from "../shared/notices.js";
 import { _ } from "../shared/words.js";
 
@@ -29,6 +30,7 @@ function tell(status) {
 }
 
 if (live) {
+  showInOwnZone(live);
   live.addEventListener("htmx:after:request", (event) => tell(event.detail.ctx.response?.status ?? 0));
   live.addEventListener("htmx:error", () => showConnection({ status: 0, message: _("The server cannot be reached.") }));
   document.addEventListener("visibilitychange", () => document.hidden || refresh());

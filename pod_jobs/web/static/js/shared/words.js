@@ -26,6 +26,9 @@ const formats = {
   date: new Intl.DateTimeFormat(calendar, { dateStyle: "medium", timeStyle: "short" }),
   exact: new Intl.DateTimeFormat(calendar, { dateStyle: "medium", timeStyle: "medium" }),
   time: new Intl.DateTimeFormat(calendar, { timeStyle: "medium" }),
+  minute: new Intl.DateTimeFormat(calendar, { timeStyle: "short" }),
+  day: new Intl.DateTimeFormat(calendar, { day: "numeric", month: "short" }),
+  dayOfYear: new Intl.DateTimeFormat(calendar, { day: "numeric", month: "short", year: "numeric" }),
   number: new Intl.NumberFormat(language),
   bytes: ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, power) =>
     unit(name, power > 1 ? 1 : 0, power ? "short" : "long"),
@@ -97,6 +100,15 @@ export const date = (instant) => formats.date.format(new Date(instant));
 /** "22 Nov 2026, 09:30:05" */
 export const exactDate = (instant) => formats.exact.format(new Date(instant));
 export const time = (instant) => formats.time.format(new Date(instant));
+
+/** As the server tells moments: "14:05" for today, else "27 Nov, 14:05"; with the year when it is another one. */
+export function moment(instant, now = new Date()) {
+  const at = new Date(instant);
+  if (at.toDateString() === now.toDateString()) return formats.minute.format(at);
+  const day = at.getFullYear() === now.getFullYear() ? formats.day : formats.dayOfYear;
+  return `${day.format(at)}, ${formats.minute.format(at)}`;
+}
+
 export const number = (count) => formats.number.format(count);
 
 /** What the platform did. These ids end in the infinitive, and a viewer's "completed" is another thing. */
