@@ -22,8 +22,8 @@ class Wish:
     together at most MOST_GLOSSARY_CHARACTERS. `translate`: the words in English, whatever is spoken."""
 
     language: str
-    glossary: tuple[str, ...] = ()
-    translate: bool = False
+    glossary: tuple[str, ...]
+    translate: bool
 
     @property
     def written(self) -> str:

@@ -8,6 +8,7 @@ from pod_jobs.xapi.delivery import (
     CONFIRM_TRIES,
     HOPELESS_SERVER_ERRORS,
     POISON_UPSETS,
+    Delivery,
     Fate,
     LaneState,
     Outcome,
@@ -60,3 +61,14 @@ def test_only_what_was_refused_before_another_passed_is_dead() -> None:
     refused, stored = Outcome("r", Fate.LATER, "refused"), Outcome("s", Fate.STORED)
     assert [one.fate for one in convict_refused([refused, stored, refused])] == [Fate.DEAD, Fate.STORED, Fate.LATER]
     assert [one.fate for one in convict_refused([refused, refused])] == [Fate.LATER] * 2
+
+
+def test_all_refused_means_each_one_and_a_lane_that_stopped() -> None:
+    refused, stored = Outcome("r", Fate.LATER, "refused"), Outcome("s", Fate.STORED)
+
+    def all_refused(*outcomes: Outcome, lane: LaneState = LaneState.STOPPED) -> bool:
+        return Delivery(outcomes, lane, "", None, 1).all_refused
+
+    assert all_refused(refused, refused) and all_refused(refused)
+    assert not all_refused(refused, stored) and not all_refused(stored)
+    assert not all_refused(refused, lane=LaneState.HOLD)

@@ -175,6 +175,26 @@ def test_a_page_begins_behind_a_task(browser: Browser, lea: Caller) -> None:
     assert "Algebra" not in browser.get(f"/team/tasks?before={first['task']['id']}").text
 
 
+def test_a_link_to_older_tasks_is_there_when_there_are_some(
+    browser: Browser, lea: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_jobs.web.pages.team.tasks.ROWS", 2)
+    browser.sign_in("tina")
+    first, second = (lea.upload(name=f"{number}.mp4")["task"]["id"] for number in range(2))
+    assert "before=" not in browser.get("/team/tasks").text
+    lea.upload(name="2.mp4")
+    assert f"before={second}" in browser.get("/team/tasks").text
+    assert f"before={first}" not in browser.get(f"/team/tasks?before={second}").text
+
+
+def test_a_lecturer_gives_no_priorities(browser: Browser, lea: Caller, catalog: None) -> None:
+    number = lea.upload()["task"]["id"]
+    browser.sign_in("léa")
+    form = {"csrf_token": browser.csrf_token()}
+    assert browser.client.post(f"/team/tasks/{number}/high", data=form).status_code == 403
+    assert tasks.get(number).priority == 0
+
+
 def test_the_priority_of_all_that_match_and_of_one_task(browser: Browser, lea: Caller, catalog: None) -> None:
     first, second = (lea.upload(name=f"{name}.mp4")["task"]["id"] for name in ("a", "b"))
     browser.sign_in("tina")
