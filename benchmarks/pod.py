@@ -5,6 +5,7 @@
 2. The list and the status, with --tasks tasks in the catalog.
 3. A result of --result-mb MB, served to one client, compared with nginx serving the same file in the same run.
 4. --callbacks ends, told to a Pod that answers 404, 500, nothing, or 200: lost, and told again after a 200.
+5. A Pod 4.1: from its Celery message to the callback, compared with the two slow passes of its own encoder in the same run.
 """
 
 import argparse
@@ -29,6 +30,7 @@ import requests
 
 from benchmarks._instance import Instance, free_port, wait_for
 from benchmarks._pod_callbacks import measure_callbacks
+from benchmarks._pod_celery import measure_celery
 
 SUMMARY = "an Esup-Pod as client: submissions through kill -9, lists, results, callbacks; --submissions N, --tasks N"
 TOKEN = "token-of-the-benchmark-0123456789"
@@ -42,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, default=100_000, metavar="N", help="in the catalog for the list")
     parser.add_argument("--result-mb", type=int, default=2000, metavar="MB")
     parser.add_argument("--callbacks", type=int, default=500, metavar="N")
+    parser.add_argument(
+        "--pod-video", default="", metavar="FILE", help="for part 5; default: one like Pod's test video"
+    )
+    parser.add_argument("--only-celery", action="store_true", help="part 5 alone")
 
 
 def say(words: str) -> None:
@@ -49,12 +55,16 @@ def say(words: str) -> None:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
+    say("a Pod 4.1: message to callback")
+    figures = measure_celery(options.pod_video)
+    if options.only_celery:
+        return figures
     instance = Instance(("web",), "pod_jobs.processes", 1)
     instance.environment["POD_JOBS_SITE"] = json.dumps(SITE)
     instance.environment["POD_JOBS_SITE_TOKENS__BENCH"] = TOKEN
     try:
         instance.start()
-        figures = _submissions(instance, options.submissions)
+        figures |= _submissions(instance, options.submissions)
         figures |= _lists(instance, options.tasks)
         figures |= _serving(instance, options.result_mb)
         say(f"{options.callbacks} callbacks to a Pod in a bad mood")
@@ -71,7 +81,7 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def failed(figures: dict[str, Any]) -> bool:
-    return any(figures[name] for name in ("lost", "doubled", "callbacks_lost", "callbacks_doubled"))
+    return any(figures.get(name) for name in ("lost", "doubled", "callbacks_lost", "callbacks_doubled"))
 
 
 # submissions
