@@ -106,6 +106,19 @@ def build_playlist(name: str, playlist: MediaPlaylist, target_s: int) -> str:
     return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if playlist.ended else [])]) + "\n"
 
 
+def prolonged(text: str, whole_s: float) -> str:
+    """A finished playlist whose last segment lasts to `whole_s`. ffmpeg 5.1 leaves out there how long pictures stand."""
+    playlist = parse_playlist(text)
+    missing_s = whole_s - playlist.duration_s
+    if missing_s <= 0 or not playlist.segments:
+        return text
+    last_s = playlist.segments[-1].duration_s + missing_s
+    before, _, behind = text.rpartition("#EXTINF:")
+    text = f"{before}#EXTINF:{last_s:.6f},{behind.partition(',')[2]}"
+    target = re.compile(r"(?m)^#EXT-X-TARGETDURATION:([0-9]+)$")
+    return target.sub(lambda found: f"#EXT-X-TARGETDURATION:{max(int(found[1]), int(last_s + 0.5))}", text)
+
+
 def build_master(variants: Sequence[Variant], sounds: Sequence[AudioRendition]) -> str:
     """The text of the master playlist; without variants, of one for sound alone."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]

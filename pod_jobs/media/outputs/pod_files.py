@@ -13,7 +13,7 @@ from pod_jobs.errors import FfmpegFailed
 from pod_jobs.media.command.ffmpeg import ALWAYS, NO_TAGS, build_package
 from pod_jobs.media.facts.mp4_boxes import CODECS_OF_SOUND
 from pod_jobs.media.hls import checks
-from pod_jobs.media.hls.playlists import MediaPlaylist, Variant, build_master, parse_playlist
+from pod_jobs.media.hls.playlists import MediaPlaylist, Variant, build_master, parse_playlist, prolonged
 from pod_jobs.media.outputs.images import COLUMNS
 from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.pod_files import PodFiles, as_one_picture, describe
@@ -38,7 +38,10 @@ def put_into_form(
         argv = build_transport(work.tools, files, renditions, [one.name for one in sounds], work.plan.segment_s)
         work.side("package", argv, duration_s)
         with work.explained():
-            playlists = {one.name: _checked(work.folder, files.stem(one.name), duration_s) for one in renditions}
+            playlists = {
+                one.name: _checked(work.folder, files.stem(one.name), duration_s, found[one.name].playlist)
+                for one in renditions
+            }
     if files.with_source and renditions:
         _make_source(work, files, renditions[-1].name, has_sound=bool(sounds), duration_s=duration_s)
     _rename(work.folder, files, renditions)
@@ -90,17 +93,23 @@ def build_overview(tools: Tools, sheets: Sequence[str]) -> list[str]:
     return [*argv, *stack, "-frames:v", "1", "-pix_fmt", "rgb24", "-update", "1", f"{POD_OVERVIEW}.png"]
 
 
-def _checked(folder: Path, stem: str, duration_s: float) -> MediaPlaylist:
-    """The playlist of a rendition in MPEG-TS, compared with its file and with the pass. Errors: FfmpegFailed."""
+def _checked(folder: Path, stem: str, duration_s: float, ours: MediaPlaylist) -> MediaPlaylist:
+    """The playlist of a rendition in MPEG-TS, mended, and compared with its file and with our own playlist of the same frames.
+    Errors: FfmpegFailed."""
+    path = folder / f"{stem}.m3u8"
     try:
-        playlist = parse_playlist(plain_files.read_text(folder / f"{stem}.m3u8"))
+        text = plain_files.read_text(path)
+        playlist = parse_playlist(prolonged(text, duration_s))
     except (OSError, ValueError) as error:
         raise FfmpegFailed(f"result check: {stem}: {error}") from error
     size = plain_files.size_of(folder / f"{stem}.ts")
     if not playlist.ended or playlist.end != size:
         raise FfmpegFailed(f"result check: {stem}.ts has {size} bytes, its playlist speaks of {playlist.end}")
+    if size < ours.end:  # the same frames are never smaller in MPEG-TS
+        raise FfmpegFailed(f"result check: {stem}.ts has {size} bytes, and the pass {ours.end}")
     if abs(playlist.duration_s - duration_s) > checks.tolerance_s(duration_s):
         raise FfmpegFailed(f"result check: {stem} lasts {playlist.duration_s:.1f} of {duration_s:.1f} s")
+    plain_files.write_text(path, prolonged(text, duration_s))
     return playlist
 
 

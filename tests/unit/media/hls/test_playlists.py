@@ -9,6 +9,7 @@ from pod_jobs.media.hls.playlists import (
     build_master,
     build_playlist,
     parse_playlist,
+    prolonged,
 )
 
 GROWING = """#EXTM3U
@@ -46,6 +47,16 @@ def test_a_last_segment_of_one_frame_is_no_peak() -> None:
 def test_a_playlist_of_one_short_segment_has_a_bit_rate() -> None:
     text = '#EXTM3U\n#EXT-X-MAP:URI="a",BYTERANGE="8@0"\n#EXTINF:0.5,\n#EXT-X-BYTERANGE:1000@8\na\n'
     assert parse_playlist(text).peak_bps == 16_000
+
+
+def test_the_last_segment_of_a_still_picture_lasts_to_the_end() -> None:
+    """ffmpeg 5.1 says 0.04 s of a picture that stands for 7 s."""
+    text = GROWING + "#EXTINF:0.040000,\n#EXT-X-BYTERANGE:50000@349106\n360p.m4s\n#EXT-X-ENDLIST\n"
+    mended = prolonged(text, 15.012158)
+    assert [one.duration_s for one in parse_playlist(mended).segments] == [4.012158, 4.0, 7.0]
+    assert "#EXT-X-TARGETDURATION:7\n" in mended
+    assert len(mended.splitlines()) == len(text.splitlines())
+    assert prolonged(text, 8.0) == text
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "#EXT"])
