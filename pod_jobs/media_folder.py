@@ -3,6 +3,7 @@
 uploads/0f3a…                      a recording that is being received
 uploads/post-…                     the same, in one request that nobody can resume
 videos/000003/source               the recording of video 3, as it was uploaded
+videos/000003/first.jpg            a first picture of it, until the encoding has made others
 videos/000003/lock-web             held (flock) by the one run that works on video 3 for the template "web"
 videos/000003/encode-7-g2.part/    generation 2 of task 7 at work; its files can be watched while they grow
 videos/000003/encode-7-g2.chunks/  what the workers share that encode this run together
@@ -22,6 +23,7 @@ MOST_RANGES = 50  # parts to keep of a recording: each is one more opening of th
 MEDIA = "media"  # the media folder in the instance folder, and in a backup
 VIDEOS, UPLOADS, DRESSINGS, TRASH = "videos", "uploads", "dressings", ".trash"
 SOURCE = "source"
+FIRST_PICTURE = "first.jpg"
 LOCK = "lock-"
 PART, CHUNKS = ".part", ".chunks"  # endings of a run's folder while it is at work
 LOG_NAME = "encoding.log"
@@ -113,6 +115,11 @@ def source_of(video_id: int) -> str:
     return f"{video_folder(video_id)}/{SOURCE}"
 
 
+def first_picture_of(video_id: int) -> str:
+    """The first picture of a video, relative to the media folder."""
+    return f"{video_folder(video_id)}/{FIRST_PICTURE}"
+
+
 def is_source(name: str) -> bool:
     """Is this what `source_of` gives for any video?"""
     folder, _, last = name.rpartition("/")
@@ -152,7 +159,7 @@ def folders_of_run(name: str) -> tuple[str, ...]:
 
 def is_bare(names: Iterable[str]) -> bool:
     """Does a video's folder hold a source at most? Then no run has ever begun there."""
-    return all(name == SOURCE or name.startswith("lock") for name in names)
+    return all(name in (SOURCE, FIRST_PICTURE) or name.startswith("lock") for name in names)
 
 
 def playlist_beside(name: str) -> str | None:

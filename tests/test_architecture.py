@@ -55,6 +55,7 @@ FLOORS = {
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on
         "worker pod acl",  # pod: what an Esup-Pod orders
         "speech",
+        "inspect",
         "encode verify",
         "runtime deliver_statements colleagues",
         "report",

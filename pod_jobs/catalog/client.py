@@ -79,6 +79,17 @@ class CatalogClient:
         answer = self._post(f"/tasks/{task_id}/start", {"generation": generation, **who})
         return Order(**{name: answer[name] for name in Order.__dataclass_fields__ if name in answer})
 
+    def begin_inspection(self, video_id: int) -> dict[str, Any]:
+        """{"needed", "source", "media"}: does anybody wait for a look at this video, and where is its source?
+
+        Errors: NotFound; WorkerRefused; ServiceUnavailable: try again later."""
+        return self._post(f"/videos/{video_id}/inspection/start", {})
+
+    def inspected(self, video_id: int, said: dict[str, Any]) -> None:
+        """Tell what a look at the source found. Errors: NotFound, Refused: nobody waits for it; ResultRejected;
+        ServiceUnavailable: try again later."""
+        self._post(f"/videos/{video_id}/inspection", said)
+
     def report(self, task_id: int, report: dict[str, Any], seal: str) -> None:
         """Report how an attempt ended. `seal`: that of seals.py. Errors: Superseded, NotFound: it changes nothing;
         ResultRejected: the catalog has ended the attempt with an error instead; ServiceUnavailable: try later."""

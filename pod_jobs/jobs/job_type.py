@@ -162,6 +162,7 @@ class JobType:
       files(settings, template, options)
                                 files of its instance folder that an order needs, by name; the worker gets them from storage/
       ordering                  how people order a task of this type; None when they cannot
+      looks_at_uploads          each upload has a job of this type at once, with {"video": id}, beside the tasks that it orders
       is_periodic               an entry [[periodic]] of the settings may order it, for no video
       follow(settings, task, result)
                                 the tasks that a finished one orders for its video; they commit together with its end
@@ -184,6 +185,7 @@ class JobType:
     files: Callable[[Settings, str, Mapping[str, Any]], Sequence[str]] = need_no_files
     is_periodic: bool = False
     uses_ffmpeg: bool = False
+    looks_at_uploads: bool = False
     ffmpeg_version: Callable[[Settings], str] = lambda settings: ""
 
     def __post_init__(self) -> None:

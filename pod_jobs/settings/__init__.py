@@ -88,6 +88,7 @@ class WaitingSettings(Section):
 class QueueSettings(Section):
     """A number for each queue. The fields are the names of the queues."""
 
+    inspecting: Count
     encoding: Count
     transcripting: Count
     xapi: Count

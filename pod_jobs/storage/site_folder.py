@@ -23,6 +23,7 @@ from pod_jobs.media_folder import (
     UPLOADS,
     VIDEOS,
     dressing_file,
+    first_picture_of,
     is_bare,
     is_dressing,
     source_of,
@@ -179,6 +180,20 @@ class SiteFolder:
             for name in os.listdir(self._media / DRESSINGS):
                 if _is_older(self._media / DRESSINGS / name, limit):
                     plain_files.remove(self._media / DRESSINGS / name)
+
+    def keep_first_picture(self, video: int, picture: bytes) -> None:
+        """Store the first picture of a video, a JPEG. Errors: OSError."""
+        with plain_files.replacing(self._media / first_picture_of(video)) as file:
+            file.write(picture)
+
+    def open_first_picture(self, video: int) -> BinaryIO | None:
+        """Open for reading; None when there is none. Errors: OSError."""
+        try:
+            return plain_files.open_plain(self._media / first_picture_of(video), beneath=self._videos, linked=True)
+        except OSError as error:
+            if error.errno not in NOT_THERE:
+                raise
+            return None
 
     # outputs
 

@@ -67,6 +67,18 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
         raise
 
 
+@blueprint.get("/media/<int:video_id>/first.jpg")
+@access.needs("see-videos")
+def serve_first_picture(video_id: int) -> ResponseReturnValue:
+    """Errors: as of `serve`."""
+    video = videos.get(video_id, require_user())
+    with translated_os_errors():
+        file = site().settings.media.open_first_picture(video.id)
+    if file is None:
+        raise NotFound(f"a first picture of video {video_id}")
+    return _complete(file, "first.jpg", MIME_TYPES[".jpg"], video)
+
+
 def _check_run(video: Video, name: str, run: RunName) -> None:
     """Refuse unpublished files of all runs but the present one. The log is served of an earlier or failed run too.
     Errors: NotFound."""

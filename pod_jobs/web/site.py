@@ -33,6 +33,8 @@ class Site:
     job_types: JobTypes
     # Of web/intake/orders.py: queue -> when its line was read, what it depended on, and the line
     lines: dict[str, tuple[float, Any, list[int]]] = field(default_factory=dict)
+    # Of web/intake/beginnings.py: under "times", when they were estimated, and when each waiting task will probably begin
+    beginnings: dict[str, tuple[float, dict[int, datetime]]] = field(default_factory=dict)
     # Of web/polls.py: what it remembers of answers, the one used last at the end
     answers: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
 

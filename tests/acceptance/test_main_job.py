@@ -64,6 +64,10 @@ def wait_for_state(instance: Instance, video_id: int, state: str, timeout_s: flo
     return video(instance, video_id)
 
 
+def states_of_workers(instance: Instance, queue: str) -> set[str]:
+    return {one["state"] for one in api(instance, "GET", "/workers")["workers"] if one["queue"] == queue}
+
+
 def ffmpegs(instance: Instance) -> list[int]:
     return [pid for pid, command in _all_processes() if "ffmpeg" in command and str(instance.home) in command]
 
@@ -101,6 +105,25 @@ def test_a_lecture_dropped_on_the_page_plays_while_it_encodes(page: Page, instan
     expect(page.locator("#state")).to_be_hidden(timeout=20_000)
     page.locator("video").evaluate("media => { media.currentTime = 25 }")
     wait_until(lambda: page.locator("video").evaluate("media => media.currentTime") > 25.3, 30, "its end plays too")
+
+
+def test_each_upload_is_looked_at_whatever_the_queue_holds(instance: Instance, lecture: Path, tmp_path: Path) -> None:
+    """No encoding begins, as behind hours of work; a bad file is refused, and of a good one length and picture are shown."""
+    bad = tmp_path / "half.mp4"
+    bad.write_bytes(lecture.read_bytes()[: lecture.stat().st_size // 2])
+    pause = {"scope": "queue", "name": "encoding", "why": "a full queue"}
+    drain = api(instance, "POST", "/drains", json=pause)["id"]
+    try:
+        wait_until(lambda: states_of_workers(instance, "encoding") == {"suspended"}, 60, "no encoding can begin")
+        refused, good = upload(instance, bad), upload(instance, lecture)
+        found = wait_for_state(instance, refused, "error", 30)
+        assert found["task"]["error"]["code"] == "source-unreadable" and found["task"]["started_at"] is None
+        wait_until(lambda: video(instance, good)["play"]["poster"] is not None, 30, "there is a first picture")
+        known = video(instance, good)
+        assert known["state"] == "waiting" and known["duration_s"] == pytest.approx(28, abs=1)
+    finally:
+        api(instance, "DELETE", f"/drains/{drain}")
+    wait_for_state(instance, good, "ready")
 
 
 def test_two_parts_cut_on_the_page_are_what_plays(page: Page, instance: Instance, lecture: Path) -> None:

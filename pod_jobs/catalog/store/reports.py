@@ -185,8 +185,10 @@ def _move(task: Task, report: Report, allowed: Allowed, now: datetime) -> None:
 def _keep_length(task: Task, report: Report) -> None:
     """Store the duration of a video of which nothing is published yet. A cancelled or failed encoding leaves nothing else."""
     if report.source_s is not None and task.purpose == Purpose.PLAY:
-        unpublished = (Video.id == task.video_id, Video.published_folder.is_null())
-        Video.update(facts={"duration_s": report.source_s}).where(*unpublished).execute()
+        video = Video.get_or_none(Video.id == task.video_id, Video.published_folder.is_null())
+        if video is not None:
+            facts = {**video.facts, "duration_s": report.source_s}
+            Video.update(facts=facts).where(Video.id == video.id).execute()
 
 
 def _wait_again(task: Task, report: Report, now: datetime) -> None:

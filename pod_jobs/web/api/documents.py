@@ -19,12 +19,13 @@ from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.models import Attempt, Output, Task, Video
 from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.store import captions, tasks, videos
+from pod_jobs.catalog.store.inspections import FIRST_PICTURE
 from pod_jobs.errors import NEED_ANOTHER_FILE
 from pod_jobs.jobs import queue, report
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.media_folder import CAPTIONS, MASTER_NAME, SUBTITLES
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.intake import orders
+from pod_jobs.web.intake import beginnings, orders
 from pod_jobs.web.run_logs import log_path
 from pod_jobs.web.site import site
 
@@ -38,11 +39,12 @@ SOUND = ("mp3", "m4a")
 @dataclass(frozen=True)
 class Live:
     """What moves of open tasks: `progress` of the running attempt and `places` in the queue (1 = next) by task id, and
-    `report_waits`, the ids of tasks whose report has not reached the catalog yet."""
+    `report_waits`, the ids of tasks whose report has not reached the catalog yet. `begins`: when waiting tasks probably will."""
 
     progress: dict[int, Document]
     places: dict[int, int]
     report_waits: set[int]
+    begins: dict[int, datetime]
 
 
 def video_list(base: str, rows: Sequence[Video], look: Look | None = None) -> list[Document]:
@@ -91,13 +93,15 @@ def read_live(rows: Sequence[Task]) -> Live:
         name: {number: place for place, number in enumerate(orders.in_line(name), 1)} for name in set(waiting.values())
     }
     places = {number: lines[name][number] for number, name in waiting.items() if number in lines[name]}
+    times = beginnings.all_times() if waiting else {}
+    begins = {number: times[number] for number in waiting if number in times}
     try:
         progress = queue.read_progress(redis, running)
         report_waits = report.tasks_with_report(redis) & set(running) if running else set()
     except RedisError as error:
         log.warning("no progress to show: %s", error)
-        return Live({}, places, set())
-    return Live(progress, places, report_waits)
+        return Live({}, places, set(), begins)
+    return Live(progress, places, report_waits, begins)
 
 
 def instant(value: datetime | None) -> str | None:
@@ -166,11 +170,18 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
         "master": master,
         "mp4": [_rendition(output, address(output)) for output in outputs if output.kind == "mp4"],
         "audio": [_rendition(output, address(output)) for output in outputs if output.kind in SOUND],
-        "poster": chosen or first("thumbnail"),
+        "poster": chosen
+        or first("thumbnail")
+        or (f"{base}/media/{row.id}/first.jpg" if _has_first_picture(row) else None),
         "storyboard": first("storyboard", ".vtt"),
         "captions": [{"language": o.language, "url": address(o)} for o in outputs if _is_only_shown(o)],
         "chapters": first("chapters"),
     }
+
+
+def _has_first_picture(row: Video) -> bool:
+    """Has a look at the upload made a picture, and the encoding none yet?"""
+    return bool(row.facts.get(FIRST_PICTURE))
 
 
 def _is_only_shown(output: Output) -> bool:
@@ -229,6 +240,7 @@ def _task(base: str, row: Task, live: Live) -> Document:
         "cancel_requested": row.cancel_requested,
         "report_waits": row.state == "running" and row.id in live.report_waits,
         "queue_position": live.places.get(row.id) if row.state == "waiting" else None,
+        "begins_at": instant(live.begins.get(row.id)) if row.state == "waiting" else None,
         "progress": live.progress.get(row.id),
         "error": error(row.error_code, row.error_facts, row.error_reason),
         "retry_at": instant(row.retry_at),

@@ -7,7 +7,7 @@ away, the janitor hands it over later.
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -42,8 +42,7 @@ def add_video(user: User, title: str, source: videos.Source, place: Callable[[st
     with quotas.one_more_order(site().settings, user):
         orders = _at_upload(source.options)
         video, first = with_free_number(lambda: videos.create(user, title, source, now(), place, orders))
-    for task in first:
-        _ordered(user, "upload", task)
+    _after_upload(user, video, first)
     return video
 
 
@@ -56,8 +55,7 @@ def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> V
     """Make the video of a complete tus upload, as `add_video` does; a second call returns the same video."""
     orders = _at_upload(upload.options or {})
     video, first = with_free_number(lambda: uploads.finish(upload, now(), place, orders))
-    for task in first:
-        _ordered(user, "upload", task)
+    _after_upload(user, video, first)
     return video
 
 
@@ -230,6 +228,17 @@ def _at_upload(options: dict[str, Any]) -> list[NewTask]:
     """The tasks that an upload with these `options` orders."""
     ordering = orderings(site().job_types).values()
     return [new for one in ordering if one.at_upload for new in one.at_upload(site().settings, options)]
+
+
+def _after_upload(user: User, video: Video, first: Sequence[Task]) -> None:
+    for task in first:
+        _ordered(user, "upload", task)
+    for one in site().job_types.values() if first else ():
+        if one.looks_at_uploads and site().settings.expected_workers(one.queue):
+            try:
+                queue.enqueue(site().redis, one, f"{one.kind}-{video.id}", {"video": video.id})
+            except ServiceUnavailable as error:
+                log.warning("nobody looks at video %s before its tasks begin: %s", video.id, error)
 
 
 def _ordered(user: User, action: str, task: Task) -> None:

@@ -15,7 +15,8 @@ from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
-from pod_jobs.web.pages.team import beginnings, frame
+from pod_jobs.web.intake import beginnings
+from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_overview", __name__)

@@ -18,10 +18,10 @@ from pod_jobs.errors import NotFound, Refused
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.intake import many_orders
+from pod_jobs.web.intake import beginnings, many_orders
+from pod_jobs.web.intake.beginnings import AtWork
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
-from pod_jobs.web.pages.team import beginnings, frame
-from pod_jobs.web.pages.team.beginnings import AtWork
+from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import now, site
 
 blueprint = Blueprint("team_tasks", __name__)

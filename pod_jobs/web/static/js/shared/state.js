@@ -1,5 +1,7 @@
 // The state of a video and its task, in words. Used by the list and by the video's page.
-import { _, factor, kindWords, percent, span } from "./words.js";
+import { _, date, factor, kindWords, percent, span, time } from "./words.js";
+
+const HALF_A_DAY_MS = 12 * 3600 * 1000;
 
 export const LABELS = {
   waiting: _("Waiting"),
@@ -34,10 +36,18 @@ function runningWords(task) {
 function waitingWords(task) {
   const left = task.retry_at ? (Date.parse(task.retry_at) - Date.now()) / 1000 : 0;
   if (left > 0) return _("Next try in {time}", { time: span(left) });
-  if (task.queue_position === 1) return _("Next in the queue");
-  if (task.queue_position > 1) return _("Number {place} in the queue", { place: task.queue_position });
+  if (task.queue_position) return [placeWords(task.queue_position), beginWords(task)].filter(Boolean).join(" · ");
   if (task.purpose === "offer") return _("In the queue behind new recordings");
   return _("Starts soon");
+}
+
+const placeWords = (place) => (place === 1 ? _("Next in the queue") : _("Number {place} in the queue", { place }));
+
+/** "begins about 14:05"; empty when that is not known, or now. */
+function beginWords(task) {
+  const left = task.begins_at ? Date.parse(task.begins_at) - Date.now() : 0;
+  if (left <= 0) return "";
+  return _("begins about {time}", { time: (left < HALF_A_DAY_MS ? time : date)(task.begins_at) });
 }
 
 /** What an open task is doing. */

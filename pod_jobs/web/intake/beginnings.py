@@ -1,20 +1,23 @@
 """Which place waiting tasks have in the line, and when they will probably begin."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import overview as store
-from pod_jobs.jobs import forecast
+from pod_jobs.jobs import forecast, queue, workforce
 from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.intake import orders
-from pod_jobs.web.pages.team import frame
-from pod_jobs.web.site import site
+from pod_jobs.web.site import now, site
 
 RUNNING = 500  # tasks whose progress is read
+ESTIMATED_S = 5.0
 UNKNOWN_S = 600.0  # how long a task takes as long as none of its kind is done
 
 
@@ -35,7 +38,24 @@ class AtWork:
 
 def look(running: Sequence[int]) -> AtWork:
     """See what moves; `running`: the ids of the running tasks."""
-    return AtWork(frame.workers(), frame.progress(running), {name: orders.in_line(name) for name in QUEUES})
+    lines = {name: orders.in_line(name) for name in QUEUES}
+    try:
+        redis = site().redis
+        return AtWork(workforce.list_workers(redis, QUEUES), queue.read_progress(redis, running), lines)
+    except RedisError:
+        return AtWork(None, {}, lines)
+
+
+def all_times() -> dict[int, datetime]:
+    """Waiting task -> when it will probably begin, for the tasks in all lines. It is estimated at most each ESTIMATED_S, because
+    the polls of many people ask for it."""
+    estimated_at, found = site().beginnings.get("times", (-ESTIMATED_S, {}))
+    if time.monotonic() - estimated_at > ESTIMATED_S:
+        running = store.running(RUNNING)
+        seen = look([task.id for task in running])
+        found = times(now(), running, waiting(seen), seen)
+        site().beginnings["times"] = time.monotonic(), found
+    return found
 
 
 def waiting(seen: AtWork) -> list[Task]:

@@ -1,0 +1,118 @@
+"""The calls of workers that look at an upload at once (jobs/inspect.py). catalog/client.py is the other end."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from pydantic import TypeAdapter
+
+from pod_jobs.catalog.figures import Amount
+from pod_jobs.catalog.models import Video
+from pod_jobs.catalog.store import inspections, instance, videos
+from pod_jobs.errors import SENTENCES, Malformed, Refused, translated_os_errors
+from pod_jobs.web.api import answers
+from pod_jobs.web.guards import access
+from pod_jobs.web.intake import orders
+from pod_jobs.web.site import checked_media, now, site
+
+blueprint = Blueprint("api_inspections", __name__)
+
+MOST_PICTURE_BYTES = 600_000
+JPEG_BEGINS = b"\xff\xd8\xff"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why the recording cannot be encoded."""
+
+    code: str
+    reason: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The fields of media.outputs.first_look.FirstLook, with the picture in base64; or a fault."""
+
+    fault: Fault | None = None
+    duration_s: Amount | None = None
+    is_video: bool | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    picture: str = ""
+
+
+INSPECTION = TypeAdapter(Inspection)
+
+
+@blueprint.post("/videos/<int:video_id>/inspection/start")
+@access.needs("run-tasks")
+def start(video_id: int) -> ResponseReturnValue:
+    """{"needed", "source", "media"}: does anybody wait for a look at this recording, and where is it?
+    Errors: NotFound, Forbidden."""
+    _require_queue()
+    source = videos.get(video_id).source_path
+    return {
+        "needed": inspections.is_needed(video_id),
+        "source": source,
+        "media": instance.media_identity(),
+    }, 200
+
+
+@blueprint.post("/videos/<int:video_id>/inspection")
+@access.needs("run-tasks")
+def accept(video_id: int) -> ResponseReturnValue:
+    """What was found, as `Inspection`. Errors: NotFound, Forbidden, Malformed; Refused when nobody waits for it any more."""
+    _require_queue()
+    said: Inspection = answers.body_as(INSPECTION)
+    video = videos.get(video_id)
+    if said.fault is not None:
+        _end_tasks(video, said.fault)
+    elif said.duration_s is None or said.is_video is None:
+        raise Malformed("a fault, or duration_s and is_video, are needed")
+    else:
+        _store(video, said)
+    return {}, 200
+
+
+def _end_tasks(video: Video, fault: Fault) -> None:
+    if fault.code not in SENTENCES:
+        raise Malformed(f"fault: there is no error {fault.code!r}")
+    ended = inspections.refuse(video.id, fault.code, fault.facts, fault.reason, now())
+    if not ended:
+        raise Refused(f"no task of video {video.id} waits for its first run")
+    orders.tell_to_end(*ended)
+
+
+def _store(video: Video, said: Inspection) -> None:
+    picture = _picture(said.picture)
+
+    def keep_picture() -> bool:
+        if picture:
+            with translated_os_errors():
+                checked_media().keep_first_picture(video.id, picture)
+        return bool(picture)
+
+    found = {"duration_s": said.duration_s, "is_video": said.is_video, "facts": said.facts}
+    if not inspections.accept(video.id, found, orders.is_short(said.duration_s), keep_picture):
+        raise Refused(f"no task of video {video.id} is open any more")
+    orders.hand_over_next()
+
+
+def _picture(text: str) -> bytes:
+    """Errors: Malformed for what is no JPEG."""
+    try:
+        picture = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Malformed(f"picture: {error}") from error
+    if picture and (not picture.startswith(JPEG_BEGINS) or len(picture) > MOST_PICTURE_BYTES):
+        raise Malformed(f"picture: a JPEG of at most {MOST_PICTURE_BYTES} bytes is needed")
+    return picture
+
+
+def _require_queue() -> None:
+    for one in site().job_types.values():
+        if one.looks_at_uploads:
+            access.require_queue(one.queue)
