@@ -98,6 +98,7 @@ class QueueSettings(Section):
 class WorkersSettings(Section):
     """How many workers of each queue this host runs. The fields are those of QueueSettings."""
 
+    inspecting: Workers
     encoding: Workers
     transcripting: Workers
     xapi: Workers

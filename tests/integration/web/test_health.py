@@ -40,7 +40,7 @@ def test_a_part_that_is_missing_is_named(app: Flask, redis: Redis, workers: list
     response = app.test_client().get("/healthz")
     assert response.status_code == 503
     missing = {name for name, part in response.get_json()["parts"].items() if not part["ok"]}
-    assert missing == {"janitor", "workers.encoding", "workers.transcripting"}
+    assert missing == {"janitor", "workers.inspecting", "workers.encoding"}
 
 
 def test_a_queue_without_workers_anywhere_is_named_even_if_this_host_runs_none(
@@ -58,7 +58,7 @@ def test_a_worker_that_takes_no_job_does_not_count_unless_people_drained_it(
     app: Flask, redis: Redis, workers: list[Worker]
 ) -> None:
     redis.set(keys.JANITOR, "host:1", ex=30)
-    workers[0].set_state("suspended")
+    workers[QUEUES.index("encoding")].set_state("suspended")
     document = app.test_client().get("/healthz").get_json()
     assert document["parts"]["workers.encoding"] == {"ok": False, "alive": 0, "suspended": 1, "expected": 1}
     drains.publish(redis, [{"scope": "queue", "name": "encoding", "who": "tina", "why": ""}])

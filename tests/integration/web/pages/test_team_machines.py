@@ -53,7 +53,7 @@ def test_a_machine_says_what_it_does(browser: Browser, lea: Caller, worker: Work
         "works",
     ):
         assert words in page, words
-    assert "failed: 1" in page and "no sign of life" not in page and "Takes no job" not in page
+    assert "failed: 1" in page and "has given no sign of life" not in page and "Takes no job" not in page
     sign(redis, "host", "xapi", ago_s=3, held="the clock is an hour off <b>")
     assert "Takes no job: xapi: the clock is an hour off &lt;b&gt;" in browser.get("/team/machines").text
     assert "workers: 1 of 1" in page
