@@ -66,7 +66,7 @@ def verify(backup: Path) -> None:
     faults = backups.verify(found, Progress())
     for line in faults:
         click.echo(line)
-    click.echo(f"{found}: " + (f"{len(faults)} faults." if faults else "is whole."))
+    click.echo(f"{found}: {len(faults)} faults." if faults else f"{found} is whole.")
     sys.exit(1 if faults else 0)
 
 

@@ -77,7 +77,11 @@ def resume(queue: str | None, host: str | None, worker: str | None, everything: 
     meant = [one for one in api.get("/drains")["drains"] if {key: one[key] for key in what} == what]
     for one in meant:
         api.call("DELETE", f"/drains/{one['id']}")
-    click.echo(f"{_words(what).capitalize()}: " + ("may take jobs again." if meant else "was not drained."))
+    subject, plural = _words(what), what["scope"] == "all"
+    ending = (
+        ("take" if plural else "takes") + " jobs again" if meant else ("were" if plural else "was") + " not drained"
+    )
+    click.echo(f"{subject[0].upper()}{subject[1:]} {ending}.")
 
 
 def _words(what: dict[str, str]) -> str:

@@ -120,7 +120,7 @@ def test_a_running_instance_is_backed_up_and_restored(instance: Instance, clip: 
     made = pod_jobs(instance, "backup", str(tmp_path / "backups"), "--json")
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["videos"] >= 1
-    assert pod_jobs(instance, "verify", str(tmp_path / "backups")).stdout.endswith(": is whole.\n")
+    assert pod_jobs(instance, "verify", str(tmp_path / "backups")).stdout.endswith(" is whole.\n")
     restored = Instance(tmp_path / "restored é", tmp_path / "words.txt")
     done = pod_jobs(restored, "restore", str(tmp_path / "backups"))
     assert done.returncode == 0, done.stderr
@@ -309,7 +309,7 @@ def test_drained_workers_finish_their_job_and_take_no_other_until_they_are_resum
     second = json.loads(pod_jobs(instance, "submit", str(clip), "--json").stdout)["id"]
     assert pod_jobs(instance, "workers").stdout.rstrip().endswith(": new disks")
     assert _asked(instance, f"/videos/{second}")["task"]["state"] == "waiting"
-    assert pod_jobs(instance, "resume", "--all").stdout == "All workers: may take jobs again.\n"
+    assert pod_jobs(instance, "resume", "--all").stdout == "All workers take jobs again.\n"
     wait_until(lambda: _asked(instance, f"/videos/{second}")["task"]["state"] == "done", what="they take jobs again")
 
 

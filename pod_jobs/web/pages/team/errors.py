@@ -103,7 +103,7 @@ def mender_words(mender: str) -> dict[str, str]:
     return {
         "author": {
             "short": gettext("for its author"),
-            "long": gettext("The author of the recording, with another file. The page of the video says so already."),
+            "long": gettext("Only the author can help, by uploading another file; the page of the video says so."),
         },
         "machine": {
             "short": gettext("one machine only"),
