@@ -337,3 +337,20 @@ def test_files_that_comments_and_docstrings_name_exist() -> None:
         if missing_files(source, known):  # perhaps in code: a closer look takes time
             found[str(path.relative_to(ROOT))] = missing_files(prose(source), known)
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_the_tests_that_the_documents_name_exist() -> None:
+    """Names such as `unit/jobs/test_keys.test_no_key_is_written_anywhere_else`."""
+    named = {
+        name
+        for path in DOCS
+        for name in re.findall(r"`((?:unit|integration|acceptance)/[\w/]+\.test_\w+)`", path.read_text())
+    }
+    assert len(named) > 30
+    missing = []
+    for name in sorted(named):
+        file, _, test = name.rpartition(".")
+        path = ROOT / "tests" / f"{file}.py"
+        if not path.exists() or f"def {test}(" not in path.read_text():
+            missing.append(name)
+    assert missing == []
