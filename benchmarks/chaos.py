@@ -35,6 +35,7 @@ MOST_OPEN = 12  # tasks: two workers under faults keep up with that
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faults", type=int, default=30, help="how many (30)")
     parser.add_argument("--seed", type=int, default=1, help="of the schedule (1)")
+    parser.add_argument("--hosts", type=int, default=0, help="3: faults of a network of hosts instead of one machine's")
     parser.add_argument("--keep", action="store_true", help="leave the instance folder for a look")
 
 
@@ -75,6 +76,10 @@ class Errors(threading.Thread):
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
+    if options.hosts:
+        from benchmarks import _chaos_hosts
+
+        return _chaos_hosts.measure(options)
     instance = Instance(LINES, "benchmarks._chaos_line", encoding_workers=2, own_machine=True)
     kept = False
     try:
@@ -220,9 +225,11 @@ def failed(figures: dict[str, Any]) -> bool:
 def table(figures: dict[str, Any]) -> str:
     lines = [f"  {name:24} {times}" for name, times in sorted(figures["injected"].items())]
     lines += [f"states {figures['states']} · {figures['wall_s']} s"]
+    if "hosts" in figures:
+        lines += ["statements {statements} · all was well again after {settled_s} s".format(**figures)]
     lines += [
         "faults {faults} · tasks {tasks} · lost {lost} · doubled {doubled} · stuck {stuck} · orphans {orphans} · "
-        "slowest recovery {slowest_recovery_s} s · seed {seed}".format(**figures)
+        "slowest recovery {slowest_recovery_s} s · seed {seed}".format(**{"slowest_recovery_s": "-", **figures})
     ]
     return "\n".join(lines)
 

@@ -52,11 +52,15 @@ class Host:
     def mend(self) -> None:
         _ip("link", "set", self._link, "up")
 
+    def processes(self) -> list[int]:
+        """The ids of all its processes, as the web host sees them."""
+        return [int(pid) for pid in _ip_lines("netns", "pids", self.namespace)]
+
     def kill(self) -> None:
         """Kill all its processes at once, as a power cut does."""
-        for pid in _ip_lines("netns", "pids", self.namespace):
+        for pid in self.processes():
             with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         for process in self._started:
             process.wait(10)
 

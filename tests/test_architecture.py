@@ -31,7 +31,7 @@ FLOORS = {
         "jobs",  # one file or folder per job type, and what enqueues and runs them
         "settings",
         "media speech storage xapi outside catalog celery",  # libraries that do not know one another
-        "captions",  # cues, their rules and their files
+        "captions answers",  # cues, their rules and their files; what an answer of the web app means to a worker
         "errors media_folder system",
     ),
     "pod_jobs.media": (
@@ -83,6 +83,7 @@ RQ, REDIS, FLASK, PEEWEE, HTTP = "rq", "redis", "flask", "peewee", "requests"
 NEVER = {
     "pod_jobs": (),
     "pod_jobs.errors": (RQ, REDIS, FLASK, PEEWEE, HTTP),
+    "pod_jobs.answers": (RQ, REDIS, FLASK, PEEWEE),
     "pod_jobs.media_folder": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.system": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.settings": (RQ, REDIS, FLASK, PEEWEE, HTTP),

@@ -5,18 +5,10 @@ from typing import Any
 
 import requests
 
+from pod_jobs.answers import error_of
 from pod_jobs.catalog import seals
 from pod_jobs.catalog.lanes_client import LanesClient
-from pod_jobs.errors import (
-    Cancelled,
-    NotFound,
-    PodJobsError,
-    Refused,
-    ResultRejected,
-    ServiceUnavailable,
-    Superseded,
-    WorkerRefused,
-)
+from pod_jobs.errors import ServiceUnavailable
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 20
@@ -109,38 +101,4 @@ class CatalogClient:
                 return answer
         except requests.RequestException as error:
             raise ServiceUnavailable(f"catalog {self._url}{path}: {type(error).__name__}: {error}") from error
-        raise _error_of(response, path)
-
-
-def problem_in(response: requests.Response) -> dict[str, Any]:
-    """The problem document of an answer; {} when it has none, for example when a proxy answered."""
-    try:
-        problem = response.json()
-    except requests.JSONDecodeError:
-        return {}
-    return problem if isinstance(problem, dict) else {}
-
-
-def problem_words(problem: dict[str, Any]) -> str:
-    """The sentence of a problem document, and its technical reason."""
-    return ": ".join(str(problem[name]) for name in ("title", "detail") if problem.get(name))
-
-
-def _error_of(response: requests.Response, path: str) -> PodJobsError:
-    problem = problem_in(response)
-    reason = f"catalog {path}: {response.status_code} {problem.get('detail') or problem.get('title') or ''}".strip()
-    match response.status_code, problem.get("code"):
-        case 404, "not-found":
-            return NotFound(reason)
-        case 409, "superseded":
-            return Superseded(reason)
-        case 409, "cancelled":
-            return Cancelled(reason)
-        case (401, "unauthorized") | (403, "forbidden" | "worker-queue") | (409, "worker-version"):
-            return WorkerRefused(problem_words(problem) or reason)
-        case 409, str():
-            return Refused(reason)
-        case ((400 | 413 | 422), str()):
-            return ResultRejected(reason)
-        case _:  # 5xx, and what a proxy says, whatever its number: nothing is dropped until somebody has corrected that
-            return ServiceUnavailable(reason)
+        raise error_of(response, f"catalog {path}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from pod_jobs.catalog.client import problem_in
+from pod_jobs.answers import problem_in
 from pod_jobs.cli.base import Fault, demand_instance
 from pod_jobs.settings import Settings
 

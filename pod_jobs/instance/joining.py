@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 
 import pod_jobs
-from pod_jobs.catalog.client import problem_in, problem_words
+from pod_jobs.answers import problem_in, problem_words
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused, ServiceUnavailable, SettingsError
 from pod_jobs.instance.prepare import SYSTEM_USERS

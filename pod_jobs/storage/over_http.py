@@ -23,6 +23,7 @@ from typing import Any
 
 import requests
 
+from pod_jobs.answers import OFFSET, error_of
 from pod_jobs.errors import (
     BadSource,
     NotFound,
@@ -296,14 +297,16 @@ class HttpWorkFolder:
                 try:
                     self._web.of_run("PATCH", self._run, f"files/{name}", params={"offset": str(sent)}, data=piece)
                     sent += len(piece)
-                except Refused:  # less has arrived than we think: a part was lost on its way
+                except Refused as error:
+                    if error.code != OFFSET:
+                        raise
+                    # less has arrived than we think: a part was lost on its way
                     sent = min(sent, self._web.of_run("GET", self._run, "files")["files"].get(name, 0))
                 self._sent[name] = sent
 
 
 class _Web:
-    """The calls. Errors of all: NotFound, Refused, Superseded as the web app says them; ServiceUnavailable for anything else,
-    such as the answer of a proxy."""
+    """The calls. Errors of all: those of answers.error_of."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = f"{url}/api/v1"
@@ -348,7 +351,7 @@ class _Web:
         if answer.ok:
             return answer
         with answer:
-            raise _error_of(answer, path)
+            raise error_of(answer, path)
 
     def _session(self) -> requests.Session:
         found: requests.Session | None = getattr(self._of_thread, "session", None)
@@ -361,22 +364,6 @@ class _Web:
 
 def _place(run: Run) -> str:
     return f"/runs/{run.task}/{run.generation}/{run.attempt}"
-
-
-def _error_of(answer: requests.Response, path: str) -> PodJobsError:
-    """Only what the web app itself says ends a run; a proxy's 404 or 403 is a fault that passes."""
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = {}
-    code = problem.get("code") if isinstance(problem, dict) else None
-    reason = f"{path}: {answer.status_code} {problem.get('detail', '') if code else ''}".strip()
-    kinds: dict[tuple[int, str], type[PodJobsError]] = {
-        (404, "not-found"): NotFound,
-        (409, "superseded"): Superseded,
-        (409, "upload-offset"): Refused,
-    }
-    return kinds.get((answer.status_code, str(code)), ServiceUnavailable)(reason)
 
 
 def _patiently(tick: Tick, act: Callable[[], Any], deadline: float | None = None) -> Any:

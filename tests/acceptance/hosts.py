@@ -35,10 +35,10 @@ mp4 = false
 
 @dataclass
 class Network:
-    """The web host, which runs no encoder, and two hosts for encoders."""
+    """The web host, which runs no encoder, and other hosts."""
 
     site: Site
-    redis_url: str
+    server: KeyValueServer
     hosts: list[Host]
     folder: Path
 
@@ -51,17 +51,29 @@ class Network:
     def variables(self) -> dict[str, str]:
         """Those of processes on the web host."""
         own = {"POD_JOBS_HOME": str(self.site.home), "POD_JOBS_WEB__PORT": str(self.site.port)}
-        own |= {"POD_JOBS_REDIS__URL": self.redis_url, "POD_JOBS_WEB__PUBLIC_URL": f"http://{WEB}:{self.site.port}"}
-        return {**os.environ, **own, "PYTHONPATH": str(ROOT)}
+        own |= {"POD_JOBS_REDIS__URL": self.server.url, "POD_JOBS_WEB__PUBLIC_URL": f"http://{WEB}:{self.site.port}"}
+        return {**os.environ, **own, "POD_JOBS_UPLOAD__FREE_GB": "0", "PYTHONPATH": str(ROOT)}
 
-    def join(self, host: Host) -> None:
-        """Have a host join with one line, and run one encoder."""
-        line = self.pod_jobs("worker", "invite", "--queues", "encoding").partition("'")[2].partition("'")[0]
-        home = self.folder / host.namespace
-        command = [sys.executable, "-m", "pod_jobs.cli", "worker", "--home", str(home)]
-        command += ["join", line, "encoding", "--workers", "1"]
+    def home_of(self, host: Host) -> Path:
+        return self.folder / host.namespace
+
+    def log_of(self, host: Host) -> Path:
+        return self.folder / f"{host.namespace}.log"
+
+    def join(self, host: Host, queue: str = "encoding", **variables: str) -> None:
+        """Have a host join with one line, and run one worker of a queue."""
+        line = self.pod_jobs("worker", "invite", "--queues", queue).partition("'")[2].partition("'")[0]
+        self.worker(host, "join", line, queue, "--workers", "1", **variables)
+
+    def run(self, host: Host, queue: str, **variables: str) -> None:
+        """Have a host that joined before run one worker of a queue."""
+        self.worker(host, "run", queue, "--workers", "1", **variables)
+
+    def worker(self, host: Host, *arguments: str, **variables: str) -> None:
+        """`pod-jobs worker` on a host, which knows nothing of the web host's variables."""
+        command = [sys.executable, "-m", "pod_jobs.cli", "worker", "--home", str(self.home_of(host)), *arguments]
         known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        host.start(command, self.folder / f"{host.namespace}.log", {**known, "PYTHONPATH": str(ROOT)})
+        host.start(command, self.log_of(host), {**known, "PYTHONPATH": str(ROOT), **variables})
 
     def task_of(self, video: int) -> Any:
         return self.site.api("GET", f"tasks/{self.site.api('GET', f'videos/{video}')['task']['id']}")
@@ -72,16 +84,17 @@ class Network:
 
 
 @contextmanager
-def network() -> Iterator[Network]:
-    """The web host with janitor and the workers of `catalog`, and the hosts "b" and "c", which have not joined yet."""
-    with short_folder() as folder, namespaces.hosts("b", "c") as hosts:
+def network(*names: str, settings: str = "") -> Iterator[Network]:
+    """The web host with janitor and the workers of `catalog`, and hosts ("b" and "c" without names), which have not joined yet.
+    `settings`: further ones of the web host."""
+    with short_folder() as folder, namespaces.hosts(*(names or ("b", "c"))) as hosts:
         server = KeyValueServer(folder, address=WEB, password=PASSWORD)
         server.start()
         (folder / "home").mkdir()
-        (folder / "home/settings.toml").write_text(SETTINGS, encoding="utf-8")
+        (folder / "home/settings.toml").write_text(SETTINGS + settings, encoding="utf-8")
         try:
             with serve(folder / "home", server) as site:
-                made = Network(site, server.url, hosts, folder)
+                made = Network(site, server, hosts, folder)
                 with running_lines(("catalog", "janitor"), made.variables(), folder / "web-host.log"):
                     yield made
         finally:

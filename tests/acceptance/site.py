@@ -177,6 +177,8 @@ class Site:
         self.session.headers["Connection"] = "close"  # a kept one may be closed just when a request leaves
         self.workers = CatalogClient(self.url, tokens["workers"])
 
+    process: "subprocess.Popen[bytes]"  # of the app
+
     def api(self, method: str, path: str, **more: Any) -> Any:
         response = self.session.request(method, f"{self.url}/api/v1/{path}", timeout=10, **more)
         assert response.ok, response.text
@@ -214,6 +216,7 @@ def serve(home: Path, server: KeyValueServer | WatchedServers, module: str = "te
     try:
         with connect_promptly(server.url) as redis:
             site = Site(home, port, redis, tokens)
+            site.process = process
             wait_until(site.answers, 60, f"the web app answers, see {home}/web.log")
             yield site
     finally:

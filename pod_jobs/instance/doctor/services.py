@@ -11,7 +11,7 @@ import requests
 from redis.exceptions import NoPermissionError, RedisError
 
 import pod_jobs
-from pod_jobs.catalog.client import problem_in
+from pod_jobs.answers import problem_in
 from pod_jobs.errors import PodJobsError, sentence
 from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.jobs import keys, sentinel

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.catalog.client import CatalogClient
-from pod_jobs.errors import Cancelled, NotFound, ResultRejected, ServiceUnavailable, Superseded, WorkerRefused
+from pod_jobs.errors import Cancelled, NotFound, Refused, ResultRejected, ServiceUnavailable, Superseded, WorkerRefused
 
 
 class Answer:
@@ -53,6 +53,8 @@ def test_what_a_proxy_says_never_ends_a_job(url: str, status: int, body: bytes) 
         (404, "not-found", NotFound),
         (409, "superseded", Superseded),
         (409, "cancelled", Cancelled),
+        (409, "upload-offset", Refused),
+        (409, "refused", Refused),
         (400, "malformed", ResultRejected),
         (422, "result-rejected", ResultRejected),
         (401, "unauthorized", WorkerRefused),

@@ -1,0 +1,33 @@
+"""A record store for the chaos run on hosts, in a process of its own: python -m benchmarks._host_lrs ADDRESS PORT FILE.
+
+It keeps each statement as a line of FILE, in the order in which they came, before it answers.
+"""
+
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Answering(BaseHTTPRequestHandler):
+    file: Path
+
+    def do_POST(self) -> None:
+        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        statements = said if isinstance(said, list) else [said]
+        with self.file.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(one, sort_keys=True) + "\n" for one in statements)
+        body = json.dumps([one["id"] for one in statements]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Experience-API-Version", "1.0.3")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None: ...
+
+
+if __name__ == "__main__":
+    Answering.file = Path(sys.argv[3])
+    ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Answering).serve_forever()
