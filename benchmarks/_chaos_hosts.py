@@ -93,10 +93,12 @@ def run(hosts: Hosts, options: argparse.Namespace) -> dict[str, Any]:
     names = [name for name in FAULTS if faults.possible(name)]
     counts: Counter[str] = Counter()
     began = time.monotonic()
+    each_once = dice.sample(names, len(names)) if options.faults >= len(names) else []
     while counts.total() < options.faults:
         time.sleep(dice.expovariate(1 / MEAN_PAUSE_S))
-        name = dice.choices(names, [FAULTS[one] for one in names])[0]
+        name = each_once[0] if each_once else dice.choices(names, [FAULTS[one] for one in names])[0]
         if faults.inject(name):
+            each_once = each_once[1:]
             counts[name] += 1
             passed = f"{counts.total()} faults, {len(load.accepted)} videos accepted, {time.monotonic() - began:.0f} s"
             say(f"{passed}: {name}")

@@ -1,0 +1,84 @@
+"""A disk that is full, on the worker's host and on the web host."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from pod_jobs.errors import DiskFull
+from pod_jobs.storage import identity
+from tests.acceptance.site import Site
+from tests.clips import Clips
+from tests.integration.storage.conftest import Far
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+@contextmanager
+def small_disk(folder: Path, size_mb: int) -> Iterator[None]:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0750", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("this needs the right to mount a disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    path = folder / "filler"
+    with suppress(OSError), path.open("wb") as file:
+        while True:
+            file.write(bytes(100_000))
+    return path
+
+
+def test_a_worker_without_room_for_a_source_keeps_what_it_has_for_later(
+    site: Site, clips: Clips, tmp_path: Path
+) -> None:
+    recording = tmp_path / "long.mp4"
+    recording.write_bytes(clips.path("plain.mp4").read_bytes() + os.urandom(12_000_000))
+    work = tmp_path / "work"
+    work.mkdir()
+    with small_disk(work, 20):
+        filler = work / "filler"
+        filler.write_bytes(bytes(14_000_000))
+        far = Far(site, recording, work)
+        with far.storage.work_on(far.run, lambda: None, lambda chunks: None):
+            with pytest.raises(DiskFull):
+                far.storage.source(far.run, far.order.source)
+            assert not list(work.glob("sources/*-source")), "half a recording is none"
+            (kept,) = work.glob("sources/*.part")
+            assert 1_000_000 < kept.stat().st_size < recording.stat().st_size
+            filler.unlink()
+            assert far.storage.source(far.run, far.order.source).read_bytes() == recording.read_bytes()
+
+
+def test_a_web_host_without_room_gets_the_result_when_it_has_room_again(
+    site: Site, clips: Clips, tmp_path: Path
+) -> None:
+    media = site.home / "media"
+    whose = identity.read(media)
+    with small_disk(media, 12):
+        identity.write(media, whose)
+        made = os.urandom(3_000_000)
+        far = Far(site, clips.path("plain.mp4"), tmp_path / "work")
+        full: list[Path] = []
+        waited = 0
+
+        def tick() -> None:
+            nonlocal waited
+            waited += bool(full)
+            if waited > 3:
+                full[0].unlink(missing_ok=True)
+
+        with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+            folder = work.begin()
+            full.append(fill(media))
+            (folder / "90p.mp4").write_bytes(made)
+            work.publish({"outputs": []})
+        assert waited > 3 and (far.published / "90p.mp4").read_bytes() == made
+        assert {path.name for path in far.published.iterdir()} == {"90p.mp4", "done.json"}
