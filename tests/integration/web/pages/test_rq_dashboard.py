@@ -23,6 +23,7 @@ from werkzeug.test import TestResponse
 from pod_jobs.jobs.connection import WEB_TIMEOUT_S, connect_promptly
 from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.rq_classes import PERFORM, PodJob
+from pod_jobs.settings import QUEUES
 from tests.acceptance.accessibility import violations
 from tests.acceptance.test_looks import keep_picture
 from tests.integration.web.conftest import Browser, problem
@@ -211,7 +212,7 @@ def test_without_redis_it_says_so(admin: Browser, app: Flask) -> None:
 
 
 def test_the_list_of_jobs_begins_with_a_queue_of_ours(admin: Browser) -> None:
-    assert re.search(r'id="select-queue"[^>]+value="encoding"', admin.get("/rq/0/view/jobs").text)
+    assert re.search(rf'id="select-queue"[^>]+value="{QUEUES[0]}"', admin.get("/rq/0/view/jobs").text)
 
 
 def test_scripts_run_by_nonce_only(admin: Browser) -> None:

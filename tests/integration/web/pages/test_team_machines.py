@@ -79,7 +79,7 @@ def test_a_silent_machine_is_said_on_every_page_of_the_team(
     assert "The machine host has given" not in browser.get("/team").text
     browser.send("POST", "/sign-out")
     browser.sign_in("léa")
-    assert "no sign of life" not in browser.get(f"/team/tasks/{task['id']}").text
+    assert "has given no sign of life" not in browser.get(f"/team/tasks/{task['id']}").text
 
 
 def test_a_machine_is_drained_stopped_and_resumed(
