@@ -54,10 +54,11 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(UPLOAD_EVERY_S):
-            if len(open_tasks(self.made)) >= MOST_OPEN:
-                continue
-            with suppress(requests.RequestException, AssertionError):
-                self.accepted.append(self.made.site.upload("clip.mp4", self.clip))
+            with suppress(
+                requests.RequestException, AssertionError, sqlite3.Error
+            ):  # it is refused, or the catalog is away
+                if len(open_tasks(self.made)) < MOST_OPEN:
+                    self.accepted.append(self.made.site.upload("clip.mp4", self.clip))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
