@@ -25,6 +25,7 @@ from pod_jobs.catalog.fingerprints import fingerprint, general_form
 from pod_jobs.catalog.models import Attempt, ErrorGroup, Output, Task, User, Video
 from pod_jobs.catalog.store import many_tasks, task_search, users
 from pod_jobs.catalog.store.task_search import TaskFilter
+from pod_jobs.catalog.store.videos import titled
 from pod_jobs.settings import load
 from pod_jobs.web.app import create_app
 from tests import servers
@@ -150,7 +151,7 @@ def _fill_slice(numbers: range, tasks: int, people: list[User], chance: random.R
             {
                 "id": number,
                 "owner": people[number % OWNERS],
-                "title": f"{chance.choice(('Thermodynamique', 'Algèbre', 'Histoire', 'Droit'))} {number}",
+                **titled(f"{chance.choice(('Thermodynamique', 'Algèbre', 'Histoire', 'Droit'))} {number}"),
                 "source_name": "a.mp4",
                 "source_path": "",
                 "source_bytes": 10**9,

@@ -17,6 +17,7 @@ from peewee import (
     PeeweeException,
     PostgresqlDatabase,
     SqliteDatabase,
+    fn,
 )
 from playhouse.migrations import Runner
 
@@ -166,6 +167,12 @@ def transaction() -> Iterator[None]:
 def locked(query: Any) -> Any:
     """`query` with locks on its rows until the transaction ends. SQLite has no row locks and needs none."""
     return query if isinstance(models.database.obj, SqliteDatabase) else query.for_update()
+
+
+def holds(column: Any, text: str) -> Any:
+    """The condition that `column` has `text` in it, letter by letter, and without any wildcard."""
+    found = fn.STRPOS if isinstance(models.database.obj, PostgresqlDatabase) else fn.INSTR
+    return found(column, text) > 0
 
 
 def build(url: str) -> Database:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from peewee import (
+    SQL,
     AutoField,
     BigIntegerField,
     BooleanField,
@@ -22,6 +23,7 @@ from peewee import (
     Model,
     SmallIntegerField,
     TextField,
+    fn,
 )
 
 database = DatabaseProxy()  # bound once per process by catalog.database.connect
@@ -125,6 +127,7 @@ class Video(Table):
     owner_id: int
     owner = ForeignKeyField(User, on_delete="CASCADE", backref="videos")
     title = CharField(250)
+    title_folded = CharField(250, default="", index=True)  # what searches compare: see captions/folding.py
     source_name = CharField(250)  # the uploader's file name: data for people, never a path
     source_path = CharField(250)  # relative to the media folder; "" = a site keeps it (site_models.py)
     source_bytes = BigIntegerField()
@@ -136,6 +139,12 @@ class Video(Table):
     published_folder = CharField(250, null=True)  # relative to the media folder; null = nothing to play yet
     created_at = InstantField(index=True)
     deleted_at = InstantField(null=True, index=True)
+
+    @classmethod
+    def is_here(cls) -> Any:
+        """The condition that it is not deleted, for queries that find the video in another way: SQLite would prefer the index of
+        `deleted_at` to any range, and nearly all rows have its null."""
+        return fn.COALESCE(cls.deleted_at, SQL("0")) == SQL("0")
 
 
 class Task(Table):
@@ -181,7 +190,7 @@ class Task(Table):
             (("state", "queued_at"), False),
             (("error_code", "ended_at"), False),
             (("state", "error_group", "ended_at"), False),
-            (("help_asked_at",), False),
+            (("state", "help_asked_at"), False),
         )
 
 

@@ -215,14 +215,14 @@ def videos_without(limit: int) -> list[Video]:
         Task.kind == "transcribe", Task.state.in_(("waiting", "running")), Task.video.is_null(False)
     )
     unwanted = SpeechWish.select(SpeechWish.video).where(SpeechWish.automatic == False)  # noqa: E712
-    query = Video.select(Video, User).join(User).where(Video.deleted_at.is_null())
+    query = Video.select(Video, User).join(User).where(Video.is_here())
     query = query.where(Video.id.not_in(made), Video.id.not_in(under_way), Video.id.not_in(unwanted))
     return list(query.order_by(Video.id.desc()).limit(limit))
 
 
 def _unreviewed(owner: str | None) -> list[Any]:
     own = [] if owner is None else [User.name == owner]
-    return [CaptionTrack.state != "reviewed", Video.deleted_at.is_null(), *own]
+    return [CaptionTrack.state != "reviewed", Video.is_here(), *own]
 
 
 def wish_of(video_id: int) -> SpeechWish:

@@ -100,7 +100,7 @@ def per_day(kind: str, midnights: Sequence[datetime]) -> list[Day]:
 
 def bytes_per_day(now: datetime, days: int) -> float:
     """How many bytes the recordings of the last days take for each day, with what was encoded from them."""
-    recent = (Video.created_at >= now - timedelta(days=days), Video.deleted_at.is_null())
+    recent = (Video.created_at >= now - timedelta(days=days), Video.is_here())
     sources = Video.select(fn.SUM(Video.source_bytes)).where(*recent).scalar() or 0
     outputs = Output.select(fn.SUM(Output.bytes)).join(Video).where(*recent).scalar() or 0
     return float(sources + outputs) / days

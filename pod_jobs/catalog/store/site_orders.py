@@ -16,7 +16,7 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.site_models import SiteOrder
-from pod_jobs.catalog.store import instance, tasks, users
+from pod_jobs.catalog.store import instance, tasks, users, videos
 from pod_jobs.errors import NotFound, PodJobsError, Refused
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -64,7 +64,7 @@ def create(
         video = Video.create(
             id=instance.next_number(),
             owner=owner,
-            title=asked.title[:250] or "?",
+            **videos.titled(asked.title[:250] or "?"),
             source_name=asked.title[:250],
             source_path="",
             source_bytes=0,

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN
+from peewee import JOIN, fn
 
-from pod_jobs.catalog.models import Attempt, Task, User, Video
+from pod_jobs.captions.folding import fold
+from pod_jobs.catalog.database import MOST_DIGITS
+from pod_jobs.catalog.models import Attempt, ErrorGroup, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store.videos import has_title, ids_with_title
 
 COUNTED = 10_000  # a list says "more than" from here on
 
@@ -16,8 +19,8 @@ COUNTED = 10_000  # a list says "more than" from here on
 @dataclass(frozen=True)
 class TaskFilter:
     """What a task must be; "" and None leave it open. `since` and `until` are about when it was ordered. `group` is the
-    fingerprint of its failure, `text` is part of a title, or the id of a task, `site` is the one that ordered it. `owner`
-    is a name; `owner_id` leaves only what this person may see."""
+    fingerprint of its failure. `text` is part of a title or of the reason of a failure, whatever its accents and case, or the id
+    of a task. `site` is the one that ordered it. `owner` is a name; `owner_id` leaves only what this person may see."""
 
     state: str = ""
     kind: str = ""
@@ -62,8 +65,12 @@ def latest_attempts(tasks: Sequence[Task]) -> dict[int, Attempt]:
 
 
 def _matching(wanted: TaskFilter, *columns: Any) -> Any:
-    query = Task.select(*columns).join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
-    query = query.where(Video.deleted_at.is_null())
+    query = Task.select(*columns)
+    if len(columns) > 1 or wanted.owner or wanted.owner_id is not None:
+        query = query.join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
+    # few are deleted, and only until they are purged: to look each task's video up took longer than all else
+    deleted = Video.select(Video.id).where(Video.deleted_at.is_null(False))
+    query = query.where(Task.video.is_null() | Task.video.not_in(deleted))
     exact = {
         Task.state: wanted.state,
         Task.kind: wanted.kind,
@@ -78,17 +85,27 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
     if wanted.owner_id is not None:
         query = query.where(Video.owner == wanted.owner_id)
     if wanted.host:
-        query = query.where(Task.id.in_(Attempt.select(Attempt.task).where(Attempt.host == wanted.host)))
+        ran = Attempt.select(Attempt.id).where(Attempt.host == wanted.host, Attempt.task == Task.id)
+        query = query.where(fn.EXISTS(ran))
     if wanted.site:
-        query = query.where(Task.id.in_(SiteOrder.select(SiteOrder.task).where(SiteOrder.site == wanted.site)))
+        ordered = SiteOrder.select(SiteOrder.task).where(SiteOrder.site == wanted.site, SiteOrder.task == Task.id)
+        query = query.where(fn.EXISTS(ordered))
     if wanted.since is not None:
         query = query.where(Task.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(Task.created_at < wanted.until)
-    if wanted.text:
-        found = Video.title.contains(wanted.text)
-        number = wanted.text.removeprefix("#")
-        if number.isascii() and number.isdecimal() and len(number) <= 18:
-            found |= Task.id == int(number)
-        query = query.where(found)
-    return query
+    return query.where(_says(wanted.text)) if wanted.text else query
+
+
+def _says(text: str) -> Any:
+    """The condition that a task has this text in the title of its video or in the reason of its failure, or this id."""
+    few = ids_with_title(text)
+    found = Task.video.in_(Video.select(Video.id).where(has_title(text)) if few is None else few)
+    folded = fold(text)
+    marks = [group.fingerprint for group in ErrorGroup.select() if folded and folded in fold(group.form)]
+    if marks:
+        found |= (Task.state == "error") & Task.error_group.in_(marks)
+    number = text.removeprefix("#")
+    if number.isascii() and number.isdecimal() and len(number) <= MOST_DIGITS:
+        found |= Task.id == int(number)
+    return found

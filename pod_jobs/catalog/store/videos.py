@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.captions.folding import fold
+from pod_jobs.catalog.database import holds, locked, transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import captions, events, instance, tasks
 from pod_jobs.errors import Forbidden, NotFound, Refused
 from pod_jobs.media_folder import source_of
+
+FEW = 500  # videos whose ids are put into a query
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def create(
         video = Video.create(
             id=instance.next_number(),
             owner=owner,
-            title=title[:250] or source.name[:250] or "?",
+            **titled(title[:250] or source.name[:250] or "?"),
             source_name=source.name[:250],
             source_path="",
             source_bytes=source.bytes,
@@ -56,6 +59,24 @@ def create(
         events.uploaded(video, now)
         place(video.source_path)
     return video, ordered
+
+
+def titled(title: str) -> dict[str, str]:
+    """The columns of a title: as it is shown, and as it is searched."""
+    return {"title": title, "title_folded": fold(title)[:250]}
+
+
+def has_title(text: str) -> Any:
+    """The condition that a video's title has `text` in it, whatever its accents and case. Of a text without any letter or digit,
+    each character counts."""
+    return holds(Video.title_folded, folded) if (folded := fold(text)) else holds(Video.title, text)
+
+
+def ids_with_title(text: str) -> list[int] | None:
+    """The ids of all videos whose titles have `text` (`has_title`); None when there are too many for another query. Only the
+    index of titles is read, while a list in the order of ids would read each whole row."""
+    found = [row.id for row in Video.select(Video.id).where(has_title(text)).limit(FEW + 1)]
+    return found if len(found) <= FEW else None
 
 
 def get(video_id: int, user: User | None = None) -> Video:
@@ -100,7 +121,8 @@ def list_videos(user: User, limit: int = 50, before: int | None = None, text: st
     if before is not None:
         query = query.where(Video.id < before)
     if text:
-        query = query.where(Video.title.contains(text))
+        few = ids_with_title(text)
+        query = query.where(has_title(text) if few is None else Video.id.in_(few))
     return list(query.order_by(Video.id.desc()).limit(limit))
 
 
@@ -130,13 +152,13 @@ def change(video_id: int, changes: dict[str, str | None], user: User) -> Video:
             title = (changes["title"] or "").strip()
             if not title:
                 raise Refused("an empty title", code="title-empty")
-            video.title = title[:250]
+            video.title, video.title_folded = titled(title[:250]).values()
         if "poster" in changes:
             poster = changes["poster"]
             if poster is not None and not _has_thumbnail(video, poster):
                 raise NotFound(f"thumbnail {poster!r} of video {video_id}")
             video.poster = poster
-        video.save(only=[Video.title, Video.poster])
+        video.save(only=[Video.title, Video.title_folded, Video.poster])
     return video
 
 

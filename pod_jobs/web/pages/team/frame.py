@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -229,13 +230,19 @@ def kind_words(kind: str) -> dict[str, Any]:
 @blueprint.app_template_global()
 def state_words(state: str) -> str:
     """What the state of any task is called."""
+    return _state_words(_locale())[state]
+
+
+@cache
+def _state_words(language: str) -> dict[str, str]:
+    """In `language`, which is that of the request: a list asks for each of its rows."""
     return {
         "waiting": gettext("Waiting"),
         "running": gettext("Running"),
         "done": gettext("Done"),
         "error": gettext("Failed"),
         "cancelled": gettext("Cancelled"),
-    }[state]
+    }
 
 
 @blueprint.app_template_global()

@@ -17,6 +17,8 @@ FILTERS: dict[str, TaskFilter] = {
     "error": TaskFilter(error="encode-killed"),
     "host": TaskFilter(host="host"),
     "text": TaskFilter(text="optique"),
+    "text with other accents and case": TaskFilter(text="côurs ÔPTIQUE"),
+    "why it failed": TaskFilter(text="Killed by Signal"),
     "several": TaskFilter(state="error", kind="encode", template="web", owner="léa", text="Optique"),
 }
 
