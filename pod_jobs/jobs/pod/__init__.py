@@ -118,14 +118,14 @@ def plan_for(settings: Settings, asked: Asked, pod: PodFiles) -> EncodePlan:
 
 
 def studio_plan(settings: Settings, asked: Asked) -> EncodePlan:
-    """One MP4 of a studio session at its own size. A Pod 4.1 makes a video of it, and orders the encoding of that."""
+    """One MP4 of a studio session at its own size, and the same as a stream for our own pages. A Pod 4.1 makes a video of the
+    MP4, and orders the encoding of that."""
     usual, best = build_plan(settings, {}, WEB), asked.renditions[-1]
     whole = replace(best, name=WHOLE, height_px=MOST_PX, maxrate_kbps=STUDIO_KBPS, mp4=True)
     return replace(
         usual,
         renditions=(whole,),
         keep=asked.keep,
-        container="mp4",
         mp3_kbps=0,
         with_extras=False,
         copy_top=False,
