@@ -6,6 +6,8 @@ As long as both are still the same, the answer is 304. A process that remembers 
 depends on this memory.
 """
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from pod_jobs.catalog.permissions import may
 from pod_jobs.web.guards import access
 from pod_jobs.web.site import catalog_revision, site
 
-MOST = 5000  # answers that are remembered; each takes about a kilobyte
+MOST_OF_A_PERSON, MOST_PERSONS = 100, 500  # answers that are remembered; each takes 1 to 20 kilobytes
 
 Look = Callable[
     [Any], Any
@@ -41,25 +43,26 @@ class Glance:
 
 @dataclass(frozen=True)
 class Remembered:
-    """The last answer to an address for a person."""
+    """The last answer to an address for a person. `seen`: a digest of what was seen."""
 
     revision: Any
     asked: Any
-    seen: Any
+    seen: bytes
     etag: str
 
 
 def answer(look: Look, make: Callable[[Glance], Response], subjects: Iterable[str] = ()) -> Response:
     """304 without reading anything if the sender has the present answer; else what `make` makes, which has an ETag.
 
-    `look(asked)` sees what the answer shows that is not in the catalog; its results can be compared. `make` shows of that only
-    what it gets by calling its argument, once. `subjects`: whose changes count (catalog/revisions.py); by default, all changes.
+    `look(asked)` sees what the answer shows that is not in the catalog; the text (`repr`) of its result says all of it.
+    `make` shows of that only what it gets by calling its argument, once; what it asks is remembered, so it should be small.
+    `subjects`: whose changes count (catalog/revisions.py); by default, all changes.
     """
     revision = catalog_revision(subjects or (revisions.CATALOG,))
     key = _key()
     known = _find(key)
     if known is not None and known.revision == revision and known.etag in request.if_none_match:
-        if look(known.asked) == known.seen:
+        if _digest(look(known.asked)) == known.seen:
             response = Response(status=304)
             response.set_etag(known.etag)
             return response
@@ -67,7 +70,7 @@ def answer(look: Look, make: Callable[[Glance], Response], subjects: Iterable[st
     response = make(glance)
     etag, _ = response.get_etag()
     if etag is not None:
-        _keep(key, Remembered(revision, glance.asked, glance.seen, etag))
+        _keep(key, Remembered(revision, glance.asked, _digest(glance.seen), etag))
     return response
 
 
@@ -81,24 +84,32 @@ def look_at_nothing(asked: Any) -> None:
     """For answers from the catalog alone."""
 
 
-def _find(key: Any) -> Remembered | None:
-    answers = site().answers
+def _find(key: bytes) -> Remembered | None:
+    own = site().answers.get(access.require_user().id, OrderedDict())
     with suppress(KeyError):
-        answers.move_to_end(key)
-    return answers.get(key)
+        own.move_to_end(key)
+    return own.get(key)
 
 
-def _keep(key: Any, found: Remembered) -> None:
-    answers = site().answers
-    answers[key] = found
+def _keep(key: bytes, found: Remembered) -> None:
+    answers, person = site().answers, access.require_user().id
+    own = answers.setdefault(person, OrderedDict())
+    own[key] = found
     with suppress(KeyError):  # other threads do the same
-        answers.move_to_end(key)
-        while len(answers) > MOST:
+        own.move_to_end(key)
+        answers.move_to_end(person)
+        while len(own) > MOST_OF_A_PERSON:
+            own.popitem(last=False)
+        while len(answers) > MOST_PERSONS:
             answers.popitem(last=False)
 
 
-def _key() -> Any:
-    """Equal for requests that have the same answer as long as nothing changes."""
+def _key() -> bytes:
+    """Equal for requests of a person that have the same answer as long as nothing changes."""
     user = access.require_user()
     form = (access.link_base(), request.headers.get("HX-Request"), str(get_locale()))
-    return user.id, user.role, user.name, request.full_path, form
+    return _digest((user.role, user.name, request.full_path, form))
+
+
+def _digest(value: Any) -> bytes:
+    return hashlib.sha256(repr(value).encode()).digest()

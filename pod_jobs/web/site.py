@@ -35,8 +35,8 @@ class Site:
     lines: dict[str, tuple[float, Any, list[int]]] = field(default_factory=dict)
     # Of web/intake/beginnings.py: under "times", when they were estimated, and when each waiting task will probably begin
     beginnings: dict[str, tuple[float, dict[int, datetime]]] = field(default_factory=dict)
-    # Of web/polls.py: what it remembers of answers, the one used last at the end
-    answers: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    # Of web/polls.py: person -> what it remembers of answers, what was used last at the end
+    answers: OrderedDict[int, OrderedDict[bytes, Any]] = field(default_factory=OrderedDict)
 
 
 def install(app: Flask, site: Site) -> None:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from flask_babel import get_locale
@@ -32,7 +32,7 @@ from pod_jobs.web.site import site
 log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
-Look = Callable[[Sequence[Task]], "Live"]  # `read_live`, or what remembers its answer (web/polls.py)
+Look = Callable[[Sequence["OpenTask"]], "Live"]  # `read_live`, or what remembers its answer (web/polls.py)
 SOUND = ("mp3", "m4a")
 
 
@@ -79,12 +79,20 @@ def task(base: str, row: Task, look: Look | None = None) -> Document:
     return {**_task(base, row, (look or read_live)(open_ones([row]))), "attempts": attempts}
 
 
-def open_ones(rows: Iterable[Task]) -> list[Task]:
+class OpenTask(NamedTuple):
+    """What of a task says where to look for what moves of it; web/polls.py remembers it."""
+
+    id: int
+    state: str
+    kind: str
+
+
+def open_ones(rows: Iterable[Task]) -> list[OpenTask]:
     """Those that wait or run: nothing else moves."""
-    return [row for row in rows if row.state in tasks.OPEN]
+    return [OpenTask(row.id, row.state, row.kind) for row in rows if row.state in tasks.OPEN]
 
 
-def read_live(rows: Sequence[Task]) -> Live:
+def read_live(rows: Sequence[OpenTask]) -> Live:
     """What moves of these open tasks; no progress while Redis is away."""
     known, redis = site().job_types, site().redis
     waiting = {row.id: known[row.kind].queue for row in rows if row.state == "waiting" and row.kind in known}

@@ -1,6 +1,7 @@
 """Pages that ask again: an answer from memory is the one that would be made now, and an unchanged one costs nearly nothing."""
 
 import logging
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from pod_jobs.catalog.store import day_figures, users
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings
 from pod_jobs.web.app import create_app
-from pod_jobs.web.intake import orders
+from pod_jobs.web.intake import beginnings, orders
 from pod_jobs.web.site import EXTENSION, now
 from tests.integration.web.conftest import Caller, Worker
 from tests.integration.web.pages.test_team_machines import alive, sign
@@ -174,6 +175,8 @@ def test_each_change_is_seen_by_the_next_poll(
 ) -> None:
     monkeypatch.setattr("pod_jobs.storage.site_folder.SiteFolder.free_bytes", lambda _: 412_000_000_000)
     monkeypatch.setattr(orders, "LINE_S", 0.0)
+    # when tasks probably begin: not from minute to minute, or the end of one would be a change
+    monkeypatch.setattr(beginnings, "_minute", lambda at: at.replace(hour=0, minute=0, second=0, microsecond=0))
     scene = Scene(callers, worker, redis, Poller(settings, tokens))
     scene.poller.poll()
     assert scene.poller.poll() == set()
@@ -190,9 +193,26 @@ def test_a_change_of_one_person_is_none_for_another(
     first = poller.ask(poller.remembers, "max", "/api/v1/videos")[1]
     callers["léa"].upload()
     known = poller.remembers.extensions[EXTENSION].answers
-    before = list(known.values())
+    before = [list(own.values()) for own in known.values()]
     assert poller.ask(poller.remembers, "max", "/api/v1/videos", first)[0] == 304
-    assert list(known.values()) == before, "it was made anew"
+    assert [list(own.values()) for own in known.values()] == before, "it was made anew"
+
+
+def test_what_is_remembered_for_a_person_is_little_and_takes_nothing_from_others(
+    callers: dict[str, Caller], app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_jobs.web.polls.MOST_OF_A_PERSON", 3)
+    callers["max"]("GET", "/api/v1/videos")
+    for number in range(8):
+        callers["léa"].upload(name=f"{number}.mp4")
+    for number in range(5):
+        assert callers["léa"]("GET", f"/api/v1/tasks?limit=200&x={number}").status_code == 200
+    assert [len(own) for own in app.extensions[EXTENSION].answers.values()] == [1, 3]
+    newest = list(app.extensions[EXTENSION].answers.values())[-1]
+    assert all(len(pickle.dumps(found)) < 1500 for found in newest.values())
+    monkeypatch.setattr("pod_jobs.web.polls.MOST_PERSONS", 1)
+    callers["tina"]("GET", "/api/v1/videos")
+    assert [len(own) for own in app.extensions[EXTENSION].answers.values()] == [1]
 
 
 @pytest.mark.parametrize("who, path", [*(("tina", path) for path in TEAM), *(("léa", path) for path in LECTURERS)])
