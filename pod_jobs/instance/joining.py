@@ -18,6 +18,7 @@ from pod_jobs.answers import problem_in, problem_words
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused, ServiceUnavailable, SettingsError
 from pod_jobs.instance.prepare import SYSTEM_USERS
+from pod_jobs.jobs import sentinel
 from pod_jobs.settings import Settings, load
 from pod_jobs.settings.section import as_toml
 from pod_jobs.system.versions import differ
@@ -42,8 +43,8 @@ class Welcome:
 def invite(settings: Settings, queues: Sequence[str] = ()) -> str:
     """A line with which one host may join within 24 h, as workers of `queues` alone; none = all. Needs an open database.
     Errors: Refused when no other host could reach the key-value server or the web app."""
-    redis_host = urlsplit(settings.redis.url).hostname
-    if not settings.redis.url or settings.redis.url.startswith("unix:") or redis_host in LOOPBACK:
+    hosts = sentinel.hosts_of(settings.redis.url)
+    if not hosts or any(host in LOOPBACK for host in hosts):
         raise Refused(
             "redis.url: other hosts cannot reach this key-value server; see docs/how-to/add-an-encoding-host.md"
         )

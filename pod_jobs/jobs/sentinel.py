@@ -27,7 +27,7 @@ SCHEMES = ("redis+sentinel", "rediss+sentinel")
 PORT = 26379
 TIMEOUT_S = 1.0  # for one sentinel; the next one is asked then
 OF_SENTINELS = ("sentinel_username", "sentinel_password")
-FORM = "redis.url: write redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DATABASE"
+FORM = "redis.url: write redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DATABASE, with / # ? of a password as %2F %23 %3F"
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,21 @@ def is_watched(url: str) -> bool:
 
 def parse(url: str) -> Watched:
     """Errors: ValueError, in a sentence without the password."""
+    try:
+        return _parse(url)
+    except ValueError:  # Python's own errors show parts of a password with a "/" or "#"
+        raise ValueError(FORM) from None
+
+
+def hosts_of(url: str) -> list[str]:
+    """The hosts that an address of a server names, or those of its sentinels; none for a socket. Errors: ValueError."""
+    if is_watched(url):
+        return [host for host, _ in parse(url).sentinels]
+    host = urlsplit(url).hostname
+    return [host] if host else []
+
+
+def _parse(url: str) -> Watched:
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")

@@ -34,8 +34,14 @@ def send(account: Account, subject: str, text: str) -> list[str]:
     message["Subject"], message["Date"], message["Message-ID"] = subject, formatdate(), make_msgid("pod_jobs")
     message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday notice answers
     message.set_content(text)
-    with _signed_in(account) as server:
-        return list(server.send_message(message))
+    refused: list[str] | None = None
+    try:
+        with _signed_in(account) as server:
+            refused = list(server.send_message(message))
+    except ServiceUnavailable:
+        if refused is None:  # else the mail is taken, and only the farewell failed
+            raise
+    return refused
 
 
 def check(account: Account) -> None:

@@ -25,8 +25,10 @@ def accept(video_id: int, found: dict[str, Any], is_short: bool, keep_picture: C
     """Store what was found: {"duration_s", "is_video", "facts"}; tasks that wait are short from now on, if the recording is.
     `keep_picture` stores the first picture, and says whether there is one. False when no task of the video is open any more."""
     with transaction():
-        still_open = _open_tasks(video_id)
-        if _unpublished(video_id) is None or not still_open:
+        still_open, video = _open_tasks(video_id), _unpublished(video_id)
+        if (
+            video is None or video.facts or not still_open
+        ):  # facts: an encoding, which sees more, or somebody else was quicker
             return False
         facts = {**found["facts"], "duration_s": found["duration_s"], FIRST_PICTURE: keep_picture()}
         Video.update(is_video=found["is_video"], facts=facts).where(Video.id == video_id).execute()

@@ -55,7 +55,11 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
 def check_way_to_key_value_server(url: str) -> Iterator[Finding]:
     """Check that a server on a network has a password and TLS, because anyone who can write to it controls the workers."""
     name, parts = "key-value server's door", urlsplit(url)
-    if parts.scheme == "unix" or _is_this_host(parts.hostname or ""):
+    try:
+        hosts = sentinel.hosts_of(url)
+    except ValueError:
+        return  # the check of the server itself says so
+    if parts.scheme == "unix" or all(map(_is_this_host, hosts)):
         yield Finding(name, "ok", "on this host")
         return
     query = parse_qs(parts.query)
@@ -65,12 +69,12 @@ def check_way_to_key_value_server(url: str) -> Iterator[Finding]:
     elif query.get("ssl_cert_reqs", ["required"])[0].lower() != "required":
         lacks.append("may be an impostor, because its certificate is not checked")
     if lacks:
-        text = f"{parts.hostname} {' and '.join(lacks)}: whoever can write to it controls the workers"
+        text = f"{', '.join(hosts)} {' and '.join(lacks)}: whoever can write to it controls the workers"
         yield Finding(
             name, "warning", text, "redis.url = rediss://user:password@host:port/0, see docs/administration.md"
         )
     else:
-        yield Finding(name, "ok", f"{parts.hostname}: a password, and encrypted")
+        yield Finding(name, "ok", f"{', '.join(hosts)}: a password, and encrypted")
 
 
 def _is_this_host(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from pod_jobs.web.site import checked_media, now, site
 blueprint = Blueprint("api_inspections", __name__)
 
 MOST_PICTURE_BYTES = 600_000
+MOST_FACTS_BYTES = 20_000  # each list of videos shows them
 JPEG_BEGINS = b"\xff\xd8\xff"
 
 
@@ -72,6 +74,8 @@ def accept(video_id: int) -> ResponseReturnValue:
         _end_tasks(video, said.fault)
     elif said.duration_s is None or said.is_video is None:
         raise Malformed("a fault, or duration_s and is_video, are needed")
+    elif len(json.dumps(said.facts)) > MOST_FACTS_BYTES:
+        raise Malformed(f"facts: at most {MOST_FACTS_BYTES} bytes")
     else:
         _store(video, said)
     return {}, 200

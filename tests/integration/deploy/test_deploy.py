@@ -121,10 +121,9 @@ def test_compose_has_every_role_and_builds_what_the_dockerfile_has() -> None:
 def test_logs_are_rotated(tmp_path: Path, wrong: bool) -> None:
     program = shutil.which("logrotate") or shutil.which("/usr/sbin/logrotate")
     need(program, "logrotate")
-    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs").mkdir(mode=0o750)  # and root's, as docs/administration.md says
     (tmp_path / "logs" / "web.log").write_text("a line\n")
     text = (DEPLOY / "logrotate").read_text().replace("/var/log/pod_jobs", str(tmp_path / "logs"))
-    text = text.replace("su pod-jobs pod-jobs", f"su {getpass.getuser()} {getpass.getuser()}")
     (tmp_path / "conf").write_text(text.replace("weekly", "wekly") if wrong else text)
     (tmp_path / "conf").chmod(0o644)
     command = [str(program), "--force", "--state", str(tmp_path / "state"), str(tmp_path / "conf")]

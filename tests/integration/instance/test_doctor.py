@@ -296,6 +296,8 @@ def test_folders_that_every_user_can_write_to_are_a_fault_and_those_of_a_share_a
         ("redis://localhost/0", None),
         ("redis://[::1]/0", None),
         ("redis://10.0.0.7/0", ("no password", "plain text")),
+        ("redis+sentinel://127.0.0.1,10.0.0.7/jobs/0", ("no password", "plain text")),
+        ("redis+sentinel://127.0.0.1,[::1]:26380/jobs/0", None),
         ("redis://user:word@redis.test/0", ("plain text",)),
         ("redis://redis.test/0?password=word", ("plain text",)),
         ("rediss://redis.test/0", ("no password",)),

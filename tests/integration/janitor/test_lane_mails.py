@@ -172,3 +172,21 @@ def test_the_doctor_signs_in_to_the_mail_server(tmp_path: Path, mailbox: Mailbox
     mailbox.port = free_port()
     state, text = found(settings_for(tmp_path, mailbox))
     assert state == "warning" and "ConnectionRefusedError" in text
+
+
+def test_a_mail_that_was_taken_is_sent_even_if_the_farewell_fails(
+    tmp_path: Path, mailbox: Mailbox, catalog: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answered QUIT by 250 got the mail again each minute, for ever."""
+
+    async def leave(self: SMTP, argument: str) -> None:
+        await self.push("250 good bye")
+        self._handler_coroutine.cancel()
+        self.transport.close()
+
+    monkeypatch.setattr(SMTP, "smtp_QUIT", leave)
+    clock = Clock(settings_for(tmp_path, mailbox))
+    turn("stopped", 0, WHY)
+    clock.tend(1)
+    clock.tend(2)
+    assert len(mailbox.got) == 1 and Lane.get().told == "stopped"

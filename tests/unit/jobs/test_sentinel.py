@@ -35,3 +35,16 @@ def test_what_the_address_says_counts_more_than_our_own_options() -> None:
         assert connection.connection_pool.connection_kwargs["socket_timeout"] == 9
     with PromptRedis.from_url("redis+sentinel://a/jobs") as connection:
         assert connection.connection_pool.connection_kwargs["socket_timeout"] == 2
+
+
+@pytest.mark.parametrize("password", ["geheim/x", "geheim\u2100x", "geheim#x", "geheim[x"])
+def test_a_password_that_is_not_encoded_is_not_shown(password: str) -> None:
+    with pytest.raises(ValueError, match="%2F") as refusal:
+        sentinel.parse(f"redis+sentinel://u:{password}@h:26379/jobs/0")
+    assert "geheim" not in str(refusal.value) and refusal.value.__cause__ is None and refusal.value.__suppress_context__
+
+
+def test_the_hosts_of_an_address() -> None:
+    assert sentinel.hosts_of("redis+sentinel://u:p@a:1,b/jobs/0") == ["a", "b"]
+    assert sentinel.hosts_of("rediss://u:p@c:6379/0") == ["c"]
+    assert sentinel.hosts_of("unix:///run/redis.sock") == [] == sentinel.hosts_of("")

@@ -120,3 +120,11 @@ def test_without_the_key_value_server_an_upload_is_accepted(
 
     monkeypatch.setattr("pod_jobs.jobs.rq_classes.PodQueue.enqueue_call", away)
     assert needed(looker, lea.upload())
+
+
+def test_facts_have_a_limit_and_are_told_once(lea: Caller, looker: Caller) -> None:
+    video = lea.upload()
+    look(looker, video, {**GOOD, "facts": {"a": "x" * 30_000}}, 400)
+    look(looker, video, GOOD)
+    look(looker, video, {**GOOD, "facts": {"container": "another"}}, 409)
+    assert lea("GET", f"/api/v1/videos/{video['id']}").get_json()["facts"]["container"] == "mp4"
