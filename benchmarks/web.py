@@ -1,7 +1,8 @@
 """How long the web app takes for pages, lists and orders of a video team, with as many tasks as a university has after years.
 
-Requests go to the app in this process, as a member of the team and as one of a hundred lecturers, so that the figures are
+First requests go to the app in this process, as a member of the team and as one of a hundred lecturers, so that the figures are
 processor time of the server and no network. `polls` ask again with the ETag of the last answer, and nothing has changed.
+Then a real instance is asked: _uploads.py.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from peewee import PostgresqlDatabase
 
+from benchmarks._uploads import measure_uploads
 from pod_jobs.catalog import database, models
 from pod_jobs.catalog.fingerprints import fingerprint, general_form
 from pod_jobs.catalog.models import Attempt, ErrorGroup, Output, Task, User, Video
@@ -36,6 +38,10 @@ HOSTS = ("enc1", "enc2", "enc3", "enc4")
 REASONS = ("ended by SIGKILL: frame {n}", "no advance for {n} s, at 12 s", "[h264 @ 0x{n}] Invalid NAL unit size {n}")
 CODES = ("encode-killed", "encode-stalled", "encode-failed")
 SLICE = 400
+INSTANCE = (
+    *("refused_s", "fair_wait_s", "fair_wait_jobs"),
+    *("upload_mb_s", "upload_ratio_vs_nginx", "upload_peak_mb", "viewers_200_upload_loss_percent"),
+)
 PAGES = (
     "/team",
     "/team/tasks",
@@ -46,10 +52,19 @@ PAGES = (
     "/team/errors?days=365",
     "/team/errors/{group}",
     "/team/tasks/{task}",
+    "/team/machines",
+    "/team/captions",
+    "/team/schedule",
+    "/team/figures?days=365",
     "/api/v1/errors",
     "/api/v1/tasks",
+    "/api/v1/videos",
+    "/api/v1/videos?text=thermo+4711",
 )
-POLLS = ("/api/v1/videos", "/team", "/team/tasks", "/team/errors")
+POLLS = (
+    *("/api/v1/videos", "/api/v1/tasks", "/api/v1/errors"),
+    *("/team", "/team/tasks", "/team/errors", "/team/machines", "/team/schedule", "/team/figures", "/team/tasks/10"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tasks", type=int, default=100_000, help="tasks in the database, a tenth of them failed (100000)"
     )
     parser.add_argument("--asked", type=int, default=40, help="how often each page is asked (40)")
+    parser.add_argument(
+        "--upload-mb", type=int, default=2000, help="size of the uploads; 0 = none of a real instance (2000)"
+    )
+    parser.add_argument("--waiting", type=int, default=300, help="recordings of one person beside one of another (300)")
     parser.add_argument("--databases", nargs="*", default=list(DATABASES), choices=list(DATABASES))
 
 
@@ -65,11 +84,26 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for name in options.databases:
         with DATABASES[name]() as url, _redis() as redis_url:
             figures["databases"][name] = _one(url, redis_url, options)
-    return figures
+    if options.upload_mb:
+        figures |= measure_uploads(options.upload_mb, options.waiting)
+    return {**figures, **_longest(figures["databases"])}
+
+
+def _longest(by_database: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the slowest database, under the names that they are compared by."""
+    if not by_database:
+        return {}
+    found = list(by_database.values())
+    return {
+        "pages": {page: max(one["pages"][page] for one in found) for page in found[0]["pages"]},
+        "poll_p95_ms": max(one["poll_p95_ms"] for one in found),
+        "bulk_requeue_10000_s": max(one["bulk_requeue_s"] for one in found),
+    }
 
 
 def table(figures: dict[str, Any]) -> str:
-    lines = [f"{figures['tasks']} tasks; milliseconds, 95th percentile (median)"]
+    lines = [f"{name}: {figures[name]}" for name in INSTANCE if name in figures]
+    lines.append(f"{figures['tasks']} tasks; milliseconds, 95th percentile (median)")
     for name, found in figures["databases"].items():
         lines.append(f"{name}: {found['bulk_requeue']} requeued in {found['bulk_requeue_s']:.1f} s")
         for group in ("pages", "polls"):
@@ -221,7 +255,8 @@ def _ask(app: Flask, tokens: dict[str, str], times: int) -> dict[str, Any]:
         taken[page] = [_milliseconds(client, path, team, 200) for _ in range(times + 1)][1:]
     polled: dict[str, list[float]] = {}
     for page in POLLS:
-        headers = {**(team if page.startswith("/team") else lecturer), "HX-Request": "true"}
+        own = lecturer if page == "/api/v1/videos" else team
+        headers = {**own, "HX-Request": "true"}
         first = client.get(page, headers=headers)
         headers["If-None-Match"] = first.headers["ETag"]
         polled[f"304 {page}"] = [_milliseconds(client, page, headers, 304) for _ in range(times + 1)][1:]
