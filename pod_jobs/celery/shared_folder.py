@@ -1,21 +1,24 @@
 """The media folder of an Esup-Pod 4.1 (its MEDIA_ROOT), which this host has under the same path.
 
-Paths come from messages, so that each is followed to where it really is before anything is opened. New files get the rights
-and, as root, the owner of the folder that they are put into: Pod has to delete them later.
+Paths come from messages, so that each is followed to where it really is before anything is opened. A folder to write into is
+held open, and its files are made in what is held: Pod may give its name to a link at any moment. New files get the rights and,
+as root, the owner of the folder that they are put into: Pod has to delete them later.
 """
 
 import errno
 import os
 import shutil
 import stat
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from pod_jobs.errors import Malformed
+from pod_jobs.system import plain_files
 
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+PART = ".pod-jobs-part"  # ends the name of a file that is not complete
 AS_FILE = 0o666  # of a folder's rights, those that make sense for a file
 
 
@@ -32,29 +35,55 @@ def path_within(root: Path, text: object) -> Path:
     return real
 
 
-def make_folder(root: Path, path: str) -> Path:
-    """The folder at `path`, made in its parent if need be. Errors: Malformed outside of `root`; OSError, also for a link."""
+@contextmanager
+def open_folder(root: Path, path: str) -> Iterator[int]:
+    """A descriptor of the folder at `path`: `root` itself or in it. Errors: Malformed outside of `root`; OSError."""
+    inside = root.resolve()
+    real = inside if Path(path).resolve() == inside else path_within(root, path)
+    if real == inside:
+        handle = os.open(inside, FOLDER)
+    else:
+        handle = plain_files.open_beneath(inside, str(real.relative_to(inside)), FOLDER)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def make_folder(root: Path, path: str) -> Iterator[int]:
+    """The same, made in its parent if need be. Errors: as before; OSError also for a link."""
     path_within(root, path)
-    folder = Path(path).parent.resolve() / Path(path).name
-    if folder.is_symlink():
-        raise OSError(errno.ELOOP, "a link where a folder is needed", str(folder))
-    if not folder.is_dir():
-        folder.mkdir(exist_ok=True)
-        _like(folder.parent, folder, 0o7777)
-    return folder
+    name = Path(path).name
+    with open_folder(root, str(Path(path).parent)) as parent:
+        is_new = True
+        try:
+            os.mkdir(name, dir_fd=parent)
+        except FileExistsError:
+            is_new = False
+        try:
+            handle = os.open(name, FOLDER, dir_fd=parent)
+        except NotADirectoryError as error:
+            raise OSError(errno.ELOOP, "a link or a file where a folder is needed", path) from error
+        try:
+            if is_new:
+                _like(parent, handle, 0o7777)
+            yield handle
+        finally:
+            os.close(handle)
 
 
-def put(folder: Path, name: str, content: bytes) -> None:
-    """Write the file `name`, for readers of the folder whole or not at all. A link of this name is replaced, and what it points
-    to stays. Errors: OSError."""
+def put(folder: int, name: str, content: bytes) -> None:
+    """Write the file `name` into an open folder, for readers whole or not at all. A link of this name is replaced, and what it
+    points to stays. Errors: OSError."""
     with _replacing(folder, name) as file:
         file.write(content)
 
 
-def put_copy(folder: Path, name: str, source: BinaryIO) -> None:
+def put_copy(folder: int, name: str, source: BinaryIO) -> None:
     """The same with the content of an open file. Nothing is done when an earlier try has put it there: then size and time are
     those of `source`. Errors: OSError."""
-    wanted, present = os.fstat(source.fileno()), _found(folder / name)
+    wanted, present = os.fstat(source.fileno()), _found(folder, name)
     # where times are kept less exactly it is copied again
     if present and (present.st_size, present.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
         return
@@ -64,32 +93,41 @@ def put_copy(folder: Path, name: str, source: BinaryIO) -> None:
         os.utime(file.fileno(), ns=(wanted.st_mtime_ns, wanted.st_mtime_ns))
 
 
-def _found(path: Path) -> os.stat_result | None:
+def _found(folder: int, name: str) -> os.stat_result | None:
     """Of a regular file; None for anything else."""
     try:
-        found = path.lstat()
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
     return found if stat.S_ISREG(found.st_mode) else None
 
 
 @contextmanager
-def _replacing(folder: Path, name: str) -> Iterator[BinaryIO]:
-    part = folder / f".{name}.{uuid.uuid4().hex}"
+def _replacing(folder: int, name: str) -> Iterator[BinaryIO]:
+    if Path(name).name != name:
+        raise OSError(errno.EINVAL, "no name of a file", name)
+    part = f".{name}{PART}"  # always the same, so that what a killed process leaves is removed by the next try
+    with suppress(FileNotFoundError):
+        os.unlink(part, dir_fd=folder)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        _like(folder, part, AS_FILE)
-        part.replace(folder / name)
+            os.fsync(handle)
+            _like(folder, handle, AS_FILE)
+            ours, found = os.fstat(handle), _found(folder, part)
+        if found is None or found.st_ino != ours.st_ino:
+            raise OSError(errno.EBUSY, "another process is writing this file", name)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(part, dir_fd=folder)
         raise
+    os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def _like(parent: Path, made: Path, mask: int) -> None:
-    found = parent.stat()
+def _like(parent: int, made: int, mask: int) -> None:
+    found = os.fstat(parent)
     if os.geteuid() == 0:
-        os.chown(made, found.st_uid, found.st_gid)
-    made.chmod(found.st_mode & mask)
+        os.fchown(made, found.st_uid, found.st_gid)
+    os.fchmod(made, found.st_mode & mask)

@@ -17,7 +17,7 @@ from pod_jobs.catalog.store.site_callbacks import Debt, Outcome, Result
 from pod_jobs.celery import results
 from pod_jobs.celery.orders import ENCODING, STUDIO
 from pod_jobs.celery.results import End, ResultFile
-from pod_jobs.celery.shared_folder import make_folder, path_within, put, put_copy
+from pod_jobs.celery.shared_folder import make_folder, open_folder, path_within, put, put_copy
 from pod_jobs.errors import AddressForbidden, Malformed, ServiceUnavailable, SettingsError
 from pod_jobs.media_folder import LOG_NAME
 from pod_jobs.outside.addresses import Allowed, Resolve, pin, read
@@ -52,28 +52,29 @@ class CelerySender:
     def _place(self, root: Path, debt: Debt, end: End, result: Result) -> str:
         """Put the files where Pod looks for them. Returns the path of the captions, "" for none."""
         if end.task_type == ENCODING:
-            folder = make_folder(root, results.output_folder(end))
-            for one in results.wanted_files(end):
-                self._copy(result, one.name, folder, one.name)
-            put(folder, results.INFO, results.describe(end).encode())
+            with make_folder(root, results.output_folder(end)) as folder:
+                for one in results.wanted_files(end):
+                    self._copy(result, one.name, folder, one.name)
+                put(folder, results.INFO, results.describe(end).encode())
             return ""
         if end.task_type == STUDIO:
             target = path_within(root, end.arguments["video_output"])
-            for one in end.files:
-                if one.kind == "mp4":
-                    self._copy(result, LOG_NAME, target.parent, f"{target.stem}.log")
-                    self._copy(result, one.name, target.parent, target.name)
+            with open_folder(root, str(target.parent)) as folder:
+                for one in end.files:
+                    if one.kind == "mp4":
+                        self._copy(result, LOG_NAME, folder, f"{target.stem}.log")
+                        self._copy(result, one.name, folder, target.name)
             return ""
-        folder = make_folder(root, str(root / TEMPORARY))
         name = f"pod_jobs-{debt.public_id}.vtt"
-        if end.error:
-            put(folder, name, results.captions_of_failure(end).encode())
-        for one in end.files:
-            if one.kind == "captions":
-                self._copy(result, one.name, folder, name)
+        with make_folder(root, str(root / TEMPORARY)) as folder:
+            if end.error:
+                put(folder, name, results.captions_of_failure(end).encode())
+            for one in end.files:
+                if one.kind == "captions":
+                    self._copy(result, one.name, folder, name)
         return str(root / TEMPORARY / name)
 
-    def _copy(self, result: Result, name: str, folder: Path, new_name: str) -> None:
+    def _copy(self, result: Result, name: str, folder: int, new_name: str) -> None:
         media = self.settings.media
         found = media.open_output(result.video, result.folder.rpartition("/")[2], name)
         if found is None:

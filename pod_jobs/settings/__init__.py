@@ -28,7 +28,7 @@ from pod_jobs.settings.faults import UNREADABLE, fault_lines, unreadable
 from pod_jobs.settings.mail import MailSettings
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Range, Section, Workers
-from pod_jobs.settings.site import SiteSettings
+from pod_jobs.settings.site import SiteSettings, shared_folder_faults
 from pod_jobs.settings.sources import PREFIX, merge, read_document, tree_of
 from pod_jobs.settings.speech import SpeechSettings
 from pod_jobs.settings.xapi import XapiSettings
@@ -181,6 +181,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _parts_fit(self) -> "Settings":
         faults = [*template_faults(self.template, self.rendition), *dressing_faults(self.dressing, self.home)]
+        faults += shared_folder_faults(self.site, self.home, self.media_folder)
         if faults:
             raise ValueError("; ".join(faults))
         return self

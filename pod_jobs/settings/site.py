@@ -1,6 +1,9 @@
 """[[site]] of settings.toml: other applications, above all an Esup-Pod, that send recordings to be encoded."""
 
 import ipaddress
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -72,3 +75,17 @@ class SiteSettings(Section):
     def broker_secret(self) -> str:
         """The name of the file in DIR/secrets that holds the addresses of its Celery brokers."""
         return f"site_{self.name}_broker"
+
+
+def shared_folder_faults(sites: Iterable[SiteSettings], home: Path, media: Path) -> Iterator[str]:
+    """What is wrong with the sites' shared folders: a site may name any file in its own, so that nothing of ours may lie there.
+    Looks at names alone, for a share may not answer."""
+    own = [Path(os.path.normpath(path)) for path in (home, home.resolve(), media)]
+    if media.is_symlink():
+        own.append(Path(os.path.normpath(media.parent / media.readlink())))
+    for one in sites:
+        if not one.shared_folder:
+            continue
+        folder = Path(os.path.normpath(one.shared_folder))
+        if folder.parent == folder or any(path.is_relative_to(folder) or folder.is_relative_to(path) for path in own):
+            yield f"site {one.name}: shared_folder {folder} must not be /, hold the instance folder, or lie in it"

@@ -1,15 +1,19 @@
-"""The files of the site that ordered a task: fetched, or read where they are.
+"""The files of the site that ordered a task: fetched by HTTP, or copied from the folder that it shares.
 
 What is fetched lies on the worker's own disk, for this task alone. A fetch that was interrupted goes on in the next run of the
 task on the same host. What nobody came back for goes after a day. Of a Pod 4.1, workers have the media folder itself under
-Pod's own path, as Celery's had; nothing outside of it is opened.
+Pod's own path, as Celery's had; nothing outside of it is opened. A copy costs the recording's size on this disk, and one
+reading of it over the network, which the encoding is then spared.
 """
 
+import errno
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.celery.shared_folder import path_within
@@ -34,6 +38,8 @@ STALE_S = 86_400.0
 APPEARS_S = 40.0  # how long after the order a file may be missing on a shared folder; Pod's own limit
 PATIENCE_S = 86_400.0  # how long after the order a site that does not answer is asked again
 GB = 10**9
+PIECE_BYTES = 1 << 20
+NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # nothing there, or a link, folder or pipe
 
 
 class FetchedFiles:
@@ -71,7 +77,25 @@ class FetchedFiles:
         return to
 
     def _shared(self, name: str, root: Path, text: str) -> Path:
-        """The file of this path in the media folder `root`. A file that was written just now may take a while to appear here."""
+        """A copy of the file of this path in the media folder `root`. A copy, because ffmpeg opens files by name, and the site
+        may exchange a name on its folder at any moment after the check."""
+        to = self._folder / name
+        path, file = self._open(root, text)
+        with file:
+            found = os.fstat(file.fileno())
+            self._check_size(path, found.st_size)
+            with translated_os_errors("work folder"):
+                present = to.stat() if plain_files.size_of(to) == found.st_size else None
+                if (
+                    present is None or present.st_mtime_ns != found.st_mtime_ns
+                ):  # otherwise an earlier run has copied it
+                    self._copy(path, file, to)
+                    os.utime(to, ns=(found.st_mtime_ns, found.st_mtime_ns))
+        self.fetched[name] = Fetched(found.st_size, "", str(path))
+        return to
+
+    def _open(self, root: Path, text: str) -> tuple[Path, BinaryIO]:
+        """The file, and where it really is. A file that was written just now may take a while to appear here."""
         with translated_os_errors("the site's media folder"):
             try:
                 path = path_within(root, text if text.startswith("/") else f"{root}/{text}")
@@ -79,15 +103,27 @@ class FetchedFiles:
                 raise BadSource(error.reason, code="source-outside") from error
             if not root.is_dir() and self._order.site["age_s"] < PATIENCE_S:
                 raise ServiceUnavailable(f"{root} is not on this host")
-            if not path.is_file():
-                if self._order.site["age_s"] < APPEARS_S and not path.exists():
-                    raise ServiceUnavailable(f"{path} is not there yet")
-                raise BadSource(f"{path} is no file", code="source-not-there", name=path.name)
-            size = path.stat().st_size
+            try:
+                return path, plain_files.open_plain(path, beneath=root.resolve(), linked=True)
+            except OSError as error:
+                if error.errno not in NO_FILE:
+                    raise
+                if error.errno == errno.ENOENT and self._order.site["age_s"] < APPEARS_S:
+                    raise ServiceUnavailable(f"{path} is not there yet") from error
+                raise BadSource(f"{path} is no file", code="source-not-there", name=path.name) from error
+
+    def _copy(self, path: Path, file: BinaryIO, to: Path) -> None:
+        size = 0
+        with plain_files.replacing(to) as copy:
+            while piece := file.read(PIECE_BYTES):
+                size += len(piece)
+                self._check_size(path, size)
+                copy.write(piece)
+                self._context.tick(self._order, {"step": "fetch", "fraction": 0.0})
+
+    def _check_size(self, path: Path, size: int) -> None:
         if size > self._most_bytes:
             raise BadSource(f"{path} has {size} bytes", code="source-too-large", limit=f"{self._most_bytes / GB:g} GB")
-        self.fetched[name] = Fetched(size, "", str(path))
-        return path
 
 
 @contextmanager

@@ -54,10 +54,10 @@ def settings(tmp_path: Path, pod: SmallCeleryPod, monkeypatch: pytest.MonkeyPatc
     site = {"name": "univ", "kind": "celery", "private_networks": ["127.0.0.0/8"]}
     site |= {"shared_folder": str(pod.media), "callback_url": pod.url}
     monkeypatch.setenv("POD_JOBS_SITE", json.dumps([site]))
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "site_key").write_text(KEY)
-    (tmp_path / "secrets" / "site_univ").write_text(TOKEN)
-    return load(tmp_path)
+    (tmp_path / "instance" / "secrets").mkdir(parents=True)
+    (tmp_path / "instance" / "secrets" / "site_key").write_text(KEY)
+    (tmp_path / "instance" / "secrets" / "site_univ").write_text(TOKEN)
+    return load(tmp_path / "instance")
 
 
 @pytest.fixture

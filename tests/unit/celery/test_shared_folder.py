@@ -1,12 +1,13 @@
 """Pod's media folder: nothing outside of it is named, read or written."""
 
+import io
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from pod_jobs.celery.shared_folder import make_folder, path_within, put, put_copy
+from pod_jobs.celery.shared_folder import PART, make_folder, open_folder, path_within, put, put_copy
 from pod_jobs.errors import Malformed
 
 
@@ -29,17 +30,16 @@ def test_a_folder_is_made_with_the_rights_of_its_parent(tmp_path: Path) -> None:
     parent = tmp_path / "videos"
     parent.mkdir()
     parent.chmod(0o2775)
-    folder = make_folder(tmp_path, str(parent / "0007"))
-    put(folder, "info_video.json", b"{}")
     (tmp_path / "ours").write_bytes(b"x" * 3_000_000)
-    for _ in range(2):  # the second time it is there already
-        with (tmp_path / "ours").open("rb") as file:
+    for _ in range(2):  # the second time all is there already
+        with make_folder(tmp_path, str(parent / "0007")) as folder, (tmp_path / "ours").open("rb") as file:
+            put(folder, "info_video.json", b"{}")
             put_copy(folder, "360p.ts", file)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o2775
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o664}
-    assert sorted(path.name for path in folder.iterdir()) == ["360p.ts", "info_video.json"]
-    assert (folder / "360p.ts").stat().st_size == 3_000_000
-    assert make_folder(tmp_path, str(parent / "0007")) == folder
+    made = parent / "0007"
+    assert stat.S_IMODE(made.stat().st_mode) == 0o2775
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()} == {0o664}
+    assert sorted(path.name for path in made.iterdir()) == ["360p.ts", "info_video.json"]
+    assert (made / "360p.ts").stat().st_size == 3_000_000
 
 
 def test_nothing_is_written_through_links(tmp_path: Path) -> None:
@@ -47,33 +47,78 @@ def test_nothing_is_written_through_links(tmp_path: Path) -> None:
     media.mkdir()
     other.mkdir()
     (media / "0007").symlink_to(other)
-    with pytest.raises(Malformed):
-        make_folder(media, str(media / "0007"))
+    with pytest.raises(Malformed), make_folder(media, str(media / "0007")):
+        pass
     (media / "inside").mkdir()
     (media / "0008").symlink_to(media / "inside")
-    with pytest.raises(OSError, match="link"):
-        make_folder(media, str(media / "0008"))
-    with pytest.raises(Malformed):
-        make_folder(media, str(media / ".." / "other" / "0009"))
-    folder = make_folder(media, str(media / "0010"))
+    with pytest.raises(OSError, match="link"), make_folder(media, str(media / "0008")):
+        pass
+    with pytest.raises(Malformed), make_folder(media, str(media / ".." / "other" / "0009")):
+        pass
+    with pytest.raises(Malformed), open_folder(media, str(other)):
+        pass
     (other / "secret").write_text("stays")
-    (folder / "360p.mp4").symlink_to(other / "secret")
-    put(folder, "360p.mp4", b"new")
-    assert (other / "secret").read_text() == "stays" and (folder / "360p.mp4").read_bytes() == b"new"
+    with make_folder(media, str(media / "0010")) as folder:
+        (media / "0010" / "360p.mp4").symlink_to(other / "secret")
+        put(folder, "360p.mp4", b"new")
+        with pytest.raises(OSError, match="no name"):
+            put(folder, "../360p.mp4", b"new")
+    assert (other / "secret").read_text() == "stays" and (media / "0010" / "360p.mp4").read_bytes() == b"new"
+
+
+def test_a_folder_that_becomes_a_link_while_it_is_written_leads_nowhere(tmp_path: Path) -> None:
+    """A Pod may exchange names on its folder at any moment: what was opened counts."""
+    media, victim = tmp_path / "media", tmp_path / "victim"
+    (media / "videos").mkdir(parents=True)
+    victim.mkdir()
+    (victim / "360p.mp4").write_bytes(b"somebody else's")
+    mode = victim.stat().st_mode
+    with make_folder(media, str(media / "videos" / "0007")) as folder:
+        put(folder, "thumbnail.png", b"x")
+        (media / "videos" / "0007").rename(media / "aside")
+        (media / "videos" / "0007").symlink_to(victim)
+        put(folder, "360p.mp4", b"new")
+        with (media / "aside" / "360p.mp4").open("rb") as file:
+            put_copy(folder, "720p.mp4", file)
+    assert (victim / "360p.mp4").read_bytes() == b"somebody else's" and len(list(victim.iterdir())) == 1
+    assert victim.stat().st_mode == mode
+    assert sorted(path.name for path in (media / "aside").iterdir()) == ["360p.mp4", "720p.mp4", "thumbnail.png"]
+
+
+def test_what_a_killed_process_left_goes_with_the_next_try(tmp_path: Path) -> None:
+    with make_folder(tmp_path, str(tmp_path / "0007")) as folder:
+        (tmp_path / "0007" / f".360p.mp4{PART}").write_bytes(b"half")
+        put(folder, "360p.mp4", b"whole")
+        assert [path.name for path in (tmp_path / "0007").iterdir()] == ["360p.mp4"]
+
+
+def test_a_file_that_another_process_began_anew_gets_no_name_from_us(tmp_path: Path) -> None:
+    part = tmp_path / "0007" / f".360p.mp4{PART}"
+
+    class Slow(io.FileIO):
+        def read(self, size: int | None = -1) -> bytes:
+            part.unlink()
+            part.write_bytes(b"half of theirs")
+            return b""
+
+    (tmp_path / "ours").write_bytes(b"whole")
+    with make_folder(tmp_path, str(tmp_path / "0007")) as folder, Slow(tmp_path / "ours") as file:
+        with pytest.raises(OSError, match="another process"):
+            put_copy(folder, "360p.mp4", file)
+    assert not (tmp_path / "0007" / "360p.mp4").exists()
 
 
 def test_what_an_earlier_try_has_put_there_is_not_copied_again(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, str(tmp_path / "0007"))
-    ours = tmp_path / "ours"
+    ours, target = tmp_path / "ours", tmp_path / "0007" / "360p.mp4"
     ours.write_bytes(b"first")
 
     def copied() -> int:
-        with ours.open("rb") as file:
-            put_copy(folder, "360p.mp4", file)
-        return (folder / "360p.mp4").stat().st_ino
+        with make_folder(tmp_path, str(target.parent)) as folder, ours.open("rb") as file:
+            put_copy(folder, target.name, file)
+        return target.stat().st_ino
 
     first = copied()
     assert copied() == first
     ours.write_bytes(b"other")
     os.utime(ours, (1_000_000, 1_000_000))  # of another time, though of the same size
-    assert copied() != first and (folder / "360p.mp4").read_bytes() == b"other"
+    assert copied() != first and target.read_bytes() == b"other"

@@ -181,3 +181,18 @@ def test_a_number_of_workers_may_be_a_range(tmp_path: Path) -> None:
     for wrong in ("0..2", "3..2", "..2", "1..300", "", "-1", "1.5", True):
         with pytest.raises(SettingsError, match=r"workers\.xapi: .*range"):
             load(tmp_path, workers={"xapi": wrong})
+
+
+def test_a_shared_folder_holds_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site may name any file in its folder: recordings of others must not lie there."""
+    home, disk = tmp_path / "instance", tmp_path / "disk"
+    home.mkdir()
+    disk.mkdir()
+    (home / "media").symlink_to(disk)
+    site = {"name": "univ", "kind": "celery", "callback_url": "https://pod.univ.fr/rest"}
+    for folder in ("/", f"{home}/x/..", tmp_path, home / "media" / "videos", disk, disk / "x"):
+        monkeypatch.setenv("POD_JOBS_SITE", json.dumps([{**site, "shared_folder": str(folder)}]))
+        with pytest.raises(SettingsError, match="univ.*shared_folder"):
+            load(home)
+    monkeypatch.setenv("POD_JOBS_SITE", json.dumps([{**site, "shared_folder": str(tmp_path / "instance of Pod")}]))
+    load(home)
