@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from pod_jobs.errors import SettingsError
-from pod_jobs.system.crew_board import MOST_PLACES, CrewBoard
+from pod_jobs.system.crew_board import MOST_CHILDREN, CrewBoard
 from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_adopted, parent_and_grandparent
 
 FIRST_WAIT_S = 0.2
@@ -66,7 +66,7 @@ class Line:
 class Slot:
     """A slot for one child process, which may be empty."""
 
-    place: int = 0  # on the board of its line
+    number: int = 0  # on the board of its line
     pid: int = 0  # 0 = empty
     started_at: float = 0.0  # monotonic
     due_at: float = 0.0  # monotonic: when the next one may start
@@ -118,18 +118,18 @@ class Crew:
     def _idle(self, now: float) -> Slot | None:
         """A child that has had no job for IDLE_S."""
         waits = [
-            (self.line.board.idle_since(slot.place), slot) for slot in self.slots if slot.pid and not slot.renewing
+            (self.line.board.idle_since(slot.number), slot) for slot in self.slots if slot.pid and not slot.renewing
         ]
         return next((slot for since, slot in waits if 0 < since < now - IDLE_S), None)
 
     def resize(self) -> None:
         """Have as many slots as are wanted. Slots too many go as soon as they are empty."""
         kept = self.wanted
-        for place, slot in enumerate(self.slots):
-            slot.surplus = place >= kept
+        for position, slot in enumerate(self.slots):
+            slot.surplus = position >= kept
         self.slots = [slot for slot in self.slots if slot.pid or not slot.surplus]
-        free = sorted(set(range(MOST_PLACES)) - {slot.place for slot in self.slots})
-        self.slots += [Slot(place) for place in free[: max(0, kept - len(self.slots))]]
+        free = sorted(set(range(MOST_CHILDREN)) - {slot.number for slot in self.slots})
+        self.slots += [Slot(number) for number in free[: max(0, kept - len(self.slots))]]
 
 
 def supervise(line: Line) -> None:
@@ -207,10 +207,10 @@ def _fill(crew: Crew) -> bool:
         if slot.pid or slot.due_at > monotonic():
             continue
         slot.started_at = monotonic()
-        board.say_busy(slot.place)
+        board.say_busy(slot.number)
         slot.pid = os.fork()
         if slot.pid == 0:
-            board.place = slot.place
+            board.number = slot.number
             os.setpgid(0, 0)  # done by the child itself, and so before `run`
             die_with_parent(supervisor, signal.SIGTERM)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED_FOR)

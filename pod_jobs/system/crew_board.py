@@ -7,16 +7,16 @@ import mmap
 import struct
 from time import monotonic
 
-MOST_PLACES = 256
+MOST_CHILDREN = 256
 ENTRY = struct.Struct("=d")
 
 
 class CrewBoard:
-    """`place`, from 0 on, is that of this process. It is set in each new child."""
+    """`number`, from 0 on, is that of this process. It is set in each new child."""
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, ENTRY.size * (1 + MOST_PLACES))
-        self.place = 0
+        self._memory = mmap.mmap(-1, ENTRY.size * (1 + MOST_CHILDREN))
+        self.number = 0
 
     def ask_for_another(self) -> None:
         """Say that a job waits which no worker takes."""
@@ -29,16 +29,16 @@ class CrewBoard:
 
     def say_idle(self) -> None:
         """Say that this worker waits for a job. The first instant counts."""
-        if not self.idle_since(self.place):
-            self._write(1 + self.place, monotonic())
+        if not self.idle_since(self.number):
+            self._write(1 + self.number, monotonic())
 
-    def say_busy(self, place: int | None = None) -> None:
-        """Say that this worker, or the one in `place`, has a job."""
-        self._write(1 + (self.place if place is None else place), 0.0)
+    def say_busy(self, number: int | None = None) -> None:
+        """Say that this worker, or the one with `number`, has a job."""
+        self._write(1 + (self.number if number is None else number), 0.0)
 
-    def idle_since(self, place: int) -> float:
-        """Since when the worker in `place` has waited for a job."""
-        return self._read(1 + place)
+    def idle_since(self, number: int) -> float:
+        """Since when the worker with `number` has waited for a job."""
+        return self._read(1 + number)
 
     def _write(self, entry: int, value: float) -> None:
         ENTRY.pack_into(self._memory, entry * ENTRY.size, value)

@@ -303,6 +303,9 @@ def test_folders_that_every_user_can_write_to_are_a_fault_and_those_of_a_share_a
         ("rediss://redis.test/0", ("no password",)),
         ("rediss://user:word@redis.test/0?ssl_cert_reqs=none", ("certificate",)),
         ("rediss://user:word@redis.test/0", None),
+        ("redis+sentinel://user:word@one.test,two.test/pod/0", ("plain text",)),
+        ("rediss+sentinel://one.test,two.test/pod/0", ("no password",)),
+        ("rediss+sentinel://user:word@one.test:26379,two.test:26379/pod/0", None),
     ],
 )
 def test_a_key_value_server_that_others_may_write_to_is_a_warning(url: str, lacks: tuple[str, ...] | None) -> None:

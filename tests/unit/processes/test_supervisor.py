@@ -221,7 +221,7 @@ def test_there_are_more_children_while_jobs_wait(start: Start, tmp_path: Path) -
             if (folder / "waiting").exists():
                 board.say_busy()
                 board.ask_for_another()
-            elif board.place:  # the first one has work for ever
+            elif board.number:  # the first one has work for ever
                 board.say_idle()
             time.sleep(0.05)
         """,

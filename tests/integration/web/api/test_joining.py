@@ -150,7 +150,16 @@ def _answer(status: int, body: bytes) -> requests.Response:
     return answer
 
 
-@pytest.mark.parametrize("redis_url", ["", "unix:///run/redis.sock", "redis://localhost:6379/0", "redis://127.0.0.1/0"])
+@pytest.mark.parametrize(
+    "redis_url",
+    [
+        "",
+        "unix:///run/redis.sock",
+        "redis://localhost:6379/0",
+        "redis://127.0.0.1/0",
+        "redis+sentinel://:word@127.0.0.1:26379,127.0.0.1:26380/pod/0",
+    ],
+)
 def test_no_host_is_invited_that_could_not_reach_the_queue(inviting: Settings, redis_url: str) -> None:
     redis = inviting.redis.model_copy(update={"url": redis_url})
     with database.connect(inviting.database_url).connection_context(), pytest.raises(Refused, match=r"redis\.url"):
