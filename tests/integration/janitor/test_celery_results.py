@@ -234,3 +234,21 @@ def test_a_stale_end_is_not_told_over_a_newer_order(settings: Settings, pod: Sma
     site_orders.answered(row, NOW + timedelta(seconds=1))
     assert tend(settings, START + 7300).callback == "delivered" and video.imports == 1
     assert (video.folder / "360p.ts").read_text() == f"360p.ts of task {newer.id}"
+
+
+def test_captions_reach_pod_by_its_temporary_folder(settings: Settings, pod: SmallCeleryPod) -> None:
+    task, video = order(pod)
+    given = {"video_id": 7, "mp3filepath": str(video.source), "duration": 12, "lang": "fr"}
+    url = Seal(KEY).close(f"{pod.url}store_remote_transcripted_video/?id=7")
+    SiteOrder.update(asked={"task_type": "transcription", "arguments": given}, notify_url=url).execute()
+    folder = f"videos/{task.video_id:06d}/pod_transcribe-{task.id}-g1"
+    settings.media.path_of(folder).mkdir(parents=True)
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\nBonjour é\n"
+    (settings.media.path_of(folder) / "film.vtt").write_text(text)
+    Output.create(
+        video=task.video_id, task=task, folder=folder, name="film.vtt", mime="text/vtt", bytes=9, kind="captions"
+    )
+    end(task, "done")
+    assert tend(settings).callback == "delivered"
+    assert video.captions == [text] and not video.in_progress and list((pod.media / "temp").iterdir()) == []
+    assert pod.callbacks[-1][1].keys() == {"video_id", "msg", "temp_vtt_file"}
