@@ -24,6 +24,12 @@ def name_of(pid: int, started: int | None = None) -> str:
     )
 
 
+def test_the_name_of_a_worker_says_which_process_it_is() -> None:
+    queue, *host, pid, place, started = worker_name("encoding").split(".")
+    assert (queue, pid, place) == ("encoding", str(os.getpid()), process_identity.place_id())
+    assert host and started == str(process_identity.start_ticks(os.getpid()))
+
+
 def test_a_living_worker_is_not_dead(other_process: int) -> None:
     assert not is_dead_here(worker_name("encoding"))
     assert not is_dead_here(name_of(other_process))

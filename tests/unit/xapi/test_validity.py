@@ -99,6 +99,7 @@ INVALID: list[tuple[dict[str, Any], str, str]] = [
     ({"result": {"duration": "43"}}, "duration", "$.result.duration"),
     ({"result": {"score": {"scaled": 1.1}}}, "score", "$.result.score.scaled"),
     ({"result": {"score": {"min": 2, "max": 1}}}, "score", "$.result.score.min"),
+    ({"result": {"score": {"min": 2, "max": 2}}}, "score", "$.result.score.min"),
     ({"result": {"score": {"raw": True}}}, "type", "$.result.score.raw"),
     ({"context": {"registration": 3}}, "uuid", "$.context.registration"),
     ({"context": {"team": ACTOR}}, "object-type", "$.context.team.objectType"),
