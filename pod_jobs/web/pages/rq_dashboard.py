@@ -21,6 +21,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 from rq_dashboard import web as rq_dashboard
 
+from pod_jobs.catalog.store import overview
 from pod_jobs.errors import Forbidden, NotFound, Refused
 from pod_jobs.jobs import workforce
 from pod_jobs.jobs.queue import open_queue
@@ -53,6 +54,7 @@ def register(app: Flask, redis: Redis) -> None:
     app.redis_conn = redis  # type: ignore[attr-defined]  # rq-dashboard reads it there
     app.config["RQ_DASHBOARD_REDIS_URL"] = ("",)  # rq-dashboard numbers its servers; ours is number 0
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
+    app.jinja_env.globals["waiting_in_catalog"] = overview.in_catalog
     app.before_request_funcs.pop("rq_dashboard")  # opens one more connection, without time-outs, for each request
     app.view_functions["rq_dashboard.list_jobs"] = list_jobs
     app.view_functions["rq_dashboard.compact_queue"] = compact_queue

@@ -84,3 +84,14 @@ def test_two_orders_of_one_person_do_not_find_the_same_room(
     with pytest.raises(Refused):
         both(catalog, order, order).result()
     assert tasks.count_waiting(lecturer) == 2
+
+
+def test_two_people_requeue_the_same_tasks(catalog: Database, task: Task) -> None:
+    tasks.cancel(task.id, NOW)
+    first: list[int] = []
+
+    def order() -> list[int]:
+        return [one.id for one in many_tasks.order_again([task.id], later(1)).tasks]
+
+    second = both(catalog, lambda: first.extend(order()), order).result()
+    assert (first, second) == ([task.id], []) and Task.get_by_id(task.id).generation == 2

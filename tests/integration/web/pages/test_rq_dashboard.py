@@ -26,7 +26,7 @@ from pod_jobs.jobs.rq_classes import PERFORM, PodJob
 from pod_jobs.settings import QUEUES
 from tests.acceptance.accessibility import violations
 from tests.acceptance.test_looks import keep_picture
-from tests.integration.web.conftest import Browser, problem
+from tests.integration.web.conftest import Browser, Caller, problem
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -329,3 +329,11 @@ def test_compacting_keeps_the_jobs_and_takes_an_empty_queue(admin: Browser, redi
         redis.rpush(queue.key, f"gone-{number}")
     assert post(admin, "/rq/queue/encoding/compact").status_code == 200
     assert queue.get_job_ids() == ["encode-1-g1", "encode-2-g1"]
+
+
+def test_it_says_how_many_wait_in_the_catalog(admin: Browser, lea: Caller) -> None:
+    assert "wait for their turn" not in admin.get("/rq/").text
+    for number in range(4):
+        lea.upload(name=f"{number}.mp4")
+    page = admin.get("/rq/0/view/jobs").text
+    assert "In the catalog 3 more wait for their turn" in page and "/team/tasks?state=waiting" in page

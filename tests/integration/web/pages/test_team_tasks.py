@@ -209,3 +209,32 @@ def test_the_priority_of_all_that_match_and_of_one_task(browser: Browser, lea: C
     assert browser.client.post(f"/team/tasks/{first}/low", data=form).status_code == 303
     page = browser.get(f"/team/tasks/{first}").get_data(as_text=True)
     assert "Low priority" in page and "Number 2 in the queue" in page
+
+
+@pytest.mark.parametrize("path", ["", "/tasks", "/errors", "/machines", "/schedule", "/figures", "/captions"])
+def test_a_lecturer_who_asks_for_a_page_of_the_team_is_refused(browser: Browser, path: str) -> None:
+    browser.sign_in("léa")
+    for headers in ({}, {"HX-Request": "true"}):
+        assert browser.get(f"/team{path}", headers=headers).status_code == 403
+
+
+def test_a_title_with_markup_from_right_to_left_and_emoji_stays_text(browser: Browser, lea: Caller) -> None:
+    title = "<img src=x onerror=alert(1)> محاضرة 🎓 & {{ 7 * 7 }}"
+    task = lea.upload(title=title)["task"]
+    browser.sign_in("tina")
+    for path in ("/team", "/team/tasks", f"/team/tasks/{task['id']}", "/team/captions"):
+        page = browser.get(path).text
+        assert "&lt;img src=x onerror=alert(1)&gt; محاضرة 🎓 &amp; {{ 7 * 7 }}" in page, path
+        assert "<img src=x" not in page and "49" not in page.split("محاضرة")[1][:20], path
+    assert "محاضرة" in browser.get("/team/tasks?text=محاضرة").text
+
+
+def test_a_task_that_is_deleted_under_the_page(browser: Browser, lea: Caller, worker: Worker) -> None:
+    task = failed(lea, worker)
+    browser.sign_in("tina")
+    here, part = f"/team/tasks/{task['id']}", {"HX-Request": "true"}
+    known = {**part, "If-None-Match": browser.get(here, headers=part).headers["ETag"]}
+    assert lea("DELETE", f"/api/v1/videos/{task['video']}").status_code == 204
+    assert browser.get(here, headers=known).status_code == 404
+    assert browser.send("POST", f"{here}/requeue").status_code == 404
+    assert f"#{task['id']}" not in browser.get("/team/tasks").text
