@@ -160,8 +160,8 @@ def test_what_cannot_be_carried_out_is_on_the_errors_page(
     def reasons() -> str:
         return requests.get(address, headers={"Authorization": f"Token {token}"}, timeout=10).text
 
-    wait_until(lambda: "lies outside the media folder" in reasons(), 20, "the path outside is a failed task")
-    wait_until(lambda: "statement" in reasons() or "actor" in reasons(), 20, "so is the learning trace that is none")
+    wait_until(lambda: "lies outside the media folder" in reasons(), 60, "the path outside is a failed task")
+    wait_until(lambda: "statement" in reasons() or "actor" in reasons(), 60, "so is the learning trace that is none")
     assert not outside.folder.exists()
     command = [sys.executable, "-m", "pod_jobs.cli", "--home", str(instance.home), "broker", "show", "--json"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()

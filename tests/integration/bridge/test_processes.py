@@ -51,18 +51,18 @@ def test_two_bridges_and_the_broker_are_killed_and_each_order_is_one_task(
     (pod.media / "videos/film.mp4").touch()
     ids = [pod.encode(Video(number + 1, pod.media / "videos/film.mp4")) for number in range(ORDERS // 2)]
     processes += [start(), start()]
-    servers.wait_until(lambda: SiteOrder.select().count() >= 3, 30, "a bridge has begun")
+    servers.wait_until(lambda: SiteOrder.select().count() >= 3, 90, "a bridge has begun")
     processes[0].kill()
     broker.stop(kill=True)
     processes[1].kill()
     broker.start("--appendfsync", "always")
     ids += [pod.encode(Video(number + 1, pod.media / "videos/film.mp4")) for number in range(ORDERS // 2, ORDERS)]
     processes += [start(), start()]
-    servers.wait_until(lambda: SiteOrder.select().count() >= ORDERS * 2 // 3, 30, "they have begun again")
+    servers.wait_until(lambda: SiteOrder.select().count() >= ORDERS * 2 // 3, 90, "they have begun again")
     processes[2].kill()
-    servers.wait_until(lambda: SiteOrder.select().count() >= ORDERS, 30, "all orders are tasks")
+    servers.wait_until(lambda: SiteOrder.select().count() >= ORDERS, 90, "all orders are tasks")
     with Redis(unix_socket_path=str(broker.socket), db=DATABASE) as redis:
-        servers.wait_until(lambda: _is_empty(redis), 30, "the broker is empty")
+        servers.wait_until(lambda: _is_empty(redis), 90, "the broker is empty")
     assert sorted(row.public_id for row in SiteOrder.select()) == sorted(ids)
     assert Task.select().count() == ORDERS and {task.state for task in Task.select()} == {"waiting"}
     assert Outbox.select().count() >= ORDERS - 3  # the next ones are RQ's
