@@ -188,6 +188,11 @@ NEED_ANOTHER_FILE = frozenset(
 REASON_LIMIT = 2000  # characters that are kept of a technical reason; the end of ffmpeg's words fits into it
 
 
+def storable(text: str) -> str:
+    """As every database, log and page can hold it: without NUL, and with "?" for half a character (a lone surrogate)."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 class PodJobsError(Exception):
     """Base of all errors. `reason`: technical text for the log and for "Technical reason" on a page. `code`: picks the sentence.
 
@@ -198,9 +203,9 @@ class PodJobsError(Exception):
 
     def __init__(self, reason: str, *, code: str | None = None, **facts: str) -> None:
         super().__init__(reason)
-        self.reason = reason.replace("\0", "")[-REASON_LIMIT:]
+        self.reason = storable(reason)[-REASON_LIMIT:]
         self.code = code or self.code
-        self.facts = facts
+        self.facts = {name: storable(value) for name, value in facts.items()}
         if self.code not in SENTENCES:
             raise ValueError(f"no sentence for the error code {self.code!r}")
 

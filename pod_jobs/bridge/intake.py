@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,31 +41,33 @@ class Intake:
         """Do as many tasks of the site wait as it may have? Then its messages stay on the broker."""
         return bool(self._site.waiting) and tasks.count_waiting(self._owner()) >= self._site.waiting
 
-    def take(self, raw: bytes, now: datetime) -> str:
-        """Store what a message asks for. Returns the kind of the new task; "" for none, also if the message was taken before.
-        Errors: Malformed; ServiceUnavailable while the media folder is away; those of the database."""
+    def take(self, raw: bytes, now: datetime, since: datetime | None = None) -> str:
+        """Store what a message asks for. `since`: when a bridge first had it. Returns the kind of the new task; "" for none, also
+        if the message was taken before. Errors: Malformed; ServiceUnavailable while the media folder is away; those of the
+        database."""
         message = read_message(raw)
         if message.task == XAPI_TASK:
             self._take_statement(message, now)
             return ""
         order = read_order(message, self._site.heights_px)
         path_within(Path(self._site.shared_folder), order.source)
-        return self._take_order(message, order, now)
+        return self._take_order(message, order, now, since)
 
     def refuse(self, raw: bytes, fault: PodJobsError, now: datetime) -> None:
         """Store a message that cannot be carried out as a failed task."""
-        log.warning("site %s: a message is refused: %s", self._site.name, fault.reason)
+        log.warning("site %s: a message is refused: %s", self._site.name, " ".join(fault.reason.split()))
         public_id = str(uuid.uuid5(UNREADABLE, hashlib.sha256(raw).hexdigest()))
         asked = self._asked(public_id, {"task_type": "encoding", "source_url": "", "parameters": {}}, "message")
         with_free_number(
             self._settings.media, lambda: site_orders.refuse(self._owner(), asked, NewTask(pod.KIND), fault, now)
         )
 
-    def _take_order(self, message: Message, order: CeleryOrder, now: datetime) -> str:
+    def _take_order(self, message: Message, order: CeleryOrder, now: datetime, since: datetime | None) -> str:
         what = {"task_type": order.task_type, "source_url": order.source, "parameters": dict(order.parameters)}
         document = {**what, "arguments": dict(message.arguments)}
         callback = f"{self._site.callback_url.rstrip('/')}/{order.callback}"
         asked = self._asked(message.id, document, order.title, f"{order.task_type} {order.number}", callback)
+        asked = replace(asked, since=since)
         kind, purpose = TASK_KINDS[order.task_type]
         new = NewTask(kind, "", what, purpose, priority=PRIORITIES[self._site.priority], party=self._site.party)
         media = self._settings.media
@@ -73,7 +76,13 @@ class Intake:
             media, lambda: site_orders.create(self._owner(), asked, new, 0, now, media.make_place)
         )
         site_orders.answered(row, now)  # nobody waits for an answer
-        log.info("site %s: message %s is task %s%s", self._site.name, message.id, task.id, "" if is_new else " already")
+        log.info(
+            "site %s: message %s is task %s%s",
+            self._site.name,
+            message.id,
+            task.id,
+            "" if is_new else ", and there is nothing new to do",
+        )
         return kind if is_new else ""
 
     def _asked(

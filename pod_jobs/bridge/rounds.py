@@ -3,7 +3,9 @@
 import logging
 import signal
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from threading import Thread
 
 from peewee import Database, InterfaceError, OperationalError
 from redis import Redis
@@ -13,7 +15,7 @@ from pod_jobs import hand_over
 from pod_jobs.bridge.intake import Intake
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.celery.broker import ORDERS, QUEUES, BrokerQueue, connect
-from pod_jobs.errors import Malformed, PermanentError, SettingsError, TransientError
+from pod_jobs.errors import Malformed, PermanentError, PodJobsError, SettingsError, TransientError
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
@@ -22,6 +24,7 @@ from pod_jobs.settings.site import SiteSettings
 log = logging.getLogger(__name__)
 
 ROUND_S = 0.5
+STOP_S = 5.0  # that a round under way gets to end
 PAUSE_S = 5.0  # after a fault, until a broker is looked at again
 TAKE_BACK_S = 60.0  # what another bridge took and did not finish is offered again so often
 AT_ONCE = 50  # messages of one queue in one round
@@ -49,7 +52,9 @@ class Broker:
                     for queue in self._queues:
                         self._empty(queue, kinds)
             self._is_away = False
-        except PASSING as error:
+        except Exception as error:  # what is no Redis may answer anything, and redis-py then raises anything
+            if not isinstance(error, PASSING):
+                log.exception("site %s: a fault in a round", self.site.name)
             # what it took is offered again, before what came later
             self._next_at, self._take_back_at = time.monotonic() + PAUSE_S, 0.0
             if not self._is_away:  # once, and not every few seconds; the address may hold a password
@@ -73,40 +78,76 @@ class Broker:
                 return
             now = datetime.now(UTC)
             try:
-                kinds.add(self._intake.take(raw, now))
+                kinds.add(self._intake.take(raw, now, queue.since(raw)))
             except Malformed as fault:
-                self._intake.refuse(raw, fault, now)
-                queue.refuse(raw)
+                self._refuse(queue, raw, fault, now)
             except PASSING:
                 raise
             except Exception as fault:
                 log.exception("site %s: a message cannot be taken in", self.site.name)
-                self._intake.refuse(raw, PermanentError(f"{type(fault).__name__}: {fault}"), now)
-                queue.refuse(raw)
+                self._refuse(queue, raw, PermanentError(f"{type(fault).__name__}: {fault}"), now)
             else:
                 queue.done(raw)
 
+    def _refuse(self, queue: BrokerQueue, raw: bytes, fault: PodJobsError, now: datetime) -> None:
+        """Keep a message aside, so that it holds up no other one, whatever is wrong with it."""
+        try:
+            self._intake.refuse(raw, fault, now)
+        except PASSING:
+            raise
+        except Exception:
+            log.exception("site %s: a message is kept aside, and there is no task that says so", self.site.name)
+        queue.refuse(raw)
+
 
 def run(settings: Settings, job_types: JobTypes) -> None:
-    """Do the rounds until SIGTERM. Errors: SettingsError when a site lacks its secrets, or a broker's address is none."""
+    """Do the rounds until SIGTERM. Errors: SettingsError when no broker of any site can be used."""
     stopping: list[int] = []
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda number, _frame: stopping.append(number))
-    database = catalog_database.connect(settings.database_url)
-    redis = connect_promptly(settings.redis_url)
+    serve(settings, job_types, stopping)
+
+
+def serve(settings: Settings, job_types: JobTypes, stopping: Sequence[int]) -> None:
+    """The rounds, until there is something in `stopping`. Each broker has a thread: one that answers a byte a second holds up no
+    other. Errors: as of `run`."""
+    database, redis = catalog_database.connect(settings.database_url), connect_promptly(settings.redis_url)
+
+    def rounds(broker: Broker) -> None:
+        while not stopping:
+            if kinds := broker.round(database) - {""}:
+                _hand_over(settings, job_types, database, redis, kinds)
+            else:
+                _wait(stopping)
+
     brokers = list_brokers(settings)
+    if not brokers:
+        raise SettingsError("no site of kind celery has a broker that can be used; the log says why")
+    threads = [Thread(target=rounds, args=(one,), name=f"broker of {one.site.name}", daemon=True) for one in brokers]
+    for one in threads:
+        one.start()
     while not stopping:
-        kinds = {kind for broker in brokers for kind in broker.round(database)} - {""}
-        if kinds:
-            _hand_over(settings, job_types, database, redis, kinds)
-        else:
-            _wait(stopping)
+        time.sleep(0.1)
+    until = time.monotonic() + STOP_S
+    for one in threads:
+        one.join(max(0.0, until - time.monotonic()))
 
 
 def list_brokers(settings: Settings) -> list[Broker]:
-    """Of all sites of kind celery. Errors: as of `run`."""
-    own = [one for one in settings.site if one.is_celery]
-    return [Broker(site, url, Intake(settings, site)) for site in own for url in settings.site_broker_urls(site)]
+    """Of all sites of kind celery. What cannot be used is logged, and keeps no other site waiting."""
+    found = []
+    for site in (one for one in settings.site if one.is_celery):
+        try:
+            for url in settings.site_broker_urls(site):
+                try:
+                    found.append(Broker(site, url, Intake(settings, site)))
+                except SettingsError as error:
+                    log.error(
+                        "site %s: a broker is left out until the bridge starts again: %s", site.name, error.reason
+                    )
+        except SettingsError as error:
+            log.error("site %s is left out until the bridge starts again: %s", site.name, error.reason)
+    return found
 
 
 def _hand_over(settings: Settings, job_types: JobTypes, database: Database, redis: Redis, kinds: set[str]) -> None:
@@ -118,9 +159,11 @@ def _hand_over(settings: Settings, job_types: JobTypes, database: Database, redi
                 hand_over.hand_over(redis, job_types, name, limits)
     except PASSING as error:
         log.warning("what was taken in waits for the janitor: %s", _words(error))
+    except Exception:
+        log.exception("what was taken in waits for the janitor")
 
 
-def _wait(stopping: list[int]) -> None:
+def _wait(stopping: Sequence[int]) -> None:
     until = time.monotonic() + ROUND_S
     while not stopping and time.monotonic() < until:
         time.sleep(0.1)

@@ -5,15 +5,17 @@ is no visibility time-out. A bridge that starts offers again what lies in that l
 another bridge is at it: so the caller must commit under the message's id.
 """
 
+import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from pod_jobs.errors import ServiceUnavailable, SettingsError
@@ -21,6 +23,7 @@ from pod_jobs.errors import ServiceUnavailable, SettingsError
 ORDERS = ("encoding", "transcripting")  # Pod's queues, whose messages become tasks
 QUEUES = (*ORDERS, "xapi")
 TAKEN, REFUSED = "pod-jobs.taken", "pod-jobs.refused"  # lists beside each queue
+SINCE = "pod-jobs.since"  # beside each queue: SHA-256 of a message -> when it was first taken, in seconds since 1970
 RESERVED = (
     "unacked"  # what Celery's own workers took and did not acknowledge: delivery tag -> [message, exchange, queue]
 )
@@ -31,25 +34,28 @@ TIMEOUT_S = 5.0
 def connect(address: str) -> Redis:
     """The broker at an address of Celery's: redis://, rediss://, redis+socket:///path?virtual_host=5. Opens nothing yet.
     Errors: SettingsError, without the address, which may hold a password."""
-    parts = urlsplit(address)
-    if parts.scheme == "redis+socket":
-        database = parse_qs(parts.query).get("virtual_host", ["0"])[0].strip("/")
-        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-        address = f"unix://{user}{quote(unquote(parts.path))}?db={quote(database)}"
-    elif parts.scheme not in ("redis", "rediss", "unix"):
-        raise SettingsError(
-            f"a broker's address begins with redis://, rediss:// or redis+socket://, not {parts.scheme!r}"
-        )
     try:
         return Redis.from_url(
-            address.rstrip("/") if parts.scheme.startswith("redis") and "?" not in address else address,
+            _url_of(address),
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
             retry=Retry(NoBackoff(), 1),
             driver_info=None,
         )
-    except (ValueError, TypeError) as error:
-        raise SettingsError("a broker's address cannot be read") from error
+    except (ValueError, TypeError):
+        raise SettingsError("a broker's address cannot be read") from None  # the cause may show the password
+
+
+def _url_of(address: str) -> str:
+    """In redis-py's words. Errors: ValueError, SettingsError."""
+    parts = urlsplit(address)
+    if parts.scheme == "redis+socket":
+        database = parse_qs(parts.query).get("virtual_host", ["0"])[0].strip("/")
+        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        return f"unix://{user}{quote(unquote(parts.path))}?db={quote(database)}"
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise SettingsError("a broker's address begins with redis://, rediss:// or redis+socket://")
+    return address.rstrip("/") if parts.scheme.startswith("redis") and "?" not in address else address
 
 
 class BrokerQueue:
@@ -58,7 +64,7 @@ class BrokerQueue:
     def __init__(self, redis: Redis, name: str) -> None:
         self.name = name
         self._redis = redis
-        self._taken, self._refused = f"{name}.{TAKEN}", f"{name}.{REFUSED}"
+        self._taken, self._refused, self._since = f"{name}.{TAKEN}", f"{name}.{REFUSED}", f"{name}.{SINCE}"
 
     def count_waiting(self) -> int:
         """How many messages nobody has taken yet."""
@@ -76,11 +82,28 @@ class BrokerQueue:
         """The message that waits longest; None when none waits. It counts as taken until `done` or `refuse`."""
         raw = self._redis.lmove(self.name, self._taken, "RIGHT", "LEFT")
         assert raw is None or isinstance(raw, bytes)  # noqa: S101  # for the type checker
+        if raw is not None:
+            self.remember(raw, time.time())
         return raw
+
+    def remember(self, raw: bytes | str, at_s: float) -> None:
+        """The message was first taken at this time, unless an earlier one is known."""
+        self._redis.hsetnx(self._since, _sum(raw), repr(at_s))
+
+    def since(self, raw: bytes) -> datetime | None:
+        """When the message was first taken, by whatever bridge; None when nobody knows."""
+        said = self._redis.hget(self._since, _sum(raw))
+        try:
+            return datetime.fromtimestamp(float(said), UTC) if said is not None else None
+        except (ValueError, OverflowError, OSError):
+            return None
 
     def done(self, raw: bytes) -> None:
         """What the message asks for is committed."""
-        self._redis.lrem(self._taken, 1, raw)  # type: ignore[arg-type]  # redis-py takes bytes here too
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.lrem(self._taken, 1, raw)  # type: ignore[arg-type]  # redis-py takes bytes here too
+            pipe.hdel(self._since, _sum(raw))
+            pipe.execute()
 
     def refuse(self, raw: bytes) -> None:
         """Keep a message aside that cannot be carried out. Refused twice, it is kept once."""
@@ -157,6 +180,8 @@ class Broker:
             return False  # of another program
         if queue not in QUEUES:
             return False
+        if reserved_s := self._redis.zscore(RESERVED_INDEX, tag):
+            BrokerQueue(self._redis, queue).remember(content, reserved_s)
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.rpush(queue, content)
             pipe.hdel(RESERVED, tag)
@@ -169,5 +194,9 @@ class Broker:
 def _faults_told() -> Iterator[None]:
     try:
         yield
-    except RedisError as error:
+    except Exception as error:  # what is no Redis may answer anything, and redis-py then raises anything
         raise ServiceUnavailable(f"the broker: {type(error).__name__}") from error
+
+
+def _sum(raw: bytes | str) -> str:
+    return hashlib.sha256(raw.encode() if isinstance(raw, str) else raw).hexdigest()

@@ -79,7 +79,7 @@ def _arguments(body: bytes, names: tuple[str, ...]) -> dict[str, Any]:
     if twice := sorted(found.keys() & named.keys()):
         raise Malformed(f"given twice: {', '.join(twice)}")
     if unknown := sorted(named.keys() - set(names)):
-        raise Malformed(f"unknown arguments: {', '.join(unknown)[:200]}")
+        raise Malformed(f"unknown arguments: {', '.join(map(repr, unknown))[:200]}")
     found |= named
     if missing := [name for name in names if name not in found and name not in OPTIONAL]:
         raise Malformed(f"missing arguments: {', '.join(missing)}")

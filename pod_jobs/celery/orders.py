@@ -14,6 +14,7 @@ from typing import Any
 
 from pod_jobs.celery.messages import Message
 from pod_jobs.errors import Malformed
+from pod_jobs.system.json_depth import MOST_DEPTH, depth_of
 
 ENCODING, STUDIO, TRANSCRIPTION = "encoding", "studio", "transcription"  # as in the Runner Manager API
 TASK_TYPES = {
@@ -139,13 +140,15 @@ def _check_storable(arguments: Mapping[str, Any]) -> None:
         size = len(json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode())
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the arguments: {error}") from error
+    if depth_of(arguments) > MOST_DEPTH:
+        raise Malformed(f"the arguments have more than {MOST_DEPTH} levels")
     if size > MOST_BYTES:
         raise Malformed(f"the arguments have {size} bytes; at most {MOST_BYTES} are taken")
 
 
 def _number(value: Any) -> int:
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    if not is_number and not (isinstance(value, str) and value.isascii() and value.isdecimal()):
+    if not is_number and not (isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20):
         raise Malformed(f"{str(value)[:40]!r} is no number of a video")
     if not 0 < int(value) < MOST_NUMBER:
         raise Malformed(f"{str(value)[:40]!r} is no number of a video")

@@ -1,6 +1,7 @@
 """What an Esup-Pod 4.1 expects when its order has ended: the description of the files, and the body of the callback. Pure."""
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -114,7 +115,7 @@ def callback_body(end: End, captions: str = "") -> dict[str, Any]:
 
 def captions_of_failure(end: End) -> str:
     """WebVTT without a caption, which says why. Pod takes a transcription as ended only with a file."""
-    reason = " ".join(end.error.split()).replace("-->", "->")
+    reason = re.sub("-+>", "->", " ".join(end.error.split()))
     return f"WEBVTT\n\nNOTE {reason}\n"
 
 

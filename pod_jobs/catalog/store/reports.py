@@ -15,7 +15,7 @@ from pod_jobs.catalog.models import OUTCOMES, Attempt, Output, Task, Video
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import events, tasks
 from pod_jobs.catalog.store.tasks import OPEN, end, get_locked, renew
-from pod_jobs.errors import REASON_LIMIT, SENTENCES, OutOfResources, ResultRejected, Superseded
+from pod_jobs.errors import REASON_LIMIT, SENTENCES, OutOfResources, ResultRejected, Superseded, storable
 
 INFOS = ("first_playable_s", "wall_s", "cpu_s", "peak_mb", "opening_s")  # figures of a result that the task keeps
 
@@ -152,8 +152,8 @@ def _may_move(task: Task, attempt: Attempt | None) -> bool:
 
 
 def kept(reason: str | None) -> str | None:
-    """The end of a reason, as it is stored: without NUL, which PostgreSQL refuses."""
-    return reason.replace("\0", "")[-REASON_LIMIT:] if reason else None
+    """The end of a reason, as it is stored."""
+    return storable(reason)[-REASON_LIMIT:] if reason else None
 
 
 def _close(attempt: Attempt, report: Report, now: datetime) -> None:

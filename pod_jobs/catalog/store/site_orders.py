@@ -27,7 +27,7 @@ SAME = ("task_type", "source_url", "parameters", "notify_url", "app_name", "etab
 class Asked:
     """An order as a site sent it. `document`: the fields that may be shown; `notify_url` and `token` are sealed. `public_id`: the
     site's own, a UUID; "" = it gets one here. A site that gives ids sends an order again only to replace an earlier one with the
-    same `fingerprint`."""
+    same `fingerprint`. `since`: when the order first arrived, if it may have waited while later ones were stored."""
 
     site: str
     document: Mapping[str, Any]
@@ -37,6 +37,7 @@ class Asked:
     plain_manifest: bool
     title: str
     public_id: str = ""
+    since: datetime | None = None
 
 
 def fingerprint(key: str, document: Mapping[str, Any]) -> str:
@@ -48,7 +49,8 @@ def fingerprint(key: str, document: Mapping[str, Any]) -> str:
 def create(
     owner: User, asked: Asked, new: NewTask, most_waiting: int, now: datetime, place: Callable[[int], None]
 ) -> tuple[SiteOrder, Task, bool]:
-    """Store an order with its video and task; or find the same one that waits or runs. The last value tells whether it is new.
+    """Store an order with its video and task; or find the same one that waits or runs. The last value tells whether
+    there is a new task to do: not so, either, for an order that a later one has replaced.
 
     `place(video)` makes the video's folder, before the commit. Errors: Refused (waiting-limit); what `place` raises.
     """
@@ -57,7 +59,8 @@ def create(
         found = _known(asked.public_id) if asked.public_id else _open_twin(asked)
         if found is not None:
             return found, found.task, False
-        if asked.public_id:
+        is_stale = _has_later(asked)
+        if asked.public_id and not is_stale:
             _replace_earlier(asked, now)
         if most_waiting and (count := tasks.count_waiting(owner)) >= most_waiting:
             raise Refused(f"site.waiting is {most_waiting}", code="waiting-limit", count=str(count))
@@ -83,16 +86,18 @@ def create(
             created_at=now,
         )
         place(video.id)
-    return row, task, True
+        if is_stale:
+            _replace(row, now)
+    return row, task, not is_stale
 
 
 def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: datetime) -> bool:
     """Store an order that cannot be carried out as a failed task, for the team's list of errors. The site is told nothing. False
     when it is stored already, whatever became of it."""
     asked = replace(asked, notify_url="", token="")
-    _, task, is_new = create(owner, asked, new, 0, now, lambda video: None)
-    if is_new:
-        with transaction():
+    with transaction():
+        _, task, is_new = create(owner, asked, new, 0, now, lambda video: None)
+        if is_new:
             failed = tasks.get_locked(task.id)
             failed.error_code, failed.error_facts, failed.error_reason = fault.code, fault.facts, fault.reason
             tasks.end(failed, "error", now)
@@ -111,10 +116,22 @@ def _replace_earlier(asked: Asked, now: datetime) -> None:
     same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
     is_alive = Task.state.in_(tasks.OPEN) | (SiteOrder.callback == "waiting")
     for row in SiteOrder.select(SiteOrder, Task).join(Task).where(*same, is_alive):
-        kept = {"notify_url": "", "callback": "none", "due_at": None, "reason": "a newer order replaces it"}
-        SiteOrder.update(ends=SiteOrder.ends + 1, **kept).where(SiteOrder.task == row.task_id).execute()
-        if row.task.state in tasks.OPEN:
-            tasks.cancel(row.task_id, now)
+        _replace(row, now)
+
+
+def _replace(row: SiteOrder, now: datetime) -> None:
+    kept = {"notify_url": "", "callback": "none", "due_at": None, "reason": "a newer order replaces it"}
+    SiteOrder.update(ends=SiteOrder.ends + 1, **kept).where(SiteOrder.task == row.task_id).execute()
+    if row.task.state in tasks.OPEN:
+        tasks.cancel(row.task_id, now)
+
+
+def _has_later(asked: Asked) -> bool:
+    """Was an order of the same recording stored after this one first arrived?"""
+    if asked.since is None:
+        return False
+    same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
+    return bool(SiteOrder.select().where(*same, SiteOrder.created_at > asked.since).exists())
 
 
 def _open_twin(asked: Asked) -> SiteOrder | None:

@@ -88,6 +88,8 @@ def _shared(settings: Settings, order: Order, asked: Asked, files: FetchedFiles)
         return source, plan_for(settings, asked, CeleryFiles("", asked.resolutions))
     plan = studio_plan(settings, asked)
     if second := parameters.get("second"):
+        if not isinstance(second, str):
+            raise BadSource("second: a path is needed", code="source-order")
         plan = replace(plan, studio=Studio(files.get("second", second), read_layout(parameters.get("presenter"))))
     return source, plan
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pod_jobs.errors import BadSource
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.settings.encode import RenditionSettings
+from pod_jobs.system.json_depth import MOST_DEPTH, depth_of
 
 USUAL = {"360": "640x360", "720": "1280x720", "1080": "1920x1080"}  # Pod's own renditions: height -> resolution
 LEAST_PX, MOST_PX = 90, 2160  # heights
@@ -162,7 +163,7 @@ def _dressing(asked: Mapping[str, Any]) -> AskedDressing | None:
         raise _bad(f"dressing: {position[:40]!r} is no position of a watermark")
     try:
         percent = float(asked.get("watermark_opacity") or 100)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _bad(f"dressing: watermark_opacity: {error}") from error
     opacity = min(max(percent, 1.0), 100.0) / 100 if percent == percent else 1.0  # NaN is not equal to itself
     opening, ending = urls["opening_credits_video"], urls["ending_credits_video"]
@@ -179,8 +180,8 @@ def _object(parameters: Mapping[str, Any], name: str) -> Mapping[str, Any]:
             raise _bad(f"{name}: {error}") from error
     if value in (None, "", "null", [], {}):
         return {}
-    if not isinstance(value, dict):
-        raise _bad(f"{name}: an object is needed")
+    if not isinstance(value, dict) or depth_of(value) > MOST_DEPTH:
+        raise _bad(f"{name}: an object is needed, with at most {MOST_DEPTH} levels")
     return value
 
 

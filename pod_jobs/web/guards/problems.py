@@ -59,6 +59,7 @@ def register(app: Flask) -> None:
     for foreign in (OperationalError, InterfaceError, RedisError):
         app.register_error_handler(foreign, _of_service)
     app.register_error_handler(DataError, _of_value)
+    app.register_error_handler(UnicodeEncodeError, _of_half_character)
     app.register_error_handler(NoSuchJobError, lambda error: answer(errors.NotFound(str(error))))
     app.register_error_handler(
         InvalidJobOperation, lambda error: answer(errors.Refused(f"RQ: {error or 'not failed'}"))
@@ -154,6 +155,12 @@ def _of_value(error: DataError) -> Response:
     so that a worker does not send such a value again for ever."""
     log.warning("%s: %s", where(), error)
     return answer(errors.Malformed("a text or a number that the database cannot hold"))
+
+
+def _of_half_character(error: UnicodeEncodeError) -> Response:
+    """JSON can spell half a character (a lone surrogate), which neither the database nor Redis can hold."""
+    log.warning("%s: %s", where(), error)
+    return answer(errors.Malformed("half a character (a lone surrogate) in a text"))
 
 
 def _of_system(error: OSError) -> Response:

@@ -21,6 +21,7 @@ from pod_jobs.jobs.pod.task_kinds import TASK_KINDS
 from pod_jobs.outside import addresses
 from pod_jobs.outside.addresses import Allowed
 from pod_jobs.settings.site import SiteSettings
+from pod_jobs.system.json_depth import MOST_DEPTH, depth_of
 from pod_jobs.system.sealing import Seal
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import orders
@@ -129,8 +130,8 @@ def _read(document: dict[str, Any]) -> dict[str, Any]:
         size = len(json.dumps(parameters, allow_nan=False, ensure_ascii=False).encode())
     except (ValueError, RecursionError) as error:
         raise _unreadable(f"parameters: {error}") from error
-    if size > MOST_PARAMETERS:
-        raise _unreadable(f"parameters: at most {MOST_PARAMETERS} bytes are taken")
+    if size > MOST_PARAMETERS or depth_of(parameters) > MOST_DEPTH:
+        raise _unreadable(f"parameters: at most {MOST_PARAMETERS} bytes and {MOST_DEPTH} levels are taken")
     return {**asked, "parameters": parameters}
 
 

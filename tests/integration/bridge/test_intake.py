@@ -1,6 +1,7 @@
 """What becomes of a message: one task, whatever is delivered twice, and a failed task of what cannot be carried out."""
 
 import json
+import math
 import uuid
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import tasks, users
 from pod_jobs.catalog.trace_models import Statement
-from pod_jobs.celery.broker import BrokerQueue
+from pod_jobs.celery.broker import SINCE, BrokerQueue
 from pod_jobs.errors import NotFound
 from pod_jobs.settings import Settings
 from pod_jobs.system.sealing import Seal
@@ -23,6 +24,9 @@ from tests import servers
 from tests.integration.bridge.conftest import DATABASE
 from tests.integration.catalog.conftest import later
 from tests.small_celery_pod import STUDIO, TOKEN, TRANSCRIPTING, XAPI, SmallCeleryPod, Video
+from tests.unit.celery.test_messages import ARGUMENTS, message
+
+STATEMENT = "pod.xapi.xapi_tasks.send_xapi_statement_task"
 
 pytestmark = pytest.mark.usefixtures("catalog")
 
@@ -109,6 +113,64 @@ def test_a_newer_order_of_the_same_video_replaces_an_older_one(settings: Setting
     assert states[second] == states[other] == ("waiting", "none", True)
 
 
+def test_an_old_message_that_comes_again_replaces_no_newer_order(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis
+) -> None:
+    """A bridge that dies with a message in its hand; another one takes the newer order of the same video meanwhile."""
+    own, queue = video(pod), BrokerQueue(redis, "encoding")
+    earlier = pod.encode(own)
+    rounds(settings)
+    old = pod.encode(own, 1, 2)
+    assert queue.take()  # and then it dies
+    new = pod.encode(own, 3, 9)
+    database = catalog_database.connect(settings.database_url)
+    (running,) = list_brokers(settings)
+    running._take_back_at = math.inf
+    running.round(database)
+    running._take_back_at = 0.0
+    running.round(database)
+    rows = {row.public_id: row for row in SiteOrder.select()}
+    states = {number: (row.task.state, bool(row.notify_url)) for number, row in rows.items()}
+    assert states == {earlier: ("cancelled", False), old: ("cancelled", False), new: ("waiting", True)}
+    assert queue.count_taken() == queue.count_waiting() == 0 and not redis.hlen(f"encoding.{SINCE}")
+
+
+def test_a_refused_message_that_is_offered_again_replaces_only_what_is_older(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis
+) -> None:
+    own, kept_back = video(pod), pod.media / "videos" / "8.mp4"
+    kept_back.symlink_to("/etc/hostname")  # outside: refused, and mended later
+    first, second = pod.encode(own, 1, 2), pod.encode(Video(8, kept_back), 1, 2)
+    rounds(settings)
+    kept_back.unlink()
+    newer = pod.encode(video(pod, 8), 3, 9)
+    rounds(settings)
+    BrokerQueue(redis, "encoding").offer_refused()
+    rounds(settings)
+    states = {row.public_id: row.task.state for row in SiteOrder.select()}
+    assert {number: states[number] for number in (first, second, newer)} == {
+        first: "waiting",
+        second: "cancelled",
+        newer: "waiting",
+    }
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\0", "two\nlines"])
+def test_a_message_with_an_odd_name_is_refused_and_holds_up_no_other(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    odd = [message(body=[ARGUMENTS, {text: 1}, {}]), message(number=text), message(task=text)]
+    odd += [message(task=STATEMENT, body=[[{"id": str(uuid.uuid4()), text: 1}], {}, {}])]
+    odd += [message(body=[["9" * 5000, "/x", 0, 0], {}, {}]), b"%s" % text.encode("utf-8", "surrogatepass")]
+    redis.lpush("encoding", *odd)
+    good = pod.encode(video(pod))
+    rounds(settings)
+    assert SiteOrder.get(SiteOrder.public_id == good).task.state == "waiting"
+    assert BrokerQueue(redis, "encoding").count_refused() == len(odd)
+    assert Task.select().where(Task.state == "error").count() == len(odd)
+    assert not any(line.startswith("lines") for line in caplog.text.splitlines())
+
+
 def test_a_site_with_enough_waiting_tasks_leaves_the_rest_on_its_broker(
     settings: Settings, pod: SmallCeleryPod, redis: Redis
 ) -> None:
@@ -168,10 +230,10 @@ def test_a_fault_of_ours_holds_up_no_other_message(
     first, second = pod.encode(video(pod, 1)), pod.encode(video(pod, 2))
     take = Intake.take
 
-    def faulty(self: Intake, raw: bytes, now: Any) -> str:
+    def faulty(self: Intake, raw: bytes, *rest: Any) -> str:
         if first.encode() in raw:
             raise AssertionError("a fault")
-        return take(self, raw, now)
+        return take(self, raw, *rest)
 
     monkeypatch.setattr(Intake, "take", faulty)
     rounds(settings)

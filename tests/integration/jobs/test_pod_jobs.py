@@ -125,3 +125,11 @@ def test_a_site_that_is_away_for_a_day_fails_the_task(settings: Settings, monkey
     with pytest.raises(BadSource) as error:
         run_pod_encode(context_of(settings, ignore), wanted)
     assert error.value.code == "source-not-fetched"
+
+
+def test_a_second_recording_that_is_no_path_is_refused_with_a_sentence(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    wanted = order("pod_encode", f"{tmp_path}/a.mp4", {**SMALL, "second": 3}, "studio")
+    shared = replace(wanted, site={**SITE, "folder": str(tmp_path)})
+    with pytest.raises(BadSource, match="second"):
+        run_pod_encode(context_of(settings, ignore), shared)

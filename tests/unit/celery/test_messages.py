@@ -48,7 +48,7 @@ def test_positional_and_named_arguments_are_read_alike() -> None:
         (message(body=[ARGUMENTS, {}]), "options"),
         (message(body=[[*ARGUMENTS, 1, 2, 3], {}, {}]), "7 arguments"),
         (message(body=[ARGUMENTS, {"video_id": 8}, {}]), "given twice: video_id"),
-        (message(body=[ARGUMENTS, {"shell": "x"}, {}]), "unknown arguments: shell"),
+        (message(body=[ARGUMENTS, {"shell": "x"}, {}]), "unknown arguments: 'shell'"),
         (message(body=[ARGUMENTS[:2], {}, {}]), "missing arguments: cut_start, cut_end"),
     ],
 )

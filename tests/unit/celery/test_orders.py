@@ -6,7 +6,7 @@ import pytest
 
 from pod_jobs.celery.messages import Message
 from pod_jobs.celery.orders import CeleryOrder, read_order
-from pod_jobs.errors import Malformed
+from pod_jobs.errors import BadSource, Malformed
 from pod_jobs.jobs.pod.parameters import Asked, read_parameters
 from pod_jobs.settings.encode import RenditionSettings
 
@@ -136,3 +136,22 @@ def test_what_names_no_recording_or_cannot_be_kept_is_refused(changes: dict[str,
 def test_a_studio_session_without_recordings_is_refused(videos: Any) -> None:
     with pytest.raises(Malformed):
         order("start_studio_task", recording_id=5, video_output="/a.mp4", videos=videos, subtime="", presenter="mid")
+
+
+def test_arguments_that_nest_deeply_or_are_huge_numbers_are_refused() -> None:
+    """They would fail later, wherever they are written or shown."""
+    deep: Any = 1
+    for _ in range(19):
+        deep = [deep]
+    for value in (deep, {"a": deep}):
+        with pytest.raises(Malformed, match="levels"):
+            encoding(json_dressing={"watermark": 1, "opacity": [value]})
+    for number in ("9" * 5000, "1" * 20, 10**4000):
+        with pytest.raises(Malformed, match="no number"):
+            encoding(video_id=number)
+    assert encoding(json_dressing={"opacity": deep[0][0]}).number == 7
+
+
+def test_an_opacity_beyond_all_numbers_is_refused_with_a_sentence() -> None:
+    with pytest.raises(BadSource):
+        asked(encoding(json_dressing={"watermark": 1, "watermark_path": "/w", "opacity": 10**400}))

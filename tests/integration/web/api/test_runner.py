@@ -434,3 +434,11 @@ def test_a_site_waits_in_turn_with_others_and_by_its_priority(pod: Pod, other: P
     mine, theirs = task_of(pod.order()), task_of(other.order(notify_url=""))
     assert (mine.party, mine.priority) == ("site-univ", 0)
     assert (theirs.party, theirs.priority) == ("site-other", 1)
+
+
+def test_parameters_that_nest_deeply_are_refused(pod: Pod) -> None:
+    deep: Any = 1
+    for _ in range(25):
+        deep = [deep]
+    assert pod.submit(parameters={"deep": deep}).status_code == 422
+    assert pod.submit(parameters=json.dumps({"deep": deep})).status_code == 422
