@@ -47,19 +47,22 @@ def strengths(redis: Redis, queue_names: Iterable[str]) -> dict[str, Strength]:
 
 def list_workers(redis: Redis, queue_names: Iterable[str]) -> list[dict[str, Any]]:
     """The workers that gave a sign of life in time, as {"name", "queue", "host", "state", "job"}; `job` is an id or None."""
-    found = []
-    for queue_name in queue_names:
-        worker_keys = sorted(as_text(key) for key in redis.smembers(keys.rq_workers_of(queue_name)))
-        with redis.pipeline(transaction=False) as pipeline:
-            for key in worker_keys:
-                pipeline.hmget(key, "state", "hostname")
-                pipeline.smembers(keys.rq_executions_of(keys.rq_worker_name(key)))
-            answers = pipeline.execute()
-        for key, (state, host), executions in zip(worker_keys, answers[::2], answers[1::2], strict=True):
-            if state:
-                job = next((as_text(execution).rpartition(":")[0] for execution in executions), None)
-                facts = {"host": as_text(host or b""), "state": as_text(state), "job": job}
-                found.append({"name": keys.rq_worker_name(key), "queue": queue_name, **facts})
+    names, found = list(queue_names), []
+    with redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.smembers(keys.rq_workers_of(name))
+        of_queues = pipeline.execute()
+    listed = [(name, as_text(key)) for name, of_one in zip(names, of_queues, strict=True) for key in sorted(of_one)]
+    with redis.pipeline(transaction=False) as pipeline:  # two round trips in all: pages that are open ask for this
+        for _, key in listed:
+            pipeline.hmget(key, "state", "hostname")
+            pipeline.smembers(keys.rq_executions_of(keys.rq_worker_name(key)))
+        answers = pipeline.execute()
+    for (name, key), (state, host), executions in zip(listed, answers[::2], answers[1::2], strict=True):
+        if state:
+            job = next((as_text(execution).rpartition(":")[0] for execution in executions), None)
+            facts = {"host": as_text(host or b""), "state": as_text(state), "job": job}
+            found.append({"name": keys.rq_worker_name(key), "queue": name, **facts})
     return found
 
 
