@@ -95,7 +95,7 @@ def listening(command: list[str], port: int, log: Path, host: str = "127.0.0.1",
                 with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as line:
                     return line.connect_ex((host, port)) == 0
 
-            servers.wait_until(answers, 30, f"{command[0]} listens")
+            servers.wait_until(answers, 90, f"{command[0]} listens")
             yield
         finally:
             process.send_signal(signal.SIGTERM)
