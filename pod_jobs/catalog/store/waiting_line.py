@@ -6,7 +6,7 @@ However many wait, only the first of each party are read, by seeks in the index 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -110,11 +110,13 @@ def _handed(ids: Sequence[int]) -> dict[Waiting, int]:
 
 
 def _room(most: Mapping[str, int]) -> dict[str, int]:
-    """Party -> how many more of its tasks may begin. Those that RQ has been handed count as begun."""
-    room = {}
+    """Party -> how many more of its tasks may begin. Those that RQ has been handed count as begun, but not one whose next try is
+    to come: its source may be away for a day. When it is due it begins, though others may run in its place by then."""
+    room, now = {}, datetime.now(UTC)
     for party, allowed in most.items():
         has_row = Outbox.select().where(Outbox.task_id == Task.id)
-        begun = (Task.state == "running") | ((Task.state == "waiting") & ~fn.EXISTS(has_row))
+        is_handed = (Task.state == "waiting") & ~fn.EXISTS(has_row)
+        begun = (Task.state == "running") | (is_handed & (Task.retry_at.is_null() | (Task.retry_at <= now)))
         room[party] = max(0, allowed - Task.select().where(Task.party == party, begun).count())
     return room
 

@@ -1,6 +1,7 @@
 """The order in which waiting tasks leave the catalog, on all three databases."""
 
 import random
+from datetime import UTC, datetime, timedelta
 
 from peewee import Database
 
@@ -125,6 +126,16 @@ def test_a_site_gets_no_turn_beyond_its_quota_and_keeps_nobody_else_waiting(lect
     assert allowed(3)[3:] == behind and set(allowed(3)[:3]) < {task.id for task in own}
     assert allowed(1) == [allowed(1)[0], *behind] and allowed(1, 2) == allowed(1)[:2]
     assert allowed(9)[6:] == behind and len(allowed(9)) == 8
+
+
+def test_a_task_that_waits_for_its_next_try_holds_no_place_of_the_quota(lecturer: User) -> None:
+    """Its site may be away for a day."""
+    own = [of_site(number) for number in range(3)]
+    Outbox.delete().where(Outbox.task_id == own[0].id).execute()  # RQ has it
+    now = datetime.now(UTC)
+    for wait_s, wanted in ((3600, [own[1].id]), (-1, [])):
+        Task.update(retry_at=now + timedelta(seconds=wait_s)).where(Task.id == own[0].id).execute()
+        assert allowed(1) == wanted
 
 
 def test_what_runs_and_what_rq_has_been_handed_count_for_the_quota(lecturer: User) -> None:
