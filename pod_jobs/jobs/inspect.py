@@ -22,7 +22,7 @@ from pod_jobs.storage import Run
 log = logging.getLogger(__name__)
 
 KIND = "inspect"
-TIMEOUT_S = 180  # the probe itself takes at most 60 s
+TIMEOUT_S = 150  # the probe itself takes at most 60 s
 
 
 def run_inspect(context: Context, payload: Payload) -> None:

@@ -33,11 +33,12 @@ def run(*command: str | Path, **variables: str) -> str:
 
 def test_units_are_those_that_systemd_takes(tmp_path: Path) -> None:
     need(shutil.which("systemd-analyze"), "systemd-analyze")
-    units = tmp_path / "units"
+    units, program = tmp_path / "units", tmp_path / "pod_jobs"
+    program.symlink_to(ROOT)  # whose own path may have a space, which an installation in /opt has not
     shutil.copytree(DEPLOY / "systemd", units)
     for path in units.rglob("*.*"):
         if path.is_file():
-            path.write_text(path.read_text().replace("/opt/pod_jobs", str(ROOT)))
+            path.write_text(path.read_text().replace("/opt/pod_jobs", str(program)))
     names = [path.name.replace("@.", "@encoding.") for path in units.iterdir() if path.is_file()]
     own = {"SYSTEMD_UNIT_PATH": f"{units}:"}
     assert run("systemd-analyze", "verify", "--man=no", *(units / name for name in names), **own) == ""
@@ -64,12 +65,12 @@ def test_supervisor_runs_a_program_per_role(tmp_path: Path) -> None:
 
 
 def supervise(folder: Path, server: KeyValueServer) -> None:
-    home, port = folder / "home", free_port()
+    home, program, port = folder / "home", folder / "pod_jobs", free_port()
     home.mkdir()
+    program.symlink_to(ROOT)
     text = (DEPLOY / "supervisor.conf").read_text()
     for old, new in {
-        f"/opt/pod_jobs/{'.venv/bin/python'}": sys.executable,
-        "/opt/pod_jobs": str(ROOT),
+        "/opt/pod_jobs": str(program),
         "/srv/pod_jobs": str(home),
         "/var/log/pod_jobs": str(folder),
         "user=pod-jobs": f"user={getpass.getuser()}",

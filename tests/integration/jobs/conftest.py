@@ -95,7 +95,7 @@ class WorkerProcess:
             found.append(os.waitpid(self.pid, os.WNOHANG))
             return found[-1][0] == self.pid
 
-        wait_until(ended, 15, "the worker ended")
+        wait_until(ended, 40, "the worker ended")
         return found[-1][1]
 
 

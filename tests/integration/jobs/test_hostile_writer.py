@@ -214,7 +214,7 @@ def test_rq_itself_would_have_run_it(redis: Redis) -> None:
 def test_the_rights_that_the_documentation_names_are_enough(
     redis: Redis, settings: Settings, start_worker: StartWorker
 ) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "administration.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "key-value-server.md").read_text()
     (rights,) = re.findall(r"^user pod_jobs on >PASSWORD (.+)$", page, re.MULTILINE)
     redis.execute_command("ACL", "SETUSER", "pod_jobs", "on", ">word", *rights.split())
     limited = settings.redis_url.replace("unix://", "unix://pod_jobs:word@")
