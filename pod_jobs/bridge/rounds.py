@@ -57,7 +57,7 @@ class Broker:
                 log.exception("site %s: a fault in a round", self.site.name)
             # what it took is offered again, before what came later
             self._next_at, self._take_back_at = time.monotonic() + PAUSE_S, 0.0
-            if not self._is_away:  # once, and not every few seconds; the address may hold a password
+            if not self._is_away:  # told once, and not every few seconds
                 log.warning("site %s: its messages wait: %s", self.site.name, _words(error))
             self._is_away = True
         return kinds

@@ -24,9 +24,8 @@ ORDERS = ("encoding", "transcripting")  # Pod's queues, whose messages become ta
 QUEUES = (*ORDERS, "xapi")
 TAKEN, REFUSED = "pod-jobs.taken", "pod-jobs.refused"  # lists beside each queue
 SINCE = "pod-jobs.since"  # beside each queue: SHA-256 of a message -> when it was first taken, in seconds since 1970
-RESERVED = (
-    "unacked"  # what Celery's own workers took and did not acknowledge: delivery tag -> [message, exchange, queue]
-)
+# What Celery's own workers took and did not acknowledge: delivery tag -> [message, exchange, queue]
+RESERVED = "unacked"
 RESERVED_INDEX = "unacked_index"
 TIMEOUT_S = 5.0
 

@@ -19,16 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import urllib3
-
 from pod_jobs.catalog.site_words import error_words, status_word
 from pod_jobs.catalog.store import site_callbacks
 from pod_jobs.catalog.store.site_callbacks import FIRST_WAIT, LONGEST_WAIT, UNCLEAR_WAIT, Debt, Outcome, Result
-from pod_jobs.errors import AddressForbidden, ServiceUnavailable
 from pod_jobs.janitor.celery_results import CelerySender
 from pod_jobs.janitor.leader import Fence
-from pod_jobs.outside.addresses import Allowed, Resolve, pin, read
-from pod_jobs.outside.exchange import Times, opened
+from pod_jobs.janitor.posting import Callback, post
+from pod_jobs.outside.addresses import Resolve
+from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings
 from pod_jobs.settings.site import SiteSettings
 from pod_jobs.system.sealing import Seal
@@ -38,7 +36,6 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4  # tries at the same time for one site
 TIMES = Times(connect_s=5.0, read_s=600.0)
 MARGIN = timedelta(seconds=60)  # by which a claim outlasts its try
-ANSWER_BYTES = 300  # kept of a refusal
 
 Post = Callable[[SiteSettings, Debt], Outcome]
 
@@ -56,21 +53,8 @@ class Poster:
             url, token = self.seal.open(debt.notify_url), self.seal.open(debt.token)
         except ValueError as error:
             return Outcome(False, f"secrets/site_key: {error}")
-        allowed = Allowed(site.callback_hosts, site.private_networks)
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        try:
-            target = pin(read(url, allowed), allowed, self.resolve)
-            with opened("POST", target, self.times, headers, body_of(debt)) as response:
-                said = response.read(ANSWER_BYTES).decode("utf-8", "replace")
-        except urllib3.exceptions.ReadTimeoutError:
-            return Outcome(False, f"no answer within {self.times.read_s:g} s", is_unclear=True)
-        except urllib3.exceptions.HTTPError as error:  # it may name the address with its query
-            return Outcome(False, f"no answer: {type(error).__name__}")
-        except (AddressForbidden, ServiceUnavailable) as error:
-            return Outcome(False, error.reason)
-        if 200 <= response.status < 300:
-            return Outcome(True)
-        return Outcome(False, f"the site answers {response.status}: {' '.join(said.split())}")
+        callback = Callback(url, f"Bearer {token}", body_of(debt), lambda status: 200 <= status < 300)
+        return post(site, callback, self.times, self.resolve)
 
 
 def body_of(debt: Debt) -> bytes:

@@ -10,24 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import urllib3
-
 from pod_jobs.catalog.site_words import error_words
 from pod_jobs.catalog.store.site_callbacks import Debt, Outcome, Result
 from pod_jobs.celery import results
 from pod_jobs.celery.orders import ENCODING, STUDIO
 from pod_jobs.celery.results import End, ResultFile
 from pod_jobs.celery.shared_folder import make_folder, open_folder, path_within, put, put_copy
-from pod_jobs.errors import AddressForbidden, Malformed, ServiceUnavailable, SettingsError
+from pod_jobs.errors import Malformed, ServiceUnavailable, SettingsError
+from pod_jobs.janitor.posting import Callback, post
 from pod_jobs.media_folder import LOG_NAME
-from pod_jobs.outside.addresses import Allowed, Resolve, pin, read
-from pod_jobs.outside.exchange import Times, opened
+from pod_jobs.outside.addresses import Resolve
+from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings
 from pod_jobs.settings.site import SiteSettings
 from pod_jobs.system.sealing import Seal
 
 TEMPORARY = "temp"  # the folder in Pod's media folder for captions that it has not imported yet
-ANSWER_BYTES = 300  # kept of a refusal
 OK, BAD_REQUEST = 200, 400
 
 
@@ -44,7 +42,7 @@ class CelerySender:
         try:
             captions = self._place(Path(site.shared_folder), debt, end, result)
             return self._tell(site, debt, results.callback_body(end, captions))
-        except (AddressForbidden, ServiceUnavailable, SettingsError, Malformed) as error:
+        except (ServiceUnavailable, SettingsError, Malformed) as error:
             return Outcome(False, error.reason)
         except OSError as error:
             return Outcome(False, f"the media folder {site.shared_folder}: {error}")
@@ -84,21 +82,13 @@ class CelerySender:
 
     def _tell(self, site: SiteSettings, debt: Debt, body: dict[str, Any]) -> Outcome:
         url = _opened(Seal(self.settings.secret("site_key")), debt.notify_url)
-        allowed = Allowed(site.callback_hosts, site.private_networks)
         token = self.settings.site_token(site)
-        headers = {"Content-Type": "application/json", "Authorization": f"Token {token}"}
-        try:
-            target = pin(read(url, allowed), allowed, self.resolve)
-            with opened("POST", target, self.times, headers, json.dumps(body).encode()) as response:
-                said = response.read(ANSWER_BYTES).decode("utf-8", "replace")
-        except urllib3.exceptions.ReadTimeoutError:
-            return Outcome(False, f"no answer within {self.times.read_s:g} s", is_unclear=True)
-        except urllib3.exceptions.HTTPError as error:
-            was_sent = isinstance(error, urllib3.exceptions.ProtocolError)  # and then the connection broke
-            return Outcome(False, f"no answer: {type(error).__name__}", is_unclear=was_sent)
-        if response.status == OK or (response.status == BAD_REQUEST and debt.is_unclear):
-            return Outcome(True)
-        return Outcome(False, f"the site answers {response.status}: {' '.join(said.split())}")
+
+        def is_known(status: int) -> bool:
+            return status == OK or (status == BAD_REQUEST and debt.is_unclear)
+
+        callback = Callback(url, f"Token {token}", json.dumps(body).encode(), is_known, cut_is_unclear=True)
+        return post(site, callback, self.times, self.resolve)
 
 
 def end_of(debt: Debt, result: Result) -> End:

@@ -8,14 +8,13 @@ import os
 import re
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.media_folder import MEDIA
-from pod_jobs.outside.mail import Account
 from pod_jobs.settings.dressing import DressingSettings, dressing_faults
 from pod_jobs.settings.encode import (
     EncodeSettings,
@@ -35,6 +34,9 @@ from pod_jobs.settings.xapi import XapiSettings
 from pod_jobs.storage import Storage
 from pod_jobs.storage.shared_folder import SharedFolder
 from pod_jobs.storage.site_folder import SiteFolder
+
+if TYPE_CHECKING:
+    from pod_jobs.outside.mail import Account
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = "HONCHO_LAUNCHER"  # variable that `./run up` gives its lines: its own process id
@@ -85,27 +87,20 @@ class WaitingSettings(Section):
     short_passes: Count
 
 
-class QueueSettings(Section):
-    """A number for each queue. The fields are the names of the queues."""
-
-    inspecting: Count
-    encoding: Count
-    transcripting: Count
-    xapi: Count
-    catalog: Count
+T = TypeVar("T")
 
 
-class WorkersSettings(Section):
-    """How many workers of each queue this host runs. The fields are those of QueueSettings."""
+class PerQueue(Section, Generic[T]):
+    """A value for each queue. The fields are the names of the queues."""
 
-    inspecting: Workers
-    encoding: Workers
-    transcripting: Workers
-    xapi: Workers
-    catalog: Workers
+    inspecting: T
+    encoding: T
+    transcripting: T
+    xapi: T
+    catalog: T
 
 
-QUEUES = tuple(QueueSettings.model_fields)
+QUEUES = tuple(PerQueue.model_fields)
 
 
 class WorkerSettings(Section):
@@ -150,8 +145,8 @@ class Settings(Section):
     upload: UploadSettings
     limits: LimitsSettings
     waiting: WaitingSettings
-    workers: WorkersSettings
-    fleet: QueueSettings
+    workers: PerQueue[Workers]  # how many of each queue this host runs
+    fleet: PerQueue[Count]
     worker: WorkerSettings
     encode: EncodeSettings
     rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1), Listed]
@@ -249,9 +244,11 @@ class Settings(Section):
         given = self.xapi.passwords.get(lane)
         return self.secret(f"lrs_{lane}") if given is None else given
 
-    def mail_account(self) -> Account:
+    def mail_account(self) -> "Account":
         """[mail], with the password from POD_JOBS_MAIL__PASSWORD, or else from secrets/mail_password. Errors: SettingsError when
         a user has neither."""
+        from pod_jobs.outside.mail import Account  # smtplib takes a hundredth of a second that only the janitor needs
+
         password = (self.mail.password or self.secret("mail_password")) if self.mail.user else ""
         return Account(**{**self.mail.model_dump(exclude={"language"}), "password": password})
 

@@ -23,9 +23,8 @@ from pod_jobs.web.site import catalog_revision, site
 
 MOST_OF_A_PERSON, MOST_PERSONS = 100, 500  # answers that are remembered; each takes 1 to 20 kilobytes
 
-Look = Callable[
-    [Any], Any
-]  # what the page asks about, such as its open tasks -> what can be seen of them outside the catalog
+# What the page asks about, such as its open tasks -> what can be seen of them outside the catalog
+Look = Callable[[Any], Any]
 
 
 class Glance:

@@ -26,9 +26,8 @@ def accept(video_id: int, found: dict[str, Any], is_short: bool, keep_picture: C
     `keep_picture` stores the first picture, and says whether there is one. False when no task of the video is open any more."""
     with transaction():
         still_open, video = _open_tasks(video_id), _unpublished(video_id)
-        if (
-            video is None or video.facts or not still_open
-        ):  # facts: an encoding, which sees more, or somebody else was quicker
+        # facts: an encoding, which sees more, or somebody else was quicker
+        if video is None or video.facts or not still_open:
             return False
         facts = {**found["facts"], "duration_s": found["duration_s"], FIRST_PICTURE: keep_picture()}
         Video.update(is_video=found["is_video"], facts=facts).where(Video.id == video_id).execute()

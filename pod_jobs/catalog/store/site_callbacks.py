@@ -23,8 +23,8 @@ REASON_CHARACTERS = 500
 
 @dataclass(frozen=True)
 class Debt:
-    """A callback to be tried. `notify_url` and `token` are sealed. `is_unclear`: an earlier try got no
-    answer, so that the site may know."""
+    """A callback to be tried. `notify_url` and `token` are sealed. `is_unclear`: an earlier try got no answer, so that
+    the site may know."""
 
     task: int
     ends: int

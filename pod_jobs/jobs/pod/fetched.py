@@ -86,9 +86,8 @@ class FetchedFiles:
             self._check_size(path, found.st_size)
             with translated_os_errors("work folder"):
                 present = to.stat() if plain_files.size_of(to) == found.st_size else None
-                if (
-                    present is None or present.st_mtime_ns != found.st_mtime_ns
-                ):  # otherwise an earlier run has copied it
+                # otherwise an earlier run has copied it
+                if present is None or present.st_mtime_ns != found.st_mtime_ns:
                     self._copy(path, file, to)
                     os.utime(to, ns=(found.st_mtime_ns, found.st_mtime_ns))
         self.fetched[name] = Fetched(found.st_size, "", str(path))

@@ -98,8 +98,8 @@ def _checked(folder: Path, stem: str, duration_s: float, ours: MediaPlaylist) ->
     Errors: FfmpegFailed."""
     path = folder / f"{stem}.m3u8"
     try:
-        text = plain_files.read_text(path)
-        playlist = parse_playlist(prolonged(text, duration_s))
+        text = prolonged(plain_files.read_text(path), duration_s)
+        playlist = parse_playlist(text)
     except (OSError, ValueError) as error:
         raise FfmpegFailed(f"result check: {stem}: {error}") from error
     size = plain_files.size_of(folder / f"{stem}.ts")
@@ -109,7 +109,7 @@ def _checked(folder: Path, stem: str, duration_s: float, ours: MediaPlaylist) ->
         raise FfmpegFailed(f"result check: {stem}.ts has {size} bytes, and the pass {ours.end}")
     if abs(playlist.duration_s - duration_s) > checks.tolerance_s(duration_s):
         raise FfmpegFailed(f"result check: {stem} lasts {playlist.duration_s:.1f} of {duration_s:.1f} s")
-    plain_files.write_text(path, prolonged(text, duration_s))
+    plain_files.write_text(path, text)
     return playlist
 
 

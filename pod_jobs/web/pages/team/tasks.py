@@ -42,11 +42,8 @@ ORDERS: dict[str, Callable[[User, Chosen, int], Outcome]] = {
     **{name: _prioritise_as(value) for name, value in PRIORITIES.items()},
 }
 
-WAITING = ("waiting",)
-CHANGES = {
-    "requeue": ("error", "cancelled"),
-    "stop": ("waiting", "running"),
-}  # the states of the tasks that change; else WAITING
+# The states of the tasks that an order changes
+CHANGES = {"requeue": ("error", "cancelled"), "stop": ("waiting", "running"), **dict.fromkeys(PRIORITIES, ("waiting",))}
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,7 @@ def _values(asked: Asked) -> dict[str, Any]:
 
 def _confirm(action: str, asked: Asked, *, changed: bool) -> ResponseReturnValue:
     count = 0 if asked.faults else task_search.count(asked.wanted)
-    affected = sum(_count_in(state, asked) for state in CHANGES.get(action, WAITING)) if count else 0
+    affected = sum(_count_in(state, asked) for state in CHANGES[action]) if count else 0
     values = {"action": action, "asked": asked, "count": count, "affected": affected, "changed": changed}
     return frame.page("team/confirm.html", **values)
 
