@@ -245,6 +245,25 @@ class QuietHandler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None: ...
 
+    def reply(self, status: int, content: bytes = b"{}") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+SYNCED = ("--appendfsync", "always")  # arguments for a server that has on disk what it has confirmed
+
+
+@contextmanager
+def synced_server() -> Iterator[KeyValueServer]:
+    """A key-value server that can be killed without losing what it has confirmed."""
+    with short_folder() as folder:
+        server = KeyValueServer(folder)
+        server.start(*SYNCED)
+        yield server
+        server.stop()
+
 
 @contextmanager
 def answering(handler: type[QuietHandler], tls: ssl.SSLContext | None = None) -> Iterator[int]:

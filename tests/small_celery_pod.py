@@ -154,10 +154,7 @@ def serve(pod: SmallCeleryPod) -> Iterator[SmallCeleryPod]:
             if mood == 0:
                 self.close_connection = True
                 return
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+            self.reply(status)
 
     with answering(Answering) as port:
         pod.url = f"http://127.0.0.1:{port}/rest/"

@@ -203,10 +203,7 @@ def serve(pod: SmallPod) -> Iterator[SmallPod]:
                 status = 500 if pod.version == "5" else 200  # 4.x says 200 also when the import failed
                 pod.callbacks.append({"fault": repr(error)})
             pod.answers.append(status)
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+            self.reply(status)
 
     with answering(Answering) as port:
         pod.url = f"http://127.0.0.1:{port}"

@@ -21,11 +21,8 @@ DATABASE = 5
 @pytest.fixture
 def broker() -> Iterator[servers.KeyValueServer]:
     """Pod's broker, which can be killed."""
-    with servers.short_folder() as folder:
-        made = servers.KeyValueServer(folder)
-        made.start("--appendfsync", "always")
+    with servers.synced_server() as made:
         yield made
-        made.stop()
 
 
 @pytest.fixture

@@ -271,5 +271,5 @@ def test_a_broker_that_is_away_costs_only_a_pause(
         made.round(database)
         made._next_at = 0.0
     assert caplog.text.count("its messages wait") == 1
-    broker.start("--appendfsync", "always")
+    broker.start(*servers.SYNCED)
     assert made.round(database) == {"pod_encode"}

@@ -55,7 +55,7 @@ def test_two_bridges_and_the_broker_are_killed_and_each_order_is_one_task(
     processes[0].kill()
     broker.stop(kill=True)
     processes[1].kill()
-    broker.start("--appendfsync", "always")
+    broker.start(*servers.SYNCED)
     ids += [pod.encode(Video(number + 1, pod.media / "videos/film.mp4")) for number in range(ORDERS // 2, ORDERS)]
     processes += [start(), start()]
     servers.wait_until(lambda: SiteOrder.select().count() >= ORDERS * 2 // 3, 90, "they have begun again")

@@ -19,11 +19,8 @@ DATABASE = 5
 
 @pytest.fixture
 def server() -> Iterator[servers.KeyValueServer]:
-    with servers.short_folder() as folder:
-        made = servers.KeyValueServer(folder)
-        made.start("--appendfsync", "always")
+    with servers.synced_server() as made:
         yield made
-        made.stop()
 
 
 def order(*arguments: object, **named: object) -> None:
@@ -75,7 +72,7 @@ def test_what_a_dead_bridge_took_is_offered_again_through_a_crash_of_the_server(
         dead = BrokerQueue(redis, "encoding")
         assert dead.take() and dead.take()
     server.stop(kill=True)
-    server.start("--appendfsync", "always")
+    server.start(*servers.SYNCED)
     with connect(server) as redis:
         queue = BrokerQueue(redis, "encoding")
         assert queue.take_back() == 2

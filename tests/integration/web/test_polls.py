@@ -164,7 +164,8 @@ STEPS: tuple[tuple[str, Callable[[Scene], object], str], ...] = (
 )  # fmt: skip
 
 
-def test_each_change_is_seen_by_the_next_poll(
+@pytest.fixture
+def scene(
     callers: dict[str, Caller],
     worker: Worker,
     redis: Redis,
@@ -172,12 +173,16 @@ def test_each_change_is_seen_by_the_next_poll(
     tokens: dict[str, str],
     catalog: None,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("pod_jobs.storage.site_folder.SiteFolder.free_bytes", lambda _: 412_000_000_000)
+) -> Scene:
+    """Lines are read anew for each answer."""
     monkeypatch.setattr(orders, "LINE_S", 0.0)
+    return Scene(callers, worker, redis, Poller(settings, tokens))
+
+
+def test_each_change_is_seen_by_the_next_poll(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pod_jobs.storage.site_folder.SiteFolder.free_bytes", lambda _: 412_000_000_000)
     # when tasks probably begin: not from minute to minute, or the end of one would be a change
     monkeypatch.setattr(beginnings, "_minute", lambda at: at.replace(hour=0, minute=0, second=0, microsecond=0))
-    scene = Scene(callers, worker, redis, Poller(settings, tokens))
     scene.poller.poll()
     assert scene.poller.poll() == set()
     for words, step, shown in STEPS:
@@ -217,22 +222,11 @@ def test_what_is_remembered_for_a_person_is_little_and_takes_nothing_from_others
 
 @pytest.mark.parametrize("who, path", [*(("tina", path) for path in TEAM), *(("léa", path) for path in LECTURERS)])
 def test_an_unchanged_answer_reads_nothing(
-    who: str,
-    path: str,
-    callers: dict[str, Caller],
-    worker: Worker,
-    redis: Redis,
-    settings: Settings,
-    tokens: dict[str, str],
-    catalog: None,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    who: str, path: str, scene: Scene, redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what a page shows from outside the catalog it gets only by its look: both ask Redis for the same."""
-    monkeypatch.setattr(orders, "LINE_S", 0.0)
-    scene = Scene(callers, worker, redis, Poller(settings, tokens))
     for name in ("Eins.mp4", "Zwei.mp4", "Drei.mp4"):
-        callers["léa"].upload(name=name)
+        scene.callers["léa"].upload(name=name)
     scene.start(1)
     scene.fail()
     scene.start(2)
