@@ -174,8 +174,9 @@ def scene(
     catalog: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
-    """Lines are read anew for each answer."""
+    """Lines and estimates are made anew for each answer."""
     monkeypatch.setattr(orders, "LINE_S", 0.0)
+    monkeypatch.setattr(beginnings, "ESTIMATED_S", 0.0)
     return Scene(callers, worker, redis, Poller(settings, tokens))
 
 
