@@ -21,6 +21,7 @@ from pod_jobs.web.site import now, site
 blueprint = Blueprint("team_figures", __name__)
 
 PERIODS = (1, 7, 30, 365)
+SMALLEST = 0.01  # of the numbers that are told exactly
 MOST_PARTS = 20  # of a chart by owner, kind or error; the CSV has them all
 
 
@@ -142,8 +143,15 @@ def with_unit(number: float, unit: str) -> str:
         case "size":
             return frame.size(number)
         case "percent":
-            return f"{frame.decimal(number * 100)} %"
+            return f"{_exact_enough(number * 100)} %"
         case "count":
             return str(round(number))
         case _:
-            return frame.decimal(number)
+            return _exact_enough(number)
+
+
+def _exact_enough(number: float) -> str:
+    """So that no number but zero is told as zero: "12.3", "0.04", "< 0.01"."""
+    if 0 < number < SMALLEST:
+        return f"< {frame.decimal(SMALLEST, 2)}"
+    return frame.decimal(number, 2 if number < 1 else 1)

@@ -191,9 +191,9 @@ def span(seconds: float) -> str:
 
 
 @blueprint.app_template_filter()
-def decimal(value: float) -> str:
+def decimal(value: float, places: int = 1) -> str:
     """ "10.2", in French "10,2" """
-    return format_decimal(round(value, 1), locale=_locale())
+    return format_decimal(round(value, places), locale=_locale())
 
 
 @blueprint.app_template_filter()

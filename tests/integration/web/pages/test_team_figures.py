@@ -3,9 +3,12 @@
 import csv
 from contextlib import nullcontext
 
+from flask import Flask
+
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import day_figures
 from pod_jobs.janitor import figures as duty
+from pod_jobs.web.pages.team.figures import with_unit
 from pod_jobs.web.site import now
 from tests.integration.web.conftest import Browser, Caller, Worker, problem
 from tests.integration.web.pages.test_team import failed
@@ -35,6 +38,13 @@ def test_an_empty_instance_has_no_empty_charts(browser: Browser) -> None:
     for days in ("1", "365", "nonsense"):
         page = browser.get(f"/team/figures?days={days}").text
         assert "Nothing in this period." in page and '<svg class="chart"' not in page
+
+
+def test_what_is_more_than_nothing_is_not_told_as_zero(app: Flask) -> None:
+    with app.test_request_context():
+        told = [with_unit(number, "decimal") for number in (0.0, 0.004, 0.04, 0.43, 12.34)]
+        assert told == ["0", "< 0.01", "0.04", "0.43", "12.3"]
+        assert [with_unit(number, "percent") for number in (0.0, 0.0004, 0.5)] == ["0 %", "0.04 %", "50 %"]
 
 
 def test_a_name_is_no_formula_in_a_spreadsheet(browser: Browser, lea: Caller, catalog: None) -> None:

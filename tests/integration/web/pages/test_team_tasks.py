@@ -8,6 +8,7 @@ import pytest
 from pod_jobs.catalog.models import Audit, Outbox, Task, Video
 from pod_jobs.catalog.store import many_tasks, task_search, tasks
 from pod_jobs.catalog.store.task_search import TaskFilter
+from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.web.site import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 from tests.integration.web.pages.test_team import failed
@@ -77,9 +78,9 @@ def test_many_are_stopped(lea: Caller, worker: Worker, catalog: None) -> None:
     assert found == wanted
 
 
-def confirm(browser: Browser, count: int, **fields: str) -> Any:
+def confirm(browser: Browser, count: int, action: str = "requeue", **fields: str) -> Any:
     form = {"csrf_token": browser.csrf_token(), "count": str(count), **fields}
-    return browser.client.post("/team/tasks/requeue", data=form)
+    return browser.client.post(f"/team/tasks/{action}", data=form)
 
 
 def test_all_that_match_are_requeued_once(browser: Browser, lea: Caller, worker: Worker, catalog: None) -> None:
@@ -97,6 +98,22 @@ def test_all_that_match_are_requeued_once(browser: Browser, lea: Caller, worker:
     assert Task.select().where(Task.state == "waiting", Task.generation == 2).count() == 3
     assert Audit.select().where(Audit.who == "tina", Audit.action == "requeue").count() == 1
     assert confirm(browser, 3, state="error").status_code == 200  # somebody else was quicker
+
+
+@pytest.mark.parametrize("action", ["stop", "high", "normal", "low"])
+def test_no_order_is_carried_out_for_other_tasks_than_were_counted(
+    browser: Browser, lea: Caller, catalog: None, action: str
+) -> None:
+    first, second = (lea.upload(name=f"{name}.mp4")["task"]["id"] for name in ("a", "b"))
+    many_tasks.prioritise([first, second], PRIORITIES["low" if action == "normal" else "normal"])
+    before = [(task.state, task.priority) for task in Task.select().order_by(Task.id)]
+    browser.sign_in("tina")
+    answer = confirm(browser, 1, action, state="waiting")
+    assert answer.status_code == 200 and "Nothing was changed." in answer.text
+    assert [(task.state, task.priority) for task in Task.select().order_by(Task.id)] == before
+    assert confirm(browser, 2, action, state="waiting").status_code == 303
+    after = [(task.state, task.priority) for task in Task.select().order_by(Task.id)]
+    assert after == [("cancelled", 0) if action == "stop" else ("waiting", PRIORITIES[action])] * 2
 
 
 def test_the_question_tells_how_many_of_the_tasks_will_change(browser: Browser, lea: Caller, worker: Worker) -> None:
