@@ -7,7 +7,8 @@ first worker that ends its job finds at once. If somebody else's task comes befo
 2. The janitor calls it in each round, in case a process died or Redis was away.
 3. RQ gets the job, and then the row leaves the outbox. Whoever dies in between leaves a row whose job RQ has: the next call
    enqueues it again, which RQ refuses because it knows the id, or the start of the run deletes the row.
-Several processes may do this at the same time: at worst RQ gets one job more than it needs.
+Several processes may do this at the same time: at worst RQ gets one job more than it needs. Where a quota limits how many
+tasks of a party run at once, they take turns, also for different queues: RQ gets the job while the party is locked.
 """
 
 import logging
@@ -53,11 +54,9 @@ def hand_over(redis: Redis, job_types: JobTypes, queue_name: str, limits: Limits
         before_all, behind = [], before_all
     before_all = before_all[: max(room, 1)]
     behind = behind[: max(0, room - len(before_all))]
-    for turn in reversed(before_all):
-        _send(redis, job_types, turn, guard, at_front=True)
-    for turn in behind:
-        _send(redis, job_types, turn, guard, at_front=False)
-    return len(before_all) + len(behind)
+    sent = [_send(redis, job_types, turn, limits, guard, at_front=True) for turn in reversed(before_all)]
+    sent += [_send(redis, job_types, turn, limits, guard, at_front=False) for turn in behind]
+    return sum(sent)
 
 
 def kinds_of(job_types: JobTypes, queue_name: str) -> list[str]:
@@ -84,9 +83,18 @@ def in_line(job_types: JobTypes, queue_name: str, limits: Limits, limit: int, ha
     return [turn.task for turn in waiting_line.upcoming(kinds_of(job_types, queue_name), limit, limits, handed)]
 
 
-def _send(redis: Redis, job_types: JobTypes, turn: Turn, guard: Guard, *, at_front: bool) -> None:
-    assert turn.row is not None  # noqa: S101  # for the type checker: `hand_over` chose those that have one
-    job_id = turn.row.job_id
-    queue.enqueue(redis, job_types[turn.row.kind], job_id, turn.row.payload, at_front=at_front)  # RQ may know it
+def _send(redis: Redis, job_types: JobTypes, turn: Turn, limits: Limits, guard: Guard, *, at_front: bool) -> bool:
+    """Give RQ the job of this task. False when its party has no room any more."""
+    row = turn.row
+    assert row is not None  # noqa: S101  # for the type checker: `hand_over` chose those that have one
+    kind = job_types[row.kind]
+    if row.party in limits.running:
+        with guard(), waiting_line.with_its_party_locked(row, limits) as has_room:
+            if has_room:
+                queue.enqueue(redis, kind, row.job_id, row.payload, at_front=at_front)  # RQ may know it
+                waiting_line.handed_over(row.job_id)
+        return has_room
+    queue.enqueue(redis, kind, row.job_id, row.payload, at_front=at_front)
     with guard():
-        waiting_line.handed_over(job_id)
+        waiting_line.handed_over(row.job_id)
+    return True

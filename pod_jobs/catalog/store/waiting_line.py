@@ -5,6 +5,7 @@ However many wait, only the first of each party are read, by seeks in the index 
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,10 +14,12 @@ from typing import Any
 from peewee import MySQLDatabase, fn
 
 from pod_jobs.catalog import models
+from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Outbox, PartyTurn, Task
 from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.waiting_order import Begun, Waiting, in_order, standing_of
 
+ANY_KIND = ""  # of the row that stands for a party while its room is counted
 SAME = "o.kind = {p} AND o.standing = {p} AND o.is_short = {p}"
 ALONG = "ORDER BY o.kind, o.standing, o.is_short, o.party, o.id LIMIT 1"  # the index; no database finds a MIN() by it
 # Each step of a recursion is one seek in the index. A GROUP BY would read every waiting task, except in MariaDB: it cannot seek
@@ -85,6 +88,19 @@ def upcoming(kinds: Collection[str], limit: int, limits: Limits, handed: Sequenc
 def handed_over(job_id: str) -> None:
     """Delete the row of a job from the outbox: RQ has it."""
     Outbox.delete().where(Outbox.job_id == job_id).execute()
+
+
+@contextmanager
+def with_its_party_locked(row: Outbox, limits: Limits) -> Iterator[bool]:
+    """A transaction in which nobody else hands over a task of the same party, whose running tasks are limited. Tells whether
+    there is room for this one, which may have left the outbox since it was found."""
+    same = (PartyTurn.kind == ANY_KIND, PartyTurn.party == row.party)
+    if not PartyTurn.select().where(*same).exists():
+        PartyTurn.insert(kind=ANY_KIND, party=row.party, began_at=datetime.now(UTC)).on_conflict_ignore().execute()
+    with transaction():
+        locked(PartyTurn.select().where(*same)).get()
+        waits = Outbox.select().where(Outbox.id == row.id).exists()
+        yield waits and _room({row.party: limits.running[row.party]})[row.party] > 0
 
 
 def kinds_waiting() -> list[str]:

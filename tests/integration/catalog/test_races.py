@@ -1,17 +1,25 @@
 """Two changes at the same moment: the second waits, and decides by what the first one wrote."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from peewee import Database
+from redis import Redis
 
+from pod_jobs import hand_over
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import Task, User
+from pod_jobs.catalog.models import Outbox, Task, User
+from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import many_tasks, tasks, videos
+from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.errors import Refused
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import load
 from pod_jobs.web.intake import quotas
 from tests.integration.catalog.conftest import NOW, later
@@ -95,3 +103,28 @@ def test_two_people_requeue_the_same_tasks(catalog: Database, task: Task) -> Non
 
     second = both(catalog, lambda: first.extend(order()), order).result()
     assert (first, second) == ([task.id], []) and Task.get_by_id(task.id).generation == 2
+
+
+@pytest.mark.parametrize("quota", [1, 2])
+def test_two_queues_do_not_find_the_same_place_of_a_sites_quota(
+    catalog: Database, lecturer: User, redis: Redis, quota: int
+) -> None:
+    queues = ("encoding", "transcripting")
+    for kind in ("pod_encode", "pod_transcribe") * 2:
+        video = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, ())[0]
+        tasks.order(video, NewTask(kind, party="site-univ"), None, NOW)
+    have_read = Barrier(2, timeout=10)
+
+    @contextmanager
+    def wait_for_the_other() -> Iterator[None]:
+        have_read.wait()
+        yield
+
+    def give(name: str) -> int:
+        with catalog.connection_context():
+            return hand_over.hand_over(redis, JOB_TYPES, name, Limits(0, {"site-univ": quota}), wait_for_the_other)
+
+    with ThreadPoolExecutor(2) as pool:
+        given = list(pool.map(give, queues))
+    assert sum(given) == sum(len(queue.positions(redis, name)) for name in queues) == quota
+    assert Outbox.select().count() == 4 - quota, "what has no place still waits"
