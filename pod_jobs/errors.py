@@ -145,6 +145,7 @@ SENTENCES: dict[str, str] = {
     "task-beside": "Another task of the same kind for the same video is under way, or newer.",
     "task-other-gone": "The task uses another video that is deleted.",
     "order-unreadable": "The order could not be understood.",
+    "message-too-large": "A message on the broker is too large to be read. It is kept aside there.",
     "result-not-ready": "The task has not ended yet.",
     "result-failed": "The task has no result, because it failed.",
     "malformed": "The request could not be understood.",

@@ -53,10 +53,10 @@ class Intake:
         path_within(Path(self._site.shared_folder), order.source)
         return self._take_order(message, order, now, since)
 
-    def refuse(self, raw: bytes, fault: PodJobsError, now: datetime) -> None:
-        """Store a message that cannot be carried out as a failed task."""
+    def refuse(self, content: str, fault: PodJobsError, now: datetime) -> None:
+        """Store a message that cannot be carried out as a failed task, once. `content` stands for what is in it."""
         log.warning("site %s: a message is refused: %s", self._site.name, " ".join(fault.reason.split()))
-        public_id = str(uuid.uuid5(UNREADABLE, hashlib.sha256(raw).hexdigest()))
+        public_id = str(uuid.uuid5(UNREADABLE, content))
         asked = self._asked(public_id, {"task_type": "encoding", "source_url": "", "parameters": {}}, "message")
         with_free_number(
             self._settings.media, lambda: site_orders.refuse(self._owner(), asked, NewTask(pod.KIND), fault, now)

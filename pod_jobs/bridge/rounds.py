@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from pod_jobs import hand_over
 from pod_jobs.bridge.intake import Intake
 from pod_jobs.catalog import database as catalog_database
-from pod_jobs.celery.broker import ORDERS, QUEUES, BrokerQueue, connect
+from pod_jobs.celery.broker import ORDERS, QUEUES, BrokerQueue, Oversized, connect, sum_of
 from pod_jobs.errors import Malformed, PermanentError, PodJobsError, SettingsError, TransientError
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.job_type import JobTypes
@@ -73,10 +73,15 @@ class Broker:
         for _ in range(AT_ONCE):
             if queue.name in ORDERS and self._intake.is_full():
                 return
-            raw = queue.take()
+            now = datetime.now(UTC)
+            try:
+                raw = queue.take()
+            except Oversized as fault:
+                self._note(fault.sum, fault, now)
+                queue.put_aside(fault)
+                continue
             if raw is None:
                 return
-            now = datetime.now(UTC)
             try:
                 kinds.add(self._intake.take(raw, now, queue.since(raw)))
             except Malformed as fault:
@@ -91,13 +96,17 @@ class Broker:
 
     def _refuse(self, queue: BrokerQueue, raw: bytes, fault: PodJobsError, now: datetime) -> None:
         """Keep a message aside, so that it holds up no other one, whatever is wrong with it."""
+        self._note(sum_of(raw), fault, now)
+        queue.refuse(raw)
+
+    def _note(self, content: str, fault: PodJobsError, now: datetime) -> None:
+        """Let the team find it among the errors."""
         try:
-            self._intake.refuse(raw, fault, now)
+            self._intake.refuse(content, fault, now)
         except PASSING:
             raise
         except Exception:
             log.exception("site %s: a message is kept aside, and there is no task that says so", self.site.name)
-        queue.refuse(raw)
 
 
 def run(settings: Settings, job_types: JobTypes) -> None:

@@ -1,8 +1,9 @@
 """Takes messages from a queue of Celery's in Redis so that none is lost, whatever dies in between.
 
 A message is moved to a list of ours in one step, and leaves it only when the caller has committed what it makes of it. There
-is no visibility time-out. A bridge that starts offers again what lies in that list. This may deliver a message twice, while
-another bridge is at it: so the caller must commit under the message's id.
+is no visibility time-out. A message that is too large never gets here: a script on the broker measures it. A bridge that starts
+offers again what lies in that list. This may deliver a message twice, while another bridge is at it: so the caller must commit
+under the message's id.
 """
 
 import hashlib
@@ -16,9 +17,11 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
-from pod_jobs.errors import ServiceUnavailable, SettingsError
+from pod_jobs.celery.messages import MOST_BYTES
+from pod_jobs.errors import Malformed, ServiceUnavailable, SettingsError
 
 ORDERS = ("encoding", "transcripting")  # Pod's queues, whose messages become tasks
 QUEUES = (*ORDERS, "xapi")
@@ -27,7 +30,18 @@ SINCE = "pod-jobs.since"  # beside each queue: SHA-256 of a message -> when it w
 # What Celery's own workers took and did not acknowledge: delivery tag -> [message, exchange, queue]
 RESERVED = "unacked"
 RESERVED_INDEX = "unacked_index"
+MOST_RESERVED_BYTES = MOST_BYTES + 1000
 TIMEOUT_S = 5.0
+# Scripts that the broker runs. KEYS: a queue, and the list beside it that a message goes to.
+TAKE = """
+local raw = redis.call('LINDEX', KEYS[1], -1)
+if not raw then return false end
+if #raw > tonumber(ARGV[1]) then return {#raw, redis.sha1hex(raw)} end
+return redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')"""
+PUT_ASIDE = """
+local raw = redis.call('LINDEX', KEYS[1], -1)
+if raw and redis.sha1hex(raw) == ARGV[1] then redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT') end"""
+OFFER = "return redis.call('LMOVE', KEYS[2], KEYS[1], 'LEFT', 'RIGHT') and 1 or 0"
 
 
 def connect(address: str) -> Redis:
@@ -57,6 +71,14 @@ def _url_of(address: str) -> str:
     return address.rstrip("/") if parts.scheme.startswith("redis") and "?" not in address else address
 
 
+class Oversized(Malformed):
+    """A message that is next in its queue has more than MOST_BYTES. `sum`: a text that stands for its content."""
+
+    def __init__(self, size: int, sum_of_it: str) -> None:
+        super().__init__(f"a message of {size} bytes; at most {MOST_BYTES} are read", code="message-too-large")
+        self.sum = sum_of_it
+
+
 class BrokerQueue:
     """One queue. `redis` must return bytes."""
 
@@ -78,8 +100,14 @@ class BrokerQueue:
         return int(self._redis.llen(self._refused))
 
     def take(self) -> bytes | None:
-        """The message that waits longest; None when none waits. It counts as taken until `done` or `refuse`."""
-        raw = self._redis.lmove(self.name, self._taken, "RIGHT", "LEFT")
+        """The message that waits longest; None when none waits. It counts as taken until `done` or `refuse`. Errors: Oversized
+        for one that stays where it is until `put_aside`; a broker that runs no scripts for us sends that one too."""
+        try:
+            raw = self._redis.eval(TAKE, 2, self.name, self._taken, str(MOST_BYTES))
+        except NoPermissionError:
+            raw = self._redis.lmove(self.name, self._taken, "RIGHT", "LEFT")
+        if isinstance(raw, list):
+            raise Oversized(int(raw[0]), raw[1].decode())
         assert raw is None or isinstance(raw, bytes)  # noqa: S101  # for the type checker
         if raw is not None:
             self.remember(raw, time.time())
@@ -87,11 +115,11 @@ class BrokerQueue:
 
     def remember(self, raw: bytes | str, at_s: float) -> None:
         """The message was first taken at this time, unless an earlier one is known."""
-        self._redis.hsetnx(self._since, _sum(raw), repr(at_s))
+        self._redis.hsetnx(self._since, sum_of(raw), repr(at_s))
 
     def since(self, raw: bytes) -> datetime | None:
         """When the message was first taken, by whatever bridge; None when nobody knows."""
-        said = self._redis.hget(self._since, _sum(raw))
+        said = self._redis.hget(self._since, sum_of(raw))
         try:
             return datetime.fromtimestamp(float(said), UTC) if said is not None else None
         except (ValueError, OverflowError, OSError):
@@ -101,7 +129,7 @@ class BrokerQueue:
         """What the message asks for is committed."""
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.lrem(self._taken, 1, raw)  # type: ignore[arg-type]  # redis-py takes bytes here too
-            pipe.hdel(self._since, _sum(raw))
+            pipe.hdel(self._since, sum_of(raw))
             pipe.execute()
 
     def refuse(self, raw: bytes) -> None:
@@ -111,6 +139,10 @@ class BrokerQueue:
             pipe.lpush(self._refused, raw)
             pipe.lrem(self._taken, 1, raw)  # type: ignore[arg-type]
             pipe.execute()
+
+    def put_aside(self, message: Oversized) -> None:
+        """Keep aside what `take` could not take, unless another bridge has done it."""
+        self._redis.eval(PUT_ASIDE, 2, self.name, self._refused, message.sum)
 
     def take_back(self) -> int:
         """Offer again what a bridge took and did not finish, in the order of its arrival and before what waits. Returns how
@@ -123,9 +155,15 @@ class BrokerQueue:
 
     def _move(self, source: str) -> int:
         count = 0
-        while self._redis.lmove(source, self.name, "LEFT", "RIGHT") is not None:
+        while self._offer(source):
             count += 1
         return count
+
+    def _offer(self, source: str) -> bool:
+        try:
+            return bool(self._redis.eval(OFFER, 2, self.name, source))
+        except NoPermissionError:
+            return self._redis.lmove(source, self.name, "LEFT", "RIGHT") is not None
 
 
 @dataclass(frozen=True)
@@ -164,13 +202,15 @@ class Broker:
 
     def offer_reserved(self) -> int:
         """Put what Celery's own workers took back into its queues, before what waits. Only when none of them runs any more: what
-        one of them works on would be done twice. Returns how many messages."""
+        one of them works on would be done twice. One that is too large stays. Returns how many messages."""
         with _faults_told():
             tags = self._redis.hkeys(RESERVED)
             tags.sort(key=lambda tag: self._redis.zscore(RESERVED_INDEX, tag) or 0.0, reverse=True)
             return sum(self._offer(tag) for tag in tags)  # the newest first: each goes before those that were put back
 
     def _offer(self, tag: bytes | str) -> bool:
+        if int(self._redis.hstrlen(RESERVED, tag)) > MOST_RESERVED_BYTES:
+            return False
         kept = self._redis.hget(RESERVED, tag)
         try:
             message, _, queue = json.loads(kept or b"")
@@ -197,5 +237,6 @@ def _faults_told() -> Iterator[None]:
         raise ServiceUnavailable(f"the broker: {type(error).__name__}") from error
 
 
-def _sum(raw: bytes | str) -> str:
+def sum_of(raw: bytes | str) -> str:
+    """A text that stands for the content of a message."""
     return hashlib.sha256(raw.encode() if isinstance(raw, str) else raw).hexdigest()

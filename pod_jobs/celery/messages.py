@@ -43,7 +43,7 @@ class Message:
 def read_message(raw: bytes) -> Message:
     """Errors: Malformed, with the reason."""
     if len(raw) > MOST_BYTES:
-        raise Malformed(f"a message of {len(raw)} bytes; at most {MOST_BYTES} are read")
+        raise Malformed(f"a message of {len(raw)} bytes; at most {MOST_BYTES} are read", code="message-too-large")
     envelope = _object(_json(raw, "the message"), "the message")
     headers = _object(envelope.get("headers"), "headers")
     kind = envelope.get("content-type")

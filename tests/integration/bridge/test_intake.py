@@ -206,6 +206,29 @@ def test_what_cannot_be_carried_out_is_kept_aside_and_is_a_failed_task(
     assert Task.select().count() == 6 and BrokerQueue(redis, "encoding").count_refused() == 5
 
 
+@pytest.mark.parametrize("runs_scripts", [True, False])
+def test_a_message_that_is_too_large_stays_on_the_broker_and_holds_up_no_other(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, runs_scripts: bool
+) -> None:
+    own, large, queue = video(pod), message(body=["x" * 9_000_000]), BrokerQueue(redis, "encoding")
+    if not runs_scripts:
+        redis.execute_command("ACL", "SETUSER", "default", "-@scripting")
+    for _ in range(2):
+        redis.lpush("encoding", large)
+    good = pod.encode(own)
+    before = redis.info("stats")["total_net_output_bytes"]
+    rounds(settings)
+    assert (redis.info("stats")["total_net_output_bytes"] - before < 1_000_000) is runs_scripts
+    (failed,) = Task.select().where(Task.state == "error")
+    assert failed.error_code == "message-too-large" and f"of {len(large)} bytes" in failed.error_reason
+    assert SiteOrder.get(SiteOrder.public_id == good).task.state == "waiting"
+    kept = 2 if runs_scripts else 1  # one that was read is kept once
+    assert queue.count_refused() == kept and queue.count_waiting() == queue.count_taken() == 0
+    assert queue.offer_refused() == kept
+    rounds(settings)
+    assert queue.count_refused() == kept and Task.select().count() == 2
+
+
 def test_while_the_database_is_away_messages_stay_in_order(
     settings: Settings, pod: SmallCeleryPod, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Messages of a real Celery client, through a real key-value server."""
 
+import json
 import threading
 from collections.abc import Iterator
 
@@ -127,6 +128,17 @@ def test_what_celerys_own_workers_had_reserved_is_taken_over(
     with connect(server) as redis:
         assert take_all(BrokerQueue(redis, "encoding")) == [*ids, *later]
         assert redis.zcard("unacked_index") == redis.hlen("unacked") == 0
+
+
+def test_a_reserved_message_that_is_too_large_stays_where_it_is(server: servers.KeyValueServer) -> None:
+    with connect(server) as redis:
+        redis.hset(
+            "unacked", mapping={"a": json.dumps(["x" * 9_000_000, "", "encoding"]), "b": '["é", "", "encoding"]'}
+        )
+        before = redis.info("stats")["total_net_output_bytes"]
+        assert Broker(f"redis+socket://{server.socket}?virtual_host={DATABASE}").offer_reserved() == 1
+        assert redis.info("stats")["total_net_output_bytes"] - before < 1_000_000
+        assert redis.hkeys("unacked") == [b"a"]
 
 
 @pytest.mark.parametrize(
