@@ -1,6 +1,7 @@
 """An unmodified Pod 4.1 and the whole product: in place of Celery's workers, the bridge and our workers."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ import av
 import pytest
 import requests
 
+from pod_jobs.speech.models import is_installed
 from tests.acceptance.instance import Instance, running
 from tests.acceptance.site import make_clip
-from tests.servers import KeyValueServer, short_folder, wait_until
+from tests.clips import ffmpeg
+from tests.integration.jobs.speech.test_transcribe import SENTENCE
+from tests.servers import KeyValueServer, need, short_folder, wait_until
 from tests.small_celery_pod import STUDIO, TOKEN, TRANSCRIPTING, XAPI, SmallCeleryPod, Video, serve
 
 DATABASE = 5
@@ -146,6 +150,27 @@ def test_a_transcription_that_cannot_be_made_is_told_with_its_reason(
     )
     assert video.comment and "done" not in video.comment
     assert [path.name for path in (pod.media / "temp").iterdir()] == []
+
+
+def test_speech_becomes_the_captions_that_pod_imports(instance: Instance, pod: SmallCeleryPod, tmp_path: Path) -> None:
+    """D29, D30: with the real engine. Pod answers 500 first: its own workers said it once, and the captions were lost."""
+    need(shutil.which("espeak-ng"), "espeak-ng")
+    need(is_installed(), "the extra `speech`")
+    talk, sound = tmp_path / "exposé.wav", tmp_path / "exposé.mp3"
+    subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "140", "-w", str(talk), SENTENCE], check=True)
+    ffmpeg("-i", str(talk), str(sound))
+    video = pod.add(15, sound)
+    pod.mood = [500]
+    pod.send(TRANSCRIPTING, 15, str(video.source), 4, "en")
+    wait_for_end(pod, video)
+    heard = [body for path, body in pod.callbacks if path == "/rest/store_remote_transcripted_video/"][-2:]
+    assert heard[0] == heard[1] and pod.answers[-2:] == [500, 200], "told until Pod has it, and then no more"
+    assert heard[0].keys() == {"video_id", "msg", "temp_vtt_file"} and heard[0]["video_id"] == 15
+    assert Path(heard[0]["temp_vtt_file"]).parent == pod.media / "temp"
+    (captions,) = video.captions
+    spoken = [line for line in captions.splitlines()[1:] if line and "-->" not in line]
+    assert captions.startswith("WEBVTT\n\n00:0") and " ".join(spoken) == SENTENCE
+    assert "done" in video.comment and list((pod.media / "temp").iterdir()) == []
 
 
 def test_what_cannot_be_carried_out_is_on_the_errors_page(

@@ -236,11 +236,17 @@ def test_a_stale_end_is_not_told_over_a_newer_order(settings: Settings, pod: Sma
     assert (video.folder / "360p.ts").read_text() == f"360p.ts of task {newer.id}"
 
 
-def test_captions_reach_pod_by_its_temporary_folder(settings: Settings, pod: SmallCeleryPod) -> None:
+def transcription(pod: SmallCeleryPod) -> tuple[Task, PodVideo]:
+    """A transcription of a sound that lies in Pod's folder."""
     task, video = order(pod)
     given = {"video_id": 7, "mp3filepath": str(video.source), "duration": 12, "lang": "fr"}
     url = Seal(KEY).close(f"{pod.url}store_remote_transcripted_video/?id=7")
     SiteOrder.update(asked={"task_type": "transcription", "arguments": given}, notify_url=url).execute()
+    return task, video
+
+
+def test_captions_reach_pod_by_its_temporary_folder(settings: Settings, pod: SmallCeleryPod) -> None:
+    task, video = transcription(pod)
     folder = f"videos/{task.video_id:06d}/pod_transcribe-{task.id}-g1"
     settings.media.path_of(folder).mkdir(parents=True)
     text = "WEBVTT\n\n00:01.000 --> 00:02.000\nBonjour é\n"
@@ -252,3 +258,15 @@ def test_captions_reach_pod_by_its_temporary_folder(settings: Settings, pod: Sma
     assert tend(settings).callback == "delivered"
     assert video.captions == [text] and not video.in_progress and list((pod.media / "temp").iterdir()) == []
     assert pod.callbacks[-1][1].keys() == {"video_id", "msg", "temp_vtt_file"}
+
+
+def test_a_transcription_without_the_extra_is_told_with_its_reason(settings: Settings, pod: SmallCeleryPod) -> None:
+    """D30: an error of the engine is told, and whatever it is, Pod's video is not "in progress" for ever."""
+    task, video = transcription(pod)
+    end(task, "error", "speech-not-installed")
+    pod.mood = [503]
+    assert tend(settings).callback == "waiting"
+    assert tend(settings, START + 60).callback == "delivered"
+    sentence = "Speech recognition is not installed on this host."
+    assert not video.in_progress and sentence in video.comment and sentence in video.captions[0]
+    assert video.captions[0].startswith("WEBVTT\n\nNOTE ") and "-->" not in video.captions[0]
