@@ -71,7 +71,7 @@ FLOORS = {
         "store client copying",
         "lanes_client database",
         "revisions",  # sees every change that a database executes
-        "trace_models caption_models site_models",
+        "trace_models caption_models site_models team_models",
         "models",
         "figures new_task permissions fingerprints lane_filter seals site_words waiting_order",
     ),
@@ -103,6 +103,7 @@ NEVER = {
         "pod_jobs.catalog.trace_models",
         "pod_jobs.catalog.caption_models",
         "pod_jobs.catalog.site_models",
+        "pod_jobs.catalog.team_models",
         "pod_jobs.catalog.store",
     ),
     "pod_jobs.instance": (FLASK, RQ),

@@ -29,7 +29,7 @@ from peewee import (
     _WriteQuery,
 )
 
-from pod_jobs.catalog import caption_models, models, site_models, trace_models
+from pod_jobs.catalog import caption_models, models, site_models, team_models, trace_models
 from pod_jobs.catalog.models import Table, Video
 
 CATALOG, OWNERS = "catalog", "owners"
@@ -48,6 +48,7 @@ UNWATCHED: tuple[type[Model], ...] = (
     caption_models.CaptionText,
     caption_models.CaptionTerm,
     caption_models.CaptionPassage,
+    team_models.SavedFilter,
     *trace_models.TABLES,
 )
 
@@ -59,7 +60,13 @@ class Revision(Table):
     number = BigIntegerField()
 
 
-_TABLES: tuple[Any, ...] = (*models.TABLES, models.InstanceFact, *caption_models.TABLES, *site_models.TABLES)
+_TABLES: tuple[Any, ...] = (
+    *models.TABLES,
+    models.InstanceFact,
+    *caption_models.TABLES,
+    *site_models.TABLES,
+    *team_models.TABLES,
+)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from pod_jobs.web.api import (
     drains,
     errors,
     figures,
+    filters,
     inspections,
     joining,
     lanes,
@@ -25,6 +26,7 @@ from pod_jobs.web.api import (
 BLUEPRINTS = (
     videos.blueprint,
     tasks.blueprint,
+    filters.blueprint,
     waiting_reports.blueprint,
     drains.blueprint,
     schedule.blueprint,

@@ -12,14 +12,20 @@ import pytest
 from peewee import Database
 
 import pod_jobs
-from pod_jobs.catalog import caption_models, models, revisions, site_models
+from pod_jobs.catalog import caption_models, models, revisions, site_models, team_models
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Attempt, Task, User, Video
 from pod_jobs.catalog.store import many_tasks, tasks, users, videos
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
 from tests.orders import UPLOAD
 
-TABLES: tuple[Any, ...] = (*models.TABLES, models.InstanceFact, *caption_models.TABLES, *site_models.TABLES)
+TABLES: tuple[Any, ...] = (
+    *models.TABLES,
+    models.InstanceFact,
+    *caption_models.TABLES,
+    *site_models.TABLES,
+    *team_models.TABLES,
+)
 WATCHED = [model for model in TABLES if model not in revisions.UNWATCHED]
 OF_VIDEOS = {
     Video,

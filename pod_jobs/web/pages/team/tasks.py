@@ -1,8 +1,7 @@
 """Every task, by a filter that lives in the address; and orders for all that match it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -12,15 +11,16 @@ from flask_babel import gettext
 from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import TASK_STATES, User
 from pod_jobs.catalog.store import overview, task_search
-from pod_jobs.catalog.store.task_search import COUNTED, TaskFilter
+from pod_jobs.catalog.store.task_search import COUNTED
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.intake import beginnings, many_orders
+from pod_jobs.web.intake import beginnings, many_orders, task_filters
 from pod_jobs.web.intake.beginnings import AtWork
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
+from pod_jobs.web.intake.task_filters import Asked
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.site import now, site
 
@@ -28,8 +28,6 @@ blueprint = Blueprint("team_tasks", __name__)
 
 ROWS = 50
 EXAMPLES = 5  # tasks named for each reason
-LONGEST = 250  # characters of a field
-TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site")
 
 
 def _prioritise_as(priority: int) -> Callable[[User, Chosen, int], Outcome]:
@@ -46,19 +44,10 @@ ORDERS: dict[str, Callable[[User, Chosen, int], Outcome]] = {
 CHANGES = {"requeue": ("error", "cancelled"), "stop": ("waiting", "running"), **dict.fromkeys(PRIORITIES, ("waiting",))}
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The filter of a request: `fields` as they were given, what they mean, and sentences about what means nothing."""
-
-    fields: dict[str, str]
-    wanted: TaskFilter
-    faults: list[str]
-
-
 @blueprint.get("/team/tasks")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    asked, before = _asked(request.args), whole_number(request.args.get("before", ""))
+    asked, before = task_filters.read(request.args), whole_number(request.args.get("before", ""))
     return frame.live_page("team/tasks.html", lambda look: _gather(asked, before, look), _look)
 
 
@@ -95,14 +84,14 @@ def _look(asked: tuple[Sequence[int], bool]) -> AtWork:
 @access.needs("change-all-videos")
 def confirm(action: str) -> ResponseReturnValue:
     """Asks whether `action` is meant for all tasks that match the filter. Errors: NotFound for an action that is none."""
-    return _confirm(_known(action), _asked(request.args), changed=False)
+    return _confirm(_known(action), task_filters.read(request.args), changed=False)
 
 
 @blueprint.post("/team/tasks/<action>")
 @access.needs("change-all-videos")
 def order(action: str) -> ResponseReturnValue:
     """Carries out what was confirmed; asks again when other tasks match by now. Errors: NotFound."""
-    asked = _asked(request.form)
+    asked = task_filters.read(request.form)
     counted = request.form.get("count", "")
     try:
         number = whole_number(counted)
@@ -151,28 +140,3 @@ def _known(action: str) -> str:
     if action not in ORDERS:
         raise NotFound(f"action {action!r}")
     return action
-
-
-def _asked(fields: Any) -> Asked:
-    """The filter in the fields of an address or a form; empty ones are left out."""
-    given = {name: fields.get(name, "").strip()[:LONGEST] for name in (*TEXTS, "since", "until")}
-    given = {name: value for name, value in given.items() if value}
-    faults: list[str] = []
-    days: dict[str, Any] = {}
-    if given.get("state", TASK_STATES[0]) not in TASK_STATES:
-        faults.append(gettext("There is no state %(name)s.", name=given["state"]))
-    for name in ("since", "until"):
-        try:
-            days[name] = _midnight(given[name], name == "until") if name in given else None
-        except (ValueError, OverflowError):
-            faults.append(gettext("%(name)s is no date.", name=given[name]))
-    texts = {name: given.get(name, "") for name in TEXTS}
-    return Asked(given, TaskFilter(**texts, **days), faults)
-
-
-def _midnight(day: str, after: bool) -> datetime:
-    """The beginning of the day, or with `after` its end, in the time zone of this host. Errors: ValueError, OverflowError."""
-    begin = date.fromisoformat(day) + timedelta(days=int(after))
-    if not 1970 < begin.year < 9000:
-        raise ValueError(day)
-    return datetime.combine(begin, time()).astimezone()

@@ -1,0 +1,84 @@
+"""Filters of the team's list of tasks that a person saved under a name. Everybody has only his own."""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping
+
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.models import User
+from pod_jobs.catalog.store import users
+from pod_jobs.catalog.team_models import SavedFilter
+from pod_jobs.errors import Malformed, NotFound, Refused
+
+MOST = 30  # of one person
+NAME_CHARACTERS = 60
+
+
+def list_of(user: User) -> list[SavedFilter]:
+    """The filters of this person, by name."""
+    found = SavedFilter.select().where(SavedFilter.user == user)
+    return sorted(found, key=lambda one: (_compared(one.name), one.id))
+
+
+def get(user: User, filter_id: int) -> SavedFilter:
+    """Errors: NotFound, also for a filter of somebody else."""
+    found: SavedFilter | None = SavedFilter.get_or_none(SavedFilter.id == filter_id, SavedFilter.user == user)
+    if found is None:
+        raise NotFound(f"filter {filter_id}")
+    return found
+
+
+def save(user: User, name: str, fields: Mapping[str, str]) -> SavedFilter:
+    """Errors: Malformed (filter-name, filter-empty); Refused (filter-exists, filter-limit)."""
+    clean = _clean(name)
+    if not fields:
+        raise Malformed("the filter leaves everything open", code="filter-empty")
+    with transaction():
+        users.lock(user)  # or two requests would count before either inserts
+        _check_free(user, clean)
+        if SavedFilter.select().where(SavedFilter.user == user).count() >= MOST:
+            raise Refused(f"{MOST} are saved", code="filter-limit", most=str(MOST))
+        found: SavedFilter = SavedFilter.create(user=user, name=clean, name_hash=_hash(clean), fields=dict(fields))
+    return found
+
+
+def rename(user: User, filter_id: int, name: str) -> SavedFilter:
+    """Errors: NotFound; Malformed (filter-name); Refused (filter-exists)."""
+    clean = _clean(name)
+    with transaction():
+        users.lock(user)
+        found = get(user, filter_id)
+        _check_free(user, clean, filter_id)
+        found.name, found.name_hash = clean, _hash(clean)
+        found.save()
+    return found
+
+
+def delete(user: User, filter_id: int) -> None:
+    """Errors: NotFound."""
+    if not SavedFilter.delete().where(SavedFilter.id == filter_id, SavedFilter.user == user).execute():
+        raise NotFound(f"filter {filter_id}")
+
+
+def _clean(name: str) -> str:
+    """The name with single spaces and without control characters. Errors: Malformed (filter-name)."""
+    clean = " ".join("".join(c for c in name if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs")).split())
+    seen = "".join(c for c in clean if unicodedata.category(c) not in ("Cf", "Mn", "Zs", "Zl", "Zp"))
+    if not seen or len(clean) > NAME_CHARACTERS:
+        raise Malformed(f"a name has {len(clean)} characters", code="filter-name", most=str(NAME_CHARACTERS))
+    return clean
+
+
+def _check_free(user: User, name: str, own: int | None = None) -> None:
+    """Errors: Refused (filter-exists)."""
+    same = SavedFilter.get_or_none(SavedFilter.user == user, SavedFilter.name_hash == _hash(name))
+    if same is not None and same.id != own:
+        raise Refused(f"filter {same.id} has this name", code="filter-exists", name=same.name)
+
+
+def _compared(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(_compared(name).encode()).hexdigest()

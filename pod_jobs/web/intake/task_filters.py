@@ -1,0 +1,49 @@
+"""The filter of the team's list of tasks, as it stands in an address or a form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from flask_babel import gettext
+
+from pod_jobs.catalog.models import TASK_STATES
+from pod_jobs.catalog.store.task_search import TaskFilter
+
+LONGEST = 250  # characters of a field
+TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site")
+DAYS = ("since", "until")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A filter: `fields` as they were given, what they mean, and sentences about what means nothing."""
+
+    fields: dict[str, str]
+    wanted: TaskFilter
+    faults: list[str]
+
+
+def read(given: Mapping[str, str]) -> Asked:
+    """The filter in the fields of an address or a form; empty ones are left out, and so are others that it does not have."""
+    named = {name: given.get(name, "").strip()[:LONGEST] for name in (*TEXTS, *DAYS)}
+    fields = {name: value for name, value in named.items() if value}
+    faults: list[str] = []
+    days: dict[str, Any] = {}
+    if fields.get("state", TASK_STATES[0]) not in TASK_STATES:
+        faults.append(gettext("There is no state %(name)s.", name=fields["state"]))
+    for name in DAYS:
+        try:
+            days[name] = _midnight(fields[name], name == "until") if name in fields else None
+        except (ValueError, OverflowError):
+            faults.append(gettext("%(name)s is no date.", name=fields[name]))
+    texts: Any = {name: fields.get(name, "") for name in TEXTS}
+    return Asked(fields, TaskFilter(**texts, **days), faults)
+
+
+def _midnight(day: str, after: bool) -> datetime:
+    """The beginning of the day, or with `after` its end, in the time zone of this host. Errors: ValueError, OverflowError."""
+    begin = date.fromisoformat(day) + timedelta(days=int(after))
+    if not 1970 < begin.year < 9000:
+        raise ValueError(day)
+    return datetime.combine(begin, time()).astimezone()
