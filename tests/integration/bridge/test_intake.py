@@ -4,20 +4,22 @@ import json
 import math
 import uuid
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from pod_jobs.bridge.intake import Intake
-from pod_jobs.bridge.rounds import Broker, list_brokers
+from pod_jobs.bridge.rounds import Broker, list_brokers, serve
 from pod_jobs.catalog import database as catalog_database
-from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.models import Outbox, Task
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import tasks, users
 from pod_jobs.catalog.trace_models import Statement
 from pod_jobs.celery.broker import SINCE, BrokerQueue
 from pod_jobs.errors import NotFound
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
 from pod_jobs.system.sealing import Seal
 from tests import servers
@@ -245,6 +247,21 @@ def test_while_the_database_is_away_messages_stay_in_order(
     assert Task.select().count() == 0
     rounds(settings)
     assert [row.public_id for row in SiteOrder.select().order_by(SiteOrder.task)] == ids
+
+
+def test_while_redis_is_away_messages_become_tasks_that_wait(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis
+) -> None:
+    """D7: in Pod 4.1 an order was lost with the process that was to queue it."""
+    away = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": "redis://127.0.0.1:9"})})
+    number, stopping = pod.encode(video(pod)), list[int]()
+    thread = Thread(target=serve, args=(away, JOB_TYPES, stopping), daemon=True)
+    thread.start()
+    servers.wait_until(lambda: redis.llen("encoding") == redis.llen("encoding.pod-jobs.taken") == 0, 30, "it is taken")
+    stopping.append(15)
+    thread.join(30)
+    row = SiteOrder.get(SiteOrder.public_id == number)
+    assert row.task.state == "waiting" and Outbox.get().task_id == row.task_id, "the janitor hands it over later"
 
 
 def test_a_fault_of_ours_holds_up_no_other_message(

@@ -84,6 +84,20 @@ def test_a_new_encode_replaces_what_its_own_template_published(encodes: list[Tas
     assert {folder_of(task) for task in (*encodes, newer)} - used == {folder_of(replaced)}
 
 
+def test_what_is_published_stays_until_a_new_encode_is_done(encodes: list[Task], lecturer: User) -> None:
+    """D12: Pod 4.1 removes the old files before the new order is queued: nobody can watch until it is done."""
+    for task in encodes:
+        finish(task, f"{task.template}.mp4")
+    before, folder = published(encodes[0].video_id), folder_of(encodes[0])
+    newer = videos.order(encodes[0].video_id or 0, encode("web"), lecturer, later(3))
+    for failure in (None, "encode-failed"):
+        if failure:
+            finish(newer, "", "error", error_code=failure)
+        assert published(newer.video_id) == before
+        assert Video.get_by_id(newer.video_id).published_folder == folder
+        assert folder in retention.folders_in_use([newer.video_id or 0])
+
+
 def test_a_failed_archive_leaves_the_video_ready(encodes: list[Task]) -> None:
     finish(encodes[0], "web.mp4")
     finish(encodes[1], "", "error", error_code="encode-failed")

@@ -56,10 +56,12 @@ def test_the_names_of_a_recording(clips: Clips, tmp_path: Path, tools: Tools) ->
     assert levels == sorted(levels) and max(levels) < 30
 
 
-def test_sound_alone(clips: Clips, tmp_path: Path, tools: Tools) -> None:
-    """Pod 4.1 takes a recording with an M4A for sound alone, and any other for a video."""
-    names, info = made(clips, "phone.wav", tmp_path, tools)
+@pytest.mark.parametrize("name", ["phone.wav", "cover.mp3"])
+def test_sound_alone(clips: Clips, tmp_path: Path, tools: Tools, name: str) -> None:
+    """D25: Pod 4.1 takes thumbnail 1 alone, and so never saw a cover. It takes a recording with an M4A for sound alone."""
+    names, info = made(clips, name, tmp_path, tools)
     assert names == {"audio_192k.mp3", "audio_192k.m4a", "thumbnail_0001.png"}
+    assert list(info["list_thumbnail_files"]) == ["1"]
     assert (info["list_hls_files"], info["list_mp4_files"], list(info["list_m4a_files"])) == ({}, {}, ["192k"])
 
 

@@ -12,12 +12,16 @@ from flask import Flask
 from redis import Redis
 from werkzeug.test import TestResponse
 
+from pod_jobs import hand_over
 from pod_jobs.catalog.models import Outbox, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import site_callbacks, users
+from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.instance import sites
 from pod_jobs.jobs import queue
-from pod_jobs.settings import Settings
+from pod_jobs.jobs.table import JOB_TYPES
+from pod_jobs.settings import Settings, load
+from pod_jobs.web.app import create_app
 from pod_jobs.web.site import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 
@@ -362,6 +366,21 @@ def test_a_lost_worker_owes_one_too(pod: Pod, catalog: None, worker: Worker) -> 
         order = worker.start({"id": task.id, "generation": generation})
         worker.report(order, "killed", reason="signal 9")
     assert Task.get().state == "error" and SiteOrder.get().callback == "waiting"
+
+
+def test_while_redis_is_away_an_order_is_accepted_and_handed_over_when_it_is_back(
+    settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch, catalog: None, redis: Redis
+) -> None:
+    """D7: in Pod 4.1 the video stayed "in progress", and its old files were gone."""
+    with monkeypatch.context() as patch:
+        patch.setenv("POD_JOBS_REDIS__URL", "unix:///nowhere/redis.sock")
+        away = Pod(create_app(load(settings.home)).test_client().application, tokens["site-univ"])
+        public_id = away.order()
+        assert away.order() == public_id, "Pod sends it again, and it is the same"
+    task = task_of(public_id)
+    assert Outbox.select().count() == 1 and not redis.keys("rq:job:*")
+    assert hand_over.hand_over(redis, JOB_TYPES, "encoding", Limits()) == 1  # the janitor, in its next round
+    assert queue.fetch(redis, f"pod_encode-{task.id}-g1") is not None and not Outbox.select().exists()
 
 
 def test_site_users_follow_the_settings(settings: Settings, tokens: dict[str, str], catalog: None) -> None:
