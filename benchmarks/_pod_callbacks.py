@@ -1,4 +1,4 @@
-"""Callbacks of ./run bench pod: a Pod that answers 404, 500, nothing, or 200."""
+"""Callbacks of ./run bench pod: a Pod that is away for an hour, and then answers 404, 500, nothing, or 200."""
 
 import json
 import logging
@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from peewee import fn
+
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.site_models import SiteOrder
@@ -18,6 +20,7 @@ from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings
 from pod_jobs.system.sealing import Seal
 
+AWAY = timedelta(hours=1)
 logging.getLogger("pod_jobs.janitor.callbacks").setLevel(logging.ERROR)  # each refusal would be a line
 
 
@@ -47,10 +50,14 @@ def measure_callbacks(settings: Settings, token: str, count: int) -> dict[str, A
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering, bind_and_activate=False)
+    server.server_bind()  # its port is taken, and refuses connections: Pod is away
     wanted = _ended(settings, token, f"http://127.0.0.1:{server.server_port}/", count)
-    _tell(settings, wanted)
+    began = datetime.now(UTC)
+    _tell(settings, wanted, began, began + AWAY)
+    server.server_activate()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    _tell(settings, wanted, began + AWAY, began + timedelta(days=7))
     server.shutdown()
     server.server_close()
     return {
@@ -60,7 +67,6 @@ def measure_callbacks(settings: Settings, token: str, count: int) -> dict[str, A
 
 
 def _ended(settings: Settings, token: str, url: str, count: int) -> set[str]:
-
     seal = Seal(settings.secret("site_key"))
     waiting = SiteOrder.select(SiteOrder, Task).join(Task).where(Task.state == "waiting")
     rows = list(waiting.limit(count))
@@ -75,15 +81,19 @@ def _ended(settings: Settings, token: str, url: str, count: int) -> set[str]:
     return {row.public_id for row in rows}
 
 
-def _tell(settings: Settings, wanted: set[str]) -> None:
-
+def _tell(settings: Settings, wanted: set[str], now: datetime, until: datetime) -> None:
+    """The janitor's rounds from `now` to `until` of a clock of ours, which jumps to the next try; or until all are told."""
     poster = Poster(Seal(settings.secret("site_key")), Times(2.0, 0.3))
-    sender, now = Callbacks(settings, transaction, poster), datetime.now(UTC)
-    until = time.monotonic() + 300
-    while time.monotonic() < until:
+    sender, patience = Callbacks(settings, transaction, poster), time.monotonic() + 300
+    while time.monotonic() < patience:
         sender.tend(now)
-        waiting = SiteOrder.select().where(SiteOrder.callback == "waiting", SiteOrder.public_id.in_(list(wanted)[:900]))
-        if not waiting.exists():
-            return
-        now += timedelta(seconds=5)
         time.sleep(0.02)
+        if sender._under_way:
+            continue
+        waiting = SiteOrder.select(fn.MIN(SiteOrder.due_at)).where(
+            SiteOrder.callback == "waiting", SiteOrder.public_id.in_(list(wanted)[:900])
+        )
+        due = waiting.scalar()
+        if due is None or due >= until:
+            return
+        now = max(now, due)

@@ -4,8 +4,10 @@
    started again. What was not answered is sent again, as Pod's cron does. Counted: orders accepted, lost, and doubled.
 2. The list and the status, with --tasks tasks in the catalog.
 3. A result of --result-mb MB, served to one client, compared with nginx serving the same file in the same run.
-4. --callbacks ends, told to a Pod that answers 404, 500, nothing, or 200: lost, and told again after a 200.
+4. --callbacks ends, told to a Pod that is away for an hour and then answers 404, 500, nothing, or 200: lost, and told again
+   after a 200.
 5. A Pod 4.1: from its Celery message to the callback, compared with the two slow passes of its own encoder in the same run.
+With --json, the object has the keys of FIGURES; the table has some more.
 """
 
 import argparse
@@ -35,6 +37,10 @@ from benchmarks._pod_celery import measure_celery
 SUMMARY = "an Esup-Pod as client: submissions through kill -9, lists, results, callbacks; --submissions N, --tasks N"
 TOKEN = "token-of-the-benchmark-0123456789"
 SITE = [{"name": "bench", "private_networks": ["127.0.0.0/8"]}]
+FIGURES = (
+    *("accepted", "lost", "doubled", "submit_p95_ms", "list_p95_ms"),
+    *("serve_ratio_vs_nginx", "callbacks_lost", "callbacks_doubled"),
+)
 CLIENTS = 8
 HOLD_S = 60.0  # what an order is sent again for
 
@@ -73,6 +79,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     finally:
         instance.stop()
         instance.remove()
+    if options.json:
+        say(table(figures))
+        return {name: figures[name] for name in FIGURES}
     return figures
 
 
