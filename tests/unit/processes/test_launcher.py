@@ -1,12 +1,17 @@
-"""What `./run up` prints, and what only its log file has."""
+"""What `./run up` starts and prints, and what only its log file has."""
 
 import io
+import json
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from honcho.printer import Message
 
-from pod_jobs.processes.launcher import LoggingPrinter
+from pod_jobs.processes import launcher
+from pod_jobs.processes.launcher import InstanceManager, LoggingPrinter
+from pod_jobs.settings import load
 
 OVERCOMMIT = b"1:M # WARNING Memory overcommit must be enabled! Set vm.overcommit_memory = 1 in /etc/sysctl.conf.\n"
 
@@ -61,3 +66,25 @@ def test_what_a_signal_handler_prints_meanwhile_comes_after_and_is_not_lost(tmp_
             shown.index(words) for words in ("the first", "of the handler", "a later one")
         )
     assert terminal.deepest == 1, "the handler's line waits until the one before is out"
+
+
+@pytest.mark.parametrize(("kind", "bridges"), [("runner", 0), ("celery", 1)])
+def test_the_bridge_starts_only_for_a_site_that_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, bridges: int
+) -> None:
+    shared = {"shared_folder": "/pod/media", "callback_url": "https://pod.univ.fr/rest/"}
+    site = {"name": "univ", "kind": kind, **(shared if kind == "celery" else {})}
+    monkeypatch.setenv("POD_JOBS_SITE", json.dumps([site]))
+    (tmp_path / "logs").mkdir()
+    started: list[str] = []
+
+    def loop(manager: InstanceManager) -> None:
+        started.extend(manager._processes)
+        manager._printer.file.close()
+
+    monkeypatch.setattr(InstanceManager, "loop", loop)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    monkeypatch.setattr(logging, "raiseExceptions", True)  # is set back afterwards
+    launcher.launch(load(tmp_path))
+    assert started.count("celery-bridge.1") + started.count("celery-bridge") == bridges and len(started) > 4
