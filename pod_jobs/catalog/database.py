@@ -4,13 +4,16 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from peewee import (
+    OP,
+    Cast,
     Database,
+    Expression,
     InterfaceError,
     MySQLDatabase,
     OperationalError,
@@ -173,6 +176,16 @@ def holds(column: Any, text: str) -> Any:
     """The condition that `column` has `text` in it, letter by letter, and without any wildcard."""
     found = fn.STRPOS if isinstance(models.database.obj, PostgresqlDatabase) else fn.INSTR
     return found(column, text) > 0
+
+
+def joined(*parts: Any) -> Any:
+    """An expression for texts and numbers one behind the other."""
+    if not isinstance(models.database.obj, SqliteDatabase):
+        return fn.CONCAT(
+            *(Cast(part, "CHAR" if isinstance(models.database.obj, MySQLDatabase) else "TEXT") for part in parts)
+        )
+    texts: list[Any] = [Cast(part, "TEXT") for part in parts]
+    return reduce(lambda left, right: Expression(left, OP.CONCAT, right), texts)
 
 
 def build(url: str) -> Database:

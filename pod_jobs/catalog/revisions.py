@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from peewee import (
+    OP,
     BigIntegerField,
     CharField,
     Database,
@@ -30,6 +31,7 @@ from peewee import (
 )
 
 from pod_jobs.catalog import caption_models, models, site_models, team_models, trace_models
+from pod_jobs.catalog.id_lists import IdList, among
 from pod_jobs.catalog.models import Table, Video
 
 CATALOG, OWNERS = "catalog", "owners"
@@ -153,7 +155,7 @@ class Watched(Database):
             if len(keys) > RESOLVED:
                 changes.of_all = True
             else:
-                changes.owners |= _owners(model, model._meta.primary_key.in_(list(keys)), super().execute)
+                changes.owners |= _owners(model, _has_key(model, keys), super().execute)
         own = {f"owner-{number}" for number in changes.owners} if not changes.of_all else {OWNERS}
         number = secrets.randbits(63)
         rows = [{"subject": subject, "number": number} for subject in sorted({CATALOG, *own})]
@@ -202,11 +204,17 @@ def _look_at_values(model: Any, values: Any, found: Changes) -> None:
 
 
 def _keys(model: Any, where: Any) -> set[Any] | None:
-    """The keys of the rows that a condition chooses, if it says nothing but `key = …`, as the one of save() does."""
-    key = model._meta.primary_key
-    if isinstance(where, Expression) and where.lhs is key and where.op == "=" and isinstance(where.rhs, int | str):
+    """The keys of the rows that a condition chooses, if it says nothing but `key = …`, as the one of save() does, or `among`."""
+    if not isinstance(where, Expression) or where.lhs is not model._meta.primary_key:
+        return None
+    if where.op == "=" and isinstance(where.rhs, int | str):
         return {where.rhs}
-    return None
+    return set(where.rhs.ids) if where.op == OP.IN and isinstance(where.rhs, IdList) else None
+
+
+def _has_key(model: Any, keys: set[Any]) -> Any:
+    key = model._meta.primary_key
+    return among(key, keys) if all(isinstance(one, int) for one in keys) else key.in_(list(keys))
 
 
 def _owners(model: Any, where: Any, execute: Any) -> set[int]:

@@ -1,14 +1,15 @@
 """What every view needs: settings, database, Redis and job types of the instance. `create_app` makes them once."""
 
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from flask import Flask, Response, after_this_request, current_app, g
+from flask import Flask, Response, after_this_request, current_app, g, request
 from peewee import Database
 from redis import Redis
 
@@ -21,6 +22,10 @@ from pod_jobs.storage.site_folder import SiteFolder
 log = logging.getLogger(__name__)
 
 EXTENSION = "pod_jobs"
+SEEN_S = 1.0
+MOST_SEEN = 1000  # things that `lately` remembers
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Site:
     lines: dict[str, tuple[float, Any, list[int]]] = field(default_factory=dict)
     # Of web/intake/beginnings.py: under "times", when they were estimated, and when each waiting task will probably begin
     beginnings: dict[str, tuple[float, dict[int, datetime]]] = field(default_factory=dict)
+    # Of `lately`: what was seen outside the catalog, and when
+    seen: dict[Any, tuple[float, Any]] = field(default_factory=dict)
     # Of web/polls.py: person -> what it remembers of answers, what was used last at the end
     answers: OrderedDict[int, OrderedDict[bytes, Any]] = field(default_factory=OrderedDict)
 
@@ -80,6 +87,19 @@ def catalog_revision(subjects: Iterable[str] = (revisions.CATALOG,)) -> tuple[tu
         g.revised = wanted
         known = g.revisions = dict(revisions.read(wanted))
     return tuple((subject, known[subject]) for subject in subjects if subject in known)
+
+
+def lately(what: Hashable, see: Callable[[], T]) -> T:
+    """What `see` sees outside the catalog, such as Redis's list of workers. The polls of all pages that are open share what was
+    seen within SEEN_S; any other request sees for itself."""
+    kept = site().seen.get(what)
+    if kept is not None and request.headers.get("HX-Request") == "true" and time.monotonic() - kept[0] < SEEN_S:
+        return cast(T, kept[1])
+    found = see()
+    if len(site().seen) > MOST_SEEN:
+        site().seen.clear()
+    site().seen[what] = time.monotonic(), found
+    return found
 
 
 def after_answer(do: Callable[[], object]) -> None:

@@ -6,16 +6,22 @@ A process that is killed between two slices leaves whole slices behind, and whoe
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from pod_jobs.catalog import waiting_order
 from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Outbox, Task, Video
 from pod_jobs.catalog.store import site_callbacks
-from pod_jobs.catalog.store.tasks import OPEN, job_id, others_of, outbox_row, party_of
+from pod_jobs.catalog.store.tasks import OPEN, others_of, party_of, post
 from pod_jobs.catalog.store.waiting_line import standing_of_task
 from pod_jobs.errors import NotFound, PodJobsError, Refused
 
 SLICE = 500  # tasks of one transaction: others who write wait for no more than these
+READ = (
+    *(Task.id, Task.video, Task.kind, Task.template, Task.purpose, Task.options, Task.state, Task.generation),
+    *(Task.author, Task.priority, Task.party, Task.is_short),
+)
 
 Refusal = Callable[[Task], PodJobsError | None]  # why this task must stay as it is; None = it may change
 
@@ -63,10 +69,10 @@ def cancel(ids: Collection[int], now: datetime, forbid: Refusal = allow) -> Chan
             else:
                 changed.refused[row.id] = Refused(f"task {row.id} is {row.state} already", code="task-ended")
         waiting = [row for row in changed.tasks if row.state == "waiting"]
-        Task.update(cancel_requested=True).where(Task.id.in_([row.id for row in changed.tasks])).execute()
+        Task.update(cancel_requested=True).where(among(Task.id, [row.id for row in changed.tasks])).execute()
         ended = {"state": "cancelled", "ended_at": now, "retry_at": None}
-        Task.update(**ended).where(Task.id.in_([row.id for row in waiting])).execute()
-        Outbox.delete().where(Outbox.job_id.in_([_job(row) for row in waiting])).execute()
+        Task.update(**ended).where(among(Task.id, [row.id for row in waiting])).execute()
+        Outbox.delete().where(among(Outbox.task_id, [row.id for row in waiting])).execute()
         site_callbacks.owe([row.id for row in waiting], now)
         for row in waiting:
             row.state = "cancelled"
@@ -84,26 +90,27 @@ def prioritise(ids: Collection[int], priority: int, forbid: Refusal = allow) -> 
                 changed.refused[row.id] = Refused(f"task {row.id} is {row.state}", code="task-not-waiting")
         for row in changed.tasks:
             row.priority = priority
-        Task.update(priority=priority).where(Task.id.in_([row.id for row in changed.tasks])).execute()
+        Task.update(priority=priority).where(among(Task.id, [row.id for row in changed.tasks])).execute()
         standings: dict[int, list[int]] = {}
         before = {
-            row.task_id: row for row in Outbox.select().where(Outbox.task_id.in_([row.id for row in changed.tasks]))
+            row.task_id: row for row in Outbox.select().where(among(Outbox.task_id, [row.id for row in changed.tasks]))
         }
         for row in changed.tasks:
             if waiting := before.get(row.id):
                 at_front = waiting_order.is_at_front(waiting.standing)
                 standings.setdefault(standing_of_task(row, at_front=at_front), []).append(row.id)
         for standing, of_it in standings.items():
-            Outbox.update(standing=standing).where(Outbox.task_id.in_(of_it)).execute()
+            Outbox.update(standing=standing).where(among(Outbox.task_id, of_it)).execute()
     return changed
 
 
 def _locked(ids: Collection[int], forbid: Refusal) -> tuple[list[Task], Changed]:
-    """These tasks with their videos, in ascending order, both locked. Refused are those that do not exist or are forbidden."""
-    rows = list(locked(Task.select().where(Task.id.in_(list(ids))).order_by(Task.id)))
+    """These tasks with their videos, in ascending order, both locked, without what no change asks for. Refused are those that do
+    not exist or are forbidden."""
+    rows = list(locked(Task.select(*READ).where(among(Task.id, ids)).order_by(Task.id)))
     # the lock that videos.order takes
-    columns = (Video.id, Video.owner, Video.deleted_at)
-    asked = Video.select(*columns).where(Video.id.in_(list({row.video_id for row in rows}))).order_by(Video.id)
+    own = {row.video_id for row in rows if row.video_id is not None}
+    asked = Video.select(Video.id, Video.owner, Video.deleted_at).where(among(Video.id, own)).order_by(Video.id)
     videos = {video.id: video for video in locked(asked)}
     changed = Changed(refused={number: NotFound(f"task {number}") for number in ids})
     for row in rows:
@@ -115,13 +122,14 @@ def _locked(ids: Collection[int], forbid: Refusal) -> tuple[list[Task], Changed]
     return [row for row in rows if row.id not in changed.refused], changed
 
 
-def _beside(rows: Iterable[Task]) -> dict[tuple[int, str, str], list[Task]]:
-    """The open and the done tasks of the same videos, by `_same`."""
-    asked = Task.select(Task.id, Task.video, Task.kind, Task.template, Task.state)
-    videos = list({row.video_id for row in rows})
-    found: dict[tuple[int, str, str], list[Task]] = {}
-    for task in asked.where(Task.video.in_(videos), Task.state.in_((*OPEN, "done"))):
-        found.setdefault(_same(task), []).append(task)
+def _beside(rows: Iterable[Task]) -> dict[tuple[int, str, str], list[tuple[int, bool]]]:
+    """The open and the done tasks of the same videos, by `_same`: the id, and whether it is open."""
+    own = {row.video_id for row in rows if row.video_id is not None}
+    asked: Any = Task.select(Task.id, Task.video, Task.kind, Task.template, Task.state)
+    asked = asked.where(among(Task.video, own), Task.state.in_((*OPEN, "done")))
+    found: dict[tuple[int, str, str], list[tuple[int, bool]]] = {}
+    for number, video, kind, template, state in asked.tuples():
+        found.setdefault((video, kind, template), []).append((number, state in OPEN))
     return found
 
 
@@ -143,12 +151,12 @@ def _refused_state(task: Task) -> PodJobsError | None:
 
 
 def _refused_beside(
-    task: Task, beside: dict[tuple[int, str, str], list[Task]], last: dict[tuple[int, str, str], int]
+    task: Task, beside: dict[tuple[int, str, str], list[tuple[int, bool]]], last: dict[tuple[int, str, str], int]
 ) -> PodJobsError | None:
     """Another task of the same kind and template is under way, or a newer one is done or runs again by the same order."""
     others = beside.get(_same(task), [])
-    newer = last[_same(task)] > task.id or any(one.state == "done" and one.id > task.id for one in others)
-    if newer or any(one.state in OPEN for one in others):
+    newer = last[_same(task)] > task.id or any(not is_open and number > task.id for number, is_open in others)
+    if newer or any(is_open for _, is_open in others):
         reason = (
             f"another {task.kind} of video {task.video_id} is open, or newer than task {task.id} and done or asked for"
         )
@@ -166,15 +174,15 @@ def _refused_other(task: Task, gone: set[int]) -> PodJobsError | None:
 def _renew(rows: list[Task], now: datetime) -> None:
     if not rows:
         return
-    Outbox.delete().where(Outbox.job_id.in_([_job(row) for row in rows])).execute()
+    Outbox.delete().where(among(Outbox.task_id, [row.id for row in rows])).execute()
     fresh = {"state": "waiting", "queued_at": now, "cancel_requested": False, "error_facts": {}}
     fresh |= dict.fromkeys(("ended_at", "retry_at", "error_code", "error_reason"))
     fresh |= dict.fromkeys(("deaths", "losses", "failures"), 0)
-    Task.update(generation=Task.generation + 1, **fresh).where(Task.id.in_([row.id for row in rows])).execute()
+    Task.update(generation=Task.generation + 1, **fresh).where(among(Task.id, [row.id for row in rows])).execute()
     for row in rows:
         row.generation, row.state = row.generation + 1, "waiting"
     _name_parties(rows)
-    Outbox.insert_many([outbox_row(row, now) for row in rows]).execute()
+    post(rows, now)
     site_callbacks.forget([row.id for row in rows])
 
 
@@ -185,7 +193,7 @@ def _name_parties(rows: Iterable[Task]) -> None:
         if not row.party and row.video is not None:
             nameless.setdefault(party_of(row.video.owner_id), []).append(row)
     for party, own in nameless.items():
-        Task.update(party=party).where(Task.id.in_([row.id for row in own])).execute()
+        Task.update(party=party).where(among(Task.id, [row.id for row in own])).execute()
         for row in own:
             row.party = party
 
@@ -193,7 +201,3 @@ def _name_parties(rows: Iterable[Task]) -> None:
 def _same(task: Task) -> tuple[int, str, str]:
     """Equal for tasks of the same video, kind and template; a task of no video has no other beside it."""
     return task.video_id or -task.id, task.kind, task.template
-
-
-def _job(task: Task) -> str:
-    return job_id(task.kind, task.id, task.generation)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Output, Task, Video
 from pod_jobs.catalog.site_models import SiteOrder
 
@@ -68,7 +69,7 @@ def owe(task_ids: Sequence[int], now: datetime) -> None:
     """These tasks have ended: their sites are owed a callback. Call inside the transaction that ends them."""
     if not task_ids:
         return
-    ended = SiteOrder.task.in_(list(task_ids))
+    ended = among(SiteOrder.task, task_ids)
     fresh = {"ends": SiteOrder.ends + 1, "tries": 0, "is_unclear": False, "reason": "", "delivered_at": None}
     SiteOrder.update(callback="waiting", due_at=now, **fresh).where(ended, SiteOrder.notify_url != "").execute()
 
@@ -76,7 +77,7 @@ def owe(task_ids: Sequence[int], now: datetime) -> None:
 def forget(task_ids: Sequence[int]) -> None:
     """These tasks run again: nothing is owed until they end. Call inside the transaction that orders it."""
     if task_ids:
-        rows = SiteOrder.task.in_(list(task_ids))
+        rows = among(SiteOrder.task, task_ids)
         SiteOrder.update(callback="none", due_at=None, ends=SiteOrder.ends + 1).where(rows).execute()
 
 

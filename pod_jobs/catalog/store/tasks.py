@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import JOIN, Case, Value, fn
 
-from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.database import joined, locked, transaction
+from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import ApiToken, Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
 from pod_jobs.catalog.store import error_groups, site_callbacks
@@ -338,9 +339,24 @@ def _is_deleted(task: Task) -> bool:
     return task.video is not None and task.video.deleted_at is not None
 
 
-def outbox_row(task: Task, now: datetime, *, at_front: bool = False) -> dict[str, Any]:
-    """The row of the outbox for the present generation of a waiting task."""
-    return {
+def post(rows: Sequence[Task], now: datetime, *, at_front: bool = False) -> None:
+    """Put the present generations of these waiting tasks into the outbox, in ascending order of their ids, by one query that
+    takes from the table of tasks what is there. Call inside a transaction."""
+    standings: dict[int, list[int]] = {}
+    for row in rows:
+        standings.setdefault(standing_of_task(row, at_front=at_front), []).append(row.id)
+    job = joined(Task.kind, "-", Task.id, "-g", Task.generation)
+    payload = joined('{"task":', Task.id, ',"generation":', Task.generation, "}")
+    standing = Case(None, [(among(Task.id, ids), value) for value, ids in standings.items()], 0)
+    created = Value(Outbox.created_at.db_value(now))
+    chosen: Any = Task.select(job, Task.kind, payload, Task.id, standing, Task.party, Task.is_short, created)
+    chosen = chosen.where(among(Task.id, [row.id for row in rows])).order_by(Task.id)
+    columns = (Outbox.job_id, Outbox.kind, Outbox.payload, Outbox.task_id, Outbox.standing, Outbox.party)
+    Outbox.insert_from(chosen, [*columns, Outbox.is_short, Outbox.created_at]).execute()
+
+
+def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
+    row = {
         "job_id": job_id(task.kind, task.id, task.generation),
         "kind": task.kind,
         "payload": {"task": task.id, "generation": task.generation},
@@ -350,10 +366,7 @@ def outbox_row(task: Task, now: datetime, *, at_front: bool = False) -> dict[str
         "is_short": task.is_short,
         "created_at": now,
     }
-
-
-def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
-    Outbox.create(**outbox_row(task, now, at_front=at_front))
+    Outbox.create(**row)
 
 
 def end(task: Task, state: str, now: datetime) -> None:

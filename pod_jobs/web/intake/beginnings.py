@@ -14,7 +14,7 @@ from pod_jobs.jobs import forecast, queue, workforce
 from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import now, site
+from pod_jobs.web.site import lately, now, site
 
 RUNNING = 500  # tasks whose progress is read
 ESTIMATED_S = 5.0
@@ -41,7 +41,9 @@ def look(running: Sequence[int]) -> AtWork:
     lines = {name: orders.in_line(name) for name in QUEUES}
     try:
         redis = site().redis
-        return AtWork(workforce.list_workers(redis, QUEUES), queue.read_progress(redis, running), lines)
+        workers = lately("workers", lambda: workforce.list_workers(redis, QUEUES))
+        progress = lately(("progress", *running), lambda: queue.read_progress(redis, running))
+        return AtWork(workers, progress, lines)
     except RedisError:
         return AtWork(None, {}, lines)
 

@@ -220,7 +220,7 @@ def in_line(queue_name: str) -> list[int]:
         if basis != present:
             limits = hand_over.limits_of(site().settings)
             ids = hand_over.in_line(site().job_types, queue_name, limits, PLACES, present[1])
-            site().lines[queue_name] = time.monotonic(), present, ids
+        site().lines[queue_name] = time.monotonic(), present, ids
     return ids
 
 

@@ -14,6 +14,7 @@ from peewee import Database
 import pod_jobs
 from pod_jobs.catalog import caption_models, models, revisions, site_models, team_models
 from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Attempt, Task, User, Video
 from pod_jobs.catalog.store import many_tasks, tasks, users, videos
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
@@ -186,6 +187,17 @@ def test_a_video_that_changes_hands_changes_for_both(owners: Owners) -> None:
         Video.update(owner=owners.other).where(Video.id == owners.video.id).execute()
 
     assert owners.changed(change) == (True, True, True)
+
+
+def test_rows_that_are_named_by_a_list_of_ids_change_for_their_owners_alone(owners: Owners) -> None:
+    other = Task.select(Task.id).where(Task.id != owners.task.id).get().id
+
+    def raised(*ids: int) -> tuple[bool, bool, bool]:
+        return owners.changed(lambda: Task.update(priority=1).where(among(Task.id, ids)).execute())
+
+    assert raised(owners.task.id) == (True, True, False)
+    assert raised(owners.task.id, other) == (True, True, True)
+    assert raised() == (False, False, False)
 
 
 def test_many_rows_at_once_change_all_owners(owners: Owners) -> None:

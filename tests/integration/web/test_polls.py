@@ -5,16 +5,19 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 from flask import Flask
 from redis import Redis
 
+from pod_jobs import hand_over
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import day_figures, users
-from pod_jobs.jobs import queue
+from pod_jobs.jobs import queue, workforce
 from pod_jobs.settings import Settings
+from pod_jobs.web import site
 from pod_jobs.web.app import create_app
 from pod_jobs.web.intake import beginnings, orders
 from pod_jobs.web.site import EXTENSION, now
@@ -174,7 +177,8 @@ def scene(
     catalog: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
-    """Lines and estimates are made anew for each answer."""
+    """Lines and estimates are made anew for each answer, and each looks for itself."""
+    monkeypatch.setattr(site, "SEEN_S", 0.0)
     monkeypatch.setattr(orders, "LINE_S", 0.0)
     monkeypatch.setattr(beginnings, "ESTIMATED_S", 0.0)
     return Scene(callers, worker, redis, Poller(settings, tokens))
@@ -226,6 +230,7 @@ def test_an_unchanged_answer_reads_nothing(
     who: str, path: str, scene: Scene, redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what a page shows from outside the catalog it gets only by its look: both ask Redis for the same."""
+    monkeypatch.setattr(beginnings, "ESTIMATED_S", 60.0)
     for name in ("Eins.mp4", "Zwei.mp4", "Drei.mp4"):
         scene.callers["léa"].upload(name=name)
     scene.start(1)
@@ -250,6 +255,31 @@ def test_an_unchanged_answer_reads_nothing(
     assert counts[-1] <= counts[0]
 
 
+def test_polls_of_many_people_share_one_look_and_a_person_who_opens_a_page_looks_anew(
+    callers: dict[str, Caller],
+    settings: Settings,
+    tokens: dict[str, str],
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    callers["léa"].upload()
+    poller, looks = Poller(settings, tokens), count()
+    seen_by, lines_of = workforce.list_workers, hand_over.handed_over
+    monkeypatch.setattr(workforce, "list_workers", lambda *given: (next(looks), seen_by(*given))[1])
+    monkeypatch.setattr(hand_over, "handed_over", lambda *given: (next(looks), lines_of(*given))[1])
+    for memory, most in ((site, "SEEN_S"), (orders, "LINE_S")):
+        monkeypatch.setattr(memory, most, 60.0)
+    etags = {who: poller.ask(poller.remembers, who, "/team/tasks")[1] for who in ("tina", "ada")}
+    first = next(looks)
+    for _ in range(3):
+        for who, etag in etags.items():
+            assert poller.ask(poller.remembers, who, "/team/tasks", etag)[0] == 304
+    assert next(looks) == first + 1, "polls looked again"
+    headers = {"Authorization": f"Token {tokens['tina']}"}
+    assert poller.remembers.test_client(use_cookies=False).get("/team/tasks", headers=headers).status_code == 200
+    assert next(looks) > first + 2
+
+
 def test_who_may_see_less_by_now_gets_another_answer(
     callers: dict[str, Caller], settings: Settings, tokens: dict[str, str], catalog: None, redis: Redis
 ) -> None:
@@ -264,8 +294,9 @@ def test_who_may_see_less_by_now_gets_another_answer(
 
 
 def test_a_machine_that_falls_silent_is_told_without_any_change(
-    settings: Settings, tokens: dict[str, str], redis: Redis, catalog: None
+    settings: Settings, tokens: dict[str, str], redis: Redis, catalog: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(site, "SEEN_S", 0.0)
     poller = Poller(settings, tokens)
     silent_after_s = 2.5 * settings.worker.heartbeat_s
     sign(redis, "host", ago_s=LONG)

@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
-from functools import cache
+from datetime import date, datetime, time, timedelta
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, g, make_response, render_template, request
 from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
 from redis.exceptions import RedisError
@@ -26,12 +26,13 @@ from pod_jobs.web import polls
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.run_logs import log_path
-from pod_jobs.web.site import now, site
+from pod_jobs.web.site import lately, now, site
 
 blueprint = Blueprint("team", __name__)
 
 BEAT_S = 30
 SILENT_BEATS = 2.5  # a machine is silent after so many signs of life that did not come
+REMEMBERED = 5000  # instants in words, which lists show again and again
 EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
 
 
@@ -108,7 +109,7 @@ def paused_schedules() -> Sequence[Periodic]:
 def workers() -> list[dict[str, Any]] | None:
     """As workforce.list_workers; None while Redis is away."""
     try:
-        return workforce.list_workers(site().redis, QUEUES)
+        return lately("workers", lambda: workforce.list_workers(site().redis, QUEUES))
     except RedisError:
         return None
 
@@ -116,7 +117,7 @@ def workers() -> list[dict[str, Any]] | None:
 def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Task id -> what its run says; empty while Redis is away."""
     try:
-        return queue.read_progress(site().redis, running)
+        return lately(("progress", *running), lambda: queue.read_progress(site().redis, running))
     except RedisError:
         return {}
 
@@ -124,7 +125,7 @@ def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
 def is_janitor_alive() -> bool:
     """Has the janitor given a sign of life? Nobody knows while Redis is away, which the pages say by themselves."""
     try:
-        return bool(site().redis.exists(keys.JANITOR))
+        return lately("janitor", lambda: bool(site().redis.exists(keys.JANITOR)))
     except RedisError:
         return True
 
@@ -132,7 +133,7 @@ def is_janitor_alive() -> bool:
 def silent_hosts() -> tuple[tuple[str, datetime], ...]:
     """Hosts that have given no sign of life for longer than they should, and since when; none while Redis is away."""
     try:
-        entries = latest(hosts.list_hosts(site().redis, now()))
+        entries = lately("hosts", lambda: latest(hosts.list_hosts(site().redis, now())))
     except RedisError:
         return ()
     return tuple((name, facts.at) for name, facts in entries.items() if is_silent(facts, now()))
@@ -165,17 +166,26 @@ def moment(value: datetime) -> str:
 def moment_in(value: datetime, zone: str | None) -> str:
     """As `moment`, in the time zone of this name."""
     local = value.astimezone(ZoneInfo(zone) if zone else None)
-    clock = format_time(local, "short", locale=_locale())
-    if local.date() == now().astimezone(local.tzinfo).date():
-        return clock
-    day = format_date(local, "d MMM" if local.year == now().astimezone().year else "d MMM y", locale=_locale())
-    return f"{day}, {clock}"
+    return _moment(local, now().astimezone(local.tzinfo).date(), _locale())
 
 
 @blueprint.app_template_filter()
 def exact(value: datetime) -> str:
     """With seconds and the name of the time zone."""
-    return format_datetime(value.astimezone(), "d MMMM y, HH:mm:ss z", locale=_locale())
+    return _exact(value.astimezone(), _locale())
+
+
+@lru_cache(REMEMBERED)
+def _moment(local: datetime, today: date, locale: str) -> str:
+    clock = format_time(local, "short", locale=locale)
+    if local.date() == today:
+        return clock
+    return f"{format_date(local, 'd MMM' if local.year == today.year else 'd MMM y', locale=locale)}, {clock}"
+
+
+@lru_cache(REMEMBERED)
+def _exact(local: datetime, locale: str) -> str:
+    return format_datetime(local, "d MMMM y, HH:mm:ss z", locale=locale)
 
 
 @blueprint.app_template_filter()
@@ -223,8 +233,11 @@ def error_sentence(code: str, facts: dict[str, str]) -> str:
 
 @blueprint.app_template_global()
 def kind_words(kind: str) -> dict[str, Any]:
-    """The words of a job type in the language of the page."""
-    return words_of(site().job_types, kind).in_language(str(get_locale() or "en"))
+    """The words of a job type in the language of the page; each row of a list asks for them."""
+    known: dict[str, dict[str, Any]] = g.setdefault("kind_words", {})
+    if kind not in known:
+        known[kind] = words_of(site().job_types, kind).in_language(str(get_locale() or "en"))
+    return known[kind]
 
 
 @blueprint.app_template_global()
