@@ -179,6 +179,7 @@ class Task(Table):
     error_group = CharField(16, null=True)  # the fingerprint of its latest failure
     parent = IntegerField(null=True, index=True)  # the id of the task that ordered it when it was done
     help_asked_at = InstantField(null=True)  # when its owner asked the team to look at its failure
+    delete_at = InstantField(null=True, index=True)  # hidden from lists, and deleted then unless somebody takes it back
     priority = SmallIntegerField(default=0)  # one of the values of waiting_order.PRIORITIES
     party = CharField(60, default="")  # with whom it takes turns: user-7 for the owner of its video; "" = nobody
     is_short = BooleanField(default=False)  # known to take little time, so that it may pass others

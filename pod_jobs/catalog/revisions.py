@@ -51,6 +51,7 @@ UNWATCHED: tuple[type[Model], ...] = (
     caption_models.CaptionTerm,
     caption_models.CaptionPassage,
     team_models.SavedFilter,
+    team_models.OrderSlice,
     *trace_models.TABLES,
 )
 

@@ -1,8 +1,8 @@
 """The tables of what the team's pages remember of people."""
 
-from peewee import AutoField, CharField, ForeignKeyField
+from peewee import AutoField, CharField, ForeignKeyField, IntegerField
 
-from pod_jobs.catalog.models import JsonField, Table, User
+from pod_jobs.catalog.models import InstantField, JsonField, Table, User
 
 
 class SavedFilter(Table):
@@ -19,4 +19,25 @@ class SavedFilter(Table):
         indexes = ((("user", "name_hash"), True),)
 
 
-TABLES: tuple[type[Table], ...] = (SavedFilter,)
+class ManyOrder(Table):
+    """An order for many tasks that somebody may still take back."""
+
+    id = AutoField()
+    user_id: int
+    user = ForeignKeyField(User, on_delete="CASCADE", backref="many_orders")
+    action = CharField(20)  # one of store/many_orders.ACTIONS
+    tasks = IntegerField(default=0)  # how many it changed
+    at = InstantField(index=True)
+    undone_by = CharField(100, null=True)  # who takes it back, or has; null = nobody
+
+
+class OrderSlice(Table):
+    """What one transaction of such an order changed. Whoever takes it back deletes the row in the same transaction."""
+
+    id = AutoField()
+    order_id: int
+    order = ForeignKeyField(ManyOrder, on_delete="CASCADE", backref="slices")
+    changed = JsonField()  # [[id of a task, its generation since, what it was before], …]
+
+
+TABLES: tuple[type[Table], ...] = (SavedFilter, ManyOrder, OrderSlice)

@@ -9,7 +9,7 @@ from pod_jobs.cli.broker import broker
 from pod_jobs.cli.captions import captions, transcribe
 from pod_jobs.cli.care import acl, doctor, import_settings, rq
 from pod_jobs.cli.media import encode, probe
-from pod_jobs.cli.tasks import active, cancel, priority, reports, requeue, waiting
+from pod_jobs.cli.tasks import active, cancel, delete_tasks, priority, reports, requeue, undo, waiting
 from pod_jobs.cli.traces import xapi
 from pod_jobs.cli.up import reload, up
 from pod_jobs.cli.videos import list_videos, show, submit
@@ -26,7 +26,7 @@ COMMANDS = (
     *(up, reload, doctor, import_settings, acl, rq),
     *(backup, verify, restore, db),
     *(submit, list_videos, show),
-    *(active, waiting, requeue, priority, cancel, reports),
+    *(active, waiting, requeue, priority, cancel, delete_tasks, undo, reports),
     *(worker, workers, drain, resume),
     *(encode, probe, transcribe, captions),
     *(user, token),

@@ -1,4 +1,4 @@
-"""pod-jobs active, waiting, requeue, priority, cancel and reports: the tasks of videos, and reports on their way.
+"""pod-jobs active, waiting, requeue, priority, cancel, delete-tasks, undo and reports: the tasks of videos, and reports.
 
 An ID is the number of a video, or a task: t12, or RQ's name for its job, encode-12-g1.
 """
@@ -18,12 +18,14 @@ from pod_jobs.cli.words import describe_task, local_time
 from pod_jobs.media_folder import KIND, WEB
 
 AGAIN = ("error", "cancelled")
+ENDED = ("done", *AGAIN)
 AT_ONCE = 500  # tasks of one request, so that it takes less than a second
 EXAMPLES = 10
 # what was done to one task, and to several
 SAID = {
     "requeue": ("task runs again", "tasks run again"),
     "prioritise": ("task has its new priority", "tasks have their new priority"),
+    "delete": ("task is deleted", "tasks are deleted"),
 }
 ADJECTIVES = {"error": "failed"}  # for states whose name is no adjective
 ENCODE_AGAIN = f" What is done is encoded again by: requeue --template {WEB} {{video}}"
@@ -105,6 +107,43 @@ def cancel(ids: tuple[str, ...]) -> None:
     click.echo(f"{len(chosen)} {'task is' if len(chosen) == 1 else 'tasks are'} cancelled.")
 
 
+@click.command("delete-tasks", cls=InstanceCommand)
+@click.argument("ids", nargs=-1, metavar="ID…")
+@click.option("--state", type=click.Choice(ENDED), help="Every task that ended like this.")
+@click.option("--owner", help="Of these only those of this person's videos.")
+@click.option("--kind", help="Of these only those of this kind, such as transcribe.")
+def delete_tasks(ids: tuple[str, ...], state: str | None, owner: str | None, kind: str | None) -> None:
+    """Delete ended tasks with their logs. ID: a task: t12. Recordings and what is published of them stay, and so do tasks whose
+    results are shown and the newest of each kind of a recording. `undo` takes it back for a minute."""
+    if bool(ids) == bool(state):
+        raise click.UsageError("give IDs or --state")
+    api = Api(load_settings())
+    if state:
+        wanted = {name: value for name, value in (("owner", owner), ("kind", kind)) if value}
+        _order_many(api, "delete", {"filter": {"state": state, **wanted}})
+        return
+    _order_many(api, "delete", *({"tasks": some} for some in _slices(_choose(api, ids, ENDED))))
+
+
+@click.command(cls=InstanceCommand)
+@click.argument("order", type=int, required=False)
+def undo(order: int | None) -> None:
+    """Take back what requeue, priority or delete-tasks did within the last minute. Without ORDER: list what can be undone."""
+    api = Api(load_settings())
+    if order is None:
+        rows = [
+            (one["order"], one["who"], one["action"], one["tasks"], local_time(one["undo_until"]))
+            for one in api.get("/tasks/orders")["orders"]
+        ]
+        echo_table(rows, ("ORDER", "WHO", "ACTION", "TASKS", "UNTIL"))
+        return
+    answer = api.post("/tasks/undo", {"order": order})
+    done, refused = len(answer["done"]), answer["refused"]
+    click.echo(f"{done} {'task is' if done == 1 else 'tasks are'} as before.")
+    if refused:
+        raise Fault(f"{len(refused)} of {done + len(refused)} could not be undone.", "\n".join(_reasons(refused)))
+
+
 @click.command(cls=InstanceCommand)
 @click.option("--push", is_flag=True, help="Try them all now instead of at their time.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
@@ -151,12 +190,15 @@ def _slices(tasks: Sequence[dict[str, Any]]) -> Iterator[list[int]]:
 def _order_many(api: Api, verb: str, *orders: dict[str, Any]) -> None:
     """Send the orders, each as often as the answer names tasks that are left. Errors: Fault, with the reasons of all refusals,
     after all tasks were tried."""
-    done, refused, terminal = 0, [], sys.stderr
+    done, refused, terminal, number = 0, [], sys.stderr, None
     with click.progressbar(length=0, label=verb, hidden=not terminal.isatty(), file=terminal) as bar:
         for order in orders:
             before: int | None = None
             while True:
-                answer = api.post(f"/tasks/{verb}", order if before is None else {**order, "before": before})
+                onward = {"before": before, "order": number}
+                told = {name: value for name, value in onward.items() if value is not None}
+                answer = api.post(f"/tasks/{verb}", {**order, **told})
+                number = answer.get("order") or number
                 if before is None:
                     bar.length = (bar.length or 0) + answer["matching"]
                 done += len(answer["done"])
@@ -166,6 +208,8 @@ def _order_many(api: Api, verb: str, *orders: dict[str, Any]) -> None:
                 if before is None:
                     break
     click.echo(f"{done} {SAID[verb][done != 1]}.")
+    if number is not None:
+        click.echo(f"This can be undone for a minute: pod-jobs undo {number}", err=True)
     if refused:
         raise Fault(f"{len(refused)} of {done + len(refused)} were refused.", "\n".join(_reasons(refused)))
 

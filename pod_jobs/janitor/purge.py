@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from pod_jobs.catalog.store import instance, retention, sessions, uploads
+from pod_jobs.catalog.store import instance, many_orders, retention, sessions, uploads
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.media_folder import video_folder
 from pod_jobs.settings import Settings
@@ -41,6 +41,13 @@ def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
         yield from _until_none(retention.forget_tasks, now - timedelta(days=days.tasks_days), fence)
     if days.audit_days:
         yield from _until_none(retention.forget_audit, now - timedelta(days=days.audit_days), fence)
+
+
+def delete_hidden(now: datetime, fence: Fence) -> bool:
+    """Delete the tasks that people chose to delete and did not take back. Returns whether there may be more."""
+    with fence():
+        many_orders.forget_old(now)
+        return retention.forget_hidden(now) > 0
 
 
 class _CheckedFolder:

@@ -140,6 +140,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES)),
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),
+        Duty("deleted tasks", times.reconcile_s, lambda now: UNFINISHED if purge.delete_hidden(now, fence) else None),
         Duty("drains", times.reconcile_s, lambda _: drains.publish(redis, store_drains.for_workers())),
         Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now, fence)),
         Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now, fence)),

@@ -12,7 +12,7 @@ from pod_jobs.catalog import waiting_order
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Outbox, Task, Video
-from pod_jobs.catalog.store import site_callbacks
+from pod_jobs.catalog.store import retention, site_callbacks
 from pod_jobs.catalog.store.tasks import OPEN, others_of, party_of, post
 from pod_jobs.catalog.store.waiting_line import standing_of_task
 from pod_jobs.errors import NotFound, PodJobsError, Refused
@@ -21,6 +21,7 @@ SLICE = 500  # tasks of one transaction: others who write wait for no more than 
 READ = (
     *(Task.id, Task.video, Task.kind, Task.template, Task.purpose, Task.options, Task.state, Task.generation),
     *(Task.author, Task.priority, Task.party, Task.is_short),
+    *(Task.ended_at, Task.error_code, Task.error_facts, Task.delete_at),
 )
 
 Refusal = Callable[[Task], PodJobsError | None]  # why this task must stay as it is; None = it may change
@@ -28,10 +29,12 @@ Refusal = Callable[[Task], PodJobsError | None]  # why this task must stay as it
 
 @dataclass
 class Changed:
-    """What a slice did: the changed tasks in ascending order, with their new state and generation, and why the others stayed."""
+    """What a slice did: the changed tasks in ascending order, with their new state and generation, and why the others stayed.
+    `former`: what `undone_tasks` has to know of them."""
 
     tasks: list[Task] = field(default_factory=list)
     refused: dict[int, PodJobsError] = field(default_factory=dict)
+    former: dict[int, Any] = field(default_factory=dict)
 
 
 def allow(task: Task) -> None:
@@ -45,7 +48,7 @@ def order_again(ids: Collection[int], now: datetime, forbid: Refusal = allow, li
     of one video, kind and template, only the newest runs again: an old order must not replace the result of a newer one.
     """
     with transaction():
-        rows, changed = _locked(ids, forbid)
+        rows, changed = locked_rows(ids, forbid)
         beside = _beside(rows)
         gone = _gone_videos(rows)
         last = {_same(row): row.id for row in rows if row.state not in (*OPEN, "done")}
@@ -55,6 +58,7 @@ def order_again(ids: Collection[int], now: datetime, forbid: Refusal = allow, li
                 changed.refused[row.id] = why
             else:
                 changed.tasks.append(row)
+        changed.former = {row.id: _failure(row) for row in changed.tasks}
         _renew(changed.tasks, now)
     return changed
 
@@ -62,7 +66,7 @@ def order_again(ids: Collection[int], now: datetime, forbid: Refusal = allow, li
 def cancel(ids: Collection[int], now: datetime, forbid: Refusal = allow) -> Changed:
     """Cancel those of the tasks that wait or run, as `tasks.cancel` does."""
     with transaction():
-        rows, changed = _locked(ids, forbid)
+        rows, changed = locked_rows(ids, forbid)
         for row in rows:
             if row.state in OPEN:
                 changed.tasks.append(row)
@@ -82,12 +86,13 @@ def cancel(ids: Collection[int], now: datetime, forbid: Refusal = allow) -> Chan
 def prioritise(ids: Collection[int], priority: int, forbid: Refusal = allow) -> Changed:
     """Give those of the tasks that wait this priority, one of the values of waiting_order.PRIORITIES."""
     with transaction():
-        rows, changed = _locked(ids, forbid)
+        rows, changed = locked_rows(ids, forbid)
         for row in rows:
             if row.state == "waiting":
                 changed.tasks.append(row)
             else:
                 changed.refused[row.id] = Refused(f"task {row.id} is {row.state}", code="task-not-waiting")
+        changed.former = {row.id: [row.priority, priority] for row in changed.tasks}
         for row in changed.tasks:
             row.priority = priority
         Task.update(priority=priority).where(among(Task.id, [row.id for row in changed.tasks])).execute()
@@ -104,7 +109,31 @@ def prioritise(ids: Collection[int], priority: int, forbid: Refusal = allow) -> 
     return changed
 
 
-def _locked(ids: Collection[int], forbid: Refusal) -> tuple[list[Task], Changed]:
+def hide(ids: Collection[int], delete_at: datetime, forbid: Refusal = allow) -> Changed:
+    """Leave those of the tasks out of lists that may be deleted, which the janitor does at `delete_at`. What says how it stands
+    with a recording stays: tasks that wait or run, whose results are shown, and the newest of each kind and template."""
+    with transaction():
+        rows, changed = locked_rows(ids, forbid)
+        shown, newest = retention.with_results([row.id for row in rows]), retention.newest_of([row.id for row in rows])
+        for row in rows:
+            if row.state in OPEN:
+                changed.refused[row.id] = Refused(f"task {row.id} is {row.state}; cancel it first", code="task-open")
+            elif row.id in shown:
+                changed.refused[row.id] = Refused(f"the results of task {row.id} are shown", code="task-shown")
+            elif row.id in newest:
+                changed.refused[row.id] = Refused(f"task {row.id} is the newest of its kind", code="task-newest")
+            else:
+                changed.tasks.append(row)
+        Task.update(delete_at=delete_at).where(among(Task.id, [row.id for row in changed.tasks])).execute()
+    return changed
+
+
+def _failure(task: Task) -> list[Any]:
+    """How the task had ended; without the reason, which its last attempt has."""
+    return [task.state, Task.ended_at.db_value(task.ended_at), task.error_code, task.error_facts]
+
+
+def locked_rows(ids: Collection[int], forbid: Refusal) -> tuple[list[Task], Changed]:
     """These tasks with their videos, in ascending order, both locked, without what no change asks for. Refused are those that do
     not exist or are forbidden."""
     rows = list(locked(Task.select(*READ).where(among(Task.id, ids)).order_by(Task.id)))
@@ -176,7 +205,7 @@ def _renew(rows: list[Task], now: datetime) -> None:
         return
     Outbox.delete().where(among(Outbox.task_id, [row.id for row in rows])).execute()
     fresh = {"state": "waiting", "queued_at": now, "cancel_requested": False, "error_facts": {}}
-    fresh |= dict.fromkeys(("ended_at", "retry_at", "error_code", "error_reason"))
+    fresh |= dict.fromkeys(("ended_at", "retry_at", "error_code", "error_reason", "delete_at"))
     fresh |= dict.fromkeys(("deaths", "losses", "failures"), 0)
     Task.update(generation=Task.generation + 1, **fresh).where(among(Task.id, [row.id for row in rows])).execute()
     for row in rows:

@@ -1,6 +1,6 @@
 """Queries for the janitor's purge: what may be deleted, and what must stay."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from peewee import fn
 
 from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Audit, Output, Task, Video
 from pod_jobs.catalog.store import caption_index
 from pod_jobs.catalog.store.tasks import OPEN, others_of
@@ -69,6 +70,25 @@ def forget_tasks(limit: datetime, count: int = 200) -> int:
     latest = Task.select(fn.MAX(Task.id)).where(Task.video.is_null(False)).group_by(*sort)
     old = Task.select(Task.id).where(Task.state.not_in(OPEN), Task.ended_at < limit)
     return _delete(Task, old.where(Task.id.not_in(used), Task.id.not_in(latest)), count)
+
+
+def with_results(ids: Collection[int]) -> set[int]:
+    """Those of the tasks whose outputs are in use."""
+    return {row.task_id for row in Output.select(Output.task).where(among(Output.task, ids)).distinct()}
+
+
+def newest_of(ids: Collection[int]) -> set[int]:
+    """Those of the tasks that are the newest of their kind and template of a recording."""
+    sort = (Task.video, Task.kind, Task.template)
+    own = Task.select(Task.video).where(among(Task.id, ids), Task.video.is_null(False))
+    newest: Any = Task.select(fn.MAX(Task.id)).where(Task.video.in_(own)).group_by(*sort)
+    return {row[0] for row in newest.tuples()} & set(ids)
+
+
+def forget_hidden(now: datetime, count: int = 200) -> int:
+    """Delete the tasks whose `delete_at` has come. Returns how many, at most `count`. Call inside a transaction."""
+    due = Task.select(Task.id).where(Task.delete_at <= now, Task.state.not_in(OPEN))
+    return _delete(Task, due.where(Task.id.not_in(Output.select(Output.task))), count)
 
 
 def forget_audit(limit: datetime, count: int = 500) -> int:

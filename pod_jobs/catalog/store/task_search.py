@@ -12,6 +12,7 @@ from pod_jobs.catalog.database import MOST_DIGITS
 from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Attempt, ErrorGroup, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store.tasks import hidden
 from pod_jobs.catalog.store.videos import has_title, ids_with_title
 
 # not all: to read facts, figures and reasons of each row took longer than the query
@@ -77,7 +78,7 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
         query = query.join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
     # few are deleted, and only until they are purged: to look each task's video up took longer than all else
     deleted = Video.select(Video.id).where(Video.deleted_at.is_null(False))
-    query = query.where(Task.video.is_null() | Task.video.not_in(deleted))
+    query = query.where(Task.video.is_null() | Task.video.not_in(deleted), Task.id.not_in(hidden()))
     exact = {
         Task.state: wanted.state,
         Task.kind: wanted.kind,

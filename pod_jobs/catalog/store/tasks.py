@@ -65,7 +65,7 @@ def renew(task: Task, now: datetime, *, at_front: bool = False) -> None:
     task.generation += 1
     task.state = "waiting"
     task.queued_at = now
-    task.ended_at = task.retry_at = task.error_code = task.error_reason = None
+    task.ended_at = task.retry_at = task.error_code = task.error_reason = task.delete_at = None
     task.error_facts = {}
     task.save()
     _post(task, now, at_front=at_front)
@@ -139,7 +139,7 @@ def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
     last = Attempt.select(fn.MAX(Attempt.number)).where(Attempt.task == task).scalar() or 0
     task.state = "running"
     task.started_at = now
-    task.ended_at = task.retry_at = task.error_code = task.error_reason = None
+    task.ended_at = task.retry_at = task.error_code = task.error_reason = task.delete_at = None
     task.save()
     return Attempt.create(
         task=task,
@@ -190,6 +190,7 @@ def list_tasks(
 ) -> list[Task]:
     """Tasks with their videos, newest first; `before` is the id to go on from. With an `owner`, only those of their videos."""
     query = Task.select(Task, Video).join(Video, JOIN.LEFT_OUTER).where(Video.deleted_at.is_null())
+    query = query.where(Task.id.not_in(hidden()))
     if states:
         query = query.where(Task.state.in_(states))
     if kind:
@@ -199,6 +200,11 @@ def list_tasks(
     if before is not None:
         query = query.where(Task.id < before)
     return list(query.order_by(Task.id.desc()).limit(limit))
+
+
+def hidden() -> Any:
+    """A query for the ids of the tasks that are to be deleted, which are few, and only for a minute."""
+    return Task.select(Task.id).where(Task.delete_at.is_null(False))
 
 
 def open_tasks_of_rq() -> list[Task]:

@@ -8,14 +8,16 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import tasks
+from pod_jobs.catalog.store.many_orders import UNDO
 from pod_jobs.catalog.store.task_search import TaskFilter
+from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.web import polls, run_logs
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
-from pod_jobs.web.intake import many_orders, orders
+from pod_jobs.web.intake import many_orders, orders, undo
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
 
 blueprint = Blueprint("api_tasks", __name__)
@@ -48,8 +50,43 @@ def list_tasks() -> ResponseReturnValue:
 def requeue_many() -> ResponseReturnValue:
     """{"tasks": [ids]} or {"filter": {…}}, and "before", an id below which the tasks lie. One call orders at most 1000, the
     newest first; "next" is the value of "before" for the rest. A refusal stops nothing else, and the answer says why."""
-    user, (chosen, count) = require_user(), _chosen(answers.body())
-    return _told(many_orders.run_again(user, chosen, MOST_AT_ONCE), count)
+    user, document = require_user(), answers.body()
+    chosen, count = _chosen(document)
+    return _told(many_orders.run_again(user, chosen, MOST_AT_ONCE, _order(document)), count)
+
+
+@blueprint.post("/tasks/cancel")
+@access.needs("change-videos")
+def cancel_many() -> ResponseReturnValue:
+    """As `requeue_many`, for tasks that wait or run."""
+    user, document = require_user(), answers.body()
+    chosen, count = _chosen(document)
+    return _told(many_orders.stop(user, chosen, MOST_AT_ONCE, _order(document)), count)
+
+
+@blueprint.post("/tasks/delete")
+@access.needs("change-all-videos")
+def delete_many() -> ResponseReturnValue:
+    """As `requeue_many`, for ended tasks whose results are not shown and that are not the newest of their kind."""
+    user, document = require_user(), answers.body()
+    chosen, count = _chosen(document)
+    return _told(many_orders.delete(user, chosen, MOST_AT_ONCE, _order(document)), count)
+
+
+@blueprint.get("/tasks/orders")
+@access.needs("change-videos")
+def list_orders() -> ResponseReturnValue:
+    """The orders for many tasks that this person can still take back."""
+    found = [_order_document(one) for one in undo.recent(require_user())]
+    return answers.fresh({"orders": found})
+
+
+@blueprint.post("/tasks/undo")
+@access.needs("change-videos")
+def undo_many() -> ResponseReturnValue:
+    """{"order": id}. Tasks that have moved on since stay as they are, and the answer says why. Errors: NotFound; Refused."""
+    outcome = undo.undo(require_user(), answers.field(answers.body(), "order", int))
+    return {"done": outcome.done, "refused": _refusals(outcome)}, 200
 
 
 @blueprint.post("/tasks/prioritise")
@@ -61,7 +98,7 @@ def prioritise() -> ResponseReturnValue:
     if wanted not in PRIORITIES:
         raise Malformed(f"priority: {wanted!r} is none of {', '.join(PRIORITIES)}")
     chosen, count = _chosen(document)
-    return _told(many_orders.prioritise(user, chosen, PRIORITIES[wanted], MOST_AT_ONCE), count)
+    return _told(many_orders.prioritise(user, chosen, PRIORITIES[wanted], MOST_AT_ONCE, _order(document)), count)
 
 
 @blueprint.get("/tasks/<int:task_id>")
@@ -111,19 +148,42 @@ def withdraw_help_request(task_id: int) -> ResponseReturnValue:
 
 
 def _told(outcome: Outcome, count: int) -> ResponseReturnValue:
-    refused = [{"task": task_id, **problems.document_of(error)} for task_id, error in sorted(outcome.refused.items())]
-    return {"matching": count, "done": outcome.done, "refused": refused, "next": outcome.next}, 200
+    found = {"matching": count, "done": outcome.done, "refused": _refusals(outcome), "next": outcome.next}
+    return {**found, "order": outcome.order}, 200
+
+
+def _refusals(outcome: Outcome) -> list[dict[str, Any]]:
+    return [{"task": task_id, **problems.document_of(error)} for task_id, error in sorted(outcome.refused.items())]
+
+
+def _order(document: dict[str, Any]) -> int | None:
+    """The order that a call goes on with. Errors: Malformed."""
+    return None if document.get("order") is None else answers.field(document, "order", int)
+
+
+def _order_document(order: ManyOrder) -> dict[str, Any]:
+    until = documents.instant(order.at + UNDO)
+    return {
+        "order": order.id,
+        "who": order.user.name,
+        "action": order.action,
+        "tasks": order.tasks,
+        "undo_until": until,
+    }
 
 
 def _chosen(document: dict[str, Any]) -> tuple[Chosen, int]:
-    """The tasks that a bulk order is for, and how many they are. Errors: Malformed."""
+    """The tasks that a bulk order is for, and how many they are. Errors: Malformed; Refused when they are not "count"."""
     before = document.get("before")
     if before is not None and not answers.is_count(before):
         raise Malformed("before: an id is needed")
+    counted = None if document.get("count") is None else answers.field(document, "count", int)
     if ("tasks" in document) == ("filter" in document):
         raise Malformed("tasks, a list of ids, or filter, an object, is needed")
     if "filter" in document:
         chosen = Chosen(wanted=_filter(answers.field(document, "filter", dict)), before=before).seen_by(require_user())
+        if counted is not None:
+            many_orders.check_count(chosen, counted)
         return chosen, chosen.count()
     ids = answers.field(document, "tasks", list)
     if not 1 <= len(ids) <= MOST_AT_ONCE or not all(answers.is_count(one) for one in ids):

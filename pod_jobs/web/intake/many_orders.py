@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.permissions import may
+from pod_jobs.catalog.store import many_orders as store
 from pod_jobs.catalog.store import many_tasks, task_search, tasks, users, videos
 from pod_jobs.catalog.store.many_tasks import Changed
 from pod_jobs.catalog.store.task_search import TaskFilter
@@ -22,7 +23,22 @@ from pod_jobs.jobs import queue
 from pod_jobs.web.intake import orders, quotas
 from pod_jobs.web.site import now, site
 
-Change = Callable[[User, Sequence[int]], Changed]
+
+class Record:
+    """What an order changes is kept with it, slice by slice, so that it can be taken back. `order`: its id, once there is one."""
+
+    def __init__(self, user: User, action: str, order: int | None = None) -> None:
+        self.user, self.action, self.order = user, action, order
+
+    def keep(self, changed: Changed) -> None:
+        """Call in the transaction of the change."""
+        if changed.tasks:
+            rows = [[task.id, task.generation, changed.former.get(task.id)] for task in changed.tasks]
+            self.order = store.keep(self.order, self.user, self.action, rows, now())
+            note(self.user, self.action, changed.tasks)
+
+
+Change = Callable[[Record, Sequence[int]], Changed]
 
 
 @dataclass(frozen=True)
@@ -55,11 +71,13 @@ class Outcome:
     done: list[int] = field(default_factory=list)
     refused: dict[int, PodJobsError] = field(default_factory=dict)
     next: int | None = None  # `before` of the tasks that are left, when there may be any
+    order: int | None = None  # by which it can be taken back for a minute (undo.py); None: nothing was changed
 
 
-def run_again(user: User, chosen: Chosen, most: int | None = None) -> Outcome:
-    """Give a new generation to the chosen tasks that failed or were cancelled, at most `most` of them."""
-    return _each_slice(user, chosen.seen_by(user), most, _run_again)
+def run_again(user: User, chosen: Chosen, most: int | None = None, order: int | None = None) -> Outcome:
+    """Give a new generation to the chosen tasks that failed or were cancelled, at most `most` of them. `order`: one of this
+    person and kind of a moment ago, which this goes on with; as in the other functions. Errors: NotFound when it is none."""
+    return _each_slice(Record(user, "requeue", order), chosen.seen_by(user), most, _run_again)
 
 
 def run_one_again(user: User, task_id: int) -> Task:
@@ -69,29 +87,35 @@ def run_one_again(user: User, task_id: int) -> Task:
     return tasks.get(task_id)
 
 
-def stop(user: User, chosen: Chosen, most: int | None = None) -> Outcome:
+def stop(user: User, chosen: Chosen, most: int | None = None, order: int | None = None) -> Outcome:
     """Cancel the chosen tasks that wait or run, at most `most` of them."""
-    return _each_slice(user, chosen.seen_by(user), most, _stop)
+    return _each_slice(Record(user, "stop", order), chosen.seen_by(user), most, _stop)
 
 
-def prioritise(user: User, chosen: Chosen, priority: int, most: int | None = None) -> Outcome:
+def delete(user: User, chosen: Chosen, most: int | None = None, order: int | None = None) -> Outcome:
+    """Delete the chosen tasks that many_tasks.hide allows, at most `most` of them: they leave the lists, and the janitor deletes
+    them when that can no longer be taken back."""
+    return _each_slice(Record(user, "delete", order), chosen.seen_by(user), most, _delete)
+
+
+def prioritise(user: User, chosen: Chosen, priority: int, most: int | None = None, order: int | None = None) -> Outcome:
     """Give this priority to the chosen tasks that wait, at most `most` of them."""
-    return _each_slice(user, chosen.seen_by(user), most, partial(_prioritise, priority))
+    return _each_slice(Record(user, "prioritise", order), chosen.seen_by(user), most, partial(_prioritise, priority))
 
 
 def check_count(chosen: Chosen, counted: int) -> None:
     """Errors: Refused when no longer `counted` tasks are chosen."""
     if (present := chosen.count()) != counted:
-        raise Refused(f"{counted} tasks matched, and now {present} do")
+        raise Refused(f"{counted} tasks matched, and now {present} do", code="tasks-changed")
 
 
-def _each_slice(user: User, chosen: Chosen, most: int | None, change: Change) -> Outcome:
+def _each_slice(record: Record, chosen: Chosen, most: int | None, change: Change) -> Outcome:
     outcome, left = Outcome(), most
     while left is None or left > 0:
         size = many_tasks.SLICE if left is None else min(many_tasks.SLICE, left)
         ids = chosen.next(size)
         if ids:
-            changed = change(user, ids)
+            changed = change(record, ids)
             outcome.done += [task.id for task in changed.tasks]
             outcome.refused |= changed.refused
             chosen, left = replace(chosen, before=ids[-1]), None if left is None else left - len(ids)
@@ -99,15 +123,16 @@ def _each_slice(user: User, chosen: Chosen, most: int | None, change: Change) ->
         if outcome.next is None:
             break
     outcome.done.sort()
+    outcome.order = record.order
     return outcome
 
 
-def _run_again(user: User, ids: Sequence[int]) -> Changed:
+def _run_again(record: Record, ids: Sequence[int]) -> Changed:
     with transaction():
-        users.lock(user)
-        room = quotas.Room(site().settings, user)
-        changed = many_tasks.order_again(ids, now(), _forbid(user), room.refuse)
-        _note(user, "requeue", changed.tasks)
+        users.lock(record.user)
+        room = quotas.Room(site().settings, record.user)
+        changed = many_tasks.order_again(ids, now(), forbid(record.user), room.refuse)
+        record.keep(changed)
     with suppress(RedisError):  # a failure that stays in RQ is replaced all the same; the janitor purges it
         for name, jobs in _replaced_jobs(changed.tasks).items():
             queue.forget_failures(site().redis, name, jobs)
@@ -115,23 +140,30 @@ def _run_again(user: User, ids: Sequence[int]) -> Changed:
     return changed
 
 
-def _stop(user: User, ids: Sequence[int]) -> Changed:
+def _stop(record: Record, ids: Sequence[int]) -> Changed:
     with transaction():
-        changed = many_tasks.cancel(ids, now(), _forbid(user))
-        _note(user, "cancel", changed.tasks)
+        changed = many_tasks.cancel(ids, now(), forbid(record.user))
+        record.keep(changed)
     orders.tell_to_end(*changed.tasks)
     return changed
 
 
-def _prioritise(priority: int, user: User, ids: Sequence[int]) -> Changed:
+def _delete(record: Record, ids: Sequence[int]) -> Changed:
     with transaction():
-        changed = many_tasks.prioritise(ids, priority, _forbid(user))
-        _note(user, "prioritise", changed.tasks)
+        changed = many_tasks.hide(ids, now() + store.UNDO, forbid(record.user))
+        record.keep(changed)
+    return changed
+
+
+def _prioritise(priority: int, record: Record, ids: Sequence[int]) -> Changed:
+    with transaction():
+        changed = many_tasks.prioritise(ids, priority, forbid(record.user))
+        record.keep(changed)
     orders.dispatch(*changed.tasks)
     return changed
 
 
-def _forbid(user: User) -> many_tasks.Refusal:
+def forbid(user: User) -> many_tasks.Refusal:
     """What `orders.task_to_change` raises for a task."""
 
     def refuse(task: Task) -> PodJobsError | None:
@@ -151,7 +183,8 @@ def _forbid(user: User) -> many_tasks.Refusal:
     return refuse
 
 
-def _note(user: User, action: str, changed: Sequence[Task]) -> None:
+def note(user: User, action: str, changed: Sequence[Task]) -> None:
+    """A line of the audit about them."""
     if changed:
         ids = " ".join(_spans([task.id for task in changed]))
         users.note(user.name, action, f"{len(changed)} tasks", now(), ids)

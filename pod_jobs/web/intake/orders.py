@@ -246,6 +246,16 @@ def _ordered(user: User, action: str, task: Task) -> None:
     dispatch(task)
 
 
+def take_back(*ended: Task) -> None:
+    """Take the jobs out of RQ that these tasks had in the generation after their present one."""
+    try:
+        for task in ended:
+            queue.remove(site().redis, tasks.job_id(task.kind, task.id, task.generation + 1))
+    except RedisError as error:
+        log.warning("a worker will learn that these are of no use: %s", error)
+    hand_over_next()
+
+
 def tell_to_end(*cancelled: Task) -> None:
     """Take the jobs of cancelled tasks out of RQ, and let running ones end soon. While Redis is away, the janitor does it."""
     redis = site().redis

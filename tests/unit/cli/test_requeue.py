@@ -38,6 +38,17 @@ def test_all_parts_are_asked_for_and_their_refusals_are_told_together(capsys: py
     assert "2: Too many.\n  t7: task 7 …\n  t2: task 2 …" in str(told.value.reason)
 
 
+def test_parts_are_one_order_that_the_person_is_told_how_to_undo(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = [
+        {"matching": 2, "done": [n], "refused": [], "next": next_, "order": 12} for n, next_ in ((8, 8), (3, None))
+    ]
+    part = Part(*parts)
+    tasks._order_many(cast(Api, part), "delete", {"filter": {"state": "done"}})
+    assert part.asked[1] == ("/tasks/delete", {"filter": {"state": "done"}, "before": 8, "order": 12})
+    told = capsys.readouterr()
+    assert told.out == "2 tasks are deleted.\n" and "pod-jobs undo 12" in told.err
+
+
 def test_each_list_of_ids_is_an_order_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     done = [{"matching": 1, "done": [number], "refused": [], "next": None} for number in (1, 2)]
     part = Part(*done)

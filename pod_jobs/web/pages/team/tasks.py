@@ -10,14 +10,17 @@ from flask_babel import gettext
 
 from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import TASK_STATES, User
+from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import overview, task_search
+from pod_jobs.catalog.store.many_orders import UNDO
 from pod_jobs.catalog.store.task_search import COUNTED
+from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.intake import beginnings, many_orders, task_filters
+from pod_jobs.web.intake import beginnings, many_orders, task_filters, undo
 from pod_jobs.web.intake.beginnings import AtWork
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
 from pod_jobs.web.intake.task_filters import Asked
@@ -37,11 +40,17 @@ def _prioritise_as(priority: int) -> Callable[[User, Chosen, int], Outcome]:
 ORDERS: dict[str, Callable[[User, Chosen, int], Outcome]] = {
     "requeue": many_orders.run_again,
     "stop": many_orders.stop,
+    "delete": many_orders.delete,
     **{name: _prioritise_as(value) for name, value in PRIORITIES.items()},
 }
 
 # The states of the tasks that an order changes
-CHANGES = {"requeue": ("error", "cancelled"), "stop": ("waiting", "running"), **dict.fromkeys(PRIORITIES, ("waiting",))}
+CHANGES = {
+    "requeue": ("error", "cancelled"),
+    "stop": ("waiting", "running"),
+    "delete": ("done", "error", "cancelled"),
+    **dict.fromkeys(PRIORITIES, ("waiting",)),
+}
 
 
 @blueprint.get("/team/tasks")
@@ -103,12 +112,49 @@ def order(action: str) -> ResponseReturnValue:
     except Refused:
         return _confirm(action, asked, changed=True)
     flash(gettext("Done: %(count)s.", count=len(outcome.done)))
+    _tell_refusals(outcome)
+    return redirect(url_for("team_tasks.show", **_values(asked)), 303)
+
+
+@blueprint.post("/team/orders/<int:order_id>/undo")
+@access.needs("change-all-videos")
+def take_back(order_id: int) -> ResponseReturnValue:
+    """Take an order for many tasks back. Errors: NotFound."""
+    try:
+        outcome = undo.undo(access.require_user(), order_id)
+        flash(gettext("Undone: %(count)s.", count=len(outcome.done)))
+        _tell_refusals(outcome)
+    except Refused as error:
+        flash(translated(error.code, error.facts), "bad")
+    return redirect(url_for("team_tasks.show", **_values(task_filters.read(request.form))), 303)
+
+
+@blueprint.app_template_global()
+def orders_to_undo() -> list[tuple[ManyOrder, int]]:
+    """The orders for many tasks that the person who asks can take back, and for how many seconds."""
+    user = access.require_user()
+    found = undo.recent(user) if may(user.role, "change-all-videos") else []
+    return [(one, max(1, round((one.at + UNDO - now()).total_seconds()))) for one in found]
+
+
+@blueprint.app_template_global()
+def order_words(order: ManyOrder) -> str:
+    """What an order for many tasks did."""
+    count = order.tasks
+    return {
+        "requeue": gettext("Tasks requeued: %(count)s", count=count),
+        "stop": gettext("Tasks stopped: %(count)s", count=count),
+        "prioritise": gettext("Tasks with another priority: %(count)s", count=count),
+        "delete": gettext("Tasks deleted: %(count)s", count=count),
+    }[order.action]
+
+
+def _tell_refusals(outcome: Outcome) -> None:
     if outcome.refused:
         flash(gettext("Left as they are: %(count)s.", count=len(outcome.refused)))
     for words, ids in _by_reason(outcome).items():
         shown = ", ".join(f"#{number}" for number in ids[:EXAMPLES])
         flash(f"{words} ({len(ids)}: {shown}{' …' if len(ids) > EXAMPLES else ''})")
-    return redirect(url_for("team_tasks.show", **_values(asked)), 303)
 
 
 def _by_reason(outcome: Outcome) -> dict[str, list[int]]:

@@ -12,6 +12,9 @@ let timer;
 // on a phone the bar is wider than the page, and where one is may lie outside
 document.querySelector(".team-bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
+for (const offer of document.querySelectorAll("form[data-seconds]"))
+  if (offer instanceof HTMLElement) setTimeout(() => offer.remove(), Number(offer.dataset.seconds) * 1000);
+
 function again() {
   clearTimeout(timer);
   timer = setTimeout(refresh, (document.hidden ? HIDDEN_S : EVERY_S) * 1000);

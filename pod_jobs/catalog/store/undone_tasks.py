@@ -1,0 +1,89 @@
+"""Takes back what store/many_tasks.py did, for tasks that have not moved on since: one slice in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pod_jobs.catalog.database import transaction
+from pod_jobs.catalog.id_lists import among
+from pod_jobs.catalog.models import Attempt, Outbox, Task
+from pod_jobs.catalog.store import many_tasks, site_callbacks
+from pod_jobs.catalog.store.many_orders import Row
+from pod_jobs.catalog.store.many_tasks import Changed, Refusal
+from pod_jobs.errors import PodJobsError, Refused
+
+
+def end_as_before(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Changed:
+    """Tasks that were ordered to run again, and have not begun, are as they had ended. A worker that has their job nevertheless
+    is refused, because it is of another generation than the task has again."""
+    since = {number: (generation, former) for number, generation, former in changed}
+    with transaction():
+        rows, found = many_tasks.locked_rows(list(since), forbid)
+        tried = Attempt.select(Attempt.task, Attempt.generation).where(among(Attempt.task, since))
+        begun: set[Any] = set(tried.tuples())
+        for row in rows:
+            if row.state != "waiting" or row.generation != since[row.id][0] or (row.id, row.generation) in begun:
+                found.refused[row.id] = _moved_on(row)
+            else:
+                found.tasks.append(row)
+        ids = [row.id for row in found.tasks]
+        Outbox.delete().where(among(Outbox.task_id, ids)).execute()
+        latest = Attempt.select().where(among(Attempt.task, ids)).order_by(Attempt.number)
+        reasons = {attempt.task_id: attempt.reason for attempt in latest}
+        for row in found.tasks:
+            state, ended_at, code, facts = since[row.id][1]
+            was = {"state": state, "ended_at": Task.ended_at.python_value(ended_at), "error_code": code}
+            was |= {"error_facts": facts, "error_reason": reasons.get(row.id) if state == "error" else None}
+            Task.update(generation=row.generation - 1, **was).where(Task.id == row.id).execute()
+            row.generation, row.state = row.generation - 1, state
+        site_callbacks.owe(ids, now)
+    return found
+
+
+def run_after_all(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Changed:
+    """Tasks that were stopped wait again. One that ran and still stops cannot."""
+    since = {number: generation for number, generation, _ in changed}
+
+    def moved_on(task: Task) -> PodJobsError | None:
+        if task.state == "running" and task.generation == since[task.id]:
+            return Refused(f"task {task.id} still stops", code="task-stopping")
+        stopped = task.state == "cancelled" and task.generation == since[task.id]
+        return forbid(task) if stopped else _moved_on(task)
+
+    return many_tasks.order_again(list(since), now, moved_on)
+
+
+def prioritise_as_before(changed: Sequence[Row], forbid: Refusal) -> Changed:
+    """Waiting tasks have the priority again that they had, unless somebody gave them another one since."""
+    by_priority: dict[tuple[int, int], dict[int, int]] = {}
+    for number, generation, (former, given) in changed:
+        by_priority.setdefault((former, given), {})[number] = generation
+    found = Changed()
+    with transaction():
+        for (former, given), since in sorted(by_priority.items()):
+
+            def moved_on(task: Task, given: int = given, since: dict[int, int] = since) -> PodJobsError | None:
+                same = task.state == "waiting" and (task.priority, task.generation) == (given, since[task.id])
+                return forbid(task) if same else _moved_on(task)
+
+            part = many_tasks.prioritise(list(since), former, moved_on)
+            found.tasks += part.tasks
+            found.refused |= part.refused
+    return found
+
+
+def show_again(changed: Sequence[Row], forbid: Refusal) -> Changed:
+    """Tasks that were to be deleted stay."""
+    with transaction():
+        rows, found = many_tasks.locked_rows([number for number, _, _ in changed], forbid)
+        for row in rows:
+            if row.delete_at is None:
+                found.refused[row.id] = _moved_on(row)
+            else:
+                found.tasks.append(row)
+        Task.update(delete_at=None).where(among(Task.id, [row.id for row in found.tasks])).execute()
+    return found
+
+
+def _moved_on(task: Task) -> Refused:
+    return Refused(f"task {task.id} is {task.state}, and at generation {task.generation}", code="task-moved-on")
