@@ -7,6 +7,7 @@ videos/000003/first.jpg            a first picture of it, until the encoding has
 videos/000003/lock-web             held (flock) by the one run that works on video 3 for the template "web"
 videos/000003/encode-7-g2.part/    generation 2 of task 7 at work; its files can be watched while they grow
 videos/000003/encode-7-g2.chunks/  what the workers share that encode this run together
+videos/000003/encode-7-g2.helpers/ what workers on other hosts send of it (storage/helpers_folder.py)
 videos/000003/encode-7-g2/         the published outputs of this run, with done.json, its result
 dressings/3b0c…                    a watermark or a recording that orders name, by its SHA-256 in hex
 videos/.trash/                     what the janitor deletes
@@ -25,7 +26,7 @@ VIDEOS, UPLOADS, DRESSINGS, TRASH = "videos", "uploads", "dressings", ".trash"
 SOURCE = "source"
 FIRST_PICTURE = "first.jpg"
 LOCK = "lock-"
-PART, CHUNKS = ".part", ".chunks"  # endings of a run's folder while it is at work
+PART, CHUNKS, HELPERS = ".part", ".chunks", ".helpers"  # endings of a run's folders while it is at work
 LOG_NAME = "encoding.log"
 IDENTITY = ".identity"
 MASTER_NAME = "master.m3u8"
@@ -44,6 +45,7 @@ RUN_FOLDER = re.compile(rf"({KIND.pattern})-([0-9]{{1,18}})-g([0-9]{{1,9}})")  #
 VIDEO_FOLDER = re.compile(rf"{VIDEOS}/([0-9]{{6,18}})")
 # The only names of outputs that are taken into the catalog and served
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+HELPER_ID = re.compile("[0-9a-f]{16}")  # of a worker on another host that helps with a run
 DRESSING_FILE = re.compile(rf"{DRESSINGS}/[0-9a-f]{{64}}")
 RUNG = re.compile(rf"(?!{AUDIO}$)[a-z0-9]{{1,16}}")  # names a rendition and its files
 
@@ -154,7 +156,7 @@ def parse_run_folder(name: str) -> RunName | None:
 
 def folders_of_run(name: str) -> tuple[str, ...]:
     """All folders that a run may have: the published one, and those in which it works."""
-    return (name, name + PART, name + CHUNKS)
+    return (name, name + PART, name + CHUNKS, name + HELPERS)
 
 
 def is_bare(names: Iterable[str]) -> bool:

@@ -1,7 +1,8 @@
 """Idle workers of the same queue help with a long encoding or transcription. `Colleagues` is the side of its owner, who calls
 them; `help_with` is the side of a worker that was called.
 
-They share a folder of chunks (storage.Run). The catalog does not know of helpers, and nothing is lost when one fails.
+They share a folder of chunks (storage.Run), or the web app carries the chunks (storage/far_help.py). The catalog does not know of
+helpers, and nothing is lost when one fails.
 """
 
 import logging
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 CALL: Shape = {
     "helps": None,
     "generation": None,
+    "attempt": None,
     "video": None,
     "kind": KIND,
     "template": re.compile("([a-z][a-z0-9]{0,19})?"),
@@ -56,8 +58,9 @@ class Colleagues:
     def call(self, count: int) -> None:
         """Enqueue jobs for this many helpers. A lost one does no harm."""
         order = self.order
-        helps = {"helps": order.task, "generation": order.generation, "template": order.template}
-        run = {**helps, "kind": order.kind, "video": self.run.video, "media": self.run.media}
+        numbers = {"helps": order.task, "generation": order.generation, "attempt": order.attempt}
+        names = {"template": order.template, "kind": order.kind, "media": self.run.media}
+        run = {**numbers, **names, "video": self.run.video}
         assist = self.context.job_types[self.kind]
         for _ in range(count):
             self.called += 1
@@ -72,34 +75,65 @@ class Colleagues:
 Help = Callable[[HelpersPlace, Callable[[float], None], Callable[[], bool]], int]
 
 
-def help_with(context: Context, payload: Payload, queue_name: str, work: Help) -> None:
-    """Do `work` for the run that called, until that run is over, cancelled or dead. No further piece is begun once a task waits
-    in the queue. Raises nothing that would make RQ run it again."""
-    task, generation = payload["helps"], payload["generation"]
-    run = Run(payload["video"], payload["kind"], task, generation, payload["template"], payload["media"])
-    next_look = 0.0
+# The same for a run whose owner is elsewhere: (the run, a tick to call often, may another piece be begun?)
+FarWork = Callable[[Run, Callable[[], object], Callable[[], bool]], int]
+
+
+def help_with(
+    context: Context, payload: Payload, queue_name: str, work: Help, from_afar: FarWork | None = None
+) -> None:
+    """Do `work` for the run that called, until that run is over, cancelled or dead; `from_afar` if this worker has no folder in
+    common with it. No further piece is begun once a task waits in the queue. Raises nothing that would make RQ run it again."""
+    run = Run(*(payload[name] for name in ("video", "kind", "helps", "generation", "template", "media", "attempt")))
+    look = _Look(context, run)
 
     def tick(_: float) -> None:
-        nonlocal next_look
-        context.check_stop()
-        if time.monotonic() < next_look:
-            return
-        next_look = time.monotonic() + TICK_S
-        if not context.storage.is_worked_on(run):
+        if look() and not context.storage.is_worked_on(run):
             raise Superseded("the run that called is over")
-        if _is_cancelled(context, task, generation):
-            raise Cancelled("a person cancelled the task")
+
+    def may_go_on() -> bool:
+        return not _task_waits(context, queue_name)
 
     try:
         count = 0
-        if not _task_waits(context, queue_name):
-            place = context.storage.helpers_place(run)
-            count = work(place, tick, lambda: not _task_waits(context, queue_name))
-        log.info("task %s g%s: made %s of its pieces", task, generation, count)
+        if may_go_on():
+            place = _place(context, run, or_none=from_afar is not None)
+            if place is not None:
+                count = work(place, tick, may_go_on)
+            elif from_afar is not None:
+                count = from_afar(run, look, may_go_on)
+        log.info("task %s g%s: made %s of its pieces", run.task, run.generation, count)
     except (Stopped, FileNotFoundError) as error:  # a run that is over removes its folder
-        log.info("task %s g%s: help ended: %s", task, generation, error)
+        log.info("task %s g%s: help ended: %s", run.task, run.generation, error)
     except (PodJobsError, OSError) as error:  # the worker that called makes this piece itself
-        log.warning("task %s g%s: help ended: %s", task, generation, error)
+        log.warning("task %s g%s: help ended: %s", run.task, run.generation, error)
+
+
+class _Look:
+    """Called often: has the help to end? Returns whether it looked this time. Errors: Interrupted, Cancelled."""
+
+    def __init__(self, context: Context, run: Run) -> None:
+        self._context, self._run = context, run
+        self._next = 0.0
+
+    def __call__(self) -> bool:
+        self._context.check_stop()
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + TICK_S
+        if _is_cancelled(self._context, self._run.task, self._run.generation):
+            raise Cancelled("a person cancelled the task")
+        return True
+
+
+def _place(context: Context, run: Run, *, or_none: bool) -> HelpersPlace | None:
+    """Errors: as of Storage.helpers_place, but with `or_none` None in place of Superseded."""
+    try:
+        return context.storage.helpers_place(run)
+    except Superseded:
+        if or_none:
+            return None
+        raise
 
 
 def _task_waits(context: Context, queue_name: str) -> bool:

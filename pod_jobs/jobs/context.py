@@ -20,6 +20,7 @@ from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.media.sharing import chunks
 from pod_jobs.settings import Settings
 from pod_jobs.storage import Run, Storage, WorkFolder
+from pod_jobs.storage.far_help import FarHelp
 
 TICK_S = 0.5  # progress is written, and a cancel looked for, at most this often
 SILENCE_S = (
@@ -62,6 +63,11 @@ class Context:
     def storage(self) -> Storage:
         """Where sources and outputs are."""
         return self.settings.storage
+
+    @cached_property
+    def far_help(self) -> FarHelp:
+        """How workers help that have no folder in common."""
+        return self.settings.far_help
 
     def check_stop(self) -> None:
         """Check whether the job has to end now. Call this often. Errors: Interrupted."""

@@ -37,6 +37,7 @@ from pod_jobs.storage.site_folder import SiteFolder
 
 if TYPE_CHECKING:
     from pod_jobs.outside.mail import Account
+    from pod_jobs.storage.far_help import FarHelp
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = "HONCHO_LAUNCHER"  # variable that `./run up` gives its lines: its own process id
@@ -200,6 +201,13 @@ class Settings(Section):
 
         token, cache_bytes = self.secret("worker_token"), int(self.worker.cache_gb * 1e9)
         return OverHttp(self.catalog_url, token, self.home / "work", cache_bytes)
+
+    @property
+    def far_help(self) -> "FarHelp":
+        """How workers that have no folder in common help each other. Errors: SettingsError without the worker's token."""
+        from pod_jobs.storage.far_help import FarHelp  # as above
+
+        return FarHelp(self.catalog_url, self.secret("worker_token"), self.home / "work" / "helping")
 
     @property
     def media(self) -> SiteFolder:

@@ -114,12 +114,14 @@ class Storage(Protocol):
         Errors: ServiceUnavailable when another run keeps it.
         """
 
-    def source(self, run: Run, name: str) -> Path:
+    def source(self, run: Run, name: str, tick: Callable[[], object] | None = None) -> Path:
         """A local path of a file that the order of `run` names: a source such as "videos/000003/source", or the file of a
-        dressing. Errors: BadSource when there is none."""
+        dressing. `tick` is called while it is fetched, by default that of `work_on`. Errors: BadSource when there is none; what
+        `tick` raises."""
 
     def helpers_place(self, run: Run) -> HelpersPlace:
-        """The paths for a helper of `run`. Errors: Superseded when the run is over."""
+        """The paths for a helper of `run`. Errors: Superseded when the run is over, or its owner has no folder in common with
+        this worker (`far_help.py`)."""
 
     def is_worked_on(self, run: Run) -> bool:
         """Does any run hold the video for this `what`?"""

@@ -4,7 +4,7 @@
 - A run works in a local folder. While it works, a thread sends what has grown, segments before the playlist that lists them,
   so that people can watch it as if the folder were shared. At the end all files are sent, compared, and published at once.
 - Every request is small enough for a proxy, has a time-out, and is repeated while the web app is away.
-Workers of one host help each other with a long recording; those of other hosts cannot see the pieces.
+Workers of one host help each other with a long recording in that folder; those of other hosts help by far_help.py.
 """
 
 import fcntl
@@ -21,9 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import requests
-
-from pod_jobs.answers import OFFSET, error_of
+from pod_jobs.answers import OFFSET
 from pod_jobs.errors import (
     BadSource,
     NotFound,
@@ -32,28 +30,20 @@ from pod_jobs.errors import (
     ServiceUnavailable,
     Stopped,
     Superseded,
-    TransientError,
     translated_os_errors,
 )
 from pod_jobs.media_folder import LOG_NAME, PART, VIDEOS, is_dressing, is_source, video_folder
-from pod_jobs.storage import HelpersPlace, PublishedFault, Run
+from pod_jobs.storage import HelpersPlace, PublishedFault, Run, web_calls
 from pod_jobs.storage.received_run import Announced
 from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder
+from pod_jobs.storage.web_calls import Tick, WebCalls, patiently
 from pod_jobs.system import plain_files
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 60
-SUM_TIMEOUT_S = 600  # the web host reads the whole source
-PART_BYTES = 16 * 1024 * 1024  # of one request
 SEND_EVERY_S = 1.0
-PATIENCE_S = 1800.0  # how long a finished run waits for the web app; then it is made again
-PAUSE_S = (1.0, 20.0)  # between two tries: the first pause, and the longest one
 STALE_S = 86_400
 SOURCES = "sources"  # the folder of fetched recordings
-
-Tick = Callable[[], None]
 
 
 class OverHttp:
@@ -63,7 +53,7 @@ class OverHttp:
     """
 
     def __init__(self, url: str, token: str, folder: Path, cache_bytes: int) -> None:
-        self._web = _Web(url, token)
+        self._web = WebCalls(url, token)
         self._folder = folder
         self._cache_bytes = cache_bytes
         self._local = SharedFolder(folder)
@@ -74,7 +64,9 @@ class OverHttp:
         self._web.call("GET", "/me")
 
     @contextmanager
-    def work_on(self, run: Run, tick: Tick, end_helpers: Callable[[Path], None]) -> Iterator["HttpWorkFolder"]:
+    def work_on(
+        self, run: Run, tick: Callable[[], None], end_helpers: Callable[[Path], None]
+    ) -> Iterator["HttpWorkFolder"]:
         self._tick = tick
         with translated_os_errors("work folder"):
             self._sweep()
@@ -95,19 +87,20 @@ class OverHttp:
             with translated_os_errors("work folder"):
                 plain_files.remove(place)
 
-    def source(self, run: Run, name: str) -> Path:
+    def source(self, run: Run, name: str, tick: Tick | None = None) -> Path:
         if not is_source(name) and not is_dressing(name):
             raise BadSource(f"{name} is not a source", code="source-missing")
         path = self._folder / SOURCES / name.replace("/", "-")
-        with translated_os_errors("work folder"), self._fetching(path):
+        tick = tick or self._tick
+        with translated_os_errors("work folder"), self._fetching(path, tick):
             if plain_files.size_of(path) is None:
                 self._make_room(path)
-                self._fetch(run, name, path)
+                self._fetch(run, name, path, tick)
             os.utime(path)  # the one that was used last is removed last
         return path
 
     def helpers_place(self, run: Run) -> HelpersPlace:
-        """Only workers of the host whose worker called can help."""
+        """Those of workers of the host whose worker called."""
         chunks = self._local.chunks_of(run)
         source = self._folder / SOURCES / run.source.replace("/", "-")
         if not chunks.is_dir() or plain_files.size_of(source) is None:
@@ -121,7 +114,7 @@ class OverHttp:
         raise ServiceUnavailable("published files can only be compared where the media folder is")
 
     @contextmanager
-    def _fetching(self, path: Path) -> Iterator[None]:
+    def _fetching(self, path: Path, tick: Tick) -> Iterator[None]:
         """One worker of this host at a time fetches a source."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with plain_files.open_plain(path.with_name(f"{path.name}.lock"), "ab") as lock:
@@ -130,22 +123,22 @@ class OverHttp:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    self._tick()
-                    time.sleep(PAUSE_S[0] / 4)
+                    tick()
+                    time.sleep(web_calls.PAUSE_S[0] / 4)
             yield
 
-    def _fetch(self, run: Run, name: str, path: Path) -> None:
-        announced = _patiently(self._tick, lambda: self._web.source_sum(run, name))
+    def _fetch(self, run: Run, name: str, path: Path, tick: Tick) -> None:
+        announced = patiently(tick, lambda: self._web.source_sum(run, name))
         aside = path.with_name(f"{path.name}.part")
         if (plain_files.size_of(aside) or 0) > announced["bytes"]:
             plain_files.remove(aside)
         with plain_files.open_plain(aside, "ab") as file:
 
             def next_part() -> None:
-                self._web.fetch(run, name, file.tell(), lambda piece: (file.write(piece), self._tick()))
+                self._web.fetch(run, name, file.tell(), lambda piece: (file.write(piece), tick()))
 
             while file.seek(0, os.SEEK_END) < announced["bytes"]:
-                _patiently(self._tick, next_part)
+                patiently(tick, next_part)
             file.flush()
         with plain_files.open_plain(aside) as file:
             if plain_files.sha256_of(file) != announced["sha256"]:
@@ -174,7 +167,7 @@ class OverHttp:
 class HttpWorkFolder:
     """`WorkFolder` on this host, whose files a thread sends while they grow."""
 
-    def __init__(self, web: "_Web", run: Run, local: SharedWorkFolder, tick: Tick) -> None:
+    def __init__(self, web: WebCalls, run: Run, local: SharedWorkFolder, tick: Tick) -> None:
         self._web, self._run, self._local, self._tick = web, run, local, tick
         self._sent: dict[str, int] = {}  # bytes of each file that the web host has
         self._shown: dict[str, str] = {}  # sums of the playlists that it has
@@ -184,7 +177,7 @@ class HttpWorkFolder:
         self.path, self.chunks = local.path, local.chunks
 
     def find_finished(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = _patiently(self._tick, lambda: self._web.of_run("GET", self._run, "finished"))[
+        found: dict[str, Any] | None = patiently(self._tick, lambda: self._web.of_run("GET", self._run, "finished"))[
             "result"
         ]
         return found
@@ -194,7 +187,7 @@ class HttpWorkFolder:
         return self._local.left_behind(names)
 
     def begin(self) -> Path:
-        _patiently(self._tick, lambda: self._web.of_run("POST", self._run, "begin"))
+        patiently(self._tick, lambda: self._web.of_run("POST", self._run, "begin"))
         folder = self._local.begin()
         self._sender = threading.Thread(target=self._send_while_it_grows, name="sender", daemon=True)
         self._sender.start()
@@ -214,15 +207,15 @@ class HttpWorkFolder:
         self._local.drop_chunks()
         plain_files.check_folder(self.path)
         files = {name: Announced.of(self.path / name) for name in sorted(os.listdir(self.path))}
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + web_calls.PATIENCE_S
         for name, announced in files.items():
             if self._sent.get(name) != announced.bytes:
-                _patiently(self._tick, partial(self._send_rest, name), deadline)
+                patiently(self._tick, partial(self._send_rest, name), deadline)
         said = {"result": result, "files": {name: asdict(announced) for name, announced in files.items()}}
         while differing := self._publish(said, deadline):
             for name in differing:
                 self._sent[name] = 0
-                _patiently(self._tick, partial(self._send_rest, name), deadline)
+                patiently(self._tick, partial(self._send_rest, name), deadline)
         plain_files.remove(self.path)
 
     def stop_sending(self) -> None:
@@ -246,7 +239,7 @@ class HttpWorkFolder:
 
     def _publish(self, said: dict[str, Any], deadline: float) -> list[str]:
         """The files that differ on the web host from what was announced. Errors: ServiceUnavailable after too many tries."""
-        answer = _patiently(self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=said), deadline)
+        answer = patiently(self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=said), deadline)
         differing: list[str] = answer["differing"]
         if foreign := sorted(set(differing) - set(said["files"])):
             raise ServiceUnavailable(f"the web host asks for {foreign[0]!r}, which was not announced")
@@ -269,7 +262,7 @@ class HttpWorkFolder:
                 return
             except (PodJobsError, OSError) as error:
                 log.info("task %s: will be shown later: %s", self._run.task, error)
-                pause_s = min(2 * pause_s, PAUSE_S[1])
+                pause_s = min(2 * pause_s, web_calls.PAUSE_S[1])
 
     def _send_grown(self) -> None:
         """Segments first, and then the playlists as they were before, which list no more than what was sent."""
@@ -293,7 +286,7 @@ class HttpWorkFolder:
                 sent = 0
             while sent < size or name not in self._sent:
                 file.seek(sent)
-                piece = file.read(min(PART_BYTES, size - sent))
+                piece = file.read(min(web_calls.PART_BYTES, size - sent))
                 try:
                     self._web.of_run("PATCH", self._run, f"files/{name}", params={"offset": str(sent)}, data=piece)
                     sent += len(piece)
@@ -303,83 +296,3 @@ class HttpWorkFolder:
                     # less has arrived than we think: a part was lost on its way
                     sent = min(sent, self._web.of_run("GET", self._run, "files")["files"].get(name, 0))
                 self._sent[name] = sent
-
-
-class _Web:
-    """The calls. Errors of all: those of answers.error_of."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self._url = f"{url}/api/v1"
-        self._token = token
-        self._of_thread = threading.local()  # a session belongs to one thread
-
-    def of_run(self, method: str, run: Run, path: str, **more: Any) -> dict[str, Any]:
-        found = self.call(method, f"{_place(run)}/{path}", headers={"X-Run-Key": run.key}, **more)
-        answer: dict[str, Any] = found.json() if found.content else {}
-        return answer
-
-    def source_sum(self, run: Run, name: str) -> dict[str, Any]:
-        try:
-            timeout = (CONNECT_TIMEOUT_S, SUM_TIMEOUT_S)
-            return self.of_run("GET", run, "source-sum", params={"name": name}, timeout=timeout)
-        except NotFound as error:
-            raise BadSource(f"{name} is not there", code="source-missing") from error
-
-    def fetch(self, run: Run, name: str, start: int, take: Callable[[bytes], object]) -> None:
-        """One part of a source from `start` on, piece by piece. Errors: ServiceUnavailable also when it breaks off."""
-        headers = {"X-Run-Key": run.key, "Range": f"bytes={start}-{start + PART_BYTES - 1}"}
-        path = f"{_place(run)}/source"
-        with self.call("GET", path, headers=headers, params={"name": name}, stream=True) as answer:
-            if answer.status_code != requests.codes.partial or f"bytes {start}-" not in answer.headers["Content-Range"]:
-                raise ServiceUnavailable(f"{path}: {answer.status_code} instead of the part that was asked for")
-            left = PART_BYTES
-            try:
-                for piece in answer.iter_content(plain_files.PIECE_BYTES):
-                    left -= len(piece)
-                    if left < 0:
-                        raise ServiceUnavailable(f"{path}: more than the part that was asked for")
-                    take(piece)
-            except requests.RequestException as error:
-                raise ServiceUnavailable(f"{path}: {type(error).__name__}: {error}") from error
-
-    def call(self, method: str, path: str, **more: Any) -> requests.Response:
-        more.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
-        try:
-            answer = self._session().request(method, self._url + path, allow_redirects=False, **more)
-        except requests.RequestException as error:
-            raise ServiceUnavailable(f"{self._url}{path}: {type(error).__name__}: {error}") from error
-        if answer.ok:
-            return answer
-        with answer:
-            raise error_of(answer, path)
-
-    def _session(self) -> requests.Session:
-        found: requests.Session | None = getattr(self._of_thread, "session", None)
-        if found is None:
-            found = self._of_thread.session = requests.Session()
-            found.headers["Authorization"] = f"Token {self._token}"
-            found.trust_env = False  # ignore proxies and .netrc of the environment
-        return found
-
-
-def _place(run: Run) -> str:
-    return f"/runs/{run.task}/{run.generation}/{run.attempt}"
-
-
-def _patiently(tick: Tick, act: Callable[[], Any], deadline: float | None = None) -> Any:
-    """What `act` returns; repeated while the web app is away. `tick` is called meanwhile, and what it raises goes up. Errors: as
-    of `act`; ServiceUnavailable only after `deadline` (of time.monotonic), by default after PATIENCE_S."""
-    last = time.monotonic() + PATIENCE_S if deadline is None else deadline
-    pause_s = PAUSE_S[0]
-    while True:
-        try:
-            return act()
-        except TransientError as error:
-            if time.monotonic() > last:
-                raise
-            log.info("again in %.0f s: %s", pause_s, error.reason)
-        until = time.monotonic() + pause_s
-        while time.monotonic() < until:
-            tick()
-            time.sleep(min(PAUSE_S[0] / 4, pause_s))
-        pause_s = min(2 * pause_s, PAUSE_S[1])

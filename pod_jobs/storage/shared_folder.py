@@ -29,6 +29,7 @@ from pod_jobs.errors import (
 from pod_jobs.media_folder import (
     CHUNKS,
     DONE_MARKER,
+    HELPERS,
     LOCK,
     LOG_NAME,
     PART,
@@ -70,7 +71,7 @@ class SharedFolder:
                     work.keep_only_log(and_chunks=goes_on)
                 raise
 
-    def source(self, run: Run, name: str) -> Path:
+    def source(self, run: Run, name: str, tick: Callable[[], object] | None = None) -> Path:
         with translated_os_errors():
             if (is_source(name) or is_dressing(name)) and plain_files.size_of(self._media / name) is not None:
                 return self._media / name
@@ -192,7 +193,7 @@ class SharedWorkFolder:
         for chunks in self._earlier(CHUNKS):
             self._end_helpers(chunks)
             plain_files.remove(chunks)
-        for left in self._earlier(PART):
+        for left in (*self._earlier(PART), *self._earlier(HELPERS)):
             plain_files.remove(left)
         plain_files.remove(self._published)  # it has no valid marker, or find_finished would have returned it
         self.path.mkdir(mode=plain_files.NEW_FOLDER_MODE)

@@ -31,6 +31,7 @@ from pod_jobs.media_folder import (
     video_of,
 )
 from pod_jobs.storage import Run, identity
+from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.received_run import ReceivedRun
 from pod_jobs.system import plain_files
 from pod_jobs.system.plain_files import sync
@@ -200,6 +201,10 @@ class SiteFolder:
     def received(self, run: Run, still: Callable[[], object]) -> ReceivedRun:
         """The folder of a run whose worker sends its files. `still` raises when the run is over."""
         return ReceivedRun(self._media, run, still)
+
+    def helpers(self, run: Run) -> HelpersFolder:
+        """The folder through which a run gets help from workers on other hosts."""
+        return HelpersFolder(self._media, run)
 
     def open_output(self, video: int, folder: str, name: str) -> OpenOutput | None:
         """The file `name` of the run `folder`, published or growing; None when there is none that may be shown.

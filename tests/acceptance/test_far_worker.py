@@ -2,19 +2,23 @@
 other settings."""
 
 import io
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from pod_jobs.jobs.workforce import count_idle
 from pod_jobs.settings import ROOT
 from tests.acceptance.site import Line, Site, make_clip, serve
 from tests.servers import KeyValueServer, short_folder, wait_until
@@ -37,16 +41,31 @@ opacity_percent = 100
 width_percent = 50
 """
 SEAL = (255, 0, 255)  # the colour of the watermark
+# A recording of 32 s is long, and slow to encode
+SHARING = """
+[encode]
+share_from_min = 0.5
+chunk_s = 4
+segment_s = 2
+[[rendition]]
+name = "216p"
+height_px = 216
+crf = 20
+preset = "slow"
+maxrate_kbps = 900
+audio_kbps = 64
+mp4 = false
+"""
 
 
 @pytest.fixture
-def far_site() -> Iterator[Site]:
-    """A web app with the workers of the queue `catalog`, and no other."""
+def far_site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A web app with the workers of the queue `catalog`, and no other. The parameter: its settings."""
     with short_folder() as folder:
         server = KeyValueServer(folder)
         server.start()
         (folder / "home").mkdir()
-        (folder / "home/settings.toml").write_text(SETTINGS, encoding="utf-8")
+        (folder / "home/settings.toml").write_text(getattr(request, "param", SETTINGS), encoding="utf-8")
         Image.new("RGB", (100, 60), SEAL).save(folder / "home/sceau.png")
         try:
             with serve(folder / "home", server) as site:
@@ -75,6 +94,14 @@ class worker:  # noqa: N801  # used like a function
         self._log.close()
 
 
+def far_variables(site: Site, home: Path, catalog_url: str) -> dict[str, str]:
+    """Those of a worker on another host, whose instance folder `home` is made with nothing but a token."""
+    (home / "secrets").mkdir(parents=True)
+    shutil.copy(site.home / "secrets/worker_token", home / "secrets/worker_token")
+    variables = {"POD_JOBS_HOME": str(home), "POD_JOBS_WORKER__STORAGE": "http"}
+    return variables | {"POD_JOBS_WORKER__CATALOG_URL": catalog_url, "POD_JOBS_WORKERS__ENCODING": "1"}
+
+
 def url_of(video: dict[str, Any], name: str) -> str:
     url: str = next(one["url"] for one in video["outputs"] if one["name"] == name)
     return url
@@ -83,11 +110,8 @@ def url_of(video: dict[str, Any], name: str) -> str:
 def test_it_encodes_without_the_media_folder_through_a_line_that_breaks(far_site: Site, tmp_path: Path) -> None:
     site, line = far_site, Line(far_site.port)
     far_home = tmp_path / "autre hôte"
-    (far_home / "secrets").mkdir(parents=True)
-    shutil.copy(site.home / "secrets/worker_token", far_home / "secrets/worker_token")
+    far = far_variables(site, far_home, line.url)
     video = site.upload("Cours.mp4", make_clip(tmp_path / "clip.mp4", seconds=16))
-    far = {"POD_JOBS_HOME": str(far_home), "POD_JOBS_WORKER__STORAGE": "http"}
-    far |= {"POD_JOBS_WORKER__CATALOG_URL": line.url, "POD_JOBS_WORKERS__ENCODING": "1"}
     redis_url = f"unix://{site.home.parent / 'redis.sock'}"
 
     def watched() -> bool:
@@ -115,3 +139,40 @@ def test_it_encodes_without_the_media_folder_through_a_line_that_breaks(far_site
     (source,) = (far_home / "work/sources").glob("*-source")
     assert source.stat().st_size == (tmp_path / "clip.mp4").stat().st_size
     assert not list((far_home / "work/videos").glob("*/encode*"))
+
+
+@pytest.mark.parametrize("far_site", [SHARING], indirect=True, ids=["sharing"])
+def test_hosts_without_a_common_folder_share_a_long_recording_and_one_is_killed(far_site: Site, tmp_path: Path) -> None:
+    site, homes = far_site, (tmp_path / "hôte b", tmp_path / "hôte c")
+    redis_url = f"unix://{site.home.parent / 'redis.sock'}"
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(worker("encoding", redis_url, home, **far_variables(site, home, site.url)))
+            for home in homes
+        ]
+        wait_until(lambda: count_idle(site.redis, "encoding") == 2, 60, "both wait for work")
+        video = site.upload("Cours.mp4", make_clip(tmp_path / "clip.mp4", seconds=32))
+        folder = site.home / f"media/videos/{video:06d}"
+
+        def makers() -> set[str]:
+            """The processes that made a chunk which is joined."""
+            logs = [path.read_text() for path in folder.glob("*/encoding.log")]
+            return {maker for log in logs for maker in re.findall(r"chunk \d+ by (\S+):", log)}
+
+        def is_at_work() -> bool:
+            """Has the helper begun another chunk?"""
+            notes = [json.loads(path.read_text()) for path in folder.glob("*.helpers/*/note")]
+            return any(piece is not None for piece, _ in notes)
+
+        wait_until(lambda: len(makers()) == 2, 90, "both made a chunk")
+        wait_until(is_at_work, 30, "the helper makes another one")
+        logs = [(home / "encoding.log").read_text() for home in homes]
+        (helper,) = (one for one, log in zip(started, logs, strict=True) if "encode of video" not in log)
+        helper.kill()
+        wait_until(lambda: site.api("GET", f"videos/{video}")["state"] == "ready", 120, "it is ready")
+    found = site.api("GET", f"videos/{video}")
+    assert len(site.api("GET", f"tasks/{found['task']['id']}")["attempts"]) == 1
+    playlist = site.session.get(url_of(found, "216p.m3u8"), timeout=10).text
+    assert sum(map(float, re.findall("#EXTINF:([0-9.]+)", playlist))) == pytest.approx(32, abs=0.1)
+    assert "whole after all" not in site.session.get(url_of(found, "encoding.log"), timeout=10).text
+    assert not list(folder.glob("*.helpers"))

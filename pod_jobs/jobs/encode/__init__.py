@@ -17,6 +17,7 @@ from pod_jobs.errors import PodJobsError, SettingsError, Superseded
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode.dressing import dressed, files_of_order, with_fetched
+from pod_jobs.jobs.encode.far_owner import with_far_helpers
 from pod_jobs.jobs.encode.ordering import KIND, ORDERING
 from pod_jobs.jobs.encode.subtitles import read_subtitles
 from pod_jobs.jobs.job_type import JobType, Text, Words
@@ -112,7 +113,9 @@ def _encode_into(work: WorkFolder, context: Context, order: Order, run: Run) -> 
     plan = dressed(plan, settings, order.template, order.options, others)
     check_templates(settings, tools_of(settings), only=order.template)
     team = Colleagues(context, order, run, work.chunks, ASSIST_KIND)
-    encoded = encode(source, work.begin(), plan, tools_of(context.settings), tick, team)
+    folder = work.begin()
+    with with_far_helpers(context.far_help, run, work.chunks):
+        encoded = encode(source, folder, plan, tools_of(context.settings), tick, team)
     return {**asdict(encoded), "folder": run.folder}
 
 

@@ -252,6 +252,11 @@ def _noting(path: Path, worker: str, tick: Callable[[int], None]) -> Callable[[i
     return note
 
 
+def files_of_chunk(layout: Layout) -> set[str]:
+    """The files of a finished chunk that its owner reads; there is a log beside them."""
+    return {FINISHED, *(f"{one.name}.{ending}" for one in layout.picture.renditions for ending in ("m4s", "m3u8"))}
+
+
 def check_chunk(folder: Path, layout: Layout, chunk: Chunk) -> dict[str, checks.Rendered]:
     """Check the files of a chunk: complete, of equal length, with all frames, and fitting to the chunks beside it.
 

@@ -23,7 +23,7 @@ from pod_jobs.system.plain_files import PIECE_BYTES
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.file_parts import serve_ranges
-from pod_jobs.web.guards.run_keys import require_run
+from pod_jobs.web.guards.run_keys import require_part_in, require_run
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.site import checked_media, site, without_database
 
@@ -55,7 +55,7 @@ def _received(task_id: int, generation: int, attempt: int) -> Iterator[ReceivedR
 @access.needs("run-tasks")
 def source(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     """?name= is the source or another one that the order names; ranges are served. Errors: NotFound."""
-    run = require_run(task_id, generation, attempt)
+    run = require_part_in(task_id, generation, attempt)
     name = _source_named(run)
     with translated_os_errors():
         file = checked_media().open_source(name)
@@ -68,7 +68,7 @@ def source(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 @access.needs("run-tasks")
 def source_sum(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     """{"bytes", "sha256"} of a source: reading it takes about a second for each GB."""
-    run = require_run(task_id, generation, attempt)
+    run = require_part_in(task_id, generation, attempt)
     name, media = _source_named(run), checked_media()
     with translated_os_errors(), without_database():
         found = media.sum_of_source(name)
@@ -107,7 +107,7 @@ def sizes(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 def replace(task_id: int, generation: int, attempt: int, name: str) -> ResponseReturnValue:
     """The body is the whole of a small file, which is replaced at once. The answer is {"bytes"}."""
     with _received(task_id, generation, attempt) as received:
-        with _body() as pieces:
+        with body_pieces() as pieces:
             content = b"".join(pieces)
         received.replace(name, content)
     return {"bytes": len(content)}
@@ -119,8 +119,8 @@ def append(task_id: int, generation: int, attempt: int, name: str) -> ResponseRe
     """The body belongs at ?offset=; what stood behind it is cut off. The answer is {"bytes"}. Errors: Refused when less than
     `offset` has arrived."""
     with _received(task_id, generation, attempt) as received:
-        size = _offset()
-        with received.part(name, size) as write, _body() as pieces:
+        size = offset_asked()
+        with received.part(name, size) as write, body_pieces() as pieces:
             for piece in pieces:
                 write(piece)
                 size += len(piece)
@@ -146,7 +146,7 @@ def give_up(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     return "", 204
 
 
-def _offset() -> int:
+def offset_asked() -> int:
     """?offset=. Errors: Malformed."""
     given = answers.number("offset")
     if given is None:
@@ -165,7 +165,7 @@ def _source_named(run: Run) -> str:
 
 
 @contextmanager
-def _body() -> Iterator[Iterator[bytes]]:
+def body_pieces() -> Iterator[Iterator[bytes]]:
     """The request's body in pieces. Errors: Malformed for a large one, or one that does not say how large it is; DiskFull while
     there is no room."""
     length = request.content_length

@@ -1,4 +1,5 @@
-"""Keys of attempts: who was given an attempt at a task, and only they, may read its source and send its files.
+"""Keys of attempts: who was given an attempt at a task, and only they, may read its source and send its files. A worker that
+helps with the attempt has a key of its own, which opens the source, and its own folder for what it makes.
 
 A key is a keyed hash of the attempt's numbers and of the token that it was given to, so nothing has to be stored. It is worth
 nothing with another token, and once the attempt has ended.
@@ -18,10 +19,10 @@ from pod_jobs.web.guards import access
 HEADER = "X-Run-Key"
 
 
-def key_of(task_id: int, generation: int, attempt: int, token_id: int) -> str:
+def key_of(task_id: int, generation: int, attempt: int, token_id: int, helper: str = "") -> str:
     """The key of an attempt, in hex."""
     secret: str = current_app.config["SECRET_KEY"]
-    text = f"run {task_id} {generation} {attempt} {token_id}"
+    text = f"run {task_id} {generation} {attempt} {token_id}{f' {helper}' if helper else ''}"
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -43,12 +44,44 @@ def require_seal(task_id: int, generation: int, attempt: int | None, worker: str
 def require_run(task_id: int, generation: int, attempt: int) -> Run:
     """The run whose key this request carries. Errors: Malformed without a key; Superseded with another one, and when
     the attempt has ended or another one began; NotFound."""
-    given = request.headers.get(HEADER, "")
-    if not given:
-        raise Malformed(f"the header {HEADER} is needed, with the key from the answer of start")
+    given = _given()
     wanted = key_of(task_id, generation, attempt, access.current_token().id)
     if not hmac.compare_digest(given.encode(), wanted.encode()):
         raise Superseded(f"this is not the key of attempt {attempt} at task {task_id} for this token")
+    return _run_at_work(task_id, generation, attempt, given)
+
+
+def key_of_helper(task_id: int, generation: int, attempt: int, helper: str, token_id: int) -> str:
+    """The key of a helper with an attempt: its id, and a hash in hex."""
+    return f"{helper}.{key_of(task_id, generation, attempt, token_id, helper)}"
+
+
+def require_helper(task_id: int, generation: int, attempt: int, helper: str = "") -> Run:
+    """The run that the worker helps with whose key this request carries. `helper`: its id; "" = any. Errors: as of
+    `require_run`."""
+    given = _given()
+    said = given.partition(".")[0]
+    wanted = key_of_helper(task_id, generation, attempt, said, access.current_token().id)
+    if helper not in ("", said) or not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise Superseded(f"this is not the key of a helper with attempt {attempt} at task {task_id} for this token")
+    return _run_at_work(task_id, generation, attempt, given)
+
+
+def require_part_in(task_id: int, generation: int, attempt: int, helper: str = "") -> Run:
+    """The run whose key, or one of whose helpers', this request carries. Errors: as of `require_run`."""
+    if "." in _given():
+        return require_helper(task_id, generation, attempt, helper)
+    return require_run(task_id, generation, attempt)
+
+
+def _given() -> str:
+    given = request.headers.get(HEADER, "")
+    if not given:
+        raise Malformed(f"the header {HEADER} is needed, with the key from the answer of start")
+    return given
+
+
+def _run_at_work(task_id: int, generation: int, attempt: int, given: str) -> Run:
     task = tasks.at_work(task_id, generation, attempt)
     assert task.video_id is not None  # noqa: S101  # `at_work` gives no other
     return Run(task.video_id, task.kind, task.id, task.generation, task.template, attempt=attempt, key=given)

@@ -29,7 +29,8 @@ LANGUAGES = re.compile(r"\r\naccept-language:[ \t]*([\x20-\x7e]{1,200})\r\n", re
 
 # Requests whose views read the body piece by piece. Any other body is received before its request gets a thread.
 UPLOADS = re.compile(
-    r"(?:POST|PUT) .*/api/v1/videos|PATCH .*/api/v1/uploads/[^/]+|(?:PUT|PATCH) .*/api/v1/runs/[0-9/]+/files/[^/]+"
+    r"(?:POST|PUT) .*/api/v1/videos|PATCH .*/api/v1/uploads/[^/]+"
+    r"|(?:PUT|PATCH) .*/api/v1/runs/[0-9/]+/(?:helpers/[0-9a-f]+/)?files/[^/]+"
 )
 WHOLE_FILES = ("static", "browser_files.vendor", "rq_dashboard.static")  # never in ranges: those need a thread
 

@@ -28,7 +28,7 @@ from tests.integration.jobs.small_jobs import PAYLOAD, RESULT, enqueue, status
 from tests.servers import wait_until
 
 MARK: list[Path] = []  # where `leave_a_mark` writes; the worker is forked from this process
-HELP = {"helps": 7, "generation": 1, "video": 3, "kind": "encode", "template": "web", "media": ""}
+HELP = {"helps": 7, "generation": 1, "attempt": 1, "video": 3, "kind": "encode", "template": "web", "media": ""}
 
 
 def leave_a_mark(*_: Any) -> None:

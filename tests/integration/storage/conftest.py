@@ -8,7 +8,7 @@ import pytest
 from pod_jobs.catalog.client import Order
 from pod_jobs.catalog.seals import seal_of
 from pod_jobs.media.process.tools import Tools, find_tools
-from pod_jobs.storage import Run, over_http
+from pod_jobs.storage import Run, over_http, web_calls
 from pod_jobs.storage.over_http import OverHttp
 from tests.acceptance.site import Site, serve
 from tests.clips import Clips
@@ -36,7 +36,7 @@ def site(key_value_server: KeyValueServer) -> Iterator[Site]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(over_http, "PAUSE_S", (0.05, 0.2))
+    monkeypatch.setattr(web_calls, "PAUSE_S", (0.05, 0.2))
     monkeypatch.setattr(over_http, "SEND_EVERY_S", 0.05)
 
 

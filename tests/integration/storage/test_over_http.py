@@ -18,7 +18,7 @@ from pod_jobs.errors import BadSource, FfmpegFailed, Refused, ServiceUnavailable
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
-from pod_jobs.storage import Run, WorkFolder, over_http, received_run
+from pod_jobs.storage import Run, WorkFolder, received_run, web_calls
 from pod_jobs.storage.received_run import Announced, ReceivedRun
 from pod_jobs.storage.site_folder import SiteFolder
 from tests.acceptance.site import Line, Site
@@ -118,7 +118,7 @@ def test_a_download_that_broke_off_goes_on_where_it_stopped(
     far: Far, clips: Clips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = clips.path("plain.mp4").read_bytes()
-    monkeypatch.setattr(over_http, "PART_BYTES", 4096)
+    monkeypatch.setattr(web_calls, "PART_BYTES", 4096)
     aside = far.folder / "sources" / f"{far.order.source.replace('/', '-')}.part"
     aside.parent.mkdir(parents=True)
     aside.write_bytes(whole[:5000])
@@ -165,7 +165,7 @@ def test_a_run_that_another_attempt_replaced_ends_and_publishes_nothing(far: Far
         work.publish({"outputs": []})
     assert not far.published.exists()
     run, other = far.run_of(again), replace(far.run, attempt=again.attempt)
-    asked = over_http._patiently(tick, lambda: far.storage._web.of_run("GET", run, "finished"))
+    asked = web_calls.patiently(tick, lambda: far.storage._web.of_run("GET", run, "finished"))
     assert asked == {"result": None}
     with pytest.raises(Superseded, match="not the key"):  # that of one attempt opens no other
         far.storage._web.of_run("GET", other, "finished")
@@ -337,7 +337,7 @@ def test_a_web_host_gets_no_file_that_was_not_announced(
             return {"differing": [str(tmp_path / "key")]} if path == "publish" else call(method, run, path, **more)
 
         monkeypatch.setattr(far.storage._web, "of_run", hostile)
-        monkeypatch.setattr(over_http, "PATIENCE_S", 0.1)
+        monkeypatch.setattr(web_calls, "PATIENCE_S", 0.1)
         with pytest.raises(ServiceUnavailable):
             work.publish({"outputs": []})
         monkeypatch.setattr(far.storage._web, "of_run", call)

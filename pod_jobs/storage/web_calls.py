@@ -1,0 +1,109 @@
+"""A worker's calls of the web app about the files of a run. Each is small enough for a proxy and has a time-out."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from pod_jobs.answers import error_of
+from pod_jobs.errors import BadSource, NotFound, ServiceUnavailable, TransientError
+from pod_jobs.storage import Run
+from pod_jobs.system import plain_files
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 60
+SUM_TIMEOUT_S = 600  # the web host reads the whole source
+PART_BYTES = 16 * 1024 * 1024  # of one request
+PATIENCE_S = 1800.0  # how long a finished run waits for the web app; then it is made again
+PAUSE_S = (1.0, 20.0)  # between two tries: the first pause, and the longest one
+
+Tick = Callable[[], object]
+
+
+class WebCalls:
+    """The calls. Errors of all: those of answers.error_of."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = f"{url}/api/v1"
+        self._token = token
+        self._of_thread = threading.local()  # a session belongs to one thread
+
+    def of_run(self, method: str, run: Run, path: str, **more: Any) -> dict[str, Any]:
+        found = self.call(method, f"{place_of(run)}/{path}", headers={"X-Run-Key": run.key}, **more)
+        answer: dict[str, Any] = found.json() if found.content else {}
+        return answer
+
+    def source_sum(self, run: Run, name: str) -> dict[str, Any]:
+        try:
+            timeout = (CONNECT_TIMEOUT_S, SUM_TIMEOUT_S)
+            return self.of_run("GET", run, "source-sum", params={"name": name}, timeout=timeout)
+        except NotFound as error:
+            raise BadSource(f"{name} is not there", code="source-missing") from error
+
+    def fetch(self, run: Run, name: str, start: int, take: Callable[[bytes], object]) -> None:
+        """One part of a source from `start` on, piece by piece. Errors: ServiceUnavailable also when it breaks off."""
+        self.fetch_part(run, "source", start, take, params={"name": name})
+
+    def fetch_part(self, run: Run, path: str, start: int, take: Callable[[bytes], object], **more: Any) -> None:
+        """One part of a file from `start` on, piece by piece. Errors: ServiceUnavailable also when it breaks off."""
+        headers = {"X-Run-Key": run.key, "Range": f"bytes={start}-{start + PART_BYTES - 1}"}
+        path = f"{place_of(run)}/{path}"
+        with self.call("GET", path, headers=headers, stream=True, **more) as answer:
+            if answer.status_code != requests.codes.partial or f"bytes {start}-" not in answer.headers["Content-Range"]:
+                raise ServiceUnavailable(f"{path}: {answer.status_code} instead of the part that was asked for")
+            left = PART_BYTES
+            try:
+                for piece in answer.iter_content(plain_files.PIECE_BYTES):
+                    left -= len(piece)
+                    if left < 0:
+                        raise ServiceUnavailable(f"{path}: more than the part that was asked for")
+                    take(piece)
+            except requests.RequestException as error:
+                raise ServiceUnavailable(f"{path}: {type(error).__name__}: {error}") from error
+
+    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+        more.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+        try:
+            answer = self._session().request(method, self._url + path, allow_redirects=False, **more)
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"{self._url}{path}: {type(error).__name__}: {error}") from error
+        if answer.ok:
+            return answer
+        with answer:
+            raise error_of(answer, path)
+
+    def _session(self) -> requests.Session:
+        found: requests.Session | None = getattr(self._of_thread, "session", None)
+        if found is None:
+            found = self._of_thread.session = requests.Session()
+            found.headers["Authorization"] = f"Token {self._token}"
+            found.trust_env = False  # ignore proxies and .netrc of the environment
+        return found
+
+
+def place_of(run: Run) -> str:
+    return f"/runs/{run.task}/{run.generation}/{run.attempt}"
+
+
+def patiently(tick: Tick, act: Callable[[], Any], deadline: float | None = None) -> Any:
+    """What `act` returns; repeated while the web app is away. `tick` is called meanwhile, and what it raises goes up. Errors: as
+    of `act`; ServiceUnavailable only after `deadline` (of time.monotonic), by default after PATIENCE_S."""
+    last = time.monotonic() + PATIENCE_S if deadline is None else deadline
+    pause_s = PAUSE_S[0]
+    while True:
+        try:
+            return act()
+        except TransientError as error:
+            if time.monotonic() > last:
+                raise
+            log.info("again in %.0f s: %s", pause_s, error.reason)
+        until = time.monotonic() + pause_s
+        while time.monotonic() < until:
+            tick()
+            time.sleep(min(PAUSE_S[0] / 4, pause_s))
+        pause_s = min(2 * pause_s, PAUSE_S[1])
