@@ -8,11 +8,13 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser
 
+from tests import routes
 from tests.acceptance.browser import CHROMIUM, started
 from tests.servers import need
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+routes.compile_once()
 
 SECOND_TRIES = 3  # of 4,000 tests that share the processors with browsers and encoders; more is a fault
 

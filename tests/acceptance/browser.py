@@ -10,7 +10,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.acceptance.site import PASSWORD, Site
 
-CHROMIUM = Path("/usr/bin/chromium")
+# Debian's build without windows takes a quarter less processor time
+BUILDS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
+CHROMIUM = next((path for path in BUILDS if path.exists()), BUILDS[-1])
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ARGUMENTS += ["--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
 WATCH_POLICY = (

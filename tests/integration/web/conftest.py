@@ -51,17 +51,27 @@ def settings(home: Path, redis: object, monkeypatch: pytest.MonkeyPatch) -> Sett
     return load(home)
 
 
-@pytest.fixture
-def tokens(settings: Settings, empty_catalog: Path) -> dict[str, str]:
-    """Name -> API token. Everybody also has the password PASSWORD."""
-    shutil.copy(empty_catalog, settings.home)
-    catalog = database.connect(settings.database_url)
+@pytest.fixture(scope="session")
+def peopled_catalog(empty_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A catalog that knows PEOPLE, and the API token of each. Copying it is ten times faster than creating them."""
+    path = tmp_path_factory.mktemp("peopled") / empty_catalog.name
+    shutil.copy(empty_catalog, path)
+    catalog = database.connect(f"sqlite:///{path}")
     now = datetime.now(UTC)
     with catalog.connection_context():
-        return {
+        return path, {
             name: users.create_token(users.create(name, role, PASSWORD_HASH, now), "tests", now)
             for name, role in PEOPLE.items()
         }
+
+
+@pytest.fixture
+def tokens(settings: Settings, peopled_catalog: tuple[Path, dict[str, str]]) -> dict[str, str]:
+    """Name -> API token. Everybody also has the password PASSWORD."""
+    path, made = peopled_catalog
+    shutil.copy(path, settings.home)
+    database.connect(settings.database_url)
+    return dict(made)
 
 
 @pytest.fixture

@@ -177,16 +177,16 @@ def scene(
     catalog: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
-    """Lines and estimates are made anew for each answer, and each looks for itself."""
+    """Lines are read anew for each answer, and each looks for itself."""
     monkeypatch.setattr(site, "SEEN_S", 0.0)
     monkeypatch.setattr(orders, "LINE_S", 0.0)
-    monkeypatch.setattr(beginnings, "ESTIMATED_S", 0.0)
     return Scene(callers, worker, redis, Poller(settings, tokens))
 
 
 def test_each_change_is_seen_by_the_next_poll(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pod_jobs.storage.site_folder.SiteFolder.free_bytes", lambda _: 412_000_000_000)
     # when tasks probably begin: not from minute to minute, or the end of one would be a change
+    monkeypatch.setattr(beginnings, "ESTIMATED_S", 0.0)  # or a slow machine compares two estimates
     monkeypatch.setattr(beginnings, "_minute", lambda at: at.replace(hour=0, minute=0, second=0, microsecond=0))
     scene.poller.poll()
     assert scene.poller.poll() == set()
