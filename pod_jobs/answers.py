@@ -1,4 +1,4 @@
-"""What an answer of our own web app means to a worker. What a proxy says ends nothing, whatever its number."""
+"""What an answer of our own web app means to a worker. An answer of a proxy never ends a job, whatever its status code."""
 
 from typing import Any
 

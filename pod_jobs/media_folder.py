@@ -161,7 +161,7 @@ def folders_of_run(name: str) -> tuple[str, ...]:
 
 def is_bare(names: Iterable[str]) -> bool:
     """Does a video's folder hold a source at most? Then no run has ever begun there."""
-    return all(name in (SOURCE, FIRST_PICTURE) or name.startswith("lock") for name in names)
+    return all(name in (SOURCE, FIRST_PICTURE) or name.startswith(LOCK) for name in names)
 
 
 def playlist_beside(name: str) -> str | None:

@@ -100,7 +100,7 @@ class CaptionText(Table):
 class CaptionTerm(Table):
     """The tracks that have a word. Ordered by code points, so that words that begin alike stand together.
 
-    No foreign keys: an index for each would double the table. A row that its track has left behind finds nothing."""
+    No foreign keys: an index for each would double the table. A row of a deleted track matches nothing."""
 
     term = CharField(32)
     video_id = IntegerField()

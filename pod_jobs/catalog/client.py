@@ -18,13 +18,16 @@ READ_TIMEOUT_S = 20
 class Order:
     """The answer of `start`: the run of a task that this worker may do.
 
-    `settings` and `files` come from the web host's settings: sections of settings.toml, and the names of files there with
-    their names in the media folder. `source` and `folder` are relative to the media folder; without a video they are "".
-    `others` maps options to the sources of the videos that they name. `media` is the identity of the catalog's media folder;
-    "" = any. `speech` is what people want of the transcription (jobs/speech/wish.py). `key` opens the files of this attempt to
-    a worker that has no part in the media folder. `failures` counts the earlier attempts whose ffmpeg was killed. `site`, of a
-    task that a site ordered: {"name", "hosts", "networks"} that it may be fetched from, or "folder", in which its files are on
-    this host too, "" = none; and "age_s", seconds since the order.
+    source, folder  relative to the media folder; "" without a video
+    settings        sections of the web host's settings.toml
+    files           name of a file in these settings -> its name in the media folder
+    others          option -> source of the video that it names
+    media           identity of the catalog's media folder; "" = any
+    key             opens the files of this attempt to a worker that has no part in the media folder
+    failures        earlier attempts whose ffmpeg was killed
+    speech          what people want of the transcription (jobs/speech/wish.py)
+    site            {} unless a site ordered the task; else {"name", "age_s"}, seconds since the order, and either "hosts" and
+                    "networks" that files may be fetched from, or "folder", in which its files are on this host too ("" = none)
     """
 
     task: int

@@ -26,7 +26,7 @@ from peewee import (  # type: ignore[attr-defined]  # the stubs lack sort_models
 from peewee import Table as RawTable
 
 from pod_jobs.catalog import caption_models, models, site_models, team_models, trace_models
-from pod_jobs.catalog.database import build, faults_told, migrate, newer_migrations, newer_words, pending
+from pod_jobs.catalog.database import build, faults_translated, migrate, newer_migrations, newer_words, pending
 from pod_jobs.errors import Refused, SettingsError
 
 PAGE = 500  # rows that are read, written or compared at once
@@ -58,7 +58,7 @@ def copy(source: Database, target: Database, progress: Progress = lambda table, 
     source lacks migrations; SettingsError, ServiceUnavailable as of `migrate`.
     """
     migrate(target)
-    with faults_told(), source.connection_context(), target.connection_context(), snapshot(source):
+    with faults_translated(), source.connection_context(), target.connection_context(), snapshot(source):
         _demand_same_version(source)
         if models.User.select().count(target) or models.Video.select().count(target):
             raise Refused("the database to copy to is not empty; give one without users and videos")
@@ -91,7 +91,13 @@ def differences(source: Database, target: Database, progress: Progress = lambda 
     Errors: as of `copy`.
     """
     found: list[str] = []
-    with faults_told(), source.connection_context(), target.connection_context(), snapshot(source), snapshot(target):
+    with (
+        faults_translated(),
+        source.connection_context(),
+        target.connection_context(),
+        snapshot(source),
+        snapshot(target),
+    ):
         for database in (source, target):
             _demand_same_version(database)
         for model in TABLES:
@@ -112,7 +118,7 @@ def faults(database: Database) -> list[str]:
 
     Errors: SettingsError when the database refuses us; ServiceUnavailable.
     """
-    with faults_told(), database.connection_context(), snapshot(database):
+    with faults_translated(), database.connection_context(), snapshot(database):
         if newer := newer_migrations(database):
             return [newer_words(newer)]
         if missing := pending(database):

@@ -34,7 +34,7 @@ CONNECT_TIMEOUT_S = 5
 STATEMENT_S = 30  # how long a server may take for a statement
 MOST_DIGITS = 18  # every number of 18 digits fits into 64 bits
 LOCK_WAIT_S = 15  # how long a statement may wait for a locked row
-# What the servers say to whom they refuse, PostgreSQL first, then MariaDB by its numbers.
+# How the servers refuse a user: PostgreSQL in words, MariaDB by a number.
 REFUSALS = (
     (re.compile(r"password authentication failed|no password supplied|\(1045,"), "the user or the password is wrong"),
     (re.compile(r'role "[^"]*" does not exist'), "the user does not exist"),
@@ -94,7 +94,7 @@ def migrate(database: Database) -> list[str]:
 
     Errors: ServiceUnavailable; SettingsError when the database refuses us, or belongs to a newer version.
     """
-    with faults_told():
+    with faults_translated():
         if isinstance(database, SqliteDatabase):
             # Who watched what must not be readable by every user of this host.
             Path(database.database).touch(mode=0o600)
@@ -107,8 +107,8 @@ def migrate(database: Database) -> list[str]:
 
 
 @contextmanager
-def faults_told() -> Iterator[None]:
-    """What a start does with the database. Errors: SettingsError when it refuses us, ServiceUnavailable while it is away."""
+def faults_translated() -> Iterator[None]:
+    """For what a start does with the database. Errors: SettingsError when it refuses us, ServiceUnavailable while it is away."""
     try:
         yield
     except (OSError, PeeweeException) as error:

@@ -1,8 +1,8 @@
 """What each role may do. A permission is granted by name to a role; what is not granted is refused.
 
-All code asks `may` and never compares names of roles: the access control in front of each view (web/guards/access.py), the
-queries that choose what a person sees (store/videos.py), and templates (`may("administer")`). docs/permissions.md shows
-which permission each route needs, and a test compares the routes, this file and that page.
+All code that decides what somebody may do asks `may`, and never compares names of roles: the access control in front of each
+view (web/guards/access.py), the queries that choose what a person sees (store/videos.py), and templates (`may("administer")`).
+docs/permissions.md shows which permission each route needs, and a test compares the routes, this file and that page.
 """
 
 from typing import Literal, get_args

@@ -1,4 +1,4 @@
-"""Revisions of the catalog: whoever keeps what he read with its revision learns later, by one short query, that nothing changed.
+"""Revisions of the catalog: a reader who remembers a revision learns by one short query whether anything has changed since.
 
 A revision is a random number that is replaced in the transaction of each change, so that a reader never sees a new row beside
 an old revision. No function of the store has to think of it: `Watched` sees every query that a database executes. A number is

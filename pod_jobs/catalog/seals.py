@@ -1,5 +1,5 @@
-"""Seals on reports. A report may wait in the key-value server and be carried by other workers; its seal proves that the run wrote
-it that was given the attempt, because only that run and the web app know the attempt's key."""
+"""Seals on reports. A report may wait in the key-value server and be carried by other workers. Its seal proves who wrote it:
+only the run that was given the attempt, and the web app, know the attempt's key."""
 
 import hashlib
 import hmac

@@ -64,7 +64,7 @@ def waiting(as_json: bool) -> None:
 @click.command(cls=InstanceCommand)
 @click.argument("ids", nargs=-1, metavar="ID…")
 @click.option("--all-failed", is_flag=True, help="Every task that ended in an error.")
-@click.option("--template", help="Encode these videos by this template, whether they were before or not.")
+@click.option("--template", help="Encode these videos by this template, even if they have been already.")
 def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> None:
     """Run failed or cancelled tasks again. ID: a video's number, or a task: t12."""
     if bool(ids) == all_failed:
@@ -188,8 +188,8 @@ def _slices(tasks: Sequence[dict[str, Any]]) -> Iterator[list[int]]:
 
 
 def _order_many(api: Api, verb: str, *orders: dict[str, Any]) -> None:
-    """Send the orders, each as often as the answer names tasks that are left. Errors: Fault, with the reasons of all refusals,
-    after all tasks were tried."""
+    """Send each order again, from where its last answer stopped, until all its tasks were tried. Errors: Fault at the end, with
+    the reasons of all refusals."""
     done, refused, terminal, number = 0, [], sys.stderr, None
     with click.progressbar(length=0, label=verb, hidden=not terminal.isatty(), file=terminal) as bar:
         for order in orders:

@@ -38,7 +38,7 @@ def prepare(settings: Settings) -> None:
             _make_secret(settings.home / "secrets" / name)
         catalog = database.connect(settings.database_url)
         database.migrate(catalog)
-        with database.faults_told(), catalog.connection_context():
+        with database.faults_translated(), catalog.connection_context():
             identify_media(settings.media)
             notice_newer_recordings(settings.media)
             for name in SYSTEM_USERS:

@@ -87,7 +87,7 @@ def accept_all(settings: Settings, new: NewTask, recording: Recording | None, ot
 
 @dataclass(frozen=True)
 class Choice:
-    """An option that people may choose with the button `words.order`: one of `values`, or nothing, which is called `usual`."""
+    """An option that people may choose with the button `words.order`: one of `values`, or none; `usual` is the label for none."""
 
     option: str
     label: Text

@@ -52,7 +52,9 @@ from pod_jobs.settings.ordered import with_order
 
 log = logging.getLogger(__name__)
 
-REFUSALS = 5  # so often a refused job goes straight to the next worker; whoever was refused takes no other meanwhile
+REFUSALS = (
+    5  # to so many other workers a refused job is offered at once; a worker that was refused takes no job meanwhile
+)
 FOR_EVER = 10**6  # RQ requires a number of retries; this module decides who may retry and how often
 
 

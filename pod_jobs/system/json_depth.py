@@ -1,4 +1,4 @@
-"""How deeply JSON of strangers nests: what nests deeply may be read and stored, and then fail wherever it is written or shown."""
+"""Measures how deeply JSON from outside is nested. Deep JSON can be read and stored, and fails where it is written or shown."""
 
 from typing import Any
 

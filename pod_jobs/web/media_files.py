@@ -19,6 +19,7 @@ from pod_jobs.errors import NotFound, translated_os_errors
 from pod_jobs.media_folder import (
     DONE_MARKER,
     FILE_NAME,
+    FIRST_PICTURE,
     LOG_NAME,
     MIME_TYPES,
     RunName,
@@ -67,7 +68,7 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
         raise
 
 
-@blueprint.get("/media/<int:video_id>/first.jpg")
+@blueprint.get(f"/media/<int:video_id>/{FIRST_PICTURE}")
 @access.needs("see-videos")
 def serve_first_picture(video_id: int) -> ResponseReturnValue:
     """Errors: as of `serve`."""
@@ -76,7 +77,7 @@ def serve_first_picture(video_id: int) -> ResponseReturnValue:
         file = site().settings.media.open_first_picture(video.id)
     if file is None:
         raise NotFound(f"a first picture of video {video_id}")
-    return _complete(file, "first.jpg", MIME_TYPES[".jpg"], video)
+    return _complete(file, FIRST_PICTURE, MIME_TYPES[".jpg"], video)
 
 
 def _check_run(video: Video, name: str, run: RunName) -> None:

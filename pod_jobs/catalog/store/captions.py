@@ -19,7 +19,7 @@ from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.store import caption_index
 from pod_jobs.errors import NotFound, Refused
 
-MOST_TRACKS = 50  # of one video that people bring
+MOST_TRACKS = 50  # of one video: a person cannot add more
 
 
 class Conflict(Refused):

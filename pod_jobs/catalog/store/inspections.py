@@ -10,7 +10,7 @@ from pod_jobs.catalog.store import events, tasks
 from pod_jobs.catalog.store.reports import kept
 from pod_jobs.errors import NotFound
 
-FIRST_PICTURE = "first_picture"  # in the facts of a video of which nothing is published yet: there is one
+HAS_FIRST_PICTURE = "first_picture"  # in the facts of a video of which nothing is published yet: there is one
 
 
 def is_needed(video_id: int) -> bool:
@@ -29,7 +29,7 @@ def accept(video_id: int, found: dict[str, Any], is_short: bool, keep_picture: C
         # facts: an encoding, which sees more, or somebody else was quicker
         if video is None or video.facts or not still_open:
             return False
-        facts = {**found["facts"], "duration_s": found["duration_s"], FIRST_PICTURE: keep_picture()}
+        facts = {**found["facts"], "duration_s": found["duration_s"], HAS_FIRST_PICTURE: keep_picture()}
         Video.update(is_video=found["is_video"], facts=facts).where(Video.id == video_id).execute()
         ids = [task.id for task in still_open if task.state == "waiting"]
         Task.update(is_short=is_short).where(Task.id.in_(ids)).execute()

@@ -1,4 +1,4 @@
-"""What administrators were not told of the lanes yet."""
+"""Lanes of which administrators have not been told the present state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class News:
 
 
 def untold(names: Sequence[str], before: datetime) -> list[News]:
-    """The lanes of which the last mail no longer tells the truth, and was sent before `before`. A lane that only waits, after a
+    """The lanes whose state is not what their last mail said, if it was sent before `before`. A lane that only waits, after a
     short fault of its LRS, is no news."""
     is_news = (Lane.state == "stopped") & (Lane.told != "stopped") | (Lane.state == "open") & (Lane.told == "stopped")
     is_time = Lane.told_at.is_null() | (Lane.told_at < before)

@@ -23,6 +23,7 @@ from pod_jobs.jobs.pod.parameters import base_of
 from pod_jobs.jobs.speech.plan import demand_extra, engine_for, speech_order
 from pod_jobs.jobs.speech.transcribe import TRANSCRIBE, open_sound, prepare_transcribe
 from pod_jobs.jobs.speech.wish import read_language
+from pod_jobs.media_folder import MIME_TYPES
 from pod_jobs.storage import WorkFolder
 from pod_jobs.system import plain_files
 
@@ -103,7 +104,7 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
     plain_files.write_text(folder / name, write_vtt(transcript.cues))
     language = transcript.language
     size = plain_files.size_of(folder / name)
-    output = {"kind": "captions", "name": name, "bytes": size, "mime": "text/vtt", "language": language}
+    output = {"kind": "captions", "name": name, "bytes": size, "mime": MIME_TYPES[".vtt"], "language": language}
     infos = {
         "source": asdict(files.fetched["source"]),
         "sums": sums_of(folder, [name]),

@@ -1,5 +1,8 @@
-"""Filters that bring frames and samples to their places: one size whatever changes in mid-stream, upright, kept parts at
-their times in the result, and the last picture held to the end. Pure.
+"""Filters that bring frames and samples to their places. Pure. They
+
+- give all frames one size, also when the source changes it in mid-stream, and turn them upright,
+- put the kept parts at their times in the result,
+- hold the last picture to the end.
 
 ffmpeg builds a filter graph anew when a frame of another size arrives, and all that its filters remember is lost. So the
 graph of the picture is never built anew (`-reinit_filter:v 0`): `steadied` comes first and gives every frame one size and one

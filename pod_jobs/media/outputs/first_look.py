@@ -15,13 +15,13 @@ from pod_jobs.media.probing.probe import check_duration, facts_of, probe
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.run import Bounds, capture
 from pod_jobs.media.process.tools import Tools
+from pod_jobs.media_folder import FIRST_PICTURE
 from pod_jobs.system import plain_files
 
-PICTURE_S = 10.0  # how long the picture may take; there is none then
+PICTURE_S = 10.0  # time limit of the picture; after it there is none
 AT_SHARE, AT_MOST_S = 0.1, 30.0  # of the recording: after titles and black, and not so far that a slow disk has to seek
 WIDTH_PX = 640
 MOST_BYTES = 500_000
-NAME = "first.jpg"
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ def _picture(source: Path, media: MediaInfo, tools: Tools, limits: Limits, tick:
             *guard.input_options(tools.demuxers, tools.decoders, limits),
             *("-noaccurate_seek", "-ss", f"{at_s:.3f}", *ONE_FRAME, *opened.opening),
             *("-map", f"0:{index}", "-frames:v", "1", "-vf", f"scale=w='min({WIDTH_PX},iw)':h=-2:{TO_JPEG}"),
-            *(*JPEG, "-map_metadata", "-1", "-update", "1", NAME),
+            *(*JPEG, "-map_metadata", "-1", "-update", "1", FIRST_PICTURE),
         ]
         bounds = Bounds(PICTURE_S, limits.memory_mb, file_mb=1, grace_s=0.2)
         try:
             capture(guard.sandboxed(tools.sandbox, argv, (source,), folder), folder, bounds, tick)
-            found = plain_files.read_bytes(folder / NAME)
+            found = plain_files.read_bytes(folder / FIRST_PICTURE)
         except (PermanentError, OSError):  # a picture is a kindness; the encoding makes others
             return None
     return found if 0 < len(found) <= MOST_BYTES else None

@@ -24,6 +24,7 @@ from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.jobs.speech.plan import cue_rules
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.planning.cut import Timeline, timeline_of
+from pod_jobs.media_folder import MIME_TYPES
 from pod_jobs.web.api import answers
 from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
@@ -38,7 +39,7 @@ MOST_FOUND = 50  # passages that a search returns
 HEARD_S = 2.0  # of a caption that was found; if its beginning was cut out, the rest of these seconds is played
 MOST_PEAKS_BYTES = 5_000_000  # 69 hours
 WRITERS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {  # ending -> MIME type, writer
-    "vtt": ("text/vtt", lambda cues, _: write_vtt(cues)),
+    "vtt": (MIME_TYPES[".vtt"], lambda cues, _: write_vtt(cues)),
     "srt": ("application/x-subrip", lambda cues, _: write_srt(cues)),
     "txt": ("text/plain", lambda cues, _: write_text(cues)),
     "json": ("application/json", write_words),

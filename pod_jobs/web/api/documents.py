@@ -19,11 +19,11 @@ from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.models import Attempt, Output, Task, Video
 from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.store import captions, tasks, videos
-from pod_jobs.catalog.store.inspections import FIRST_PICTURE
+from pod_jobs.catalog.store.inspections import HAS_FIRST_PICTURE
 from pod_jobs.errors import NEED_ANOTHER_FILE
 from pod_jobs.jobs import queue, report
 from pod_jobs.jobs.job_type import words_of
-from pod_jobs.media_folder import CAPTIONS, MASTER_NAME, SUBTITLES
+from pod_jobs.media_folder import CAPTIONS, FIRST_PICTURE, MASTER_NAME, SUBTITLES
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import beginnings, orders
 from pod_jobs.web.run_logs import log_path
@@ -180,7 +180,7 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
         "audio": [_rendition(output, address(output)) for output in outputs if output.kind in SOUND],
         "poster": chosen
         or first("thumbnail")
-        or (f"{base}/media/{row.id}/first.jpg" if _has_first_picture(row) else None),
+        or (f"{base}/media/{row.id}/{FIRST_PICTURE}" if _has_first_picture(row) else None),
         "storyboard": first("storyboard", ".vtt"),
         "captions": [{"language": o.language, "url": address(o)} for o in outputs if _is_only_shown(o)],
         "chapters": first("chapters"),
@@ -189,7 +189,7 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
 
 def _has_first_picture(row: Video) -> bool:
     """Has a look at the upload made a picture, and the encoding none yet?"""
-    return bool(row.facts.get(FIRST_PICTURE))
+    return bool(row.facts.get(HAS_FIRST_PICTURE))
 
 
 def _is_only_shown(output: Output) -> bool:

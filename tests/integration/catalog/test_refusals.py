@@ -54,7 +54,7 @@ def test_a_user_of_mariadb_that_may_only_read_is_told_so(mariadb: str) -> None:
     database.migrate(database.connect(of_mariadb(mariadb, "pod")))
     weak = database.connect(of_mariadb(mariadb, "weak"))
     database.migrate(weak)  # nothing to do
-    with pytest.raises(SettingsError, match="too few rights"), database.faults_told(), weak.connection_context():
+    with pytest.raises(SettingsError, match="too few rights"), database.faults_translated(), weak.connection_context():
         users.create("léa", "lecturer", None, datetime.now(UTC))
 
 
