@@ -21,4 +21,4 @@ def compile_once() -> None:
             known[key] = compile_builder(rule, append_unknown)
         return known[key]
 
-    Rule._compile_builder = remembered  # type: ignore[method-assign]
+    Rule._compile_builder = remembered  # type: ignore[assignment, method-assign]
