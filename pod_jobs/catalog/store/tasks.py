@@ -5,10 +5,10 @@ it `done`, `error`, `cancelled`, or `waiting` again. Each new order to run raise
 generation reports is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from peewee import JOIN, Case, Value, fn
 
@@ -17,10 +17,11 @@ from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import ApiToken, Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
 from pod_jobs.catalog.store import error_groups, site_callbacks
-from pod_jobs.catalog.store.waiting_line import had_a_turn, standing_of_task
+from pod_jobs.catalog.store.waiting_line import had_a_turn, has_no_place, standing_of_task
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
 
 OPEN = ("waiting", "running")
+NONE: Final[Mapping[str, int]] = {}
 VERSION_CHARACTERS = 40  # kept of a version
 
 
@@ -59,12 +60,12 @@ def party_of(owner_id: int) -> str:
     return f"user-{owner_id}"
 
 
-def renew(task: Task, now: datetime, *, at_front: bool = False) -> None:
-    """Give `task` a new generation and put it into the outbox. Call inside a transaction."""
+def renew(task: Task, now: datetime, *, at_front: bool = False, since: datetime | None = None) -> None:
+    """Give `task` a new generation and put it into the outbox. `since`: it has waited so long. Call inside a transaction."""
     Outbox.delete().where(Outbox.job_id == job_id(task.kind, task.id, task.generation)).execute()
     task.generation += 1
     task.state = "waiting"
-    task.queued_at = now
+    task.queued_at = since or now
     task.ended_at = task.retry_at = task.error_code = task.error_reason = task.delete_at = None
     task.error_facts = {}
     task.save()
@@ -83,10 +84,13 @@ def post_again(task_id: int, generation: int, now: datetime) -> bool:
         return True
 
 
-def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_allowed: int) -> tuple[Task, Attempt]:
-    """A worker begins a run. An earlier attempt that is still open ended without a report and is closed as lost.
+def start(
+    task_id: int, generation: int, runner: Runner, now: datetime, losses_allowed: int, running: Mapping[str, int] = NONE
+) -> tuple[Task, Attempt]:
+    """A worker begins a run. An earlier attempt that is still open ended without a report and is closed as lost. `running`:
+    party -> how many of its tasks may run at once. One too many waits again, before others of its priority.
 
-    Errors: NotFound; Superseded for another generation or an ended task; Cancelled when a person cancelled it.
+    Errors: NotFound; Superseded for another generation, an ended task, or one too many; Cancelled when a person cancelled it.
     A task in `error` starts again: somebody requeued its job with RQ's own tools.
     """
     with transaction():
@@ -99,10 +103,14 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_a
         Attempt.update(outcome="lost", ended_at=now).where(*open_ones).execute()
         cancelled = task.cancel_requested or _is_deleted(task)
         worn_out = task.losses >= losses_allowed
-        attempt = None if cancelled or worn_out else _new_attempt(task, runner, now)
+        ends = cancelled or worn_out
+        waits = not ends and task.party in running and has_no_place(task, running[task.party])
+        attempt = None if ends or waits else _new_attempt(task, runner, now)
         if attempt is not None:  # RQ has had the job, also if whoever gave it to RQ died before noting that
             Outbox.delete().where(Outbox.job_id == job_id(task.kind, task.id, task.generation)).execute()
             had_a_turn(task, now)
+        elif waits:
+            renew(task, now, at_front=True, since=task.queued_at)
         else:
             task.error_code = "worker-died" if worn_out else None
             end(task, "error" if worn_out else "cancelled", now)
@@ -111,6 +119,8 @@ def start(task_id: int, generation: int, runner: Runner, now: datetime, losses_a
     # raised outside of the transaction, which would be rolled back otherwise
     if worn_out:
         raise Superseded(f"task {task_id} lost its worker {task.losses} times in a row and is stopped")
+    if waits:
+        raise Superseded(f"task {task_id} waits again: as many tasks of {task.party} run as may run at once")
     raise Cancelled(f"task {task_id} was cancelled before it started")
 
 

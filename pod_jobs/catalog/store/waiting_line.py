@@ -94,13 +94,25 @@ def handed_over(job_id: str) -> None:
 def with_its_party_locked(row: Outbox, limits: Limits) -> Iterator[bool]:
     """A transaction in which nobody else hands over a task of the same party, whose running tasks are limited. Tells whether
     there is room for this one, which may have left the outbox since it was found."""
-    same = (PartyTurn.kind == ANY_KIND, PartyTurn.party == row.party)
-    if not PartyTurn.select().where(*same).exists():
-        PartyTurn.insert(kind=ANY_KIND, party=row.party, began_at=datetime.now(UTC)).on_conflict_ignore().execute()
     with transaction():
-        locked(PartyTurn.select().where(*same)).get()
+        _lock(row.party)
         waits = Outbox.select().where(Outbox.id == row.id).exists()
         yield waits and _room({row.party: limits.running[row.party]})[row.party] > 0
+
+
+def has_no_place(task: Task, most: int) -> bool:
+    """Do `most` other tasks of its party run? Call inside a transaction: until its end, no other one can be told that it has a
+    place."""
+    _lock(task.party)
+    others = (Task.party == task.party, Task.state == "running", Task.id != task.id)
+    return bool(Task.select().where(*others).count() >= most)
+
+
+def _lock(party: str) -> None:
+    same = (PartyTurn.kind == ANY_KIND, PartyTurn.party == party)
+    if not PartyTurn.select().where(*same).exists():
+        PartyTurn.insert(kind=ANY_KIND, party=party, began_at=datetime.now(UTC)).on_conflict_ignore().execute()
+    locked(PartyTurn.select().where(*same)).get()
 
 
 def kinds_waiting() -> list[str]:
@@ -127,7 +139,7 @@ def _handed(ids: Sequence[int]) -> dict[Waiting, int]:
 
 def _room(most: Mapping[str, int]) -> dict[str, int]:
     """Party -> how many more of its tasks may begin. Those that RQ has been handed count as begun, but not one whose next try is
-    to come: its source may be away for a day. When it is due it begins, though others may run in its place by then."""
+    to come: its source may be away for a day. When it is due and others run in its place, tasks.start lets it wait again."""
     room, now = {}, datetime.now(UTC)
     for party, allowed in most.items():
         has_row = Outbox.select().where(Outbox.task_id == Task.id)

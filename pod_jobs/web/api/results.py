@@ -118,7 +118,8 @@ def start(task_id: int) -> ResponseReturnValue:
     if job_type := site().job_types.get(wanted.kind):
         access.require_queue(job_type.queue)
     carried = _carried_by(wanted)
-    task, attempt = tasks.start(task_id, answers.field(said, "generation", int), runner, now(), _allowed().losses)
+    generation, quotas = answers.field(said, "generation", int), site().settings.running_quotas
+    task, attempt = tasks.start(task_id, generation, runner, now(), _allowed().losses, quotas)
     video = task.video  # None for a periodic task
     return {
         "task": task.id,

@@ -17,7 +17,7 @@ from pod_jobs.catalog.models import Outbox, Task, User
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import many_tasks, tasks, videos
 from pod_jobs.catalog.store.waiting_line import Limits
-from pod_jobs.errors import Refused
+from pod_jobs.errors import Refused, Superseded
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import load
@@ -103,6 +103,20 @@ def test_two_people_requeue_the_same_tasks(catalog: Database, task: Task) -> Non
 
     second = both(catalog, lambda: first.extend(order()), order).result()
     assert (first, second) == ([task.id], []) and Task.get_by_id(task.id).generation == 2
+
+
+def test_two_workers_do_not_begin_in_the_same_place_of_a_sites_quota(
+    catalog: Database, task: Task, lecturer: User
+) -> None:
+    other = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, UPLOAD)[1][0]
+    Task.update(party="site-univ").execute()
+
+    def start(number: int) -> None:
+        tasks.start(number, 1, tasks.Runner(f"encoding-{number}", "host", number), later(1), 9, {"site-univ": 1})
+
+    with pytest.raises(Superseded):
+        both(catalog, lambda: start(task.id), lambda: start(other.id)).result()
+    assert [tasks.get(one.id).state for one in (task, other)] == ["running", "waiting"]
 
 
 @pytest.mark.parametrize("quota", [1, 2])

@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from peewee import Database
 
 from pod_jobs.catalog import waiting_order
@@ -11,6 +12,7 @@ from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import many_tasks, overview, reports, tasks, users, videos, waiting_line
 from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.catalog.waiting_order import Begun, Waiting
+from pod_jobs.errors import Superseded
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
 from tests.integration.catalog.runs import ALLOWED, LOSSES, RESULT, WORKER, report, start
 from tests.orders import UPLOAD, encode
@@ -136,6 +138,25 @@ def test_a_task_that_waits_for_its_next_try_holds_no_place_of_the_quota(lecturer
     for wait_s, wanted in ((3600, [own[1].id]), (-1, [])):
         Task.update(retry_at=now + timedelta(seconds=wait_s)).where(Task.id == own[0].id).execute()
         assert allowed(1) == wanted
+
+
+def test_a_next_try_that_is_due_while_others_run_in_its_place_waits_again_and_is_next(lecturer: User) -> None:
+    retried, other, later_one = (of_site(number) for number in range(3))
+    Outbox.delete().where(Outbox.task_id.in_([retried.id, other.id])).execute()  # RQ has them
+    Task.update(retry_at=later(1), queued_at=NOW, failures=1).where(Task.id == retried.id).execute()
+    start(other)
+    quota = {"site-univ": 1}
+    with pytest.raises(Superseded, match="site-univ"):
+        tasks.start(retried.id, 1, WORKER, later(5), LOSSES, quota)
+    waiting = tasks.get(retried.id)
+    assert (waiting.state, waiting.generation, waiting.queued_at, waiting.failures) == ("waiting", 2, NOW, 1)
+    assert allowed(1) == [] and allowed(2) == [retried.id], "before what was ordered later"
+    report(other, "done", result=RESULT)
+    assert allowed(1) == [retried.id] and later_one.state == "waiting"
+    Outbox.delete().where(Outbox.task_id == retried.id).execute()
+    tasks.start(retried.id, 2, WORKER, later(6), LOSSES, quota)
+    tasks.start(retried.id, 2, WORKER, later(7), LOSSES, quota)  # its worker died: it is no other one
+    assert tasks.get(retried.id).state == "running"
 
 
 def test_what_runs_and_what_rq_has_been_handed_count_for_the_quota(lecturer: User) -> None:

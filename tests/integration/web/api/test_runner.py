@@ -323,6 +323,22 @@ def test_the_hosts_and_the_number_of_waiting_tasks_that_the_settings_allow(other
     other.order(notify_url="", source_url="https://1.1.1.1/1.mp4")  # the same one still gets its task
 
 
+def test_one_too_many_of_a_site_waits_again_until_another_one_has_ended(
+    pod: Pod, catalog: None, worker: Worker, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its next try is due while others run in its place."""
+    monkeypatch.setattr(Settings, "running_quotas", {"site-univ": 1})
+    first, second = (task_of(pod.order(source_url=f"https://1.1.1.1/{number}.mp4")) for number in range(2))
+    order = worker.start({"id": first.id, "generation": 1})
+    redis.delete("rq:queue:encoding")
+    assert worker.start({"id": second.id, "generation": 1}, 409)["code"] == "superseded"
+    limits = Limits(0, {"site-univ": 1})
+    assert hand_over.hand_over(redis, JOB_TYPES, "encoding", limits) == 0 and not queue.positions(redis, "encoding")
+    worker.report(order, "error", error_code="internal", reason="x")
+    hand_over.hand_over(redis, JOB_TYPES, "encoding", limits)  # unless the report has done it
+    assert list(queue.positions(redis, "encoding")) == [f"pod_encode-{second.id}-g2"]
+
+
 def ended_by(worker: Worker, pod: Pod, how: str) -> str:
     """The callback's status after a task ended like this."""
     public_id = pod.order(source_url=f"https://1.1.1.1/{how}.mp4")
