@@ -11,6 +11,8 @@ import pytest
 from pod_jobs.catalog import database
 from pod_jobs.catalog.models import ApiToken
 from pod_jobs.catalog.store import users
+from pod_jobs.jobs.keys import progress, text
+from pod_jobs.jobs.workforce import list_workers
 from pod_jobs.settings import load
 from tests import namespaces
 from tests.acceptance import hosts
@@ -65,3 +67,42 @@ def test_a_cut_link_and_a_revoked_token(network: Network, tmp_path: Path) -> Non
     outcomes = [(one["host"], one["outcome"]) for one in network.task_of(second)["attempts"]]
     assert outcomes == [(near.namespace, "lost"), (other.namespace, "done")]
     assert not (network.folder / near.namespace / "catalog.sqlite3").exists()
+
+
+def expire_signs_of_life(site: Site, task: int) -> None:
+    """Let the time pass after which those of a silent host's job expire in the key-value server: 70 s."""
+    started = "rq:wip:encoding"
+    for execution in site.redis.zrange(started, 0, -1):
+        site.redis.zadd(started, {text(execution): time.time() - 1})  # type: ignore[arg-type]  # a member, without its score
+    site.redis.delete(progress(task))
+
+
+def states(site: Site) -> dict[str, str]:
+    """Host -> the state of its worker."""
+    return {one["host"]: one["state"] for one in list_workers(site.redis, ["encoding"])}
+
+
+def test_the_job_of_a_host_that_is_cut_off_is_made_by_another_and_the_first_cannot_publish(
+    network: Network, tmp_path: Path
+) -> None:
+    """The cut of 2 minutes in less time: the host stays cut off until another one has made its job. Of the 2 minutes, only the
+    70 s until its signs of life expire are left out."""
+    site, (near, other) = network.site, network.hosts
+    network.join(near)
+    video = site.upload("Cours é.mp4", make_clip(tmp_path / "clip.mp4", seconds=24))
+    wait_until(lambda: network.progress(video).get("fraction", 0) > 0, 60, "it is being encoded")
+    near.cut()
+    task = network.task_of(video)["id"]
+    expire_signs_of_life(site, task)
+    network.join(other)
+    wait_until(lambda: network.task_of(video)["generation"] == 2, 60, "its job is given to another host")
+    wait_until(lambda: site.api("GET", f"videos/{video}")["state"] == "ready", 90, "the other host made it")
+    folder = site.home / f"media/videos/{video:06d}"
+    published = {path.name: path.stat().st_mtime_ns for path in folder.glob("encode-*/*")}
+    near.mend()
+    wait_until(lambda: states(site) == {near.namespace: "idle", other.namespace: "idle"}, 60, "the first run is over")
+    outcomes = [(one["host"], one["outcome"]) for one in network.task_of(video)["attempts"]]
+    assert outcomes == [(near.namespace, "lost"), (other.namespace, "done")]
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("encode-*/*")} == published
+    assert [path.name for path in folder.glob("encode-*") if (path / "done.json").exists()] == [f"encode-{task}-g2"]
+    assert site.api("GET", f"videos/{video}")["state"] == "ready"
