@@ -192,6 +192,7 @@ class Task(Table):
             (("error_code", "ended_at"), False),
             (("state", "error_group", "ended_at"), False),
             (("state", "help_asked_at"), False),
+            (("video", "state", "id"), False),
         )
 
 

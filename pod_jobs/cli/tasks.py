@@ -63,7 +63,7 @@ def waiting(as_json: bool) -> None:
 
 @click.command(cls=InstanceCommand)
 @click.argument("ids", nargs=-1, metavar="ID…")
-@click.option("--all-failed", is_flag=True, help="Every task that ended in an error.")
+@click.option("--all-failed", is_flag=True, help="Every task that failed, unless a newer one made that good.")
 @click.option("--template", help="Encode these videos by this template, even if they have been already.")
 def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> None:
     """Run failed or cancelled tasks again. ID: a video's number, or a task: t12."""

@@ -12,6 +12,7 @@ from pod_jobs.catalog.database import MOST_DIGITS
 from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Attempt, ErrorGroup, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store.error_groups import made_good
 from pod_jobs.catalog.store.tasks import hidden
 from pod_jobs.catalog.store.videos import has_title, ids_with_title
 
@@ -28,7 +29,10 @@ COUNTED = 10_000  # a list says "more than" from here on
 class TaskFilter:
     """What a task must be; "" and None leave it open. `since` and `until` are about when it was ordered. `group` is the
     fingerprint of its failure. `text` is part of a title or of the reason of a failure, whatever its accents and case, or the id
-    of a task. `site` is the one that ordered it. `owner` is a name; `owner_id` leaves only what this person may see."""
+    of a task. `site` is the one that ordered it. `owner` is a name; `owner_id` leaves only what this person may see.
+
+    A filter that asks for failures (by `state`, `error` or `group`) leaves out those that were made good by a newer task: there
+    is nothing to do about them, and running them again would be refused."""
 
     state: str = ""
     kind: str = ""
@@ -90,6 +94,8 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
     for column, value in exact.items():
         if value:
             query = query.where(column == value)
+    if wanted.state == "error" or wanted.error or wanted.group:
+        query = query.where((Task.state != "error") | ~made_good())
     if wanted.owner_id is not None:
         query = query.where(Video.owner == wanted.owner_id)
     if wanted.host:

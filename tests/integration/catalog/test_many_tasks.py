@@ -27,6 +27,24 @@ def test_a_failed_task_is_found_counted_and_run_again(task: Task, lecturer: User
     assert [waiting.id for waiting in overview.waiting(10)] == [task.id]
 
 
+def test_a_failure_that_a_newer_task_replaced_is_neither_counted_nor_ordered(task: Task, lecturer: User) -> None:
+    fail(task)
+    failed = [
+        TaskFilter(state="error"),
+        TaskFilter(error="encode-killed"),
+        TaskFilter(group=tasks.get(task.id).error_group),
+    ]
+    newer = Task.get_by_id(task.id)
+    newer.id, newer.state, newer.error_code, newer.error_group = None, "waiting", None, None
+    newer.save(force_insert=True)
+    for state, left in {"waiting": 0, "running": 0, "done": 0, "cancelled": 1}.items():
+        Task.update(state=state).where(Task.id == newer.id).execute()
+        for wanted in failed:
+            found = (task_search.count(wanted), len(task_search.ids(wanted, 10)), len(task_search.page(wanted, 10)))
+            assert found == (left,) * 3, (state, wanted)
+    assert task_search.count(TaskFilter()) == 2 and task_search.count(TaskFilter(text=f"#{task.id}")) == 1
+
+
 def test_many_are_stopped(task: Task) -> None:
     assert [stopped.state for stopped in many_tasks.cancel([task.id], later(1)).tasks] == ["cancelled"]
     assert tasks.get(task.id).state == "cancelled" and Outbox.select().count() == 0
