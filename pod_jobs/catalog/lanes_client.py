@@ -43,6 +43,8 @@ class Settlement:
     reason: str = ""
     wait_s: float | None = None
     server_error: bool = False
+    busy_s: float | None = None
+    in_doubt: bool = False
 
 
 class LanesClient:

@@ -53,6 +53,7 @@ class Lane(Table):
     reason = TextField(default="")  # of a state that is not open
     since = InstantField()  # of the state
     not_before = InstantField(null=True)  # when to try again
+    busy_until = InstantField(null=True)  # until then the LRS may still work on the last request
     failures = IntegerField(default=0)  # rounds since something was stored
     upsets = IntegerField(default=0)  # those of them that ended in a 500
     stored = BigIntegerField(default=0)

@@ -49,11 +49,16 @@ def status(as_json: bool) -> None:
 @xapi.command(cls=InstanceCommand)
 @click.argument("lanes", nargs=-1, metavar="[LANE…]")
 def flush(lanes: tuple[str, ...]) -> None:
-    """Try lanes now, whatever they wait for. Without a name: all of them."""
+    """Try lanes now, or once their record store can no longer be working on the last request. Without a name: all of them."""
     api = Api(load_settings())
     for name in lanes or _names(api):
-        api.post(f"/xapi/lanes/{name}/flush")
-        click.echo(f"{name} is tried now.")
+        waits_until = api.post(f"/xapi/lanes/{name}/flush")["waits_until"]
+        if waits_until:
+            click.echo(
+                f"{name} is tried at {local_time(waits_until)}: until then its record store may still be storing a batch."
+            )
+        else:
+            click.echo(f"{name} is tried now.")
 
 
 @xapi.command(cls=InstanceCommand)

@@ -75,6 +75,11 @@ class _Run:
         self._fence = claim.fence
         self._lease_s = claim.lease_s
         self._failures = claim.failures
+        # what an earlier worker may have sent without a report: as much as it had in hand
+        self._doubtful_to = (
+            max((one.number for one in claim.statements), default=0) + 2 * FETCH if claim.failures else 0
+        )
+        self._requests = 0
         self._witnesses = next(batches(claim.witnesses), [])
         self._renewed = time.monotonic()
 
@@ -110,9 +115,12 @@ class _Run:
         whole, the next one is tried, and after the last one the witnesses: if any is accepted, the set-up is not at fault."""
         outcomes: list[Outcome] = []
         last = Delivery((), LaneState.OPEN, "", None, 0)
+        ask_first = any(parcel.number <= self._doubtful_to for parcel in parcels)
+        in_doubt, before = False, 0
         try:
             for batch in batches(parcels):
-                last = deliver(batch, lrs, self._keep, self._failures)
+                before = self._requests
+                last = deliver(batch, lrs, self._keep, self._failures, ask_first=ask_first)
                 outcomes += last.outcomes
                 if last.lane is not LaneState.OPEN and not last.all_refused:
                     break
@@ -120,12 +128,15 @@ class _Run:
                 last = deliver(self._witnesses, lrs, self._keep)
                 outcomes += last.outcomes
         except Interrupted:
-            pass
+            in_doubt = self._requests > before  # some of the last batch may be stored
         if last.lane is LaneState.OPEN:
             self._failures = 0
+        busy_s = None
         if last.may_still_work:  # a request that is sent while the LRS works on the same one may be stored twice
-            last = replace(last, wait_s=max(last.wait_s or 0.0, self._lease_s))
-        return settle_up(self._fence, parcels, {one.id: one for one in convict_refused(outcomes)}, last)
+            busy_s = self._lease_s
+            last = replace(last, wait_s=max(last.wait_s or 0.0, busy_s))
+        settlement = settle_up(self._fence, parcels, {one.id: one for one in convict_refused(outcomes)}, last)
+        return replace(settlement, busy_s=busy_s, in_doubt=in_doubt)
 
     def _keep(self) -> None:
         """Renew the lease if a third of it has passed. Errors: Interrupted, Superseded, NotFound, ServiceUnavailable."""
@@ -135,6 +146,7 @@ class _Run:
             began = time.monotonic()
             self._context.catalog.lanes.renew(self._name, self._fence)
             self._renewed = began
+        self._requests += 1
 
     def _settle(self, settlement: Settlement, limit: int = 0, in_hand: Sequence[int] = ()) -> Sequence[Parcel]:
         """Report, and get the next statements. While the web app is away, this is tried again as long as the lease lasts."""

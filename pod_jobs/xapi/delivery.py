@@ -120,16 +120,21 @@ class Lrs(Protocol):
 
 
 def deliver(
-    batch: Sequence[Sendable], lrs: Lrs, before_request: Callable[[], None] = lambda: None, failures: int = 0
+    batch: Sequence[Sendable],
+    lrs: Lrs,
+    before_request: Callable[[], None] = lambda: None,
+    failures: int = 0,
+    *,
+    ask_first: bool = False,
 ) -> Delivery:
     """Send `batch` (with no id twice), and go on until each statement has a verdict or has to wait.
 
     `before_request` is called before each request. It may renew a lease, or raise to give up. `failures`: earlier runs of
-    the lane without a success since.
+    the lane without a success since. `ask_first`: an earlier request with these may have arrived; so it may have after failures.
     """
     run = _Run(batch, lrs, before_request)
     run.cut_on_reset = failures >= RESETS_BEFORE_CUT
-    if failures and batch:
+    if (failures or ask_first) and batch:
         run.ask_first()
     while run.parts and run.halt is None:
         run.send(run.parts.popleft())

@@ -66,6 +66,8 @@ class Settlement:
 
     `through` is the new cursor (0 = unchanged); `gone` are the numbers of stragglers that were stored. `limit` is how many
     statements the worker wants next; 0 releases the lane. `in_hand` are the numbers of those that it is still sending.
+    `busy_s`: for so many seconds the LRS may still work on the last request, and gets nothing meanwhile, whoever asks.
+    `in_doubt`: some that have no outcome may have been stored, so the next worker asks for their ids first.
     """
 
     fence: Count
@@ -79,6 +81,8 @@ class Settlement:
     server_error: bool = False
     limit: Count = 0
     in_hand: tuple[Count, ...] = ()
+    busy_s: Amount | None = None
+    in_doubt: bool = False
 
 
 def last_number() -> int:
@@ -102,6 +106,8 @@ def claim(name: str, holder: str, lease_s: float, now: datetime) -> int:
             raise Refused(f"lane {name} is worked by {lane.holder} until {lane.lease_until}")
         if lane.not_before is not None and lane.not_before > now:
             raise Refused(f"lane {name} waits until {lane.not_before.isoformat()}")
+        if lane.lease_until is not None:  # its worker never said what became of the statements: it may have sent them
+            lane.failures = max(1, lane.failures)
         lane.fence += 1
         lane.holder = holder[:100]
         lane.lease_until = now + timedelta(seconds=lease_s)
@@ -200,10 +206,11 @@ def due(
 
 
 def hurry(name: str, now: datetime) -> Lane:
-    """Make a lane and its stragglers due now. Errors: NotFound."""
+    """Make a lane and its stragglers due now; or as soon as the LRS can no longer be working on the last request, because it
+    might store twice what it gets meanwhile. Errors: NotFound."""
     with transaction():
         lane = get_locked(name)
-        lane.not_before = now - timedelta(seconds=1)
+        lane.not_before = max(now - timedelta(seconds=1), lane.busy_until or now - timedelta(seconds=1))
         lane.save(only=[Lane.not_before])
         Straggler.update(not_before=now).where(Straggler.lane == name, Straggler.fate == "later").execute()
     return lane
@@ -339,6 +346,9 @@ def _enter_state(lane: Lane, settlement: Settlement, now: datetime) -> None:
         lane.failures += 1
         lane.upsets += settlement.server_error
         wait_s = _wait_s(lane.failures, settlement)
+    if settlement.in_doubt:
+        lane.failures = max(1, lane.failures)
+    lane.busy_until = None if settlement.busy_s is None else now + timedelta(seconds=settlement.busy_s)
     if lane.state != settlement.state:
         lane.state, lane.since = settlement.state, now
     lane.reason = settlement.reason[:REASON_CHARACTERS]

@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint
@@ -67,13 +68,18 @@ def outcomes(name: str) -> ResponseReturnValue:
     return {"statements": _next(name, settlement.fence, settlement.limit, settlement.in_hand) if goes_on else []}
 
 
-def flush(name: str) -> None:
-    """Try a lane now; while Redis is away, the janitor does it in a later round. Errors: NotFound."""
+def flush(name: str) -> datetime | None:
+    """Try a lane now; while Redis is away, the janitor does it in a later round. Returns until when the lane has to wait all the
+    same, because the LRS may still work on the last request; None: it is tried now. Errors: NotFound."""
     lane = lanes.hurry(name, now())
+    busy_until: datetime | None = lane.busy_until
+    if busy_until is not None and busy_until > now():
+        return busy_until
     try:
         queue.enqueue(site().redis, DELIVER_STATEMENTS, job_id(name, lane.fence), {"lane": name})
     except ServiceUnavailable as error:
         log.warning("lane %s waits for the janitor: %s", name, error.reason)
+    return None
 
 
 def video_seen_by(user: User, video_id: int) -> None:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import dead_letters, lanes, statements, users
 from pod_jobs.errors import Malformed, NotFound, Refused
-from pod_jobs.web.api import answers, trace_documents
+from pod_jobs.web.api import answers, documents, trace_documents
 from pod_jobs.web.api.lanes import flush, video_seen_by
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import require_user
@@ -58,11 +58,11 @@ def list_lanes() -> ResponseReturnValue:
 @blueprint.post("/xapi/lanes/<name>/flush")
 @access.needs("steer-traces")
 def try_now(name: str) -> ResponseReturnValue:
-    """Try the lane now, whatever it waits for."""
+    """Try the lane now, or when the record store can no longer be working on the last request (`waits_until`)."""
     _check_lane(name)
-    flush(name)
+    waits_until = flush(name)
     users.note(require_user().name, "xapi flush", f"lane {name}", now())
-    return {"lane": name}, 202
+    return {"lane": name, "waits_until": documents.instant(waits_until)}, 202
 
 
 @blueprint.get("/xapi/lanes/<name>/dead")

@@ -213,6 +213,33 @@ def test_a_held_lane_waits_longer_each_time_and_as_long_as_it_is_asked_to(fence:
     assert (lane().state, lane().failures, lane().reason, lane().not_before) == ("open", 0, "", None)
 
 
+def test_nobody_shortens_the_wait_for_an_lrs_that_may_still_work(fence: int) -> None:
+    settle(fence, state="hold", reason="no answer", wait_s=90, busy_s=90)
+    for seconds in (61, 149):
+        assert lanes.hurry("ralph", later(seconds)).not_before == later(150)
+        assert lanes.due(["ralph"], 2.0, later(seconds)) == []
+        with pytest.raises(Refused):
+            lanes.claim("ralph", "w", LEASE_S, later(seconds))
+    assert lanes.due(["ralph"], 2.0, later(150)) == [("ralph", fence)]
+    fence = lanes.claim("ralph", "w", LEASE_S, later(150))
+    settle(fence, 160, state="hold", reason="503", wait_s=900)
+    assert lane().busy_until is None, "it answered"
+    lanes.hurry("ralph", later(161))
+    assert lanes.due(["ralph"], 2.0, later(161)) == [("ralph", fence)]
+
+
+def test_what_a_lost_worker_may_have_sent_is_asked_for_first(fence: int) -> None:
+    assert lanes.failures("ralph") == 0
+    fence = lanes.claim("ralph", "xapi.host.2", LEASE_S, later(151))  # the first one never reported
+    assert lanes.failures("ralph") == 1
+    settle(fence, 152, through=5, stored=5)
+    assert lanes.failures("ralph") == 0
+    fence = lanes.claim("ralph", "xapi.host.2", LEASE_S, later(153))
+    assert lanes.failures("ralph") == 0, "that one had reported"
+    settle(fence, 154, in_doubt=True)
+    assert (lane().state, lanes.failures("ralph")) == ("open", 1)
+
+
 def test_a_stopped_lane_sends_a_few_at_a_time(fence: int) -> None:
     add(*range(11, 101))
     for wanted in (10, 20, 40, 80, 100):

@@ -84,6 +84,38 @@ def test_faults_lose_and_double_nothing(site: Site, deliver: Deliver, lrs: Stric
     assert (sight.waiting, sight.dead, sight.lane.state) == (0, 0, "open")
 
 
+def test_an_lrs_that_may_still_work_gets_nothing_until_a_lease_has_passed(
+    site: Site, deliver: Deliver, lrs: StrictLrs
+) -> None:
+    sent = fill(site, 5)
+    lrs.mischief.append(Mischief(wait_s=2.3))
+    began = datetime.now(UTC)
+    deliver()
+    lane = site.lanes()["one"].lane
+    assert lane.not_before is not None and lane.not_before >= began + timedelta(seconds=90)
+    answer = site.call("tina", "POST", "/lanes/one/flush").json()
+    assert timedelta(seconds=80) < datetime.fromisoformat(answer["waits_until"]) - datetime.now(UTC)
+    deliver()
+    assert lrs.count("POST") == 1, "it is left alone, whoever asks"
+    site.hurry("one")
+    lrs.resend_status = 500
+    deliver()
+    assert lrs.count("POST") == 1 and has_all(lrs, sent), "the ids were asked for"
+    assert site.call("tina", "POST", "/lanes/one/flush").json() == {"lane": "one", "waits_until": None}
+
+
+def test_what_a_killed_worker_sent_is_not_sent_again(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    sent = fill(site, 250)
+    with database.connect(site.settings.database_url).connection_context():
+        lanes.claim("one", "xapi.other.2", 90, datetime.now(UTC) - timedelta(seconds=100))
+    for start in (0, 100):  # and 50 that it did not come to
+        lrs.post(json.dumps(sent[start : start + 100]).encode())
+    deliver()
+    posts = [json.loads(request.body) for request in lrs.requests if request.method == "POST"]
+    assert [len(batch) for batch in posts] == [50]
+    assert has_all(lrs, sent)
+
+
 def test_retry_after_holds_the_lane(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
     fill(site, 5)
     lrs.mischief.append(Mischief(status=429, headers=(("Retry-After", "120"),)))

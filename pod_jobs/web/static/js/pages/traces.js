@@ -2,7 +2,7 @@
 import { call, root, watch } from "../shared/api.js";
 import { byId, copyTemplate, fillFacts, make, whenConfirmed, whileBusy } from "../shared/dom.js";
 import { showConnection, toast, toastProblem } from "../shared/notices.js";
-import { _, ago, exactDate, number, percent, span, verbName, verbNames } from "../shared/words.js";
+import { _, ago, exactDate, number, percent, span, time, verbName, verbNames } from "../shared/words.js";
 
 const path = `${root}api/v1/xapi`;
 const PAGE = 50;
@@ -42,8 +42,12 @@ function newCard(name) {
   const on = (button, act) =>
     part(card, button).addEventListener("click", ({ currentTarget }) => attempt(currentTarget, act));
   on("lane-flush", async () => {
-    await call("POST", `${path}/lanes/${name}/flush`);
-    toast(_("Trying now."));
+    const { waits_until: until } = await call("POST", `${path}/lanes/${name}/flush`);
+    toast(
+      until
+        ? _("The record store may still be storing the last batch. It is tried again at {time}.", { time: time(until) })
+        : _("Trying now."),
+    );
   });
   on("resend-all", () => decide(card, "resend", { all: true }));
   for (const list of ["lane-waiting", "lane-dead"]) {
