@@ -65,6 +65,8 @@ class WebCalls:
                     take(piece)
             except requests.RequestException as error:
                 raise ServiceUnavailable(f"{path}: {type(error).__name__}: {error}") from error
+            if left == PART_BYTES:  # whoever asks again at once would ask for ever
+                raise ServiceUnavailable(f"{path}: a part without a byte")
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         more.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
