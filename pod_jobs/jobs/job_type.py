@@ -163,6 +163,7 @@ class JobType:
                                 files of its instance folder that an order needs, by name; the worker gets them from storage/
       ordering                  how people order a task of this type; None when they cannot
       looks_at_uploads          each upload has a job of this type at once, with {"video": id}, beside the tasks that it orders
+      encodes                   charts count its tasks as encodings, and pages show how fast they were
       is_periodic               an entry [[periodic]] of the settings may order it, for no video
       follow(settings, task, result)
                                 the tasks that a finished one orders for its video; they commit together with its end
@@ -183,6 +184,7 @@ class JobType:
     captions: Callable[[Mapping[str, Any], ReadOutput], Sequence[NewCaptions]] = bring_no_captions
     sections: tuple[str, ...] = ()
     files: Callable[[Settings, str, Mapping[str, Any]], Sequence[str]] = need_no_files
+    encodes: bool = False
     is_periodic: bool = False
     uses_ffmpeg: bool = False
     looks_at_uploads: bool = False
@@ -243,6 +245,11 @@ def words_of(job_types: JobTypes, kind: str) -> Words:
     another version."""
     words = job_types[kind].words if kind in job_types else None
     return words or Words(name=Text(kind, kind), running=Text("Running", "En cours"))
+
+
+def encodings(job_types: JobTypes) -> tuple[str, ...]:
+    """The kinds whose tasks encode a recording."""
+    return tuple(kind for kind, one in job_types.items() if one.encodes)
 
 
 def orderings(job_types: JobTypes) -> dict[str, Ordering]:

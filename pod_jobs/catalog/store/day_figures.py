@@ -1,7 +1,7 @@
 """Figures of each day, in the time zone of this host. The janitor sums up ended days once; pages read these sums."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
@@ -43,8 +43,9 @@ class DayFigures:
     day: date
     numbers: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
 
-    def total(self, measure: str) -> float:
-        return sum(self.numbers.get(measure, {}).values())
+    def total(self, measure: str, parts: Collection[str] = ()) -> float:
+        """The sum of these parts of the measure; () = of all."""
+        return sum(value for part, value in self.numbers.get(measure, {}).items() if not parts or part in parts)
 
 
 def midnights(at: datetime, days: int) -> list[datetime]:

@@ -189,6 +189,7 @@ ENCODE = JobType(
     prepare=prepare_encode,
     timeout_code="encode-too-slow",
     uses_ffmpeg=True,
+    encodes=True,
     ffmpeg_version=ffmpeg_version,
     ordering=ORDERING,
     sections=("encode", "rendition", "template", "dressing"),

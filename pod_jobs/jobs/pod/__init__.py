@@ -167,5 +167,6 @@ POD_ENCODE = JobType(
     prepare=prepare_encode,
     timeout_code="encode-too-slow",
     uses_ffmpeg=True,
+    encodes=True,
     ffmpeg_version=ffmpeg_version,
 )

@@ -53,12 +53,12 @@ def test_many_are_stopped(task: Task) -> None:
 def test_figures_of_the_overview(task: Task) -> None:
     fail(task)
     day = timedelta(days=1)
-    assert [(one.done, one.failed) for one in overview.per_day("encode", [NOW - day, NOW, NOW + day])] == [
+    assert [(one.done, one.failed) for one in overview.per_day(["encode"], [NOW - day, NOW, NOW + day])] == [
         (0, 0),
         (0, 1),
     ]
     hours = [NOW - 2 * day, NOW - day, later(9), later(10), NOW + day]
-    assert [one.failed for one in overview.per_day("encode", hours)] == [0, 0, 1, 0], (
+    assert [one.failed for one in overview.per_day(["encode"], hours)] == [0, 0, 1, 0], (
         "from its beginning on, before its end"
     )
     assert overview.bytes_per_day(later(9), 7) == 12_345_678_901 / 7

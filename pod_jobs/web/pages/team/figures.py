@@ -12,6 +12,7 @@ from flask_babel import gettext
 from pod_jobs.catalog.store import day_figures
 from pod_jobs.catalog.store.day_figures import DAY_S, DayFigures
 from pod_jobs.errors import NotFound
+from pod_jobs.jobs.job_type import encodings
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
 from pod_jobs.web.pages.tables import csv_answer, wanted_days
@@ -83,15 +84,15 @@ def charts(found: Sequence[DayFigures]) -> list[Chart]:
     """All charts of these days."""
     days = [datetime.combine(one.day, time()).astimezone() for one in found]
 
-    def per_day(measure: str, share: Callable[[float], float] = float, part: str | None = None) -> list[float]:
-        return [share(one.numbers.get(measure, {}).get(part, 0.0) if part else one.total(measure)) for one in found]
+    def per_day(measure: str, share: Callable[[float], float] = float, parts: Sequence[str] = ()) -> list[float]:
+        return [share(one.total(measure, parts)) for one in found]
 
     workers = sum(site().settings.expected_workers(name) for name in QUEUES) or 1
     latest = next((one for one in reversed(found) if one.numbers.get("kind_bytes")), None)
     failed: Counter[str] = Counter()
     for one in found:
         failed.update({code: int(count) for code, count in one.numbers.get("failed", {}).items()})
-    done = [Series(gettext("Done"), "chart-done", per_day("done", part="encode"))]
+    done = [Series(gettext("Done"), "chart-done", per_day("done", parts=encodings(site().job_types)))]
     done.append(Series(gettext("All failures"), "chart-failed", per_day("failed")))
     wait = _halves(per_day("wait_p50_s"), per_day("wait_p95_s"))
     speed = _halves(per_day("speed_p50"), per_day("speed_p95"))

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.store import error_groups, tasks
 from pod_jobs.catalog.store import overview as store
 from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.jobs.job_type import encodings
 from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
 from pod_jobs.web import polls
@@ -24,7 +25,6 @@ blueprint = Blueprint("team_overview", __name__)
 SHOWN = 8  # of running and waiting tasks
 DAYS = 30
 PACE_DAYS = 7  # over which the growth of the media folder is measured
-ENCODING = "encode"
 FAR = datetime.max.replace(tzinfo=UTC)
 
 
@@ -73,7 +73,7 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
     since = frame.yesterday_evening(at)
     groups = sorted(error_groups.list_open(since), key=lambda one: (one.is_quiet, not one.is_new(since)))
     crews = _crews(workers)
-    days = store.per_day(ENCODING, frame.midnights(at, DAYS))
+    days = store.per_day(encodings(site().job_types), frame.midnights(at, DAYS))
     return {
         "at": at,
         "counts": counts,

@@ -13,6 +13,7 @@ from pod_jobs.catalog.models import Attempt, Task, User
 from pod_jobs.catalog.store import error_groups, site_callbacks, tasks, videos
 from pod_jobs.catalog.waiting_order import PRIORITIES, name_of
 from pod_jobs.errors import Forbidden, NotFound, Refused
+from pod_jobs.jobs.job_type import encodings, orderings
 from pod_jobs.web import polls, run_logs
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import many_orders, orders
@@ -59,7 +60,7 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
         "place": place,
         "may_change": _may_change(user, task),
         "templates": [one for one in site().settings.templates if one != task.template]
-        if task.kind == "encode"
+        if task.kind in encodings(site().job_types) and task.kind in orderings(site().job_types)
         else [],
         "kind": task.kind,
         "order": site_callbacks.of_task(task.id),

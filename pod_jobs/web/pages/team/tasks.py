@@ -17,6 +17,8 @@ from pod_jobs.catalog.store.task_search import COUNTED
 from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import NotFound, Refused
+from pod_jobs.jobs.job_type import encodings
+from pod_jobs.media_folder import WEB
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
@@ -79,6 +81,8 @@ def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any
         "states": TASK_STATES,
         "kinds": [kind for kind, one in site().job_types.items() if one.of_task],
         "templates": list(site().settings.templates),
+        "usual_template": WEB,
+        "encodings": encodings(site().job_types),
         "sites": [one.name for one in site().settings.site],
     }
 

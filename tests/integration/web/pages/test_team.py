@@ -40,7 +40,7 @@ def test_days_are_counted_between_midnights(lea: Caller, worker: Worker, catalog
     at = now()
     yesterday, today, tomorrow = (at + timedelta(days=days) for days in (-1, 0, 1))
     Task.update(ended_at=today).where(Task.id == task["id"]).execute()
-    days = overview.per_day("encode", [yesterday, today, tomorrow])
+    days = overview.per_day(["encode"], [yesterday, today, tomorrow])
     assert [(day.done, day.failed) for day in days] == [(0, 0), (0, 1)]
 
 
