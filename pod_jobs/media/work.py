@@ -20,7 +20,7 @@ from pod_jobs.media.process.journal import Journal
 from pod_jobs.media.process.progress import Position, Progress, ProgressMeter, Step
 from pod_jobs.media.process.run import Bounds, ProcessEnd
 from pod_jobs.media.process.tools import Tools
-from pod_jobs.media_folder import LOG_NAME
+from pod_jobs.media_folder import LOG_NAME, PART
 from pod_jobs.system import plain_files
 
 LEAST_WALL_S = 600  # shortest limit of wall time, for a source of any length
@@ -102,7 +102,7 @@ class Work:
 
     def new_copy(self) -> Path:
         """Where a copy of a source may be written that is easier to read than the source."""
-        self._copies.append(self.folder / f"copy-{len(self._copies) + 1}.part")
+        self._copies.append(self.folder / f"copy-{len(self._copies) + 1}{PART}")
         return self._copies[-1]
 
     def forget_copies(self) -> None:

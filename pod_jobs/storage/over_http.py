@@ -129,7 +129,7 @@ class OverHttp:
 
     def _fetch(self, run: Run, name: str, path: Path, tick: Tick) -> None:
         announced = patiently(tick, lambda: self._web.source_sum(run, name))
-        aside = path.with_name(f"{path.name}.part")
+        aside = path.with_name(f"{path.name}{PART}")
         if (plain_files.size_of(aside) or 0) > announced["bytes"]:
             plain_files.remove(aside)
         with plain_files.open_plain(aside, "ab") as file:
@@ -154,7 +154,7 @@ class OverHttp:
 
     def _make_room(self, wanted: Path) -> None:
         """Remove the sources that nobody used for longest, until the others are within the limit."""
-        found = [path for path in wanted.parent.iterdir() if path.suffix not in (".part", ".lock") and path != wanted]
+        found = [path for path in wanted.parent.iterdir() if path.suffix not in (PART, ".lock") and path != wanted]
         by_use = sorted((path.stat().st_mtime, path) for path in found)
         over = sum(path.stat().st_size for _, path in by_use) - self._cache_bytes
         for _, path in by_use:

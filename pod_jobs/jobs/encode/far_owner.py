@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pod_jobs.errors import NotFound, PermanentError, PodJobsError, ResultRejected, Stopped, Superseded, TransientError
 from pod_jobs.media.sharing import chunks
+from pod_jobs.media_folder import PART
 from pod_jobs.storage import Run
 from pod_jobs.storage.far_help import FarHelp
 from pod_jobs.storage.helpers_folder import HelperState
@@ -144,7 +145,7 @@ class _FarOwner:
     def _take_in(self, helper: str, number: int, files: dict[str, Announced]) -> None:
         layout = self._layout
         assert layout is not None  # noqa: S101  # `_is_called` made sure
-        folder = self._path(number, f"far-{helper}.part")
+        folder = self._path(number, f"far-{helper}{PART}")
         try:
             plain_files.remove(folder)
             _check_files(layout, number, files)

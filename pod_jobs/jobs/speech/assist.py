@@ -16,6 +16,7 @@ from pod_jobs.jobs.speech import sharing
 from pod_jobs.jobs.speech.plan import engine_for
 from pod_jobs.jobs.speech.transcribe import ASSIST_KIND, QUEUE, hearing, open_sound
 from pod_jobs.media.sharing import chunks
+from pod_jobs.media_folder import PART
 from pod_jobs.storage import HelpersPlace
 from pod_jobs.system import plain_files
 
@@ -40,7 +41,7 @@ def _recognise(
     engine = engine_for(context.settings, called.key["declared"], called.key["choice"])
     if engine.name != called.key["model"]:
         return 0
-    folder = place.chunks / f"sound-{chunks.this_worker()}.part"
+    folder = place.chunks / f"sound-{chunks.this_worker()}{PART}"
     plain_files.remove(folder)
     folder.mkdir(mode=plain_files.NEW_FOLDER_MODE)
     try:

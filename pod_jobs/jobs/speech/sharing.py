@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pod_jobs.captions.cues import Word
 from pod_jobs.media.sharing import chunks
 from pod_jobs.media.sharing.sharing import Team
+from pod_jobs.media_folder import PART
 from pod_jobs.speech.pieces import Piece
 from pod_jobs.system import plain_files
 
@@ -115,7 +116,7 @@ def hear_into(shared: Path, piece: Piece, hear: Hear, tick: Callable[[float], No
         tick(done_s)
 
     words = hear(piece, noting)
-    partial = shared / f"{chunks.name_of(piece.number)}-{worker}.part"
+    partial = shared / f"{chunks.name_of(piece.number)}-{worker}{PART}"
     plain_files.write_text(partial, json.dumps([[one.start_s, one.end_s, one.text, one.confidence] for one in words]))
     partial.replace(shared / chunks.name_of(piece.number))
 

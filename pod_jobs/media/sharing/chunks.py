@@ -34,6 +34,7 @@ from pod_jobs.media.process.journal import Journal
 from pod_jobs.media.process.progress import Position
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.media.work import pass_bounds
+from pod_jobs.media_folder import PART
 from pod_jobs.system import plain_files, process_identity
 
 LAYOUT = "layout.json"
@@ -173,7 +174,7 @@ def encode_chunk(
     FileNotFoundError when the folder is gone.
     """
     worker = this_worker()
-    folder = shared / f"{name_of(chunk.number)}-{worker}.part"
+    folder = shared / f"{name_of(chunk.number)}-{worker}{PART}"
     plain_files.remove(folder)
     folder.mkdir()
     try:
@@ -228,7 +229,7 @@ def _run(
     journal.run(f"chunk {chunk.number}", argv, bounds, position, watch, (source,))
     check_chunk(folder, layout, chunk)
     return FinishedChunk(
-        worker=folder.name.partition("-")[2].removesuffix(".part"),
+        worker=folder.name.partition("-")[2].removesuffix(PART),
         wall_s=round(time.monotonic() - began, 2),
         cpu_s=round(journal.cpu_s, 2),
         peak_mb=round(journal.peak_mb, 1),
