@@ -27,16 +27,19 @@ from typing import Any
 import jiwer
 
 from benchmarks.ladder import BOUNDS, LIMITS, REPOSITORY
-from pod_jobs.captions.rules import CueRules, check
+from pod_jobs.captions.rules import check
 from pod_jobs.jobs.speech import sharing
+from pod_jobs.jobs.speech.plan import cue_rules
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media.process.run import run
 from pod_jobs.media.process.tools import Tools, find_tools
+from pod_jobs.settings import load
 from pod_jobs.speech.models import ModelChoice, find_model, open_engine
 from pod_jobs.system import plain_files
 
 SUMMARY = "speech recognition: wrong words, processor time, memory, inventions, rule breaks, what a killed run costs"
+RULES = cue_rules(load(REPOSITORY / "var"))
 PROMPTS = Path("/usr/share/asterisk/sounds/fr")
 NUMBERS = """zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit
     dix-neuf vingt""".split()
@@ -143,10 +146,10 @@ class _Bench:
         }
 
     def _ours(self, file: Path, declared: str) -> dict[str, Any]:
-        from pod_jobs.speech.transcribe import Order, transcribe
+        from pod_jobs.speech.transcribe import Wanted, transcribe
 
         engine, before = open_engine(self._model, self._threads), _cpu_s()
-        transcript = transcribe(self._sound(file), engine, Order(language=declared))
+        transcript = transcribe(self._sound(file), engine, Wanted(RULES, declared))
         return _told(transcript, _cpu_s() - before)
 
     def _killed_and_resumed(self, file: Path) -> tuple[float, dict[str, Any]]:
@@ -175,9 +178,9 @@ class _Bench:
 
     def _shared_run(self, file: Path, shared: Path, kept: dict[str, bytes], log: Path) -> dict[str, Any]:
         """As jobs/speech/transcribe.py does it, without a catalog."""
-        from pod_jobs.speech.transcribe import Order, finish, hear_piece, plan, wish_of
+        from pod_jobs.speech.transcribe import Wanted, finish, hear_piece, plan, wish_of
 
-        engine, order, before = open_engine(self._model, self._threads), Order(language="en"), _cpu_s()
+        engine, order, before = open_engine(self._model, self._threads), Wanted(RULES, "en"), _cpu_s()
         sound = self._sound(file)
         planned = sharing.plan_in(kept, {})
         planned = planned or plan(sound, engine, order, lambda fraction: None)
@@ -270,7 +273,7 @@ class _Nobody:
 
 
 def _told(transcript: Any, cpu_s: float) -> dict[str, Any]:
-    breaks = [one for one in check(transcript.cues, CueRules()) if not one.is_warning]
+    breaks = [one for one in check(transcript.cues, RULES) if not one.is_warning]
     voices: dict[str, list[str]] = {}
     for cue in transcript.cues:
         voices.setdefault(cue.speaker, []).append(cue.text)

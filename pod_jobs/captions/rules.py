@@ -23,16 +23,16 @@ class CueRules:
     the charter's pace too. Gaps between cues are `gap_s` at least, and those under `close_gap_s` are closed down to `gap_s`.
     """
 
-    line_characters: int = 42
-    lines: int = 2
-    slow_down_cps: float = 17.0
-    most_cps: float = 21.0
-    least_s: float = 0.84
-    most_s: float = 7.0
-    gap_s: float = 0.08
-    close_gap_s: float = 0.5
-    linger_s: float = 0.5
+    line_characters: int
+    lines: int
+    slow_down_cps: float
+    most_cps: float
+    least_s: float
+    most_s: float
+    gap_s: float
+    linger_s: float
     accessible: bool = False
+    close_gap_s: float = 0.5
 
     def characters_in(self, seconds: float) -> float:
         """How many characters may be read in that time before it is worth a warning."""

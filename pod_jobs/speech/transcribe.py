@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pod_jobs.captions.cues import Cue, Word
@@ -34,16 +34,16 @@ LISTENING_SHARE = 0.1  # of the work, for progress
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is wanted. `language`: ISO 639-1, "" asks for a guess; `default_language` serves when the guess is not sure.
+class Wanted:
+    """What a caller wants. `language`: ISO 639-1, "" asks for a guess; `default_language` serves when the guess is not sure.
     `corrections`: (misheard, right). `speakers`: names for the channels of two speakers."""
 
+    rules: CueRules
     language: str = ""
     default_language: str = "fr"
     glossary: tuple[str, ...] = ()
     corrections: tuple[tuple[str, str], ...] = ()
     translate: bool = False
-    rules: CueRules = field(default_factory=CueRules)
     speakers: tuple[str, str] = ("1", "2")
 
 
@@ -78,7 +78,7 @@ class Transcript:
     model: str
 
 
-def plan(sound: Sound, engine: Engine, order: Order, tick: Callable[[float], None]) -> Plan:
+def plan(sound: Sound, engine: Engine, order: Wanted, tick: Callable[[float], None]) -> Plan:
     """Steps 1 to 3. `tick(fraction)` with the share of all the work. Errors: BadSource for a language that the model does not
     know, and for a translation by a model that cannot."""
     if order.translate and not engine.can_translate:
@@ -109,7 +109,7 @@ def hear_piece(
     return sorted(words, key=lambda word: word.start_s)
 
 
-def finish(planned: Plan, words: Mapping[int, Sequence[Word]], order: Order, model: str) -> Transcript:
+def finish(planned: Plan, words: Mapping[int, Sequence[Word]], order: Wanted, model: str) -> Transcript:
     """Step 5. `words`: those of each piece, by its number."""
     heard = planned.heard
     speech_s = sum(voice.speech_s for voice in heard.voices)
@@ -124,7 +124,7 @@ def finish(planned: Plan, words: Mapping[int, Sequence[Word]], order: Order, mod
 def transcribe(
     sound: Sound,
     engine: Engine,
-    order: Order,
+    order: Wanted,
     tick: Callable[[float], None] = lambda fraction: None,
 ) -> Transcript:
     """All steps in one process. `tick(fraction)` with the share of all the work."""
@@ -142,7 +142,7 @@ def transcribe(
     return finish(planned, words, order, engine.name)
 
 
-def wish_of(planned: Plan, order: Order) -> Wish:
+def wish_of(planned: Plan, order: Wanted) -> Wish:
     """How each piece is to be heard."""
     language = planned.language.code if planned.language else order.default_language
     return Wish(language, order.glossary, order.translate)
@@ -171,7 +171,7 @@ def _vote(sound: Sound, engine: Engine, heard: Heard, default: str) -> Language:
     return Language(best, confidence)
 
 
-def _track(voice: Voice, planned: Plan, words: Mapping[int, Sequence[Word]], language: str, order: Order) -> list[Cue]:
+def _track(voice: Voice, planned: Plan, words: Mapping[int, Sequence[Word]], language: str, order: Wanted) -> list[Cue]:
     own = [word for piece in planned.pieces if piece.channel == voice.channel for word in words.get(piece.number, ())]
     corrected = correct(clean(own, language, voice.spans), order.corrections)
     speaker = "" if voice.channel is None else order.speakers[voice.channel]

@@ -11,7 +11,7 @@ from pod_jobs.settings import Settings
 
 if TYPE_CHECKING:
     from pod_jobs.speech.engine import Engine
-    from pod_jobs.speech.transcribe import Order
+    from pod_jobs.speech.transcribe import Wanted
 
 STRICT_LINE = 37  # characters, in the accessible mode
 
@@ -35,11 +35,11 @@ def cue_rules(settings: Settings) -> CueRules:
 
 def speech_order(
     settings: Settings, language: str, glossary: Sequence[str] = (), *, translate: bool = False
-) -> "Order":
+) -> "Wanted":
     """What the speech library is asked for. `language` "": it is to be recognised."""
-    from pod_jobs.speech.transcribe import Order
+    from pod_jobs.speech.transcribe import Wanted
 
-    return Order(
+    return Wanted(
         language=language,
         default_language=settings.speech.language,
         glossary=tuple(glossary),

@@ -41,8 +41,7 @@ from pod_jobs.system import plain_files
 
 if TYPE_CHECKING:
     from pod_jobs.speech.engine import Engine
-    from pod_jobs.speech.transcribe import Order as SpeechOrder
-    from pod_jobs.speech.transcribe import Transcript
+    from pod_jobs.speech.transcribe import Transcript, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +134,7 @@ def open_sound(settings: Settings, source: Path, folder: Path, tick: Callable[[]
     return sound
 
 
-def key_of(wanted: "SpeechOrder", model: str, choice: str = "") -> sharing.Key:
+def key_of(wanted: "Wanted", model: str, choice: str = "") -> sharing.Key:
     """What the words of each piece depend on. `choice` and `declared` choose the model."""
     return {
         "program": pod_jobs.__version__,
@@ -162,7 +161,7 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _result(folder: Path, run: Run, transcript: "Transcript", wanted: "SpeechOrder") -> dict[str, Any]:
+def _result(folder: Path, run: Run, transcript: "Transcript", wanted: "Wanted") -> dict[str, Any]:
     spoken = transcript.spoken
     document = {
         "language": transcript.language or "und",
@@ -203,7 +202,7 @@ def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptio
     return [made] if made.cues else []
 
 
-def _wanted(settings: Settings, order: Order) -> "SpeechOrder":
+def _wanted(settings: Settings, order: Order) -> "Wanted":
     """What this run was ordered with, else what is wanted of its video."""
     wishes = {**order.speech, **order.options}
     translate = bool(wishes.get("translate"))

@@ -1,5 +1,7 @@
 """From words to cues."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from pod_jobs.captions.layout import break_lines, build_cues
 from pod_jobs.captions.rules import Breach, CueRules, check
 from pod_jobs.captions.typography import ends_sentence, set_spaces
 
-RULES = CueRules()
+RULES = CueRules(42, 2, slow_down_cps=17, most_cps=21, least_s=0.84, most_s=7, gap_s=0.08, linger_s=0.5)
 
 
 def spoken(text: str, start_s: float = 0.0, word_s: float = 0.35, pauses: dict[str, float] | None = None) -> list[Word]:
@@ -95,7 +97,7 @@ def test_an_address_longer_than_a_line_is_cut() -> None:
 
 
 def test_the_charter_s_pace_is_slower() -> None:
-    charter = CueRules(line_characters=37, accessible=True)
+    charter = replace(RULES, line_characters=37, accessible=True)
     assert [charter.characters_in(s) for s in (1, 2, 3, 4, 6)] == [12, 20, 36, 60, 90]
     assert RULES.characters_in(2) == 34
     text = "Une phrase qui se lit."
@@ -104,7 +106,7 @@ def test_the_charter_s_pace_is_slower() -> None:
     assert check([cue], charter) == []
 
 
-ACCESSIBLE = CueRules(line_characters=37, accessible=True)
+ACCESSIBLE = replace(RULES, line_characters=37, accessible=True)
 texts = st.builds(
     str.__add__,
     st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=14)
@@ -178,6 +180,6 @@ def test_breaches_are_found() -> None:
 
 
 def test_a_line_may_be_full() -> None:
-    rules = CueRules(line_characters=10, lines=1)
+    rules = replace(RULES, line_characters=10, lines=1)
     assert shown(spoken("abcde fghi"), rules=rules) == ["abcde fghi"]
     assert shown(spoken("abcde fghij"), rules=rules) == ["abcde", "fghij"]
