@@ -34,7 +34,8 @@ def ffmpeg(*arguments: str, to: Path | None = None) -> None:
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 # what stands still takes few bytes
-SKIPPING = (*("-c:v", "libx264", "-preset", "veryfast"), *("-bf", "0", "-pix_fmt", "yuv420p"))
+# A constant quantiser: with a bit rate to care for, x264 refines a still picture for seconds, and on each processor for others
+SKIPPING = (*("-c:v", "libx264", "-preset", "veryfast", "-qp", "20"), *("-bf", "0", "-pix_fmt", "yuv420p"))
 AAC = ("-c:a", "aac")
 
 

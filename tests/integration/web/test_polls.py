@@ -183,6 +183,7 @@ def scene(
     return Scene(callers, worker, redis, Poller(settings, tokens))
 
 
+@pytest.mark.timeout(400)  # 2,000 requests
 def test_each_change_is_seen_by_the_next_poll(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pod_jobs.storage.site_folder.SiteFolder.free_bytes", lambda _: 412_000_000_000)
     # when tasks probably begin: not from minute to minute, or the end of one would be a change
