@@ -11,6 +11,7 @@ from pod_jobs.catalog.store import lanes
 from pod_jobs.catalog.trace_models import Lane
 from tests.integration.traces.conftest import Deliver, Site, fill, has_all
 from tests.integration.xapi.strict_lrs import LOSE_ANSWER, RESET, Mischief, StrictLrs
+from tests.servers import wait_until
 
 BAD = {"result": {"success": "true"}}  # breaks xAPI: the strict LRS answers 400
 
@@ -97,6 +98,7 @@ def test_an_lrs_that_may_still_work_gets_nothing_until_a_lease_has_passed(
     assert timedelta(seconds=80) < datetime.fromisoformat(answer["waits_until"]) - datetime.now(UTC)
     deliver()
     assert lrs.count("POST") == 1, "it is left alone, whoever asks"
+    wait_until(lambda: has_all(lrs, sent), what="the record store has done its work")
     site.hurry("one")
     lrs.resend_status = 500
     deliver()
