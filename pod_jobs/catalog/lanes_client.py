@@ -28,6 +28,8 @@ class Claim:
     statements: tuple[Parcel, ...]
     witnesses: tuple[Parcel, ...]
     failures: int = 0
+    halvings: int = 0  # store.lanes.sizes
+    batch_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Settlement:
     server_error: bool = False
     busy_s: float | None = None
     in_doubt: bool = False
+    batch_bytes: int | None = None
 
 
 class LanesClient:
@@ -58,7 +61,8 @@ class LanesClient:
         """Lease a lane. `limit`: the most statements at a time. Errors: Refused: another worker has it, or it has to wait."""
         answer = self._post(f"/xapi/lanes/{lane}/claim", {"holder": holder, "limit": limit})
         statements, witnesses = _parcels(answer["statements"]), _parcels(answer["witnesses"])
-        return Claim(answer["fence"], answer["lease_s"], statements, witnesses, answer.get("failures", 0))
+        sizes = answer.get("halvings", 0), answer.get("batch_bytes")
+        return Claim(answer["fence"], answer["lease_s"], statements, witnesses, answer.get("failures", 0), *sizes)
 
     def renew(self, lane: str, fence: int) -> None:
         """Prolong the lease. Errors: Superseded: another worker has the lane."""

@@ -54,6 +54,8 @@ class Lane(Table):
     since = InstantField()  # of the state
     not_before = InstantField(null=True)  # when to try again
     busy_until = InstantField(null=True)  # until then the LRS may still work on the last request
+    batch_bytes = IntegerField(null=True)  # the largest body that got through when larger ones were lost
+    batch_until = InstantField(null=True)  # so long no larger one is sent
     failures = IntegerField(default=0)  # rounds since something was stored
     upsets = IntegerField(default=0)  # those of them that ended in a 500
     stored = BigIntegerField(default=0)

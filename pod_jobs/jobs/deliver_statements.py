@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pod_jobs.catalog.lanes_client import Claim, Parcel, Settlement
 from pod_jobs.errors import Interrupted, NotFound, Refused, ServiceUnavailable, SettingsError, Superseded
@@ -33,10 +33,11 @@ from pod_jobs.xapi.delivery import (
     LaneState,
     Outcome,
     Sendable,
+    body_bytes,
     convict_refused,
     deliver,
 )
-from pod_jobs.xapi.lrs import BATCH_BYTES, BATCH_STATEMENTS, Endpoint, LrsClient
+from pod_jobs.xapi.lrs import Endpoint, LrsClient
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ class _Run:
             max((one.number for one in claim.statements), default=0) + 2 * FETCH if claim.failures else 0
         )
         self._requests = 0
-        self._witnesses = next(batches(claim.witnesses), [])
+        self._size = Size.of(context.settings, name, claim)
+        self._witnesses = next(batches(claim.witnesses, Size.of(context.settings, name, claim)), [])
         self._renewed = time.monotonic()
 
     def work(self, parcels: Sequence[Parcel]) -> None:
@@ -118,10 +120,11 @@ class _Run:
         ask_first = any(parcel.number <= self._doubtful_to for parcel in parcels)
         in_doubt, before = False, 0
         try:
-            for batch in batches(parcels):
+            for batch in batches(parcels, self._size):
                 before = self._requests
                 last = deliver(batch, lrs, self._keep, self._failures, ask_first=ask_first)
                 outcomes += last.outcomes
+                self._size.learn(batch, last)
                 if last.lane is not LaneState.OPEN and not last.all_refused:
                     break
             if last.all_refused and self._witnesses:  # an accepted witness is sent again in its turn
@@ -136,7 +139,7 @@ class _Run:
             busy_s = self._lease_s
             last = replace(last, wait_s=max(last.wait_s or 0.0, busy_s))
         settlement = settle_up(self._fence, parcels, {one.id: one for one in convict_refused(outcomes)}, last)
-        return replace(settlement, busy_s=busy_s, in_doubt=in_doubt)
+        return replace(settlement, busy_s=busy_s, in_doubt=in_doubt, batch_bytes=self._size.found)
 
     def _keep(self) -> None:
         """Renew the lease if a third of it has passed. Errors: Interrupted, Superseded, NotFound, ServiceUnavailable."""
@@ -172,18 +175,55 @@ def build_endpoint(settings: Settings, name: str) -> Endpoint:
     if lane is None:
         raise SettingsError(f"xapi.lane: none is named {name}")
     password = settings.lrs_password(name) if lane.login else ""
-    return Endpoint(password=password, **lane.model_dump(exclude={"name", "verbs", "profile_only"}))
+    unknown = {"name", "verbs", "profile_only", "batch_statements", "batch_kb"}
+    return Endpoint(password=password, **lane.model_dump(exclude=unknown))
 
 
-def batches(parcels: Sequence[Parcel]) -> Iterator[list[Sendable]]:
-    """Batches of at most BATCH_STATEMENTS and BATCH_BYTES. Suspect statements, which an LRS may refuse, come in batches of
-    their own."""
+@dataclass
+class Size:
+    """The most `statements` and `bytes` in a batch, before it is halved `halvings` times. Each batch that gets through takes one
+    halving back. `found`: the most bytes that got through, once a larger body was lost."""
+
+    statements: int
+    bytes: int
+    halvings: int = 0
+    found: int | None = None
+    _passed: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings, name: str, claim: Claim) -> "Size":
+        """The size that the settings and the tries so far ask for."""
+        lane = next((lane for lane in settings.xapi.lane if lane.name == name), None)
+        if lane is None:
+            return cls(1, 1)
+        most = lane.batch_kb * 1000
+        return cls(lane.batch_statements, min(most, claim.batch_bytes or most), claim.halvings)
+
+    def has_room(self, count: int, size: int) -> bool:
+        """May a batch have so many statements, in a body of so many bytes?"""
+        return count <= max(1, self.statements >> self.halvings) and size <= self.bytes >> self.halvings
+
+    def learn(self, batch: Sequence[Sendable], delivery: Delivery) -> None:
+        """Note what became of `batch`."""
+        size = body_bytes(batch)
+        if delivery.passed_bytes:
+            self.found = self.bytes = delivery.passed_bytes
+        elif delivery.was_lost and 0 < self._passed < size:
+            self.found = self._passed
+        if delivery.lane is LaneState.OPEN and (self.halvings or self._passed):
+            self._passed = max(self._passed, size)
+            self.halvings = max(0, self.halvings - 1)
+
+
+def batches(parcels: Sequence[Parcel], most: Size) -> Iterator[list[Sendable]]:
+    """Batches that are no larger than `most` says when they begin to be sent, but of one statement at least. Suspect statements,
+    which an LRS may refuse, come in batches of their own."""
     for suspect in (False, True):
         batch: list[Sendable] = []
         size = 0
         for parcel in (parcel for parcel in parcels if parcel.suspect is suspect):
             body = parcel.body.encode()
-            if batch and (len(batch) == BATCH_STATEMENTS or size + len(body) > BATCH_BYTES):
+            if batch and not most.has_room(len(batch) + 1, size + len(body) + 2):
                 yield batch
                 batch, size = [], 0
             batch.append(Sendable(parcel.id, body, suspect, parcel.tries, parcel.upsets))

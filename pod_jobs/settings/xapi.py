@@ -21,6 +21,8 @@ class LaneSettings(Section):
     read_timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     ca_file: str = ""
     proxy_url: str = ""
+    batch_statements: Annotated[int, Field(ge=1, le=500)] = 100
+    batch_kb: Annotated[int, Field(ge=1, le=10_000)] = 256
     verbs: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", max_length=250)], ...], Listed
     ] = ()

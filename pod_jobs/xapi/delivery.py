@@ -14,8 +14,10 @@ What happens to a batch that is not simply stored:
 5. A statement that brings a 500 again and again while others pass upsets the LRS: its 500 is then treated as in 1.
 6. 401, 404, 3xx …: the lane stops, and everything stays.
 7. 403 while the LRS answers questions: a firewall dislikes a word of some statement. The batch is cut as in 1.
-8. A connection that is cut again and again: the body may be too large for the road. The batch is cut as in 1. A statement
-   that is cut alone while others pass waits longer each time, and is dead after CONFIRM_TRIES.
+8. A connection that is cut again and again, or 502 and 503: the body may be too large for the road. The batch is cut as in
+   1. A statement that is cut alone while others pass waits longer each time, and is dead after CONFIRM_TRIES. After a
+   read time-out or a 504 the LRS may still be working, so the halves are not sent at once: the caller sends smaller batches
+   next time. `passed_bytes` tells the size that got through.
 9. 201, 202, or 200 with a strange body: the LRS is asked for the first and the last id of the part.
 10. After a failure it is asked for ids first: an earlier request may have been stored without an answer.
 
@@ -50,6 +52,7 @@ CONFIRM_TRIES = (
 )
 RESETS_BEFORE_CUT = 2  # failures of the lane after which a connection that is cut is taken for a body that is too large
 PASSING = ("poison", "reset")  # codes that say nothing against the set-up
+DEAD = ("rejected", "too-large", "conflict", "reset", "poison")  # codes of dead outcomes; traces.js has words for each
 ACCEPTED = 202  # the LRS will store the batch later
 OWN_FAULTS = ("conflict", "reset")  # codes of what waits without holding up the others
 
@@ -73,7 +76,7 @@ class Sendable:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The fate of one statement. `code`: for a dead one rejected, too-large, conflict, reset or poison; for a later one
+    """The fate of one statement. `code`: for a dead one one of DEAD; for a later one
     server-error, refused, conflict, reset or "".
 
     `reason` is the LRS's own text. It may repeat the statement, so it must not go into a log.
@@ -105,6 +108,8 @@ class Delivery:
     wait_s: float | None
     requests: int
     may_still_work: bool = False
+    passed_bytes: int = 0  # the largest body that was stored after a larger one was lost on the way
+    was_lost: bool = False  # the last body may have been too large for the road
 
     @property
     def all_refused(self) -> bool:
@@ -150,7 +155,14 @@ def deliver(
         wait_s=halt.retry_after_s if isinstance(halt, Transient) else None,
         requests=run.requests,
         may_still_work=isinstance(halt, Transient) and halt.may_still_work,
+        passed_bytes=run.passed_bytes,
+        was_lost=isinstance(halt, Transient) and (halt.may_still_work or halt.is_reset or halt.is_gateways),
     )
+
+
+def body_bytes(batch: Sequence[Sendable]) -> int:
+    """How long the body of a request with these is."""
+    return sum(len(statement.body) + 1 for statement in batch) + 1
 
 
 def convict_refused(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -179,6 +191,8 @@ class _Run:
         self._found: dict[str, Found] = {}
         self._server_errors = 0
         self._passed = False  # something of this batch is stored
+        self.passed_bytes = 0
+        self._lost = False  # a body was lost on the way, and cut
 
     def send(self, part: list[Sendable]) -> None:
         """Send one part, and act on the answer."""
@@ -187,6 +201,8 @@ class _Run:
         match answer:
             case Stored():
                 self._store(part)
+                if self._lost:
+                    self.passed_bytes = max(self.passed_bytes, body_bytes(part))
             case PartlyStored():
                 self._partly(part, answer)
             case Refused() if answer.status in FORBIDDEN and not (self._passed or self._is_understood(part[0])):
@@ -199,7 +215,8 @@ class _Run:
                 self._unclear(part, answer)
             case Transient(server_error=True) if self._cut_on_500:
                 self._upset(part, answer, "poison")
-            case Transient(is_reset=True) if self.cut_on_reset and self._is_understood(part[0]):
+            case Transient() if self._may_be_too_large(answer) and self._is_understood(part[0]):
+                self._lost = True
                 self._upset(part, answer, "reset")
             case Transient() | Misconfigured():
                 self.halt = answer
@@ -332,6 +349,10 @@ class _Run:
         if answer.statement is not None:  # a missing one may appear later, so it is not remembered
             self._found[statement.id] = answer
         return answer.statement
+
+    def _may_be_too_large(self, answer: Transient) -> bool:
+        """Has the road lost a body, and can the LRS not be working on it?"""
+        return self.cut_on_reset and not answer.may_still_work and (answer.is_reset or answer.is_gateways)
 
     def _is_understood(self, statement: Sendable) -> bool:
         """Does the LRS answer a question of ours as it should? Then address, login and version are right."""

@@ -23,10 +23,9 @@ from requests.auth import HTTPBasicAuth
 REASON_LIMIT = 500  # characters kept of an answer, because an LRS may repeat the statement, which is about a person
 ANSWER_LIMIT = 1_000_000  # bytes read of an answer: 100 ids are 4 kB, 100 statements at most 256 kB
 RETRY_AFTER_LIMIT_S = 3600.0  # longest wait that an LRS can ask for
-BATCH_STATEMENTS = 100
-BATCH_BYTES = 256_000
 
 TRANSIENT = (408, 425, 429)  # and every 5xx
+GATEWAYS = (502, 503, 504)
 SUSPECT = (400, 413, 422)
 FORBIDDEN = (403, 406, 451)  # of the login, or of a firewall on the road that dislikes a word in one statement
 RESETS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, RemoteDisconnected)
@@ -97,6 +96,7 @@ class Transient:
     `server_error`: it was a 500, which may also mean that one statement upsets the LRS.
     `is_reset`: the connection was cut before an answer, which may also mean that the body was too large for the road.
     `may_still_work`: no answer came in time, so the LRS may still be storing the batch.
+    `is_gateways`: 502, 503 or 504, which may come from a proxy on the way that dislikes the size of the body.
     `retry_after_s`: seconds of rest that the LRS asked for.
     """
 
@@ -105,6 +105,7 @@ class Transient:
     retry_after_s: float | None = None
     is_reset: bool = False
     may_still_work: bool = False
+    is_gateways: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class LrsClient:
         self._session.close()
 
     def post_statements(self, bodies: Sequence[bytes]) -> Answer:
-        """Send one batch of frozen statements (at most BATCH_STATEMENTS and BATCH_BYTES). It never raises."""
+        """Send one batch of frozen statements. It never raises."""
         body = b"[" + b",".join(bodies) + b"]"
         answer = self._exchange("POST", self._endpoint.url, body)
         return answer if isinstance(answer, Transient | Misconfigured) else classify_post(*answer)
@@ -253,7 +254,13 @@ def _partly(report: dict[str, Any], reason: str) -> Answer:
 def _other(status: int, headers: Any, reason: str) -> Transient | Misconfigured:
     if status >= 500 or status in TRANSIENT:
         wait_s = parse_retry_after(headers.get("Retry-After"), datetime.now(UTC))
-        return Transient(_shortened(reason), server_error=status == 500, retry_after_s=wait_s)
+        return Transient(
+            _shortened(reason),
+            server_error=status == 500,
+            retry_after_s=wait_s,
+            may_still_work=status == 504,  # the proxy gave up waiting, and the LRS may not have
+            is_gateways=status in GATEWAYS and wait_s is None,
+        )
     if 300 <= status < 400:
         return Misconfigured(_shortened(f"{status} redirect to {headers.get('Location')}"))
     return Misconfigured(_shortened(reason), is_unknown=status == 401)

@@ -30,6 +30,7 @@ HOLD_CAP_S, HOLD_BASE_S = 300.0, 2.0
 PROBE_EARLY_S, PROBE_LATE_S, EARLY_PROBES = 60.0, 300.0, 10
 STRAGGLER_CAP_S, STRAGGLER_BASE_S = 600.0, 5.0
 REASON_CHARACTERS = 500
+SIZE_KEPT = timedelta(hours=1)  # how long batches stay as small as those that got through
 MINUTES_KEPT = timedelta(hours=1)  # of the counts of delivered statements
 
 Frozen = tuple[int, str, str, bool]
@@ -67,6 +68,7 @@ class Settlement:
     `through` is the new cursor (0 = unchanged); `gone` are the numbers of stragglers that were stored. `limit` is how many
     statements the worker wants next; 0 releases the lane. `in_hand` are the numbers of those that it is still sending.
     `busy_s`: for so many seconds the LRS may still work on the last request, and gets nothing meanwhile, whoever asks.
+    `batch_bytes`: the largest body that got through while a larger one was lost; the next batches are no larger.
     `in_doubt`: some that have no outcome may have been stored, so the next worker asks for their ids first.
     """
 
@@ -83,6 +85,7 @@ class Settlement:
     in_hand: tuple[Count, ...] = ()
     busy_s: Amount | None = None
     in_doubt: bool = False
+    batch_bytes: Count | None = None
 
 
 def last_number() -> int:
@@ -349,6 +352,8 @@ def _enter_state(lane: Lane, settlement: Settlement, now: datetime) -> None:
     if settlement.in_doubt:
         lane.failures = max(1, lane.failures)
     lane.busy_until = None if settlement.busy_s is None else now + timedelta(seconds=settlement.busy_s)
+    if settlement.batch_bytes:
+        lane.batch_bytes, lane.batch_until = settlement.batch_bytes, now + SIZE_KEPT
     if lane.state != settlement.state:
         lane.state, lane.since = settlement.state, now
     lane.reason = settlement.reason[:REASON_CHARACTERS]

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import lanes, videos
+from pod_jobs.catalog.store.lane_sizes import sizes
 from pod_jobs.errors import NotFound, ServiceUnavailable
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS, job_id
@@ -43,9 +44,9 @@ def claim(name: str) -> ResponseReturnValue:
     statements = _next(name, fence, limit, ())
     newest = lanes.newest(name, statements[-1]["number"], xapi.filters[name]) if statements else []
     witnesses = [vars(parcel) for parcel in newest]
-    failures = lanes.failures(name)
-    leased = {"fence": fence, "lease_s": xapi.lease_s, "failures": failures}
-    return {**leased, "statements": statements, "witnesses": witnesses}
+    halvings, batch_bytes = sizes(name, now())
+    leased = {"fence": fence, "lease_s": xapi.lease_s, "failures": lanes.failures(name), "halvings": halvings}
+    return {**leased, "batch_bytes": batch_bytes, "statements": statements, "witnesses": witnesses}
 
 
 @blueprint.post("/xapi/lanes/<name>/renew")

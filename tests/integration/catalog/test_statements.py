@@ -11,6 +11,7 @@ from peewee import Database
 from pod_jobs.catalog.lane_filter import LaneFilter
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import dead_letters, events, lanes, reports, statements, tasks, videos
+from pod_jobs.catalog.store.lane_sizes import sizes
 from pod_jobs.catalog.store.lanes import Leftover, Settlement
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import Lane, Statement, Straggler
@@ -238,6 +239,21 @@ def test_what_a_lost_worker_may_have_sent_is_asked_for_first(fence: int) -> None
     assert lanes.failures("ralph") == 0, "that one had reported"
     settle(fence, 154, in_doubt=True)
     assert (lane().state, lanes.failures("ralph")) == ("open", 1)
+
+
+def test_batches_are_halved_after_losses_and_stay_small_for_a_while(fence: int) -> None:
+    halvings = []
+    for _ in range(4):
+        settle(fence, state="hold", reason="no answer")
+        halvings.append(sizes("ralph", later(60)))
+    assert halvings == [(0, None), (0, None), (1, None), (2, None)]
+    settle(fence, state="hold", reason="500", server_error=True)
+    assert sizes("ralph", later(60)) == (2, None), "a 500 says nothing about the road"
+    settle(fence, state="hold", through=2, stored=2, batch_bytes=9_000)
+    assert sizes("ralph", later(60)) == (0, 9_000)
+    settle(fence, through=4, stored=2)
+    assert sizes("ralph", later(60 + 3599)) == (0, 9_000)
+    assert sizes("ralph", later(60 + 3601)) == (0, None)
 
 
 def test_a_stopped_lane_sends_a_few_at_a_time(fence: int) -> None:

@@ -118,6 +118,41 @@ def test_what_a_killed_worker_sent_is_not_sent_again(site: Site, deliver: Delive
     assert has_all(lrs, sent)
 
 
+@pytest.mark.parametrize("status", [0, 502, 503, 504])
+def test_a_road_that_takes_no_large_bodies_gets_smaller_ones_for_a_while(
+    site: Site, deliver: Deliver, lrs: StrictLrs, status: int
+) -> None:
+    sent = fill(site, 300)
+    lrs.cut_bytes, lrs.cut_status = 20_000, status
+    deliver(times=8)
+    assert has_all(lrs, sent) and site.lanes()["one"].dead == 0
+    through = site.lanes()["one"].lane.batch_bytes
+    assert through is not None and 5_000 < through <= 20_000
+    lost = sum(len(request.body) > 20_000 for request in lrs.requests)
+    more = fill(site, 200, first=300)
+    deliver()
+    assert has_all(lrs, sent + more), "at the first try"
+    assert sum(len(request.body) > 20_000 for request in lrs.requests) == lost
+
+
+def test_the_size_of_a_batch_is_a_setting(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
+    sent = fill(site, 60)
+    one = site.settings.xapi.lane[0]
+    for changed in ({"batch_statements": 7}, {"batch_kb": 5}):
+        lane = one.model_copy(update=changed)
+        xapi = site.settings.xapi.model_copy(update={"lane": (lane,)})
+        deliver(settings=site.settings.model_copy(update={"xapi": xapi}))
+        sizes = [(len(json.loads(r.body)), len(r.body)) for r in lrs.requests if r.method == "POST"]
+        lrs.requests.clear()
+        assert (
+            all(count <= 7 for count, _ in sizes)
+            if "batch_statements" in changed
+            else all(size <= 5_000 for _, size in sizes)
+        )
+        assert len(sizes) >= 4 and has_all(lrs, sent)
+        sent += fill(site, 60, first=60)
+
+
 def test_retry_after_holds_the_lane(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
     fill(site, 5)
     lrs.mischief.append(Mischief(status=429, headers=(("Retry-After", "120"),)))

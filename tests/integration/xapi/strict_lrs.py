@@ -62,6 +62,7 @@ class StrictLrs:
     password: str = PASSWORD
     max_bytes: int = 1_000_000  # of a request's body; more is a 413
     cut_bytes: int = 1_000_000_000  # the road cuts the connection of a larger body
+    cut_status: int = 0  # or answers it so
     forbidden: bytes = b""  # a firewall answers 403 to a body that holds this
     stored_status: int = 200  # 201 and 202 come without a body
     resend_status: int = 409  # 200 like Learning Locker, 204 like Ralph, 409 like ADL LRS
@@ -166,7 +167,10 @@ class _Connection(BaseHTTPRequestHandler):
                 lrs.requests.append(request)
             time.sleep(mischief.wait_s)
             if len(body) > lrs.cut_bytes:
-                return self._cut()
+                if not lrs.cut_status:
+                    return self._cut()
+                request.status = lrs.cut_status
+                return self._send(lrs.cut_status, (), b"<h1>Bad Gateway</h1>")
             status, content = (mischief.status, mischief.body) if mischief.status else self._judge(request)
             request.status = status
             if mischief.lose_answer:

@@ -16,6 +16,7 @@ const CODES = {
   rejected: _("Refused"),
   "too-large": _("Too large"),
   conflict: _("Another statement has its id"),
+  reset: _("Lost on the way each time"),
   poison: _("Makes the record store fail"),
   skipped: _("Set aside"),
 };
