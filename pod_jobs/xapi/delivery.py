@@ -200,9 +200,7 @@ class _Run:
         answer = self._lrs.post_statements([statement.body for statement in part])
         match answer:
             case Stored():
-                self._store(part)
-                if self._lost:
-                    self.passed_bytes = max(self.passed_bytes, body_bytes(part))
+                self._accept(part)
             case PartlyStored():
                 self._partly(part, answer)
             case Refused() if answer.status in FORBIDDEN and not (self._passed or self._is_understood(part[0])):
@@ -261,6 +259,12 @@ class _Run:
         if guilty:
             self._outcomes[statement.id] = outcome
         return guilty
+
+    def _accept(self, part: Sequence[Sendable]) -> None:
+        """A whole body is stored."""
+        self._store(part)
+        if self._lost:
+            self.passed_bytes = max(self.passed_bytes, body_bytes(part))
 
     def _store(self, part: Sequence[Sendable]) -> None:
         self._passed = self._passed or bool(part)

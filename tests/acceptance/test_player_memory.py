@@ -51,9 +51,11 @@ def test_it_goes_on_where_one_stopped(lecture: Page) -> None:
     again(lecture)
     assert position(lecture) == pytest.approx(22, abs=0.6)
     expect(lecture.locator(".player-said")).to_have_text("Goes on at 0:22")
-    lecture.get_by_role("button", name="From the beginning").click()
+    lecture.get_by_role("button", name="From the beginning").focus()
+    lecture.keyboard.press("Enter")
     wait_until(lambda: 0.2 < position(lecture) < 5, what="it plays from the beginning")
     expect(lecture.get_by_role("button", name="From the beginning")).to_be_hidden()
+    expect(lecture.locator("#player")).to_be_focused()  # the button has hidden itself
 
 
 def test_what_was_watched_to_its_end_begins_anew(lecture: Page) -> None:

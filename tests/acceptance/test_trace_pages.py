@@ -166,3 +166,6 @@ def test_a_lecturer_sees_an_attempt_grow(chromium: Browser, site: Site, video: i
         expect(rows.last).to_contain_text("terminated")
         expect(page.locator("#rules .is-open")).to_have_count(0)
         assert "abcdef" not in page.content(), "nobody's pseudonym is shown"
+        other = of_video("https://a.example/verbs/terminated", 47, {}, id="0b9e9dc5-2b4f-4dd5-9b8a-4f6f0d1f3a12")
+        hand_in(site, [{**other, "object": {**other["object"], "id": f"{HOME_PAGE}/xapi/activities/video/{video}"}}])
+        expect(rows.last).to_contain_text("terminated (a.example)")

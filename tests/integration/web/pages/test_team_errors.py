@@ -34,6 +34,22 @@ def mark_of(team: Caller) -> str:
     return str(group["fingerprint"])
 
 
+def test_the_technical_reason_stands_below_a_label_that_says_it_is_english(
+    browser: Browser, callers: dict[str, Caller], lea: Caller, worker: Worker
+) -> None:
+    task = failed(lea, worker)
+    browser.sign_in("tina")
+    for path, reason in (
+        (f"/team/tasks/{task['id']}", "killed by signal 9"),
+        (f"/team/errors/{mark_of(callers['tina'])}", "killed by signal #"),
+        ("/team/tasks/nonsense", "action"),
+    ):
+        page = browser.get(path, headers={"Accept-Language": "fr"}).text
+        before, found, _ = page.partition(f">{reason}")
+        assert found and before.rpartition("<pre")[2].count('lang="en"') == 1, path
+        assert "Détail technique, en anglais" in before, path
+
+
 def test_a_group_is_read_marked_and_requeued(
     browser: Browser, callers: dict[str, Caller], lea: Caller, worker: Worker, settings: Settings
 ) -> None:

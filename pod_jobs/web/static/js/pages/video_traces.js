@@ -3,7 +3,7 @@ import { fetchStoryboard, showTile } from "../player/storyboard.js";
 import { call, root, watch } from "../shared/api.js";
 import { all, byId, make } from "../shared/dom.js";
 import { showConnection } from "../shared/notices.js";
-import { _, ago, clock, number, percent, time, verbName } from "../shared/words.js";
+import { _, ago, clock, number, percent, time, verbNames } from "../shared/words.js";
 
 const page = byId("video-traces");
 const path = `${root}api/v1/xapi/sessions`;
@@ -48,7 +48,8 @@ function choose(registration) {
 
 function showAttempt({ statements, verdicts }) {
   byId("rules").replaceChildren(...verdicts.map(ruleLine));
-  byId("moments").replaceChildren(...statements.map(momentRow));
+  const names = verbNames(statements.map(({ verb }) => verb));
+  byId("moments").replaceChildren(...statements.map((statement, index) => momentRow(statement, index, names)));
 }
 
 function ruleLine({ text, faults, word, note }) {
@@ -59,7 +60,7 @@ function ruleLine({ text, faults, word, note }) {
   return line;
 }
 
-function momentRow({ verb, timestamp, result, context, labels }, index) {
+function momentRow({ verb, timestamp, result, context, labels }, index, names) {
   const cell = (textContent, className = "") => make("td", { textContent, className });
   const at = result["time-from"] === undefined ? result.time : result["time-from"];
   const to = result["time-to"] === undefined ? "" : ` → ${clock(result["time-to"])}`;
@@ -74,7 +75,7 @@ function momentRow({ verb, timestamp, result, context, labels }, index) {
     {},
     cell(number(index + 1), "number"),
     cell(time(timestamp)),
-    make("td", { textContent: verbName(verb), title: verb, lang: "en" }),
+    make("td", { textContent: names.get(verb), title: verb, lang: "en" }),
     cell(at === undefined ? "" : clock(at) + to),
     cell(result.progress === undefined ? "" : percent(result.progress), "number"),
     cell(said),

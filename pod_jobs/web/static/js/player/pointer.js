@@ -43,7 +43,10 @@ export class Pointer {
     media.addEventListener("dblclick", () => this.isTouch || this.player.fullscreen());
   }
 
-  /** After a click, move the focus to the player, where shortcuts work. On a control, Space would press it again. */
+  /**
+   * After a click, move the focus to the player, where shortcuts work. On a control, Space would press it again. A
+   * control that hides itself leaves the focus to the player, too, also when a key pressed it.
+   */
   keepFocus() {
     const focus = ({ target }) => {
       if (!this.isByKey && !target.closest(".player-menu, .player-captions"))
@@ -51,6 +54,18 @@ export class Pointer {
     };
     this.element.addEventListener("click", (event) => event.target.matches("select, input") || focus(event));
     this.element.addEventListener("change", focus);
+    const attributeFilter = ["class", "hidden"];
+    new MutationObserver(() => this.catchFocus()).observe(this.element, {
+      attributes: true,
+      attributeFilter,
+      subtree: true,
+    });
+  }
+
+  catchFocus() {
+    const { activeElement: active } = document;
+    const isLost = active && this.element.contains(active) && active.getClientRects().length === 0;
+    if (isLost) this.element.focus({ preventScroll: true });
   }
 
   get isQuiet() {

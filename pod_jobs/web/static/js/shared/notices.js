@@ -11,7 +11,9 @@ export function toast(text, { error = false, detail = "" } = {}) {
   box.classList.toggle("toast-error", error);
   box.setAttribute("role", error ? "alert" : "status");
   box.querySelector(".toast-text").textContent = text;
-  box.querySelector(".toast-detail").textContent = detail;
+  const more = box.querySelector(".toast-detail");
+  more.hidden = !detail;
+  more.querySelector("span").textContent = detail;
   box.querySelector("button").addEventListener("click", () => box.remove());
   area.append(box);
   if (!error) setTimeout(() => box.remove(), STAY_MS);
