@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.test_weaknesses import names_in
+from tests.test_weaknesses import missing
 
 RUNNER, INTAKE = "integration/web/api/test_runner", "integration/bridge/test_intake"
 FETCHING, PARAMETERS = "unit/outside/test_fetching", "unit/jobs/test_pod_parameters"
@@ -105,4 +105,4 @@ OF_A_HOST = {
 @pytest.mark.parametrize("case", [*OF_A_POD, *OF_A_HOST])
 def test_each_case_has_tests(case: str) -> None:
     tests = (OF_A_POD | OF_A_HOST)[case]
-    assert tests and [one for one in tests if one.rpartition(".")[2] not in names_in(one.rpartition(".")[0])] == []
+    assert tests and missing(tests) == []

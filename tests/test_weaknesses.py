@@ -4,6 +4,7 @@ of tests name too. A weakness that lies inside of Pod has a sentence in place of
 
 import ast
 import re
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -184,12 +185,16 @@ def names_in(file: str) -> frozenset[str]:
     return frozenset(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)) if path.is_file() else frozenset()
 
 
+def missing(tests: Collection[str]) -> list[str]:
+    """Those of the tests, each a file and a name, that do not exist."""
+    return [one for one in tests if one.rpartition(".")[2] not in names_in(one.rpartition(".")[0])]
+
+
 @pytest.mark.parametrize("number", range(1, COUNT + 1))
 def test_each_weakness_has_a_test_or_lies_inside_of_pod(number: int) -> None:
     tests = OURS.get(number, ())
     assert bool(tests) != bool(INSIDE_POD.get(number)), f"D{number} needs a test, or a sentence why not"
-    missing = [one for one in tests if one.rpartition(".")[2] not in names_in(one.rpartition(".")[0])]
-    assert missing == []
+    assert missing(tests) == []
 
 
 def numbers_named() -> dict[str, set[int]]:
@@ -215,5 +220,5 @@ def test_tests_that_name_a_weakness_are_in_its_list() -> None:
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("pod*.md")))
 def test_tests_that_the_documents_name_exist(page: str) -> None:
     named = A_TEST.findall((DOCS / page).read_text())
-    assert [f"{file}.{name}" for file, name in named if name not in names_in(file)] == []
+    assert missing([f"{file}.{name}" for file, name in named]) == []
     assert named or page != "pod.md"

@@ -25,7 +25,7 @@ from peewee import (  # type: ignore[attr-defined]  # the stubs lack sort_models
 )
 from peewee import Table as RawTable
 
-from pod_jobs.catalog import caption_models, models, site_models, team_models, trace_models
+from pod_jobs.catalog import models, revisions, trace_models
 from pod_jobs.catalog.database import build, faults_translated, migrate, newer_migrations, newer_words, pending
 from pod_jobs.errors import Refused, SettingsError
 
@@ -34,18 +34,7 @@ NEARLY = 1e-5  # how far two floats may be apart, as a share: PostgreSQL and Mar
 MOST_DIFFERENCES = 20
 
 # Those that others refer to come first
-TABLES: tuple[type[Model], ...] = tuple(
-    sort_models(
-        [
-            *models.TABLES,
-            models.InstanceFact,
-            *caption_models.TABLES,
-            *trace_models.TABLES,
-            *site_models.TABLES,
-            *team_models.TABLES,
-        ]
-    )
-)
+TABLES: tuple[type[Model], ...] = tuple(sort_models([*revisions.TABLES, *trace_models.TABLES]))
 
 Row = tuple[Any, ...]
 Progress = Callable[[str, int], None]  # name of a table, and how many of its rows are done

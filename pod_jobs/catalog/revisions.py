@@ -63,7 +63,8 @@ class Revision(Table):
     number = BigIntegerField()
 
 
-_TABLES: tuple[Any, ...] = (
+# All but those of learning traces
+TABLES: tuple[Any, ...] = (
     *models.TABLES,
     models.InstanceFact,
     *caption_models.TABLES,
@@ -248,6 +249,6 @@ def _name(table: Any) -> str:
     return str(meta.table_name if meta is not None else table.__name__)
 
 
-_MODELS = {_name(model): model for model in _TABLES}
-_WAYS = {model: way for model in _TABLES if (way := _way(model)) is not None}
+_MODELS = {_name(model): model for model in TABLES}
+_WAYS = {model: way for model in TABLES if (way := _way(model)) is not None}
 _UNWATCHED_NAMES = {_name(model) for model in (*UNWATCHED, Revision)}

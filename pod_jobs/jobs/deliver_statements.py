@@ -82,7 +82,7 @@ class _Run:
         )
         self._requests = 0
         self._size = Size.of(context.settings, name, claim)
-        self._witnesses = next(batches(claim.witnesses, Size.of(context.settings, name, claim)), [])
+        self._witnesses = next(batches(claim.witnesses, self._size), [])
         self._renewed = time.monotonic()
 
     def work(self, parcels: Sequence[Parcel]) -> None:
@@ -98,13 +98,11 @@ class _Run:
             while in_hand:
                 sending, in_hand = in_hand[:FETCH], in_hand[FETCH:]
                 settlement = self._send(sending, lrs)
-                if (
-                    report is not None
-                ):  # the reports must arrive in order: each one moves the cursor past what is decided
+                # the reports must arrive in order: each one moves the cursor past what is decided
+                if report is not None:
                     in_hand = report.result()
-                if (
-                    settlement.state is LaneState.STOPPED
-                ):  # the reason may repeat parts of a statement, so it is not logged
+                # the reason may repeat parts of a statement, so it is not logged
+                if settlement.state is LaneState.STOPPED:
                     log.error("lane %s: stopped, `pod-jobs xapi status` says why", self._name)
                 more = settlement.state is LaneState.OPEN and not self._must_stop() and time.monotonic() < ends
                 if more and in_hand:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 from pod_jobs.errors import NotFound, Refused, Superseded
 from pod_jobs.media_folder import FILE_NAME, HELPER_ID, HELPERS
 from pod_jobs.storage import Run
-from pod_jobs.storage.received_run import Announced
+from pod_jobs.storage.received_run import Announced, open_at
 from pod_jobs.system import plain_files
 
 PIECE, NOTE, FILES, FINISHED = "piece", "note", "files", "finished"
@@ -120,11 +120,8 @@ class HelpersFolder:
         if plain_files.size_of(path) is None and len(os.listdir(path.parent)) >= MOST_FILES:
             raise Refused(f"a piece has at most {MOST_FILES} files")
         with self._of_run():
-            file = plain_files.open_plain(path, "ab")
+            file = open_at(path, offset)
         with file:
-            if (size := os.fstat(file.fileno()).st_size) < offset:
-                raise Refused(f"{name} has {size} bytes here, not {offset}", code="upload-offset")
-            file.truncate(offset)
 
             def write(piece: bytes) -> None:
                 file.write(piece)

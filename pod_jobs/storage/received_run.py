@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pod_jobs.errors import Refused, ServiceUnavailable, Superseded
 from pod_jobs.media_folder import DONE_MARKER, FILE_NAME
@@ -35,6 +35,20 @@ class Announced:
         """What is true of the plain file at `path`. Errors: OSError."""
         with plain_files.open_plain(path) as file:
             return cls(os.fstat(file.fileno()).st_size, plain_files.sha256_of(file))
+
+
+def open_at(path: Path, offset: int) -> BinaryIO:
+    """Open a file that arrives in parts, to write from `offset` on; what stood behind it is cut off. Errors: Refused when fewer
+    than `offset` bytes are there; OSError."""
+    file = plain_files.open_plain(path, "ab")
+    try:
+        if (size := os.fstat(file.fileno()).st_size) < offset:
+            raise Refused(f"{path.name} has {size} bytes here, not {offset}", code="upload-offset")
+        file.truncate(offset)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 class ReceivedRun:
@@ -80,10 +94,8 @@ class ReceivedRun:
         with self._held(fcntl.LOCK_SH):
             self._still()
             path = self._path(name)
-            file = plain_files.open_plain(path, "ab")
+            file = open_at(path, offset)
         with file:
-            if (size := os.fstat(file.fileno()).st_size) < offset:
-                raise Refused(f"{name} has {size} bytes here, not {offset}", code="upload-offset")
 
             def write(piece: bytes) -> None:
                 with self._held(fcntl.LOCK_SH):
@@ -92,7 +104,6 @@ class ReceivedRun:
                     file.write(piece)
                     file.flush()
 
-            file.truncate(offset)
             yield write
 
     def publish(self, result: dict[str, Any], files: Mapping[str, Announced]) -> list[str]:

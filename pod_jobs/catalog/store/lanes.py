@@ -213,7 +213,8 @@ def hurry(name: str, now: datetime) -> Lane:
     might store twice what it gets meanwhile. Errors: NotFound."""
     with transaction():
         lane = get_locked(name)
-        lane.not_before = max(now - timedelta(seconds=1), lane.busy_until or now - timedelta(seconds=1))
+        due = now - timedelta(seconds=1)
+        lane.not_before = max(due, lane.busy_until or due)
         lane.save(only=[Lane.not_before])
         Straggler.update(not_before=now).where(Straggler.lane == name, Straggler.fate == "later").execute()
     return lane

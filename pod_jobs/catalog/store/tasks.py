@@ -51,7 +51,7 @@ def order(video: Video | None, new: NewTask, author: User | None, now: datetime,
     task = Task.create(
         video=video, state="waiting", author=author, created_at=now, queued_at=now, parent=parent, **what, **turn
     )
-    _post(task, now)
+    post([task], now)
     return task
 
 
@@ -69,7 +69,7 @@ def renew(task: Task, now: datetime, *, at_front: bool = False, since: datetime 
     task.ended_at = task.retry_at = task.error_code = task.error_reason = task.delete_at = None
     task.error_facts = {}
     task.save()
-    _post(task, now, at_front=at_front)
+    post([task], now, at_front=at_front)
 
 
 def post_again(task_id: int, generation: int, now: datetime) -> bool:
@@ -80,7 +80,7 @@ def post_again(task_id: int, generation: int, now: datetime) -> bool:
         if task.generation != generation or task.state != "waiting":
             return False
         if not Outbox.select().where(Outbox.job_id == wanted).exists():
-            _post(task, now, at_front=True)
+            post([task], now, at_front=True)
         return True
 
 
@@ -369,20 +369,6 @@ def post(rows: Sequence[Task], now: datetime, *, at_front: bool = False) -> None
     chosen = chosen.where(among(Task.id, [row.id for row in rows])).order_by(Task.id)
     columns = (Outbox.job_id, Outbox.kind, Outbox.payload, Outbox.task_id, Outbox.standing, Outbox.party)
     Outbox.insert_from(chosen, [*columns, Outbox.is_short, Outbox.created_at]).execute()
-
-
-def _post(task: Task, now: datetime, *, at_front: bool = False) -> None:
-    row = {
-        "job_id": job_id(task.kind, task.id, task.generation),
-        "kind": task.kind,
-        "payload": {"task": task.id, "generation": task.generation},
-        "task_id": task.id,
-        "standing": standing_of_task(task, at_front=at_front),
-        "party": task.party,
-        "is_short": task.is_short,
-        "created_at": now,
-    }
-    Outbox.create(**row)
 
 
 def end(task: Task, state: str, now: datetime) -> None:

@@ -112,7 +112,7 @@ class _FarOwner:
         elif state.files is not None:
             self._take_in(helper, number, state.files)
         elif state.at == number:
-            note, text = self._path(number, "frames"), f"{state.frames} far-{helper}"
+            note, text = self._path(number, ".frames"), f"{state.frames} far-{helper}"
             if chunks.read_note(note) != text:
                 plain_files.write_text(note, text)
 
@@ -145,7 +145,7 @@ class _FarOwner:
     def _take_in(self, helper: str, number: int, files: dict[str, Announced]) -> None:
         layout = self._layout
         assert layout is not None  # noqa: S101  # `_is_called` made sure
-        folder = self._path(number, f"far-{helper}{PART}")
+        folder = self._path(number, f"-far-{helper}{PART}")
         try:
             plain_files.remove(folder)
             _check_files(layout, number, files)
@@ -184,7 +184,7 @@ class _FarOwner:
             log.info("task %s: the folder of its helpers stays: %s", self._run.task, error)
 
     def _path(self, number: int, ending: str) -> Path:
-        return self._shared / f"{chunks.name_of(number)}{'-' if ending.startswith('far') else '.'}{ending}"
+        return self._shared / f"{chunks.name_of(number)}{ending}"
 
 
 def _check_files(layout: chunks.Layout, number: int, files: dict[str, Announced]) -> None:

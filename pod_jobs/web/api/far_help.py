@@ -21,7 +21,7 @@ from pod_jobs.storage import Run
 from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.received_run import Announced
 from pod_jobs.web.api import answers
-from pod_jobs.web.api.run_files import body_pieces, offset_asked
+from pod_jobs.web.api.run_files import append_body
 from pod_jobs.web.guards import access, run_keys
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.site import checked_media, site, without_database
@@ -145,12 +145,8 @@ def note(task_id: int, generation: int, attempt: int, helper: str) -> ResponseRe
 def append(task_id: int, generation: int, attempt: int, helper: str, name: str) -> ResponseReturnValue:
     """The body belongs at ?offset= of a file of the piece; what stood behind it is cut off. The answer is {"bytes"}."""
     run = run_keys.require_helper(task_id, generation, attempt, helper)
-    size = offset_asked()
-    with _folder(run) as folder, folder.part(helper, name, size) as write, body_pieces() as pieces:
-        for piece in pieces:
-            write(piece)
-            size += len(piece)
-    return {"bytes": size}
+    with _folder(run) as folder:
+        return append_body(lambda offset: folder.part(helper, name, offset))
 
 
 @blueprint.post("/<helper>/finish")

@@ -4,8 +4,8 @@ in ranges, sends what it makes while it makes it, and has it published. storage/
 Each request carries the attempt's key, which only the answer of `start` has (guards/run_keys.py).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -119,12 +119,7 @@ def append(task_id: int, generation: int, attempt: int, name: str) -> ResponseRe
     """The body belongs at ?offset=; what stood behind it is cut off. The answer is {"bytes"}. Errors: Refused when less than
     `offset` has arrived."""
     with _received(task_id, generation, attempt) as received:
-        size = offset_asked()
-        with received.part(name, size) as write, body_pieces() as pieces:
-            for piece in pieces:
-                write(piece)
-                size += len(piece)
-    return {"bytes": size}
+        return append_body(lambda offset: received.part(name, offset))
 
 
 @blueprint.post("/publish")
@@ -146,12 +141,16 @@ def give_up(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     return "", 204
 
 
-def offset_asked() -> int:
-    """?offset=. Errors: Malformed."""
-    given = answers.number("offset")
-    if given is None:
+def append_body(part: Callable[[int], AbstractContextManager[Callable[[bytes], object]]]) -> dict[str, int]:
+    """Write the body at ?offset= of what `part` opens. Returns the answer: how many "bytes" are there now. Errors: Malformed."""
+    size = answers.number("offset")
+    if size is None:
         raise Malformed("offset: a number is needed")
-    return given
+    with part(size) as write, body_pieces() as pieces:
+        for piece in pieces:
+            write(piece)
+            size += len(piece)
+    return {"bytes": size}
 
 
 def _source_named(run: Run) -> str:

@@ -1,5 +1,7 @@
 """/tasks: list, show, cancel, run again."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, request
@@ -50,27 +52,21 @@ def list_tasks() -> ResponseReturnValue:
 def requeue_many() -> ResponseReturnValue:
     """{"tasks": [ids]} or {"filter": {…}}, and "before", an id below which the tasks lie. One call orders at most 1000, the
     newest first; "next" is the value of "before" for the rest. A refusal stops nothing else, and the answer says why."""
-    user, document = require_user(), answers.body()
-    chosen, count = _chosen(document)
-    return _told(many_orders.run_again(user, chosen, MOST_AT_ONCE, _order(document)), count)
+    return _order_many(many_orders.run_again)
 
 
 @blueprint.post("/tasks/cancel")
 @access.needs("change-videos")
 def cancel_many() -> ResponseReturnValue:
     """As `requeue_many`, for tasks that wait or run."""
-    user, document = require_user(), answers.body()
-    chosen, count = _chosen(document)
-    return _told(many_orders.stop(user, chosen, MOST_AT_ONCE, _order(document)), count)
+    return _order_many(many_orders.stop)
 
 
 @blueprint.post("/tasks/delete")
 @access.needs("change-all-videos")
 def delete_many() -> ResponseReturnValue:
     """As `requeue_many`, for ended tasks whose results are not shown and that are not the newest of their kind."""
-    user, document = require_user(), answers.body()
-    chosen, count = _chosen(document)
-    return _told(many_orders.delete(user, chosen, MOST_AT_ONCE, _order(document)), count)
+    return _order_many(many_orders.delete)
 
 
 @blueprint.get("/tasks/orders")
@@ -93,12 +89,10 @@ def undo_many() -> ResponseReturnValue:
 @access.needs("change-all-videos")
 def prioritise() -> ResponseReturnValue:
     """As `requeue_many`, and "priority": high, normal or low. Only tasks that wait have one to change."""
-    user, document = require_user(), answers.body()
-    wanted = answers.field(document, "priority", str)
+    wanted = answers.field(answers.body(), "priority", str)
     if wanted not in PRIORITIES:
         raise Malformed(f"priority: {wanted!r} is none of {', '.join(PRIORITIES)}")
-    chosen, count = _chosen(document)
-    return _told(many_orders.prioritise(user, chosen, PRIORITIES[wanted], MOST_AT_ONCE, _order(document)), count)
+    return _order_many(partial(many_orders.prioritise, priority=PRIORITIES[wanted]))
 
 
 @blueprint.get("/tasks/<int:task_id>")
@@ -147,18 +141,19 @@ def withdraw_help_request(task_id: int) -> ResponseReturnValue:
     return "", 204
 
 
-def _told(outcome: Outcome, count: int) -> ResponseReturnValue:
+def _order_many(change: Callable[..., Outcome]) -> ResponseReturnValue:
+    """What `change`, a function of many_orders, does with the tasks that the body names. "order" in it: the one to go on with.
+    Errors: Malformed; those of `_chosen` and of `change`."""
+    document = answers.body()
+    chosen, count = _chosen(document)
+    order = None if document.get("order") is None else answers.field(document, "order", int)
+    outcome = change(require_user(), chosen, most=MOST_AT_ONCE, order=order)
     found = {"matching": count, "done": outcome.done, "refused": _refusals(outcome), "next": outcome.next}
     return {**found, "order": outcome.order}, 200
 
 
 def _refusals(outcome: Outcome) -> list[dict[str, Any]]:
     return [{"task": task_id, **problems.document_of(error)} for task_id, error in sorted(outcome.refused.items())]
-
-
-def _order(document: dict[str, Any]) -> int | None:
-    """The order that a call goes on with. Errors: Malformed."""
-    return None if document.get("order") is None else answers.field(document, "order", int)
 
 
 def _order_document(order: ManyOrder) -> dict[str, Any]:
