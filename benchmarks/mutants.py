@@ -1,8 +1,9 @@
 """Does a test notice when a comparison, a truth or a bound of the code is turned round?
 
-A sample of such changes is made, one at a time, in a copy of the repository. For each, the tests nearest to it run: first those
-that import the changed module, then those of its room (the folder of the same name below tests/unit and tests/integration),
-then those of THROUGH.
+All unit and integration tests run once, to learn which of them runs which line. Then a sample of such changes is made, one at a
+time, in a copy of the repository. For each, the tests that run the changed line run, the quickest first; where none was seen (the
+line runs in a program that a test starts, or once at import), the tests nearest to it: those that import the changed module, then
+those of its room (the folder of the same name below tests/unit and tests/integration), then those of THROUGH.
 A change is
     killed       when a test fails that passes without the change;
     equivalent   when mutants_equivalent.txt says that it makes no difference, and why;
@@ -23,9 +24,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
+
+from benchmarks import _lines_run
+from benchmarks._lines_run import LinesRun
 
 SUMMARY = "does a test notice a comparison, a truth or a bound that is turned round? --sample N, --seed S"
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +39,9 @@ EQUIVALENT = Path(__file__).with_name("mutants_equivalent.txt")
 LINKED = (".venv", "node_modules")
 NOT_COPIED = (*LINKED, ".git", "var", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 LEFT_OUT = ("migrations",)
-WALL_S = 300.0  # for the tests of one mutant
+WALL_S = 150.0  # for the tests of one mutant
+TESTS_S = 90.0  # as much of the tests that run a line is tried, by what they took without a change
+AT_ONCE = 2  # mutants, each in a copy of its own
 THROUGH = {  # room -> tests that reach it through another program, or through the web app
     "cli": ("acceptance/test_cli.py", "acceptance/test_up.py", "acceptance/test_xapi_cli.py"),
     "jobs": ("integration/web/intake",),
@@ -41,6 +49,8 @@ THROUGH = {  # room -> tests that reach it through another program, or through t
     "storage": ("integration/web",),
     "catalog": ("integration/web/api", "integration/web/intake"),
 }
+SUITE = ("tests/unit", "tests/integration")
+SUITE_S = 3600.0
 PASSED = (0, 5)  # exit codes of pytest: all passed; there was nothing to run
 
 TURNED = {  # an operator, as it is written and what it becomes
@@ -81,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sample", type=int, default=60, help="mutants tried (60)")
     parser.add_argument("--seed", type=int, default=1, help="which ones (1)")
     parser.add_argument("--only", default="pod_jobs", help="folder or file below which they lie (pod_jobs)")
+    parser.add_argument("--lines", type=Path, help="folder that keeps which test runs which line, for the next run")
 
 
 class _Source:
@@ -185,14 +196,24 @@ def _imports_name(text: str, parent: str, name: str) -> bool:
     return any(name in {one.strip().partition(" as ")[0] for one in line.split(",")} for line in named)
 
 
-def is_killed(mutant: Mutant, copy: Path) -> bool:
-    """Does a test near it fail within WALL_S, and pass without the change? One that hangs fails too, by pytest's own time-out."""
+def stages_of(mutant: Mutant, lines_run: LinesRun) -> list[list[str]]:
+    """Tests to run, in stages: those that run the line, or those near to it."""
+    known = lines_run.tests_of(mutant.path, mutant.line)
+    if not known:
+        return tests_near(mutant.path)
+    spent = itertools.accumulate(lines_run.seconds(test) for test in known)
+    beyond = [f"tests/{one}" for one in THROUGH.get(mutant.path.parts[1], ()) if one.startswith("acceptance")]
+    return [[test for test, seconds in zip(known, spent, strict=True) if seconds < TESTS_S] or known[:1], beyond]
+
+
+def is_killed(mutant: Mutant, stages: list[list[str]], copy: Path) -> bool:
+    """Does one of the tests fail within WALL_S, and pass without the change? One that hangs fails too, by pytest's time-out."""
     target = copy / mutant.path
     original = target.read_text("utf-8")
     target.write_text(original[: mutant.start] + mutant.text + original[mutant.end :], "utf-8")
     until = time.monotonic() + WALL_S
     try:
-        failed = next(filter(None, (_failures(stage, copy, until) for stage in tests_near(mutant.path))), [])
+        failed = next(filter(None, (_failures(stage, copy, until) for stage in stages if stage)), [])
     finally:
         target.write_text(original, "utf-8")
     return bool(failed) and not _failures(failed, copy, time.monotonic() + WALL_S)
@@ -200,8 +221,14 @@ def is_killed(mutant: Mutant, copy: Path) -> bool:
 
 def _failures(tests: list[str], copy: Path, until: float) -> list[str]:
     """Run the tests up to the first failure. Returns what failed; all of them when pytest ends without a word about it."""
-    command = [str(copy / ".venv/bin/python"), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2", *tests]
-    variables = os.environ | {"PYTHONPATH": str(copy)}  # programs that the tests start import the copy too
+    code, told = _pytest(["-x", *tests], copy, {}, until)
+    return [] if code in PASSED else failures_in(told) or tests
+
+
+def _pytest(arguments: list[str], copy: Path, more: dict[str, str], until: float) -> tuple[int, str]:
+    """Exit code and output; an exit code of 0 and no output when the time is over."""
+    command = [str(copy / ".venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    variables = os.environ | {"PYTHONPATH": str(copy)} | more  # programs that the tests start import the copy too
     none = subprocess.DEVNULL
     with (
         tempfile.TemporaryFile("w+") as told,
@@ -212,12 +239,12 @@ def _failures(tests: list[str], copy: Path, until: float) -> list[str]:
         try:
             code = running.wait(max(1.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            return []
+            return 0, ""
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
         told.seek(0)
-        return [] if code in PASSED else failures_in(told.read()) or tests
+        return code, told.read()
 
 
 def failures_in(output: str) -> list[str]:
@@ -228,27 +255,50 @@ def failures_in(output: str) -> list[str]:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     known = {line.partition("  #")[0].strip() for line in EQUIVALENT.read_text("utf-8").splitlines()}
-    figures: dict[str, Any] = {
+    found: dict[str, list[str]] = {"killed": [], "survived": [], "equivalent": []}
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for name in map(str, range(AT_ONCE)):
+            copies.put(_copy(Path(folder) / name))
+        lines_run = _lines_run_in(Path(folder) / "0", options.lines or Path(folder) / "lines")
+
+        def judge(mutant: Mutant) -> None:
+            copy = copies.get()
+            try:
+                killed = mutant.key not in known and is_killed(mutant, stages_of(mutant, lines_run), copy)
+            finally:
+                copies.put(copy)
+            outcome = "equivalent" if mutant.key in known else "killed" if killed else "survived"
+            found[outcome].append(str(mutant))
+            print(f"{sum(map(len, found.values())):3} {outcome:10} {mutant}", file=sys.stderr, flush=True)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(judge, choose(options.only, options.sample, options.seed)))
+    counts = {outcome: len(mutants) for outcome, mutants in found.items()}
+    changing = counts["killed"] + counts["survived"]
+    return {
         "sample": options.sample,
         "seed": options.seed,
-        "killed": 0,
-        "survived": 0,
-        "equivalent": 0,
+        **counts,
+        "killed_percent": round(100 * counts["killed"] / changing, 1) if changing else None,
+        "survivors": sorted(found["survived"]),
     }
-    survivors: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copy = Path(folder)
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_COPIED, ".venv-*"), dirs_exist_ok=True)
-        for name in LINKED:
-            (copy / name).symlink_to((ROOT / name).resolve())
-        for number, mutant in enumerate(choose(options.only, options.sample, options.seed), 1):
-            outcome = "equivalent" if mutant.key in known else "killed" if is_killed(mutant, copy) else "survived"
-            figures[outcome] += 1
-            print(f"{number:3} {outcome:10} {mutant}", file=sys.stderr, flush=True)
-            survivors += [str(mutant)] if outcome == "survived" else []
-    changing = figures["killed"] + figures["survived"]
-    figures["killed_percent"] = round(100 * figures["killed"] / changing, 1) if changing else None
-    return {**figures, "survivors": survivors}
+
+
+def _copy(folder: Path) -> Path:
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_COPIED, ".venv-*"))
+    for name in LINKED:
+        (folder / name).symlink_to((ROOT / name).resolve())
+    return folder
+
+
+def _lines_run_in(copy: Path, folder: Path) -> LinesRun:
+    """Which test runs which line: as the folder has it from an earlier run, or by a run of the tests in the copy."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        arguments = ["-p", _lines_run.__name__, "-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
+        _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(folder)}, time.monotonic() + SUITE_S)
+    return LinesRun(folder)
 
 
 def table(figures: dict[str, Any]) -> str:

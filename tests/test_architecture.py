@@ -296,3 +296,19 @@ def test_names_of_a_library_are_replaced_only_in_its_adapter() -> None:
         str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if replacing.search(path.read_text("utf-8"))
     }
     assert places == {"web/pages/rq_dashboard.py", "processes/launcher.py"}
+
+
+# folders of tests that are not named after a room: what they test
+OTHER_TESTS = {
+    "benchmarks": "benchmarks/",
+    "deploy": "deploy/",
+    "traces": "the way of a statement through web, catalog, jobs and xapi",
+}
+
+
+def test_tests_mirror_the_rooms() -> None:
+    for kind in ("unit", "integration"):
+        top = ROOT / "tests" / kind
+        folders = {path.parent.relative_to(top) for path in top.rglob("test_*.py")} - {Path()}
+        unknown = {one for one in folders if not (PACKAGE / one).is_dir() and str(one) not in OTHER_TESTS}
+        assert not unknown, f"tests/{kind}: no room of pod_jobs is called {sorted(map(str, unknown))}"
