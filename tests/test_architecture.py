@@ -63,7 +63,7 @@ FLOORS = {
         "workforce dead_workers snapshot gate hosts",
         "queue drains",
         "rq_classes",
-        "connection job_type keys forecast ticks",
+        "connection job_type keys ticks",
         "sentinel",
     ),
     "pod_jobs.jobs.speech": ("assist", "transcribe", "sharing", "plan wish"),

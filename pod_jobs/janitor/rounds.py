@@ -14,12 +14,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog import database as catalog_database
-from pod_jobs.catalog.store import caption_index, instance, reports
+from pod_jobs.catalog.store import caption_index, day_figures, instance, reports
 from pod_jobs.catalog.store import drains as store_drains
 from pod_jobs.errors import Deposed, PodJobsError, SettingsError
 from pod_jobs.hand_over import limits_of
 from pod_jobs.instance import redis_owner
-from pod_jobs.janitor import callbacks, figures, lane_mails, periodic, purge, registries, relay, revoked, traces
+from pod_jobs.janitor import callbacks, lane_mails, periodic, purge, registries, relay, revoked, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import drains, keys
@@ -31,6 +31,7 @@ from pod_jobs.settings import QUEUES, Settings
 log = logging.getLogger(__name__)
 
 PURGE_S = 3600.0
+FIGURES_DAYS = 366  # how far back figures are summed up the first time after an update
 SLICE_S = 0.2  # a purge may delay the other duties by so much in each round
 UNFINISHED = object()
 
@@ -121,6 +122,14 @@ def _index_captions() -> Iterator[None]:
         yield
 
 
+def sum_up_figures(now: datetime, fence: Fence) -> Iterator[None]:
+    """Sum up the figures of each day, for the page of the team. Yields after each day. Errors: Deposed."""
+    for one in day_figures.sum_up(now, FIGURES_DAYS):
+        with fence():
+            day_figures.keep(one)
+        yield
+
+
 def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: Fence) -> list[Duty]:
     """The duties, in an order in which earlier ones prepare later ones."""
     times, retention = settings.janitor, settings.retention
@@ -150,7 +159,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("results of sites", PURGE_S, lambda now: callbacks.purge(settings, now, fence)),
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
         Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
-        Duty("figures", PURGE_S, InSlices(lambda now: figures.sum_up(now, fence))),
+        Duty("figures", PURGE_S, InSlices(lambda now: sum_up_figures(now, fence))),
         Duty("index captions", PURGE_S, InSlices(lambda _: _index_captions())),
     ]
     if days := retention.failures_days:

@@ -1,5 +1,6 @@
 """Which place waiting tasks have in the line, and when they will probably begin."""
 
+import heapq
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import overview as store
-from pod_jobs.jobs import forecast, queue, workforce
+from pod_jobs.jobs import queue, workforce
 from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.intake import orders
@@ -76,8 +77,25 @@ def times(at: datetime, running: Sequence[Task], waiting: Sequence[Task], seen: 
         able = sum(one["queue"] == name and one["state"] != SUSPENDED for one in seen.workers or ())
         free_in_s = [*left_s, *[0.0] * max(0, able - len(left_s))][: max(able, len(left_s))]
         own = [task for task in waiting if queue_of(task) == name]
-        starts = forecast.starts_in(free_in_s if able else [], [usual[task.kind] for task in own])
+        starts = starts_in(free_in_s if able else [], [usual[task.kind] for task in own])
         begins |= {task.id: _minute(at + timedelta(seconds=s)) for task, s in zip(own, starts, strict=False)}
+    return begins
+
+
+def starts_in(free_in_s: Sequence[float], takes_s: Sequence[float]) -> list[float]:
+    """For each waiting task, in their order, after how many seconds it will begin; empty if there is no worker.
+
+    `free_in_s`: one figure for each worker, after how many seconds it will be free. `takes_s`: how long each task will take.
+    """
+    if not free_in_s:
+        return []
+    free = list(free_in_s)
+    heapq.heapify(free)
+    begins = []
+    for takes in takes_s:
+        begin = heapq.heappop(free)
+        begins.append(begin)
+        heapq.heappush(free, begin + takes)
     return begins
 
 

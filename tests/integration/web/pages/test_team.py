@@ -10,7 +10,8 @@ from redis import Redis
 
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import error_groups, overview
-from pod_jobs.jobs import forecast, keys
+from pod_jobs.jobs import keys
+from pod_jobs.web.intake import beginnings
 from pod_jobs.web.site import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 
@@ -45,8 +46,8 @@ def test_days_are_counted_between_midnights(lea: Caller, worker: Worker, catalog
 
 
 def test_waiting_tasks_begin_when_a_worker_is_free() -> None:
-    assert forecast.starts_in([10.0, 40.0], [30.0, 30.0, 30.0]) == [10.0, 40.0, 40.0]
-    assert forecast.starts_in([], [30.0]) == []
+    assert beginnings.starts_in([10.0, 40.0], [30.0, 30.0, 30.0]) == [10.0, 40.0, 40.0]
+    assert beginnings.starts_in([], [30.0]) == []
 
 
 def test_the_overview_says_what_is_wrong(app: Flask, lea: Caller, worker: Worker, browser: Browser) -> None:
