@@ -59,19 +59,19 @@ def in_order(waiting: Iterable[Waiting], begun: Begun) -> Iterator[Waiting]:
     turn, shorts = len(turns), begun.shorts
     for standing in sorted(by_standing, reverse=True):
         longs, quick = (
-            _Line([one for one in by_standing[standing] if one.is_short is short], turns) for short in (False, True)
+            _InTurn([one for one in by_standing[standing] if one.is_short is short], turns) for short in (False, True)
         )
         while longs or quick:
             may_pass = shorts < begun.most_shorts
-            line = quick if quick and (may_pass or not longs or quick.first() < longs.first()) else longs
-            one = line.take()
+            next_ones = quick if quick and (may_pass or not longs or quick.first() < longs.first()) else longs
+            one = next_ones.take()
             turn += 1
             turns[one.party] = turn
             shorts = shorts + 1 if one.is_short else 0
             yield one
 
 
-class _Line:
+class _InTurn:
     """Tasks of one standing, the oldest first, of which the next one of the party whose turn it is is taken."""
 
     def __init__(self, tasks: Iterable[Waiting], turns: Mapping[str, int]) -> None:

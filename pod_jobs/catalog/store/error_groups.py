@@ -24,7 +24,7 @@ Mender = Literal["author", "machine", "nobody", "team"]
 
 
 @dataclass(frozen=True)
-class Place:
+class WhereFailed:
     """Where tasks of a group failed, and how often: host, our version and that of ffmpeg; "" = not known."""
 
     host: str
@@ -48,13 +48,13 @@ class OpenGroup:
     last_at: datetime
     latest_task: int
     facts: dict[str, str]
-    places: tuple[Place, ...]
+    where: tuple[WhereFailed, ...]
     mender: Mender
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """In alphabetical order."""
-        return tuple(sorted({place.host for place in self.places}))
+        return tuple(sorted({one.host for one in self.where}))
 
     @property
     def came_back(self) -> bool:
@@ -164,13 +164,13 @@ def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
     marks = [row[0] for row in _rows(Task.select(Task.error_group).where(*failed).distinct())]
     # each group for itself, so that the one that fills the list is not read to its end
     open_tasks = {one: _newest(one, failed) for one in marks}
-    places = _places(marks, since)
+    where = _where_failed(marks, since)
     found = []
     for group in ErrorGroup.select().where(ErrorGroup.fingerprint.in_(marks)):
         if newest := open_tasks[group.fingerprint]:
-            (latest, last_at), own = newest[0], places.get(group.fingerprint, ())
+            (latest, last_at), own = newest[0], where.get(group.fingerprint, ())
             facts = Task.select(Task.error_facts).where(Task.id == latest).scalar() or {}
-            mender = _mender(group, {place.host for place in own}, last_at)
+            mender = _mender(group, {one.host for one in own}, last_at)
             found.append(OpenGroup(group, len(newest), last_at, latest, facts, own, mender))
     return sorted(found, key=lambda one: (one.is_quiet, -one.count, one.group.kind, one.group.fingerprint))
 
@@ -181,16 +181,16 @@ def _newest(mark: str, failed: Sequence[Any]) -> list[tuple[int, datetime]]:
     return list(_rows(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(COUNTED + 1)))
 
 
-def _places(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[Place, ...]]:
-    """Fingerprint -> where its attempts ran, the most frequent place first."""
+def _where_failed(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[WhereFailed, ...]]:
+    """Fingerprint -> where its attempts ran, the most frequent first."""
     what = (Attempt.error_group, Attempt.host, Attempt.version, Attempt.ffmpeg)
     query = Attempt.select(*what, fn.COUNT(Attempt.id)).where(Attempt.error_group.in_(list(marks)))
     if since is not None:
         query = query.where(Attempt.ended_at >= since)
-    found: dict[str, list[Place]] = {}
+    found: dict[str, list[WhereFailed]] = {}
     for mark, *rest in _rows(query.group_by(*what)):
-        found.setdefault(mark, []).append(Place(*rest))
-    return {mark: tuple(sorted(own, key=lambda place: (-place.count, place.host))) for mark, own in found.items()}
+        found.setdefault(mark, []).append(WhereFailed(*rest))
+    return {mark: tuple(sorted(own, key=lambda one: (-one.count, one.host))) for mark, own in found.items()}
 
 
 def _mender(group: ErrorGroup, hosts: set[str], last_at: datetime) -> Mender:

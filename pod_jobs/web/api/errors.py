@@ -73,7 +73,7 @@ def _document(group: ErrorGroup, found: OpenGroup | None) -> dict[str, Any]:
         "mender": found.mender if found else None,
         "places": [
             {"host": one.host, "version": one.version, "ffmpeg": one.ffmpeg, "count": one.count}
-            for one in (found.places if found else ())
+            for one in (found.where if found else ())
         ],
         "known": known if group.known_at is not None else None,
         "came_back": found.came_back if found else False,

@@ -47,7 +47,7 @@ def test_failures_of_one_cause_are_one_group(lecturer: User) -> None:
         "ended by SIGKILL: frame #",
         later(9),
     )
-    assert [(place.host, place.version, place.ffmpeg, place.count) for place in killed.places] == [
+    assert [(place.host, place.version, place.ffmpeg, place.count) for place in killed.where] == [
         ("enc2", "0.1.0", "7.1", 1),
         ("host", "0.1.0", "7.1", 1),
     ]

@@ -23,7 +23,7 @@ COMING = 5
 
 
 @dataclass(frozen=True)
-class Line:
+class Entry:
     """An entry of the settings with what is stored of it; `stored` None: its first tick has not come. `rhythm`: in words."""
 
     entry: PeriodicSettings
@@ -35,13 +35,15 @@ class Line:
 @blueprint.get("/team/schedule")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    return frame.live_page("team/schedule.html", lambda look: {"lines": _lines(now()), "most": store.WHY_CHARACTERS})
+    return frame.live_page(
+        "team/schedule.html", lambda look: {"entries": _entries(now()), "most": store.WHY_CHARACTERS}
+    )
 
 
-def _lines(at: datetime) -> list[Line]:
+def _entries(at: datetime) -> list[Entry]:
     stored = store.rows()
     return [
-        Line(entry, stored.get(entry.name), cron_words.rhythm(entry), next_ticks(entry, at, COMING))
+        Entry(entry, stored.get(entry.name), cron_words.rhythm(entry), next_ticks(entry, at, COMING))
         for entry in site().settings.periodic
     ]
 
