@@ -109,8 +109,7 @@ def _input(tools: Tools, limits: Limits, source: Source, *, is_crowd: bool, is_c
     """A foreign file with all that stands before its -i. Its pictures are turned and sized by filters of ours (placing.py).
     `is_clocked`: some input has limits.OWN_CLOCK, so that time 0 of each is the start of its file, wherever reading begins."""
     still = guard.PICTURES.get(source.demuxer)
-    demuxers, decoders = ((source.demuxer,), (still,)) if still else (tools.demuxers, tools.decoders)
-    before = guard.input_options(demuxers, decoders, limits)
+    before = guard.input_options([source.demuxer], [still], limits) if still else tools.input_options(limits)
     before += ["-noautorotate", "-reinit_filter:v", "0"]
     before += ["-threads", "2"] if is_crowd else []
     before += ["-noaccurate_seek", "-ss", f"{source.seek_s:.6f}"] if source.seek_s else []

@@ -49,7 +49,7 @@ def build_extract(tools: Tools, limits: Limits, source: Source, index: int, name
     return [
         tools.ffmpeg,
         *ALWAYS,
-        *guard.input_options(tools.demuxers, decoders, limits),
+        *tools.input_options(limits, decoders),
         *("-sub_charenc_mode", "ignore"),  # a cue that is not UTF-8 would be dropped: `decoded` reads it
         *source.opening,
         *("-map", f"0:{index}", "-map_metadata", "-1", "-c:s", "webvtt", "-f", "webvtt", name),

@@ -52,7 +52,7 @@ def _picture(source: Path, media: MediaInfo, tools: Tools, limits: Limits, tick:
         folder = Path(place).resolve()
         argv = [
             *(tools.ffmpeg, *ALWAYS),
-            *guard.input_options(tools.demuxers, tools.decoders, limits),
+            *tools.input_options(limits),
             *("-noaccurate_seek", "-ss", f"{at_s:.3f}", *ONE_FRAME, *opened.opening),
             *("-map", f"0:{index}", "-frames:v", "1", "-vf", f"scale=w='min({WIDTH_PX},iw)':h=-2:{TO_JPEG}"),
             *(*JPEG, "-map_metadata", "-1", "-update", "1", FIRST_PICTURE),

@@ -13,7 +13,6 @@ from pod_jobs.media.command.ffmpeg import ALWAYS
 from pod_jobs.media.facts.times import vtt_time
 from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.limits import Limits, Source
-from pod_jobs.media.process import guard
 from pod_jobs.media.process.tools import Tools
 
 THUMBNAILS_AT = (0.25, 0.5, 0.75)  # of the duration
@@ -89,9 +88,9 @@ def build_pictures(
     argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
     for share in THUMBNAILS_AT:
         seek = ["-noaccurate_seek", "-ss", f"{share * duration_s:.3f}"]  # begins with the key frame before that instant
-        argv += [*seek, *ONE_FRAME, *OURS, "-i", f"file:{source.name}.m4s"]
+        argv += [*seek, *ONE_FRAME, *OURS, *tools.bare, "-i", f"file:{source.name}.m4s"]
     if board:
-        argv += ["-skip_frame", "nokey", *OURS, "-i", f"file:{renditions[0].name}.m4s"]
+        argv += ["-skip_frame", "nokey", *OURS, *tools.bare, "-i", f"file:{renditions[0].name}.m4s"]
     still = ["-frames:v", "1", "-fps_mode", "passthrough", "-vf", f"scale={TO_JPEG}", *JPEG, "-update", "1"]
     for n, name in enumerate(names):
         argv += ["-map", f"{n}:v:0", *still, name]
@@ -138,7 +137,7 @@ def build_cover(tools: Tools, limits: Limits, source: Source, index: int, name: 
     return [
         tools.ffmpeg,
         *ALWAYS,
-        *guard.input_options(tools.demuxers, tools.decoders, limits),
+        *tools.input_options(limits),
         *source.opening,
         *("-map", f"0:{index}", "-frames:v", "1"),
         *("-vf", f"scale=w='min(1280,iw)':h=-2:{TO_JPEG}", *JPEG, "-map_metadata", "-1", "-update", "1", name),

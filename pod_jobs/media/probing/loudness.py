@@ -6,7 +6,6 @@ from pod_jobs.errors import PermanentError
 from pod_jobs.media.facts.media_info import AudioTrack
 from pod_jobs.media.planning.limits import Source
 from pod_jobs.media.planning.scene import Feed
-from pod_jobs.media.process import guard
 from pod_jobs.media.work import Work
 
 MEASURED_S = 900  # at most the first quarter of an hour, because measuring delays the first picture
@@ -19,7 +18,7 @@ def find_gain_db(work: Work, feed: Feed, track: AudioTrack, target_lufs: float) 
     """The gain that brings `track` to `target_lufs`; None if it cannot be measured, is silent, or is right already."""
     argv = [
         *(work.tools.ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "info", "-nostats", "-progress", "pipe:1"),
-        *guard.input_options(work.tools.demuxers, work.tools.decoders, work.plan.limits),
+        *work.tools.input_options(work.plan.limits),
         *("-t", str(MEASURED_S), "-vn", "-sn", *Source(str(feed.path), feed.media.demuxer).opening),
         *("-filter_complex", f"[0:{track.index}]ebur128=framelog=verbose[a]", "-map", "[a]", "-f", "null", "-"),
     ]

@@ -69,7 +69,7 @@ class SoundTrack:
                 "-progress",
                 "pipe:1",
             ),
-            *guard.input_options(self._tools.demuxers, self._tools.decoders, self._limits),
+            *self._tools.input_options(self._limits),
             *("-ss", f"{start_s:.3f}", "-t", f"{length_s:.3f}", "-vn", "-sn", *self._source.opening),
             *("-map", f"0:{self._track.index}", "-af", f"{from_zero}aresample={rate_hz}:async=1:first_pts=0"),
             *("-ac", str(self.channels), "-c:a", "pcm_s16le", "-f", "s16le", "-y", PART),

@@ -46,6 +46,10 @@ DECODERS = tuple(
 # Still pictures, by the demuxer that must be named; only for processes that read a watermark
 PICTURES = {"png_pipe": "png", "jpeg_pipe": "mjpeg"}
 
+# For builds with liblcevc: when FFmpeg up to 9.0.2 applies an LCEVC layer that H.264 or HEVC carries, it may write beyond its
+# pictures (CVE-2026-125262). A layer that is exported is not applied, and the plain picture remains.
+WITHOUT_LAYERS = ("-export_side_data", "enhancements")
+
 # Decoders of subtitles that are text; only for processes that extract one
 TEXT_DECODERS = tuple("ass ssa srt subrip mov_text text webvtt cc_dec eia_608".split())
 

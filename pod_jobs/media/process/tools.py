@@ -3,6 +3,7 @@
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ import imageio_ffmpeg
 
 from pod_jobs.errors import OutOfResources, PodJobsError, SettingsError
 from pod_jobs.media.planning.codecs import PROCESSOR, Hardware
+from pod_jobs.media.planning.limits import Limits
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.run import Bounds, capture
 from pod_jobs.system import landlock, seccomp
@@ -30,7 +32,8 @@ ASK = Bounds(wall_s=20, memory_mb=2000, file_mb=1)
 
 @dataclass(frozen=True)
 class Tools:
-    """One build of ffmpeg. `demuxers` and `decoders` are our white lists, without what this build lacks."""
+    """One build of ffmpeg. `demuxers` and `decoders` are our white lists, without what this build lacks. `bare`: options before
+    the `-i` of whatever holds pictures of a foreign file; they keep the decoder from applying enhancement layers."""
 
     ffmpeg: str
     version: str
@@ -40,6 +43,11 @@ class Tools:
     filters: tuple[str, ...]
     sandbox: guard.Sandbox
     hardware: Hardware = PROCESSOR
+    bare: tuple[str, ...] = ()
+
+    def input_options(self, limits: Limits, decoders: Sequence[str] | None = None) -> list[str]:
+        """The options before the `-i` of a foreign recording. `decoders`: instead of the white list."""
+        return [*guard.input_options(self.demuxers, decoders or self.decoders, limits), *self.bare]
 
 
 def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "landlock", "none"]) -> Tools:
@@ -49,7 +57,8 @@ def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "landlock", "
     "auto" takes the best that works.
     """
     ffmpeg = _resolved(ffmpeg_path)
-    version = _version(ffmpeg)
+    about = _ask([ffmpeg, "-version"])
+    version = _version(ffmpeg, about)
     tools = Tools(
         ffmpeg=ffmpeg,
         version=version,
@@ -58,6 +67,7 @@ def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "landlock", "
         encoders=_listed(ffmpeg, "-encoders"),
         filters=_listed(ffmpeg, "-filters"),
         sandbox=_sandbox(ffmpeg, sandbox),
+        bare=guard.WITHOUT_LAYERS if "lcevc" in about else (),
     )
     missing = [name for name in NEEDED_ENCODERS if name not in tools.encoders]
     missing += [name for name in NEEDED_FILTERS if name not in tools.filters]
@@ -78,8 +88,8 @@ def _resolved(ffmpeg_path: str) -> str:
         raise SettingsError(f"no ffmpeg: {error}") from error
 
 
-def _version(ffmpeg: str) -> str:
-    words = _ask([ffmpeg, "-version"]).split()
+def _version(ffmpeg: str, about: str) -> str:
+    words = about.split()
     if words[:2] != ["ffmpeg", "version"]:
         raise SettingsError(f"{ffmpeg} does not answer like ffmpeg")
     number = re.match(r"n?([0-9]+)\.([0-9]+)", words[2])  # a build from git says N-12345-g… and is trusted

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,10 +21,9 @@ import pytest
 from pod_jobs.errors import BadSource
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
-from pod_jobs.media.process import guard
 from pod_jobs.media.process.run import Bounds, run
 from pod_jobs.media.process.tools import Tools, find_tools
-from tests.clips import builds
+from tests.clips import Clips, builds
 from tests.hostile import CORPUS, READY, SECRET_TEXT, TEXTS, Ground, plant_secrets
 from tests.unit.media.samples import LIMITS
 
@@ -152,8 +152,27 @@ def test_the_second_net_holds_alone(locked_tools: Tools, outside: Outside, name:
     """If the check of the first bytes misses a playlist, ffmpeg with our white lists still does not follow it."""
     source = outside.source(name)
     outside.reached()
-    options = guard.input_options(locked_tools.demuxers, locked_tools.decoders, LIMITS)
+    options = locked_tools.input_options(LIMITS)
     argv = [locked_tools.ffmpeg, "-nostdin", "-v", "error", *options, "-i", f"file:{source}", "-t", "1", "out.mkv"]
     finished = run(argv, tmp_path, Bounds(wall_s=20, memory_mb=3000), lambda line: None, lambda: None)
     assert finished.returncode != 0
     assert outside.reached() == []
+
+
+def test_no_decoder_applies_an_enhancement_layer(clips: Clips, tmp_path: Path) -> None:
+    """FFmpeg up to 9.0.2 may write beyond its pictures then. Each command of an encoding that decodes a picture turns it off."""
+    tools = find_tools("", "none")
+    if not tools.bare:
+        pytest.skip("this build cannot apply them")
+    rungs = (LOW, replace(LOW, name="180p", height_px=180))
+    plan = replace(PLAN, renditions=rungs, copy_top=True)
+    result = encode(clips.path("plain.mp4"), tmp_path, plan, tools, lambda progress: None)
+    files = ("plain.mp4", "90p.m4s", "180p.m4s")
+    inputs = [one for command in result.commands for one in inputs_of(command) if one.endswith(files)]
+    assert len(inputs) == 4  # the pass, and a picture of it for three thumbnails
+    assert [one for one in inputs if " -export_side_data enhancements " not in one] == []
+
+
+def inputs_of(command: str) -> list[str]:
+    """What stands before and with each input of a command."""
+    return [f"{options} -i {name.split()[0]}" for options, name in pairwise(command.split(" -i "))]
