@@ -85,7 +85,8 @@ def _check_run(video: Video, name: str, run: RunName) -> None:
     Errors: NotFound."""
     task = tasks.get(run.task)
     is_own = task.video_id == video.id and task.kind == run.kind
-    is_present = task.state == "running" and task.generation == run.generation
+    # done: it was published, and reported, since the file was opened
+    is_present = task.state in ("running", "done") and task.generation == run.generation
     if not is_own or not (is_present or name == LOG_NAME):
         raise NotFound(f"run {run.generation} of task {run.task}")
 

@@ -143,10 +143,10 @@ class StandIn:
 
     def publish(self, texts: dict[str, str] | None = None, **more: Any) -> None:
         """Report the encoding as done. `texts`: files beside it, by name, which `outputs` in `more` may list."""
-        shutil.rmtree(self.growing, ignore_errors=True)
-        shutil.copytree(self.outputs.folder, self.complete)
+        shutil.copytree(self.outputs.folder, self.growing, dirs_exist_ok=True)
         for name, text in (texts or {}).items():
-            (self.complete / name).write_text(text, encoding="utf-8")
+            (self.growing / name).write_text(text, encoding="utf-8")
+        self.growing.rename(self.complete)  # at once, as a worker does: somebody may be watching
         self.end("done", result={**self.outputs.result, "folder": self.folder, **more})
 
     def end(self, outcome: str, **more: Any) -> None:

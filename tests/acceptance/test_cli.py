@@ -13,6 +13,7 @@ import requests
 from pod_jobs.instance.home import FOLDERS, PRIVATE_FOLDERS
 from pod_jobs.media_folder import IDENTITY
 from pod_jobs.settings import load
+from tests.acceptance import command_line
 from tests.acceptance.instance import ROOT, Instance
 from tests.acceptance.site import make_clip
 from tests.servers import wait_until
@@ -24,15 +25,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pod_jobs(instance: Instance, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pod_jobs.cli", *arguments, "--home", str(instance.home)]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,  # --home is enough, --port is known
-    )
+    """--home is enough, --port is known."""
+    return command_line.pod_jobs(*arguments, "--home", str(instance.home), stdin=stdin)
 
 
 def test_submit_wait_json(instance: Instance, clip: Path) -> None:
@@ -234,8 +228,7 @@ def test_without_an_instance_there_is_a_sentence(tmp_path: Path, arguments: list
 
 def test_encode_and_probe_need_no_instance(tmp_path: Path, clip: Path) -> None:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "pod_jobs.cli", "--home", str(tmp_path / "none"), *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        return command_line.pod_jobs("--home", str(tmp_path / "none"), *arguments)
 
     facts = json.loads(run("probe", str(clip), "--json").stdout)
     assert facts["video"]["height_px"] == 180

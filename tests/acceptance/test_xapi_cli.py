@@ -1,8 +1,6 @@
 """Learning traces through the whole product, as `./run up` starts it, and the commands that look after them."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.acceptance.instance import ROOT, Instance, running
+from tests.acceptance import command_line
+from tests.acceptance.instance import Instance, running
 from tests.integration.xapi.strict_lrs import LOGIN, PASSWORD, StrictLrs, running_lrs
 from tests.servers import wait_until
 from tests.unit.xapi.samples import numbered, session
@@ -47,8 +46,7 @@ def hand_in(instance: Instance, *statements: dict[str, Any]) -> list[dict[str, A
 
 
 def pod_jobs(*arguments: str, code: int = 0) -> str:
-    command = [sys.executable, "-m", "pod_jobs.cli", "xapi", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = command_line.pod_jobs("xapi", *arguments)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
@@ -85,8 +83,7 @@ def test_statements_go_through_the_whole_product_and_are_looked_after(instance: 
 
 def pod_jobs_any(*arguments: str) -> str:
     """Run a command, and accept any exit code."""
-    command = [sys.executable, "-m", "pod_jobs.cli", "xapi", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30).stdout
+    return command_line.pod_jobs("xapi", *arguments).stdout
 
 
 def test_the_checker_needs_no_instance(tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_
     if picture and media.has_cea608:
         with work.forgiven("warning-captions"):
             if work.tools.bare and not picture.encoded:  # the filter that reads them takes no options for the decoder
-                raise FfmpegFailed("closed captions of a copied picture: this ffmpeg would apply its enhancement layers")
+                raise FfmpegFailed(
+                    "closed captions of a copied picture: this ffmpeg would apply its enhancement layers"
+                )
             argv = captions.build_cea608(work.tools, f"{picture.renditions[0].name}.m4s", RAW)
             _captions(work, argv, duration_s, captions.file_name("", taken), from_source=False)
     chapters = captions.build_chapters(media.chapters, duration_s, work.timeline)

@@ -9,6 +9,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from pod_jobs.catalog.store import instance
 from pod_jobs.storage import identity
+from pod_jobs.storage.site_folder import OpenOutput, SiteFolder
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.media_files import listed_extent
 from tests import planted
@@ -167,6 +168,27 @@ def test_the_address_stays_the_same_over_the_rename(lea: Caller, worker: Worker,
     response = lea("GET", f"{growing}/360p.m4s", headers={"Range": "bytes=1000-1999"})
     assert (response.status_code, response.data) == (206, MEDIA[1000:])
     assert response.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_run_that_is_published_while_a_file_is_asked_for(
+    lea: Caller, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file was opened while it grew, and the run is done a moment later: who watches must not get a 404."""
+    order = worker.start(lea.upload()["task"])
+    worker.write(order, {"360p.m3u8": PLAYLIST, "360p.m4s": MEDIA}, part=True)
+    opened = SiteFolder.open_output
+
+    def open_output(folder: SiteFolder, video: int, run: str, name: str) -> OpenOutput | None:
+        found = opened(folder, video, run, name)
+        path = worker.media / worker.folder(order)
+        if not path.exists():
+            path.with_name(path.name + ".part").rename(path)
+            worker.finish(order)
+        return found
+
+    monkeypatch.setattr(SiteFolder, "open_output", open_output)
+    response = lea("GET", "/media/1/encode-1-g1/360p.m4s", headers={"Range": "bytes=100-799"})
+    assert (response.status_code, response.data) == (206, MEDIA[100:800])
 
 
 def test_a_run_that_ended_shows_its_log_and_nothing_else(lea: Caller, worker: Worker) -> None:
