@@ -44,6 +44,7 @@ from pod_jobs.web.guards import problems, slow_clients
 from pod_jobs.web.guards.slow_clients import Pace, PacedSocket
 
 HEAD_BYTES = 70_000  # more than gunicorn accepts; gunicorn itself refuses such a head
+MOST_DIGITS = 9
 BODY_BYTES = 4_000_000  # the app refuses a larger body without reading it
 MEMORY_BYTES = 64_000  # a larger body is kept in a temporary file
 PIECE_BYTES = 65_536
@@ -52,7 +53,7 @@ IDLE_S = 15.0  # the longest time between two requests
 LOOK_S = 1.0  # between two checks for connections that have waited too long
 OURS = ("127.0.0.1", "::1", "::ffff:127.0.0.1", "")  # not limited: workers, command line, a proxy on this host
 
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
 EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 UNREAD = {  # what gunicorn raises -> the code of our error
     LimitRequestLine: "address-too-long",
@@ -83,10 +84,11 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 def missing_bytes(head: bytes, with_head: int) -> int:
     """How many bytes must still arrive before a thread may take the request. `with_head` bytes of its body are there."""
     length = LENGTH.search(head)
-    method, path = (*head.partition(b"\r\n")[0].decode("latin-1").split(" "), "", "")[:2]
-    if length is None or int(length[1]) > BODY_BYTES or slow_clients.is_upload(method, path.partition("?")[0]):
+    method, target = (*head.partition(b"\r\n")[0].decode("latin-1").split(" "), "", "")[:2]
+    digits = length[1].lstrip(b"0") if length else b""
+    if not digits or len(digits) > MOST_DIGITS or int(digits) > BODY_BYTES or slow_clients.looks_like_upload(method, target):
         return 0
-    return max(0, int(length[1]) - with_head)
+    return max(0, int(digits) - with_head)
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -28,9 +28,10 @@ LANGUAGES = re.compile(r"\r\naccept-language:[ \t]*([\x20-\x7e]{1,200})\r\n", re
 
 
 # Requests whose views read the body piece by piece. Any other body is received before its request gets a thread.
+API = "/api/v1/"
 UPLOADS = re.compile(
-    r"(?:POST|PUT) .*/api/v1/videos|PATCH .*/api/v1/uploads/[^/]+"
-    r"|(?:PUT|PATCH) .*/api/v1/runs/[0-9/]+/(?:helpers/[0-9a-f]+/)?files/[^/]+"
+    r"(?:POST|PUT) /api/v1/videos|PATCH /api/v1/uploads/[^/]+"
+    r"|(?:PUT|PATCH) /api/v1/runs/[0-9/]+/(?:helpers/[0-9a-f]+/)?files/[^/]+"
 )
 WHOLE_FILES = ("static", "browser_files.vendor", "rq_dashboard.static")  # never in ranges: those need a thread
 
@@ -214,8 +215,14 @@ def known_of(first_bytes: bytes) -> tuple[str, str]:
 
 
 def is_upload(method: str, path: str) -> bool:
-    """Does the view of this request read the body piece by piece?"""
+    """Does the view of this request read the body piece by piece? `path`: without the prefix of web.public_url."""
     return UPLOADS.fullmatch(f"{method} {path}") is not None
+
+
+def looks_like_upload(method: str, target: str) -> bool:
+    """The same for the target of a request's first line. It may be wrong: `require_minimum_pace` knows better."""
+    path = re.split("[?#]", target, maxsplit=1)[0]
+    return is_upload(method, path[max(0, path.find(API)) :])
 
 
 def require_minimum_pace(request: Request) -> None:
@@ -224,7 +231,11 @@ def require_minimum_pace(request: Request) -> None:
         request.environ.pop("HTTP_RANGE", None)
     if is_upload(request.method, request.path):
         expect(request, SMALL_BODY)  # until the view sets another pace
-    elif request.headers.get("Transfer-Encoding") and request.content_length is None:
+        return
+    client = request.environ.get("gunicorn.socket")
+    if isinstance(client, PacedSocket):
+        client.end_reading()  # its body is here; if not, the head pretended to be an upload's, or to have none
+    if request.headers.get("Transfer-Encoding") and request.content_length is None:
         raise LengthRequired("a Content-Length is needed here")
 
 

@@ -266,6 +266,27 @@ def test_clients_that_do_not_hang_up_delay_nobody(server: Server, words: str) ->
         assert time.monotonic() - began < 10
 
 
+DISGUISES = {
+    "the words of an upload behind a #": "POST /sign-in#/api/v1/videos HTTP/1.1\r\nContent-Length: 9000",
+    "its path below another": "POST /sign-in/api/v1/videos HTTP/1.1\r\nContent-Length: 9000",
+    "a length with zeros": "POST /sign-in HTTP/1.1\r\nContent-Length: 0000000000009000",
+}
+
+
+@pytest.mark.parametrize("served", ["real"])
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_body_in_disguise_holds_no_thread(server: Server, disguise: str) -> None:
+    """More of them than threads; somebody else is answered at once."""
+    form = "\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\nname="
+    with ExitStack() as stack:
+        for _ in range(12):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            line.sendall((DISGUISES[disguise] + form).encode())
+        began = time.monotonic()
+        assert server.request("GET", "/api/v1/me", {}).status == 200
+        assert time.monotonic() - began < 3
+
+
 def test_a_slow_line_that_keeps_the_pace_is_served(server: Server, settings: Settings) -> None:
     """It takes longer than the grace, because it brings enough."""
     content = MP4_HEAD.ljust(400_000, b"x")
