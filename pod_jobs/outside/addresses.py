@@ -25,7 +25,30 @@ RESOLVE_S = 5.0
 LONGEST_URL = 4000  # characters
 PORTS = {"http": 80, "https": 443}
 # what programs of a cloud's machines read their passwords from
-METADATA = tuple(map(ipaddress.ip_address, ("169.254.169.254", "169.254.170.2", "100.100.100.200", "fd00:ec2::254")))
+METADATA = tuple(
+    map(
+        ipaddress.ip_address,
+        ("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254"),
+    )
+)
+# Not of the Internet as a whole, though some versions of Python call them global: what IANA's tables of special addresses and
+# their predecessors set aside
+SET_ASIDE = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "fec0::/10",
+            "64:ff9b:1::/48",
+            "100::/64",
+            "2001::/23",
+            "2001:db8::/32",
+            "2002::/16",
+        )
+        + ("3fff::/20", "5f00::/16"),
+    )
+)
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 COMPATIBLE = ipaddress.ip_network("::/96")  # IPv4 in the last 32 bits, as old programs wrote it
 NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
@@ -150,9 +173,9 @@ def look_up(host: str, port: int) -> list[str]:
 
 def is_public(address: Address) -> bool:
     """May anybody on the Internet have this address? Not so: private, loopback, link-local, shared, reserved, multicast."""
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local
-    )
+    is_special = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local
+    is_special = is_special or any(address in network for network in SET_ASIDE if network.version == address.version)
+    return address.is_global and not is_special
 
 
 def embedded(address: Address) -> Address:

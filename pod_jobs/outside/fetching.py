@@ -144,7 +144,7 @@ class _Fetch:
         mark_s, mark_bytes = time.monotonic(), have
         with plain_files.open_plain(self._part, "ab") as file:
             file.truncate(have)
-            for piece in response.stream(PIECE_BYTES, decode_content=False):
+            while piece := response.read1(PIECE_BYTES, decode_content=False):  # what has arrived, be it a byte
                 file.write(piece)
                 self._have += len(piece)
                 self._check_size(self._have)
@@ -155,6 +155,8 @@ class _Fetch:
                     mark_s, mark_bytes = time.monotonic(), self._have
         if whole is not None and self._have != whole:  # urllib3 says so itself; this is the last line
             raise ServiceUnavailable(f"{target.host} sent {self._have} of {whole} bytes")
+        if not self._have and whole is None:  # a connection that breaks within the head looks like this, too
+            raise ServiceUnavailable(f"{target.host} sent nothing, and did not announce that")
         if not self._have:
             raise BadSource(f"{target.shown} is empty", code="source-empty")
 

@@ -86,7 +86,12 @@ def missing_bytes(head: bytes, with_head: int) -> int:
     length = LENGTH.search(head)
     method, target = (*head.partition(b"\r\n")[0].decode("latin-1").split(" "), "", "")[:2]
     digits = length[1].lstrip(b"0") if length else b""
-    if not digits or len(digits) > MOST_DIGITS or int(digits) > BODY_BYTES or slow_clients.looks_like_upload(method, target):
+    if (
+        not digits
+        or len(digits) > MOST_DIGITS
+        or int(digits) > BODY_BYTES
+        or slow_clients.looks_like_upload(method, target)
+    ):
         return 0
     return max(0, int(digits) - with_head)
 

@@ -267,7 +267,8 @@ class HttpWorkFolder:
     def _send_grown(self) -> None:
         """Segments first, and then the playlists as they were before, which list no more than what was sent."""
         names = sorted(os.listdir(self.path))
-        lists = {name: plain_files.read_bytes(self.path / name) for name in names if name.endswith(".m3u8")}
+        most = plain_files.MOST_TEXT_BYTES
+        lists = {name: plain_files.read_bytes(self.path / name, most=most) for name in names if name.endswith(".m3u8")}
         for name in names:
             if name.endswith(".m4s") or name == LOG_NAME:
                 self._send_rest(name)

@@ -227,7 +227,7 @@ class SiteFolder:
     def read_growing(self, video: int, folder: str, name: str) -> bytes:
         """The content of a small file `name` of a run that is under way. Errors: OSError."""
         path = self._media / video_folder(video) / f"{folder}{PART}" / name
-        return plain_files.read_bytes(path, beneath=self._videos)
+        return plain_files.read_bytes(path, beneath=self._videos, most=plain_files.MOST_TEXT_BYTES)
 
     def sizes(self, video: int, folder: str) -> dict[str, int]:
         """File name -> bytes of each plain file of the run `folder` (relative to the media folder); {} when there is no such

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 PIECE_BYTES = 1 << 20
+MOST_BYTES = 256 * 1024 * 1024  # of a file that is read whole
+MOST_TEXT_BYTES = 16 * 1024 * 1024  # of a playlist, a list of pictures, a layout …
 NEW_FILE_MODE = 0o640
 NEW_FOLDER_MODE = 0o750
 SET_ID = stat.S_ISUID | stat.S_ISGID
@@ -119,15 +121,23 @@ def _open_by_parts(start: int, parts: tuple[str, ...], flags: int, mode: int) ->
         os.close(folder)
 
 
-def read_bytes(path: Path, *, beneath: Path | None = None) -> bytes:
-    """Errors: as of open_plain."""
+def read_bytes(path: Path, *, beneath: Path | None = None, most: int = MOST_BYTES) -> bytes:
+    """Errors: as of open_plain; EFBIG for a file of more than `most` bytes, as one makes who has taken an encoder over."""
     with open_plain(path, beneath=beneath) as file:
-        return file.read()
+        return read_whole(file, most)
+
+
+def read_whole(file: BinaryIO, most: int) -> bytes:
+    """What is left to read of an open file. Errors: OSError, EFBIG for more than `most` bytes."""
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most} bytes")
+    return content
 
 
 def read_text(path: Path, errors: str = "strict") -> str:
     """UTF-8. Errors: as of open_plain; ValueError."""
-    return read_bytes(path).decode("utf-8", errors)
+    return read_bytes(path, most=MOST_TEXT_BYTES).decode("utf-8", errors)
 
 
 def sha256_of(file: BinaryIO) -> str:

@@ -51,11 +51,18 @@ REFUSED = {
 
 # Without namespaces of its own, a program could do these to files and processes of this user that it cannot open: chmod fchmod
 # chown fchown lchown fchownat fchmodat fchmodat2 setxattr lsetxattr fsetxattr truncate utime utimes futimesat utimensat kill
-# tkill rt_sigqueueinfo rt_tgsigqueueinfo
+# tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal pidfd_open setpriority ioprio_set process_madvise process_mrelease
 REFUSED_BESIDE_LANDLOCK = {
-    "x86_64": (90, 91, 92, 93, 94, 260, 268, 452, 188, 189, 190, 76, 132, 235, 261, 280, 62, 200, 129, 297),
-    "aarch64": (52, 53, 54, 55, 452, 5, 6, 7, 45, 88, 129, 130, 138, 240),
+    "x86_64": (
+        *(90, 91, 92, 93, 94, 260, 268, 452, 188, 189, 190, 76, 132, 235, 261, 280, 62, 200, 129, 297),
+        *(424, 434, 141, 251, 440, 448),
+    ),
+    "aarch64": (52, 53, 54, 55, 452, 5, 6, 7, 45, 88, 129, 130, 138, 240, 424, 434, 140, 30, 440, 448),
 }
+# Those whose first argument is a process, and that a program may use for itself, as which it says 0: prlimit64 sched_setparam
+# sched_setscheduler sched_setaffinity sched_setattr
+FOR_ITSELF = {"x86_64": (302, 142, 144, 203, 314), "aarch64": (261, 118, 119, 122, 274)}
+TGKILL = {"x86_64": 234, "aarch64": 131}  # a signal to a thread: of its own process, for abort() and the like
 
 
 def is_known(machine: str = platform.machine()) -> bool:
@@ -63,9 +70,9 @@ def is_known(machine: str = platform.machine()) -> bool:
     return machine in ARCHITECTURES
 
 
-def threads_only(machine: str = platform.machine(), *, beside_landlock: bool = False) -> bytes:
-    """The filter, as an array of struct sock_filter. `beside_landlock`: it also refuses what a namespace would keep away, and
-    every socket."""
+def threads_only(machine: str = platform.machine(), *, beside_landlock: int = 0) -> bytes:
+    """The filter, as an array of struct sock_filter. `beside_landlock`: the id of the process that it is for, if that has no
+    namespaces; it then also refuses what they would keep away, and every socket."""
     looked_at = LOOKED_AT[machine]
     program: Program = [
         (LOAD_WORD, 0, 0, ARCHITECTURE_AT),
@@ -82,6 +89,10 @@ def threads_only(machine: str = platform.machine(), *, beside_landlock: bool = F
     program += [(JUMP_EQUAL, 0, 1, looked_at["clone3"]), _refusal(errno.ENOSYS)]
     program += _unless(looked_at["clone"], FIRST_ARGUMENT_AT, (JUMP_ANY_BIT, 1, 0, CLONE_THREAD), errno.EPERM)
     program += _unless(looked_at["socket"], FIRST_ARGUMENT_AT, (JUMP_EQUAL, 1, 0, AF_UNIX), errno.EAFNOSUPPORT)
+    for number in FOR_ITSELF[machine] if beside_landlock else ():
+        program += _unless(number, FIRST_ARGUMENT_AT, (JUMP_EQUAL, 1, 0, 0), errno.EPERM)
+    if beside_landlock:
+        program += _unless(TGKILL[machine], FIRST_ARGUMENT_AT, (JUMP_EQUAL, 1, 0, beside_landlock), errno.EPERM)
     for wish in (TIOCSTI, TIOCLINUX):
         program += _unless(looked_at["ioctl"], SECOND_ARGUMENT_AT, (JUMP_EQUAL, 0, 1, wish), errno.EPERM)
     program.append((RETURN, 0, 0, ALLOW))

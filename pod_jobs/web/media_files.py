@@ -4,6 +4,7 @@ A file has the same address while it grows and after it is published. Published 
 only the bytes that its playlist lists are served, so that no player gets half a segment.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +29,7 @@ from pod_jobs.media_folder import (
     parse_run_folder,
     playlist_beside,
 )
+from pod_jobs.system import plain_files
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.guards.file_parts import part_of, serve_ranges
@@ -35,7 +37,7 @@ from pod_jobs.web.site import checked_media, site
 
 blueprint = Blueprint("media_files", __name__)
 
-BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")([0-9]+)@([0-9]+)')
+BYTE_RANGE = re.compile(r'(?:#EXT-X-BYTERANGE:|BYTERANGE=")([0-9]{1,18})@([0-9]{1,18})(?![0-9])')
 # A browser asks before it uses its cache: on a shared computer, the next person must not watch what the last one could see.
 ASK_FIRST = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
 
@@ -58,7 +60,8 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     try:
         if found.is_growing:
             _check_run(video, name, run)
-            return _growing(found.file, name, mime, _playlist_of(video.id, folder, name))
+            with translated_os_errors():
+                return _growing(found.file, name, mime, _playlist_of(video.id, folder, name))
         if location := site().settings.web.accel_location:
             found.file.close()
             return _by_nginx(f"{location}{output_name(video.id, folder, name)}", name, mime, video)
@@ -122,12 +125,22 @@ def _growing(file: BinaryIO, name: str, mime: str, playlist: str) -> Response:
     if playlist:
         response = _listed_part(file, mime, listed_extent(playlist))
     elif is_read_while_growing(name):
-        with file:
-            response = Response(file.read(), mimetype=mime)
+        response = _as_it_is(file, name, mime)
     else:
         raise NotFound(f"{name} is not finished")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _as_it_is(file: BinaryIO, name: str, mime: str) -> Response:
+    """A file as long as it is now. A playlist is read at once, because the next one takes its place. Errors: OSError."""
+    if name == LOG_NAME:  # it only grows, and may be long
+        size = os.fstat(file.fileno()).st_size
+        response = Response(part_of(file, 0, size), mimetype=mime, direct_passthrough=True)
+        response.content_length = size
+        return response
+    with file:
+        return Response(plain_files.read_whole(file, plain_files.MOST_TEXT_BYTES), mimetype=mime)
 
 
 def _playlist_of(video_id: int, folder: str, name: str) -> str:
@@ -139,7 +152,7 @@ def _playlist_of(video_id: int, folder: str, name: str) -> str:
     if beside is None:
         raise NotFound(f"{name} has no playlist yet")
     with beside.file as file:
-        return file.read().decode("utf-8", "replace")
+        return plain_files.read_whole(file, plain_files.MOST_TEXT_BYTES).decode("utf-8", "replace")
 
 
 def _listed_part(file: BinaryIO, mime: str, listed_bytes: int) -> Response:

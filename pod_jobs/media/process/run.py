@@ -18,6 +18,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from pod_jobs.system.process_tree import die_with_parent
 
 TICK_S = 0.25
 STDERR_BYTES = 16_384
+LINE_BYTES = 8_000_000  # the longest line of stdout: the answer of a probe about a file of very many tracks
+TASKS, TASKS_PER_CPU = 256, 32  # processes and threads that one command may have more than there are
+WHOLE_BYTES = 32_000_000  # the most that `capture` keeps
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C", "HOME": "/nonexistent", "AV_LOG_FORCE_NOCOLOR": "1"}
 
 
@@ -67,7 +71,8 @@ def run(
 ) -> ProcessEnd:
     """Run `argv` in `folder` until it ends. `on_word` gets the lines of stderr.
 
-    Errors: what the three functions raise; FfmpegFailed (encode-too-slow) when the wall time is over."""
+    Errors: what the three functions raise; FfmpegFailed for a line of more than LINE_BYTES, and (encode-too-slow) when the wall
+    time is over."""
     started = time.monotonic()
     process = _start(argv, folder, bounds)
     streams = _Streams(process, on_line, on_word)
@@ -93,9 +98,18 @@ def run(
 
 
 def capture(argv: Sequence[str], folder: Path, bounds: Bounds, tick: Callable[[], None]) -> tuple[ProcessEnd, str]:
-    """Run `argv` until it ends, and return its whole stdout, which the caller knows to be small."""
+    """Run `argv` until it ends, and return its whole stdout, which is small. Errors: as of `run`; FfmpegFailed when it is not."""
     lines: list[str] = []
-    finished = run(argv, folder, bounds, lines.append, tick)
+    left = WHOLE_BYTES
+
+    def keep(line: str) -> None:
+        nonlocal left
+        left -= len(line) + 1
+        if left < 0:
+            raise FfmpegFailed(f"{argv[0]} said more than {WHOLE_BYTES} bytes")
+        lines.append(line)
+
+    finished = run(argv, folder, bounds, keep, tick)
     return finished, "\n".join(lines)
 
 
@@ -137,9 +151,22 @@ def _limits(bounds: Bounds) -> list[tuple[int, int]]:
         (resource.RLIMIT_CPU, int(bounds.wall_s * cpus) + 1),
         (resource.RLIMIT_FSIZE, bounds.file_mb * 1_000_000),
         (resource.RLIMIT_NOFILE, 512),
+        # of this user on this host, whoever started them; root is not limited
+        (resource.RLIMIT_NPROC, _tasks_of_this_user() + TASKS + TASKS_PER_CPU * cpus),
         (resource.RLIMIT_CORE, 0),
     )
     return [(resource_kind, _within(resource_kind, value)) for resource_kind, value in wanted]
+
+
+def _tasks_of_this_user() -> int:
+    """How many processes and threads this user has. Takes some milliseconds on a host with many."""
+    count, me = 0, os.getuid()
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with suppress(OSError):  # it has just ended
+                if entry.stat().st_uid == me:
+                    count += len(os.listdir(f"/proc/{entry.name}/task"))
+    return count
 
 
 def _within(resource_kind: int, value: int) -> int:
@@ -181,7 +208,7 @@ class _Streams:
         self._pipes = (process.stdout, process.stderr)
         self._stdout_fd, stderr_fd = process.stdout.fileno(), process.stderr.fileno()
         self._hearers = {self._stdout_fd: on_line, stderr_fd: on_word}
-        self._rests = {self._stdout_fd: b"", stderr_fd: b""}
+        self._rests = {self._stdout_fd: bytearray(), stderr_fd: bytearray()}
         self.stderr = b""
         self._selector = selectors.DefaultSelector()
         for pipe in self._pipes:
@@ -209,10 +236,16 @@ class _Streams:
         if not chunk:
             self._selector.unregister(fd)
             return
-        *lines, self._rests[fd] = (self._rests[fd] + chunk).split(b"\n")
-        if fd != self._stdout_fd:
+        *lines, rest = (bytes(self._rests[fd]) + chunk if b"\n" in chunk else b"").split(b"\n")
+        if b"\n" in chunk:
+            self._rests[fd] = bytearray(rest)
+        else:
+            self._rests[fd] += chunk
+        if fd != self._stdout_fd:  # a line that never ends must not fill the memory
             self.stderr = (self.stderr + chunk)[-STDERR_BYTES:]
-            self._rests[fd] = self._rests[fd][-STDERR_BYTES:]  # a line that never ends must not fill the memory
+            self._rests[fd] = self._rests[fd][-STDERR_BYTES:]
+        elif len(self._rests[fd]) > LINE_BYTES:
+            raise FfmpegFailed(f"a line of its output has more than {LINE_BYTES} bytes")
         for line in lines:
             self._hearers[fd](line.decode(errors="replace"))
 

@@ -199,6 +199,22 @@ def test_a_run_that_ended_shows_its_log_and_nothing_else(lea: Caller, worker: Wo
     assert lea("GET", "/media/1/encode-1-g1/360p.m3u8").status_code == 404
 
 
+def test_a_playlist_that_was_blown_up_fills_no_memory(lea: Caller, worker: Worker, growing: str) -> None:
+    """As one leaves who has taken an encoder over: sparse, of many gigabytes."""
+    folder = worker.media / f"{growing.replace('/media/1/', 'videos/000001/')}.part"
+    with (folder / "360p.m3u8").open("r+b") as playlist:
+        playlist.truncate(20_000_000_000)
+    assert lea("GET", f"{growing}/360p.m3u8").status_code == 503
+    assert lea("GET", f"{growing}/360p.m4s", headers={"Range": "bytes=0-9"}).status_code == 503
+    assert listed_extent(f"#EXT-X-BYTERANGE:1{'0' * 5000}@0") == 0
+
+
+def test_a_growing_log_is_served_as_long_as_it_is(lea: Caller, worker: Worker) -> None:
+    order = worker.start(lea.upload()["task"])
+    worker.write(order, {"encoding.log": b"x" * 300_000}, part=True)
+    assert lea("GET", "/media/1/encode-1-g1/encoding.log").data == b"x" * 300_000
+
+
 def test_a_deleted_video_is_gone_at_once(lea: Caller, published: str) -> None:
     lea("DELETE", "/api/v1/videos/1")
     assert lea("GET", f"{published}/360p.mp4").status_code == 404

@@ -92,6 +92,11 @@ def test_what_is_no_address_to_call(url: str) -> None:
         "[64:ff9b::a9fe:a9fe]",
         "[::127.0.0.1]",
         "[2001:db8::1]",
+        "192.0.0.8",
+        "192.88.99.1",
+        "[fec0::1]",
+        "[3fff::1]",
+        "[64:ff9b:1::1]",
     ],
 )
 def test_a_literal_address_of_a_private_network(host: str) -> None:
@@ -117,7 +122,13 @@ def test_a_private_network_counts_only_if_the_site_names_it() -> None:
             pin(read("http://pod.univ.fr/", LAN), LAN, answering(other))
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "100.100.100.200", "fd00:ec2::254", "::ffff:169.254.169.254"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+        *("fd00:ec2::254", "::ffff:169.254.169.254", "::ffff:168.63.129.16"),
+    ],
+)
 def test_metadata_of_a_cloud_is_never_read(address: str) -> None:
     everything = Allowed(networks=("0.0.0.0/0", "::/0"))
     with pytest.raises(AddressForbidden):

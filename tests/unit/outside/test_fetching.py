@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.errors import AddressForbidden, BadSource, Cancelled, ServiceUnavailable
+from pod_jobs.outside import exchange, fetching
 from pod_jobs.outside.addresses import Allowed
 from pod_jobs.outside.exchange import Times
 from pod_jobs.outside.fetching import Fetched, Limits, fetch
@@ -160,6 +161,44 @@ def test_a_server_that_says_nothing_is_given_up(pod: Pod, tmp_path: Path) -> Non
     with pytest.raises(ServiceUnavailable):
         get(pod, tmp_path / "film", read_s=0.1)
     assert len(pod.ranges) == 5
+
+
+def test_bytes_are_counted_as_they_drip(pod: Pod, tmp_path: Path) -> None:
+    """A cancelled task must not wait for a server that sends a byte now and then."""
+    seen: list[int] = []
+
+    def drip(request: Any, number: int) -> None:
+        send(request, 200, {"Content-Length": "1000"})
+        for _ in range(200):
+            request.wfile.write(b"x")
+            time.sleep(0.05)
+
+    def tick(size: int) -> None:
+        seen.append(size)
+        if size >= 3:
+            raise Cancelled("enough")
+
+    pod.answer = drip
+    with pytest.raises(Cancelled):
+        get(pod, tmp_path / "film", tick=tick)
+    assert 3 <= seen[-1] < 100
+
+
+def test_a_head_that_drips_is_given_up(pod: Pod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "HEAD_S", 0.3)
+    monkeypatch.setattr(fetching, "TRIES", 1)
+
+    def drip(request: Any, number: int) -> None:
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        for _ in range(200):
+            request.wfile.write(b"x")
+            time.sleep(0.05)
+
+    pod.answer = drip
+    began = time.monotonic()
+    with pytest.raises(ServiceUnavailable):
+        get(pod, tmp_path / "film", read_s=0.5)
+    assert time.monotonic() - began < 5
 
 
 def test_an_empty_file_is_no_recording(pod: Pod, tmp_path: Path) -> None:

@@ -75,6 +75,35 @@ tried(os.kill, {os.getpid()}, 0)
     assert (secret / "token").read_text() == "a secret"
 
 
+OTHERS = """
+import ctypes, os, resource
+libc = ctypes.CDLL(None, use_errno=True)
+def tried(name, number, *arguments):
+    if libc.syscall(number, *arguments) >= 0:
+        print(name)
+limits = (ctypes.c_uint64 * 2)(100, 100)
+tried("prlimit64", {prlimit64}, {pid}, resource.RLIMIT_NOFILE, limits, None)
+tried("setpriority", {setpriority}, 0, {pid}, 19)
+tried("ioprio_set", {ioprio_set}, 1, {pid}, 0x6000)
+tried("sched_setaffinity", {sched_setaffinity}, {pid}, 8, (ctypes.c_uint64 * 1)(1))
+tried("tgkill", {tgkill}, {pid}, {pid}, 0)
+tried("pidfd_open", 434, {pid}, 0)
+resource.setrlimit(resource.RLIMIT_NOFILE, (50, 50))
+os.sched_setaffinity(0, os.sched_getaffinity(0))
+assert libc.syscall({tgkill}, os.getpid(), os.getpid(), 0) == 0
+"""
+NUMBERS = {
+    "x86_64": {"prlimit64": 302, "setpriority": 141, "ioprio_set": 251, "sched_setaffinity": 203, "tgkill": 234},
+    "aarch64": {"prlimit64": 261, "setpriority": 140, "ioprio_set": 30, "sched_setaffinity": 122, "tgkill": 131},
+}
+
+
+def test_nothing_is_done_to_other_processes(locked_in: Run, tools: Tools) -> None:
+    """Not to the worker either, which is of the same user; to itself it may."""
+    program = OTHERS.format(pid=os.getpid(), **NUMBERS[platform.machine()])
+    assert locked_in(program) == ""
+
+
 @pytest.mark.parametrize(
     ("act", "answer"),
     [

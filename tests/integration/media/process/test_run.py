@@ -60,6 +60,36 @@ def test_a_long_line_arrives_whole(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_line_without_an_end_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    """As a process writes that a hostile file has taken over."""
+    monkeypatch.setattr(run_module, "LINE_BYTES", 1_000_000)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    code = f"import sys\nfor _ in range(100): sys.{stream}.write('x' * 1_000_000)"
+    if stream == "stdout":
+        with pytest.raises(FfmpegFailed, match="a line of its output"):
+            python(code, tmp_path)
+    else:
+        assert python(code, tmp_path)[0] == 0
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 30_000
+
+
+def test_lines_without_an_end_fill_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "WHOLE_BYTES", 1_000_000)
+    with pytest.raises(FfmpegFailed, match="said more than"):
+        python("for _ in range(200): print('x' * 10_000)", tmp_path)
+    assert len(python("for _ in range(90): print('x' * 10_000)", tmp_path)[1]) == 90 * 10_001 - 1
+
+
+def test_processes_and_threads_are_limited(tmp_path: Path) -> None:
+    """Also without a filter of system calls; root itself is not, so another user forks here."""
+    if os.geteuid() != 0:
+        pytest.skip("needs the right to become another user")
+    forks = "i=0; while [ $i -lt 5000 ]; do sleep 2 & i=$((i+1)); done"
+    finished, _ = capture(["setpriv", "--reuid=65533", "--clear-groups", "sh", "-c", forks], tmp_path, BOUNDS, nothing)
+    assert finished.returncode != 0 and "fork" in finished.stderr
+
+
 def test_words_are_heard_while_it_runs(tmp_path: Path) -> None:
     heard: list[str] = []
     code = "import sys; sys.stderr.write('one\\ntwo'); print('three')"
