@@ -1,8 +1,8 @@
 """Runs a program that can open only the files it is shown: `python -I -S landlock.py '{"read": [...], ...}' PROGRAM ARGUMENTS…`.
 
 For hosts where bubblewrap does not work. Landlock (Linux 5.13 and newer) restricts which files a process can open, and needs no
-right to do so. It does not restrict what is done to a file by its name (its mode, owner, times), local sockets, new processes, and
-what is done to other processes of this user: signals, limits, priorities. The filter of system calls (seccomp.py) refuses these.
+right to do so. It does not restrict what is done to a file by its name (its mode, owner, times), local sockets, new processes,
+and what is done to others of this user: signals, limits, priorities. The filter of system calls (seccomp.py) refuses these.
 
 Run as a program of its own between two others, as bwrap is, it imports nothing of ours but the file beside it.
 
