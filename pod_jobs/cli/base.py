@@ -13,8 +13,9 @@ import click
 
 from pod_jobs.cli.words import harmless
 from pod_jobs.errors import PodJobsError
-from pod_jobs.instance.home import noted_port
+from pod_jobs.instance.home import noted_port, noted_variables
 from pod_jobs.settings import Settings, find_home, load
+from pod_jobs.settings.variables import adopt
 
 C1 = re.compile(r"[\x7f-\x9f]")
 
@@ -75,8 +76,10 @@ def chosen_home() -> Path:
 
 
 def load_settings() -> Settings:
-    """The settings of the chosen instance, with the port on which it runs. Errors: SettingsError."""
+    """The settings of the chosen instance as it was started last: with its port, and with the variables of its environment that
+    this one does not have. Errors: SettingsError."""
     home = chosen_home()
+    adopt(noted_variables(home))
     port = noted_port(home)
     return load(home, web={"port": port}) if port else load(home)
 

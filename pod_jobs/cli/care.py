@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from pod_jobs.cli.base import InstanceCommand, demand_instance, echo_json, load_settings
+from pod_jobs.cli.base import InstanceCommand, chosen_home, demand_instance, echo_json, load_settings
 from pod_jobs.cli.order_options import FILE
 from pod_jobs.errors import SettingsError
+from pod_jobs.instance.home import noted_variables
 from pod_jobs.settings import QUEUES, environment
 
 SIGNS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "fault": ("FAULT", "red")}
@@ -43,11 +44,14 @@ def doctor(as_json: bool, queue: str | None) -> None:
     from pod_jobs.instance.doctor import CHECKS, Finding, checks_before_jobs, examine, faults
     from pod_jobs.jobs.job_type import needs_ffmpeg
     from pod_jobs.jobs.table import JOB_TYPES
+    from pod_jobs.settings.variables import adopt
 
     try:
+        taken = ", ".join(adopt(noted_variables(chosen_home())))
         settings = load_settings()
         names = checks_before_jobs(needs_ffmpeg(JOB_TYPES, queue)) if queue else CHECKS
-        found = [Finding("settings", "ok", "no fault"), *examine(settings, names)]
+        words = f"no fault; as the service was started, with {taken}" if taken else "no fault"
+        found = [Finding("settings", "ok", words), *examine(settings, names)]
     except SettingsError as error:
         found = [Finding("settings", "fault", line) for line in error.reason.splitlines()]
     if as_json:

@@ -11,6 +11,7 @@ database.
 """
 
 import fcntl
+import json
 import os
 import shutil
 import stat
@@ -23,6 +24,8 @@ from typing import IO
 from pod_jobs.errors import Refused, SettingsError
 from pod_jobs.media_folder import MEDIA
 from pod_jobs.settings import Settings
+from pod_jobs.settings.variables import setting_variables
+from pod_jobs.system import plain_files
 
 FOLDERS = (MEDIA, "logs")
 PRIVATE_FOLDERS = ("redis", "run", "secrets")
@@ -140,6 +143,24 @@ def launcher(settings: Settings) -> int | None:
 def note_port(settings: Settings) -> None:
     """Note the port, so that the command line finds the web app, also when it was started with `--port`."""
     (settings.home / "run" / "port").write_text(str(settings.web.port), encoding="ascii")
+
+
+def note_variables(settings: Settings) -> None:
+    """Note the variables of the environment that set something, so that the command line reads the settings with which the
+    service runs. They may hold passwords: only this user can read them. Errors: OSError."""
+    path = settings.home / "run" / "variables.json"
+    with plain_files.replacing(path) as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(json.dumps(setting_variables()).encode())
+
+
+def noted_variables(home: Path) -> dict[str, str]:
+    """Those of the latest start in the instance folder `home`; none for who may not read them."""
+    try:
+        found = json.loads(plain_files.read_text(home / "run" / "variables.json"))
+        return {str(name): str(value) for name, value in found.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def noted_port(home: Path) -> int | None:

@@ -38,6 +38,7 @@ def main(name: str) -> int:
     try:
         settings = load()
         home.make_folders(settings)
+        home.note_variables(settings)
         supervise(_server_line(settings) if name == "server" else _client_line(settings, name))
     except PodJobsError as error:  # in the supervisor, or in a child
         print(f"{error.sentence} {error.reason}", file=sys.stderr)  # noqa: T201  # logging would add nothing

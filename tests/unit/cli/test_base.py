@@ -1,0 +1,57 @@
+"""With which settings a command runs."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pod_jobs.cli.root import root
+from pod_jobs.instance import home
+from pod_jobs.settings import load
+
+DATABASE = "postgresql://pod:a-password@127.0.0.1:9/pod"
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an instance that was started with two variables, which this process does not have any more."""
+    folder = tmp_path / "a home, très long"
+    with monkeypatch.context() as service:
+        service.setenv("POD_JOBS_DATABASE__URL", DATABASE)
+        service.setenv("POD_JOBS_WEB__THREADS", "7")
+        service.setenv("PATH_TO_NOTHING", "no setting")
+        settings = load(folder)
+        home.make_folders(settings)
+        home.note_variables(settings)
+    for name in ("POD_JOBS_DATABASE__URL", "POD_JOBS_WEB__THREADS"):
+        monkeypatch.setenv(name, "x")  # so that what the command sets is undone
+        monkeypatch.delenv(name)
+    return folder
+
+
+def test_doctor_checks_what_the_service_runs_with(started: Path) -> None:
+    said = CliRunner().invoke(root, ["doctor", "--home", str(started)]).output
+    assert "as the service was started, with POD_JOBS_DATABASE__URL, POD_JOBS_WEB__THREADS" in said
+    assert "127.0.0.1:9" in said or "port 9" in said, "its database does not answer"
+    assert "a-password" not in said
+
+
+def test_the_own_environment_counts_more(started: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_JOBS_DATABASE__URL", "sqlite:////nowhere/at.all")
+    said = CliRunner().invoke(root, ["doctor", "--home", str(started)]).output
+    assert "with POD_JOBS_WEB__THREADS" in said and "127.0.0.1:9" not in said
+
+
+def test_only_this_user_reads_the_variables(started: Path) -> None:
+    path = started / "run" / "variables.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "NOTHING" not in path.read_text()
+
+
+def test_variables_that_cannot_be_read_are_none(started: Path) -> None:
+    (started / "run" / "variables.json").write_text("[1")
+    assert home.noted_variables(started) == {}
+    os.remove(started / "run" / "variables.json")
+    assert home.noted_variables(started) == {}
