@@ -40,7 +40,7 @@ from gunicorn.http.errors import (
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from pod_jobs.errors import PodJobsError
-from pod_jobs.web.guards import problems, slow_clients
+from pod_jobs.web.guards import problems, slow_clients, upload_body
 from pod_jobs.web.guards.slow_clients import Pace, PacedSocket
 
 HEAD_BYTES = 70_000  # more than gunicorn accepts; gunicorn itself refuses such a head
@@ -201,6 +201,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Serve one request, and do not wait for the rest of a body that the app has not read."""
+        if slow_clients.is_upload(req.method, req.path):
+            upload_body.read_directly(req, conn.sock)
         try:
             return super().handle_request(req, conn)
         finally:

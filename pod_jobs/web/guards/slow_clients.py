@@ -108,12 +108,8 @@ class PacedSocket(socket.socket):
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         if self._ahead and (piece := self._ahead.read(size)):
             return piece
-        allowed_s = self._pace.grace_s + self._received / self._pace.bytes_per_s
-        left_s = self._began + allowed_s - time.monotonic()
-        if self.is_over or left_s <= 0:
-            self.is_over = True
+        if not self._may_wait():
             return b""
-        self.settimeout(min(left_s, self._pace.silence_s))
         try:
             piece = super().recv(size, flags)
         except TimeoutError:
@@ -121,6 +117,31 @@ class PacedSocket(socket.socket):
             return b""
         self._received += len(piece)
         return piece
+
+    def recv_into(self, buffer, nbytes: int = 0, flags: int = 0, /) -> int:  # type: ignore[no-untyped-def]  # any buffer
+        """As `recv`. Returns 0 where that returns b""."""
+        if self._ahead and (piece := self._ahead.read(nbytes or len(buffer))):
+            buffer[: len(piece)] = piece
+            return len(piece)
+        if not self._may_wait():
+            return 0
+        try:
+            got = super().recv_into(buffer, nbytes, flags)
+        except TimeoutError:
+            self.is_over = True
+            return 0
+        self._received += got
+        return got
+
+    def _may_wait(self) -> bool:
+        """Limit the next wait by the pace. False if the client's time is over."""
+        allowed_s = self._pace.grace_s + self._received / self._pace.bytes_per_s
+        left_s = self._began + allowed_s - time.monotonic()
+        if self.is_over or left_s <= 0:
+            self.is_over = True
+            return False
+        self.settimeout(min(left_s, self._pace.silence_s))
+        return True
 
     def read_now(self, size: int) -> bytes:
         """Up to `size` bytes that have arrived, without waiting. Errors: BlockingIOError when none have."""

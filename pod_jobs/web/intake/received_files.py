@@ -3,10 +3,13 @@
 A body is read in small pieces, so that a large one needs no more memory. When a client goes away, what arrived is kept.
 """
 
+import io
 import os
 import sys
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -24,7 +27,8 @@ from pod_jobs.web.guards import slow_clients
 GB = 10**9
 UNITS = {"gigabyte": GB, "megabyte": 10**6}  # named as in babel; smaller sizes are given in kilobytes
 PIECE_BYTES = 128 * 1024
-ROOM_CHECK_BYTES = 64 * 1024 * 1024  # the free space is checked again after so many bytes
+BUFFER_BYTES = 1024 * 1024  # at most so much is received and written at a time
+CHECK_BYTES = 16 * 1024 * 1024  # after so many, the free space is checked again, and the disk begins to write
 NAME_CHARACTERS = 200
 LOOKED_AT = 10 * NAME_CHARACTERS  # characters at the end of a file name that are cleaned; the rest is dropped
 TITLE_CHARACTERS = 250  # the catalog keeps as many
@@ -114,33 +118,54 @@ def expect_large_body(request: Request) -> None:
 
 
 def _append(stream: Stream, file: IO[bytes], settings: Settings, limit_bytes: int) -> None:
-    received, until_check = 0, 0
+    received, until_check, written_back = 0, 0, file.tell()
     for piece in _pieces(stream):
         if until_check <= 0:
             check_room(settings, 0)
-            until_check = ROOM_CHECK_BYTES
+            written_back = _write_back(file, written_back)
+            until_check = CHECK_BYTES
         if received + len(piece) > limit_bytes:
             check_size(settings, file.tell() + len(piece))
             raise Malformed(f"more than the announced {limit_bytes} bytes came")
         if file.tell() == 0 and len(piece) >= SNIFF_BYTES:
-            refuse_unless_media(piece[:SNIFF_BYTES])
+            refuse_unless_media(bytes(piece[:SNIFF_BYTES]))
         _write(file, piece)
         received += len(piece)
         until_check -= len(piece)
 
 
-def _pieces(stream: Stream) -> Iterator[bytes]:
-    while True:
-        try:
-            piece = stream.read(PIECE_BYTES)
-        except (OSError, ClientDisconnected, ParseException) as error:
-            raise CutOff(str(error)) from error
-        if not piece:
+def _pieces(stream: Stream) -> Iterator[bytes | memoryview]:
+    """The body as it comes. The first piece suffices to tell what kind of file it is, if the body does. A piece holds until the
+    next one is asked for: a stream of the web server is read into one buffer."""
+    try:
+        if not isinstance(stream, io.RawIOBase):
+            yield from iter(partial(stream.read, PIECE_BYTES), b"")
             return
-        yield piece
+        buffer, least = memoryview(bytearray(BUFFER_BYTES)), SNIFF_BYTES
+        while got := _fill(stream, buffer, least):
+            least = 1
+            yield buffer[:got]
+    except (OSError, ClientDisconnected, ParseException) as error:
+        raise CutOff(str(error)) from error
 
 
-def _write(file: IO[bytes], piece: bytes) -> None:
+def _fill(stream: io.RawIOBase, buffer: memoryview, least: int) -> int:
+    """Read at least `least` bytes, or up to the end. Returns how many."""
+    got = 0
+    while got < least and (more := stream.readinto(buffer[got:])):
+        got += more
+    return got
+
+
+def _write_back(file: IO[bytes], begin: int) -> int:
+    """Let the disk write what the file got from `begin` on, without waiting for it. Returns the end of that."""
+    end = file.tell()
+    with suppress(OSError):  # a file system that cannot is only slower at the end
+        os.posix_fadvise(file.fileno(), begin, end - begin, os.POSIX_FADV_DONTNEED)
+    return end
+
+
+def _write(file: IO[bytes], piece: bytes | memoryview) -> None:
     rest = memoryview(piece)
     while rest:  # on a nearly full disk, one write takes a part of the piece, and the next one fails
         rest = rest[file.write(rest) :]
