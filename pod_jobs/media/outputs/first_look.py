@@ -1,6 +1,7 @@
 """What can be said of a recording at once, before anything is encoded: whether it can be, how long it is, a first picture."""
 
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,16 @@ from typing import Any
 from pod_jobs.errors import PermanentError
 from pod_jobs.media.command.ffmpeg import ALWAYS
 from pod_jobs.media.facts.media_info import MediaInfo
-from pod_jobs.media.outputs.images import JPEG, ONE_FRAME, TO_JPEG
+from pod_jobs.media.outputs.images import (
+    JPEG,
+    LEAST_CONTRAST,
+    ONE_FRAME,
+    TO_GREY,
+    TO_JPEG,
+    best_first,
+    contrast,
+    grey_copy,
+)
 from pod_jobs.media.planning.limits import Limits, Source, decoder_options
 from pod_jobs.media.probing.probe import check_duration, facts_of, probe
 from pod_jobs.media.process import guard
@@ -18,8 +28,13 @@ from pod_jobs.media.process.tools import Tools
 from pod_jobs.media_folder import FIRST_PICTURE
 from pod_jobs.system import plain_files
 
-PICTURE_S = 10.0  # time limit of the picture; after it there is none
-AT_SHARE, AT_MOST_S = 0.1, 30.0  # of the recording: after titles and black, and not so far that a slow disk has to seek
+PICTURES_S = 10.0  # time limit of all tries; after it there is no picture but those that were made
+PICTURES_AT = (
+    0.1,
+    0.3,
+    0.6,
+)  # shares of the recording, or of its first AT_MOST_S seconds: tried until one is not blank
+AT_MOST_S = 300.0
 WIDTH_PX = 640
 MOST_BYTES = 500_000
 
@@ -43,24 +58,42 @@ def first_look(source: Path, tools: Tools, limits: Limits, tick: Callable[[], No
 
 
 def _picture(source: Path, media: MediaInfo, tools: Tools, limits: Limits, tick: Callable[[], None]) -> bytes | None:
+    """The first picture that shows something, else the one with the most contrast; None when none could be made in time."""
     index = media.video.index if media.video else media.cover_index
     if index is None:
         return None
-    at_s = min(media.duration_s * AT_SHARE, AT_MOST_S) if media.video else 0.0
-    opened = Source(str(source), media.demuxer, decoder=decoder_options(media.video))
+    shares = PICTURES_AT if media.video else (0.0,)
+    found: list[tuple[float, bytes]] = []  # (contrast, JPEG)
+    until = time.monotonic() + PICTURES_S
     with tempfile.TemporaryDirectory(prefix="pod-jobs-look-") as place:
-        folder = Path(place).resolve()
-        argv = [
-            *(tools.ffmpeg, *ALWAYS),
-            *tools.input_options(limits),
-            *("-noaccurate_seek", "-ss", f"{at_s:.3f}", *ONE_FRAME, *opened.opening),
-            *("-map", f"0:{index}", "-frames:v", "1", "-vf", f"scale=w='min({WIDTH_PX},iw)':h=-2:{TO_JPEG}"),
-            *(*JPEG, "-map_metadata", "-1", "-update", "1", FIRST_PICTURE),
-        ]
-        bounds = Bounds(PICTURE_S, limits.memory_mb, file_mb=1, grace_s=0.2)
-        try:
-            capture(guard.sandboxed(tools.sandbox, argv, (source,), folder), folder, bounds, tick)
-            found = plain_files.read_bytes(folder / FIRST_PICTURE)
-        except (PermanentError, OSError):  # a picture is a kindness; the encoding makes others
-            return None
-    return found if 0 < len(found) <= MOST_BYTES else None
+        for number, share in enumerate(shares):
+            folder = Path(place).resolve() / str(number)
+            folder.mkdir()
+            argv = _command(source, media, tools, limits, (index, min(media.duration_s, AT_MOST_S) * share))
+            bounds = Bounds(max(0.1, until - time.monotonic()), limits.memory_mb, file_mb=1, grace_s=0.2)
+            try:
+                capture(guard.sandboxed(tools.sandbox, argv, (source,), folder), folder, bounds, tick)
+                picture = plain_files.read_bytes(folder / FIRST_PICTURE)
+                shown = contrast(plain_files.read_bytes(folder / grey_copy(FIRST_PICTURE)))
+            except (PermanentError, OSError):  # a picture is a kindness; the encoding makes others
+                break
+            if 0 < len(picture) <= MOST_BYTES:
+                found.append((shown, picture))
+            if shown >= LEAST_CONTRAST:
+                break
+    order = best_first([shown for shown, _ in found]) if found else []
+    return found[order[0]][1] if order else None
+
+
+def _command(source: Path, media: MediaInfo, tools: Tools, limits: Limits, at: tuple[int, float]) -> list[str]:
+    """ffmpeg for a picture of the stream `at[0]` near the second `at[1]`, with its tiny grey copy."""
+    index, at_s = at
+    opened = Source(str(source), media.demuxer, decoder=decoder_options(media.video))
+    return [
+        *(tools.ffmpeg, *ALWAYS),
+        *tools.input_options(limits),
+        *("-noaccurate_seek", "-ss", f"{at_s:.3f}", *ONE_FRAME, *opened.opening),
+        *("-map", f"0:{index}", "-frames:v", "1", "-vf", f"scale=w='min({WIDTH_PX},iw)':h=-2:{TO_JPEG}"),
+        *(*JPEG, "-map_metadata", "-1", "-update", "1", FIRST_PICTURE),
+        *("-map", f"0:{index}", *TO_GREY, grey_copy(FIRST_PICTURE)),
+    ]

@@ -29,6 +29,11 @@ GREY_WIDTH_PX, GREY_HEIGHT_PX = 64, 36  # of the tiny copy of a thumbnail that t
 LEAST_CONTRAST = 3.0  # standard deviation of its grey values, 0 to 255: a page with one line of text has 6
 # as JFIF has it; yuvj420p, which JPEG encoders ask for, is deprecated: hence -strict
 TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
+TO_GREY = (  # the tiny copy of the first frame
+    *("-frames:v", "1", "-vf"),
+    f"scale={GREY_WIDTH_PX}:{GREY_HEIGHT_PX}:flags=area:out_range=full,format=gray",
+    *("-f", "rawvideo"),
+)
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,7 @@ def build_pictures(
     still = ["-frames:v", "1", "-fps_mode", "passthrough", "-vf", f"scale={TO_JPEG}", *JPEG, "-update", "1"]
     for n, name in enumerate(names):
         argv += ["-map", f"{n}:v:0", *still, name]
-        tiny = f"scale={GREY_WIDTH_PX}:{GREY_HEIGHT_PX}:flags=area:out_range=full,format=gray"
-        argv += ["-map", f"{n}:v:0", "-frames:v", "1", "-vf", tiny, "-f", "rawvideo", grey_copy(name)]
+        argv += ["-map", f"{n}:v:0", *TO_GREY, grey_copy(name)]
     if board:
         argv += ["-map", f"{len(THUMBNAILS_AT)}:v:0", "-vf", _storyboard_graph(board), "-fps_mode", "passthrough"]
         argv += [*JPEG, "-frames:v", str(len(board.sheets)), "-start_number", "1", "storyboard_%d.jpg"]

@@ -1,6 +1,7 @@
 """The first look at an upload: what it refuses, and what it tells of a good one before anything is encoded."""
 
 import io
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -8,7 +9,7 @@ from PIL import Image
 from pod_jobs.errors import BadSource
 from pod_jobs.media.outputs.first_look import WIDTH_PX, first_look
 from pod_jobs.media.process.tools import Tools
-from tests.clips import Clips
+from tests.clips import H264, Clips, ffmpeg, pattern
 from tests.unit.media.samples import LIMITS
 
 pytestmark = pytest.mark.either_build
@@ -40,3 +41,14 @@ def test_a_good_one_is_told_at_once(name: str, has_picture: bool, clips: Clips, 
     with Image.open(io.BytesIO(found.picture or b"")) as picture:
         assert picture.format == "JPEG" and 0 < picture.width <= WIDTH_PX
         assert max(picture.convert("L").tobytes()) > 100, "it shows nothing"
+
+
+def test_the_picture_is_the_first_that_shows_something(tmp_path: Path, tools: Tools) -> None:
+    black = "drawbox=color=black:t=fill:enable='lt(t,2)'"
+    made = tmp_path / "begins in black.mp4"
+    ffmpeg(*pattern("160x90", seconds=10), "-vf", black, *H264, "-g", "25", str(made))
+    found = first_look(made, tools, LIMITS, lambda: None)
+    with Image.open(io.BytesIO(found.picture or b"")) as picture:
+        assert max(picture.convert("L").tobytes()) > 100, "black"
+    ffmpeg("-i", str(made), "-t", "2", *H264, str(tmp_path / "black.mp4"))
+    assert first_look(tmp_path / "black.mp4", tools, LIMITS, lambda: None).picture, "a black one is better than none"
