@@ -47,7 +47,7 @@ FLOORS = {
     "pod_jobs.web": (
         "app",
         "api pages health media_files browser_files",
-        "intake run_logs polls",  # what comes in: uploads, forms, statements, orders; the end of a log
+        "intake run_logs polls watched",  # what comes in: uploads, forms, statements, orders; what pages and API both show
         "guards",  # who may, how much, how slowly
         "site",
     ),

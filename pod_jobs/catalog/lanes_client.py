@@ -16,6 +16,7 @@ class Parcel:
     again: bool
     tries: int
     upsets: int
+    alone: bool = False
 
 
 @dataclass(frozen=True)

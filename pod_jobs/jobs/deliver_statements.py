@@ -83,6 +83,7 @@ class _Run:
         self._requests = 0
         self._size = Size.of(context.settings, name, claim)
         self._witnesses = next(batches(claim.witnesses, self._size), [])
+        self._has_stored = False  # the LRS has stored something in this run
         self._renewed = time.monotonic()
 
     def work(self, parcels: Sequence[Parcel]) -> None:
@@ -120,8 +121,10 @@ class _Run:
         try:
             for batch in batches(parcels, self._size):
                 before = self._requests
-                last = deliver(batch, lrs, self._keep, self._failures, ask_first=ask_first)
+                asked = {"ask_first": ask_first, "others_passed": self._has_stored}
+                last = deliver(batch, lrs, self._keep, self._failures, **asked)
                 outcomes += last.outcomes
+                self._has_stored |= any(one.fate is Fate.STORED for one in last.outcomes)
                 self._size.learn(batch, last)
                 if last.lane is not LaneState.OPEN and not last.all_refused:
                     break
@@ -195,7 +198,9 @@ class Size:
         if lane is None:
             return cls(1, 1)
         most = lane.batch_kb * 1000
-        return cls(lane.batch_statements, min(most, claim.batch_bytes or most), claim.halvings)
+        # halving a hundred would not make a batch of the six that wait any smaller
+        count = min(lane.batch_statements, len(claim.statements) or 1) if claim.halvings else lane.batch_statements
+        return cls(count, min(most, claim.batch_bytes or most), claim.halvings)
 
     def has_room(self, count: int, size: int) -> bool:
         """May a batch have so many statements, in a body of so many bytes?"""
@@ -215,11 +220,12 @@ class Size:
 
 def batches(parcels: Sequence[Parcel], most: Size) -> Iterator[list[Sendable]]:
     """Batches that are no larger than `most` says when they begin to be sent, but of one statement at least. Suspect statements,
-    which an LRS may refuse, come in batches of their own."""
+    which an LRS may refuse, come in batches of their own; the last ones are single statements that an LRS did not answer in
+    time."""
     for suspect in (False, True):
         batch: list[Sendable] = []
         size = 0
-        for parcel in (parcel for parcel in parcels if parcel.suspect is suspect):
+        for parcel in (parcel for parcel in parcels if parcel.suspect is suspect and not parcel.alone):
             body = parcel.body.encode()
             if batch and not most.has_room(len(batch) + 1, size + len(body) + 2):
                 yield batch
@@ -228,6 +234,8 @@ def batches(parcels: Sequence[Parcel], most: Size) -> Iterator[list[Sendable]]:
             size += len(body) + 1
         if batch:
             yield batch
+    for parcel in (parcel for parcel in parcels if parcel.alone):
+        yield [Sendable(parcel.id, parcel.body.encode(), parcel.suspect, parcel.tries, parcel.upsets, alone=True)]
 
 
 def settle_up(fence: int, parcels: Sequence[Parcel], outcomes: dict[str, Outcome], last: Delivery) -> Settlement:

@@ -17,7 +17,8 @@ What happens to a batch that is not simply stored:
 8. A connection that is cut again and again, or 502 and 503: the body may be too large for the road. The batch is cut as in
    1. A statement that is cut alone while others pass waits longer each time, and is dead after CONFIRM_TRIES. After a
    read time-out or a 504 the LRS may still be working, so the halves are not sent at once: the caller sends smaller batches
-   next time. `passed_bytes` tells the size that got through.
+   next time. `passed_bytes` tells the size that got through. A statement that was sent alone, and is not answered in time,
+   waits by itself and lets the others go on; after TIMEOUT_TRIES, if others passed meanwhile, it is dead.
 9. 201, 202, or 200 with a strange body: the LRS is asked for the first and the last id of the part.
 10. After a failure it is asked for ids first: an earlier request may have been stored without an answer.
 
@@ -50,11 +51,20 @@ HOPELESS_SERVER_ERRORS = 15  # 500s in one run without anything stored, after wh
 CONFIRM_TRIES = (
     10  # sends that ended in a 409 for an id that the LRS then does not know, or in a cut while others passed
 )
+TIMEOUT_TRIES = 3  # sends alone that were not answered in time, before one more makes a dead letter
 RESETS_BEFORE_CUT = 2  # failures of the lane after which a connection that is cut is taken for a body that is too large
 PASSING = ("poison", "reset")  # codes that say nothing against the set-up
-DEAD = ("rejected", "too-large", "conflict", "reset", "poison")  # codes of dead outcomes; traces.js has words for each
+DEAD = (
+    "rejected",
+    "too-large",
+    "conflict",
+    "reset",
+    "timeout",
+    "poison",
+)  # codes of dead outcomes; traces.js has words for each
 ACCEPTED = 202  # the LRS will store the batch later
-OWN_FAULTS = ("conflict", "reset")  # codes of what waits without holding up the others
+TIMEOUT = "timeout"
+OWN_FAULTS = ("conflict", "reset", TIMEOUT)  # codes of what waits without holding up the others
 
 
 class Fate(StrEnum):
@@ -72,12 +82,13 @@ class Sendable:
     suspect: bool = False  # it breaks xAPI itself (statement.Frozen.suspect)
     tries: int = 0  # sends before this one that ended without a verdict
     upsets: int = 0  # those of them that ended in a 500, with another statement stored since the one before
+    alone: bool = False  # it was sent alone and not answered in time, so it is sent apart from others, and after them
 
 
 @dataclass(frozen=True)
 class Outcome:
     """The fate of one statement. `code`: for a dead one one of DEAD; for a later one
-    server-error, refused, conflict, reset or "".
+    server-error, refused, conflict, reset, timeout or "".
 
     `reason` is the LRS's own text. It may repeat the statement, so it must not go into a log.
     """
@@ -131,15 +142,18 @@ def deliver(
     failures: int = 0,
     *,
     ask_first: bool = False,
+    others_passed: bool = False,
 ) -> Delivery:
     """Send `batch` (with no id twice), and go on until each statement has a verdict or has to wait.
 
     `before_request` is called before each request. It may renew a lease, or raise to give up. `failures`: earlier runs of
     the lane without a success since. `ask_first`: an earlier request with these may have arrived; so it may have after failures.
+    `others_passed`: a moment ago, in the same run.
     """
     run = _Run(batch, lrs, before_request)
     run.cut_on_reset = failures >= RESETS_BEFORE_CUT
-    if (failures or ask_first) and batch:
+    run.others_passed = others_passed
+    if batch and (failures or ask_first or batch[0].alone):
         run.ask_first()
     while run.parts and run.halt is None:
         run.send(run.parts.popleft())
@@ -181,7 +195,7 @@ class _Run:
         self.parts: deque[list[Sendable]] = deque([list(batch)] if batch else [])  # largest first
         self.halt: Transient | Misconfigured | None = None
         self.requests = 0
-        self.cut_on_reset = False
+        self.cut_on_reset = self.others_passed = self.was_asked = False
         self._lrs = lrs
         self._before_request = before_request
         self._alone = len(batch) == 1
@@ -218,9 +232,11 @@ class _Run:
                 self._upset(part, answer, "reset")
             case Transient() | Misconfigured():
                 self.halt = answer
+                self._set_apart(part[0], answer)
 
     def ask_first(self) -> None:
         """Leave out what an earlier request stored although its answer was lost."""
+        self.was_asked = True
         [part] = self.parts
         if any(self._fetch(statement) is not None for statement in (part[0], part[-1])):
             self.parts.clear()
@@ -333,6 +349,13 @@ class _Run:
         elif self.halt is None:
             will_come = answer.status == ACCEPTED
             self.halt = Transient(answer.reason, may_still_work=True) if will_come else Misconfigured(answer.reason)
+
+    def _set_apart(self, first: Sendable, answer: Transient | Misconfigured) -> None:
+        """Let the others go on if `first` was sent alone, and not answered in time by an LRS that answers questions."""
+        if self._alone and self.was_asked and isinstance(answer, Transient) and answer.may_still_work:
+            is_guilty = first.alone and self.others_passed and first.tries >= TIMEOUT_TRIES
+            fate = Fate.DEAD if is_guilty else Fate.LATER
+            self._outcomes[first.id] = Outcome(first.id, fate, TIMEOUT, answer.reason)
 
     def _unconfirmed(self, statement: Sendable, answer: Conflict) -> None:
         """Handle a 409 for an id that the LRS then does not know: it was voided, or cannot be seen yet."""

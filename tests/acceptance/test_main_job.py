@@ -191,8 +191,8 @@ def test_a_file_that_cannot_be_encoded_says_so_in_a_sentence(page: Page, instanc
     wait_for_state(instance, video_id, "error", 60)
     page.goto(f"/videos/{video_id}")
     expect(page.locator("#fault-sentence")).to_contain_text("cannot be read as a video or a sound recording")
-    page.locator("#fault-details summary").click()
-    expect(page.locator("#fault-reason")).not_to_be_empty()
+    page.locator("#fault-technical summary").click()
+    expect(page.locator("#fault-technical pre")).not_to_be_empty()
     assert (
         api(instance, "GET", f"/tasks/{video(instance, video_id)['task']['id']}")["attempts"][0]["outcome"] == "error"
     )

@@ -74,6 +74,27 @@ def test_a_stranger_signs_in_and_out(chromium: Browser, site: Site) -> None:
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_after_a_sessions_end_one_is_where_one_was(chromium: Browser, site: Site) -> None:
+    with visitor(chromium, site) as (context, page, faults):
+        faults.forgive("status of 401")
+        sign_in(page)
+        page.goto("/?text=a%26b")
+        context.clear_cookies()
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # the list asks again
+        page.get_by_role("link", name="Sign in").click()
+        page.get_by_label("Name").fill("admin")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator(".menu summary").first).to_be_visible()
+        assert page.url == f"{site.url}/?text=a%26b"
+        context.clear_cookies()
+        page.goto("/team/tasks?state=error")
+        page.get_by_label("Name").fill("admin")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{site.url}/team/tasks?state=error")
+
+
 def test_a_link_signs_in_once(chromium: Browser, site: Site) -> None:
     catalog = database.connect(load(site.home).database_url)
     with catalog.connection_context():

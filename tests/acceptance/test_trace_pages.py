@@ -150,6 +150,28 @@ def test_the_team_sees_what_is_wrong_and_settles_it_with_the_keyboard(
         expect(page.locator(f'#labels td[title="{ATTACHED}"]')).to_have_text("attached")
 
 
+def test_what_holds_up_a_lane_is_set_aside_on_the_page(chromium: Browser, site: Site, delivered: int) -> None:
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto("/traces")
+        lane = page.locator('.lane[data-name="away"]')
+        lane.get_by_text("What waits:").click()
+        waiting = lane.locator(".lane-waiting .letter")
+        first = waiting.first
+        number, before = first.get_attribute("data-number"), waiting.count()
+        first.locator("summary").click()
+        first.get_by_role("button", name="Set aside").click()
+        expect(page.get_by_text("Set aside. It is among the refused ones")).to_be_visible()
+        expect(lane.locator(f'.lane-waiting .letter[data-number="{number}"]')).to_have_count(0)
+        expect(waiting).to_have_count(before - 1 if before < 50 else 50)
+        lane.get_by_text("Refused for good: 1").click()
+        letter = lane.locator(".lane-dead .letter")
+        expect(letter).to_contain_text("Set aside")
+        letter.locator("summary").click()
+        letter.get_by_role("button", name="Send again").click()
+        expect(lane.locator(".lane-dead")).to_be_hidden()
+
+
 def test_a_lecturer_sees_an_attempt_grow(chromium: Browser, site: Site, video: int) -> None:
     with visitor(chromium, site) as (_, page, _):
         sign_in(page)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -213,6 +214,33 @@ def test_what_the_viewer_changes_is_told(chromium: Browser, site: Site, with_cho
     ]
     assert all(part(one, "time") == 0 for one in told)
     assert "x" in part(told[3], "screen-size", "context") and "x" in part(told[3], "video-playback-size", "context")
+
+
+def test_a_volume_is_told_with_the_moment_of_its_choice(
+    chromium: Browser, site: Site, video: int, delivered: Any
+) -> None:
+    choose = """volumes => { const media = document.querySelector("video");
+      for (const volume of volumes) media.volume = volume;
+      return [media.currentTime, Date.now()] }"""
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        page.evaluate("document.querySelector('video').playbackRate = 2")
+        play(page)
+        play_until(page, 1)
+        first = page.evaluate(choose, [0.7, 0.5])
+        wait_for_verb(page, "interacted", times=2)  # the speed, and the volume when it has rested
+        second = page.evaluate(choose, [0.25])
+        pause(page)  # before it has rested
+        leave(page)
+        statements = delivered(sessions=1)
+    check(statements)
+    told = [
+        one for one in statements if part(one, "volume", "context") in (0.5, 0.25) and "interacted" in str(one["verb"])
+    ]
+    assert len(told) == 2
+    for one, (time, instant) in zip(told, (first, second), strict=True):
+        assert part(one, "time") == pytest.approx(time, abs=0.1)
+        assert datetime.fromisoformat(one["timestamp"]).timestamp() == pytest.approx(instant / 1000, abs=0.1)
 
 
 def test_a_seek_by_the_browsers_own_controls_begins_where_the_picture_was(

@@ -86,6 +86,19 @@ def test_a_jump_behind_what_is_encoded_shows_its_last_seconds(
     plays_past(page, 9)
 
 
+def test_a_link_to_a_moment_that_is_not_encoded_yet_goes_there_as_soon_as_it_is(
+    page: Page, site: Site, video: int, outputs: Outputs
+) -> None:
+    worker = StandIn(site, video, outputs)
+    worker.grow(1)
+    worker.say(0.3, first_playable=True, duration_s=16.0)
+    page.goto(f"/videos/{video}?t=9")
+    expect(page.locator(".player-said")).to_contain_text("0:09 is not encoded yet.")
+    worker.grow(3)
+    wait_until(lambda: at(page) == 9, 20, "the player goes there")
+    expect(page.locator(".player-said")).to_have_text("")
+
+
 def test_a_video_in_chunks_plays_over_their_joins_while_it_encodes(
     page: Page, site: Site, video: int, outputs: Outputs, tmp_path: Path
 ) -> None:
@@ -202,6 +215,19 @@ def test_a_failed_encode_says_why_and_can_be_repeated(page: Page, site: Site, vi
     expect(page.locator("#state-label")).to_have_text("Cancelled")
 
 
+def test_what_only_another_file_can_mend_offers_that_first(
+    page: Page, site: Site, video: int, outputs: Outputs
+) -> None:
+    StandIn(site, video, outputs).end("error", error_code="source-no-streams", reason="no streams")
+    page.goto(f"/videos/{video}")
+    another = page.get_by_role("link", name="Upload another file")
+    expect(another).to_be_visible()
+    expect(page.locator(".actions > :visible").first).to_have_id("another-file")
+    expect(page.locator("#compose")).to_be_hidden()
+    another.click()
+    expect(page.get_by_label("Choose files")).to_be_attached()
+
+
 def test_a_running_encode_is_stopped(page: Page, site: Site, video: int, outputs: Outputs) -> None:
     worker = StandIn(site, video, outputs)
     worker.say(0.2)
@@ -290,7 +316,7 @@ def test_a_second_failure_is_told(page: Page, site: Site, video: int, outputs: O
     """The state is the same as before: its time, the table of attempts and the message of the order are not."""
     page.goto(f"/videos/{video}")
     StandIn(site, video, outputs).end("error", error_code="source-unreadable", reason="first")
-    expect(page.locator("#fault-reason")).to_have_text("first")
+    expect(page.locator("#fault-technical pre")).to_have_text("first")
     first = page.locator("#fault-when").get_attribute("title")
     assert first
     page.locator("#history > summary").click()
@@ -300,7 +326,7 @@ def test_a_second_failure_is_told(page: Page, site: Site, video: int, outputs: O
     expect(page.locator(".toast")).to_be_visible()
     StandIn(site, video, outputs).end("error", error_code="source-unreadable", reason="second")
     page.clock.run_for(3000)
-    expect(page.locator("#fault-reason")).to_have_text("second")
+    expect(page.locator("#fault-technical pre")).to_have_text("second")
     expect(page.locator(".toast")).to_have_count(0)  # "queued" does not lie over "failed"
     expect(page.locator("#history-rows tr")).to_have_count(2)
     expect(page.locator("#spoken")).to_contain_text("cannot be read as a video")

@@ -25,6 +25,7 @@ BATCH = 100  # statements in one request; if so many wait, they are sent before 
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"  # goes to every LRS: whoever has the statement has to forget it
 PROBE = 10  # statements in the first probe of a stopped lane; each further probe has twice as many
 WITNESSES = 10  # how many of the newest statements are tried when an LRS refuses all others
+NO_ANSWER = "timeout"  # code of a straggler that an LRS did not answer in time when it was sent alone
 UPSETS_BEFORE_CUT = 3  # 500s on one batch, after which it is cut into halves
 HOLD_CAP_S, HOLD_BASE_S = 300.0, 2.0
 PROBE_EARLY_S, PROBE_LATE_S, EARLY_PROBES = 60.0, 300.0, 10
@@ -49,6 +50,7 @@ class Parcel:
     again: bool  # it is a straggler, which the cursor has passed
     tries: int  # earlier requests with it that ended without a decision
     upsets: int  # rounds that ended in a 500, once there were UPSETS_BEFORE_CUT; else 0
+    alone: bool = False  # it was sent alone and not answered in time; it is sent so again
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,10 @@ def fetch(
     following = _next(name, through, limit - len(again), wants) if is_due else []
     if len(again) + len(following) == 1:
         upsets = 0  # a single statement that fails cannot be told from an LRS that fails on everything
-    parcels = [Parcel(*frozen, again=True, tries=tries, upsets=upsets) for frozen, tries in again]
+    parcels = [
+        Parcel(*frozen, again=True, tries=tries, upsets=upsets, alone=code == NO_ANSWER)
+        for frozen, tries, code in again
+    ]
     return parcels + [Parcel(*frozen, again=False, tries=0, upsets=upsets) for frozen in following]
 
 
@@ -297,16 +302,16 @@ def _next(name: str, through: int, limit: int, wants: LaneFilter) -> list[Frozen
     return list(rows)
 
 
-def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int] = ()) -> list[tuple[Frozen, int]]:
-    """The stragglers that are due, with their tries: those that have waited longest, sorted by number."""
+def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int] = ()) -> list[tuple[Frozen, int, str]]:
+    """The stragglers that are due, with their tries and codes: those that have waited longest, sorted by number."""
     due = Straggler.select().where(Straggler.lane == name, Straggler.fate == "later", Straggler.not_before <= now)
     due = due.where(Straggler.number.not_in(list(in_hand)))
-    tries = {row.number: row.tries for row in due.order_by(Straggler.not_before).limit(limit)}
-    if not tries:
+    found = {row.number: (row.tries, row.code) for row in due.order_by(Straggler.not_before).limit(limit)}
+    if not found:
         return []
-    query = Statement.select(*FROZEN).where(Statement.number.in_(list(tries))).order_by(Statement.number)
+    query = Statement.select(*FROZEN).where(Statement.number.in_(list(found))).order_by(Statement.number)
     rows: Any = query.tuples()
-    return [(row, tries[row[0]]) for row in rows]
+    return [(row, *found[row[0]]) for row in rows]
 
 
 def _check_numbers(cursor: int, settlement: Settlement) -> None:

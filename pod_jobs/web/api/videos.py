@@ -10,7 +10,7 @@ from pod_jobs.catalog.store import videos
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.jobs.job_type import orderings
 from pod_jobs.settings import Settings
-from pod_jobs.web import polls
+from pod_jobs.web import polls, watched
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
@@ -88,6 +88,16 @@ def show(video_id: int) -> ResponseReturnValue:
         return documents.video(link_base(), videos.get(video_id, require_user()), glance)
 
     return answers.polled(make, documents.read_live, polls.own_videos())
+
+
+@blueprint.get("/videos/<int:video_id>/watching")
+@access.needs("see-videos")
+def watching(video_id: int) -> ResponseReturnValue:
+    """How it was watched in the last ?days=, or on the day ?day=. Errors: NotFound, also while its length is not known."""
+    found = watched.report(videos.get(video_id, require_user()), *watched.wanted())
+    if found is None:
+        raise NotFound(f"the length of video {video_id}")
+    return answers.fresh(watched.document(found))
 
 
 @blueprint.patch("/videos/<int:video_id>")

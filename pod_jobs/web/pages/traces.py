@@ -8,11 +8,12 @@ from flask_babel import gettext
 
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import personal_traces, statements, users, videos
+from pod_jobs.errors import NotFound
 from pod_jobs.instance import learning_traces
+from pod_jobs.web import watched
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
-from pod_jobs.web.pages import watching
-from pod_jobs.web.pages.tables import wanted_days
+from pod_jobs.web.pages.tables import csv_answer
 from pod_jobs.web.site import now, site
 from pod_jobs.xapi.statement import plain_name
 
@@ -48,10 +49,22 @@ def lanes() -> ResponseReturnValue:
 def of_video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for a video that this person may not see."""
     video = videos.get(video_id, require_user())
-    found = watching.report(video, wanted_days(watching.PERIODS))
+    found = watched.report(video, *watched.wanted())
     words = {7: gettext("last 7 days"), 30: gettext("last 30 days"), 365: gettext("last year"), 0: gettext("all")}
-    periods = [(days, words[days]) for days in watching.PERIODS]
+    periods = [(days, words[days]) for days in watched.PERIODS]
     return render_template("video_traces.html", video=video, watching=found, periods=periods)
+
+
+@blueprint.get("/videos/<int:video_id>/traces/<what>.csv")
+@access.needs("see-videos")
+def table(video_id: int, what: str) -> ResponseReturnValue:
+    """`what`: moments, viewers or days. Errors: NotFound, also for a video that this person may not see."""
+    video = videos.get(video_id, access.require_user())
+    found = watched.report(video, *watched.wanted())
+    if what not in watched.COLUMNS or found is None:
+        raise NotFound(f"a table of {what}")
+    name = f"video-{video_id}-{what}" + (f"-{found.day.isoformat()}" if found.day and what != "days" else "")
+    return csv_answer(name, [watched.COLUMNS[what], *watched.rows(what, found)])
 
 
 @blueprint.post("/account/traces")

@@ -106,6 +106,45 @@ def test_an_lrs_that_may_still_work_gets_nothing_until_a_lease_has_passed(
     assert site.call("tina", "POST", "/lanes/one/flush").json() == {"lane": "one", "waits_until": None}
 
 
+HANGS = "https://a.b/hangs"
+
+
+def test_a_statement_that_is_never_answered_in_time_is_set_apart_by_itself(
+    site: Site, deliver: Deliver, lrs: StrictLrs
+) -> None:
+    lrs.hangs_on = lambda statement: statement["object"]["id"] == HANGS
+    sent = fill(site, 6, different={2: {"object": {"id": HANGS}}})
+    good = [one for one in sent if one["object"]["id"] != HANGS]
+    deliver(times=9)
+    assert has_all(lrs, good), "the good ones get through"
+    for number in range(5):
+        good += fill(site, 1, first=100 + number)
+        deliver()
+        site.hurry("one")
+        deliver()
+    assert has_all(lrs, good)
+    [letter] = site.call("tina", "GET", "/lanes/one/dead").json()["dead"]
+    assert (letter["code"], "504" in letter["reason"]) == ("timeout", True)
+    lrs.hangs_on = lambda statement: False
+    site.hurry("one")
+    assert site.call("tina", "POST", "/lanes/one/dead/resend", json={"all": True}).json()["count"] == 1
+    deliver()
+    assert len(lrs.statements) == len(good) + 1
+    assert site.lanes()["one"].lane.state == "open"
+
+
+def test_a_record_store_that_answers_nothing_in_time_makes_no_dead_letters(
+    site: Site, deliver: Deliver, lrs: StrictLrs
+) -> None:
+    sent = fill(site, 6)
+    lrs.hangs_on = lambda statement: True
+    deliver(times=20)
+    assert (site.lanes()["one"].dead, len(lrs.statements)) == (0, 0)
+    lrs.hangs_on = lambda statement: False
+    deliver(times=3)
+    assert has_all(lrs, sent) and site.lanes()["one"].dead == 0
+
+
 def test_what_a_killed_worker_sent_is_not_sent_again(site: Site, deliver: Deliver, lrs: StrictLrs) -> None:
     sent = fill(site, 250)
     with database.connect(site.settings.database_url).connection_context():

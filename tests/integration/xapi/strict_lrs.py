@@ -70,6 +70,7 @@ class StrictLrs:
     wrap_found: bool = False  # GET answers {"statements": [one]}
     upset_by: Callable[[dict[str, Any]], bool] = lambda statement: False  # noqa: E731  # 500 for its batch
     refuses: Callable[[dict[str, Any]], bool] = lambda statement: False  # noqa: E731  # 400 for its batch
+    hangs_on: Callable[[dict[str, Any]], bool] = lambda statement: False  # noqa: E731  # 504 for its batch: it may be at work
     connections: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
@@ -97,6 +98,8 @@ class StrictLrs:
         with self.lock:
             batch = json.loads(body)
             batch = batch if isinstance(batch, list) else [batch]
+            if any(self.hangs_on(statement) for statement in batch):
+                return 504, b"<h1>Gateway Time-out</h1>"
             if any(self.upset_by(statement) for statement in batch):
                 return 500, b"Internal Server Error"
             bad = [statement for statement in batch if validity.faults(statement) or self.refuses(statement)]

@@ -107,6 +107,7 @@ def test_answers_fit_their_schemas(
     def look() -> None:
         for path in (here, "/api/v1/videos", "/api/v1/tasks", f"/api/v1/tasks/{video['task']['id']}", "/api/v1/me"):
             assert lea("GET", path).status_code == 200
+        lea("GET", f"{here}/watching")
 
     look()
     order = worker.start(video["task"])

@@ -58,7 +58,8 @@ def video(lea: Caller, settings: Settings) -> int:
 
 
 def rows(browser: Browser, video: int, what: str, days: int = 30) -> list[dict[str, str]]:
-    answer = browser.get(f"/videos/{video}/traces/{what}.csv?days={days}")
+    query = "" if "?" in what else f".csv?days={days}"
+    answer = browser.get(f"/videos/{video}/traces/{what}{query}")
     assert answer.status_code == 200 and answer.mimetype == "text/csv"
     return list(csv.DictReader(io.StringIO(answer.text)))
 
@@ -93,6 +94,31 @@ def test_the_page_shows_figures_and_no_names(browser: Browser, video: int) -> No
     assert "zoé" not in page.text and "noé" not in page.text
     assert [one["viewer"] for one in rows(browser, video, "viewers")] == ["1", "2"]
     assert "Nobody watched this video in this period." not in page.text
+
+
+def test_a_day_has_a_heat_map_and_viewers_of_its_own(browser: Browser, lea: Caller, video: int) -> None:
+    day = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
+    browser.sign_in("léa")
+    page = browser.get(f"/videos/{video}/traces")
+    assert f'href="/videos/{video}/traces?days=30&amp;day={day}"' in page.text
+    of_day = f"day={day}"
+    moments = rows(browser, video, f"moments.csv?{of_day}")
+    assert [moments[at]["watched"] for at in (5, 60, 90)] == ["1", "1", "0"]
+    assert [one["share_watched"] for one in rows(browser, video, f"viewers.csv?{of_day}")] == ["0.3", "0.25"]
+    assert len(rows(browser, video, f"days.csv?{of_day}")) == 2, "the other days can still be chosen"
+    shown = browser.get(f"/videos/{video}/traces?{of_day}").text
+    assert 'aria-current="true"' in shown and "Show the whole period" in shown
+    said = lea("GET", f"/api/v1/videos/{video}/watching?{of_day}").get_json()
+    assert (said["day"], said["days_back"], said["moments"][5]["watched"], len(said["viewers"])) == (day, 30, 1, 2)
+
+
+def test_a_day_may_be_empty_older_than_the_period_or_no_day(browser: Browser, video: int) -> None:
+    browser.sign_in("léa")
+    now = datetime.now(UTC)
+    yesterday, old = ((now - timedelta(days=days)).date().isoformat() for days in (1, 60))
+    assert "Nobody watched this video on this day." in browser.get(f"/videos/{video}/traces?day={yesterday}").text
+    assert len(rows(browser, video, f"viewers.csv?day={old}")) == 1
+    assert len(rows(browser, video, "viewers.csv?day=today")) == 2
 
 
 def test_names_are_shown_where_record_stores_get_them(

@@ -17,6 +17,7 @@ const CODES = {
   "too-large": _("Too large"),
   conflict: _("Another statement has its id"),
   reset: _("Lost on the way each time"),
+  timeout: _("Never answered in time"),
   poison: _("Makes the record store fail"),
   skipped: _("Set aside"),
 };

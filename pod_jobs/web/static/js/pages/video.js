@@ -168,8 +168,8 @@ function showFault(before) {
   byId("fault").hidden = !error;
   if (error) put(byId("fault-words"), kindWords(video.task).failed);
   put(byId("fault-sentence"), error?.sentence ?? "");
-  put(byId("fault-reason"), error?.reason ?? "");
-  byId("fault-details").hidden = !error?.reason;
+  put(byId("fault-technical").querySelector("pre"), error?.reason ?? "");
+  byId("fault-technical").hidden = !error?.reason;
   byId("fault-log").hidden = !error || !video.task.log_url;
   if (error) {
     byId("fault-task").href = video.task.page_url;

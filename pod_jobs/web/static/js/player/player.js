@@ -130,12 +130,12 @@ export class Player {
     this.part(name).title = text;
   }
 
-  /** Show over the picture, for a moment, what a key or a tap did. */
-  say(text) {
+  /** Show over the picture what a key or a tap did, for a moment; 0 = until something else is said. */
+  say(text, stays = MESSAGE_MS) {
     const message = this.part("said");
     message.textContent = text;
     clearTimeout(this.messageTimer);
-    this.messageTimer = setTimeout(() => (message.textContent = ""), MESSAGE_MS);
+    if (stays) this.messageTimer = setTimeout(() => (message.textContent = ""), stays);
   }
 
   // what buttons and keys do

@@ -3,6 +3,7 @@ import { keep, recall } from "../shared/memory.js";
 import { _, clock } from "../shared/words.js";
 
 const LEAST_S = 10; // no earlier position is kept, because the first seconds are easy to find again
+const ROOM_S = 3; // a moment is encoded when there is so much picture behind it
 const END_S = 10; // a viewer who stopped so near the end has watched the video
 const KEPT = 200; // number of videos whose position is kept
 const STORE_EVERY_MS = 5_000;
@@ -44,8 +45,10 @@ export class Resume {
     const asked = parseMoment(said.get("t"));
     const { playable, whole } = this.player;
     if (asked !== null) {
-      if (asked < playable) this.player.seek(asked);
-      if (said.has("play")) this.media.play().catch(() => {}); // a browser may want a click first
+      this.plays = said.has("play");
+      if (asked < playable) this.go(asked);
+      else if (whole > playable) this.await(asked);
+      else if (this.plays) this.play();
       return;
     }
     const [, stopped = 0] = recall(this.key, []).find(([video]) => video === this.video) ?? [];
@@ -53,6 +56,34 @@ export class Resume {
     this.player.seek(stopped);
     this.player.element.classList.add("is-resumed");
     this.player.say(_("Goes on at {time}", { time: clock(stopped) }));
+  }
+
+  /** Go to the moment in the address once it is encoded, unless the viewer plays before or the video is shorter. */
+  await(asked) {
+    const done = new AbortController();
+    const look = () => {
+      const { playable, whole } = this.player;
+      if (playable > asked + ROOM_S || (playable >= whole && playable > asked)) {
+        done.abort();
+        this.go(asked);
+        this.player.say(_("Goes on at {time}", { time: clock(asked) }));
+      } else if (playable >= whole) done.abort();
+    };
+    const { signal } = done;
+    signal.addEventListener("abort", () => this.player.say(""));
+    for (const name of ["durationchange", "progress"]) this.media.addEventListener(name, look, { signal });
+    this.media.addEventListener("play", () => done.abort(), { signal });
+    const words = _("{time} is not encoded yet. The player goes there as soon as it is.", { time: clock(asked) });
+    this.player.say(words, 0);
+  }
+
+  go(seconds) {
+    this.player.seek(seconds);
+    if (this.plays) this.play();
+  }
+
+  play() {
+    this.media.play().catch(() => {}); // a browser may want a click first
   }
 
   /** Keep the position of the latest videos. A video that was watched to its end begins from the start. */

@@ -26,6 +26,8 @@ class Tracer {
   /** @type {number | null} */
   playingFrom = null; // seconds: where the segment that is playing began
   stoodAt = 0; // seconds: where the picture stood when it last did not play
+  /** @type {{volume: number, time: number, at: number} | null} */
+  change = null; // of the volume, while it does not rest yet
 
   constructor(player, settings) {
     this.player = player;
@@ -63,9 +65,9 @@ class Tracer {
     const { media, player } = this;
     media.addEventListener("volumechange", () => {
       clearTimeout(this.volumeTimer);
-      this.volumeTimer = setTimeout(() => {
-        if (this.volume !== this.shownVolume()) this.interact({ volume: (this.volume = this.shownVolume()) });
-      }, CHANGE_REST_MS);
+      if (!this.sessionId) return;
+      this.change = { volume: this.shownVolume(), time: this.here(), at: this.clock() };
+      this.volumeTimer = setTimeout(() => this.settleVolume(), CHANGE_REST_MS);
     });
     media.addEventListener("ratechange", () => {
       if (this.speed === this.shownSpeed()) return; // this event also comes when the speed of the next video is set
@@ -167,6 +169,17 @@ class Tracer {
     if (this.sessionId) this.state({ verb: "interacted", result: { time: this.here() }, context });
   }
 
+  /** State the latest volume, with the moment at which it was chosen: only one at which it rests for a while counts. */
+  settleVolume() {
+    clearTimeout(this.volumeTimer);
+    const { change } = this;
+    this.change = null;
+    if (!change || !this.sessionId || change.volume === this.volume) return;
+    this.volume = change.volume;
+    const { volume, time, at } = change;
+    this.state({ verb: "interacted", result: { time }, context: { volume }, at });
+  }
+
   captionsChange() {
     const language = this.caption();
     if (language === this.language) return;
@@ -255,8 +268,9 @@ class Tracer {
     };
   }
 
-  instant() {
-    this.lastInstant = Math.max(this.lastInstant + 1, this.clock());
+  /** The instant of a statement about `at`: each is later than the one before. */
+  instant(at = this.clock()) {
+    this.lastInstant = Math.max(this.lastInstant + 1, at);
     return this.lastInstant;
   }
 
@@ -267,11 +281,13 @@ class Tracer {
     const { activity, title } = this.settings;
     const { registration, length, segments, completed } = this.attempt;
     const facts = { id: this.sessionId, activity, title, registration, length, segments, completed };
-    this.sessions.keep({ ...facts, open: this.open(), time: this.here(), at: this.instant() });
+    const at = Math.max(this.lastInstant, this.clock());
+    this.sessions.keep({ ...facts, open: this.open(), time: this.here(), at });
   }
 
   /** Hand a statement to the outbox. */
-  state({ context = {}, ...facts }) {
+  state({ context = {}, at = undefined, ...facts }) {
+    this.settleVolume(); // it was changed earlier
     if (this.sessions.wasEnded(this.sessionId)) {
       this.sessionId = undefined; // this page slept so long that another one ended its session
       return this.begin();
@@ -279,7 +295,7 @@ class Tracer {
     const { activity, title } = this.settings;
     const { registration, length } = this.attempt;
     const whole = { "session-id": this.sessionId, length, ...context };
-    const instant = this.instant();
+    const instant = this.instant(at);
     this.outbox.add(buildStatement({ ...facts, instant, activity, title, registration, context: whole }));
     this.keep();
   }

@@ -1,4 +1,4 @@
-"""How a video was watched, for its owner and the team: viewers, days, and a heat map along the time line; also as CSV.
+"""How a video was watched, for its owner and the team: viewers, days, and a heat map along the time line, of a period or a day.
 
 Viewers have numbers. Their names are shown only where the settings send names to record stores too (xapi.anonymize = false).
 """
@@ -6,18 +6,13 @@ Viewers have numbers. Their names are shown only where the settings send names t
 import json
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint
-from flask.typing import ResponseReturnValue
+from flask import request
 
 from pod_jobs.catalog.models import Video
-from pod_jobs.catalog.store import videos
 from pod_jobs.catalog.store import watching as store
-from pod_jobs.errors import NotFound
-from pod_jobs.web.guards import access
-from pod_jobs.web.pages.tables import csv_answer, wanted_days
 from pod_jobs.web.site import now, site
 from pod_jobs.xapi import formats, watching
 from pod_jobs.xapi.profile import COMPLETED, EXTENSION, PAUSED, TERMINATED
@@ -25,9 +20,8 @@ from pod_jobs.xapi.segments import Segment, parse_segments
 from pod_jobs.xapi.verdicts import value_at
 from pod_jobs.xapi.watching import Attempt, Day, Slice, Viewer
 
-blueprint = Blueprint("watching", __name__)
-
 PERIODS = (7, 30, 365, 0)  # days; 0 = all that is kept
+USUAL_PERIOD = 30
 MOST_ATTEMPTS, MOST_SEGMENTS = 10_000, 300_000  # of one video, so that the page is made in a moment
 Told = tuple[str, dict[str, Any], tuple[Segment, ...]]  # registration, statement, segments
 SLICES = 100
@@ -35,9 +29,12 @@ SLICES = 100
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows. `named`: viewers are people with names, not numbers. `is_cut`: there are older attempts."""
+    """What the page shows. `day`: heat map, viewers and `attempts` are of this day alone; `days` are always those of the period.
+    `named`: viewers are people with names, not numbers. `is_cut`: there are older attempts."""
 
     days_back: int
+    day: date | None
+    length_s: float
     attempts: tuple[Attempt, ...]
     slices: list[Slice]
     viewers: list[Viewer]
@@ -60,8 +57,21 @@ class Report:
         return max((one.watched + one.again for one in self.slices), default=0) or 1
 
 
-def report(video: Video, days_back: int) -> Report | None:
-    """How `video` was watched in the last `days_back` days (0 = ever); None while its length is not known."""
+def wanted() -> tuple[int, date | None]:
+    """The period and the day in the address: ?days= is one of PERIODS, else the shortest that holds ?day=, else 30."""
+    try:
+        day = date.fromisoformat(request.args.get("day", ""))
+    except ValueError:
+        day = None
+    given = request.args.get("days", "")
+    if given in {str(days) for days in PERIODS}:
+        return int(given), day
+    back = (now().date() - day).days if day else 0
+    return next((days for days in PERIODS if days >= max(back, USUAL_PERIOD)), 0), day
+
+
+def report(video: Video, days_back: int, day: date | None = None) -> Report | None:
+    """How `video` was watched in the last `days_back` days (0 = ever), or on a day of them; None if its length is not known."""
     length_s = video.duration_s or video.facts.get("duration_s")
     if not length_s:
         return None
@@ -69,11 +79,14 @@ def report(video: Video, days_back: int) -> Report | None:
     rows = store.last_reports(video.id, (PAUSED, COMPLETED, TERMINATED), since, MOST_ATTEMPTS)
     read, is_cut = _read(rows)
     attempts = _attempts(read, store.registrations_with(video.id, COMPLETED), named=not site().settings.xapi.anonymize)
+    shown = [one for one in attempts if day in (None, one.day)]
     return Report(
         days_back=days_back,
-        attempts=tuple(reversed(attempts)),
-        slices=watching.slices(attempts, length_s, SLICES),
-        viewers=watching.viewers(attempts, length_s),
+        day=day,
+        length_s=length_s,
+        attempts=tuple(reversed(shown)),
+        slices=watching.slices(shown, length_s, SLICES),
+        viewers=watching.viewers(shown, length_s),
         days=watching.days(attempts),
         named=not site().settings.xapi.anonymize,
         is_cut=is_cut,
@@ -110,27 +123,32 @@ def _attempts(read: Sequence[Told], completed: Container[str], *, named: bool) -
     return attempts
 
 
-@blueprint.get("/videos/<int:video_id>/traces/<what>.csv")
-@access.needs("see-videos")
-def table(video_id: int, what: str) -> ResponseReturnValue:
-    """`what`: moments, viewers or days. Errors: NotFound, also for a video that this person may not see."""
-    video = videos.get(video_id, access.require_user())
-    found = report(video, wanted_days(PERIODS))
-    if what not in COLUMNS or found is None:
-        raise NotFound(f"a table of {what}")
-    return csv_answer(f"video-{video_id}-{what}", [COLUMNS[what], *_rows(what, found)])
-
-
-COLUMNS = {
+COLUMNS = {  # of the tables; `rows` has the same order
     "moments": ("from_s", "to_s", "watched", "watched_again", "skipped"),
     "viewers": ("viewer", "attempts", "share_watched", "completed", "last_day"),
     "days": ("day", "attempts", "viewers", "completed", "watched_s"),
 }
 
 
-def _rows(what: str, found: Report) -> list[tuple[object, ...]]:
+def rows(what: str, found: Report) -> list[tuple[object, ...]]:
+    """One of the tables."""
     if what == "moments":
         return [(round(s.begin_s, 2), round(s.end_s, 2), s.watched, s.again, s.skipped) for s in found.slices]
     if what == "days":
         return [(d.day.isoformat(), d.attempts, d.viewers, d.completed, round(d.watched_s, 1)) for d in found.days]
     return [(v.viewer, v.attempts, round(v.share, 3), int(v.completed), v.last_day.isoformat()) for v in found.viewers]
+
+
+def document(found: Report) -> dict[str, Any]:
+    """The report as the API gives it: the tables by their columns."""
+    tables = {
+        what: [dict(zip(names, row, strict=True)) for row in rows(what, found)] for what, names in COLUMNS.items()
+    }
+    return {
+        "days_back": found.days_back,
+        "day": found.day and found.day.isoformat(),
+        "length_s": found.length_s,
+        "named": found.named,
+        "is_cut": found.is_cut,
+        **tables,
+    }
