@@ -21,7 +21,7 @@ SLICE = 500  # tasks of one transaction: others who write wait for no more than 
 READ = (
     *(Task.id, Task.video, Task.kind, Task.template, Task.purpose, Task.options, Task.state, Task.generation),
     *(Task.author, Task.priority, Task.party, Task.is_short),
-    *(Task.ended_at, Task.error_code, Task.error_facts, Task.delete_at),
+    *(Task.queued_at, Task.ended_at, Task.error_code, Task.error_facts, Task.delete_at),
 )
 
 Refusal = Callable[[Task], PodJobsError | None]  # why this task must stay as it is; None = it may change
@@ -74,6 +74,8 @@ def cancel(ids: Collection[int], now: datetime, forbid: Refusal = allow) -> Chan
                 changed.refused[row.id] = Refused(f"task {row.id} is {row.state} already", code="task-ended")
         waiting = [row for row in changed.tasks if row.state == "waiting"]
         Task.update(cancel_requested=True).where(among(Task.id, [row.id for row in changed.tasks])).execute()
+        places = {row.task_id: row for row in Outbox.select().where(among(Outbox.task_id, [row.id for row in waiting]))}
+        changed.former = {row.id: _place(row, places.get(row.id)) for row in waiting}
         ended = {"state": "cancelled", "ended_at": now, "retry_at": None}
         Task.update(**ended).where(among(Task.id, [row.id for row in waiting])).execute()
         Outbox.delete().where(among(Outbox.task_id, [row.id for row in waiting])).execute()
@@ -131,6 +133,12 @@ def hide(ids: Collection[int], delete_at: datetime, forbid: Refusal = allow) -> 
 def _failure(task: Task) -> list[Any]:
     """How the task had ended; without the reason, which its last attempt has."""
     return [task.state, Task.ended_at.db_value(task.ended_at), task.error_code, task.error_facts]
+
+
+def _place(task: Task, posted: Outbox | None) -> list[Any]:
+    """Since when the task waits, and its number and standing in the outbox; none if RQ has its job already."""
+    since = Task.queued_at.db_value(task.queued_at)
+    return [str(since), posted.id, posted.standing] if posted else [str(since), None, None]
 
 
 def locked_rows(ids: Collection[int], forbid: Refusal) -> tuple[list[Task], Changed]:

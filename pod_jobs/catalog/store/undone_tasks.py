@@ -10,6 +10,7 @@ from pod_jobs.catalog.models import Attempt, Outbox, Task
 from pod_jobs.catalog.store import many_tasks, site_callbacks
 from pod_jobs.catalog.store.many_orders import Row
 from pod_jobs.catalog.store.many_tasks import Changed, Refusal
+from pod_jobs.catalog.store.waiting_line import standing_of_task
 from pod_jobs.errors import PodJobsError, Refused
 
 
@@ -41,8 +42,9 @@ def end_as_before(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Cha
 
 
 def run_after_all(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Changed:
-    """Tasks that were stopped wait again. One that ran and still stops cannot."""
+    """Tasks that were stopped wait again, where they stood in the line. One that ran and still stops cannot."""
     since = {number: generation for number, generation, _ in changed}
+    places = {number: place for number, _, place in changed if place}
 
     def moved_on(task: Task) -> PodJobsError | None:
         if task.state == "running" and task.generation == since[task.id]:
@@ -50,7 +52,24 @@ def run_after_all(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Cha
         stopped = task.state == "cancelled" and task.generation == since[task.id]
         return forbid(task) if stopped else _moved_on(task)
 
-    return many_tasks.order_again(list(since), now, moved_on)
+    with transaction():
+        found = many_tasks.order_again(list(since), now, moved_on)
+        _line_up([(row, places[row.id]) for row in found.tasks if row.id in places])
+    return found
+
+
+def _line_up(rows: Sequence[tuple[Task, list[Any]]]) -> None:
+    """Give waiting tasks the places back that many_tasks.cancel noted, as far as these are free. Those that RQ had already come
+    first."""
+    wanted = [number for _, (_, number, _) in rows if number is not None]
+    taken = {row.id for row in Outbox.select(Outbox.id).where(among(Outbox.id, wanted))}
+    for task, (since, number, standing) in rows:
+        Task.update(queued_at=Task.queued_at.python_value(since)).where(Task.id == task.id).execute()
+        if number is None:
+            place: dict[str, Any] = {"standing": standing_of_task(task, at_front=True)}
+        else:
+            place = {"standing": standing, **({} if number in taken else {"id": number})}
+        Outbox.update(**place).where(Outbox.task_id == task.id).execute()
 
 
 def prioritise_as_before(changed: Sequence[Row], forbid: Refusal) -> Changed:

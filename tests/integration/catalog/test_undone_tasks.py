@@ -1,5 +1,6 @@
 """What was done to many tasks is taken back alike on all three databases, as far as they have not moved on."""
 
+import json
 from typing import Any
 
 import pytest
@@ -71,6 +72,33 @@ def test_stopped_tasks_wait_again(task: Task, lecturer: User) -> None:
     assert (again.state, again.generation, again.cancel_requested) == ("waiting", 2, False)
     row = Outbox.get(Outbox.task_id == task.id)
     assert (row.job_id, row.payload) == (f"encode-{task.id}-g2", {"task": task.id, "generation": 2})
+
+
+def test_what_was_stopped_waits_again_where_it_stood(task: Task, lecturer: User) -> None:
+    others = [another(lecturer) for _ in range(3)]
+    handed_over = others[1]
+    Outbox.delete().where(Outbox.task_id == handed_over.id).execute()
+    before, queued_at = line(), tasks.get(task.id).queued_at
+    rows = rows_of(many_tasks.cancel([task.id, handed_over.id], later(1)))
+    late = another(lecturer)
+    assert len(undone_tasks.run_after_all(json.loads(json.dumps(rows)), later(2), allow).tasks) == 2
+    assert line() == [handed_over.id, *before, late.id]
+    assert tasks.get(task.id).queued_at == queued_at
+
+
+def test_a_place_that_another_one_has_by_now_is_not_taken_from_it(task: Task, lecturer: User) -> None:
+    last = another(lecturer)
+    rows = rows_of(many_tasks.cancel([last.id], later(1)))
+    number = rows[0][2][1]
+    late = another(lecturer)
+    Outbox.update(id=number).where(Outbox.task_id == late.id, Outbox.id != number).execute()
+    undone_tasks.run_after_all(rows, later(2), allow)
+    assert line() == [task.id, late.id, last.id]
+
+
+def line() -> list[int]:
+    """The tasks in the outbox, in the order in which they begin: all are of one party."""
+    return [row.task_id for row in Outbox.select().order_by(Outbox.standing.desc(), Outbox.id)]
 
 
 def test_a_priority_is_the_former_one_unless_somebody_gave_another(task: Task, lecturer: User) -> None:
