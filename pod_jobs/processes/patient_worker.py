@@ -201,7 +201,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Serve one request, and do not wait for the rest of a body that the app has not read."""
-        if slow_clients.is_upload(req.method, req.path):
+        if slow_clients.looks_like_upload(req.method, req.path):
             upload_body.read_directly(req, conn.sock)
         try:
             return super().handle_request(req, conn)
