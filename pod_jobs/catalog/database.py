@@ -32,6 +32,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 15  # how long SQLite waits for another writer
 CONNECT_TIMEOUT_S = 5
 STATEMENT_S = 30  # how long a server may take for a statement
+PLACE = "the text of OneByText"  # in the parameters of its query, as long as no text is given
 MOST_DIGITS = 18  # every number of 18 digits fits into 64 bits
 LOCK_WAIT_S = 15  # how long a statement may wait for a locked row
 # How the servers refuse a user: PostgreSQL in words, MariaDB by a number.
@@ -170,6 +171,27 @@ def transaction() -> Iterator[None]:
 def locked(query: Any) -> Any:
     """`query` with locks on its rows until the transaction ends. SQLite has no row locks and needs none."""
     return query if isinstance(models.database.obj, SqliteDatabase) else query.for_update()
+
+
+class OneByText:
+    """A query for one row by a text. Its SQL is made once: to make it takes several times as long as to run it, and each request
+    asks who sends it."""
+
+    def __init__(self, build: Callable[[str], Any]) -> None:
+        """`build(text)` makes the query; its only condition with that text is for equality."""
+        self._build = build
+        self._made: tuple[Any, Any, str, list[Any]] | None = None  # database, query, SQL, parameters
+
+    def find(self, text: str) -> Any:
+        """The row, or None."""
+        database = models.database.obj
+        made = self._made
+        if made is None or made[0] is not database:
+            query = self._build(PLACE).limit(1)
+            made = self._made = (database, query, *query.sql())
+        _, query, sql, parameters = made
+        cursor = database.execute_sql(sql, [text if one == PLACE else one for one in parameters])
+        return next(iter(query._get_cursor_wrapper(cursor)), None)
 
 
 def holds(column: Any, text: str) -> Any:

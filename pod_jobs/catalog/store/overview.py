@@ -24,9 +24,10 @@ def running(limit: int) -> list[Task]:
     return list(_with_videos().where(Task.state == "running").order_by(Task.started_at, Task.id).limit(limit))
 
 
-def waiting(limit: int) -> list[Task]:
-    """The waiting tasks with videos and owners, the oldest first."""
-    return list(_with_videos().where(Task.state == "waiting").order_by(Task.queued_at, Task.id).limit(limit))
+def longest_wait() -> datetime | None:
+    """Since when the task waits that has waited longest; None: none waits."""
+    first = Task.select(fn.MIN(Task.queued_at)).where(Task.state == "waiting").scalar()
+    return None if first is None else _instant(first)
 
 
 def with_videos(ids: Sequence[int]) -> list[Task]:

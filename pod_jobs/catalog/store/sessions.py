@@ -4,9 +4,16 @@ therefore also ends copies of the cookie."""
 import secrets
 from datetime import datetime, timedelta
 
+from pod_jobs.catalog.database import OneByText
 from pod_jobs.catalog.models import Session, User
 from pod_jobs.catalog.store.users import hash_token
 from pod_jobs.errors import NotFound
+
+_SESSION = OneByText(
+    lambda hashed: (
+        Session.select(Session, User).join(User).where(Session.key_hash == hashed, User.active == True)  # noqa: E712  # SQL
+    )
+)
 
 
 def begin(user: User, valid_for: timedelta, now: datetime) -> str:
@@ -18,13 +25,8 @@ def begin(user: User, valid_for: timedelta, now: datetime) -> str:
 
 def user_of(key: str, now: datetime) -> User:
     """The user of a session. Errors: NotFound when the session has ended, or its user is switched off."""
-    row = (
-        Session.select(Session, User)
-        .join(User)
-        .where(Session.key_hash == hash_token(key), Session.expires_at > now, User.active == True)  # noqa: E712  # SQL
-        .first()
-    )
-    if row is None:
+    row = _SESSION.find(hash_token(key))
+    if row is None or row.expires_at <= now:
         raise NotFound("such a session")
     found: User = row.user
     return found

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.database import OneByText, locked, transaction
 from pod_jobs.catalog.models import ApiToken, Audit, Session, SignInLink, User
 from pod_jobs.catalog.permissions import ROLES, may, roles_that_may
 from pod_jobs.errors import NotFound, Refused
@@ -195,6 +195,15 @@ def keep_one_token(user: User, label: str, token: str, now: datetime) -> None:
             ApiToken.update(revoked_at=None).where(ApiToken.id == row.id).execute()
 
 
+_TOKEN = OneByText(
+    lambda hashed: (
+        ApiToken.select(ApiToken, User)
+        .join(User)
+        .where(ApiToken.token_hash == hashed, ApiToken.revoked_at.is_null(), User.active == True)  # noqa: E712
+    )
+)
+
+
 def find_by_token(token: str, now: datetime) -> User:
     """The user of a token. Errors: NotFound when it is unknown or revoked, or its user is switched off."""
     user: User = find_token(token, now).user
@@ -203,12 +212,7 @@ def find_by_token(token: str, now: datetime) -> User:
 
 def find_token(token: str, now: datetime) -> ApiToken:
     """The row of a token, with its user. Errors: NotFound when it is unknown or revoked, or its user is switched off."""
-    row = (
-        ApiToken.select(ApiToken, User)
-        .join(User)
-        .where(ApiToken.token_hash == hash_token(token), ApiToken.revoked_at.is_null(), User.active == True)  # noqa: E712
-        .first()
-    )
+    row = _TOKEN.find(hash_token(token))
     if row is None:
         raise NotFound("such a token")
     if row.last_used_at is None or now - row.last_used_at > TOUCH_EVERY:

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import TIMEDELTA_UNITS, format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
 from flask import Blueprint, Response, g, make_response, render_template, request
 from flask_babel import get_locale, gettext
@@ -33,6 +33,7 @@ blueprint = Blueprint("team", __name__)
 BEAT_S = 30
 SILENT_BEATS = 2.5  # a machine is silent after so many signs of life that did not come
 REMEMBERED = 5000  # instants in words, which lists show again and again
+SOME = 1.5  # so many hours are given as hours, fewer as minutes
 EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
 
 
@@ -197,7 +198,19 @@ def short_day(value: datetime) -> str:
 @blueprint.app_template_filter()
 def span(seconds: float) -> str:
     """ "4 min", "2 hr" """
-    return format_timedelta(timedelta(seconds=max(1, round(seconds))), threshold=1.5, format="short", locale=_locale())
+    exact = max(1, round(seconds))
+    coarse = round(exact / _unit_of(exact)) * _unit_of(exact)  # says the same, and is remembered
+    return _span(coarse if _unit_of(coarse) == _unit_of(exact) else exact, _locale())
+
+
+def _unit_of(seconds: int) -> int:
+    """How many seconds the unit has in which this is said."""
+    return next((length for _, length in TIMEDELTA_UNITS if seconds / length >= SOME), 1)
+
+
+@lru_cache(REMEMBERED)
+def _span(seconds: int, locale: str) -> str:
+    return format_timedelta(timedelta(seconds=seconds), threshold=SOME, format="short", locale=locale)
 
 
 @blueprint.app_template_filter()
@@ -227,8 +240,12 @@ def size(count: float) -> str:
 
 @blueprint.app_template_filter()
 def error_sentence(code: str, facts: dict[str, str]) -> str:
-    """The sentence of an error in the language of the page."""
-    return translated(code, facts)
+    """The sentence of an error in the language of the page. A list shows few different ones."""
+    known: dict[tuple[Any, ...], str] = g.setdefault("error_sentences", {})
+    key = (code, *facts.items(), str(get_locale()))
+    if key not in known:
+        known[key] = translated(code, facts)
+    return known[key]
 
 
 @blueprint.app_template_global()

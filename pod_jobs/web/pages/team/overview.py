@@ -69,7 +69,6 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
     waiting = beginnings.waiting(seen.work)
     begins = beginnings.times(at, running, waiting, seen.work)
     next_ones = sorted(waiting, key=lambda task: begins.get(task.id, FAR))[:SHOWN]
-    oldest = store.waiting(1)
     since = frame.yesterday_evening(at)
     groups = sorted(error_groups.list_open(since), key=lambda one: (one.is_quiet, not one.is_new(since)))
     crews = _crews(workers)
@@ -86,7 +85,7 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
         "left_s": max((one.get("eta_s") or 0 for one in progress.values()), default=0),
         "waiting": [(task, begins.get(task.id), beginnings.queue_of(task)) for task in next_ones],
         "in_catalog": store.in_catalog(),
-        "oldest": oldest[0].queued_at if oldest else None,
+        "oldest": store.longest_wait(),
         "last_begins": max(begins.values()) if begins and counts["waiting"] <= len(waiting) else None,
         "since": since,
         "groups": groups,
