@@ -162,7 +162,7 @@ def _tasks_of_this_user() -> int:
     """How many processes and threads this user has. Takes some milliseconds on a host with many."""
     count, me = 0, os.getuid()
     for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
+        if entry.name.isascii() and entry.name.isdigit():
             with suppress(OSError):  # it has just ended
                 if entry.stat().st_uid == me:
                     count += len(os.listdir(f"/proc/{entry.name}/task"))
