@@ -25,6 +25,7 @@ from pod_jobs.settings import load
 from pod_jobs.storage import Run, Storage
 from pod_jobs.storage.over_http import OverHttp
 from pod_jobs.storage.shared_folder import SharedFolder
+from pod_jobs.storage.web_calls import WebCalls
 from tests.acceptance.hosts import Network, network
 from tests.acceptance.site import Site, make_clip, serve
 from tests.servers import KeyValueServer, short_folder, wait_until
@@ -56,7 +57,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def cost_of_http(site: Site, folder: Path, size_mb: int) -> dict[str, Any]:
     recording = noise(folder / "noise.mp4", size_mb)
     token = (site.home / "secrets/worker_token").read_text()
-    by_http = OverHttp(site.url, token, folder / "work", 10**12)
+    by_http = OverHttp(WebCalls(site.url, token), folder / "work", 10**12)
     say(f"encoding {recording.stat().st_size / 1e6:.0f} MB from a shared folder, and by HTTP")
     before_mb = peak_mb()
     shared_s, _ = encoded_s(site, SharedFolder(site.home / "media"), recording)

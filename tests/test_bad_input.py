@@ -90,6 +90,12 @@ OF_A_HOST = {
         f"{OVER_HTTP}.test_a_download_of_another_file_is_thrown_away",
         f"{FETCHING}.test_a_broken_connection_is_taken_up_where_it_broke",
     ),
+    "an S3 link that expires in mid-upload, an S3 server that is away, a part damaged there": (
+        "integration/storage/test_by_bucket.test_a_link_that_expires_meanwhile_is_asked_for_anew",
+        "integration/storage/test_by_bucket.test_an_s3_server_that_is_away_delays_and_loses_nothing",
+        "integration/storage/test_by_bucket.test_a_part_that_was_damaged_in_the_bucket_is_put_there_anew",
+        "integration/storage/test_by_bucket.test_what_was_sent_as_another_size_is_not_taken_in",
+    ),
     "a proxy's 404, 413 or 408 in place of the catalog's": (
         "integration/storage/test_bad_ways.test_a_proxy_that_limits_bodies_and_errs_now_and_then_costs_time_alone",
         "integration/jobs/test_runtime.test_a_proxys_own_words_are_no_answer_of_the_catalog",

@@ -43,7 +43,11 @@ REPEATED: dict[str, type[BaseModel]] = {  # sections in double brackets
     "speech.model": ModelSettings,
     "speech.correction": CorrectionSettings,
 }
-NOT_IN_THE_FILE = {"xapi.passwords", "mail.password"}  # secrets come from variables or from files of their own
+NOT_IN_THE_FILE = {
+    "xapi.passwords",
+    "mail.password",
+    "s3.secret_key",
+}  # secrets come from variables or from files of their own
 CHANGES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}  # keepachangelog.com
 
 CODE = re.compile(r"`([^`\n]+)`")
@@ -53,7 +57,7 @@ INDENTED_COMMAND = re.compile(r"^ {4,}(\./run .*)$", re.MULTILINE)
 A_PATH = re.compile(r"[\w.-]+(/[\w.-]+)+/?|[\w-]+/")
 A_FILE = re.compile(r"[\w.-]+\.(py|yaml|html|toml|js|css)")
 A_KEY = re.compile(r"([a-z_]+)\.([a-z_]+)( = .*)?")
-A_SECTION = re.compile(r"\[\[?([a-z_.]+)\]\]?( [a-z_]+)?( = .*)?")
+A_SECTION = re.compile(r"\[\[?([a-z0-9_.]+)\]\]?( [a-z_]+)?( = .*)?")
 A_VARIABLE = re.compile(rf"{PREFIX}([A-Z]+)__([A-Z_]+?)(__.*|=.*)?")
 A_CODE = re.compile(r"(source|encode|worker|settings|warning|result|disk|service)(-[a-z]+)+")
 Faults = Iterator[str]
@@ -233,7 +237,7 @@ def test_every_setting_is_explained_in_settings_toml() -> None:
     explained: set[str] = set()
     section, is_below_comment = "", False
     for line in (ROOT / "settings.toml").read_text("utf-8").splitlines():
-        if head := re.match(r"(?:# )?\[\[?([a-z_.]+)\]\]?(?:\s|$)", line):
+        if head := re.match(r"(?:# )?\[\[?([a-z0-9_.]+)\]\]?(?:\s|$)", line):
             section = head[1]
         elif key := re.match(r"(?:# )?([a-z_0-9]+) = \S.*?( # .*\w.*)?$", line):
             if key[2] or is_below_comment:

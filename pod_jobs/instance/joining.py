@@ -32,12 +32,13 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Welcome:
-    """What a host needs to work for an instance: its own token, the address of the key-value server, and the version of pod_jobs
-    on the web host."""
+    """What a host needs to work for an instance: its own token, the address of the key-value server, the version of pod_jobs on
+    the web host, and how it gets files ("http" or "s3")."""
 
     token: str
     redis_url: str
     version: str = ""
+    storage: str = "http"
 
 
 def invite(settings: Settings, queues: Sequence[str] = ()) -> str:
@@ -69,7 +70,7 @@ def welcome(settings: Settings, code: str, host: str, version: str) -> Welcome:
     queues = code.partition(SAYS)[2]
     token = users.create_token(user, f"host {label}", datetime.now(UTC), queues=queues.split(".") if queues else ())
     users.note("command-line", "worker joined", label, datetime.now(UTC))
-    return Welcome(token, settings.redis.url, pod_jobs.__version__)
+    return Welcome(token, settings.redis.url, pod_jobs.__version__, "s3" if settings.s3.endpoint else "http")
 
 
 def join(line: str, home: Path, host: str) -> Settings:
@@ -87,9 +88,9 @@ def join(line: str, home: Path, host: str) -> Settings:
     (home / "secrets").mkdir(parents=True, exist_ok=True)
     (home / "secrets").chmod(0o700)
     _write_private(home / "secrets" / "worker_token", given.token)
-    _write_private(
-        home / "settings.toml", SETTINGS.format(redis=as_toml(given.redis_url), url=as_toml(url.rstrip("/")))
-    )
+    own = {"redis": given.redis_url, "url": url.rstrip("/"), "storage": given.storage}
+    text = SETTINGS.format(**{name: as_toml(value) for name, value in own.items()})
+    _write_private(home / "settings.toml", text)
     return load(home)
 
 
@@ -109,7 +110,7 @@ url = {redis}
 
 [worker]
 catalog_url = {url}
-storage = "http"
+storage = {storage}
 """
 
 
@@ -127,7 +128,8 @@ def _ask(url: str, code: str, host: str) -> Welcome:
         raise Refused("this invitation was used already, or has expired: ask for another one")
     try:
         said = answer.json()
-        return Welcome(str(said["token"]), str(said["redis_url"]), str(said.get("version", "")))
+        more = {name: str(said[name]) for name in ("version", "storage") if name in said}
+        return Welcome(str(said["token"]), str(said["redis_url"]), **more)
     except (ValueError, LookupError, TypeError) as error:
         raise ServiceUnavailable(f"{url}: {answer.status_code}, and not the answer of a web app of pod_jobs") from error
 

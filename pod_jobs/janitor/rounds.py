@@ -19,7 +19,7 @@ from pod_jobs.catalog.store import drains as store_drains
 from pod_jobs.errors import Deposed, PodJobsError, SettingsError
 from pod_jobs.hand_over import limits_of
 from pod_jobs.instance import redis_owner
-from pod_jobs.janitor import callbacks, lane_mails, periodic, purge, registries, relay, revoked, traces
+from pod_jobs.janitor import bucket, callbacks, lane_mails, periodic, purge, registries, relay, revoked, traces
 from pod_jobs.janitor.leader import LOCK_TTL_S, Fence, Leader
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import drains, keys
@@ -159,6 +159,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("results of sites", PURGE_S, lambda now: callbacks.purge(settings, now, fence)),
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
         Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
+        Duty("bucket", PURGE_S, bucket.Sweeper(settings).begin),
         Duty("figures", PURGE_S, InSlices(lambda now: sum_up_figures(now, fence))),
         Duty("index captions", PURGE_S, InSlices(lambda _: _index_captions())),
     ]

@@ -29,7 +29,8 @@ def run_inspect(context: Context, payload: Payload) -> None:
     """Errors: ServiceUnavailable, OutOfResources; Interrupted."""
     video: int = payload["video"]
     if context.settings.worker.storage != "shared":
-        raise Refused("recordings are looked at where the media folder is: this host has worker.storage = http")
+        said = f"this host has worker.storage = {context.settings.worker.storage}"
+        raise Refused(f"recordings are looked at where the media folder is: {said}")
     try:
         asked = context.catalog.begin_inspection(video)
     except NotFound:

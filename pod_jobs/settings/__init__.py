@@ -30,6 +30,7 @@ from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt,
 from pod_jobs.settings.site import SiteSettings, shared_folder_faults
 from pod_jobs.settings.sources import PREFIX, merge, read_document, tree_of
 from pod_jobs.settings.speech import SpeechSettings
+from pod_jobs.settings.workers import RetrySettings, S3Settings, WorkerSettings
 from pod_jobs.settings.xapi import XapiSettings
 from pod_jobs.storage import Storage
 from pod_jobs.storage.shared_folder import SharedFolder
@@ -37,7 +38,9 @@ from pod_jobs.storage.site_folder import SiteFolder
 
 if TYPE_CHECKING:
     from pod_jobs.outside.mail import Account
+    from pod_jobs.storage.bucket import Bucket
     from pod_jobs.storage.far_help import FarHelp
+    from pod_jobs.storage.web_calls import WebCalls
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = "HONCHO_LAUNCHER"  # variable that `./run up` gives its lines: its own process id
@@ -104,22 +107,6 @@ class PerQueue(Section, Generic[T]):
 QUEUES = tuple(PerQueue.model_fields)
 
 
-class WorkerSettings(Section):
-    heartbeat_s: PositiveInt
-    stop_s: PositiveFloat
-    catalog_url: str
-    storage: Literal["shared", "http"]
-    cache_gb: Annotated[float, Field(ge=0)]
-
-
-class RetrySettings(Section):
-    base_s: PositiveFloat
-    cap_s: PositiveFloat
-    attempts: PositiveInt
-    deaths: PositiveInt
-    losses: PositiveInt
-
-
 class JanitorSettings(Section):
     tick_s: PositiveFloat
     registries_s: PositiveInt
@@ -149,6 +136,7 @@ class Settings(Section):
     workers: PerQueue[Workers]  # how many of each queue this host runs
     fleet: PerQueue[Count]
     worker: WorkerSettings
+    s3: S3Settings
     encode: EncodeSettings
     rendition: Annotated[tuple[RenditionSettings, ...], Field(min_length=1), Listed]
     template: Annotated[tuple[TemplateSettings, ...], Listed] = ()
@@ -199,15 +187,35 @@ class Settings(Section):
             return SharedFolder(self.media_folder)
         from pod_jobs.storage.over_http import OverHttp  # requests takes a tenth of a second that only workers need
 
-        token, cache_bytes = self.secret("worker_token"), int(self.worker.cache_gb * 1e9)
-        return OverHttp(self.catalog_url, token, self.home / "work", cache_bytes)
+        return OverHttp(self.file_calls, self.home / "work", int(self.worker.cache_gb * 1e9))
 
     @property
     def far_help(self) -> "FarHelp":
         """How workers that have no folder in common help each other. Errors: SettingsError without the worker's token."""
         from pod_jobs.storage.far_help import FarHelp  # as above
 
-        return FarHelp(self.catalog_url, self.secret("worker_token"), self.home / "work" / "helping")
+        return FarHelp(self.file_calls, self.home / "work" / "helping")
+
+    @property
+    def file_calls(self) -> "WebCalls":
+        """How this worker calls the web app about files. Errors: SettingsError without the worker's token."""
+        from pod_jobs.storage import by_bucket, web_calls  # as above
+
+        kind = by_bucket.BucketCalls if self.worker.storage == "s3" else web_calls.WebCalls
+        return kind(self.catalog_url, self.secret("worker_token"))
+
+    @property
+    def bucket(self) -> "Bucket | None":
+        """The bucket of [s3], with the key from POD_JOBS_S3__SECRET_KEY, or else from secrets/s3_secret_key; None when there is
+        none. Errors: SettingsError when it has neither key."""
+        from pod_jobs.storage import bucket, signed_links  # as above
+
+        own = self.s3
+        if not own.endpoint:
+            return None
+        secret = own.secret_key or self.secret("s3_secret_key")
+        names = (own.endpoint, own.region, own.bucket, own.access_key)
+        return bucket.Bucket(signed_links.S3Place(*names, secret, own.path_style), own.prefix, own.link_s)
 
     @property
     def media(self) -> SiteFolder:

@@ -33,11 +33,11 @@ _STATES = TypeAdapter(dict[str, HelperState])
 
 
 class FarHelp:
-    """By the web app at `url` (no slash at the end), with the worker's token. A helper works in `folder`. Errors of all methods:
-    those of answers.error_of; Superseded when the run is over, or needs this worker no more."""
+    """By the calls `web`. A helper works in `folder`. Errors of all methods: those of answers.error_of; Superseded when the run
+    is over, or needs this worker no more."""
 
-    def __init__(self, url: str, token: str, folder: Path) -> None:
-        self._web = WebCalls(url, token)
+    def __init__(self, web: WebCalls, folder: Path) -> None:
+        self._web = web
         self._folder = folder
 
     # the owner
@@ -141,7 +141,7 @@ class FarHelp:
             while sent < size or size == 0:
                 file.seek(sent)
                 piece = file.read(web_calls.PART_BYTES)
-                send = partial(self._web.of_run, "PATCH", run, place, params={"offset": str(sent)}, data=piece)
+                send = partial(self._web.send_part, run, place, sent, piece)
                 try:
                     patiently(tick, send, time.monotonic() + SEND_PATIENCE_S)
                 except Refused as error:

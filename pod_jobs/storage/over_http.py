@@ -47,13 +47,13 @@ SOURCES = "sources"  # the folder of fetched recordings
 
 
 class OverHttp:
-    """`Storage` by the web app at `url` (no slash at the end), with the worker's token, in the local folder `folder`.
+    """`Storage` by the calls `web`, in the local folder `folder`. They say how the bytes of files travel (by_bucket.py).
 
     Sources stay there for the next job of their video, up to `cache_bytes` in all.
     """
 
-    def __init__(self, url: str, token: str, folder: Path, cache_bytes: int) -> None:
-        self._web = WebCalls(url, token)
+    def __init__(self, web: WebCalls, folder: Path, cache_bytes: int) -> None:
+        self._web = web
         self._folder = folder
         self._cache_bytes = cache_bytes
         self._local = SharedFolder(folder)
@@ -143,6 +143,7 @@ class OverHttp:
         with plain_files.open_plain(aside) as file:
             if plain_files.sha256_of(file) != announced["sha256"]:
                 plain_files.remove(aside)
+                self._web.source_differs(run, name)
                 raise ServiceUnavailable(f"{name}: what arrived is not what the web host has; it is fetched anew")
         aside.rename(path)
 
@@ -289,7 +290,7 @@ class HttpWorkFolder:
                 file.seek(sent)
                 piece = file.read(min(web_calls.PART_BYTES, size - sent))
                 try:
-                    self._web.of_run("PATCH", self._run, f"files/{name}", params={"offset": str(sent)}, data=piece)
+                    self._web.send_part(self._run, f"files/{name}", sent, piece)
                     sent += len(piece)
                 except Refused as error:
                     if error.code != OFFSET:

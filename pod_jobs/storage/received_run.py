@@ -57,7 +57,7 @@ class ReceivedRun:
 
     def __init__(self, media: Path, run: Run, still: Callable[[], object]) -> None:
         self._media = media
-        self._run = run
+        self.run = run
         self._still = still
         self._work = SharedWorkFolder(media, run, end_helpers=lambda chunks: None)
 
@@ -100,7 +100,7 @@ class ReceivedRun:
             def write(piece: bytes) -> None:
                 with self._held(fcntl.LOCK_SH):
                     if _identity(path) != _identity(file.fileno()):
-                        raise Superseded(f"{self._run.folder} is over, or was begun anew")
+                        raise Superseded(f"{self.run.folder} is over, or was begun anew")
                     file.write(piece)
                     file.flush()
 
@@ -134,7 +134,7 @@ class ReceivedRun:
             self._work.keep_only_log(and_chunks=False, whoever_began=True)
 
     def _is_published(self, files: Mapping[str, Announced]) -> bool:
-        folder = self._media / self._run.folder
+        folder = self._media / self.run.folder
         sizes = {name: plain_files.size_of(folder / name) for name in files}
         is_done = plain_files.size_of(folder / DONE_MARKER) is not None
         return is_done and sizes == {name: one.bytes for name, one in files.items()}
@@ -142,22 +142,22 @@ class ReceivedRun:
     def _path(self, name: str) -> Path:
         _check_name(name)
         if not self._work.path.is_dir():
-            raise Superseded(f"{self._run.folder} has not begun, or is over")
+            raise Superseded(f"{self.run.folder} has not begun, or is over")
         path = self._work.path / name
         if plain_files.size_of(path) is None and len(os.listdir(self._work.path)) >= MOST_FILES:
-            raise Refused(f"{self._run.folder} has {MOST_FILES} files already")
+            raise Refused(f"{self.run.folder} has {MOST_FILES} files already")
         return path
 
     @contextmanager
     def _held(self, kind: int) -> Iterator[None]:
         """The lock of the video and template, which a worker with a part in the folder holds for its whole run. Whoever writes
         a piece shares it (LOCK_SH); whoever makes or publishes the folder has it alone (LOCK_EX)."""
-        lock = open_lock(self._media, self._run, os.O_RDWR | os.O_CREAT)
+        lock = open_lock(self._media, self.run, os.O_RDWR | os.O_CREAT)
         deadline = time.monotonic() + LOCK_WAIT_S
         try:
             while not _locked(lock, kind):
                 if time.monotonic() > deadline:
-                    raise ServiceUnavailable(f"another run is still at work for {self._run.what}")
+                    raise ServiceUnavailable(f"another run is still at work for {self.run.what}")
                 time.sleep(LOCK_POLL_S)
             yield
         finally:

@@ -56,17 +56,15 @@ class WebCalls:
         with self.call("GET", path, headers=headers, stream=True, **more) as answer:
             if answer.status_code != requests.codes.partial or f"bytes {start}-" not in answer.headers["Content-Range"]:
                 raise ServiceUnavailable(f"{path}: {answer.status_code} instead of the part that was asked for")
-            left = PART_BYTES
-            try:
-                for piece in answer.iter_content(plain_files.PIECE_BYTES):
-                    left -= len(piece)
-                    if left < 0:
-                        raise ServiceUnavailable(f"{path}: more than the part that was asked for")
-                    take(piece)
-            except requests.RequestException as error:
-                raise ServiceUnavailable(f"{path}: {type(error).__name__}: {error}") from error
-            if left == PART_BYTES:  # whoever asks again at once would ask for ever
-                raise ServiceUnavailable(f"{path}: a part without a byte")
+            take_part(answer, path, take)
+
+    def send_part(self, run: Run, path: str, offset: int, piece: bytes) -> None:
+        """Send what belongs at `offset` of a file; what stood behind it is cut off. Errors: Refused with the code OFFSET when
+        less than that has arrived."""
+        self.of_run("PATCH", run, path, params={"offset": str(offset)}, data=piece)
+
+    def source_differs(self, run: Run, name: str) -> None:
+        """What was fetched of a source has another sum than what the web host has."""
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         more.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
@@ -86,6 +84,21 @@ class WebCalls:
             found.headers["Authorization"] = f"Token {self._token}"
             found.trust_env = False  # ignore proxies and .netrc of the environment
         return found
+
+
+def take_part(answer: requests.Response, path: str, take: Callable[[bytes], object]) -> None:
+    """Hand on the body of an answer, one part of a file, piece by piece. Errors: ServiceUnavailable."""
+    left = PART_BYTES
+    try:
+        for piece in answer.iter_content(plain_files.PIECE_BYTES):
+            left -= len(piece)
+            if left < 0:
+                raise ServiceUnavailable(f"{path}: more than the part that was asked for")
+            take(piece)
+    except requests.RequestException as error:
+        raise ServiceUnavailable(f"{path}: {type(error).__name__}: {error}") from error
+    if left == PART_BYTES:  # whoever asks again at once would ask for ever
+        raise ServiceUnavailable(f"{path}: a part without a byte")
 
 
 def place_of(run: Run) -> str:

@@ -200,7 +200,7 @@ class Site:
 def serve(home: Path, server: KeyValueServer | WatchedServers, module: str = "tests.acceptance.site") -> Iterator[Site]:
     """An app on its own instance folder, with the people "admin", "lea" (a lecturer) and "workers"."""
     port = free_port()
-    (home / "secrets").mkdir(parents=True)
+    (home / "secrets").mkdir(parents=True, exist_ok=True)
     (home / "media").mkdir()
     (home / "secrets" / "session_key").write_text("a session key of the tests")
     (home / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")

@@ -27,6 +27,7 @@ CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "clock": services.check_clock,
     "catalog": services.check_catalog,
     "media": services.check_media,
+    "bucket": services.check_bucket,
     "mail": services.check_mail,
     celery_sites.NAME: celery_sites.check_celery_sites,
 }

@@ -216,9 +216,12 @@ def _acceptance(settings: Settings, answer: requests.Response, queue: str) -> Fi
 
 def check_media(settings: Settings) -> Iterator[Finding]:
     """Check that this host has the catalog's media folder. If the share is not mounted, there is only an empty folder. Workers
-    that get files by HTTP need none."""
+    that get files by HTTP or through a bucket need none."""
     if settings.worker.storage == "http":
         yield Finding("media", "ok", f"workers of this host fetch and send files by {settings.catalog_url}")
+        return
+    if settings.worker.storage == "s3":
+        yield _bucket_of_worker(settings)
         return
     try:
         answer = _ask_who_we_are(settings)
@@ -235,6 +238,29 @@ def check_media(settings: Settings) -> Iterator[Finding]:
         yield Finding("media", "fault", error.reason, f"{remedy}{expected} > '{settings.media.identity_file()}'")
         return
     yield Finding("media", "ok", f"{settings.media} is the one that the catalog means")
+
+
+def check_bucket(settings: Settings) -> Iterator[Finding]:
+    """Check on the web host that the bucket of [s3], if there is one, can be used."""
+    if settings.s3.endpoint:
+        try:
+            bucket = settings.bucket
+            if bucket is not None:
+                bucket.check()
+                yield Finding("bucket", "ok", f"{bucket}: can be written and read")
+        except PodJobsError as error:
+            yield Finding("bucket", "fault", error.reason, "[s3] in settings.toml")
+
+
+def _bucket_of_worker(settings: Settings) -> Finding:
+    """Can this host write and read the bucket by the web host's links?"""
+    from pod_jobs.storage.by_bucket import BucketCalls
+
+    try:
+        calls = BucketCalls(settings.catalog_url, settings.secret("worker_token"))
+        return Finding("media", "ok", f"workers of this host fetch and send files through {calls.check_bucket()}")
+    except PodJobsError as error:
+        return Finding("media", "fault", error.reason, "this host must reach the S3 server of the web host's [s3]")
 
 
 def _ask_who_we_are(settings: Settings) -> requests.Response:

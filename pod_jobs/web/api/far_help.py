@@ -20,10 +20,8 @@ from pod_jobs.errors import Malformed, translated_os_errors
 from pod_jobs.storage import Run
 from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.received_run import Announced
-from pod_jobs.web.api import answers
-from pod_jobs.web.api.run_files import append_body
+from pod_jobs.web.api import answers, run_bodies
 from pod_jobs.web.guards import access, run_keys
-from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.site import checked_media, site, without_database
 
 blueprint = Blueprint("api_far_help", __name__, url_prefix="/runs/<int:task_id>/<int:generation>/<int:attempt>/helpers")
@@ -143,10 +141,11 @@ def note(task_id: int, generation: int, attempt: int, helper: str) -> ResponseRe
 @blueprint.patch("/<helper>/files/<name>")
 @access.needs("run-tasks")
 def append(task_id: int, generation: int, attempt: int, helper: str, name: str) -> ResponseReturnValue:
-    """The body belongs at ?offset= of a file of the piece; what stood behind it is cut off. The answer is {"bytes"}."""
+    """The body, or the object ?object= (run_bodies.py), belongs at ?offset= of a file of the piece; what stood behind it is cut
+    off. The answer is {"bytes"}."""
     run = run_keys.require_helper(task_id, generation, attempt, helper)
     with _folder(run) as folder:
-        return append_body(lambda offset: folder.part(helper, name, offset))
+        return run_bodies.append(run, lambda offset: folder.part(helper, name, offset))
 
 
 @blueprint.post("/<helper>/finish")
@@ -162,7 +161,7 @@ def finish(task_id: int, generation: int, attempt: int, helper: str) -> Response
 @blueprint.get("/<helper>/files/<name>")
 @access.needs("run-tasks")
 def file(task_id: int, generation: int, attempt: int, helper: str, name: str) -> ResponseReturnValue:
-    """The owner takes in a file; ranges are served."""
+    """The owner takes in a file; ranges are served. With ?link_from= a link (run_bodies.py)."""
     run = run_keys.require_run(task_id, generation, attempt)
     with _folder(run) as folder:
-        return serve_ranges(folder.open_file(helper, name), "application/octet-stream")
+        return run_bodies.give(folder.open_file(helper, name))

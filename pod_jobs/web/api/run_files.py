@@ -4,31 +4,26 @@ in ranges, sends what it makes while it makes it, and has it published. storage/
 Each request carries the attempt's key, which only the answer of `start` has (guards/run_keys.py).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import TypeAdapter
 
 from pod_jobs.catalog.store import tasks
-from pod_jobs.errors import Malformed, NotFound, translated_os_errors
+from pod_jobs.errors import NotFound, translated_os_errors
 from pod_jobs.media_folder import is_dressing, source_of
 from pod_jobs.storage import Run
 from pod_jobs.storage.received_run import Announced, ReceivedRun
-from pod_jobs.system.plain_files import PIECE_BYTES
-from pod_jobs.web.api import answers
+from pod_jobs.web.api import answers, run_bodies
 from pod_jobs.web.guards import access
-from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.guards.run_keys import require_part_in, require_run
-from pod_jobs.web.intake import received_files
-from pod_jobs.web.site import checked_media, site, without_database
+from pod_jobs.web.site import checked_media, without_database
 
 blueprint = Blueprint("api_run_files", __name__, url_prefix="/runs/<int:task_id>/<int:generation>/<int:attempt>")
-PART_BYTES = 32 * 1024 * 1024  # most that one request may bring: proxies refuse large bodies
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,21 @@ def _received(task_id: int, generation: int, attempt: int) -> Iterator[ReceivedR
 @blueprint.get("/source")
 @access.needs("run-tasks")
 def source(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
-    """?name= is the source or another one that the order names; ranges are served. Errors: NotFound."""
-    run = require_part_in(task_id, generation, attempt)
-    name = _source_named(run)
+    """?name= is the source or another one that the order names; ranges are served. With ?link_from= a link (run_bodies.py).
+    Errors: NotFound."""
     with translated_os_errors():
-        file = checked_media().open_source(name)
-        if file is None:
-            raise NotFound(f"{name} is not there")
-        return serve_ranges(file, "application/octet-stream")
+        file = _open_source(require_part_in(task_id, generation, attempt))
+        return run_bodies.give(file)
+
+
+@blueprint.delete("/source-parts")
+@access.needs("run-tasks")
+def forget_parts(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
+    """What a worker fetched of the source ?name= through the bucket has another sum: its parts are put there anew. Errors:
+    NotFound."""
+    with translated_os_errors(), _open_source(require_part_in(task_id, generation, attempt)) as file:
+        run_bodies.bucket().forget(file)
+    return "", 204
 
 
 @blueprint.get("/source-sum")
@@ -107,7 +109,7 @@ def sizes(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 def replace(task_id: int, generation: int, attempt: int, name: str) -> ResponseReturnValue:
     """The body is the whole of a small file, which is replaced at once. The answer is {"bytes"}."""
     with _received(task_id, generation, attempt) as received:
-        with body_pieces() as pieces:
+        with run_bodies.body_pieces() as pieces:
             content = b"".join(pieces)
         received.replace(name, content)
     return {"bytes": len(content)}
@@ -116,10 +118,10 @@ def replace(task_id: int, generation: int, attempt: int, name: str) -> ResponseR
 @blueprint.patch("/files/<name>")
 @access.needs("run-tasks")
 def append(task_id: int, generation: int, attempt: int, name: str) -> ResponseReturnValue:
-    """The body belongs at ?offset=; what stood behind it is cut off. The answer is {"bytes"}. Errors: Refused when less than
-    `offset` has arrived."""
+    """The body, or the object ?object= (run_bodies.py), belongs at ?offset=; what stood behind it is cut off. The answer is
+    {"bytes"}. Errors: Refused when less than `offset` has arrived."""
     with _received(task_id, generation, attempt) as received:
-        return append_body(lambda offset: received.part(name, offset))
+        return run_bodies.append(received.run, lambda offset: received.part(name, offset))
 
 
 @blueprint.post("/publish")
@@ -141,16 +143,13 @@ def give_up(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     return "", 204
 
 
-def append_body(part: Callable[[int], AbstractContextManager[Callable[[bytes], object]]]) -> dict[str, int]:
-    """Write the body at ?offset= of what `part` opens. Returns the answer: how many "bytes" are there now. Errors: Malformed."""
-    size = answers.number("offset")
-    if size is None:
-        raise Malformed("offset: a number is needed")
-    with part(size) as write, body_pieces() as pieces:
-        for piece in pieces:
-            write(piece)
-            size += len(piece)
-    return {"bytes": size}
+def _open_source(run: Run) -> BinaryIO:
+    """Errors: NotFound."""
+    name = _source_named(run)
+    file = checked_media().open_source(name)
+    if file is None:
+        raise NotFound(f"{name} is not there")
+    return file
 
 
 def _source_named(run: Run) -> str:
@@ -161,16 +160,3 @@ def _source_named(run: Run) -> str:
     if name not in (run.source, *others) and not is_dressing(name):
         raise NotFound(f"the order does not name {name}")
     return name
-
-
-@contextmanager
-def body_pieces() -> Iterator[Iterator[bytes]]:
-    """The request's body in pieces. Errors: Malformed for a large one, or one that does not say how large it is; DiskFull while
-    there is no room."""
-    length = request.content_length
-    if length is None or length > PART_BYTES:
-        raise Malformed(f"a request says how many bytes it brings, and brings at most {PART_BYTES}")
-    received_files.check_room(site().settings, length)
-    received_files.expect_large_body(request)
-    with without_database():
-        yield iter(partial(request.stream.read, PIECE_BYTES), b"")

@@ -10,8 +10,10 @@ from pod_jobs.catalog.seals import seal_of
 from pod_jobs.media.process.tools import Tools, find_tools
 from pod_jobs.storage import Run, over_http, web_calls
 from pod_jobs.storage.over_http import OverHttp
+from pod_jobs.storage.web_calls import WebCalls
 from tests.acceptance.site import Site, serve
 from tests.clips import Clips
+from tests.s3 import SECRET_KEY, S3Server
 from tests.servers import KeyValueServer, short_folder
 
 
@@ -29,9 +31,22 @@ WORKER = ("encoding-1", "far-host", 1)
 
 
 @pytest.fixture(scope="package")
-def site(key_value_server: KeyValueServer) -> Iterator[Site]:
-    with short_folder() as folder, serve(folder / "home", key_value_server) as served:
-        yield served
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="package")
+def site(key_value_server: KeyValueServer, s3: S3Server) -> Iterator[Site]:
+    with short_folder() as folder:
+        home = folder / "home"
+        (home / "secrets").mkdir(parents=True)
+        (home / "secrets/s3_secret_key").write_text(SECRET_KEY)
+        (home / "settings.toml").write_text(s3.settings)
+        with serve(home, key_value_server) as served:
+            yield served
 
 
 @pytest.fixture
@@ -46,14 +61,22 @@ def tick() -> None: ...
 class Far:
     """A worker on another host that has begun to encode a new video."""
 
-    def __init__(self, site: Site, clip: Path, folder: Path, url: str = "", cache_bytes: int = 10**9) -> None:
+    def __init__(
+        self,
+        site: Site,
+        clip: Path,
+        folder: Path,
+        url: str = "",
+        cache_bytes: int = 10**9,
+        calls: type[WebCalls] = WebCalls,
+    ) -> None:
         self.site, self.folder = site, folder
         self.video = site.upload("Cours.mp4", clip)
         task = site.api("GET", f"videos/{self.video}")["task"]
         self.order: Order = site.workers.start(task["id"], task["generation"], *WORKER)
         self.run = self.run_of(self.order)
-        token = (site.home / "secrets/worker_token").read_text()
-        self.storage = OverHttp(url or site.url, token, folder, cache_bytes)
+        self.token = (site.home / "secrets/worker_token").read_text()
+        self.storage = OverHttp(calls(url or site.url, self.token), folder, cache_bytes)
         self.published = site.home / "media" / self.run.folder
 
     def run_of(self, order: Order) -> Run:

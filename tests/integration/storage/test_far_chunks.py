@@ -24,6 +24,7 @@ from pod_jobs.storage import Storage, WorkFolder
 from pod_jobs.storage.far_help import FarHelp
 from pod_jobs.storage.over_http import OverHttp
 from pod_jobs.storage.shared_folder import SharedFolder
+from pod_jobs.storage.web_calls import WebCalls
 from tests.acceptance.site import Site
 from tests.clips import AAC, H264, ffmpeg, pattern, tone
 from tests.integration.storage.conftest import Far, tick
@@ -81,12 +82,12 @@ class Scene:
         return (self.far.site.home / "secrets/worker_token").read_text()
 
     def far_help(self, name: str) -> FarHelp:
-        return FarHelp(self.far.site.url, self.token, self.far.folder / name)
+        return FarHelp(WebCalls(self.far.site.url, self.token), self.far.folder / name)
 
     def storage(self, kind: str) -> Storage:
         if kind == "shared":
             return SharedFolder(self.far.site.home / "media")
-        return OverHttp(self.far.site.url, self.token, self.far.folder / "of a helper", 10**9)
+        return OverHttp(WebCalls(self.far.site.url, self.token), self.far.folder / "of a helper", 10**9)
 
     def encode(self, storage: Storage, far_help: FarHelp) -> None:
         """Of the owner. What it made is left in `log` and `frames`."""
@@ -239,6 +240,6 @@ def test_a_bad_helper_costs_nothing(scene: Scene, then: Callable[[BadHelper], No
 
 def test_without_the_web_app_the_owner_makes_all(scene: Scene) -> None:
     scene.seen.set()
-    nowhere = FarHelp(f"http://127.0.0.1:{free_port()}", scene.token, scene.far.folder / "nowhere")
+    nowhere = FarHelp(WebCalls(f"http://127.0.0.1:{free_port()}", scene.token), scene.far.folder / "nowhere")
     scene.encode(scene.far.storage, nowhere)
     scene.assert_whole()

@@ -19,6 +19,7 @@ from pod_jobs.storage import Run, far_help, helpers_folder, web_calls
 from pod_jobs.storage.far_help import FarHelp
 from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.received_run import Announced
+from pod_jobs.storage.web_calls import WebCalls
 from tests.acceptance.site import Site
 from tests.clips import Clips
 from tests.integration.storage.conftest import Far, tick
@@ -37,7 +38,7 @@ def owner(far: Far) -> FarHelp:
 
 
 def worker_of(far: Far, token: str) -> FarHelp:
-    return FarHelp(far.site.url, token, far.folder / "helping")
+    return FarHelp(WebCalls(far.site.url, token), far.folder / "helping")
 
 
 def new_token(site: Site, *queues: str) -> str:
@@ -114,7 +115,7 @@ def test_a_piece_goes_from_a_helper_to_the_owner(
 
 def test_a_helper_reads_the_source_and_nothing_else(far: Far, owner: FarHelp, clips: Clips) -> None:
     helper, other = Helper(far), Far(far.site, clips.path("plain.mp4"), far.folder)
-    storage = type(far.storage)(far.site.url, helper.token, far.folder / "b", 10**9)
+    storage = type(far.storage)(WebCalls(far.site.url, helper.token), far.folder / "b", 10**9)
     assert storage.source(helper.run, far.order.source).read_bytes() == clips.path("plain.mp4").read_bytes()
     for run in (replace(helper.run, task=other.run.task), replace(helper.run, attempt=helper.run.attempt + 1)):
         with pytest.raises(Superseded):

@@ -10,6 +10,8 @@ import pytest
 
 from pod_jobs.errors import DiskFull
 from pod_jobs.storage import identity
+from pod_jobs.storage.by_bucket import BucketCalls
+from pod_jobs.storage.web_calls import WebCalls
 from tests.acceptance.site import Site
 from tests.clips import Clips
 from tests.integration.storage.conftest import Far
@@ -57,15 +59,16 @@ def test_a_worker_without_room_for_a_source_keeps_what_it_has_for_later(
             assert far.storage.source(far.run, far.order.source).read_bytes() == recording.read_bytes()
 
 
+@pytest.mark.parametrize("calls", [WebCalls, BucketCalls])
 def test_a_web_host_without_room_gets_the_result_when_it_has_room_again(
-    site: Site, clips: Clips, tmp_path: Path
+    site: Site, clips: Clips, tmp_path: Path, calls: type[WebCalls]
 ) -> None:
     media = site.home / "media"
     whose = identity.read(media)
     with small_disk(media, 12):
         identity.write(media, whose)
         made = os.urandom(3_000_000)
-        far = Far(site, clips.path("plain.mp4"), tmp_path / "work")
+        far = Far(site, clips.path("plain.mp4"), tmp_path / "work", calls=calls)
         full: list[Path] = []
         waited = 0
 

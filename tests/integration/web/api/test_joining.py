@@ -181,7 +181,7 @@ def test_a_name_full_of_control_characters_becomes_a_label(inviting: Settings, l
 
 @pytest.mark.parametrize("text", ['redis://:a"b\\c@h/0', "redis://h/0\nurl = 1", "redis://h/\x7f\x1b", "é"])
 def test_settings_hold_any_address(text: str) -> None:
-    written = joining.SETTINGS.format(redis=as_toml(text), url=as_toml(text))
+    written = joining.SETTINGS.format(redis=as_toml(text), url=as_toml(text), storage=as_toml("http"))
     assert tomllib.loads(written)["redis"] == {"url": text}
 
 

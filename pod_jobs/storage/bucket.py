@@ -1,0 +1,183 @@
+"""The bucket of an S3 server, as the web host uses it: bytes of files are there on their way between it and other hosts.
+
+sources/<file>/<first>-<end>    a part of a file that workers read; they share it, and it stays for a day
+sent/<run>/<random>             what a worker has sent of a file; the web host takes it in at once
+checks/<random>                 what a doctor tries
+
+Nothing in it is the only copy of anything, so it needs no backup. Workers get links for one request each, and no secret.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from html import unescape
+from typing import Any, BinaryIO
+
+import requests
+
+from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.storage.signed_links import S3Place, signed_link
+from pod_jobs.storage.web_calls import PART_BYTES
+from pod_jobs.system.plain_files import PIECE_BYTES
+
+TIMES_S = (5, 60)  # to connect, and between two pieces of an answer
+OWN_LINK_S = 300  # how long a link is valid that the web host uses itself
+OBJECT_ID = re.compile(r"[0-9a-f]{32}")
+SOURCES, SENT, CHECKS = "sources", "sent", "checks"
+
+_CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,60})</Code>")
+_LISTED = re.compile(r"<Contents>.*?</Contents>", re.S)
+_NEXT = re.compile(r"<NextContinuationToken>([^<]{1,2000})</NextContinuationToken>")
+
+
+class Bucket:
+    """Objects whose keys begin with `prefix`. Links for workers are valid for `link_s`. Errors of all methods:
+    ServiceUnavailable; no text of it holds a link."""
+
+    def __init__(self, place: S3Place, prefix: str, link_s: int) -> None:
+        self._place, self._prefix, self._link_s = place, prefix, link_s
+        self._of_thread = threading.local()  # a session belongs to one thread
+
+    def __str__(self) -> str:
+        return f"{self._place.bucket} at {self._place.host}"
+
+    # for workers
+
+    def offer(self, file: BinaryIO, start: int) -> tuple[str, int]:
+        """Put a part of an open file that does not change into the bucket, unless it is there. Returns a link to read it, and
+        how many bytes from `start` on it has. All parts but one that begins within another are the same for all who ask."""
+        found = os.fstat(file.fileno())
+        end = min(found.st_size, (start // PART_BYTES + 1) * PART_BYTES)
+        if start >= end:
+            raise ServiceUnavailable(f"the file has {found.st_size} bytes, and none from {start} on")
+        key = f"{_folder_of(found)}/{start}-{end}"
+        if not self._has(key, end - start):
+            content = os.pread(file.fileno(), end - start, start)
+            self._ask("PUT", key, data=content).close()
+        return self._link("GET", key), end - start
+
+    def forget(self, file: BinaryIO) -> None:
+        """Remove the parts of a file, so that they are put there anew."""
+        for key, _ in self._listed(f"{_folder_of(os.fstat(file.fileno()))}/"):
+            self._ask("DELETE", key).close()
+
+    def receive(self, run: str, size: int) -> tuple[str, str]:
+        """The id of a new object of a run, and the link by which its worker sends exactly `size` bytes."""
+        found = secrets.token_hex(16)
+        return found, self._link("PUT", f"{SENT}/{run}/{found}", {"content-length": str(size)})
+
+    @contextmanager
+    def received(self, run: str, object_id: str, size: int) -> Iterator[Iterator[bytes]]:
+        """In this block, what a worker sent, in pieces. If all is well, the object is removed at the end."""
+        key = f"{SENT}/{run}/{object_id}"
+        with self._ask("GET", key, stream=True) as answer:
+            yield self._pieces(answer, size)
+        with suppress(ServiceUnavailable):  # `sweep` removes it
+            self._ask("DELETE", key).close()
+
+    def check(self) -> None:
+        """Write, read and delete an object."""
+        key, content = f"{CHECKS}/{secrets.token_hex(16)}", secrets.token_bytes(32)
+        self._ask("PUT", key, data=content).close()
+        read = self._ask("GET", key).content
+        self._ask("DELETE", key).close()
+        if read != content:
+            raise ServiceUnavailable(f"S3 server {self}: what was read is not what was written")
+
+    def links_to_try(self) -> tuple[str, str]:
+        """Links by which a worker writes and reads an object."""
+        key = f"{CHECKS}/{secrets.token_hex(16)}"
+        return self._link("PUT", key), self._link("GET", key)
+
+    def sweep(self, limit: datetime) -> int:
+        """Delete what has been there since before `limit`. Returns how many objects."""
+        old = [key for key, at in self._listed("") if at < limit.timestamp()]
+        for key in old:
+            self._ask("DELETE", key).close()
+        return len(old)
+
+    def _has(self, key: str, size: int) -> bool:
+        with self._ask("HEAD", key, missing_is_fine=True) as answer:
+            return answer.ok and answer.headers.get("Content-Length") == str(size)
+
+    def _pieces(self, answer: requests.Response, size: int) -> Iterator[bytes]:
+        got = 0
+        try:
+            for piece in answer.iter_content(PIECE_BYTES):
+                got += len(piece)
+                if got > size:
+                    break
+                yield piece
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"S3 server {self}: {type(error).__name__}") from None
+        if got != size:
+            raise ServiceUnavailable(f"S3 server {self}: an object of {got} bytes instead of {size}")
+
+    def _listed(self, begin: str) -> Iterator[tuple[str, float]]:
+        """(key, seconds since 1970 at which it was written) of all objects whose keys begin like that."""
+        asked = {"list-type": "2", "prefix": self._prefix + begin}
+        while True:
+            text = self._ask("GET", None, query=asked).text
+            for entry in _LISTED.findall(text):
+                key, at = (unescape(_word(entry, name)) for name in ("Key", "LastModified"))
+                try:
+                    written = datetime.fromisoformat(at).timestamp()
+                except ValueError as error:
+                    raise ServiceUnavailable(f"S3 server {self}: it lists objects in a way of its own") from error
+                if key.startswith(self._prefix):
+                    yield key.removeprefix(self._prefix), written
+            following = _NEXT.search(text)
+            if following is None:
+                return
+            asked["continuation-token"] = unescape(following[1])
+
+    def _link(self, method: str, key: str, headers: dict[str, str] | None = None) -> str:
+        valid = datetime.now(UTC), self._link_s
+        return signed_link(self._place, method, self._prefix + key, valid, headers=headers or {})
+
+    def _ask(
+        self, method: str, key: str | None, *, missing_is_fine: bool = False, query: Any = None, **more: Any
+    ) -> requests.Response:
+        """One request about an object; None: about the bucket."""
+        name = "" if key is None else self._prefix + key
+        link = signed_link(self._place, method, name, (datetime.now(UTC), OWN_LINK_S), query or {})
+        try:
+            answer = self._session().request(method, link, timeout=TIMES_S, allow_redirects=False, **more)
+        except requests.RequestException as error:  # its text has the link
+            raise ServiceUnavailable(f"S3 server {self}: {type(error).__name__}") from None
+        if answer.ok or (missing_is_fine and answer.status_code == requests.codes.not_found):
+            return answer
+        with answer:
+            raise ServiceUnavailable(f"S3 server {self}: {refusal_in(answer)}")
+
+    def _session(self) -> requests.Session:
+        found: requests.Session | None = getattr(self._of_thread, "session", None)
+        if found is None:
+            found = self._of_thread.session = requests.Session()
+            found.trust_env = False  # ignore proxies and .netrc of the environment
+        return found
+
+
+def refusal_in(answer: requests.Response) -> str:
+    """The status and the code of an S3 server's refusal: "403 SignatureDoesNotMatch"."""
+    try:
+        code = _CODE.search(next(answer.iter_content(4096), b""))
+    except requests.RequestException:
+        code = None
+    return f"{answer.status_code} {code[1].decode() if code else ''}".rstrip()
+
+
+def _folder_of(found: os.stat_result) -> str:
+    """The folder of the parts of a file, which another content would not get."""
+    text = f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+    return f"{SOURCES}/{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _word(entry: str, name: str) -> str:
+    found = re.search(rf"<{name}>([^<]*)</{name}>", entry)
+    return found[1] if found else ""

@@ -1,0 +1,89 @@
+"""A worker's calls of the web app when the bytes of files travel through the bucket of an S3 server (storage/bucket.py).
+
+All that is asked, said and decided is as in web_calls.py. Only in place of the bytes of a part comes a link to them, and goes the
+id of an object that has them. A link that has expired meanwhile is asked for anew.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.storage import Run
+from pod_jobs.storage.bucket import refusal_in
+from pod_jobs.storage.web_calls import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, SUM_TIMEOUT_S, WebCalls, take_part
+
+SMALL_BYTES = 64 * 1024  # so much goes with the call itself, which costs less than a link
+EXPIRED = (400, 401, 403)  # what S3 servers answer to a link that is no longer valid
+TRIES = 2  # with a link each
+
+
+class BucketCalls(WebCalls):
+    """The calls. Errors of all: those of answers.error_of; ServiceUnavailable while the S3 server is away."""
+
+    def __init__(self, url: str, token: str) -> None:
+        super().__init__(url, token)
+        self._in_thread = threading.local()  # a session belongs to one thread
+
+    def fetch_part(self, run: Run, path: str, start: int, take: Callable[[bytes], object], **more: Any) -> None:
+        params = {**more.pop("params", {}), "link_from": str(start)}
+        for left in reversed(range(TRIES)):
+            said = self.of_run("GET", run, path, params=params, timeout=(CONNECT_TIMEOUT_S, SUM_TIMEOUT_S), **more)
+            with self._of_bucket("GET", said["url"], is_last=not left, stream=True) as answer:
+                if answer is not None:
+                    if int(answer.headers.get("Content-Length", -1)) != said["bytes"]:
+                        raise ServiceUnavailable(f"{path}: not the part that was asked for")
+                    take_part(answer, path, take)
+                    return
+
+    def send_part(self, run: Run, path: str, offset: int, piece: bytes) -> None:
+        if len(piece) <= SMALL_BYTES:
+            super().send_part(run, path, offset, piece)
+            return
+        for left in reversed(range(TRIES)):
+            said = self.of_run("POST", run, "objects", json={"bytes": len(piece)})
+            with self._of_bucket("PUT", said["url"], is_last=not left, data=piece) as answer:
+                if answer is not None:
+                    break
+        sent = {"offset": str(offset), "object": str(said["object"]), "bytes": str(len(piece))}
+        self.of_run("PATCH", run, path, params=sent)
+
+    def source_differs(self, run: Run, name: str) -> None:
+        """The web host puts it into the bucket anew."""
+        self.of_run("DELETE", run, "source-parts", params={"name": name})
+
+    def check_bucket(self) -> str:
+        """Write and read an object, by links that the web host gives. Returns which bucket it is."""
+        said = self.call("POST", "/workers/bucket-check").json()
+        content = secrets.token_bytes(32)
+        with self._of_bucket("PUT", said["put"], is_last=True, data=content):
+            pass
+        with self._of_bucket("GET", said["get"], is_last=True) as answer:
+            if answer is None or answer.content != content:
+                raise ServiceUnavailable("S3 server: what was read is not what was written")
+        return str(said["bucket"])
+
+    @contextmanager
+    def _of_bucket(self, method: str, link: str, *, is_last: bool, **more: Any) -> Iterator[requests.Response | None]:
+        """The answer to a signed link; None when it has expired and it is not the last try. The link stays out of all texts."""
+        try:
+            times = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+            answer = self._bare_session().request(method, link, timeout=times, allow_redirects=False, **more)
+        except (requests.RequestException, ValueError) as error:
+            raise ServiceUnavailable(f"S3 server: {type(error).__name__}") from None
+        with answer:
+            if not answer.ok and (is_last or answer.status_code not in EXPIRED):
+                raise ServiceUnavailable(f"S3 server: {refusal_in(answer)}")
+            yield answer if answer.ok else None
+
+    def _bare_session(self) -> requests.Session:
+        """A session without the worker's token, which is none of the S3 server's business."""
+        found: requests.Session | None = getattr(self._in_thread, "session", None)
+        if found is None:
+            found = self._in_thread.session = requests.Session()
+            found.trust_env = False
+        return found
