@@ -58,6 +58,7 @@ FLOORS = {
         "inspect",
         "encode verify",
         "runtime deliver_statements colleagues",
+        "kept_reports",  # for workers that share nothing with the web host
         "report",
         "context",  # what a running job is given
         "workforce dead_workers snapshot gate hosts",

@@ -10,8 +10,8 @@ from pod_jobs.catalog import seals
 from pod_jobs.catalog.lanes_client import LanesClient
 from pod_jobs.errors import ServiceUnavailable
 
-CONNECT_TIMEOUT_S = 3
-READ_TIMEOUT_S = 20
+TIMES_S = (3, 20)  # to connect, and to get an answer
+HURRIED_S = (1, 2)  # when the worker is stopping
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,25 @@ class CatalogClient:
         ServiceUnavailable: try again later."""
         self._post(f"/videos/{video_id}/inspection", said)
 
-    def report(self, task_id: int, report: dict[str, Any], seal: str) -> None:
+    def report(self, task_id: int, report: dict[str, Any], seal: str, *, in_a_hurry: bool = False) -> None:
         """Report how an attempt ended. `seal`: that of seals.py. Errors: Superseded, NotFound: it changes nothing;
         ResultRejected: the catalog has ended the attempt with an error instead; ServiceUnavailable: try later."""
-        self._post(f"/tasks/{task_id}/report?final=1", report, {seals.HEADER: seal})
+        times_s = HURRIED_S if in_a_hurry else TIMES_S
+        self._post(f"/tasks/{task_id}/report?final=1", report, {seals.HEADER: seal}, times_s)
 
-    def _post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
+    def _post(
+        self,
+        path: str,
+        body: dict[str, Any],
+        headers: dict[str, str] | None = None,
+        times_s: tuple[float, float] = TIMES_S,
+    ) -> dict[str, Any]:
         try:
             response = self._session.post(
                 self._url + path,
                 json=body,
                 headers=headers,
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                timeout=times_s,
                 allow_redirects=False,
             )
             if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:

@@ -26,14 +26,16 @@ RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for all other commands, be
 @click.command(cls=InstanceCommand)
 @click.argument("queue", type=click.Choice(QUEUES))
 @click.option("--user", default="", help="Name of the user to make; default: pod_jobs_QUEUE.")
-def acl(queue: str, user: str) -> None:
+@click.option("--shared-folder", is_flag=True, help='For workers with worker.storage = "shared".')
+def acl(queue: str, user: str, shared_folder: bool) -> None:
     """Print the command that gives workers of QUEUE the rights that they need in the key-value server, and no others."""
     import secrets
 
     from pod_jobs.jobs.acl import acl_line
     from pod_jobs.jobs.table import JOB_TYPES
 
-    click.echo(acl_line(JOB_TYPES, queue, user or f"pod_jobs_{queue}", secrets.token_urlsafe(24)))
+    password = secrets.token_urlsafe(24)
+    click.echo(acl_line(JOB_TYPES, queue, user or f"pod_jobs_{queue}", password, shares_folder=shared_folder))
 
 
 @click.command(cls=InstanceCommand)

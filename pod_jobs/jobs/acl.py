@@ -1,7 +1,8 @@
 """The rights of a worker in the key-value server: those that the workers of one queue need, and no others.
 
-With them a host can neither read nor change what other queues have, stop other workers, nor change the server. It can still
-drop reports that wait for the catalog (whose tasks then run again), but not forge one (catalog/seals.py).
+With them a host can neither read nor change what other queues have, stop other workers, nor change the server. Nor can it reach
+the reports that wait there, unless it has to: workers with a shared folder report through the server. They can drop waiting
+reports (whose tasks then run again), but not forge one (catalog/seals.py).
 """
 
 from pod_jobs.jobs import keys
@@ -20,10 +21,12 @@ COMMANDS = (  # of RQ, of ours, and of the doctor
 )
 
 
-def acl_line(job_types: JobTypes, queue_name: str, user: str, password: str) -> str:
-    """The command that gives `user` the rights of a worker of `queue_name`. For Redis >= 7.2 or Valkey."""
+def acl_line(job_types: JobTypes, queue_name: str, user: str, password: str, *, shares_folder: bool = False) -> str:
+    """The command that gives `user` the rights of a worker of `queue_name`; `shares_folder`: worker.storage is "shared". For
+    Redis >= 7.2 or Valkey."""
     kinds = [one.kind for one in job_types.values() if one.queue == queue_name]
-    patterns = keys.of_a_worker(queue_name, kinds, REPORT.kind, REPORT.queue)
+    carries = shares_folder or queue_name == REPORT.queue
+    patterns = keys.of_a_worker(queue_name, kinds, (REPORT.kind, REPORT.queue) if carries else None)
     channels = ("resetchannels", keys.channel_of_workers(queue_name))
     commands = ("-@all", *(f"+{name}" for name in COMMANDS))
     return " ".join(("ACL", "SETUSER", user, "reset", "on", f">{password}", *channels, *patterns, *commands))

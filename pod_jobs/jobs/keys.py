@@ -86,9 +86,9 @@ def rq_job(job_id: str) -> str:
     return f"rq:job:{job_id}"
 
 
-def of_a_worker(queue_name: str, kinds: Iterable[str], report_kind: str, report_queue: str) -> list[str]:
+def of_a_worker(queue_name: str, kinds: Iterable[str], reports: tuple[str, str] | None) -> list[str]:
     """The keys that a worker of one queue uses, as patterns of an ACL: "~" reads and writes, "%R~" only reads. `kinds`: those of
-    its jobs. Its reports are jobs of `report_kind` in `report_queue`."""
+    its jobs. `reports`: the kind and the queue of jobs that carry reports; None = it reports by HTTP."""
     in_queue = (
         "wip",
         "finished",
@@ -100,13 +100,15 @@ def of_a_worker(queue_name: str, kinds: Iterable[str], report_kind: str, report_
         "clean_registries",
         "workers",
     )
+    kind, queue = reports or ("", "")
+    of_reports = (f"~rq:job:{kind}-*", f"~rq:job::{kind}-*", f"~rq:queue:{queue}", f"~{REPORTS}")
     of_job = ("job", "job:", "results", "executions", "execution")  # "job:": RQ writes "rq:job::…:dependencies"
     return [
         *(f"~rq:queue:{queue_name}{more}" for more in ("", ":*")),
         *(f"~rq:{what}:{queue_name}" for what in in_queue),
         *(f"~rq:{what}:{kind}-*" for kind in kinds for what in of_job),
         *("~rq:workers", "~rq:queues", f"~rq:worker:{queue_name}.*", "%R~rq:suspended", f"%R~rq:workers:{queue_name}"),
-        *(f"~rq:job:{report_kind}-*", f"~rq:job::{report_kind}-*", f"~rq:queue:{report_queue}", f"~{REPORTS}"),
+        *(of_reports if reports else ()),
         *("~pod_jobs:progress:*", "~pod_jobs:interrupt:*", "%R~pod_jobs:cancel:*", f"%R~{DRAINS}", f"~{HOSTS}"),
         *(f"~{OWNER}:doctor", "~rq:job:doctor"),  # what the doctor tries the rights on
     ]

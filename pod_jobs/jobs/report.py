@@ -1,4 +1,5 @@
-"""Tells the catalog how each attempt of a task ended.
+"""Tells the catalog how each attempt of a task ended: through Redis, for workers that share the web host's media folder. Those
+that share nothing have kept_reports.py.
 
 1. `send_report` writes the report, with a seal (catalog/seals.py), into the Redis hash pod_jobs:reports and enqueues a small job
    with its id. Whoever may write there can drop a report, which rule 4 mends, but cannot forge one.
@@ -29,10 +30,8 @@ log = logging.getLogger(__name__)
 REPORT_ID = re.compile("[0-9]{1,18}-g[0-9]{1,18}-[ax][0-9a-f]{1,18}")  # task, generation, attempt or a random number
 
 
-def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, Any], key: str = "") -> None:
-    """Send `report` (the fields of store.reports.Report). Redis keeps it until the catalog has it. `key`: that of the attempt; ""
-    for a run that died before it got one. Errors: ServiceUnavailable."""
-    entry = {"task": task_id, "report": report, "seal": seal_of(key, report)}
+def send_report(redis: Redis, report_id: str, entry: dict[str, Any]) -> None:
+    """Send a report. Redis keeps it until the catalog has it. Errors: ServiceUnavailable."""
     try:
         redis.hset(keys.REPORTS, report_id, json.dumps(entry))
     except RedisError as error:
@@ -42,7 +41,7 @@ def send_report(redis: Redis, report_id: str, task_id: int, report: dict[str, An
 
 def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
     """The reports that the catalog does not have yet: report id -> {"task": …, "report": …}."""
-    found = {keys.text(key): _entry(value) for key, value in redis.hgetall(keys.REPORTS).items()}
+    found = {keys.text(key): entry_in(value) for key, value in redis.hgetall(keys.REPORTS).items()}
     return {key: entry for key, entry in found.items() if REPORT_ID.fullmatch(key) and entry is not None}
 
 
@@ -90,22 +89,31 @@ def send_waiting(redis: Redis, catalog: CatalogClient, report_id: str) -> None:
     value = redis.hget(keys.REPORTS, report_id)
     if value is None:
         return  # an earlier job sent it and died before it could end
-    entry = _entry(value)
+    entry = entry_in(value)
     if entry is None:
         log.error("report %s is none of ours and is dropped", report_id)
-        redis.hdel(keys.REPORTS, report_id)
-        return
+    else:
+        deliver(catalog, report_id, entry)
+    redis.hdel(keys.REPORTS, report_id)
+
+
+def deliver(catalog: CatalogClient, report_id: str, entry: dict[str, Any], *, in_a_hurry: bool = False) -> None:
+    """Post a report; it has arrived, or was refused for good, when this returns. Errors: ServiceUnavailable."""
     try:
-        catalog.report(entry["task"], entry["report"], str(entry.get("seal", "")))
+        catalog.report(entry["task"], entry["report"], str(entry.get("seal", "")), in_a_hurry=in_a_hurry)
     except ResultRejected as error:
         log.error("report %s was refused; its task ends with an error: %s", report_id, error.reason)
     except (Superseded, NotFound, Refused) as error:
         log.warning("report %s was refused and is dropped: %s", report_id, error.reason)
-    redis.hdel(keys.REPORTS, report_id)
 
 
-def _entry(value: bytes | str) -> dict[str, Any] | None:
-    """The entry that `send_report` wrote; None for anything else. The catalog checks the other fields of the report."""
+def entry_of(task_id: int, report: dict[str, Any], key: str) -> dict[str, Any]:
+    """A report as it waits. `key`: that of the attempt; "" for a run that died before it got one."""
+    return {"task": task_id, "report": report, "seal": seal_of(key, report)}
+
+
+def entry_in(value: bytes | str) -> dict[str, Any] | None:
+    """The entry that we wrote; None for anything else. The catalog checks the other fields of the report."""
     try:
         entry = json.loads(value)
     except (ValueError, RecursionError):

@@ -6,7 +6,7 @@ The life of a task's job:
     is nothing to do. If it refuses the worker, the job goes back to the front of the queue for another one.
  3. The job type's `run` does the work and returns a result, or raises.
  4. Its end is reported to the catalog by a job of its own (jobs/report.py), so that no worker waits for a catalog that is
-    away.
+    away. A worker that shares nothing with the web host reports by itself (jobs/kept_reports.py).
  5. RQ sees success when the task is done or cancelled. A permanent error is raised again, so that RQ lists the job as failed
     and `rq requeue` can run it again. A transient error returns `Retry`, without a limit; only kills of ffmpeg are counted.
     So does a fault in the settings of this host, because another host may do the task, or somebody corrects the settings.
@@ -46,7 +46,8 @@ from pod_jobs.jobs import queue
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.job_type import JobType, Payload
-from pod_jobs.jobs.report import send_report
+from pod_jobs.jobs.kept_reports import tell
+from pod_jobs.jobs.report import entry_of
 from pod_jobs.jobs.rq_classes import PodJob, tell_parent
 from pod_jobs.settings.ordered import with_order
 
@@ -188,7 +189,8 @@ def _send(context: Context, order: Order, outcome: str, **more: Any) -> None:
     if context.source_s is not None:
         report["source_s"] = context.source_s
     queue.clear_progress(context.redis, order.task)
-    send_report(context.redis, f"{order.task}-g{order.generation}-a{order.attempt}", order.task, report, order.key)
+    report_id = f"{order.task}-g{order.generation}-a{order.attempt}"
+    tell(context.settings, context.redis, report_id, entry_of(order.task, report, order.key))
 
 
 def _measured(result: dict[str, Any]) -> dict[str, float]:

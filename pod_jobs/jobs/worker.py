@@ -34,8 +34,9 @@ from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead, worker_name
 from pod_jobs.jobs.gate import Check, Gate
 from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.jobs.job_type import JobTypes
+from pod_jobs.jobs.kept_reports import KeptReports, tell
 from pod_jobs.jobs.queue import open_queue, show
-from pod_jobs.jobs.report import send_report
+from pod_jobs.jobs.report import entry_of
 from pod_jobs.jobs.rq_classes import SLIP_BYTES, PodJob, PodQueue, read_slip
 from pod_jobs.jobs.workforce import has_untaken_jobs
 from pod_jobs.settings import QUEUES, Settings
@@ -61,6 +62,7 @@ class PodWorker(Worker):
     gate: Gate
     sign: SignOfLife
     board: CrewBoard
+    kept_reports: KeptReports
     _slip = mmap.mmap(-1, SLIP_BYTES)  # memory that a worker's child shares: the attempt that it was given
     _finishing = False  # True after SIGUSR1
     _interrupting = False  # True after SIGTERM
@@ -103,17 +105,21 @@ class PodWorker(Worker):
                 self.set_state(WorkerStatus.SUSPENDED)
                 self.sign.hold(reason)
             said = reason
+            self.kept_reports.send_all()
             self.heartbeat()
             time.sleep(LOOK_S)
         if said:
             log.info("%s takes jobs again", self.name)
             self.set_state(WorkerStatus.IDLE)
             self.sign.hold("")
+        if not self.kept_reports.send_all():
+            self.gate.doubt()
 
     def heartbeat(self, *arguments: Any, **named: Any) -> None:
         """As RQ's, and says what this host is like, and whether it needs another worker."""
         super().heartbeat(*arguments, **named)
         self.sign.give()
+        self.kept_reports.show()
         if self.horse_pid and has_untaken_jobs(self.connection, self.queues[0].name):
             self.board.ask_for_another()
 
@@ -190,7 +196,7 @@ class PodWorker(Worker):
             report["attempt"] = attempt
         report_id = f"{payload['task']}-g{payload['generation']}-x{uuid.uuid4().hex[:8]}"
         try:
-            send_report(self.connection, report_id, payload["task"], report, key)
+            tell(self.settings, self.connection, report_id, entry_of(payload["task"], report, key))
         except ServiceUnavailable as error:
             log.error("task %s: its death could not be reported: %s", payload["task"], error.reason)
 
@@ -231,6 +237,7 @@ def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check
     worker.settings, worker.job_types = settings, job_types
     worker.stop_s, worker.board = settings.worker.stop_s, CrewBoard()
     host = socket.gethostname()
+    worker.kept_reports = KeptReports(settings, redis)
     worker.gate = Gate(redis, (worker.name, host, queue_name), check)
     own = [one for one in job_types.values() if one.queue == queue_name]
     worker.sign = SignOfLife(

@@ -21,7 +21,7 @@ from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.store import captions, tasks, videos
 from pod_jobs.catalog.store.inspections import HAS_FIRST_PICTURE
 from pod_jobs.errors import NEED_ANOTHER_FILE
-from pod_jobs.jobs import queue, report
+from pod_jobs.jobs import kept_reports, queue, report
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.media_folder import CAPTIONS, FIRST_PICTURE, MASTER_NAME, SUBTITLES
 from pod_jobs.web.guards.problems import translated
@@ -105,7 +105,8 @@ def read_live(rows: Sequence[OpenTask]) -> Live:
     begins = {number: times[number] for number in waiting if number in times}
     try:
         progress = queue.read_progress(redis, running)
-        report_waits = report.tasks_with_report(redis) & set(running) if running else set()
+        in_redis = report.tasks_with_report(redis) & set(running) if running else set()
+        report_waits = in_redis | {one for one in running if progress.get(one, {}).get("step") == kept_reports.WAITS}
     except RedisError as error:
         log.warning("no progress to show: %s", error)
         return Live({}, places, set(), begins)

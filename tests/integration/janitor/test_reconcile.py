@@ -12,7 +12,7 @@ from pod_jobs.catalog.store import tasks
 from pod_jobs.janitor import registries, sightings
 from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.report import send_report
+from pod_jobs.jobs.report import entry_of, send_report
 from pod_jobs.settings import QUEUES
 from tests.integration.janitor.conftest import ALLOWED, now, relayed, started, state
 from tests.servers import wait_until
@@ -56,7 +56,8 @@ def test_a_dead_worker_of_this_host_is_seen_at_once(redis: Redis, task: Task, re
 def test_what_waits_to_be_reported_is_left_alone(redis: Redis, task: Task, reconciler: Reconciler) -> None:
     relayed(redis)
     started(redis, task)
-    send_report(redis, "1-g1-a1", task.id, {"generation": 1, "attempt": 1, "outcome": "done", "result": {}})
+    report = {"generation": 1, "attempt": 1, "outcome": "done", "result": {}}
+    send_report(redis, "1-g1-a1", entry_of(task.id, report, ""))
     redis.delete(f"rq:job:encode-{task.id}-g1")
     assert reconciler.reconcile(now()) == {}
 

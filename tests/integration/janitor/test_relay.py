@@ -11,7 +11,7 @@ from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.janitor.relay import ReportRelay
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.encode import ENCODE
-from pod_jobs.jobs.report import send_report, waiting_reports
+from pod_jobs.jobs.report import entry_of, send_report, waiting_reports
 from pod_jobs.settings import QUEUES
 from tests import outbox
 from tests.integration.janitor.conftest import add_to_outbox, now, relayed, started
@@ -148,7 +148,7 @@ def test_a_job_type_of_another_version_does_not_stop_the_relay(redis: Redis, tas
 
 def test_a_report_whose_job_is_lost_is_enqueued_again(redis: Redis) -> None:
     relay = ReportRelay(redis, QUEUES, lost_s=0.0)
-    send_report(redis, "1-g1-a1", 1, {"generation": 1, "outcome": "error"})
+    send_report(redis, "1-g1-a1", entry_of(1, {"generation": 1, "outcome": "error"}, ""))
     assert relay.relay() == 0
     queue.remove(redis, "report-1-g1-a1")
     assert relay.relay() == 1

@@ -33,12 +33,15 @@ class SmallCatalog:
     kind: str = "encode"
     template: str = "web"
     media: str = ""
+    takes_reports: bool = True
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         task = int(path.split("/")[4])
         if self.status != 200:
             return self.status, self.problem
         if path.endswith("/report?final=1"):
+            if not self.takes_reports:
+                return 503, {}
             self.reports.append({"task": task, **body})
             return 200, {}
         self.starts.append({"task": task, **body})

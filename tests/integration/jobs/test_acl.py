@@ -20,12 +20,17 @@ from tests.servers import KeyValueServer, wait_until
 PASSWORD = "a-password-of-a-worker"
 
 
-@pytest.fixture
-def limited(redis: Redis, key_value_server: KeyValueServer) -> Iterator[dict[str, str]]:
-    """Queue -> the address of the server for its workers."""
+@pytest.fixture(params=["http", "shared"])
+def limited(
+    request: pytest.FixtureRequest, redis: Redis, key_value_server: KeyValueServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """Queue -> the address of the server for its workers, with and without a shared folder."""
+    monkeypatch.setenv("POD_JOBS_WORKER__STORAGE", request.param)
     users = {name: f"worker_{name}" for name in QUEUES}
     for name, user in users.items():
-        redis.execute_command(*acl_line(JOB_TYPES, name, user, PASSWORD).split())
+        redis.execute_command(
+            *acl_line(JOB_TYPES, name, user, PASSWORD, shares_folder=request.param == "shared").split()
+        )
     redis.execute_command("ACL", "LOG", "RESET")
     yield {name: f"{key_value_server.url}?username={user}&password={PASSWORD}" for name, user in users.items()}
     redis.execute_command("ACL", "DELUSER", *users.values())
@@ -43,8 +48,8 @@ def test_workers_do_all_their_work_and_try_nothing_else(
     worker = start_worker(encode=lambda context, order: RESULT, url=limited["encoding"])
     start_worker("catalog", url=limited["catalog"])
     wait_until(lambda: small_catalog.reports and not waiting_reports(redis))
+    wait_until(lambda: status(redis) == "finished")
     assert refusals(redis) == []
-    assert status(redis) == "finished"
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
     queue.remove(redis, "encode-7-g1")
@@ -79,5 +84,22 @@ def test_workers_do_all_their_work_and_try_nothing_else(
     ],
 )
 def test_nothing_else_is_open_to_them(limited: dict[str, str], command: tuple[str, ...]) -> None:
+    with Redis.from_url(limited["encoding"]) as worker, pytest.raises(NoPermissionError):
+        worker.execute_command(*command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("HDEL", "pod_jobs:reports", "1-g1-a1"),
+        ("HGETALL", "pod_jobs:reports"),
+        ("DEL", "rq:job:report-1-g1-a1"),
+        ("LPUSH", "rq:queue:catalog", "x"),
+    ],
+)
+@pytest.mark.parametrize("limited", ["http"], indirect=True)
+def test_a_host_without_a_shared_folder_reaches_nobodys_reports(
+    limited: dict[str, str], command: tuple[str, ...]
+) -> None:
     with Redis.from_url(limited["encoding"]) as worker, pytest.raises(NoPermissionError):
         worker.execute_command(*command)

@@ -3,7 +3,7 @@
 from redis import Redis
 
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.report import send_report
+from pod_jobs.jobs.report import entry_of, send_report
 from tests.integration.web.conftest import PEOPLE, Caller, Worker, problem
 
 
@@ -13,7 +13,7 @@ def test_the_team_sees_what_waits_and_pushes_it(
     task = lea.upload()["task"]
     worker.start(task)
     report = {"generation": 1, "attempt": 1, "outcome": "done", "result": {}}
-    send_report(redis, f"{task['id']}-g1-a1", task["id"], report)
+    send_report(redis, f"{task['id']}-g1-a1", entry_of(task["id"], report, ""))
     redis.delete("rq:queue:catalog")
     redis.zadd("rq:scheduled:catalog", {f"report-{task['id']}-g1-a1": 4102444800})
 

@@ -1,0 +1,122 @@
+"""Reports of workers that share nothing with the web host: by HTTP, and on this host's disk while the catalog is away.
+
+DIR/reports/7-g2-a1.json has a report and its seal (catalog/seals.py). No other host can read, change or drop it, because it is
+never in the key-value server; there, only the progress of its task says that it waits, so that the janitor orders no other run.
+Every worker of the host sends what waits there before it takes a job.
+"""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from pod_jobs.catalog.client import CatalogClient
+from pod_jobs.errors import DiskFull, PodJobsError, ServiceUnavailable, translated_os_errors
+from pod_jobs.jobs import queue
+from pod_jobs.jobs.report import REPORT_ID, deliver, entry_in, send_report
+from pod_jobs.settings import Settings
+from pod_jobs.system import plain_files
+
+log = logging.getLogger(__name__)
+
+FOLDER, ENDING = "reports", ".json"
+WAITS = "report"  # the step of a task whose report waits
+AT_A_STOP = ("interrupted", "lost")  # outcomes of runs whose worker is stopping
+
+
+def tell(settings: Settings, redis: Redis, report_id: str, entry: dict[str, Any]) -> None:
+    """Have the catalog learn how an attempt ended. Errors: ServiceUnavailable."""
+    if settings.worker.storage == "shared":
+        send_report(redis, report_id, entry)
+    else:
+        KeptReports(settings, redis).tell(report_id, entry)
+
+
+class KeptReports:
+    """Those of this host."""
+
+    def __init__(self, settings: Settings, redis: Redis) -> None:
+        self._settings, self._redis = settings, redis
+        self._folder = settings.home / FOLDER
+        self._said = ""
+
+    def tell(self, report_id: str, entry: dict[str, Any]) -> None:
+        """Keep a report, and send it. Errors: ServiceUnavailable when it can be neither kept nor sent now."""
+        hurries = entry["report"]["outcome"] in AT_A_STOP
+        try:
+            self.keep(report_id, entry)
+        except (DiskFull, ServiceUnavailable) as error:
+            log.warning("report %s cannot be kept: %s", report_id, error.reason)
+            deliver(self._catalog(), report_id, entry, in_a_hurry=hurries)
+            return
+        try:
+            self._send(report_id, entry, in_a_hurry=hurries)
+        except ServiceUnavailable as error:
+            log.warning("report %s waits on this host: %s", report_id, error.reason)
+            self.show()
+
+    def keep(self, report_id: str, entry: dict[str, Any]) -> None:
+        """Errors: DiskFull, ServiceUnavailable."""
+        with translated_os_errors("reports"):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            with plain_files.replacing(self._path(report_id)) as file:
+                file.write(json.dumps(entry).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            plain_files.sync(self._folder)
+
+    def waiting(self) -> dict[str, dict[str, Any]]:
+        """The reports that wait, by id."""
+        try:
+            names = sorted(name.removesuffix(ENDING) for name in os.listdir(self._folder) if name.endswith(ENDING))
+        except OSError:
+            return {}
+        found = {name: self._read(name) for name in names if REPORT_ID.fullmatch(name)}
+        return {name: entry for name, entry in found.items() if entry is not None}
+
+    def send_all(self) -> bool:
+        """Send what waits. Returns whether nothing waits any more."""
+        for report_id, entry in self.waiting().items():
+            try:
+                self._send(report_id, entry)
+            except PodJobsError as error:
+                if error.reason != self._said:
+                    log.warning("report %s waits on this host: %s", report_id, error.reason)
+                self._said = error.reason
+                return False
+        self._said = ""
+        return True
+
+    def show(self) -> None:
+        """Let the janitor and people know that these reports wait. Runs that others began of their tasks are left alone."""
+        try:
+            waiting = {entry["task"]: entry["report"] for entry in self.waiting().values()}
+            progress = queue.read_progress(self._redis, waiting)
+            for task, report in waiting.items():
+                if progress.get(task, {}).get("step", WAITS) == WAITS:
+                    said = {"step": WAITS, "fraction": 1.0, "worker": report.get("worker", "")}
+                    queue.write_progress(self._redis, task, said)
+        except RedisError as error:
+            log.info("that reports wait cannot be said: %s", error)
+
+    def _send(self, report_id: str, entry: dict[str, Any], *, in_a_hurry: bool = False) -> None:
+        deliver(self._catalog(), report_id, entry, in_a_hurry=in_a_hurry)
+        self._path(report_id).unlink(missing_ok=True)
+        if queue.read_progress(self._redis, [entry["task"]]).get(entry["task"], {}).get("step") == WAITS:
+            queue.clear_progress(self._redis, entry["task"])
+
+    def _read(self, report_id: str) -> dict[str, Any] | None:
+        try:
+            return entry_in(plain_files.read_bytes(self._path(report_id)))
+        except OSError:  # another worker has just sent it
+            return None
+
+    def _path(self, report_id: str) -> Path:
+        return self._folder / f"{report_id}{ENDING}"
+
+    def _catalog(self) -> CatalogClient:
+        return CatalogClient(self._settings.catalog_url, self._settings.secret("worker_token"))
