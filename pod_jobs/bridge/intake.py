@@ -14,7 +14,7 @@ from pod_jobs.catalog.store import instance, site_orders, statements, tasks, use
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.celery.messages import Message, read_message
 from pod_jobs.celery.orders import CeleryOrder, read_order
-from pod_jobs.celery.shared_folder import path_within
+from pod_jobs.celery.shared_folder import give_mark, path_within
 from pod_jobs.errors import Malformed, PodJobsError
 from pod_jobs.instance import learning_traces
 from pod_jobs.instance.numbers import with_free_number
@@ -50,7 +50,7 @@ class Intake:
             self._take_statement(message, now)
             return ""
         order = read_order(message, self._site.heights_px)
-        path_within(Path(self._site.shared_folder), order.source)
+        self._notice_folder(path_within(Path(self._site.shared_folder), order.source))
         return self._take_order(message, order, now, since)
 
     def refuse(self, content: str, fault: PodJobsError, now: datetime) -> None:
@@ -61,6 +61,16 @@ class Intake:
         with_free_number(
             self._settings.media, lambda: site_orders.refuse(self._owner(), asked, NewTask(pod.KIND), fault, now)
         )
+
+    def _notice_folder(self, source: Path) -> None:
+        """The folder in which Pod's file is found is the right one, which it is known by from now on."""
+        if instance.shared_folder_mark(self._site.name):
+            return
+        try:
+            if source.is_file():
+                instance.remember_shared_folder_mark(self._site.name, give_mark(Path(self._site.shared_folder)))
+        except OSError as error:
+            log.warning("site %s: its media folder gets no mark: %s", self._site.name, error)
 
     def _take_order(self, message: Message, order: CeleryOrder, now: datetime, since: datetime | None) -> str:
         what = {"task_type": order.task_type, "source_url": order.source, "parameters": dict(order.parameters)}

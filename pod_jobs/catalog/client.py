@@ -27,7 +27,8 @@ class Order:
     failures        earlier attempts whose ffmpeg was killed
     speech          what people want of the transcription (jobs/speech/wish.py)
     site            {} unless a site ordered the task; else {"name", "age_s"}, seconds since the order, and either "hosts" and
-                    "networks" that files may be fetched from, or "folder", in which its files are on this host too ("" = none)
+                    "networks" that files may be fetched from, or "folder", in which its files are on this host too ("" = none),
+                    with "folder_mark", the id in that folder ("" = any)
     """
 
     task: int

@@ -3,10 +3,14 @@
 Paths come from messages, so that each is followed to where it really is before anything is opened. A folder to write into is
 held open, and its files are made in what is held: Pod may give its name to a link at any moment. New files get the rights and,
 as root, the owner of the folder that they are put into: Pod has to delete them later.
+
+A share that is not mounted leaves a local folder at the same path. So the folder has a mark with a random id, which the catalog
+stores too. It is put when a file that Pod ordered is found there, which shows that this is the right folder.
 """
 
 import errno
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -14,12 +18,49 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pod_jobs.errors import Malformed
+from pod_jobs.errors import Malformed, ServiceUnavailable
 from pod_jobs.system import plain_files
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PART = ".pod-jobs-part"  # ends the name of a file that is not complete
 AS_FILE = 0o666  # of a folder's rights, those that make sense for a file
+MARK = ".pod_jobs"  # the file with the id of the folder
+MOST_MARK_BYTES = 100
+
+
+def check_mounted(root: Path, mark: str) -> None:
+    """Check that `root` is Pod's media folder. `mark`: the id that it must have, "" = none is known. Errors:
+    ServiceUnavailable."""
+    try:
+        with os.scandir(root) as entries:
+            is_empty = next(entries, None) is None
+        found = _mark_of(root)
+    except OSError as error:
+        raise ServiceUnavailable(f"the media folder {root} does not answer: {error}") from error
+    if is_empty:
+        raise ServiceUnavailable(f"the media folder {root} is empty: nothing is mounted there")
+    if mark and found != mark:
+        said = f"has the mark {found}" if found else f"has no file {MARK}"
+        raise ServiceUnavailable(
+            f"the media folder {root} {said}; the catalog means {mark}: another one is mounted there"
+        )
+
+
+def give_mark(root: Path) -> str:
+    """The id of the folder, which gets one if it has none. Errors: OSError."""
+    if found := _mark_of(root):
+        return found
+    with open_folder(root, str(root)) as folder:
+        put(folder, MARK, f"{secrets.token_hex(16)}\n".encode())
+    return _mark_of(root)  # of two that give one at once, the last counts
+
+
+def _mark_of(root: Path) -> str:
+    try:
+        with plain_files.open_plain(root.resolve() / MARK, linked=True) as file:
+            return file.read(MOST_MARK_BYTES).decode("ascii", "replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
 
 
 def path_within(root: Path, text: object) -> Path:

@@ -15,7 +15,7 @@ from pod_jobs.catalog.store.site_callbacks import Debt, Outcome, Result
 from pod_jobs.celery import results
 from pod_jobs.celery.orders import ENCODING, STUDIO
 from pod_jobs.celery.results import End, ResultFile
-from pod_jobs.celery.shared_folder import make_folder, open_folder, path_within, put, put_copy
+from pod_jobs.celery.shared_folder import check_mounted, make_folder, open_folder, path_within, put, put_copy
 from pod_jobs.errors import Malformed, ServiceUnavailable, SettingsError
 from pod_jobs.janitor.posting import Callback, post
 from pod_jobs.media_folder import LOG_NAME
@@ -40,6 +40,7 @@ class CelerySender:
     def __call__(self, site: SiteSettings, debt: Debt, result: Result) -> Outcome:
         end = end_of(debt, result)
         try:
+            check_mounted(Path(site.shared_folder), result.folder_mark)
             captions = self._place(Path(site.shared_folder), debt, end, result)
             return self._tell(site, debt, results.callback_body(end, captions))
         except (ServiceUnavailable, SettingsError, Malformed) as error:

@@ -10,6 +10,7 @@ from pod_jobs.catalog.models import InstanceFact, Video
 MEDIA_IDENTITY = "media"
 IDENTITY = "identity"
 LAST_NUMBER = "last video"  # the highest number that a video ever had
+SHARED = "folder of site "  # and its name: the id in the media folder that the site shares
 UNKNOWN = "unknown recordings"  # ranges of numbers of recordings that the media folder had and the catalog had not: "4-7 12-12"
 MOST_RANGES = 10
 
@@ -32,6 +33,17 @@ def media_identity() -> str:
 def remember_media_identity(identity: str) -> None:
     with transaction():
         _remember(MEDIA_IDENTITY, identity)
+
+
+def shared_folder_mark(site: str) -> str:
+    """The id in the media folder that this site shares; "" = none is known yet."""
+    row = InstanceFact.get_or_none(InstanceFact.name == SHARED + site)
+    return str(row.value) if row else ""
+
+
+def remember_shared_folder_mark(site: str, mark: str) -> None:
+    with transaction():
+        _remember(SHARED + site, mark)
 
 
 def newest_source() -> tuple[int, int] | None:

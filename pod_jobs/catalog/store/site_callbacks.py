@@ -13,6 +13,7 @@ from typing import Any
 from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Output, Task, Video
 from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store import instance
 
 ANSWER_LEAVES = timedelta(seconds=120)  # when nobody noted that the answer has left, it has by then
 SAVES_ID = timedelta(seconds=2)  # that a site gets to store the id that it was given
@@ -43,7 +44,7 @@ class Debt:
 @dataclass(frozen=True)
 class Result:
     """What a site that shares its media folder is told of a task. `asked`: its order. `facts`: of the source. `folder`: of the
-    outputs, relative to the media folder, "" = there are none."""
+    outputs, relative to the media folder, "" = there are none. `folder_mark`: the id in the site's folder, "" = any."""
 
     asked: dict[str, Any]
     started_at: datetime
@@ -54,6 +55,7 @@ class Result:
     facts: dict[str, Any]
     folder: str
     outputs: tuple[Output, ...]
+    folder_mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def result_of(debt: Debt) -> Result | None:
         facts=task.video.facts or {},
         folder=found[0].folder if found else "",
         outputs=found,
+        folder_mark=instance.shared_folder_mark(row.site),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pod_jobs.celery.broker import Broker
+from pod_jobs.celery.shared_folder import MARK, check_mounted
 from pod_jobs.errors import PodJobsError
 from pod_jobs.instance.doctor.finding import Finding
 from pod_jobs.settings import Settings
@@ -42,3 +43,26 @@ def _faults(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         remedy = "mount it here as on Pod's host, writable for this user"
         yield Finding(NAME, "fault", f"{site.name}: {folder} is not here, or cannot be written", remedy)
+        return
+    mark = _mark_of(settings, site)
+    try:
+        check_mounted(folder, mark)
+    except PodJobsError as error:
+        remedy = "mount it here as on Pod's host"
+        if mark:
+            remedy += f"; if it is the right one and has lost its mark: echo {mark} > '{folder / MARK}'"
+        yield Finding(NAME, "fault", f"{site.name}: {error.reason}", remedy)
+
+
+def _mark_of(settings: Settings, site: SiteSettings) -> str:
+    """The id in the site's folder, as the catalog knows it; "" also while the catalog is away, which another check tells."""
+    from peewee import PeeweeException  # here, because workers need no database
+
+    from pod_jobs.catalog import database as catalog_database
+    from pod_jobs.catalog.store import instance
+
+    try:
+        with catalog_database.connect(settings.database_url).connection_context():
+            return instance.shared_folder_mark(site.name)
+    except (PodJobsError, PeeweeException):
+        return ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.celery.shared_folder import path_within
+from pod_jobs.celery.shared_folder import check_mounted, path_within
 from pod_jobs.errors import (
     BadSource,
     Interrupted,
@@ -95,13 +95,13 @@ class FetchedFiles:
 
     def _open(self, root: Path, text: str) -> tuple[Path, BinaryIO]:
         """The file, and where it really is. A file that was written just now may take a while to appear here."""
+        if self._order.site["age_s"] < PATIENCE_S:
+            check_mounted(root, str(self._order.site.get("folder_mark", "")))
         with translated_os_errors("the site's media folder"):
             try:
                 path = path_within(root, text if text.startswith("/") else f"{root}/{text}")
             except Malformed as error:
                 raise BadSource(error.reason, code="source-outside") from error
-            if not root.is_dir() and self._order.site["age_s"] < PATIENCE_S:
-                raise ServiceUnavailable(f"{root} is not on this host")
             try:
                 return path, plain_files.open_plain(path, beneath=root.resolve(), linked=True)
             except OSError as error:

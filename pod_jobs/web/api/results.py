@@ -149,6 +149,8 @@ def _site_of(task: Task) -> dict[str, Any]:
     if own is None:
         return {}
     policy = {"hosts": list(own.source_hosts), "networks": list(own.private_networks), "folder": own.shared_folder}
+    if own.is_celery:
+        policy["folder_mark"] = instance.shared_folder_mark(own.name)
     return {"name": own.name, **policy, "age_s": (now() - task.queued_at).total_seconds()}
 
 

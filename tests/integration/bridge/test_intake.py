@@ -15,10 +15,12 @@ from pod_jobs.bridge.rounds import Broker, list_brokers, serve
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.models import Outbox, Task
 from pod_jobs.catalog.site_models import SiteOrder
-from pod_jobs.catalog.store import tasks, users
+from pod_jobs.catalog.store import instance, tasks, users
 from pod_jobs.catalog.trace_models import Statement
 from pod_jobs.celery.broker import SINCE, BrokerQueue
+from pod_jobs.celery.shared_folder import MARK
 from pod_jobs.errors import NotFound
+from pod_jobs.instance.doctor.celery_sites import check_celery_sites
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
 from pod_jobs.system.sealing import Seal
@@ -313,3 +315,23 @@ def test_a_broker_that_is_away_costs_only_a_pause(
     assert caplog.text.count("its messages wait") == 1
     broker.start(*servers.SYNCED)
     assert made.round(database) == {"pod_encode"}
+
+
+def test_the_folder_in_which_an_ordered_file_is_found_is_known_again(
+    settings: Settings, pod: SmallCeleryPod, caplog: pytest.LogCaptureFixture
+) -> None:
+    pod.encode(Video(6, pod.media / "videos" / "not there yet.mp4"))
+    rounds(settings)
+    assert not instance.shared_folder_mark("univ") and not (pod.media / MARK).exists()
+    pod.encode(video(pod))
+    rounds(settings)
+    mark = instance.shared_folder_mark("univ")
+    assert mark and (pod.media / MARK).read_text().strip() == mark
+    assert "is here" in [*check_celery_sites(settings)][0].text
+    pod.media.rename(pod.media.parent / "away")
+    (pod.media / "temp").mkdir(parents=True)
+    pod.encode(Video(8, pod.media / "videos" / "8.mp4"))
+    rounds(settings)
+    assert not (pod.media / MARK).exists() and Task.select().where(Task.state == "waiting").count() == 3
+    (fault,) = check_celery_sites(settings)
+    assert fault.state == "fault" and mark in fault.text and "mount" in fault.remedy

@@ -1,6 +1,7 @@
 """The end of a task reaches a Pod 4.1: files first, then the callback, until it answers 200."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,8 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.site_models import SiteOrder
-from pod_jobs.catalog.store import site_orders, tasks, users
+from pod_jobs.catalog.store import instance, site_orders, tasks, users
+from pod_jobs.celery.shared_folder import MARK, give_mark
 from pod_jobs.janitor.callbacks import Callbacks
 from pod_jobs.janitor.celery_results import CelerySender
 from pod_jobs.outside.exchange import Times
@@ -270,3 +272,22 @@ def test_a_transcription_without_the_extra_is_told_with_its_reason(settings: Set
     sentence = "Speech recognition is not installed on this host."
     assert not video.in_progress and sentence in video.comment and sentence in video.captions[0]
     assert video.captions[0].startswith("WEBVTT\n\nNOTE ") and "-->" not in video.captions[0]
+
+
+def test_while_pods_media_folder_is_not_mounted_its_files_wait(settings: Settings, pod: SmallCeleryPod) -> None:
+    """Nothing is written to the mount point, and Pod is told when the folder is back."""
+    task, video = order(pod)
+    done(settings, task)
+    instance.remember_shared_folder_mark("univ", give_mark(pod.media))
+    away = pod.media.rename(pod.media.parent / "away")
+    (pod.media / "videos" / "é").mkdir(parents=True)
+    row = tend(settings)
+    assert row.callback == "waiting" and MARK in row.reason and not pod.callbacks
+    assert not list((pod.media / "videos" / "é").iterdir())
+    shutil.rmtree(pod.media)
+    pod.media.mkdir()
+    row = tend(settings, START + 7200)
+    assert row.callback == "waiting" and "empty" in row.reason and not list(pod.media.iterdir())
+    pod.media.rmdir()
+    away.rename(pod.media)
+    assert tend(settings, START + 14400).callback == "delivered" and video.imports == 1

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from pod_jobs.celery.shared_folder import PART, make_folder, open_folder, path_within, put, put_copy
-from pod_jobs.errors import Malformed
+from pod_jobs.celery.shared_folder import (
+    MARK,
+    PART,
+    check_mounted,
+    give_mark,
+    make_folder,
+    open_folder,
+    path_within,
+    put,
+    put_copy,
+)
+from pod_jobs.errors import Malformed, ServiceUnavailable
 
 
 def test_a_path_must_lie_in_the_media_folder_also_after_links(tmp_path: Path) -> None:
@@ -122,3 +132,29 @@ def test_what_an_earlier_try_has_put_there_is_not_copied_again(tmp_path: Path) -
     ours.write_bytes(b"other")
     os.utime(ours, (1_000_000, 1_000_000))  # of another time, though of the same size
     assert copied() != first and target.read_bytes() == b"other"
+
+
+def test_a_folder_is_known_again_by_its_mark(tmp_path: Path) -> None:
+    media, other = tmp_path / "média de Pod", tmp_path / "other"
+    for folder in (media, other):
+        (folder / "videos").mkdir(parents=True)
+        folder.chmod(0o2775)
+    check_mounted(media, "")
+    mark = give_mark(media)
+    assert len(mark) == 32 and give_mark(media) == mark, "another instance finds the same"
+    assert stat.S_IMODE((media / MARK).stat().st_mode) == 0o664, "Pod may delete it"
+    check_mounted(media, mark)
+    with pytest.raises(ServiceUnavailable, match=f"has no file {MARK}"):
+        check_mounted(other, mark)
+    give_mark(other)
+    with pytest.raises(ServiceUnavailable, match="another one is mounted"):
+        check_mounted(other, mark)
+
+
+@pytest.mark.parametrize("mark", ["", "an id"])
+def test_a_folder_where_nothing_is_mounted_is_none_of_pods(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for name in ("empty", "file", "gone"):
+        with pytest.raises(ServiceUnavailable):
+            check_mounted(tmp_path / name, mark)

@@ -9,9 +9,10 @@ from typing import Any, cast
 import pytest
 
 from pod_jobs.celery import shared_folder
+from pod_jobs.celery.shared_folder import give_mark
 from pod_jobs.errors import BadSource, ServiceUnavailable
 from pod_jobs.jobs.pod import fetched
-from pod_jobs.jobs.pod.fetched import fetched_files
+from pod_jobs.jobs.pod.fetched import PATIENCE_S, fetched_files
 
 OLD_S = 100.0  # age of an order whose file has had time to appear
 
@@ -25,10 +26,12 @@ def share(tmp_path: Path) -> Path:
     return tmp_path / "média"
 
 
-def files_of(share: Path, most_gb: float = 1.0, age_s: float = OLD_S, tick: Callable[..., None] | None = None) -> Any:
+def files_of(
+    share: Path, most_gb: float = 1.0, age_s: float = OLD_S, tick: Callable[..., None] | None = None, mark: str = ""
+) -> Any:
     settings = SimpleNamespace(home=share.parent / "home", upload=SimpleNamespace(max_gb=most_gb))
     context = SimpleNamespace(settings=settings, tick=tick or (lambda *_: None))
-    site = {"hosts": [], "networks": [], "folder": str(share), "age_s": age_s}
+    site = {"hosts": [], "networks": [], "folder": str(share), "folder_mark": mark, "age_s": age_s}
     return fetched_files(cast(Any, context), cast(Any, SimpleNamespace(task=7, site=site)))
 
 
@@ -92,3 +95,19 @@ def test_a_file_may_appear_late_and_must_not_be_too_large(share: Path) -> None:
     with pytest.raises(BadSource) as caught, files_of(share, most_gb=5e-9) as files:
         files.get("source", f"{share}/videos/film.mp4")
     assert caught.value.code == "source-too-large"
+
+
+@pytest.mark.parametrize("left_behind", [None, "", "temp/x.vtt"])
+def test_while_the_media_folder_is_not_mounted_a_recording_waits_for_a_day(
+    share: Path, left_behind: str | None
+) -> None:
+    """Then nothing is there, or the mount point: an empty folder, or one into which something was written by mistake."""
+    mark, film = give_mark(share), str(share / "videos" / "film.mp4")
+    share.rename(share.parent / "away")
+    if left_behind is not None:
+        (share / left_behind).mkdir(parents=True)
+    with pytest.raises(ServiceUnavailable), files_of(share, mark=mark) as files:
+        files.get("source", film)
+    with pytest.raises(BadSource) as caught, files_of(share, mark=mark, age_s=PATIENCE_S) as files:
+        files.get("source", film)
+    assert caught.value.code == "source-not-there"
