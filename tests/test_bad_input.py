@@ -45,6 +45,7 @@ OF_A_POD = {
     ),
     "a message that is no JSON, of an unknown task, with a path outside of the media folder": (
         f"{INTAKE}.test_what_cannot_be_carried_out_is_kept_aside_and_is_a_failed_task",
+        f"{INTAKE}.test_what_is_wrong_with_an_order_that_names_its_video_is_told_to_pod",
         f"{INTAKE}.test_a_message_with_an_odd_name_is_refused_and_holds_up_no_other",
         "acceptance/test_celery_pod.test_what_cannot_be_carried_out_is_on_the_errors_page",
     ),

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import instance, site_orders, statements, tasks, users
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.celery.messages import Message, read_message
-from pod_jobs.celery.orders import CeleryOrder, read_order
+from pod_jobs.celery.orders import CeleryOrder, OrderFault, read_order
 from pod_jobs.celery.shared_folder import give_mark, path_within
 from pod_jobs.errors import Malformed, PodJobsError
 from pod_jobs.instance import learning_traces
@@ -49,8 +50,13 @@ class Intake:
         if message.task == XAPI_TASK:
             self._take_statement(message, now)
             return ""
-        order = read_order(message, self._site.heights_px)
-        self._notice_folder(path_within(Path(self._site.shared_folder), order.source))
+        try:
+            order = read_order(message, self._site.heights_px)
+            self._check_paths(message, order)
+        except OrderFault as fault:
+            self._end_at_once(message, fault, now, since)
+            return ""
+        self._notice_folder(order.source)
         return self._take_order(message, order, now, since)
 
     def refuse(self, content: str, fault: PodJobsError, now: datetime) -> None:
@@ -62,22 +68,29 @@ class Intake:
             self._settings.media, lambda: site_orders.refuse(self._owner(), asked, NewTask(pod.KIND), fault, now)
         )
 
-    def _notice_folder(self, source: Path) -> None:
-        """The folder in which Pod's file is found is the right one, which it is known by from now on."""
+    def _check_paths(self, message: Message, order: CeleryOrder) -> None:
+        """Errors: OrderFault for a source, or a place for the result, outside of the site's folder. A worker looks at these and
+        the other paths again before it opens them."""
+        for path in filter(None, (order.source, message.arguments.get("video_output"))):
+            try:
+                path_within(Path(self._site.shared_folder), path)
+            except Malformed as fault:
+                raise OrderFault(fault.reason, order, message.arguments, "source-outside") from fault
+
+    def _notice_folder(self, source: str) -> None:
+        """The folder in which Pod's file is found is the right one: from now on it is known by its mark."""
+        folder = Path(self._site.shared_folder)
         if instance.shared_folder_mark(self._site.name):
             return
         try:
-            if source.is_file():
-                instance.remember_shared_folder_mark(self._site.name, give_mark(Path(self._site.shared_folder)))
+            if path_within(folder, source).is_file():
+                instance.remember_shared_folder_mark(self._site.name, give_mark(folder))
         except OSError as error:
             log.warning("site %s: its media folder gets no mark: %s", self._site.name, error)
 
     def _take_order(self, message: Message, order: CeleryOrder, now: datetime, since: datetime | None) -> str:
-        what = {"task_type": order.task_type, "source_url": order.source, "parameters": dict(order.parameters)}
-        document = {**what, "arguments": dict(message.arguments)}
-        callback = f"{self._site.callback_url.rstrip('/')}/{order.callback}"
-        asked = self._asked(message.id, document, order.title, f"{order.task_type} {order.number}", callback)
-        asked = replace(asked, since=since)
+        asked = self._of_order(message, order, message.arguments, since)
+        what = {name: asked.document[name] for name in ("task_type", "source_url", "parameters")}
         kind, purpose = TASK_KINDS[order.task_type]
         new = NewTask(kind, "", what, purpose, priority=PRIORITIES[self._site.priority], party=self._site.party)
         media = self._settings.media
@@ -95,6 +108,23 @@ class Intake:
         )
         return kind if is_new else ""
 
+    def _end_at_once(self, message: Message, fault: OrderFault, now: datetime, since: datetime | None) -> None:
+        """Store an order that cannot be read as a failed task, whose end Pod is told."""
+        log.warning("site %s: the order %s fails: %s", self._site.name, message.id, " ".join(fault.reason.split()))
+        asked = self._of_order(message, fault.order, fault.arguments, since)
+        kind, purpose = TASK_KINDS[fault.order.task_type]
+        new = NewTask(kind, "", {}, purpose)
+        with_free_number(self._settings.media, lambda: site_orders.refuse(self._owner(), asked, new, fault, now))
+
+    def _of_order(
+        self, message: Message, order: CeleryOrder, arguments: Mapping[str, Any], since: datetime | None
+    ) -> site_orders.Asked:
+        what = {"task_type": order.task_type, "source_url": order.source, "parameters": dict(order.parameters)}
+        document = {**what, "arguments": dict(arguments)}
+        callback = f"{self._site.callback_url.rstrip('/')}/{order.callback}"
+        asked = self._asked(message.id, document, order.title, f"{order.task_type} {order.number}", callback)
+        return replace(asked, since=since)
+
     def _asked(
         self, public_id: str, document: dict[str, Any], title: str, subject: str = "", callback: str = ""
     ) -> site_orders.Asked:
@@ -103,7 +133,7 @@ class Intake:
             site=self._site.name,
             document={**pod_is, **document},
             fingerprint=hashlib.sha256((subject or public_id).encode()).hexdigest(),
-            notify_url=Seal(self._settings.secret("site_key")).close(callback),
+            notify_url=Seal(self._settings.secret("site_key")).close(callback) if callback else "",
             token="",  # that of the settings counts when the callback is sent
             plain_manifest=True,
             title="".join(c for c in title if c.isprintable()),

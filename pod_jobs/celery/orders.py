@@ -1,7 +1,7 @@
 """What an Esup-Pod 4.1 asks for by a message, in the words of the Runner Manager API: paths stand where addresses do. Pure.
 
-Pod waits for a callback of each order, so that whatever is wrong with one that can be read is found out by its task, whose end
-Pod is told. Only what names no recording of Pod's, or a source outside of its media folder, is refused.
+Pod waits for a callback of each order. So whatever is wrong with one that can be read is found out by its task, whose end Pod is
+told; an OrderFault is told to Pod at once. Only what names no recording of Pod's is refused without a word to it.
 """
 
 import json
@@ -60,17 +60,36 @@ class CeleryOrder:
         return f"{PurePosixPath(self.source).name} ({what} {self.number})"
 
 
+class OrderFault(Malformed):
+    """An order that cannot be carried out as it is. `arguments`: what the callback of its failure needs."""
+
+    def __init__(
+        self, reason: str, order: CeleryOrder, arguments: Mapping[str, Any], code: str = "source-order"
+    ) -> None:
+        super().__init__(reason, code=code)
+        self.order, self.arguments = order, arguments
+
+
 def read_order(message: Message, heights_px: Sequence[int]) -> CeleryOrder:
-    """An order for a task. `heights_px`: of the renditions that Pod knows. Errors: Malformed."""
-    _check_storable(message.arguments)
+    """An order for a task. `heights_px`: of the renditions that Pod knows. Errors: Malformed; OrderFault when Pod can be told."""
     given, task_type = message.arguments, TASK_TYPES[message.task]
+    number = _number(given["recording_id" if task_type == STUDIO else "video_id"])
+    try:
+        _check_storable(given)
+        source, parameters = _read(task_type, given, heights_px)
+    except Malformed as fault:
+        about = {"video_id": number, "recording_id": number}
+        paths = {"video_path": "", "cut_start": 0, "cut_end": 0, "video_output": _if_path(given.get("video_output"))}
+        raise OrderFault(fault.reason, CeleryOrder(task_type, number, "", {}), about | paths) from fault
+    return CeleryOrder(task_type, number, source, parameters)
+
+
+def _read(task_type: str, given: Mapping[str, Any], heights_px: Sequence[int]) -> tuple[str, dict[str, Any]]:
+    """The source, and the parameters. Errors: Malformed."""
     if task_type == ENCODING:
-        return CeleryOrder(
-            task_type, _number(given["video_id"]), _path(given["video_path"]), _encoding(given, heights_px)
-        )
+        return _path(given["video_path"]), _encoding(given, heights_px)
     if task_type == TRANSCRIPTION:
-        language = {"language": given["lang"], "duration": given["duration"]}
-        return CeleryOrder(task_type, _number(given["video_id"]), _path(given["mp3filepath"]), language)
+        return _path(given["mp3filepath"]), {"language": given["lang"], "duration": given["duration"]}
     videos = given["videos"] if isinstance(given["videos"], list) else []
     tracks = [(str(one.get("type")), one["src"]) for one in videos if isinstance(one, dict) and one.get("src")]
     if not tracks:
@@ -80,7 +99,7 @@ def read_order(message: Message, heights_px: Sequence[int]) -> CeleryOrder:
     second = of_kind.get("presenter") if main != of_kind.get("presenter") else None
     parameters = {"presenter": given["presenter"] or "", "second": second or "", "cut": _cut_of(given["subtime"])}
     _path(given["video_output"])
-    return CeleryOrder(task_type, _number(given["recording_id"]), _path(main), parameters)
+    return _path(main), parameters
 
 
 def _encoding(given: Mapping[str, Any], heights_px: Sequence[int]) -> dict[str, Any]:
@@ -149,7 +168,8 @@ def _check_storable(arguments: Mapping[str, Any]) -> None:
 def _number(value: Any) -> int:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20):
-        raise Malformed(f"{str(value)[:40]!r} is no number of a video")
+        said = str(value)[:40] if isinstance(value, str | int | float) else type(value).__name__
+        raise Malformed(f"{said!r} is no number of a video")
     if not 0 < int(value) < MOST_NUMBER:
         raise Malformed(f"{str(value)[:40]!r} is no number of a video")
     return int(value)
@@ -159,3 +179,12 @@ def _path(value: Any) -> str:
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value) > 4000:
         raise Malformed("an absolute path is needed")
     return value
+
+
+def _if_path(value: Any) -> str:
+    """The path; "" for what is none, or cannot be kept."""
+    try:
+        _check_storable({"path": _path(value)})
+    except Malformed:
+        return ""
+    return str(value)

@@ -6,7 +6,7 @@ that means that it knows. A failure goes the same way, because a video that Pod 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,29 +41,22 @@ class CelerySender:
         end = end_of(debt, result)
         try:
             check_mounted(Path(site.shared_folder), result.folder_mark)
-            captions = self._place(Path(site.shared_folder), debt, end, result)
+            end, captions = self._place(Path(site.shared_folder), debt, end, result)
             return self._tell(site, debt, results.callback_body(end, captions))
         except (ServiceUnavailable, SettingsError, Malformed) as error:
             return Outcome(False, error.reason)
         except OSError as error:
             return Outcome(False, f"the media folder {site.shared_folder}: {error}")
 
-    def _place(self, root: Path, debt: Debt, end: End, result: Result) -> str:
-        """Put the files where Pod looks for them. Returns the path of the captions, "" for none."""
+    def _place(self, root: Path, debt: Debt, end: End, result: Result) -> tuple[End, str]:
+        """Put the files where Pod looks for them. Returns the end as Pod is to be told it, and the path of the captions, "" for
+        none."""
         if end.task_type == ENCODING:
-            with make_folder(root, results.output_folder(end)) as folder:
-                for one in results.wanted_files(end):
-                    self._copy(result, one.name, folder, one.name)
-                put(folder, results.INFO, results.describe(end).encode())
-            return ""
+            return self._place_encoding(root, end, result), ""
         if end.task_type == STUDIO:
-            target = path_within(root, end.arguments["video_output"])
-            with open_folder(root, str(target.parent)) as folder:
-                for one in end.files:
-                    if one.kind == "mp4":
-                        self._copy(result, LOG_NAME, folder, f"{target.stem}.log")
-                        self._copy(result, one.name, folder, target.name)
-            return ""
+            if not end.error:
+                self._place_studio(root, end, result)
+            return end, ""
         name = f"pod_jobs-{debt.public_id}.vtt"
         with make_folder(root, str(root / TEMPORARY)) as folder:
             if end.error:
@@ -71,7 +64,35 @@ class CelerySender:
             for one in end.files:
                 if one.kind == "captions":
                     self._copy(result, one.name, folder, name)
-        return str(root / TEMPORARY / name)
+        return end, str(root / TEMPORARY / name)
+
+    def _place_encoding(self, root: Path, end: End, result: Result) -> End:
+        """Put the files beside the source. A failure whose source is not in Pod's media folder is described in that folder: Pod
+        reads the description beside the path that the callback names."""
+        try:
+            self._fill(root, end, result)
+        except (Malformed, OSError):
+            if not end.error:
+                raise
+            with make_folder(root, str(root / TEMPORARY)):
+                elsewhere = str(root / TEMPORARY / (Path(end.arguments["video_path"]).name or "video"))
+            end = replace(end, arguments={**end.arguments, "video_path": elsewhere})
+            self._fill(root, end, result)
+        return end
+
+    def _fill(self, root: Path, end: End, result: Result) -> None:
+        with make_folder(root, results.output_folder(end)) as folder:
+            for one in results.wanted_files(end):
+                self._copy(result, one.name, folder, one.name)
+            put(folder, results.INFO, results.describe(end).encode())
+
+    def _place_studio(self, root: Path, end: End, result: Result) -> None:
+        target = path_within(root, end.arguments["video_output"])
+        with open_folder(root, str(target.parent)) as folder:
+            for one in end.files:
+                if one.kind == "mp4":
+                    self._copy(result, LOG_NAME, folder, f"{target.stem}.log")
+                    self._copy(result, one.name, folder, target.name)
 
     def _copy(self, result: Result, name: str, folder: int, new_name: str) -> None:
         media = self.settings.media

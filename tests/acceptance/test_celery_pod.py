@@ -176,7 +176,7 @@ def test_speech_becomes_the_captions_that_pod_imports(instance: Instance, pod: S
 def test_what_cannot_be_carried_out_is_on_the_errors_page(
     instance: Instance, pod: SmallCeleryPod, recording: Path
 ) -> None:
-    outside = Video(14, recording)
+    outside = pod.videos[14] = Video(14, recording)
     pod.encode(outside)
     pod.send(XAPI, {"verb": "nonsense"})
     token = (instance.home / "secrets/cli_token").read_text().strip()
@@ -187,8 +187,9 @@ def test_what_cannot_be_carried_out_is_on_the_errors_page(
 
     wait_until(lambda: "lies outside the media folder" in reasons(), 60, "the path outside is a failed task")
     wait_until(lambda: "statement" in reasons() or "actor" in reasons(), 60, "so is the learning trace that is none")
-    assert not outside.folder.exists()
+    wait_until(lambda: not outside.in_progress, 60, "Pod is told of the path outside")
+    assert "lies outside the media folder" in outside.log["mp4_command"]["msg"] and not outside.folder.exists()
     command = [sys.executable, "-m", "pod_jobs.cli", "--home", str(instance.home), "broker", "show", "--json"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
     rows = [(one.get("queue"), one.get("refused")) for one in map(json.loads, shown)]
-    assert rows == [("encoding", 1), ("transcripting", 0), ("xapi", 1), (None, None)]
+    assert rows == [("encoding", 0), ("transcripting", 0), ("xapi", 1), (None, None)]

@@ -8,7 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -92,15 +92,15 @@ def create(
 
 
 def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: datetime) -> bool:
-    """Store an order that cannot be carried out as a failed task, for the team's list of errors. The site is told nothing. False
-    when it is stored already, whatever became of it."""
-    asked = replace(asked, notify_url="", token="")
+    """Store an order that cannot be carried out as a failed task, for the team's list of errors. The site is told its end if
+    `asked` has an address for that. False when it is stored already, whatever became of it."""
     with transaction():
-        _, task, is_new = create(owner, asked, new, 0, now, lambda video: None)
+        row, task, is_new = create(owner, asked, new, 0, now, lambda video: None)
         if is_new:
             failed = tasks.get_locked(task.id)
             failed.error_code, failed.error_facts, failed.error_reason = fault.code, fault.facts, fault.reason
             tasks.end(failed, "error", now)
+            answered(row, now)
     return is_new
 
 

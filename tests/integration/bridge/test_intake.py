@@ -19,7 +19,7 @@ from pod_jobs.catalog.store import instance, tasks, users
 from pod_jobs.catalog.trace_models import Statement
 from pod_jobs.celery.broker import SINCE, BrokerQueue
 from pod_jobs.celery.shared_folder import MARK
-from pod_jobs.errors import NotFound
+from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.instance.doctor.celery_sites import check_celery_sites
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
@@ -64,9 +64,7 @@ def statement(**changes: Any) -> dict[str, Any]:
 def test_each_type_of_order_becomes_its_task(settings: Settings, pod: SmallCeleryPod, redis: Redis) -> None:
     own = video(pod)
     ids = [pod.encode(own, 3, 9)]
-    ids.append(pod.send(STUDIO, 8, str(pod.media / "8.mp4"), [{"type": "presenter/source", "src": "/x"}], "", "mid"))
-    rounds(settings)  # its only track lies outside
-    ids[1] = pod.send(TRANSCRIPTING, 7, str(own.source), 12, "fr")
+    ids.append(pod.send(TRANSCRIPTING, 7, str(own.source), 12, "fr"))
     rounds(settings)
     rows = {row.public_id: row for row in SiteOrder.select()}
     encoding, transcription = (rows[number] for number in ids)
@@ -140,13 +138,20 @@ def test_an_old_message_that_comes_again_replaces_no_newer_order(
 
 
 def test_a_refused_message_that_is_offered_again_replaces_only_what_is_older(
-    settings: Settings, pod: SmallCeleryPod, redis: Redis
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, kept_back = video(pod), pod.media / "videos" / "8.mp4"
-    kept_back.symlink_to("/etc/hostname")  # outside: refused, and mended later
-    first, second = pod.encode(own, 1, 2), pod.encode(Video(8, kept_back), 1, 2)
-    rounds(settings)
-    kept_back.unlink()
+    own, late = video(pod), video(pod, 8)
+    first, second = pod.encode(own, 1, 2), pod.encode(late, 1, 2)
+    take = Intake.take
+
+    def not_yet(self: Intake, raw: bytes, *rest: Any) -> str:
+        if second.encode() in raw:
+            raise Malformed("another version can read it")
+        return take(self, raw, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Intake, "take", not_yet)
+        rounds(settings)
     newer = pod.encode(video(pod, 8), 3, 9)
     rounds(settings)
     BrokerQueue(redis, "encoding").offer_refused()
@@ -190,24 +195,46 @@ def test_a_site_with_enough_waiting_tasks_leaves_the_rest_on_its_broker(
 
 
 def test_what_cannot_be_carried_out_is_kept_aside_and_is_a_failed_task(
-    settings: Settings, pod: SmallCeleryPod, redis: Redis, tmp_path: Path
+    settings: Settings, pod: SmallCeleryPod, redis: Redis
 ) -> None:
-    (pod.media / "way out").symlink_to(tmp_path)
-    (tmp_path / "secret.mp4").touch()
     bad = [b"no json", b"\xff", json.dumps({"headers": {"id": str(uuid.uuid4()), "task": "rm"}}).encode()]
     redis.lpush("encoding", *bad)
-    pod.encode(Video(9, pod.media / "way out" / "secret.mp4"))
-    pod.encode(Video(10, Path("/etc/passwd")))
     good = pod.encode(video(pod))  # behind them, and not held up
     rounds(settings)
     failed = list(Task.select().where(Task.state == "error"))
-    assert len(failed) == 5 and all(task.error_group and task.error_reason for task in failed)
-    assert BrokerQueue(redis, "encoding").count_refused() == 5 and redis.llen("encoding") == 0
+    assert len(failed) == 3 and all(task.error_group and task.error_reason for task in failed)
+    assert BrokerQueue(redis, "encoding").count_refused() == 3 and redis.llen("encoding") == 0
     assert {row.callback for row in SiteOrder.select()} == {"none"}
     assert SiteOrder.get(SiteOrder.public_id == good).task.state == "waiting"
     BrokerQueue(redis, "encoding").offer_refused()
     rounds(settings)
-    assert Task.select().count() == 6 and BrokerQueue(redis, "encoding").count_refused() == 5
+    assert Task.select().count() == 4 and BrokerQueue(redis, "encoding").count_refused() == 3
+
+
+def test_what_is_wrong_with_an_order_that_names_its_video_is_told_to_pod(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, tmp_path: Path
+) -> None:
+    """D11: in Pod 4.1 a wrong path leaves the video "in progress"."""
+    (pod.media / "way out").symlink_to(tmp_path)
+    (tmp_path / "secret.mp4").touch()
+    codes = {
+        pod.encode(Video(9, pod.media / "way out" / "secret.mp4")): "source-outside",
+        pod.encode(Video(10, Path("/etc/passwd"))): "source-outside",
+        pod.encode(Video(11, Path("videos/a.mp4"))): "source-order",
+        pod.encode(Video(12, pod.media / "a.mp4"), dressing={"title": "x" * 40_000}): "source-order",
+        pod.send(STUDIO, 8, "/etc/8.mp4", [{"type": "presenter/source", "src": "/x"}], "", "mid"): "source-outside",
+        pod.send(STUDIO, 8, str(pod.media / "8.mp4"), [], "", "mid"): "source-order",
+        pod.send(TRANSCRIPTING, 7, "", 12, "fr"): "source-order",
+    }
+    rounds(settings)
+    rows = {row.public_id: row for row in SiteOrder.select()}
+    assert {name: row.task.error_code for name, row in rows.items()} == codes
+    key = Seal(settings.secret("site_key"))
+    told = {key.open(row.notify_url).rpartition("/")[2] for row in rows.values() if row.callback == "waiting"}
+    # of two orders of one recording, Pod is told the end of the newer one
+    assert told == {"?id=7", *(f"?id={number}" for number in range(9, 13)), "?recording_id=8"}
+    assert all(row.task.state == "error" and row.answered_at for row in rows.values())
+    assert redis.llen("encoding") == BrokerQueue(redis, "encoding").count_refused() == 0
 
 
 @pytest.mark.parametrize("runs_scripts", [True, False])

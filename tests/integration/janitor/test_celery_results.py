@@ -200,6 +200,33 @@ def test_nothing_is_written_where_a_link_leads_out(settings: Settings, pod: Smal
     assert tend(settings, START + 60).callback == "delivered"
 
 
+@pytest.mark.parametrize("source", ["/etc/passwd", "", "videos/a.mp4", "videos/gone/film.mp4"])
+def test_a_failure_of_a_recording_that_is_not_in_pods_media_folder_is_told(
+    settings: Settings, pod: SmallCeleryPod, source: str
+) -> None:
+    """D11: in Pod 4.1 a wrong path leaves the video "in progress". Pod reads why in its own folder for temporary files."""
+    task, video = order(pod)
+    path = f"{pod.media}/{source}" if "gone" in source else source
+    row = SiteOrder.get()
+    row.asked["arguments"]["video_path"] = path
+    row.save()
+    end(task, "error", "source-outside")
+    assert tend(settings).callback == "delivered" and not video.in_progress and video.info["error_encoding"]
+    assert "outside the media folder" in video.log["mp4_command"]["msg"]
+    assert (pod.media / "temp" / "0007" / "info_video.json").is_file() and not Path("/etc/0007").exists()
+
+
+def test_a_failed_studio_session_whose_result_has_no_place_is_told(settings: Settings, pod: SmallCeleryPod) -> None:
+    task, video = order(pod)
+    row = SiteOrder.get()
+    given = {"recording_id": 7, "video_output": "/etc/7.mp4"}
+    row.asked = {"task_type": "studio", "arguments": given}
+    row.notify_url = Seal(KEY).close(f"{pod.url}store_remote_encoded_video_studio/?recording_id=7")
+    row.save()
+    end(task, "error", "source-outside")
+    assert tend(settings).callback == "delivered" and "outside the media folder" in video.comment and not video.imports
+
+
 def test_a_media_folder_that_is_away_is_waited_for(settings: Settings, pod: SmallCeleryPod) -> None:
     task, video = order(pod)
     done(settings, task)
