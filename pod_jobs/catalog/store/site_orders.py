@@ -104,6 +104,12 @@ def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: da
     return is_new
 
 
+def count_since(asked: Asked, since: datetime) -> int:
+    """How many orders of this site and fingerprint were stored since then."""
+    same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
+    return int(SiteOrder.select().where(*same, SiteOrder.created_at > since).count())
+
+
 def _known(public_id: str) -> SiteOrder | None:
     query = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.public_id == public_id)
     found: SiteOrder | None = query.first()

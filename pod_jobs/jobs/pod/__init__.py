@@ -54,6 +54,7 @@ def run_pod_encode(context: Context, order: Order) -> dict[str, Any]:
 
 def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFiles) -> dict[str, Any]:
     run, settings = run_of(order), context.settings
+    demand_order(order)
     asked = read_parameters(order.options["parameters"], settings.rendition)
     source, plan = _shared(settings, order, asked, files) if files.is_shared else _sent(settings, order, asked, files)
     plan = replace(plan, dressing=_dressing(asked, files))
@@ -69,6 +70,12 @@ def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFile
         "sums": sums_of(work.path, [one.name for one in encoded.outputs]),
     }
     return {**asdict(encoded), "folder": run.folder, "infos": infos}
+
+
+def demand_order(order: Order) -> None:
+    """Errors: BadSource for a task that stands for an order which was refused when it came."""
+    if not order.options.get("source_url"):
+        raise BadSource("this order was refused when it came: its site has to send it again", code="source-order")
 
 
 def _sent(settings: Settings, order: Order, asked: Asked, files: FetchedFiles) -> tuple[Path, EncodePlan]:

@@ -17,7 +17,7 @@ from pod_jobs.errors import BadSource, Malformed, PermanentError, SettingsError,
 from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode import ffmpeg_version, run_of
 from pod_jobs.jobs.job_type import JobType, Text
-from pod_jobs.jobs.pod import sums_of
+from pod_jobs.jobs.pod import demand_order, sums_of
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.parameters import base_of
 from pod_jobs.jobs.speech.plan import demand_extra, engine_for, speech_order
@@ -81,6 +81,7 @@ def run_pod_transcribe(context: Context, order: Order) -> dict[str, Any]:
 
 
 def _transcribe(work: WorkFolder, context: Context, order: Order, files: FetchedFiles) -> dict[str, Any]:
+    demand_order(order)
     spoken = read_languages(order.options["parameters"])
     demand_extra()
     from pod_jobs.speech.transcribe import transcribe  # the extra may not be installed where this is only listed

@@ -17,7 +17,7 @@ from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.site_words import error_words, status_word
 from pod_jobs.catalog.store import site_orders
-from pod_jobs.errors import Malformed, NotFound, Refused, translated_os_errors
+from pod_jobs.errors import AddressForbidden, Malformed, NotFound, Refused, translated_os_errors
 from pod_jobs.media_folder import FILE_NAME
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
@@ -36,11 +36,13 @@ USUALLY_LISTED, MOST_LISTED = 50, 200
 @access.needs("order-for-site")
 def execute() -> ResponseReturnValue:
     """Errors: as of intake.site_orders.take."""
+    document: dict[str, Any] = {}
     try:
-        document = answers.body()
-    except Malformed as error:
-        raise Malformed(error.reason, code="order-unreadable") from error
-    taken = intake.take(require_user(), document, plain_manifest=SITE_HEADER in request.headers)
+        document = _body()
+        taken = intake.take(require_user(), document, plain_manifest=SITE_HEADER in request.headers)
+    except (AddressForbidden, Malformed, Refused) as fault:
+        intake.note_refusal(require_user(), request.get_data(), document, fault)
+        raise
     after_answer(lambda: site_orders.answered(taken.order, now()))  # which lets a callback be sent
     return _json({"task_id": taken.order.public_id, "status": status_of(taken.task)})
 
@@ -160,6 +162,13 @@ def document(order: SiteOrder) -> dict[str, Any]:
         "error": error_of(task),
         "script_output": None,
     }
+
+
+def _body() -> dict[str, Any]:
+    try:
+        return answers.body()
+    except Malformed as error:
+        raise Malformed(error.reason, code="order-unreadable") from error
 
 
 def _site_name() -> str:

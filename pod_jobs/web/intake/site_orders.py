@@ -1,12 +1,16 @@
 """Takes in what another site orders: checks it, stores it once, and has its task enqueued.
 
 What can never be carried out for reasons of safety is refused at once. Everything else that is wrong with an order becomes
-the end of its task: an Esup-Pod sends a refused order again for ever, and learns of a failed one by its callback.
+the end of its task: an Esup-Pod sends a refused order again for ever, and learns of a failed one by its callback. The team
+finds a refused order as a failed task among the errors, once, however often it is sent.
 """
 
+import hashlib
 import json
 import logging
+import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +19,7 @@ from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import site_orders, tasks, users
 from pod_jobs.catalog.waiting_order import PRIORITIES
-from pod_jobs.errors import AddressForbidden, Forbidden, Malformed, ServiceUnavailable
+from pod_jobs.errors import AddressForbidden, Forbidden, Malformed, PodJobsError, ServiceUnavailable
 from pod_jobs.instance.sites import site_of
 from pod_jobs.jobs.pod.task_kinds import TASK_KINDS
 from pod_jobs.outside import addresses
@@ -33,6 +37,9 @@ TEXTS = ("etab_name", "app_name", "app_version", "task_type", "source_url")  # r
 OPTIONAL = ("notify_url", "affiliation")
 LONGEST = 4000  # characters of a field
 MOST_PARAMETERS = 32_000  # bytes of JSON
+SHOWN = 500  # characters of a field of a refused order
+REFUSED = uuid.UUID("b6a0f3c4-92d7-5f0e-8c55-1f7d2b3e4a60")  # of our own; names refused orders
+MOST_REFUSED = 50  # failed tasks for refused orders of one site in 24 h
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,32 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
 def _create(user: User, wanted: site_orders.Asked, new: NewTask, most: int) -> tuple[SiteOrder, Task, bool]:
     place = checked_media().make_place
     return orders.with_free_number(lambda: site_orders.create(user, wanted, new, most, now(), place))
+
+
+def note_refusal(user: User, raw: bytes, document: dict[str, Any], fault: PodJobsError) -> None:
+    """Store an order that is refused as a failed task, once for the same content `raw`; of those that are too many, one a day."""
+    own, at = own_site(user), now()
+    content = f"{at:%Y-%m-%d}" if fault.code == "waiting-limit" else hashlib.sha256(raw).hexdigest()
+    log.warning("site %s: an order is refused: %s", own.name, " ".join(fault.reason.split()))
+    shown = {name: _shown(document.get(name)) for name in TEXTS}
+    kind, purpose = TASK_KINDS.get(shown["task_type"], TASK_KINDS["encoding"])
+    asked = site_orders.Asked(
+        site=own.name,
+        document={**shown, "parameters": {}},
+        fingerprint=hashlib.sha256(REFUSED.bytes).hexdigest(),
+        notify_url="",  # Pod knows: it has the answer
+        token="",
+        plain_manifest=False,
+        title=_title({**shown, "parameters": {}}) or "order",
+        public_id=str(uuid.uuid5(REFUSED, f"{own.name} {fault.code} {content}")),
+    )
+    if site_orders.count_since(asked, at - timedelta(days=1)) < MOST_REFUSED:
+        orders.with_free_number(lambda: site_orders.refuse(user, asked, NewTask(kind, "", {}, purpose), fault, at))
+
+
+def _shown(value: Any) -> str:
+    """What the team may see of a field of a refused order. Not an address with a user, whose password may be in it."""
+    return value.strip()[:SHOWN] if isinstance(value, str) and _can_be_kept(value) and "@" not in value else ""
 
 
 def stop(user: User, order: SiteOrder) -> None:

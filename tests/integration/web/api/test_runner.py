@@ -22,6 +22,7 @@ from pod_jobs.jobs import queue
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
+from pod_jobs.web.intake import site_orders
 from pod_jobs.web.site import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 
@@ -270,13 +271,30 @@ def test_version_and_administration(pod: Pod, browser: Browser) -> None:
 def test_an_order_that_can_never_be_carried_out_is_refused(pod: Pod, catalog: None, changes: dict[str, Any]) -> None:
     response = pod.submit(**changes)
     assert response.status_code == 422 and response.get_json()["detail"], response.text
-    assert not Task.select().exists()
+    assert pod.submit(**changes).status_code == 422  # Pod sends it again every few minutes
+    (task,) = Task.select()
+    assert (task.state, task.error_code, task.error_reason) == (
+        "error",
+        response.get_json()["code"],
+        response.get_json()["detail"],
+    )
+    assert task.error_group and SiteOrder.get().callback == "none"
+    assert "word" not in json.dumps([list(SiteOrder.select().dicts()), list(Video.select().dicts())], default=str)
 
 
-def test_no_json_is_refused(pod: Pod) -> None:
+def test_no_json_is_refused(pod: Pod, catalog: None) -> None:
     for body in (b"", b"[]", b"{", b"\xff", b"[" * 100_000):
         response = pod("POST", "/task/execute", data=body, content_type="application/json")
         assert response.status_code == 422, body[:10]
+    assert Task.select().where(Task.state == "error", Task.error_code == "order-unreadable").count() == 5
+
+
+def test_a_site_that_sends_nonsense_fills_no_table(pod: Pod, catalog: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_orders, "MOST_REFUSED", 2)
+    for number in range(4):
+        assert pod.submit(task_type=f"painting {number}").status_code == 422
+    assert Task.select().count() == 2
+    pod.order()
 
 
 @pytest.mark.parametrize(
@@ -295,7 +313,7 @@ def test_no_json_is_refused(pod: Pod) -> None:
 def test_a_callback_that_must_not_be_called_is_refused(pod: Pod, catalog: None, url: str) -> None:
     response = pod.submit(notify_url=url)
     assert response.status_code == 400 and "notify_url" in response.get_json()["detail"]
-    assert not Task.select().exists()
+    assert [task.state for task in Task.select()] == ["error"], "the team finds it among the errors"
 
 
 def test_a_callback_whose_name_leads_to_two_addresses(pod: Pod, catalog: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,6 +338,8 @@ def test_the_hosts_and_the_number_of_waiting_tasks_that_the_settings_allow(other
         other.order(notify_url="", source_url=f"https://1.1.1.1/{number}.mp4")
     response = other.submit(notify_url="", source_url="https://1.1.1.1/3.mp4")
     assert (response.status_code, response.get_json()["code"]) == (429, "waiting-limit")
+    assert other.submit(notify_url="", source_url="https://1.1.1.1/4.mp4").status_code == 429
+    assert Task.select().where(Task.error_code == "waiting-limit").count() == 1, "the team sees it once a day"
     other.order(notify_url="", source_url="https://1.1.1.1/1.mp4")  # the same one still gets its task
 
 
