@@ -13,7 +13,7 @@ from typing import Any
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.settings.encode import RenditionSettings
-from pod_jobs.settings.pod_sites import REMOTE, USED, lines_of_site
+from pod_jobs.settings.pod_sites import REMOTE, RUNNER, USED, lines_of_site
 from pod_jobs.settings.section import as_toml
 
 MOST_CHARACTERS = 1_000_000
@@ -44,10 +44,25 @@ WITHOUT_COUNTERPART = {
     "TRANSCRIPTION_MODEL_PARAM": "a [[speech.model]] names the folder of a CTranslate2 Whisper model",
     "TRANSCRIPTION_": "the transcription is built otherwise",
     "LIVE_": "live transcription is not done here",
-    "EMAIL_ON_": "no mail is sent; the pages tell how a task ended",
+    "USE_CUT": "Pod sends cuts with its orders, and they are always made",
+    "USE_DRESSING": "Pod sends what dresses a recording with its orders, and it is always made",
+    "USE_OPENCAST_STUDIO": "Pod orders what its studio records from its [[site]], and it is always made",
+    "USE_NOTIFICATIONS": "Pod goes on to send these itself, when it has the result",
+    "EMAIL_ON_": "Pod goes on to send these mails itself, when it has the result",
+    "EMAIL_": "[mail] server, port, encryption and user, if this instance shall write to its own team",
+    "DEFAULT_FROM_EMAIL": "[mail] sender, if this instance shall write to its own team",
+    "ADMINS": "[mail] recipients, if this instance shall write to its own team",
+    "MANAGERS": "[mail] recipients, if this instance shall write to its own team",
+    "VIDEOS_DIR": "results are put beside the recording that Pod names",
+    "TEST_REMOTE_ENCODE": "it switches a test of Pod on; here, ./run pod-jobs doctor looks at the sites",
+    "SECURE_SSL_REDIRECT": "Pod sends addresses with https then, which are taken as they are",
+    "FILE_UPLOAD_PERMISSIONS": "new files get the rights of the folder that they are put into",
+    "USE_RUNNER_MANAGER": "where it is True, a [[site]] of kind runner is written here",
+    "XAPI_LRS_": "without the address of a record store there is no [[xapi.lane]]",
     "ENCODING_CHOICES": "names of outputs of Pod",
     "FORMAT_CHOICES": "names of outputs of Pod",
-    "OPENCAST_": "studio recordings come through the API",
+    "OPENCAST_DEFAULT_PRESENTER": "Pod sends the layout with each order of its studio",
+    "OPENCAST_": "Pod keeps what its studio records, and sends its address or path",
     "RM_": "pod_jobs keeps tasks for [retention] tasks_days",
     "MEDIA_ROOT": "pod_jobs keeps its media in its instance folder; a link there may point to another disk",
 }
@@ -135,13 +150,13 @@ class _Translation:
         self._used.add(name)
         value = self._found.values[name]
         try:
-            converted = convert(value)
+            line = f"{key} = {_toml(convert(value))}  # {name}"
         except ValueError as error:
             self._remark(name, str(error))
             return
         lines = self._sections.setdefault(section, [])
         lines[:] = [line for line in lines if not line.startswith(f"{key} = ")]
-        lines.append(f"{key} = {_toml(converted)}  # {name}")
+        lines.append(line)
 
     def _renditions(self) -> None:
         name = "VIDEO_RENDITIONS"
@@ -153,6 +168,9 @@ class _Translation:
             entries = json.loads(entries) if isinstance(entries, str) else entries
         except ValueError as error:
             self._remark(name, str(error))
+            return
+        if not entries:
+            self._remark(name, "it names no rendition")
             return
         done = self._heights_px
         for number, entry in enumerate(entries if isinstance(entries, Sequence) else [entries], 1):
@@ -196,20 +214,21 @@ class _Translation:
     def _lane(self) -> None:
         url = self._found.values.get("XAPI_LRS_URL")
         login = self._found.values.get("XAPI_LRS_LOGIN")
-        self._used |= {"XAPI_LRS_URL", "XAPI_LRS_LOGIN", "XAPI_LRS_PWD"} & self._found.values.keys()
         if isinstance(url, str) and re.fullmatch(r"https?://[^\s@]+", url):
+            self._used |= {"XAPI_LRS_URL", "XAPI_LRS_LOGIN", "XAPI_LRS_PWD"}
             lines = ['name = "lrs"', f"url = {_toml(url)}  # XAPI_LRS_URL"]
             lines += [f"login = {_toml(str(login))}  # XAPI_LRS_LOGIN"] if login else []
             lines.append("# write XAPI_LRS_PWD into the file secrets/lrs_lrs of the instance")
             self._entries.append(("[[xapi.lane]]", lines))
         elif url:
             self._remark("XAPI_LRS_URL", "it is no http address, or it holds a password")
+            self._used.add("XAPI_LRS_URL")
 
     def _site(self) -> None:
         values, computed = self._found.values, self._found.computed
         if lines := lines_of_site(values, computed, sorted(self._heights_px)):
             self._entries.append((lines[0], lines[1:]))
-            self._used |= set(USED) & values.keys()
+            self._used |= {RUNNER} if values.get(RUNNER) is True else set(USED)
         elif values.get("CELERY_TO_ENCODE") is True:
             self._remark(
                 "CELERY_TO_ENCODE",

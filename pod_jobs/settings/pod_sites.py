@@ -8,6 +8,7 @@ from pod_jobs.settings.section import as_toml
 from pod_jobs.settings.site import HOST, SiteSettings
 
 NAME = "pod"
+RUNNER = "USE_RUNNER_MANAGER"
 REMOTE = "USE_REMOTE_ENCODING_TRANSCODING"
 BROKERS = ("ENCODING_TRANSCODING_CELERY_BROKER_URL", "XAPI_CELERY_BROKER_URL")
 USED = (REMOTE, *BROKERS, "POD_API_URL", "POD_API_TOKEN", "MEDIA_ROOT")  # by an entry of kind celery
@@ -17,7 +18,7 @@ POD_MEDIA_ROOT = "/pod/media"  # Pod's own default
 def lines_of_site(values: Mapping[str, Any], computed: Collection[str], heights_px: Sequence[int]) -> list[str]:
     """The entry, of kind "runner" or "celery"; [] when the settings ask for neither. What the settings do not tell makes it a
     comment, because an incomplete entry would stop the start. `heights_px`: of the renditions; () = Pod's own."""
-    if values.get("USE_RUNNER_MANAGER") is True:
+    if values.get(RUNNER) is True:
         return _runner(values)
     if values.get(REMOTE) is True or values.get(BROKERS[0]):
         return _celery(values, computed, heights_px)
@@ -28,7 +29,7 @@ def _runner(values: Mapping[str, Any]) -> list[str]:
     given = values.get("ALLOWED_HOSTS")
     known = [one for one in given if isinstance(one, str)] if isinstance(given, Sequence) else []
     hosts = [one for one in known if re.fullmatch(HOST, one) and "." in one and not re.fullmatch(r"[0-9.]+", one)]
-    lines = ["[[site]]", f'name = "{NAME}"', 'kind = "runner"  # USE_RUNNER_MANAGER']
+    lines = ["[[site]]", f'name = "{NAME}"', f'kind = "runner"  # {RUNNER}']
     if hosts:
         listed = f"[{', '.join(map(as_toml, hosts))}]"
         lines += [f"source_hosts = {listed}  # ALLOWED_HOSTS", f"callback_hosts = {listed}"]

@@ -1,5 +1,6 @@
 """The settings of an Esup-Pod in our words: nothing of the file is run, nothing is dropped in silence, no secret is repeated."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,37 @@ def test_a_pod_with_a_runner_manager_becomes_a_site(tmp_path: Path) -> None:
 def test_a_pod_whose_celery_worker_is_a_whole_pod_is_told_what_to_set(tmp_path: Path) -> None:
     text = imported("CELERY_TO_ENCODE = True", tmp_path)
     assert "USE_REMOTE_ENCODING_TRANSCODING = True in Pod" in text and "[[site]]" not in text
+
+
+KNOWN = """
+CELERY_TO_ENCODE CELERY_BROKER_URL CELERY_TASK_ACKS_LATE USE_REMOTE_ENCODING_TRANSCODING
+ENCODING_TRANSCODING_CELERY_BROKER_URL POD_API_URL POD_API_TOKEN USE_XAPI USE_XAPI_VIDEO XAPI_LRS_URL XAPI_LRS_LOGIN
+XAPI_LRS_PWD XAPI_ANONYMIZE_ACTOR XAPI_AUTHENTICATED_NAME XAPI_CELERY_BROKER_URL ENCODE_VIDEO ENCODE_STUDIO
+TRANSCRIPT_VIDEO ENCODING_CHOICES FORMAT_CHOICES VIDEO_RENDITIONS USE_TRANSCRIPTION TRANSCRIPTION_TYPE
+TRANSCRIPTION_MODEL_PARAM TRANSCRIPTION_NORMALIZE TRANSCRIPTION_NORMALIZE_TARGET_LEVEL TRANSCRIPTION_AUDIO_SPLIT_TIME
+TRANSCRIPTION_STT_SENTENCE_MAX_LENGTH TRANSCRIPTION_STT_SENTENCE_BLANK_SPLIT_TIME CAPTIONS_STRICT_ACCESSIBILITY
+EMAIL_ON_ENCODING_COMPLETION EMAIL_ON_TRANSCRIPTING_COMPLETION USE_NOTIFICATIONS USE_CUT USE_DRESSING
+USE_OPENCAST_STUDIO OPENCAST_FILES_DIR OPENCAST_DEFAULT_PRESENTER FFMPEG_CMD FFPROBE_CMD FFMPEG_CRF FFMPEG_PRESET
+FFMPEG_PROFILE FFMPEG_LEVEL FFMPEG_HLS_TIME FFMPEG_NB_THREADS FFMPEG_AUDIO_BITRATE FFMPEG_NB_THUMBNAIL FFMPEG_LIBX
+FFMPEG_INPUT FFMPEG_MP4_ENCODE FFMPEG_HLS_COMMON_PARAMS FFMPEG_HLS_ENCODE_PARAMS FFMPEG_MP3_ENCODE FFMPEG_M4A_ENCODE
+FFMPEG_STUDIO_COMMAND FFMPEG_CREATE_THUMBNAIL FFMPEG_EXTRACT_THUMBNAIL FFMPEG_CREATE_OVERVIEW FFMPEG_EXTRACT_SUBTITLE
+FFMPEG_DRESSING_INPUT MEDIA_ROOT VIDEOS_DIR LIVE_CELERY_TRANSCRIPTION LIVE_VOSK_MODEL ADMINS MANAGERS EMAIL_HOST
+DEFAULT_FROM_EMAIL TEST_REMOTE_ENCODE USE_RUNNER_MANAGER RM_TASKS_DELETED_AFTER_DAYS SECURE_SSL_REDIRECT
+FILE_UPLOAD_PERMISSIONS
+"""  # what Pod reads of its settings for encodings, transcriptions and traces
+
+
+@pytest.mark.parametrize("name", KNOWN.split())
+def test_each_setting_of_pod_that_matters_here_gives_a_line(tmp_path: Path, name: str) -> None:
+    for value in ("True", "False", '"x"', "128", "[]", "f()"):
+        lines = imported(f"{name} = {value}", tmp_path).splitlines()
+        assert [line for line in lines if re.search(rf"\b{name}\b", line)], value
+
+
+def test_what_a_remark_says_of_mails_and_the_studio_is_so(tmp_path: Path) -> None:
+    text = imported(
+        'ADMINS = [("A", "a@univ.fr")]\nEMAIL_HOST = "smtp"\nEMAIL_HOST_PASSWORD = "hush"\nUSE_CUT = True', tmp_path
+    )
+    assert "# ADMINS = [('A', 'a@univ.fr')]: [mail] recipients" in text
+    assert "# EMAIL_HOST = 'smtp': [mail] server" in text and "hush" not in text
+    assert "through the API" not in imported("OPENCAST_FILES_DIR = 'x'", tmp_path)
