@@ -7,7 +7,7 @@
 Without the extra `speech` or a model, the task fails with a sentence: a site must not wait for a host that nobody adds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from pod_jobs.jobs.job_type import JobType, Text
 from pod_jobs.jobs.pod import demand_order, sums_of
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.parameters import base_of
-from pod_jobs.jobs.speech.plan import demand_extra, engine_for, speech_order
+from pod_jobs.jobs.speech.plan import demand_extra, engine_for, model_names, speech_order
 from pod_jobs.jobs.speech.transcribe import TRANSCRIBE, open_sound, prepare_transcribe
 from pod_jobs.jobs.speech.wish import read_language
 from pod_jobs.media_folder import MIME_TYPES
@@ -29,6 +29,9 @@ from pod_jobs.system import plain_files
 
 KIND = "pod_transcribe"
 ENGLISH = "en"
+
+
+IS_TRUE = ("true", "1", "yes", "on")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,18 @@ def read_languages(parameters: Mapping[str, Any]) -> Spoken:
     if wanted != ENGLISH and spoken:
         raise BadSource(f"from {spoken} to {wanted}: captions are translated into English alone", code="source-order")
     return Spoken(spoken, wanted == ENGLISH)
+
+
+def read_model(parameters: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Which of the models with a name is meant, whatever its capitals; "" = the usual one, also for one that is not here."""
+    asked = str(parameters.get("model") or "").strip().lower()
+    return next((name for name in names if name.lower() == asked), "")
+
+
+def is_to_be_normalized(parameters: Mapping[str, Any]) -> bool:
+    """Is the loudness to be made even first?"""
+    asked = parameters.get("normalize")
+    return asked is True or str(asked).strip().lower() in IS_TRUE
 
 
 def _language(name: Any) -> str:
@@ -82,7 +97,8 @@ def run_pod_transcribe(context: Context, order: Order) -> dict[str, Any]:
 
 def _transcribe(work: WorkFolder, context: Context, order: Order, files: FetchedFiles) -> dict[str, Any]:
     demand_order(order)
-    spoken = read_languages(order.options["parameters"])
+    parameters = order.options["parameters"]
+    spoken, model = read_languages(parameters), read_model(parameters, model_names(context.settings))
     demand_extra()
     from pod_jobs.speech.transcribe import transcribe  # the extra may not be installed where this is only listed
 
@@ -99,8 +115,9 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
         tick()
 
     sound = open_sound(context.settings, source, folder, tick)
+    sound.normalizes = is_to_be_normalized(parameters)
     wanted = speech_order(context.settings, spoken.language, translate=spoken.translate)
-    transcript = transcribe(sound, engine_for(context.settings, spoken.language), wanted, recognised)
+    transcript = transcribe(sound, engine_for(context.settings, spoken.language, model), wanted, recognised)
     name = f"{base_of(url)}.vtt"
     plain_files.write_text(folder / name, write_vtt(transcript.cues))
     language = transcript.language

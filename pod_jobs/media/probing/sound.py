@@ -14,6 +14,7 @@ from pod_jobs.system import plain_files
 
 PART = "sound.pcm"
 LEAST_WALL_S = 120.0
+NORMAL = "loudnorm=I=-16:TP=-1.5:LRA=11"  # EBU R 128 at the loudness that Pod has
 
 
 class SoundTrack:
@@ -30,6 +31,7 @@ class SoundTrack:
         self.duration_s = media.duration_s
         self.channels = 2 if self._track.channels == 2 else 1
         self.tick: Callable[[], None] = lambda: None
+        self.normalizes = False  # the loudness
         self._source = Source(str(source), media.demuxer, breaks_clock=media.breaks_clock)
         self._tools, self._limits, self._folder = tools, limits, folder
 
@@ -58,6 +60,7 @@ class SoundTrack:
 
     def _command(self, start_s: float, length_s: float, rate_hz: int) -> list[str]:
         from_zero = f"asetpts=PTS-{start_s:.3f}/TB," if self._source.keeps_clock else ""
+        normal = f",{NORMAL},aresample={rate_hz}" if self.normalizes else ""
         return [
             *(
                 self._tools.ffmpeg,
@@ -71,6 +74,6 @@ class SoundTrack:
             ),
             *self._tools.input_options(self._limits),
             *("-ss", f"{start_s:.3f}", "-t", f"{length_s:.3f}", "-vn", "-sn", *self._source.opening),
-            *("-map", f"0:{self._track.index}", "-af", f"{from_zero}aresample={rate_hz}:async=1:first_pts=0"),
+            *("-map", f"0:{self._track.index}", "-af", f"{from_zero}aresample={rate_hz}:async=1:first_pts=0{normal}"),
             *("-ac", str(self.channels), "-c:a", "pcm_s16le", "-f", "s16le", "-y", PART),
         ]

@@ -111,3 +111,14 @@ def test_what_listens_to_a_pause_of_the_sound_hears_silence(tools: Tools, tmp_pa
         seconds = [np.abs(read[n * 16_000 + 2000 : n * 16_000 + 14_000]).max() > 500 for n in range(len(wanted))]
         assert seconds == wanted
         assert len(read) / 16_000 == pytest.approx(len(wanted), abs=0.06)
+
+
+@pytest.mark.either_build
+def test_a_quiet_recording_is_made_louder_without_a_change_of_its_times(tools: Tools, tmp_path: Path) -> None:
+    source = tmp_path / "quiet.wav"
+    ffmpeg(*tone(6), "-af", "volume=-30dB,volume=enable='lt(t,2)':volume=0", str(source))
+    sound = SoundTrack(source, probe(source, tools, LIMITS), tools, LIMITS, tmp_path)
+    plain, sound.normalizes = np.frombuffer(sound.read(0.0, 6.0, 16_000), dtype="<i2"), True
+    even = np.frombuffer(sound.read(0.0, 6.0, 16_000), dtype="<i2")
+    assert len(even) == len(plain) and not np.abs(even[:30_000]).any()
+    assert np.abs(even[40_000:]).mean() > 2 * np.abs(plain[40_000:]).mean() > 0

@@ -7,7 +7,7 @@ import pytest
 
 from pod_jobs.errors import BadSource
 from pod_jobs.jobs.pod.parameters import AskedDressing, base_of, read_parameters
-from pod_jobs.jobs.pod.transcription import Spoken, read_languages
+from pod_jobs.jobs.pod.transcription import Spoken, is_to_be_normalized, read_languages, read_model
 from pod_jobs.settings import load
 
 LADDER = load().rendition
@@ -139,3 +139,17 @@ def test_languages(parameters: dict[str, str], spoken: Spoken) -> None:
 def test_languages_that_nobody_can_make(parameters: dict[str, Any]) -> None:
     with pytest.raises(BadSource):
         read_languages(parameters)
+
+
+@pytest.mark.parametrize(
+    ("asked", "model"), [({"model": "large"}, "Large"), ({"model": "Turbo"}, ""), ({"model": 7}, ""), ({}, "")]
+)
+def test_a_model_is_found_by_its_name_and_else_it_is_the_usual_one(asked: dict[str, Any], model: str) -> None:
+    assert read_model(asked, ("Precise", "Large")) == model
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(True, True), ("true", True), ("True", True), (False, False), ("false", False), (None, False)]
+)
+def test_whether_the_loudness_is_made_even(value: object, wanted: bool) -> None:
+    assert is_to_be_normalized({"normalize": value}) is wanted
