@@ -168,9 +168,36 @@ def push(task_id: int, now: datetime) -> bool:
     return bool(SiteOrder.update(callback="waiting", due_at=now, is_unclear=False).where(*owed).execute())
 
 
-def count_waiting() -> int:
-    """How many callbacks are owed."""
-    return int(SiteOrder.select().where(SiteOrder.callback == "waiting").count())
+def push_all(site: str, now: datetime) -> int:
+    """The same for all callbacks of this site, "" = of each site, also those that were given up. Returns how many."""
+    owed = SiteOrder.callback.in_(["waiting", "given-up"])
+    if site:
+        owed &= SiteOrder.site == site
+    return int(SiteOrder.update(callback="waiting", due_at=now, is_unclear=False).where(owed).execute())
+
+
+@dataclass(frozen=True)
+class Untold:
+    """How many ends sites do not know: that were `tried` in vain and wait, and that were given up."""
+
+    tried: int
+    given_up: int
+
+
+def count_untold() -> Untold:
+    tried = SiteOrder.select().where(SiteOrder.callback == "waiting", SiteOrder.tries > 0)
+    given_up = SiteOrder.select().where(SiteOrder.callback == "given-up")
+    return Untold(tried.count(), given_up.count())
+
+
+def list_untold(site: str, state: str, limit: int, before: int | None = None) -> list[SiteOrder]:
+    """Orders whose callback is in this state, newest first; `site` "" = of each site. `before`: the task to go on from."""
+    query = SiteOrder.select().where(SiteOrder.callback == state)
+    if site:
+        query = query.where(SiteOrder.site == site)
+    if before is not None:
+        query = query.where(SiteOrder.task < before)
+    return list(query.order_by(SiteOrder.task.desc()).limit(limit))
 
 
 def expire(site: str, limit: datetime, now: datetime, count: int = 100) -> int:

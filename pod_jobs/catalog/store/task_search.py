@@ -29,7 +29,8 @@ COUNTED = 2_000  # a list says "more than" from here on: to count ten thousand f
 class TaskFilter:
     """What a task must be; "" and None leave it open. `since` and `until` are about when it was ordered. `group` is the
     fingerprint of its failure. `text` is part of a title or of the reason of a failure, whatever its accents and case, or the id
-    of a task. `site` is the one that ordered it. `owner` is a name; `owner_id` leaves only what this person may see.
+    of a task. `site` is the one that ordered it, `callback` what it is owed
+    (one of site_models.CALLBACKS). `owner` is a name; `owner_id` leaves only what this person may see.
 
     A filter that asks for failures (by `state`, `error` or `group`) leaves out those that were made good by a newer task: there
     is nothing to do about them, and running them again would be refused."""
@@ -45,6 +46,7 @@ class TaskFilter:
     until: datetime | None = None
     text: str = ""
     site: str = ""
+    callback: str = ""
     owner_id: int | None = None
 
 
@@ -101,14 +103,22 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
     if wanted.host:
         ran = Attempt.select(Attempt.id).where(Attempt.host == wanted.host, Attempt.task == Task.id)
         query = query.where(fn.EXISTS(ran))
-    if wanted.site:
-        ordered = SiteOrder.select(SiteOrder.task).where(SiteOrder.site == wanted.site, SiteOrder.task == Task.id)
-        query = query.where(fn.EXISTS(ordered))
+    if wanted.site or wanted.callback:
+        query = query.where(fn.EXISTS(_ordered(wanted)))
     if wanted.since is not None:
         query = query.where(Task.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(Task.created_at < wanted.until)
     return query.where(_says(wanted.text)) if wanted.text else query
+
+
+def _ordered(wanted: TaskFilter) -> Any:
+    """The order of a site that `wanted` asks for, of the task of the query around it."""
+    query = SiteOrder.select(SiteOrder.task).where(SiteOrder.task == Task.id)
+    for column, value in ((SiteOrder.site, wanted.site), (SiteOrder.callback, wanted.callback)):
+        if value:
+            query = query.where(column == value)
+    return query
 
 
 def _says(text: str) -> Any:

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from pod_jobs.web.api import (
+    callbacks,
     captions,
     drains,
     errors,
@@ -29,6 +30,7 @@ BLUEPRINTS = (
     videos.blueprint,
     tasks.blueprint,
     filters.blueprint,
+    callbacks.blueprint,
     waiting_reports.blueprint,
     drains.blueprint,
     schedule.blueprint,

@@ -25,7 +25,7 @@ from pod_jobs.web.intake.many_orders import Chosen, Outcome
 blueprint = Blueprint("api_tasks", __name__)
 
 MOST_AT_ONCE = 1000
-TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site")
+TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site", "callback")
 INSTANTS = ("since", "until")
 
 

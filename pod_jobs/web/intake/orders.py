@@ -18,7 +18,7 @@ from pod_jobs import hand_over
 from pod_jobs.catalog.models import Task, Upload, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask
 from pod_jobs.catalog.permissions import may
-from pod_jobs.catalog.store import tasks, uploads, users, videos, waiting_line
+from pod_jobs.catalog.store import site_callbacks, tasks, uploads, users, videos, waiting_line
 from pod_jobs.errors import Forbidden, Malformed, NotFound, Refused, ServiceUnavailable
 from pod_jobs.instance import numbers
 from pod_jobs.jobs import queue
@@ -150,6 +150,21 @@ def withdraw_help_request(user: User, task_id: int) -> Task:
     task = tasks.withdraw_help_request(task_id)
     users.note(user.name, "help-given", f"task {task_id}", now())
     return task
+
+
+def tell_site(user: User, task_id: int) -> None:
+    """Have the site that ordered this task told its end at once. Errors: NotFound; Forbidden; Refused when it is owed nothing."""
+    task_to_change(user, task_id)
+    if not site_callbacks.push(task_id, now()):
+        raise Refused(f"no callback of task {task_id} waits")
+    users.note(user.name, "tell-site", f"task {task_id}", now())
+
+
+def tell_sites(user: User, name: str) -> int:
+    """Have this site, "" = every site, told at once all that it is owed. Returns how many messages are sent."""
+    count = site_callbacks.push_all(name, now())
+    users.note(user.name, "tell-site", f"site {name}" if name else "all sites", now())
+    return count
 
 
 def cancel_automatic(user: User, video_id: int) -> None:

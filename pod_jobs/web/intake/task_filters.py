@@ -11,7 +11,7 @@ from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.store.task_search import TaskFilter
 
 LONGEST = 250  # characters of a field
-TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site")
+TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site", "callback")
 DAYS = ("since", "until")
 
 

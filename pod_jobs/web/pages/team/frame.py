@@ -317,6 +317,7 @@ def filter_words(name: str) -> str:
         "error": gettext("Error code"),
         "group": gettext("Error group"),
         "site": gettext("Site"),
+        "callback": gettext("Message about the end"),
         "since": gettext("Ordered from"),
         "until": gettext("Ordered until"),
     }[name]

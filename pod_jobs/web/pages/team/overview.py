@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from pod_jobs.catalog.store import error_groups, tasks
+from pod_jobs.catalog.store import error_groups, site_callbacks, tasks
 from pod_jobs.catalog.store import overview as store
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs.job_type import encodings
@@ -81,6 +81,7 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
         "held_queues": [crew.queue for crew in crews if crew.held and not crew.able],
         "asked_for_help": tasks.count_help_asked(),
         "trying_again": store.trying_again(),
+        "untold": site_callbacks.count_untold(),
         "running": [(task, progress.get(task.id, {})) for task in running[:SHOWN]],
         "left_s": max((one.get("eta_s") or 0 for one in progress.values()), default=0),
         "waiting": [(task, begins.get(task.id), beginnings.queue_of(task)) for task in next_ones],

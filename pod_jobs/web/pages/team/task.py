@@ -12,7 +12,7 @@ from flask_babel import gettext
 from pod_jobs.catalog.models import Attempt, Task, User
 from pod_jobs.catalog.store import error_groups, site_callbacks, tasks, videos
 from pod_jobs.catalog.waiting_order import PRIORITIES, name_of
-from pod_jobs.errors import Forbidden, NotFound, Refused
+from pod_jobs.errors import Forbidden, NotFound
 from pod_jobs.jobs.job_type import encodings, orderings
 from pod_jobs.web import polls, run_logs
 from pod_jobs.web.guards import access
@@ -20,7 +20,7 @@ from pod_jobs.web.intake import many_orders, orders
 from pod_jobs.web.intake.many_orders import Chosen
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.run_logs import LogTail
-from pod_jobs.web.site import now, site
+from pod_jobs.web.site import site
 
 blueprint = Blueprint("team_task", __name__)
 
@@ -118,9 +118,7 @@ def _answer(user: User, task_id: int) -> str:
 
 
 def _tell_site(user: User, task_id: int) -> str:
-    orders.task_to_change(user, task_id)
-    if not site_callbacks.push(task_id, now()):
-        raise Refused(f"no callback of task {task_id} waits")
+    orders.tell_site(user, task_id)
     return gettext("The site is told within seconds.")
 
 

@@ -22,7 +22,7 @@ from pod_jobs.media_folder import WEB
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.intake import beginnings, many_orders, task_filters, undo
+from pod_jobs.web.intake import beginnings, many_orders, orders, task_filters, undo
 from pod_jobs.web.intake.beginnings import AtWork
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
 from pod_jobs.web.intake.task_filters import Asked
@@ -117,6 +117,16 @@ def order(action: str) -> ResponseReturnValue:
         return _confirm(action, asked, changed=True)
     flash(gettext("Done: %(count)s.", count=len(outcome.done)))
     _tell_refusals(outcome)
+    return redirect(url_for("team_tasks.show", **_values(asked)), 303)
+
+
+@blueprint.post("/team/callbacks")
+@access.needs("change-all-videos")
+def tell_sites() -> ResponseReturnValue:
+    """Lets every callback that a site does not have be tried at once: of one site, or of all."""
+    asked = task_filters.read(request.form)
+    count = orders.tell_sites(access.require_user(), asked.wanted.site)
+    flash(gettext("Messages about an end that are sent within seconds: %(count)s.", count=count))
     return redirect(url_for("team_tasks.show", **_values(asked)), 303)
 
 

@@ -497,3 +497,38 @@ def test_parameters_that_nest_deeply_are_refused(pod: Pod) -> None:
         deep = [deep]
     assert pod.submit(parameters={"deep": deep}).status_code == 422
     assert pod.submit(parameters=json.dumps({"deep": deep})).status_code == 422
+
+
+def test_what_sites_do_not_know_is_counted_found_and_sent_again(
+    pod: Pod, catalog: None, worker: Worker, browser: Browser, callers: dict[str, Caller]
+) -> None:
+    told, waiting, given_up = (task_of(pod.order(source_url=f"https://1.1.1.1/{number}.mp4")) for number in range(3))
+    for task, changes in (
+        (told, {"callback": "delivered"}),
+        (waiting, {"callback": "waiting", "tries": 3, "reason": "answers 500", "due_at": now() + timedelta(hours=2)}),
+        (given_up, {"callback": "given-up", "tries": 90, "reason": "answers 404"}),
+    ):
+        finish(worker, task)
+        SiteOrder.update(**changes).where(SiteOrder.task == task.id).execute()
+    browser.sign_in("tina")
+    overview = browser.get("/team").text
+    assert "a site did not take yet: 1" in overview and "were given up: 1" in overview
+    for state, task in (("waiting", waiting), ("given-up", given_up), ("delivered", told)):
+        found = browser.get(f"/team/tasks?callback={state}").text
+        assert [f'id="task-{one.id}"' in found for one in (told, waiting, given_up)] == [
+            one.id == task.id for one in (told, waiting, given_up)
+        ]
+        assert ('action="/team/callbacks"' in found) is (state != "delivered")
+        (shown,) = callers["tina"]("GET", f"/api/v1/callbacks?state={state}&site=univ").get_json()["callbacks"]
+        assert (shown["task"], shown["site"], shown["state"]) == (task.id, "univ", state)
+    assert callers["tina"]("GET", "/api/v1/callbacks?state=lost").status_code == 400
+    assert callers["léa"]("POST", "/api/v1/callbacks/send", json={}).status_code == 403
+    assert callers["tina"]("POST", "/api/v1/callbacks/send", json={"site": "other"}).get_json() == {"sent": 0}
+    response = browser.send("POST", "/team/callbacks", data={"callback": "given-up"})
+    assert response.status_code == 303 and response.location.endswith("/team/tasks?callback=given-up")
+    rows = {row.task_id: row for row in SiteOrder.select()}
+    assert [rows[task.id].callback for task in (told, waiting, given_up)] == ["delivered", "waiting", "waiting"]
+    assert all(rows[task.id].due_at <= now() for task in (waiting, given_up))
+    assert callers["tina"]("POST", "/api/v1/callbacks/send", json={}).get_json() == {"sent": 2}
+    assert callers["tina"]("POST", f"/api/v1/tasks/{waiting.id}/callback").status_code == 202
+    assert callers["tina"]("POST", f"/api/v1/tasks/{told.id}/callback").status_code == 409
