@@ -307,6 +307,7 @@ class BadCaptions(PermanentError):
     """A caption file has faults; the reason holds each one with its line. Always give a code that starts with "captions-"."""
 
     code = "captions-unknown-format"
+    faults: tuple[tuple[str, int, str], ...] = ()  # the first ones as (code, line, detail)
 
 
 class ResultRejected(PermanentError):
@@ -380,8 +381,7 @@ class Deposed(Stopped):
 
 def of_system(error: OSError, what: str = "media folder") -> PodJobsError:
     """What an OSError means for the work on `what`: DiskFull, FfmpegFailed for a link or another thing where a file was
-    expected (a retry meets it again), else ServiceUnavailable: a disk or a share that does not answer comes back.
-    """
+    expected (a retry meets it again), else ServiceUnavailable: a disk or a share that does not answer comes back."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return DiskFull(str(error))

@@ -250,4 +250,6 @@ def _refused(faults: Sequence[Remark]) -> BadCaptions:
     told = sorted(faults, key=lambda one: one.line)
     more = f"; and {len(told) - FAULTS_TOLD} more" if len(told) > FAULTS_TOLD else ""
     reason = "; ".join(map(str, told[:FAULTS_TOLD])) + more
-    return BadCaptions(reason, code=told[0].code, line=str(told[0].line), count=str(len(told)))
+    refused = BadCaptions(reason, code=told[0].code, line=str(told[0].line), count=str(len(told)))
+    refused.faults = tuple((one.code, one.line, one.detail) for one in told[:FAULTS_TOLD])
+    return refused

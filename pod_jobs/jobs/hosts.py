@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 import pod_jobs
 from pod_jobs.jobs import keys
+from pod_jobs.speech.models import is_installed
 from pod_jobs.system.host_load import read_load
 
 HELD_CHARACTERS = 500
@@ -24,6 +25,7 @@ WRITE_S = 5.0  # a worker writes at most this often
 FORGOTTEN_AFTER = timedelta(days=1)  # an older entry is of a host that nobody misses any more
 FACTS: dict[str, type] = {
     **dict.fromkeys(("version", "ffmpeg", "held", "at"), str),
+    "speech": bool,
     **dict.fromkeys(("processors", "load", "memory", "memory_free", "disk_free"), float),
 }
 
@@ -32,7 +34,7 @@ FACTS: dict[str, type] = {
 class HostFacts:
     """What the workers of one queue say of their host. `load`: how many processes want a processor. Memory and disk are in
     bytes; `disk_free` is that of the media folder, as it was before the present job. None = not known. `held`: why they take no
-    job, in words; "" = they do."""
+    job, in words; "" = they do. `speech`: is the recognition of speech installed?"""
 
     host: str
     queue: str
@@ -40,6 +42,7 @@ class HostFacts:
     version: str
     ffmpeg: str
     held: str
+    speech: bool
     processors: float | None
     load: float | None
     memory: float | None
@@ -86,6 +89,7 @@ class SignOfLife:
             "version": pod_jobs.__version__,
             "ffmpeg": self._ffmpeg,
             "held": self._held,
+            "speech": is_installed(),
             "at": datetime.now(UTC).isoformat(),
         }
         said |= {**asdict(read_load()), "disk_free": self._disk_free}
@@ -121,7 +125,7 @@ def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
     """None when the value is not what `SignOfLife` writes."""
     try:
         said: Any = json.loads(value)
-        said = {"held": "", **said} if isinstance(said, dict) else said  # older workers do not say it
+        said = {"held": "", "speech": False, **said} if isinstance(said, dict) else said  # older workers do not say it
         if (
             not host
             or not isinstance(said, dict)
@@ -137,6 +141,6 @@ def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
 
 
 def _fits(value: Any, kind: type) -> bool:
-    if kind is str:
-        return type(value) is str
+    if kind in (str, bool):
+        return type(value) is kind
     return value is None or (type(value) in (int, float) and math.isfinite(value))

@@ -87,12 +87,13 @@ def accept_all(settings: Settings, new: NewTask, recording: Recording | None, ot
 
 @dataclass(frozen=True)
 class Choice:
-    """An option that people may choose with the button `words.order`: one of `values`, or none; `usual` is the label for none."""
+    """An option that people may choose with the button `words.order`: one of `values`, each with its title, or none; `usual` is
+    the title of none."""
 
     option: str
     label: Text
     usual: Text
-    values: tuple[str, ...]
+    values: tuple[tuple[str | bool, Text], ...]
 
 
 def offer_nothing(settings: Settings) -> Sequence[Choice]:

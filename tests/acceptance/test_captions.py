@@ -1,5 +1,6 @@
 """The caption editor in a real browser."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.accessibility import violations
-from tests.acceptance.browser import sign_in, visitor
+from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, serve
 from tests.servers import KeyValueServer, short_folder, wait_until
 
@@ -110,15 +111,47 @@ def test_warnings_are_live_and_block_nothing(page: Page, site: Site, track: str)
     assert saved(site, track)[0] == "x" * 60
 
 
-def test_a_draft_is_there_after_the_page_was_closed(page: Page, site: Site, track: str) -> None:
+def test_a_draft_outlives_the_session_and_goes_only_when_it_is_discarded(
+    opened: tuple[Page, Faults], site: Site, track: str
+) -> None:
+    page, faults = opened
+    faults.forgive("401")
+    saves = page.get_by_role("button", name="Save", exact=True)
+    first, second = page.get_by_label("Caption 1", exact=True), page.get_by_label("Caption 2", exact=True)
     page.goto(track)
-    page.get_by_label("Caption 2", exact=True).fill("Half done")
+    second.fill("On the server")
     wait_until(lambda: site.api("GET", track.lstrip("/"))["draft"], 10)
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.evaluate("localStorage.clear()")
+    page.context.clear_cookies()
+    second.fill("Only in the browser")
+    saves.click()
+    expect(page.locator("#connection")).to_contain_text("Your session has ended")
+    sign_in(page)
+    page.goto(track)
+    expect(second).to_have_value("Only in the browser")
+    first.fill("Corrected")
+    saves.click()
+    expect(page.locator("#saved")).to_have_text("Saved")
+    first.fill("Unsaved")
+    page.get_by_text("Versions", exact=True).click()
+    page.get_by_role("button", name="Restore").last.click()
+    question = page.get_by_role("dialog", name="Discard your changes?")
+    question.get_by_role("button", name="Keep them").click()
+    expect(first).to_have_value("Unsaved")
+    page.get_by_role("button", name="Restore").last.click()
+    question.get_by_role("button", name="Discard them").click()
+    expect(first).to_have_value("Caption number 1 is here")
+    expect(saves).to_be_disabled()
+    first.fill("Once more")
+    saves.click()
+    expect(page.locator("#saved")).to_have_text("Saved")
+    assert saved(site, track)[:2] == ["Once more", "Caption number 2 is here"]
+    first.fill("Unsaved again")
+    page.get_by_role("button", name="Discard my changes").click()
+    question.get_by_role("button", name="Discard them").click()
+    expect(first).to_have_value("Once more")
     page.reload()
-    expect(page.get_by_label("Caption 2", exact=True)).to_have_value("Half done")
-    expect(page.locator("#saved")).to_have_text("Not saved yet")
+    expect(first).to_have_value("Once more")
+    expect(saves).to_be_disabled()
 
 
 def test_two_who_save_at_once_are_merged(chromium: Browser, site: Site, track: str) -> None:
@@ -199,6 +232,43 @@ def test_a_cut_video_is_captioned_on_the_clock_of_its_recording(
     expect(page.locator(".caption-end").nth(2)).to_have_value("0:07.250")
     numbers.nth(4).click()
     expect(page.locator(".toast").last).to_contain_text("This part was cut out of what the player shows.")
+
+
+def test_files_of_captions_are_taken_refused_by_line_and_deleted_on_the_page_of_the_video(
+    opened: tuple[Page, Faults], site: Site, video: int, tmp_path: Path
+) -> None:
+    page, faults = opened
+    faults.forgive("422")
+    bad, good = tmp_path / "bad.vtt", tmp_path / "é à.srt"
+    bad.write_text("WEBVTT\n\n00:03.000 --> 00:01.000\nBackward\n\nLost\n")
+    good.write_text("1\n00:00:01,000 --> 00:00:02,000\n<font>Read</font>\n")
+    page.goto(f"/videos/{video}")
+    card = page.locator("#captions-card")
+    expect(card).to_contain_text("This video has no captions yet.")
+    card.get_by_text("Add captions").click()
+    assert violations(page) == []
+    card.get_by_label("Language").select_option("French")
+    card.get_by_label("File").set_input_files(bad)
+    sends = card.get_by_role("button", name="Upload the file")
+    sends.click()
+    told = page.locator("#caption-told").get_by_role("listitem")
+    expect(told).to_have_text([re.compile("line 3.*ends before it begins"), re.compile("line 6.*text without times")])
+    card.get_by_label("File").set_input_files(good)
+    sends.click()
+    expect(told).to_have_text([re.compile("Line 2: Formatting.*font")])
+    expect(page.locator("#caption-tracks")).to_contain_text(re.compile("French.*Corrected by admin", re.S))
+    card.get_by_role("button", name="Write them yourself").click()
+    expect(page.get_by_text("There are such captions already")).to_be_visible()
+    card.get_by_label("Name", exact=True).fill("Exam")
+    card.get_by_role("button", name="Write them yourself").click()
+    expect(page.get_by_role("button", name="Insert here")).to_be_visible()
+    expect(page.locator("#no-captions")).to_be_visible()
+    page.goto(f"/videos/{video}")
+    card.get_by_role("button", name="Delete: French", exact=True).click()
+    page.get_by_role("dialog", name="Delete these captions?").get_by_role("button", name="Delete").click()
+    expect(page.locator("#caption-tracks").get_by_role("link")).to_have_text(["French · Exam"])
+    tracks = site.api("GET", f"videos/{video}/captions")["captions"]
+    assert [(one["label"], one["language"], one["version"]) for one in tracks] == [("Exam", "fr", 1)]
 
 
 @pytest.mark.parametrize(("theme", "width", "locale"), [("light", 1280, "en-GB"), ("dark", 390, "fr-FR")])

@@ -105,6 +105,8 @@ def take(video: Video, made: NewCaptions, note: str, author: User | None, now: d
     track.version, track.newer_automatic, track.updated_at = number, None, now
     for name, value in about.items():
         setattr(track, name, value)
+    if author is not None:
+        track.state, track.edited_by = "corrected", author
     track.save()
     caption_index.index(track, made.cues)
     return track
@@ -207,9 +209,9 @@ def unreviewed_by_owner(owner: str | None = None) -> list[tuple[str, int]]:
     return [(str(name), int(count)) for name, count in rows]
 
 
-def videos_without(limit: int) -> list[Video]:
-    """Videos that have no captions from their speech, with their owners, the newest first. Left out are those whose
-    transcription is under way, and those that want no automatic captions."""
+def videos_without(limit: int, before: int | None = None) -> list[Video]:
+    """Videos that have no captions from their speech, with their owners, the newest first; `before` is the id to go on from.
+    Left out are those whose transcription is under way, and those that want no automatic captions."""
     made = CaptionTrack.select(CaptionTrack.video).where(CaptionTrack.origin == "speech")
     under_way = Task.select(Task.video).where(
         Task.kind == "transcribe", Task.state.in_(("waiting", "running")), Task.video.is_null(False)
@@ -217,6 +219,7 @@ def videos_without(limit: int) -> list[Video]:
     unwanted = SpeechWish.select(SpeechWish.video).where(SpeechWish.automatic == False)  # noqa: E712
     query = Video.select(Video, User).join(User).where(Video.is_here())
     query = query.where(Video.id.not_in(made), Video.id.not_in(under_way), Video.id.not_in(unwanted))
+    query = query if before is None else query.where(Video.id < before)
     return list(query.order_by(Video.id.desc()).limit(limit))
 
 

@@ -251,13 +251,14 @@ def read_order(settings: Settings, template: str, document: Any) -> NewTask:
 
 
 def choices(settings: Settings) -> list[Choice]:
-    """Another model than the usual one, if the settings name some."""
-    names = model_names(settings)
-    return (
-        [Choice("model", Text("Model", "Modèle"), Text("The usual model", "Le modèle habituel"), names)]
-        if names
-        else []
+    """A translation, and another model than the usual one if the settings name some."""
+    spoken, english = Text("In the spoken language", "Dans la langue parlée"), Text("In English", "En anglais")
+    translation = Choice(
+        "translate", Text("Language of the captions", "Langue des sous-titres"), spoken, ((True, english),)
     )
+    models = tuple((name, Text(name, name)) for name in model_names(settings))
+    usual = Text("The usual model", "Le modèle habituel")
+    return [translation, *([Choice("model", Text("Model", "Modèle"), usual, models)] if models else [])]
 
 
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> list[NewTask]:

@@ -20,7 +20,7 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import caption_search, captions, users, videos
 from pod_jobs.catalog.store.captions import Change, Conflict
-from pod_jobs.errors import Malformed, NotFound
+from pod_jobs.errors import BadCaptions, Malformed, NotFound, PodJobsError
 from pod_jobs.jobs.speech.plan import cue_rules
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.planning.cut import Timeline, timeline_of
@@ -66,7 +66,11 @@ def upload(video_id: int) -> ResponseReturnValue:
     if language is None:
         raise Malformed("language: an ISO 639 code is needed, for instance fr")
     request.max_content_length = MOST_BODY_BYTES
-    read = read_captions(request.get_data(cache=False))
+    try:
+        read = read_captions(request.get_data(cache=False))
+    except BadCaptions as refused:
+        faults = [_remark(Remark(*one)) for one in refused.faults]
+        return _problem(refused, faults=faults)
     label = " ".join(request.args.get("label", "").split())[:100]
     made = NewCaptions("upload", language.code, read.cues, label)
     with transaction():
@@ -167,8 +171,9 @@ def keep_draft(video_id: int, track_id: int) -> ResponseReturnValue:
     """{"base": 3, "cues": […]} keeps a draft for this person alone, until it is saved or discarded."""
     user, said = require_user(), _body()
     track = _track_to_change(video_id, track_id, user)
-    captions.keep_draft(track, user, answers.field(said, "base", int), checked_cues(said.get("cues")), now())
-    return "", 204
+    at = now()
+    captions.keep_draft(track, user, answers.field(said, "base", int), checked_cues(said.get("cues")), at)
+    return {"at": instant(at)}
 
 
 @blueprint.delete("/videos/<int:video_id>/captions/<int:track_id>/draft")
@@ -272,10 +277,14 @@ def _body() -> Document:
 
 
 def _conflict(conflict: Conflict) -> ResponseReturnValue:
-    """The problem document, with the track as it is now: a page uses it to let a person merge."""
-    response = problems.answer(conflict)
-    document = {**response.get_json(), "current": track_document(conflict.track)}
-    there = jsonify(document)
+    """With the track as it is now: a page uses it to let a person merge."""
+    return _problem(conflict, current=track_document(conflict.track))
+
+
+def _problem(error: PodJobsError, **more: Any) -> Response:
+    """The problem document with more fields."""
+    response = problems.answer(error)
+    there = jsonify({**response.get_json(), **more})
     there.status_code, there.mimetype = response.status_code, "application/problem+json"
     return there
 

@@ -203,7 +203,17 @@ def _captions(base: str, track: CaptionTrack) -> Document:
     """A caption track for the player. Each version has an address of its own."""
     own = f"videos/{track.video_id}/captions/{track.id}"
     address = f"{base}/api/v1/{own}/file.vtt?version={track.version}"
-    return {"language": track.language, "url": address, "page_url": f"{base}/{own}", "state": track.state}
+    return {
+        "id": track.id,
+        "language": track.language,
+        "label": track.label,
+        "origin": track.origin,
+        "translated": track.translated,
+        "state": track.state,
+        "edited_by": track.edited_by.name if track.edited_by else None,
+        "url": address,
+        "page_url": f"{base}/{own}",
+    }
 
 
 def _rendition(output: Output, url: str) -> Document:

@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import captions, videos
 from pod_jobs.errors import PodJobsError, Refused
+from pod_jobs.jobs.hosts import list_hosts
+from pod_jobs.speech.models import is_installed
 from pod_jobs.web.intake import orders
+from pod_jobs.web.site import lately, now, site
 
 MOST_AT_ONCE = 200  # videos of one order
 
@@ -27,6 +32,18 @@ def order_for(
         except PodJobsError as error:
             refused.append((number, error))
     return ordered, refused
+
+
+def is_speech_on() -> bool:
+    """Is the recognition of speech installed here, or where a worker gave a sign of life lately? While Redis is away nobody
+    knows, and nothing is said to be missing."""
+    if is_installed():
+        return True
+    try:
+        entries = lately("speech", lambda: list_hosts(site().redis, now()))
+    except RedisError:
+        return True
+    return any(one.speech for one in entries if one.queue == site().job_types["transcribe"].queue)
 
 
 def _check_wanted(user: User, video_id: int, *, again: bool) -> None:

@@ -11,6 +11,7 @@ from pod_jobs.catalog.store import videos
 from pod_jobs.media.facts.languages import all_languages
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import received_files
+from pod_jobs.web.intake.caption_orders import is_speech_on
 from pod_jobs.web.pages.traces import recording
 from pod_jobs.web.site import site
 
@@ -60,6 +61,7 @@ def video(video_id: int) -> ResponseReturnValue:
         dressings=site().settings.dressing,
         spoken=_spoken(),
         side_kinds=_side_kinds(),
+        is_speech_on=is_speech_on(),
     )
 
 
@@ -74,13 +76,13 @@ def _side_kinds() -> list[dict[str, Any]]:
                     "option": choice.option,
                     "label": choice.label.in_language(language),
                     "usual": choice.usual.in_language(language),
-                    "values": choice.values,
+                    "values": [[value, title.in_language(language)] for value, title in choice.values],
                 }
                 for choice in one.ordering.choices(site().settings)
             ],
         }
         for kind, one in site().job_types.items()
-        if one.words and one.ordering and one.words.order
+        if one.words and one.ordering and one.words.order and (kind != "transcribe" or is_speech_on())
     ]
 
 

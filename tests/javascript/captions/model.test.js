@@ -4,7 +4,6 @@ import { test } from "node:test";
 import * as model from "../../../pod_jobs/web/static/js/captions/model.js";
 
 const cue = (start, end, text, words = []) => ({ start, end, text, speaker: "", words });
-const RULES = { line_characters: 42, lines: 2, least_s: 0.84, most_s: 7, slow_down_cps: 17 };
 
 test("one speaker is given to several captions", () => {
   const cues = [1, 2, 3, 4].map((start) => ({ start, end: start + 1, text: "a", speaker: "", words: [] }));
@@ -86,29 +85,6 @@ test("finding counts what would change; signs mean themselves", () => {
     ["pote$&"],
   );
   assert.deepEqual(model.findAll(cues, "", "x"), []);
-});
-
-test("a changed text keeps its words only while they are as many", () => {
-  const cues = [
-    cue(0, 1, "un deux", [
-      [0, 0.5, "un", 1],
-      [0.5, 1, "deux", 0.2],
-    ]),
-  ];
-  assert.equal(model.retext(cues, 0, "un trois")[0].words.length, 2);
-  assert.equal(model.retext(cues, 0, "un")[0].words.length, 0);
-  assert.deepEqual(model.doubtful(cues[0]), [[1, "deux", 0.2]]);
-});
-
-test("breaches warn", () => {
-  assert.deepEqual(model.breaches(cue(0, 2, "fine"), cue(2.1, 3, "x"), RULES), []);
-  assert.deepEqual(model.breaches(cue(0, 0.5, "x".repeat(43)), cue(0.4, 1, "x"), RULES), [
-    "line-too-long",
-    "too-short",
-    "too-fast",
-    "overlap",
-  ]);
-  assert.deepEqual(model.breaches(cue(0, 8, "a\nb\nc"), undefined, RULES), ["too-many-lines", "too-long"]);
 });
 
 test("two who changed one version: each change is proposed, mine where both changed", () => {

@@ -30,7 +30,7 @@ def test_one_thing_is_turned_round_at_a_time(source: str, changed: list[str]) ->
 
 def test_the_tests_of_a_module_come_before_those_of_its_room() -> None:
     direct, room = mutants.tests_near(Path("pod_jobs/captions/rules.py"))
-    assert set(direct) == {"tests/unit/captions/test_layout.py"}
+    assert set(direct) == {"tests/unit/captions/test_layout.py", "tests/unit/captions/test_rules.py"}
     assert "tests/unit/captions/test_parsing.py" in room
     assert not set(direct) & set(room)
 

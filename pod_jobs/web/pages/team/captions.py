@@ -11,30 +11,36 @@ from pod_jobs.errors import Malformed
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.intake.caption_orders import MOST_AT_ONCE, order_for
+from pod_jobs.web.intake.caption_orders import MOST_AT_ONCE, is_speech_on, order_for
 from pod_jobs.web.pages.team import frame
 
 blueprint = Blueprint("team_captions", __name__)
 
 SHOWN = 100  # tracks, and videos
+LARGEST_ID = 2**31 - 1  # every database can hold it
 
 
 @blueprint.get("/team/captions")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    """?owner= shows the unreviewed captions of one person only."""
+    """?owner= shows the unreviewed captions of one person only; ?after= and ?before= are the ids to go on from in the two
+    lists."""
     owner = request.args.get("owner") or None
+    after = min(request.args.get("after", 0, type=int), LARGEST_ID)
+    before = request.args.get("before", type=int)
+    before = None if before is None else min(before, LARGEST_ID)
 
     def gather(look: polls.Look) -> dict[str, Any]:
         return {
             "owner": owner,
-            "tracks": store.unreviewed(owner, SHOWN),
+            "tracks": store.unreviewed(owner, SHOWN, after),
             "owners": store.unreviewed_by_owner(),
-            "without": store.videos_without(SHOWN),
+            "without": store.videos_without(SHOWN, before),
             "most": SHOWN,
+            "is_speech_on": look(None),
         }
 
-    return frame.live_page("team/captions.html", gather)
+    return frame.live_page("team/captions.html", gather, lambda _asked: is_speech_on())
 
 
 @blueprint.app_template_global()
@@ -47,8 +53,9 @@ def language_name(code: str) -> str:
 @blueprint.post("/team/captions/orders")
 @access.needs("change-all-videos")
 def order() -> ResponseReturnValue:
-    """A transcription for each `video` of the form. Errors: Malformed."""
-    numbers = request.form.getlist("video", type=int)[:MOST_AT_ONCE]
+    """A transcription for each `video` of the form, or with `all` for each `shown`. Errors: Malformed."""
+    chosen = "shown" if "all" in request.form else "video"
+    numbers = request.form.getlist(chosen, type=int)[:MOST_AT_ONCE]
     if not numbers:
         raise Malformed("video: at least one is needed")
     ordered, refused = order_for(access.require_user(), numbers, {}, again=False)

@@ -253,9 +253,10 @@ def test_a_model_is_chosen_by_its_name(settings: Settings, source: Path) -> None
         with pytest.raises(Malformed) as refused:
             read_order(several, "", {"model": name})
         assert refused.value.code == "speech-no-such-model"
-    [choice] = TRANSCRIBE.ordering.choices(several) if TRANSCRIBE.ordering else []
-    assert (choice.option, choice.values) == ("model", ("Precise",))
-    assert not (TRANSCRIBE.ordering and TRANSCRIBE.ordering.choices(settings)), "nothing to choose"
+    assert TRANSCRIBE.ordering
+    offered = {one.option: [value for value, _ in one.values] for one in TRANSCRIBE.ordering.choices(several)}
+    assert offered == {"translate": [True], "model": ["Precise"]}
+    assert [one.option for one in TRANSCRIBE.ordering.choices(settings)] == ["translate"], "there is one model"
 
 
 @pytest.mark.usefixtures("speech")

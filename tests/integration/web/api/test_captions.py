@@ -45,6 +45,11 @@ def test_a_faulty_file_is_refused_with_its_lines(lea: Caller, video: int) -> Non
     assert response.status_code == 422
     assert "line 3: captions-backward" in response.get_json()["detail"]
     assert "line 6: captions-text-without-time" in response.get_json()["detail"]
+    assert [(one["line"], one["code"]) for one in response.get_json()["faults"]] == [
+        (3, "captions-backward"),
+        (6, "captions-text-without-time"),
+    ]
+    assert "line 6" in response.get_json()["faults"][1]["sentence"]
     assert lea("GET", f"/api/v1/videos/{video}/captions").get_json()["captions"] == []
 
 
@@ -124,8 +129,9 @@ def test_an_edit_a_conflict_a_review_and_a_restore(lea: Caller, track: dict[str,
 
 
 def test_a_draft_is_its_writer_s_own(callers: dict[str, Caller], lea: Caller, track: dict[str, Any]) -> None:
-    assert lea("PUT", f"{path(track)}/draft", json={"base": 1, "cues": CUES}).status_code == 204
-    assert lea("GET", path(track)).get_json()["draft"]["cues"] == CUES
+    kept = lea("PUT", f"{path(track)}/draft", json={"base": 1, "cues": CUES})
+    assert kept.status_code == 200
+    assert lea("GET", path(track)).get_json()["draft"] == {"base": 1, "cues": CUES, **kept.get_json()}
     assert callers["tina"]("GET", path(track)).get_json()["draft"] is None
     assert lea("DELETE", f"{path(track)}/draft").status_code == 204
     assert lea("GET", path(track)).get_json()["draft"] is None

@@ -2,7 +2,13 @@
 
 import json
 
+import pytest
+from redis import Redis
+
 from pod_jobs.catalog.models import Task
+from pod_jobs.jobs import hosts
+from pod_jobs.web.intake import caption_orders
+from pod_jobs.web.pages.team import captions as team_captions
 from tests.integration.web.conftest import Browser, Caller
 
 VTT = b"WEBVTT\n\n00:01.000 --> 00:03.000\nBonjour\n"
@@ -34,6 +40,42 @@ def test_captions_are_ordered_for_the_chosen_videos(browser: Browser, lea: Calle
     assert browser.send("POST", "/team/captions/orders", data={}).status_code == 400
 
 
+def test_lists_go_on_and_all_of_a_page_are_ordered_at_once(
+    browser: Browser, lea: Caller, catalog: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(team_captions, "SHOWN", 2)
+    videos = [lea.upload(title=f"Video {number}")["id"] for number in range(3)]
+    made = [lea("POST", f"/api/v1/videos/{number}/captions?language=fr", data=VTT).get_json() for number in videos]
+    browser.sign_in("tina")
+    page = browser.get("/team/captions").text
+    assert f"/captions/{made[2]['id']}" not in page and f"/team/captions?after={made[1]['id']}" in page
+    assert f'id="video-{videos[0]}"' not in page and f"/team/captions?before={videos[1]}" in page
+    page = browser.get(f"/team/captions?after={made[1]['id']}&before={videos[1]}").text
+    assert f"/captions/{made[2]['id']}" in page and f"/captions/{made[1]['id']}" not in page
+    assert f'id="video-{videos[0]}"' in page and f'id="video-{videos[1]}"' not in page
+    assert browser.get(f"/team/captions?after={10**30}&before={10**30}").status_code == 200
+    browser.send("POST", "/team/captions/orders", data={"all": "1", "shown": [str(one) for one in videos[1:]]})
+    assert [task.video_id for task in Task.select().where(Task.kind == "transcribe")] == videos[1:]
+
+
 def test_only_the_team_sees_it(browser: Browser) -> None:
     browser.sign_in("léa")
     assert browser.get("/team/captions").status_code == 403
+
+
+def test_pages_say_how_recognition_is_turned_on_where_no_host_has_it(
+    browser: Browser, lea: Caller, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caption_orders, "is_installed", lambda: False)
+    pages = ("/team/captions", f"/videos/{lea.upload()['id']}")
+    orders, command = "&#34;kind&#34;: &#34;transcribe&#34;", "./run up --with-speech"
+    browser.sign_in("tina")
+    assert all(command in browser.get(page).text for page in pages)
+    assert orders not in browser.get(pages[1]).text, "nothing is offered that cannot be done"
+    browser.sign_in("léa")
+    shown = browser.get(pages[1]).text
+    assert command not in shown and "The video team can turn it on." in shown
+    monkeypatch.setattr(hosts, "is_installed", lambda: True)
+    hosts.SignOfLife(redis, "far", "transcripting", str, int).give()
+    shown = browser.get(pages[1]).text
+    assert orders in shown and "The video team can turn it on." not in shown, "a host somewhere can do it"

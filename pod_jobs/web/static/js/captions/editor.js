@@ -1,26 +1,41 @@
 // The caption editor: cues, undo, the draft, and saving. People can save in spite of warnings.
-import { call, csrfToken, Problem, root } from "../shared/api.js";
+import { call, Problem, problem, root } from "../shared/api.js";
 import { all, byId, make, put, whenConfirmed } from "../shared/dom.js";
-import { say, toast, toastProblem } from "../shared/notices.js";
+import { say, showConnection, toast, toastProblem } from "../shared/notices.js";
 import { _ } from "../shared/words.js";
+import { Drafts } from "./drafts.js";
+import { actOf } from "./keys.js";
 import * as model from "./model.js";
 import { Rows } from "./rows.js";
 import { Waveform } from "./waveform.js";
+import { nextDoubt, trusted } from "./words.js";
 
 const DRAFT_AFTER_MS = 3_000;
+const NOTE_AFTER_MS = 300; // the copy in the browser
+const SAY_AFTER_MS = 1_000; // without a key, until a screen reader tells what is wrong with the caption
 
 export class Editor {
   past = new model.Past();
   present = 0; // index of the caption that is being edited
   dirty = false;
 
-  /** `media` plays the recording; `address` is the address of the track in the API; `rules` come from the settings. */
-  constructor(media, address, rules) {
+  hasEnded = false; // the session
+
+  /**
+   * `media` plays the recording; `address` is the address of the track in the API; `rules` come from the settings;
+   * `person` is the id of who edits.
+   */
+  constructor(media, { address, rules, person }) {
     this.media = media;
     this.address = address;
+    this.drafts = new Drafts(address, person, () => localStorage);
+    this.onSaved = (_track) => {};
     this.showing = null; // converts times of player and recording; null: they are the same
     this.rows = new Rows(byId("captions"), rules, {
-      text: (index, text) => this.edit((cues) => model.retext(cues, index, text), `text ${index}`),
+      text: (index, text) => {
+        this.edit((cues) => model.retext(cues, index, text), `text ${index}`);
+        this.tellLater(index);
+      },
       time: (index, which, at) => this.setTime(index, which, at),
       speaker: (index, speaker) => this.edit((cues) => model.change(cues, index, { speaker })),
       focus: (index) => (this.present = index),
@@ -35,16 +50,16 @@ export class Editor {
 
   /** Begin with the answer of the API, and with the draft of this person if there is one. */
   open(track) {
-    this.version = track.version;
-    this.saved = model.fromDocuments(track.cues);
-    this.cues = this.saved;
-    const draft = track.draft ?? this.localDraft();
-    if (draft) {
+    this.version = this.base = track.version;
+    this.cues = model.fromDocuments(track.cues);
+    const draft = this.drafts.open(track.draft);
+    const isOther = draft && JSON.stringify(draft.cues) !== JSON.stringify(track.cues);
+    if (isOther) {
       this.base = draft.base;
       this.cues = model.fromDocuments(draft.cues);
-      this.setDirty(true);
       toast(_("Your unsaved changes are here again."));
-    } else this.base = track.version;
+    }
+    this.setDirty(Boolean(isOther));
     this.show();
     this.openPeaks();
   }
@@ -84,15 +99,16 @@ export class Editor {
 
   setDirty(dirty) {
     this.dirty = dirty;
-    byId("save").disabled = !dirty;
+    byId("save").disabled = byId("discard").disabled = !dirty;
     put(byId("saved"), dirty ? _("Not saved yet") : _("Saved"));
-    clearTimeout(this.timer);
-    if (!dirty) return this.forgetLocalDraft();
-    this.timer = setTimeout(() => this.keepDraft(), DRAFT_AFTER_MS);
+    if (dirty) return this.keepDraftSoon();
+    this.keepNoDraft();
+    this.drafts.forget();
   }
 
   setTime(index, which, at) {
     const cue = this.cues[index];
+    if (!cue) return;
     const wrong = at === null || (which === "start" ? at >= cue.end : at <= cue.start);
     if (wrong) {
       toast(_("A caption must end after it begins; write times as 1:15.5."), { error: true });
@@ -159,14 +175,19 @@ export class Editor {
   playPause = () => (this.media.paused ? this.media.play() : this.media.pause());
 
   nextDoubt = () => {
-    const order = [...this.cues.keys()];
-    const turned = [...order.slice(this.present + 1), ...order.slice(0, this.present + 1)];
-    const index = turned.find((number) => model.doubtful(this.cues[number]).length);
-    if (index === undefined) return toast(_("No word is in doubt."));
-    const [[, word]] = model.doubtful(this.cues[index]);
-    const from = this.cues[index].text.indexOf(word);
-    this.rows.enter(index, Math.max(from, 0), Math.max(from, 0) + (from < 0 ? 0 : word.length));
-    this.seek(this.cues[index].start, this.cues[index].end);
+    const { text } = this.rows.rows[this.present]?.fields ?? {};
+    const found = nextDoubt(this.cues, this.present, text?.selectionEnd ?? 0);
+    if (!found) return toast(_("No word is in doubt."));
+    this.rows.enter(found.index, found.from, found.to);
+    this.seek(this.cues[found.index].start, this.cues[found.index].end);
+  };
+
+  /** The chosen words, or the one at the cursor, are right as they stand. */
+  trust = () => {
+    const { text } = this.rows.rows[this.present]?.fields ?? {};
+    if (!text) return;
+    const words = trusted(this.cues[this.present], text.selectionStart, text.selectionEnd);
+    this.edit((cues) => model.change(cues, this.present, { words }));
   };
 
   help = () => /** @type {any} */ (byId("shortcuts")).showModal();
@@ -177,8 +198,15 @@ export class Editor {
     for (const name of ["timeupdate", "seeked", "play", "pause"]) this.media.addEventListener(name, () => this.draw());
     addEventListener("resize", () => this.draw());
     document.addEventListener("keydown", (event) => this.key(event));
-    addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
-    addEventListener("pagehide", () => this.dirty && this.keepDraft({ keepalive: true }));
+    addEventListener("beforeunload", (event) => {
+      const isSafe = this.hasEnded && this.drafts.isKept; // who signs in again finds the changes here
+      if (this.dirty && !isSafe) event.preventDefault();
+    });
+    addEventListener("pagehide", () => {
+      if (!this.dirty) return;
+      this.drafts.note(this.changes);
+      this.drafts.sendAtTheEnd(this.changes);
+    });
     this.wireFind();
     whenConfirmed(byId("shift-dialog"), "shift", () => this.shift());
     byId("shift").addEventListener("click", () => byId("shift-dialog").showModal());
@@ -187,17 +215,20 @@ export class Editor {
   }
 
   key(event) {
-    const held = [
-      [event.ctrlKey || event.metaKey, "Ctrl+"],
-      [event.altKey, "Alt+"],
-    ];
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const name = held.map(([is, word]) => (is ? word : "")).join("") + key;
-    const typing = event.target.matches("input, textarea, select");
-    const act = KEYS[name] ?? (typing ? null : KEYS_OUTSIDE[event.key]);
+    const act = actOf(event);
     if (!act || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     this[act]();
+  }
+
+  /** Let a screen reader tell what is wrong with a caption when its writer pauses, if that is something new. */
+  tellLater(index) {
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => {
+      const words = this.rows.faultsOf(index);
+      if (words !== this.told) say(words);
+      this.told = words;
+    }, SAY_AFTER_MS);
   }
 
   wireFind() {
@@ -244,19 +275,44 @@ export class Editor {
 
   async save() {
     byId("save").disabled = true;
+    const { cues, changes } = this;
+    this.keepNoDraft(); // none may reach the server after what is saved
+    await this.drafts.settled();
     try {
-      const track = await call("PUT", this.address, { base: this.base, cues: model.toDocuments(this.cues) });
-      this.saved = this.cues;
+      const track = await call("PUT", this.address, changes);
       this.version = this.base = track.version;
-      this.setDirty(false);
+      this.setDirty(this.cues !== cues); // somebody may have gone on writing
+      if (this.hasEnded) showConnection(null);
+      this.hasEnded = false;
       say(_("Saved"));
-    } catch (problem) {
-      byId("save").disabled = false;
-      if (!(problem instanceof Problem)) throw problem;
-      if (problem.status === 409) return this.settle();
-      if (problem.status === 401) this.keepDraft();
-      toastProblem(problem);
+      this.onSaved(track);
+    } catch (fault) {
+      this.setDirty(true);
+      if (!(fault instanceof Problem)) throw fault;
+      if (fault.status === 409) return this.settle();
+      if (fault.status === 401) this.endSession(fault);
+      else toastProblem(fault);
     }
+  }
+
+  /** What is not saved yet, as the API takes it. */
+  get changes() {
+    return { base: this.base, cues: model.toDocuments(this.cues) };
+  }
+
+  endSession(fault) {
+    this.hasEnded = true;
+    this.drafts.note(this.changes);
+    showConnection(fault);
+  }
+
+  /** Give up what is not saved. `undo` still brings it back. */
+  async forgetChanges() {
+    this.keepNoDraft();
+    await this.drafts.settled();
+    await call("DELETE", this.drafts.address);
+    this.past.keep(this.cues);
+    this.setDirty(false);
   }
 
   /** Somebody else has saved: show both versions, and let the person decide. */
@@ -280,50 +336,27 @@ export class Editor {
     dialog.showModal();
   }
 
-  async keepDraft({ keepalive = false } = {}) {
-    const body = { base: this.base, cues: model.toDocuments(this.cues) };
-    try {
-      localStorage.setItem(`pod_jobs.captions.${this.address}`, JSON.stringify(body));
-    } catch {
-      // a private window may keep nothing; the server keeps the draft
-    }
-    const text = JSON.stringify(body);
-    await fetch(`${this.address}/draft`, {
-      method: "PUT",
-      headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken },
-      body: text,
-      keepalive: keepalive && text.length < 60_000,
-      signal: AbortSignal.timeout(20_000),
-    }).catch(() => null);
+  /** The browser's copy follows each change within a moment, the server's within seconds. */
+  keepDraftSoon() {
+    this.noting ||= setTimeout(() => {
+      this.noting = 0;
+      this.drafts.note(this.changes);
+    }, NOTE_AFTER_MS);
+    this.sending ||= setTimeout(() => this.sendDraft(), DRAFT_AFTER_MS);
   }
 
-  localDraft() {
-    try {
-      return JSON.parse(localStorage.getItem(`pod_jobs.captions.${this.address}`));
-    } catch {
-      return null;
-    }
+  keepNoDraft() {
+    clearTimeout(this.noting);
+    clearTimeout(this.sending);
+    this.noting = this.sending = 0;
   }
 
-  forgetLocalDraft() {
-    localStorage.removeItem(`pod_jobs.captions.${this.address}`);
+  async sendDraft() {
+    this.sending = 0;
+    const status = await this.drafts.send(this.changes);
+    if (status === 401 && this.dirty) this.endSession(problem(401, ""));
   }
 }
-
-const KEYS = {
-  "Ctrl+Enter": "split",
-  "Ctrl+s": "save",
-  "Ctrl+z": "undo",
-  "Ctrl+y": "redo",
-  "Alt+ArrowUp": "before",
-  "Alt+ArrowDown": "after",
-  "Alt+p": "playPause",
-  "Alt+h": "hear",
-  "Alt+m": "merge",
-  "Alt+i": "insert",
-  "Alt+d": "nextDoubt",
-};
-const KEYS_OUTSIDE = { "?": "help", " ": "playPause" };
 
 function conflictRow(one) {
   const choice = (which, words) => {

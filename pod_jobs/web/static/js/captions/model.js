@@ -3,8 +3,9 @@
 // [[start, end, word, confidence], …].
 
 import { lastBefore } from "../shared/passages.js";
+import { plain } from "./rules.js";
+import { retold } from "./words.js";
 
-export const DOUBTFUL_BELOW = 0.5;
 const MERGE_GAP_S = 3;
 
 /** The cues of the API's documents. */
@@ -26,8 +27,6 @@ function escape(text) {
     .replace(/&lt;(\/?[ib])&gt;/g, "<$1>");
 }
 
-export const plain = (text) => text.replace(/<\/?[ib]>/g, "");
-
 /** The cue number that is shown at `seconds`, or the last one that began before; -1 before the first. */
 export const cueAt = (cues, seconds) => lastBefore(cues, seconds, ({ start }) => start);
 
@@ -36,18 +35,20 @@ export function split(cues, index, offset) {
   const cue = cues[index];
   const [first, second] = [cue.text.slice(0, offset).trim(), cue.text.slice(offset).trim()];
   if (!first || !second) return cues;
-  const count = plain(first).split(/\s+/).length;
-  const total = plain(cue.text).split(/\s+/).length;
-  const known = cue.words.length === total ? cue.words[count][0] : null;
-  const share = plain(first).length / plain(cue.text).length;
-  const at = round(Math.min(Math.max(known ?? cue.start + share * (cue.end - cue.start), cue.start), cue.end));
-  const words = cue.words.length === total ? [cue.words.slice(0, count), cue.words.slice(count)] : [[], []];
+  const count = wordCount(first);
+  const isKnown = cue.words.length === count + wordCount(second);
+  const share = cue.start + (plain(first).length / plain(cue.text).length) * (cue.end - cue.start);
+  const heard = isKnown ? cue.words[count][0] : share;
+  const at = round(heard > cue.start && heard < cue.end ? heard : share);
+  const words = isKnown ? [cue.words.slice(0, count), cue.words.slice(count)] : [[], []];
   const made = [
     { ...cue, end: at, text: first, words: words[0] },
     { ...cue, start: at, text: second, words: words[1] },
   ];
   return [...cues.slice(0, index), ...made, ...cues.slice(index + 1)];
 }
+
+const wordCount = (text) => plain(text).split(/[ \t\n]+/).length;
 
 /** The cue and the next one as one. */
 export function merge(cues, index) {
@@ -101,11 +102,8 @@ export function findAll(cues, wanted, replacement) {
 
 const literal = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 
-/** The text of one cue changed. Words that are no longer said are forgotten. */
-export function retext(cues, index, text) {
-  const words = plain(text).split(/\s+/).filter(Boolean).length === cues[index].words.length ? cues[index].words : [];
-  return cues.map((cue, number) => (number === index ? { ...cue, text, words } : cue));
-}
+/** The text of one cue changed. */
+export const retext = (cues, index, text) => change(cues, index, { text, words: retold(cues[index].words, text) });
 
 export const change = (cues, index, values) =>
   cues.map((cue, number) => (number === index ? { ...cue, ...values } : cue));
@@ -113,28 +111,6 @@ export const change = (cues, index, values) =>
 /** The speaker of the cues number `from` to `to`. */
 export const nameSpeaker = (cues, from, to, speaker) =>
   cues.map((cue, number) => (number >= from && number <= to ? { ...cue, speaker } : cue));
-
-/** [word number, word] of those that the recogniser was not sure of. */
-export const doubtful = (cue) =>
-  cue.words
-    .map(([, , word, chance], number) => [number, word, chance])
-    .filter(([, , chance]) => chance < DOUBTFUL_BELOW);
-
-/** The names of the rules that a cue breaks; `rules` are those of the settings. See captions/rules.py. */
-export function breaches(cue, next, rules) {
-  const found = [];
-  const lines = plain(cue.text).split("\n");
-  const count = plain(cue.text).replaceAll("\n", " ").length;
-  const seconds = cue.end - cue.start;
-  if (!count) found.push("empty");
-  if (Math.max(...lines.map((line) => line.length)) > rules.line_characters) found.push("line-too-long");
-  if (lines.length > rules.lines) found.push("too-many-lines");
-  if (seconds < rules.least_s - 0.0015) found.push("too-short");
-  if (seconds > rules.most_s + 0.0015) found.push("too-long");
-  if (count / Math.max(seconds, 0.001) > rules.slow_down_cps) found.push("too-fast");
-  if (next && next.speaker === cue.speaker && next.start < cue.end - 0.0015) found.push("overlap");
-  return found;
-}
 
 /**
  * What two people made of one version: [{mine, theirs, chosen}] for each cue that differs, in the order of time. The

@@ -1,7 +1,8 @@
 // The list of captions: a row each. Only those in sight and near it have fields, so that thousands of them stay quick.
 import { copyTemplate, make, put } from "../shared/dom.js";
 import { _ } from "../shared/words.js";
-import { breaches, doubtful } from "./model.js";
+import { befores, breaches } from "./rules.js";
+import { doubts } from "./words.js";
 
 const NEAR_PX = 1_500; // above and below what is in sight
 
@@ -12,11 +13,12 @@ const WORDS_OF_RULES = {
   "too-short": _("Shown too briefly"),
   "too-long": _("Shown too long"),
   "too-fast": _("Too fast to read"),
-  overlap: _("Overlaps the next one"),
+  overlap: _("Begins before the one before ends"),
+  "no-gap": _("Follows the one before at once"),
 };
 
 export class Rows {
-  rows = []; // {element, cue, next, said, fields}: `said` shows the text of a row that is far away and has no fields
+  rows = []; // {element, cue, before, said, fields}: `said` shows the text of a row that is far away and has no fields
 
   /** `on` has text(index, text), time(index, which, seconds), speaker(index, name), focus(index), seek(index). */
   constructor(list, rules, on) {
@@ -33,11 +35,12 @@ export class Rows {
     while (this.rows.length < cues.length) made.push(this.build(this.rows.length));
     this.list.append(...made);
     made.forEach((element) => this.observer.observe(element));
+    const earlier = befores(cues);
     cues.forEach((cue, index) => {
       const row = this.rows[index];
-      const next = cues[index + 1];
-      if (row.cue === cue && row.next === next) return;
-      [row.cue, row.next] = [cue, next];
+      const before = earlier[index];
+      if (row.cue === cue && row.before === before) return;
+      [row.cue, row.before] = [cue, before];
       this.fill(row);
     });
   }
@@ -47,7 +50,7 @@ export class Rows {
     const number = make("span", { className: "caption-number" }, String(index + 1));
     const element = make("li", { className: "caption" }, number, said);
     element.dataset.index = String(index);
-    this.rows.push({ element, said, fields: null, cue: null, next: null });
+    this.rows.push({ element, said, fields: null, cue: null, before: null });
     return element;
   }
 
@@ -71,8 +74,10 @@ export class Rows {
     const index = Number(row.element.dataset.index);
     const content = copyTemplate("caption-row");
     const field = (name) => content.querySelector(`.caption-${name}`);
-    const names = ["number", "start", "end", "speaker", "text", "doubts", "faults"];
+    const names = ["number", "start", "end", "speaker", "marks", "text", "doubts", "faults"];
     const fields = Object.fromEntries(names.map((name) => [name, field(name)]));
+    for (const name of ["doubts", "faults"]) fields[name].id = `caption-${name}-${index}`;
+    fields.text.setAttribute("aria-describedby", `${fields.doubts.id} ${fields.faults.id}`);
     put(fields.number, String(index + 1));
     fields.number.addEventListener("click", () => this.on.seek(index));
     fields.text.setAttribute("aria-label", _("Caption {number}", { number: index + 1 }));
@@ -95,21 +100,31 @@ export class Rows {
     this.fill(row);
   }
 
-  fill({ element, said, fields, cue, next }) {
-    const doubts = doubtful(cue);
-    element.classList.toggle("is-doubtful", doubts.length > 0);
+  fill({ element, said, fields, cue, before }) {
+    const places = doubts(cue);
+    element.classList.toggle("is-doubtful", places.length > 0);
     if (!fields) return put(said, cue.text);
     setValue(fields.text, cue.text);
-    fields.text.rows = Math.max(2, cue.text.split("\n").length);
     setValue(fields.start, stamp(cue.start));
     setValue(fields.end, stamp(cue.end));
     setValue(fields.speaker, cue.speaker);
-    fields.doubts.hidden = !doubts.length;
-    const words = doubts.map(([, word]) => word).join(", ");
+    fields.marks.replaceChildren(...marked(cue.text, places));
+    fields.doubts.hidden = !places.length;
+    const words = places.map(({ from, to }) => cue.text.slice(from, to)).join(", ");
     put(fields.doubts, words ? _("Check: {words}", { words }) : "");
-    const faults = breaches(cue, next, this.rules);
+    const faults = breaches(cue, before, this.rules);
     fields.faults.hidden = !faults.length;
-    put(fields.faults, faults.map((name) => WORDS_OF_RULES[name]).join(" · "));
+    fields.faults.classList.toggle(
+      "is-warning",
+      faults.every(({ isWarning }) => isWarning),
+    );
+    put(fields.faults, wordsOf(faults));
+  }
+
+  /** What is wrong with a caption, in words. */
+  faultsOf(index) {
+    const row = this.rows[index];
+    return row ? wordsOf(breaches(row.cue, row.before, this.rules)) : "";
   }
 
   /** Mark the caption that is heard now. */
@@ -131,6 +146,20 @@ export class Rows {
     row.element.scrollIntoView({ block: "nearest" });
     if (from !== undefined) row.fields.text.setSelectionRange(from, to ?? from);
   }
+}
+
+const wordsOf = (faults) => faults.map(({ rule }) => WORDS_OF_RULES[rule]).join(" · ");
+
+/** The text again, for behind the field: its doubtful words are coloured there. */
+function marked(text, places) {
+  const ends = [0, ...places.flatMap(({ from, to }) => [from, to]), text.length];
+  return [
+    ...ends.slice(1).map((end, number) => {
+      const part = text.slice(ends[number], end);
+      return number % 2 ? make("mark", {}, part) : part;
+    }),
+    "\n",
+  ];
 }
 
 function setValue(field, value) {

@@ -6,22 +6,18 @@ import { Player } from "../player/player.js";
 import { call, root } from "../shared/api.js";
 import { byId, make, put, whileBusy } from "../shared/dom.js";
 import { toastProblem } from "../shared/notices.js";
+import { stateWords } from "../shared/tracks.js";
 import { _, exactDate } from "../shared/words.js";
 import { Showing } from "../video/parts.js";
 
 const page = byId("captions-page");
-const { video, track, rules } = page.dataset;
+const { video, track, rules, person } = page.dataset;
 const address = addressOf(video, track);
 const player = new Player(byId("player"));
-const editor = new Editor(player.media, address, JSON.parse(rules));
-const STATES = {
-  automatic: _("Automatic"),
-  corrected: _("Corrected by {name}"),
-  reviewed: _("Reviewed by {name}"),
-};
+const editor = new Editor(player.media, { address, rules: JSON.parse(rules), person });
 
 function showState(found) {
-  put(byId("track-state"), (STATES[found.state] ?? "").replace("{name}", found.edited_by ?? ""));
+  put(byId("track-state"), stateWords(found));
   byId("needs-check").hidden = !found.needs_check;
   byId("newer").hidden = found.newer_automatic === null;
   byId("newer").dataset.version = String(found.newer_automatic ?? "");
@@ -62,9 +58,25 @@ async function showDifferences(number) {
 
 const shown = (cue) => (cue ? [cue.speaker, cue.text].filter(Boolean).join(": ") : "");
 
+/** Ask whether what is not saved may go; true if there is nothing. */
+function mayGo() {
+  const dialog = byId("discard-dialog");
+  return new Promise((resolve) => {
+    if (!editor.dirty) return resolve(true);
+    dialog.returnValue = "";
+    dialog.onclose = () => resolve(dialog.returnValue === "discard");
+    dialog.showModal();
+  });
+}
+
 async function restore(number) {
-  await call("POST", `${address}/restore`, { version: number, base: editor.version });
-  await load();
+  if (!(await mayGo())) return;
+  if (editor.dirty) await editor.forgetChanges();
+  try {
+    await call("POST", `${address}/restore`, { version: number, base: editor.version });
+  } finally {
+    await load();
+  }
 }
 
 async function load() {
@@ -77,9 +89,22 @@ async function load() {
 byId("review").addEventListener("click", () =>
   whileBusy(byId("review"), async () => {
     if (editor.dirty) await editor.save();
+    if (editor.dirty) return; // somebody else has saved, or the session has ended
     showState(await call("POST", `${address}/review`, { base: editor.version }));
   }),
 );
+editor.onSaved = (found) => {
+  showState(found);
+  showVersions().catch(toastProblem);
+};
+byId("discard").addEventListener("click", async () => {
+  if (!(await mayGo())) return;
+  await whileBusy(byId("discard"), async () => {
+    await editor.forgetChanges();
+    await load();
+  });
+  byId("discard").disabled = !editor.dirty;
+});
 byId("take-newer").addEventListener("click", () =>
   whileBusy(byId("take-newer"), () => restore(Number(byId("newer").dataset.version))),
 );

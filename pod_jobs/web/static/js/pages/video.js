@@ -1,6 +1,7 @@
 // A video's page: player, progress, facts, downloads, and what can be done with it.
 import { call, root, watch } from "../shared/api.js";
-import { byId, copy, fillFacts, fillOnce, make, put, whenConfirmed, whileBusy } from "../shared/dom.js";
+import { byId, copy, fillFacts, make, put, whenConfirmed, whileBusy } from "../shared/dom.js";
+import { prepareTracks, showTracks } from "../video/caption_tracks.js";
 import { prepareForm } from "../video/compose.js";
 import { downloads, sourceFacts } from "../shared/facts.js";
 import { fillHistory } from "../video/history.js";
@@ -14,7 +15,7 @@ import { makeSideTasks, showSideTasks } from "../video/side_tasks.js";
 import { prepareWish } from "../video/speech_wish.js";
 import { fill, makeVersions, showVersions } from "../video/versions.js";
 import { trace } from "../xapi/xapi.js";
-import { _, ago, clock, date, factor, kindWords, languageName, percent, span } from "../shared/words.js";
+import { _, ago, clock, date, factor, kindWords, percent, span } from "../shared/words.js";
 
 const page = byId("video-page");
 const path = `${root}api/v1/videos/${page.dataset.id}`;
@@ -38,7 +39,7 @@ function show(next) {
   showFacts();
   showVersions(video);
   showSideTasks(video);
-  showCaptions();
+  showTracks(video);
   showPosters(video, path, show);
   showHistory(before);
   fitForm(video);
@@ -71,16 +72,6 @@ function showTitle() {
   ];
   put(byId("byline"), facts.filter(Boolean).join(" · "));
   byId("byline").title = date(video.created_at);
-}
-
-/** Show the captions that can be corrected, each with a link to its editor. */
-function showCaptions() {
-  const tracks = video.play.captions.filter((track) => track.page_url);
-  const states = { automatic: _("Automatic"), corrected: _("Corrected"), reviewed: _("Reviewed") };
-  byId("captions-card").hidden = !tracks.length;
-  fillOnce(byId("caption-tracks"), tracks, ({ language, state, page_url: href }) =>
-    make("li", {}, make("a", { href }, languageName(language)), ` · ${states[state] ?? state}`),
-  );
 }
 
 const folderOf = (play) => (play.master ?? play.mp4[0]?.url ?? play.audio[0]?.url ?? "").replace(/\/[^/]*$/, "");
@@ -244,6 +235,7 @@ const order = (button, work) =>
   });
 makeVersions(path, order);
 makeSideTasks(path, order);
+prepareTracks(path, order);
 prepareWish(path);
 
 function failed(problem) {

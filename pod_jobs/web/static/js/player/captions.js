@@ -2,7 +2,8 @@
 // stay above the controls and look the same in every browser.
 import { all, make } from "../shared/dom.js";
 import { keep, recall } from "../shared/memory.js";
-import { _, languageName } from "../shared/words.js";
+import { trackName } from "../shared/tracks.js";
+import { _ } from "../shared/words.js";
 
 export class Captions {
   /** @type {TextTrack | null} */
@@ -68,9 +69,10 @@ export class Captions {
 
   /** Add the tracks in `play` (addresses that the API gives) that the player does not have yet. */
   add(play) {
-    for (const { language, url } of play.captions) {
+    for (const track of play.captions) {
+      const { language, url } = track;
       if (this.media.querySelector(`track[src="${CSS.escape(url)}"]`)) continue;
-      const label = language ? languageName(language) : _("Captions");
+      const label = trackName(track, play.captions);
       const element = make("track", { kind: "captions", src: url, srclang: language, label });
       this.media.append(element);
       element.track.addEventListener("cuechange", () => this.showCues());

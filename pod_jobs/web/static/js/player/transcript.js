@@ -63,7 +63,7 @@ export class Transcript {
     this.card.hidden = !tracks.length;
     this.language.hidden = tracks.length < 2;
     this.language.replaceChildren(...tracks.map(({ label }, index) => new Option(label, String(index))));
-    const own = tracks.find(({ label }) => label === languageName(document.documentElement.lang));
+    const own = tracks.find(({ language }) => languageName(language) === languageName(document.documentElement.lang));
     if (this.card.open && tracks.length) this.open(shown ?? this.track ?? own ?? tracks[0]);
   }
 

@@ -3,6 +3,7 @@ import { _ } from "./words.js";
 
 export const root = new URL("../../../", import.meta.url).pathname; // of the app; "/" if no proxy changes it
 const TIMEOUT_MS = 20_000;
+const FILE_TIMEOUT_MS = 300_000; // some megabytes on a slow line
 export const csrfToken = /** @type {any} */ (document.querySelector('meta[name="csrf-token"]'))?.content ?? "";
 
 /** Codes whose sentence does not say what is wrong. Beside other sentences, the technical reason is of no use. */
@@ -14,6 +15,7 @@ export class Problem extends Error {
     super(message);
     this.status = status;
     this.detail = detail;
+    this.faults = []; // of a file: {line, sentence}
   }
 }
 
@@ -27,10 +29,11 @@ export function problem(status, text) {
   }
   if (status === 401) return new Problem(status, _("Your session has ended. Please sign in again."));
   const sentence = document.title ?? _("The server answered with an error ({status}).", { status });
-  return new Problem(status, sentence, GENERAL.has(document.code) || status >= 500 ? document.detail : "");
+  const found = new Problem(status, sentence, GENERAL.has(document.code) || status >= 500 ? document.detail : "");
+  return Object.assign(found, { faults: document.faults ?? [] });
 }
 
-async function send(method, path, body, headers = {}) {
+async function send(method, path, body, headers = {}, timeout = TIMEOUT_MS) {
   try {
     return await fetch(path, {
       method,
@@ -40,9 +43,9 @@ async function send(method, path, body, headers = {}) {
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || body instanceof Blob ? body : JSON.stringify(body),
       cache: "no-store",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeout),
     });
   } catch (error) {
     throw new Problem(0, _("The server cannot be reached."), String(error));
@@ -51,7 +54,15 @@ async function send(method, path, body, headers = {}) {
 
 /** Call the API. Returns the JSON of the answer, or null if it has none. Throws Problem. */
 export async function call(method, path, body) {
-  const response = await send(method, path, body);
+  return answerOf(await send(method, path, body));
+}
+
+/** Send a small file as it is. Returns and throws as `call` does. */
+export async function sendFile(path, file) {
+  return answerOf(await send("POST", path, file, { "Content-Type": "application/octet-stream" }, FILE_TIMEOUT_MS));
+}
+
+async function answerOf(response) {
   const text = await response.text();
   if (!response.ok) throw problem(response.status, text);
   return text ? JSON.parse(text) : null;

@@ -6,7 +6,9 @@ import { isOpen, openWords } from "../shared/state.js";
 import { _, kindWords } from "../shared/words.js";
 
 const card = byId("side-tasks-card");
+const TITLES = { translation: _("in English") }; // of templates whose names are not for people
 const lines = new Map(); // kind and template -> its line
+const kinds = new Map(JSON.parse(card.dataset.kinds).map((one) => [one.kind, one])); // that people may order
 let path = "";
 let order = async (_button, work) => work();
 
@@ -14,7 +16,7 @@ let order = async (_button, work) => work();
 export function makeSideTasks(ofVideo, run) {
   path = ofVideo;
   order = run;
-  for (const { kind, choices } of JSON.parse(card.dataset.kinds)) {
+  for (const { kind, choices } of kinds.values()) {
     lineOf({ kind, template: "" })
       .querySelector(".side-choices")
       .append(...choices.map(select));
@@ -39,9 +41,11 @@ function lineOf(task) {
   const line = copyTemplate("side-task");
   const words = kindWords(task);
   const [make, again, stop] = line.querySelectorAll("button");
-  line.querySelector("b").textContent = [words.name, task.template].filter(Boolean).join(" · ");
+  line.querySelector("b").textContent = [words.name, TITLES[task.template] ?? task.template]
+    .filter(Boolean)
+    .join(" · ");
   make.querySelector("span").textContent = words.order ?? "";
-  make.hidden = !words.order;
+  make.hidden = !kinds.has(task.kind);
   make.addEventListener("click", () =>
     order(make, async () => toast(kindWords(await call("POST", `${path}/${task.kind}`, chosenOn(line))).queued)),
   );
@@ -54,19 +58,19 @@ function lineOf(task) {
   return line;
 }
 
-/** The field for one choice of a kind: {option, label, usual, values}. */
+/** The field for one choice of a kind: {option, label, usual, values: [[value, title], …]}. */
 function select({ option, label, usual, values }) {
   const field = document.createElement("select");
   field.name = option;
   field.setAttribute("aria-label", label);
-  field.append(new Option(usual, ""), ...values.map((value) => new Option(value, value)));
+  field.append(new Option(usual, ""), ...values.map(([value, title]) => new Option(title, JSON.stringify(value))));
   return field;
 }
 
 /** The options of a new task: what is chosen on the line; a line of another template makes the same as before again. */
 function chosenOn(line) {
   const options = line.task?.template ? { ...line.task.options } : {};
-  for (const field of line.querySelectorAll("select")) if (field.value) options[field.name] = field.value;
+  for (const field of line.querySelectorAll("select")) if (field.value) options[field.name] = JSON.parse(field.value);
   return options;
 }
 
@@ -75,8 +79,10 @@ function showTask(line, task) {
   const [make, again, stop] = line.querySelectorAll("button");
   line.task = task;
   line.dataset.state = task.state;
-  make.hidden = open || task.state === "error" || !kindWords(task).order;
-  line.querySelector(".side-choices").hidden = make.hidden;
+  const choices = line.querySelector(".side-choices");
+  const isTheSame = task.state === "error" && !choices.childElementCount; // as to try again
+  make.hidden = open || isTheSame || !kinds.has(task.kind);
+  choices.hidden = make.hidden;
   again.hidden = task.state !== "error" && task.state !== "cancelled";
   stop.hidden = !open || task.cancel_requested;
   const parts = [task.words.state, open ? openWords(task) : "", task.error?.sentence];
