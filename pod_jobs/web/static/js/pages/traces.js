@@ -141,7 +141,7 @@ function waitingRow(card, statement) {
   row.querySelector(".letter-reason").textContent = statement.reason;
   row.querySelector(".letter-reason").hidden = !statement.reason;
   row.querySelector(".letter-body").textContent = JSON.stringify(statement.body, null, 2);
-  row.querySelector(".skip").addEventListener("click", ({ currentTarget }) =>
+  row.querySelector(".set-aside").addEventListener("click", ({ currentTarget }) =>
     attempt(currentTarget, async () => {
       await call("POST", `${path}/lanes/${card.dataset.name}/waiting/skip`, { numbers: [statement.number] });
       toast(_("Set aside. It is among the refused ones, where it can be sent again or given up."));
