@@ -2,7 +2,7 @@
 and imports the files in the way of its version, and keeps what it would have in its database.
 
 4.2: `Bearer`, asks /manager/health, keeps the task's id and answers 404 to others. 4.4: asks /api/health first, compares
-SHA-256. V5: `X-API-Token`, keeps no id, its callback has a secret and the video's id in its address.
+SHA-256. V5: `X-API-Token`, keeps no id, its callback has a secret and the video's id in its address; it orders encodings alone.
 """
 
 import hashlib
@@ -24,13 +24,15 @@ RENDITIONS = {
     "720": {"resolution": "1280x720", "video_bitrate": "2000k", "audio_bitrate": "128k", "encode_mp4": True},
     "1080": {"resolution": "1920x1080", "video_bitrate": "3000k", "audio_bitrate": "192k", "encode_mp4": False},
 }
+ENCODING_CHOICES = {"360": "360p", "480": "480p", "720": "720p", "108": "1080p"}  # first letters of a file's name
+ENCODING, STUDIO, TRANSCRIPTION = "encoding", "studio", "transcription"
 ACCEPTED_S = {"4.2": 30, "4.4": 30, "5": 10}  # Pod's own time limits
 V5_SECRET = "webhook-secret"
 
 
 @dataclass
 class Video:
-    """What Pod knows of a video. `step`: its number and text, as the page shows them."""
+    """What Pod knows of a video, or of a studio recording. `step`: its number and text, as the page shows them."""
 
     id: int
     source: str
@@ -43,6 +45,12 @@ class Video:
     info: dict[str, Any] = field(default_factory=dict)
     renditions: list[str] = field(default_factory=list)  # "1280x720 video/mp2t" …
     imports: int = 0
+    task_type: str = ENCODING
+    thumbnail: str = ""
+    overview: str = ""
+    sounds: list[str] = field(default_factory=list)
+    captions: str = ""  # what was imported of a transcription
+    made: Path | None = None  # the source of the video that a studio recording became
 
 
 class SmallPod:
@@ -72,7 +80,20 @@ class SmallPod:
 
     def encode(self, name: str, **parameters: Any) -> Video:
         """Order an encoding of /media/`name`, as a person's "encode" does."""
-        video = Video(len(self.videos) + 1, name, folder=self.media / f"{len(self.videos) + 1:04d}")
+        return self._order(ENCODING, name, parameters)
+
+    def record(self, name: str) -> Video:
+        """Order what the studio recorded: /media/`name` is its mediapackage. Pod sends nothing but its renditions."""
+        return self._order(STUDIO, name, {})
+
+    def transcribe(self, name: str, language: str) -> Video:
+        """Order the captions of /media/`name`, as Pod does once a video is encoded."""
+        asked = {"language": language, "source_language": "auto" if self.version == "4.4" else language}
+        return self._order(TRANSCRIPTION, name, {**asked, "duration": 4, "normalize": False, "model_type": "WHISPER"})
+
+    def _order(self, task_type: str, name: str, parameters: dict[str, Any]) -> Video:
+        number = len(self.videos) + 1
+        video = Video(number, name, folder=self.media / f"{number:04d}", task_type=task_type)
         self.videos[video.id] = video
         self.submit(video, **parameters)
         return video
@@ -83,19 +104,16 @@ class SmallPod:
         callback = "/runner/notify_task_end/"
         if is_v5:
             callback = f"/api/encoding/webhook/?secret={V5_SECRET}&video_id={video.id}"
+        about = {"video_id": video.id, "video_title": "Été"} if video.task_type != STUDIO else {}
+        own = {"rendition": json.dumps(rendition)} if video.task_type != TRANSCRIPTION else {}
         order = {
             "etab_name": "Pod" if is_v5 else "Université / Pod",
             "app_name": "Pod" if is_v5 else "Esup-Pod",
             "app_version": "5.0.0" if is_v5 else f"{self.version}.0",
-            "task_type": "encoding",
+            "task_type": video.task_type,
             "source_url": f"{self.url}/media/{quote(video.source)}",
             "notify_url": self.url + callback,
-            "parameters": {
-                "rendition": json.dumps(rendition),
-                "video_id": video.id,
-                "video_title": "Été",
-                **parameters,
-            },
+            "parameters": {**own, **about, **parameters},
         }
         with self.lock:  # the callback must not find that the id is not saved yet
             answer = requests.post(
@@ -144,8 +162,12 @@ class SmallPod:
         manifest = requests.get(base, headers=self.proof, timeout=30).json()["files"]
         assert manifest, "an empty manifest is a fault for Pod"
         video.folder.mkdir(exist_ok=True)
+        names = []
         for entry in manifest:
             name = entry if isinstance(entry, str) else entry.get("file_path") or entry["path"]
+            if video.task_type == TRANSCRIPTION and not name.endswith((".vtt", ".json")):
+                continue
+            names.append(name)
             assert self.version != "5" or isinstance(entry, str), "V5 answers 500 to objects"
             with requests.get(f"{base}/file/{name}", headers=self.proof, timeout=60, stream=True) as answer:
                 answer.raise_for_status()
@@ -153,7 +175,15 @@ class SmallPod:
             if isinstance(entry, dict) and entry.get("sha256"):
                 assert hashlib.sha256(content).hexdigest() == entry["sha256"], name
             (video.folder / name).write_bytes(content)
-        self._read(video)
+        if video.task_type == TRANSCRIPTION:
+            # the last one is imported, and an info_video.json would take the place of that of the encoding
+            video.captions = (video.folder / [name for name in names if name.endswith(".vtt")][-1]).read_text()
+            assert "info_video.json" not in names
+        else:
+            self._read(video)
+        if video.task_type == STUDIO:
+            video.made = video.folder / "studio_base.mp4"
+            assert video.made.is_file(), "it becomes the source of the new video"
         video.imports += 1
         video.status, video.in_progress, video.step = "completed", False, "0: done"
 
@@ -173,9 +203,26 @@ class SmallPod:
                 "VideoRendition.DoesNotExist"
             )
             assert path.is_file() and (one["encoding_format"] != "video/mp2t" or path.with_suffix(".ts").is_file())
+            choice = ENCODING_CHOICES.get(one["filename"][:3], "360p")
+            assert f"x{choice.removesuffix('p')}" in one["rendition"], f"{one['filename']} is taken for {choice}"
             video.renditions.append(f"{one['rendition']} {one['encoding_format']}")
         if has_sound != ("encode_audio" in info):
             video.step = "-1: error"
+        for one in _listed(info.get("encode_audio", ())):
+            ending = {"audio/mp3": ".mp3", "video/mp4": ".m4a"}[one["encoding_format"]]
+            assert one["filename"].endswith(ending) and (video.folder / one["filename"]).is_file(), one
+            video.sounds.append(one["filename"])
+        if info["has_stream_thumbnail"] or "encode_thumbnail" in info:
+            video.thumbnail = _listed(info["encode_thumbnail"])[0]["filename"]
+            assert (video.folder / video.thumbnail).read_bytes().startswith(b"\x89PNG"), video.thumbnail
+        if (overview := video.folder / "overview.vtt").is_file():
+            video.overview = overview.read_text()
+            assert "overview.png#xywh=" in video.overview and (video.folder / "overview.png").is_file()
+
+
+def _listed(given: Any) -> list[dict[str, Any]]:
+    """Pod takes one object, or a list of them."""
+    return [given] if isinstance(given, dict) else list(given)
 
 
 @contextmanager

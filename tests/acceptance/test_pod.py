@@ -1,14 +1,20 @@
 """An unmodified Pod and the whole product: 4.2, 4.4 and V5 have recordings encoded here."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 import requests
 
+from pod_jobs.speech.models import is_installed
 from tests.acceptance.instance import Instance, running
 from tests.acceptance.site import make_clip
-from tests.servers import wait_until
+from tests.integration.jobs.speech.test_transcribe import SENTENCE
+from tests.integration.jobs.test_pod_jobs import package as studio_package
+from tests.servers import need, wait_until
 from tests.small_pod import SmallPod, Video, serve
 
 TOKEN = "token-of-the-small-pod-0123456789"
@@ -20,6 +26,9 @@ private_networks = ["127.0.0.0/8"]
 [[site]]
 name = "strict"
 """
+
+
+CUT = '<video clipBegin="1s" clipEnd="3s"/>'
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +79,29 @@ def test_a_recording_is_encoded_and_imported(pod: SmallPod) -> None:
         assert video.renditions == [
             f"{size} video/{kind}" for size in ("640x360", "1280x720") for kind in ("mp2t", "mp4")
         ]
-        assert video.info["duration"] in (11, 12)
+        assert video.info["duration"] in (11, 12) and video.thumbnail and video.overview.startswith("WEBVTT")
+        assert [name.rpartition(".")[2] for name in video.sounds] == ["mp3"]
+
+
+def test_a_studio_session_becomes_a_video_and_its_renditions(pod: SmallPod) -> None:
+    video = pod.record(studio_package(pod, CUT).rpartition("/")[2])
+    wait_for_end(pod, video)
+    assert (video.status, video.step, video.imports) == ("completed", "0: done", 1), pod.callbacks
+    assert video.made and video.renditions == ["640x360 video/mp2t", "640x360 video/mp4"] and video.thumbnail
+    with av.open(str(video.made)) as container:
+        assert 1.5 < float(container.duration or 0) / av.time_base < 2.5, "the session is cut"
+
+
+def test_speech_becomes_the_captions_that_pod_imports(pod: SmallPod) -> None:
+    need(shutil.which("espeak-ng"), "espeak-ng")
+    need(is_installed(), "the extra `speech`")
+    talk = pod.media / "exposé.wav"
+    subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "140", "-w", str(talk), SENTENCE], check=True)
+    video = pod.transcribe(talk.name, "en")
+    wait_for_end(pod, video)
+    assert (video.status, video.imports) == ("completed", 1), pod.callbacks
+    spoken = [line for line in video.captions.splitlines()[1:] if line and "-->" not in line]
+    assert video.captions.startswith("WEBVTT\n\n00:0") and " ".join(spoken) == SENTENCE
 
 
 def tell_now(instance: Instance, video: Video) -> None:

@@ -163,6 +163,12 @@ def find(site: str, public_id: str) -> SiteOrder:
     return found
 
 
+def count_open(site: str) -> int:
+    """How many tasks of a site wait or run."""
+    is_open = Task.state.in_(tasks.OPEN)
+    return int(SiteOrder.select().join(Task).where(SiteOrder.site == site, is_open).count())
+
+
 def list_newest(site: str, limit: int) -> list[SiteOrder]:
     """The orders of a site with their tasks, newest first."""
     query = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.site == site)

@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
 
 import pod_jobs
 from pod_jobs.catalog.models import Task
@@ -18,6 +19,8 @@ from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.site_words import error_words, status_word
 from pod_jobs.catalog.store import site_orders
 from pod_jobs.errors import AddressForbidden, Malformed, NotFound, Refused, translated_os_errors
+from pod_jobs.jobs import workforce
+from pod_jobs.jobs.pod.task_kinds import TASK_KINDS
 from pod_jobs.media_folder import FILE_NAME
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
@@ -108,8 +111,16 @@ def file(public_id: str, name: str) -> ResponseReturnValue:
 @blueprint.get("/manager/health")
 @access.needs("order-for-site")
 def health() -> ResponseReturnValue:
-    """Tells Pod's button "Test connection" whether its address and token are right. /healthz tells how the parts are."""
-    return _json({"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "runners": 1, "tasks": 0})
+    """Tells Pod's button "Test connection" whether its address and token are right. `runners`: workers of its queues that are
+    alive, 0 while nobody knows. `tasks`: of this site, that wait or run. /healthz tells how the parts are."""
+    queues = {site().job_types[kind].queue for kind, _ in TASK_KINDS.values()}
+    try:
+        runners = len(workforce.list_workers(site().redis, queues))
+    except RedisError:
+        runners = 0
+    own = site_orders.count_open(_site_name())
+    said = {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "runners": runners, "tasks": own}
+    return _json(said)
 
 
 @blueprint.get("/api/version")

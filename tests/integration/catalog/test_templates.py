@@ -85,7 +85,7 @@ def test_a_new_encode_replaces_what_its_own_template_published(encodes: list[Tas
 
 
 def test_what_is_published_stays_until_a_new_encode_is_done(encodes: list[Task], lecturer: User) -> None:
-    """D12: Pod 4.1 removes the old files before the new order is queued: nobody can watch until it is done."""
+    """Pod 4.1 removes the old files before the new order is queued: nobody can watch until it is done."""
     for task in encodes:
         finish(task, f"{task.template}.mp4")
     before, folder = published(encodes[0].video_id), folder_of(encodes[0])

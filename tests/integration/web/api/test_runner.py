@@ -18,7 +18,7 @@ from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import site_callbacks, users
 from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.instance import sites
-from pod_jobs.jobs import queue
+from pod_jobs.jobs import keys, queue
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
@@ -239,6 +239,15 @@ def test_health_tells_whether_the_token_is_right(pod: Pod, v5: Pod, path: str) -
     assert pod("GET", path).get_json()["status"] == v5("GET", path).get_json()["status"] == "healthy"
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"X-API-Token": "wrong"}, {"Authorization": "Bearer "}):
         assert pod.app.test_client().get(path, headers=headers).status_code == 401
+
+
+def test_health_counts_the_tasks_of_the_site_and_the_workers(pod: Pod, other: Pod, catalog: None, redis: Redis) -> None:
+    pod.order()
+    assert [one("GET", "/api/health").get_json()["tasks"] for one in (pod, other)] == [1, 0]
+    assert pod("GET", "/api/health").get_json()["runners"] == 0
+    redis.sadd(keys.rq_workers_of("transcripting"), "rq:worker:a")
+    redis.hset("rq:worker:a", mapping={"state": "idle", "hostname": "host"})
+    assert pod("GET", "/api/health").get_json()["runners"] == 1
 
 
 def test_version_and_administration(pod: Pod, browser: Browser) -> None:
