@@ -2,15 +2,18 @@
 
 1. Take the lock of the task's folder; return the result of an earlier run that could not report it.
 2. Fetch the sound (Pod sends the address of its MP3, or of the video).
-3. Recognise, with the engine and the rules of our own captions (jobs/speech/transcribe.py), in this one process.
+3. Recognise, with the engine and the rules of our own captions (jobs/speech/transcribe.py). The words of each piece are kept at
+   once, so that a run which is killed loses one piece. Other workers do not have the recording, and do not help.
 4. Publish the file. Pod imports the last .vtt of the manifest, so there is no other one, and nothing else.
 Without the extra `speech` or a model, the task fails with a sentence: a site must not wait for a host that nobody adds.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from pod_jobs.captions.cues import Word
 from pod_jobs.captions.writing import write_vtt
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, Malformed, PermanentError, SettingsError, Superseded
@@ -20,12 +23,18 @@ from pod_jobs.jobs.job_type import JobType, Text
 from pod_jobs.jobs.pod import demand_order, sums_of
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.parameters import base_of
+from pod_jobs.jobs.speech import sharing
 from pod_jobs.jobs.speech.plan import demand_extra, engine_for, model_names, speech_order
-from pod_jobs.jobs.speech.transcribe import TRANSCRIBE, open_sound, prepare_transcribe
+from pod_jobs.jobs.speech.transcribe import TRANSCRIBE, hearing, key_of, open_sound, prepare_transcribe
 from pod_jobs.jobs.speech.wish import read_language
+from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media_folder import MIME_TYPES
 from pod_jobs.storage import WorkFolder
 from pod_jobs.system import plain_files
+
+if TYPE_CHECKING:
+    from pod_jobs.speech.engine import Engine
+    from pod_jobs.speech.transcribe import Transcript, Wanted
 
 KIND = "pod_transcribe"
 ENGLISH = "en"
@@ -82,7 +91,7 @@ def run_pod_transcribe(context: Context, order: Order) -> dict[str, Any]:
     if not order.site:
         raise Superseded(f"task {order.task} belongs to no site of the settings any more")
 
-    with work_on(context, order, run_of(order)) as work:
+    with work_on(context, order, replace(run_of(order), resumes=True)) as work:
         done = work.find_finished()
         if done is not None:
             return done
@@ -100,10 +109,8 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
     parameters = order.options["parameters"]
     spoken, model = read_languages(parameters), read_model(parameters, model_names(context.settings))
     demand_extra()
-    from pod_jobs.speech.transcribe import transcribe  # the extra may not be installed where this is only listed
-
     url = order.options["source_url"]
-    source = files.get("source", url)
+    source, kept = files.get("source", url), work.left_behind(sharing.KEPT)
     folder = work.begin()
     progress: dict[str, Any] = {"step": "probe", "fraction": 0.0}
 
@@ -111,26 +118,74 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
         context.tick(order, progress)
 
     def recognised(fraction: float) -> None:
-        progress.update(step="recognise", fraction=fraction)
+        progress.update(step="recognise", fraction=max(fraction, progress["fraction"]))
         tick()
 
     sound = open_sound(context.settings, source, folder, tick)
     sound.normalizes = is_to_be_normalized(parameters)
     wanted = speech_order(context.settings, spoken.language, translate=spoken.translate)
-    transcript = transcribe(sound, engine_for(context.settings, spoken.language, model), wanted, recognised)
+    engine = engine_for(context.settings, spoken.language, model)
+    fetched = asdict(files.fetched["source"])
+    key = {**key_of(wanted, engine.name, model), "normalizes": sound.normalizes, "source": fetched}
+    transcript = _hear(work, _Listening(sound, engine, wanted, key), kept, recognised)
     name = f"{base_of(url)}.vtt"
     plain_files.write_text(folder / name, write_vtt(transcript.cues))
-    language = transcript.language
     size = plain_files.size_of(folder / name)
-    output = {"kind": "captions", "name": name, "bytes": size, "mime": MIME_TYPES[".vtt"], "language": language}
+    output = {"kind": "captions", "name": name, "bytes": size, "mime": MIME_TYPES[".vtt"]}
     infos = {
-        "source": asdict(files.fetched["source"]),
+        "source": fetched,
         "sums": sums_of(folder, [name]),
-        "language": language,
+        "language": transcript.language,
         "captions": len(transcript.cues),
         "model": transcript.model,
     }
-    return {"folder": run_of(order).folder, "outputs": [output], "infos": infos}
+    outputs = [{**output, "language": transcript.language}]
+    return {"folder": run_of(order).folder, "outputs": outputs, "infos": infos}
+
+
+@dataclass(frozen=True)
+class _Listening:
+    """What is heard, and how. `key`: what the words of each piece depend on."""
+
+    sound: SoundTrack
+    engine: "Engine"
+    wanted: "Wanted"
+    key: sharing.Key
+
+
+@dataclass
+class _Alone:
+    """A Team without helpers: other workers do not have the recording."""
+
+    shared: Path
+
+    def idle(self) -> int:
+        return 0
+
+    def call(self, count: int) -> None:
+        """Never called."""
+
+
+def _hear(
+    work: WorkFolder, one: _Listening, kept: Mapping[str, bytes], recognised: Callable[[float], None]
+) -> "Transcript":
+    """Piece after piece, each of which is kept at once: `kept` is what an earlier run left."""
+    from pod_jobs.speech.transcribe import finish, plan, share_of  # the extra may be missing where this is only listed
+
+    planned = sharing.plan_in(kept, one.key)
+    if planned is None:
+        kept, planned = {}, plan(one.sound, one.engine, one.wanted, recognised)
+    words: dict[int, list[Word]] = {}
+    if planned.pieces:
+        sharing.share(work.chunks, one.key, planned, kept)
+        whole_s = sum(piece.length_s for piece in planned.pieces)
+        hear = hearing(one.sound, one.engine, one.key, planned.language.code if planned.language else "")
+
+        def report(done_s: float, _workers: int) -> None:
+            recognised(share_of(done_s, whole_s))
+
+        words = sharing.Owner(work.chunks, planned.pieces, hear, _Alone(work.chunks), report).recognise_all()
+    return finish(planned, words, one.wanted, one.engine.name)
 
 
 assert TRANSCRIBE.words is not None  # noqa: S101  # for the type checker

@@ -12,7 +12,7 @@ import av
 import pytest
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, PermanentError
+from pod_jobs.errors import BadSource, Interrupted, PermanentError
 from pod_jobs.jobs.pod import run_pod_encode
 from pod_jobs.jobs.pod.transcription import run_pod_transcribe
 from pod_jobs.settings import Settings
@@ -106,6 +106,41 @@ def test_speech_becomes_one_vtt(settings: Settings, pod: SmallPod, model: str) -
     text = (folder / "talk.vtt").read_text()
     assert text.startswith("WEBVTT") and SENTENCE.split()[-1] in text
     assert run_pod_transcribe(context_of(own, ignore), wanted) == result  # published already: only reported again
+
+
+def test_a_transcription_that_was_stopped_goes_on_with_the_pieces_that_it_had(
+    settings: Settings,
+    pod: SmallPod,
+    model: str,  # noqa: F811
+) -> None:
+    """Of another sound, none is taken."""
+    need(shutil.which("espeak-ng"), "espeak-ng")
+    need(is_installed(), "the extra `speech`")
+    subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "140", "-w", str(pod.media / "talk.wav"), SENTENCE], check=True)
+    entry = settings.speech.model[0].model_copy(update={"path": model})
+    own = settings.model_copy(update={"speech": settings.speech.model_copy(update={"model": (entry,)})})
+
+    def stop(order: Order, progress: dict[str, Any]) -> None:
+        if progress["fraction"] == 1.0:
+            raise Interrupted("the worker stops")
+
+    def said(changes: dict[str, Any]) -> str:
+        wanted = order("pod_transcribe", f"{pod.url}/media/talk.wav", {"language": "en", **changes})
+        result = run_pod_transcribe(context_of(own, ignore), wanted)
+        text = (own.media_folder / result["folder"] / "talk.vtt").read_text()
+        shutil.rmtree(own.media_folder / result["folder"])
+        return text
+
+    for changes in ({}, {"normalize": True}):
+        with pytest.raises(Interrupted):
+            run_pod_transcribe(
+                context_of(own, stop), order("pod_transcribe", f"{pod.url}/media/talk.wav", {"language": "en"})
+            )
+        (piece,) = (own.media_folder / "videos/000003/pod_transcribe-7-g1.chunks").glob("[0-9]*[0-9]")
+        found = json.loads(piece.read_text())
+        found[0][2] = "Kept"
+        piece.write_text(json.dumps(found))
+        assert ("Kept" in said(changes)) is (not changes)
 
 
 def test_without_the_extra_a_transcription_fails_at_once(
