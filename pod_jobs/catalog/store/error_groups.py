@@ -157,6 +157,11 @@ def made_good() -> Any:
     return fn.EXISTS(newer.select(newer.id).where(*same, newer.state.in_(("waiting", "running", "done"))))
 
 
+def codes() -> list[str]:
+    """The codes of all errors that ever happened."""
+    return [group.code for group in ErrorGroup.select(ErrorGroup.code).distinct().order_by(ErrorGroup.code)]
+
+
 def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
     failed = [Task.state == "error", Task.error_group.is_null(False)]
     failed += [Task.ended_at >= since] if since is not None else []

@@ -1,6 +1,6 @@
 """Finds tasks for the team by a filter. A page reads only as many rows as it shows, however many tasks match."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from peewee import JOIN, fn
 
 from pod_jobs.captions.folding import fold
 from pod_jobs.catalog.database import MOST_DIGITS
+from pod_jobs.catalog.fingerprints import general_form
 from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Attempt, ErrorGroup, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
@@ -23,6 +24,7 @@ LISTED = (
     *(Video.id, Video.owner, Video.title, Video.duration_s, User.id, User.name),
 )
 COUNTED = 2_000  # a list says "more than" from here on: to count ten thousand failures took longer than all else
+WHOLE = (Task, Video, User)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class TaskFilter:
     fingerprint of its failure. `text` is part of a title or of the reason of a failure, whatever its accents and case, or the id
     of a task. `site` is the one that ordered it, `callback` what it is owed
     (one of site_models.CALLBACKS). `owner` is a name; `owner_id` leaves only what this person may see.
+    fingerprint of its failure. `text` is part of a title or of the reason of a failure, whatever its accents, case and numbers,
+    or the id of a task; a failure with one of `codes` has it too, in the sentence that people read. `kinds`: those of a queue,
+    None = all; `states`: one of these. `site` is the one that ordered it. `owner` is a name; `owner_id`: only what this person
+    may see.
 
     A filter that asks for failures (by `state`, `error` or `group`) leaves out those that were made good by a newer task: there
     is nothing to do about them, and running them again would be refused."""
@@ -47,12 +53,26 @@ class TaskFilter:
     text: str = ""
     site: str = ""
     callback: str = ""
+    states: tuple[str, ...] = ()
+    kinds: tuple[str, ...] | None = None
+    codes: tuple[str, ...] = ()
     owner_id: int | None = None
 
 
-def page(wanted: TaskFilter, limit: int, before: int | None = None) -> list[Task]:
+@dataclass(frozen=True)
+class Extent:
+    """How many tasks match, and the sum of their ids: if one leaves and another comes, it changes though the number does not."""
+
+    count: int
+    sum: int
+
+    def __str__(self) -> str:
+        return f"{self.count}-{self.sum}"
+
+
+def page(wanted: TaskFilter, limit: int, before: int | None = None, columns: Sequence[Any] = LISTED) -> list[Task]:
     """Tasks with videos and owners, newest first, with what a list shows of them; `before` is the id to go on from."""
-    query = _matching(wanted, *LISTED)
+    query = _matching(wanted, *columns)
     if before is not None:
         query = query.where(Task.id < before)
     return list(query.order_by(Task.id.desc()).limit(limit))
@@ -62,6 +82,14 @@ def count(wanted: TaskFilter, most: int | None = None) -> int:
     """How many tasks match; no more than `most` are counted."""
     query = _matching(wanted, Task.id)
     return int((query.limit(most) if most else query).count())
+
+
+def extent(wanted: TaskFilter) -> Extent:
+    """Which tasks match, in two numbers."""
+    matching = _matching(wanted, Task.id).alias("matching")
+    query: Any = Task.select(fn.COUNT(matching.c.id), fn.SUM(matching.c.id)).from_(matching).tuples()
+    counted, added = query.get()
+    return Extent(int(counted), int(added or 0))
 
 
 def ids(wanted: TaskFilter, limit: int, before: int | None = None) -> list[int]:
@@ -85,17 +113,7 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
     # few are deleted, and only until they are purged: to look each task's video up took longer than all else
     deleted = Video.select(Video.id).where(Video.deleted_at.is_null(False))
     query = query.where(Task.video.is_null() | Task.video.not_in(deleted), Task.id.not_in(hidden()))
-    exact = {
-        Task.state: wanted.state,
-        Task.kind: wanted.kind,
-        Task.template: wanted.template,
-        Task.error_code: wanted.error,
-        Task.error_group: wanted.group,
-        User.name: wanted.owner,
-    }
-    for column, value in exact.items():
-        if value:
-            query = query.where(column == value)
+    query = _with_fields(query, wanted)
     if wanted.state == "error" or wanted.error or wanted.group:
         query = query.where((Task.state != "error") | ~made_good())
     if wanted.owner_id is not None:
@@ -109,7 +127,7 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
         query = query.where(Task.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(Task.created_at < wanted.until)
-    return query.where(_says(wanted.text)) if wanted.text else query
+    return query.where(_says(wanted.text, wanted.codes)) if wanted.text else query
 
 
 def _ordered(wanted: TaskFilter) -> Any:
@@ -123,12 +141,34 @@ def _ordered(wanted: TaskFilter) -> Any:
 
 def _says(text: str) -> Any:
     """The condition that a task has this text in the title of its video or in the reason of its failure, or this id."""
+def _with_fields(query: Any, wanted: TaskFilter) -> Any:
+    """The query for tasks whose columns have what is wanted."""
+    exact = {
+        Task.state: wanted.state,
+        Task.kind: wanted.kind,
+        Task.template: wanted.template,
+        Task.error_code: wanted.error,
+        Task.error_group: wanted.group,
+        User.name: wanted.owner,
+    }
+    for column, value in exact.items():
+        query = query.where(column == value) if value else query
+    if wanted.kinds is not None:
+        query = query.where(Task.kind.in_(list(wanted.kinds)))
+    return query.where(Task.state.in_(list(wanted.states))) if wanted.states else query
+
+
+def _says(text: str, codes: Collection[str]) -> Any:
+    """The condition that a task has this text in the title of its video or in the reason of its failure, or this id, or that it
+    failed with one of `codes`."""
     few = ids_with_title(text)
     found = Task.video.in_(Video.select(Video.id).where(has_title(text)) if few is None else few)
-    folded = fold(text)
+    folded = fold(general_form(text))  # as the reasons of groups are kept
     marks = [group.fingerprint for group in ErrorGroup.select() if folded and folded in fold(group.form)]
     if marks:
         found |= (Task.state == "error") & Task.error_group.in_(marks)
+    if codes:
+        found |= (Task.state == "error") & Task.error_code.in_(list(codes))
     number = text.removeprefix("#")
     if number.isascii() and number.isdecimal() and len(number) <= MOST_DIGITS:
         found |= Task.id == int(number)

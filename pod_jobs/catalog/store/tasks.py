@@ -195,23 +195,6 @@ def get_locked(task_id: int) -> Task:
     return task
 
 
-def list_tasks(
-    states: Sequence[str] = (), kind: str = "", owner: User | None = None, limit: int = 100, before: int | None = None
-) -> list[Task]:
-    """Tasks with their videos, newest first; `before` is the id to go on from. With an `owner`, only those of their videos."""
-    query = Task.select(Task, Video).join(Video, JOIN.LEFT_OUTER).where(Video.deleted_at.is_null())
-    query = query.where(Task.id.not_in(hidden()))
-    if states:
-        query = query.where(Task.state.in_(states))
-    if kind:
-        query = query.where(Task.kind == kind)
-    if owner is not None:
-        query = query.where(Video.owner == owner)
-    if before is not None:
-        query = query.where(Task.id < before)
-    return list(query.order_by(Task.id.desc()).limit(limit))
-
-
 def hidden() -> Any:
     """A query for the ids of the tasks that are to be deleted, which are few, and only for a minute."""
     return Task.select(Task.id).where(Task.delete_at.is_null(False))

@@ -1,6 +1,7 @@
 """/tasks: list, show, cancel, run again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,17 +10,18 @@ from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.permissions import may
-from pod_jobs.catalog.store import tasks
+from pod_jobs.catalog.store import task_search
 from pod_jobs.catalog.store.many_orders import UNDO
 from pod_jobs.catalog.store.task_search import TaskFilter
 from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import Malformed, NotFound
+from pod_jobs.settings import QUEUES
 from pod_jobs.web import polls, run_logs
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
-from pod_jobs.web.intake import many_orders, orders, undo
+from pod_jobs.web.intake import many_orders, orders, task_filters, undo
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
 
 blueprint = Blueprint("api_tasks", __name__)
@@ -27,21 +29,25 @@ blueprint = Blueprint("api_tasks", __name__)
 MOST_AT_ONCE = 1000
 TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site", "callback")
 INSTANTS = ("since", "until")
+TEXTS, INSTANTS = task_filters.TEXTS, task_filters.DAYS
 
 
 @blueprint.get("/tasks")
 @access.needs("see-videos")
 def list_tasks() -> ResponseReturnValue:
-    """?state= may be given several times."""
+    """?state= may be given several times; the other fields are those of a filter. Failures that were made good are among them."""
     user = require_user()
     limit, before = answers.page()
     states = request.args.getlist("state")
     if unknown := [state for state in states if state not in TASK_STATES]:
         raise Malformed(f"state: {unknown[0]!r} is none of {', '.join(TASK_STATES)}")
-    owner = None if may(user.role, "see-all-videos") else user
+    given = {name: request.args[name] for name in (*TEXTS, *INSTANTS) if name != "state" and name in request.args}
+    wanted = replace(_filter(given, may_be_empty=True), states=tuple(states))
+    if not may(user.role, "see-all-videos"):
+        wanted = replace(wanted, owner_id=user.id)
 
     def make(glance: polls.Glance) -> dict[str, Any]:
-        rows = tasks.list_tasks(states, request.args.get("kind", ""), owner, limit, before)
+        rows = task_search.page(wanted, limit, before, task_search.WHOLE)
         return {"tasks": documents.task_list(link_base(), rows, glance), "next": answers.next_of(rows, limit)}
 
     return answers.polled(make, documents.read_live, polls.own_videos())
@@ -186,14 +192,16 @@ def _chosen(document: dict[str, Any]) -> tuple[Chosen, int]:
     return Chosen(ids=set(ids), before=before), len(set(ids))
 
 
-def _filter(given: dict[str, Any]) -> TaskFilter:
-    """A filter must say something: one that was meant to and is empty by mistake would order every task. Errors: Malformed."""
+def _filter(given: dict[str, Any], *, may_be_empty: bool = False) -> TaskFilter:
+    """For an order, a filter must say something: one that was meant to and is empty by mistake would order every task.
+    Errors: Malformed."""
     if unknown := sorted(given.keys() - {*TEXTS, *INSTANTS}):
         raise Malformed(f"filter: {unknown[0]!r} is none of {', '.join((*TEXTS, *INSTANTS))}")
     texts: Any = {name: answers.field(given, name, str) for name in TEXTS if name in given}
-    if not any((*texts.values(), *(name in given for name in INSTANTS))):
+    if not may_be_empty and not any((*texts.values(), *(name in given for name in INSTANTS))):
         raise Malformed("filter: it chooses every task; name at least one field")
     if texts.get("state", TASK_STATES[0]) not in TASK_STATES:
         raise Malformed(f"filter: state: {texts['state']!r} is none of {', '.join(TASK_STATES)}")
-    since, until = (answers.instant(given, name) if name in given else None for name in INSTANTS)
-    return TaskFilter(**texts, since=since, until=until)
+    if texts.get("queue", QUEUES[0]) not in QUEUES:
+        raise Malformed(f"filter: queue: {texts['queue']!r} is none of {', '.join(QUEUES)}")
+    return task_filters.made(texts, {name: answers.instant(given, name) for name in INSTANTS if name in given})

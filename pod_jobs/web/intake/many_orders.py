@@ -17,7 +17,7 @@ from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import many_orders as store
 from pod_jobs.catalog.store import many_tasks, task_search, tasks, users, videos
 from pod_jobs.catalog.store.many_tasks import Changed
-from pod_jobs.catalog.store.task_search import TaskFilter
+from pod_jobs.catalog.store.task_search import Extent, TaskFilter
 from pod_jobs.errors import Forbidden, NotFound, PodJobsError, Refused
 from pod_jobs.jobs import queue
 from pod_jobs.web.intake import orders, quotas
@@ -56,6 +56,10 @@ class Chosen:
 
     def count(self) -> int:
         return task_search.count(self.wanted) if self.ids is None else len(self.ids)
+
+    def extent(self) -> Extent:
+        """Of a filter."""
+        return task_search.extent(self.wanted)
 
     def next(self, limit: int) -> list[int]:
         """The first ids, descending."""
@@ -107,6 +111,14 @@ def check_count(chosen: Chosen, counted: int) -> None:
     """Errors: Refused when no longer `counted` tasks are chosen."""
     if (present := chosen.count()) != counted:
         raise Refused(f"{counted} tasks matched, and now {present} do", code="tasks-changed")
+
+
+def check_extent(chosen: Chosen, seen: str) -> int:
+    """How many tasks match the filter. Errors: Refused when they are not those of `seen`, an Extent as text."""
+    present = chosen.extent()
+    if str(present) != seen:
+        raise Refused(f"{seen or 'nothing'} was seen, and {present} matches", code="tasks-changed")
+    return present.count
 
 
 def _each_slice(record: Record, chosen: Chosen, most: int | None, change: Change) -> Outcome:

@@ -7,11 +7,17 @@ from typing import Any
 
 from flask_babel import gettext
 
+from pod_jobs import hand_over
+from pod_jobs.captions.folding import fold
 from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.store.task_search import TaskFilter
+from pod_jobs.errors import SENTENCES, sentence_in
+from pod_jobs.settings import QUEUES
+from pod_jobs.web.site import site
 
 LONGEST = 250  # characters of a field
 TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site", "callback")
+TEXTS = ("state", "kind", "queue", "template", "owner", "host", "error", "group", "text", "site")
 DAYS = ("since", "until")
 
 
@@ -37,8 +43,24 @@ def read(given: Mapping[str, str]) -> Asked:
             days[name] = _midnight(fields[name], name == "until") if name in fields else None
         except (ValueError, OverflowError):
             faults.append(gettext("%(name)s is no date.", name=fields[name]))
-    texts: Any = {name: fields.get(name, "") for name in TEXTS}
-    return Asked(fields, TaskFilter(**texts, **days), faults)
+    if fields.get("queue", QUEUES[0]) not in QUEUES:
+        faults.append(gettext("There is no queue %(name)s.", name=fields["queue"]))
+    return Asked(fields, made({name: fields.get(name, "") for name in TEXTS}, days), faults)
+
+
+def made(texts: Mapping[str, str], days: Mapping[str, Any]) -> TaskFilter:
+    """The filter with these texts, by the names of TEXTS, and instants, by those of DAYS."""
+    fields: Any = {name: value for name, value in texts.items() if name != "queue"}
+    if queue := texts.get("queue"):
+        fields["kinds"] = tuple(hand_over.kinds_of(site().job_types, queue))
+    if text := fold(texts.get("text", "")):
+        fields["codes"] = tuple(code for code in SENTENCES if text in fold(_said(code)))
+    return TaskFilter(**fields, **days)
+
+
+def _said(code: str) -> str:
+    """The sentence of an error in the language of the page, without what it says about one recording."""
+    return sentence_in(code, {}, gettext)
 
 
 def _midnight(day: str, after: bool) -> datetime:

@@ -308,9 +308,10 @@ def log_address(task: Task) -> str:
 def filter_words(name: str) -> str:
     """What a field of the filter is called."""
     return {
-        "text": gettext("Title or number"),
+        "text": gettext("Title, number or error"),
         "state": gettext("State"),
         "kind": gettext("Kind"),
+        "queue": gettext("Queue"),
         "template": gettext("Template"),
         "owner": gettext("Owner"),
         "host": gettext("Machine"),

@@ -11,14 +11,15 @@ from flask_babel import gettext
 from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import TASK_STATES, User
 from pod_jobs.catalog.permissions import may
-from pod_jobs.catalog.store import overview, task_search
+from pod_jobs.catalog.store import error_groups, overview, task_search
 from pod_jobs.catalog.store.many_orders import UNDO
-from pod_jobs.catalog.store.task_search import COUNTED
+from pod_jobs.catalog.store.task_search import COUNTED, Extent
 from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.jobs.job_type import encodings
 from pod_jobs.media_folder import WEB
+from pod_jobs.settings import QUEUES
 from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
@@ -83,6 +84,8 @@ def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any
         "templates": list(site().settings.templates),
         "usual_template": WEB,
         "encodings": encodings(site().job_types),
+        "queues": QUEUES,
+        "codes": error_groups.codes(),
         "sites": [one.name for one in site().settings.site],
     }
 
@@ -105,13 +108,9 @@ def confirm(action: str) -> ResponseReturnValue:
 def order(action: str) -> ResponseReturnValue:
     """Carries out what was confirmed; asks again when other tasks match by now. Errors: NotFound."""
     asked = task_filters.read(request.form)
-    counted = request.form.get("count", "")
     try:
-        number = whole_number(counted)
-        if number is None or asked.faults:
-            number = -1  # no count of tasks: ask again
         change, chosen = ORDERS[_known(action)], Chosen(wanted=asked.wanted)
-        many_orders.check_count(chosen, number)
+        number = many_orders.check_extent(chosen, "" if asked.faults else request.form.get("extent", ""))
         outcome = change(access.require_user(), chosen, number)
     except Refused:
         return _confirm(action, asked, changed=True)
@@ -185,9 +184,9 @@ def _values(asked: Asked) -> dict[str, Any]:
 
 
 def _confirm(action: str, asked: Asked, *, changed: bool) -> ResponseReturnValue:
-    count = 0 if asked.faults else task_search.count(asked.wanted)
-    affected = sum(_count_in(state, asked) for state in CHANGES[action]) if count else 0
-    values = {"action": action, "asked": asked, "count": count, "affected": affected, "changed": changed}
+    extent = Extent(0, 0) if asked.faults else task_search.extent(asked.wanted)
+    affected = sum(_count_in(state, asked) for state in CHANGES[action]) if extent.count else 0
+    values = {"action": action, "asked": asked, "extent": extent, "affected": affected, "changed": changed}
     return frame.page("team/confirm.html", **values)
 
 

@@ -1,5 +1,6 @@
 """The team's page of errors, the page of a task, and what both do; also through the API."""
 
+import re
 from datetime import timedelta
 
 from flask import Flask
@@ -70,7 +71,8 @@ def test_a_group_is_read_marked_and_requeued(
     assert browser.send("POST", f"/team/errors/{mark}/unmark").status_code == 303
     confirm = browser.get(f"/team/tasks/requeue?state=error&group={mark}").text
     assert "Requeue 2" in confirm
-    form = {"csrf_token": browser.csrf_token(), "count": "2", "state": "error", "group": mark}
+    seen = re.findall(r'name="extent" value="([^"]+)"', confirm)[0]
+    form = {"csrf_token": browser.csrf_token(), "extent": seen, "state": "error", "group": mark}
     assert browser.client.post("/team/tasks/requeue", data=form).status_code == 303
     assert "No failure of this kind is open any more." in browser.get(f"/team/errors/{mark}").text
     assert browser.get("/team/errors/0000").status_code == 404

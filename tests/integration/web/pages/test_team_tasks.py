@@ -1,7 +1,9 @@
 """The team's list of tasks: what a filter finds, and orders for all that match it."""
 
+import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -20,6 +22,10 @@ FILTERS: dict[str, TaskFilter] = {
     "text": TaskFilter(text="optique"),
     "text with other accents and case": TaskFilter(text="côurs ÔPTIQUE"),
     "why it failed": TaskFilter(text="Killed by Signal"),
+    "why it failed, with its number": TaskFilter(text="killed by signal 9"),
+    "the code of a sentence with the text": TaskFilter(text="nothing else has it", codes=("encode-killed",)),
+    "a queue": TaskFilter(kinds=("encode", "pod_encode"), state="error"),
+    "one of some states": TaskFilter(states=("error", "cancelled")),
     "several": TaskFilter(state="error", kind="encode", template="web", owner="léa", text="Optique"),
 }
 
@@ -31,6 +37,39 @@ def test_a_filter_finds_what_it_says(name: str, lea: Caller, worker: Worker, cat
     assert [task.id for task in task_search.page(FILTERS[name], 10)] == [wanted["id"]]
     assert task_search.count(FILTERS[name]) == 1
     assert task_search.page(TaskFilter(owner="max"), 10) == []
+
+
+def test_the_sentence_of_an_error_and_a_queue_are_searched_in_the_language_of_the_page(
+    browser: Browser, lea: Caller, worker: Worker
+) -> None:
+    failed(lea, worker, name="Cours Optique.mp4")
+    lea.upload(name="Other.mp4")
+    browser.sign_in("tina")
+    french = {"Accept-Language": "fr"}
+    for query, headers in (
+        ("text=the+SYSTEM+stopped", {}),
+        ("text=le+systeme+a+arrete", french),
+        ("text=killed+by+signal+9", {}),
+        ("state=error&queue=encoding", {}),
+    ):
+        page = browser.get(f"/team/tasks?{query}", headers=headers).text
+        assert "Cours Optique" in page and "Other" not in page.split("</form>")[-1], query
+    assert "Cours Optique" not in browser.get("/team/tasks?queue=transcripting").text
+    assert "There is no queue pottery." in browser.get("/team/tasks?queue=pottery").text
+
+
+def test_programs_filter_the_list_as_people_do(lea: Caller, worker: Worker, callers: dict[str, Caller]) -> None:
+    wanted = failed(lea, worker, name="Cours Optique.mp4")
+    lea.upload(name="Other.mp4")
+    tina = callers["tina"]
+    for query in ("text=optique", "error=encode-killed&queue=encoding", "state=error&state=cancelled", "host=host"):
+        found = tina("GET", f"/api/v1/tasks?{query}").get_json()["tasks"]
+        assert [one["id"] for one in found] == [wanted["id"]], query
+    assert tina("GET", "/api/v1/tasks?owner=max").get_json()["tasks"] == []
+    assert len(tina("GET", "/api/v1/tasks?since=2020-01-01T00:00:00Z").get_json()["tasks"]) == 2
+    for query in ("queue=pottery", "since=yesterday", "state=tired"):
+        assert tina("GET", f"/api/v1/tasks?{query}").status_code == 400, query
+    assert callers["max"]("GET", "/api/v1/tasks?text=optique").get_json()["tasks"] == []
 
 
 def test_days_ids_and_deleted_videos(lea: Caller, worker: Worker, catalog: None) -> None:
@@ -78,9 +117,32 @@ def test_many_are_stopped(lea: Caller, worker: Worker, catalog: None) -> None:
     assert found == wanted
 
 
+def extent(browser: Browser, action: str = "requeue", **fields: str) -> str:
+    """What the question about these tasks says of them: how many they are, and the sum of their ids."""
+    page = browser.get(f"/team/tasks/{action}?{urlencode(fields)}").text
+    return re.findall(r'name="extent" value="([0-9]+-[0-9]+)"', page)[0]
+
+
 def confirm(browser: Browser, count: int, action: str = "requeue", **fields: str) -> Any:
-    form = {"csrf_token": browser.csrf_token(), "count": str(count), **fields}
+    """Answer the question, as one that was about `count` tasks."""
+    seen = f"{count}-{extent(browser, action, **fields).partition('-')[2]}"
+    form = {"csrf_token": browser.csrf_token(), "extent": seen, **fields}
     return browser.client.post(f"/team/tasks/{action}", data=form)
+
+
+def test_as_many_tasks_that_are_others_are_not_the_same(
+    browser: Browser, lea: Caller, worker: Worker, catalog: None
+) -> None:
+    """One leaves and one comes between the question and the answer."""
+    first, _ = failed(lea, worker), failed(lea, worker, name="b.mp4")
+    browser.sign_in("tina")
+    seen = extent(browser, state="error")
+    many_tasks.order_again([first["id"]], now())
+    failed(lea, worker, name="c.mp4")
+    form = {"csrf_token": browser.csrf_token(), "extent": seen, "state": "error"}
+    answer = browser.client.post("/team/tasks/requeue", data=form)
+    assert answer.status_code == 200 and "Nothing was changed." in answer.text and "Requeue 2" in answer.text
+    assert Task.select().where(Task.state == "error").count() == 2
 
 
 def test_all_that_match_are_requeued_once(browser: Browser, lea: Caller, worker: Worker, catalog: None) -> None:
@@ -171,13 +233,13 @@ def test_a_filter_that_is_none_is_said(browser: Browser, lea: Caller) -> None:
     assert browser.get("/team/tasks/explode").status_code == 404
 
 
-@pytest.mark.parametrize("count", ["x", "9" * 25, "9" * 5000], ids=len)
-def test_a_count_that_is_none_is_asked_for_again(
-    browser: Browser, lea: Caller, worker: Worker, catalog: None, count: str
+@pytest.mark.parametrize("seen", ["", "x", "1", "9" * 25, "9" * 5000], ids=len)
+def test_an_extent_that_is_none_is_asked_for_again(
+    browser: Browser, lea: Caller, worker: Worker, catalog: None, seen: str
 ) -> None:
     failed(lea, worker)
     browser.sign_in("tina")
-    form = {"csrf_token": browser.csrf_token(), "count": count, "state": "error"}
+    form = {"csrf_token": browser.csrf_token(), "extent": seen, "state": "error"}
     answer = browser.client.post("/team/tasks/requeue", data=form)
     assert answer.status_code == 200 and "Requeue 1" in answer.text
     assert Task.select().where(Task.state == "error").count() == 1
@@ -219,8 +281,7 @@ def test_the_priority_of_all_that_match_and_of_one_task(browser: Browser, lea: C
     browser.sign_in("tina")
     asked = browser.get("/team/tasks/high?state=waiting").get_data(as_text=True)
     assert "High priority for these tasks?" in asked
-    form = {"csrf_token": browser.csrf_token(), "count": "2", "state": "waiting"}
-    assert browser.client.post("/team/tasks/high", data=form).status_code == 303
+    assert confirm(browser, 2, "high", state="waiting").status_code == 303
     assert [tasks.get(number).priority for number in (first, second)] == [1, 1]
     form = {"csrf_token": browser.csrf_token()}
     assert browser.client.post(f"/team/tasks/{first}/low", data=form).status_code == 303
