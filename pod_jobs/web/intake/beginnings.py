@@ -32,6 +32,11 @@ class AtWork:
     lines: dict[str, list[int]]
 
     @property
+    def far(self) -> int | None:
+        """How many tasks are before one that has no place; None when each has one."""
+        return orders.PLACES if any(len(line) >= orders.PLACES for line in self.lines.values()) else None
+
+    @property
     def places(self) -> dict[int, int]:
         """Task -> its place in its queue, 1 = next. Those far behind have none."""
         return {number: place for line in self.lines.values() for place, number in enumerate(line, 1)}
@@ -97,6 +102,16 @@ def starts_in(free_in_s: Sequence[float], takes_s: Sequence[float]) -> list[floa
         begins.append(begin)
         heapq.heappush(free, begin + takes)
     return begins
+
+
+def last(begins: dict[int, datetime], waiting: int) -> datetime | None:
+    """When the last of `waiting` tasks will begin, though only those with a place have an estimate: the others follow at the same
+    pace. None when nobody works."""
+    if not begins:
+        return None
+    first, latest = min(begins.values()), max(begins.values())
+    pace = (latest - first) / max(1, len(begins) - 1)
+    return _minute(latest + pace * max(0, waiting - len(begins)))
 
 
 def _minute(value: datetime) -> datetime:

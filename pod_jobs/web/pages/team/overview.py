@@ -87,7 +87,7 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
         "waiting": [(task, begins.get(task.id), beginnings.queue_of(task)) for task in next_ones],
         "in_catalog": store.in_catalog(),
         "oldest": store.longest_wait(),
-        "last_begins": max(begins.values()) if begins and counts["waiting"] <= len(waiting) else None,
+        "last_begins": beginnings.last(begins, counts["waiting"]),
         "since": since,
         "groups": groups,
         "new_groups": sum(one.is_new(since) for one in groups),

@@ -16,7 +16,7 @@ from pod_jobs.errors import Forbidden, NotFound
 from pod_jobs.jobs.job_type import encodings, orderings
 from pod_jobs.web import polls, run_logs
 from pod_jobs.web.guards import access
-from pod_jobs.web.intake import many_orders, orders
+from pod_jobs.web.intake import beginnings, many_orders, orders
 from pod_jobs.web.intake.many_orders import Chosen
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.run_logs import LogTail
@@ -58,6 +58,7 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
         "children": children,
         "priority": name_of(task.priority),
         "place": place,
+        "begins": beginnings.all_times().get(task.id) if place else None,
         "may_change": _may_change(user, task),
         "templates": [one for one in site().settings.templates if one != task.template]
         if task.kind in encodings(site().job_types) and task.kind in orderings(site().job_types)

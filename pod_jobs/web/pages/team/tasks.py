@@ -78,6 +78,7 @@ def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any
         "attempts": task_search.latest_attempts(shown),
         "said_by": seen.progress,
         "places": seen.places,
+        "far": seen.far,
         "begins": beginnings.times(now(), running, beginnings.waiting(seen), seen) if waits else {},
         "states": TASK_STATES,
         "kinds": [kind for kind, one in site().job_types.items() if one.of_task],

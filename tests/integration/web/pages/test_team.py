@@ -1,7 +1,7 @@
 """The team's pages as the server renders them: for whom, and with what on them."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -48,6 +48,26 @@ def test_days_are_counted_between_midnights(lea: Caller, worker: Worker, catalog
 def test_waiting_tasks_begin_when_a_worker_is_free() -> None:
     assert beginnings.starts_in([10.0, 40.0], [30.0, 30.0, 30.0]) == [10.0, 40.0, 40.0]
     assert beginnings.starts_in([], [30.0]) == []
+
+
+def test_the_last_of_many_begins_at_the_pace_of_the_first() -> None:
+    at = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+    begins = {number: at + timedelta(minutes=10 * number) for number in range(4)}
+    assert beginnings.last(begins, 4) == at + timedelta(minutes=30)
+    assert beginnings.last(begins, 100) == at + timedelta(minutes=30 + 960)
+    assert beginnings.last({1: at}, 1) == at
+    assert beginnings.last({}, 5) is None
+
+
+def test_who_waits_far_behind_is_told_so(
+    lea: Caller, browser: Browser, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_jobs.web.intake.orders.PLACES", 2)
+    numbers = [lea.upload(name=f"{number}.mp4")["task"]["id"] for number in range(4)]
+    browser.sign_in("tina")
+    page = browser.get("/team/tasks").text
+    assert page.count("More than 2 are before it") == 2 and "Number 2 in the queue" in page
+    assert "Number 1 in the queue" in browser.get(f"/team/tasks/{numbers[0]}").text
 
 
 def test_the_overview_says_what_is_wrong(app: Flask, lea: Caller, worker: Worker, browser: Browser) -> None:
