@@ -71,7 +71,7 @@ def check_way_to_key_value_server(url: str) -> Iterator[Finding]:
     if lacks:
         text = f"{', '.join(hosts)} {' and '.join(lacks)}: whoever can write to it controls the workers"
         yield Finding(
-            name, "warning", text, "redis.url = rediss://user:password@host:port/0, see docs/administration.md"
+            name, "warning", text, "redis.url = rediss://user:password@host:port/0, see docs/key-value-server.md"
         )
     else:
         yield Finding(name, "ok", f"{', '.join(hosts)}: a password, and encrypted")
@@ -325,7 +325,7 @@ def _rights(settings: Settings) -> Iterator[Finding]:
                 redis.execute_command(*command)
             except NoPermissionError as error:
                 yield Finding(
-                    "rights", "fault", f"{error}", "ACL SETUSER, with the rights that docs/administration.md names"
+                    "rights", "fault", f"{error}", "./run pod-jobs acl QUEUE prints the rights; docs/key-value-server.md"
                 )
                 return
             except RedisError:
