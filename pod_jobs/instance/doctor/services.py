@@ -325,7 +325,10 @@ def _rights(settings: Settings) -> Iterator[Finding]:
                 redis.execute_command(*command)
             except NoPermissionError as error:
                 yield Finding(
-                    "rights", "fault", f"{error}", "./run pod-jobs acl QUEUE prints the rights; docs/key-value-server.md"
+                    "rights",
+                    "fault",
+                    f"{error}",
+                    "./run pod-jobs acl QUEUE prints the rights; docs/key-value-server.md",
                 )
                 return
             except RedisError:
