@@ -30,13 +30,10 @@ WHOLE = (Task, Video, User)
 @dataclass(frozen=True)
 class TaskFilter:
     """What a task must be; "" and None leave it open. `since` and `until` are about when it was ordered. `group` is the
-    fingerprint of its failure. `text` is part of a title or of the reason of a failure, whatever its accents and case, or the id
-    of a task. `site` is the one that ordered it, `callback` what it is owed
-    (one of site_models.CALLBACKS). `owner` is a name; `owner_id` leaves only what this person may see.
     fingerprint of its failure. `text` is part of a title or of the reason of a failure, whatever its accents, case and numbers,
     or the id of a task; a failure with one of `codes` has it too, in the sentence that people read. `kinds`: those of a queue,
-    None = all; `states`: one of these. `site` is the one that ordered it. `owner` is a name; `owner_id`: only what this person
-    may see.
+    None = all; `states`: one of these. `site` is the one that ordered it, `callback` what it is owed (one of
+    site_models.CALLBACKS). `owner` is a name; `owner_id`: only what this person may see.
 
     A filter that asks for failures (by `state`, `error` or `group`) leaves out those that were made good by a newer task: there
     is nothing to do about them, and running them again would be refused."""
@@ -139,8 +136,6 @@ def _ordered(wanted: TaskFilter) -> Any:
     return query
 
 
-def _says(text: str) -> Any:
-    """The condition that a task has this text in the title of its video or in the reason of its failure, or this id."""
 def _with_fields(query: Any, wanted: TaskFilter) -> Any:
     """The query for tasks whose columns have what is wanted."""
     exact = {

@@ -27,8 +27,6 @@ from pod_jobs.web.intake.many_orders import Chosen, Outcome
 blueprint = Blueprint("api_tasks", __name__)
 
 MOST_AT_ONCE = 1000
-TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site", "callback")
-INSTANTS = ("since", "until")
 TEXTS, INSTANTS = task_filters.TEXTS, task_filters.DAYS
 
 

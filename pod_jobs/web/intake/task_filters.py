@@ -16,8 +16,7 @@ from pod_jobs.settings import QUEUES
 from pod_jobs.web.site import site
 
 LONGEST = 250  # characters of a field
-TEXTS = ("state", "kind", "template", "owner", "host", "error", "group", "text", "site", "callback")
-TEXTS = ("state", "kind", "queue", "template", "owner", "host", "error", "group", "text", "site")
+TEXTS = ("state", "kind", "queue", "template", "owner", "host", "error", "group", "text", "site", "callback")
 DAYS = ("since", "until")
 
 
