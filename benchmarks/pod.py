@@ -1,7 +1,8 @@
 """./run bench pod: an Esup-Pod as the client, against the whole product without workers for the submissions.
 
 1. --submissions orders in about 10 s; in the middle the web app's processes and the key-value server are killed (-9) and
-   started again. What was not answered is sent again, as Pod's cron does. Counted: orders accepted, lost, and doubled.
+   started again. What was not answered is sent again, as Pod's cron does. Counted: orders accepted, lost, doubled, and out of
+   order: queued before one that had its answer earlier.
 2. The list and the status, with --tasks tasks in the catalog.
 3. A result of --result-mb MB, served to one client, compared with nginx serving the same file in the same run.
 4. --callbacks ends, told to a Pod that is away for an hour and then answers 404, 500, nothing, or 200: lost, and told again
@@ -21,12 +22,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
@@ -90,10 +91,32 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def failed(figures: dict[str, Any]) -> bool:
-    return any(figures.get(name) for name in ("lost", "doubled", "callbacks_lost", "callbacks_doubled"))
+    return any(figures.get(name) for name in ("out_of_order", "lost", "doubled", "callbacks_lost", "callbacks_doubled"))
 
 
 # submissions
+
+
+class Answer(NamedTuple):
+    """An accepted order. Times are in seconds of one clock; `sent_s` of the try that was answered."""
+
+    public_id: str
+    sent_s: float
+    answered_s: float
+    tries: int
+
+
+def count_out_of_order(answers: Sequence[Answer], task_of: Mapping[str, int]) -> int:
+    """How many orders were sent after another one had its answer, and have a lower number than that one's task: numbers are the
+    order in which tasks of one priority begin. `task_of`: public id -> number."""
+    ended = sorted((one.answered_s, task_of[one.public_id]) for one in answers if one.public_id in task_of)
+    count = place = highest = 0
+    for one in sorted(answers, key=lambda one: one.sent_s):
+        while place < len(ended) and ended[place][0] < one.sent_s:
+            highest = max(highest, ended[place][1])
+            place += 1
+        count += task_of.get(one.public_id, highest) < highest
+    return count
 
 
 def _order(number: int) -> dict[str, Any]:
@@ -111,7 +134,7 @@ def _order(number: int) -> dict[str, Any]:
 def _submissions(instance: Instance, count: int) -> dict[str, Any]:
     say(f"{count} submissions in 10 s, kill -9 in the middle")
     quiet = _submit_all(instance, range(10**6, 10**6 + count), lambda: None)
-    times_ms = sorted(took for _, took, tries in quiet if tries == 1)
+    times_ms = sorted((one.answered_s - one.sent_s) * 1000 for one in quiet if one.tries == 1)
 
     def kill() -> None:
         time.sleep(4.0)
@@ -135,30 +158,32 @@ def _submissions(instance: Instance, count: int) -> dict[str, Any]:
         from pod_jobs.catalog.site_models import SiteOrder
 
         titles = [row.title for row in Video.select(Video.title).where(Video.title.startswith("Cours "))]
-        known = {row.public_id for row in SiteOrder.select(SiteOrder.public_id)}
+        known = {row.public_id: row.task_id for row in SiteOrder.select(SiteOrder.public_id, SiteOrder.task)}
         waiting = Task.select().where(Task.state == "waiting").count()
         in_outbox = Outbox.select().count()
     from redis import Redis
 
     with closing(Redis(port=instance.redis_port)) as redis:
         queued = int(redis.llen("rq:queue:encoding"))
-    said = [public_id for public_id, _, _ in answers]
+    said = [one.public_id for one in answers]
     return {
         "accepted": len(said),
         "lost": sum(public_id not in known for public_id in said) + max(0, waiting - queued - in_outbox),
         "doubled": len(titles) - len(set(titles)),
+        # what was sent again may have been stored at its first try
+        "out_of_order": count_out_of_order([one for one in (*quiet, *answers) if one.tries == 1], known),
         "submit_p95_ms": round(_p95(times_ms), 1),
         "submit_p50_ms": round(statistics.median(times_ms), 1),
-        "sent_again": sum(tries - 1 for _, _, tries in answers),
+        "sent_again": sum(one.tries - 1 for one in answers),
     }
 
 
-def _submit_all(instance: Instance, numbers: range, beside: Callable[[], None]) -> list[tuple[str, float, int]]:
-    """Order all numbers, spread over 10 s. For each: its id, the time of the answer in ms, and how often it was sent."""
+def _submit_all(instance: Instance, numbers: range, beside: Callable[[], None]) -> list[Answer]:
+    """Order all numbers, spread over 10 s."""
     began, gap_s = time.monotonic(), 10.0 / len(numbers)
     sessions = threading.local()
 
-    def submit(place: int) -> tuple[str, float, int]:
+    def submit(place: int) -> Answer:
         time.sleep(max(0.0, began + place * gap_s - time.monotonic()))
         if not hasattr(sessions, "one"):
             sessions.one = requests.Session()
@@ -174,7 +199,7 @@ def _submit_all(instance: Instance, numbers: range, beside: Callable[[], None]) 
                     timeout=30,
                 )
                 if answer.status_code == 200:
-                    return answer.json()["task_id"], (time.monotonic() - sent) * 1000, tries
+                    return Answer(answer.json()["task_id"], sent, time.monotonic(), tries)
             except requests.RequestException:
                 pass
             if time.monotonic() > until:
