@@ -57,7 +57,8 @@ FLOORS = {
         "speech",
         "inspect",
         "encode verify",
-        "runtime deliver_statements colleagues",
+        "runtime deliver_statements colleagues far_helper",
+        "far_owner",
         "kept_reports",  # for workers that share nothing with the web host
         "report",
         "context",  # what a running job is given
@@ -67,7 +68,7 @@ FLOORS = {
         "connection job_type keys ticks",
         "sentinel",
     ),
-    "pod_jobs.jobs.speech": ("assist", "transcribe", "sharing", "plan wish"),
+    "pod_jobs.jobs.speech": ("assist", "transcribe", "far_pieces", "sharing", "plan wish"),
     "pod_jobs.catalog": (
         "store client copying",
         "lanes_client database",

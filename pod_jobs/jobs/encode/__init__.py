@@ -16,10 +16,11 @@ from pod_jobs.catalog.client import Order
 from pod_jobs.errors import PodJobsError, SettingsError, Superseded
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context, work_on
+from pod_jobs.jobs.encode import far_chunks
 from pod_jobs.jobs.encode.dressing import dressed, files_of_order, with_fetched
-from pod_jobs.jobs.encode.far_owner import with_far_helpers
 from pod_jobs.jobs.encode.ordering import KIND, ORDERING
 from pod_jobs.jobs.encode.subtitles import read_subtitles
+from pod_jobs.jobs.far_owner import with_far_helpers
 from pod_jobs.jobs.job_type import JobType, Text, Words
 from pod_jobs.media.command.hardware import equip
 from pod_jobs.media.encode import EncodePlan, encode
@@ -114,7 +115,7 @@ def _encode_into(work: WorkFolder, context: Context, order: Order, run: Run) -> 
     check_templates(settings, tools_of(settings), only=order.template)
     team = Colleagues(context, order, run, work.chunks, ASSIST_KIND)
     folder = work.begin()
-    with with_far_helpers(context.far_help, run, work.chunks):
+    with with_far_helpers(context.far_help, run, work.chunks, far_chunks.called, far_chunks.NOTE):
         encoded = encode(source, folder, plan, tools_of(context.settings), tick, team)
     return {**asdict(encoded), "folder": run.folder}
 

@@ -26,7 +26,7 @@ from pod_jobs.system import plain_files
 if TYPE_CHECKING:
     from pod_jobs.speech.transcribe import Plan
 
-PLAN = "plan.json"
+PLAN, NOTE = "plan.json", ".note"
 KEPT = re.compile(r"plan\.json|[0-9]{4,}")  # what another run of the task can go on with
 POLL_S = 0.2
 NOTE_S = 1.0  # between two notes of how far a piece is
@@ -82,10 +82,28 @@ class Called:
 def read_shared(shared: Path) -> Called | None:
     """None when there is nothing left to help with."""
     try:
-        document = json.loads(plain_files.read_bytes(shared / PLAN))
-        return Called(_pieces(document), document["key"], document["language"]["code"])
-    except (FileNotFoundError, ValueError, LookupError, TypeError):
+        return read_called(plain_files.read_bytes(shared / PLAN))
+    except FileNotFoundError:
         return None
+
+
+def read_called(plan: bytes | str) -> Called | None:
+    """What a plan, or what `say` made of one, calls for; None for anything else."""
+    try:
+        document = json.loads(plan)
+        return Called(_pieces(document), document["key"], document["language"]["code"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def say(called: Called) -> bytes:
+    """As `read_called` reads it."""
+    document = {
+        "pieces": [asdict(one) for one in called.pieces],
+        "key": called.key,
+        "language": {"code": called.language},
+    }
+    return json.dumps(document).encode()
 
 
 def help_out(
@@ -117,8 +135,13 @@ def hear_into(shared: Path, piece: Piece, hear: Hear, tick: Callable[[float], No
 
     words = hear(piece, noting)
     partial = shared / f"{chunks.name_of(piece.number)}-{worker}{PART}"
-    plain_files.write_text(partial, json.dumps([[one.start_s, one.end_s, one.text, one.confidence] for one in words]))
+    plain_files.write_text(partial, text_of(words))
     partial.replace(shared / chunks.name_of(piece.number))
+
+
+def text_of(words: Sequence[Word]) -> str:
+    """The words of a piece, as `words_in` reads them."""
+    return json.dumps([[one.start_s, one.end_s, one.text, one.confidence] for one in words])
 
 
 @dataclass
@@ -162,7 +185,7 @@ class Owner:
         for number in self._missing():
             path = self.shared / chunks.name_of(number)
             try:
-                self.words[number] = _words(plain_files.read_bytes(path))
+                self.words[number] = words_in(plain_files.read_bytes(path))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, TypeError):
@@ -200,10 +223,10 @@ class Owner:
 
 
 def _note(shared: Path, number: int) -> Path:
-    return shared / f"{chunks.name_of(number)}.note"
+    return shared / f"{chunks.name_of(number)}{NOTE}"
 
 
-def _words(content: bytes) -> list[Word]:
+def words_in(content: bytes) -> list[Word]:
     """Errors: ValueError, TypeError."""
     return [
         Word(float(start), float(end), str(text), float(chance)) for start, end, text, chance in json.loads(content)

@@ -28,8 +28,9 @@ from pod_jobs.errors import Cancelled, Malformed, SettingsError
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode import build_plan, ffmpeg_version, run_of, tools_of
+from pod_jobs.jobs.far_owner import with_far_helpers
 from pod_jobs.jobs.job_type import Choice, JobType, Ordering, ReadOutput, Text, Words
-from pod_jobs.jobs.speech import sharing
+from pod_jobs.jobs.speech import far_pieces, sharing
 from pod_jobs.jobs.speech.plan import demand_extra, engine_for, model_folder, model_names, speech_order
 from pod_jobs.jobs.speech.wish import SpeechWish, read_language, read_terms, read_upload_wish
 from pod_jobs.media.probing.probe import probe
@@ -91,7 +92,9 @@ def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run)
         team = Colleagues(context, order, run, work.chunks, ASSIST_KIND)
         hear = hearing(sound, engine, key, planned.language.code if planned.language else "")
         progress.whole_s = sum(piece.length_s for piece in planned.pieces)
-        words = sharing.Owner(work.chunks, planned.pieces, hear, team, progress.recognised).recognise_all()
+        owner = sharing.Owner(work.chunks, planned.pieces, hear, team, progress.recognised)
+        with with_far_helpers(context.far_help, run, work.chunks, far_pieces.called, sharing.NOTE):
+            words = owner.recognise_all()
     return _result(folder, run, finish(planned, words, wanted, engine.name), wanted)
 
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,10 @@ import av
 import pytest
 
 from pod_jobs.errors import Superseded
-from pod_jobs.jobs.encode import far_helper, far_owner
-from pod_jobs.jobs.encode.far_helper import help_from_afar
-from pod_jobs.jobs.encode.far_owner import with_far_helpers
+from pod_jobs.jobs import far_helper, far_owner
+from pod_jobs.jobs.encode import far_chunks
+from pod_jobs.jobs.far_helper import help_from_afar
+from pod_jobs.jobs.far_owner import with_far_helpers
 from pod_jobs.media.encode import EncodePlan, Progress, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
@@ -98,7 +100,7 @@ class Scene:
 
         with storage.work_on(self.far.run, tick, chunks.clear) as work:
             source, folder = storage.source(self.far.run, self.far.order.source), work.begin()
-            with with_far_helpers(far_help, self.far.run, work.chunks):
+            with with_far_helpers(far_help, self.far.run, work.chunks, far_chunks.called, far_chunks.NOTE):
                 encode(source, folder, PLAN, self.tools, report, Helpers(work.chunks))
             self._read(work)
 
@@ -129,9 +131,8 @@ def in_thread(work: Callable[[], object]) -> threading.Thread:
 @pytest.mark.parametrize(("of_owner", "of_helper"), [("http", "http"), ("shared", "http"), ("http", "shared")])
 def test_both_make_chunks_whatever_storage_each_has(scene: Scene, of_owner: str, of_helper: str) -> None:
     made: list[int] = []
-    settings = SimpleNamespace(encode=SimpleNamespace(memory_mb=LIMITS.memory_mb))
     storage = scene.storage(of_helper)
-    context: Any = SimpleNamespace(far_help=scene.far_help("helper"), storage=storage, settings=settings)
+    context: Any = SimpleNamespace(far_help=scene.far_help("helper"), storage=storage)
 
     def may_go_on() -> bool:
         scene.seen.set()  # it is asked after each chunk
@@ -140,7 +141,8 @@ def test_both_make_chunks_whatever_storage_each_has(scene: Scene, of_owner: str,
     def work() -> None:
         run = replace(scene.far.run, key="")
         with suppress(Superseded):  # once the owner has what it needs
-            made.append(help_from_afar(context, run, scene.tools, lambda: True, may_go_on))
+            prepare = partial(far_chunks.prepare, scene.tools, LIMITS.memory_mb)
+            made.append(help_from_afar(context, run, prepare, lambda: True, may_go_on))
 
     helper = in_thread(work)
     own = scene.far.storage if of_owner == "http" else scene.storage("shared")

@@ -59,7 +59,12 @@ def context_of(settings: Settings, tick: Callable[[Order, dict[str, Any]], None]
     """What the job has of a context, without a worker around it."""
     redis = Redis.from_url(settings.redis_url)
     return SimpleNamespace(
-        settings=settings, storage=settings.storage, tick=tick, brisk_redis=redis, job_types=JOB_TYPES
+        settings=settings,
+        storage=settings.storage,
+        far_help=settings.far_help,
+        tick=tick,
+        brisk_redis=redis,
+        job_types=JOB_TYPES,
     )
 
 

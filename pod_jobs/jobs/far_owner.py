@@ -1,23 +1,23 @@
-"""The owner's side of help from workers that have no folder in common with it: a thread beside the encoding.
+"""The owner's side of help from workers that have no folder in common with it: a thread beside its own work.
 
-To the encoding, such a helper looks like one of this host. The thread holds the lock of the chunk that a helper makes, notes how
-far it is, and puts the finished chunk into the folder that the workers of this host share (media/sharing/chunks.py). A chunk
-is taken in only whole, with the sizes and sums that were announced, and after the checks that every chunk has to pass.
+To the owner, such a helper looks like one of this host. The thread holds the lock of the piece that a helper makes, notes how far
+it is, and puts the finished piece into the folder that the workers of this host share (media/sharing/chunks.py, or
+jobs/speech/sharing.py). A piece is taken in only whole, with the sizes and sums that were announced, and after the checks that
+every piece has to pass.
 
-When a helper gives no sign of life, or sends something wrong, its chunk becomes free, and nothing that it sends later is read.
-While the web app is away, there are no such helpers, and the encoding goes on.
+When a helper gives no sign of life, or sends something wrong, its piece becomes free, and nothing that it sends later is read.
+While the web app is away, there are no such helpers, and the owner goes on.
 """
 
 import logging
-import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pod_jobs.errors import NotFound, PermanentError, PodJobsError, ResultRejected, Stopped, Superseded, TransientError
+from pod_jobs.errors import NotFound, PermanentError, PodJobsError, Stopped, Superseded, TransientError
 from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import PART
 from pod_jobs.storage import Run
@@ -29,19 +29,35 @@ from pod_jobs.system import plain_files
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-FIRST_LOOK_S = 0.2  # between two looks whether the encoding is shared
-SILENCE_S = 15.0  # a helper that gave no sign of life for so long has lost its chunk
-END_S = 5.0  # so long the end of an encoding waits for the thread, which may wait for the web app
-NOTE_BYTES = 64 * 1024  # most that a helper may say of what its chunk cost
-ROOM = 4  # a chunk may be so many times larger than its renditions' highest rates allow …
-ROOM_BYTES = 64_000_000  # … and this much more
+FIRST_LOOK_S = 0.2  # between two looks whether there are pieces to share
+SILENCE_S = 15.0  # a helper that gave no sign of life for so long has lost its piece
+END_S = 5.0  # so long the end of a run waits for the thread, which may wait for the web app
+
+
+@dataclass(frozen=True)
+class Called:
+    """What there is to help with: how many pieces, and what every helper must know. `check(number, files)` raises
+    ResultRejected for files that are not those of this piece, before they are fetched. `take_in(folder, number)` checks them in
+    a folder and puts the piece into that which the workers of this host share; whatever it raises ends the helper's work, but
+    OSError and TransientError."""
+
+    pieces: int
+    said: bytes
+    check: Callable[[int, Mapping[str, Announced]], None]
+    take_in: Callable[[Path, int], None]
+
+
+# A shared folder -> what there is to help with; None when there is nothing yet, or nothing any more
+Look = Callable[[Path], Called | None]
 
 
 @contextmanager
-def with_far_helpers(far: FarHelp, run: Run, shared: Path) -> Iterator[None]:
-    """In this block, workers on other hosts help with `run`, once its encoding is shared in the folder `shared`."""
+def with_far_helpers(far: FarHelp, run: Run, shared: Path, look: Look, note: str) -> Iterator[None]:
+    """In this block, workers on other hosts help with `run`, once there is something to share in the folder `shared`. `note`: the
+    ending of the names of notes in it."""
     over = threading.Event()
-    thread = threading.Thread(target=_FarOwner(far, run, shared).work, args=(over,), name="far helpers", daemon=True)
+    owner = _FarOwner(far, run, shared, look, note)
+    thread = threading.Thread(target=owner.work, args=(over,), name="far helpers", daemon=True)
     thread.start()
     try:
         yield
@@ -52,7 +68,7 @@ def with_far_helpers(far: FarHelp, run: Run, shared: Path) -> Iterator[None]:
 
 @dataclass
 class _Held:
-    """A chunk that a helper makes. `locked` gives its lock back; `since`: when its sign of life was new."""
+    """A piece that a helper makes. `locked` gives its lock back; `since`: when its sign of life was new."""
 
     number: int
     locked: ExitStack
@@ -61,20 +77,21 @@ class _Held:
 
 
 class _FarOwner:
-    def __init__(self, far: FarHelp, run: Run, shared: Path) -> None:
+    def __init__(self, far: FarHelp, run: Run, shared: Path, look: Look, note: str) -> None:
         self._far, self._run, self._shared = far, run, shared
-        self._layout: chunks.Layout | None = None
+        self._look_at, self._note = look, note
+        self._called: Called | None = None
         self._held: dict[str, _Held] = {}
 
     def work(self, over: threading.Event) -> None:
         try:
-            while not over.wait(FIRST_LOOK_S if self._layout is None else LOOK_S):
+            while not over.wait(FIRST_LOOK_S if self._called is None else LOOK_S):
                 try:
                     self._look(over)
                 except (Stopped, NotFound, PermanentError) as error:
                     log.info("task %s: no more help from other hosts: %s", self._run.task, error)
                     return
-                except (PodJobsError, OSError) as error:  # also when the encoding has just removed its folder
+                except (PodJobsError, OSError) as error:  # also when the owner has just removed the folder
                     log.info("task %s: later: %s", self._run.task, error)
                     self._free_silent(None)
         finally:
@@ -94,15 +111,15 @@ class _FarOwner:
                 self._meet(helper, state)
 
     def _is_called(self) -> bool:
-        """Have helpers been called? They are as soon as there are chunks. Errors: Superseded when there are none any more."""
-        layout = chunks.read_layout(self._shared)
-        if layout is None:
-            if self._layout is not None:
-                raise Superseded("the chunks are joined")
+        """Have helpers been called? They are as soon as there are pieces. Errors: Superseded when there are none any more."""
+        called = self._look_at(self._shared)
+        if called is None:
+            if self._called is not None:
+                raise Superseded("all pieces are made")
             return False
-        if self._layout is None:
-            self._far.call(self._run, plain_files.read_bytes(self._shared / chunks.LAYOUT))
-            self._layout = layout
+        if self._called is None:
+            self._far.call(self._run, called.said)
+            self._called = called
         return True
 
     def _follow(self, helper: str, state: HelperState) -> None:
@@ -112,12 +129,12 @@ class _FarOwner:
         elif state.files is not None:
             self._take_in(helper, number, state.files)
         elif state.at == number:
-            note, text = self._path(number, ".frames"), f"{state.frames} far-{helper}"
+            note, text = self._path(number, self._note), f"{state.frames} far-{helper}"
             if chunks.read_note(note) != text:
                 plain_files.write_text(note, text)
 
     def _free_silent(self, states: dict[str, HelperState] | None) -> None:
-        """Free the chunks of helpers that left or are silent. `states`: None when the web app does not say them."""
+        """Free the pieces of helpers that left or are silent. `states`: None when the web app does not say them."""
         now = time.monotonic()
         for helper, held in list(self._held.items()):
             state = (states or {}).get(helper)
@@ -129,34 +146,29 @@ class _FarOwner:
                 self._free(helper, "it is silent")
 
     def _meet(self, helper: str, state: HelperState) -> None:
-        """Give a helper that wants one the next free chunk."""
-        assert self._layout is not None  # noqa: S101  # `_is_called` made sure
+        """Give a helper that wants one the next free piece."""
+        assert self._called is not None  # noqa: S101  # `_is_called` made sure
         if not state.wants:
             if state.piece is not None:  # it was silent, or what it made was wrong
                 self._far.drop(self._run, helper)
             return
         with ExitStack() as stack:
-            number = stack.enter_context(chunks.claimed(self._shared, range(len(self._layout.chunks))))
+            number = stack.enter_context(chunks.claimed(self._shared, range(self._called.pieces)))
             if number is None:
                 return
             self._held[helper] = _Held(number, stack.pop_all(), state.sign)
         self._far.give(self._run, helper, number)
 
     def _take_in(self, helper: str, number: int, files: dict[str, Announced]) -> None:
-        layout = self._layout
-        assert layout is not None  # noqa: S101  # `_is_called` made sure
+        called = self._called
+        assert called is not None  # noqa: S101  # `_is_called` made sure
         folder = self._path(number, f"-far-{helper}{PART}")
         try:
             plain_files.remove(folder)
-            _check_files(layout, number, files)
+            called.check(number, files)
             folder.mkdir()
             self._far.fetch(self._run, helper, files, folder, lambda: None)
-            cost = chunks.read_finished(folder)
-            if not all(math.isfinite(value) and value >= 0 for value in (cost.wall_s, cost.cpu_s, cost.peak_mb)):
-                raise ResultRejected("what the chunk cost is no number")
-            chunks.check_chunk(folder, layout, layout.chunks[number])
-            if not (self._shared / chunks.name_of(number)).exists():
-                folder.rename(self._shared / chunks.name_of(number))
+            called.take_in(folder, number)
         except (TransientError, OSError):
             raise
         except Exception as error:  # noqa: BLE001  # whatever is in these files, it only ends the work of their helper
@@ -172,26 +184,16 @@ class _FarOwner:
     def _free(self, helper: str, why: str) -> None:
         held = self._held.pop(helper)
         held.locked.close()
-        log.info("task %s: chunk %s is no longer that of helper %s: %s", self._run.task, held.number, helper, why)
+        log.info("task %s: piece %s is no longer that of helper %s: %s", self._run.task, held.number, helper, why)
 
     def _end(self) -> None:
         for held in self._held.values():
             held.locked.close()
         try:
-            if self._layout is not None:
+            if self._called is not None:
                 self._far.close(self._run)
         except PodJobsError as error:
             log.info("task %s: the folder of its helpers stays: %s", self._run.task, error)
 
     def _path(self, number: int, ending: str) -> Path:
         return self._shared / f"{chunks.name_of(number)}{ending}"
-
-
-def _check_files(layout: chunks.Layout, number: int, files: dict[str, Announced]) -> None:
-    """Errors: ResultRejected for other files than those of a chunk, and for far too large ones."""
-    if files.keys() != chunks.files_of_chunk(layout) or files[chunks.FINISHED].bytes > NOTE_BYTES:
-        raise ResultRejected("these are not the files of a chunk")
-    lasts_s = layout.chunks[number].duration_s or layout.duration_s - layout.chunks[number].start_s
-    usual = sum(one.rung.maxrate_kbps for one in layout.picture.renditions) * 125 * max(lasts_s, 1.0)
-    if sum(one.bytes for one in files.values()) > ROOM * usual + ROOM_BYTES:
-        raise ResultRejected("the files of the chunk are too large")
