@@ -2,7 +2,7 @@
 
 sources/<file>/<first>-<end>    a part of a file that workers read; they share it, and it stays for a day
 sent/<run>/<random>             what a worker has sent of a file; the web host takes it in at once
-checks/<random>                 what a doctor tries
+checks/<who>                    what a doctor tries
 
 Nothing in it is the only copy of anything, so it needs no backup. Workers get links for one request each, and no secret.
 """
@@ -89,9 +89,9 @@ class Bucket:
         if read != content:
             raise ServiceUnavailable(f"S3 server {self}: what was read is not what was written")
 
-    def links_to_try(self) -> tuple[str, str]:
-        """Links by which a worker writes and reads an object."""
-        key = f"{CHECKS}/{secrets.token_hex(16)}"
+    def links_to_try(self, who: str) -> tuple[str, str]:
+        """Links by which the workers of a host write and read an object, the same each time."""
+        key = f"{CHECKS}/{who}"
         return self._link("PUT", key), self._link("GET", key)
 
     def sweep(self, limit: datetime) -> int:

@@ -42,7 +42,7 @@ def new_object(task_id: int, generation: int, attempt: int) -> ResponseReturnVal
 @access.needs("run-tasks")
 def check() -> ResponseReturnValue:
     """{"bucket", "put", "get"}: which one it is, and links by which a worker writes and reads an object of it."""
-    put, get = bucket().links_to_try()
+    put, get = bucket().links_to_try(f"token-{access.current_token().id}")
     return {"bucket": str(bucket()), "put": put, "get": get}
 
 
