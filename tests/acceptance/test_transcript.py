@@ -43,8 +43,7 @@ def present(page: Page) -> str:
 
 def test_it_follows_and_a_click_goes_there(transcript: Page) -> None:
     seek(transcript, 5.2)
-    wait_until(lambda: transcript.locator(".line[aria-current]").count() == 1, what="a line is marked")
-    assert present(transcript) == "est une saison"
+    wait_until(lambda: present(transcript) == "est une saison", what="the line of this moment is marked")
     expect(transcript.locator(".line-speaker")).to_have_text(["Léa"])  # once for all that she says in a row
     transcript.locator(".line", has_text="et longue").click()
     play_until(transcript, 10.1)
