@@ -104,10 +104,10 @@ def current_token() -> ApiToken:
     return token
 
 
-def require_queue(queue: str) -> None:
-    """Check that the workers with the token of this request may run tasks of `queue`. Errors: Forbidden."""
+def require_queue(queue: str, *others: str) -> None:
+    """Check that the workers with the token of this request may run tasks of `queue`, or of one of the others. Errors: Forbidden."""
     queues = current_token().queues
-    if queues and queue not in queues.split(","):
+    if queues and not {queue, *others} & set(queues.split(",")):
         raise Forbidden(f"this token is for {queues}, and not for {queue}", code="worker-queue", queue=queue)
 
 

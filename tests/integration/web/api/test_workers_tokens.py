@@ -104,6 +104,20 @@ def test_only_the_run_that_has_an_attempt_can_end_it(
     assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "waiting"
 
 
+def test_only_workers_of_its_queue_say_that_a_task_died_before_it_began(
+    app: Flask, settings: Settings, lea: Caller
+) -> None:
+    """Two such reports end a task for good, and nothing can seal them."""
+    task = lea.upload()["task"]
+    died = {"generation": 1, "worker": RUNNER["worker"], "attempt": None, "outcome": "killed", "signal": 9}
+    path = f"/api/v1/tasks/{task['id']}/report"
+    problem(token_for(app, settings, "xapi", "transcripting")("POST", path, json=died), 403, "worker-queue")
+    assert lea("GET", f"/api/v1/tasks/{task['id']}").get_json()["generation"] == 1
+    assert token_for(app, settings, "encoding")("POST", path, json=died).status_code == 200
+    assert token_for(app, settings, "catalog")("POST", path, json={**died, "generation": 2}).status_code == 200
+    assert lea("GET", f"/api/v1/tasks/{task['id']}").get_json()["state"] == "error"
+
+
 def test_what_a_revoked_worker_wrote_is_not_taken(app: Flask, settings: Settings, worker: Worker, lea: Caller) -> None:
     task, own = lea.upload()["task"], token_for(app, settings)
     order = start(own, task).get_json()
