@@ -105,7 +105,8 @@ def current_token() -> ApiToken:
 
 
 def require_queue(queue: str, *others: str) -> None:
-    """Check that the workers with the token of this request may run tasks of `queue`, or of one of the others. Errors: Forbidden."""
+    """Check that the workers with the token of this request may run tasks of `queue`, or of one of the others.
+    Errors: Forbidden."""
     queues = current_token().queues
     if queues and not {queue, *others} & set(queues.split(",")):
         raise Forbidden(f"this token is for {queues}, and not for {queue}", code="worker-queue", queue=queue)
