@@ -49,7 +49,7 @@ FLOORS = {
         "api pages health media_files browser_files",
         "intake run_logs polls watched",  # what comes in: uploads, forms, statements, orders; what pages and API both show
         "guards",  # who may, how much, how slowly
-        "site",
+        "services",  # settings, database, Redis and job types of the instance
     ),
     "pod_jobs.jobs": (
         "table",  # every job type: imported by what starts web app, workers and janitor, which hand it on

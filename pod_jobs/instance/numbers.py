@@ -6,14 +6,14 @@ from typing import TypeVar
 
 from pod_jobs.catalog.store import instance
 from pod_jobs.errors import NumberTaken
-from pod_jobs.storage.site_folder import SiteFolder
+from pod_jobs.storage.web_host_folder import WebHostFolder
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 
-def with_free_number(media: SiteFolder, create: Callable[[], T]) -> T:
+def with_free_number(media: WebHostFolder, create: Callable[[], T]) -> T:
     """What `create` makes. If the media folder has recordings of higher numbers than the database, it is made after those."""
     try:
         return create()

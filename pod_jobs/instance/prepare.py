@@ -14,7 +14,7 @@ from pod_jobs.instance.home import alone, make_folders
 from pod_jobs.instance.redis_owner import demand_own_redis
 from pod_jobs.settings import Settings
 from pod_jobs.storage import identity
-from pod_jobs.storage.site_folder import SiteFolder
+from pod_jobs.storage.web_host_folder import WebHostFolder
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def prepare(settings: Settings) -> None:
             demand_own_redis(settings, instance.identity())
 
 
-def identify_media(media: SiteFolder) -> None:
+def identify_media(media: WebHostFolder) -> None:
     """Give the media folder and the catalog the same identity, unless the folder is evidently another one. Needs an open
     database.
 
@@ -72,7 +72,7 @@ def identify_media(media: SiteFolder) -> None:
         log.warning("uploads and encodings wait: %s", error)
 
 
-def notice_newer_recordings(media: SiteFolder) -> None:
+def notice_newer_recordings(media: WebHostFolder) -> None:
     """A backup copies the database first. What was uploaded in between is in the restored media folder, without a row: its
     number is not given again, and the log names it. Needs an open database."""
     try:

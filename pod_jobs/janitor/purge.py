@@ -14,7 +14,7 @@ from pod_jobs.catalog.store import instance, many_orders, retention, sessions, u
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.media_folder import video_folder
 from pod_jobs.settings import Settings
-from pod_jobs.storage.site_folder import SiteFolder
+from pod_jobs.storage.web_host_folder import WebHostFolder
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +53,11 @@ def delete_hidden(now: datetime, fence: Fence) -> bool:
 class _CheckedFolder:
     """The media folder, checked at each use, because a network share may be unmounted in the middle of a purge."""
 
-    def __init__(self, folder: SiteFolder) -> None:
+    def __init__(self, folder: WebHostFolder) -> None:
         self._folder = folder
 
     @property
-    def folder(self) -> SiteFolder:
+    def folder(self) -> WebHostFolder:
         """Errors: ServiceUnavailable when it is not the folder that belongs to the catalog."""
         self._folder.check(instance.media_identity())
         return self._folder

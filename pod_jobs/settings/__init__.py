@@ -34,7 +34,7 @@ from pod_jobs.settings.workers import RetrySettings, S3Settings, WorkerSettings
 from pod_jobs.settings.xapi import XapiSettings
 from pod_jobs.storage import Storage
 from pod_jobs.storage.shared_folder import SharedFolder
-from pod_jobs.storage.site_folder import SiteFolder
+from pod_jobs.storage.web_host_folder import WebHostFolder
 
 if TYPE_CHECKING:
     from pod_jobs.outside.mail import Account
@@ -218,9 +218,9 @@ class Settings(Section):
         return bucket.Bucket(signed_links.S3Place(*names, secret, own.path_style), own.prefix, own.link_s)
 
     @property
-    def media(self) -> SiteFolder:
+    def media(self) -> WebHostFolder:
         """The media folder as the web host uses it."""
-        return SiteFolder(self.media_folder)
+        return WebHostFolder(self.media_folder)
 
     @property
     def public_url(self) -> str:

@@ -5,7 +5,7 @@ Jobs and the media library work on local paths that they get from here. A worker
 (`over_http.py`), to which it sends what it makes. Then the bytes of files go with its calls (`web_calls.py`), or through the
 bucket of an S3 server (`by_bucket.py`).
 
-The web host, which always has the files, needs further operations: `site_folder.py`, `received_run.py` for the files that
+The web host, which always has the files, needs further operations: `web_host_folder.py`, `received_run.py` for the files that
 workers send, and `bucket.py`.
 """
 

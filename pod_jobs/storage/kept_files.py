@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.media_folder import IDENTITY, MEDIA, VIDEOS, parse_run_folder, source_of
-from pod_jobs.storage.site_folder import NO_HARD_LINKS, NOT_THERE, SiteFolder
+from pod_jobs.storage.web_host_folder import NO_HARD_LINKS, NOT_THERE, WebHostFolder
 from pod_jobs.system import plain_files
 
 
@@ -26,7 +26,7 @@ class KeptFile:
     sha256: str
 
 
-def files_to_keep(media: SiteFolder) -> Iterator[tuple[Path, str, str]]:
+def files_to_keep(media: WebHostFolder) -> Iterator[tuple[Path, str, str]]:
     """The files of the media folder that a backup keeps, as (folder on this host, name in it, what comes before the name in the
     backup). The folder may be reached by links that an administrator made; in it no link is followed. Errors: OSError."""
     yield media.path_of(""), IDENTITY, f"{MEDIA}/"
@@ -83,7 +83,7 @@ def put_back(kept: Path, root: Path, name: str, file: KeptFile) -> None:
             raise OSError(f"{kept}: its content is not what was kept")
 
 
-def put_back_media(kept: Path, media: SiteFolder, name: str, file: KeptFile) -> None:
+def put_back_media(kept: Path, media: WebHostFolder, name: str, file: KeptFile) -> None:
     """`put_back` for the file `name` of the media folder. Errors: as of `put_back`."""
     put_back(kept, media.path_of(""), name, file)
 

@@ -22,7 +22,7 @@ from pod_jobs.web.intake import tus
 from pod_jobs.web.pages import account, captions, rq_dashboard, sign_in, traces, videos
 from pod_jobs.web.pages.team import captions as team_captions
 from pod_jobs.web.pages.team import errors, figures, filters, frame, machines, overview, schedule, task, tasks
-from pod_jobs.web.site import Site, close_database, install, open_database, site
+from pod_jobs.web.services import Services, close_database, install, open_database, services
 
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
 HELD = "pod_jobs.held_database"
@@ -46,7 +46,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     )
     app.url_map.converters["int"] = Number
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    own = Site(settings, database.connect(settings.database_url), connect_promptly(settings.redis_url), job_types)
+    own = Services(settings, database.connect(settings.database_url), connect_promptly(settings.redis_url), job_types)
     install(app, own)
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy
@@ -114,7 +114,7 @@ def _open_database_per_request(app: Flask) -> None:
         if request.endpoint not in access.WITHOUT_DATABASE:
             open_database()
             if HELD not in app.extensions:  # made at a request, because gunicorn forks before it
-                app.extensions[HELD] = weakref.finalize(app, database.hold_open(site().database))
+                app.extensions[HELD] = weakref.finalize(app, database.hold_open(services().database))
 
     app.teardown_request(lambda _: close_database())
 

@@ -10,7 +10,7 @@ from pod_jobs.errors import NotFound
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.settings import ROOT
 from pod_jobs.web.guards import access
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 blueprint = Blueprint("browser_files", __name__)
 
@@ -40,7 +40,7 @@ def words() -> ResponseReturnValue:
     English); its export `kinds` has the words of each job type (kind -> words)."""
     catalog = getattr(get_translations(), "_catalog", {})
     texts = {key: text for key, text in catalog.items() if isinstance(key, str) and key and text}
-    job_types, language = site().job_types, str(get_locale() or "en")
+    job_types, language = services().job_types, str(get_locale() or "en")
     kinds = {kind: words_of(job_types, kind).in_language(language) for kind, one in job_types.items() if one.of_task}
     said, called = (json.dumps(one, ensure_ascii=False) for one in (texts, kinds))
     response = Response(f"export default {said};\nexport const kinds = {called};\n", mimetype="text/javascript")

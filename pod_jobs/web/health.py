@@ -14,7 +14,7 @@ from pod_jobs.instance import redis_owner
 from pod_jobs.jobs import drains, keys, workforce
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
-from pod_jobs.web.site import Site, site
+from pod_jobs.web.services import Services, services
 
 blueprint = Blueprint("health", __name__)
 
@@ -22,12 +22,12 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/healthz")
 @access.public
 def healthz() -> ResponseReturnValue:
-    parts = {"database": _database(site()), "media": _media(site()), **_redis(site())}
+    parts = {"database": _database(services()), "media": _media(services()), **_redis(services())}
     healthy = all(part["ok"] for part in parts.values())
     return jsonify(ok=healthy, parts=parts), 200 if healthy else 503, {"Cache-Control": "no-store"}
 
 
-def _database(of: Site) -> dict[str, Any]:
+def _database(of: Services) -> dict[str, Any]:
     try:
         with of.database.connection_context():
             users.any_administrator()
@@ -36,7 +36,7 @@ def _database(of: Site) -> dict[str, Any]:
     return {"ok": True}
 
 
-def _media(of: Site) -> dict[str, Any]:
+def _media(of: Services) -> dict[str, Any]:
     """Is the media folder there, and is it the catalog's?"""
     try:
         with of.database.connection_context():
@@ -46,7 +46,7 @@ def _media(of: Site) -> dict[str, Any]:
     return {"ok": True}
 
 
-def _redis(of: Site) -> dict[str, dict[str, Any]]:
+def _redis(of: Services) -> dict[str, dict[str, Any]]:
     try:
         found = workforce.strengths(of.redis, QUEUES)
         janitor = bool(of.redis.exists(keys.JANITOR))
@@ -61,7 +61,7 @@ def _redis(of: Site) -> dict[str, dict[str, Any]]:
     return {"redis": server, "janitor": {"ok": janitor}, **workers}
 
 
-def _is_ours(of: Site) -> bool:
+def _is_ours(of: Services) -> bool:
     """Not that of another instance; while the database is away, nobody knows."""
     if not of.settings.redis.url:
         return True

@@ -33,7 +33,7 @@ from pod_jobs.system import plain_files
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.guards.file_parts import part_of, serve_ranges
-from pod_jobs.web.site import checked_media, site
+from pod_jobs.web.services import checked_media, services
 
 blueprint = Blueprint("media_files", __name__)
 
@@ -53,7 +53,7 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     if mime is None or run is None or not FILE_NAME.fullmatch(name) or name == DONE_MARKER:
         raise NotFound(f"no file of ours is called {folder}/{name}")
     with translated_os_errors():
-        found = site().settings.media.open_output(video.id, folder, name)
+        found = services().settings.media.open_output(video.id, folder, name)
     if found is None:
         checked_media()
         raise NotFound(f"{folder}/{name} of video {video_id}")
@@ -62,7 +62,7 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
             _check_run(video, name, run)
             with translated_os_errors():
                 return _growing(found.file, name, mime, _playlist_of(video.id, folder, name))
-        if location := site().settings.web.accel_location:
+        if location := services().settings.web.accel_location:
             found.file.close()
             return _by_nginx(f"{location}{output_name(video.id, folder, name)}", name, mime, video)
         return _complete(found.file, name, mime, video)
@@ -77,7 +77,7 @@ def serve_first_picture(video_id: int) -> ResponseReturnValue:
     """Errors: as of `serve`."""
     video = videos.get(video_id, require_user())
     with translated_os_errors():
-        file = site().settings.media.open_first_picture(video.id)
+        file = services().settings.media.open_first_picture(video.id)
     if file is None:
         raise NotFound(f"a first picture of video {video_id}")
     return _complete(file, FIRST_PICTURE, MIME_TYPES[".jpg"], video)
@@ -148,7 +148,7 @@ def _playlist_of(video_id: int, folder: str, name: str) -> str:
     playlist = playlist_beside(name)
     if playlist is None:
         return ""
-    beside = site().settings.media.open_output(video_id, folder, playlist)
+    beside = services().settings.media.open_output(video_id, folder, playlist)
     if beside is None:
         raise NotFound(f"{name} has no playlist yet")
     with beside.file as file:

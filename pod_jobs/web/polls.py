@@ -19,7 +19,7 @@ from flask_babel import get_locale
 from pod_jobs.catalog import revisions
 from pod_jobs.catalog.permissions import may
 from pod_jobs.web.guards import access
-from pod_jobs.web.site import catalog_revision, site
+from pod_jobs.web.services import catalog_revision, services
 
 MOST_OF_A_PERSON, MOST_PERSONS = 100, 500  # answers that are remembered; each takes 1 to 20 kilobytes
 
@@ -84,14 +84,14 @@ def look_at_nothing(asked: Any) -> None:
 
 
 def _find(key: bytes) -> Remembered | None:
-    own = site().answers.get(access.require_user().id, OrderedDict())
+    own = services().answers.get(access.require_user().id, OrderedDict())
     with suppress(KeyError):
         own.move_to_end(key)
     return own.get(key)
 
 
 def _keep(key: bytes, found: Remembered) -> None:
-    answers, person = site().answers, access.require_user().id
+    answers, person = services().answers, access.require_user().id
     own = answers.setdefault(person, OrderedDict())
     own[key] = found
     with suppress(KeyError):  # other threads do the same

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pod_jobs.catalog.models import Task
 from pod_jobs.errors import ServiceUnavailable, translated_os_errors
 from pod_jobs.media_folder import LOG_NAME, run_folder
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 TAIL_BYTES = 32_000
 COMMAND = "$ "  # how a line with a command begins (media/process/journal.py)
@@ -33,7 +33,7 @@ def tail_of(task: Task, most_bytes: int = TAIL_BYTES) -> LogTail | None:
         return None
     try:
         with translated_os_errors():
-            found = site().settings.media.open_output(
+            found = services().settings.media.open_output(
                 task.video_id, run_folder(task.kind, task.id, task.generation), LOG_NAME
             )
     except ServiceUnavailable:

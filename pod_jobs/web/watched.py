@@ -13,7 +13,7 @@ from flask import request
 
 from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import watching as store
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 from pod_jobs.xapi import formats, watching
 from pod_jobs.xapi.profile import COMPLETED, EXTENSION, PAUSED, TERMINATED
 from pod_jobs.xapi.segments import Segment, parse_segments
@@ -78,7 +78,9 @@ def report(video: Video, days_back: int, day: date | None = None) -> Report | No
     since = now() - timedelta(days=days_back) if days_back else None
     rows = store.last_reports(video.id, (PAUSED, COMPLETED, TERMINATED), since, MOST_ATTEMPTS)
     read, is_cut = _read(rows)
-    attempts = _attempts(read, store.registrations_with(video.id, COMPLETED), named=not site().settings.xapi.anonymize)
+    attempts = _attempts(
+        read, store.registrations_with(video.id, COMPLETED), named=not services().settings.xapi.anonymize
+    )
     shown = [one for one in attempts if day in (None, one.day)]
     return Report(
         days_back=days_back,
@@ -88,7 +90,7 @@ def report(video: Video, days_back: int, day: date | None = None) -> Report | No
         slices=watching.slices(shown, length_s, SLICES),
         viewers=watching.viewers(shown, length_s),
         days=watching.days(attempts),
-        named=not site().settings.xapi.anonymize,
+        named=not services().settings.xapi.anonymize,
         is_cut=is_cut,
     )
 

@@ -30,7 +30,7 @@ from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.site import checked_media, now, site
+from pod_jobs.web.services import checked_media, now, services
 
 blueprint = Blueprint("api_captions", __name__)
 
@@ -74,7 +74,7 @@ def upload(video_id: int) -> ResponseReturnValue:
     label = " ".join(request.args.get("label", "").split())[:100]
     made = NewCaptions("upload", language.code, read.cues, label)
     with transaction():
-        track = captions.take(video, made, "imported", user, now(), site().settings.speech.keep_versions)
+        track = captions.take(video, made, "imported", user, now(), services().settings.speech.keep_versions)
     users.note(user.name, "captions", f"video {video.id}", now(), f"imported track {track.id}")
     return {**track_document(track), "remarks": [_remark(one) for one in read.remarks]}, 201
 
@@ -91,7 +91,7 @@ def show(video_id: int, track_id: int) -> ResponseReturnValue:
         {
             **track_document(track),
             "cues": documents_of(cues),
-            "breaches": [_breach(one) for one in check(cues, cue_rules(site().settings))],
+            "breaches": [_breach(one) for one in check(cues, cue_rules(services().settings))],
             "draft": None
             if draft is None
             else {"base": draft.base, "cues": draft.cues, "at": instant(draft.updated_at)},
@@ -107,7 +107,7 @@ def save(video_id: int, track_id: int) -> ResponseReturnValue:
     user = require_user()
     track, said = _track_to_change(video_id, track_id, user), _body()
     change = Change(
-        answers.field(said, "base", int), checked_cues(said.get("cues")), site().settings.speech.keep_versions
+        answers.field(said, "base", int), checked_cues(said.get("cues")), services().settings.speech.keep_versions
     )
     try:
         track = captions.save(track, change, user, now())
@@ -146,7 +146,9 @@ def restore(video_id: int, track_id: int) -> ResponseReturnValue:
     track = _track_to_change(video_id, track_id, user)
     number, base = answers.field(said, "version", int), answers.field(said, "base", int)
     try:
-        return track_document(captions.restore(track, number, base, site().settings.speech.keep_versions, user, now()))
+        return track_document(
+            captions.restore(track, number, base, services().settings.speech.keep_versions, user, now())
+        )
     except Conflict as conflict:
         return _conflict(conflict)
 

@@ -27,7 +27,7 @@ from pod_jobs.media_folder import CAPTIONS, FIRST_PICTURE, MASTER_NAME, SUBTITLE
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import beginnings, orders
 from pod_jobs.web.run_logs import log_path
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def open_ones(rows: Iterable[Task]) -> list[OpenTask]:
 
 def read_live(rows: Sequence[OpenTask]) -> Live:
     """What moves of these open tasks; no progress while Redis is away."""
-    known, redis = site().job_types, site().redis
+    known, redis = services().job_types, services().redis
     waiting = {row.id: known[row.kind].queue for row in rows if row.state == "waiting" and row.kind in known}
     running = [row.id for row in rows if row.state == "running"]
     lines = {
@@ -279,7 +279,7 @@ def _task(base: str, row: Task, live: Live) -> Document:
 
 def _words(row: Task) -> Document:
     """The names of the task and of its state in the language of this request."""
-    words = words_of(site().job_types, row.kind).in_language(str(get_locale() or "en"))
+    words = words_of(services().job_types, row.kind).in_language(str(get_locale() or "en"))
     return {"name": words["name"], "state": words[row.state]}
 
 

@@ -14,7 +14,7 @@ from pod_jobs.settings import QUEUES
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import worker_orders
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("api_drains", __name__)
 
@@ -22,7 +22,7 @@ blueprint = Blueprint("api_drains", __name__)
 @blueprint.get("/workers")
 @access.needs("see-workers")
 def list_workers() -> ResponseReturnValue:
-    return answers.fresh({"workers": workforce.list_workers(site().redis, QUEUES)})
+    return answers.fresh({"workers": workforce.list_workers(services().redis, QUEUES)})
 
 
 @blueprint.get("/drains")
@@ -55,7 +55,7 @@ def end(drain_id: int) -> ResponseReturnValue:
 @blueprint.get("/hosts")
 @access.needs("see-workers")
 def list_hosts() -> ResponseReturnValue:
-    entries = hosts.list_hosts(site().redis, now())
+    entries = hosts.list_hosts(services().redis, now())
     return answers.fresh({"hosts": [{**asdict(one), "at": one.at.isoformat()} for one in entries]})
 
 
@@ -63,7 +63,7 @@ def list_hosts() -> ResponseReturnValue:
 @access.needs("steer-workers")
 def forget_host(name: str) -> ResponseReturnValue:
     """Leave a host out that will not come back. One that lives comes back within seconds."""
-    hosts.forget(site().redis, name)
+    hosts.forget(services().redis, name)
     users.note(access.require_user().name, "forget", f"host {name}"[:100], now())
     return "", 204
 

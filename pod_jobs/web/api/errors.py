@@ -14,7 +14,7 @@ from pod_jobs.web.api import answers
 from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 
 blueprint = Blueprint("api_errors", __name__)
 

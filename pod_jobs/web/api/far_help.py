@@ -22,7 +22,7 @@ from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.received_run import Announced
 from pod_jobs.web.api import answers, run_bodies
 from pod_jobs.web.guards import access, run_keys
-from pod_jobs.web.site import checked_media, site, without_database
+from pod_jobs.web.services import checked_media, services, without_database
 
 blueprint = Blueprint("api_far_help", __name__, url_prefix="/runs/<int:task_id>/<int:generation>/<int:attempt>/helpers")
 LAYOUT_BYTES = 1024 * 1024  # most that the owner may have every helper know
@@ -97,7 +97,7 @@ def close(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 def join(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     """A worker of the task's queue will help; the answer is {"helper", "key", "layout"}."""
     task = tasks.at_work(task_id, generation, attempt)
-    if job_type := site().job_types.get(task.kind):
+    if job_type := services().job_types.get(task.kind):
         access.require_queue(job_type.queue)
     helper = secrets.token_hex(8)
     key = run_keys.key_of_helper(task_id, generation, attempt, helper, access.current_token().id)

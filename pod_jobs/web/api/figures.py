@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.catalog.store import day_figures
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 
 blueprint = Blueprint("api_figures", __name__)
 

@@ -17,7 +17,7 @@ from pod_jobs.errors import SENTENCES, Malformed, Refused, translated_os_errors
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import checked_media, now, site
+from pod_jobs.web.services import checked_media, now, services
 
 blueprint = Blueprint("api_inspections", __name__)
 
@@ -117,6 +117,6 @@ def _picture(text: str) -> bytes:
 
 
 def _require_queue() -> None:
-    for one in site().job_types.values():
+    for one in services().job_types.values():
         if one.looks_at_uploads:
             access.require_queue(one.queue)

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from pod_jobs.instance import joining
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 blueprint = Blueprint("api_joining", __name__)
 
@@ -20,6 +20,6 @@ def join() -> ResponseReturnValue:
     invitation was used; Refused for a host of another version."""
     said = answers.body()
     code, host, version = (answers.field(said, name, str) for name in ("code", "host", "version"))
-    response = jsonify(asdict(joining.welcome(site().settings, code, host, version)))
+    response = jsonify(asdict(joining.welcome(services().settings, code, host, version)))
     response.headers["Cache-Control"] = "no-store"
     return response

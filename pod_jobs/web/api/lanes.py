@@ -22,7 +22,7 @@ from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS, job_id
 from pod_jobs.settings.xapi import XapiSettings
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("api_lanes", __name__)
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def flush(name: str) -> datetime | None:
     if busy_until is not None and busy_until > now():
         return busy_until
     try:
-        queue.enqueue(site().redis, DELIVER_STATEMENTS, job_id(name, lane.fence), {"lane": name})
+        queue.enqueue(services().redis, DELIVER_STATEMENTS, job_id(name, lane.fence), {"lane": name})
     except ServiceUnavailable as error:
         log.warning("lane %s waits for the janitor: %s", name, error.reason)
     return None
@@ -91,7 +91,7 @@ def video_seen_by(user: User, video_id: int) -> None:
 
 
 def _known(name: str) -> XapiSettings:
-    xapi = site().settings.xapi
+    xapi = services().settings.xapi
     if name not in xapi.lane_names:
         raise NotFound(f"lane {name} in the settings")
     return xapi
@@ -99,7 +99,7 @@ def _known(name: str) -> XapiSettings:
 
 def _next(name: str, fence: int, limit: int, in_hand: Sequence[int]) -> list[dict[str, Any]]:
     """The statements that the worker sends next. If there are none, and it still holds none (`in_hand`), its lease ends."""
-    xapi = site().settings.xapi
+    xapi = services().settings.xapi
     parcels = lanes.fetch(name, min(limit, MOST), xapi.flush_s, now(), in_hand, xapi.filters[name])
     if not parcels and not in_hand:
         lanes.release(name, fence)

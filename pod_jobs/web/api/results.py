@@ -26,12 +26,12 @@ from pod_jobs.errors import (
     translated_os_errors,
 )
 from pod_jobs.settings.ordered import settings_of_order
-from pod_jobs.storage.site_folder import SiteFolder
+from pod_jobs.storage.web_host_folder import WebHostFolder
 from pod_jobs.system.versions import differ
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access, run_keys
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import after_answer, checked_media, now, site
+from pod_jobs.web.services import after_answer, checked_media, now, services
 
 blueprint = Blueprint("api_results", __name__)
 
@@ -115,10 +115,10 @@ def start(task_id: int) -> ResponseReturnValue:
     _require_version(runner.version)
     after_answer(orders.hand_over_next)  # a worker took a job, which made room for the next one
     wanted = tasks.get(task_id)
-    if job_type := site().job_types.get(wanted.kind):
+    if job_type := services().job_types.get(wanted.kind):
         access.require_queue(job_type.queue)
     carried = _carried_by(wanted)
-    generation, quotas = answers.field(said, "generation", int), site().settings.running_quotas
+    generation, quotas = answers.field(said, "generation", int), services().settings.running_quotas
     task, attempt = tasks.start(task_id, generation, runner, now(), _allowed().losses, quotas)
     video = task.video  # None for a periodic task
     return {
@@ -145,7 +145,7 @@ def start(task_id: int) -> ResponseReturnValue:
 def _site_of(task: Task) -> dict[str, Any]:
     """What a worker must know of the site that ordered the task; {} for tasks of people, and when the settings lack the site."""
     order = site_callbacks.of_task(task.id) if task.video and not task.video.source_path else None
-    own = site().settings.site_named(order.site) if order else None
+    own = services().settings.site_named(order.site) if order else None
     if own is None:
         return {}
     policy = {"hosts": list(own.source_hosts), "networks": list(own.private_networks), "folder": own.shared_folder}
@@ -164,7 +164,7 @@ def _require_version(version: str) -> None:
 def _carried_by(task: Task) -> dict[str, Any]:
     """What goes with an order of the web host's settings, and the names of files in the media folder that they name. A file that
     is not there is left out; the run says so. Errors: ServiceUnavailable while the media folder is away; DiskFull."""
-    settings, job_type = site().settings, site().job_types.get(task.kind)
+    settings, job_type = services().settings, services().job_types.get(task.kind)
     if job_type is None:
         return {}
     files = {}
@@ -185,7 +185,7 @@ def report(task_id: int) -> ResponseReturnValue:
         if (
             said.attempt is None
         ):  # nothing seals it: it comes from a worker of the queue, or by the one that carries reports
-            kind = site().job_types.get(tasks.get(task_id).kind)
+            kind = services().job_types.get(tasks.get(task_id).kind)
             access.require_queue(kind.queue if kind else "catalog", "catalog")
         run_keys.require_seal(task_id, said.generation, said.attempt, said.worker)
         return _take(task_id, said)
@@ -223,8 +223,8 @@ def _take(task_id: int, said: reports.Report) -> ResponseReturnValue:
 
 
 def _what_follows(task: Task, result: dict[str, Any]) -> Sequence[NewTask]:
-    job_type = site().job_types.get(task.kind)
-    following = job_type.follow(site().settings, tasks.as_ordered(task), result) if job_type else ()
+    job_type = services().job_types.get(task.kind)
+    following = job_type.follow(services().settings, tasks.as_ordered(task), result) if job_type else ()
     is_short = task.is_short or orders.is_short(result.get("duration_s"))
     return [replace(new, is_short=is_short) for new in following]
 
@@ -232,7 +232,7 @@ def _what_follows(task: Task, result: dict[str, Any]) -> Sequence[NewTask]:
 def _captions_of(task: Task, result: dict[str, Any]) -> Callable[[Task], object] | None:
     """A function that stores the captions in a result; None when it has none. Errors: ResultRejected when they cannot be read;
     ServiceUnavailable while the media folder is away."""
-    job_type = site().job_types.get(task.kind)
+    job_type = services().job_types.get(task.kind)
     if job_type is None or task.video_id is None:
         return None
     folder = str(result.get("folder", "")).rpartition("/")[2]
@@ -244,7 +244,7 @@ def _captions_of(task: Task, result: dict[str, Any]) -> Callable[[Task], object]
     return partial(_take_captions, made) if made else None
 
 
-def _read_output(media: SiteFolder, video: int, folder: str, name: str, most_bytes: int) -> bytes:
+def _read_output(media: WebHostFolder, video: int, folder: str, name: str, most_bytes: int) -> bytes:
     output = media.open_output(video, folder, name)
     if output is None:
         raise ResultRejected(f"{folder}/{name} is not there")
@@ -256,9 +256,9 @@ def _take_captions(made: Sequence[NewCaptions], done: Task) -> None:
     assert done.video is not None  # noqa: S101  # `_captions_of` made sure
     for one in made:
         if one.origin == "speech":
-            captions.take(done.video, one, "recognised", None, now(), site().settings.speech.keep_versions)
+            captions.take(done.video, one, "recognised", None, now(), services().settings.speech.keep_versions)
     if of_source := [one for one in made if one.origin == "source"]:
-        captions.take_from_source(done, of_source, now(), site().settings.speech.keep_versions)
+        captions.take_from_source(done, of_source, now(), services().settings.speech.keep_versions)
 
 
 def _check_outputs(task: Task, result: Result) -> None:
@@ -295,5 +295,5 @@ def _check_result(task: Task) -> Result:
 
 
 def _allowed() -> reports.Allowed:
-    retry = site().settings.retry
+    retry = services().settings.retry
     return reports.Allowed(retry.deaths, retry.losses)

@@ -19,7 +19,7 @@ from pod_jobs.web.guards import access
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.guards.run_keys import require_part_in
 from pod_jobs.web.intake import received_files
-from pod_jobs.web.site import site, without_database
+from pod_jobs.web.services import services, without_database
 
 blueprint = Blueprint("api_run_bodies", __name__)
 PART_BYTES = 32 * 1024 * 1024  # most that one request may bring: proxies refuse large bodies
@@ -48,7 +48,7 @@ def check() -> ResponseReturnValue:
 
 def bucket() -> Bucket:
     """Errors: ServiceUnavailable when the settings name none, so that a run waits until they do; SettingsError."""
-    found = site().settings.bucket
+    found = services().settings.bucket
     if found is None:
         raise ServiceUnavailable("this web host has no bucket: [s3] in its settings.toml is needed")
     return found
@@ -89,7 +89,7 @@ def body_pieces() -> Iterator[Iterator[bytes]]:
     length = request.content_length
     if length is None or length > PART_BYTES:
         raise Malformed(f"a request says how many bytes it brings, and brings at most {PART_BYTES}")
-    received_files.check_room(site().settings, length)
+    received_files.check_room(services().settings, length)
     received_files.expect_large_body(request)
     with without_database():
         yield iter(partial(request.stream.read, PIECE_BYTES), b"")
@@ -106,7 +106,7 @@ def _brought_by(run: Run) -> Iterator[Iterator[bytes]]:
         return
     if not OBJECT_ID.fullmatch(object_id) or size is None or size > PART_BYTES:
         raise Malformed(f"object, bytes: an id, and a number up to {PART_BYTES}, are needed")
-    received_files.check_room(site().settings, size)
+    received_files.check_room(services().settings, size)
     with without_database(), bucket().received(_folder_of(run), object_id, size) as pieces:
         yield pieces
 

@@ -21,7 +21,7 @@ from pod_jobs.storage.received_run import Announced, ReceivedRun
 from pod_jobs.web.api import answers, run_bodies
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.run_keys import require_part_in, require_run
-from pod_jobs.web.site import checked_media, without_database
+from pod_jobs.web.services import checked_media, without_database
 
 blueprint = Blueprint("api_run_files", __name__, url_prefix="/runs/<int:task_id>/<int:generation>/<int:attempt>")
 

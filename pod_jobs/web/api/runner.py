@@ -27,7 +27,7 @@ from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import SITE_HEADER, require_user
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.intake import site_orders as intake
-from pod_jobs.web.site import after_answer, checked_media, now, site
+from pod_jobs.web.services import after_answer, checked_media, now, services
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("runner", __name__)
@@ -98,7 +98,7 @@ def file(public_id: str, name: str) -> ResponseReturnValue:
     if output is None or not FILE_NAME.fullmatch(name):
         raise NotFound(f"file {name[:100]!r} of task {public_id}")
     with translated_os_errors():
-        found = site().settings.media.open_output(output.video_id, output.folder.rpartition("/")[2], name)
+        found = services().settings.media.open_output(output.video_id, output.folder.rpartition("/")[2], name)
     if found is None:
         checked_media()
         raise NotFound(f"file {name!r} of task {public_id}")
@@ -113,9 +113,9 @@ def file(public_id: str, name: str) -> ResponseReturnValue:
 def health() -> ResponseReturnValue:
     """Tells Pod's button "Test connection" whether its address and token are right. `runners`: workers of its queues that are
     alive, 0 while nobody knows. `tasks`: of this site, that wait or run. /healthz tells how the parts are."""
-    queues = {site().job_types[kind].queue for kind, _ in TASK_KINDS.values()}
+    queues = {services().job_types[kind].queue for kind, _ in TASK_KINDS.values()}
     try:
-        runners = len(workforce.list_workers(site().redis, queues))
+        runners = len(workforce.list_workers(services().redis, queues))
     except RedisError:
         runners = 0
     own = site_orders.count_open(_site_name())

@@ -14,7 +14,7 @@ from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.intake import periodic_orders
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("api_schedule", __name__)
 
@@ -25,7 +25,7 @@ COMING = 5
 @access.needs("see-team-pages")
 def list_entries() -> ResponseReturnValue:
     stored = periodic.rows()
-    return answers.fresh({"entries": [_document(one, stored.get(one.name)) for one in site().settings.periodic]})
+    return answers.fresh({"entries": [_document(one, stored.get(one.name)) for one in services().settings.periodic]})
 
 
 @blueprint.post("/schedule/<name>/run")

@@ -15,7 +15,7 @@ from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.intake import caption_orders, orders
 from pod_jobs.web.intake.caption_orders import MOST_AT_ONCE
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 
 blueprint = Blueprint("api_speech", __name__)
 

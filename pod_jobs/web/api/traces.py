@@ -14,7 +14,7 @@ from pod_jobs.web.api.lanes import flush, video_seen_by
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.intake import statements as intake
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 from pod_jobs.xapi.statement import Problem, parse_request
 
 blueprint = Blueprint("api_traces", __name__)
@@ -26,7 +26,7 @@ DAYS = 30
 @access.needs("send-traces")
 def accept() -> ResponseReturnValue:
     """The body is one statement or an array. The answer is 204 if traces are switched off, or this person has opted out."""
-    user, settings = require_user(), site().settings
+    user, settings = require_user(), services().settings
     trusted = access.by_token() and may(user.role, "send-anybodys-traces")
     if (request.content_length or 0) > intake.REQUEST_BYTES:
         return _refused(Problem("size", "$", f"more than {intake.REQUEST_BYTES} bytes"))
@@ -50,7 +50,7 @@ def accept() -> ResponseReturnValue:
 @blueprint.get("/xapi/lanes")
 @access.needs("see-traces")
 def list_lanes() -> ResponseReturnValue:
-    xapi = site().settings.xapi
+    xapi = services().settings.xapi
     sights = dead_letters.overview(xapi.lane_names, now(), xapi.filters)
     return answers.fresh({"lanes": [trace_documents.lane(sight) for sight in sights]})
 
@@ -100,7 +100,7 @@ def list_waiting(name: str) -> ResponseReturnValue:
     """What the lane still has to send, the oldest first. Errors: NotFound."""
     _check_lane(name)
     limit, after = answers.page("after")
-    rows = dead_letters.waiting(name, limit, after or 0, site().settings.xapi.filters[name])
+    rows = dead_letters.waiting(name, limit, after or 0, services().settings.xapi.filters[name])
     following = rows[-1][0].number if len(rows) == limit else None
     return answers.fresh({"waiting": [trace_documents.waiting(*row) for row in rows], "next": following})
 
@@ -113,7 +113,7 @@ def skip(name: str) -> ResponseReturnValue:
     numbers = _numbers()
     if numbers is None:
         raise Malformed("numbers: only statements that are named are set aside")
-    return _decided(name, "skip", dead_letters.skip(name, numbers, now(), site().settings.xapi.filters[name]))
+    return _decided(name, "skip", dead_letters.skip(name, numbers, now(), services().settings.xapi.filters[name]))
 
 
 @blueprint.get("/xapi/labels")
@@ -148,7 +148,7 @@ def show_session(registration: str) -> ResponseReturnValue:
 
 
 def _check_lane(name: str) -> None:
-    settings = site().settings.xapi
+    settings = services().settings.xapi
     if name not in settings.lane_names:
         raise NotFound(f"lane {name}")
     lanes.ensure(settings.lane_names, lanes.last_number(), now())
@@ -182,6 +182,6 @@ def _problem(document: intake.Document) -> Response:
 
 
 def _too_many(wait_s: float) -> Response:
-    response = problems.answer(Refused(f"more than {site().settings.xapi.per_minute} a minute", code="trace-limit"))
+    response = problems.answer(Refused(f"more than {services().settings.xapi.per_minute} a minute", code="trace-limit"))
     response.headers["Retry-After"] = str(math.ceil(wait_s))
     return response

@@ -17,7 +17,7 @@ from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.guards.threads_per_person import receiving
 from pod_jobs.web.intake import orders, quotas, received_files
 from pod_jobs.web.intake.forms import Form
-from pod_jobs.web.site import checked_media, site, without_database
+from pod_jobs.web.services import checked_media, services, without_database
 
 blueprint = Blueprint("api_videos", __name__)
 
@@ -41,7 +41,7 @@ def upload() -> ResponseReturnValue:
     """Upload in one request. The file is the body (with ?name=, ?title=, ?options=) or the part `file` of a form (with the
     fields `title` and `options`). PUT does the same, for curl -T.
     """
-    settings, user = site().settings, require_user()
+    settings, user = services().settings, require_user()
     announced = 1 if request.content_length is None else request.content_length
     quotas.check_upload(settings, user, announced)
     received_files.check_title(request.args.get("title", ""))
@@ -130,7 +130,7 @@ def order(video_id: int, kind: str) -> ResponseReturnValue:
     Errors: Malformed, NotFound, BadSource, Refused while such a task is open.
     """
     user = require_user()
-    if kind not in orderings(site().job_types):
+    if kind not in orderings(services().job_types):
         raise NotFound(f"{kind} of a video")
     # a chunked body has no length; a body that broke off may have a length and no bytes
     document = answers.body() if request.get_data() or request.content_length else {}

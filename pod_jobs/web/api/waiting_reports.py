@@ -7,7 +7,7 @@ from pod_jobs.catalog.store import users
 from pod_jobs.jobs import report
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("api_waiting_reports", __name__)
 
@@ -15,12 +15,12 @@ blueprint = Blueprint("api_waiting_reports", __name__)
 @blueprint.get("/waiting-reports")
 @access.needs("see-reports")
 def list_waiting() -> ResponseReturnValue:
-    return answers.fresh({"reports": report.describe_waiting(site().redis)})
+    return answers.fresh({"reports": report.describe_waiting(services().redis)})
 
 
 @blueprint.post("/waiting-reports/push")
 @access.needs("steer-reports")
 def push() -> ResponseReturnValue:
-    pushed = report.push_now(site().redis)
+    pushed = report.push_now(services().redis)
     users.note(access.require_user().name, "push reports", str(pushed), now())
     return {"pushed": pushed}, 202

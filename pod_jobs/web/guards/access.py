@@ -22,7 +22,7 @@ from pod_jobs.catalog.permissions import Permission
 from pod_jobs.catalog.store import sessions, users
 from pod_jobs.errors import Forbidden, NotFound, Unauthorized
 from pod_jobs.web.guards import problems
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -224,4 +224,4 @@ def here() -> str:
 def link_base() -> str:
     """The beginning of an address in an answer; a path follows it. Programs get whole addresses, made from the settings and
     never from the Host header. Browsers get paths alone, which work whatever host name they used."""
-    return site().settings.public_url if by_token() else request.script_root
+    return services().settings.public_url if by_token() else request.script_root

@@ -15,7 +15,7 @@ from pod_jobs.jobs import queue, workforce
 from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import lately, now, site
+from pod_jobs.web.services import lately, now, services
 
 RUNNING = 500  # tasks whose progress is read
 ESTIMATED_S = 5.0
@@ -46,7 +46,7 @@ def look(running: Sequence[int]) -> AtWork:
     """See what moves; `running`: the ids of the running tasks."""
     lines = {name: orders.in_line(name) for name in QUEUES}
     try:
-        redis = site().redis
+        redis = services().redis
         workers = lately("workers", lambda: workforce.list_workers(redis, QUEUES))
         progress = lately(("progress", *running), lambda: queue.read_progress(redis, running))
         return AtWork(workers, progress, lines)
@@ -57,12 +57,12 @@ def look(running: Sequence[int]) -> AtWork:
 def all_times() -> dict[int, datetime]:
     """Waiting task -> when it will probably begin, for the tasks in all lines. It is estimated at most each ESTIMATED_S, because
     the polls of many people ask for it."""
-    estimated_at, found = site().beginnings.get("times", (-ESTIMATED_S, {}))
+    estimated_at, found = services().beginnings.get("times", (-ESTIMATED_S, {}))
     if time.monotonic() - estimated_at > ESTIMATED_S:
         running = store.running(RUNNING)
         seen = look([task.id for task in running])
         found = times(now(), running, waiting(seen), seen)
-        site().beginnings["times"] = time.monotonic(), found
+        services().beginnings["times"] = time.monotonic(), found
     return found
 
 
@@ -121,7 +121,7 @@ def _minute(value: datetime) -> datetime:
 
 def queue_of(task: Task) -> str:
     """The queue in which its job waits or runs; "" for a kind that is not known any more."""
-    known = site().job_types.get(task.kind)
+    known = services().job_types.get(task.kind)
     return known.queue if known else ""
 
 

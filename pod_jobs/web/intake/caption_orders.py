@@ -11,7 +11,7 @@ from pod_jobs.errors import PodJobsError, Refused
 from pod_jobs.jobs.hosts import list_hosts
 from pod_jobs.speech.models import is_installed
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import lately, now, site
+from pod_jobs.web.services import lately, now, services
 
 MOST_AT_ONCE = 200  # videos of one order
 
@@ -40,10 +40,10 @@ def is_speech_on() -> bool:
     if is_installed():
         return True
     try:
-        entries = lately("speech", lambda: list_hosts(site().redis, now()))
+        entries = lately("speech", lambda: list_hosts(services().redis, now()))
     except RedisError:
         return True
-    return any(one.speech for one in entries if one.queue == site().job_types["transcribe"].queue)
+    return any(one.speech for one in entries if one.queue == services().job_types["transcribe"].queue)
 
 
 def _check_wanted(user: User, video_id: int, *, again: bool) -> None:

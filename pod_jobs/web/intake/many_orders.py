@@ -21,7 +21,7 @@ from pod_jobs.catalog.store.task_search import Extent, TaskFilter
 from pod_jobs.errors import Forbidden, NotFound, PodJobsError, Refused
 from pod_jobs.jobs import queue
 from pod_jobs.web.intake import orders, quotas
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 
 class Record:
@@ -142,12 +142,12 @@ def _each_slice(record: Record, chosen: Chosen, most: int | None, change: Change
 def _run_again(record: Record, ids: Sequence[int]) -> Changed:
     with transaction():
         users.lock(record.user)
-        room = quotas.Room(site().settings, record.user)
+        room = quotas.Room(services().settings, record.user)
         changed = many_tasks.order_again(ids, now(), forbid(record.user), room.refuse)
         record.keep(changed)
     with suppress(RedisError):  # a failure that stays in RQ is replaced all the same; the janitor purges it
         for name, jobs in _replaced_jobs(changed.tasks).items():
-            queue.forget_failures(site().redis, name, jobs)
+            queue.forget_failures(services().redis, name, jobs)
     orders.dispatch(*changed.tasks)
     return changed
 
@@ -215,7 +215,7 @@ def _replaced_jobs(renewed: Sequence[Task]) -> dict[str, list[str]]:
     """Queue -> the jobs of the generations before these."""
     found: dict[str, list[str]] = {}
     for task in renewed:
-        if task.kind in site().job_types:
-            name = site().job_types[task.kind].queue
+        if task.kind in services().job_types:
+            name = services().job_types[task.kind].queue
             found.setdefault(name, []).append(tasks.job_id(task.kind, task.id, task.generation - 1))
     return found

@@ -24,7 +24,7 @@ from pod_jobs.instance import numbers
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
 from pod_jobs.web.intake import quotas
-from pod_jobs.web.site import catalog_revision, now, site
+from pod_jobs.web.services import catalog_revision, now, services
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def add_video(user: User, title: str, source: videos.Source, place: Callable[[st
 
     Errors: Refused when too many tasks of this person wait.
     """
-    with quotas.one_more_order(site().settings, user):
+    with quotas.one_more_order(services().settings, user):
         orders = _at_upload(source.options)
         video, first = with_free_number(lambda: videos.create(user, title, source, now(), place, orders))
     _after_upload(user, video, first)
@@ -48,7 +48,7 @@ def add_video(user: User, title: str, source: videos.Source, place: Callable[[st
 
 def with_free_number(create: Callable[[], T]) -> T:
     """What `create` makes. If the media folder has recordings of higher numbers than the database, it is made after those."""
-    return numbers.with_free_number(site().settings.media, create)
+    return numbers.with_free_number(services().settings.media, create)
 
 
 def finish_upload(user: User, upload: Upload, place: Callable[[str], None]) -> Video:
@@ -66,7 +66,7 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
     Errors: NotFound; Malformed; BadSource when the task is already known to fail; Refused while such a task is open, or when
     too many tasks of this person wait.
     """
-    ordering = orderings(site().job_types)[kind]
+    ordering = orderings(services().job_types)[kind]
     video = videos.get_to_change(video_id, user)
     if not video.source_path:
         raise Refused(f"the source of video {video_id} is not here", code="source-at-site")
@@ -74,10 +74,10 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
     template = document.get("template", "")
     if not isinstance(template, str):
         raise Malformed("template: str is needed")
-    new = ordering.read(site().settings, template, options)
+    new = ordering.read(services().settings, template, options)
     _check(user, ordering, new, _recording(video))
     new = replace(new, is_short=is_short(_recording(video).duration_s))
-    with quotas.one_more_order(site().settings, user):
+    with quotas.one_more_order(services().settings, user):
         task = videos.order(video_id, new, user, now())
     _ordered(user, kind, task)
     return task
@@ -85,12 +85,12 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
 
 def is_short(duration_s: float | None) -> bool:
     """May the tasks of a recording of this duration pass others? Not if it is not known."""
-    return duration_s is not None and duration_s < site().settings.waiting.short_min * 60
+    return duration_s is not None and duration_s < services().settings.waiting.short_min * 60
 
 
 def check_options(kind: str, options: dict[str, Any]) -> None:
     """Can a task of this `kind` be ordered with these options, for some video? Errors: Malformed."""
-    orderings(site().job_types)[kind].read(site().settings, "", options)
+    orderings(services().job_types)[kind].read(services().settings, "", options)
 
 
 def options_of(user: User, text: str) -> dict[str, Any]:
@@ -105,13 +105,13 @@ def options_of(user: User, text: str) -> dict[str, Any]:
         raise Malformed(f"options: {error}") from error
     if text and document is None:
         raise Malformed("options: an object is needed")
-    known = orderings(site().job_types).values()
+    known = orderings(services().job_types).values()
     first = next(one for one in known if one.at_upload is not None)
     own = {name: read for one in known for name, read in one.upload_options.items()}
     others = {}
     if isinstance(document, dict):
         others = {name: own[name](document.pop(name)) for name in own if name in document}
-    new = first.read(site().settings, "", document)
+    new = first.read(services().settings, "", document)
     _check(user, first, new, None)
     return {**new.options, **others}
 
@@ -119,7 +119,7 @@ def options_of(user: User, text: str) -> dict[str, Any]:
 def _check(user: User, ordering: Ordering, new: NewTask, recording: Recording | None) -> None:
     """Errors: NotFound for a video that this person may not use; BadSource."""
     others = {name: _recording(videos.get(new.options[name], user)) for name in OTHERS if name in new.options}
-    ordering.check(site().settings, new, recording, others)
+    ordering.check(services().settings, new, recording, others)
 
 
 def _recording(video: Video) -> Recording:
@@ -217,11 +217,11 @@ def hand_over_next(*kinds: str) -> None:
     """Hand over to RQ what comes next in the queues of these kinds, without any of all. While Redis is away, the janitor does it
     later."""
     kinds = kinds or tuple(waiting_line.kinds_waiting())
-    known, limits = site().job_types, hand_over.limits_of(site().settings)
-    site().lines.clear()
+    known, limits = services().job_types, hand_over.limits_of(services().settings)
+    services().lines.clear()
     try:
         for name in {known[kind].queue for kind in kinds if kind in known}:
-            hand_over.hand_over(site().redis, known, name, limits)
+            hand_over.hand_over(services().redis, known, name, limits)
     except (ServiceUnavailable, RedisError) as error:
         log.warning("what was ordered waits for the janitor: %s", error)
 
@@ -229,29 +229,29 @@ def hand_over_next(*kinds: str) -> None:
 def in_line(queue_name: str) -> list[int]:
     """The ids of the waiting tasks of this queue that begin next, at most PLACES. Polls of many pages ask for it: it is read
     when the catalog or RQ's queue has changed, and at most once per second. An order in this process has it read again."""
-    read_at, basis, ids = site().lines.get(queue_name, (0.0, None, []))
+    read_at, basis, ids = services().lines.get(queue_name, (0.0, None, []))
     if time.monotonic() - read_at > LINE_S:
-        present = catalog_revision(), hand_over.known_handed_over(site().redis, queue_name)
+        present = catalog_revision(), hand_over.known_handed_over(services().redis, queue_name)
         if basis != present:
-            limits = hand_over.limits_of(site().settings)
-            ids = hand_over.in_line(site().job_types, queue_name, limits, PLACES, present[1])
-        site().lines[queue_name] = time.monotonic(), present, ids
+            limits = hand_over.limits_of(services().settings)
+            ids = hand_over.in_line(services().job_types, queue_name, limits, PLACES, present[1])
+        services().lines[queue_name] = time.monotonic(), present, ids
     return ids
 
 
 def _at_upload(options: dict[str, Any]) -> list[NewTask]:
     """The tasks that an upload with these `options` orders."""
-    ordering = orderings(site().job_types).values()
-    return [new for one in ordering if one.at_upload for new in one.at_upload(site().settings, options)]
+    ordering = orderings(services().job_types).values()
+    return [new for one in ordering if one.at_upload for new in one.at_upload(services().settings, options)]
 
 
 def _after_upload(user: User, video: Video, first: Sequence[Task]) -> None:
     for task in first:
         _ordered(user, "upload", task)
-    for one in site().job_types.values() if first else ():
-        if one.looks_at_uploads and site().settings.expected_workers(one.queue):
+    for one in services().job_types.values() if first else ():
+        if one.looks_at_uploads and services().settings.expected_workers(one.queue):
             try:
-                queue.enqueue(site().redis, one, f"{one.kind}-{video.id}", {"video": video.id})
+                queue.enqueue(services().redis, one, f"{one.kind}-{video.id}", {"video": video.id})
             except ServiceUnavailable as error:
                 log.warning("nobody looks at video %s before its tasks begin: %s", video.id, error)
 
@@ -265,7 +265,7 @@ def take_back(*ended: Task) -> None:
     """Take the jobs out of RQ that these tasks had in the generation after their present one."""
     try:
         for task in ended:
-            queue.remove(site().redis, tasks.job_id(task.kind, task.id, task.generation + 1))
+            queue.remove(services().redis, tasks.job_id(task.kind, task.id, task.generation + 1))
     except RedisError as error:
         log.warning("a worker will learn that these are of no use: %s", error)
     hand_over_next()
@@ -273,7 +273,7 @@ def take_back(*ended: Task) -> None:
 
 def tell_to_end(*cancelled: Task) -> None:
     """Take the jobs of cancelled tasks out of RQ, and let running ones end soon. While Redis is away, the janitor does it."""
-    redis = site().redis
+    redis = services().redis
     try:
         for task in cancelled:
             if task.state == "running":

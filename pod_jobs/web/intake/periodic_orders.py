@@ -5,12 +5,12 @@ from pod_jobs.catalog.store import periodic
 from pod_jobs.errors import NotFound
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 
 def entry_of(name: str) -> PeriodicSettings:
     """The entry of the settings. Errors: NotFound."""
-    for entry in site().settings.periodic:
+    for entry in services().settings.periodic:
         if entry.name == name:
             return entry
     raise NotFound(f"periodic {name}")

@@ -16,7 +16,7 @@ from pod_jobs.catalog.store import tasks, uploads, users
 from pod_jobs.errors import Refused
 from pod_jobs.settings import Settings
 from pod_jobs.web.intake import received_files
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 
 RESERVED_FOR = timedelta(hours=1)  # an upload that receives nothing for so long loses its reserved room
 

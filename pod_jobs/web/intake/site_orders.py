@@ -29,7 +29,7 @@ from pod_jobs.system.json_depth import MOST_DEPTH, depth_of
 from pod_jobs.system.sealing import Seal
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import orders
-from pod_jobs.web.site import checked_media, now, site
+from pod_jobs.web.services import checked_media, now, services
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Taken:
 
 def own_site(user: User) -> SiteSettings:
     """The settings of the site that sent this request. Errors: Forbidden when they have none of this name."""
-    found = site().settings.site_named(site_of(user))
+    found = services().settings.site_named(site_of(user))
     if found is None:
         raise Forbidden(f"the settings have no [[site]] for {user.name}")
     return found
@@ -65,7 +65,7 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
     own, asked = own_site(user), _read(document)
     check_addresses(own, asked["source_url"], asked["notify_url"])
     kind, purpose = TASK_KINDS[asked["task_type"]]
-    key = site().settings.secret("site_key")
+    key = services().settings.secret("site_key")
     seal = Seal(key)
     wanted = site_orders.Asked(
         site=own.name,

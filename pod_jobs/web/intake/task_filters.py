@@ -13,7 +13,7 @@ from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.store.task_search import TaskFilter
 from pod_jobs.errors import SENTENCES, sentence_in
 from pod_jobs.settings import QUEUES
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 LONGEST = 250  # characters of a field
 TEXTS = ("state", "kind", "queue", "template", "owner", "host", "error", "group", "text", "site", "callback")
@@ -51,7 +51,7 @@ def made(texts: Mapping[str, str], days: Mapping[str, Any]) -> TaskFilter:
     """The filter with these texts, by the names of TEXTS, and instants, by those of DAYS."""
     fields: Any = {name: value for name, value in texts.items() if name != "queue"}
     if queue := texts.get("queue"):
-        fields["kinds"] = tuple(hand_over.kinds_of(site().job_types, queue))
+        fields["kinds"] = tuple(hand_over.kinds_of(services().job_types, queue))
     if text := fold(texts.get("text", "")):
         fields["codes"] = tuple(code for code in SENTENCES if text in fold(_said(code)))
     return TaskFilter(**fields, **days)

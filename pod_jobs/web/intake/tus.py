@@ -28,7 +28,7 @@ from pod_jobs.errors import BadSource, Malformed, NotFound, Refused
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base, require_user
 from pod_jobs.web.intake import orders, quotas, received_files
-from pod_jobs.web.site import checked_media, now, site, without_database
+from pod_jobs.web.services import checked_media, now, services, without_database
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1")
 
@@ -52,7 +52,7 @@ def say_version(response: Response) -> Response:
 @blueprint.route("/uploads", methods=["OPTIONS"])
 @access.public
 def describe() -> ResponseReturnValue:
-    most = int(site().settings.upload.max_gb * received_files.GB)
+    most = int(services().settings.upload.max_gb * received_files.GB)
     return "", 204, {"Tus-Extension": "creation,termination,expiration", "Tus-Max-Size": str(most)}
 
 
@@ -60,7 +60,7 @@ def describe() -> ResponseReturnValue:
 @access.needs("add-videos")
 def create() -> ResponseReturnValue:
     size_bytes = _number("Upload-Length")
-    settings = site().settings
+    settings = services().settings
     quotas.check_upload(settings, require_user(), size_bytes)
     said = _metadata(request.headers.get("Upload-Metadata", ""))
     name = received_files.clean_name(said.get("filename") or said.get("name", ""))
@@ -131,7 +131,7 @@ def _locked(upload: Upload) -> Iterator[IO[bytes]]:
 
 def _receive(upload: Upload, file: IO[bytes]) -> None:
     """Append the request's body to `file`. A client that goes away causes no error, because it can resume later."""
-    settings, missing = site().settings, upload.bytes - file.tell()
+    settings, missing = services().settings, upload.bytes - file.tell()
     received_files.check_room(settings, missing)
     received_files.expect_large_body(request)
     try:
@@ -181,7 +181,7 @@ def _path(upload: Upload) -> Path:
 
 
 def _expiry(upload: Upload) -> str:
-    return http_date(upload.touched_at + timedelta(hours=site().settings.upload.expire_h))
+    return http_date(upload.touched_at + timedelta(hours=services().settings.upload.expire_h))
 
 
 def _number(header: str) -> int:

@@ -17,7 +17,7 @@ from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.errors import NotFound
 from pod_jobs.web.intake import many_orders, orders
 from pod_jobs.web.intake.many_orders import Outcome
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 
 WAYS: dict[str, Callable[[Sequence[Row], Refusal], Changed]] = {
     "requeue": lambda rows, forbid: undone_tasks.end_as_before(rows, now(), forbid),

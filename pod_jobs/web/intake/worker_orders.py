@@ -9,7 +9,7 @@ from pod_jobs.catalog.store import drains as store
 from pod_jobs.catalog.store import machines
 from pod_jobs.jobs import drains, queue, workforce
 from pod_jobs.settings import QUEUES
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def end_drain(user: User, drain_id: int) -> None:
 def publish() -> bool:
     """Tell the workers all drains. While Redis is away the janitor tells them later, and this returns False."""
     try:
-        drains.publish(site().redis, store.for_workers())
+        drains.publish(services().redis, store.for_workers())
     except RedisError as error:
         log.warning("the drains wait for the janitor: %s", error)
         return False
@@ -43,9 +43,9 @@ def interrupt(scope: str, name: str) -> int:
     """Tell the runs of these workers to end and to go back to the front of their queues. Returns how many were told.
     Errors: RedisError."""
     told, running = 0, machines.running(MOST_RUNNING)
-    for worker in workforce.list_workers(site().redis, QUEUES):
+    for worker in workforce.list_workers(services().redis, QUEUES):
         own = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
         if own.get(scope) == name and worker["name"] in running:
-            queue.request_interrupt(site().redis, running[worker["name"]][0].id, worker["name"])
+            queue.request_interrupt(services().redis, running[worker["name"]][0].id, worker["name"])
             told += 1
     return told

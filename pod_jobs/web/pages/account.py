@@ -15,7 +15,7 @@ from pod_jobs.catalog.store import users
 from pod_jobs.errors import Refused
 from pod_jobs.web.guards import access, problems, sign_in_throttle
 from pod_jobs.web.pages import sign_in
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("account", __name__)
 
@@ -96,7 +96,7 @@ def language() -> ResponseReturnValue:
 def _check_present(name: str, kept: str, given: str) -> None:
     """Check the current password. Tries count like those at the sign-in, so that nobody can guess the password with a stolen
     session. Errors: Refused."""
-    redis, address = site().redis, request.remote_addr or ""
+    redis, address = services().redis, request.remote_addr or ""
     sign_in_throttle.enter(redis, name, address)
     if not check_password_hash(kept, given):
         raise Refused("the current password", code="password-wrong")

@@ -10,7 +10,7 @@ from pod_jobs.catalog.store import captions, videos
 from pod_jobs.jobs.speech.plan import cue_rules
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 blueprint = Blueprint("caption_pages", __name__)
 
@@ -23,5 +23,5 @@ def edit(video_id: int, track_id: int) -> ResponseReturnValue:
     track = captions.get(track_id, video_id)
     locale = get_locale()
     name = locale.languages.get(track.language, track.language) if locale else track.language
-    rules = asdict(cue_rules(site().settings))
+    rules = asdict(cue_rules(services().settings))
     return render_template("captions.html", video=video, track=track, track_language=name, rules=rules)

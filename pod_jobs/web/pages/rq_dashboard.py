@@ -28,7 +28,7 @@ from pod_jobs.jobs.queue import open_queue
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards.access import SAFE_METHODS
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 PREFIX = "/rq"
 MAX_PER_PAGE = 100
@@ -65,7 +65,7 @@ def register(app: Flask, redis: Redis) -> None:
 
 
 def compact_queue(queue_name: str) -> ResponseReturnValue:
-    open_queue(site().redis, queue_name).compact()
+    open_queue(services().redis, queue_name).compact()
     return {"status": "OK"}
 
 
@@ -75,7 +75,7 @@ def list_jobs(
     """One page of jobs in the shape that rq-dashboard's script reads. Only these jobs are fetched."""
     newest_first = order == "dsc"
     total, jobs = workforce.page_of_jobs(
-        site().redis, queue_name, registry_name, (page - 1) * per_page, per_page, newest_first=newest_first
+        services().redis, queue_name, registry_name, (page - 1) * per_page, per_page, newest_first=newest_first
     )
     last = max(1, -(-total // per_page))
 
@@ -105,7 +105,7 @@ def _with_names(list_workers: Callable[..., Any]) -> Callable[..., ResponseRetur
     def view(**arguments: Any) -> ResponseReturnValue:
         response = current_app.make_response(list_workers(**arguments))
         document = response.get_json()
-        hosts = {one["name"]: one["host"] for one in workforce.list_workers(site().redis, QUEUES)}
+        hosts = {one["name"]: one["host"] for one in workforce.list_workers(services().redis, QUEUES)}
         for worker in document["workers"]:
             worker["name"] = _name_to_read(worker["name"], hosts.get(worker["name"], ""))
         response.set_data(json.dumps(document))
@@ -171,7 +171,7 @@ def _refuse_to_delete_running(arguments: dict[str, Any]) -> None:
     """Refuse changes to running jobs: a deleted job would go on, and the catalog would wait for it.
     Errors: Refused; NoSuchJobError."""
     job_id = arguments.get("job_id")
-    is_running = job_id is not None and PodJob.fetch(job_id, connection=site().redis).is_started
+    is_running = job_id is not None and PodJob.fetch(job_id, connection=services().redis).is_started
     if is_running or arguments.get("registry_name") == "started":
         raise Refused("it is running; cancel it on the page of its video")
 

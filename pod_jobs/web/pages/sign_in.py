@@ -13,7 +13,7 @@ from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.web.guards import access, problems, sign_in_throttle
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -89,7 +89,7 @@ def _form(wanted: str, name: str = "", fault: str | None = None) -> str:
 
 def _check(name: str, password: str) -> User:
     """The user with this name and password. Takes as long if there is no such name. Errors: Refused."""
-    redis, address = site().redis, request.remote_addr or ""
+    redis, address = services().redis, request.remote_addr or ""
     sign_in_throttle.enter(redis, name, address)
     try:
         user: User | None = users.find(name)

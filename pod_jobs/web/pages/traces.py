@@ -14,7 +14,7 @@ from pod_jobs.web import watched
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.pages.tables import csv_answer
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 from pod_jobs.xapi.statement import plain_name
 
 blueprint = Blueprint("trace_pages", __name__)
@@ -23,13 +23,13 @@ blueprint = Blueprint("trace_pages", __name__)
 @blueprint.app_template_global()
 def traces_are_on() -> bool:
     """Is there a lane that traces are sent by?"""
-    return bool(site().settings.xapi.lane_names)
+    return bool(services().settings.xapi.lane_names)
 
 
 @blueprint.app_template_global()
 def traces_are_voided() -> bool:
     """Are record stores told to void what a person has erased?"""
-    return site().settings.xapi.void_erased
+    return services().settings.xapi.void_erased
 
 
 @blueprint.app_template_global()
@@ -75,7 +75,7 @@ def choose() -> ResponseReturnValue:
     users.note(user.name, "traces off" if out else "traces on", f"user {user.id}", now())
     flash(gettext("Your choice is saved."))
     if "erase" in request.form:
-        count = learning_traces.erase(site().settings, user, now())
+        count = learning_traces.erase(services().settings, user, now())
         users.note(user.name, "traces erased", f"user {user.id}", now(), f"statements: {count}")
         flash(gettext("What was recorded is erased: %(count)s", count=count))
     return redirect(url_for("account.show"), 303)
@@ -85,7 +85,7 @@ def choose() -> ResponseReturnValue:
 @access.needs("have-account", session_only=True)
 def download() -> ResponseReturnValue:
     """The statements of the signed-in person that are kept here, one JSON object per line."""
-    marks = learning_traces.marks_of(site().settings, require_user())
+    marks = learning_traces.marks_of(services().settings, require_user())
     lines = "".join(f"{row.body}\n" for row in personal_traces.of_person(marks))
     response = Response(lines, mimetype="application/x-ndjson")
     response.headers["Content-Disposition"] = 'attachment; filename="learning-traces.jsonl"'
@@ -98,7 +98,7 @@ def recording(video: Video) -> dict[str, Any] | None:
 
     `now` is the time of the server in milliseconds since 1970, to which the page sets its clock.
     """
-    settings, person = site().settings, require_user()
+    settings, person = services().settings, require_user()
     if not settings.xapi.lane_names or statements.has_opted_out(person.id):
         return None
     return {

@@ -13,7 +13,7 @@ from pod_jobs.web.guards import access
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.intake.caption_orders import is_speech_on
 from pod_jobs.web.pages.traces import recording
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 blueprint = Blueprint("pages", __name__)
 
@@ -34,7 +34,7 @@ def on_every_page() -> dict[str, Any]:
 @blueprint.get("/")
 @access.needs("see-videos")
 def home() -> ResponseReturnValue:
-    limit_bytes = int(site().settings.upload.max_gb * received_files.GB)
+    limit_bytes = int(services().settings.upload.max_gb * received_files.GB)
     return render_template(
         "videos.html",
         owners=_shows_owners(),
@@ -42,7 +42,7 @@ def home() -> ResponseReturnValue:
         limit_bytes=limit_bytes,
         limit=received_files.in_words(limit_bytes),
         spoken=_spoken(),
-        captions_made=site().settings.speech.automatic,
+        captions_made=services().settings.speech.automatic,
     )
 
 
@@ -58,7 +58,7 @@ def video(video_id: int) -> ResponseReturnValue:
         traces=recording(found),
         versions=_versions(),
         titles=_titles(),
-        dressings=site().settings.dressing,
+        dressings=services().settings.dressing,
         spoken=_spoken(),
         side_kinds=_side_kinds(),
         is_speech_on=is_speech_on(),
@@ -78,24 +78,24 @@ def _side_kinds() -> list[dict[str, Any]]:
                     "usual": choice.usual.in_language(language),
                     "values": [[value, title.in_language(language)] for value, title in choice.values],
                 }
-                for choice in one.ordering.choices(site().settings)
+                for choice in one.ordering.choices(services().settings)
             ],
         }
-        for kind, one in site().job_types.items()
+        for kind, one in services().job_types.items()
         if one.words and one.ordering and one.words.order and (kind != "transcribe" or is_speech_on())
     ]
 
 
 def _versions() -> list[dict[str, Any]]:
     """The templates that make downloads, as {"name", "title", "is_sound"}: all but "web"."""
-    others = [one for one in site().settings.templates.values() if not one.is_web]
+    others = [one for one in services().settings.templates.values() if not one.is_web]
     return [{"name": one.name, "title": _titles()[one.name], "is_sound": one.is_sound} for one in others]
 
 
 def _titles() -> dict[str, str]:
     """Name of each template -> its title in the page's language."""
     language = "fr" if str(get_locale()) == "fr" else "en"
-    return {one.name: getattr(one.title, language) for one in site().settings.templates.values()}
+    return {one.name: getattr(one.title, language) for one in services().settings.templates.values()}
 
 
 def _spoken() -> list[tuple[str, str]]:

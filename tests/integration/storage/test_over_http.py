@@ -20,7 +20,7 @@ from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.storage import Run, WorkFolder, received_run, web_calls
 from pod_jobs.storage.received_run import Announced, ReceivedRun
-from pod_jobs.storage.site_folder import SiteFolder
+from pod_jobs.storage.web_host_folder import WebHostFolder
 from tests.acceptance.site import Line, Site
 from tests.clips import Clips
 from tests.integration.storage.conftest import Far, tick
@@ -252,7 +252,7 @@ def test_a_body_that_does_not_say_its_size_is_refused(far: Far, method: str, pat
 
 
 def received(far: Far, still: Callable[[], object] = lambda: None) -> ReceivedRun:
-    return SiteFolder(far.site.home / "media").received(far.run, still)
+    return WebHostFolder(far.site.home / "media").received(far.run, still)
 
 
 @pytest.mark.parametrize("end", ["published", "begun anew"])

@@ -20,7 +20,7 @@ from pod_jobs.catalog.store import users
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
 from pod_jobs.web.guards import access
-from pod_jobs.web.site import EXTENSION
+from pod_jobs.web.services import EXTENSION
 
 PASSWORD = "correct horse é"
 PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")  # quick: its strength is not what is tested

@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from pod_jobs.catalog.store import instance
 from pod_jobs.storage import identity
-from pod_jobs.storage.site_folder import OpenOutput, SiteFolder
+from pod_jobs.storage.web_host_folder import OpenOutput, WebHostFolder
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.media_files import listed_extent
 from tests import planted
@@ -176,9 +176,9 @@ def test_a_run_that_is_published_while_a_file_is_asked_for(
     """The file was opened while it grew, and the run is done a moment later: who watches must not get a 404."""
     order = worker.start(lea.upload()["task"])
     worker.write(order, {"360p.m3u8": PLAYLIST, "360p.m4s": MEDIA}, part=True)
-    opened = SiteFolder.open_output
+    opened = WebHostFolder.open_output
 
-    def open_output(folder: SiteFolder, video: int, run: str, name: str) -> OpenOutput | None:
+    def open_output(folder: WebHostFolder, video: int, run: str, name: str) -> OpenOutput | None:
         found = opened(folder, video, run, name)
         path = worker.media / worker.folder(order)
         if not path.exists():
@@ -186,7 +186,7 @@ def test_a_run_that_is_published_while_a_file_is_asked_for(
             worker.finish(order)
         return found
 
-    monkeypatch.setattr(SiteFolder, "open_output", open_output)
+    monkeypatch.setattr(WebHostFolder, "open_output", open_output)
     response = lea("GET", "/media/1/encode-1-g1/360p.m4s", headers={"Range": "bytes=100-799"})
     assert (response.status_code, response.data) == (206, MEDIA[100:800])
 

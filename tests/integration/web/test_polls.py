@@ -17,10 +17,10 @@ from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import day_figures, users
 from pod_jobs.jobs import queue, workforce
 from pod_jobs.settings import Settings
-from pod_jobs.web import site
+from pod_jobs.web import services
 from pod_jobs.web.app import create_app
 from pod_jobs.web.intake import beginnings, orders
-from pod_jobs.web.site import EXTENSION, now
+from pod_jobs.web.services import EXTENSION, now
 from tests.integration.web.conftest import Caller, Worker
 from tests.integration.web.pages.test_team_machines import alive, sign
 
@@ -178,14 +178,14 @@ def scene(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
     """Lines are read anew for each answer, and each looks for itself."""
-    monkeypatch.setattr(site, "SEEN_S", 0.0)
+    monkeypatch.setattr(services, "SEEN_S", 0.0)
     monkeypatch.setattr(orders, "LINE_S", 0.0)
     return Scene(callers, worker, redis, Poller(settings, tokens))
 
 
 @pytest.mark.timeout(400)  # 2,000 requests
 def test_each_change_is_seen_by_the_next_poll(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pod_jobs.storage.site_folder.SiteFolder.free_bytes", lambda _: 412_000_000_000)
+    monkeypatch.setattr("pod_jobs.storage.web_host_folder.WebHostFolder.free_bytes", lambda _: 412_000_000_000)
     # when tasks probably begin: not from minute to minute, or the end of one would be a change
     monkeypatch.setattr(beginnings, "ESTIMATED_S", 0.0)  # or a slow machine compares two estimates
     monkeypatch.setattr(beginnings, "_minute", lambda at: at.replace(hour=0, minute=0, second=0, microsecond=0))
@@ -268,7 +268,7 @@ def test_polls_of_many_people_share_one_look_and_a_person_who_opens_a_page_looks
     seen_by, lines_of = workforce.list_workers, hand_over.handed_over
     monkeypatch.setattr(workforce, "list_workers", lambda *given: (next(looks), seen_by(*given))[1])
     monkeypatch.setattr(hand_over, "handed_over", lambda *given: (next(looks), lines_of(*given))[1])
-    for memory, most in ((site, "SEEN_S"), (orders, "LINE_S")):
+    for memory, most in ((services, "SEEN_S"), (orders, "LINE_S")):
         monkeypatch.setattr(memory, most, 60.0)
     etags = {who: poller.ask(poller.remembers, who, "/team/tasks")[1] for who in ("tina", "ada")}
     first = next(looks)
@@ -297,7 +297,7 @@ def test_who_may_see_less_by_now_gets_another_answer(
 def test_a_machine_that_falls_silent_is_told_without_any_change(
     settings: Settings, tokens: dict[str, str], redis: Redis, catalog: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site, "SEEN_S", 0.0)
+    monkeypatch.setattr(services, "SEEN_S", 0.0)
     poller = Poller(settings, tokens)
     silent_after_s = 2.5 * settings.worker.heartbeat_s
     sign(redis, "host", ago_s=LONG)

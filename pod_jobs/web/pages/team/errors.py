@@ -14,7 +14,7 @@ from pod_jobs.web import polls, run_logs
 from pod_jobs.web.guards import access
 from pod_jobs.web.pages.tables import wanted_days
 from pod_jobs.web.pages.team import frame
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 
 blueprint = Blueprint("team_errors", __name__)
 

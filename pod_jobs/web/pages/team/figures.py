@@ -17,7 +17,7 @@ from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
 from pod_jobs.web.pages.tables import csv_answer, wanted_days
 from pod_jobs.web.pages.team import frame
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_figures", __name__)
 
@@ -87,12 +87,12 @@ def charts(found: Sequence[DayFigures]) -> list[Chart]:
     def per_day(measure: str, share: Callable[[float], float] = float, parts: Sequence[str] = ()) -> list[float]:
         return [share(one.total(measure, parts)) for one in found]
 
-    workers = sum(site().settings.expected_workers(name) for name in QUEUES) or 1
+    workers = sum(services().settings.expected_workers(name) for name in QUEUES) or 1
     latest = next((one for one in reversed(found) if one.numbers.get("kind_bytes")), None)
     failed: Counter[str] = Counter()
     for one in found:
         failed.update({code: int(count) for code, count in one.numbers.get("failed", {}).items()})
-    done = [Series(gettext("Done"), "chart-done", per_day("done", parts=encodings(site().job_types)))]
+    done = [Series(gettext("Done"), "chart-done", per_day("done", parts=encodings(services().job_types)))]
     done.append(Series(gettext("All failures"), "chart-failed", per_day("failed")))
     wait = _halves(per_day("wait_p50_s"), per_day("wait_p95_s"))
     speed = _halves(per_day("speed_p50"), per_day("speed_p95"))

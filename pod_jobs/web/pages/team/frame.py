@@ -26,7 +26,7 @@ from pod_jobs.web import polls
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.run_logs import log_path
-from pod_jobs.web.site import lately, now, site
+from pod_jobs.web.services import lately, now, services
 
 blueprint = Blueprint("team", __name__)
 
@@ -110,7 +110,7 @@ def paused_schedules() -> Sequence[Periodic]:
 def workers() -> list[dict[str, Any]] | None:
     """As workforce.list_workers; None while Redis is away."""
     try:
-        return lately("workers", lambda: workforce.list_workers(site().redis, QUEUES))
+        return lately("workers", lambda: workforce.list_workers(services().redis, QUEUES))
     except RedisError:
         return None
 
@@ -118,7 +118,7 @@ def workers() -> list[dict[str, Any]] | None:
 def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Task id -> what its run says; empty while Redis is away."""
     try:
-        return lately(("progress", *running), lambda: queue.read_progress(site().redis, running))
+        return lately(("progress", *running), lambda: queue.read_progress(services().redis, running))
     except RedisError:
         return {}
 
@@ -126,7 +126,7 @@ def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
 def is_janitor_alive() -> bool:
     """Has the janitor given a sign of life? Nobody knows while Redis is away, which the pages say by themselves."""
     try:
-        return lately("janitor", lambda: bool(site().redis.exists(keys.JANITOR)))
+        return lately("janitor", lambda: bool(services().redis.exists(keys.JANITOR)))
     except RedisError:
         return True
 
@@ -134,14 +134,14 @@ def is_janitor_alive() -> bool:
 def silent_hosts() -> tuple[tuple[str, datetime], ...]:
     """Hosts that have given no sign of life for longer than they should, and since when; none while Redis is away."""
     try:
-        entries = lately("hosts", lambda: latest(hosts.list_hosts(site().redis, now())))
+        entries = lately("hosts", lambda: latest(hosts.list_hosts(services().redis, now())))
     except RedisError:
         return ()
     return tuple((name, facts.at) for name, facts in entries.items() if is_silent(facts, now()))
 
 
 def is_silent(facts: HostFacts, at: datetime) -> bool:
-    return at - facts.at > timedelta(seconds=SILENT_BEATS * site().settings.worker.heartbeat_s)
+    return at - facts.at > timedelta(seconds=SILENT_BEATS * services().settings.worker.heartbeat_s)
 
 
 def latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:
@@ -253,7 +253,7 @@ def kind_words(kind: str) -> dict[str, Any]:
     """The words of a job type in the language of the page; each row of a list asks for them."""
     known: dict[str, dict[str, Any]] = g.setdefault("kind_words", {})
     if kind not in known:
-        known[kind] = words_of(site().job_types, kind).in_language(str(get_locale() or "en"))
+        known[kind] = words_of(services().job_types, kind).in_language(str(get_locale() or "en"))
     return known[kind]
 
 

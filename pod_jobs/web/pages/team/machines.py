@@ -21,7 +21,7 @@ from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import worker_orders
 from pod_jobs.web.pages.team import frame
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_machines", __name__)
 
@@ -89,7 +89,7 @@ def show() -> ResponseReturnValue:
             "machines": found,
             "queues": [(name, by_queue.get(name), _of_queue(found, name)) for name in QUEUES],
             "everything": next((drain for drain in active if drain.scope == "all"), None),
-            "expected": {name: site().settings.expected_workers(name) for name in QUEUES},
+            "expected": {name: services().settings.expected_workers(name) for name in QUEUES},
             "most": store.WHY_CHARACTERS,
         }
 
@@ -99,7 +99,7 @@ def show() -> ResponseReturnValue:
 def _look(running: Sequence[int]) -> Alive:
     workers = frame.workers()
     try:
-        entries = hosts.list_hosts(site().redis, now())
+        entries = hosts.list_hosts(services().redis, now())
         return Alive(workers, frame.progress(running), [replace(one, at=NO_TIME) for one in entries], entries)
     except RedisError:
         return Alive(None, {}, [], [])
@@ -141,7 +141,7 @@ def forget(name: str) -> ResponseReturnValue:
     """Leave a silent machine out, because it will not come back."""
     users.note(access.require_user().name, "forget", f"host {name}"[:100], now())
     try:
-        hosts.forget(site().redis, name)
+        hosts.forget(services().redis, name)
         flash(gettext("The machine is left out until it gives a sign of life again."))
     except RedisError:
         flash(gettext("The key-value server does not answer."))

@@ -18,7 +18,7 @@ from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import beginnings
 from pod_jobs.web.pages.team import frame
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_overview", __name__)
 
@@ -55,7 +55,7 @@ class Seen:
 
 def _look(running: Sequence[int]) -> Seen:
     try:
-        free = float(f"{site().settings.media.free_bytes():.3g}")
+        free = float(f"{services().settings.media.free_bytes():.3g}")
     except (OSError, ServiceUnavailable):
         free = None
     return Seen(beginnings.look(running), free)
@@ -72,7 +72,7 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
     since = frame.yesterday_evening(at)
     groups = sorted(error_groups.list_open(since), key=lambda one: (one.is_quiet, not one.is_new(since)))
     crews = _crews(workers)
-    days = store.per_day(encodings(site().job_types), frame.midnights(at, DAYS))
+    days = store.per_day(encodings(services().job_types), frame.midnights(at, DAYS))
     return {
         "at": at,
         "counts": counts,
@@ -103,7 +103,7 @@ def _crews(workers: Sequence[dict[str, Any]]) -> list[Crew]:
     crews = []
     for name in QUEUES:
         own = [worker for worker in workers if worker["queue"] == name]
-        expected = site().settings.expected_workers(name)
+        expected = services().settings.expected_workers(name)
         if own or expected:
             held = sum(one["state"] == SUSPENDED for one in own)
             crews.append(Crew(name, len(own) - held, held, max(expected, len(own))))

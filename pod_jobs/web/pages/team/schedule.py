@@ -15,7 +15,7 @@ from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import periodic_orders
 from pod_jobs.web.pages.team import cron_words, frame
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_schedule", __name__)
 
@@ -44,7 +44,7 @@ def _entries(at: datetime) -> list[Entry]:
     stored = store.rows()
     return [
         Entry(entry, stored.get(entry.name), cron_words.rhythm(entry), next_ticks(entry, at, COMING))
-        for entry in site().settings.periodic
+        for entry in services().settings.periodic
     ]
 
 

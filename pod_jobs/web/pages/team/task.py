@@ -20,7 +20,7 @@ from pod_jobs.web.intake import beginnings, many_orders, orders
 from pod_jobs.web.intake.many_orders import Chosen
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.run_logs import LogTail
-from pod_jobs.web.site import site
+from pod_jobs.web.services import services
 
 blueprint = Blueprint("team_task", __name__)
 
@@ -60,8 +60,8 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
         "place": place,
         "begins": beginnings.all_times().get(task.id) if place else None,
         "may_change": _may_change(user, task),
-        "templates": [one for one in site().settings.templates if one != task.template]
-        if task.kind in encodings(site().job_types) and task.kind in orderings(site().job_types)
+        "templates": [one for one in services().settings.templates if one != task.template]
+        if task.kind in encodings(services().job_types) and task.kind in orderings(services().job_types)
         else [],
         "kind": task.kind,
         "order": site_callbacks.of_task(task.id),
@@ -168,7 +168,7 @@ def _later(task: Task) -> Task | None:
 
 def _place(task: Task) -> int | None:
     """Its place in its queue, 1 = next; None when it does not wait, or waits far behind."""
-    known = site().job_types.get(task.kind)
+    known = services().job_types.get(task.kind)
     line = orders.in_line(known.queue) if known and task.state == "waiting" else []
     return line.index(task.id) + 1 if task.id in line else None
 

@@ -28,7 +28,7 @@ from pod_jobs.web.intake.beginnings import AtWork
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
 from pod_jobs.web.intake.task_filters import Asked
 from pod_jobs.web.pages.team import frame
-from pod_jobs.web.site import now, site
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_tasks", __name__)
 
@@ -81,13 +81,13 @@ def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any
         "far": seen.far,
         "begins": beginnings.times(now(), running, beginnings.waiting(seen), seen) if waits else {},
         "states": TASK_STATES,
-        "kinds": [kind for kind, one in site().job_types.items() if one.of_task],
-        "templates": list(site().settings.templates),
+        "kinds": [kind for kind, one in services().job_types.items() if one.of_task],
+        "templates": list(services().settings.templates),
         "usual_template": WEB,
-        "encodings": encodings(site().job_types),
+        "encodings": encodings(services().job_types),
         "queues": QUEUES,
         "codes": error_groups.codes(),
-        "sites": [one.name for one in site().settings.site],
+        "sites": [one.name for one in services().settings.site],
     }
 
 

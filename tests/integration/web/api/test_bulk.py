@@ -9,7 +9,7 @@ from redis import Redis
 from pod_jobs.catalog.store import many_tasks
 from pod_jobs.jobs import queue
 from pod_jobs.web.api import tasks as api_tasks
-from pod_jobs.web.site import EXTENSION
+from pod_jobs.web.services import EXTENSION
 from tests import outbox
 from tests.integration.web.conftest import Caller, Worker, problem
 

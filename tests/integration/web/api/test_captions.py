@@ -8,7 +8,7 @@ import pytest
 
 from pod_jobs.catalog import models
 from pod_jobs.catalog.models import Video
-from pod_jobs.web.site import EXTENSION, install
+from pod_jobs.web.services import EXTENSION, install
 from tests.integration.web.conftest import CLIP, Caller, Worker
 
 VTT = "WEBVTT\n\n00:01.000 --> 00:03.000\n<v Léa>L’osmose <script>x</script>\n\n00:04.000 --> 00:05.000 line:0\nMembrane\n"

@@ -11,7 +11,7 @@ from pod_jobs.catalog.models import Outbox, Task, User
 from pod_jobs.catalog.store import users
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Caller, Worker, problem
 
 PICTURE = b"\xff\xd8\xff a picture"

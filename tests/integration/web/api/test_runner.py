@@ -23,7 +23,7 @@ from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
 from pod_jobs.web.intake import site_orders
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 
 ORDER: dict[str, Any] = {

@@ -12,7 +12,7 @@ from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import error_groups, overview
 from pod_jobs.jobs import keys
 from pod_jobs.web.intake import beginnings
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 
 
@@ -88,7 +88,7 @@ def test_an_empty_instance_says_what_to_do_next(browser: Browser) -> None:
 def test_a_part_that_did_not_change_is_not_sent_again(
     browser: Browser, lea: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pod_jobs.storage.site_folder.SiteFolder.free_bytes", lambda _: 412_000_000_000)
+    monkeypatch.setattr("pod_jobs.storage.web_host_folder.WebHostFolder.free_bytes", lambda _: 412_000_000_000)
     browser.sign_in("tina")
     first = browser.get("/team", headers={"HX-Request": "true"})
     assert "<html" not in first.text and "<h1>" in first.text

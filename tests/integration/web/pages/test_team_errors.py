@@ -9,7 +9,7 @@ from pod_jobs.catalog.models import Attempt, Task
 from pod_jobs.catalog.store import tasks
 from pod_jobs.settings import Settings
 from pod_jobs.web import run_logs
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker, problem
 from tests.integration.web.pages.test_team import failed
 

@@ -9,7 +9,7 @@ from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import day_figures
 from pod_jobs.janitor import rounds
 from pod_jobs.web.pages.team.figures import with_unit
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker, problem
 from tests.integration.web.pages.test_team import failed
 

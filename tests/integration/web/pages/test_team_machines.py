@@ -11,7 +11,7 @@ from pod_jobs.catalog.models import Attempt, Audit, Drain
 from pod_jobs.catalog.store import machines
 from pod_jobs.jobs import hosts, keys, queue
 from pod_jobs.jobs.hosts import SignOfLife
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker, problem
 from tests.integration.web.pages.test_team import failed
 

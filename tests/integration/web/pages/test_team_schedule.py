@@ -9,7 +9,7 @@ from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.store import periodic, tasks
 from pod_jobs.settings.periodic import PeriodicSettings
 from pod_jobs.web.pages.team.cron_words import rhythm
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker, problem
 
 WORDS = {

@@ -11,7 +11,7 @@ from pod_jobs.catalog.models import Audit, Outbox, Task, Video
 from pod_jobs.catalog.store import many_tasks, task_search, tasks
 from pod_jobs.catalog.store.task_search import TaskFilter
 from pod_jobs.catalog.waiting_order import PRIORITIES
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 from tests.integration.web.pages.test_team import failed
 

@@ -12,7 +12,7 @@ from pod_jobs.catalog.models import Audit, Task
 from pod_jobs.catalog.store import many_orders, many_tasks, undone_tasks
 from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.janitor import purge
-from pod_jobs.web.site import now
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker, problem
 from tests.integration.web.pages.test_team import failed
 from tests.integration.web.pages.test_team_tasks import confirm

@@ -17,7 +17,7 @@ from pod_jobs.catalog import revisions
 from pod_jobs.catalog.store import instance
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
-from pod_jobs.storage.site_folder import SiteFolder
+from pod_jobs.storage.web_host_folder import WebHostFolder
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Site:
-    """The instance that this web app serves."""
+class Services:
+    """What this web app works with: those of one instance."""
 
     settings: Settings
     database: Database
@@ -46,26 +46,26 @@ class Site:
     answers: OrderedDict[int, OrderedDict[bytes, Any]] = field(default_factory=OrderedDict)
 
 
-def install(app: Flask, site: Site) -> None:
-    app.extensions[EXTENSION] = site
+def install(app: Flask, services: Services) -> None:
+    app.extensions[EXTENSION] = services
 
 
-def site() -> Site:
-    """The site of the app that serves this request."""
+def services() -> Services:
+    """Those of the app that serves this request."""
     found = current_app.extensions[EXTENSION]
-    assert isinstance(found, Site)  # noqa: S101  # for the type checker
+    assert isinstance(found, Services)  # noqa: S101  # for the type checker
     return found
 
 
 def open_database() -> None:
     """Connect this request's thread to the database, unless it is connected. Then whoever connected it closes it, too."""
-    g.opened_database = site().database.connect(reuse_if_open=True)
+    g.opened_database = services().database.connect(reuse_if_open=True)
 
 
 def close_database() -> None:
     """Close the connection if `open_database` opened it for this request."""
     if g.pop("opened_database", False):
-        site().database.close()
+        services().database.close()
 
 
 @contextmanager
@@ -92,24 +92,24 @@ def catalog_revision(subjects: Iterable[str] = (revisions.CATALOG,)) -> tuple[tu
 def lately(what: Hashable, see: Callable[[], T]) -> T:
     """What `see` sees outside the catalog, such as Redis's list of workers. The polls of all pages that are open share what was
     seen within SEEN_S; any other request sees for itself."""
-    kept = site().seen.get(what)
+    kept = services().seen.get(what)
     if kept is not None and request.headers.get("HX-Request") == "true" and time.monotonic() - kept[0] < SEEN_S:
         return cast(T, kept[1])
     found = see()
-    if len(site().seen) > MOST_SEEN:
-        site().seen.clear()
-    site().seen[what] = time.monotonic(), found
+    if len(services().seen) > MOST_SEEN:
+        services().seen.clear()
+    services().seen[what] = time.monotonic(), found
     return found
 
 
 def after_answer(do: Callable[[], object]) -> None:
-    """Call `do` when the answer of this request has been sent, with the site and a database connection. What it raises is
+    """Call `do` when the answer of this request has been sent, with the services and a database connection. What it raises is
     logged."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # of werkzeug's proxy
 
     def run() -> None:
         try:
-            with app.app_context(), site().database.connection_context():
+            with app.app_context(), services().database.connection_context():
                 do()
         except Exception:
             log.exception("after an answer")
@@ -120,9 +120,9 @@ def after_answer(do: Callable[[], object]) -> None:
         return answer
 
 
-def checked_media() -> SiteFolder:
+def checked_media() -> WebHostFolder:
     """The media folder, checked at each call. Errors: ServiceUnavailable when it is away, or is not the catalog's."""
-    folder = site().settings.media
+    folder = services().settings.media
     folder.check(instance.media_identity())
     return folder
 

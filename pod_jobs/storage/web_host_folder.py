@@ -48,7 +48,7 @@ class OpenOutput:
     is_growing: bool
 
 
-class SiteFolder:
+class WebHostFolder:
     """The media folder at `media`."""
 
     def __init__(self, media: Path) -> None:
