@@ -32,7 +32,7 @@ def inviting(settings: Settings, tokens: dict[str, str]) -> Settings:
 @pytest.fixture
 def url(app: Flask, inviting: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of the web app of the instance that invites."""
-    monkeypatch.setattr("pod_jobs.web.api.joining.site", lambda: type("Site", (), {"settings": inviting}))
+    monkeypatch.setattr("pod_jobs.web.api.joining.services", lambda: type("Services", (), {"settings": inviting}))
     server = make_server("127.0.0.1", 0, app)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
