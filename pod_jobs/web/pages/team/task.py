@@ -44,7 +44,7 @@ def show(task_id: int) -> ResponseReturnValue:
 def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     task = orders.task_seen_by(user, task_id)
     attempts, (parent, children) = tasks.attempts_of(task), tasks.family_of(task)
-    said, place, log = look(task)
+    said, place, begins, log = look(task)
     return {
         "task": task,
         "video": task.video,
@@ -58,7 +58,7 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
         "children": children,
         "priority": name_of(task.priority),
         "place": place,
-        "begins": beginnings.all_times().get(task.id) if place else None,
+        "begins": begins,
         "may_change": _may_change(user, task),
         "templates": [one for one in services().settings.templates if one != task.template]
         if task.kind in encodings(services().job_types) and task.kind in orderings(services().job_types)
@@ -68,10 +68,12 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     }
 
 
-def _look(task: Task) -> tuple[dict[str, Any], int | None, LogTail | None]:
-    """What the run of the task says, its place in its queue, and the end of its log."""
+def _look(task: Task) -> tuple[dict[str, Any], int | None, datetime | None, LogTail | None]:
+    """What the run of the task says, its place in its queue, when it will probably begin, and the end of its log."""
     said = frame.progress([task.id]) if task.state == "running" else {}
-    return said.get(task.id, {}), _place(task), run_logs.tail_of(task)
+    place = _place(task)
+    begins = beginnings.all_times().get(task.id) if place else None
+    return said.get(task.id, {}), place, begins, run_logs.tail_of(task)
 
 
 @blueprint.post("/team/tasks/<int:task_id>/<action>")
