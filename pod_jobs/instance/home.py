@@ -24,7 +24,7 @@ from typing import IO
 from pod_jobs.errors import Refused, SettingsError
 from pod_jobs.media_folder import MEDIA
 from pod_jobs.settings import Settings
-from pod_jobs.settings.variables import setting_variables
+from pod_jobs.settings.variables import setting_variables, settings_among
 from pod_jobs.system import plain_files
 
 FOLDERS = (MEDIA, "logs")
@@ -147,18 +147,23 @@ def note_port(settings: Settings) -> None:
 
 def note_variables(settings: Settings) -> None:
     """Note the variables of the environment that set something, so that the command line reads the settings with which the
-    service runs. They may hold passwords: only this user can read them. Errors: OSError."""
+    service runs. They may hold passwords: only this user can read them. Several processes do this at the same time.
+    Errors: OSError."""
     path = settings.home / "run" / "variables.json"
-    with plain_files.replacing(path) as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(json.dumps(setting_variables()).encode())
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(json.dumps(setting_variables()).encode())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def noted_variables(home: Path) -> dict[str, str]:
     """Those of the latest start in the instance folder `home`; none for who may not read them."""
     try:
         found = json.loads(plain_files.read_text(home / "run" / "variables.json"))
-        return {str(name): str(value) for name, value in found.items()}
+        return settings_among({str(name): str(value) for name, value in found.items()})
     except (OSError, ValueError, AttributeError):
         return {}
 

@@ -8,6 +8,7 @@ Every worker of the host sends what waits there before it takes a job.
 import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +80,17 @@ class KeptReports:
         return {name: entry for name, entry in found.items() if entry is not None}
 
     def send_all(self) -> bool:
-        """Send what waits. Returns whether nothing waits any more."""
+        """Send what waits; one that cannot be sent holds up no other. Returns whether nothing waits any more."""
+        said = ""
         for report_id, entry in self.waiting().items():
             try:
                 self._send(report_id, entry)
             except PodJobsError as error:
                 if error.reason != self._said:
                     log.warning("report %s waits on this host: %s", report_id, error.reason)
-                self._said = error.reason
-                return False
-        self._said = ""
-        return True
+                said = error.reason
+        self._said = said
+        return not said
 
     def show(self) -> None:
         """Let the janitor and people know that these reports wait. Runs that others began of their tasks are left alone."""
@@ -106,8 +107,9 @@ class KeptReports:
     def _send(self, report_id: str, entry: dict[str, Any], *, in_a_hurry: bool = False) -> None:
         deliver(self._catalog(), report_id, entry, in_a_hurry=in_a_hurry)
         self._path(report_id).unlink(missing_ok=True)
-        if queue.read_progress(self._redis, [entry["task"]]).get(entry["task"], {}).get("step") == WAITS:
-            queue.clear_progress(self._redis, entry["task"])
+        with suppress(RedisError):  # it was delivered; the progress expires
+            if queue.read_progress(self._redis, [entry["task"]]).get(entry["task"], {}).get("step") == WAITS:
+                queue.clear_progress(self._redis, entry["task"])
 
     def _read(self, report_id: str) -> dict[str, Any] | None:
         try:

@@ -19,8 +19,10 @@ import os
 import random
 import socket
 import traceback
+from contextlib import suppress
 from typing import Any
 
+from redis.exceptions import RedisError
 from rq import Retry, get_current_job
 from rq.timeouts import JobTimeoutException
 
@@ -188,7 +190,8 @@ def _send(context: Context, order: Order, outcome: str, **more: Any) -> None:
     report |= more
     if context.source_s is not None:
         report["source_s"] = context.source_s
-    queue.clear_progress(context.redis, order.task)
+    with suppress(RedisError):  # a report may need no Redis; the progress expires
+        queue.clear_progress(context.redis, order.task)
     report_id = f"{order.task}-g{order.generation}-a{order.attempt}"
     tell(context.settings, context.redis, report_id, entry_of(order.task, report, order.key))
 

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 
 from pod_jobs.errors import PodJobsError
@@ -38,7 +39,8 @@ def main(name: str) -> int:
     try:
         settings = load()
         home.make_folders(settings)
-        home.note_variables(settings)
+        with suppress(OSError):  # `doctor` reports what is wrong with the folder
+            home.note_variables(settings)
         supervise(_server_line(settings) if name == "server" else _client_line(settings, name))
     except PodJobsError as error:  # in the supervisor, or in a child
         print(f"{error.sentence} {error.reason}", file=sys.stderr)  # noqa: T201  # logging would add nothing

@@ -45,7 +45,6 @@ from pod_jobs.web.guards.slow_clients import Pace, PacedSocket
 
 HEAD_BYTES = 70_000  # more than gunicorn accepts; gunicorn itself refuses such a head
 MOST_DIGITS = 9
-BODY_BYTES = 4_000_000  # the app refuses a larger body without reading it
 MEMORY_BYTES = 64_000  # a larger body is kept in a temporary file
 PIECE_BYTES = 65_536
 ACCEPTED_AT_ONCE = 50
@@ -89,7 +88,7 @@ def missing_bytes(head: bytes, with_head: int) -> int:
     if (
         not digits
         or len(digits) > MOST_DIGITS
-        or int(digits) > BODY_BYTES
+        or int(digits) > slow_clients.most_bytes(target)
         or slow_clients.looks_like_upload(method, target)
     ):
         return 0

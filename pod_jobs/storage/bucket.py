@@ -29,6 +29,7 @@ TIMES_S = (5, 60)  # to connect, and between two pieces of an answer
 OWN_LINK_S = 300  # how long a link is valid that the web host uses itself
 OBJECT_ID = re.compile(r"[0-9a-f]{32}")
 SOURCES, SENT, CHECKS = "sources", "sent", "checks"
+OURS = re.compile(r"sources/[0-9a-f]{32}/[0-9]+-[0-9]+|sent/[0-9]+-[0-9]+-[0-9]+/[0-9a-f]{32}|checks/[a-z0-9-]{1,60}")
 
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _LISTED = re.compile(r"<Contents>.*?</Contents>", re.S)
@@ -96,7 +97,10 @@ class Bucket:
 
     def sweep(self, limit: datetime) -> int:
         """Delete what has been there since before `limit`. Returns how many objects."""
-        old = [key for key, at in self._listed("") if at < limit.timestamp()]
+        ours = (
+            one for part in (SOURCES, SENT, CHECKS) for one in self._listed(f"{part}/")
+        )  # others may use the bucket too
+        old = [key for key, at in ours if at < limit.timestamp() and OURS.fullmatch(key)]
         for key in old:
             self._ask("DELETE", key).close()
         return len(old)

@@ -159,7 +159,8 @@ def _says(text: str, codes: Collection[str]) -> Any:
     few = ids_with_title(text)
     found = Task.video.in_(Video.select(Video.id).where(has_title(text)) if few is None else few)
     folded = fold(general_form(text))  # as the reasons of groups are kept
-    marks = [group.fingerprint for group in ErrorGroup.select() if folded and folded in fold(group.form)]
+    words = f" {folded} " if folded != fold(text) else folded  # what is left of "TD 3" is in many words
+    marks = [group.fingerprint for group in ErrorGroup.select() if folded and words in f" {fold(group.form)} "]
     if marks:
         found |= (Task.state == "error") & Task.error_group.in_(marks)
     if codes:

@@ -6,12 +6,13 @@ tells the owner meanwhile that the helper is alive.
 
 import math
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from pod_jobs.errors import PodJobsError, ResultRejected
+from pod_jobs.errors import ResultRejected
 from pod_jobs.jobs.far_helper import ASK_S, Making
 from pod_jobs.jobs.far_owner import Called
 from pod_jobs.jobs.speech import sharing
@@ -65,7 +66,7 @@ def _alive(watch: Callable[[int], None]) -> Iterator[Callable[[float], None]]:
         while not over.wait(ASK_S / 2):
             try:
                 watch(int(done[0]))
-            except PodJobsError as error:
+            except Exception as error:  # noqa: BLE001  # it is raised in the thread that works
                 raised.append(error)
                 return
 
@@ -90,12 +91,17 @@ def _check_files(number: int, files: Mapping[str, Announced]) -> None:
         raise ResultRejected("this is not the file of a piece")
 
 
+def _is_text(word: str) -> bool:
+    """Without line ends, other control characters and halves of a character, which no file of captions can hold."""
+    return len(word) <= MOST_LETTERS and not any(unicodedata.category(c) in ("Cc", "Cs") for c in word)
+
+
 def _take_in(shared: Path, pieces: tuple[Piece, ...], folder: Path, number: int) -> None:
     """Errors: ResultRejected, ValueError, TypeError."""
     words, piece = sharing.words_in(plain_files.read_bytes(folder / WORDS)), pieces[number]
     low, high = piece.start_s - EDGE_S, piece.end_s + EDGE_S
     if len(words) > MOST_WORDS or not all(
-        low <= one.start_s <= one.end_s <= high and math.isfinite(one.confidence) and len(one.text) <= MOST_LETTERS
+        low <= one.start_s <= one.end_s <= high and math.isfinite(one.confidence) and _is_text(one.text)
         for one in words
     ):
         raise ResultRejected("these are not the words of the piece")

@@ -30,7 +30,9 @@ from pod_jobs.system.process_tree import die_with_parent
 TICK_S = 0.25
 STDERR_BYTES = 16_384
 LINE_BYTES = 8_000_000  # the longest line of stdout: the answer of a probe about a file of very many tracks
-TASKS, TASKS_PER_CPU = 256, 32  # processes and threads that one command may have more than there are
+# Processes and threads of this user while a command runs: many, because the kernel counts those of all containers of the host,
+# and other commands start meanwhile
+TASKS, TASKS_PER_CPU = 4096, 256
 WHOLE_BYTES = 32_000_000  # the most that `capture` keeps
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C", "HOME": "/nonexistent", "AV_LOG_FORCE_NOCOLOR": "1"}
 

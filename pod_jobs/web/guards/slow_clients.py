@@ -29,6 +29,10 @@ LANGUAGES = re.compile(r"\r\naccept-language:[ \t]*([\x20-\x7e]{1,200})\r\n", re
 
 # Requests whose views read the body piece by piece. Any other body is received before its request gets a thread.
 API = "/api/v1/"
+BODY_BYTES = 4_000_000  # the app refuses a larger body without reading it
+# captions of 12 hours with the times of their words have 4 MB
+CAPTIONS = re.compile(r"/api/v1/videos/[0-9]+/captions(?:/[0-9]+(?:/draft)?)?")
+CAPTION_BYTES = 25_000_000
 UPLOADS = re.compile(
     r"(?:POST|PUT) /api/v1/videos|PATCH /api/v1/uploads/[^/]+"
     r"|(?:PUT|PATCH) /api/v1/runs/[0-9/]+/(?:helpers/[0-9a-f]+/)?files/[^/]+"
@@ -244,6 +248,12 @@ def looks_like_upload(method: str, target: str) -> bool:
     """The same for the target of a request's first line. It may be wrong: `require_minimum_pace` knows better."""
     path = re.split("[?#]", target, maxsplit=1)[0]
     return is_upload(method, path[max(0, path.find(API)) :])
+
+
+def most_bytes(target: str) -> int:
+    """Of a body that is received before its request gets a thread."""
+    path = re.split("[?#]", target, maxsplit=1)[0]
+    return CAPTION_BYTES if CAPTIONS.fullmatch(path[max(0, path.find(API)) :]) else BODY_BYTES
 
 
 def require_minimum_pace(request: Request) -> None:

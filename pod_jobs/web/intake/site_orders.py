@@ -178,7 +178,10 @@ def _title(asked: dict[str, Any]) -> str:
     title = asked["parameters"].get("video_title")
     if isinstance(title, str) and (shown := "".join(c for c in title if c.isprintable()).strip()):
         return shown
-    last = unquote(urlsplit(asked["source_url"]).path).rpartition("/")[2]
+    try:
+        last = unquote(urlsplit(asked["source_url"]).path).rpartition("/")[2]
+    except ValueError:  # it is no address, and is refused for that
+        last = ""
     return "".join(c for c in last if c.isprintable()) or asked["source_url"]
 
 

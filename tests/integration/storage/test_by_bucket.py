@@ -223,9 +223,15 @@ def test_old_objects_are_deleted_and_only_ours(s3: S3Server, site: Site) -> None
         for who in ("a", "b", "c"):
             assert requests.put(bucket.links_to_try(who)[0], data=b"x", timeout=5).ok
     now = datetime.now(UTC)
+    others = ("backups/of-others", "sources/of-others.txt")  # they may use the bucket too
+    for key in others:
+        own._ask("PUT", key, data=b"x").close()
     assert own.sweep(now - timedelta(hours=1)) == 0
     assert own.sweep(now + timedelta(hours=1)) == 3
     assert other.sweep(now + timedelta(hours=1)) == 3
+    for key in others:
+        assert own._has(key, 1)
+        own._ask("DELETE", key).close()
     settings = load(site.home)
     old = datetime.now(UTC) + timedelta(hours=25)
     requests.put(s3.bucket().links_to_try("a")[0], data=b"x", timeout=5)

@@ -312,6 +312,21 @@ def test_a_body_that_is_no_upload_has_a_limit_with_or_without_a_length(server: S
     assert b"xxx" not in title
 
 
+def test_captions_of_a_long_recording_arrive_whole(server: Server) -> None:
+    """More than any other body that is no upload: those of 12 hours with their words."""
+    server.request("POST", "/api/v1/videos?name=a.mp4", {}, MP4_HEAD)
+    cues = (
+        f"00:{n // 60 % 60:02}:{n % 60:02}.000 --> 00:{n // 60 % 60:02}:{n % 60:02}.900\nUne phrase.\n"
+        for n in range(3000)
+    )
+    text = "WEBVTT\n\n" + "\n".join(cues) + "\nNOTE\n" + "x" * 79 + ("\n" + "x" * 79) * 60_000 + "\n"
+    answer = server.request(
+        "POST", "/api/v1/videos/1/captions?language=fr", {"Content-Type": "text/vtt"}, text.encode()
+    )
+    assert len(text) > 4_800_000
+    assert answer.status == 201, answer.body[:300]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("path", "header", "status", "kind", "words"),
     [

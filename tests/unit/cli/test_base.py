@@ -2,6 +2,7 @@
 
 import os
 import stat
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,28 @@ def test_only_this_user_reads_the_variables(started: Path) -> None:
     assert "NOTHING" not in path.read_text()
 
 
+def test_all_processes_of_an_instance_note_them_at_once(started: Path) -> None:
+    settings, context = load(started), get_context("fork")
+
+    def note_often() -> None:
+        for _ in range(40):
+            home.note_variables(settings)
+
+    processes = [context.Process(target=note_often) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert {process.exitcode for process in processes} == {0}
+    assert home.noted_variables(started) == {}, "this process has none"
+    assert [path.name for path in (started / "run").iterdir() if path.name.startswith("variables")] == [
+        "variables.json"
+    ]
+
+
 def test_variables_that_cannot_be_read_are_none(started: Path) -> None:
+    (started / "run" / "variables.json").write_text('{"LD_PRELOAD": "/tmp/x.so", "POD_JOBS_WEB__THREADS": "7"}')
+    assert home.noted_variables(started) == {"POD_JOBS_WEB__THREADS": "7"}
     (started / "run" / "variables.json").write_text("[1")
     assert home.noted_variables(started) == {}
     os.remove(started / "run" / "variables.json")

@@ -81,10 +81,12 @@ def test_lines_without_an_end_fill_no_memory(tmp_path: Path, monkeypatch: pytest
     assert len(python("for _ in range(90): print('x' * 10_000)", tmp_path)[1]) == 90 * 10_001 - 1
 
 
-def test_processes_and_threads_are_limited(tmp_path: Path) -> None:
+def test_processes_and_threads_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also without a filter of system calls; root itself is not, so another user forks here."""
     if os.geteuid() != 0:
         pytest.skip("needs the right to become another user")
+    monkeypatch.setattr(run_module, "TASKS", 200)
+    monkeypatch.setattr(run_module, "TASKS_PER_CPU", 0)
     forks = "i=0; while [ $i -lt 5000 ]; do sleep 2 & i=$((i+1)); done"
     finished, _ = capture(["setpriv", "--reuid=65533", "--clear-groups", "sh", "-c", forks], tmp_path, BOUNDS, nothing)
     assert finished.returncode != 0 and "fork" in finished.stderr
