@@ -99,4 +99,4 @@ def listening(command: list[str], port: int, log: Path, host: str = "127.0.0.1",
             yield
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(10)
+            process.wait(40)

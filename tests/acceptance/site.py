@@ -221,7 +221,7 @@ def serve(home: Path, server: KeyValueServer | WatchedServers, module: str = "te
             yield site
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(40)
         log.close()
 
 

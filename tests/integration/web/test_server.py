@@ -108,7 +108,7 @@ def server(settings: Settings, tokens: dict[str, str], tmp_path: Path, served: s
     servers.wait_until(answers, 30, "gunicorn answers")
     yield found
     process.terminate()
-    process.wait(10)
+    process.wait(40)
     log.close()
 
 
