@@ -53,7 +53,7 @@ def site(servers: WatchedServers, tmp_path: Path) -> Iterator[Site]:
 
 
 def test_a_failover_loses_nothing_and_does_nothing_twice(site: Site, servers: WatchedServers, tmp_path: Path) -> None:
-    first = site.upload("Avant.mp4", make_clip(tmp_path / "long.mp4", seconds=20))
+    first = site.upload("Avant.mp4", make_clip(tmp_path / "long.mp4", seconds=45))
     wait_until(lambda: state(site, first) == "running", 60, "it is encoded")
     short = make_clip(tmp_path / "short.mp4", seconds=2)
 
