@@ -4,7 +4,7 @@ first sign-in; upload to play; failure to requeue; the team's morning round; a h
 A worker is played by hand (StandIn): test_main_job.py goes the same ways with real encodings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,11 +18,24 @@ from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.settings import ROOT, load
 from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import visitor
-from tests.acceptance.site import Outputs, Site, StandIn, make_clip
-from tests.servers import wait_until
+from tests.acceptance.site import Outputs, Site, StandIn, make_clip, serve
+from tests.servers import KeyValueServer, short_folder, wait_until
 
 Say = Callable[..., str]
 ZOOMED = {"width": 640, "height": 450}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """One of its own: other tests count the failures of theirs."""
+    with short_folder() as folder:
+        server = KeyValueServer(folder)
+        server.start()
+        try:
+            with serve(folder / "home", server) as served:
+                yield served
+        finally:
+            server.stop()
 
 
 @pytest.fixture(params=["en-GB", "fr-FR"])
@@ -81,7 +94,7 @@ def test_a_lecturer_uploads_and_watches_and_another_encoding_fails(
         fits(page)
 
         site.api("POST", f"videos/{number}/encode")
-        why = f"ffmpeg: killed while {language} watched"  # an error group of its own: others count theirs
+        why = f"ffmpeg: killed while {language} watched"
         StandIn(site, number, outputs).end("error", error_code="encode-killed", reason=why)
         expect(page.locator("#fault-sentence")).to_contain_text(
             say("The system stopped the encoding, perhaps for lack of memory."), timeout=20_000
