@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.instance import Instance, running
-from tests.acceptance.site import Outputs, Site, make_clip, serve
-from tests.servers import KeyValueServer, short_folder
+from tests.acceptance.site import Outputs, Site, make_clip, served
+from tests.servers import short_folder
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,8 @@ def outputs() -> Iterator[Outputs]:
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
-    with short_folder() as folder:
-        server = KeyValueServer(folder)
-        server.start()
-        try:
-            with serve(folder / "home", server) as served:
-                yield served
-        finally:
-            server.stop()
+    with served() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from pod_jobs.media.process.tools import find_tools
 from pod_jobs.media.sharing.sharing import Team
 from pod_jobs.processes.web_server import WebServer
 from pod_jobs.settings import ROOT, load
-from tests.servers import KeyValueServer, WatchedServers, free_port, wait_until
+from tests.servers import KeyValueServer, WatchedServers, free_port, short_folder, wait_until
 from tests.unit.media.samples import LIMITS
 
 PASSWORD = "a password for tests"
@@ -223,6 +223,19 @@ def serve(home: Path, server: KeyValueServer | WatchedServers, module: str = "te
         process.terminate()
         process.wait(40)
         log.close()
+
+
+@contextmanager
+def served() -> Iterator[Site]:
+    """`serve` with a new instance folder and a key-value server of its own."""
+    with short_folder() as folder:
+        server = KeyValueServer(folder)
+        server.start()
+        try:
+            with serve(folder / "home", server) as site:
+                yield site
+        finally:
+            server.stop()
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.settings import ROOT, load
 from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import visitor
-from tests.acceptance.site import Outputs, Site, StandIn, make_clip, serve
-from tests.servers import KeyValueServer, short_folder, wait_until
+from tests.acceptance.site import Outputs, Site, StandIn, make_clip, served
+from tests.servers import wait_until
 
 Say = Callable[..., str]
 ZOOMED = {"width": 640, "height": 450}
@@ -28,14 +28,8 @@ ZOOMED = {"width": 640, "height": 450}
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """One of its own: other tests count the failures of theirs."""
-    with short_folder() as folder:
-        server = KeyValueServer(folder)
-        server.start()
-        try:
-            with serve(folder / "home", server) as served:
-                yield served
-        finally:
-            server.stop()
+    with served() as made:
+        yield made
 
 
 @pytest.fixture(params=["en-GB", "fr-FR"])

@@ -25,7 +25,7 @@ from pod_jobs.jobs.speech.plan import cue_rules
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.planning.cut import Timeline, timeline_of
 from pod_jobs.media_folder import MIME_TYPES
-from pod_jobs.web.api import answers
+from pod_jobs.web.api import answers, documents
 from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
@@ -237,17 +237,11 @@ def search() -> ResponseReturnValue:
 def track_document(track: CaptionTrack) -> Document:
     address = f"{link_base()}/api/v1/videos/{track.video_id}/captions/{track.id}"
     return {
-        "id": track.id,
-        "language": track.language,
-        "label": track.label,
-        "origin": track.origin,
-        "translated": track.translated,
-        "state": track.state,
+        **documents.track_facts(track),
         "version": track.version,
         "needs_check": track.needs_check,
         "model": track.model,
         "newer_automatic": track.newer_automatic,
-        "edited_by": track.edited_by.name if track.edited_by else None,
         "created_at": instant(track.created_at),
         "updated_at": instant(track.updated_at),
         "url": address,

@@ -199,10 +199,8 @@ def _is_only_shown(output: Output) -> bool:
     return output.kind == "captions" and output.name.replace(CAPTIONS, SUBTITLES, 1) not in taken
 
 
-def _captions(base: str, track: CaptionTrack) -> Document:
-    """A caption track for the player. Each version has an address of its own."""
-    own = f"videos/{track.video_id}/captions/{track.id}"
-    address = f"{base}/api/v1/{own}/file.vtt?version={track.version}"
+def track_facts(track: CaptionTrack) -> Document:
+    """What every list says of a caption track."""
     return {
         "id": track.id,
         "language": track.language,
@@ -211,6 +209,15 @@ def _captions(base: str, track: CaptionTrack) -> Document:
         "translated": track.translated,
         "state": track.state,
         "edited_by": track.edited_by.name if track.edited_by else None,
+    }
+
+
+def _captions(base: str, track: CaptionTrack) -> Document:
+    """A caption track for the player. Each version has an address of its own."""
+    own = f"videos/{track.video_id}/captions/{track.id}"
+    address = f"{base}/api/v1/{own}/file.vtt?version={track.version}"
+    return {
+        **track_facts(track),
         "url": address,
         "page_url": f"{base}/{own}",
     }
