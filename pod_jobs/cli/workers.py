@@ -10,6 +10,7 @@ from pod_jobs.cli.words import local_time
 from pod_jobs.settings import QUEUES
 
 LOOK_S = 1.0
+SUSPENDED = "suspended"  # the state, in the API, of a worker that takes no job
 
 
 @click.command(cls=InstanceCommand)
@@ -60,9 +61,10 @@ def drain(  # noqa: PLR0913  # each option is one
 
 
 def _not_drained_yet(api: Api, what: dict[str, str]) -> list[str]:
-    """The jobs that still run, and the idle workers that do not know of the drain yet and might take one."""
+    """The jobs that still run, and the workers that do not know of the drain yet: an idle one might take a job, and a busy
+    one without a job has just taken it."""
     meant = [one for one in api.get("/workers")["workers"] if _is_meant(one, what)]
-    return [one["job"] or one["name"] for one in meant if one["job"] or one["state"] == "idle"]
+    return [one["job"] or one["name"] for one in meant if one["job"] or one["state"] != SUSPENDED]
 
 
 @click.command(cls=InstanceCommand)

@@ -294,15 +294,17 @@ def test_drained_workers_finish_their_job_and_take_no_other_until_they_are_resum
 ) -> None:
     first = json.loads(pod_jobs(instance, "submit", str(clip), "--json").stdout)["id"]
     wait_until(lambda: _asked(instance, f"/videos/{first}")["task"]["state"] != "waiting", what="a worker has it")
-    drained = pod_jobs(instance, "drain", "--all", "--why", "new disks", "--wait")
-    assert drained.returncode == 0 and "Drained: all workers." in drained.stderr
-    task = _asked(instance, f"/videos/{first}")["task"]
-    assert (task["state"], task["generation"]) == ("done", 1)
-    assert set(_encoders(instance).values()) == {"suspended"}, "idle ones know it"
-    second = json.loads(pod_jobs(instance, "submit", str(clip), "--json").stdout)["id"]
-    assert pod_jobs(instance, "workers").stdout.rstrip().endswith(": new disks")
-    assert _asked(instance, f"/videos/{second}")["task"]["state"] == "waiting"
-    assert pod_jobs(instance, "resume", "--all").stdout == "All workers take jobs again.\n"
+    try:
+        drained = pod_jobs(instance, "drain", "--all", "--why", "new disks", "--wait")
+        assert drained.returncode == 0 and "Drained: all workers." in drained.stderr
+        task = _asked(instance, f"/videos/{first}")["task"]
+        assert (task["state"], task["generation"]) == ("done", 1)
+        assert set(_encoders(instance).values()) == {"suspended"}, "idle ones know it"
+        second = json.loads(pod_jobs(instance, "submit", str(clip), "--json").stdout)["id"]
+        assert pod_jobs(instance, "workers").stdout.rstrip().endswith(": new disks")
+        assert _asked(instance, f"/videos/{second}")["task"]["state"] == "waiting"
+    finally:
+        assert pod_jobs(instance, "resume", "--all").stdout == "All workers take jobs again.\n"
     wait_until(lambda: _asked(instance, f"/videos/{second}")["task"]["state"] == "done", what="they take jobs again")
 
 
