@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from pod_jobs.catalog.client import CatalogClient
 from pod_jobs.errors import DiskFull, PodJobsError, ServiceUnavailable, translated_os_errors
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.report import REPORT_ID, deliver, entry_in, send_report
+from pod_jobs.jobs.report import REPORT_ID, deliver, entry_in
 from pod_jobs.settings import Settings
 from pod_jobs.system import plain_files
 
@@ -27,14 +27,6 @@ log = logging.getLogger(__name__)
 FOLDER, ENDING = "reports", ".json"
 WAITS = "report"  # the step of a task whose report waits
 AT_A_STOP = ("interrupted", "lost")  # outcomes of runs whose worker is stopping
-
-
-def tell(settings: Settings, redis: Redis, report_id: str, entry: dict[str, Any]) -> None:
-    """Have the catalog learn how an attempt ended. Errors: ServiceUnavailable."""
-    if settings.worker.storage == "shared":
-        send_report(redis, report_id, entry)
-    else:
-        KeptReports(settings, redis).tell(report_id, entry)
 
 
 class KeptReports:

@@ -52,7 +52,7 @@ def enqueue(redis: Redis, job_type: JobType, job_id: str, payload: Payload, *, a
     """
     try:
         open_queue(redis, job_type.queue).enqueue_call(
-            PERFORM,
+            PERFORM,  # of runtime.py
             args=(job_type.kind, payload),
             job_id=job_id,
             unique=True,

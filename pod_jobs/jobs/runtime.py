@@ -22,6 +22,7 @@ import traceback
 from contextlib import suppress
 from typing import Any
 
+from redis import Redis
 from redis.exceptions import RedisError
 from rq import Retry, get_current_job
 from rq.timeouts import JobTimeoutException
@@ -48,9 +49,10 @@ from pod_jobs.jobs import queue
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.job_type import JobType, Payload
-from pod_jobs.jobs.kept_reports import tell
-from pod_jobs.jobs.report import entry_of
+from pod_jobs.jobs.kept_reports import KeptReports
+from pod_jobs.jobs.report import entry_of, send_report
 from pod_jobs.jobs.rq_classes import PodJob, tell_parent
+from pod_jobs.settings import Settings
 from pod_jobs.settings.ordered import with_order
 
 log = logging.getLogger(__name__)
@@ -193,7 +195,17 @@ def _send(context: Context, order: Order, outcome: str, **more: Any) -> None:
     with suppress(RedisError):  # a report may need no Redis; the progress expires
         queue.clear_progress(context.redis, order.task)
     report_id = f"{order.task}-g{order.generation}-a{order.attempt}"
-    tell(context.settings, context.redis, report_id, entry_of(order.task, report, order.key))
+    tell_catalog(context.settings, context.redis, report_id, entry_of(order.task, report, order.key))
+
+
+def tell_catalog(settings: Settings, redis: Redis, report_id: str, entry: dict[str, Any]) -> None:
+    """Have the catalog learn how an attempt ended, by the way that this host has. `entry`: as of `entry_of`.
+
+    Errors: ServiceUnavailable."""
+    if settings.worker.storage == "shared":
+        send_report(redis, report_id, entry)
+    else:
+        KeptReports(settings, redis).tell(report_id, entry)
 
 
 def _measured(result: dict[str, Any]) -> dict[str, float]:

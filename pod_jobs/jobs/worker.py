@@ -28,16 +28,16 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
 from pod_jobs.errors import BadSource, ServiceUnavailable
-from pod_jobs.jobs import runtime  # noqa: F401  # imported here so that no horse has to
 from pod_jobs.jobs.connection import PatientRedis
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead, worker_name
 from pod_jobs.jobs.gate import Check, Gate
 from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.jobs.job_type import JobTypes
-from pod_jobs.jobs.kept_reports import KeptReports, tell
+from pod_jobs.jobs.kept_reports import KeptReports
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import entry_of
 from pod_jobs.jobs.rq_classes import SLIP_BYTES, PodJob, PodQueue, read_slip
+from pod_jobs.jobs.runtime import tell_catalog  # runtime.perform is in memory by this, too, before a horse needs it
 from pod_jobs.jobs.workforce import has_untaken_jobs
 from pod_jobs.settings import QUEUES, Settings
 from pod_jobs.system.crew_board import CrewBoard
@@ -196,7 +196,7 @@ class PodWorker(Worker):
             report["attempt"] = attempt
         report_id = f"{payload['task']}-g{payload['generation']}-x{uuid.uuid4().hex[:8]}"
         try:
-            tell(self.settings, self.connection, report_id, entry_of(payload["task"], report, key))
+            tell_catalog(self.settings, self.connection, report_id, entry_of(payload["task"], report, key))
         except ServiceUnavailable as error:
             log.error("task %s: its death could not be reported: %s", payload["task"], error.reason)
 
