@@ -92,9 +92,9 @@ def _send(redis: Redis, job_types: JobTypes, turn: Turn, limits: Limits, guard: 
         with guard(), waiting_line.with_its_party_locked(row, limits) as has_room:
             if has_room:
                 queue.enqueue(redis, kind, row.job_id, row.payload, at_front=at_front)  # RQ may know it
-                waiting_line.handed_over(row.job_id)
+                waiting_line.remove_from_outbox(row.job_id)
         return has_room
     queue.enqueue(redis, kind, row.job_id, row.payload, at_front=at_front)
     with guard():
-        waiting_line.handed_over(row.job_id)
+        waiting_line.remove_from_outbox(row.job_id)
     return True

@@ -21,9 +21,8 @@ from pod_jobs.jobs.report import waiting_reports
 
 log = logging.getLogger(__name__)
 
-SILENT_S = (
-    12.0  # after an outage a live job writes its progress within 5 s, and its worker its heartbeat within another 5 s
-)
+# After an outage a live job writes its progress within 5 s, and its worker its heartbeat within another 5 s
+SILENT_S = 12.0
 
 Verdict = Literal["fine", "suspect", "enqueue", "lost", "cancelled"]
 
@@ -34,7 +33,7 @@ class Sight:
 
     state: str  # waiting or running
     status: str | None  # RQ's word for the job of the current generation; None = RQ does not know it
-    placed: bool  # in a queue, handed over, scheduled, or started with a sign of life
+    placed: bool  # in a queue, taken by a worker, scheduled, or started with a sign of life
     reported: bool  # a report of this generation waits to be sent
     progressing: bool  # wrote progress within the last 20 s
     worker_dead: bool  # its worker ran on this host and is gone

@@ -15,7 +15,7 @@ from pod_jobs.janitor.sightings import Sightings
 from pod_jobs.jobs.queue import fetch, open_queue
 from pod_jobs.jobs.rq_classes import PodJob, PodQueue
 
-HAND_OVER_S = 15.0  # a worker begins a job within milliseconds of taking it; one that has not done so by now is dead
+TAKEN_S = 15.0  # a worker begins a job within milliseconds of taking it; one that has not done so by now is dead
 
 # A slow worker may have begun the job since the last look. Then the job is no longer in the first list, and nothing happens.
 RETURN = """
@@ -56,15 +56,15 @@ def clean(redis: Redis, queue_names: tuple[str, ...]) -> None:
         clean_worker_registry(queue)
 
 
-def return_handed_over(redis: Redis, queue_names: tuple[str, ...]) -> None:
+def return_taken_jobs(redis: Redis, queue_names: tuple[str, ...]) -> None:
     """Put jobs back to the front of their queues that a worker took more than 15 s ago and has not begun: it died."""
     for name in queue_names:
         queue = open_queue(redis, name)
-        handed_over = [as_text(raw) for raw in redis.lrange(queue.intermediate_queue_key, 0, -1)]
-        for job_id, seen_s in Sightings(redis, f"hand-overs:{name}").look(handed_over).items():
-            if seen_s > HAND_OVER_S and fetch(redis, job_id) is None:  # deleted, or none of ours
+        taken = [as_text(raw) for raw in redis.lrange(queue.intermediate_queue_key, 0, -1)]
+        for job_id, seen_s in Sightings(redis, f"taken:{name}").look(taken).items():
+            if seen_s > TAKEN_S and fetch(redis, job_id) is None:  # deleted, or none of ours
                 redis.lrem(queue.intermediate_queue_key, 0, job_id)
-            elif seen_s > HAND_OVER_S:
+            elif seen_s > TAKEN_S:
                 redis.eval(RETURN, 2, queue.intermediate_queue_key, queue.key, job_id)
 
 

@@ -146,7 +146,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("start due jobs", times.tick_s, lambda now: registries.start_due(redis, QUEUES, due, now)),
         Duty("clean registries", times.registries_s, lambda _: registries.clean(redis, QUEUES)),
         Duty("jobs of the dead", 5.0, lambda _: [put_back_jobs_of_the_dead(redis, name) for name in QUEUES]),
-        Duty("hand-overs", 5.0, lambda _: registries.return_handed_over(redis, QUEUES)),
+        Duty("taken jobs", 5.0, lambda _: registries.return_taken_jobs(redis, QUEUES)),
         Duty("reports", times.reconcile_s, lambda _: report_relay.relay()),
         Duty("reconcile", times.reconcile_s, reconciler.reconcile),
         Duty("deleted tasks", times.reconcile_s, lambda now: UNFINISHED if purge.delete_hidden(now, fence) else None),

@@ -23,9 +23,8 @@ from pod_jobs.storage import Run, Storage, WorkFolder
 from pod_jobs.storage.far_help import FarHelp
 
 TICK_S = 0.5  # progress is written, and a cancel looked for, at most this often
-SILENCE_S = (
-    5.0  # no progress is written for this long after a failed write, so that an outage of Redis does not slow the job
-)
+# No progress is written for this long after a failed write, so that an outage of Redis does not slow the job
+SILENCE_S = 5.0
 
 
 class StopSignal:

@@ -28,7 +28,7 @@ from pod_jobs.settings import Settings
 
 log = logging.getLogger(__name__)
 
-SLIP_BYTES = 128
+ATTEMPT_BYTES = 128
 PERFORM = "pod_jobs.jobs.runtime.perform"  # the one function that a job of ours names
 DATA_BYTES = 16_000  # most bytes of function and arguments, compressed; those of our jobs have 200
 JOB_ID = re.compile(r"([a-z][a-z0-9_]{0,19})-[A-Za-z0-9_-]{1,150}")  # the kind, and an id within the kind
@@ -63,7 +63,7 @@ class PodJob(Job):
     settings: Settings | None = None
     job_types: JobTypes | None = None
     taken_from: str = ""  # name of the queue from which the worker took the job
-    slip: mmap.mmap | None = None  # shared with the worker, see `tell_parent`
+    attempt_memory: mmap.mmap | None = None  # shared with the worker, see `tell_parent`
 
     def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None) -> None:
         super().__init__(id, connection=connection, serializer=JSONSerializer)
@@ -137,13 +137,13 @@ class PodJob(Job):
 def tell_parent(attempt: int, key: str) -> None:
     """Called by a run: let its worker know the attempt, in case this process is killed and the worker has to report it."""
     job = get_current_job()
-    if isinstance(job, PodJob) and job.slip is not None:
-        job.slip[:SLIP_BYTES] = f"{attempt} {key}".encode().ljust(SLIP_BYTES)[:SLIP_BYTES]
+    if isinstance(job, PodJob) and job.attempt_memory is not None:
+        job.attempt_memory[:ATTEMPT_BYTES] = f"{attempt} {key}".encode().ljust(ATTEMPT_BYTES)[:ATTEMPT_BYTES]
 
 
-def read_slip(slip: mmap.mmap) -> tuple[int, str] | None:
+def read_attempt(memory: mmap.mmap) -> tuple[int, str] | None:
     """The attempt and its key; None when the run had not begun one."""
-    attempt, _, key = slip[:SLIP_BYTES].strip(b" \0").decode().partition(" ")
+    attempt, _, key = memory[:ATTEMPT_BYTES].strip(b" \0").decode().partition(" ")
     return (int(attempt), key) if attempt else None
 
 

@@ -20,14 +20,14 @@ class Snapshot:
     """Sets of job ids. `started` holds only jobs whose worker gave a sign of life in time."""
 
     listed: set[str] = field(default_factory=set)  # waiting in a queue
-    handed_over: set[str] = field(default_factory=set)  # taken by a worker that has not begun it yet
+    taken: set[str] = field(default_factory=set)  # taken by a worker that has not begun it yet
     scheduled: set[str] = field(default_factory=set)
     started: set[str] = field(default_factory=set)
     status: dict[str, str | None] = field(default_factory=dict)  # job id -> RQ's status; None = unknown to RQ
 
     def placed(self, job_id: str) -> bool:
         """Will RQ bring this job to an end by itself?"""
-        return job_id in self.listed or job_id in self.handed_over or job_id in self.scheduled or job_id in self.started
+        return job_id in self.listed or job_id in self.taken or job_id in self.scheduled or job_id in self.started
 
 
 def take(redis: Redis, queue_names: tuple[str, ...], job_ids: list[str]) -> Snapshot:
@@ -36,7 +36,7 @@ def take(redis: Redis, queue_names: tuple[str, ...], job_ids: list[str]) -> Snap
     for name in queue_names:
         queue = open_queue(redis, name)
         snapshot.listed |= _texts(redis.lrange(queue.key, 0, -1))
-        snapshot.handed_over |= _texts(redis.lrange(queue.intermediate_queue_key, 0, -1))
+        snapshot.taken |= _texts(redis.lrange(queue.intermediate_queue_key, 0, -1))
         snapshot.scheduled |= _texts(redis.zrange(ScheduledJobRegistry(queue=queue).key, 0, -1))
         alive = redis.zrangebyscore(StartedJobRegistry(queue=queue).key, time.time(), "+inf")
         snapshot.started |= {composite.rpartition(":")[0] for composite in _texts(alive)}

@@ -36,7 +36,7 @@ from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.kept_reports import KeptReports
 from pod_jobs.jobs.queue import open_queue, show
 from pod_jobs.jobs.report import entry_of
-from pod_jobs.jobs.rq_classes import SLIP_BYTES, PodJob, PodQueue, read_slip
+from pod_jobs.jobs.rq_classes import ATTEMPT_BYTES, PodJob, PodQueue, read_attempt
 from pod_jobs.jobs.runtime import tell_catalog  # runtime.perform is in memory by this, too, before a horse needs it
 from pod_jobs.jobs.workforce import has_untaken_jobs
 from pod_jobs.settings import QUEUES, Settings
@@ -63,14 +63,14 @@ class PodWorker(Worker):
     sign: SignOfLife
     board: CrewBoard
     kept_reports: KeptReports
-    _slip = mmap.mmap(-1, SLIP_BYTES)  # memory that a worker's child shares: the attempt that it was given
+    _attempt_memory = mmap.mmap(-1, ATTEMPT_BYTES)  # memory that a worker's child shares: the attempt that it was given
     _finishing = False  # True after SIGUSR1
     _interrupting = False  # True after SIGTERM
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
         """As RQ's, but hands the worker's settings and its table of job types on to the job."""
         job.settings, job.job_types, job.taken_from = self.settings, self.job_types, queue.name
-        job.slip = self._slip
+        job.attempt_memory = self._attempt_memory
         return bool(super().perform_job(job, queue, execution))
 
     def execute_job(self, job: Any, queue: Any) -> None:
@@ -135,7 +135,7 @@ class PodWorker(Worker):
     def fork_work_horse(self, job: Any, queue: Any) -> None:
         """As RQ's, but blocks SIGTERM until the job handles it, because it would kill a horse that does not handle it yet."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        self._slip[:SLIP_BYTES] = bytes(SLIP_BYTES)
+        self._attempt_memory[:ATTEMPT_BYTES] = bytes(ATTEMPT_BYTES)
         try:
             super().fork_work_horse(job, queue)
         finally:
@@ -191,7 +191,7 @@ class PodWorker(Worker):
             "cpu_s": round(rusage.ru_utime + rusage.ru_stime, 3) if rusage else None,
             "peak_mb": round(rusage.ru_maxrss / 1024, 1) if rusage else None,
         }
-        attempt, key = read_slip(self._slip) or (None, "")
+        attempt, key = read_attempt(self._attempt_memory) or (None, "")
         if attempt is not None:
             report["attempt"] = attempt
         report_id = f"{payload['task']}-g{payload['generation']}-x{uuid.uuid4().hex[:8]}"
@@ -209,7 +209,7 @@ def run_worker(
     board: CrewBoard | None = None,
 ) -> None:
     """Take jobs of one queue until SIGTERM, while `check` finds no fault. A worker has one queue, because only then RQ moves
-    jobs through its hand-over list. `board`: that of the line, if it is one with several workers."""
+    jobs through its list of taken ones. `board`: that of the line, if it is one with several workers."""
     for job_type in job_types.values():
         if job_type.queue == queue_name and job_type.prepare is not None:
             job_type.prepare(settings)

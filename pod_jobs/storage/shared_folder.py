@@ -228,9 +228,8 @@ class SharedWorkFolder:
         if not (self._has_begun or whoever_began) or not self.path.exists():
             return
         if not and_chunks:
-            with suppress(
-                OSError
-            ):  # helpers see it go and end by themselves; the next run waits for them, a stop must not
+            # helpers see it go and end by themselves; the next run waits for them, a stop must not
+            with suppress(OSError):
                 plain_files.remove(self.chunks)
         with os.scandir(self.path) as entries:
             for entry in entries:

@@ -53,8 +53,10 @@ class Remembered:
 def answer(look: Look, make: Callable[[Glance], Response], subjects: Iterable[str] = ()) -> Response:
     """304 without reading anything if the sender has the present answer; else what `make` makes, which has an ETag.
 
-    `look(asked)` sees what the answer shows that is not in the catalog; the text (`repr`) of its result says all of it.
-    `make` shows of that only what it gets by calling its argument, once; what it asks is remembered, so it should be small.
+    `look(asked)` returns what the answer shows that is not in the catalog, such as progress in Redis. `make` must not look by
+    itself: it calls its argument once with what it asks about, such as ids of tasks, and gets the result of `look`. What it
+    asked is remembered, so it should be small; at the next poll, `look` is called with it again. Two results with the same
+    text (`repr`) count as equal.
     `subjects`: whose changes count (catalog/revisions.py); by default, all changes.
     """
     revision = catalog_revision(subjects or (revisions.CATALOG,))

@@ -48,20 +48,13 @@ from pod_jobs.xapi.lrs import (
 
 POISON_UPSETS = 3  # 500s on a statement, with others stored in between, before its batch is cut
 HOPELESS_SERVER_ERRORS = 15  # 500s in one run without anything stored, after which the LRS is the reason
-CONFIRM_TRIES = (
-    10  # sends that ended in a 409 for an id that the LRS then does not know, or in a cut while others passed
-)
+# Sends that ended in a 409 for an id that the LRS then does not know, or in a cut while others passed
+CONFIRM_TRIES = 10
 TIMEOUT_TRIES = 3  # sends alone that were not answered in time, before one more makes a dead letter
 RESETS_BEFORE_CUT = 2  # failures of the lane after which a connection that is cut is taken for a body that is too large
 PASSING = ("poison", "reset")  # codes that say nothing against the set-up
-DEAD = (
-    "rejected",
-    "too-large",
-    "conflict",
-    "reset",
-    "timeout",
-    "poison",
-)  # codes of dead outcomes; traces.js has words for each
+# Codes of dead outcomes; traces.js has words for each
+DEAD = ("rejected", "too-large", "conflict", "reset", "timeout", "poison")
 ACCEPTED = 202  # the LRS will store the batch later
 TIMEOUT = "timeout"
 OWN_FAULTS = ("conflict", "reset", TIMEOUT)  # codes of what waits without holding up the others

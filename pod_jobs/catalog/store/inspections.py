@@ -7,7 +7,7 @@ from typing import Any
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Outbox, Task, Video
 from pod_jobs.catalog.store import events, tasks
-from pod_jobs.catalog.store.reports import kept
+from pod_jobs.catalog.store.reports import end_of_reason
 from pod_jobs.errors import NotFound
 
 HAS_FIRST_PICTURE = "first_picture"  # in the facts of a video of which nothing is published yet: there is one
@@ -48,7 +48,7 @@ def refuse(video_id: int, code: str, facts: dict[str, str], reason: str, now: da
         if begun or _unpublished(video_id) is None:
             return []
         for task in still_open:
-            task.error_code, task.error_facts, task.error_reason = code, facts, kept(reason)
+            task.error_code, task.error_facts, task.error_reason = code, facts, end_of_reason(reason)
             tasks.end(task, "error", now)
             events.ended(task, {}, now)
     return still_open

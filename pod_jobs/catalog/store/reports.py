@@ -48,9 +48,8 @@ class Report:
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
             raise ResultRejected(f"outcome {self.outcome!r} is none of {', '.join(OUTCOMES)}")
-        if (
-            self.error_code is not None and self.error_code not in SENTENCES
-        ):  # from a newer worker: keep the code in the reason
+        # a newer worker may know other codes: its code is kept in the reason
+        if self.error_code is not None and self.error_code not in SENTENCES:
             object.__setattr__(self, "reason", f"{self.error_code}: {self.reason or ''}")
             object.__setattr__(self, "error_code", "internal")
 
@@ -151,8 +150,8 @@ def _may_move(task: Task, attempt: Attempt | None) -> bool:
     return attempt.id == newest.id
 
 
-def kept(reason: str | None) -> str | None:
-    """The end of a reason, as it is stored."""
+def end_of_reason(reason: str | None) -> str | None:
+    """What is stored of a reason: its end, because the last lines of a traceback or of ffmpeg say most."""
     return storable(reason)[-REASON_LIMIT:] if reason else None
 
 
@@ -162,7 +161,7 @@ def _close(attempt: Attempt, report: Report, now: datetime) -> None:
     attempt.exit_code, attempt.signal = report.exit_code, report.signal
     attempt.cpu_s, attempt.peak_mb = report.cpu_s, report.peak_mb
     attempt.error_code = report.error_code
-    attempt.reason = kept(report.reason)
+    attempt.reason = end_of_reason(report.reason)
     attempt.save()
 
 
@@ -205,7 +204,7 @@ def _wait_again(task: Task, report: Report, now: datetime) -> None:
         task.error_code, task.error_facts, task.error_reason = (
             report.error_code,
             report.error_facts,
-            kept(report.reason),
+            end_of_reason(report.reason),
         )
     task.save()
 
@@ -217,7 +216,7 @@ def _after_death(task: Task, report: Report, allowed: Allowed, now: datetime) ->
     task.deaths += report.outcome == "killed"
     task.losses += report.outcome == "lost"
     if task.deaths >= allowed.deaths or task.losses >= allowed.losses:
-        task.error_code, task.error_facts, task.error_reason = "worker-died", {}, kept(report.reason)
+        task.error_code, task.error_facts, task.error_reason = "worker-died", {}, end_of_reason(report.reason)
         end(task, "error", now)
     else:
         renew(task, now, at_front=True)
@@ -226,7 +225,7 @@ def _after_death(task: Task, report: Report, allowed: Allowed, now: datetime) ->
 def _fail(task: Task, report: Report, now: datetime) -> None:
     task.error_code = report.error_code or "internal"
     task.error_facts = report.error_facts
-    task.error_reason = kept(report.reason)
+    task.error_reason = end_of_reason(report.reason)
     end(task, "error", now)
 
 

@@ -1,4 +1,4 @@
-"""Filters of the team's list of tasks that a person saved under a name. Everybody has only his own."""
+"""Filters of the team's list of tasks that a person saved under a name. Everybody has only their own."""
 
 import hashlib
 import unicodedata

@@ -39,9 +39,8 @@ def create(name: str, role: str, password_hash: str | None, now: datetime) -> Us
 def find(name: str) -> User:
     """The active user of this name. Errors: NotFound (user-unknown)."""
     user = User.get_or_none(User.name == name, User.active == True)  # noqa: E712  # peewee builds SQL from ==
-    if (
-        user is None or user.name != name
-    ):  # MariaDB takes LÉA for lea, but each spelling would be counted as another name
+    # MariaDB takes LÉA for lea, but each spelling would be counted as another name
+    if user is None or user.name != name:
         raise _unknown(name)
     return user
 

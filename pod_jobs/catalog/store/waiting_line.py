@@ -85,7 +85,7 @@ def upcoming(kinds: Collection[str], limit: int, limits: Limits, handed: Sequenc
     return turns
 
 
-def handed_over(job_id: str) -> None:
+def remove_from_outbox(job_id: str) -> None:
     """Delete the row of a job from the outbox: RQ has it."""
     Outbox.delete().where(Outbox.job_id == job_id).execute()
 

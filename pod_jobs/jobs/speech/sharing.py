@@ -32,9 +32,8 @@ POLL_S = 0.2
 NOTE_S = 1.0  # between two notes of how far a piece is
 CALL_S = 10.0  # between two looks for idle workers
 LIVELY_S = 60.0  # a worker that noted no progress for this long is no longer counted as one that helps
-STALLED_S = (
-    900.0  # after this long its piece is recognised by the owner: the largest model may take minutes for 30 s of speech
-)
+# After this long its piece is recognised by the owner: the largest model may take minutes for 30 s of speech
+STALLED_S = 900.0
 # (piece, tick that is called with the seconds of it that are done) -> its words
 Hear = Callable[[Piece, Callable[[float], None]], list[Word]]
 Key = dict[str, Any]  # what the words depend on beside the recording: model, language, glossary …

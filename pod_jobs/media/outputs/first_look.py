@@ -29,11 +29,8 @@ from pod_jobs.media_folder import FIRST_PICTURE
 from pod_jobs.system import plain_files
 
 PICTURES_S = 10.0  # time limit of all tries; after it there is no picture but those that were made
-PICTURES_AT = (
-    0.1,
-    0.3,
-    0.6,
-)  # shares of the recording, or of its first AT_MOST_S seconds: tried until one is not blank
+# Shares of the recording, or of its first AT_MOST_S seconds: tried until one is not blank
+PICTURES_AT = (0.1, 0.3, 0.6)
 AT_MOST_S = 300.0
 WIDTH_PX = 640
 MOST_BYTES = 500_000

@@ -15,9 +15,8 @@ RATES = tuple(Fraction(*pair) for pair in ((15, 1), (24000, 1001), (24, 1), (25,
     Fraction(*pair) for pair in ((48, 1), (50, 1), (60000, 1001), (60, 1))
 )
 LATE_S = 0.02  # a picture that starts later than the file is filled up with its first frame: sound and picture agree
-ENDS_EARLY_S = (
-    0.1  # a picture that ends so long before the file is held: sounds end a little later than pictures by nature
-)
+# A picture that ends so long before the file is held: sounds end a little later than pictures by nature
+ENDS_EARLY_S = 0.1
 LEAST_FPS = 5  # of frames that last longer, neither kept parts nor segments could begin where they should
 LONGEST_PAUSE_S = 0.2  # a frame that lasts longer would begin a segment too early by that much
 JITTER = 1.06  # the busiest second may seem so much faster than the rate is

@@ -182,9 +182,7 @@ def report(task_id: int) -> ResponseReturnValue:
     nobody will send a better one. Errors: Superseded, NotFound, Malformed, ResultRejected: refused for good."""
     try:
         said = answers.body_as(REPORT)
-        if (
-            said.attempt is None
-        ):  # nothing seals it: it comes from a worker of the queue, or by the one that carries reports
+        if said.attempt is None:  # nothing seals it: a worker of the task's queue sends it, or one that carries reports
             kind = services().job_types.get(tasks.get(task_id).kind)
             access.require_queue(kind.queue if kind else "catalog", "catalog")
         run_keys.require_seal(task_id, said.generation, said.attempt, said.worker)

@@ -40,7 +40,6 @@ def read_directly(req: Any, sock: PacedSocket) -> None:
     reader = req.body.reader
     if isinstance(reader, LengthReader):
         received = reader.unreader.take_buffered()
-        reader.unreader.unread(
-            received[reader.length :]
-        )  # of the next request, if the client did not wait for the answer
+        # what is left belongs to the next request, if the client did not wait for the answer
+        reader.unreader.unread(received[reader.length :])
         req.body = UploadBody(sock, received[: reader.length], reader.length)

@@ -79,7 +79,7 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
     new = replace(new, is_short=is_short(_recording(video).duration_s))
     with quotas.one_more_order(services().settings, user):
         task = videos.order(video_id, new, user, now())
-    _ordered(user, kind, task)
+    _note_and_dispatch(user, kind, task)
     return task
 
 
@@ -247,7 +247,7 @@ def _at_upload(options: dict[str, Any]) -> list[NewTask]:
 
 def _after_upload(user: User, video: Video, first: Sequence[Task]) -> None:
     for task in first:
-        _ordered(user, "upload", task)
+        _note_and_dispatch(user, "upload", task)
     for one in services().job_types.values() if first else ():
         if one.looks_at_uploads and services().settings.expected_workers(one.queue):
             try:
@@ -256,7 +256,7 @@ def _after_upload(user: User, video: Video, first: Sequence[Task]) -> None:
                 log.warning("nobody looks at video %s before its tasks begin: %s", video.id, error)
 
 
-def _ordered(user: User, action: str, task: Task) -> None:
+def _note_and_dispatch(user: User, action: str, task: Task) -> None:
     users.note(user.name, action, f"video {task.video_id or '-'}", now(), f"task {task.id} g{task.generation}")
     dispatch(task)
 

@@ -23,7 +23,7 @@ def test_ordering_commits_the_outbox_row_too(task: Task) -> None:
     (row,) = outbox.pending()
     assert (row.job_id, row.payload) == (f"encode-{task.id}-g1", {"task": task.id, "generation": 1})
     assert outbox.oldest() == NOW
-    waiting_line.handed_over(row.job_id)
+    waiting_line.remove_from_outbox(row.job_id)
     assert outbox.pending() == []
 
 

@@ -69,16 +69,16 @@ def test_a_job_that_fails_again_before_the_next_round_waits_as_long_as_it_should
 
 
 def test_a_job_popped_by_a_worker_that_died_comes_back_first(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registries, "HAND_OVER_S", 0.1)
+    monkeypatch.setattr(registries, "TAKEN_S", 0.1)
     rq_queue = queue.open_queue(redis, "encoding")
     for number in (1, 2):
         queue.enqueue(redis, ENCODE, f"encode-{number}-g1", {"task": number, "generation": 1})
     redis.lmove(rq_queue.key, rq_queue.intermediate_queue_key, "LEFT", "RIGHT")
-    registries.return_handed_over(redis, QUEUES)
+    registries.return_taken_jobs(redis, QUEUES)
     assert queue.positions(redis, "encoding") == {"encode-2-g1": 1}
 
     def came_back() -> bool:
-        registries.return_handed_over(redis, QUEUES)
+        registries.return_taken_jobs(redis, QUEUES)
         return queue.positions(redis, "encoding") == {"encode-1-g1": 1, "encode-2-g1": 2}
 
     wait_until(came_back, 2)

@@ -166,8 +166,8 @@ def test_what_was_handed_over_and_is_no_job_of_ours_does_not_come_back(
     plant(redis, "encode-1-g1", ["os.system", None, ["id"], {}])
     enqueue(redis)
     redis.lmove(keys.rq_queue("encoding"), "rq:queue:encoding:intermediate", "LEFT", "LEFT")
-    monkeypatch.setattr(registries, "HAND_OVER_S", -1)
-    registries.return_handed_over(redis, ("encoding",))
+    monkeypatch.setattr(registries, "TAKEN_S", -1)
+    registries.return_taken_jobs(redis, ("encoding",))
     assert redis.llen("rq:queue:encoding:intermediate") == 0
     assert queue.positions(redis, "encoding") == {"encode-7-g1": 1}
 
@@ -224,7 +224,7 @@ def test_the_rights_that_the_documentation_names_are_enough(
         wait_until(lambda: status(connection) == "finished")
         queue_names = ("encoding", "catalog")
         registries.clean(connection, queue_names)
-        registries.return_handed_over(connection, queue_names)
+        registries.return_taken_jobs(connection, queue_names)
         snapshot.take(connection, queue_names, ["encode-7-g1"])
         assert workforce.strengths(connection, ["encoding"])["encoding"].alive == 1
         assert connection.info()["redis_version"]
