@@ -1,10 +1,13 @@
 """The bucket of an S3 server, as the web host uses it: bytes of files are there on their way between it and other hosts.
 
 sources/<file>/<first>-<end>    a part of a file that workers read; they share it, and it stays for a day
-sent/<run>/<random>             what a worker has sent of a file; the web host takes it in at once
+sent/<run>/<sender>             what a worker has sent of a file; the web host takes it in at once
 checks/<who>                    what a doctor tries
 
 Nothing in it is the only copy of anything, so it needs no backup. Workers get links for one request each, and no secret.
+
+No worker can fill it: a source has one object for each PART_BYTES of it, a run has one object for each worker that may send at
+the same time, a doctor has one, and a link to write says how many bytes it takes.
 """
 
 import hashlib
@@ -27,9 +30,10 @@ from pod_jobs.system.plain_files import PIECE_BYTES
 
 TIMES_S = (5, 60)  # to connect, and between two pieces of an answer
 OWN_LINK_S = 300  # how long a link is valid that the web host uses itself
-OBJECT_ID = re.compile(r"[0-9a-f]{32}")
+OWNER = "owner"  # the sender that has the run; each helper has a number
+TRIED = b"a worker was here"  # what doctors write; the same of all workers of a host, which may try at the same time
 SOURCES, SENT, CHECKS = "sources", "sent", "checks"
-OURS = re.compile(r"sources/[0-9a-f]{32}/[0-9]+-[0-9]+|sent/[0-9]+-[0-9]+-[0-9]+/[0-9a-f]{32}|checks/[a-z0-9-]{1,60}")
+OURS = re.compile(r"sources/[0-9a-f]{32}/[0-9]+-[0-9]+|sent/[0-9]+-[0-9]+-[0-9]+/[a-z0-9]{1,32}|checks/[a-z0-9-]{1,60}")
 
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _LISTED = re.compile(r"<Contents>.*?</Contents>", re.S)
@@ -50,32 +54,33 @@ class Bucket:
     # for workers
 
     def offer(self, file: BinaryIO, start: int) -> tuple[str, int]:
-        """Put a part of an open file that does not change into the bucket, unless it is there. Returns a link to read it, and
-        how many bytes from `start` on it has. All parts but one that begins within another are the same for all who ask."""
+        """Put the part of an open file that begins at `start`, a multiple of PART_BYTES, into the bucket, unless it is there.
+        Returns a link to read it, and how many bytes it has. The file does not change."""
+        if start % PART_BYTES:
+            raise ValueError(f"{start} is within a part")
         found = os.fstat(file.fileno())
-        end = min(found.st_size, (start // PART_BYTES + 1) * PART_BYTES)
+        end = min(found.st_size, start + PART_BYTES)
         if start >= end:
             raise ServiceUnavailable(f"the file has {found.st_size} bytes, and none from {start} on")
-        key = f"{_folder_of(found)}/{start}-{end}"
+        key = f"{parts_of(file)}/{start}-{end}"
         if not self._has(key, end - start):
             content = os.pread(file.fileno(), end - start, start)
             self._ask("PUT", key, data=content).close()
         return self._link("GET", key), end - start
 
-    def forget(self, file: BinaryIO) -> None:
-        """Remove the parts of a file, so that they are put there anew."""
-        for key, _ in self._listed(f"{_folder_of(os.fstat(file.fileno()))}/"):
+    def forget(self, parts: str) -> None:
+        """Remove the parts of a file, of which `parts_of` tells the name."""
+        for key, _ in self._listed(f"{parts}/"):
             self._ask("DELETE", key).close()
 
-    def receive(self, run: str, size: int) -> tuple[str, str]:
-        """The id of a new object of a run, and the link by which its worker sends exactly `size` bytes."""
-        found = secrets.token_hex(16)
-        return found, self._link("PUT", f"{SENT}/{run}/{found}", {"content-length": str(size)})
+    def receive(self, run: str, sender: str, size: int) -> str:
+        """The link by which a worker at `run` sends exactly `size` bytes. They replace what this `sender` sent before."""
+        return self._link("PUT", f"{SENT}/{run}/{sender}", {"content-length": str(size)})
 
     @contextmanager
-    def received(self, run: str, object_id: str, size: int) -> Iterator[Iterator[bytes]]:
+    def received(self, run: str, sender: str, size: int) -> Iterator[Iterator[bytes]]:
         """In this block, what a worker sent, in pieces. If all is well, the object is removed at the end."""
-        key = f"{SENT}/{run}/{object_id}"
+        key = f"{SENT}/{run}/{sender}"
         with self._ask("GET", key, stream=True) as answer:
             yield self._pieces(answer, size)
         with suppress(ServiceUnavailable):  # `sweep` removes it
@@ -91,9 +96,9 @@ class Bucket:
             raise ServiceUnavailable(f"S3 server {self}: what was read is not what was written")
 
     def links_to_try(self, who: str) -> tuple[str, str]:
-        """Links by which the workers of a host write and read an object, the same each time."""
+        """Links by which the workers of a host write TRIED and read it."""
         key = f"{CHECKS}/{who}"
-        return self._link("PUT", key), self._link("GET", key)
+        return self._link("PUT", key, {"content-length": str(len(TRIED))}), self._link("GET", key)
 
     def sweep(self, limit: datetime) -> int:
         """Delete what has been there since before `limit`. Returns how many objects."""
@@ -176,8 +181,9 @@ def refusal_in(answer: requests.Response) -> str:
     return f"{answer.status_code} {code[1].decode() if code else ''}".rstrip()
 
 
-def _folder_of(found: os.stat_result) -> str:
-    """The folder of the parts of a file, which another content would not get."""
+def parts_of(file: BinaryIO) -> str:
+    """The name that all parts of an open file have in common, which another content would not get. Errors: OSError."""
+    found = os.fstat(file.fileno())
     text = f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
     return f"{SOURCES}/{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 

@@ -1,7 +1,7 @@
 """A worker's calls of the web app when the bytes of files travel through the bucket of an S3 server (storage/bucket.py).
 
-All that is asked, said and decided is as in web_calls.py. Only in place of the bytes of a part comes a link to them, and goes the
-id of an object that has them. A link that has expired meanwhile is asked for anew.
+All that is asked, said and decided is as in web_calls.py. Only in place of the bytes of a part comes a link to them, and goes
+their number once they are in the bucket. A link that has expired meanwhile is asked for anew.
 """
 
 import threading
@@ -13,8 +13,15 @@ import requests
 
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.storage import Run
-from pod_jobs.storage.bucket import refusal_in
-from pod_jobs.storage.web_calls import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, SUM_TIMEOUT_S, WebCalls, take_part
+from pod_jobs.storage.bucket import TRIED, refusal_in
+from pod_jobs.storage.web_calls import (
+    CONNECT_TIMEOUT_S,
+    PART_BYTES,
+    READ_TIMEOUT_S,
+    SUM_TIMEOUT_S,
+    WebCalls,
+    take_part,
+)
 
 SMALL_BYTES = 64 * 1024  # so much goes with the call itself, which costs less than a link
 EXPIRED = (400, 401, 403)  # what S3 servers answer to a link that is no longer valid
@@ -29,12 +36,14 @@ class BucketCalls(WebCalls):
         self._in_thread = threading.local()  # a session belongs to one thread
 
     def fetch_part(self, run: Run, path: str, start: int, take: Callable[[bytes], object], **more: Any) -> None:
-        params = {**more.pop("params", {}), "link_from": str(start)}
+        within = start % PART_BYTES  # the bucket has whole parts; what is here of this one already is not read again
+        params = {**more.pop("params", {}), "link_from": str(start - within)}
+        headers = {"Range": f"bytes={within}-"} if within else {}
         for left in reversed(range(TRIES)):
             said = self.of_run("GET", run, path, params=params, timeout=(CONNECT_TIMEOUT_S, SUM_TIMEOUT_S), **more)
-            with self._of_bucket("GET", said["url"], is_last=not left, stream=True) as answer:
+            with self._of_bucket("GET", said["url"], is_last=not left, stream=True, headers=headers) as answer:
                 if answer is not None:
-                    if int(answer.headers.get("Content-Length", -1)) != said["bytes"]:
+                    if int(answer.headers.get("Content-Length", -1)) != said["bytes"] - within:
                         raise ServiceUnavailable(f"{path}: not the part that was asked for")
                     take_part(answer, path, take)
                     return
@@ -48,8 +57,7 @@ class BucketCalls(WebCalls):
             with self._of_bucket("PUT", said["url"], is_last=not left, data=piece) as answer:
                 if answer is not None:
                     break
-        sent = {"offset": str(offset), "object": str(said["object"]), "bytes": str(len(piece))}
-        self.of_run("PATCH", run, path, params=sent)
+        self.of_run("PATCH", run, path, params={"offset": str(offset), "from_bucket": str(len(piece))})
 
     def source_differs(self, run: Run, name: str) -> None:
         """The web host puts it into the bucket anew."""
@@ -58,11 +66,10 @@ class BucketCalls(WebCalls):
     def check_bucket(self) -> str:
         """Write and read an object, by links that the web host gives. Returns which bucket it is."""
         said = self.call("POST", "/workers/bucket-check").json()
-        content = b"a worker was here"  # the same of all workers of this host, which may try at the same time
-        with self._of_bucket("PUT", said["put"], is_last=True, data=content):
+        with self._of_bucket("PUT", said["put"], is_last=True, data=TRIED):
             pass
         with self._of_bucket("GET", said["get"], is_last=True) as answer:
-            if answer is None or answer.content != content:
+            if answer is None or answer.content != TRIED:
                 raise ServiceUnavailable("S3 server: what was read is not what was written")
         return str(said["bucket"])
 

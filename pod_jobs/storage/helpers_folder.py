@@ -13,6 +13,7 @@ The owner alone decides who makes which piece, and takes in what was made. A hel
 
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -46,6 +47,11 @@ class HelperState:
     files: dict[str, Announced] | None
 
 
+def number_of(helper: str) -> str:
+    """The two hexadecimal digits with which the id of a helper begins. No other helper of the run has the same."""
+    return helper[:2]
+
+
 class HelpersFolder:
     """The folder of `run` in the media folder `media`. Errors of all methods: OSError; Superseded when the owner has not called
     for help, or needs none any more."""
@@ -71,15 +77,19 @@ class HelpersFolder:
         except FileNotFoundError as error:
             raise self._over() from error
 
-    def join(self, helper: str) -> None:
-        """Errors: Refused when there are MOST_HELPERS."""
+    def join(self) -> str:
+        """The id of a new helper. Errors: Refused when there are MOST_HELPERS."""
         self.layout()
         self._forget_silent()
-        if len(self._ids()) >= MOST_HELPERS:
+        others = self._ids()
+        if len(others) >= MOST_HELPERS:
             raise Refused(f"{self._run.folder} has {MOST_HELPERS} helpers already")
+        free = {f"{number:02x}" for number in range(256)} - {number_of(other) for other in others}
+        helper = secrets.choice(sorted(free)) + secrets.token_hex(7)
         with self._of_run():
             (self._folder / helper).mkdir(mode=plain_files.NEW_FOLDER_MODE)
             (self._folder / helper / FILES).mkdir(mode=plain_files.NEW_FOLDER_MODE)
+        return helper
 
     def leave(self, helper: str) -> None:
         """The helper goes, or the owner wants no more of it. One that is not there is no error."""
@@ -148,6 +158,14 @@ class HelpersFolder:
             return plain_files.open_plain(path, beneath=self._folder)
         except FileNotFoundError as error:
             raise NotFound(f"{helper} has sent no {name}") from error
+
+    def open_files(self, helper: str = "") -> Iterator[BinaryIO]:
+        """What has arrived from a helper, by default from each, open for reading one after another."""
+        with suppress(FileNotFoundError, Superseded):  # there is none, or it has just left
+            for one in [helper] if helper else self._ids():
+                for name in os.listdir(self._place(one) / FILES):
+                    with plain_files.open_plain(self._path(one, name), beneath=self._folder) as file:
+                        yield file
 
     def _forget_silent(self) -> None:
         """Remove the folders of those that left without a word, so that they do not count any more."""

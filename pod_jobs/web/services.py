@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, g, request
@@ -17,6 +18,7 @@ from pod_jobs.catalog import revisions
 from pod_jobs.catalog.store import instance
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.settings import Settings
+from pod_jobs.storage.bucket import Bucket
 from pod_jobs.storage.web_host_folder import WebHostFolder
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,11 @@ class Services:
     seen: dict[Any, tuple[float, Any]] = field(default_factory=dict)
     # Of web/polls.py: person -> what it remembers of answers, what was used last at the end
     answers: OrderedDict[int, OrderedDict[bytes, Any]] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def bucket(self) -> Bucket | None:
+        """That of [s3], whose connections last; None when there is none. Errors: SettingsError."""
+        return self.settings.bucket
 
 
 def install(app: Flask, services: Services) -> None:

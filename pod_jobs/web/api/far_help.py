@@ -5,7 +5,6 @@ of its own from `join`; it reads the source with it (run_files.py) and sends its
 storage/far_help.py is the other end, storage/helpers_folder.py says what is kept here.
 """
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -69,6 +68,7 @@ def call(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     if (request.content_length or 0) > LAYOUT_BYTES:
         raise Malformed(f"at most {LAYOUT_BYTES} bytes are taken")
     with _folder(run) as folder:
+        run_bodies.forget_later(folder.open_files())
         folder.open(request.get_data())
     return "", 204
 
@@ -88,6 +88,7 @@ def close(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     """The owner needs no more help."""
     run = run_keys.require_run(task_id, generation, attempt)
     with _folder(run) as folder:
+        run_bodies.forget_later(folder.open_files())
         folder.close()
     return "", 204
 
@@ -99,12 +100,11 @@ def join(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     task = tasks.at_work(task_id, generation, attempt)
     if job_type := services().job_types.get(task.kind):
         access.require_queue(job_type.queue)
-    helper = secrets.token_hex(8)
-    key = run_keys.key_of_helper(task_id, generation, attempt, helper, access.current_token().id)
     run = Run(task.video_id or 0, task.kind, task.id, task.generation, task.template, attempt=attempt)
     with _folder(run) as folder:
         layout = folder.layout()
-        folder.join(helper)
+        helper = folder.join()
+    key = run_keys.key_of_helper(task_id, generation, attempt, helper, access.current_token().id)
     return {"helper": helper, "key": key, "layout": layout}
 
 
@@ -114,6 +114,7 @@ def leave(task_id: int, generation: int, attempt: int, helper: str) -> ResponseR
     """A helper goes, or the owner wants no more of it."""
     run = run_keys.require_part_in(task_id, generation, attempt, helper)
     with _folder(run) as folder:
+        run_bodies.forget_later(folder.open_files(helper))
         folder.leave(helper)
     return "", 204
 
@@ -124,7 +125,9 @@ def give(task_id: int, generation: int, attempt: int, helper: str) -> ResponseRe
     """The owner gives a helper a piece, or has taken in what it made."""
     run = run_keys.require_run(task_id, generation, attempt)
     with _folder(run) as folder:
-        folder.give(helper, answers.body_as(GIVEN).piece)
+        piece = answers.body_as(GIVEN).piece
+        run_bodies.forget_later(folder.open_files(helper))
+        folder.give(helper, piece)
     return "", 204
 
 
@@ -141,8 +144,8 @@ def note(task_id: int, generation: int, attempt: int, helper: str) -> ResponseRe
 @blueprint.patch("/<helper>/files/<name>")
 @access.needs("run-tasks")
 def append(task_id: int, generation: int, attempt: int, helper: str, name: str) -> ResponseReturnValue:
-    """The body, or the object ?object= (run_bodies.py), belongs at ?offset= of a file of the piece; what stood behind it is cut
-    off. The answer is {"bytes"}."""
+    """The body, or what is in the bucket (run_bodies.py), belongs at ?offset= of a file of the piece; what stood behind it is
+    cut off. The answer is {"bytes"}."""
     run = run_keys.require_helper(task_id, generation, attempt, helper)
     with _folder(run) as folder:
         return run_bodies.append(run, lambda offset: folder.part(helper, name, offset))

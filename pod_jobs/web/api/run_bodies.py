@@ -2,24 +2,25 @@
 server. storage/web_calls.py and storage/by_bucket.py are the other ends.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import BinaryIO
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from pod_jobs.errors import Malformed, ServiceUnavailable
-from pod_jobs.storage import Run
-from pod_jobs.storage.bucket import OBJECT_ID, Bucket
+from pod_jobs.errors import Malformed, ServiceUnavailable, translated_os_errors
+from pod_jobs.storage import Run, helpers_folder
+from pod_jobs.storage.bucket import OWNER, Bucket, parts_of
+from pod_jobs.storage.web_calls import PART_BYTES as BUCKET_PART_BYTES
 from pod_jobs.system.plain_files import PIECE_BYTES
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.file_parts import serve_ranges
-from pod_jobs.web.guards.run_keys import require_part_in
+from pod_jobs.web.guards.run_keys import helper_of, require_part_in
 from pod_jobs.web.intake import received_files
-from pod_jobs.web.services import services, without_database
+from pod_jobs.web.services import after_answer, services, without_database
 
 blueprint = Blueprint("api_run_bodies", __name__)
 PART_BYTES = 32 * 1024 * 1024  # most that one request may bring: proxies refuse large bodies
@@ -28,14 +29,13 @@ PART_BYTES = 32 * 1024 * 1024  # most that one request may bring: proxies refuse
 @blueprint.post("/runs/<int:task_id>/<int:generation>/<int:attempt>/objects")
 @access.needs("run-tasks")
 def new_object(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
-    """{"bytes"}: the worker wants to send so many through the bucket. The answer is {"object", "url"}: its id, and a link that
-    takes exactly these."""
+    """{"bytes"}: the worker wants to send so many through the bucket. The answer is {"url"}: a link that takes exactly these.
+    It has one object there: what was sent by an earlier link and not taken in is replaced."""
     run = require_part_in(task_id, generation, attempt)
     size = answers.field(answers.body(), "bytes", int)
-    if not 0 < size <= PART_BYTES:
-        raise Malformed(f"bytes: 1 to {PART_BYTES} is needed")
-    found, link = bucket().receive(_folder_of(run), size)
-    return {"object": found, "url": link}
+    if not 0 < size <= BUCKET_PART_BYTES:
+        raise Malformed(f"bytes: 1 to {BUCKET_PART_BYTES} is needed")
+    return {"url": bucket().receive(*_sender(run), size)}
 
 
 @blueprint.post("/workers/bucket-check")
@@ -48,7 +48,7 @@ def check() -> ResponseReturnValue:
 
 def bucket() -> Bucket:
     """Errors: ServiceUnavailable when the settings name none, so that a run waits until they do; SettingsError."""
-    found = services().settings.bucket
+    found = services().bucket
     if found is None:
         raise ServiceUnavailable("this web host has no bucket: [s3] in its settings.toml is needed")
     return found
@@ -56,9 +56,11 @@ def bucket() -> Bucket:
 
 def give(file: BinaryIO) -> ResponseReturnValue:
     """An open file that does not change, or the range that the request wants. With ?link_from= instead {"url", "bytes"}: a link
-    to so many bytes of it from there on."""
+    to the part that begins there, and how many bytes it has. Errors: Malformed where none begins."""
     try:
         start = answers.number("link_from")
+        if start is not None and start % BUCKET_PART_BYTES:
+            raise Malformed(f"link_from: a part begins at each multiple of {BUCKET_PART_BYTES}, and not at {start}")
     except Malformed:
         file.close()
         raise
@@ -67,6 +69,22 @@ def give(file: BinaryIO) -> ResponseReturnValue:
     with file, without_database():
         link, size = bucket().offer(file, start)
     return {"url": link, "bytes": size}
+
+
+def forget_later(files: Iterable[BinaryIO]) -> None:
+    """Remove from the bucket what is there of files that are about to go, once this request is answered."""
+    if not services().settings.s3.endpoint:
+        return
+    with translated_os_errors():
+        parts = [parts_of(file) for file in files]
+
+    def forget() -> None:
+        with suppress(ServiceUnavailable):  # the janitor does it tomorrow
+            for one in parts:
+                bucket().forget(one)
+
+    if parts:
+        after_answer(forget)
 
 
 def append(run: Run, part: Callable[[int], AbstractContextManager[Callable[[bytes], object]]]) -> dict[str, int]:
@@ -97,19 +115,22 @@ def body_pieces() -> Iterator[Iterator[bytes]]:
 
 @contextmanager
 def _brought_by(run: Run) -> Iterator[Iterator[bytes]]:
-    """The request's body, or the object ?object= of `run` with so many ?bytes=, in pieces. Errors: as of `body_pieces`;
-    ServiceUnavailable when the object is not there like that."""
-    object_id, size = request.args.get("object"), answers.number("bytes")
-    if object_id is None:
+    """The request's body, or the ?from_bucket= bytes that this worker has put there, in pieces. Errors: as of `body_pieces`;
+    ServiceUnavailable when just so many are not there."""
+    size = answers.number("from_bucket")
+    if size is None:
         with body_pieces() as pieces:
             yield pieces
         return
-    if not OBJECT_ID.fullmatch(object_id) or size is None or size > PART_BYTES:
-        raise Malformed(f"object, bytes: an id, and a number up to {PART_BYTES}, are needed")
+    if size > BUCKET_PART_BYTES:
+        raise Malformed(f"from_bucket: a number up to {BUCKET_PART_BYTES} is needed")
     received_files.check_room(services().settings, size)
-    with without_database(), bucket().received(_folder_of(run), object_id, size) as pieces:
+    with without_database(), bucket().received(*_sender(run), size) as pieces:
         yield pieces
 
 
-def _folder_of(run: Run) -> str:
-    return f"{run.task}-{run.generation}-{run.attempt}"
+def _sender(run: Run) -> tuple[str, str]:
+    """The names of a run and of the worker with whose key this request came, for the bucket. No two workers that are at the
+    same run have the same name, and there are no more names than numbers of helpers."""
+    helper = helper_of(run.key)
+    return f"{run.task}-{run.generation}-{run.attempt}", helpers_folder.number_of(helper) if helper else OWNER

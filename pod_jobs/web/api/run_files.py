@@ -17,6 +17,7 @@ from pod_jobs.catalog.store import tasks
 from pod_jobs.errors import NotFound, translated_os_errors
 from pod_jobs.media_folder import is_dressing, source_of
 from pod_jobs.storage import Run
+from pod_jobs.storage.bucket import parts_of
 from pod_jobs.storage.received_run import Announced, ReceivedRun
 from pod_jobs.web.api import answers, run_bodies
 from pod_jobs.web.guards import access
@@ -62,7 +63,7 @@ def forget_parts(task_id: int, generation: int, attempt: int) -> ResponseReturnV
     """What a worker fetched of the source ?name= through the bucket has another sum: its parts are put there anew. Errors:
     NotFound."""
     with translated_os_errors(), _open_source(require_part_in(task_id, generation, attempt)) as file:
-        run_bodies.bucket().forget(file)
+        run_bodies.bucket().forget(parts_of(file))
     return "", 204
 
 
@@ -118,7 +119,7 @@ def replace(task_id: int, generation: int, attempt: int, name: str) -> ResponseR
 @blueprint.patch("/files/<name>")
 @access.needs("run-tasks")
 def append(task_id: int, generation: int, attempt: int, name: str) -> ResponseReturnValue:
-    """The body, or the object ?object= (run_bodies.py), belongs at ?offset=; what stood behind it is cut off. The answer is
+    """The body, or what is in the bucket (run_bodies.py), belongs at ?offset=; what stood behind it is cut off. The answer is
     {"bytes"}. Errors: Refused when less than `offset` has arrived."""
     with _received(task_id, generation, attempt) as received:
         return run_bodies.append(received.run, lambda offset: received.part(name, offset))

@@ -56,11 +56,17 @@ def key_of_helper(task_id: int, generation: int, attempt: int, helper: str, toke
     return f"{helper}.{key_of(task_id, generation, attempt, token_id, helper)}"
 
 
+def helper_of(key: str) -> str:
+    """The id of the helper whose key this is; "" for the key of an attempt."""
+    helper, dot, _ = key.partition(".")
+    return helper if dot else ""
+
+
 def require_helper(task_id: int, generation: int, attempt: int, helper: str = "") -> Run:
     """The run that the worker helps with whose key this request carries. `helper`: its id; "" = any. Errors: as of
     `require_run`."""
     given = _given()
-    said = given.partition(".")[0]
+    said = helper_of(given)
     wanted = key_of_helper(task_id, generation, attempt, said, access.current_token().id)
     if helper not in ("", said) or not hmac.compare_digest(given.encode(), wanted.encode()):
         raise Superseded(f"this is not the key of a helper with attempt {attempt} at task {task_id} for this token")
@@ -69,7 +75,7 @@ def require_helper(task_id: int, generation: int, attempt: int, helper: str = ""
 
 def require_part_in(task_id: int, generation: int, attempt: int, helper: str = "") -> Run:
     """The run whose key, or one of whose helpers', this request carries. Errors: as of `require_run`."""
-    if "." in _given():
+    if helper_of(_given()):
         return require_helper(task_id, generation, attempt, helper)
     return require_run(task_id, generation, attempt)
 

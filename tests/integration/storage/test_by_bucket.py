@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,11 @@ from pod_jobs.media.encode import encode
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.settings import load
 from pod_jobs.storage import Run, by_bucket
-from pod_jobs.storage.bucket import Bucket
+from pod_jobs.storage.bucket import TRIED, Bucket
 from pod_jobs.storage.by_bucket import BucketCalls
 from pod_jobs.storage.far_help import FarHelp
 from pod_jobs.storage.signed_links import S3Place, signed_link
+from pod_jobs.storage.web_calls import PART_BYTES
 from tests.acceptance.site import Site
 from tests.clips import Clips
 from tests.integration.storage.conftest import Far, tick
@@ -127,20 +128,24 @@ def test_an_s3_server_that_is_away_delays_and_loses_nothing(far: Far, s3: S3Serv
 
 
 def test_workers_share_the_parts_of_a_recording_and_go_on_where_they_stopped(
-    far: Far, site: Site, s3: S3Server, clips: Clips, monkeypatch: pytest.MonkeyPatch
+    far: Far, site: Site, s3: S3Server, clips: Clips
 ) -> None:
     whole = clips.path("plain.mp4").read_bytes()
     aside = far.folder / "sources" / f"{far.order.source.replace('/', '-')}.part"
     aside.parent.mkdir(parents=True)
     aside.write_bytes(whole[:5000])
     before = set(s3.objects("sources/"))
+    fetched: list[int] = []
+    far.storage._web.fetch_part(
+        far.run, "source", 5000, lambda piece: fetched.append(len(piece)), params={"name": far.order.source}
+    )
+    assert sum(fetched) == len(whole) - 5000  # the rest of the part, and not what is here already
     assert far.storage.source(far.run, far.order.source).read_bytes() == whole
-    (rest,) = set(s3.objects("sources/")) - before
-    assert rest.name == f"5000-{len(whole)}" and rest.read_bytes() == whole[5000:]
     for name in ("a", "b"):
         other = type(far.storage)(BucketCalls(site.url, far.token), far.folder / name, 0)
         assert other.source(far.run, far.order.source).read_bytes() == whole
-    assert len(set(s3.objects("sources/")) - before) == 2
+    (part,) = set(s3.objects("sources/")) - before
+    assert part.name == f"0-{len(whole)}" and part.read_bytes() == whole
 
 
 def test_a_part_that_was_damaged_in_the_bucket_is_put_there_anew(far: Far, s3: S3Server, clips: Clips) -> None:
@@ -156,14 +161,52 @@ def test_a_part_that_was_damaged_in_the_bucket_is_put_there_anew(far: Far, s3: S
 
 
 def test_a_link_is_for_one_request_of_one_size(far: Far, s3: S3Server) -> None:
-    said = asked(far, "POST", "objects", json={"bytes": 1000}).json()
-    link, content, others = said["url"], b"x" * 1000, s3.objects("sent/")
+    link = asked(far, "POST", "objects", json={"bytes": 1000}).json()["url"]
+    content, others = b"x" * 1000, s3.objects("sent/")
     assert SECRET_KEY not in link
     assert not requests.put(link, data=content + b"x", timeout=5).ok
     assert not requests.get(link, timeout=5).ok
-    assert not requests.put(link.replace(said["object"], "0" * 32), data=content, timeout=5).ok
+    assert not requests.put(link.replace("/owner?", "/00?"), data=content, timeout=5).ok
     assert s3.objects("sent/") == others
     assert requests.put(link, data=content, timeout=5).ok
+    check = asked_of_workers(far, "bucket-check")["put"]
+    assert not requests.put(check, data=content, timeout=5).ok
+    assert requests.put(check, data=TRIED, timeout=5).ok
+
+
+def asked_of_workers(far: Far, path: str) -> Any:
+    headers = {"Authorization": f"Token {far.token}"}
+    return requests.post(f"{far.site.url}/api/v1/workers/{path}", headers=headers, timeout=10).json()
+
+
+def test_a_worker_cannot_fill_the_bucket(far: Far, site: Site, s3: S3Server, tmp_path: Path) -> None:
+    """Whatever it asks for, a run has an object of each part of its source, and one for each worker that sends."""
+    before = {*s3.objects()}
+    asked(far, "POST", "begin")
+    for start in (0, *range(1, 200, 20)):
+        answer = asked(far, "GET", f"source?name={far.order.source}&link_from={start}")
+        assert answer.status_code == (400 if start else 200)
+    for _ in range(5):
+        for size in (1000, 2000):
+            link = asked(far, "POST", "objects", json={"bytes": size}).json()["url"]
+            assert requests.put(link, data=b"x" * size, timeout=5).ok
+    owner = FarHelp(BucketCalls(site.url, far.token), tmp_path / "owner")
+    owner.call(far.run, b"{}")
+    for _ in range(5):  # a helper that comes and goes, and whose pieces the owner only asks for
+        helper, key, _ = owner.join(far.run)
+        run = replace(far.run, key=key)
+        owner.note(run, helper, None)
+        owner.give(far.run, helper, 0)
+        (tmp_path / "90p.mkv").write_bytes(os.urandom(LARGE))
+        owner.send(run, helper, tmp_path, ["90p.mkv"], tick)
+        assert asked(far, "GET", f"helpers/{helper}/files/90p.mkv?link_from=0").status_code == 200
+        owner.give(far.run, helper, 1)
+        owner.drop(run, helper)
+
+    def kinds() -> list[str]:
+        return sorted(path.parts[-3] for path in {*s3.objects()} - before)
+
+    wait_until(lambda: kinds() == ["sent", "sources"], 10, "what was only of the pieces is deleted")
 
 
 @pytest.mark.parametrize(
@@ -172,11 +215,12 @@ def test_a_link_is_for_one_request_of_one_size(far: Far, s3: S3Server) -> None:
         ("POST", "objects", {"json": {"bytes": 0}}, 400),
         ("POST", "objects", {"json": {"bytes": 33 * 1024 * 1024}}, 400),
         ("POST", "objects", {"json": {"bytes": "7"}}, 400),
-        ("PATCH", "files/a.m4s?offset=0&object=../../../sources/x&bytes=7", {}, 400),
-        ("PATCH", f"files/a.m4s?offset=0&object={'0' * 32}", {}, 400),
-        ("PATCH", f"files/a.m4s?offset=0&object={'0' * 32}&bytes=7", {}, 503),  # never sent, or already taken in
+        ("PATCH", "files/a.m4s?offset=0&from_bucket=x", {}, 400),
+        ("PATCH", f"files/a.m4s?offset=0&from_bucket={33 * 1024 * 1024}", {}, 400),
+        ("PATCH", "files/a.m4s?offset=0&from_bucket=7", {}, 503),  # never sent, or already taken in
         ("GET", "source?name=SOURCE&link_from=x", {}, 400),
-        ("GET", "source?name=SOURCE&link_from=999999999", {}, 503),
+        ("GET", "source?name=SOURCE&link_from=1", {}, 400),
+        ("GET", f"source?name=SOURCE&link_from={64 * PART_BYTES}", {}, 503),
         ("GET", "source?name=videos/999999/source&link_from=0", {}, 404),
         ("DELETE", "source-parts?name=videos/999999/source", {}, 404),
     ],
@@ -193,8 +237,8 @@ def test_what_was_sent_as_another_size_is_not_taken_in(far: Far, s3: S3Server) -
     said = asked(far, "POST", "objects", json={"bytes": 1000}).json()
     assert requests.put(said["url"], data=b"x" * 1000, timeout=5).ok
     for size in (999, 1001):
-        assert asked(far, "PATCH", f"files/a.m4s?offset=0&object={said['object']}&bytes={size}").status_code == 503
-    assert asked(far, "PATCH", f"files/a.m4s?offset=0&object={said['object']}&bytes=1000").json() == {"bytes": 1000}
+        assert asked(far, "PATCH", f"files/a.m4s?offset=0&from_bucket={size}").status_code == 503
+    assert asked(far, "PATCH", "files/a.m4s?offset=0&from_bucket=1000").json() == {"bytes": 1000}
     assert not s3.objects(f"sent/{far.run.task}-")
 
 
@@ -221,7 +265,7 @@ def test_old_objects_are_deleted_and_only_ours(s3: S3Server, site: Site) -> None
     own, other = s3.bucket("swept/"), s3.bucket("of-others/")
     for bucket in (own, other):
         for who in ("a", "b", "c"):
-            assert requests.put(bucket.links_to_try(who)[0], data=b"x", timeout=5).ok
+            assert requests.put(bucket.links_to_try(who)[0], data=TRIED, timeout=5).ok
     now = datetime.now(UTC)
     others = ("backups/of-others", "sources/of-others.txt")  # they may use the bucket too
     for key in others:
@@ -234,7 +278,7 @@ def test_old_objects_are_deleted_and_only_ours(s3: S3Server, site: Site) -> None
         own._ask("DELETE", key).close()
     settings = load(site.home)
     old = datetime.now(UTC) + timedelta(hours=25)
-    requests.put(s3.bucket().links_to_try("a")[0], data=b"x", timeout=5)
+    requests.put(s3.bucket().links_to_try("a")[0], data=TRIED, timeout=5)
     Sweeper(settings).begin(old)
     wait_until(lambda: not s3.objects(), 10, "the janitor's sweep deleted it")
 
