@@ -146,20 +146,26 @@ def undo(order: int | None) -> None:
 
 @click.command(cls=InstanceCommand)
 @click.option("--push", is_flag=True, help="Try them all now instead of at their time.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, as the REST API gives it.")
 def reports(push: bool, as_json: bool) -> None:
-    """List reports (how a run ended) that have not reached the catalog yet. They wait until it is back."""
+    """List reports (how a run ended) that have not reached the catalog yet, and the hosts that keep some on their disks. They
+    wait until it is back."""
     api = Api(load_settings())
     if push:
         click.echo(f"{api.post('/waiting-reports/push')['pushed']} tried again now.", err=as_json)
-    found = api.get("/waiting-reports")["reports"]
+    found = api.get("/waiting-reports")
     if as_json:
         echo_json(found)
         return
     rows = [
-        (one["report"], f"t{one['task']}", one["outcome"], one["tries"], local_time(one["next_at"])) for one in found
+        (one["report"], f"t{one['task']}", one["outcome"], one["tries"], local_time(one["next_at"]))
+        for one in found["reports"]
     ]
     echo_table(rows, ("REPORT", "TASK", "OUTCOME", "TRIES", "NEXT TRY"))
+    if found["hosts"]:
+        click.echo()
+        of_hosts = [(one["host"], one["reports"], local_time(one["since"])) for one in found["hosts"]]
+        echo_table(of_hosts, ("HOST", "REPORTS ON ITS DISK", "SINCE"))
 
 
 def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "") -> list[dict[str, Any]]:

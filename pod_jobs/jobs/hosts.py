@@ -24,17 +24,20 @@ HELD_CHARACTERS = 500
 WRITE_S = 5.0  # a worker writes at most this often
 FORGOTTEN_AFTER = timedelta(days=1)  # an older entry is of a host that nobody misses any more
 FACTS: dict[str, type] = {
-    **dict.fromkeys(("version", "ffmpeg", "held", "at"), str),
+    **dict.fromkeys(("version", "ffmpeg", "held", "at", "reports_since"), str),
     "speech": bool,
-    **dict.fromkeys(("processors", "load", "memory", "memory_free", "disk_free"), float),
+    **dict.fromkeys(("processors", "load", "memory", "memory_free", "disk_free", "reports"), float),
 }
+# what older workers do not say
+BEFORE = {"held": "", "speech": False, "reports": 0, "reports_since": ""}
 
 
 @dataclass(frozen=True)
 class HostFacts:
     """What the workers of one queue say of their host. `load`: how many processes want a processor. Memory and disk are in
     bytes; `disk_free` is that of the media folder, as it was before the present job. None = not known. `held`: why they take no
-    job, in words; "" = they do. `speech`: is the recognition of speech installed?"""
+    job, in words; "" = they do. `speech`: is the recognition of speech installed? `reports`: how many of ended runs are kept on
+    its disk until the catalog takes them, and since when (kept_reports.py)."""
 
     host: str
     queue: str
@@ -48,17 +51,26 @@ class HostFacts:
     memory: float | None
     memory_free: float | None
     disk_free: float | None
+    reports: float | None
+    reports_since: datetime | None
 
 
 class SignOfLife:
     """Writes the entry of one worker."""
 
     def __init__(
-        self, redis: Redis, host: str, queue: str, ffmpeg: Callable[[], str], free_bytes: Callable[[], int]
+        self,
+        redis: Redis,
+        host: str,
+        queue: str,
+        ffmpeg: Callable[[], str],
+        free_bytes: Callable[[], int],
+        reports: Callable[[], tuple[int, datetime | None]] = lambda: (0, None),
     ) -> None:
-        """`free_bytes` may wait for a disk, so that it is asked only between two jobs."""
+        """`free_bytes` may wait for a disk, so that it is asked only between two jobs. `reports`: how many this host keeps, and
+        since when."""
         self._redis, self._field = redis, f"{queue}@{host}"
-        self._ask_ffmpeg, self._ask_free_bytes = ffmpeg, free_bytes
+        self._ask_ffmpeg, self._ask_free_bytes, self._ask_reports = ffmpeg, free_bytes, reports
         self._ffmpeg: str | None = None
         self._held = ""
         self._disk_free: int | None = None
@@ -85,12 +97,15 @@ class SignOfLife:
         self._next = time.monotonic() + WRITE_S
         if self._ffmpeg is None:
             self._ffmpeg = self._ask_ffmpeg()
+        reports, since = self._ask_reports()
         said: dict[str, Any] = {
             "version": pod_jobs.__version__,
             "ffmpeg": self._ffmpeg,
             "held": self._held,
             "speech": is_installed(),
             "at": datetime.now(UTC).isoformat(),
+            "reports": reports,
+            "reports_since": since.isoformat() if since else "",
         }
         said |= {**asdict(read_load()), "disk_free": self._disk_free}
         self._redis.hset(keys.HOSTS, self._field, json.dumps(said))
@@ -114,6 +129,27 @@ def list_hosts(redis: Redis, now: datetime) -> list[HostFacts]:
     return sorted(found, key=lambda one: (one.host, one.queue))
 
 
+def keeping_reports(redis: Redis, now: datetime) -> list[dict[str, Any]]:
+    """The hosts that keep reports, as {"host", "reports", "since"}; `since` is an ISO instant, or None = not known. They are as
+    the latest entry of each host says."""
+    latest = {facts.host: facts for facts in sorted(list_hosts(redis, now), key=lambda one: one.at)}
+    return [
+        {
+            "host": host,
+            "reports": int(facts.reports),
+            "since": instants(facts)["reports_since"],
+        }
+        for host, facts in sorted(latest.items())
+        if facts.reports
+    ]
+
+
+def instants(facts: HostFacts) -> dict[str, str | None]:
+    """The instants among the facts as ISO instants; None = not known."""
+    since = facts.reports_since
+    return {"at": facts.at.isoformat(), "reports_since": since.isoformat() if since else None}
+
+
 def forget(redis: Redis, host: str) -> None:
     """Remove the entries of a host. One that lives writes them again within seconds."""
     fields = [field for field in redis.hkeys(keys.HOSTS) if keys.text(field).partition("@")[2] == host]
@@ -125,7 +161,7 @@ def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
     """None when the value is not what `SignOfLife` writes."""
     try:
         said: Any = json.loads(value)
-        said = {"held": "", "speech": False, **said} if isinstance(said, dict) else said  # older workers do not say it
+        said = {**BEFORE, **said} if isinstance(said, dict) else said
         if (
             not host
             or not isinstance(said, dict)
@@ -133,11 +169,13 @@ def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
         ):
             return None
         at = datetime.fromisoformat(said["at"])
+        since = datetime.fromisoformat(said["reports_since"]) if said["reports_since"] else None
     except (ValueError, RecursionError):
         return None
-    if at.tzinfo is None:
+    if at.tzinfo is None or (since is not None and since.tzinfo is None):
         return None
-    return HostFacts(host, queue, at, **{name: said[name] for name in FACTS if name != "at"})
+    said |= {"at": at, "reports_since": since}
+    return HostFacts(host, queue, **{name: said[name] for name in FACTS})
 
 
 def _fits(value: Any, kind: type) -> bool:

@@ -1,14 +1,15 @@
 """Reports of workers that share nothing with the web host: by HTTP, and on this host's disk while the catalog is away.
 
 DIR/reports/7-g2-a1.json has a report and its seal (catalog/seals.py). No other host can read, change or drop it, because it is
-never in the key-value server; there, only the progress of its task says that it waits, so that the janitor orders no other run.
-Every worker of the host sends what waits there before it takes a job.
+never in the key-value server; there, only the progress of its task says that it waits, so that the janitor orders no other run,
+and the host's signs of life say how many do, for people. Every worker of the host sends what waits there before it takes a job.
 """
 
 import json
 import logging
 import os
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ class KeptReports:
             return {}
         found = {name: self._read(name) for name in names if REPORT_ID.fullmatch(name)}
         return {name: entry for name, entry in found.items() if entry is not None}
+
+    def count(self) -> tuple[int, datetime | None]:
+        """How many reports wait, and since when the oldest does."""
+        found, since = self.waiting(), []
+        for report_id in found:
+            with suppress(OSError):  # another worker has just sent it
+                since.append(self._path(report_id).stat().st_mtime)
+        return len(found), datetime.fromtimestamp(min(since), UTC).replace(microsecond=0) if since else None
 
     def send_all(self) -> bool:
         """Send what waits; one that cannot be sent holds up no other. Returns whether nothing waits any more."""

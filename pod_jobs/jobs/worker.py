@@ -246,5 +246,6 @@ def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check
         queue_name,
         lambda: next(filter(None, (one.ffmpeg_version(settings) for one in own)), ""),
         settings.media.free_bytes,
+        worker.kept_reports.count,
     )
     return worker

@@ -56,7 +56,7 @@ def end(drain_id: int) -> ResponseReturnValue:
 @access.needs("see-workers")
 def list_hosts() -> ResponseReturnValue:
     entries = hosts.list_hosts(services().redis, now())
-    return answers.fresh({"hosts": [{**asdict(one), "at": one.at.isoformat()} for one in entries]})
+    return answers.fresh({"hosts": [{**asdict(one), **hosts.instants(one)} for one in entries]})
 
 
 @blueprint.delete("/hosts/<name>")

@@ -1,10 +1,12 @@
-"""/waiting-reports lists the reports that have not reached the catalog yet; /push sends all of them now."""
+"""/waiting-reports lists the reports that have not reached the catalog yet, and the hosts that keep some on their disks; /push
+sends all of the first now. Hosts send theirs every few seconds.
+"""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.store import users
-from pod_jobs.jobs import report
+from pod_jobs.jobs import hosts, report
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.services import now, services
@@ -15,7 +17,8 @@ blueprint = Blueprint("api_waiting_reports", __name__)
 @blueprint.get("/waiting-reports")
 @access.needs("see-reports")
 def list_waiting() -> ResponseReturnValue:
-    return answers.fresh({"reports": report.describe_waiting(services().redis)})
+    redis = services().redis
+    return answers.fresh({"reports": report.describe_waiting(redis), "hosts": hosts.keeping_reports(redis, now())})
 
 
 @blueprint.post("/waiting-reports/push")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from redis import Redis
 
 from pod_jobs.catalog.seals import seal_of
 from pod_jobs.errors import ServiceUnavailable
-from pod_jobs.jobs import keys, queue
+from pod_jobs.jobs import hosts, keys, queue
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.kept_reports import WAITS, KeptReports
 from pod_jobs.jobs.report import entry_of
@@ -42,14 +43,16 @@ def test_a_report_goes_by_http_and_never_through_the_key_value_server(
 
 
 def test_a_report_waits_on_the_disk_and_arrives_before_the_next_job_begins(
-    redis: Redis, home: Path, start_worker: StartWorker, small_catalog: SmallCatalog
+    redis: Redis, home: Path, start_worker: StartWorker, small_catalog: SmallCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hosts, "WRITE_S", 0.1)
     small_catalog.takes_reports = False
     enqueue(redis)
     first = start_worker(encode=lambda context, order: RESULT)
     wait_until(lambda: kept(home) == ["7-g1-a1.json"])
     wait_until(lambda: status(redis) == "finished")
     assert (home / "reports").stat().st_mode & 0o777 == 0o700
+    wait_until(lambda: [one["reports"] for one in hosts.keeping_reports(redis, datetime.now(UTC))] == [1])
     assert not redis.exists(keys.REPORTS)
     first.signal(signal.SIGKILL)
     first.wait()
@@ -58,7 +61,7 @@ def test_a_report_waits_on_the_disk_and_arrives_before_the_next_job_begins(
     start_worker(encode=lambda context, order: RESULT)
     wait_until(lambda: [one["task"] for one in small_catalog.reports] == [7, 8])
     assert [one["task"] for one in small_catalog.starts] == [7, 8]
-    assert kept(home) == []
+    wait_until(lambda: kept(home) == [])
 
 
 def test_the_death_of_a_horse_is_reported_alike(
@@ -67,7 +70,8 @@ def test_the_death_of_a_horse_is_reported_alike(
     enqueue(redis)
     start_worker(encode=lambda context, order: os.kill(os.getpid(), signal.SIGKILL))
     wait_until(lambda: [one["outcome"] for one in small_catalog.reports] == ["killed"])
-    assert not redis.exists(keys.REPORTS) and kept(home) == []
+    wait_until(lambda: kept(home) == [])
+    assert not redis.exists(keys.REPORTS)
 
 
 REPORT = {"generation": 1, "attempt": 1, "worker": "w", "outcome": "error", "reason": "é"}
@@ -80,12 +84,16 @@ def test_the_janitor_and_people_see_that_it_waits(
     small_catalog.status = 503
     reports.tell("7-g1-a1", entry_of(7, REPORT, KEY))
     assert queue.read_progress(redis, [7])[7]["step"] == WAITS
+    os.utime(home / "reports/7-g1-a1.json", (1772600760, 1772600760))
+    reports.tell("8-g1-a1", entry_of(8, REPORT, KEY))
+    assert reports.count() == (2, datetime(2026, 3, 4, 5, 6, tzinfo=UTC))
+    (home / "reports/8-g1-a1.json").unlink()
     assert not reports.send_all() and list(reports.waiting()) == ["7-g1-a1"]
     queue.write_progress(redis, 7, {"step": "encode", "fraction": 0.5})  # another run began meanwhile
     reports.show()
     assert queue.read_progress(redis, [7])[7]["step"] == "encode"
     small_catalog.status = 200
-    assert reports.send_all() and kept(home) == []
+    assert reports.send_all() and kept(home) == [] and reports.count() == (0, None)
     assert small_catalog.reports == [{"task": 7, **REPORT}]
     assert queue.read_progress(redis, [7])[7]["step"] == "encode"
 
