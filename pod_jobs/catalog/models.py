@@ -154,9 +154,7 @@ class Task(Table):
     video_id: int | None
     video = ForeignKeyField(Video, on_delete="CASCADE", backref="tasks", null=True)
     kind = CharField(20)  # a job type's kind
-    template = CharField(
-        40, default=""
-    )  # of an encoding: the name of a template of the settings; of other kinds mostly ""
+    template = CharField(40, default="")  # of an encoding: the name in the settings; of other kinds mostly ""
     purpose = CharField(10, default="")  # one of new_task.Purpose: what becomes of its result
     options = JsonField(null=True)  # options of the order, which its job type reads; null = none
     state = CharField(10, index=True)  # one of TASK_STATES
@@ -194,6 +192,13 @@ class Task(Table):
             (("state", "help_asked_at"), False),
             (("video", "state", "id"), False),
         )
+
+    @classmethod
+    def is_shown(cls) -> Any:
+        """The condition of lists, that neither it nor its video is to be deleted; few are, so to exclude these is quick."""
+        deleted = Video.select(Video.id).where(Video.deleted_at.is_null(False))
+        hidden = Task.select(Task.id).where(Task.delete_at.is_null(False))
+        return (cls.video.is_null() | cls.video.not_in(deleted)) & cls.id.not_in(hidden)
 
 
 class Attempt(Table):
@@ -266,8 +271,7 @@ class Output(Table):
 
 
 class Outbox(Table):
-    """A waiting task whose job RQ does not have yet. The row commits together with the change that needs the job, and is
-    deleted once RQ has it. The index serves store/waiting_line.py."""
+    """A waiting task whose job RQ does not have yet. Commits with what needs the job. Its index serves waiting_line.py."""
 
     id = AutoField()  # grows with the moment when it began to wait
     job_id = CharField(100, unique=True)

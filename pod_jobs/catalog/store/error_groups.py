@@ -1,7 +1,7 @@
 """Failures that are the same, for the team: how many, since when, where, who can mend them, and what is known of them.
 
-A group counts failed tasks that were not made good. A failure is made good by a newer task of the same video, kind and
-template that is open or done.
+A group counts failed tasks that were not made good and whose videos are not deleted. A failure is made good by a newer task
+of the same video, kind and template that is open or done.
 """
 
 from collections.abc import Sequence
@@ -110,7 +110,7 @@ def get(mark: str) -> ErrorGroup:
 def failed_tasks(mark: str, limit: int) -> list[Task]:
     """The open failures of a group with their videos and owners, the latest first."""
     query = Task.select(Task, Video, User).join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
-    query = query.where(Task.state == "error", Task.error_group == mark, ~made_good())
+    query = query.where(Task.state == "error", Task.error_group == mark, *_is_open())
     return list(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(limit))
 
 
@@ -180,9 +180,14 @@ def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
     return sorted(found, key=lambda one: (one.is_quiet, -one.count, one.group.kind, one.group.fingerprint))
 
 
+def _is_open() -> tuple[Any, ...]:
+    """Conditions about a failed task."""
+    return Task.is_shown(), ~made_good()
+
+
 def _newest(mark: str, failed: Sequence[Any]) -> list[tuple[int, datetime]]:
     """Ids and ends of the open failures of a group, the latest first; no more than COUNTED and one."""
-    query = Task.select(Task.id, Task.ended_at).where(*failed, Task.error_group == mark, ~made_good())
+    query = Task.select(Task.id, Task.ended_at).where(*failed, Task.error_group == mark, *_is_open())
     return list(_rows(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(COUNTED + 1)))
 
 

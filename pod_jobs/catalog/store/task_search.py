@@ -14,7 +14,6 @@ from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Attempt, ErrorGroup, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store.error_groups import made_good
-from pod_jobs.catalog.store.tasks import hidden
 from pod_jobs.catalog.store.videos import has_title, ids_with_title
 
 # not all: to read facts, figures and reasons of each row took longer than the query
@@ -107,10 +106,7 @@ def _matching(wanted: TaskFilter, *columns: Any) -> Any:
     query = Task.select(*columns)
     if len(columns) > 1 or wanted.owner or wanted.owner_id is not None:
         query = query.join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
-    # few are deleted, and only until they are purged: to look each task's video up took longer than all else
-    deleted = Video.select(Video.id).where(Video.deleted_at.is_null(False))
-    query = query.where(Task.video.is_null() | Task.video.not_in(deleted), Task.id.not_in(hidden()))
-    query = _with_fields(query, wanted)
+    query = _with_fields(query.where(Task.is_shown()), wanted)
     if wanted.state == "error" or wanted.error or wanted.group:
         query = query.where((Task.state != "error") | ~made_good())
     if wanted.owner_id is not None:

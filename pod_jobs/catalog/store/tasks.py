@@ -195,11 +195,6 @@ def get_locked(task_id: int) -> Task:
     return task
 
 
-def hidden() -> Any:
-    """A query for the ids of the tasks that are to be deleted, which are few, and only for a minute."""
-    return Task.select(Task.id).where(Task.delete_at.is_null(False))
-
-
 def open_tasks_of_rq() -> list[Task]:
     """Every task that is waiting or running, without those that wait in the outbox; oldest first."""
     ordered = Outbox.select().where(Outbox.task_id == Task.id)
@@ -308,11 +303,11 @@ def help_asked(limit: int) -> list[Task]:
 
 def count_help_asked() -> int:
     """How many `help_asked` would find without a limit."""
-    return int(Task.select().join(Video, JOIN.LEFT_OUTER).where(*_help_asked()).count())
+    return int(Task.select().where(*_help_asked()).count())
 
 
 def _help_asked() -> tuple[Any, ...]:
-    return Task.help_asked_at.is_null(False), Task.state == "error", Video.deleted_at.is_null()
+    return Task.help_asked_at.is_null(False), Task.state == "error", Task.is_shown()
 
 
 def runs_under_way() -> dict[int, Attempt]:

@@ -7,7 +7,7 @@ from peewee import Database
 from playhouse.migrations import Runner as Migrations
 
 from pod_jobs.catalog.database import MIGRATIONS
-from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User
+from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User, Video
 from pod_jobs.catalog.store import error_groups, many_tasks, tasks, videos
 from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import Malformed, NotFound
@@ -67,6 +67,24 @@ def test_a_failure_that_was_made_good_leaves_its_group_but_not_the_trend(task: T
     assert error_groups.trends([mark], [NOW - day, NOW, NOW + day]) == {mark: [0, 1]}
     assert error_groups.trends([], [NOW, NOW + day]) == {}
     assert error_groups.get(mark).first_at == later(9)
+
+
+def test_a_failure_of_what_is_deleted_is_not_open(task: Task, lecturer: User) -> None:
+    mark = fail(task).error_group
+    other = new_task(lecturer)
+    fail(other)
+    assert mark and other.video
+    videos.delete(other.video.id, lecturer, later(20))
+    (group,) = error_groups.list_open(NOW)
+    assert (group.count, group.latest_task) == (1, task.id)
+    Task.update(delete_at=later(80)).where(Task.id == task.id).execute()  # for a minute it can be taken back
+    assert error_groups.list_open(NOW) == [] and error_groups.get_open(mark) is None
+    assert error_groups.failed_tasks(mark, 10) == []
+    Task.update(delete_at=None).execute()
+    Video.update(deleted_at=None).execute()  # as a restored backup has it
+    found = error_groups.get_open(mark)
+    assert found and (found.count, found.latest_task) == (2, other.id)
+    assert len(error_groups.failed_tasks(mark, 10)) == 2
 
 
 def test_who_can_mend_it(task: Task, lecturer: User) -> None:
