@@ -181,9 +181,7 @@ def _chosen(document: dict[str, Any]) -> tuple[Chosen, int]:
         raise Malformed("tasks, a list of ids, or filter, an object, is needed")
     if "filter" in document:
         chosen = Chosen(wanted=_filter(answers.field(document, "filter", dict)), before=before).seen_by(require_user())
-        if counted is not None:
-            many_orders.check_count(chosen, counted)
-        return chosen, chosen.count()
+        return chosen, chosen.count() if counted is None else many_orders.check_unchanged(chosen, counted)
     ids = answers.field(document, "tasks", list)
     if not 1 <= len(ids) <= MOST_AT_ONCE or not all(answers.is_count(one) for one in ids):
         raise Malformed(f"tasks: 1 to {MOST_AT_ONCE} ids are needed")

@@ -107,16 +107,11 @@ def prioritise(user: User, chosen: Chosen, priority: int, most: int | None = Non
     return _each_slice(Record(user, "prioritise", order), chosen.seen_by(user), most, partial(_prioritise, priority))
 
 
-def check_count(chosen: Chosen, counted: int) -> None:
-    """Errors: Refused when no longer `counted` tasks are chosen."""
-    if (present := chosen.count()) != counted:
-        raise Refused(f"{counted} tasks matched, and now {present} do", code="tasks-changed")
-
-
-def check_extent(chosen: Chosen, seen: str) -> int:
-    """How many tasks match the filter. Errors: Refused when they are not those of `seen`, an Extent as text."""
+def check_unchanged(chosen: Chosen, seen: str | int) -> int:
+    """How many tasks match the filter. `seen`: an Extent as text, or their number, which is all that programs know.
+    Errors: Refused when others match."""
     present = chosen.extent()
-    if str(present) != seen:
+    if seen != (present.count if isinstance(seen, int) else str(present)):
         raise Refused(f"{seen or 'nothing'} was seen, and {present} matches", code="tasks-changed")
     return present.count
 

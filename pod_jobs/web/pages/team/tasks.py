@@ -111,7 +111,7 @@ def order(action: str) -> ResponseReturnValue:
     asked = task_filters.read(request.form)
     try:
         change, chosen = ORDERS[_known(action)], Chosen(wanted=asked.wanted)
-        number = many_orders.check_extent(chosen, "" if asked.faults else request.form.get("extent", ""))
+        number = many_orders.check_unchanged(chosen, "" if asked.faults else request.form.get("extent", ""))
         outcome = change(access.require_user(), chosen, number)
     except Refused:
         return _confirm(action, asked, changed=True)
