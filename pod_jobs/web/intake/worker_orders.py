@@ -39,13 +39,20 @@ def publish() -> bool:
     return True
 
 
-def interrupt(scope: str, name: str) -> int:
-    """Tell the runs of these workers to end and to go back to the front of their queues. Returns how many were told.
-    Errors: RedisError."""
-    told, running = 0, machines.running(MOST_RUNNING)
+def present_jobs(scope: str, name: str) -> list[tuple[int, str]]:
+    """(task, worker) of what the workers of `scope` and `name` run. Errors: RedisError."""
+    running, found = machines.running(MOST_RUNNING), []
     for worker in workforce.list_workers(services().redis, QUEUES):
         own = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
         if own.get(scope) == name and worker["name"] in running:
-            queue.request_interrupt(services().redis, running[worker["name"]][0].id, worker["name"])
-            told += 1
-    return told
+            found.append((running[worker["name"]][0].id, worker["name"]))
+    return found
+
+
+def interrupt(scope: str, name: str) -> int:
+    """Tell the runs of these workers to end and to go back to the front of their queues. Returns how many were told.
+    Errors: RedisError."""
+    jobs = present_jobs(scope, name)
+    for task_id, worker in jobs:
+        queue.request_interrupt(services().redis, task_id, worker)
+    return len(jobs)

@@ -108,10 +108,12 @@ def _look(running: Sequence[int]) -> Alive:
 @blueprint.post("/team/drains")
 @access.needs("steer-workers")
 def drain() -> ResponseReturnValue:
-    """Drain what the fields `scope` and `name` say, because of `why`; with `now`, present jobs go back to their queues.
-    Errors: Malformed."""
+    """Drain what the fields `scope` and `name` say, because of `why`; with `now`, present jobs go back to their queues: those of
+    all workers only with `sure`. Errors: Malformed."""
     form = request.form
     scope, name = form.get("scope", ""), form.get("name", "")
+    if scope == "all" and form.get("now") and not form.get("sure"):
+        return _ask_first(form.get("why", ""))
     worker_orders.begin_drain(access.require_user(), scope, name, form.get("why", ""))
     try:
         if form.get("now"):
@@ -122,6 +124,17 @@ def drain() -> ResponseReturnValue:
     except RedisError:
         flash(gettext("The key-value server does not answer; the workers learn of this when it is back."))
     return redirect(url_for("team_machines.show"), 303)
+
+
+def _ask_first(why: str) -> ResponseReturnValue:
+    """Asks whether all workers are meant."""
+    try:
+        jobs = len(worker_orders.present_jobs("all", ""))
+    except RedisError:
+        jobs = None
+    fields = {"scope": "all", "name": "", "why": why, "now": "1", "sure": "1"}
+    address, back = url_for("team_machines.drain"), url_for("team_machines.show")
+    return frame.page("team/confirm_stop.html", jobs=jobs, fields=fields, address=address, back=back)
 
 
 @blueprint.post("/team/drains/<int:drain_id>/end")

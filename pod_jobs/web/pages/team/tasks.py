@@ -187,8 +187,17 @@ def _values(asked: Asked) -> dict[str, Any]:
 def _confirm(action: str, asked: Asked, *, changed: bool) -> ResponseReturnValue:
     extent = Extent(0, 0) if asked.faults else task_search.extent(asked.wanted)
     affected = sum(_count_in(state, asked) for state in CHANGES[action]) if extent.count else 0
-    values = {"action": action, "asked": asked, "extent": extent, "affected": affected, "changed": changed}
-    return frame.page("team/confirm.html", **values)
+    return frame.page(
+        "team/confirm_tasks.html",
+        action=action,
+        asked=asked,
+        extent=extent,
+        affected=affected,
+        changed=changed,
+        address=url_for("team_tasks.order", action=action),
+        fields={**asked.fields, "extent": str(extent)},
+        back=url_for("team_tasks.show", **_values(asked)),
+    )
 
 
 def _count_in(state: str, asked: Asked) -> int:

@@ -107,6 +107,24 @@ def test_a_machine_is_drained_stopped_and_resumed(
     assert browser.send("POST", "/team/drains", data={"scope": "house"}).status_code == 400
 
 
+def test_all_workers_are_stopped_after_a_question(
+    browser: Browser, lea: Caller, worker: Worker, redis: Redis, catalog: None
+) -> None:
+    task = lea.upload()["task"]
+    worker.start(task)
+    alive(redis, "encoding.host.1", "host")
+    browser.sign_in("tina")
+    form = {"scope": "all", "name": "", "why": "a <move>", "now": "1"}
+    question = browser.send("POST", "/team/drains", data=form)
+    assert question.status_code == 200 and "Jobs that go back to their queues: 1" in question.text
+    assert 'name="why" value="a &lt;move&gt;"' in question.text and 'name="sure" value="1"' in question.text
+    assert Drain.select().count() == 0
+    assert not queue.is_interrupt_requested(redis, task["id"], "encoding.host.1")
+    assert browser.send("POST", "/team/drains", data={**form, "sure": "1"}).status_code == 303
+    assert (Drain.get().scope, Drain.get().why) == ("all", "a <move>")
+    assert queue.is_interrupt_requested(redis, task["id"], "encoding.host.1")
+
+
 def test_a_queue_is_paused_with_who_and_why(browser: Browser, redis: Redis) -> None:
     browser.sign_in("tina")
     browser.send("POST", "/team/drains", data={"scope": "queue", "name": "transcripting", "why": "model update"})
@@ -175,5 +193,7 @@ def test_without_the_key_value_server_the_page_says_so(browser: Browser, monkeyp
     browser.sign_in("tina")
     page = browser.get("/team/machines")
     assert page.status_code == 200 and "The key-value server does not answer; progress" in page.text
-    answer = browser.send("POST", "/team/drains", data={"scope": "all", "name": "", "now": "1"})
+    form = {"scope": "all", "name": "", "now": "1"}
+    assert "The key-value server does not answer; progress" in browser.send("POST", "/team/drains", data=form).text
+    answer = browser.send("POST", "/team/drains", data={**form, "sure": "1"})
     assert answer.status_code == 303 and "learn of this when it is back" in browser.get("/team").text
