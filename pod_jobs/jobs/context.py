@@ -21,6 +21,7 @@ from pod_jobs.media.sharing import chunks
 from pod_jobs.settings import Settings
 from pod_jobs.storage import Run, Storage, WorkFolder
 from pod_jobs.storage.far_help import FarHelp
+from pod_jobs.system.family_load import FamilyLoad
 
 TICK_S = 0.5  # progress is written, and a cancel looked for, at most this often
 # No progress is written for this long after a failed write, so that an outage of Redis does not slow the job
@@ -64,6 +65,11 @@ class Context:
         return self.settings.storage
 
     @cached_property
+    def load(self) -> FamilyLoad:
+        """What this job uses of its host."""
+        return FamilyLoad(os.getpid())
+
+    @cached_property
     def far_help(self) -> FarHelp:
         """How workers help that have no folder in common."""
         return self.settings.far_help
@@ -84,8 +90,9 @@ class Context:
         self._next_tick = time.monotonic() + TICK_S
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         who = {"worker": self.worker, "host": self.host, "attempt": order.attempt, "at": at}
+        used = self.load.read()._asdict()
         try:
-            queue.write_progress(self.brisk_redis, order.task, {**progress, **who})
+            queue.write_progress(self.brisk_redis, order.task, {**progress, **used, **who})
             cancelled = queue.is_cancel_requested(self.brisk_redis, order.task, order.generation)
             interrupted = queue.is_interrupt_requested(self.brisk_redis, order.task, self.worker)
         except RedisError:

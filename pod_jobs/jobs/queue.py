@@ -25,6 +25,7 @@ HELP = "assist"  # how the kind, and so the id, of a call for help begins (colle
 PROGRESS: dict[str, type] = {  # field -> type; float stands for any number
     **dict.fromkeys(("step", "folder", "worker", "host", "at"), str),
     **dict.fromkeys(("fraction", "speed", "eta_s", "workers", "duration_s", "source_s", "attempt"), float),
+    **dict.fromkeys(("processors", "memory"), float),
     **dict.fromkeys(("first_playable", "is_video"), bool),
 }
 PROGRESS_TTL_S = 20  # longer than any pause between two writes; a task without progress has no run at work

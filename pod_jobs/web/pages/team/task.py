@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from pod_jobs.catalog.models import Attempt, Task, User
+from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import error_groups, site_callbacks, tasks, videos
 from pod_jobs.catalog.waiting_order import PRIORITIES, name_of
 from pod_jobs.errors import Forbidden, NotFound
@@ -27,11 +28,12 @@ blueprint = Blueprint("team_task", __name__)
 
 @dataclass(frozen=True)
 class Event:
-    """One line of the timeline. `attempt`: the try that it is about; None for an order."""
+    """One line of the timeline. `attempt`: the try that it is about; None for an order. `more`: a remark."""
 
     at: datetime
     words: str
     attempt: Attempt | None = None
+    more: str = ""
 
 
 @blueprint.get("/team/tasks/<int:task_id>")
@@ -44,11 +46,12 @@ def show(task_id: int) -> ResponseReturnValue:
 def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     task = orders.task_seen_by(user, task_id)
     attempts, (parent, children) = tasks.attempts_of(task), tasks.family_of(task)
+    ordered_by = site_callbacks.of_task(task.id)
     said, place, begins, log = look(task)
     return {
         "task": task,
         "video": task.video,
-        "events": _events(task, attempts),
+        "events": _events(task, attempts, ordered_by),
         "said": said,
         "log": log,
         "outputs": videos.outputs_of_task(task.id),
@@ -64,7 +67,7 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
         if task.kind in encodings(services().job_types) and task.kind in orderings(services().job_types)
         else [],
         "kind": task.kind,
-        "order": site_callbacks.of_task(task.id),
+        "order": ordered_by,
     }
 
 
@@ -146,8 +149,9 @@ ACTIONS: dict[str, Callable[[User, int], str]] = {
 }
 
 
-def _events(task: Task, attempts: list[Attempt]) -> list[Event]:
-    """What happened, the first event first. An order to run again is told before the first try of its generation."""
+def _events(task: Task, attempts: list[Attempt], ordered_by: SiteOrder | None) -> list[Event]:
+    """What happened, the first event first. An order to run again is told before the first try of its generation. `ordered_by`:
+    the order of a site, which is told of the end."""
     who = task.author.name if task.author else gettext("a schedule or another task")
     events = [Event(task.created_at, gettext("ordered by %(name)s", name=who))]
     for attempt in attempts:
@@ -155,7 +159,14 @@ def _events(task: Task, attempts: list[Attempt]) -> list[Event]:
     if task.queued_at > task.created_at:
         events.append(Event(task.queued_at, gettext("queued again")))
     if task.ended_at is not None:
-        events.append(Event(task.ended_at, frame.kind_words(task.kind)[task.state]))
+        arrived = gettext("the result reached the catalog") if task.state == "done" else ""
+        events.append(Event(task.ended_at, frame.kind_words(task.kind)[task.state], more=arrived))
+    if ordered_by is not None and ordered_by.delivered_at is not None:
+        told = gettext("the site %(name)s knows of the end", name=ordered_by.site)
+        events.append(Event(ordered_by.delivered_at, gettext("delivered"), more=told))
+    if ordered_by is not None and ordered_by.fetched_at is not None:
+        told = gettext("the site %(name)s last asked for the result", name=ordered_by.site)
+        events.append(Event(ordered_by.fetched_at, gettext("fetched"), more=told))
     return sorted(events, key=lambda event: event.at)
 
 

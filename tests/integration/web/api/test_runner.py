@@ -484,7 +484,8 @@ def test_the_team_sees_what_a_site_ordered_and_tells_it_at_once(
     response = browser.send("POST", f"/team/tasks/{task.id}/tell-site")
     assert response.status_code == 303 and SiteOrder.get().due_at <= now()
     SiteOrder.update(callback="delivered", delivered_at=now()).execute()
-    assert "Tell the site now" not in browser.get(f"/team/tasks/{task.id}").text
+    page = browser.get(f"/team/tasks/{task.id}").text
+    assert "Tell the site now" not in page and "the site univ knows of the end" in page
     assert browser.send("POST", f"/team/tasks/{task.id}/tell-site").status_code == 409
 
 

@@ -37,7 +37,8 @@ def alive(redis: Redis, name: str, host: str, queue_name: str = "encoding", stat
 def test_a_machine_says_what_it_does(browser: Browser, lea: Caller, worker: Worker, redis: Redis) -> None:
     task = lea.upload(name="Cours <7>.mp4")["task"]
     worker.start(task)
-    queue.write_progress(redis, task["id"], {"step": "encode", "fraction": 0.63, "eta_s": 95.0})
+    used = {"processors": 3.46, "memory": 1_240_000_000, "host": "host"}
+    queue.write_progress(redis, task["id"], {"step": "encode", "fraction": 0.63, "eta_s": 95.0, **used})
     failed(lea, worker)
     sign(redis, "host", load=1.5, processors=4, memory=16 * GB, memory_free=7 * GB)
     alive(redis, "encoding.host.1", "host")
@@ -46,6 +47,7 @@ def test_a_machine_says_what_it_does(browser: Browser, lea: Caller, worker: Work
     for words in (
         "Cours &lt;7&gt;",
         "63 %",
+        "processors: 3.5 · memory 1.24 GB",
         "1.5 on 4 processors",
         "7 GB of 16 GB free",
         "412 GB",
@@ -53,6 +55,8 @@ def test_a_machine_says_what_it_does(browser: Browser, lea: Caller, worker: Work
         "works",
     ):
         assert words in page, words
+    own = " ".join(browser.get(f"/team/tasks/{task['id']}").text.split())
+    assert "Its job on host uses: processors: 3.5 · memory 1.24 GB" in own
     assert "failed: 1" in page and "has given no sign of life" not in page and "Takes no job" not in page
     sign(redis, "host", "xapi", ago_s=3, held="the clock is an hour off <b>")
     assert "Takes no job: xapi: the clock is an hour off &lt;b&gt;" in browser.get("/team/machines").text

@@ -1,0 +1,55 @@
+"""What this process and all its descendants use of the host, as Linux says: a job with its ffmpeg, however that is caged."""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+PROC = Path("/proc")
+LOOK_S = 2.0  # a look takes 0.1 ms for each process, and more for one with many threads
+UTIME, STIME, CUTIME, CSTIME, RSS = 11, 12, 13, 14, 21  # proc(5): places behind the name of the process
+TICKS, PAGE_BYTES = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+
+
+class Load(NamedTuple):
+    """`processors`: how many were at work since the last look; None = not known yet. `memory`: resident bytes, of which
+    processes may share some."""
+
+    processors: float | None
+    memory: int
+
+
+class FamilyLoad:
+    """Looks at most each LOOK_S."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._before: tuple[float, float] | None = None  # when, and the processor time until then
+        self._last = Load(None, 0)
+
+    def read(self) -> Load:
+        """The last load, or a new one if that is old."""
+        at = time.monotonic()
+        if self._before is not None and at - self._before[0] < LOOK_S:
+            return self._last
+        cpu_s, memory = _used_by(self._pid)
+        processors = None
+        if self._before is not None:
+            processors = round(max(0.0, cpu_s - self._before[1]) / (at - self._before[0]), 2)
+        self._before, self._last = (at, cpu_s), Load(processors, memory)
+        return self._last
+
+
+def _used_by(pid: int) -> tuple[float, int]:
+    """Seconds of processor time, those of ended children included, and resident bytes of a process and its descendants."""
+    ticks = pages = 0
+    family = [pid]
+    for one in family:  # grows in the loop
+        with suppress(OSError, ValueError, IndexError):  # it has ended, or the kernel does not say
+            said = (PROC / str(one) / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            ticks += sum(int(said[place]) for place in (UTIME, STIME, CUTIME, CSTIME))
+            pages += int(said[RSS])
+            for thread in (PROC / str(one) / "task").iterdir():
+                family += map(int, (thread / "children").read_text(encoding="ascii").split())
+    return ticks / TICKS, pages * PAGE_BYTES
