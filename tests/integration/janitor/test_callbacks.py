@@ -332,13 +332,64 @@ def test_an_end_that_comes_while_an_earlier_one_is_told_is_told_too(
     sender = callbacks(settings)
     sender.tend(later(START))
     wait_until(lambda: pod.got, 5, "Pod is being told")
-    with transaction():
-        site_callbacks.forget([task.id])
+    run_again(task)
     end(task, "done", START + 5)
     over.set()
     tend(sender, START + 6)
     tend(sender, START + 7)
     assert [one["status"] for one in pod.got] == ["failed", "completed"] and row_of(task).callback == "delivered"
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_later_end_of_a_task_does_not_overtake_one_that_is_being_told(
+    settings: Settings, catalog: None, pod: Pod, status: int
+) -> None:
+    """Pod would take what it hears last for the truth."""
+    task = order(pod.url)
+    end(task, "cancelled")
+    over = threading.Event()
+    ended: list[str] = []  # as Pod has dealt with them
+
+    def answer(body: dict[str, Any]) -> int:
+        is_first = body["status"] == "failed"
+        assert not is_first or over.wait(20)
+        ended.append(body["status"])
+        return status if is_first else 200
+
+    pod.answer = answer
+    sender = callbacks(settings, read_s=20.0)
+    sender.tend(later(START))
+    wait_until(lambda: pod.got, 5, "Pod is being told")
+    run_again(task)
+    end(task, "done", START + 5)
+    for seconds in (5, 30, 300):
+        sender.tend(later(START + seconds))
+    assert len(sender._under_way) == 1, "the second end waits for the first"
+    over.set()
+    for hours in range(5):
+        tend(sender, START + 400 + 3600 * hours)
+    assert ended == ["failed", "completed"] and row_of(task).callback == "delivered"
+
+
+def test_an_earlier_end_that_was_refused_is_not_told_after_a_later_one(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    task = order(pod.url)
+    pod.answer = lambda body: 500 if body["status"] == "failed" else 200
+    sender = callbacks(settings)
+    end(task, "error", code="internal")
+    tend(sender, START)
+    run_again(task)
+    tend(sender, START + 100)  # its next try would be due
+    end(task, "done", START + 105)
+    for hours in range(5):
+        tend(sender, START + 110 + 3600 * hours)
+    assert [one["status"] for one in pod.got] == ["failed", "completed"] and row_of(task).callback == "delivered"
+
+
+def run_again(task: Task) -> None:
+    with transaction():
+        site_callbacks.forget([task.id])
 
 
 def test_many_ends_are_each_told_once_by_a_pod_in_a_bad_mood(settings: Settings, catalog: None, pod: Pod) -> None:
