@@ -1,10 +1,9 @@
-"""Orders of a Pod while the web app's real processes and the key-value server are killed (-9). ./run bench pod does it at length."""
+"""Orders of a Pod while the real web app and key-value server are killed (-9). ./run bench pod does it at length."""
 
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
