@@ -71,6 +71,12 @@ class Instance:
         return max((pid for pid, command in self.processes().items() if words in command), default=0)
 
 
+def ffmpegs(home: Path) -> list[int]:
+    """The pids of ffmpeg, and of the sandboxes around it, that work on files of this home."""
+    commands = {pid: _command_line(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
+    return [pid for pid, command in commands.items() if "ffmpeg" in command and str(home) in command]
+
+
 def _command_line(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()

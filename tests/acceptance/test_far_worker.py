@@ -151,23 +151,24 @@ def test_hosts_without_a_common_folder_share_a_long_recording_and_one_is_killed(
             for home in homes
         ]
         wait_until(lambda: count_idle(site.redis, "encoding") == 2, 60, "both wait for work")
-        video = site.upload("Cours.mp4", make_clip(tmp_path / "clip.mp4", seconds=32))
+        clip = make_clip(tmp_path / "clip.mp4", seconds=32)
+        shared = site.upload("Cours.mp4", clip)
+        wait_until(lambda: site.api("GET", f"videos/{shared}")["state"] == "ready", 120, "it is ready")
+        log = site.session.get(url_of(site.api("GET", f"videos/{shared}"), "encoding.log"), timeout=10).text
+        assert len(set(re.findall(r"chunk \d+ by (\S+):", log))) == 2, "both hosts made chunks"
+        wait_until(lambda: count_idle(site.redis, "encoding") == 2, 60, "both wait for work")
+        made = [(home / "encoding.log").read_text().count("encode of video") for home in homes]
+        video = site.upload("Cours 2.mp4", clip)
         folder = site.home / f"media/videos/{video:06d}"
 
-        def makers() -> set[str]:
-            """The processes that made a chunk which is joined."""
-            logs = [path.read_text() for path in folder.glob("*/encoding.log")]
-            return {maker for log in logs for maker in re.findall(r"chunk \d+ by (\S+):", log)}
-
         def is_at_work() -> bool:
-            """Has the helper begun another chunk?"""
+            """Does the helper make a chunk?"""
             notes = [json.loads(path.read_text()) for path in folder.glob("*.helpers/*/note")]
             return any(piece is not None for piece, _ in notes)
 
-        wait_until(lambda: len(makers()) == 2, 90, "both made a chunk")
-        wait_until(is_at_work, 30, "the helper makes another one")
-        logs = [(home / "encoding.log").read_text() for home in homes]
-        (helper,) = (one for one, log in zip(started, logs, strict=True) if "encode of video" not in log)
+        wait_until(is_at_work, 60, "the helper makes a chunk")
+        now = [(home / "encoding.log").read_text().count("encode of video") for home in homes]
+        (helper,) = (one for one, before, after in zip(started, made, now, strict=True) if after == before)
         helper.kill()
         wait_until(lambda: site.api("GET", f"videos/{video}")["state"] == "ready", 120, "it is ready")
     found = site.api("GET", f"videos/{video}")

@@ -13,7 +13,7 @@ import requests
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.browser import WATCH_POLICY, Faults
-from tests.acceptance.instance import Instance
+from tests.acceptance.instance import Instance, ffmpegs
 from tests.acceptance.site import make_clip
 from tests.servers import wait_until
 
@@ -66,20 +66,6 @@ def wait_for_state(instance: Instance, video_id: int, state: str, timeout_s: flo
 
 def states_of_workers(instance: Instance, queue: str) -> set[str]:
     return {one["state"] for one in api(instance, "GET", "/workers")["workers"] if one["queue"] == queue}
-
-
-def ffmpegs(instance: Instance) -> list[int]:
-    return [pid for pid, command in _all_processes() if "ffmpeg" in command and str(instance.home) in command]
-
-
-def _all_processes() -> list[tuple[int, str]]:
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            found.append((int(pid), Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()))
-        except OSError:
-            continue
-    return found
 
 
 def test_a_lecture_dropped_on_the_page_plays_while_it_encodes(page: Page, instance: Instance, lecture: Path) -> None:
@@ -155,7 +141,7 @@ def test_a_killed_worker_in_mid_encode_still_ends_in_a_ready_video(instance: Ins
     (attempt,) = api(instance, "GET", f"/tasks/{video(instance, video_id)['task']['id']}")["attempts"]
     _, pid, _place, _start = attempt["worker"].rsplit(".", 3)
     os.kill(int(pid), signal.SIGKILL)
-    wait_until(lambda: not ffmpegs(instance) or _attempts(instance, video_id) > 1, 5, "its ffmpeg died with it")
+    wait_until(lambda: not ffmpegs(instance.home) or _attempts(instance, video_id) > 1, 5, "its ffmpeg died with it")
     ready = wait_for_state(instance, video_id, "ready")
     wait_until(lambda: video(instance, video_id)["task"]["state"] == "done", 60, "the task is done")
     assert _attempts(instance, video_id) == 2
@@ -168,11 +154,11 @@ def _attempts(instance: Instance, video_id: int) -> int:
 
 def test_a_cancel_ends_ffmpeg_within_ten_seconds(instance: Instance, lecture: Path) -> None:
     video_id = upload(instance, lecture)
-    wait_until(lambda: ffmpegs(instance), 60, "it encodes")
+    wait_until(lambda: ffmpegs(instance.home), 60, "it encodes")
     wait_until(lambda: video(instance, video_id)["task"]["progress"], 30)
     began = time.monotonic()
     api(instance, "POST", f"/tasks/{video(instance, video_id)['task']['id']}/cancel")
-    wait_until(lambda: not ffmpegs(instance), 10, "no ffmpeg is left")
+    wait_until(lambda: not ffmpegs(instance.home), 10, "no ffmpeg is left")
     wait_for_state(instance, video_id, "cancelled", 30)
     assert time.monotonic() - began < 30
     folder = instance.home / "media" / "videos" / f"{video_id:06d}"
