@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pod_jobs.media_folder import IDENTITY, MEDIA, VIDEOS, parse_run_folder, source_of
-from pod_jobs.storage.web_host_folder import NO_HARD_LINKS, NOT_THERE, WebHostFolder
+from pod_jobs.storage.web_host_folder import NOT_THERE, WebHostFolder
 from pod_jobs.system import plain_files
+from pod_jobs.system.plain_files import NO_HARD_LINKS
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from pod_jobs.errors import (
 from pod_jobs.media_folder import LOG_NAME, PART, VIDEOS, is_dressing, is_source, video_folder
 from pod_jobs.storage import HelpersPlace, PublishedFault, Run, web_calls
 from pod_jobs.storage.received_run import Announced
-from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder
+from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder, lent_source
 from pod_jobs.storage.web_calls import Tick, WebCalls, patiently
 from pod_jobs.system import plain_files
 
@@ -102,7 +102,7 @@ class OverHttp:
     def helpers_place(self, run: Run) -> HelpersPlace:
         """Those of workers of the host whose worker called."""
         chunks = self._local.chunks_of(run)
-        source = self._folder / SOURCES / run.source.replace("/", "-")
+        source = lent_source(chunks) or self._folder / SOURCES / run.source.replace("/", "-")
         if not chunks.is_dir() or plain_files.size_of(source) is None:
             raise Superseded(f"{run.folder} is over, or at work on another host")
         return HelpersPlace(chunks, source)

@@ -6,6 +6,7 @@
 - Files that an encoder wrote are opened without following links, and published only if all of them are plain files.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -41,10 +42,11 @@ from pod_jobs.media_folder import (
 )
 from pod_jobs.storage import HelpersPlace, PublishedFault, Run, identity
 from pod_jobs.system import plain_files
-from pod_jobs.system.plain_files import sync
+from pod_jobs.system.plain_files import NO_HARD_LINKS, sync
 
 LOCK_WAIT_S = 30.0  # an earlier run that has to stop releases the lock much sooner
 LOCK_POLL_S = 0.25
+LENT = "source"  # in the folder of the chunks: see `lend_source`
 
 
 class SharedFolder:
@@ -83,7 +85,7 @@ class SharedFolder:
             chunks = self.chunks_of(run)
             if not chunks.is_dir():
                 raise Superseded(f"{run.folder} is over")
-        return HelpersPlace(chunks, self.source(run, run.source))
+        return HelpersPlace(chunks, lent_source(chunks) or self.source(run, run.source))
 
     def chunks_of(self, run: Run) -> Path:
         return self._media / f"{run.folder}{CHUNKS}"
@@ -151,6 +153,27 @@ class SharedFolder:
             yield
         finally:
             os.close(lock)
+
+
+def lend_source(source: Path, chunks: Path, tick: Callable[[], object]) -> None:
+    """Give helpers a recording that only its owner has, such as one that another site keeps: a hard link in the folder of the
+    chunks, or a copy on another disk. Errors: DiskFull; what `tick` raises."""
+    with translated_os_errors():
+        try:
+            os.link(source, chunks / LENT)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, *NO_HARD_LINKS):
+                raise
+            with plain_files.open_plain(source, linked=True) as file, plain_files.replacing(chunks / LENT) as copy:
+                while piece := file.read(plain_files.PIECE_BYTES):
+                    copy.write(piece)
+                    tick()
+
+
+def lent_source(chunks: Path) -> Path | None:
+    """What `lend_source` put there, if anything."""
+    path = chunks / LENT
+    return path if plain_files.size_of(path) is not None else None
 
 
 def open_lock(media: Path, run: Run, flags: int) -> int:

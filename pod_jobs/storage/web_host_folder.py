@@ -34,9 +34,8 @@ from pod_jobs.storage import Run, identity
 from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.received_run import ReceivedRun
 from pod_jobs.system import plain_files
-from pod_jobs.system.plain_files import sync
+from pod_jobs.system.plain_files import NO_HARD_LINKS, sync
 
-NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # ELOOP: something else than a plain file
 
 

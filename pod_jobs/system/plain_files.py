@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+# on file systems, or for users, where a file can have no second name
+NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 PIECE_BYTES = 1 << 20
 MOST_BYTES = 256 * 1024 * 1024  # of a file that is read whole
 MOST_TEXT_BYTES = 16 * 1024 * 1024  # of a playlist, a list of pictures, a layout …

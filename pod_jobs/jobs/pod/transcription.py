@@ -3,7 +3,8 @@
 1. Take the lock of the task's folder; return the result of an earlier run that could not report it.
 2. Fetch the sound (Pod sends the address of its MP3, or of the video).
 3. Recognise, with the engine and the rules of our own captions (jobs/speech/transcribe.py). The words of each piece are kept at
-   once, so that a run which is killed loses one piece. Other workers do not have the recording, and do not help.
+   once, so that a run which is killed loses one piece. Idle workers that have the folder of the pieces in common with this one
+   help: they find the recording there, because only this worker has fetched it. Those of other hosts do not.
 4. Publish the file. Pod imports the last .vtt of the manifest, so there is no other one, and nothing else.
 Without the extra `speech` or a model, the task fails with a sentence: a site must not wait for a host that nobody adds.
 """
@@ -17,6 +18,7 @@ from pod_jobs.captions.cues import Word
 from pod_jobs.captions.writing import write_vtt
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, Malformed, PermanentError, SettingsError, Superseded
+from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode import ffmpeg_version, run_of
 from pod_jobs.jobs.job_type import JobType, Text
@@ -25,11 +27,19 @@ from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.parameters import base_of
 from pod_jobs.jobs.speech import sharing
 from pod_jobs.jobs.speech.plan import demand_extra, engine_for, model_names, speech_order
-from pod_jobs.jobs.speech.transcribe import TRANSCRIBE, hearing, key_of, open_sound, prepare_transcribe
+from pod_jobs.jobs.speech.transcribe import (
+    ASSIST_KIND,
+    TRANSCRIBE,
+    hearing,
+    key_of,
+    open_sound,
+    prepare_transcribe,
+)
 from pod_jobs.jobs.speech.wish import read_language
 from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media_folder import MIME_TYPES
 from pod_jobs.storage import WorkFolder
+from pod_jobs.storage.shared_folder import lend_source
 from pod_jobs.system import plain_files
 
 if TYPE_CHECKING:
@@ -117,8 +127,8 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
     def tick() -> None:
         context.tick(order, progress)
 
-    def recognised(fraction: float) -> None:
-        progress.update(step="recognise", fraction=max(fraction, progress["fraction"]))
+    def recognised(fraction: float, workers: int = 1) -> None:
+        progress.update(step="recognise", fraction=max(fraction, progress["fraction"]), workers=workers)
         tick()
 
     sound = open_sound(context.settings, source, folder, tick)
@@ -127,7 +137,8 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
     engine = engine_for(context.settings, spoken.language, model)
     fetched = asdict(files.fetched["source"])
     key = {**key_of(wanted, engine.name, model), "normalizes": sound.normalizes, "source": fetched}
-    transcript = _hear(work, _Listening(sound, engine, wanted, key), kept, recognised)
+    team = _Lenders(context, order, run_of(order), work.chunks, ASSIST_KIND, source=source, tick=tick)
+    transcript = _hear(team, _Listening(sound, engine, wanted, key), kept, recognised)
     name = f"{base_of(url)}.vtt"
     plain_files.write_text(folder / name, write_vtt(transcript.cues))
     size = plain_files.size_of(folder / name)
@@ -154,21 +165,21 @@ class _Listening:
 
 
 @dataclass
-class _Alone:
-    """A Team without helpers: other workers do not have the recording."""
+class _Lenders(Colleagues):
+    """A Team that lends its helpers the recording `source`, once it calls some."""
 
-    shared: Path
-
-    def idle(self) -> int:
-        return 0
+    source: Path = Path()
+    tick: Callable[[], None] = lambda: None
+    _has_lent: bool = False
 
     def call(self, count: int) -> None:
-        """Never called."""
+        if not self._has_lent:
+            lend_source(self.source, self.shared, self.tick)
+            self._has_lent = True
+        super().call(count)
 
 
-def _hear(
-    work: WorkFolder, one: _Listening, kept: Mapping[str, bytes], recognised: Callable[[float], None]
-) -> "Transcript":
+def _hear(team: _Lenders, one: _Listening, kept: Mapping[str, bytes], recognised: Callable[..., None]) -> "Transcript":
     """Piece after piece, each of which is kept at once: `kept` is what an earlier run left."""
     from pod_jobs.speech.transcribe import finish, plan, share_of  # the extra may be missing where this is only listed
 
@@ -177,14 +188,14 @@ def _hear(
         kept, planned = {}, plan(one.sound, one.engine, one.wanted, recognised)
     words: dict[int, list[Word]] = {}
     if planned.pieces:
-        sharing.share(work.chunks, one.key, planned, kept)
+        sharing.share(team.shared, one.key, planned, kept)
         whole_s = sum(piece.length_s for piece in planned.pieces)
         hear = hearing(one.sound, one.engine, one.key, planned.language.code if planned.language else "")
 
-        def report(done_s: float, _workers: int) -> None:
-            recognised(share_of(done_s, whole_s))
+        def report(done_s: float, workers: int) -> None:
+            recognised(share_of(done_s, whole_s), workers)
 
-        words = sharing.Owner(work.chunks, planned.pieces, hear, _Alone(work.chunks), report).recognise_all()
+        words = sharing.Owner(team.shared, planned.pieces, hear, team, report).recognise_all()
     return finish(planned, words, one.wanted, one.engine.name)
 
 

@@ -19,7 +19,8 @@ from pod_jobs.jobs.far_helper import Making, help_from_afar
 from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.jobs.speech import far_pieces, sharing
 from pod_jobs.jobs.speech.plan import engine_for
-from pod_jobs.jobs.speech.transcribe import ASSIST_KIND, QUEUE, hearing, open_sound
+from pod_jobs.jobs.speech.transcribe import ASSIST_KIND, QUEUE, TRANSCRIBE, hearing, open_sound
+from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media.sharing import chunks
 from pod_jobs.media_folder import PART
 from pod_jobs.storage import HelpersPlace, Run
@@ -38,7 +39,9 @@ def run_assist_speech(context: Context, payload: Payload) -> None:
     def recognise_here(run: Run, tick: Callable[[], object], may_go_on: Callable[[], bool]) -> int:
         return help_from_afar(context, run, partial(_prepare, context), tick, may_go_on)
 
-    help_with(context, payload, QUEUE, recognise, recognise_here)
+    # the recording of a site is where its owner is, and not on the web host
+    from_afar = recognise_here if payload["kind"] == TRANSCRIBE.kind else None
+    help_with(context, payload, QUEUE, recognise, from_afar)
 
 
 def _prepare(context: Context, place: Path, said: str) -> Making | None:
@@ -49,9 +52,14 @@ def _prepare(context: Context, place: Path, said: str) -> Making | None:
     own = called
 
     def open_source(source: Path, tick: Callable[[], None]) -> sharing.Hear:
-        return hearing(open_sound(context.settings, source, place, tick), engine, own.key, own.language)
+        return _hearing(engine, own, open_sound(context.settings, source, place, tick))
 
     return far_pieces.making(called, place, open_source)
+
+
+def _hearing(engine: "Engine", called: sharing.Called, sound: SoundTrack) -> sharing.Hear:
+    sound.normalizes = called.key.get("normalizes") is True
+    return hearing(sound, engine, called.key, called.language)
 
 
 def _engine(context: Context, called: sharing.Called) -> "Engine | None":
@@ -76,7 +84,7 @@ def _recognise(
     folder.mkdir(mode=plain_files.NEW_FOLDER_MODE)
     try:
         sound = open_sound(context.settings, place.source, folder, lambda: tick(0.0))
-        hear = hearing(sound, engine, called.key, called.language)
+        hear = _hearing(engine, called, sound)
         return sharing.help_out(place.chunks, called.pieces, hear, tick, may_go_on)
     finally:
         with suppress(OSError):  # the owner is removing the folder around it

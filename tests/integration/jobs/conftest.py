@@ -34,6 +34,7 @@ class SmallCatalog:
     template: str = "web"
     media: str = ""
     takes_reports: bool = True
+    more: dict[str, Any] = field(default_factory=dict)  # of each order
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         task = int(path.split("/")[4])
@@ -48,7 +49,7 @@ class SmallCatalog:
         order = {"task": task, "generation": body["generation"], "attempt": len(self.starts), "failures": self.failures}
         order["key"] = KEY
         place = {"video": 3, "title": "t", "source": "videos/000003/source", "folder": "videos/000003"}
-        return 200, {**order, **place, "kind": self.kind, "template": self.template, "media": self.media}
+        return 200, {**order, **place, "kind": self.kind, "template": self.template, "media": self.media, **self.more}
 
 
 @pytest.fixture

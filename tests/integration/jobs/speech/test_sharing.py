@@ -1,5 +1,6 @@
 """The pieces of a long recording, recognised by real workers, of which some die. A stand-in for the model tells what it heard."""
 
+import errno
 import os
 import shutil
 import signal
@@ -9,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -16,13 +19,16 @@ from rq.utils import as_text
 
 from pod_jobs.captions.cues import Word
 from pod_jobs.jobs import queue
+from pod_jobs.jobs.job_type import JobType
+from pod_jobs.jobs.pod.transcription import POD_TRANSCRIBE
+from pod_jobs.jobs.speech import assist, sharing
 from pod_jobs.jobs.speech.transcribe import TRANSCRIBE
 from pod_jobs.media_folder import CHUNKS, PART
 from pod_jobs.settings import Settings
 from pod_jobs.speech.models import is_installed
 from pod_jobs.system import plain_files
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker, WorkerProcess
-from tests.servers import need, wait_until
+from tests.servers import QuietHandler, answering, need, wait_until
 
 PIECES = 5
 JOB = "transcribe-7-g1"
@@ -115,16 +121,19 @@ def idle(redis: Redis) -> int:
     return [as_text(state) for state in found if state].count("idle")
 
 
-def start_two(redis: Redis, start_worker: StartWorker, heard: Heard) -> tuple[WorkerProcess, WorkerProcess]:
+def start_two(
+    redis: Redis, start_worker: StartWorker, heard: Heard, job_type: JobType = TRANSCRIBE
+) -> tuple[WorkerProcess, WorkerProcess]:
     """An owner and a helper, each in the middle of a piece; two pieces are finished."""
     workers = [start_worker("transcripting"), start_worker("transcripting")]
     wait_until(lambda: idle(redis) == 2, what="both workers are idle")
     heard.allow(0)
-    assert queue.enqueue(redis, TRANSCRIBE, JOB, {"task": 7, "generation": 1})
+    job_id = f"{job_type.kind}-7-g1"
+    assert queue.enqueue(redis, job_type, job_id, {"task": 7, "generation": 1})
     wait_until(lambda: len(heard.begun()) == 2, 30, "both have begun a piece")
     heard.allow(2)
     wait_until(lambda: sum(heard.begun().values()) == 4, 30, "both have begun another piece")
-    job = queue.fetch(redis, JOB)
+    job = queue.fetch(redis, job_id)
     assert job is not None
     first = f".{workers[0].pid}." in str(job.worker_name)
     return (workers[0], workers[1]) if first else (workers[1], workers[0])
@@ -150,6 +159,55 @@ def test_two_workers_share_the_pieces(
     assert int(str(result_of(start_worker, small_catalog)["captions"])) >= PIECES
     wait_until(ended(redis, "assist_speech-7-g1-a1-1"))
     assert not list((settings.media_folder / "videos/000003").glob(f"*{CHUNKS}*"))
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_two_workers_share_a_recording_that_a_pod_keeps(
+    redis: Redis,
+    heard: Heard,
+    start_worker: StartWorker,
+    small_catalog: SmallCatalog,
+    settings: Settings,
+    long_speech: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    link: bool,
+) -> None:
+    """Only the owner fetches it; the helper finds it beside the pieces, as a link, or as a copy on another disk."""
+
+    def on_another_disk(*_: object, **__: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    if not link:
+        monkeypatch.setattr(os, "link", on_another_disk)
+    monkeypatch.setattr("pod_jobs.jobs.pod.transcription.engine_for", lambda settings, *chosen: StandIn(settings.home))
+    (settings.media_folder / "videos/000003/source").unlink()
+    fetched: list[str] = []
+
+    class Pod(QuietHandler):
+        def do_GET(self) -> None:
+            fetched.append(self.path)
+            self.reply(200, long_speech.read_bytes())
+
+    with answering(Pod) as port:
+        options = {"source_url": f"http://127.0.0.1:{port}/talk.wav", "parameters": {"language": "en"}}
+        site = {"name": "univ", "hosts": [], "networks": ["127.0.0.0/8"], "age_s": 1.0}
+        small_catalog.kind, small_catalog.more = POD_TRANSCRIBE.kind, {"options": options, "site": site}
+        start_two(redis, start_worker, heard, POD_TRANSCRIBE)
+        wait_until(lambda: queue.read_progress(redis, [7]).get(7, {}).get("workers") == 2, 20, "a person sees both")
+        heard.allow(PIECES)
+        wait_until(ended(redis, "pod_transcribe-7-g1"), 30)
+    assert sum(heard.begun().values()) == PIECES and fetched == ["/talk.wav"]
+    assert int(str(result_of(start_worker, small_catalog)["captions"])) >= PIECES
+    wait_until(ended(redis, "assist_speech-7-g1-a1-1"))
+    assert not list((settings.media_folder / "videos/000003").glob(f"*{CHUNKS}*"))
+
+
+@pytest.mark.parametrize("normalizes", [True, False])
+def test_a_helper_hears_the_sound_as_its_owner_does(heard: Heard, normalizes: bool) -> None:
+    sound: Any = SimpleNamespace(normalizes=False)
+    key = {"glossary": [], "translate": False, **({"normalizes": True} if normalizes else {})}
+    assist._hearing(StandIn(heard.home), sharing.Called((), key, "en"), sound)
+    assert sound.normalizes is normalizes
 
 
 @pytest.mark.parametrize("victim", ["owner", "helper"])
