@@ -115,16 +115,20 @@ def failed_tasks(mark: str, limit: int) -> list[Task]:
 
 
 def trends(marks: Sequence[str], midnights: Sequence[datetime]) -> dict[str, list[int]]:
-    """Fingerprint -> how many attempts failed in this way on each day between two `midnights`, also of tasks that ran again."""
-    if not marks:
-        return {}
+    """Fingerprint -> how many attempts failed in this way on each day between two `midnights`, also of tasks that ran again,
+    and how many tasks failed in this way before they ran."""
     days = list(pairwise(midnights))
-    sums = [fn.SUM(Case(None, [((Attempt.ended_at >= a) & (Attempt.ended_at < b), 1)], 0)) for a, b in days]
-    query = Attempt.select(Attempt.error_group, *sums).where(
-        Attempt.error_group.in_(list(marks)), Attempt.ended_at >= midnights[0]
-    )
-    counted = {row[0]: [int(one or 0) for one in row[1:]] for row in _rows(query.group_by(Attempt.error_group))}
-    return {mark: counted.get(mark, [0] * len(days)) for mark in marks}
+    counted = {mark: [0] * len(days) for mark in marks}
+    if not marks:
+        return counted
+    ran = Attempt.select(Attempt.id).where(Attempt.task == Task.id)
+    never_ran = Task.select().where(Task.state == "error", ~fn.EXISTS(ran))
+    for model, query in ((Attempt, Attempt.select()), (Task, never_ran)):
+        sums = [fn.SUM(Case(None, [((model.ended_at >= a) & (model.ended_at < b), 1)], 0)) for a, b in days]
+        failed = query.where(model.error_group.in_(list(marks)), model.ended_at >= midnights[0])
+        for mark, *own in _rows(failed.select(model.error_group, *sums).group_by(model.error_group)):
+            counted[mark] = [before + int(one or 0) for before, one in zip(counted[mark], own, strict=True)]
+    return counted
 
 
 def mark_known(mark: str, who: str, note: str, now: datetime) -> ErrorGroup:

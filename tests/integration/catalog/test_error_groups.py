@@ -8,7 +8,7 @@ from playhouse.migrations import Runner as Migrations
 
 from pod_jobs.catalog.database import MIGRATIONS
 from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User, Video
-from pod_jobs.catalog.store import error_groups, many_tasks, tasks, videos
+from pod_jobs.catalog.store import error_groups, inspections, many_tasks, tasks, videos
 from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import Malformed, NotFound
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
@@ -67,6 +67,13 @@ def test_a_failure_that_was_made_good_leaves_its_group_but_not_the_trend(task: T
     assert error_groups.trends([mark], [NOW - day, NOW, NOW + day]) == {mark: [0, 1]}
     assert error_groups.trends([], [NOW, NOW + day]) == {}
     assert error_groups.get(mark).first_at == later(9)
+
+
+def test_a_file_that_is_refused_before_its_task_ran_counts_in_the_trend(task: Task) -> None:
+    assert task.video_id
+    (refused,) = inspections.refuse(task.video_id, "source-damaged", {}, "no frame", later(9))
+    mark, day = refused.error_group, timedelta(days=1)
+    assert mark and error_groups.trends([mark], [NOW - day, NOW, NOW + day]) == {mark: [0, 1]}
 
 
 def test_a_failure_of_what_is_deleted_is_not_open(task: Task, lecturer: User) -> None:
