@@ -223,7 +223,8 @@ def test_what_only_another_file_can_mend_offers_that_first(
     another = page.get_by_role("link", name="Upload another file")
     expect(another).to_be_visible()
     expect(page.locator(".actions > :visible").first).to_have_id("another-file")
-    expect(page.locator("#compose")).to_be_hidden()
+    for card in ("compose", "speech-wish", "captions-card", "side-tasks-card"):
+        expect(page.locator(f"#{card}")).to_be_hidden()
     another.click()
     expect(page.get_by_label("Choose files")).to_be_attached()
 

@@ -17,7 +17,7 @@ from pod_jobs.catalog.caption_models import CaptionDraft, CaptionTrack, CaptionV
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Task, User, Video
 from pod_jobs.catalog.store import caption_index
-from pod_jobs.errors import NotFound, Refused
+from pod_jobs.errors import NEED_ANOTHER_FILE, NotFound, Refused
 
 MOST_TRACKS = 50  # of one video: a person cannot add more
 
@@ -211,7 +211,8 @@ def unreviewed_by_owner(owner: str | None = None) -> list[tuple[str, int]]:
 
 def videos_without(limit: int, before: int | None = None) -> list[Video]:
     """Videos that have no captions from their speech, with their owners, the newest first; `before` is the id to go on from.
-    Left out are those whose transcription is under way, and those that want no automatic captions."""
+    Left out are those whose transcription is under way, those that want no automatic captions, and those whose file could not be
+    read."""
     made = CaptionTrack.select(CaptionTrack.video).where(CaptionTrack.origin == "speech")
     under_way = Task.select(Task.video).where(
         Task.kind == "transcribe", Task.state.in_(("waiting", "running")), Task.video.is_null(False)
@@ -219,6 +220,10 @@ def videos_without(limit: int, before: int | None = None) -> list[Video]:
     unwanted = SpeechWish.select(SpeechWish.video).where(SpeechWish.automatic == False)  # noqa: E712
     query = Video.select(Video, User).join(User).where(Video.is_here())
     query = query.where(Video.id.not_in(made), Video.id.not_in(under_way), Video.id.not_in(unwanted))
+    unread = Task.select(Task.id).where(
+        Task.video == Video.id, Task.kind == "encode", Task.state == "error", Task.error_code.in_(NEED_ANOTHER_FILE)
+    )
+    query = query.where(Video.published_folder.is_null(False) | ~fn.EXISTS(unread))
     query = query if before is None else query.where(Video.id < before)
     return list(query.order_by(Video.id.desc()).limit(limit))
 

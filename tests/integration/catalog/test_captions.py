@@ -9,7 +9,7 @@ from pod_jobs.captions.documents import cues_from
 from pod_jobs.catalog.caption_models import CaptionPassage, CaptionTerm, CaptionText, CaptionTrack, CaptionVersion
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User, Video
-from pod_jobs.catalog.store import caption_index, caption_search, captions, retention, users, videos
+from pod_jobs.catalog.store import caption_index, caption_search, captions, inspections, retention, users, videos
 from pod_jobs.catalog.store.captions import Change, Conflict
 from pod_jobs.errors import NotFound, Refused
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
@@ -55,6 +55,14 @@ def test_people_cannot_bring_tracks_without_end(video: Video, lecturer: User, mo
             captions.take(video, NewCaptions("upload", "fr", SPOKEN, "c"), "imported", lecturer, NOW, keep=3)
     assert caught.value.code == "captions-too-many-tracks"
     assert recognise(video).version == 1, "a machine is not refused"
+
+
+def test_a_file_that_could_not_be_read_is_offered_no_captions(video: Video) -> None:
+    assert captions.videos_without(9) == [video]
+    inspections.refuse(video.id, "source-damaged", {}, "no frame", NOW)
+    assert captions.videos_without(9) == []
+    Video.update(published_folder="web").execute()  # an earlier version of it can be watched
+    assert captions.videos_without(9) == [video]
 
 
 def test_what_was_recognised_comes_back_as_it_was(video: Video) -> None:

@@ -9,7 +9,7 @@ import { clearNews, say, showConnection, toast } from "../shared/notices.js";
 import { Player } from "../player/player.js";
 import { linkAt, Resume } from "../player/resume.js";
 import { Transcript } from "../player/transcript.js";
-import { describe, isOpen, shownTask, stepName, workerName } from "../shared/state.js";
+import { describe, isOpen, needsOtherFile, shownTask, stepName, workerName } from "../shared/state.js";
 import { showPosters } from "../video/poster.js";
 import { makeSideTasks, showSideTasks } from "../video/side_tasks.js";
 import { prepareWish } from "../video/speech_wish.js";
@@ -173,12 +173,11 @@ function showFault(before) {
   );
 }
 
-/** If only another file can help, that comes first, and what needs a recording that can be played is not offered. */
+/** If only another file can help, that comes first, and what needs a recording that can be read is not offered. */
 function offerWhatHelps() {
   const { playable, task } = video;
-  const isHopeless = task?.state === "error" && task.error?.needs_file;
-  byId("another-file").hidden = !isHopeless;
-  byId("compose").hidden = isHopeless && !playable;
+  byId("another-file").hidden = !(task?.state === "error" && task.error?.needs_file);
+  for (const id of ["compose", "speech-wish"]) byId(id).hidden = needsOtherFile(video);
   const traces = byId("traces");
   if (traces) traces.hidden = !playable;
 }

@@ -14,6 +14,10 @@ export const LABELS = {
 
 export const isOpen = (task) => task?.state === "waiting" || task?.state === "running";
 /** The task whose result the player shows, even if a later one was ordered; undefined before the first is done. */
+/** Can only another file help? Then what needs a recording that can be read is not offered. */
+export const needsOtherFile = ({ playable, task }) =>
+  !playable && task?.state === "error" && Boolean(task.error?.needs_file);
+
 export const shownTask = ({ tasks }) => tasks.find(({ purpose, state }) => purpose === "play" && state === "done");
 /** The present step of a running task. */
 export const stepName = (task) => kindWords(task).steps[task.progress?.step] ?? task.progress?.step ?? _("Starting");

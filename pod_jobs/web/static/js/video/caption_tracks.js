@@ -2,6 +2,7 @@
 import { call, root, sendFile } from "../shared/api.js";
 import { byId, copyTemplate, fillOnce, make, put, whenConfirmed } from "../shared/dom.js";
 import { toast } from "../shared/notices.js";
+import { needsOtherFile } from "../shared/state.js";
 import { stateWords, trackName } from "../shared/tracks.js";
 import { _ } from "../shared/words.js";
 
@@ -32,6 +33,7 @@ export function prepareTracks(ofVideo, run) {
 export function showTracks(video) {
   tracks = video.play.captions.filter((track) => track.page_url);
   byId("no-caption-tracks").hidden = tracks.length > 0;
+  byId("captions-card").hidden = tracks.length === 0 && needsOtherFile(video);
   fillOnce(byId("caption-tracks"), tracks, (track) => {
     const item = copyTemplate("caption-track");
     const [link, button] = [item.querySelector("a"), item.querySelector("button")];

@@ -2,7 +2,7 @@
 import { call, root } from "../shared/api.js";
 import { byId, copyTemplate, put } from "../shared/dom.js";
 import { toast } from "../shared/notices.js";
-import { isOpen, openWords } from "../shared/state.js";
+import { isOpen, needsOtherFile, openWords } from "../shared/state.js";
 import { _, kindWords } from "../shared/words.js";
 
 const card = byId("side-tasks-card");
@@ -30,7 +30,7 @@ export function showSideTasks(video) {
     if (task.purpose !== "play" && task.purpose !== "offer" && !latest.has(keyOf(task))) latest.set(keyOf(task), task);
   }
   for (const task of latest.values()) showTask(lineOf(task), task);
-  card.hidden = lines.size === 0;
+  card.hidden = lines.size === 0 || (latest.size === 0 && needsOtherFile(video));
 }
 
 const keyOf = ({ kind, template }) => `${kind} ${template}`;
