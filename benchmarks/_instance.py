@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -38,9 +39,17 @@ class Instance:
     """`lines` are Procfile names; `module` runs each ("pod_jobs.processes" is the product itself)."""
 
     def __init__(
-        self, lines: tuple[str, ...], module: str, encoding_workers: int, *, own_machine: bool = False
+        self,
+        lines: tuple[str, ...],
+        module: str,
+        encoding_workers: int,
+        *,
+        own_machine: bool = False,
+        elsewhere: bool = False,
     ) -> None:
-        """With `own_machine` the clock can be moved and names can be away, where a C compiler is at hand."""
+        """With `own_machine` the clock can be moved and names can be away, where a C compiler is at hand. `elsewhere`: the
+        workers are as those of another host that shares the folder, and report by HTTP."""
+        self.elsewhere = elsewhere
         self.home = Path(tempfile.mkdtemp(prefix="pod-jobs-bench-"))
         self.lines = lines
         self.module = module
@@ -80,10 +89,18 @@ class Instance:
             log = (self.home / f"{line}.log").open("ab")
             command = [sys.executable, "-m", self.module, line]
             self.processes[line] = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                command, cwd=ROOT, env=self.variables(line), stdout=log, stderr=log, start_new_session=True
             )
             log.close()
         wait_for(self.is_ready, 60, "the instance is up")
+
+    def variables(self, line: str) -> dict[str, str]:
+        """The environment of a line. All but the web app believe that it listens where its proxy does."""
+        if line == "web" or self.elsewhere:
+            return self.environment
+        proxy = urlsplit(self.environment["POD_JOBS_WORKER__CATALOG_URL"])
+        own = {"POD_JOBS_WEB__HOST": str(proxy.hostname), "POD_JOBS_WEB__PORT": str(proxy.port)}
+        return {**self.environment, "POD_JOBS_WORKER__CATALOG_URL": "", **own}
 
     def is_ready(self) -> bool:
         with contextlib.suppress(requests.RequestException):

@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faults", type=int, default=30, help="how many (30)")
     parser.add_argument("--seed", type=int, default=1, help="of the schedule (1)")
     parser.add_argument("--hosts", type=int, default=0, help="3: faults of a network of hosts instead of one machine's")
+    parser.add_argument("--elsewhere", action="store_true", help="workers of another host with a shared folder")
     parser.add_argument("--keep", action="store_true", help="leave the instance folder for a look")
 
 
@@ -80,7 +81,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         from benchmarks import _chaos_hosts
 
         return _chaos_hosts.measure(options)
-    instance = Instance(LINES, "benchmarks._chaos_line", encoding_workers=2, own_machine=True)
+    instance = Instance(
+        LINES, "benchmarks._chaos_line", encoding_workers=2, own_machine=True, elsewhere=options.elsewhere
+    )
     kept = False
     try:
         figures = run(instance, options)

@@ -26,8 +26,8 @@ RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for all other commands, be
 @click.command(cls=InstanceCommand)
 @click.argument("queue", type=click.Choice(QUEUES))
 @click.option("--user", default="", help="Name of the user to make; default: pod_jobs_QUEUE.")
-@click.option("--shared-folder", is_flag=True, help='For workers with worker.storage = "shared".')
-def acl(queue: str, user: str, shared_folder: bool) -> None:
+@click.option("--web-host", is_flag=True, help="For the web host's own workers, whose reports wait in that server.")
+def acl(queue: str, user: str, web_host: bool) -> None:
     """Print the command that gives workers of QUEUE the rights that they need in the key-value server, and no others."""
     import secrets
 
@@ -35,7 +35,7 @@ def acl(queue: str, user: str, shared_folder: bool) -> None:
     from pod_jobs.jobs.table import JOB_TYPES
 
     password = secrets.token_urlsafe(24)
-    click.echo(acl_line(JOB_TYPES, queue, user or f"pod_jobs_{queue}", password, shares_folder=shared_folder))
+    click.echo(acl_line(JOB_TYPES, queue, user or f"pod_jobs_{queue}", password, on_web_host=web_host))
 
 
 @click.command(cls=InstanceCommand)

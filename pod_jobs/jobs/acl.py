@@ -1,8 +1,8 @@
 """The rights of a worker in the key-value server: those that the workers of one queue need, and no others.
 
 With them a host can neither read nor change what other queues have, stop other workers, nor change the server. Nor can it reach
-the reports that wait there, unless it has to: workers with a shared folder report through the server. They can drop waiting
-reports (whose tasks then run again), but not forge one (catalog/seals.py).
+the reports that wait there: only the web host's own workers report through the server. They can drop waiting reports (whose
+tasks then run again), but not forge one (catalog/seals.py).
 """
 
 from pod_jobs.jobs import keys
@@ -21,11 +21,11 @@ COMMANDS = (  # of RQ, of ours, and of the doctor
 )
 
 
-def acl_line(job_types: JobTypes, queue_name: str, user: str, password: str, *, shares_folder: bool = False) -> str:
-    """The command that gives `user` the rights of a worker of `queue_name`; `shares_folder`: worker.storage is "shared". For
-    Redis >= 7.2 or Valkey."""
+def acl_line(job_types: JobTypes, queue_name: str, user: str, password: str, *, on_web_host: bool = False) -> str:
+    """The command that gives `user` the rights of a worker of `queue_name`, on another host or `on_web_host`. For Redis >= 7.2 or
+    Valkey."""
     kinds = [one.kind for one in job_types.values() if one.queue == queue_name]
-    carries = shares_folder or queue_name == REPORT.queue
+    carries = on_web_host or queue_name == REPORT.queue
     patterns = keys.of_a_worker(queue_name, kinds, (REPORT.kind, REPORT.queue) if carries else None)
     channels = ("resetchannels", keys.channel_of_workers(queue_name))
     commands = ("-@all", *(f"+{name}" for name in COMMANDS))

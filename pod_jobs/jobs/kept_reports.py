@@ -1,4 +1,4 @@
-"""Reports of workers that share nothing with the web host: by HTTP, and on this host's disk while the catalog is away.
+"""Reports of workers of other hosts: by HTTP, and on their own host's disk while the catalog is away.
 
 DIR/reports/7-g2-a1.json has a report and its seal (catalog/seals.py). No other host can read, change or drop it, because it is
 never in the key-value server; there, only the progress of its task says that it waits, so that the janitor orders no other run,

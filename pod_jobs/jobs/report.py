@@ -1,5 +1,5 @@
-"""Tells the catalog how each attempt of a task ended: through Redis, for workers that share the web host's media folder. Those
-that share nothing have kept_reports.py.
+"""Tells the catalog how each attempt of a task ended: through Redis, for the web host's own workers. Those of other hosts have
+kept_reports.py.
 
 1. `send_report` writes the report, with a seal (catalog/seals.py), into the Redis hash pod_jobs:reports and enqueues a small job
    with its id. Whoever may write there can drop a report, which rule 4 mends, but cannot forge one.

@@ -202,10 +202,10 @@ def tell_catalog(settings: Settings, redis: Redis, report_id: str, entry: dict[s
     """Have the catalog learn how an attempt ended, by the way that this host has. `entry`: as of `entry_of`.
 
     Errors: ServiceUnavailable."""
-    if settings.worker.storage == "shared":
-        send_report(redis, report_id, entry)
-    else:
+    if settings.worker.reports_by_http:
         KeptReports(settings, redis).tell(report_id, entry)
+    else:
+        send_report(redis, report_id, entry)
 
 
 def _measured(result: dict[str, Any]) -> dict[str, float]:

@@ -17,6 +17,12 @@ class WorkerSettings(Section):
     storage: Literal["shared", "http", "s3"]
     cache_gb: Annotated[float, Field(ge=0)]
 
+    @property
+    def reports_by_http(self) -> bool:
+        """Do workers of this host report by HTTP how their tasks ended, and keep reports on its disk while the web app is away?
+        All but the web host's own do: their reports wait in the key-value server, for any of its workers."""
+        return self.storage != "shared" or bool(self.catalog_url)
+
 
 class RetrySettings(Section):
     base_s: PositiveFloat

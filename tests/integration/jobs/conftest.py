@@ -69,7 +69,7 @@ def small_catalog(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
 
     with answering(Answering) as port:
         catalog.url = f"http://127.0.0.1:{port}"
-        monkeypatch.setenv("POD_JOBS_WORKER__CATALOG_URL", catalog.url)
+        monkeypatch.setenv("POD_JOBS_WEB__PORT", str(port))  # the workers are the web host's own
         yield catalog
 
 

@@ -20,16 +20,21 @@ from tests.servers import KeyValueServer, wait_until
 PASSWORD = "a-password-of-a-worker"
 
 
-@pytest.fixture(params=["http", "shared"])
+@pytest.fixture(params=["another host", "web host"])
 def limited(
-    request: pytest.FixtureRequest, redis: Redis, key_value_server: KeyValueServer, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    redis: Redis,
+    key_value_server: KeyValueServer,
+    small_catalog: SmallCatalog,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[dict[str, str]]:
-    """Queue -> the address of the server for its workers, with and without a shared folder."""
-    monkeypatch.setenv("POD_JOBS_WORKER__STORAGE", request.param)
+    """Queue -> the address of the server for its workers."""
+    if request.param == "another host":
+        monkeypatch.setenv("POD_JOBS_WORKER__CATALOG_URL", small_catalog.url)
     users = {name: f"worker_{name}" for name in QUEUES}
     for name, user in users.items():
         redis.execute_command(
-            *acl_line(JOB_TYPES, name, user, PASSWORD, shares_folder=request.param == "shared").split()
+            *acl_line(JOB_TYPES, name, user, PASSWORD, on_web_host=request.param == "web host").split()
         )
     redis.execute_command("ACL", "LOG", "RESET")
     yield {name: f"{key_value_server.url}?username={user}&password={PASSWORD}" for name, user in users.items()}
@@ -97,9 +102,7 @@ def test_nothing_else_is_open_to_them(limited: dict[str, str], command: tuple[st
         ("LPUSH", "rq:queue:catalog", "x"),
     ],
 )
-@pytest.mark.parametrize("limited", ["http"], indirect=True)
-def test_a_host_without_a_shared_folder_reaches_nobodys_reports(
-    limited: dict[str, str], command: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("limited", ["another host"], indirect=True)
+def test_another_host_reaches_nobodys_reports(limited: dict[str, str], command: tuple[str, ...]) -> None:
     with Redis.from_url(limited["encoding"]) as worker, pytest.raises(NoPermissionError):
         worker.execute_command(*command)

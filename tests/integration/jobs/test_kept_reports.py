@@ -1,4 +1,4 @@
-"""Reports of workers that share nothing with the web host: by HTTP, and on the host's disk while the catalog is away."""
+"""Reports of workers of other hosts: by HTTP, and on the host's disk while the catalog is away."""
 
 import os
 import signal
@@ -21,8 +21,9 @@ from tests.servers import wait_until
 
 
 @pytest.fixture(autouse=True)
-def shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POD_JOBS_WORKER__STORAGE", "http")
+def elsewhere(small_catalog: SmallCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another host, with a shared folder."""
+    monkeypatch.setenv("POD_JOBS_WORKER__CATALOG_URL", small_catalog.url)
 
 
 def kept(home: Path) -> list[str]:

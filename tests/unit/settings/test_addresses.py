@@ -25,3 +25,18 @@ def test_addresses(tmp_path: Path, web: dict[str, object], public: str, own: str
 
 def test_workers_may_have_another_way(tmp_path: Path) -> None:
     assert load(tmp_path, worker={"catalog_url": "https://pod.example/"}).catalog_url == "https://pod.example"
+
+
+@pytest.mark.parametrize(
+    ("worker", "by_http"),
+    [
+        ({}, False),
+        ({"catalog_url": "https://pod.example/"}, True),  # another host with a shared folder
+        ({"catalog_url": "https://pod.example/", "storage": "http"}, True),
+        ({"storage": "s3"}, True),
+    ],
+)
+def test_only_the_web_hosts_own_workers_report_through_the_key_value_server(
+    tmp_path: Path, worker: dict[str, object], by_http: bool
+) -> None:
+    assert load(tmp_path, worker=worker).worker.reports_by_http is by_http
