@@ -9,6 +9,7 @@
 Without the extra `speech` or a model, the task fails with a sentence: a site must not wait for a host that nobody adds.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pod_jobs.captions.cues import Word
 from pod_jobs.captions.writing import write_vtt
 from pod_jobs.catalog.client import Order
-from pod_jobs.errors import BadSource, Malformed, PermanentError, SettingsError, Superseded
+from pod_jobs.errors import BadSource, Malformed, PermanentError, SettingsError, Superseded, TransientError
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode import ffmpeg_version, run_of
@@ -45,6 +46,8 @@ from pod_jobs.system import plain_files
 if TYPE_CHECKING:
     from pod_jobs.speech.engine import Engine
     from pod_jobs.speech.transcribe import Transcript, Wanted
+
+log = logging.getLogger(__name__)
 
 KIND = "pod_transcribe"
 ENGLISH = "en"
@@ -173,9 +176,13 @@ class _Lenders(Colleagues):
     _has_lent: bool = False
 
     def call(self, count: int) -> None:
-        if not self._has_lent:
-            lend_source(self.source, self.shared, self.tick)
-            self._has_lent = True
+        try:
+            if not self._has_lent:
+                lend_source(self.source, self.shared, self.tick)
+        except TransientError as error:
+            log.warning("task %s: nobody can help: %s", self.order.task, error)
+            return
+        self._has_lent = True
         super().call(count)
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from pod_jobs.catalog.client import Order
 from pod_jobs.errors import BadSource, Interrupted, PermanentError
+from pod_jobs.jobs.encode import run_of
 from pod_jobs.jobs.pod import run_pod_encode
-from pod_jobs.jobs.pod.transcription import run_pod_transcribe
+from pod_jobs.jobs.pod.transcription import _Lenders, run_pod_transcribe
 from pod_jobs.settings import Settings
 from pod_jobs.speech.models import is_installed
 from tests.clips import ffmpeg, pattern, tone
@@ -141,6 +142,14 @@ def test_a_transcription_that_was_stopped_goes_on_with_the_pieces_that_it_had(
         found[0][2] = "Kept"
         piece.write_text(json.dumps(found))
         assert ("Kept" in said(changes)) is (not changes)
+
+
+def test_where_the_recording_cannot_be_lent_nobody_is_called(settings: Settings, tmp_path: Path) -> None:
+    """As on a full disk: the owner goes on alone."""
+    wanted = order("pod_transcribe", "https://pod/talk.wav", {})
+    team = _Lenders(context_of(settings, ignore), wanted, run_of(wanted), tmp_path / "gone", "", source=tmp_path / "a")
+    team.call(2)
+    assert team.called == 0
 
 
 def test_without_the_extra_a_transcription_fails_at_once(
