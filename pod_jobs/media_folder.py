@@ -5,7 +5,8 @@ uploads/post-…                     the same, in one request that nobody can re
 videos/000003/source               the recording of video 3, as it was uploaded
 videos/000003/first.jpg            a first picture of it, until the encoding has made others
 videos/000003/lock-web             held (flock) by the one run that works on video 3 for the template "web"
-videos/000003/encode-7-g2.part/    generation 2 of task 7 at work; its files can be watched while they grow
+videos/000003/encode-7-g2.part/    generation 2 of task 7 at work; its files can be watched while they grow; after a failure,
+                                   its log and `part_to_watch` stay
 videos/000003/encode-7-g2.chunks/  what the workers share that encode this run together
 videos/000003/encode-7-g2.helpers/ what workers on other hosts send of it (storage/helpers_folder.py)
 videos/000003/encode-7-g2/         the published outputs of this run, with done.json, its result
@@ -15,7 +16,7 @@ videos/.trash/                     what the janitor deletes
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 WEB = "web"  # the template whose outputs make a video ready; the others add downloads
@@ -30,6 +31,7 @@ PART, CHUNKS, HELPERS = ".part", ".chunks", ".helpers"  # endings of a run's fol
 LOG_NAME = "encoding.log"
 IDENTITY = ".identity"
 MASTER_NAME = "master.m3u8"
+MOST_OF_PART = 1_000_000_000  # bytes that stay of a failed run; two hours of 360p and sound have half of it
 DONE_MARKER = "done.json"
 REPLACED_MARK = "replaced"  # in a folder of outputs; its age says for how long no row has pointed to the folder
 ONE_REQUEST = "post-"  # begins the name of an upload in one request
@@ -167,6 +169,18 @@ def is_bare(names: Iterable[str]) -> bool:
 def playlist_beside(name: str) -> str | None:
     """The name of the playlist that lists the segments in the file `name`; None for a file without segments."""
     return f"{name.removesuffix('.m4s')}.m3u8" if name.endswith(".m4s") else None
+
+
+def part_to_watch(sizes: Mapping[str, int]) -> set[str]:
+    """The names of an unfinished run's files, of those with these sizes in bytes, by which people see what it had made: the
+    sound, the smallest picture, and their playlists. Empty when nothing can be played, or it has more than MOST_OF_PART."""
+    streams = {name for name in sizes if playlist_beside(name) in sizes}
+    sounds = {name for name in streams if name.startswith(AUDIO)}
+    pictures = sorted(streams - sounds, key=lambda name: (sizes[name], name))
+    kept = sounds | {*pictures[:1]}
+    if not kept or MASTER_NAME not in sizes or sum(sizes[name] for name in kept) > MOST_OF_PART:
+        return set()
+    return kept | {MASTER_NAME} | {f"{name.removesuffix('.m4s')}.m3u8" for name in kept}
 
 
 def is_read_while_growing(name: str) -> bool:

@@ -47,7 +47,7 @@ FLOORS = {
     "pod_jobs.web": (
         "app",
         "api pages health media_files browser_files",
-        "intake run_logs polls watched",  # what comes in: uploads, forms, statements, orders; what pages and API both show
+        "intake run_logs failed_parts polls watched",  # what comes in; what both pages and API show
         "guards",  # who may, how much, how slowly
         "services",  # settings, database, Redis and job types of the instance
     ),

@@ -111,7 +111,8 @@ class Storage(Protocol):
     ) -> AbstractContextManager[WorkFolder]:
         """Hold the run's video for its `what`; `tick` is called while another run has it, and what it raises goes up.
 
-        A run that fails leaves only its log. `end_helpers(chunks)` ends what helpers do in a folder of an earlier run.
+        A run that fails leaves its log, and what people can watch of it (media_folder.part_to_watch). `end_helpers(chunks)`
+        ends what helpers do in a folder of an earlier run.
         Errors: ServiceUnavailable when another run keeps it.
         """
 

@@ -35,7 +35,7 @@ from pod_jobs.errors import (
 from pod_jobs.media_folder import LOG_NAME, PART, VIDEOS, is_dressing, is_source, video_folder
 from pod_jobs.storage import HelpersPlace, PublishedFault, Run, web_calls
 from pod_jobs.storage.received_run import Announced
-from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder, lent_source
+from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder, leaves_part, lent_source
 from pod_jobs.storage.web_calls import Tick, WebCalls, patiently
 from pod_jobs.system import plain_files
 
@@ -79,7 +79,7 @@ class OverHttp:
                 try:
                     yield work
                 except PodJobsError as error:
-                    work.give_up(is_over=isinstance(error, Superseded))
+                    work.give_up(is_over=isinstance(error, Superseded), keep_part=leaves_part(error))
                     raise
                 finally:
                     work.stop_sending()
@@ -226,15 +226,16 @@ class HttpWorkFolder:
             self._sender.join()
             self._sender = None
 
-    def give_up(self, *, is_over: bool) -> None:
-        """Leave only the log on the web host. `is_over`: it wants no more of this run, and is not asked."""
+    def give_up(self, *, is_over: bool, keep_part: bool) -> None:
+        """Leave only the log on the web host, and with `keep_part` what people can watch. `is_over`: it wants no more of this
+        run, and is not asked."""
         self.stop_sending()
         if is_over or not self.path.exists():
             return
         try:
             if (self.path / LOG_NAME).exists():
                 self._send_rest(LOG_NAME)
-            self._web.of_run("POST", self._run, "give-up")
+            self._web.of_run("POST", self._run, "give-up", params={"part": "1"} if keep_part else {})
         except (PodJobsError, OSError) as error:
             log.info("task %s: its files stay on the web host until its next run: %s", self._run.task, error)
 

@@ -127,11 +127,11 @@ class ReceivedRun:
             self._work.publish(result)
         return []
 
-    def give_up(self) -> None:
-        """Keep only the log, which people read. Errors: Superseded, ServiceUnavailable."""
+    def give_up(self, *, keep_part: bool) -> None:
+        """Keep only the log, and with `keep_part` what people can watch. Errors: Superseded, ServiceUnavailable."""
         with self._held(fcntl.LOCK_EX):
             self._still()
-            self._work.keep_only_log(and_chunks=False, whoever_began=True)
+            self._work.tidy_up(keep_part=keep_part, whoever_began=True)
 
     def _is_published(self, files: Mapping[str, Announced]) -> bool:
         folder = self._media / self.run.folder

@@ -19,6 +19,7 @@ from typing import Any
 
 from pod_jobs.errors import (
     BadSource,
+    DiskFull,
     Interrupted,
     PodJobsError,
     ServiceUnavailable,
@@ -38,6 +39,7 @@ from pod_jobs.media_folder import (
     is_dressing,
     is_source,
     parse_run_folder,
+    part_to_watch,
     video_folder,
 )
 from pod_jobs.storage import HelpersPlace, PublishedFault, Run, identity
@@ -70,7 +72,7 @@ class SharedFolder:
             except PodJobsError as error:
                 goes_on = run.resumes and isinstance(error, Interrupted | TransientError)
                 with translated_os_errors():
-                    work.keep_only_log(and_chunks=goes_on)
+                    work.tidy_up(keep_part=leaves_part(error), keep_chunks=goes_on)
                 raise
 
     def source(self, run: Run, name: str, tick: Callable[[], object] | None = None) -> Path:
@@ -176,6 +178,11 @@ def lent_source(chunks: Path) -> Path | None:
     return path if plain_files.size_of(path) is not None else None
 
 
+def leaves_part(error: PodJobsError) -> bool:
+    """Does a run that ends with `error` leave what people can watch of it? Not if nobody asks why, or if the room is needed."""
+    return not isinstance(error, Stopped | DiskFull)
+
+
 def open_lock(media: Path, run: Run, flags: int) -> int:
     """A descriptor of the file whose lock admits one run at a time for a video and a template. Errors: OSError."""
     name = f"{video_folder(run.video).removeprefix(f'{VIDEOS}/')}/{LOCK}{run.what}"
@@ -245,19 +252,22 @@ class SharedWorkFolder:
         self.path.rename(self._published)
         sync(self._published.parent)
 
-    def keep_only_log(self, *, and_chunks: bool, whoever_began: bool = False) -> None:
-        """After a failure, remove all files but the log, which people read; and, with `and_chunks`, but the chunks, with which
-        the next run goes on. Does nothing when this object did not begin the run, unless `whoever_began`."""
+    def tidy_up(self, *, keep_part: bool, keep_chunks: bool = False, whoever_began: bool = False) -> None:
+        """After a failure, remove all files but the log, which people read; with `keep_part`, but what they can watch; and, with
+        `keep_chunks`, but the chunks, with which the next run goes on. Does nothing when this object did not begin the run,
+        unless `whoever_began`."""
         if not (self._has_begun or whoever_began) or not self.path.exists():
             return
-        if not and_chunks:
+        if not keep_chunks:
             # helpers see it go and end by themselves; the next run waits for them, a stop must not
             with suppress(OSError):
                 plain_files.remove(self.chunks)
         with os.scandir(self.path) as entries:
-            for entry in entries:
-                if entry.name != LOG_NAME or not plain_files.is_plain(entry.stat(follow_symlinks=False)):
-                    plain_files.remove(Path(entry.path))
+            found = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+        sizes = {name: state.st_size for name, state in found.items() if plain_files.is_plain(state)}
+        kept = {LOG_NAME, *(part_to_watch(sizes) if keep_part else ())} & sizes.keys()
+        for name in found.keys() - kept:
+            plain_files.remove(self.path / name)
 
     def _earlier(self, ending: str) -> list[Path]:
         """The folders with this ending of all runs of this task, the oldest generation first."""

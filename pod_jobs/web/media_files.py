@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from pod_jobs.catalog.models import Video
+from pod_jobs.catalog.models import Task, Video
 from pod_jobs.catalog.store import tasks, videos
 from pod_jobs.errors import NotFound, translated_os_errors
 from pod_jobs.media_folder import (
@@ -30,6 +30,7 @@ from pod_jobs.media_folder import (
     playlist_beside,
 )
 from pod_jobs.system import plain_files
+from pod_jobs.web.failed_parts import as_it_ended
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.guards.file_parts import part_of, serve_ranges
@@ -59,9 +60,12 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
         raise NotFound(f"{folder}/{name} of video {video_id}")
     try:
         if found.is_growing:
-            _check_run(video, name, run)
+            task = _task_of(video, name, run)
             with translated_os_errors():
-                return _growing(found.file, name, mime, _playlist_of(video.id, folder, name))
+                playlist = _playlist_of(video.id, folder, name)
+                if task.state == "error" and name != LOG_NAME:
+                    return _failed(task, found.file, name, mime, playlist, video)
+                return _growing(found.file, name, mime, playlist)
         if location := services().settings.web.accel_location:
             found.file.close()
             return _by_nginx(f"{location}{output_name(video.id, folder, name)}", name, mime, video)
@@ -83,15 +87,16 @@ def serve_first_picture(video_id: int) -> ResponseReturnValue:
     return _complete(file, FIRST_PICTURE, MIME_TYPES[".jpg"], video)
 
 
-def _check_run(video: Video, name: str, run: RunName) -> None:
-    """Refuse unpublished files of all runs but the present one. The log is served of an earlier or failed run too.
-    Errors: NotFound."""
+def _task_of(video: Video, name: str, run: RunName) -> Task:
+    """The task of a run that is not published. Errors: NotFound for all runs but the present one, and those that a person
+    stopped. The log is served of each."""
     task = tasks.get(run.task)
     is_own = task.video_id == video.id and task.kind == run.kind
     # done: it was published, and reported, since the file was opened
-    is_present = task.state in ("running", "done") and task.generation == run.generation
+    is_present = task.state in ("running", "done", "error") and task.generation == run.generation
     if not is_own or not (is_present or name == LOG_NAME):
         raise NotFound(f"run {run.generation} of task {run.task}")
+    return task
 
 
 def _complete(file: BinaryIO, name: str, mime: str, video: Video) -> Response:
@@ -107,11 +112,15 @@ def _by_nginx(location: str, name: str, mime: str, video: Video) -> Response:
     response = Response(mimetype=mime)
     response.headers["X-Accel-Redirect"] = location
     if saved_as := _saved_as(name, video):
-        plain = saved_as.encode("ascii", "replace").decode().replace("?", "_")
-        named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(saved_as, safe='')}"
-        response.headers["Content-Disposition"] = named
+        response.headers["Content-Disposition"] = _attachment(saved_as)
     response.headers.update(ASK_FIRST)
     return response
+
+
+def _attachment(name: str) -> str:
+    """The header by which a browser saves what it gets under this name."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _saved_as(name: str, video: Video) -> str | None:
@@ -130,6 +139,33 @@ def _growing(file: BinaryIO, name: str, mime: str, playlist: str) -> Response:
         raise NotFound(f"{name} is not finished")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _failed(task: Task, file: BinaryIO, name: str, mime: str, playlist: str, video: Video) -> Response:
+    """Serve a file of what a failed run had encoded: a playlist, or of the segments those that `playlist` lists, whole or a
+    range of them. Errors: as of `_growing`."""
+    if name.endswith(".m3u8"):
+        with file:
+            text = plain_files.read_whole(file, plain_files.MOST_TEXT_BYTES).decode("utf-8", "replace")
+        response = Response(as_it_ended(task, name, text), mimetype=mime)
+    elif playlist and request.range is None:
+        response = Response(
+            part_of(file, 0, listed := _extent_in(file, playlist)), mimetype=mime, direct_passthrough=True
+        )
+        response.content_length = listed
+        if saved_as := _saved_as(f"{Path(name).stem}.mp4", video):
+            response.headers["Content-Disposition"] = _attachment(saved_as)
+    elif playlist:
+        response = _listed_part(file, mime, _extent_in(file, playlist))
+    else:
+        raise NotFound(f"{name} was not finished")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _extent_in(file: BinaryIO, playlist: str) -> int:
+    """As `listed_extent`, but not more than there is."""
+    return min(listed_extent(playlist), os.fstat(file.fileno()).st_size)
 
 
 def _as_it_is(file: BinaryIO, name: str, mime: str) -> Response:

@@ -12,6 +12,7 @@ from pod_jobs.settings import ROOT
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
 from tests.acceptance.test_looks import EVERY_VIEW, SHOTS, keep_picture, nameless
+from tests.servers import wait_until
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -44,9 +45,11 @@ def working_day(site: Site, outputs: Outputs, clip: Path) -> dict[str, int]:
     titles = ("Cours 3 – Thermodynamique (amphi B)", "TD 7 <i>Algèbre", "محاضرة 🎓", "Séminaire " * 15, "Cours 4")
     running, killed, killed_too, damaged, _ = videos = [site.upload(f"{title}.mp4", clip) for title in titles]
     for video in (killed, killed_too):
-        StandIn(site, video, outputs).end("error", error_code="encode-killed", reason="ffmpeg: killed by signal 9")
+        worker = StandIn(site, video, outputs)
+        worker.grow(2)
+        worker.end("error", error_code="encode-killed", reason="ffmpeg: killed by signal 9")
     StandIn(site, damaged, outputs).end("error", error_code="source-damaged", reason="no frame could be read")
-    StandIn(site, running, outputs).say(0.63)
+    StandIn(site, running, outputs).say(0.63, processors=3.4, memory=1_240_000_000)
     return dict(zip(("running", "killed", "killed too", "damaged", "waiting"), videos, strict=True))
 
 
@@ -72,6 +75,7 @@ def test_pages_fit_and_axe_finds_nothing(
         own = {
             "error group": f"/team/errors/{failed['error_group']}",
             "failed task": f"/team/tasks/{failed['id']}",
+            "what it had encoded": f"/team/tasks/{failed['id']}/part",
             "running task": f"/team/tasks/{running['id']}",
         }
         for name, path in {**PAGES, **own}.items():
@@ -84,6 +88,24 @@ def test_pages_fit_and_axe_finds_nothing(
             assert nameless(page) == []
             assert violations(page) == [], name
             keep_picture(page, f"team-{name}-{theme}-{width}-{language[:2]}")
+
+
+def test_what_a_failed_task_had_encoded_plays_to_its_end(
+    chromium: Browser, site: Site, working_day: dict[str, int]
+) -> None:
+    failed = site.api("GET", f"videos/{working_day['killed']}")["task"]
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto(f"/team/tasks/{failed['id']}")
+        page.get_by_role("link", name="Watch what was encoded").click()
+        page.get_by_role("button", name="Play", exact=True).click()
+        media = page.locator("video")
+        wait_until(lambda: media.evaluate("media => media.currentTime > 0.2"), 30, "it plays")
+        assert 7.5 < media.evaluate("media => media.duration") < 8.5, "it is no broadcast"
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download 360p").click()
+        assert download.value.suggested_filename.endswith("(360p).mp4")
+        assert (download.value.path()).stat().st_size > 1000
 
 
 def test_the_overview_refreshes_itself_and_keeps_what_is_open(

@@ -56,3 +56,17 @@ def test_what_no_encode_writes_is_no_output(name: str) -> None:
 def test_a_folder_with_anything_but_a_source_is_not_bare() -> None:
     assert media_folder.is_bare(["source", "lock-web"]) and media_folder.is_bare([])
     assert not media_folder.is_bare(["source", "encode-1-g1"])
+
+
+def test_what_people_watch_of_a_failed_run_is_small() -> None:
+    sizes = {"master.m3u8": 9, "360p.m3u8": 9, "360p.m4s": 50, "1080p.m3u8": 9, "1080p.m4s": 900, "144p.m4s": 1}
+    picture = {"master.m3u8", "360p.m3u8", "360p.m4s"}
+    assert media_folder.part_to_watch(sizes) == picture
+    sounds = {"audio.m3u8": 9, "audio.m4s": 70, "audio_2.m3u8": 9, "audio_2.m4s": 80}
+    assert media_folder.part_to_watch(sizes | sounds) == picture | sounds.keys()
+    assert media_folder.part_to_watch(sizes | {"360p.m4s": media_folder.MOST_OF_PART + 1}) == {
+        *("master.m3u8", "1080p.m3u8", "1080p.m4s")
+    }
+    assert media_folder.part_to_watch(sizes | {"audio.m3u8": 9, "audio.m4s": media_folder.MOST_OF_PART}) == set()
+    assert media_folder.part_to_watch({name: 1 for name in sizes if name != "master.m3u8"}) == set()
+    assert media_folder.part_to_watch({"master.m3u8": 9, "144p.m4s": 1, "encoding.log": 5}) == set()

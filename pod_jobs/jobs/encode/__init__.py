@@ -4,7 +4,7 @@
 2. If an earlier run of this task finished and died before it could report, its marker holds the result.
 3. Encode into the work folder of this generation; its playlists are watchable while it grows.
 4. Write the marker and rename the folder: this publishes it. The report tells the catalog.
-A failed run leaves only its log.
+A failed run leaves its log, and of what it had encoded the sound and the smallest picture.
 
 The options of an order, as a request has them in JSON:
 

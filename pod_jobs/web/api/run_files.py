@@ -138,9 +138,9 @@ def publish(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 @blueprint.post("/give-up")
 @access.needs("run-tasks")
 def give_up(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
-    """Remove all files of a failed run but its log."""
+    """Remove all files of a failed run but its log, and with ?part=1 but what people can watch of it."""
     with _received(task_id, generation, attempt) as received:
-        received.give_up()
+        received.give_up(keep_part=request.args.get("part") == "1")
     return "", 204
 
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from pod_jobs.catalog.client import CatalogClient
-from pod_jobs.errors import BadSource, FfmpegFailed, Refused, ServiceUnavailable, Superseded
+from pod_jobs.errors import BadSource, Cancelled, FfmpegFailed, PodJobsError, Refused, ServiceUnavailable, Superseded
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.tools import Tools
@@ -171,18 +171,29 @@ def test_a_run_that_another_attempt_replaced_ends_and_publishes_nothing(far: Far
         far.storage._web.of_run("GET", other, "finished")
 
 
-def test_a_failed_run_leaves_its_log(far: Far) -> None:
+LISTS = dict.fromkeys(("90p.m3u8", "master.m3u8"), "#EXTM3U")
+
+
+@pytest.mark.parametrize(
+    ("error", "leaves"), [(FfmpegFailed("it ended"), {"90p.m4s": "a", **LISTS}), (Cancelled("enough"), {})]
+)
+def test_a_failed_run_leaves_its_log_and_what_can_be_watched(
+    far: Far, error: PodJobsError, leaves: dict[str, str]
+) -> None:
     part = far.published.with_name(far.published.name + ".part")
     with (
-        pytest.raises(FfmpegFailed),
+        pytest.raises(type(error)),
         far.storage.work_on(far.run, tick, lambda chunks: None) as work,
     ):
         folder = work.begin()
         (folder / "encoding.log").write_text("the last words")
         (folder / "90p.m4s").write_bytes(b"a")
-        wait_until(lambda: shown(work, part / "90p.m4s"), 10, "it was sent")
-        raise FfmpegFailed("it ended")
-    assert [(path.name, path.read_text()) for path in part.iterdir()] == [("encoding.log", "the last words")]
+        for name, text in LISTS.items():
+            (folder / name).write_text(text)
+        wait_until(lambda: shown(work, part / "90p.m3u8"), 10, "it was sent")
+        wait_until(lambda: shown(work, part / "master.m3u8"), 10, "it was sent")
+        raise error
+    assert {path.name: path.read_text() for path in part.iterdir()} == {"encoding.log": "the last words", **leaves}
     assert not (far.folder / f"{far.run.folder}.part").exists()
 
 
@@ -304,7 +315,7 @@ def test_a_run_that_is_over_by_then_publishes_nothing(far: Far) -> None:
         lambda: run.publish({"outputs": []}, {"90p.vtt": Announced(5, hashlib.sha256(b"first").hexdigest())}),
         lambda: run.replace("90p.vtt", b"other"),
         run.begin,
-        run.give_up,
+        lambda: run.give_up(keep_part=True),
         lambda: run.part("90p.vtt", 0).__enter__(),
     ):
         with pytest.raises(Superseded):

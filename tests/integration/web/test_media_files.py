@@ -7,13 +7,14 @@ import pytest
 from flask import Flask
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
+from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import instance
 from pod_jobs.storage import identity
 from pod_jobs.storage.web_host_folder import OpenOutput, WebHostFolder
 from pod_jobs.web.guards.file_parts import serve_ranges
 from pod_jobs.web.media_files import listed_extent
 from tests import planted
-from tests.integration.web.conftest import CLIP, OUTPUT_FILES, Caller, Worker, problem
+from tests.integration.web.conftest import CLIP, OUTPUT_FILES, Browser, Caller, Worker, problem
 
 PLAYLIST = b"""#EXTM3U
 #EXT-X-VERSION:7
@@ -191,12 +192,78 @@ def test_a_run_that_is_published_while_a_file_is_asked_for(
     assert (response.status_code, response.data) == (206, MEDIA[100:800])
 
 
-def test_a_run_that_ended_shows_its_log_and_nothing_else(lea: Caller, worker: Worker) -> None:
+MASTER = b"""#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="1",URI="audio.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=900000,AUDIO="sound"
+360p.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=5000000,AUDIO="sound"
+1080p.m3u8
+"""
+PART = {
+    "encoding.log": b"$ ffmpeg\n",
+    "master.m3u8": MASTER,
+    "360p.m3u8": PLAYLIST,
+    "360p.m4s": MEDIA,
+    "audio.m3u8": PLAYLIST.replace(b"360p", b"audio"),
+    "audio.m4s": MEDIA,
+    "360p.mp4": b"x",
+    "index.vtt": b"x",
+}
+ENDED = "/media/1/encode-1-g1"
+
+
+def test_of_a_failed_run_what_was_encoded_is_served(lea: Caller, worker: Worker, callers: dict[str, Caller]) -> None:
+    order = worker.start(lea.upload(title="Été: «5/3»")["task"])
+    worker.write(order, PART, part=True)
+    worker.report(order, "error", error_code="encode-failed", reason="x")
+    assert lea("GET", f"{ENDED}/encoding.log").data == b"$ ffmpeg\n"
+    master = lea("GET", f"{ENDED}/master.m3u8")
+    assert master.text.splitlines() == MASTER.decode().splitlines()[:-2], "1080p is not there"
+    assert master.headers["Cache-Control"] == "no-store"
+    assert lea("GET", f"{ENDED}/360p.m3u8").data == PLAYLIST + b"#EXT-X-ENDLIST\n", "no player waits for more"
+    assert lea("GET", f"{ENDED}/360p.m4s", headers={"Range": "bytes=600-"}).data == MEDIA[600:800]
+    assert lea("GET", f"{ENDED}/360p.m4s", headers={"Range": "bytes=800-"}).status_code == 416
+    saved = lea("GET", f"{ENDED}/360p.m4s?download")
+    assert (saved.status_code, saved.data, saved.content_length) == (200, MEDIA[:800], 800)
+    assert 'filename="_t_ _5 3_ (360p).mp4"' in saved.headers["Content-Disposition"]
+    for name in ("360p.mp4", "index.vtt"):
+        assert lea("GET", f"{ENDED}/{name}").status_code == 404, name
+    assert callers["max"]("GET", f"{ENDED}/360p.m3u8").status_code == 404
+    lea("POST", "/api/v1/tasks/1/requeue")
+    assert lea("GET", f"{ENDED}/360p.m3u8").status_code == 404, "of an earlier run"
+
+
+def test_what_a_person_stopped_shows_its_log_and_nothing_else(lea: Caller, worker: Worker) -> None:
     order = worker.start(lea.upload()["task"])
-    worker.write(order, {"encoding.log": b"$ ffmpeg\n", "360p.m3u8": PLAYLIST}, part=True)
-    worker.report(order, "error", error_code="source-damaged", reason="x")
-    assert lea("GET", "/media/1/encode-1-g1/encoding.log").data == b"$ ffmpeg\n"
-    assert lea("GET", "/media/1/encode-1-g1/360p.m3u8").status_code == 404
+    worker.write(order, PART, part=True)
+    worker.report(order, "cancelled")
+    assert lea("GET", f"{ENDED}/encoding.log").data == b"$ ffmpeg\n"
+    assert lea("GET", f"{ENDED}/360p.m3u8").status_code == 404
+
+
+def test_the_page_of_a_failed_task_offers_what_was_encoded(
+    lea: Caller, worker: Worker, browser: Browser, catalog: None
+) -> None:
+    order = worker.start(lea.upload()["task"])
+    worker.write(order, PART, part=True)
+    worker.report(order, "error", error_code="encode-failed", reason="x")
+    group = Task.get().error_group
+    browser.sign_in("tina")
+    pages = ("/team/tasks/1", f"/team/errors/{group}")
+    for path in pages:
+        assert 'href="/team/tasks/1/part"' in browser.get(path).text, path
+    page = browser.get("/team/tasks/1/part").text
+    assert f'data-master="{ENDED}/master.m3u8"' in page and "the beginning, 8 sec" in page
+    assert [f"{ENDED}/{name}?download" in page for name in ("360p.m4s", "audio.m4s")] == [True, True]
+    folder = worker.media / "videos/000001/encode-1-g1.part"
+    (folder / "360p.m3u8").write_text("#EXTM3U\n#EXTINF:1e999,\n#EXT-X-BYTERANGE:1@1\n")
+    (folder / "audio.m3u8").write_text("no playlist")
+    for path in (*pages, "/team/tasks/1/part"):
+        found = browser.get(path).text
+        assert "Nothing that can be played is left" in found and 'href="/team/tasks/1/part"' not in found, path
+    browser.send("POST", "/sign-out")
+    browser.sign_in("max")
+    assert browser.get("/team/tasks/1/part").status_code == 404
 
 
 def test_a_playlist_that_was_blown_up_fills_no_memory(lea: Caller, worker: Worker, growing: str) -> None:

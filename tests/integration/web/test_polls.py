@@ -126,6 +126,9 @@ class Scene:
             day_figures.keep(one)
 
 
+ENCODED = {"master.m3u8": b"#EXTM3U\n", "90p.m4s": b"123456789"}
+ENCODED["90p.m3u8"] = b"#EXTM3U\n#EXTINF:4,\n#EXT-X-BYTERANGE:9@0\n90p.m4s\n"
+
 # (what happens, the address that shows it)
 STEPS: tuple[tuple[str, Callable[[Scene], object], str], ...] = (
     ("an upload", lambda s: s.callers["léa"].upload(name="Eins.mp4"), "léa /api/v1/videos"),
@@ -142,6 +145,8 @@ STEPS: tuple[tuple[str, Callable[[Scene], object], str], ...] = (
     ("more than half", lambda s: s.progress(0.7), "tina /team/tasks/1"),
     ("its log grows", lambda s: s.worker.write(s.order, {"encoding.log": b"$ ffmpeg -i\n"}, part=True), "tina /team/tasks/1"),
     ("it fails", lambda s: s.fail(), "tina /team/errors"),
+    ("what it had encoded can be watched", lambda s: s.worker.write(s.order, ENCODED, part=True), "tina /team/tasks/1"),
+    ("and no longer", lambda s: s.worker.write(s.order, {"90p.m3u8": b""}, part=True), "tina /team/errors/{group}"),
     ("its log is another", lambda s: s.worker.write(s.order, {"encoding.log": b"other\n"}), "tina /team/errors/{group}"),
     ("its author asks for help", lambda s: s.api("léa", "PUT", "/api/v1/tasks/1/help"), "tina /team/errors"),
     ("the group is known", lambda s: s.api("tina", "PUT", f"/api/v1/errors/{s.poller.group}/known", json={"note": "x"}),

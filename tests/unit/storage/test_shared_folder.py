@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pod_jobs.errors import BadSource, Cancelled, FfmpegFailed, ServiceUnavailable, Superseded
+from pod_jobs.errors import BadSource, Cancelled, DiskFull, FfmpegFailed, PodJobsError, ServiceUnavailable, Superseded
 from pod_jobs.media.sharing import chunks
 from pod_jobs.storage import Run, identity, shared_folder
 from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder
@@ -146,6 +146,32 @@ def test_a_run_that_fails_leaves_its_log_alone(tmp_path: Path, video: Path) -> N
         raise FfmpegFailed("no")
     assert [path.name for path in (video / "encode-7-g1.part").iterdir()] == ["encoding.log"]
     assert not (video / "encode-7-g1.chunks").exists()
+
+
+PART = ("encoding.log", "master.m3u8", "360p.m3u8", "360p.m4s", "audio.m3u8", "audio.m4s")
+
+
+@pytest.mark.parametrize(
+    ("error", "leaves"),
+    [
+        (FfmpegFailed("no"), set(PART)),
+        (DiskFull("no room"), {"encoding.log"}),
+        (Cancelled("enough"), {"encoding.log"}),
+    ],
+)
+def test_of_a_failed_run_the_smallest_picture_and_the_sound_stay(
+    tmp_path: Path, video: Path, error: PodJobsError, leaves: set[str]
+) -> None:
+    (tmp_path / "secret").touch()
+    with pytest.raises(type(error)), at_work(tmp_path, run()) as work:
+        folder = work.begin()
+        for name in (*PART, "720p.m3u8", "144p.m4s", "done.mp4"):
+            (folder / name).write_text("x")
+        (folder / "720p.m4s").write_text("longer")
+        os.link(tmp_path / "secret", folder / "90p.m4s")
+        (folder / "90p.m3u8").symlink_to(tmp_path / "secret")
+        raise error
+    assert {path.name for path in (video / "encode-7-g1.part").iterdir()} == leaves
 
 
 def test_a_helper_gets_what_lies_where_names_of_ours_say_and_nothing_else(tmp_path: Path, video: Path) -> None:

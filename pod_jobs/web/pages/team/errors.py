@@ -10,11 +10,14 @@ from flask_babel import gettext
 from pod_jobs.catalog.models import Attempt, Task
 from pod_jobs.catalog.store import error_groups as store
 from pod_jobs.catalog.store import tasks
-from pod_jobs.web import polls, run_logs
+from pod_jobs.jobs.job_type import encodings
+from pod_jobs.web import failed_parts, polls, run_logs
+from pod_jobs.web.failed_parts import FailedPart
 from pod_jobs.web.guards import access
 from pod_jobs.web.pages.tables import wanted_days
 from pod_jobs.web.pages.team import frame
-from pod_jobs.web.services import now
+from pod_jobs.web.run_logs import LogTail
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_errors", __name__)
 
@@ -57,6 +60,7 @@ def group(mark: str) -> ResponseReturnValue:
         stored, found = store.get(mark), store.get_open(mark)
         failed = store.failed_tasks(mark, SHOWN)
         midnights = frame.midnights(now(), TREND_DAYS)
+        log, part = look(failed[0] if failed else None)
         return {
             "group": stored,
             "found": found,
@@ -66,12 +70,19 @@ def group(mark: str) -> ResponseReturnValue:
             "midnights": midnights,
             "latest": failed[0] if failed else None,
             "attempt": _last_attempt(failed[0]) if failed else None,
-            "log": look(failed[0] if failed else None),
+            "log": log,
+            "part": part,
+            "is_encoding": stored.kind in encodings(services().job_types),
             "most": store.NOTE_CHARACTERS,
             "many": SHOWN,
         }
 
-    return frame.live_page("team/error_group.html", gather, lambda task: run_logs.tail_of(task) if task else None)
+    return frame.live_page("team/error_group.html", gather, _look)
+
+
+def _look(task: Task | None) -> tuple[LogTail | None, FailedPart | None]:
+    """The end of the log of a failed task, and what can be watched of it."""
+    return (None, None) if task is None else (run_logs.tail_of(task), failed_parts.part_of(task))
 
 
 @blueprint.post("/team/errors/<mark>/known")

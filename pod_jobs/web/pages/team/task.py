@@ -15,7 +15,8 @@ from pod_jobs.catalog.store import error_groups, site_callbacks, tasks, videos
 from pod_jobs.catalog.waiting_order import PRIORITIES, name_of
 from pod_jobs.errors import Forbidden, NotFound
 from pod_jobs.jobs.job_type import encodings, orderings
-from pod_jobs.web import polls, run_logs
+from pod_jobs.web import failed_parts, polls, run_logs
+from pod_jobs.web.failed_parts import FailedPart
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import beginnings, many_orders, orders
 from pod_jobs.web.intake.many_orders import Chosen
@@ -47,13 +48,15 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     task = orders.task_seen_by(user, task_id)
     attempts, (parent, children) = tasks.attempts_of(task), tasks.family_of(task)
     ordered_by = site_callbacks.of_task(task.id)
-    said, place, begins, log = look(task)
+    said, place, begins, log, part = look(task)
     return {
         "task": task,
         "video": task.video,
         "events": _events(task, attempts, ordered_by),
         "said": said,
         "log": log,
+        "part": part,
+        "is_encoding": task.kind in encodings(services().job_types),
         "outputs": videos.outputs_of_task(task.id),
         "mender": error_groups.mender_of(task),
         "later": _later(task),
@@ -71,12 +74,21 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     }
 
 
-def _look(task: Task) -> tuple[dict[str, Any], int | None, datetime | None, LogTail | None]:
-    """What the run of the task says, its place in its queue, when it will probably begin, and the end of its log."""
+def _look(task: Task) -> tuple[dict[str, Any], int | None, datetime | None, LogTail | None, FailedPart | None]:
+    """What the run of the task says, its place in its queue, when it will probably begin, the end of its log, and what of a
+    failed one can be watched."""
     said = frame.progress([task.id]) if task.state == "running" else {}
     place = _place(task)
     begins = beginnings.all_times().get(task.id) if place else None
-    return said.get(task.id, {}), place, begins, run_logs.tail_of(task)
+    return said.get(task.id, {}), place, begins, run_logs.tail_of(task), failed_parts.part_of(task)
+
+
+@blueprint.get("/team/tasks/<int:task_id>/part")
+@access.needs("see-videos")
+def part(task_id: int) -> ResponseReturnValue:
+    """What a failed task had encoded, to watch and to save. Errors: NotFound, also for a task that this person may not see."""
+    task = orders.task_seen_by(access.require_user(), task_id)
+    return frame.page("team/part.html", task=task, part=failed_parts.part_of(task))
 
 
 @blueprint.post("/team/tasks/<int:task_id>/<action>")

@@ -1,0 +1,93 @@
+"""What a failed run had encoded, as far as it can be played: it stays in the run's work folder (media_folder.part_to_watch)."""
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pod_jobs.catalog.models import Task
+from pod_jobs.errors import ServiceUnavailable, translated_os_errors
+from pod_jobs.media.hls.playlists import parse_playlist
+from pod_jobs.media_folder import AUDIO, MASTER_NAME, PART, path_of_run, playlist_beside, run_folder
+from pod_jobs.web.services import services
+
+LONGEST_S = 1e7  # a playlist that says more is none of ours
+END = "#EXT-X-ENDLIST"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A file of the part, a picture without sound or a sound: its name, its duration in seconds, and its bytes."""
+
+    name: str
+    duration_s: float
+    bytes: int
+
+    @property
+    def is_sound(self) -> bool:
+        return self.name.startswith(AUDIO)
+
+
+@dataclass(frozen=True)
+class FailedPart:
+    """`folder`: the path of its files, below the address of the web app. The pictures come first."""
+
+    folder: str
+    streams: tuple[Stream, ...]
+
+    @property
+    def duration_s(self) -> float:
+        return self.streams[0].duration_s
+
+    @property
+    def master(self) -> str:
+        return f"{self.folder}/{MASTER_NAME}"
+
+
+def part_of(task: Task) -> FailedPart | None:
+    """What the latest run of a failed task had encoded; None when there is nothing to play, or while the media folder is away."""
+    if task.state != "error" or task.video_id is None:
+        return None
+    media, run = services().settings.media, run_folder(task.kind, task.id, task.generation)
+    streams = []
+    try:
+        with translated_os_errors():
+            sizes = media.sizes(task.video_id, _folder_of(task))
+            for name in sizes if MASTER_NAME in sizes else ():
+                playlist = playlist_beside(name)
+                if playlist in sizes:
+                    text = media.read_growing(task.video_id, run, playlist).decode("utf-8", "replace")
+                    streams += _streams(name, text, sizes[name])
+    except ServiceUnavailable:
+        return None
+    streams.sort(key=lambda one: (one.is_sound, one.bytes))
+    return FailedPart(f"/media/{task.video_id}/{run}", tuple(streams)) if streams else None
+
+
+def _streams(name: str, playlist: str, size_bytes: int) -> list[Stream]:
+    """The stream, if its playlist says that anything of it can be played."""
+    with suppress(ValueError, OverflowError):
+        found = parse_playlist(playlist)
+        if 0 < found.duration_s < LONGEST_S and math.isfinite(found.duration_s):
+            return [Stream(name, found.duration_s, min(found.end, size_bytes))]
+    return []
+
+
+def as_it_ended(task: Task, name: str, playlist: str) -> str:
+    """The text of a playlist of a failed run as players need it: a master without the streams that have gone, any other with
+    its end."""
+    if name != MASTER_NAME:
+        return playlist if END in playlist else f"{playlist.rstrip()}\n{END}\n"
+    with translated_os_errors():
+        there = services().settings.media.sizes(task.video_id or 0, _folder_of(task))
+    lines: list[str] = []
+    for line in playlist.splitlines():
+        named = line if not line.startswith("#") else line.partition('URI="')[2].partition('"')[0]
+        if not named or named in there:
+            lines.append(line)
+        elif not line.startswith("#"):
+            del lines[-1:]  # the line before describes it
+    return "\n".join(lines) + "\n"
+
+
+def _folder_of(task: Task) -> str:
+    return f"{path_of_run(task.video_id or 0, task.kind, task.id, task.generation)}{PART}"
