@@ -72,31 +72,31 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
     recorded_s = cast.recorded_s if cast else source.duration_s
     ranges = plan_ranges(work.plan.keep, recorded_s)
     work.timeline = Timeline(ranges, cast.opening_s if cast else 0.0)
-    kept_s = sum(one.duration_s for one in ranges) or recorded_s
+    kept_s = sum(part.duration_s for part in ranges) or recorded_s
     media = replace(source, duration_s=kept_s + (cast.credits_s if cast else 0.0))
     check_duration(media.duration_s, work.plan.limits)
     segment_s = ladder.segment_s(media.video, work.plan.segment_s, work.plan.keyframe_s)
     work.plan = replace(work.plan, segment_s=segment_s)
     picture, sounds = _arrange(work, media, cast)
     work.duration_s, work.is_video = round(media.duration_s, 3), picture is not None
-    found = _render_shared(work, media, picture, sounds, team)
-    while not found:
+    rendered = _render_shared(work, media, picture, sounds, team)
+    while not rendered:
         try:
-            found = _render(work, media, picture, sounds)
+            rendered = _render(work, media, picture, sounds)
         except PermanentError as error:
             picture = _plainer(work, picture, error)
-    duration_s = max(one.playlist.duration_s for one in found.values())
+    duration_s = max(stream.playlist.duration_s for stream in rendered.values())
 
     def add_extras(apart: Work) -> None:
         if work.plan.with_extras:
             extras.write_texts(apart, media, picture, duration_s)
-            extras.make_pictures(apart, media, picture, found)
+            extras.make_pictures(apart, media, picture, rendered)
 
     with work.beside("captions", add_extras):
-        make_downloads(work, picture, found)
+        make_downloads(work, picture, rendered)
     drop_stream(work)  # only now, because the pictures were made of it
     if work.plan.for_pod:
-        pod_files.put_into_form(work, work.plan.for_pod, picture, sounds, found)
+        pod_files.put_into_form(work, work.plan.for_pod, picture, sounds, rendered)
     work.forget_copies()
     work.journal.note(f"ready after {work.elapsed_s:.2f} s")
     return Encoded(
@@ -173,7 +173,7 @@ def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture |
     container, rungs = CONTAINERS[plan.container], plan.renditions
     if media.video and container.with_picture:
         renditions = ladder.build_ladder(cast.size if cast else media.video.display_size, plan.renditions)
-        rungs = tuple(one.rung for one in renditions)
+        rungs = tuple(rendition.rung for rendition in renditions)
         encoder = find_encoder(plan.codec, work.tools.encoders, work.tools.hardware)
         picture = Picture(media.video, renditions, None, plan.keyframe_s, encoder=encoder)
         if cast:
@@ -188,9 +188,9 @@ def _arrange(work: Work, media: MediaInfo, cast: Cast | None) -> tuple[Picture |
     kbps = max((rung.audio_kbps for rung in rungs), default=plan.audio_kbps)
     sounds = _sounds(work, cast.speaker if cast else Feed(work.source, media), kbps)
     if picture and cast and picture.rate:
-        top, heard = picture.renditions[-1], [(sound.track, sound.gain_db) for sound in sounds]
+        top, tracks = picture.renditions[-1], [(sound.track, sound.gain_db) for sound in sounds]
         size = (top.width_px, top.height_px)
-        picture = replace(picture, scene=plan_scene(cast, work.timeline.ranges, size, picture.rate, heard))
+        picture = replace(picture, scene=plan_scene(cast, work.timeline.ranges, size, picture.rate, tracks))
     return picture, sounds
 
 
@@ -240,7 +240,7 @@ def _pass(work: Work, media: MediaInfo, picture: Picture | None, sounds: Sequenc
 
     source = replace(work.as_source(media), ranges=work.timeline.ranges)
     argv = build_encode(work.tools, limits, source, picture, sounds, work.plan.segment_s)
-    names = [one.name for one in picture.renditions] if picture else [AUDIO]
+    names = [rendition.name for rendition in picture.renditions] if picture else [AUDIO]
     bounds = pass_bounds(limits, media.duration_s, picture)
     decoded = media if picture else replace(media, video=None)
     try:
@@ -257,10 +257,10 @@ def _check(
 ) -> dict[str, checks.Rendered]:
     """Compare the files of the pass with each other and with the source; then write the final playlists."""
     with work.explained():
-        found = checks.check_hls(work.folder, picture, sounds)
+        rendered = checks.check_hls(work.folder, picture, sounds)
         if sounds and sounds[0].mp3_kbps:
-            checks.check_mp3(work.folder / f"{AUDIO}.mp3", work.plan.mp3_kbps, found[AUDIO].track.duration_s)
-    present_s = max(one.playlist.duration_s for one in found.values())
+            checks.check_mp3(work.folder / f"{AUDIO}.mp3", work.plan.mp3_kbps, rendered[AUDIO].track.duration_s)
+    present_s = max(stream.playlist.duration_s for stream in rendered.values())
     whole_s = media.duration_s
     if present_s < whole_s * LEAST_SHARE:
         raise BadSource(f"{present_s:.1f} s of {whole_s:.1f} s could be decoded", code="source-damaged")
@@ -269,8 +269,8 @@ def _check(
         work.remark("warning-damaged", "", at=clock(at_s), present=clock(present_s), whole=clock(whole_s))
     elif damaged_s is not None:
         work.remark("warning-faults", "", at=clock(damaged_s), present=clock(present_s))
-    master.write_measured(work.folder, picture, sounds, found, work.plan.segment_s)
-    return found
+    master.write_measured(work.folder, picture, sounds, rendered, work.plan.segment_s)
+    return rendered
 
 
 def _share(position: Position, media: MediaInfo, picture: Picture | None) -> float:

@@ -29,7 +29,7 @@ WAIT_S = 0.25  # between two reports while a step beside others ends
 
 def pass_bounds(limits: Limits, duration_s: float, picture: Picture | None) -> Bounds:
     """Limits that only a runaway process reaches: wall time by duration and renditions, file size by bit rate."""
-    rungs = [one.rung for one in picture.renditions] if picture else []
+    rungs = [rendition.rung for rendition in picture.renditions] if picture else []
     kbps = max((rung.maxrate_kbps for rung in rungs), default=0) + 512
     return Bounds(
         wall_s=LEAST_WALL_S + limits.wall_factor * duration_s * max(len(rungs), 1),
@@ -84,7 +84,7 @@ class Work:
 
     def remark(self, code: str, reason: str, **facts: str) -> None:
         """Note a remark for the person, but only once: a pass that starts again meets the same damage."""
-        if (code, facts) not in [(one.code, one.facts) for one in self.remarks]:
+        if (code, facts) not in [(remark.code, remark.facts) for remark in self.remarks]:
             self.remarks.append(Remark(code, reason, facts))
         self.journal.note(f"{code} {reason} {facts or ''}")
 

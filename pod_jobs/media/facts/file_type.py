@@ -62,17 +62,17 @@ _CHUNKED: dict[bytes, dict[bytes, Nature]] = {  # container -> type of its conte
 }
 
 
-# What people have and we do not read: first bytes -> its name, what to convert it to, a program that does
+# Formats that people have and we do not read: first bytes -> name, format to convert to, a program that converts
 _CONVERTIBLE = (
-    (b".RMF", "RealMedia", "MP4", "VLC"),
-    (b".ra\xfd", "RealAudio", "MP3", "VLC"),
-    (b"MAC ", "Monkey’s Audio", "FLAC", "VLC"),
-    (b"MPCK", "Musepack", "MP3", "VLC"),
-    (b"MP+", "Musepack", "MP3", "VLC"),
-    (b"TTA1", "True Audio", "FLAC", "VLC"),
-    (b"MThd", "MIDI", "MP3", "MuseScore"),
-    (b"FWS", "Flash", "MP4", "Ruffle"),
-    (b"CWS", "Flash", "MP4", "Ruffle"),
+    (b".RMF", ("RealMedia", "MP4", "VLC")),
+    (b".ra\xfd", ("RealAudio", "MP3", "VLC")),
+    (b"MAC ", ("Monkey’s Audio", "FLAC", "VLC")),
+    (b"MPCK", ("Musepack", "MP3", "VLC")),
+    (b"MP+", ("Musepack", "MP3", "VLC")),
+    (b"TTA1", ("True Audio", "FLAC", "VLC")),
+    (b"MThd", ("MIDI", "MP3", "MuseScore")),
+    (b"FWS", ("Flash", "MP4", "Ruffle")),
+    (b"CWS", ("Flash", "MP4", "Ruffle")),
 )
 _ANIMATED_WEBP = ("WebP", "GIF", "GIMP")
 _WEBP_ANIMATION = 0x02  # flag of the VP8X chunk
@@ -108,9 +108,9 @@ def refuse_unless_media(head: bytes) -> None:
     if not head:
         raise BadSource("0 bytes", code="source-empty")
     nature = sniff(head)
-    if nature != "media" and (known := _convertible(head)):
-        name, wanted, program = known
-        raise BadSource(name, code="source-convert", format=name, wanted=wanted, program=program)
+    if nature != "media" and (conversion := _convertible(head)):
+        name, target_format, program = conversion
+        raise BadSource(name, code="source-convert", format=name, wanted=target_format, program=program)
     if nature != "media":
         code = "source-playlist" if nature == "playlist" else "source-not-media"
         raise BadSource(f"begins with {_shown(head[:16])}: {nature}", code=code)
@@ -119,9 +119,7 @@ def refuse_unless_media(head: bytes) -> None:
 def _convertible(head: bytes) -> tuple[str, str, str] | None:
     if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and head[20:21] and head[20] & _WEBP_ANIMATION:
         return _ANIMATED_WEBP
-    return next(
-        ((name, wanted, program) for prefix, name, wanted, program in _CONVERTIBLE if head.startswith(prefix)), None
-    )
+    return next((conversion for prefix, conversion in _CONVERTIBLE if head.startswith(prefix)), None)
 
 
 def _shown(head: bytes) -> str:

@@ -46,13 +46,13 @@ class Language:
 
 
 def _read(table: str) -> dict[str, Language]:
-    found: dict[str, Language] = {}
+    languages: dict[str, Language] = {}
     for entry in table.split(";"):
         if words := entry.split():
             name = words[-1].replace("_", " ")
             language = Language(words[0], name[0].upper() + name[1:])
-            found |= dict.fromkeys(words[:-1], language)
-    return found
+            languages |= dict.fromkeys(words[:-1], language)
+    return languages
 
 
 _LANGUAGES = _read(TABLE)

@@ -35,21 +35,22 @@ def tolerance_s(duration_s: float) -> float:
 def check_hls(folder: Path, picture: Picture | None, sounds: Sequence[Sound]) -> dict[str, Rendered]:
     """The HLS files of a pass by name (`AUDIO` for the first sound). Errors: FfmpegFailed names the file that is wrong."""
     renditions = picture.renditions if picture else ()
-    names = [*(one.name for one in renditions), *(one.name for one in sounds)]
-    found = {name: _rendered(folder, name) for name in names}
-    for one in renditions:
-        track = found[one.name].track
-        _expect(track.kind == "vide", f"{one.name} holds no picture")
-        size = (track.width_px, track.height_px)
-        _expect(size == (one.width_px, one.height_px), f"{one.name} is {size}, not {one.width_px} x {one.height_px}")
-        frames, first = track.samples, found[renditions[0].name].track.samples
-        is_copy = picture is not None and picture.copies_top and one == renditions[-1]
+    names = [*(rendition.name for rendition in renditions), *(sound.name for sound in sounds)]
+    rendered = {name: _rendered(folder, name) for name in names}
+    for rendition in renditions:
+        track = rendered[rendition.name].track
+        _expect(track.kind == "vide", f"{rendition.name} holds no picture")
+        size, width_px, height_px = (track.width_px, track.height_px), rendition.width_px, rendition.height_px
+        _expect(size == (width_px, height_px), f"{rendition.name} is {size}, not {width_px} x {height_px}")
+        lowest = rendered[renditions[0].name].track
+        is_copy = picture is not None and picture.copies_top and rendition == renditions[-1]
         if is_copy and picture and picture.still_until_s:  # the others have fewer frames
-            _expect(_near(track.duration_s, found[renditions[0].name].track.duration_s), f"{one.name}: duration")
+            _expect(_near(track.duration_s, lowest.duration_s), f"{rendition.name}: duration")
         else:
             allowed = COPY_FRAMES if is_copy else 0
-            _expect(abs(frames - first) <= allowed, f"{one.name} has {frames} frames, {renditions[0].name} {first}")
-    return found
+            counts = f"{rendition.name} has {track.samples} frames, {renditions[0].name} {lowest.samples}"
+            _expect(abs(track.samples - lowest.samples) <= allowed, counts)
+    return rendered
 
 
 def _rendered(folder: Path, name: str) -> Rendered:
@@ -70,18 +71,20 @@ def _rendered(folder: Path, name: str) -> Rendered:
 
 def _measured(name: str, playlist: MediaPlaylist, track: Track) -> MediaPlaylist:
     """The playlist with measured durations: a segment lasts until the next one begins, the last one until its last sample ends.
-    ffmpeg computes some of its own from the nominal rate, or from decoding times."""
+    Some of the durations that ffmpeg writes follow from the nominal rate, or from decoding times."""
     begins, end_ticks, fragments = [], 0, list(track.fragments)
     for segment in playlist.segments:
-        inside = [one for one in fragments if segment.offset <= one.offset < segment.offset + segment.bytes]
+        end = segment.offset + segment.bytes
+        inside = [fragment for fragment in fragments if segment.offset <= fragment.offset < end]
         _expect(bool(inside), f"{name}: nothing at {segment.offset}, where a segment begins")
         begins.append(inside[0].begin_ticks)
-        end_ticks = max(one.end_ticks for one in inside)
+        end_ticks = max(fragment.end_ticks for fragment in inside)
         fragments = fragments[len(inside) :]
     ticks = [after - begin for begin, after in zip(begins, [*begins[1:], end_ticks], strict=True)]
-    _expect(all(one > 0 for one in ticks), f"{name}: its segments are not in order")
+    _expect(all(duration > 0 for duration in ticks), f"{name}: its segments are not in order")
     lasting = zip(playlist.segments, ticks, strict=True)
-    return replace(playlist, segments=tuple(replace(one, duration_s=n / track.timescale) for one, n in lasting))
+    segments = (replace(segment, duration_s=duration / track.timescale) for segment, duration in lasting)
+    return replace(playlist, segments=tuple(segments))
 
 
 def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str, Rendered]) -> None:
@@ -90,11 +93,11 @@ def check_mp4(path: Path, rendition: PlannedRendition | None, rendered: dict[str
         tracks = {track.kind: track for track in read_tracks(path)}
     except (OSError, ValueError) as error:
         raise FfmpegFailed(f"result check: {path.name}: {error}") from error
-    wanted = {"vide": rendered[rendition.name].track} if rendition else {}
+    expected = {"vide": rendered[rendition.name].track} if rendition else {}
     if AUDIO in rendered:
-        wanted["soun"] = rendered[AUDIO].track
-    _expect(tracks.keys() == wanted.keys(), f"{path.name} has the tracks {sorted(tracks)}")
-    for kind, track in wanted.items():
+        expected["soun"] = rendered[AUDIO].track
+    _expect(tracks.keys() == expected.keys(), f"{path.name} has the tracks {sorted(tracks)}")
+    for kind, track in expected.items():
         copy = tracks[kind]
         _expect(copy.samples == track.samples, f"{path.name} has {copy.samples} of {track.samples} {kind} samples")
         _expect((copy.width_px, copy.height_px) == (track.width_px, track.height_px), f"{path.name}: size")
@@ -108,7 +111,7 @@ def check_download(
     size = media.video.display_size if media.video else None
     _expect(size == (rendition and (rendition.width_px, rendition.height_px)), f"{name} has a picture of {size}")
     _expect(len(media.audio) == (AUDIO in rendered), f"{name} has {len(media.audio)} sounds")
-    whole_s = max(one.playlist.duration_s for one in rendered.values())
+    whole_s = max(stream.playlist.duration_s for stream in rendered.values())
     _expect(_near(media.duration_s, whole_s), f"{name} lasts {media.duration_s:.1f} of {whole_s:.1f} s")
 
 
@@ -127,8 +130,8 @@ def check_pictures(folder: Path, names: Sequence[str]) -> None:
         _expect(jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9", f"{name} is no complete JPEG")
 
 
-def _near(one_s: float, other_s: float) -> bool:
-    return abs(one_s - other_s) <= tolerance_s(other_s)
+def _near(measured_s: float, expected_s: float) -> bool:
+    return abs(measured_s - expected_s) <= tolerance_s(expected_s)
 
 
 def _expect(holds: bool, otherwise: str) -> None:

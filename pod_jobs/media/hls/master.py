@@ -42,23 +42,23 @@ class EarlyMaster:
     def _text(self) -> str | None:
         renditions = self._picture.renditions if self._picture else ()
         fps = self._picture.fps if self._picture else 0.0
-        names = [*(one.name for one in renditions), *(one.name for one in self._sounds)]
+        names = [*(rendition.name for rendition in renditions), *(sound.name for sound in self._sounds)]
         playlists = {name: playlist for name in names if (playlist := self._started(name))}
         if len(playlists) < len(names):
             return None
         variants = [
             Variant(
-                name=one.name,
-                width_px=one.width_px,
-                height_px=one.height_px,
+                name=rendition.name,
+                width_px=rendition.width_px,
+                height_px=rendition.height_px,
                 fps=fps,
-                codecs=self._codecs(one.name, playlists[one.name]),
-                peak_bps=max(one.rung.maxrate_kbps * 1000, playlists[one.name].peak_bps),
-                average_bps=playlists[one.name].average_bps,
+                codecs=self._codecs(rendition.name, playlists[rendition.name]),
+                peak_bps=max(rendition.rung.maxrate_kbps * 1000, playlists[rendition.name].peak_bps),
+                average_bps=playlists[rendition.name].average_bps,
             )
-            for one in renditions
+            for rendition in renditions
         ]
-        return build_master(variants, [_audio(one, playlists[one.name]) for one in self._sounds])
+        return build_master(variants, [_audio(sound, playlists[sound.name]) for sound in self._sounds])
 
     def _started(self, name: str) -> MediaPlaylist | None:
         try:
@@ -72,25 +72,25 @@ class EarlyMaster:
 
 
 def write_measured(
-    folder: Path, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, Rendered], segment_s: int
+    folder: Path, picture: Picture | None, sounds: Sequence[Sound], rendered: dict[str, Rendered], segment_s: int
 ) -> None:
     """Write the final playlists from the segments as measured; ffmpeg's own may end too early."""
-    for name, one in found.items():
-        plain_files.write_text(folder / f"{name}.m3u8", build_playlist(name, one.playlist, segment_s))
+    for name, stream in rendered.items():
+        plain_files.write_text(folder / f"{name}.m3u8", build_playlist(name, stream.playlist, segment_s))
     variants = [
         Variant(
-            name=one.name,
-            width_px=one.width_px,
-            height_px=one.height_px,
+            name=rendition.name,
+            width_px=rendition.width_px,
+            height_px=rendition.height_px,
             fps=picture.fps if picture else 0.0,
-            codecs=found[one.name].track.codecs,
-            peak_bps=found[one.name].playlist.peak_bps,
-            average_bps=found[one.name].playlist.average_bps,
+            codecs=rendered[rendition.name].track.codecs,
+            peak_bps=rendered[rendition.name].playlist.peak_bps,
+            average_bps=rendered[rendition.name].playlist.average_bps,
         )
-        for one in (picture.renditions if picture else ())
+        for rendition in (picture.renditions if picture else ())
     ]
     plain_files.write_text(
-        folder / MASTER_NAME, build_master(variants, [_audio(one, found[one.name].playlist) for one in sounds])
+        folder / MASTER_NAME, build_master(variants, [_audio(sound, rendered[sound.name].playlist) for sound in sounds])
     )
 
 

@@ -81,12 +81,12 @@ def parse_playlist(text: str) -> MediaPlaylist:
         raise ValueError("no playlist")
     for line in text.splitlines():
         tag, _, value = line.partition(":")
-        if tag == "#EXT-X-MAP" and (found := RANGE.search(value)):
-            init_bytes = int(found[1])
+        if tag == "#EXT-X-MAP" and (byte_range := RANGE.search(value)):
+            init_bytes = int(byte_range[1])
         elif tag == "#EXTINF":
             duration_s = float(value.split(",")[0])
-        elif tag == "#EXT-X-BYTERANGE" and (found := RANGE.fullmatch(value)):
-            segments.append(Segment(duration_s, int(found[1]), int(found[2])))
+        elif tag == "#EXT-X-BYTERANGE" and (byte_range := RANGE.fullmatch(value)):
+            segments.append(Segment(duration_s, int(byte_range[1]), int(byte_range[2])))
     return MediaPlaylist(init_bytes, tuple(segments), "#EXT-X-ENDLIST" in text)
 
 
@@ -101,13 +101,14 @@ def build_playlist(name: str, playlist: MediaPlaylist, target_s: int) -> str:
         *("#EXT-X-MEDIA-SEQUENCE:0", "#EXT-X-PLAYLIST-TYPE:EVENT", "#EXT-X-INDEPENDENT-SEGMENTS"),
         f'#EXT-X-MAP:URI="{name}.m4s",BYTERANGE="{playlist.init_bytes}@0"',
     ]
-    for one in playlist.segments:
-        lines += [f"#EXTINF:{one.duration_s:.6f},", f"#EXT-X-BYTERANGE:{one.bytes}@{one.offset}", f"{name}.m4s"]
+    for segment in playlist.segments:
+        byte_range = f"#EXT-X-BYTERANGE:{segment.bytes}@{segment.offset}"
+        lines += [f"#EXTINF:{segment.duration_s:.6f},", byte_range, f"{name}.m4s"]
     return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if playlist.ended else [])]) + "\n"
 
 
 def prolonged(text: str, whole_s: float) -> str:
-    """A finished playlist whose last segment lasts to `whole_s`. ffmpeg 5.1 leaves out there how long pictures stand."""
+    """A finished playlist whose last segment lasts to `whole_s`: ffmpeg 5.1 makes it too short where the picture stands still."""
     playlist = parse_playlist(text)
     missing_s = whole_s - playlist.duration_s
     if missing_s <= 0 or not playlist.segments:
@@ -116,14 +117,14 @@ def prolonged(text: str, whole_s: float) -> str:
     before, _, behind = text.rpartition("#EXTINF:")
     text = f"{before}#EXTINF:{last_s:.6f},{behind.partition(',')[2]}"
     target = re.compile(r"(?m)^#EXT-X-TARGETDURATION:([0-9]+)$")
-    return target.sub(lambda found: f"#EXT-X-TARGETDURATION:{max(int(found[1]), int(last_s + 0.5))}", text)
+    return target.sub(lambda match: f"#EXT-X-TARGETDURATION:{max(int(match[1]), int(last_s + 0.5))}", text)
 
 
 def build_master(variants: Sequence[Variant], sounds: Sequence[AudioRendition]) -> str:
     """The text of the master playlist; without variants, of one for sound alone."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     if variants or len(sounds) > 1:
-        lines += [_sound(one, default=n == 0) for n, one in enumerate(sounds)]
+        lines += [_sound(sound, default=n == 0) for n, sound in enumerate(sounds)]
     for variant in variants:
         lines += [_variant(variant, sounds), f"{variant.name}.m3u8"]
     if not variants:
@@ -133,30 +134,30 @@ def build_master(variants: Sequence[Variant], sounds: Sequence[AudioRendition]) 
     return "\n".join(lines) + "\n"
 
 
-def _sound(one: AudioRendition, *, default: bool) -> str:
-    language = f'LANGUAGE="{one.language}",' if one.language else ""
+def _sound(sound: AudioRendition, *, default: bool) -> str:
+    language = f'LANGUAGE="{sound.language}",' if sound.language else ""
     chosen = "DEFAULT=YES,AUTOSELECT=YES" if default else "DEFAULT=NO,AUTOSELECT=YES" if language else "DEFAULT=NO"
     return (
-        f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="{one.label}",{language}{chosen},'
-        f'CHANNELS="{one.channels}",URI="{one.name}.m3u8"'
+        f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="{sound.label}",{language}{chosen},'
+        f'CHANNELS="{sound.channels}",URI="{sound.name}.m3u8"'
     )
 
 
 def _peak(sounds: Sequence[AudioRendition]) -> int:
-    return max((one.peak_bps for one in sounds), default=0)
+    return max((sound.peak_bps for sound in sounds), default=0)
 
 
 def _average(sounds: Sequence[AudioRendition]) -> int:
-    return max((one.average_bps for one in sounds), default=0)
+    return max((sound.average_bps for sound in sounds), default=0)
 
 
-def _variant(one: Variant, sounds: Sequence[AudioRendition]) -> str:
-    codecs = ",".join([one.codecs, *(sound.codecs for sound in sounds[:1])])
+def _variant(variant: Variant, sounds: Sequence[AudioRendition]) -> str:
+    codecs = ",".join([variant.codecs, *(sound.codecs for sound in sounds[:1])])
     attributes = [
-        f"BANDWIDTH={one.peak_bps + _peak(sounds)}",
-        f"AVERAGE-BANDWIDTH={one.average_bps + _average(sounds)}",
-        f"RESOLUTION={one.width_px}x{one.height_px}",
-        f"FRAME-RATE={one.fps:.3f}",
+        f"BANDWIDTH={variant.peak_bps + _peak(sounds)}",
+        f"AVERAGE-BANDWIDTH={variant.average_bps + _average(sounds)}",
+        f"RESOLUTION={variant.width_px}x{variant.height_px}",
+        f"FRAME-RATE={variant.fps:.3f}",
         f'CODECS="{codecs}"',
         *(['AUDIO="sound"'] if sounds else []),
     ]

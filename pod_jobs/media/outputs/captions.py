@@ -7,6 +7,7 @@ turns a track into WebVTT; `clean` reads that and writes it anew as plain text w
 import html
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from pod_jobs.media.command.ffmpeg import ALWAYS
 from pod_jobs.media.facts.languages import find_language
@@ -50,7 +51,7 @@ def build_extract(tools: Tools, limits: Limits, source: Source, index: int, name
         tools.ffmpeg,
         *ALWAYS,
         *tools.input_options(limits, decoders),
-        *("-sub_charenc_mode", "ignore"),  # a cue that is not UTF-8 would be dropped: `decoded` reads it
+        *("-sub_charenc_mode", "ignore"),  # otherwise a cue that is not UTF-8 is dropped; here `decoded` reads it
         *source.opening,
         *("-map", f"0:{index}", "-map_metadata", "-1", "-c:s", "webvtt", "-f", "webvtt", name),
     ]
@@ -67,8 +68,8 @@ def build_cea608(tools: Tools, name: str, to: str) -> list[str]:
 
 def file_name(language: str, taken: set[str]) -> str:
     """A free name: captions_fr.vtt, captions_fr_2.vtt, captions_und.vtt … It is added to `taken`."""
-    found = find_language(language)
-    stem = f"{CAPTIONS}{found.code if found else 'und'}"
+    known_language = find_language(language)
+    stem = f"{CAPTIONS}{known_language.code if known_language else 'und'}"
     name, number = f"{stem}.vtt", 1
     while name in taken:
         number += 1
@@ -78,7 +79,7 @@ def file_name(language: str, taken: set[str]) -> str:
 
 
 def uncut_name(name: str) -> str:
-    """For the same track in the times of the recording, in which people edit it: subtitles_fr_2.vtt."""
+    """The name for the same track in the times of the uncut recording, in which people edit it: subtitles_fr_2.vtt."""
     return SUBTITLES + name.removeprefix(CAPTIONS)
 
 
@@ -89,8 +90,8 @@ def language_of(name: str) -> str:
 
 
 def decoded(raw: bytes, language: str) -> tuple[str, str]:
-    """The text of lines that should be UTF-8, and as what the others were read; "" if there are none. `language` as of
-    `language_of`: people's files have the encoding that Windows has for it."""
+    """The text of lines that should be UTF-8, and the encoding by which lines that are not were read; "" if all are.
+    `language` as of `language_of`: such files mostly have the encoding that Windows uses for their language."""
     lines, doubtful = [], []
     for n, line in enumerate(raw.split(b"\n")):
         try:
@@ -113,7 +114,7 @@ def _guessed(text: bytes) -> str:
 
 
 def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:
-    """`vtt` written anew, for what is kept of the source; "" when no cue with words lies within the duration."""
+    """`vtt` written anew, with the cues of what is kept of the source; "" when no cue with words lies within the duration."""
     cues = sorted((*at, cue_text) for start, end, cue_text in _cues(vtt) for at in timeline.place(start, end))
     lines = [
         f"{vtt_time(start)} --> {vtt_time(min(end, duration_s))}\n{cue_text}"
@@ -125,11 +126,15 @@ def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:
 
 def build_chapters(chapters: Sequence[Chapter], duration_s: float, timeline: Timeline = WHOLE) -> str:
     """Chapters as WebVTT, for what is kept of the source; "" for none."""
-    placed = [Chapter(*at, one.title) for one in chapters for at in timeline.place(one.start_s, one.end_s)]
-    inside = [one for one in placed if 0 <= one.start_s < duration_s and one.end_s > one.start_s][:MOST_CHAPTERS]
+    placed = (
+        (start, min(end, duration_s), chapter.title)
+        for chapter in chapters
+        for start, end in timeline.place(chapter.start_s, chapter.end_s)
+        if 0 <= start < duration_s and end > start
+    )
     cues = [
-        f"{vtt_time(one.start_s)} --> {vtt_time(min(one.end_s, duration_s))}\n{_title(one.title) or f'{number}'}"
-        for number, one in enumerate(inside, 1)
+        f"{vtt_time(start)} --> {vtt_time(end)}\n{_title(title) or f'{number}'}"
+        for number, (start, end, title) in enumerate(islice(placed, MOST_CHAPTERS), 1)
     ]
     return "\n\n".join(["WEBVTT", *cues]) + "\n" if cues else ""
 

@@ -15,20 +15,21 @@ from pod_jobs.system import plain_files
 STREAM_ENDINGS = (".m3u8", ".m4s")
 
 
-def make_downloads(work: Work, picture: Picture | None, found: dict[str, checks.Rendered]) -> None:
+def make_downloads(work: Work, picture: Picture | None, rendered: dict[str, checks.Rendered]) -> None:
     """Make the downloads that the plan asks for, with the first sound."""
     container = CONTAINERS[work.plan.container]
     chosen: list[PlannedRendition | None] = [None]  # sound alone
     if picture:
-        chosen = [one for one in picture.renditions if one.rung.mp4 or not container.keeps_stream]
+        chosen = [rendition for rendition in picture.renditions if rendition.rung.mp4 or not container.keeps_stream]
     ending = container.with_picture if picture else container.sound_alone
     if chosen and ending:
-        duration_s = max(one.playlist.duration_s for one in found.values())
-        argv = build_package(work.tools, [one.name for one in chosen if one], AUDIO in found, ending)
+        duration_s = max(stream.playlist.duration_s for stream in rendered.values())
+        names = [rendition.name for rendition in chosen if rendition]
+        argv = build_package(work.tools, names, AUDIO in rendered, ending)
         work.side("package", argv, duration_s)
         with work.explained():
-            for one in chosen:
-                _check(work, work.folder / f"{one.name if one else AUDIO}.{ending}", one, found)
+            for rendition in chosen:
+                _check(work, work.folder / f"{rendition.name if rendition else AUDIO}.{ending}", rendition, rendered)
 
 
 def drop_stream(work: Work) -> None:
@@ -39,12 +40,12 @@ def drop_stream(work: Work) -> None:
                 plain_files.remove(path)
 
 
-def _check(work: Work, path: Path, rendition: PlannedRendition | None, found: dict[str, checks.Rendered]) -> None:
+def _check(work: Work, path: Path, rendition: PlannedRendition | None, rendered: dict[str, checks.Rendered]) -> None:
     if path.suffix != ".webm":
-        checks.check_mp4(path, rendition, found)
+        checks.check_mp4(path, rendition, rendered)
         return
     try:
         media = probe(path, work.tools, work.plan.limits, lambda: work.report("package", 1.0))
     except BadSource as error:
         raise FfmpegFailed(f"result check: {path.name}: {error.reason}") from error
-    checks.check_download(path.name, media, rendition, found)
+    checks.check_download(path.name, media, rendition, rendered)

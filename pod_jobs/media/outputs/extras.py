@@ -18,7 +18,7 @@ RAW = "captions.raw"  # ffmpeg's WebVTT of one track, which we write anew
 MOST_CAPTION_BYTES = 8_000_000
 
 
-def make_pictures(work: Work, media: MediaInfo, picture: Picture | None, found: dict[str, Rendered]) -> None:
+def make_pictures(work: Work, media: MediaInfo, picture: Picture | None, rendered: dict[str, Rendered]) -> None:
     """Make the cover, then thumbnails and storyboard; for sound without a cover, a picture of its wave."""
     thumbnails = 0
     if media.cover_index is not None:
@@ -30,7 +30,7 @@ def make_pictures(work: Work, media: MediaInfo, picture: Picture | None, found: 
             thumbnails = 1
     if picture:
         with work.forgiven("warning-pictures"):
-            _stills(work, picture, found[picture.renditions[0].name].playlist.duration_s, thumbnails)
+            _stills(work, picture, rendered[picture.renditions[0].name].playlist.duration_s, thumbnails)
     elif not thumbnails:
         with work.forgiven("warning-pictures"):
             argv = images.build_wave(work.tools, f"{AUDIO}.m4s", "thumbnail_1.jpg")

@@ -28,8 +28,8 @@ from pod_jobs.media.process.tools import Tools
 from pod_jobs.media_folder import FIRST_PICTURE
 from pod_jobs.system import plain_files
 
-PICTURES_S = 10.0  # time limit of all tries; after it there is no picture but those that were made
-# Shares of the recording, or of its first AT_MOST_S seconds: tried until one is not blank
+PICTURES_S = 10.0  # time limit of all tries together
+# Where pictures are taken until one is not blank: shares of the recording, of which only the first AT_MOST_S seconds count
 PICTURES_AT = (0.1, 0.3, 0.6)
 AT_MOST_S = 300.0
 WIDTH_PX = 640
@@ -60,7 +60,7 @@ def _picture(source: Path, media: MediaInfo, tools: Tools, limits: Limits, tick:
     if index is None:
         return None
     shares = PICTURES_AT if media.video else (0.0,)
-    found: list[tuple[float, bytes]] = []  # (contrast, JPEG)
+    candidates: list[tuple[float, bytes]] = []  # (contrast, JPEG)
     until = time.monotonic() + PICTURES_S
     with tempfile.TemporaryDirectory(prefix="pod-jobs-look-") as place:
         for number, share in enumerate(shares):
@@ -71,15 +71,15 @@ def _picture(source: Path, media: MediaInfo, tools: Tools, limits: Limits, tick:
             try:
                 capture(guard.sandboxed(tools.sandbox, argv, (source,), folder), folder, bounds, tick)
                 picture = plain_files.read_bytes(folder / FIRST_PICTURE)
-                shown = contrast(plain_files.read_bytes(folder / grey_copy(FIRST_PICTURE)))
+                picture_contrast = contrast(plain_files.read_bytes(folder / grey_copy(FIRST_PICTURE)))
             except (PermanentError, OSError):  # a picture is a kindness; the encoding makes others
                 break
             if 0 < len(picture) <= MOST_BYTES:
-                found.append((shown, picture))
-            if shown >= LEAST_CONTRAST:
+                candidates.append((picture_contrast, picture))
+            if picture_contrast >= LEAST_CONTRAST:
                 break
-    order = best_first([shown for shown, _ in found]) if found else []
-    return found[order[0]][1] if order else None
+    order = best_first([picture_contrast for picture_contrast, _ in candidates]) if candidates else []
+    return candidates[order[0]][1] if order else None
 
 
 def _command(source: Path, media: MediaInfo, tools: Tools, limits: Limits, at: tuple[int, float]) -> list[str]:

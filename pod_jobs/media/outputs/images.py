@@ -27,7 +27,7 @@ ONE_FRAME = ("-threads", "1")  # with more threads, more frames are decoded befo
 JPEG = ("-q:v", "4", "-strict", "unofficial")
 GREY_WIDTH_PX, GREY_HEIGHT_PX = 64, 36  # of the tiny copy of a thumbnail that tells whether it shows anything
 LEAST_CONTRAST = 3.0  # standard deviation of its grey values, 0 to 255: a page with one line of text has 6
-# as JFIF has it; yuvj420p, which JPEG encoders ask for, is deprecated: hence -strict
+# JFIF wants full range and BT.601. JPEG encoders ask for yuvj420p, which is deprecated: hence -strict in `JPEG`
 TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
 TO_GREY = (  # the tiny copy of the first frame
     *("-frames:v", "1", "-vf"),
@@ -74,7 +74,7 @@ def plan_storyboard(duration_s: float, rendition: PlannedRendition, keyframe_s: 
 
 def thumbnail_source(renditions: Sequence[PlannedRendition]) -> PlannedRendition:
     """The largest rendition that is not needlessly large."""
-    small = [one for one in renditions if min(one.width_px, one.height_px) <= THUMBNAIL_PX]
+    small = [rendition for rendition in renditions if min(rendition.width_px, rendition.height_px) <= THUMBNAIL_PX]
     return small[-1] if small else renditions[0]
 
 
@@ -107,7 +107,7 @@ def build_pictures(
 
 
 def grey_copy(name: str) -> str:
-    """The file with the tiny grey copy of a thumbnail; it is removed when it was read."""
+    """The name of the tiny grey copy of a thumbnail. The file is removed as soon as it has been read."""
     return f"{name}.grey"
 
 

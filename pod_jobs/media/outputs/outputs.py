@@ -14,10 +14,11 @@ from pod_jobs.media_folder import kind_and_mime
 
 def list_outputs(folder: Path, picture: Picture | None, pod: PodFiles | None = None) -> tuple[Output, ...]:
     """The files of a finished folder, by name. Errors: FfmpegFailed for a name that no step of an encoding gives."""
-    renditions = {pod.stem(one.name) if pod else one.name: one for one in picture.renditions} if picture else {}
+    renditions = picture.renditions if picture else ()
+    by_stem = {pod.stem(rendition.name) if pod else rendition.name: rendition for rendition in renditions}
     with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    return tuple(_output(entry, renditions.get(entry.name.rpartition(".")[0])) for entry in found)
+        sorted_entries = sorted(entries, key=lambda entry: entry.name)
+    return tuple(_output(entry, by_stem.get(entry.name.rpartition(".")[0])) for entry in sorted_entries)
 
 
 def _output(entry: os.DirEntry[str], rendition: PlannedRendition | None) -> Output:

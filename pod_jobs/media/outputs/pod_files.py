@@ -28,19 +28,20 @@ THUMBNAILS = tuple(f"thumbnail_{n}.jpg" for n in range(1, 5))
 
 
 def put_into_form(
-    work: Work, files: PodFiles, picture: Picture | None, sounds: Sequence[Sound], found: dict[str, checks.Rendered]
+    work: Work, files: PodFiles, picture: Picture | None, sounds: Sequence[Sound], rendered: dict[str, checks.Rendered]
 ) -> None:
     """Replace our files in the folder of `work` by Pod's. Errors: FfmpegFailed, OutOfResources, DiskFull."""
-    duration_s = max(one.playlist.duration_s for one in found.values())
+    duration_s = max(stream.playlist.duration_s for stream in rendered.values())
     renditions = picture.renditions if picture else ()
+    rendition_names = [rendition.name for rendition in renditions]
     playlists: dict[str, MediaPlaylist] = {}
     if renditions:
-        argv = build_transport(work.tools, files, renditions, [one.name for one in sounds], work.plan.segment_s)
+        argv = build_transport(work.tools, files, renditions, [sound.name for sound in sounds], work.plan.segment_s)
         work.side("package", argv, duration_s)
         with work.explained():
             playlists = {
-                one.name: _checked(work.folder, files.stem(one.name), duration_s, found[one.name].playlist)
-                for one in renditions
+                name: _checked(work.folder, files.stem(name), duration_s, rendered[name].playlist)
+                for name in rendition_names
             }
     if files.with_source and renditions:
         _make_source(work, files, renditions[-1].name, has_sound=bool(sounds), duration_s=duration_s)
@@ -48,13 +49,13 @@ def put_into_form(
     with work.forgiven("warning-pictures"):
         _pictures(work, files)
     _texts(work.folder)
-    _remove_ours(work.folder, {f"{files.stem(one.name)}.m3u8" for one in renditions})
+    _remove_ours(work.folder, {f"{files.stem(name)}.m3u8" for name in rendition_names})
     if picture:
-        master = _master(files, picture, sounds, found, playlists)
+        master = _master(files, picture, sounds, rendered, playlists)
         for name in filter(None, (MASTER_NAME, files.master)):
             plain_files.write_text(work.folder / name, master)
-    names, kept = [path.name for path in work.folder.iterdir()], [one.name for one in renditions]
-    info = describe(files, duration_s, names, kept, is_video=picture is not None, has_sound=bool(sounds))
+    names = [path.name for path in work.folder.iterdir()]
+    info = describe(files, duration_s, names, rendition_names, is_video=picture is not None, has_sound=bool(sounds))
     plain_files.write_text(work.folder / POD_INFO, info)
 
 
@@ -63,12 +64,12 @@ def build_transport(
 ) -> list[str]:
     """The command that copies each rendition with all sounds into MPEG-TS."""
     argv = [tools.ffmpeg, *ALWAYS, "-protocol_whitelist", "file"]
-    for name in [*(one.name for one in renditions), *sounds]:
+    for name in [*(rendition.name for rendition in renditions), *sounds]:
         argv += ["-i", f"file:{name}.m4s"]
-    heard = [word for n in range(len(sounds)) for word in ("-map", f"{len(renditions) + n}:a:0")]
-    for n, one in enumerate(renditions):
-        stem = files.stem(one.name)
-        argv += ["-map", f"{n}:v:0", *heard, *NO_TAGS, "-c", "copy", "-f", "hls", "-hls_time", str(segment_s)]
+    sound_options = [word for n in range(len(sounds)) for word in ("-map", f"{len(renditions) + n}:a:0")]
+    for n, rendition in enumerate(renditions):
+        stem = files.stem(rendition.name)
+        argv += ["-map", f"{n}:v:0", *sound_options, *NO_TAGS, "-c", "copy", "-f", "hls", "-hls_time", str(segment_s)]
         argv += ["-hls_playlist_type", "vod", "-hls_segment_type", "mpegts", "-hls_flags", "single_file"]
         argv += ["-hls_segment_filename", f"{stem}.ts", f"{stem}.m3u8"]
     return argv
@@ -114,18 +115,18 @@ def _checked(folder: Path, stem: str, duration_s: float, ours: MediaPlaylist) ->
 
 
 def _make_source(work: Work, files: PodFiles, best: str, *, has_sound: bool, duration_s: float) -> None:
-    made, wanted = work.folder / f"{best}.mp4", work.folder / f"{files.base}.mp4"
-    if plain_files.size_of(made) is not None:  # it is a rendition to download too
-        shutil.copyfile(made, wanted)
+    rendition_path, source_path = work.folder / f"{best}.mp4", work.folder / f"{files.base}.mp4"
+    if plain_files.size_of(rendition_path) is not None:  # it is a rendition to download too
+        shutil.copyfile(rendition_path, source_path)
         return
     work.side("package", build_package(work.tools, [best], has_sound, "mp4"), duration_s)
-    made.rename(wanted)
+    rendition_path.rename(source_path)
 
 
 def _rename(folder: Path, files: PodFiles, renditions: Sequence[PlannedRendition]) -> None:
-    named = {f"{one.name}.mp4": f"{files.stem(one.name)}.mp4" for one in renditions}
-    named |= {f"{AUDIO}{ending}": f"{files.sound}{ending}" for ending in (".mp3", ".m4a")}
-    for ours, theirs in named.items():
+    new_names = {f"{rendition.name}.mp4": f"{files.stem(rendition.name)}.mp4" for rendition in renditions}
+    new_names |= {f"{AUDIO}{ending}": f"{files.sound}{ending}" for ending in (".mp3", ".m4a")}
+    for ours, theirs in new_names.items():
         if plain_files.size_of(folder / ours) is not None:
             (folder / ours).rename(folder / theirs)
 
@@ -167,20 +168,20 @@ def _master(
     files: PodFiles,
     picture: Picture,
     sounds: Sequence[Sound],
-    found: dict[str, checks.Rendered],
+    rendered: dict[str, checks.Rendered],
     playlists: dict[str, MediaPlaylist],
 ) -> str:
-    heard = [CODECS_OF_SOUND[one.encoder.name] for one in sounds[:1]]
+    sound_codecs = [CODECS_OF_SOUND[sound.encoder.name] for sound in sounds[:1]]
     variants = [
         Variant(
-            name=files.stem(one.name),
-            width_px=one.width_px,
-            height_px=one.height_px,
+            name=files.stem(rendition.name),
+            width_px=rendition.width_px,
+            height_px=rendition.height_px,
             fps=picture.fps,
-            codecs=",".join([found[one.name].track.codecs, *heard]),
-            peak_bps=playlists[one.name].peak_bps,
-            average_bps=playlists[one.name].average_bps,
+            codecs=",".join([rendered[rendition.name].track.codecs, *sound_codecs]),
+            peak_bps=playlists[rendition.name].peak_bps,
+            average_bps=playlists[rendition.name].average_bps,
         )
-        for one in picture.renditions
+        for rendition in picture.renditions
     ]
     return build_master(variants, ())

@@ -22,15 +22,16 @@ class Range:
         return self.end_s - self.start_s
 
 
-def plan_ranges(wanted: Sequence[tuple[float, float]], duration_s: float) -> tuple[Range, ...]:
-    """The parts to keep of a source of `duration_s`: in order, without overlaps, within the source. () keeps everything.
+def plan_ranges(parts: Sequence[tuple[float, float]], duration_s: float) -> tuple[Range, ...]:
+    """The ranges to keep of a source of `duration_s`: in order, without overlaps, within the source. () keeps everything.
+    `parts`: what was ordered, as (from, to) in seconds.
 
     Errors: BadSource when nothing is left (source-cut-empty), or more than MOST_RANGES pieces (source-cut-pieces).
     """
-    if not wanted:
+    if not parts:
         return ()
     kept: list[Range] = []
-    for start_s, end_s in sorted(wanted):
+    for start_s, end_s in sorted(parts):
         start_s, end_s = max(start_s, 0.0), min(end_s, duration_s)
         if kept and start_s <= kept[-1].end_s:
             kept[-1] = Range(kept[-1].start_s, max(kept[-1].end_s, end_s))
@@ -56,7 +57,7 @@ class Timeline:
 
     def document(self) -> dict[str, Any]:
         """As JSON: {"offset_s": 0.0, "ranges": [[90.0, 720.5]]}."""
-        return {"offset_s": self.offset_s, "ranges": [[one.start_s, one.end_s] for one in self.ranges]}
+        return {"offset_s": self.offset_s, "ranges": [[part.start_s, part.end_s] for part in self.ranges]}
 
 
 def timeline_of(document: Any) -> Timeline:
@@ -72,11 +73,11 @@ def place(ranges: Sequence[Range], start_s: float, end_s: float) -> list[tuple[f
         return [(start_s, end_s)]
     pieces: list[tuple[float, float]] = []
     before_s = 0.0
-    for one in ranges:
-        begin, end = max(start_s, one.start_s), min(end_s, one.end_s)
+    for part in ranges:
+        begin, end = max(start_s, part.start_s), min(end_s, part.end_s)
         if begin < end:
-            piece = (before_s + begin - one.start_s, before_s + end - one.start_s)
+            piece = (before_s + begin - part.start_s, before_s + end - part.start_s)
             touches = bool(pieces) and abs(pieces[-1][1] - piece[0]) < 0.001
             pieces[-1:] = [(pieces[-1][0], piece[1])] if touches else [*pieces[-1:], piece]
-        before_s += one.duration_s
+        before_s += part.duration_s
     return pieces

@@ -17,9 +17,9 @@ RATES = tuple(Fraction(*pair) for pair in ((15, 1), (24000, 1001), (24, 1), (25,
 LATE_S = 0.02  # a picture that starts later than the file is filled up with its first frame: sound and picture agree
 # A picture that ends so long before the file is held: sounds end a little later than pictures by nature
 ENDS_EARLY_S = 0.1
-LEAST_FPS = 5  # of frames that last longer, neither kept parts nor segments could begin where they should
+LEAST_FPS = 5  # where frames last longer, neither kept parts nor segments could begin where they should
 LONGEST_PAUSE_S = 0.2  # a frame that lasts longer would begin a segment too early by that much
-JITTER = 1.06  # the busiest second may seem so much faster than the rate is
+JITTER = 1.06  # the busiest second may seem faster than the rate by this factor
 
 
 def constant_rate(video: VideoTrack, max_fps: int, *, stands_still: bool = False) -> Fraction | None:
@@ -51,8 +51,8 @@ def busiest_fps(video: VideoTrack) -> float:
 
 def nearest_rate(fps: float, max_fps: int) -> Fraction:
     """The usual rate next to a measured one."""
-    wanted = min(fps, float(max_fps))
-    near = min(RATES, key=lambda rate: abs(rate - Fraction(wanted)))
-    if math.isclose(near, wanted, rel_tol=JITTER - 1):
+    capped_fps = min(fps, float(max_fps))
+    near = min(RATES, key=lambda rate: abs(rate - Fraction(capped_fps)))
+    if math.isclose(near, capped_fps, rel_tol=JITTER - 1):
         return near
-    return next((rate for rate in RATES if rate >= wanted), Fraction(max_fps))
+    return next((rate for rate in RATES if rate >= capped_fps), Fraction(max_fps))

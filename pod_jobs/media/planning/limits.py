@@ -43,8 +43,7 @@ class Source:
     ranges: tuple[Range, ...] = ()
     decoder: tuple[str, ...] = ()  # options that name another decoder than the usual one
     seek_s: float = 0.0  # reading begins at a key frame at or before that instant, which is time 0
-
-    breaks_clock: bool = False  # is set anew in the middle
+    breaks_clock: bool = False  # its clock is set anew in the middle
 
     @property
     def keeps_clock(self) -> bool:

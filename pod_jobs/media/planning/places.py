@@ -44,7 +44,7 @@ def plan_readings(
     at the beginning of a range; and for a range soon after `first_s`, where the picture begins, because looking for a key frame
     before the first one leads to that, past the sound before it.
     """
-    groups = [[one] for one in ranges]
+    groups = [[part] for part in ranges]
     if demuxer not in SEEKABLE:
         groups, most = [list(ranges)], 1
     while len(groups) > 1:
@@ -58,16 +58,16 @@ def plan_readings(
         begin_s = group[0].start_s
         seek_s = begin_s if demuxer in SEEKABLE and begin_s >= first_s + NEAR_S else 0.0
         spans = []
-        for one in group:
-            spans.append(Span(one.start_s - seek_s, one.end_s - seek_s, at_s))
-            at_s += one.duration_s
+        for part in group:
+            spans.append(Span(part.start_s - seek_s, part.end_s - seek_s, at_s))
+            at_s += part.duration_s
         readings.append(Reading(seek_s, tuple(spans)))
     return tuple(readings)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The picture of an input: what is kept of it; without a reading, all."""
+    """The picture of an input. `reading` says what is kept of it; None: everything."""
 
     input: int = 0
     reading: Reading | None = None
@@ -78,8 +78,8 @@ WHOLE = (Clip(),)
 
 @dataclass(frozen=True)
 class Voice:
-    """A sound track of an input: what is kept of it and where that goes; without spans, all. `gain_db` None leaves its level.
-    `starts_s`: in the input's time."""
+    """A sound track of an input. `spans` say what is kept of it and where that goes; (): everything. `gain_db` None leaves its
+    level. `starts_s`: in the input's time."""
 
     input: int
     track: AudioTrack
@@ -89,8 +89,8 @@ class Voice:
 
     @property
     def lead_s(self) -> float | None:
-        """When it is first heard in the result; None: never."""
+        """When the track is first heard in the result, in seconds; None: never."""
         if not self.spans:
             return self.starts_s
-        places = (one.at_s + max(0.0, self.starts_s - one.begin_s) for one in self.spans if one.end_s > self.starts_s)
-        return next(places, None)
+        audible = (span for span in self.spans if span.end_s > self.starts_s)
+        return next((span.at_s + max(0.0, self.starts_s - span.begin_s) for span in audible), None)

@@ -69,10 +69,10 @@ def describe(
 ) -> str:
     """The content of info_video.json. `names`: what is in the folder; `renditions`: their names, lowest first."""
     video: list[dict[str, str]] = []
-    for one in renditions:
+    for rendition in renditions:
         for ending, kind in ((".m3u8", "video/mp2t"), (".mp4", "video/mp4")):
-            if (name := files.stem(one) + ending) in names:
-                video.append({"encoding_format": kind, "rendition": files.resolutions[one], "filename": name})
+            if (name := files.stem(rendition) + ending) in names:
+                video.append({"encoding_format": kind, "rendition": files.resolutions[rendition], "filename": name})
     kinds = ((".mp3", "audio/mp3"), (".m4a", "video/mp4"))
     sound = [
         {"encoding_format": kind, "filename": files.sound + end} for end, kind in kinds if files.sound + end in names
@@ -94,8 +94,8 @@ def describe(
 def as_one_picture(vtt: str, sheet_height_px: int) -> str:
     """The WebVTT of a storyboard whose sheets were put below each other in overview.png."""
 
-    def place(found: re.Match[str]) -> str:
-        sheet, (x, y, w, h) = int(found[1] or 1), map(int, found.groups()[1:])
+    def place(match: re.Match[str]) -> str:
+        sheet, (x, y, w, h) = int(match[1] or 1), map(int, match.groups()[1:])
         return f"overview.png#xywh={x},{y + (sheet - 1) * sheet_height_px},{w},{h}"
 
     return SHEET.sub(place, vtt)

@@ -15,9 +15,9 @@ from pod_jobs.media.planning.frame_rate import busiest_fps, nearest_rate
 from pod_jobs.media.planning.limits import Source, decoder_options
 from pod_jobs.media.planning.places import Clip, Reading, Voice, plan_readings
 
-INSET = 4  # a picture in the picture has at most this part of the height …
-INSET_WIDTH = 3  # … and this one of the width
-MARGIN = 50  # part of the canvas's height between its edge and what is in a corner
+# A picture in the picture has at most a fourth of the canvas's height and a third of its width
+INSET, INSET_WIDTH = 4, 3
+MARGIN = 50  # the distance from the edge of the canvas to what is in a corner is this part of its height
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def plan_scene(
     """`size` of the canvas; `sounds`: tracks of `cast.speaker` with their gains."""
     stage = _Stage(cast, size, sounds, [], [[] for _ in sounds])
     kept = tuple(ranges) or (Range(0.0, cast.recorded_s),)
-    ends_s = cast.opening_s + sum(one.duration_s for one in kept)
+    ends_s = cast.opening_s + sum(part.duration_s for part in kept)
     opening = stage.credits(cast.opening, 0.0) if cast.opening else None
     layers = [stage.layer(feed, box, kept) for feed, box in zip(cast.recorded, _boxes(cast, size), strict=True)]
     ending = stage.credits(cast.ending, ends_s) if cast.ending else None
@@ -148,7 +148,7 @@ def plan_scene(
     if cast.watermark:
         stage.inputs.append(Source(str(cast.watermark.path), cast.image))
         stamp = _stamp(len(stage.inputs) - 1, cast.watermark, size)
-    voices = tuple(tuple(each) for each in stage.voices)
+    voices = tuple(tuple(of_one_sound) for of_one_sound in stage.voices)
     recorded = tuple(layer for layer in layers if layer)
     return Scene(tuple(stage.inputs), recorded, opening, ending, voices, stamp, *size, rate)
 
@@ -167,24 +167,24 @@ class _Stage:
         """The layer of a recording, for the parts that are kept; None if all of them lie after its end."""
         at_s, present, places, hidden = self.cast.opening_s, [], [], []
         begin_s = at_s
-        for one in kept:
-            span = (at_s, at_s + one.duration_s)
+        for part in kept:
+            span = (at_s, at_s + part.duration_s)
             at_s = span[1]
-            if feed.media.duration_s - one.start_s < LEAST_S:
+            if feed.media.duration_s - part.start_s < LEAST_S:
                 hidden.append(span)
             else:
-                present.append(one)
+                present.append(part)
                 places.append(span[0])
         if not present:
             return None
         opened = (present, feed.media.demuxer, places[0])
         first_s = _video(feed).start_s
         readings = plan_readings(*opened, first_s=first_s)
-        clips = tuple(Clip(self._read(feed, one.seek_s), one) for one in readings)
+        clips = tuple(Clip(self._read(feed, reading.seek_s), reading) for reading in readings)
         if feed is self.cast.speaker:
-            (heard,) = readings if len(readings) == 1 else plan_readings(*opened, most=1, first_s=first_s)
-            number = clips[0].input if len(readings) == 1 else self._read(feed, heard.seek_s)
-            self._speak([(track, gain_db) for track, gain_db in self.sounds], number, heard)
+            (whole_reading,) = readings if len(readings) == 1 else plan_readings(*opened, most=1, first_s=first_s)
+            number = clips[0].input if len(readings) == 1 else self._read(feed, whole_reading.seek_s)
+            self._speak([(track, gain_db) for track, gain_db in self.sounds], number, whole_reading)
         return Layer(clips, _video(feed), box, begin_s, at_s, tuple(hidden))
 
     def credits(self, feed: Feed, at_s: float) -> Layer:

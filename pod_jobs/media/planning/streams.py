@@ -23,14 +23,13 @@ class Picture:
     keyframe_s: int
     copies_top: bool = False  # the last rendition is the source's picture as it is
     encoder: Encoder = LIBX264
-    scene: Scene | None = (
-        None  # the picture is put together from several files, on a canvas of the last rendition's size
-    )
+    # how the picture is put together from several files, on a canvas of the last rendition's size
+    scene: Scene | None = None
     decoded_elsewhere: bool = False  # another process decodes it, and so finds damage that a copy would carry along
     chunk: Chunk | None = None  # only this part of it
     still_until_s: float | None = None  # where it ends, if it mostly stands still: then stillness.py leaves frames out
-    lasts_s: float | None = None  # at a constant rate, its last frame is held until then …
-    most_held_s: float | None = None  # … unless that would be longer than this; None: however long
+    lasts_s: float | None = None  # at a constant rate: its last frame is held until then
+    most_held_s: float | None = None  # it is not held if that would take longer than this; None: however long
 
     @property
     def encoded(self) -> tuple[PlannedRendition, ...]:

@@ -38,8 +38,8 @@ def error_of(finished: ProcessEnd, *, behind_bwrap: bool) -> PodJobsError | None
         return DiskFull(message)
     if code == STOPPED_BY_SIGNAL and "Operation not permitted" not in message:  # AVERROR(EPERM) has the same low byte
         return OutOfResources(message)
-    if found := UNSUPPORTED.search(message):
-        return BadSource(message, code="source-unsupported-codec", codec=found[1] or found[2] or "?")
+    if match := UNSUPPORTED.search(message):
+        return BadSource(message, code="source-unsupported-codec", codec=match[1] or match[2] or "?")
     if code == TOO_MANY_ERRORS or DAMAGED.search(message):
         return BadSource(message, code="source-damaged")
     return FfmpegFailed(message)

@@ -73,8 +73,9 @@ class Sandbox:
 
 def allowed(patterns: Iterable[str], existing: Iterable[str]) -> tuple[str, ...]:
     """The names in `existing` that match a pattern, sorted: the white list for one build of ffmpeg."""
-    wanted = tuple(patterns)
-    return tuple(sorted({name for name in existing if any(fnmatch.fnmatchcase(name, p) for p in wanted)}))
+    all_patterns = tuple(patterns)
+    matching = {name for name in existing if any(fnmatch.fnmatchcase(name, pattern) for pattern in all_patterns)}
+    return tuple(sorted(matching))
 
 
 def input_options(demuxers: Sequence[str], decoders: Sequence[str], limits: Limits) -> list[str]:

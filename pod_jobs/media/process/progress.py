@@ -97,6 +97,6 @@ class ProgressMeter:
     def _eta_s(self, now: float) -> int | None:
         if self._fraction < ETA_AFTER_SHARE and now - self._started < ETA_AFTER_S:
             return None
-        then, was = self._points[0]
-        pace = (self._fraction - was) / (now - then) if now > then else 0.0
+        begin, fraction_then = self._points[0]
+        pace = (self._fraction - fraction_then) / (now - begin) if now > begin else 0.0
         return round((1.0 - self._fraction) / pace) if pace > 0 else None

@@ -100,7 +100,7 @@ def run(
 
 
 def capture(argv: Sequence[str], folder: Path, bounds: Bounds, tick: Callable[[], None]) -> tuple[ProcessEnd, str]:
-    """Run `argv` until it ends, and return its whole stdout, which is small. Errors: as of `run`; FfmpegFailed when it is not."""
+    """Run `argv` until it ends, and return its whole stdout too. Errors: as of `run`; FfmpegFailed for more than WHOLE_BYTES."""
     lines: list[str] = []
     left = WHOLE_BYTES
 
@@ -148,7 +148,7 @@ def _start(argv: Sequence[str], folder: Path, bounds: Bounds) -> "subprocess.Pop
 def _limits(bounds: Bounds) -> list[tuple[int, int]]:
     cpus = os.cpu_count() or 1
     memory_mb = bounds.memory_mb + 128 * cpus  # each thread maps a stack and an arena
-    wanted = (
+    limits = (
         (resource.RLIMIT_AS, memory_mb * 1_000_000 if bounds.memory_mb else resource.RLIM_INFINITY),
         (resource.RLIMIT_CPU, int(bounds.wall_s * cpus) + 1),
         (resource.RLIMIT_FSIZE, bounds.file_mb * 1_000_000),
@@ -157,7 +157,7 @@ def _limits(bounds: Bounds) -> list[tuple[int, int]]:
         (resource.RLIMIT_NPROC, _tasks_of_this_user() + TASKS + TASKS_PER_CPU * cpus),
         (resource.RLIMIT_CORE, 0),
     )
-    return [(resource_kind, _within(resource_kind, value)) for resource_kind, value in wanted]
+    return [(resource_kind, _within(resource_kind, value)) for resource_kind, value in limits]
 
 
 def _tasks_of_this_user() -> int:

@@ -78,10 +78,10 @@ def find_tools(ffmpeg_path: str, sandbox: Literal["auto", "bwrap", "landlock", "
 
 def _resolved(ffmpeg_path: str) -> str:
     if ffmpeg_path:
-        found = shutil.which(ffmpeg_path)
-        if not found:
+        program = shutil.which(ffmpeg_path)
+        if not program:
             raise SettingsError(f"there is no program {ffmpeg_path}")
-        return str(Path(found).resolve())
+        return str(Path(program).resolve())
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())  # type: ignore[attr-defined,no-untyped-call]
     except RuntimeError as error:
@@ -113,11 +113,11 @@ def _ask(argv: list[str]) -> str:
     return text
 
 
-def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
-    if wanted == "none":
+def _sandbox(ffmpeg: str, kind: str) -> guard.Sandbox:
+    if kind == "none":
         return guard.Sandbox("none")
-    bwrap = shutil.which("bwrap") if wanted != "landlock" else None
-    reason = "the program bwrap is not installed" if wanted != "landlock" else ""
+    bwrap = shutil.which("bwrap") if kind != "landlock" else None
+    reason = "the program bwrap is not installed" if kind != "landlock" else ""
     for filters in (True, False) if bwrap and seccomp.is_known() else (False,) if bwrap else ():
         sandbox = guard.Sandbox("bwrap", bwrap or "", filters=filters)
         with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +126,7 @@ def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
                 return sandbox
             except PodJobsError as error:
                 reason = error.reason
-    if wanted == "bwrap":
+    if kind == "bwrap":
         raise SettingsError(f"ffmpeg.sandbox is bwrap and that does not work here: {reason}")
     if landlock.version() and seccomp.is_known():
         sandbox = guard.Sandbox("landlock", lacking=reason, filters=True)
@@ -136,6 +136,6 @@ def _sandbox(ffmpeg: str, wanted: str) -> guard.Sandbox:
                 return sandbox
             except PodJobsError as error:
                 reason = f"{reason}; Landlock: {error.reason}"
-    if wanted == "landlock":
+    if kind == "landlock":
         raise SettingsError(f"ffmpeg.sandbox is landlock and that does not work here: {reason or 'not in this kernel'}")
     return guard.Sandbox("none", lacking=reason)

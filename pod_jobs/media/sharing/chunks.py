@@ -228,6 +228,7 @@ def _run(
     bounds = pass_bounds(layout.limits, chunk.duration_s or layout.duration_s - chunk.start_s, picture)
     journal.run(f"chunk {chunk.number}", argv, bounds, position, watch, (source,))
     check_chunk(folder, layout, chunk)
+    names = [f"{rendition.name}.m4s" for rendition in picture.renditions]
     return FinishedChunk(
         worker=folder.name.partition("-")[2].removesuffix(PART),
         wall_s=round(time.monotonic() - began, 2),
@@ -235,7 +236,7 @@ def _run(
         peak_mb=round(journal.peak_mb, 1),
         command=journal.commands[0],
         damaged=position.heard_of_damage,
-        checksums={f"{one.name}.m4s": checksum(folder / f"{one.name}.m4s") for one in picture.renditions},
+        checksums={name: checksum(folder / name) for name in names},
     )
 
 
@@ -255,7 +256,8 @@ def _noting(path: Path, worker: str, tick: Callable[[int], None]) -> Callable[[i
 
 def files_of_chunk(layout: Layout) -> set[str]:
     """The files of a finished chunk that its owner reads; there is a log beside them."""
-    return {FINISHED, *(f"{one.name}.{ending}" for one in layout.picture.renditions for ending in ("m4s", "m3u8"))}
+    names = [rendition.name for rendition in layout.picture.renditions]
+    return {FINISHED, *(f"{name}.{ending}" for name in names for ending in ("m4s", "m3u8"))}
 
 
 def check_chunk(folder: Path, layout: Layout, chunk: Chunk) -> dict[str, checks.Rendered]:
@@ -263,17 +265,17 @@ def check_chunk(folder: Path, layout: Layout, chunk: Chunk) -> dict[str, checks.
 
     Errors: FfmpegFailed.
     """
-    found = checks.check_hls(folder, layout.picture, ())
+    rendered = checks.check_hls(folder, layout.picture, ())
     steady = layout.picture.rate is not None
     after_s = chunk.start_s + (chunk.duration_s or math.inf) + (chunk.half_frame_s if steady else LAST_FRAME_S)
-    for name, one in found.items():
-        begin_s = (one.track.first_ticks or 0) / one.track.timescale
-        end_s = begin_s + one.track.duration_s
-        if steady and chunk.frames not in (None, one.track.samples):
-            raise FfmpegFailed(f"chunk {chunk.number}: {name} has {one.track.samples} frames, not {chunk.frames}")
+    for name, stream in rendered.items():
+        begin_s = (stream.track.first_ticks or 0) / stream.track.timescale
+        end_s = begin_s + stream.track.duration_s
+        if steady and chunk.frames not in (None, stream.track.samples):
+            raise FfmpegFailed(f"chunk {chunk.number}: {name} has {stream.track.samples} frames, not {chunk.frames}")
         if begin_s < chunk.start_s - chunk.half_frame_s or end_s > after_s:
             raise FfmpegFailed(f"chunk {chunk.number}: {name} goes from {begin_s:.3f} s to {end_s:.3f} s")
-    return found
+    return rendered
 
 
 def read_finished(folder: Path) -> FinishedChunk:

@@ -38,11 +38,11 @@ class Joiner:
         if self.complete or not folder.exists():
             return None
         finished = read_finished(folder)
-        found = check_chunk(folder, self.layout, self.layout.chunks[self.joined])
-        for name, one in found.items():
-            self._check_init(name, folder / f"{name}.m4s", one.playlist.init_bytes)
-        for name, one in found.items():
-            self._append(name, folder / f"{name}.m4s", self._lasting_to_the_next(one.playlist))
+        rendered = check_chunk(folder, self.layout, self.layout.chunks[self.joined])
+        for name, stream in rendered.items():
+            self._check_init(name, folder / f"{name}.m4s", stream.playlist.init_bytes)
+        for name, stream in rendered.items():
+            self._append(name, folder / f"{name}.m4s", self._lasting_to_the_next(stream.playlist))
         self.joined += 1
         for path in folder.iterdir():  # the empty folder stays, as a sign that the chunk is done
             path.unlink()
