@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,16 +76,27 @@ def test_the_bridge_starts_only_for_a_site_that_needs_it(
     shared = {"shared_folder": "/pod/media", "callback_url": "https://pod.univ.fr/rest/"}
     site = {"name": "univ", "kind": kind, **(shared if kind == "celery" else {})}
     monkeypatch.setenv("POD_JOBS_SITE", json.dumps([site]))
-    (tmp_path / "logs").mkdir()
+    started = lines_of_launch(tmp_path, monkeypatch, launcher.ALL)
+    assert started.count("celery-bridge") == bridges and len(started) > 4
+
+
+def test_a_host_of_workers_starts_their_lines_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = lines_of_launch(tmp_path, monkeypatch, {"encoding": "2", "xapi": None})
+    assert sorted(started) == ["encoding", "xapi"]
+
+
+def lines_of_launch(home: Path, monkeypatch: pytest.MonkeyPatch, workers: Mapping[str, str | None]) -> list[str]:
+    """The names of the lines that a launch would start."""
+    (home / "logs").mkdir()
     started: list[str] = []
 
     def loop(manager: InstanceManager) -> None:
-        started.extend(manager._processes)
+        started.extend(name.removesuffix(".1") for name in manager._processes)
         manager._printer.file.close()
 
     monkeypatch.setattr(InstanceManager, "loop", loop)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr("gc.freeze", lambda: None)
     monkeypatch.setattr(logging, "raiseExceptions", True)  # is set back afterwards
-    launcher.launch(load(tmp_path))
-    assert started.count("celery-bridge.1") + started.count("celery-bridge") == bridges and len(started) > 4
+    launcher.launch(load(home), workers=workers)
+    return started
