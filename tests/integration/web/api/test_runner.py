@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -459,11 +458,13 @@ def test_a_token_that_pod_cannot_store_stops_the_start(
 def test_results_go_when_they_were_kept_long_enough(pod: Pod, catalog: None, worker: Worker) -> None:
     public_id = pod.order()
     finish(worker, task_of(public_id))
-    later: Callable[[int], Any] = lambda days: now() + timedelta(days=days)  # noqa: E731
-    assert site_callbacks.expire("univ", later(1), now()) == 0  # Pod has not been told yet
+    ended = task_of(public_id).ended_at
+    assert ended is not None
+    past = ended + timedelta(microseconds=1)
+    assert site_callbacks.expire("univ", past, now()) == 0  # Pod has not been told yet
     SiteOrder.update(callback="delivered").execute()
-    assert site_callbacks.expire("univ", later(-1), now()) == 0
-    assert site_callbacks.expire("univ", later(1), now()) == 1
+    assert site_callbacks.expire("univ", ended, now()) == 0
+    assert site_callbacks.expire("univ", past, now()) == 1
     assert Video.get().deleted_at is not None and pod("GET", f"/task/status/{public_id}").status_code == 404
 
 
