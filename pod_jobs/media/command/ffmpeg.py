@@ -34,12 +34,13 @@ def build_encode(
     that a change in its mid-stream rebuilds no other graph."""
     cast = _scene(picture, sounds) or _alone(source, picture, sounds)
     chunk = picture.chunk if picture else None
-    is_crowd, is_clocked = len(cast.inputs) > CROWD, any(one.keeps_clock for one in cast.inputs)
+    is_crowd, is_clocked = len(cast.inputs) > CROWD, any(file.keeps_clock for file in cast.inputs)
+    inputs = [_input(tools, limits, file, is_crowd=is_crowd, is_clocked=is_clocked) for file in cast.inputs]
     return [
         tools.ffmpeg,
         *ALWAYS,
         *(picture.encoder.opening if picture else ()),
-        *(word for one in cast.inputs for word in _input(tools, limits, one, is_crowd=is_crowd, is_clocked=is_clocked)),
+        *(word for options in inputs for word in options),
         *cast.silence,
         *(word for graph in cast.graphs for word in ("-filter_complex", graph)),
         *NO_TAGS,
@@ -65,18 +66,19 @@ def _alone(source: Source, picture: Picture | None, sounds: Sequence[Sound]) -> 
     """A recording by itself: an input for each part that is read, and one more for sounds that go through all of them."""
     whole = replace(source, seek_s=picture.chunk.start_s if picture and picture.chunk else 0.0)
     if not source.ranges:
-        return _wired(
-            [whole], _pictured(picture, WHOLE), sounds, [[Voice(0, one.track, one.track.start_s)] for one in sounds]
-        )
+        voices = [[Voice(0, sound.track, sound.track.start_s)] for sound in sounds]
+        return _wired([whole], _pictured(picture, WHOLE), sounds, voices)
     first_s = picture.track.start_s if picture else 0.0
     readings = plan_readings(source.ranges, source.demuxer, most=MOST_READINGS if picture else 1, first_s=first_s)
-    clips = [Clip(n, one) for n, one in enumerate(readings)]
+    clips = [Clip(n, reading) for n, reading in enumerate(readings)]
     if sounds and len(readings) > 1:
-        (heard,) = plan_readings(source.ranges, source.demuxer, most=1, first_s=first_s)
-        readings = (*readings, heard)
+        (whole_reading,) = plan_readings(source.ranges, source.demuxer, most=1, first_s=first_s)
+        readings = (*readings, whole_reading)
     last = readings[-1]
-    voices = [[Voice(len(readings) - 1, one.track, one.track.start_s - last.seek_s, last.spans)] for one in sounds]
-    inputs = [replace(source, seek_s=one.seek_s) for one in readings]
+    voices = [
+        [Voice(len(readings) - 1, sound.track, sound.track.start_s - last.seek_s, last.spans)] for sound in sounds
+    ]
+    inputs = [replace(source, seek_s=reading.seek_s) for reading in readings]
     return _wired(inputs, _pictured(picture, clips), sounds, voices)
 
 
@@ -95,14 +97,19 @@ def _pictured(picture: Picture | None, clips: Sequence[Clip]) -> list[str]:
 def _wired(
     inputs: Sequence[Source], graphs: Sequence[str], sounds: Sequence[Sound], voices: Sequence[Sequence[Voice]]
 ) -> _Wiring:
-    leads = [min((lead for one in each if (lead := one.lead_s) is not None), default=LEAST_SOUND_S) for each in voices]
+    leads = [_lead_s(sound_voices) for sound_voices in voices]
     late_s = max([lead for lead in leads if lead > LATE_S], default=0.0)
-    heard = [
-        audio_graph(sound, each, n, (len(inputs), lead) if lead > LATE_S else None)
-        for n, (sound, each, lead) in enumerate(zip(sounds, voices, leads, strict=True))
+    sound_graphs = [
+        audio_graph(sound, sound_voices, n, (len(inputs), lead) if lead > LATE_S else None)
+        for n, (sound, sound_voices, lead) in enumerate(zip(sounds, voices, leads, strict=True))
     ]
     silence = ("-f", "lavfi", "-i", f"anullsrc=r=48000:cl=stereo:d={late_s:.6f}") if late_s else ()
-    return _Wiring(inputs, [*graphs, *heard], silence)
+    return _Wiring(inputs, [*graphs, *sound_graphs], silence)
+
+
+def _lead_s(voices: Sequence[Voice]) -> float:
+    """When the first of a sound's voices is heard in the result, in seconds; LEAST_SOUND_S if none ever is."""
+    return min((lead_s for voice in voices if (lead_s := voice.lead_s) is not None), default=LEAST_SOUND_S)
 
 
 def _input(tools: Tools, limits: Limits, source: Source, *, is_crowd: bool, is_clocked: bool) -> list[str]:
@@ -134,8 +141,8 @@ def _video_options(picture: Picture) -> list[str]:
     )
     options += [] if picture.rate else ["-fps_mode", "vfr", "-enc_time_base:v", _grid(picture)]
     options += picture.encoder.grid(picture.keyframe_s, picture.fps)
-    for n, one in enumerate(picture.encoded):
-        options += picture.encoder.stream_options(n, one.rung)
+    for n, rendition in enumerate(picture.encoded):
+        options += picture.encoder.stream_options(n, rendition.rung)
     return options
 
 
@@ -175,7 +182,7 @@ def _mp3_options(sound: Sound) -> list[str]:
 
 
 def _hls_options(picture: Picture | None, sounds: Sequence[Sound], segment_s: int) -> list[str]:
-    streams = [f"v:{n},name:{one.name}" for n, one in enumerate(picture.renditions)] if picture else []
+    streams = [f"v:{n},name:{rendition.name}" for n, rendition in enumerate(picture.renditions)] if picture else []
     streams += [f"a:{n},name:{sound.name}" for n, sound in enumerate(sounds)]
     chunk, flags = picture.chunk if picture else None, "use_editlist=0:movflags=+negative_cts_offsets"
     if chunk and chunk.number:

@@ -33,8 +33,8 @@ def video_graph(picture: Picture, clips: Sequence[Clip] = WHOLE) -> str:
     prepare.append(f"split={len(picture.encoded)}")
     outs = "".join(f"[s{n}]" for n in range(len(picture.encoded)))
     scales = [
-        f"[s{n}]{resized(one.width_px, one.height_px)},{picture.encoder.ending}[v{n}]"
-        for n, one in enumerate(picture.encoded)
+        f"[s{n}]{resized(rendition.width_px, rendition.height_px)},{picture.encoder.ending}[v{n}]"
+        for n, rendition in enumerate(picture.encoded)
     ]
     comma = "" if begin.endswith("]") else ","
     return ";".join([*before, f"{begin}{comma}{','.join(prepare)}{outs}", *scales])

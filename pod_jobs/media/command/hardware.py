@@ -78,14 +78,14 @@ def encoders(vaapi_device: str) -> dict[str, Encoder]:
     return {"nvenc": nvenc, "qsv": qsv, "vaapi": vaapi}
 
 
-def equip(tools: Tools, wanted: str, vaapi_device: str) -> Tools:
-    """`tools` with the hardware of `wanted` ("none", "auto" or a name), if it passes the trial. Each trial takes up to 30 s."""
-    known = encoders(vaapi_device)
-    names = [*known] if wanted == "auto" else [] if wanted == "none" else [wanted]
+def equip(tools: Tools, choice: str, vaapi_device: str) -> Tools:
+    """`tools` with the hardware of `choice` ("none", "auto" or a name), if it passes the trial. Each trial takes up to 30 s."""
+    candidates = encoders(vaapi_device)
+    names = [*candidates] if choice == "auto" else [] if choice == "none" else [choice]
     faults = []
     for name in names:
-        equipped = with_hardware(tools, known[name])
-        fault = _try(equipped, known[name])
+        equipped = with_hardware(tools, candidates[name])
+        fault = _try(equipped, candidates[name])
         if not fault:
             return equipped
         faults.append(f"{name}: {fault}")

@@ -51,8 +51,8 @@ def upright(track: VideoTrack) -> list[str]:
         (270, True): ["transpose=cclock_flip"],
         (0, True): ["vflip"],
     }
-    found = turns.get((track.rotation_deg % 360, track.mirrored), [])
-    return [*found, "sidedata=mode=delete:type=DISPLAYMATRIX"]
+    turn = turns.get((track.rotation_deg % 360, track.mirrored), [])
+    return [*turn, "sidedata=mode=delete:type=DISPLAYMATRIX"]
 
 
 def kept(prepared: str, reading: Reading, label: str) -> list[str]:
@@ -62,7 +62,7 @@ def kept(prepared: str, reading: Reading, label: str) -> list[str]:
     A clock of a few empty frames gives streamselect the moments at which spans begin; it repeats there the frame that stands.
     """
     spans, clock = reading.spans, f"clock_{label}"
-    moments = [*(one.begin_s for one in spans), spans[-1].end_s]
+    moments = [*(span.begin_s for span in spans), spans[-1].end_s]
     begin_s, first_end_s, far_s = moments[0], spans[0].end_s, spans[-1].end_s + BEYOND_S
     at = "+".join(f"eq(N,{n})*{moment:.6f}" for n, moment in enumerate(moments))
     # a picture that begins late within the first span is shown from its start on
@@ -83,15 +83,15 @@ def joined(labels: Sequence[str]) -> str:
 
 def within(spans: Sequence[Span]) -> str:
     """An expression of `t`, seconds of the input: is that moment kept?"""
-    return "+".join(f"gte(t,{one.begin_s - 1e-6:.6f})*lt(t,{one.end_s - 1e-6:.6f})" for one in spans)
+    return "+".join(f"gte(t,{span.begin_s - 1e-6:.6f})*lt(t,{span.end_s - 1e-6:.6f})" for span in spans)
 
 
 def moved(spans: Sequence[Span]) -> str:
     """An expression of PTS: where a kept moment comes to lie. It remembers nothing."""
     first = spans[0]
     steps = [
-        f"gte(T,{one.begin_s - 1e-6:.6f})*{(one.at_s - one.begin_s) - (before.at_s - before.begin_s):.6f}"
-        for before, one in zip(spans, spans[1:], strict=False)
+        f"gte(T,{span.begin_s - 1e-6:.6f})*{(span.at_s - span.begin_s) - (before.at_s - before.begin_s):.6f}"
+        for before, span in zip(spans, spans[1:], strict=False)
     ]
     return "PTS+(" + "+".join([f"{first.at_s - first.begin_s:.6f}", *steps]) + ")/TB"
 
@@ -131,7 +131,7 @@ def held(end_s: float, rate: Fraction, most_s: float | None = None) -> list[str]
 def kept_sound(spans: Sequence[Span], rate_hz: int) -> list[str]:
     """The samples of these spans at their times in the result."""
     if len(spans) == 1:
-        (one,) = spans
-        return [f"atrim=start={one.begin_s:.6f}:end={one.end_s:.6f}", f"asetpts='{moved(spans)}'"]
+        (span,) = spans
+        return [f"atrim=start={span.begin_s:.6f}:end={span.end_s:.6f}", f"asetpts='{moved(spans)}'"]
     grain = rate_hz // SOUND_GRAIN
     return [f"asetnsamples=n={grain}:p=0", f"aselect='{within(spans)}'", f"asetpts='{moved(spans)}'"]

@@ -12,8 +12,8 @@ from pod_jobs.media.work import Work
 
 def place_damage(work: Work, media: MediaInfo) -> float | None:
     """Where the recording is damaged, in seconds of the result; None if it is not. Damage of other files becomes a remark."""
-    for name, other_s in _damaged_others(work).items():
-        work.remark(f"warning-{name}", "", at=clock(other_s))
+    for name, damage_s in _damaged_others(work).items():
+        work.remark(f"warning-{name}", "", at=clock(damage_s))
     at_s = _find(work, work.source, media)
     places = [] if at_s is None else work.timeline.place(at_s, at_s + 0.001)
     return places[0][0] if places else None
@@ -33,5 +33,5 @@ def _find(work: Work, path: Path, media: MediaInfo) -> float | None:
 
 def _damaged_others(work: Work) -> dict[str, float]:
     """Name of each damaged file -> where, in seconds from its start."""
-    found = {name: _find(work, feed.path, feed.media) for name, feed in work.others.items()}
-    return {name: at_s for name, at_s in found.items() if at_s is not None}
+    places = {name: _find(work, feed.path, feed.media) for name, feed in work.others.items()}
+    return {name: at_s for name, at_s in places.items() if at_s is not None}

@@ -12,8 +12,8 @@ from av.video.stream import VideoStream
 REORDERED_S = 1.0  # frames may be stored out of order by less than this
 IRREGULAR = 1.06  # times the mean rate; decoding times, which the index has, may come in bursts: then packets are read
 SURVEY_S = 1.0  # for the times of all frames of a container that has no index of them; then samples do
-PLACES = 8  # at which a file is sampled …
-PLACE_PACKETS = 60  # … so many of each
+PLACES = 8  # at which a file is sampled
+PLACE_PACKETS = 60  # that are read at each of these places, for each track
 BUSY_FRAMES = 30  # in a row, whose mean rate is the pace of that moment
 BURST_FRAMES, BURST_JITTER = 8, 1.3  # fewer in a row are a pace too, if they are that much faster
 

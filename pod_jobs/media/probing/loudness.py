@@ -27,7 +27,7 @@ def find_gain_db(work: Work, feed: Feed, track: AudioTrack, target_lufs: float) 
     except PermanentError as error:  # the encoding itself will say what is wrong with the file
         work.journal.note(f"the loudness could not be measured: {error.reason}")
         return None
-    loudness = [float(found) for found in INTEGRATED.findall(messages)]
+    loudness = [float(lufs) for lufs in INTEGRATED.findall(messages)]
     if not loudness or loudness[-1] < SILENCE_LUFS:
         return None
     gain = max(-MOST_GAIN_DB, min(MOST_GAIN_DB, target_lufs - loudness[-1]))

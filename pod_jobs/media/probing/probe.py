@@ -62,11 +62,11 @@ def rewrite_clock(
 ) -> int:
     """Copy these tracks of `source` into the new file `copy`, a transport stream whose clock never breaks. Returns how often
     the old clock did. Errors: BadSource."""
-    wanted = {"decode": None, "rewrite": {"tracks": list(tracks), "path": str(copy)}}
-    found = _look(source, tools, limits, tick, wanted, copy)
-    if "fault" in found:
-        raise BadSource(f"its clock is set anew, and it cannot be copied: {found['reason']}", code="source-damaged")
-    return int(found["breaks"])
+    question = {"decode": None, "rewrite": {"tracks": list(tracks), "path": str(copy)}}
+    answer = _look(source, tools, limits, tick, question, copy)
+    if "fault" in answer:
+        raise BadSource(f"its clock is set anew, and it cannot be copied: {answer['reason']}", code="source-damaged")
+    return int(answer["breaks"])
 
 
 def _check_file(source: Path) -> int:
@@ -87,12 +87,12 @@ def _look(
     tools: Tools,
     limits: Limits,
     tick: Callable[[], None],
-    wanted: dict[str, Any] | None = None,
+    question: dict[str, Any] | None = None,
     copy: Path | None = None,
 ) -> dict[str, Any]:
-    """What the child answers to `wanted`. `copy`: a file that it writes."""
+    """What the child answers to `question`. `copy`: a file that it writes."""
     request = {
-        **(wanted or {"decode": None}),
+        **(question or {"decode": None}),
         "path": str(source),
         "demuxers": tools.demuxers,
         "decoders": sorted({*tools.decoders, *(name for name in guard.DECODERS if "*" not in name)}),
@@ -114,49 +114,49 @@ def _look(
     if finished.returncode in (-9, 137):
         raise OutOfResources(f"the probe was killed: {finished.stderr}")
     try:
-        found = json.loads(text)
+        answer = json.loads(text)
     except ValueError:
         raise BadSource(f"the probe ended with {finished.returncode}: {finished.stderr}") from None
-    assert isinstance(found, dict)  # noqa: S101  (our own program)
-    return found
+    assert isinstance(answer, dict)  # noqa: S101  (our own program)
+    return answer
 
 
-def judge(found: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
+def judge(answer: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
     """What the child saw -> what we make of it. Pure."""
-    if "fault" in found:
-        raise BadSource(found["reason"])
-    streams = found["streams"]
+    if "fault" in answer:
+        raise BadSource(answer["reason"])
+    streams = answer["streams"]
     if len(streams) > limits.max_streams:
         raise BadSource(f"{len(streams)} streams", code="source-too-many-streams", limit=str(limits.max_streams))
     tracks = [s for s in streams if s["kind"] in ("video", "audio") and not s["attached"]]
     if not tracks:
         raise BadSource(f"{len(streams)} streams, none of them picture or sound", code="source-no-streams")
-    if any(s["codec_tag"] in PROTECTED_TAGS for s in tracks) or found.get("encrypted"):
+    if any(s["codec_tag"] in PROTECTED_TAGS for s in tracks) or answer.get("encrypted"):
         raise BadSource("encrypted samples", code="source-protected")
     _check_size(tracks, limits)
     usable = [s for s in tracks if s["frame"]]
     if not usable:
         _raise_nothing_decodes(tracks)
-    usable, elsewhere, programs = _of_one_program(usable, found.get("programs", []))
+    usable, elsewhere, programs = _of_one_program(usable, answer.get("programs", []))
     texts = [
         s for s in streams if s["kind"] == "subtitle" and s["codec"] in TEXT_CODECS and s["index"] not in elsewhere
     ]
     media = MediaInfo(
-        container=found["container"],
+        container=answer["container"],
         bytes=size,
-        duration_s=round(max(found["end_s"] - found["start_s"], 0.0), 3),
-        claimed_s=found["claimed_s"],
-        video=_video([s for s in usable if s["kind"] == "video"], found["start_s"], found["end_s"]),
-        audio=tuple(_audio(s, found["start_s"]) for s in usable if s["kind"] == "audio"),
+        duration_s=round(max(answer["end_s"] - answer["start_s"], 0.0), 3),
+        claimed_s=answer["claimed_s"],
+        video=_video([s for s in usable if s["kind"] == "video"], answer["start_s"], answer["end_s"]),
+        audio=tuple(_audio(s, answer["start_s"]) for s in usable if s["kind"] == "audio"),
         cover_index=next((s["index"] for s in streams if s["attached"] and s["frame"]), None),
         undecodable=tuple(
             (s["kind"], s["codec"] or "?") for s in tracks if not s["frame"] and (s["packets"] or not s["codec"])
         ),
         subtitles=tuple(_subtitle(s) for s in texts[:MOST_TEXTS]),
         has_cea608=any(s.get("cea608") for s in usable),
-        chapters=tuple(Chapter(**one) for one in found.get("chapters", ())),
+        chapters=tuple(Chapter(**chapter) for chapter in answer.get("chapters", ())),
         programs=programs,
-        breaks_clock=found.get("breaks_clock", False),
+        breaks_clock=answer.get("breaks_clock", False),
     )
     if media.video and media.video.codec in ANIMATIONS and max(s["packets"] for s in tracks) == 1:
         raise BadSource("one picture", code="source-still")

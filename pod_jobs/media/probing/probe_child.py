@@ -47,13 +47,13 @@ RECKONED = ("aac", "ac3", "eac3", "amr", "dts")  # files of frames and nothing e
 def first_look(container: InputContainer, seen: dict[int, track_facts.Seen]) -> None:
     """Demux and decode until every track has shown a frame."""
     deadline = time.monotonic() + FIRST_LOOK_S
-    for packet in container.demux([one.stream for one in seen.values()]):
+    for packet in container.demux([track.stream for track in seen.values()]):
         if packet.size:
             seen[packet.stream_index].take(packet)
-        if all(one.satisfied for one in seen.values()) or time.monotonic() > deadline:
+        if all(track.satisfied for track in seen.values()) or time.monotonic() > deadline:
             return
-    for one in seen.values():
-        one.end()
+    for track in seen.values():
+        track.end()
 
 
 def last_packets(container: InputContainer, deadline: float, ends: dict[int, float]) -> tuple[float, float, bool]:
@@ -83,10 +83,10 @@ def find_end(
         target_s = start_s + claimed_s
         try:
             container.seek(int(max(start_s, target_s - TAIL_S) * 1_000_000))
-            end_s, _, known = last_packets(container, deadline, ends)
+            end_s, _, is_complete = last_packets(container, deadline, ends)
         except av.FFmpegError:
-            end_s, known = 0.0, False
-        if known and abs(end_s - target_s) <= max(1.0, claimed_s / 100):
+            end_s, is_complete = 0.0, False
+        if is_complete and abs(end_s - target_s) <= max(1.0, claimed_s / 100):
             return end_s, 0.0
     end_s, any_s, _ = last_packets(opened(request), deadline, ends)
     return end_s, any_s - end_s
@@ -143,16 +143,16 @@ def first_damage_s(container: InputContainer, indices: list[int], scan_s: float)
 
 def programs(container: Any) -> list[list[int]]:
     """The tracks of each program of a transport stream, as libavformat lists them; PyAV has no other way to ask."""
-    found: list[list[int]] = []
+    program_tracks: list[list[int]] = []
     av.logging.set_level(av.logging.INFO)
     listing = container.dumps_format()
     av.logging.set_level(av.logging.FATAL)
     for line in listing.splitlines():
         if re.match(r"  (Program [0-9]+|No Program)", line):
-            found.append([])
-        elif found and (track := re.match(r"  Stream #0:([0-9]+)", line)):
-            found[-1].append(int(track[1]))
-    return found
+            program_tracks.append([])
+        elif program_tracks and (track := re.match(r"  Stream #0:([0-9]+)", line)):
+            program_tracks[-1].append(int(track[1]))
+    return program_tracks
 
 
 def promised_s(container: InputContainer, path: str) -> float | None:
@@ -197,15 +197,16 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         first_look(container, seen)
     # before the end is sought: in a file of fragments, the index holds what was read, but not what was skipped
     streams = [
-        track_facts.stream_facts(seen.get(one.index) or track_facts.Seen(one, decoders)) for one in container.streams
+        track_facts.stream_facts(seen.get(stream.index) or track_facts.Seen(stream, decoders))
+        for stream in container.streams
     ]
     pictures = [
-        one.stream
-        for one in seen.values()
-        if isinstance(one.stream, VideoStream) and not track_facts.attached(one.stream)
+        track.stream
+        for track in seen.values()
+        if isinstance(track.stream, VideoStream) and not track_facts.attached(track.stream)
     ]
-    paces = {one.index: pace for one in pictures if (pace := frame_times.index_pace(one))}
-    unclear = [one.index for one in pictures if frame_times.is_unclear(one, paces.get(one.index))]
+    paces = {picture.index: pace for picture in pictures if (pace := frame_times.index_pace(picture))}
+    unclear = [picture.index for picture in pictures if frame_times.is_unclear(picture, paces.get(picture.index))]
     for index, pace in (frame_times.survey(opened(request), unclear) if unclear else {}).items():
         paces[index] = {**pace, **paces.get(index, {}), "peak_fps": pace["peak_fps"]}
     start_s = (container.start_time or 0) / 1_000_000
@@ -231,7 +232,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "start_s": start_s,
         "end_s": end_s,
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
-        "chapters": [chapter_facts(one, start_s) for one in container.chapters()[:MOST_CHAPTERS]],
+        "chapters": [chapter_facts(chapter, start_s) for chapter in container.chapters()[:MOST_CHAPTERS]],
         "streams": streams,
         "breaks_clock": is_broadcast and stream_clock.is_set_anew(opened(request), deadline),
         "programs": programs(container) if container.format.name == "mpegts" else [],

@@ -53,8 +53,8 @@ class SoundTrack:
             failure = exits.error_of(finished, behind_bwrap=self._tools.sandbox.kind == "bwrap")
             if failure:
                 raise failure
-            wanted_s = min(length_s, max(0.0, self.duration_s - start_s))
-            return plain_files.read_bytes(part).ljust(round(wanted_s * rate_hz) * 2 * self.channels, b"\0")
+            expected_s = min(length_s, max(0.0, self.duration_s - start_s))
+            return plain_files.read_bytes(part).ljust(round(expected_s * rate_hz) * 2 * self.channels, b"\0")
         finally:
             part.unlink(missing_ok=True)
 

@@ -17,7 +17,7 @@ def with_steady_clock(work: Work, path: Path, media: MediaInfo) -> tuple[Path, M
         return path, media
     copy = work.new_copy()
     pictures = [media.video.index] if media.video else []
-    tracks = [*pictures, *(one.index for one in media.audio), *(one.index for one in media.subtitles)]
+    tracks = [*pictures, *(track.index for track in media.audio), *(track.index for track in media.subtitles)]
 
     def tick() -> None:
         work.report("probe", 0.0)

@@ -33,22 +33,21 @@ class SteadyClock:
         self._newest_s = 0.0  # shift of the track that broke last
         self._last_s: dict[int, float] = {}  # the newest time of decoding of each track, on the steady clock
         self._end_s: float | None = None  # the latest end of all tracks, on the steady clock
-        self._sounds: dict[
-            int, tuple[float, float, float]
-        ] = {}  # of a track's last frame: said, true time, true length
+        # of each sound track: stated time, true time and true length of its last frame
+        self._sounds: dict[int, tuple[float, float, float]] = {}
         self.breaks = 0
 
-    def _true_s(self, packet: "av.Packet[Any]", said_s: float, base_s: float) -> float:
+    def _true_s(self, packet: "av.Packet[Any]", stated_s: float, base_s: float) -> float:
         """When a frame of AAC is decoded: after the one before, if its time was only reckoned from that one's."""
         length_s = adts_s(packet) if packet.stream.type == "audio" else None
         if length_s is None:
-            return said_s
-        last_said_s, last_s, last_length_s = self._sounds.get(packet.stream_index, (said_s - 1, 0.0, 0.0))
-        reckoned_s = last_said_s + (packet.duration or 0) * base_s
-        is_wrong = abs(said_s - reckoned_s) < GUESS_S < abs(reckoned_s - last_said_s - last_length_s)
-        true_s = last_s + last_length_s if is_wrong else said_s
+            return stated_s
+        last_stated_s, last_s, last_length_s = self._sounds.get(packet.stream_index, (stated_s - 1, 0.0, 0.0))
+        reckoned_s = last_stated_s + (packet.duration or 0) * base_s
+        is_wrong = abs(stated_s - reckoned_s) < GUESS_S < abs(reckoned_s - last_stated_s - last_length_s)
+        true_s = last_s + last_length_s if is_wrong else stated_s
         self.breaks += is_wrong
-        self._sounds[packet.stream_index] = (said_s, true_s, length_s)
+        self._sounds[packet.stream_index] = (stated_s, true_s, length_s)
         return true_s
 
     def shift_s(self, packet: "av.Packet[Any]") -> float | None:
@@ -87,7 +86,7 @@ def adts_s(packet: "av.Packet[Any]") -> float | None:
 def is_set_anew(container: InputContainer, deadline: float) -> bool:
     """Whether the clock breaks anywhere in the file, or times are wrong. True, too, when the time runs out: then nobody knows."""
     clock = SteadyClock()
-    for packet in container.demux([one for one in container.streams if one.type in ("video", "audio")]):
+    for packet in container.demux([stream for stream in container.streams if stream.type in ("video", "audio")]):
         clock.shift_s(packet)
         if clock.breaks or time.monotonic() > deadline:
             return True

@@ -100,26 +100,27 @@ def frame_facts(frame: Any) -> dict[str, Any]:
 def format_facts(frame: Any) -> dict[str, Any]:
     """Alpha counts where it shows something: screen recorders leave it 0 throughout."""
     form = frame.format
-    has_alpha = any(one.is_alpha for one in form.components)
+    has_alpha = any(component.is_alpha for component in form.components)
     if form.has_palette or has_alpha:
         alpha = bytes(frame.reformat(format="yuva420p").planes[3])
         has_alpha = min(alpha) < OPAQUE and max(alpha) > 0
-    bits = max(one.bits for one in form.components)
+    bits = max(component.bits for component in form.components)
     return {"is_rgb": form.is_rgb or form.has_palette, "has_alpha": has_alpha, "bits": bits}
 
 
 def is_mirrored(frame: Any) -> bool:
     """Whether the display matrix (16.16 fixed point) turns the picture round like a mirror: its determinant is negative."""
-    matrix = next((bytes(one) for one in frame.side_data if one.type == av.sidedata.sidedata.Type.DISPLAYMATRIX), b"")
+    display_matrix = av.sidedata.sidedata.Type.DISPLAYMATRIX
+    matrix = next((bytes(data) for data in frame.side_data if data.type == display_matrix), b"")
     a, b, _, c, d = struct.unpack_from("=5i", matrix.ljust(20, b"\0"))
     return bool(a * d - b * c < 0)
 
 
-def stream_facts(one: Seen) -> dict[str, Any]:
-    stream, codec = one.stream, one.stream.codec_context
+def stream_facts(seen: Seen) -> dict[str, Any]:
+    stream, codec = seen.stream, seen.stream.codec_context
     picture = stream if isinstance(stream, VideoStream) and codec else None  # of an unknown codec PyAV knows no size
     sar = picture.sample_aspect_ratio if picture else None
-    shown_s = one.frame["at_s"] if one.frame else None
+    shown_s = seen.frame["at_s"] if seen.frame else None
     return {
         "index": stream.index,
         "kind": stream.type,
@@ -127,23 +128,23 @@ def stream_facts(one: Seen) -> dict[str, Any]:
         "profile": (stream.profile or "") if codec else "",
         "codec_tag": str(codec.codec_tag) if codec else "",
         "language": (stream.language or "")[:8],
-        "cea608": one.cea608,
+        "cea608": seen.cea608,
         "default": bool(stream.disposition & av.stream.Disposition.default),
         "attached": attached(stream),
-        "packets": one.packets,
+        "packets": seen.packets,
         "frames": stream.frames,
         "claimed_s": claimed_track_s(stream),
         "alpha_mode": stream.metadata.get("alpha_mode", "0") != "0",
         "index_fps": frame_times.index_fps(picture) if picture else None,
-        "first_s": one.first_s if shown_s is None else shown_s,  # some decoders swallow what the first packets hold
-        "measured_fps": rate_of(one.times),
+        "first_s": seen.first_s if shown_s is None else shown_s,  # some decoders swallow what the first packets hold
+        "measured_fps": rate_of(seen.times),
         "average_fps": float(picture.average_rate) if picture and picture.average_rate else None,
         "base_fps": float(picture.base_rate) if picture and picture.base_rate else None,
         "sar": [sar.numerator, sar.denominator] if sar else [1, 1],
         "width_px": picture.width if picture else 0,
         "height_px": picture.height if picture else 0,
-        "fault": one.fault,
-        "frame": one.frame,
+        "fault": seen.fault,
+        "frame": seen.frame,
         "changes_colours": False,
         **(index_facts(picture) if picture and not attached(stream) else {}),
     }
