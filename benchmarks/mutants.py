@@ -40,6 +40,7 @@ LINKED = (".venv", "node_modules")
 NOT_COPIED = (*LINKED, ".git", "var", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 LEFT_OUT = ("migrations",)
 WALL_S = 150.0  # for the tests of one mutant
+HANGS_S = 45  # a test that takes longer fails
 TESTS_S = 90.0  # as much of the tests that run a line is tried, by what they took without a change
 AT_ONCE = 2  # mutants, each in a copy of its own
 THROUGH = {  # room -> tests that reach it through another program, or through the web app
@@ -221,7 +222,7 @@ def is_killed(mutant: Mutant, stages: list[list[str]], copy: Path) -> bool:
 
 def _failures(tests: list[str], copy: Path, until: float) -> list[str]:
     """Run the tests up to the first failure. Returns what failed; all of them when pytest ends without a word about it."""
-    code, told = _pytest(["-x", *tests], copy, {}, until)
+    code, told = _pytest(["-x", f"--timeout={HANGS_S}", *tests], copy, {}, until)
     return [] if code in PASSED else failures_in(told) or tests
 
 
@@ -295,9 +296,12 @@ def _copy(folder: Path) -> Path:
 def _lines_run_in(copy: Path, folder: Path) -> LinesRun:
     """Which test runs which line: as the folder has it from an earlier run, or by a run of the tests in the copy."""
     if not folder.exists():
-        folder.mkdir(parents=True)
+        unfinished = folder.with_name(f"{folder.name}.part")  # of a run that was ended, nothing is taken
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
         arguments = ["-p", _lines_run.__name__, "-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
-        _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(folder)}, time.monotonic() + SUITE_S)
+        _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(unfinished)}, time.monotonic() + SUITE_S)
+        unfinished.rename(folder)
     return LinesRun(folder)
 
 
