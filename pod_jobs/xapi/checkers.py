@@ -52,7 +52,7 @@ def formatted(rule: str, is_right: Callable[[str], bool], name: str) -> Checker:
 
 def shape(required: dict[str, Checker], optional: dict[str, Checker] | None = None, rule: str = "type") -> Checker:
     """A checker for an object with these properties and no others. A missing property breaks `rule`."""
-    known = required | (optional or {})
+    checkers = required | (optional or {})
 
     def check(value: Any, path: Path, faults: Faults) -> None:
         if not isinstance(value, dict):
@@ -61,7 +61,7 @@ def shape(required: dict[str, Checker], optional: dict[str, Checker] | None = No
             if name not in value:
                 faults.add(rule, (*path, name), "missing")
         for name, item in value.items():
-            checker = known.get(name)
+            checker = checkers.get(name)
             if checker is None:
                 faults.add("property", (*path, name), "not a property of xAPI")
             else:
@@ -100,12 +100,12 @@ def extensions(value: Any, path: Path, faults: Faults) -> None:
             faults.add("iri", (*path, key), "the key of an extension is an IRI")
 
 
-def wrong(value: Any, path: Path, faults: Faults, wanted: str) -> None:
-    """Add the fault for a null, or for a value of another type than `wanted`."""
+def wrong(value: Any, path: Path, faults: Faults, expected: str) -> None:
+    """Add the fault for a null, or for a value of another type than `expected`."""
     if value is None:
         faults.add("null", path, "null")
     else:
-        faults.add("type", path, f"{_shown(value)} is not {wanted}")
+        faults.add("type", path, f"{_shown(value)} is not {expected}")
 
 
 def _shown(value: Any) -> str:

@@ -14,7 +14,7 @@ What happens to a batch that is not simply stored:
 5. A statement that brings a 500 again and again while others pass upsets the LRS: its 500 is then treated as in 1.
 6. 401, 404, 3xx …: the lane stops, and everything stays.
 7. 403 while the LRS answers questions: a firewall dislikes a word of some statement. The batch is cut as in 1.
-8. A connection that is cut again and again, or 502 and 503: the body may be too large for the road. The batch is cut as in
+8. A connection that is cut again and again, or 502 and 503: the body may be too large for a proxy. The batch is cut as in
    1. A statement that is cut alone while others pass waits longer each time, and is dead after CONFIRM_TRIES. After a
    read time-out or a 504 the LRS may still be working, so the halves are not sent at once: the caller sends smaller batches
    next time. `passed_bytes` tells the size that got through. A statement that was sent alone, and is not answered in time,
@@ -48,7 +48,8 @@ from pod_jobs.xapi.lrs import (
 
 POISON_UPSETS = 3  # 500s on a statement, with others stored in between, before its batch is cut
 HOPELESS_SERVER_ERRORS = 15  # 500s in one run without anything stored, after which the LRS is the reason
-# Sends that ended in a 409 for an id that the LRS then does not know, or in a cut while others passed
+# Sends of a statement before it is dead: those that ended in a 409 for an id that the LRS then does not know, and those that
+# were cut while others passed
 CONFIRM_TRIES = 10
 TIMEOUT_TRIES = 3  # sends alone that were not answered in time, before one more makes a dead letter
 RESETS_BEFORE_CUT = 2  # failures of the lane after which a connection that is cut is taken for a body that is too large
@@ -80,8 +81,8 @@ class Sendable:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The fate of one statement. `code`: for a dead one one of DEAD; for a later one
-    server-error, refused, conflict, reset, timeout or "".
+    """The fate of one statement. `code`: one of DEAD if the fate is dead; if it is later: server-error, refused, conflict,
+    reset, timeout or "".
 
     `reason` is the LRS's own text. It may repeat the statement, so it must not go into a log.
     """
@@ -113,7 +114,7 @@ class Delivery:
     requests: int
     may_still_work: bool = False
     passed_bytes: int = 0  # the largest body that was stored after a larger one was lost on the way
-    was_lost: bool = False  # the last body may have been too large for the road
+    was_lost: bool = False  # the last body may have been too large for a proxy on the way
 
     @property
     def all_refused(self) -> bool:
@@ -140,8 +141,8 @@ def deliver(
     """Send `batch` (with no id twice), and go on until each statement has a verdict or has to wait.
 
     `before_request` is called before each request. It may renew a lease, or raise to give up. `failures`: earlier runs of
-    the lane without a success since. `ask_first`: an earlier request with these may have arrived; so it may have after failures.
-    `others_passed`: a moment ago, in the same run.
+    the lane without a success since. `ask_first`: an earlier request with these statements may have arrived,
+    which is also assumed after failures. `others_passed`: other statements were stored a moment ago, in the same run.
     """
     run = _Run(batch, lrs, before_request)
     run.cut_on_reset = failures >= RESETS_BEFORE_CUT
@@ -168,16 +169,18 @@ def deliver(
 
 
 def body_bytes(batch: Sequence[Sendable]) -> int:
-    """How long the body of a request with these is."""
+    """The length of the body of a request with these statements, in bytes."""
     return sum(len(statement.body) + 1 for statement in batch) + 1
 
 
 def convict_refused(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Outcomes of several batches in the order of sending; what was refused before others passed is now dead."""
-    last_stored = max((index for index, one in enumerate(outcomes) if one.fate is Fate.STORED), default=-1)
+    last_stored = max((index for index, outcome in enumerate(outcomes) if outcome.fate is Fate.STORED), default=-1)
     return [
-        replace(one, fate=Fate.DEAD, code="rejected") if one.code == "refused" and index < last_stored else one
-        for index, one in enumerate(outcomes)
+        replace(outcome, fate=Fate.DEAD, code="rejected")
+        if outcome.code == "refused" and index < last_stored
+        else outcome
+        for index, outcome in enumerate(outcomes)
     ]
 
 
@@ -298,12 +301,12 @@ class _Run:
     def _partly(self, part: list[Sendable], answer: PartlyStored) -> None:
         """Take the ids that were stored; the positions are not trusted. All other statements are sent again."""
         stored = [statement for statement in part if statement.id in answer.ids or answer.rejected == 0]
-        left = [statement for statement in part if statement.id not in answer.ids and answer.rejected]
+        remaining = [statement for statement in part if statement.id not in answer.ids and answer.rejected]
         self._store(stored)
-        if left and stored:
-            self.parts.append(left)
-        elif left:
-            self._cut(left, "rejected", answer.reason)
+        if remaining and stored:
+            self.parts.append(remaining)
+        elif remaining:
+            self._cut(remaining, "rejected", answer.reason)
 
     def _conflict(self, part: list[Sendable], answer: Conflict) -> None:
         """If the first and the last statement of `part` are stored, ask for each one; otherwise cut the part."""
@@ -321,16 +324,16 @@ class _Run:
         for statement in part:
             if self.halt is not None:
                 return
-            found = self._fetch(statement)
-            if found is None:
+            stored = self._fetch(statement)
+            if stored is None:
                 missing.append(statement)
             else:
-                self._compare(statement, found, reason)
+                self._compare(statement, stored, reason)
         if missing:
             self.parts.append(missing)
 
-    def _compare(self, statement: Sendable, found: dict[str, Any], reason: str) -> None:
-        if are_equivalent(json.loads(statement.body), found):
+    def _compare(self, statement: Sendable, stored: dict[str, Any], reason: str) -> None:
+        if are_equivalent(json.loads(statement.body), stored):
             self._store([statement])
         else:
             self._outcomes[statement.id] = Outcome(statement.id, Fate.DEAD, "conflict", reason)
@@ -343,12 +346,12 @@ class _Run:
             will_come = answer.status == ACCEPTED
             self.halt = Transient(answer.reason, may_still_work=True) if will_come else Misconfigured(answer.reason)
 
-    def _set_apart(self, first: Sendable, answer: Transient | Misconfigured) -> None:
-        """Let the others go on if `first` was sent alone, and not answered in time by an LRS that answers questions."""
+    def _set_apart(self, statement: Sendable, answer: Transient | Misconfigured) -> None:
+        """Let the others go on if `statement` was sent alone, and not answered in time by an LRS that answers questions."""
         if self._alone and self.was_asked and isinstance(answer, Transient) and answer.may_still_work:
-            is_guilty = first.alone and self.others_passed and first.tries >= TIMEOUT_TRIES
+            is_guilty = statement.alone and self.others_passed and statement.tries >= TIMEOUT_TRIES
             fate = Fate.DEAD if is_guilty else Fate.LATER
-            self._outcomes[first.id] = Outcome(first.id, fate, TIMEOUT, answer.reason)
+            self._outcomes[statement.id] = Outcome(statement.id, fate, TIMEOUT, answer.reason)
 
     def _unconfirmed(self, statement: Sendable, answer: Conflict) -> None:
         """Handle a 409 for an id that the LRS then does not know: it was voided, or cannot be seen yet."""
@@ -371,7 +374,7 @@ class _Run:
         return answer.statement
 
     def _may_be_too_large(self, answer: Transient) -> bool:
-        """Has the road lost a body, and can the LRS not be working on it?"""
+        """Was a body lost on the way, so that the LRS cannot be working on it?"""
         return self.cut_on_reset and not answer.may_still_work and (answer.is_reset or answer.is_gateways)
 
     def _is_understood(self, statement: Sendable) -> bool:

@@ -27,7 +27,7 @@ RETRY_AFTER_LIMIT_S = 3600.0  # longest wait that an LRS can ask for
 TRANSIENT = (408, 425, 429)  # and every 5xx
 GATEWAYS = (502, 503, 504)
 SUSPECT = (400, 413, 422)
-FORBIDDEN = (403, 406, 451)  # of the login, or of a firewall on the road that dislikes a word in one statement
+FORBIDDEN = (403, 406, 451)  # of the login, or of a firewall on the way that dislikes a word in one statement
 RESETS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, RemoteDisconnected)
 UNSENDABLE = (
     requests.exceptions.InvalidURL,
@@ -94,7 +94,7 @@ class Transient:
     """No answer, 5xx, 429 …: the batch may or may not have been stored. Send the same again.
 
     `server_error`: it was a 500, which may also mean that one statement upsets the LRS.
-    `is_reset`: the connection was cut before an answer, which may also mean that the body was too large for the road.
+    `is_reset`: the connection was cut before an answer, which may also mean that the body was too large for a proxy.
     `may_still_work`: no answer came in time, so the LRS may still be storing the batch.
     `is_gateways`: 502, 503 or 504, which may come from a proxy on the way that dislikes the size of the body.
     `retry_after_s`: seconds of rest that the LRS asked for.
@@ -247,7 +247,7 @@ def parse_retry_after(text: str | None, now: datetime) -> float | None:
 
 def _partly(report: dict[str, Any], reason: str) -> Answer:
     ids = report.get("ids")
-    stored = frozenset(str(one).lower() for one in ids) if isinstance(ids, list) else frozenset()
+    stored = frozenset(str(statement_id).lower() for statement_id in ids) if isinstance(ids, list) else frozenset()
     return PartlyStored(stored, report["rejected"], reason)
 
 

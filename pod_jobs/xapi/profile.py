@@ -108,26 +108,26 @@ def faults(statement: dict[str, Any]) -> list[Fault]:
     """The faults of a statement that claims the profile; [] for all others."""
     if not claims_profile(statement):
         return []
-    found = Faults(RULES)
+    collector = Faults(RULES)
     template = TEMPLATES.get(str(value_at(statement, "verb", "id")))
     if template is None:
-        found.add("verb", ("verb", "id"), "not a verb of the profile")
+        collector.add("verb", ("verb", "id"), "not a verb of the profile")
     else:
-        _included(statement, template, found)
-    _frame(statement, found)
-    _types(statement, found)
-    _values(statement, found)
-    return found.found
+        _included(statement, template, collector)
+    _frame(statement, collector)
+    _types(statement, collector)
+    _values(statement, collector)
+    return collector.found
 
 
 def verdicts(statement: Any) -> list[Verdict]:
     """Every rule that applies to the statement, kept or broken: those of xAPI, then those of the profile if claimed."""
-    found = validity.faults(statement)
+    statement_faults = validity.faults(statement)
     rules = list(validity.RULES.items())
     if isinstance(statement, dict) and claims_profile(statement):
-        found += faults(statement)
+        statement_faults += faults(statement)
         rules += list(RULES.items())
-    return [Verdict(n, r.severity, r.text, tuple(f for f in found if f.rule == n)) for n, r in rules]
+    return [Verdict(n, r.severity, r.text, tuple(f for f in statement_faults if f.rule == n)) for n, r in rules]
 
 
 def extension(statement: dict[str, Any], part: str, name: str) -> Any:
@@ -140,72 +140,76 @@ def extension(statement: dict[str, Any], part: str, name: str) -> Any:
 
 def _names_profile(statement: dict[str, Any]) -> bool:
     categories = value_at(statement, "context", "contextActivities", "category")
-    named = categories if isinstance(categories, list) else [categories]
-    return any(value_at(activity, "id") in (PROFILE, PROFILE_VERSION) for activity in named)
+    activities = categories if isinstance(categories, list) else [categories]
+    return any(value_at(activity, "id") in (PROFILE, PROFILE_VERSION) for activity in activities)
 
 
-def _included(statement: dict[str, Any], template: Template, found: Faults) -> None:
-    wanted = (
+def _included(statement: dict[str, Any], template: Template, collector: Faults) -> None:
+    expected = (
         ("included", "result", template.result),
         ("included", "context", template.context),
         ("recommended", "result", template.recommended_result),
         ("recommended", "context", template.recommended_context),
     )
-    for rule, part, names in wanted:
+    for rule, part, names in expected:
         for name in names:
             if extension(statement, part, name) is None:
-                found.add(rule, (*EXTENSIONS_PATH[part], EXTENSION + name), "missing")
+                collector.add(rule, (*EXTENSIONS_PATH[part], EXTENSION + name), "missing")
     for name in ("id", "timestamp"):
         if name not in statement:
-            found.add("included", (name,), "missing")
+            collector.add("included", (name,), "missing")
     verb_id = value_at(statement, "verb", "id")
     if verb_id == COMPLETED and not isinstance(value_at(statement, "result", "duration"), str):
-        found.add("included", ("result", "duration"), "missing")
+        collector.add("included", ("result", "duration"), "missing")
     if verb_id == INTERACTED and not any(
         all(extension(statement, "context", name) is not None for name in names) for names in CHANGES
     ):
-        found.add("what-changed", EXTENSIONS_PATH["context"], "nothing that changed is named whole")
+        collector.add("what-changed", EXTENSIONS_PATH["context"], "nothing that changed is named whole")
 
 
-def _frame(statement: dict[str, Any], found: Faults) -> None:
+def _frame(statement: dict[str, Any], collector: Faults) -> None:
     if value_at(statement, "object", "definition", "type") != VIDEO:
-        found.add("video", ("object", "definition", "type"), f"not {VIDEO}")
+        collector.add("video", ("object", "definition", "type"), f"not {VIDEO}")
     if not _names_profile(statement):
-        found.add("category", ("context", "contextActivities", "category"), f"{PROFILE} is missing")
+        collector.add("category", ("context", "contextActivities", "category"), f"{PROFILE} is missing")
     if value_at(statement, "context", "registration") is None:
-        found.add("registration", ("context", "registration"), "missing")
+        collector.add("registration", ("context", "registration"), "missing")
     session_id = extension(statement, "context", "session-id")
     path = (*EXTENSIONS_PATH["context"], EXTENSION + "session-id")
     if isinstance(session_id, str) and not SESSION_ID.fullmatch(session_id):
-        found.add("session-id", path, "not a random UUID (version 4)")
-    own_id = statement.get("id")
-    if value_at(statement, "verb", "id") == INITIALIZED and None not in (session_id, own_id) and session_id != own_id:
-        found.add("session-id", path, "not the id of this initialized")
+        collector.add("session-id", path, "not a random UUID (version 4)")
+    statement_id = statement.get("id")
+    if (
+        value_at(statement, "verb", "id") == INITIALIZED
+        and None not in (session_id, statement_id)
+        and session_id != statement_id
+    ):
+        collector.add("session-id", path, "not the id of this initialized")
 
 
-def _types(statement: dict[str, Any], found: Faults) -> None:
+def _types(statement: dict[str, Any], collector: Faults) -> None:
     for part, prefix in EXTENSIONS_PATH.items():
         values = value_at(statement, part, "extensions")
         for key, value in values.items() if isinstance(values, dict) else ():
             if key.startswith(EXTENSION):
-                _type(key.removeprefix(EXTENSION), value, (*prefix, key), found)
+                _type(key.removeprefix(EXTENSION), value, (*prefix, key), collector)
 
 
-def _type(name: str, value: Any, path: Path, found: Faults) -> None:
+def _type(name: str, value: Any, path: Path, collector: Faults) -> None:
     if name in NUMBERS:
         if not is_number(value):
-            found.add("extension-type", path, "not a number")
+            collector.add("extension-type", path, "not a number")
         elif round(value, 3) != value:
-            found.add("decimals", path, "more than three decimals")
+            collector.add("decimals", path, "more than three decimals")
     elif name in TEXTS and not isinstance(value, str):
-        found.add("extension-type", path, "not text")
+        collector.add("extension-type", path, "not text")
     elif name in FLAGS and not isinstance(value, bool):
-        found.add("extension-type", path, "not true or false")
+        collector.add("extension-type", path, "not true or false")
     elif name == "speed" and not (isinstance(value, str) and SPEED.fullmatch(value)):
-        found.add("extension-type", path, 'not text like "1.5x"')
+        collector.add("extension-type", path, 'not text like "1.5x"')
 
 
-def _values(statement: dict[str, Any], found: Faults) -> None:
+def _values(statement: dict[str, Any], collector: Faults) -> None:
     length_s = _number(statement, "context", "length")
     longest_s = float("inf") if length_s is None else length_s + LENGTH_SLACK_S
     ranges = [("result", name, longest_s) for name in ("time", "time-from", "time-to")]
@@ -213,51 +217,53 @@ def _values(statement: dict[str, Any], found: Faults) -> None:
     for part, name, highest in [*ranges, ("context", "length", float("inf"))]:
         value = _number(statement, part, name)
         if value is not None and not 0 <= value <= highest:
-            found.add("range", (*EXTENSIONS_PATH[part], EXTENSION + name), "out of range")
-    _watched(statement, length_s, found)
-    _completion(statement, found)
+            collector.add("range", (*EXTENSIONS_PATH[part], EXTENSION + name), "out of range")
+    _watched(statement, length_s, collector)
+    _completion(statement, collector)
     if extension(statement, "context", "cc-subtitle-lang") is not None and not (
         extension(statement, "context", "cc-enabled") or value_at(statement, "verb", "id") == INTERACTED
     ):
         path = (*EXTENSIONS_PATH["context"], EXTENSION + "cc-subtitle-lang")
-        found.add("captions", path, "captions are off")
+        collector.add("captions", path, "captions are off")
 
 
-def _watched(statement: dict[str, Any], length_s: float | None, found: Faults) -> None:
+def _watched(statement: dict[str, Any], length_s: float | None, collector: Faults) -> None:
     text = extension(statement, "result", "played-segments")
     if not isinstance(text, str):
         return
     path = (*EXTENSIONS_PATH["result"], EXTENSION + "played-segments")
     segments = parse_segments(text)
     if segments == [] and value_at(statement, "verb", "id") == COMPLETED:
-        found.add("segments", path, "completed without a watched segment")
+        collector.add("segments", path, "completed without a watched segment")
     if segments is None:
-        return found.add("segments", path, "not a list of from[.]to[,]from[.]to")
+        return collector.add("segments", path, "not a list of from[.]to[,]from[.]to")
     if not length_s or length_s < 0:
         return
     if any(end > length_s + LENGTH_SLACK_S for _, end in segments):
-        found.add("segments", path, "a segment ends behind the video's end")
+        collector.add("segments", path, "a segment ends behind the video's end")
     progress = _number(statement, "result", "progress")
     if progress is not None and abs(progress - min(1.0, watched_s(segments) / length_s)) > PROGRESS_SLACK:
-        found.add(
+        collector.add(
             "progress", (*EXTENSIONS_PATH["result"], EXTENSION + "progress"), "not the part that the segments cover"
         )
 
 
-def _completion(statement: dict[str, Any], found: Faults) -> None:
+def _completion(statement: dict[str, Any], collector: Faults) -> None:
     completion = value_at(statement, "result", "completion")
     if value_at(statement, "verb", "id") != COMPLETED:
         if completion is not None:
-            found.add("completion", ("result", "completion"), "not in completed")
+            collector.add("completion", ("result", "completion"), "not in completed")
         return
     if completion is not True:
-        found.add("completion", ("result", "completion"), "not true")
+        collector.add("completion", ("result", "completion"), "not true")
     progress, threshold = (
         _number(statement, "result", "progress"),
         _number(statement, "context", "completion-threshold"),
     )
     if progress is not None and threshold is not None and progress < threshold:
-        found.add("completion", (*EXTENSIONS_PATH["result"], EXTENSION + "progress"), "below the completion-threshold")
+        collector.add(
+            "completion", (*EXTENSIONS_PATH["result"], EXTENSION + "progress"), "below the completion-threshold"
+        )
 
 
 def _number(statement: dict[str, Any], part: str, name: str) -> float | None:

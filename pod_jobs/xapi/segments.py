@@ -10,7 +10,7 @@ BETWEEN = "[,]"
 
 def parse_segments(text: str) -> list[Segment] | None:
     """The segments in the given order; [] for "", None when `text` is no list of segments."""
-    found = []
+    segments = []
     for part in text.split(BETWEEN) if text else []:
         begin, separator, end = part.partition(FROM_TO)
         try:
@@ -19,8 +19,8 @@ def parse_segments(text: str) -> list[Segment] | None:
             return None
         if not separator or not 0 <= segment[0] <= segment[1] < float("inf"):
             return None
-        found.append(segment)
-    return found
+        segments.append(segment)
+    return segments
 
 
 def union(segments: Iterable[Segment], gap_s: float = 0.0) -> list[Segment]:

@@ -73,31 +73,31 @@ def verdicts(statements: Sequence[dict[str, Any]], *, may_go_on: bool = False) -
 
     Each statement must be an object. profile.verdicts says what is wrong inside a statement.
     """
-    found = Faults(RULES)
+    faults = Faults(RULES)
     moments = [_moment(index, statement) for index, statement in enumerate(statements)]
-    _one_attempt(moments, found)
+    _one_attempt(moments, faults)
     ordered = sorted(moments, key=lambda moment: moment.timestamp)  # stable: equal instants keep their order
-    for listed, wanted in zip(moments, ordered, strict=True):
-        if listed.timestamp != wanted.timestamp:
-            found.add("order", (*listed.path, "timestamp"), Reason.NOT_IN_PLACE)
+    for listed, expected in zip(moments, ordered, strict=True):
+        if listed.timestamp != expected.timestamp:
+            faults.add("order", (*listed.path, "timestamp"), Reason.NOT_IN_PLACE)
             break
     is_open = False
     by_session = sorted(ordered, key=lambda moment: str(moment.session_id))
-    for session_id, session in groupby(by_session, key=lambda moment: moment.session_id):
-        of_one = list(session)
-        goes_on = may_go_on and of_one[-1] is ordered[-1] and of_one[-1].verb != TERMINATED
+    for session_id, group in groupby(by_session, key=lambda moment: moment.session_id):
+        session = list(group)
+        goes_on = may_go_on and session[-1] is ordered[-1] and session[-1].verb != TERMINATED
         is_open = is_open or goes_on
-        _frame(session_id, of_one, found, goes_on)
-        _paused_first(of_one, found)
-    _growth(ordered, found)
-    _in_order(ordered, found)
-    _as_watched(ordered, found)
+        _frame(session_id, session, faults, goes_on)
+        _paused_first(session, faults)
+    _growth(ordered, faults)
+    _in_order(ordered, faults)
+    _as_watched(ordered, faults)
     return [
         Verdict(
             name,
             rule.severity,
             rule.text,
-            tuple(fault for fault in found.found if fault.rule == name),
+            tuple(fault for fault in faults.found if fault.rule == name),
             is_open and name in OF_THE_END,
         )
         for name, rule in RULES.items()
@@ -113,11 +113,11 @@ def _moment(index: int, statement: dict[str, Any]) -> _Moment:
     return _Moment(index, statement, verb, session_id, formats.format_timestamp(instant) if instant else "")
 
 
-def _one_attempt(moments: list[_Moment], found: Faults) -> None:
+def _one_attempt(moments: list[_Moment], faults: Faults) -> None:
     for moment in moments[1:]:
         for name in ("actor", "object", "registration"):
             if _subject(moment, name) != _subject(moments[0], name):
-                found.add("one-attempt", (*moment.path, name), Reason.DIFFERS)
+                faults.add("one-attempt", (*moment.path, name), Reason.DIFFERS)
 
 
 def _subject(moment: _Moment, name: str) -> Any:
@@ -125,31 +125,31 @@ def _subject(moment: _Moment, name: str) -> Any:
     return value_at(moment.statement, *keys)
 
 
-def _frame(session_id: Any, session: list[_Moment], found: Faults, goes_on: bool) -> None:
+def _frame(session_id: Any, session: list[_Moment], faults: Faults, goes_on: bool) -> None:
     first, last = session[0], session[-1]
     if first.verb != INITIALIZED:
-        found.add("initialized-first", first.path, Reason.NO_BEGIN)
+        faults.add("initialized-first", first.path, Reason.NO_BEGIN)
     elif first.statement.get("id") != session_id:
-        found.add("initialized-first", (*first.path, "id"), Reason.NOT_SESSION_ID)
+        faults.add("initialized-first", (*first.path, "id"), Reason.NOT_SESSION_ID)
     if last.verb != TERMINATED and not goes_on:
-        found.add("terminated-last", last.path, Reason.NO_END)
+        faults.add("terminated-last", last.path, Reason.NO_END)
     for moment in session[1:]:
         if moment.verb == INITIALIZED:
-            found.add("initialized-first", moment.path, Reason.BEGINS_AGAIN)
+            faults.add("initialized-first", moment.path, Reason.BEGINS_AGAIN)
     for moment in session[:-1]:
         if moment.verb == TERMINATED:
-            found.add("terminated-last", moment.path, Reason.FOLLOWED)
+            faults.add("terminated-last", moment.path, Reason.FOLLOWED)
 
 
-def _paused_first(session: list[_Moment], found: Faults) -> None:
+def _paused_first(session: list[_Moment], faults: Faults) -> None:
     plays = False
     for moment in session:
         if moment.verb == TERMINATED and plays:
-            found.add("paused-first", moment.path, Reason.STILL_PLAYS)
+            faults.add("paused-first", moment.path, Reason.STILL_PLAYS)
         plays = moment.verb == PLAYED or (plays and moment.verb not in (PAUSED, TERMINATED))
 
 
-def _in_order(ordered: list[_Moment], found: Faults) -> None:
+def _in_order(ordered: list[_Moment], faults: Faults) -> None:
     """What was watched before stays where it stands; only the end of the last segment may grow."""
     before: list[Segment] = []
     for moment in ordered:
@@ -160,56 +160,56 @@ def _in_order(ordered: list[_Moment], found: Faults) -> None:
         for number, (was, now) in enumerate(zip_longest(before, claimed[: len(before)]), start=1):
             grows = number == len(before) and now is not None and now[1] >= was[1] - ROUNDING_S
             if now is None or abs(now[0] - was[0]) > ROUNDING_S or not (grows or abs(now[1] - was[1]) <= ROUNDING_S):
-                found.add("in-order", moment.path, Reason.REORDERED, number=number)
+                faults.add("in-order", moment.path, Reason.REORDERED, number=number)
                 break
         before = claimed
 
 
-def _growth(ordered: list[_Moment], found: Faults) -> None:
+def _growth(ordered: list[_Moment], faults: Faults) -> None:
     completed = [moment for moment in ordered if moment.verb == COMPLETED]
     for moment in completed[1:]:
-        found.add("completed-once", moment.path, Reason.COMPLETED_AGAIN)
+        faults.add("completed-once", moment.path, Reason.COMPLETED_AGAIN)
     reached = 0.0
     for moment in ordered:
         progress = extension(moment.statement, "result", "progress")
         if is_number(progress):
             if progress < reached:
-                found.add("progress-grows", moment.path, Reason.FALLS, progress=progress, reached=reached)
+                faults.add("progress-grows", moment.path, Reason.FALLS, progress=progress, reached=reached)
             reached = max(reached, progress)
 
 
-def _as_watched(ordered: list[_Moment], found: Faults) -> None:
+def _as_watched(ordered: list[_Moment], faults: Faults) -> None:
     """Replay the statements of a session as a player would, and compare the result with the segments that they claim."""
     watched: list[Segment] = []
     playing_from: float | None = None
     slack_s = WATCHED_SLACK_S
     for moment in ordered:
-        here = _seconds(moment, "time-from" if moment.verb == SEEKED else "time")
+        position_s = _seconds(moment, "time-from" if moment.verb == SEEKED else "time")
         if moment.verb == INITIALIZED:
             playing_from = None  # a session that was lost never closed this segment, so nobody can claim it
-        if playing_from is not None and here is not None and moment.verb != PLAYED:
-            watched.append((min(playing_from, here), here))
-            playing_from = here
+        if playing_from is not None and position_s is not None and moment.verb != PLAYED:
+            watched.append((min(playing_from, position_s), position_s))
+            playing_from = position_s
         if moment.verb == PLAYED:
-            playing_from = here
+            playing_from = position_s
         elif moment.verb == SEEKED:
             playing_from = None if playing_from is None else _seconds(moment, "time-to")
             slack_s += WATCHED_SLACK_S
         elif moment.verb in (PAUSED, TERMINATED):
             playing_from = None
             slack_s += WATCHED_SLACK_S
-        _compare(moment, watched, slack_s, found)
+        _compare(moment, watched, slack_s, faults)
 
 
-def _compare(moment: _Moment, watched: list[Segment], slack_s: float, found: Faults) -> None:
+def _compare(moment: _Moment, watched: list[Segment], slack_s: float, faults: Faults) -> None:
     text = extension(moment.statement, "result", "played-segments")
     claimed = parse_segments(text) if isinstance(text, str) else None
     if claimed is None:
         return
     if (extra_s := outside_s(claimed, watched)) > slack_s:
-        found.add("as-watched", moment.path, Reason.NOT_PLAYED, seconds=round(extra_s, 1))
+        faults.add("as-watched", moment.path, Reason.NOT_PLAYED, seconds=round(extra_s, 1))
     if (left_out_s := outside_s(watched, claimed)) > slack_s:
-        found.add("as-watched", moment.path, Reason.LEFT_OUT, seconds=round(left_out_s, 1))
+        faults.add("as-watched", moment.path, Reason.LEFT_OUT, seconds=round(left_out_s, 1))
 
 
 def _seconds(moment: _Moment, name: str) -> float | None:

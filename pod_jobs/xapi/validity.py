@@ -41,9 +41,9 @@ def faults(statement: Any) -> list[Fault]:
 
     What an LRS adds (stored, authority, version) is checked if present. A missing id or timestamp is no fault.
     """
-    found = Faults(RULES)
-    _statement(statement, (), found)
-    return found.found
+    collector = Faults(RULES)
+    _statement(statement, (), collector)
+    return collector.found
 
 
 def _object(value: Any, path: Path, faults: Faults) -> None:

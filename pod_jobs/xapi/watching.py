@@ -70,20 +70,20 @@ def slices(attempts: Sequence[Attempt], length_s: float, count: int) -> list[Sli
 
 def viewers(attempts: Sequence[Attempt], length_s: float) -> list[Viewer]:
     """Those who watched most come first."""
-    own: dict[str, list[Attempt]] = defaultdict(list)
+    by_viewer: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in attempts:
-        own[attempt.viewer].append(attempt)
-    found = [
+        by_viewer[attempt.viewer].append(attempt)
+    unsorted = [
         Viewer(
             viewer,
-            len(of_one),
-            min(1.0, watched_s([segment for one in of_one for segment in one.segments]) / length_s),
-            any(one.completed for one in of_one),
-            max(one.day for one in of_one),
+            len(of_viewer),
+            min(1.0, watched_s([segment for attempt in of_viewer for segment in attempt.segments]) / length_s),
+            any(attempt.completed for attempt in of_viewer),
+            max(attempt.day for attempt in of_viewer),
         )
-        for viewer, of_one in own.items()
+        for viewer, of_viewer in by_viewer.items()
     ]
-    return sorted(found, key=lambda one: (-one.share, one.viewer))
+    return sorted(unsorted, key=lambda viewer: (-viewer.share, viewer.viewer))
 
 
 def days(attempts: Sequence[Attempt]) -> list[Day]:
@@ -95,9 +95,9 @@ def days(attempts: Sequence[Attempt]) -> list[Day]:
         Day(
             day,
             len(of_day),
-            len({one.viewer for one in of_day}),
-            sum(one.completed for one in of_day),
-            sum(end - begin for one in of_day for begin, end in one.segments),
+            len({attempt.viewer for attempt in of_day}),
+            sum(attempt.completed for attempt in of_day),
+            sum(end - begin for attempt in of_day for begin, end in attempt.segments),
         )
         for day, of_day in sorted(by_day.items(), reverse=True)
     ]
