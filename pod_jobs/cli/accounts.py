@@ -46,14 +46,14 @@ def set_password(name: str, link: bool, revoke_tokens: bool) -> None:
     from pod_jobs.instance.prepare import sign_in_link
 
     with open_catalog() as settings:
-        found = users.find(name)
+        person = users.find(name)
         if link:
             click.echo(sign_in_link(settings, name))
         else:
-            users.set_password(found, _ask_password_hash())
+            users.set_password(person, _ask_password_hash())
             click.echo(f"{name} has a new password.")
         if revoke_tokens:
-            click.echo(f"Tokens revoked: {users.revoke_all(found, datetime.now(UTC))}")
+            click.echo(f"Tokens revoked: {users.revoke_all(person, datetime.now(UTC))}")
         users.note("command-line", "user passwd", name, datetime.now(UTC))
 
 
@@ -104,12 +104,13 @@ def list_users(as_json: bool) -> None:
     from pod_jobs.catalog.store import users
 
     with open_catalog():
-        found = [{"name": one.name, "role": one.role, "active": one.active} for one in users.list_users()]
+        people = [{"name": person.name, "role": person.role, "active": person.active} for person in users.list_users()]
     if as_json:
-        echo_json(found)
+        echo_json(people)
     else:
         echo_table(
-            [(one["name"], one["role"], "yes" if one["active"] else "no") for one in found], ("NAME", "ROLE", "ACTIVE")
+            [(person["name"], person["role"], "yes" if person["active"] else "no") for person in people],
+            ("NAME", "ROLE", "ACTIVE"),
         )
 
 
@@ -138,22 +139,22 @@ def list_tokens(as_json: bool) -> None:
     from pod_jobs.catalog.store import users
 
     with open_catalog():
-        found = [
+        keys = [
             {
-                "id": one.id,
-                "user": one.user.name,
-                "label": one.label,
-                "last_used_at": one.last_used_at and one.last_used_at.isoformat(timespec="minutes"),
-                "revoked": one.revoked_at is not None,
+                "id": key.id,
+                "user": key.user.name,
+                "label": key.label,
+                "last_used_at": key.last_used_at and key.last_used_at.isoformat(timespec="minutes"),
+                "revoked": key.revoked_at is not None,
             }
-            for one in users.list_tokens()
+            for key in users.list_tokens()
         ]
     if as_json:
-        echo_json(found)
+        echo_json(keys)
         return
     rows = [
-        (one["id"], one["user"], one["label"], local_time(one["last_used_at"]), "yes" if one["revoked"] else "no")
-        for one in found
+        (key["id"], key["user"], key["label"], local_time(key["last_used_at"]), "yes" if key["revoked"] else "no")
+        for key in keys
     ]
     echo_table(rows, ("ID", "USER", "LABEL", "LAST USED", "REVOKED"))
 

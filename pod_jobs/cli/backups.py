@@ -45,13 +45,13 @@ def backup(folder: Path, keep: int, as_json: bool) -> None:
 
     settings = load_settings()
     demand_instance(settings)
-    made = make(settings, folder, keep, Progress())
+    result = make(settings, folder, keep, Progress())
     if as_json:
-        echo_json({**asdict(made), "folder": str(made.folder)})
+        echo_json({**asdict(result), "folder": str(result.folder)})
         return
     click.echo(
-        f"{made.folder}: {made.videos} videos, {made.files} files, {made.bytes / MB:.1f} MB, "
-        f"of which {made.new_bytes / MB:.1f} MB are new."
+        f"{result.folder}: {result.videos} videos, {result.files} files, {result.bytes / MB:.1f} MB, "
+        f"of which {result.new_bytes / MB:.1f} MB are new."
     )
 
 
@@ -62,11 +62,11 @@ def verify(backup: Path) -> None:
     several, of which the newest is read."""
     from pod_jobs.instance import backup as backups
 
-    found = backups.find(backup)
-    faults = backups.verify(found, Progress())
+    folder = backups.find(backup)
+    faults = backups.verify(folder, Progress())
     for line in faults:
         click.echo(line)
-    click.echo(f"{found}: {len(faults)} faults." if faults else f"{found} is whole.")
+    click.echo(f"{folder}: {len(faults)} faults." if faults else f"{folder} is whole.")
     sys.exit(1 if faults else 0)
 
 
@@ -76,9 +76,9 @@ def restore(backup: Path) -> None:
     """Make a new instance, in the folder that --home names, from a backup. BACKUP: as for `verify`."""
     from pod_jobs.instance import backup as backups
 
-    found, home = backups.find(backup), chosen_home()
-    backups.restore(found, home, Progress())
-    click.echo(f"{home}: restored from {found}. To start it: ./run up --home '{home}'")
+    folder, home = backups.find(backup), chosen_home()
+    backups.restore(folder, home, Progress())
+    click.echo(f"{home}: restored from {folder}. To start it: ./run up --home '{home}'")
 
 
 @click.group(cls=InstanceGroup)
@@ -116,9 +116,9 @@ def copy_(to: str) -> None:
     settings = load_settings()
     demand_instance(settings)
     _demand_stopped(settings)
-    here, there = database.build(settings.database_url), database.build(_address(to))
-    counts = copying.copy(here, there, Progress())
-    faults = copying.differences(here, there, Progress())
+    source, target = database.build(settings.database_url), database.build(_address(to))
+    counts = copying.copy(source, target, Progress())
+    faults = copying.differences(source, target, Progress())
     for line in faults:
         click.echo(line)
     rows = sum(counts.values())
@@ -128,15 +128,15 @@ def copy_(to: str) -> None:
     click.echo(f"{rows} rows were copied and compared. Now set database.url, and start the instance.")
 
 
-def _address(given: str) -> str:
+def _address(url: str) -> str:
     """The address of a database. Errors: UsageError for one with a password, which others could read in the process list."""
-    if given == "-":
+    if url == "-":
         return sys.stdin.readline().strip()
-    if urlsplit(given).password or "password=" in given:
+    if urlsplit(url).password or "password=" in url:
         raise click.UsageError(
             "others could read this password in the list of processes: give - and write the URL to stdin"
         )
-    return given
+    return url
 
 
 def _demand_stopped(settings: Settings) -> None:

@@ -93,7 +93,7 @@ def demand_instance(settings: Settings) -> None:
 def echo_json(value: object) -> None:
     """Print `value` as one line of JSON, so that a program can read several values line by line."""
     text = json.dumps(value, ensure_ascii=False)  # json escapes neither DEL nor the C1 controls
-    click.echo(C1.sub(lambda found: rf"\u{ord(found[0]):04x}", text))
+    click.echo(C1.sub(lambda match: rf"\u{ord(match[0]):04x}", text))
 
 
 def echo_table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:

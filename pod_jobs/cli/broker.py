@@ -25,9 +25,12 @@ def broker() -> None:
 def show(as_json: bool) -> None:
     """Show how many messages wait, were taken and not finished yet, and are kept aside because they cannot be carried out."""
     rows, reserved = [], []
-    for site, number, one in _brokers(_settings()):
-        rows += [(site, number, *(queue.name, queue.waiting, queue.taken, queue.refused)) for queue in one.figures()]
-        reserved.append((site, number, one.count_reserved()))
+    for site, number, celery_broker in _brokers(_settings()):
+        rows += [
+            (site, number, *(queue.name, queue.waiting, queue.taken, queue.refused))
+            for queue in celery_broker.figures()
+        ]
+        reserved.append((site, number, celery_broker.count_reserved()))
     if as_json:
         for row in rows:
             echo_json(dict(zip(map(str.lower, HEAD), row, strict=True)))
@@ -49,14 +52,18 @@ def take_over(site: str, yes: bool) -> None:
     """Take over what Celery's own workers of SITE took and never finished. Stop them first: it would be done twice."""
     if not yes:
         click.confirm("Is no worker of Celery's running any more?", abort=True)
-    click.echo(f"{sum(one.offer_reserved() for _, _, one in _brokers(_settings(), site))} messages wait again.")
+    click.echo(
+        f"{sum(celery_broker.offer_reserved() for _, _, celery_broker in _brokers(_settings(), site))} messages wait again."
+    )
 
 
 @broker.command("offer-refused")
 @click.argument("site")
 def offer_refused(site: str) -> None:
     """Try what was kept aside of SITE once more, for instance after an update."""
-    click.echo(f"{sum(one.offer_refused() for _, _, one in _brokers(_settings(), site))} messages wait again.")
+    click.echo(
+        f"{sum(celery_broker.offer_refused() for _, _, celery_broker in _brokers(_settings(), site))} messages wait again."
+    )
 
 
 def _settings() -> Settings:
@@ -69,7 +76,7 @@ def _brokers(settings: Settings, name: str = "") -> "Iterator[tuple[str, int, Br
     """Site, number of the broker in its file from 1, broker. Errors: Fault; ServiceUnavailable."""
     from pod_jobs.celery.broker import Broker  # redis takes a tenth of a second that only this command needs
 
-    sites = [one for one in settings.site if one.is_celery and name in ("", one.name)]
+    sites = [site for site in settings.site if site.is_celery and name in ("", site.name)]
     if not sites:
         raise Fault("There is no such site.", "The settings have no [[site]] of kind celery with this name.")
     for site in sites:

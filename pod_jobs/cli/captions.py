@@ -103,11 +103,13 @@ def export_captions(video_id: int, language: str | None, number: int | None, for
     """Print captions of the video ID."""
     api = Api(load_settings())
     tracks = api.get(f"/videos/{video_id}/captions")["captions"]
-    chosen = [one for one in tracks if language in (None, one["language"]) and number in (None, one["id"])]
+    chosen = [track for track in tracks if language in (None, track["language"]) and number in (None, track["id"])]
     if len(chosen) != 1:
-        known = "; ".join(f"track {one['id']}: {one['language']} {one['label']} ({one['origin']})" for one in tracks)
+        available = "; ".join(
+            f"track {track['id']}: {track['language']} {track['label']} ({track['origin']})" for track in tracks
+        )
         what = "choose one with --language or --track" if chosen else "there are no such captions"
-        raise click.UsageError(harmless(f"{what}. There are: {known or 'none'}"))
+        raise click.UsageError(harmless(f"{what}. There are: {available or 'none'}"))
     path = f"/videos/{video_id}/captions/{chosen[0]['id']}/file.{ENDINGS[form]}"
     click.echo(api.call("GET", path, params={"as": "source"} if source_times else {}).content.decode(), nl=False)
 
@@ -117,15 +119,15 @@ def export_captions(video_id: int, language: str | None, number: int | None, for
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(file: Path, as_json: bool) -> None:
     """Read FILE (WebVTT or SubRip) strictly, and compare it with the rules for captions of [speech]."""
-    read = read_captions(file.read_bytes())
-    found = breaches_of(read.cues, cue_rules(load_settings()))
+    document = read_captions(file.read_bytes())
+    breaches = breaches_of(document.cues, cue_rules(load_settings()))
     if as_json:
-        about = {"format": read.format, "encoding": read.encoding, "cues": len(read.cues)}
-        echo_json({**about, "remarks": [*map(asdict, read.remarks)], "breaches": [*map(asdict, found)]})
+        about = {"format": document.format, "encoding": document.encoding, "cues": len(document.cues)}
+        echo_json({**about, "remarks": [*map(asdict, document.remarks)], "breaches": [*map(asdict, breaches)]})
         return
-    click.echo(f"{len(read.cues)} captions, {read.format}, {read.encoding}")
-    for remark in read.remarks:
+    click.echo(f"{len(document.cues)} captions, {document.format}, {document.encoding}")
+    for remark in document.remarks:
         click.echo(str(remark))
-    rows = [(f"{one.cue + 1}", one.rule, f"{one.found:.4g}", f"{one.limit:.4g}") for one in found]
+    rows = [(f"{breach.cue + 1}", breach.rule, f"{breach.found:.4g}", f"{breach.limit:.4g}") for breach in breaches]
     if rows:
         echo_table(rows, ("CAPTION", "RULE", "FOUND", "LIMIT"))

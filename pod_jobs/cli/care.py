@@ -49,22 +49,22 @@ def doctor(as_json: bool, queue: str | None) -> None:
     from pod_jobs.settings.variables import adopt
 
     try:
-        taken = ", ".join(adopt(noted_variables(chosen_home())))
+        adopted = ", ".join(adopt(noted_variables(chosen_home())))
         settings = load_settings()
         names = checks_before_jobs(needs_ffmpeg(JOB_TYPES, queue)) if queue else CHECKS
-        words = f"no fault; as the service was started, with {taken}" if taken else "no fault"
-        found = [Finding("settings", "ok", words), *examine(settings, names)]
+        words = f"no fault; as the service was started, with {adopted}" if adopted else "no fault"
+        findings = [Finding("settings", "ok", words), *examine(settings, names)]
     except SettingsError as error:
-        found = [Finding("settings", "fault", line) for line in error.reason.splitlines()]
+        findings = [Finding("settings", "fault", line) for line in error.reason.splitlines()]
     if as_json:
-        echo_json([dataclasses.asdict(finding) for finding in found])
+        echo_json([dataclasses.asdict(finding) for finding in findings])
     else:
-        width = max(len(finding.check) for finding in found)
-        for finding in found:
+        width = max(len(finding.check) for finding in findings)
+        for finding in findings:
             word, colour = SIGNS[finding.state]
             remedy = f"  →  {finding.remedy}" if finding.remedy else ""
             click.echo(f"{click.style(f'{word:8}', fg=colour)}{finding.check:{width}}  {finding.text}{remedy}")
-    sys.exit(1 if faults(found) else 0)
+    sys.exit(1 if faults(findings) else 0)
 
 
 @click.command(cls=InstanceCommand)

@@ -19,7 +19,7 @@ from pod_jobs.media_folder import WEB
 @with_options(OF_FILES)
 @click.option("--template", default=WEB, show_default=True, help="By which template of the settings.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: outputs, wall_s, cpu_s, first_playable_s …")
-def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) -> None:
+def encode(file: Path, outdir: Path, template: str, as_json: bool, **values: Any) -> None:
     """Encode FILE into the empty folder OUTDIR, as the encoding worker would."""
     from pod_jobs.jobs.encode import build_plan, tools_of
     from pod_jobs.media.encode import encode as run
@@ -38,7 +38,7 @@ def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) 
             click.echo(f"\r\x1b[K{progress.step} {progress.fraction:.0%}", nl=False, file=terminal)
 
     tools = tools_of(settings)
-    plan = as_plan(build_plan(settings, None, template), settings, template, said)
+    plan = as_plan(build_plan(settings, None, template), settings, template, values)
     encoded = run(file, outdir, plan, tools, tick)
     if terminal.isatty():
         click.echo("\r\x1b[K", nl=False, file=terminal)
@@ -46,7 +46,9 @@ def encode(file: Path, outdir: Path, template: str, as_json: bool, **said: Any) 
     if as_json:
         echo_json({**asdict(encoded), "outputs": outputs})
         return
-    echo_table([(one["kind"], size(one["bytes"]), one["path"]) for one in outputs], ("OUTPUT", "SIZE", "PATH"))
+    echo_table(
+        [(output["kind"], size(output["bytes"]), output["path"]) for output in outputs], ("OUTPUT", "SIZE", "PATH")
+    )
     click.echo(f"\n{clock(encoded.duration_s)} encoded in {encoded.wall_s:.1f} s, {encoded.cpu_s:.1f} s of CPU")
 
 

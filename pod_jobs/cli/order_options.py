@@ -62,33 +62,39 @@ def with_options(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
     return decorate
 
 
-def as_order(said: dict[str, Any]) -> dict[str, Any]:
+def as_order(values: dict[str, Any]) -> dict[str, Any]:
     """The values of OF_VIDEOS as options of the API."""
-    order = {name: said[name] for name in ("dressing", "opening", "ending", "second") if said[name] is not None}
-    if said["keep"]:
-        order["keep"] = [_range(words) for words in said["keep"]]
-    return {**order, "layout": said["layout"]} if "second" in order else order
+    order = {name: values[name] for name in ("dressing", "opening", "ending", "second") if values[name] is not None}
+    if values["keep"]:
+        order["keep"] = [_range(words) for words in values["keep"]]
+    return {**order, "layout": values["layout"]} if "second" in order else order
 
 
-def as_wish(said: dict[str, Any]) -> dict[str, Any]:
+def as_wish(values: dict[str, Any]) -> dict[str, Any]:
     """The values of OF_SPEECH as options of an upload by the API."""
-    known = {"language": said["language"], "glossary": list(said["term"]) or None, "automatic": said["automatic"]}
-    known["translate"] = said["translate"] or None
-    wish = {name: value for name, value in known.items() if value is not None}
+    fields = {
+        "language": values["language"],
+        "glossary": list(values["term"]) or None,
+        "automatic": values["automatic"],
+    }
+    fields["translate"] = values["translate"] or None
+    wish = {name: value for name, value in fields.items() if value is not None}
     return {"speech": wish} if wish else {}
 
 
-def as_plan(plan: EncodePlan, settings: Settings, template: str, said: dict[str, Any]) -> EncodePlan:
+def as_plan(plan: EncodePlan, settings: Settings, template: str, values: dict[str, Any]) -> EncodePlan:
     """`plan`, which is by `template`, with the values of OF_FILES."""
     from pod_jobs.jobs.encode.dressing import dressed
 
-    others = {name: said[name].absolute() for name in ("opening", "ending", "second") if said[name]}
-    options = {"layout": layout_named(said["layout"])}
-    options |= {} if said["dressing"] is None else {"dressing": said["dressing"]}
-    plan = dressed(plan, settings, template, options, others)
-    plan = replace(plan, keep=tuple(_range(words) for words in said["keep"]))
-    if said["watermark"]:
-        mark = Watermark(said["watermark"].absolute(), said["corner"], said["opacity"] / 100, said["width"] / 100)
+    files = {name: values[name].absolute() for name in ("opening", "ending", "second") if values[name]}
+    options = {"layout": layout_named(values["layout"])}
+    options |= {} if values["dressing"] is None else {"dressing": values["dressing"]}
+    plan = dressed(plan, settings, template, options, files)
+    plan = replace(plan, keep=tuple(_range(words) for words in values["keep"]))
+    if values["watermark"]:
+        mark = Watermark(
+            values["watermark"].absolute(), values["corner"], values["opacity"] / 100, values["width"] / 100
+        )
         plan = replace(plan, dressing=replace(plan.dressing, watermark=mark))
     return plan
 
@@ -97,12 +103,12 @@ def _range(words: str) -> tuple[float, float]:
     """ "1:30-12:00" -> (90.0, 720.0)."""
     start, _, end = words.partition("-")
     try:
-        found = _seconds(start), _seconds(end)
+        interval = _seconds(start), _seconds(end)
     except ValueError:
         raise click.BadParameter(f"{words} is not FROM-TO, like 1:30-12:00 or 90-720.5") from None
-    if found[0] >= found[1]:
+    if interval[0] >= interval[1]:
         raise click.BadParameter(f"{words} ends before it begins")
-    return found
+    return interval
 
 
 def _seconds(words: str) -> float:

@@ -36,13 +36,20 @@ TASK_ID = re.compile(rf"(?:t|{KIND.pattern}-)([0-9]+)(?:-g[0-9]+)?")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
 def active(as_json: bool) -> None:
     """List tasks that a worker is running."""
-    found = list(Api(load_settings()).pages("/tasks", "tasks", state="running"))
+    tasks = list(Api(load_settings()).pages("/tasks", "tasks", state="running"))
     if as_json:
-        echo_json(found)
+        echo_json(tasks)
         return
     rows = [
-        (f"t{one['id']}", one["video"], one["kind"], local_time(one["started_at"]), _worker(one), describe_task(one))
-        for one in found
+        (
+            f"t{task['id']}",
+            task["video"],
+            task["kind"],
+            local_time(task["started_at"]),
+            _worker(task),
+            describe_task(task),
+        )
+        for task in tasks
     ]
     echo_table(rows, ("TASK", "VIDEO", "KIND", "STARTED", "WORKER", "STATE"))
 
@@ -51,12 +58,13 @@ def active(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
 def waiting(as_json: bool) -> None:
     """List tasks that wait for a worker, the next one first."""
-    found = sorted(Api(load_settings()).pages("/tasks", "tasks", state="waiting"), key=_turn)
+    tasks = sorted(Api(load_settings()).pages("/tasks", "tasks", state="waiting"), key=_turn)
     if as_json:
-        echo_json(found)
+        echo_json(tasks)
         return
     rows = [
-        (f"t{one['id']}", one["video"], one["kind"], local_time(one["queued_at"]), describe_task(one)) for one in found
+        (f"t{task['id']}", task["video"], task["kind"], local_time(task["queued_at"]), describe_task(task))
+        for task in tasks
     ]
     echo_table(rows, ("TASK", "VIDEO", "KIND", "QUEUED", "STATE"))
 
@@ -86,15 +94,17 @@ def requeue(ids: tuple[str, ...], all_failed: bool, template: str | None) -> Non
 @click.option("--kind", help="Every waiting task of this kind, such as transcribe.")
 def priority(level: str, ids: tuple[str, ...], owner: str | None, kind: str | None) -> None:
     """Give waiting tasks a priority. ID: a video's number, or a task: t12."""
-    wanted = {name: value for name, value in (("owner", owner), ("kind", kind)) if value}
-    if bool(ids) == bool(wanted):
+    criteria = {name: value for name, value in (("owner", owner), ("kind", kind)) if value}
+    if bool(ids) == bool(criteria):
         raise click.UsageError("give IDs, or --owner or --kind")
     api = Api(load_settings())
-    said = {"priority": level}
-    if wanted:
-        _order_many(api, "prioritise", {"filter": {"state": "waiting", **wanted}, **said})
+    change = {"priority": level}
+    if criteria:
+        _order_many(api, "prioritise", {"filter": {"state": "waiting", **criteria}, **change})
         return
-    _order_many(api, "prioritise", *({"tasks": some, **said} for some in _slices(_choose(api, ids, ("waiting",)))))
+    _order_many(
+        api, "prioritise", *({"tasks": task_ids, **change} for task_ids in _slices(_choose(api, ids, ("waiting",))))
+    )
 
 
 @click.command(cls=InstanceCommand)
@@ -119,10 +129,10 @@ def delete_tasks(ids: tuple[str, ...], state: str | None, owner: str | None, kin
         raise click.UsageError("give IDs or --state")
     api = Api(load_settings())
     if state:
-        wanted = {name: value for name, value in (("owner", owner), ("kind", kind)) if value}
-        _order_many(api, "delete", {"filter": {"state": state, **wanted}})
+        criteria = {name: value for name, value in (("owner", owner), ("kind", kind)) if value}
+        _order_many(api, "delete", {"filter": {"state": state, **criteria}})
         return
-    _order_many(api, "delete", *({"tasks": some} for some in _slices(_choose(api, ids, ENDED))))
+    _order_many(api, "delete", *({"tasks": task_ids} for task_ids in _slices(_choose(api, ids, ENDED))))
 
 
 @click.command(cls=InstanceCommand)
@@ -132,8 +142,8 @@ def undo(order: int | None) -> None:
     api = Api(load_settings())
     if order is None:
         rows = [
-            (one["order"], one["who"], one["action"], one["tasks"], local_time(one["undo_until"]))
-            for one in api.get("/tasks/orders")["orders"]
+            (entry["order"], entry["who"], entry["action"], entry["tasks"], local_time(entry["undo_until"]))
+            for entry in api.get("/tasks/orders")["orders"]
         ]
         echo_table(rows, ("ORDER", "WHO", "ACTION", "TASKS", "UNTIL"))
         return
@@ -153,18 +163,18 @@ def reports(push: bool, as_json: bool) -> None:
     api = Api(load_settings())
     if push:
         click.echo(f"{api.post('/waiting-reports/push')['pushed']} tried again now.", err=as_json)
-    found = api.get("/waiting-reports")
+    answer = api.get("/waiting-reports")
     if as_json:
-        echo_json(found)
+        echo_json(answer)
         return
     rows = [
-        (one["report"], f"t{one['task']}", one["outcome"], one["tries"], local_time(one["next_at"]))
-        for one in found["reports"]
+        (report["report"], f"t{report['task']}", report["outcome"], report["tries"], local_time(report["next_at"]))
+        for report in answer["reports"]
     ]
     echo_table(rows, ("REPORT", "TASK", "OUTCOME", "TRIES", "NEXT TRY"))
-    if found["hosts"]:
+    if answer["hosts"]:
         click.echo()
-        of_hosts = [(one["host"], one["reports"], local_time(one["since"])) for one in found["hosts"]]
+        of_hosts = [(host["host"], host["reports"], local_time(host["since"])) for host in answer["hosts"]]
         echo_table(of_hosts, ("HOST", "REPORTS ON ITS DISK", "SINCE"))
 
 
@@ -177,8 +187,8 @@ def _choose(api: Api, ids: Sequence[str], states: Sequence[str], remedy: str = "
             fitting = [task for task in of_video if task["state"] in states]
             if not fitting:
                 tasks = ", ".join(f"t{task['id']} ({task['kind']}, {describe_task(task)})" for task in of_video)
-                wanted = " or ".join(ADJECTIVES.get(one, one) for one in states)
-                raise Fault(f"Video {name} has no {wanted} task.", f"It has {tasks}.{remedy.format(video=name)}")
+                adjectives = " or ".join(ADJECTIVES.get(state, state) for state in states)
+                raise Fault(f"Video {name} has no {adjectives} task.", f"It has {tasks}.{remedy.format(video=name)}")
             chosen += fitting
         elif match := TASK_ID.fullmatch(name):
             chosen.append(api.get(f"/tasks/{match[1]}"))
@@ -202,8 +212,8 @@ def _order_many(api: Api, verb: str, *orders: dict[str, Any]) -> None:
             before: int | None = None
             while True:
                 onward = {"before": before, "order": number}
-                told = {name: value for name, value in onward.items() if value is not None}
-                answer = api.post(f"/tasks/{verb}", {**order, **told})
+                continuation = {name: value for name, value in onward.items() if value is not None}
+                answer = api.post(f"/tasks/{verb}", {**order, **continuation})
                 number = answer.get("order") or number
                 if before is None:
                     bar.length = (bar.length or 0) + answer["matching"]
@@ -222,10 +232,10 @@ def _order_many(api: Api, verb: str, *orders: dict[str, Any]) -> None:
 
 def _reasons(refused: Sequence[dict[str, Any]]) -> Iterator[str]:
     """For people: each sentence with its count, and below it the first tasks that it is about."""
-    for title, count in Counter(one["title"] for one in refused).most_common():
+    for title, count in Counter(refusal["title"] for refusal in refused).most_common():
         yield f"{count}: {title}"
-        of_title = [one for one in refused if one["title"] == title]
-        yield from (f"  t{one['task']}: {one['detail']}" for one in of_title[:EXAMPLES])
+        of_title = [refusal for refusal in refused if refusal["title"] == title]
+        yield from (f"  t{refusal['task']}: {refusal['detail']}" for refusal in of_title[:EXAMPLES])
         if count > EXAMPLES:
             yield f"  and {count - EXAMPLES} more"
 

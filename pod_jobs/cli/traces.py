@@ -29,10 +29,10 @@ def xapi() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as the REST API gives it.")
 def status(as_json: bool) -> None:
     """Show for each lane its state, what waits and what was delivered. Exit code 1 when one is stopped."""
-    found = Api(load_settings()).get("/xapi/lanes")["lanes"]
+    lanes = Api(load_settings()).get("/xapi/lanes")["lanes"]
     if as_json:
-        echo_json(found)
-    elif not found:
+        echo_json(lanes)
+    elif not lanes:
         click.echo("No lane is configured: [[xapi.lane]] of settings.toml.")
     else:
         rows = [
@@ -40,10 +40,10 @@ def status(as_json: bool) -> None:
                 *(lane["name"], lane["state"], lane["waiting"], local_time(lane["oldest_at"]), lane["dead"]),
                 *(lane["stored"], lane["per_minute"][-2], lane["reason"][:REASON_SHOWN] or "-"),
             )
-            for lane in found
+            for lane in lanes
         ]
         echo_table(rows, ("LANE", "STATE", "WAITING", "OLDEST", "DEAD", "STORED", "PER MINUTE", "REASON"))
-    sys.exit(1 if any(lane["state"] == "stopped" for lane in found) else 0)
+    sys.exit(1 if any(lane["state"] == "stopped" for lane in lanes) else 0)
 
 
 @xapi.command(cls=InstanceCommand)
@@ -66,14 +66,20 @@ def flush(lanes: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def dead(lane: str, as_json: bool) -> None:
     """List statements that a record store refused for good, the latest first."""
-    found = Api(load_settings()).pages(f"/xapi/lanes/{lane}/dead", "dead")
+    letters = Api(load_settings()).pages(f"/xapi/lanes/{lane}/dead", "dead")
     if as_json:
-        for letter in found:
+        for letter in letters:
             echo_json(letter)
         return
     rows = [
-        (one["number"], local_time(one["at"]), one["code"], one["verb"], " ".join(one["reason"].split())[:REASON_SHOWN])
-        for one in found
+        (
+            letter["number"],
+            local_time(letter["at"]),
+            letter["code"],
+            letter["verb"],
+            " ".join(letter["reason"].split())[:REASON_SHOWN],
+        )
+        for letter in letters
     ]
     echo_table(rows, ("NUMBER", "AT", "CODE", "VERB", "REASON"))
 
@@ -84,14 +90,19 @@ def dead(lane: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def waiting(lane: str, limit: int, as_json: bool) -> None:
     """List what a lane still has to send, the oldest first: these are sent next."""
-    found = Api(load_settings()).get(f"/xapi/lanes/{lane}/waiting?limit={limit}")["waiting"]
+    statements = Api(load_settings()).get(f"/xapi/lanes/{lane}/waiting?limit={limit}")["waiting"]
     if as_json:
-        for one in found:
-            echo_json(one)
+        for statement in statements:
+            echo_json(statement)
         return
     rows = [
-        (one["number"], local_time(one["received_at"]), one["verb"], " ".join(one["reason"].split())[:REASON_SHOWN])
-        for one in found
+        (
+            statement["number"],
+            local_time(statement["received_at"]),
+            statement["verb"],
+            " ".join(statement["reason"].split())[:REASON_SHOWN],
+        )
+        for statement in statements
     ]
     echo_table(rows, ("NUMBER", "SINCE", "VERB", "REASON"))
 
@@ -105,10 +116,10 @@ def skip(lane: str, numbers: tuple[int, ...], drop: bool) -> None:
 
     They are dead letters then: `resend` puts them back.
     """
-    api, wanted = Api(load_settings()), {"numbers": list(numbers)}
-    count = api.call("POST", f"/xapi/lanes/{lane}/waiting/skip", json=wanted).json()["count"]
+    api, selection = Api(load_settings()), {"numbers": list(numbers)}
+    count = api.call("POST", f"/xapi/lanes/{lane}/waiting/skip", json=selection).json()["count"]
     if drop:
-        api.call("POST", f"/xapi/lanes/{lane}/dead/drop", json=wanted)
+        api.call("POST", f"/xapi/lanes/{lane}/dead/drop", json=selection)
     click.echo(f"{count} {'given up' if drop else 'set aside'}.")
 
 
@@ -121,11 +132,11 @@ def resend(lane: str, numbers: tuple[int, ...], everything: bool, drop: bool) ->
     """Send dead letters of a lane again (NUMBER as `dead` shows it)."""
     if bool(numbers) == everything:
         raise click.UsageError("give NUMBERs or --all")
-    wanted: dict[str, Any] = {"all": True} if everything else {"numbers": list(numbers)}
+    selection: dict[str, Any] = {"all": True} if everything else {"numbers": list(numbers)}
     verb = "drop" if drop else "resend"
-    count = Api(load_settings()).call("POST", f"/xapi/lanes/{lane}/dead/{verb}", json=wanted).json()["count"]
-    said = f"{count} {'given up' if drop else 'sent again'}."
-    click.echo(said if count else f"Lane {lane} has no dead letters.")
+    count = Api(load_settings()).call("POST", f"/xapi/lanes/{lane}/dead/{verb}", json=selection).json()["count"]
+    sentence = f"{count} {'given up' if drop else 'sent again'}."
+    click.echo(sentence if count else f"Lane {lane} has no dead letters.")
 
 
 @xapi.command("export", cls=InstanceCommand)

@@ -80,8 +80,8 @@ def _demand_soundness(settings: Settings) -> None:
     from pod_jobs.instance import doctor
 
     names = [*doctor.BEFORE_START, *(["key-value server"] if settings.redis.url else [])]
-    found = doctor.faults(doctor.examine(settings, names))
-    if found:
-        raise Fault("Not started.", "\n".join(map(str, found)))
-    for weak in doctor.faults(doctor.examine(settings, ["free space"])):
-        click.secho(f"Warning: {weak}", fg="yellow", err=True)
+    faults = doctor.faults(doctor.examine(settings, names))
+    if faults:
+        raise Fault("Not started.", "\n".join(map(str, faults)))
+    for warning in doctor.faults(doctor.examine(settings, ["free space"])):
+        click.secho(f"Warning: {warning}", fg="yellow", err=True)

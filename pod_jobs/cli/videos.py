@@ -35,7 +35,7 @@ LIST_LIMIT = 50
 @click.option("--wait", is_flag=True, help="Follow the encoding to its end; exit code 1 when one failed.")
 @click.option("--json", "as_json", is_flag=True, help="One line per file, each a JSON object.")
 def submit(
-    files: tuple[Path, ...], title: str | None, templates: tuple[str, ...], wait: bool, as_json: bool, **said: Any
+    files: tuple[Path, ...], title: str | None, templates: tuple[str, ...], wait: bool, as_json: bool, **values: Any
 ) -> None:
     """Send recordings to be encoded."""
     if title and len(files) > 1:
@@ -43,8 +43,8 @@ def submit(
     settings = load_settings()
     if unknown := set(templates) - set(settings.templates):
         raise click.UsageError(f"--template {sorted(unknown)[0]} is none of {', '.join(settings.templates)}")
-    api, options = Api(settings), as_order(said)
-    query = {"title": title, "options": json.dumps({**options, **as_wish(said)})}
+    api, options = Api(settings), as_order(values)
+    query = {"title": title, "options": json.dumps({**options, **as_wish(values)})}
     sent: list[tuple[Path, dict[str, Any]]] = []
     refused = []
     failed = False
@@ -89,13 +89,20 @@ def _tell_refusal(file: Path, fault: Fault, *, as_json: bool) -> None:
 def list_videos(whole: bool, as_json: bool) -> None:
     """List videos, the newest first."""
     api = Api(load_settings())
-    found = list(api.pages("/videos", "videos")) if whole else api.get("/videos", limit=LIST_LIMIT)["videos"]
+    videos = list(api.pages("/videos", "videos")) if whole else api.get("/videos", limit=LIST_LIMIT)["videos"]
     if as_json:
-        echo_json(found)
+        echo_json(videos)
         return
     rows = [
-        (one["id"], one["state"], clock(one["duration_s"]), one["owner"], local_time(one["created_at"]), one["title"])
-        for one in found
+        (
+            video["id"],
+            video["state"],
+            clock(video["duration_s"]),
+            video["owner"],
+            local_time(video["created_at"]),
+            video["title"],
+        )
+        for video in videos
     ]
     echo_table(rows, ("ID", "STATE", "LENGTH", "OWNER", "CREATED", "TITLE"))
 
@@ -120,8 +127,8 @@ def show(video_id: int, as_json: bool) -> None:
     for warning in video["warnings"]:
         click.echo(harmless(f"warning: {warning.get('sentence') or warning['code']}"))
     rows = [
-        (one["template"], one["kind"], size(one["bytes"]), settings.media.path_of(one["path"]))
-        for one in video["outputs"]
+        (output["template"], output["kind"], size(output["bytes"]), settings.media.path_of(output["path"]))
+        for output in video["outputs"]
     ]
     if rows:
         click.echo()
@@ -149,7 +156,7 @@ def summary(settings: Settings, video: dict[str, Any]) -> dict[str, Any]:
 
 def outputs_with_paths(settings: Settings, video: dict[str, Any]) -> list[dict[str, Any]]:
     """The outputs with absolute paths on this host."""
-    return [{**one, "path": str(settings.media.path_of(one["path"]))} for one in video.get("outputs", [])]
+    return [{**output, "path": str(settings.media.path_of(output["path"]))} for output in video.get("outputs", [])]
 
 
 def _upload(api: Api, file: Path, query: dict[str, str | None]) -> dict[str, Any]:

@@ -20,10 +20,10 @@ class Workers(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            found = read_range(value)
+            limits = read_range(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        return str(found) if found.most else self.fail("at least one worker is needed", param, ctx)
+        return str(limits) if limits.most else self.fail("at least one worker is needed", param, ctx)
 
 
 WORKERS = click.option(

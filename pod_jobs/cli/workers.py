@@ -20,11 +20,11 @@ SUSPENDED = "suspended"  # the state, in the API, of a worker that takes no job
 def workers(as_json: bool) -> None:
     """List the workers of all hosts, and which of them take no new jobs."""
     api = Api(load_settings())
-    found, drains = api.get("/workers")["workers"], api.get("/drains")["drains"]
+    all_workers, drains = api.get("/workers")["workers"], api.get("/drains")["drains"]
     if as_json:
-        echo_json({"workers": found, "drains": drains})
+        echo_json({"workers": all_workers, "drains": drains})
         return
-    rows = [(one["queue"], one["host"], one["state"], one["job"], one["name"]) for one in found]
+    rows = [(worker["queue"], worker["host"], worker["state"], worker["job"], worker["name"]) for worker in all_workers]
     echo_table(rows, ("QUEUE", "HOST", "STATE", "JOB", "NAME"))
     for drain in drains:
         because = f": {drain['why']}" if drain["why"] else ""
@@ -32,8 +32,8 @@ def workers(as_json: bool) -> None:
 
 
 def _what(queue: str | None, host: str | None, worker: str | None, everything: bool) -> dict[str, str]:
-    given = {"queue": queue, "host": host, "worker": worker, "all": "" if everything else None}
-    chosen = {scope: name for scope, name in given.items() if name is not None}
+    options = {"queue": queue, "host": host, "worker": worker, "all": "" if everything else None}
+    chosen = {scope: name for scope, name in options.items() if name is not None}
     if len(chosen) != 1:
         raise click.UsageError("give one of --queue, --host, --worker and --all")
     ((scope, name),) = chosen.items()
@@ -47,7 +47,7 @@ def _what(queue: str | None, host: str | None, worker: str | None, everything: b
 @click.option("--all", "everything", is_flag=True, help="All workers.")
 @click.option("--why", default="", help="A reason, shown to others of the team.")
 @click.option("--wait", is_flag=True, help="Return when none of them runs a job any more or may take one.")
-def drain(  # noqa: PLR0913  # each option is one
+def drain(  # noqa: PLR0913  # each option is a parameter
     queue: str | None, host: str | None, worker: str | None, everything: bool, why: str, wait: bool
 ) -> None:
     """Let workers finish their present job and take no other one, also after a restart, until `resume`."""
@@ -63,8 +63,8 @@ def drain(  # noqa: PLR0913  # each option is one
 def _not_drained_yet(api: Api, what: dict[str, str]) -> list[str]:
     """The jobs that still run, and the workers that do not know of the drain yet: an idle one might take a job, and a busy
     one without a job has just taken it."""
-    meant = [one for one in api.get("/workers")["workers"] if _is_meant(one, what)]
-    return [one["job"] or one["name"] for one in meant if one["job"] or one["state"] != SUSPENDED]
+    meant = [worker for worker in api.get("/workers")["workers"] if _is_meant(worker, what)]
+    return [worker["job"] or worker["name"] for worker in meant if worker["job"] or worker["state"] != SUSPENDED]
 
 
 @click.command(cls=InstanceCommand)
@@ -76,9 +76,9 @@ def resume(queue: str | None, host: str | None, worker: str | None, everything: 
     """Let drained workers take jobs again."""
     what = _what(queue, host, worker, everything)
     api = Api(load_settings())
-    meant = [one for one in api.get("/drains")["drains"] if {key: one[key] for key in what} == what]
-    for one in meant:
-        api.call("DELETE", f"/drains/{one['id']}")
+    meant = [entry for entry in api.get("/drains")["drains"] if {key: entry[key] for key in what} == what]
+    for entry in meant:
+        api.call("DELETE", f"/drains/{entry['id']}")
     subject, plural = _words(what), what["scope"] == "all"
     ending = (
         ("take" if plural else "takes") + " jobs again" if meant else ("were" if plural else "was") + " not drained"
@@ -91,5 +91,5 @@ def _words(what: dict[str, str]) -> str:
 
 
 def _is_meant(worker: dict[str, str], what: dict[str, str]) -> bool:
-    own = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
-    return own[what["scope"]] == what["name"]
+    names = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
+    return names[what["scope"]] == what["name"]
