@@ -156,10 +156,10 @@ class Settings(Section):
     def _names_differ(self) -> "Settings":
         unique = [("rendition", "height_px")]
         unique += [(section, "name") for section in ("rendition", "template", "dressing", "periodic", "site")]
-        for section, what in unique:
-            seen = [getattr(entry, what) for entry in getattr(self, section)]
-            if len(set(seen)) < len(seen):
-                raise ValueError(f"{section}: two entries have the same {what}")
+        for section, key in unique:
+            values = [getattr(entry, key) for entry in getattr(self, section)]
+            if len(set(values)) < len(values):
+                raise ValueError(f"{section}: two entries have the same {key}")
         return self
 
     @model_validator(mode="after")
@@ -173,7 +173,7 @@ class Settings(Section):
     @property
     def templates(self) -> dict[str, TemplateSettings]:
         """The templates by their names; "web" is the first."""
-        return {one.name: one for one in (web_template(self.rendition), *self.template)}
+        return {template.name: template for template in (web_template(self.rendition), *self.template)}
 
     @property
     def media_folder(self) -> Path:
@@ -210,12 +210,12 @@ class Settings(Section):
         none. Errors: SettingsError when it has neither key."""
         from pod_jobs.storage import bucket, signed_links  # as above
 
-        own = self.s3
-        if not own.endpoint:
+        s3 = self.s3
+        if not s3.endpoint:
             return None
-        secret = own.secret_key or self.secret("s3_secret_key")
-        names = (own.endpoint, own.region, own.bucket, own.access_key)
-        return bucket.Bucket(signed_links.S3Place(*names, secret, own.path_style), own.prefix, own.link_s)
+        secret = s3.secret_key or self.secret("s3_secret_key")
+        names = (s3.endpoint, s3.region, s3.bucket, s3.access_key)
+        return bucket.Bucket(signed_links.S3Place(*names, secret, s3.path_style), s3.prefix, s3.link_s)
 
     @property
     def media(self) -> WebHostFolder:
@@ -257,8 +257,8 @@ class Settings(Section):
     def lrs_password(self, lane: str) -> str:
         """The password from POD_JOBS_XAPI__PASSWORDS__<LANE>, or else from secrets/lrs_<lane>. Errors: SettingsError when there
         is neither."""
-        given = self.xapi.passwords.get(lane)
-        return self.secret(f"lrs_{lane}") if given is None else given
+        password = self.xapi.passwords.get(lane)
+        return self.secret(f"lrs_{lane}") if password is None else password
 
     def mail_account(self) -> "Account":
         """[mail], with the password from POD_JOBS_MAIL__PASSWORD, or else from secrets/mail_password. Errors: SettingsError when
@@ -270,32 +270,32 @@ class Settings(Section):
 
     def site_named(self, name: str) -> SiteSettings | None:
         """The [[site]] of this name."""
-        return next((one for one in self.site if one.name == name), None)
+        return next((site for site in self.site if site.name == name), None)
 
     def site_token(self, site: SiteSettings) -> str:
         """The token from POD_JOBS_SITE_TOKENS__<NAME>, or else from secrets/site_<name>. Errors: SettingsError when there is
         neither."""
-        given = self.site_tokens.get(site.name)
-        return self.secret(site.secret) if given is None else given
+        token = self.site_tokens.get(site.name)
+        return self.secret(site.secret) if token is None else token
 
     def site_broker_urls(self, site: SiteSettings) -> tuple[str, ...]:
         """The addresses from POD_JOBS_SITE_BROKERS__<NAME>, or else from secrets/site_<name>_broker, with white space between
         them. Errors: SettingsError when there is none."""
-        given = self.site_brokers.get(site.name)
-        found = (self.secret(site.broker_secret) if given is None else given).split()
-        if not found:
+        addresses = self.site_brokers.get(site.name)
+        urls = (self.secret(site.broker_secret) if addresses is None else addresses).split()
+        if not urls:
             raise SettingsError(f"secrets/{site.broker_secret}: the address of the broker is missing")
-        return tuple(found)
+        return tuple(urls)
 
     @property
     def has_celery_site(self) -> bool:
         """Is there a site for the Celery bridge?"""
-        return any(one.is_celery for one in self.site)
+        return any(site.is_celery for site in self.site)
 
     @property
     def running_quotas(self) -> dict[str, int]:
         """Party (catalog/waiting_order.py) -> how many of its tasks may run at once, where that is limited."""
-        return {one.party: one.running for one in self.site if one.running}
+        return {site.party: site.running for site in self.site if site.running}
 
     @property
     def redis_socket(self) -> Path:
@@ -388,9 +388,9 @@ def _unusable_variables() -> list[str]:
 
 def _unknown_variables() -> list[str]:
     """A fault for each POD_JOBS_… variable that names no section. Those that begin with POD_JOBS_TEST_ are for tests."""
-    known = {*(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
+    sections = {*(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
     return [
         f"{name}: no such setting"
         for name in sorted(os.environ)
-        if name.startswith(PREFIX) and name.split("__")[0] not in known and not name.startswith(f"{PREFIX}TEST_")
+        if name.startswith(PREFIX) and name.split("__")[0] not in sections and not name.startswith(f"{PREFIX}TEST_")
     ]

@@ -44,13 +44,13 @@ class DressingSettings(Section):
 
 def dressing_faults(dressings: Sequence[DressingSettings], home: Path) -> Iterator[str]:
     """One line for each fault of these entries and their files. Only the first bytes of a file are checked."""
-    for one in dressings:
+    for dressing in dressings:
         for key in FILES:
-            name = getattr(one, key)
+            name = getattr(dressing, key)
             fault = _fault(home / name, still=key == "watermark") if name else ""
             if fault:
-                yield f"dressing {one.name}: {key}: {name} {fault}"
-    if sum(one.automatic for one in dressings) > 1:
+                yield f"dressing {dressing.name}: {key}: {name} {fault}"
+    if sum(dressing.automatic for dressing in dressings) > 1:
         yield "dressing: only one can be automatic"
 
 

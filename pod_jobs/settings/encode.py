@@ -125,15 +125,15 @@ class TemplateSettings(Section):
             yield f"{self.codec} needs its own [[template.rendition]]: crf and preset of [[rendition]] are H.264's"
 
     def _rung_faults(self) -> Iterator[str]:
-        most, presets = SCALES[self.codec or "h264"]
-        for one in self.rendition:
-            if one.crf > most:
-                yield f"{one.name}: crf of {self.codec} ends at {most}"
-            if one.preset not in presets:
-                yield f"{one.name}: preset of {self.codec} is one of {', '.join(presets)}"
-        for what in ("name", "height_px"):
-            if len({getattr(one, what) for one in self.rendition}) < len(self.rendition):
-                yield f"two renditions have the same {what}"
+        highest_crf, presets = SCALES[self.codec or "h264"]
+        for rendition in self.rendition:
+            if rendition.crf > highest_crf:
+                yield f"{rendition.name}: crf of {self.codec} ends at {highest_crf}"
+            if rendition.preset not in presets:
+                yield f"{rendition.name}: preset of {self.codec} is one of {', '.join(presets)}"
+        for key in ("name", "height_px"):
+            if len({getattr(rendition, key) for rendition in self.rendition}) < len(self.rendition):
+                yield f"two renditions have the same {key}"
 
 
 def web_template(renditions: tuple[RenditionSettings, ...]) -> TemplateSettings:
@@ -144,14 +144,16 @@ def web_template(renditions: tuple[RenditionSettings, ...]) -> TemplateSettings:
         automatic=True,
         container="hls",
         codec="h264",
-        ladder=tuple(one.name for one in renditions),
+        ladder=tuple(rendition.name for rendition in renditions),
     )
 
 
 def template_faults(templates: Sequence[TemplateSettings], renditions: Sequence[RenditionSettings]) -> Iterator[str]:
     """One line for each fault that only shows when templates and renditions are compared."""
-    rungs = {one.name for one in renditions}
-    for one in templates:
-        yield from (f"template {one.name}: there is no rendition {name!r}" for name in one.ladder if name not in rungs)
-        if one.is_web:
+    rungs = {rendition.name for rendition in renditions}
+    for template in templates:
+        yield from (
+            f"template {template.name}: there is no rendition {name!r}" for name in template.ladder if name not in rungs
+        )
+        if template.is_web:
             yield f"template {WEB} is always there: change it by [[rendition]] and [encode]"

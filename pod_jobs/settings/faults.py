@@ -21,12 +21,12 @@ def fault_lines(
     names of `variables`, or the last of the `files` that sets the key. A value that is `given` by the command line has no
     place. The files must be readable TOML."""
     documents = {path: read_document(path) for path in reversed(files)}
-    found = error.errors()
-    for one in found:
-        location = one["loc"]
-        if _is_echo(location, one["type"], [other["loc"] for other in found]):
+    errors = error.errors()
+    for fault in errors:
+        location = fault["loc"]
+        if _is_echo(location, fault["type"], [other["loc"] for other in errors]):
             continue
-        words = "no such setting" if one["type"] == "extra_forbidden" else one["msg"]
+        words = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
         place = "" if _holds(given, location) else _variable(location, variables) or _file(location, documents)
         yield f"{_key(location)}: {words}" + (f" ({place})" if place else "")
 
@@ -40,9 +40,9 @@ def unreadable(files: Sequence[Path]) -> Iterator[str]:
             yield f"{path}: {error.strerror if isinstance(error, OSError) else error}"
 
 
-def _is_echo(own: Location, kind: str, locations: Sequence[Location]) -> bool:
+def _is_echo(location: Location, kind: str, locations: Sequence[Location]) -> bool:
     """Is this fault only a consequence of another? pydantic calls a list too short when its only entry has a fault."""
-    return kind == "too_short" and any(len(one) > len(own) == 1 and one[:1] == own for one in locations)
+    return kind == "too_short" and any(len(other) > len(location) == 1 and other[:1] == location for other in locations)
 
 
 def _key(location: Location) -> str:

@@ -31,15 +31,15 @@ def settings_of_order(settings: Settings, sections: Iterable[str]) -> dict[str, 
 def with_order(settings: Settings, sent: Mapping[str, Any]) -> Settings:
     """`settings` with the sections that came with an order. Errors: SettingsError for what this version cannot read."""
     try:
-        return settings.model_copy(update={name: _section(settings, name, given) for name, given in sent.items()})
+        return settings.model_copy(update={name: _section(settings, name, values) for name, values in sent.items()})
     except (ValidationError, LookupError, TypeError) as error:
         raise SettingsError(f"the settings that came with the order: {error}") from error
 
 
-def _section(settings: Settings, name: str, given: Any) -> Any:
-    own = getattr(settings, name) if name in OF_THE_HOST else None
-    if isinstance(own, Section):
-        own_keys = {key: getattr(own, key) for key in OF_THE_HOST[name]}
-        given = {**given, **own_keys}
+def _section(settings: Settings, name: str, values: Any) -> Any:
+    section = getattr(settings, name) if name in OF_THE_HOST else None
+    if isinstance(section, Section):
+        host_values = {key: getattr(section, key) for key in OF_THE_HOST[name]}
+        values = {**values, **host_values}
     shape: Any = Settings.model_fields[name].annotation
-    return TypeAdapter(shape).validate_python(given)
+    return TypeAdapter(shape).validate_python(values)

@@ -84,16 +84,16 @@ def read_assignments(text: str) -> Found:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SettingsError(f"this is no Python file: {error}") from error
-    found = Found()
+    assignments = Found()
     for statement in tree.body:
         for name, value in _assigned(statement):
-            found.values.pop(name, None)
-            found.computed.pop(name, None)
+            assignments.values.pop(name, None)
+            assignments.computed.pop(name, None)
             try:
-                found.values[name] = ast.literal_eval(value)
+                assignments.values[name] = ast.literal_eval(value)
             except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-                found.computed[name] = statement.lineno
-    return found
+                assignments.computed[name] = statement.lineno
+    return assignments
 
 
 def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
@@ -113,8 +113,8 @@ def to_toml(text: str, ladder: Sequence[RenditionSettings]) -> str:
 
 
 class _Translation:
-    def __init__(self, found: Found, ladder: Sequence[RenditionSettings]) -> None:
-        self._found, self._ladder = found, ladder
+    def __init__(self, assignments: Found, ladder: Sequence[RenditionSettings]) -> None:
+        self._found, self._ladder = assignments, ladder
         self._sections: dict[str, list[str]] = {}
         self._entries: list[tuple[str, list[str]]] = []  # of sections that may stand several times
         self._remarks: list[str] = []
@@ -131,7 +131,7 @@ class _Translation:
         parts += ["\n".join([f"[{name}]", *lines]) for name, lines in self._sections.items()]
         parts += ["\n".join([head, *lines]) for head, lines in self._entries]
         if self._remarks:
-            parts.append("\n".join(["# Not taken over:", *(f"# {one}" for one in self._remarks)]))
+            parts.append("\n".join(["# Not taken over:", *(f"# {remark}" for remark in self._remarks)]))
         return "\n\n".join(parts) + "\n"
 
     def _plain(self) -> None:
@@ -172,34 +172,34 @@ class _Translation:
         if not entries:
             self._remark(name, "it names no rendition")
             return
-        done = self._heights_px
+        heights_px = self._heights_px
         for number, entry in enumerate(entries if isinstance(entries, Sequence) else [entries], 1):
             try:
-                lines = self._rendition(entry, done)
+                lines = self._rendition(entry, heights_px)
             except (ValueError, TypeError, LookupError) as error:
                 self._remark(f"{name}, entry {number}", f"{type(error).__name__}: {error}")
                 continue
             self._entries.append(("[[rendition]]", lines))
 
-    def _rendition(self, entry: Mapping[str, Any], done: set[int]) -> list[str]:
+    def _rendition(self, entry: Mapping[str, Any], heights_px: set[int]) -> list[str]:
         size = SIZE.fullmatch(str(entry["resolution"]))
         if size is None:
             raise ValueError(f"resolution {_shown(entry['resolution'])} is not like 1280x720")
         height = min(int(size[1]), int(size[2]))
-        if height in done:
+        if height in heights_px:
             raise ValueError(f"there is one with {height} lines already")
-        like = min(self._ladder, key=lambda one: abs(one.height_px - height))
+        nearest = min(self._ladder, key=lambda rung: abs(rung.height_px - height))
         values = {
             "name": f"{height}p",
             "height_px": height,
-            "crf": max(0, min(51, like.crf + self._crf_shift())),
-            "preset": like.preset,
+            "crf": max(0, min(51, nearest.crf + self._crf_shift())),
+            "preset": nearest.preset,
             "maxrate_kbps": _kbps(entry["maxrate"]),
             "audio_kbps": max(32, min(512, _kbps(entry["audio_bitrate"]))),
             "mp4": _truth(entry.get("encode_mp4", False)),
         }
         RenditionSettings.model_validate(values)
-        done.add(height)
+        heights_px.add(height)
         lines = {key: f"{key} = {_toml(value)}" for key, value in values.items()}
         if shift := self._crf_shift():
             self._used.add("FFMPEG_CRF")
@@ -207,7 +207,7 @@ class _Translation:
         return list(lines.values())
 
     def _crf_shift(self) -> int:
-        """By how much this Pod's quality differs from that of any other Pod: that much it shall differ here too."""
+        """By how much the CRF of this Pod differs from Pod's default; the CRF of our renditions is shifted by as much."""
         crf = self._found.values.get("FFMPEG_CRF")
         return crf - POD_CRF if isinstance(crf, int) and 0 <= crf <= 51 else 0
 
@@ -240,11 +240,11 @@ class _Translation:
         for name, value in sorted(self._found.values.items()):
             reason = next((why for start, why in WITHOUT_COUNTERPART.items() if name.startswith(start)), None)
             if name not in self._used and reason is not None:
-                said = "" if SECRET.search(name) else f" = {_shown(value)}"
-                self._remarks.append(f"{name}{said}: {reason}")
-        ours = tuple(WITHOUT_COUNTERPART) + ("XAPI_", "USE_XAPI", "VIDEO_RENDITIONS", "CAPTIONS_")
+                setting = "" if SECRET.search(name) else f" = {_shown(value)}"
+                self._remarks.append(f"{name}{setting}: {reason}")
+        prefixes = tuple(WITHOUT_COUNTERPART) + ("XAPI_", "USE_XAPI", "VIDEO_RENDITIONS", "CAPTIONS_")
         for name, line in sorted(self._found.computed.items()):
-            if name.startswith(ours):
+            if name.startswith(prefixes):
                 self._remarks.append(f"{name}: line {line} computes it; write its value by hand")
 
     def _remark(self, name: str, reason: str) -> None:
@@ -268,11 +268,11 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
 
 def _kbps(value: Any) -> int:
     """ "1000k", "1M" or bits per second as a number -> kilobits per second."""
-    found = RATE.fullmatch(str(value))
-    if found is None:
+    match = RATE.fullmatch(str(value))
+    if match is None:
         raise ValueError(f"{_shown(value)} is no bit rate")
-    factor = {"": 0.001, "k": 1, "m": 1000}[found[2].lower()]
-    return max(1, round(int(found[1]) * factor))
+    factor = {"": 0.001, "k": 1, "m": 1000}[match[2].lower()]
+    return max(1, round(int(match[1]) * factor))
 
 
 def _shown(value: Any) -> str:

@@ -16,8 +16,8 @@ POD_MEDIA_ROOT = "/pod/media"  # Pod's own default
 
 
 def lines_of_site(values: Mapping[str, Any], computed: Collection[str], heights_px: Sequence[int]) -> list[str]:
-    """The entry, of kind "runner" or "celery"; [] when the settings ask for neither. What the settings do not tell makes it a
-    comment, because an incomplete entry would stop the start. `heights_px`: of the renditions; () = Pod's own."""
+    """The entry, of kind "runner" or "celery"; [] when the settings ask for neither. If the settings do not tell all of it, it is
+    a comment, because an incomplete entry would stop the start. `heights_px`: of the renditions; () = Pod's own."""
     if values.get(RUNNER) is True:
         return _runner(values)
     if values.get(REMOTE) is True or values.get(BROKERS[0]):
@@ -26,9 +26,9 @@ def lines_of_site(values: Mapping[str, Any], computed: Collection[str], heights_
 
 
 def _runner(values: Mapping[str, Any]) -> list[str]:
-    given = values.get("ALLOWED_HOSTS")
-    known = [one for one in given if isinstance(one, str)] if isinstance(given, Sequence) else []
-    hosts = [one for one in known if re.fullmatch(HOST, one) and "." in one and not re.fullmatch(r"[0-9.]+", one)]
+    setting = values.get("ALLOWED_HOSTS")
+    names = [name for name in setting if isinstance(name, str)] if isinstance(setting, Sequence) else []
+    hosts = [name for name in names if re.fullmatch(HOST, name) and "." in name and not re.fullmatch(r"[0-9.]+", name)]
     lines = ["[[site]]", f'name = "{NAME}"', f'kind = "runner"  # {RUNNER}']
     if hosts:
         listed = f"[{', '.join(map(as_toml, hosts))}]"
@@ -38,11 +38,11 @@ def _runner(values: Mapping[str, Any]) -> list[str]:
 
 def _celery(values: Mapping[str, Any], computed: Collection[str], heights_px: Sequence[int]) -> list[str]:
     folder = None if "MEDIA_ROOT" in computed else values.get("MEDIA_ROOT", POD_MEDIA_ROOT)
-    given = {"shared_folder": folder, "callback_url": values.get("POD_API_URL")}
+    expected = {"shared_folder": folder, "callback_url": values.get("POD_API_URL")}
     came_from = {"shared_folder": "MEDIA_ROOT", "callback_url": "POD_API_URL"}
     lines = ["[[site]]", f'name = "{NAME}"', f'kind = "celery"  # {REMOTE}']
     is_complete = True
-    for key, value in given.items():
+    for key, value in expected.items():
         fits = isinstance(value, str) and bool(value) and _fits(key, value)
         is_complete &= fits
         lines.append(

@@ -36,10 +36,10 @@ def read_range(value: object) -> Range:
     if isinstance(value, Range):
         return value
     match = re.fullmatch(r"([0-9]{1,3})(?:\.\.([0-9]{1,3}))?", "" if isinstance(value, bool) else str(value))
-    found = Range(int(match[1]), int(match[2] or match[1])) if match else Range(1, 0)
-    if not found.fewest <= found.most <= MOST_WORKERS or (found.most > found.fewest == 0):
+    limits = Range(int(match[1]), int(match[2] or match[1])) if match else Range(1, 0)
+    if not limits.fewest <= limits.most <= MOST_WORKERS or (limits.most > limits.fewest == 0):
         raise ValueError('a number is needed, or a range that begins with 1 or more, such as "1..4"')
-    return found
+    return limits
 
 
 Workers = Annotated[Range, BeforeValidator(read_range)]

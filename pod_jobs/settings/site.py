@@ -44,10 +44,10 @@ class SiteSettings(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "SiteSettings":
-        given = {"shared_folder": self.shared_folder, "callback_url": self.callback_url}
-        if self.is_celery and (missing := [name for name, value in given.items() if not value]):
+        fields = {"shared_folder": self.shared_folder, "callback_url": self.callback_url}
+        if self.is_celery and (missing := [name for name, value in fields.items() if not value]):
             raise ValueError(f"a site of kind celery needs {' and '.join(missing)}")
-        if not self.is_celery and (unused := [name for name, value in given.items() if value]):
+        if not self.is_celery and (unused := [name for name, value in fields.items() if value]):
             raise ValueError(f"{' and '.join(unused)}: only for a site of kind celery")
         return self
 
@@ -78,14 +78,16 @@ class SiteSettings(Section):
 
 
 def shared_folder_faults(sites: Iterable[SiteSettings], home: Path, media: Path) -> Iterator[str]:
-    """What is wrong with the sites' shared folders: a site may name any file in its own, so that nothing of ours may lie there.
-    Looks at names alone, for a share may not answer."""
-    own = [Path(os.path.normpath(path)) for path in (home, home.resolve(), media)]
+    """What is wrong with the sites' shared folders. A site may name any file in its shared folder, so nothing of ours may lie
+    there. Only names are compared, because a share may not answer."""
+    instance_folders = [Path(os.path.normpath(path)) for path in (home, home.resolve(), media)]
     if media.is_symlink():
-        own.append(Path(os.path.normpath(media.parent / media.readlink())))
-    for one in sites:
-        if not one.shared_folder:
+        instance_folders.append(Path(os.path.normpath(media.parent / media.readlink())))
+    for site in sites:
+        if not site.shared_folder:
             continue
-        folder = Path(os.path.normpath(one.shared_folder))
-        if folder.parent == folder or any(path.is_relative_to(folder) or folder.is_relative_to(path) for path in own):
-            yield f"site {one.name}: shared_folder {folder} must not be /, hold the instance folder, or lie in it"
+        folder = Path(os.path.normpath(site.shared_folder))
+        if folder.parent == folder or any(
+            path.is_relative_to(folder) or folder.is_relative_to(path) for path in instance_folders
+        ):
+            yield f"site {site.name}: shared_folder {folder} must not be /, hold the instance folder, or lie in it"

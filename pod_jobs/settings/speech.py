@@ -40,13 +40,13 @@ class SpeechSettings(Section):
 
     @model_validator(mode="after")
     def _once(self) -> "SpeechSettings":
-        languages = [one.language for one in self.model if not one.name]
+        languages = [entry.language for entry in self.model if not entry.name]
         if len(set(languages)) < len(languages):
             raise ValueError("model: two entries without a name are for the same language")
-        names = [one.name for one in self.model if one.name]
+        names = [entry.name for entry in self.model if entry.name]
         if len(set(names)) < len(names):
             raise ValueError("model: two entries have the same name")
-        if any(one.name and one.language != "*" for one in self.model):
+        if any(entry.name and entry.language != "*" for entry in self.model):
             raise ValueError('model: an entry with a name is for all languages: language = "*"')
         if self.most_cps < self.slow_down_cps:
             raise ValueError("most_cps must not be lower than slow_down_cps")
