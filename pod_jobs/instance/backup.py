@@ -62,13 +62,13 @@ def make(settings: Settings, folder: Path, keep: int, progress: Progress) -> Mad
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(folder):
         at, work = datetime.now(UTC), folder / UNFINISHED
-        known = {name: (file, path / name) for path in backups(folder)[-1:] for name, file in _listed(path).items()}
-        known |= {name: (file, work / name) for name, file in _listed(work).items()}
+        earlier = {name: (file, path / name) for path in backups(folder)[-1:] for name, file in _listed(path).items()}
+        earlier |= {name: (file, work / name) for name, file in _listed(work).items()}
         work.mkdir(mode=0o700, exist_ok=True)
         (work / CATALOG).unlink(missing_ok=True)
         counts = copying.copy_to_file(database.build(settings.database_url), work / CATALOG, progress)
         sync(work / CATALOG)
-        files = list(_keep_all(settings, work, known, progress))
+        files = list(_keep_all(settings, work, earlier, progress))
         _remove_all_but(files, work)
         about = {"format": FORMAT, "version": pod_jobs.__version__, "at": at.isoformat(), "rows": counts}
         plain_files.write_text(work / ABOUT, json.dumps(about, indent=1) + "\n")
@@ -79,7 +79,7 @@ def make(settings: Settings, folder: Path, keep: int, progress: Progress) -> Mad
         if keep:
             for outdated in backups(folder)[:-keep]:
                 plain_files.remove(outdated)
-    old = {file for file, path in known.values() if not path.is_relative_to(work)}
+    old = {file for file, path in earlier.values() if not path.is_relative_to(work)}
     new_bytes = sum(file.bytes for file in files if file not in old)
     return Made(done, counts["video"], len(files), sum(file.bytes for file in files), new_bytes)
 
@@ -93,8 +93,8 @@ def find(path: Path) -> Path:
     """The backup at `path`, or the newest one in the folder `path`. Errors: NotFound."""
     if (path / ABOUT).is_file():
         return path
-    if found := backups(path):
-        return found[-1]
+    if complete := backups(path):
+        return complete[-1]
     raise NotFound(f"there is no complete backup in {path}")
 
 
@@ -103,20 +103,20 @@ def verify(backup: Path, progress: Progress) -> list[str]:
     if fault := _unknown_format(backup):
         return [fault]
     files = _listed(backup)
-    found = []
+    faults = []
     for done, file in enumerate(files.values(), 1):
         try:
             if kept_files.sum_of(backup / file.name) != file.sha256:
-                found.append(f"{file.name}: its content has changed")
+                faults.append(f"{file.name}: its content has changed")
         except OSError as error:
-            found.append(f"{file.name}: {error.strerror or error}")
+            faults.append(f"{file.name}: {error.strerror or error}")
         progress("files", done)
     if CATALOG not in files:
-        return [*found, f"{CATALOG}: is not listed"]
-    if found and any(line.startswith(f"{CATALOG}:") for line in found):
-        return found
+        return [*faults, f"{CATALOG}: is not listed"]
+    if faults and any(line.startswith(f"{CATALOG}:") for line in faults):
+        return faults
     catalog = database.build_read_only(backup / CATALOG)
-    return [*found, *copying.faults(catalog), *_without_a_file(catalog, files)]
+    return [*faults, *copying.faults(catalog), *_without_a_file(catalog, files)]
 
 
 def restore(backup: Path, home: Path, progress: Progress) -> Settings:
@@ -153,14 +153,14 @@ def restore(backup: Path, home: Path, progress: Progress) -> Settings:
 
 
 def _keep_all(
-    settings: Settings, work: Path, known: dict[str, tuple[KeptFile, Path]], progress: Progress
+    settings: Settings, work: Path, earlier: dict[str, tuple[KeptFile, Path]], progress: Progress
 ) -> Iterator[KeptFile]:
     """Copy all files, and list them as they come, so that an interrupted backup need not read them again."""
     listed = work / f"{FILES}.part"
     with listed.open("w", encoding="utf-8") as lines:
         done = 0
         for root, name, prefix in _files(settings, work):
-            file = kept_files.keep(root, name, work, known, prefix)
+            file = kept_files.keep(root, name, work, earlier, prefix)
             if file is None:
                 continue
             lines.write(json.dumps(asdict(file)) + "\n")
@@ -176,13 +176,13 @@ def _files(settings: Settings, work: Path) -> Iterator[tuple[Path, str, str]]:
     """(folder, name in it, what comes before the name in the backup) of each file to keep."""
     yield work, CATALOG, ""
     yield from kept_files.files_to_keep(settings.media)
-    dressings = [name for one in settings.dressing for name in one.files]
+    dressings = [name for dressing in settings.dressing for name in dressing.files]
     secrets = [f"secrets/{path.name}" for path in sorted((settings.home / "secrets").iterdir()) if path.is_file()]
     yield from ((settings.home, name, f"{HOME}/") for name in ("settings.toml", *secrets, *dressings))
 
 
 def _listed(backup: Path) -> dict[str, KeptFile]:
-    """The files that a backup lists, by name; of an interrupted one those that it had come to. Errors: Refused for a name
+    """The files that a backup lists, by name; for an interrupted backup, those that it had reached. Errors: Refused for a name
     that leads out of the backup: whoever can write to its disk must not choose what a restore overwrites."""
     for name in (FILES, f"{FILES}.part"):
         try:

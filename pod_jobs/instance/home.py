@@ -160,10 +160,10 @@ def note_variables(settings: Settings) -> None:
 
 
 def noted_variables(home: Path) -> dict[str, str]:
-    """Those of the latest start in the instance folder `home`; none for who may not read them."""
+    """Those of the latest start in the instance folder `home`; {} if this user may not read them."""
     try:
-        found = json.loads(plain_files.read_text(home / "run" / "variables.json"))
-        return settings_among({str(name): str(value) for name, value in found.items()})
+        variables = json.loads(plain_files.read_text(home / "run" / "variables.json"))
+        return settings_among({str(name): str(value) for name, value in variables.items()})
     except (OSError, ValueError, AttributeError):
         return {}
 
@@ -213,6 +213,6 @@ def _lock_now(file: IO[str]) -> bool:
 def _make_socket_folder(folder: Path) -> None:
     """Make a folder in /tmp, and refuse one that somebody else may have prepared. Errors: SettingsError."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
         raise SettingsError(f"home: {folder}, the place of the key-value server's socket, belongs to somebody else")

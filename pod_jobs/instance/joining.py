@@ -26,7 +26,7 @@ from pod_jobs.system.versions import differ
 VALID_FOR = timedelta(hours=24)
 TIMEOUT_S = (5, 30)
 NAME_LIMIT = 60
-SAYS = "~"  # in an invitation's code, before the names of its queues with a dot between two
+SAYS = "~"  # in an invitation's code: the names of its queues follow, with dots between them
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -84,12 +84,12 @@ def join(line: str, home: Path, host: str) -> Settings:
         raise SettingsError("this is no invitation: copy the whole line that `worker invite` printed")
     if (home / "settings.toml").exists() or (home / "secrets" / "worker_token").exists():
         raise Refused(f"{home} has settings already; join with a new folder (--home DIR)")
-    given = _ask(url.rstrip("/"), code, host)
+    terms = _ask(url.rstrip("/"), code, host)
     (home / "secrets").mkdir(parents=True, exist_ok=True)
     (home / "secrets").chmod(0o700)
-    _write_private(home / "secrets" / "worker_token", given.token)
-    own = {"redis": given.redis_url, "url": url.rstrip("/"), "storage": given.storage}
-    text = SETTINGS.format(**{name: as_toml(value) for name, value in own.items()})
+    _write_private(home / "secrets" / "worker_token", terms.token)
+    fields = {"redis": terms.redis_url, "url": url.rstrip("/"), "storage": terms.storage}
+    text = SETTINGS.format(**{name: as_toml(value) for name, value in fields.items()})
     _write_private(home / "settings.toml", text)
     return load(home)
 
@@ -127,9 +127,9 @@ def _ask(url: str, code: str, host: str) -> Welcome:
     if answer.status_code == requests.codes.not_found:
         raise Refused("this invitation was used already, or has expired: ask for another one")
     try:
-        said = answer.json()
-        more = {name: str(said[name]) for name in ("version", "storage") if name in said}
-        return Welcome(str(said["token"]), str(said["redis_url"]), **more)
+        document = answer.json()
+        more = {name: str(document[name]) for name in ("version", "storage") if name in document}
+        return Welcome(str(document["token"]), str(document["redis_url"]), **more)
     except (ValueError, LookupError, TypeError) as error:
         raise ServiceUnavailable(f"{url}: {answer.status_code}, and not the answer of a web app of pod_jobs") from error
 

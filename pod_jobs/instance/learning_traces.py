@@ -53,8 +53,8 @@ def erase(settings: Settings, user: User, now: datetime, salts: Sequence[str] = 
         return as_row(settings, frozen, None)
 
     marks = marks_of(settings, user, salts)
-    told = void if settings.xapi.void_erased else None
-    return personal_traces.erase(user, marks, settings.xapi.lane_names, now, told)
+    make_void = void if settings.xapi.void_erased else None
+    return personal_traces.erase(user, marks, settings.xapi.lane_names, now, make_void)
 
 
 def activity_of(settings: Settings, video_id: int, title: str) -> VideoActivity:
@@ -63,8 +63,8 @@ def activity_of(settings: Settings, video_id: int, title: str) -> VideoActivity:
 
 def as_row(settings: Settings, frozen: Frozen, object_id: object) -> NewStatement:
     """A row for the catalog. `object_id`: the IRI that the statement, or its parent activity, is about."""
-    own = re.escape(f"{settings.xapi_home_page}/xapi/activities/video/") + r"([0-9]{1,9})(/.*)?"
-    match = re.fullmatch(own, object_id) if isinstance(object_id, str) else None
+    pattern = re.escape(f"{settings.xapi_home_page}/xapi/activities/video/") + r"([0-9]{1,9})(/.*)?"
+    match = re.fullmatch(pattern, object_id) if isinstance(object_id, str) else None
     return NewStatement(
         id=frozen.id,
         body=frozen.body.decode(),

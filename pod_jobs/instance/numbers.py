@@ -18,6 +18,6 @@ def with_free_number(media: WebHostFolder, create: Callable[[], T]) -> T:
     try:
         return create()
     except NumberTaken as error:
-        found = instance.notice_recordings(max(media.videos(), default=0))
-        log.warning("%s; new recordings get higher numbers than %s", error, found[1] if found else "it")
+        number_range = instance.notice_recordings(max(media.videos(), default=0))
+        log.warning("%s; new recordings get higher numbers than %s", error, number_range[1] if number_range else "it")
         return create()

@@ -54,17 +54,17 @@ def identify_media(media: WebHostFolder) -> None:
     A folder without an identity gets one if it is the right folder: it has the newest recording, or there is no recording
     yet. Otherwise the right folder counts as away, because an empty mount point must not be taken for it.
     """
-    known, newest = instance.media_identity(), instance.newest_source()
+    in_catalog, newest = instance.media_identity(), instance.newest_source()
     try:
-        found = media.identity()
-        if found and (not known or newest is None):
-            instance.remember_media_identity(found)
-        elif not found and newest is None:
+        in_folder = media.identity()
+        if in_folder and (not in_catalog or newest is None):
+            instance.remember_media_identity(in_folder)
+        elif not in_folder and newest is None:
             # Never the known one: a folder that has it may be mounted over this
             media.give_identity(value := identity.new())
             instance.remember_media_identity(value)
-        elif not found and newest is not None:
-            instance.remember_media_identity(known or identity.new())
+        elif not in_folder and newest is not None:
+            instance.remember_media_identity(in_catalog or identity.new())
             if media.has_source(*newest):
                 media.give_identity(instance.media_identity())
         media.check(instance.media_identity())
@@ -80,12 +80,12 @@ def notice_newer_recordings(media: WebHostFolder) -> None:
         numbers = list(media.videos())
     except (OSError, ServiceUnavailable):
         return  # it is away; an upload that meets such a recording notices then
-    if numbers and (found := instance.notice_recordings(max(numbers))):
-        count = sum(found[0] <= number <= found[1] for number in numbers)
+    if numbers and (number_range := instance.notice_recordings(max(numbers))):
+        count = sum(number_range[0] <= number <= number_range[1] for number in numbers)
         log.warning(
             "the database is older than the media folder: %s of its recordings, from %06d to %06d, have no row. They are kept; "
             "new ones get higher numbers. See docs/administration.md, backup",
-            *(count, *found),
+            *(count, *number_range),
         )
 
 
@@ -124,6 +124,6 @@ def _make_system_user(settings: Settings, secret: str, now: datetime) -> None:
     try:
         users.find_by_token(token, now)
     except NotFound:
-        known = [user for user in users.list_users() if user.name == name]
-        user = known[0] if known else users.create(name, role, None, now)
+        existing = [user for user in users.list_users() if user.name == name]
+        user = existing[0] if existing else users.create(name, role, None, now)
         users.create_token(user, f"secrets/{secret}", now, token)

@@ -14,7 +14,7 @@ ROLE = "site"
 
 def missing_secrets(settings: Settings) -> Sequence[str]:
     """The files in DIR/secrets for tokens that no variable gives, and that we make. That of a Pod 4.1 is made by Pod."""
-    return [one.secret for one in settings.site if not one.is_celery and one.name not in settings.site_tokens]
+    return [site.secret for site in settings.site if not site.is_celery and site.name not in settings.site_tokens]
 
 
 def prepare(settings: Settings, now: datetime) -> None:
@@ -22,14 +22,14 @@ def prepare(settings: Settings, now: datetime) -> None:
 
     Errors: SettingsError for a token that Pod cannot store or that can be guessed, and for a name that a person has.
     """
-    known = {user.name: user for user in users.list_users() if user.name.startswith(SITE_USER)}
+    site_users = {user.name: user for user in users.list_users() if user.name.startswith(SITE_USER)}
     for site in settings.site:
         token = "" if site.is_celery else settings.site_token(site)
         if not site.is_celery and not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN:
             raise SettingsError(
                 f"site {site.name}: its token has {len(token)} characters; give {SHORTEST_TOKEN} to {LONGEST_TOKEN}"
             )
-        user = known.pop(site.user, None) or users.create(site.user, ROLE, None, now)
+        user = site_users.pop(site.user, None) or users.create(site.user, ROLE, None, now)
         if user.role != ROLE:
             raise SettingsError(f"site {site.name}: a person has the user name {site.user}")
         if site.is_celery:  # it never calls; its token is the one that we show to it
@@ -37,9 +37,9 @@ def prepare(settings: Settings, now: datetime) -> None:
             users.switch_on(user.name)
         else:
             users.keep_one_token(user, f"[[site]] {site.name}", token, now)
-    for left in known.values():
-        if left.role == ROLE and left.active:
-            users.switch_off(left.name, now)
+    for user in site_users.values():
+        if user.role == ROLE and user.active:
+            users.switch_off(user.name, now)
 
 
 def site_of(user: User) -> str:

@@ -65,20 +65,20 @@ def complaint(settings: Settings, queue_name: str) -> str:
 
 
 def _faults_of_worker(settings: Settings, names: Sequence[str], queue_name: str) -> list[Finding]:
-    found = examine(settings, (name for name in names if name != "catalog"))
-    return faults([*found, *(services.check_catalog(settings, queue_name) if "catalog" in names else ())])
+    findings = examine(settings, (name for name in names if name != "catalog"))
+    return faults([*findings, *(services.check_catalog(settings, queue_name) if "catalog" in names else ())])
 
 
 def wait_until_sound(settings: Settings, queue_name: str, needs_ffmpeg: bool = False) -> None:
     """Wait until all checks for a worker of this queue pass. Log which of them fail, whenever that changes."""
     names = checks_before_jobs(needs_ffmpeg)
-    began, wait_s, said = time.monotonic(), FIRST_WAIT_S, ""
-    while found := _faults_of_worker(settings, names, queue_name):
-        text = "; ".join(map(str, found))
-        if text != said and time.monotonic() - began > QUIET_S:
+    began, wait_s, logged = time.monotonic(), FIRST_WAIT_S, ""
+    while findings := _faults_of_worker(settings, names, queue_name):
+        text = "; ".join(map(str, findings))
+        if text != logged and time.monotonic() - began > QUIET_S:
             log.error("%s takes no job while this is so: %s", queue_name, text)
-            said = text
+            logged = text
         time.sleep(wait_s)
         wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
-    if said:
+    if logged:
         log.info("%s: all is well now", queue_name)

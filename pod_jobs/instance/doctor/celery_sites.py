@@ -55,7 +55,7 @@ def _faults(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
 
 
 def _mark_of(settings: Settings, site: SiteSettings) -> str:
-    """The id in the site's folder, as the catalog knows it; "" also while the catalog is away, which another check tells."""
+    """The id in the site's folder, as the catalog knows it; "" also while the catalog is away, which another check reports."""
     from peewee import PeeweeException  # here, because workers need no database
 
     from pod_jobs.catalog import database as catalog_database

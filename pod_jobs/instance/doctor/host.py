@@ -86,7 +86,7 @@ def check_ffmpeg(settings: Settings) -> Iterator[Finding]:
 
 
 def _holds(sandbox: Sandbox) -> str:
-    """What stands between a hostile file and this host."""
+    """What protects this host from a hostile file."""
     if sandbox.kind == "none":
         wish = "none" if sandbox.lacking else "none, as set"
         return (
@@ -109,10 +109,10 @@ def check_speech(settings: Settings) -> Iterator[Finding]:
         state: State = "warning" if settings.speech.automatic else "ok"
         yield Finding("speech", state, "not installed: nothing is transcribed", "./run up --with-speech")
         return
-    for one in settings.speech.model:
+    for model in settings.speech.model:
         choice, whom = (
-            models.ModelChoice(one.path, one.sha256),
-            one.name or one.language.replace("*", "other languages"),
+            models.ModelChoice(model.path, model.sha256),
+            model.name or model.language.replace("*", "other languages"),
         )
         try:
             name = models.name_of(choice)
@@ -125,9 +125,9 @@ def check_speech(settings: Settings) -> Iterator[Finding]:
 
 def check_browser_files(_settings: Settings) -> Iterator[Finding]:
     """Check that the packages of package.json are installed."""
-    wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    missing = [name for name in wanted if not (ROOT / "node_modules" / name).is_dir()]
+    packages = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    missing = [name for name in packages if not (ROOT / "node_modules" / name).is_dir()]
     if missing:
         yield Finding("browser files", "fault", f"not installed: {', '.join(missing)}", "./run install")
     else:
-        yield Finding("browser files", "ok", f"{len(wanted)} packages")
+        yield Finding("browser files", "ok", f"{len(packages)} packages")

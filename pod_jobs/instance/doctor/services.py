@@ -121,8 +121,8 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
 
     try:
         with connect_promptly(settings.redis_url) as redis:
-            redis.publish(keys.rq_job("doctor-channel"), "1")  # workers need not be able to
-            found = workforce.strengths(redis, QUEUES)
+            redis.publish(keys.rq_job("doctor-channel"), "1")  # workers do not need this right
+            strengths = workforce.strengths(redis, QUEUES)
     except NoPermissionError as error:
         yield Finding("workers", "fault", f"cannot be told to stop: {error}", "the web host needs all rights there")
         return
@@ -130,15 +130,15 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
         yield Finding("workers", "warning", "not counted: the key-value server does not answer")
         return
     lacking = [
-        f"{name}: {found[name].alive} of {expected}"
-        + (f", {held} take no job" if (held := found[name].suspended) else "")
+        f"{name}: {strengths[name].alive} of {expected}"
+        + (f", {held} take no job" if (held := strengths[name].suspended) else "")
         for name in QUEUES
-        if found[name].alive < (expected := settings.expected_workers(name))
+        if strengths[name].alive < (expected := settings.expected_workers(name))
     ]
     if lacking:
         yield Finding("workers", "warning", "; ".join(lacking), "./run pod-jobs workers; [fleet] says how many")
     else:
-        yield Finding("workers", "ok", ", ".join(f"{name} {found[name].alive}" for name in QUEUES))
+        yield Finding("workers", "ok", ", ".join(f"{name} {strengths[name].alive}" for name in QUEUES))
 
 
 def check_janitor(settings: Settings) -> Iterator[Finding]:
@@ -203,8 +203,8 @@ def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
 
 
 def _acceptance(settings: Settings, answer: requests.Response, queue: str) -> Finding:
-    said = problem_in(answer)
-    theirs, queues = str(said.get("version", "")), said.get("queues") or []
+    document = problem_in(answer)
+    theirs, queues = str(document.get("version", "")), document.get("queues") or []
     if theirs and differ(theirs, pod_jobs.__version__):
         facts = {"theirs": pod_jobs.__version__, "ours": theirs}
         return Finding("catalog", "fault", sentence("worker-version", facts), "docs/how-to/add-an-encoding-host.md")
@@ -274,11 +274,11 @@ def _ask_who_we_are(settings: Settings) -> requests.Response:
 
 def _watch(url: str, facts: dict[str, Any]) -> Iterator[Finding]:
     """Check the sentinels, and that the master takes nothing that no copy of it gets: a failover would lose it."""
-    name, answering, known = "sentinels", *sentinel.count(url)
-    if answering == known and known > 2:
-        yield Finding(name, "ok", f"{answering} of {known} answer")
+    name, answering, total = "sentinels", *sentinel.count(url)
+    if answering == total and total > 2:
+        yield Finding(name, "ok", f"{answering} of {total} answer")
     else:
-        text = f"{answering} of {known} answer; with fewer than three, none can tell a dead server from a cut link"
+        text = f"{answering} of {total} answer; with fewer than three, none can tell a dead server from a cut link"
         yield Finding(name, "warning", text, "redis.url names all sentinels")
     copies = int(facts.get("connected_slaves") or 0)
     if not copies:
@@ -302,22 +302,22 @@ def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
 
 def _rights(settings: Settings) -> Iterator[Finding]:
     """Try each kind of command that we and RQ use, on keys that expire at once."""
-    own, other = f"{keys.OWNER}:doctor", keys.rq_job("doctor")
+    own_key, rq_key = f"{keys.OWNER}:doctor", keys.rq_job("doctor")
     commands: tuple[tuple[Any, ...], ...] = (
-        ("SET", own, "1", "PX", "1000"),
-        ("MGET", own),
-        ("HSET", other, "status", "queued"),
-        ("PEXPIRE", other, "1000"),
-        ("DEL", own, other),
-        ("RPUSH", own, "1"),
-        ("LMOVE", own, other, "LEFT", "RIGHT"),
-        ("BLMOVE", other, own, "LEFT", "RIGHT", "0.01"),
-        ("DEL", own, other),
-        ("ZADD", own, "1", "1"),
-        ("ZRANGEBYSCORE", own, "0", "1"),
-        ("SADD", other, "1"),
-        ("EVAL", "return redis.call('exists', KEYS[1])", "1", own),
-        ("DEL", own, other),
+        ("SET", own_key, "1", "PX", "1000"),
+        ("MGET", own_key),
+        ("HSET", rq_key, "status", "queued"),
+        ("PEXPIRE", rq_key, "1000"),
+        ("DEL", own_key, rq_key),
+        ("RPUSH", own_key, "1"),
+        ("LMOVE", own_key, rq_key, "LEFT", "RIGHT"),
+        ("BLMOVE", rq_key, own_key, "LEFT", "RIGHT", "0.01"),
+        ("DEL", own_key, rq_key),
+        ("ZADD", own_key, "1", "1"),
+        ("ZRANGEBYSCORE", own_key, "0", "1"),
+        ("SADD", rq_key, "1"),
+        ("EVAL", "return redis.call('exists', KEYS[1])", "1", own_key),
+        ("DEL", own_key, rq_key),
     )
     with connect_promptly(settings.redis_url) as redis:
         for command in commands:
