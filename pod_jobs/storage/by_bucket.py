@@ -26,6 +26,7 @@ from pod_jobs.storage.web_calls import (
 SMALL_BYTES = 64 * 1024  # so much goes with the call itself, which costs less than a link
 EXPIRED = (400, 401, 403)  # what S3 servers answer to a link that is no longer valid
 TRIES = 2  # with a link each
+SENDING = threading.Lock()  # a run has one object to send by, and several threads
 
 
 class BucketCalls(WebCalls):
@@ -52,12 +53,13 @@ class BucketCalls(WebCalls):
         if len(piece) <= SMALL_BYTES:
             super().send_part(run, path, offset, piece)
             return
-        for left in reversed(range(TRIES)):
-            said = self.of_run("POST", run, "objects", json={"bytes": len(piece)})
-            with self._of_bucket("PUT", said["url"], is_last=not left, data=piece) as answer:
-                if answer is not None:
-                    break
-        self.of_run("PATCH", run, path, params={"offset": str(offset), "from_bucket": str(len(piece))})
+        with SENDING:
+            for left in reversed(range(TRIES)):
+                said = self.of_run("POST", run, "objects", json={"bytes": len(piece)})
+                with self._of_bucket("PUT", said["url"], is_last=not left, data=piece) as answer:
+                    if answer is not None:
+                        break
+            self.of_run("PATCH", run, path, params={"offset": str(offset), "from_bucket": str(len(piece))})
 
     def source_differs(self, run: Run, name: str) -> None:
         """The web host puts it into the bucket anew."""

@@ -2,6 +2,7 @@
 
 encode-7-g2.helpers/                  made by the owner, who calls for help
   layout-1.json                       of attempt 1: what every helper must know; the web host does not read it
+  source-1                            of attempt 1: the recording, if only the owner has it
   0f3a…/                              one helper, by the id that the web host gave it
     piece                             the number of the piece that the owner gave it
     note                              its last sign of life: the piece that it is at, and how far; without a piece it wants one
@@ -59,14 +60,32 @@ class HelpersFolder:
     def __init__(self, media: Path, run: Run) -> None:
         self._folder = media / f"{run.folder}{HELPERS}"
         self._layout = self._folder / f"layout-{run.attempt}.json"
+        self._source = self._folder / f"source-{run.attempt}"
         self._run = run
 
     def open(self, layout: bytes) -> None:
         """Call for help. What an earlier attempt left goes."""
-        plain_files.remove(self._folder)
-        self._folder.mkdir(mode=plain_files.NEW_FOLDER_MODE)
+        self._folder.mkdir(mode=plain_files.NEW_FOLDER_MODE, exist_ok=True)
+        for name in os.listdir(self._folder):
+            if name != self._source.name:
+                plain_files.remove(self._folder / name)
         with plain_files.replacing(self._layout) as file:
             file.write(layout)
+
+    @contextmanager
+    def lent(self, offset: int) -> Iterator[Callable[[bytes], object]]:
+        """In this block, a function that adds bytes to the recording from `offset` on, which the owner lends before it calls.
+        Errors: Refused when fewer than `offset` bytes are there."""
+        self._folder.mkdir(mode=plain_files.NEW_FOLDER_MODE, exist_ok=True)
+        with open_at(self._source, offset) as file:
+            yield file.write
+
+    def open_lent(self) -> BinaryIO | None:
+        """The recording that the owner lends, open for reading; None when there is none."""
+        try:
+            return plain_files.open_plain(self._source, beneath=self._folder)
+        except FileNotFoundError:
+            return None
 
     def close(self) -> None:
         plain_files.remove(self._folder)
@@ -160,7 +179,10 @@ class HelpersFolder:
             raise NotFound(f"{helper} has sent no {name}") from error
 
     def open_files(self, helper: str = "") -> Iterator[BinaryIO]:
-        """What has arrived from a helper, by default from each, open for reading one after another."""
+        """What has arrived from a helper, by default from each and from the owner, open for reading one after another."""
+        if not helper and (lent := self.open_lent()) is not None:
+            with lent:
+                yield lent
         with suppress(FileNotFoundError, Superseded):  # there is none, or it has just left
             for one in [helper] if helper else self._ids():
                 for name in os.listdir(self._place(one) / FILES):

@@ -34,7 +34,12 @@ class Announced:
     def of(cls, path: Path) -> "Announced":
         """What is true of the plain file at `path`. Errors: OSError."""
         with plain_files.open_plain(path) as file:
-            return cls(os.fstat(file.fileno()).st_size, plain_files.sha256_of(file))
+            return cls.of_open(file)
+
+    @classmethod
+    def of_open(cls, file: BinaryIO) -> "Announced":
+        """What is true of an open file. Errors: OSError."""
+        return cls(os.fstat(file.fileno()).st_size, plain_files.sha256_of(file))
 
 
 def open_at(path: Path, offset: int) -> BinaryIO:

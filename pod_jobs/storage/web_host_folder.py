@@ -148,14 +148,6 @@ class WebHostFolder:
                 raise
             return None
 
-    def sum_of_source(self, name: str) -> tuple[int, str] | None:
-        """(bytes, SHA-256 in hex) of a source; None when it is not there. Errors: OSError."""
-        file = self.open_source(name)
-        if file is None:
-            return None
-        with file:
-            return os.fstat(file.fileno()).st_size, plain_files.sha256_of(file)
-
     def offer_dressing(self, path: Path) -> str | None:
         """Give workers the file at `path` of this host. Returns its name in the media folder, which depends on its content; None
         when there is no such file. Errors: OSError."""

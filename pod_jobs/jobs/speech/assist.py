@@ -37,11 +37,11 @@ def run_assist_speech(context: Context, payload: Payload) -> None:
         return _recognise(context, place, tick, may_go_on)
 
     def recognise_here(run: Run, tick: Callable[[], object], may_go_on: Callable[[], bool]) -> int:
-        return help_from_afar(context, run, partial(_prepare, context), tick, may_go_on)
+        # the web host does not have the recording of another site, but its owner does
+        lent = run.kind != TRANSCRIBE.kind
+        return help_from_afar(context, run, partial(_prepare, context), tick, may_go_on, lent=lent)
 
-    # the recording of a site is where its owner is, and not on the web host
-    from_afar = recognise_here if payload["kind"] == TRANSCRIBE.kind else None
-    help_with(context, payload, QUEUE, recognise, from_afar)
+    help_with(context, payload, QUEUE, recognise, recognise_here)
 
 
 def _prepare(context: Context, place: Path, said: str) -> Making | None:

@@ -6,7 +6,7 @@ Each request carries the attempt's key, which only the answer of `start` has (gu
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
 from flask import Blueprint, request
@@ -71,13 +71,12 @@ def forget_parts(task_id: int, generation: int, attempt: int) -> ResponseReturnV
 @access.needs("run-tasks")
 def source_sum(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     """{"bytes", "sha256"} of a source: reading it takes about a second for each GB."""
-    run = require_part_in(task_id, generation, attempt)
-    name, media = _source_named(run), checked_media()
-    with translated_os_errors(), without_database():
-        found = media.sum_of_source(name)
-    if found is None:
-        raise NotFound(f"{name} is not there")
-    return {"bytes": found[0], "sha256": found[1]}
+    with (
+        translated_os_errors(),
+        _open_source(require_part_in(task_id, generation, attempt)) as file,
+        without_database(),
+    ):
+        return asdict(Announced.of_open(file))
 
 
 @blueprint.get("/finished")
@@ -145,9 +144,12 @@ def give_up(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 
 
 def _open_source(run: Run) -> BinaryIO:
-    """Errors: NotFound."""
-    name = _source_named(run)
-    file = checked_media().open_source(name)
+    """The source that ?name= names. Where the video has none, it is the one that the owner of the run lends to its helpers.
+    Errors: NotFound."""
+    name, media = _source_named(run), checked_media()
+    file = media.open_source(name)
+    if file is None and name == run.source:
+        file = media.helpers(run).open_lent()
     if file is None:
         raise NotFound(f"{name} is not there")
     return file

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -259,6 +260,21 @@ def test_chunks_of_helpers_travel_through_the_bucket(far: Far, site: Site, s3: S
     owner.fetch(far.run, helper, state.files, tmp_path / "taken", tick)
     assert (tmp_path / "taken/90p.mkv").read_bytes() == content
     assert not s3.objects(f"sent/{far.run.task}-")
+
+
+def test_two_threads_of_a_worker_do_not_mix_up_what_they_send(far: Far) -> None:
+    """One sends what grows, and the other a recording for helpers."""
+    asked(far, "POST", "begin")
+    wholes = {name: [os.urandom(LARGE) for _ in range(4)] for name in ("a.m4s", "b.m4s")}
+
+    def send(name: str) -> None:
+        for number, piece in enumerate(wholes[name]):
+            far.storage._web.send_part(far.run, f"files/{name}", number * LARGE, piece)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(send, wholes))
+    folder = far.published.with_name(f"{far.published.name}.part")
+    assert {name: (folder / name).read_bytes() for name in wholes} == {n: b"".join(w) for n, w in wholes.items()}
 
 
 def test_old_objects_are_deleted_and_only_ours(s3: S3Server, site: Site) -> None:
