@@ -18,7 +18,7 @@ BUILDS = ("wheel", "system")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test that is marked `either_build` asks about our own code, not about ffmpeg's: it runs with one build, which its name
-    chooses. All others run with each, and with POD_JOBS_TEST_EVERY_BUILD all do."""
+    chooses. All others run with each, and with POD_JOBS_TEST_EVERY_BUILD all do. Then some tests also try more cases."""
     if os.environ.get("POD_JOBS_TEST_EVERY_BUILD"):
         return
     spare = {item for item in items if item.get_closest_marker("either_build") and not _is_its_turn(item)}
