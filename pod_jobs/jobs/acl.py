@@ -9,7 +9,8 @@ from pod_jobs.jobs import keys
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.report import REPORT
 
-COMMANDS = (  # of RQ, of ours, and of the doctor
+# The commands that RQ, our own code and the doctor send
+COMMANDS = (
     *("ping", "hello", "auth", "select", "info", "time", "client|setname", "client|info", "client|setinfo"),
     *("exists", "expire", "pexpire", "persist", "del", "get", "mget", "set"),
     *("hexists", "hset", "hget", "hgetall", "hmget", "hdel", "hkeys", "hincrby", "hincrbyfloat"),
@@ -24,7 +25,7 @@ COMMANDS = (  # of RQ, of ours, and of the doctor
 def acl_line(job_types: JobTypes, queue_name: str, user: str, password: str, *, on_web_host: bool = False) -> str:
     """The command that gives `user` the rights of a worker of `queue_name`, on another host or `on_web_host`. For Redis >= 7.2 or
     Valkey."""
-    kinds = [one.kind for one in job_types.values() if one.queue == queue_name]
+    kinds = [job_type.kind for job_type in job_types.values() if job_type.queue == queue_name]
     carries = on_web_host or queue_name == REPORT.queue
     patterns = keys.of_a_worker(queue_name, kinds, (REPORT.kind, REPORT.queue) if carries else None)
     channels = ("resetchannels", keys.channel_of_workers(queue_name))

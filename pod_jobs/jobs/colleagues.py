@@ -85,10 +85,10 @@ def help_with(
     """Do `work` for the run that called, until that run is over, cancelled or dead; `from_afar` if this worker has no folder in
     common with it. No further piece is begun once a task waits in the queue. Raises nothing that would make RQ run it again."""
     run = Run(*(payload[name] for name in ("video", "kind", "helps", "generation", "template", "media", "attempt")))
-    look = _Look(context, run)
+    check_end = _Look(context, run)
 
     def tick(_: float) -> None:
-        if look() and not context.storage.is_worked_on(run):
+        if check_end() and not context.storage.is_worked_on(run):
             raise Superseded("the run that called is over")
 
     def may_go_on() -> bool:
@@ -101,7 +101,7 @@ def help_with(
             if place is not None:
                 count = work(place, tick, may_go_on)
             elif from_afar is not None:
-                count = from_afar(run, look, may_go_on)
+                count = from_afar(run, check_end, may_go_on)
         log.info("task %s g%s: made %s of its pieces", run.task, run.generation, count)
     except (Stopped, FileNotFoundError) as error:  # a run that is over removes its folder
         log.info("task %s g%s: help ended: %s", run.task, run.generation, error)

@@ -78,7 +78,7 @@ class _Run:
         self._failures = claim.failures
         # what an earlier worker may have sent without a report: as much as it had in hand
         self._doubtful_to = (
-            max((one.number for one in claim.statements), default=0) + 2 * FETCH if claim.failures else 0
+            max((parcel.number for parcel in claim.statements), default=0) + 2 * FETCH if claim.failures else 0
         )
         self._requests = 0
         self._size = Size.of(context.settings, name, claim)
@@ -121,10 +121,10 @@ class _Run:
         try:
             for batch in batches(parcels, self._size):
                 before = self._requests
-                asked = {"ask_first": ask_first, "others_passed": self._has_stored}
-                last = deliver(batch, lrs, self._keep, self._failures, **asked)
+                options = {"ask_first": ask_first, "others_passed": self._has_stored}
+                last = deliver(batch, lrs, self._keep, self._failures, **options)
                 outcomes += last.outcomes
-                self._has_stored |= any(one.fate is Fate.STORED for one in last.outcomes)
+                self._has_stored |= any(outcome.fate is Fate.STORED for outcome in last.outcomes)
                 self._size.learn(batch, last)
                 if last.lane is not LaneState.OPEN and not last.all_refused:
                     break
@@ -139,7 +139,8 @@ class _Run:
         if last.may_still_work:  # a request that is sent while the LRS works on the same one may be stored twice
             busy_s = self._lease_s
             last = replace(last, wait_s=max(last.wait_s or 0.0, busy_s))
-        settlement = settle_up(self._fence, parcels, {one.id: one for one in convict_refused(outcomes)}, last)
+        by_id = {outcome.id: outcome for outcome in convict_refused(outcomes)}
+        settlement = settle_up(self._fence, parcels, by_id, last)
         return replace(settlement, busy_s=busy_s, in_doubt=in_doubt, batch_bytes=self._size.found)
 
     def _keep(self) -> None:

@@ -20,9 +20,9 @@ def publish(redis: Redis, drains: list[dict[str, Any]]) -> None:
 def why_drained(redis: Redis, worker: str, host: str, queue_name: str) -> str:
     """Who drained this worker, and why, in words; "" = nobody has."""
     stored = redis.get(keys.DRAINS)
-    own = {"all": "", "queue": queue_name, "host": host, "worker": worker}
+    scopes = {"all": "", "queue": queue_name, "host": host, "worker": worker}
     for drain in json.loads(stored) if stored else ():
-        if own.get(drain["scope"]) == drain["name"]:
+        if scopes.get(drain["scope"]) == drain["name"]:
             return f"drained by {drain['who']}" + (f": {drain['why']}" if drain["why"] else "")
     return ""
 

@@ -15,7 +15,7 @@ from pod_jobs.system import plain_files
 
 ASK_S = 1.0  # between two signs of life
 JOIN_S = 3.0
-WAIT_S = 20.0  # so long a helper waits for a piece: the owner may be taking in what it has just made
+WAIT_S = 20.0  # a helper waits this long for its next piece: the owner may still be taking in the one that it has made
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ def help_from_afar(
     """Make pieces of `run` until there are none, or `may_go_on` returns False after one; returns how many. `lent`: the recording
     is the owner's alone, which lends it. Errors: those of `tick`, of `prepare` and of storage; Superseded when the run is over or
     its owner has taken a piece back."""
-    helper, key, said = _join(context, run, tick)
+    helper, key, instructions = _join(context, run, tick)
     run = replace(run, key=key)
     work: _Helper | None = None
     try:
         with context.far_help.place(helper) as place:
-            making = prepare(place, said)
+            making = prepare(place, instructions)
             if making is None:
                 return 0
             if lent:
@@ -69,7 +69,7 @@ def help_from_afar(
 
 
 def _join(context: Context, run: Run, tick: Callable[[], object]) -> tuple[str, str, str]:
-    """As FarHelp.join; for some seconds repeated, because the owner calls its helpers and the web app at the same time."""
+    """As FarHelp.join; repeated for some seconds, because the owner calls its helpers and the web app at the same time."""
     deadline = time.monotonic() + JOIN_S
     while True:
         try:
@@ -108,10 +108,10 @@ class _Helper:
             self._note(number, done)
 
         watch(0)
-        made = self.making.make(source, number, watch)
-        self.context.far_help.send(self.run, self.helper, made, self.making.names, self.tick)
+        piece_folder = self.making.make(source, number, watch)
+        self.context.far_help.send(self.run, self.helper, piece_folder, self.making.names, self.tick)
         self.has_sent = True
-        plain_files.remove(made)
+        plain_files.remove(piece_folder)
         return True
 
     def _ask(self) -> int | None:
@@ -134,12 +134,12 @@ class _Helper:
         if time.monotonic() < self._next_note:
             return
         try:
-            wanted = self.context.far_help.note(self.run, self.helper, number, done)
+            assigned = self.context.far_help.note(self.run, self.helper, number, done)
         except TransientError as error:
             if time.monotonic() - self._heard > SILENCE_S:
                 raise Superseded(f"the owner has heard nothing for {SILENCE_S:.0f} s: {error.reason}") from error
         else:
             self._heard = time.monotonic()
-            if wanted != number:
+            if assigned != number:
                 raise Superseded(f"piece {number} was taken back")
         self._next_note = time.monotonic() + ASK_S

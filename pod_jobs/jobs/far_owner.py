@@ -28,10 +28,10 @@ from pod_jobs.system import plain_files
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
+LOOK_S = 1.0  # between two looks at what the helpers do
 FIRST_LOOK_S = 0.2  # between two looks whether there are pieces to share
 SILENCE_S = 15.0  # a helper that gave no sign of life for so long has lost its piece
-END_S = 5.0  # so long the end of a run waits for the thread, which may wait for the web app
+END_S = 5.0  # the end of a run waits this long for the thread, which may be waiting for the web app
 
 
 @dataclass(frozen=True)

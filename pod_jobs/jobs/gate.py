@@ -36,6 +36,6 @@ class Gate:
             return drained
         if time.monotonic() < self._check_at:
             return ""
-        found = self._check()
-        self._check_at = 0.0 if found else time.monotonic() + CHECK_S
-        return found
+        fault = self._check()
+        self._check_at = 0.0 if fault else time.monotonic() + CHECK_S
+        return fault

@@ -28,7 +28,7 @@ FACTS: dict[str, type] = {
     "speech": bool,
     **dict.fromkeys(("processors", "load", "memory", "memory_free", "disk_free", "reports"), float),
 }
-# what older workers do not say
+# The values of fields that the entries of older workers lack
 BEFORE = {"held": "", "speech": False, "reports": 0, "reports_since": ""}
 
 
@@ -98,7 +98,7 @@ class SignOfLife:
         if self._ffmpeg is None:
             self._ffmpeg = self._ask_ffmpeg()
         reports, since = self._ask_reports()
-        said: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "version": pod_jobs.__version__,
             "ffmpeg": self._ffmpeg,
             "held": self._held,
@@ -107,8 +107,8 @@ class SignOfLife:
             "reports": reports,
             "reports_since": since.isoformat() if since else "",
         }
-        said |= {**asdict(read_load()), "disk_free": self._disk_free}
-        self._redis.hset(keys.HOSTS, self._field, json.dumps(said))
+        entry |= {**asdict(read_load()), "disk_free": self._disk_free}
+        self._redis.hset(keys.HOSTS, self._field, json.dumps(entry))
 
     def take_back(self) -> None:
         """This worker stops as it was told to."""
@@ -120,19 +120,19 @@ class SignOfLife:
 
 def list_hosts(redis: Redis, now: datetime) -> list[HostFacts]:
     """The entries, by host and queue; left out are those older than FORGOTTEN_AFTER, and values that are not ours."""
-    found = []
+    entries = []
     for field, value in redis.hgetall(keys.HOSTS).items():
         queue, _, host = keys.text(field).partition("@")
         facts = _facts(host, queue, value)
         if facts is not None and now - facts.at < FORGOTTEN_AFTER:
-            found.append(facts)
-    return sorted(found, key=lambda one: (one.host, one.queue))
+            entries.append(facts)
+    return sorted(entries, key=lambda entry: (entry.host, entry.queue))
 
 
 def keeping_reports(redis: Redis, now: datetime) -> list[dict[str, Any]]:
     """The hosts that keep reports, as {"host", "reports", "since"}; `since` is an ISO instant, or None = not known. They are as
     the latest entry of each host says."""
-    latest = {facts.host: facts for facts in sorted(list_hosts(redis, now), key=lambda one: one.at)}
+    latest = {facts.host: facts for facts in sorted(list_hosts(redis, now), key=lambda entry: entry.at)}
     return [
         {
             "host": host,
@@ -160,22 +160,22 @@ def forget(redis: Redis, host: str) -> None:
 def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
     """None when the value is not what `SignOfLife` writes."""
     try:
-        said: Any = json.loads(value)
-        said = {**BEFORE, **said} if isinstance(said, dict) else said
+        entry: Any = json.loads(value)
+        entry = {**BEFORE, **entry} if isinstance(entry, dict) else entry
         if (
             not host
-            or not isinstance(said, dict)
-            or not all(_fits(said.get(name), kind) for name, kind in FACTS.items())
+            or not isinstance(entry, dict)
+            or not all(_fits(entry.get(name), kind) for name, kind in FACTS.items())
         ):
             return None
-        at = datetime.fromisoformat(said["at"])
-        since = datetime.fromisoformat(said["reports_since"]) if said["reports_since"] else None
+        at = datetime.fromisoformat(entry["at"])
+        since = datetime.fromisoformat(entry["reports_since"]) if entry["reports_since"] else None
     except (ValueError, RecursionError):
         return None
     if at.tzinfo is None or (since is not None and since.tzinfo is None):
         return None
-    said |= {"at": at, "reports_since": since}
-    return HostFacts(host, queue, **{name: said[name] for name in FACTS})
+    entry |= {"at": at, "reports_since": since}
+    return HostFacts(host, queue, **{name: entry[name] for name in FACTS})
 
 
 def _fits(value: Any, kind: type) -> bool:

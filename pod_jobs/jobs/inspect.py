@@ -29,29 +29,29 @@ def run_inspect(context: Context, payload: Payload) -> None:
     """Errors: ServiceUnavailable, OutOfResources; Interrupted."""
     video: int = payload["video"]
     if context.settings.worker.storage != "shared":
-        said = f"this host has worker.storage = {context.settings.worker.storage}"
-        raise Refused(f"recordings are looked at where the media folder is: {said}")
+        reason = f"this host has worker.storage = {context.settings.worker.storage}"
+        raise Refused(f"recordings are looked at where the media folder is: {reason}")
     try:
-        asked = context.catalog.begin_inspection(video)
+        inspection = context.catalog.begin_inspection(video)
     except NotFound:
         return
-    if not asked["needed"]:
+    if not inspection["needed"]:
         return
     try:
-        source = context.storage.source(Run(video, KIND, 0, 0, KIND, asked["media"]), asked["source"])
+        source = context.storage.source(Run(video, KIND, 0, 0, KIND, inspection["media"]), inspection["source"])
         limits = build_plan(context.settings).limits
-        found = first_look(source, tools_of(context.settings), limits, context.check_stop)
+        result = first_look(source, tools_of(context.settings), limits, context.check_stop)
     except BadSource as error:
         log.info("video %s cannot be encoded: %s", video, error.reason)
         _report(context, video, {"fault": {"code": error.code, "facts": error.facts, "reason": error.reason}})
         return
-    picture = base64.b64encode(found.picture).decode() if found.picture else ""
-    _report(context, video, {**asdict(found), "picture": picture})
+    picture = base64.b64encode(result.picture).decode() if result.picture else ""
+    _report(context, video, {**asdict(result), "picture": picture})
 
 
-def _report(context: Context, video: int, said: dict[str, Any]) -> None:
+def _report(context: Context, video: int, result: dict[str, Any]) -> None:
     try:
-        context.catalog.inspected(video, said)
+        context.catalog.inspected(video, result)
     except (NotFound, Refused) as error:
         log.info("video %s: nobody waits for the look at it: %s", video, error.reason)
 

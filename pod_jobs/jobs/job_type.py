@@ -66,7 +66,7 @@ class Words:
     def in_language(self, language: str) -> dict[str, Any]:
         """The texts as plain values: {"name": "Encoding", …, "steps": {"probe": "Reading the file", …}}. Unknown languages get
         English."""
-        texts = {one.name: getattr(self, one.name) for one in fields(self)}
+        texts = {text_field.name: getattr(self, text_field.name) for text_field in fields(self)}
         return {
             **{name: text.in_language(language) for name, text in texts.items() if isinstance(text, Text)},
             "steps": {name: text.in_language(language) for name, text in self.steps.items()},
@@ -87,8 +87,8 @@ def accept_all(settings: Settings, new: NewTask, recording: Recording | None, ot
 
 @dataclass(frozen=True)
 class Choice:
-    """An option that people may choose with the button `words.order`: one of `values`, each with its title, or none; `usual` is
-    the title of none."""
+    """An option that people may choose with the button `words.order`: one of `values`, each with its title, or none of them,
+    which has the title `usual`."""
 
     option: str
     label: Text
@@ -217,7 +217,7 @@ class JobType:
         for name, pattern in self.payload.items():
             value = payload[name]
             if pattern is None:
-                # Python counts True as an integer; here it is none
+                # True is an int to Python, but no number here
                 fits = type(value) is int and 0 <= value <= LARGEST_NUMBER
             else:
                 fits = isinstance(value, str) and pattern.fullmatch(value) is not None
@@ -230,7 +230,7 @@ JobTypes = Mapping[str, JobType]  # by kind
 
 def table_of(*job_types: JobType) -> JobTypes:
     """The job types by their kinds. Errors: ValueError when two have the same."""
-    table = {one.kind: one for one in job_types}
+    table = {job_type.kind: job_type for job_type in job_types}
     if len(table) < len(job_types):
         raise ValueError("two job types have the same kind")
     return table
@@ -238,7 +238,7 @@ def table_of(*job_types: JobType) -> JobTypes:
 
 def needs_ffmpeg(job_types: JobTypes, queue: str) -> bool:
     """Must a worker of `queue` find ffmpeg before it takes a job?"""
-    return any(one.uses_ffmpeg for one in job_types.values() if one.queue == queue)
+    return any(job_type.uses_ffmpeg for job_type in job_types.values() if job_type.queue == queue)
 
 
 def words_of(job_types: JobTypes, kind: str) -> Words:
@@ -250,9 +250,9 @@ def words_of(job_types: JobTypes, kind: str) -> Words:
 
 def encodings(job_types: JobTypes) -> tuple[str, ...]:
     """The kinds whose tasks encode a recording."""
-    return tuple(kind for kind, one in job_types.items() if one.encodes)
+    return tuple(kind for kind, job_type in job_types.items() if job_type.encodes)
 
 
 def orderings(job_types: JobTypes) -> dict[str, Ordering]:
     """What people may order, by kind."""
-    return {kind: one.ordering for kind, one in job_types.items() if one.ordering is not None}
+    return {kind: job_type.ordering for kind, job_type in job_types.items() if job_type.ordering is not None}

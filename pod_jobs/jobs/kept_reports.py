@@ -31,7 +31,7 @@ AT_A_STOP = ("interrupted", "lost")  # outcomes of runs whose worker is stopping
 
 
 class KeptReports:
-    """Those of this host."""
+    """The reports that wait on this host."""
 
     def __init__(self, settings: Settings, redis: Redis) -> None:
         self._settings, self._redis = settings, redis
@@ -69,29 +69,29 @@ class KeptReports:
             names = sorted(name.removesuffix(ENDING) for name in os.listdir(self._folder) if name.endswith(ENDING))
         except OSError:
             return {}
-        found = {name: self._read(name) for name in names if REPORT_ID.fullmatch(name)}
-        return {name: entry for name, entry in found.items() if entry is not None}
+        entries = {name: self._read(name) for name in names if REPORT_ID.fullmatch(name)}
+        return {name: entry for name, entry in entries.items() if entry is not None}
 
     def count(self) -> tuple[int, datetime | None]:
         """How many reports wait, and since when the oldest does."""
-        found, since = self.waiting(), []
-        for report_id in found:
+        entries, since = self.waiting(), []
+        for report_id in entries:
             with suppress(OSError):  # another worker has just sent it
                 since.append(self._path(report_id).stat().st_mtime)
-        return len(found), datetime.fromtimestamp(min(since), UTC).replace(microsecond=0) if since else None
+        return len(entries), datetime.fromtimestamp(min(since), UTC).replace(microsecond=0) if since else None
 
     def send_all(self) -> bool:
         """Send what waits; one that cannot be sent holds up no other. Returns whether nothing waits any more."""
-        said = ""
+        latest_reason = ""
         for report_id, entry in self.waiting().items():
             try:
                 self._send(report_id, entry)
             except PodJobsError as error:
                 if error.reason != self._said:
                     log.warning("report %s waits on this host: %s", report_id, error.reason)
-                said = error.reason
-        self._said = said
-        return not said
+                latest_reason = error.reason
+        self._said = latest_reason
+        return not latest_reason
 
     def show(self) -> None:
         """Let the janitor and people know that these reports wait. Runs that others began of their tasks are left alone."""
@@ -100,8 +100,8 @@ class KeptReports:
             progress = queue.read_progress(self._redis, waiting)
             for task, report in waiting.items():
                 if progress.get(task, {}).get("step", WAITS) == WAITS:
-                    said = {"step": WAITS, "fraction": 1.0, "worker": report.get("worker", "")}
-                    queue.write_progress(self._redis, task, said)
+                    notice = {"step": WAITS, "fraction": 1.0, "worker": report.get("worker", "")}
+                    queue.write_progress(self._redis, task, notice)
         except RedisError as error:
             log.info("that reports wait cannot be said: %s", error)
 

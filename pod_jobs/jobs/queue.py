@@ -22,7 +22,8 @@ from pod_jobs.jobs.job_type import JobType, Payload
 from pod_jobs.jobs.rq_classes import PERFORM, PodJob, PodQueue
 
 HELP = "assist"  # how the kind, and so the id, of a call for help begins (colleagues.py)
-PROGRESS: dict[str, type] = {  # field -> type; float stands for any number
+# Field of a progress -> its type; float stands for any number
+PROGRESS: dict[str, type] = {
     **dict.fromkeys(("step", "folder", "worker", "host", "at"), str),
     **dict.fromkeys(("fraction", "speed", "eta_s", "workers", "duration_s", "source_s", "attempt"), float),
     **dict.fromkeys(("processors", "memory"), float),
@@ -110,7 +111,8 @@ def head(redis: Redis, queue_name: str, most: int) -> list[str]:
 def positions(redis: Redis, queue_name: str) -> dict[str, int]:
     """Job id -> place in the queue, 1 = next. A worker's call for help makes way for the others and does not count."""
     ids = [as_text(job_id) for job_id in redis.lrange(keys.rq_queue(queue_name), 0, -1)]
-    return {job_id: place for place, job_id in enumerate((i for i in ids if not i.startswith(HELP)), 1)}
+    waiting = (job_id for job_id in ids if not job_id.startswith(HELP))
+    return {job_id: place for place, job_id in enumerate(waiting, 1)}
 
 
 def write_progress(redis: Redis, task_id: int, progress: dict[str, Any]) -> None:
@@ -127,8 +129,8 @@ def read_progress(redis: Redis, task_ids: Iterable[int]) -> dict[int, dict[str, 
     if not ids:
         return {}
     values = redis.mget([keys.progress(task_id) for task_id in ids])
-    found = {task_id: _progress(value) for task_id, value in zip(ids, values, strict=True) if value}
-    return {task_id: progress for task_id, progress in found.items() if progress}
+    progress_by_task = {task_id: _progress(value) for task_id, value in zip(ids, values, strict=True) if value}
+    return {task_id: progress for task_id, progress in progress_by_task.items() if progress}
 
 
 def request_cancel(redis: Redis, task_id: int, generation: int) -> None:

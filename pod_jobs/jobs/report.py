@@ -41,8 +41,8 @@ def send_report(redis: Redis, report_id: str, entry: dict[str, Any]) -> None:
 
 def waiting_reports(redis: Redis) -> dict[str, dict[str, Any]]:
     """The reports that the catalog does not have yet: report id -> {"task": …, "report": …}."""
-    found = {keys.text(key): entry_in(value) for key, value in redis.hgetall(keys.REPORTS).items()}
-    return {key: entry for key, entry in found.items() if REPORT_ID.fullmatch(key) and entry is not None}
+    entries = {keys.text(key): entry_in(value) for key, value in redis.hgetall(keys.REPORTS).items()}
+    return {key: entry for key, entry in entries.items() if REPORT_ID.fullmatch(key) and entry is not None}
 
 
 def tasks_with_report(redis: Redis) -> set[int]:
@@ -54,11 +54,11 @@ def tasks_with_report(redis: Redis) -> set[int]:
 def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
     """Each waiting report as {"report", "task", "generation", "outcome", "tries", "next_at"}; `next_at` is an ISO instant, or
     None = now."""
-    found = []
+    descriptions = []
     for report_id, entry in sorted(waiting_reports(redis).items()):
         job = queue.fetch(redis, f"report-{report_id}")
         due = redis.zscore(keys.rq_scheduled(REPORT.queue), f"report-{report_id}")
-        found.append(
+        descriptions.append(
             {
                 "report": report_id,
                 "task": entry["task"],
@@ -68,7 +68,7 @@ def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
                 "next_at": datetime.fromtimestamp(due, UTC).isoformat().replace("+00:00", "Z") if due else None,
             }
         )
-    return found
+    return descriptions
 
 
 def push_now(redis: Redis) -> int:

@@ -82,7 +82,7 @@ class PodJob(Job):
             for job_id in ids:
                 pipeline.hgetall(cls.key_for(job_id))
             stored = pipeline.execute()
-        return [cls._made_of(*one, connection) for one in zip(ids, stored, strict=True)]
+        return [cls._made_of(job_id, raw_data, connection) for job_id, raw_data in zip(ids, stored, strict=True)]
 
     def refresh(self) -> None:
         """As RQ's. Errors: NoSuchJobError, also when the key holds something that is no job."""
@@ -104,10 +104,10 @@ class PodJob(Job):
 
     def restore(self, raw_data: dict[Any, Any]) -> None:
         """As RQ's. Errors: NoSuchJobError for a job that we did not write; the log has the reason."""
-        known = {as_text(key): value for key, value in raw_data.items() if key in KNOWN}
+        fields = {as_text(key): value for key, value in raw_data.items() if key in KNOWN}
         try:
-            self._check(known)
-            super().restore({key.encode(): value for key, value in known.items()})
+            self._check(fields)
+            super().restore({key.encode(): value for key, value in fields.items()})
         except UNREADABLE as error:
             log.error("%r in the key-value server is no job of ours: %s", self.id, error)
             raise NoSuchJobError(f"{self.id} is no job of ours") from error

@@ -57,7 +57,7 @@ from pod_jobs.settings.ordered import with_order
 
 log = logging.getLogger(__name__)
 
-# To so many other workers a refused job is offered at once; a worker that was refused takes no job meanwhile
+# How often a refused job is offered to another worker at once; a worker that was refused takes no job meanwhile
 REFUSALS = 5
 FOR_EVER = 10**6  # RQ requires a number of retries; this module decides who may retry and how often
 

@@ -86,28 +86,30 @@ def _parse(url: str) -> Watched:
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")
-    sentinels = tuple(_address(one) for one in hosts.split(",") if one)
+    sentinels = tuple(_address(address) for address in hosts.split(",") if address)
     if not sentinels or not service:
         raise ValueError(FORM)
     query = dict(parse_qsl(parts.query))
-    own: dict[str, Any] = {name.removeprefix("sentinel_"): query.pop(name) for name in OF_SENTINELS if name in query}
+    sentinel_options: dict[str, Any] = {
+        name.removeprefix("sentinel_"): query.pop(name) for name in OF_SENTINELS if name in query
+    }
     scheme = parts.scheme.partition("+")[0]
     before = f"{credentials}@" if credentials else ""
     options: dict[str, Any] = dict(parse_url(f"{scheme}://{before}master/{database}?{urlencode(query)}"))
     del options["host"]
     if options.pop("connection_class", None) is SSLConnection:
         tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
-        own |= {"ssl": True, **tls}
+        sentinel_options |= {"ssl": True, **tls}
         options["connection_class"] = FollowingWithTls
     else:
         options["connection_class"] = Following
-    return Watched(sentinels, unquote(service), options, own)
+    return Watched(sentinels, unquote(service), options, sentinel_options)
 
 
 def manager(watched: Watched) -> Sentinel:
     """Asks one sentinel after the other, each once and for at most TIMEOUT_S. Whoever asks has to try again."""
-    own = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "driver_info": None}
-    return Sentinel(watched.sentinels, sentinel_kwargs={**own, "retry": Retry(NoBackoff(), 0), **watched.own})
+    timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "driver_info": None}
+    return Sentinel(watched.sentinels, sentinel_kwargs={**timeouts, "retry": Retry(NoBackoff(), 0), **watched.own})
 
 
 def pool(url: str, **options: Any) -> SentinelConnectionPool:
@@ -120,8 +122,8 @@ def pool(url: str, **options: Any) -> SentinelConnectionPool:
 def count(url: str) -> tuple[int, int]:
     """How many sentinels answer, of how many that the address names. Errors: ValueError."""
     watched = parse(url)
-    with manager(watched) as asked:
-        return sum(map(_answers, asked.sentinels)), len(watched.sentinels)
+    with manager(watched) as watcher:
+        return sum(map(_answers, watcher.sentinels)), len(watched.sentinels)
 
 
 def _answers(sentinel: Redis) -> bool:

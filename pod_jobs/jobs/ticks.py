@@ -13,11 +13,11 @@ MINUTE = timedelta(minutes=1)
 
 def next_ticks(entry: PeriodicSettings, now: datetime, count: int) -> list[datetime]:
     """The next instants after `now` at which `entry` is due, in UTC."""
-    found: list[datetime] = []
-    while len(found) < count:
-        last = found[-1] if found else now
-        found.append(_next(entry, last))
-    return found
+    ticks: list[datetime] = []
+    while len(ticks) < count:
+        last = ticks[-1] if ticks else now
+        ticks.append(_next(entry, last))
+    return ticks
 
 
 def _next(entry: PeriodicSettings, now: datetime) -> datetime:
@@ -38,8 +38,8 @@ def latest_tick(entry: PeriodicSettings, now: datetime) -> datetime:
         period_s = entry.every_min * 60
         return datetime.fromtimestamp(int(now.timestamp()) // period_s * period_s, UTC)
     local = now.astimezone(ZoneInfo(entry.time_zone)) + timedelta(seconds=1)  # get_prev gives what is before, not now
-    given: datetime = croniter(entry.cron, local).get_prev(datetime)
-    tick = given.astimezone(ZoneInfo(entry.time_zone))
+    previous: datetime = croniter(entry.cron, local).get_prev(datetime)
+    tick = previous.astimezone(ZoneInfo(entry.time_zone))
     if tick.fold and not _is_hourly(entry):
         tick = tick.replace(fold=0)  # work at a fixed hour ran when the clocks showed it for the first time
     return max(tick.astimezone(UTC), _in_repeated_hour(entry, now, tick.astimezone(UTC)))

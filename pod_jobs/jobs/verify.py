@@ -17,10 +17,10 @@ def run_verify(context: Context, order: Order) -> dict[str, Any]:
     """{"infos": {"folders": n, "faulty": n, "faults": ["videos/000003/encode-7-g1/360p.mp4: missing", …]}}"""
     faults: list[str] = []
     folders = 0
-    for share, found in context.storage.verify(order.media):
+    for share, folder_faults in context.storage.verify(order.media):
         context.tick(order, {"step": "verify", "fraction": share})
         folders += 1
-        faults += map(str, found)
+        faults += map(str, folder_faults)
     return {"infos": {"folders": folders, "faulty": len(faults), "faults": faults[:FAULTS_SHOWN]}}
 
 

@@ -46,7 +46,7 @@ from pod_jobs.system.process_tree import adopt_orphans, die_with_parent, end_ado
 log = logging.getLogger(__name__)
 
 IDLE_TTL_S = 60  # a killed idle worker stays in RQ's list for this long
-LOOK_S = 2  # an idle worker checks so often whether it may take jobs
+LOOK_S = 2  # between two checks of an idle worker whether it may take jobs
 UNKNOWN_S = 60  # time limit of a job of an unknown kind, which is only refused
 LEFTOVERS_S = 2.0  # time for processes that a killed horse left behind to end; only a hanging file system needs more
 
@@ -98,17 +98,17 @@ class PodWorker(Worker):
             raise StopRequested
         self.board.say_idle()
         self.sign.look_at_disk()
-        said = ""
+        last_reason = ""
         while not self._finishing and not self._stop_requested and (reason := self.gate.why_closed()):
-            if reason != said:
+            if reason != last_reason:
                 log.warning("%s takes no job now: %s", self.name, reason)
                 self.set_state(WorkerStatus.SUSPENDED)
                 self.sign.hold(reason)
-            said = reason
+            last_reason = reason
             self.kept_reports.send_all()
             self.heartbeat()
             time.sleep(LOOK_S)
-        if said:
+        if last_reason:
             log.info("%s takes jobs again", self.name)
             self.set_state(WorkerStatus.IDLE)
             self.sign.hold("")
@@ -239,12 +239,12 @@ def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check
     host = socket.gethostname()
     worker.kept_reports = KeptReports(settings, redis)
     worker.gate = Gate(redis, (worker.name, host, queue_name), check)
-    own = [one for one in job_types.values() if one.queue == queue_name]
+    own_types = [job_type for job_type in job_types.values() if job_type.queue == queue_name]
     worker.sign = SignOfLife(
         redis,
         host,
         queue_name,
-        lambda: next(filter(None, (one.ffmpeg_version(settings) for one in own)), ""),
+        lambda: next(filter(None, (job_type.ffmpeg_version(settings) for job_type in own_types)), ""),
         settings.media.free_bytes,
         worker.kept_reports.count,
     )

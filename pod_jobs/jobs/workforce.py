@@ -24,8 +24,6 @@ REGISTRIES: dict[str, type[BaseRegistry]] = {
     "canceled": registry.CanceledJobRegistry,
 }
 QUEUED = "queued"
-
-
 SUSPENDED = "suspended"  # RQ's state of a worker that takes no job, because it is drained or one of its checks fails
 
 
@@ -39,20 +37,21 @@ class Strength:
 
 def strengths(redis: Redis, queue_names: Iterable[str]) -> dict[str, Strength]:
     """Queue name -> the strength of its workers. RQ's own count includes dead ones."""
-    found = {name: _states(redis, name) for name in queue_names}
+    states_by_queue = {name: _states(redis, name) for name in queue_names}
     return {
-        name: Strength(len(states) - states.count(SUSPENDED), states.count(SUSPENDED)) for name, states in found.items()
+        name: Strength(len(states) - states.count(SUSPENDED), states.count(SUSPENDED))
+        for name, states in states_by_queue.items()
     }
 
 
 def list_workers(redis: Redis, queue_names: Iterable[str]) -> list[dict[str, Any]]:
     """The workers that gave a sign of life in time, as {"name", "queue", "host", "state", "job"}; `job` is an id or None."""
-    names, found = list(queue_names), []
+    names, workers = list(queue_names), []
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.smembers(keys.rq_workers_of(name))
-        of_queues = pipeline.execute()
-    listed = [(name, as_text(key)) for name, of_one in zip(names, of_queues, strict=True) for key in sorted(of_one)]
+        key_sets = pipeline.execute()
+    listed = [(name, as_text(key)) for name, key_set in zip(names, key_sets, strict=True) for key in sorted(key_set)]
     with redis.pipeline(transaction=False) as pipeline:  # two round trips in all: pages that are open ask for this
         for _, key in listed:
             pipeline.hmget(key, "state", "hostname")
@@ -62,8 +61,8 @@ def list_workers(redis: Redis, queue_names: Iterable[str]) -> list[dict[str, Any
         if state:
             job = next((as_text(execution).rpartition(":")[0] for execution in executions), None)
             facts = {"host": as_text(host or b""), "state": as_text(state), "job": job}
-            found.append({"name": keys.rq_worker_name(key), "queue": name, **facts})
-    return found
+            workers.append({"name": keys.rq_worker_name(key), "queue": name, **facts})
+    return workers
 
 
 def count_idle(redis: Redis, queue_name: str) -> int:
@@ -99,8 +98,8 @@ def page_of_jobs(
     if last < first:
         return total, []
     ids = _ids(queue, registry_name, first, last)
-    found = PodJob.fetch_many(ids[::-1] if newest_first else ids, connection=redis, serializer=JSONSerializer)
-    return total, [job for job in found if isinstance(job, PodJob)]
+    jobs = PodJob.fetch_many(ids[::-1] if newest_first else ids, connection=redis, serializer=JSONSerializer)
+    return total, [job for job in jobs if isinstance(job, PodJob)]
 
 
 def _states(redis: Redis, queue_name: str) -> list[str]:

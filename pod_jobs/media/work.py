@@ -24,7 +24,7 @@ from pod_jobs.media_folder import LOG_NAME, PART
 from pod_jobs.system import plain_files
 
 LEAST_WALL_S = 600  # shortest limit of wall time, for a source of any length
-WAIT_S = 0.25  # between two reports while a step beside others ends
+WAIT_S = 0.25  # between two reports while `Work.beside` waits for its thread
 
 
 def pass_bounds(limits: Limits, duration_s: float, picture: Picture | None) -> Bounds:

@@ -55,10 +55,11 @@ MOST_RANGES_OF_TWO = 12  # each opens both recordings; at 1080p 25 outgrow the m
 
 def read_order(settings: Settings, template: str, document: Any) -> NewTask:
     """An encoding by `template`; "" means `web`. Errors: Malformed, also for a template that does not exist."""
-    known = settings.templates
-    if (template or WEB) not in known:
-        raise Malformed(f"template: {template!r} is none of {', '.join(known)}")
-    return _new_task(known[template or WEB], read_options(document, [one.name for one in settings.dressing]))
+    templates = settings.templates
+    if (template or WEB) not in templates:
+        raise Malformed(f"template: {template!r} is none of {', '.join(templates)}")
+    dressings = [dressing.name for dressing in settings.dressing]
+    return _new_task(templates[template or WEB], read_options(document, dressings))
 
 
 def check_order(settings: Settings, new: NewTask, recording: Recording | None, others: Mapping[str, Recording]) -> None:
@@ -76,10 +77,10 @@ def check_order(settings: Settings, new: NewTask, recording: Recording | None, o
     lasts = [recording.duration_s]
     if "second" in others:  # the picture lasts as long as the longer one
         lasts.append(others["second"].duration_s)
-    known = [seconds for seconds in lasts if seconds is not None]
+    durations_s = [seconds for seconds in lasts if seconds is not None]
     keep = new.options.get("keep")
-    if keep and len(known) == len(lasts) and all(start_s >= max(known) for start_s, _ in keep):
-        raise BadSource(f"the recording lasts {max(known):.1f} s", code="source-cut-empty")
+    if keep and len(durations_s) == len(lasts) and all(start_s >= max(durations_s) for start_s, _ in keep):
+        raise BadSource(f"the recording lasts {max(durations_s):.1f} s", code="source-cut-empty")
 
 
 def order_at_upload(settings: Settings, options: Mapping[str, Any]) -> Sequence[NewTask]:
@@ -180,10 +181,10 @@ def ffmpeg_version(settings: Settings) -> str:
 def check_templates(settings: Settings, tools: Tools, only: str = "") -> None:
     """Check all templates, or the one named `only`. Errors: SettingsError that names each one and what this ffmpeg lacks."""
     faults = [
-        f"template {one.name}: {tools.ffmpeg} has no {lack}"
-        for one in settings.templates.values()
-        if only in ("", one.name)
-        for lack in find_lacks(one.container, one.codec, tools.encoders)
+        f"template {template.name}: {tools.ffmpeg} has no {lack}"
+        for template in settings.templates.values()
+        if only in ("", template.name)
+        for lack in find_lacks(template.container, template.codec, tools.encoders)
     ]
     if faults:
         raise SettingsError("\n".join(faults))
@@ -240,8 +241,8 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
     if template not in settings.templates:
         reason = f"there is no [[template]] {template} in {settings.home}"
         raise SettingsError(reason, code="settings-no-template", name=template)
-    wanted = settings.templates[template]
-    ladder = [rung for rung in settings.rendition if rung.name in wanted.ladder]
+    template_settings = settings.templates[template]
+    ladder = [rung for rung in settings.rendition if rung.name in template_settings.ladder]
     limits = Limits(
         max_duration_s=int(encode_settings.max_duration_h * 3600),
         max_pixels=int(encode_settings.max_megapixels * 1_000_000),
@@ -250,15 +251,15 @@ def build_plan(settings: Settings, options: dict[str, Any] | None = None, templa
         memory_mb=encode_settings.memory_mb,
     )
     return EncodePlan(
-        renditions=tuple(Rendition(**rung.model_dump()) for rung in (*ladder, *wanted.rendition)),
-        container=wanted.container,
-        codec=wanted.codec,
+        renditions=tuple(Rendition(**rung.model_dump()) for rung in (*ladder, *template_settings.rendition)),
+        container=template_settings.container,
+        codec=template_settings.codec,
         limits=limits,
         segment_s=encode_settings.segment_s,
         keyframe_s=encode_settings.keyframe_s,
-        audio_kbps=wanted.audio_kbps or 0,  # 0: the renditions say it
-        mp3_kbps=encode_settings.mp3_kbps if wanted.is_web else wanted.mp3_kbps,
-        with_extras=wanted.is_web,
+        audio_kbps=template_settings.audio_kbps or 0,  # 0: the renditions say it
+        mp3_kbps=encode_settings.mp3_kbps if template_settings.is_web else template_settings.mp3_kbps,
+        with_extras=template_settings.is_web,
         keep=tuple((start_s, end_s) for start_s, end_s in (options or {}).get("keep", ())),
         copy_top=encode_settings.copy_top,
         share_from_s=encode_settings.share_from_min * 60,

@@ -27,7 +27,7 @@ def with_fetched(settings: Settings, template: str, options: Mapping[str, Any], 
     for name in files_of_order(settings, template, options):
         if name not in files:
             raise SettingsError(f"dressing: there is no file {name} in the instance folder of the web host")
-    return settings.model_copy(update={"dressing": tuple(one.moved(files) for one in settings.dressing)})
+    return settings.model_copy(update={"dressing": tuple(dressing.moved(files) for dressing in settings.dressing)})
 
 
 def dressed(
@@ -50,13 +50,13 @@ def dressed(
 def _chosen(settings: Settings, template: str, options: Mapping[str, Any]) -> DressingSettings | None:
     """None for no dressing. Errors: BadSource when there is none of the ordered name."""
     is_web = template in settings.templates and settings.templates[template].is_web
-    automatic = next((one.name for one in settings.dressing if one.automatic and is_web), "")
+    automatic = next((dressing.name for dressing in settings.dressing if dressing.automatic and is_web), "")
     name = options.get("dressing", automatic)
     if not name:
         return None
-    for one in settings.dressing:
-        if one.name == name:
-            return one
+    for dressing in settings.dressing:
+        if dressing.name == name:
+            return dressing
     raise BadSource(f"the settings have no dressing {name!r}", code="source-no-dressing", name=name)
 
 

@@ -17,8 +17,8 @@ from pod_jobs.system import plain_files
 
 NOTE = ".frames"
 NOTE_BYTES = 64 * 1024  # most that a helper may say of what its chunk cost
-ROOM = 4  # a chunk may be so many times larger than its renditions' highest rates allow …
-ROOM_BYTES = 64_000_000  # … and this much more
+# A chunk may be ROOM times as large as its renditions' highest rates allow, and ROOM_BYTES larger than that
+ROOM, ROOM_BYTES = 4, 64_000_000
 
 
 def called(shared: Path) -> Called | None:
@@ -26,23 +26,23 @@ def called(shared: Path) -> Called | None:
     layout = chunks.read_layout(shared)
     if layout is None:
         return None
-    said = plain_files.read_bytes(shared / chunks.LAYOUT)
-    return Called(len(layout.chunks), said, partial(_check_files, layout), partial(_take_in, shared, layout))
+    instructions = plain_files.read_bytes(shared / chunks.LAYOUT)
+    return Called(len(layout.chunks), instructions, partial(_check_files, layout), partial(_take_in, shared, layout))
 
 
-def prepare(tools: Tools, memory_mb: int, place: Path, said: str) -> Making | None:
+def prepare(tools: Tools, memory_mb: int, place: Path, instructions: str) -> Making | None:
     """What a helper makes in the folder `place`; None when its ffmpeg is another one, or the source cannot be shared."""
-    plain_files.write_text(place / chunks.LAYOUT, said)
+    plain_files.write_text(place / chunks.LAYOUT, instructions)
     layout = chunks.read_layout(place)
     if layout is None or layout.ffmpeg != tools.version or layout.demuxer not in SEEKABLE:
         return None
-    own = replace(layout, limits=replace(layout.limits, memory_mb=memory_mb))
+    own_layout = replace(layout, limits=replace(layout.limits, memory_mb=memory_mb))
 
     def make(source: Path, number: int, watch: Callable[[int], None]) -> Path:
-        chunks.encode_chunk(place, source, own, own.chunks[number], tools, watch)
+        chunks.encode_chunk(place, source, own_layout, own_layout.chunks[number], tools, watch)
         return place / chunks.name_of(number)
 
-    return Making(len(own.chunks), chunks.files_of_chunk(own), make)
+    return Making(len(own_layout.chunks), chunks.files_of_chunk(own_layout), make)
 
 
 def _check_files(layout: chunks.Layout, number: int, files: Mapping[str, Announced]) -> None:
@@ -50,8 +50,8 @@ def _check_files(layout: chunks.Layout, number: int, files: Mapping[str, Announc
     if files.keys() != chunks.files_of_chunk(layout) or files[chunks.FINISHED].bytes > NOTE_BYTES:
         raise ResultRejected("these are not the files of a chunk")
     lasts_s = layout.chunks[number].duration_s or layout.duration_s - layout.chunks[number].start_s
-    usual = sum(one.rung.maxrate_kbps for one in layout.picture.renditions) * 125 * max(lasts_s, 1.0)
-    if sum(one.bytes for one in files.values()) > ROOM * usual + ROOM_BYTES:
+    usual = sum(rendition.rung.maxrate_kbps for rendition in layout.picture.renditions) * 125 * max(lasts_s, 1.0)
+    if sum(file.bytes for file in files.values()) > ROOM * usual + ROOM_BYTES:
         raise ResultRejected("the files of the chunk are too large")
 
 

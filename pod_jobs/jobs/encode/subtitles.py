@@ -17,8 +17,8 @@ def read_subtitles(result: Mapping[str, Any], read: ReadOutput) -> list[NewCapti
     """One of each track. What our reader refuses is left out: the player shows that track all the same, nobody can edit it.
 
     Errors: LookupError, TypeError for another result than an encoding's."""
-    found = []
-    for name in (one["name"] for one in result["outputs"] if one["kind"] == "subtitles"):
+    captions = []
+    for name in (output["name"] for output in result["outputs"] if output["kind"] == "subtitles"):
         language, _, number = name.removeprefix(SUBTITLES).removesuffix(".vtt").partition("_")
         try:
             cues = read_captions(read(name, MOST_BYTES + 1)).cues
@@ -26,5 +26,5 @@ def read_subtitles(result: Mapping[str, Any], read: ReadOutput) -> list[NewCapti
             log.warning("%s/%s: %s", result["folder"], name, error.reason)
             continue
         if cues:
-            found.append(NewCaptions("source", language, cues, number, output=name))
-    return found
+            captions.append(NewCaptions("source", language, cues, number, output=name))
+    return captions

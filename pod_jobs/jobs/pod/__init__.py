@@ -67,7 +67,7 @@ def _encode(work: WorkFolder, context: Context, order: Order, files: FetchedFile
     encoded = encode(source, work.begin(), plan, tools_of(context.settings), tick)
     infos = {
         "source": asdict(files.fetched["source"]),
-        "sums": sums_of(work.path, [one.name for one in encoded.outputs]),
+        "sums": sums_of(work.path, [output.name for output in encoded.outputs]),
     }
     return {**asdict(encoded), "folder": run.folder, "infos": infos}
 
@@ -145,12 +145,12 @@ def studio_plan(settings: Settings, asked: Asked) -> EncodePlan:
 def _dressing(asked: Asked, files: FetchedFiles) -> Dressing:
     if asked.dressing is None:
         return Dressing()
-    wanted, watermark = asked.dressing, None
-    if wanted.watermark:
-        path = files.get("watermark", wanted.watermark)
-        watermark = Watermark(path, wanted.corner, wanted.opacity, WATERMARK_WIDTH)
-    opening = files.get("opening", wanted.opening) if wanted.opening else None
-    ending = files.get("ending", wanted.ending) if wanted.ending else None
+    dressing, watermark = asked.dressing, None
+    if dressing.watermark:
+        path = files.get("watermark", dressing.watermark)
+        watermark = Watermark(path, dressing.corner, dressing.opacity, WATERMARK_WIDTH)
+    opening = files.get("opening", dressing.opening) if dressing.opening else None
+    ending = files.get("ending", dressing.ending) if dressing.ending else None
     return Dressing(watermark, opening, ending)
 
 

@@ -82,15 +82,15 @@ class FetchedFiles:
         to = self._folder / name
         path, file = self._open(root, text)
         with file:
-            found = os.fstat(file.fileno())
-            self._check_size(path, found.st_size)
+            status = os.fstat(file.fileno())
+            self._check_size(path, status.st_size)
             with translated_os_errors("work folder"):
-                present = to.stat() if plain_files.size_of(to) == found.st_size else None
+                present = to.stat() if plain_files.size_of(to) == status.st_size else None
                 # otherwise an earlier run has copied it
-                if present is None or present.st_mtime_ns != found.st_mtime_ns:
+                if present is None or present.st_mtime_ns != status.st_mtime_ns:
                     self._copy(path, file, to)
-                    os.utime(to, ns=(found.st_mtime_ns, found.st_mtime_ns))
-        self.fetched[name] = Fetched(found.st_size, "", str(path))
+                    os.utime(to, ns=(status.st_mtime_ns, status.st_mtime_ns))
+        self.fetched[name] = Fetched(status.st_size, "", str(path))
         return to
 
     def _open(self, root: Path, text: str) -> tuple[Path, BinaryIO]:
@@ -143,8 +143,10 @@ def fetched_files(context: Context, order: Order) -> Iterator[FetchedFiles]:
     plain_files.remove(folder)
 
 
-def _sweep(place: Path, own: Path) -> None:
-    for other in place.iterdir():
-        if other != own and max(path.stat().st_mtime for path in (other, *other.glob("*"))) < time.time() - STALE_S:
-            log.info("%s: nobody came back for it", other)
-            plain_files.remove(other)
+def _sweep(place: Path, own_folder: Path) -> None:
+    for folder in place.iterdir():
+        if folder == own_folder:
+            continue
+        if max(path.stat().st_mtime for path in (folder, *folder.glob("*"))) < time.time() - STALE_S:
+            log.info("%s: nobody came back for it", folder)
+            plain_files.remove(folder)

@@ -48,18 +48,18 @@ def read_mediapackage(xml: bytes) -> Recordings:
 
 def read_cuts(smil: bytes) -> tuple[tuple[float, float], ...]:
     """The parts to keep, in seconds; () = everything. Errors: BadSource (source-order)."""
-    found: list[tuple[float, float]] = []
+    parts: list[tuple[float, float]] = []
     for element in _elements(smil):
         begin, end = element.get("clipBegin"), element.get("clipEnd")
         if begin is not None and end is not None:
             part = (_seconds(begin), _seconds(end))
             if part[0] >= part[1]:
                 raise _bad(f"the SMIL cuts from {begin[:20]} to {end[:20]}")
-            if part not in found:  # the same for each recording of the session
-                found.append(part)
-    if len(found) > MOST_RANGES:
-        raise _bad(f"the SMIL keeps {len(found)} parts, and at most {MOST_RANGES} are made")
-    return tuple(found)
+            if part not in parts:  # the same for each recording of the session
+                parts.append(part)
+    if len(parts) > MOST_RANGES:
+        raise _bad(f"the SMIL keeps {len(parts)} parts, and at most {MOST_RANGES} are made")
+    return tuple(parts)
 
 
 def read_layout(presenter: object) -> str:
@@ -103,8 +103,8 @@ def _url_in(element: ElementTree.Element) -> str:
 
 def _seconds(text: str) -> float:
     """12.5s, npt=12.5s, 12500ms or 00:00:12.5 in seconds."""
-    if found := SECONDS.fullmatch(text.strip()):
-        return float(found[1]) / (1000 if found[2] == "ms" else 1)
+    if match := SECONDS.fullmatch(text.strip()):
+        return float(match[1]) / (1000 if match[2] == "ms" else 1)
     seconds = read_clock(text)
     if seconds is None:
         raise _bad(f"the SMIL has {text[:20]!r} for a time")

@@ -60,10 +60,10 @@ def read_parameters(parameters: Mapping[str, Any], ladder: Sequence[RenditionSet
     renditions = dict(_renditions(_object(parameters, "rendition"), ladder))
     if not renditions:
         raise _bad("rendition: nothing is left to make")
-    by_height = sorted(renditions, key=lambda one: one.height_px)
+    by_height = sorted(renditions, key=lambda rendition: rendition.height_px)
     return Asked(
         tuple(by_height),
-        {one.name: renditions[one] for one in by_height},
+        {rendition.name: renditions[rendition] for rendition in by_height},
         _cut(_object(parameters, "cut")),
         _dressing(_object(parameters, "dressing")),
     )
@@ -77,31 +77,31 @@ def base_of(source_url: str) -> str:
 
 
 def _renditions(given: Mapping[str, Any], ladder: Sequence[RenditionSettings]) -> Iterator[tuple[Rendition, str]]:
-    """What is sent as a list with sizes is complete; without sizes, it changes the usual three. null takes one away."""
+    """A list with sizes is complete; one without sizes changes Pod's usual three, and null takes one of them away."""
     numbers = {key: value for key, value in given.items() if key.isascii() and key.isdecimal()}
     is_complete = any(isinstance(value, dict) and value.get("resolution") for value in numbers.values())
-    wanted = numbers if is_complete else {**dict.fromkeys(USUAL, {}), **numbers}
-    kept = {key: value for key, value in wanted.items() if value is not None}
+    entries = numbers if is_complete else {**dict.fromkeys(USUAL, {}), **numbers}
+    kept = {key: value for key, value in entries.items() if value is not None}
     if len(kept) > MOST_RENDITIONS:
         raise _bad(f"rendition: {len(kept)} are asked for, and at most {MOST_RENDITIONS} are made")
     for key, value in kept.items():
         yield _rendition(int(key), value, ladder)
 
 
-def _rendition(height: int, asked: Any, ladder: Sequence[RenditionSettings]) -> tuple[Rendition, str]:
-    if not isinstance(asked, dict):
+def _rendition(height: int, document: Any, ladder: Sequence[RenditionSettings]) -> tuple[Rendition, str]:
+    if not isinstance(document, dict):
         raise _bad(f"rendition {height}: an object is needed")
     if not LEAST_PX <= height <= MOST_PX:
         raise _bad(f"rendition {height}: the height is from {LEAST_PX} to {MOST_PX} pixels")
-    resolution = str(asked.get("resolution") or USUAL.get(str(height), f"{round(height * 16 / 9 / 2) * 2}x{height}"))
+    resolution = str(document.get("resolution") or USUAL.get(str(height), f"{round(height * 16 / 9 / 2) * 2}x{height}"))
     if not SIZE.fullmatch(resolution):
         raise _bad(f"rendition {height}: {resolution[:40]!r} is no resolution")
-    rungs = sorted(ladder, key=lambda one: one.height_px)
-    near = next((one for one in reversed(rungs) if one.height_px <= height), rungs[0])
-    kbps = _kbps(asked.get("video_bitrate"))
-    sound = _kbps(asked.get("audio_bitrate")) or near.audio_kbps
-    with_mp4 = asked.get("encode_mp4")
-    made = Rendition(
+    rungs = sorted(ladder, key=lambda rung: rung.height_px)
+    near = next((rung for rung in reversed(rungs) if rung.height_px <= height), rungs[0])
+    kbps = _kbps(document.get("video_bitrate"))
+    sound = _kbps(document.get("audio_bitrate")) or near.audio_kbps
+    with_mp4 = document.get("encode_mp4")
+    rendition = Rendition(
         name=f"{height}p",
         height_px=height,
         crf=near.crf,
@@ -110,19 +110,19 @@ def _rendition(height: int, asked: Any, ladder: Sequence[RenditionSettings]) -> 
         audio_kbps=min(max(sound, AUDIO_KBPS[0]), AUDIO_KBPS[1]),
         mp4=near.mp4 if with_mp4 is None else with_mp4 is True or str(with_mp4).lower() in ("true", "1"),
     )
-    return made, resolution
+    return rendition, resolution
 
 
 def _kbps(value: Any) -> int:
     """750, "750k" or "2M" in kb/s; 0 for what says nothing."""
-    found = RATE.fullmatch(str(value).strip()) if value not in (None, True, False) else None
-    if found is None:
+    match = RATE.fullmatch(str(value).strip()) if value not in (None, True, False) else None
+    if match is None:
         return 0
-    return min(int(found[1]) * (1000 if found[2] in ("m", "M") else 1), 1_000_000)
+    return min(int(match[1]) * (1000 if match[2] in ("m", "M") else 1), 1_000_000)
 
 
-def _cut(asked: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
-    start_s, end_s, whole_s = (_seconds(asked, name) for name in ("start", "end", "initial_duration"))
+def _cut(document: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    start_s, end_s, whole_s = (_seconds(document, name) for name in ("start", "end", "initial_duration"))
     if end_s is None and not start_s:
         return ()
     if end_s is not None and end_s <= (start_s or 0.0):
@@ -134,8 +134,8 @@ def _cut(asked: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
     return ((start_s or 0.0, end_s if end_s is not None else 1e6),)
 
 
-def _seconds(asked: Mapping[str, Any], name: str) -> float | None:
-    value = asked.get(name)
+def _seconds(document: Mapping[str, Any], name: str) -> float | None:
+    value = document.get(name)
     if value in (None, ""):
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e7:
@@ -148,21 +148,21 @@ def _seconds(asked: Mapping[str, Any], name: str) -> float | None:
 
 def read_clock(text: str) -> float | None:
     """01:30 or 00:01:30.5 in seconds; None for any other text."""
-    found = CLOCK.fullmatch(text.strip())
-    return int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
+    match = CLOCK.fullmatch(text.strip())
+    return int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3]) if match else None
 
 
-def _dressing(asked: Mapping[str, Any]) -> AskedDressing | None:
-    urls = {name: asked.get(name) or "" for name in ("watermark", "opening_credits_video", "ending_credits_video")}
+def _dressing(document: Mapping[str, Any]) -> AskedDressing | None:
+    urls = {name: document.get(name) or "" for name in ("watermark", "opening_credits_video", "ending_credits_video")}
     if wrong := [name for name, url in urls.items() if not isinstance(url, str)]:
         raise _bad(f"dressing: {wrong[0]}: an address is needed")
     if not any(urls.values()):
         return None
-    position = str(asked.get("watermark_position") or asked.get("watermark_position_orig") or "top_right")
+    position = str(document.get("watermark_position") or document.get("watermark_position_orig") or "top_right")
     if position not in CORNERS:
         raise _bad(f"dressing: {position[:40]!r} is no position of a watermark")
     try:
-        percent = float(asked.get("watermark_opacity") or 100)
+        percent = float(document.get("watermark_opacity") or 100)
     except (TypeError, ValueError, OverflowError) as error:
         raise _bad(f"dressing: watermark_opacity: {error}") from error
     opacity = min(max(percent, 1.0), 100.0) / 100 if percent == percent else 1.0  # NaN is not equal to itself

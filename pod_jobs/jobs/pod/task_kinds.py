@@ -4,7 +4,8 @@ from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.jobs import pod
 from pod_jobs.jobs.pod import transcription
 
-TASK_KINDS = {  # type of order -> kind of task, and what becomes of its result
+# Type of order -> kind of task, and what becomes of its result
+TASK_KINDS = {
     "encoding": (pod.KIND, Purpose.PLAY),
     pod.STUDIO: (pod.KIND, Purpose.PLAY),
     "transcription": (transcription.KIND, Purpose.ENRICH),

@@ -52,8 +52,6 @@ log = logging.getLogger(__name__)
 
 KIND = "pod_transcribe"
 ENGLISH = "en"
-
-
 IS_TRUE = ("true", "1", "yes", "on")
 
 
@@ -68,28 +66,29 @@ class Spoken:
 def read_languages(parameters: Mapping[str, Any]) -> Spoken:
     """Newer Pods say what is spoken (`source_language`, perhaps "auto") and what the captions shall be in (`language`); older
     ones only the latter, and mean both. Errors: BadSource (source-order)."""
-    wanted = _language(parameters.get("language") or parameters.get("lang") or "")
-    given = parameters.get("source_language")
-    if not given:
-        return Spoken(wanted, False)
-    spoken = "" if str(given).lower() == "auto" else _language(given)
-    if not wanted or wanted == spoken:
+    captions_language = _language(parameters.get("language") or parameters.get("lang") or "")
+    source_language = parameters.get("source_language")
+    if not source_language:
+        return Spoken(captions_language, False)
+    spoken = "" if str(source_language).lower() == "auto" else _language(source_language)
+    if not captions_language or captions_language == spoken:
         return Spoken(spoken, False)
-    if wanted != ENGLISH and spoken:
-        raise BadSource(f"from {spoken} to {wanted}: captions are translated into English alone", code="source-order")
-    return Spoken(spoken, wanted == ENGLISH)
+    if captions_language != ENGLISH and spoken:
+        reason = f"from {spoken} to {captions_language}: captions are translated into English alone"
+        raise BadSource(reason, code="source-order")
+    return Spoken(spoken, captions_language == ENGLISH)
 
 
 def read_model(parameters: Mapping[str, Any], names: Sequence[str]) -> str:
     """Which of the models with a name is meant, whatever its capitals; "" = the usual one, also for one that is not here."""
-    asked = str(parameters.get("model") or "").strip().lower()
-    return next((name for name in names if name.lower() == asked), "")
+    lower_name = str(parameters.get("model") or "").strip().lower()
+    return next((name for name in names if name.lower() == lower_name), "")
 
 
 def is_to_be_normalized(parameters: Mapping[str, Any]) -> bool:
     """Is the loudness to be made even first?"""
-    asked = parameters.get("normalize")
-    return asked is True or str(asked).strip().lower() in IS_TRUE
+    value = parameters.get("normalize")
+    return value is True or str(value).strip().lower() in IS_TRUE
 
 
 def _language(name: Any) -> str:
@@ -137,12 +136,12 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
 
     sound = open_sound(context.settings, source, folder, tick)
     sound.normalizes = is_to_be_normalized(parameters)
-    wanted = speech_order(context.settings, spoken.language, translate=spoken.translate)
+    request = speech_order(context.settings, spoken.language, translate=spoken.translate)
     engine = engine_for(context.settings, spoken.language, model)
     fetched = asdict(files.fetched["source"])
-    key = {**key_of(wanted, engine.name, model), "normalizes": sound.normalizes, "source": fetched}
+    key = {**key_of(request, engine.name, model), "normalizes": sound.normalizes, "source": fetched}
     team = _Lenders(context, order, run_of(order), work.chunks, ASSIST_KIND, source=source, tick=tick)
-    transcript = _hear(team, _Listening(sound, engine, wanted, key), kept, recognised)
+    transcript = _hear(team, _Listening(sound, engine, request, key), kept, recognised)
     name = f"{base_of(url)}.vtt"
     plain_files.write_text(folder / name, write_vtt(transcript.cues))
     size = plain_files.size_of(folder / name)
@@ -187,27 +186,30 @@ class _Lenders(Colleagues):
         super().call(count)
 
 
-def _hear(team: _Lenders, one: _Listening, kept: Mapping[str, bytes], recognised: Callable[..., None]) -> "Transcript":
+def _hear(
+    team: _Lenders, listening: _Listening, kept: Mapping[str, bytes], recognised: Callable[..., None]
+) -> "Transcript":
     """Piece after piece, each of which is kept at once: `kept` is what an earlier run left."""
     from pod_jobs.speech.transcribe import finish, plan, share_of  # the extra may be missing where this is only listed
 
-    planned = sharing.plan_in(kept, one.key)
+    planned = sharing.plan_in(kept, listening.key)
     if planned is None:
-        kept, planned = {}, plan(one.sound, one.engine, one.wanted, recognised)
+        kept, planned = {}, plan(listening.sound, listening.engine, listening.wanted, recognised)
     words: dict[int, list[Word]] = {}
     if planned.pieces:
-        sharing.share(team.shared, one.key, planned, kept)
+        sharing.share(team.shared, listening.key, planned, kept)
         whole_s = sum(piece.length_s for piece in planned.pieces)
-        hear = hearing(one.sound, one.engine, one.key, planned.language.code if planned.language else "")
+        language = planned.language.code if planned.language else ""
+        hear = hearing(listening.sound, listening.engine, listening.key, language)
 
         def report(done_s: float, workers: int) -> None:
             recognised(share_of(done_s, whole_s), workers)
 
         owner = sharing.Owner(team.shared, planned.pieces, hear, team, report)
-        far, look = team.context.far_help, far_pieces.called_once_lent
-        with with_far_helpers(far, team.run, team.shared, look, sharing.NOTE):
+        far, called = team.context.far_help, far_pieces.called_once_lent
+        with with_far_helpers(far, team.run, team.shared, called, sharing.NOTE):
             words = owner.recognise_all()
-    return finish(planned, words, one.wanted, one.engine.name)
+    return finish(planned, words, listening.wanted, listening.engine.name)
 
 
 assert TRANSCRIBE.words is not None  # noqa: S101  # for the type checker

@@ -44,15 +44,15 @@ def run_assist_speech(context: Context, payload: Payload) -> None:
     help_with(context, payload, QUEUE, recognise, recognise_here)
 
 
-def _prepare(context: Context, place: Path, said: str) -> Making | None:
-    called = sharing.read_called(said)
+def _prepare(context: Context, place: Path, instructions: str) -> Making | None:
+    called = sharing.read_called(instructions)
     engine = None if called is None else _engine(context, called)
     if called is None or engine is None:
         return None
-    own = called
+    plan = called
 
     def open_source(source: Path, tick: Callable[[], None]) -> sharing.Hear:
-        return _hearing(engine, own, open_sound(context.settings, source, place, tick))
+        return _hearing(engine, plan, open_sound(context.settings, source, place, tick))
 
     return far_pieces.making(called, place, open_source)
 

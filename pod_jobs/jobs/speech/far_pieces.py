@@ -34,20 +34,20 @@ Open = Callable[[Path, Callable[[], None]], sharing.Hear]
 
 def called(shared: Path) -> Called | None:
     """What the owner of a transcription shares; nothing when there is only one piece, which is its own."""
-    own = sharing.read_shared(shared)
-    if own is None or len(own.pieces) < 2:
+    plan = sharing.read_shared(shared)
+    if plan is None or len(plan.pieces) < 2:
         return None
-    return Called(len(own.pieces), sharing.say(own), _check_files, partial(_take_in, shared, own.pieces))
+    return Called(len(plan.pieces), sharing.say(plan), _check_files, partial(_take_in, shared, plan.pieces))
 
 
 def called_once_lent(shared: Path) -> Called | None:
     """The same of a recording that only the owner has: nothing before it lends it to the workers that it calls."""
     source = lent_source(shared)
-    found = called(shared) if source is not None else None
-    return found and replace(found, source=source)
+    shared_pieces = called(shared) if source is not None else None
+    return shared_pieces and replace(shared_pieces, source=source)
 
 
-def making(own: sharing.Called, place: Path, open_source: Open) -> Making:
+def making(plan: sharing.Called, place: Path, open_source: Open) -> Making:
     """How a helper recognises pieces in the folder `place`."""
     opened: list[sharing.Hear] = []
 
@@ -58,11 +58,11 @@ def making(own: sharing.Called, place: Path, open_source: Open) -> Making:
         with _alive(watch) as done:
             if not opened:
                 opened.append(open_source(source, lambda: done(0.0)))
-            words = opened[0](own.pieces[number], done)
+            words = opened[0](plan.pieces[number], done)
         plain_files.write_text(folder / WORDS, sharing.text_of(words))
         return folder
 
-    return Making(len(own.pieces), (WORDS,), make)
+    return Making(len(plan.pieces), (WORDS,), make)
 
 
 @contextmanager
@@ -101,7 +101,8 @@ def _check_files(number: int, files: Mapping[str, Announced]) -> None:
 
 
 def _is_text(word: str) -> bool:
-    """Without line ends, other control characters and halves of a character, which no file of captions can hold."""
+    """Is it short, and without line ends, other control characters and halves of a character? No file of captions can hold
+    those."""
     return len(word) <= MOST_LETTERS and not any(unicodedata.category(c) in ("Cc", "Cs") for c in word)
 
 
@@ -110,8 +111,8 @@ def _take_in(shared: Path, pieces: tuple[Piece, ...], folder: Path, number: int)
     words, piece = sharing.words_in(plain_files.read_bytes(folder / WORDS)), pieces[number]
     low, high = piece.start_s - EDGE_S, piece.end_s + EDGE_S
     if len(words) > MOST_WORDS or not all(
-        low <= one.start_s <= one.end_s <= high and math.isfinite(one.confidence) and _is_text(one.text)
-        for one in words
+        low <= word.start_s <= word.end_s <= high and math.isfinite(word.confidence) and _is_text(word.text)
+        for word in words
     ):
         raise ResultRejected("these are not the words of the piece")
     path = shared / chunks.name_of(number)

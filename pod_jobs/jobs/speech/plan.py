@@ -43,7 +43,7 @@ def speech_order(
         language=language,
         default_language=settings.speech.language,
         glossary=tuple(glossary),
-        corrections=tuple((one.heard, one.right) for one in settings.speech.correction),
+        corrections=tuple((correction.heard, correction.right) for correction in settings.speech.correction),
         translate=translate,
         rules=cue_rules(settings),
     )
@@ -58,8 +58,8 @@ def demand_extra() -> None:
 
 
 def engine_for(settings: Settings, language: str, name: str = "") -> "Engine":
-    """The loaded model of this name; "": the usual one for a language ("": the one for all others). Errors: SettingsError;
-    OutOfResources when there is no memory for it."""
+    """The loaded model of this `name`; if that is "", the usual one for `language`, where "" stands for all languages that
+    have no model of their own. Errors: SettingsError; OutOfResources when there is no memory for it."""
     from pod_jobs.speech.models import open_engine
 
     return open_engine(model_folder(settings, language, name), settings.speech.threads)
@@ -69,13 +69,13 @@ def model_folder(settings: Settings, language: str, name: str = "") -> Path:
     """Where that model is; the bundled one is unpacked if need be. Errors: SettingsError."""
     from pod_jobs.speech.models import ModelChoice, choose, find_model
 
-    entries = [one for one in settings.speech.model if one.name == name]
+    entries = [entry for entry in settings.speech.model if entry.name == name]
     if name and not entries:
         raise SettingsError(f"speech.model: none is called {name!r}", code="speech-no-such-model", name=name)
-    models = {one.language: ModelChoice(one.path, one.sha256) for one in entries}
+    models = {entry.language: ModelChoice(entry.path, entry.sha256) for entry in entries}
     return find_model(choose(models, language), settings.home / "models")
 
 
 def model_names(settings: Settings) -> tuple[str, ...]:
     """The models that people may choose, beside the usual ones."""
-    return tuple(one.name for one in settings.speech.model if one.name)
+    return tuple(entry.name for entry in settings.speech.model if entry.name)

@@ -32,7 +32,8 @@ POLL_S = 0.2
 NOTE_S = 1.0  # between two notes of how far a piece is
 CALL_S = 10.0  # between two looks for idle workers
 LIVELY_S = 60.0  # a worker that noted no progress for this long is no longer counted as one that helps
-# After this long its piece is recognised by the owner: the largest model may take minutes for 30 s of speech
+# The owner recognises a piece itself when its helper noted no progress for this long: the largest model may take minutes
+# for 30 s of speech
 STALLED_S = 900.0
 # (piece, tick that is called with the seconds of it that are done) -> its words
 Hear = Callable[[Piece, Callable[[float], None]], list[Word]]
@@ -50,7 +51,7 @@ def plan_in(kept: Mapping[str, bytes], key: Key) -> "Plan | None":
         if document["key"] != _plain(key):
             return None
         heard_fields, language = document["heard"], document["language"]
-        voices = tuple(Voice(one["channel"], _spans(one["spans"])) for one in heard_fields["voices"])
+        voices = tuple(Voice(voice["channel"], _spans(voice["spans"])) for voice in heard_fields["voices"])
         heard = Heard(
             voices, base64.b64decode(heard_fields["peaks"]), heard_fields["duration_s"], heard_fields["correlation"]
         )
@@ -98,7 +99,7 @@ def read_called(plan: bytes | str) -> Called | None:
 def say(called: Called) -> bytes:
     """As `read_called` reads it."""
     document = {
-        "pieces": [asdict(one) for one in called.pieces],
+        "pieces": [asdict(piece) for piece in called.pieces],
         "key": called.key,
         "language": {"code": called.language},
     }
@@ -140,7 +141,7 @@ def hear_into(shared: Path, piece: Piece, hear: Hear, tick: Callable[[float], No
 
 def text_of(words: Sequence[Word]) -> str:
     """The words of a piece, as `words_in` reads them."""
-    return json.dumps([[one.start_s, one.end_s, one.text, one.confidence] for one in words])
+    return json.dumps([[word.start_s, word.end_s, word.text, word.confidence] for word in words])
 
 
 @dataclass
@@ -197,12 +198,12 @@ class Owner:
             self._next_look = now + NOTE_S
             self._look()
             self._read_notes(now)
-        missing, own = self._missing(), chunks.this_worker()
+        missing, this_worker = self._missing(), chunks.this_worker()
         done_s = sum(piece.length_s for piece in self.pieces if piece.number in self.words) + own_s
         notes = {number: self._seen[number] for number in missing if number in self._seen}
-        done_s += sum(int(text.split()[0]) for text, _ in notes.values() if text and not text.endswith(own))
+        done_s += sum(int(text.split()[0]) for text, _ in notes.values() if text and not text.endswith(this_worker))
         workers = {text.partition(" ")[2] for text, since in notes.values() if now - since < LIVELY_S} - {""}
-        count = len(workers | {own})
+        count = len(workers | {this_worker})
         self.report(done_s, count)
         if now >= self._next_call:
             self._next_call = now + CALL_S
@@ -233,7 +234,7 @@ def words_in(content: bytes) -> list[Word]:
 
 
 def _pieces(document: Any) -> tuple[Piece, ...]:
-    return tuple(Piece(**{**one, "spans": _spans(one["spans"])}) for one in document["pieces"])
+    return tuple(Piece(**{**fields, "spans": _spans(fields["spans"])}) for fields in document["pieces"])
 
 
 def _spans(pairs: Any) -> tuple[tuple[float, float], ...]:

@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 QUEUE = "transcripting"
 ASSIST_KIND = "assist_speech"  # jobs/speech/assist.py
-LEAST_FOR_ETA_S = 60.0  # recognised, until it is said how long the rest takes
+LEAST_FOR_ETA_S = 60.0  # the time left is shown once this much speech is recognised
 OPTIONS = {"language", "translate", "glossary", "model"}
 MOST_CAPTIONS_BYTES = 50_000_000
 AUTOMATIC = "automatic"  # an option of a task that no person ordered
@@ -79,13 +79,13 @@ def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run)
     kept = work.left_behind(sharing.KEPT)
     folder = work.begin()
     sound = open_sound(settings, source, folder, progress.tick)
-    wanted = _wanted(settings, order)
+    request = _wanted(settings, order)
     choice = str(order.options.get("model", ""))
-    engine = engine_for(settings, wanted.language, choice)
-    key = key_of(wanted, engine.name, choice)
+    engine = engine_for(settings, request.language, choice)
+    key = key_of(request, engine.name, choice)
     planned = sharing.plan_in(kept, key)
     if planned is None:
-        kept, planned = {}, plan(sound, engine, wanted, progress.listened)
+        kept, planned = {}, plan(sound, engine, request, progress.listened)
     words: dict[int, list[Word]] = {}
     if planned.pieces:
         sharing.share(work.chunks, key, planned, kept)
@@ -95,7 +95,7 @@ def _transcribe_into(work: WorkFolder, context: Context, order: Order, run: Run)
         owner = sharing.Owner(work.chunks, planned.pieces, hear, team, progress.recognised)
         with with_far_helpers(context.far_help, run, work.chunks, far_pieces.called, sharing.NOTE):
             words = owner.recognise_all()
-    return _result(folder, run, finish(planned, words, wanted, engine.name), wanted)
+    return _result(folder, run, finish(planned, words, request, engine.name), request)
 
 
 class _Progress:
@@ -137,16 +137,16 @@ def open_sound(settings: Settings, source: Path, folder: Path, tick: Callable[[]
     return sound
 
 
-def key_of(wanted: "Wanted", model: str, choice: str = "") -> sharing.Key:
+def key_of(request: "Wanted", model: str, choice: str = "") -> sharing.Key:
     """What the words of each piece depend on. `choice` and `declared` choose the model."""
     return {
         "program": pod_jobs.__version__,
         "model": model,
         "choice": choice,
-        "declared": wanted.language,
-        "default": wanted.default_language,
-        "glossary": list(wanted.glossary),
-        "translate": wanted.translate,
+        "declared": request.language,
+        "default": request.default_language,
+        "glossary": list(request.glossary),
+        "translate": request.translate,
     }
 
 
@@ -164,12 +164,12 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _result(folder: Path, run: Run, transcript: "Transcript", wanted: "Wanted") -> dict[str, Any]:
+def _result(folder: Path, run: Run, transcript: "Transcript", request: "Wanted") -> dict[str, Any]:
     spoken = transcript.spoken
     document = {
         "language": transcript.language or "und",
         "spoken": spoken.code if spoken else "",
-        "translated": wanted.translate,
+        "translated": request.translate,
         "needs_check": bool(spoken and spoken.needs_check),
         "model": transcript.model,
         "cues": documents_of(transcript.cues),
@@ -193,7 +193,7 @@ def _result(folder: Path, run: Run, transcript: "Transcript", wanted: "Wanted") 
 def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptions]:
     """What `_result` wrote; nothing when nobody speaks. Errors: BadCaptions, ValueError, LookupError, TypeError."""
     document = json.loads(read(CAPTIONS_FILE, MOST_CAPTIONS_BYTES))
-    made = NewCaptions(
+    captions = NewCaptions(
         origin="speech",
         language=str(document["language"])[:8],
         cues=checked_cues(document["cues"]),
@@ -202,11 +202,11 @@ def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptio
         model=str(document["model"]),
         peaks_path=f"{result['folder']}/{PEAKS_FILE}",
     )
-    return [made] if made.cues else []
+    return [captions] if captions.cues else []
 
 
 def _wanted(settings: Settings, order: Order) -> "Wanted":
-    """What this run was ordered with, else what is wanted of its video."""
+    """What this run was ordered with; for options that its order lacks, the wish of its video."""
     wishes = {**order.speech, **order.options}
     translate = bool(wishes.get("translate"))
     return speech_order(settings, wishes.get("language", ""), wishes.get("glossary", ()), translate=translate)
@@ -217,11 +217,11 @@ def prepare_transcribe(settings: Settings) -> None:
     model says it to people and waits for another host or a correction, and the tasks of other models run."""
     from pod_jobs.speech.models import is_installed
 
-    for one in settings.speech.model if is_installed() else ():
+    for model in settings.speech.model if is_installed() else ():
         try:
-            model_folder(settings, one.language, one.name)
+            model_folder(settings, model.language, model.name)
         except SettingsError as error:
-            log.error("speech.model %s: %s", one.name or one.language, error.reason)
+            log.error("speech.model %s: %s", model.name or model.language, error.reason)
 
 
 def read_order(settings: Settings, template: str, document: Any) -> NewTask:

@@ -44,10 +44,10 @@ def read_language(name: Any) -> str:
     """The ISO 639-1 code of a language that somebody named, "" for "". Errors: Malformed."""
     if name == "":
         return ""
-    known = find_language(name) if isinstance(name, str) else None
-    if known is None:
+    language = find_language(name) if isinstance(name, str) else None
+    if language is None:
         raise Malformed(f"language: {name!r} is no ISO 639 code, as fr is")
-    return known.code
+    return language.code
 
 
 def read_terms(terms: Any) -> list[str]:

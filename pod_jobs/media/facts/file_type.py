@@ -55,7 +55,8 @@ _PREFIXES: tuple[tuple[bytes, Nature], ...] = (
     (b"MZ", "executable"),
     (b"#!", "executable"),
 )
-_CHUNKED: dict[bytes, dict[bytes, Nature]] = {  # container -> type of its content, which follows its size
+# Container -> type of its content, which follows its size -> nature
+_CHUNKED: dict[bytes, dict[bytes, Nature]] = {
     b"RIFF": {b"WAVE": "media", b"AVI ": "media", b"WEBP": "image"},
     b"RF64": {b"WAVE": "media"},
     b"FORM": {b"AIFF": "media", b"AIFC": "media"},

@@ -16,7 +16,8 @@ from pod_jobs.media.planning.ladder import PlannedRendition
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
 from pod_jobs.system import plain_files
 
-COPY_FRAMES = 3  # more frames than the others: at its ends a copied picture may hold some that no decoder shows
+# A copied picture may have this many frames more than the others: at its ends it may hold some that no decoder shows
+COPY_FRAMES = 3
 
 
 @dataclass(frozen=True)

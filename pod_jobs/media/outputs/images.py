@@ -29,7 +29,8 @@ GREY_WIDTH_PX, GREY_HEIGHT_PX = 64, 36  # of the tiny copy of a thumbnail that t
 LEAST_CONTRAST = 3.0  # standard deviation of its grey values, 0 to 255: a page with one line of text has 6
 # JFIF wants full range and BT.601. JPEG encoders ask for yuvj420p, which is deprecated: hence -strict in `JPEG`
 TO_JPEG = "out_range=full:out_color_matrix=bt601,format=yuv420p"
-TO_GREY = (  # the tiny copy of the first frame
+# Makes the tiny grey copy of the first frame
+TO_GREY = (
     *("-frames:v", "1", "-vf"),
     f"scale={GREY_WIDTH_PX}:{GREY_HEIGHT_PX}:flags=area:out_range=full,format=gray",
     *("-f", "rawvideo"),
