@@ -16,14 +16,50 @@ def test_rails_are_seen_in_forced_colours(chromium: Browser, site: Site, video: 
         open_video(page, video)
         for name in ("seek", "volume"):
             rail = page.locator(f".player-{name}")
-            assert colours_of_column(page, rail.bounding_box()) > 1, f"the rail of {name} cannot be seen"
+            assert len(colours_of_column(page, rail.bounding_box())) > 1, f"the rail of {name} cannot be seen"
 
 
-def colours_of_column(page: Page, box: FloatRect) -> int:
-    """How many colours a column of pixels has, near the right end of `box`, where no knob is."""
-    x = box["x"] + 0.9 * box["width"]
-    picture = page.screenshot(clip={"x": x, "y": box["y"], "width": 1, "height": box["height"]})
-    return int(
+BARS = """() => {
+  const bar = document.createElement("progress");
+  bar.value = 0.5;
+  const bars = document.createElement("div");
+  bars.className = "bars";
+  bars.append(document.createElement("i"));
+  bars.firstChild.style.height = "2rem";
+  const box = document.createElement("div");
+  box.id = "bars-of-the-test";
+  box.append(bar, bars);
+  document.querySelector("main").prepend(box);
+}"""
+
+
+@pytest.mark.parametrize("address", ["/", "/team", "/traces"])
+def test_bars_are_seen_in_forced_colours(chromium: Browser, site: Site, address: str) -> None:
+    """The bars of uploads, lists and lanes are backgrounds, too. Each is put into its page as the scripts would."""
+    with visitor(chromium, site, forced_colors="active") as (_, page, _):
+        sign_in(page)
+        page.goto(address)
+        page.evaluate(BARS)
+        bar = page.locator("#bars-of-the-test progress").bounding_box()
+        middle = {"y": bar["y"] + bar["height"] / 2, "height": 1}
+        done, rest = (
+            colours_of(page, {**middle, "x": bar["x"] + part * bar["width"], "width": 1}) for part in (0.2, 0.8)
+        )
+        assert done != rest, "what is done looks like the rest"
+        assert len(colours_of_column(page, bar)) > 1, "the bar has no outline"
+        if address == "/traces":
+            column = page.locator("#bars-of-the-test .bars").bounding_box()
+            assert len(colours_of_column(page, column)) > 1, "the bars of a lane cannot be seen"
+
+
+def colours_of_column(page: Page, box: FloatRect) -> set[str]:
+    """The colours of a column of pixels near the right end of `box`, where no knob is."""
+    return colours_of(page, {"x": box["x"] + 0.9 * box["width"], "y": box["y"], "width": 1, "height": box["height"]})
+
+
+def colours_of(page: Page, clip: FloatRect) -> set[str]:
+    picture = page.screenshot(clip=clip)
+    return set(
         page.evaluate(
             """async (bytes) => {
               const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)]));
@@ -32,7 +68,7 @@ def colours_of_column(page: Page, box: FloatRect) -> int:
               const { data } = canvas.getImageData(0, 0, bitmap.width, bitmap.height);
               const colours = new Set();
               for (let at = 0; at < data.length; at += 4) colours.add(data.slice(at, at + 3).join());
-              return colours.size;
+              return [...colours];
             }""",
             list(picture),
         )
