@@ -201,8 +201,8 @@ def test_a_failed_encode_says_why_and_can_be_repeated(page: Page, site: Site, vi
     worker = StandIn(site, video, outputs)
     worker.growing.mkdir(parents=True)
     (worker.growing / "encoding.log").write_text("ffmpeg's last words")
-    worker.end("error", error_code="source-unreadable", reason="moov atom not found")
-    expect(page.locator("#fault-sentence")).to_contain_text("cannot be read as a video")
+    worker.end("error", error_code="encode-failed", reason="moov atom not found")
+    expect(page.locator("#fault-sentence")).to_contain_text("The encoding failed.")
     page.get_by_text("Technical reason").first.click()
     expect(page.get_by_text("moov atom not found")).to_be_visible()
     with page.context.expect_page() as log:
@@ -223,6 +223,7 @@ def test_what_only_another_file_can_mend_offers_that_first(
     another = page.get_by_role("link", name="Upload another file")
     expect(another).to_be_visible()
     expect(page.locator(".actions > :visible").first).to_have_id("another-file")
+    expect(page.get_by_role("button", name="Encode again")).to_be_hidden()
     for card in ("compose", "speech-wish", "captions-card", "side-tasks-card"):
         expect(page.locator(f"#{card}")).to_be_hidden()
     another.click()

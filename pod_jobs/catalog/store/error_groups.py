@@ -1,7 +1,7 @@
 """Failures that are the same, for the team: how many, since when, where, who can mend them, and what is known of them.
 
 A group counts failed tasks that were not made good and whose videos are not deleted. A failure is made good by a newer task
-of the same video, kind and template that is open or done.
+of the same video (or none, as a periodic task), kind and template that is open or done.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from peewee import JOIN, Case, fn
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.fingerprints import fingerprint, general_form
 from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User, Video
-from pod_jobs.errors import PASSING, Malformed, NotFound
+from pod_jobs.errors import NEED_ANOTHER_FILE, PASSING, Malformed, NotFound
 
 NOTE_CHARACTERS = 1000
 COUNTED = 1000  # a group has "more than" so many failures from here on
 LATELY = timedelta(days=30)  # whether a machine does such tasks is seen from so many days before the latest failure
-Mender = Literal["author", "machine", "nobody", "team"]
+Mender = Literal["author", "order", "machine", "nobody", "team"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class OpenGroup:
 
     `group`: what is stored of it; its `first_at` is when it failed for the first time ever. `count`, `last_at`, `latest_task`
     and `facts` (for the sentence) are of its open failures; `count` is at most COUNTED + 1. `mender` is who can mend it: the
-    author of the recording, one machine (the only one where it fails, while others do such tasks), nobody (it passes), or the
-    team.
+    author of the recording (by another file), whoever ordered it (by ordering otherwise), one machine (the only one where it
+    fails, while others do such tasks), nobody (it passes), or the team.
     """
 
     group: ErrorGroup
@@ -156,9 +156,11 @@ def unmark(mark: str, who: str, now: datetime) -> ErrorGroup:
 
 def made_good() -> Any:
     """Is there a newer task for the same, open or done? A condition about Task."""
-    newer = Task.alias()
-    same = (newer.video == Task.video, newer.kind == Task.kind, newer.template == Task.template, newer.id > Task.id)
-    return fn.EXISTS(newer.select(newer.id).where(*same, newer.state.in_(("waiting", "running", "done"))))
+    # periodic tasks have no video, and NULL equals nothing; each half is found in an index, which an OR within one is not
+    of_video, without = Task.alias(), Task.alias()
+    return fn.EXISTS(_newer(of_video).where(of_video.video == Task.video)) | (
+        Task.video.is_null() & fn.EXISTS(_newer(without).where(without.video.is_null()))
+    )
 
 
 def codes() -> list[str]:
@@ -182,6 +184,12 @@ def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
             mender = _mender(group, {one.host for one in own}, last_at)
             found.append(OpenGroup(group, len(newest), last_at, latest, facts, own, mender))
     return sorted(found, key=lambda one: (one.is_quiet, -one.count, one.group.kind, one.group.fingerprint))
+
+
+def _newer(other: Any) -> Any:
+    """The tasks of the kind and template of Task that are newer than it, and open or done; `other` is an alias of Task."""
+    same = (other.kind == Task.kind, other.template == Task.template, other.id > Task.id)
+    return other.select(other.id).where(*same, other.state.in_(("waiting", "running", "done")))
 
 
 def _is_open() -> tuple[Any, ...]:
@@ -208,8 +216,10 @@ def _where_failed(marks: Sequence[str], since: datetime | None) -> dict[str, tup
 
 
 def _mender(group: ErrorGroup, hosts: set[str], last_at: datetime) -> Mender:
-    if group.code.startswith(("source-", "captions-")):
+    if group.code in NEED_ANOTHER_FILE:
         return "author"
+    if group.code.startswith(("source-", "captions-")):
+        return "order"
     if len(hosts) == 1:
         (host,) = hosts
         if _succeeds(group.kind, last_at, Attempt.host != host) and not _succeeds(

@@ -8,7 +8,8 @@ from playhouse.migrations import Runner as Migrations
 
 from pod_jobs.catalog.database import MIGRATIONS
 from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User, Video
-from pod_jobs.catalog.store import error_groups, inspections, many_tasks, tasks, videos
+from pod_jobs.catalog.store import error_groups, inspections, many_tasks, periodic, task_search, tasks, videos
+from pod_jobs.catalog.store.task_search import TaskFilter
 from pod_jobs.catalog.store.tasks import Runner
 from pod_jobs.errors import Malformed, NotFound
 from tests.integration.catalog.conftest import NOW, SOURCE, later, placed_nowhere
@@ -69,6 +70,20 @@ def test_a_failure_that_was_made_good_leaves_its_group_but_not_the_trend(task: T
     assert error_groups.get(mark).first_at == later(9)
 
 
+def test_a_periodic_task_that_failed_is_made_good_by_its_next_run(task: Task, lecturer: User) -> None:
+    """It has no video, which equals nothing in SQL. One of another kind makes nothing good."""
+    nightly = periodic.run_now("nightly", "verify", lecturer, NOW)
+    mark = fail(nightly, error_code="internal", reason="a file is gone").error_group
+    assert mark
+    periodic.run_now("other", "other", lecturer, later(20))
+    fail(task)
+    wanted = TaskFilter(state="error")
+    assert task_search.ids(wanted, 10) == [nightly.id, task.id]
+    periodic.run_now("nightly", "verify", lecturer, later(30))
+    assert error_groups.get_open(mark) is None
+    assert task_search.ids(wanted, 10) == [task.id], "pod-jobs requeue --all-failed would run it again"
+
+
 def test_a_file_that_is_refused_before_its_task_ran_counts_in_the_trend(task: Task) -> None:
     assert task.video_id
     (refused,) = inspections.refuse(task.video_id, "source-damaged", {}, "no frame", later(9))
@@ -103,9 +118,11 @@ def test_who_can_mend_it(task: Task, lecturer: User) -> None:
     report(done, "done", attempt=attempt.number, result=result)
     assert error_groups.list_open(NOW)[0].mender == "machine"
     fail(new_task(lecturer), error_code="source-damaged", reason="moov atom not found")
+    fail(new_task(lecturer), error_code="source-cut-empty", reason="nothing is left")
     assert {one.group.code: one.mender for one in error_groups.list_open(NOW)} == {
         "encode-failed": "machine",
         "source-damaged": "author",
+        "source-cut-empty": "order",
     }
 
 

@@ -116,6 +116,10 @@ def mender_words(mender: str) -> dict[str, str]:
             "short": gettext("for its author"),
             "long": gettext("Only the author can help, by uploading another file; the page of the video says so."),
         },
+        "order": {
+            "short": gettext("for whoever ordered it"),
+            "long": gettext("Whoever ordered it can help, by ordering it otherwise; the error says what is wrong."),
+        },
         "machine": {
             "short": gettext("one machine only"),
             "long": gettext("Only one machine fails like this, while others do such tasks: look at that machine."),

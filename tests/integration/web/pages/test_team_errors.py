@@ -170,6 +170,15 @@ def test_a_failure_that_a_new_file_mends_offers_the_upload_first(browser: Browse
     browser.sign_in("léa")
     page = browser.get(f"/team/tasks/{task['id']}").text
     assert page.index("Upload another file") < page.index("Send to the video team")
+    assert "Requeue" not in page and "Encode by this template" not in page, "they cannot help"
+
+
+def test_a_fault_of_the_order_offers_to_order_again(browser: Browser, lea: Caller, worker: Worker) -> None:
+    task = failed(lea, worker, code="source-cut-empty")
+    browser.sign_in("léa")
+    page = browser.get(f"/team/tasks/{task['id']}").text
+    assert "by ordering it otherwise" in page and "Requeue" in page
+    assert "uploading another file" not in page and "Upload another file" not in page
 
 
 def test_of_a_long_log_only_the_end_is_read(app: Flask, lea: Caller, worker: Worker, settings: Settings) -> None:

@@ -44,7 +44,6 @@ function show(next) {
   showHistory(before);
   fitForm(video);
   offerWhatHelps();
-  byId("encode").hidden = isOpen(video.task);
   byId("cancel").hidden = !isOpen(video.task);
   page.removeAttribute("aria-busy");
 }
@@ -173,10 +172,12 @@ function showFault(before) {
   );
 }
 
-/** If only another file can help, that comes first, and what needs a recording that can be read is not offered. */
+/** If only another file can help, that comes first, and neither the same again nor what needs a recording that can be read. */
 function offerWhatHelps() {
   const { playable, task } = video;
-  byId("another-file").hidden = !(task?.state === "error" && task.error?.needs_file);
+  const isUseless = task?.state === "error" && Boolean(task.error?.needs_file);
+  byId("another-file").hidden = !isUseless;
+  byId("encode").hidden = isOpen(task) || isUseless;
   for (const id of ["compose", "speech-wish"]) byId(id).hidden = needsOtherFile(video);
   const traces = byId("traces");
   if (traces) traces.hidden = !playable;

@@ -81,9 +81,10 @@ function showTask(line, task) {
   line.dataset.state = task.state;
   const choices = line.querySelector(".side-choices");
   const isTheSame = task.state === "error" && !choices.childElementCount; // as to try again
-  make.hidden = open || isTheSame || !kinds.has(task.kind);
+  const isUseless = task.state === "error" && Boolean(task.error?.needs_file);
+  make.hidden = open || isTheSame || isUseless || !kinds.has(task.kind);
   choices.hidden = make.hidden;
-  again.hidden = task.state !== "error" && task.state !== "cancelled";
+  again.hidden = isUseless || (task.state !== "error" && task.state !== "cancelled");
   stop.hidden = !open || task.cancel_requested;
   const parts = [task.words.state, open ? openWords(task) : "", task.error?.sentence];
   put(line.querySelector(".version-words"), parts.filter(Boolean).join(" · "));

@@ -41,7 +41,7 @@ function showLine(line, name, video, options) {
   const made = tasks.find(({ state }) => state === "done");
   const [make, stop] = line.querySelectorAll("button");
   Object.assign(line, { task, options });
-  make.hidden = isOpen(task);
+  make.hidden = isOpen(task) || (task?.state === "error" && Boolean(task.error?.needs_file));
   make.querySelector("span").textContent = task ? _("Make it again") : _("Make it");
   stop.hidden = !isOpen(task) || task.cancel_requested;
   line.querySelector(".version-words").textContent = words(task, made, options);
