@@ -13,7 +13,8 @@ What happens to a batch that is not simply stored:
 4. No answer, 429, 503 …: what has no verdict yet stays as it is, and the same bytes are sent again later.
 5. A statement that brings a 500 again and again while others pass upsets the LRS: its 500 is then treated as in 1.
 6. 401, 404, 3xx …: the lane stops, and everything stays.
-7. 403 while the LRS answers questions: a firewall dislikes a word of some statement. The batch is cut as in 1.
+7. 403 while the LRS answers questions: a firewall dislikes a word of some statement. The batch is cut as in 1. So it is
+   after 3xx, 404, 405 … or 200 with a page in HTML while the LRS lists statements (a wrong address would answer by 404, too).
 8. A connection that is cut again and again, or 502 and 503: the body may be too large for a proxy. The batch is cut as in
    1. A statement that is cut alone while others pass waits longer each time, and is dead after CONFIRM_TRIES. After a
    read time-out or a 504 the LRS may still be working, so the halves are not sent at once: the caller sends smaller batches
@@ -30,14 +31,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
 from pod_jobs.xapi.comparison import are_equivalent
 from pod_jobs.xapi.lrs import (
     FORBIDDEN,
-    Answer,
+    SUSPECT,
     Conflict,
     Found,
+    Lrs,
     Misconfigured,
     PartlyStored,
     Refused,
@@ -120,13 +123,6 @@ class Delivery:
     def all_refused(self) -> bool:
         """Was every statement refused alone? Then the set-up is wrong, or the LRS dislikes all of them."""
         return self.lane is LaneState.STOPPED and all(outcome.code == "refused" for outcome in self.outcomes)
-
-
-class Lrs(Protocol):
-    """The part of lrs.LrsClient that is used here."""
-
-    def post_statements(self, bodies: Sequence[bytes]) -> Answer: ...
-    def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured: ...
 
 
 def deliver(
@@ -213,8 +209,8 @@ class _Run:
                 self._accept(part)
             case PartlyStored():
                 self._partly(part, answer)
-            case Refused() if answer.status in FORBIDDEN and not (self._passed or self._is_understood(part[0])):
-                self.halt = self.halt or Misconfigured(answer.reason)
+            case Refused() if answer.status not in SUSPECT:
+                self._blocked(part, answer)
             case Refused():
                 self._cut(part, "too-large" if answer.status == 413 else "rejected", answer.reason)
             case Conflict():
@@ -342,9 +338,24 @@ class _Run:
         """A batch is stored as a whole: if its first and last statement are there, all are."""
         if all(self._fetch(statement) is not None for statement in (part[0], part[-1])):
             self._store(part)
+        elif answer.status == ACCEPTED:
+            self.halt = self.halt or Transient(answer.reason, may_still_work=True)
         elif self.halt is None:
-            will_come = answer.status == ACCEPTED
-            self.halt = Transient(answer.reason, may_still_work=True) if will_come else Misconfigured(answer.reason)
+            self._blocked(part, answer)
+
+    def _blocked(self, part: list[Sendable], answer: Refused | Unclear) -> None:
+        """Cut `part` if a firewall may have refused a word of some statement; otherwise the set-up is wrong."""
+        if answer.status not in FORBIDDEN:  # it is about the statement only if others pass, even if it breaks xAPI
+            part = [replace(statement, suspect=False) for statement in part]
+        if self._passed or (self._is_understood(part[0]) if answer.status in FORBIDDEN else self._lists_statements):
+            self._cut(part, "rejected", answer.reason)
+        else:
+            self.halt = self.halt or Misconfigured(answer.reason)
+
+    @cached_property
+    def _lists_statements(self) -> bool:
+        self._count()
+        return self._lrs.lists_statements()
 
     def _set_apart(self, statement: Sendable, answer: Transient | Misconfigured) -> None:
         """Let the others go on if `statement` was sent alone, and not answered in time by an LRS that answers questions."""

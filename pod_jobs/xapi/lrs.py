@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import RemoteDisconnected
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import requests
@@ -28,6 +28,7 @@ TRANSIENT = (408, 425, 429)  # and every 5xx
 GATEWAYS = (502, 503, 504)
 SUSPECT = (400, 413, 422)
 FORBIDDEN = (403, 406, 451)  # of the login, or of a firewall on the way that dislikes a word in one statement
+OF_THE_LOGIN = (401, 407)  # whatever is sent
 RESETS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, RemoteDisconnected)
 UNSENDABLE = (
     requests.exceptions.InvalidURL,
@@ -68,7 +69,8 @@ class PartlyStored:
 
 @dataclass(frozen=True)
 class Refused:
-    """400, 413, 422: the LRS refuses one or more statements of the batch. 403 and the like may also refuse our login."""
+    """400, 413, 422: the LRS refuses one or more statements of the batch. 403 and the like may also refuse our login, and
+    3xx and 404 may be about our address; or they come from a firewall on the way that dislikes a word."""
 
     status: int
     reason: str
@@ -126,6 +128,14 @@ class Found:
     statement: dict[str, Any] | None
 
 
+class Lrs(Protocol):
+    """The part of LrsClient by which statements are delivered."""
+
+    def post_statements(self, bodies: Sequence[bytes]) -> Answer: ...
+    def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured: ...
+    def lists_statements(self) -> bool: ...
+
+
 class LrsClient:
     """One LRS, over one connection that is kept. Not for use by several threads."""
 
@@ -158,6 +168,13 @@ class LrsClient:
         joint = "&" if "?" in self._endpoint.url else "?"
         answer = self._exchange("GET", f"{self._endpoint.url}{joint}statementId={quote(statement_id)}", None)
         return answer if isinstance(answer, Transient | Misconfigured) else classify_get(*answer)
+
+    def lists_statements(self) -> bool:
+        """Does the LRS list a statement? Then address, login and version are right. A 404 to a question for one id does not say
+        that, because a wrong address is answered so, too."""
+        joint = "&" if "?" in self._endpoint.url else "?"
+        answer = self._exchange("GET", f"{self._endpoint.url}{joint}limit=1", None)
+        return not isinstance(answer, Transient | Misconfigured) and is_list(answer[0], answer[2])
 
     def _exchange(
         self, method: str, url: str, body: bytes | None
@@ -214,6 +231,8 @@ def classify_post(status: int, headers: Any, content: bytes) -> Answer:
         return Refused(status, _shortened(reason))
     if 200 <= status < 300:
         return Unclear(status, _shortened(reason))
+    if 300 <= status < 500 and status not in (*TRANSIENT, *OF_THE_LOGIN):
+        return Refused(status, _other(status, headers, reason).reason)
     return _other(status, headers, reason)
 
 
@@ -228,6 +247,12 @@ def classify_get(status: int, headers: Any, content: bytes) -> Found | Transient
         statements = value["statements"] if isinstance(value["statements"], list) else []
         return Found(next((item for item in statements if isinstance(item, dict)), None))
     return _other(status, headers, f"{status} {_text(content)}".strip())
+
+
+def is_list(status: int, content: bytes) -> bool:
+    """Is this the answer of an LRS to the question for its statements?"""
+    value = _json(content)
+    return status == 200 and isinstance(value, dict) and isinstance(value.get("statements"), list)
 
 
 def parse_retry_after(text: str | None, now: datetime) -> float | None:

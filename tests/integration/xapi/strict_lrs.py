@@ -63,7 +63,8 @@ class StrictLrs:
     max_bytes: int = 1_000_000  # of a request's body; more is a 413
     cut_bytes: int = 1_000_000_000  # the road cuts the connection of a larger body
     cut_status: int = 0  # or answers it so
-    forbidden: bytes = b""  # a firewall answers 403 to a body that holds this
+    forbidden: bytes = b""  # a firewall answers `blocked_status` to a body that holds this
+    blocked_status: int = 403
     stored_status: int = 200  # 201 and 202 come without a body
     resend_status: int = 409  # 200 like Learning Locker, 204 like Ralph, 409 like ADL LRS
     partial: bool = False  # like Ralph with partial success
@@ -193,11 +194,12 @@ class _Connection(BaseHTTPRequestHandler):
         if request.headers.get("Authorization") != wanted:
             return 401, b"Unauthorized"
         if request.method == "GET":
-            return self.lrs.get(parse_qs(target.query)["statementId"][0])
+            wanted_ids = parse_qs(target.query).get("statementId")
+            return self.lrs.get(wanted_ids[0]) if wanted_ids else (200, b'{"statements": [], "more": ""}')
         if len(request.body) > self.lrs.max_bytes:
             return 413, b"Request Entity Too Large"
         if self.lrs.forbidden and self.lrs.forbidden in request.body:
-            return 403, b"<h1>Request blocked</h1>"
+            return self.lrs.blocked_status, b"<h1>Request blocked</h1>"
         status, content = self.lrs.post(request.body)
         return (self.lrs.stored_status, b"") if status == 200 and self.lrs.stored_status != 200 else (status, content)
 

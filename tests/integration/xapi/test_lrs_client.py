@@ -52,7 +52,7 @@ def test_the_address_is_used_byte_for_byte(lrs: StrictLrs, path: str) -> None:
 
 def test_a_redirect_is_not_followed(lrs: StrictLrs, client: LrsClient) -> None:
     lrs.mischief.append(Mischief(status=302, headers=(("Location", lrs.url),)))
-    assert client.post_statements(BODIES) == Misconfigured(f"302 redirect to {lrs.url}")
+    assert client.post_statements(BODIES) == Refused(302, f"302 redirect to {lrs.url}")
     assert len(lrs.requests) == 1
 
 

@@ -33,6 +33,9 @@ class SameAnswer:
     def fetch_statement(self, statement_id: str) -> Found:
         return Found(None)
 
+    def lists_statements(self) -> bool:
+        return False
+
 
 @pytest.mark.parametrize(
     ("tries", "fate"), [(CONFIRM_TRIES - 1, Fate.LATER), (CONFIRM_TRIES, Fate.DEAD), (CONFIRM_TRIES + 1, Fate.DEAD)]

@@ -28,11 +28,12 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
         (504, b"", Transient("504", is_gateways=True, may_still_work=True)),
         (408, b"", Transient("408")),
         (401, b"", Misconfigured("401", is_unknown=True)),
+        (407, b"", Misconfigured("407")),
         (403, b"", Refused(403, "403")),
-        (404, b"", Misconfigured("404")),
-        (405, b"", Misconfigured("405")),
-        (415, b"", Misconfigured("415")),
-        (410, b"", Misconfigured("410")),
+        (404, b"", Refused(404, "404")),
+        (405, b"", Refused(405, "405")),
+        (415, b"", Refused(415, "415")),
+        (410, b"", Refused(410, "410")),
     ],
 )
 def test_what_an_answer_means(status: int, content: bytes, answer: lrs.Answer) -> None:
@@ -40,8 +41,8 @@ def test_what_an_answer_means(status: int, content: bytes, answer: lrs.Answer) -
 
 
 def test_a_redirect_says_where_to() -> None:
-    assert lrs.classify_post(301, {"Location": "https://b.example/"}, b"") == Misconfigured(
-        "301 redirect to https://b.example/"
+    assert lrs.classify_post(301, {"Location": "https://b.example/"}, b"") == Refused(
+        301, "301 redirect to https://b.example/"
     )
 
 
