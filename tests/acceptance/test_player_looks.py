@@ -41,9 +41,9 @@ def test_bars_are_seen_in_forced_colours(chromium: Browser, site: Site, address:
         page.goto(address)
         page.evaluate(BARS)
         bar = page.locator("#bars-of-the-test progress").bounding_box()
-        middle = {"y": bar["y"] + bar["height"] / 2, "height": 1}
+        y, width = bar["y"] + bar["height"] / 2, bar["width"]
         done, rest = (
-            colours_of(page, {**middle, "x": bar["x"] + part * bar["width"], "width": 1}) for part in (0.2, 0.8)
+            colours_of(page, {"x": bar["x"] + part * width, "y": y, "width": 1, "height": 1}) for part in (0.2, 0.8)
         )
         assert done != rest, "what is done looks like the rest"
         assert len(colours_of_column(page, bar)) > 1, "the bar has no outline"
