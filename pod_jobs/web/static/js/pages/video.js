@@ -172,7 +172,7 @@ function showFault(before) {
   );
 }
 
-/** If only another file can help, that comes first, and neither the same again nor what needs a recording that can be read. */
+/** If only another file can help, that comes first; what needs a recording that can be read is not offered. */
 function offerWhatHelps() {
   const { playable, task } = video;
   const isUseless = task?.state === "error" && Boolean(task.error?.needs_file);
