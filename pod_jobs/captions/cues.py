@@ -99,7 +99,7 @@ def escape(text: str) -> str:
 
 def html_unescape(text: str) -> str:
     """Entities resolved once; a bare ampersand stays what it is."""
-    return _ENTITY.sub(lambda found: _character(found.group()), text)
+    return _ENTITY.sub(lambda match: _character(match.group()), text)
 
 
 @lru_cache(1000)
@@ -110,10 +110,10 @@ def _character(entity: str) -> str:
 def _split(text: str) -> Iterator[tuple[bool, str]]:
     """(is a tag, piece) in order. A `<` that no `>` of the same cue closes is text."""
     position = 0
-    for found in _TAG.finditer(text):
-        yield False, text[position : found.start()]
-        yield _looks_like_a_tag(found.group(2)), found.group()
-        position = found.end()
+    for match in _TAG.finditer(text):
+        yield False, text[position : match.start()]
+        yield _looks_like_a_tag(match.group(2)), match.group()
+        position = match.end()
     yield False, text[position:]
 
 
@@ -123,9 +123,9 @@ def _looks_like_a_tag(inside: str) -> bool:
 
 
 def _tag(piece: str) -> tuple[bool, str]:
-    found = _TAG.fullmatch(piece)
-    inside = found.group(2) if found else ""
-    return bool(found and found.group(1)), re.split(r"[\s.]", inside.lower(), maxsplit=1)[0]
+    match = _TAG.fullmatch(piece)
+    inside = match.group(2) if match else ""
+    return bool(match and match.group(1)), re.split(r"[\s.]", inside.lower(), maxsplit=1)[0]
 
 
 def _characters(text: str) -> str:

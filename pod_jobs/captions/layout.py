@@ -19,14 +19,14 @@ from pod_jobs.captions.typography import break_cost, ends_sentence, set_spaces
 
 PAUSE_S = 1.5  # such a silence always ends a cue
 MOST_WORDS = 40  # in a cue; more are never looked at
-MOST_LATE_S = 4.0  # then a cue that is too fast is better than one that belongs to other words
-PACE_LATE_S = 1.0  # as late the charter's pace may make the next cue (accessible mode)
+MOST_LATE_S = 4.0  # of a cue after its words: rather a cue that is too fast than one beside other words
+PACE_LATE_S = 1.0  # how late the charter's pace may make the next cue (accessible mode)
 LEAST_SHOWN_S = 0.3
-MOST_SET_SPACES = 2  # that French sets into one word, before ":" and "»"
+MOST_SET_SPACES = 2  # no-break spaces that French puts into one word, before ":" and "»"
 FOR_EVER_S = 1e9
-ONE_MORE_CUE = 2.0  # its cost: fewer cues are calmer
-SECOND_LATE = 20.0  # that a cue makes the next one later
-ANOTHER_SENTENCE = 3.0  # in the same cue
+ONE_MORE_CUE = 2.0  # cost of each cue: fewer cues are calmer
+SECOND_LATE = 20.0  # cost of each second by which a cue makes the next one later
+ANOTHER_SENTENCE = 3.0  # cost of each further sentence in the same cue
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def break_lines(text: str, rules: CueRules, language: str) -> str:
     words = text.split(" ")
     if len(text) <= rules.line_characters:
         return text
-    two = [_two_lines(words, place, rules, language) for place in range(1, len(words))]
-    best = min((one for one in two if one), default=None)
+    candidates = [_two_lines(words, place, rules, language) for place in range(1, len(words))]
+    best = min((candidate for candidate in candidates if candidate), default=None)
     if best is not None:
         return best[1]
     lines, line = [], ""
@@ -119,15 +119,15 @@ def _cues_of(passage: _Passage, rules: CueRules, language: str, speaker: str) ->
 
 
 def _cost(words: Sequence[Word], begin: int, end: int, next_s: float, rules: CueRules, language: str) -> float:
-    """Of a cue of the words from `begin` to `end`. Infinite where it cannot follow the rules."""
-    own = words[begin:end]
-    text = set_spaces(" ".join(word.text for word in own), language)
+    """The cost of a cue with the words from `begin` to `end`. Infinite where it cannot follow the rules."""
+    cue_words = words[begin:end]
+    text = set_spaces(" ".join(word.text for word in cue_words), language)
     if not _fits(text, rules, language) and end - begin > 1:
         return math.inf
-    available_s = next_s - rules.gap_s - own[0].start_s
-    shown_s = max(min(own[-1].end_s + rules.linger_s - own[0].start_s, available_s), 0.05)
+    available_s = next_s - rules.gap_s - cue_words[0].start_s
+    shown_s = max(min(cue_words[-1].end_s + rules.linger_s - cue_words[0].start_s, available_s), 0.05)
     cost = ONE_MORE_CUE
-    cost += ANOTHER_SENTENCE * sum(ends_sentence(word.text) for word in own[:-1])
+    cost += ANOTHER_SENTENCE * sum(ends_sentence(word.text) for word in cue_words[:-1])
     cost += 200.0 * max(shown_s - rules.most_s, 0.0)
     cost += SECOND_LATE * max(_least_s(len(text), rules) - max(available_s, 0.0), 0.0)
     cost += 0.5 * max(len(text) - rules.characters_in(shown_s), 0.0)
@@ -169,7 +169,7 @@ def _spaced(cues: Sequence[Cue], rules: CueRules, duration_s: float) -> list[Cue
 
 
 def _end_s(cue: Cue, next_s: float, rules: CueRules) -> float:
-    """When a cue is taken away that begins at `cue.start_s`, whose words end at `cue.end_s`, before that of `next_s`."""
+    """When a cue is taken away. It begins at `cue.start_s`, its words end at `cue.end_s`, the next cue begins at `next_s`."""
     limit_s, reading_s = next_s - rules.gap_s, cue.start_s + _reading_s(cue, rules)
     spoken_s = max(cue.end_s, cue.start_s) + rules.linger_s
     end_s = min(max(spoken_s, cue.start_s + rules.least_s, reading_s), cue.start_s + rules.most_s)
@@ -184,7 +184,7 @@ def _end_s(cue: Cue, next_s: float, rules: CueRules) -> float:
 
 
 def _within(cues: Sequence[Cue], rules: CueRules, duration_s: float) -> list[Cue]:
-    """Those at the end of the recording that would end after it, and those before them, earlier."""
+    """The cues, with those that would end after the recording moved ahead, and those before them as far as needed."""
     placed = list(cues)
     latest_s = duration_s
     for index in range(len(placed) - 1, -1, -1):
@@ -198,7 +198,7 @@ def _within(cues: Sequence[Cue], rules: CueRules, duration_s: float) -> list[Cue
 
 
 def _squeezed(cues: Sequence[Cue], duration_s: float) -> list[Cue]:
-    """More text than anybody reads while the recording lasts: each cue has its share of that time."""
+    """The cues of a recording with more text than anybody reads while it lasts: each cue has its share of that time."""
     ends = list(accumulate(characters(cue.text) for cue in cues))
     instants = [0.0, *(duration_s * end / ends[-1] for end in ends)]
     return [replace(cue, start_s=a, end_s=b) for cue, (a, b) in zip(cues, pairwise(instants), strict=True)]

@@ -13,7 +13,7 @@ from pod_jobs.captions.cues import Cue, clean_text, html_unescape, plain_text, r
 from pod_jobs.errors import BadCaptions
 
 MOST_BYTES = 5_000_000  # four times the captions of 12 hours
-FAR_TOO_MANY_BYTES = 20_000_000  # below, the lines are looked at: one that is too long is the better reason
+FAR_TOO_MANY_BYTES = 20_000_000  # in a smaller file the lines are checked: one that is too long is the better reason
 MOST_CUES = 20_000  # 12 hours of a cue every 2 s
 MOST_LINE_CHARACTERS = 5_000
 MOST_CUE_CHARACTERS = 10_000
@@ -93,7 +93,7 @@ def read_captions(content: bytes) -> Captions:
         raise _refused(reading.faults)
     cues = _in_order(reading)
     check_words(cues)
-    return Captions(cues, reading.format, encoding, tuple(sorted(reading.remarks, key=lambda one: one.line)))
+    return Captions(cues, reading.format, encoding, tuple(sorted(reading.remarks, key=lambda remark: remark.line)))
 
 
 def check_words(cues: Iterable[Cue]) -> None:
@@ -173,19 +173,19 @@ def _read_cues(first_line: int, block: list[str], reading: _Reading) -> None:
     """A block holds one cue; where empty lines are missing it holds more, each with its timing line."""
     timing = _TIMINGS[reading.format]
     matches = [timing.fullmatch(line) for line in block]
-    found = [(index, match) for index, match in enumerate(matches) if match]
+    timed_lines = [(index, match) for index, match in enumerate(matches) if match]
     for index, line in enumerate(block):
         if "-->" in line and not matches[index]:
             reading.fault("captions-timing", first_line + index, line)
-    if not found:
+    if not timed_lines:
         if not any("-->" in line for line in block):
             reading.fault("captions-text-without-time", first_line, block[0])
         return
-    if found[0][0] > 1:
+    if timed_lines[0][0] > 1:
         reading.fault("captions-text-without-time", first_line, block[0])
-    for order, (index, match) in enumerate(found):
-        last = found[order + 1][0] if order + 1 < len(found) else len(block)
-        if order + 1 < len(found):
+    for position, (index, match) in enumerate(timed_lines):
+        last = timed_lines[position + 1][0] if position + 1 < len(timed_lines) else len(block)
+        if position + 1 < len(timed_lines):
             reading.remark("captions-no-empty-line", first_line + last)
             if reading.format == "srt" and block[last - 1].strip().isdigit() and last - 1 > index:
                 last -= 1  # the number of the next cue
@@ -231,7 +231,7 @@ def _seconds(parts: Sequence[str | None]) -> float:
 
 
 def _in_order(reading: _Reading) -> tuple[Cue, ...]:
-    ordered = sorted(reading.cues, key=lambda one: (one[1].start_s, one[1].end_s))
+    ordered = sorted(reading.cues, key=lambda entry: (entry[1].start_s, entry[1].end_s))
     for (line, _), (sorted_line, _) in zip(reading.cues, ordered, strict=True):
         if line != sorted_line:
             reading.remark("captions-order", line)
@@ -247,9 +247,9 @@ def _too_large(content: bytes) -> BadCaptions:
 
 
 def _refused(faults: Sequence[Remark]) -> BadCaptions:
-    told = sorted(faults, key=lambda one: one.line)
-    more = f"; and {len(told) - FAULTS_TOLD} more" if len(told) > FAULTS_TOLD else ""
-    reason = "; ".join(map(str, told[:FAULTS_TOLD])) + more
-    refused = BadCaptions(reason, code=told[0].code, line=str(told[0].line), count=str(len(told)))
-    refused.faults = tuple((one.code, one.line, one.detail) for one in told[:FAULTS_TOLD])
+    ordered = sorted(faults, key=lambda fault: fault.line)
+    more = f"; and {len(ordered) - FAULTS_TOLD} more" if len(ordered) > FAULTS_TOLD else ""
+    reason = "; ".join(map(str, ordered[:FAULTS_TOLD])) + more
+    refused = BadCaptions(reason, code=ordered[0].code, line=str(ordered[0].line), count=str(len(ordered)))
+    refused.faults = tuple((fault.code, fault.line, fault.detail) for fault in ordered[:FAULTS_TOLD])
     return refused

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pod_jobs.captions.cues import Cue, plain_text
 
 CHARTER = ((0.0, 0), (1.0, 12), (2.0, 20), (3.0, 36), (4.0, 60))  # (seconds, characters)
-CHARTER_PER_S = 15  # beyond 4 s
+CHARTER_PER_S = 15  # characters for each second beyond 4 s
 TOLERANCE_S = 0.0015  # times of files are rounded to milliseconds
 
 
@@ -65,7 +65,7 @@ def characters(text: str) -> int:
 
 def check(cues: Sequence[Cue], rules: CueRules) -> list[Breach]:
     """Every breach, in the order of the cues."""
-    found = [breach for number, cue in enumerate(cues) for breach in _of_cue(number, cue, rules)]
+    breaches = [breach for number, cue in enumerate(cues) for breach in _of_cue(number, cue, rules)]
     last_of: dict[str, Cue] = {}  # by speaker: two who speak at the same time are shown at the same time
     for number, cue in enumerate(cues):
         before, last_of[cue.speaker] = last_of.get(cue.speaker), cue
@@ -73,10 +73,10 @@ def check(cues: Sequence[Cue], rules: CueRules) -> list[Breach]:
             continue
         gap_s = cue.start_s - before.end_s
         if gap_s < -TOLERANCE_S:
-            found.append(Breach(number, "overlap", gap_s, 0.0))
+            breaches.append(Breach(number, "overlap", gap_s, 0.0))
         elif gap_s < rules.gap_s - TOLERANCE_S:
-            found.append(Breach(number, "no-gap", gap_s, rules.gap_s, is_warning=True))
-    return sorted(found, key=lambda breach: breach.cue)
+            breaches.append(Breach(number, "no-gap", gap_s, rules.gap_s, is_warning=True))
+    return sorted(breaches, key=lambda breach: breach.cue)
 
 
 def _of_cue(number: int, cue: Cue, rules: CueRules) -> Iterator[Breach]:
