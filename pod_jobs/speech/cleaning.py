@@ -9,7 +9,7 @@ from dataclasses import replace
 from pod_jobs.captions.cues import Word
 from pod_jobs.speech.spans import Span
 
-# As a whole sentence; recordings of lectures say "subtitle" too, but not alone
+# Whole sentences are compared with it, because lecturers say "subtitle" too, but in other sentences
 CREDITS = re.compile(
     r"""^\W*(?:
         (?:sous[\s-]titr(?:es?|age|é)s?)\b.{0,60}(?:par|radio-canada|communaut[ée]|amara|st['’ ]|société|fr\b).*
@@ -26,7 +26,7 @@ LATIN = frozenset(
     "fr en de es it pt nl sv da no nn fi pl cs sk hu ro hr sl et lv lt tr id ms vi ca eu gl cy ga is mt".split()
 )
 LONGEST_LOOP_WORDS = 12
-REPEATS = 4  # so many times in a row is no rhetoric any more
+REPEATS = 4  # times in a row that make a loop; fewer may be rhetoric
 FASTEST_S = 0.06  # from word to word; people who speak very fast need twice as long
 MOST_AT_ONCE = 4  # words so close to each other; a model's times are not exact
 NEAR_S = 1.0  # a word may lie so far from where speech was found
@@ -34,7 +34,7 @@ SENTENCE_GAP_S = 1.5
 
 
 def clean(words: Sequence[Word], language: str, spans: Sequence[Span]) -> list[Word]:
-    """Without invented words; times do not leave the spans of speech by more than a breath."""
+    """The words without invented ones; their times do not leave the spans of speech by more than a breath."""
     kept = [word for word in without_bursts(words) if _is_written_in(word.text, language) and _is_in(word, spans)]
     kept = _without_loops(kept)
     kept = [word for sentence in _sentences(kept) if not _is_credit(sentence) for word in sentence]
@@ -42,7 +42,7 @@ def clean(words: Sequence[Word], language: str, spans: Sequence[Span]) -> list[W
 
 
 def without_bursts(words: Sequence[Word]) -> list[Word]:
-    """Without runs of words that begin at nearly the same instant: a model that loops puts what it invents there."""
+    """The words without runs of words that begin at nearly the same instant: a model that loops puts what it invents there."""
     runs: list[list[Word]] = []
     for word in words:
         if runs and word.start_s - runs[-1][-1].start_s < FASTEST_S:
@@ -53,22 +53,22 @@ def without_bursts(words: Sequence[Word]) -> list[Word]:
 
 
 def correct(words: Sequence[Word], corrections: Sequence[tuple[str, str]]) -> list[Word]:
-    """Whole words or runs of words that are always misheard, written right. A run of another length shares its time."""
-    found = list(words)
+    """The words, with words or runs of words that are always misheard written right. A run of another length shares the time."""
+    corrected = list(words)
     for wrong, right in corrections:
-        wanted, put = [_folded(one) for one in wrong.split()], right.split()
-        if not wanted or not put:
+        misheard, replacement = [_folded(word) for word in wrong.split()], right.split()
+        if not misheard or not replacement:
             continue
         index = 0
-        while index + len(wanted) <= len(found):
-            run = found[index : index + len(wanted)]
-            if [_folded(word.text) for word in run] == wanted:
-                new = _respelled(run, put)
-                found[index : index + len(wanted)] = new
-                index += len(new)
+        while index + len(misheard) <= len(corrected):
+            run = corrected[index : index + len(misheard)]
+            if [_folded(word.text) for word in run] == misheard:
+                respelled = _respelled(run, replacement)
+                corrected[index : index + len(misheard)] = respelled
+                index += len(respelled)
             else:
                 index += 1
-    return found
+    return corrected
 
 
 def _respelled(run: Sequence[Word], texts: Sequence[str]) -> list[Word]:
@@ -106,7 +106,7 @@ def _is_in(word: Word, spans: Sequence[Span]) -> bool:
 
 
 def _clamped(word: Word, spans: Sequence[Span]) -> Word:
-    """A recogniser stretches words into the silence beside them."""
+    """`word` cut to the spans, because a recogniser stretches words into the silence beside them."""
     touching = [span for span in spans if word.start_s < span[1] and word.end_s > span[0]]
     if not touching:
         return word
@@ -122,7 +122,7 @@ def _without_loops(words: list[Word]) -> list[Word]:
     while index < len(words):
         size, times = max(
             ((size, _times(texts, index, size)) for size in range(1, LONGEST_LOOP_WORDS + 1)),
-            key=lambda one: (one[1] >= REPEATS, one[0] * one[1] if one[1] >= REPEATS else 0),
+            key=lambda loop: (loop[1] >= REPEATS, loop[0] * loop[1] if loop[1] >= REPEATS else 0),
         )
         if times >= REPEATS:
             kept += words[index : index + size]
@@ -141,13 +141,15 @@ def _times(texts: Sequence[str], index: int, size: int) -> int:
 
 
 def _sentences(words: Sequence[Word]) -> list[list[Word]]:
-    found: list[list[Word]] = []
+    sentences: list[list[Word]] = []
     for word in words:
-        ended = found and (found[-1][-1].text[-1:] in ".!?…" or word.start_s - found[-1][-1].end_s > SENTENCE_GAP_S)
-        if not found or ended:
-            found.append([])
-        found[-1].append(word)
-    return found
+        ended = sentences and (
+            sentences[-1][-1].text[-1:] in ".!?…" or word.start_s - sentences[-1][-1].end_s > SENTENCE_GAP_S
+        )
+        if not sentences or ended:
+            sentences.append([])
+        sentences[-1].append(word)
+    return sentences
 
 
 def _is_credit(sentence: Sequence[Word]) -> bool:

@@ -52,15 +52,15 @@ def listen(sound: Sound, tick: Callable[[float], None]) -> Heard:
             x, y = (channel.astype(np.float64) for channel in channels)
             sums += (x @ y, x @ x, y @ y, x.sum(), y.sum())
             count += len(x)
-            for own, channel in zip(single, channels, strict=True):
-                own += _speech(channel, at_s)
+            for spans, channel in zip(single, channels, strict=True):
+                spans += _speech(channel, at_s)
         at_s += len(mono) / RATE_HZ
         tick(at_s)
     correlation = _correlation(sums, count)
     voices = [Voice(None, joined(mixed))]
     if correlation is not None and correlation < TWO_SPEAKERS_BELOW:
         apart = [Voice(number, joined(spans)) for number, spans in enumerate(single)]
-        if min(one.speech_s for one in apart) > SHARE_OF_SPEECH * max(max(one.speech_s for one in apart), 1.0):
+        if min(voice.speech_s for voice in apart) > SHARE_OF_SPEECH * max(max(voice.speech_s for voice in apart), 1.0):
             voices = apart
     return Heard(tuple(voices), bytes(peaks), at_s, correlation)
 
@@ -78,8 +78,8 @@ def mix(channels: Sequence["Samples"]) -> "Samples":
 
 
 def _speech(samples: "Samples", at_s: float) -> list[Span]:
-    found = get_speech_timestamps(samples, VAD, RATE_HZ)
-    return [(at_s + one["start"] / RATE_HZ, at_s + one["end"] / RATE_HZ) for one in found]
+    stretches = get_speech_timestamps(samples, VAD, RATE_HZ)
+    return [(at_s + stretch["start"] / RATE_HZ, at_s + stretch["end"] / RATE_HZ) for stretch in stretches]
 
 
 def _peaks(samples: "Samples") -> bytes:

@@ -79,8 +79,8 @@ def _folder_of(choice: ModelChoice) -> Path:
     folder = Path(choice.path)
     if not (folder / WEIGHTS).is_file():
         raise SettingsError(f"{folder}: there is no {WEIGHTS}", code="speech-no-model", name=folder.name)
-    if choice.sha256 and (found := _known_sum(folder / WEIGHTS)) != choice.sha256.lower():
-        raise SettingsError(f"{folder / WEIGHTS}: sha256 {found}", code="speech-model-changed", name=folder.name)
+    if choice.sha256 and (weights_sum := _known_sum(folder / WEIGHTS)) != choice.sha256.lower():
+        raise SettingsError(f"{folder / WEIGHTS}: sha256 {weights_sum}", code="speech-model-changed", name=folder.name)
     return folder
 
 
@@ -120,7 +120,7 @@ def _parts() -> list[Traversable]:
 
 
 def _join(parts: list[Path], target: Path) -> None:
-    """Errors: SettingsError when the sum is another; nothing is left then."""
+    """Join the parts into `target`. Errors: SettingsError when the sum is another; nothing is left then."""
     digest = hashlib.sha256()
     with tempfile.NamedTemporaryFile("wb", dir=target.parent, delete=False) as joined:
         try:
@@ -141,25 +141,25 @@ def _known_sum(path: Path) -> str:
     """The sum of a file's bytes: read once, then known by its size and time as long as these stay."""
     note = _note_of(path)
     try:
-        size, time_ns, known = note.read_text().split()
+        size, time_ns, noted_sum = note.read_text().split()
         if (int(size), int(time_ns)) == _stamp(path):
-            return known
+            return noted_sum
     except (OSError, ValueError):
         pass
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    _note_sum(path, found)
-    return found
+        computed_sum = hashlib.file_digest(file, "sha256").hexdigest()
+    _note_sum(path, computed_sum)
+    return computed_sum
 
 
 def _note_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256-checked")
 
 
-def _note_sum(path: Path, found: str) -> None:
-    """Beside the weights, where we may write there; else it is read again at each start."""
+def _note_sum(path: Path, sha256: str) -> None:
+    """Note the sum beside the weights if we may write there; if not, the weights are read again at each start."""
     try:
-        _write(_note_of(path), " ".join(map(str, (*_stamp(path), found))).encode())
+        _write(_note_of(path), " ".join(map(str, (*_stamp(path), sha256))).encode())
     except OSError:
         return
 

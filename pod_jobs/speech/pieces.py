@@ -41,7 +41,7 @@ def plan_pieces(voices: Sequence[Voice], duration_s: float) -> list[Piece]:
 
 
 def _bounded(span: Span) -> list[Span]:
-    """Somebody who speaks for longer than a piece without a pause is cut."""
+    """The span in parts that fit into a piece: somebody may speak for longer without a pause."""
     start, end = span
     parts = max(1, -int(-(end - start) // MOST_S))
     step = (end - start) / parts
@@ -51,17 +51,17 @@ def _bounded(span: Span) -> list[Span]:
 def _groups(spans: Sequence[Span]) -> list[list[Span]]:
     """Spans that go together: until the target is reached the piece ends at the longest silence near its end."""
     groups: list[list[Span]] = []
-    rest = list(spans)
-    while rest:
+    remaining = list(spans)
+    while remaining:
         fits = 1
-        while fits < len(rest) and rest[fits][1] - rest[0][0] <= MOST_S:
-            if rest[fits][0] - rest[fits - 1][1] > LONG_SILENCE_S:
+        while fits < len(remaining) and remaining[fits][1] - remaining[0][0] <= MOST_S:
+            if remaining[fits][0] - remaining[fits - 1][1] > LONG_SILENCE_S:
                 break
             fits += 1
-        ended_by_silence = fits == len(rest) or rest[fits][0] - rest[fits - 1][1] > LONG_SILENCE_S
+        ended_by_silence = fits == len(remaining) or remaining[fits][0] - remaining[fits - 1][1] > LONG_SILENCE_S
         if not ended_by_silence:
-            ends = [i for i in range(1, fits + 1) if rest[i - 1][1] - rest[0][0] >= TARGET_S * 0.75] or [fits]
-            fits = max(ends, key=lambda i: rest[i][0] - rest[i - 1][1])
-        groups.append(rest[:fits])
-        rest = rest[fits:]
+            ends = [i for i in range(1, fits + 1) if remaining[i - 1][1] - remaining[0][0] >= TARGET_S * 0.75] or [fits]
+            fits = max(ends, key=lambda i: remaining[i][0] - remaining[i - 1][1])
+        groups.append(remaining[:fits])
+        remaining = remaining[fits:]
     return groups

@@ -20,10 +20,10 @@ class Voice:
 
 def joined(spans: Sequence[Span], closer_than_s: float = 0.3) -> tuple[Span, ...]:
     """Spans in order, those that nearly touch (at the border of two windows) as one."""
-    found: list[Span] = []
+    merged: list[Span] = []
     for start, end in sorted(spans):
-        if found and start - found[-1][1] < closer_than_s:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
+        if merged and start - merged[-1][1] < closer_than_s:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
-            found.append((start, end))
-    return tuple(found)
+            merged.append((start, end))
+    return tuple(merged)

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 VOTES = 5
 VOTE_S = 30.0
-ENOUGH = 0.5  # of the votes' probability
+ENOUGH = 0.5  # probability of a language, by the votes, from which the guess is sure
 MISSED_S = 3.0  # speech without a word for so long is listened to again
-LEAST_CONFIDENCE = 0.35  # mean of the words of such a second try
+LEAST_CONFIDENCE = 0.35  # mean confidence of the words of such a second try, below which they are not used
 LISTENING_SHARE = 0.1  # of the work, for progress
 
 
@@ -103,9 +103,9 @@ def hear_piece(
     for start_s, end_s in _missed(words, piece.spans):
         at = [round((second - piece.start_s) * RATE_HZ) for second in (start_s, end_s)]
         heard = engine.hear(samples[at[0] : at[1]], wish, lambda _: tick(piece.length_s))
-        again = clean(_moved(heard, start_s), wish.written, [(start_s, end_s)])
-        if again and sum(word.confidence for word in again) / len(again) >= LEAST_CONFIDENCE:
-            words += again
+        second_try = clean(_moved(heard, start_s), wish.written, [(start_s, end_s)])
+        if second_try and sum(word.confidence for word in second_try) / len(second_try) >= LEAST_CONFIDENCE:
+            words += second_try
     return sorted(words, key=lambda word: word.start_s)
 
 
@@ -149,13 +149,13 @@ def wish_of(planned: Plan, order: Wanted) -> Wish:
 
 
 def share_of(done_s: float, whole_s: float) -> float:
-    """Of all the work, when `done_s` of the pieces' `whole_s` are recognised."""
+    """The share of all the work that is done when `done_s` of the pieces' `whole_s` are recognised."""
     return LISTENING_SHARE + (1 - LISTENING_SHARE) * min(done_s / max(whole_s, 0.1), 1.0)
 
 
 def _vote(sound: Sound, engine: Engine, heard: Heard, default: str) -> Language:
     """The mean of what the model thinks of some windows, spread over the speech of the voice that speaks most."""
-    voice = max(heard.voices, key=lambda one: one.speech_s)
+    voice = max(heard.voices, key=lambda candidate: candidate.speech_s)
     starts = [start for start, end in voice.spans if end - start >= 2.0] or [voice.spans[0][0]]
     step = max(1, len(starts) // VOTES)
     chances: dict[str, float] = {}
@@ -172,22 +172,24 @@ def _vote(sound: Sound, engine: Engine, heard: Heard, default: str) -> Language:
 
 
 def _track(voice: Voice, planned: Plan, words: Mapping[int, Sequence[Word]], language: str, order: Wanted) -> list[Cue]:
-    own = [word for piece in planned.pieces if piece.channel == voice.channel for word in words.get(piece.number, ())]
-    corrected = correct(clean(own, language, voice.spans), order.corrections)
+    voice_words = [
+        word for piece in planned.pieces if piece.channel == voice.channel for word in words.get(piece.number, ())
+    ]
+    corrected = correct(clean(voice_words, language, voice.spans), order.corrections)
     speaker = "" if voice.channel is None else order.speakers[voice.channel]
     return build_cues(corrected, order.rules, language, speaker, planned.heard.duration_s)
 
 
 def _missed(words: Sequence[Word], spans: Sequence[Span]) -> list[Span]:
     """Parts of the speech in which no word was recognised."""
-    found = []
+    missed = []
     for start, end in spans:
         at = start
         for word in [*(w for w in words if w.end_s > start and w.start_s < end), Word(end, end, "")]:
             if word.start_s - at >= MISSED_S:
-                found.append((at, word.start_s))
+                missed.append((at, word.start_s))
             at = max(at, word.end_s)
-    return found
+    return missed
 
 
 def _samples(sound: Sound, start_s: float, length_s: float, channel: int | None) -> "Samples":

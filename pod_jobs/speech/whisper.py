@@ -49,7 +49,7 @@ class Whisper:
 
     def hear(self, samples: "Samples", wish: Wish, tick: Callable[[float], None]) -> list[Word]:
         """See Engine."""
-        heard: list[Any] = []
+        parts: list[Any] = []
         try:
             segments, _ = self._model.transcribe(
                 samples,
@@ -59,25 +59,25 @@ class Whisper:
                 **DECODING,
             )
             for segment in segments:  # it is recognised while it is read
-                heard += segment.words or ()
+                parts += segment.words or ()
                 tick(segment.end)
         except (RuntimeError, MemoryError) as error:
             if _is_lack_of_memory(error):
                 raise OutOfResources(str(error), code="speech-no-memory") from error
             raise
-        return join_parts(heard, wish.written)
+        return join_parts(parts, wish.written)
 
     def guess_language(self, samples: "Samples") -> dict[str, float]:
         """See Engine."""
-        _, _, found = self._model.detect_language(samples)
-        return {name: float(chance) for name, chance in found}
+        _, _, chances = self._model.detect_language(samples)
+        return {name: float(chance) for name, chance in chances}
 
 
-def join_parts(heard: Iterable[Any], language: str) -> list[Word]:
+def join_parts(parts: Iterable[Any], language: str) -> list[Word]:
     """Whisper's words as written ones. It tells a new word by the space before it: "l" and "'amphi" are one word, a question
     mark on its own belongs to the word before."""
     words: list[Word] = []
-    for part in heard:
+    for part in parts:
         text = part.word
         begins = text[:1].isspace() or not words or language in WITHOUT_SPACES
         bare = text.strip()
