@@ -2,8 +2,8 @@
 
 A message is moved to a list of ours in one step, and leaves it only when the caller has committed what it makes of it. There
 is no visibility time-out. A message that is too large never gets here: a script on the broker measures it. A bridge that starts
-offers again what lies in that list. This may deliver a message twice, while another bridge is at it: so the caller must commit
-under the message's id.
+offers again what lies in that list. So a message may be delivered twice, while another bridge works on it. The caller must
+therefore commit under the message's id.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ def connect(address: str) -> Redis:
 
 
 def _url_of(address: str) -> str:
-    """In redis-py's words. Errors: ValueError, SettingsError."""
+    """The address in the form that redis-py reads. Errors: ValueError, SettingsError."""
     parts = urlsplit(address)
     if parts.scheme == "redis+socket":
         database = parse_qs(parts.query).get("virtual_host", ["0"])[0].strip("/")
@@ -119,9 +119,9 @@ class BrokerQueue:
 
     def since(self, raw: bytes) -> datetime | None:
         """When the message was first taken, by whatever bridge; None when nobody knows."""
-        said = self._redis.hget(self._since, sum_of(raw))
+        instant = self._redis.hget(self._since, sum_of(raw))
         try:
-            return datetime.fromtimestamp(float(said), UTC) if said is not None else None
+            return datetime.fromtimestamp(float(instant), UTC) if instant is not None else None
         except (ValueError, OverflowError, OSError):
             return None
 
@@ -183,11 +183,12 @@ class Broker:
         self._redis = connect(address)
 
     def figures(self) -> list[QueueFigures]:
-        """Of each queue."""
+        """The figures of each queue."""
         with _faults_told():
             queues = [BrokerQueue(self._redis, name) for name in QUEUES]
             return [
-                QueueFigures(one.name, one.count_waiting(), one.count_taken(), one.count_refused()) for one in queues
+                QueueFigures(queue.name, queue.count_waiting(), queue.count_taken(), queue.count_refused())
+                for queue in queues
             ]
 
     def count_reserved(self) -> int:
@@ -211,9 +212,9 @@ class Broker:
     def _offer(self, tag: bytes | str) -> bool:
         if int(self._redis.hstrlen(RESERVED, tag)) > MOST_RESERVED_BYTES:
             return False
-        kept = self._redis.hget(RESERVED, tag)
+        entry = self._redis.hget(RESERVED, tag)
         try:
-            message, _, queue = json.loads(kept or b"")
+            message, _, queue = json.loads(entry or b"")
             content = json.dumps(message)
         except (ValueError, TypeError):
             return False  # of another program

@@ -75,15 +75,15 @@ def _arguments(body: bytes, names: tuple[str, ...]) -> dict[str, Any]:
     positional, named = parts[0], _object(parts[1], "the named arguments")
     if len(positional) > len(names):
         raise Malformed(f"{len(positional)} arguments; the task has {len(names)}")
-    found = dict(zip(names, positional, strict=False))
-    if twice := sorted(found.keys() & named.keys()):
+    arguments = dict(zip(names, positional, strict=False))
+    if twice := sorted(arguments.keys() & named.keys()):
         raise Malformed(f"given twice: {', '.join(twice)}")
     if unknown := sorted(named.keys() - set(names)):
         raise Malformed(f"unknown arguments: {', '.join(map(repr, unknown))[:200]}")
-    found |= named
-    if missing := [name for name in names if name not in found and name not in OPTIONAL]:
+    arguments |= named
+    if missing := [name for name in names if name not in arguments and name not in OPTIONAL]:
         raise Malformed(f"missing arguments: {', '.join(missing)}")
-    return found
+    return arguments
 
 
 def _json(raw: bytes, name: str) -> Any:

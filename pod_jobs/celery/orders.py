@@ -1,7 +1,8 @@
 """What an Esup-Pod 4.1 asks for by a message, in the words of the Runner Manager API: paths stand where addresses do. Pure.
 
-Pod waits for a callback of each order. So whatever is wrong with one that can be read is found out by its task, whose end Pod is
-told; an OrderFault is told to Pod at once. Only what names no recording of Pod's is refused without a word to it.
+Pod waits for a callback of each order. So an order that can be read becomes a task even if something is wrong with it: the task
+finds that out, and Pod is told how it ended. Pod is told of an OrderFault at once. Only a message that names no recording of
+Pod's is refused without telling Pod.
 """
 
 import json
@@ -72,64 +73,75 @@ class OrderFault(Malformed):
 
 def read_order(message: Message, heights_px: Sequence[int]) -> CeleryOrder:
     """An order for a task. `heights_px`: of the renditions that Pod knows. Errors: Malformed; OrderFault when Pod can be told."""
-    given, task_type = message.arguments, TASK_TYPES[message.task]
-    number = _number(given["recording_id" if task_type == STUDIO else "video_id"])
+    arguments, task_type = message.arguments, TASK_TYPES[message.task]
+    number = _number(arguments["recording_id" if task_type == STUDIO else "video_id"])
     try:
-        _check_storable(given)
-        source, parameters = _read(task_type, given, heights_px)
+        _check_storable(arguments)
+        source, parameters = _read(task_type, arguments, heights_px)
     except Malformed as fault:
         about = {"video_id": number, "recording_id": number}
-        paths = {"video_path": "", "cut_start": 0, "cut_end": 0, "video_output": _if_path(given.get("video_output"))}
+        paths = {
+            "video_path": "",
+            "cut_start": 0,
+            "cut_end": 0,
+            "video_output": _if_path(arguments.get("video_output")),
+        }
         raise OrderFault(fault.reason, CeleryOrder(task_type, number, "", {}), about | paths) from fault
     return CeleryOrder(task_type, number, source, parameters)
 
 
-def _read(task_type: str, given: Mapping[str, Any], heights_px: Sequence[int]) -> tuple[str, dict[str, Any]]:
+def _read(task_type: str, arguments: Mapping[str, Any], heights_px: Sequence[int]) -> tuple[str, dict[str, Any]]:
     """The source, and the parameters. Errors: Malformed."""
     if task_type == ENCODING:
-        return _path(given["video_path"]), _encoding(given, heights_px)
+        return _path(arguments["video_path"]), _encoding(arguments, heights_px)
     if task_type == TRANSCRIPTION:
-        return _path(given["mp3filepath"]), {"language": given["lang"], "duration": given["duration"]}
-    videos = given["videos"] if isinstance(given["videos"], list) else []
-    tracks = [(str(one.get("type")), one["src"]) for one in videos if isinstance(one, dict) and one.get("src")]
+        return _path(arguments["mp3filepath"]), {"language": arguments["lang"], "duration": arguments["duration"]}
+    videos = arguments["videos"] if isinstance(arguments["videos"], list) else []
+    tracks = [
+        (str(video.get("type")), video["src"]) for video in videos if isinstance(video, dict) and video.get("src")
+    ]
     if not tracks:
         raise Malformed("videos: a list of recordings is needed")
     of_kind = {kind.partition("/")[0]: path for kind, path in reversed(tracks)}
     main = of_kind.get("presentation") or tracks[0][1]
     second = of_kind.get("presenter") if main != of_kind.get("presenter") else None
-    parameters = {"presenter": given["presenter"] or "", "second": second or "", "cut": _cut_of(given["subtime"])}
-    _path(given["video_output"])
+    parameters = {
+        "presenter": arguments["presenter"] or "",
+        "second": second or "",
+        "cut": _cut_of(arguments["subtime"]),
+    }
+    _path(arguments["video_output"])
     return _path(main), parameters
 
 
-def _encoding(given: Mapping[str, Any], heights_px: Sequence[int]) -> dict[str, Any]:
+def _encoding(arguments: Mapping[str, Any], heights_px: Sequence[int]) -> dict[str, Any]:
     parameters: dict[str, Any] = {"rendition": {str(height): {} for height in heights_px}}
     parameters["rendition"] |= {height: None for height in ("360", "720", "1080") if int(height) not in heights_px}
-    if given["cut_start"] or given["cut_end"]:
-        parameters["cut"] = {"start": given["cut_start"] or 0, "end": given["cut_end"] or ""}
-    if given.get("json_dressing"):
-        parameters["dressing"] = _dressing(given["json_dressing"], given.get("dressing_input"))
+    if arguments["cut_start"] or arguments["cut_end"]:
+        parameters["cut"] = {"start": arguments["cut_start"] or 0, "end": arguments["cut_end"] or ""}
+    if arguments.get("json_dressing"):
+        parameters["dressing"] = _dressing(arguments["json_dressing"], arguments.get("dressing_input"))
     return parameters
 
 
-def _dressing(asked: Any, inputs: Any) -> Any:
+def _dressing(dressing: Any, inputs: Any) -> Any:
     """Pod says twice which files dress a recording: in its Dressing, where a path may be missing or relative, and as the
     inputs of a command, in the order of DRESSING."""
-    if not isinstance(asked, dict):
-        return asked  # its task fails, and says so
+    if not isinstance(dressing, dict):
+        return dressing  # its task fails, and says so
     paths = _inputs(inputs)
-    wanted = [name for name, (_, is_there) in DRESSING.items() if asked.get(is_there)]
-    by_order = dict(zip(wanted, paths, strict=True)) if len(wanted) == len(paths) else {}
+    names = [name for name, (_, is_there) in DRESSING.items() if dressing.get(is_there)]
+    by_order = dict(zip(names, paths, strict=True)) if len(names) == len(paths) else {}
     files = {}
-    for name in wanted:
-        value = asked.get(DRESSING[name][0])
+    for name in names:
+        value = dressing.get(DRESSING[name][0])
         is_absolute = isinstance(value, str) and value.startswith("/")
         files[name] = value if is_absolute else by_order.get(name, value)
-    position = asked.get("position_orig") or asked.get("position") or ""
+    position = dressing.get("position_orig") or dressing.get("position") or ""
     return {
         **files,
         "watermark_position": str(position).lower().replace(" ", "_"),
-        "watermark_opacity": asked.get("opacity"),
+        "watermark_opacity": dressing.get("opacity"),
     }
 
 
@@ -144,8 +156,8 @@ def _inputs(text: Any) -> list[str]:
 
 def _cut_of(subtime: Any) -> dict[str, float | str]:
     """`-ss b -to e` as a cut; {} for none."""
-    found = CUT.fullmatch(subtime) if isinstance(subtime, str) else None
-    return {"start": _time(found[1]), "end": _time(found[2])} if found else {}
+    match = CUT.fullmatch(subtime) if isinstance(subtime, str) else None
+    return {"start": _time(match[1]), "end": _time(match[2])} if match else {}
 
 
 def _time(text: str) -> float | str:
@@ -154,7 +166,7 @@ def _time(text: str) -> float | str:
 
 
 def _check_storable(arguments: Mapping[str, Any]) -> None:
-    """Can every database hold them? Not so: NaN, and half a character (a lone surrogate)."""
+    """Check that every database can hold them: none holds NaN or half a character (a lone surrogate). Errors: Malformed."""
     try:
         size = len(json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode())
     except (ValueError, RecursionError) as error:
@@ -168,8 +180,8 @@ def _check_storable(arguments: Mapping[str, Any]) -> None:
 def _number(value: Any) -> int:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20):
-        said = str(value)[:40] if isinstance(value, str | int | float) else type(value).__name__
-        raise Malformed(f"{said!r} is no number of a video")
+        shown = str(value)[:40] if isinstance(value, str | int | float) else type(value).__name__
+        raise Malformed(f"{shown!r} is no number of a video")
     if not 0 < int(value) < MOST_NUMBER:
         raise Malformed(f"{str(value)[:40]!r} is no number of a video")
     return int(value)

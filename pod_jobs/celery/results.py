@@ -58,7 +58,7 @@ def output_folder(end: End) -> str:
 
 def wanted_files(end: End) -> list[ResultFile]:
     """The files that go to Pod with an encoding. Not our own master playlist, nor the log."""
-    return [one for one in end.files if one.kind not in ("hls", "log", "info")]
+    return [file for file in end.files if file.kind not in ("hls", "log", "info")]
 
 
 def describe(end: End) -> str:
@@ -66,51 +66,53 @@ def describe(end: End) -> str:
     folder, files = PurePosixPath(output_folder(end)), wanted_files(end)
 
     def of(kind: str, ending: str = "") -> Iterable[ResultFile]:
-        return (one for one in files if one.kind == kind and one.name.endswith(ending))
+        return (file for file in files if file.kind == kind and file.name.endswith(ending))
 
-    def paths(found: Iterable[ResultFile], key: str = "") -> dict[str, str]:
-        return {key or one.rendition.removesuffix("p"): str(folder / one.name) for one in found}
+    def paths(selection: Iterable[ResultFile], key: str = "") -> dict[str, str]:
+        return {key or file.rendition.removesuffix("p"): str(folder / file.name) for file in selection}
 
     thumbnails = enumerate(of("thumbnail"), 1)
     overview = [*of("sheet", ".png"), *of("storyboard", ".vtt")]
     captions = enumerate(of("captions", ".vtt"))
-    given = end.arguments
+    arguments = end.arguments
     info = {
-        "id": int(given["video_id"]),
-        "video_file": given["video_path"],
+        "id": int(arguments["video_id"]),
+        "video_file": arguments["video_path"],
         "duration": int(end.duration_s),
         **_tracks(end.facts),
-        "list_mp4_files": paths(one for one in of("mp4") if one.rendition),
-        "list_hls_files": paths(one for one in of("playlist") if one.rendition),
+        "list_mp4_files": paths(file for file in of("mp4") if file.rendition),
+        "list_hls_files": paths(file for file in of("playlist") if file.rendition),
         "list_mp3_files": paths(of("mp3"), "192k"),
         "list_m4a_files": {} if end.is_video else paths(of("m4a"), "192k"),
-        "list_thumbnail_files": {str(n): str(folder / one.name) for n, one in thumbnails},
-        "list_overview_files": {str(n): str(folder / one.name) for n, one in enumerate(overview)},
-        "list_subtitle_files": {str(n): [one.language, str(folder / one.name)] for n, one in captions},
+        "list_thumbnail_files": {str(n): str(folder / file.name) for n, file in thumbnails},
+        "list_overview_files": {str(n): str(folder / file.name) for n, file in enumerate(overview)},
+        "list_subtitle_files": {str(n): [file.language, str(folder / file.name)] for n, file in captions},
         "encoding_log": _log(end),
         "output_dir": str(folder),
         "start": _clock(end.started_at),
         "stop": _clock(end.ended_at),
         "error_encoding": bool(end.error),
-        "cutting_start": given["cut_start"],
-        "cutting_stop": given["cut_end"],
-        "json_dressing": given.get("json_dressing"),
-        "dressing_input": given.get("dressing_input", ""),
+        "cutting_start": arguments["cut_start"],
+        "cutting_stop": arguments["cut_end"],
+        "json_dressing": arguments.get("json_dressing"),
+        "dressing_input": arguments.get("dressing_input", ""),
     }
     return json.dumps(info, indent=1, ensure_ascii=False)
 
 
 def callback_body(end: End, captions: str = "") -> dict[str, Any]:
     """What the callback says. `captions`: the path of the file of a transcription."""
-    given = end.arguments
+    arguments = end.arguments
     if end.task_type == ENCODING:
-        echoed = {name: given.get(name) for name in ("video_id", "video_path", "cut_start", "cut_end", "json_dressing")}
+        echoed = {
+            name: arguments.get(name) for name in ("video_id", "video_path", "cut_start", "cut_end", "json_dressing")
+        }
         times = {"start": _clock(end.started_at), "stop": _clock(end.ended_at)}
-        return {**echoed, **times, "dressing_input": given.get("dressing_input", "")}
-    said = end.error or "pod_jobs is done."
+        return {**echoed, **times, "dressing_input": arguments.get("dressing_input", "")}
+    message = end.error or "pod_jobs is done."
     if end.task_type == STUDIO:
-        return {"video_output": given["video_output"], "msg": said}
-    return {"video_id": given["video_id"], "msg": said, "temp_vtt_file": captions}
+        return {"video_output": arguments["video_output"], "msg": message}
+    return {"video_id": arguments["video_id"], "msg": message, "temp_vtt_file": captions}
 
 
 def captions_of_failure(end: End) -> str:
@@ -122,11 +124,11 @@ def captions_of_failure(end: End) -> str:
 def _tracks(facts: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     video, sounds, texts = facts.get("video"), facts.get("audio") or (), facts.get("subtitles") or ()
     width, height = (video.get("display_size") or (0, 0)) if video else (0, 0)
-    audio = [{"sample_rate": one.get("sample_rate_hz"), "channels": one.get("channels")} for one in sounds]
+    audio = [{"sample_rate": track.get("sample_rate_hz"), "channels": track.get("channels")} for track in sounds]
     return {
         "list_video_track": {"0": {"width": width, "height": height}} if video else {},
-        "list_audio_track": {str(n): one for n, one in enumerate(audio, 1)},
-        "list_subtitle_track": {str(n): {"language": one.get("language") or ""} for n, one in enumerate(texts)},
+        "list_audio_track": {str(n): track for n, track in enumerate(audio, 1)},
+        "list_subtitle_track": {str(n): {"language": track.get("language") or ""} for n, track in enumerate(texts)},
         "list_image_track": {},
     }
 

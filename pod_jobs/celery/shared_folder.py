@@ -1,6 +1,6 @@
 """The media folder of an Esup-Pod 4.1 (its MEDIA_ROOT), which this host has under the same path.
 
-Paths come from messages, so that each is followed to where it really is before anything is opened. A folder to write into is
+Paths come from messages, so each is followed to where it really is before anything is opened. A folder to write into is
 held open, and its files are made in what is held: Pod may give its name to a link at any moment. New files get the rights and,
 as root, the owner of the folder that they are put into: Pod has to delete them later.
 
@@ -34,22 +34,22 @@ def check_mounted(root: Path, mark: str) -> None:
     try:
         with os.scandir(root) as entries:
             is_empty = next(entries, None) is None
-        found = _mark_of(root)
+        present_mark = _mark_of(root)
     except OSError as error:
         raise ServiceUnavailable(f"the media folder {root} does not answer: {error}") from error
     if is_empty:
         raise ServiceUnavailable(f"the media folder {root} is empty: nothing is mounted there")
-    if mark and found != mark:
-        said = f"has the mark {found}" if found else f"has no file {MARK}"
+    if mark and present_mark != mark:
+        state = f"has the mark {present_mark}" if present_mark else f"has no file {MARK}"
         raise ServiceUnavailable(
-            f"the media folder {root} {said}; the catalog means {mark}: another one is mounted there"
+            f"the media folder {root} {state}; the catalog means {mark}: another one is mounted there"
         )
 
 
 def give_mark(root: Path) -> str:
     """The id of the folder, which gets one if it has none. Errors: OSError."""
-    if found := _mark_of(root):
-        return found
+    if mark := _mark_of(root):
+        return mark
     with open_folder(root, str(root)) as folder:
         put(folder, MARK, f"{secrets.token_hex(16)}\n".encode())
     return _mark_of(root)  # of two that give one at once, the last counts
@@ -124,23 +124,23 @@ def put(folder: int, name: str, content: bytes) -> None:
 def put_copy(folder: int, name: str, source: BinaryIO) -> None:
     """The same with the content of an open file. Nothing is done when an earlier try has put it there: then size and time are
     those of `source`. Errors: OSError."""
-    wanted, present = os.fstat(source.fileno()), _found(folder, name)
-    # where times are kept less exactly it is copied again
-    if present and (present.st_size, present.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
+    original, present = os.fstat(source.fileno()), _found(folder, name)
+    # If the folder keeps times less exactly, the file is copied again
+    if present and (present.st_size, present.st_mtime_ns) == (original.st_size, original.st_mtime_ns):
         return
     with _replacing(folder, name) as file:
         shutil.copyfileobj(source, file, 1 << 20)
         file.flush()
-        os.utime(file.fileno(), ns=(wanted.st_mtime_ns, wanted.st_mtime_ns))
+        os.utime(file.fileno(), ns=(original.st_mtime_ns, original.st_mtime_ns))
 
 
 def _found(folder: int, name: str) -> os.stat_result | None:
-    """Of a regular file; None for anything else."""
+    """The status of a regular file; None for anything else."""
     try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return found if stat.S_ISREG(found.st_mode) else None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 @contextmanager
@@ -157,8 +157,8 @@ def _replacing(folder: int, name: str) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(handle)
             _like(folder, handle, AS_FILE)
-            ours, found = os.fstat(handle), _found(folder, part)
-        if found is None or found.st_ino != ours.st_ino:
+            opened, named = os.fstat(handle), _found(folder, part)
+        if named is None or named.st_ino != opened.st_ino:
             raise OSError(errno.EBUSY, "another process is writing this file", name)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -167,8 +167,8 @@ def _replacing(folder: int, name: str) -> Iterator[BinaryIO]:
     os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def _like(parent: int, made: int, mask: int) -> None:
-    found = os.fstat(parent)
+def _like(parent: int, descriptor: int, mask: int) -> None:
+    parent_status = os.fstat(parent)
     if os.geteuid() == 0:
-        os.fchown(made, found.st_uid, found.st_gid)
-    os.fchmod(made, found.st_mode & mask)
+        os.fchown(descriptor, parent_status.st_uid, parent_status.st_gid)
+    os.fchmod(descriptor, parent_status.st_mode & mask)
