@@ -30,7 +30,7 @@ class Sweeper:
 
     def _sweep(self, limit: datetime) -> None:
         try:
-            if (found := self._settings.bucket) is not None and (count := found.sweep(limit)):
+            if (bucket := self._settings.bucket) is not None and (count := bucket.sweep(limit)):
                 log.info("bucket: %d old objects deleted", count)
         except PodJobsError as error:
             log.warning("bucket: %s", error.reason)

@@ -133,7 +133,7 @@ def wait_after(tries: int) -> timedelta:
 def purge(settings: Settings, now: datetime, fence: Fence) -> None:
     """Mark as deleted the results that sites have had for long enough. Errors: Deposed."""
     for site in settings.site:
-        gone = 1
-        while gone:
+        expired = 1
+        while expired:
             with fence():
-                gone = site_callbacks.expire(site.name, now - timedelta(days=site.keep_days), now)
+                expired = site_callbacks.expire(site.name, now - timedelta(days=site.keep_days), now)

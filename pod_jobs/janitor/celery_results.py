@@ -61,9 +61,9 @@ class CelerySender:
         with make_folder(root, str(root / TEMPORARY)) as folder:
             if end.error:
                 put(folder, name, results.captions_of_failure(end).encode())
-            for one in end.files:
-                if one.kind == "captions":
-                    self._copy(result, one.name, folder, name)
+            for file in end.files:
+                if file.kind == "captions":
+                    self._copy(result, file.name, folder, name)
         return end, str(root / TEMPORARY / name)
 
     def _place_encoding(self, root: Path, end: End, result: Result) -> End:
@@ -82,24 +82,24 @@ class CelerySender:
 
     def _fill(self, root: Path, end: End, result: Result) -> None:
         with make_folder(root, results.output_folder(end)) as folder:
-            for one in results.wanted_files(end):
-                self._copy(result, one.name, folder, one.name)
+            for file in results.wanted_files(end):
+                self._copy(result, file.name, folder, file.name)
             put(folder, results.INFO, results.describe(end).encode())
 
     def _place_studio(self, root: Path, end: End, result: Result) -> None:
         target = path_within(root, end.arguments["video_output"])
         with open_folder(root, str(target.parent)) as folder:
-            for one in end.files:
-                if one.kind == "mp4":
+            for file in end.files:
+                if file.kind == "mp4":
                     self._copy(result, LOG_NAME, folder, f"{target.stem}.log")
-                    self._copy(result, one.name, folder, target.name)
+                    self._copy(result, file.name, folder, target.name)
 
     def _copy(self, result: Result, name: str, folder: int, new_name: str) -> None:
         media = self.settings.media
-        found = media.open_output(result.video, result.folder.rpartition("/")[2], name)
-        if found is None:
+        output = media.open_output(result.video, result.folder.rpartition("/")[2], name)
+        if output is None:
             raise ServiceUnavailable(f"the output {result.folder}/{name} is not there")
-        with found.file as file:
+        with output.file as file:
             put_copy(folder, new_name, file)
 
     def _tell(self, site: SiteSettings, debt: Debt, body: dict[str, Any]) -> Outcome:
@@ -115,7 +115,9 @@ class CelerySender:
 
 def end_of(debt: Debt, result: Result) -> End:
     """How the task ended, in Pod's terms."""
-    files = (ResultFile(one.name, one.kind, one.rendition or "", one.language or "") for one in result.outputs)
+    files = (
+        ResultFile(output.name, output.kind, output.rendition or "", output.language or "") for output in result.outputs
+    )
     return End(
         task_type=result.asked["task_type"],
         arguments=result.asked["arguments"],

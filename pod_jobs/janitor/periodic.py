@@ -23,11 +23,11 @@ ON_TIME = timedelta(minutes=2)  # a tick that is handled later than this was mis
 def check_kinds(entries: Sequence[PeriodicSettings], job_types: JobTypes) -> None:
     """Check the kinds of all entries. Errors: SettingsError that names each entry of a kind that does not exist, or that is
     not periodic."""
-    allowed = [kind for kind, one in job_types.items() if one.is_periodic]
+    allowed = [kind for kind, job_type in job_types.items() if job_type.is_periodic]
     faults = [
-        f"periodic {one.name}: kind {one.kind!r} is none of {', '.join(allowed)}"
-        for one in entries
-        if one.kind not in allowed
+        f"periodic {entry.name}: kind {entry.kind!r} is none of {', '.join(allowed)}"
+        for entry in entries
+        if entry.kind not in allowed
     ]
     if faults:
         raise SettingsError("\n".join(faults))

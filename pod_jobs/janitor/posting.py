@@ -33,7 +33,7 @@ def post(site: SiteSettings, callback: Callback, times: Times, resolve: Resolve 
     try:
         target = pin(read(callback.url, allowed), allowed, resolve)
         with opened("POST", target, times, headers, callback.body) as response:
-            said = response.read(ANSWER_BYTES).decode("utf-8", "replace")
+            text = response.read(ANSWER_BYTES).decode("utf-8", "replace")
     except urllib3.exceptions.ReadTimeoutError:
         return Outcome(False, f"no answer within {times.read_s:g} s", is_unclear=True)
     except urllib3.exceptions.HTTPError as error:
@@ -43,4 +43,4 @@ def post(site: SiteSettings, callback: Callback, times: Times, resolve: Resolve 
         return Outcome(False, error.reason)
     if callback.is_known(response.status):
         return Outcome(True)
-    return Outcome(False, f"the site answers {response.status}: {' '.join(said.split())}")
+    return Outcome(False, f"the site answers {response.status}: {' '.join(text.split())}")

@@ -99,10 +99,10 @@ def _purge_unclaimed(videos: list[int], limit: datetime, media: _CheckedFolder, 
     Only a folder with nothing but a source is removed, and only if its number is not higher than that of the newest video: an
     empty, older or wrong database must never delete a recording. Neither are those that a restored database did not know.
     """
-    known, newest = retention.known_videos(videos), retention.newest_video()
+    known_ids, newest = retention.known_videos(videos), retention.newest_video()
     unknown = instance.unknown_recordings()
     for video in videos:
-        if video in known or video > newest or any(low <= video <= high for low, high in unknown):
+        if video in known_ids or video > newest or any(low <= video <= high for low, high in unknown):
             continue
         if media.folder.is_unclaimed(video, limit.timestamp()):
             with fence():
@@ -113,7 +113,7 @@ def _purge_unclaimed(videos: list[int], limit: datetime, media: _CheckedFolder, 
 def _purge_old_outputs(videos: list[int], media: _CheckedFolder, limit: datetime, fence: Fence) -> Iterator[None]:
     """Remove folders of outputs that since `limit` were neither published nor used by an open task."""
     used = retention.folders_in_use(videos)
-    for video, folder in [(one, folder) for one in videos for folder in media.folder.runs(one)]:
+    for video, folder in [(video_id, folder) for video_id in videos for folder in media.folder.runs(video_id)]:
         if folder in used:
             media.folder.mark_used(folder)
         elif media.folder.is_replaced_since(folder, limit.timestamp()):
@@ -126,8 +126,8 @@ def _purge_old_outputs(videos: list[int], media: _CheckedFolder, limit: datetime
 
 
 def _until_none(forget: Callable[[datetime], int], limit: datetime, fence: Fence) -> Iterator[None]:
-    gone = 1
-    while gone:
+    deleted = 1
+    while deleted:
         with fence():
-            gone = forget(limit)
+            deleted = forget(limit)
         yield

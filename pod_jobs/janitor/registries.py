@@ -44,8 +44,8 @@ def start_due(redis: Redis, queue_names: tuple[str, ...], due: DueAt, now: datet
             wait_s = at - now.timestamp()
             if wait_s <= 0 or time.monotonic() >= due.setdefault((job_id, at), time.monotonic() + wait_s):
                 _start(redis, queue, registry, job_id)
-    for gone in due.keys() - present:
-        del due[gone]
+    for key in due.keys() - present:
+        del due[key]
 
 
 def clean(redis: Redis, queue_names: tuple[str, ...]) -> None:

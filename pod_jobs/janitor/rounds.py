@@ -55,11 +55,11 @@ class InSlices:
 
     def __call__(self, now: datetime) -> object:
         # After an error the next turn starts from the beginning
-        rest, self._rest = self._rest or self._begin(now), None
+        steps, self._rest = self._rest or self._begin(now), None
         until = time.monotonic() + SLICE_S
-        for _ in rest:
+        for _ in steps:
             if time.monotonic() >= until:
-                self._rest = rest
+                self._rest = steps
                 return UNFINISHED
         return None
 
@@ -124,9 +124,9 @@ def _index_captions() -> Iterator[None]:
 
 def sum_up_figures(now: datetime, fence: Fence) -> Iterator[None]:
     """Sum up the figures of each day, for the page of the team. Yields after each day. Errors: Deposed."""
-    for one in day_figures.sum_up(now, FIGURES_DAYS):
+    for figures in day_figures.sum_up(now, FIGURES_DAYS):
         with fence():
-            day_figures.keep(one)
+            day_figures.keep(figures)
         yield
 
 

@@ -19,7 +19,7 @@ class Sightings:
         self._key = keys.sightings(duty)
 
     def look(self, wrong: Iterable[str]) -> dict[str, float]:
-        """For each name in `wrong`: since how many seconds it has been there at every look, by the clock of Redis."""
+        """For each name in `wrong`: for how many seconds it has been there at every look, by the clock of Redis."""
         seconds, microseconds = self._redis.time()
         now = seconds + microseconds / 1e6
         before = {as_text(name): _instant(at, now) for name, at in self._redis.hgetall(self._key).items()}

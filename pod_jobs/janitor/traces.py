@@ -47,22 +47,22 @@ class LaneRelay:
 
 def tell_events(settings: Settings, now: datetime, fence: Fence) -> int:
     """Turn production events into statements. Without a lane, the events are only deleted. Returns how many there were."""
-    found = events.pending()
-    if not found:
+    pending = events.pending()
+    if not pending:
         return 0
-    rows = [_as_row(settings, event, now) for event in found] if settings.xapi.lane_names else []
+    rows = [_as_row(settings, event, now) for event in pending] if settings.xapi.lane_names else []
     with fence():
-        events.replace(found, [row for row in rows if row is not None], list(settings.xapi.lane_names), now)
-    return len(found)
+        events.replace(pending, [row for row in rows if row is not None], list(settings.xapi.lane_names), now)
+    return len(pending)
 
 
 def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
     """Delete old statements that every record store has. Yields wherever it may pause."""
     days = settings.retention.statements_days
-    gone = days
-    while gone:
+    purged = days
+    while purged:
         with fence():
-            gone = statements.purge(now - timedelta(days=days), settings.xapi.lane_names)
+            purged = statements.purge(now - timedelta(days=days), settings.xapi.lane_names)
         yield
 
 
