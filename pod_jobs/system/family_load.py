@@ -45,11 +45,16 @@ def _used_by(pid: int) -> tuple[float, int]:
     """Seconds of processor time, those of ended children included, and resident bytes of a process and its descendants."""
     ticks = pages = 0
     family = [pid]
-    for one in family:  # grows in the loop
+    for process_id in family:  # grows in the loop
         with suppress(OSError, ValueError, IndexError):  # it has ended, or the kernel does not say
-            said = (PROC / str(one) / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-            ticks += sum(int(said[place]) for place in (UTIME, STIME, CUTIME, CSTIME))
-            pages += int(said[RSS])
-            for thread in (PROC / str(one) / "task").iterdir():
+            fields = (
+                (PROC / str(process_id) / "stat")
+                .read_text(encoding="ascii", errors="replace")
+                .rpartition(")")[2]
+                .split()
+            )
+            ticks += sum(int(fields[place]) for place in (UTIME, STIME, CUTIME, CSTIME))
+            pages += int(fields[RSS])
+            for thread in (PROC / str(process_id) / "task").iterdir():
                 family += map(int, (thread / "children").read_text(encoding="ascii").split())
     return ticks / TICKS, pages * PAGE_BYTES

@@ -28,7 +28,7 @@ PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << bit for bit in range(6))
 MAKE_DIR, MAKE_REGULAR = 1 << 7, 1 << 8
 REFER, TRUNCATE, IOCTL_DEVICE = 1 << 13, 1 << 14, 1 << 15
-# the rights that a version of Landlock knows: all of them are refused but where a rule gives them
+# the rights that a version of Landlock knows: all of them are refused, except where a rule gives them
 KNOWN_FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 TCP = 0b11  # to bind and to connect, since version 4
 SCOPED = 0b11  # abstract sockets of others, and signals to them, since version 6
@@ -42,7 +42,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def version() -> int:
-    """Of Landlock in this kernel; 0 = none."""
+    """The version of Landlock in this kernel; 0 = none."""
     return max(0, int(_libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION))))
 
 
@@ -50,13 +50,13 @@ def restrict(shown: dict[str, Iterable[str]]) -> None:
     """From now on, this process and what it becomes may open only the paths in `shown`: to "read", to "write", "devices", and
     folders to "list". A path that does not exist is left out. Errors: OSError."""
     abi = version()
-    known = KNOWN_FILE_RIGHTS[min(max(abi, 1), 5)]
-    attributes = struct.pack("=QQQ", known, TCP if abi >= 4 else 0, SCOPED if abi >= 6 else 0)
+    known_rights = KNOWN_FILE_RIGHTS[min(max(abi, 1), 5)]
+    attributes = struct.pack("=QQQ", known_rights, TCP if abi >= 4 else 0, SCOPED if abi >= 6 else 0)
     size = 8 if abi < 4 else 16 if abi < 6 else 24
     ruleset = _checked(_libc.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0)))
     for kind, rights in (("list", READ_DIR), ("read", READ), ("write", WRITE), ("devices", DEVICE)):
         for path in shown.get(kind, ()):
-            _allow(ruleset, path, rights & known)
+            _allow(ruleset, path, rights & known_rights)
     _checked(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     _checked(_libc.syscall(RESTRICT_SELF, ruleset, ctypes.c_uint32(0)))
     os.close(ruleset)

@@ -57,8 +57,8 @@ def open_plain(path: Path, how: How = "rb", *, beneath: Path | None = None, link
     root = beneath or path.parent
     handle = open_beneath(root, str(path.relative_to(root)), FLAGS[how] | os.O_NONBLOCK)
     try:
-        found = os.fstat(handle)
-        if not is_plain(found, linked=linked):
+        status = os.fstat(handle)
+        if not is_plain(status, linked=linked):
             raise not_plain(path)
         if how == "wb":
             os.ftruncate(handle, 0)
@@ -68,10 +68,10 @@ def open_plain(path: Path, how: How = "rb", *, beneath: Path | None = None, link
         raise
 
 
-def is_plain(found: os.stat_result, *, linked: bool = False) -> bool:
+def is_plain(status: os.stat_result, *, linked: bool = False) -> bool:
     """Is this a regular file without set-id bits and, unless `linked`, without a second name elsewhere? It has no name at all
     if another file has taken its place since it was opened, as ffmpeg does with playlists."""
-    return stat.S_ISREG(found.st_mode) and not found.st_mode & SET_ID and (linked or found.st_nlink <= 1)
+    return stat.S_ISREG(status.st_mode) and not status.st_mode & SET_ID and (linked or status.st_nlink <= 1)
 
 
 def not_plain(path: Path) -> OSError:
@@ -124,7 +124,7 @@ def _open_by_parts(start: int, parts: tuple[str, ...], flags: int, mode: int) ->
 
 
 def read_bytes(path: Path, *, beneath: Path | None = None, most: int = MOST_BYTES) -> bytes:
-    """Errors: as of open_plain; EFBIG for a file of more than `most` bytes, as one makes who has taken an encoder over."""
+    """The content of a file. Errors: as of open_plain; EFBIG for more than `most` bytes, as a hostile program may write them."""
     with open_plain(path, beneath=beneath) as file:
         return read_whole(file, most)
 
@@ -138,7 +138,7 @@ def read_whole(file: BinaryIO, most: int) -> bytes:
 
 
 def read_text(path: Path, errors: str = "strict") -> str:
-    """UTF-8. Errors: as of open_plain; ValueError."""
+    """The content of a file in UTF-8. Errors: as of open_plain; ValueError."""
     return read_bytes(path, most=MOST_TEXT_BYTES).decode("utf-8", errors)
 
 
@@ -151,7 +151,7 @@ def sha256_of(file: BinaryIO) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Whole or not at all, for readers of the folder; what had the name before is replaced. Errors: OSError."""
+    """Write a file, for readers of the folder whole or not at all; what had the name before is replaced. Errors: OSError."""
     with replacing(path) as file:
         file.write(text.encode())
 
@@ -170,10 +170,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def size_of(path: Path) -> int | None:
     """Bytes of the plain file at `path`; None when there is none."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return None
-    return found.st_size if is_plain(found, linked=True) else None
+    return status.st_size if is_plain(status, linked=True) else None
 
 
 def sync(path: Path) -> None:
@@ -196,12 +196,12 @@ def check_folder(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Whatever has this name goes, a link and not what it points to; nothing is fine too. Errors: OSError."""
+    """Remove whatever has this name: a link, and not what it points to. It may be missing. Errors: OSError."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         for _ in removing(path):
             pass
     else:
@@ -227,22 +227,22 @@ def _emptying(top: int) -> Iterator[None]:
     waiting, count, unguessable = [""], 0, os.urandom(8).hex()
     while waiting:
         name = waiting.pop()
-        here = _open_folder(name, top) if name else os.dup(top)
+        folder = _open_folder(name, top) if name else os.dup(top)
         try:
-            with os.scandir(here) as entries:
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-            for below, is_folder in found:
+            with os.scandir(folder) as entries:
+                names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+            for below, is_folder in names:
                 if is_folder:
                     count += 1
                     moved = f".removed-{unguessable}-{count}"
-                    os.close(_open_folder(below, here))
-                    os.rename(below, moved, src_dir_fd=here, dst_dir_fd=top)
+                    os.close(_open_folder(below, folder))
+                    os.rename(below, moved, src_dir_fd=folder, dst_dir_fd=top)
                     waiting.append(moved)
                 else:
-                    os.unlink(below, dir_fd=here)
+                    os.unlink(below, dir_fd=folder)
                 yield
         finally:
-            os.close(here)
+            os.close(folder)
         if name:
             os.rmdir(name, dir_fd=top)  # empty: its own folders were moved out of it
 

@@ -60,11 +60,11 @@ def end_adopted(own: Collection[int] = (), patience_s: float = 0.0) -> int:
 
 
 def _children() -> list[int]:
-    found = []
+    children = []
     for thread in Path("/proc/self/task").iterdir():
         with suppress(OSError):
-            found += [int(pid) for pid in (thread / "children").read_text(encoding="ascii").split()]
-    return found
+            children += [int(pid) for pid in (thread / "children").read_text(encoding="ascii").split()]
+    return children
 
 
 def parent_of(pid: int) -> int:

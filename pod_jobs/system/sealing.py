@@ -1,4 +1,4 @@
-"""Keeps a secret that has to be used again: sealed in the database, open only in the memory of who uses it."""
+"""Keeps a secret that has to be used again: sealed in the database, open only in the memory of the process that uses it."""
 
 import base64
 import hashlib

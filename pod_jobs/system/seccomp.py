@@ -24,7 +24,7 @@ CLONE_THREAD = 0x00010000
 AF_UNIX = 1
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
-# Those with a look at their arguments, and then those that are refused whatever is asked.
+# The calls whose arguments are checked; further down, those that are always refused
 LOOKED_AT = {
     "x86_64": {"clone": 56, "clone3": 435, "socket": 41, "ioctl": 16},
     "aarch64": {"clone": 220, "clone3": 435, "socket": 198, "ioctl": 29},
@@ -59,7 +59,7 @@ REFUSED_BESIDE_LANDLOCK = {
     ),
     "aarch64": (52, 53, 54, 55, 452, 5, 6, 7, 45, 88, 129, 130, 138, 240, 424, 434, 140, 30, 440, 448),
 }
-# Those whose first argument is a process, and that a program may use for itself, as which it says 0: prlimit64 sched_setparam
+# Calls whose first argument is a process, and that a program may use for itself, which is 0: prlimit64 sched_setparam
 # sched_setscheduler sched_setaffinity sched_setattr
 FOR_ITSELF = {"x86_64": (302, 142, 144, 203, 314), "aarch64": (261, 118, 119, 122, 274)}
 TGKILL = {"x86_64": 234, "aarch64": 131}  # a signal to a thread: of its own process, for abort() and the like
@@ -85,7 +85,7 @@ def threads_only(machine: str = platform.machine(), *, beside_landlock: int = 0)
     more = (*REFUSED_BESIDE_LANDLOCK[machine], looked_at["socket"]) if beside_landlock else ()
     for number in (*REFUSED[machine], *REFUSED_EVERYWHERE, *more):
         program += [(JUMP_EQUAL, 0, 1, number), _refusal(errno.EPERM)]
-    # its flags are out of reach, in memory: the C library then takes clone
+    # The flags of clone3 are in memory, where a filter cannot read them: after ENOSYS, the C library takes clone
     program += [(JUMP_EQUAL, 0, 1, looked_at["clone3"]), _refusal(errno.ENOSYS)]
     program += _unless(looked_at["clone"], FIRST_ARGUMENT_AT, (JUMP_ANY_BIT, 1, 0, CLONE_THREAD), errno.EPERM)
     program += _unless(looked_at["socket"], FIRST_ARGUMENT_AT, (JUMP_EQUAL, 1, 0, AF_UNIX), errno.EAFNOSUPPORT)

@@ -1,6 +1,6 @@
 """Which versions of pod_jobs work together: those with the same MAJOR.MINOR number. Imports nothing of ours."""
 
 
-def differ(one: str, other: str) -> bool:
-    """Do workers of version `one` and a web app of version `other` not work together?"""
-    return one.split(".")[:2] != other.split(".")[:2]
+def differ(worker_version: str, web_version: str) -> bool:
+    """Do workers and a web app of these versions not work together?"""
+    return worker_version.split(".")[:2] != web_version.split(".")[:2]
