@@ -36,8 +36,8 @@ ONLY_FOR_THE_FILE = re.compile("overcommit_memory")
 
 
 def launch(settings: Settings, procfile: Path = ROOT / "Procfile", workers: Mapping[str, str | None] = ALL) -> None:
-    """Run all lines until SIGTERM, SIGINT or SIGHUP, that of the Celery bridge only when a site needs it; with `workers` only the
-    lines of these queues, each with so many workers (None: as many as the settings say)."""
+    """Run all lines until SIGTERM, SIGINT or SIGHUP; the Celery bridge is left out if no site needs it. With `workers`, run only
+    the lines of these queues, each with so many workers (None: as many as the settings say)."""
     honcho.manager.KILL_WAIT = settings.worker.stop_s + KILL_MARGIN_S
     manager = InstanceManager(LoggingPrinter(sys.stdout, settings.home / "logs" / "pod_jobs.log"))
     env = Env({"app_root": str(procfile.parent), "procfile": procfile.name})
@@ -45,8 +45,8 @@ def launch(settings: Settings, procfile: Path = ROOT / "Procfile", workers: Mapp
         queue = line.name.partition(".")[0]
         if (workers and queue not in workers) or (queue == BRIDGE and not settings.has_celery_site):
             continue
-        own = {f"POD_JOBS_WORKERS__{queue.upper()}": count} if (count := workers.get(queue)) else {}
-        variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env, **own)
+        count_variable = {f"POD_JOBS_WORKERS__{queue.upper()}": count} if (count := workers.get(queue)) else {}
+        variables = environment(settings.home, POD_JOBS_WEB__PORT=str(settings.web.port), **line.env, **count_variable)
         variables[LAUNCHER] = str(os.getpid())
         manager.add_process(line.name, line.cmd, env=variables, cwd=str(procfile.parent))
     logging.raiseExceptions = False  # on a full disk, logging would fill the terminal with its tracebacks

@@ -215,11 +215,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             return
         path, languages = slow_clients.known_of(client.first_bytes)
         self.log.warning("a request that cannot be read: %s", type(exc).__name__)
-        said = problems.answer_unread(self.wsgi, path, languages, PodJobsError(type(exc).__name__, code=code))
-        said.headers["Connection"] = "close"
-        head = "".join(f"{name}: {value}\r\n" for name, value in said.headers)
+        answer = problems.answer_unread(self.wsgi, path, languages, PodJobsError(type(exc).__name__, code=code))
+        answer.headers["Connection"] = "close"
+        head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
         with suppress(OSError):
-            client.sendall(f"HTTP/1.1 {said.status}\r\n{head}\r\n".encode("latin-1") + said.get_data())
+            client.sendall(f"HTTP/1.1 {answer.status}\r\n{head}\r\n".encode("latin-1") + answer.get_data())
 
     # --- 4, 5: the client takes the answer ---------------------------------------------------------------------------
 
