@@ -132,21 +132,21 @@ def read(url: str, allowed: Allowed) -> Target:
 def pin(target: Target, allowed: Allowed, resolve: Resolve | None = None) -> Target:
     """`target` with the one IP address to connect to. Errors: AddressForbidden when any address of the host is not allowed;
     ServiceUnavailable when the name has none, or nobody answers in time."""
-    found = [ipaddress.ip_address(text) for text in (resolve or look_up)(target.host, target.port)]
-    if not found:
+    addresses = [ipaddress.ip_address(text) for text in (resolve or look_up)(target.host, target.port)]
+    if not addresses:
         raise ServiceUnavailable(f"{target.host} has no address")
-    for address in found:
+    for address in addresses:
         if not allowed.allows_address(address):
             raise _forbidden(f"its name leads to {address}, an address of a private network", target.host)
-    return replace(target, address=str(found[0]))
+    return replace(target, address=str(addresses[0]))
 
 
 def redirected(target: Target, location: str, allowed: Allowed) -> Target:
     """Where an answer of `target` sends us; not pinned yet. Errors: AddressForbidden, also from https to http."""
-    there = read(urljoin(target.url, location), allowed)
-    if (target.scheme, there.scheme) == ("https", "http"):
-        raise _forbidden("it redirects from https to http", there.host)
-    return there
+    destination = read(urljoin(target.url, location), allowed)
+    if (target.scheme, destination.scheme) == ("https", "http"):
+        raise _forbidden("it redirects from https to http", destination.host)
+    return destination
 
 
 def look_up(host: str, port: int) -> list[str]:
@@ -163,16 +163,16 @@ def look_up(host: str, port: int) -> list[str]:
 
     threading.Thread(target=ask, name="look-up", daemon=True).start()
     try:
-        found = answer.get(timeout=RESOLVE_S)
+        result = answer.get(timeout=RESOLVE_S)
     except queue.Empty:
         raise ServiceUnavailable(f"{host}: no answer about its address within {RESOLVE_S:g} s") from None
-    if isinstance(found, OSError):
-        raise ServiceUnavailable(f"{host}: {found}") from found
-    return found
+    if isinstance(result, OSError):
+        raise ServiceUnavailable(f"{host}: {result}") from result
+    return result
 
 
 def is_public(address: Address) -> bool:
-    """May anybody on the Internet have this address? Not so: private, loopback, link-local, shared, reserved, multicast."""
+    """Can anybody on the Internet have this address? False if private, loopback, link-local, shared, reserved, multicast."""
     is_special = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local
     is_special = is_special or any(address in network for network in SET_ASIDE if network.version == address.version)
     return address.is_global and not is_special

@@ -110,7 +110,9 @@ class _Fetch:
                 case 206 if have and _begins_at(response) == have:
                     self._write(target, response, have)
                 case 200:
-                    plain_files.remove(self._part)  # before the note: it must never speak of another version
+                    plain_files.remove(
+                        self._part
+                    )  # before the note is written, which must never describe another version
                     self._note(response)
                     self._write(target, response, 0)
                 case 206 | 416:
@@ -153,7 +155,7 @@ class _Fetch:
                     if self._have - mark_bytes < SLOW_BYTES:
                         raise ServiceUnavailable(f"less than {SLOW_BYTES} bytes in {SLOW_S:g} s")
                     mark_s, mark_bytes = time.monotonic(), self._have
-        if whole is not None and self._have != whole:  # urllib3 says so itself; this is the last line
+        if whole is not None and self._have != whole:  # urllib3 raises an error too; this is a second check
             raise ServiceUnavailable(f"{target.host} sent {self._have} of {whole} bytes")
         if not self._have and whole is None:  # a connection that breaks within the head looks like this, too
             raise ServiceUnavailable(f"{target.host} sent nothing, and did not announce that")
@@ -168,7 +170,7 @@ class _Fetch:
             raise BadSource(f"{self._first.shown}: more than {limit}", code="source-too-large", limit=limit)
 
     def _version(self) -> str:
-        """What tells the version of which a part is here; "" = there is none, or nobody can tell."""
+        """The ETag or date of the version of which a part is here; "" if there is no part, or its version is not known."""
         with suppress(OSError, ValueError, LookupError, TypeError):
             seen = json.loads(plain_files.read_text(self._seen))
             return str(seen["version"]) if seen["url"] == self._first.url else ""
@@ -188,5 +190,5 @@ class _Fetch:
 
 
 def _begins_at(response: urllib3.BaseHTTPResponse) -> int | None:
-    found = RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
+    match = RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
