@@ -195,10 +195,9 @@ function showLabels({ statements, conform, verbs }) {
   byId("labels-words").textContent = statements
     ? _("Traces that break no rule: {share} of {count}.", words)
     : _("No traces yet.");
-  const table = byId("labels");
-  table.hidden = statements === 0;
+  byId("labels").closest("table").hidden = statements === 0;
   const names = verbNames(verbs.map(({ verb }) => verb));
-  table.tBodies[0].replaceChildren(...verbs.map((line) => labelRow(line, names.get(line.verb))));
+  byId("labels").replaceChildren(...verbs.map((line) => labelRow(line, names.get(line.verb))));
 }
 
 function labelRow({ verb, statements, conform, broken }, name) {
