@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROC = Path("/proc")
-LOOK_S = 2.0  # a look takes 0.1 ms for each process, and more for one with many threads
+LOOK_S = 2.0  # a look at an ffmpeg with 40 threads takes 0.7 ms
 UTIME, STIME, CUTIME, CSTIME, RSS = 11, 12, 13, 14, 21  # proc(5): places behind the name of the process
 TICKS, PAGE_BYTES = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 

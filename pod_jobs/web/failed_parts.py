@@ -1,6 +1,5 @@
 """What a failed run had encoded, as far as it can be played: it stays in the run's work folder (media_folder.part_to_watch)."""
 
-import math
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -67,7 +66,7 @@ def _streams(name: str, playlist: str, size_bytes: int) -> list[Stream]:
     """The stream, if its playlist says that anything of it can be played."""
     with suppress(ValueError, OverflowError):
         found = parse_playlist(playlist)
-        if 0 < found.duration_s < LONGEST_S and math.isfinite(found.duration_s):
+        if 0 < found.duration_s < LONGEST_S:
             return [Stream(name, found.duration_s, min(found.end, size_bytes))]
     return []
 
