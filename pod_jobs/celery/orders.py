@@ -57,8 +57,8 @@ class CeleryOrder:
     @property
     def title(self) -> str:
         """What people call it: the name of its file, and Pod's number."""
-        what = "recording" if self.task_type == STUDIO else "video"
-        return f"{PurePosixPath(self.source).name} ({what} {self.number})"
+        kind = "recording" if self.task_type == STUDIO else "video"
+        return f"{PurePosixPath(self.source).name} ({kind} {self.number})"
 
 
 class OrderFault(Malformed):

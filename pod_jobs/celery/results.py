@@ -21,7 +21,7 @@ STEPS = (
     "create_thumbnail_command",
     "create_overview",
 )
-FAILED_STEP = "mp4_command"  # the step that Pod shows a failure of
+FAILED_STEP = "mp4_command"  # the step whose failure Pod shows
 
 
 @dataclass(frozen=True)

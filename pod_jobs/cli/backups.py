@@ -22,12 +22,12 @@ class Progress:
     def __init__(self) -> None:
         self._told = 0
 
-    def __call__(self, what: str, done: int) -> None:
-        if done < self._told:
+    def __call__(self, step: str, count: int) -> None:
+        if count < self._told:
             self._told = 0
-        if done - self._told >= EVERY:
-            self._told = done
-            click.echo(f"{what}: {done}", err=True)
+        if count - self._told >= EVERY:
+            self._told = count
+            click.echo(f"{step}: {count}", err=True)
 
 
 @click.command(cls=InstanceCommand)
@@ -94,10 +94,10 @@ def check(against: str | None) -> None:
 
     settings = load_settings()
     demand_instance(settings)
-    here = database.build(settings.database_url)
-    faults = copying.faults(here)
+    instance_database = database.build(settings.database_url)
+    faults = copying.faults(instance_database)
     if against is not None and not faults:
-        faults = copying.differences(here, database.build(_address(against)), Progress())
+        faults = copying.differences(instance_database, database.build(_address(against)), Progress())
     for line in faults:
         click.echo(line)
     click.echo(

@@ -74,7 +74,7 @@ def _settings() -> Settings:
 
 def _brokers(settings: Settings, name: str = "") -> "Iterator[tuple[str, int, Broker]]":
     """Site, number of the broker in its file from 1, broker. Errors: Fault; ServiceUnavailable."""
-    from pod_jobs.celery.broker import Broker  # redis takes a tenth of a second that only this command needs
+    from pod_jobs.celery.broker import Broker  # importing redis takes 0.1 s, and only this command needs it
 
     sites = [site for site in settings.site if site.is_celery and name in ("", site.name)]
     if not sites:

@@ -108,8 +108,8 @@ def export_captions(video_id: int, language: str | None, number: int | None, for
         available = "; ".join(
             f"track {track['id']}: {track['language']} {track['label']} ({track['origin']})" for track in tracks
         )
-        what = "choose one with --language or --track" if chosen else "there are no such captions"
-        raise click.UsageError(harmless(f"{what}. There are: {available or 'none'}"))
+        problem = "choose one with --language or --track" if chosen else "there are no such captions"
+        raise click.UsageError(harmless(f"{problem}. There are: {available or 'none'}"))
     path = f"/videos/{video_id}/captions/{chosen[0]['id']}/file.{ENDINGS[form]}"
     click.echo(api.call("GET", path, params={"as": "source"} if source_times else {}).content.decode(), nl=False)
 

@@ -211,8 +211,8 @@ def _order_many(api: Api, verb: str, *orders: dict[str, Any]) -> None:
         for order in orders:
             before: int | None = None
             while True:
-                onward = {"before": before, "order": number}
-                continuation = {name: value for name, value in onward.items() if value is not None}
+                position = {"before": before, "order": number}
+                continuation = {name: value for name, value in position.items() if value is not None}
                 answer = api.post(f"/tasks/{verb}", {**order, **continuation})
                 number = answer.get("order") or number
                 if before is None:

@@ -31,7 +31,7 @@ def workers(as_json: bool) -> None:
         click.echo(f"Drained: {_words(drain)}, by {drain['who']} since {local_time(drain['at'])}{because}")
 
 
-def _what(queue: str | None, host: str | None, worker: str | None, everything: bool) -> dict[str, str]:
+def _target(queue: str | None, host: str | None, worker: str | None, everything: bool) -> dict[str, str]:
     options = {"queue": queue, "host": host, "worker": worker, "all": "" if everything else None}
     chosen = {scope: name for scope, name in options.items() if name is not None}
     if len(chosen) != 1:
@@ -51,20 +51,22 @@ def drain(  # noqa: PLR0913  # each option is a parameter
     queue: str | None, host: str | None, worker: str | None, everything: bool, why: str, wait: bool
 ) -> None:
     """Let workers finish their present job and take no other one, also after a restart, until `resume`."""
-    what = _what(queue, host, worker, everything)
+    target = _target(queue, host, worker, everything)
     api = Api(load_settings())
-    api.post("/drains", {**what, "why": why})
-    click.echo(f"Drained: {_words(what)}. To let them work again: resume with the same option.", err=True)
-    while wait and (busy := _not_drained_yet(api, what)):
+    api.post("/drains", {**target, "why": why})
+    click.echo(f"Drained: {_words(target)}. To let them work again: resume with the same option.", err=True)
+    while wait and (busy := _not_drained_yet(api, target)):
         click.echo(f"waiting for {', '.join(busy)}", err=True)
         time.sleep(LOOK_S)
 
 
-def _not_drained_yet(api: Api, what: dict[str, str]) -> list[str]:
+def _not_drained_yet(api: Api, target: dict[str, str]) -> list[str]:
     """The jobs that still run, and the workers that do not know of the drain yet: an idle one might take a job, and a busy
     one without a job has just taken it."""
-    meant = [worker for worker in api.get("/workers")["workers"] if _is_meant(worker, what)]
-    return [worker["job"] or worker["name"] for worker in meant if worker["job"] or worker["state"] != SUSPENDED]
+    workers_of_target = [worker for worker in api.get("/workers")["workers"] if _is_target(worker, target)]
+    return [
+        worker["job"] or worker["name"] for worker in workers_of_target if worker["job"] or worker["state"] != SUSPENDED
+    ]
 
 
 @click.command(cls=InstanceCommand)
@@ -74,22 +76,22 @@ def _not_drained_yet(api: Api, what: dict[str, str]) -> list[str]:
 @click.option("--all", "everything", is_flag=True, help="What was drained.")
 def resume(queue: str | None, host: str | None, worker: str | None, everything: bool) -> None:
     """Let drained workers take jobs again."""
-    what = _what(queue, host, worker, everything)
+    target = _target(queue, host, worker, everything)
     api = Api(load_settings())
-    meant = [entry for entry in api.get("/drains")["drains"] if {key: entry[key] for key in what} == what]
-    for entry in meant:
+    drains = [entry for entry in api.get("/drains")["drains"] if {key: entry[key] for key in target} == target]
+    for entry in drains:
         api.call("DELETE", f"/drains/{entry['id']}")
-    subject, plural = _words(what), what["scope"] == "all"
+    subject, plural = _words(target), target["scope"] == "all"
     ending = (
-        ("take" if plural else "takes") + " jobs again" if meant else ("were" if plural else "was") + " not drained"
+        ("take" if plural else "takes") + " jobs again" if drains else ("were" if plural else "was") + " not drained"
     )
     click.echo(f"{subject[0].upper()}{subject[1:]} {ending}.")
 
 
-def _words(what: dict[str, str]) -> str:
-    return "all workers" if what["scope"] == "all" else f"{what['scope']} {what['name']}"
+def _words(target: dict[str, str]) -> str:
+    return "all workers" if target["scope"] == "all" else f"{target['scope']} {target['name']}"
 
 
-def _is_meant(worker: dict[str, str], what: dict[str, str]) -> bool:
+def _is_target(worker: dict[str, str], target: dict[str, str]) -> bool:
     names = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
-    return names[what["scope"]] == what["name"]
+    return names[target["scope"]] == target["name"]

@@ -241,8 +241,8 @@ def _unknown_format(backup: Path) -> str:
 def _without_a_file(catalog: Database, files: dict[str, KeptFile]) -> Iterator[str]:
     """Rows of the database whose files are not in the backup."""
     with catalog.connection_context():
-        kept = (Video.deleted_at.is_null(), Video.source_path != "")
-        sources = Video.select(Video.source_path).where(*kept).tuples()
+        conditions = (Video.deleted_at.is_null(), Video.source_path != "")
+        sources = Video.select(Video.source_path).where(*conditions).tuples()
         for (name,) in sources.execute(catalog):
             if f"{MEDIA}/{name}" not in files:
                 yield f"{name}: the database has this recording, and the backup does not"

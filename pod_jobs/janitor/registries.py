@@ -60,8 +60,8 @@ def return_taken_jobs(redis: Redis, queue_names: tuple[str, ...]) -> None:
     """Put jobs back to the front of their queues that a worker took more than 15 s ago and has not begun: it died."""
     for name in queue_names:
         queue = open_queue(redis, name)
-        taken = [as_text(raw) for raw in redis.lrange(queue.intermediate_queue_key, 0, -1)]
-        for job_id, seen_s in Sightings(redis, f"taken:{name}").look(taken).items():
+        job_ids = [as_text(raw) for raw in redis.lrange(queue.intermediate_queue_key, 0, -1)]
+        for job_id, seen_s in Sightings(redis, f"taken:{name}").look(job_ids).items():
             if seen_s > TAKEN_S and fetch(redis, job_id) is None:  # deleted, or none of ours
                 redis.lrem(queue.intermediate_queue_key, 0, job_id)
             elif seen_s > TAKEN_S:

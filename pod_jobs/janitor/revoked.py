@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 def end_runs_of_revoked(redis: Redis, allowed: reports.Allowed, now: datetime, fence: Fence) -> int:
     """Give each such task a new generation, and tell the run of the old one to end. Returns how many."""
-    taken = 0
+    count = 0
     for attempt in tasks.runs_of_revoked():
         task = attempt.task
         report = reports.Report(task.generation, "lost", attempt.number, reason="the token of its worker was revoked")
@@ -24,5 +24,5 @@ def end_runs_of_revoked(redis: Redis, allowed: reports.Allowed, now: datetime, f
             queue.request_cancel(redis, task.id, attempt.generation)
             queue.clear_progress(redis, task.id)
         log.warning("task %s g%s: taken from %s: its token was revoked", task.id, attempt.generation, attempt.worker)
-        taken += 1
-    return taken
+        count += 1
+    return count

@@ -24,15 +24,15 @@ from pod_jobs.errors import AddressForbidden, ServiceUnavailable
 RESOLVE_S = 5.0
 LONGEST_URL = 4000  # characters
 PORTS = {"http": 80, "https": 443}
-# what programs of a cloud's machines read their passwords from
+# Addresses from which programs on the machines of a cloud read their passwords
 METADATA = tuple(
     map(
         ipaddress.ip_address,
         ("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254"),
     )
 )
-# Not of the Internet as a whole, though some versions of Python call them global: what IANA's tables of special addresses and
-# their predecessors set aside
+# Addresses that IANA's tables of special addresses and their predecessors set aside. They do not belong to the Internet as a
+# whole, though some versions of Python call them global.
 SET_ASIDE = tuple(
     map(
         ipaddress.ip_network,

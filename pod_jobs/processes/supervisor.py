@@ -124,12 +124,12 @@ class Crew:
 
     def resize(self) -> None:
         """Have as many slots as are wanted. Slots too many go as soon as they are empty."""
-        kept = self.wanted
+        count = self.wanted
         for position, slot in enumerate(self.slots):
-            slot.surplus = position >= kept
+            slot.surplus = position >= count
         self.slots = [slot for slot in self.slots if slot.pid or not slot.surplus]
         free = sorted(set(range(MOST_CHILDREN)) - {slot.number for slot in self.slots})
-        self.slots += [Slot(number) for number in free[: max(0, kept - len(self.slots))]]
+        self.slots += [Slot(number) for number in free[: max(0, count - len(self.slots))]]
 
 
 def supervise(line: Line) -> None:

@@ -185,7 +185,7 @@ class Settings(Section):
         """Where a worker gets sources and leaves outputs. Errors: SettingsError without the worker's token."""
         if self.worker.storage == "shared":
             return SharedFolder(self.media_folder)
-        from pod_jobs.storage.over_http import OverHttp  # requests takes a tenth of a second that only workers need
+        from pod_jobs.storage.over_http import OverHttp  # importing requests takes 0.1 s, and only workers need it
 
         return OverHttp(self.file_calls, self.home / "work", int(self.worker.cache_gb * 1e9))
 
@@ -263,7 +263,7 @@ class Settings(Section):
     def mail_account(self) -> "Account":
         """[mail], with the password from POD_JOBS_MAIL__PASSWORD, or else from secrets/mail_password. Errors: SettingsError when
         a user has neither."""
-        from pod_jobs.outside.mail import Account  # smtplib takes a hundredth of a second that only the janitor needs
+        from pod_jobs.outside.mail import Account  # importing smtplib takes 0.01 s, and only the janitor needs it
 
         password = (self.mail.password or self.secret("mail_password")) if self.mail.user else ""
         return Account(**{**self.mail.model_dump(exclude={"language"}), "password": password})

@@ -135,7 +135,7 @@ class _Translation:
         return "\n\n".join(parts) + "\n"
 
     def _plain(self) -> None:
-        """Settings that say the same here under another name."""
+        """Take over the settings that mean the same here under another name."""
         self._take("FFMPEG_CMD", "ffmpeg", "path", lambda value: value if value != "ffmpeg" else "")
         self._take("FFMPEG_AUDIO_BITRATE", "encode", "mp3_kbps", _kbps)
         self._take("CAPTIONS_STRICT_ACCESSIBILITY", "speech", "accessible", _truth)

@@ -13,7 +13,8 @@ from pod_jobs.speech.engine import Wish
 if TYPE_CHECKING:
     from pod_jobs.speech.engine import Samples
 
-# Retries with more chance only where the first try is a loop or a guess; conditions as Whisper's own authors set them
+# Whisper tries again, with more chance in its choice of words, only if the first try is a loop or a guess; the thresholds are
+# those of its authors
 DECODING: dict[str, Any] = {
     "beam_size": 5,
     "condition_on_previous_text": False,  # an invented sentence would bring forth the next one

@@ -1,4 +1,4 @@
-"""What this process and all its descendants use of the host, as Linux says: a job with its ffmpeg, however that is caged."""
+"""What this process and all its descendants use of the host, as Linux says: a job with its ffmpeg, in whatever sandbox."""
 
 import os
 import time

@@ -4,7 +4,7 @@ For hosts where bubblewrap does not work. Landlock (Linux 5.13 and newer) restri
 right to do so. It does not restrict what is done to a file by its name (its mode, owner, times), local sockets, new processes,
 and what is done to others of this user: signals, limits, priorities. The filter of system calls (seccomp.py) refuses these.
 
-Run as a program of its own between two others, as bwrap is, it imports nothing of ours but the file beside it.
+It runs as a program of its own between two others, as bwrap does, and imports nothing of ours but seccomp.py beside it.
 
 Source: landlock(7); linux/landlock.h.
 """

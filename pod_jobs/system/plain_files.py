@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-# on file systems, or for users, where a file can have no second name
+# What os.link raises on file systems, or for users, where a file can have no second name
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 PIECE_BYTES = 1 << 20
 MOST_BYTES = 256 * 1024 * 1024  # of a file that is read whole
@@ -24,7 +24,7 @@ MOST_TEXT_BYTES = 16 * 1024 * 1024  # of a playlist, a list of pictures, a layou
 NEW_FILE_MODE = 0o640
 NEW_FOLDER_MODE = 0o750
 SET_ID = stat.S_ISUID | stat.S_ISGID
-# What is opened is a link out, a pipe or socket, a folder, a device
+# What os.open raises when the name is a link out of the folder, a pipe or socket, a folder, a device
 IN_PLACE_OF_A_FILE = (errno.EXDEV, errno.ENXIO, errno.EISDIR, errno.ENODEV)
 
 OPENAT2 = 437  # openat2(2), Linux 5.6; the number is the same on every architecture that Python knows but Alpha

@@ -225,12 +225,12 @@ def _timestamp(raw: dict[str, Any], now: datetime, limits: Limits) -> datetime |
     """When the statement happened, to the millisecond, and never after `now`."""
     instant = now
     if "timestamp" in raw:
-        given = formats.parse_timestamp(raw["timestamp"]) if isinstance(raw["timestamp"], str) else None
-        if given is None:
+        sent_at = formats.parse_timestamp(raw["timestamp"]) if isinstance(raw["timestamp"], str) else None
+        if sent_at is None:
             return Problem("timestamp", "$.timestamp", "not an ISO 8601 instant with a known offset")
-        if given > now + timedelta(seconds=limits.future_s):
+        if sent_at > now + timedelta(seconds=limits.future_s):
             return Problem("timestamp", "$.timestamp", "in the future")
-        instant = min(given, now)
+        instant = min(sent_at, now)
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
