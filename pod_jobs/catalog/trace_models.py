@@ -115,6 +115,14 @@ class TraceOptOut(Table):
     at = InstantField()
 
 
+class TraceErasure(Table):
+    """A person whose traces are to be erased as soon as no worker has a lane."""
+
+    user_id: int
+    user = ForeignKeyField(User, on_delete="CASCADE", primary_key=True)
+    at = InstantField()
+
+
 class ProductionEvent(Table):
     """Something that the platform did. The row commits with the change, and lasts until the janitor makes a statement of it."""
 
@@ -134,5 +142,6 @@ TABLES: tuple[type[Model], ...] = (
     Straggler,
     TraceCount,
     TraceOptOut,
+    TraceErasure,
     ProductionEvent,
 )

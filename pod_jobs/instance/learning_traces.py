@@ -9,13 +9,15 @@ from datetime import datetime
 from uuid import UUID
 
 from pod_jobs.catalog.models import User
-from pod_jobs.catalog.store import personal_traces
+from pod_jobs.catalog.store import instance, personal_traces, users
+from pod_jobs.catalog.store.personal_traces import Marks
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import Statement
+from pod_jobs.errors import Refused, SettingsError
 from pod_jobs.settings import Settings
 from pod_jobs.xapi.actors import Actor, build_actor, pseudonym
 from pod_jobs.xapi.production import VideoActivity, build_void
-from pod_jobs.xapi.statement import Application, Frozen, Limits, accept, canonical, plain_name
+from pod_jobs.xapi.statement import Application, Frozen, Limits, accept, plain_name
 from pod_jobs.xapi.verdicts import value_at
 
 KEY = "xapi_key"  # the secret with which pseudonyms are made; with another one, all pseudonyms change
@@ -32,15 +34,31 @@ def actor_of(settings: Settings, user: User) -> Actor:
     return build_actor(settings.xapi_home_page, name)
 
 
-def marks_of(settings: Settings, user: User, salts: Sequence[str] = ()) -> list[str]:
-    """What shows in the bytes of a statement that `user` is its actor: one text for the present salt of the pseudonyms, and one
-    for each of `salts`, which were used before."""
-    actors = [actor_of(settings, user)]
-    if settings.xapi.anonymize:
+def marks_of(settings: Settings, user: User, salts: Sequence[str] = ()) -> Marks:
+    """By what the statements of `user` are known, whatever the settings were when they came: the random base of the pseudonym,
+    the pseudonyms with the present salt and with `salts`, and the name at every home page that is known.
+    Errors: SettingsError when the key of the pseudonyms is missing."""
+    names = [user.uuid]
+    try:
         key = settings.secret(KEY).encode()
-        names = [pseudonym(key, UUID(user.uuid), salt) for salt in salts]
-        actors += [build_actor(settings.xapi_home_page, name) for name in names]
-    return [f'"actor":{canonical(actor).decode()}' for actor in actors]
+        names += [pseudonym(key, UUID(user.uuid), salt) for salt in (settings.xapi.salt, *salts)]
+    except SettingsError:
+        if settings.xapi.anonymize:
+            raise
+    home_pages = {settings.xapi_home_page, *instance.home_pages()}
+    return Marks(names, user.name, sorted(home_pages), user.created_at)
+
+
+def erase_ordered(settings: Settings, now: datetime) -> int:
+    """Erase the traces of those who asked for it while a lane was worked. Returns of how many people. Errors: SettingsError."""
+    people = personal_traces.ordered_erasures()
+    for count, user in enumerate(people):
+        try:
+            erased = erase(settings, user, now)
+        except Refused:
+            return count
+        users.note(user.name, "traces erased", f"user {user.id}", now, f"statements: {erased}")
+    return len(people)
 
 
 def erase(settings: Settings, user: User, now: datetime, salts: Sequence[str] = ()) -> int:

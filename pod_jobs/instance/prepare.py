@@ -43,6 +43,7 @@ def prepare(settings: Settings) -> None:
             notice_newer_recordings(settings.media)
             for name in SYSTEM_USERS:
                 _make_system_user(settings, name, datetime.now(UTC))
+            instance.remember_home_page(settings.xapi_home_page)
             sites.prepare(settings, datetime.now(UTC))
             demand_own_redis(settings, instance.identity())
 

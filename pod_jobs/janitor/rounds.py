@@ -153,6 +153,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("drains", times.reconcile_s, lambda _: drains.publish(redis, store_drains.for_workers())),
         Duty("periodic", times.tick_s, lambda now: periodic.fire_due(settings.periodic, now, fence)),
         Duty("events", times.tick_s, lambda now: traces.tell_events(settings, now, fence)),
+        Duty("erasures of traces", times.tick_s, lambda now: traces.erase_ordered(settings, now, fence)),
         Duty("lanes", times.tick_s, lane_relay.relay),
         Duty("mails about lanes", times.tick_s, lane_mails.LaneMails(settings, fence).tend),
         Duty("callbacks", times.tick_s, site_callbacks.tend),

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 
 from pod_jobs.catalog.models import User
-from pod_jobs.catalog.store import events, lanes, statements
+from pod_jobs.catalog.store import events, lanes, personal_traces, statements
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import ProductionEvent
 from pod_jobs.instance import learning_traces
@@ -34,6 +34,8 @@ class LaneRelay:
     def relay(self, now: datetime) -> int:
         """Enqueue them. Returns how many."""
         xapi = self._settings.xapi
+        if personal_traces.ordered_erasures():
+            return 0  # they are carried out when no lane is worked
         due = {job_id(*lane): lane[0] for lane in lanes.due(xapi.lane_names, xapi.flush_s, now, xapi.filters)}
         refused = [
             job for job, lane in due.items() if not queue.enqueue(self._redis, DELIVER_STATEMENTS, job, {"lane": lane})
@@ -54,6 +56,14 @@ def tell_events(settings: Settings, now: datetime, fence: Fence) -> int:
     with fence():
         events.replace(pending, [row for row in rows if row is not None], list(settings.xapi.lane_names), now)
     return len(pending)
+
+
+def erase_ordered(settings: Settings, now: datetime, fence: Fence) -> int:
+    """Erase what people asked to be erased while it may have been on its way. Returns of how many people."""
+    if not personal_traces.ordered_erasures():
+        return 0
+    with fence():
+        return learning_traces.erase_ordered(settings, now)
 
 
 def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:

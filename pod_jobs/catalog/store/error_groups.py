@@ -20,6 +20,7 @@ from pod_jobs.errors import NEED_ANOTHER_FILE, PASSING, Malformed, NotFound
 NOTE_CHARACTERS = 1000
 COUNTED = 1000  # a group has "more than" so many failures from here on
 LATELY = timedelta(days=30)  # whether a machine does such tasks is seen from so many days before the latest failure
+GOOD = ("waiting", "running", "done")  # states of a newer task that make a failure good
 Mender = Literal["author", "order", "machine", "nobody", "team"]
 
 
@@ -156,11 +157,22 @@ def unmark(mark: str, who: str, now: datetime) -> ErrorGroup:
 
 def made_good() -> Any:
     """Is there a newer task for the same, open or done? A condition about Task."""
-    # periodic tasks have no video, and NULL equals nothing; each half is found in an index, which an OR within one is not
-    of_video, without = Task.alias(), Task.alias()
-    return fn.EXISTS(_newer(of_video).where(of_video.video == Task.video)) | (
-        Task.video.is_null() & fn.EXISTS(_newer(without).where(without.video.is_null()))
+    newer = Task.alias()
+    same = (newer.video == Task.video, newer.kind == Task.kind, newer.template == Task.template, newer.id > Task.id)
+    of_video = fn.EXISTS(newer.select(newer.id).where(*same, newer.state.in_(GOOD)))
+    return of_video | Task.id.in_(_made_good_without_video())
+
+
+def _made_good_without_video() -> Any:
+    """The ids of those failures of periodic tasks: these have no video, and NULL equals nothing. A database finds them once for
+    a whole query, because this does not depend on the row that is looked at."""
+    good, failed = Task.alias(), Task.alias()
+    newest = good.select(good.kind, good.template, fn.MAX(good.id).alias("newest")).where(
+        good.video.is_null(), good.state.in_(GOOD)
     )
+    newest = newest.group_by(good.kind, good.template).alias("newest_good")
+    same = (failed.kind == newest.c.kind) & (failed.template == newest.c.template) & (failed.id < newest.c.newest)
+    return failed.select(failed.id).join(newest, on=same).where(failed.video.is_null(), failed.state == "error")
 
 
 def codes() -> list[str]:
@@ -184,12 +196,6 @@ def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
             mender = _mender(group, {one.host for one in own}, last_at)
             found.append(OpenGroup(group, len(newest), last_at, latest, facts, own, mender))
     return sorted(found, key=lambda one: (one.is_quiet, -one.count, one.group.kind, one.group.fingerprint))
-
-
-def _newer(other: Any) -> Any:
-    """The tasks of the kind and template of Task that are newer than it, and open or done; `other` is an alias of Task."""
-    same = (other.kind == Task.kind, other.template == Task.template, other.id > Task.id)
-    return other.select(other.id).where(*same, other.state.in_(("waiting", "running", "done")))
 
 
 def _is_open() -> tuple[Any, ...]:

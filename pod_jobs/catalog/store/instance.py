@@ -1,5 +1,6 @@
 """Facts about the instance as a whole that the catalog stores."""
 
+import hashlib
 import secrets
 
 from peewee import fn
@@ -13,6 +14,8 @@ LAST_NUMBER = "last video"  # the highest number that a video ever had
 SHARED = "folder of site "  # and its name: the id in the media folder that the site shares
 UNKNOWN = "unknown recordings"  # ranges of numbers of recordings that the media folder had and the catalog had not: "4-7 12-12"
 MOST_RANGES = 10
+HOME_PAGE = "home page "  # and a hash: one that actors of learning traces have or had
+HOME_PAGE_CHARACTERS = 200  # what a fact holds
 
 
 def identity() -> str:
@@ -85,6 +88,18 @@ def unknown_recordings() -> list[tuple[int, int]]:
     row = InstanceFact.get_or_none(InstanceFact.name == UNKNOWN)
     pairs = [one.split("-") for one in str(row.value).split()] if row else []
     return [(int(low), int(high)) for low, high in pairs]
+
+
+def home_pages() -> list[str]:
+    """Those that actors of learning traces had since this was first noted."""
+    return [row.value for row in InstanceFact.select().where(InstanceFact.name.startswith(HOME_PAGE))]
+
+
+def remember_home_page(home_page: str) -> None:
+    """Note one, for the day on which another one is set. A longer one than a fact can hold is not noted."""
+    if 0 < len(home_page) <= HOME_PAGE_CHARACTERS and home_page not in home_pages():
+        with transaction():
+            _remember(HOME_PAGE + hashlib.sha256(home_page.encode()).hexdigest()[:16], home_page)
 
 
 def _remember(name: str, value: str) -> None:

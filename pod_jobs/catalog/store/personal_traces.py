@@ -4,9 +4,13 @@ Statements have no column for their actor, because nothing else asks for it. So 
 million of them takes seconds.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from peewee import fn
@@ -15,30 +19,64 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import lanes, statements
 from pod_jobs.catalog.store.statements import NewStatement
-from pod_jobs.catalog.trace_models import Lane, Statement, Straggler
+from pod_jobs.catalog.trace_models import Lane, Statement, Straggler, TraceErasure
 from pod_jobs.errors import Refused
 
 CHUNK = 500  # statements in one query
 
 
-def of_person(marks: Sequence[str]) -> Iterator[Statement]:
-    """The statements whose body contains one of `marks`, oldest first."""
+@dataclass(frozen=True)
+class Marks:
+    """By which accounts the statements of a person are known.
+
+    `unique`: names that nobody else can have, such as pseudonyms; whatever their home page. `name`: that of the person, which
+    belongs to somebody else at other home pages than `home_pages`, and did so before the person was here (`since`).
+    """
+
+    unique: Sequence[str]
+    name: str
+    home_pages: Sequence[str]
+    since: datetime
+
+    def fit(self, row: Statement) -> bool:
+        """Is the person the actor of this statement?"""
+        account = (json.loads(row.body).get("actor") or {}).get("account") or {}
+        if account.get("name") in self.unique:
+            return True
+        is_here = account.get("homePage") in self.home_pages and row.received_at >= self.since
+        return account.get("name") == self.name and is_here
+
+    def texts(self) -> list[str]:
+        """One of these is in the body of each of the statements."""
+        return [f'"name":{json.dumps(name, ensure_ascii=False)}}}' for name in (*self.unique, self.name)]
+
+
+def of_person(marks: Marks) -> Iterator[Statement]:
+    """The statements of a person, oldest first."""
     last = 0
-    while marks:
-        any_mark = Statement.body.contains(marks[0])
-        for mark in marks[1:]:
-            any_mark |= Statement.body.contains(mark)
-        page = Statement.select().where(Statement.number > last, any_mark).order_by(Statement.number).limit(CHUNK)
+    any_text = reduce(or_, (Statement.body.contains(text) for text in marks.texts()))
+    while True:
+        page = Statement.select().where(Statement.number > last, any_text).order_by(Statement.number).limit(CHUNK)
         found = list(page)
-        yield from (row for row in found if any(mark in row.body for mark in marks))  # LIKE ignores case
+        yield from (row for row in found if marks.fit(row))  # LIKE ignores case
         if len(found) < CHUNK:
             return
         last = found[-1].number
 
 
+def order_erasure(user: User, now: datetime) -> None:
+    """Note that the traces of a person are to be erased as soon as no lane is worked."""
+    TraceErasure.insert(user=user, at=now).on_conflict_ignore().execute()
+
+
+def ordered_erasures() -> list[User]:
+    """The people whose traces are to be erased, those who asked first before others."""
+    return [row.user for row in TraceErasure.select(TraceErasure, User).join(User).order_by(TraceErasure.at)]
+
+
 def erase(
     user: User,
-    marks: Sequence[str],
+    marks: Marks,
     lane_names: Sequence[str],
     now: datetime,
     void: Callable[[Statement], NewStatement] | None = None,
@@ -59,6 +97,7 @@ def erase(
             numbers = [row.number for row in found[start : start + CHUNK]]
             Straggler.delete().where(Straggler.number.in_(numbers)).execute()
             Statement.delete().where(Statement.number.in_(numbers)).execute()
+        TraceErasure.delete().where(TraceErasure.user == user.id).execute()
         User.update(uuid=str(uuid.uuid4())).where(User.id == user.id).execute()
         for start in range(0, len(voids), CHUNK):
             statements.add(voids[start : start + CHUNK], lane_names, now)

@@ -75,9 +75,11 @@ def choose() -> ResponseReturnValue:
     users.note(user.name, "traces off" if out else "traces on", f"user {user.id}", now())
     flash(gettext("Your choice is saved."))
     if "erase" in request.form:
-        count = learning_traces.erase(services().settings, user, now())
-        users.note(user.name, "traces erased", f"user {user.id}", now(), f"statements: {count}")
-        flash(gettext("What was recorded is erased: %(count)s", count=count))
+        personal_traces.order_erasure(user, now())
+        if learning_traces.erase_ordered(services().settings, now()):
+            flash(gettext("What was recorded is erased."))
+        else:
+            flash(gettext("What was recorded is being sent at this moment; it will be erased within a few minutes."))
     return redirect(url_for("account.show"), 303)
 
 

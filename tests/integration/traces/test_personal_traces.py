@@ -1,17 +1,24 @@
 """One person's data: exported, erased, voided, and what an opt-out leaves."""
 
 import json
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from redis import Redis
 
 from pod_jobs.catalog import database
-from pod_jobs.catalog.store import lanes, personal_traces, users
+from pod_jobs.catalog.store import instance, lanes, personal_traces, statements, users
+from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import Statement, Straggler
 from pod_jobs.errors import Refused
 from pod_jobs.instance import learning_traces
+from pod_jobs.janitor import traces as janitor
 from pod_jobs.settings import Settings, load
+from pod_jobs.xapi.actors import build_actor, pseudonym
+from pod_jobs.xapi.statement import canonical
 from pod_jobs.xapi.validity import VOIDED
 from tests.integration.traces.conftest import Deliver, Site
 from tests.integration.xapi.strict_lrs import StrictLrs
@@ -92,3 +99,38 @@ def test_dead_letters_of_the_person_are_erased_too(site: Site, deliver: Deliver,
     erase(site, "léa")
     with database.connect(site.settings.database_url).connection_context():
         assert (Straggler.select().count(), Statement.select().count()) == (0, 0)
+
+
+def test_traces_are_found_after_the_settings_of_actors_were_changed(site: Site) -> None:
+    """Each of these was the actor of léa under other settings; Max has nothing to do with them."""
+    user, settings = site.user("léa"), site.settings
+    former = "https://former.example"
+    with database.connect(settings.database_url).connection_context():
+        instance.remember_home_page(former)
+        now = datetime.now(UTC)
+        key = settings.secret(learning_traces.KEY).encode()
+        present = settings.xapi_home_page
+        accounts = [(present, "léa"), (former, "léa"), (former, user.uuid), (former, pseudonym(key, UUID(user.uuid)))]
+        others = [("https://moodle.example", "léa"), (present, "Léa"), (former, "max")]
+        for number, (page, name) in enumerate([*accounts, *others]):
+            body = canonical({**numbered(number), "actor": build_actor(page, name)}).decode()
+            statements.add([NewStatement(str(uuid4()), body, "v", None, (), False, of_profile=False)], (), now)
+        assert len(list(personal_traces.of_person(learning_traces.marks_of(settings, user)))) == len(accounts)
+        before = user.created_at - timedelta(days=1)  # somebody else had this name then
+        Statement.update(received_at=before).where(Statement.body.contains(former)).execute()
+        assert learning_traces.erase(settings, user, now) == 3
+        assert [row.number for row in Statement.select()] == [2, 5, 6, 7]
+
+
+def test_an_erasure_that_is_asked_for_while_a_lane_is_worked_is_carried_out_later(site: Site, redis: Redis) -> None:
+    own = watch(site, "léa", 1)
+    now, later = datetime.now(UTC), datetime.now(UTC) + timedelta(seconds=100)
+    with database.connect(site.settings.database_url).connection_context():
+        lanes.claim("one", "w", 90, now)
+        personal_traces.order_erasure(site.user("léa"), now)
+        assert janitor.erase_ordered(site.settings, now, nullcontext) == 0
+        assert janitor.LaneRelay(redis, site.settings).relay(later) == 0, "or a lane would be worked all the time"
+    assert exported(site, "léa") == own
+    with database.connect(site.settings.database_url).connection_context():
+        assert janitor.erase_ordered(site.settings, later, nullcontext) == 1
+        assert personal_traces.ordered_erasures() == [] and Statement.select().count() == 0

@@ -12,9 +12,9 @@ from flask import Flask
 
 from pod_jobs.catalog import database
 from pod_jobs.catalog.models import Video
-from pod_jobs.catalog.store import statements, users
+from pod_jobs.catalog.store import lanes, statements, users
 from pod_jobs.catalog.store.statements import NewStatement
-from pod_jobs.catalog.trace_models import Statement
+from pod_jobs.catalog.trace_models import Lane, Statement
 from pod_jobs.instance import learning_traces
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
@@ -172,6 +172,13 @@ def test_a_person_downloads_and_erases_what_was_recorded(browser: Browser, app: 
     assert len(browser.get("/account/traces.jsonl").text.splitlines()) == 1
     browser.send("POST", "/account/traces", data={"traces": "on"})
     assert len(browser.get("/account/traces.jsonl").text.splitlines()) == 1, "nothing is erased unasked"
+    with database.connect(settings.database_url).connection_context():
+        lanes.ensure(["moodle"], 0, datetime.now(UTC))
+        lanes.claim("moodle", "w", 90, datetime.now(UTC))
+    answer = browser.send("POST", "/account/traces", data={"erase": "on"})
+    assert answer.status_code == 303 and "within a few minutes" in browser.get(answer.location).text
+    with database.connect(settings.database_url).connection_context():
+        Lane.update(lease_until=None).execute()
     browser.send("POST", "/account/traces", data={"erase": "on"})
     assert browser.get("/account/traces.jsonl").text == ""
     with database.connect(settings.database_url).connection_context():
