@@ -25,12 +25,14 @@ USUAL_PERIOD = 30
 MOST_ATTEMPTS, MOST_SEGMENTS = 10_000, 300_000  # of one video, so that the page is made in a moment
 Told = tuple[str, dict[str, Any], tuple[Segment, ...]]  # registration, statement, segments
 SLICES = 100
+SAME_LENGTH_S = 1.0  # lengths that differ by less are of one video: some players round it
 
 
 @dataclass(frozen=True)
 class Report:
     """What the page shows. `day`: heat map, viewers and `attempts` are of this day alone; `days` are always those of the period.
-    `named`: viewers are people with names, not numbers. `is_cut`: there are older attempts."""
+    `named`: viewers are people with names, not numbers. `is_cut`: there are older attempts. `of_other_length`: how many attempts
+    are left out because the video had another length then: their moments are others."""
 
     days_back: int
     day: date | None
@@ -41,6 +43,7 @@ class Report:
     days: list[Day]
     named: bool
     is_cut: bool
+    of_other_length: int
 
     @property
     def share(self) -> float:
@@ -66,7 +69,7 @@ def wanted() -> tuple[int, date | None]:
     given = request.args.get("days", "")
     if given in {str(days) for days in PERIODS}:
         return int(given), day
-    back = (now().date() - day).days if day else 0
+    back = (now().astimezone().date() - day).days if day else 0
     return next((days for days in PERIODS if days >= max(back, USUAL_PERIOD)), 0), day
 
 
@@ -78,8 +81,9 @@ def report(video: Video, days_back: int, day: date | None = None) -> Report | No
     since = now() - timedelta(days=days_back) if days_back else None
     rows = store.last_reports(video.id, (PAUSED, COMPLETED, TERMINATED), since, MOST_ATTEMPTS)
     read, is_cut = _read(rows)
+    same = [told for told in read if _has_length(told[1], length_s)]
     attempts = _attempts(
-        read, store.registrations_with(video.id, COMPLETED), named=not services().settings.xapi.anonymize
+        same, store.registrations_with(video.id, COMPLETED), named=not services().settings.xapi.anonymize
     )
     shown = [one for one in attempts if day in (None, one.day)]
     return Report(
@@ -92,6 +96,7 @@ def report(video: Video, days_back: int, day: date | None = None) -> Report | No
         days=watching.days(attempts),
         named=not services().settings.xapi.anonymize,
         is_cut=is_cut,
+        of_other_length=len(read) - len(same),
     )
 
 
@@ -111,6 +116,12 @@ def _read(rows: Sequence[tuple[str, datetime, str]]) -> tuple[list[Told], bool]:
     return read, len(rows) == MOST_ATTEMPTS
 
 
+def _has_length(statement: dict[str, Any], length_s: float) -> bool:
+    """Is the statement about a video of this length? One that does not tell it counts."""
+    length = value_at(statement, "context", "extensions", EXTENSION + "length")
+    return not isinstance(length, int | float) or abs(length - length_s) <= SAME_LENGTH_S
+
+
 def _attempts(read: Sequence[Told], completed: Container[str], *, named: bool) -> list[Attempt]:
     """The earliest first; without names, the first viewer is number 1."""
     numbers: dict[str, str] = {}
@@ -121,7 +132,7 @@ def _attempts(read: Sequence[Told], completed: Container[str], *, named: bool) -
         viewer = name if named and name else numbers.setdefault(who, str(len(numbers) + 1))
         at = formats.parse_timestamp(statement["timestamp"])
         assert at is not None  # noqa: S101  # acceptance wrote it
-        attempts.append(Attempt(viewer, at.date(), segments, registration in completed))
+        attempts.append(Attempt(viewer, at.astimezone().date(), segments, registration in completed))
     return attempts
 
 
@@ -152,5 +163,6 @@ def document(found: Report) -> dict[str, Any]:
         "length_s": found.length_s,
         "named": found.named,
         "is_cut": found.is_cut,
+        "of_other_length": found.of_other_length,
         **tables,
     }

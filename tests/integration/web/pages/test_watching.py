@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -26,7 +27,16 @@ from tests.unit.xapi.samples import of_video, watched
 HOME_PAGE = "https://univ.example"
 
 
-def add(settings: Settings, video: int, who: str, segments: str, at: datetime, *, completed: bool = False) -> None:
+def add(
+    settings: Settings,
+    video: int,
+    who: str,
+    segments: str,
+    at: datetime,
+    *,
+    completed: bool = False,
+    length: float = 100.4,
+) -> None:
     """One attempt: an early report that is outdated, the last one, and perhaps `completed`."""
     registration = str(uuid4())
     verbs = [PAUSED, *([COMPLETED] if completed else []), PAUSED]
@@ -34,7 +44,11 @@ def add(settings: Settings, video: int, who: str, segments: str, at: datetime, *
     for number, verb in enumerate(verbs):
         said = segments if number else segments.split("[,]")[0]
         actor = {"account": {"homePage": HOME_PAGE, "name": who}}
-        body = {**of_video(verb, number, watched(1, 0.1, said)), "actor": actor, "timestamp": f"{at:%FT%T}.000Z"}
+        body = {
+            **of_video(verb, number, watched(1, 0.1, said), {"length": length}),
+            "actor": actor,
+            "timestamp": f"{at:%FT%T}.000Z",
+        }
         rows.append(
             NewStatement(str(uuid4()), json.dumps(body), verb, registration, (), False, of_profile=True, video=video)
         )
@@ -137,6 +151,44 @@ def _cookie(browser: Browser) -> str:
     cookie = browser.client.get_cookie("pod_jobs_8000")
     assert cookie is not None
     return cookie.value
+
+
+def test_attempts_at_another_cut_are_left_out_and_counted(
+    browser: Browser, lea: Caller, video: int, settings: Settings
+) -> None:
+    add(settings, video, "old", "0[.]140", datetime.now(UTC), length=140.0)
+    browser.sign_in("léa")
+    assert "because the video had another length then: 1" in browser.get(f"/videos/{video}/traces").text
+    said = lea("GET", f"/api/v1/videos/{video}/watching").get_json()
+    assert (said["of_other_length"], len(said["viewers"])) == (1, 2)
+
+
+def test_days_are_those_of_the_servers_time_zone(
+    browser: Browser, video: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(settings, video, "late", "0[.]9", datetime(2026, 3, 1, 23, 30, tzinfo=UTC))
+    monkeypatch.setenv("TZ", "Europe/Paris")
+    time.tzset()
+    try:
+        browser.sign_in("léa")
+        assert "2026-03-02" in [one["day"] for one in rows(browser, video, "days", days=0)]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_long_table_of_viewers_says_that_it_is_not_whole(browser: Browser, video: int, settings: Settings) -> None:
+    now = datetime.now(UTC)
+    actors = [{"account": {"homePage": HOME_PAGE, "name": f"n{number}"}} for number in range(200)]
+    body = of_video(PAUSED, 1, watched(1, 0.1, "0[.]9"), {"length": 100})
+    made = [json.dumps({**body, "actor": actor, "timestamp": f"{now:%FT%T}.000Z"}) for actor in actors]
+    new = [
+        NewStatement(str(uuid4()), one, PAUSED, str(uuid4()), (), False, of_profile=True, video=video) for one in made
+    ]
+    with database.connect(settings.database_url).connection_context():
+        statements.add(new, (), now)
+    browser.sign_in("léa")
+    assert "200 of 202 are shown" in browser.get(f"/videos/{video}/traces").text
 
 
 def test_they_are_their_owners_and_the_teams(browser: Browser, app: Flask, video: int) -> None:
