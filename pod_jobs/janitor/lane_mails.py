@@ -1,4 +1,4 @@
-"""Tells the administrators by mail that the delivery to an LRS has stopped, and that it goes on again.
+"""Tells the administrators by mail that the delivery to an LRS has stopped, or waits for a day, and that it goes on again.
 
 A mail server may take seconds to answer, so each mail has a thread of its own; only the janitor's thread uses the database.
 A mail that could not be sent is tried again. If the janitor dies between a mail and its note, the mail comes twice.
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 RETRY = timedelta(minutes=1)  # after a mail that could not be sent
 QUIET = timedelta(minutes=30)  # between two mails about one lane, which may stop and go on all the time
+LONG = timedelta(days=1)  # so long a statement may wait for an LRS that is away, before that is told
 
 STOPPED = {
     "en": (
@@ -75,7 +76,7 @@ class LaneMails:
             else:
                 self._not_before = now + RETRY
         if self._not_before is None or now >= self._not_before:
-            for news in lane_news.untold(self._settings.xapi.lane_names, now - QUIET)[:1]:
+            for news in lane_news.untold(self._settings.xapi.lane_names, now - QUIET, now - LONG)[:1]:
                 self._begin(news)
 
     def _begin(self, news: News) -> None:
@@ -95,7 +96,7 @@ class LaneMails:
             log.warning("lane %s is %s, but the mail could not be sent: %s", news.lane, news.state, error)
 
     def _words(self, news: News) -> tuple[str, str]:
-        table = STOPPED if news.state == "stopped" else GOES_ON
+        table = GOES_ON if news.state == "open" else STOPPED
         facts = {
             "lane": news.lane,
             "since": f"{news.since.astimezone():%Y-%m-%d %H:%M %Z}",

@@ -15,10 +15,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from pod_jobs.catalog import database as catalog_database
-from pod_jobs.catalog.store import lanes
+from pod_jobs.catalog.store import lanes, statements
+from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import Lane
 from pod_jobs.instance.doctor.services import check_mail
-from pod_jobs.janitor.lane_mails import QUIET, RETRY, LaneMails
+from pod_jobs.janitor.lane_mails import LONG, QUIET, RETRY, LaneMails
 from pod_jobs.settings import Settings, load
 from tests.integration.catalog.conftest import NOW
 from tests.servers import free_port, wait_until
@@ -118,6 +119,24 @@ def test_one_mail_when_a_lane_stops_and_one_when_it_goes_on(tmp_path: Path, mail
     turn("open", later + 30)
     for moment in (later + 31, later + 32, 3 * later):
         clock.tend(moment)
+    assert [mail["Subject"] for mail in mailbox.got[1:]] == ["Learning traces are delivered to ralph again"]
+
+
+def test_a_lane_that_waits_for_a_day_is_told_too(tmp_path: Path, mailbox: Mailbox, catalog: None) -> None:
+    clock, day = Clock(settings_for(tmp_path, mailbox)), LONG.total_seconds()
+    turn("hold", 0, "ConnectionRefusedError")
+    clock.tend(2 * day)
+    assert mailbox.tried == 0, "nothing waits"
+    statements.add([NewStatement("1", "{}", "v", None, (), False, of_profile=False)], ["ralph"], STOPPED_AT)
+    clock.tend(day - 1)
+    assert mailbox.tried == 0
+    for moment in (day + 1, day + 2, 3 * day):
+        turn("hold", moment - 1, "ConnectionRefusedError")  # each try begins the state anew
+        clock.tend(moment)
+    (mail,) = mailbox.got
+    assert "ConnectionRefusedError" in mail.get_content()
+    turn("open", 3 * day)
+    clock.tend(3 * day + 1)
     assert [mail["Subject"] for mail in mailbox.got[1:]] == ["Learning traces are delivered to ralph again"]
 
 
