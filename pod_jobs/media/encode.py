@@ -87,10 +87,10 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
             picture = _plainer(work, picture, error)
     duration_s = max(stream.playlist.duration_s for stream in rendered.values())
 
-    def add_extras(apart: Work) -> None:
+    def add_extras(side_work: Work) -> None:
         if work.plan.with_extras:
-            extras.write_texts(apart, media, picture, duration_s)
-            extras.make_pictures(apart, media, picture, rendered)
+            extras.write_texts(side_work, media, picture, duration_s)
+            extras.make_pictures(side_work, media, picture, rendered)
 
     with work.beside("captions", add_extras):
         make_downloads(work, picture, rendered)
@@ -160,9 +160,9 @@ def _probe(work: Work) -> MediaInfo:
         work.remark("warning-programs", f"{programs} programs", count=str(programs))
     if len(media.audio) > MOST_SOUNDS:
         work.remark("warning-sounds", "", count=str(len(media.audio)), kept=str(MOST_SOUNDS))
-    for kind, word, left in (("video", "picture", media.video), ("audio", "sound", media.audio)):
+    for kind, word, decodable in (("video", "picture", media.video), ("audio", "sound", media.audio)):
         codecs = [codec for undecodable, codec in media.undecodable if undecodable == kind]
-        if codecs and not left:
+        if codecs and not decodable:
             work.remark(f"warning-no-{word}", f"does not decode: {', '.join(codecs)}")
     return media
 

@@ -143,10 +143,10 @@ class Work:
         The kernel ends a process together with the thread that started it, so the thread stays as long as its processes.
         """
         notes = _Notes(step)
-        other = copy(self)  # the same work with costs and remarks of its own
-        other.journal, other.remarks, other.report_to = Journal(self.folder, self.tools), [], notes.take
+        side_work = copy(self)  # the same work with costs and remarks of its own
+        side_work.journal, side_work.remarks, side_work.report_to = Journal(self.folder, self.tools), [], notes.take
         with ThreadPoolExecutor(max_workers=1) as pool:
-            future = pool.submit(action, other)
+            future = pool.submit(action, side_work)
             try:
                 yield future
                 while not future.done():
@@ -156,8 +156,8 @@ class Work:
                 notes.is_over.set()
                 raise
         future.result()
-        self.journal.add(other.journal.cpu_s, other.journal.peak_mb, other.journal.commands)
-        self.remarks += other.remarks
+        self.journal.add(side_work.journal.cpu_s, side_work.journal.peak_mb, side_work.journal.commands)
+        self.remarks += side_work.remarks
 
 
 class _Notes:

@@ -76,9 +76,9 @@ def base_of(source_url: str) -> str:
     return NOT_IN_NAMES.sub("-", stem).strip("-")[:BASE_CHARACTERS].strip("-") or "video"
 
 
-def _renditions(given: Mapping[str, Any], ladder: Sequence[RenditionSettings]) -> Iterator[tuple[Rendition, str]]:
+def _renditions(document: Mapping[str, Any], ladder: Sequence[RenditionSettings]) -> Iterator[tuple[Rendition, str]]:
     """A list with sizes is complete; one without sizes changes Pod's usual three, and null takes one of them away."""
-    numbers = {key: value for key, value in given.items() if key.isascii() and key.isdecimal()}
+    numbers = {key: value for key, value in document.items() if key.isascii() and key.isdecimal()}
     is_complete = any(isinstance(value, dict) and value.get("resolution") for value in numbers.values())
     entries = numbers if is_complete else {**dict.fromkeys(USUAL, {}), **numbers}
     kept = {key: value for key, value in entries.items() if value is not None}

@@ -49,16 +49,16 @@ def called_once_lent(shared: Path) -> Called | None:
 
 def making(plan: sharing.Called, place: Path, open_source: Open) -> Making:
     """How a helper recognises pieces in the folder `place`."""
-    opened: list[sharing.Hear] = []
+    recognisers: list[sharing.Hear] = []
 
     def make(source: Path, number: int, watch: Callable[[int], None]) -> Path:
         folder = place / chunks.name_of(number)
         plain_files.remove(folder)
         folder.mkdir(mode=plain_files.NEW_FOLDER_MODE)
         with _alive(watch) as done:
-            if not opened:
-                opened.append(open_source(source, lambda: done(0.0)))
-            words = opened[0](plan.pieces[number], done)
+            if not recognisers:
+                recognisers.append(open_source(source, lambda: done(0.0)))
+            words = recognisers[0](plan.pieces[number], done)
         plain_files.write_text(folder / WORDS, sharing.text_of(words))
         return folder
 

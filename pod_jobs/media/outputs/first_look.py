@@ -85,11 +85,11 @@ def _picture(source: Path, media: MediaInfo, tools: Tools, limits: Limits, tick:
 def _command(source: Path, media: MediaInfo, tools: Tools, limits: Limits, at: tuple[int, float]) -> list[str]:
     """ffmpeg for a picture of the stream `at[0]` near the second `at[1]`, with its tiny grey copy."""
     index, at_s = at
-    opened = Source(str(source), media.demuxer, decoder=decoder_options(media.video))
+    opened_source = Source(str(source), media.demuxer, decoder=decoder_options(media.video))
     return [
         *(tools.ffmpeg, *ALWAYS),
         *tools.input_options(limits),
-        *("-noaccurate_seek", "-ss", f"{at_s:.3f}", *ONE_FRAME, *opened.opening),
+        *("-noaccurate_seek", "-ss", f"{at_s:.3f}", *ONE_FRAME, *opened_source.opening),
         *("-map", f"0:{index}", "-frames:v", "1", "-vf", f"scale=w='min({WIDTH_PX},iw)':h=-2:{TO_JPEG}"),
         *(*JPEG, "-map_metadata", "-1", "-update", "1", FIRST_PICTURE),
         *("-map", f"0:{index}", *TO_GREY, grey_copy(FIRST_PICTURE)),

@@ -177,12 +177,12 @@ class _Stage:
                 places.append(span[0])
         if not present:
             return None
-        opened = (present, feed.media.demuxer, places[0])
+        arguments = (present, feed.media.demuxer, places[0])
         first_s = _video(feed).start_s
-        readings = plan_readings(*opened, first_s=first_s)
+        readings = plan_readings(*arguments, first_s=first_s)
         clips = tuple(Clip(self._read(feed, reading.seek_s), reading) for reading in readings)
         if feed is self.cast.speaker:
-            (whole_reading,) = readings if len(readings) == 1 else plan_readings(*opened, most=1, first_s=first_s)
+            (whole_reading,) = readings if len(readings) == 1 else plan_readings(*arguments, most=1, first_s=first_s)
             number = clips[0].input if len(readings) == 1 else self._read(feed, whole_reading.seek_s)
             self._speak([(track, gain_db) for track, gain_db in self.sounds], number, whole_reading)
         return Layer(clips, _video(feed), box, begin_s, at_s, tuple(hidden))
@@ -218,8 +218,8 @@ def _boxes(cast: Cast, size: tuple[int, int]) -> tuple[Box, ...]:
     if cast.layout == "side":
         (main_width, main_height), (other_width, other_height) = _size(cast.main), other
         share = (main_width / main_height) / (main_width / main_height + other_width / other_height)
-        left = min(max(_even(width * share), 2), width - 2)
-        return Box(0, 0, left, height), Box(left, 0, width - left, height)
+        left_px = min(max(_even(width * share), 2), width - 2)
+        return Box(0, 0, left_px, height), Box(left_px, 0, width - left_px, height)
     room = Box(0, 0, _even(width / INSET_WIDTH), _even(height / INSET))
     inset = fitted(other, room)
     margin = _even(height / MARGIN)

@@ -217,8 +217,8 @@ def _run(
 ) -> FinishedChunk:
     began = time.monotonic()
     picture = replace(layout.picture, chunk=chunk)
-    opened = Source(str(source), layout.demuxer, decoder=decoder_options(picture.track))
-    argv = build_encode(tools, layout.limits, opened, picture, (), layout.segment_s)
+    opened_source = Source(str(source), layout.demuxer, decoder=decoder_options(picture.track))
+    argv = build_encode(tools, layout.limits, opened_source, picture, (), layout.segment_s)
     journal, position = Journal(folder, tools), Position(layout.limits.stall_s)
 
     def watch() -> None:

@@ -102,8 +102,8 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
         is_watchable=CONTAINERS[work.plan.container].keeps_stream,
     )
     try:
-        with work.beside("encode", lambda other: _encode_apart(other, media, picture, sounds)) as apart:
-            owner.run(apart)
+        with work.beside("encode", lambda side_work: _encode_apart(side_work, media, picture, sounds)) as side_pass:
+            owner.run(side_pass)
     except PermanentError:
         chunks.clear(shared)
         raise
@@ -147,13 +147,13 @@ class _Owner:
     _next_call: float = 0.0
     _next_look: float = 0.0
 
-    def run(self, apart: Future[None]) -> None:
-        while not (self._is_done(apart) and self.joiner.complete):
-            self._watch(apart)
-            if self.joiner.complete or not self._take_one(apart):
+    def run(self, side_pass: Future[None]) -> None:
+        while not (self._is_done(side_pass) and self.joiner.complete):
+            self._watch(side_pass)
+            if self.joiner.complete or not self._take_one(side_pass):
                 time.sleep(POLL_S)
 
-    def _take_one(self, apart: Future[None]) -> bool:
+    def _take_one(self, side_pass: Future[None]) -> bool:
         with chunks.claimed(self.shared, range(self.joiner.joined, len(self.layout.chunks))) as free:
             number = self._stalled() if free is None else free
             if number is None:
@@ -161,7 +161,7 @@ class _Owner:
             try:
                 chunk = self.layout.chunks[number]
                 chunks.encode_chunk(
-                    self.shared, self.work.source, self.layout, chunk, self.work.tools, lambda _: self._watch(apart)
+                    self.shared, self.work.source, self.layout, chunk, self.work.tools, lambda _: self._watch(side_pass)
                 )
             except PermanentError as error:
                 if error is self._hopeless:
@@ -169,9 +169,9 @@ class _Owner:
                 self._failed(number, error)
         return True
 
-    def _watch(self, apart: Future[None]) -> None:
+    def _watch(self, side_pass: Future[None]) -> None:
         """Join, call helpers and report progress while chunks are encoded here and elsewhere. Raises what ends the work."""
-        self._is_done(apart)
+        self._is_done(side_pass)
         while self._join_one():
             pass
         self.work.see(playable=self.is_watchable and self.early.write_when_ready())
@@ -186,9 +186,9 @@ class _Owner:
             self._next_call = now + CALL_S
             self._call()
 
-    def _is_done(self, apart: Future[None]) -> bool:
+    def _is_done(self, side_pass: Future[None]) -> bool:
         try:
-            return apart.done() and apart.result() is None
+            return side_pass.done() and side_pass.result() is None
         except PermanentError as error:
             self._hopeless = error
             raise
@@ -243,7 +243,7 @@ class _Owner:
         return self.joiner.joined if time.monotonic() - since > self.work.plan.limits.stall_s else None
 
     def _call(self) -> None:
-        left = sum(not (self.shared / chunks.name_of(n)).exists() for n in range(len(self.layout.chunks)))
+        unmade = sum(not (self.shared / chunks.name_of(n)).exists() for n in range(len(self.layout.chunks)))
         under_way = self._workers(time.monotonic())
-        if left > under_way and (idle := self.team.idle()):
-            self.team.call(min(idle, left - under_way))
+        if unmade > under_way and (idle := self.team.idle()):
+            self.team.call(min(idle, unmade - under_way))
