@@ -158,6 +158,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("mails about lanes", times.tick_s, lane_mails.LaneMails(settings, fence).tend),
         Duty("callbacks", times.tick_s, site_callbacks.tend),
         Duty("results of sites", PURGE_S, lambda now: callbacks.purge(settings, now, fence)),
+        Duty("silent sessions", PURGE_S, InSlices(lambda now: traces.end_silent_sessions(settings, now, fence))),
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
         Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
         Duty("bucket", PURGE_S, bucket.Sweeper(settings).begin),

@@ -1,7 +1,11 @@
-"""The janitor's work for learning traces: enqueue lanes that are due, make statements of events, purge old statements."""
+"""The janitor's work for learning traces: enqueue lanes that are due, make statements of events, end sessions whose page is
+gone, purge old statements.
+"""
 
+import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +14,7 @@ from redis import Redis
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import events, lanes, personal_traces, statements
 from pod_jobs.catalog.store.statements import NewStatement
-from pod_jobs.catalog.trace_models import ProductionEvent
+from pod_jobs.catalog.trace_models import ProductionEvent, Statement
 from pod_jobs.instance import learning_traces
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.sightings import Sightings
@@ -18,9 +22,17 @@ from pod_jobs.jobs import queue, snapshot
 from pod_jobs.jobs.deliver_statements import DELIVER_STATEMENTS, job_id
 from pod_jobs.settings import Settings
 from pod_jobs.xapi import production
+from pod_jobs.xapi.actors import Actor
+from pod_jobs.xapi.ending import end_id, last_statements
+from pod_jobs.xapi.profile import INITIALIZED, extension
 from pod_jobs.xapi.statement import Application, Frozen, accept
+from pod_jobs.xapi.verdicts import value_at
 
 log = logging.getLogger(__name__)
+
+SILENCE = timedelta(hours=24)  # after which the server ends a session; its page would have ended it after half of that
+LOOKS_BACK = timedelta(days=3)  # for sessions that began then
+SESSIONS = 200  # looked at in one slice
 
 
 class LaneRelay:
@@ -74,6 +86,43 @@ def purge(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
         with fence():
             purged = statements.purge(now - timedelta(days=days), settings.xapi.lane_names)
         yield
+
+
+def end_silent_sessions(settings: Settings, now: datetime, fence: Fence) -> Iterator[None]:
+    """End the sessions of our pages that nobody ended and that were silent for SILENCE. Yields wherever it may pause."""
+    if not settings.xapi.lane_names:
+        return
+    last = 0
+    until = now - SILENCE
+    while begun := statements.with_verb(INITIALIZED, until - LOOKS_BACK, until, last, SESSIONS):
+        last = begun[-1].number
+        ends = {end_id(row.id): row for row in begun}
+        open_ones = [ends[one] for one in sorted(statements.unknown(list(ends)))]
+        if open_ones:
+            out = [learning_traces.actor_of(settings, person) for person in statements.opted_out()]
+            rows = [row for begin in open_ones for row in _end(settings, begin, out, now)]
+            if rows:
+                with fence():
+                    statements.add(rows, settings.xapi.lane_names, now)
+        yield
+
+
+def _end(settings: Settings, begin: Statement, opted_out: list[Actor], now: datetime) -> list[NewStatement]:
+    """What ends the session that `begin` began; [] if it is not silent yet, or not ours to end."""
+    said = json.loads(begin.body)
+    is_ours = value_at(said, "actor", "account", "homePage") == settings.xapi_home_page
+    if not is_ours or begin.registration is None or said["actor"] in opted_out:
+        return []
+    kept = [(row, json.loads(row.body)) for row in statements.of_registration(begin.registration)]
+    own = [row for row, body in kept if extension(body, "context", "session-id") == begin.id]
+    if not own or own[-1].received_at > now - SILENCE:
+        return []
+    ends = [
+        accept(one, Application(), now, learning_traces.LIMITS)
+        for one in last_statements([body for _, body in kept], begin.id)
+    ]
+    frozen = [one for one in ends if isinstance(one, Frozen)]
+    return [replace(learning_traces.as_row(settings, one, None), video=begin.video) for one in frozen]
 
 
 def _as_row(settings: Settings, event: ProductionEvent, now: datetime) -> NewStatement | None:

@@ -6,7 +6,8 @@ what only an LRS may say (stored, authority, version) is removed.
 
 Nothing from a page is trusted. Another person's actor and voiding are refused, and an id only serves to recognise a
 resend. It is mapped to an id that depends on the actor too, so that nobody can occupy an id that somebody else will use.
-The session-id, which must be the id of the session's `initialized`, is mapped in the same way.
+The session-id, which must be the id of the session's `initialized`, is mapped in the same way. The id of `terminated`
+follows from the session-id, so that a session ends once.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from uuid import UUID, uuid4
 
 from pod_jobs.xapi import formats, profile, validity
 from pod_jobs.xapi.actors import Actor
+from pod_jobs.xapi.ending import end_id
 from pod_jobs.xapi.verdicts import Fault, Path, Severity, json_path, value_at
 
 EXACT_INTEGER = 2**53 - 1  # beyond it a JSON number is no longer the same everywhere (RFC 7493, section 2.2)
@@ -248,8 +250,11 @@ def _stamped(raw: dict[str, Any], origin: Origin, timestamp: datetime, new_id: C
         statement["id"] = mapped_id(origin.actor, raw["id"])
     session_id = value_at(raw, "context", "extensions", SESSION_ID)
     if isinstance(session_id, str) and formats.is_uuid(session_id):
-        extensions = {**raw["context"]["extensions"], SESSION_ID: mapped_id(origin.actor, session_id)}
+        session_id = mapped_id(origin.actor, session_id)
+        extensions = {**raw["context"]["extensions"], SESSION_ID: session_id}
         statement["context"] = {**raw["context"], "extensions": extensions}
+        if value_at(raw, "verb", "id") == profile.TERMINATED:
+            statement["id"] = end_id(session_id)
     return statement
 
 

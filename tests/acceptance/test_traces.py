@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.deliver_statements import run_deliver
@@ -122,6 +122,15 @@ def delivered(site: Site, lrss: Lrss, monkeypatch: pytest.MonkeyPatch) -> Iterat
     send()
     lrss.strict.statements.clear()
     yield deliver
+
+
+KEPT = "Object.keys(localStorage).filter(key => key.startsWith('pod_jobs.session.'))"
+
+
+def kill(page: Page) -> None:
+    """End the process of the page, as a phone does that needs the memory."""
+    with page.expect_event("crash"), pytest.raises(Error):
+        page.goto("chrome://crash")
 
 
 def verbs(statements: list[Statement]) -> list[str]:
@@ -294,16 +303,40 @@ def test_a_killed_tab_is_ended_by_the_next_page(chromium: Browser, site: Site, v
         open_video(page, video)
         play(page)
         play_until(page, 4)
-        page.close()  # runs no handlers
+        kill(page)
         again = page.context.new_page()
-        open_video(again, video)
-        leave(again)
-        statements = delivered(sessions=2)
-    assert verbs(statements) == ["initialized", "played", "paused", "terminated", "initialized", "terminated"]
-    check(statements[:4])
-    check(statements[4:])
+        again.goto("/account")  # any page, not only one with a player
+        statements = delivered(sessions=1)
+        assert again.evaluate(KEPT) == []
+    assert verbs(statements) == ["initialized", "played", "paused", "terminated"]
+    check(statements)
     [(begin, end)] = parse_segments(part(statements[2], "played-segments")) or []
     assert begin < 0.1 and 2.5 < end < 4.5, "what was kept at the latest second"
+
+
+def test_a_tab_that_was_taken_for_dead_goes_on_in_a_new_session(
+    chromium: Browser, site: Site, video: int, delivered: Any
+) -> None:
+    """A page that is too busy to answer is ended by another page. It loses nothing, not even completed, and doubles nothing."""
+    forget = "Object.keys(localStorage).filter(key => key.startsWith('pod_jobs.session.')).forEach(key => {"
+    end = """const { lastStatements } = await import("/static/js/xapi/open_sessions.js");
+      for (const one of lastStatements(JSON.parse(localStorage.getItem(key))))
+        localStorage.setItem("pod_jobs.traces." + key.split(".")[2] + "." + one.id, JSON.stringify(one));
+      localStorage.removeItem(key);"""
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        page.evaluate("document.querySelector('video').playbackRate = 4")
+        play(page)
+        play_until(page, 8)
+        page.evaluate(forget.replace("(key => {", "(async key => {") + end + "})")
+        wait_until(lambda: page.evaluate("document.querySelector('video').ended"), what="the end is reached")
+        leave(page)
+        statements = delivered(sessions=2)
+    check(statements)
+    said = verbs(statements)
+    assert said.count("completed") == 1 and said.count("initialized") == 2
+    assert [round(begin) for begin, _ in parse_segments(part(statements[-1], "played-segments")) or []] == [0]
+    assert part(statements[-1], "progress") > 0.99
 
 
 def test_back_from_the_cache_keeps_the_order_of_time(chromium: Browser, site: Site, video: int, delivered: Any) -> None:

@@ -60,6 +60,18 @@ def of_registration(registration: str, limit: int = 1000) -> list[Statement]:
     return list(query.order_by(Statement.number).limit(limit))
 
 
+def with_verb(verb: str, since: datetime, until: datetime, after: int, limit: int) -> list[Statement]:
+    """Statements of this verb that came between the two instants and have a number above `after`; the lowest first."""
+    within = (Statement.received_at >= since) & (Statement.received_at < until)
+    query = Statement.select().where(within, Statement.verb == verb)
+    return list(query.where(Statement.number > after).order_by(Statement.number).limit(limit))
+
+
+def unknown(ids: Sequence[str]) -> set[str]:
+    """Those of `ids` under which nothing is stored."""
+    return set(ids) - set(_bodies(ids)) if ids else set()
+
+
 def latest_registrations(video: int | None, limit: int = 20) -> list[tuple[str, int, int, datetime]]:
     """The latest registrations (of a video): registration, video, number of statements, arrival of the last one."""
     where = [Statement.registration.is_null(False), Statement.video.is_null(False)]
@@ -117,6 +129,11 @@ def opt_out(user: User, out: bool, now: datetime) -> None:
 def has_opted_out(user_id: int) -> bool:
     """Has this person opted out of traces?"""
     return TraceOptOut.select().where(TraceOptOut.user == user_id).exists()
+
+
+def opted_out() -> list[User]:
+    """The people who have opted out of traces."""
+    return list(User.select().join(TraceOptOut))
 
 
 def _lock_counter() -> int:

@@ -4,18 +4,23 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from redis import Redis
 
 from pod_jobs.catalog import database
-from pod_jobs.catalog.store import lanes, videos
+from pod_jobs.catalog.store import lanes, statements, videos
+from pod_jobs.catalog.trace_models import Statement
+from pod_jobs.instance import learning_traces
 from pod_jobs.janitor import traces as duties
 from pod_jobs.jobs import queue
+from pod_jobs.xapi.actors import build_actor
 from pod_jobs.xapi.production import ATTACHED, COMPLETED, SUBMITTED, UPLOADED
 from tests.integration.traces.conftest import Deliver, Site, fill
 from tests.integration.xapi.strict_lrs import StrictLrs
 from tests.orders import UPLOAD
+from tests.unit.xapi import samples
 
 Relay = Callable[[], int]
 
@@ -75,6 +80,58 @@ def test_what_the_platform_did_arrives_as_statements(site: Site, deliver: Delive
         videos.create(person, "t", videos.Source("a.mp4", 1), now, lambda path: None, UPLOAD)
         assert duties.tell_events(without, now, nullcontext) == 1, "forgotten"
         assert lanes.last_number() == 3
+
+
+def end_silent(site: Site, hours: float) -> None:
+    """Do the duty, so many hours from now."""
+    then = datetime.now(UTC) + timedelta(hours=hours)
+    with database.connect(site.settings.database_url).connection_context():
+        list(duties.end_silent_sessions(site.settings, then, nullcontext))
+
+
+def verbs_of(site: Site, registration: str) -> list[str]:
+    with database.connect(site.settings.database_url).connection_context():
+        return [row.verb.rpartition("/")[2] for row in statements.of_registration(registration)]
+
+
+def test_a_session_that_was_silent_for_a_day_is_ended_once(site: Site) -> None:
+    person = site.user("max")
+    said = samples.session()
+    for one in said:
+        del one["actor"]
+    registration = said[0]["context"]["registration"]
+    site.send(*said[:2], who="max")
+    end_silent(site, 23)
+    assert verbs_of(site, registration) == ["initialized", "played"]
+    end_silent(site, 25)
+    end_silent(site, 26)
+    assert verbs_of(site, registration) == ["initialized", "played", "paused", "terminated"]
+    assert learning_traces.actor_of(site.settings, person)["account"]["name"] in last_body(site)
+    *_, late = site.call("max", "POST", "/statements", json=said[-2:]).json()["statements"]
+    assert late["accepted"] is False and late["problem"]["status"] == 409, "its page came back after all"
+    assert verbs_of(site, registration).count("terminated") == 1
+
+
+def test_who_opted_out_and_other_programs_are_left_alone(site: Site) -> None:
+    said = samples.session()[:2]
+    elsewhere = "https://moodle.example"
+    foreign = [{**one, "actor": build_actor(elsewhere, "7")} for one in said]
+    site.send(*foreign)
+    registration = str(uuid4())
+    own = [{**one, "context": {**one["context"], "registration": registration}} for one in said]
+    for one in own:
+        del one["actor"]
+    site.send(*own, who="max")
+    with database.connect(site.settings.database_url).connection_context():
+        statements.opt_out(site.user("max"), True, datetime.now(UTC))
+    end_silent(site, 25)
+    assert verbs_of(site, samples.REGISTRATION) == ["initialized", "played"]
+    assert verbs_of(site, registration) == ["initialized", "played"]
+
+
+def last_body(site: Site) -> str:
+    with database.connect(site.settings.database_url).connection_context():
+        return str(Statement.select().order_by(Statement.number.desc()).get().body)
 
 
 def replace_enabled(site: Site) -> Any:

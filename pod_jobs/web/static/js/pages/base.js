@@ -1,5 +1,6 @@
-// What every page has: the choice of a theme, menus that close, and buttons that copy.
+// What every page has: the choice of a theme, menus that close, buttons that copy, and the end of learning traces.
 import { all, byId, copy } from "../shared/dom.js";
+import { forget, isAnyKept } from "../shared/memory.js";
 
 const root = document.documentElement;
 const YEAR_S = 365 * 86400;
@@ -46,4 +47,16 @@ document.addEventListener("click", async (event) => {
   field.select?.();
   await copy(field.value ?? field.textContent);
   button.textContent = button.dataset.copied;
+});
+
+const { viewer } = document.body.dataset; // the person whose learning traces are recorded
+const isRecorded = document.querySelector("[data-traces]") !== null; // then the player does it
+if (viewer && !isRecorded && isAnyKept(`session.${viewer}.`)) {
+  import("../xapi/leftovers.js").then(({ endLeftovers }) => endLeftovers(viewer));
+}
+
+document.addEventListener("submit", ({ target }) => {
+  const form = /** @type {HTMLFormElement} */ (target);
+  if (form.id !== "traces-choice" || (form.traces.checked && !form.erase.checked)) return;
+  for (const kind of ["traces", "session", "attempt"]) forget(`${kind}.${viewer}.`);
 });

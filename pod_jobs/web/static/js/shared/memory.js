@@ -19,3 +19,23 @@ export function keep(name, value) {
     // see above
   }
 }
+
+/** Are there values whose names begin with `beginning`? */
+export function isAnyKept(beginning) {
+  return names(() => localStorage, beginning).length > 0;
+}
+
+/** Forget the values whose names begin with `beginning`, also those of this tab alone. */
+export function forget(beginning) {
+  for (const storage of [() => localStorage, () => sessionStorage]) {
+    for (const name of names(storage, beginning)) storage().removeItem(name);
+  }
+}
+
+function names(storage, beginning) {
+  try {
+    return Object.keys(storage()).filter((name) => name.startsWith(PREFIX + beginning));
+  } catch {
+    return []; // the browser keeps nothing
+  }
+}

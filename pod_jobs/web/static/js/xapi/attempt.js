@@ -1,9 +1,9 @@
 // One person's attempt at a video (a registration): what was watched of it. It lasts as long as the tab.
-import { format, rounded, union, watched } from "./segments.js";
+import { format, rounded, watched } from "./segments.js";
 import { uuid } from "./statement.js";
 
 const SAME_LENGTH_S = 1; // a length grows by milliseconds while its last segment loads: still the same video
-const MOST_SEGMENTS = 500; // of more, the older half is written as its union
+const MOST_SEGMENTS = 1_000; // each statement repeats all of them, and the server takes 65 kB
 
 export class Attempt {
   /**
@@ -14,13 +14,17 @@ export class Attempt {
   constructor(person, activity, length, taken = new Set()) {
     this.key = `pod_jobs.attempt.${person}.${activity}`;
     const stored = this.stored();
-    const isSame = Math.abs(stored?.length - length) < SAME_LENGTH_S && !taken.has(stored.registration);
-    const { registration, segments, completed } = isSame
+    const isSame =
+      Math.abs(stored?.length - length) < SAME_LENGTH_S &&
+      !taken.has(stored.registration) &&
+      stored.segments.length < MOST_SEGMENTS;
+    const { registration, segments, open, completed, spent } = isSame
       ? stored
-      : { registration: uuid(), segments: [], completed: false };
+      : { registration: uuid(), segments: [], open: null, completed: false, spent: 0 };
     this.registration = registration;
-    this.segments = segments;
+    this.segments = follow(segments, open);
     this.completed = completed;
+    this.spent = spent ?? 0; // seconds for which the video played
     this.length = isSame ? stored.length : length;
   }
 
@@ -32,10 +36,11 @@ export class Attempt {
     }
   }
 
-  store() {
+  /** Keep the attempt for the next page of this tab, with the segment that is `open` (null: none). */
+  store(open = null, spent = this.spent) {
     const { registration, segments, completed, length } = this;
     try {
-      sessionStorage.setItem(this.key, JSON.stringify({ registration, segments, completed, length }));
+      sessionStorage.setItem(this.key, JSON.stringify({ registration, segments, open, completed, spent, length }));
     } catch {
       // then the next page begins a new attempt
     }
@@ -44,11 +49,12 @@ export class Attempt {
   /** Add a segment [begin, end] to what is watched; null: none. */
   add(segment) {
     this.segments = follow(this.segments, segment);
-    if (this.segments.length > MOST_SEGMENTS) {
-      const half = MOST_SEGMENTS / 2;
-      this.segments = [...union(this.segments.slice(0, half)), ...this.segments.slice(half)];
-    }
     this.store();
+  }
+
+  /** Has it so many segments that the next session has to begin another attempt? */
+  get isFull() {
+    return this.segments.length >= MOST_SEGMENTS;
   }
 
   /** What paused, seeked, completed and terminated say of it, with the segment that is `open` (null: none). */

@@ -1,7 +1,9 @@
 // Sessions that have not ended yet, kept while they grow. A tab may be killed without a word, as phones do; then the
 // next page of the same person ends its session with what was watched until then.
+import { describe, follow } from "./attempt.js";
+import { buildStatement } from "./statement.js";
 
-const ANSWER_MS = 300; // a page that is alive answers sooner
+const ANSWER_MS = 1_000; // a page that is alive answers sooner, unless it is very busy
 const CHANNEL = "pod_jobs.sessions";
 
 export class OpenSessions {
@@ -40,6 +42,7 @@ export class OpenSessions {
   }
 
   forget(id) {
+    if (id === this.mine) this.isKept = false;
     try {
       localStorage.removeItem(this.prefix + id);
     } catch {
@@ -61,18 +64,51 @@ export class OpenSessions {
     }
   }
 
-  /** Those of other pages: {alive, dead}. Waits for answers only when there are any. */
+  /** Those of other pages: {alive, dead}. Waits for answers only when there are any, and until all have answered. */
   async others() {
     const found = this.all().filter(({ id }) => id !== this.mine);
     if (!found.length) return { alive: [], dead: [] };
     const answers = new Set();
-    this.answered = (id) => answers.add(id);
-    for (const { id } of found) this.channel?.postMessage({ asked: id });
-    await new Promise((done) => setTimeout(done, ANSWER_MS));
+    await new Promise((done) => {
+      setTimeout(done, ANSWER_MS);
+      this.answered = (id) => {
+        answers.add(id);
+        if (found.every((one) => answers.has(one.id))) done();
+      };
+      for (const { id } of found) this.channel?.postMessage({ asked: id });
+    });
     this.answered = undefined;
     return {
       alive: found.filter(({ id }) => answers.has(id)),
       dead: found.filter(({ id }) => !answers.has(id)),
     };
   }
+
+  /** End those of pages that are gone, by statements in `outbox`, as they were when they were kept last. */
+  end(dead, outbox) {
+    for (const session of dead) {
+      lastStatements(session).forEach((statement) => outbox.add(statement));
+      this.forget(session.id);
+    }
+  }
+}
+
+/**
+ * The statements that end a session as it was kept last. Two pages that end the same session make the same statements,
+ * so the server takes them once.
+ */
+export function lastStatements({ id, at, segments, open, time, threshold, ...session }) {
+  const { activity, title, registration, length } = session;
+  const result = { time, ...describe(follow(segments, open), length) };
+  const context = { "session-id": id, length, "completion-threshold": threshold };
+  return (open ? ["paused", "terminated"] : ["terminated"]).map((verb, index) => {
+    const instant = at + 1 + index;
+    return buildStatement({ id: sibling(id, verb), verb, instant, activity, title, registration, result, context });
+  });
+}
+
+/** A UUID that belongs to the UUID `id`: always the same for one purpose. */
+function sibling(id, purpose) {
+  const first = parseInt(id[0], 16) ^ (purpose === "paused" ? 1 : 2);
+  return first.toString(16) + id.slice(1);
 }

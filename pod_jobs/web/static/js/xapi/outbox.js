@@ -21,6 +21,7 @@ export class Outbox {
     this.memory = new Map(); // by id: statements that localStorage refuses, in a private window or when it is full
     this.faults = 0;
     this.ended = false; // true when the server wants no statements, or no more from this page
+    this.isUnwanted = false; // true when it wants none of this person
     addEventListener("online", () => this.soon(0));
     if (this.all().length) this.soon(0);
   }
@@ -106,7 +107,7 @@ export class Outbox {
     if (response.status === 429) return 1000 * (Number(response.headers.get("Retry-After")) || 10);
     if (response.status >= 500) return this.backOff();
     this.faults = 0;
-    this.ended = response.status === 204;
+    this.ended = this.isUnwanted = response.status === 204;
     this.forget(this.ended ? this.all() : batch); // accepted, or refused for good
     return null;
   }

@@ -1,6 +1,6 @@
 // Describes what a viewer does as xAPI statements. The server adds the actor, maps the ids and checks everything; see
 // docs/xapi.md.
-import { Attempt, describe, follow } from "./attempt.js";
+import { Attempt } from "./attempt.js";
 import { serverClock } from "./clock.js";
 import { OpenSessions } from "./open_sessions.js";
 import { Outbox } from "./outbox.js";
@@ -14,6 +14,7 @@ const SMALL_SEEK_S = 0.1; // shorter seeks are the player's own: over a gap betw
 const STALE_S = 0.3; // how old the end of the latest of the browser's ranges may be
 const END_S = 0.5; // so near to its end a video counts as ended: its last picture may end before the announced length
 const KEEP_EVERY_MS = 1_000;
+const SILENT_MS = 12 * 3_600_000; // who says nothing for so long has ended; after twice that, the server says so
 
 /** Record what happens in `player`. The page gives the `settings` {person, activity, title, threshold, screen, now}. */
 export function trace(player, settings) {
@@ -25,7 +26,9 @@ class Tracer {
   lastInstant = 0;
   /** @type {number | null} */
   playingFrom = null; // seconds: where the segment that is playing began
-  stoodAt = 0; // seconds: where the picture stood when it last did not play
+  /** @type {number | undefined} */
+  stoodAt = undefined; // seconds: where the picture stood when it last did not play
+  playingSince = 0; // performance.now() when it began to play
   /** @type {{volume: number, time: number, at: number} | null} */
   change = null; // of the volume, while it does not rest yet
 
@@ -43,6 +46,7 @@ class Tracer {
     addEventListener("pageshow", (event) => event.persisted && this.begin());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) return;
+      this.stayInSession();
       this.keep(); // a phone may end a hidden page without any further event
       this.outbox.soon(0);
     });
@@ -67,7 +71,7 @@ class Tracer {
       clearTimeout(this.volumeTimer);
       if (!this.sessionId) return;
       this.change = { volume: this.shownVolume(), time: this.here(), at: this.clock() };
-      this.volumeTimer = setTimeout(() => this.settleVolume(), CHANGE_REST_MS);
+      this.volumeTimer = setTimeout(() => this.volumeRests(), CHANGE_REST_MS);
     });
     media.addEventListener("ratechange", () => {
       if (this.speed === this.shownSpeed()) return; // this event also comes when the speed of the next video is set
@@ -82,64 +86,74 @@ class Tracer {
 
   /** Begin a session, which lasts from the moment the length is known until the viewer leaves. */
   async begin() {
-    if (this.sessionId || this.isBeginning || !(this.player.whole > 0)) return;
+    if (this.sessionId || this.isBeginning || this.outbox.isUnwanted || !(this.player.whole > 0)) return;
     this.isBeginning = true;
     const { alive, dead } = await this.sessions.others();
     this.isBeginning = false;
+    this.sessions.end(dead, this.outbox);
     const { person, activity } = this.settings;
     const taken = new Set(alive.map(({ registration }) => registration));
     this.attempt = new Attempt(person, activity, rounded(this.player.whole), taken);
-    dead.forEach((session) => this.end(session));
-    this.sessionId = uuid();
-    this.began = performance.now();
     this.playingFrom = null;
-    this.stoodAt = this.seeks.take()?.[1] ?? this.beginOfPlayed();
-    this.volume = this.shownVolume();
-    this.speed = this.shownSpeed();
-    const offered = { volume: this.volume, speed: this.speed, "cc-enabled": Boolean(this.caption()) };
-    this.language = this.caption();
-    this.attempt.store();
-    this.keep();
-    this.state({ id: this.sessionId, verb: "initialized", context: { ...this.threshold(), ...offered } });
+    this.stoodAt = this.seeks.take()?.[1] ?? this.stoodAt ?? this.beginOfPlayed();
+    this.initialize();
     if (!this.media.paused) this.play();
   }
 
-  /** End the session of a page that was closed without doing so itself, as it was when it was kept last. */
-  end({ id, at, segments, open, time, completed, ...session }) {
-    this.sessions.forget(id);
-    const all = follow(segments, open);
-    const { activity, title, registration, length } = session;
-    const result = { time, ...describe(all, length) };
-    const context = { "session-id": id, length, ...this.threshold() };
-    for (const [index, verb] of (open ? ["paused", "terminated"] : ["terminated"]).entries()) {
-      const instant = at + 1 + index;
-      this.outbox.add(buildStatement({ verb, instant, activity, title, registration, result, context }));
-    }
-    if (registration !== this.attempt.registration) return;
-    this.attempt.segments = all; // the same attempt goes on in this tab
-    this.attempt.completed = completed;
+  initialize() {
+    this.sessionId = uuid();
+    this.change = null;
+    this.volume = this.shownVolume();
+    this.speed = this.shownSpeed();
+    this.language = this.caption();
+    const offered = { volume: this.volume, speed: this.speed, "cc-enabled": Boolean(this.language) };
+    this.state({ id: this.sessionId, verb: "initialized", context: { ...this.threshold(), ...offered } });
+  }
+
+  /**
+   * Go on in a new session if this one has ended: another page took it for dead, because it did not answer, or it was
+   * silent for too long. To be called before anything that it states is changed.
+   */
+  stayInSession() {
+    if (!this.sessionId) return;
+    const isSilent = this.clock() - this.lastInstant > SILENT_MS;
+    if (!isSilent && !this.sessions.wasEnded(this.sessionId)) return;
+    if (isSilent) this.sessions.end([this.kept], this.outbox);
+    const { open, at } = this.kept; // until there, the one that has ended says what was watched
+    this.lastInstant = at + 2; // of its last statement
+    this.attempt.add(open);
+    this.playingFrom = null;
+    this.initialize();
+    if (!open) return;
+    this.playingFrom = open[1];
+    this.state({ verb: "played", result: { time: this.playingFrom } });
   }
 
   play() {
     if (!this.sessionId || this.playingFrom !== null) return;
     this.settleSeek();
-    this.playingFrom = this.clamped(this.stoodAt);
+    this.stayInSession();
+    this.playingFrom = this.clamped(this.stoodAt ?? 0);
+    this.playingSince = performance.now();
     this.state({ verb: "played", result: { time: this.playingFrom } });
   }
 
   pause() {
     this.settleSeek();
     if (this.sessionId && this.playingFrom !== null) {
+      this.stayInSession();
       this.complete();
+      this.attempt.spent = this.spent();
       this.attempt.add(this.open());
       this.playingFrom = null;
       this.state({ verb: "paused", result: this.reached(), context: this.threshold() });
     }
-    this.stoodAt = this.media.readyState ? this.seeks.read() : this.stoodAt;
+    if (this.sessionId && this.media.readyState) this.stoodAt = this.seeks.read();
   }
 
   advance() {
     if (!this.sessionId || this.playingFrom === null || this.seeks.isUnderWay) return;
+    this.stayInSession();
     this.complete();
     if (performance.now() - this.keptAt > KEEP_EVERY_MS) this.keep();
   }
@@ -153,7 +167,10 @@ class Tracer {
   settleSeek() {
     clearTimeout(this.seekTimer);
     const seek = this.seeks.take();
-    if (!seek || !this.sessionId) return;
+    if (!seek) return;
+    this.stoodAt = seek[1];
+    if (!this.sessionId) return;
+    this.stayInSession();
     const [from, to] = seek.map((seconds) => this.clamped(seconds));
     this.stoodAt = to;
     if (rounded(Math.abs(to - from)) <= SMALL_SEEK_S) return;
@@ -163,10 +180,19 @@ class Tracer {
     }
     const result = { "time-from": from, "time-to": to, ...this.attempt.watched() };
     this.state({ verb: "seeked", result, context: this.threshold() });
+    if (!this.attempt.isFull) return;
+    this.leave();
+    this.begin();
   }
 
   interact(context) {
+    this.stayInSession();
     if (this.sessionId) this.state({ verb: "interacted", result: { time: this.here() }, context });
+  }
+
+  volumeRests() {
+    this.stayInSession();
+    this.settleVolume();
   }
 
   /** State the latest volume, with the moment at which it was chosen: only one at which it rests for a while counts. */
@@ -192,21 +218,25 @@ class Tracer {
   complete() {
     if (!this.sessionId || this.playingFrom === null || this.attempt.completed) return;
     if (this.attempt.progress(this.open()) < this.settings.threshold) return;
-    this.attempt.completed = true;
-    this.attempt.store();
-    const seconds = Math.max(0, (performance.now() - this.began) / 1000);
-    const more = { completion: true, duration: `PT${seconds.toFixed(2)}S` };
+    const more = { completion: true, duration: `PT${this.spent().toFixed(2)}S` };
     this.state({ verb: "completed", result: this.reached(), context: this.threshold(), more });
   }
 
   /** A viewer who leaves while the video plays has paused it: the profile wants that stated before the end (2.3.3). */
   leave() {
+    this.stayInSession();
     this.pause();
     if (!this.sessionId) return;
     this.state({ verb: "terminated", result: this.reached(), context: this.threshold() });
     this.sessions.forget(this.sessionId);
     this.sessionId = undefined;
     this.outbox.last();
+  }
+
+  /** The seconds for which the video played in this attempt, pauses apart. */
+  spent() {
+    const latest = this.playingFrom === null ? 0 : (performance.now() - this.playingSince) / 1000;
+    return rounded(this.attempt.spent + latest);
   }
 
   // places and segments
@@ -219,7 +249,7 @@ class Tracer {
   here() {
     const { media, seeks, attempt } = this;
     if (seeks.isUnderWay) return this.clamped(seeks.from);
-    if (!media.readyState) return this.clamped(seeks.last ?? this.stoodAt);
+    if (!media.readyState) return this.clamped(seeks.last ?? this.stoodAt ?? 0);
     const time = seeks.read();
     return media.ended && attempt.length - time < END_S ? attempt.length : this.clamped(time);
   }
@@ -276,27 +306,32 @@ class Tracer {
 
   /** Keep the session as it is now, because the browser may end this page without an event. */
   keep() {
-    if (!this.sessionId || this.sessions.wasEnded(this.sessionId)) return;
+    if (!this.sessionId) return;
+    if (this.outbox.isUnwanted) {
+      this.sessions.forget(this.sessionId); // this person has opted out
+      this.sessionId = undefined;
+      return;
+    }
     this.keptAt = performance.now();
-    const { activity, title } = this.settings;
-    const { registration, length, segments, completed } = this.attempt;
-    const facts = { id: this.sessionId, activity, title, registration, length, segments, completed };
+    const { activity, title, threshold } = this.settings;
+    const { registration, length, segments } = this.attempt;
     const at = Math.max(this.lastInstant, this.clock());
-    this.sessions.keep({ ...facts, open: this.open(), time: this.here(), at });
+    const facts = { id: this.sessionId, activity, title, threshold, registration, length, segments };
+    this.kept = { ...facts, open: this.open(), time: this.here(), at };
+    this.sessions.keep(this.kept);
+    this.attempt.store(this.kept.open, this.spent());
   }
 
   /** Hand a statement to the outbox. */
   state({ context = {}, at = undefined, ...facts }) {
     this.settleVolume(); // it was changed earlier
-    if (this.sessions.wasEnded(this.sessionId)) {
-      this.sessionId = undefined; // this page slept so long that another one ended its session
-      return this.begin();
-    }
     const { activity, title } = this.settings;
     const { registration, length } = this.attempt;
     const whole = { "session-id": this.sessionId, length, ...context };
     const instant = this.instant(at);
     this.outbox.add(buildStatement({ ...facts, instant, activity, title, registration, context: whole }));
+    if (facts.verb === "completed") this.attempt.completed = true;
+    else this.complete(); // what is kept must not owe it
     this.keep();
   }
 }
