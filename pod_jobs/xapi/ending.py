@@ -37,14 +37,14 @@ def last_statements(statements: Sequence[Statement], session_id: str) -> list[St
         return []
     at, last = ordered[places[-1]]
     time_s, segments, plays = _state([one for _, one in ordered[: places[-1] + 1]], session_id)
-    length_s = next((n for one in reversed(own) if is_number(n := extension(one, "context", "length"))), 0.0)
+    names = ("length", "completion-threshold", "session-id")
+    context = {name: value for name in names for one in own if (value := extension(one, "context", name)) is not None}
+    length_s = context.get("length")
     said = {
         "time": time_s,
-        "progress": round(min(1.0, watched_s(segments) / length_s), 3) if length_s else 0,
+        "progress": round(min(1.0, watched_s(segments) / length_s), 3) if is_number(length_s) and length_s else 0,
         "played-segments": BETWEEN.join(f"{begin:.10g}{FROM_TO}{end:.10g}" for begin, end in segments),
     }
-    names = ("length", "completion-threshold", "session-id")
-    context = {EXTENSION + n: next((v for s in own if (v := extension(s, "context", n)) is not None), None) for n in names}
     return [
         {
             "id": end_id(session_id, verb),
@@ -56,7 +56,7 @@ def last_statements(statements: Sequence[Statement], session_id: str) -> list[St
             "context": {
                 "registration": last["context"]["registration"],
                 "contextActivities": {"category": [{"id": PROFILE}]},
-                "extensions": {name: value for name, value in context.items() if value is not None},
+                "extensions": {EXTENSION + name: value for name, value in context.items()},
             },
         }
         for number, verb in enumerate((PAUSED, TERMINATED) if plays else (TERMINATED,), start=1)

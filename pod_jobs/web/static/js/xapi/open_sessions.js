@@ -73,7 +73,7 @@ export class OpenSessions {
       setTimeout(done, ANSWER_MS);
       this.answered = (id) => {
         answers.add(id);
-        if (found.every((one) => answers.has(one.id))) done();
+        if (found.every((one) => answers.has(one.id))) done(undefined);
       };
       for (const { id } of found) this.channel?.postMessage({ asked: id });
     });
