@@ -25,6 +25,7 @@ _N = r"[0-9]+(?:[.,][0-9]+)?"
 DURATION = re.compile(
     rf"P(?:{_N}W|(?=\d|T\d)(?:{_N}Y)?(?:{_N}M)?(?:{_N}D)?(?:T(?=\d)(?:{_N}H)?(?:{_N}M)?(?:{_N}S)?)?)", re.ASCII
 )
+_OF_TIME = re.compile(rf"P(?:({_N})D)?(?:T(?:({_N})H)?(?:({_N})M)?(?:({_N})S)?)?", re.ASCII)
 
 # RFC 3339 in the forms that ISO 8601 allows; xAPI forbids an unknown offset ("-00", "-0000", "-00:00")
 TIMESTAMP = re.compile(
@@ -56,6 +57,15 @@ def is_language(text: str) -> bool:
 
 def is_duration(text: str) -> bool:
     return DURATION.fullmatch(text) is not None
+
+
+def duration_s(text: str) -> float | None:
+    """The seconds of an ISO 8601 duration; None for anything else, and where years, months or weeks are named."""
+    match = _OF_TIME.fullmatch(text) if is_duration(text) else None
+    if match is None:
+        return None
+    numbers = [float((number or "0").replace(",", ".")) for number in match.groups()]
+    return sum(number * unit for number, unit in zip(numbers, (86400, 3600, 60, 1), strict=True))
 
 
 def parse_timestamp(text: str) -> datetime | None:

@@ -33,6 +33,7 @@ RULES: dict[str, Rule] = {
     "category": Rule(MUST, "the profile is among the context's categories"),
     "included": Rule(MUST, "what the profile wants with this verb is there"),
     "extension-type": Rule(MUST, "the profile's extensions have its JSON types: numbers are numbers"),
+    "seek-times": Rule(MUST, "time-from and time-to stand in seeked only (2.5.4)"),
     "range": Rule(MUST, "times lie within the video, progress and volume within 0 to 1"),
     "segments": Rule(MUST, "played-segments reads from[.]to[,]from[.]to and lies within the video"),
     "progress": Rule(MUST, "progress is the watched part: the union of the segments, divided by the length"),
@@ -161,6 +162,9 @@ def _included(statement: dict[str, Any], template: Template, collector: Faults) 
     verb_id = value_at(statement, "verb", "id")
     if verb_id == COMPLETED and not isinstance(value_at(statement, "result", "duration"), str):
         collector.add("included", ("result", "duration"), "missing")
+    for name in ("time-from", "time-to") if verb_id != SEEKED else ():
+        if extension(statement, "result", name) is not None:
+            collector.add("seek-times", (*EXTENSIONS_PATH["result"], EXTENSION + name), "not in seeked")
     if verb_id == INTERACTED and not any(
         all(extension(statement, "context", name) is not None for name in names) for names in CHANGES
     ):

@@ -93,6 +93,7 @@ def test_what_is_wrong_with_a_session_is_said_in_french(site: Site) -> None:
     shown = site.call("tina", "GET", f"/sessions/{registration}", headers={"Accept-Language": "fr"}).json()
     assert [fault for verdict in shown["verdicts"] for fault in verdict["faults"]] == [
         "Signalement 6\u00a0: le segment 1 n’est pas tel qu’il a été déclaré avant",
+        "Signalement 3\u00a0: aucune trace ne dit 25,5\u00a0s",
         "Signalement 3\u00a0: dans les segments sans avoir été lu\u00a0: 15,5\u00a0s",
     ]
     unended = [verdict for verdict in shown["verdicts"] if verdict["word"] == "open"]

@@ -48,6 +48,7 @@ BROKEN: list[tuple[Statement, str]] = [
     (of_video(PLAYED, 1, {"time": 0}, {"speed": 1.5}), "extension-type"),
     (of_video(PLAYED, 1, {"time": 0}, {"full_screen": "true"}), "extension-type"),
     (of_video(PLAYED, 1, {"time": 0}, {"user_agent": 1}), "extension-type"),
+    (of_video(PLAYED, 1, {"time": 0, "time_from": 3}), "seek-times"),
     (of_video(PLAYED, 1, {"time": 62}), "range"),
     (of_video(PLAYED, 1, {"time": 0}, {"volume": 80}), "range"),
     (of_video(PAUSED, 1, watched(10, 1.008, "0[.]60.5")), "range"),

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from pod_jobs.xapi import session
-from pod_jobs.xapi.profile import EXTENSION, PAUSED, PLAYED, TERMINATED
+from pod_jobs.xapi.profile import COMPLETED, EXTENSION, INITIALIZED, PAUSED, PLAYED, TERMINATED
 from tests.unit.xapi import samples
 from tests.unit.xapi.samples import Statement, of_video, watched
 
@@ -17,6 +17,15 @@ def broken(statements: list[Statement]) -> set[str]:
 def claim(statement: Statement, segments: str) -> Statement:
     statement["result"]["extensions"][EXTENSION + "played-segments"] = segments
     return statement
+
+
+def with_threshold(statement: Statement, share: float) -> Statement:
+    statement["context"]["extensions"][EXTENSION + "completion-threshold"] = share
+    return statement
+
+
+def lasting(statement: Statement, duration: str) -> Statement:
+    return statement | {"result": statement["result"] | {"duration": duration}}
 
 
 def test_a_good_session_breaks_nothing() -> None:
@@ -33,6 +42,24 @@ def test_a_second_session_of_the_same_registration() -> None:
         of_video(TERMINATED, 122, watched(40, 1, "0[.]20[,]40[.]60.5[,]20[.]40"), {"session_id": again}),
     ]
     assert broken(samples.session() + second) == set()
+
+
+def test_a_duration_counts_all_sessions_of_the_registration() -> None:
+    """Played 10 s, 10 s and 21 s in two sessions, with a day between them."""
+    again, day = "9e1f5d3a-44f7-4c1c-8d5b-7d1b3c1d2e3f", 86_400
+    first = samples.session()[:3] + [of_video(TERMINATED, 12, watched(10, 0.165, "0[.]10"))]
+    second = [of_video(INITIALIZED, day, None, {"session_id": again}, id=again)]
+    for one, after in zip(samples.session()[3:], (1, 11, 32, 33, 34), strict=True):
+        one["context"]["extensions"][EXTENSION + "session-id"] = again
+        second.append(one | {"timestamp": of_video(PLAYED, day + after)["timestamp"]})
+    for duration, wrong in (("PT41.5S", False), ("PT31S", True)):
+        second[3] = lasting(second[3], duration)
+        assert ("time-spent" in broken(first + second)) is wrong
+
+
+def test_who_still_watches_owes_no_end() -> None:
+    statements = [with_threshold(one, 0.6) for one in samples.session()[:-1] if one["verb"]["id"] != COMPLETED]
+    assert "completed-owed" not in broken(statements)
 
 
 def test_a_seek_while_paused_watches_nothing() -> None:
@@ -82,6 +109,12 @@ CHANGES: list[tuple[str, Change]] = [
     ("terminated-last", lambda s: [*s, of_video(PLAYED, 50, {"time": 1})]),
     ("paused-first", lambda s: [one for one in s if one["verb"]["id"] != PAUSED]),
     ("completed-once", lambda s: [*s[:6], s[5], *s[6:]]),
+    ("completed-owed", lambda s: [*s[:5], *(with_threshold(one, 0.6) for one in s[6:])]),
+    ("time-spent", lambda s: [*s[:5], lasting(s[5], "PT20S"), *s[6:]]),
+    ("time-spent", lambda s: [*s[:5], lasting(s[5], "PT5M"), *s[6:]]),
+    ("as-stated", lambda s: [*s[:-1], claim(s[-1], "0[.]20[,]40.1[.]60.5")]),
+    ("as-stated", lambda s: [*s[:2], of_video(PAUSED, 11, watched(10, 0.163, "0[.]9.9")), *s[3:]]),
+    ("as-watched", lambda s: [*s[:-1], claim(s[-1], "0[.]20[,]40[.]60")]),
     ("progress-grows", lambda s: [*s[:-1], of_video(TERMINATED, 45, watched(60.5, 0.5, "0[.]20[,]40[.]60.5"))]),
     ("as-watched", lambda s: [*s[:-1], claim(s[-1], "0[.]60.5")]),
     ("in-order", lambda s: [*s[:-1], claim(s[-1], "40[.]60.5[,]0[.]20")]),
