@@ -44,12 +44,12 @@ class Words:
     running: Text
     waiting: Text = Text("Waiting", "En attente")
     done: Text = Text("Done", "Terminée")
-    error: Text = Text("Failed", "Échouée")
-    cancelled: Text = Text("Cancelled", "Annulée")
+    error: Text = Text("Failed", "En échec")
+    cancelled: Text = Text("Stopped", "Arrêtée")
     failed: Text = Text("The task failed", "La tâche a échoué")  # above the reason
     queued: Text = Text("The task is waiting for a worker.", "La tâche attend un processus.")
     stopping: Text = Text("The task will stop within seconds.", "La tâche s’arrêtera dans quelques secondes.")
-    stopped: Text = Text("The task is cancelled.", "La tâche est annulée.")
+    stopped: Text = Text("The task is stopped.", "La tâche est arrêtée.")
     # `again` and `kept` are for a task with Purpose.PLAY, while the player still shows the result of an earlier one
     again: Text = Text("A new version is being made", "Nouvelle version en cours")
     kept: Text = Text(

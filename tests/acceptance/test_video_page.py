@@ -212,7 +212,7 @@ def test_a_failed_encode_says_why_and_can_be_repeated(page: Page, site: Site, vi
     expect(page.locator("#state-label")).to_have_text("Waiting")
     expect(page.locator("#fault")).to_be_hidden()
     page.get_by_role("button", name="Stop encoding").click()
-    expect(page.locator("#state-label")).to_have_text("Cancelled")
+    expect(page.locator("#state-label")).to_have_text("Stopped")
 
 
 def test_what_only_another_file_can_mend_offers_that_first(
@@ -237,7 +237,7 @@ def test_a_running_encode_is_stopped(page: Page, site: Site, video: int, outputs
     page.get_by_role("button", name="Stop encoding").click()
     expect(page.locator("#state-words")).to_have_text("Stopping")
     worker.end("cancelled")
-    expect(page.locator("#state-label")).to_have_text("Cancelled")
+    expect(page.locator("#state-label")).to_have_text("Stopped")
 
 
 def test_a_new_version_waits_for_the_viewer(page: Page, site: Site, video: int, outputs: Outputs) -> None:
@@ -308,7 +308,7 @@ def test_an_encoding_that_is_stopped_takes_its_picture_along(
     shutil.rmtree(worker.growing)
     worker.fall_silent()
     worker.end("cancelled")
-    expect(page.locator("#state-label")).to_have_text("Cancelled")
+    expect(page.locator("#state-label")).to_have_text("Stopped")
     expect(page.locator("#player")).to_be_hidden()
     expect(page.get_by_text("cannot be played here")).to_be_hidden()
     expect(page.locator("#copy-link")).to_be_hidden()

@@ -273,11 +273,11 @@ WORDS = Words(
     running=Text("Encoding", "Encodage"),
     done=Text("Done", "Terminé"),
     error=Text("Failed", "Échec"),
-    cancelled=Text("Cancelled", "Annulé"),
+    cancelled=Text("Stopped", "Arrêté"),
     failed=Text("Encoding failed", "L’encodage a échoué"),
     queued=Text("The encoding is waiting for a worker.", "L’encodage attend un processus."),
     stopping=Text("The encoding will stop within seconds.", "L’encodage va s’arrêter dans quelques secondes."),
-    stopped=Text("The encoding is cancelled.", "L’encodage est annulé."),
+    stopped=Text("The encoding is stopped.", "L’encodage est arrêté."),
     again=Text("Being encoded again", "Nouvel encodage en cours"),
     kept=Text(
         "The last encoding failed; the previous one is shown.",

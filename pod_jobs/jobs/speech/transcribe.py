@@ -293,7 +293,7 @@ TRANSCRIBE = JobType(
         stopping=Text(
             "The transcription will stop within seconds.", "La transcription va s’arrêter dans quelques secondes."
         ),
-        stopped=Text("The transcription is cancelled.", "La transcription est annulée."),
+        stopped=Text("The transcription is stopped.", "La transcription est arrêtée."),
         order=Text("Make captions", "Faire des sous-titres"),
         failed=Text("The captions could not be made", "Les sous-titres n’ont pas pu être faits"),
         steps={

@@ -271,7 +271,7 @@ def _state_words(language: str) -> dict[str, str]:
         "running": gettext("Running"),
         "done": gettext("Done"),
         "error": gettext("Failed"),
-        "cancelled": gettext("Cancelled"),
+        "cancelled": gettext("Stopped"),
     }
 
 

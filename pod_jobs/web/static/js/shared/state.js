@@ -9,7 +9,7 @@ export const LABELS = {
   ready: _("Ready"),
   done: _("Done"),
   error: _("Failed"),
-  cancelled: _("Cancelled"),
+  cancelled: _("Stopped"),
 };
 
 export const isOpen = (task) => task?.state === "waiting" || task?.state === "running";
