@@ -1,6 +1,7 @@
 """The pages of the learning traces as the team and a lecturer see them: lanes in every state, dead letters, a live view."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -158,6 +159,7 @@ def test_what_holds_up_a_lane_is_set_aside_on_the_page(chromium: Browser, site: 
         lane.get_by_text("What waits:").click()
         waiting = lane.locator(".lane-waiting .letter")
         first = waiting.first
+        expect(first.locator("b")).to_have_attribute("title", re.compile("^https?://"))
         number, before = first.get_attribute("data-number"), waiting.count()
         first.locator("summary").click()
         first.get_by_role("button", name="Set aside").click()

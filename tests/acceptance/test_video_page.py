@@ -317,7 +317,7 @@ def test_an_encoding_that_is_stopped_takes_its_picture_along(
 def test_a_second_failure_is_told(page: Page, site: Site, video: int, outputs: Outputs) -> None:
     """The state is the same as before: its time, the table of attempts and the message of the order are not."""
     page.goto(f"/videos/{video}")
-    StandIn(site, video, outputs).end("error", error_code="source-unreadable", reason="first")
+    StandIn(site, video, outputs).end("error", error_code="encode-failed", reason="first")
     expect(page.locator("#fault-technical pre")).to_have_text("first")
     first = page.locator("#fault-when").get_attribute("title")
     assert first
@@ -326,15 +326,15 @@ def test_a_second_failure_is_told(page: Page, site: Site, video: int, outputs: O
     page.clock.install()
     page.get_by_role("button", name="Encode again").click()
     expect(page.locator(".toast")).to_be_visible()
-    StandIn(site, video, outputs).end("error", error_code="source-unreadable", reason="second")
+    StandIn(site, video, outputs).end("error", error_code="encode-failed", reason="second")
     page.clock.run_for(3000)
     expect(page.locator("#fault-technical pre")).to_have_text("second")
     expect(page.locator(".toast")).to_have_count(0)  # "queued" does not lie over "failed"
     expect(page.locator("#history-rows tr")).to_have_count(2)
-    expect(page.locator("#spoken")).to_contain_text("cannot be read as a video")
+    expect(page.locator("#spoken")).to_contain_text("The encoding failed.")
     task = site.api("GET", f"videos/{video}")["task"]["id"]
     site.api("POST", f"tasks/{task}/requeue")
-    StandIn(site, video, outputs).end("error", error_code="source-unreadable", reason="second")
+    StandIn(site, video, outputs).end("error", error_code="encode-failed", reason="second")
     page.clock.run_for(6000)
     expect(page.locator("#history-rows tr")).to_have_count(3)  # failed, queued and failed between two looks
 

@@ -149,6 +149,7 @@ def _guard() -> None:
     arguments = request.view_args or {}
     if "queue_name" in arguments and arguments["queue_name"] is None:
         arguments["queue_name"] = QUEUES[0]  # it would show RQ's queue "default", which nobody here uses
+        arguments["order"] = "dsc"  # as the links of the queues
     _check_arguments(arguments)
     for name, most in (("per_page", MAX_PER_PAGE), ("page", 10**6)):
         if name in arguments:

@@ -4,7 +4,7 @@ import secrets
 from functools import cache
 from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -24,6 +24,8 @@ def form() -> ResponseReturnValue:
     wanted = safe_path(request.args.get("next", ""))
     if access.current_user() is not None:
         return redirect(wanted)
+    if "next" in request.args:
+        session["next"] = wanted  # for whoever then signs in by a link, which knows nothing of it
     return _form(wanted)
 
 
@@ -54,9 +56,10 @@ def link(token: str) -> ResponseReturnValue:
 @access.public
 def with_link(token: str) -> ResponseReturnValue:
     user = _of_link(users.use_link, token)
+    wanted = safe_path(session.get("next", ""))
     access.sign_in(user)
     users.note(user.name, "sign-in", f"user {user.id}", now(), f"{request.remote_addr} by link")
-    return redirect(home(), 303)
+    return redirect(wanted, 303)
 
 
 @blueprint.post("/sign-out")

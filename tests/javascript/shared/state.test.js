@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { describe, openWords, shownTask, workerName } from "../../../pod_jobs/web/static/js/shared/state.js";
+import {
+  describe,
+  newlyEnded,
+  openWords,
+  shownTask,
+  workerName,
+} from "../../../pod_jobs/web/static/js/shared/state.js";
 
 const running = (progress, more = {}) => ({
   state: "running",
@@ -65,6 +71,18 @@ test("the player shows the newest result that is done and to be played", () => {
     { id: 1, purpose: "play", state: "done" },
   ];
   assert.equal(shownTask({ tasks }).id, 2);
+});
+
+test("what ended since the page was shown: also a side task, and a task that failed once more", () => {
+  const task = (id, state, ended_at) => ({ id, state, ended_at });
+  const before = { tasks: [task(3, "waiting"), task(2, "error", "12:00"), task(1, "done", "11:00")] };
+  const after = { tasks: [task(3, "error", "12:05"), task(2, "error", "12:04"), task(1, "done", "11:00")] };
+  assert.deepEqual(
+    newlyEnded(before, after).map(({ id }) => id),
+    [3, 2],
+  );
+  assert.deepEqual(newlyEnded(undefined, after), []);
+  assert.deepEqual(newlyEnded(after, { tasks: [task(3, "waiting", "12:05")] }), []);
 });
 
 test("a worker is called by its queue, number and machine", () => {

@@ -212,7 +212,9 @@ def test_without_redis_it_says_so(admin: Browser, app: Flask) -> None:
 
 
 def test_the_list_of_jobs_begins_with_a_queue_of_ours(admin: Browser) -> None:
-    assert re.search(rf'id="select-queue"[^>]+value="{QUEUES[0]}"', admin.get("/rq/0/view/jobs").text)
+    page = admin.get("/rq/0/view/jobs").text
+    assert re.search(rf'id="select-queue"[^>]+value="{QUEUES[0]}"', page)
+    assert re.search(r'<option\s+selected\s+value="dsc"', page), "the newest first"
 
 
 def test_scripts_run_by_nonce_only(admin: Browser) -> None:

@@ -145,6 +145,14 @@ def test_whoever_came_by_a_link_is_reminded_to_set_a_password(browser: Browser, 
     assert 'id="no-password"' not in browser.get("/").text
 
 
+def test_a_link_leads_back_to_the_page_that_asked_for_it(browser: Browser, settings: Settings) -> None:
+    with database.connect(settings.database_url).connection_context():
+        link = users.create_link(users.find("ada"), timedelta(hours=1), datetime.now(UTC))
+    asked = browser.get("/team/tasks?state=error")
+    assert browser.get(asked.location).status_code == 200
+    assert browser.send("POST", f"/sign-in/{link}").location == "/team/tasks?state=error"
+
+
 def test_over_https_the_cookie_is_secure(
     settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 import { call, root, watch } from "../shared/api.js";
 import { byId, copyTemplate, fillFacts, make, whenConfirmed, whileBusy } from "../shared/dom.js";
 import { showConnection, toast, toastProblem } from "../shared/notices.js";
-import { _, ago, exactDate, number, percent, span, time, verbName, verbNames } from "../shared/words.js";
+import { _, ago, exactDate, number, percent, span, time, verbNames } from "../shared/words.js";
 
 const path = `${root}api/v1/xapi`;
 const PAGE = 50;
@@ -106,12 +106,17 @@ function showLane(card, lane) {
   card.dataset.dead = lane.dead;
 }
 
+const verbsSeen = new Set(); // two of one name are told apart by their owners, on whichever list they are
+const know = (statements) => statements.forEach(({ verb }) => verbsSeen.add(verb));
+const nameOf = (verb) => verbNames([...verbsSeen, verb]).get(verb);
+
 async function fillLetters(card, before) {
   try {
     const query = before ? `&before=${before}` : "";
     const { dead, next } = await call("GET", `${path}/lanes/${card.dataset.name}/dead?limit=${PAGE}${query}`);
     const list = part(part(card, "lane-dead"), "letters");
     if (!before) list.replaceChildren();
+    know(dead);
     list.append(...dead.map((letter) => letterRow(card, letter)));
     part(part(card, "lane-dead"), "letters-more").hidden = next === null;
   } catch (problem) {
@@ -125,6 +130,7 @@ async function fillWaiting(card, after) {
     const { waiting, next } = await call("GET", `${path}/lanes/${card.dataset.name}/waiting?limit=${PAGE}${query}`);
     const list = part(part(card, "lane-waiting"), "letters");
     if (!after) list.replaceChildren();
+    know(waiting);
     list.append(...waiting.map((statement) => waitingRow(card, statement)));
     part(part(card, "lane-waiting"), "letters-more").hidden = next === null;
   } catch (problem) {
@@ -135,7 +141,8 @@ async function fillWaiting(card, after) {
 function waitingRow(card, statement) {
   const row = copyTemplate("waiting");
   row.dataset.number = statement.number;
-  row.querySelector("b").textContent = verbName(statement.verb);
+  row.querySelector("b").textContent = nameOf(statement.verb);
+  row.querySelector("b").title = statement.verb;
   row.querySelector("b").lang = "en";
   row.querySelector("span").textContent = exactDate(statement.received_at);
   row.querySelector(".letter-reason").textContent = statement.reason;
@@ -156,7 +163,8 @@ function letterRow(card, letter) {
   const row = copyTemplate("letter");
   row.dataset.number = letter.number;
   row.querySelector("b").textContent = CODES[letter.code] ?? letter.code;
-  row.querySelector("span").textContent = [verbName(letter.verb), exactDate(letter.at)].join(" · ");
+  row.querySelector("span").textContent = [nameOf(letter.verb), exactDate(letter.at)].join(" · ");
+  row.querySelector("span").title = letter.verb;
   row.querySelector(".letter-reason").textContent = letter.reason || "–";
   row.querySelector(".letter-body").textContent = JSON.stringify(letter.body, null, 2);
   for (const verb of ["resend", "drop"]) {
@@ -196,8 +204,8 @@ function showLabels({ statements, conform, verbs }) {
     ? _("Traces that break no rule: {share} of {count}.", words)
     : _("No traces yet.");
   byId("labels").closest("table").hidden = statements === 0;
-  const names = verbNames(verbs.map(({ verb }) => verb));
-  byId("labels").replaceChildren(...verbs.map((line) => labelRow(line, names.get(line.verb))));
+  know(verbs);
+  byId("labels").replaceChildren(...verbs.map((line) => labelRow(line, nameOf(line.verb))));
 }
 
 function labelRow({ verb, statements, conform, broken }, name) {

@@ -9,7 +9,7 @@ import { clearNews, say, showConnection, toast } from "../shared/notices.js";
 import { Player } from "../player/player.js";
 import { linkAt, Resume } from "../player/resume.js";
 import { Transcript } from "../player/transcript.js";
-import { describe, isOpen, needsOtherFile, shownTask, stepName, workerName } from "../shared/state.js";
+import { describe, isOpen, needsOtherFile, newlyEnded, shownTask, stepName, workerName } from "../shared/state.js";
 import { showPosters } from "../video/poster.js";
 import { makeSideTasks, showSideTasks } from "../video/side_tasks.js";
 import { prepareWish } from "../video/speech_wish.js";
@@ -143,14 +143,12 @@ function waitingFacts(task) {
   return lines.filter(([, words]) => words);
 }
 
-/** A task that fails again has the same state as before, so the instant of its end is compared too. */
+/** "Queued" of any task must not lie over its quick failure. */
 function showFault(before) {
   const error = video.task?.state === "error" ? video.task.error : null;
-  const ended = (one) => [one?.task?.id, one?.task?.ended_at].join();
-  if (before && ended(before) !== ended(video) && !isOpen(video.task)) {
-    clearNews();
-    if (error) say([kindWords(video.task).failed, error.sentence].join(". "));
-  }
+  const ended = newlyEnded(before, video);
+  if (ended.length) clearNews();
+  for (const task of ended) if (task.error) say([kindWords(task).failed, task.error.sentence].join(". "));
   if (error) {
     put(byId("fault-when"), ago(video.task.ended_at));
     byId("fault-when").title = date(video.task.ended_at);

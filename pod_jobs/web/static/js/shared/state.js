@@ -13,11 +13,16 @@ export const LABELS = {
 };
 
 export const isOpen = (task) => task?.state === "waiting" || task?.state === "running";
-/** The task whose result the player shows, even if a later one was ordered; undefined before the first is done. */
 /** Can only another file help? Then what needs a recording that can be read is not offered. */
 export const needsOtherFile = ({ playable, task }) =>
   !playable && task?.state === "error" && Boolean(task.error?.needs_file);
 
+/** The tasks that have ended, perhaps once more, since the page showed `before`; none when it shows its first state. */
+export const newlyEnded = (before, { tasks }) =>
+  tasks.filter((task) => before && !isOpen(task) && !before.tasks.some((old) => sameEnd(old, task)));
+const sameEnd = (one, other) => one.id === other.id && one.ended_at === other.ended_at;
+
+/** The task whose result the player shows, even if a later one was ordered; undefined before the first is done. */
 export const shownTask = ({ tasks }) => tasks.find(({ purpose, state }) => purpose === "play" && state === "done");
 /** The present step of a running task. */
 export const stepName = (task) => kindWords(task).steps[task.progress?.step] ?? task.progress?.step ?? _("Starting");
