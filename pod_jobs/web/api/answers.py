@@ -102,7 +102,7 @@ def days(most: int, usual: int = 30) -> int:
 def number(name: str) -> int | None:
     """A whole number in the arguments of the address; None when it is not given. Errors: Malformed."""
     text = request.args.get(name, "")
-    found = whole_number(text)
-    if text and found is None:
+    value = whole_number(text)
+    if text and value is None:
         raise Malformed(f"{name}: a number is needed")
-    return found
+    return value

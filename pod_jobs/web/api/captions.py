@@ -36,7 +36,7 @@ blueprint = Blueprint("api_captions", __name__)
 
 MOST_BODY_BYTES = 25_000_000  # the captions of 12 hours with the times of their words have 4 MB
 MOST_FOUND = 50  # passages that a search returns
-HEARD_S = 2.0  # of a caption that was found; if its beginning was cut out, the rest of these seconds is played
+HEARD_S = 2.0  # a passage is played from the first moment within so many seconds that was not cut out of the video
 MOST_PEAKS_BYTES = 5_000_000  # 69 hours
 WRITERS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {  # ending -> MIME type, writer
     "vtt": (MIME_TYPES[".vtt"], lambda cues, _: write_vtt(cues)),
@@ -67,16 +67,16 @@ def upload(video_id: int) -> ResponseReturnValue:
         raise Malformed("language: an ISO 639 code is needed, for instance fr")
     request.max_content_length = MOST_BODY_BYTES
     try:
-        read = read_captions(request.get_data(cache=False))
+        parsed = read_captions(request.get_data(cache=False))
     except BadCaptions as refused:
-        faults = [_remark(Remark(*one)) for one in refused.faults]
+        faults = [_remark(Remark(*fault)) for fault in refused.faults]
         return _problem(refused, faults=faults)
     label = " ".join(request.args.get("label", "").split())[:100]
-    made = NewCaptions("upload", language.code, read.cues, label)
+    new_captions = NewCaptions("upload", language.code, parsed.cues, label)
     with transaction():
-        track = captions.take(video, made, "imported", user, now(), services().settings.speech.keep_versions)
+        track = captions.take(video, new_captions, "imported", user, now(), services().settings.speech.keep_versions)
     users.note(user.name, "captions", f"video {video.id}", now(), f"imported track {track.id}")
-    return {**track_document(track), "remarks": [_remark(one) for one in read.remarks]}, 201
+    return {**track_document(track), "remarks": [_remark(remark) for remark in parsed.remarks]}, 201
 
 
 @blueprint.get("/videos/<int:video_id>/captions/<int:track_id>")
@@ -91,7 +91,7 @@ def show(video_id: int, track_id: int) -> ResponseReturnValue:
         {
             **track_document(track),
             "cues": documents_of(cues),
-            "breaches": [_breach(one) for one in check(cues, cue_rules(services().settings))],
+            "breaches": [_breach(breach) for breach in check(cues, cue_rules(services().settings))],
             "draft": None
             if draft is None
             else {"base": draft.base, "cues": draft.cues, "at": instant(draft.updated_at)},
@@ -105,9 +105,9 @@ def save(video_id: int, track_id: int) -> ResponseReturnValue:
     """{"base": 3, "cues": […]} makes a new version from version `base`. If somebody else has saved a newer one, the answer is
     409, with the track as it is now."""
     user = require_user()
-    track, said = _track_to_change(video_id, track_id, user), _body()
+    track, body = _track_to_change(video_id, track_id, user), _body()
     change = Change(
-        answers.field(said, "base", int), checked_cues(said.get("cues")), services().settings.speech.keep_versions
+        answers.field(body, "base", int), checked_cues(body.get("cues")), services().settings.speech.keep_versions
     )
     try:
         track = captions.save(track, change, user, now())
@@ -142,9 +142,9 @@ def review(video_id: int, track_id: int) -> ResponseReturnValue:
 @access.needs("change-videos")
 def restore(video_id: int, track_id: int) -> ResponseReturnValue:
     """{"version": 1, "base": 3} makes a new version with the cues of version 1, while 3 is the newest one."""
-    user, said = require_user(), answers.body()
+    user, body = require_user(), answers.body()
     track = _track_to_change(video_id, track_id, user)
-    number, base = answers.field(said, "version", int), answers.field(said, "base", int)
+    number, base = answers.field(body, "version", int), answers.field(body, "base", int)
     try:
         return track_document(
             captions.restore(track, number, base, services().settings.speech.keep_versions, user, now())
@@ -157,7 +157,7 @@ def restore(video_id: int, track_id: int) -> ResponseReturnValue:
 @access.needs("see-videos")
 def versions(video_id: int, track_id: int) -> ResponseReturnValue:
     track = _track(video_id, track_id, require_user())
-    return answers.fresh({"versions": [_version(one) for one in captions.versions_of(track)]})
+    return answers.fresh({"versions": [_version(row) for row in captions.versions_of(track)]})
 
 
 @blueprint.get("/videos/<int:video_id>/captions/<int:track_id>/versions/<int:number>")
@@ -171,10 +171,10 @@ def version(video_id: int, track_id: int, number: int) -> ResponseReturnValue:
 @access.needs("change-videos")
 def keep_draft(video_id: int, track_id: int) -> ResponseReturnValue:
     """{"base": 3, "cues": […]} keeps a draft for this person alone, until it is saved or discarded."""
-    user, said = require_user(), _body()
+    user, body = require_user(), _body()
     track = _track_to_change(video_id, track_id, user)
     at = now()
-    captions.keep_draft(track, user, answers.field(said, "base", int), checked_cues(said.get("cues")), at)
+    captions.keep_draft(track, user, answers.field(body, "base", int), checked_cues(body.get("cues")), at)
     return {"at": instant(at)}
 
 
@@ -230,8 +230,8 @@ def search() -> ResponseReturnValue:
     is published, and passages that were cut out of it are left out."""
     user = require_user()
     owner = None if access.may("see-all-videos") else user
-    found = caption_search.search(request.args.get("q", "")[:200], owner, MOST_FOUND)
-    return answers.fresh({"found": [document for one in found if (document := _found(one)) is not None]})
+    passages = caption_search.search(request.args.get("q", "")[:200], owner, MOST_FOUND)
+    return answers.fresh({"found": [document for passage in passages if (document := _found(passage)) is not None]})
 
 
 def track_document(track: CaptionTrack) -> Document:
@@ -251,8 +251,8 @@ def track_document(track: CaptionTrack) -> Document:
 
 def placed(cues: Sequence[Cue], timeline: Timeline) -> list[Cue]:
     """Cues of the recording with their times in the published video, without those of parts that were cut out."""
-    found = [replace(cue, start_s=a, end_s=b) for cue in cues for a, b in timeline.place(cue.start_s, cue.end_s)]
-    return sorted(found, key=lambda cue: (cue.start_s, cue.end_s))
+    placed_cues = [replace(cue, start_s=a, end_s=b) for cue in cues for a, b in timeline.place(cue.start_s, cue.end_s)]
+    return sorted(placed_cues, key=lambda cue: (cue.start_s, cue.end_s))
 
 
 def _track(video_id: int, track_id: int, user: User) -> CaptionTrack:
@@ -279,38 +279,38 @@ def _conflict(conflict: Conflict) -> ResponseReturnValue:
 
 def _problem(error: PodJobsError, **more: Any) -> Response:
     """The problem document with more fields."""
-    response = problems.answer(error)
-    there = jsonify({**response.get_json(), **more})
-    there.status_code, there.mimetype = response.status_code, "application/problem+json"
-    return there
+    problem = problems.answer(error)
+    response = jsonify({**problem.get_json(), **more})
+    response.status_code, response.mimetype = problem.status_code, "application/problem+json"
+    return response
 
 
-def _version(one: CaptionVersion) -> Document:
-    author = one.author.name if one.author else None
-    return {"number": one.number, "note": one.note, "author": author, "created_at": instant(one.created_at)}
+def _version(row: CaptionVersion) -> Document:
+    author = row.author.name if row.author else None
+    return {"number": row.number, "note": row.note, "author": author, "created_at": instant(row.created_at)}
 
 
-def _remark(one: Remark) -> Document:
-    facts = {"line": str(one.line), "detail": one.detail}
-    return {"code": one.code, "line": one.line, "sentence": translated(one.code, facts)}
+def _remark(remark: Remark) -> Document:
+    facts = {"line": str(remark.line), "detail": remark.detail}
+    return {"code": remark.code, "line": remark.line, "sentence": translated(remark.code, facts)}
 
 
-def _breach(one: Breach) -> Document:
+def _breach(breach: Breach) -> Document:
     return {
-        "cue": one.cue,
-        "rule": one.rule,
-        "found": round(one.found, 2),
-        "limit": one.limit,
-        "warning": one.is_warning,
+        "cue": breach.cue,
+        "rule": breach.rule,
+        "found": round(breach.found, 2),
+        "limit": breach.limit,
+        "warning": breach.is_warning,
     }
 
 
-def _found(one: caption_search.Found) -> Document | None:
+def _found(passage: caption_search.Found) -> Document | None:
     """A place with the address that plays it; None where it was cut out of what is published."""
-    places = timeline_of(one.video.facts.get("timeline")).place(max(0.0, one.at_s), one.at_s + HEARD_S)
+    places = timeline_of(passage.video.facts.get("timeline")).place(max(0.0, passage.at_s), passage.at_s + HEARD_S)
     if not places:
         return None
     at_s = places[0][0]
-    page = f"{link_base()}/videos/{one.video.id}?t={int(at_s)}&play=1"
-    named = {"id": one.video.id, "title": one.video.title}
-    return {"video": named, "language": one.language, "at_s": at_s, "snippet": one.snippet, "page_url": page}
+    page = f"{link_base()}/videos/{passage.video.id}?t={int(at_s)}&play=1"
+    video = {"id": passage.video.id, "title": passage.video.title}
+    return {"video": video, "language": passage.language, "at_s": at_s, "snippet": passage.snippet, "page_url": page}

@@ -38,8 +38,9 @@ SOUND = ("mp3", "m4a")
 
 @dataclass(frozen=True)
 class Live:
-    """What moves of open tasks: `progress` of the running attempt and `places` in the queue (1 = next) by task id, and
-    `report_waits`, the ids of tasks whose report has not reached the catalog yet. `begins`: when waiting tasks probably will."""
+    """What changes of open tasks while they wait or run, by task id: `progress` of the running attempt, `places` in the queue
+    (1 = next), and `begins`, when each waiting task will probably begin. `report_waits`: the ids of tasks whose report has not
+    reached the catalog yet."""
 
     progress: dict[int, Document]
     places: dict[int, int]
@@ -51,7 +52,7 @@ def video_list(base: str, rows: Sequence[Video], look: Look | None = None) -> li
     """Videos without `outputs` and `tasks`, with which each poll of a page of 50 would be 300 KB."""
     tasks_of = tasks.tasks_of(rows)
     outputs_of = videos.outputs_of(rows)
-    live = (look or read_live)(open_ones(task for of_one in tasks_of.values() for task in of_one))
+    live = (look or read_live)(open_ones(task for own_tasks in tasks_of.values() for task in own_tasks))
     return [_video(base, row, tasks_of[row.id], outputs_of[row.id], live) for row in rows]
 
 
@@ -80,7 +81,7 @@ def task(base: str, row: Task, look: Look | None = None) -> Document:
 
 
 class OpenTask(NamedTuple):
-    """What of a task says where to look for what moves of it; web/polls.py remembers it."""
+    """The fields of a task that `read_live` needs; web/polls.py remembers them."""
 
     id: int
     state: str
@@ -88,14 +89,14 @@ class OpenTask(NamedTuple):
 
 
 def open_ones(rows: Iterable[Task]) -> list[OpenTask]:
-    """Those that wait or run: nothing else moves."""
+    """The tasks that wait or run; no others have progress or a place."""
     return [OpenTask(row.id, row.state, row.kind) for row in rows if row.state in tasks.OPEN]
 
 
 def read_live(rows: Sequence[OpenTask]) -> Live:
-    """What moves of these open tasks; no progress while Redis is away."""
-    known, redis = services().job_types, services().redis
-    waiting = {row.id: known[row.kind].queue for row in rows if row.state == "waiting" and row.kind in known}
+    """What changes of these open tasks; without progress while Redis is away."""
+    job_types, redis = services().job_types, services().redis
+    waiting = {row.id: job_types[row.kind].queue for row in rows if row.state == "waiting" and row.kind in job_types}
     running = [row.id for row in rows if row.state == "running"]
     lines = {
         name: {number: place for place, number in enumerate(orders.in_line(name), 1)} for name in set(waiting.values())
@@ -106,7 +107,9 @@ def read_live(rows: Sequence[OpenTask]) -> Live:
     try:
         progress = queue.read_progress(redis, running)
         in_redis = report.tasks_with_report(redis) & set(running) if running else set()
-        report_waits = in_redis | {one for one in running if progress.get(one, {}).get("step") == kept_reports.WAITS}
+        report_waits = in_redis | {
+            task_id for task_id in running if progress.get(task_id, {}).get("step") == kept_reports.WAITS
+        }
     except RedisError as error:
         log.warning("no progress to show: %s", error)
         return Live({}, places, set(), begins)
@@ -140,7 +143,7 @@ def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], 
         "warnings": [_warning(remark) for remark in row.warnings],
         "created_at": instant(row.created_at),
         "page_url": f"{base}/videos/{row.id}",
-        "play": _play(base, row, [one for one in outputs if _is_played(one)], growing),
+        "play": _play(base, row, [output for output in outputs if _is_played(output)], growing),
         "task": None if latest is None else _task(base, latest, live),
     }
 
@@ -153,8 +156,8 @@ def _video_state(row: Video, latest: Task | None) -> str:
 
 def _duration_s(row: Video, progress: Document) -> float | None:
     """The duration of the published video; else that of the result of the running encoding; else that of the upload."""
-    known = (row.duration_s, progress.get("duration_s"), row.facts.get("duration_s"))
-    return next((seconds for seconds in known if seconds is not None), None)
+    durations = (row.duration_s, progress.get("duration_s"), row.facts.get("duration_s"))
+    return next((seconds for seconds in durations if seconds is not None), None)
 
 
 def _is_played(output: Output) -> bool:
@@ -189,7 +192,7 @@ def _play(base: str, row: Video, outputs: list[Output], growing: str | None) -> 
 
 
 def _has_first_picture(row: Video) -> bool:
-    """Has a look at the upload made a picture, and the encoding none yet?"""
+    """Did the inspection of the upload make a picture?"""
     return bool(row.facts.get(HAS_FIRST_PICTURE))
 
 
@@ -214,12 +217,12 @@ def track_facts(track: CaptionTrack) -> Document:
 
 def _captions(base: str, track: CaptionTrack) -> Document:
     """A caption track for the player. Each version has an address of its own."""
-    own = f"videos/{track.video_id}/captions/{track.id}"
-    address = f"{base}/api/v1/{own}/file.vtt?version={track.version}"
+    path = f"videos/{track.video_id}/captions/{track.id}"
+    address = f"{base}/api/v1/{path}/file.vtt?version={track.version}"
     return {
         **track_facts(track),
         "url": address,
-        "page_url": f"{base}/{own}",
+        "page_url": f"{base}/{path}",
     }
 
 

@@ -36,10 +36,10 @@ def list_drains() -> ResponseReturnValue:
 def begin() -> ResponseReturnValue:
     """{"scope": "all", "queue", "host" or "worker", "name": its name, "why": a reason for people, "now": true to let present
     jobs go back to their queues}"""
-    said = answers.body()
-    scope, name = answers.field(said, "scope", str), _text(said.get("name", ""))
-    at_once = answers.field({"now": False, **said}, "now", bool)
-    drain = worker_orders.begin_drain(access.require_user(), scope, name, _text(said.get("why", "")))
+    body = answers.body()
+    scope, name = answers.field(body, "scope", str), _text(body.get("name", ""))
+    at_once = answers.field({"now": False, **body}, "now", bool)
+    drain = worker_orders.begin_drain(access.require_user(), scope, name, _text(body.get("why", "")))
     if at_once:
         worker_orders.interrupt(scope, name)
     return jsonify(_document(drain)), 201
@@ -56,7 +56,7 @@ def end(drain_id: int) -> ResponseReturnValue:
 @access.needs("see-workers")
 def list_hosts() -> ResponseReturnValue:
     entries = hosts.list_hosts(services().redis, now())
-    return answers.fresh({"hosts": [{**asdict(one), **hosts.instants(one)} for one in entries]})
+    return answers.fresh({"hosts": [{**asdict(host), **hosts.instants(host)} for host in entries]})
 
 
 @blueprint.delete("/hosts/<name>")

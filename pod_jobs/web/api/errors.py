@@ -29,7 +29,9 @@ def list_groups() -> ResponseReturnValue:
 
     def make(glance: polls.Glance) -> dict[str, Any]:
         glance(None)
-        return {"groups": [_document(one.group, one) for one in error_groups.list_open(now() - days)]}
+        return {
+            "groups": [_document(open_group.group, open_group) for open_group in error_groups.list_open(now() - days)]
+        }
 
     return answers.polled(make, lambda _: now().replace(second=0, microsecond=0))
 
@@ -58,23 +60,23 @@ def unmark(mark: str) -> ResponseReturnValue:
     return "", 204
 
 
-def _document(group: ErrorGroup, found: OpenGroup | None) -> dict[str, Any]:
-    known = {"by": group.known_by, "at": instant(group.known_at), "note": group.note}
+def _document(group: ErrorGroup, open_group: OpenGroup | None) -> dict[str, Any]:
+    marking = {"by": group.known_by, "at": instant(group.known_at), "note": group.note}
     return {
         "fingerprint": group.fingerprint,
         "kind": group.kind,
         "code": group.code,
-        "sentence": translated(group.code or "internal", found.facts if found else {}),
+        "sentence": translated(group.code or "internal", open_group.facts if open_group else {}),
         "form": group.form,
         "first_at": instant(group.first_at),
-        "count": found.count if found else 0,
-        "last_at": instant(found.last_at) if found else None,
-        "latest_task": found.latest_task if found else None,
-        "mender": found.mender if found else None,
+        "count": open_group.count if open_group else 0,
+        "last_at": instant(open_group.last_at) if open_group else None,
+        "latest_task": open_group.latest_task if open_group else None,
+        "mender": open_group.mender if open_group else None,
         "places": [
-            {"host": one.host, "version": one.version, "ffmpeg": one.ffmpeg, "count": one.count}
-            for one in (found.where if found else ())
+            {"host": place.host, "version": place.version, "ffmpeg": place.ffmpeg, "count": place.count}
+            for place in (open_group.where if open_group else ())
         ],
-        "known": known if group.known_at is not None else None,
-        "came_back": found.came_back if found else False,
+        "known": marking if group.known_at is not None else None,
+        "came_back": open_group.came_back if open_group else False,
     }

@@ -24,12 +24,12 @@ from pod_jobs.web.guards import access, run_keys
 from pod_jobs.web.services import checked_media, services, without_database
 
 blueprint = Blueprint("api_far_help", __name__, url_prefix="/runs/<int:task_id>/<int:generation>/<int:attempt>/helpers")
-LAYOUT_BYTES = 1024 * 1024  # most that the owner may have every helper know
+LAYOUT_BYTES = 1024 * 1024  # the largest body of `call`, which every helper gets
 
 
 @dataclass(frozen=True)
 class Note:
-    """The piece that a helper makes, and how many frames of it there are; None: it wants one."""
+    """The piece that a helper makes (None: it has none and wants one), and how many frames of it are ready."""
 
     piece: Count | None
     frames: Count = 0
@@ -151,9 +151,9 @@ def give(task_id: int, generation: int, attempt: int, helper: str) -> ResponseRe
 def note(task_id: int, generation: int, attempt: int, helper: str) -> ResponseReturnValue:
     """A helper gives a sign of life; the answer is {"piece"}, the one that it is to make."""
     run = run_keys.require_helper(task_id, generation, attempt, helper)
-    said = answers.body_as(NOTE)
+    body = answers.body_as(NOTE)
     with _folder(run) as folder:
-        return {"piece": folder.note(helper, said.piece, said.frames)}
+        return {"piece": folder.note(helper, body.piece, body.frames)}
 
 
 @blueprint.patch("/<helper>/files/<name>")
@@ -171,9 +171,9 @@ def append(task_id: int, generation: int, attempt: int, helper: str, name: str) 
 def finish(task_id: int, generation: int, attempt: int, helper: str) -> ResponseReturnValue:
     """The piece is made. The answer is {"differing": [name]}; they are to be sent once more if there are any."""
     run = run_keys.require_helper(task_id, generation, attempt, helper)
-    said = answers.body_as(FINISHED)
+    body = answers.body_as(FINISHED)
     with _folder(run) as folder, without_database():
-        return {"differing": folder.finish(helper, said.files)}
+        return {"differing": folder.finish(helper, body.files)}
 
 
 @blueprint.get("/<helper>/files/<name>")

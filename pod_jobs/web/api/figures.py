@@ -17,5 +17,5 @@ MOST_DAYS = 366
 @access.needs("see-team-pages")
 def list_days() -> ResponseReturnValue:
     """?days=, by default 30. Errors: Malformed."""
-    found = day_figures.last_days(now(), answers.days(MOST_DAYS))
-    return answers.fresh({"days": [{"day": one.day.isoformat(), "numbers": one.numbers} for one in found]})
+    rows = day_figures.last_days(now(), answers.days(MOST_DAYS))
+    return answers.fresh({"days": [{"day": row.day.isoformat(), "numbers": row.numbers} for row in rows]})

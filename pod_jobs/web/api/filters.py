@@ -20,7 +20,7 @@ FIELDS = (*task_filters.TEXTS, *task_filters.DAYS)
 @blueprint.get("/filters")
 @access.needs("see-team-pages")
 def list_own() -> ResponseReturnValue:
-    return answers.fresh({"filters": [_document(one) for one in saved_filters.list_of(access.require_user())]})
+    return answers.fresh({"filters": [_document(saved) for saved in saved_filters.list_of(access.require_user())]})
 
 
 @blueprint.post("/filters")
@@ -28,8 +28,8 @@ def list_own() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """{"name": …, "fields": {"state": "error", …}}: fields as in the address of the page; `since` and `until` are days.
     Errors: Malformed; Refused when the name is taken, or too many are saved."""
-    said = answers.body()
-    given = answers.field(said, "fields", dict)
+    body = answers.body()
+    given = answers.field(body, "fields", dict)
     if unknown := sorted(given.keys() - {*FIELDS}):
         raise Malformed(f"fields: {unknown[0]!r} is none of {', '.join(FIELDS)}")
     fields = {name: answers.field(given, name, str) for name in given}
@@ -38,7 +38,7 @@ def save() -> ResponseReturnValue:
     asked = task_filters.read(fields)
     if asked.faults:
         raise Malformed(" ".join(asked.faults))
-    saved = saved_filters.save(access.require_user(), answers.field(said, "name", str), asked.fields)
+    saved = saved_filters.save(access.require_user(), answers.field(body, "name", str), asked.fields)
     return jsonify(_document(saved)), 201
 
 

@@ -68,16 +68,16 @@ def start(video_id: int) -> ResponseReturnValue:
 def accept(video_id: int) -> ResponseReturnValue:
     """What was found, as `Inspection`. Errors: NotFound, Forbidden, Malformed; Refused when nobody waits for it any more."""
     _require_queue()
-    said: Inspection = answers.body_as(INSPECTION)
+    inspection: Inspection = answers.body_as(INSPECTION)
     video = videos.get(video_id)
-    if said.fault is not None:
-        _end_tasks(video, said.fault)
-    elif said.duration_s is None or said.is_video is None:
+    if inspection.fault is not None:
+        _end_tasks(video, inspection.fault)
+    elif inspection.duration_s is None or inspection.is_video is None:
         raise Malformed("a fault, or duration_s and is_video, are needed")
-    elif len(json.dumps(said.facts)) > MOST_FACTS_BYTES:
+    elif len(json.dumps(inspection.facts)) > MOST_FACTS_BYTES:
         raise Malformed(f"facts: at most {MOST_FACTS_BYTES} bytes")
     else:
-        _store(video, said)
+        _store(video, inspection)
     return {}, 200
 
 
@@ -90,8 +90,8 @@ def _end_tasks(video: Video, fault: Fault) -> None:
     orders.tell_to_end(*ended)
 
 
-def _store(video: Video, said: Inspection) -> None:
-    picture = _picture(said.picture)
+def _store(video: Video, inspection: Inspection) -> None:
+    picture = _picture(inspection.picture)
 
     def keep_picture() -> bool:
         if picture:
@@ -99,8 +99,8 @@ def _store(video: Video, said: Inspection) -> None:
                 checked_media().keep_first_picture(video.id, picture)
         return bool(picture)
 
-    found = {"duration_s": said.duration_s, "is_video": said.is_video, "facts": said.facts}
-    if not inspections.accept(video.id, found, orders.is_short(said.duration_s), keep_picture):
+    columns = {"duration_s": inspection.duration_s, "is_video": inspection.is_video, "facts": inspection.facts}
+    if not inspections.accept(video.id, columns, orders.is_short(inspection.duration_s), keep_picture):
         raise Refused(f"no task of video {video.id} is open any more")
     orders.hand_over_next()
 
@@ -117,6 +117,6 @@ def _picture(text: str) -> bytes:
 
 
 def _require_queue() -> None:
-    for one in services().job_types.values():
-        if one.looks_at_uploads:
-            access.require_queue(one.queue)
+    for job_type in services().job_types.values():
+        if job_type.looks_at_uploads:
+            access.require_queue(job_type.queue)

@@ -18,8 +18,8 @@ blueprint = Blueprint("api_joining", __name__)
 def join() -> ResponseReturnValue:
     """{"code", "host", "version"}; the answer is {"token", "redis_url", "version", "storage"}. Errors: NotFound when the
     invitation was used; Refused for a host of another version."""
-    said = answers.body()
-    code, host, version = (answers.field(said, name, str) for name in ("code", "host", "version"))
+    body = answers.body()
+    code, host, version = (answers.field(body, name, str) for name in ("code", "host", "version"))
     response = jsonify(asdict(joining.welcome(services().settings, code, host, version)))
     response.headers["Cache-Control"] = "no-store"
     return response

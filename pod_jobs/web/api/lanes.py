@@ -37,8 +37,8 @@ def claim(name: str) -> ResponseReturnValue:
     """{"holder": a worker's name, "limit": a number of statements} leases the lane. Errors: NotFound; Refused: nothing to do
     now."""
     access.require_queue(DELIVER_STATEMENTS.queue)
-    said, xapi = answers.body(), _known(name)
-    holder, limit = answers.field(said, "holder", str), answers.field(said, "limit", int)
+    body, xapi = answers.body(), _known(name)
+    holder, limit = answers.field(body, "holder", str), answers.field(body, "limit", int)
     lanes.ensure(xapi.lane_names, lanes.last_number(), now())
     fence = lanes.claim(name, holder, xapi.lease_s, now())
     statements = _next(name, fence, limit, ())
@@ -53,8 +53,8 @@ def claim(name: str) -> ResponseReturnValue:
 @access.needs("deliver-traces")
 def renew(name: str) -> ResponseReturnValue:
     """{"fence": 3} prolongs the lease. Errors: NotFound; Superseded: another worker has the lane."""
-    said, xapi = answers.body(), _known(name)
-    lanes.renew(name, answers.field(said, "fence", int), xapi.lease_s, now())
+    body, xapi = answers.body(), _known(name)
+    lanes.renew(name, answers.field(body, "fence", int), xapi.lease_s, now())
     return {"lease_s": xapi.lease_s}
 
 

@@ -18,7 +18,7 @@ blueprint = Blueprint("api_me", __name__)
 @access.needs("see-oneself")
 def me() -> ResponseReturnValue:
     user = require_user()
-    granted = [one for one in permissions.PERMISSIONS if access.may(one)]
+    granted = [permission for permission in permissions.PERMISSIONS if access.may(permission)]
     return {
         "id": user.id,
         "name": user.name,

@@ -103,22 +103,22 @@ def start(task_id: int) -> ResponseReturnValue:
     Errors: Superseded, Cancelled, NotFound: there is nothing to do. Forbidden, Refused (worker-version): this worker must not
     take jobs.
     """
-    said = answers.body()
+    body = answers.body()
     runner = tasks.Runner(
-        answers.field(said, "worker", str),
-        answers.field(said, "host", str),
-        answers.field(said, "pid", int),
-        answers.field({"version": "", **said}, "version", str),
-        answers.field({"ffmpeg": "", **said}, "ffmpeg", str),
+        answers.field(body, "worker", str),
+        answers.field(body, "host", str),
+        answers.field(body, "pid", int),
+        answers.field({"version": "", **body}, "version", str),
+        answers.field({"ffmpeg": "", **body}, "ffmpeg", str),
         access.current_token().id,
     )
     _require_version(runner.version)
     after_answer(orders.hand_over_next)  # a worker took a job, which made room for the next one
-    wanted = tasks.get(task_id)
-    if job_type := services().job_types.get(wanted.kind):
+    ordered_task = tasks.get(task_id)
+    if job_type := services().job_types.get(ordered_task.kind):
         access.require_queue(job_type.queue)
-    carried = _carried_by(wanted)
-    generation, quotas = answers.field(said, "generation", int), services().settings.running_quotas
+    carried = _carried_by(ordered_task)
+    generation, quotas = answers.field(body, "generation", int), services().settings.running_quotas
     task, attempt = tasks.start(task_id, generation, runner, now(), _allowed().losses, quotas)
     video = task.video  # None for a periodic task
     return {
@@ -145,13 +145,13 @@ def start(task_id: int) -> ResponseReturnValue:
 def _site_of(task: Task) -> dict[str, Any]:
     """What a worker must know of the site that ordered the task; {} for tasks of people, and when the settings lack the site."""
     order = site_callbacks.of_task(task.id) if task.video and not task.video.source_path else None
-    own = services().settings.site_named(order.site) if order else None
-    if own is None:
+    site = services().settings.site_named(order.site) if order else None
+    if site is None:
         return {}
-    policy = {"hosts": list(own.source_hosts), "networks": list(own.private_networks), "folder": own.shared_folder}
-    if own.is_celery:
-        policy["folder_mark"] = instance.shared_folder_mark(own.name)
-    return {"name": own.name, **policy, "age_s": (now() - task.queued_at).total_seconds()}
+    policy = {"hosts": list(site.source_hosts), "networks": list(site.private_networks), "folder": site.shared_folder}
+    if site.is_celery:
+        policy["folder_mark"] = instance.shared_folder_mark(site.name)
+    return {"name": site.name, **policy, "age_s": (now() - task.queued_at).total_seconds()}
 
 
 def _require_version(version: str) -> None:
@@ -162,8 +162,9 @@ def _require_version(version: str) -> None:
 
 
 def _carried_by(task: Task) -> dict[str, Any]:
-    """What goes with an order of the web host's settings, and the names of files in the media folder that they name. A file that
-    is not there is left out; the run says so. Errors: ServiceUnavailable while the media folder is away; DiskFull."""
+    """The part of an order that comes from the web host's settings: the sections that the job type needs, and the files in the
+    media folder that they name. A file that is not there is left out, and the run says so. Errors: ServiceUnavailable while the
+    media folder is away; DiskFull."""
     settings, job_type = services().settings, services().job_types.get(task.kind)
     if job_type is None:
         return {}
@@ -181,12 +182,13 @@ def report(task_id: int) -> ResponseReturnValue:
     """A store.reports.Report ends an attempt. With ?final=1 a report that cannot be taken ends it with an error, because
     nobody will send a better one. Errors: Superseded, NotFound, Malformed, ResultRejected: refused for good."""
     try:
-        said = answers.body_as(REPORT)
-        if said.attempt is None:  # nothing seals it: a worker of the task's queue sends it, or one that carries reports
+        run_report = answers.body_as(REPORT)
+        if run_report.attempt is None:
+            # nothing seals it: a worker of the task's queue sends it, or one that carries reports
             kind = services().job_types.get(tasks.get(task_id).kind)
             access.require_queue(kind.queue if kind else "catalog", "catalog")
-        run_keys.require_seal(task_id, said.generation, said.attempt, said.worker)
-        return _take(task_id, said)
+        run_keys.require_seal(task_id, run_report.generation, run_report.attempt, run_report.worker)
+        return _take(task_id, run_report)
     except (Malformed, ResultRejected) as error:
         if "final" in request.args:
             _end_with(task_id, error)
@@ -203,19 +205,20 @@ def _end_with(task_id: int, refusal: PodJobsError) -> None:
     reports.accept(task_id, ended, _allowed(), now())
 
 
-def _take(task_id: int, said: reports.Report) -> ResponseReturnValue:
+def _take(task_id: int, run_report: reports.Report) -> ResponseReturnValue:
     follow: Sequence[NewTask] = ()
     take = None
-    if said.outcome == "done":
+    if run_report.outcome == "done":
         done = tasks.get(task_id)
         result = _check_result(done)
-        if said.generation == done.generation and done.state != "done":  # otherwise it has been taken, or never will be
+        # a report of another generation is never taken, and the result of a task that is done has been taken
+        if run_report.generation == done.generation and done.state != "done":
             _check_outputs(done, result)
-        follow = _what_follows(done, said.result)
-        take = _captions_of(done, said.result)
-    task, ordered = reports.accept(task_id, said, _allowed(), now(), follow, take)
+        follow = _what_follows(done, run_report.result)
+        take = _captions_of(done, run_report.result)
+    task, ordered = reports.accept(task_id, run_report, _allowed(), now(), follow, take)
     orders.dispatch(*ordered)
-    if task.state == "waiting" and task.generation > said.generation:
+    if task.state == "waiting" and task.generation > run_report.generation:
         orders.dispatch(task)
     return {"task": task.id, "state": task.state, "generation": task.generation}
 
@@ -236,10 +239,10 @@ def _captions_of(task: Task, result: dict[str, Any]) -> Callable[[Task], object]
     folder = str(result.get("folder", "")).rpartition("/")[2]
     read = partial(_read_output, checked_media(), task.video_id, folder)
     try:
-        made = job_type.captions(result, read)
+        new_tracks = job_type.captions(result, read)
     except (ValueError, LookupError, TypeError, BadCaptions) as error:
         raise ResultRejected(f"captions of {folder}: {error}") from error
-    return partial(_take_captions, made) if made else None
+    return partial(_take_captions, new_tracks) if new_tracks else None
 
 
 def _read_output(media: WebHostFolder, video: int, folder: str, name: str, most_bytes: int) -> bytes:
@@ -250,12 +253,12 @@ def _read_output(media: WebHostFolder, video: int, folder: str, name: str, most_
         return opened.read(most_bytes)
 
 
-def _take_captions(made: Sequence[NewCaptions], done: Task) -> None:
+def _take_captions(new_tracks: Sequence[NewCaptions], done: Task) -> None:
     assert done.video is not None  # noqa: S101  # `_captions_of` made sure
-    for one in made:
-        if one.origin == "speech":
-            captions.take(done.video, one, "recognised", None, now(), services().settings.speech.keep_versions)
-    if of_source := [one for one in made if one.origin == "source"]:
+    for new_track in new_tracks:
+        if new_track.origin == "speech":
+            captions.take(done.video, new_track, "recognised", None, now(), services().settings.speech.keep_versions)
+    if of_source := [new_track for new_track in new_tracks if new_track.origin == "source"]:
         captions.take_from_source(done, of_source, now(), services().settings.speech.keep_versions)
 
 
@@ -269,9 +272,9 @@ def _check_outputs(task: Task, result: Result) -> None:
     except OSError as error:
         raise ServiceUnavailable(f"{result.folder}: {error}") from error
     for output in result.outputs:
-        if (found := sizes.get(output.name)) != output.bytes:
-            said = f"outputs: {output.name!r} has {output.bytes} bytes, it is said"
-            raise ResultRejected(f"{said}, and " + ("it is not there" if found is None else f"it has {found}"))
+        if (size := sizes.get(output.name)) != output.bytes:
+            claim = f"outputs: {output.name!r} has {output.bytes} bytes, it is said"
+            raise ResultRejected(f"{claim}, and " + ("it is not there" if size is None else f"it has {size}"))
 
 
 def _check_result(task: Task) -> Result:

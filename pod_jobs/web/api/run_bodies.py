@@ -23,7 +23,7 @@ from pod_jobs.web.intake import received_files
 from pod_jobs.web.services import after_answer, services, without_database
 
 blueprint = Blueprint("api_run_bodies", __name__)
-PART_BYTES = 32 * 1024 * 1024  # most that one request may bring: proxies refuse large bodies
+PART_BYTES = 32 * 1024 * 1024  # the largest body of a request: proxies refuse larger ones
 
 
 @blueprint.post("/runs/<int:task_id>/<int:generation>/<int:attempt>/objects")
@@ -41,17 +41,17 @@ def new_object(task_id: int, generation: int, attempt: int) -> ResponseReturnVal
 @blueprint.post("/workers/bucket-check")
 @access.needs("run-tasks")
 def check() -> ResponseReturnValue:
-    """{"bucket", "put", "get"}: which one it is, and links by which a worker writes and reads an object of it."""
+    """{"bucket", "put", "get"}: the bucket, and links by which a worker writes and reads an object in it."""
     put, get = bucket().links_to_try(f"token-{access.current_token().id}")
     return {"bucket": str(bucket()), "put": put, "get": get}
 
 
 def bucket() -> Bucket:
     """Errors: ServiceUnavailable when the settings name none, so that a run waits until they do; SettingsError."""
-    found = services().bucket
-    if found is None:
+    configured = services().bucket
+    if configured is None:
         raise ServiceUnavailable("this web host has no bucket: [s3] in its settings.toml is needed")
-    return found
+    return configured
 
 
 def give(file: BinaryIO) -> ResponseReturnValue:
@@ -80,8 +80,8 @@ def forget_later(files: Iterable[BinaryIO]) -> None:
 
     def forget() -> None:
         with suppress(ServiceUnavailable):  # the janitor does it tomorrow
-            for one in parts:
-                bucket().forget(one)
+            for parts_of_file in parts:
+                bucket().forget(parts_of_file)
 
     if parts:
         after_answer(forget)

@@ -60,8 +60,8 @@ def source(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 @blueprint.delete("/source-parts")
 @access.needs("run-tasks")
 def forget_parts(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
-    """What a worker fetched of the source ?name= through the bucket has another sum: its parts are put there anew. Errors:
-    NotFound."""
+    """Forget the parts of the source ?name= in the bucket, because what a worker fetched there has a wrong sum. They are put
+    there anew when they are needed. Errors: NotFound."""
     with translated_os_errors(), _open_source(require_part_in(task_id, generation, attempt)) as file:
         run_bodies.bucket().forget(parts_of(file))
     return "", 204
@@ -130,8 +130,8 @@ def publish(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     """Publish the files if all are here with their sizes and sums. The answer is {"differing": [name]}; they are to be sent
     once more if there are any."""
     with _received(task_id, generation, attempt) as received:
-        said = answers.body_as(PUBLICATION)
-        return {"differing": received.publish(said.result, said.files)}
+        body = answers.body_as(PUBLICATION)
+        return {"differing": received.publish(body.result, body.files)}
 
 
 @blueprint.post("/give-up")

@@ -71,8 +71,8 @@ def stop(public_id: str) -> ResponseReturnValue:
     """Errors: NotFound; Refused when the task has ended."""
     order = _order(public_id)
     intake.stop(require_user(), order)
-    said = {"task_id": order.public_id, "status": "stop_requested", "runner_id": "pod_jobs", "runner_status_code": 202}
-    return _json(said, 202)
+    body = {"task_id": order.public_id, "status": "stop_requested", "runner_id": "pod_jobs", "runner_status_code": 202}
+    return _json(body, 202)
 
 
 @blueprint.get("/task/result/<public_id>")
@@ -83,7 +83,7 @@ def result(public_id: str) -> ResponseReturnValue:
     order = _finished(public_id)
     site_orders.fetched(order, now())
     sums = (order.task.infos or {}).get("sums", {})
-    names = [one.name for one in site_orders.outputs(order)]
+    names = [output.name for output in site_orders.outputs(order)]
     is_plain = order.plain_manifest or SITE_HEADER in request.headers
     files = names if is_plain else [{"file_path": name, "sha256": sums.get(name, "")} for name in names]
     return _json({"task_id": order.public_id, "files": files}, headers={"X-Task-ID": order.public_id})
@@ -94,15 +94,15 @@ def result(public_id: str) -> ResponseReturnValue:
 def file(public_id: str, name: str) -> ResponseReturnValue:
     """A file of the result, or a range of it. Errors: NotFound, also for a name that the result does not have."""
     order = _finished(public_id)
-    output = next((one for one in site_orders.outputs(order) if one.name == name), None)
+    output = next((row for row in site_orders.outputs(order) if row.name == name), None)
     if output is None or not FILE_NAME.fullmatch(name):
         raise NotFound(f"file {name[:100]!r} of task {public_id}")
     with translated_os_errors():
-        found = services().settings.media.open_output(output.video_id, output.folder.rpartition("/")[2], name)
-    if found is None:
+        opened = services().settings.media.open_output(output.video_id, output.folder.rpartition("/")[2], name)
+    if opened is None:
         checked_media()
         raise NotFound(f"file {name!r} of task {public_id}")
-    response = serve_ranges(found.file, output.mime)
+    response = serve_ranges(opened.file, output.mime)
     response.headers["X-Task-ID"] = order.public_id
     return response
 
@@ -112,21 +112,21 @@ def file(public_id: str, name: str) -> ResponseReturnValue:
 @access.needs("order-for-site")
 def health() -> ResponseReturnValue:
     """Tells Pod's button "Test connection" whether its address and token are right. `runners`: workers of its queues that are
-    alive, 0 while nobody knows. `tasks`: of this site, that wait or run. /healthz tells how the parts are."""
+    alive, 0 while Redis is away. `tasks`: those of this site that wait or run. /healthz tells how the parts are."""
     queues = {services().job_types[kind].queue for kind, _ in TASK_KINDS.values()}
     try:
         runners = len(workforce.list_workers(services().redis, queues))
     except RedisError:
         runners = 0
-    own = site_orders.count_open(_site_name())
-    said = {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "runners": runners, "tasks": own}
-    return _json(said)
+    open_tasks = site_orders.count_open(_site_name())
+    body = {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "runners": runners, "tasks": open_tasks}
+    return _json(body)
 
 
 @blueprint.get("/api/version")
 @access.public
 def version() -> ResponseReturnValue:
-    numbers = [int(one) for one in re.findall(r"[0-9]+", pod_jobs.__version__)[:3]]
+    numbers = [int(number) for number in re.findall(r"[0-9]+", pod_jobs.__version__)[:3]]
     major, minor, patch = [*numbers, 0, 0, 0][:3]
     return _json(
         {
@@ -199,8 +199,8 @@ def _finished(public_id: str) -> SiteOrder:
     return order
 
 
-def _json(said: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
-    response = jsonify(said)
+def _json(body: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
+    response = jsonify(body)
     response.status_code = code
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers or {})

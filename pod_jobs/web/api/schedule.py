@@ -25,7 +25,9 @@ COMING = 5
 @access.needs("see-team-pages")
 def list_entries() -> ResponseReturnValue:
     stored = periodic.rows()
-    return answers.fresh({"entries": [_document(one, stored.get(one.name)) for one in services().settings.periodic]})
+    return answers.fresh(
+        {"entries": [_document(entry, stored.get(entry.name)) for entry in services().settings.periodic]}
+    )
 
 
 @blueprint.post("/schedule/<name>/run")

@@ -76,10 +76,10 @@ def unreviewed() -> ResponseReturnValue:
     whose = None if access.may("see-all-videos") else user.name
     limit, after = answers.page("after")
     owner = whose or request.args.get("owner") or None
-    found = captions.unreviewed(owner, limit, after or 0)
-    listed = [{**track_document(one), **_video(one.video)} for one in found]
+    tracks = captions.unreviewed(owner, limit, after or 0)
+    listed = [{**track_document(track), **_video(track.video)} for track in tracks]
     owners = [{"owner": name, "videos": count} for name, count in captions.unreviewed_by_owner(whose)]
-    return answers.fresh({"captions": listed, "owners": owners, "next": answers.next_of(found, limit)})
+    return answers.fresh({"captions": listed, "owners": owners, "next": answers.next_of(tracks, limit)})
 
 
 def _video(video: Video) -> dict[str, Any]:

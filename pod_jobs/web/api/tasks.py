@@ -40,12 +40,12 @@ def list_tasks() -> ResponseReturnValue:
     if unknown := [state for state in states if state not in TASK_STATES]:
         raise Malformed(f"state: {unknown[0]!r} is none of {', '.join(TASK_STATES)}")
     given = {name: request.args[name] for name in (*TEXTS, *INSTANTS) if name != "state" and name in request.args}
-    wanted = replace(_filter(given, may_be_empty=True), states=tuple(states))
+    task_filter = replace(_filter(given, may_be_empty=True), states=tuple(states))
     if not may(user.role, "see-all-videos"):
-        wanted = replace(wanted, owner_id=user.id)
+        task_filter = replace(task_filter, owner_id=user.id)
 
     def make(glance: polls.Glance) -> dict[str, Any]:
-        rows = task_search.page(wanted, limit, before, task_search.WHOLE)
+        rows = task_search.page(task_filter, limit, before, task_search.WHOLE)
         return {"tasks": documents.task_list(link_base(), rows, glance), "next": answers.next_of(rows, limit)}
 
     return answers.polled(make, documents.read_live, polls.own_videos())
@@ -77,8 +77,8 @@ def delete_many() -> ResponseReturnValue:
 @access.needs("change-videos")
 def list_orders() -> ResponseReturnValue:
     """The orders for many tasks that this person can still take back."""
-    found = [_order_document(one) for one in undo.recent(require_user())]
-    return answers.fresh({"orders": found})
+    listed = [_order_document(order) for order in undo.recent(require_user())]
+    return answers.fresh({"orders": listed})
 
 
 @blueprint.post("/tasks/undo")
@@ -93,10 +93,10 @@ def undo_many() -> ResponseReturnValue:
 @access.needs("change-all-videos")
 def prioritise() -> ResponseReturnValue:
     """As `requeue_many`, and "priority": high, normal or low. Only tasks that wait have one to change."""
-    wanted = answers.field(answers.body(), "priority", str)
-    if wanted not in PRIORITIES:
-        raise Malformed(f"priority: {wanted!r} is none of {', '.join(PRIORITIES)}")
-    return _order_many(partial(many_orders.prioritise, priority=PRIORITIES[wanted]))
+    priority = answers.field(answers.body(), "priority", str)
+    if priority not in PRIORITIES:
+        raise Malformed(f"priority: {priority!r} is none of {', '.join(PRIORITIES)}")
+    return _order_many(partial(many_orders.prioritise, priority=PRIORITIES[priority]))
 
 
 @blueprint.get("/tasks/<int:task_id>")
@@ -152,8 +152,8 @@ def _order_many(change: Callable[..., Outcome]) -> ResponseReturnValue:
     chosen, count = _chosen(document)
     order = None if document.get("order") is None else answers.field(document, "order", int)
     outcome = change(require_user(), chosen, most=MOST_AT_ONCE, order=order)
-    found = {"matching": count, "done": outcome.done, "refused": _refusals(outcome), "next": outcome.next}
-    return {**found, "order": outcome.order}, 200
+    counts = {"matching": count, "done": outcome.done, "refused": _refusals(outcome), "next": outcome.next}
+    return {**counts, "order": outcome.order}, 200
 
 
 def _refusals(outcome: Outcome) -> list[dict[str, Any]]:
@@ -183,7 +183,7 @@ def _chosen(document: dict[str, Any]) -> tuple[Chosen, int]:
         chosen = Chosen(wanted=_filter(answers.field(document, "filter", dict)), before=before).seen_by(require_user())
         return chosen, chosen.count() if counted is None else many_orders.check_unchanged(chosen, counted)
     ids = answers.field(document, "tasks", list)
-    if not 1 <= len(ids) <= MOST_AT_ONCE or not all(answers.is_count(one) for one in ids):
+    if not 1 <= len(ids) <= MOST_AT_ONCE or not all(answers.is_count(task_id) for task_id in ids):
         raise Malformed(f"tasks: 1 to {MOST_AT_ONCE} ids are needed")
     return Chosen(ids=set(ids), before=before), len(set(ids))
 

@@ -98,14 +98,14 @@ def names_in(value: Any, *, of_person: bool = False) -> set[str]:
     if not isinstance(value, dict):
         return set()
     shown = without_names(value, of_person=of_person)
-    found = {value[key] for key in value if shown[key] == HIDDEN and isinstance(value[key], str)}
+    names = {value[key] for key in value if shown[key] == HIDDEN and isinstance(value[key], str)}
     for key, item in value.items():
         is_account = key == "account" and isinstance(item, dict) and shown[key].get("name") == HIDDEN
         if not is_account:
-            found |= names_in(item, of_person=key in PEOPLE or key == "member")
+            names |= names_in(item, of_person=key in PEOPLE or key == "member")
         elif isinstance(item.get("name"), str):  # an account that breaks xAPI may have none, or a number
-            found.add(item["name"])
-    return found - {HIDDEN, ""}
+            names.add(item["name"])
+    return names - {HIDDEN, ""}
 
 
 def without_names(value: Any, *, of_person: bool = False) -> Any:
@@ -149,8 +149,8 @@ def _moment(row: Statement, body: Document) -> Document:
 
 def _extensions(body: Document, part: str) -> Document:
     """The values of the profile's extensions by their short names; none if this part of the statement breaks xAPI."""
-    found = value_at(body, part, "extensions")
-    named = found.items() if isinstance(found, dict) else ()
+    extensions = value_at(body, part, "extensions")
+    named = extensions.items() if isinstance(extensions, dict) else ()
     return {key.removeprefix(EXTENSION): value for key, value in named if key.startswith(EXTENSION)}
 
 

@@ -156,10 +156,10 @@ def _check_lane(name: str) -> None:
 
 def _numbers() -> list[int] | None:
     """The numbers of the dead letters that the request means; None = all. Errors: Malformed."""
-    said = answers.body()
-    if said.get("all") is True:
+    body = answers.body()
+    if body.get("all") is True:
         return None
-    numbers = answers.field(said, "numbers", list)
+    numbers = answers.field(body, "numbers", list)
     if not all(map(answers.is_count, numbers)):
         raise Malformed("numbers: a list of whole numbers is needed")
     return numbers

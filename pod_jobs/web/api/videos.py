@@ -94,24 +94,24 @@ def show(video_id: int) -> ResponseReturnValue:
 @access.needs("see-videos")
 def watching(video_id: int) -> ResponseReturnValue:
     """How it was watched in the last ?days=, or on the day ?day=. Errors: NotFound, also while its length is not known."""
-    found = watched.report(videos.get(video_id, require_user()), *watched.wanted())
-    if found is None:
+    report = watched.report(videos.get(video_id, require_user()), *watched.wanted())
+    if report is None:
         raise NotFound(f"the length of video {video_id}")
-    return answers.fresh(watched.document(found))
+    return answers.fresh(watched.document(report))
 
 
 @blueprint.patch("/videos/<int:video_id>")
 @access.needs("change-videos")
 def change(video_id: int) -> ResponseReturnValue:
     """Change `title`, `poster` (the name of a thumbnail, or null) or both. Errors: NotFound, Forbidden, Malformed, Refused."""
-    said = answers.body()
-    if not said or said.keys() - {"title", "poster"}:
+    body = answers.body()
+    if not body or body.keys() - {"title", "poster"}:
         raise Malformed("an object with title, poster or both is needed")
     changes: dict[str, str | None] = {}
-    if "title" in said:
-        changes["title"] = received_files.title_of(answers.field(said, "title", str), "")
-    if "poster" in said:
-        changes["poster"] = None if said["poster"] is None else answers.field(said, "poster", str)
+    if "title" in body:
+        changes["title"] = received_files.title_of(answers.field(body, "title", str), "")
+    if "poster" in body:
+        changes["poster"] = None if body["poster"] is None else answers.field(body, "poster", str)
     return documents.video(link_base(), videos.change(video_id, changes, require_user()))
 
 
