@@ -24,8 +24,8 @@ UNKNOWN_S = 600.0  # how long a task takes as long as none of its kind is done
 
 @dataclass(frozen=True)
 class AtWork:
-    """What moves outside the catalog: the workers (None while Redis is away), how far running tasks are, and the lines of
-    waiting tasks by queue (orders.in_line)."""
+    """What changes outside the catalog: the workers (None while Redis is away), the progress of running tasks by their ids, and
+    the lines of waiting tasks by queue (orders.in_line)."""
 
     workers: list[dict[str, Any]] | None
     progress: dict[int, dict[str, Any]]
@@ -33,7 +33,7 @@ class AtWork:
 
     @property
     def far(self) -> int | None:
-        """How many tasks are before one that has no place; None when each has one."""
+        """How many tasks at least are before one that has no place; None when every waiting task has a place."""
         return orders.PLACES if any(len(line) >= orders.PLACES for line in self.lines.values()) else None
 
     @property
@@ -43,7 +43,7 @@ class AtWork:
 
 
 def look(running: Sequence[int]) -> AtWork:
-    """See what moves; `running`: the ids of the running tasks."""
+    """Read what changes outside the catalog; `running`: the ids of the running tasks."""
     lines = {name: orders.in_line(name) for name in QUEUES}
     try:
         redis = services().redis
@@ -57,13 +57,13 @@ def look(running: Sequence[int]) -> AtWork:
 def all_times() -> dict[int, datetime]:
     """Waiting task -> when it will probably begin, for the tasks in all lines. It is estimated at most each ESTIMATED_S, because
     the polls of many people ask for it."""
-    estimated_at, found = services().beginnings.get("times", (-ESTIMATED_S, {}))
+    estimated_at, begins = services().beginnings.get("times", (-ESTIMATED_S, {}))
     if time.monotonic() - estimated_at > ESTIMATED_S:
         running = store.running(RUNNING)
         seen = look([task.id for task in running])
-        found = times(now(), running, waiting(seen), seen)
-        services().beginnings["times"] = time.monotonic(), found
-    return found
+        begins = times(now(), running, waiting(seen), seen)
+        services().beginnings["times"] = time.monotonic(), begins
+    return begins
 
 
 def waiting(seen: AtWork) -> list[Task]:
@@ -79,11 +79,11 @@ def times(at: datetime, running: Sequence[Task], waiting: Sequence[Task], seen: 
     for name in {queue_of(task) for task in waiting}:
         at_work = [task for task in running if queue_of(task) == name]
         left_s = [_left_s(task, seen.progress.get(task.id, {}), usual[task.kind], at) for task in at_work]
-        able = sum(one["queue"] == name and one["state"] != SUSPENDED for one in seen.workers or ())
+        able = sum(worker["queue"] == name and worker["state"] != SUSPENDED for worker in seen.workers or ())
         free_in_s = [*left_s, *[0.0] * max(0, able - len(left_s))][: max(able, len(left_s))]
-        own = [task for task in waiting if queue_of(task) == name]
-        starts = starts_in(free_in_s if able else [], [usual[task.kind] for task in own])
-        begins |= {task.id: _minute(at + timedelta(seconds=s)) for task, s in zip(own, starts, strict=False)}
+        queue_tasks = [task for task in waiting if queue_of(task) == name]
+        starts = starts_in(free_in_s if able else [], [usual[task.kind] for task in queue_tasks])
+        begins |= {task.id: _minute(at + timedelta(seconds=s)) for task, s in zip(queue_tasks, starts, strict=False)}
     return begins
 
 
@@ -115,19 +115,19 @@ def last(begins: dict[int, datetime], waiting: int) -> datetime | None:
 
 
 def _minute(value: datetime) -> datetime:
-    """An estimate has no seconds, and is the same for a minute."""
+    """`value` without its seconds, so that an estimate stays the same for a minute."""
     return value.replace(second=0, microsecond=0)
 
 
 def queue_of(task: Task) -> str:
     """The queue in which its job waits or runs; "" for a kind that is not known any more."""
-    known = services().job_types.get(task.kind)
-    return known.queue if known else ""
+    job_type = services().job_types.get(task.kind)
+    return job_type.queue if job_type else ""
 
 
-def _left_s(task: Task, said: dict[str, Any], usual_s: float, at: datetime) -> float:
+def _left_s(task: Task, progress: dict[str, Any], usual_s: float, at: datetime) -> float:
     """How many seconds the running task will probably still take."""
-    if said.get("eta_s") is not None:
-        return float(said["eta_s"])
+    if progress.get("eta_s") is not None:
+        return float(progress["eta_s"])
     begun = (at - task.started_at).total_seconds() if task.started_at else 0.0
     return max(0.0, usual_s - begun)

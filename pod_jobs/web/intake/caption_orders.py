@@ -43,7 +43,7 @@ def is_speech_on() -> bool:
         entries = lately("speech", lambda: list_hosts(services().redis, now()))
     except RedisError:
         return True
-    return any(one.speech for one in entries if one.queue == services().job_types["transcribe"].queue)
+    return any(entry.speech for entry in entries if entry.queue == services().job_types["transcribe"].queue)
 
 
 def _check_wanted(user: User, video_id: int, *, again: bool) -> None:

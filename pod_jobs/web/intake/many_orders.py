@@ -58,14 +58,15 @@ class Chosen:
         return task_search.count(self.wanted) if self.ids is None else len(self.ids)
 
     def extent(self) -> Extent:
-        """Of a filter."""
+        """The extent of the tasks that the filter matches. Not for `ids`."""
         return task_search.extent(self.wanted)
 
     def next(self, limit: int) -> list[int]:
         """The first ids, descending."""
         if self.ids is None:
             return task_search.ids(self.wanted, limit, self.before)
-        return sorted({one for one in self.ids if self.before is None or one < self.before}, reverse=True)[:limit]
+        ids = {task_id for task_id in self.ids if self.before is None or task_id < self.before}
+        return sorted(ids, reverse=True)[:limit]
 
 
 @dataclass
@@ -79,8 +80,9 @@ class Outcome:
 
 
 def run_again(user: User, chosen: Chosen, most: int | None = None, order: int | None = None) -> Outcome:
-    """Give a new generation to the chosen tasks that failed or were cancelled, at most `most` of them. `order`: one of this
-    person and kind of a moment ago, which this goes on with; as in the other functions. Errors: NotFound when it is none."""
+    """Give a new generation to the chosen tasks that failed or were cancelled, at most `most` of them. `order`, here and in the
+    other functions: the id of an earlier order of the same kind by this person, which this call continues. Errors: NotFound when
+    there is no such order."""
     return _each_slice(Record(user, "requeue", order), chosen.seen_by(user), most, _run_again)
 
 
@@ -191,7 +193,7 @@ def forbid(user: User) -> many_tasks.Refusal:
 
 
 def note(user: User, action: str, changed: Sequence[Task]) -> None:
-    """A line of the audit about them."""
+    """Write a line of the audit about the changed tasks."""
     if changed:
         ids = " ".join(_spans([task.id for task in changed]))
         users.note(user.name, action, f"{len(changed)} tasks", now(), ids)
@@ -208,9 +210,9 @@ def _spans(ids: Sequence[int]) -> Iterator[str]:
 
 def _replaced_jobs(renewed: Sequence[Task]) -> dict[str, list[str]]:
     """Queue -> the jobs of the generations before these."""
-    found: dict[str, list[str]] = {}
+    jobs: dict[str, list[str]] = {}
     for task in renewed:
         if task.kind in services().job_types:
             name = services().job_types[task.kind].queue
-            found.setdefault(name, []).append(tasks.job_id(task.kind, task.id, task.generation - 1))
-    return found
+            jobs.setdefault(name, []).append(tasks.job_id(task.kind, task.id, task.generation - 1))
+    return jobs

@@ -105,12 +105,12 @@ def options_of(user: User, text: str) -> dict[str, Any]:
         raise Malformed(f"options: {error}") from error
     if text and document is None:
         raise Malformed("options: an object is needed")
-    known = orderings(services().job_types).values()
-    first = next(one for one in known if one.at_upload is not None)
-    own = {name: read for one in known for name, read in one.upload_options.items()}
+    all_orderings = orderings(services().job_types).values()
+    first = next(ordering for ordering in all_orderings if ordering.at_upload is not None)
+    readers = {name: read for ordering in all_orderings for name, read in ordering.upload_options.items()}
     others = {}
     if isinstance(document, dict):
-        others = {name: own[name](document.pop(name)) for name in own if name in document}
+        others = {name: readers[name](document.pop(name)) for name in readers if name in document}
     new = first.read(services().settings, "", document)
     _check(user, first, new, None)
     return {**new.options, **others}
@@ -214,14 +214,14 @@ def dispatch(*ordered: Task) -> None:
 
 
 def hand_over_next(*kinds: str) -> None:
-    """Hand over to RQ what comes next in the queues of these kinds, without any of all. While Redis is away, the janitor does it
-    later."""
+    """Hand over to RQ what comes next in the queues of these kinds; without `kinds`, in those of all kinds that wait. While
+    Redis is away, the janitor does it later."""
     kinds = kinds or tuple(waiting_line.kinds_waiting())
-    known, limits = services().job_types, hand_over.limits_of(services().settings)
+    job_types, limits = services().job_types, hand_over.limits_of(services().settings)
     services().lines.clear()
     try:
-        for name in {known[kind].queue for kind in kinds if kind in known}:
-            hand_over.hand_over(services().redis, known, name, limits)
+        for name in {job_types[kind].queue for kind in kinds if kind in job_types}:
+            hand_over.hand_over(services().redis, job_types, name, limits)
     except (ServiceUnavailable, RedisError) as error:
         log.warning("what was ordered waits for the janitor: %s", error)
 
@@ -241,17 +241,22 @@ def in_line(queue_name: str) -> list[int]:
 
 def _at_upload(options: dict[str, Any]) -> list[NewTask]:
     """The tasks that an upload with these `options` orders."""
-    ordering = orderings(services().job_types).values()
-    return [new for one in ordering if one.at_upload for new in one.at_upload(services().settings, options)]
+    all_orderings = orderings(services().job_types).values()
+    return [
+        new
+        for ordering in all_orderings
+        if ordering.at_upload
+        for new in ordering.at_upload(services().settings, options)
+    ]
 
 
 def _after_upload(user: User, video: Video, first: Sequence[Task]) -> None:
     for task in first:
         _note_and_dispatch(user, "upload", task)
-    for one in services().job_types.values() if first else ():
-        if one.looks_at_uploads and services().settings.expected_workers(one.queue):
+    for job_type in services().job_types.values() if first else ():
+        if job_type.looks_at_uploads and services().settings.expected_workers(job_type.queue):
             try:
-                queue.enqueue(services().redis, one, f"{one.kind}-{video.id}", {"video": video.id})
+                queue.enqueue(services().redis, job_type, f"{job_type.kind}-{video.id}", {"video": video.id})
             except ServiceUnavailable as error:
                 log.warning("nobody looks at video %s before its tasks begin: %s", video.id, error)
 
@@ -267,7 +272,7 @@ def take_back(*ended: Task) -> None:
         for task in ended:
             queue.remove(services().redis, tasks.job_id(task.kind, task.id, task.generation + 1))
     except RedisError as error:
-        log.warning("a worker will learn that these are of no use: %s", error)
+        log.warning("these jobs stay in RQ until a worker learns that they are superseded: %s", error)
     hand_over_next()
 
 

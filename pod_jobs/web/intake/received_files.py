@@ -27,11 +27,11 @@ from pod_jobs.web.guards import slow_clients
 GB = 10**9
 UNITS = {"gigabyte": GB, "megabyte": 10**6}  # named as in babel; smaller sizes are given in kilobytes
 PIECE_BYTES = 128 * 1024
-BUFFER_BYTES = 1024 * 1024  # at most so much is received and written at a time
-CHECK_BYTES = 16 * 1024 * 1024  # after so many, the free space is checked again, and the disk begins to write
+BUFFER_BYTES = 1024 * 1024  # the most that is received and written at a time
+CHECK_BYTES = 16 * 1024 * 1024  # after so many bytes, the free space is checked again, and the disk begins to write
 NAME_CHARACTERS = 200
 LOOKED_AT = 10 * NAME_CHARACTERS  # characters at the end of a file name that are cleaned; the rest is dropped
-TITLE_CHARACTERS = 250  # the catalog keeps as many
+TITLE_CHARACTERS = 250  # the width of the catalog's column
 
 
 class Stream(Protocol):
@@ -69,7 +69,7 @@ def check_title(title: str) -> None:
 
 def in_words(size_bytes: float) -> str:
     """A size in the language of this request: 2e10 -> "20 GB" or "20 Go"; 34.5e6 -> "34.5 MB"."""
-    name, unit = next((one for one in UNITS.items() if size_bytes >= one[1]), ("kilobyte", 1000))
+    name, unit = next((pair for pair in UNITS.items() if size_bytes >= pair[1]), ("kilobyte", 1000))
     return format_unit(size_bytes / unit, f"digital-{name}", "short", "#,##0.##", locale=get_locale())
 
 

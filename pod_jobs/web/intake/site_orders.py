@@ -53,22 +53,22 @@ class Taken:
 
 def own_site(user: User) -> SiteSettings:
     """The settings of the site that sent this request. Errors: Forbidden when they have none of this name."""
-    found = services().settings.site_named(site_of(user))
-    if found is None:
+    site = services().settings.site_named(site_of(user))
+    if site is None:
         raise Forbidden(f"the settings have no [[site]] for {user.name}")
-    return found
+    return site
 
 
 def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken:
     """Store an order of the Runner Manager API. Errors: Malformed (order-unreadable), AddressForbidden, Refused
     (waiting-limit), ServiceUnavailable; Malformed for an address of the callback that must not be called."""
-    own, asked = own_site(user), _read(document)
-    check_addresses(own, asked["source_url"], asked["notify_url"])
+    site, asked = own_site(user), _read(document)
+    check_addresses(site, asked["source_url"], asked["notify_url"])
     kind, purpose = TASK_KINDS[asked["task_type"]]
     key = services().settings.secret("site_key")
     seal = Seal(key)
-    wanted = site_orders.Asked(
-        site=own.name,
+    new_order = site_orders.Asked(
+        site=site.name,
         document={**asked, "notify_url": asked["notify_url"].partition("?")[0]},
         fingerprint=site_orders.fingerprint(key, asked),
         notify_url=seal.close(asked["notify_url"]),
@@ -77,35 +77,35 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
         title=_title(asked),
     )
     options = {"task_type": asked["task_type"], "source_url": asked["source_url"], "parameters": asked["parameters"]}
-    priority = PRIORITIES[own.priority]
-    new = NewTask(kind, "", options, purpose, priority=priority, party=own.party)
-    taken = Taken(*_create(user, wanted, new, own.waiting))
+    priority = PRIORITIES[site.priority]
+    new = NewTask(kind, "", options, purpose, priority=priority, party=site.party)
+    taken = Taken(*_create(user, new_order, new, site.waiting))
     if taken.is_new:
         orders.dispatch(taken.task)
     return taken
 
 
-def _create(user: User, wanted: site_orders.Asked, new: NewTask, most: int) -> tuple[SiteOrder, Task, bool]:
+def _create(user: User, new_order: site_orders.Asked, new: NewTask, most: int) -> tuple[SiteOrder, Task, bool]:
     place = checked_media().make_place
-    return orders.with_free_number(lambda: site_orders.create(user, wanted, new, most, now(), place))
+    return orders.with_free_number(lambda: site_orders.create(user, new_order, new, most, now(), place))
 
 
 def note_refusal(user: User, raw: bytes, document: dict[str, Any], fault: PodJobsError) -> None:
     """Store an order that is refused as a failed task, once for the same content `raw`; of those that are too many, one a day."""
-    own, at = own_site(user), now()
+    site, at = own_site(user), now()
     content = f"{at:%Y-%m-%d}" if fault.code == "waiting-limit" else hashlib.sha256(raw).hexdigest()
-    log.warning("site %s: an order is refused: %s", own.name, " ".join(fault.reason.split()))
+    log.warning("site %s: an order is refused: %s", site.name, " ".join(fault.reason.split()))
     shown = {name: _shown(document.get(name)) for name in TEXTS}
     kind, purpose = TASK_KINDS.get(shown["task_type"], TASK_KINDS["encoding"])
     asked = site_orders.Asked(
-        site=own.name,
+        site=site.name,
         document={**shown, "parameters": {}},
         fingerprint=hashlib.sha256(REFUSED.bytes).hexdigest(),
         notify_url="",  # Pod knows: it has the answer
         token="",
         plain_manifest=False,
         title=_title({**shown, "parameters": {}}) or "order",
-        public_id=str(uuid.uuid5(REFUSED, f"{own.name} {fault.code} {content}")),
+        public_id=str(uuid.uuid5(REFUSED, f"{site.name} {fault.code} {content}")),
     )
     if site_orders.count_since(asked, at - timedelta(days=1)) < MOST_REFUSED:
         orders.with_free_number(lambda: site_orders.refuse(user, asked, NewTask(kind, "", {}, purpose), fault, at))
@@ -123,19 +123,19 @@ def stop(user: User, order: SiteOrder) -> None:
     orders.tell_to_end(task)
 
 
-def check_addresses(own: SiteSettings, source_url: str, notify_url: str) -> None:
+def check_addresses(site: SiteSettings, source_url: str, notify_url: str) -> None:
     """Errors: AddressForbidden for the source; Malformed for the callback, whose name is looked up too. A name that nobody
     can look up now may be known when the task has ended."""
-    addresses.read(source_url, Allowed(own.source_hosts, own.private_networks))
+    addresses.read(source_url, Allowed(site.source_hosts, site.private_networks))
     if not notify_url:
         return
-    allowed = Allowed(own.callback_hosts, own.private_networks)
+    allowed = Allowed(site.callback_hosts, site.private_networks)
     try:
         addresses.pin(addresses.read(notify_url, allowed), allowed)
     except AddressForbidden as error:
         raise Malformed(f"notify_url: {error.reason}") from error
     except ServiceUnavailable as error:
-        log.warning("the callback of an order of site %s cannot be looked up: %s", own.name, error.reason)
+        log.warning("the callback of an order of site %s cannot be looked up: %s", site.name, error.reason)
 
 
 def _read(document: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +170,8 @@ def _read(document: dict[str, Any]) -> dict[str, Any]:
 
 def _can_be_kept(text: str) -> bool:
     """Is it short enough, and can every database hold it? Not so: NUL, and half a character (a lone surrogate)."""
-    return len(text) <= LONGEST and "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text)
+    has_half_character = any("\ud800" <= character <= "\udfff" for character in text[:LONGEST])
+    return len(text) <= LONGEST and "\0" not in text and not has_half_character
 
 
 def _title(asked: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Takes learning traces in: who sends them, which are kept, and what the sender is told of each one.
+"""Takes in learning traces: who may send them, which are kept, and what the sender is told of each one.
 
 A page (session and CSRF token) and a lecturer's token send statements of their own person. The token of a user who may
 `send-anybodys-traces` sends statements of any person. Redis is not used: accepting a statement needs only the database.
@@ -43,8 +43,8 @@ class Entry:
     def document(self) -> Document:
         if isinstance(self.outcome, Frozen):
             return {"accepted": True, "id": self.outcome.id, "labels": list(self.outcome.labels)}
-        given = value_at(self.raw, "id")
-        shown = given if isinstance(given, str) and formats.is_uuid(given) else None
+        sent_id = value_at(self.raw, "id")
+        shown = sent_id if isinstance(sent_id, str) and formats.is_uuid(sent_id) else None
         return {"accepted": False, "id": shown, "problem": problem(self.outcome)}
 
 
@@ -61,8 +61,8 @@ def take_in(raws: Sequence[Any], settings: Settings, user: User, trusted: bool, 
     ]
     if not trusted:
         rows = _of_seen_videos(rows, user)
-    known = statements.add(rows, settings.xapi.lane_names, now) if rows else {}
-    for statement_id, body in known.items():
+    stored_before = statements.add(rows, settings.xapi.lane_names, now) if rows else {}
+    for statement_id, body in stored_before.items():
         entry = good[statement_id]
         if not is_resend(entry.raw, entry.origin, stored(statement_id, body), learning_traces.LIMITS):
             entry.outcome = Problem("id", "$.id", "this id is in use for another statement")
@@ -106,9 +106,9 @@ class Allowances:
 
 def allowances(settings: Settings) -> Allowances:
     """The allowances of this web process, made at the first call."""
-    found = current_app.extensions.setdefault(EXTENSION, Allowances(settings.xapi.per_minute))
-    assert isinstance(found, Allowances)  # noqa: S101  # for the type checker
-    return found
+    extension = current_app.extensions.setdefault(EXTENSION, Allowances(settings.xapi.per_minute))
+    assert isinstance(extension, Allowances)  # noqa: S101  # for the type checker
+    return extension
 
 
 def _judge(raw: Any, actor: Actor, trusted: bool, now: datetime) -> Entry:

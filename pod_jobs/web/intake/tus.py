@@ -62,11 +62,11 @@ def create() -> ResponseReturnValue:
     size_bytes = _number("Upload-Length")
     settings = services().settings
     quotas.check_upload(settings, require_user(), size_bytes)
-    said = _metadata(request.headers.get("Upload-Metadata", ""))
-    name = received_files.clean_name(said.get("filename") or said.get("name", ""))
+    metadata = _metadata(request.headers.get("Upload-Metadata", ""))
+    name = received_files.clean_name(metadata.get("filename") or metadata.get("name", ""))
     upload_id = secrets.token_hex(16)
-    title = received_files.title_of(said.get("title", ""), name)
-    source = videos.Source(name, size_bytes, orders.options_of(require_user(), said.get("options", "")))
+    title = received_files.title_of(metadata.get("title", ""), name)
+    source = videos.Source(name, size_bytes, orders.options_of(require_user(), metadata.get("options", "")))
     with quotas.one_more_upload(settings, require_user(), size_bytes):
         upload = uploads.create(upload_id, require_user(), title, source, now())
         _path(upload).touch(mode=0o640, exist_ok=False)
@@ -194,11 +194,11 @@ def _number(header: str) -> int:
 def _metadata(header: str) -> dict[str, str]:
     """The values of tus's header Upload-Metadata by their keys: "title TGVjdHVyZQ==,…" has comma-separated pairs of a key and
     a base64 value. Errors: Malformed."""
-    said = {}
+    values = {}
     for pair in filter(None, (part.strip() for part in header.split(","))):
         key, _, value = pair.partition(" ")
         try:
-            said[key] = base64.b64decode(value, validate=True).decode()
+            values[key] = base64.b64decode(value, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError) as error:
             raise Malformed(f"Upload-Metadata: {key}: {error}") from error
-    return said
+    return values

@@ -29,11 +29,12 @@ WAYS: dict[str, Callable[[Sequence[Row], Refusal], Changed]] = {
 
 def recent(user: User) -> list[ManyOrder]:
     """The orders that this person can still take back, the latest first."""
-    return [one for one in store.recent(now()) if _may_undo(user, one)]
+    return [order for order in store.recent(now()) if _may_undo(user, order)]
 
 
 def undo(user: User, order_id: int) -> Outcome:
-    """Errors: NotFound, also for an order that is not this person's to take back; Refused when it is too late, or was done."""
+    """Errors: NotFound, also for an order that this person may not take back; Refused when it is too late, or when the order
+    was taken back already."""
     order = store.get(order_id)
     if not _may_undo(user, order):
         raise NotFound(f"order {order_id}")

@@ -41,12 +41,12 @@ def publish() -> bool:
 
 def present_jobs(scope: str, name: str) -> list[tuple[int, str]]:
     """(task, worker) of what the workers of `scope` and `name` run. Errors: RedisError."""
-    running, found = machines.running(MOST_RUNNING), []
+    running, jobs = machines.running(MOST_RUNNING), []
     for worker in workforce.list_workers(services().redis, QUEUES):
-        own = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
-        if own.get(scope) == name and worker["name"] in running:
-            found.append((running[worker["name"]][0].id, worker["name"]))
-    return found
+        name_by_scope = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
+        if name_by_scope.get(scope) == name and worker["name"] in running:
+            jobs.append((running[worker["name"]][0].id, worker["name"]))
+    return jobs
 
 
 def interrupt(scope: str, name: str) -> int:
