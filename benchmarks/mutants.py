@@ -85,7 +85,7 @@ class Mutant:
     @property
     def key(self) -> str:
         """As in mutants_equivalent.txt; without the number of the line, which changes."""
-        return f"{self.path}: {self.source.strip()}  →  {self.text}"
+        return f"{self.path}: {self.source.strip()}  →  {self.text.strip()}".strip()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -254,8 +254,14 @@ def failures_in(output: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def equivalents(text: str) -> set[str]:
+    """The changes that a text like mutants_equivalent.txt names with a reason, as `Mutant.key` writes them."""
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return {change.strip() for change, hash_sign, _ in (line.rpartition("  # ") for line in lines) if hash_sign}
+
+
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    known = {line.partition("  #")[0].strip() for line in EQUIVALENT.read_text("utf-8").splitlines()}
+    known = equivalents(EQUIVALENT.read_text("utf-8"))
     found: dict[str, list[str]] = {"killed": [], "survived": [], "equivalent": []}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
@@ -302,6 +308,8 @@ def _lines_run_in(copy: Path, folder: Path) -> LinesRun:
         arguments = ["-p", _lines_run.__name__, "-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
         _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(unfinished)}, time.monotonic() + SUITE_S)
         unfinished.rename(folder)
+    if not any(folder.glob("*.json")):  # each process of the tests writes its own as it ends
+        raise SystemExit(f"{folder}: the run that should have found which test runs which line did not end. Delete it.")
     return LinesRun(folder)
 
 

@@ -53,3 +53,17 @@ FAILED tests/unit/a/test_b.py::test_one - assert 1 == 2
         "tests/unit/a/test_b.py::test_two[a b-[c]]",
         "tests/unit/a/test_c.py",
     ]
+
+
+@pytest.mark.parametrize("source", ["if a > b:  # a comment\n    c = 1\n", "if not a:\n    c = 1\n"])
+def test_a_change_that_is_named_as_equivalent_is_recognised(source: str) -> None:
+    (one,) = mutants.mutants_of(PATH, source)
+    assert mutants.equivalents(f"# A head\n{one.key}  # because\n") == {one.key}
+    assert one.key not in mutants.equivalents(f"{one.key}\n")  # a reason is asked for
+
+
+def test_what_is_named_as_equivalent_is_still_in_the_code() -> None:
+    for key in mutants.equivalents(mutants.EQUIVALENT.read_text("utf-8")):
+        path = Path(key.partition(": ")[0])
+        proposed = {one.key for one in mutants.mutants_of(path, (mutants.ROOT / path).read_text("utf-8"))}
+        assert key in proposed, f"mutants_equivalent.txt: the code has this no more: {key}"
