@@ -183,3 +183,11 @@ def test_a_line_may_be_full() -> None:
     rules = replace(RULES, line_characters=10, lines=1)
     assert shown(spoken("abcde fghi"), rules=rules) == ["abcde fghi"]
     assert shown(spoken("abcde fghij"), rules=rules) == ["abcde", "fghij"]
+
+
+def test_a_recording_that_just_holds_its_cues_does_not_press_them_together() -> None:
+    """All is said beyond its end, so that the cues are moved ahead."""
+    rules = replace(RULES, least_s=1.0, gap_s=0.25)
+    words = [*spoken("Oui, c’est bien cela.", 3.0), *spoken("Non.", 9.0)]
+    cues = build_cues(words, rules, "fr", duration_s=2.25)
+    assert [(one.start_s, one.end_s) for one in cues] == [(0.0, 1.0), (1.25, 2.25)]

@@ -100,3 +100,35 @@ def lines_of_launch(home: Path, monkeypatch: pytest.MonkeyPatch, workers: Mappin
     monkeypatch.setattr(logging, "raiseExceptions", True)  # is set back afterwards
     launcher.launch(load(home), workers=workers)
     return started
+
+
+def test_only_a_line_that_ended_starts_again_and_later_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, said, begun = [100.0], list[str](), list[str]()
+
+    class Process:
+        def __init__(self, name: str = "", **_: object) -> None:
+            self.name = name
+
+        def join(self) -> None:
+            pass
+
+        def start(self) -> None:
+            begun.append(self.name)
+
+    monkeypatch.setattr(launcher, "monotonic", lambda: now[0])
+    monkeypatch.setattr(launcher.multiprocessing, "Process", Process)
+    monkeypatch.setattr(InstanceManager, "_system_print", lambda _, text: said.append(text))
+    manager = InstanceManager(LoggingPrinter.__new__(LoggingPrinter))
+    manager._processes = {name: {"pid": 1, "process": Process(), "obj": Process()} for name in ("web", "janitor")}
+    for line in manager._processes.values():
+        line["obj"].run = print
+    for wait_s in (launcher.FIRST_WAIT_S, 2 * launcher.FIRST_WAIT_S):
+        begun.clear(), said.clear()
+        manager._processes["web"] |= {"returncode": 1, "pid": 1}
+        manager._start_again()
+        now[0] += wait_s - 0.01
+        manager._start_again()
+        assert len(said) == 1 and said[0].startswith("web ended") and begun == []
+        now[0] += 0.01
+        manager._start_again()
+        assert begun == ["web"] and "returncode" not in manager._processes["web"]

@@ -9,12 +9,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pod_jobs.errors import BadSource, Cancelled, DiskFull, FfmpegFailed, PodJobsError, ServiceUnavailable, Superseded
+from pod_jobs.errors import (
+    BadSource,
+    Cancelled,
+    DiskFull,
+    FfmpegFailed,
+    Interrupted,
+    PodJobsError,
+    ServiceUnavailable,
+    Superseded,
+)
 from pod_jobs.media.sharing import chunks
 from pod_jobs.storage import Run, identity, shared_folder
 from pod_jobs.storage.shared_folder import SharedFolder, SharedWorkFolder
@@ -146,6 +156,25 @@ def test_a_run_that_fails_leaves_its_log_alone(tmp_path: Path, video: Path) -> N
         raise FfmpegFailed("no")
     assert [path.name for path in (video / "encode-7-g1.part").iterdir()] == ["encoding.log"]
     assert not (video / "encode-7-g1.chunks").exists()
+
+
+@pytest.mark.parametrize(
+    ("resumes", "error", "stay"),
+    [
+        (True, Interrupted("stopped"), True),
+        (True, ServiceUnavailable("away"), True),
+        (True, FfmpegFailed("no"), False),
+        (False, Interrupted("stopped"), False),
+    ],
+)
+def test_only_what_the_next_run_goes_on_with_stays(
+    tmp_path: Path, video: Path, resumes: bool, error: PodJobsError, stay: bool
+) -> None:
+    with pytest.raises(type(error)), at_work(tmp_path, replace(run(), resumes=resumes)) as work:
+        work.begin()
+        work.chunks.mkdir()
+        raise error
+    assert (video / "encode-7-g1.chunks").exists() is stay
 
 
 PART = ("encoding.log", "master.m3u8", "360p.m3u8", "360p.m4s", "audio.m3u8", "audio.m4s")

@@ -165,6 +165,7 @@ def test_a_script_in_a_name_is_refused_and_a_tag_is_text() -> None:
         refusal = problem(named(script))
         assert (refusal.rule, refusal.path) == ("text", "$.object.definition.name.fr")
         assert isinstance(accept(named(plain_name(script)), PAGE, NOW), Frozen)
+        assert isinstance(accept(plain(result={"response": script}), PAGE, NOW), Frozen), "an answer may hold one"
 
 
 def test_faults_that_an_lrs_may_live_with_are_labels() -> None:
