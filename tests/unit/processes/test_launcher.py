@@ -12,6 +12,7 @@ from honcho.printer import Message
 
 from pod_jobs.processes import launcher
 from pod_jobs.processes.launcher import InstanceManager, LoggingPrinter
+from pod_jobs.processes.supervisor import FIRST_WAIT_S
 from pod_jobs.settings import load
 
 OVERCOMMIT = b"1:M # WARNING Memory overcommit must be enabled! Set vm.overcommit_memory = 1 in /etc/sysctl.conf.\n"
@@ -116,14 +117,15 @@ def test_only_a_line_that_ended_starts_again_and_later_each_time(monkeypatch: py
             begun.append(self.name)
 
     monkeypatch.setattr(launcher, "monotonic", lambda: now[0])
-    monkeypatch.setattr(launcher.multiprocessing, "Process", Process)
+    monkeypatch.setattr("multiprocessing.Process", Process)
     monkeypatch.setattr(InstanceManager, "_system_print", lambda _, text: said.append(text))
     manager = InstanceManager(LoggingPrinter.__new__(LoggingPrinter))
     manager._processes = {name: {"pid": 1, "process": Process(), "obj": Process()} for name in ("web", "janitor")}
     for line in manager._processes.values():
         line["obj"].run = print
-    for wait_s in (launcher.FIRST_WAIT_S, 2 * launcher.FIRST_WAIT_S):
-        begun.clear(), said.clear()
+    for wait_s in (FIRST_WAIT_S, 2 * FIRST_WAIT_S):
+        begun.clear()
+        said.clear()
         manager._processes["web"] |= {"returncode": 1, "pid": 1}
         manager._start_again()
         now[0] += wait_s - 0.01
