@@ -63,8 +63,6 @@ def _stills(work: Work, picture: Picture, duration_s: float, thumbnails: int) ->
 
 def _put_in_order(folder: Path, names: list[str], order: list[int]) -> None:
     """Give the picture `names[order[n]]` the name `names[n]`. The first name is the poster's, see images.best_first."""
-    if order == sorted(order):
-        return
     for name in names:
         os.replace(folder / name, folder / f"old_{name}")
     for name, place in zip(names, order, strict=True):
