@@ -128,8 +128,8 @@ def mutants_of(path: Path, text: str) -> Iterator[Mutant]:
     """All of one file."""
     source = _Source(path, text)
     tree = ast.parse(text)
-    decorators = {id(inner) for inner in _in_decorators(tree)}  # whether a class is frozen is nothing that tests ask
-    for node in (one for one in ast.walk(tree) if id(one) not in decorators):
+    left_out = {id(inner) for inner in (*_in_decorators(tree), *_strict(tree))}
+    for node in (one for one in ast.walk(tree) if id(one) not in left_out):
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             words, turned = TURNED[type(node.ops[0])]
             yield from source.between(node.left, node.comparators[0], words, turned)
@@ -145,9 +145,17 @@ def mutants_of(path: Path, text: str) -> Iterator[Mutant]:
 
 
 def _in_decorators(tree: ast.AST) -> Iterator[ast.AST]:
+    """Whether a class is frozen is nothing that tests ask."""
     for node in ast.walk(tree):
         for decorator in getattr(node, "decorator_list", ()):
             yield from ast.walk(decorator)
+
+
+def _strict(tree: ast.AST) -> Iterator[ast.AST]:
+    """The value of `strict` in zip(…): it asserts what holds anyway, that all are equally long."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    named_zip = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "zip")
+    return (keyword.value for call in named_zip for keyword in call.keywords if keyword.arg == "strict")
 
 
 def _bounds(source: _Source, node: ast.Compare) -> Iterator[Mutant]:

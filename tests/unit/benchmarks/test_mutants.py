@@ -19,6 +19,8 @@ PATH = Path("pod_jobs/x.py")
         ("a and b and c\n", ["a or b and c\n", "a and b or c\n"]),
         ("if not a:\n    b = True\n", ["if a:\n    b = True\n", "if not a:\n    b = False\n"]),
         ("@dataclass(frozen=True)\nclass A:\n    b: int = 3\n", []),
+        ("zip(a, b, strict=True)\n", []),
+        ("search(a, strict=True)\n", ["search(a, strict=False)\n"]),
         ("a < b < c\n", []),
         ("'a < b'  # not a\n", []),
     ],

@@ -1,6 +1,5 @@
 """What the models say of their tables is what the migrations make."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest

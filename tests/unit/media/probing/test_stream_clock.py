@@ -1,6 +1,5 @@
 """Sound that is coded once, in packets of 24 ms, whose times are then changed."""
 
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,6 +79,13 @@ def test_a_packet_without_a_time_comes_after_the_one_before(sound: str, tmp_path
 
 def test_a_packet_that_only_says_when_it_is_shown_is_decoded_then(sound: str, tmp_path: Path) -> None:
     assert rewritten(sound, tmp_path, lambda number, at: (None if number == 5 else at, at)) == (0, EVEN)
+
+
+def test_what_is_shown_later_than_it_is_decoded_stays_so(sound: str, tmp_path: Path) -> None:
+    rewritten(sound, tmp_path, lambda number, at: (at, at + 2 * FRAME if number == 0 else at))
+    with av.open(str(tmp_path / "out.ts")) as container:
+        first = next(container.demux())
+    assert (first.pts or 0) - (first.dts or 0) == 2 * FRAME
 
 
 def test_what_overlaps_with_what_was_there_is_left_out(sound: str, tmp_path: Path) -> None:
