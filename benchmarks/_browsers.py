@@ -1,5 +1,5 @@
-"""The browsers of ./run bench player, with the few things that its viewers do. Chromium is driven by playwright. Debian's
-Firefox is driven by its own protocol, Marionette, because playwright needs a Firefox of its own.
+"""The browsers of ./run bench player, with the few things that its viewers do. Both are driven by protocols of their own: those
+of playwright keep hidden tabs visible, and need a Firefox of playwright's.
 """
 
 import json
@@ -11,14 +11,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from http.cookiejar import Cookie
 from pathlib import Path
 from typing import Any, Protocol
 
 import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks._instance import free_port, wait_for
-from tests.acceptance.browser import sign_in, started, visitor
+from tests.acceptance.browser import ARGUMENTS, BUILDS
 from tests.acceptance.site import PASSWORD, Site
 
 ANSWER_S = 60
@@ -51,27 +52,98 @@ class Tab(Protocol):
 Visit = Callable[[], AbstractContextManager[tuple[Tab, Tab]]]  # two new tabs of one window
 
 
+class _Devtools:
+    """Chromium's own protocol, in messages to single tabs. Playwright starts the browser, but would keep each of its own pages
+    visible."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._cdp = browser.new_browser_cdp_session()
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._number = 0
+        self._cdp.on("Target.receivedMessageFromTarget", self._hear)
+        self.of_browser = self._cdp.send
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        answer = json.loads(said["message"])
+        if "id" in answer:
+            self._answers[answer["id"]] = answer
+
+    def __call__(self, session: str, method: str, **parameters: object) -> Any:
+        self._number += 1
+        number = self._number
+        message = json.dumps({"id": number, "method": method, "params": parameters})
+        self.of_browser("Target.sendMessageToTarget", {"sessionId": session, "message": message})
+
+        def answered() -> bool:
+            self.of_browser("Target.getTargets")  # answers are heard meanwhile
+            return number in self._answers
+
+        wait_for(answered, ANSWER_S, method)
+        answer = self._answers.pop(number)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
+
 class _ChromiumTab:
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self.go_back, self.reload, self.close = page.go_back, page.reload, page.close
-        self.goto, self.bring_to_front = page.goto, page.bring_to_front
+    def __init__(self, devtools: _Devtools, base: str) -> None:
+        self._devtools, self._base = devtools, base
+        self._target = devtools.of_browser("Target.createTarget", {"url": "about:blank"})["targetId"]
+        attach = {"targetId": self._target, "flatten": False}
+        self._session = devtools.of_browser("Target.attachToTarget", attach)["sessionId"]
+
+    def goto(self, path: str) -> None:
+        self._devtools(self._session, "Page.navigate", url=path if ":" in path else self._base + path)
+        wait_for(lambda: self.do("return document.readyState") == "complete", ANSWER_S, path)
+
+    def go_back(self) -> None:
+        self.do("history.back()")
+
+    def reload(self) -> None:
+        self.do("window.isOld = true")
+        self._devtools(self._session, "Page.reload")
+        wait_for(lambda: not self.do("return window.isOld"), ANSWER_S, "the page is loaded again")
+
+    def close(self) -> None:
+        if self._target:
+            self._devtools.of_browser("Target.closeTarget", {"targetId": self._target})
+            self._target = ""
+
+    def bring_to_front(self) -> None:
+        self._devtools.of_browser("Target.activateTarget", {"targetId": self._target})
 
     def do(self, code: str, arg: object = None) -> Any:
-        return self._page.evaluate(f"arg => {{ {code} }}", arg)
+        call = f"(arg => {{ {code} }})({json.dumps(arg)})"
+        answer = self._devtools(self._session, "Runtime.evaluate", expression=call, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{code}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
 
 
 @contextmanager
 def chromium(site: Site) -> Iterator[Visit]:
-    with started() as browser:
-        yield partial(_chromium_visit, browser, site)
+    """One Chromium for all visits, with windows: in the build without them no tab is ever hidden."""
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    usual = ["--disable-background-timer-throttling", "--disable-renderer-backgrounding"]  # hidden tabs are to be slow
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(BUILDS[-1]), args=[*ARGUMENTS, "--headless=new", *as_root], ignore_default_args=usual
+        )
+        devtools = _Devtools(browser)
+        cookies = [{"name": cookie.name, "value": cookie.value, "url": site.url} for cookie in _cookies(site)]
+        devtools.of_browser("Storage.setCookies", {"cookies": cookies})
+        yield partial(_chromium_visit, devtools, site)
+        browser.close()
 
 
 @contextmanager
-def _chromium_visit(browser: Browser, site: Site) -> Iterator[tuple[Tab, Tab]]:
-    with visitor(browser, site) as (context, page, _faults):
-        sign_in(page)
-        yield _ChromiumTab(page), _ChromiumTab(context.new_page())  # type: ignore[misc]  # its methods have more parameters
+def _chromium_visit(devtools: _Devtools, site: Site) -> Iterator[tuple[Tab, Tab]]:
+    other = _ChromiumTab(devtools, site.url)
+    tab = _ChromiumTab(devtools, site.url)
+    tab.bring_to_front()
+    yield tab, other
+    tab.close()
+    other.close()
 
 
 class _Marionette:
@@ -177,15 +249,19 @@ def _firefox_visit(connection: _Marionette, site: Site) -> Iterator[tuple[Tab, T
 
 
 def _sign_in(connection: _Marionette, site: Site) -> None:
-    """Sign in without the form, and give Firefox the cookie."""
+    connection("WebDriver:Navigate", url=f"{site.url}/sign-in")
+    for cookie in _cookies(site):
+        connection("WebDriver:AddCookie", cookie={"name": cookie.name, "value": cookie.value, "path": cookie.path})
+
+
+def _cookies(site: Site) -> list[Cookie]:
+    """The cookies of a signed-in person: the form takes a browser a second."""
     with requests.Session() as session:
         page = session.get(f"{site.url}/sign-in", timeout=ANSWER_S).text
         token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
         form = {"csrf_token": token, "name": "admin", "password": PASSWORD}
         session.post(f"{site.url}/sign-in", data=form, timeout=ANSWER_S, allow_redirects=False).raise_for_status()
-        connection("WebDriver:Navigate", url=f"{site.url}/sign-in")
-        for cookie in session.cookies:
-            connection("WebDriver:AddCookie", cookie={"name": cookie.name, "value": cookie.value, "path": cookie.path})
+        return [*session.cookies]
 
 
 def _listens(port: int) -> bool:

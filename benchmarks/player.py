@@ -1,5 +1,5 @@
 """What the player says of random viewers, in a real browser while the processors are busy, held against what the browser
-itself knows: the `played` ranges of the media element as the page goes away.
+itself knows: the `played` ranges of the media element as the page goes away, and its positions in the order of time.
 
 A session plays, pauses, seeks, changes its speed, hides behind another tab and waits, in a random order, and is left in one of
 five ways: a link, back, reload, closing the tab, another address.
@@ -29,13 +29,19 @@ MOST_OFF_S = 0.1
 THRESHOLD = 0.9  # the profile's own default is 1: --threshold 1
 SPEEDS = (0.5, 1, 1.5, 2, 4)
 LEAVES = ("link", "back", "reload", "close", "address")
+EDGE_S = 0.15  # how far from a segment a position may be
+UNSEEN_S = 4.0  # of the video, which may pass between two looks of a busy page
 MEDIA = "const media = document.querySelector('video');"
 NOTE = (
     MEDIA
     + """
+const seen = [];
+const look = () => media.paused || media.seeking || seen.push(media.currentTime);
+setInterval(look, 50);
+media.addEventListener("timeupdate", look);
 addEventListener("pagehide", () => {
   const ranges = [...Array(media.played.length).keys()].map((i) => [media.played.start(i), media.played.end(i)]);
-  localStorage.setItem("bench.played", JSON.stringify([ranges, media.duration || 0]));
+  localStorage.setItem("bench.played", JSON.stringify([ranges, media.duration || 0, seen]));
 }, { capture: true });
 """
 )
@@ -59,7 +65,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     finally:
         for spinner in spinners:
             spinner.terminate()
-    wrong = [one for one in judged if one["off_s"] > MOST_OFF_S or one["broken"] or not one["right"]]
+    wrong = [one for one in judged if not _is_good(one)]
     return {
         "sessions": len(judged),
         "seed": options.seed,
@@ -68,12 +74,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "load": options.load,
         "worst_off_s": round(max(one["off_s"] for one in judged), 3),
         "segments_wrong": sum(one["off_s"] > MOST_OFF_S for one in judged),
+        "out_of_order": sum(not one["in_order"] for one in judged),
+        "hidden": sum(one["deeds"].count("hide") for one in judged),
         "rules_broken": sum(bool(one["broken"]) for one in judged),
         "not_terminated": sum(not one["terminated"] for one in judged),
         "completion_wrong": sum(not one["right"] for one in judged),
         "completed": sum(one["completed"] for one in judged),
         "wrong": wrong,
     }
+
+
+def _is_good(one: dict[str, Any]) -> bool:
+    return one["off_s"] <= MOST_OFF_S and one["in_order"] and not one["broken"] and one["right"]
 
 
 def _sessions(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -111,9 +123,10 @@ def _session(visit: Visit, site: Site, video: int, options: argparse.Namespace, 
         deeds = _act(tab, other, chance)
         _leave(tab, way)
         wait_until(lambda: _ended(site.home, known), what=f"session {number} ended ({way})", timeout_s=30)
-        ranges, length_s = json.loads(other.do("return localStorage.getItem('bench.played') ?? '[[], 0]'"))
+        ranges, length_s, seen = json.loads(other.do("return localStorage.getItem('bench.played') ?? '[[], 0, []]'"))
     statements = _registrations(site.home)[next(iter(set(_registrations(site.home)) - known))]
-    found = judge(statements, [(begin, end) for begin, end in ranges], length_s, options.threshold)
+    played = [(begin, end) for begin, end in ranges]
+    found = judge(statements, played, length_s, seen, options.threshold)
     print(
         f"session {number} ({way}): {found['off_s']:.3f} s off, {found['broken'] or 'no rule broken'}", file=sys.stderr
     )
@@ -139,6 +152,7 @@ def _act(tab: Tab, other: Tab, chance: random.Random) -> list[str]:
                 tab.do(f"{MEDIA} media.playbackRate = arg", chance.choice(SPEEDS))
             case "hide":
                 other.bring_to_front()
+                wait_until(lambda: tab.do("return document.hidden"), what="the tab is hidden")
         deeds.append(deed)
         time.sleep(chance.uniform(0.2, 1.5))
         tab.bring_to_front()
@@ -161,9 +175,10 @@ def _leave(tab: Tab, way: str) -> None:
 
 
 def judge(
-    statements: list[dict[str, Any]], ranges: list[Segment], length_s: float, threshold: float = THRESHOLD
+    statements: list[dict[str, Any]], ranges: list[Segment], length_s: float, seen: list[float], threshold: float
 ) -> dict[str, Any]:
-    """How far the reported segments are from `ranges` (the longest piece that only one of them has), and what is broken."""
+    """How far the reported segments are from `ranges` (the longest piece that only one of them has), whether they are in the
+    order of the positions `seen`, and what is broken."""
     texts = [value_at(one, "result", "extensions", profile.EXTENSION + "played-segments") for one in statements]
     segments = next((parse_segments(text) for text in reversed(texts) if isinstance(text, str)), None) or []
     too_much, missing = _only_in(segments, ranges), _only_in(ranges, segments)
@@ -177,11 +192,29 @@ def judge(
         "off_s": max((end - begin for begin, end in pieces), default=0.0),
         "too_much": [piece for piece in too_much if piece[1] - piece[0] > MOST_OFF_S],
         "missing": [piece for piece in missing if piece[1] - piece[0] > MOST_OFF_S],
+        "in_order": is_order_of(segments, seen),
         "broken": broken,
         "terminated": verbs[-1] == profile.TERMINATED,
         "completed": completed,
         "right": _is_right(completed, share, threshold, MOST_OFF_S / max(length_s, 1)),
     }
+
+
+def is_order_of(segments: list[Segment], seen: list[float]) -> bool:
+    """Could somebody who watched `segments`, one after the other, have been seen at the positions `seen`, and in each segment
+    that is longer than what may pass unseen?"""
+    place, visited, latest_s = 0, set[int](), 0.0
+    for position_s in seen:
+        follows = place in visited and position_s < latest_s - EDGE_S  # it went back: that is another segment
+        for number in range(place + follows, len(segments)):
+            begin, end = segments[number]
+            if begin - EDGE_S <= position_s <= end + EDGE_S:
+                place, latest_s = number, position_s
+                visited.add(number)
+                break
+        else:
+            return False
+    return all(number in visited or end - begin < UNSEEN_S for number, (begin, end) in enumerate(segments))
 
 
 def _is_right(completed: bool, share: float, threshold: float, tolerance: float) -> bool:
@@ -235,6 +268,8 @@ def table(figures: dict[str, Any]) -> str:
         f"{figures['sessions']} sessions in {figures['browser']}, seed {figures['seed']}, threshold {figures['threshold']}, "
         f"{figures['load']} busy processes beside them",
         f"segments more than {MOST_OFF_S} s off   {figures['segments_wrong']} (worst {figures['worst_off_s']} s)",
+        f"out of order                   {figures['out_of_order']}",
+        f"times hidden                   {figures['hidden']}",
         f"rules of the profile broken    {figures['rules_broken']}",
         f"not terminated                 {figures['not_terminated']}",
         f"completion wrong               {figures['completion_wrong']} ({figures['completed']} completed)",

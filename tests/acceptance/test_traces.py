@@ -63,7 +63,7 @@ def site(lrss: Lrss) -> Iterator[Site]:
             endpoint = lrss.ralph.endpoint()
             text += LANE.format(name="ralph", url=endpoint.url, login=endpoint.login)
             secrets["lrs_ralph"] = RALPH_PASSWORD
-        (home / "settings.toml").write_text(f"[xapi]\nflush_s = 0.001\nscreen = true\n{text}")
+        (home / "settings.toml").write_text(f"[xapi]\nflush_s = 0.001\nscreen = true\ncompletion_threshold = 1\n{text}")
         server = KeyValueServer(folder)
         server.start()
         try:
@@ -278,6 +278,31 @@ def test_a_seek_by_the_browsers_own_controls_begins_where_the_picture_was(
     assert part(seeked, "time-from") == pytest.approx(was, abs=0.08)
 
 
+@pytest.mark.parametrize("speed", [2, 4])
+def test_positions_are_right_at_any_speed(
+    chromium: Browser, site: Site, video: int, delivered: Any, speed: float
+) -> None:
+    ranges = """() => { const { played } = document.querySelector("video");
+      return [...Array(played.length).keys()].map(i => [played.start(i), played.end(i)]) }"""
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        page.evaluate("speed => { document.querySelector('video').playbackRate = speed }", speed)
+        play(page)
+        play_until(page, 3)
+        was = seek(page, 2)
+        wait_for_verb(page, "completed")
+        wait_until(lambda: page.evaluate("document.querySelector('video').ended"), what="the end is reached")
+        played = page.evaluate(ranges)
+        leave(page)
+        statements = delivered(sessions=1)
+    check(statements)
+    [seeked] = [one for one in statements if "seeked" in one["verb"]["id"]]
+    assert [part(seeked, "time-from"), part(seeked, "time-to")] == pytest.approx([was, 2], abs=0.1)
+    first, second = parse_segments(part(statements[-1], "played-segments")) or []
+    assert [*first, *second] == pytest.approx([0, was, 2, played[-1][1]], abs=0.1)
+    assert verbs(statements).count("completed") == 1, "the threshold is 1"
+
+
 def test_leaving_in_the_middle_of_playing_ends_the_session(
     chromium: Browser, site: Site, video: int, delivered: Any
 ) -> None:
@@ -365,10 +390,19 @@ def test_a_window_that_the_page_opens_is_another_attempt(
         with page.expect_popup() as popup:
             page.evaluate("open(location.href)")
         wait_for_verb(popup.value, "initialized")
-        leave(popup.value)
-        leave(page)
+        for one in (page, popup.value):
+            one.evaluate("document.querySelector('video').playbackRate = 4")
+            play(one)
+        for one in (page, popup.value):
+            wait_for_verb(one, "completed")
+            leave(one)
         statements = delivered(sessions=2)
-    assert len({s["context"]["registration"] for s in statements}) == 2
+    registrations = {one["context"]["registration"] for one in statements}
+    assert len(registrations) == 2
+    for registration in registrations:
+        of_one = [one for one in statements if one["context"]["registration"] == registration]
+        check(of_one)
+        assert verbs(of_one).count("completed") == 1
 
 
 def test_leaving_while_a_send_is_under_way_loses_and_doubles_nothing(
@@ -414,9 +448,17 @@ def test_who_opted_out_leaves_no_trace(chromium: Browser, site: Site, video: int
     with visitor(chromium, site) as (_, page, faults):
         sign_in(page, "admin")
         page.goto("/account")
+        person = page.locator("body").get_attribute("data-viewer")
+        page.evaluate(
+            """person => { for (const storage of [localStorage, sessionStorage])
+              for (const kind of ["traces", "session", "attempt"]) storage.setItem(`pod_jobs.${kind}.${person}.x`, "1") }""",
+            person,
+        )
         page.get_by_label("Record how I watch").uncheck()
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("Your choice is saved.")).to_be_visible()
+        left = "person => [localStorage, sessionStorage].flatMap(Object.keys).filter(key => key.includes(person))"
+        assert page.evaluate(left, person) == []
         sent: list[str] = []
         page.on("request", lambda request: sent.append(request.url) if "xapi" in request.url else None)
         open_video(page, video)
