@@ -101,7 +101,7 @@ class Crew:
         """Change the number of children by one, if what they say on the board calls for it."""
         line = self.line
         before = self.wanted = min(max(self.wanted, line.count), max(line.count, line.most))
-        if line.most <= line.count or now - self.changed_at < SETTLE_S:
+        if now - self.changed_at < SETTLE_S:
             return
         asked_at = line.board.asked_at
         if asked_at > self.changed_at and self.wanted < line.most:

@@ -153,3 +153,17 @@ def test_a_model_is_found_by_its_name_and_else_it_is_the_usual_one(asked: dict[s
 )
 def test_whether_the_loudness_is_made_even(value: object, wanted: bool) -> None:
     assert is_to_be_normalized({"normalize": value}) is wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "has_mp4"),
+    [(True, True), ("true", True), ("1", True), (1, True), (False, False), ("false", False), ("", False), (0, False)],
+)
+def test_whether_a_rendition_is_to_be_downloaded_is_what_pod_says_or_as_ours(said: Any, has_mp4: bool) -> None:
+    def mp4(document: dict[str, Any]) -> list[bool]:
+        heights = [str(rung.height_px) for rung in LADDER]
+        asked = {height: {"video_bitrate": "750k", "audio_bitrate": "96k", **document} for height in heights}
+        return [one.mp4 for one in read_parameters({"rendition": asked}, LADDER).renditions]
+
+    assert mp4({"encode_mp4": said}) == [has_mp4] * len(LADDER)
+    assert mp4({}) == mp4({"encode_mp4": None}) == [rung.mp4 for rung in LADDER]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from gunicorn.config import Config
 
-from pod_jobs.processes.patient_worker import Connection, PatientWorker
+from pod_jobs.processes.patient_worker import Connection, PatientWorker, missing_bytes
+from pod_jobs.web.guards import slow_clients
 from pod_jobs.web.guards.slow_clients import PacedSocket
 
 
@@ -35,3 +36,22 @@ def test_a_request_that_came_in_the_last_instant_is_not_answered_by_a_reset(
         assert (worker.nr_conns == 1) is is_open
         assert (conn.sock.fileno() >= 0) is is_open
         conn.sock.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "length", "with_head", "missing"),
+    [
+        ("POST /api/v1/videos/1/encode", "100", 40, 60),
+        ("POST /api/v1/videos/1/encode", "0100", 100, 0),
+        ("POST /api/v1/videos/1/encode", "", 0, 0),
+        ("POST /api/v1/videos/1/encode", "000", 0, 0),
+        ("POST /api/v1/videos/1/encode", str(slow_clients.BODY_BYTES), 0, slow_clients.BODY_BYTES),
+        ("POST /api/v1/videos/1/encode", str(slow_clients.BODY_BYTES + 1), 0, 0),  # it is refused
+        ("POST /api/v1/videos/1/encode", "9" * 5000, 0, 0),
+        ("POST /api/v1/videos", "100", 40, 0),  # an upload is read while it arrives
+        ("", "100", 40, 60),
+    ],
+)
+def test_a_short_body_is_awaited_before_a_thread_is_taken(line: str, length: str, with_head: int, missing: int) -> None:
+    head = f"{line} HTTP/1.1\r\nHost: a\r\n" + (f"Content-Length: {length}\r\n" if length else "") + "\r\n"
+    assert missing_bytes(head.encode(), with_head) == missing

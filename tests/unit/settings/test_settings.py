@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -196,3 +197,28 @@ def test_a_shared_folder_holds_nothing_of_ours(tmp_path: Path, monkeypatch: pyte
             load(home)
     monkeypatch.setenv("POD_JOBS_SITE", json.dumps([{**site, "shared_folder": str(tmp_path / "instance of Pod")}]))
     load(home)
+
+
+ANY = {"language": "*", "path": "/models/any"}
+
+
+@pytest.mark.parametrize(
+    ("models", "fault"),
+    [
+        ([ANY, {"language": "fr", "path": "/models/fr"}, ANY | {"name": "Precise"}], ""),
+        ([ANY, ANY], "for the same language"),
+        ([ANY, ANY | {"name": "Precise"}, ANY | {"name": "Precise"}], "the same name"),
+        ([ANY, {"language": "fr", "name": "Precise"}], "is for all languages"),
+    ],
+)
+def test_each_model_of_speech_is_for_a_language_or_has_a_name(
+    tmp_path: Path, models: list[dict[str, str]], fault: str
+) -> None:
+    lines = [
+        f"{name} = {value!r}" if name else "[[speech.model]]"
+        for model in models
+        for name, value in [("", ""), *model.items()]
+    ]
+    (tmp_path / "settings.toml").write_text("\n".join(lines))
+    with pytest.raises(SettingsError, match=fault) if fault else nullcontext():
+        assert len(load(tmp_path).speech.model) == len(models)

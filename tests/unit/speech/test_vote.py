@@ -1,10 +1,12 @@
-"""Which language is spoken, by a vote over windows of speech."""
+"""What is decided before a model listens: which language is spoken, and what it cannot."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pod_jobs.errors import BadSource
 from pod_jobs.speech import transcribe
 from pod_jobs.speech.spans import Voice
 
@@ -34,3 +36,18 @@ def test_a_guess_as_sure_as_asked_for_is_taken(monkeypatch: pytest.MonkeyPatch) 
     assert vote(monkeypatch, transcribe.ENOUGH, (0.0, 9.0))[0] == transcribe.Language("de", transcribe.ENOUGH)
     less = transcribe.ENOUGH - 0.01
     assert vote(monkeypatch, less, (0.0, 9.0))[0] == transcribe.Language("fr", less, needs_check=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "able", "refused"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_model_that_cannot_translate_is_not_asked_to(
+    monkeypatch: pytest.MonkeyPatch, wanted: bool, able: bool, refused: bool
+) -> None:
+    heard = SimpleNamespace(voices=[], duration_s=1.0)
+    monkeypatch.setattr(transcribe, "listen", lambda *_: heard)
+    engine: Any = SimpleNamespace(can_translate=able, name="m")
+    order: Any = SimpleNamespace(translate=wanted)
+    sound: Any = None
+    with pytest.raises(BadSource) if refused else nullcontext():
+        assert transcribe.plan(sound, engine, order, print).pieces == ()

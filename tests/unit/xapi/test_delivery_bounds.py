@@ -16,7 +16,7 @@ from pod_jobs.xapi.delivery import (
     convict_refused,
     deliver,
 )
-from pod_jobs.xapi.lrs import Answer, Conflict, Found, Transient
+from pod_jobs.xapi.lrs import Answer, Conflict, Found, Misconfigured, Transient
 
 
 class SameAnswer:
@@ -75,3 +75,16 @@ def test_all_refused_means_each_one_and_a_lane_that_stopped() -> None:
     assert all_refused(refused, refused) and all_refused(refused)
     assert not all_refused(refused, stored) and not all_refused(stored)
     assert not all_refused(refused, lane=LaneState.HOLD)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Transient("500 oh", server_error=True), "server-error"),
+        (Transient("nobody answers"), ""),
+        (Misconfigured("401 who are you"), ""),
+    ],
+)
+def test_only_a_fault_of_the_server_is_one_of_the_statements_that_it_was_sent(answer: Answer, code: str) -> None:
+    delivery = deliver([Sendable("a", b"{}")], SameAnswer(answer))
+    assert [(one.fate, one.code) for one in delivery.outcomes] == [(Fate.LATER, code)]
