@@ -81,10 +81,10 @@ class CatalogClient:
         Errors: NotFound; WorkerRefused; ServiceUnavailable: try again later."""
         return self._post(f"/videos/{video_id}/inspection/start", {})
 
-    def inspected(self, video_id: int, said: dict[str, Any]) -> None:
+    def inspected(self, video_id: int, findings: dict[str, Any]) -> None:
         """Tell what a look at the source found. Errors: NotFound, Refused: nobody waits for it; ResultRejected;
         ServiceUnavailable: try again later."""
-        self._post(f"/videos/{video_id}/inspection", said)
+        self._post(f"/videos/{video_id}/inspection", findings)
 
     def report(self, task_id: int, report: dict[str, Any], seal: str, *, in_a_hurry: bool = False) -> None:
         """Report how an attempt ended. `seal`: that of seals.py. Errors: Superseded, NotFound: it changes nothing;

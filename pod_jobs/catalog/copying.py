@@ -79,7 +79,7 @@ def differences(source: Database, target: Database, progress: Progress = lambda 
 
     Errors: as of `copy`.
     """
-    found: list[str] = []
+    lines: list[str] = []
     with (
         faults_translated(),
         source.connection_context(),
@@ -92,14 +92,14 @@ def differences(source: Database, target: Database, progress: Progress = lambda 
         for model in TABLES:
             done = 0
             for page in _pages(model, source):
-                found += _differences_of_page(model, page, _by_key(model, target, page))
+                lines += _differences_of_page(model, page, _by_key(model, target, page))
                 done += len(page)
                 progress(_name(model), done)
-                if len(found) >= MOST_DIFFERENCES:
-                    return found[:MOST_DIFFERENCES]
-            if (others := model.select().count(target)) != done:
-                found.append(f"{_name(model)}: {done} rows here and {others} there")
-    return found
+                if len(lines) >= MOST_DIFFERENCES:
+                    return lines[:MOST_DIFFERENCES]
+            if (rows_there := model.select().count(target)) != done:
+                lines.append(f"{_name(model)}: {done} rows here and {rows_there} there")
+    return lines
 
 
 def faults(database: Database) -> list[str]:
@@ -112,15 +112,15 @@ def faults(database: Database) -> list[str]:
             return [newer_words(newer)]
         if missing := pending(database):
             return [f"migrations are missing: {', '.join(missing)}; the next start applies them"]
-        found = []
+        lines = []
         if isinstance(database, SqliteDatabase):
-            said = database.execute_sql(f"PRAGMA integrity_check({MOST_DIFFERENCES})").fetchall()
-            found += [str(line) for (line,) in said if line != "ok"]
+            answer = database.execute_sql(f"PRAGMA integrity_check({MOST_DIFFERENCES})").fetchall()
+            lines += [str(line) for (line,) in answer if line != "ok"]
             orphans = database.execute_sql("PRAGMA foreign_key_check").fetchall()
-            found += [f"{table}: row {row} refers to a {other} that is not there" for table, row, other, _ in orphans]
+            lines += [f"{table}: row {row} refers to a {other} that is not there" for table, row, other, _ in orphans]
         for model in TABLES:
-            found += _unreadable(model, database)
-        return found[:MOST_DIFFERENCES]
+            lines += _unreadable(model, database)
+        return lines[:MOST_DIFFERENCES]
 
 
 @contextmanager
@@ -202,13 +202,13 @@ def _behind(order: Sequence[Any], last: Sequence[Any]) -> Expression:
     return first if len(order) == 1 else (order[0] >= last[0]) & (first | _behind(order[1:], last[1:]))
 
 
-def _rows(model: type[Model], found: Any) -> list[Row]:
+def _rows(model: type[Model], rows: Any) -> list[Row]:
     """Rows as tuples; booleans as bool, which SQLite and MariaDB store as numbers and PostgreSQL takes for nothing else."""
     fields = model._meta.sorted_fields
     booleans = {field.column_name for field in fields if isinstance(field, BooleanField)}
     return [
         tuple(bool(row[name]) if name in booleans and row[name] is not None else row[name] for name in _columns(model))
-        for row in found
+        for row in rows
     ]
 
 
@@ -217,14 +217,14 @@ def _by_key(model: type[Model], database: Database, page: Sequence[Row]) -> dict
     because each database sorts texts in its own way."""
     columns, keys = _columns(model), _keys(model)
     places = [columns.index(name) for name in keys]
-    one = f"({', '.join([database.param] * len(keys))})"
+    placeholders = f"({', '.join([database.param] * len(keys))})"
     values = "VALUES " if isinstance(database, SqliteDatabase) else ""  # SQLite has row values only like this
     query = (
         f"SELECT {_quoted(database, columns)} FROM {_quoted(database, [_name(model)])} "  # noqa: S608  # our own names
-        f"WHERE ({_quoted(database, keys)}) IN ({values}{', '.join([one] * len(page))})"
+        f"WHERE ({_quoted(database, keys)}) IN ({values}{', '.join([placeholders] * len(page))})"
     )
-    found = database.execute_sql(query, [value for row in page for value in _key(row, places)]).fetchall()
-    rows = _rows(model, (dict(zip(columns, row, strict=True)) for row in found))
+    fetched = database.execute_sql(query, [value for row in page for value in _key(row, places)]).fetchall()
+    rows = _rows(model, (dict(zip(columns, row, strict=True)) for row in fetched))
     return {_key(row, places): row for row in rows}
 
 
@@ -241,21 +241,21 @@ def _differences_of_page(model: type[Model], page: Sequence[Row], others: dict[R
     floats = {field.column_name for field in model._meta.sorted_fields if isinstance(field, FloatField)}
     for row in page:
         key = _key(row, places)
-        named = f"{_name(model)} {', '.join(map(str, key))}"
+        label = f"{_name(model)} {', '.join(map(str, key))}"
         other = others.get(key)
         if other is None:
-            yield f"{named}: is missing there"
+            yield f"{label}: is missing there"
             continue
         pairs = zip(_columns(model), row, other, strict=True)
         columns = [name for name, mine, theirs in pairs if not _same(mine, theirs, name in floats)]
         if columns:
-            yield f"{named}: differs in {', '.join(columns)}"
+            yield f"{label}: differs in {', '.join(columns)}"
 
 
-def _same(one: Any, other: Any, is_float: bool) -> bool:
-    if is_float and one is not None and other is not None:
-        return math.isclose(one, other, rel_tol=NEARLY, abs_tol=NEARLY)
-    return bool(one == other)
+def _same(value: Any, other: Any, is_float: bool) -> bool:
+    if is_float and value is not None and other is not None:
+        return math.isclose(value, other, rel_tol=NEARLY, abs_tol=NEARLY)
+    return bool(value == other)
 
 
 def _unreadable(model: type[Model], database: Database) -> Iterator[str]:

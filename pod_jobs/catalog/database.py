@@ -122,7 +122,8 @@ def faults_translated() -> Iterator[None]:
 
 def newer_migrations(database: Database) -> list[str]:
     """Migrations that were applied and that this version does not have. Needs an open connection."""
-    return [one.name for one in Runner(database, directory=str(MIGRATIONS)).status() if one.path is None]
+    migrations = Runner(database, directory=str(MIGRATIONS)).status()
+    return [migration.name for migration in migrations if migration.path is None]
 
 
 def newer_words(names: list[str]) -> str:
@@ -185,19 +186,19 @@ class OneByText:
     def find(self, text: str) -> Any:
         """The row, or None."""
         database = models.database.obj
-        made = self._made
-        if made is None or made[0] is not database:
+        compiled = self._made
+        if compiled is None or compiled[0] is not database:
             query = self._build(PLACE).limit(1)
-            made = self._made = (database, query, *query.sql())
-        _, query, sql, parameters = made
-        cursor = database.execute_sql(sql, [text if one == PLACE else one for one in parameters])
+            compiled = self._made = (database, query, *query.sql())
+        _, query, sql, parameters = compiled
+        cursor = database.execute_sql(sql, [text if parameter == PLACE else parameter for parameter in parameters])
         return next(iter(query._get_cursor_wrapper(cursor)), None)
 
 
 def holds(column: Any, text: str) -> Any:
     """The condition that `column` has `text` in it, letter by letter, and without any wildcard."""
-    found = fn.STRPOS if isinstance(models.database.obj, PostgresqlDatabase) else fn.INSTR
-    return found(column, text) > 0
+    position = fn.STRPOS if isinstance(models.database.obj, PostgresqlDatabase) else fn.INSTR
+    return position(column, text) > 0
 
 
 def joined(*parts: Any) -> Any:

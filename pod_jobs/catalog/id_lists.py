@@ -10,7 +10,7 @@ class IdList(SQL):
     """Whole numbers as text: they need no quoting."""
 
     def __init__(self, ids: Iterable[int]) -> None:
-        self.ids = [int(one) for one in ids]
+        self.ids = [int(number) for number in ids]
         super().__init__(f"({','.join(map(str, self.ids))})")
 
 

@@ -72,10 +72,10 @@ class LanesClient:
     def settle(self, lane: str, settlement: Settlement, limit: int, in_hand: Sequence[int]) -> tuple[Parcel, ...]:
         """Report outcomes, and get the next statements: at most `limit`, without those `in_hand`, which will be reported
         later. The lease ends if there are none and none is in hand, or if the limit is 0. Errors: Superseded."""
-        said = {**asdict(settlement), "limit": limit, "in_hand": in_hand}
-        return _parcels(self._post(f"/xapi/lanes/{lane}/outcomes", said)["statements"])
+        body = {**asdict(settlement), "limit": limit, "in_hand": in_hand}
+        return _parcels(self._post(f"/xapi/lanes/{lane}/outcomes", body)["statements"])
 
 
-def _parcels(listed: list[dict[str, Any]]) -> tuple[Parcel, ...]:
+def _parcels(documents: list[dict[str, Any]]) -> tuple[Parcel, ...]:
     names = Parcel.__dataclass_fields__
-    return tuple(Parcel(**{name: one[name] for name in names}) for one in listed)
+    return tuple(Parcel(**{name: document[name] for name in names}) for document in documents)

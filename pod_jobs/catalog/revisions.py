@@ -94,8 +94,8 @@ def read(subjects: Iterable[str]) -> tuple[tuple[str, int], ...]:
 
 
 class Watched(Database):
-    """A database whose changes to watched tables replace revisions in the same transaction; a part of a class beside one of
-    peewee's."""
+    """Makes changes to watched tables replace revisions in the same transaction. To be inherited together with one of peewee's
+    database classes."""
 
     migrating = False
     _state: Any  # of this thread's connection; peewee's stubs lack it
@@ -113,11 +113,11 @@ class Watched(Database):
         if self.migrating or not isinstance(query, _WriteQuery) or _name(query.table) in _UNWATCHED_NAMES:
             return super().execute(query, **options)
         with self._in_transaction():
-            found = Changes()
-            _look_before(query, found, super().execute)
+            changes = Changes()
+            _look_before(query, changes, super().execute)
             cursor = super().execute(query, **options)
             if cursor.rowcount != 0:
-                self._note(found)
+                self._note(changes)
         return cursor
 
     def commit(self) -> None:
@@ -142,13 +142,13 @@ class Watched(Database):
         """Those of this thread's transaction."""
         return getattr(self._state, "changes", None)
 
-    def _note(self, found: Changes) -> None:
-        known = self._changes() or Changes()
-        known.owners |= found.owners
-        known.of_all |= found.of_all
-        for model, keys in found.rows.items():
-            known.rows.setdefault(model, set()).update(keys)
-        self._state.changes = known
+    def _note(self, changes: Changes) -> None:
+        noted = self._changes() or Changes()
+        noted.owners |= changes.owners
+        noted.of_all |= changes.of_all
+        for model, keys in changes.rows.items():
+            noted.rows.setdefault(model, set()).update(keys)
+        self._state.changes = noted
 
     def _replace(self, changes: Changes) -> None:
         """Last in the transaction, so that others wait for these rows only as long as a commit takes, and in one order, so that
@@ -158,38 +158,38 @@ class Watched(Database):
                 changes.of_all = True
             else:
                 changes.owners |= _owners(model, _has_key(model, keys), super().execute)
-        own = {f"owner-{number}" for number in changes.owners} if not changes.of_all else {OWNERS}
+        owner_subjects = {f"owner-{number}" for number in changes.owners} if not changes.of_all else {OWNERS}
         number = secrets.randbits(63)
-        rows = [{"subject": subject, "number": number} for subject in sorted({CATALOG, *own})]
+        rows = [{"subject": subject, "number": number} for subject in sorted({CATALOG, *owner_subjects})]
         target = {} if isinstance(self, MySQLDatabase) else {"conflict_target": [Revision.subject]}
         super().execute(Revision.insert_many(rows).on_conflict(preserve=[Revision.number], **target))
 
 
-def _look_before(query: Any, found: Changes, execute: Any) -> None:
+def _look_before(query: Any, changes: Changes, execute: Any) -> None:
     """Whose videos the query will change: rows that it names by their keys, owners of all others that it will find."""
     model = _MODELS.get(_name(query.table))
     if model is None:
-        found.of_all = True
+        changes.of_all = True
         return
     if model not in _WAYS:
         return
     if isinstance(query, Insert):
-        _look_at_values(model, query._insert, found)  # type: ignore[attr-defined]  # the stubs lack it
+        _look_at_values(model, query._insert, changes)  # type: ignore[attr-defined]  # the stubs lack it
         return
     changed = getattr(query, "_update", {})
     moves = _owner_field(model) in changed  # also a save(), which repeats all values
     if moves:
-        _look_at_values(model, changed, found)
+        _look_at_values(model, changed, changes)
     keys = _keys(model, query._where)
     if keys is not None and not moves and not isinstance(query, Delete):
-        found.rows.setdefault(model, set()).update(keys)
+        changes.rows.setdefault(model, set()).update(keys)
     elif query._where is not None:
-        found.owners |= _owners(model, query._where, execute)
+        changes.owners |= _owners(model, query._where, execute)
     else:
-        found.of_all = True
+        changes.of_all = True
 
 
-def _look_at_values(model: Any, values: Any, found: Changes) -> None:
+def _look_at_values(model: Any, values: Any, changes: Changes) -> None:
     """The owners, or rows that have one, that new values of a row refer to."""
     refers = _owner_field(model)
     for row in [values] if isinstance(values, Mapping) else values if isinstance(values, list) else [{}]:
@@ -198,11 +198,11 @@ def _look_at_values(model: Any, values: Any, found: Changes) -> None:
             continue  # a task of no video
         key = value.get_id() if isinstance(value, Model) else value
         if not isinstance(key, int | str):
-            found.of_all = True
+            changes.of_all = True
         elif model is Video:
-            found.owners.add(int(key))
+            changes.owners.add(int(key))
         else:
-            found.rows.setdefault(refers.rel_model, set()).add(key)
+            changes.rows.setdefault(refers.rel_model, set()).add(key)
 
 
 def _keys(model: Any, where: Any) -> set[Any] | None:
@@ -216,7 +216,7 @@ def _keys(model: Any, where: Any) -> set[Any] | None:
 
 def _has_key(model: Any, keys: set[Any]) -> Any:
     key = model._meta.primary_key
-    return among(key, keys) if all(isinstance(one, int) for one in keys) else key.in_(list(keys))
+    return among(key, keys) if all(isinstance(value, int) for value in keys) else key.in_(list(keys))
 
 
 def _owners(model: Any, where: Any, execute: Any) -> set[int]:

@@ -42,8 +42,9 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Begun:
-    """What has begun before. `last`: party -> when its last task began, as anything that grows; a party that is missing never
-    had one. `shorts`: how many short tasks began in a row; `most_shorts`: so many may pass others in a row, 0 = none."""
+    """What has begun before. `last`: party -> when its last task began, as any value that grows with time; a party that is
+    missing never had one. `shorts`: how many short tasks began in a row, just before. `most_shorts`: how many may pass others
+    in a row, 0 = none."""
 
     last: Mapping[str, Any] = field(default_factory=dict)
     shorts: int = 0
@@ -53,22 +54,23 @@ class Begun:
 def in_order(waiting: Iterable[Waiting], begun: Begun) -> Iterator[Waiting]:
     """The tasks in the order in which they will begin, as if each began when the one before it has."""
     by_standing: dict[int, list[Waiting]] = {}
-    for one in sorted(waiting, key=lambda one: one.number):
-        by_standing.setdefault(one.standing, []).append(one)
+    for task in sorted(waiting, key=lambda task: task.number):
+        by_standing.setdefault(task.standing, []).append(task)
     turns = {party: place for place, party in enumerate(sorted(begun.last, key=lambda party: begun.last[party]), 1)}
     turn, shorts = len(turns), begun.shorts
     for standing in sorted(by_standing, reverse=True):
         longs, quick = (
-            _InTurn([one for one in by_standing[standing] if one.is_short is short], turns) for short in (False, True)
+            _InTurn([task for task in by_standing[standing] if task.is_short is short], turns)
+            for short in (False, True)
         )
         while longs or quick:
             may_pass = shorts < begun.most_shorts
-            next_ones = quick if quick and (may_pass or not longs or quick.first() < longs.first()) else longs
-            one = next_ones.take()
+            chosen = quick if quick and (may_pass or not longs or quick.first() < longs.first()) else longs
+            task = chosen.take()
             turn += 1
-            turns[one.party] = turn
-            shorts = shorts + 1 if one.is_short else 0
-            yield one
+            turns[task.party] = turn
+            shorts = shorts + 1 if task.is_short else 0
+            yield task
 
 
 class _InTurn:
@@ -77,9 +79,9 @@ class _InTurn:
     def __init__(self, tasks: Iterable[Waiting], turns: Mapping[str, int]) -> None:
         self._turns = turns
         self._of_party: dict[str, deque[Waiting]] = {}
-        for one in tasks:
-            self._of_party.setdefault(one.party, deque()).append(one)
-        self._heads = [self._key(own[0]) for own in self._of_party.values()]
+        for task in tasks:
+            self._of_party.setdefault(task.party, deque()).append(task)
+        self._heads = [self._key(queue[0]) for queue in self._of_party.values()]
         heapq.heapify(self._heads)
 
     def __bool__(self) -> bool:
@@ -96,13 +98,13 @@ class _InTurn:
 
     def take(self) -> Waiting:
         party = self.first()[2]
-        own = self._of_party[party]
-        one = own.popleft()
-        if own:
-            heapq.heapreplace(self._heads, self._key(own[0]))
+        queue = self._of_party[party]
+        task = queue.popleft()
+        if queue:
+            heapq.heapreplace(self._heads, self._key(queue[0]))
         else:
             heapq.heappop(self._heads)
-        return one
+        return task
 
-    def _key(self, one: Waiting) -> tuple[int, float, str]:
-        return self._turns.get(one.party, 0), one.number, one.party
+    def _key(self, task: Waiting) -> tuple[int, float, str]:
+        return self._turns.get(task.party, 0), task.number, task.party

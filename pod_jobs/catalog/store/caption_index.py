@@ -13,8 +13,8 @@ from pod_jobs.catalog.caption_models import CaptionPassage, CaptionTerm, Caption
 from pod_jobs.catalog.database import locked, transaction
 
 FORM = 1  # of the index; with another number all tracks are indexed again
-GROUP = 16  # captions of a row of CaptionPassage,
-FURTHER = 6  # and so many of the next row, for a passage that begins with the last one
+GROUP = 16  # a row of CaptionPassage begins at every 16th caption
+FURTHER = 6  # captions of the next row that it repeats, for a passage that begins with its last one
 TERM_CHARACTERS = 32  # longer words are found by their beginning
 ROWS_AT_ONCE = 400  # in one statement
 
@@ -50,9 +50,9 @@ def index_some(limit: int) -> int:
     `limit`; call until it returns 0."""
     missing = CaptionTrack.select(CaptionTrack.id).left_outer_join(CaptionText)
     missing = missing.where(CaptionText.form.is_null() | (CaptionText.form != FORM), CaptionTrack.version > 0)
-    found = [row.id for row in missing.order_by(CaptionTrack.id.desc()).limit(limit)]
+    track_ids = [row.id for row in missing.order_by(CaptionTrack.id.desc()).limit(limit)]
     indexed = 0
-    for track_id in found:
+    for track_id in track_ids:
         with transaction():
             for track in locked(CaptionTrack.select().where(CaptionTrack.id == track_id)):  # none: deleted in between
                 newest = CaptionVersion.get(CaptionVersion.track == track, CaptionVersion.number == track.version)

@@ -56,17 +56,17 @@ class _Unit:
         whole = re.compile(r"\n*".join(f" {word}" for word in self.words) + ("" if self.is_prefix else r"(?=[ \n])"))
         if len(self.words) == 1:
             return [match.start() for match in whole.finditer(text)]
-        found: set[int] = set()
+        starts: set[int] = set()
         longest, at = f" {max(self.words, key=len)}", -1
         while (at := text.find(longest, at + 1)) >= 0:  # quicker than to look for `whole` everywhere
             near = whole.search(text, max(at - self._reach, 0), at + self._reach)
             if near is not None and near.start() <= at:
-                found.add(near.start())
-        return sorted(found)
+                starts.add(near.start())
+        return sorted(starts)
 
     @property
     def _reach(self) -> int:
-        """Characters before or after any of its words, in which it lies, even with some captions of no words."""
+        """How many characters before and after any of its words it can lie, even across some captions without words."""
         return sum(len(word) + 1 for word in self.words) + 20
 
     def terms(self) -> Iterator[tuple[str, Any]]:
@@ -92,7 +92,7 @@ def search(text: str, owner: User | None, limit: int = 50) -> list[Found]:
         for track_id, folded in _texts(some):
             places += [(track_id, folded.count("\n", 0, at)) for at in _passages(units, folded)]
         tried += len(some)
-        # as many as will do, if they have as many passages as those before
+        # as many tracks as will be enough, if they have as many passages each as those before
         count = min(ceil(1.2 * (limit - len(places)) * tried / max(len(places), 1)) + 1, MOST_TRACKS)
     return _read(places[:limit])
 
@@ -113,18 +113,18 @@ def _passages(units: Sequence[_Unit], text: str) -> list[int]:
     places = [unit.places(text) for unit in units]
     if not all(places):
         return []
-    found: list[int] = []
-    for at in sorted({place for of_one in places for place in of_one}):
-        if found and at < found[-1] + PASSAGE_CHARACTERS:
+    starts: list[int] = []
+    for at in sorted({place for unit_places in places for place in unit_places}):
+        if starts and at < starts[-1] + PASSAGE_CHARACTERS:
             continue
-        nexts = [bisect_left(of_one, at) for of_one in places]
-        if any(index == len(of_one) for index, of_one in zip(nexts, places, strict=True)):
+        nexts = [bisect_left(unit_places, at) for unit_places in places]
+        if any(index == len(unit_places) for index, unit_places in zip(nexts, places, strict=True)):
             break
-        if max(of_one[index] for index, of_one in zip(nexts, places, strict=True)) - at <= PASSAGE_CHARACTERS:
-            found.append(at)
-            if len(found) == MOST_OF_A_TRACK:
+        if max(unit_places[index] for index, unit_places in zip(nexts, places, strict=True)) - at <= PASSAGE_CHARACTERS:
+            starts.append(at)
+            if len(starts) == MOST_OF_A_TRACK:
                 break
-    return found
+    return starts
 
 
 def _texts(tracks: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
@@ -152,8 +152,8 @@ class _Tracks:
             if count < NARROWING
         ]
         if owner is not None:
-            own = Video.select(Video.id).where(Video.owner == owner, Video.deleted_at.is_null())
-            conditions.append(source.video_id.in_([row.id for row in own]))
+            own_videos = Video.select(Video.id).where(Video.owner == owner, Video.deleted_at.is_null())
+            conditions.append(source.video_id.in_([row.id for row in own_videos]))
         self._query: Any = source.select(source.video_id, source.track_id).where(*conditions).distinct()
         self._query = self._query.order_by(source.video_id.desc(), source.track_id.desc())
 
@@ -182,12 +182,12 @@ def _read(places: Sequence[tuple[int, int]]) -> list[Found]:
     track_ids = {track_id for track_id, _ in places}
     tracks = CaptionTrack.select(CaptionTrack, Video).join(Video).where(CaptionTrack.id.in_(track_ids))
     by_id = {track.id: track for track in tracks}
-    found = []
+    passages = []
     for track_id, number in places:
         cues = captions.get(passage_key(track_id, number), [])[number % GROUP :]
         if cues and track_id in by_id:  # else somebody has saved since the text was read
-            found.append(_found(by_id[track_id], cues))
-    return found
+            passages.append(_found(by_id[track_id], cues))
+    return passages
 
 
 def _found(track: CaptionTrack, cues: Sequence[tuple[float, str]]) -> Found:

@@ -32,11 +32,11 @@ class Conflict(Refused):
 
 def tracks_of(video_ids: Sequence[int]) -> dict[int, list[CaptionTrack]]:
     """Video id -> its tracks, sorted by language."""
-    found: dict[int, list[CaptionTrack]] = {number: [] for number in video_ids}
+    tracks: dict[int, list[CaptionTrack]] = {number: [] for number in video_ids}
     query = CaptionTrack.select(CaptionTrack, User).join(User, JOIN.LEFT_OUTER).where(CaptionTrack.video.in_(video_ids))
     for track in query.order_by(CaptionTrack.language, CaptionTrack.id):
-        found[track.video_id].append(track)
-    return found
+        tracks[track.video_id].append(track)
+    return tracks
 
 
 def get(track_id: int, video_id: int) -> CaptionTrack:
@@ -55,11 +55,11 @@ def cues_of(track: CaptionTrack, number: int | None = None) -> list[Cue]:
 
 def version_of(track: CaptionTrack, number: int | None = None) -> CaptionVersion:
     """The newest version, or version `number`. Errors: NotFound."""
-    wanted = track.version if number is None else number
-    found = CaptionVersion.get_or_none(CaptionVersion.track == track, CaptionVersion.number == wanted)
-    if found is None:
-        raise NotFound(f"version {wanted} of caption track {track.id}")
-    return found
+    version_number = track.version if number is None else number
+    version = CaptionVersion.get_or_none(CaptionVersion.track == track, CaptionVersion.number == version_number)
+    if version is None:
+        raise NotFound(f"version {version_number} of caption track {track.id}")
+    return version
 
 
 def versions_of(track: CaptionTrack) -> list[CaptionVersion]:
@@ -69,36 +69,40 @@ def versions_of(track: CaptionTrack) -> list[CaptionVersion]:
     return list(query.where(CaptionVersion.track == track).order_by(CaptionVersion.number.desc()))
 
 
-def take(video: Video, made: NewCaptions, note: str, author: User | None, now: datetime, keep: int) -> CaptionTrack:
+def take(video: Video, captions: NewCaptions, note: str, author: User | None, now: datetime, keep: int) -> CaptionTrack:
     """Store new captions, from a machine (`author` None) or from a file. `keep`: how many versions of a track are kept.
     Call inside a transaction. Errors: Refused when a person brings one track too many."""
     locked(Video.select().where(Video.id == video.id)).get()
-    same = (CaptionTrack.video == video, CaptionTrack.language == made.language, CaptionTrack.origin == made.origin)
-    track = CaptionTrack.get_or_none(*same, CaptionTrack.label == made.label)
-    about = {"translated": made.translated, "needs_check": made.needs_check, "model": made.model[:100]}
+    same = (
+        CaptionTrack.video == video,
+        CaptionTrack.language == captions.language,
+        CaptionTrack.origin == captions.origin,
+    )
+    track = CaptionTrack.get_or_none(*same, CaptionTrack.label == captions.label)
+    about = {"translated": captions.translated, "needs_check": captions.needs_check, "model": captions.model[:100]}
     if track is None:
         if author is not None and CaptionTrack.select().where(CaptionTrack.video == video).count() >= MOST_TRACKS:
             raise Refused(f"video {video.id}", code="captions-too-many-tracks", limit=str(MOST_TRACKS))
-        state = "automatic" if author is None and made.origin == "speech" else "corrected"
+        state = "automatic" if author is None and captions.origin == "speech" else "corrected"
         track = CaptionTrack.create(
             video=video,
-            language=made.language,
-            label=made.label,
-            origin=made.origin,
+            language=captions.language,
+            label=captions.label,
+            origin=captions.origin,
             state=state,
             version=0,
-            peaks_path=made.peaks_path,
+            peaks_path=captions.peaks_path,
             edited_by=author,
             created_at=now,
             updated_at=now,
             **about,
         )
     number = _last_number(track) + 1
-    _write(track, number, made.cues, author, note, now)
+    _write(track, number, captions.cues, author, note, now)
     _forget_old(track, keep)
-    if made.peaks_path:
-        track.peaks_path = made.peaks_path
-    if author is None and track.version and track.state != "automatic" and made.origin == "speech":
+    if captions.peaks_path:
+        track.peaks_path = captions.peaks_path
+    if author is None and track.version and track.state != "automatic" and captions.origin == "speech":
         track.newer_automatic = number
         track.save()
         return track
@@ -108,7 +112,7 @@ def take(video: Video, made: NewCaptions, note: str, author: User | None, now: d
     if author is not None:
         track.state, track.edited_by = "corrected", author
     track.save()
-    caption_index.index(track, made.cues)
+    caption_index.index(track, captions.cues)
     return track
 
 
@@ -116,15 +120,15 @@ def take_from_source(task: Task, tracks: Sequence[NewCaptions], now: datetime, k
     """Store subtitles of a video's source as captions. Call inside the transaction that ends `task`, which found them.
 
     Each is stored only once: the source never changes, and a later encoding must not bring back what a person corrected or
-    deleted. `subtitles` in the infos of each such task lists the names of all that were ever stored.
+    deleted. Each such task lists in its infos, as `subtitles`, the file names of all that were ever stored.
     """
     video = locked(Video.select().where(Video.id == task.video_id)).get()
     before = Task.select().where(Task.video == video, Task.kind == task.kind, Task.id != task.id)
-    taken = {name for one in before for name in (one.infos or {}).get("subtitles", ())}
-    for one in tracks:
-        if one.output not in taken:
-            take(video, one, "imported", None, now, keep)
-    task.infos = {**(task.infos or {}), "subtitles": sorted(taken | {one.output for one in tracks})}
+    taken = {name for earlier_task in before for name in (earlier_task.infos or {}).get("subtitles", ())}
+    for captions in tracks:
+        if captions.output not in taken:
+            take(video, captions, "imported", None, now, keep)
+    task.infos = {**(task.infos or {}), "subtitles": sorted(taken | {captions.output for captions in tracks})}
     task.save(only=[Task.infos])
 
 
@@ -213,13 +217,13 @@ def videos_without(limit: int, before: int | None = None) -> list[Video]:
     """Videos that have no captions from their speech, with their owners, the newest first; `before` is the id to go on from.
     Left out are those whose transcription is under way, those that want no automatic captions, and those whose file could not be
     read."""
-    made = CaptionTrack.select(CaptionTrack.video).where(CaptionTrack.origin == "speech")
+    transcribed = CaptionTrack.select(CaptionTrack.video).where(CaptionTrack.origin == "speech")
     under_way = Task.select(Task.video).where(
         Task.kind == "transcribe", Task.state.in_(("waiting", "running")), Task.video.is_null(False)
     )
     unwanted = SpeechWish.select(SpeechWish.video).where(SpeechWish.automatic == False)  # noqa: E712
     query = Video.select(Video, User).join(User).where(Video.is_here())
-    query = query.where(Video.id.not_in(made), Video.id.not_in(under_way), Video.id.not_in(unwanted))
+    query = query.where(Video.id.not_in(transcribed), Video.id.not_in(under_way), Video.id.not_in(unwanted))
     unread = Task.select(Task.id).where(
         Task.video == Video.id, Task.kind == "encode", Task.state == "error", Task.error_code.in_(NEED_ANOTHER_FILE)
     )
@@ -229,8 +233,8 @@ def videos_without(limit: int, before: int | None = None) -> list[Video]:
 
 
 def _unreviewed(owner: str | None) -> list[Any]:
-    own = [] if owner is None else [User.name == owner]
-    return [CaptionTrack.state != "reviewed", Video.is_here(), *own]
+    of_owner = [] if owner is None else [User.name == owner]
+    return [CaptionTrack.state != "reviewed", Video.is_here(), *of_owner]
 
 
 def wish_of(video_id: int) -> SpeechWish:
@@ -252,10 +256,10 @@ def wish_document(video_id: int) -> dict[str, Any]:
 
 
 def _locked(track: CaptionTrack) -> CaptionTrack:
-    found = locked(CaptionTrack.select().where(CaptionTrack.id == track.id)).get_or_none()
-    if found is None:
+    locked_track = locked(CaptionTrack.select().where(CaptionTrack.id == track.id)).get_or_none()
+    if locked_track is None:
         raise NotFound(f"caption track {track.id}")
-    return found
+    return locked_track
 
 
 def _last_number(track: CaptionTrack) -> int:

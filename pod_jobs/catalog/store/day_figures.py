@@ -58,7 +58,7 @@ def midnights(at: datetime, days: int) -> list[datetime]:
 
 def measure_day(begin: datetime, end: datetime) -> DayFigures:
     """What the tasks and attempts that ended between the two instants say; without the stored bytes."""
-    found = DayFigures(begin.astimezone().date())
+    figures = DayFigures(begin.astimezone().date())
     waits, speeds, done, failed = [], [], Counter[str](), Counter[str]()
     for kind, purpose, state, code, queued, started, ended, video_s in _ended(begin, end):
         (done if state == "done" else failed)[kind if state == "done" else code or "internal"] += 1
@@ -66,21 +66,21 @@ def measure_day(begin: datetime, end: datetime) -> DayFigures:
             waits.append(max(0.0, (started - queued).total_seconds()))
             if state == "done" and video_s and ended > started:
                 speeds.append(video_s / (ended - started).total_seconds())
-                found.numbers["video_s"][""] = found.numbers["video_s"].get("", 0.0) + video_s
-    found.numbers["done"].update(done)
-    found.numbers["failed"].update(failed)
+                figures.numbers["video_s"][""] = figures.numbers["video_s"].get("", 0.0) + video_s
+    figures.numbers["done"].update(done)
+    figures.numbers["failed"].update(failed)
     for name, values in (("wait_p50_s", waits), ("speed_p50", speeds)):
         if values:
-            found.numbers[name][""] = _percentile(values, 50)
-            found.numbers[name.replace("p50", "p95")][""] = _percentile(values, 95)
-    found.numbers["waiting"][""] = sum(waits) / DAY_S
+            figures.numbers[name][""] = _percentile(values, 50)
+            figures.numbers[name.replace("p50", "p95")][""] = _percentile(values, 95)
+    figures.numbers["waiting"][""] = sum(waits) / DAY_S
     for host, started, ended in _rows(
         Attempt.select(Attempt.host, Attempt.started_at, Attempt.ended_at).where(
             Attempt.ended_at >= begin, Attempt.ended_at < end
         )
     ):
-        found.numbers["busy_s"][host] = found.numbers["busy_s"].get(host, 0.0) + (ended - started).total_seconds()
-    return found
+        figures.numbers["busy_s"][host] = figures.numbers["busy_s"].get(host, 0.0) + (ended - started).total_seconds()
+    return figures
 
 
 def measure_storage(into: DayFigures) -> None:
@@ -105,9 +105,9 @@ def keep(figures: DayFigures) -> None:
         for measure, parts in figures.numbers.items()
         for part, number in parts.items()
     ]
-    own = (DayFigure.day == figures.day.isoformat(), DayFigure.measure.in_(list(figures.numbers)))
+    replaced = (DayFigure.day == figures.day.isoformat(), DayFigure.measure.in_(list(figures.numbers)))
     with transaction():
-        DayFigure.delete().where(*own).execute()
+        DayFigure.delete().where(*replaced).execute()
         for at in range(0, len(rows), SUMMED_AT_ONCE):
             DayFigure.insert_many(rows[at : at + SUMMED_AT_ONCE]).execute()
 
@@ -130,14 +130,14 @@ def sum_up(now: datetime, days: int) -> Iterator[DayFigures]:
 def last_days(now: datetime, days: int) -> list[DayFigures]:
     """One for each of the last `days`, the oldest first. Today's are measured now, but what is stored by the janitor."""
     begins = midnights(now, days)
-    found = {begin.date().isoformat(): DayFigures(begin.date()) for begin in begins[:-1]}
+    figures_by_day = {begin.date().isoformat(): DayFigures(begin.date()) for begin in begins[:-1]}
     query = DayFigure.select(DayFigure.day, DayFigure.measure, DayFigure.part, DayFigure.number)
     for day, measure, part, number in _rows(query.where(DayFigure.day >= begins[0].date().isoformat())):
-        if day in found:
-            found[day].numbers[measure][part] = number
+        if day in figures_by_day:
+            figures_by_day[day].numbers[measure][part] = number
     today = measure_day(*begins[-2:])
-    found[today.day.isoformat()].numbers.update(today.numbers)
-    return list(found.values())
+    figures_by_day[today.day.isoformat()].numbers.update(today.numbers)
+    return list(figures_by_day.values())
 
 
 def _ended(begin: datetime, end: datetime) -> Any:

@@ -45,8 +45,8 @@ def waiting(name: str, limit: int, after: int = 0, wants: LaneFilter = EVERYTHIN
     }
     again = list(Statement.select().where(Statement.number.in_(list(reasons))).order_by(Statement.number))
     following = Statement.select().where(*lanes.wanted(name, max(after, lane.cursor), wants)).order_by(Statement.number)
-    found = sorted([*again, *following.limit(limit)], key=lambda row: row.number)[:limit]
-    return [(row, reasons.get(row.number, "")) for row in found]
+    statements = sorted([*again, *following.limit(limit)], key=lambda row: row.number)[:limit]
+    return [(row, reasons.get(row.number, "")) for row in statements]
 
 
 def skip(name: str, numbers: Sequence[int], now: datetime, wants: LaneFilter = EVERYTHING) -> int:
@@ -64,9 +64,9 @@ def skip(name: str, numbers: Sequence[int], now: datetime, wants: LaneFilter = E
             *lanes.wanted(name, lane.cursor, wants), Statement.number.in_(list(numbers))
         )
         rest = [row.number for row in chosen]
-        what = {"lane": name, "fate": "dead", "code": "skipped", "reason": "", "not_before": now, "at": now}
+        columns = {"lane": name, "fate": "dead", "code": "skipped", "reason": "", "not_before": now, "at": now}
         for number in rest:
-            Straggler.create(number=number, **what)
+            Straggler.create(number=number, **columns)
         lanes.pass_over(name, wants, now)
     return _some(again + len(rest), f"a waiting statement of lane {name}")
 
@@ -76,10 +76,10 @@ def dead_letters(lane: str, limit: int, before: int | None = None) -> list[tuple
     query = Straggler.select().where(Straggler.lane == lane, Straggler.fate == "dead")
     if before is not None:
         query = query.where(Straggler.number < before)
-    found = list(query.order_by(Straggler.number.desc()).limit(limit))
-    numbers = [row.number for row in found]
+    stragglers = list(query.order_by(Straggler.number.desc()).limit(limit))
+    numbers = [row.number for row in stragglers]
     rows = {row.number: row for row in Statement.select().where(Statement.number.in_(numbers))}
-    return [(row, rows[row.number]) for row in found]
+    return [(row, rows[row.number]) for row in stragglers]
 
 
 def resend(lane: str, numbers: Sequence[int] | None, now: datetime) -> int:

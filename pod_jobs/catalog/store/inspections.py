@@ -21,7 +21,7 @@ def is_needed(video_id: int) -> bool:
     return bool(_open_tasks(video_id))
 
 
-def accept(video_id: int, found: dict[str, Any], is_short: bool, keep_picture: Callable[[], bool]) -> bool:
+def accept(video_id: int, findings: dict[str, Any], is_short: bool, keep_picture: Callable[[], bool]) -> bool:
     """Store what was found: {"duration_s", "is_video", "facts"}; tasks that wait are short from now on, if the recording is.
     `keep_picture` stores the first picture, and says whether there is one. False when no task of the video is open any more."""
     with transaction():
@@ -29,8 +29,8 @@ def accept(video_id: int, found: dict[str, Any], is_short: bool, keep_picture: C
         # facts: an encoding, which sees more, or somebody else was quicker
         if video is None or video.facts or not still_open:
             return False
-        facts = {**found["facts"], "duration_s": found["duration_s"], HAS_FIRST_PICTURE: keep_picture()}
-        Video.update(is_video=found["is_video"], facts=facts).where(Video.id == video_id).execute()
+        facts = {**findings["facts"], "duration_s": findings["duration_s"], HAS_FIRST_PICTURE: keep_picture()}
+        Video.update(is_video=findings["is_video"], facts=facts).where(Video.id == video_id).execute()
         ids = [task.id for task in still_open if task.state == "waiting"]
         Task.update(is_short=is_short).where(Task.id.in_(ids)).execute()
         Outbox.update(is_short=is_short).where(Outbox.task_id.in_(ids)).execute()

@@ -86,7 +86,7 @@ def notice_recordings(highest: int) -> tuple[int, int] | None:
 def unknown_recordings() -> list[tuple[int, int]]:
     """Ranges of numbers, both ends included, of recordings that are in the media folder and were never in this catalog."""
     row = InstanceFact.get_or_none(InstanceFact.name == UNKNOWN)
-    pairs = [one.split("-") for one in str(row.value).split()] if row else []
+    pairs = [span.split("-") for span in str(row.value).split()] if row else []
     return [(int(low), int(high)) for low, high in pairs]
 
 

@@ -13,10 +13,10 @@ def ended_since(since: datetime) -> Mapping[str, Counter[str]]:
     """Host -> how its attempts ended since then -> how many."""
     # counted here: to group them, SQLite would read all attempts in the order of their hosts
     query: Any = Attempt.select(Attempt.host, Attempt.outcome).where(Attempt.ended_at >= since)
-    found: dict[str, Counter[str]] = {}
+    outcomes: dict[str, Counter[str]] = {}
     for host, outcome in query.tuples():
-        found.setdefault(host, Counter())[outcome] += 1
-    return found
+        outcomes.setdefault(host, Counter())[outcome] += 1
+    return outcomes
 
 
 def running(limit: int) -> dict[str, tuple[Task, Attempt]]:

@@ -32,20 +32,20 @@ def keep(order_id: int | None, user: User, action: str, changed: Iterable[Row], 
 
 def recent(now: datetime) -> list[ManyOrder]:
     """The orders that can still be taken back, with who gave them, the latest first."""
-    found = ManyOrder.select(ManyOrder, User).join(User)
-    return list(found.where(ManyOrder.at > now - UNDO, ManyOrder.undone_by.is_null()).order_by(ManyOrder.id.desc()))
+    query = ManyOrder.select(ManyOrder, User).join(User)
+    return list(query.where(ManyOrder.at > now - UNDO, ManyOrder.undone_by.is_null()).order_by(ManyOrder.id.desc()))
 
 
 def get(order_id: int) -> ManyOrder:
     """Errors: NotFound."""
-    found: ManyOrder | None = ManyOrder.get_or_none(ManyOrder.id == order_id)
-    if found is None:
+    order: ManyOrder | None = ManyOrder.get_or_none(ManyOrder.id == order_id)
+    if order is None:
         raise NotFound(f"order {order_id}")
-    return found
+    return order
 
 
 def begin_to_undo(order_id: int, who: str, now: datetime) -> list[int]:
-    """The slices that are to be taken back, the last first. One whose taking back was broken off goes on.
+    """The slices that are to be taken back, the last first. If taking an order back was broken off, these are the rest of them.
     Errors: NotFound; Refused when that was done already (undo-done), or its time is over (undo-late)."""
     with transaction():
         order = get(order_id)
@@ -60,10 +60,10 @@ def begin_to_undo(order_id: int, who: str, now: datetime) -> list[int]:
 
 def take(slice_id: int) -> list[Row]:
     """What the slice changed, which is taken back now and never again. Call inside the transaction that does it."""
-    found = OrderSlice.get_or_none(OrderSlice.id == slice_id)
-    if found is None or not OrderSlice.delete().where(OrderSlice.id == slice_id).execute():
+    order_slice = OrderSlice.get_or_none(OrderSlice.id == slice_id)
+    if order_slice is None or not OrderSlice.delete().where(OrderSlice.id == slice_id).execute():
         return []  # somebody else does it
-    rows: list[Row] = found.changed
+    rows: list[Row] = order_slice.changed
     return rows
 
 

@@ -146,9 +146,9 @@ def locked_rows(ids: Collection[int], forbid: Refusal) -> tuple[list[Task], Chan
     not exist or are forbidden."""
     rows = list(locked(Task.select(*READ).where(among(Task.id, ids)).order_by(Task.id)))
     # the lock that videos.order takes
-    own = {row.video_id for row in rows if row.video_id is not None}
-    asked = Video.select(Video.id, Video.owner, Video.deleted_at).where(among(Video.id, own)).order_by(Video.id)
-    videos = {video.id: video for video in locked(asked)}
+    video_ids = {row.video_id for row in rows if row.video_id is not None}
+    query = Video.select(Video.id, Video.owner, Video.deleted_at).where(among(Video.id, video_ids)).order_by(Video.id)
+    videos = {video.id: video for video in locked(query)}
     changed = Changed(refused={number: NotFound(f"task {number}") for number in ids})
     for row in rows:
         if row.video_id is not None:
@@ -161,13 +161,13 @@ def locked_rows(ids: Collection[int], forbid: Refusal) -> tuple[list[Task], Chan
 
 def _beside(rows: Iterable[Task]) -> dict[tuple[int, str, str], list[tuple[int, bool]]]:
     """The open and the done tasks of the same videos, by `_same`: the id, and whether it is open."""
-    own = {row.video_id for row in rows if row.video_id is not None}
-    asked: Any = Task.select(Task.id, Task.video, Task.kind, Task.template, Task.state)
-    asked = asked.where(among(Task.video, own), Task.state.in_((*OPEN, "done")))
-    found: dict[tuple[int, str, str], list[tuple[int, bool]]] = {}
-    for number, video, kind, template, state in asked.tuples():
-        found.setdefault((video, kind, template), []).append((number, state in OPEN))
-    return found
+    video_ids = {row.video_id for row in rows if row.video_id is not None}
+    query: Any = Task.select(Task.id, Task.video, Task.kind, Task.template, Task.state)
+    query = query.where(among(Task.video, video_ids), Task.state.in_((*OPEN, "done")))
+    beside: dict[tuple[int, str, str], list[tuple[int, bool]]] = {}
+    for number, video, kind, template, state in query.tuples():
+        beside.setdefault((video, kind, template), []).append((number, state in OPEN))
+    return beside
 
 
 def _gone_videos(rows: Iterable[Task]) -> set[int]:
@@ -229,9 +229,9 @@ def _name_parties(rows: Iterable[Task]) -> None:
     for row in rows:
         if not row.party and row.video is not None:
             nameless.setdefault(party_of(row.video.owner_id), []).append(row)
-    for party, own in nameless.items():
-        Task.update(party=party).where(among(Task.id, [row.id for row in own])).execute()
-        for row in own:
+    for party, of_party in nameless.items():
+        Task.update(party=party).where(among(Task.id, [row.id for row in of_party])).execute()
+        for row in of_party:
             row.party = party
 
 

@@ -32,8 +32,8 @@ def longest_wait() -> datetime | None:
 
 def with_videos(ids: Sequence[int]) -> list[Task]:
     """These tasks with videos and owners, in the order of `ids`."""
-    found = {task.id: task for task in _with_videos().where(Task.id.in_(list(ids)))} if ids else {}
-    return [found[number] for number in ids if number in found]
+    by_id = {task.id: task for task in _with_videos().where(Task.id.in_(list(ids)))} if ids else {}
+    return [by_id[number] for number in ids if number in by_id]
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class TryingAgain:
 
 
 def trying_again() -> list[TryingAgain]:
-    """The most frequent first. What nobody mends may be tried again for ever."""
+    """The most frequent first. A fault that nobody mends may make a task be tried again for ever."""
     tried = Task.state == "waiting", Task.error_code.is_null(False)
     query = Task.select(Task.error_code, fn.COUNT(Task.id), fn.MAX(Task.id)).where(*tried).group_by(Task.error_code)
-    found = sorted(_rows(query), key=lambda row: -row[1])
-    return [TryingAgain(code, Task.get_by_id(one).error_facts, count) for code, count, one in found]
+    rows = sorted(_rows(query), key=lambda row: -row[1])
+    return [TryingAgain(code, Task.get_by_id(task_id).error_facts, count) for code, count, task_id in rows]
 
 
 def in_catalog() -> int:
@@ -61,8 +61,8 @@ def in_catalog() -> int:
 def last_end() -> datetime | None:
     """When the last task ended that was done or failed."""
     ends = [Task.select(fn.MAX(Task.ended_at)).where(Task.state == state).scalar() for state in ENDED]
-    known = [_instant(end) for end in ends if end is not None]
-    return max(known, default=None)
+    instants = [_instant(end) for end in ends if end is not None]
+    return max(instants, default=None)
 
 
 def usual_s(kind: str) -> float | None:

@@ -105,9 +105,9 @@ def _order_next(task: Task, follow: Sequence[NewTask], now: datetime) -> list[Ta
     video = locked(Video.select().where(Video.id == task.video_id)).get_or_none()
     if video is None or video.deleted_at is not None:
         return []
-    wanted = [new for new in follow if not tasks.is_open(video.id, new)]
-    wanted = [replace(new, party=task.party, priority=task.priority) for new in wanted]
-    return [tasks.order(video, new, task.author, now, parent=task.id) for new in wanted]
+    new_tasks = [new for new in follow if not tasks.is_open(video.id, new)]
+    new_tasks = [replace(new, party=task.party, priority=task.priority) for new in new_tasks]
+    return [tasks.order(video, new, task.author, now, parent=task.id) for new in new_tasks]
 
 
 def end_dead_run(task_id: int, report: Report, allowed: Allowed, now: datetime) -> bool:

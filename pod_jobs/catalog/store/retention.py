@@ -80,8 +80,8 @@ def with_results(ids: Collection[int]) -> set[int]:
 def newest_of(ids: Collection[int]) -> set[int]:
     """Those of the tasks that are the newest of their kind and template of a recording."""
     sort = (Task.video, Task.kind, Task.template)
-    own = Task.select(Task.video).where(among(Task.id, ids), Task.video.is_null(False))
-    newest: Any = Task.select(fn.MAX(Task.id)).where(Task.video.in_(own)).group_by(*sort)
+    videos = Task.select(Task.video).where(among(Task.id, ids), Task.video.is_null(False))
+    newest: Any = Task.select(fn.MAX(Task.id)).where(Task.video.in_(videos)).group_by(*sort)
     return {row[0] for row in newest.tuples()} & set(ids)
 
 
@@ -97,5 +97,5 @@ def forget_audit(limit: datetime, count: int = 500) -> int:
 
 
 def _delete(table: type[Task | Audit], query: Any, count: int) -> int:
-    gone = [row.id for row in query.limit(count)]
-    return int(table.delete().where(table.id.in_(gone)).execute()) if gone else 0
+    ids = [row.id for row in query.limit(count)]
+    return int(table.delete().where(table.id.in_(ids)).execute()) if ids else 0

@@ -16,16 +16,16 @@ NAME_CHARACTERS = 60
 
 def list_of(user: User) -> list[SavedFilter]:
     """The filters of this person, by name."""
-    found = SavedFilter.select().where(SavedFilter.user == user)
-    return sorted(found, key=lambda one: (_compared(one.name), one.id))
+    filters = SavedFilter.select().where(SavedFilter.user == user)
+    return sorted(filters, key=lambda saved: (_compared(saved.name), saved.id))
 
 
 def get(user: User, filter_id: int) -> SavedFilter:
     """Errors: NotFound, also for a filter of somebody else."""
-    found: SavedFilter | None = SavedFilter.get_or_none(SavedFilter.id == filter_id, SavedFilter.user == user)
-    if found is None:
+    saved: SavedFilter | None = SavedFilter.get_or_none(SavedFilter.id == filter_id, SavedFilter.user == user)
+    if saved is None:
         raise NotFound(f"filter {filter_id}")
-    return found
+    return saved
 
 
 def save(user: User, name: str, fields: Mapping[str, str]) -> SavedFilter:
@@ -38,8 +38,8 @@ def save(user: User, name: str, fields: Mapping[str, str]) -> SavedFilter:
         _check_free(user, clean)
         if SavedFilter.select().where(SavedFilter.user == user).count() >= MOST:
             raise Refused(f"{MOST} are saved", code="filter-limit", most=str(MOST))
-        found: SavedFilter = SavedFilter.create(user=user, name=clean, name_hash=_hash(clean), fields=dict(fields))
-    return found
+        saved: SavedFilter = SavedFilter.create(user=user, name=clean, name_hash=_hash(clean), fields=dict(fields))
+    return saved
 
 
 def rename(user: User, filter_id: int, name: str) -> SavedFilter:
@@ -47,11 +47,11 @@ def rename(user: User, filter_id: int, name: str) -> SavedFilter:
     clean = _clean(name)
     with transaction():
         users.lock(user)
-        found = get(user, filter_id)
+        saved = get(user, filter_id)
         _check_free(user, clean, filter_id)
-        found.name, found.name_hash = clean, _hash(clean)
-        found.save()
-    return found
+        saved.name, saved.name_hash = clean, _hash(clean)
+        saved.save()
+    return saved
 
 
 def delete(user: User, filter_id: int) -> None:
@@ -69,10 +69,10 @@ def _clean(name: str) -> str:
     return clean
 
 
-def _check_free(user: User, name: str, own: int | None = None) -> None:
+def _check_free(user: User, name: str, own_id: int | None = None) -> None:
     """Errors: Refused (filter-exists)."""
     same = SavedFilter.get_or_none(SavedFilter.user == user, SavedFilter.name_hash == _hash(name))
-    if same is not None and same.id != own:
+    if same is not None and same.id != own_id:
         raise Refused(f"filter {same.id} has this name", code="filter-exists", name=same.name)
 
 

@@ -28,8 +28,8 @@ def user_of(key: str, now: datetime) -> User:
     row = _SESSION.find(hash_token(key))
     if row is None or row.expires_at <= now:
         raise NotFound("such a session")
-    found: User = row.user
-    return found
+    user: User = row.user
+    return user
 
 
 def end(key: str) -> None:

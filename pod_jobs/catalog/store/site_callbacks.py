@@ -15,8 +15,8 @@ from pod_jobs.catalog.models import Output, Task, Video
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import instance
 
-ANSWER_LEAVES = timedelta(seconds=120)  # when nobody noted that the answer has left, it has by then
-SAVES_ID = timedelta(seconds=2)  # that a site gets to store the id that it was given
+ANSWER_LEAVES = timedelta(seconds=120)  # after that the answer to an order has left, even if nobody noted it
+SAVES_ID = timedelta(seconds=2)  # time for a site to store the id that it was given
 GIVE_UP = timedelta(days=7)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=20), timedelta(hours=2)
 UNCLEAR_WAIT = timedelta(minutes=20)
@@ -100,7 +100,7 @@ def result_of(debt: Debt) -> Result | None:
     if row is None:
         return None
     task = row.task
-    found = tuple(Output.select().where(Output.task == task.id).order_by(Output.name)) if task.state == "done" else ()
+    outputs = tuple(Output.select().where(Output.task == task.id).order_by(Output.name)) if task.state == "done" else ()
     return Result(
         asked=row.asked,
         started_at=task.started_at or task.created_at,
@@ -109,8 +109,8 @@ def result_of(debt: Debt) -> Result | None:
         duration_s=task.video.duration_s or 0.0,
         is_video=bool(task.video.is_video),
         facts=task.video.facts or {},
-        folder=found[0].folder if found else "",
-        outputs=found,
+        folder=outputs[0].folder if outputs else "",
+        outputs=outputs,
         folder_mark=instance.shared_folder_mark(row.site),
     )
 
@@ -126,8 +126,8 @@ def claim(debt: Debt, lease: timedelta, now: datetime) -> bool:
         SiteOrder.update(callback="delivered", delivered_at=row.fetched_at, due_at=None).where(*mine).execute()
         return False
     # until it is settled nobody knows whether the site has it: so it counts as unclear
-    kept = {"due_at": now + lease, "tries": row.tries + 1, "tried_at": now, "is_unclear": True}
-    return bool(SiteOrder.update(**kept).where(*mine).execute())
+    columns = {"due_at": now + lease, "tries": row.tries + 1, "tried_at": now, "is_unclear": True}
+    return bool(SiteOrder.update(**columns).where(*mine).execute())
 
 
 def settle(debt: Debt, outcome: Outcome, wait: timedelta, now: datetime) -> None:
@@ -147,12 +147,12 @@ def settle(debt: Debt, outcome: Outcome, wait: timedelta, now: datetime) -> None
         state = {"callback": "given-up", "due_at": None}
     else:
         state = {"due_at": now + wait}
-    said = {"reason": outcome.reason[:REASON_CHARACTERS], "is_unclear": outcome.is_unclear}
-    SiteOrder.update(**state, **said).where(*mine).execute()
+    ending = {"reason": outcome.reason[:REASON_CHARACTERS], "is_unclear": outcome.is_unclear}
+    SiteOrder.update(**state, **ending).where(*mine).execute()
 
 
 def tries_of(debt: Debt) -> int:
-    """How often this end was tried to be told."""
+    """How often it was tried to tell the site of this end."""
     return int(SiteOrder.select(SiteOrder.tries).where(SiteOrder.task == debt.task).scalar() or 0)
 
 

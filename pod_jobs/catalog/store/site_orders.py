@@ -56,9 +56,9 @@ def create(
     """
     with transaction():
         users.lock(owner)  # so that the same order sent twice at once makes one task
-        found = _known(asked.public_id) if asked.public_id else _open_twin(asked)
-        if found is not None:
-            return found, found.task, False
+        existing = _known(asked.public_id) if asked.public_id else _open_twin(asked)
+        if existing is not None:
+            return existing, existing.task, False
         is_stale = _has_later(asked)
         if asked.public_id and not is_stale:
             _replace_earlier(asked, now)
@@ -112,8 +112,8 @@ def count_since(asked: Asked, since: datetime) -> int:
 
 def _known(public_id: str) -> SiteOrder | None:
     query = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.public_id == public_id)
-    found: SiteOrder | None = query.first()
-    return found
+    order: SiteOrder | None = query.first()
+    return order
 
 
 def _replace_earlier(asked: Asked, now: datetime) -> None:
@@ -126,8 +126,8 @@ def _replace_earlier(asked: Asked, now: datetime) -> None:
 
 
 def _replace(row: SiteOrder, now: datetime) -> None:
-    kept = {"notify_url": "", "callback": "none", "due_at": None, "reason": "a newer order replaces it"}
-    SiteOrder.update(ends=SiteOrder.ends + 1, **kept).where(SiteOrder.task == row.task_id).execute()
+    columns = {"notify_url": "", "callback": "none", "due_at": None, "reason": "a newer order replaces it"}
+    SiteOrder.update(ends=SiteOrder.ends + 1, **columns).where(SiteOrder.task == row.task_id).execute()
     if row.task.state in tasks.OPEN:
         tasks.cancel(row.task_id, now)
 
@@ -143,8 +143,8 @@ def _has_later(asked: Asked) -> bool:
 def _open_twin(asked: Asked) -> SiteOrder | None:
     same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
     query = SiteOrder.select(SiteOrder, Task).join(Task).where(*same, Task.state.in_(tasks.OPEN))
-    found: SiteOrder | None = query.order_by(SiteOrder.task.desc()).first()
-    return found
+    twin: SiteOrder | None = query.order_by(SiteOrder.task.desc()).first()
+    return twin
 
 
 def answered(order: SiteOrder, now: datetime) -> None:
@@ -159,8 +159,8 @@ def find(site: str, public_id: str) -> SiteOrder:
     row = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.public_id == public_id).first()
     if row is None or row.site != site or row.task.video.deleted_at is not None:
         raise NotFound(f"task {public_id}")
-    found: SiteOrder = row
-    return found
+    order: SiteOrder = row
+    return order
 
 
 def count_open(site: str) -> int:

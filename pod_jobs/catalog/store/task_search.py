@@ -66,31 +66,31 @@ class Extent:
         return f"{self.count}-{self.sum}"
 
 
-def page(wanted: TaskFilter, limit: int, before: int | None = None, columns: Sequence[Any] = LISTED) -> list[Task]:
+def page(criteria: TaskFilter, limit: int, before: int | None = None, columns: Sequence[Any] = LISTED) -> list[Task]:
     """Tasks with videos and owners, newest first, with what a list shows of them; `before` is the id to go on from."""
-    query = _matching(wanted, *columns)
+    query = _matching(criteria, *columns)
     if before is not None:
         query = query.where(Task.id < before)
     return list(query.order_by(Task.id.desc()).limit(limit))
 
 
-def count(wanted: TaskFilter, most: int | None = None) -> int:
+def count(criteria: TaskFilter, most: int | None = None) -> int:
     """How many tasks match; no more than `most` are counted."""
-    query = _matching(wanted, Task.id)
+    query = _matching(criteria, Task.id)
     return int((query.limit(most) if most else query).count())
 
 
-def extent(wanted: TaskFilter) -> Extent:
+def extent(criteria: TaskFilter) -> Extent:
     """Which tasks match, in two numbers."""
-    matching = _matching(wanted, Task.id).alias("matching")
+    matching = _matching(criteria, Task.id).alias("matching")
     query: Any = Task.select(fn.COUNT(matching.c.id), fn.SUM(matching.c.id)).from_(matching).tuples()
     counted, added = query.get()
     return Extent(int(counted), int(added or 0))
 
 
-def ids(wanted: TaskFilter, limit: int, before: int | None = None) -> list[int]:
+def ids(criteria: TaskFilter, limit: int, before: int | None = None) -> list[int]:
     """The ids of matching tasks, newest first; `before` is the id to go on from."""
-    query = _matching(wanted, Task.id)
+    query = _matching(criteria, Task.id)
     if before is not None:
         query = query.where(Task.id < before)
     return [row.id for row in query.order_by(Task.id.desc()).limit(limit)]
@@ -102,66 +102,66 @@ def latest_attempts(tasks: Sequence[Task]) -> dict[int, Attempt]:
     return {attempt.task_id: attempt for attempt in rows}
 
 
-def _matching(wanted: TaskFilter, *columns: Any) -> Any:
+def _matching(criteria: TaskFilter, *columns: Any) -> Any:
     query = Task.select(*columns)
-    if len(columns) > 1 or wanted.owner or wanted.owner_id is not None:
+    if len(columns) > 1 or criteria.owner or criteria.owner_id is not None:
         query = query.join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
-    query = _with_fields(query.where(Task.is_shown()), wanted)
-    if wanted.state == "error" or wanted.error or wanted.group:
+    query = _with_fields(query.where(Task.is_shown()), criteria)
+    if criteria.state == "error" or criteria.error or criteria.group:
         query = query.where((Task.state != "error") | ~made_good())
-    if wanted.owner_id is not None:
-        query = query.where(Video.owner == wanted.owner_id)
-    if wanted.host:
-        ran = Attempt.select(Attempt.id).where(Attempt.host == wanted.host, Attempt.task == Task.id)
+    if criteria.owner_id is not None:
+        query = query.where(Video.owner == criteria.owner_id)
+    if criteria.host:
+        ran = Attempt.select(Attempt.id).where(Attempt.host == criteria.host, Attempt.task == Task.id)
         query = query.where(fn.EXISTS(ran))
-    if wanted.site or wanted.callback:
-        query = query.where(fn.EXISTS(_ordered(wanted)))
-    if wanted.since is not None:
-        query = query.where(Task.created_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(Task.created_at < wanted.until)
-    return query.where(_says(wanted.text, wanted.codes)) if wanted.text else query
+    if criteria.site or criteria.callback:
+        query = query.where(fn.EXISTS(_ordered(criteria)))
+    if criteria.since is not None:
+        query = query.where(Task.created_at >= criteria.since)
+    if criteria.until is not None:
+        query = query.where(Task.created_at < criteria.until)
+    return query.where(_says(criteria.text, criteria.codes)) if criteria.text else query
 
 
-def _ordered(wanted: TaskFilter) -> Any:
-    """The order of a site that `wanted` asks for, of the task of the query around it."""
+def _ordered(criteria: TaskFilter) -> Any:
+    """A query inside that for tasks: the site's order of the task, if it fits `criteria`."""
     query = SiteOrder.select(SiteOrder.task).where(SiteOrder.task == Task.id)
-    for column, value in ((SiteOrder.site, wanted.site), (SiteOrder.callback, wanted.callback)):
+    for column, value in ((SiteOrder.site, criteria.site), (SiteOrder.callback, criteria.callback)):
         if value:
             query = query.where(column == value)
     return query
 
 
-def _with_fields(query: Any, wanted: TaskFilter) -> Any:
-    """The query for tasks whose columns have what is wanted."""
+def _with_fields(query: Any, criteria: TaskFilter) -> Any:
+    """The query for tasks whose columns have the values in `criteria`."""
     exact = {
-        Task.state: wanted.state,
-        Task.kind: wanted.kind,
-        Task.template: wanted.template,
-        Task.error_code: wanted.error,
-        Task.error_group: wanted.group,
-        User.name: wanted.owner,
+        Task.state: criteria.state,
+        Task.kind: criteria.kind,
+        Task.template: criteria.template,
+        Task.error_code: criteria.error,
+        Task.error_group: criteria.group,
+        User.name: criteria.owner,
     }
     for column, value in exact.items():
         query = query.where(column == value) if value else query
-    if wanted.kinds is not None:
-        query = query.where(Task.kind.in_(list(wanted.kinds)))
-    return query.where(Task.state.in_(list(wanted.states))) if wanted.states else query
+    if criteria.kinds is not None:
+        query = query.where(Task.kind.in_(list(criteria.kinds)))
+    return query.where(Task.state.in_(list(criteria.states))) if criteria.states else query
 
 
 def _says(text: str, codes: Collection[str]) -> Any:
     """The condition that a task has this text in the title of its video or in the reason of its failure, or this id, or that it
     failed with one of `codes`."""
     few = ids_with_title(text)
-    found = Task.video.in_(Video.select(Video.id).where(has_title(text)) if few is None else few)
+    condition = Task.video.in_(Video.select(Video.id).where(has_title(text)) if few is None else few)
     folded = fold(general_form(text))  # as the reasons of groups are kept
     words = f" {folded} " if folded != fold(text) else folded  # what is left of "TD 3" is in many words
     marks = [group.fingerprint for group in ErrorGroup.select() if folded and words in f" {fold(group.form)} "]
     if marks:
-        found |= (Task.state == "error") & Task.error_group.in_(marks)
+        condition |= (Task.state == "error") & Task.error_group.in_(marks)
     if codes:
-        found |= (Task.state == "error") & Task.error_code.in_(list(codes))
+        condition |= (Task.state == "error") & Task.error_code.in_(list(codes))
     number = text.removeprefix("#")
     if number.isascii() and number.isdecimal() and len(number) <= MOST_DIGITS:
-        found |= Task.id == int(number)
-    return found
+        condition |= Task.id == int(number)
+    return condition

@@ -76,10 +76,10 @@ def post_again(task_id: int, generation: int, now: datetime) -> bool:
     """RQ lost the job of a waiting task: put it into the outbox once more. False when the task has changed since."""
     with transaction():
         task = get_locked(task_id)
-        wanted = job_id(task.kind, task.id, task.generation)
+        current_job_id = job_id(task.kind, task.id, task.generation)
         if task.generation != generation or task.state != "waiting":
             return False
-        if not Outbox.select().where(Outbox.job_id == wanted).exists():
+        if not Outbox.select().where(Outbox.job_id == current_job_id).exists():
             post([task], now, at_front=True)
         return True
 
@@ -139,10 +139,11 @@ def find_attempt(task_id: int, generation: int, number: int | None, worker: str)
     """The attempt of this number; without a number, the one that `worker` has under way. None when there is none."""
     query = Attempt.select().where(Attempt.task == task_id, Attempt.generation == generation)
     if number is not None:
-        found: Attempt | None = query.where(Attempt.number == number).first()
+        attempt: Attempt | None = query.where(Attempt.number == number).first()
     else:
-        found = query.where(Attempt.worker == worker, Attempt.outcome.is_null()).order_by(Attempt.number.desc()).first()
-    return found
+        query = query.where(Attempt.worker == worker, Attempt.outcome.is_null())
+        attempt = query.order_by(Attempt.number.desc()).first()
+    return attempt
 
 
 def _new_attempt(task: Task, runner: Runner, now: datetime) -> Attempt:
@@ -258,10 +259,10 @@ def end_if_other_is_gone(task: Task, now: datetime) -> None:
 
 def tasks_of(videos: Sequence[Video]) -> dict[int, list[Task]]:
     """Video id -> its tasks, newest first."""
-    found: dict[int, list[Task]] = {video.id: [] for video in videos}
-    for task in Task.select().where(Task.video.in_(list(found))).order_by(Task.id.desc()):
-        found[task.video_id or 0].append(task)
-    return found
+    tasks: dict[int, list[Task]] = {video.id: [] for video in videos}
+    for task in Task.select().where(Task.video.in_(list(tasks))).order_by(Task.id.desc()):
+        tasks[task.video_id or 0].append(task)
+    return tasks
 
 
 def family_of(task: Task) -> tuple[Task | None, list[Task]]:

@@ -15,34 +15,34 @@ from pod_jobs.errors import PodJobsError, Refused
 
 
 def end_as_before(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Changed:
-    """Tasks that were ordered to run again, and have not begun, are as they had ended. A worker that has their job nevertheless
-    is refused, because it is of another generation than the task has again."""
+    """Tasks that were ordered to run again, and have not begun, become as they had ended. A worker that has their job
+    nevertheless is refused, because the job is of a later generation than the task has then."""
     since = {number: (generation, former) for number, generation, former in changed}
     with transaction():
-        rows, found = many_tasks.locked_rows(list(since), forbid)
+        rows, result = many_tasks.locked_rows(list(since), forbid)
         tried = Attempt.select(Attempt.task, Attempt.generation).where(among(Attempt.task, since))
         begun: set[Any] = set(tried.tuples())
         for row in rows:
             if row.state != "waiting" or row.generation != since[row.id][0] or (row.id, row.generation) in begun:
-                found.refused[row.id] = _moved_on(row)
+                result.refused[row.id] = _moved_on(row)
             else:
-                found.tasks.append(row)
-        ids = [row.id for row in found.tasks]
+                result.tasks.append(row)
+        ids = [row.id for row in result.tasks]
         Outbox.delete().where(among(Outbox.task_id, ids)).execute()
         latest = Attempt.select().where(among(Attempt.task, ids)).order_by(Attempt.number)
         reasons = {attempt.task_id: attempt.reason for attempt in latest}
-        for row in found.tasks:
+        for row in result.tasks:
             state, ended_at, code, facts = since[row.id][1]
-            was = {"state": state, "ended_at": Task.ended_at.python_value(ended_at), "error_code": code}
-            was |= {"error_facts": facts, "error_reason": reasons.get(row.id) if state == "error" else None}
-            Task.update(generation=row.generation - 1, **was).where(Task.id == row.id).execute()
+            columns = {"state": state, "ended_at": Task.ended_at.python_value(ended_at), "error_code": code}
+            columns |= {"error_facts": facts, "error_reason": reasons.get(row.id) if state == "error" else None}
+            Task.update(generation=row.generation - 1, **columns).where(Task.id == row.id).execute()
             row.generation, row.state = row.generation - 1, state
         site_callbacks.owe(ids, now)
-    return found
+    return result
 
 
 def run_after_all(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Changed:
-    """Tasks that were stopped wait again, where they stood in the line. One that ran and still stops cannot."""
+    """Tasks that were cancelled wait again, where they stood in the line. A task that ran and has not stopped yet is refused."""
     since = {number: generation for number, generation, _ in changed}
     places = {number: place for number, _, place in changed if place}
 
@@ -53,16 +53,16 @@ def run_after_all(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Cha
         return forbid(task) if stopped else _moved_on(task)
 
     with transaction():
-        found = many_tasks.order_again(list(since), now, moved_on)
-        _line_up([(row, places[row.id]) for row in found.tasks if row.id in places])
-    return found
+        result = many_tasks.order_again(list(since), now, moved_on)
+        _line_up([(row, places[row.id]) for row in result.tasks if row.id in places])
+    return result
 
 
 def _line_up(rows: Sequence[tuple[Task, list[Any]]]) -> None:
     """Give waiting tasks the places back that many_tasks.cancel noted, as far as these are free. Those that RQ had already come
     first."""
-    wanted = [number for _, (_, number, _) in rows if number is not None]
-    taken = {row.id for row in Outbox.select(Outbox.id).where(among(Outbox.id, wanted))}
+    wanted_ids = [number for _, (_, number, _) in rows if number is not None]
+    taken = {row.id for row in Outbox.select(Outbox.id).where(among(Outbox.id, wanted_ids))}
     for task, (since, number, standing) in rows:
         Task.update(queued_at=Task.queued_at.python_value(since)).where(Task.id == task.id).execute()
         if number is None:
@@ -77,7 +77,7 @@ def prioritise_as_before(changed: Sequence[Row], forbid: Refusal) -> Changed:
     by_priority: dict[tuple[int, int], dict[int, int]] = {}
     for number, generation, (former, given) in changed:
         by_priority.setdefault((former, given), {})[number] = generation
-    found = Changed()
+    result = Changed()
     with transaction():
         for (former, given), since in sorted(by_priority.items()):
 
@@ -86,22 +86,22 @@ def prioritise_as_before(changed: Sequence[Row], forbid: Refusal) -> Changed:
                 return forbid(task) if same else _moved_on(task)
 
             part = many_tasks.prioritise(list(since), former, moved_on)
-            found.tasks += part.tasks
-            found.refused |= part.refused
-    return found
+            result.tasks += part.tasks
+            result.refused |= part.refused
+    return result
 
 
 def show_again(changed: Sequence[Row], forbid: Refusal) -> Changed:
-    """Tasks that were to be deleted stay."""
+    """Tasks that were to be deleted stay after all."""
     with transaction():
-        rows, found = many_tasks.locked_rows([number for number, _, _ in changed], forbid)
+        rows, result = many_tasks.locked_rows([number for number, _, _ in changed], forbid)
         for row in rows:
             if row.delete_at is None:
-                found.refused[row.id] = _moved_on(row)
+                result.refused[row.id] = _moved_on(row)
             else:
-                found.tasks.append(row)
-        Task.update(delete_at=None).where(among(Task.id, [row.id for row in found.tasks])).execute()
-    return found
+                result.tasks.append(row)
+        Task.update(delete_at=None).where(among(Task.id, [row.id for row in result.tasks])).execute()
+    return result
 
 
 def _moved_on(task: Task) -> Refused:

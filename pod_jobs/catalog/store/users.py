@@ -147,8 +147,8 @@ def peek_link(token: str, now: datetime) -> User:
     )
     if link is None or not link.user.active:
         raise NotFound("a sign-in link that is valid")
-    found: User = link.user
-    return found
+    user: User = link.user
+    return user
 
 
 def use_link(token: str, now: datetime, *, others_end: bool = True) -> User:
@@ -216,8 +216,8 @@ def find_token(token: str, now: datetime) -> ApiToken:
         raise NotFound("such a token")
     if row.last_used_at is None or now - row.last_used_at > TOUCH_EVERY:
         ApiToken.update(last_used_at=now).where(ApiToken.id == row.id).execute()
-    found: ApiToken = row
-    return found
+    api_token: ApiToken = row
+    return api_token
 
 
 def is_valid(token_id: int) -> bool:

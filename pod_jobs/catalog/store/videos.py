@@ -75,8 +75,8 @@ def has_title(text: str) -> Any:
 def ids_with_title(text: str) -> list[int] | None:
     """The ids of all videos whose titles have `text` (`has_title`); None when there are too many for another query. Only the
     index of titles is read, while a list in the order of ids would read each whole row."""
-    found = [row.id for row in Video.select(Video.id).where(has_title(text)).limit(FEW + 1)]
-    return found if len(found) <= FEW else None
+    ids = [row.id for row in Video.select(Video.id).where(has_title(text)).limit(FEW + 1)]
+    return ids if len(ids) <= FEW else None
 
 
 def get(video_id: int, user: User | None = None) -> Video:
@@ -171,10 +171,11 @@ def delete(video_id: int, user: User, now: datetime) -> list[Task]:
     """Mark a video as deleted, and cancel its open tasks. The janitor removes the files. Returns the tasks that were open."""
     with transaction():
         video = get_to_change(video_id, user)
-        open_ones = Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN))
-        still_open = list(locked(open_ones))  # locked, because a task that ends in between would refuse to be cancelled
+        open_tasks = Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN))
+        # locked, because a task that ends in between would refuse to be cancelled
+        still_open = list(locked(open_tasks))
         locked(Video.select().where(Video.id == video_id)).get_or_none()  # locked after the tasks, as a report does
-        still_open += [task for task in open_ones.clone() if task not in still_open]  # ordered between the two locks
+        still_open += [task for task in open_tasks.clone() if task not in still_open]  # ordered between the two locks
         for task in still_open:
             tasks.cancel(task.id, now)
         Video.update(deleted_at=now).where(Video.id == video_id).execute()
@@ -183,10 +184,10 @@ def delete(video_id: int, user: User, now: datetime) -> list[Task]:
 
 def outputs_of(videos: Sequence[Video]) -> dict[int, list[Output]]:
     """Video id -> its published outputs, each with its task, in the order they were made."""
-    found: dict[int, list[Output]] = {video.id: [] for video in videos}
-    for output in Output.select(Output, Task).join(Task).where(Output.video.in_(list(found))).order_by(Output.id):
-        found[output.video_id].append(output)
-    return found
+    outputs: dict[int, list[Output]] = {video.id: [] for video in videos}
+    for output in Output.select(Output, Task).join(Task).where(Output.video.in_(list(outputs))).order_by(Output.id):
+        outputs[output.video_id].append(output)
+    return outputs
 
 
 def outputs_of_task(task_id: int) -> list[Output]:

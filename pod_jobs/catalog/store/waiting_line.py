@@ -68,19 +68,19 @@ def upcoming(kinds: Collection[str], limit: int, limits: Limits, handed: Sequenc
     begun = Begun(_last_turns(kinds), _shorts_in_a_row(kinds, most_shorts), most_shorts)
     while True:
         groups = _groups(kinds, limit, each, room)
-        waiting = [*of_rq, *(one for group in groups for one in group)]
+        waiting = [*of_rq, *(task for group in groups for task in group)]
         more = {_after(group[-1]) for group in groups if len(group) == each}  # stand for those that were not read
-        found = list(islice(_with_room(in_order([*waiting, *more], begun), room, of_rq), limit))
-        if more.isdisjoint(found):
+        chosen = list(islice(_with_room(in_order([*waiting, *more], begun), room, of_rq), limit))
+        if more.isdisjoint(chosen):
             break
         each = max(4 * each, 2 * limit // len(groups))
-    numbers = [one.number for one in found if one not in of_rq]
+    numbers = [task.number for task in chosen if task not in of_rq]
     rows = {row.id: row for row in Outbox.select().where(Outbox.id.in_(numbers))} if numbers else {}
     turns = []
-    for one in found:
-        if one in of_rq:
-            turns.append(Turn(of_rq[one], None))
-        elif row := rows.get(int(one.number)):  # otherwise it has left the outbox since it was found
+    for task in chosen:
+        if task in of_rq:
+            turns.append(Turn(of_rq[task], None))
+        elif row := rows.get(int(task.number)):  # otherwise it has left the outbox since it was found
             turns.append(Turn(row.task_id, row))
     return turns
 
@@ -128,13 +128,13 @@ def standing_of_task(task: Task, *, at_front: bool = False) -> int:
 def _handed(ids: Sequence[int]) -> dict[Waiting, int]:
     """What each of these tasks counts as -> its id, in the order of `ids`."""
     rows = {row.id: row for row in Task.select().where(Task.id.in_(list(ids)))} if ids else {}
-    found = {}
+    id_of = {}
     for place, number in enumerate(ids):
         if task := rows.get(number):
             # a task that runs and whose job waits is back in its queue because its worker died
             standing = standing_of_task(task, at_front=task.state == "running")
-            found[Waiting(place - len(ids), standing, task.party, task.is_short)] = number
-    return found
+            id_of[Waiting(place - len(ids), standing, task.party, task.is_short)] = number
+    return id_of
 
 
 def _room(most: Mapping[str, int]) -> dict[str, int]:
@@ -152,12 +152,12 @@ def _room(most: Mapping[str, int]) -> dict[str, int]:
 def _with_room(waiting: Iterable[Waiting], room: Mapping[str, int], of_rq: Collection[Waiting]) -> Iterator[Waiting]:
     """Without the tasks that their party has no room for. Those `of_rq` have been counted."""
     left = dict(room)
-    for one in waiting:
-        if one not in of_rq and one.party in left:
-            left[one.party] -= 1
-            if left[one.party] < 0:
+    for task in waiting:
+        if task not in of_rq and task.party in left:
+            left[task.party] -= 1
+            if left[task.party] < 0:
                 continue
-        yield one
+        yield task
 
 
 def _groups(kinds: Collection[str], limit: int, each: int, room: Mapping[str, int]) -> list[list[Waiting]]:
@@ -165,7 +165,7 @@ def _groups(kinds: Collection[str], limit: int, each: int, room: Mapping[str, in
     party without room."""
     groups: dict[tuple[str, int, bool, str], list[Waiting]] = {}
     standings = {kind: _standings(kind) for kind in kinds}
-    for standing in sorted({one for own in standings.values() for one in own}, reverse=True):
+    for standing in sorted({standing for of_kind in standings.values() for standing in of_kind}, reverse=True):
         for kind in (kind for kind in kinds if standing in standings[kind]):
             for short in (False, True):
                 for party, number in _first_of_each((kind, standing, short), each):
@@ -187,9 +187,9 @@ def _first_of_each(same: tuple[str, int, bool], each: int) -> list[tuple[Any, ..
     return _rows(FIRST_OF_EACH % PARTIES, *same * 4, each)
 
 
-def _after(one: Waiting) -> Waiting:
+def _after(task: Waiting) -> Waiting:
     """What comes next of the same party, standing and length, without a row of its own."""
-    return replace(one, number=one.number + 0.5)
+    return replace(task, number=task.number + 0.5)
 
 
 def _standings(kind: str) -> list[int]:
@@ -197,11 +197,11 @@ def _standings(kind: str) -> list[int]:
 
 
 def _descending(column: Any, query: Any) -> list[Any]:
-    """The different values of a column by a seek for each. `query` asks for the highest."""
-    found: list[Any] = []
-    while (value := (query.where(column < found[-1]) if found else query).scalar()) is not None:
-        found.append(value)
-    return found
+    """The different values of a column, the highest first, by one seek for each. `query` asks for the highest."""
+    values: list[Any] = []
+    while (value := (query.where(column < values[-1]) if values else query).scalar()) is not None:
+        values.append(value)
+    return values
 
 
 def _last_turns(kinds: Collection[str]) -> dict[str, datetime]:
