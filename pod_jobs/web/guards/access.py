@@ -37,14 +37,11 @@ class Need:
 
 
 SITE_HEADER = "X-API-Token"
-WITHOUT_DATABASE = (
-    "static",
-    "health.healthz",
-)  # endpoints that are for everybody, and answer while the database is away
+# Endpoints that are for everybody, and answer while the database is away
+WITHOUT_DATABASE = ("static", "health.healthz")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-STRANGERS_BODY_BYTES = (
-    16_000  # for a name and a password; megabytes at the minimum pace would hold a thread for minutes
-)
+# Enough for a name and a password. Megabytes at the minimum pace would hold a thread for minutes.
+STRANGERS_BODY_BYTES = 16_000
 _need_of_view: dict[Callable[..., Any], Need] = {}
 _need_of_prefix = {"/rq/": Need("administer")}  # rq-dashboard's views cannot be decorated
 
@@ -172,7 +169,7 @@ def _check() -> ResponseReturnValue | None:
 
 
 def need_of(view: Callable[..., Any], path: str) -> Need | None:
-    """What `view` needs when it is called at `path`; None when it names nothing. The beginning of the path is enough."""
+    """What `view` needs when it is called at `path`; None when it names nothing. `path` may be only the beginning of the path."""
     by_prefix = (need for prefix, need in _need_of_prefix.items() if path.startswith(prefix))
     return next(by_prefix, _need_of_view.get(view))
 
@@ -182,8 +179,8 @@ def _identify() -> tuple[User | None, ApiToken | None]:
     token = token_of_request()
     if token:
         try:
-            found = users.find_token(token, now())
-            return found.user, found
+            api_token = users.find_token(token, now())
+            return api_token.user, api_token
         except NotFound as error:
             raise Unauthorized("unknown or revoked token") from error
     if "key" not in session:

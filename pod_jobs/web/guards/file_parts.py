@@ -16,11 +16,11 @@ def serve_ranges(file: BinaryIO, mime: str, **more: Any) -> Response:
     """A file that does not change, or the range of it that the request wants; `more` is for `send_file`. The file is closed
     with the response, or at once when none can be made (416)."""
     try:
-        found = os.fstat(file.fileno())
-        etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
-        response = send_file(file, mimetype=mime, last_modified=found.st_mtime, etag=etag, **more)
-        response.content_length = found.st_size
-        response.make_conditional(request, accept_ranges=True, complete_length=found.st_size)
+        status = os.fstat(file.fileno())
+        etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+        response = send_file(file, mimetype=mime, last_modified=status.st_mtime, etag=etag, **more)
+        response.content_length = status.st_size
+        response.make_conditional(request, accept_ranges=True, complete_length=status.st_size)
     except BaseException:
         file.close()
         raise

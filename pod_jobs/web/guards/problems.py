@@ -164,7 +164,7 @@ def _of_half_character(error: UnicodeEncodeError) -> Response:
 
 
 def _of_system(error: OSError) -> Response:
-    if isinstance(known := errors.of_system(error), errors.DiskFull):
-        return answer(known)
+    if isinstance(own_error := errors.of_system(error), errors.DiskFull):
+        return answer(own_error)
     log.error("%s", where(), exc_info=error)
     return _answer(PodJobsError("see the log of the web app"), 500)

@@ -1,5 +1,5 @@
-"""Keys of attempts: who was given an attempt at a task, and only they, may read its source and send its files. A worker that
-helps with the attempt has a key of its own, which opens the source, and its own folder for what it makes.
+"""Keys of attempts: only the worker that was given an attempt at a task may read its source and send its files. A worker that
+helps with the attempt has a key of its own. With it, it may read the source and send files into its own folder.
 
 A key is a keyed hash of the attempt's numbers and of the token that it was given to, so nothing has to be stored. It is worth
 nothing with another token, and once the attempt has ended.
@@ -31,22 +31,22 @@ def require_seal(task_id: int, generation: int, attempt: int | None, worker: str
     token is still valid. A run that died before it began an attempt has no key; its report can change no attempt.
 
     Errors: Superseded."""
-    found = tasks.find_attempt(task_id, generation, attempt, worker)
-    if found is None or found.token_id is None:  # none; or it began before tokens were kept
+    attempt_row = tasks.find_attempt(task_id, generation, attempt, worker)
+    if attempt_row is None or attempt_row.token_id is None:  # none; or it began before tokens were kept
         return
-    key = key_of(task_id, generation, found.number, found.token_id)
+    key = key_of(task_id, generation, attempt_row.number, attempt_row.token_id)
     given = request.headers.get(seals.HEADER, "")
-    wanted = seals.seal_of(key, request.get_json())
-    if not hmac.compare_digest(given.encode(), wanted.encode()) or not users.is_valid(found.token_id):
-        raise Superseded(f"not the worker that has attempt {found.number} at task {task_id} wrote this report")
+    expected = seals.seal_of(key, request.get_json())
+    if not hmac.compare_digest(given.encode(), expected.encode()) or not users.is_valid(attempt_row.token_id):
+        raise Superseded(f"not the worker that has attempt {attempt_row.number} at task {task_id} wrote this report")
 
 
 def require_run(task_id: int, generation: int, attempt: int) -> Run:
     """The run whose key this request carries. Errors: Malformed without a key; Superseded with another one, and when
     the attempt has ended or another one began; NotFound."""
     given = _given()
-    wanted = key_of(task_id, generation, attempt, access.current_token().id)
-    if not hmac.compare_digest(given.encode(), wanted.encode()):
+    expected = key_of(task_id, generation, attempt, access.current_token().id)
+    if not hmac.compare_digest(given.encode(), expected.encode()):
         raise Superseded(f"this is not the key of attempt {attempt} at task {task_id} for this token")
     return _run_at_work(task_id, generation, attempt, given)
 
@@ -66,9 +66,9 @@ def require_helper(task_id: int, generation: int, attempt: int, helper: str = ""
     """The run that the worker helps with whose key this request carries. `helper`: its id; "" = any. Errors: as of
     `require_run`."""
     given = _given()
-    said = helper_of(given)
-    wanted = key_of_helper(task_id, generation, attempt, said, access.current_token().id)
-    if helper not in ("", said) or not hmac.compare_digest(given.encode(), wanted.encode()):
+    helper_id = helper_of(given)
+    expected = key_of_helper(task_id, generation, attempt, helper_id, access.current_token().id)
+    if helper not in ("", helper_id) or not hmac.compare_digest(given.encode(), expected.encode()):
         raise Superseded(f"this is not the key of a helper with attempt {attempt} at task {task_id} for this token")
     return _run_at_work(task_id, generation, attempt, given)
 

@@ -22,7 +22,7 @@ from werkzeug.exceptions import LengthRequired
 
 SEND_SILENCE_S = 30  # a client that takes nothing for so long is gone; a paused player comes back with a range request
 UNSENT_BYTES = 256 * 1024  # a thread waits before it adds to an answer of which more than this is unsent
-FILE_PART_BYTES = 1024 * 1024  # at most so much of a file is sent by one system call
+FILE_PART_BYTES = 1024 * 1024  # the most of a file that one system call sends
 FIRST_BYTES, KNOWN_OF_PATH = 70_000, 100
 LANGUAGES = re.compile(r"\r\naccept-language:[ \t]*([\x20-\x7e]{1,200})\r\n", re.IGNORECASE)
 
@@ -97,9 +97,9 @@ class PacedSocket(socket.socket):
             return b""
         at = self._ahead.tell()
         self._ahead.seek(0)
-        found = self._ahead.read(FIRST_BYTES)
+        beginning = self._ahead.read(FIRST_BYTES)
         self._ahead.seek(at)
-        return found
+        return beginning
 
     def take_ahead(self) -> bytes:
         """The content that was put ahead and that `recv` has not returned yet; `recv` will not return it any more."""
@@ -161,7 +161,7 @@ class PacedSocket(socket.socket):
 
     def sendall(self, piece, flags: int = 0, /) -> None:  # type: ignore[no-untyped-def]  # any buffer
         """Accept `piece` and send what the client takes now. Waits only while too much of the answer is unsent already."""
-        while sum(len(one) for one in self._unsent if isinstance(one, memoryview)) > UNSENT_BYTES:
+        while sum(len(part) for part in self._unsent if isinstance(part, memoryview)) > UNSENT_BYTES:
             self._await_room()
             self.send_more()
         self._unsent.append(memoryview(bytes(piece)))
@@ -235,8 +235,8 @@ def known_of(first_bytes: bytes) -> tuple[str, str]:
     line, _, rest = first_bytes.decode("latin-1").partition("\r\n")
     words = line.split(" ")
     path = words[1][:KNOWN_OF_PATH].partition("?")[0] if len(words) > 1 and words[1].startswith("/") else "/"
-    found = LANGUAGES.search(f"\r\n{rest}")
-    return path, found[1] if found else ""
+    match = LANGUAGES.search(f"\r\n{rest}")
+    return path, match[1] if match else ""
 
 
 def is_upload(method: str, path: str) -> bool:
@@ -245,13 +245,13 @@ def is_upload(method: str, path: str) -> bool:
 
 
 def looks_like_upload(method: str, target: str) -> bool:
-    """The same for the target of a request's first line. It may be wrong: `require_minimum_pace` knows better."""
+    """As `is_upload`, for the target of a request's first line. It is a guess, which `require_minimum_pace` corrects."""
     path = re.split("[?#]", target, maxsplit=1)[0]
     return is_upload(method, path[max(0, path.find(API)) :])
 
 
 def most_bytes(target: str) -> int:
-    """Of a body that is received before its request gets a thread."""
+    """The largest body of a request that is received before the request gets a thread."""
     path = re.split("[?#]", target, maxsplit=1)[0]
     return CAPTION_BYTES if CAPTIONS.fullmatch(path[max(0, path.find(API)) :]) else BODY_BYTES
 

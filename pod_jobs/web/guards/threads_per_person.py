@@ -59,6 +59,6 @@ def receiving(user: User, settings: Settings) -> Iterator[None]:
 
 def _seats(what: str, most: int) -> Seats:
     """The seats of this web process for `what`, made at the first call."""
-    found = current_app.extensions.setdefault(EXTENSION + what, Seats(most))
-    assert isinstance(found, Seats)  # noqa: S101  # for the type checker
-    return found
+    seats = current_app.extensions.setdefault(EXTENSION + what, Seats(most))
+    assert isinstance(seats, Seats)  # noqa: S101  # for the type checker
+    return seats

@@ -20,7 +20,7 @@ class BelowPrefix:
         self._believe_proxy = believe_proxy
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        prefix = self._said(environ) or self._prefix
+        prefix = self._forwarded_prefix(environ) or self._prefix
         path = environ.get("PATH_INFO", "")
         if prefix and (path == prefix or path.startswith(f"{prefix}/")):
             environ["PATH_INFO"] = path[len(prefix) :] or "/"
@@ -28,6 +28,6 @@ class BelowPrefix:
         answer: Iterable[bytes] = self._app(environ, start_response)
         return answer
 
-    def _said(self, environ: dict[str, Any]) -> str:
-        said = str(environ.get("HTTP_X_FORWARDED_PREFIX", "")).rstrip("/")
-        return said if self._believe_proxy and PREFIX.fullmatch(said) else ""
+    def _forwarded_prefix(self, environ: dict[str, Any]) -> str:
+        forwarded = str(environ.get("HTTP_X_FORWARDED_PREFIX", "")).rstrip("/")
+        return forwarded if self._believe_proxy and PREFIX.fullmatch(forwarded) else ""
