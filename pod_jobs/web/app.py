@@ -46,8 +46,10 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     )
     app.url_map.converters["int"] = Number
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    own = Services(settings, database.connect(settings.database_url), connect_promptly(settings.redis_url), job_types)
-    install(app, own)
+    instance_services = Services(
+        settings, database.connect(settings.database_url), connect_promptly(settings.redis_url), job_types
+    )
+    install(app, instance_services)
     if settings.web.behind_proxy:
         hops = settings.web.behind_proxy
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -60,7 +62,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     # the callables of flask_babel look the catalog up anew for each of a page's hundred texts: a tenth of the page's time
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension that Babel has added
         lambda text: _translations().ugettext(text),
-        lambda one, many, count: _translations().ungettext(one, many, count),
+        lambda singular, plural, count: _translations().ungettext(singular, plural, count),
         newstyle=True,
     )
     app.jinja_env.globals.update(
@@ -92,7 +94,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     ):
         app.register_blueprint(blueprint)
     api.register(app)
-    rq_dashboard.register(app, own.redis)
+    rq_dashboard.register(app, instance_services.redis)
     return app
 
 
@@ -122,15 +124,15 @@ def _open_database_per_request(app: Flask) -> None:
 def _translations() -> Any:
     """The texts of the language of this request; remembered as long as it has the same."""
     locale = get_locale()
-    known = g.get("translations")
-    if known is None or known[0] is not locale:
-        known = g.translations = (locale, get_domain().get_translations())
-    return known[1]
+    cached = g.get("translations")
+    if cached is None or cached[0] is not locale:
+        cached = g.translations = (locale, get_domain().get_translations())
+    return cached[1]
 
 
 def _language() -> str:
     """The language that the user chose, or the one chosen before signing in, or one that the browser asks for."""
     user = access.current_user()
     chosen = (user.language if user is not None else "") or request.cookies.get("language", "")
-    wanted = [chosen, *request.accept_languages.values()]
-    return negotiate_locale(wanted, account.LANGUAGES, sep="-") or account.LANGUAGES[0]
+    languages = [chosen, *request.accept_languages.values()]
+    return negotiate_locale(languages, account.LANGUAGES, sep="-") or account.LANGUAGES[0]

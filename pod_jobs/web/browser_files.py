@@ -41,9 +41,15 @@ def words() -> ResponseReturnValue:
     catalog = getattr(get_translations(), "_catalog", {})
     texts = {key: text for key, text in catalog.items() if isinstance(key, str) and key and text}
     job_types, language = services().job_types, str(get_locale() or "en")
-    kinds = {kind: words_of(job_types, kind).in_language(language) for kind, one in job_types.items() if one.of_task}
-    said, called = (json.dumps(one, ensure_ascii=False) for one in (texts, kinds))
-    response = Response(f"export default {said};\nexport const kinds = {called};\n", mimetype="text/javascript")
+    kinds = {
+        kind: words_of(job_types, kind).in_language(language)
+        for kind, job_type in job_types.items()
+        if job_type.of_task
+    }
+    texts_json, kinds_json = (json.dumps(value, ensure_ascii=False) for value in (texts, kinds))
+    response = Response(
+        f"export default {texts_json};\nexport const kinds = {kinds_json};\n", mimetype="text/javascript"
+    )
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Cookie, Accept-Language"
     response.add_etag()

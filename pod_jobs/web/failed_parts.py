@@ -9,7 +9,7 @@ from pod_jobs.media.hls.playlists import parse_playlist
 from pod_jobs.media_folder import AUDIO, MASTER_NAME, PART, path_of_run, playlist_beside, run_folder
 from pod_jobs.web.services import services
 
-LONGEST_S = 1e7  # a playlist that says more is none of ours
+LONGEST_S = 1e7  # a playlist with a longer duration is none of ours
 END = "#EXT-X-ENDLIST"
 
 
@@ -58,16 +58,16 @@ def part_of(task: Task) -> FailedPart | None:
                     streams += _streams(name, text, sizes[name])
     except ServiceUnavailable:
         return None
-    streams.sort(key=lambda one: (one.is_sound, one.bytes))
+    streams.sort(key=lambda stream: (stream.is_sound, stream.bytes))
     return FailedPart(f"/media/{task.video_id}/{run}", tuple(streams)) if streams else None
 
 
 def _streams(name: str, playlist: str, size_bytes: int) -> list[Stream]:
     """The stream, if its playlist says that anything of it can be played."""
     with suppress(ValueError, OverflowError):
-        found = parse_playlist(playlist)
-        if 0 < found.duration_s < LONGEST_S:
-            return [Stream(name, found.duration_s, min(found.end, size_bytes))]
+        media_playlist = parse_playlist(playlist)
+        if 0 < media_playlist.duration_s < LONGEST_S:
+            return [Stream(name, media_playlist.duration_s, min(media_playlist.end, size_bytes))]
     return []
 
 
@@ -77,11 +77,11 @@ def as_it_ended(task: Task, name: str, playlist: str) -> str:
     if name != MASTER_NAME:
         return playlist if END in playlist else f"{playlist.rstrip()}\n{END}\n"
     with translated_os_errors():
-        there = services().settings.media.sizes(task.video_id or 0, _folder_of(task))
+        sizes = services().settings.media.sizes(task.video_id or 0, _folder_of(task))
     lines: list[str] = []
     for line in playlist.splitlines():
-        named = line if not line.startswith("#") else line.partition('URI="')[2].partition('"')[0]
-        if not named or named in there:
+        file_name = line if not line.startswith("#") else line.partition('URI="')[2].partition('"')[0]
+        if not file_name or file_name in sizes:
             lines.append(line)
         elif not line.startswith("#"):
             del lines[-1:]  # the line before describes it

@@ -48,7 +48,7 @@ def _media(of: Services) -> dict[str, Any]:
 
 def _redis(of: Services) -> dict[str, dict[str, Any]]:
     try:
-        found = workforce.strengths(of.redis, QUEUES)
+        strengths = workforce.strengths(of.redis, QUEUES)
         janitor = bool(of.redis.exists(keys.JANITOR))
         drained = drains.any_drained(of.redis)
         memory = of.redis.info("memory")
@@ -57,12 +57,14 @@ def _redis(of: Services) -> dict[str, dict[str, Any]]:
         return {"redis": {"ok": False}}
     if 0 < int(memory.get("maxmemory") or 0) <= int(memory["used_memory"]):
         server = {"ok": False, "full": True}
-    workers = {f"workers.{name}": _workers(found[name], of.settings.expected_workers(name), drained) for name in QUEUES}
+    workers = {
+        f"workers.{name}": _workers(strengths[name], of.settings.expected_workers(name), drained) for name in QUEUES
+    }
     return {"redis": server, "janitor": {"ok": janitor}, **workers}
 
 
 def _is_ours(of: Services) -> bool:
-    """Not that of another instance; while the database is away, nobody knows."""
+    """Does the key-value server belong to this instance? While the database is away, nobody knows, and the answer is yes."""
     if not of.settings.redis.url:
         return True
     try:
@@ -73,7 +75,7 @@ def _is_ours(of: Services) -> bool:
     return redis_owner.owns(of.redis, identity)
 
 
-def _workers(found: workforce.Strength, expected: int, drained: bool) -> dict[str, Any]:
+def _workers(strength: workforce.Strength, expected: int, drained: bool) -> dict[str, Any]:
     """One live worker is enough, and none is needed while people have drained the workers."""
-    ok = found.alive > 0 or expected == 0 or (drained and found.suspended > 0)
-    return {"ok": ok, "alive": found.alive, "suspended": found.suspended, "expected": expected}
+    ok = strength.alive > 0 or expected == 0 or (drained and strength.suspended > 0)
+    return {"ok": ok, "alive": strength.alive, "suspended": strength.suspended, "expected": expected}

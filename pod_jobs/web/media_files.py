@@ -54,24 +54,24 @@ def serve(video_id: int, folder: str, name: str) -> ResponseReturnValue:
     if mime is None or run is None or not FILE_NAME.fullmatch(name) or name == DONE_MARKER:
         raise NotFound(f"no file of ours is called {folder}/{name}")
     with translated_os_errors():
-        found = services().settings.media.open_output(video.id, folder, name)
-    if found is None:
+        output = services().settings.media.open_output(video.id, folder, name)
+    if output is None:
         checked_media()
         raise NotFound(f"{folder}/{name} of video {video_id}")
     try:
-        if found.is_growing:
+        if output.is_growing:
             task = _task_of(video, name, run)
             with translated_os_errors():
                 playlist = _playlist_of(video.id, folder, name)
                 if task.state == "error" and name != LOG_NAME:
-                    return _failed(task, found.file, name, mime, playlist, video)
-                return _growing(found.file, name, mime, playlist)
+                    return _failed(task, output.file, name, mime, playlist, video)
+                return _growing(output.file, name, mime, playlist)
         if location := services().settings.web.accel_location:
-            found.file.close()
+            output.file.close()
             return _by_nginx(f"{location}{output_name(video.id, folder, name)}", name, mime, video)
-        return _complete(found.file, name, mime, video)
+        return _complete(output.file, name, mime, video)
     except BaseException:
-        found.file.close()
+        output.file.close()
         raise
 
 
@@ -184,19 +184,19 @@ def _playlist_of(video_id: int, folder: str, name: str) -> str:
     playlist = playlist_beside(name)
     if playlist is None:
         return ""
-    beside = services().settings.media.open_output(video_id, folder, playlist)
-    if beside is None:
+    output = services().settings.media.open_output(video_id, folder, playlist)
+    if output is None:
         raise NotFound(f"{name} has no playlist yet")
-    with beside.file as file:
+    with output.file as file:
         return plain_files.read_whole(file, plain_files.MOST_TEXT_BYTES).decode("utf-8", "replace")
 
 
 def _listed_part(file: BinaryIO, mime: str, listed_bytes: int) -> Response:
     """The range that was asked for, within the first `listed_bytes` of the file. Errors: 416 for anything else."""
-    wanted = request.range
-    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
+    byte_range = request.range
+    if byte_range is None or byte_range.units != "bytes" or len(byte_range.ranges) != 1:
         raise RequestedRangeNotSatisfiable(description="one byte range is needed while the file grows")
-    start, stop = wanted.ranges[0]
+    start, stop = byte_range.ranges[0]
     stop = listed_bytes if stop is None else stop
     if not 0 <= start < stop <= listed_bytes:
         raise RequestedRangeNotSatisfiable(description=f"{listed_bytes} bytes are listed so far")

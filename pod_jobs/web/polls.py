@@ -1,4 +1,4 @@
-"""Pages ask again every few seconds, and mostly nothing has changed: this answers them before anything is read.
+"""Pages ask again every few seconds, and mostly nothing has changed. This module answers such a poll before anything is read.
 
 A process remembers for each address and person which answer it gave last, with the revision of the catalog from before it was
 made (catalog/revisions.py) and with what the page showed that is not in the catalog: progress, workers, machines, the clock.
@@ -61,11 +61,11 @@ def answer(look: Look, make: Callable[[Glance], Response], subjects: Iterable[st
     """
     revision = catalog_revision(subjects or (revisions.CATALOG,))
     key = _key()
-    known = _find(key)
-    if known is not None and known.revision == revision and known.etag in request.if_none_match:
-        if _digest(look(known.asked)) == known.seen:
+    remembered = _find(key)
+    if remembered is not None and remembered.revision == revision and remembered.etag in request.if_none_match:
+        if _digest(look(remembered.asked)) == remembered.seen:
             response = Response(status=304)
-            response.set_etag(known.etag)
+            response.set_etag(remembered.etag)
             return response
     glance = Glance(look)
     response = make(glance)
@@ -86,21 +86,21 @@ def look_at_nothing(asked: Any) -> None:
 
 
 def _find(key: bytes) -> Remembered | None:
-    own = services().answers.get(access.require_user().id, OrderedDict())
+    answers_of_person = services().answers.get(access.require_user().id, OrderedDict())
     with suppress(KeyError):
-        own.move_to_end(key)
-    return own.get(key)
+        answers_of_person.move_to_end(key)
+    return answers_of_person.get(key)
 
 
-def _keep(key: bytes, found: Remembered) -> None:
+def _keep(key: bytes, remembered: Remembered) -> None:
     answers, person = services().answers, access.require_user().id
-    own = answers.setdefault(person, OrderedDict())
-    own[key] = found
+    answers_of_person = answers.setdefault(person, OrderedDict())
+    answers_of_person[key] = remembered
     with suppress(KeyError):  # other threads do the same
-        own.move_to_end(key)
+        answers_of_person.move_to_end(key)
         answers.move_to_end(person)
-        while len(own) > MOST_OF_A_PERSON:
-            own.popitem(last=False)
+        while len(answers_of_person) > MOST_OF_A_PERSON:
+            answers_of_person.popitem(last=False)
         while len(answers) > MOST_PERSONS:
             answers.popitem(last=False)
 

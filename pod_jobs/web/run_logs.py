@@ -33,14 +33,14 @@ def tail_of(task: Task, most_bytes: int = TAIL_BYTES) -> LogTail | None:
         return None
     try:
         with translated_os_errors():
-            found = services().settings.media.open_output(
+            output = services().settings.media.open_output(
                 task.video_id, run_folder(task.kind, task.id, task.generation), LOG_NAME
             )
     except ServiceUnavailable:
         return None
-    if found is None:
+    if output is None:
         return None
-    with found.file as file:
+    with output.file as file:
         length = file.seek(0, io.SEEK_END)
         file.seek(max(0, length - most_bytes))
         text = file.read(most_bytes).decode("utf-8", "replace")

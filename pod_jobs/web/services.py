@@ -42,14 +42,14 @@ class Services:
     lines: dict[str, tuple[float, Any, list[int]]] = field(default_factory=dict)
     # Of web/intake/beginnings.py: under "times", when they were estimated, and when each waiting task will probably begin
     beginnings: dict[str, tuple[float, dict[int, datetime]]] = field(default_factory=dict)
-    # Of `lately`: what was seen outside the catalog, and when
+    # Of `lately`: when something outside the catalog was seen, and what was seen
     seen: dict[Any, tuple[float, Any]] = field(default_factory=dict)
-    # Of web/polls.py: person -> what it remembers of answers, what was used last at the end
+    # Of web/polls.py: id of a person -> the remembered answers; the one that was used last is at the end
     answers: OrderedDict[int, OrderedDict[bytes, Any]] = field(default_factory=OrderedDict)
 
     @cached_property
     def bucket(self) -> Bucket | None:
-        """That of [s3], whose connections last; None when there is none. Errors: SettingsError."""
+        """The bucket of [s3], whose connections are kept; None when the settings name none. Errors: SettingsError."""
         return self.settings.bucket
 
 
@@ -58,14 +58,14 @@ def install(app: Flask, services: Services) -> None:
 
 
 def services() -> Services:
-    """Those of the app that serves this request."""
-    found = current_app.extensions[EXTENSION]
-    assert isinstance(found, Services)  # noqa: S101  # for the type checker
-    return found
+    """The services of the app that serves this request."""
+    extension = current_app.extensions[EXTENSION]
+    assert isinstance(extension, Services)  # noqa: S101  # for the type checker
+    return extension
 
 
 def open_database() -> None:
-    """Connect this request's thread to the database, unless it is connected. Then whoever connected it closes it, too."""
+    """Connect this request's thread to the database, unless it is connected already; whoever connected it closes it."""
     g.opened_database = services().database.connect(reuse_if_open=True)
 
 
@@ -88,25 +88,29 @@ def without_database() -> Iterator[None]:
 
 def catalog_revision(subjects: Iterable[str] = (revisions.CATALOG,)) -> tuple[tuple[str, int], ...]:
     """The revision of these subjects (catalog/revisions.py) when this request began to read, by one query for all."""
-    wanted = {*subjects, revisions.CATALOG}
-    known: dict[str, int] | None = g.get("revisions")
-    if known is None or not wanted <= g.revised:
-        g.revised = wanted
-        known = g.revisions = dict(revisions.read(wanted))
-    return tuple((subject, known[subject]) for subject in subjects if subject in known)
+    all_subjects = {*subjects, revisions.CATALOG}
+    revision_of: dict[str, int] | None = g.get("revisions")
+    if revision_of is None or not all_subjects <= g.revised:
+        g.revised = all_subjects
+        revision_of = g.revisions = dict(revisions.read(all_subjects))
+    return tuple((subject, revision_of[subject]) for subject in subjects if subject in revision_of)
 
 
 def lately(what: Hashable, see: Callable[[], T]) -> T:
     """What `see` sees outside the catalog, such as Redis's list of workers. The polls of all pages that are open share what was
     seen within SEEN_S; any other request sees for itself."""
-    kept = services().seen.get(what)
-    if kept is not None and request.headers.get("HX-Request") == "true" and time.monotonic() - kept[0] < SEEN_S:
-        return cast(T, kept[1])
-    found = see()
+    remembered = services().seen.get(what)
+    if (
+        remembered is not None
+        and request.headers.get("HX-Request") == "true"
+        and time.monotonic() - remembered[0] < SEEN_S
+    ):
+        return cast(T, remembered[1])
+    result = see()
     if len(services().seen) > MOST_SEEN:
         services().seen.clear()
-    services().seen[what] = time.monotonic(), found
-    return found
+    services().seen[what] = time.monotonic(), result
+    return result
 
 
 def after_answer(do: Callable[[], object]) -> None:

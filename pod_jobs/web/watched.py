@@ -23,7 +23,7 @@ from pod_jobs.xapi.watching import Attempt, Day, Slice, Viewer
 PERIODS = (7, 30, 365, 0)  # days; 0 = all that is kept
 USUAL_PERIOD = 30
 MOST_ATTEMPTS, MOST_SEGMENTS = 10_000, 300_000  # of one video, so that the page is made in a moment
-Told = tuple[str, dict[str, Any], tuple[Segment, ...]]  # registration, statement, segments
+LastReport = tuple[str, dict[str, Any], tuple[Segment, ...]]  # registration, statement, segments
 SLICES = 100
 SAME_LENGTH_S = 1.0  # lengths that differ by less are of one video: some players round it
 
@@ -32,7 +32,7 @@ SAME_LENGTH_S = 1.0  # lengths that differ by less are of one video: some player
 class Report:
     """What the page shows. `day`: heat map, viewers and `attempts` are of this day alone; `days` are always those of the period.
     `named`: viewers are people with names, not numbers. `is_cut`: there are older attempts. `of_other_length`: how many attempts
-    are left out because the video had another length then: their moments are others."""
+    are left out because the video had another length then, so that their times mean other moments."""
 
     days_back: int
     day: date | None
@@ -48,16 +48,16 @@ class Report:
     @property
     def share(self) -> float:
         """The mean share of the video that a viewer watched."""
-        return sum(one.share for one in self.viewers) / len(self.viewers) if self.viewers else 0.0
+        return sum(viewer.share for viewer in self.viewers) / len(self.viewers) if self.viewers else 0.0
 
     @property
     def completed(self) -> int:
-        return sum(one.completed for one in self.viewers)
+        return sum(viewer.completed for viewer in self.viewers)
 
     @property
     def most(self) -> int:
         """The number of attempts at the slice that was watched most; at least 1."""
-        return max((one.watched + one.again for one in self.slices), default=0) or 1
+        return max((time_slice.watched + time_slice.again for time_slice in self.slices), default=0) or 1
 
 
 def wanted() -> tuple[int, date | None]:
@@ -80,12 +80,12 @@ def report(video: Video, days_back: int, day: date | None = None) -> Report | No
         return None
     since = now() - timedelta(days=days_back) if days_back else None
     rows = store.last_reports(video.id, (PAUSED, COMPLETED, TERMINATED), since, MOST_ATTEMPTS)
-    read, is_cut = _read(rows)
-    same = [told for told in read if _has_length(told[1], length_s)]
+    last_reports, is_cut = _read(rows)
+    of_this_length = [last_report for last_report in last_reports if _has_length(last_report[1], length_s)]
     attempts = _attempts(
-        same, store.registrations_with(video.id, COMPLETED), named=not services().settings.xapi.anonymize
+        of_this_length, store.registrations_with(video.id, COMPLETED), named=not services().settings.xapi.anonymize
     )
-    shown = [one for one in attempts if day in (None, one.day)]
+    shown = [attempt for attempt in attempts if day in (None, attempt.day)]
     return Report(
         days_back=days_back,
         day=day,
@@ -96,14 +96,14 @@ def report(video: Video, days_back: int, day: date | None = None) -> Report | No
         days=watching.days(attempts),
         named=not services().settings.xapi.anonymize,
         is_cut=is_cut,
-        of_other_length=len(read) - len(same),
+        of_other_length=len(last_reports) - len(of_this_length),
     )
 
 
-def _read(rows: Sequence[tuple[str, datetime, str]]) -> tuple[list[Told], bool]:
+def _read(rows: Sequence[tuple[str, datetime, str]]) -> tuple[list[LastReport], bool]:
     """The latest reports, the latest first, and whether some were left out: an application may send thousands of segments in
     each."""
-    read: list[Told] = []
+    last_reports: list[LastReport] = []
     count = 0
     for registration, _, body in rows:
         statement = json.loads(body)
@@ -111,9 +111,9 @@ def _read(rows: Sequence[tuple[str, datetime, str]]) -> tuple[list[Told], bool]:
         segments = tuple(parse_segments(text) or ()) if isinstance(text, str) else ()
         count += len(segments)
         if count > MOST_SEGMENTS:
-            return read, True
-        read.append((registration, statement, segments))
-    return read, len(rows) == MOST_ATTEMPTS
+            return last_reports, True
+        last_reports.append((registration, statement, segments))
+    return last_reports, len(rows) == MOST_ATTEMPTS
 
 
 def _has_length(statement: dict[str, Any], length_s: float) -> bool:
@@ -122,11 +122,11 @@ def _has_length(statement: dict[str, Any], length_s: float) -> bool:
     return not isinstance(length, int | float) or abs(length - length_s) <= SAME_LENGTH_S
 
 
-def _attempts(read: Sequence[Told], completed: Container[str], *, named: bool) -> list[Attempt]:
+def _attempts(last_reports: Sequence[LastReport], completed: Container[str], *, named: bool) -> list[Attempt]:
     """The earliest first; without names, the first viewer is number 1."""
     numbers: dict[str, str] = {}
     attempts = []
-    for registration, statement, segments in reversed(read):
+    for registration, statement, segments in reversed(last_reports):
         who = json.dumps(statement["actor"], sort_keys=True)
         name = str(value_at(statement, "actor", "account", "name") or value_at(statement, "actor", "name") or "")
         viewer = name if named and name else numbers.setdefault(who, str(len(numbers) + 1))
@@ -143,26 +143,32 @@ COLUMNS = {  # of the tables; `rows` has the same order
 }
 
 
-def rows(what: str, found: Report) -> list[tuple[object, ...]]:
+def rows(what: str, watch_report: Report) -> list[tuple[object, ...]]:
     """One of the tables."""
     if what == "moments":
-        return [(round(s.begin_s, 2), round(s.end_s, 2), s.watched, s.again, s.skipped) for s in found.slices]
+        return [(round(s.begin_s, 2), round(s.end_s, 2), s.watched, s.again, s.skipped) for s in watch_report.slices]
     if what == "days":
-        return [(d.day.isoformat(), d.attempts, d.viewers, d.completed, round(d.watched_s, 1)) for d in found.days]
-    return [(v.viewer, v.attempts, round(v.share, 3), int(v.completed), v.last_day.isoformat()) for v in found.viewers]
+        return [
+            (d.day.isoformat(), d.attempts, d.viewers, d.completed, round(d.watched_s, 1)) for d in watch_report.days
+        ]
+    return [
+        (v.viewer, v.attempts, round(v.share, 3), int(v.completed), v.last_day.isoformat())
+        for v in watch_report.viewers
+    ]
 
 
-def document(found: Report) -> dict[str, Any]:
+def document(watch_report: Report) -> dict[str, Any]:
     """The report as the API gives it: the tables by their columns."""
     tables = {
-        what: [dict(zip(names, row, strict=True)) for row in rows(what, found)] for what, names in COLUMNS.items()
+        what: [dict(zip(names, row, strict=True)) for row in rows(what, watch_report)]
+        for what, names in COLUMNS.items()
     }
     return {
-        "days_back": found.days_back,
-        "day": found.day and found.day.isoformat(),
-        "length_s": found.length_s,
-        "named": found.named,
-        "is_cut": found.is_cut,
-        "of_other_length": found.of_other_length,
+        "days_back": watch_report.days_back,
+        "day": watch_report.day and watch_report.day.isoformat(),
+        "length_s": watch_report.length_s,
+        "named": watch_report.named,
+        "is_cut": watch_report.is_cut,
+        "of_other_length": watch_report.of_other_length,
         **tables,
     }
