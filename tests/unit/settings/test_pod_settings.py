@@ -206,3 +206,9 @@ def test_what_a_remark_says_of_mails_and_the_studio_is_so(tmp_path: Path) -> Non
     assert "# ADMINS = [('A', 'a@univ.fr')]: [mail] recipients" in text
     assert "# EMAIL_HOST = 'smtp': [mail] server" in text and "hush" not in text
     assert "through the API" not in imported("OPENCAST_FILES_DIR = 'x'", tmp_path)
+
+
+def test_two_names_for_one_setting_give_one_line_beside_the_others(tmp_path: Path) -> None:
+    text = imported("XAPI_ANONYMIZE_ACTOR = False\nUSE_XAPI = True\nUSE_XAPI_VIDEO = False\n", tmp_path)
+    section = text.partition("[xapi]\n")[2].partition("\n\n")[0]
+    assert section.splitlines() == ["enabled = false  # USE_XAPI_VIDEO", "anonymize = false  # XAPI_ANONYMIZE_ACTOR"]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pod_jobs.speech.pieces import MOST_S, plan_pieces
+from pod_jobs.speech.pieces import MOST_S, TARGET_S, plan_pieces
 from pod_jobs.speech.spans import Voice, joined
 
 
@@ -55,3 +55,14 @@ def test_every_span_is_in_one_piece_and_none_is_too_long(drawn: list[tuple[float
 
 def test_spans_that_nearly_touch_are_one() -> None:
     assert joined([(5.0, 6.0), (0.0, 2.0), (2.1, 3.0)]) == ((0.0, 3.0), (5.0, 6.0))
+
+
+def test_a_piece_may_end_from_three_quarters_of_the_usual_length_on() -> None:
+    def first_ends_s(early_s: float) -> float:
+        """The longest silence is after so many seconds, the next one after 160."""
+        spans = [(0.0, early_s), (early_s + 9, 160.0), (165.0, 205.0), (206.0, 290.0)]
+        return plan_pieces(speech(*spans), 290)[0].spans[-1][1]
+
+    earliest_s = 0.75 * TARGET_S
+    assert first_ends_s(earliest_s) == earliest_s
+    assert first_ends_s(earliest_s - 1) == 160.0

@@ -1,7 +1,9 @@
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from pod_jobs.xapi import lrs
 from pod_jobs.xapi.lrs import Conflict, Found, Misconfigured, PartlyStored, Refused, Stored, Transient, Unclear
@@ -98,3 +100,16 @@ def test_an_answer_is_kept_short() -> None:
     answer = lrs.classify_post(400, {}, "é".encode() * 10_000)
     assert isinstance(answer, Refused)
     assert len(answer.reason) < 1.1 * lrs.REASON_LIMIT
+
+
+def test_a_login_of_the_host_or_a_proxy_of_its_environment_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine lrs.example login a password b\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    client = lrs.LrsClient(lrs.Endpoint("https://lrs.example/statements"))
+    request = client._session.prepare_request(requests.Request("GET", "https://lrs.example/statements"))
+    assert "Authorization" not in request.headers
+    assert not client._session.merge_environment_settings(request.url, {}, None, None, None)["proxies"]
+    client.close()

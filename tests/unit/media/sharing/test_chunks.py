@@ -1,6 +1,7 @@
 """What the workers of a shared encode tell each other by files."""
 
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,13 @@ def test_the_layout_of_another_version_is_none_to_help_with(shared: Path, change
     path = shared / chunks.LAYOUT
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     assert chunks.read_layout(shared) is None
+
+
+def test_what_is_cleared_leaves_no_file_open(shared: Path) -> None:
+    """A worker encodes thousands of recordings."""
+    for number in range(3):
+        (shared / f"{number}.lock").touch()
+    before = len(os.listdir("/proc/self/fd"))
+    chunks.clear(shared)
+    chunks.clear(shared)
+    assert len(os.listdir("/proc/self/fd")) == before and not list(shared.parent.iterdir())
