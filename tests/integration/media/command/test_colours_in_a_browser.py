@@ -36,6 +36,7 @@ EXACT += [
 ]
 LOOK = """([addresses, places]) => Promise.all(addresses.map(async address => {
   const video = document.createElement("video"), player = address.endsWith(".m3u8") ? new Hls() : null;
+  video.width = 16;  // drawn small, what it shows costs little
   document.body.append(video);  // a video in no page that waits for its next frame may be collected as garbage
   video.muted = video.autoplay = video.loop = true;  // while it is paused, a frame that was missed never comes again
   if (player) {
