@@ -180,6 +180,16 @@ def test_parts_of_a_slow_picture_last_as_long_as_was_asked_for(tools: Tools, tmp
     assert duration_s(tmp_path / "out" / "90p.mp4") == pytest.approx(2.3, abs=0.07)
 
 
+@pytest.mark.either_build
+def test_the_last_segment_of_kept_parts_may_be_one_frame(tools: Tools, tmp_path: Path, sources: Path) -> None:
+    source = sources / "six_seconds.mp4"
+    if not source.exists():
+        ffmpeg(*pattern("160x90", seconds=6), *H264, str(source))
+    result = made(source, tmp_path / "out", tools, replace(PLAN, keep=((1.0, 5.04),)))
+    assert result.duration_s == pytest.approx(4.04, abs=0.001)
+    assert len(frames(tmp_path / "out" / "90p.m4s")) == 101
+
+
 @pytest.mark.parametrize("ending", ["webm", "mp4"])
 def test_a_gap_of_pictures_keeps_its_length(tools: Tools, tmp_path: Path, sources: Path, ending: str) -> None:
     """No picture from 4 to 8 s; a flash and a tone at 9 s, which come to lie at 4 s where 5 to 11 s are kept."""
