@@ -66,7 +66,9 @@ class Work:
 
     def as_source(self, media: MediaInfo) -> Source:
         """The source, to be opened as the probe did."""
-        return Source(str(self.source), media.demuxer, decoder=decoder_options(media.video))
+        return Source(
+            str(self.source), media.demuxer, decoder=decoder_options(media.video), start_s=media.disputed_start_s
+        )
 
     def report(self, step: Step, share: float, position_s: float | None = None, workers: int = 1) -> None:
         """Progress: `share` 0..1 of the step. Raises what ends the work."""

@@ -122,9 +122,19 @@ def _input(tools: Tools, limits: Limits, source: Source, *, is_crowd: bool, is_c
     before = guard.input_options([source.demuxer], [still], limits) if still else tools.input_options(limits)
     before += ["-noautorotate", "-reinit_filter:v", "0"]
     before += ["-threads", "2"] if is_crowd else []
-    before += ["-noaccurate_seek", "-ss", f"{source.seek_s:.6f}"] if source.seek_s else []
-    before += ["-itsoffset", f"{-source.seek_s:.6f}"] if source.seek_s and is_clocked else []
-    return [*before, *source.opening]
+    return [*before, *_from(source, is_clocked=is_clocked), *source.opening]
+
+
+def _from(source: Source, *, is_clocked: bool) -> list[str]:
+    """Where reading begins, and which moment of the file is time 0. With `is_clocked`, ffmpeg counts from where it sees the
+    beginning of the file."""
+    seek = ["-noaccurate_seek"] if source.seek_s else []
+    if is_clocked or source.start_s is None:
+        seek += ["-ss", f"{source.seek_s:.6f}"] if source.seek_s else []
+        return [*seek, *(["-itsoffset", f"{-source.seek_s:.6f}"] if source.seek_s and is_clocked else [])]
+    if source.seek_s:
+        return [*seek, "-seek_timestamp", "1", "-ss", f"{source.start_s + source.seek_s:.6f}"]
+    return ["-seek_timestamp", "1", "-itsoffset", f"{-source.start_s:.6f}"]
 
 
 def _video_options(picture: Picture) -> list[str]:

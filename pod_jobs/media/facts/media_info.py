@@ -103,11 +103,18 @@ class MediaInfo:
     chapters: tuple[Chapter, ...] = ()
     programs: int = 1  # of a transport stream; the tracks are those of one
     breaks_clock: bool = False  # its clock is set anew in the middle, or may be: then no time here is to be believed
+    start_s: float = 0.0  # by the clock of the file; all other times count from there
 
     @property
     def demuxer(self) -> str:
         """ffmpeg's name for the container: "mov,mp4,m4a" is "mov"."""
         return self.container.partition(",")[0]
+
+    @property
+    def disputed_start_s(self) -> float | None:
+        """`start_s` where versions of ffmpeg differ about it: in Matroska, for 5.1 a file begins earlier by the delay of its
+        sound's encoder. None: in all other containers."""
+        return self.start_s if self.demuxer == "matroska" else None
 
     @property
     def is_video(self) -> bool:

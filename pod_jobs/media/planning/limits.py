@@ -43,6 +43,7 @@ class Source:
     ranges: tuple[Range, ...] = ()
     decoder: tuple[str, ...] = ()  # options that name another decoder than the usual one
     seek_s: float = 0.0  # reading begins at a key frame at or before that instant, which is time 0
+    start_s: float | None = None  # of the file, by its own clock; None: ffmpeg finds it
     breaks_clock: bool = False  # its clock is set anew in the middle
 
     @property

@@ -203,7 +203,13 @@ class _Stage:
     def _read(self, feed: Feed, seek_s: float) -> int:
         """Add an input, and return its number."""
         self.inputs.append(
-            Source(str(feed.path), feed.media.demuxer, decoder=decoder_options(_video(feed)), seek_s=seek_s)
+            Source(
+                str(feed.path),
+                feed.media.demuxer,
+                decoder=decoder_options(_video(feed)),
+                seek_s=seek_s,
+                start_s=feed.media.disputed_start_s,
+            )
         )
         return len(self.inputs) - 1
 

@@ -157,6 +157,7 @@ def judge(answer: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         chapters=tuple(Chapter(**chapter) for chapter in answer.get("chapters", ())),
         programs=programs,
         breaks_clock=answer.get("breaks_clock", False),
+        start_s=answer["start_s"],
     )
     if media.video and media.video.codec in ANIMATIONS and max(s["packets"] for s in tracks) == 1:
         raise BadSource("one picture", code="source-still")

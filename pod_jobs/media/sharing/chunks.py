@@ -61,6 +61,7 @@ class Layout:
     segment_s: int
     duration_s: float
     chunks: tuple[Chunk, ...]
+    start_s: float | None = None  # of the source: see MediaInfo.disputed_start_s
 
     @property
     def frames(self) -> int:
@@ -217,7 +218,7 @@ def _run(
 ) -> FinishedChunk:
     began = time.monotonic()
     picture = replace(layout.picture, chunk=chunk)
-    opened_source = Source(str(source), layout.demuxer, decoder=decoder_options(picture.track))
+    opened_source = Source(str(source), layout.demuxer, decoder=decoder_options(picture.track), start_s=layout.start_s)
     argv = build_encode(tools, layout.limits, opened_source, picture, (), layout.segment_s)
     journal, position = Journal(folder, tools), Position(layout.limits.stall_s)
 

@@ -88,6 +88,7 @@ def encode_shared(work: Work, media: MediaInfo, picture: Picture, sounds: Sequen
         segment_s=work.plan.segment_s,
         duration_s=media.duration_s,
         chunks=plan_chunks(media.duration_s, rate, work.plan.segment_s, work.plan.chunk_s, idle + 1),
+        start_s=media.disputed_start_s,
     )
     work.journal.note(f"{len(layout.chunks)} chunks, {idle} idle workers")
     shared = team.shared

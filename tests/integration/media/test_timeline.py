@@ -190,6 +190,22 @@ def test_the_last_segment_of_kept_parts_may_be_one_frame(tools: Tools, tmp_path:
     assert len(frames(tmp_path / "out" / "90p.m4s")) == 101
 
 
+@pytest.mark.parametrize("begins_s", [0, 5])
+def test_kept_parts_of_matroska_begin_where_both_builds_say(
+    tools: Tools, tmp_path: Path, sources: Path, begins_s: int
+) -> None:
+    """A flash and a tone at 3 s. For ffmpeg 5.1 the file begins earlier, by the delay of the sound's encoder."""
+    source = sources / f"begins_{begins_s}.mkv"
+    if not source.exists():
+        seen = "color=black:s=160x90:r=25:d=7,drawbox=c=white:t=fill:enable='between(t,2.99,3.19)'"
+        later = ("-output_ts_offset", str(begins_s))
+        ffmpeg("-f", "lavfi", "-i", seen, *beep(3.0, 7), *H264, "-g", "25", *AAC, *later, str(source))
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=((2.0, 6.0),)))
+    path = tmp_path / "out" / "90p.mp4"
+    assert (white_s(path)[0][0], tone_s(path)[0][0]) == pytest.approx((1, 1), abs=0.011)
+    assert len(frames(path)) == 100
+
+
 @pytest.mark.parametrize("ending", ["webm", "mp4"])
 def test_a_gap_of_pictures_keeps_its_length(tools: Tools, tmp_path: Path, sources: Path, ending: str) -> None:
     """No picture from 4 to 8 s; a flash and a tone at 9 s, which come to lie at 4 s where 5 to 11 s are kept."""

@@ -240,6 +240,20 @@ def test_ranges_that_lie_apart_are_read_apart_and_heard_in_one_go() -> None:
     assert "asetpts='PTS+(0.000000+gte(T,99.999999)*-95.000000)/TB'" in sound
 
 
+@pytest.mark.parametrize(
+    ("ranges", "told"),
+    [
+        ((), ["-seek_timestamp", "1", "-itsoffset", "-2.500000"]),
+        ((Range(10, 20.5),), ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", "12.500000"]),
+    ],
+)
+def test_the_builds_do_not_look_for_the_beginning_of_matroska(ranges: tuple[Range, ...], told: list[str]) -> None:
+    source = Source("/s", "matroska", ranges, start_s=2.5)
+    argv = build_encode(TOOLS, LIMITS, source, Picture(video(1280, 720), TWO, None, 2), [SOUND], 4)
+    end = argv.index("-f")
+    assert argv[end - len(told) : end] == told
+
+
 def test_a_chunk_keeps_its_place_in_the_whole() -> None:
     chunk = Chunk(2, Fraction(25), first_frame=300, frames=400, first_segment=3)
     picture = Picture(video(640, 360), TWO[:1], rate=None, keyframe_s=2, chunk=chunk)
