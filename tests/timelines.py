@@ -47,16 +47,20 @@ def white_s(path: Path, across: float = 0.5) -> list[tuple[float, float]]:
 
 
 def tone_s(path: Path) -> list[tuple[float, float]]:
-    """From when to when there is sound, to 5 ms."""
+    """From when to when there is sound, to 5 ms. Each frame is heard at its time, and a gap between two is silent, as in players."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=48_000)
-        decoded = list(container.decode(stream))
-        pieces = [one.to_ndarray()[0] for frame in decoded for one in resampler.resample(frame)]
-    begin_s = decoded[0].time or 0.0
-    sound = np.concatenate(pieces)
-    loud = np.abs(sound[: len(sound) // 240 * 240]).reshape(-1, 240).max(axis=1) > LOUD
-    return _runs([(begin_s + n / 200, bool(one)) for n, one in enumerate(loud)], 0.02)
+        resampler, rate = av.AudioResampler(format="flt", layout="mono", rate=stream.rate), stream.rate
+        pieces = [
+            (one.time or 0.0, one.to_ndarray()[0]) for f in container.decode(stream) for one in resampler.resample(f)
+        ]
+    begin_s, (last_s, last_piece), grain = pieces[0][0], pieces[-1], rate // 200
+    sound = np.zeros(round((last_s - begin_s) * rate) + len(last_piece) + grain)
+    for time_s, piece in pieces:
+        first = round((time_s - begin_s) * rate)
+        sound[first : first + len(piece)] = piece
+    loud = np.abs(sound[: len(sound) // grain * grain]).reshape(-1, grain).max(axis=1) > LOUD
+    return _runs([(begin_s + n * grain / rate, bool(one)) for n, one in enumerate(loud)], 0.02)
 
 
 def _runs(states: Sequence[tuple[float, bool]], shortest_s: float) -> list[tuple[float, float]]:

@@ -18,6 +18,7 @@ LOW = Rendition("90p", 90, crf=18, preset="ultrafast", maxrate_kbps=2000, audio_
 PLAN = EncodePlan((LOW,), mp3_kbps=64, copy_top=True, with_extras=False, limits=LIMITS)
 VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M")
 OPUS = ("-c:a", "libopus")
+MP2 = ("-c:a", "mp2")
 NEAR_S = 0.045
 Parts = tuple[tuple[float, float], ...]
 
@@ -69,6 +70,7 @@ CHANGES = {
     "surround.ts": (flashing("320x180"), flashing("320x180", "5.1")),
     "another_rate.ts": (flashing("320x180", "mono", 44_100), flashing("320x180", "stereo", 48_000)),
     "a_lower_rate.ts": (flashing("320x180", "stereo", 48_000), flashing("320x180", "stereo", 32_000)),
+    "mp2_at_a_lower_rate.ts": (flashing("320x180", "stereo", 48_000), flashing("320x180", "stereo", 32_000)),
     "a_higher_rate.ts": (flashing("320x180", "stereo", 32_000), flashing("320x180", "stereo", 48_000)),
 }
 
@@ -76,7 +78,7 @@ CHANGES = {
 def changing(sources: Path, name: str) -> Path:
     source = sources / name
     if not source.exists():
-        codecs = (*VP8, *OPUS) if name.endswith("webm") else (*H264, *AAC)
+        codecs = (*VP8, *OPUS) if name.endswith("webm") else (*H264, *(MP2 if name.startswith("mp2") else AAC))
         joined(source, list(CHANGES[name]), "webm" if name.endswith("webm") else "ts", codecs)
     return source
 
