@@ -47,7 +47,7 @@ def white_s(path: Path, across: float = 0.5) -> list[tuple[float, float]]:
 
 
 def tone_s(path: Path) -> list[tuple[float, float]]:
-    """From when to when there is sound, to 5 ms. Each frame is heard at its time, and a gap between two is silent, as in players."""
+    """From when to when there is sound, to 5 ms. Each frame is heard at its time, and gaps are silent, as in players."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         resampler, rate = av.AudioResampler(format="flt", layout="mono", rate=stream.rate), stream.rate
