@@ -33,17 +33,10 @@ Prepare = Callable[[Path, str], Making | None]
 
 
 def help_from_afar(
-    context: Context,
-    run: Run,
-    prepare: Prepare,
-    tick: Callable[[], object],
-    may_go_on: Callable[[], bool],
-    *,
-    lent: bool = False,
+    context: Context, run: Run, prepare: Prepare, tick: Callable[[], object], may_go_on: Callable[[], bool]
 ) -> int:
-    """Make pieces of `run` until there are none, or `may_go_on` returns False after one; returns how many. `lent`: the recording
-    is the owner's alone, which lends it. Errors: those of `tick`, of `prepare` and of storage; Superseded when the run is over or
-    its owner has taken a piece back."""
+    """Make pieces of `run` until there are none, or `may_go_on` returns False after one; returns how many. Errors: those of
+    `tick`, of `prepare` and of storage; Superseded when the run is over or its owner has taken a piece back."""
     helper, key, instructions = _join(context, run, tick)
     run = replace(run, key=key)
     work: _Helper | None = None
@@ -52,11 +45,7 @@ def help_from_afar(
             making = prepare(place, instructions)
             if making is None:
                 return 0
-            if lent:
-                source = place / "source"
-                context.far_help.borrow(run, source, lambda: _give_way(tick, may_go_on))
-            else:
-                source = context.storage.source(run, run.source, lambda: _give_way(tick, may_go_on))
+            source = context.storage.source(run, run.source, lambda: _give_way(tick, may_go_on))
             work = _Helper(context, run, helper, making, tick, may_go_on)
             count = 0
             while work.make_one(source):

@@ -39,13 +39,12 @@ class Called:
     """What there is to help with: how many pieces, and what every helper must know. `check(number, files)` raises
     ResultRejected for files that are not those of this piece, before they are fetched. `take_in(folder, number)` checks them in
     a folder and puts the piece into that which the workers of this host share; whatever it raises ends the helper's work, but
-    OSError and TransientError. `source`: the recording, if the web host does not have it."""
+    OSError and TransientError."""
 
     pieces: int
     said: bytes
     check: Callable[[int, Mapping[str, Announced]], None]
     take_in: Callable[[Path, int], None]
-    source: Path | None = None
 
 
 # A shared folder -> what there is to help with; None when there is nothing yet, or nothing any more
@@ -99,7 +98,7 @@ class _FarOwner:
             self._end()
 
     def _look(self, over: threading.Event) -> None:
-        if not self._is_called(over):
+        if not self._is_called():
             return
         states = self._far.states(self._run)
         self._free_silent(states)
@@ -111,7 +110,7 @@ class _FarOwner:
             else:
                 self._meet(helper, state)
 
-    def _is_called(self, over: threading.Event) -> bool:
+    def _is_called(self) -> bool:
         """Have helpers been called? They are as soon as there are pieces. Errors: Superseded when there are none any more."""
         called = self._look_at(self._shared)
         if called is None:
@@ -119,8 +118,6 @@ class _FarOwner:
                 raise Superseded("all pieces are made")
             return False
         if self._called is None:
-            if called.source is not None:
-                self._far.lend(self._run, called.source, lambda: _go_on(over))
             self._far.call(self._run, called.said)
             self._called = called
         return True
@@ -200,9 +197,3 @@ class _FarOwner:
 
     def _path(self, number: int, ending: str) -> Path:
         return self._shared / f"{chunks.name_of(number)}{ending}"
-
-
-def _go_on(over: threading.Event) -> None:
-    """Errors: Superseded."""
-    if over.is_set():
-        raise Superseded("the run is over")

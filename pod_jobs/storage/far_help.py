@@ -46,10 +46,6 @@ class FarHelp:
         """Call for help; `layout` is what every helper must know."""
         self._web.of_run("PUT", run, "helpers", data=layout)
 
-    def lend(self, run: Run, source: Path, tick: Tick) -> None:
-        """Send a recording that only the owner has; to be done before `call`. Errors: as of `send`."""
-        self._send_file(run, "helpers/source", source, tick)
-
     def states(self, run: Run) -> dict[str, HelperState]:
         """Helper -> its state. Errors: ServiceUnavailable also for an answer that is none."""
         answer = self._web.of_run("GET", run, "helpers", timeout=NOTE_TIMEOUT_S)
@@ -77,7 +73,7 @@ class FarHelp:
                 raise ResultRejected(f"{name!r} is not the name of a file of a piece")
             self._fetch_file(run, f"helpers/{helper}/files/{name}", announced, folder / name, tick)
 
-    def _fetch_file(self, run: Run, place: str, announced: Announced, to: Path, tick: Tick, **more: Any) -> None:
+    def _fetch_file(self, run: Run, place: str, announced: Announced, to: Path, tick: Tick) -> None:
         """Errors: ResultRejected."""
         digest, got = hashlib.sha256(), 0
         with plain_files.open_plain(to, "xb") as file:
@@ -89,7 +85,7 @@ class FarHelp:
                 tick()
 
             while got < announced.bytes:
-                self._web.fetch_part(run, place, got, take, **more)
+                self._web.fetch_part(run, place, got, take)
         if (got, digest.hexdigest()) != (announced.bytes, announced.sha256):
             raise ResultRejected(f"{place} is not what was announced")
 
@@ -119,11 +115,6 @@ class FarHelp:
             raise ServiceUnavailable("helpers: an answer without a helper's id")
         return helper, str(key), str(layout)
 
-    def borrow(self, run: Run, to: Path, tick: Tick) -> None:
-        """Fetch the recording that the owner lends. Errors: BadSource when it lends none; ResultRejected."""
-        announced = Announced(**self._web.source_sum(run, run.source))
-        self._fetch_file(run, "source", announced, to, tick, params={"name": run.source})
-
     def note(self, run: Run, helper: str, piece: int | None, frames: int = 0) -> int | None:
         """Give a sign of life, and say how much of `piece` there is; None: this worker wants one. Returns the piece to make."""
         said = {"piece": piece, "frames": frames}
@@ -140,15 +131,16 @@ class FarHelp:
         missing = list(files)
         while missing:
             for name in missing:
-                self._send_file(run, f"helpers/{helper}/files/{name}", folder / name, tick)
+                self._send_file(run, helper, folder / name, tick)
                 deadline = time.monotonic() + SEND_PATIENCE_S
             finish = partial(self._web.of_run, "POST", run, f"helpers/{helper}/finish", json=said)
             answer: dict[str, Any] = patiently(tick, finish, deadline)
             missing = [name for name in answer["differing"] if name in files]
 
-    def _send_file(self, run: Run, place: str, path: Path, tick: Tick) -> None:
+    def _send_file(self, run: Run, helper: str, path: Path, tick: Tick) -> None:
         """From its beginning; a part that was lost on its way is sent again."""
-        with plain_files.open_plain(path, linked=True) as file:
+        place = f"helpers/{helper}/files/{path.name}"
+        with plain_files.open_plain(path) as file:
             size, sent, tries = os.fstat(file.fileno()).st_size, 0, 0
             while sent < size or size == 0:
                 file.seek(sent)

@@ -2,7 +2,6 @@
 
 encode-7-g2.helpers/                  made by the owner, who calls for help
   layout-1.json                       of attempt 1: what every helper must know; the web host does not read it
-  source-1                            of attempt 1: the recording, if only the owner has it
   0f3a…/                              one helper, by the id that the web host gave it
     piece                             the number of the piece that the owner gave it
     note                              its last sign of life: the piece that it is at, and how far; without a piece it wants one
@@ -15,6 +14,7 @@ The owner alone decides who makes which piece, and takes in what was made. A hel
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -60,37 +60,20 @@ class HelpersFolder:
     def __init__(self, media: Path, run: Run) -> None:
         self._folder = media / f"{run.folder}{HELPERS}"
         self._layout = self._folder / f"layout-{run.attempt}.json"
-        self._source = self._folder / f"source-{run.attempt}"
         self._run = run
 
     def open(self, layout: bytes) -> None:
         """Call for help. What an earlier attempt left goes."""
-        self._folder.mkdir(mode=plain_files.NEW_FOLDER_MODE, exist_ok=True)
-        for name in os.listdir(self._folder):
-            if name != self._source.name:
-                plain_files.remove(self._folder / name)
+        plain_files.remove(self._folder)
+        self._folder.mkdir(mode=plain_files.NEW_FOLDER_MODE)
         with plain_files.replacing(self._layout) as file:
             file.write(layout)
-
-    @contextmanager
-    def lent(self, offset: int) -> Iterator[Callable[[bytes], object]]:
-        """In this block, a function that adds bytes to the recording from `offset` on, which the owner lends before it calls.
-        Errors: Refused when fewer than `offset` bytes are there."""
-        self._folder.mkdir(mode=plain_files.NEW_FOLDER_MODE, exist_ok=True)
-        with open_at(self._source, offset) as file:
-            yield file.write
-
-    def open_lent(self) -> BinaryIO | None:
-        """The recording that the owner lends, open for reading; None when there is none."""
-        try:
-            return plain_files.open_plain(self._source, beneath=self._folder)
-        except FileNotFoundError:
-            return None
 
     def close(self) -> None:
         plain_files.remove(self._folder)
 
     def layout(self) -> str:
+        self._demand_folder(self._folder)
         try:
             return plain_files.read_text(self._layout)
         except FileNotFoundError as error:
@@ -103,17 +86,30 @@ class HelpersFolder:
         others = self._ids()
         if len(others) >= MOST_HELPERS:
             raise Refused(f"{self._run.folder} has {MOST_HELPERS} helpers already")
-        free = {f"{number:02x}" for number in range(256)} - {number_of(other) for other in others}
-        helper = secrets.choice(sorted(free)) + secrets.token_hex(7)
-        with self._of_run():
-            (self._folder / helper).mkdir(mode=plain_files.NEW_FOLDER_MODE)
-            (self._folder / helper / FILES).mkdir(mode=plain_files.NEW_FOLDER_MODE)
+        while True:
+            free = {f"{number:02x}" for number in range(256)} - {number_of(other) for other in os.listdir(self._folder)}
+            number = secrets.choice(sorted(free))
+            with self._of_run(), suppress(FileExistsError):  # another one has just taken the number
+                return self._with_number(number)
+
+    def _with_number(self, number: str) -> str:
+        """Make the folder of a helper. Errors: FileExistsError when another helper has the number: whoever makes the folder
+        of its name has it, until this becomes the folder of the helper."""
+        place, helper = self._folder / number, number + secrets.token_hex(7)
+        place.mkdir(mode=plain_files.NEW_FOLDER_MODE)
+        if number in map(number_of, self._ids()):
+            place.rmdir()
+            raise FileExistsError(number)
+        (place / FILES).mkdir(mode=plain_files.NEW_FOLDER_MODE)
+        place.rename(self._folder / helper)
         return helper
 
     def leave(self, helper: str) -> None:
         """The helper goes, or the owner wants no more of it. One that is not there is no error."""
-        if HELPER_ID.fullmatch(helper):
-            plain_files.remove(self._folder / helper)
+        with suppress(Superseded):
+            if HELPER_ID.fullmatch(helper):
+                self._demand_folder(self._folder)
+                plain_files.remove(self._folder / helper)
 
     def states(self) -> dict[str, HelperState]:
         """Helper -> its state."""
@@ -179,10 +175,7 @@ class HelpersFolder:
             raise NotFound(f"{helper} has sent no {name}") from error
 
     def open_files(self, helper: str = "") -> Iterator[BinaryIO]:
-        """What has arrived from a helper, by default from each and from the owner, open for reading one after another."""
-        if not helper and (lent := self.open_lent()) is not None:
-            with lent:
-                yield lent
+        """What has arrived from a helper, by default from each, open for reading one after another."""
         with suppress(FileNotFoundError, Superseded):  # there is none, or it has just left
             for one in [helper] if helper else self._ids():
                 for name in os.listdir(self._place(one) / FILES):
@@ -218,10 +211,18 @@ class HelpersFolder:
         return self._place(helper) / FILES / name
 
     def _place(self, helper: str) -> Path:
-        place = self._folder / helper
-        if not HELPER_ID.fullmatch(helper) or not (place / FILES).is_dir():
+        if not HELPER_ID.fullmatch(helper):
             raise self._over()
+        place = self._folder / helper
+        for folder in (self._folder, place, place / FILES):
+            self._demand_folder(folder)
         return place
+
+    def _demand_folder(self, path: Path) -> None:
+        """Errors: Superseded when it is gone, or a link has its place."""
+        with self._of_run():
+            if not stat.S_ISDIR(path.lstat().st_mode):
+                raise self._over()
 
     def _state(self, helper: str) -> HelperState:
         place = self._place(helper)
@@ -245,6 +246,7 @@ class HelpersFolder:
             return None
 
     def _ids(self) -> list[str]:
+        self._demand_folder(self._folder)
         with self._of_run():
             return sorted(name for name in os.listdir(self._folder) if HELPER_ID.fullmatch(name))
 

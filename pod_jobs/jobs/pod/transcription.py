@@ -3,8 +3,8 @@
 1. Take the lock of the task's folder; return the result of an earlier run that could not report it.
 2. Fetch the sound (Pod sends the address of its MP3, or of the video).
 3. Recognise, with the engine and the rules of our own captions (jobs/speech/transcribe.py). The words of each piece are kept at
-   once, so that a run which is killed loses one piece. Idle workers help; only this one has fetched the recording, and lends it
-   to them: in the folder of the pieces, or by the web host (jobs/far_owner.py).
+   once, so that a run which is killed loses one piece. Idle workers that have the folder of the pieces in common with this one
+   help: they find the recording there, because only this worker has fetched it. Those of other hosts do not.
 4. Publish the file. Pod imports the last .vtt of the manifest, so there is no other one, and nothing else.
 Without the extra `speech` or a model, the task fails with a sentence: a site must not wait for a host that nobody adds.
 """
@@ -22,12 +22,11 @@ from pod_jobs.errors import BadSource, Malformed, PermanentError, SettingsError,
 from pod_jobs.jobs.colleagues import Colleagues
 from pod_jobs.jobs.context import Context, work_on
 from pod_jobs.jobs.encode import ffmpeg_version, run_of
-from pod_jobs.jobs.far_owner import with_far_helpers
 from pod_jobs.jobs.job_type import JobType, Text
 from pod_jobs.jobs.pod import demand_order, sums_of
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.parameters import base_of
-from pod_jobs.jobs.speech import far_pieces, sharing
+from pod_jobs.jobs.speech import sharing
 from pod_jobs.jobs.speech.plan import demand_extra, engine_for, model_names, speech_order
 from pod_jobs.jobs.speech.transcribe import (
     ASSIST_KIND,
@@ -205,10 +204,7 @@ def _hear(
         def report(done_s: float, workers: int) -> None:
             recognised(share_of(done_s, whole_s), workers)
 
-        owner = sharing.Owner(team.shared, planned.pieces, hear, team, report)
-        far, called = team.context.far_help, far_pieces.called_once_lent
-        with with_far_helpers(far, team.run, team.shared, called, sharing.NOTE):
-            words = owner.recognise_all()
+        words = sharing.Owner(team.shared, planned.pieces, hear, team, report).recognise_all()
     return finish(planned, words, listening.wanted, listening.engine.name)
 
 

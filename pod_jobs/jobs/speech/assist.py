@@ -37,11 +37,11 @@ def run_assist_speech(context: Context, payload: Payload) -> None:
         return _recognise(context, place, tick, may_go_on)
 
     def recognise_here(run: Run, tick: Callable[[], object], may_go_on: Callable[[], bool]) -> int:
-        # the web host does not have the recording of another site, but its owner does
-        lent = run.kind != TRANSCRIBE.kind
-        return help_from_afar(context, run, partial(_prepare, context), tick, may_go_on, lent=lent)
+        return help_from_afar(context, run, partial(_prepare, context), tick, may_go_on)
 
-    help_with(context, payload, QUEUE, recognise, recognise_here)
+    # the recording of a site is where its owner is, and not on the web host
+    from_afar = recognise_here if payload["kind"] == TRANSCRIBE.kind else None
+    help_with(context, payload, QUEUE, recognise, from_afar)
 
 
 def _prepare(context: Context, place: Path, instructions: str) -> Making | None:

@@ -9,7 +9,6 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from pod_jobs.jobs.speech import sharing
 from pod_jobs.media.sharing import chunks
 from pod_jobs.speech.pieces import Piece
 from pod_jobs.storage.received_run import Announced
-from pod_jobs.storage.shared_folder import lent_source
 from pod_jobs.system import plain_files
 
 WORDS = "words.json"
@@ -38,13 +36,6 @@ def called(shared: Path) -> Called | None:
     if plan is None or len(plan.pieces) < 2:
         return None
     return Called(len(plan.pieces), sharing.say(plan), _check_files, partial(_take_in, shared, plan.pieces))
-
-
-def called_once_lent(shared: Path) -> Called | None:
-    """The same of a recording that only the owner has: nothing before it lends it to the workers that it calls."""
-    source = lent_source(shared)
-    shared_pieces = called(shared) if source is not None else None
-    return shared_pieces and replace(shared_pieces, source=source)
 
 
 def making(plan: sharing.Called, place: Path, open_source: Open) -> Making:

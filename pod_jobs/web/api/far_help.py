@@ -73,21 +73,6 @@ def call(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
     return "", 204
 
 
-@blueprint.patch("/source")
-@access.needs("run-tasks")
-def lend(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
-    """Before it calls, the owner sends a recording that only it has, such as one that another site keeps. The body, or what is in
-    the bucket (run_bodies.py), belongs at ?offset=. The answer is {"bytes"}."""
-    run = run_keys.require_run(task_id, generation, attempt)
-    most = int(services().settings.upload.max_gb * 1e9)
-    if (answers.number("offset") or 0) > most:
-        raise Malformed(f"a recording has at most {most} bytes")
-    with _folder(run) as folder:
-        if not answers.number("offset"):
-            run_bodies.forget_later(folder.open_files())  # of another recording that it lent before
-        return run_bodies.append(run, folder.lent)
-
-
 @blueprint.get("")
 @access.needs("run-tasks")
 def states(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:

@@ -144,12 +144,9 @@ def give_up(task_id: int, generation: int, attempt: int) -> ResponseReturnValue:
 
 
 def _open_source(run: Run) -> BinaryIO:
-    """The source that ?name= names. Where the video has none, it is the one that the owner of the run lends to its helpers.
-    Errors: NotFound."""
-    name, media = _source_named(run), checked_media()
-    file = media.open_source(name)
-    if file is None and name == run.source:
-        file = media.helpers(run).open_lent()
+    """The source that ?name= names. Errors: NotFound."""
+    name = _source_named(run)
+    file = checked_media().open_source(name)
     if file is None:
         raise NotFound(f"{name} is not there")
     return file

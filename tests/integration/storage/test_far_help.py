@@ -275,6 +275,18 @@ def test_helpers_and_their_files_are_counted(
         folder.part(last, "b.m4s", 0).__enter__()
 
 
+def test_two_that_join_at_once_get_two_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "videos/000003").mkdir(parents=True)
+    folder = HelpersFolder(tmp_path, Run(3, "encode", 7, 1, "web"))
+    folder.open(LAYOUT)
+    (tmp_path / "videos/000003/encode-7-g1.helpers/a0").mkdir()  # taken, and not yet the folder of a helper
+    chosen = iter(("0f", "0f", "a0", "b1"))  # as if the second one had looked before the others
+    monkeypatch.setattr("secrets.choice", lambda free: next(chosen))
+    first = folder.join()
+    assert [helpers_folder.number_of(first), helpers_folder.number_of(folder.join())] == ["0f", "b1"]
+    assert len(folder.states()) == 2
+
+
 def test_what_killed_helpers_left_here_goes_after_a_day(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
     helping = worker_of(far, "token")
     left = far.folder / "helping" / ("a" * 16)

@@ -2,7 +2,6 @@
 stand-in for the model."""
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,9 +20,7 @@ from pod_jobs.jobs.far_helper import Making, help_from_afar
 from pod_jobs.jobs.far_owner import with_far_helpers
 from pod_jobs.jobs.speech import far_pieces, sharing
 from pod_jobs.speech.pieces import Piece
-from pod_jobs.storage import web_calls
 from pod_jobs.storage.far_help import FarHelp
-from pod_jobs.storage.shared_folder import lend_source
 from pod_jobs.storage.web_calls import WebCalls
 from tests.integration.storage.conftest import Far
 
@@ -60,8 +57,6 @@ class Nobody:
 class Scene:
     """An owner that waits in its first piece until `seen` is set, and a helper on another host."""
 
-    look = staticmethod(far_pieces.called)
-
     def __init__(self, far: Far, shared: Path) -> None:
         self.far, self.shared, self.seen = far, shared, threading.Event()
         self.most_workers = 0
@@ -84,28 +79,21 @@ class Scene:
             self.most_workers = max(self.most_workers, workers)
 
         owner = sharing.Owner(self.shared, PIECES, hear, Nobody(), report)
-        with with_far_helpers(self.far_help("owner"), self.far.run, self.shared, self.look, sharing.NOTE):
+        with with_far_helpers(self.far_help("owner"), self.far.run, self.shared, far_pieces.called, sharing.NOTE):
             return owner.recognise_all()
 
-    def help(self, hear: sharing.Hear, opened: list[bytes] | None = None) -> threading.Thread:
-        """A helper on another host, at work in a thread. With `opened` it borrows the recording, and tells its content."""
+    def help(self, hear: sharing.Hear) -> threading.Thread:
+        """A helper on another host, at work in a thread."""
         context: Any = SimpleNamespace(far_help=self.far_help("helper"), storage=self.far.storage)
 
         def prepare(place: Path, said: str) -> Making | None:
             own = sharing.read_called(said)
             assert own == sharing.Called(PIECES, KEY, "en")
-
-            def open_source(source: Path, tick: Callable[[], None]) -> sharing.Hear:
-                if opened is not None:
-                    opened.append(source.read_bytes())
-                return hear
-
-            return far_pieces.making(own, place, open_source)
+            return far_pieces.making(own, place, lambda source, tick: hear)
 
         def work() -> None:
-            lent = opened is not None
             with suppress(Superseded):
-                help_from_afar(context, replace(self.far.run, key=""), prepare, lambda: True, lambda: True, lent=lent)
+                help_from_afar(context, replace(self.far.run, key=""), prepare, lambda: True, lambda: True)
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
@@ -142,30 +130,6 @@ def test_a_slow_model_on_another_host_makes_pieces(scene: Scene) -> None:
     assert words[made[0]] == words_of(PIECES[made[0]], "helper"), "it was not taken for dead"
     assert words[0] == words_of(PIECES[0], "owner")
     assert scene.most_workers == 2
-    assert not list((scene.far.site.home / "media/videos").glob(f"*/encode-{scene.far.run.task}-g*.helpers"))
-
-
-def test_a_helper_on_another_host_borrows_a_recording_that_only_the_owner_has(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Such as that of a Pod, which the owner has fetched."""
-    monkeypatch.setattr(web_calls, "PART_BYTES", 100_000)
-    (scene.far.site.home / "media" / scene.far.run.source).unlink()
-    content, opened = os.urandom(250_000), list[bytes]()
-    (tmp_path / "fetched").write_bytes(content)
-
-    def hear(piece: Piece, done: Callable[[float], None]) -> list[Word]:
-        scene.seen.set()
-        return words_of(piece, "helper")
-
-    scene.look = far_pieces.called_once_lent
-    assert scene.look(scene.shared) is None, "nobody on another host is called before it is lent"
-    lend_source(tmp_path / "fetched", scene.shared, lambda: None)
-    helper = scene.help(hear, opened)
-    words = scene.recognise_all()
-    helper.join(20)
-    assert opened == [content]
-    assert any(words[one.number] == words_of(one, "helper") for one in PIECES)
     assert not list((scene.far.site.home / "media/videos").glob(f"*/encode-{scene.far.run.task}-g*.helpers"))
 
 

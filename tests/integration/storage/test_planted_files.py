@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pod_jobs.errors import FfmpegFailed, PermanentError
+from pod_jobs.errors import FfmpegFailed, PermanentError, Superseded
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.process.guard import Sandbox
 from pod_jobs.media.process.tools import Tools
 from pod_jobs.media.sharing import chunks
 from pod_jobs.storage import Run
+from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.shared_folder import SharedFolder
 from pod_jobs.system import plain_files
 from tests import planted
@@ -146,3 +147,45 @@ def test_a_planted_marker_of_a_run_that_died_is_not_believed(media: Path, secret
         if kind != "set-id program":
             assert work.find_finished() is None
     assert len(list(storage.verify(""))) <= 1
+
+
+@pytest.mark.parametrize("kind", planted.KINDS)
+def test_what_takes_the_place_of_the_folder_of_helpers_goes(media: Path, secret: Path, kind: str) -> None:
+    place = media / f"{RUN.folder}.helpers"
+    planted.KINDS[kind](place, secret)
+    folder = HelpersFolder(media, RUN)
+    folder.open(b"layout")
+    assert not place.is_symlink() and folder.states() == {} and folder.layout() == "layout"
+    assert planted.is_untouched(secret)
+
+
+@pytest.mark.parametrize("name", ["", "helper", "helper/files"])
+def test_no_link_that_takes_the_place_of_a_folder_of_helpers_is_followed(
+    media: Path, tmp_path: Path, name: str
+) -> None:
+    folder, place, other = HelpersFolder(media, RUN), media / f"{RUN.folder}.helpers", tmp_path / "other"
+    folder.open(b"layout")
+    helper = folder.join()
+    folder.give(helper, 1)
+    place.rename(other)
+    place.mkdir()
+    if name:
+        (place / "layout-1.json").write_text("layout")
+        real, link = other / helper, place / helper
+        if name != "helper":
+            link.mkdir()
+            (link / "piece").write_text("1")
+            real, link = real / "files", link / "files"
+    else:
+        place.rmdir()
+        real, link = other, place
+    link.symlink_to(real)
+    before = sorted(path.relative_to(other) for path in other.rglob("*"))
+    with pytest.raises(Superseded), folder.part(helper, "360p.m4s", 0):
+        pass
+    for call in (lambda: folder.note(helper, 1, 1), lambda: folder.give(helper, 2), *([] if name else [folder.join])):
+        with pytest.raises(Superseded):
+            call()
+    folder.leave(helper)
+    assert sorted(path.relative_to(other) for path in other.rglob("*")) == before
+    assert list(folder.open_files()) == []
