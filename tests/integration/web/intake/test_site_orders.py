@@ -43,7 +43,5 @@ def test_the_most_is_taken_and_no_more(most: dict[str, Any], too_much: dict[str,
 
 
 def test_depth() -> None:
-    assert [depth_of(value) for value in (1, "[]", [], {}, [{}], {"a": [1, {"b": ()}]}, nested(300))] == [
-        *(0, 0, 1, 1, 2, 4),
-        300,
-    ]
+    values: list[Any] = [1, "[]", [], {}, [{}], {"a": [1, {"b": ()}]}, nested(300)]
+    assert [depth_of(value) for value in values] == [0, 0, 1, 1, 2, 4, 300]
