@@ -115,6 +115,7 @@ def _session(visit: Visit, site: Site, video: int, options: argparse.Namespace, 
     way = LEAVES[number % len(LEAVES)]
     with visit() as (tab, other):
         for one in (other, tab):
+            one.bring_to_front()  # a hidden tab may take a minute while the processors are busy
             one.goto("/account")
         other.do("localStorage.removeItem('bench.played')")
         tab.goto(f"/videos/{video}")
