@@ -58,10 +58,10 @@ class Bucket:
         Returns a link to read it, and how many bytes it has. The file does not change."""
         if start % PART_BYTES:
             raise ValueError(f"{start} is within a part")
-        found = os.fstat(file.fileno())
-        end = min(found.st_size, start + PART_BYTES)
+        state = os.fstat(file.fileno())
+        end = min(state.st_size, start + PART_BYTES)
         if start >= end:
-            raise ServiceUnavailable(f"the file has {found.st_size} bytes, and none from {start} on")
+            raise ServiceUnavailable(f"the file has {state.st_size} bytes, and none from {start} on")
         key = f"{parts_of(file)}/{start}-{end}"
         if not self._has(key, end - start):
             content = os.pread(file.fileno(), end - start, start)
@@ -103,7 +103,7 @@ class Bucket:
     def sweep(self, limit: datetime) -> int:
         """Delete what has been there since before `limit`. Returns how many objects."""
         ours = (
-            one for part in (SOURCES, SENT, CHECKS) for one in self._listed(f"{part}/")
+            entry for part in (SOURCES, SENT, CHECKS) for entry in self._listed(f"{part}/")
         )  # others may use the bucket too
         old = [key for key, at in ours if at < limit.timestamp() and OURS.fullmatch(key)]
         for key in old:
@@ -129,9 +129,9 @@ class Bucket:
 
     def _listed(self, begin: str) -> Iterator[tuple[str, float]]:
         """(key, seconds since 1970 at which it was written) of all objects whose keys begin like that."""
-        asked = {"list-type": "2", "prefix": self._prefix + begin}
+        parameters = {"list-type": "2", "prefix": self._prefix + begin}
         while True:
-            text = self._ask("GET", None, query=asked).text
+            text = self._ask("GET", None, query=parameters).text
             for entry in _LISTED.findall(text):
                 key, at = (unescape(_word(entry, name)) for name in ("Key", "LastModified"))
                 try:
@@ -143,7 +143,7 @@ class Bucket:
             following = _NEXT.search(text)
             if following is None:
                 return
-            asked["continuation-token"] = unescape(following[1])
+            parameters["continuation-token"] = unescape(following[1])
 
     def _link(self, method: str, key: str, headers: dict[str, str] | None = None) -> str:
         valid = datetime.now(UTC), self._link_s
@@ -165,11 +165,11 @@ class Bucket:
             raise ServiceUnavailable(f"S3 server {self}: {refusal_in(answer)}")
 
     def _session(self) -> requests.Session:
-        found: requests.Session | None = getattr(self._of_thread, "session", None)
-        if found is None:
-            found = self._of_thread.session = requests.Session()
-            found.trust_env = False  # ignore proxies and .netrc of the environment
-        return found
+        session: requests.Session | None = getattr(self._of_thread, "session", None)
+        if session is None:
+            session = self._of_thread.session = requests.Session()
+            session.trust_env = False  # ignore proxies and .netrc of the environment
+        return session
 
 
 def refusal_in(answer: requests.Response) -> str:
@@ -183,11 +183,11 @@ def refusal_in(answer: requests.Response) -> str:
 
 def parts_of(file: BinaryIO) -> str:
     """The name that all parts of an open file have in common, which another content would not get. Errors: OSError."""
-    found = os.fstat(file.fileno())
-    text = f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+    state = os.fstat(file.fileno())
+    text = f"{state.st_ino} {state.st_size} {state.st_mtime_ns}"
     return f"{SOURCES}/{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 def _word(entry: str, name: str) -> str:
-    found = re.search(rf"<{name}>([^<]*)</{name}>", entry)
-    return found[1] if found else ""
+    match = re.search(rf"<{name}>([^<]*)</{name}>", entry)
+    return match[1] if match else ""

@@ -1,7 +1,8 @@
 """A worker's calls of the web app when the bytes of files travel through the bucket of an S3 server (storage/bucket.py).
 
-All that is asked, said and decided is as in web_calls.py. Only in place of the bytes of a part comes a link to them, and goes
-their number once they are in the bucket. A link that has expired meanwhile is asked for anew.
+The calls and the answers to them are those of web_calls.py, but for the bytes of a part: to read them, the worker gets a link;
+to send them, it puts them into the bucket by a link, and then tells the web app how many they are. A link that has expired
+meanwhile is asked for anew.
 """
 
 import threading
@@ -41,10 +42,10 @@ class BucketCalls(WebCalls):
         params = {**more.pop("params", {}), "link_from": str(start - within)}
         headers = {"Range": f"bytes={within}-"} if within else {}
         for left in reversed(range(TRIES)):
-            said = self.of_run("GET", run, path, params=params, timeout=(CONNECT_TIMEOUT_S, SUM_TIMEOUT_S), **more)
-            with self._of_bucket("GET", said["url"], is_last=not left, stream=True, headers=headers) as answer:
+            part = self.of_run("GET", run, path, params=params, timeout=(CONNECT_TIMEOUT_S, SUM_TIMEOUT_S), **more)
+            with self._of_bucket("GET", part["url"], is_last=not left, stream=True, headers=headers) as answer:
                 if answer is not None:
-                    if int(answer.headers.get("Content-Length", -1)) != said["bytes"] - within:
+                    if int(answer.headers.get("Content-Length", -1)) != part["bytes"] - within:
                         raise ServiceUnavailable(f"{path}: not the part that was asked for")
                     take_part(answer, path, take)
                     return
@@ -55,8 +56,8 @@ class BucketCalls(WebCalls):
             return
         with SENDING:
             for left in reversed(range(TRIES)):
-                said = self.of_run("POST", run, "objects", json={"bytes": len(piece)})
-                with self._of_bucket("PUT", said["url"], is_last=not left, data=piece) as answer:
+                offer = self.of_run("POST", run, "objects", json={"bytes": len(piece)})
+                with self._of_bucket("PUT", offer["url"], is_last=not left, data=piece) as answer:
                     if answer is not None:
                         break
             self.of_run("PATCH", run, path, params={"offset": str(offset), "from_bucket": str(len(piece))})
@@ -67,13 +68,13 @@ class BucketCalls(WebCalls):
 
     def check_bucket(self) -> str:
         """Write and read an object, by links that the web host gives. Returns which bucket it is."""
-        said = self.call("POST", "/workers/bucket-check").json()
-        with self._of_bucket("PUT", said["put"], is_last=True, data=TRIED):
+        offer = self.call("POST", "/workers/bucket-check").json()
+        with self._of_bucket("PUT", offer["put"], is_last=True, data=TRIED):
             pass
-        with self._of_bucket("GET", said["get"], is_last=True) as answer:
+        with self._of_bucket("GET", offer["get"], is_last=True) as answer:
             if answer is None or answer.content != TRIED:
                 raise ServiceUnavailable("S3 server: what was read is not what was written")
-        return str(said["bucket"])
+        return str(offer["bucket"])
 
     @contextmanager
     def _of_bucket(self, method: str, link: str, *, is_last: bool, **more: Any) -> Iterator[requests.Response | None]:
@@ -90,8 +91,8 @@ class BucketCalls(WebCalls):
 
     def _bare_session(self) -> requests.Session:
         """A session without the worker's token, which is none of the S3 server's business."""
-        found: requests.Session | None = getattr(self._in_thread, "session", None)
-        if found is None:
-            found = self._in_thread.session = requests.Session()
-            found.trust_env = False
-        return found
+        session: requests.Session | None = getattr(self._in_thread, "session", None)
+        if session is None:
+            session = self._in_thread.session = requests.Session()
+            session.trust_env = False
+        return session

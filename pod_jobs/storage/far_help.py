@@ -50,10 +50,10 @@ class FarHelp:
         """Helper -> its state. Errors: ServiceUnavailable also for an answer that is none."""
         answer = self._web.of_run("GET", run, "helpers", timeout=NOTE_TIMEOUT_S)
         try:
-            found = _STATES.validate_python(answer.get("helpers"))
+            states = _STATES.validate_python(answer.get("helpers"))
         except ValidationError as error:
             raise ServiceUnavailable(f"helpers: {error}") from error
-        return {helper: state for helper, state in found.items() if HELPER_ID.fullmatch(helper)}
+        return {helper: state for helper, state in states.items() if HELPER_ID.fullmatch(helper)}
 
     def give(self, run: Run, helper: str, piece: int | None) -> None:
         """Give a helper a piece; None: its finished one was taken in."""
@@ -97,9 +97,9 @@ class FarHelp:
         place = self._folder / helper
         with translated_os_errors("work folder"):
             self._folder.mkdir(parents=True, exist_ok=True)
-            for left in self._folder.iterdir():
-                if left.lstat().st_mtime < time.time() - STALE_S:
-                    plain_files.remove(left)
+            for leftover in self._folder.iterdir():
+                if leftover.lstat().st_mtime < time.time() - STALE_S:
+                    plain_files.remove(leftover)
             place.mkdir(mode=plain_files.NEW_FOLDER_MODE)
         try:
             yield place
@@ -117,23 +117,23 @@ class FarHelp:
 
     def note(self, run: Run, helper: str, piece: int | None, frames: int = 0) -> int | None:
         """Give a sign of life, and say how much of `piece` there is; None: this worker wants one. Returns the piece to make."""
-        said = {"piece": piece, "frames": frames}
-        answer = self._web.of_run("POST", run, f"helpers/{helper}/note", json=said, timeout=NOTE_TIMEOUT_S)
-        found = answer.get("piece")
-        return found if type(found) is int else None
+        body = {"piece": piece, "frames": frames}
+        answer = self._web.of_run("POST", run, f"helpers/{helper}/note", json=body, timeout=NOTE_TIMEOUT_S)
+        next_piece = answer.get("piece")
+        return next_piece if type(next_piece) is int else None
 
     def send(self, run: Run, helper: str, folder: Path, names: Iterable[str], tick: Tick) -> None:
         """Send the files `names` in `folder`, which are one piece. Errors: ServiceUnavailable after SEND_PATIENCE_S without an
         answer."""
         files = {name: Announced.of(folder / name) for name in sorted(names)}
-        said = {"files": {name: asdict(announced) for name, announced in files.items()}}
+        body = {"files": {name: asdict(announced) for name, announced in files.items()}}
         deadline = time.monotonic() + SEND_PATIENCE_S
         missing = list(files)
         while missing:
             for name in missing:
                 self._send_file(run, helper, folder / name, tick)
                 deadline = time.monotonic() + SEND_PATIENCE_S
-            finish = partial(self._web.of_run, "POST", run, f"helpers/{helper}/finish", json=said)
+            finish = partial(self._web.of_run, "POST", run, f"helpers/{helper}/finish", json=body)
             answer: dict[str, Any] = patiently(tick, finish, deadline)
             missing = [name for name in answer["differing"] if name in files]
 

@@ -114,11 +114,11 @@ class HelpersFolder:
     def states(self) -> dict[str, HelperState]:
         """Helper -> its state."""
         self.layout()
-        found = {}
+        states = {}
         for helper in self._ids():
             with suppress(FileNotFoundError):  # it has just left
-                found[helper] = self._state(helper)
-        return found
+                states[helper] = self._state(helper)
+        return states
 
     def give(self, helper: str, piece: int | None) -> None:
         """Give a helper a piece; None: its finished one was taken in, and its files go."""
@@ -159,11 +159,11 @@ class HelpersFolder:
         there are none."""
         self._awaited(helper)
         place = self._place(helper)
-        differing = [name for name, one in files.items() if not self._is_here(helper, name, one)]
+        differing = [name for name, announced in files.items() if not self._is_here(helper, name, announced)]
         if not differing:
             with self._of_run():
-                said = {name: asdict(one) for name, one in files.items()}
-                plain_files.write_text(place / FINISHED, json.dumps(said))
+                documents = {name: asdict(announced) for name, announced in files.items()}
+                plain_files.write_text(place / FINISHED, json.dumps(documents))
         return differing
 
     def open_file(self, helper: str, name: str) -> BinaryIO:
@@ -177,9 +177,9 @@ class HelpersFolder:
     def open_files(self, helper: str = "") -> Iterator[BinaryIO]:
         """What has arrived from a helper, by default from each, open for reading one after another."""
         with suppress(FileNotFoundError, Superseded):  # there is none, or it has just left
-            for one in [helper] if helper else self._ids():
-                for name in os.listdir(self._place(one) / FILES):
-                    with plain_files.open_plain(self._path(one, name), beneath=self._folder) as file:
+            for sender in [helper] if helper else self._ids():
+                for name in os.listdir(self._place(sender) / FILES):
+                    with plain_files.open_plain(self._path(sender, name), beneath=self._folder) as file:
                         yield file
 
     def _forget_silent(self) -> None:
@@ -187,8 +187,8 @@ class HelpersFolder:
         for helper in self._ids():
             place = self._folder / helper
             with suppress(FileNotFoundError):
-                found = place / NOTE if plain_files.size_of(place / NOTE) is not None else place
-                if found.lstat().st_mtime < time.time() - SILENT_S:
+                sign = place / NOTE if plain_files.size_of(place / NOTE) is not None else place
+                if sign.lstat().st_mtime < time.time() - SILENT_S:
                     plain_files.remove(place)
 
     def _is_here(self, helper: str, name: str, announced: Announced) -> bool:
@@ -236,8 +236,8 @@ class HelpersFolder:
         return HelperState(piece, at, frames, sign, note and at is None and piece is None, files)
 
     def _announced(self, place: Path) -> dict[str, Announced]:
-        said: dict[str, Any] = json.loads(plain_files.read_bytes(place / FINISHED))
-        return {name: Announced(**one) for name, one in said.items()}
+        documents: dict[str, Any] = json.loads(plain_files.read_bytes(place / FINISHED))
+        return {name: Announced(**document) for name, document in documents.items()}
 
     def _piece(self, helper: str) -> int | None:
         try:

@@ -39,9 +39,9 @@ def check(media: Path, identity: str) -> None:
     if not identity:
         return
     try:
-        found = read(media)
+        present = read(media)
     except OSError as error:
         raise ServiceUnavailable(f"the media folder {media} does not answer: {error}") from error
-    if found != identity:
-        said = f"is another one ({found})" if found else "is not mounted, or empty"
-        raise ServiceUnavailable(f"the media folder {media} {said}; the catalog means {identity}")
+    if present != identity:
+        fault = f"is another one ({present})" if present else "is not mounted, or empty"
+        raise ServiceUnavailable(f"the media folder {media} {fault}; the catalog means {identity}")

@@ -54,13 +54,13 @@ def keep(root: Path, name: str, kept: Path, known: Mapping[str, tuple[KeptFile, 
             return None
         raise
     with file:
-        found = os.fstat(file.fileno())
+        state = os.fstat(file.fileno())
         target = kept / (prefix + name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if (before := known.get(prefix + name)) and _is_same(before[0], found) and _link(before[1], target):
+        if (before := known.get(prefix + name)) and _is_same(before[0], state) and _link(before[1], target):
             return before[0]
-        digest = _write(file.read, target, found.st_mtime_ns)
-        return KeptFile(prefix + name, target.stat().st_size, found.st_mtime_ns, digest)
+        digest = _write(file.read, target, state.st_mtime_ns)
+        return KeptFile(prefix + name, target.stat().st_size, state.st_mtime_ns, digest)
 
 
 def is_name_within(name: str) -> bool:
@@ -75,8 +75,8 @@ def put_back(kept: Path, root: Path, name: str, file: KeptFile) -> None:
     target = root / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
-        found = target.stat(follow_symlinks=False)
-        if _is_same(file, found):
+        state = target.stat(follow_symlinks=False)
+        if _is_same(file, state):
             return
     with plain_files.open_plain(kept, linked=True) as source:
         if _write(source.read, target, file.mtime_ns) != file.sha256:
@@ -95,17 +95,17 @@ def sum_of(path: Path) -> str:
         return plain_files.sha256_of(file)
 
 
-def _is_same(known: KeptFile, found: os.stat_result) -> bool:
-    return (known.bytes, known.mtime_ns) == (found.st_size, found.st_mtime_ns)
+def _is_same(kept: KeptFile, state: os.stat_result) -> bool:
+    return (kept.bytes, kept.mtime_ns) == (state.st_size, state.st_mtime_ns)
 
 
-def _link(known: Path, target: Path) -> bool:
-    """Give the file at `known` the name `target` too. False where that cannot be, or `known` is not what it was."""
-    if known == target:
+def _link(existing: Path, target: Path) -> bool:
+    """Give the file at `existing` the name `target` too. False where hard links are impossible, or `existing` has gone."""
+    if existing == target:
         return plain_files.size_of(target) is not None
     try:
         plain_files.remove(target)
-        os.link(known, target, follow_symlinks=False)
+        os.link(existing, target, follow_symlinks=False)
     except OSError as error:
         if error.errno not in (*NO_HARD_LINKS, *NOT_THERE):
             raise

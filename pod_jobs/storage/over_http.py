@@ -153,10 +153,10 @@ class OverHttp:
             if folder.stat().st_mtime < time.time() - STALE_S and not self._local.is_at_work_in(folder):
                 plain_files.remove(folder)
 
-    def _make_room(self, wanted: Path) -> None:
+    def _make_room(self, needed: Path) -> None:
         """Remove the sources that nobody used for longest, until the others are within the limit."""
-        found = [path for path in wanted.parent.iterdir() if path.suffix not in (PART, ".lock") and path != wanted]
-        by_use = sorted((path.stat().st_mtime, path) for path in found)
+        paths = [path for path in needed.parent.iterdir() if path.suffix not in (PART, ".lock") and path != needed]
+        by_use = sorted((path.stat().st_mtime, path) for path in paths)
         over = sum(path.stat().st_size for _, path in by_use) - self._cache_bytes
         for _, path in by_use:
             if over <= 0:
@@ -178,10 +178,10 @@ class HttpWorkFolder:
         self.path, self.chunks = local.path, local.chunks
 
     def find_finished(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = patiently(self._tick, lambda: self._web.of_run("GET", self._run, "finished"))[
+        result: dict[str, Any] | None = patiently(self._tick, lambda: self._web.of_run("GET", self._run, "finished"))[
             "result"
         ]
-        return found
+        return result
 
     def left_behind(self, names: re.Pattern[str]) -> dict[str, bytes]:
         """Of an earlier run on this host."""
@@ -212,8 +212,8 @@ class HttpWorkFolder:
         for name, announced in files.items():
             if self._sent.get(name) != announced.bytes:
                 patiently(self._tick, partial(self._send_rest, name), deadline)
-        said = {"result": result, "files": {name: asdict(announced) for name, announced in files.items()}}
-        while differing := self._publish(said, deadline):
+        body = {"result": result, "files": {name: asdict(announced) for name, announced in files.items()}}
+        while differing := self._publish(body, deadline):
             for name in differing:
                 self._sent[name] = 0
                 patiently(self._tick, partial(self._send_rest, name), deadline)
@@ -239,11 +239,11 @@ class HttpWorkFolder:
         except (PodJobsError, OSError) as error:
             log.info("task %s: its files stay on the web host until its next run: %s", self._run.task, error)
 
-    def _publish(self, said: dict[str, Any], deadline: float) -> list[str]:
+    def _publish(self, body: dict[str, Any], deadline: float) -> list[str]:
         """The files that differ on the web host from what was announced. Errors: ServiceUnavailable after too many tries."""
-        answer = patiently(self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=said), deadline)
+        answer = patiently(self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=body), deadline)
         differing: list[str] = answer["differing"]
-        if foreign := sorted(set(differing) - set(said["files"])):
+        if foreign := sorted(set(differing) - set(body["files"])):
             raise ServiceUnavailable(f"the web host asks for {foreign[0]!r}, which was not announced")
         if differing and time.monotonic() > deadline:
             raise ServiceUnavailable(f"{', '.join(differing)}: what was sent does not arrive as it is")
@@ -275,10 +275,10 @@ class HttpWorkFolder:
             if name.endswith(".m4s") or name == LOG_NAME:
                 self._send_rest(name)
         for name, content in lists.items():
-            said = hashlib.sha256(content).hexdigest()
-            if self._shown.get(name) != said:
+            digest = hashlib.sha256(content).hexdigest()
+            if self._shown.get(name) != digest:
                 self._web.of_run("PUT", self._run, f"files/{name}", data=content)
-                self._shown[name], self._sent[name] = said, len(content)
+                self._shown[name], self._sent[name] = digest, len(content)
 
     def _send_rest(self, name: str) -> None:
         """Send what the web host has not of a file, from where it stopped. A file that became shorter is sent anew."""

@@ -118,8 +118,8 @@ class ReceivedRun:
             _check_name(name)
         if self._is_published(files):
             return []
-        read = {name: (_state(self._path(name)), one) for name, one in files.items()}
-        differing = [name for name, (_, one) in read.items() if not _is_as_announced(self._path(name), one)]
+        read = {name: (_state(self._path(name)), announced) for name, announced in files.items()}
+        differing = [name for name, (_, announced) in read.items() if not _is_as_announced(self._path(name), announced)]
         if differing:
             return differing
         with self._held(fcntl.LOCK_EX):  # reading the sums of large files takes minutes, in which much may happen
@@ -142,7 +142,7 @@ class ReceivedRun:
         folder = self._media / self.run.folder
         sizes = {name: plain_files.size_of(folder / name) for name in files}
         is_done = plain_files.size_of(folder / DONE_MARKER) is not None
-        return is_done and sizes == {name: one.bytes for name, one in files.items()}
+        return is_done and sizes == {name: announced.bytes for name, announced in files.items()}
 
     def _path(self, name: str) -> Path:
         _check_name(name)
@@ -185,19 +185,19 @@ def _locked(handle: int, kind: int) -> bool:
 def _identity(file: Path | int) -> tuple[int, int] | None:
     """What tells one file from another; None when there is none of this name. While a file is open, no other gets the same."""
     try:
-        found = os.stat(file)
+        state = os.stat(file)
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino
+    return state.st_dev, state.st_ino
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
     """What changes whenever a file is written or replaced; None when there is none."""
     try:
-        found = path.lstat()
+        state = path.lstat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def _is_as_announced(path: Path, announced: Announced) -> bool:

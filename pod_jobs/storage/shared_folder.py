@@ -114,7 +114,11 @@ class SharedFolder:
         name = marker.parent.relative_to(self._media)
         try:
             outputs = _read_result(marker.parent)["outputs"]
-            return [PublishedFault(f"{name}/{one['name']}", text) for one in outputs if (text := _fault(marker, one))]
+            return [
+                PublishedFault(f"{name}/{output['name']}", text)
+                for output in outputs
+                if (text := _fault(marker, output))
+            ]
         except FileNotFoundError:
             return []  # the janitor has removed the folder in between
         except (OSError, ValueError, LookupError, TypeError) as error:
@@ -213,18 +217,20 @@ class SharedWorkFolder:
 
     def left_behind(self, names: re.Pattern[str]) -> dict[str, bytes]:
         """Those of the newest run that left some."""
-        for left in reversed(self._earlier(CHUNKS)):
-            found = sorted(name for name in os.listdir(left) if names.fullmatch(name))
-            if found:
-                return {name: plain_files.read_bytes(left / name) for name in found if plain_files.size_of(left / name)}
+        for chunks in reversed(self._earlier(CHUNKS)):
+            pieces = sorted(name for name in os.listdir(chunks) if names.fullmatch(name))
+            if pieces:
+                return {
+                    name: plain_files.read_bytes(chunks / name) for name in pieces if plain_files.size_of(chunks / name)
+                }
         return {}
 
     def begin(self) -> Path:
         for chunks in self._earlier(CHUNKS):
             self._end_helpers(chunks)
             plain_files.remove(chunks)
-        for left in (*self._earlier(PART), *self._earlier(HELPERS)):
-            plain_files.remove(left)
+        for leftover in (*self._earlier(PART), *self._earlier(HELPERS)):
+            plain_files.remove(leftover)
         plain_files.remove(self._published)  # it has no valid marker, or find_finished would have returned it
         self.path.mkdir(mode=plain_files.NEW_FOLDER_MODE)
         self._has_begun = True
@@ -263,22 +269,22 @@ class SharedWorkFolder:
             with suppress(OSError):
                 plain_files.remove(self.chunks)
         with os.scandir(self.path) as entries:
-            found = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
-        sizes = {name: state.st_size for name, state in found.items() if plain_files.is_plain(state)}
+            states = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+        sizes = {name: state.st_size for name, state in states.items() if plain_files.is_plain(state)}
         kept = {LOG_NAME, *(part_to_watch(sizes) if keep_part else ())} & sizes.keys()
-        for name in found.keys() - kept:
+        for name in states.keys() - kept:
             plain_files.remove(self.path / name)
 
     def _earlier(self, ending: str) -> list[Path]:
         """The folders with this ending of all runs of this task, the oldest generation first."""
-        found = {}
+        by_generation = {}
         with suppress(FileNotFoundError):
             for path in self._published.parent.iterdir():
                 name = path.name.removesuffix(ending) if path.name.endswith(ending) else ""
                 run = parse_run_folder(name)
                 if run and run[:2] == (self._run.kind, self._run.task):
-                    found[run.generation] = path
-        return [found[generation] for generation in sorted(found)]
+                    by_generation[run.generation] = path
+        return [by_generation[generation] for generation in sorted(by_generation)]
 
 
 def _is_locked(path: Path) -> bool:

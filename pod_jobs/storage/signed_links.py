@@ -55,7 +55,7 @@ def signed_link(
     at, day = begins.strftime("%Y%m%dT%H%M%SZ"), begins.strftime("%Y%m%d")
     scope = f"{day}/{place.region}/s3/{REQUEST}"
     signed = dict(sorted({"host": place.host, **(headers or {})}.items()))
-    asked = {
+    parameters = {
         **(query or {}),
         "X-Amz-Algorithm": ALGORITHM,
         "X-Amz-Credential": f"{place.access_key}/{scope}",
@@ -63,12 +63,12 @@ def signed_link(
         "X-Amz-Expires": str(valid_s),
         "X-Amz-SignedHeaders": ";".join(signed),
     }
-    text = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(asked.items()))
+    text = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(parameters.items()))
     path = place.path(key)
     lines = [method, path, text, *(f"{name}:{value}" for name, value in signed.items()), "", ";".join(signed)]
     request = "\n".join([*lines, "UNSIGNED-PAYLOAD"])
-    wanted = "\n".join([ALGORITHM, at, scope, hashlib.sha256(request.encode()).hexdigest()])
-    signature = hmac.new(_signing_key(place, day), wanted.encode(), hashlib.sha256).hexdigest()
+    to_sign = "\n".join([ALGORITHM, at, scope, hashlib.sha256(request.encode()).hexdigest()])
+    signature = hmac.new(_signing_key(place, day), to_sign.encode(), hashlib.sha256).hexdigest()
     return f"{urlsplit(place.endpoint).scheme}://{place.host}{path}?{text}&X-Amz-Signature={signature}"
 
 

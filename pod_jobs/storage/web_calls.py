@@ -34,8 +34,8 @@ class WebCalls:
         self._of_thread = threading.local()  # a session belongs to one thread
 
     def of_run(self, method: str, run: Run, path: str, **more: Any) -> dict[str, Any]:
-        found = self.call(method, f"{place_of(run)}/{path}", headers={"X-Run-Key": run.key}, **more)
-        answer: dict[str, Any] = found.json() if found.content else {}
+        response = self.call(method, f"{place_of(run)}/{path}", headers={"X-Run-Key": run.key}, **more)
+        answer: dict[str, Any] = response.json() if response.content else {}
         return answer
 
     def source_sum(self, run: Run, name: str) -> dict[str, Any]:
@@ -78,12 +78,12 @@ class WebCalls:
             raise error_of(answer, path)
 
     def _session(self) -> requests.Session:
-        found: requests.Session | None = getattr(self._of_thread, "session", None)
-        if found is None:
-            found = self._of_thread.session = requests.Session()
-            found.headers["Authorization"] = f"Token {self._token}"
-            found.trust_env = False  # ignore proxies and .netrc of the environment
-        return found
+        session: requests.Session | None = getattr(self._of_thread, "session", None)
+        if session is None:
+            session = self._of_thread.session = requests.Session()
+            session.headers["Authorization"] = f"Token {self._token}"
+            session.trust_env = False  # ignore proxies and .netrc of the environment
+        return session
 
 
 def take_part(answer: requests.Response, path: str, take: Callable[[bytes], object]) -> None:

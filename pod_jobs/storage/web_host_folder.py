@@ -152,14 +152,14 @@ class WebHostFolder:
         """Give workers the file at `path` of this host. Returns its name in the media folder, which depends on its content; None
         when there is no such file. Errors: OSError."""
         try:
-            found = path.stat()
-            name = dressing_file(_sum_of(path, found.st_ino, found.st_size, found.st_mtime_ns))
+            state = path.stat()
+            name = dressing_file(_sum_of(path, state.st_ino, state.st_size, state.st_mtime_ns))
         except OSError as error:
             if error.errno not in NOT_THERE:
                 raise
             return None
         copy = self._media / name
-        if plain_files.size_of(copy) != found.st_size:
+        if plain_files.size_of(copy) != state.st_size:
             _make_folder(copy.parent)
             with plain_files.open_plain(path, linked=True) as file, plain_files.replacing(copy) as target:
                 shutil.copyfileobj(file, target)
@@ -223,14 +223,14 @@ class WebHostFolder:
     def sizes(self, video: int, folder: str) -> dict[str, int]:
         """File name -> bytes of each plain file of the run `folder` (relative to the media folder); {} when there is no such
         folder. The folders are listed anew, so that a network share tells what is there now. Errors: OSError."""
-        found: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         with suppress(FileNotFoundError, NotADirectoryError):
             os.listdir(self._media / video_folder(video))
             with os.scandir(self._media / folder) as entries:
                 for entry in entries:
                     if entry.is_file(follow_symlinks=False):
-                        found[entry.name] = entry.stat(follow_symlinks=False).st_size
-        return found
+                        sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+        return sizes
 
     # deletion
 
@@ -267,9 +267,9 @@ class WebHostFolder:
         place = self._media / video_folder(video)
         with suppress(FileNotFoundError), os.scandir(place) as entries:
             return [
-                f"{video_folder(video)}/{one.name}"
-                for one in entries
-                if "-g" in one.name and one.is_dir(follow_symlinks=False)
+                f"{video_folder(video)}/{entry.name}"
+                for entry in entries
+                if "-g" in entry.name and entry.is_dir(follow_symlinks=False)
             ]
         return []
 
