@@ -146,8 +146,8 @@ class Intake:
         if isinstance(frozen, Problem):
             raise Malformed(f"{frozen.path}: {frozen.reason}", code="statement-refused")
         row = learning_traces.as_row(self._settings, frozen, learning_traces.object_id(raw))
-        known = statements.add([row], self._settings.xapi.lane_names, now)
-        for number, body in known.items():
+        stored_bodies = statements.add([row], self._settings.xapi.lane_names, now)
+        for number, body in stored_bodies.items():
             if not is_resend(raw, Application(), stored(number, body), learning_traces.LIMITS):
                 raise Malformed("$.id: this id is in use for another statement", code="statement-refused")
 

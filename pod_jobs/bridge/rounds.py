@@ -132,31 +132,33 @@ def serve(settings: Settings, job_types: JobTypes, stopping: Sequence[int]) -> N
     brokers = list_brokers(settings)
     if not brokers:
         raise SettingsError("no site of kind celery has a broker that can be used; the log says why")
-    threads = [Thread(target=rounds, args=(one,), name=f"broker of {one.site.name}", daemon=True) for one in brokers]
-    for one in threads:
-        one.start()
+    threads = [
+        Thread(target=rounds, args=(broker,), name=f"broker of {broker.site.name}", daemon=True) for broker in brokers
+    ]
+    for thread in threads:
+        thread.start()
     while not stopping:
         time.sleep(0.1)
     until = time.monotonic() + STOP_S
-    for one in threads:
-        one.join(max(0.0, until - time.monotonic()))
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def list_brokers(settings: Settings) -> list[Broker]:
     """Of all sites of kind celery. What cannot be used is logged, and keeps no other site waiting."""
-    found = []
-    for site in (one for one in settings.site if one.is_celery):
+    brokers = []
+    for site in (site for site in settings.site if site.is_celery):
         try:
             for url in settings.site_broker_urls(site):
                 try:
-                    found.append(Broker(site, url, Intake(settings, site)))
+                    brokers.append(Broker(site, url, Intake(settings, site)))
                 except SettingsError as error:
                     log.error(
                         "site %s: a broker is left out until the bridge starts again: %s", site.name, error.reason
                     )
         except SettingsError as error:
             log.error("site %s is left out until the bridge starts again: %s", site.name, error.reason)
-    return found
+    return brokers
 
 
 def _hand_over(settings: Settings, job_types: JobTypes, database: Database, redis: Redis, kinds: set[str]) -> None:
