@@ -57,7 +57,7 @@ class OpenGroup:
     @property
     def hosts(self) -> tuple[str, ...]:
         """In alphabetical order."""
-        return tuple(sorted({one.host for one in self.where}))
+        return tuple(sorted({place.host for place in self.where}))
 
     @property
     def came_back(self) -> bool:
@@ -129,8 +129,8 @@ def trends(marks: Sequence[str], midnights: Sequence[datetime]) -> dict[str, lis
     for model, query in ((Attempt, Attempt.select()), (Task, never_ran)):
         sums = [fn.SUM(Case(None, [((model.ended_at >= a) & (model.ended_at < b), 1)], 0)) for a, b in days]
         failed = query.where(model.error_group.in_(list(marks)), model.ended_at >= midnights[0])
-        for mark, *own in _rows(failed.select(model.error_group, *sums).group_by(model.error_group)):
-            counted[mark] = [before + int(one or 0) for before, one in zip(counted[mark], own, strict=True)]
+        for mark, *daily in _rows(failed.select(model.error_group, *sums).group_by(model.error_group)):
+            counted[mark] = [before + int(failures or 0) for before, failures in zip(counted[mark], daily, strict=True)]
     return counted
 
 
@@ -167,7 +167,7 @@ def made_good() -> Any:
         (Task.kind == kind) & (Task.template == template) & (Task.id < newest)
         for kind, template, newest in _newest_good()
     ]
-    return reduce(or_, (Task.video.is_null() & one for one in without), of_video)
+    return reduce(or_, (Task.video.is_null() & condition for condition in without), of_video)
 
 
 def _newest_good() -> list[tuple[str, str, int]]:
@@ -188,16 +188,16 @@ def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
     marks = [row[0] for row in _rows(Task.select(Task.error_group).where(*failed).distinct())]
     # each group for itself, so that the one that fills the list is not read to its end
     is_open = [*failed, *_is_open()]
-    open_tasks = {one: _newest(one, is_open) for one in marks}
+    open_tasks = {each_mark: _newest(each_mark, is_open) for each_mark in marks}
     where = _where_failed(marks, since)
-    found = []
+    groups = []
     for group in ErrorGroup.select().where(ErrorGroup.fingerprint.in_(marks)):
         if newest := open_tasks[group.fingerprint]:
-            (latest, last_at), own = newest[0], where.get(group.fingerprint, ())
+            (latest, last_at), places = newest[0], where.get(group.fingerprint, ())
             facts = Task.select(Task.error_facts).where(Task.id == latest).scalar() or {}
-            mender = _mender(group, {one.host for one in own}, last_at)
-            found.append(OpenGroup(group, len(newest), last_at, latest, facts, own, mender))
-    return sorted(found, key=lambda one: (one.is_quiet, -one.count, one.group.kind, one.group.fingerprint))
+            mender = _mender(group, {place.host for place in places}, last_at)
+            groups.append(OpenGroup(group, len(newest), last_at, latest, facts, places, mender))
+    return sorted(groups, key=lambda shown: (shown.is_quiet, -shown.count, shown.group.kind, shown.group.fingerprint))
 
 
 def _is_open() -> tuple[Any, ...]:
@@ -213,14 +213,17 @@ def _newest(mark: str, is_open: Sequence[Any]) -> list[tuple[int, datetime]]:
 
 def _where_failed(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[WhereFailed, ...]]:
     """Fingerprint -> where its attempts ran, the most frequent first."""
-    what = (Attempt.error_group, Attempt.host, Attempt.version, Attempt.ffmpeg)
-    query = Attempt.select(*what, fn.COUNT(Attempt.id)).where(Attempt.error_group.in_(list(marks)))
+    columns = (Attempt.error_group, Attempt.host, Attempt.version, Attempt.ffmpeg)
+    query = Attempt.select(*columns, fn.COUNT(Attempt.id)).where(Attempt.error_group.in_(list(marks)))
     if since is not None:
         query = query.where(Attempt.ended_at >= since)
-    found: dict[str, list[WhereFailed]] = {}
-    for mark, *rest in _rows(query.group_by(*what)):
-        found.setdefault(mark, []).append(WhereFailed(*rest))
-    return {mark: tuple(sorted(own, key=lambda one: (-one.count, one.host))) for mark, own in found.items()}
+    places_by_mark: dict[str, list[WhereFailed]] = {}
+    for mark, *rest in _rows(query.group_by(*columns)):
+        places_by_mark.setdefault(mark, []).append(WhereFailed(*rest))
+    return {
+        mark: tuple(sorted(places, key=lambda place: (-place.count, place.host)))
+        for mark, places in places_by_mark.items()
+    }
 
 
 def _mender(group: ErrorGroup, hosts: set[str], last_at: datetime) -> Mender:

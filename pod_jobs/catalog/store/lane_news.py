@@ -27,12 +27,12 @@ def untold(names: Sequence[str], before: datetime, waits_since: datetime) -> lis
     )
     is_time = Lane.told_at.is_null() | (Lane.told_at < before)
     rows = Lane.select().where(Lane.name.in_(list(names)), is_news, is_time).order_by(Lane.name)
-    found = []
+    news = []
     for row in rows:
         since = _first_waits_since(row) if row.state == "hold" else row.since
         if since is not None and (row.state != "hold" or since < waits_since):
-            found.append(News(row.name, row.state, since, row.reason))
-    return found
+            news.append(News(row.name, row.state, since, row.reason))
+    return news
 
 
 def _first_waits_since(lane: Lane) -> datetime | None:

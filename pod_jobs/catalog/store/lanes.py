@@ -96,9 +96,9 @@ def last_number() -> int:
 
 def ensure(names: Sequence[str], cursor: int, now: datetime) -> None:
     """Insert rows for lanes that have none. Their delivery begins after the number `cursor`."""
-    known = {row.name for row in Lane.select(Lane.name).where(Lane.name.in_(list(names)))} if names else set()
+    existing = {row.name for row in Lane.select(Lane.name).where(Lane.name.in_(list(names)))} if names else set()
     for name in names:
-        if name not in known:
+        if name not in existing:
             Lane.insert(name=name, cursor=cursor, since=now).on_conflict_ignore().execute()
 
 
@@ -170,8 +170,8 @@ def newest(name: str, beyond: int, wants: LaneFilter = EVERYTHING) -> list[Parce
     has, these show whether it refuses everything."""
     query = Statement.select(*FROZEN).where(*wanted(name, beyond, wants)).order_by(Statement.number.desc())
     rows: Any = query.limit(WITNESSES).tuples()
-    found: list[Frozen] = list(rows)
-    return [Parcel(*frozen, again=False, tries=0, upsets=0) for frozen in found if not frozen[-1]]
+    contents: list[Frozen] = list(rows)
+    return [Parcel(*frozen, again=False, tries=0, upsets=0) for frozen in contents if not frozen[-1]]
 
 
 def settle(name: str, settlement: Settlement, lease_s: float, now: datetime) -> None:
@@ -197,7 +197,7 @@ def due(
 ) -> list[tuple[str, int]]:
     """Name and fence of the lanes that a worker should take now. `filters`: of the lanes that do not send everything."""
     ensure(names, last_number(), now)
-    found = []
+    due_lanes = []
     for lane in Lane.select().where(Lane.name.in_(list(names))):
         wants = (filters or {}).get(lane.name, EVERYTHING)
         if wants != EVERYTHING:
@@ -209,8 +209,8 @@ def due(
             and not waits
             and (_due_stragglers(lane.name, now, 1) or _is_due(lane, lane.cursor, flush_s, now, wants))
         ):
-            found.append((lane.name, lane.fence))
-    return found
+            due_lanes.append((lane.name, lane.fence))
+    return due_lanes
 
 
 def hurry(name: str, now: datetime) -> Lane:
@@ -306,18 +306,18 @@ def _due_stragglers(name: str, now: datetime, limit: int, in_hand: Sequence[int]
     """The stragglers that are due, with their tries and codes: those that have waited longest, sorted by number."""
     due = Straggler.select().where(Straggler.lane == name, Straggler.fate == "later", Straggler.not_before <= now)
     due = due.where(Straggler.number.not_in(list(in_hand)))
-    found = {row.number: (row.tries, row.code) for row in due.order_by(Straggler.not_before).limit(limit)}
-    if not found:
+    tries_and_codes = {row.number: (row.tries, row.code) for row in due.order_by(Straggler.not_before).limit(limit)}
+    if not tries_and_codes:
         return []
-    query = Statement.select(*FROZEN).where(Statement.number.in_(list(found))).order_by(Statement.number)
+    query = Statement.select(*FROZEN).where(Statement.number.in_(list(tries_and_codes))).order_by(Statement.number)
     rows: Any = query.tuples()
-    return [(row, *found[row[0]]) for row in rows]
+    return [(row, *tries_and_codes[row[0]]) for row in rows]
 
 
 def _check_numbers(cursor: int, settlement: Settlement) -> None:
     """Check the numbers that a worker reports. A cursor beyond the last statement would skip future ones; leftovers must be
     statements up to the cursor, each named once. Errors: ResultRejected."""
-    numbers = [one.number for one in settlement.leftovers]
+    numbers = [leftover.number for leftover in settlement.leftovers]
     there = (
         Statement.select().where(Statement.number.in_(numbers), Statement.number <= cursor).count() if numbers else 0
     )
@@ -327,19 +327,19 @@ def _check_numbers(cursor: int, settlement: Settlement) -> None:
 
 def _enter_leftovers(name: str, settlement: Settlement, now: datetime) -> None:
     mine = Straggler.lane == name
-    numbers = [one.number for one in settlement.leftovers]
+    numbers = [leftover.number for leftover in settlement.leftovers]
     before = {row.number: row.tries for row in Straggler.select().where(mine, Straggler.number.in_(numbers))}
     Straggler.delete().where(mine, Straggler.number.in_([*numbers, *settlement.gone])).execute()
-    for one in settlement.leftovers:
+    for leftover in settlement.leftovers:
         # Without a code, the statement itself is not at fault
-        tries = before.get(one.number, 0) + (1 if one.code else 0)
-        wait_s = min(STRAGGLER_CAP_S, STRAGGLER_BASE_S * 2.0**tries) if one.code else 0.0
+        tries = before.get(leftover.number, 0) + (1 if leftover.code else 0)
+        wait_s = min(STRAGGLER_CAP_S, STRAGGLER_BASE_S * 2.0**tries) if leftover.code else 0.0
         Straggler.create(
             lane=name,
-            number=one.number,
-            fate=one.fate,
-            code=one.code,
-            reason=one.reason[:REASON_CHARACTERS],
+            number=leftover.number,
+            fate=leftover.fate,
+            code=leftover.code,
+            reason=leftover.reason[:REASON_CHARACTERS],
             tries=tries,
             not_before=now + timedelta(seconds=wait_s),
             at=now,

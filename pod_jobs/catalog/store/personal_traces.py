@@ -57,11 +57,11 @@ def of_person(marks: Marks) -> Iterator[Statement]:
     any_text = reduce(or_, (Statement.body.contains(text) for text in marks.texts()))
     while True:
         page = Statement.select().where(Statement.number > last, any_text).order_by(Statement.number).limit(CHUNK)
-        found = list(page)
-        yield from (row for row in found if marks.fit(row))  # LIKE ignores case
-        if len(found) < CHUNK:
+        rows = list(page)
+        yield from (row for row in rows if marks.fit(row))  # LIKE ignores case
+        if len(rows) < CHUNK:
             return
-        last = found[-1].number
+        last = rows[-1].number
 
 
 def order_erasure(user: User, now: datetime) -> None:
@@ -91,29 +91,29 @@ def erase(
         rows = list(locked(Lane.select()))
         if busy := [lane for lane in rows if lanes.is_worked(lane, now)]:
             raise Refused(f"lane {busy[0].name} is worked until {busy[0].lease_until}", code="lane-busy")
-        found = list(of_person(marks))
-        voids = [void(row) for row in _delivered(found, rows)] if void else []
-        for start in range(0, len(found), CHUNK):
-            numbers = [row.number for row in found[start : start + CHUNK]]
+        traces = list(of_person(marks))
+        voids = [void(row) for row in _delivered(traces, rows)] if void else []
+        for start in range(0, len(traces), CHUNK):
+            numbers = [row.number for row in traces[start : start + CHUNK]]
             Straggler.delete().where(Straggler.number.in_(numbers)).execute()
             Statement.delete().where(Statement.number.in_(numbers)).execute()
         TraceErasure.delete().where(TraceErasure.user == user.id).execute()
         User.update(uuid=str(uuid.uuid4())).where(User.id == user.id).execute()
         for start in range(0, len(voids), CHUNK):
             statements.add(voids[start : start + CHUNK], lane_names, now)
-    return len(found)
+    return len(traces)
 
 
-def _delivered(found: Sequence[Statement], rows: Sequence[Lane]) -> list[Statement]:
+def _delivered(traces: Sequence[Statement], rows: Sequence[Lane]) -> list[Statement]:
     """Those that some record store may have."""
     reached = max((lane.cursor for lane in rows), default=0)
     missing: dict[int, int] = {}
-    for start in range(0, len(found), CHUNK):
-        numbers = [row.number for row in found[start : start + CHUNK]]
+    for start in range(0, len(traces), CHUNK):
+        numbers = [row.number for row in traces[start : start + CHUNK]]
         counts: Any = Straggler.select(Straggler.number, fn.COUNT(Straggler.lane)).where(Straggler.number.in_(numbers))
         missing.update(dict(counts.group_by(Straggler.number).tuples()))
     return [
         row
-        for row in found
+        for row in traces
         if row.number <= reached and missing.get(row.number, 0) < sum(row.number <= lane.cursor for lane in rows)
     ]

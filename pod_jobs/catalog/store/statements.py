@@ -42,16 +42,16 @@ def add(new: Sequence[NewStatement], lane_names: Sequence[str], now: datetime) -
     with transaction():
         last = _lock_counter()
         lanes.ensure(lane_names, last, now)
-        known = _bodies([one.id for one in new])
-        fresh = [one for one in new if one.id not in known]
+        bodies = _bodies([statement.id for statement in new])
+        fresh = [statement for statement in new if statement.id not in bodies]
         if not fresh:
-            return known
-        rows = [_row(one, number, now) for number, one in enumerate(fresh, last + 1)]
+            return bodies
+        rows = [_row(statement, number, now) for number, statement in enumerate(fresh, last + 1)]
         for start in range(0, len(rows), INSERT_ROWS):
             _insert(rows[start : start + INSERT_ROWS])
         StatementCounter.update(number=last + len(fresh)).execute()
         _count(fresh, now)
-    return known
+    return bodies
 
 
 def of_registration(registration: str, limit: int = 1000) -> list[Statement]:
@@ -108,9 +108,9 @@ def purge(limit: datetime, lane_names: Sequence[str]) -> int:
         decided = lanes.last_number()
     else:
         decided = Lane.select(fn.MIN(Lane.cursor)).where(Lane.name.in_(list(lane_names))).scalar() or 0
-    wanted = Straggler.select(Straggler.number)
+    stragglers = Straggler.select(Straggler.number)
     old = Statement.select(Statement.number).where(
-        Statement.number <= decided, Statement.received_at < limit, Statement.number.not_in(wanted)
+        Statement.number <= decided, Statement.received_at < limit, Statement.number.not_in(stragglers)
     )
     numbers = [row.number for row in old.order_by(Statement.number).limit(PURGE_ROWS)]
     for start in range(0, len(numbers), 500):
@@ -148,39 +148,43 @@ def _lock_counter() -> int:
 
 def _bodies(ids: Sequence[str]) -> dict[str, str]:
     """Id -> body, for those of `ids` that are stored."""
-    own = database.obj
-    marks = ", ".join([own.param] * len(ids))
-    return dict(own.execute_sql(f"SELECT id, body FROM statement WHERE id IN ({marks})", list(ids)))  # noqa: S608
+    backend = database.obj
+    marks = ", ".join([backend.param] * len(ids))
+    return dict(backend.execute_sql(f"SELECT id, body FROM statement WHERE id IN ({marks})", list(ids)))  # noqa: S608
 
 
 def _insert(rows: Sequence[dict[str, object]]) -> None:
     """Insert the rows in a third of the time of Statement.insert_many, which builds a tree for each value."""
-    own = database.obj
+    backend = database.obj
     fields = [Statement._meta.fields[name] for name in rows[0]]
     names = ", ".join(field.column_name for field in fields)
-    place = f"({', '.join([own.param] * len(fields))})"
+    place = f"({', '.join([backend.param] * len(fields))})"
     values = [field.db_value(row[field.name]) for row in rows for field in fields]
-    own.execute_sql(f"INSERT INTO statement ({names}) VALUES {', '.join([place] * len(rows))}", values)  # noqa: S608
+    backend.execute_sql(f"INSERT INTO statement ({names}) VALUES {', '.join([place] * len(rows))}", values)  # noqa: S608
 
 
-def _row(one: NewStatement, number: int, now: datetime) -> dict[str, object]:
+def _row(statement: NewStatement, number: int, now: datetime) -> dict[str, object]:
     return {
         "number": number,
-        "id": one.id,
-        "body": one.body,
-        "verb": one.verb[:VERB_CHARACTERS],
-        "registration": one.registration,
-        "labels": list(one.labels),
-        "suspect": one.suspect,
-        "of_profile": one.of_profile,
-        "video": one.video,
+        "id": statement.id,
+        "body": statement.body,
+        "verb": statement.verb[:VERB_CHARACTERS],
+        "registration": statement.registration,
+        "labels": list(statement.labels),
+        "suspect": statement.suspect,
+        "of_profile": statement.of_profile,
+        "video": statement.video,
         "received_at": now,
     }
 
 
 def _count(fresh: Sequence[NewStatement], now: datetime) -> None:
     """Add to the sums of the day. The counter is locked, so nobody else changes these rows."""
-    sums = Counter((one.verb[:VERB_CHARACTERS], label) for one in fresh for label in ("", *(one.labels or (CONFORM,))))
+    sums = Counter(
+        (statement.verb[:VERB_CHARACTERS], label)
+        for statement in fresh
+        for label in ("", *(statement.labels or (CONFORM,)))
+    )
     day = now.strftime("%Y-%m-%d")
     rows = [{"day": day, "verb": verb, "label": label, "statements": n} for (verb, label), n in sorted(sums.items())]
     query = TraceCount.insert_many(rows)

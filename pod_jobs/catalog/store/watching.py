@@ -24,13 +24,13 @@ def last_reports(
         where.append(Statement.received_at >= since)
     query: Any = Statement.select(newest.alias("newest")).where(*where).group_by(Statement.registration)
     numbers: list[int] = [row[0] for row in query.order_by(newest.desc()).limit(limit).tuples()]
-    found: list[tuple[str, datetime, str]] = []
+    reports: list[tuple[str, datetime, str]] = []
     for start in range(0, len(numbers), CHUNK):
         chunk: Any = Statement.select(Statement.registration, Statement.received_at, Statement.body).where(
             Statement.number.in_(numbers[start : start + CHUNK])
         )
-        found += list(chunk.order_by(Statement.number.desc()).tuples())
-    return found
+        reports += list(chunk.order_by(Statement.number.desc()).tuples())
+    return reports
 
 
 def registrations_with(video: int, verb: str) -> set[str]:
