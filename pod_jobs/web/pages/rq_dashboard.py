@@ -100,12 +100,12 @@ def list_jobs(
 
 
 def _with_names(list_workers: Callable[..., Any]) -> Callable[..., ResponseReturnValue]:
-    """Names of workers that people read: "encoding 1 @ video-host" for "encoding.video-host.4711.1.1700000000"."""
+    """Give workers names that people can read: "encoding 4711 @ video-host" for "encoding.video-host.4711.1.1700000000"."""
 
     def view(**arguments: Any) -> ResponseReturnValue:
         response = current_app.make_response(list_workers(**arguments))
         document = response.get_json()
-        hosts = {one["name"]: one["host"] for one in workforce.list_workers(services().redis, QUEUES)}
+        hosts = {worker["name"]: worker["host"] for worker in workforce.list_workers(services().redis, QUEUES)}
         for worker in document["workers"]:
             worker["name"] = _name_to_read(worker["name"], hosts.get(worker["name"], ""))
         response.set_data(json.dumps(document))

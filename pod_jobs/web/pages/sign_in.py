@@ -21,27 +21,27 @@ blueprint = Blueprint("sign_in", __name__)
 @blueprint.get("/sign-in")
 @access.public
 def form() -> ResponseReturnValue:
-    wanted = safe_path(request.args.get("next", ""))
+    next_path = safe_path(request.args.get("next", ""))
     if access.current_user() is not None:
-        return redirect(wanted)
+        return redirect(next_path)
     if "next" in request.args:
-        session["next"] = wanted  # for whoever then signs in by a link, which knows nothing of it
-    return _form(wanted)
+        session["next"] = next_path  # for whoever then signs in by a link, which knows nothing of it
+    return _form(next_path)
 
 
 @blueprint.post("/sign-in")
 @access.public
 def with_password() -> ResponseReturnValue:
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
-    wanted = safe_path(request.form.get("next", ""))
+    next_path = safe_path(request.form.get("next", ""))
     try:
         user = _check(name, password)
     except Refused as error:
         fault = problems.translated(error.code, error.facts)
-        return _form(wanted, name, fault), problems.status_of(error)
+        return _form(next_path, name, fault), problems.status_of(error)
     access.sign_in(user)
     users.note(user.name, "sign-in", f"user {user.id}", now(), request.remote_addr or "")
-    return redirect(wanted, 303)
+    return redirect(next_path, 303)
 
 
 @blueprint.get("/sign-in/<token>")
@@ -56,10 +56,10 @@ def link(token: str) -> ResponseReturnValue:
 @access.public
 def with_link(token: str) -> ResponseReturnValue:
     user = _of_link(users.use_link, token)
-    wanted = safe_path(session.get("next", ""))
+    next_path = safe_path(session.get("next", ""))
     access.sign_in(user)
     users.note(user.name, "sign-in", f"user {user.id}", now(), f"{request.remote_addr} by link")
-    return redirect(wanted, 303)
+    return redirect(next_path, 303)
 
 
 @blueprint.post("/sign-out")
@@ -74,20 +74,20 @@ def home() -> str:
     return request.script_root + "/"
 
 
-def safe_path(wanted: str) -> str:
-    """`wanted` if it is a path on this site, else the path of the first page. Browsers take "//x", "/\\x" and "/<tab>/x" for
+def safe_path(path: str) -> str:
+    """`path` if it is a path on this site, else the path of the first page. Browsers take "//x", "/\\x" and "/<tab>/x" for
     addresses of other sites."""
     try:
-        parts = urlsplit(wanted)
+        parts = urlsplit(path)
     except ValueError:
         return home()
-    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return wanted if is_path and wanted.isprintable() and "\\" not in wanted else home()
+    is_path = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return path if is_path and path.isprintable() and "\\" not in path else home()
 
 
-def _form(wanted: str, name: str = "", fault: str | None = None) -> str:
+def _form(next_path: str, name: str = "", fault: str | None = None) -> str:
     first_start = not users.administrator_has_access()
-    return render_template("sign_in.html", next=wanted, name=name, fault=fault, first_start=first_start)
+    return render_template("sign_in.html", next=next_path, name=name, fault=fault, first_start=first_start)
 
 
 def _check(name: str, password: str) -> User:
@@ -111,9 +111,9 @@ def _nobodys_hash() -> str:
     return generate_password_hash(secrets.token_hex())
 
 
-def _of_link(look, token: str) -> User:  # type: ignore[no-untyped-def]
+def _of_link(find_user, token: str) -> User:  # type: ignore[no-untyped-def]
     try:
-        user: User = look(token, now())
+        user: User = find_user(token, now())
     except NotFound as error:
         raise Refused("unknown, used or expired", code="sign-in-link") from error
     if not may(user.role, "have-account"):

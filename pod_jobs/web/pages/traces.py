@@ -49,10 +49,10 @@ def lanes() -> ResponseReturnValue:
 def of_video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for a video that this person may not see."""
     video = videos.get(video_id, require_user())
-    found = watched.report(video, *watched.wanted())
+    report = watched.report(video, *watched.wanted())
     words = {7: gettext("last 7 days"), 30: gettext("last 30 days"), 365: gettext("last year"), 0: gettext("all")}
     periods = [(days, words[days]) for days in watched.PERIODS]
-    return render_template("video_traces.html", video=video, watching=found, periods=periods)
+    return render_template("video_traces.html", video=video, watching=report, periods=periods)
 
 
 @blueprint.get("/videos/<int:video_id>/traces/<what>.csv")
@@ -60,11 +60,11 @@ def of_video(video_id: int) -> ResponseReturnValue:
 def table(video_id: int, what: str) -> ResponseReturnValue:
     """`what`: moments, viewers or days. Errors: NotFound, also for a video that this person may not see."""
     video = videos.get(video_id, access.require_user())
-    found = watched.report(video, *watched.wanted())
-    if what not in watched.COLUMNS or found is None:
+    report = watched.report(video, *watched.wanted())
+    if what not in watched.COLUMNS or report is None:
         raise NotFound(f"a table of {what}")
-    name = f"video-{video_id}-{what}" + (f"-{found.day.isoformat()}" if found.day and what != "days" else "")
-    return csv_answer(name, [watched.COLUMNS[what], *watched.rows(what, found)])
+    name = f"video-{video_id}-{what}" + (f"-{report.day.isoformat()}" if report.day and what != "days" else "")
+    return csv_answer(name, [watched.COLUMNS[what], *watched.rows(what, report)])
 
 
 @blueprint.post("/account/traces")

@@ -50,12 +50,12 @@ def home() -> ResponseReturnValue:
 @access.needs("see-videos")
 def video(video_id: int) -> ResponseReturnValue:
     """Errors: NotFound, also for a video that this person may not see."""
-    found = videos.get(video_id, access.require_user())
+    row = videos.get(video_id, access.require_user())
     return render_template(
         "video.html",
-        video=found,
+        video=row,
         owners=_shows_owners(),
-        traces=recording(found),
+        traces=recording(row),
         versions=_versions(),
         titles=_titles(),
         dressings=services().settings.dressing,
@@ -78,31 +78,33 @@ def _side_kinds() -> list[dict[str, Any]]:
                     "usual": choice.usual.in_language(language),
                     "values": [[value, title.in_language(language)] for value, title in choice.values],
                 }
-                for choice in one.ordering.choices(services().settings)
+                for choice in job_type.ordering.choices(services().settings)
             ],
         }
-        for kind, one in services().job_types.items()
-        if one.words and one.ordering and one.words.order and (kind != "transcribe" or is_speech_on())
+        for kind, job_type in services().job_types.items()
+        if job_type.words and job_type.ordering and job_type.words.order and (kind != "transcribe" or is_speech_on())
     ]
 
 
 def _versions() -> list[dict[str, Any]]:
     """The templates that make downloads, as {"name", "title", "is_sound"}: all but "web"."""
-    others = [one for one in services().settings.templates.values() if not one.is_web]
-    return [{"name": one.name, "title": _titles()[one.name], "is_sound": one.is_sound} for one in others]
+    others = [template for template in services().settings.templates.values() if not template.is_web]
+    return [
+        {"name": template.name, "title": _titles()[template.name], "is_sound": template.is_sound} for template in others
+    ]
 
 
 def _titles() -> dict[str, str]:
     """Name of each template -> its title in the page's language."""
     language = "fr" if str(get_locale()) == "fr" else "en"
-    return {one.name: getattr(one.title, language) for one in services().settings.templates.values()}
+    return {template.name: getattr(template.title, language) for template in services().settings.templates.values()}
 
 
 def _spoken() -> list[tuple[str, str]]:
     """(code, name in the page's language) of each language that may be spoken in a recording, sorted by name."""
     locale = get_locale() or Locale("en")
     named = {code: locale.languages.get(code, name) for code, name in all_languages().items()}
-    return sorted(named.items(), key=lambda one: one[1].casefold())
+    return sorted(named.items(), key=lambda code_and_name: code_and_name[1].casefold())
 
 
 def _shows_owners() -> bool:

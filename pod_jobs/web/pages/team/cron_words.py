@@ -15,9 +15,9 @@ def rhythm(entry: PeriodicSettings) -> str:
     if entry.every_min:
         return gettext("every %(count)s min", count=entry.every_min)
     fields, special = croniter.expand(entry.cron)
-    if special or any(one == "l" for field in fields for one in field):
+    if special or any(value == "l" for field in fields for value in field):
         return entry.cron
-    minutes, hours, days, months, weekdays = ([one for one in field if isinstance(one, int)] for field in fields)
+    minutes, hours, days, months, weekdays = ([value for value in field if isinstance(value, int)] for field in fields)
     words = [_times(minutes, hours), *_days(days, months, weekdays)]
     return ", ".join(words)
 
@@ -48,12 +48,13 @@ def _days(days: list[int], months: list[int], weekdays: list[int]) -> list[str]:
     if days and weekdays:  # cron takes either of them
         words = [gettext("%(one)s or %(other)s", one=words[0], other=words[1])]
     if months:
-        words.append(gettext("in %(months)s", months=_list([locale.months["format"]["wide"][one] for one in months])))
+        names = [locale.months["format"]["wide"][month] for month in months]
+        words.append(gettext("in %(months)s", months=_list(names)))
     return words or [gettext("every day")]
 
 
 def _list(values: list[int] | list[str]) -> str:
-    return format_list([str(one) for one in values], locale=_locale())
+    return format_list([str(value) for value in values], locale=_locale())
 
 
 def _locale() -> Locale:

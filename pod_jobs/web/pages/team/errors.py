@@ -36,13 +36,13 @@ def _all_groups(at: datetime, days: int) -> dict[str, Any]:
     since = since_of(at, days)
     groups = store.list_open(since)
     midnights = frame.midnights(at, TREND_DAYS)
-    trends = store.trends([one.group.fingerprint for one in groups], midnights)
+    trends = store.trends([open_group.group.fingerprint for open_group in groups], midnights)
     return {
         "since": since,
         "days": days,
         "periods": PERIODS,
-        "open_groups": [one for one in groups if not one.is_quiet],
-        "known_groups": [one for one in groups if one.is_quiet],
+        "open_groups": [open_group for open_group in groups if not open_group.is_quiet],
+        "known_groups": [open_group for open_group in groups if open_group.is_quiet],
         "new_since": frame.yesterday_evening(at),
         "trends": trends,
         "midnights": midnights,
@@ -57,15 +57,15 @@ def group(mark: str) -> ResponseReturnValue:
     """One group, by its fingerprint. Errors: NotFound."""
 
     def gather(look: polls.Look) -> dict[str, Any]:
-        stored, found = store.get(mark), store.get_open(mark)
+        stored, open_group = store.get(mark), store.get_open(mark)
         failed = store.failed_tasks(mark, SHOWN)
         midnights = frame.midnights(now(), TREND_DAYS)
         log, part = look(failed[0] if failed else None)
         return {
             "group": stored,
-            "found": found,
+            "found": open_group,
             "failed": failed,
-            "facts": found.facts if found else {},
+            "facts": open_group.facts if open_group else {},
             "trend": store.trends([mark], midnights)[mark],
             "midnights": midnights,
             "latest": failed[0] if failed else None,

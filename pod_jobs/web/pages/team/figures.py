@@ -22,13 +22,13 @@ from pod_jobs.web.services import now, services
 blueprint = Blueprint("team_figures", __name__)
 
 PERIODS = (1, 7, 30, 365)
-SMALLEST = 0.01  # of the numbers that are told exactly
-MOST_PARTS = 20  # of a chart by owner, kind or error; the CSV has them all
+SMALLEST = 0.01  # smaller numbers are shown as "< 0.01"
+MOST_PARTS = 20  # the most bars of a chart by owner, kind or error; the CSV has them all
 
 
 @dataclass(frozen=True)
 class Series:
-    """One number for each row; `style` is a class of the style sheet, `stacked` ones stand on each other."""
+    """One number for each row. `style` is a class of the style sheet."""
 
     name: str
     style: str
@@ -37,7 +37,8 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """`rows`: days or names; `key` names it in addresses. `unit`: how numbers are told, by `told`."""
+    """`rows`: days or names. `key` names the chart in addresses. `unit`: how `with_unit` writes its numbers. `stacked`: the bars
+    of its series stand on each other."""
 
     key: str
     title: str
@@ -49,7 +50,7 @@ class Chart:
     @property
     def top(self) -> float:
         """The greatest height of a bar."""
-        columns = zip(*(one.numbers for one in self.series), strict=True)
+        columns = zip(*(series.numbers for series in self.series), strict=True)
         return max((sum(column) if self.stacked else max(column) for column in columns), default=0.0)
 
     @property
@@ -71,27 +72,28 @@ def show() -> ResponseReturnValue:
 @access.needs("see-team-pages")
 def table(key: str) -> ResponseReturnValue:
     """The numbers of a chart, for a spreadsheet: seconds, bytes, counts. Errors: NotFound."""
-    chart = next((one for one in charts(day_figures.last_days(now(), wanted_days(PERIODS))) if one.key == key), None)
+    all_charts = charts(day_figures.last_days(now(), wanted_days(PERIODS)))
+    chart = next((candidate for candidate in all_charts if candidate.key == key), None)
     if chart is None:
         raise NotFound(f"chart {key}")
-    head = ["", *(one.name for one in chart.series)]
+    head = ["", *(series.name for series in chart.series)]
     names = [row.date().isoformat() if isinstance(row, datetime) else row for row in chart.rows]
-    numbers = ([round(one.numbers[at], 3) for one in chart.series] for at in range(len(names)))
+    numbers = ([round(series.numbers[at], 3) for series in chart.series] for at in range(len(names)))
     return csv_answer(key, [head, *([name, *row] for name, row in zip(names, numbers, strict=True))])
 
 
-def charts(found: Sequence[DayFigures]) -> list[Chart]:
+def charts(rows: Sequence[DayFigures]) -> list[Chart]:
     """All charts of these days."""
-    days = [datetime.combine(one.day, time()).astimezone() for one in found]
+    days = [datetime.combine(figures.day, time()).astimezone() for figures in rows]
 
     def per_day(measure: str, share: Callable[[float], float] = float, parts: Sequence[str] = ()) -> list[float]:
-        return [share(one.total(measure, parts)) for one in found]
+        return [share(figures.total(measure, parts)) for figures in rows]
 
     workers = sum(services().settings.expected_workers(name) for name in QUEUES) or 1
-    latest = next((one for one in reversed(found) if one.numbers.get("kind_bytes")), None)
+    latest = next((figures for figures in reversed(rows) if figures.numbers.get("kind_bytes")), None)
     failed: Counter[str] = Counter()
-    for one in found:
-        failed.update({code: int(count) for code, count in one.numbers.get("failed", {}).items()})
+    for figures in rows:
+        failed.update({code: int(count) for code, count in figures.numbers.get("failed", {}).items()})
     done = [Series(gettext("Done"), "chart-done", per_day("done", parts=encodings(services().job_types)))]
     done.append(Series(gettext("All failures"), "chart-failed", per_day("failed")))
     wait = _halves(per_day("wait_p50_s"), per_day("wait_p95_s"))
@@ -130,7 +132,7 @@ def _storage(latest: DayFigures | None) -> list[Chart]:
 def _by_part(
     key: str, title: str, name: str, numbers: Counter[str] | dict[str, float] | dict[str, int], unit: str
 ) -> Chart:
-    ordered = sorted(numbers.items(), key=lambda one: (-one[1], one[0]))
+    ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
     values = [float(number) for _, number in ordered]
     return Chart(key, title, [part for part, _ in ordered], [Series(name, "chart-done", values)], unit)
 
@@ -152,7 +154,7 @@ def with_unit(number: float, unit: str) -> str:
 
 
 def _exact_enough(number: float) -> str:
-    """So that no number but zero is told as zero: "12.3", "0.04", "< 0.01"."""
+    """The number with so many places that only zero is shown as zero: "12.3", "0.04", "< 0.01"."""
     if 0 < number < SMALLEST:
         return f"< {frame.decimal(SMALLEST, 2)}"
     return frame.decimal(number, 2 if number < 1 else 1)

@@ -31,9 +31,9 @@ from pod_jobs.web.services import lately, now, services
 blueprint = Blueprint("team", __name__)
 
 BEAT_S = 30
-SILENT_BEATS = 2.5  # a machine is silent after so many signs of life that did not come
-REMEMBERED = 5000  # instants in words, which lists show again and again
-SOME = 1.5  # so many hours are given as hours, fewer as minutes
+SILENT_BEATS = 2.5  # a machine is silent when so many signs of life in a row did not come
+REMEMBERED = 5000  # how many instants in words are kept, because lists show the same ones again and again
+SOME = 1.5  # from so many hours on, a time is given in hours; less is given in minutes, and so on for each unit
 EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
 
 
@@ -55,8 +55,8 @@ def live_page(template: str, gather: Gather, look: polls.Look = polls.look_at_no
     """The answer with `template`, or only its block `live` when htmx asks for that. An unchanged part is answered by 304, and
     nearly always before anything is read.
 
-    `gather(look)` gives the values of the template. What moves outside the catalog (progress, workers, files) it gets only by
-    calling its argument, with what it wants to know of, and not more than once. `look(asked)` sees that.
+    `gather(look)` gives the values of the template. What changes outside the catalog (progress, workers, files) it gets only by
+    calling its argument, at most once, with what it asks about. `look(asked)` reads that.
     """
 
     def look_at_all(asked: Any) -> Seen:
@@ -146,10 +146,13 @@ def is_silent(facts: HostFacts, at: datetime) -> bool:
 
 def latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:
     """Host -> its latest entry, with the version of ffmpeg, and why it takes no job, from any of its entries."""
-    found = {facts.host: facts for facts in sorted(entries, key=lambda one: one.at)}
+    latest_of_host = {facts.host: facts for facts in sorted(entries, key=lambda entry: entry.at)}
     ffmpeg = {facts.host: facts.ffmpeg for facts in entries if facts.ffmpeg}
     held = {facts.host: f"{facts.queue}: {facts.held}" for facts in entries if facts.held}
-    return {host: replace(facts, ffmpeg=ffmpeg.get(host, ""), held=held.get(host, "")) for host, facts in found.items()}
+    return {
+        host: replace(facts, ffmpeg=ffmpeg.get(host, ""), held=held.get(host, ""))
+        for host, facts in latest_of_host.items()
+    }
 
 
 def yesterday_evening(at: datetime) -> datetime:
@@ -204,7 +207,7 @@ def span(seconds: float) -> str:
 
 
 def _unit_of(seconds: int) -> int:
-    """How many seconds the unit has in which this is said."""
+    """How many seconds the unit has in which `span` gives so many seconds."""
     return next((length for _, length in TIMEDELTA_UNITS if seconds / length >= SOME), 1)
 
 
@@ -241,20 +244,20 @@ def size(count: float) -> str:
 @blueprint.app_template_filter()
 def error_sentence(code: str, facts: dict[str, str]) -> str:
     """The sentence of an error in the language of the page. A list shows few different ones."""
-    known: dict[tuple[Any, ...], str] = g.setdefault("error_sentences", {})
+    sentences: dict[tuple[Any, ...], str] = g.setdefault("error_sentences", {})
     key = (code, *facts.items(), str(get_locale()))
-    if key not in known:
-        known[key] = translated(code, facts)
-    return known[key]
+    if key not in sentences:
+        sentences[key] = translated(code, facts)
+    return sentences[key]
 
 
 @blueprint.app_template_global()
 def kind_words(kind: str) -> dict[str, Any]:
     """The words of a job type in the language of the page; each row of a list asks for them."""
-    known: dict[str, dict[str, Any]] = g.setdefault("kind_words", {})
-    if kind not in known:
-        known[kind] = words_of(services().job_types, kind).in_language(str(get_locale() or "en"))
-    return known[kind]
+    words_of_kind: dict[str, dict[str, Any]] = g.setdefault("kind_words", {})
+    if kind not in words_of_kind:
+        words_of_kind[kind] = words_of(services().job_types, kind).in_language(str(get_locale() or "en"))
+    return words_of_kind[kind]
 
 
 @blueprint.app_template_global()

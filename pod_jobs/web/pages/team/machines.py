@@ -30,7 +30,8 @@ NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker with what it runs; `task` None: nothing of a task. `drain`: the one that keeps it from taking jobs."""
+    """A worker with what it runs. `task`: None when it runs no task. `said`: the progress of the task. `drain`: what keeps it
+    from taking jobs."""
 
     name: str
     queue: str
@@ -82,12 +83,12 @@ def show() -> ResponseReturnValue:
     def gather(look: polls.Look) -> dict[str, Any]:
         active, running = store.list_drains(), machines.running(worker_orders.MOST_RUNNING)
         alive: Alive = look([task.id for task, _ in running.values()])
-        found = _machines(now(), alive, running, active)
+        machine_list = _machines(now(), alive, running, active)
         by_queue = {drain.name: drain for drain in active if drain.scope == "queue"}
         return {
             "redis_is_away": alive.workers is None,
-            "machines": found,
-            "queues": [(name, by_queue.get(name), _of_queue(found, name)) for name in QUEUES],
+            "machines": machine_list,
+            "queues": [(name, by_queue.get(name), _of_queue(machine_list, name)) for name in QUEUES],
             "everything": next((drain for drain in active if drain.scope == "all"), None),
             "expected": {name: services().settings.expected_workers(name) for name in QUEUES},
             "most": store.WHY_CHARACTERS,
@@ -100,7 +101,7 @@ def _look(running: Sequence[int]) -> Alive:
     workers = frame.workers()
     try:
         entries = hosts.list_hosts(services().redis, now())
-        return Alive(workers, frame.progress(running), [replace(one, at=NO_TIME) for one in entries], entries)
+        return Alive(workers, frame.progress(running), [replace(entry, at=NO_TIME) for entry in entries], entries)
     except RedisError:
         return Alive(None, {}, [], [])
 
@@ -188,33 +189,39 @@ def _machines(
     if alive.workers is None:
         return []
     latest, ended = frame.latest(alive.entries), machines.ended_since(frame.midnights(at, 1)[0])
-    names = {*latest, *(worker["host"] for worker in alive.workers), *(one.host for _, one in running.values())}
-    found = []
+    names = {*latest, *(worker["host"] for worker in alive.workers), *(attempt.host for _, attempt in running.values())}
+    machine_list = []
     for name in sorted(names):
-        own = [worker for worker in alive.workers if worker["host"] == name]
-        workers = tuple(_worker(worker, running, alive.said, active) for worker in own)
-        known = {worker["name"] for worker in own}
-        lost = tuple(one for who, one in running.items() if one[1].host == name and who not in known)
+        workers_here = [worker for worker in alive.workers if worker["host"] == name]
+        workers = tuple(_worker(worker, running, alive.said, active) for worker in workers_here)
+        names_here = {worker["name"] for worker in workers_here}
+        lost = tuple(pair for who, pair in running.items() if pair[1].host == name and who not in names_here)
         facts = latest.get(name)
-        silent = not own if facts is None else frame.is_silent(facts, at)
-        drained = next((one for one in active if (one.scope, one.name) == ("host", name)), None)
-        found.append(Machine(name, facts, silent, workers, lost if silent else (), drained, ended.get(name, Counter())))
-    return sorted(found, key=lambda machine: not machine.is_silent)
+        silent = not workers_here if facts is None else frame.is_silent(facts, at)
+        drained = next(
+            (active_drain for active_drain in active if (active_drain.scope, active_drain.name) == ("host", name)), None
+        )
+        machine_list.append(
+            Machine(name, facts, silent, workers, lost if silent else (), drained, ended.get(name, Counter()))
+        )
+    return sorted(machine_list, key=lambda machine: not machine.is_silent)
 
 
 def _worker(
     worker: dict[str, Any],
     running: dict[str, tuple[Task, Attempt]],
-    said: dict[int, dict[str, Any]],
+    progress_of_task: dict[int, dict[str, Any]],
     active: Sequence[Drain],
 ) -> Worker:
-    own = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
-    drained = next((one for one in active if own[one.scope] == one.name), None)
+    name_by_scope = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
+    drained = next(
+        (active_drain for active_drain in active if name_by_scope[active_drain.scope] == active_drain.name), None
+    )
     task = running[worker["name"]][0] if worker["name"] in running else None
-    progress = said.get(task.id, {}) if task is not None else {}
+    progress = progress_of_task.get(task.id, {}) if task is not None else {}
     return Worker(worker["name"], worker["queue"], worker["state"], task, progress, drained)
 
 
-def _of_queue(found: Sequence[Machine], name: str) -> Counter[str]:
+def _of_queue(machine_list: Sequence[Machine], name: str) -> Counter[str]:
     """How many workers of a queue there are by their state."""
-    return Counter(worker.state for machine in found for worker in machine.workers if worker.queue == name)
+    return Counter(worker.state for machine in machine_list for worker in machine.workers if worker.queue == name)

@@ -70,7 +70,7 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
     begins = beginnings.times(at, running, waiting, seen.work)
     next_ones = sorted(waiting, key=lambda task: begins.get(task.id, FAR))[:SHOWN]
     since = frame.yesterday_evening(at)
-    groups = sorted(error_groups.list_open(since), key=lambda one: (one.is_quiet, not one.is_new(since)))
+    groups = sorted(error_groups.list_open(since), key=lambda group: (group.is_quiet, not group.is_new(since)))
     crews = _crews(workers)
     days = store.per_day(encodings(services().job_types), frame.midnights(at, DAYS))
     return {
@@ -83,14 +83,14 @@ def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
         "trying_again": store.trying_again(),
         "untold": site_callbacks.count_untold(),
         "running": [(task, progress.get(task.id, {})) for task in running[:SHOWN]],
-        "left_s": max((one.get("eta_s") or 0 for one in progress.values()), default=0),
+        "left_s": max((task_progress.get("eta_s") or 0 for task_progress in progress.values()), default=0),
         "waiting": [(task, begins.get(task.id), beginnings.queue_of(task)) for task in next_ones],
         "in_catalog": store.in_catalog(),
         "oldest": store.longest_wait(),
         "last_begins": beginnings.last(begins, counts["waiting"]),
         "since": since,
         "groups": groups,
-        "new_groups": sum(one.is_new(since) for one in groups),
+        "new_groups": sum(group.is_new(since) for group in groups),
         "last_end": store.last_end(),
         "room": None if seen.free is None else _room(at, seen.free),
         "days": days,
@@ -102,11 +102,11 @@ def _crews(workers: Sequence[dict[str, Any]]) -> list[Crew]:
     """One for each queue that has workers or should have some."""
     crews = []
     for name in QUEUES:
-        own = [worker for worker in workers if worker["queue"] == name]
+        crew_workers = [worker for worker in workers if worker["queue"] == name]
         expected = services().settings.expected_workers(name)
-        if own or expected:
-            held = sum(one["state"] == SUSPENDED for one in own)
-            crews.append(Crew(name, len(own) - held, held, max(expected, len(own))))
+        if crew_workers or expected:
+            held = sum(worker["state"] == SUSPENDED for worker in crew_workers)
+            crews.append(Crew(name, len(crew_workers) - held, held, max(expected, len(crew_workers))))
     return crews
 
 

@@ -48,12 +48,12 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     task = orders.task_seen_by(user, task_id)
     attempts, (parent, children) = tasks.attempts_of(task), tasks.family_of(task)
     ordered_by = site_callbacks.of_task(task.id)
-    said, place, begins, log, part = look(task)
+    run_progress, place, begins, log, part = look(task)
     return {
         "task": task,
         "video": task.video,
         "events": _events(task, attempts, ordered_by),
-        "said": said,
+        "said": run_progress,
         "log": log,
         "part": part,
         "is_encoding": task.kind in encodings(services().job_types),
@@ -66,7 +66,7 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
         "place": place,
         "begins": begins,
         "may_change": _may_change(user, task),
-        "templates": [one for one in services().settings.templates if one != task.template]
+        "templates": [template for template in services().settings.templates if template != task.template]
         if task.kind in encodings(services().job_types) and task.kind in orderings(services().job_types)
         else [],
         "kind": task.kind,
@@ -77,10 +77,10 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
 def _look(task: Task) -> tuple[dict[str, Any], int | None, datetime | None, LogTail | None, FailedPart | None]:
     """What the run of the task says, its place in its queue, when it will probably begin, the end of its log, and what of a
     failed one can be watched."""
-    said = frame.progress([task.id]) if task.state == "running" else {}
+    run_progress = frame.progress([task.id]) if task.state == "running" else {}
     place = _place(task)
     begins = beginnings.all_times().get(task.id) if place else None
-    return said.get(task.id, {}), place, begins, run_logs.tail_of(task), failed_parts.part_of(task)
+    return run_progress.get(task.id, {}), place, begins, run_logs.tail_of(task), failed_parts.part_of(task)
 
 
 @blueprint.get("/team/tasks/<int:task_id>/part")
@@ -174,11 +174,11 @@ def _events(task: Task, attempts: list[Attempt], ordered_by: SiteOrder | None) -
         arrived = gettext("the result reached the catalog") if task.state == "done" else ""
         events.append(Event(task.ended_at, frame.kind_words(task.kind)[task.state], more=arrived))
     if ordered_by is not None and ordered_by.delivered_at is not None:
-        told = gettext("the site %(name)s knows of the end", name=ordered_by.site)
-        events.append(Event(ordered_by.delivered_at, gettext("delivered"), more=told))
+        sentence = gettext("the site %(name)s knows of the end", name=ordered_by.site)
+        events.append(Event(ordered_by.delivered_at, gettext("delivered"), more=sentence))
     if ordered_by is not None and ordered_by.fetched_at is not None:
-        told = gettext("the site %(name)s last asked for the result", name=ordered_by.site)
-        events.append(Event(ordered_by.fetched_at, gettext("fetched"), more=told))
+        sentence = gettext("the site %(name)s last asked for the result", name=ordered_by.site)
+        events.append(Event(ordered_by.fetched_at, gettext("fetched"), more=sentence))
     return sorted(events, key=lambda event: event.at)
 
 
@@ -186,15 +186,16 @@ def _later(task: Task) -> Task | None:
     """The newest task of the same video, kind and template, if it is another one."""
     if task.video is None:
         return None
-    own = tasks.tasks_of([task.video])[task.video.id]
-    newest = next(one for one in own if (one.kind, one.template) == (task.kind, task.template))
+    tasks_of_video = tasks.tasks_of([task.video])[task.video.id]
+    likeness = (task.kind, task.template)
+    newest = next(sibling for sibling in tasks_of_video if (sibling.kind, sibling.template) == likeness)
     return newest if newest.id != task.id else None
 
 
 def _place(task: Task) -> int | None:
     """Its place in its queue, 1 = next; None when it does not wait, or waits far behind."""
-    known = services().job_types.get(task.kind)
-    line = orders.in_line(known.queue) if known and task.state == "waiting" else []
+    job_type = services().job_types.get(task.kind)
+    line = orders.in_line(job_type.queue) if job_type and task.state == "waiting" else []
     return line.index(task.id) + 1 if task.id in line else None
 
 

@@ -81,13 +81,13 @@ def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any
         "far": seen.far,
         "begins": beginnings.times(now(), running, beginnings.waiting(seen), seen) if waits else {},
         "states": TASK_STATES,
-        "kinds": [kind for kind, one in services().job_types.items() if one.of_task],
+        "kinds": [kind for kind, job_type in services().job_types.items() if job_type.of_task],
         "templates": list(services().settings.templates),
         "usual_template": WEB,
         "encodings": encodings(services().job_types),
         "queues": QUEUES,
         "codes": error_groups.codes(),
-        "sites": [one.name for one in services().settings.site],
+        "sites": [site.name for site in services().settings.site],
     }
 
 
@@ -147,8 +147,8 @@ def take_back(order_id: int) -> ResponseReturnValue:
 def orders_to_undo() -> list[tuple[ManyOrder, int]]:
     """The orders for many tasks that the person who asks can take back, and for how many seconds."""
     user = access.require_user()
-    found = undo.recent(user) if may(user.role, "change-all-videos") else []
-    return [(one, max(1, round((one.at + UNDO - now()).total_seconds()))) for one in found]
+    recent_orders = undo.recent(user) if may(user.role, "change-all-videos") else []
+    return [(many_order, max(1, round((many_order.at + UNDO - now()).total_seconds()))) for many_order in recent_orders]
 
 
 @blueprint.app_template_global()
@@ -173,10 +173,10 @@ def _tell_refusals(outcome: Outcome) -> None:
 
 def _by_reason(outcome: Outcome) -> dict[str, list[int]]:
     """The reason for people -> the tasks that were refused for it, the most frequent first."""
-    found: dict[str, list[int]] = {}
+    numbers_by_reason: dict[str, list[int]] = {}
     for number, error in sorted(outcome.refused.items()):
-        found.setdefault(translated(error.code, error.facts), []).append(number)
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+        numbers_by_reason.setdefault(translated(error.code, error.facts), []).append(number)
+    return dict(sorted(numbers_by_reason.items(), key=lambda item: -len(item[1])))
 
 
 def _values(asked: Asked) -> dict[str, Any]:
