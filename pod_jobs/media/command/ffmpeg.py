@@ -25,7 +25,7 @@ CROWD = 8  # with more inputs, the stacks of one decoder thread per core would n
 DROP_EARLY_FRAMES = ("-frame_drop_threshold", "0.1")  # when they are almost a whole frame early; they are not queued
 # After filters that cut, nobody says how long a frame lasts: as long as the one before. The muxer does the same within a
 # segment, but a frame that is alone in the last one would last 0 s
-LASTING = r"setts=duration=if(DURATION\,DURATION\,if(N\,DTS-PREV_INDTS\,1))"
+LASTING = r"setts=duration=if(N*not(DURATION)\,DTS-PREV_INDTS\,DURATION)"
 LEAST_SOUND_S = 0.2  # of a sound of which nothing is kept: silence
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
 

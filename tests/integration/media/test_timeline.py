@@ -192,6 +192,13 @@ def test_the_last_segment_of_kept_parts_may_be_one_frame(tools: Tools, tmp_path:
     assert len(frames(tmp_path / "out" / "90p.m4s")) == 101
 
 
+def test_a_film_of_one_picture_lasts_as_long_as_its_picture(tools: Tools, tmp_path: Path, sources: Path) -> None:
+    source = sources / "one_picture.mp4"
+    if not source.exists():
+        ffmpeg(*pattern("160x90", seconds=0.04), *H264, str(source))
+    assert made(source, tmp_path / "out", tools, replace(PLAN, copy_top=False)).duration_s == pytest.approx(0.04)
+
+
 @pytest.mark.parametrize("begins_s", [0, 5])
 def test_kept_parts_of_matroska_begin_where_both_builds_say(
     tools: Tools, tmp_path: Path, sources: Path, begins_s: int
