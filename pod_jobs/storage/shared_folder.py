@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -49,6 +50,7 @@ from pod_jobs.system.plain_files import NO_HARD_LINKS, sync
 LOCK_WAIT_S = 30.0  # an earlier run that has to stop releases the lock much sooner
 LOCK_POLL_S = 0.25
 LENT = "source"  # in the folder of the chunks: see `lend_source`
+ROOM_BYTES = 1_000_000_000  # what a copy of a recording leaves free of the disk
 
 
 class SharedFolder:
@@ -170,6 +172,8 @@ def lend_source(source: Path, chunks: Path, tick: Callable[[], object]) -> None:
         except OSError as error:
             if error.errno not in (errno.EXDEV, *NO_HARD_LINKS):
                 raise
+            if shutil.disk_usage(chunks).free < source.stat().st_size + ROOM_BYTES:
+                raise DiskFull(f"no room to copy {source.name} for helpers") from error
             with plain_files.open_plain(source, linked=True) as file, plain_files.replacing(chunks / LENT) as copy:
                 while piece := file.read(plain_files.PIECE_BYTES):
                     copy.write(piece)
@@ -260,14 +264,13 @@ class SharedWorkFolder:
 
     def tidy_up(self, *, keep_part: bool, keep_chunks: bool = False, whoever_began: bool = False) -> None:
         """After a failure, remove all files but the log, which people read; with `keep_part`, but what they can watch; and, with
-        `keep_chunks`, but the chunks, with which the next run goes on. Does nothing when this object did not begin the run,
-        unless `whoever_began`."""
+        `keep_chunks`, but the chunks, with which the next run goes on, without the recording that was lent to helpers. Does
+        nothing when this object did not begin the run, unless `whoever_began`."""
         if not (self._has_begun or whoever_began) or not self.path.exists():
             return
-        if not keep_chunks:
-            # helpers see it go and end by themselves; the next run waits for them, a stop must not
-            with suppress(OSError):
-                plain_files.remove(self.chunks)
+        # helpers see it go and end by themselves; the next run waits for them, a stop must not
+        with suppress(OSError):
+            plain_files.remove(self.chunks / LENT if keep_chunks else self.chunks)
         with os.scandir(self.path) as entries:
             states = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
         sizes = {name: state.st_size for name, state in states.items() if plain_files.is_plain(state)}

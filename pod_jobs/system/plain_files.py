@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -159,12 +159,17 @@ def write_text(path: Path, text: str) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file, which takes the name `path` at the end of the block: readers see the old one or all of the new one. After an
-    error the old one stays. Errors: OSError."""
+    error the old one stays, and nothing of the new one. Errors: OSError."""
     aside = path.with_name(f"{path.name}.tmp")
     remove(aside)
-    with open_plain(aside, "xb") as file:
-        yield file
-    os.replace(aside, path)
+    try:
+        with open_plain(aside, "xb") as file:
+            yield file
+        os.replace(aside, path)
+    except BaseException:
+        with suppress(OSError):
+            remove(aside)
+        raise
 
 
 def size_of(path: Path) -> int | None:

@@ -168,21 +168,25 @@ class _Listening:
 
 @dataclass
 class _Lenders(Colleagues):
-    """A Team that lends its helpers the recording `source`, once it calls some."""
+    """A Team that lends its helpers the recording `source`, once it calls some; nobody is called where that fails."""
 
     source: Path = Path()
     tick: Callable[[], None] = lambda: None
-    _has_lent: bool = False
+    _has_lent: bool | None = None  # None = not yet tried
 
     def call(self, count: int) -> None:
+        if self._has_lent is None:
+            self._has_lent = self._lend()
+        if self._has_lent:
+            super().call(count)
+
+    def _lend(self) -> bool:
         try:
-            if not self._has_lent:
-                lend_source(self.source, self.shared, self.tick)
+            lend_source(self.source, self.shared, self.tick)
         except TransientError as error:
             log.warning("task %s: nobody can help: %s", self.order.task, error)
-            return
-        self._has_lent = True
-        super().call(count)
+            return False
+        return True
 
 
 def _hear(

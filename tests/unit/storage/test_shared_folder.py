@@ -1,5 +1,6 @@
 """One worker per video and template, one folder per generation, published by one rename."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -173,8 +174,40 @@ def test_only_what_the_next_run_goes_on_with_stays(
     with pytest.raises(type(error)), at_work(tmp_path, replace(run(), resumes=resumes)) as work:
         work.begin()
         work.chunks.mkdir()
+        (video / "source").touch()
+        (work.chunks / "plan.json").touch()
+        shared_folder.lend_source(video / "source", work.chunks, lambda: None)
         raise error
-    assert (video / "encode-7-g1.chunks").exists() is stay
+    chunks_left = video / "encode-7-g1.chunks"
+    assert chunks_left.exists() is stay
+    assert [path.name for path in chunks_left.glob("*")] == ["plan.json"] * stay, "what was lent goes in any case"
+
+
+@pytest.mark.parametrize("error", [DiskFull("no room"), Interrupted("stopped")])
+def test_nothing_stays_of_a_copy_for_helpers_that_was_not_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: PodJobsError
+) -> None:
+    (tmp_path / "fetched").write_bytes(b"recording")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+
+    def on_another_disk(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(os, "link", on_another_disk)
+    monkeypatch.setattr(shared_folder, "ROOM_BYTES", 0)
+    with pytest.raises(type(error)):
+        shared_folder.lend_source(tmp_path / "fetched", shared, fail)
+    assert list(shared.iterdir()) == []
+    monkeypatch.setattr(shared_folder, "ROOM_BYTES", 1 << 60)
+    with pytest.raises(DiskFull):
+        shared_folder.lend_source(tmp_path / "fetched", shared, lambda: None)
+    monkeypatch.setattr(shared_folder, "ROOM_BYTES", 0)
+    shared_folder.lend_source(tmp_path / "fetched", shared, lambda: None)
+    assert (shared / "source").read_bytes() == b"recording"
 
 
 PART = ("encoding.log", "master.m3u8", "360p.m3u8", "360p.m4s", "audio.m3u8", "audio.m4s")
