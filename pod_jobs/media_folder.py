@@ -31,6 +31,8 @@ PART, CHUNKS, HELPERS = ".part", ".chunks", ".helpers"  # endings of a run's fol
 LOG_NAME = "encoding.log"
 IDENTITY = ".identity"
 MASTER_NAME = "master.m3u8"
+MOST_STREAMS = 8  # of them; sounds in more languages go
+MOST_OF_PLAYLIST = 2_000_000  # bytes; a whole day has one
 MOST_OF_PART = 1_000_000_000  # bytes that stay of a failed run; two hours of 360p and sound have half of it
 DONE_MARKER = "done.json"
 REPLACED_MARK = "replaced"  # in a folder of outputs; its age says for how long no row has pointed to the folder
@@ -171,16 +173,33 @@ def playlist_beside(name: str) -> str | None:
     return f"{name.removesuffix('.m4s')}.m3u8" if name.endswith(".m4s") else None
 
 
+def streams_to_watch(sizes: Mapping[str, int]) -> list[str]:
+    """The names of an unfinished run's files, of those with these sizes in bytes, that can be played: at most MOST_STREAMS, the
+    pictures first, the smallest before the others. A hostile encoder may have written anything."""
+
+    def size_of_playlist(name: str) -> int:
+        return sizes.get(name, MOST_OF_PLAYLIST + 1)
+
+    if size_of_playlist(MASTER_NAME) > MOST_OF_PLAYLIST:
+        return []
+    found = [
+        name
+        for name in sorted(sizes, key=lambda name: (sizes[name], name))
+        if sizes[name] and (playlist := playlist_beside(name)) and size_of_playlist(playlist) <= MOST_OF_PLAYLIST
+    ]
+    pictures = [name for name in found if not name.startswith(AUDIO)]
+    sounds = sorted(name for name in found if name.startswith(AUDIO))[: MOST_STREAMS - bool(pictures)]
+    return pictures[: MOST_STREAMS - len(sounds)] + sounds
+
+
 def part_to_watch(sizes: Mapping[str, int]) -> set[str]:
-    """The names of an unfinished run's files, of those with these sizes in bytes, by which people see what it had made: the
-    sound, the smallest picture, and their playlists. Empty when nothing can be played, or it has more than MOST_OF_PART."""
-    streams = {name for name in sizes if playlist_beside(name) in sizes}
-    sounds = {name for name in streams if name.startswith(AUDIO)}
-    pictures = sorted(streams - sounds, key=lambda name: (sizes[name], name))
-    kept = sounds | {*pictures[:1]}
-    if not kept or MASTER_NAME not in sizes or sum(sizes[name] for name in kept) > MOST_OF_PART:
-        return set()
-    return kept | {MASTER_NAME} | {f"{name.removesuffix('.m4s')}.m3u8" for name in kept}
+    """The names of those of these files by which people see what an unfinished run had made: the sound, the smallest picture,
+    and their playlists. Empty when nothing can be played, or all of them have more than MOST_OF_PART."""
+    streams = streams_to_watch(sizes)
+    pictures = [name for name in streams if not name.startswith(AUDIO)]
+    kept = {name for name in streams if name not in pictures[1:]}
+    names = kept | {MASTER_NAME} | {f"{name.removesuffix('.m4s')}.m3u8" for name in kept}
+    return names if kept and sum(sizes[name] for name in names) <= MOST_OF_PART else set()
 
 
 def is_read_while_growing(name: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pod_jobs.catalog.models import Task
 from pod_jobs.errors import ServiceUnavailable, translated_os_errors
 from pod_jobs.media.hls.playlists import parse_playlist
-from pod_jobs.media_folder import AUDIO, MASTER_NAME, PART, path_of_run, playlist_beside, run_folder
+from pod_jobs.media_folder import AUDIO, MASTER_NAME, PART, path_of_run, playlist_beside, run_folder, streams_to_watch
 from pod_jobs.web.services import services
 
 LONGEST_S = 1e7  # a playlist with a longer duration is none of ours
@@ -42,20 +42,25 @@ class FailedPart:
         return f"{self.folder}/{MASTER_NAME}"
 
 
+def has_part(task: Task) -> bool:
+    """Has the latest run of a failed task left anything that can probably be played? No file is read for that."""
+    with suppress(ServiceUnavailable):
+        return bool(streams_to_watch(_sizes(task)))
+    return False
+
+
 def part_of(task: Task) -> FailedPart | None:
     """What the latest run of a failed task had encoded; None when there is nothing to play, or while the media folder is away."""
-    if task.state != "error" or task.video_id is None:
-        return None
     media, run = services().settings.media, run_folder(task.kind, task.id, task.generation)
     streams = []
     try:
+        sizes = _sizes(task)
         with translated_os_errors():
-            sizes = media.sizes(task.video_id, _folder_of(task))
-            for name in sizes if MASTER_NAME in sizes else ():
-                playlist = playlist_beside(name)
-                if playlist in sizes:
-                    text = media.read_growing(task.video_id, run, playlist).decode("utf-8", "replace")
-                    streams += _streams(name, text, sizes[name])
+            for name in streams_to_watch(sizes):
+                text = media.read_growing(task.video_id or 0, run, str(playlist_beside(name))).decode(
+                    "utf-8", "replace"
+                )
+                streams += _streams(name, text, sizes[name])
     except ServiceUnavailable:
         return None
     streams.sort(key=lambda stream: (stream.is_sound, stream.bytes))
@@ -86,6 +91,14 @@ def as_it_ended(task: Task, name: str, playlist: str) -> str:
         elif not line.startswith("#"):
             del lines[-1:]  # the line before describes it
     return "\n".join(lines) + "\n"
+
+
+def _sizes(task: Task) -> dict[str, int]:
+    """File name -> bytes, of a failed run. Errors: ServiceUnavailable while the media folder is away."""
+    if task.state != "error" or task.video_id is None:
+        return {}
+    with translated_os_errors():
+        return services().settings.media.sizes(task.video_id, _folder_of(task))
 
 
 def _folder_of(task: Task) -> str:

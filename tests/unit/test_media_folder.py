@@ -70,3 +70,17 @@ def test_what_people_watch_of_a_failed_run_is_small() -> None:
     assert media_folder.part_to_watch(sizes | {"audio.m3u8": 9, "audio.m4s": media_folder.MOST_OF_PART}) == set()
     assert media_folder.part_to_watch({name: 1 for name in sizes if name != "master.m3u8"}) == set()
     assert media_folder.part_to_watch({"master.m3u8": 9, "144p.m4s": 1, "encoding.log": 5}) == set()
+
+
+def test_what_a_hostile_encoder_leaves_to_be_watched_is_small() -> None:
+    playlist = media_folder.MOST_OF_PLAYLIST
+    streams = {f"audio{n}.m4s": 1 for n in range(1000)} | {f"{n}p.m4s": 1 + n for n in range(1000)}
+    sizes = {"master.m3u8": 9, **streams, **{name.replace("m4s", "m3u8"): playlist for name in streams}}
+    kept = media_folder.part_to_watch(sizes)
+    assert len(kept) == 2 * media_folder.MOST_STREAMS + 1 and "0p.m4s" in kept
+    assert len(media_folder.streams_to_watch(sizes)) == media_folder.MOST_STREAMS
+    for changes in (dict.fromkeys(streams, 0), {name: playlist + 1 for name in sizes if name.endswith(".m3u8")}):
+        assert media_folder.part_to_watch(sizes | changes) == set()
+    assert media_folder.part_to_watch(sizes | {"master.m3u8": media_folder.MOST_OF_PART}) == set()
+    many = {"master.m3u8": 9, "1p.m4s": media_folder.MOST_OF_PART - 10, "1p.m3u8": 2}
+    assert media_folder.part_to_watch(many) == set(), "playlists count"

@@ -242,7 +242,7 @@ def test_what_a_person_stopped_shows_its_log_and_nothing_else(lea: Caller, worke
 
 
 def test_the_page_of_a_failed_task_offers_what_was_encoded(
-    lea: Caller, worker: Worker, browser: Browser, catalog: None
+    lea: Caller, worker: Worker, browser: Browser, catalog: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = worker.start(lea.upload()["task"])
     worker.write(order, PART, part=True)
@@ -258,6 +258,13 @@ def test_the_page_of_a_failed_task_offers_what_was_encoded(
     folder = worker.media / "videos/000001/encode-1-g1.part"
     (folder / "360p.m3u8").write_text("#EXTM3U\n#EXTINF:1e999,\n#EXT-X-BYTERANGE:1@1\n")
     (folder / "audio.m3u8").write_text("no playlist")
+    assert "Nothing that can be played is left" in browser.get("/team/tasks/1/part").text
+    monkeypatch.setattr(
+        "pod_jobs.web.failed_parts.parse_playlist", lambda text: pytest.fail("only the page of it reads any")
+    )
+    for path in pages:
+        assert 'href="/team/tasks/1/part"' in browser.get(path).text, path
+    (folder / "master.m3u8").unlink()
     for path in (*pages, "/team/tasks/1/part"):
         found = browser.get(path).text
         assert "Nothing that can be played is left" in found and 'href="/team/tasks/1/part"' not in found, path

@@ -12,7 +12,6 @@ from pod_jobs.catalog.store import error_groups as store
 from pod_jobs.catalog.store import tasks
 from pod_jobs.jobs.job_type import encodings
 from pod_jobs.web import failed_parts, polls, run_logs
-from pod_jobs.web.failed_parts import FailedPart
 from pod_jobs.web.guards import access
 from pod_jobs.web.pages.tables import wanted_days
 from pod_jobs.web.pages.team import frame
@@ -80,9 +79,9 @@ def group(mark: str) -> ResponseReturnValue:
     return frame.live_page("team/error_group.html", gather, _look)
 
 
-def _look(task: Task | None) -> tuple[LogTail | None, FailedPart | None]:
-    """The end of the log of a failed task, and what can be watched of it."""
-    return (None, None) if task is None else (run_logs.tail_of(task), failed_parts.part_of(task))
+def _look(task: Task | None) -> tuple[LogTail | None, bool]:
+    """The end of the log of a failed task, and whether anything of it can be watched."""
+    return (None, False) if task is None else (run_logs.tail_of(task), failed_parts.has_part(task))
 
 
 @blueprint.post("/team/errors/<mark>/known")
