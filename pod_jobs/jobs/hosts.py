@@ -22,6 +22,9 @@ from pod_jobs.system.host_load import read_load
 
 HELD_CHARACTERS = 500
 WRITE_S = 5.0  # a worker writes at most this often
+SILENT_BEATS = 2.5  # a host is silent when so many signs of life in a row did not come
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no clock that is right says an instant before
+AHEAD = timedelta(days=1)  # nor one so far ahead of ours
 FORGOTTEN_AFTER = timedelta(days=1)  # an older entry is of a host that nobody misses any more
 FACTS: dict[str, type] = {
     **dict.fromkeys(("version", "ffmpeg", "held", "at", "reports_since"), str),
@@ -123,25 +126,27 @@ def list_hosts(redis: Redis, now: datetime) -> list[HostFacts]:
     entries = []
     for field, value in redis.hgetall(keys.HOSTS).items():
         queue, _, host = keys.text(field).partition("@")
-        facts = _facts(host, queue, value)
+        facts = _facts(host, queue, value, now)
         if facts is not None and now - facts.at < FORGOTTEN_AFTER:
             entries.append(facts)
     return sorted(entries, key=lambda entry: (entry.host, entry.queue))
 
 
-def keeping_reports(redis: Redis, now: datetime) -> list[dict[str, Any]]:
+def is_silent(facts: HostFacts, now: datetime, heartbeat_s: float) -> bool:
+    return now - facts.at > timedelta(seconds=SILENT_BEATS * heartbeat_s)
+
+
+def keeping_reports(redis: Redis, now: datetime, heartbeat_s: float) -> list[dict[str, Any]]:
     """The hosts that keep reports, as {"host", "reports", "since"}; `since` is an ISO instant, or None = not known. They are as
-    the latest entry of each host says."""
+    the latest entry of each host says, without those that are silent. Hosts that keep the same reports, as containers with one
+    folder do, are listed once, by the first of their names."""
     latest = {facts.host: facts for facts in sorted(list_hosts(redis, now), key=lambda entry: entry.at)}
-    return [
-        {
-            "host": host,
-            "reports": int(facts.reports),
-            "since": instants(facts)["reports_since"],
-        }
-        for host, facts in sorted(latest.items())
-        if facts.reports
-    ]
+    found: dict[str, dict[str, Any]] = {}
+    for host, facts in sorted(latest.items()):
+        if facts.reports and not is_silent(facts, now, heartbeat_s):
+            since = instants(facts)["reports_since"]
+            found.setdefault(since or host, {"host": host, "reports": int(facts.reports), "since": since})
+    return list(found.values())
 
 
 def instants(facts: HostFacts) -> dict[str, str | None]:
@@ -157,7 +162,7 @@ def forget(redis: Redis, host: str) -> None:
         redis.hdel(keys.HOSTS, *fields)
 
 
-def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
+def _facts(host: str, queue: str, value: bytes | str, now: datetime) -> HostFacts | None:
     """None when the value is not what `SignOfLife` writes."""
     try:
         entry: Any = json.loads(value)
@@ -168,14 +173,21 @@ def _facts(host: str, queue: str, value: bytes | str) -> HostFacts | None:
             or not all(_fits(entry.get(name), kind) for name, kind in FACTS.items())
         ):
             return None
-        at = datetime.fromisoformat(entry["at"])
-        since = datetime.fromisoformat(entry["reports_since"]) if entry["reports_since"] else None
+        at, since = _instant(entry["at"], now), _instant(entry["reports_since"], now)
     except (ValueError, RecursionError):
         return None
-    if at.tzinfo is None or (since is not None and since.tzinfo is None):
+    if at is None:
         return None
     entry |= {"at": at, "reports_since": since}
     return HostFacts(host, queue, **{name: entry[name] for name in FACTS})
+
+
+def _instant(text: str, now: datetime) -> datetime | None:
+    """None for one that no clock says that is right, such as those that cannot be told in another zone. Errors: ValueError."""
+    found = datetime.fromisoformat(text) if text else None
+    if found is None or found.tzinfo is None or not EARLIEST <= found <= now + AHEAD:
+        return None
+    return found.astimezone(UTC)
 
 
 def _fits(value: Any, kind: type) -> bool:

@@ -65,20 +65,16 @@ class KeptReports:
 
     def waiting(self) -> dict[str, dict[str, Any]]:
         """The reports that wait, by id."""
-        try:
-            names = sorted(name.removesuffix(ENDING) for name in os.listdir(self._folder) if name.endswith(ENDING))
-        except OSError:
-            return {}
-        entries = {name: self._read(name) for name in names if REPORT_ID.fullmatch(name)}
+        entries = {name: self._read(name) for name in self._names()}
         return {name: entry for name, entry in entries.items() if entry is not None}
 
     def count(self) -> tuple[int, datetime | None]:
-        """How many reports wait, and since when the oldest does."""
-        entries, since = self.waiting(), []
-        for report_id in entries:
+        """How many reports wait, and since when the oldest does. No file is read, for this is asked every few seconds."""
+        since = []
+        for report_id in self._names():
             with suppress(OSError):  # another worker has just sent it
                 since.append(self._path(report_id).stat().st_mtime)
-        return len(entries), datetime.fromtimestamp(min(since), UTC).replace(microsecond=0) if since else None
+        return len(since), datetime.fromtimestamp(min(since), UTC) if since else None
 
     def send_all(self) -> bool:
         """Send what waits; one that cannot be sent holds up no other. Returns whether nothing waits any more."""
@@ -104,6 +100,13 @@ class KeptReports:
                     queue.write_progress(self._redis, task, notice)
         except RedisError as error:
             log.info("that reports wait cannot be said: %s", error)
+
+    def _names(self) -> list[str]:
+        try:
+            names = sorted(name.removesuffix(ENDING) for name in os.listdir(self._folder) if name.endswith(ENDING))
+        except OSError:
+            return []
+        return [name for name in names if REPORT_ID.fullmatch(name)]
 
     def _send(self, report_id: str, entry: dict[str, Any], *, in_a_hurry: bool = False) -> None:
         deliver(self._catalog(), report_id, entry, in_a_hurry=in_a_hurry)

@@ -17,8 +17,9 @@ blueprint = Blueprint("api_waiting_reports", __name__)
 @blueprint.get("/waiting-reports")
 @access.needs("see-reports")
 def list_waiting() -> ResponseReturnValue:
-    redis = services().redis
-    return answers.fresh({"reports": report.describe_waiting(redis), "hosts": hosts.keeping_reports(redis, now())})
+    redis, heartbeat_s = services().redis, services().settings.worker.heartbeat_s
+    keeping = hosts.keeping_reports(redis, now(), heartbeat_s)
+    return answers.fresh({"reports": report.describe_waiting(redis), "hosts": keeping})
 
 
 @blueprint.post("/waiting-reports/push")

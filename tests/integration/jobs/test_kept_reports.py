@@ -53,7 +53,7 @@ def test_a_report_waits_on_the_disk_and_arrives_before_the_next_job_begins(
     wait_until(lambda: kept(home) == ["7-g1-a1.json"])
     wait_until(lambda: status(redis) == "finished")
     assert (home / "reports").stat().st_mode & 0o777 == 0o700
-    wait_until(lambda: [one["reports"] for one in hosts.keeping_reports(redis, datetime.now(UTC))] == [1])
+    wait_until(lambda: [one["reports"] for one in hosts.keeping_reports(redis, datetime.now(UTC), 60)] == [1])
     assert not redis.exists(keys.REPORTS)
     first.signal(signal.SIGKILL)
     first.wait()

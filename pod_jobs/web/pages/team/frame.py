@@ -31,7 +31,6 @@ from pod_jobs.web.services import lately, now, services
 blueprint = Blueprint("team", __name__)
 
 BEAT_S = 30
-SILENT_BEATS = 2.5  # a machine is silent when so many signs of life in a row did not come
 REMEMBERED = 5000  # how many instants in words are kept, because lists show the same ones again and again
 SOME = 1.5  # from so many hours on, a time is given in hours; less is given in minutes, and so on for each unit
 EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
@@ -141,7 +140,7 @@ def silent_hosts() -> tuple[tuple[str, datetime], ...]:
 
 
 def is_silent(facts: HostFacts, at: datetime) -> bool:
-    return at - facts.at > timedelta(seconds=SILENT_BEATS * services().settings.worker.heartbeat_s)
+    return hosts.is_silent(facts, at, services().settings.worker.heartbeat_s)
 
 
 def latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:

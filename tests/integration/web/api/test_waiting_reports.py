@@ -1,10 +1,11 @@
 """Ends of runs on their way to the catalog: the team sees them and can push them."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 from redis import Redis
 
-from pod_jobs.jobs import queue
+from pod_jobs.jobs import keys, queue
 from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.jobs.report import entry_of, send_report
 from tests.integration.web.conftest import PEOPLE, Browser, Caller, Worker, problem
@@ -40,6 +41,12 @@ def test_the_team_sees_which_hosts_keep_reports_and_since_when(
     team = callers[next(name for name, role in PEOPLE.items() if role == "team")]
     found = team("GET", "/api/v1/waiting-reports").get_json()
     assert found == {"reports": [], "hosts": [{"host": "enc2", "reports": 3, "since": "2026-03-04T05:06:00+00:00"}]}
+    facts = json.loads(redis.hget(keys.HOSTS, "encoding@enc2") or "")
+    redis.hset(keys.HOSTS, "xapi@enc4", json.dumps(facts))  # another container with the same folder
+    silent = {"at": (datetime.now(UTC) - timedelta(hours=1)).isoformat(), "reports_since": ""}
+    redis.hset(keys.HOSTS, "xapi@renamed", json.dumps({**facts, **silent}))
+    assert team("GET", "/api/v1/waiting-reports").get_json() == found, "the same reports are listed once"
+    redis.hdel(keys.HOSTS, "xapi@enc4", "xapi@renamed")
     kept = {
         one["host"]: (one["reports"], one["reports_since"]) for one in team("GET", "/api/v1/hosts").get_json()["hosts"]
     }

@@ -164,6 +164,22 @@ def test_what_is_no_entry_of_ours_is_left_out(redis: Redis) -> None:
     assert [one.host for one in hosts.list_hosts(redis, now())] == ["good"]
 
 
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1999-12-31T00:00:00Z"])
+def test_an_instant_that_no_clock_says_breaks_no_page(
+    redis: Redis, browser: Browser, callers: dict[str, Caller], instant: str
+) -> None:
+    sign(redis, "good")
+    whole = {**json.loads(redis.hget(keys.HOSTS, "encoding@good") or ""), "reports": 2}
+    redis.hset(keys.HOSTS, "encoding@good", json.dumps({**whole, "reports_since": instant}))
+    redis.hset(keys.HOSTS, "encoding@bad", json.dumps({**whole, "at": instant}))
+    (entry,) = hosts.list_hosts(redis, now())
+    assert (entry.host, entry.reports, entry.reports_since) == ("good", 2, None)
+    (kept,) = hosts.keeping_reports(redis, now(), 60)
+    assert (kept["host"], kept["since"]) == ("good", None)
+    browser.sign_in("tina")
+    assert "Reports that wait there" in browser.get("/team/machines").text
+
+
 def test_a_worker_that_stops_takes_its_entry_back(redis: Redis) -> None:
     life = SignOfLife(redis, "enc9", "encoding", lambda: "", lambda: 5 * GB)
     life.look_at_disk()
