@@ -59,7 +59,7 @@ FLOORS = {
         "encode verify",
         "runtime deliver_statements colleagues far_helper",
         "far_owner",
-        "kept_reports",  # for workers that share nothing with the web host
+        "kept_reports",  # for workers of other hosts than the web host
         "report",
         "context",  # what a running job is given
         "workforce dead_workers snapshot gate hosts",

@@ -6,7 +6,7 @@ The life of a task's job:
     is nothing to do. If it refuses the worker, the job goes back to the front of the queue for another one.
  3. The job type's `run` does the work and returns a result, or raises.
  4. Its end is reported to the catalog by a job of its own (jobs/report.py), so that no worker waits for a catalog that is
-    away. A worker that shares nothing with the web host reports by itself (jobs/kept_reports.py).
+    away. A worker of another host reports by itself (jobs/kept_reports.py).
  5. RQ sees success when the task is done or cancelled. A permanent error is raised again, so that RQ lists the job as failed
     and `rq requeue` can run it again. A transient error returns `Retry`, without a limit; only kills of ffmpeg are counted.
     So does a fault in the settings of this host, because another host may do the task, or somebody corrects the settings.

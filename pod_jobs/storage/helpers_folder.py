@@ -176,8 +176,12 @@ class HelpersFolder:
 
     def open_files(self, helper: str = "") -> Iterator[BinaryIO]:
         """What has arrived from a helper, by default from each, open for reading one after another."""
-        with suppress(FileNotFoundError, Superseded):  # there is none, or it has just left
-            for sender in [helper] if helper else self._ids():
+        ids = [helper]
+        if not helper:
+            with suppress(Superseded):  # nobody has called
+                ids = self._ids()
+        for sender in ids:
+            with suppress(FileNotFoundError, Superseded):  # it is not there, or has just left
                 for name in os.listdir(self._place(sender) / FILES):
                     with plain_files.open_plain(self._path(sender, name), beneath=self._folder) as file:
                         yield file

@@ -120,8 +120,12 @@ def after_answer(do: Callable[[], object]) -> None:
 
     def run() -> None:
         try:
-            with app.app_context(), services().database.connection_context():
-                do()
+            with app.app_context():
+                open_database()
+                try:
+                    do()
+                finally:
+                    close_database()
         except Exception:
             log.exception("after an answer")
 

@@ -79,7 +79,7 @@ def forget_later(files: Iterable[BinaryIO]) -> None:
         parts = [parts_of(file) for file in files]
 
     def forget() -> None:
-        with suppress(ServiceUnavailable):  # the janitor does it tomorrow
+        with without_database(), suppress(ServiceUnavailable):  # the janitor does it tomorrow
             for parts_of_file in parts:
                 bucket().forget(parts_of_file)
 

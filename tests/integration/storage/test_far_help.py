@@ -285,6 +285,13 @@ def test_two_that_join_at_once_get_two_numbers(tmp_path: Path, monkeypatch: pyte
     first = folder.join()
     assert [helpers_folder.number_of(first), helpers_folder.number_of(folder.join())] == ["0f", "b1"]
     assert len(folder.states()) == 2
+    for helper in folder.states():
+        folder.give(helper, 1)
+        with folder.part(helper, "360p.m4s", 0) as write:
+            write(b"x")
+    (tmp_path / f"videos/000003/encode-7-g1.helpers/{first}/files/360p.m4s").unlink()
+    (tmp_path / f"videos/000003/encode-7-g1.helpers/{first}/files").rmdir()  # it is just leaving
+    assert [file.read() for file in folder.open_files()] == [b"x"], "those of the others are told"
 
 
 def test_what_killed_helpers_left_here_goes_after_a_day(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
