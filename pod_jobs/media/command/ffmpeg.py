@@ -23,9 +23,6 @@ from pod_jobs.media.process.tools import Tools
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5")
 CROWD = 8  # with more inputs, the stacks of one decoder thread per core would not fit into the limit of memory
 DROP_EARLY_FRAMES = ("-frame_drop_threshold", "0.1")  # when they are almost a whole frame early; they are not queued
-# After filters that cut, nobody says how long a frame lasts: as long as the one before. The muxer does the same within a
-# segment, but a frame that is alone in the last one would last 0 s
-LASTING = r"setts=duration=if(N*not(DURATION)\,DTS-PREV_INDTS\,DURATION)"
 LEAST_SOUND_S = 0.2  # of a sound of which nothing is kept: silence
 NO_TAGS = ("-map_metadata", "-1", "-map_chapters", "-1")  # titles and comments of a source are untrusted text
 
@@ -156,7 +153,6 @@ def _video_options(picture: Picture) -> list[str]:
     options += picture.encoder.grid(picture.keyframe_s, picture.fps)
     for n, rendition in enumerate(picture.encoded):
         options += picture.encoder.stream_options(n, rendition.rung)
-        options += [] if picture.rate else [f"-bsf:v:{n}", LASTING]
     return options
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.media.command.colours import STAMPED
-from pod_jobs.media.command.ffmpeg import LASTING, build_encode, build_package
+from pod_jobs.media.command.ffmpeg import build_encode, build_package
 from pod_jobs.media.command.graph import audio_graph, video_graph
 from pod_jobs.media.command.placing import steadied, upright
 from pod_jobs.media.facts.media_info import AudioTrack
@@ -48,7 +48,6 @@ def test_the_whole_pass() -> None:
         *("-force_key_frames", "expr:gte(t,n_forced*2)"),
         *("-c:v:0", "libx264", "-profile:v:0", "high"),
         *("-preset:v:0", "medium", "-crf:v:0", "18", "-maxrate:v:0", "1000k", "-bufsize:v:0", "2000k"),
-        *("-bsf:v:0", LASTING),
         *("-c:v:1", "libx264", "-profile:v:1", "high"),
         *(
             "-preset:v:1",
@@ -64,7 +63,6 @@ def test_the_whole_pass() -> None:
             "-bufsize:v:1",
             "6000k",
         ),
-        *("-bsf:v:1", LASTING),
         *("-map", "[a0]", "-c:a", "aac", "-b:a:0", "128k", "-max_muxing_queue_size", "9999"),
         *("-f", "hls", "-hls_time", "4", "-hls_segment_type", "fmp4", "-hls_playlist_type", "event"),
         *("-hls_flags", "single_file+independent_segments"),

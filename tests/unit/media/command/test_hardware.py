@@ -7,7 +7,7 @@ import pytest
 
 from pod_jobs.media.command import hardware
 from pod_jobs.media.command.colours import resized
-from pod_jobs.media.command.ffmpeg import LASTING, build_encode
+from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.planning.codecs import LIBX264, find_encoder
 from pod_jobs.media.planning.limits import Source
 from pod_jobs.media.planning.streams import Picture
@@ -33,10 +33,8 @@ def test_nvenc() -> None:
         *("-no-scenecut", "1", "-forced-idr", "1", "-force_key_frames", "expr:gte(t,n_forced*2)"),
         *("-c:v:0", "h264_nvenc", "-profile:v:0", "high", "-preset:v:0", "p5", "-rc:v:0", "vbr", "-cq:v:0", "18"),
         *("-b:v:0", "0", "-maxrate:v:0", "1000k", "-bufsize:v:0", "2000k"),
-        *("-bsf:v:0", LASTING),
         *("-c:v:1", "h264_nvenc", "-profile:v:1", "high", "-preset:v:1", "p2", "-rc:v:1", "vbr", "-cq:v:1", "19"),
         *("-b:v:1", "0", "-maxrate:v:1", "3000k", "-bufsize:v:1", "6000k"),
-        *("-bsf:v:1", LASTING),
     ]
     assert "-init_hw_device" not in words
 
@@ -51,7 +49,6 @@ def test_vaapi_uploads_each_picture_to_the_card_of_the_settings() -> None:
     assert between(words, "-force_key_frames", "-c:v:1") == [
         *("-force_key_frames", "expr:gte(t,n_forced*2)"),
         *("-c:v:0", "h264_vaapi", "-profile:v:0", "high", "-rc_mode:v:0", "CQP", "-qp:v:0", "18"),
-        *("-bsf:v:0", LASTING),
     ]
 
 
@@ -61,7 +58,6 @@ def test_quick_sync() -> None:
     assert between(words, "-forced_idr", "-c:v:1") == [
         *("-forced_idr", "1", "-force_key_frames", "expr:gte(t,n_forced*2)", "-c:v:0", "h264_qsv"),
         *("-profile:v:0", "high", "-preset:v:0", "medium", "-global_quality:v:0", "18"),
-        *("-bsf:v:0", LASTING),
     ]
 
 
