@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pod_jobs.errors import NotFound, Refused, Superseded
-from pod_jobs.media_folder import FILE_NAME, HELPER_ID, HELPERS
+from pod_jobs.media_folder import FILE_NAME, HELPER_ID, HELPERS, VIDEOS
 from pod_jobs.storage import Run
 from pod_jobs.storage.received_run import Announced, open_at
 from pod_jobs.system import plain_files
@@ -58,6 +58,7 @@ class HelpersFolder:
     for help, or needs none any more."""
 
     def __init__(self, media: Path, run: Run) -> None:
+        self._videos = media / VIDEOS  # below it, no link is followed
         self._folder = media / f"{run.folder}{HELPERS}"
         self._layout = self._folder / f"layout-{run.attempt}.json"
         self._run = run
@@ -75,7 +76,7 @@ class HelpersFolder:
     def layout(self) -> str:
         self._demand_folder(self._folder)
         try:
-            return plain_files.read_text(self._layout)
+            return plain_files.read_bytes(self._layout, beneath=self._videos).decode()
         except FileNotFoundError as error:
             raise self._over() from error
 
@@ -145,7 +146,7 @@ class HelpersFolder:
         if plain_files.size_of(path) is None and len(os.listdir(path.parent)) >= MOST_FILES:
             raise Refused(f"a piece has at most {MOST_FILES} files")
         with self._of_run():
-            file = open_at(path, offset)
+            file = open_at(path, offset, beneath=self._videos)
         with file:
 
             def write(piece: bytes) -> None:
@@ -170,7 +171,7 @@ class HelpersFolder:
         """A file of a finished piece, open for reading. Errors: NotFound."""
         path = self._path(helper, name)
         try:
-            return plain_files.open_plain(path, beneath=self._folder)
+            return plain_files.open_plain(path, beneath=self._videos)
         except FileNotFoundError as error:
             raise NotFound(f"{helper} has sent no {name}") from error
 
@@ -183,7 +184,7 @@ class HelpersFolder:
         for sender in ids:
             with suppress(FileNotFoundError, Superseded):  # it is not there, or has just left
                 for name in os.listdir(self._place(sender) / FILES):
-                    with plain_files.open_plain(self._path(sender, name), beneath=self._folder) as file:
+                    with plain_files.open_plain(self._path(sender, name), beneath=self._videos) as file:
                         yield file
 
     def _forget_silent(self) -> None:

@@ -42,10 +42,10 @@ class Announced:
         return cls(os.fstat(file.fileno()).st_size, plain_files.sha256_of(file))
 
 
-def open_at(path: Path, offset: int) -> BinaryIO:
-    """Open a file that arrives in parts, to write from `offset` on; what stood behind it is cut off. Errors: Refused when fewer
-    than `offset` bytes are there; OSError."""
-    file = plain_files.open_plain(path, "ab")
+def open_at(path: Path, offset: int, *, beneath: Path | None = None) -> BinaryIO:
+    """Open a file that arrives in parts, to write from `offset` on; what stood behind it is cut off. Links are followed up to
+    `beneath`, as by open_plain. Errors: Refused when fewer than `offset` bytes are there; OSError."""
+    file = plain_files.open_plain(path, "ab", beneath=beneath)
     try:
         if (size := os.fstat(file.fileno()).st_size) < offset:
             raise Refused(f"{path.name} has {size} bytes here, not {offset}", code="upload-offset")
