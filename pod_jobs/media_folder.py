@@ -177,15 +177,15 @@ def streams_to_watch(sizes: Mapping[str, int]) -> list[str]:
     """The names of an unfinished run's files, of those with these sizes in bytes, that can be played: at most MOST_STREAMS, the
     pictures first, the smallest before the others. A hostile encoder may have written anything."""
 
-    def size_of_playlist(name: str) -> int:
-        return sizes.get(name, MOST_OF_PLAYLIST + 1)
+    def can_be_read(name: str) -> bool:
+        return 0 < sizes.get(name, 0) <= MOST_OF_PLAYLIST
 
-    if size_of_playlist(MASTER_NAME) > MOST_OF_PLAYLIST:
+    if not can_be_read(MASTER_NAME):
         return []
     found = [
         name
         for name in sorted(sizes, key=lambda name: (sizes[name], name))
-        if sizes[name] and (playlist := playlist_beside(name)) and size_of_playlist(playlist) <= MOST_OF_PLAYLIST
+        if sizes[name] and (playlist := playlist_beside(name)) and can_be_read(playlist)
     ]
     pictures = [name for name in found if not name.startswith(AUDIO)]
     sounds = sorted(name for name in found if name.startswith(AUDIO))[: MOST_STREAMS - bool(pictures)]
