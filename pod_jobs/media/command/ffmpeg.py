@@ -13,6 +13,7 @@ from pod_jobs.media.command.graph import audio_graph, video_graph
 from pod_jobs.media.command.scene_graph import scene_graph
 from pod_jobs.media.facts.media_info import VideoTrack
 from pod_jobs.media.planning.chunk_grid import Chunk, grid_rate
+from pod_jobs.media.planning.codecs import none_at_the_end
 from pod_jobs.media.planning.frame_rate import LATE_S
 from pod_jobs.media.planning.limits import Limits, Source
 from pod_jobs.media.planning.places import MOST_READINGS, WHOLE, Clip, Voice, plan_readings
@@ -150,7 +151,8 @@ def _video_options(picture: Picture) -> list[str]:
         else []
     )
     options += [] if picture.rate else ["-fps_mode", "vfr", "-enc_time_base:v", _grid(picture)]
-    options += picture.encoder.grid(picture.keyframe_s, picture.fps)
+    grid = picture.encoder.grid(picture.keyframe_s, picture.fps)
+    options += none_at_the_end(grid, picture.lasts_s) if picture.rate is None and picture.lasts_s else grid
     for n, rendition in enumerate(picture.encoded):
         options += picture.encoder.stream_options(n, rendition.rung)
     return options

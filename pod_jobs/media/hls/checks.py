@@ -72,8 +72,7 @@ def _rendered(folder: Path, name: str) -> Rendered:
 
 def _measured(name: str, playlist: MediaPlaylist, track: Track) -> MediaPlaylist:
     """The playlist with measured durations: a segment lasts until the next one begins, the last one until its last sample ends.
-    Some of the durations that ffmpeg writes follow from the nominal rate, or from decoding times. A sample that is alone in the
-    last segment has no duration where filters cut: it lasts as long as the others."""
+    Some of the durations that ffmpeg writes follow from the nominal rate, or from decoding times."""
     begins, end_ticks, fragments = [], 0, list(track.fragments)
     for segment in playlist.segments:
         end = segment.offset + segment.bytes
@@ -82,8 +81,6 @@ def _measured(name: str, playlist: MediaPlaylist, track: Track) -> MediaPlaylist
         begins.append(inside[0].begin_ticks)
         end_ticks = max(fragment.end_ticks for fragment in inside)
         fragments = fragments[len(inside) :]
-    if end_ticks == begins[-1] and track.samples > 1:
-        end_ticks += max(1, (begins[-1] - begins[0]) // (track.samples - 1))
     ticks = [after - begin for begin, after in zip(begins, [*begins[1:], end_ticks], strict=True)]
     _expect(all(duration > 0 for duration in ticks), f"{name}: its segments are not in order")
     lasting = zip(playlist.segments, ticks, strict=True)

@@ -14,6 +14,7 @@ from pod_jobs.media.planning.ladder import Rendition
 FASTEST = ("superfast", "veryfast")
 WEIGHED = {"trellis": "1", "subq": "1"}
 CPU_USED_MOST = 8  # libaom's scale ends there, SVT-AV1's at 13
+TAIL_S = 0.25  # longer than any frame of a picture without a constant rate (frame_rate.LONGEST_PAUSE_S)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,13 @@ class SoundEncoder:
 
 def forced(keyframe_s: int) -> list[str]:
     return ["-force_key_frames", f"expr:gte(t,n_forced*{keyframe_s})"]
+
+
+def none_at_the_end(grid: list[str], lasts_s: float) -> list[str]:
+    """No key frame is forced in the last TAIL_S of a picture that was cut. Filters that cut do not tell how long a frame lasts;
+    the muxer takes the length of the frame before it in the same segment, and one that were alone in the last would last 0 s."""
+    until = f"*lt(t,{lasts_s - TAIL_S:.6f})"
+    return [word + until if word.startswith("expr:") and lasts_s > TAIL_S else word for word in grid]
 
 
 def _counted(keyframe_s: int, fps: float) -> list[str]:

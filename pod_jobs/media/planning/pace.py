@@ -28,4 +28,5 @@ def paced(picture: Picture, media: MediaInfo, max_fps: int, *, is_cut: bool) -> 
         return replace(picture, rate=rate, lasts_s=media.duration_s, most_held_s=most_held_s)
     is_held = early_s is not None and early_s > ENDS_EARLY_S
     until_s = media.duration_s - (0.0 if is_held else early_s or 0.0)
-    return replace(picture, rate=None, still_until_s=until_s if stands else None)
+    lasts_s = media.duration_s if is_cut else None
+    return replace(picture, rate=None, still_until_s=until_s if stands else None, lasts_s=lasts_s)

@@ -183,13 +183,14 @@ def test_parts_of_a_slow_picture_last_as_long_as_was_asked_for(tools: Tools, tmp
 
 
 @pytest.mark.either_build
-def test_the_last_segment_of_kept_parts_may_be_one_frame(tools: Tools, tmp_path: Path, sources: Path) -> None:
+def test_no_frame_of_kept_parts_is_alone_in_the_last_segment(tools: Tools, tmp_path: Path, sources: Path) -> None:
     source = sources / "six_seconds.mp4"
     if not source.exists():
         ffmpeg(*pattern("160x90", seconds=6), *H264, str(source))
     result = made(source, tmp_path / "out", tools, replace(PLAN, keep=((1.0, 5.04),)))
     assert result.duration_s == pytest.approx(4.04, abs=0.001)
     assert len(frames(tmp_path / "out" / "90p.m4s")) == 101
+    assert duration_s(tmp_path / "out" / "90p.mp4") == pytest.approx(4.04, abs=0.001)
 
 
 def test_a_film_of_one_picture_lasts_as_long_as_its_picture(tools: Tools, tmp_path: Path, sources: Path) -> None:
