@@ -28,9 +28,8 @@ class Picture:
     decoded_elsewhere: bool = False  # another process decodes it, and so finds damage that a copy would carry along
     chunk: Chunk | None = None  # only this part of it
     still_until_s: float | None = None  # where it ends, if it mostly stands still: then stillness.py leaves frames out
-    lasts_s: float | None = (
-        None  # at a constant rate: its last frame is held until then. Of a cut picture: where it ends
-    )
+    # at a constant rate its last frame is held until then; without one it is where a cut picture ends
+    lasts_s: float | None = None
     most_held_s: float | None = None  # it is not held if that would take longer than this; None: however long
 
     @property
