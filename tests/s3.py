@@ -1,5 +1,6 @@
 """A real S3 server for tests: rclone's, from a package of the tests. It checks signatures and their expiry."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -60,5 +61,6 @@ class S3Server:
     def objects(self, begin: str = "") -> list[Path]:
         """The files of objects whose keys begin like that, after the prefix."""
         top = self.folder / "pod_jobs"
-        files = (path for path in top.rglob("*") if path.is_file())
+        # not rglob: a folder may go while it is listed
+        files = (Path(folder, name) for folder, _, names in os.walk(top) for name in names)
         return sorted(path for path in files if str(path.relative_to(top)).startswith(begin))
