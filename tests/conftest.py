@@ -1,12 +1,12 @@
-"""One Chromium for all tests, because Playwright allows only one of its loops at a time in a process; no time limit for
-the examples of Hypothesis, which a busy machine would break; and a limit of tests that may pass at their second try.
+"""One Chromium for all tests, because Playwright allows only one of its loops at a time in a process; time limits that a busy
+machine does not break, of Playwright's expectations and of Hypothesis; and a limit of tests that may pass at their second try.
 """
 
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests import routes
 from tests.acceptance.browser import CHROMIUM, started
@@ -14,6 +14,7 @@ from tests.servers import need
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+expect.set_options(timeout=20_000)  # browsers, encoders and three databases share two processors
 routes.compile_once()
 
 SECOND_TRIES = 3  # of 4,000 tests that share the processors with browsers and encoders; more is a fault
