@@ -30,6 +30,7 @@ from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.process.run import Bounds, run
 from pod_jobs.media.process.tools import Tools, find_tools
 
+SAME_COLOURS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 SUMMARY = "the ladder of one source: ours, the bare command, one run per rendition, two passes; with VMAF"
 REPOSITORY = Path(__file__).parent.parent
 DEFAULT_FILE = "pod_1080p_vfr_talk.mp4"
@@ -239,7 +240,8 @@ def vmaf(source: Path, folder: Path, media: MediaInfo, ladder: Sequence[PlannedR
     for one in ladder:
         encoded = folder / f"{one.name}.m4s"
         say(f"VMAF {one.name}")
-        both = f"fps={video.fps},format=yuv420p,setpts=PTS-STARTPTS"
+        # one tag for both: ffmpeg would convert the colours of a source that does not say them to those that the result says
+        both = f"fps={video.fps},format=yuv420p,{SAME_COLOURS},setpts=PTS-STARTPTS"
         graph = (
             f"[0:v]scale={video.width_px}:{video.height_px}:flags=bicubic,{both}[a];[1:v]{both}[b];"
             "[a][b]libvmaf=n_threads=4:n_subsample=2"
