@@ -47,7 +47,7 @@ def end_adopted(own: Collection[int] = (), patience_s: float = 0.0) -> int:
     """
     deadline = time.monotonic() + patience_s
     ended = 0
-    while adopted := [pid for pid in _children() if pid not in own]:
+    while adopted := [pid for pid in children_of(os.getpid()) if pid not in own]:
         for pid in adopted:
             os.kill(pid, signal.SIGKILL)  # at worst a zombie, because only we reap
         reaped = sum(os.waitpid(pid, os.WNOHANG)[0] == pid for pid in adopted)
@@ -59,19 +59,25 @@ def end_adopted(own: Collection[int] = (), patience_s: float = 0.0) -> int:
     return ended
 
 
-def _children() -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """The ids of a process's children; none on a kernel without lists of children. Errors: OSError when `pid` is gone."""
     children = []
-    for thread in Path("/proc/self/task").iterdir():
+    for thread in Path(f"/proc/{pid}/task").iterdir():
         with suppress(OSError):
-            children += [int(pid) for pid in (thread / "children").read_text(encoding="ascii").split()]
+            children += [int(child) for child in (thread / "children").read_text(encoding="ascii").split()]
     return children
+
+
+def stat_fields(pid: int) -> list[str]:
+    """What proc(5) lists of a process in /proc/PID/stat behind its name: state, ppid … Errors: OSError when `pid` is gone."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        return stat.read().rpartition(")")[2].split()
 
 
 def parent_of(pid: int) -> int:
     """The parent's process id; 0 when `pid` is gone."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return int(stat.read().rpartition(")")[2].split()[1])  # proc(5): the name, then state and ppid
+        return int(stat_fields(pid)[1])
     except OSError:
         return 0
 
