@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from pod_jobs.catalog.models import Task
 from pod_jobs.errors import ServiceUnavailable, translated_os_errors
-from pod_jobs.media.hls.playlists import parse_playlist
+from pod_jobs.media.hls.playlists import END, parse_playlist
 from pod_jobs.media_folder import AUDIO, MASTER_NAME, PART, path_of_run, playlist_beside, run_folder, streams_to_watch
 from pod_jobs.web.services import services
 
 LONGEST_S = 1e7  # a playlist with a longer duration is none of ours
-END = "#EXT-X-ENDLIST"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+END = "#EXT-X-ENDLIST"  # nothing is added to the playlist any more
 RANGE = re.compile(r"([0-9]+)@([0-9]+)")
 
 
@@ -87,7 +88,7 @@ def parse_playlist(text: str) -> MediaPlaylist:
             duration_s = float(value.split(",")[0])
         elif tag == "#EXT-X-BYTERANGE" and (byte_range := RANGE.fullmatch(value)):
             segments.append(Segment(duration_s, int(byte_range[1]), int(byte_range[2])))
-    return MediaPlaylist(init_bytes, tuple(segments), "#EXT-X-ENDLIST" in text)
+    return MediaPlaylist(init_bytes, tuple(segments), END in text)
 
 
 def build_playlist(name: str, playlist: MediaPlaylist, target_s: int) -> str:
@@ -104,7 +105,7 @@ def build_playlist(name: str, playlist: MediaPlaylist, target_s: int) -> str:
     for segment in playlist.segments:
         byte_range = f"#EXT-X-BYTERANGE:{segment.bytes}@{segment.offset}"
         lines += [f"#EXTINF:{segment.duration_s:.6f},", byte_range, f"{name}.m4s"]
-    return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if playlist.ended else [])]) + "\n"
+    return "\n".join([*lines, *([END] if playlist.ended else [])]) + "\n"
 
 
 def prolonged(text: str, whole_s: float) -> str:
