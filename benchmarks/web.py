@@ -25,19 +25,24 @@ from benchmarks._uploads import measure_uploads
 from pod_jobs.catalog import database, models
 from pod_jobs.catalog.fingerprints import fingerprint, general_form
 from pod_jobs.catalog.models import Attempt, ErrorGroup, Output, Task, User, Video
-from pod_jobs.catalog.store import many_tasks, task_search, users
+from pod_jobs.catalog.store import users
 from pod_jobs.catalog.store.task_search import TaskFilter
 from pod_jobs.catalog.store.videos import titled
+from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, TraceCount
 from pod_jobs.settings import load
 from pod_jobs.web.app import create_app
+from pod_jobs.web.intake import many_orders
+from pod_jobs.web.intake.many_orders import Chosen
 from tests import servers
 
-SUMMARY = "pages, polls and bulk orders of the web app among 100,000 tasks; --databases, --tasks N"
+SUMMARY = "pages, polls and bulk orders of the web app among 100,000 tasks and a million learning traces; --databases, --tasks N"
 OWNERS = 100
 HOSTS = ("enc1", "enc2", "enc3", "enc4")
 REASONS = ("ended by SIGKILL: frame {n}", "no advance for {n} s, at 12 s", "[h264 @ 0x{n}] Invalid NAL unit size {n}")
 CODES = ("encode-killed", "encode-stalled", "encode-failed")
 SLICE = 400
+BLOCK = 10_000  # statements that are written one by one; the others are copies of these
+LANE = {"name": "lrs", "url": "http://127.0.0.1:9/"}
 INSTANCE = (
     *("refused_s", "fair_wait_s", "fair_wait_jobs"),
     *("upload_mb_s", "upload_ratio_vs_nginx", "upload_peak_mb", "viewers_200_upload_loss_percent"),
@@ -56,6 +61,10 @@ PAGES = (
     "/team/captions",
     "/team/schedule",
     "/team/figures?days=365",
+    "/traces",
+    "/api/v1/xapi/lanes",
+    "/api/v1/xapi/labels",
+    "/api/v1/xapi/sessions?video=10",
     "/api/v1/errors",
     "/api/v1/tasks",
     "/api/v1/videos",
@@ -71,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tasks", type=int, default=100_000, help="tasks in the database, a tenth of them failed (100000)"
     )
+    parser.add_argument("--statements", type=int, default=1_000_000, help="learning traces in the database (1000000)")
     parser.add_argument("--asked", type=int, default=40, help="how often each page is asked (40)")
     parser.add_argument(
         "--upload-mb", type=int, default=2000, help="size of the uploads; 0 = none of a real instance (2000)"
@@ -142,15 +152,26 @@ def _one(url: str, redis_url: str, options: argparse.Namespace) -> dict[str, Any
             (home / part).mkdir()
         (home / "secrets" / "session_key").write_text("of the bench")
         (home / "secrets" / "worker_token").write_text("of the bench")
-        settings = load(home, database={"url": url}, redis={"url": redis_url}, upload={"free_gb": 0})
+        (home / "secrets" / "xapi_key").write_text("of the bench")
+        ours: dict[str, dict[str, Any]] = {
+            "database": {"url": url},
+            "redis": {"url": redis_url},
+            "upload": {"free_gb": 0},
+            "xapi": {"lane": [LANE]},
+        }
+        settings = load(home, **ours)
         app = create_app(settings)
-        with database.connect(settings.database_url).connection_context():
-            database.migrate(database.connect(settings.database_url))
+        catalog = database.connect(settings.database_url)
+        database.migrate(catalog)
+        with catalog.connection_context():
             began = time.monotonic()
             tokens = _fill(options.tasks)
+            _fill_statements(options.statements)
+            if isinstance(catalog, PostgresqlDatabase):
+                catalog.execute_sql("ANALYZE")  # as the server does by itself within a minute
             print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
         figures = _ask(app, tokens, options.asked)
-        with database.connect(settings.database_url).connection_context():
+        with catalog.connection_context(), app.app_context():
             count, taken_s = _requeue()
         return {**figures, "bulk_requeue": count, "bulk_requeue_s": round(taken_s, 2)}
 
@@ -245,6 +266,44 @@ def _fill_slice(numbers: range, tasks: int, people: list[User], chance: random.R
                 table.insert_many(made[begin : begin + 50]).execute()
 
 
+def _fill_statements(count: int) -> None:
+    """Statements about videos in turn, a hundred for each attempt at one, of which the lane has sent the most."""
+    now = datetime.now(UTC)
+    body = "{" + " " * 600 + "}"
+    for first in range(0, min(BLOCK, count), SLICE // 4):
+        numbers = range(first + 1, min(BLOCK, count, first + SLICE // 4) + 1)
+        rows = [
+            {
+                "number": number,
+                "id": f"bench-{number}",
+                "body": body,
+                "verb": f"https://w3id.org/xapi/video/verbs/{('played', 'paused', 'seeked')[number % 3]}",
+                "registration": f"bench-{number // 100}",
+                "labels": [],
+                "suspect": False,
+                "of_profile": True,
+                "video": number // 100,
+                "received_at": now - timedelta(days=30),
+            }
+            for number in numbers
+        ]
+        Statement.insert_many(rows).execute()
+    for added in range(BLOCK, count, BLOCK):
+        number, registration = Statement.number + added, database.joined("bench-", Statement.video + added // 100)
+        copied: dict[Any, Any] = {one: one for one in Statement._meta.sorted_fields}
+        copied |= {Statement.number: number, Statement.id: database.joined("bench-", number)}
+        copied |= {Statement.registration: registration, Statement.video: Statement.video + added // 100}
+        Statement.insert_from(Statement.select(*copied.values()).where(Statement.number <= BLOCK), [*copied]).execute()
+    StatementCounter.update(number=count).execute()
+    Lane.create(name=LANE["name"], cursor=count * 9 // 10, since=now)
+    days = [(now - timedelta(days=number)).date().isoformat() for number in range(365)]
+    for label in ("", "conform", "no-length"):
+        verbs = ("played", "paused", "seeked", "completed", "terminated", "initialized")
+        counts = [{"day": day, "verb": verb, "label": label, "statements": 900} for day in days for verb in verbs]
+        for begin in range(0, len(counts), 100):
+            TraceCount.insert_many(counts[begin : begin + 100]).execute()
+
+
 def _ask(app: Flask, tokens: dict[str, str], times: int) -> dict[str, Any]:
     client = app.test_client(use_cookies=False)
     team, lecturer = ({"Authorization": f"Token {tokens[role]}"} for role in ("team", "lecturer"))
@@ -279,12 +338,11 @@ def _milliseconds(client: FlaskClient, path: str, headers: dict[str, str], statu
 
 
 def _requeue() -> tuple[int, float]:
-    """Requeue every failed task by slices, as the pages do. Returns how many, and the seconds until all are committed."""
-    began, done, last = time.monotonic(), 0, None
-    while ids := task_search.ids(TaskFilter(state="error"), many_tasks.SLICE, last):
-        done += len(many_tasks.order_again(ids, datetime.now(UTC)).tasks)
-        last = ids[-1]
-    return done, time.monotonic() - began
+    """Requeue every failed task by one order, as the page does. Returns how many, and the seconds until all are committed and
+    RQ has the first ones."""
+    began = time.monotonic()
+    outcome = many_orders.run_again(User.get(User.name == "team"), Chosen(wanted=TaskFilter(state="error")))
+    return len(outcome.done), time.monotonic() - began
 
 
 def _p95(milliseconds: list[float]) -> float:

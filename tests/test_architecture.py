@@ -75,7 +75,7 @@ FLOORS = {
         "revisions",  # sees every change that a database executes
         "trace_models caption_models site_models team_models",
         "models",
-        "figures new_task permissions fingerprints id_lists lane_filter seals site_words waiting_order",
+        "figures new_task permissions fingerprints id_lists kept_connections lane_filter seals site_words waiting_order",
     ),
     "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces numbers redis_owner sites"),
 }

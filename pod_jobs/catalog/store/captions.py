@@ -222,7 +222,8 @@ def videos_without(limit: int, before: int | None = None) -> list[Video]:
         Task.kind == "transcribe", Task.state.in_(("waiting", "running")), Task.video.is_null(False)
     )
     unwanted = SpeechWish.select(SpeechWish.video).where(SpeechWish.automatic == False)  # noqa: E712
-    query = Video.select(Video, User).join(User).where(Video.is_here())
+    # an outer join, or MariaDB would begin with the owners, and read and sort the videos of all of them
+    query = Video.select(Video, User).join(User, JOIN.LEFT_OUTER).where(Video.is_here())
     query = query.where(Video.id.not_in(transcribed), Video.id.not_in(under_way), Video.id.not_in(unwanted))
     unread = Task.select(Task.id).where(
         Task.video == Video.id, Task.kind == "encode", Task.state == "error", Task.error_code.in_(NEED_ANOTHER_FILE)

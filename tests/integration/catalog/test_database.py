@@ -1,13 +1,15 @@
 """Opening the catalog's database."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from peewee import Database, InterfaceError
+from peewee import Database, InterfaceError, PeeweeException, PostgresqlDatabase
 
-from pod_jobs.catalog import database
+from pod_jobs.catalog import database, kept_connections
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import SettingsError
+from tests.servers import wait_until
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
@@ -57,3 +59,77 @@ def test_no_query_opens_a_connection_that_nobody_would_close(empty_catalog: Path
     with catalog.connection_context(), database.connect(f"sqlite:///{empty_catalog}").connection_context():
         assert not users.any_administrator()
     assert catalog.is_closed(), "both were the same object, closed by the outer one"
+
+
+@pytest.fixture
+def keeping(database_url: str) -> Iterator[Database]:
+    """That of a server, whose connections are kept when they are closed."""
+    if database_url.startswith("sqlite"):
+        pytest.skip("a file has no server")
+    catalog = database.connect(database_url)
+    let_go = database.hold_open(catalog)
+    yield catalog
+    let_go()
+
+
+def number_of(catalog: Database) -> int:
+    """That of the present connection, as the server says it."""
+    query = "SELECT pg_backend_pid()" if isinstance(catalog, PostgresqlDatabase) else "SELECT CONNECTION_ID()"
+    return int(catalog.execute_sql(query).fetchone()[0])
+
+
+def connected(catalog: Database) -> int:
+    with catalog.connection_context():
+        return number_of(catalog)
+
+
+def test_the_next_one_gets_the_connection_that_was_closed(keeping: Database) -> None:
+    first = connected(keeping)
+    assert connected(keeping) == first
+    with keeping.connection_context(), pytest.raises(PeeweeException):
+        keeping.execute_sql("nonsense")
+    assert connected(keeping) == first, "a fault of a query is none of the connection"
+    keeping.let_go()  # type: ignore[attr-defined]  # of our classes
+    assert connected(keeping) != first
+
+
+def test_a_connection_that_the_server_has_ended_is_not_used_again(keeping: Database) -> None:
+    first = connected(keeping)
+    kept, keeping._kept = keeping._kept, []  # type: ignore[attr-defined]  # else it would end its own
+    with keeping.connection_context():
+        end = "SELECT pg_terminate_backend(%s)" if isinstance(keeping, PostgresqlDatabase) else "KILL %s"
+        keeping.execute_sql(end, (first,))
+        keeping._kept = kept  # type: ignore[attr-defined]
+    wait_until(lambda: not keeping._is_as_new(kept[0][1]), 10, "it hears of that")  # type: ignore[attr-defined]
+    assert connected(keeping) != first
+
+
+def test_a_connection_in_a_transaction_is_not_kept(keeping: Database) -> None:
+    keeping.connect()
+    first = number_of(keeping)
+    keeping.execute_sql("BEGIN")
+    keeping.close()
+    assert connected(keeping) != first
+
+
+def test_one_that_nobody_used_for_a_while_is_closed(keeping: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = connected(keeping)
+    monkeypatch.setattr(kept_connections, "LONGEST_S", 0.0)
+    assert connected(keeping) != first
+
+
+def test_few_are_kept(keeping: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = connected(keeping)
+    monkeypatch.setattr(kept_connections, "MOST", 0)
+    assert connected(keeping) == first, "it was there already"
+    assert connected(keeping) != first
+
+
+def test_a_connection_that_is_kept_has_no_state_of_queries(keeping: Database) -> None:
+    if not isinstance(keeping, PostgresqlDatabase):
+        pytest.skip("only psycopg prepares statements by itself")
+    with keeping.connection_context():
+        for _ in range(10):
+            keeping.execute_sql("SELECT count(*) FROM pg_class WHERE relname <> %s", ("x",)).fetchone()
+        assert keeping.execute_sql("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+        assert keeping.execute_sql("SHOW jit").fetchone() == ("off",), "pages that end after 50 rows were compiled"
