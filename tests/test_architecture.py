@@ -47,7 +47,9 @@ FLOORS = {
     "pod_jobs.web": (
         "app",
         "api pages health media_files browser_files",
+        "overview",  # everything at a glance
         "intake run_logs failed_parts polls watched",  # what comes in; what both pages and API show
+        "alive",  # who gives signs of life
         "guards",  # who may, how much, how slowly
         "services",  # settings, database, Redis and job types of the instance
     ),

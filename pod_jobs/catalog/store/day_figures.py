@@ -15,6 +15,7 @@ from pod_jobs.catalog.new_task import Purpose
 
 SUMMED_AT_ONCE = 500  # rows of an INSERT
 DAY_S = 86_400.0
+EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
 # measure -> what its parts are; "" = it has none
 MEASURES = {
     "done": "kind of task",
@@ -54,6 +55,11 @@ def midnights(at: datetime, days: int) -> list[datetime]:
     return [
         datetime.combine(today - timedelta(days=days - 1 - number), time()).astimezone() for number in range(days + 1)
     ]
+
+
+def yesterday_evening(at: datetime) -> datetime:
+    """Yesterday at 18:00 in the time zone of this host."""
+    return datetime.combine(at.astimezone().date() - timedelta(days=1), EVENING).astimezone()
 
 
 def measure_day(begin: datetime, end: datetime) -> DayFigures:

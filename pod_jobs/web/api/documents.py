@@ -18,12 +18,13 @@ from pod_jobs.catalog import waiting_order
 from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.models import Attempt, Output, Task, Video
 from pod_jobs.catalog.new_task import Purpose
-from pod_jobs.catalog.store import captions, tasks, videos
+from pod_jobs.catalog.store import captions, error_groups, tasks, videos
 from pod_jobs.catalog.store.inspections import HAS_FIRST_PICTURE
 from pod_jobs.errors import NEED_ANOTHER_FILE
 from pod_jobs.jobs import kept_reports, queue, report
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.media_folder import CAPTIONS, FIRST_PICTURE, MASTER_NAME, SUBTITLES
+from pod_jobs.web.failed_parts import FailedPart
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import beginnings, orders
 from pod_jobs.web.run_logs import log_path
@@ -75,9 +76,33 @@ def task_list(base: str, rows: Sequence[Task], look: Look | None = None) -> list
 
 
 def task(base: str, row: Task, look: Look | None = None) -> Document:
-    """One task with its attempts."""
-    attempts = [_attempt(attempt) for attempt in tasks.attempts_of(row)]
-    return {**_task(base, row, (look or read_live)(open_ones([row]))), "attempts": attempts}
+    """One task with its attempts, and what its page says of it."""
+    return {
+        **_task(base, row, (look or read_live)(open_ones([row]))),
+        "attempts": [_attempt(attempt) for attempt in tasks.attempts_of(row)],
+        "ordered_by": row.author.name if row.author else None,
+        "children": [child.id for child in tasks.family_of(row)[1]],
+        "mender": error_groups.mender_of(row),
+        "part_url": f"{base}/api/v1/tasks/{row.id}/part" if row.state == "error" and row.video_id else None,
+    }
+
+
+def failed_part(base: str, part: FailedPart) -> Document:
+    """What a failed task had encoded. As players and as a file, both for whoever may see the video."""
+    return {
+        "duration_s": part.duration_s,
+        "master": base + part.master,
+        "streams": [
+            {
+                "name": stream.name,
+                "is_sound": stream.is_sound,
+                "duration_s": stream.duration_s,
+                "bytes": stream.bytes,
+                "url": f"{base}{part.folder}/{stream.name}",
+            }
+            for stream in part.streams
+        ],
+    }
 
 
 class OpenTask(NamedTuple):

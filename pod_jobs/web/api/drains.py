@@ -8,9 +8,11 @@ from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import Drain
 from pod_jobs.catalog.store import drains as store
-from pod_jobs.catalog.store import users
+from pod_jobs.catalog.store import machines, users
+from pod_jobs.catalog.store.day_figures import midnights
 from pod_jobs.jobs import hosts, workforce
 from pod_jobs.settings import QUEUES
+from pod_jobs.web import alive
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import worker_orders
@@ -55,8 +57,10 @@ def end(drain_id: int) -> ResponseReturnValue:
 @blueprint.get("/hosts")
 @access.needs("see-workers")
 def list_hosts() -> ResponseReturnValue:
-    entries = hosts.list_hosts(services().redis, now())
-    return answers.fresh({"hosts": [{**asdict(host), **hosts.instants(host)} for host in entries]})
+    at = now()
+    entries = hosts.list_hosts(services().redis, at)
+    listed = [{**asdict(host), **hosts.instants(host), "silent": alive.is_silent(host, at)} for host in entries]
+    return answers.fresh({"hosts": listed, "ended_today": machines.ended_since(midnights(at, 1)[0])})
 
 
 @blueprint.delete("/hosts/<name>")

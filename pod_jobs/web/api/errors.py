@@ -1,5 +1,6 @@
 """/errors: failures in groups of one cause; what the team knows of them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -7,18 +8,22 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import ErrorGroup
-from pod_jobs.catalog.store import error_groups
+from pod_jobs.catalog.store import error_groups, tasks
+from pod_jobs.catalog.store.day_figures import midnights
 from pod_jobs.catalog.store.error_groups import OpenGroup
 from pod_jobs.web import polls
-from pod_jobs.web.api import answers
+from pod_jobs.web.api import answers, documents
 from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access
+from pod_jobs.web.guards.access import link_base
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.services import now
 
 blueprint = Blueprint("api_errors", __name__)
 
 MOST_DAYS = 3650
+MOST_ASKED = 200  # tasks that the team was asked to look at
+TREND_DAYS = 14
 
 
 @blueprint.get("/errors")
@@ -29,8 +34,11 @@ def list_groups() -> ResponseReturnValue:
 
     def make(glance: polls.Glance) -> dict[str, Any]:
         glance(None)
+        groups = error_groups.list_open(now() - days)
+        trends = _trends([open_group.group.fingerprint for open_group in groups])
         return {
-            "groups": [_document(open_group.group, open_group) for open_group in error_groups.list_open(now() - days)]
+            "groups": [_document(one.group, one, trends[one.group.fingerprint]) for one in groups],
+            "help_asked": documents.task_list(link_base(), tasks.help_asked(MOST_ASKED)),
         }
 
     return answers.polled(make, lambda _: now().replace(second=0, microsecond=0))
@@ -40,7 +48,7 @@ def list_groups() -> ResponseReturnValue:
 @access.needs("see-team-pages")
 def show(mark: str) -> ResponseReturnValue:
     """Errors: NotFound."""
-    return answers.fresh(_document(error_groups.get(mark), error_groups.get_open(mark)))
+    return answers.fresh(_present(mark))
 
 
 @blueprint.put("/errors/<mark>/known")
@@ -49,7 +57,7 @@ def mark_known(mark: str) -> ResponseReturnValue:
     """{"note": what is known}. Errors: NotFound, Malformed."""
     note = answers.field({"note": "", **answers.body()}, "note", str)
     error_groups.mark_known(mark, access.require_user().name, note, now())
-    return _document(error_groups.get(mark), error_groups.get_open(mark)), 200
+    return _present(mark), 200
 
 
 @blueprint.delete("/errors/<mark>/known")
@@ -60,7 +68,15 @@ def unmark(mark: str) -> ResponseReturnValue:
     return "", 204
 
 
-def _document(group: ErrorGroup, open_group: OpenGroup | None) -> dict[str, Any]:
+def _present(mark: str) -> dict[str, Any]:
+    return _document(error_groups.get(mark), error_groups.get_open(mark), _trends([mark])[mark])
+
+
+def _trends(marks: Sequence[str]) -> dict[str, list[int]]:
+    return error_groups.trends(marks, midnights(now(), TREND_DAYS))
+
+
+def _document(group: ErrorGroup, open_group: OpenGroup | None, trend: list[int]) -> dict[str, Any]:
     marking = {"by": group.known_by, "at": instant(group.known_at), "note": group.note}
     return {
         "fingerprint": group.fingerprint,
@@ -77,6 +93,7 @@ def _document(group: ErrorGroup, open_group: OpenGroup | None) -> dict[str, Any]
             {"host": place.host, "version": place.version, "ffmpeg": place.ffmpeg, "count": place.count}
             for place in (open_group.where if open_group else ())
         ],
+        "trend": trend,
         "known": marking if group.known_at is not None else None,
         "came_back": open_group.came_back if open_group else False,
     }

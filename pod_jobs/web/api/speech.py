@@ -82,5 +82,15 @@ def unreviewed() -> ResponseReturnValue:
     return answers.fresh({"captions": listed, "owners": owners, "next": answers.next_of(tracks, limit)})
 
 
+@blueprint.get("/captions/missing")
+@access.needs("see-team-pages")
+def missing() -> ResponseReturnValue:
+    """Videos that have no captions from their speech, the newest first. ?limit= and ?before= (a `next`) go on."""
+    limit, before = answers.page()
+    rows = captions.videos_without(limit, before)
+    listed = [{**_video(video)["video"], "created_at": documents.instant(video.created_at)} for video in rows]
+    return answers.fresh({"videos": listed, "next": answers.next_of(rows, limit)})
+
+
 def _video(video: Video) -> dict[str, Any]:
     return {"video": {"id": video.id, "title": video.title, "owner": video.owner.name}}

@@ -17,7 +17,7 @@ from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import Malformed, NotFound
 from pod_jobs.settings import QUEUES
-from pod_jobs.web import polls, run_logs
+from pod_jobs.web import failed_parts, polls, run_logs
 from pod_jobs.web.api import answers, documents
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
@@ -34,21 +34,21 @@ TEXTS, INSTANTS = task_filters.TEXTS, task_filters.DAYS
 @access.needs("see-videos")
 def list_tasks() -> ResponseReturnValue:
     """?state= may be given several times; the other fields are those of a filter. Failures that were made good are among them."""
-    user = require_user()
     limit, before = answers.page()
-    states = request.args.getlist("state")
-    if unknown := [state for state in states if state not in TASK_STATES]:
-        raise Malformed(f"state: {unknown[0]!r} is none of {', '.join(TASK_STATES)}")
-    given = {name: request.args[name] for name in (*TEXTS, *INSTANTS) if name != "state" and name in request.args}
-    task_filter = replace(_filter(given, may_be_empty=True), states=tuple(states))
-    if not may(user.role, "see-all-videos"):
-        task_filter = replace(task_filter, owner_id=user.id)
+    task_filter = _filter_of_address()
 
     def make(glance: polls.Glance) -> dict[str, Any]:
         rows = task_search.page(task_filter, limit, before, task_search.WHOLE)
         return {"tasks": documents.task_list(link_base(), rows, glance), "next": answers.next_of(rows, limit)}
 
     return answers.polled(make, documents.read_live, polls.own_videos())
+
+
+@blueprint.get("/tasks/count")
+@access.needs("see-videos")
+def count() -> ResponseReturnValue:
+    """How many tasks the filter finds, before something is ordered for them (the field "count" of such an order)."""
+    return answers.fresh({"count": task_search.count(_filter_of_address())})
 
 
 @blueprint.post("/tasks/requeue")
@@ -131,6 +131,16 @@ def log(task_id: int) -> ResponseReturnValue:
     return answers.fresh({"text": tail.text, "whole": tail.is_whole, "command": tail.command, "bytes": tail.bytes})
 
 
+@blueprint.get("/tasks/<int:task_id>/part")
+@access.needs("see-videos")
+def part(task_id: int) -> ResponseReturnValue:
+    """What a failed task had encoded, to watch and to save. Errors: NotFound, also when nothing of it can be played."""
+    found = failed_parts.part_of(orders.task_seen_by(require_user(), task_id))
+    if found is None:
+        raise NotFound(f"a part of task {task_id} that can be played")
+    return answers.fresh(documents.failed_part(link_base(), found))
+
+
 @blueprint.put("/tasks/<int:task_id>/help")
 @access.needs("change-videos")
 def ask_for_help(task_id: int) -> ResponseReturnValue:
@@ -186,6 +196,16 @@ def _chosen(document: dict[str, Any]) -> tuple[Chosen, int]:
     if not 1 <= len(ids) <= MOST_AT_ONCE or not all(answers.is_count(task_id) for task_id in ids):
         raise Malformed(f"tasks: 1 to {MOST_AT_ONCE} ids are needed")
     return Chosen(ids=set(ids), before=before), len(set(ids))
+
+
+def _filter_of_address() -> TaskFilter:
+    """The filter in the address of this request, among what the person may see. Errors: Malformed."""
+    user, states = require_user(), request.args.getlist("state")
+    if unknown := [state for state in states if state not in TASK_STATES]:
+        raise Malformed(f"state: {unknown[0]!r} is none of {', '.join(TASK_STATES)}")
+    given = {name: request.args[name] for name in (*TEXTS, *INSTANTS) if name != "state" and name in request.args}
+    owner_id = None if may(user.role, "see-all-videos") else user.id
+    return replace(_filter(given, may_be_empty=True), states=tuple(states), owner_id=owner_id)
 
 
 def _filter(given: dict[str, Any], *, may_be_empty: bool = False) -> TaskFilter:

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,33 +13,30 @@ from babel.numbers import format_decimal
 from flask import Blueprint, Response, g, make_response, render_template, request
 from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
-from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Drain, Periodic, Task
 from pod_jobs.catalog.store import drains, periodic
 from pod_jobs.catalog.store.day_figures import midnights as midnights
-from pod_jobs.jobs import hosts, keys, queue, workforce
-from pod_jobs.jobs.hosts import HostFacts
+from pod_jobs.catalog.store.day_figures import yesterday_evening as yesterday_evening
 from pod_jobs.jobs.job_type import words_of
-from pod_jobs.settings import QUEUES
-from pod_jobs.web import polls
+from pod_jobs.web import alive, polls
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.run_logs import log_path
-from pod_jobs.web.services import lately, now, services
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team", __name__)
 
 BEAT_S = 30
 REMEMBERED = 5000  # how many instants in words are kept, because lists show the same ones again and again
 SOME = 1.5  # from so many hours on, a time is given in hours; less is given in minutes, and so on for each unit
-EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
 
 
 @dataclass(frozen=True)
 class Seen:
     """What a page of the team shows that is not in the catalog. `beat` changes each BEAT_S, because pages tell how long ago
-    something was. `silent`: as `silent_hosts`; `janitor`: as `is_janitor_alive`. `page`: what only this page looks at."""
+    something was. `silent`: as `alive.silent_hosts`; `janitor`: as `alive.is_janitor_alive`. `page`: what only this page looks
+    at."""
 
     beat: int
     silent: tuple[tuple[str, datetime], ...]
@@ -59,7 +56,7 @@ def live_page(template: str, gather: Gather, look: polls.Look = polls.look_at_no
     """
 
     def look_at_all(asked: Any) -> Seen:
-        return Seen(int(now().timestamp() // BEAT_S), silent_hosts(), is_janitor_alive(), look(asked))
+        return Seen(int(now().timestamp() // BEAT_S), alive.silent_hosts(), alive.is_janitor_alive(), look(asked))
 
     def make(glance: polls.Glance) -> Response:
         values = gather(lambda asked: glance(asked).page)
@@ -104,59 +101,6 @@ def team_notices() -> Sequence[Drain]:
 def paused_schedules() -> Sequence[Periodic]:
     """The entries of the schedule that are paused."""
     return periodic.paused()
-
-
-def workers() -> list[dict[str, Any]] | None:
-    """As workforce.list_workers; None while Redis is away."""
-    try:
-        return lately("workers", lambda: workforce.list_workers(services().redis, QUEUES))
-    except RedisError:
-        return None
-
-
-def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Task id -> what its run says; empty while Redis is away."""
-    try:
-        return lately(("progress", *running), lambda: queue.read_progress(services().redis, running))
-    except RedisError:
-        return {}
-
-
-def is_janitor_alive() -> bool:
-    """Has the janitor given a sign of life? Nobody knows while Redis is away, which the pages say by themselves."""
-    try:
-        return lately("janitor", lambda: bool(services().redis.exists(keys.JANITOR)))
-    except RedisError:
-        return True
-
-
-def silent_hosts() -> tuple[tuple[str, datetime], ...]:
-    """Hosts that have given no sign of life for longer than they should, and since when; none while Redis is away."""
-    try:
-        entries = lately("hosts", lambda: latest(hosts.list_hosts(services().redis, now())))
-    except RedisError:
-        return ()
-    return tuple((name, facts.at) for name, facts in entries.items() if is_silent(facts, now()))
-
-
-def is_silent(facts: HostFacts, at: datetime) -> bool:
-    return hosts.is_silent(facts, at, services().settings.worker.heartbeat_s)
-
-
-def latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:
-    """Host -> its latest entry, with the version of ffmpeg, and why it takes no job, from any of its entries."""
-    latest_of_host = {facts.host: facts for facts in sorted(entries, key=lambda entry: entry.at)}
-    ffmpeg = {facts.host: facts.ffmpeg for facts in entries if facts.ffmpeg}
-    held = {facts.host: f"{facts.queue}: {facts.held}" for facts in entries if facts.held}
-    return {
-        host: replace(facts, ffmpeg=ffmpeg.get(host, ""), held=held.get(host, ""))
-        for host, facts in latest_of_host.items()
-    }
-
-
-def yesterday_evening(at: datetime) -> datetime:
-    """Yesterday at 18:00 in the time zone of this host."""
-    return datetime.combine(at.astimezone().date() - timedelta(days=1), EVENING).astimezone()
 
 
 @blueprint.app_template_filter()

@@ -17,7 +17,7 @@ from pod_jobs.catalog.store import machines, users
 from pod_jobs.jobs import hosts
 from pod_jobs.jobs.hosts import HostFacts
 from pod_jobs.settings import QUEUES
-from pod_jobs.web import polls
+from pod_jobs.web import alive, polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import worker_orders
 from pod_jobs.web.pages.team import frame
@@ -82,11 +82,11 @@ def show() -> ResponseReturnValue:
 
     def gather(look: polls.Look) -> dict[str, Any]:
         active, running = store.list_drains(), machines.running(worker_orders.MOST_RUNNING)
-        alive: Alive = look([task.id for task, _ in running.values()])
-        machine_list = _machines(now(), alive, running, active)
+        sight: Alive = look([task.id for task, _ in running.values()])
+        machine_list = _machines(now(), sight, running, active)
         by_queue = {drain.name: drain for drain in active if drain.scope == "queue"}
         return {
-            "redis_is_away": alive.workers is None,
+            "redis_is_away": sight.workers is None,
             "machines": machine_list,
             "queues": [(name, by_queue.get(name), _of_queue(machine_list, name)) for name in QUEUES],
             "everything": next((drain for drain in active if drain.scope == "all"), None),
@@ -98,10 +98,10 @@ def show() -> ResponseReturnValue:
 
 
 def _look(running: Sequence[int]) -> Alive:
-    workers = frame.workers()
+    workers = alive.workers()
     try:
         entries = hosts.list_hosts(services().redis, now())
-        return Alive(workers, frame.progress(running), [replace(entry, at=NO_TIME) for entry in entries], entries)
+        return Alive(workers, alive.progress(running), [replace(entry, at=NO_TIME) for entry in entries], entries)
     except RedisError:
         return Alive(None, {}, [], [])
 
@@ -183,21 +183,21 @@ def worker_words(state: str) -> str:
 
 
 def _machines(
-    at: datetime, alive: Alive, running: dict[str, tuple[Task, Attempt]], active: Sequence[Drain]
+    at: datetime, sight: Alive, running: dict[str, tuple[Task, Attempt]], active: Sequence[Drain]
 ) -> list[Machine]:
     """One for each host, silent ones first; none while Redis is away."""
-    if alive.workers is None:
+    if sight.workers is None:
         return []
-    latest, ended = frame.latest(alive.entries), machines.ended_since(frame.midnights(at, 1)[0])
-    names = {*latest, *(worker["host"] for worker in alive.workers), *(attempt.host for _, attempt in running.values())}
+    latest, ended = alive.latest(sight.entries), machines.ended_since(frame.midnights(at, 1)[0])
+    names = {*latest, *(worker["host"] for worker in sight.workers), *(attempt.host for _, attempt in running.values())}
     machine_list = []
     for name in sorted(names):
-        workers_here = [worker for worker in alive.workers if worker["host"] == name]
-        workers = tuple(_worker(worker, running, alive.said, active) for worker in workers_here)
+        workers_here = [worker for worker in sight.workers if worker["host"] == name]
+        workers = tuple(_worker(worker, running, sight.said, active) for worker in workers_here)
         names_here = {worker["name"] for worker in workers_here}
         lost = tuple(pair for who, pair in running.items() if pair[1].host == name and who not in names_here)
         facts = latest.get(name)
-        silent = not workers_here if facts is None else frame.is_silent(facts, at)
+        silent = not workers_here if facts is None else alive.is_silent(facts, at)
         drained = next(
             (active_drain for active_drain in active if (active_drain.scope, active_drain.name) == ("host", name)), None
         )

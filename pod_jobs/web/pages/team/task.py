@@ -15,7 +15,7 @@ from pod_jobs.catalog.store import error_groups, site_callbacks, tasks, videos
 from pod_jobs.catalog.waiting_order import PRIORITIES, name_of
 from pod_jobs.errors import Forbidden, NotFound
 from pod_jobs.jobs.job_type import encodings, orderings
-from pod_jobs.web import failed_parts, polls, run_logs
+from pod_jobs.web import alive, failed_parts, polls, run_logs
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import beginnings, many_orders, orders
 from pod_jobs.web.intake.many_orders import Chosen
@@ -76,7 +76,7 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
 def _look(task: Task) -> tuple[dict[str, Any], int | None, datetime | None, LogTail | None, bool]:
     """What the run of the task says, its place in its queue, when it will probably begin, the end of its log, and whether
     anything of a failed one can be watched."""
-    run_progress = frame.progress([task.id]) if task.state == "running" else {}
+    run_progress = alive.progress([task.id]) if task.state == "running" else {}
     place = _place(task)
     begins = beginnings.all_times().get(task.id) if place else None
     return run_progress.get(task.id, {}), place, begins, run_logs.tail_of(task), failed_parts.has_part(task)

@@ -20,7 +20,7 @@ from pod_jobs.errors import NotFound, Refused
 from pod_jobs.jobs.job_type import encodings
 from pod_jobs.media_folder import WEB
 from pod_jobs.settings import QUEUES
-from pod_jobs.web import polls
+from pod_jobs.web import alive, polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import beginnings, many_orders, orders, task_filters, undo
@@ -94,7 +94,7 @@ def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any
 def _look(asked: tuple[Sequence[int], bool]) -> AtWork:
     """`asked`: the ids of the running tasks; and whether waiting ones are shown, for which the lines are needed."""
     running, waits = asked
-    return beginnings.look(running) if waits else AtWork(None, frame.progress(running), {})
+    return beginnings.look(running) if waits else AtWork(None, alive.progress(running), {})
 
 
 @blueprint.get("/team/tasks/<action>")

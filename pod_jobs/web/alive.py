@@ -1,0 +1,61 @@
+"""Who gives signs of life: workers, their hosts, the janitor; and how far running tasks are."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from pod_jobs.jobs import hosts, keys, queue, workforce
+from pod_jobs.jobs.hosts import HostFacts
+from pod_jobs.settings import QUEUES
+from pod_jobs.web.services import lately, now, services
+
+
+def workers() -> list[dict[str, Any]] | None:
+    """As workforce.list_workers; None while Redis is away."""
+    try:
+        return lately("workers", lambda: workforce.list_workers(services().redis, QUEUES))
+    except RedisError:
+        return None
+
+
+def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Task id -> what its run says; empty while Redis is away."""
+    try:
+        return lately(("progress", *running), lambda: queue.read_progress(services().redis, running))
+    except RedisError:
+        return {}
+
+
+def is_janitor_alive() -> bool:
+    """Has the janitor given a sign of life? Nobody knows while Redis is away, which the pages say by themselves."""
+    try:
+        return lately("janitor", lambda: bool(services().redis.exists(keys.JANITOR)))
+    except RedisError:
+        return True
+
+
+def silent_hosts() -> tuple[tuple[str, datetime], ...]:
+    """Hosts that have given no sign of life for longer than they should, and since when; none while Redis is away."""
+    try:
+        entries = lately("hosts", lambda: latest(hosts.list_hosts(services().redis, now())))
+    except RedisError:
+        return ()
+    return tuple((name, facts.at) for name, facts in entries.items() if is_silent(facts, now()))
+
+
+def is_silent(facts: HostFacts, at: datetime) -> bool:
+    return hosts.is_silent(facts, at, services().settings.worker.heartbeat_s)
+
+
+def latest(entries: Sequence[HostFacts]) -> dict[str, HostFacts]:
+    """Host -> its latest entry, with the version of ffmpeg, and why it takes no job, from any of its entries."""
+    latest_of_host = {facts.host: facts for facts in sorted(entries, key=lambda entry: entry.at)}
+    ffmpeg = {facts.host: facts.ffmpeg for facts in entries if facts.ffmpeg}
+    held = {facts.host: f"{facts.queue}: {facts.held}" for facts in entries if facts.held}
+    return {
+        host: replace(facts, ffmpeg=ffmpeg.get(host, ""), held=held.get(host, ""))
+        for host, facts in latest_of_host.items()
+    }
