@@ -33,6 +33,11 @@ def overview(names: Sequence[str], now: datetime, filters: Mapping[str, LaneFilt
     return [_sight(rows[name], last, now, (filters or {}).get(name, EVERYTHING)) for name in names]
 
 
+def count_held(names: Sequence[str]) -> int:
+    """How many of these lanes do not deliver at present."""
+    return int(Lane.select().where(Lane.name.in_(list(names)), Lane.state != "open").count())
+
+
 def waiting(name: str, limit: int, after: int = 0, wants: LaneFilter = EVERYTHING) -> list[tuple[Statement, str]]:
     """The statements that a lane still has to send, each with the reason why it was not stored when it was sent before ("" =
     not sent yet). Oldest first; `after` is the number to go on from. Errors: NotFound."""

@@ -89,6 +89,14 @@ def list_open(since: datetime) -> list[OpenGroup]:
     return _open(since, None)
 
 
+def count_unknown(since: datetime) -> int:
+    """How many groups of open failures since then nobody knows: those that were never seen before, and those that came back."""
+    late = (Task.ended_at >= since, ErrorGroup.known_at.is_null() | (Task.ended_at > ErrorGroup.known_at))
+    failed = Task.select(Task.id).where(Task.state == "error", Task.error_group == ErrorGroup.fingerprint, *late)
+    unknown = ErrorGroup.known_at.is_null(False) | (ErrorGroup.first_at >= since)
+    return int(ErrorGroup.select().where(unknown, fn.EXISTS(failed.where(*_is_open()))).count())
+
+
 def get_open(mark: str) -> OpenGroup | None:
     """The group of this fingerprint; None when no failure of it is open."""
     return next(iter(_open(None, mark)), None)

@@ -14,6 +14,7 @@ from pod_jobs.web import watched
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import require_user
 from pod_jobs.web.pages.tables import csv_answer
+from pod_jobs.web.pages.team import frame
 from pod_jobs.web.services import now, services
 from pod_jobs.xapi.statement import plain_name
 
@@ -41,7 +42,7 @@ def wants_traces() -> bool:
 @blueprint.get("/traces")
 @access.needs("see-traces")
 def lanes() -> ResponseReturnValue:
-    return render_template("traces.html")
+    return render_template("traces.html", **frame.signs_of_life())
 
 
 @blueprint.get("/videos/<int:video_id>/traces")

@@ -177,3 +177,19 @@ def test_old_failures_get_their_groups(task: Task, lecturer: User, catalog: Data
     assert {one.id: one.error_group for one in Attempt.select()} == wanted
     assert tasks.get(task.id).error_group == wanted[Attempt.get(Attempt.task == task.id).id]
     assert {row.fingerprint: (row.kind, row.code, row.form, row.first_at) for row in ErrorGroup.select()} == before
+
+
+def test_groups_that_nobody_knows_are_counted(task: Task, lecturer: User) -> None:
+    mark = fail(task).error_group or ""
+    fail(new_task(lecturer), error_code="encode-failed", reason="the encoder said no")
+    assert error_groups.count_unknown(later(9)) == 2
+    assert error_groups.count_unknown(later(10)) == 0, "they are older"
+    error_groups.mark_known(mark, "tina", "", later(10))
+    assert error_groups.count_unknown(NOW) == 1
+    again = new_task(lecturer)
+    fail(again)
+    assert error_groups.count_unknown(NOW) == 1, "it failed before it was known"
+    Task.update(ended_at=later(11)).where(Task.id == again.id).execute()
+    assert (error_groups.count_unknown(NOW), error_groups.count_unknown(later(11))) == (2, 1), "it came back"
+    many_tasks.order_again([again.id], later(12))
+    assert error_groups.count_unknown(NOW) == 1, "it was requeued"

@@ -15,7 +15,7 @@ from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
 
 from pod_jobs.catalog.models import Drain, Periodic, Task
-from pod_jobs.catalog.store import drains, periodic
+from pod_jobs.catalog.store import dead_letters, drains, error_groups, periodic
 from pod_jobs.catalog.store.day_figures import midnights as midnights
 from pod_jobs.catalog.store.day_figures import yesterday_evening as yesterday_evening
 from pod_jobs.jobs.job_type import words_of
@@ -69,13 +69,19 @@ def live_page(template: str, gather: Gather, look: polls.Look = polls.look_at_no
 def page(template: str, **values: Any) -> Response:
     """The answer with `template`, or only its block `live` when htmx asks for that, with an ETag."""
     part = wants_part()
-    text = render_template(template, **{"silent": (), **values, **({"only_live": True} if part else {})})
+    signs = {} if "silent" in values else signs_of_life()
+    text = render_template(template, **{**signs, **values, **({"only_live": True} if part else {})})
     response = make_response(text)
     if part:
         same = text.replace(generate_csrf(), "")  # it is signed anew each second
         response.set_etag(hashlib.sha256(same.encode()).hexdigest()[:32])
         response.make_conditional(request)
     return response
+
+
+def signs_of_life() -> dict[str, Any]:
+    """What the notices above a page of the team need, for one that does not look at it together with its other values."""
+    return {"silent": alive.silent_hosts(), "janitor_is_away": not alive.is_janitor_alive()}
 
 
 @blueprint.after_app_request
@@ -95,6 +101,20 @@ def wants_part() -> bool:
 def team_notices() -> Sequence[Drain]:
     """The drains, which every page of the team shows."""
     return drains.list_drains()
+
+
+@blueprint.app_template_global()
+def team_badges() -> dict[str, int]:
+    """How many groups of errors and machines there are to look at, and how many lanes of learning traces do not deliver."""
+    if "team_badges" not in g:
+        names = services().settings.xapi.lane_names
+        g.team_badges = {
+            "errors": error_groups.count_unknown(yesterday_evening(now())),
+            "machines": len(alive.silent_hosts()),
+            "lanes": dead_letters.count_held(names) if names else 0,
+        }
+    badges: dict[str, int] = g.team_badges
+    return badges
 
 
 @blueprint.app_template_global()

@@ -1,6 +1,7 @@
 """The team's page of machines: who is alive, who is silent, what runs where; drains and stops."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,7 +73,9 @@ def test_a_silent_machine_is_said_on_every_page_of_the_team(
     sign(redis, "enc2", ago_s=5)
     sign(redis, "old", ago_s=100_000)
     browser.sign_in("tina")
-    for path in ("/team", "/team/tasks", "/team/errors", "/team/machines", f"/team/tasks/{task['id']}"):
+    here = f"/team/tasks/{task['id']}"
+    question = "/team/tasks/stop?state=running"
+    for path in ("/team", "/team/tasks", "/team/errors", "/team/machines", here, f"{here}/part", question, "/traces"):
         page = browser.get(path).text
         assert "The machine host has given no sign of life" in page, path
         assert "enc2 has given" not in page and "old has given" not in page
@@ -146,7 +149,7 @@ def test_the_api_lists_and_forgets_hosts(callers: dict[str, Caller], redis: Redi
         ("enc2", "encoding", "7.1"),
     ]
     assert team("DELETE", "/api/v1/hosts/enc2").status_code == 204
-    assert team("GET", "/api/v1/hosts").get_json() == {"hosts": []}
+    assert team("GET", "/api/v1/hosts").get_json()["hosts"] == []
     drain = team("POST", "/api/v1/drains", json={"scope": "host", "name": "enc2", "now": True})
     assert drain.status_code == 201
     problem(team("POST", "/api/v1/drains", json={"scope": "host", "name": "enc3", "now": 1}), 400, "malformed")
@@ -217,3 +220,25 @@ def test_without_the_key_value_server_the_page_says_so(browser: Browser, monkeyp
     assert "The key-value server does not answer; progress" in browser.send("POST", "/team/drains", data=form).text
     answer = browser.send("POST", "/team/drains", data={**form, "sure": "1"})
     assert answer.status_code == 303 and "learn of this when it is back" in browser.get("/team").text
+
+
+def test_the_navigation_says_how_much_there_is_to_look_at(
+    browser: Browser, lea: Caller, worker: Worker, redis: Redis
+) -> None:
+    def badges(path: str, **more: Any) -> dict[str, str]:
+        page = browser.get(path, **more).text
+        found = re.findall(r'id="badge-(\w+)"([^>]*)><span aria-hidden="true">(\d+)<', page)
+        return {name: number for name, more, number in found if "hidden" not in more}
+
+    browser.sign_in("tina")
+    assert badges("/team") == {}
+    failed(lea, worker)
+    failed(lea, worker, code="source-damaged")
+    sign(redis, "enc3", ago_s=40)
+    everywhere = {"team": "3", "errors": "2", "machines": "1"}
+    assert badges("/team/schedule") == everywhere
+    assert badges("/team/schedule", headers={"HX-Request": "true"}) == everywhere, "they come with each moving part"
+    assert badges("/") == {"team": "3"}
+    browser.send("POST", "/sign-out")
+    browser.sign_in("léa")
+    assert badges("/") == badges("/team/tasks/1") == badges("/team/tasks/1", headers={"HX-Request": "true"}) == {}
