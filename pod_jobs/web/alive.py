@@ -29,12 +29,12 @@ def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
         return {}
 
 
-def is_janitor_alive() -> bool:
-    """Has the janitor given a sign of life? Nobody knows while Redis is away, which the pages say by themselves."""
+def is_janitor_alive() -> bool | None:
+    """Has the janitor given a sign of life? None while Redis is away."""
     try:
         return lately("janitor", lambda: bool(services().redis.exists(keys.JANITOR)))
     except RedisError:
-        return True
+        return None
 
 
 def silent_hosts() -> tuple[tuple[str, datetime], ...]:

@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, after_this_request, current_app, g, request
 from peewee import Database
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from pod_jobs.catalog import revisions
 from pod_jobs.catalog.store import instance
@@ -98,7 +100,8 @@ def catalog_revision(subjects: Iterable[str] = (revisions.CATALOG,)) -> tuple[tu
 
 def lately(what: Hashable, see: Callable[[], T]) -> T:
     """What `see` sees outside the catalog, such as Redis's list of workers. The polls of all pages that are open share what was
-    seen within SEEN_S; any other request sees for itself."""
+    seen within SEEN_S; any other request sees for itself. Once Redis did not answer, it is not asked again in this request,
+    because each time may take seconds. Errors: what `see` raises."""
     remembered = services().seen.get(what)
     if (
         remembered is not None
@@ -106,7 +109,13 @@ def lately(what: Hashable, see: Callable[[], T]) -> T:
         and time.monotonic() - remembered[0] < SEEN_S
     ):
         return cast(T, remembered[1])
-    result = see()
+    if "redis_is_away" in g:
+        raise RedisConnectionError("it did not answer before in this request")
+    try:
+        result = see()
+    except RedisError:
+        g.redis_is_away = True
+        raise
     if len(services().seen) > MOST_SEEN:
         services().seen.clear()
     services().seen[what] = time.monotonic(), result

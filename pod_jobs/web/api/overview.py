@@ -22,8 +22,7 @@ def show() -> ResponseReturnValue:
     def make(glance: polls.Glance) -> dict[str, Any]:
         seen = overview.gather(now(), lambda running: glance(running)[-1])
         _, silent, janitor, _ = glance.seen
-        lives = None if seen.crews is None else janitor
-        return {**_document(seen), "silent_hosts": [host for host, _ in silent], "janitor_lives": lives}
+        return {**_document(seen), "silent_hosts": [host for host, _ in silent], "janitor_lives": janitor}
 
     return answers.polled(make, _look)
 

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from redis.exceptions import ConnectionError as RedisConnectionError
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
@@ -219,3 +220,20 @@ def catalog(settings: Settings, tokens: dict[str, str]) -> Iterator[None]:
     """The catalog open for the test itself, to look at or to prepare rows."""
     with database.connect(settings.database_url).connection_context():
         yield
+
+
+@pytest.fixture
+def redis_away(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
+    """Call it, and no connection to Redis can be had any more. Returns a list with a number for each that was wanted."""
+
+    def begin() -> list[int]:
+        wanted: list[int] = []
+
+        def refuse(*_: object, **__: object) -> None:
+            wanted.append(1)
+            raise RedisConnectionError("away")
+
+        monkeypatch.setattr("redis.connection.ConnectionPool.get_connection", refuse)
+        return wanted
+
+    return begin

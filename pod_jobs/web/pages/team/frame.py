@@ -40,7 +40,7 @@ class Seen:
 
     beat: int
     silent: tuple[tuple[str, datetime], ...]
-    janitor: bool
+    janitor: bool | None
     page: Any
 
 
@@ -61,7 +61,7 @@ def live_page(template: str, gather: Gather, look: polls.Look = polls.look_at_no
     def make(glance: polls.Glance) -> Response:
         values = gather(lambda asked: glance(asked).page)
         seen = glance.seen or glance(None)
-        return page(template, silent=seen.silent, janitor_is_away=not seen.janitor, **values)
+        return page(template, silent=seen.silent, janitor_lives=seen.janitor, **values)
 
     return polls.answer(look_at_all, make) if wants_part() else make(polls.Glance(look_at_all))
 
@@ -81,7 +81,7 @@ def page(template: str, **values: Any) -> Response:
 
 def signs_of_life() -> dict[str, Any]:
     """What the notices above a page of the team need, for one that does not look at it together with its other values."""
-    return {"silent": alive.silent_hosts(), "janitor_is_away": not alive.is_janitor_alive()}
+    return {"silent": alive.silent_hosts(), "janitor_lives": alive.is_janitor_alive()}
 
 
 @blueprint.after_app_request

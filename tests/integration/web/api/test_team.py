@@ -1,12 +1,12 @@
 """What the team's pages tell and do, programs can learn and do too; each answer fits openapi.yaml."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
 from flask import Flask
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pod_jobs.catalog.models import Task
 from pod_jobs.web.services import now
@@ -34,7 +34,7 @@ def lecturer(description: dict[str, Any], lea: Caller) -> Checked:
 
 
 def test_everything_at_a_glance(
-    team: Checked, lea: Caller, worker: Worker, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    team: Checked, lea: Caller, worker: Worker, redis: Redis, redis_away: Callable[[], list[int]]
 ) -> None:
     lea("PUT", f"/api/v1/tasks/{failed(lea, worker)['id']}/help")
     worker.start(lea.upload()["task"])
@@ -51,10 +51,7 @@ def test_everything_at_a_glance(
     assert (seen["silent_hosts"], seen["janitor_lives"]) == (["enc3"], False)
     assert seen["media_free"] > 0 and seen["media_days"] > 0
 
-    def away(*_: object) -> None:
-        raise RedisConnectionError
-
-    monkeypatch.setattr("pod_jobs.jobs.workforce.list_workers", away)
+    redis_away()
     seen = team("GET", "/api/v1/overview").get_json()
     assert (seen["workers"], seen["janitor_lives"], seen["waiting"]) == (None, None, 1)
     problem(lea("GET", "/api/v1/overview"), 403, "forbidden")

@@ -1,6 +1,7 @@
 """The team's pages as the server renders them: for whom, and with what on them."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +12,12 @@ from redis import Redis
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import error_groups, overview
 from pod_jobs.jobs import keys
+from pod_jobs.settings import QUEUES
 from pod_jobs.web.intake import beginnings
 from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker
+
+SENTENCE = "The system stopped the encoding, perhaps for lack of memory."
 
 
 def failed(lea: Caller, worker: Worker, code: str = "encode-killed", name: str = "Cours.mp4") -> dict[str, Any]:
@@ -109,22 +113,35 @@ def test_the_team_sees_and_ends_a_drain(browser: Browser, callers: dict[str, Cal
     assert "is paused" not in browser.get("/team").text
 
 
+@pytest.mark.parametrize("part", [{}, {"HX-Request": "true"}], ids=["page", "part"])
 def test_without_the_key_value_server_the_catalog_is_shown(
-    browser: Browser, lea: Caller, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, lea: Caller, worker: Worker, redis_away: Callable[[], list[int]], part: dict[str, str]
 ) -> None:
     failed(lea, worker)
+    running = lea.upload(name="Running.mp4")["task"]
+    worker.start(running)
+    lea.upload(name="Waiting.mp4")
     browser.sign_in("tina")
-
-    def away(*_: object) -> None:
-        from redis.exceptions import ConnectionError
-
-        raise ConnectionError
-
-    monkeypatch.setattr("pod_jobs.jobs.workforce.list_workers", away)
-    monkeypatch.setattr("pod_jobs.jobs.queue.read_progress", away)
-    page = browser.get("/team")
-    assert page.status_code == 200
-    assert "The key-value server does not answer; progress" in page.text and "only on host" in page.text
+    wanted = redis_away()
+    shown = {
+        "/team": ("only on host", "Running", "Waiting"),
+        "/team/tasks": ("Running", "Waiting"),
+        f"/team/tasks/{running['id']}": ("Running",),
+        "/team/errors": (SENTENCE,),
+        "/team/machines": ("encoding",),
+        "/team/schedule": ("verify",),
+        "/team/figures": ("Encodings per day",),
+        "/team/captions": ("Waiting",),
+    }
+    for path, words in shown.items():
+        wanted.clear()
+        answer = browser.get(path, headers=part)
+        page = plain(answer.text)
+        assert answer.status_code == 200 and "The key-value server does not answer; progress" in page, path
+        assert [word for word in words if word not in page] == [], path
+        for untrue in ("No worker", "No machine", "has said nothing", "gives no sign of life"):
+            assert untrue not in page, path
+        assert len(wanted) < 8, f"{path}: each try may take seconds"
 
 
 def test_the_navigation_shows_the_team_to_those_who_may(browser: Browser) -> None:
@@ -143,6 +160,16 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def idle(queue: str, state: str = "idle") -> dict[str, Any]:
     return {"name": f"{queue}.host.1", "queue": queue, "host": "host", "state": state, "job": None}
+
+
+def test_a_queue_without_workers_is_said(browser: Browser, workers: list[dict[str, Any]]) -> None:
+    browser.sign_in("tina")
+    workers += [idle(name) for name in QUEUES]
+    assert "No worker" not in browser.get("/team").text
+    workers[:] = [one for one in workers if one["queue"] != "encoding"]
+    page = plain(browser.get("/team").text)
+    assert "No worker of the queue encoding is running" in page and "honcho start encoding" in page
+    assert page.count("No worker") == 1
 
 
 def test_workers_that_take_no_jobs_do_not_count(browser: Browser, lea: Caller, workers: list[dict[str, Any]]) -> None:

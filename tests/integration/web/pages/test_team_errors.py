@@ -11,9 +11,7 @@ from pod_jobs.settings import Settings
 from pod_jobs.web import run_logs
 from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker, problem
-from tests.integration.web.pages.test_team import failed
-
-SENTENCE = "The system stopped the encoding, perhaps for lack of memory."
+from tests.integration.web.pages.test_team import SENTENCE, failed
 
 
 def test_the_errors_of_one_cause_are_one_line(browser: Browser, lea: Caller, worker: Worker) -> None:
