@@ -98,6 +98,11 @@ def catalog_revision(subjects: Iterable[str] = (revisions.CATALOG,)) -> tuple[tu
     return tuple((subject, revision_of[subject]) for subject in subjects if subject in revision_of)
 
 
+def wants_part() -> bool:
+    """Does htmx ask for the moving part of a page?"""
+    return request.headers.get("HX-Request") == "true"
+
+
 def lately(what: Hashable, see: Callable[[], T]) -> T:
     """What `see` sees outside the catalog, such as Redis's list of workers. The polls of all pages that are open share what was
     seen within SEEN_S; any other request sees for itself. Once Redis did not answer, it is not asked again in this request,
@@ -105,7 +110,7 @@ def lately(what: Hashable, see: Callable[[], T]) -> T:
     remembered = services().seen.get(what)
     if (
         remembered is not None
-        and request.headers.get("HX-Request") == "true"
+        and wants_part()
         and time.monotonic() - remembered[0] < SEEN_S
     ):
         return cast(T, remembered[1])

@@ -22,7 +22,7 @@ from pod_jobs.catalog.permissions import Permission
 from pod_jobs.catalog.store import sessions, users
 from pod_jobs.errors import Forbidden, NotFound, Unauthorized
 from pod_jobs.web.guards import problems
-from pod_jobs.web.services import now, services
+from pod_jobs.web.services import now, services, wants_part
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -201,7 +201,7 @@ def token_of_request() -> str:
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:
-    if problems.wants_json() or request.method not in SAFE_METHODS:
+    if problems.wants_json() or wants_part() or request.method not in SAFE_METHODS:
         raise Unauthorized("no session and no token")
     is_home = request.path == "/" and not request.query_string
     return redirect(url_for("sign_in.form", next=None if is_home else here()))

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from pod_jobs import errors
 from pod_jobs.errors import PodJobsError
+from pod_jobs.web.services import wants_part
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def _answer(error: PodJobsError, status: int) -> Response:
         response = jsonify(document)
         response.mimetype = "application/problem+json"
     else:
-        response = Response(render_template("error.html", problem=document), mimetype="text/html")
+        response = Response(render_template("error.html", problem=document, only_live=wants_part()), mimetype="text/html")
     response.status_code = status
     if status == 401 and wants_json():
         response.headers["WWW-Authenticate"] = "Token"

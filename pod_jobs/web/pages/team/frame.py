@@ -23,7 +23,7 @@ from pod_jobs.web import alive, polls
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import received_files
 from pod_jobs.web.run_logs import log_path
-from pod_jobs.web.services import now, services
+from pod_jobs.web.services import now, services, wants_part
 
 blueprint = Blueprint("team", __name__)
 
@@ -90,11 +90,6 @@ def vary(response: Response) -> Response:
     if request.path.startswith("/team"):
         response.headers["Vary"] = "HX-Request"
     return response
-
-
-def wants_part() -> bool:
-    """Does htmx ask for the moving part of the page?"""
-    return request.headers.get("HX-Request") == "true"
 
 
 @blueprint.app_template_global()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from peewee import OperationalError
 from redis import Redis
 
 from pod_jobs.catalog.models import Task
@@ -209,3 +210,18 @@ def test_the_first_page_shows_who_asks_for_help_and_what_is_tried_again_and_agai
 def plain(html: str) -> str:
     """The text of a page, with single spaces."""
     return " ".join(re.sub(r"<[^>]+>", "", html).split())
+
+
+@pytest.mark.parametrize("part", [{}, {"HX-Request": "true"}], ids=["page", "part"])
+def test_the_page_about_a_database_that_is_away_asks_it_nothing(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, part: dict[str, str]
+) -> None:
+    browser.sign_in("tina")
+
+    def away(*_: object) -> None:
+        raise OperationalError("away")
+
+    for name in ("drains.list_drains", "error_groups.count_unknown"):
+        monkeypatch.setattr(f"pod_jobs.catalog.store.{name}", away)
+    answer = browser.get("/team/schedule", headers=part)
+    assert answer.status_code == 503 and "<h1>" in answer.text

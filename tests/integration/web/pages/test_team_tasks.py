@@ -313,6 +313,13 @@ def test_a_task_that_is_deleted_under_the_page(browser: Browser, lea: Caller, wo
     here, part = f"/team/tasks/{task['id']}", {"HX-Request": "true"}
     known = {**part, "If-None-Match": browser.get(here, headers=part).headers["ETag"]}
     assert lea("DELETE", f"/api/v1/videos/{task['video']}").status_code == 204
-    assert browser.get(here, headers=known).status_code == 404
+    gone = browser.get(here, headers=known)
+    assert gone.status_code == 404 and "<h1>" in gone.text and "<header" not in gone.text, "it stands within the page"
     assert browser.send("POST", f"{here}/requeue").status_code == 404
     assert f"#{task['id']}" not in browser.get("/team/tasks").text
+
+
+def test_a_page_whose_session_has_ended_is_told_so_and_gets_no_form(browser: Browser) -> None:
+    answer = browser.get("/team", headers={"HX-Request": "true"})
+    assert answer.status_code == 401 and "<form" not in answer.text
+    assert browser.get("/team").status_code == 302
