@@ -85,6 +85,14 @@ def test_the_overview_says_what_is_wrong(app: Flask, lea: Caller, worker: Worker
     assert "need JavaScript" not in page and "need JavaScript" in browser.get("/").text
 
 
+def test_the_first_page_requeues_what_a_requeue_can_mend(lea: Caller, worker: Worker, browser: Browser) -> None:
+    failed(lea, worker)
+    failed(lea, worker, code="source-damaged")
+    browser.sign_in("tina")
+    (path,) = re.findall(r'href="(/team/tasks/requeue[^"]+)"', browser.get("/team").text)
+    assert "Requeue 1" in browser.get(path.replace("&amp;", "&")).text
+
+
 def test_an_empty_instance_says_what_to_do_next(browser: Browser) -> None:
     browser.sign_in("tina")
     assert "Upload a recording" in browser.get("/team").text
