@@ -65,13 +65,14 @@ PAGES = (
     "/api/v1/xapi/lanes",
     "/api/v1/xapi/labels",
     "/api/v1/xapi/sessions?video=10",
+    "/api/v1/overview",
     "/api/v1/errors",
     "/api/v1/tasks",
     "/api/v1/videos",
     "/api/v1/videos?text=thermo+4711",
 )
 POLLS = (
-    *("/api/v1/videos", "/api/v1/tasks", "/api/v1/errors"),
+    *("/api/v1/videos", "/api/v1/tasks", "/api/v1/errors", "/api/v1/overview"),
     *("/team", "/team/tasks", "/team/errors", "/team/machines", "/team/schedule", "/team/figures", "/team/tasks/10"),
 )
 

@@ -36,6 +36,7 @@ TEAM = (
     "/team/figures",
     "/team/captions",
     "/team/tasks/1",
+    "/api/v1/overview",
     "/api/v1/errors",
     "/api/v1/tasks",
 )
