@@ -108,11 +108,7 @@ def lately(what: Hashable, see: Callable[[], T]) -> T:
     seen within SEEN_S; any other request sees for itself. Once Redis did not answer, it is not asked again in this request,
     because each time may take seconds. Errors: what `see` raises."""
     remembered = services().seen.get(what)
-    if (
-        remembered is not None
-        and wants_part()
-        and time.monotonic() - remembered[0] < SEEN_S
-    ):
+    if remembered is not None and wants_part() and time.monotonic() - remembered[0] < SEEN_S:
         return cast(T, remembered[1])
     if "redis_is_away" in g:
         raise RedisConnectionError("it did not answer before in this request")

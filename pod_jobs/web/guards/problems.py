@@ -108,7 +108,9 @@ def _answer(error: PodJobsError, status: int) -> Response:
         response = jsonify(document)
         response.mimetype = "application/problem+json"
     else:
-        response = Response(render_template("error.html", problem=document, only_live=wants_part()), mimetype="text/html")
+        response = Response(
+            render_template("error.html", problem=document, only_live=wants_part()), mimetype="text/html"
+        )
     response.status_code = status
     if status == 401 and wants_json():
         response.headers["WWW-Authenticate"] = "Token"

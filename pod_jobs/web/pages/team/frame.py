@@ -194,6 +194,12 @@ def since(value: datetime) -> str:
 
 
 @blueprint.app_template_filter()
+def without(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """The others of these fields."""
+    return {key: value for key, value in fields.items() if key != name}
+
+
+@blueprint.app_template_filter()
 def size(count: float) -> str:
     """With three figures: "412 GB"."""
     return received_files.in_words(float(f"{count:.3g}"))

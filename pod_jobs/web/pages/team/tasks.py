@@ -13,7 +13,7 @@ from pod_jobs.catalog.models import TASK_STATES, User
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import error_groups, overview, task_search
 from pod_jobs.catalog.store.many_orders import UNDO
-from pod_jobs.catalog.store.task_search import COUNTED, Extent
+from pod_jobs.catalog.store.task_search import COUNTED, Extent, TaskFilter
 from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import NotFound, Refused
@@ -34,6 +34,8 @@ blueprint = Blueprint("team_tasks", __name__)
 
 ROWS = 50
 EXAMPLES = 5  # tasks named for each reason
+LOOKED_AFTER = ("waiting", "running", "error")
+MOST_IN_STATE = 999
 
 
 def _prioritise_as(priority: int) -> Callable[[User, Chosen, int], Outcome]:
@@ -73,7 +75,9 @@ def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any
         "asked": asked,
         "rows": shown,
         "count": 0 if asked.faults else task_search.count(asked.wanted, COUNTED + 1),
+        "open_counts": _open_counts(asked),
         "many": COUNTED,
+        "most_in_state": MOST_IN_STATE,
         "more": shown[-1].id if len(rows) > ROWS else None,
         "attempts": task_search.latest_attempts(shown),
         "said_by": seen.progress,
@@ -89,6 +93,13 @@ def _gather(asked: Asked, before: int | None, look: polls.Look) -> dict[str, Any
         "codes": error_groups.codes(),
         "sites": [site.name for site in services().settings.site],
     }
+
+
+def _open_counts(asked: Asked) -> dict[str, int]:
+    """State -> how many tasks are in it, of those that people look after; nothing beside another filter, which takes longer."""
+    if asked.fields.keys() - {"state"}:
+        return {}
+    return {state: task_search.count(TaskFilter(state=state), MOST_IN_STATE + 1) for state in LOOKED_AFTER}
 
 
 def _look(asked: tuple[Sequence[int], bool]) -> AtWork:

@@ -289,6 +289,28 @@ def test_the_priority_of_all_that_match_and_of_one_task(browser: Browser, lea: C
     assert "Low priority" in page and "Number 2 in the queue" in page
 
 
+def test_states_and_orders_for_all_are_one_click_away(browser: Browser, lea: Caller, worker: Worker) -> None:
+    failed(lea, worker)
+    for name in ("a", "b"):
+        lea.upload(name=f"{name}.mp4")
+    browser.sign_in("tina")
+
+    def found(query: str) -> tuple[list[str], set[str]]:
+        page = browser.get(f"/team/tasks?{query}").text
+        chips, _, rest = page.partition('chips"')[2].partition("</nav>")
+        return re.findall(r">\s*([^<>]+?)\s*</a>", chips), set(re.findall(r'href="/team/tasks/([a-z]+)\?', rest))
+
+    assert found("") == (
+        ["All tasks", "Waiting (2)", "Running (0)", "Failed (1)", "Done", "Stopped"],
+        set(),
+    )
+    assert found("owner=l%C3%A9a")[1] == {"requeue", "stop", "delete", "high", "normal", "low"}
+    assert found("state=waiting")[1] == {"stop", "high", "normal", "low"}
+    assert found("state=error")[1] == {"requeue", "delete"}
+    assert found("text=a")[0][1] == "Waiting", "to count beside another filter would take long"
+    assert "state=running&amp;text=a" in browser.get("/team/tasks?text=a&state=error").text
+
+
 @pytest.mark.parametrize("path", ["", "/tasks", "/errors", "/machines", "/schedule", "/figures", "/captions"])
 def test_a_lecturer_who_asks_for_a_page_of_the_team_is_refused(browser: Browser, path: str) -> None:
     browser.sign_in("léa")
