@@ -64,7 +64,7 @@ class KeyValueServer:
 
     def answers(self) -> bool:
         try:
-            with Redis.from_url(self.url) as redis:
+            with Redis.from_url(self.url, protocol=2) as redis:  # which any server speaks
                 return bool(redis.ping())
         except RedisError:
             return False

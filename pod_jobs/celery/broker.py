@@ -32,16 +32,19 @@ RESERVED = "unacked"
 RESERVED_INDEX = "unacked_index"
 MOST_RESERVED_BYTES = MOST_BYTES + 1000
 TIMEOUT_S = 5.0
-# Scripts that the broker runs. KEYS: a queue, and the list beside it that a message goes to.
+# Scripts that the broker runs. KEYS: a queue, and the list beside it that a message goes to. No LMOVE: Pod's host may have a Redis of
+# its distribution that is older than 6.2
 TAKE = """
 local raw = redis.call('LINDEX', KEYS[1], -1)
 if not raw then return false end
 if #raw > tonumber(ARGV[1]) then return {#raw, redis.sha1hex(raw)} end
-return redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')"""
+return redis.call('RPOPLPUSH', KEYS[1], KEYS[2])"""
 PUT_ASIDE = """
 local raw = redis.call('LINDEX', KEYS[1], -1)
-if raw and redis.sha1hex(raw) == ARGV[1] then redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT') end"""
-OFFER = "return redis.call('LMOVE', KEYS[2], KEYS[1], 'LEFT', 'RIGHT') and 1 or 0"
+if raw and redis.sha1hex(raw) == ARGV[1] then redis.call('RPOPLPUSH', KEYS[1], KEYS[2]) end"""
+OFFER = """
+local raw = redis.call('LPOP', KEYS[2])
+return raw and redis.call('RPUSH', KEYS[1], raw) or 0"""
 
 
 def connect(address: str) -> Redis:
@@ -54,6 +57,7 @@ def connect(address: str) -> Redis:
             socket_connect_timeout=TIMEOUT_S,
             retry=Retry(NoBackoff(), 1),
             driver_info=None,
+            protocol=2,  # Redis 5 knows no other
         )
     except (ValueError, TypeError):
         raise SettingsError("a broker's address cannot be read") from None  # the cause may show the password
@@ -105,7 +109,7 @@ class BrokerQueue:
         try:
             raw = self._redis.eval(TAKE, 2, self.name, self._taken, str(MOST_BYTES))
         except NoPermissionError:
-            raw = self._redis.lmove(self.name, self._taken, "RIGHT", "LEFT")
+            raw = self._redis.rpoplpush(self.name, self._taken)
         if isinstance(raw, list):
             raise Oversized(int(raw[0]), raw[1].decode())
         assert raw is None or isinstance(raw, bytes)  # noqa: S101  # for the type checker

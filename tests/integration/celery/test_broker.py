@@ -2,17 +2,19 @@
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 
 import pytest
 from celery import Celery
 from redis import Redis
 
-from pod_jobs.celery.broker import REFUSED, TAKEN, Broker, BrokerQueue
+from pod_jobs.celery.broker import REFUSED, TAKEN, Broker, BrokerQueue, Oversized
 from pod_jobs.celery.broker import connect as connect_to
-from pod_jobs.celery.messages import read_message
+from pod_jobs.celery.messages import MOST_BYTES, read_message
 from pod_jobs.errors import ServiceUnavailable, SettingsError
 from tests import servers
+from tests.unit.celery.test_messages import message
 
 ENCODING = "pod.video_encode_transcript.encoding_tasks.start_encoding_task"
 DATABASE = 5
@@ -94,6 +96,28 @@ def test_two_bridges_at_once_take_each_message_once(server: servers.KeyValueServ
     for one in both:
         one.join(30)
     assert sorted(found[0] + found[1]) == sorted(ids)
+
+
+def test_an_old_redis_of_pods_host_will_do() -> None:
+    """Redis 5 and 6.0, which some distributions still have, know neither LMOVE nor, before 6.0, HELLO."""
+    with servers.short_folder() as folder:
+        server = servers.KeyValueServer(folder)
+        server.start("--rename-command", "LMOVE", "", "--rename-command", "HELLO", "")
+        try:
+            ids, address = [str(uuid.uuid4()) for _ in range(3)], f"redis+socket://{server.socket}?virtual_host={DATABASE}"
+            with connect_to(address) as redis:
+                for number in ids:  # the Celery of these tests is too new for such a server
+                    redis.lpush("encoding", message(number=number))
+                queue = BrokerQueue(redis, "encoding")
+                assert queue.take() and queue.take() and queue.take_back() == 2
+                redis.rpush("encoding", "x" * (MOST_BYTES + 1))
+                with pytest.raises(Oversized) as caught:
+                    queue.take()
+                queue.put_aside(caught.value)
+                assert queue.count_refused() == 1 and take_all(queue) == ids
+            assert Broker(address).offer_refused() == 1
+        finally:
+            server.stop()
 
 
 def test_a_refused_message_is_kept_aside_once(server: servers.KeyValueServer) -> None:
