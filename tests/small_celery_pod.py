@@ -41,6 +41,7 @@ class Video:
     playlists: list[str] = field(default_factory=list)
     renditions: list[str] = field(default_factory=list)  # "360 video/mp4" …
     captions: list[str] = field(default_factory=list)
+    made: Path = Path()  # the source of the video that a studio recording became
 
     @property
     def folder(self) -> Path:
@@ -102,7 +103,9 @@ class SmallCeleryPod:
             self._import(video, Path(body["video_path"]).parent / f"{number:04d}")
         elif path.endswith("/store_remote_encoded_video_studio/"):
             video.comment += body["msg"]
-            video.imports += Path(body["video_output"]).is_file()
+            if (session := Path(body["video_output"])).is_file():  # it becomes the source of a new video
+                video.imports += 1
+                video.made = session.rename(self.media / "videos" / f"{video.imports}-{session.name}")
             video.in_progress = False
         elif path.endswith("/store_remote_transcripted_video/"):
             temporary = self.media / "temp" / Path(body["temp_vtt_file"]).name

@@ -27,6 +27,7 @@ class SiteOrder(Table):
     ends = IntegerField(default=0)  # how often the task has ended; an attempt to tell belongs to one of them
     callback = CharField(10, default="none")  # one of CALLBACKS: what is owed for the latest end
     due_at = InstantField(null=True, index=True)  # of a waiting callback: when to try
+    claimed_until = InstantField(null=True)  # while a try is under way, of whatever end: until when no other one begins
     tries = IntegerField(default=0)
     is_unclear = BooleanField(default=False)  # the last try got no answer in time: the site may know already
     reason = TextField(default="")  # why the last try failed

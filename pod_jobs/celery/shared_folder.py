@@ -134,6 +134,19 @@ def put_copy(folder: int, name: str, source: BinaryIO) -> None:
         os.utime(file.fileno(), ns=(original.st_mtime_ns, original.st_mtime_ns))
 
 
+def is_there(folder: int, name: str) -> bool:
+    """Is there a regular file of this name in an open folder?"""
+    return _found(folder, name) is not None
+
+
+def text_of(folder: int, name: str) -> str:
+    """The beginning of a small file of ours; "" for what is no regular file. Errors: OSError."""
+    if not is_there(folder, name):
+        return ""
+    with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
+        return file.read(MOST_MARK_BYTES).decode("ascii", "replace")
+
+
 def _found(folder: int, name: str) -> os.stat_result | None:
     """The status of a regular file; None for anything else."""
     try:

@@ -8,13 +8,15 @@ its own; the janitor's thread only claims what is due and stores how tries ended
 - A Pod 4.1 gets the files first, and its own form of callback (celery_results.py).
 - A site that hangs holds its own few threads, and no other site waits for it.
 - If the janitor dies in the middle of a try, its claim runs out, and the next janitor goes on as after no answer.
+- How a try ended is kept until the catalog has it: a site that has answered 2xx is not told again after an outage of the
+  database.
 """
 
 import json
 import logging
-import queue
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -79,12 +81,13 @@ class Callbacks:
         self._settings, self._fence = settings, fence
         self._post, self._hand = post, hand or CelerySender(settings, TIMES)
         self._under_way: dict[int, str] = {}  # task -> its site
-        self._ended: queue.SimpleQueue[tuple[Debt, Outcome]] = queue.SimpleQueue()
+        self._ended: deque[tuple[Debt, Outcome]] = deque()
 
     def tend(self, now: datetime) -> None:
         """Store how tries ended, and begin those that are due. Errors: Deposed."""
-        while not self._ended.empty():
-            self._settle(*self._ended.get(), now)
+        while self._ended:
+            self._settle(*self._ended[0], now)
+            self._ended.popleft()
         for site in self._settings.site:
             busy = [task for task, name in self._under_way.items() if name == site.name]
             if len(busy) < AT_ONCE:
@@ -94,11 +97,11 @@ class Callbacks:
     def _begin(self, site: SiteSettings, debt: Debt, now: datetime) -> None:
         lease = timedelta(seconds=TIMES.connect_s + TIMES.read_s) + MARGIN
         with self._fence():
-            is_claimed = site_callbacks.claim(debt, lease, now)
-        if is_claimed:
-            result = site_callbacks.result_of(debt) if site.is_celery else None
+            claimed = site_callbacks.claim(debt, lease, now)
+        if claimed is not None:
+            result = site_callbacks.result_of(claimed) if site.is_celery else None
             self._under_way[debt.task] = site.name
-            threading.Thread(target=self._try, args=(site, debt, result), name="callback", daemon=True).start()
+            threading.Thread(target=self._try, args=(site, claimed, result), name="callback", daemon=True).start()
 
     def _try(self, site: SiteSettings, debt: Debt, result: Result | None) -> None:
         outcome = Outcome(False, "the janitor met an error; its log says which")
@@ -107,17 +110,17 @@ class Callbacks:
         except Exception:
             log.exception("callback of task %s", debt.task)
         finally:
-            self._ended.put((debt, outcome))
+            self._ended.append((debt, outcome))
 
     def _poster(self) -> Post:
         return self._post or Poster(Seal(self._settings.secret("site_key")))
 
     def _settle(self, debt: Debt, outcome: Outcome, now: datetime) -> None:
-        self._under_way.pop(debt.task, None)
         tries = site_callbacks.tries_of(debt)
         wait = UNCLEAR_WAIT if outcome.is_unclear else wait_after(tries)
         with self._fence():
             site_callbacks.settle(debt, outcome, wait, now)
+        self._under_way.pop(debt.task, None)
         if outcome.delivered:
             log.info("task %s: site %s knows that it is %s", debt.task, debt.site, debt.state)
         else:

@@ -2,10 +2,14 @@
 
 Only an answer 200 settles it. A try may be repeated at any time: each file takes its name when it is complete, and
 info_video.json comes last. Pod refuses with 400 to import an encoding that it imported already: after a try without an answer
-that means that it knows. A failure goes the same way, because a video that Pod hears nothing of stays "in progress" for ever.
+that means that it knows. Of a studio session and of captions, it knows when it has taken the file away. A failure goes the same
+way, because a video that Pod hears nothing of stays "in progress" for ever.
 """
 
 import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,16 @@ from pod_jobs.catalog.store.site_callbacks import Debt, Outcome, Result
 from pod_jobs.celery import results
 from pod_jobs.celery.orders import ENCODING, STUDIO
 from pod_jobs.celery.results import End, ResultFile
-from pod_jobs.celery.shared_folder import check_mounted, make_folder, open_folder, path_within, put, put_copy
+from pod_jobs.celery.shared_folder import (
+    check_mounted,
+    is_there,
+    make_folder,
+    open_folder,
+    path_within,
+    put,
+    put_copy,
+    text_of,
+)
 from pod_jobs.errors import Malformed, ServiceUnavailable, SettingsError
 from pod_jobs.janitor.posting import Callback, post
 from pod_jobs.media_folder import LOG_NAME
@@ -26,6 +39,7 @@ from pod_jobs.settings.site import SiteSettings
 from pod_jobs.system.sealing import Seal
 
 TEMPORARY = "temp"  # the folder in Pod's media folder for captions that it has not imported yet
+GIVEN = ".pod-jobs-given"  # ends the name of a mark beside a file that Pod was told of
 OK, BAD_REQUEST = 200, 400
 
 
@@ -38,33 +52,53 @@ class CelerySender:
     resolve: Resolve | None = None
 
     def __call__(self, site: SiteSettings, debt: Debt, result: Result) -> Outcome:
-        end = end_of(debt, result)
+        end, root = end_of(debt, result), Path(site.shared_folder)
         try:
-            check_mounted(Path(site.shared_folder), result.folder_mark)
-            end, captions = self._place(Path(site.shared_folder), debt, end, result)
-            return self._tell(site, debt, results.callback_body(end, captions))
+            check_mounted(root, result.folder_mark)
+            if end.task_type == ENCODING:
+                end = self._place_encoding(root, end, result)
+                return self._tell(site, debt, results.callback_body(end))
+            if end.task_type == STUDIO:
+                return self._give_studio(site, debt, end, result)
+            return self._give_captions(site, debt, end, result)
         except (ServiceUnavailable, SettingsError, Malformed) as error:
             return Outcome(False, error.reason)
         except OSError as error:
             return Outcome(False, f"the media folder {site.shared_folder}: {error}")
 
-    def _place(self, root: Path, debt: Debt, end: End, result: Result) -> tuple[End, str]:
-        """Put the files where Pod looks for them. Returns the end as Pod is to be told it, and the path of the captions, "" for
-        none."""
-        if end.task_type == ENCODING:
-            return self._place_encoding(root, end, result), ""
-        if end.task_type == STUDIO:
-            if not end.error:
-                self._place_studio(root, end, result)
-            return end, ""
-        name = f"pod_jobs-{debt.public_id}.vtt"
-        with make_folder(root, str(root / TEMPORARY)) as folder:
+    def _give_studio(self, site: SiteSettings, debt: Debt, end: End, result: Result) -> Outcome:
+        def tell() -> Outcome:
+            return self._tell(site, debt, results.callback_body(end))
+
+        if end.error:
+            return tell()
+        root = Path(site.shared_folder)
+        target = path_within(root, end.arguments["video_output"])
+
+        def write() -> None:
+            self._copy(result, LOG_NAME, folder, f"{target.stem}.log")
+            for file in end.files:
+                if file.kind == "mp4":
+                    self._copy(result, file.name, folder, target.name)
+
+        with open_folder(root, str(target.parent)) as folder:
+            return _give(folder, target.name, debt, write, tell)
+
+    def _give_captions(self, site: SiteSettings, debt: Debt, end: End, result: Result) -> Outcome:
+        root, name = Path(site.shared_folder), f"pod_jobs-{debt.public_id}.vtt"
+
+        def write() -> None:
             if end.error:
                 put(folder, name, results.captions_of_failure(end).encode())
             for file in end.files:
                 if file.kind == "captions":
                     self._copy(result, file.name, folder, name)
-        return end, str(root / TEMPORARY / name)
+
+        def tell() -> Outcome:
+            return self._tell(site, debt, results.callback_body(end, str(root / TEMPORARY / name)))
+
+        with make_folder(root, str(root / TEMPORARY)) as folder:
+            return _give(folder, name, debt, write, tell)
 
     def _place_encoding(self, root: Path, end: End, result: Result) -> End:
         """Put the files beside the source. A failure whose source is not in Pod's media folder is described in that folder: Pod
@@ -86,14 +120,6 @@ class CelerySender:
                 self._copy(result, file.name, folder, file.name)
             put(folder, results.INFO, results.describe(end).encode())
 
-    def _place_studio(self, root: Path, end: End, result: Result) -> None:
-        target = path_within(root, end.arguments["video_output"])
-        with open_folder(root, str(target.parent)) as folder:
-            for file in end.files:
-                if file.kind == "mp4":
-                    self._copy(result, LOG_NAME, folder, f"{target.stem}.log")
-                    self._copy(result, file.name, folder, target.name)
-
     def _copy(self, result: Result, name: str, folder: int, new_name: str) -> None:
         media = self.settings.media
         output = media.open_output(result.video, result.folder.rpartition("/")[2], name)
@@ -111,6 +137,21 @@ class CelerySender:
 
         callback = Callback(url, f"Token {token}", json.dumps(body).encode(), is_known, cut_is_unclear=True)
         return post(site, callback, self.times, self.resolve)
+
+
+def _give(folder: int, name: str, debt: Debt, write: Callable[[], None], tell: Callable[[], Outcome]) -> Outcome:
+    """Tell Pod of the file `name`, which it takes away. It would make a second video of it, or import captions a second time: so a
+    file that is gone after an earlier try to tell the same end settles it. A mark beside the file says that there was such a try."""
+    mark, told = f".{name}{GIVEN}", f"{debt.public_id} {debt.ends}"
+    if is_there(folder, name) or text_of(folder, mark) != told:
+        write()
+        put(folder, mark, told.encode())
+        outcome = tell()
+        if not outcome.delivered:
+            return outcome
+    with suppress(OSError):
+        os.unlink(mark, dir_fd=folder)
+    return Outcome(True)
 
 
 def end_of(debt: Debt, result: Result) -> End:

@@ -12,12 +12,14 @@ from pod_jobs.outside.exchange import Times, opened
 from pod_jobs.settings.site import SiteSettings
 
 ANSWER_BYTES = 300  # kept of a refusal
+BAD_GATEWAY, GATEWAY_TIMEOUT = 502, 504
 
 
 @dataclass(frozen=True)
 class Callback:
     """What is sent, as JSON, and where to. `is_known(status)`: does such an answer mean that the site knows? `cut_is_unclear`:
-    after a connection that breaks while the site answers, it may know."""
+    after a connection that breaks while the site answers, it may know. It may always know, and still be importing, when the proxy
+    before it did not wait for its answer (504)."""
 
     url: str
     authorization: str
@@ -33,7 +35,10 @@ def post(site: SiteSettings, callback: Callback, times: Times, resolve: Resolve 
     try:
         target = pin(read(callback.url, allowed), allowed, resolve)
         with opened("POST", target, times, headers, callback.body) as response:
-            text = response.read(ANSWER_BYTES).decode("utf-8", "replace")
+            status = response.status
+            if callback.is_known(status):
+                return Outcome(True)  # whatever becomes of the rest of the answer
+            words = _words(response)
     except urllib3.exceptions.ReadTimeoutError:
         return Outcome(False, f"no answer within {times.read_s:g} s", is_unclear=True)
     except urllib3.exceptions.HTTPError as error:
@@ -41,6 +46,13 @@ def post(site: SiteSettings, callback: Callback, times: Times, resolve: Resolve 
         return Outcome(False, f"no answer: {type(error).__name__}", is_unclear=is_cut and callback.cut_is_unclear)
     except (AddressForbidden, ServiceUnavailable) as error:
         return Outcome(False, error.reason)
-    if callback.is_known(response.status):
-        return Outcome(True)
-    return Outcome(False, f"the site answers {response.status}: {' '.join(text.split())}")
+    is_cut = status == GATEWAY_TIMEOUT or (status == BAD_GATEWAY and callback.cut_is_unclear)
+    return Outcome(False, f"the site answers {status}: {words}", is_unclear=is_cut)
+
+
+def _words(response: urllib3.BaseHTTPResponse) -> str:
+    """The beginning of a refusal, as much of it as has come."""
+    try:
+        return " ".join(response.read1(ANSWER_BYTES, decode_content=False).decode("utf-8", "replace").split())
+    except urllib3.exceptions.HTTPError:
+        return ""

@@ -1,12 +1,13 @@
 """What sites are owed: a callback for each end of a task that they ordered.
 
 The commit that ends a task owes the callback. The janitor claims what is due, one try at a time for each task, and settles
-it. A claim puts the next try off, so that a janitor that dies in between loses nothing. A callback whose answer did not come
-in time is unclear: it is not repeated for a while, and not at all when the site has asked for the result since.
+it. A claim holds off every other try for this task, also of a later end: so a janitor that dies in between loses nothing, and
+the next one tells the ends of a task in their order. A callback whose answer did not come in time is unclear: it is not repeated
+for a while, and not at all when the site has asked for the result since.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ REASON_CHARACTERS = 500
 @dataclass(frozen=True)
 class Debt:
     """A callback to be tried. `notify_url` and `token` are sealed. `is_unclear`: an earlier try got no answer, so that
-    the site may know."""
+    the site may know. `claimed_until` stands for the claim of a try, None before there is one."""
 
     task: int
     ends: int
@@ -39,6 +40,7 @@ class Debt:
     error_facts: dict[str, str]
     error_reason: str
     is_unclear: bool = False
+    claimed_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,12 @@ def forget(task_ids: Sequence[int]) -> None:
 
 
 def due(site: str, now: datetime, limit: int, busy: Sequence[int] = ()) -> list[Debt]:
-    """Callbacks of a site to be tried now, the longest waiting first, except those of the tasks `busy`."""
+    """Callbacks of a site to be tried now, the longest waiting first, except those of the tasks `busy`, whose tries may outlast
+    their claims."""
     query = SiteOrder.select(SiteOrder, Task).join(Task)
     query = query.where(SiteOrder.callback == "waiting", SiteOrder.due_at <= now, SiteOrder.site == site)
     has_left = SiteOrder.answered_at <= now - SAVES_ID
-    query = query.where(has_left | (SiteOrder.created_at <= now - ANSWER_LEAVES))
+    query = query.where(has_left | (SiteOrder.created_at <= now - ANSWER_LEAVES), _is_free(now))
     if busy:
         query = query.where(SiteOrder.task.not_in(list(busy)))
     return [_debt(row) for row in query.order_by(SiteOrder.due_at).limit(limit)]
@@ -115,40 +118,42 @@ def result_of(debt: Debt) -> Result | None:
     )
 
 
-def claim(debt: Debt, lease: timedelta, now: datetime) -> bool:
-    """Put the next try off by `lease`, and let the caller try. False when nothing is owed any more, or the site has fetched
-    the result of what it was told without an answer: that counts as delivered. Call inside a transaction."""
+def claim(debt: Debt, lease: timedelta, now: datetime) -> Debt | None:
+    """Hold off other tries for this task by `lease`, and let the caller try what is returned. None when nothing is owed any more,
+    another try is under way, or the site has fetched the result of what it was told without an answer: that counts as delivered.
+    Call inside a transaction."""
     mine = _owed(debt)
-    row = SiteOrder.select().where(*mine).first()
+    row = SiteOrder.select().where(*mine, _is_free(now)).first()
     if row is None:
-        return False
+        return None
     if row.is_unclear and debt.state == "done" and row.fetched_at and row.tried_at and row.fetched_at >= row.tried_at:
         SiteOrder.update(callback="delivered", delivered_at=row.fetched_at, due_at=None).where(*mine).execute()
-        return False
+        return None
     # until it is settled nobody knows whether the site has it: so it counts as unclear
     columns = {"due_at": now + lease, "tries": row.tries + 1, "tried_at": now, "is_unclear": True}
-    return bool(SiteOrder.update(**columns).where(*mine).execute())
+    is_claimed = SiteOrder.update(claimed_until=now + lease, **columns).where(*mine).execute()
+    return replace(debt, claimed_until=now + lease) if is_claimed else None
 
 
 def settle(debt: Debt, outcome: Outcome, wait: timedelta, now: datetime) -> None:
-    """Store how a try ended; `wait` until the next one. An end that came meanwhile keeps what it is owed. Call inside a
-    transaction."""
-    mine = _owed(debt)
+    """Store how the try of a claimed debt ended; `wait` until the next one. An end that came meanwhile keeps what it is owed, and
+    may be told now. A failure counts no more once another try has begun. Call inside a transaction."""
+    mine, this_try = _owed(debt), (SiteOrder.task == debt.task, SiteOrder.claimed_until == debt.claimed_until)
     if outcome.delivered:
         done = {"callback": "delivered", "delivered_at": now, "due_at": None, "reason": "", "is_unclear": False}
         SiteOrder.update(**done).where(*mine).execute()
-        return
-    row = SiteOrder.select(SiteOrder, Task).join(Task).where(*mine).first()
-    if row is None:
-        return
-    if row.due_at is not None and row.due_at <= now:
-        state: dict[str, Any] = {}  # somebody wants it to be tried at once, since this try began
-    elif row.task.ended_at is not None and now - row.task.ended_at > GIVE_UP:
-        state = {"callback": "given-up", "due_at": None}
-    else:
-        state = {"due_at": now + wait}
-    ending = {"reason": outcome.reason[:REASON_CHARACTERS], "is_unclear": outcome.is_unclear}
-    SiteOrder.update(**state, **ending).where(*mine).execute()
+    elif row := SiteOrder.select(SiteOrder, Task).join(Task).where(*mine, *this_try).first():
+        if row.due_at is not None and row.due_at <= now:
+            state: dict[str, Any] = {}  # somebody wants it to be tried at once, since this try began
+        elif row.task.ended_at is not None and now - row.task.ended_at > GIVE_UP:
+            state = {"callback": "given-up", "due_at": None}
+        else:
+            state = {"due_at": now + wait}
+        # a site's own words are in it, which no database has to be able to hold
+        reason = "".join(c if c.isprintable() else " " for c in outcome.reason[:REASON_CHARACTERS])
+        ending = {"reason": reason, "is_unclear": outcome.is_unclear}
+        SiteOrder.update(**state, **ending).where(*mine).execute()
+    SiteOrder.update(claimed_until=None).where(*this_try).execute()
 
 
 def tries_of(debt: Debt) -> int:
@@ -163,9 +168,10 @@ def of_task(task_id: int) -> SiteOrder | None:
 
 
 def push(task_id: int, now: datetime) -> bool:
-    """Let the callback be tried at once, also one that was given up. False when none is owed."""
+    """Let the callback be tried at once, also one that was given up; after the try that is under way, if any. False when none
+    is owed."""
     owed = (SiteOrder.task == task_id, SiteOrder.callback.in_(["waiting", "given-up"]))
-    return bool(SiteOrder.update(callback="waiting", due_at=now, is_unclear=False).where(*owed).execute())
+    return bool(SiteOrder.update(**_pushed(now)).where(*owed).execute())
 
 
 def push_all(site: str, now: datetime) -> int:
@@ -173,7 +179,7 @@ def push_all(site: str, now: datetime) -> int:
     owed = SiteOrder.callback.in_(["waiting", "given-up"])
     if site:
         owed &= SiteOrder.site == site
-    return int(SiteOrder.update(callback="waiting", due_at=now, is_unclear=False).where(owed).execute())
+    return int(SiteOrder.update(**_pushed(now)).where(owed).execute())
 
 
 @dataclass(frozen=True)
@@ -208,6 +214,18 @@ def expire(site: str, limit: datetime, now: datetime, count: int = 100) -> int:
     old = old.where(Task.state.not_in(["waiting", "running"]), Video.deleted_at.is_null())
     videos = [row.task.video_id for row in old.limit(count)]
     return int(Video.update(deleted_at=now).where(Video.id.in_(videos)).execute()) if videos else 0
+
+
+def _pushed(now: datetime) -> dict[str, Any]:
+    """Columns of a callback that is to be tried at once. It is sent even if the site has fetched the result; of any other it stays
+    unclear whether the site knows (a Pod 4.1 refuses what it has imported)."""
+    is_unclear = SiteOrder.is_unclear & SiteOrder.fetched_at.is_null()
+    return {"callback": "waiting", "due_at": now, "is_unclear": is_unclear}
+
+
+def _is_free(now: datetime) -> Any:
+    """No try for this task is under way, as far as anybody knows."""
+    return SiteOrder.claimed_until.is_null() | (SiteOrder.claimed_until <= now)
 
 
 def _owed(debt: Debt) -> tuple[Any, ...]:

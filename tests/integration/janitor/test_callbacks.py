@@ -4,12 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from peewee import OperationalError
 
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.database import transaction
@@ -108,7 +110,7 @@ def callbacks(settings: Settings, read_s: float = 5.0) -> Callbacks:
 def tend(sender: Callbacks, seconds: float) -> None:
     """Let the sender do what is due at that time, and wait until its tries have ended and are stored."""
     sender.tend(later(seconds))
-    wait_until(lambda: sender._ended.qsize() == len(sender._under_way), 20, "every try has ended")
+    wait_until(lambda: len(sender._ended) == len(sender._under_way), 20, "every try has ended")
     sender.tend(later(seconds))
 
 
@@ -235,6 +237,59 @@ def test_no_answer_is_not_repeated_for_minutes(settings: Settings, catalog: None
     assert (len(pod.got), row_of(task).callback) == (2, "delivered")
 
 
+def test_a_proxy_that_does_not_wait_for_pod_is_as_no_answer(settings: Settings, catalog: None, pod: Pod) -> None:
+    """A Pod behind nginx goes on importing after the 504."""
+    task = order(pod.url)
+    end(task)
+    pod.answer = lambda body: 504
+    sender = callbacks(settings)
+    tend(sender, START)
+    row = row_of(task)
+    assert (row.callback, row.is_unclear) == ("waiting", True) and "504" in row.reason
+    pod.answer = lambda body: 200
+    tend(sender, START + 1100)
+    assert len(pod.got) == 1
+    tend(sender, START + 1300)
+    assert (len(pod.got), row_of(task).callback) == (2, "delivered")
+
+
+@pytest.mark.parametrize("end_of_head", ["Content-Length: 100\r\n\r\nthe rest never", "Transfer-Encoding: chunked\r\n\r\nzz"])
+@pytest.mark.parametrize(("status", "state"), [(200, "delivered"), (500, "waiting")])
+def test_what_counts_is_the_status_even_if_the_rest_of_the_answer_is_broken(
+    settings: Settings, catalog: None, pod: Pod, status: int, state: str, end_of_head: str
+) -> None:
+    """None is told twice after a 200."""
+
+    class Breaking(QuietHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.wfile.write(f"HTTP/1.1 {status} X\r\n{end_of_head}".encode())
+            self.close_connection = True
+
+    with answering(Breaking) as port:
+        task = order(f"http://pod.univ.fr:{port}/")
+        end(task)
+        tend(callbacks(settings), START)
+    row = row_of(task)
+    assert (row.callback, row.is_unclear) == (state, False) and (status == 200 or "answers 500" in row.reason)
+
+
+def test_words_of_a_site_that_a_database_cannot_hold_are_shown_without_them(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    class Odd(QuietHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.wfile.write(b"HTTP/1.1 500 X\r\nContent-Length: 8\r\n\r\na\0b\xff\x1b\ncd")
+            self.close_connection = True
+
+    with answering(Odd) as port:
+        task = order(f"http://pod.univ.fr:{port}/")
+        end(task)
+        tend(callbacks(settings), START)
+    assert row_of(task).reason == "the site answers 500: a b\ufffd  cd"
+
+
 def test_no_answer_is_not_repeated_at_all_when_pod_fetched_the_result(
     settings: Settings, catalog: None, pod: Pod
 ) -> None:
@@ -248,6 +303,21 @@ def test_no_answer_is_not_repeated_at_all_when_pod_fetched_the_result(
     over.set()
     row = row_of(task)
     assert (len(pod.got), row.callback, row.delivered_at) == (1, "delivered", later(START + 30))
+
+
+def test_who_wants_it_told_at_once_has_it_told_even_if_pod_fetched_the_result(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    task = order(pod.url)
+    end(task)
+    pod.answer = lambda body: 504
+    sender = callbacks(settings)
+    tend(sender, START)
+    site_orders.fetched(row_of(task), later(START + 30))
+    site_callbacks.push(task.id, later(START + 60))
+    pod.answer = lambda body: 200
+    tend(sender, START + 60)
+    assert (len(pod.got), row_of(task).delivered_at) == (2, later(START + 60))
 
 
 def test_a_pod_that_hangs_keeps_no_other_pod_waiting(settings: Settings, catalog: None, pod: Pod) -> None:
@@ -320,6 +390,69 @@ def test_two_janitors_send_it_once(settings: Settings, catalog: None, pod: Pod) 
     for sender in both:
         tend(sender, START + 1)
     assert len(pod.got) == 1
+
+
+def test_the_next_janitor_tells_a_later_end_after_the_one_that_is_still_being_told(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    """A janitor loses its lead while Pod takes its time; the team has run the task again meanwhile."""
+    task = order(pod.url)
+    end(task, "cancelled")
+    over, first, second = hang(pod), callbacks(settings, read_s=20.0), callbacks(settings)
+    first.tend(later(START))
+    wait_until(lambda: pod.got, 5, "Pod is being told")
+    run_again(task)
+    end(task, "done", START + 5)
+    for seconds in (5, 60, 600):
+        tend(second, START + seconds)
+    assert len(pod.got) == 1 and row_of(task).callback == "waiting"
+    over.set()
+    tend(second, START + 666)  # the claim of the first janitor has run out
+    assert [one["status"] for one in pod.got] == ["failed", "completed"] and row_of(task).callback == "delivered"
+
+
+def test_a_failure_that_is_stored_late_does_not_touch_the_try_of_the_next_janitor(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    task = order(pod.url)
+    end(task)
+    (debt,) = site_callbacks.due("univ", later(START), 9)
+    lease, late, failed = timedelta(minutes=11), START + 700, site_callbacks.Outcome(False, "no answer")
+    old = site_callbacks.claim(debt, lease, later(START))
+    new = site_callbacks.claim(debt, lease, later(late))
+    assert old and new and site_callbacks.claim(debt, lease, later(late + 1)) is None
+    site_callbacks.settle(old, failed, timedelta(seconds=20), later(late + 2))
+    row = row_of(task)
+    assert (row.due_at, row.reason, row.claimed_until) == (later(late) + lease, "", new.claimed_until)
+    site_callbacks.settle(new, failed, timedelta(seconds=20), later(late + 3))
+    row = row_of(task)
+    assert (row.due_at, row.reason, row.claimed_until) == (later(late + 23), "no answer", None)
+
+
+def test_an_outage_of_the_database_makes_no_second_message_of_one_that_was_taken(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    task = order(pod.url)
+    end(task)
+    is_away = False
+
+    @contextmanager
+    def fence() -> Iterator[None]:
+        if is_away:
+            raise OperationalError("the database is away")
+        with transaction():
+            yield
+
+    sender = Callbacks(settings, fence, callbacks(settings)._post)
+    sender.tend(later(START))
+    is_away = True
+    wait_until(lambda: sender._ended, 20, "Pod has answered")
+    with pytest.raises(OperationalError):
+        sender.tend(later(START + 1))
+    is_away = False
+    for seconds in (2, 700, 8000):
+        tend(sender, START + seconds)
+    assert len(pod.got) == 1 and row_of(task).callback == "delivered"
 
 
 def test_an_end_that_comes_while_an_earlier_one_is_told_is_told_too(

@@ -13,10 +13,10 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.site_models import SiteOrder
-from pod_jobs.catalog.store import instance, site_orders, tasks, users
+from pod_jobs.catalog.store import instance, site_callbacks, site_orders, tasks, users
 from pod_jobs.celery.shared_folder import MARK, give_mark
 from pod_jobs.janitor.callbacks import Callbacks
-from pod_jobs.janitor.celery_results import CelerySender
+from pod_jobs.janitor.celery_results import GIVEN, CelerySender
 from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings, load
 from pod_jobs.system.sealing import Seal
@@ -113,7 +113,7 @@ def tend(settings: Settings, seconds: float = START, read_s: float = 5.0) -> Sit
     """Let the janitor do what is due at that time. Returns what the catalog knows then of the newest order."""
     sender = Callbacks(settings, transaction, hand=CelerySender(settings, Times(2.0, read_s)))
     sender.tend(later(seconds))
-    wait_until(lambda: not sender._under_way or not sender._ended.empty(), 20, "the tries have ended")
+    wait_until(lambda: not sender._under_way or sender._ended, 20, "the tries have ended")
     while sender._under_way:
         sender.tend(later(seconds))
     row: SiteOrder = SiteOrder.select().order_by(SiteOrder.task.desc()).first()
@@ -217,12 +217,7 @@ def test_a_failure_of_a_recording_that_is_not_in_pods_media_folder_is_told(
 
 
 def test_a_failed_studio_session_whose_result_has_no_place_is_told(settings: Settings, pod: SmallCeleryPod) -> None:
-    task, video = order(pod)
-    row = SiteOrder.get()
-    given = {"recording_id": 7, "video_output": "/etc/7.mp4"}
-    row.asked = {"task_type": "studio", "arguments": given}
-    row.notify_url = Seal(KEY).close(f"{pod.url}store_remote_encoded_video_studio/?recording_id=7")
-    row.save()
+    task, video = session(pod, "/etc/7.mp4")
     end(task, "error", "source-outside")
     assert tend(settings).callback == "delivered" and "outside the media folder" in video.comment and not video.imports
 
@@ -274,19 +269,77 @@ def transcription(pod: SmallCeleryPod) -> tuple[Task, PodVideo]:
     return task, video
 
 
-def test_captions_reach_pod_by_its_temporary_folder(settings: Settings, pod: SmallCeleryPod) -> None:
-    task, video = transcription(pod)
+TEXT = "WEBVTT\n\n00:01.000 --> 00:02.000\nBonjour é\n"
+
+
+def heard(settings: Settings, task: Task) -> None:
+    """A transcription has ended well."""
     folder = f"videos/{task.video_id:06d}/pod_transcribe-{task.id}-g1"
     settings.media.path_of(folder).mkdir(parents=True)
-    text = "WEBVTT\n\n00:01.000 --> 00:02.000\nBonjour é\n"
-    (settings.media.path_of(folder) / "film.vtt").write_text(text)
-    Output.create(
-        video=task.video_id, task=task, folder=folder, name="film.vtt", mime="text/vtt", bytes=9, kind="captions"
-    )
+    (settings.media.path_of(folder) / "film.vtt").write_text(TEXT)
+    about = {"folder": folder, "name": "film.vtt", "mime": "text/vtt", "bytes": 9, "kind": "captions"}
+    Output.create(video=task.video_id, task=task, **about)
     end(task, "done")
+
+
+def session(pod: SmallCeleryPod, output: str = "") -> tuple[Task, PodVideo]:
+    """A studio session whose result is to be in Pod's folder."""
+    task, video = order(pod)
+    row = SiteOrder.get()
+    given = {"recording_id": 7, "video_output": output or str(pod.media / "opencast-files" / "7.mp4")}
+    row.asked = {"task_type": "studio", "arguments": given}
+    row.notify_url = Seal(KEY).close(f"{pod.url}store_remote_encoded_video_studio/?recording_id=7")
+    row.save()
+    return task, video
+
+
+def test_captions_reach_pod_by_its_temporary_folder(settings: Settings, pod: SmallCeleryPod) -> None:
+    task, video = transcription(pod)
+    heard(settings, task)
     assert tend(settings).callback == "delivered"
-    assert video.captions == [text] and not video.in_progress and list((pod.media / "temp").iterdir()) == []
+    assert video.captions == [TEXT] and not video.in_progress and list((pod.media / "temp").iterdir()) == []
     assert pod.callbacks[-1][1].keys() == {"video_id", "msg", "temp_vtt_file"}
+
+
+def test_what_pod_took_without_an_answer_is_not_given_to_it_again(settings: Settings, pod: SmallCeleryPod) -> None:
+    """D13: it would make a second video of a studio session, and import the captions a second time."""
+    task, video = session(pod)
+    target = Path(SiteOrder.get().asked["arguments"]["video_output"])
+    target.parent.mkdir()
+    done(settings, task)
+    pod.mood = [503, 0]
+    tend(settings)
+    assert target.read_text() == f"360p.mp4 of task {task.id}" and not video.imports
+    assert tend(settings, START + 60).is_unclear and video.imports == 1 and not target.exists()
+    assert tend(settings, START + 1400).callback == "delivered"
+    assert (video.imports, len(pod.callbacks)) == (1, 2) and [path.name for path in target.parent.iterdir()] == ["7.log"]
+
+    mark = target.with_name(f".{target.name}{GIVEN}")
+    mark.write_text(f"{SiteOrder.get().public_id} 1")  # as a janitor leaves it that dies before it removes it
+    with transaction():
+        site_callbacks.forget([task.id])  # the team has it made again: that is another video for Pod
+    end(task, "done")
+    assert tend(settings, START + 1500).callback == "delivered" and video.imports == 2
+
+
+def test_captions_that_pod_took_without_an_answer_are_not_given_to_it_again(
+    settings: Settings, pod: SmallCeleryPod
+) -> None:
+    task, video = transcription(pod)
+    heard(settings, task)
+    pod.mood = [0]
+    assert tend(settings).is_unclear and video.captions == [TEXT]
+    assert tend(settings, START + 1300).callback == "delivered"
+    assert video.captions == [TEXT] and list((pod.media / "temp").iterdir()) == []
+
+
+def test_who_tells_pod_at_once_after_no_answer_learns_that_it_knew(settings: Settings, pod: SmallCeleryPod) -> None:
+    task, video = order(pod)
+    done(settings, task)
+    pod.mood = [0]
+    assert tend(settings).is_unclear and video.imports == 1
+    assert site_callbacks.push(task.id, later(START + 30))
+    assert tend(settings, START + 30).callback == "delivered" and video.imports == 1
 
 
 def test_a_transcription_without_the_extra_is_told_with_its_reason(settings: Settings, pod: SmallCeleryPod) -> None:
