@@ -32,8 +32,8 @@ RESERVED = "unacked"
 RESERVED_INDEX = "unacked_index"
 MOST_RESERVED_BYTES = MOST_BYTES + 1000
 TIMEOUT_S = 5.0
-# Scripts that the broker runs. KEYS: a queue, and the list beside it that a message goes to. No LMOVE: Pod's host may have a Redis of
-# its distribution that is older than 6.2
+# Scripts that the broker runs. KEYS: a queue, and the list beside it that a message goes to. They do without LMOVE: Pod's host
+# may have a Redis that is older than 6.2
 TAKE = """
 local raw = redis.call('LINDEX', KEYS[1], -1)
 if not raw then return false end

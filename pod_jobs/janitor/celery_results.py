@@ -140,8 +140,8 @@ class CelerySender:
 
 
 def _give(folder: int, name: str, debt: Debt, write: Callable[[], None], tell: Callable[[], Outcome]) -> Outcome:
-    """Tell Pod of the file `name`, which it takes away. It would make a second video of it, or import captions a second time: so a
-    file that is gone after an earlier try to tell the same end settles it. A mark beside the file says that there was such a try."""
+    """Tell Pod of the file `name`, which it takes away. Given again, it would become a second video or second captions: so if it
+    is gone after an earlier try to tell this end, Pod knows. A mark beside the file says that there was such a try."""
     mark, told = f".{name}{GIVEN}", f"{debt.public_id} {debt.ends}"
     if is_there(folder, name) or text_of(folder, mark) != told:
         write()

@@ -217,8 +217,8 @@ def expire(site: str, limit: datetime, now: datetime, count: int = 100) -> int:
 
 
 def _pushed(now: datetime) -> dict[str, Any]:
-    """Columns of a callback that is to be tried at once. It is sent even if the site has fetched the result; of any other it stays
-    unclear whether the site knows (a Pod 4.1 refuses what it has imported)."""
+    """Columns of a callback that is to be tried at once, even if the site has fetched the result. Of a Pod 4.1, which fetches
+    nothing and refuses what it has imported, it stays unclear whether it knows."""
     is_unclear = SiteOrder.is_unclear & SiteOrder.fetched_at.is_null()
     return {"callback": "waiting", "due_at": now, "is_unclear": is_unclear}
 

@@ -104,7 +104,10 @@ def test_an_old_redis_of_pods_host_will_do() -> None:
         server = servers.KeyValueServer(folder)
         server.start("--rename-command", "LMOVE", "", "--rename-command", "HELLO", "")
         try:
-            ids, address = [str(uuid.uuid4()) for _ in range(3)], f"redis+socket://{server.socket}?virtual_host={DATABASE}"
+            ids, address = (
+                [str(uuid.uuid4()) for _ in range(3)],
+                f"redis+socket://{server.socket}?virtual_host={DATABASE}",
+            )
             with connect_to(address) as redis:
                 for number in ids:  # the Celery of these tests is too new for such a server
                     redis.lpush("encoding", message(number=number))

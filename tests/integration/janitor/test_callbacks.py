@@ -253,7 +253,9 @@ def test_a_proxy_that_does_not_wait_for_pod_is_as_no_answer(settings: Settings, 
     assert (len(pod.got), row_of(task).callback) == (2, "delivered")
 
 
-@pytest.mark.parametrize("end_of_head", ["Content-Length: 100\r\n\r\nthe rest never", "Transfer-Encoding: chunked\r\n\r\nzz"])
+@pytest.mark.parametrize(
+    "end_of_head", ["Content-Length: 100\r\n\r\nthe rest never", "Transfer-Encoding: chunked\r\n\r\nzz"]
+)
 @pytest.mark.parametrize(("status", "state"), [(200, "delivered"), (500, "waiting")])
 def test_what_counts_is_the_status_even_if_the_rest_of_the_answer_is_broken(
     settings: Settings, catalog: None, pod: Pod, status: int, state: str, end_of_head: str
