@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # tries at the same time for one site
 TIMES = Times(connect_s=5.0, read_s=600.0)
+STEP_CHARACTERS = (
+    255  # Pod's field for the text of a step, where it puts the error message; script_output has the whole reason
+)
 MARGIN = timedelta(seconds=60)  # by which a claim outlasts its try
 
 Post = Callable[[SiteSettings, Debt], Outcome]
@@ -66,10 +69,15 @@ def body_of(debt: Debt) -> bytes:
         {
             "task_id": debt.public_id,
             "status": status_word(debt.state, debt.error_code),
-            "error_message": error or "",
+            "error_message": shortened(error or "", STEP_CHARACTERS),
             "script_output": debt.error_reason if debt.state == "error" else "",
         }
     ).encode()
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Callbacks:

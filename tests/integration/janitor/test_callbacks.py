@@ -18,6 +18,7 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.site_words import error_words
 from pod_jobs.catalog.store import site_callbacks, site_orders, tasks, users
 from pod_jobs.janitor.callbacks import AT_ONCE, Callbacks, Poster, wait_after
 from pod_jobs.outside.exchange import Times
@@ -145,6 +146,18 @@ def test_pod_learns_of_every_end(settings: Settings, catalog: None, pod: Pod) ->
     assert {row.callback for row in SiteOrder.select()} == {"delivered"}
     tend(sender, START + 100_000)
     assert len(pod.got) == 5  # none twice after a 200
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_the_message_of_an_error_fits_into_pods_field(settings: Settings, catalog: None, pod: Pod, spare: int) -> None:
+    task = order(pod.url)
+    sentence = error_words("error", "source-damaged", {}, "") or ""
+    reason = "x" * (255 - len(sentence) - 1 + spare)
+    end(task, "error", code="source-damaged", reason=reason)
+    tend(callbacks(settings), START)
+    (told,) = pod.got
+    assert told["error_message"] == f"{sentence}\n{reason}" if not spare else told["error_message"].endswith("x…")
+    assert len(told["error_message"]) == 255 and told["script_output"] == reason
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 500, 503])
