@@ -158,9 +158,11 @@ def _dressing(document: Mapping[str, Any]) -> AskedDressing | None:
         raise _bad(f"dressing: {wrong[0]}: an address is needed")
     if not any(urls.values()):
         return None
-    position = str(document.get("watermark_position") or document.get("watermark_position_orig") or "top_right")
+    # where both are given, the other one may be a label in the language of Pod's pages
+    given = document.get("watermark_position_orig") or document.get("watermark_position") or "top_right"
+    position = str(given).strip().lower().replace(" ", "_")
     if position not in CORNERS:
-        raise _bad(f"dressing: {position[:40]!r} is no position of a watermark")
+        raise _bad(f"dressing: {str(given)[:40]!r} is no position of a watermark")
     try:
         percent = float(document.get("watermark_opacity") or 100)
     except (TypeError, ValueError, OverflowError) as error:

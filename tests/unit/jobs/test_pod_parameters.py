@@ -101,6 +101,10 @@ def test_dressing_of_4_x_and_of_v5() -> None:
     for position in ("watermark_position", "watermark_position_orig"):
         document = {**given, position: "bottom_left", "watermark_opacity": "80"}
         assert read_parameters({"dressing": json.dumps(document)}, LADDER).dressing == wanted
+    labelled = {**given, "watermark_position": "En bas à gauche", "watermark_position_orig": "bottom_left"}
+    assert read_parameters({"dressing": {**labelled, "watermark_opacity": 80}}, LADDER).dressing == wanted
+    label = {**given, "watermark_position": "Bottom left", "watermark_opacity": 80}
+    assert read_parameters({"dressing": label}, LADDER).dressing == wanted
     assert read_parameters({"dressing": {"watermark": "", "opening_credits": "slug"}}, LADDER).dressing is None
 
 
