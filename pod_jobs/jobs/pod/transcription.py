@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KIND = "pod_transcribe"
-ENGLISH = "en"
+ENGLISH, AUTO = "en", "auto"
 IS_TRUE = ("true", "1", "yes", "on")
 
 
@@ -69,7 +69,7 @@ def read_languages(parameters: Mapping[str, Any]) -> Spoken:
     source_language = parameters.get("source_language")
     if not source_language:
         return Spoken(captions_language, False)
-    spoken = "" if str(source_language).lower() == "auto" else _language(source_language)
+    spoken = _language(source_language)
     if not captions_language or captions_language == spoken:
         return Spoken(spoken, False)
     if captions_language != ENGLISH and spoken:
@@ -91,6 +91,8 @@ def is_to_be_normalized(parameters: Mapping[str, Any]) -> bool:
 
 
 def _language(name: Any) -> str:
+    if str(name).strip().lower() == AUTO:
+        return ""
     try:
         return read_language(name)
     except Malformed as error:

@@ -30,7 +30,7 @@ PLAN, NOTE = "plan.json", ".note"
 KEPT = re.compile(r"plan\.json|[0-9]{4,}")  # what another run of the task can go on with
 POLL_S = 0.2
 NOTE_S = 1.0  # between two notes of how far a piece is
-CALL_S = 10.0  # between two looks for idle workers
+CALL_S, LONGEST_CALL_S = 10.0, 160.0  # between two looks for idle workers
 LIVELY_S = 60.0  # a worker that noted no progress for this long is no longer counted as one that helps
 # The owner recognises a piece itself when its helper noted no progress for this long: the largest model may take minutes
 # for 30 s of speech
@@ -156,6 +156,8 @@ class Owner:
     words: dict[int, list[Word]] = field(default_factory=dict)
     _seen: dict[int, tuple[str, float]] = field(default_factory=dict)  # piece -> its last note, since when
     _next_call: float = 0.0
+    _pause_s: float = CALL_S
+    _workers_called: int = 0  # how many took part when others were called last; 0 = not yet
     _next_look: float = 0.0
 
     def recognise_all(self) -> dict[int, list[Word]]:
@@ -206,9 +208,15 @@ class Owner:
         count = len(workers | {this_worker})
         self.report(done_s, count)
         if now >= self._next_call:
-            self._next_call = now + CALL_S
             if len(missing) > count and (idle := self.team.idle()):
-                self.team.call(min(idle, len(missing) - count))
+                self._call(min(idle, len(missing) - count), count)
+            self._next_call = now + self._pause_s
+
+    def _call(self, count: int, workers: int) -> None:
+        """Call others. If none came the last time, for instance because they do not have this model, the next pause is longer."""
+        self._pause_s = min(2 * self._pause_s, LONGEST_CALL_S) if workers <= self._workers_called else CALL_S
+        self._workers_called = workers
+        self.team.call(count)
 
     def _read_notes(self, now: float) -> None:
         for number in self._missing():

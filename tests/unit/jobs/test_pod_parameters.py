@@ -128,6 +128,8 @@ def test_names_of_files(url: str, base: str) -> None:
         ({"lang": "fr"}, Spoken("fr", False)),
         ({}, Spoken("", False)),
         ({"language": "fr", "source_language": "auto"}, Spoken("", False)),
+        ({"language": "Auto"}, Spoken("", False)),
+        ({"language": "pt-br", "source_language": "pt"}, Spoken("pt", False)),
         ({"language": "en", "source_language": "auto"}, Spoken("", True)),
         ({"language": "en", "source_language": "fr"}, Spoken("fr", True)),
         ({"language": "fr", "source_language": "fr"}, Spoken("fr", False)),

@@ -81,6 +81,25 @@ def test_as_many_are_called_as_there_are_pieces_for(tmp_path: Path) -> None:
     assert team.called == 2  # the owner is at the third one
 
 
+def test_those_who_cannot_help_are_called_ever_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be idle and lack the owner's model. Once somebody has come, others are called as often as before."""
+    team, now, calls = Team(tmp_path, idle=5), 1000.0, list[float]()
+    monkeypatch.setattr(sharing.time, "monotonic", lambda: now)
+    monkeypatch.setattr(team, "call", lambda count: calls.append(now))
+    own = Owner(tmp_path, PIECES * 2, hear, team, lambda done_s, workers: None)
+    for _ in range(1000):
+        own._watch(0.0)
+        now += 1.0
+    waits = [later - earlier for earlier, later in zip(calls, calls[1:], strict=False)]
+    assert waits == [10, 20, 40, 80, 160, 160, 160, 160, 160]
+    for _ in range(300):
+        (tmp_path / "0001.note").write_text(f"{int(now)} helper-1")
+        own._watch(0.0)
+        now += 1.0
+    waits = [later - earlier for earlier, later in zip(calls, calls[1:], strict=False)]
+    assert waits[9:12] == [160, 10, 20]
+
+
 def test_what_the_report_raises_ends_the_piece(tmp_path: Path) -> None:
     def cancelled(done_s: float, workers: int) -> None:
         if done_s:
