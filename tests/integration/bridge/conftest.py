@@ -39,6 +39,7 @@ def settings(home: Path, pod: SmallCeleryPod, monkeypatch: pytest.MonkeyPatch, e
         "kind": "celery",
         "shared_folder": str(pod.media),
         "callback_url": "http://127.0.0.1:9/rest",
+        "private_networks": ["127.0.0.0/8"],
     }
     monkeypatch.setenv("POD_JOBS_SITE", json.dumps([site]))
     secrets = {"site_univ": TOKEN, "site_univ_broker": pod.broker, "site_key": "site-key-of-the-tests"}

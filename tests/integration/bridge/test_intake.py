@@ -344,6 +344,24 @@ def test_a_broker_that_is_away_costs_only_a_pause(
     assert made.round(database) == {"pod_encode"}
 
 
+@pytest.mark.parametrize(
+    ("changes", "level", "words"),
+    [
+        ({}, "ok", "is here"),
+        ({"private_networks": ()}, "fault", "private network"),
+        ({"callback_hosts": ("pod.univ.fr",)}, "fault", "do not list this host"),
+        ({"callback_url": "http://pod.nowhere.invalid/rest/"}, "warning", "pod.nowhere.invalid"),
+    ],
+)
+def test_the_doctor_says_that_a_pod_cannot_be_called(
+    settings: Settings, pod: SmallCeleryPod, changes: dict[str, Any], level: str, words: str
+) -> None:
+    """Before the first task has ended, and nobody can be told."""
+    changed = settings.model_copy(update={"site": (settings.site[0].model_copy(update=changes),)})
+    (finding,) = check_celery_sites(changed)
+    assert (finding.state, words in finding.text) == (level, True), finding
+
+
 def test_the_folder_in_which_an_ordered_file_is_found_is_known_again(
     settings: Settings, pod: SmallCeleryPod, caplog: pytest.LogCaptureFixture
 ) -> None:
