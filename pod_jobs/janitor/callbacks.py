@@ -143,6 +143,8 @@ def wait_after(tries: int) -> timedelta:
 
 def purge(settings: Settings, now: datetime, fence: Fence) -> None:
     """Mark as deleted the results that sites have had for long enough. Errors: Deposed."""
+    with fence():
+        site_callbacks.give_up_foreign([site.name for site in settings.site], now)
     for site in settings.site:
         expired = 1
         while expired:

@@ -40,7 +40,7 @@ WITHOUT_COUNTERPART = {
     "XAPI_CELERY_BROKER_URL": "an address of a [[site]] of kind celery: docs/pod.md",
     "USE_REMOTE_ENCODING_TRANSCODING": "workers may always be on other hosts: docs/how-to/add-an-encoding-host.md",
     "POD_API_": "Pod's own address and token are for its callbacks: [[site]], docs/pod.md",
-    "USE_TRANSCRIPTION": "Pod goes on to order captions, for which ./run up --with-speech installs the engine (docs/captions.md); "
+    "USE_TRANSCRIPTION": "Pod goes on to order captions; ./run up --with-speech installs their engine (docs/captions.md), and "
     "[speech] automatic = true orders them for recordings that are uploaded here",
     "TRANSCRIPTION_MODEL_PARAM": "a [[speech.model]] names the folder of a CTranslate2 Whisper model",
     "TRANSCRIPTION_": "the transcription is built otherwise",

@@ -10,14 +10,15 @@ from pod_jobs.catalog.caption_models import CaptionTrack
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Audit, Output, Task, Video
+from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import caption_index
 from pod_jobs.catalog.store.tasks import OPEN, others_of
 from pod_jobs.media_folder import folders_of_run, path_of_run
 
 
 def deleted_videos() -> list[Video]:
-    """Videos that a person deleted and whose source no open task reads."""
-    needed = _videos_of_open_tasks()
+    """Videos that a person deleted, whose source no open task reads, and of whose end no site still has to be told."""
+    needed = _videos_of_open_tasks() | _untold_videos()
     deleted = Video.select().where(Video.deleted_at.is_null(False))
     return [video for video in deleted if video.id not in needed]
 
@@ -25,7 +26,12 @@ def deleted_videos() -> list[Video]:
 def may_go(video_id: int) -> bool:
     """Is this video still one of `deleted_videos`? Call inside a transaction."""
     deleted = locked(Video.select().where(Video.id == video_id, Video.deleted_at.is_null(False))).get_or_none()
-    return deleted is not None and video_id not in _videos_of_open_tasks()
+    return deleted is not None and video_id not in _videos_of_open_tasks() | _untold_videos()
+
+
+def _untold_videos() -> set[int | None]:
+    untold = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.callback == "waiting")
+    return {row.task.video_id for row in untold}
 
 
 def _videos_of_open_tasks() -> set[int | None]:

@@ -88,7 +88,7 @@ def forget(task_ids: Sequence[int]) -> None:
 def due(site: str, now: datetime, limit: int, busy: Sequence[int] = ()) -> list[Debt]:
     """Callbacks of a site to be tried now, the longest waiting first, except those of the tasks `busy`, whose tries may outlast
     their claims."""
-    query = SiteOrder.select(SiteOrder, Task).join(Task)
+    query = SiteOrder.select(SiteOrder, Task, Video).join(Task).join(Video)
     query = query.where(SiteOrder.callback == "waiting", SiteOrder.due_at <= now, SiteOrder.site == site)
     has_left = SiteOrder.answered_at <= now - SAVES_ID
     query = query.where(has_left | (SiteOrder.created_at <= now - ANSWER_LEAVES), _is_free(now))
@@ -103,7 +103,7 @@ def result_of(debt: Debt) -> Result | None:
     if row is None:
         return None
     task = row.task
-    outputs = tuple(Output.select().where(Output.task == task.id).order_by(Output.name)) if task.state == "done" else ()
+    outputs = tuple(Output.select().where(Output.task == task.id).order_by(Output.name)) if debt.state == "done" else ()
     return Result(
         asked=row.asked,
         started_at=task.started_at or task.created_at,
@@ -206,6 +206,14 @@ def list_untold(site: str, state: str, limit: int, before: int | None = None) ->
     return list(query.order_by(SiteOrder.task.desc()).limit(limit))
 
 
+def give_up_foreign(sites: Sequence[str], now: datetime) -> None:
+    """Nobody tells other sites than these of ends that are too old, because the settings no longer have them. Call inside a
+    transaction."""
+    old = Task.select(Task.id).where(Task.ended_at < now - GIVE_UP)
+    foreign = (SiteOrder.callback == "waiting", SiteOrder.site.not_in(list(sites)), SiteOrder.task.in_(old))
+    SiteOrder.update(callback="given-up", due_at=None).where(*foreign).execute()
+
+
 def expire(site: str, limit: datetime, now: datetime, count: int = 100) -> int:
     """Mark as deleted what a site ordered, when its task ended before `limit` and no callback waits. Returns how many, at most
     `count`. The purge then removes files and rows. Call inside a transaction."""
@@ -242,7 +250,7 @@ def _debt(row: SiteOrder) -> Debt:
         public_id=row.public_id,
         notify_url=row.notify_url,
         token=row.token,
-        state=task.state,
+        state="cancelled" if task.state == "done" and task.video.deleted_at is not None else task.state,
         error_code=task.error_code,
         error_facts=task.error_facts or {},
         error_reason=task.error_reason or "",

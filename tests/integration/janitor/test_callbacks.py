@@ -19,8 +19,8 @@ from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.site_words import error_words
-from pod_jobs.catalog.store import site_callbacks, site_orders, tasks, users
-from pod_jobs.janitor.callbacks import AT_ONCE, Callbacks, Poster, wait_after
+from pod_jobs.catalog.store import retention, site_callbacks, site_orders, tasks, users, videos
+from pod_jobs.janitor.callbacks import AT_ONCE, Callbacks, Poster, purge, wait_after
 from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings, load
 from pod_jobs.system.sealing import Seal
@@ -146,6 +146,39 @@ def test_pod_learns_of_every_end(settings: Settings, catalog: None, pod: Pod) ->
     assert {row.callback for row in SiteOrder.select()} == {"delivered"}
     tend(sender, START + 100_000)
     assert len(pod.got) == 5  # none twice after a 200
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "words"),
+    [("done", "failed", "Cancelled"), ("error", "failed", "damaged"), ("", "failed", "Cancelled")],
+)
+def test_pod_learns_of_the_end_of_a_recording_that_the_team_deletes(
+    settings: Settings, catalog: None, pod: Pod, state: str, status: str, words: str
+) -> None:
+    """Pod has no other way to learn that there is no result. The purge waits until it knows."""
+    task = order(pod.url)
+    if state:
+        end(task, state, code="source-damaged" if state == "error" else None)
+    videos.delete(task.video_id, users.create("tina", "team", None, NOW), later(START))
+    pod.answer = lambda body: 503
+    sender = callbacks(settings)
+    tend(sender, START)
+    assert retention.deleted_videos() == [] and not retention.may_go(task.video_id)
+    pod.answer = lambda body: 200
+    tend(sender, START + 60)
+    assert [one["status"] for one in pod.got] == [status] * 2 and words in pod.got[-1]["error_message"]
+    assert [video.id for video in retention.deleted_videos()] == [task.video_id] and retention.may_go(task.video_id)
+
+
+def test_ends_for_a_site_that_the_settings_no_longer_have_are_given_up(
+    settings: Settings, catalog: None, pod: Pod
+) -> None:
+    known, foreign, fresh = order(pod.url, 1), order(pod.url, 2, site="gone"), order(pod.url, 3, site="gone")
+    week = 7 * 86_400
+    for task, seconds in ((known, START), (foreign, START), (fresh, START + 9)):
+        end(task, seconds=seconds)
+    purge(settings, later(START + week + 1), transaction)
+    assert [row_of(task).callback for task in (known, foreign, fresh)] == ["waiting", "given-up", "waiting"]
 
 
 @pytest.mark.parametrize("spare", [0, 1])
