@@ -57,9 +57,9 @@ class SmallCeleryPod:
         self.videos: dict[int, Video] = {}
         self.callbacks: list[tuple[str, dict[str, Any]]] = []
         self.answers: list[int] = []
-        self.mood: list[
-            int
-        ] = []  # statuses to answer callbacks by, before it does its work again; 0 = breaks the connection
+        # statuses to answer callbacks by, before it does its work again. It does it also for 0, and then breaks the connection,
+        # and for a negative one, which it answers without its sign
+        self.mood: list[int] = []
 
     def send(self, name: str, *arguments: Any, **named: Any) -> str:
         """What `.delay` of this task does. The id that Celery gave the message."""
@@ -148,8 +148,8 @@ def serve(pod: SmallCeleryPod) -> Iterator[SmallCeleryPod]:
             proof, query = self.headers.get("Authorization", ""), parse_qs(parts.query)
             mood = pod.mood.pop(0) if pod.mood else None
             try:
-                # 0: it does its work, and nobody hears of it
-                status = mood or pod.told(parts.path, query, proof, body)
+                status = mood if mood and mood > 0 else pod.told(parts.path, query, proof, body)
+                status = -mood if mood and mood < 0 else status
             except (AssertionError, LookupError, OSError, ValueError) as error:
                 pod.callbacks.append(("fault", {"fault": repr(error)}))
                 status = 500

@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 
 from pod_jobs.catalog.site_words import error_words, status_word
 from pod_jobs.catalog.store import site_callbacks
-from pod_jobs.catalog.store.site_callbacks import FIRST_WAIT, LONGEST_WAIT, UNCLEAR_WAIT, Debt, Outcome, Result
+from pod_jobs.catalog.store.site_callbacks import BUSY_WAIT, FIRST_WAIT, LONGEST_WAIT, Debt, Outcome, Result
 from pod_jobs.janitor.celery_results import CelerySender
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.posting import Callback, post
@@ -125,7 +125,7 @@ class Callbacks:
 
     def _settle(self, debt: Debt, outcome: Outcome, now: datetime) -> None:
         tries = site_callbacks.tries_of(debt)
-        wait = UNCLEAR_WAIT if outcome.is_unclear else wait_after(tries)
+        wait = BUSY_WAIT if outcome.is_busy else wait_after(tries)
         with self._fence():
             site_callbacks.settle(debt, outcome, wait, now)
         self._under_way.pop(debt.task, None)

@@ -1,9 +1,9 @@
 """Hands the end of a task over to an Esup-Pod 4.1: its files into the media folder that Pod shares, and then the callback.
 
 Only an answer 200 settles it. A try may be repeated at any time: each file takes its name when it is complete, and
-info_video.json comes last. Pod refuses with 400 to import an encoding that it imported already: after a try without an answer
-that means that it knows. Of a studio session and of captions, it knows when it has taken the file away. A failure goes the same
-way, because a video that Pod hears nothing of stays "in progress" for ever.
+info_video.json comes last. Pod refuses with 400 to import an encoding that it imported already: after a try without an answer,
+or with a fault (a mail that it could not send), that means that it knows. Of a studio session and of captions, it knows when it
+has taken the file away. A failure goes the same way, because a video that Pod hears nothing of stays "in progress" for ever.
 """
 
 import json
@@ -135,7 +135,7 @@ class CelerySender:
         def is_known(status: int) -> bool:
             return status == OK or (status == BAD_REQUEST and debt.is_unclear)
 
-        callback = Callback(url, f"Token {token}", json.dumps(body).encode(), is_known, cut_is_unclear=True)
+        callback = Callback(url, f"Token {token}", json.dumps(body).encode(), is_known, faults_are_unclear=True)
         return post(site, callback, self.times, self.resolve)
 
 

@@ -12,20 +12,21 @@ from pod_jobs.outside.exchange import Times, opened
 from pod_jobs.settings.site import SiteSettings
 
 ANSWER_BYTES = 300  # kept of a refusal
-BAD_GATEWAY, GATEWAY_TIMEOUT = 502, 504
+FAULT, GATEWAY_TIMEOUT = 500, 504  # FAULT and above
 
 
 @dataclass(frozen=True)
 class Callback:
-    """What is sent, as JSON, and where to. `is_known(status)`: does such an answer mean that the site knows? `cut_is_unclear`:
-    after a connection that breaks while the site answers, it may know. It may always know, and still be importing, when the proxy
-    before it did not wait for its answer (504)."""
+    """What is sent, as JSON, and where to. `is_known(status)`: does such an answer mean that the site knows?
+
+    Any site may know, and may be importing still, when it does not answer in time, or the proxy before it says so (504).
+    `faults_are_unclear`: it may know, too, when it has answered 5xx, or has broken the connection."""
 
     url: str
     authorization: str
     body: bytes
     is_known: Callable[[int], bool]
-    cut_is_unclear: bool = False
+    faults_are_unclear: bool = False
 
 
 def post(site: SiteSettings, callback: Callback, times: Times, resolve: Resolve | None) -> Outcome:
@@ -40,14 +41,15 @@ def post(site: SiteSettings, callback: Callback, times: Times, resolve: Resolve 
                 return Outcome(True)  # whatever becomes of the rest of the answer
             words = _words(response)
     except urllib3.exceptions.ReadTimeoutError:
-        return Outcome(False, f"no answer within {times.read_s:g} s", is_unclear=True)
+        return Outcome(False, f"no answer within {times.read_s:g} s", is_unclear=True, is_busy=True)
     except urllib3.exceptions.HTTPError as error:
-        is_cut = isinstance(error, urllib3.exceptions.ProtocolError)
-        return Outcome(False, f"no answer: {type(error).__name__}", is_unclear=is_cut and callback.cut_is_unclear)
+        is_cut = isinstance(error, urllib3.exceptions.ProtocolError) and callback.faults_are_unclear
+        return Outcome(False, f"no answer: {type(error).__name__}", is_unclear=is_cut, is_busy=is_cut)
     except (AddressForbidden, ServiceUnavailable) as error:
         return Outcome(False, error.reason)
-    is_cut = status == GATEWAY_TIMEOUT or (status == BAD_GATEWAY and callback.cut_is_unclear)
-    return Outcome(False, f"the site answers {status}: {words}", is_unclear=is_cut)
+    is_busy = status == GATEWAY_TIMEOUT
+    is_unclear = is_busy or (status >= FAULT and callback.faults_are_unclear)
+    return Outcome(False, f"the site answers {status}: {words}", is_unclear, is_busy)
 
 
 def _words(response: urllib3.BaseHTTPResponse) -> str:

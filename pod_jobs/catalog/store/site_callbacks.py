@@ -20,7 +20,7 @@ ANSWER_LEAVES = timedelta(seconds=120)  # after that the answer to an order has 
 SAVES_ID = timedelta(seconds=2)  # time for a site to store the id that it was given
 GIVE_UP = timedelta(days=7)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=20), timedelta(hours=2)
-UNCLEAR_WAIT = timedelta(minutes=20)
+BUSY_WAIT = timedelta(minutes=20)
 REASON_CHARACTERS = 500
 
 
@@ -62,11 +62,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a try ended: `delivered`, or why not. `is_unclear`: no answer came in time."""
+    """How a try ended: `delivered`, or why not. `is_unclear`: the site may know nevertheless; `is_busy`: it may be at it."""
 
     delivered: bool
     reason: str = ""
     is_unclear: bool = False
+    is_busy: bool = False
 
 
 def owe(task_ids: Sequence[int], now: datetime) -> None:
@@ -242,7 +243,7 @@ def _owed(debt: Debt) -> tuple[Any, ...]:
 
 
 def _debt(row: SiteOrder) -> Debt:
-    task = row.task
+    task, is_deleted = row.task, row.task.video is None or row.task.video.deleted_at is not None
     return Debt(
         task=task.id,
         ends=row.ends,
@@ -250,7 +251,7 @@ def _debt(row: SiteOrder) -> Debt:
         public_id=row.public_id,
         notify_url=row.notify_url,
         token=row.token,
-        state="cancelled" if task.state == "done" and task.video.deleted_at is not None else task.state,
+        state="cancelled" if task.state == "done" and is_deleted else task.state,
         error_code=task.error_code,
         error_facts=task.error_facts or {},
         error_reason=task.error_reason or "",

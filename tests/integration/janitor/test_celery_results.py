@@ -143,7 +143,7 @@ def test_only_200_settles_it(settings: Settings, pod: SmallCeleryPod) -> None:
     """D8: Pod 4.1's workers told it once, and never again."""
     task, video = order(pod)
     done(settings, task)
-    pod.mood = [202, 404, 500, 400]
+    pod.mood = [202, 404, 400, 500]
     seconds = START
     for status in pod.mood[:]:
         row = tend(settings, seconds)
@@ -165,6 +165,18 @@ def test_a_pod_that_imported_and_could_not_say_so_is_not_asked_for_ever(
     assert tend(settings, START + 600).tries == 1  # Pod may still be importing
     assert tend(settings, START + 1300).callback == "delivered" and video.imports == 1
     assert pod.answers[-1] == 400
+
+
+def test_a_pod_that_imported_and_failed_afterwards_is_not_asked_for_ever(
+    settings: Settings, pod: SmallCeleryPod
+) -> None:
+    """As when its mail server is away: the encoding is imported by then."""
+    task, video = order(pod)
+    done(settings, task)
+    pod.mood = [-500]
+    row = tend(settings)
+    assert (row.callback, video.imports) == ("waiting", 1) and row.due_at <= later(START + 20), "it is no busy Pod"
+    assert tend(settings, START + 60).callback == "delivered" and pod.answers == [500, 400]
 
 
 @pytest.mark.parametrize(
