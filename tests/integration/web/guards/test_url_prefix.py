@@ -83,3 +83,19 @@ def test_a_trusted_proxy_names_the_prefix(
         client = create_app(load(settings.home)).test_client()
         answer = client.get("/", headers={**SITE, "X-Forwarded-Prefix": said})
         assert answer.location == f"{expected}/sign-in"
+
+
+@pytest.mark.parametrize("proof", ["Authorization", "X-API-Token"])
+def test_a_pod_finds_its_runner_manager_below_the_prefix(
+    below: FlaskClient, tokens: dict[str, str], proof: str
+) -> None:
+    """The administrator of the Pod fills in an address with a path."""
+    headers = {**SITE, proof: f"Bearer {tokens['site-univ']}" if proof == "Authorization" else tokens["site-univ"]}
+    for path in ("/pod/api/health", "/pod/manager/health", "/pod/api/version", "/pod/task/list"):
+        assert below.get(path, headers=headers).status_code == 200, path
+    refused = below.post("/pod/task/execute", json={}, headers=headers)
+    assert (refused.status_code, refused.mimetype) == (422, "application/problem+json")
+    assert below.get("/pod/task/status/none", headers=headers).status_code == 404
+    assert below.get("/pod/api/health", headers=SITE).status_code == 401
+    page = below.get("/pod/admin", headers=SITE)
+    assert (page.status_code, page.location) == (302, "/pod/sign-in?next=/pod/admin")
