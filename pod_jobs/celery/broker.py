@@ -158,8 +158,8 @@ class BrokerQueue:
         return self._move(self._refused)
 
     def _move(self, source: str) -> int:
-        count = 0
-        while self._offer(source):
+        most, count = int(self._redis.llen(source)), 0  # what is no Redis may answer anything, and for ever
+        while count < most and self._offer(source):
             count += 1
         return count
 

@@ -1,6 +1,7 @@
 """The owner of the pieces of a transcription, in one process; tests/integration/jobs/speech/test_sharing.py has real workers."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_as_many_are_called_as_there_are_pieces_for(tmp_path: Path) -> None:
 def test_those_who_cannot_help_are_called_ever_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They may be idle and lack the owner's model. Once somebody has come, others are called as often as before."""
     team, now, calls = Team(tmp_path, idle=5), 1000.0, list[float]()
-    monkeypatch.setattr(sharing.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(team, "call", lambda count: calls.append(now))
     own = Owner(tmp_path, PIECES * 2, hear, team, lambda done_s, workers: None)
     for _ in range(1000):
