@@ -2,12 +2,17 @@
 
 Each worker writes the entry of its queue on its host, and takes it back when it stops. So an old entry belongs to a
 silent host: it died, hangs, or is cut off. If the host has another worker of the queue, that one writes the entry again.
+The instants are those of the key-value server, because a host whose clock is wrong has to say so here.
 """
 
 import json
 import math
+import signal
+import socket
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +22,7 @@ from redis.exceptions import RedisError
 
 import pod_jobs
 from pod_jobs.jobs import keys
+from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.speech.models import is_installed
 from pod_jobs.system.host_load import read_load
 
@@ -106,7 +112,7 @@ class SignOfLife:
             "ffmpeg": self._ffmpeg,
             "held": self._held,
             "speech": is_installed(),
-            "at": datetime.now(UTC).isoformat(),
+            "at": _instant_of_server(self._redis).isoformat(),
             "reports": reports,
             "reports_since": since.isoformat() if since else "",
         }
@@ -119,6 +125,32 @@ class SignOfLife:
             self._redis.hdel(keys.HOSTS, self._field)
         except RedisError:
             return
+
+
+@contextmanager
+def waiting_to_begin(redis_url: str, queue: str) -> Iterator[Callable[[str], None]]:
+    """For a worker of this host that waits before it begins. Within the block, a function to call every few seconds with the
+    reason; while the key-value server is away, nobody hears it. If the process is told to end meanwhile, the entry goes."""
+    try:
+        redis = connect_promptly(redis_url)
+    except ValueError:  # the address; the reason says so itself, in the log
+        yield lambda why: None
+        return
+    sign = SignOfLife(redis, socket.gethostname(), queue, lambda: "", lambda: 0)
+
+    def say(why: str) -> None:
+        with suppress(RedisError):
+            sign.hold(why)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield say
+    except BaseException:
+        sign.take_back()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        redis.close()
 
 
 def list_hosts(redis: Redis, now: datetime) -> list[HostFacts]:
@@ -180,6 +212,11 @@ def _facts(host: str, queue: str, value: bytes | str, now: datetime) -> HostFact
         return None
     entry |= {"at": at, "reports_since": since}
     return HostFacts(host, queue, **{name: entry[name] for name in FACTS})
+
+
+def _instant_of_server(redis: Redis) -> datetime:
+    seconds, microseconds = redis.time()
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
 
 
 def _instant(text: str, now: datetime) -> datetime | None:

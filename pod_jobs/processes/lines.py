@@ -122,9 +122,11 @@ def _run_bridge(settings: Settings) -> None:
 
 def _run_worker(settings: Settings, queue_name: str, board: CrewBoard) -> None:
     from pod_jobs.instance.doctor import complaint, wait_until_sound
+    from pod_jobs.jobs.hosts import waiting_to_begin
     from pod_jobs.jobs.job_type import needs_ffmpeg
     from pod_jobs.jobs.table import JOB_TYPES
     from pod_jobs.jobs.worker import run_worker
 
-    wait_until_sound(settings, queue_name, needs_ffmpeg(JOB_TYPES, queue_name))
+    with waiting_to_begin(settings.redis_url, queue_name) as say:
+        wait_until_sound(settings, queue_name, needs_ffmpeg(JOB_TYPES, queue_name), say)
     run_worker(settings, queue_name, JOB_TYPES, partial(complaint, settings, queue_name), board)

@@ -69,14 +69,19 @@ def _faults_of_worker(settings: Settings, names: Sequence[str], queue_name: str)
     return faults([*findings, *(services.check_catalog(settings, queue_name) if "catalog" in names else ())])
 
 
-def wait_until_sound(settings: Settings, queue_name: str, needs_ffmpeg: bool = False) -> None:
-    """Wait until all checks for a worker of this queue pass. Log which of them fail, whenever that changes."""
+def wait_until_sound(
+    settings: Settings, queue_name: str, needs_ffmpeg: bool = False, say: Callable[[str], object] = lambda text: None
+) -> None:
+    """Wait until all checks for a worker of this queue pass. Log which of them fail, whenever that changes, and `say` it in
+    each round."""
     names = checks_before_jobs(needs_ffmpeg)
     began, wait_s, logged = time.monotonic(), FIRST_WAIT_S, ""
     while findings := _faults_of_worker(settings, names, queue_name):
         text = "; ".join(map(str, findings))
-        if text != logged and time.monotonic() - began > QUIET_S:
-            log.error("%s takes no job while this is so: %s", queue_name, text)
+        if time.monotonic() - began > QUIET_S:
+            say(text)
+            if text != logged:
+                log.error("%s takes no job while this is so: %s", queue_name, text)
             logged = text
         time.sleep(wait_s)
         wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -22,6 +25,7 @@ from pod_jobs.instance.doctor import Finding, services
 from pod_jobs.instance.doctor.finding import State
 from pod_jobs.instance.prepare import prepare
 from pod_jobs.jobs.encode import prepare_encode
+from pod_jobs.jobs.hosts import HostFacts, list_hosts
 from pod_jobs.media.process.tools import find_tools
 from pod_jobs.settings import Settings, load
 from pod_jobs.speech.models import is_installed
@@ -231,6 +235,48 @@ def test_a_worker_waits_until_all_is_well_and_says_what_is_not(tmp_path: Path) -
     finally:
         worker.kill()
         worker.wait()
+
+
+WAITING = """
+import os
+print(os.getpid(), flush=True)
+from pod_jobs import settings
+from pod_jobs.instance import doctor
+from pod_jobs.jobs.hosts import waiting_to_begin
+doctor.QUIET_S = 0.2
+made = settings.load({home!r}, redis={{"url": {url!r}}})
+with waiting_to_begin(made.redis_url, "encoding") as say:
+    doctor.wait_until_sound(made, "encoding", say=say)
+"""
+
+
+@pytest.mark.parametrize("wrong_by", ["-2d", "+2d"])
+def test_a_worker_that_waits_says_why_on_the_page_of_machines_whatever_its_clock_says(
+    settings: Settings, wrong_by: str
+) -> None:
+    faketime = which("faketime")
+    need(faketime, "faketime")
+    script = WAITING.format(home=str(settings.home), url=settings.redis.url)
+    with Redis.from_url(settings.redis.url) as redis:
+        command = [str(faketime), "-f", wrong_by, sys.executable, "-c", script]
+        worker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        assert worker.stdout is not None
+        pid = int(worker.stdout.readline())  # faketime itself is its parent
+
+        def entries() -> list[HostFacts]:
+            return list_hosts(redis, datetime.now(UTC))
+
+        try:
+            wait_until(entries, 30, "it says something")
+            (entry,) = entries()
+            assert "clock: 172" in entry.held and "catalog: " in entry.held
+            assert abs(datetime.now(UTC) - entry.at) < timedelta(seconds=10)
+            os.kill(pid, signal.SIGTERM)
+            assert worker.wait(10) == 0 and entries() == [], "a worker that was stopped is not missed"
+        finally:
+            if worker.poll() is None:
+                os.kill(pid, signal.SIGKILL)
+            worker.communicate()
 
 
 @contextmanager

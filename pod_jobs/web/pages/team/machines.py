@@ -68,12 +68,14 @@ class Machine:
 
     @property
     def state(self) -> str:
-        """silent, drained, busy or idle."""
+        """silent, drained, busy, held or idle."""
         if self.is_silent:
             return "silent"
         if self.drain is not None:
             return "drained"
-        return "busy" if any(worker.task for worker in self.workers) else "idle"
+        if any(worker.task for worker in self.workers):
+            return "busy"
+        return "held" if self.facts and self.facts.held else "idle"
 
 
 @blueprint.get("/team/machines")
@@ -169,6 +171,7 @@ def machine_words(state: str) -> str:
         "silent": gettext("silent"),
         "drained": gettext("takes no new jobs"),
         "busy": gettext("works"),
+        "held": gettext("takes no job now"),
         "idle": gettext("waits for jobs"),
     }[state]
 

@@ -61,6 +61,9 @@ def test_a_machine_says_what_it_does(browser: Browser, lea: Caller, worker: Work
     assert "failed: 1" in page and "has given no sign of life" not in page and "Takes no job" not in page
     sign(redis, "host", "xapi", ago_s=3, held="the clock is an hour off <b>")
     assert "Takes no job: xapi: the clock is an hour off &lt;b&gt;" in browser.get("/team/machines").text
+    sign(redis, "waiting", held="catalog: it refuses the token")
+    held = browser.get("/team/machines").text.partition("name-waiting")[2].partition("</section>")[0]
+    assert "takes no job now" in held and "waits for jobs" not in held
     assert "workers: 1 of 1" in page
 
 
