@@ -15,6 +15,8 @@ holds nothing that the catalog does not know.
 import fcntl
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from peewee import Database
+from peewee import Database, PeeweeException
 
 import pod_jobs
 from pod_jobs.catalog import copying, database
@@ -115,21 +117,24 @@ def verify(backup: Path, progress: Progress) -> list[str]:
         return [*faults, f"{CATALOG}: is not listed"]
     if faults and any(line.startswith(f"{CATALOG}:") for line in faults):
         return faults
-    catalog = database.build_read_only(backup / CATALOG)
-    return [*faults, *copying.faults(catalog), *_without_a_file(catalog, files)]
+    with _catalog_of_today(backup) as catalog:
+        return [*faults, *copying.faults(catalog), *_without_a_file(catalog, files)]
 
 
 def restore(backup: Path, home: Path, progress: Progress) -> Settings:
-    """Make a new instance in `home` from a backup, with the database that its settings name. May be called again after it was
-    interrupted. Returns the settings of the instance.
+    """Make a new instance in `home` from a backup of this or an earlier version, with the database that its settings name. May
+    be called again after it was interrupted. Returns the settings of the instance.
 
-    Errors: Refused when there is an instance in `home` already, or its database is not empty; OSError.
+    Errors: Refused when there is an instance in `home` already, its database is not empty, or the backup is of a newer version;
+    OSError.
     """
-    if fault := _unknown_format(backup):
+    if fault := _unknown_format(backup) or _newer(backup):
         raise Refused(fault)
     if (home / "catalog.sqlite3").exists() or (home / "run" / "lock").exists():
         raise Refused(f"there is an instance in {home}; restore into a new folder")
     files = _listed(backup)
+    if CATALOG not in files:
+        raise Refused(f"{backup / FILES} does not list {CATALOG}")
     home.mkdir(mode=0o750, parents=True, exist_ok=True)
     for file, name in _below(HOME, files):
         kept_files.put_back(backup / file.name, home, name, file)
@@ -140,15 +145,18 @@ def restore(backup: Path, home: Path, progress: Progress) -> Settings:
     for done, (file, name) in enumerate(_below(MEDIA, files), 1):
         kept_files.put_back_media(backup / file.name, settings.media, name, file)
         progress("files", done)
-    source, target = database.build_read_only(backup / CATALOG), home / "catalog.sqlite3.part"
+    restored = home / "catalog.sqlite3.part"
+    restored.unlink(missing_ok=True)
+    kept_files.put_back(backup / CATALOG, home, restored.name, files[CATALOG])
+    restored.chmod(0o600)
+    catalog = database.build(f"sqlite:///{restored}")
+    database.migrate(catalog)
     if settings.database.url:
-        copying.copy(source, database.build(settings.database_url), progress)
+        copying.copy(catalog, database.build(settings.database_url), progress)
+        restored.unlink()
     else:
-        target.unlink(missing_ok=True)
-        copying.copy_to_file(source, target, progress)
-        sync(target)
-        target.rename(home / "catalog.sqlite3")
-        sync(home)
+        restored.rename(home / "catalog.sqlite3")
+    sync(home)
     return settings
 
 
@@ -236,6 +244,35 @@ def _unknown_format(backup: Path) -> str:
     if about.get("format") != FORMAT:
         return f"{backup} was made by version {about.get('version')} in a format that this version does not know"
     return ""
+
+
+def _newer(backup: Path) -> str:
+    """A sentence when a newer version made the database of a backup, or it cannot be read; "" otherwise."""
+    catalog = database.build_read_only(backup / CATALOG)
+    try:
+        with catalog.connection_context():
+            newer = database.newer_migrations(catalog)
+    except PeeweeException as error:
+        return f"{backup / CATALOG}: cannot be read: {error}"
+    return (
+        f"{backup} was made by a newer version of pod_jobs ({', '.join(newer)}); restore it with that" if newer else ""
+    )
+
+
+@contextmanager
+def _catalog_of_today(backup: Path) -> Iterator[Database]:
+    """The database of a backup; that of an earlier version as a copy with all migrations, because a backup never changes."""
+    kept = database.build_read_only(backup / CATALOG)
+    with database.faults_translated(), kept.connection_context():
+        is_of_today = not database.pending(kept)
+    if is_of_today:
+        yield kept
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copyfile(backup / CATALOG, Path(folder) / CATALOG))
+        migrated = database.build(f"sqlite:///{copy}")
+        database.migrate(migrated)
+        yield migrated
 
 
 def _without_a_file(catalog: Database, files: dict[str, KeptFile]) -> Iterator[str]:

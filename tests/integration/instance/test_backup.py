@@ -4,16 +4,18 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from pod_jobs.catalog import database
+from pod_jobs.catalog import copying, database
 from pod_jobs.catalog.models import Output, Video
 from pod_jobs.catalog.store import users, videos
 from pod_jobs.errors import NotFound, Refused
@@ -100,9 +102,7 @@ def test_what_did_not_change_is_not_copied_again(settings: Settings, tmp_path: P
 def test_a_backup_that_was_killed_is_continued(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "backups")]
-    killed = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60)
-    assert killed.returncode == -signal.SIGKILL
+    kill_backup(tmp_path / "backups", "files", 4)  # the catalog, the identity, two files of the first video
     assert backup.backups(tmp_path / "backups") == []
     with pytest.raises(NotFound):
         backup.find(tmp_path / "backups")
@@ -126,13 +126,30 @@ def test_a_backup_that_was_killed_is_continued(
     assert not (made.folder / f"media/videos/000001/{RUN}/master.m3u8").exists()
 
 
+def test_a_backup_that_was_killed_while_it_copied_the_database_is_begun_anew(
+    settings: Settings, tmp_path: Path
+) -> None:
+    kill_backup(tmp_path, "video", 3)
+    assert backup.backups(tmp_path) == [] and (tmp_path / "unfinished/catalog.sqlite3-wal").exists()
+    made = backup.make(settings, tmp_path, 0, quiet)
+    assert backup.verify(made.folder, quiet) == [] and made.videos == 3
+    assert sorted(path.name for path in made.folder.glob("catalog*")) == ["catalog.sqlite3"]
+
+
+def kill_backup(folder: Path, what: str, done: int) -> None:
+    """Have a backup killed when it says that so many of `what` are done."""
+    command = [sys.executable, "-c", KILLED, str(folder), what, str(done)]
+    killed = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pod_jobs.instance import backup
 from pod_jobs.settings import load
 def die(what, done):
-    if what == "files" and done == 4:  # the catalog, the identity, two files of the first video
+    if [what, str(done)] == sys.argv[2:]:
         os.kill(os.getpid(), signal.SIGKILL)
 backup.make(load(), Path(sys.argv[1]), 0, die)
 """
@@ -211,18 +228,67 @@ def test_a_restore_that_was_interrupted_is_called_again(
         backup.restore(made.folder, tmp_path / "restored", quiet)
 
 
+def list_anew(folder: Path, name: str) -> None:
+    """Let the backup list a file as it is by now."""
+    files, found = backup._listed(folder), (folder / name).stat()
+    files[name] = kept_files.KeptFile(name, found.st_size, found.st_mtime_ns, kept_files.sum_of(folder / name))
+    (folder / "files.jsonl").write_text("".join(json.dumps(vars(file)) + "\n" for file in files.values()))
+
+
+def change_catalog(folder: Path, *statements: str) -> None:
+    """Let the backup have another database."""
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as catalog, catalog:
+        for statement in statements:
+            catalog.execute(statement)
+    list_anew(folder, "catalog.sqlite3")
+
+
+def test_a_backup_of_an_earlier_version_is_verified_and_restored(settings: Settings, tmp_path: Path) -> None:
+    made = backup.make(settings, tmp_path / "b", 0, quiet)
+    last = "DELETE FROM schema_migration WHERE name = '0033_trace_erasures'"
+    change_catalog(made.folder, "DROP TABLE trace_erasure", last)
+    before = tree(made.folder)
+    assert backup.verify(made.folder, quiet) == []
+    again = backup.restore(made.folder, tmp_path / "restored", quiet)
+    assert tree(made.folder) == before
+    catalog = database.build(again.database_url)
+    assert copying.faults(catalog) == []
+    with catalog.connection_context():
+        assert Video.select().count(catalog) == 3
+    assert (again.home / "catalog.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (
+            lambda folder: change_catalog(
+                folder, "INSERT INTO schema_migration VALUES (999, '9999_later', '2030-01-01')"
+            ),
+            "newer version .*9999_later",
+        ),
+        (lambda folder: (folder / "catalog.sqlite3").write_bytes(b"x" * 4096), "cannot be read"),
+        (lambda folder: (folder / "catalog.sqlite3").unlink(), "cannot be read"),
+        (lambda folder: (folder / "files.jsonl").write_text(""), "does not list"),
+    ],
+    ids=["newer", "damaged", "lost", "not listed"],
+)
+def test_a_backup_that_cannot_be_restored_leaves_nothing_behind(
+    settings: Settings, tmp_path: Path, act: Callable[[Path], None], words: str
+) -> None:
+    made = backup.make(settings, tmp_path / "b", 0, quiet)
+    act(made.folder)
+    with pytest.raises(Refused, match=words):
+        backup.restore(made.folder, tmp_path / "restored", quiet)
+    assert not (tmp_path / "restored").exists()
+
+
 def test_the_database_may_be_another_one_than_the_backups(settings: Settings, tmp_path: Path) -> None:
     made = backup.make(settings, tmp_path / "b", 0, quiet)
     with servers.postgresql() as url:
         toml = made.folder / "home/settings.toml"
-        files = backup._listed(made.folder)
         toml.write_text(toml.read_text() + f'\n[database]\nurl = "{url}"\n')
-        found = toml.stat()
-        files["home/settings.toml"] = kept_files.KeptFile(
-            "home/settings.toml", found.st_size, found.st_mtime_ns, kept_files.sum_of(toml)
-        )
-        lines = [json.dumps(vars(file)) for file in files.values()]
-        (made.folder / "files.jsonl").write_text("\n".join(lines) + "\n")
+        list_anew(made.folder, "home/settings.toml")
         again = backup.restore(made.folder, tmp_path / "restored", quiet)
         prepare(again)
         with database.connect(url).connection_context():
