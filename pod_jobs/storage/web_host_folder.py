@@ -30,7 +30,7 @@ from pod_jobs.media_folder import (
     video_folder,
     video_of,
 )
-from pod_jobs.storage import Run, identity
+from pod_jobs.storage import Run, folder_locks, identity
 from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.received_run import ReceivedRun
 from pod_jobs.system import plain_files
@@ -60,6 +60,12 @@ class WebHostFolder:
     def check(self, expected: str) -> None:
         """Check that the folder has the identity `expected`. Errors: ServiceUnavailable."""
         identity.check(self._media, expected)
+
+    def check_locks(self) -> str:
+        """Check that its files can be locked. Returns the mount option by which that holds on this host alone; "" = none.
+        Errors: ServiceUnavailable."""
+        folder_locks.check(self._media)
+        return folder_locks.option_of_this_host(self._media)
 
     def identity(self) -> str:
         """The identity of the folder; "" = it has none. Errors: OSError."""

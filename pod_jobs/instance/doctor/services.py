@@ -238,6 +238,21 @@ def check_media(settings: Settings) -> Iterator[Finding]:
         yield Finding("media", "fault", error.reason, f"{remedy}{expected} > '{settings.media.identity_file()}'")
         return
     yield Finding("media", "ok", f"{settings.media} is the one that the catalog means")
+    yield from _locks(settings)
+
+
+def _locks(settings: Settings) -> Iterator[Finding]:
+    """Two encodings of one video are kept apart by a lock in the media folder."""
+    try:
+        only_here = settings.media.check_locks()
+    except PodJobsError as error:
+        yield Finding("locks", "fault", error.reason, "a file system with flock, such as NFS 4")
+        return
+    if only_here:
+        text = f"{settings.media}: the mount option {only_here} hides locks from other hosts"
+        yield Finding("locks", "warning", text, f"mount it without {only_here}")
+    else:
+        yield Finding("locks", "ok", f"files in {settings.media} can be locked")
 
 
 def check_bucket(settings: Settings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The doctor on real services with faults."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -295,7 +296,9 @@ def web_app(said: dict[str, Any]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(settings: Settings) -> None:
+def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert state(settings, "media").state == "warning", "no web app answers here"
 
     with web_app({"media": "the-right-one"}) as url:
@@ -304,6 +307,10 @@ def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(sett
         assert found.state == "fault" and "is another one" in found.text
         subprocess.run(["sh", "-c", found.remedy.partition(".identity: ")[2]], check=True)  # the line, as it is shown
         assert state(there, "media").state == "ok"
+        assert state(there, "media", "locks").state == "ok"
+        monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+        (fault,) = doctor.faults(doctor.examine(there, ["media"]))
+        assert (fault.check, "keep nobody out" in fault.text) == ("locks", True)
 
 
 @pytest.mark.parametrize(
