@@ -69,7 +69,7 @@ class Hosts:
             if host is not self.far:
                 self.network.join(host, queue, **self.variables(host))
         line = self.network.pod_jobs("worker", "invite", "--queues", "xapi").partition("'")[2].partition("'")[0]
-        self.network.worker(self.far, "join", line)
+        self.network.worker(self.far, "join", line, "--no-start")
         home = self.network.home_of(self.far)
         while not (home / "settings.toml").exists():
             time.sleep(0.1)

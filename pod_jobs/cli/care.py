@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -41,17 +42,22 @@ def acl(queue: str, user: str, web_host: bool) -> None:
 @click.command(cls=InstanceCommand)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.option("--queue", type=click.Choice(QUEUES), help="Only what a worker of this queue needs.")
-def doctor(as_json: bool, queue: str | None) -> None:
+@click.option("--worker", is_flag=True, help="Only what workers need, of whatever queue.")
+def doctor(as_json: bool, queue: str | None, worker: bool) -> None:
     """Check all that the instance needs, a line each; exit code 1 on a fault."""
     from pod_jobs.instance.doctor import CHECKS, Finding, checks_before_jobs, examine, faults
     from pod_jobs.jobs.job_type import needs_ffmpeg
+    from pod_jobs.jobs.speech.transcribe import QUEUE
     from pod_jobs.jobs.table import JOB_TYPES
     from pod_jobs.settings.variables import adopt
 
     try:
         adopted = ", ".join(adopt(noted_variables(chosen_home())))
         settings = load_settings()
-        names = checks_before_jobs(needs_ffmpeg(JOB_TYPES, queue)) if queue else CHECKS
+        names: Iterable[str] = CHECKS
+        if queue or worker:
+            names = checks_before_jobs(worker or needs_ffmpeg(JOB_TYPES, queue))
+            names = (*names, "speech") if worker or queue == QUEUE else names  # a missing model stops no worker
         words = f"no fault; as the service was started, with {adopted}" if adopted else "no fault"
         findings = [Finding("settings", "ok", words), *examine(settings, names)]
     except SettingsError as error:

@@ -34,7 +34,10 @@ WORKERS = click.option(
 
 
 class WorkerGroup(InstanceGroup):
-    """`worker encoding` stands for `worker run encoding`."""
+    """`worker encoding` stands for `worker run encoding`, and `worker --join LINE` for `worker join LINE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, ["join" if arg == "--join" else arg for arg in args])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         return super().resolve_command(ctx, ["run", *args] if args[0] in QUEUES else args)
@@ -68,9 +71,11 @@ def invite(queues: str, label: str) -> None:
 @click.argument("line")
 @click.argument("queues", nargs=-1, type=click.Choice(QUEUES))
 @WORKERS
+@click.option("--no-start", is_flag=True, help="Only join; `worker run` starts the workers later.")
 @click.pass_context
-def join(context: click.Context, line: str, queues: tuple[str, ...], workers: str | None) -> None:
-    """Join an instance with the LINE that `worker invite` printed there, and run the workers of QUEUES if any are given.
+def join(context: click.Context, line: str, queues: tuple[str, ...], workers: str | None, no_start: bool) -> None:
+    """Join an instance with the LINE that `worker invite` printed there, and run the workers of QUEUES. Default: the queues of
+    the invitation, or encoding if it is for all.
 
     With - for LINE, the line is read from the standard input, so that other users of this host do not see it."""
     from pod_jobs.instance import joining
@@ -82,8 +87,8 @@ def join(context: click.Context, line: str, queues: tuple[str, ...], workers: st
         )
     settings = joining.join(line, chosen_home(), socket.gethostname())
     click.echo(f"Joined {settings.catalog_url}  (instance folder: {settings.home})")
-    if queues:
-        context.invoke(run, queues=queues, workers=workers)
+    if not no_start:
+        context.invoke(run, queues=queues or joining.queues_of(line) or ("encoding",), workers=workers)
 
 
 @worker.command()
@@ -93,13 +98,18 @@ def run(queues: tuple[str, ...], workers: str | None) -> None:
     """Check this host, and run the workers of QUEUES until Ctrl-C."""
     from pod_jobs.instance import doctor
     from pod_jobs.jobs.job_type import needs_ffmpeg
+    from pod_jobs.jobs.speech.transcribe import QUEUE
     from pod_jobs.jobs.table import JOB_TYPES
     from pod_jobs.processes.launcher import launch
+    from pod_jobs.speech.models import is_installed
 
     settings = load_settings()
     make_folders(settings)
     names = {name for queue in queues for name in doctor.checks_before_jobs(needs_ffmpeg(JOB_TYPES, queue))}
     for fault in doctor.faults(doctor.examine(settings, [name for name in doctor.CHECKS if name in names])):
         click.secho(f"Until this is mended, workers take no jobs: {fault}", fg="yellow", err=True)
+    if QUEUE in queues and not is_installed():
+        text = "Speech recognition is not installed here, and transcriptions wait: add --with-speech to ./run worker"
+        click.secho(text, fg="yellow", err=True)
     click.echo(f"Workers of {', '.join(queues)} for {settings.catalog_url}. Ctrl-C stops them.")
     launch(settings, workers=dict.fromkeys(queues, workers))

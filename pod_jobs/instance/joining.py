@@ -5,7 +5,10 @@ instance folder, where its workers read it at each start.
 """
 
 import os
-from collections.abc import Sequence
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,14 +22,16 @@ from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused, ServiceUnavailable, SettingsError
 from pod_jobs.instance.prepare import SYSTEM_USERS
 from pod_jobs.jobs import sentinel
-from pod_jobs.settings import Settings, load
+from pod_jobs.settings import QUEUES, Settings, load
 from pod_jobs.settings.section import as_toml
 from pod_jobs.system.versions import differ
 
 VALID_FOR = timedelta(hours=24)
 TIMEOUT_S = (5, 30)
 NAME_LIMIT = 60
+TRIED_BYTES = 8192  # more than what a host gets
 SAYS = "~"  # in an invitation's code: the names of its queues follow, with dots between them
+INVITATION = re.compile(r"(https?://[^\s'\"#]+)#([\w~.-]+)")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -73,34 +78,45 @@ def welcome(settings: Settings, code: str, host: str, version: str) -> Welcome:
     return Welcome(token, settings.redis.url, pod_jobs.__version__, "s3" if settings.s3.endpoint else "http")
 
 
+def queues_of(line: str) -> tuple[str, ...]:
+    """The queues that an invitation names; () = it is for all. Errors: SettingsError."""
+    names = _read(line)[1].partition(SAYS)[2].split(".")
+    return tuple(name for name in QUEUES if name in names)
+
+
 def join(line: str, home: Path, host: str) -> Settings:
     """Exchange an invitation, and write the instance folder of a worker host. Returns its settings.
 
-    Errors: Refused when there are settings in `home` already, or the invitation does not hold; SettingsError for a line that is
-    none; ServiceUnavailable.
+    Errors: Refused when there are settings in `home` already, it cannot be written, or the invitation does not hold;
+    SettingsError for a line that is none; ServiceUnavailable.
     """
-    url, _, code = line.strip().partition("#")
-    if urlsplit(url).scheme not in ("http", "https") or not code:
-        raise SettingsError("this is no invitation: copy the whole line that `worker invite` printed")
+    url, code = _read(line)
     if (home / "settings.toml").exists() or (home / "secrets" / "worker_token").exists():
         raise Refused(f"{home} has settings already; join with a new folder (--home DIR)")
-    terms = _ask(url.rstrip("/"), code, host)
-    (home / "secrets").mkdir(parents=True, exist_ok=True)
-    (home / "secrets").chmod(0o700)
-    _write_private(home / "secrets" / "worker_token", terms.token)
-    fields = {"redis": terms.redis_url, "url": url.rstrip("/"), "storage": terms.storage}
-    text = SETTINGS.format(**{name: as_toml(value) for name, value in fields.items()})
-    _write_private(home / "settings.toml", text)
+    with _place(home):
+        terms = _ask(url, code, host)
+        fields = {"redis": terms.redis_url, "url": url, "storage": terms.storage}
+        text = SETTINGS.format(**{name: as_toml(value) for name, value in fields.items()})
+        _write_private(home / "secrets" / "worker_token", terms.token)
+        _write_private(home / "settings.toml", text)
     return load(home)
 
 
-def is_in_clear(line: str) -> bool:
-    """Does what an invitation is exchanged for come over a network that others may read?"""
+def _read(line: str) -> tuple[str, str]:
+    """The address of the web app and the code, of an invitation or of all that `worker invite` printed. Errors: SettingsError."""
+    found = INVITATION.search(line)
     try:
-        address = urlsplit(line.strip())
-        return address.scheme == "http" and address.hostname not in LOOPBACK
-    except ValueError:
-        return False
+        if found and urlsplit(found[1]).hostname and urlsplit(found[1]).port != 0:
+            return found[1].rstrip("/"), found[2]
+    except ValueError:  # of a port, or of brackets
+        pass
+    raise SettingsError("this is no invitation: copy the whole line that `worker invite` printed")
+
+
+def is_in_clear(line: str) -> bool:
+    """Does what an invitation is exchanged for come over a network that others may read? Errors: SettingsError."""
+    address = urlsplit(_read(line)[0])
+    return address.scheme == "http" and address.hostname not in LOOPBACK
 
 
 SETTINGS = """\
@@ -122,9 +138,10 @@ def _ask(url: str, code: str, host: str) -> Welcome:
             answer = session.post(f"{url}/api/v1/workers/join", json=body, timeout=TIMEOUT_S, allow_redirects=False)
         except requests.RequestException as error:
             raise ServiceUnavailable(f"{url}: {type(error).__name__}") from error
-    if answer.status_code == requests.codes.conflict:
-        raise Refused(problem_words(problem_in(answer)), code="refused")
-    if answer.status_code == requests.codes.not_found:
+    problem = problem_in(answer)  # {} if a proxy answers, whose 404 says nothing of the invitation
+    if answer.status_code == requests.codes.conflict and problem:
+        raise Refused(problem_words(problem), code="refused")
+    if answer.status_code == requests.codes.not_found and problem.get("code") == "not-found":
         raise Refused("this invitation was used already, or has expired: ask for another one")
     try:
         document = answer.json()
@@ -132,6 +149,29 @@ def _ask(url: str, code: str, host: str) -> Welcome:
         return Welcome(str(document["token"]), str(document["redis_url"]), **more)
     except (ValueError, LookupError, TypeError) as error:
         raise ServiceUnavailable(f"{url}: {answer.status_code}, and not the answer of a web app of pod_jobs") from error
+
+
+@contextmanager
+def _place(home: Path) -> Iterator[None]:
+    """The folders for what a host gets, tried before the invitation is used up. After an error, nothing of it is left. Errors:
+    Refused when they cannot be written."""
+    made = [folder for folder in (home / "secrets", home, *home.parents) if not folder.exists()]
+    try:
+        (home / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / "secrets").chmod(0o700)
+        for folder in (home, home / "secrets"):
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(TRIED_BYTES))
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            for name in ("settings.toml", "secrets/worker_token"):
+                (home / name).unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise Refused(f"{home} cannot be written: {error.strerror}") from error
+        raise
 
 
 def _write_private(path: Path, text: str) -> None:

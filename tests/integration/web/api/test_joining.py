@@ -1,5 +1,6 @@
 """A host joins with an invitation, once, and gets a token and settings of its own."""
 
+import errno
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -125,7 +126,21 @@ def test_an_invitation_signs_nobody_in(inviting: Settings, url: str, line: str) 
         assert browser.get(f"{url}/account", timeout=10, allow_redirects=False).status_code == 302
 
 
-@pytest.mark.parametrize("text", ["", "hello", "ftp://x#abc", "https://video.example.org"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "hello",
+            "ftp://x#abc",
+            "https://video.example.org",
+            "http://[#x",
+            "http://a:b#x",
+            "https://a:0#x",
+            "http://#x",
+        )
+    ],
+)
 def test_what_is_no_invitation_is_said(text: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no invitation"):
         joining.join(text, tmp_path / "far", "host-2")
@@ -136,12 +151,48 @@ def test_a_web_app_that_is_away_is_said(tmp_path: Path) -> None:
         joining.join("http://127.0.0.1:9#abc", tmp_path / "far", "host-2")
 
 
+@pytest.mark.parametrize("status", [502, 404, 409, 301, 200])
 def test_an_answer_of_a_proxy_is_not_taken(
-    line: str, tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch
+    line: str, tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr(requests.Session, "post", lambda *_, **__: _answer(502, b"<html>bad gateway"))
-    with pytest.raises(ServiceUnavailable, match="502"):
+    with monkeypatch.context() as behind_a_proxy:
+        behind_a_proxy.setattr(requests.Session, "post", lambda *_, **__: _answer(status, b"<html>by the proxy"))
+        with pytest.raises(ServiceUnavailable, match=f"{status}, and not the answer of a web app"):
+            joining.join(line, tmp_path / "far", "host-2")
+    assert not (tmp_path / "far").exists()
+    joining.join(line, tmp_path / "far", "host-2")
+
+
+@pytest.mark.parametrize("moment", ["before", "meanwhile"])
+def test_a_folder_that_cannot_be_written_is_said_before_the_line_is_used_up(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    if moment == "before":
+        home = tmp_path / "a file" / "far"
+        (tmp_path / "a file").write_text("no folder")
+        with pytest.raises(Refused, match="cannot be written: Not a directory"):
+            joining.join(line, home, "host-2")
         joining.join(line, tmp_path / "far", "host-2")
+        return
+
+    def full(path: Path, text: str) -> None:
+        path.write_text(text)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(joining, "_write_private", full)
+    with pytest.raises(Refused, match="cannot be written: No space left"):
+        joining.join(line, tmp_path / "new" / "far", "host-2")
+    assert not (tmp_path / "new").exists()
+
+
+def test_all_that_was_printed_may_be_given(line: str, tmp_path: Path) -> None:
+    joined = joining.join(f"On the other host: ./run worker join '{line}' encoding\n", tmp_path / "far", "host-2")
+    assert joined.catalog_url == line.partition("#")[0]
+
+
+def test_a_line_says_its_queues() -> None:
+    assert joining.queues_of("https://pod.example.org/jobs#x-Y_z~xapi.encoding\n") == ("encoding", "xapi")
+    assert joining.queues_of("https://pod.example.org#x-Y_z") == ()
 
 
 def _answer(status: int, body: bytes) -> requests.Response:
@@ -192,7 +243,6 @@ def test_settings_hold_any_address(text: str) -> None:
         ("https://pod.example.org#x", False),
         ("http://127.0.0.1:8000#x", False),
         ("http://[::1]#x", False),
-        ("http://[#x", False),
     ],
 )
 def test_a_network_that_others_may_read_is_said(line: str, wanted: bool) -> None:
