@@ -29,14 +29,16 @@ RQ_PROMPT = "pod_jobs.jobs.connection.PromptRedis"  # for all other commands, be
 @click.option("--user", default="", help="Name of the user to make; default: pod_jobs_QUEUE.")
 @click.option("--web-host", is_flag=True, help="For the web host's own workers, whose reports wait in that server.")
 def acl(queue: str, user: str, web_host: bool) -> None:
-    """Print the command that gives workers of QUEUE the rights that they need in the key-value server, and no others."""
+    """Print the command that gives workers of QUEUE the rights that they need in the key-value server, and no others. It is for
+    the version of the server that redis.url names."""
     import secrets
 
-    from pod_jobs.jobs.acl import acl_line
+    from pod_jobs.jobs.acl import acl_line, version_of_server
     from pod_jobs.jobs.table import JOB_TYPES
 
-    password = secrets.token_urlsafe(24)
-    click.echo(acl_line(JOB_TYPES, queue, user or f"pod_jobs_{queue}", password, on_web_host=web_host))
+    password, version = secrets.token_urlsafe(24), version_of_server(load_settings().redis_url)
+    user = user or f"pod_jobs_{queue}"
+    click.echo(acl_line(JOB_TYPES, queue, user, password, on_web_host=web_host, server=version))
 
 
 @click.command(cls=InstanceCommand)

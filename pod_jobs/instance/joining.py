@@ -49,7 +49,7 @@ class Welcome:
 def invite(settings: Settings, queues: Sequence[str] = ()) -> str:
     """A line with which one host may join within 24 h, as workers of `queues` alone; none = all. Needs an open database.
     Errors: Refused when no other host could reach the key-value server or the web app."""
-    hosts = sentinel.hosts_of(settings.redis.url)
+    hosts = sentinel.hosts_of(_redis_url(settings))
     if not hosts or any(host in LOOPBACK for host in hosts):
         raise Refused(
             "redis.url: other hosts cannot reach this key-value server; see docs/how-to/add-an-encoding-host.md"
@@ -75,7 +75,12 @@ def welcome(settings: Settings, code: str, host: str, version: str) -> Welcome:
     queues = code.partition(SAYS)[2]
     token = users.create_token(user, f"host {label}", datetime.now(UTC), queues=queues.split(".") if queues else ())
     users.note("command-line", "worker joined", label, datetime.now(UTC))
-    return Welcome(token, settings.redis.url, pod_jobs.__version__, "s3" if settings.s3.endpoint else "http")
+    return Welcome(token, _redis_url(settings), pod_jobs.__version__, "s3" if settings.s3.endpoint else "http")
+
+
+def _redis_url(settings: Settings) -> str:
+    """The address of the key-value server for other hosts."""
+    return settings.redis.worker_url or settings.redis.url
 
 
 def queues_of(line: str) -> tuple[str, ...]:

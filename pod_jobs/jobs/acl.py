@@ -5,7 +5,10 @@ the reports that wait there: only the web host's own workers report through the 
 tasks then run again), but not forge one (catalog/seals.py).
 """
 
+from redis.exceptions import RedisError
+
 from pod_jobs.jobs import keys
+from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.job_type import JobTypes
 from pod_jobs.jobs.report import REPORT
 
@@ -22,12 +25,37 @@ COMMANDS = (
 )
 
 
-def acl_line(job_types: JobTypes, queue_name: str, user: str, password: str, *, on_web_host: bool = False) -> str:
-    """The command that gives `user` the rights of a worker of `queue_name`, on another host or `on_web_host`. For Redis >= 7.2 or
-    Valkey."""
+Version = tuple[int, int]
+NEWEST: Version = (7, 2)  # the last one with which the rights became finer
+
+
+def acl_line(
+    job_types: JobTypes,
+    queue_name: str,
+    user: str,
+    password: str,
+    *,
+    on_web_host: bool = False,
+    server: Version = NEWEST,
+) -> str:
+    """The command that gives `user` the rights of a worker of `queue_name`, on another host or `on_web_host`. `server`: the
+    version of Redis or Valkey, at least 6.2."""
     kinds = [job_type.kind for job_type in job_types.values() if job_type.queue == queue_name]
     carries = on_web_host or queue_name == REPORT.queue
     patterns = keys.of_a_worker(queue_name, kinds, (REPORT.kind, REPORT.queue) if carries else None)
+    if server < (7, 0):  # it has no rights to read alone
+        patterns = [pattern.removeprefix("%R") for pattern in patterns]
     channels = ("resetchannels", keys.channel_of_workers(queue_name))
-    commands = ("-@all", *(f"+{name}" for name in COMMANDS))
+    known = [name for name in COMMANDS if server >= NEWEST or name != "client|setinfo"]
+    commands = ("-@all", *(f"+{name}" for name in known))
     return " ".join(("ACL", "SETUSER", user, "reset", "on", f">{password}", *channels, *patterns, *commands))
+
+
+def version_of_server(url: str) -> Version:
+    """The version of the server at `url`; NEWEST while it does not answer."""
+    try:
+        with connect_promptly(url) as redis:
+            major, minor = str(redis.info("server")["redis_version"]).split(".")[:2]
+        return int(major), int(minor)
+    except (RedisError, ValueError, LookupError):
+        return NEWEST

@@ -92,7 +92,8 @@ class Context:
         who = {"worker": self.worker, "host": self.host, "attempt": order.attempt, "at": at}
         used = self.load.read()._asdict()
         try:
-            queue.write_progress(self.brisk_redis, order.task, {**progress, **used, **who})
+            said = {**progress, **used, **who, "trouble": self.storage.trouble}
+            queue.write_progress(self.brisk_redis, order.task, said)
             cancelled = queue.is_cancel_requested(self.brisk_redis, order.task, order.generation)
             interrupted = queue.is_interrupt_requested(self.brisk_redis, order.task, self.worker)
         except RedisError:

@@ -24,7 +24,7 @@ from pod_jobs.jobs.rq_classes import PERFORM, PodJob, PodQueue
 HELP = "assist"  # how the kind, and so the id, of a call for help begins (colleagues.py)
 # Field of a progress -> its type; float stands for any number
 PROGRESS: dict[str, type] = {
-    **dict.fromkeys(("step", "folder", "worker", "host", "at"), str),
+    **dict.fromkeys(("step", "folder", "worker", "host", "at", "trouble"), str),
     **dict.fromkeys(("fraction", "speed", "eta_s", "workers", "duration_s", "source_s", "attempt"), float),
     **dict.fromkeys(("processors", "memory"), float),
     **dict.fromkeys(("first_playable", "is_video"), bool),

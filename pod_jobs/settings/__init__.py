@@ -49,6 +49,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 class RedisSettings(Section):
     url: str
+    worker_url: str
     accept_unsafe: bool
 
 

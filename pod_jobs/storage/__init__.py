@@ -103,6 +103,10 @@ class WorkFolder(Protocol):
 class Storage(Protocol):
     """Access for workers. Errors of all methods: ServiceUnavailable while the media folder is away; DiskFull."""
 
+    @property
+    def trouble(self) -> str:
+        """Why it has to try again now, in words for people; "" = it has not."""
+
     def check(self, identity: str) -> None:
         """Check that the media folder is there and is the catalog's. Errors: ServiceUnavailable."""
 

@@ -83,10 +83,12 @@ class BucketCalls(WebCalls):
             times = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
             answer = self._bare_session().request(method, link, timeout=times, allow_redirects=False, **more)
         except (requests.RequestException, ValueError) as error:
-            raise ServiceUnavailable(f"S3 server: {type(error).__name__}") from None
+            self.trouble = f"S3 server: {type(error).__name__}"
+            raise ServiceUnavailable(self.trouble) from None
         with answer:
             if not answer.ok and (is_last or answer.status_code not in EXPIRED):
-                raise ServiceUnavailable(f"S3 server: {refusal_in(answer)}")
+                self.trouble = f"S3 server: {refusal_in(answer)}"
+                raise ServiceUnavailable(self.trouble)
             yield answer if answer.ok else None
 
     def _bare_session(self) -> requests.Session:

@@ -59,6 +59,10 @@ class OverHttp:
         self._local = SharedFolder(folder)
         self._tick: Tick = lambda: None
 
+    @property
+    def trouble(self) -> str:
+        return self._web.trouble
+
     def check(self, identity: str) -> None:
         """The web app compares its media folder itself, at each request; here it only has to answer."""
         self._web.call("GET", "/me")

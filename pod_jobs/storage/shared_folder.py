@@ -56,6 +56,8 @@ ROOM_BYTES = 1_000_000_000  # what a copy of a recording leaves free of the disk
 class SharedFolder:
     """`Storage` on the media folder at `media`."""
 
+    trouble = ""
+
     def __init__(self, media: Path) -> None:
         self._media = media
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from pod_jobs.answers import error_of
+from pod_jobs.answers import error_of, problem_in, problem_words
 from pod_jobs.errors import BadSource, NotFound, ServiceUnavailable, TransientError
 from pod_jobs.storage import Run
 from pod_jobs.system import plain_files
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
 SUM_TIMEOUT_S = 600  # the web host reads the whole source
+TROUBLE_CHARACTERS = 300
 PART_BYTES = 16 * 1024 * 1024  # of one request
 PATIENCE_S = 1800.0  # how long a finished run waits for the web app; then it is made again
 PAUSE_S = (1.0, 20.0)  # between two tries: the first pause, and the longest one
@@ -26,7 +27,10 @@ Tick = Callable[[], object]
 
 
 class WebCalls:
-    """The calls. Errors of all: those of answers.error_of."""
+    """The calls. Errors of all: those of answers.error_of. `trouble`: why the latest call has to be repeated, in words for
+    people; "" = it has not."""
+
+    trouble = ""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = f"{url}/api/v1"
@@ -71,11 +75,18 @@ class WebCalls:
         try:
             answer = self._session().request(method, self._url + path, allow_redirects=False, **more)
         except requests.RequestException as error:
+            self.trouble = f"the web host does not answer ({type(error).__name__})"
             raise ServiceUnavailable(f"{self._url}{path}: {type(error).__name__}: {error}") from error
         if answer.ok:
+            self.trouble = ""
             return answer
         with answer:
-            raise error_of(answer, path)
+            error = error_of(answer, path)
+            words = (
+                problem_words(problem_in(answer)) or f"something else than the web host answers {answer.status_code}"
+            )
+            self.trouble = words[:TROUBLE_CHARACTERS] if isinstance(error, TransientError) else ""
+            raise error
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._of_thread, "session", None)

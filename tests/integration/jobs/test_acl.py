@@ -1,21 +1,24 @@
 """Workers with no more rights in the key-value server than `pod-jobs acl` gives them."""
 
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
-from redis.exceptions import NoPermissionError
+from redis.exceptions import ConnectionError, NoPermissionError
 
 from pod_jobs.instance.doctor import services
 from pod_jobs.jobs import queue
-from pod_jobs.jobs.acl import acl_line
+from pod_jobs.jobs.acl import NEWEST, acl_line, version_of_server
 from pod_jobs.jobs.report import waiting_reports
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import QUEUES, load
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
 from tests.integration.jobs.small_jobs import RESULT, enqueue, keep_working, status, working
-from tests.servers import KeyValueServer, wait_until
+from tests.servers import KeyValueServer, free_port, need, wait_until
 
 PASSWORD = "a-password-of-a-worker"
 
@@ -76,6 +79,53 @@ def test_workers_do_all_their_work_and_try_nothing_else(
         found = list(services.check_key_value_server(load(redis={"url": limited[name]})))
         assert not [one for one in found if one.check == "rights"]
     assert refusals(redis) == []
+
+
+@pytest.fixture
+def older_server(tmp_path: Path) -> Iterator[Redis]:
+    """A Redis of this host's distribution. That of Debian 12 is 7.0."""
+    program, port = shutil.which("redis-server"), free_port()
+    need(program, "Redis")
+    process = subprocess.Popen([str(program), "--port", str(port), "--dir", str(tmp_path), "--logfile", "log"])
+    with Redis(port=port) as redis:
+        wait_until(lambda: is_up(redis), 10, "Redis answers")
+        yield redis
+    process.terminate()
+    process.wait(10)
+
+
+def is_up(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except ConnectionError:
+        return False
+
+
+@pytest.mark.parametrize("taken_for", [None, (6, 2)])
+def test_an_older_server_takes_the_line_too(
+    older_server: Redis,
+    small_catalog: SmallCatalog,
+    start_worker: StartWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    taken_for: tuple[int, int] | None,
+) -> None:
+    port = older_server.connection_pool.connection_kwargs["port"]
+    address = f"127.0.0.1:{port}/0"
+    version = taken_for or version_of_server(f"redis://{address}")
+    older_server.execute_command(*acl_line(JOB_TYPES, "encoding", "enc", PASSWORD, server=version).split())
+    monkeypatch.setenv("POD_JOBS_WORKER__CATALOG_URL", small_catalog.url)
+    monkeypatch.setenv("POD_JOBS_REDIS__URL", url := f"redis://enc:{PASSWORD}@{address}")
+    enqueue(older_server)
+    start_worker(encode=lambda context, order: RESULT, url=url)
+    wait_until(lambda: status(older_server) == "finished")
+    assert refusals(older_server) == []
+    with Redis.from_url(url) as worker, pytest.raises(NoPermissionError):
+        worker.lpush("rq:queue:transcripting", "x")
+
+
+def test_a_server_that_does_not_answer_is_taken_for_the_newest() -> None:
+    assert version_of_server(f"redis://127.0.0.1:{free_port()}") == NEWEST
+    assert version_of_server("no address") == NEWEST
 
 
 @pytest.mark.parametrize(

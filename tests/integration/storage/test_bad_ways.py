@@ -79,7 +79,8 @@ def test_a_proxy_that_limits_bodies_and_errs_now_and_then_costs_time_alone(
     recording.write_bytes(clips.path("plain.mp4").read_bytes() + os.urandom(36_000_000))
     far = Far(site, recording, tmp_path / "work", proxy.url)
     made = os.urandom(40_000_000)
-    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+    troubles: set[str] = set()
+    with far.storage.work_on(far.run, lambda: troubles.add(far.storage.trouble), lambda chunks: None) as work:
         assert far.storage.source(far.run, far.order.source).read_bytes() == recording.read_bytes()
         folder = work.begin()
         (folder / "90p.mp4").write_bytes(made)
@@ -88,6 +89,7 @@ def test_a_proxy_that_limits_bodies_and_errs_now_and_then_costs_time_alone(
     assert (far.published / "90p.mp4").read_bytes() == made
     assert {path.name for path in far.published.iterdir()} == {"90p.mp4", "90p.m4s", "done.json"}
     assert proxy.refused == 0 and set(proxy.said) >= {408, 502, 404}
+    assert troubles & {f"something else than the web host answers {status}" for status in MOODS}
 
 
 def send_without_end(far: Far) -> None:

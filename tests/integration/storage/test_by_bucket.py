@@ -112,8 +112,8 @@ def test_a_link_that_expires_meanwhile_is_asked_for_anew(
 
 
 def test_an_s3_server_that_is_away_delays_and_loses_nothing(far: Far, s3: S3Server, clips: Clips) -> None:
-    content = os.urandom(LARGE)
-    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+    content, troubles = os.urandom(LARGE), {""}
+    with far.storage.work_on(far.run, lambda: troubles.add(far.storage.trouble), lambda chunks: None) as work:
         s3.stop()
         threading.Timer(0.3, s3.start).start()
         source = far.storage.source(far.run, far.order.source)
@@ -126,6 +126,7 @@ def test_an_s3_server_that_is_away_delays_and_loses_nothing(far: Far, s3: S3Serv
         threading.Timer(0.3, s3.start).start()
         work.publish({"outputs": []})
     assert (far.published / "90p.m4s").read_bytes() == content * 2
+    assert "S3 server: ConnectionError" in troubles
 
 
 def test_workers_share_the_parts_of_a_recording_and_go_on_where_they_stopped(

@@ -70,11 +70,12 @@ def test_a_web_host_without_room_gets_the_result_when_it_has_room_again(
         made = os.urandom(3_000_000)
         far = Far(site, clips.path("plain.mp4"), tmp_path / "work", calls=calls)
         full: list[Path] = []
-        waited = 0
+        waited, said = 0, {""}
 
         def tick() -> None:
             nonlocal waited
             waited += bool(full)
+            said.add(far.storage.trouble)
             if waited > 3:
                 full[0].unlink(missing_ok=True)
 
@@ -84,4 +85,5 @@ def test_a_web_host_without_room_gets_the_result_when_it_has_room_again(
             (folder / "90p.mp4").write_bytes(made)
             work.publish({"outputs": []})
         assert waited > 3 and (far.published / "90p.mp4").read_bytes() == made
+        assert any("disk is full" in words for words in said) and far.storage.trouble == "", "people read why it waits"
         assert {path.name for path in far.published.iterdir()} == {"90p.mp4", "done.json"}

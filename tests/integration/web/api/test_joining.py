@@ -13,6 +13,7 @@ import requests
 from flask import Flask
 from werkzeug.serving import make_server
 
+import pod_jobs
 from pod_jobs.catalog import database
 from pod_jobs.catalog.models import ApiToken, Audit, SignInLink, User
 from pod_jobs.catalog.store import users
@@ -215,6 +216,17 @@ def test_no_host_is_invited_that_could_not_reach_the_queue(inviting: Settings, r
     redis = inviting.redis.model_copy(update={"url": redis_url})
     with database.connect(inviting.database_url).connection_context(), pytest.raises(Refused, match=r"redis\.url"):
         joining.invite(inviting.model_copy(update={"redis": redis}))
+
+
+def test_hosts_may_get_another_user_of_the_key_value_server(
+    settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = settings.model_copy(
+        update={"redis": settings.redis.model_copy(update={"url": "unix:///x.sock", "worker_url": REDIS})}
+    )
+    with database.connect(own.database_url).connection_context():
+        code = joining.invite(own).partition("#")[2]
+        assert joining.welcome(own, code, "host-2", pod_jobs.__version__).redis_url == REDIS
 
 
 def test_no_host_is_invited_that_could_not_reach_the_web_app(inviting: Settings) -> None:

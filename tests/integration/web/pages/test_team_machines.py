@@ -38,7 +38,7 @@ def alive(redis: Redis, name: str, host: str, queue_name: str = "encoding", stat
 def test_a_machine_says_what_it_does(browser: Browser, lea: Caller, worker: Worker, redis: Redis) -> None:
     task = lea.upload(name="Cours <7>.mp4")["task"]
     worker.start(task)
-    used = {"processors": 3.46, "memory": 1_240_000_000, "host": "host"}
+    used = {"processors": 3.46, "memory": 1_240_000_000, "host": "host", "trouble": "the disk is <full>"}
     queue.write_progress(redis, task["id"], {"step": "encode", "fraction": 0.63, "eta_s": 95.0, **used})
     failed(lea, worker)
     sign(redis, "host", load=1.5, processors=4, memory=16 * GB, memory_free=7 * GB)
@@ -49,6 +49,7 @@ def test_a_machine_says_what_it_does(browser: Browser, lea: Caller, worker: Work
         "Cours &lt;7&gt;",
         "63 %",
         "processors: 3.5 · memory 1.24 GB",
+        "A transfer is repeated: the disk is &lt;full&gt;",
         "1.5 on 4 processors",
         "7 GB of 16 GB free",
         "412 GB",
