@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 import pod_jobs
 from pod_jobs.answers import problem_in
@@ -33,6 +33,10 @@ def check_key_value_server(settings: Settings) -> Iterator[Finding]:
     try:
         with connect_promptly(settings.redis_url) as redis:
             facts = redis.info()
+    except AuthenticationError as error:
+        words = "asks for a password" if "HELLO must be called" in str(error) else f"refuses user or password: {error}"
+        yield Finding(name, "fault", words, "redis.url = rediss://user:password@host:port/0")
+        return
     except (RedisError, ValueError) as error:  # ValueError: the URL
         hint = "" if settings.redis.url else "./run up starts the embedded one"
         yield Finding(name, "fault", f"does not answer: {error}", hint)
