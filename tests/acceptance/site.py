@@ -57,6 +57,7 @@ class Line:
         self._target = ("127.0.0.1", port)
         self._open: set[socket.socket] = set()
         self._whole = True
+        self.carried = 0  # bytes, in both directions
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -83,6 +84,7 @@ class Line:
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while piece := source.recv(65536):
+                self.carried += len(piece)
                 target.sendall(piece)
         self._close(source)
         self._close(target)

@@ -59,6 +59,20 @@ def test_a_worker_of_another_version_gets_no_task(callers: dict[str, Caller], le
     assert start(callers["workers"], task, version=f"{HEAD}.{PATCH}7").status_code == 200
 
 
+def test_a_web_host_that_is_updated_first_takes_what_older_workers_have_begun(
+    callers: dict[str, Caller], worker: Worker, lea: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, waiting = worker.start(lea.upload()["task"]), lea.upload()["task"]
+    monkeypatch.setattr(pod_jobs, "__version__", "9.9.0")
+    problem(start(callers["workers"], waiting, version=f"{HEAD}.{PATCH}"), 409, "worker-version")
+    place = f"/api/v1/runs/{begun['task']}/{begun['generation']}/{begun['attempt']}"
+    assert worker.caller("POST", f"{place}/begin", headers={"X-Run-Key": begun["key"]}).status_code == 204
+    worker.finish(begun)
+    states = [lea("GET", f"/api/v1/tasks/{one}").get_json()["state"] for one in (begun["task"], waiting["id"])]
+    assert states == ["done", "waiting"]
+    assert start(callers["workers"], waiting, version="9.9.3").status_code == 200
+
+
 def test_the_key_of_an_attempt_opens_nothing_to_another_worker(
     app: Flask, settings: Settings, worker: Worker, lea: Caller
 ) -> None:
