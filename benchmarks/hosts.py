@@ -4,6 +4,9 @@ http_overhead_1gb   percent by which the encoding of a large recording takes lon
                     loopback; --mb gives its size. The recording is short and of a high bit rate: the worst case
 fetch_s, send_s     seconds for fetching that recording, and for sending as many bytes
 peak_mb             highest memory of the worker meanwhile, without ffmpeg; growth_mb: of that, since before it began
+web_peak_mb         highest memory of the web app's process meanwhile; web_growth_mb: of that, since before it began
+first_picture_s     from the start of the job until the first seconds of a 10 min recording in 1080p can be watched, which a host
+                    without a shared folder encodes by the usual ladder
 join_s              from the one command on a new host until its worker takes jobs
 recovery_s          from the power cut of a host in mid-encode until another host runs its job
 lost, doubled, stuck    recordings without a result, with two results, still under way: each has to be 0
@@ -16,9 +19,11 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks._instance import children_of
 from pod_jobs.jobs.encode import build_plan, tools_of
 from pod_jobs.media.encode import encode
 from pod_jobs.settings import load
@@ -49,6 +54,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 figures |= cost_of_http(site, folder, options.mb)
         finally:
             server.stop()
+        with network("b", ladder="") as made:
+            figures |= first_picture(made, folder)
         with network() as made:
             figures |= with_hosts(made, folder)
     return figures
@@ -59,7 +66,8 @@ def cost_of_http(site: Site, folder: Path, size_mb: int) -> dict[str, Any]:
     token = (site.home / "secrets/worker_token").read_text()
     by_http = OverHttp(WebCalls(site.url, token), folder / "work", 10**12)
     say(f"encoding {recording.stat().st_size / 1e6:.0f} MB from a shared folder, and by HTTP")
-    before_mb = peak_mb()
+    before_mb, web = peak_mb(), children_of(site.process.pid)
+    web_before_mb = peak_of(web)
     shared_s, _ = encoded_s(site, SharedFolder(site.home / "media"), recording)
     http_s, fetch_s = encoded_s(site, by_http, recording)
     run = begun(site, recording)
@@ -76,12 +84,20 @@ def cost_of_http(site: Site, folder: Path, size_mb: int) -> dict[str, Any]:
         "send_s": round(send_s, 1),
         "peak_mb": peak_mb(),
         "growth_mb": round(peak_mb() - before_mb, 1),
+        "web_peak_mb": peak_of(web),
+        "web_growth_mb": round(peak_of(web) - web_before_mb, 1),
     }
 
 
 def peak_mb() -> float:
     """Highest memory of this process so far, in MB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def peak_of(pids: list[int]) -> float:
+    """Highest memory so far of the largest of these processes, in MB."""
+    status = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+    return round(max(int(text.partition("VmHWM:")[2].split()[0]) for text in status) / 1024, 1)
 
 
 def noise(path: Path, size_mb: int) -> Path:
@@ -119,6 +135,34 @@ def encoded_s(site: Site, storage: Storage, recording: Path) -> tuple[float, flo
         encoded = encode(source, work.begin(), build_plan(settings), tools_of(settings), lambda _: work.show())
         work.publish({**asdict(encoded), "folder": run.folder})
     return time.monotonic() - began, fetched_s
+
+
+def first_picture(made: Network, folder: Path) -> dict[str, Any]:
+    site, (host,) = made.site, made.hosts
+    made.join(host)
+    wait_until(lambda: site.redis.scard("rq:workers:encoding"), 120, "its worker is there")
+    part, talk = make_clip(folder / "part.mp4", seconds=20, size="1920x1080"), folder / "talk-1080p.mp4"
+    ffmpeg = str(tools_of(load()).ffmpeg)
+    subprocess.run(
+        [ffmpeg, "-v", "error", "-y", "-stream_loop", "29", "-i", str(part), "-c", "copy", str(talk)], check=True
+    )
+    say(f"a recording of 10 min and {talk.stat().st_size / 1e6:.0f} MB")
+    with talk.open("rb") as file:
+        said = site.session.post(f"{site.url}/api/v1/videos", params={"name": "talk.mp4"}, data=file, timeout=600)
+    said.raise_for_status()
+    video = said.json()["id"]
+
+    def is_watchable() -> bool:
+        found = site.api("GET", f"videos/{video}")
+        if not found["playable"]:
+            return False
+        playlist = site.session.get(found["play"]["master"].replace("master", "360p"), timeout=10)
+        return playlist.ok and "#EXTINF" in playlist.text
+
+    wait_until(is_watchable, 120, "its beginning can be watched")
+    now = datetime.now(UTC)
+    (attempt,) = made.task_of(video)["attempts"]
+    return {"first_picture_s": round((now - datetime.fromisoformat(attempt["started_at"])).total_seconds(), 1)}
 
 
 def with_hosts(made: Network, folder: Path) -> dict[str, Any]:

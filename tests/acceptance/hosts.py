@@ -22,6 +22,8 @@ SETTINGS = """
 host = "0.0.0.0"
 [janitor]
 reconcile_s = 1
+"""
+SMALL = """
 [[rendition]]
 name = "240p"
 height_px = 240
@@ -84,14 +86,14 @@ class Network:
 
 
 @contextmanager
-def network(*names: str, settings: str = "") -> Iterator[Network]:
+def network(*names: str, settings: str = "", ladder: str = SMALL) -> Iterator[Network]:
     """The web host with janitor and the workers of `catalog`, and hosts ("b" and "c" without names), which have not joined yet.
-    `settings`: further ones of the web host."""
+    `settings`: further ones of the web host. `ladder`: its renditions; "" = those of the product."""
     with short_folder() as folder, namespaces.hosts(*(names or ("b", "c"))) as hosts:
         server = KeyValueServer(folder, address=WEB, password=PASSWORD)
         server.start()
         (folder / "home").mkdir()
-        (folder / "home/settings.toml").write_text(SETTINGS + settings, encoding="utf-8")
+        (folder / "home/settings.toml").write_text(SETTINGS + ladder + settings, encoding="utf-8")
         try:
             with serve(folder / "home", server) as site:
                 made = Network(site, server, hosts, folder)
