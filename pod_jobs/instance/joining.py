@@ -37,13 +37,14 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Welcome:
-    """What a host needs to work for an instance: its own token, the address of the key-value server, the version of pod_jobs on
-    the web host, and how it gets files ("http" or "s3")."""
+    """What a host needs to work for an instance: its own token, the address of the key-value server and the prefix of its keys,
+    the version of pod_jobs on the web host, and how it gets files ("http" or "s3")."""
 
     token: str
     redis_url: str
     version: str = ""
     storage: str = "http"
+    redis_prefix: str = ""
 
 
 def invite(settings: Settings, queues: Sequence[str] = ()) -> str:
@@ -75,7 +76,8 @@ def welcome(settings: Settings, code: str, host: str, version: str) -> Welcome:
     queues = code.partition(SAYS)[2]
     token = users.create_token(user, f"host {label}", datetime.now(UTC), queues=queues.split(".") if queues else ())
     users.note("command-line", "worker joined", label, datetime.now(UTC))
-    return Welcome(token, _redis_url(settings), pod_jobs.__version__, "s3" if settings.s3.endpoint else "http")
+    storage = "s3" if settings.s3.endpoint else "http"
+    return Welcome(token, _redis_url(settings), pod_jobs.__version__, storage, settings.redis.prefix)
 
 
 def _redis_url(settings: Settings) -> str:
@@ -100,7 +102,7 @@ def join(line: str, home: Path, host: str) -> Settings:
         raise Refused(f"{home} has settings already; join with a new folder (--home DIR)")
     with _place(home):
         terms = _ask(url, code, host)
-        fields = {"redis": terms.redis_url, "url": url, "storage": terms.storage}
+        fields = {"redis": terms.redis_url, "prefix": terms.redis_prefix, "url": url, "storage": terms.storage}
         text = SETTINGS.format(**{name: as_toml(value) for name, value in fields.items()})
         _write_private(home / "secrets" / "worker_token", terms.token)
         _write_private(home / "settings.toml", text)
@@ -128,6 +130,7 @@ SETTINGS = """\
 # Written by `worker join`. This file holds the key-value server's password: keep it readable by this user only.
 [redis]
 url = {redis}
+prefix = {prefix}
 
 [worker]
 catalog_url = {url}
@@ -150,7 +153,7 @@ def _ask(url: str, code: str, host: str) -> Welcome:
         raise Refused("this invitation was used already, or has expired: ask for another one")
     try:
         document = answer.json()
-        more = {name: str(document[name]) for name in ("version", "storage") if name in document}
+        more = {name: str(document[name]) for name in ("version", "storage", "redis_prefix") if name in document}
         return Welcome(str(document["token"]), str(document["redis_url"]), **more)
     except (ValueError, LookupError, TypeError) as error:
         raise ServiceUnavailable(f"{url}: {answer.status_code}, and not the answer of a web app of pod_jobs") from error

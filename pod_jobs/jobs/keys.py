@@ -1,5 +1,7 @@
 """All names of keys in the key-value server; a test checks that no other file writes any.
 
+All of them may have a prefix (settings/key_prefix.py), which is left out below.
+
 Our own keys:
 
     key                                 type     expires after  what it holds
@@ -21,69 +23,73 @@ these keys, except in dead_workers.py, which removes dead workers.
 
 from collections.abc import Iterable
 
-REPORTS = "pod_jobs:reports"
-OWNER = "pod_jobs:owner"
-DRAINS = "pod_jobs:drains"
-HOSTS = "pod_jobs:hosts"
-JANITOR = "pod_jobs:janitor"
-JANITOR_LOCK = "pod_jobs:janitor:lock"
+from pod_jobs.settings import key_prefix
 
-RQ_WORKERS = "rq:workers"  # set: the keys of all workers
+RQ, OURS = key_prefix.begin_names()
+
+REPORTS = f"{OURS}:reports"
+OWNER = f"{OURS}:owner"
+DRAINS = f"{OURS}:drains"
+HOSTS = f"{OURS}:hosts"
+JANITOR = f"{OURS}:janitor"
+JANITOR_LOCK = f"{OURS}:janitor:lock"
+
+RQ_WORKERS = f"{RQ}:workers"  # set: the keys of all workers
 
 
 def progress(task_id: int) -> str:
-    return f"pod_jobs:progress:{task_id}"
+    return f"{OURS}:progress:{task_id}"
 
 
 def cancel(task_id: int) -> str:
-    return f"pod_jobs:cancel:{task_id}"
+    return f"{OURS}:cancel:{task_id}"
 
 
 def interrupt(task_id: int) -> str:
-    return f"pod_jobs:interrupt:{task_id}"
+    return f"{OURS}:interrupt:{task_id}"
 
 
 def sightings(duty: str) -> str:
-    return f"pod_jobs:janitor:sightings:{duty}"
+    return f"{OURS}:janitor:sightings:{duty}"
 
 
 def sign_in_tries(what: str, digest: str) -> str:
-    return f"pod_jobs:sign-in:{what}:{digest}"
+    return f"{OURS}:sign-in:{what}:{digest}"
 
 
 def rq_queue(queue_name: str) -> str:
     """List: ids of the jobs that wait."""
-    return f"rq:queue:{queue_name}"
+    return f"{RQ}:queue:{queue_name}"
 
 
 def rq_scheduled(queue_name: str) -> str:
     """Sorted set: id of a job -> when it is due, in seconds since 1970."""
-    return f"rq:scheduled:{queue_name}"
+    return f"{RQ}:scheduled:{queue_name}"
 
 
 def rq_workers_of(queue_name: str) -> str:
     """Set: the keys of the queue's workers."""
-    return f"rq:workers:{queue_name}"
+    return f"{RQ}:workers:{queue_name}"
 
 
 def rq_worker_name(key: str) -> str:
     """The name of the worker that has this key."""
-    return key.removeprefix("rq:worker:")
+    return key.removeprefix(f"{RQ}:worker:")
 
 
 def rq_executions_of(worker: str) -> str:
     """Set: what the worker runs, as <job id>:<execution id>."""
-    return f"rq:worker:{worker}:executions"
+    return f"{RQ}:worker:{worker}:executions"
 
 
 def rq_execution(job_id: str, execution_id: str) -> str:
     """Hash: one execution of a job."""
-    return f"rq:execution:{job_id}:{execution_id}"
+    return f"{RQ}:execution:{job_id}:{execution_id}"
 
 
 def rq_job(job_id: str) -> str:
     """Hash: the job."""
-    return f"rq:job:{job_id}"
+    return f"{RQ}:job:{job_id}"
 
 
 def of_a_worker(queue_name: str, kinds: Iterable[str], reports: tuple[str, str] | None) -> list[str]:
@@ -101,22 +107,28 @@ def of_a_worker(queue_name: str, kinds: Iterable[str], reports: tuple[str, str] 
         "workers",
     )
     kind, queue = reports or ("", "")
-    of_reports = (f"~rq:job:{kind}-*", f"~rq:job::{kind}-*", f"~rq:queue:{queue}", f"~{REPORTS}")
+    of_reports = (f"~{RQ}:job:{kind}-*", f"~{RQ}:job::{kind}-*", f"~{RQ}:queue:{queue}", f"~{REPORTS}")
     of_job = ("job", "job:", "results", "executions", "execution")  # "job:": RQ writes "rq:job::…:dependencies"
     return [
-        *(f"~rq:queue:{queue_name}{more}" for more in ("", ":*")),
-        *(f"~rq:{what}:{queue_name}" for what in in_queue),
-        *(f"~rq:{what}:{kind}-*" for kind in kinds for what in of_job),
-        *("~rq:workers", "~rq:queues", f"~rq:worker:{queue_name}.*", "%R~rq:suspended", f"%R~rq:workers:{queue_name}"),
+        *(f"~{RQ}:queue:{queue_name}{more}" for more in ("", ":*")),
+        *(f"~{RQ}:{what}:{queue_name}" for what in in_queue),
+        *(f"~{RQ}:{what}:{kind}-*" for kind in kinds for what in of_job),
+        *(
+            f"~{RQ}:workers",
+            f"~{RQ}:queues",
+            f"~{RQ}:worker:{queue_name}.*",
+            f"%R~{RQ}:suspended",
+            f"%R~{RQ}:workers:{queue_name}",
+        ),
         *(of_reports if reports else ()),
-        *("~pod_jobs:progress:*", "~pod_jobs:interrupt:*", "%R~pod_jobs:cancel:*", f"%R~{DRAINS}", f"~{HOSTS}"),
-        *(f"~{OWNER}:doctor", "~rq:job:doctor"),  # what the doctor tries the rights on
+        *(f"~{OURS}:progress:*", f"~{OURS}:interrupt:*", f"%R~{OURS}:cancel:*", f"%R~{DRAINS}", f"~{HOSTS}"),
+        *(f"~{OWNER}:doctor", f"~{RQ}:job:doctor"),  # what the doctor tries the rights on
     ]
 
 
 def channel_of_workers(queue_name: str) -> str:
     """The channels on which RQ speaks to the workers of a queue, as a pattern of an ACL."""
-    return f"&rq:pubsub:{queue_name}.*"
+    return f"&{RQ}:pubsub:{queue_name}.*"
 
 
 def text(value: bytes | str) -> str:

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from pod_jobs.errors import SettingsError
 from pod_jobs.media_folder import MEDIA
+from pod_jobs.settings import key_prefix
 from pod_jobs.settings.dressing import DressingSettings, dressing_faults
 from pod_jobs.settings.encode import (
     EncodeSettings,
@@ -50,6 +51,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class RedisSettings(Section):
     url: str
     worker_url: str
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,40}$")]
     accept_unsafe: bool
 
 
@@ -334,11 +336,12 @@ def find_home(given: str | Path | None = None) -> Path:
 
 def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
     """All settings for the instance folder `home` (see `find_home`). `first` wins over all sources, such as web={"port": 9000}.
+    Call it before RQ is imported, because it hands the prefix of keys on (key_prefix.py).
 
     Errors: SettingsError whose reason has one line per fault: "web.port: Input should be … (/srv/pod/settings.toml)".
     """
     folder = find_home(home)
-    faults = [*_unknown_variables(), *_unusable_variables()]
+    faults = _unknown_variables()
     try:
         sources = [
             *map(read_document, _files(folder)),
@@ -347,6 +350,7 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
             {"home": folder},
         ]
         settings = Settings.model_validate(reduce(merge, sources))
+        faults += filter(None, [key_prefix.use(settings.redis.prefix)])
     except ValidationError as error:
         faults = [*fault_lines(error, first, os.environ, _files(folder)), *faults]
     except UNREADABLE as error:
@@ -375,16 +379,6 @@ def launcher_pid() -> int | None:
     """The process that started this one as a line of the Procfile, if it was `./run up`."""
     text = os.environ.get(LAUNCHER, "")
     return int(text) if text.isascii() and text.isdecimal() else None
-
-
-def _unusable_variables() -> list[str]:
-    """A fault for a prefix of RQ's keys. RQ reads it from the environment alone, so a process or a host that lacks the variable
-    would look at other queues, and wait there without a word."""
-    if os.environ.get("RQ_KEY_PREFIX", "rq") == "rq":
-        return []
-    return [
-        "RQ_KEY_PREFIX: pod_jobs takes no prefix; give the instance a database of its own (redis.url = redis://…/1)"
-    ]
 
 
 def _unknown_variables() -> list[str]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from pod_jobs.errors import NumberTaken
+from pod_jobs.errors import NumberTaken, ServiceUnavailable
 from pod_jobs.media_folder import (
     DRESSINGS,
     IDENTITY,
@@ -30,10 +30,10 @@ from pod_jobs.media_folder import (
     video_folder,
     video_of,
 )
-from pod_jobs.storage import Run, folder_locks, identity
+from pod_jobs.storage import Run, identity
 from pod_jobs.storage.helpers_folder import HelpersFolder
 from pod_jobs.storage.received_run import ReceivedRun
-from pod_jobs.system import plain_files
+from pod_jobs.system import folder_locks, plain_files
 from pod_jobs.system.plain_files import NO_HARD_LINKS, sync
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # ELOOP: something else than a plain file
@@ -64,7 +64,10 @@ class WebHostFolder:
     def check_locks(self) -> str:
         """Check that its files can be locked. Returns the mount option by which that holds on this host alone; "" = none.
         Errors: ServiceUnavailable."""
-        folder_locks.check(self._media)
+        try:
+            folder_locks.check(self._media)
+        except OSError as error:
+            raise ServiceUnavailable(f"{self._media}: locks of files (flock): {error.strerror}") from error
         return folder_locks.option_of_this_host(self._media)
 
     def identity(self) -> str:

@@ -16,8 +16,8 @@ blueprint = Blueprint("api_joining", __name__)
 @blueprint.post("/workers/join")
 @access.public_for_programs
 def join() -> ResponseReturnValue:
-    """{"code", "host", "version"}; the answer is {"token", "redis_url", "version", "storage"}. Errors: NotFound when the
-    invitation was used; Refused for a host of another version."""
+    """{"code", "host", "version"}; the answer is {"token", "redis_url", "redis_prefix", "version", "storage"}. Errors: NotFound
+    when the invitation was used; Refused for a host of another version."""
     body = answers.body()
     code, host, version = (answers.field(body, name, str) for name in ("code", "host", "version"))
     response = jsonify(asdict(joining.welcome(services().settings, code, host, version)))

@@ -218,15 +218,13 @@ def test_no_host_is_invited_that_could_not_reach_the_queue(inviting: Settings, r
         joining.invite(inviting.model_copy(update={"redis": redis}))
 
 
-def test_hosts_may_get_another_user_of_the_key_value_server(
-    settings: Settings, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = settings.model_copy(
-        update={"redis": settings.redis.model_copy(update={"url": "unix:///x.sock", "worker_url": REDIS})}
-    )
+def test_hosts_may_get_another_user_of_the_key_value_server(settings: Settings, tokens: dict[str, str]) -> None:
+    more = {"url": "unix:///x.sock", "worker_url": REDIS, "prefix": "univ"}
+    own = settings.model_copy(update={"redis": settings.redis.model_copy(update=more)})
     with database.connect(own.database_url).connection_context():
         code = joining.invite(own).partition("#")[2]
-        assert joining.welcome(own, code, "host-2", pod_jobs.__version__).redis_url == REDIS
+        terms = joining.welcome(own, code, "host-2", pod_jobs.__version__)
+    assert (terms.redis_url, terms.redis_prefix) == (REDIS, "univ")
 
 
 def test_no_host_is_invited_that_could_not_reach_the_web_app(inviting: Settings) -> None:
@@ -244,8 +242,9 @@ def test_a_name_full_of_control_characters_becomes_a_label(inviting: Settings, l
 
 @pytest.mark.parametrize("text", ['redis://:a"b\\c@h/0', "redis://h/0\nurl = 1", "redis://h/\x7f\x1b", "é"])
 def test_settings_hold_any_address(text: str) -> None:
-    written = joining.SETTINGS.format(redis=as_toml(text), url=as_toml(text), storage=as_toml("http"))
-    assert tomllib.loads(written)["redis"] == {"url": text}
+    more = {"prefix": as_toml("univ"), "storage": as_toml("http")}
+    written = joining.SETTINGS.format(redis=as_toml(text), url=as_toml(text), **more)
+    assert tomllib.loads(written)["redis"] == {"url": text, "prefix": "univ"}
 
 
 @pytest.mark.parametrize(

@@ -1,33 +1,29 @@
-"""Whether locks (flock) in the media folder keep the runs of all hosts apart, as shared_folder.py needs it."""
+"""Whether locks (flock) of files in a folder keep others out, also those on other hosts that share it."""
 
+import errno
 import fcntl
 import re
 import tempfile
 from pathlib import Path
 
-from pod_jobs.errors import ServiceUnavailable
-
 MOUNTS = Path("/proc/self/mountinfo")
 OF_THIS_HOST = {"nolock", "local_lock=all", "local_lock=flock"}  # mount options of NFS
 
 
-def check(media: Path) -> None:
-    """Lock a file twice. Errors: ServiceUnavailable when the file system cannot, or lets both have the lock."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=media, prefix=".lock-") as first, open(first.name, "ab") as second:
-            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try:
-                fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-    except OSError as error:
-        raise ServiceUnavailable(f"{media}: files cannot be locked there (flock): {error.strerror}") from error
-    raise ServiceUnavailable(f"{media}: locks (flock) keep nobody out there")
+def check(folder: Path) -> None:
+    """Lock a file twice. Errors: OSError when the file system cannot, or lets both have the lock."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".lock-") as first, open(first.name, "ab") as second:
+        fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+    raise OSError(errno.ENOLCK, "they keep nobody out")
 
 
-def option_of_this_host(media: Path, mounts: Path = MOUNTS) -> str:
+def option_of_this_host(folder: Path, mounts: Path = MOUNTS) -> str:
     """The mount option by which locks in the folder hold on this host alone; "" when there is none, or nobody knows."""
-    folder = media.resolve()
+    folder = folder.resolve()
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
