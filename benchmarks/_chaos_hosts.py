@@ -26,7 +26,8 @@ from benchmarks._host_faults import DISK_MB, FAULTS, HostFaults, Hosts
 from benchmarks._instance import wait_for
 from tests.acceptance.hosts import Network, network
 from tests.acceptance.site import make_clip
-from tests.namespaces import NETWORK, can_be_made
+from tests.namespaces import NETWORK, WEB, can_be_made
+from tests.proxy import in_front_of
 
 NAMES = ("b", "c", "d")
 LANE = f"""
@@ -64,7 +65,8 @@ class Load(threading.Thread):
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.hosts != len(NAMES) or not can_be_made():
         sys.exit("there are three hosts: --hosts 3, as a user who may make network namespaces")
-    with network(*NAMES, settings=LANE) as made:
+    with network(*NAMES, settings=LANE) as made, in_front_of(made.site.url, WEB) as proxy:
+        made.url, proxy.is_moody = proxy.url, False
         media = made.site.home / "media"
         whose = (media / ".identity").read_bytes() if (media / ".identity").exists() else b""
         subprocess.run(
@@ -72,7 +74,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         )
         if whose:
             (media / ".identity").write_bytes(whose)
-        hosts = Hosts(made)
+        hosts = Hosts(made, proxy)
         try:
             return run(hosts, options)
         except TimeoutError:

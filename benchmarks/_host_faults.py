@@ -1,7 +1,7 @@
 """The faults of the chaos run on several hosts, by name: what each one does, and how often it is drawn.
 
 A is the web host with the key-value server; B and C encode, and share nothing with A but an address; D delivers learning traces
-to a record store that runs there.
+to a record store that runs there. All reach the web app by a proxy that refuses bodies over 16 MiB.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks._instance import ROOT, children_of
 from tests.acceptance.hosts import Network
 from tests.namespaces import NETWORK, Host
+from tests.proxy import Proxy
 
 # name -> weight. Long outages are rare because they are long, not because they are harmless.
 FAULTS: dict[str, float] = {
@@ -41,6 +42,7 @@ FAULTS: dict[str, float] = {
     "kill key-value server": 2,
     "key-value server away for 20 s": 1,
     "record store away": 4,
+    "proxy answers itself": 4,
 }
 DISK_MB = 300
 
@@ -48,8 +50,8 @@ DISK_MB = 300
 class Hosts:
     """The network with its disks and clocks. `start` lets all hosts join."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, proxy: Proxy) -> None:
+        self.network, self.proxy = network, proxy
         self.near, self.other, self.far = network.hosts
         self.queues = {self.near: "encoding", self.other: "encoding", self.far: "xapi"}
         self.records = network.folder / "records.jsonl"
@@ -137,6 +139,7 @@ class HostFaults:
             "kill key-value server": lambda: self._server_away(0.2),
             "key-value server away for 20 s": lambda: self._server_away(20),
             "record store away": lambda: self._store_away(dice.uniform(3, 20)),
+            "proxy answers itself": lambda: self._moody(dice.uniform(5, 20)),
         }
         return actions[name]()
 
@@ -222,6 +225,14 @@ class HostFaults:
                     os.kill(pid, signal.SIGCONT)
 
         return self._for("store", seconds, stop, go_on)
+
+    def _moody(self, seconds: float) -> bool:
+        """Each third request gets 408, 413, 502 or the like of the proxy's own."""
+
+        def be(moody: bool) -> None:
+            self.hosts.proxy.is_moody = moody
+
+        return self._for("proxy", seconds, lambda: be(True), lambda: be(False))
 
     def _for(self, what: object, seconds: float, begin: Callable[[], object], end: Callable[[], object]) -> bool:
         """Let something be so for some time. False while it is so already."""

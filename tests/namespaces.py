@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pod_jobs.settings import ROOT
 
-NETWORK = "10.213.7"
+# One of its own for each process: two bridges with the same addresses would answer for each other
+NETWORK = f"10.213.{os.getpid() % 250 + 1}"
 WEB = f"{NETWORK}.1"  # the address of the host that runs the tests, and with them the web app
 
 

@@ -266,9 +266,11 @@ def synced_server() -> Iterator[KeyValueServer]:
 
 
 @contextmanager
-def answering(handler: type[QuietHandler], tls: ssl.SSLContext | None = None) -> Iterator[int]:
+def answering(
+    handler: type[QuietHandler], tls: ssl.SSLContext | None = None, address: str = "127.0.0.1"
+) -> Iterator[int]:
     """A server on this host whose requests `handler` answers; gives its port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer((address, 0), handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

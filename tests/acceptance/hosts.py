@@ -43,6 +43,7 @@ class Network:
     server: KeyValueServer
     hosts: list[Host]
     folder: Path
+    url: str = ""  # by which other hosts reach the web app; "" = directly
 
     def pod_jobs(self, *arguments: str) -> str:
         """A command on the web host; gives what it prints."""
@@ -53,7 +54,8 @@ class Network:
     def variables(self) -> dict[str, str]:
         """Those of processes on the web host."""
         own = {"POD_JOBS_HOME": str(self.site.home), "POD_JOBS_WEB__PORT": str(self.site.port)}
-        own |= {"POD_JOBS_REDIS__URL": self.server.url, "POD_JOBS_WEB__PUBLIC_URL": f"http://{WEB}:{self.site.port}"}
+        url = self.url or f"http://{WEB}:{self.site.port}"
+        own |= {"POD_JOBS_REDIS__URL": self.server.url, "POD_JOBS_WEB__PUBLIC_URL": url}
         return {**os.environ, **own, "POD_JOBS_UPLOAD__FREE_GB": "0", "PYTHONPATH": str(ROOT)}
 
     def home_of(self, host: Host) -> Path:

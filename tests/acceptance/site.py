@@ -219,7 +219,12 @@ def serve(home: Path, server: KeyValueServer | WatchedServers, module: str = "te
         with connect_promptly(server.url) as redis:
             site = Site(home, port, redis, tokens)
             site.process = process
-            wait_until(site.answers, 60, f"the web app answers, see {home}/web.log")
+
+            def is_up() -> bool:
+                assert process.poll() is None, (home / "web.log").read_text()[-3000:]
+                return site.answers()
+
+            wait_until(is_up, 60, f"the web app answers, see {home}/web.log")
             yield site
     finally:
         process.terminate()

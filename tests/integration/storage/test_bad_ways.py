@@ -4,72 +4,24 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import requests
 
+from tests import proxy as proxies
 from tests.acceptance.site import Site
 from tests.clips import Clips
 from tests.integration.storage.conftest import WORKER, Far, tick
-from tests.servers import QuietHandler, answering, wait_until
+from tests.proxy import MOODS, Proxy
+from tests.servers import wait_until
 
 pytestmark = pytest.mark.usefixtures("hasty")
-LIMIT = 16 * 1024 * 1024
-MOODS = (408, 502, 404, 403, 413, 503)
-
-
-@dataclass
-class Proxy:
-    """One in front of the web app: each third request gets an answer of its own, in HTML; bodies over LIMIT always do."""
-
-    url: str = ""
-    said: list[int] = field(default_factory=list)
-    refused: int = 0
-    asked: int = 0
 
 
 @pytest.fixture
 def proxy(site: Site) -> Iterator[Proxy]:
-    state = Proxy()
-
-    class Passing(QuietHandler):
-        protocol_version = "HTTP/1.1"
-
-        def pass_on(self) -> None:
-            size = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(size)
-            state.asked += 1
-            if size > LIMIT:
-                state.refused += 1
-                self.answer(413, b"<html>too large")
-            elif state.asked % 3 == 0:
-                state.said.append(MOODS[len(state.said) % len(MOODS)])
-                self.answer(state.said[-1], b"<html>by the proxy")
-            else:
-                headers = {
-                    name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")
-                }
-                there = requests.request(
-                    self.command, site.url + self.path, headers=headers, data=body, timeout=30, allow_redirects=False
-                )
-                self.answer(there.status_code, there.content, there.headers)
-
-        def answer(self, status: int, body: bytes, headers: object = None) -> None:
-            self.send_response(status)
-            for name in ("Content-Type", "Content-Range"):
-                if isinstance(headers, requests.structures.CaseInsensitiveDict) and name in headers:
-                    self.send_header(name, headers[name])
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PUT = do_PATCH = pass_on  # noqa: N815  # names of http.server
-
-    with answering(Passing) as port:
-        state.url = f"http://127.0.0.1:{port}"
-        yield state
+    with proxies.in_front_of(site.url) as made:
+        yield made
 
 
 def test_a_proxy_that_limits_bodies_and_errs_now_and_then_costs_time_alone(
