@@ -105,10 +105,14 @@ class _FarOwner:
         for helper, state in states.items():
             if over.is_set():
                 return
-            if helper in self._held:
-                self._follow(helper, state)
-            else:
-                self._meet(helper, state)
+            try:
+                if helper in self._held:
+                    self._follow(helper, state)
+                else:
+                    self._meet(helper, state)
+            except Superseded:  # it has just left; if it is the run that is over, the next look at the states says so
+                if helper in self._held:
+                    self._free(helper, "it has left")
 
     def _is_called(self) -> bool:
         """Have helpers been called? They are as soon as there are pieces. Errors: Superseded when there are none any more."""

@@ -96,7 +96,7 @@ class Scene:
 
         def report(progress: Progress) -> None:
             if progress.step == "encode":
-                assert self.seen.wait(30), "the helper has done its part"
+                assert self.seen.wait(90), "the helper has done its part"  # it waits three times for up to 20 s
 
         with storage.work_on(self.far.run, tick, chunks.clear) as work:
             source, folder = storage.source(self.far.run, self.far.order.source), work.begin()
