@@ -245,7 +245,7 @@ def build_worker(settings: Settings, queue_name: str, job_types: JobTypes, check
         host,
         queue_name,
         lambda: next(filter(None, (job_type.ffmpeg_version(settings) for job_type in own_types)), ""),
-        settings.media.free_bytes,
+        lambda: settings.storage.free_bytes(),  # as it is by now: without a token there is none
         worker.kept_reports.count,
     )
     return worker

@@ -107,6 +107,9 @@ class Storage(Protocol):
     def trouble(self) -> str:
         """Why it has to try again now, in words for people; "" = it has not."""
 
+    def free_bytes(self) -> int:
+        """The free space of the disk to which jobs on this host write. Errors: OSError."""
+
     def check(self, identity: str) -> None:
         """Check that the media folder is there and is the catalog's. Errors: ServiceUnavailable."""
 

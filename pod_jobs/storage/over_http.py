@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -62,6 +63,9 @@ class OverHttp:
     @property
     def trouble(self) -> str:
         return self._web.trouble
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self._folder if self._folder.exists() else self._folder.parent).free
 
     def check(self, identity: str) -> None:
         """The web app compares its media folder itself, at each request; here it only has to answer."""

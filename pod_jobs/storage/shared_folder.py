@@ -61,6 +61,9 @@ class SharedFolder:
     def __init__(self, media: Path) -> None:
         self._media = media
 
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self._media).free
+
     def check(self, expected: str) -> None:
         identity.check(self._media, expected)
 

@@ -51,14 +51,18 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def check_space(settings: Settings) -> Iterator[Finding]:
-    """Check that more than upload.free_gb is free for media."""
+    """Check that more than upload.free_gb is free for media, or for the files of jobs where there is no media folder."""
     try:
-        free_gb = settings.media.free_bytes() / GB
+        free_gb = settings.storage.free_bytes() / GB
     except OSError as error:
-        yield Finding("free space", "fault", f"{settings.media}: {error.strerror}")
+        yield Finding("free space", "fault", f"{error.filename}: {error.strerror}")
+        return
+    except PodJobsError as error:  # without a token nothing works, and the check of the catalog says so
+        yield Finding("free space", "warning", f"not known: {error.reason}")
         return
     least_gb = settings.upload.free_gb
-    text = f"{free_gb:.1f} GB on the media disk; upload.free_gb is {least_gb:g}"
+    disk = "the media disk" if settings.worker.storage == "shared" else "the disk for the files of jobs"
+    text = f"{free_gb:.1f} GB on {disk}; upload.free_gb is {least_gb:g}"
     yield Finding("free space", "ok" if free_gb > least_gb else "fault", text)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pod_jobs.errors import DiskFull
+from pod_jobs.instance.doctor.host import check_space
+from pod_jobs.settings import load
 from pod_jobs.storage import identity
 from pod_jobs.storage.by_bucket import BucketCalls
 from pod_jobs.storage.web_calls import WebCalls
@@ -87,3 +89,15 @@ def test_a_web_host_without_room_gets_the_result_when_it_has_room_again(
         assert waited > 3 and (far.published / "90p.mp4").read_bytes() == made
         assert any("disk is full" in words for words in said) and far.storage.trouble == "", "people read why it waits"
         assert {path.name for path in far.published.iterdir()} == {"90p.mp4", "done.json"}
+
+
+@pytest.mark.parametrize(("free_gb", "state"), [(0.0, "ok"), (0.1, "fault")])
+def test_a_worker_looks_at_the_disk_on_which_its_jobs_work(tmp_path: Path, free_gb: float, state: str) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/worker_token").write_text("x")
+    worker = {"storage": "http", "catalog_url": "http://127.0.0.1:9"}
+    with small_disk(tmp_path / "work", 20):
+        (found,) = check_space(load(tmp_path, worker=worker, upload={"free_gb": free_gb}))
+        assert (found.state, found.text[:7]) == (state, "0.0 GB ")
+        assert load(tmp_path, worker=worker).storage.free_bytes() < 25_000_000
