@@ -49,6 +49,7 @@ from pod_jobs.system.plain_files import NO_HARD_LINKS, sync
 
 LOCK_WAIT_S = 30.0  # an earlier run that has to stop releases the lock much sooner
 LOCK_POLL_S = 0.25
+LAG_S = (0.0, 0.5)  # pauses before a network share is asked again for a file that it does not have
 LENT = "source"  # in the folder of the chunks: see `lend_source`
 ROOM_BYTES = 1_000_000_000  # what a copy of a recording leaves free of the disk
 
@@ -84,7 +85,7 @@ class SharedFolder:
 
     def source(self, run: Run, name: str, tick: Callable[[], object] | None = None) -> Path:
         with translated_os_errors():
-            if (is_source(name) or is_dressing(name)) and plain_files.size_of(self._media / name) is not None:
+            if (is_source(name) or is_dressing(name)) and _appears(self._media / name):
                 return self._media / name
         self.check(run.media)
         raise BadSource(f"{name} is not there", code="source-missing")
@@ -293,6 +294,17 @@ class SharedWorkFolder:
                 if run and run[:2] == (self._run.kind, self._run.task):
                     by_generation[run.generation] = path
         return [by_generation[generation] for generation in sorted(by_generation)]
+
+
+def _appears(path: Path) -> bool:
+    """Is there such a plain file? A network share may remember that there was none, until its folder is listed anew."""
+    for pause_s in LAG_S:
+        if plain_files.size_of(path) is not None:
+            return True
+        time.sleep(pause_s)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.listdir(path.parent)
+    return plain_files.size_of(path) is not None
 
 
 def _is_locked(path: Path) -> bool:

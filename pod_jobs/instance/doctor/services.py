@@ -201,7 +201,8 @@ def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
     if answer.ok:
         yield _acceptance(settings, answer, queue)
     elif answer.status_code in (401, 403):
-        yield Finding("catalog", "fault", f"{settings.catalog_url} refuses secrets/worker_token")
+        text = f"{settings.catalog_url} refuses secrets/worker_token: it was revoked, or is of another instance"
+        yield Finding("catalog", "fault", text, "worker invite on the web host, and join with a new folder")
     else:
         yield Finding("catalog", "fault", f"{answer.url} answers {answer.status_code}")
 

@@ -1,5 +1,6 @@
 """The calls of workers: they start a run, and report how it ended. catalog/client.py is the other end."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -267,14 +268,28 @@ def _check_outputs(task: Task, result: Result) -> None:
     folder is away."""
     if task.video_id is None or not result.outputs:
         return
+    media = checked_media()
     try:
-        sizes = checked_media().sizes(task.video_id, result.folder)
+        sizes: dict[str, int | None] = {**media.sizes(task.video_id, result.folder)}
+        for output in result.outputs:
+            if sizes.get(output.name) != output.bytes:
+                sizes[output.name] = _size_of_open(media, task.video_id, result.folder, output.name)
     except OSError as error:
         raise ServiceUnavailable(f"{result.folder}: {error}") from error
     for output in result.outputs:
         if (size := sizes.get(output.name)) != output.bytes:
             claim = f"outputs: {output.name!r} has {output.bytes} bytes, it is said"
             raise ResultRejected(f"{claim}, and " + ("it is not there" if size is None else f"it has {size}"))
+
+
+def _size_of_open(media: WebHostFolder, video: int, folder: str, name: str) -> int | None:
+    """The size of a published file; None when there is none. A network share may remember an older one until a file is opened.
+    Errors: OSError."""
+    output = media.open_output(video, folder.rpartition("/")[2], name)
+    if output is None:
+        return None
+    with output.file as file:
+        return None if output.is_growing else os.fstat(file.fileno()).st_size
 
 
 def _check_result(task: Task) -> Result:

@@ -236,6 +236,23 @@ def test_of_a_failed_run_the_smallest_picture_and_the_sound_stay(
     assert {path.name for path in (video / "encode-7-g1.part").iterdir()} == leaves
 
 
+def test_a_source_that_a_network_share_shows_late_is_found(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_folder, "LAG_S", (0.0, 0.0))
+    listdir, listed = os.listdir, []
+
+    def list_anew(folder: Path) -> list[str]:
+        listed.append(folder)
+        if len(listed) == 2:
+            (video / "source").touch()
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", list_anew)
+    assert SharedFolder(tmp_path).source(run(), run().source) == video / "source"
+    assert listed == [video, video]
+
+
 def test_a_helper_gets_what_lies_where_names_of_ours_say_and_nothing_else(tmp_path: Path, video: Path) -> None:
     storage = SharedFolder(tmp_path)
     with pytest.raises(Superseded):

@@ -7,6 +7,7 @@ import pytest
 from redis import Redis
 
 from pod_jobs.jobs import queue
+from pod_jobs.storage.web_host_folder import WebHostFolder
 from tests.integration.web.conftest import OUTPUT_FILES, OUTPUTS, RESULT, Caller, Worker, problem
 
 HUGE = 2**70
@@ -125,7 +126,17 @@ def test_results_that_point_elsewhere_are_rejected(lea: Caller, worker: Worker) 
     worker.finish(order)
 
 
-@pytest.mark.parametrize("fault", ["missing", "longer", "link", "no folder"])
+def test_sizes_that_a_network_share_remembers_are_not_believed(
+    lea: Caller, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = worker.start(lea.upload()["task"])
+    stale = dict.fromkeys(list(OUTPUT_FILES)[1:], 1)
+    monkeypatch.setattr(WebHostFolder, "sizes", lambda *_: stale)
+    worker.finish(order)
+    assert lea("GET", f"/api/v1/tasks/{order['task']}").get_json()["state"] == "done"
+
+
+@pytest.mark.parametrize("fault", ["missing", "longer", "link", "no folder", "not published"])
 def test_outputs_that_are_not_there_are_rejected(lea: Caller, worker: Worker, fault: str) -> None:
     order = worker.start(lea.upload()["task"])
     if fault != "no folder":
@@ -138,6 +149,8 @@ def test_outputs_that_are_not_there_are_rejected(lea: Caller, worker: Worker, fa
     elif fault == "link":
         (folder / "audio.mp3").rename(folder / "x")
         (folder / "audio.mp3").symlink_to("x")
+    elif fault == "not published":
+        folder.rename(folder.with_name(f"{folder.name}.part"))
     result = {"folder": worker.folder(order), "outputs": OUTPUTS, **RESULT}
     told = worker.report(order, "done", 422, result=result)
     assert told["code"] == "result-rejected" and "outputs: " in told["detail"]
