@@ -9,6 +9,7 @@ from pod_jobs.answers import error_of
 from pod_jobs.catalog import seals
 from pod_jobs.catalog.lanes_client import LanesClient
 from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.system.certificates import authorities
 
 TIMES_S = (3, 20)  # to connect, and to get an answer
 HURRIED_S = (1, 2)  # when the worker is stopping
@@ -64,6 +65,7 @@ class CatalogClient:
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Token {token}"
         self._session.trust_env = False  # ignore proxies and .netrc of the environment
+        self._session.verify = authorities()
         self.lanes = LanesClient(self._post)
 
     def start(self, task_id: int, generation: int, worker: str, host: str, pid: int, **versions: str) -> Order:

@@ -24,6 +24,7 @@ from pod_jobs.instance.prepare import SYSTEM_USERS
 from pod_jobs.jobs import sentinel
 from pod_jobs.settings import QUEUES, Settings, load
 from pod_jobs.settings.section import as_toml
+from pod_jobs.system.certificates import authorities
 from pod_jobs.system.versions import differ
 
 VALID_FOR = timedelta(hours=24)
@@ -141,6 +142,7 @@ storage = {storage}
 def _ask(url: str, code: str, host: str) -> Welcome:
     with requests.Session() as session:
         session.trust_env = False  # ignore proxies of the environment
+        session.verify = authorities()
         try:
             body = {"code": code, "host": host, "version": pod_jobs.__version__}
             answer = session.post(f"{url}/api/v1/workers/join", json=body, timeout=TIMEOUT_S, allow_redirects=False)

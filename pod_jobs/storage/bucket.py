@@ -26,6 +26,7 @@ import requests
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.storage.signed_links import S3Place, signed_link
 from pod_jobs.storage.web_calls import PART_BYTES
+from pod_jobs.system.certificates import authorities
 from pod_jobs.system.plain_files import PIECE_BYTES
 
 TIMES_S = (5, 60)  # to connect, and between two pieces of an answer
@@ -169,6 +170,7 @@ class Bucket:
         if session is None:
             session = self._of_thread.session = requests.Session()
             session.trust_env = False  # ignore proxies and .netrc of the environment
+            session.verify = authorities()
         return session
 
 

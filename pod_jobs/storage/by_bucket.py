@@ -23,6 +23,7 @@ from pod_jobs.storage.web_calls import (
     WebCalls,
     take_part,
 )
+from pod_jobs.system.certificates import authorities
 
 SMALL_BYTES = 64 * 1024  # so much goes with the call itself, which costs less than a link
 EXPIRED = (400, 401, 403)  # what S3 servers answer to a link that is no longer valid
@@ -97,4 +98,5 @@ class BucketCalls(WebCalls):
         if session is None:
             session = self._in_thread.session = requests.Session()
             session.trust_env = False
+            session.verify = authorities()
         return session

@@ -12,6 +12,7 @@ from pod_jobs.answers import error_of, problem_in, problem_words
 from pod_jobs.errors import BadSource, NotFound, ServiceUnavailable, TransientError
 from pod_jobs.storage import Run
 from pod_jobs.system import plain_files
+from pod_jobs.system.certificates import authorities
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class WebCalls:
             session = self._of_thread.session = requests.Session()
             session.headers["Authorization"] = f"Token {self._token}"
             session.trust_env = False  # ignore proxies and .netrc of the environment
+            session.verify = authorities()
         return session
 
 

@@ -17,6 +17,7 @@ from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.jobs import keys, sentinel
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.settings import QUEUES, Settings
+from pod_jobs.system.certificates import authorities
 from pod_jobs.system.versions import differ
 
 OLDEST_SERVER = (6, 2)  # the first version with LMOVE and BLMOVE, which RQ needs to hand over a job safely
@@ -288,6 +289,7 @@ def _ask_who_we_are(settings: Settings) -> requests.Response:
     token = settings.secret("worker_token")
     with requests.Session() as session:
         session.trust_env = False  # ignore proxies of the environment
+        session.verify = authorities()
         url = f"{settings.catalog_url}/api/v1/me"
         return session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
 

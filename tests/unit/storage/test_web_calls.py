@@ -1,10 +1,15 @@
 """What a worker without the media folder makes of answers that no web app gives."""
 
+import ssl
+from pathlib import Path
+
 import pytest
 
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.storage import Run
 from pod_jobs.storage.web_calls import WebCalls
+from pod_jobs.system.certificates import authorities
+from tests.nginx import certificate
 from tests.servers import QuietHandler, answering
 
 RUN = Run(3, "encode", 7, 1, "web", attempt=1, key="key")
@@ -38,3 +43,30 @@ def test_only_the_part_that_was_asked_for_is_taken(status: int, said: str, body:
         else:
             web.fetch(RUN, "source", 0, taken.extend)
     assert bytes(taken) == (b"" if why else body)
+
+
+def test_an_authority_of_the_university_is_trusted_as_the_system_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answer(QuietHandler):
+        def do_GET(self) -> None:
+            self.reply(200)
+
+    pem = certificate(tmp_path, "localhost")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    with answering(Answer, tls) as port:
+        web = WebCalls(f"https://localhost:{port}", "token")
+        with pytest.raises(ServiceUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            web.call("GET", "/me")
+        assert web.trouble == "the web host does not answer (SSLError)"
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        assert WebCalls(f"https://localhost:{port}", "token").call("GET", "/me").status_code == 200
+
+
+def test_without_a_list_of_the_system_that_of_requests_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert authorities() is True
+    (tmp_path / "0a1b2c3d.0").touch()
+    assert authorities() == str(tmp_path)
