@@ -58,7 +58,7 @@ def doctor(as_json: bool, queue: str | None, worker: bool) -> None:
         settings = load_settings()
         names: Iterable[str] = CHECKS
         if queue or worker:
-            names = checks_before_jobs(worker or needs_ffmpeg(JOB_TYPES, queue))
+            names = checks_before_jobs(worker or needs_ffmpeg(JOB_TYPES, queue or ""))
             names = (*names, "speech") if worker or queue == QUEUE else names  # a missing model stops no worker
         words = f"no fault; as the service was started, with {adopted}" if adopted else "no fault"
         findings = [Finding("settings", "ok", words), *examine(settings, names)]

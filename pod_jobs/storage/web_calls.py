@@ -82,12 +82,12 @@ class WebCalls:
             self.trouble = ""
             return answer
         with answer:
-            error = error_of(answer, path)
+            refusal = error_of(answer, path)
             words = (
                 problem_words(problem_in(answer)) or f"something else than the web host answers {answer.status_code}"
             )
-            self.trouble = words[:TROUBLE_CHARACTERS] if isinstance(error, TransientError) else ""
-            raise error
+            self.trouble = words[:TROUBLE_CHARACTERS] if isinstance(refusal, TransientError) else ""
+            raise refusal
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._of_thread, "session", None)

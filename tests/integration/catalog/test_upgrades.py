@@ -9,6 +9,7 @@ from playhouse.migrations import Runner
 
 from pod_jobs.catalog import copying, database
 from pod_jobs.catalog.models import InstantField, JsonField
+from pod_jobs.catalog.revisions import Watched
 from tests.integration.catalog.conftest import later
 
 STATES = ("waiting", "running", "done", "error", "cancelled")
@@ -81,6 +82,7 @@ def test_rows_of_every_earlier_schema_are_there_after_the_upgrade(database_url: 
     runner = Runner(catalog, directory=str(database.MIGRATIONS))
     written: dict[str, int] = {}
     last: dict[str, Any] = {}
+    assert isinstance(catalog, Watched)
     with catalog.connection_context(), catalog.unwatched():
         for migration in runner.migrations()[:-1]:
             runner.up(migration.name)

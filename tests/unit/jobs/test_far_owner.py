@@ -42,7 +42,7 @@ class Web:
 
 def owner_of(web: Web, shared: Path) -> _FarOwner:
     called = Called(2, b"", lambda number, files: None, lambda folder, number: None)
-    return _FarOwner(cast(FarHelp, web), RUN, shared, lambda folder: called, chunks.NOTE)
+    return _FarOwner(cast(FarHelp, web), RUN, shared, lambda folder: called, ".note")
 
 
 def test_a_helper_that_leaves_in_the_very_moment_ends_no_help_of_others(tmp_path: Path) -> None:
