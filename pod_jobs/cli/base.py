@@ -6,6 +6,7 @@ Exit codes: 0 = success, 1 = a fault, 2 = the command line cannot be understood.
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,11 @@ class InstanceCommand(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.append(home_option())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with suppress(PodJobsError):  # the command itself says what is wrong
+            load(chosen_home())  # before it imports RQ (settings/key_prefix.py)
+        return super().invoke(ctx)
 
 
 class InstanceGroup(click.Group):
