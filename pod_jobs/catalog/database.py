@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache, reduce
 from pathlib import Path
@@ -175,6 +175,22 @@ def transaction() -> Iterator[None]:
 def locked(query: Any) -> Any:
     """`query` with locks on its rows until the transaction ends. SQLite has no row locks and needs none."""
     return query if isinstance(models.database.obj, SqliteDatabase) else query.for_update()
+
+
+def locked_row(model: Any, key: Mapping[str, Any], others: Mapping[str, Any]) -> Any:
+    """The row with this primary or unique `key`, locked until the transaction ends. If there is none, it is inserted, with the
+    values `others`.
+
+    "On conflict do nothing" would not do: MariaDB then shares a lock on the row, and two that have it wait for each other.
+    """
+    query = locked(model.select().where(*[getattr(model, name) == value for name, value in key.items()]))
+    row = query.get_or_none()
+    if row is None:
+        fields = [getattr(model, name) for name in key]
+        target = {} if isinstance(models.database.obj, MySQLDatabase) else {"conflict_target": fields}
+        model.insert(**key, **others).on_conflict(preserve=fields, **target).execute()
+        row = query.get()
+    return row
 
 
 class OneByText:

@@ -5,7 +5,7 @@ import secrets
 
 from peewee import fn
 
-from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.database import locked_row, transaction
 from pod_jobs.catalog.models import InstanceFact, Video
 
 MEDIA_IDENTITY = "media"
@@ -57,8 +57,7 @@ def newest_source() -> tuple[int, int] | None:
 
 def next_number() -> int:
     """The number of a new video, in the caller's transaction: never one that a video had, also when that one was purged."""
-    InstanceFact.insert(name=LAST_NUMBER, value="0").on_conflict_ignore().execute()
-    row = locked(InstanceFact.select().where(InstanceFact.name == LAST_NUMBER)).get()
+    row = locked_row(InstanceFact, {"name": LAST_NUMBER}, {"value": "0"})
     number = max(int(row.value), int(Video.select(fn.MAX(Video.id)).scalar() or 0)) + 1
     InstanceFact.update(value=str(number)).where(InstanceFact.name == LAST_NUMBER).execute()
     return number

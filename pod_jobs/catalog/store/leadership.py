@@ -6,7 +6,7 @@ The terms are counted here and not in the key-value server, which may restart em
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.database import locked, locked_row, transaction
 from pod_jobs.catalog.models import Leadership
 from pod_jobs.errors import Deposed
 
@@ -15,9 +15,8 @@ ROW = 1
 
 def begin() -> int:
     """Begin the term of a new leader, and return its number. From then on, `fenced` refuses all earlier terms."""
-    Leadership.insert(id=ROW, term=0).on_conflict_ignore().execute()
     with transaction():
-        row = locked(Leadership.select().where(Leadership.id == ROW)).get()
+        row = locked_row(Leadership, {"id": ROW}, {"term": 0})
         row.term += 1
         row.save()
         return int(row.term)

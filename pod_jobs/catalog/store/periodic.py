@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from peewee import JOIN
 
-from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.database import locked, locked_row, transaction
 from pod_jobs.catalog.models import Audit, Periodic, Task, User
 from pod_jobs.catalog.new_task import NewTask
 from pod_jobs.catalog.store import tasks
@@ -85,8 +85,7 @@ def paused() -> list[Periodic]:
 
 
 def _get_or_create(name: str, now: datetime) -> Periodic:
-    Periodic.insert(name=name, fired_until=now).on_conflict_ignore().execute()
-    row: Periodic = locked(Periodic.select().where(Periodic.name == name)).get()
+    row: Periodic = locked_row(Periodic, {"name": name}, {"fired_until": now})
     return row
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import EXCLUDED, MySQLDatabase, fn
 
-from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.database import locked_row, transaction
 from pod_jobs.catalog.models import User, database
 from pod_jobs.catalog.store import lanes
 from pod_jobs.catalog.trace_models import Lane, Statement, StatementCounter, Straggler, TraceCount, TraceOptOut
@@ -138,12 +138,7 @@ def opted_out() -> list[User]:
 
 def _lock_counter() -> int:
     """The latest number. Nobody else can raise it until the transaction ends."""
-    query = StatementCounter.select()
-    row = locked(query).get_or_none()
-    if row is None:
-        StatementCounter.insert(id=1, number=0).on_conflict_ignore().execute()
-        row = locked(query).get()
-    return row.number
+    return int(locked_row(StatementCounter, {"id": 1}, {"number": 0}).number)
 
 
 def _bodies(ids: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from peewee import MySQLDatabase, fn
 
 from pod_jobs.catalog import models
-from pod_jobs.catalog.database import locked, transaction
+from pod_jobs.catalog.database import locked_row, transaction
 from pod_jobs.catalog.models import Outbox, PartyTurn, Task
 from pod_jobs.catalog.new_task import Purpose
 from pod_jobs.catalog.waiting_order import Begun, Waiting, in_order, standing_of
@@ -109,10 +109,7 @@ def has_no_place(task: Task, most: int) -> bool:
 
 
 def _lock(party: str) -> None:
-    same = (PartyTurn.kind == ANY_KIND, PartyTurn.party == party)
-    if not PartyTurn.select().where(*same).exists():
-        PartyTurn.insert(kind=ANY_KIND, party=party, began_at=datetime.now(UTC)).on_conflict_ignore().execute()
-    locked(PartyTurn.select().where(*same)).get()
+    locked_row(PartyTurn, {"kind": ANY_KIND, "party": party}, {"began_at": datetime.now(UTC)})
 
 
 def kinds_waiting() -> list[str]:

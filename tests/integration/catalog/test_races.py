@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from peewee import Database
@@ -13,9 +14,10 @@ from redis import Redis
 
 from pod_jobs import hand_over
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import Outbox, Task, User
+from pod_jobs.catalog.models import Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask
-from pod_jobs.catalog.store import many_tasks, tasks, videos
+from pod_jobs.catalog.store import lanes, leadership, many_tasks, periodic, statements, tasks, videos, waiting_line
+from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.errors import Refused, Superseded
 from pod_jobs.jobs import queue
@@ -142,3 +144,32 @@ def test_two_queues_do_not_find_the_same_place_of_a_sites_quota(
         given = list(pool.map(give, queues))
     assert sum(given) == sum(len(queue.positions(redis, name)) for name in queues) == quota
     assert Outbox.select().count() == 4 - quota, "what has no place still waits"
+
+
+def test_many_who_lock_the_same_row_wait_and_never_block_each_other(catalog: Database, lecturer: User) -> None:
+    """The row may be missing at first: each of them would insert it."""
+
+    def change() -> None:
+        videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, ())
+        leadership.begin()
+        periodic.pause("purge", "léa", "", NOW)
+        with transaction():
+            waiting_line.has_no_place(Task(kind="encode", party="site-univ"), 1)
+        statements.add([NewStatement(str(uuid4()), "{}", "v", None, (), False, of_profile=False)], (), NOW)
+
+    at_once, times = 4, 8
+    begin = Barrier(at_once, timeout=20)
+
+    def run() -> None:
+        with catalog.connection_context():
+            begin.wait()
+            for _ in range(times):
+                change()
+
+    before = videos.create(lecturer, "t", videos.Source("a.mp4", 1), NOW, lambda path: None, ())[0].id
+    with ThreadPoolExecutor(at_once) as pool:
+        for future in [pool.submit(run) for _ in range(at_once)]:
+            future.result()
+    numbers = [video.id for video in Video.select().where(Video.id > before)]
+    assert sorted(numbers) == list(range(before + 1, before + 1 + at_once * times))
+    assert lanes.last_number() == at_once * times
