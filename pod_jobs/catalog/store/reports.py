@@ -241,6 +241,8 @@ def _publish(task: Task, result: dict[str, Any]) -> None:
         rows = [_output_row(task, folder, output) for output in outputs]
     except (KeyError, TypeError) as error:
         raise ResultRejected(f"the result lacks {error}") from error
+    # Locked before rows refer to it: MariaDB would share its lock, and two that share one cannot both change the row.
+    locked(Video.select(Video.id).where(Video.id == task.video_id)).get_or_none()
     same = (Task.video == task.video_id, Task.kind == task.kind, Task.template == task.template)
     Output.delete().where(Output.task.in_(Task.select(Task.id).where(*same))).execute()
     if rows:

@@ -171,11 +171,11 @@ def delete(video_id: int, user: User, now: datetime) -> list[Task]:
     """Mark a video as deleted, and cancel its open tasks. The janitor removes the files. Returns the tasks that were open."""
     with transaction():
         video = get_to_change(video_id, user)
-        open_tasks = Task.select().where(Task.video == video, Task.state.in_(tasks.OPEN))
         # locked, because a task that ends in between would refuse to be cancelled
-        still_open = list(locked(open_tasks))
+        still_open = tasks.open_of_video(video.id)
         locked(Video.select().where(Video.id == video_id)).get_or_none()  # locked after the tasks, as a report does
-        still_open += [task for task in open_tasks.clone() if task not in still_open]  # ordered between the two locks
+        # and those that were ordered between the two locks
+        still_open += [task for task in tasks.open_of_video(video.id) if task not in still_open]
         for task in still_open:
             tasks.cancel(task.id, now)
         Video.update(deleted_at=now).where(Video.id == video_id).execute()
