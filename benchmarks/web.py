@@ -168,8 +168,7 @@ def _one(url: str, redis_url: str, options: argparse.Namespace) -> dict[str, Any
             began = time.monotonic()
             tokens = _fill(options.tasks)
             _fill_statements(options.statements)
-            if isinstance(catalog, PostgresqlDatabase):
-                catalog.execute_sql("ANALYZE")  # as the server does by itself within a minute
+            database.renew_statistics(catalog)  # as the servers do by themselves within a minute
             print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
         figures = _ask(app, tokens, options.asked)
         with catalog.connection_context(), app.app_context():

@@ -26,7 +26,15 @@ from peewee import (  # type: ignore[attr-defined]  # the stubs lack sort_models
 from peewee import Table as RawTable
 
 from pod_jobs.catalog import models, revisions, trace_models
-from pod_jobs.catalog.database import build, faults_translated, migrate, newer_migrations, newer_words, pending
+from pod_jobs.catalog.database import (
+    build,
+    faults_translated,
+    migrate,
+    newer_migrations,
+    newer_words,
+    pending,
+    renew_statistics,
+)
 from pod_jobs.errors import Refused, SettingsError
 
 PAGE = 500  # rows that are read, written or compared at once
@@ -60,6 +68,7 @@ def copy(source: Database, target: Database, progress: Progress = lambda table, 
                     counts[_name(model)] = _copy_table(model, source, target, progress)
                 except IntegrityError as error:  # MariaDB takes "Lea" and "léa" for one name
                     raise Refused(f"{_name(model)}: the other database takes two rows for one ({error})") from error
+        renew_statistics(target)
     return counts
 
 

@@ -144,6 +144,16 @@ def pending(database: Database) -> list[str]:
     ]
 
 
+def renew_statistics(database: Database) -> None:
+    """After many new rows: without it PostgreSQL and MariaDB read whole tables, until they look by themselves. SQLite plans by
+    the indexes alone. Needs an open connection."""
+    if isinstance(database, PostgresqlDatabase):
+        database.execute_sql("ANALYZE")
+    elif isinstance(database, MySQLDatabase):
+        tables = ", ".join(f"`{table}`" for table in database.get_tables())
+        database.execute_sql(f"ANALYZE TABLE {tables}").fetchall()
+
+
 def hold_open(database: Database) -> Callable[[], None]:
     """Make it cheap to open and close many connections; returns a function that ends that. Call it while `database` is connected,
     and not before a fork.
