@@ -19,7 +19,7 @@ import requests
 import pod_jobs
 from pod_jobs.answers import problem_in, problem_words
 from pod_jobs.catalog.store import users
-from pod_jobs.errors import NotFound, Refused, ServiceUnavailable, SettingsError
+from pod_jobs.errors import NotFound, Refused, ServiceUnavailable
 from pod_jobs.instance.prepare import SYSTEM_USERS
 from pod_jobs.jobs import sentinel
 from pod_jobs.settings import QUEUES, Settings, load
@@ -87,7 +87,7 @@ def _redis_url(settings: Settings) -> str:
 
 
 def queues_of(line: str) -> tuple[str, ...]:
-    """The queues that an invitation names; () = it is for all. Errors: SettingsError."""
+    """The queues that an invitation names; () = it is for all. Errors: Refused."""
     names = _read(line)[1].partition(SAYS)[2].split(".")
     return tuple(name for name in QUEUES if name in names)
 
@@ -95,8 +95,8 @@ def queues_of(line: str) -> tuple[str, ...]:
 def join(line: str, home: Path, host: str) -> Settings:
     """Exchange an invitation, and write the instance folder of a worker host. Returns its settings.
 
-    Errors: Refused when there are settings in `home` already, it cannot be written, or the invitation does not hold;
-    SettingsError for a line that is none; ServiceUnavailable.
+    Errors: Refused when the line is none, there are settings in `home` already, it cannot be written, or the invitation does
+    not hold; ServiceUnavailable.
     """
     url, code = _read(line)
     if (home / "settings.toml").exists() or (home / "secrets" / "worker_token").exists():
@@ -111,18 +111,18 @@ def join(line: str, home: Path, host: str) -> Settings:
 
 
 def _read(line: str) -> tuple[str, str]:
-    """The address of the web app and the code, of an invitation or of all that `worker invite` printed. Errors: SettingsError."""
+    """The address of the web app and the code, of an invitation or of all that `worker invite` printed. Errors: Refused."""
     found = INVITATION.search(line)
     try:
         if found and urlsplit(found[1]).hostname and urlsplit(found[1]).port != 0:
             return found[1].rstrip("/"), found[2]
     except ValueError:  # of a port, or of brackets
         pass
-    raise SettingsError("this is no invitation: copy the whole line that `worker invite` printed")
+    raise Refused("this is no invitation: copy the whole line that `worker invite` printed")
 
 
 def is_in_clear(line: str) -> bool:
-    """Does what an invitation is exchanged for come over a network that others may read? Errors: SettingsError."""
+    """Does what an invitation is exchanged for come over a network that others may read? Errors: Refused."""
     address = urlsplit(_read(line)[0])
     return address.scheme == "http" and address.hostname not in LOOPBACK
 

@@ -47,3 +47,9 @@ def test_a_network_that_others_may_read_is_said(tmp_path: Path, started: list[di
         root, ["worker", "--home", str(tmp_path), "join", "-"], input=LINE.replace("https", "http") + "\n"
     )
     assert "use https" in clear.output and started == [{"encoding": None}]
+
+
+def test_without_an_instance_nobody_is_invited(tmp_path: Path) -> None:
+    done = CliRunner().invoke(root, ["worker", "--home", str(tmp_path / "none"), "invite"])
+    assert done.exit_code == 1 and "There is no instance in" in done.output
+    assert not (tmp_path / "none").exists()

@@ -17,7 +17,7 @@ import pod_jobs
 from pod_jobs.catalog import database
 from pod_jobs.catalog.models import ApiToken, Audit, SignInLink, User
 from pod_jobs.catalog.store import users
-from pod_jobs.errors import Refused, ServiceUnavailable, SettingsError
+from pod_jobs.errors import Refused, ServiceUnavailable
 from pod_jobs.instance import joining
 from pod_jobs.settings import Settings, load
 from pod_jobs.settings.section import as_toml
@@ -143,7 +143,7 @@ def test_an_invitation_signs_nobody_in(inviting: Settings, url: str, line: str) 
     ],
 )
 def test_what_is_no_invitation_is_said(text: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no invitation"):
+    with pytest.raises(Refused, match="no invitation"):
         joining.join(text, tmp_path / "far", "host-2")
 
 
