@@ -12,13 +12,11 @@ A change is
 
 import argparse
 import ast
-import contextlib
 import itertools
 import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -30,7 +28,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from benchmarks import _lines_run
+from benchmarks import _contained, _lines_run
 from benchmarks._lines_run import LinesRun
 
 SUMMARY = "does a test notice a comparison, a truth or a bound that is turned round? --sample N, --seed S"
@@ -235,14 +233,15 @@ def _failures(tests: list[str], copy: Path, until: float) -> list[str]:
 
 
 def _pytest(arguments: list[str], copy: Path, more: dict[str, str], until: float) -> tuple[int, str]:
-    """Exit code and output; an exit code of 0 and no output when the time is over."""
-    command = [str(copy / ".venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    variables = os.environ | {"PYTHONPATH": str(copy)} | more  # programs that the tests start import the copy too
+    """Exit code and output; an exit code of 0 and no output when the time is over. Nothing that the tests started is left."""
+    # programs that the tests start import the copy too; what contains them imports this folder's code, which is unchanged
+    within = ["env", f"--chdir={copy}", f"PYTHONPATH={copy}"]
+    command = [*within, str(copy / ".venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     none = subprocess.DEVNULL
     with (
         tempfile.TemporaryFile("w+") as told,
-        subprocess.Popen(  # noqa: S603  # our own program
-            command, cwd=copy, env=variables, start_new_session=True, stdin=none, stdout=told, stderr=none
+        subprocess.Popen(
+            _contained.command(command), cwd=ROOT, env=os.environ | more, stdin=none, stdout=told, stderr=none
         ) as running,
     ):
         try:
@@ -250,8 +249,7 @@ def _pytest(arguments: list[str], copy: Path, more: dict[str, str], until: float
         except subprocess.TimeoutExpired:
             return 0, ""
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)
+            running.terminate()
         told.seek(0)
         return code, told.read()
 
