@@ -64,6 +64,14 @@ TURNED = {  # an operator, as it is written and what it becomes
     ast.In: ("in", "not in"),
     ast.NotIn: ("not in", "in"),
 }
+OF_CLOCKS = {  # that a clock shows exactly a given instant is nothing that happens
+    ast.Lt: ("<", ">="),
+    ast.LtE: ("<=", ">"),
+    ast.Gt: (">", "<="),
+    ast.GtE: (">=", "<"),
+}
+CLOCKS = ("monotonic", "time")
+OF_NO_RESULT = ("strict", "transaction")  # arguments: zip's asserts what holds anyway; a pipeline's is about what it costs
 
 
 @dataclass(frozen=True)
@@ -126,10 +134,11 @@ def mutants_of(path: Path, text: str) -> Iterator[Mutant]:
     """All of one file."""
     source = _Source(path, text)
     tree = ast.parse(text)
-    left_out = {id(inner) for inner in (*_in_decorators(tree), *_strict(tree))}
+    left_out = {id(inner) for inner in (*_in_decorators(tree), *_without_result(tree))}
     for node in (one for one in ast.walk(tree) if id(one) not in left_out):
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            words, turned = TURNED[type(node.ops[0])]
+            operator = type(node.ops[0])
+            words, turned = OF_CLOCKS.get(operator, TURNED[operator]) if _reads_a_clock(node) else TURNED[operator]
             yield from source.between(node.left, node.comparators[0], words, turned)
             yield from _bounds(source, node)
         elif isinstance(node, ast.BoolOp):
@@ -149,11 +158,17 @@ def _in_decorators(tree: ast.AST) -> Iterator[ast.AST]:
             yield from ast.walk(decorator)
 
 
-def _strict(tree: ast.AST) -> Iterator[ast.AST]:
-    """The value of `strict` in zip(…): it asserts what holds anyway, that all are equally long."""
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    named_zip = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "zip")
-    return (keyword.value for call in named_zip for keyword in call.keywords if keyword.arg == "strict")
+def _without_result(tree: ast.AST) -> Iterator[ast.AST]:
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) in ("zip", "pipeline"))
+    return (keyword.value for call in calls for keyword in call.keywords if keyword.arg in OF_NO_RESULT)
+
+
+def _reads_a_clock(node: ast.Compare) -> bool:
+    return any(isinstance(inner, ast.Call) and _name(inner.func) in CLOCKS for inner in ast.walk(node))
+
+
+def _name(called: ast.expr) -> str:
+    return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
 
 
 def _bounds(source: _Source, node: ast.Compare) -> Iterator[Mutant]:
