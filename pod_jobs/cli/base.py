@@ -5,6 +5,7 @@ Exit codes: 0 = success, 1 = a fault, 2 = the command line cannot be understood.
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -94,6 +95,12 @@ def demand_instance(settings: Settings) -> None:
     """Check that an instance was started in this folder before. Errors: Fault."""
     if not (settings.home / "secrets" / "cli_token").exists():
         raise Fault(f"There is no instance in {settings.home}.", f"./run up --home '{settings.home}' starts one")
+
+
+def show_progress(line: str) -> None:
+    """Replace the line of progress on the terminal; "" removes it. Nothing where stderr is no terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{line}", nl=False, err=True)
 
 
 def echo_json(value: object) -> None:

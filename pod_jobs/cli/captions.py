@@ -1,6 +1,5 @@
 """pod-jobs transcribe and pod-jobs captions: make and check captions without a running instance."""
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from pod_jobs.captions.parsing import read_captions
 from pod_jobs.captions.rules import check as breaches_of
 from pod_jobs.captions.writing import write_srt, write_text, write_vtt
 from pod_jobs.cli.api import Api
-from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings, show_progress
 from pod_jobs.cli.order_options import FILE
 from pod_jobs.cli.words import harmless
 from pod_jobs.jobs.speech.plan import cue_rules, demand_extra, engine_for, speech_order
@@ -50,15 +49,13 @@ def transcribe(file: Path, form: str, as_json: bool, **wish: Any) -> None:
     started, cpu = time.monotonic(), time.process_time()
 
     def tick(fraction: float) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{fraction:.0%}", nl=False, err=True)
+        show_progress(f"{fraction:.0%}")
 
     with tempfile.TemporaryDirectory(prefix="pod_jobs-") as folder:
         sound = SoundTrack(file.absolute(), probe(file.absolute(), tools, limits), tools, limits, Path(folder))
         order = speech_order(settings, wish["language"], wish["term"], translate=wish["translate"])
         transcript = run(sound, engine_for(settings, wish["language"], wish["model"]), order, tick)
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)
+    show_progress("")
     if as_json:
         spent = {"wall_s": round(time.monotonic() - started, 2), "cpu_s": round(time.process_time() - cpu, 2)}
         echo_json({**asdict(transcript), "peaks": len(transcript.peaks), **spent})

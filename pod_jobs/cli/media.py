@@ -1,13 +1,12 @@
 """pod-jobs encode and pod-jobs probe: the media library without a running instance, for scripts and benchmarks."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings, show_progress
 from pod_jobs.cli.order_options import FILE, OF_FILES, as_plan, with_options
 from pod_jobs.cli.words import clock, size
 from pod_jobs.media_folder import WEB
@@ -31,17 +30,14 @@ def encode(file: Path, outdir: Path, template: str, as_json: bool, **values: Any
     outdir.mkdir(parents=True, exist_ok=True)
     if any(outdir.iterdir()):
         raise Fault(f"{outdir} is not empty.")
-    terminal = sys.stderr
 
     def tick(progress: Progress) -> None:
-        if terminal.isatty():
-            click.echo(f"\r\x1b[K{progress.step} {progress.fraction:.0%}", nl=False, file=terminal)
+        show_progress(f"{progress.step} {progress.fraction:.0%}")
 
     tools = tools_of(settings)
     plan = as_plan(build_plan(settings, None, template), settings, template, values)
     encoded = run(file, outdir, plan, tools, tick)
-    if terminal.isatty():
-        click.echo("\r\x1b[K", nl=False, file=terminal)
+    show_progress("")
     outputs = [{**asdict(output), "path": str((outdir / output.name).absolute())} for output in encoded.outputs]
     if as_json:
         echo_json({**asdict(encoded), "outputs": outputs})

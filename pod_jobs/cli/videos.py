@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from pod_jobs.cli.api import OPEN, Api
-from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings
+from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings, show_progress
 from pod_jobs.cli.order_options import OF_SPEECH, OF_VIDEOS, as_order, as_wish, with_options
 from pod_jobs.cli.words import clock, describe_task, harmless, local_time, size
 from pod_jobs.media_folder import WEB
@@ -225,13 +225,10 @@ class _Watched:
 
 def _follow(api: Api, video_id: int, templates: Sequence[str]) -> dict[str, Any]:
     """Show the progress until the encodings by "web" and by `templates` have ended."""
-    terminal = sys.stderr
     while True:
         video: dict[str, Any] = api.get(f"/videos/{video_id}")
         still_open = [task for task in _encodes(video, templates) if task["state"] in OPEN]
-        if terminal.isatty():
-            line = f"{harmless(video['title'])}: {describe_task(still_open[0])}"[:110] if still_open else ""
-            click.echo(f"\r\x1b[K{line}", nl=False, file=terminal)
+        show_progress(f"{harmless(video['title'])}: {describe_task(still_open[0])}"[:110] if still_open else "")
         if not still_open:
             return video
         time.sleep(POLL_S)

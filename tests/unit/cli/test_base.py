@@ -2,12 +2,15 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from pod_jobs.cli.base import show_progress
 from pod_jobs.cli.root import root
 from pod_jobs.instance import home
 from pod_jobs.settings import load
@@ -77,3 +80,28 @@ def test_variables_that_cannot_be_read_are_none(started: Path) -> None:
     assert home.noted_variables(started) == {}
     os.remove(started / "run" / "variables.json")
     assert home.noted_variables(started) == {}
+
+
+def test_progress_takes_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> None:
+    for is_terminal in (True, False):
+        monkeypatch.setattr("sys.stderr.isatty", lambda answer=is_terminal: answer)
+        show_progress("encode 5%")
+        show_progress("")
+        assert capfd.readouterr() == ("", "\r\x1b[Kencode 5%\r\x1b[K" if is_terminal else "")
+
+
+def test_the_help_says_what_is_taken_when_an_option_is_left_out() -> None:
+    options = [(name, option) for name, command in commands(root) for option in command.params]
+    has_default = [(name, one) for name, one in options if isinstance(one.default, str | int | float) and one.default]
+    assert len(has_default) > 8
+    silent = [
+        f"{name} {one.opts[0]}" for name, one in has_default if isinstance(one, click.Option) and not one.show_default
+    ]
+    assert silent == []
+
+
+def commands(group: click.Group, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    for command in group.commands.values():
+        yield (full := f"{name} {command.name}".strip()), command
+        if isinstance(command, click.Group):
+            yield from commands(command, full)

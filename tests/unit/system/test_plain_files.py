@@ -81,12 +81,13 @@ def test_a_file_that_is_replaced_while_it_is_opened_is_read(folder: Path, monkey
     assert plain_files.read_text(path) == "new"
 
 
+@pytest.mark.usefixtures("way")
 def test_no_part_of_a_name_leads_out_of_the_folder(folder: Path, secret: Path, tmp_path: Path) -> None:
     (folder / "out").symlink_to(secret.parent)
     (folder / "in").mkdir()
     (folder / "also-in").symlink_to("in")
     (folder / "in" / "x").write_text("x")
-    for name in ("out/secret", "../outside/secret", "in/../../outside/secret", str(secret), "also-in/x", "", "."):
+    for name in ("out/secret", "../outside/secret", "in/../../outside/secret", str(secret), "also-in/x", "", ".", ".."):
         with pytest.raises(OSError):
             os.close(plain_files.open_beneath(folder, name, os.O_RDONLY))
     assert plain_files.read_bytes(folder / "in" / "x", beneath=folder) == b"x"

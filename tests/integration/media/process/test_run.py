@@ -60,6 +60,13 @@ def test_a_long_line_arrives_whole(tmp_path: Path) -> None:
     )
 
 
+def test_the_longest_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "LINE_BYTES", 1000)
+    assert python("print('x' * 1000, end='')", tmp_path)[1] == "x" * 1000
+    with pytest.raises(FfmpegFailed, match="a line of its output"):
+        python("print('x' * 1001, end='')", tmp_path)
+
+
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_line_without_an_end_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
     """As a process writes that a hostile file has taken over."""

@@ -148,6 +148,10 @@ def test_what_is_no_recording_is_refused_and_forgotten(tus: Client, settings: Se
         ("20000000001", 413, "source-too-large"),
         ("-1", 400, "malformed"),
         ("", 400, "malformed"),
+        ("1x", 400, "malformed"),
+        ("\xb2", 400, "malformed"),  # a digit of Unicode
+        ("9" * 17, 413, "source-too-large"),
+        ("9" * 18, 400, "malformed"),
     ],
 )
 def test_sizes_that_cannot_be(tus: Client, length: str, status: int, code: str) -> None:
