@@ -1,4 +1,4 @@
-"""JSON can spell half a character (a lone surrogate), which nothing of ours can hold: a clear 400, never a fault of ours."""
+"""JSON can spell half a character (a lone surrogate), and Python reads NaN, which nothing of ours can hold: a clear 400."""
 
 import json
 from typing import Any
@@ -27,3 +27,9 @@ def test_half_a_character_is_refused(
     response = callers[who](method, path, data=json.dumps(said), content_type="application/json")
     assert response.status_code == 400 and response.mimetype == "application/problem+json", response.text
     problem(response, 400, response.get_json()["code"])
+
+
+@pytest.mark.parametrize("body", ['{"site": "", "a": NaN}', '{"a": [-Infinity]}', '{"a": 1', "[]", "\ufeff{}x"])
+def test_what_is_no_json_object_is_refused(callers: dict[str, Caller], body: str) -> None:
+    response = callers["tina"]("POST", "/api/v1/callbacks/send", data=body.encode(), content_type="application/json")
+    problem(response, 400, "malformed")
