@@ -122,6 +122,14 @@ def test_a_private_network_counts_only_if_the_site_names_it() -> None:
             pin(read("http://pod.univ.fr/", LAN), LAN, answering(other))
 
 
+def test_a_network_that_the_site_names_may_be_this_host() -> None:
+    for network, address, other in (("::1/128", "::1", "::2"), ("0.0.0.2/32", "::2", "::1")):
+        named = Allowed(networks=(network,))
+        assert pin(read("http://pod.univ.fr/", named), named, answering(address)).address == address
+        with pytest.raises(AddressForbidden):
+            pin(read("http://pod.univ.fr/", named), named, answering(other))
+
+
 @pytest.mark.parametrize(
     "address",
     [
