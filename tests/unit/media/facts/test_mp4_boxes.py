@@ -100,3 +100,21 @@ def test_fragments_follow_one_another(path: Path, version: int) -> None:
         Fragment(at + len(one), 850, 930),
     ]
     assert (track_of.samples, track_of.first_ticks, track_of.duration_s) == (5, 500, pytest.approx(2.5 + 0.43))
+
+
+@pytest.mark.parametrize(
+    ("entry", "configuration", "record", "codecs"),
+    [
+        (b"avc1", b"avcC", b"\1\x64\0\x29", "avc1.640029"),
+        (b"av01", b"av1C", bytes([0x81, 0x08, 0x0C]), "av01.0.08M.08"),
+        (b"av01", b"av1C", bytes([0x81, 0x2D, 0xCC]), "av01.1.13H.10"),
+        (b"av01", b"av1C", bytes([0x81, 0x48, 0x6C]), "av01.2.08M.12"),
+        (b"vp09", b"vpcC", bytes([1, 0, 0, 0, 2, 31, 0xA2]), "vp09.02.31.10"),
+    ],
+)
+def test_codecs_and_size(path: Path, entry: bytes, configuration: bytes, record: bytes, codecs: str) -> None:
+    description = box(entry, bytes(24), struct.pack(">HH", 640, 360), bytes(50), box(configuration, record))
+    stsd = box(b"stsd", bytes(8), description)
+    path.write_bytes(box(b"moov", track(1, box(b"minf", box(b"stbl", stsd)))))
+    (made,) = read_tracks(path)
+    assert (made.codecs, made.width_px, made.height_px) == (codecs, 640, 360)

@@ -45,6 +45,7 @@ def test_only_three_tags_remain(given: str, expected: str) -> None:
 def test_cues_in_order_within_the_duration() -> None:
     vtt = "WEBVTT - x\n\nNOTE x\n\nSTYLE\n::cue{}\n\n7\n01:00.000 --> 02:00.000\nlate\n\n1\n00:01.000 --> 99:00:00.000\nlong\n"
     assert clean(vtt, 30) == "WEBVTT\n\n00:00:01.000 --> 00:00:30.000\nlong\n"
+    assert "late" not in clean(vtt, 60), "it would begin at the end"
     assert clean(vtt, 90).index("long") < clean(vtt, 90).index("late")
 
 
@@ -89,3 +90,5 @@ def test_chapters() -> None:
         "WEBVTT\n\n00:00:00.000 --> 00:00:05.000\nIntro &lt;b&gt; 00:00 --&gt; 1\n\n00:00:05.000 --> 00:01:00.000\n2\n"
     )
     assert build_chapters([], 60) == ""
+    nowhere = [Chapter(60, 70, "begins at the end"), Chapter(9, 9, "of no length"), Chapter(9, 8, "backwards")]
+    assert build_chapters(nowhere, 60) == ""
