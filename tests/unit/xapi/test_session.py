@@ -57,6 +57,14 @@ def test_a_duration_counts_all_sessions_of_the_registration() -> None:
         assert ("time-spent" in broken(first + second)) is wrong
 
 
+@pytest.mark.parametrize(("duration", "wrong"), [("PT38.9S", 1), ("PT39S", 0), ("PT45S", 0), ("PT45.1S", 1)])
+def test_a_second_for_each_pause_may_be_missing_or_too_much(duration: str, wrong: bool) -> None:
+    """41 s were played in the 43 s since the first statement, with one pause."""
+    statements = samples.session()
+    statements[5] = lasting(statements[5], duration)
+    assert ("time-spent" in broken(statements)) == wrong
+
+
 def test_who_still_watches_owes_no_end() -> None:
     statements = [with_threshold(one, 0.6) for one in samples.session()[:-1] if one["verb"]["id"] != COMPLETED]
     assert "completed-owed" not in broken(statements)
