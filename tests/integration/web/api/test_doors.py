@@ -10,7 +10,7 @@ from benchmarks import doors
 from pod_jobs.web.api import answers
 from tests.integration.web.conftest import PEOPLE
 
-COUNT = 250
+SERIES = doors.Series(seed=3, random=2, roles=("team",), paths=r"/(tasks|drains)$")
 
 
 @pytest.fixture(autouse=True)
@@ -21,24 +21,30 @@ def lane(home: Path) -> None:
 
 
 @pytest.fixture
-def fuzz(app: Flask, tokens: dict[str, str]) -> Callable[..., doors.Figures]:
-    of_role = {role: tokens[name] for name, role in PEOPLE.items()}
-    return lambda seed=3: doors.fuzz(app, of_role, COUNT, seed=seed)
+def fuzz(app: Flask, tokens: dict[str, str]) -> Callable[[], doors.Figures]:
+    return lambda: doors.fuzz(app, {role: tokens[name] for name, role in PEOPLE.items()}, SERIES)
 
 
-def test_nothing_is_looser_than_documented(fuzz: Callable[..., doors.Figures]) -> None:
+def test_nothing_is_looser_than_documented(fuzz: Callable[[], doors.Figures]) -> None:
     found = fuzz()
     assert (found.five_hundreds, found.undocumented, found.looser) == ([], [], [])
-    assert found.requests == COUNT and found.accepted > COUNT / 20
+    assert found.requests > 300 and found.accepted > 20
 
 
 def test_a_limit_that_nobody_checks_is_noticed(
-    fuzz: Callable[..., doors.Figures], monkeypatch: pytest.MonkeyPatch
+    fuzz: Callable[[], doors.Figures], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answers, "page", lambda start="before": (50, None))
-    assert any(fuzz(seed).looser for seed in range(4))  # not each short series comes to a wrong limit
+    assert fuzz().looser
 
 
-def test_a_server_error_is_noticed(fuzz: Callable[..., doors.Figures], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_error_is_noticed(fuzz: Callable[[], doors.Figures], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "page", lambda start="before": 1 / 0)
     assert fuzz().five_hundreds
+
+
+def test_bodies_that_are_no_json_are_noticed(
+    fuzz: Callable[[], doors.Figures], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "body", dict)
+    assert any("NaN" in one for one in fuzz().looser)
