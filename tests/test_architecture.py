@@ -235,7 +235,18 @@ def test_paths_in_the_media_folder_leave_storage_only_to_be_shown() -> None:
 
 # They read and write what an encoder that an upload has taken over may have replaced by a link or a pipe
 AMONG_PLANTED = ("encode", "work", "hls", "outputs", "sharing", "process.journal", "facts.mp4_boxes")
-OPENERS = ("open", "read_text", "write_text", "read_bytes", "write_bytes", "touch")
+OPENERS = (
+    "open",
+    "read_text",
+    "write_text",
+    "read_bytes",
+    "write_bytes",
+    "touch",
+    "copyfile",
+    "copy2",
+    "copytree",
+    "move",
+)
 
 
 def _opened_by_name(source: str) -> list[str]:
@@ -250,7 +261,10 @@ def test_files_in_a_work_folder_are_opened_by_plain_files_alone() -> None:
     assert len(checked) > len(prefixes)
     found = {name: calls for name, path in checked.items() if (calls := _opened_by_name(path.read_text()))}
     assert found == {}
-    assert _opened_by_name("open(path); path.read_text(); plain_files.read_text(path)") == ["open", "path.read_text"]
+    by_name = (
+        "open(path); path.read_text(); plain_files.read_text(path); shutil.copyfile(path, to); shutil.copyfileobj(a, b)"
+    )
+    assert _opened_by_name(by_name) == ["open", "path.read_text", "shutil.copyfile"]
 
 
 def test_files_stay_short_enough_to_read() -> None:

@@ -117,7 +117,8 @@ def _checked(folder: Path, stem: str, duration_s: float, ours: MediaPlaylist) ->
 def _make_source(work: Work, files: PodFiles, best: str, *, has_sound: bool, duration_s: float) -> None:
     rendition_path, source_path = work.folder / f"{best}.mp4", work.folder / f"{files.base}.mp4"
     if plain_files.size_of(rendition_path) is not None:  # it is a rendition to download too
-        shutil.copyfile(rendition_path, source_path)
+        with plain_files.open_plain(rendition_path) as rendition, plain_files.replacing(source_path) as source:
+            shutil.copyfileobj(rendition, source, 1 << 20)
         return
     work.side("package", build_package(work.tools, [best], has_sound, "mp4"), duration_s)
     rendition_path.rename(source_path)
