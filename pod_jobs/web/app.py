@@ -2,11 +2,10 @@
 
 import weakref
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from babel import negotiate_locale
 from flask import Flask, g, request
-from flask.json.provider import DefaultJSONProvider
 from flask_babel import Babel, get_domain, get_locale
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
@@ -46,6 +45,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
         BABEL_DEFAULT_LOCALE=account.LANGUAGES[0],
     )
     app.url_map.converters["int"] = Number
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     instance_services = Services(
         settings, database.connect(settings.database_url), connect_promptly(settings.redis_url), job_types
     )
@@ -98,22 +98,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     return app
 
 
-class Json(DefaultJSONProvider):
-    """Keys stay in their order. NaN and Infinity, which Python reads and JSON does not have, are refused: ValueError."""
-
-    sort_keys = False
-
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        return super().loads(s, parse_constant=_refuse, **kwargs)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"JSON has no {constant}")
-
-
 class App(Flask):
-    json_provider_class = Json
-
     def log_exception(self, exc_info: Any) -> None:
         """Log the route instead of the address, which Flask logs: a sign-in link that failed could still be used."""
         self.logger.error("exception at %s", problems.where(), exc_info=exc_info)

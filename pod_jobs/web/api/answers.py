@@ -1,8 +1,9 @@
 """Shared by the views of the API: strict reading of requests, and answers with an ETag, which make polling cheap."""
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from flask import Response, jsonify, request
 from pydantic import TypeAdapter, ValidationError
@@ -32,15 +33,23 @@ def polled(make: Callable[[polls.Glance], Any], look: polls.Look, subjects: Iter
     return response
 
 
-def body() -> dict[str, Any]:
-    """The request's JSON object. Errors: Malformed."""
+def body(*, constants: bool = False) -> dict[str, Any]:
+    """The request's JSON object. `constants`: it may hold NaN and Infinity, which JSON does not have. Errors: Malformed."""
+    document = None
     try:
-        document = request.get_json(silent=True)
+        if request.is_json:
+            document = json.loads(request.get_data(), parse_constant=None if constants else _refuse)
     except RecursionError as error:
         raise Malformed("the JSON is nested too deeply") from error
+    except ValueError:
+        pass
     if not isinstance(document, dict):
         raise Malformed("a JSON object is needed")
     return document
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"JSON has no {constant}")
 
 
 def body_as(shape: TypeAdapter[T]) -> T:

@@ -198,7 +198,7 @@ def report(task_id: int) -> ResponseReturnValue:
 
 def _end_with(task_id: int, refusal: PodJobsError) -> None:
     """End the attempt that a refused report is of. Errors: Malformed when it does not say which; Superseded, NotFound."""
-    body = answers.body()
+    body = answers.body(constants=True)  # which may be why it was refused
     generation, attempt = (answers.field(body, name, int) for name in ("generation", "attempt"))
     worker = answers.field(body, "worker", str)
     run_keys.require_seal(task_id, generation, attempt, worker)

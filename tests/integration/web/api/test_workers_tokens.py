@@ -1,5 +1,6 @@
 """What the token of a worker opens: tasks of its queues, by workers of this version, and nothing that was given to another."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,7 +144,11 @@ def test_what_a_revoked_worker_wrote_is_not_taken(app: Flask, settings: Settings
 
 
 def test_a_report_that_nobody_will_mend_ends_its_attempt(worker: Worker, lea: Caller) -> None:
-    for wrong, status in (({"result": {"folder": "elsewhere"}}, 422), ({"result": []}, 400)):
+    for wrong, status in (
+        ({"result": {"folder": "elsewhere"}}, 422),
+        ({"result": []}, 400),
+        ({"peak_mb": math.nan}, 400),
+    ):
         order = worker.start(lea.upload()["task"])
         said = {"generation": 1, "attempt": 1, "worker": RUNNER["worker"], "outcome": "done", **wrong}
         path, headers = f"/api/v1/tasks/{order['task']}/report", {HEADER: seal_of(order["key"], said)}
