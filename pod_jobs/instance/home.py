@@ -42,7 +42,7 @@ def make_folders(settings: Settings) -> None:
             _make_folder(settings.home / name)
         for name in PRIVATE_FOLDERS:
             (settings.home / name).chmod(0o700)
-        if settings.redis_socket.parent != settings.home / "run":
+        if not settings.redis.url and settings.redis_socket.parent != settings.home / "run":
             _make_socket_folder(settings.redis_socket.parent)
     except OSError as error:
         raise SettingsError(f"home: {error.filename or settings.home}: {error.strerror}") from error

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,11 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load(tmp_path / "a home, très long")
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    made = load(tmp_path / "a home, très long")
+    yield made
+    if made.home.exists():
+        home.remove_socket_folder(made)
 
 
 def test_preparing_twice_changes_nothing(settings: Settings) -> None:
@@ -265,6 +269,14 @@ def test_the_folder_of_the_socket_goes_with_the_start(settings: Settings) -> Non
     assert folder.parent == Path("/tmp") and folder.exists()
     home.remove_socket_folder(settings)
     assert not folder.exists()
+
+
+def test_a_key_value_server_of_ones_own_needs_no_folder_for_a_socket(tmp_path: Path) -> None:
+    settings = load(tmp_path / "a space", redis={"url": "redis://127.0.0.1:9/"})
+    settings.home.mkdir()
+    home.remove_socket_folder(settings)  # its number may have been that of another home
+    home.make_folders(settings)
+    assert not settings.redis_socket.parent.exists() and (settings.home / "run").is_dir()
 
 
 def test_processes_that_make_the_folders_at_the_same_moment_do_not_refuse_one_another(tmp_path: Path) -> None:
