@@ -267,6 +267,22 @@ def test_files_in_a_work_folder_are_opened_by_plain_files_alone() -> None:
     assert _opened_by_name(by_name) == ["open", "path.read_text", "shutil.copyfile"]
 
 
+def _following(source: str) -> list[str]:
+    """Requests by the library requests that would follow a redirect."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    asking = re.compile(r"(requests|\w*session(\(\))?)\.(request|get|post|put|patch|delete)")
+    requests = [call for call in calls if asking.search(ast.unparse(call.func))]
+    refusing = "allow_redirects=False"
+    return [ast.unparse(one) for one in requests if refusing not in [ast.unparse(word) for word in one.keywords]]
+
+
+def test_no_request_with_a_secret_is_sent_on_to_where_an_answer_says() -> None:
+    asking = {name: path.read_text() for name, path in modules().items() if "requests" in imports(path.read_text())}
+    assert len(asking) > 5
+    assert {name: found for name, text in asking.items() if (found := _following(text))} == {}
+    assert _following("self._session().get(url, allow_redirects=True); session.post(url)")
+
+
 def test_files_stay_short_enough_to_read() -> None:
     files = (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), *PACKAGE.rglob("*.css"))
     long = {str(p): n for p in files if (n := len(p.read_text().splitlines())) > LONGEST_FILE}

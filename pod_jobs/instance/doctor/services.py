@@ -199,7 +199,12 @@ def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
     except requests.RequestException as error:
         yield Finding("catalog", "fault", f"{settings.catalog_url} does not answer ({type(error).__name__})")
         return
-    if answer.ok:
+    if answer.is_redirect:
+        location = answer.headers["Location"]
+        yield Finding(
+            "catalog", "fault", f"{answer.url} redirects to {location}", "worker.catalog_url: the right address"
+        )
+    elif answer.ok:
         yield _acceptance(settings, answer, queue)
     elif answer.status_code in (401, 403):
         text = f"{settings.catalog_url} refuses secrets/worker_token: it was revoked, or is of another instance"
@@ -231,7 +236,7 @@ def check_media(settings: Settings) -> Iterator[Finding]:
         return
     try:
         answer = _ask_who_we_are(settings)
-        expected = str(answer.json().get("media", "")) if answer.ok else ""
+        expected = str(answer.json().get("media", "")) if answer.ok and not answer.is_redirect else ""
     except (PodJobsError, requests.RequestException):
         expected = ""
     if not expected:
@@ -291,7 +296,8 @@ def _ask_who_we_are(settings: Settings) -> requests.Response:
         session.trust_env = False  # ignore proxies of the environment
         session.verify = authorities()
         url = f"{settings.catalog_url}/api/v1/me"
-        return session.get(url, headers={"Authorization": f"Token {token}"}, timeout=TIMEOUT_S)
+        headers = {"Authorization": f"Token {token}"}
+        return session.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)  # as workers ask it
 
 
 def _watch(url: str, facts: dict[str, Any]) -> Iterator[Finding]:

@@ -330,6 +330,22 @@ def test_a_worker_that_would_get_no_task_takes_no_job(settings: Settings, said: 
         assert (words in doctor.complaint(there, "encoding")) is True
 
 
+def test_an_address_of_the_catalog_that_redirects_is_a_fault_as_workers_follow_none(settings: Settings) -> None:
+    with web_app({"version": pod_jobs.__version__, "media": "x"}) as url:
+
+        class Redirecting(QuietHandler):
+            def do_GET(self) -> None:
+                self.send_response(301)
+                self.send_header("Location", f"{url}{self.path}")
+                self.end_headers()
+
+        with answering(Redirecting) as port:
+            there = changed(settings, worker={"catalog_url": f"http://127.0.0.1:{port}"})
+            found = state(there, "catalog")
+            assert found.state == "fault" and f"redirects to {url}" in found.text
+            assert "does not answer" in state(there, "media").text
+
+
 def test_folders_that_every_user_can_write_to_are_a_fault_and_those_of_a_share_a_warning(settings: Settings) -> None:
     assert state(settings, "folders").state == "ok"
     settings.media_folder.chmod(0o777)
