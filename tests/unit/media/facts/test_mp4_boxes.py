@@ -99,7 +99,8 @@ def test_fragments_follow_one_another(path: Path, version: int) -> None:
         Fragment(at, 800, 850),
         Fragment(at + len(one), 850, 930),
     ]
-    assert (track_of.samples, track_of.first_ticks, track_of.duration_s) == (5, 500, pytest.approx(2.5 + 0.43))
+    assert (track_of.samples, track_of.first_ticks) == (5, 500)
+    assert track_of.duration_s == pytest.approx(2.5 + 0.43)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def test_the_source_for_a_studio_is_written_through_no_link(tmp_path: Path, kind
     folder.mkdir()
     (folder / "360p.mp4").write_bytes(b"a rendition")
     planted.KINDS[kind](folder / "film.mp4", secret)
-    work = SimpleNamespace(folder=folder)
+    work: Any = SimpleNamespace(folder=folder)
     pod_files._make_source(work, PodFiles("film", {}, with_source=True), "360p", has_sound=True, duration_s=1)
     assert planted.is_untouched(secret)
     assert (folder / "film.mp4").read_bytes() == b"a rendition" and not (folder / "film.mp4").is_symlink()
