@@ -63,8 +63,8 @@ class Track:
     samples: int = 0
     duration_s: float = 0.0
     first_ticks: int | None = None  # decode time of the first fragment
-    default_ticks: int = field(default=0, repr=False)
-    fragments: list[Fragment] = field(default_factory=list, repr=False)
+    default_ticks: int = 0
+    fragments: list[Fragment] = field(default_factory=list)
 
 
 class _Reader:
