@@ -236,7 +236,7 @@ def read_order(settings: Settings, template: str, document: Any) -> NewTask:
     options: dict[str, Any] = {}
     if language := read_language(document.get("language", "")):
         options["language"] = language
-    if document.get("translate", False) not in (True, False):
+    if not isinstance(document.get("translate", False), bool):
         raise Malformed("translate: true or false is needed")
     if document.get("translate"):
         options["translate"] = True

@@ -290,3 +290,9 @@ def test_a_chosen_model_is_the_one_that_listens(settings: Settings) -> None:
 def test_orders(settings: Settings, document: Any, template: str, options: dict[str, Any]) -> None:
     new = read_order(settings, "", document)
     assert (new.kind, new.template, dict(new.options)) == ("transcribe", template, options)
+
+
+@pytest.mark.parametrize("translate", [0, 1, "yes", None])
+def test_a_translation_is_ordered_by_true_alone(settings: Settings, translate: Any) -> None:
+    with pytest.raises(Malformed, match="translate"):
+        read_order(settings, "", {"translate": translate})
