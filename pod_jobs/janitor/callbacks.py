@@ -18,7 +18,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pod_jobs.catalog.site_words import error_words, status_word
@@ -87,8 +87,9 @@ class Callbacks:
         self, settings: Settings, fence: Fence, post: Post | None = None, hand: CelerySender | None = None
     ) -> None:
         self._settings, self._fence = settings, fence
-        self._post, self._hand = post, hand or CelerySender(settings, TIMES)
-        self._under_way: dict[int, str] = {}  # task -> its site
+        self._post, self._hand = post, replace(hand or CelerySender(settings, TIMES), is_void=self._is_void)
+        self._under_way: dict[int, Debt] = {}  # by task
+        self._void: set[int] = set()  # tasks under way whose end nobody has to be told any more
         self._ended: deque[tuple[Debt, Outcome]] = deque()
 
     def tend(self, now: datetime) -> None:
@@ -96,8 +97,9 @@ class Callbacks:
         while self._ended:
             self._settle(*self._ended[0], now)
             self._ended.popleft()
+        self._void = site_callbacks.no_longer_owed(self._under_way.values())
         for site in self._settings.site:
-            busy = [task for task, name in self._under_way.items() if name == site.name]
+            busy = [debt.task for debt in self._under_way.values() if debt.site == site.name]
             if len(busy) < AT_ONCE:
                 for debt in site_callbacks.due(site.name, now, AT_ONCE - len(busy), busy):
                     self._begin(site, debt, now)
@@ -108,7 +110,7 @@ class Callbacks:
             claimed = site_callbacks.claim(debt, lease, now)
         if claimed is not None:
             result = site_callbacks.result_of(claimed) if site.is_celery else None
-            self._under_way[debt.task] = site.name
+            self._under_way[debt.task] = claimed
             threading.Thread(target=self._try, args=(site, claimed, result), name="callback", daemon=True).start()
 
     def _try(self, site: SiteSettings, debt: Debt, result: Result | None) -> None:
@@ -119,6 +121,9 @@ class Callbacks:
             log.exception("callback of task %s", debt.task)
         finally:
             self._ended.append((debt, outcome))
+
+    def _is_void(self, debt: Debt) -> bool:
+        return debt.task in self._void
 
     def _poster(self) -> Post:
         return self._post or Poster(Seal(self._settings.secret("site_key")))

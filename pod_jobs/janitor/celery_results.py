@@ -45,11 +45,13 @@ OK, BAD_REQUEST = 200, 400
 
 @dataclass(frozen=True)
 class CelerySender:
-    """Hands over one end. Uses no database."""
+    """Hands over one end. Uses no database. `is_void(debt)`: need Pod not be told any more? While files are copied, a newer order
+    may replace the task, and Pod would import the old result for it."""
 
     settings: Settings
     times: Times
     resolve: Resolve | None = None
+    is_void: Callable[[Debt], bool] = lambda debt: False
 
     def __call__(self, site: SiteSettings, debt: Debt, result: Result) -> Outcome:
         end, root = end_of(debt, result), Path(site.shared_folder)
@@ -129,6 +131,8 @@ class CelerySender:
             put_copy(folder, new_name, file)
 
     def _tell(self, site: SiteSettings, debt: Debt, body: dict[str, Any]) -> Outcome:
+        if self.is_void(debt):
+            return Outcome(False, "nobody has to be told any more")
         url = _opened(Seal(self.settings.secret("site_key")), debt.notify_url)
         token = self.settings.site_token(site)
 

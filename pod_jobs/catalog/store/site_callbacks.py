@@ -6,7 +6,7 @@ the next one tells the ends of a task in their order. A callback whose answer di
 for a while, and not at all when the site has asked for the result since.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -155,6 +155,11 @@ def settle(debt: Debt, outcome: Outcome, wait: timedelta, now: datetime) -> None
         ending = {"reason": reason, "is_unclear": outcome.is_unclear}
         SiteOrder.update(**state, **ending).where(*mine).execute()
     SiteOrder.update(claimed_until=None).where(*this_try).execute()
+
+
+def no_longer_owed(debts: Iterable[Debt]) -> set[int]:
+    """The tasks of those debts that nobody has to be told any more, for instance because a newer order replaced theirs."""
+    return {debt.task for debt in debts if not SiteOrder.select().where(*_owed(debt)).exists()}
 
 
 def tries_of(debt: Debt) -> int:

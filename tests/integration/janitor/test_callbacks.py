@@ -390,6 +390,7 @@ def test_a_pod_that_hangs_keeps_no_other_pod_waiting(settings: Settings, catalog
         return row_of(quick).callback == "delivered"
 
     wait_until(is_delivered, 10, "the quick Pod is told")
+    wait_until(lambda: len(pod.got) > AT_ONCE, 10, "the others are being told")
     assert len(pod.got) == AT_ONCE + 1
     over.set()
 

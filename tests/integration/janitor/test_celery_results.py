@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,8 @@ from pod_jobs.catalog.models import Output, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import instance, site_callbacks, site_orders, tasks, users
-from pod_jobs.celery.shared_folder import MARK, give_mark
+from pod_jobs.celery.shared_folder import MARK, give_mark, put_copy
+from pod_jobs.janitor import celery_results
 from pod_jobs.janitor.callbacks import Callbacks
 from pod_jobs.janitor.celery_results import GIVEN, CelerySender
 from pod_jobs.outside.exchange import Times
@@ -253,21 +256,53 @@ def test_a_new_token_counts_for_what_is_told_again(settings: Settings, pod: Smal
     assert tend(settings, START + 60).callback == "delivered"
 
 
+def order_again(task: Task, seconds: float) -> Task:
+    """Pod orders the same video again."""
+    row = SiteOrder.get(SiteOrder.task == task.id)
+    asked = site_orders.Asked("univ", row.asked, row.fingerprint, row.notify_url, "", True, "film", "f" * 36)
+    new, owner = NewTask("pod_encode", "", {}, Purpose.PLAY), User.get(User.name == "site-univ")
+    new_row, newer, _ = site_orders.create(owner, asked, new, 0, later(seconds), lambda video: None)
+    site_orders.answered(new_row, NOW + timedelta(seconds=1))
+    return newer
+
+
 def test_a_stale_end_is_not_told_over_a_newer_order(settings: Settings, pod: SmallCeleryPod) -> None:
     """D13."""
     task, video = order(pod)
     done(settings, task)
     pod.mood = [500]
     assert tend(settings).callback == "waiting"
-    again = SiteOrder.get(SiteOrder.task == task.id)
-    owner = User.get(User.name == "site-univ")
-    url, document = again.notify_url, again.asked
-    asked = site_orders.Asked("univ", document, again.fingerprint, url, "", True, "film", "f" * 36)
-    new = NewTask("pod_encode", "", {}, Purpose.PLAY)
-    row, newer, _ = site_orders.create(owner, asked, new, 0, later(300), lambda video: None)
+    newer = order_again(task, 300)
     assert tend(settings, START + 7200).callback == "none" and len(pod.callbacks) == 1
     done(settings, newer)
-    site_orders.answered(row, NOW + timedelta(seconds=1))
+    assert tend(settings, START + 7300).callback == "delivered" and video.imports == 1
+    assert (video.folder / "360p.ts").read_text() == f"360p.ts of task {newer.id}"
+
+
+def test_an_end_that_a_newer_order_replaces_while_its_files_are_copied_is_not_told(
+    settings: Settings, pod: SmallCeleryPod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D13: Pod would import it for the newer order, and then refuse that one's result."""
+    task, video = order(pod)
+    done(settings, task)
+    copying, go_on = threading.Event(), threading.Event()
+
+    def slow_copy(*what: Any) -> None:
+        copying.set()
+        assert go_on.wait(20)
+        put_copy(*what)
+
+    monkeypatch.setattr(celery_results, "put_copy", slow_copy)
+    sender = Callbacks(settings, transaction, hand=CelerySender(settings, Times(2.0, 5.0)))
+    sender.tend(later(START))
+    assert copying.wait(20)
+    newer = order_again(task, 300)
+    sender.tend(later(START + 1))
+    go_on.set()
+    wait_until(lambda: sender._ended, 20, "the try has ended")
+    sender.tend(later(START + 2))
+    assert not pod.callbacks and not sender._under_way
+    done(settings, newer)
     assert tend(settings, START + 7300).callback == "delivered" and video.imports == 1
     assert (video.folder / "360p.ts").read_text() == f"360p.ts of task {newer.id}"
 
