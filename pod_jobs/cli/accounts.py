@@ -66,9 +66,7 @@ def change_role(name: str, role: str) -> None:
 
     _refuse_system_user(name)
     with open_catalog():
-        before = users.find(name).role
-        users.change_role(name, role)
-        users.note("command-line", "user role", name, datetime.now(UTC), f"{before} -> {role}")
+        before = users.change_role(name, role, "command-line", datetime.now(UTC))
     click.echo(f"{name} was {before} and is {role} now.")
 
 
@@ -172,9 +170,9 @@ def revoke_token(token_id: int) -> None:
 
 
 def _refuse_system_user(name: str) -> None:
-    from pod_jobs.instance.prepare import SYSTEM_USERS
+    from pod_jobs.instance.prepare import NAMES_OF_SYSTEM_USERS
 
-    if name in {system_name for system_name, _ in SYSTEM_USERS.values()}:
+    if name in NAMES_OF_SYSTEM_USERS:
         raise click.UsageError(f"{name} is the program's own user")
 
 

@@ -22,6 +22,7 @@ SYSTEM_USERS = {  # token's file in secrets -> user name, role
     "worker_token": ("workers", "worker"),
     "cli_token": ("command-line", "admin"),
 }
+NAMES_OF_SYSTEM_USERS = frozenset(name for name, _ in SYSTEM_USERS.values())
 SECRETS = ("session_key", "site_key", learning_traces.KEY, *SYSTEM_USERS)
 FIRST_ADMINISTRATOR = "admin"
 LINK_VALID_FOR = timedelta(hours=24)

@@ -19,7 +19,7 @@ from pod_jobs.web import api, browser_files, health, media_files
 from pod_jobs.web.guards import access, headers, problems, slow_clients
 from pod_jobs.web.guards.url_prefix import BelowPrefix
 from pod_jobs.web.intake import tus
-from pod_jobs.web.pages import account, captions, rq_dashboard, sign_in, traces, videos
+from pod_jobs.web.pages import account, captions, people, rq_dashboard, sign_in, traces, videos
 from pod_jobs.web.pages.team import captions as team_captions
 from pod_jobs.web.pages.team import errors, figures, filters, frame, machines, overview, schedule, task, tasks
 from pod_jobs.web.services import Services, close_database, install, open_database, services
@@ -74,6 +74,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
     for blueprint in (
         videos.blueprint,
         account.blueprint,
+        people.blueprint,
         captions.blueprint,
         browser_files.blueprint,
         sign_in.blueprint,

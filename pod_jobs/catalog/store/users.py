@@ -3,8 +3,10 @@
 import hashlib
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+
+from peewee import fn
 
 from pod_jobs.catalog.database import OneByText, locked, transaction
 from pod_jobs.catalog.models import ApiToken, Audit, Session, SignInLink, User
@@ -12,6 +14,7 @@ from pod_jobs.catalog.permissions import ROLES, may, roles_that_may
 from pod_jobs.errors import NotFound, Refused
 
 SHORTEST_PASSWORD = 10  # characters
+SIGN_IN, ROLE_CHANGE = "sign-in", "user role"  # actions in the audit
 TOUCH_EVERY = timedelta(minutes=5)  # a token's last use is written at most this often
 
 
@@ -55,6 +58,26 @@ def list_users() -> list[User]:
     return list(User.select().order_by(User.name))
 
 
+def people(text: str, limit: int, *, without: Collection[str]) -> tuple[list[User], int]:
+    """Those with an account whose name contains `text`, sorted by name: the first ones, and how many there are. `without`: names
+    that are left out."""
+    found = User.select().where(User.role.in_(roles_that_may("have-account")), User.name.not_in(list(without)))
+    if text:
+        found = found.where(User.name.contains(text))
+    return list(found.order_by(User.name).limit(limit)), found.count()
+
+
+def last_sign_ins(names: Collection[str]) -> dict[str, datetime]:
+    """Name -> the latest sign-in that the audit still has."""
+    latest = Audit.select(Audit.who, fn.MAX(Audit.at).alias("at")).group_by(Audit.who)
+    return {line.who: line.at for line in latest.where(Audit.action == SIGN_IN, Audit.who.in_(list(names)))}
+
+
+def role_changes(limit: int) -> list[Audit]:
+    """The latest changes of roles in the audit, the newest first. `details` is "before -> after"."""
+    return list(Audit.select().where(Audit.action == ROLE_CHANGE).order_by(Audit.id.desc()).limit(limit))
+
+
 def check_password_length(password: str) -> None:
     """Errors: Refused (password-short) for a password with fewer than SHORTEST_PASSWORD characters."""
     if len(password) < SHORTEST_PASSWORD:
@@ -78,6 +101,7 @@ def switch_off(name: str, now: datetime) -> None:
     Errors: NotFound; Refused for the last administrator who can sign in.
     """
     with transaction():
+        _lock_administrators()
         user = find(name)
         User.update(active=False).where(User.id == user.id).execute()
         sign_out_everywhere(user)
@@ -86,21 +110,31 @@ def switch_off(name: str, now: datetime) -> None:
             raise Refused(f"{name} is the last administrator who can sign in", code="last-administrator")
 
 
-def change_role(name: str, role: str) -> User:
-    """Give a user another role. It counts at once, also in open sessions and for tokens.
+def change_role(name: str, role: str, by: str, now: datetime) -> str:
+    """Give a user another role, and note that `by` did it. It counts at once, also in open sessions and for tokens. Returns the
+    role that the user had.
 
     Errors: NotFound; Refused for an unknown role, and for the last administrator who can sign in.
     """
     if role not in ROLES:
         raise Refused(f"role {role!r} is none of {', '.join(ROLES)}")
     with transaction():
+        _lock_administrators()
         user = find(name)
-        was_administrator = may(user.role, "administer")
+        before = user.role
         user.role = role
         user.save(only=[User.role])
-        if was_administrator and not administrator_has_access():
+        if may(before, "administer") and not administrator_has_access():
             raise Refused(f"{name} is the last administrator who can sign in", code="last-administrator")
-    return user
+        if role != before:
+            note(by, ROLE_CHANGE, name, now, f"{before} -> {role}")
+    return before
+
+
+def _lock_administrators() -> None:
+    """Lock them until the transaction ends, so that two changes at once do not each leave it to the other to keep one. To be
+    called first: a transaction of MariaDB goes on seeing what it saw at its first read."""
+    list(locked(User.select(User.id).where(User.role.in_(roles_that_may("administer"))).order_by(User.id)))
 
 
 def switch_on(name: str) -> None:

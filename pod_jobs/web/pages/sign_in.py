@@ -40,7 +40,7 @@ def with_password() -> ResponseReturnValue:
         fault = problems.translated(error.code, error.facts)
         return _form(next_path, name, fault), problems.status_of(error)
     access.sign_in(user)
-    users.note(user.name, "sign-in", f"user {user.id}", now(), request.remote_addr or "")
+    users.note(user.name, users.SIGN_IN, f"user {user.id}", now(), request.remote_addr or "")
     return redirect(next_path, 303)
 
 
@@ -58,7 +58,7 @@ def with_link(token: str) -> ResponseReturnValue:
     user = _of_link(users.use_link, token)
     next_path = safe_path(session.get("next", ""))
     access.sign_in(user)
-    users.note(user.name, "sign-in", f"user {user.id}", now(), f"{request.remote_addr} by link")
+    users.note(user.name, users.SIGN_IN, f"user {user.id}", now(), f"{request.remote_addr} by link")
     return redirect(next_path, 303)
 
 

@@ -16,7 +16,17 @@ from pod_jobs import hand_over
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import NewTask
-from pod_jobs.catalog.store import lanes, leadership, many_tasks, periodic, statements, tasks, videos, waiting_line
+from pod_jobs.catalog.store import (
+    lanes,
+    leadership,
+    many_tasks,
+    periodic,
+    statements,
+    tasks,
+    users,
+    videos,
+    waiting_line,
+)
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.errors import Refused, Superseded
@@ -105,6 +115,18 @@ def test_two_people_requeue_the_same_tasks(catalog: Database, task: Task) -> Non
 
     second = both(catalog, lambda: first.extend(order()), order).result()
     assert (first, second) == ([task.id], []) and Task.get_by_id(task.id).generation == 2
+
+
+def test_two_administrators_do_not_demote_each_other_at_once(catalog: Database) -> None:
+    for name in ("ada", "eve"):
+        users.create(name, "admin", "hash", NOW)
+    with pytest.raises(Refused, match="last administrator"):
+        both(
+            catalog,
+            lambda: users.change_role("ada", "team", "eve", NOW),
+            lambda: users.change_role("eve", "team", "ada", NOW),
+        ).result()
+    assert users.administrator_has_access()
 
 
 def test_two_workers_do_not_begin_in_the_same_place_of_a_sites_quota(

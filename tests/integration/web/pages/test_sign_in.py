@@ -113,11 +113,12 @@ def test_a_role_changes_at_once_and_the_last_administrator_stays(browser: Browse
     browser.sign_in("léa")
     assert browser.get("/team").status_code == 403
     with database.connect(settings.database_url).connection_context():
-        users.change_role("léa", "team")
+        now = datetime.now(UTC)
+        users.change_role("léa", "team", "ada", now)
         with pytest.raises(Refused, match="last administrator"):
-            users.change_role("ada", "lecturer")
+            users.change_role("ada", "lecturer", "ada", now)
         with pytest.raises(Refused, match="none of"):
-            users.change_role("léa", "king")
+            users.change_role("léa", "king", "ada", now)
         assert users.find("ada").role == "admin"
     assert browser.get("/team").status_code == 200
 
