@@ -26,6 +26,8 @@ SAID = {
     "requeue": ("task runs again", "tasks run again"),
     "prioritise": ("task has its new priority", "tasks have their new priority"),
     "delete": ("task is deleted", "tasks are deleted"),
+    "cancel": ("task is cancelled", "tasks are cancelled"),
+    "encode": ("encoding is queued", "encodings are queued"),
 }
 ADJECTIVES = {"error": "failed"}  # for states whose name is no adjective
 ENCODE_AGAIN = f" What is done is encoded again by: requeue --template {WEB} {{video}}"
@@ -113,8 +115,7 @@ def cancel(ids: tuple[str, ...]) -> None:
     """End waiting or running tasks. ID: a video's number, or a task: t12."""
     api = Api(load_settings())
     chosen = _choose(api, ids, OPEN)
-    _order_each(api, chosen, "cancel")
-    click.echo(f"{len(chosen)} {'task is' if len(chosen) == 1 else 'tasks are'} cancelled.")
+    _try_each("cancel", {f"t{task['id']}": partial(api.post, f"/tasks/{task['id']}/cancel") for task in chosen})
 
 
 @click.command("delete-tasks", cls=InstanceCommand)
@@ -240,10 +241,6 @@ def _reasons(refused: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield f"  and {count - EXAMPLES} more"
 
 
-def _order_each(api: Api, tasks: Sequence[dict[str, Any]], verb: str) -> None:
-    _try_each({f"t{task['id']}": partial(api.post, f"/tasks/{task['id']}/{verb}") for task in tasks})
-
-
 def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
     """Order an encoding of each video with the options of the encoding that the player shows, so that it is cut the same."""
     if not ids or not all(name.isascii() and name.isdigit() for name in ids):
@@ -255,19 +252,20 @@ def _encode_each(api: Api, ids: Sequence[str], template: str) -> None:
         options = next(done, video["task"])["options"]
         api.post(f"/videos/{name}/encode", {**options, "template": template})
 
-    _try_each({f"video {name}": partial(order, name) for name in ids})
-    click.echo(f"{len(ids)} {'encoding is' if len(ids) == 1 else 'encodings are'} queued.")
+    _try_each("encode", {f"video {name}": partial(order, name) for name in ids})
 
 
-def _try_each(orders: dict[str, Callable[[], object]]) -> None:
-    """Carry out all `orders` (name for people -> call). A refusal does not stop the others. Errors: Fault that lists all
-    refusals."""
+def _try_each(verb: str, orders: dict[str, Callable[[], object]]) -> None:
+    """Carry out all `orders` (name for people -> call), and say how many were. A refusal does not stop the others. Errors: Fault
+    that lists all refusals."""
     refused = []
     for name, order in orders.items():
         try:
             order()
         except Fault as fault:
             refused.append(f"{name}: {fault.message}")
+    done = len(orders) - len(refused)
+    click.echo(f"{done} {SAID[verb][done != 1]}.")
     if refused:
         raise Fault(f"{len(refused)} of {len(orders)} were refused.", "\n".join(refused))
 

@@ -1,4 +1,4 @@
-"""requeue --all-failed goes on until no task is left, and says why some were refused."""
+"""An order for many goes on until no task is left, and says how many were done and why some were refused."""
 
 from typing import Any, cast
 
@@ -55,3 +55,15 @@ def test_each_list_of_ids_is_an_order_of_its_own(capsys: pytest.CaptureFixture[s
     tasks._order_many(cast(Api, part), "requeue", {"tasks": [1]}, {"tasks": [2]})
     assert [body for _, body in part.asked] == [{"tasks": [1]}, {"tasks": [2]}]
     assert capsys.readouterr().out == "2 tasks run again.\n"
+
+
+def test_one_refusal_hides_nothing_of_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse() -> None:
+        raise Fault("It has ended.")
+
+    with pytest.raises(Fault) as told:
+        tasks._try_each("cancel", {"t1": lambda: None, "t2": refuse, "t3": lambda: None})
+    assert capsys.readouterr().out == "2 tasks are cancelled.\n"
+    assert (told.value.sentence, told.value.reason) == ("1 of 3 were refused.", "t2: It has ended.")
+    tasks._try_each("encode", {"video 1": lambda: None})
+    assert capsys.readouterr().out == "1 encoding is queued.\n"
