@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from pod_jobs.jobs.deliver_statements import run_deliver
 from pod_jobs.settings import load
 from pod_jobs.xapi import profile
 from pod_jobs.xapi import session as session_rules
+from pod_jobs.xapi.formats import duration_s
 from pod_jobs.xapi.segments import parse_segments
 from pod_jobs.xapi.verdicts import Severity
 from tests.acceptance.browser import sign_in, visitor
@@ -139,6 +141,12 @@ def verbs(statements: list[Statement]) -> list[str]:
 
 def part(statement: Statement, name: str, where: str = "result") -> Any:
     return statement[where]["extensions"].get(profile.EXTENSION + name)
+
+
+def between(one: Statement, other: Statement) -> float:
+    """The seconds from one statement to another."""
+    begin, end = (datetime.fromisoformat(statement["timestamp"]) for statement in (one, other))
+    return (end - begin).total_seconds()
 
 
 def check(statements: list[Statement]) -> None:
@@ -312,14 +320,55 @@ def test_leaving_in_the_middle_of_playing_ends_the_session(
         play_until(page, 1)
         leave(page)
         open_video(page, video)  # the same attempt goes on
+        page.evaluate("document.querySelector('video').playbackRate = 4")
         play(page)
-        play_until(page, 2)
+        wait_for_verb(page, "completed")
         leave(page)
         statements = delivered(sessions=2)
     check(statements)
-    assert verbs(statements) == ["initialized", "played", "paused", "terminated"] * 2
-    assert part(statements[3], "progress") > 0.05
+    first, second = statements[:4], statements[4:]
+    assert verbs(first) == ["initialized", "played", "paused", "terminated"]
+    assert part(first[-1], "progress") > 0.05
     assert len({s["context"]["registration"] for s in statements}) == 1
+    [completed] = [one for one in second if "completed" in verbs([one])]
+    played_s = between(first[1], first[2]) + between(second[verbs(second).index("played")], completed)
+    assert duration_s(completed["result"]["duration"]) == pytest.approx(played_s, abs=0.3), "of both sessions"
+
+
+def test_a_new_version_is_watched_from_its_own_beginning(
+    chromium: Browser, site: Site, outputs: Outputs, delivered: Any
+) -> None:
+    """One of the same length belongs to the attempt; another cut is another attempt, because its times are other moments."""
+
+    video = site.upload("versions.mp4", outputs.source)
+    StandIn(site, video, outputs).publish()
+
+    def show_next_version(page: Page, length_s: float) -> None:
+        site.api("POST", f"videos/{video}/encode", json={})
+        StandIn(site, video, outputs).publish(duration_s=length_s)
+        page.evaluate("dispatchEvent(new Event('online'))")  # it asks for news at once
+        page.get_by_role("button", name="Show it").click()
+        play(page)
+        play_until(page, 1)
+        pause(page)
+
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        play(page)
+        play_until(page, 3)
+        pause(page)
+        for length_s in (16.0, 40.0):
+            show_next_version(page, length_s)
+        leave(page)
+        statements = delivered(sessions=2)
+    first, second = (list(group) for _, group in groupby(statements, key=lambda one: one["context"]["registration"]))
+    for of_one in (first, second):
+        check(of_one)
+    assert verbs(first) == ["initialized", "played", "paused", "played", "paused", "terminated"]
+    assert [begin for begin, _ in parse_segments(part(first[-1], "played-segments")) or []] == [0, 0]
+    assert [part(one, "time") for one in first if "played" in verbs([one])] == [0, 0]
+    assert verbs(second) == ["initialized", "played", "paused", "terminated"]
+    assert part(second[0], "length", "context") == 40 and part(second[1], "time") == 0
 
 
 def test_a_killed_tab_is_ended_by_the_next_page(chromium: Browser, site: Site, video: int, delivered: Any) -> None:

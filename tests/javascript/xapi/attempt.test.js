@@ -41,3 +41,10 @@ test("an attempt that an open page has is not taken", () => {
   const taken = new Set([first.registration]);
   assert.notEqual(new Attempt("léa", "three", 60, taken).registration, first.registration);
 });
+
+test("an attempt belongs to a video of one length, give or take its last segment", () => {
+  const attempt = new Attempt("léa", "four", 60);
+  assert.deepEqual([60.9, 59.5, 61, 20].map((length) => attempt.isOfLength(length)), [true, true, false, false]); // prettier-ignore
+  attempt.store();
+  assert.notEqual(new Attempt("léa", "four", 20).registration, attempt.registration);
+});

@@ -80,3 +80,17 @@ test("where a recording begins is no seek", () => {
   media.currentTime = 12;
   assert.equal(seeks.take(), null);
 });
+
+test("of another source nothing is known but where it begins", () => {
+  const media = new Media(25, [[0, 25]]);
+  const seeks = new Seeks(media, assert.fail);
+  media.tell("timeupdate");
+  media.currentTime = 40; // on its way when the source changes
+  media.at = 0;
+  assert.equal(seeks.restart(), 0);
+  assert.equal(seeks.take(), null);
+  media.paused = true;
+  media.at = 9;
+  media.tell("seeking");
+  assert.deepEqual(seeks.take(), [0, 9], "not from a place in the former source");
+});

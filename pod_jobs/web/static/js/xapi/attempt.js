@@ -15,7 +15,7 @@ export class Attempt {
     this.key = `pod_jobs.attempt.${person}.${activity}`;
     const stored = this.stored();
     const isSame =
-      Math.abs(stored?.length - length) < SAME_LENGTH_S &&
+      isSameLength(stored?.length, length) &&
       !taken.has(stored.registration) &&
       stored.segments.length < MOST_SEGMENTS;
     const { registration, segments, open, completed, spent } = isSame
@@ -46,6 +46,11 @@ export class Attempt {
     }
   }
 
+  /** Does it belong to a video of `length` seconds? */
+  isOfLength(length) {
+    return isSameLength(this.length, length);
+  }
+
   /** Add a segment [begin, end] to what is watched; null: none. */
   add(segment) {
     this.segments = follow(this.segments, segment);
@@ -67,6 +72,8 @@ export class Attempt {
     return share(follow(this.segments, open), this.length);
   }
 }
+
+const isSameLength = (one, other) => Math.abs(one - other) < SAME_LENGTH_S;
 
 /** `segments` in the order in which they were watched, and one more, which may go on where the last one ended. */
 export function follow(segments, segment) {

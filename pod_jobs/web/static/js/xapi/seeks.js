@@ -45,6 +45,14 @@ export class Seeks {
     return this.last;
   }
 
+  /** Another source: forget what was shown of the former one. Returns where the new one begins, in seconds. */
+  restart() {
+    this.from = undefined;
+    this.last = this.read();
+    this.lastAt = performance.now();
+    return this.last;
+  }
+
   get isUnderWay() {
     return this.from !== undefined;
   }

@@ -62,7 +62,7 @@ class Tracer {
     on("seeking", () => clearTimeout(this.seekTimer));
     on("seeked", () => this.seekRests());
     on("pause", () => this.pause());
-    on("emptied", () => this.pause());
+    on("emptied", () => this.changeSource());
   }
 
   wireChoices() {
@@ -149,6 +149,17 @@ class Tracer {
       this.state({ verb: "paused", result: this.reached(), context: this.threshold() });
     }
     if (this.sessionId && this.media.readyState) this.stoodAt = this.seeks.read();
+  }
+
+  /**
+   * Another source comes, of which nothing is known yet but where it will begin. A video of another length, such as a
+   * new cut, is another attempt, because its times are other moments.
+   */
+  changeSource() {
+    const { whole } = this.player; // the page has said how long the new one will be
+    if (whole > 0 && this.attempt?.isOfLength(whole) === false) this.leave();
+    else this.pause();
+    this.stoodAt = this.seeks.restart();
   }
 
   advance() {
