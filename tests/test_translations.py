@@ -14,6 +14,7 @@ from pod_jobs.jobs.job_type import Text
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import ROOT
 from pod_jobs.xapi import session
+from pod_jobs.xapi.statement import LABELS
 
 FRENCH = ROOT / "pod_jobs" / "web" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
 COUNTED = re.compile(r"\{(count|now|minutes)\}\s(de vos )?[^\W\d]+[sx]\b")  # a figure with a plural behind it
@@ -27,6 +28,7 @@ def texts() -> set[str]:
         mapping, options = parse_mapping_cfg(config)
     found = {message for _, _, message, _, _ in extract_from_dir(str(ROOT), mapping, options)}
     rules = {rule.text for rule in session.RULES.values()} | {str(reason) for reason in session.Reason}
+    rules |= set(LABELS.values())
     return {text for text in found if isinstance(text, str)} | set(SENTENCES.values()) | rules
 
 

@@ -33,6 +33,11 @@ PERHAPS_SCRIPT = re.compile(rb"</script|<\w[^<>]*(?:on|src)", re.IGNORECASE)  # 
 NAMES = ("name", "display")  # texts that pages of other programs show
 LONG_NUMBER = re.compile(rb"\d{16}")  # EXACT_INTEGER has 16 digits
 SESSION_ID = profile.EXTENSION + "session-id"
+LABELS = {  # name of each rule that a statement may break and still be accepted -> what holds when it is kept
+    name: rule.text
+    for name, rule in {**validity.RULES, **profile.RULES}.items()
+    if rule.severity in (Severity.INVALID, Severity.PROFILE)
+}
 
 
 @dataclass(frozen=True)

@@ -193,3 +193,16 @@ def test_a_lecturer_sees_an_attempt_grow(chromium: Browser, site: Site, video: i
         other = of_video("https://a.example/verbs/terminated", 47, {}, id="0b9e9dc5-2b4f-4dd5-9b8a-4f6f0d1f3a12")
         hand_in(site, [{**other, "object": {**other["object"], "id": f"{HOME_PAGE}/xapi/activities/video/{video}"}}])
         expect(rows.last).to_contain_text("terminated (a.example)")
+
+
+def test_a_french_lecturer_reads_what_is_broken(chromium: Browser, site: Site, delivered: int) -> None:
+    with visitor(chromium, site, locale="fr-FR") as (_, page, _):
+        sign_in(page)
+        page.goto(f"/videos/{delivered}/traces")
+        expect(page.locator("#rules")).to_contain_text("la progression ne recule jamais")
+        expect(page.locator("#moments")).to_contain_text("extension-type")
+        words = page.locator("#broken-rules")
+        expect(words).to_contain_text("les extensions du profil ont ses types JSON")
+        page.goto("/traces")
+        expect(page.locator('.lane[data-name="moodle"] .pill')).to_have_text("En service")
+        expect(words).to_contain_text("les extensions du profil ont ses types JSON")

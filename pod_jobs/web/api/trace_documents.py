@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from pod_jobs.catalog.trace_models import Statement, Straggler, TraceCount
 from pod_jobs.web.api.documents import instant
 from pod_jobs.xapi import session as session_rules
 from pod_jobs.xapi.profile import EXTENSION
+from pod_jobs.xapi.statement import LABELS
 from pod_jobs.xapi.verdicts import Fault, Severity, Verdict, value_at
 
 Document = dict[str, Any]
@@ -72,7 +73,8 @@ def labels(counts: Sequence[TraceCount]) -> Document:
             verb["broken"][count.label] = int(count.statements)
     listed = sorted(verbs.values(), key=lambda verb: -verb["statements"])
     total, conform = (sum(verb[name] for verb in listed) for name in ("statements", "conform"))
-    return {"statements": total, "conform": conform, "verbs": listed}
+    rules = _rules(name for verb in listed for name in verb["broken"])
+    return {"statements": total, "conform": conform, "verbs": listed, "rules": rules}
 
 
 def session_line(registration: str, video: int, statements: int, last_at: datetime) -> Document:
@@ -87,6 +89,7 @@ def session(rows: Sequence[Statement], now: datetime) -> Document:
         "registration": rows[0].registration,
         "video": rows[0].video,
         "statements": [_moment(row, body) for row, body in zip(rows, bodies, strict=True)],
+        "rules": _rules(name for row in rows for name in row.labels),
         "verdicts": [_verdict(verdict) for verdict in session_rules.verdicts(bodies, may_go_on=may_go_on)],
     }
 
@@ -131,6 +134,11 @@ def _masked(reason: str, body: Document) -> str:
     for name in sorted(names_in(body), key=len, reverse=True):
         reason = reason.replace(name, HIDDEN)
     return reason
+
+
+def _rules(names: Iterable[str]) -> Document:
+    """Name of a rule -> what holds when it is kept, in the reader's language; the name itself if it is of another version."""
+    return {name: gettext(LABELS[name]) if name in LABELS else name for name in sorted(set(names))}
 
 
 def _moment(row: Statement, body: Document) -> Document:

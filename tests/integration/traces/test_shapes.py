@@ -79,9 +79,11 @@ def test_answers_fit_their_schemas(site: Site, deliver: Deliver, lrs: StrictLrs,
     assert site.call("tina", "POST", "/lanes/two/waiting/skip", json={"all": True}).status_code == 400
     labels = fits(site, "tina", "GET", "/labels", 200)
     assert labels["statements"] == 11 and labels["conform"] == 10
+    assert labels["rules"] == {"type": "every property has the JSON type that xAPI gives it"}
     assert fits(site, "tina", "GET", "/sessions?video=3", 200)["sessions"][0]["registration"] == watched
     shown = fits(site, "tina", "GET", f"/sessions/{watched}", 200)
     assert [verdict["faults"] for verdict in shown["verdicts"]] == [[]] * len(shown["verdicts"])
+    assert shown["rules"] == {}
     assert "abcdef" not in str(shown), "no names"
 
 
@@ -96,6 +98,9 @@ def test_what_is_wrong_with_a_session_is_said_in_french(site: Site) -> None:
         "Signalement 3\u00a0: aucune trace ne dit 25,5\u00a0s",
         "Signalement 3\u00a0: dans les segments sans avoir été lu\u00a0: 15,5\u00a0s",
     ]
+    assert shown["rules"] == {
+        "progress": "progress est la part vue\u00a0: l’union des segments, divisée par la durée"
+    }
     unended = [verdict for verdict in shown["verdicts"] if verdict["word"] == "open"]
     assert [(one["rule"], one["note"]) for one in unended] == [
         ("terminated-last", "La session est encore ouverte."),

@@ -1,6 +1,6 @@
 // The lanes to the record stores, their dead letters, and how well the traces conform.
 import { call, root, watch } from "../shared/api.js";
-import { byId, copyTemplate, fillFacts, make, whenConfirmed, whileBusy } from "../shared/dom.js";
+import { byId, copyTemplate, fillFacts, make, tellRules, whenConfirmed, whileBusy } from "../shared/dom.js";
 import { showConnection, toast, toastProblem } from "../shared/notices.js";
 import { _, ago, exactDate, number, percent, span, time, verbNames } from "../shared/words.js";
 
@@ -198,7 +198,8 @@ const attempt = (button, act) =>
     refresh();
   });
 
-function showLabels({ statements, conform, verbs }) {
+function showLabels({ statements, conform, verbs, rules }) {
+  tellRules(rules);
   const words = { share: percent(statements ? conform / statements : 0), count: number(statements) };
   byId("labels-words").textContent = statements
     ? _("Traces that break no rule: {share} of {count}.", words)

@@ -1,7 +1,7 @@
 // The attempts at a video, and one of them live, so that a lecturer can test whether traces are made.
 import { fetchStoryboard, showTile } from "../player/storyboard.js";
 import { call, root, watch } from "../shared/api.js";
-import { all, byId, make } from "../shared/dom.js";
+import { all, byId, make, tellRules } from "../shared/dom.js";
 import { showConnection } from "../shared/notices.js";
 import { _, ago, clock, number, percent, time, verbNames } from "../shared/words.js";
 
@@ -46,7 +46,8 @@ function choose(registration) {
   follow?.();
 }
 
-function showAttempt({ statements, verdicts }) {
+function showAttempt({ statements, rules, verdicts }) {
+  tellRules(rules);
   byId("rules").replaceChildren(...verdicts.map(ruleLine));
   const names = verbNames(statements.map(({ verb }) => verb));
   byId("moments").replaceChildren(...statements.map((statement, index) => momentRow(statement, index, names)));

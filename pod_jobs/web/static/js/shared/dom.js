@@ -39,6 +39,12 @@ export const fillFacts = (list, pairs) =>
     make("div", {}, make("dt", { textContent: term }), make("dd", {}, ...breakable(String(words)))),
   );
 
+/** Say in words what the names of broken rules stand for; `rules` by their names, as the API gives them. */
+export function tellRules(rules) {
+  byId("broken-rules").hidden = Object.keys(rules).length === 0;
+  fillFacts(byId("broken-rules").querySelector("dl"), Object.entries(rules));
+}
+
 /** `text` as nodes that allow a line break before the ending of a file name, so that none falls inside it. */
 const breakable = (text) =>
   text.split(/(?=\.[a-z]\w{1,3}$)/i).flatMap((part, index) => (index ? [make("wbr"), part] : [part]));
