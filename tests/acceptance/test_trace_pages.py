@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,13 +14,14 @@ from pod_jobs.jobs.context import Context, StopSignal
 from pod_jobs.jobs.deliver_statements import run_deliver
 from pod_jobs.settings import load
 from pod_jobs.xapi.production import ATTACHED
+from pod_jobs.xapi.profile import PAUSED, VIDEO
 from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, make_clip, serve
 from tests.acceptance.test_looks import VIEWS, keep_picture, nameless
 from tests.integration.xapi.strict_lrs import LOGIN, PASSWORD, StrictLrs, running_lrs
 from tests.servers import KeyValueServer, short_folder
-from tests.unit.xapi.samples import numbered, of_video, session
+from tests.unit.xapi.samples import numbered, of_video, session, watched
 
 HOME_PAGE = "https://univ.example"
 REFUSED = "https://a.b/refused"
@@ -206,3 +209,45 @@ def test_a_french_lecturer_reads_what_is_broken(chromium: Browser, site: Site, d
         page.goto("/traces")
         expect(page.locator('.lane[data-name="moodle"] .pill')).to_have_text("En service")
         expect(words).to_contain_text("les extensions du profil ont ses types JSON")
+
+
+def test_a_teacher_looks_at_one_day(chromium: Browser, site: Site, outputs: Outputs) -> None:
+    """The heat map is of the day that was chosen, over the pictures of the recording."""
+    number = site.upload("Days.mp4", outputs.source)
+    StandIn(site, number, outputs).publish()
+    activity = {"id": f"{HOME_PAGE}/xapi/activities/video/{number}", "definition": {"type": VIDEO}}
+    today = datetime.now(UTC)
+    seen = {0: "0[.]16[,]4[.]8", 3: "8[.]12"}  # days ago -> segments
+    for ago, segments in seen.items():
+        said = watched(8, 1 if ago == 0 else 0.25, segments)
+        moment = of_video(PAUSED, 500 + ago, said, {"length": 16}, object=activity)
+        moment["timestamp"] = f"{today - timedelta(days=ago):%FT%T}.000Z"
+        moment["context"]["registration"] = str(uuid4())
+        hand_in(site, [moment])
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto(f"/videos/{number}/traces")
+        bars = page.locator(".heat-seen")
+        expect(bars).to_have_count(100)
+        assert drawn(page, "seen") == [(0, 100)] and drawn(page, "again") == [(25, 50)]
+        expect(page.locator("#heat-tiles i").first).to_have_css("background-image", re.compile("storyboard"))
+        page.get_by_text("By day", exact=True).click()
+        days = page.get_by_role("region", name="By day").get_by_role("link")
+        expect(days).to_have_count(2)
+        days.last.press("Enter")
+        expect(page.locator(".day-shown")).to_contain_text("Only ")
+        assert drawn(page, "seen") == [(50, 75)] and drawn(page, "skipped") == [(0, 50)]
+        expect(days.last).to_have_attribute("aria-current", "true")
+        page.get_by_role("link", name="Show the whole period").click()
+        expect(page.locator(".day-shown")).to_have_count(0)
+        assert drawn(page, "seen") == [(0, 100)]
+
+
+def drawn(page: Page, kind: str) -> list[tuple[int, int]]:
+    """The slices of the heat map, from and to, in which bars of this kind have a height."""
+    heights: list[float] = page.locator(f".heat-{kind}").evaluate_all(
+        "bars => bars.map(bar => bar.height.baseVal.value)"
+    )
+    filled = [index for index, height in enumerate(heights) if height > 0]
+    begins = [index for index in filled if index - 1 not in filled]
+    return [(begin, next(end for end in range(begin, 101) if end not in filled)) for begin in begins]

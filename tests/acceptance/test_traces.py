@@ -519,3 +519,42 @@ def test_who_opted_out_leaves_no_trace(chromium: Browser, site: Site, video: int
         page.get_by_role("button", name="Save").click()
         assert [url for url in sent if "/statements" in url] == []
     assert delivered(sessions=0) == []
+
+
+def test_a_person_downloads_and_erases_what_was_recorded(
+    chromium: Browser, site: Site, video: int, delivered: Any
+) -> None:
+    with viewer(chromium, site) as (page, _):
+        open_video(page, video)
+        play(page)
+        play_until(page, 2)
+        leave(page)
+        first = of_person(page, least=4)
+        assert verbs(first) == ["initialized", "played", "paused", "terminated"]
+        page.get_by_label("Erase what was recorded so far, for good").check()
+        page.locator("#traces-choice").get_by_role("button", name="Save").click()
+        expect(page.get_by_text("What was recorded is erased.")).to_be_visible()
+        expect(page.get_by_label("Record how I watch")).to_be_checked()
+        assert of_person(page) == []
+        open_video(page, video)
+        play(page)
+        play_until(page, 0.5)
+        leave(page)
+        second = delivered(sessions=1)
+    check(second)
+    assert verbs(second) == ["initialized", "played", "paused", "terminated"], "what was erased never arrives"
+    assert second[0]["actor"] != first[0]["actor"] and second[0]["context"]["registration"] not in str(first)
+    [(begin, end)] = parse_segments(part(second[-1], "played-segments")) or []
+    assert begin == 0 and end < 2, "nothing of what was erased comes back"
+
+
+def of_person(page: Page, least: int = 0) -> list[Statement]:
+    """The statements in the file that the account page offers, as soon as there are so many."""
+
+    def read() -> list[Statement]:
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download what was recorded").click()
+        return [json.loads(line) for line in download.value.path().read_text().splitlines()]
+
+    wait_until(lambda: len(read()) >= least, what=f"{least} statements are recorded")
+    return read()

@@ -98,9 +98,7 @@ def test_what_is_wrong_with_a_session_is_said_in_french(site: Site) -> None:
         "Signalement 3\u00a0: aucune trace ne dit 25,5\u00a0s",
         "Signalement 3\u00a0: dans les segments sans avoir été lu\u00a0: 15,5\u00a0s",
     ]
-    assert shown["rules"] == {
-        "progress": "progress est la part vue\u00a0: l’union des segments, divisée par la durée"
-    }
+    assert shown["rules"] == {"progress": "progress est la part vue\u00a0: l’union des segments, divisée par la durée"}
     unended = [verdict for verdict in shown["verdicts"] if verdict["word"] == "open"]
     assert [(one["rule"], one["note"]) for one in unended] == [
         ("terminated-last", "La session est encore ouverte."),
