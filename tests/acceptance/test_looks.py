@@ -62,10 +62,12 @@ def addresses(site: Site, outputs: Outputs, tmp_path_factory: pytest.TempPathFac
     worker = StandIn(site, running, outputs)
     worker.grow(2)
     worker.say(0.42, first_playable=True)
+    with database.connect(load(site.home).database_url).connection_context():
+        for role in ("team", "lecturer"):
+            users.change_role("lea", role, "admin", datetime.now(UTC))
     videos = {"ready": ready, "running": running, "failed": failed, "waiting": waiting}
-    return {"list": "/", "account": "/account", "missing": "/nowhere"} | {
-        name: f"/videos/{video}" for name, video in videos.items()
-    }
+    pages = {"list": "/", "account": "/account", "people": "/admin/people", "missing": "/nowhere"}
+    return pages | {name: f"/videos/{video}" for name, video in videos.items()}
 
 
 CARDS_IN_MAIN = """() => {
