@@ -44,7 +44,11 @@ test("an attempt that an open page has is not taken", () => {
 
 test("an attempt belongs to a video of one length, give or take its last segment", () => {
   const attempt = new Attempt("léa", "four", 60);
-  assert.deepEqual([60.9, 59.5, 61, 20].map((length) => attempt.isOfLength(length)), [true, true, false, false]); // prettier-ignore
+  const lengths = [20, 59.5, 60.9, 61];
+  assert.deepEqual(
+    lengths.filter((length) => attempt.isOfLength(length)),
+    [59.5, 60.9],
+  );
   attempt.store();
   assert.notEqual(new Attempt("léa", "four", 20).registration, attempt.registration);
 });

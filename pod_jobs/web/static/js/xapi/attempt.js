@@ -15,9 +15,7 @@ export class Attempt {
     this.key = `pod_jobs.attempt.${person}.${activity}`;
     const stored = this.stored();
     const isSame =
-      isSameLength(stored?.length, length) &&
-      !taken.has(stored.registration) &&
-      stored.segments.length < MOST_SEGMENTS;
+      isSameLength(stored?.length, length) && !taken.has(stored.registration) && stored.segments.length < MOST_SEGMENTS;
     const { registration, segments, open, completed, spent } = isSame
       ? stored
       : { registration: uuid(), segments: [], open: null, completed: false, spent: 0 };
