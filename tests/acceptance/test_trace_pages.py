@@ -231,7 +231,7 @@ def test_a_teacher_looks_at_one_day(chromium: Browser, site: Site, outputs: Outp
         expect(bars).to_have_count(100)
         assert drawn(page, "seen") == [(0, 100)] and drawn(page, "again") == [(25, 50)]
         expect(page.locator("#heat-tiles i").first).to_have_css("background-image", re.compile("storyboard"))
-        page.get_by_text("By day", exact=True).click()
+        page.locator("summary", has_text="By day").click()
         days = page.get_by_role("region", name="By day").get_by_role("link")
         expect(days).to_have_count(2)
         days.last.press("Enter")
