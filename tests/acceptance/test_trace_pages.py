@@ -100,14 +100,17 @@ def test_pages_fit(chromium: Browser, site: Site, delivered: int, theme: str, wi
     options = {"viewport": {"width": width, "height": 844}, "color_scheme": theme, "locale": language}
     with visitor(chromium, site, **options) as (_, page, _):
         sign_in(page)
-        for name, path in (("lanes", "/traces"), ("attempt", f"/videos/{delivered}/traces")):
+        pages = {"lanes": "/traces", "attempt": f"/videos/{delivered}/traces", "own": "/account"}
+        for name, path in pages.items():
             page.goto(path)
             expect(page.locator("[aria-busy]")).to_have_count(0)
             if name == "lanes":
                 expect(page.locator(".lane")).to_have_count(3)
                 page.locator(".lane-dead:visible > summary").click()
                 page.locator(".letter summary").first.click()
-            else:
+                here = page.locator(".team-bar [aria-current]").bounding_box()
+                assert 0 <= here["x"] and here["x"] + here["width"] <= width, "one sees where one is"
+            elif name == "attempt":
                 expect(page.locator("#moments tr")).to_have_count(8)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
             expect(page.locator(".brand img")).to_be_visible()

@@ -335,6 +335,21 @@ def test_leaving_in_the_middle_of_playing_ends_the_session(
     assert duration_s(completed["result"]["duration"]) == pytest.approx(played_s, abs=0.3), "of both sessions"
 
 
+def test_where_the_player_begins_is_no_seek_of_the_viewer(
+    chromium: Browser, site: Site, video: int, delivered: Any
+) -> None:
+    with viewer(chromium, site) as (page, _):
+        page.goto(f"/videos/{video}?t=5")
+        wait_for_verb(page, "initialized")
+        play(page)
+        play_until(page, 6)
+        leave(page)
+        statements = delivered(sessions=1)
+    check(statements)
+    assert verbs(statements) == ["initialized", "played", "paused", "terminated"]
+    assert part(statements[1], "time") == pytest.approx(5, abs=0.1)
+
+
 def test_a_new_version_is_watched_from_its_own_beginning(
     chromium: Browser, site: Site, outputs: Outputs, delivered: Any
 ) -> None:

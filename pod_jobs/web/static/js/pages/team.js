@@ -9,9 +9,6 @@ const HIDDEN_S = 30;
 const live = byId("live");
 let timer;
 
-// on a phone the bar is wider than the page, and where one is may lie outside
-document.querySelector(".team-bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
-
 for (const offer of document.querySelectorAll("form[data-seconds]"))
   if (offer instanceof HTMLElement) setTimeout(() => offer.remove(), Number(offer.dataset.seconds) * 1000);
 

@@ -23,6 +23,7 @@ export function trace(player, settings) {
 
 class Tracer {
   keptAt = 0;
+  isReady = false; // the media element knows its length
   lastInstant = 0;
   /** @type {number | null} */
   playingFrom = null; // seconds: where the segment that is playing began
@@ -50,13 +51,12 @@ class Tracer {
       this.keep(); // a phone may end a hidden page without any further event
       this.outbox.soon(0);
     });
-    this.begin();
   }
 
   wireMedia() {
     const on = (name, act) => this.media.addEventListener(name, act);
-    on("loadedmetadata", () => this.begin());
-    on("durationchange", () => this.begin());
+    on("loadedmetadata", () => this.ready());
+    on("durationchange", () => this.isReady && this.begin());
     on("play", () => this.play());
     on("timeupdate", () => this.advance());
     on("seeking", () => clearTimeout(this.seekTimer));
@@ -82,6 +82,12 @@ class Tracer {
       this.interact({ quality: target.selectedOptions[0]?.textContent ?? "" });
     });
     if (this.settings.screen) document.addEventListener("fullscreenchange", () => this.interact(this.screen()));
+  }
+
+  /** Where it is to begin is chosen when its metadata are loaded (player/resume.js): that is no seek of the viewer. */
+  ready() {
+    this.isReady = true;
+    this.begin();
   }
 
   /** Begin a session, which lasts from the moment the length is known until the viewer leaves. */
@@ -156,6 +162,7 @@ class Tracer {
    * new cut, is another attempt, because its times are other moments.
    */
   changeSource() {
+    this.isReady = false;
     const { whole } = this.player; // the page has said how long the new one will be
     if (whole > 0 && this.attempt?.isOfLength(whole) === false) this.leave();
     else this.pause();
