@@ -70,8 +70,8 @@ class OpenGroup:
         return self.group.known_at is not None and not self.came_back
 
     def is_new(self, since: datetime) -> bool:
-        """Was this error never seen before `since`?"""
-        return self.group.first_at >= since
+        """Was this error never seen before `since`, and is it not marked as known?"""
+        return self.group.first_at >= since and self.group.known_at is None
 
 
 def enter(task: Task, now: datetime) -> None:

@@ -133,6 +133,7 @@ def test_a_known_group_comes_back(task: Task, lecturer: User) -> None:
     error_groups.mark_known(mark, "tina", " memory is ordered ", later(10))
     groups = error_groups.list_open(NOW)
     assert [one.group.known_by for one in groups] == [None, "tina"], "known ones come last"
+    assert [one.is_new(NOW) for one in groups] == [True, False]
     assert groups[1].group.note == "memory is ordered" and not groups[1].came_back
     again = new_task(lecturer)
     fail(again)

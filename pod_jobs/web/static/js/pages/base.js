@@ -25,6 +25,10 @@ themeButton.addEventListener("click", () => {
 dark.addEventListener("change", markTheme);
 markTheme();
 
+// on a phone the bars are wider than the page, and where one is may lie outside
+for (const here of all(".team-bar [aria-current], .chips [aria-current]"))
+  here.scrollIntoView({ block: "nearest", inline: "center" });
+
 for (const menu of all("details.menu")) {
   document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;

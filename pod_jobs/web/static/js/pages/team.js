@@ -29,8 +29,8 @@ function tell(status) {
   else showConnection(null);
 }
 
+for (const part of [live, byId("notices")]) if (part) showInOwnZone(part);
 if (live) {
-  showInOwnZone(live);
   live.addEventListener("htmx:after:request", (event) => tell(event.detail.ctx.response?.status ?? 0));
   live.addEventListener("htmx:error", () => showConnection({ status: 0, message: _("The server cannot be reached.") }));
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
