@@ -11,7 +11,7 @@ from pod_jobs.jobs.hosts import SignOfLife
 from pod_jobs.settings import ROOT
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
-from tests.acceptance.test_looks import EVERY_VIEW, SHOTS, keep_picture, nameless
+from tests.acceptance.test_looks import EVERY_VIEW, SHOTS, keep_picture, nameless, unfold
 from tests.servers import wait_until
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -80,6 +80,7 @@ def test_pages_fit_and_axe_finds_nothing(
         }
         for name, path in {**PAGES, **own}.items():
             page.goto(path)
+            unfold(page)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
             header = page.locator(".top-inner")
             assert header.evaluate("inner => inner.scrollWidth <= inner.clientWidth"), "the header is too wide"
@@ -120,6 +121,34 @@ def test_the_overview_refreshes_itself_and_keeps_what_is_open(
         site.upload("One more.mp4", clip)
         expect(waiting).to_have_text(str(before + 1), timeout=15_000)
         expect(page.locator("main details")).to_have_attribute("open", "")
+
+
+def test_what_changes_around_a_page_is_told_and_leaves_what_was_typed(
+    chromium: Browser, site: Site, working_day: dict[str, int], clip: Path
+) -> None:
+    with visitor(chromium, site) as (context, page, faults):
+        faults.forgive("status of 404")
+        faults.forgive("status of 401")
+        sign_in(page)
+        page.goto("/team/tasks")
+        page.get_by_label("Title, number or error").fill("half a word")
+        drain = site.api("POST", "drains", json={"scope": "queue", "name": "xapi", "why": "an update"})
+        notice = page.locator("#notices").get_by_text("an update")
+        expect(notice).to_be_visible(timeout=15_000)
+        site.api("DELETE", f"drains/{drain['id']}")
+        expect(notice).to_have_count(0, timeout=15_000)
+        expect(page.get_by_label("Title, number or error")).to_have_value("half a word")
+
+        video = site.upload("Goes.mp4", clip)
+        page.goto(f"/team/tasks/{site.api('GET', f'videos/{video}')['task']['id']}")
+        site.api("DELETE", f"videos/{video}")
+        expect(page.locator("h1")).to_have_text("This page or object does not exist.", timeout=15_000)
+        expect(page.locator("header")).to_have_count(1)
+
+        page.goto("/team/schedule")
+        context.clear_cookies()
+        expect(page.get_by_text("Your session has ended.")).to_be_visible(timeout=15_000)
+        expect(page.get_by_role("heading", name="Schedule")).to_be_visible()
 
 
 def test_the_overview_can_be_read_without_scripts(chromium: Browser, site: Site, working_day: dict[str, int]) -> None:
