@@ -186,11 +186,11 @@ def test_workers_that_take_no_jobs_do_not_count(browser: Browser, lea: Caller, w
     browser.sign_in("tina")
     workers += [idle("encoding", "suspended"), idle("inspecting"), idle("transcripting"), idle("xapi"), idle("catalog")]
     page = plain(browser.get("/team").text)
-    assert "4 of 5" in page and "encoding: 0 of 1 (take no new jobs: 1)" in page
+    assert "4 of 5" in page and "encoding 0 of 1 (take no new jobs: 1)" in page
     assert "Its workers take no new jobs." in page and "No worker" not in page
     workers[0] = idle("encoding")
     page = plain(browser.get("/team").text)
-    assert "5 of 5" in page and "encoding: 1 of 1 ·" in page and "take no new jobs" not in page
+    assert "5 of 5" in page and "encoding 1 of 1 ·" in page and "take no new jobs" not in page
 
 
 def test_a_janitor_that_gives_no_sign_of_life_is_told(browser: Browser, app: Flask, redis: Redis) -> None:
