@@ -167,7 +167,8 @@ def _events(task: Task, attempts: list[Attempt], ordered_by: SiteOrder | None) -
     events = [Event(task.created_at, gettext("ordered by %(name)s", name=who))]
     for attempt in attempts:
         events.append(Event(attempt.started_at, gettext("try %(number)s", number=attempt.number), attempt))
-    if task.queued_at > task.created_at:
+    was_undone = task.ended_at is not None and task.queued_at > task.ended_at
+    if task.queued_at > task.created_at and not was_undone:
         events.append(Event(task.queued_at, gettext("queued again")))
     if task.ended_at is not None:
         arrived = gettext("the result reached the catalog") if task.state == "done" else ""

@@ -46,6 +46,8 @@ def test_a_requeue_is_undone_by_a_colleague_and_once(
     page = undo(browser, order)
     assert "Undone: 2." in page and "Left as they are: 1." in page and "has begun, ended or changed since" in page
     assert states() == [("running", 2), ("error", 1), ("error", 1)]
+    begun, undone = (browser.get(f"/team/tasks/{task['id']}").text for task in tasks[:2])
+    assert "queued again" in begun and "queued again" not in undone
     assert not redis.lrange("rq:queue:encoding", 0, -1), "RQ would hand out jobs that are of no use"
     assert "This was undone already." in undo(browser, order)
     assert Audit.select().where(Audit.action == "undo-requeue", Audit.who == "ada").count() == 1
