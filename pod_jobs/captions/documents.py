@@ -55,5 +55,9 @@ def _checked(number: int, document: Any) -> Cue:
         raise BadCaptions(f"caption {number}: no text", code="captions-cue-too-long", line=str(number))
     if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s < end_s < MOST_S):
         raise BadCaptions(f"caption {number}: {start_s} to {end_s}", code="captions-backward", line=str(number))
+    if not all(
+        abs(word.start_s) < MOST_S and abs(word.end_s) < MOST_S and 0 <= word.confidence <= 1 for word in spoken
+    ):
+        raise BadCaptions(f"caption {number}: times of its words", code="captions-timing", line=str(number))
     who = " ".join(plain_text(clean_text(speaker)).split())[:MOST_SPEAKER_CHARACTERS]
     return Cue(round(start_s, 3), round(end_s, 3), clean_text(text), who, spoken)

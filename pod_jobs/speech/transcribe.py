@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pod_jobs.captions.cues import Cue, Word
@@ -36,13 +36,13 @@ LISTENING_SHARE = 0.1  # of the work, for progress
 @dataclass(frozen=True)
 class Wanted:
     """What a caller wants. `language`: ISO 639-1, "" asks for a guess; `default_language` serves when the guess is not sure.
-    `corrections`: (misheard, right). `speakers`: names for the channels of two speakers."""
+    `corrections`: (misheard, right, language of the words; "" = any). `speakers`: names for the channels of two speakers."""
 
     rules: CueRules
     language: str = ""
     default_language: str = "fr"
     glossary: tuple[str, ...] = ()
-    corrections: tuple[tuple[str, str], ...] = ()
+    corrections: tuple[tuple[str, str, str], ...] = ()
     translate: bool = False
     speakers: tuple[str, str] = ("1", "2")
 
@@ -113,12 +113,15 @@ def finish(planned: Plan, words: Mapping[int, Sequence[Word]], order: Wanted, mo
     """Step 5. `words`: those of each piece, by its number."""
     heard = planned.heard
     speech_s = sum(voice.speech_s for voice in heard.voices)
+    nothing = Transcript((), "", None, heard.duration_s, speech_s, heard.peaks, model)
     if planned.language is None:
-        return Transcript((), "", None, heard.duration_s, speech_s, heard.peaks, model)
+        return nothing
     language = "en" if order.translate else planned.language.code
     tracks = [_track(voice, planned, words, language, order) for voice in heard.voices]
     cues = tuple(sorted((cue for track in tracks for cue in track), key=lambda cue: (cue.start_s, cue.end_s)))
-    return Transcript(cues, language, planned.language, heard.duration_s, speech_s, heard.peaks, model)
+    if not cues:
+        return nothing  # a sound that was taken for speech, such as music: its language was a guess about nothing
+    return replace(nothing, cues=cues, language=language, spoken=planned.language)
 
 
 def transcribe(
@@ -175,7 +178,8 @@ def _track(voice: Voice, planned: Plan, words: Mapping[int, Sequence[Word]], lan
     voice_words = [
         word for piece in planned.pieces if piece.channel == voice.channel for word in words.get(piece.number, ())
     ]
-    corrected = correct(clean(voice_words, language, voice.spans), order.corrections)
+    corrections = [(heard, right) for heard, right, of in order.corrections if of in ("", language)]
+    corrected = correct(clean(voice_words, language, voice.spans), corrections)
     speaker = "" if voice.channel is None else order.speakers[voice.channel]
     return build_cues(corrected, order.rules, language, speaker, planned.heard.duration_s)
 

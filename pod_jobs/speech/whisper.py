@@ -9,6 +9,7 @@ from faster_whisper import WhisperModel
 from pod_jobs.captions.cues import Word
 from pod_jobs.errors import OutOfResources, SettingsError
 from pod_jobs.speech.engine import Wish
+from pod_jobs.system.memory import give_back_free
 
 if TYPE_CHECKING:
     from pod_jobs.speech.engine import Samples
@@ -43,14 +44,24 @@ class Whisper:
             if _is_lack_of_memory(error):
                 raise OutOfResources(f"{folder}: {error}", code="speech-no-memory") from error
             raise SettingsError(f"{folder}: {error}", code="speech-model-unreadable", name=folder.name) from error
-        self.languages = frozenset(self._model.supported_languages)
+        if (filters := len(self._model.feature_extractor.mel_filters)) != self._model.model.n_mels:
+            reason = f"{folder}: preprocessor_config.json is missing or another model's ({filters} mel filters)"
+            raise SettingsError(reason, code="speech-model-unreadable", name=folder.name)
+        self.languages = frozenset(filter(self._has_token_of, self._model.supported_languages))
         self.can_translate = self._model.model.is_multilingual and not any(
             word in self.name for word in ("turbo", "distil")
+        )
+
+    def _has_token_of(self, language: str) -> bool:
+        """Older models do not know all the languages that faster-whisper lists."""
+        return (
+            not self._model.model.is_multilingual or self._model.hf_tokenizer.token_to_id(f"<|{language}|>") is not None
         )
 
     def hear(self, samples: "Samples", wish: Wish, tick: Callable[[float], None]) -> list[Word]:
         """See Engine."""
         parts: list[Any] = []
+        give_back_free()
         try:
             segments, _ = self._model.transcribe(
                 samples,
@@ -59,6 +70,7 @@ class Whisper:
                 hotwords=", ".join(wish.glossary) or None,
                 **DECODING,
             )
+            give_back_free()  # speech was found and features computed over the whole piece
             for segment in segments:  # it is recognised while it is read
                 parts += segment.words or ()
                 tick(segment.end)

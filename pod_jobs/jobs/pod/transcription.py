@@ -137,7 +137,8 @@ def _transcribe(work: WorkFolder, context: Context, order: Order, files: Fetched
 
     sound = open_sound(context.settings, source, folder, tick)
     sound.normalizes = is_to_be_normalized(parameters)
-    request = speech_order(context.settings, spoken.language, translate=spoken.translate)
+    corrections = order.speech.get("corrections", ())
+    request = speech_order(context.settings, spoken.language, (), corrections, translate=spoken.translate)
     engine = engine_for(context.settings, spoken.language, model)
     fetched = asdict(files.fetched["source"])
     key = {**key_of(request, engine.name, model), "normalizes": sound.normalizes, "source": fetched}

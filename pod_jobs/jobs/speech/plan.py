@@ -34,16 +34,23 @@ def cue_rules(settings: Settings) -> CueRules:
 
 
 def speech_order(
-    settings: Settings, language: str, glossary: Sequence[str] = (), *, translate: bool = False
+    settings: Settings,
+    language: str,
+    glossary: Sequence[str] = (),
+    corrections: Sequence[Sequence[str]] = (),
+    *,
+    translate: bool = False,
 ) -> "Wanted":
-    """What the speech library is asked for. `language` "": it is to be recognised."""
+    """What the speech library is asked for. `language` "": it is to be recognised. `corrections`: (heard, right, language), which
+    come before those of the settings."""
     from pod_jobs.speech.transcribe import Wanted
 
+    by_settings = ((correction.heard, correction.right, "") for correction in settings.speech.correction)
     return Wanted(
         language=language,
         default_language=settings.speech.language,
         glossary=tuple(glossary),
-        corrections=tuple((correction.heard, correction.right) for correction in settings.speech.correction),
+        corrections=(*((heard, right, of) for heard, right, of in corrections), *by_settings),
         translate=translate,
         rules=cue_rules(settings),
     )

@@ -208,8 +208,13 @@ def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptio
 def _wanted(settings: Settings, order: Order) -> "Wanted":
     """What this run was ordered with; for options that its order lacks, the wish of its video."""
     wishes = {**order.speech, **order.options}
-    translate = bool(wishes.get("translate"))
-    return speech_order(settings, wishes.get("language", ""), wishes.get("glossary", ()), translate=translate)
+    return speech_order(
+        settings,
+        wishes.get("language", ""),
+        wishes.get("glossary", ()),
+        wishes.get("corrections", ()),
+        translate=bool(wishes.get("translate")),
+    )
 
 
 def prepare_transcribe(settings: Settings) -> None:

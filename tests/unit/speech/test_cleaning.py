@@ -56,6 +56,12 @@ def test_corrections() -> None:
     assert (found[-1].start_s, found[-1].end_s) == (heard[4].start_s, heard[6].end_s)
 
 
+def test_the_longest_correction_wins_then_the_first_and_none_is_corrected_again() -> None:
+    corrections = [("pode", "Pod"), ("est", "Est"), ("est sup pode", "Esup-Pod"), ("Pode", "Pot"), ("pod", "Poids")]
+    found = correct(words("le pode est sup pode est sup"), [*corrections, ("", "x"), ("le", " ")])
+    assert " ".join(word.text for word in found) == "le Pod Esup-Pod Est sup"
+
+
 def test_words_that_nobody_can_say_so_fast_were_invented() -> None:
     spoken = words("ask what you can do for your country,")
     invented = [Word(spoken[-1].end_s, spoken[-1].end_s, one) for one in "and so my fellow Americans".split()]
