@@ -120,6 +120,32 @@ class CaptionPassage(Table):
     cues = JsonField()  # [[start_s, text], …], with some of the next row
 
 
+class CaptionRespelling(Table):
+    """A word, or some, that people have written otherwise in a track than they were recognised."""
+
+    track_id: int
+    track = ForeignKeyField(CaptionTrack, on_delete="CASCADE")
+    heard = CharField(60)  # folded, as in captions/respelling.py
+    spelling = CharField(60)
+
+    class Meta:
+        primary_key = CompositeKey("track", "heard", "spelling")
+        indexes = ((("heard", "spelling"), False),)
+
+
+class CaptionCorrection(Table):
+    """What somebody answered to the offer to write recognised words always otherwise."""
+
+    id = AutoField()
+    owner_id: int | None
+    owner = ForeignKeyField(User, on_delete="CASCADE", null=True)  # of the recordings; null = of all recordings
+    language = CharField(8)  # of the captions
+    heard = CharField(60)
+    spelling = CharField(60)
+    is_used = BooleanField()  # false = this owner wants no such offer
+    created_at = InstantField()
+
+
 TABLES: tuple[type[Table], ...] = (
     SpeechWish,
     CaptionTrack,
@@ -128,4 +154,6 @@ TABLES: tuple[type[Table], ...] = (
     CaptionText,
     CaptionTerm,
     CaptionPassage,
+    CaptionRespelling,
+    CaptionCorrection,
 )

@@ -26,7 +26,7 @@ class Order:
     media           identity of the catalog's media folder; "" = any
     key             opens the files of this attempt to a worker that has no part in the media folder
     failures        earlier attempts whose ffmpeg was killed
-    speech          what people want of the transcription (jobs/speech/wish.py)
+    speech          what people want of the transcription (jobs/speech/wish.py), and `corrections`, [[heard, right, language], …]
     site            {} unless a site ordered the task; else {"name", "age_s"}, seconds since the order, and either "hosts" and
                     "networks" that files may be fetched from, or "folder", in which its files are on this host too ("" = none),
                     with "folder_mark", the id in that folder ("" = any)

@@ -50,6 +50,8 @@ UNWATCHED: tuple[type[Model], ...] = (
     caption_models.CaptionText,
     caption_models.CaptionTerm,
     caption_models.CaptionPassage,
+    caption_models.CaptionRespelling,
+    caption_models.CaptionCorrection,
     team_models.SavedFilter,
     team_models.OrderSlice,
     *trace_models.TABLES,

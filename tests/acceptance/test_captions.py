@@ -1,5 +1,6 @@
 """The caption editor in a real browser."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pod_jobs.catalog.seals import seal_of
+from pod_jobs.jobs import queue
 from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn, serve
@@ -56,6 +59,82 @@ def test_captions_are_corrected_by_keyboard_and_saved(page: Page, site: Site, tr
     page.reload()
     expect(page.locator("#track-state")).to_have_text("Corrected by admin")
     assert texts(page)[:3] == expected
+
+
+def test_a_key_saves_once_and_a_caption_that_moves_keeps_the_focus(page: Page, site: Site, track: str) -> None:
+    page.goto(track)
+    third = page.get_by_label("Caption 3", exact=True)
+    third.focus()
+    page.keyboard.press("Control+s")  # nothing has changed
+    third.fill("Moved")
+    for _ in range(2):
+        page.keyboard.press("Control+s")
+    expect(page.locator("#saved")).to_have_text("Saved")
+    expect(page.locator("#conflict")).to_be_hidden()
+    assert len(site.api("GET", f"{track.lstrip('/')}/versions")["versions"]) == 2
+    page.locator(".caption-start").nth(2).fill("0:01")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Caption 2", exact=True)).to_be_focused()
+    assert texts(page)[1] == "Moved"
+    page.keyboard.press("Alt+t")
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_focused()
+    page.keyboard.press("Alt+c")
+    page.keyboard.press("Alt+Delete")
+    assert "Moved" not in texts(page)
+
+
+def recognise(site: Site, video: int, text: str) -> str:
+    """A worker makes captions of one line. The address of their page."""
+    task = site.api("POST", f"videos/{video}/transcribe", json={})
+    order = site.workers.start(task["id"], task["generation"], "transcripting-1", "video-host", 1)
+    run = f"transcribe-{order.task}-g{order.generation}"
+    queue.remove(site.redis, run)
+    folder = site.home / "media" / order.folder / run
+    folder.mkdir(parents=True)
+    spoken = {"language": "fr", "translated": False, "needs_check": False, "model": "base"}
+    (folder / "captions.json").write_text(json.dumps({**spoken, "cues": [[0, 2, text, "", []]]}))
+    (folder / "peaks.bin").write_bytes(b"")
+    result = {"folder": f"{order.folder}/{run}", "outputs": [], "captions": True, "infos": {"captions": 1}}
+    report = {
+        "generation": 1,
+        "attempt": order.attempt,
+        "worker": "transcripting-1",
+        "outcome": "done",
+        "result": result,
+    }
+    site.workers.report(order.task, report, seal_of(order.key, report))
+    [made] = site.api("GET", f"videos/{video}/captions")["captions"]
+    return f"/videos/{video}/captions/{made['id']}"
+
+
+def test_a_word_that_was_corrected_three_times_is_corrected_always_if_one_agrees(
+    page: Page, site: Site, clip: Path
+) -> None:
+    tracks = [recognise(site, site.upload(f"{n}.mp4", clip), "Sur moudle, et moudle") for n in range(3)]
+    for track in tracks[:2]:
+        cues = [[0, 2, "Sur Moodle, et Moodle", "", []]]
+        site.api("PUT", track.lstrip("/"), json={"base": 1, "cues": cues})
+    page.goto(tracks[2])
+    expect(page.locator("#corrections-card")).to_be_hidden()
+    page.get_by_label("Caption 1", exact=True).fill("Sur Moodle, et moudle")
+    page.keyboard.press("Alt+f")
+    expect(page.get_by_label("Find", exact=True)).to_have_value("moudle")
+    expect(page.get_by_label("Replace with")).to_have_value("Moodle")
+    page.keyboard.press("Escape")
+    page.get_by_label("Caption 1", exact=True).fill("Sur Moodle, et Moodle")
+    page.keyboard.press("Control+s")
+    offer = page.locator("#offers")
+    expect(offer).to_contain_text("“moudle” was corrected to “Moodle” (recordings: 3).")
+    assert violations(page) == []
+    offer.get_by_role("button", name="Always write “Moodle”").click()
+    expect(offer).to_be_empty()
+    expect(page.get_by_label("Caption 1", exact=True)).to_be_focused()
+    [known] = site.api("GET", "captions/corrections")["corrections"]
+    assert (known["heard"], known["right"], known["language"], known["of_all"]) == ("moudle", "Moodle", "fr", True)
+    page.get_by_text("Words that are always corrected").click()
+    page.get_by_role("button", name="Remove: moudle").click()
+    expect(page.locator("#corrections-card")).to_be_hidden()
+    assert site.api("GET", "captions/corrections") == {"corrections": []}
 
 
 def test_a_lecturer_says_what_is_spoken(page: Page, site: Site, video: int) -> None:

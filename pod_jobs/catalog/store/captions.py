@@ -16,7 +16,7 @@ from pod_jobs.captions.documents import cues_from, documents_of
 from pod_jobs.catalog.caption_models import CaptionDraft, CaptionTrack, CaptionVersion, SpeechWish
 from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.models import Task, User, Video
-from pod_jobs.catalog.store import caption_index
+from pod_jobs.catalog.store import caption_corrections, caption_index
 from pod_jobs.errors import NEED_ANOTHER_FILE, NotFound, Refused
 
 MOST_TRACKS = 50  # of one video: a person cannot add more
@@ -155,6 +155,7 @@ def save(track: CaptionTrack, change: Change, author: User, now: datetime) -> Ca
         track.newer_automatic = None
         track.save()
         CaptionDraft.delete().where(CaptionDraft.track == track, CaptionDraft.user == author).execute()
+        caption_corrections.note(track, change.cues)
         _forget_old(track, change.keep)
         caption_index.index(track, change.cues)
     return track

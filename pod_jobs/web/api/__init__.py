@@ -4,6 +4,7 @@ from flask import Flask
 
 from pod_jobs.web.api import (
     callbacks,
+    caption_corrections,
     captions,
     drains,
     errors,
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     me.blueprint,
     joining.blueprint,
     captions.blueprint,
+    caption_corrections.blueprint,
     speech.blueprint,
     traces.blueprint,
     lanes.blueprint,

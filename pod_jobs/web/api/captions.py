@@ -26,6 +26,7 @@ from pod_jobs.media.facts.languages import find_language
 from pod_jobs.media.planning.cut import Timeline, timeline_of
 from pod_jobs.media_folder import MIME_TYPES
 from pod_jobs.web.api import answers, documents
+from pod_jobs.web.api.caption_corrections import offers
 from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access, problems
 from pod_jobs.web.guards.access import link_base, require_user
@@ -103,7 +104,7 @@ def show(video_id: int, track_id: int) -> ResponseReturnValue:
 @access.needs("change-videos")
 def save(video_id: int, track_id: int) -> ResponseReturnValue:
     """{"base": 3, "cues": […]} makes a new version from version `base`. If somebody else has saved a newer one, the answer is
-    409, with the track as it is now."""
+    409, with the track as it is now. `offers` are corrections that people made in several recordings."""
     user = require_user()
     track, body = _track_to_change(video_id, track_id, user), _body()
     change = Change(
@@ -114,7 +115,7 @@ def save(video_id: int, track_id: int) -> ResponseReturnValue:
     except Conflict as conflict:
         return _conflict(conflict)
     users.note(user.name, "captions", f"video {video_id}", now(), f"track {track_id} version {track.version}")
-    return track_document(track)
+    return {**track_document(track), "offers": offers(track, user)}
 
 
 @blueprint.delete("/videos/<int:video_id>/captions/<int:track_id>")

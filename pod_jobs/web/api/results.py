@@ -14,9 +14,9 @@ import pod_jobs
 from pod_jobs import media_folder
 from pod_jobs.captions.cues import NewCaptions
 from pod_jobs.catalog.figures import Amount, Count
-from pod_jobs.catalog.models import Task
+from pod_jobs.catalog.models import Task, Video
 from pod_jobs.catalog.new_task import NewTask, Purpose
-from pod_jobs.catalog.store import captions, instance, reports, site_callbacks, tasks
+from pod_jobs.catalog.store import caption_corrections, captions, instance, reports, site_callbacks, tasks
 from pod_jobs.errors import (
     BadCaptions,
     Malformed,
@@ -137,9 +137,18 @@ def start(task_id: int) -> ResponseReturnValue:
         "media": instance.media_identity(),
         "options": task.options or {},
         "site": _site_of(task),
-        "speech": captions.wish_document(video.id) if video else {},
+        "speech": _speech_of(video) if video else {},
         "others": {name: media_folder.source_of(number) for name, number in tasks.others_of(task).items()},
         **carried,
+    }
+
+
+def _speech_of(video: Video) -> dict[str, Any]:
+    """What is wanted of a transcription, and how its words are corrected: [[heard, right, language], …]."""
+    used = caption_corrections.used_for(video.owner_id)
+    return {
+        **captions.wish_document(video.id),
+        "corrections": [[correction.heard, correction.spelling, correction.language] for correction in used],
     }
 
 

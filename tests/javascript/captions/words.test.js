@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { change, retext, split } from "../../../pod_jobs/web/static/js/captions/model.js";
-import { doubts, nextDoubt, retold, trusted } from "../../../pod_jobs/web/static/js/captions/words.js";
+import { doubts, nextDoubt, replacedWords, retold, trusted } from "../../../pod_jobs/web/static/js/captions/words.js";
 
 const HEARD = [
   [0, 1, "dans", 0.9],
@@ -86,4 +86,20 @@ test("a split beside a word that has no time of its own still gives two captions
   ];
   const [first, second] = split([cue("et puis", words)], 0, 2);
   assert.ok(first.start < first.end && second.start < second.end);
+});
+
+test("the words that were replaced are told, unless they are more than a name", () => {
+  assert.deepEqual(replacedWords("dans <i>empod</i> ici", "dans Esup-Pod ici"), { from: "empod", to: "Esup-Pod" });
+  assert.deepEqual(replacedWords("« l'été », dit-il", "« L’Été », dit-il"), { from: "l'été", to: "L’Été" });
+  assert.deepEqual(replacedWords("est sup pod", "Esup-Pod"), { from: "est sup pod", to: "Esup-Pod" });
+  for (const [before, after] of [
+    ["a b", "a b"],
+    ["a b", "a"],
+    ["a", "a b"],
+    ["a b c d", "e"],
+    ["a", "b c d e"],
+    ["a", "a."],
+    ["a.", "a !"],
+  ])
+    assert.equal(replacedWords(before, after), null, after);
 });

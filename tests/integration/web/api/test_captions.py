@@ -1,6 +1,8 @@
 """/videos/…/captions and /search, as a page and a program use them."""
 
 import json
+import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -109,6 +111,16 @@ def test_files_of_every_kind(lea: Caller, track: dict[str, Any]) -> None:
     assert lea("GET", f"{path(track)}/file.vtt", headers={"If-None-Match": vtt.headers["ETag"]}).status_code == 304
 
 
+def test_the_editor_offers_a_file_of_every_kind(lea: Caller, track: dict[str, Any], video: int) -> None:
+    page = lea("GET", f"/videos/{video}/captions/{track['id']}").text
+    links = re.findall(r'<a download href="([^"]+)"', page)
+    assert [link.rpartition(".")[2] for link in links] == ["vtt", "srt", "txt", "json"]
+    for link in links:
+        file = lea("GET", link)
+        assert file.status_code == 200 and "osmose" in file.text
+        assert file.headers["Content-Disposition"].endswith(f'filename="captions-{video}-fr.{link.rpartition(".")[2]}"')
+
+
 def test_an_edit_a_conflict_a_review_and_a_restore(lea: Caller, track: dict[str, Any]) -> None:
     saved = lea("PUT", path(track), json={"base": 1, "cues": CUES})
     assert (saved.status_code, saved.get_json()["version"], saved.get_json()["edited_by"]) == (200, 2, "léa")
@@ -144,7 +156,28 @@ def test_breaches_are_told_and_block_nothing(lea: Caller, track: dict[str, Any])
     assert rules == ["line-too-long", "too-short", "too-fast"]
 
 
-@pytest.mark.parametrize("cues", [None, {}, [[1, 0, "x", "", []]], [[0, 1]], [[0, 1e9, "x", "", []]]])
+WORDS = (
+    [[math.nan, 1, "x", 1]],
+    [[0, math.inf, "x", 1]],
+    [[0, 1, "x", math.nan]],
+    [[0, 1e7, "x", 1]],
+    [[0, 1, "x"]],
+    3,
+)
+
+
+@pytest.mark.parametrize(
+    "cues",
+    [
+        None,
+        {},
+        [[1, 0, "x", "", []]],
+        [[0, 1]],
+        [[0, 1e9, "x", "", []]],
+        [[math.nan, 1, "x", "", []]],
+        *([[0, 1, "x", "", words]] for words in WORDS),
+    ],
+)
 def test_bad_cues_are_refused(lea: Caller, track: dict[str, Any], cues: Any) -> None:
     assert lea("PUT", path(track), json={"base": 1, "cues": cues}).status_code == 422
     assert lea("GET", path(track)).get_json()["version"] == 1
@@ -315,7 +348,7 @@ def test_a_run_learns_what_is_wanted_now(lea: Caller, worker: Worker) -> None:
     lea("PUT", f"/api/v1/videos/{video['id']}/speech", json={"language": "en", "glossary": ["Pod"]})
     order = worker.start(task)
     assert order["options"] == {"automatic": True}
-    assert order["speech"] == {"language": "en", "glossary": ["Pod"], "automatic": True}
+    assert order["speech"] == {"language": "en", "glossary": ["Pod"], "automatic": True, "corrections": []}
 
 
 def test_without_automatic_captions_only_what_nobody_ordered_ends(lea: Caller) -> None:

@@ -8,7 +8,7 @@ import { actOf } from "./keys.js";
 import * as model from "./model.js";
 import { Rows } from "./rows.js";
 import { Waveform } from "./waveform.js";
-import { nextDoubt, trusted } from "./words.js";
+import { nextDoubt, replacedWords, trusted } from "./words.js";
 
 const DRAFT_AFTER_MS = 3_000;
 const NOTE_AFTER_MS = 300; // the copy in the browser
@@ -18,6 +18,7 @@ export class Editor {
   past = new model.Past();
   present = 0; // index of the caption that is being edited
   dirty = false;
+  isSaving = false;
 
   hasEnded = false; // the session
 
@@ -51,7 +52,7 @@ export class Editor {
   /** Begin with the answer of the API, and with the draft of this person if there is one. */
   open(track) {
     this.version = this.base = track.version;
-    this.cues = model.fromDocuments(track.cues);
+    this.cues = this.saved = model.fromDocuments(track.cues);
     const draft = this.drafts.open(track.draft);
     const isOther = draft && JSON.stringify(draft.cues) !== JSON.stringify(track.cues);
     if (isOther) {
@@ -114,7 +115,10 @@ export class Editor {
       toast(_("A caption must end after it begins; write times as 1:15.5."), { error: true });
       return this.rows.fill(this.rows.rows[index]);
     }
-    this.edit((cues) => model.change(cues, index, { [which]: at }).sort((a, b) => a.start - b.start));
+    const changed = { ...cue, [which]: at };
+    this.edit((cues) => cues.with(index, changed).sort((a, b) => a.start - b.start));
+    const moved = this.cues.indexOf(changed);
+    if (moved !== index) this.rows.enter(moved); // the row of before shows another caption now
   }
 
   /** The moment of the recording that the player shows. Captions have times of the recording, also when it is cut. */
@@ -165,6 +169,8 @@ export class Editor {
 
   fromHere = () => this.setTime(this.present, "start", this.now);
   toHere = () => this.setTime(this.present, "end", this.now);
+  here = () => this.rows.enter(this.present);
+  toButtons = () => byId("edit").querySelector("button:enabled").focus();
   before = () => this.rows.enter(Math.max(this.present - 1, 0));
   after = () => this.rows.enter(Math.min(this.present + 1, this.cues.length - 1));
   hear = () => {
@@ -193,6 +199,7 @@ export class Editor {
   help = () => /** @type {any} */ (byId("shortcuts")).showModal();
 
   wire() {
+    this.wireFind();
     for (const button of all("[data-act]")) button.addEventListener("click", () => this[button.dataset.act]());
     byId("save").addEventListener("click", () => this.save());
     for (const name of ["timeupdate", "seeked", "play", "pause"]) this.media.addEventListener(name, () => this.draw());
@@ -207,7 +214,6 @@ export class Editor {
       this.drafts.note(this.changes);
       this.drafts.sendAtTheEnd(this.changes);
     });
-    this.wireFind();
     whenConfirmed(byId("shift-dialog"), "shift", () => this.shift());
     byId("shift").addEventListener("click", () => byId("shift-dialog").showModal());
     byId("speakers").addEventListener("click", () => this.askSpeaker());
@@ -233,7 +239,6 @@ export class Editor {
 
   wireFind() {
     const [dialog, wanted, replacement] = [byId("find-dialog"), byId("find-text"), byId("find-replacement")];
-    byId("find").addEventListener("click", () => dialog.showModal());
     const preview = () => {
       const found = model.findAll(this.cues, wanted.value, replacement.value);
       put(byId("find-count"), _("Captions: {count}", { count: found.length }));
@@ -244,11 +249,25 @@ export class Editor {
       );
     };
     for (const field of [wanted, replacement]) field.addEventListener("input", preview);
+    this.find = () => {
+      const replaced = this.replacedHere(); // who has corrected a word may want it corrected everywhere
+      if (replaced) [wanted.value, replacement.value] = [replaced.from, replaced.to];
+      preview();
+      dialog.showModal();
+      wanted.select();
+    };
     whenConfirmed(dialog, "replace", () => {
       const found = model.findAll(this.cues, wanted.value, replacement.value);
       this.edit((cues) => found.reduce((all_, { index, after }) => model.retext(all_, index, after), cues));
       say(_("Captions: {count}", { count: found.length }));
     });
+  }
+
+  /** The words that were replaced in the present caption since it was saved, {from, to}, or null. */
+  replacedHere() {
+    const cue = this.cues[this.present];
+    const before = cue && this.saved.find(({ start }) => start === cue.start);
+    return before ? replacedWords(before.text, cue.text) : null;
   }
 
   shift() {
@@ -274,6 +293,9 @@ export class Editor {
   // saving
 
   async save() {
+    if (!this.dirty || this.isSaving) return; // the key works also while the button is disabled
+    this.isSaving = true;
+    const hadFocus = document.activeElement === byId("save");
     byId("save").disabled = true;
     const { cues, changes } = this;
     this.keepNoDraft(); // none may reach the server after what is saved
@@ -281,6 +303,7 @@ export class Editor {
     try {
       const track = await call("PUT", this.address, changes);
       this.version = this.base = track.version;
+      this.saved = cues;
       this.setDirty(this.cues !== cues); // somebody may have gone on writing
       if (this.hasEnded) showConnection(null);
       this.hasEnded = false;
@@ -292,6 +315,9 @@ export class Editor {
       if (fault.status === 409) return this.settle();
       if (fault.status === 401) this.endSession(fault);
       else toastProblem(fault);
+    } finally {
+      this.isSaving = false;
+      if (hadFocus && document.activeElement === document.body) this.toButtons();
     }
   }
 

@@ -5,6 +5,7 @@ export const KEYS = {
   "Ctrl+s": "save",
   "Ctrl+z": "undo",
   "Ctrl+y": "redo",
+  "Ctrl+Shift+z": "redo",
   "Alt+ArrowUp": "before",
   "Alt+ArrowDown": "after",
   "Alt+p": "playPause",
@@ -13,6 +14,12 @@ export const KEYS = {
   "Alt+i": "insert",
   "Alt+d": "nextDoubt",
   "Alt+r": "trust",
+  "Alt+b": "fromHere",
+  "Alt+e": "toHere",
+  "Alt+Delete": "remove",
+  "Alt+f": "find",
+  "Alt+t": "toButtons",
+  "Alt+c": "here",
 };
 const OUTSIDE = { "?": "help", " ": "playPause" };
 const FIELDS = "input, textarea, select";
@@ -21,7 +28,8 @@ const PRESSED_BY_SPACE = "button, a, summary, video, [role]";
 /** The name of the act of a pressed key, or undefined. */
 export function actOf(event) {
   const name = [event.ctrlKey || event.metaKey ? "Ctrl+" : "", event.altKey ? "Alt+" : "", letterOf(event)].join("");
-  if (KEYS[name]) return KEYS[name];
+  const act = (event.shiftKey && KEYS[name.replace("Ctrl+", "Ctrl+Shift+")]) || KEYS[name];
+  if (act) return act;
   if (event.target.matches(FIELDS)) return undefined;
   return event.key === " " && event.target.matches(PRESSED_BY_SPACE) ? undefined : OUTSIDE[event.key];
 }

@@ -1,4 +1,4 @@
-// Which rules captions break, as pod_jobs/captions/rules.py finds it: tests/data/caption_rules.json has cases for both.
+// Which rules captions break, as pod_jobs/captions/rules.py finds it: tests/caption_rules.json has cases for both.
 // `rules` are those of the settings, with the names that they have in Python.
 
 const CHARTER = [

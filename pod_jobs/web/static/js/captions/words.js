@@ -1,7 +1,21 @@
 // The words of a caption as they were heard, [[start, end, word, confidence], …], while its text is being corrected.
 import { plain } from "./rules.js";
 
+/** The words that stand in `after` instead of others in `before`, {from, to}; null if none or more than a name. */
+export function replacedWords(before, after) {
+  const [old, fresh] = [tokens(before), tokens(after)];
+  while (old.length && old[0] === fresh[0]) [old, fresh].forEach((words) => words.shift());
+  while (old.length && old.at(-1) === fresh.at(-1)) [old, fresh].forEach((words) => words.pop());
+  if (!old.length || !fresh.length || Math.max(old.length, fresh.length) > MOST_WORDS_OF_A_NAME) return null;
+  const [from, to] = [trimmed(old), trimmed(fresh)];
+  return from && to && from !== to ? { from, to } : null;
+}
+
+/** Words without the punctuation around them. */
+const trimmed = (words) => words.join(" ").replaceAll(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "");
+
 export const DOUBTFUL_BELOW = 0.5;
+const MOST_WORDS_OF_A_NAME = 3; // as in captions/respelling.py
 const LEAST_S = 0.05; // between two words, where a new word stands if there is no pause
 
 const tokens = (text) => plain(text).match(/[^ \t\n]+/g) ?? [];

@@ -1,4 +1,5 @@
 // The page of one caption track: the recording, and its captions to be corrected beside it.
+import { showCorrections, showOffers } from "../captions/corrections.js";
 import { addressOf, Editor } from "../captions/editor.js";
 import { differences, fromDocuments } from "../captions/model.js";
 import { stamp } from "../captions/rows.js";
@@ -95,6 +96,7 @@ byId("review").addEventListener("click", () =>
 );
 editor.onSaved = (found) => {
   showState(found);
+  showOffers(found.offers, found.language, editor.here);
   showVersions().catch(toastProblem);
 };
 byId("discard").addEventListener("click", async () => {
@@ -111,6 +113,7 @@ byId("take-newer").addEventListener("click", () =>
 
 try {
   await load();
+  await showCorrections();
   const found = await call("GET", `${root}api/v1/videos/${video}`);
   if (found.playable) {
     byId("player").hidden = false;
