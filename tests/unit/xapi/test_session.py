@@ -65,6 +65,23 @@ def test_a_second_for_each_pause_may_be_missing_or_too_much(duration: str, wrong
     assert ("time-spent" in broken(statements)) == wrong
 
 
+def test_what_was_watched_up_to_the_threshold_is_completed() -> None:
+    for threshold, owed in ((0.669, True), (0.67, False)):
+        statements = [with_threshold(one, threshold) for one in samples.session() if one["verb"]["id"] != COMPLETED]
+        assert ("completed-owed" in broken(statements)) is owed
+
+
+def test_nothing_is_watched_after_a_pause() -> None:
+    left_elsewhere = of_video(TERMINATED, 12, watched(30, 0.165, "0[.]10"))
+    assert "as-watched" not in broken([*samples.session()[:3], left_elsewhere])
+
+
+def test_the_first_statement_of_a_session_may_leave_out_its_own_id() -> None:
+    first, *others = samples.session()
+    del first["context"]["extensions"][EXTENSION + "session-id"]
+    assert "initialized-first" not in broken([first, *others])
+
+
 def test_who_still_watches_owes_no_end() -> None:
     statements = [with_threshold(one, 0.6) for one in samples.session()[:-1] if one["verb"]["id"] != COMPLETED]
     assert "completed-owed" not in broken(statements)
