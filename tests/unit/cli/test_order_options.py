@@ -1,12 +1,13 @@
 """What the options of a command become in an order."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from pod_jobs.cli.order_options import OF_SPEECH, OF_VIDEOS, as_order, as_wish, with_options
+from pod_jobs.cli.order_options import FILE, OF_FILES, OF_SPEECH, OF_VIDEOS, as_order, as_wish, with_options
 
 
 @click.command()
@@ -37,3 +38,29 @@ def test_an_order(words: str, order: dict[str, Any] | None) -> None:
         assert done.exit_code == 2
     else:
         assert done.output == f"{order!r}\n"
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@with_options(OF_FILES)
+def command_on_files(**values: Any) -> None:
+    click.echo(f"{values['file'].name} {values['opacity']}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("a.mp4", "a.mp4 80.0\n"),
+        ("a.mp4 --opacity 100", "a.mp4 100.0\n"),
+        ("a.mp4 --opacity 0", "not in the range"),
+        ("a.mp4 --opacity 100.1", "not in the range"),
+        ("b.mp4", "does not exist"),
+        (".", "is a directory"),
+        ("a.mp4 --watermark b.png", "does not exist"),
+    ],
+)
+def test_files_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, said: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.mp4").touch()
+    done = CliRunner().invoke(command_on_files, words.split())
+    assert said in done.output and done.exit_code == (0 if said.startswith("a.mp4") else 2)
