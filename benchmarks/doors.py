@@ -2,7 +2,7 @@
 
 Schemathesis makes them from the description: values at each bound and beyond it, of other types, too many and too few, then
 random ones. Bodies that are no JSON, which it does not send, are added here. Every role asks all of it, and nobody. Counted are
-    five_hundreds              answers of 500 and more;
+    five_hundreds              answers of 500 and more, but a 503 where the description names it;
     undocumented               a status, a kind of content, a header or a document that the description does not have;
     looser_than_documented     requests that the description forbids, and that were not refused.
 """
@@ -110,9 +110,8 @@ def _ask(app: Flask, document: dict[str, Any], series: Series, headers: dict[str
         if isinstance(event, events.NonFatalError):
             if not event.related_to_operation:
                 raise event.value
-            figures.five_hundreds.append(
-                f"{event.label}: {event.value!r}"
-            )  # Schemathesis hears of it instead of the answer
+            # Schemathesis gets the exception instead of the answer
+            figures.five_hundreds.append(f"{event.label}: {event.value!r}")
         if isinstance(event, events.ScenarioFinished):
             _note(event, figures)
 
@@ -122,13 +121,15 @@ def _note(event: events.ScenarioFinished, figures: Figures) -> None:
     for interaction in seen.values():
         figures.count(interaction.response.status_code if interaction.response else 0)
     for case, checks in event.recorder.checks.items():
-        for check in checks:
-            if check.failure_info is not None and ANOTHER_HEADER not in str(check.failure_info.failure):
-                request, response = seen[case].request, seen[case].response
-                said = " ".join(str(check.failure_info.failure).split())
-                asked = f"{request.uri} {(request.body or b'')[:300]!r}"
-                told = f"{event.recorder.label}: {response and response.status_code} to {asked}: {said[:300]}"
-                getattr(figures, COUNTED[check.name]).append(told)
+        for check in (check for check in checks if check.failure_info is not None):
+            request, response = seen[case].request, seen[case].response
+            status, failure = response.status_code if response else 0, str(check.failure_info.failure)
+            described = event.recorder.cases[case].value.operation.responses.status_codes
+            if ANOTHER_HEADER in failure or (status == 503 and "503" in described):
+                continue
+            asked = f"{request.uri} {(request.body or b'')[:300]!r}"
+            told = f"{event.recorder.label}: {status} to {asked}: {' '.join(failure.split())[:300]}"
+            getattr(figures, COUNTED[check.name]).append(told)
 
 
 def _judge(status: int, responses: Mapping[str, Any], told: str, figures: Figures) -> None:

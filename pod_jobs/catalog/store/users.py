@@ -41,8 +41,15 @@ def create(name: str, role: str, password_hash: str | None, now: datetime) -> Us
 
 def find(name: str) -> User:
     """The active user of this name. Errors: NotFound (user-unknown)."""
-    user = User.get_or_none(User.name == name, User.active == True)  # noqa: E712  # peewee builds SQL from ==
-    # MariaDB takes LÉA for lea, but each spelling would be counted as another name
+    user = _spelt(name)
+    if not user.active:
+        raise _unknown(name)
+    return user
+
+
+def _spelt(name: str) -> User:
+    """The user of exactly this name, active or not. MariaDB takes LÉA for lea. Errors: NotFound (user-unknown)."""
+    user = User.get_or_none(User.name == name)
     if user is None or user.name != name:
         raise _unknown(name)
     return user
@@ -139,9 +146,7 @@ def _lock_administrators() -> None:
 
 def switch_on(name: str) -> None:
     """Switch a user on again: the password works again; links and tokens must be created anew. Errors: NotFound."""
-    if not User.select().where(User.name == name).exists():
-        raise _unknown(name)
-    User.update(active=True).where(User.name == name).execute()
+    User.update(active=True).where(User.id == _spelt(name).id).execute()
 
 
 def sign_out_everywhere(user: User) -> None:
