@@ -47,6 +47,10 @@ def test_other_scripts_stay_in_their_languages() -> None:
 def test_words_in_silence_go_and_stretched_ones_are_cut() -> None:
     kept = clean([Word(1.0, 4.0, "Bonjour"), Word(9.0, 9.5, "fantôme")], "fr", [(1.5, 2.5)])
     assert kept == [Word(1.5, 2.5, "Bonjour")]
+    spans = [(0.0, 1.0), (2.0, 3.0), (4.0, 5.0)]
+    assert clean([Word(1.0, 4.0, "Bonjour")], "fr", spans) == [Word(2.0, 3.0, "Bonjour")], (
+        "what it only touches is not its"
+    )
 
 
 def test_corrections() -> None:

@@ -132,5 +132,6 @@ def test_no_depth_and_no_mode_of_a_folder_keeps_it_from_being_removed(folder: Pa
     (folder / "shut").mkdir()
     (folder / "shut" / "x").touch()
     (folder / "shut").chmod(0)
+    before = os.listdir("/proc/self/fd")
     plain_files.remove(folder)
-    assert not folder.exists()
+    assert not folder.exists() and len(os.listdir("/proc/self/fd")) == len(before)

@@ -1,14 +1,18 @@
 """How what the child saw is judged; the seeing itself is in tests/integration."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pod_jobs.errors import BadSource
+from pod_jobs.errors import BadSource, OutOfResources
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.facts.times import clock
+from pod_jobs.media.probing import probe
 from pod_jobs.media.probing.probe import judge
+from pod_jobs.media.process import guard
 from tests.unit.media.samples import LIMITS
 
 
@@ -189,3 +193,17 @@ def test_hdr_is_in_the_frame(transfer: int, hdr: str) -> None:
 )
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("returncode", "error"), [(-9, OutOfResources), (137, OutOfResources), (-11, BadSource), (1, BadSource)]
+)
+def test_a_child_that_is_killed_says_nothing_about_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, returncode: int, error: type[Exception]
+) -> None:
+    """It is killed where memory is short; a crash may be the file's fault."""
+    ended = SimpleNamespace(returncode=returncode, stderr="")
+    monkeypatch.setattr(probe, "capture", lambda *_: (ended, ""))
+    tools: Any = SimpleNamespace(demuxers=(), decoders=(), sandbox=guard.Sandbox("none"))
+    with pytest.raises(error):
+        probe._look(tmp_path / "a.mp4", tools, LIMITS, lambda: None)
