@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pod_jobs.media.command import graph
+from pod_jobs.media.command import graph, placing
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.frame_rate import ENDS_EARLY_S
 
@@ -41,7 +41,7 @@ def test_a_picture_that_stands_still_goes_on(still_until_s: float | None, ends_e
 
 @pytest.mark.parametrize("lacks", ["", "rate", "lasts_s"])
 def test_a_picture_at_a_constant_rate_lasts_as_long_as_it_has_to(lacks: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph.placing, "held", lambda end_s, rate, most: [f"{end_s:g} at {rate}"])
+    monkeypatch.setattr(placing, "held", lambda end_s, rate, most: [f"{end_s:g} at {rate}"])
     fields = {"rate": Fraction(25), "lasts_s": 60.0, "chunk": None, "most_held_s": 5}
     picture: Any = SimpleNamespace(**{**fields, lacks or "x": None})
     assert graph._ending(picture) == ([] if lacks else ["60 at 25"])
