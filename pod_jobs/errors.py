@@ -75,12 +75,14 @@ SENTENCES: dict[str, str] = {
     "warning-ending": "The ending credits are damaged {at} after their start, with faults in picture or sound there.",
     "warning-no-picture": "The picture could not be read; only the sound was encoded.",
     "warning-no-sound": "The sound could not be read; the video is silent.",
+    "warning-other-track": "The main picture or sound of the file could not be read; another one of the file was encoded.",
     "warning-programs": "The file holds {count} programs, and one of them was encoded. To get another one, save it as a file "
     "of its own, for example with VLC, and upload that.",
     "warning-sounds": "The file holds {count} sound tracks; the first {kept} of them are offered.",
+    "warning-more-pictures": "The file holds {count} moving pictures, and one of them was encoded.",
+    "warning-subtitles": "Subtitles that are pictures and not text, or beyond {most} tracks, were left out.",
     "warning-hardware": "The graphics card failed on this video; the processor encoded it instead.",
-    "warning-encoding": "Some subtitles were not in the usual encoding (UTF-8) and were read as {encoding}; please check "
-    "their accents.",
+    "warning-encoding": "Some subtitles were not in UTF-8 and were read as {encoding}; please check their accents.",
     "warning-captions": "Some of the subtitles could not be read.",
     "warning-pictures": "The preview pictures could not be made.",
     "captions-too-large": "The caption file is larger than {limit} MB.",
@@ -191,10 +193,8 @@ SENTENCES: dict[str, str] = {
 # codes of recordings that only another file can replace; with the others that begin with "source-", the order is at fault
 NEED_ANOTHER_FILE = frozenset(
     f"source-{name}"
-    for name in (
-        *("empty", "not-media", "playlist", "unreadable", "convert", "still", "no-streams", "protected", "too-large"),
-        *("too-long", "too-many-pixels", "too-many-streams", "unsupported-codec", "incomplete", "damaged", "missing"),
-    )
+    for name in "empty not-media playlist unreadable convert still no-streams protected too-large too-long too-many-pixels "
+    "too-many-streams unsupported-codec incomplete damaged missing".split()
 )
 
 REASON_LIMIT = 2000  # characters that are kept of a technical reason; the end of ffmpeg's words fits into it

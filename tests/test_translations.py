@@ -19,7 +19,7 @@ from pod_jobs.xapi.statement import LABELS
 FRENCH = ROOT / "pod_jobs" / "web" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
 COUNTED = re.compile(r"\{(count|now|minutes)\}\s(de vos )?[^\W\d]+[sx]\b")  # a figure with a plural behind it
 NEVER_ONE = {"{count} channels", "{count} workers", "A password needs at least {count} characters."}
-NEVER_ONE |= {SENTENCES["warning-programs"], SENTENCES["warning-sounds"]}
+NEVER_ONE |= {SENTENCES["warning-programs"], SENTENCES["warning-sounds"], SENTENCES["warning-more-pictures"]}
 BARE_MARK = re.compile(r"(?<![\u00a0\u202f])[;!?»]|(?<=\w) ?:(?= |$)|« ")  # without a no-break space beside it
 
 

@@ -13,7 +13,20 @@ from pod_jobs.media.planning.plan import EncodePlan
 from pod_jobs.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class RegularFile(click.Path):
+    """A file that is there. A pipe or a device, on which reading may wait for ever, is refused."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = super().convert(value, param, ctx)
+        return path if path.is_file() else self.fail(f"{value} is not a regular file.", param, ctx)
+
+
+FILE = RegularFile()
 PERCENT = click.FloatRange(0, 100, min_open=True)
 LAYOUT = click.Choice((*LAYOUTS, *POD_LAYOUTS))
 

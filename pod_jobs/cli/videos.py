@@ -13,7 +13,7 @@ import click
 
 from pod_jobs.cli.api import OPEN, Api
 from pod_jobs.cli.base import Fault, InstanceCommand, echo_json, echo_table, load_settings, show_progress
-from pod_jobs.cli.order_options import OF_SPEECH, OF_VIDEOS, as_order, as_wish, with_options
+from pod_jobs.cli.order_options import FILE, OF_SPEECH, OF_VIDEOS, as_order, as_wish, with_options
 from pod_jobs.cli.words import clock, describe_task, harmless, local_time, size
 from pod_jobs.media_folder import WEB
 from pod_jobs.settings import Settings
@@ -25,9 +25,7 @@ LIST_LIMIT = 50
 
 
 @click.command(cls=InstanceCommand)
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE…"
-)
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE…")
 @click.option("--title", help="Title of the video; default: from the file name. Only with one file.")
 @click.option("--template", "templates", multiple=True, help="Also encode by this template of the settings.")
 @with_options(OF_VIDEOS)

@@ -32,7 +32,7 @@ from pod_jobs.media.planning.scene import Cast, Feed, plan_scene
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
 from pod_jobs.media.probing import damage, loudness
 from pod_jobs.media.probing.other_files import gather, heard_alone
-from pod_jobs.media.probing.probe import LEAST_SHARE, check_duration, facts_of, probe
+from pod_jobs.media.probing.probe import LEAST_SHARE, MOST_TEXTS, check_duration, facts_of, probe
 from pod_jobs.media.probing.steady_clock import with_steady_clock
 from pod_jobs.media.process.progress import Position, Progress
 from pod_jobs.media.process.tools import Tools
@@ -160,10 +160,15 @@ def _probe(work: Work) -> MediaInfo:
         work.remark("warning-programs", f"{programs} programs", count=str(programs))
     if len(media.audio) > MOST_SOUNDS:
         work.remark("warning-sounds", "", count=str(len(media.audio)), kept=str(MOST_SOUNDS))
+    if media.pictures > 1:
+        work.remark("warning-more-pictures", "", count=str(media.pictures))
+    if media.has_more_subtitles:
+        work.remark("warning-subtitles", "", most=str(MOST_TEXTS))
     for kind, word, decodable in (("video", "picture", media.video), ("audio", "sound", media.audio)):
         codecs = [codec for undecodable, codec in media.undecodable if undecodable == kind]
-        if codecs and not decodable:
-            work.remark(f"warning-no-{word}", f"does not decode: {', '.join(codecs)}")
+        if kind in media.lost:
+            code = "warning-other-track" if decodable else f"warning-no-{word}"
+            work.remark(code, f"does not decode: {', '.join(codecs)}")
     return media
 
 

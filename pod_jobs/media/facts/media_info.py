@@ -87,7 +87,8 @@ class MediaInfo:
     """A file that can be encoded: it has at least one picture or sound track that can be decoded.
 
     `duration_s` is measured on the packets; `claimed_s` is the container's word (None: it says nothing).
-    `undecodable` holds (kind, codec) of tracks that had to be left out; the kind is "video" or "audio".
+    `undecodable` holds (kind, codec) of tracks that had to be left out; the kind is "video" or "audio". `lost` holds the kinds
+    whose first choice is among them.
     """
 
     container: str
@@ -101,6 +102,9 @@ class MediaInfo:
     subtitles: tuple[SubtitleTrack, ...] = ()
     has_cea608: bool = False
     chapters: tuple[Chapter, ...] = ()
+    lost: tuple[str, ...] = ()
+    pictures: int = 1  # that move and last, and that players show; one of them is `video`
+    has_more_subtitles: bool = False  # than `subtitles`: pictures of text, or too many tracks
     programs: int = 1  # of a transport stream; the tracks are those of one
     breaks_clock: bool = False  # its clock is set anew in the middle, or may be: then no time here is to be believed
     start_s: float = 0.0  # by the clock of the file; all other times count from there

@@ -18,6 +18,7 @@ from pod_jobs.media.facts.file_type import SNIFF_BYTES, refuse_unless_media
 from pod_jobs.media.facts.media_info import AudioTrack, Chapter, MediaInfo, SubtitleTrack, VideoTrack
 from pod_jobs.media.facts.times import clock
 from pod_jobs.media.planning.limits import Limits
+from pod_jobs.media.probing.choice import count_shown, kinds_lost, of_one_program, weigher
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.run import Bounds, capture
 from pod_jobs.media.process.tools import Tools
@@ -137,22 +138,25 @@ def judge(answer: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
     usable = [s for s in tracks if s["frame"]]
     if not usable:
         _raise_nothing_decodes(tracks)
-    usable, elsewhere, programs = _of_one_program(usable, answer.get("programs", []))
-    texts = [
-        s for s in streams if s["kind"] == "subtitle" and s["codec"] in TEXT_CODECS and s["index"] not in elsewhere
-    ]
+    usable, elsewhere, programs = of_one_program(usable, answer.get("programs", []))
+    tracks = [s for s in tracks if s["index"] not in elsewhere]
+    subtitles = [s for s in streams if s["kind"] == "subtitle" and s["index"] not in elsewhere]
+    texts = [s for s in subtitles if s["codec"] in TEXT_CODECS][:MOST_TEXTS]
+    undecodable = [s for s in tracks if not s["frame"] and (s["packets"] or not s["codec"])]
+    pictures = [s for s in usable if s["kind"] == "video"]
     media = MediaInfo(
         container=answer["container"],
         bytes=size,
         duration_s=round(max(answer["end_s"] - answer["start_s"], 0.0), 3),
         claimed_s=answer["claimed_s"],
-        video=_video([s for s in usable if s["kind"] == "video"], answer["start_s"], answer["end_s"]),
+        video=_video(pictures, answer["start_s"], answer["end_s"]),
         audio=tuple(_audio(s, answer["start_s"]) for s in usable if s["kind"] == "audio"),
         cover_index=next((s["index"] for s in streams if s["attached"] and s["frame"]), None),
-        undecodable=tuple(
-            (s["kind"], s["codec"] or "?") for s in tracks if not s["frame"] and (s["packets"] or not s["codec"])
-        ),
-        subtitles=tuple(_subtitle(s) for s in texts[:MOST_TEXTS]),
+        undecodable=tuple((s["kind"], s["codec"] or "?") for s in undecodable),
+        lost=kinds_lost(usable, undecodable),
+        pictures=count_shown(pictures, answer["container"]),
+        subtitles=tuple(_subtitle(s) for s in texts),
+        has_more_subtitles=len(texts) < len(subtitles),
         has_cea608=any(s.get("cea608") for s in usable),
         chapters=tuple(Chapter(**chapter) for chapter in answer.get("chapters", ())),
         programs=programs,
@@ -202,7 +206,7 @@ def check_duration(duration_s: float, limits: Limits) -> None:
 def _video(tracks: list[dict[str, Any]], start_s: float, end_s: float) -> VideoTrack | None:
     if not tracks:
         return None
-    track = max(tracks, key=_weight(tracks))
+    track = max(tracks, key=weigher(tracks))
     frame = track["frame"]
     fps = _fps(track)
     decoder = ALPHA_DECODERS.get(track["codec"], "") if track["alpha_mode"] else ""
@@ -241,33 +245,6 @@ def _video(tracks: list[dict[str, Any]], start_s: float, end_s: float) -> VideoT
         ends_early_s=None if track["ends_s"] is None else round(max(0.0, end_s - track["ends_s"]), 3),
         still_share=track.get("still_share", 0.0),
     )
-
-
-def _weight(tracks: list[dict[str, Any]]) -> Callable[[dict[str, Any]], tuple[bool, bool, bool, int, int]]:
-    """What speaks for a picture track: that it moves, that it lasts, that it is the default, its area, its place."""
-    longest_s = max(track["lasts_s"] for track in tracks)
-
-    def weight(track: dict[str, Any]) -> tuple[bool, bool, bool, int, int]:
-        moves = (track["frames"] or track["packets"]) > 1
-        lasts = track["lasts_s"] >= longest_s / 2
-        return moves, lasts, track["default"], track["width_px"] * track["height_px"], -track["index"]
-
-    return weight
-
-
-def _of_one_program(
-    usable: list[dict[str, Any]], programs: list[list[int]]
-) -> tuple[list[dict[str, Any]], set[int], int]:
-    """The tracks of the program that holds the chosen picture, or the chosen sound where there is none; the indices of
-    the other programs' tracks, and how many programs there are."""
-    filled = [{*program} for program in programs if any(track["index"] in program for track in usable)]
-    if len(filled) < 2:
-        return usable, set(), 1
-    pictures = [track for track in usable if track["kind"] == "video"]
-    first = max(pictures, key=_weight(pictures)) if pictures else max(usable, key=lambda track: track["default"])
-    chosen = next((program for program in filled if first["index"] in program), set())
-    others = set().union(*filled) - chosen
-    return [track for track in usable if track["index"] not in others], others, len(filled)
 
 
 def _fps(track: dict[str, Any]) -> float:

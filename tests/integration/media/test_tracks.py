@@ -84,7 +84,7 @@ def test_bitmap_subtitles_fail_nothing(tools: Tools, tmp_path: Path) -> None:
     folder = real_media()
     assert folder
     result = encoded(folder / "subs_pgs_bitmap.mkv", tmp_path, tools)
-    assert result.warnings == ()
+    assert [remark.code for remark in result.warnings] == ["warning-subtitles"]
     assert not [one for one in result.outputs if one.kind == "captions"]
 
 

@@ -127,6 +127,44 @@ def test_an_empty_or_broken_second_track_is_left_out() -> None:
     assert media.undecodable == (("audio", "wmav2"),)
 
 
+@pytest.mark.parametrize(
+    ("tracks", "lost"),
+    [
+        ([track(frame=None, fault="unsupported"), track(frames=1)], ("video",)),
+        ([track(), track(frame=None, fault="unsupported")], ()),
+        ([track(frame=None, fault="unsupported"), track("audio")], ("video",)),
+        ([track("audio", frame=None, fault="unsupported"), track("audio")], ("audio",)),
+        ([track("audio", frame=None, fault="unsupported", default=False), track("audio")], ()),
+        ([track("audio", frame=None, packets=0), track("audio")], ()),
+    ],
+)
+def test_it_is_known_when_another_track_is_taken_than_people_know(
+    tracks: list[dict[str, Any]], lost: tuple[str, ...]
+) -> None:
+    assert judged(*tracks).lost == lost
+
+
+@pytest.mark.parametrize(
+    ("others", "container", "count"),
+    [
+        ([track(default=False)], "matroska,webm", 2),
+        ([track(), track()], "mov", 3),
+        ([track(default=False)], "mov", 1),  # disabled: depths of a telephone's camera
+        ([track(frames=1), track(lasts_s=0.5)], "matroska,webm", 1),
+    ],
+)
+def test_pictures_that_are_not_taken_are_counted(others: list[dict[str, Any]], container: str, count: int) -> None:
+    assert judged(track(), *others, container=container).pictures == count
+
+
+@pytest.mark.parametrize(
+    ("codecs", "has_more"), [(["subrip"] * 16, False), (["subrip"] * 17, True), (["subrip", "hdmv_pgs_subtitle"], True)]
+)
+def test_subtitles_that_are_left_out_are_known(codecs: list[str], has_more: bool) -> None:
+    media = judged(track(), *(track(kind="subtitle", codec=codec, frame=None) for codec in codecs))
+    assert media.has_more_subtitles == has_more
+
+
 def test_a_cover_is_no_picture() -> None:
     media = judged(track("audio"), track(codec="mjpeg", attached=True))
     assert media.video is None
