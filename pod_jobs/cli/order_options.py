@@ -96,14 +96,14 @@ def as_wish(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_plan(plan: EncodePlan, settings: Settings, template: str, values: dict[str, Any]) -> EncodePlan:
-    """`plan`, which is by `template`, with the values of OF_FILES."""
+    """`plan`, which is by `template`, with the values of OF_FILES. Nobody edits what it makes, and people may publish it whole."""
     from pod_jobs.jobs.encode.dressing import dressed
 
     files = {name: values[name].absolute() for name in ("opening", "ending", "second") if values[name]}
     options = {"layout": layout_named(values["layout"])}
     options |= {} if values["dressing"] is None else {"dressing": values["dressing"]}
     plan = dressed(plan, settings, template, options, files)
-    plan = replace(plan, keep=tuple(_range(words) for words in values["keep"]))
+    plan = replace(plan, keep=tuple(_range(words) for words in values["keep"]), with_uncut=False)
     if values["watermark"]:
         mark = Watermark(
             values["watermark"].absolute(), values["corner"], values["opacity"] / 100, values["width"] / 100

@@ -104,5 +104,5 @@ def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from
         work.remark("warning-encoding", name, encoding=encoding)
     if text:
         plain_files.write_text(work.folder / name, text)
-    if uncut:
+    if uncut and work.plan.with_uncut:
         plain_files.write_text(work.folder / captions.uncut_name(name), uncut)

@@ -70,6 +70,12 @@ def test_subtitles_to_edit_have_the_times_of_the_recording(clips: Clips, tools: 
     assert cues.remarks == () and "Hello" in cues.cues[0].text
 
 
+def test_a_folder_that_nobody_edits_holds_no_word_that_was_cut_out(clips: Clips, tools: Tools, tmp_path: Path) -> None:
+    encoded(clips.path("talk.mkv"), tmp_path, tools, replace(PLAN, keep=((1.2, 2.0),), with_uncut=False))
+    assert not [*tmp_path.glob("subtitles_*")]
+    assert not [path for path in tmp_path.glob("*.vtt") if "Hello" in path.read_text()]
+
+
 def test_captions_inside_the_picture(clips: Clips, tools: Tools, tmp_path: Path) -> None:
     result = encoded(clips.path("picture_captions.mp4"), tmp_path, tools)
     assert result.warnings == ()
