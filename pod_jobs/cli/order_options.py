@@ -22,7 +22,7 @@ class RegularFile(click.Path):
         super().__init__(exists=True, dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = super().convert(value, param, ctx)
+        path = Path(str(super().convert(value, param, ctx)))
         return path if path.is_file() else self.fail(f"{value} is not a regular file.", param, ctx)
 
 
@@ -96,7 +96,7 @@ def as_wish(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_plan(plan: EncodePlan, settings: Settings, template: str, values: dict[str, Any]) -> EncodePlan:
-    """`plan`, which is by `template`, with the values of OF_FILES. Nobody edits what it makes, and people may publish it whole."""
+    """`plan`, which is by `template`, with the values of OF_FILES. People may publish all that it makes."""
     from pod_jobs.jobs.encode.dressing import dressed
 
     files = {name: values[name].absolute() for name in ("opening", "ending", "second") if values[name]}

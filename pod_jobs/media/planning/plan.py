@@ -16,8 +16,9 @@ class EncodePlan:
     `level_lufs`: loudness of the result (EBU R 128); None = as it is. `copy_top`: a source that browsers can play becomes the
     top rendition without being encoded. `keep`: the parts to keep, as (from, to); () = everything. `container`, and `codec`
     of the picture, are keys of tables in codecs.py. `audio_kbps`: for sound alone; otherwise the `renditions` say it.
-    `mp3_kbps`: 0 = no MP3. `with_extras`: also make captions, chapters and pictures. `with_uncut`: also subtitles in the times of
-    the source, which hold what was cut out, for those who edit them. `dressing`, `studio`: other files that go into the picture. `share_from_s`: a picture that lasts longer is shared in chunks of `chunk_s`; 0 = never.
+    `mp3_kbps`: 0 = no MP3. `with_extras`: also make captions, chapters and pictures. `with_uncut`: also subtitles in the times
+    of the source, which hold what was cut out, for those who edit them. `dressing`, `studio`: other files that go into the
+    picture. `share_from_s`: a picture that lasts longer is shared in chunks of `chunk_s`; 0 = never.
     `for_pod`: the finished files are put into the form that an Esup-Pod imports.
     """
 

@@ -43,9 +43,7 @@ def count_shown(pictures: list[Track], container: str) -> int:
     return sum(weight(track)[:2] == (True, True) and (track["default"] or not is_mp4) for track in pictures)
 
 
-def of_one_program(
-    usable: list[Track], programs: list[list[int]]
-) -> tuple[list[Track], set[int], int]:
+def of_one_program(usable: list[Track], programs: list[list[int]]) -> tuple[list[Track], set[int], int]:
     """The tracks of the program that holds the chosen picture, or the chosen sound where there is none; the indices of
     the other programs' tracks, and how many programs there are."""
     filled = [{*program} for program in programs if any(track["index"] in program for track in usable)]

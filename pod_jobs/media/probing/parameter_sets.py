@@ -61,7 +61,7 @@ def _has_frames_alone(bits: _Bits) -> bool:
 
 
 def brings_set(packet: bytes, record: bytes) -> bool:
-    """Does a frame bring a parameter set of its own, instead of that of its track's record? True, too, where that is not clear."""
+    """Does a frame bring a parameter set of its own, beside that of its track's record? True, too, where that is not clear."""
     length_bytes, at = (record[4] & 3) + 1, 0
     while at < len(packet):
         size = int.from_bytes(packet[at : at + length_bytes])

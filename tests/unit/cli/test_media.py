@@ -25,6 +25,6 @@ def test_a_pipe_is_refused_before_anybody_waits_for_it(tmp_path: Path, command: 
 
 
 def test_an_encoding_without_a_server_keeps_no_subtitles_of_what_was_cut_out(tmp_path: Path) -> None:
-    values = {name: None for name in ("opening", "ending", "second", "dressing", "watermark")}
+    values = dict.fromkeys(("opening", "ending", "second", "dressing", "watermark"))
     plan = as_plan(PLAN, load(tmp_path), "web", {**values, "layout": "side", "keep": ("1:30-2:00",)})
     assert (plan.keep, plan.with_uncut) == (((90.0, 120.0),), False)
