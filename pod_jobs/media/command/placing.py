@@ -26,7 +26,8 @@ SOUND_GRAIN = 200  # kept and dropped parts of a sound are multiples of a 200th 
 
 def steadied(track: VideoTrack) -> list[str]:
     """Every frame of the track at the size of the first, in a format that can be worked with: another size is scaled, another
-    shape gets bars. Frames that have both already pass untouched."""
+    shape gets bars. Frames that have both already pass untouched. Of an interlaced frame, each field is scaled by itself, because
+    it is made progressive only afterwards."""
     width, height = track.width_px, track.height_px
     aspect = width / height * track.sar[0] / track.sar[1]
     wide, high = f"{width}*dar/{aspect:.9f}", f"{height}/dar*{aspect:.9f}"
@@ -34,7 +35,7 @@ def steadied(track: VideoTrack) -> list[str]:
     pixel_format, options = readable(track)
     return [
         f"scale=w='if({same},{width},clip(round({wide}),1,{width}))'"
-        f":h='if({same},{height},clip(round({high}),1,{height}))':eval=frame{options}",
+        f":h='if({same},{height},clip(round({high}),1,{height}))':eval=frame:interl=-1{options}",
         f"format={pixel_format}",
         f"pad={width}:{height}:-1:-1:eval=frame",
     ]

@@ -74,6 +74,17 @@ _CONVERTIBLE = (
     (b"MThd", ("MIDI", "MP3", "MuseScore")),
     (b"FWS", ("Flash", "MP4", "Ruffle")),
     (b"CWS", ("Flash", "MP4", "Ruffle")),
+    # without a container, as the cameras of small computers write them
+    *((b"\0\0\0\1" + unit, ("H.264", "MP4", "VLC")) for unit in (b"\x67", b"\x27", b"\x09")),
+    *((b"\0\0\0\1" + unit, ("H.265", "MP4", "VLC")) for unit in (b"\x40\1", b"\x46\1")),
+    (b"DHAV", ("DAV", "MP4", "VLC")),  # surveillance cameras
+    (b"YUV4MPEG2", ("Y4M", "MP4", "VLC")),
+    (b"DKIF", ("IVF", "WebM", "VLC")),
+    (b"\xb7\xd8\x00\x20\x37\x49\xda\x11", ("WTV", "MP4", "VLC")),  # Windows Media Center
+    (b"\x7f\xfe\x80\x01", ("DTS", "FLAC", "VLC")),
+    (b"DSD ", ("DSF", "FLAC", "VLC")),
+    (b"tBaK", ("TAK", "FLAC", "VLC")),
+    (b"Creative Voice File", ("VOC", "WAV", "Audacity")),
 )
 _ANIMATED_WEBP = ("WebP", "GIF", "GIMP")
 _WEBP_ANIMATION = 0x02  # flag of the VP8X chunk

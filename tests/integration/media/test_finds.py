@@ -167,11 +167,12 @@ def combs(path: Path) -> float:
     return worst
 
 
-@pytest.mark.parametrize("ending", ["ts", "mp4"])
-def test_fields_that_begin_late_leave_no_combs(tools: Tools, tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize(("ending", "size"), [("ts", "320x180"), ("mp4", "320x180"), ("ts", "400x240")])
+def test_fields_that_begin_late_leave_no_combs(tools: Tools, tmp_path: Path, ending: str, size: str) -> None:
+    """Also where they have another size."""
     parts = []
     for n, fields in enumerate((False, True)):
-        moving = "testsrc2=s=320x180:r=50:d=2,scroll=h=0.02"
+        moving = f"testsrc2=s={size if fields else '320x180'}:r=50:d=2,scroll=h=0.02"
         woven = ("-vf", "interlace=scan=tff:lowpass=0", "-x264-params", "tff=1") if fields else ("-r", "25")
         parts.append(tmp_path / f"{n}.ts")
         ffmpeg("-f", "lavfi", "-i", moving, *woven, *H264, "-g", "25", str(parts[-1]))

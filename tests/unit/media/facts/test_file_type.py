@@ -73,6 +73,10 @@ def test_real_recordings_are_let_through() -> None:
         (b".ra\xfd\0\x04", "RealAudio", "MP3"),
         (b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\x02", "WebP", "GIF"),
         (b"MThd\0\0\0\x06", "MIDI", "MP3"),
+        (b"\0\0\0\1\x27\x64\0\x28", "H.264", "MP4"),
+        (b"\0\0\0\1\x40\1\x0c", "H.265", "MP4"),
+        (b"DHAV\xfd\0", "DAV", "MP4"),
+        (b"Creative Voice File\x1a", "VOC", "WAV"),
     ],
 )
 def test_what_can_be_converted_is_refused_by_name(head: bytes, name: str, wanted: str) -> None:
