@@ -115,7 +115,7 @@ def _lead_s(voices: Sequence[Voice]) -> float:
 
 def _input(tools: Tools, limits: Limits, source: Source, *, is_crowd: bool, is_clocked: bool) -> list[str]:
     """A foreign file with all that stands before its -i. Its pictures are turned and sized by filters of ours (placing.py).
-    `is_clocked`: some input has limits.OWN_CLOCK, so that time 0 of each is the start of its file, wherever reading begins."""
+    `is_clocked`: some input has limits.OWN_CLOCK, so that reading moves no input's time 0 to where it begins."""
     still = guard.PICTURES.get(source.demuxer)
     before = guard.input_options([source.demuxer], [still], limits) if still else tools.input_options(limits)
     before += ["-noautorotate", "-reinit_filter:v", "0"]
@@ -124,15 +124,14 @@ def _input(tools: Tools, limits: Limits, source: Source, *, is_crowd: bool, is_c
 
 
 def _from(source: Source, *, is_clocked: bool) -> list[str]:
-    """Where reading begins, and which moment of the file is time 0. With `is_clocked`, ffmpeg counts from where it sees the
-    beginning of the file."""
+    """Where reading begins, and which moment of the file is time 0. Where the source does not say when it starts, ffmpeg counts
+    from where it sees the beginning of the file."""
+    begin_s = (source.start_s or 0.0) + source.seek_s
     seek = ["-noaccurate_seek"] if source.seek_s else []
-    if is_clocked or source.start_s is None:
-        seek += ["-ss", f"{source.seek_s:.6f}"] if source.seek_s else []
-        return [*seek, *(["-itsoffset", f"{-source.seek_s:.6f}"] if source.seek_s and is_clocked else [])]
-    if source.seek_s:
-        return [*seek, "-seek_timestamp", "1", "-ss", f"{source.start_s + source.seek_s:.6f}"]
-    return ["-seek_timestamp", "1", "-itsoffset", f"{-source.start_s:.6f}"]
+    seek += ["-seek_timestamp", "1"] if source.start_s is not None else []
+    seek += ["-ss", f"{begin_s:.6f}"] if source.seek_s else []
+    has_offset = is_clocked if source.seek_s else source.start_s is not None
+    return [*seek, *(["-itsoffset", f"{-begin_s:.6f}"] if has_offset else [])]
 
 
 def _video_options(picture: Picture) -> list[str]:

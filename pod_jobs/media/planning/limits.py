@@ -10,7 +10,7 @@ BROADCAST = ("mpegts", "mpeg")  # demuxers of streams whose clock may be set ane
 # Makes ffmpeg believe the clock of such a stream. Otherwise it takes each pause of more than 10 s for a clock that was set
 # anew, and version 5.1 also each shorter pause of a picture with B-frames: all that follows would come at a wrong time, so that
 # a cut would show what was cut out. Where a clock really was set anew, probing/steady_clock.py has mended that before.
-OWN_CLOCK = ("-copyts", "-start_at_zero")
+OWN_CLOCK, FROM_ZERO = ("-copyts",), ("-start_at_zero",)
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Source:
 
     @property
     def keeps_clock(self) -> bool:
-        """Whether OWN_CLOCK is needed, and right."""
+        """Whether OWN_CLOCK is needed, and right. It then goes for all inputs of the command, and so does FROM_ZERO."""
         return self.demuxer in BROADCAST and not self.breaks_clock
 
     @property
     def opening(self) -> list[str]:
-        clock = OWN_CLOCK if self.keeps_clock else ()
+        clock = (*OWN_CLOCK, *(FROM_ZERO if self.start_s is None else ())) if self.keeps_clock else ()
         return [*clock, "-f", self.demuxer, *self.decoder, "-i", f"file:{self.path}"]
 
 

@@ -12,7 +12,7 @@ from pod_jobs.media.facts.media_info import AudioTrack, MediaInfo, VideoTrack
 from pod_jobs.media.planning.cut import LEAST_S, Range
 from pod_jobs.media.planning.dressing import Watermark
 from pod_jobs.media.planning.frame_rate import busiest_fps, nearest_rate
-from pod_jobs.media.planning.limits import Source, decoder_options
+from pod_jobs.media.planning.limits import BROADCAST, Source, decoder_options
 from pod_jobs.media.planning.places import Clip, Reading, Voice, plan_readings
 
 # A picture in the picture has at most a fourth of the canvas's height and a third of its width
@@ -45,6 +45,12 @@ class Cast:
     @property
     def recorded(self) -> tuple[Feed, ...]:
         return (self.main, self.second) if self.second else (self.main,)
+
+    @property
+    def keeps_clock(self) -> bool:
+        """Whether one of the files does, as Source.keeps_clock says. Versions of ffmpeg differ about the start of another one."""
+        feeds = filter(None, (*self.recorded, self.opening, self.ending))
+        return any(feed.media.demuxer in BROADCAST for feed in feeds)
 
     @property
     def recorded_s(self) -> float:
@@ -208,7 +214,7 @@ class _Stage:
                 feed.media.demuxer,
                 decoder=decoder_options(_video(feed)),
                 seek_s=seek_s,
-                start_s=feed.media.disputed_start_s,
+                start_s=feed.media.start_s if self.cast.keeps_clock else feed.media.disputed_start_s,
             )
         )
         return len(self.inputs) - 1
