@@ -28,5 +28,6 @@ def attempt(number: int, folder: Path, tools: Tools) -> list[str]:
         result = encode(source, out, replace(PLAN, keep=recording.keep), tools, lambda progress: None)
     except BadSource as error:
         raise Refused(f"{source.name}: {error.code} {error.reason}") from error
-    remarks = [f"a remark: {one.code}" for one in result.warnings]
+    right = {"warning-more-pictures"} if recording.more_tracks else set()
+    remarks = [f"a remark: {one.code}" for one in result.warnings if one.code not in right]
     return [*remarks, *faults(recording, source, out / f"{LOW.name}.mp4")]

@@ -99,6 +99,20 @@ def test_a_second_picture_whose_clock_is_set_anew(tools: Tools, tmp_path: Path) 
     assert [one[0] for one in white_s(tmp_path / "out" / "90p.mp4", across=0.75)] == pytest.approx([1, 3], abs=0.06)
 
 
+@pytest.mark.parametrize("keep", [(), ((0.5, 2.0),)], ids=["whole", "cut"])
+def test_matroska_beside_a_broadcast_stream_is_not_late(
+    tools: Tools, tmp_path: Path, keep: tuple[tuple[float, float], ...]
+) -> None:
+    """For ffmpeg 5.1 the Matroska file begins earlier, by the delay of its sound's encoder."""
+    main, second, path = tmp_path / "main.mkv", tmp_path / "second.ts", tmp_path / "out" / "90p.mp4"
+    flashes(second, 5, H264_B)
+    ffmpeg("-i", str(second), "-c:v", "copy", "-c:a", "aac", str(main))
+    made(main, tmp_path / "out", tools, replace(PLAN, keep=keep, studio=Studio(second, "side")))
+    wanted = 0.5 if keep else 1.0
+    seen = [white_s(path, across=place)[0][0] for place in (0.25, 0.75)]
+    assert [*seen, tone_s(path)[0][0]] == pytest.approx([wanted] * 3, abs=0.012)
+
+
 @pytest.mark.either_build
 def test_what_listens_to_a_pause_of_the_sound_hears_silence(tools: Tools, tmp_path: Path) -> None:
     """Nothing from 2 to 14 s; a tone at the beginning, and one from 14 s on."""

@@ -141,11 +141,12 @@ TO_FULL = (("bt709", OF_709, False), ("bt709", OF_709.replace("tv", "pc"), True)
     [
         ("ts", H264, TO_601),
         ("ts", H264, TO_709),
+        ("mp4", H264, TO_601),
         ("ts", DEEP, TO_FULL),  # the filter scale sees that by itself; of 8 bits the format has another name, too
         ("webm", VP9, TO_601),
         ("mp4", AV1, TO_709),
     ],
-    ids=["to 601", "to 709", "to full range", "VP9 to 601", "AV1 to 709"],
+    ids=["to 601", "to 709", "to 601 in MP4", "to full range", "VP9 to 601", "AV1 to 709"],
 )
 def test_colours_that_are_said_anew_in_mid_stream(
     made: Path,
