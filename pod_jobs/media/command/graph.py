@@ -162,15 +162,20 @@ def heard(number: int, track: AudioTrack) -> str:
     """[n:m]: a sound track of input `number`, without holes.
 
     What stands for places in a room becomes stereo by the weights of ITU-R BS.775, which keep dialogue as loud as it is;
-    the sum may be too much, and a limiter holds it. The channels of a mixing desk, which stand for no places, are added up.
+    the sum may be too much, and a limiter holds it.
     """
-    mixed, folded = "", ""
-    if 2 < track.channels <= MOST_PLACES:
-        folded = f",aformat=sample_fmts=fltp,{FOLD},{LIMITER}"
-    if track.channels > MOST_PLACES:
-        whole = "+".join(f"c{n}" for n in range(min(track.channels, MOST_CHANNELS)))
-        mixed = f"aformat=sample_fmts=fltp,pan=stereo|c0={whole}|c1={whole},{LIMITER},"
-    return f"[{number}:{track.index}]{mixed}aresample=async=1{folded}"
+    added = added_up(track)
+    folded = f",aformat=sample_fmts=fltp,{FOLD},{LIMITER}" if track.channels > 2 and not added else ""
+    return f"[{number}:{track.index}]{added}aresample=async=1{folded}"
+
+
+def added_up(track: AudioTrack) -> str:
+    """The filters, before others, for the channels of a mixing desk or a field recorder, which stand for no places: their sum on
+    both sides. By itself ffmpeg would take the fourth of six for low-frequency effects, and leave it out."""
+    if track.has_places and track.channels <= MOST_PLACES:
+        return ""
+    whole = "+".join(f"c{n}" for n in range(min(track.channels, MOST_CHANNELS)))
+    return f"aformat=sample_fmts=fltp,pan=stereo|c0={whole}|c1={whole},{LIMITER},"
 
 
 def level(gain_db: float | None) -> str:

@@ -62,6 +62,7 @@ class AudioTrack:
     language: str
     default: bool
     start_s: float = 0.0  # after the start of the file
+    has_places: bool = True  # its channels stand for places in a room, or it has at most two
 
 
 @dataclass(frozen=True)

@@ -266,6 +266,7 @@ def _audio(track: dict[str, Any], start_s: float) -> AudioTrack:
         language=track["language"],
         default=track["default"],
         start_s=round(max(0.0, (track["first_s"] or 0.0) - start_s), 6),
+        has_places=frame["has_places"],
     )
 
 

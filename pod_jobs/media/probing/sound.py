@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pod_jobs.errors import BadSource
+from pod_jobs.media.command.graph import added_up
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.planning.limits import Limits, Source
 from pod_jobs.media.process import exits, guard
@@ -60,6 +61,7 @@ class SoundTrack:
 
     def _command(self, start_s: float, length_s: float, rate_hz: int) -> list[str]:
         from_zero = f"asetpts=PTS-{start_s:.3f}/TB," if self._source.keeps_clock else ""
+        added = added_up(self._track)
         normal = f",{NORMAL},aresample={rate_hz}" if self.normalizes else ""
         return [
             *(
@@ -74,6 +76,11 @@ class SoundTrack:
             ),
             *self._tools.input_options(self._limits),
             *("-ss", f"{start_s:.3f}", "-t", f"{length_s:.3f}", "-vn", "-sn", *self._source.opening),
-            *("-map", f"0:{self._track.index}", "-af", f"{from_zero}aresample={rate_hz}:async=1:first_pts=0{normal}"),
+            *(
+                "-map",
+                f"0:{self._track.index}",
+                "-af",
+                f"{added}{from_zero}aresample={rate_hz}:async=1:first_pts=0{normal}",
+            ),
             *("-ac", str(self.channels), "-c:a", "pcm_s16le", "-f", "s16le", "-y", PART),
         ]

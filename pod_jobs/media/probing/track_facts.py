@@ -19,6 +19,10 @@ else:
 RATE_FRAMES = 120  # packets of the video that its frame rate is measured on
 HOPELESS_PACKETS = 300  # a track that decoded none of that many is given up
 OPAQUE = 255
+STEREO = 2  # channels
+NO_PLACES = re.compile(
+    "[0-9]+ channels|ambisonic"
+)  # libavutil's name of a layout that does not say where its channels are
 CEA_608 = b"GA94\x03"  # ATSC A/53: closed captions among the user bytes of a picture
 STILL_BYTES = 128  # of a frame that says "as before": 12 to 110, by encoder and number of slices
 LONGEST_FRAME_S = 60.0  # a last frame that claims to be longer is not believed
@@ -79,7 +83,9 @@ def attached(stream: Stream) -> bool:
 
 def frame_facts(frame: Any) -> dict[str, Any]:
     if not isinstance(frame, av.VideoFrame):
-        return {"channels": frame.layout.nb_channels, "sample_rate_hz": frame.sample_rate, "at_s": frame.time}
+        count = frame.layout.nb_channels
+        has_places = count <= STEREO or not NO_PLACES.match(frame.layout.name)
+        return {"channels": count, "sample_rate_hz": frame.sample_rate, "at_s": frame.time, "has_places": has_places}
     return {
         "at_s": frame.time,
         "width_px": frame.width,

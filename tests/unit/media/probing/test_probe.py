@@ -33,7 +33,7 @@ def track(kind: str = "video", **facts: Any) -> dict[str, Any]:
         "bits": 8,
     }
     if kind == "audio":
-        frame = {"channels": 2, "sample_rate_hz": 48_000}
+        frame = {"channels": 2, "sample_rate_hz": 48_000, "has_places": True}
     plain = {
         "index": 0,
         "kind": kind,
