@@ -16,7 +16,7 @@ from pod_jobs.media.planning.chunk_grid import Chunk, grid_rate
 from pod_jobs.media.planning.codecs import none_at_the_end
 from pod_jobs.media.planning.frame_rate import LATE_S
 from pod_jobs.media.planning.limits import Limits, Source
-from pod_jobs.media.planning.places import MOST_READINGS, WHOLE, Clip, Voice, plan_readings
+from pod_jobs.media.planning.places import MOST_READINGS, WHOLE, Clip, Voice, can_seek, plan_readings
 from pod_jobs.media.planning.streams import AUDIO, Picture, Sound
 from pod_jobs.media.process import guard
 from pod_jobs.media.process.tools import Tools
@@ -70,10 +70,11 @@ def _alone(source: Source, picture: Picture | None, sounds: Sequence[Sound]) -> 
         voices = [[Voice(0, sound.track, sound.track.start_s)] for sound in sounds]
         return _wired([whole], _pictured(picture, WHOLE), sounds, voices)
     first_s = picture.track.start_s if picture else 0.0
-    readings = plan_readings(source.ranges, source.demuxer, most=MOST_READINGS if picture else 1, first_s=first_s)
+    is_seekable = can_seek(source.demuxer, picture.track if picture else None)
+    readings = plan_readings(source.ranges, is_seekable, most=MOST_READINGS if picture else 1, first_s=first_s)
     clips = [Clip(n, reading) for n, reading in enumerate(readings)]
     if sounds and len(readings) > 1:
-        (whole_reading,) = plan_readings(source.ranges, source.demuxer, most=1, first_s=first_s)
+        (whole_reading,) = plan_readings(source.ranges, is_seekable, most=1, first_s=first_s)
         readings = (*readings, whole_reading)
     last = readings[-1]
     voices = [

@@ -27,6 +27,7 @@ class VideoTrack:
     base_fps: float  # the finest grid that the container's time stamps suggest; often wrong
     start_s: float  # after the start of the file
     mirrored: bool = False
+    leads: bool = True  # it is the first picture of the file
     transfer: int = 2  # H.273; 2 = not said
     says_range: bool = True
     changes_colours: bool = False  # matrix or range are others at one of several later places

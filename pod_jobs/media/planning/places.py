@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pod_jobs.media.facts.media_info import AudioTrack
+from pod_jobs.media.facts.media_info import AudioTrack, VideoTrack
 from pod_jobs.media.planning.cut import Range
 
 SEEKABLE = ("mov", "matroska")  # their index leads to the key frame before an instant; others land somewhere near
@@ -34,8 +34,14 @@ class Reading:
         return last.at_s + last.end_s - last.begin_s
 
 
+def can_seek(demuxer: str, track: VideoTrack | None) -> bool:
+    """Does looking for an instant lead to a key frame of this picture before it? In Matroska it leads to one of the first
+    picture, and frames of another one that depend on earlier ones are lost."""
+    return demuxer in SEEKABLE and (demuxer != "matroska" or track is None or track.leads)
+
+
 def plan_readings(
-    ranges: Sequence[Range], demuxer: str, at_s: float = 0.0, most: int = MOST_READINGS, first_s: float = 0.0
+    ranges: Sequence[Range], is_seekable: bool, at_s: float = 0.0, most: int = MOST_READINGS, first_s: float = 0.0
 ) -> tuple[Reading, ...]:
     """How `ranges`, which come to lie one after the other from `at_s` on, are read: at most `most` times.
 
@@ -45,7 +51,7 @@ def plan_readings(
     before the first one leads to that, past the sound before it.
     """
     groups = [[part] for part in ranges]
-    if demuxer not in SEEKABLE:
+    if not is_seekable:
         groups, most = [list(ranges)], 1
     while len(groups) > 1:
         gaps = [after[0].start_s - before[-1].end_s for before, after in zip(groups, groups[1:], strict=False)]
@@ -56,7 +62,7 @@ def plan_readings(
     readings = []
     for group in groups:
         begin_s = group[0].start_s
-        seek_s = begin_s if demuxer in SEEKABLE and begin_s >= first_s + NEAR_S else 0.0
+        seek_s = begin_s if is_seekable and begin_s >= first_s + NEAR_S else 0.0
         spans = []
         for part in group:
             spans.append(Span(part.start_s - seek_s, part.end_s - seek_s, at_s))

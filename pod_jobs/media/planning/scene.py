@@ -13,7 +13,7 @@ from pod_jobs.media.planning.cut import LEAST_S, Range
 from pod_jobs.media.planning.dressing import Watermark
 from pod_jobs.media.planning.frame_rate import busiest_fps, nearest_rate
 from pod_jobs.media.planning.limits import BROADCAST, Source, decoder_options
-from pod_jobs.media.planning.places import Clip, Reading, Voice, plan_readings
+from pod_jobs.media.planning.places import Clip, Reading, Voice, can_seek, plan_readings
 
 # A picture in the picture has at most a fourth of the canvas's height and a third of its width
 INSET, INSET_WIDTH = 4, 3
@@ -183,7 +183,7 @@ class _Stage:
                 places.append(span[0])
         if not present:
             return None
-        arguments = (present, feed.media.demuxer, places[0])
+        arguments = (present, can_seek(feed.media.demuxer, _video(feed)), places[0])
         first_s = _video(feed).start_s
         readings = plan_readings(*arguments, first_s=first_s)
         clips = tuple(Clip(self._read(feed, reading.seek_s), reading) for reading in readings)
@@ -195,7 +195,7 @@ class _Stage:
 
     def credits(self, feed: Feed, at_s: float) -> Layer:
         duration_s = feed.media.duration_s
-        (reading,) = plan_readings([Range(0.0, duration_s)], feed.media.demuxer, at_s)
+        (reading,) = plan_readings([Range(0.0, duration_s)], is_seekable=False, at_s=at_s)
         number = self._read(feed, 0.0)
         if feed.media.audio:
             self._speak([(feed.media.audio[0], feed.gain_db)] * len(self.sounds), number, reading)

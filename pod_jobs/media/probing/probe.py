@@ -139,6 +139,7 @@ def judge(answer: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
     usable = [s for s in tracks if s["frame"]]
     if not usable:
         _raise_nothing_decodes(tracks)
+    first_index = min((s["index"] for s in tracks if s["kind"] == "video"), default=None)
     usable, elsewhere, programs = of_one_program(usable, answer.get("programs", []))
     tracks = [s for s in tracks if s["index"] not in elsewhere]
     subtitles = [s for s in streams if s["kind"] == "subtitle" and s["index"] not in elsewhere]
@@ -150,7 +151,7 @@ def judge(answer: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         bytes=size,
         duration_s=round(max(answer["end_s"] - answer["start_s"], 0.0), 3),
         claimed_s=answer["claimed_s"],
-        video=_video(pictures, answer["start_s"], answer["end_s"]),
+        video=_video(pictures, answer["start_s"], answer["end_s"], first_index),
         audio=tuple(_audio(s, answer["start_s"]) for s in usable if s["kind"] == "audio"),
         cover_index=next((s["index"] for s in streams if s["attached"] and s["frame"]), None),
         undecodable=tuple((s["kind"], s["codec"] or "?") for s in undecodable),
@@ -204,7 +205,7 @@ def check_duration(duration_s: float, limits: Limits) -> None:
         raise BadSource(f"{duration_s:.0f} s", code="source-too-long", limit=clock(limits.max_duration_s))
 
 
-def _video(tracks: list[dict[str, Any]], start_s: float, end_s: float) -> VideoTrack | None:
+def _video(tracks: list[dict[str, Any]], start_s: float, end_s: float, first_index: int | None) -> VideoTrack | None:
     if not tracks:
         return None
     track = max(tracks, key=weigher(tracks))
@@ -230,6 +231,7 @@ def _video(tracks: list[dict[str, Any]], start_s: float, end_s: float) -> VideoT
         base_fps=track["base_fps"] or fps,
         start_s=max(0.0, (track["first_s"] or 0.0) - start_s),
         mirrored=frame.get("mirrored", False),
+        leads=track["index"] == first_index,
         transfer=frame["transfer"],
         says_range=frame["says_range"],
         changes_colours=track["changes_colours"],

@@ -25,7 +25,7 @@ from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.hls.master import EarlyMaster
 from pod_jobs.media.planning.chunk_grid import grid_rate, plan_chunks
 from pod_jobs.media.planning.codecs import CONTAINERS
-from pod_jobs.media.planning.places import SEEKABLE
+from pod_jobs.media.planning.places import can_seek
 from pod_jobs.media.planning.streams import Picture, Sound
 from pod_jobs.media.process.progress import Position
 from pod_jobs.media.sharing import chunks
@@ -65,7 +65,7 @@ def can_share(work: Work, media: MediaInfo, picture: Picture | None) -> bool:
         and not work.timeline.ranges
         and picture.scene is None
         and not media.is_cut_short
-        and media.demuxer in SEEKABLE
+        and can_seek(media.demuxer, picture.track)
     )
 
 

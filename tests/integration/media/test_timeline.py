@@ -216,6 +216,21 @@ def test_kept_parts_of_matroska_begin_where_both_builds_say(
     assert len(frames(path)) == 100
 
 
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_a_cut_of_a_picture_that_is_not_the_first(tools: Tools, tmp_path: Path, sources: Path, ending: str) -> None:
+    """A file is searched by the key frames of its first picture. Those of the second one, which is the default, lie far apart."""
+    source = sources / f"second_track.{ending}"
+    if not source.exists():
+        first = ("-f", "lavfi", "-i", "color=white:s=80x46:r=5:d=14")
+        tracks = ("-map", "0", "-map", "1", "-disposition:v:0", "0", "-disposition:v:1", "default")
+        ffmpeg(*first, *clock(14, rate="10"), *tracks, *H264, "-g:v:0", "5", "-g:v:1", "250", str(source))
+    (tmp_path / "out").mkdir()
+    encode(source, tmp_path / "out", replace(PLAN, keep=((11.0, 12.0), (13.0, 14.0))), tools, lambda progress: None)
+    shown = clock_seconds(tmp_path / "out" / "90p.mp4")
+    assert [at(shown, moment) for moment in (0.0, 0.9, 1.1, 1.9)] == [11, 11, 13, 13]
+    assert {second for _, second in shown} == {11, 13}
+
+
 @pytest.mark.parametrize("ending", ["webm", "mp4"])
 def test_a_gap_of_pictures_keeps_its_length(tools: Tools, tmp_path: Path, sources: Path, ending: str) -> None:
     """No picture from 4 to 8 s; a flash and a tone at 9 s, which come to lie at 4 s where 5 to 11 s are kept."""

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from pod_jobs.media.sharing.sharing import can_share
+from tests.unit.media.samples import video
 
 SHARED: dict[str, dict[str, Any]] = {
     "work": {"plan.share_from_s": 600.0, "timeline.ranges": ()},
     "media": {"duration_s": 600.0, "is_cut_short": False, "demuxer": "mov"},
-    "picture": {"encoded": ("720p",), "encoder.name": "libx264", "scene": None},
+    "picture": {"encoded": ("720p",), "encoder.name": "libx264", "scene": None, "track": video()},
 }
 
 
