@@ -3,11 +3,16 @@ probe_child.py, which runs alone in its process and imports nothing else of ours
 """
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
+
+if TYPE_CHECKING or __package__:
+    from pod_jobs.media.probing.packets import packets_of
+else:
+    from packets import packets_of
 
 REORDERED_S = 1.0  # frames may be stored out of order by less than this
 IRREGULAR = 1.06  # times the mean rate; decoding times, which the index has, may come in bursts: then packets are read
@@ -68,7 +73,7 @@ def survey(container: InputContainer, indices: list[int]) -> dict[int, dict[str,
 
 def collect(container: InputContainer, runs: dict[int, list[list[float]]], deadline: float, most: int | None) -> bool:
     """Adds times of frames to the last runs; a clock that goes back begins a new one. True at the end of the file."""
-    for number, packet in enumerate(container.demux([container.streams[index] for index in runs])):
+    for number, packet in enumerate(packets_of(container, [container.streams[index] for index in runs])):
         at_s = _seconds(packet)
         if at_s is not None and packet.size:
             times = runs[packet.stream_index]

@@ -24,7 +24,7 @@ from pod_jobs.media.process.run import Bounds, capture
 from pod_jobs.media.process.tools import Tools
 
 CHILD = Path(__file__).with_name("probe_child.py")
-BESIDE = ("frame_times", "parameter_sets", "stream_clock", "track_facts")  # what the child imports
+BESIDE = ("frame_times", "packets", "parameter_sets", "stream_clock", "track_facts")  # what the child imports
 CHILD_FILES = (CHILD, *(CHILD.with_name(f"{name}.py") for name in BESIDE))
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")

@@ -26,11 +26,13 @@ sys.path.append(os.path.dirname(__file__))  # python -I does not look there
 
 if TYPE_CHECKING:
     from pod_jobs.media.probing import frame_times, parameter_sets, stream_clock, track_facts
+    from pod_jobs.media.probing.packets import packets_of
 else:
     import frame_times
     import parameter_sets
     import stream_clock
     import track_facts
+    from packets import packets_of
 
 FIRST_LOOK_S = 5.0  # for a track that starts late or is empty; others are seen within milliseconds
 MOST_CHAPTERS = 500
@@ -48,7 +50,7 @@ RECKONED = ("aac", "ac3", "eac3", "amr", "dts")  # files of frames and nothing e
 def first_look(container: InputContainer, seen: dict[int, track_facts.Seen]) -> None:
     """Demux and decode until every track has shown a frame."""
     deadline = time.monotonic() + FIRST_LOOK_S
-    for packet in container.demux([track.stream for track in seen.values()]):
+    for packet in packets_of(container, [track.stream for track in seen.values()]):
         if packet.size:
             seen[packet.stream_index].take(packet)
         if all(track.satisfied for track in seen.values()) or time.monotonic() > deadline:
@@ -61,7 +63,7 @@ def last_packets(container: InputContainer, deadline: float, ends: dict[int, flo
     """The last ends of picture or sound, and of any track, from where the container stands; False when the time ran out.
     `ends` takes that of each track by its index."""
     end_s = any_s = 0.0
-    for packet in container.demux():
+    for packet in packets_of(container):
         at_s = track_facts.seconds(packet, packet.pts if packet.pts is not None else packet.dts)
         if at_s is not None and packet.size and not track_facts.attached(packet.stream):
             after_s = at_s + min(track_facts.seconds(packet, packet.duration) or 0.0, track_facts.LONGEST_FRAME_S)
@@ -104,7 +106,7 @@ def sampled_frames(
     for share in PLACES:
         try:
             container.seek(int((start_s + share * whole_s) * 1_000_000))
-            packets = (packet for packet in container.demux(stream) if packet.size)
+            packets = (packet for packet in packets_of(container, [stream]) if packet.size)
             key = next(
                 (packet for _, packet in zip(range(PATIENCE), packets, strict=False) if packet.is_keyframe), None
             )
@@ -134,7 +136,7 @@ def first_damage_s(container: InputContainer, indices: list[int], scan_s: float)
     """
     deadline, last_words = time.monotonic() + scan_s, dict[int, float]()
     start_s = (container.start_time or 0) / 1_000_000
-    for packet in container.demux([container.streams[index] for index in indices]):
+    for packet in packets_of(container, [container.streams[index] for index in indices]):
         at_s = track_facts.seconds(packet, packet.pts if packet.pts is not None else packet.dts)
         if packet.size and packet.stream_index in last_words:
             return last_words[packet.stream_index]

@@ -10,10 +10,15 @@ others by the rate that the sound had at its beginning: where AAC goes on at ano
 """
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer
+
+if TYPE_CHECKING or __package__:
+    from pod_jobs.media.probing.packets import packets_of
+else:
+    from packets import packets_of
 
 BACK_S = 0.1  # a time of decoding that is so much earlier than the one before
 AHEAD_S = 60.0  # or so much later than all that came before, of any track: a pause is not that long
@@ -86,7 +91,7 @@ def adts_s(packet: "av.Packet[Any]") -> float | None:
 def is_set_anew(container: InputContainer, deadline: float) -> bool:
     """Whether the clock breaks anywhere in the file, or times are wrong. True, too, when the time runs out: then nobody knows."""
     clock = SteadyClock()
-    for packet in container.demux([stream for stream in container.streams if stream.type in ("video", "audio")]):
+    for packet in packets_of(container, [one for one in container.streams if one.type in ("video", "audio")]):
         clock.shift_s(packet)
         if clock.breaks or time.monotonic() > deadline:
             return True
@@ -100,7 +105,7 @@ def rewrite(container: InputContainer, tracks: list[int], path: str) -> int:
         copies = {index: output.add_stream_from_template(container.streams[index], opaque=True) for index in tracks}
         for index, copy in copies.items():
             copy.metadata.update(container.streams[index].metadata)
-        for packet in container.demux([container.streams[index] for index in tracks]):
+        for packet in packets_of(container, [container.streams[index] for index in tracks]):
             shift_s, track, base = clock.shift_s(packet), packet.stream_index, packet.time_base
             if shift_s is None or not packet.size or not base:
                 continue

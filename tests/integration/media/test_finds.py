@@ -132,9 +132,10 @@ def test_dialogue_keeps_its_power(tools: Tools, tmp_path: Path) -> None:
         assert loudness(channel) == pytest.approx(0.3 * math.sqrt(0.5) * math.sqrt(0.5), rel=0.03)
 
 
-def test_what_stands_behind_the_last_frame_is_no_damage(tools: Tools, tmp_path: Path) -> None:
-    source = tmp_path / "newline.mp3"
-    ffmpeg(*tone(5), "-c:a", "libmp3lame", str(source))
+@pytest.mark.parametrize(("ending", "codec"), [("mp3", "libmp3lame"), ("aac", "aac")])
+def test_what_stands_behind_the_last_frame_is_no_damage(tools: Tools, tmp_path: Path, ending: str, codec: str) -> None:
+    source = tmp_path / f"newline.{ending}"
+    ffmpeg(*tone(5), "-c:a", codec, str(source))
     source.write_bytes(source.read_bytes() + b"\n")
     result = made(source, tmp_path / "out", tools)
     assert result.warnings == ()
