@@ -1,4 +1,4 @@
-"""Which files a command takes, and what it makes of its options."""
+"""Which files the commands of the media library take, and what they leave in a folder."""
 
 import os
 from pathlib import Path
