@@ -59,10 +59,16 @@ class Truth:
             at_s -= end - begin
         return None
 
+    @cached_property
+    def black_until_s(self) -> float:
+        """A picture that begins after the first kept part is black until then: its first frame was cut out."""
+        return self.begins[0] if self.parts[0][1] <= self.begins[0] else -math.inf
+
     def standing(self, begin_s: float, end_s: float) -> set[int]:
         """The numbers of the pictures that stand at some time between two moments of the recording."""
         first, last = (max(0, bisect_right(self.begins, at_s + 1e-9) - 1) for at_s in (begin_s, end_s))
-        return set(self.numbers[first : last + 1])
+        black = {0} if begin_s < self.black_until_s else set[int]()
+        return black | (set(self.numbers[first : last + 1]) if end_s >= self.black_until_s else set())
 
     def around(self, at_s: float, slack_s: float) -> set[int]:
         """The numbers of all pictures that belong within `slack_s` of a moment of the result."""
@@ -77,8 +83,9 @@ class Truth:
     def allowed(self) -> set[int]:
         """The numbers of all pictures that stand at some moment that is kept."""
         ends = [*self.begins[1:], math.inf]
-        stands = zip(self.numbers, [-math.inf, *self.begins[1:]], ends, strict=True)
-        return {
+        stands = zip(self.numbers, [self.black_until_s, *self.begins[1:]], ends, strict=True)
+        black = {0} if self.black_until_s > -math.inf else set[int]()
+        return black | {
             number
             for number, begin, end in stands
             if any(begin < until + NEAR_S and end > since - NEAR_S for since, until in self.parts)

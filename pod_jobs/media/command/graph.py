@@ -49,7 +49,7 @@ def _placed(picture: Picture, clips: Sequence[Clip]) -> tuple[list[str], str]:
         if clip.reading is None:
             return [], prepared
         labels.append(f"k{number}")
-        chains += placing.kept(prepared, clip.reading, labels[-1])
+        chains += placing.kept(prepared, clip.reading, labels[-1], picture.track.start_s)
     return chains, placing.joined(labels)
 
 

@@ -56,22 +56,30 @@ def upright(track: VideoTrack) -> list[str]:
     return [*turn, "sidedata=mode=delete:type=DISPLAYMATRIX"]
 
 
-def kept(prepared: str, reading: Reading, label: str) -> list[str]:
+def kept(prepared: str, reading: Reading, label: str, starts_s: float) -> list[str]:
     """`prepared` ("[0:1]scale=…") -> [label]: the frames of a reading's spans at their times in the result. At the start of
-    each span stands the frame that stood at that moment of the source, even if it came long before.
+    each span stands the frame that stood at that moment of the source, even if it came long before. The picture `starts_s` after
+    the file; if that is after the first span, it is black until then, because its first frame was cut out.
 
     A clock of a few empty frames gives streamselect the moments at which spans begin; it repeats there the frame that stands.
     """
     spans, clock = reading.spans, f"clock_{label}"
     moments = [*(span.begin_s for span in spans), spans[-1].end_s]
-    begin_s, first_end_s, far_s = moments[0], spans[0].end_s, spans[-1].end_s + BEYOND_S
+    begin, held = f"{moments[0]:.6f}/TB", ",".join(reaching(spans[-1].end_s + BEYOND_S))
     at = "+".join(f"eq(N,{n})*{moment:.6f}" for n, moment in enumerate(moments))
-    # a picture that begins late within the first span is shown from its start on
-    early = f"setpts='if(gt(N,0)+gte(T,{first_end_s:.6f}),PTS,min(PTS,{begin_s:.6f}/TB))'"
-    held = ",".join(reaching(far_s))
+    first_end_s = spans[0].end_s
+    if starts_s - reading.seek_s < first_end_s:  # within the first span: it is shown from its start on
+        early = f"setpts='if(gt(N,0)+gte(T,{first_end_s:.6f}),PTS,min(PTS,{begin}))'"
+        every = [f"{prepared},{early},{held}[{label}_all]"]
+    else:
+        every = [
+            f"{prepared},settb=AVTB,split[{label}_own][{label}_first]",
+            f"[{label}_first]trim=end_frame=1,drawbox=t=fill:c=black,setpts={begin}[{label}_black]",
+            f"[{label}_black][{label}_own]interleave=nb_inputs=2,{held}[{label}_all]",
+        ]
     return [
         f"nullsrc=s=16x16:r=1:d={len(moments)},settb=AVTB,setpts='({at})/TB'[{clock}]",
-        f"{prepared},{early},{held}[{label}_all]",
+        *every,
         f"[{clock}][{label}_all]streamselect=inputs=2:map=1,select='{within(spans)}',setpts='{moved(spans)}'[{label}]",
     ]
 

@@ -62,7 +62,7 @@ def _layer(layer: Layer, scene: Scene, name: str) -> list[str]:
         assert clip.reading  # noqa: S101  (plan_scene gives each one)
         labels.append(f"{name}_{n}")
         begin = f"[{clip.input}:{layer.track.index}]{','.join(whole_frames(layer.track))}"
-        chains += placing.kept(begin, clip.reading, labels[-1])
+        chains += placing.kept(begin, clip.reading, labels[-1], layer.track.start_s)
     first = f"setpts='if(N,PTS,{layer.begin_s:.6f}/TB)'"
     filters = [*placing.upright(layer.track), first, *placing.reaching(layer.end_s)]
     return [*chains, f"{_whole(labels)}{','.join(filters)},{_prepared(layer, scene.rate)}[{name}]"]

@@ -160,6 +160,20 @@ def test_before_a_late_picture_nothing_that_was_cut_out_is_seen(
     assert tone_s(path)[0][0] == pytest.approx(0.5, abs=NEAR_S)
 
 
+@pytest.mark.parametrize("keep", [((0.3, 1.1),), ((0.3, 1.1), (4.0, 5.0))], ids=["nothing else", "and a later part"])
+def test_a_part_before_a_late_picture_is_black(tools: Tools, tmp_path: Path, sources: Path, keep: Parts) -> None:
+    """Frames come from 2 s on; the first one was cut out."""
+    source = sources / "late_white.mp4"
+    if not source.exists():
+        white = ("-f", "lavfi", "-i", "color=white:s=160x90:r=25:d=6", "-vf", "trim=start=2", "-fps_mode", "vfr")
+        ffmpeg(*white[:4], *beep(1.0, 6), *white[4:], *H264, *AAC, str(source))
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=keep))
+    path, lasts_s = tmp_path / "out" / "90p.mp4", sum(end - begin for begin, end in keep)
+    assert duration_s(path) == pytest.approx(lasts_s, abs=0.06)
+    assert [round(begin, 1) for begin, _ in white_s(path)] == [0.8][: len(keep) - 1]
+    assert tone_s(path)[0][0] == pytest.approx(0.7, abs=NEAR_S)
+
+
 def test_the_last_of_frames_that_come_close_together_is_the_one_that_stands(
     tools: Tools, tmp_path: Path, sources: Path
 ) -> None:
