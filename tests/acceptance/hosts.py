@@ -14,7 +14,7 @@ from pod_jobs.settings import ROOT
 from tests import namespaces
 from tests.acceptance.site import Site, running_lines, serve
 from tests.namespaces import WEB, Host
-from tests.servers import KeyValueServer, short_folder
+from tests.servers import KeyValueServer, short_folder, wait_until
 
 PASSWORD = "a-password-of-the-key-value-server"
 SETTINGS = """
@@ -100,6 +100,7 @@ def network(*names: str, settings: str = "", ladder: str = SMALL) -> Iterator[Ne
             with serve(folder / "home", server) as site:
                 made = Network(site, server, hosts, folder)
                 with running_lines(("catalog", "janitor"), made.variables(), folder / "web-host.log"):
+                    wait_until((site.home / "secrets/cli_token").exists, 60, "the instance is prepared")
                     yield made
         finally:
             server.stop()
