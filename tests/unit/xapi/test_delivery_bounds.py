@@ -8,6 +8,7 @@ from pod_jobs.xapi.delivery import (
     CONFIRM_TRIES,
     HOPELESS_SERVER_ERRORS,
     POISON_UPSETS,
+    RESETS_BEFORE_CUT,
     Delivery,
     Fate,
     LaneState,
@@ -51,6 +52,17 @@ def test_a_batch_is_cut_when_all_of_it_has_upset_so_often(upsets: int, requests:
     delivery = deliver(batch, SameAnswer(Transient("500 oh", server_error=True)))
     assert delivery.requests == requests
     assert delivery.lane is LaneState.HOLD
+
+
+@pytest.mark.parametrize(
+    "lost", [{"is_reset": True}, {"is_gateways": True}, {"is_reset": True, "may_still_work": True}]
+)
+@pytest.mark.parametrize("failures", [RESETS_BEFORE_CUT - 1, RESETS_BEFORE_CUT])
+def test_a_batch_that_is_lost_on_the_way_is_cut_after_so_many_failures(failures: int, lost: dict[str, bool]) -> None:
+    lrs = SameAnswer(Transient("reset", **lost))
+    deliver([Sendable("a", b"{}"), Sendable("b", b"{}")], lrs, failures=failures)
+    is_cut = failures >= RESETS_BEFORE_CUT and "may_still_work" not in lost
+    assert (lrs.sent > 1) is is_cut
 
 
 def test_an_lrs_that_answers_500_to_everything_is_asked_so_often() -> None:

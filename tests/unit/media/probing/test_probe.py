@@ -234,6 +234,26 @@ def test_clock(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("index", "measured", "average", "interlaced", "fps"),
+    [
+        (30.0, 25.0, 24.0, False, 30.0),
+        (None, 25.0, 24.0, False, 25.0),
+        (None, None, 24.0, False, 24.0),
+        (None, None, None, False, 25.0),
+        (50.0, 50.0, 25.0, True, 25.0),
+        (50.0, 25.0, None, True, 50.0),
+    ],
+)
+def test_the_rate_is_that_of_the_best_source(
+    index: float | None, measured: float | None, average: float | None, interlaced: bool, fps: float
+) -> None:
+    picture = track(index_fps=index, measured_fps=measured, average_fps=average)
+    picture["frame"]["interlaced"] = interlaced
+    video = judged(picture).video
+    assert video is not None and video.fps == fps
+
+
+@pytest.mark.parametrize(
     ("returncode", "error"), [(-9, OutOfResources), (137, OutOfResources), (-11, BadSource), (1, BadSource)]
 )
 def test_a_child_that_is_killed_says_nothing_about_the_file(
