@@ -3,7 +3,7 @@
 All unit and integration tests run once, to learn which of them runs which line. Then a sample of such changes is made, one at a
 time, in a copy of the repository. For each, the tests that run the changed line run, the quickest first; where none was seen (the
 line runs in a program that a test starts, or once at import), the tests nearest to it: those that import the changed module, then
-those of its room (the folder of the same name below tests/unit and tests/integration), then those of THROUGH.
+those of its room (the folder of the same name below tests/unit and tests/integration), then those of THROUGH and of OF_ALL.
 A change is
     killed       when a test fails that passes without the change;
     equivalent   when mutants_equivalent.txt says that it makes no difference, and why;
@@ -48,6 +48,7 @@ THROUGH = {  # room -> tests that reach it through another program, or through t
     "storage": ("integration/web",),
     "catalog": ("integration/web/api", "integration/web/intake"),
 }
+OF_ALL = ["tests/test_architecture.py", "tests/test_docs.py"]  # they read every module
 SUITE = ("tests/unit", "tests/integration")
 SUITE_S = 3600.0
 PASSED = (0, 5)  # exit codes of pytest: all passed; there was nothing to run
@@ -225,10 +226,14 @@ def stages_of(mutant: Mutant, lines_run: LinesRun) -> list[list[str]]:
     """Tests to run, in stages: those that run the line, or those near to it."""
     known = lines_run.tests_of(mutant.path, mutant.line)
     if not known:
-        return tests_near(mutant.path)
+        return [*tests_near(mutant.path), OF_ALL]
     spent = itertools.accumulate(lines_run.seconds(test) for test in known)
     beyond = [f"tests/{one}" for one in THROUGH.get(mutant.path.parts[1], ()) if one.startswith("acceptance")]
-    return [[test for test, seconds in zip(known, spent, strict=True) if seconds < TESTS_S] or known[:1], beyond]
+    return [
+        [test for test, seconds in zip(known, spent, strict=True) if seconds < TESTS_S] or known[:1],
+        beyond,
+        OF_ALL,
+    ]
 
 
 def is_killed(mutant: Mutant, stages: list[list[str]], copy: Path) -> bool:
