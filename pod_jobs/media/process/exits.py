@@ -39,7 +39,7 @@ def error_of(finished: ProcessEnd, *, behind_bwrap: bool) -> PodJobsError | None
     if code == STOPPED_BY_SIGNAL and "Operation not permitted" not in message:  # AVERROR(EPERM) has the same low byte
         return OutOfResources(message)
     if match := UNSUPPORTED.search(message):
-        return BadSource(message, code="source-unsupported-codec", codec=match[1] or match[2] or "?")
+        return BadSource(message, code="source-unsupported-codec", codec=match[1] or match[2])
     if code == TOO_MANY_ERRORS or DAMAGED.search(message):
         return BadSource(message, code="source-damaged")
     return FfmpegFailed(message)

@@ -23,6 +23,12 @@ def test_slides_come_first_and_the_presenter_second() -> None:
     assert found == Recordings(slides, camera, "https://pod/media/o/cut.smil")
 
 
+def test_no_other_catalog_and_no_track_is_taken_for_the_cuts() -> None:
+    assert read_mediapackage(PACKAGE.format(more='<catalog type="smil/cutting"/>').encode()).smil == ""
+    track = '<track type="smil/x"><url>https://pod/media/o/x.webm</url></track>'
+    assert read_mediapackage(PACKAGE.format(more=track).encode()).smil == ""
+
+
 def test_one_recording_alone() -> None:
     only = b'<mediapackage><media><track type="presenter/source"><url>https://pod/a.webm</url></track></media></mediapackage>'
     assert read_mediapackage(only) == Recordings("https://pod/a.webm")

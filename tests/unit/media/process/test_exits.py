@@ -38,6 +38,12 @@ def test_what_an_end_means(code: int, words: str, error: type[Exception], name: 
     assert found.code == name
 
 
+@pytest.mark.parametrize("words", ["Codec (magicyuv) not on whitelist 'h264'", "Decoder (codec magicyuv) not found"])
+def test_the_codec_that_is_not_supported_is_named(words: str) -> None:
+    found = error_of(finished(1, words), behind_bwrap=False)
+    assert isinstance(found, BadSource) and found.facts == {"codec": "magicyuv"}
+
+
 def test_success() -> None:
     assert error_of(finished(0, "some warning: Invalid data found"), behind_bwrap=False) is None
 
