@@ -4,11 +4,13 @@ import os
 import selectors
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from gunicorn.config import Config
 
-from pod_jobs.processes.patient_worker import Connection, PatientWorker, missing_bytes
+from pod_jobs.processes.patient_worker import HEAD_BYTES, Connection, PatientWorker, missing_bytes
 from pod_jobs.web.guards import slow_clients
 from pod_jobs.web.guards.slow_clients import PacedSocket
 
@@ -55,3 +57,19 @@ def test_a_request_that_came_in_the_last_instant_is_not_answered_by_a_reset(
 def test_a_short_body_is_awaited_before_a_thread_is_taken(line: str, length: str, with_head: int, missing: int) -> None:
     head = f"{line} HTTP/1.1\r\nHost: a\r\n" + (f"Content-Length: {length}\r\n" if length else "") + "\r\n"
     assert missing_bytes(head.encode(), with_head) == missing
+
+
+@pytest.mark.parametrize(
+    ("before", "piece", "is_whole"),
+    [
+        (b"", b"\r\n\r\n", True),
+        (b"GET / HTTP/1.1\r\n", b"Host: x\r\n", False),
+        *((head[:-cut], head[-cut:], True) for head in (b"GET / HTTP/1.1\r\n\r\n",) for cut in (1, 2, 3, 4, 18)),
+        (b"x" * (HEAD_BYTES - 1), b"x", False),
+        (b"x" * HEAD_BYTES, b"x", True),  # too long: the request is refused
+    ],
+)
+def test_a_head_is_whole_at_its_empty_line(before: bytes, piece: bytes, is_whole: bool) -> None:
+    conn: Any = SimpleNamespace(received=bytearray(before + piece))
+    worker: Any = None  # it is not asked
+    assert PatientWorker._has_whole_head(worker, conn, len(piece)) is is_whole
