@@ -152,7 +152,7 @@ def _with_json(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--random", type=int, default=20, help="random requests to each operation by each role (20)")
+    parser.add_argument("--random", type=int, default=5, help="random requests to each operation by each role (5)")
     parser.add_argument("--seed", type=int, default=1, help="of the random ones (1)")
 
 
