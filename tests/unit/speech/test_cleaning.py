@@ -53,6 +53,12 @@ def test_words_in_silence_go_and_stretched_ones_are_cut() -> None:
     )
 
 
+def test_words_beside_what_was_heard_stay_when_they_are_near() -> None:
+    heard = [(10.0, 11.0)]
+    for start, end, stays in ((8.5, 9.0, False), (8.5, 9.1, True), (11.9, 12.5, True), (12.0, 12.5, False)):
+        assert bool(clean([Word(start, end, "Bonjour")], "fr", heard)) is stays
+
+
 def test_corrections() -> None:
     heard = words("la transcription d'ampode, sur est sup pod.")
     found = correct(heard, [("d'ampode", "d’Esup-Pod"), ("est sup pod", "Esup-Pod")])
