@@ -457,6 +457,8 @@ def test_which_speech_models_run_and_what_they_are_good_for(
     def told(**model: str) -> Finding:
         return state(changed(settings, speech={"model": [{"language": "fr", **model}]}), "speech")
 
+    assert (told(path=str(folder)).state, "tokenizer.json" in told(path=str(folder)).text) == ("fault", True)
+    (folder / "tokenizer.json").write_bytes(b"{}")
     assert (told(path=str(folder), sha256=right).state, "best" in told(path=str(folder)).text) == ("ok", True)
     wrong, gone = told(path=str(folder), sha256="0" * 64), told(path=str(tmp_path / "gone"))
     assert (wrong.state, gone.state) == ("fault", "fault")
