@@ -294,7 +294,7 @@ def _fill_statements(count: int) -> None:
         copied |= {Statement.number: number, Statement.id: database.joined("bench-", number)}
         copied |= {Statement.registration: registration, Statement.video: Statement.video + added // 100}
         Statement.insert_from(Statement.select(*copied.values()).where(Statement.number <= BLOCK), [*copied]).execute()
-    StatementCounter.update(number=count).execute()
+    StatementCounter.create(id=1, number=count)
     Lane.create(name=LANE["name"], cursor=count * 9 // 10, since=now)
     days = [(now - timedelta(days=number)).date().isoformat() for number in range(365)]
     for label in ("", "conform", "no-length"):

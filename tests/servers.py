@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -183,7 +184,7 @@ def postgresql() -> Iterator[str]:
             _create_postgresql(folder)
             yield f"postgresql:///catalog?host={folder}&user=pod"
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # at once, also when a web app keeps connections
             server.wait(20)
 
 
