@@ -166,7 +166,8 @@ def test_the_team_requeues_what_one_error_broke_with_the_keyboard(
     with visitor(chromium, site) as (_, page, _):
         sign_in(page)
         page.goto("/team")
-        page.get_by_role("link", name="The system stopped the encoding").press("Enter")
+        cause = "The system stopped the encoding, perhaps for lack of memory."
+        page.get_by_role("link", name=cause, exact=True).press("Enter")
         expect(page.get_by_role("heading", name="The system stopped the encoding")).to_be_visible()
         expect(page.locator(".with-action")).to_have_count(2)
         page.get_by_role("link", name="Requeue all").press("Enter")
