@@ -78,7 +78,9 @@ def readable(track: VideoTrack) -> tuple[str, str]:
         return ("gbrp" if track.bits <= 8 else "gbrp16le"), ""
     depth = next((f"{bits}le" for bits in (10, 12, 16) if 8 < track.bits <= bits), "")
     ranges = f":in_range={_range(colours)}:out_range={_range(colours)}"
-    if not is_steady:  # each frame says what it is, and is brought to what the first one is
+    if track.pix_fmt.startswith("gray"):  # which swscale 9 always takes for full range: the numbers stay as they are
+        ranges = ":in_range=full:out_range=full"
+    elif not is_steady:  # each frame says what it is, and is brought to what the first one is
         matrix = SWSCALE.get(colours.matrix, colours.matrix)
         ranges = f":in_color_matrix=auto:out_color_matrix={matrix}:out_range={_range(colours)}"
     return f"yuv444p{depth}", f"{ranges}:{EXACT}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import av
 import pytest
 
 from pod_jobs.media.encode import EncodePlan, encode
@@ -116,6 +117,20 @@ def test_rgb_stays(made: Path, tmp_path: Path, tools: Tools, name: str) -> None:
     if not source.exists():
         ffmpeg(*stripes(HD), *codec, str(source))
     check(source, tmp_path / "out", tools, PATCHES)
+
+
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le"])
+@pytest.mark.parametrize("full_range", [False, True], ids=["limited", "full"])
+def test_a_picture_of_greys_alone(tmp_path: Path, tools: Tools, pix_fmt: str, full_range: bool) -> None:
+    """HEVC and AV1 have them too; ffmpeg 9 by itself takes all of them for full range."""
+    source, span, planes = tmp_path / "grey.mkv", "pc" if full_range else "tv", pix_fmt.replace("gray", "yuv444p")
+    greys = f"scale=out_color_matrix=bt709:out_range={span},format={planes},extractplanes=y,setparams=range={span}"
+    ffmpeg(*stripes(HD), "-vf", greys, "-c:v", "ffv1", str(source))
+    with av.open(str(source)) as container:
+        line = next(container.decode(video=0)).to_ndarray()[360] / (4 if "10" in pix_fmt else 1)
+    stored = [line[int((n + 0.5) / len(PATCHES) * 1280)] for n in range(len(PATCHES))]
+    levels = [round(level if full_range else (level - 16) * 255 / 219) for level in stored]
+    check(source, tmp_path / "out", tools, tuple((level, level, level) for level in levels))
 
 
 @pytest.mark.parametrize("name", ["hd_untagged.mp4", "hd_full.mp4", "sd_untagged.avi", "sd_2020.webm", "odd.webm"])
