@@ -43,7 +43,7 @@ TAIL_S = 10.0  # the end is looked for from this far before the claimed end
 CHANGING_CODECS = ("h264", "hevc", "mpeg2video", "vc1", "dvvideo", "vp9", "av1")
 PLACES = (0.25, 0.5, 0.75, 0.95)  # of the duration, where that is looked at
 PATIENCE = 2000  # packets until a key frame
-BROADCAST = ("mpegts", "mpeg")  # whose clock may be set anew
+CLOCKED = ("mpegts", "mpeg", "aac")  # their clock may be set anew, or their times go by a rate that changes
 RECKONED = ("aac", "ac3", "eac3", "amr", "dts")  # files of frames and nothing else
 
 
@@ -235,7 +235,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         facts |= paces.get(facts["index"], frame_times.NO_PACE)
         facts["ends_s"] = ends.get(facts["index"], facts["ends_s"])
     claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
-    is_broadcast = container.format.name in BROADCAST
+    is_clocked = container.format.name in CLOCKED
     # Finding the end may have taken all of scan_s, and a probe has twice that
     deadline = time.monotonic() + request["scan_s"] / 3
     return {
@@ -246,7 +246,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "chapters": [chapter_facts(chapter, start_s) for chapter in container.chapters()[:MOST_CHAPTERS]],
         "streams": streams,
-        "breaks_clock": is_broadcast and stream_clock.is_set_anew(opened(request), deadline),
+        "breaks_clock": is_clocked and stream_clock.is_set_anew(opened(request), deadline),
         "programs": programs(container) if container.format.name == "mpegts" else [],
     }
 

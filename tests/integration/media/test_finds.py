@@ -48,12 +48,13 @@ def loudness(channel: list[float]) -> float:
     return math.sqrt(sum(one * one for one in channel[48_000:96_000]) / 48_000)
 
 
-def pitch_hz(path: Path) -> float:
+def pitch_hz(path: Path, begin_s: float = 1.0) -> float:
+    """Of one second."""
     (channel, *_) = samples(path)
-    middle = channel[len(channel) // 3 :][:44100]
-    turns = sum(before < 0 <= after for before, after in zip(middle, middle[1:], strict=False))
     with av.open(str(path)) as container:
-        return turns / len(middle) * container.streams.audio[0].rate
+        rate = container.streams.audio[0].rate
+    heard = channel[int(begin_s * rate) :][:rate]
+    return sum(before < 0 <= after for before, after in zip(heard, heard[1:], strict=False)) / len(heard) * rate
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
@@ -152,6 +153,19 @@ def test_a_reckoned_duration_is_no_promise(tools: Tools, tmp_path: Path, ending:
     result = made(source, tmp_path / "out", tools)
     assert result.warnings == ()
     assert result.duration_s == pytest.approx(12, abs=0.2)
+
+
+def test_a_raw_aac_that_goes_on_at_another_rate_is_heard_whole(tools: Tools, tmp_path: Path) -> None:
+    """Its times are reckoned by the first rate: two seconds at half of that would last one."""
+    source, parts = tmp_path / "rates.aac", []
+    for hz, rate in ((500, 48_000), (1500, 24_000)):
+        parts.append(tmp_path / f"{hz}.aac")
+        ffmpeg("-f", "lavfi", "-i", f"sine=f={hz}:d=2:r={rate}", "-c:a", "aac", str(parts[-1]))
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    result = made(source, tmp_path / "out", tools)
+    assert result.duration_s == pytest.approx(4, abs=0.15)
+    assert pitch_hz(tmp_path / "out" / "audio.m4a", begin_s=0.5) == pytest.approx(500, rel=0.02)
+    assert pitch_hz(tmp_path / "out" / "audio.m4a", begin_s=2.8) == pytest.approx(1500, rel=0.02)
 
 
 def combs(path: Path) -> float:
