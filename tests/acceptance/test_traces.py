@@ -431,12 +431,14 @@ def test_a_tab_that_was_taken_for_dead_goes_on_in_a_new_session(
 def test_back_from_the_cache_keeps_the_order_of_time(chromium: Browser, site: Site, video: int, delivered: Any) -> None:
     """The page comes back with the clock of the day when it was sent."""
     with viewer(chromium, site) as (page, _):
+        page.goto("/account")  # sets a cookie, and a page that came before it would not be taken from the cache
         open_video(page, video)
         play(page)
         play_until(page, 2)
         leave(page)
         page.go_back()
         wait_for_verb(page, "initialized")
+        assert page.evaluate("performance.getEntriesByType('navigation')[0].transferSize") == 0, "it is from the cache"
         leave(page)
         statements = delivered(sessions=2)
     check(statements)
