@@ -311,6 +311,7 @@ def test_an_encoding_that_is_stopped_takes_its_picture_along(
     expect(page.locator("#state-label")).to_have_text("Stopped")
     expect(page.locator("#player")).to_be_hidden()
     expect(page.get_by_text("cannot be played here")).to_be_hidden()
+    assert page.locator("video").evaluate("media => media.paused"), "what was loaded is not heard any more"
     expect(page.locator("#copy-link")).to_be_hidden()
 
 
@@ -329,7 +330,7 @@ def test_a_second_failure_is_told(page: Page, site: Site, video: int, outputs: O
     StandIn(site, video, outputs).end("error", error_code="encode-failed", reason="second")
     page.clock.run_for(3000)
     expect(page.locator("#fault-technical pre")).to_have_text("second")
-    expect(page.locator(".toast")).to_have_count(0)  # "queued" does not lie over "failed"
+    assert page.locator(".toast").count() == 0, '"queued" does not lie over "failed"'  # it would go by itself later
     expect(page.locator("#history-rows tr")).to_have_count(2)
     expect(page.locator("#spoken")).to_contain_text("The encoding failed.")
     task = site.api("GET", f"videos/{video}")["task"]["id"]
