@@ -19,8 +19,11 @@ def test_rails_are_seen_in_forced_colours(chromium: Browser, site: Site, video: 
             assert len(colours_of_column(page, rail.bounding_box())) > 1, f"the rail of {name} cannot be seen"
             box = rail.bounding_box()
             rail.evaluate("range => { range.value = range.max / 2; range.dispatchEvent(new Event('input')) }")
-            places = ({"x": box["x"] + part * box["width"], "y": box["y"] + box["height"] / 2} for part in (0.2, 0.8))
-            done, rest = (colours_of(page, {**place, "width": 1, "height": 1}) for place in places)
+            y = box["y"] + box["height"] / 2
+            done, rest = (
+                colours_of(page, {"x": box["x"] + part * box["width"], "y": y, "width": 1, "height": 1})
+                for part in (0.2, 0.8)
+            )
             assert done != rest, f"the rail of {name} does not show how far it is"
 
 
