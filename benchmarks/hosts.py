@@ -37,6 +37,7 @@ from tests.servers import KeyValueServer, short_folder, wait_until
 
 SUMMARY = "workers on other hosts: the cost of HTTP, adding a host, losing one"
 NOISE_MBPS = 140  # bit rate of the recording
+TALK = ["-c:v", "libx264", "-preset", "veryfast", "-b:v", "4M", "-maxrate", "4M", "-bufsize", "8M"]  # as a camera's
 LOST_S = 200  # most seconds until the job of a dead host runs again
 
 
@@ -107,9 +108,8 @@ def noise(path: Path, size_mb: int) -> Path:
     source = f"testsrc2=s=1920x1080:r=25:d={seconds},noise=alls=90:allf=t"
     codec = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-b:v", rate, "-minrate", rate]
     codec += ["-maxrate", rate, "-bufsize", "20M"]
-    ffmpeg = str(tools_of(load()).ffmpeg)
     say(f"making a recording of {seconds} s")
-    subprocess.run([ffmpeg, "-v", "error", "-y", "-f", "lavfi", "-i", source, *codec, str(path)], check=True)
+    run_ffmpeg("-f", "lavfi", "-i", source, *codec, str(path))
     return path
 
 
@@ -141,11 +141,9 @@ def first_picture(made: Network, folder: Path) -> dict[str, Any]:
     site, (host,) = made.site, made.hosts
     made.join(host)
     wait_until(lambda: site.redis.scard("rq:workers:encoding"), 120, "its worker is there")
-    part, talk = make_clip(folder / "part.mp4", seconds=20, size="1920x1080"), folder / "talk-1080p.mp4"
-    ffmpeg = str(tools_of(load()).ffmpeg)
-    subprocess.run(
-        [ffmpeg, "-v", "error", "-y", "-stream_loop", "29", "-i", str(part), "-c", "copy", str(talk)], check=True
-    )
+    part, talk = folder / "part.mp4", folder / "talk-1080p.mp4"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=25:d=20,format=yuv420p", *TALK, str(part))
+    run_ffmpeg("-stream_loop", "29", "-i", str(part), "-c", "copy", str(talk))
     say(f"a recording of 10 min and {talk.stat().st_size / 1e6:.0f} MB")
     with talk.open("rb") as file:
         said = site.session.post(f"{site.url}/api/v1/videos", params={"name": "talk.mp4"}, data=file, timeout=600)
@@ -163,6 +161,10 @@ def first_picture(made: Network, folder: Path) -> dict[str, Any]:
     now = datetime.now(UTC)
     (attempt,) = made.task_of(video)["attempts"]
     return {"first_picture_s": round((now - datetime.fromisoformat(attempt["started_at"])).total_seconds(), 1)}
+
+
+def run_ffmpeg(*arguments: str) -> None:
+    subprocess.run([str(tools_of(load()).ffmpeg), "-v", "error", "-y", *arguments], check=True)
 
 
 def with_hosts(made: Network, folder: Path) -> dict[str, Any]:
