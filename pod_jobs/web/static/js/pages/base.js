@@ -43,9 +43,6 @@ for (const menu of all("details.menu")) {
   });
 }
 
-// on a phone the team's bar is wider than the page, and where one is may lie outside
-document.querySelector(".team-bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
-
 document.addEventListener("click", async (event) => {
   // listened for here, because a button on the pages of the team may come later
   const button = /** @type {HTMLElement} */ (event.target).closest("[data-copy]");
