@@ -210,7 +210,7 @@ def test_a_french_lecturer_reads_what_is_broken(chromium: Browser, site: Site, d
         words = page.locator("#broken-rules")
         expect(words).to_contain_text("les extensions du profil ont ses types JSON")
         page.goto("/traces")
-        expect(page.locator('.lane[data-name="moodle"] .pill')).to_have_text("En service")
+        expect(page.locator('.lane[data-name="wrong"] .pill')).to_have_text("Arrêté : la configuration est incorrecte")
         expect(words).to_contain_text("les extensions du profil ont ses types JSON")
 
 

@@ -145,7 +145,7 @@ def test_it_fits(chromium: Browser, site: Site, spoken: int, theme: str, width: 
         if width == 390:
             assert not card.evaluate("card => card.open"), "on a phone it is folded"
             card.locator("summary").click()
-        page.get_by_label("Chercher dans la transcription").fill("saison")
+        page.get_by_label("Chercher dans le texte").fill("saison")
         expect(page.locator("mark")).to_have_count(1)
         place, player = card.bounding_box(), page.locator("#player").bounding_box()
         if width == 390:
