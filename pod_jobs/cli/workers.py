@@ -7,6 +7,7 @@ import click
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import local_time
+from pod_jobs.jobs import drains
 from pod_jobs.settings import QUEUES
 
 LOOK_S = 1.0
@@ -20,13 +21,13 @@ SUSPENDED = "suspended"  # the state, in the API, of a worker that takes no job
 def workers(as_json: bool) -> None:
     """List the workers of all hosts, and which of them take no new jobs."""
     api = Api(load_settings())
-    all_workers, drains = api.get("/workers")["workers"], api.get("/drains")["drains"]
+    all_workers, active = api.get("/workers")["workers"], api.get("/drains")["drains"]
     if as_json:
-        echo_json({"workers": all_workers, "drains": drains})
+        echo_json({"workers": all_workers, "drains": active})
         return
     rows = [(worker["queue"], worker["host"], worker["state"], worker["job"], worker["name"]) for worker in all_workers]
     echo_table(rows, ("QUEUE", "HOST", "STATE", "JOB", "NAME"))
-    for drain in drains:
+    for drain in active:
         because = f": {drain['why']}" if drain["why"] else ""
         click.echo(f"Drained: {_words(drain)}, by {drain['who']} since {local_time(drain['at'])}{because}")
 
@@ -62,11 +63,15 @@ def drain(  # noqa: PLR0913  # each option is a parameter
 
 def _not_drained_yet(api: Api, target: dict[str, str]) -> list[str]:
     """The jobs that still run, and the workers that do not know of the drain yet: an idle one might take a job, and a busy
-    one without a job has just taken it."""
+    one without a job has just taken it. Then the results that are not in the catalog yet."""
     workers_of_target = [worker for worker in api.get("/workers")["workers"] if _is_target(worker, target)]
-    return [
+    busy = [
         worker["job"] or worker["name"] for worker in workers_of_target if worker["job"] or worker["state"] != SUSPENDED
     ]
+    if busy or target["scope"] not in ("all", "host"):
+        return busy
+    host = target["name"] if target["scope"] == "host" else ""
+    return [f"the result of task {task['id']}" for task in api.get("/tasks", state="running", host=host)["tasks"]]
 
 
 @click.command(cls=InstanceCommand)
@@ -78,12 +83,12 @@ def resume(queue: str | None, host: str | None, worker: str | None, everything: 
     """Let drained workers take jobs again."""
     target = _target(queue, host, worker, everything)
     api = Api(load_settings())
-    drains = [entry for entry in api.get("/drains")["drains"] if {key: entry[key] for key in target} == target]
-    for entry in drains:
+    ended = [entry for entry in api.get("/drains")["drains"] if {key: entry[key] for key in target} == target]
+    for entry in ended:
         api.call("DELETE", f"/drains/{entry['id']}")
     subject, plural = _words(target), target["scope"] == "all"
     ending = (
-        ("take" if plural else "takes") + " jobs again" if drains else ("were" if plural else "was") + " not drained"
+        ("take" if plural else "takes") + " jobs again" if ended else ("were" if plural else "was") + " not drained"
     )
     click.echo(f"{subject[0].upper()}{subject[1:]} {ending}.")
 
@@ -93,5 +98,4 @@ def _words(target: dict[str, str]) -> str:
 
 
 def _is_target(worker: dict[str, str], target: dict[str, str]) -> bool:
-    names = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
-    return names[target["scope"]] == target["name"]
+    return drains.reaches(target["scope"], target["name"], worker["name"], worker["host"], worker["queue"])

@@ -11,18 +11,28 @@ from redis import Redis
 
 from pod_jobs.jobs import keys
 
+REPORTS = "catalog"  # the queue of the results that go into the catalog
+
 
 def publish(redis: Redis, drains: list[dict[str, Any]]) -> None:
     """Tell the workers all `drains`, which are those of store.drains.for_workers."""
     redis.set(keys.DRAINS, json.dumps(drains, ensure_ascii=False))
 
 
+def reaches(scope: str, name: str, worker: str, host: str, queue_name: str) -> bool:
+    """Does a drain apply to this worker? One of a host or of all leaves those of REPORTS alone: what the others have finished
+    would wait for them."""
+    names = {"queue": queue_name, "worker": worker}
+    if queue_name != REPORTS:
+        names |= {"all": "", "host": host}
+    return names.get(scope) == name
+
+
 def why_drained(redis: Redis, worker: str, host: str, queue_name: str) -> str:
     """Who drained this worker, and why, in words; "" = nobody has."""
     stored = redis.get(keys.DRAINS)
-    scopes = {"all": "", "queue": queue_name, "host": host, "worker": worker}
     for drain in json.loads(stored) if stored else ():
-        if scopes.get(drain["scope"]) == drain["name"]:
+        if reaches(drain["scope"], drain["name"], worker, host, queue_name):
             return f"drained by {drain['who']}" + (f": {drain['why']}" if drain["why"] else "")
     return ""
 

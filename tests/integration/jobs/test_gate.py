@@ -69,6 +69,15 @@ def test_an_unfit_worker_takes_no_job_until_it_is_fit_again(
     wait_until(lambda: {status(redis, f"encode-{number}-g1") for number in (8, 9)} == {"finished"}, 20)
 
 
+def test_only_a_drain_by_name_keeps_results_from_the_catalog(redis: Redis) -> None:
+    def drained(scope: str, name: str) -> bool:
+        drains.publish(redis, [{**DRAIN, "scope": scope, "name": name}])
+        return bool(drains.why_drained(redis, "w", "h", "catalog"))
+
+    assert not drained("all", "") and not drained("host", "h")
+    assert drained("queue", "catalog") and drained("worker", "w")
+
+
 def test_redis_says_it_in_words_that_people_can_read(redis: Redis) -> None:
     drains.publish(redis, [DRAIN])
     assert drains.why_drained(redis, "w", "h", "encoding") == "drained by tina: new disks"

@@ -53,7 +53,9 @@ def corners(path: Path) -> str:
 )
 def test_pictures_are_as_seen(encoded: EncodeOnce, name: str, seen: str) -> None:
     result, folder = encoded(name)
-    assert [remark.code for remark in result.warnings] == (["warning-more-pictures"] if name == "two_pictures.mkv" else [])
+    assert [remark.code for remark in result.warnings] == (
+        ["warning-more-pictures"] if name == "two_pictures.mkv" else []
+    )
     assert result.facts["video"]["hdr"] == ("hlg" if name == "hlg.mkv" else "")
     assert corners(folder / "90p.mp4") == seen
     assert next(frames(folder / "90p.mp4")).format.name == "yuv420p"

@@ -15,6 +15,7 @@ from pod_jobs.catalog.models import Attempt, Drain, Task
 from pod_jobs.catalog.store import drains as store
 from pod_jobs.catalog.store import machines, users
 from pod_jobs.jobs import hosts
+from pod_jobs.jobs.drains import reaches
 from pod_jobs.jobs.hosts import HostFacts
 from pod_jobs.settings import QUEUES
 from pod_jobs.web import alive, polls
@@ -216,10 +217,8 @@ def _worker(
     progress_of_task: dict[int, dict[str, Any]],
     active: Sequence[Drain],
 ) -> Worker:
-    name_by_scope = {"all": "", "queue": worker["queue"], "host": worker["host"], "worker": worker["name"]}
-    drained = next(
-        (active_drain for active_drain in active if name_by_scope[active_drain.scope] == active_drain.name), None
-    )
+    names = worker["name"], worker["host"], worker["queue"]
+    drained = next((drain for drain in active if reaches(drain.scope, drain.name, *names)), None)
     task = running[worker["name"]][0] if worker["name"] in running else None
     progress = progress_of_task.get(task.id, {}) if task is not None else {}
     return Worker(worker["name"], worker["queue"], worker["state"], task, progress, drained)
