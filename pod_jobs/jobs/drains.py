@@ -5,16 +5,17 @@ has lost them.
 """
 
 import json
-from typing import Any
-
-from redis import Redis
+from typing import TYPE_CHECKING, Any
 
 from pod_jobs.jobs import keys
+
+if TYPE_CHECKING:  # the command line asks `reaches`, and starts without Redis's library
+    from redis import Redis
 
 REPORTS = "catalog"  # the queue of the results that go into the catalog
 
 
-def publish(redis: Redis, drains: list[dict[str, Any]]) -> None:
+def publish(redis: "Redis", drains: list[dict[str, Any]]) -> None:
     """Tell the workers all `drains`, which are those of store.drains.for_workers."""
     redis.set(keys.DRAINS, json.dumps(drains, ensure_ascii=False))
 
@@ -28,7 +29,7 @@ def reaches(scope: str, name: str, worker: str, host: str, queue_name: str) -> b
     return names.get(scope) == name
 
 
-def why_drained(redis: Redis, worker: str, host: str, queue_name: str) -> str:
+def why_drained(redis: "Redis", worker: str, host: str, queue_name: str) -> str:
     """Who drained this worker, and why, in words; "" = nobody has."""
     stored = redis.get(keys.DRAINS)
     for drain in json.loads(stored) if stored else ():
@@ -37,6 +38,6 @@ def why_drained(redis: Redis, worker: str, host: str, queue_name: str) -> str:
     return ""
 
 
-def any_drained(redis: Redis) -> bool:
+def any_drained(redis: "Redis") -> bool:
     stored = redis.get(keys.DRAINS)
     return bool(stored and json.loads(stored))
