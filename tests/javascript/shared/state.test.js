@@ -37,6 +37,16 @@ test("a waiting task tells its place", () => {
   assert.equal(waiting({ retry_at: new Date(Date.now() + 119_000).toISOString() }), "Next try in 2 min");
 });
 
+test("a waiting task tells when it will probably begin", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: new Date(2026, 10, 2, 9, 0) });
+  const task = { state: "waiting", purpose: "play", kind: "encode", queue_position: 2 };
+  const words = (begins) => openWords({ ...task, begins_at: begins?.toISOString() });
+  assert.equal(words(new Date(2026, 10, 2, 14, 5)), "Number 2 in the queue · begins about 14:05");
+  assert.equal(words(new Date(2026, 10, 3, 7, 30)), "Number 2 in the queue · begins about 3 Nov, 07:30");
+  assert.equal(words(new Date(2026, 10, 2, 8, 59)), "Number 2 in the queue");
+  assert.equal(words(undefined), "Number 2 in the queue");
+});
+
 test("a stop that was asked for comes before everything else", () => {
   assert.equal(openWords(running({ step: "encode", fraction: 0.5 }, { cancel_requested: true })), "Stopping");
 });

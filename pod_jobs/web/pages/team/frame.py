@@ -14,10 +14,11 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from flask_babel import get_locale, gettext
 from flask_wtf.csrf import generate_csrf
 
-from pod_jobs.catalog.models import Drain, Periodic, Task
+from pod_jobs.catalog.models import Attempt, Drain, Periodic, Task
 from pod_jobs.catalog.store import dead_letters, drains, error_groups, periodic
 from pod_jobs.catalog.store.day_figures import midnights as midnights
 from pod_jobs.catalog.store.day_figures import yesterday_evening as yesterday_evening
+from pod_jobs.jobs.dead_workers import HOST_CHARACTERS
 from pod_jobs.jobs.job_type import words_of
 from pod_jobs.web import alive, polls
 from pod_jobs.web.guards.problems import translated
@@ -93,8 +94,8 @@ def vary(response: Response) -> Response:
 
 
 @blueprint.app_template_global()
-def team_notices() -> Sequence[Drain]:
-    """The drains, which every page of the team shows."""
+def active_drains() -> Sequence[Drain]:
+    """What takes no new jobs by order of a person; every page of the team tells it."""
     return drains.list_drains()
 
 
@@ -194,6 +195,13 @@ def since(value: datetime) -> str:
 
 
 @blueprint.app_template_filter()
+def short_worker(attempt: Attempt) -> str:
+    """ "encoding 4242": the queue and the process of its worker. The rest of the name only tells it from all other workers."""
+    queue, _, rest = attempt.worker.partition(f".{attempt.host[:HOST_CHARACTERS]}.")
+    return f"{queue} {rest.partition('.')[0]}" if rest else attempt.worker
+
+
+@blueprint.app_template_filter()
 def without(fields: dict[str, Any], name: str) -> dict[str, Any]:
     """The others of these fields."""
     return {key: value for key, value in fields.items() if key != name}
@@ -266,9 +274,9 @@ def outcome_words(outcome: str | None) -> str:
 
 
 @blueprint.app_template_global()
-def log_address(task: Task) -> str:
-    """Where the whole log of the present run of a task is served."""
-    return request.script_root + log_path(task)
+def log_address(task: Task, generation: int = 0) -> str:
+    """Where the whole log of a task's run of that generation is served; 0 = of the present one."""
+    return request.script_root + log_path(task, generation)
 
 
 @blueprint.app_template_global()

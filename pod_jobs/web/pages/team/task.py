@@ -1,6 +1,6 @@
 """One task: what happened when and where, how far it is, the end of its log, and what can be done now. Its owner sees it too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,19 @@ class Event:
     more: str = ""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the page shows of a task that is not in the catalog: what its run says, its place in its queue, when it will probably
+    begin, the end of its log, the generations of which there is a log, and whether anything of a failed one can be watched."""
+
+    said: dict[str, Any]
+    place: int | None
+    begins: datetime | None
+    log: LogTail | None
+    logs: tuple[int, ...]
+    part: bool
+
+
 @blueprint.get("/team/tasks/<int:task_id>")
 @access.needs("see-videos")
 def show(task_id: int) -> ResponseReturnValue:
@@ -47,14 +60,15 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     task = orders.task_seen_by(user, task_id)
     attempts, (parent, children) = tasks.attempts_of(task), tasks.family_of(task)
     ordered_by = site_callbacks.of_task(task.id)
-    run_progress, place, begins, log, part = look(task)
+    seen: Seen = look((task, tuple(dict.fromkeys(attempt.generation for attempt in attempts))))
     return {
         "task": task,
         "video": task.video,
         "events": _events(task, attempts, ordered_by),
-        "said": run_progress,
-        "log": log,
-        "part": part,
+        "said": seen.said,
+        "log": seen.log,
+        "logs": seen.logs,
+        "part": seen.part,
         "is_encoding": task.kind in encodings(services().job_types),
         "outputs": videos.outputs_of_task(task.id),
         "mender": error_groups.mender_of(task),
@@ -62,8 +76,8 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
         "parent": parent,
         "children": children,
         "priority": name_of(task.priority),
-        "place": place,
-        "begins": begins,
+        "place": seen.place,
+        "begins": seen.begins,
         "may_change": _may_change(user, task),
         "templates": [template for template in services().settings.templates if template != task.template]
         if task.kind in encodings(services().job_types) and task.kind in orderings(services().job_types)
@@ -73,13 +87,18 @@ def _gather(user: User, task_id: int, look: polls.Look) -> dict[str, Any]:
     }
 
 
-def _look(task: Task) -> tuple[dict[str, Any], int | None, datetime | None, LogTail | None, bool]:
-    """What the run of the task says, its place in its queue, when it will probably begin, the end of its log, and whether
-    anything of a failed one can be watched."""
-    run_progress = alive.progress([task.id]) if task.state == "running" else {}
+def _look(asked: tuple[Task, Sequence[int]]) -> Seen:
+    """`asked`: the task, and the generations that were tried."""
+    task, generations = asked
     place = _place(task)
-    begins = beginnings.all_times().get(task.id) if place else None
-    return run_progress.get(task.id, {}), place, begins, run_logs.tail_of(task), failed_parts.has_part(task)
+    return Seen(
+        said=alive.progress([task.id]).get(task.id, {}) if task.state == "running" else {},
+        place=place,
+        begins=beginnings.all_times().get(task.id) if place else None,
+        log=run_logs.tail_of(task),
+        logs=run_logs.kept(task, generations),
+        part=failed_parts.has_part(task),
+    )
 
 
 @blueprint.get("/team/tasks/<int:task_id>/part")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import error_groups, overview
 from pod_jobs.jobs import keys
 from pod_jobs.settings import QUEUES
-from pod_jobs.web.intake import beginnings
 from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 
@@ -48,20 +47,6 @@ def test_days_are_counted_between_midnights(lea: Caller, worker: Worker, catalog
     Task.update(ended_at=today).where(Task.id == task["id"]).execute()
     days = overview.per_day(["encode"], [yesterday, today, tomorrow])
     assert [(day.done, day.failed) for day in days] == [(0, 0), (0, 1)]
-
-
-def test_waiting_tasks_begin_when_a_worker_is_free() -> None:
-    assert beginnings.starts_in([10.0, 40.0], [30.0, 30.0, 30.0]) == [10.0, 40.0, 40.0]
-    assert beginnings.starts_in([], [30.0]) == []
-
-
-def test_the_last_of_many_begins_at_the_pace_of_the_first() -> None:
-    at = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-    begins = {number: at + timedelta(minutes=10 * number) for number in range(4)}
-    assert beginnings.last(begins, 4) == at + timedelta(minutes=30)
-    assert beginnings.last(begins, 100) == at + timedelta(minutes=30 + 960)
-    assert beginnings.last({1: at}, 1) == at
-    assert beginnings.last({}, 5) is None
 
 
 def test_who_waits_far_behind_is_told_so(

@@ -52,6 +52,7 @@ document.addEventListener("click", async (event) => {
   await copy(field.value ?? field.textContent);
   button.textContent = button.dataset.copied;
 });
+root.dataset.scripts = ""; // css/controls.css shows these buttons from now on
 
 const { viewer } = document.body.dataset; // the person whose learning traces are recorded
 const isRecorded = document.querySelector("[data-traces]") !== null; // then the player does it

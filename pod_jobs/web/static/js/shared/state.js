@@ -1,7 +1,5 @@
 // The state of a video and its task, in words. Used by the list and by the video's page.
-import { _, date, factor, kindWords, percent, span, time } from "./words.js";
-
-const HALF_A_DAY_MS = 12 * 3600 * 1000;
+import { _, factor, kindWords, moment, percent, span } from "./words.js";
 
 export const LABELS = {
   waiting: _("Waiting"),
@@ -56,7 +54,7 @@ const placeWords = (place) => (place === 1 ? _("Next in the queue") : _("Number 
 function beginWords(task) {
   const left = task.begins_at ? Date.parse(task.begins_at) - Date.now() : 0;
   if (left <= 0) return "";
-  return _("begins about {time}", { time: (left < HALF_A_DAY_MS ? time : date)(task.begins_at) });
+  return _("begins about {time}", { time: moment(task.begins_at) });
 }
 
 /** What an open task is doing. */
