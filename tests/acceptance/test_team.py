@@ -151,13 +151,33 @@ def test_what_changes_around_a_page_is_told_and_leaves_what_was_typed(
         expect(page.get_by_role("heading", name="Schedule")).to_be_visible()
 
 
-def test_the_overview_can_be_read_without_scripts(chromium: Browser, site: Site, working_day: dict[str, int]) -> None:
+def test_pages_can_be_read_without_scripts(chromium: Browser, site: Site, working_day: dict[str, int]) -> None:
+    failed = site.api("GET", f"videos/{working_day['killed']}")["task"]
+    cause = "The system stopped the encoding, perhaps for lack of memory."
+    own_words = {
+        "overview": cause,
+        "tasks": cause,
+        "errors": cause,
+        "all tasks": "Thermodynamique",
+        "schedule": "verify",
+    }
     with visitor(chromium, site, java_script_enabled=False) as (_, page, _):
         sign_in(page)
-        page.goto("/team")
-        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-        expect(page.get_by_text("The system stopped the encoding, perhaps for lack of memory.")).to_be_visible()
-        expect(page.get_by_text("need JavaScript")).to_have_count(0)
+        for name, path in PAGES.items():
+            page.goto(path)
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            expect(page.locator("main")).to_contain_text(own_words.get(name, ""))
+            expect(page.locator("main").locator(".card, .team-empty, form").first).to_be_visible()
+            expect(page.get_by_text("need JavaScript")).to_have_count(0)
+        page.goto("/traces")
+        expect(page.get_by_role("heading", name="Learning traces", exact=True)).to_be_visible()
+        page.goto(f"/team/tasks/{failed['id']}")
+        expect(page.locator(".log-tail")).to_be_visible()
+        expect(page.locator("[data-copy]")).to_be_hidden()
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto(f"/team/tasks/{failed['id']}")
+        expect(page.locator("[data-copy]")).to_be_visible()
 
 
 def test_the_team_requeues_what_one_error_broke_with_the_keyboard(

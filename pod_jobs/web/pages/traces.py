@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from pod_jobs.catalog.models import Video
-from pod_jobs.catalog.store import personal_traces, statements, users, videos
+from pod_jobs.catalog.store import dead_letters, personal_traces, statements, users, videos
 from pod_jobs.errors import NotFound
 from pod_jobs.instance import learning_traces
 from pod_jobs.web import watched
@@ -42,7 +42,9 @@ def wants_traces() -> bool:
 @blueprint.get("/traces")
 @access.needs("see-traces")
 def lanes() -> ResponseReturnValue:
-    return render_template("traces.html", **frame.signs_of_life())
+    xapi = services().settings.xapi
+    sights = dead_letters.overview(xapi.lane_names, now(), xapi.filters)
+    return render_template("traces.html", sights=sights, **frame.signs_of_life())
 
 
 @blueprint.get("/videos/<int:video_id>/traces")

@@ -29,6 +29,7 @@ let dropping; // the card of the lane whose dead letters the dialog would drop
 const part = (card, name) => card.querySelector(`.${name}`);
 
 function show({ lanes }) {
+  if (cards.size === 0) byId("lanes").replaceChildren(); // what the server put there
   for (const lane of lanes) {
     if (!cards.has(lane.name)) cards.set(lane.name, newCard(lane.name));
     showLane(cards.get(lane.name), lane);
