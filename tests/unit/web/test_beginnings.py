@@ -18,7 +18,7 @@ QUEUES = {"encode": "encoding", "cut": "encoding", "inspect": "inspecting"}
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long the last tasks of each kind took, and in which queue each waits."""
-    monkeypatch.setattr(beginnings.store, "usual_s", USUAL_S.get)
+    monkeypatch.setattr("pod_jobs.catalog.store.overview.usual_s", USUAL_S.get)
     monkeypatch.setattr(beginnings, "queue_of", lambda task: QUEUES[task.kind])
 
 
