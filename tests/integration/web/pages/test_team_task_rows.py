@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -98,7 +99,7 @@ def test_a_worker_has_a_short_name(worker_name: str, host: str, words: str) -> N
 
 def test_a_try_tells_what_it_used(tina: Browser, lea: Caller, worker: Worker) -> None:
     task = lea.upload()["task"]
-    said = {"exit_code": 137, "signal": 9, "cpu_s": 240.0, "peak_mb": 812.0}
+    said: dict[str, Any] = {"exit_code": 137, "signal": 9, "cpu_s": 240.0, "peak_mb": 812.0}
     worker.report(worker.start(task), "error", error_code="encode-killed", reason="killed", **said)
     page = plain(tina.get(f"/team/tasks/{task['id']}").text)
     assert "exit code 137 · signal 9 · processor 4 mins · memory 812 MB" in page
