@@ -177,7 +177,7 @@ def build_endpoint(settings: Settings, name: str) -> Endpoint:
     if lane is None:
         raise SettingsError(f"xapi.lane: none is named {name}")
     password = settings.lrs_password(name) if lane.login else ""
-    unknown = {"name", "verbs", "profile_only", "batch_statements", "batch_kb"}
+    unknown = {"name", "verbs", "profile_only", "templates", "batch_statements", "batch_kb"}
     return Endpoint(password=password, **lane.model_dump(exclude=unknown))
 
 

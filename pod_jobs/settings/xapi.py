@@ -2,12 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pod_jobs.catalog.lane_filter import LaneFilter
 from pod_jobs.settings.section import Count, Listed, PositiveFloat, PositiveInt, Section
+from pod_jobs.xapi.profile import TEMPLATE_VERBS
 
 LANE_NAME = r"^[a-z0-9]+(_[a-z0-9]+)*$"
+
+
+def _is_template(name: str) -> str:
+    if name not in TEMPLATE_VERBS:
+        raise ValueError(f"the Video Profile has no template {name!r}; it has {', '.join(TEMPLATE_VERBS)}")
+    return name
 
 
 class LaneSettings(Section):
@@ -27,6 +34,12 @@ class LaneSettings(Section):
         tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", max_length=250)], ...], Listed
     ] = ()
     profile_only: bool = False
+    templates: Annotated[tuple[Annotated[str, AfterValidator(_is_template)], ...], Listed] = ()
+
+    @property
+    def filter(self) -> LaneFilter:
+        """Which statements the lane sends."""
+        return LaneFilter(self.verbs, self.profile_only, tuple(TEMPLATE_VERBS[name] for name in self.templates))
 
 
 class XapiSettings(Section):
@@ -59,7 +72,7 @@ class XapiSettings(Section):
     @property
     def filters(self) -> dict[str, LaneFilter]:
         """Lane -> which statements it sends."""
-        return {lane.name: LaneFilter(lane.verbs, lane.profile_only) for lane in self.lane}
+        return {lane.name: lane.filter for lane in self.lane}
 
     @property
     def lane_names(self) -> tuple[str, ...]:

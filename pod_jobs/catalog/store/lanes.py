@@ -232,8 +232,10 @@ def wanted(name: str, after: int, wants: LaneFilter) -> list[Any]:
     conditions: list[Any] = [Statement.number > after, Statement.number.not_in(set_aside)]
     if wants.verbs:
         conditions.append(Statement.verb.in_([*wants.verbs, VOIDED]))
-    if wants.profile_only:
+    if wants.profile_only or wants.template_verbs:
         conditions.append((Statement.of_profile == True) | (Statement.verb == VOIDED))  # noqa: E712  # peewee's ==
+    if wants.template_verbs:
+        conditions.append(Statement.verb.in_([*wants.template_verbs, VOIDED]))
     return conditions
 
 

@@ -12,10 +12,12 @@ from pod_jobs.catalog.lane_filter import LaneFilter
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import dead_letters, events, lanes, reports, statements, tasks, videos
 from pod_jobs.catalog.store.lane_sizes import sizes
-from pod_jobs.catalog.store.lanes import Leftover, Settlement
+from pod_jobs.catalog.store.lanes import VOIDED, Leftover, Settlement
 from pod_jobs.catalog.store.statements import NewStatement
 from pod_jobs.catalog.trace_models import Lane, Statement, Straggler
 from pod_jobs.errors import NotFound, Refused, Superseded
+from pod_jobs.settings.xapi import LaneSettings
+from pod_jobs.xapi.profile import COMPLETED, PLAYED
 from tests.integration.catalog.conftest import NOW, later
 from tests.orders import UPLOAD, encode
 
@@ -370,10 +372,11 @@ def test_a_straggler_can_be_set_aside_too(catalog: Database, fence: int) -> None
     assert fetched(seconds=900) == [3]
 
 
-COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
-
-
-@pytest.mark.parametrize("wants", [LaneFilter((COMPLETED,)), LaneFilter(profile_only=True)], ids=["verbs", "templates"])
+@pytest.mark.parametrize(
+    "wants",
+    [LaneFilter((COMPLETED,)), LaneFilter(profile_only=True), LaneFilter(template_verbs=(COMPLETED,))],
+    ids=["verbs", "profile", "templates"],
+)
 def test_a_lane_sends_what_its_filter_wants(catalog: Database, wants: LaneFilter) -> None:
     chosen = {"verb": COMPLETED, "of_profile": True}
     rows = [new(index, **(chosen if index in (3, 6) else {"of_profile": False})) for index in range(1, 9)]
@@ -388,3 +391,12 @@ def test_a_lane_sends_what_its_filter_wants(catalog: Database, wants: LaneFilter
     settle(held, 60, through=6, stored=2)
     assert lanes.due(["ralph"], 2.0, later(900), filters) == [], "what is not wanted keeps no worker busy"
     assert lane().cursor == 8, "and is purged in its time"
+
+
+def test_a_template_is_a_verb_within_the_profile(catalog: Database) -> None:
+    kinds = [(COMPLETED, True), (COMPLETED, False), (PLAYED, True), (VOIDED, False), (PLAYED, False)]
+    rows = [new(index, verb=verb, of_profile=claims) for index, (verb, claims) in enumerate(kinds, 1)]
+    statements.add(rows, ("ralph",), NOW)
+    chosen = LaneSettings(name="ralph", url="https://lrs.example", templates=("completed",)).filter
+    assert lanes.due(["ralph"], 2.0, later(60), {"ralph": chosen}) == [("ralph", 0)]
+    assert [one.number for one in lanes.fetch("ralph", 9, 2.0, later(60), wants=chosen)] == [1, 4]

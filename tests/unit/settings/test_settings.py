@@ -141,6 +141,12 @@ def test_settings_toml_shows_the_defaults_of_sections_that_repeat(section: str, 
             assert is_example or f"efault {default}" in shown[key], key
 
 
+def test_a_template_that_the_profile_lacks_is_refused_with_those_that_it_has(tmp_path: Path) -> None:
+    wrong = {"name": "one", "url": "https://lrs.example", "templates": ["played", "Watched"]}
+    with pytest.raises(SettingsError, match=r"xapi\.lane\.0\.templates\.1: .*no template 'Watched'; .*seeked"):
+        load(tmp_path, xapi={"lane": [wrong]})
+
+
 def test_run_names_a_command_that_it_does_not_have() -> None:
     done = subprocess.run([ROOT / "run", "blah"], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout) == (2, "")
