@@ -1,6 +1,8 @@
 """The table of what other sites ordered. Its queries are in catalog/store/site_orders.py and site_callbacks.py."""
 
-from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, Model, TextField
+from typing import Any
+
+from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, Model, TextField, fn
 
 from pod_jobs.catalog.models import InstantField, JsonField, Table, Task
 
@@ -41,6 +43,15 @@ class SiteOrder(Table):
             (("callback", "due_at"), False),
             (("site", "task"), False),  # the newest of a site without sorting all of them
         )
+
+    @classmethod
+    def of_task(cls, site: str = "", callback: str = "") -> Any:
+        """The condition of a query for tasks: a site ordered it. `site`: which one, `callback`: what is owed; "" = any."""
+        query = cls.select(cls.task).where(cls.task == Task.id)
+        for column, value in ((cls.site, site), (cls.callback, callback)):
+            if value:
+                query = query.where(column == value)
+        return fn.EXISTS(query)
 
 
 TABLES: tuple[type[Model], ...] = (SiteOrder,)

@@ -17,6 +17,7 @@ from peewee import JOIN, Case, fn
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.fingerprints import fingerprint, general_form
 from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User, Video
+from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.errors import NEED_ANOTHER_FILE, PASSING, Malformed, NotFound
 
 NOTE_CHARACTERS = 1000
@@ -41,7 +42,8 @@ class OpenGroup:
     """A group with failures that were not made good.
 
     `group`: what is stored of it; its `first_at` is when it failed for the first time ever. `count`, `last_at`, `latest_task`
-    and `facts` (for the sentence) are of its open failures; `count` is at most COUNTED + 1. `mender` is who can mend it: the
+    and `facts` (for the sentence) are of its open failures, those of one site if only these were asked for; `count` is at most
+    COUNTED + 1. `where` and `mender` go by the failures of everybody. `mender` is who can mend it: the
     author of the recording (by another file), whoever ordered it (by ordering otherwise), one machine (the only one where it
     fails, while others do such tasks), nobody (it passes), or the team.
     """
@@ -83,10 +85,10 @@ def enter(task: Task, now: datetime) -> None:
     Attempt.update(error_group=task.error_group).where(Attempt.task == task.id, Attempt.number == latest).execute()
 
 
-def list_open(since: datetime) -> list[OpenGroup]:
+def list_open(since: datetime, site: str = "") -> list[OpenGroup]:
     """The groups with failures since then that were not made good: those that nobody knows yet or that came back, the largest
-    first, then the known ones."""
-    return _open(since, None)
+    first, then the known ones. `site`: only failures of tasks that it ordered."""
+    return _open(since, None, site)
 
 
 def count_unknown(since: datetime) -> int:
@@ -125,16 +127,20 @@ def failed_tasks(mark: str, limit: int) -> list[Task]:
     return list(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(limit))
 
 
-def trends(marks: Sequence[str], midnights: Sequence[datetime]) -> dict[str, list[int]]:
+def trends(marks: Sequence[str], midnights: Sequence[datetime], site: str = "") -> dict[str, list[int]]:
     """Fingerprint -> how many attempts failed in this way on each day between two `midnights`, also of tasks that ran again,
-    and how many tasks failed in this way before they ran."""
+    and how many tasks failed in this way before they ran. `site`: only those of tasks that it ordered."""
     days = list(pairwise(midnights))
     counted = {mark: [0] * len(days) for mark in marks}
     if not marks:
         return counted
     ran = Attempt.select(Attempt.id).where(Attempt.task == Task.id)
     never_ran = Task.select().where(Task.state == "error", ~fn.EXISTS(ran))
-    for model, query in ((Attempt, Attempt.select()), (Task, never_ran)):
+    attempts = Attempt.select()
+    if site:
+        attempts, never_ran = attempts.join(Task), never_ran.where(SiteOrder.of_task(site))
+        attempts = attempts.where(SiteOrder.of_task(site))
+    for model, query in ((Attempt, attempts), (Task, never_ran)):
         sums = [fn.SUM(Case(None, [((model.ended_at >= a) & (model.ended_at < b), 1)], 0)) for a, b in days]
         failed = query.where(model.error_group.in_(list(marks)), model.ended_at >= midnights[0])
         for mark, *daily in _rows(failed.select(model.error_group, *sums).group_by(model.error_group)):
@@ -189,10 +195,11 @@ def codes() -> list[str]:
     return [group.code for group in ErrorGroup.select(ErrorGroup.code).distinct().order_by(ErrorGroup.code)]
 
 
-def _open(since: datetime | None, mark: str | None) -> list[OpenGroup]:
+def _open(since: datetime | None, mark: str | None, site: str = "") -> list[OpenGroup]:
     failed = [Task.state == "error", Task.error_group.is_null(False)]
     failed += [Task.ended_at >= since] if since is not None else []
     failed += [Task.error_group == mark] if mark is not None else []
+    failed += [SiteOrder.of_task(site)] if site else []
     marks = [row[0] for row in _rows(Task.select(Task.error_group).where(*failed).distinct())]
     # each group for itself, so that the one that fills the list is not read to its end
     is_open = [*failed, *_is_open()]

@@ -115,21 +115,12 @@ def _matching(criteria: TaskFilter, *columns: Any) -> Any:
         ran = Attempt.select(Attempt.id).where(Attempt.host == criteria.host, Attempt.task == Task.id)
         query = query.where(fn.EXISTS(ran))
     if criteria.site or criteria.callback:
-        query = query.where(fn.EXISTS(_ordered(criteria)))
+        query = query.where(SiteOrder.of_task(criteria.site, criteria.callback))
     if criteria.since is not None:
         query = query.where(Task.created_at >= criteria.since)
     if criteria.until is not None:
         query = query.where(Task.created_at < criteria.until)
     return query.where(_says(criteria.text, criteria.codes)) if criteria.text else query
-
-
-def _ordered(criteria: TaskFilter) -> Any:
-    """A query inside that for tasks: the site's order of the task, if it fits `criteria`."""
-    query = SiteOrder.select(SiteOrder.task).where(SiteOrder.task == Task.id)
-    for column, value in ((SiteOrder.site, criteria.site), (SiteOrder.callback, criteria.callback)):
-        if value:
-            query = query.where(column == value)
-    return query
 
 
 def _with_fields(query: Any, criteria: TaskFilter) -> Any:

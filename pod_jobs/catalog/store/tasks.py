@@ -16,6 +16,7 @@ from pod_jobs.catalog.database import joined, locked, transaction
 from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import ApiToken, Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.new_task import OTHERS, NewTask, Purpose
+from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import error_groups, site_callbacks
 from pod_jobs.catalog.store.waiting_line import had_a_turn, has_no_place, standing_of_task
 from pod_jobs.errors import Cancelled, NotFound, Refused, Superseded
@@ -307,9 +308,11 @@ def withdraw_help_request(task_id: int) -> Task:
     return task
 
 
-def help_asked(limit: int) -> list[Task]:
-    """Failed tasks that the team was asked to look at, with videos and owners, the oldest request first."""
+def help_asked(limit: int, site: str = "") -> list[Task]:
+    """Failed tasks that the team was asked to look at, with videos and owners, the oldest request first. `site`: only those that
+    it ordered."""
     query = Task.select(Task, Video, User).join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
+    query = query.where(SiteOrder.of_task(site)) if site else query
     return list(query.where(*_help_asked()).order_by(Task.help_asked_at, Task.id).limit(limit))
 
 

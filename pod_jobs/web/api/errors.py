@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import ErrorGroup
@@ -17,6 +17,7 @@ from pod_jobs.web.api.documents import instant
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.access import link_base
 from pod_jobs.web.guards.problems import translated
+from pod_jobs.web.intake import task_filters
 from pod_jobs.web.services import now
 
 blueprint = Blueprint("api_errors", __name__)
@@ -29,16 +30,16 @@ TREND_DAYS = 14
 @blueprint.get("/errors")
 @access.needs("see-team-pages")
 def list_groups() -> ResponseReturnValue:
-    """?days=: only failures of so many last days, by default 30. Errors: Malformed."""
-    days = timedelta(days=answers.days(MOST_DAYS))
+    """?days=: only failures of so many last days, by default 30. ?site=: only of tasks that it ordered. Errors: Malformed."""
+    days, site = timedelta(days=answers.days(MOST_DAYS)), task_filters.read(request.args).wanted.site
 
     def make(glance: polls.Glance) -> dict[str, Any]:
         glance(None)
-        groups = error_groups.list_open(now() - days)
-        trends = _trends([open_group.group.fingerprint for open_group in groups])
+        groups = error_groups.list_open(now() - days, site)
+        trends = _trends([open_group.group.fingerprint for open_group in groups], site)
         return {
             "groups": [_document(one.group, one, trends[one.group.fingerprint]) for one in groups],
-            "help_asked": documents.task_list(link_base(), tasks.help_asked(MOST_ASKED)),
+            "help_asked": documents.task_list(link_base(), tasks.help_asked(MOST_ASKED, site)),
         }
 
     return answers.polled(make, lambda _: now().replace(second=0, microsecond=0))
@@ -72,8 +73,8 @@ def _present(mark: str) -> dict[str, Any]:
     return _document(error_groups.get(mark), error_groups.get_open(mark), _trends([mark])[mark])
 
 
-def _trends(marks: Sequence[str]) -> dict[str, list[int]]:
-    return error_groups.trends(marks, midnights(now(), TREND_DAYS))
+def _trends(marks: Sequence[str], site: str = "") -> dict[str, list[int]]:
+    return error_groups.trends(marks, midnights(now(), TREND_DAYS), site)
 
 
 def _document(group: ErrorGroup, open_group: OpenGroup | None, trend: list[int]) -> dict[str, Any]:

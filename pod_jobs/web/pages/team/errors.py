@@ -13,6 +13,7 @@ from pod_jobs.catalog.store import tasks
 from pod_jobs.jobs.job_type import encodings
 from pod_jobs.web import failed_parts, polls, run_logs
 from pod_jobs.web.guards import access
+from pod_jobs.web.intake import task_filters
 from pod_jobs.web.pages.tables import wanted_days
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.run_logs import LogTail
@@ -32,21 +33,23 @@ def show() -> ResponseReturnValue:
 
 
 def _all_groups(at: datetime, days: int) -> dict[str, Any]:
-    since = since_of(at, days)
-    groups = store.list_open(since)
+    since, site = since_of(at, days), task_filters.read(request.args).wanted.site
+    groups = store.list_open(since, site)
     midnights = frame.midnights(at, TREND_DAYS)
-    trends = store.trends([open_group.group.fingerprint for open_group in groups], midnights)
+    trends = store.trends([open_group.group.fingerprint for open_group in groups], midnights, site)
     return {
         "since": since,
         "days": days,
         "periods": PERIODS,
+        "site": site,
+        "sites": [one.name for one in services().settings.site],
         "open_groups": [open_group for open_group in groups if not open_group.is_quiet],
         "known_groups": [open_group for open_group in groups if open_group.is_quiet],
         "new_since": frame.yesterday_evening(at),
         "trends": trends,
         "midnights": midnights,
         "highest": max((max(trend) for trend in trends.values()), default=0),
-        "asked": tasks.help_asked(SHOWN),
+        "asked": tasks.help_asked(SHOWN, site),
     }
 
 

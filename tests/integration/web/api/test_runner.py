@@ -12,7 +12,7 @@ from redis import Redis
 from werkzeug.test import TestResponse
 
 from pod_jobs import hand_over
-from pod_jobs.catalog.models import Outbox, Task, User, Video
+from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import site_callbacks, users
 from pod_jobs.catalog.store.waiting_line import Limits
@@ -466,6 +466,32 @@ def test_results_go_when_they_were_kept_long_enough(pod: Pod, catalog: None, wor
     assert site_callbacks.expire("univ", ended, now()) == 0
     assert site_callbacks.expire("univ", past, now()) == 1
     assert Video.get().deleted_at is not None and pod("GET", f"/task/status/{public_id}").status_code == 404
+
+
+def test_errors_are_filtered_by_the_site_that_ordered_the_tasks(
+    pod: Pod, lea: Caller, callers: dict[str, Caller], catalog: None, worker: Worker, browser: Browser
+) -> None:
+    own = lea.upload(name="Optique.mp4")["task"]
+    worker.report(worker.start(own), "error", error_code="encode-killed", reason="killed by signal 9")
+    lea("PUT", f"/api/v1/tasks/{own['id']}/help")
+    ended_by(worker, pod, "error")
+    task_id = task_of(SiteOrder.get().public_id).id
+
+    def found(query: str) -> list[tuple[int, int, int]]:
+        answer = callers["tina"]("GET", f"/api/v1/errors{query}").get_json()
+        assert len(answer["help_asked"]) == (0 if query else 1)
+        return sorted((one["latest_task"], one["count"], sum(one["trend"])) for one in answer["groups"])
+
+    assert found("") == [(own["id"], 1, 1), (task_id, 1, 1)]
+    assert found("?site=univ") == [(task_id, 1, 1)] and found("?site=other") == []
+    Task.update(kind="pod_encode", error_group=Task.get_by_id(task_id).error_group).execute()
+    Attempt.update(error_group=Task.get_by_id(task_id).error_group).execute()
+    assert found("") == [(task_id, 2, 2)] and found("?site=univ") == [(task_id, 1, 1)], "only the site's own count"
+    browser.sign_in("tina")
+    page = browser.get("/team/errors?site=univ&days=7").text
+    assert "Optique" not in page and "Optique" in browser.get("/team/errors?days=7").text
+    assert 'href="/team/errors?days=1&amp;site=univ"' in page, "another period keeps the site"
+    assert 'href="/team/errors?days=7"' in page, "and back to all sites"
 
 
 def test_the_team_sees_what_a_site_ordered_and_tells_it_at_once(
