@@ -16,15 +16,15 @@ Permission = Literal[
     "change-videos",  # rename and delete one's own videos; order, cancel and repeat their tasks
     "change-all-videos",  # the same with everybody's videos
     "see-system-tasks",  # tasks of no video: the periodic ones
-    "steer-system-tasks",  # cancel and repeat them
+    "steer-system-tasks",  # cancel and repeat them; run them now and pause them, on the schedule
     "see-reports",  # reports that have not reached the catalog yet
     "steer-reports",  # send them at once
-    "see-team-pages",  # the pages that a video team works in: overview, tasks, errors, machines
+    "see-team-pages",  # the pages that a video team works in: overview, tasks, errors, machines, captions, schedule, figures
     "mark-errors",  # say what is known of failures of one cause
     "see-workers",  # list workers, their jobs, and those that are drained
     "steer-workers",  # drain them, let them take jobs again
     "see-traces",  # lanes, labels, dead letters; attempts at any video, also at a deleted one
-    "steer-traces",  # flush lanes, send dead letters again or drop them
+    "steer-traces",  # flush lanes, set waiting statements aside, send dead letters again or drop them
     "send-traces",  # send statements of one's own
     "send-anybodys-traces",  # send statements of any person, with a token
     "run-tasks",  # start and end runs of tasks, as workers do

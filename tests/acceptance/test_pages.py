@@ -304,3 +304,33 @@ def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
         expect(page.get_by_role("heading", name="Mot de passe et jetons")).to_be_visible()
         page.goto("/")
         expect(page.get_by_text("Rien ici pour l’instant")).to_be_visible()
+
+
+def test_an_administrator_without_a_password_gives_a_role_by_keyboard(chromium: Browser, site: Site) -> None:
+    with database.connect(load(site.home).database_url).connection_context():
+        new = users.create("noé", "admin", None, datetime.now(UTC))
+        link = users.create_link(new, timedelta(hours=1), datetime.now(UTC))
+        users.create("zoë", "lecturer", None, datetime.now(UTC))
+    with visitor(chromium, site) as (_, page, _):
+        page.goto(f"/sign-in/{link}")
+        page.get_by_role("button", name="Sign in as noé").press("Enter")
+        page.wait_for_url("**/")
+        page.goto("/admin/people")
+        reminder = page.get_by_text("You have no password yet, and your link was valid only once.")
+        expect(reminder).to_be_visible()
+        role = page.get_by_label("Role of zoë")
+        role.focus()
+        page.keyboard.type("Video")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name="Change the role of zoë")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").filter(has_text="zoë has the role “Video team” now.")).to_be_visible()
+        expect(role).to_have_value("team")
+        expect(page.get_by_role("region", name="Latest changes of roles")).to_contain_text("by noé")
+        reminder.get_by_role("link", name="Set a password").press("Enter")
+        page.get_by_label("New password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("The password is set.")).to_be_visible()
+        page.goto("/admin/people")
+        expect(role).to_be_visible()
+        expect(reminder).to_have_count(0)

@@ -8,14 +8,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pod_jobs.jobs.hosts import SignOfLife
-from pod_jobs.settings import ROOT
+from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import sign_in, visitor
 from tests.acceptance.site import Outputs, Site, StandIn
 from tests.acceptance.test_looks import EVERY_VIEW, SHOTS, keep_picture, nameless, unfold
 from tests.servers import wait_until
 
 TOKYO = ZoneInfo("Asia/Tokyo")
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = {1280: 1280, 390: 360}
 VIEWS = (
     [(theme, WIDTHS[width], language) for theme, width, language in EVERY_VIEW]
@@ -53,15 +52,6 @@ def working_day(site: Site, outputs: Outputs, clip: Path) -> dict[str, int]:
     return dict(zip(("running", "killed", "killed too", "damaged", "waiting"), videos, strict=True))
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds on the page: rule and element."""
-    page.evaluate(AXE.read_text())
-    found: list[str] = page.evaluate(
-        "axe.run().then(({violations}) => violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html}`)))"
-    )
-    return found
-
-
 @pytest.mark.parametrize(("theme", "width", "language"), VIEWS)
 def test_pages_fit_and_axe_finds_nothing(
     chromium: Browser, site: Site, working_day: dict[str, int], theme: str, width: int, language: str
@@ -87,7 +77,7 @@ def test_pages_fit_and_axe_finds_nothing(
             here = page.locator(".team-bar [aria-current]").first.bounding_box()
             assert here and here["x"] >= 0 and here["x"] + here["width"] <= width, f"{name}: one sees where one is"
             assert nameless(page) == []
-            assert violations(page) == [], name
+            assert violations(page, best_practice=True) == [], name
             keep_picture(page, f"team-{name}-{theme}-{width}-{language[:2]}")
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -254,3 +255,18 @@ def drawn(page: Page, kind: str) -> list[tuple[int, int]]:
     filled = [index for index, height in enumerate(heights) if height > 0]
     begins = [index for index in filled if index - 1 not in filled]
     return [(begin, next(end for end in range(begin, 101) if end not in filled)) for begin in begins]
+
+
+def test_traces_are_not_offered_of_what_cannot_be_played(
+    chromium: Browser, site: Site, video: int, outputs: Outputs, clip: Path
+) -> None:
+    damaged = site.upload("Amphi B.mp4", clip)
+    StandIn(site, damaged, outputs).end("error", error_code="source-no-streams", reason="no streams")
+    with visitor(chromium, site) as (_, page, _):
+        sign_in(page)
+        page.goto(f"/videos/{damaged}")
+        expect(page.locator("#another-file")).to_be_visible()
+        expect(page.locator("#traces")).to_be_attached()
+        expect(page.locator("#traces")).to_be_hidden()
+        page.goto(f"/videos/{video}")
+        expect(page.locator("#traces")).to_be_visible()

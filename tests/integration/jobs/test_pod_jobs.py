@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pod_jobs.jobs.pod import run_pod_encode
 from pod_jobs.jobs.pod.transcription import _Lenders, run_pod_transcribe
 from pod_jobs.settings import Settings
 from pod_jobs.speech.models import is_installed
-from tests.clips import ffmpeg, pattern, tone
+from tests.clips import AAC, H264, ffmpeg, pattern, tone
 from tests.integration.jobs.speech.test_transcribe import SENTENCE, context_of, model  # noqa: F401  # a fixture
 from tests.servers import need
 from tests.small_pod import SmallPod, serve
@@ -78,6 +79,39 @@ def test_a_studio_session_becomes_one_video_and_its_source(settings: Settings, p
         assert picture.width > 320 > picture.height and 1.5 < float(container.duration or 0) / av.time_base < 2.5
         assert len(container.streams.audio) == 1
     assert json.loads((folder / "info_video.json").read_text())["duration"] in (1, 2)
+    assert not (settings.home / "work" / "fetched" / "task-7").exists()
+
+
+def test_a_watermark_and_credits_of_a_pod_are_fetched_and_encoded(settings: Settings, pod: SmallPod) -> None:
+    """Pod 4.2 and later send what dresses a video as addresses, in JSON as text."""
+    clips = {"opening.mp4": ("red", 1), "film.mp4": ("blue", 2), "ending.mp4": ("lime", 1)}
+    for name, (colour, seconds) in clips.items():
+        picture = ("-f", "lavfi", "-i", f"color={colour}:s=320x180:r=25:d={seconds}")
+        ffmpeg(*picture, *tone(seconds), *H264, *AAC, str(pod.media / name))
+    ffmpeg("-f", "lavfi", "-i", "color=white:s=64x64", "-frames:v", "1", str(pod.media / "logo é.png"))
+    dressing = {
+        "watermark": f"{pod.url}/media/logo%20%C3%A9.png",
+        "watermark_position_orig": "bottom_left",
+        "watermark_opacity": "100",
+        "opening_credits_video": f"{pod.url}/media/opening.mp4",
+        "ending_credits_video": f"{pod.url}/media/ending.mp4",
+    }
+    sizes = {"180": {"resolution": "320x180", "encode_mp4": True}}
+    parameters = {"rendition": json.dumps(sizes), "dressing": json.dumps(dressing)}
+    result = run_pod_encode(context_of(settings, ignore), order("pod_encode", f"{pod.url}/media/film.mp4", parameters))
+    folder = settings.media_folder / result["folder"]
+    with av.open(str(folder / "180p_film.mp4")) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert 98 <= len(frames) <= 102, "4 s: credits, recording, credits"
+    seen = ["RGB"[frame[20, 300].argmax()] for frame in frames]
+    assert "".join(colour for colour, _ in groupby(seen)) == "RBG"
+    corners = {"top": slice(0, 90), "bottom": slice(90, 180)}, {"left": slice(0, 160), "right": slice(160, 320)}
+    white = {
+        f"{y} {x}"
+        for (y, rows), (x, columns) in product(corners[0].items(), corners[1].items())
+        if (frames[50][rows, columns].min(axis=2) > 180).sum() > 200
+    }
+    assert white == {"bottom left"}, "the logo is 32 pixels wide"
     assert not (settings.home / "work" / "fetched" / "task-7").exists()
 
 
