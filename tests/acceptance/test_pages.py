@@ -318,7 +318,7 @@ def test_an_administrator_without_a_password_gives_a_role_by_keyboard(chromium: 
         page.goto("/admin/people")
         reminder = page.get_by_text("You have no password yet, and your link was valid only once.")
         expect(reminder).to_be_visible()
-        role = page.get_by_label("Role of zoë")
+        role = page.get_by_label("Role of zoë", exact=True)
         role.focus()
         page.keyboard.type("Video")
         page.keyboard.press("Tab")
